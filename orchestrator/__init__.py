@@ -1,0 +1,1 @@
+"""The service: settings, ingress, wiring, client, command line, metrics, page. The composition root."""

@@ -1,0 +1,150 @@
+"""What an agent offers and needs, and the catalog of all agents that a service knows."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Literal, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from planners.model import AgentName, Model, Versioned
+from planners.resources import Resources
+
+
+class Effect(StrEnum):
+    """What running an agent does to the world; it decides what may be speculative."""
+
+    PURE = "pure"
+    IDEMPOTENT = "idempotent"
+    STAGEABLE = "stageable"
+    IRREVERSIBLE = "irreversible"
+
+
+class AgentKind(StrEnum):
+    """How an agent is hosted: ``async`` in host actors, ``sync`` and ``command`` as killable Ray tasks."""
+
+    ASYNC = "async"
+    SYNC = "sync"
+    COMMAND = "command"
+    LLM = "llm"
+
+
+class Retry(Model):
+    """How often a failed attempt is tried again. Waits backoff_s, then twice that, and so on."""
+
+    max_attempts: int = Field(default=2, ge=1, le=100)
+    backoff_s: float = Field(default=0.1, ge=0)
+
+
+class Price(Model):
+    """Dollars for running an agent: per call and per second of running."""
+
+    usd_per_call: float = Field(default=0.0, ge=0)
+    usd_per_s: float = Field(default=0.0, ge=0)
+
+    def of(self, seconds: float) -> float:
+        """Dollars of one call that takes ``seconds``."""
+        return self.usd_per_call + self.usd_per_s * seconds
+
+
+class Provider(Model):
+    """A service behind agents whose limits they share. None means unlimited."""
+
+    name: str
+    max_concurrent: int | None = Field(default=None, ge=1)
+    requests_per_s: float | None = Field(default=None, gt=0)
+    tokens_per_s: float | None = Field(default=None, gt=0)
+
+
+class AgentSpec(Model):
+    """What one agent declares: what it can do, what it needs, what it costs, what it does to the world.
+
+    ``target`` is an import path ``module:attribute`` of the callable (async, sync), the argument vector of a command,
+    or the model name of an LLM agent. ``expected_s`` and ``output_bytes`` are priors until there are outcomes.
+    ``discloses`` marks an agent that sends private inputs to a third party: for speculation it counts as irreversible.
+    """
+
+    name: AgentName
+    capability: str = Field(min_length=1)
+    kind: AgentKind = AgentKind.SYNC
+    target: str | tuple[str, ...] = ""
+    version: str = "1"
+    description: str = ""
+    effect: Effect = Effect.PURE
+    discloses: bool = False
+    resources: Resources = Resources(cpus=1.0)
+    provider: str | None = None
+    price: Price = Price()
+    tokens_per_call: float = Field(default=0.0, ge=0)
+    quality: float = Field(default=1.0, ge=0, le=1)
+    concurrency: int | None = Field(default=None, ge=1)
+    timeout_s: float | None = Field(default=None, gt=0)
+    retry: Retry = Retry()
+    expected_s: float = Field(default=1.0, gt=0)
+    cold_start_s: float = Field(default=0.0, ge=0)
+    output_bytes: int = Field(default=1024, ge=0)
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+
+    @property
+    def may_speculate(self) -> bool:
+        """Whether an attempt of this agent may start before a plan of authority confirms it."""
+        return self.effect is not Effect.IRREVERSIBLE and not self.discloses
+
+    @property
+    def identity(self) -> str:
+        """Name and version: what a work key knows of the agent."""
+        return f"{self.name}@{self.version}"
+
+
+class Catalog(Versioned):
+    """All agents a service knows, and the providers they share."""
+
+    agents: tuple[AgentSpec, ...] = ()
+    providers: tuple[Provider, ...] = ()
+    kind: Literal["catalog"] = "catalog"
+
+    @model_validator(mode="after")
+    def _names_are_unique_and_known(self) -> Self:
+        names = [agent.name for agent in self.agents]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"agents: {', '.join(twice)} declared more than once; give each agent its own name")
+        known = {provider.name for provider in self.providers}
+        for agent in self.agents:
+            if agent.provider is not None and agent.provider not in known:
+                raise ValueError(f"agents.{agent.name}.provider: no provider '{agent.provider}'; add it to providers")
+        return self
+
+    @cached_property
+    def by_name(self) -> Mapping[str, AgentSpec]:
+        """Agent name -> agent."""
+        return {agent.name: agent for agent in self.agents}
+
+    @cached_property
+    def by_capability(self) -> Mapping[str, tuple[AgentSpec, ...]]:
+        """Capability -> the agents that offer it, in catalog order."""
+        grouped: dict[str, list[AgentSpec]] = {}
+        for agent in self.agents:
+            grouped.setdefault(agent.capability, []).append(agent)
+        return {capability: tuple(agents) for capability, agents in grouped.items()}
+
+    @cached_property
+    def provider_by_name(self) -> Mapping[str, Provider]:
+        """Provider name -> provider."""
+        return {provider.name: provider for provider in self.providers}
+
+    def offering(self, capability: str, *, min_quality: float = 0.0, pinned: str | None = None) -> list[AgentSpec]:
+        """The agents that may do a step of this capability."""
+        return [
+            agent
+            for agent in self.by_capability.get(capability, ())
+            if agent.quality >= min_quality and pinned in (None, agent.name)
+        ]
+
+    def without(self, names: Iterable[str]) -> "Catalog":
+        """This catalog less the named agents (failed for good, or switched off)."""
+        dropped = set(names)
+        return Catalog(
+            agents=tuple(agent for agent in self.agents if agent.name not in dropped), providers=self.providers
+        )

@@ -1,0 +1,60 @@
+"""The cluster as it is now: what planners place steps on."""
+
+from functools import cached_property
+
+from pydantic import Field
+
+from planners.model import AgentName, Model, NodeId, Versioned
+from planners.resources import Resources
+
+
+class ClusterNode(Model):
+    """One node. Nodes of the same ``node_class`` are equal: same totals, same links."""
+
+    id: NodeId
+    node_class: str
+    total: Resources
+    speed: float = Field(default=1.0, gt=0)
+
+
+class Reservation(Model):
+    """Capacity of a node (or of a provider) that others hold from start_s to end_s, relative to the snapshot.
+
+    Exactly one of ``node`` and ``provider`` is set; a reservation of a provider counts ``calls`` at once.
+    """
+
+    node: NodeId | None = None
+    provider: str | None = None
+    resources: Resources = Resources()
+    calls: int = 0
+    start_s: float = 0.0
+    end_s: float = Field(ge=0)
+
+
+class ClusterSnapshot(Versioned):
+    """All live nodes, what is reserved on them, the links between them, and which agents are warm where.
+
+    ``bandwidth_bytes_per_s`` and ``latency_s`` describe the link between any two different nodes.
+    """
+
+    nodes: tuple[ClusterNode, ...]
+    reservations: tuple[Reservation, ...] = ()
+    warm: frozenset[tuple[AgentName, NodeId]] = frozenset()
+    bandwidth_bytes_per_s: float = Field(default=1e9, gt=0)
+    latency_s: float = Field(default=0.001, ge=0)
+
+    @cached_property
+    def by_id(self) -> dict[NodeId, ClusterNode]:
+        """Node id -> node."""
+        return {node.id: node for node in self.nodes}
+
+    def equal(self, left: NodeId, right: NodeId) -> bool:
+        """Whether two nodes are the same or of the same class."""
+        if left == right:
+            return True
+        a, b = self.by_id.get(left), self.by_id.get(right)
+        return a is not None and b is not None and a.node_class == b.node_class
+
+    def transfer_s(self, size_bytes: float, source: NodeId, target: NodeId) -> float:
+        """Seconds to move an output between nodes; nothing within one."""
+        return 0.0 if source == target else self.latency_s + size_bytes / self.bandwidth_bytes_per_s

@@ -1,0 +1,41 @@
+"""The base of everything that crosses a process: frozen, closed, versioned."""
+
+import hashlib
+import json
+from typing import Any, Literal, NewType
+
+from pydantic import BaseModel, ConfigDict
+
+TaskId = NewType("TaskId", str)
+StepId = NewType("StepId", str)
+AttemptId = NewType("AttemptId", str)
+AgentName = NewType("AgentName", str)
+NodeId = NewType("NodeId", str)
+WorkKey = NewType("WorkKey", str)
+
+
+class Model(BaseModel):
+    """A frozen value. Unknown fields are refused, so a misspelt key is an error that names it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class Versioned(Model):
+    """A value that is stored or sent between processes of possibly different releases."""
+
+    v: Literal[1] = 1
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces. Equal values have equal texts."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(*parts: str) -> str:
+    """128-bit BLAKE2b of the parts, each length-prefixed so that no two splits collide; hexadecimal."""
+    h = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        raw = part.encode()
+        h.update(len(raw).to_bytes(8, "little"))
+        h.update(raw)
+    return h.hexdigest()

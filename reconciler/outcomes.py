@@ -1,0 +1,54 @@
+"""A verdict with its features, seconds and dollars: what the learner learns from."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId, Versioned
+
+
+class Verdict(StrEnum):
+    """What becomes of an attempt."""
+
+    COMMIT = "commit"
+    REPARENT = "salvage:re-parent"
+    KEEP = "salvage:keep"
+    MIGRATE = "salvage:migrate"
+    FLUSH = "flush"
+
+    @property
+    def survives(self) -> bool:
+        """Whether the attempt's work is used."""
+        return self is not Verdict.FLUSH
+
+    @property
+    def salvages(self) -> bool:
+        """Whether the work is used otherwise than planned."""
+        return self.value.startswith("salvage")
+
+
+class Outcome(Versioned):
+    """How one attempt ended.
+
+    ``probability``, ``saved_s`` and ``cost_usd`` are the gate's P, L and C at dispatch; ``realised_s`` is what the
+    speculation really saved: how long before the plan's own dispatch moment the attempt had been under way.
+    """
+
+    task: TaskId
+    task_kind: str
+    attempt: AttemptId
+    step: StepId
+    capability: str
+    agent: AgentName
+    node: NodeId
+    speculative: bool
+    verdict: Verdict
+    succeeded: bool
+    seconds: float = Field(ge=0)
+    expected_s: float = Field(ge=0)
+    usd: float = Field(default=0.0, ge=0)
+    output_bytes: int = 0
+    probability: float | None = None
+    saved_s: float | None = None
+    cost_usd: float | None = None
+    realised_s: float | None = None
