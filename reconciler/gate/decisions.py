@@ -1,0 +1,181 @@
+"""The rule: dispatch when P*L*value_of_time - (1-P)*C >= (1-alpha)*C, within the caps (DESIGN: the gate)."""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from pydantic import Field
+
+from planners.model import AgentName, NodeId, StepId, Versioned
+from planners.tasks import PlanningOptions
+from reconciler.gate.candidates import Candidate
+from reconciler.gate.policy import GatePolicy, GateState
+
+
+class Refusal(StrEnum):
+    """Why a candidate is not dispatched."""
+
+    EFFECT = "effect"
+    CLOSED = "closed"
+    TOO_SLOW = "too_slow"
+    PRICE = "price"
+    ATTEMPTS = "attempts"
+    BUDGET = "budget"
+    PARENT = "parent"
+
+
+class Decision(Versioned):
+    """The gate's answer for one step: P, L and C as it saw them, and the reason in a few words.
+
+    ``probability`` is P as used: calibrated and throttled. ``margin_usd`` is the left side of the rule less the right.
+    """
+
+    step: StepId
+    agent: AgentName
+    node: NodeId
+    dispatch: bool
+    probability: float = Field(ge=0, le=1)
+    saved_s: float = Field(ge=0)
+    own_s: float = Field(default=0.0, ge=0)
+    cost_usd: float = Field(ge=0)
+    risked_s: float = Field(default=0.0, ge=0)
+    risked_usd: float = Field(default=0.0, ge=0)
+    margin_usd: float = 0.0
+    refusal: Refusal | None = None
+    reason: str = ""
+
+
+class Worth(NamedTuple):
+    """Both sides of the rule, in dollars: what is gained, and what is asked for it."""
+
+    gain_usd: float
+    charge_usd: float
+
+    @property
+    def margin_usd(self) -> float:
+        """Gain less charge."""
+        return self.gain_usd - self.charge_usd
+
+
+def worth(probability: float, saved_s: float, cost_usd: float, options: PlanningOptions) -> Worth:
+    """P*L*value_of_time against (1-P)*C + (1-alpha)*C."""
+    return Worth(
+        gain_usd=probability * saved_s * options.value_of_time_usd_per_s,
+        charge_usd=(1 - probability) * cost_usd + (1 - options.alpha) * cost_usd,
+    )
+
+
+def decide(
+    candidates: Sequence[Candidate], state: GateState, policy: GatePolicy, options: PlanningOptions
+) -> list[Decision]:
+    """One decision a candidate, in their order.
+
+    Parents come before children, and among those that are ready the one that gains most per dollar risked comes first,
+    so when a cap binds it is spent on the best. A step whose parent is neither under way nor dispatched now is refused.
+    """
+    round_ = _Round(state, policy, options)
+    decided = {candidate.step: decision for candidate, decision in round_.run(candidates)}
+    return [decided[candidate.step] for candidate in candidates]
+
+
+def refused_for_price(decisions: Iterable[Decision], before: frozenset[StepId]) -> frozenset[StepId]:
+    """``GateState.refused`` after these decisions: what hysteresis holds against a step next time."""
+    refused = set(before)
+    for decision in decisions:
+        if decision.refusal is Refusal.PRICE:
+            refused.add(decision.step)
+        elif decision.dispatch:
+            refused.discard(decision.step)
+    return frozenset(refused)
+
+
+class _Round:
+    """One call of `decide`: what is left of each cap while candidates are answered."""
+
+    def __init__(self, state: GateState, policy: GatePolicy, options: PlanningOptions) -> None:
+        self._state, self._policy, self._options = state, policy, options
+        cap = _least(policy.max_attempts, policy.probe_attempts if state.throttle < 1 else None)
+        self._attempts = _least(_left(cap, state.attempts), state.tenant_attempts_left)
+        self._usd = _least(_left(policy.max_usd, state.usd), state.tenant_usd_left)
+        self._agent_s = _least(_left(policy.max_agent_s, state.agent_s), state.tenant_agent_s_left)
+
+    def run(self, candidates: Sequence[Candidate]) -> Iterable[tuple[Candidate, Decision]]:
+        """Answers in the order they are made."""
+        missing = {candidate.step: len(candidate.waits_for) for candidate in candidates}
+        children: dict[StepId, list[int]] = {}
+        for index, candidate in enumerate(candidates):
+            for parent in candidate.waits_for:
+                children.setdefault(parent, []).append(index)
+        ready = [(self._rank(candidate), i) for i, candidate in enumerate(candidates) if not missing[candidate.step]]
+        heapq.heapify(ready)
+        answered: set[StepId] = set()
+        while ready:
+            candidate = candidates[heapq.heappop(ready)[1]]
+            decision = self._answer(candidate)
+            answered.add(candidate.step)
+            yield candidate, decision
+            for index in children.get(candidate.step, ()) if decision.dispatch else ():
+                child = candidates[index]
+                missing[child.step] -= 1
+                if not missing[child.step]:
+                    heapq.heappush(ready, (self._rank(child), index))
+        for candidate in candidates:
+            if candidate.step not in answered:
+                yield candidate, self._decision(candidate, Refusal.PARENT, "a parent is not under way")
+
+    def _rank(self, candidate: Candidate) -> float:
+        """Lower goes first: minus the expected gain per dollar of C."""
+        gain_usd = candidate.probability * candidate.saved_s * self._options.value_of_time_usd_per_s
+        return -gain_usd / candidate.cost_usd if candidate.cost_usd > 0 else float("-inf") * (gain_usd > 0 or -1)
+
+    def _answer(self, candidate: Candidate) -> Decision:
+        refusal, reason = self._refusal(candidate)
+        if refusal is None:
+            self._attempts = _left(self._attempts, 1)
+            self._usd = _left(self._usd, candidate.risked_usd)
+            self._agent_s = _left(self._agent_s, candidate.risked_s)
+        return self._decision(candidate, refusal, reason)
+
+    def _refusal(self, candidate: Candidate) -> tuple[Refusal | None, str]:
+        if not candidate.allowed:
+            return Refusal.EFFECT, "its effect may not be speculative"
+        if self._state.closed:
+            return Refusal.CLOSED, "the gate is closed for this kind of task"
+        if candidate.saved_s <= self._policy.min_saved_s:
+            return Refusal.TOO_SLOW, f"saves {candidate.saved_s:.3f} s, less than a dispatch costs"
+        terms = self._worth(candidate)
+        hold = self._policy.hysteresis if candidate.step in self._state.refused else 0.0
+        if terms.gain_usd <= 0 or terms.gain_usd * (1 - hold) < terms.charge_usd:
+            return Refusal.PRICE, f"gains {terms.gain_usd:.2g} usd for {terms.charge_usd:.2g} usd"
+        if self._attempts is not None and self._attempts < 1:
+            return Refusal.ATTEMPTS, "the cap on unconfirmed attempts is reached"
+        if _beyond(self._usd, candidate.risked_usd) or _beyond(self._agent_s, candidate.risked_s):
+            return Refusal.BUDGET, "the budget for unconfirmed work is spent"
+        return None, f"gains {terms.gain_usd:.2g} usd for {terms.charge_usd:.2g} usd"
+
+    def _worth(self, candidate: Candidate) -> Worth:
+        chance = candidate.probability * self._state.throttle
+        return worth(chance, candidate.saved_s, candidate.cost_usd, self._options)
+
+    def _decision(self, candidate: Candidate, refusal: Refusal | None, reason: str) -> Decision:
+        return Decision(
+            **candidate.model_dump(exclude={"waits_for", "allowed", "probability"}),
+            dispatch=refusal is None,
+            probability=candidate.probability * self._state.throttle,
+            margin_usd=self._worth(candidate).margin_usd,
+            refusal=refusal,
+            reason=reason,
+        )
+
+
+def _least(a: float | None, b: float | None) -> float | None:
+    return b if a is None else a if b is None else min(a, b)
+
+
+def _left(cap: float | None, used: float) -> float | None:
+    return None if cap is None else cap - used
+
+
+def _beyond(left: float | None, wanted: float) -> bool:
+    return left is not None and wanted > left

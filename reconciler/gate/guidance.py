@@ -1,0 +1,62 @@
+"""What the learner tells the gate about one kind of task. Owned here: the reconciler does not know the learner."""
+
+from bisect import bisect_right
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from planners.model import Model
+
+
+class Calibration(Model):
+    """A monotone piecewise linear map from a claimed probability to the share that really survived.
+
+    ``claimed`` ascends strictly; beyond its ends the map is flat. No knots: every claim is taken at its word.
+    """
+
+    claimed: tuple[float, ...] = ()
+    observed: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_a_monotone_map(self) -> Self:
+        if len(self.claimed) != len(self.observed):
+            raise ValueError("claimed and observed must have the same length")
+        if any(a >= b for a, b in zip(self.claimed, self.claimed[1:], strict=False)):
+            raise ValueError("claimed must ascend strictly")
+        if any(a > b for a, b in zip(self.observed, self.observed[1:], strict=False)):
+            raise ValueError("observed must not descend")
+        if any(not 0 <= value <= 1 for value in (*self.claimed, *self.observed)):
+            raise ValueError("probabilities lie in 0..1")
+        return self
+
+    def of(self, probability: float) -> float:
+        """The calibrated probability."""
+        if not self.claimed:
+            return probability
+        right = bisect_right(self.claimed, probability)
+        if right == 0:
+            return self.observed[0]
+        if right == len(self.claimed):
+            return self.observed[-1]
+        x0, x1 = self.claimed[right - 1 : right + 1]
+        y0, y1 = self.observed[right - 1 : right + 1]
+        return y0 + (y1 - y0) * (probability - x0) / (x1 - x0)
+
+
+class Guidance(Model):
+    """How guesses at one kind of task fare, and how long its optimal plan takes (None: not known yet)."""
+
+    plan_p50_s: float | None = Field(default=None, ge=0)
+    plan_p90_s: float | None = Field(default=None, ge=0)
+    calibration: Calibration = Calibration()
+    throttle: float = Field(default=1.0, ge=0, le=1)
+    closed: bool = False
+
+    def expected_plan_s(self, now_s: float, prior_s: float) -> float:
+        """When the optimal plan is expected, given that it is not there at ``now_s`` (both from admission).
+
+        The median while it lies ahead, then the 90 % quantile; a planner later than that may answer at any moment.
+        """
+        median_s = prior_s if self.plan_p50_s is None else self.plan_p50_s
+        late_s = median_s if self.plan_p90_s is None else max(median_s, self.plan_p90_s)
+        return median_s if now_s < median_s else max(now_s, late_s)
