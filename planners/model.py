@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from typing import Any, Literal, NewType
+from collections.abc import Mapping
+from typing import Any, Literal, NewType, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +19,13 @@ class Model(BaseModel):
     """A frozen value. Unknown fields are refused, so a misspelt key is an error that names it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other values. Cached properties are left behind: they speak of the old values."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
 
 
 class Versioned(Model):

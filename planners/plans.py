@@ -18,10 +18,14 @@ class PlanKind(StrEnum):
 
 
 class Placement(Model):
-    """Which agent, on which node, when. Seconds count from the moment the plan was asked for."""
+    """Which agent, on which node, when. Seconds count from the moment the plan was asked for.
+
+    ``node_class`` travels with the placement so that the reconciler, which knows no cluster, can tell equal nodes.
+    """
 
     agent: AgentName
     node: NodeId
+    node_class: str = ""
     start_s: float = Field(default=0.0, ge=0)
     duration_s: float = Field(default=0.0, ge=0)
     usd: float = Field(default=0.0, ge=0)
@@ -30,6 +34,10 @@ class Placement(Model):
     def end_s(self) -> float:
         """When the step is expected to end."""
         return self.start_s + self.duration_s
+
+    def equals_node_of(self, other: "Placement") -> bool:
+        """Whether both are on the same node, or on nodes of one class."""
+        return self.node == other.node or (self.node_class != "" and self.node_class == other.node_class)
 
 
 class PlannedStep(Model):

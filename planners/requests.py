@@ -26,7 +26,8 @@ class PlanRequest(Versioned):
     """One question to a planner.
 
     ``known`` holds outputs of finished steps that a ``for_each`` runs over; ``hint`` is the speculative plan, a warm
-    start for the optimal one; ``spent_usd`` is what the task's budget has already lost.
+    start for the optimal one; ``spent_usd`` is what the task's budget has already lost. Agents in ``without_agents``
+    have failed for good: no new attempt of theirs, but what they have finished or still run remains an option.
     """
 
     task: Task
@@ -36,6 +37,7 @@ class PlanRequest(Versioned):
     known: dict[StepId, JsonValue] = Field(default_factory=dict)
     in_flight: tuple[InFlight, ...] = ()
     hint: Plan | None = None
+    without_agents: tuple[AgentName, ...] = ()
     spent_usd: float = 0.0
     elapsed_s: float = 0.0
 

@@ -8,7 +8,7 @@ from planners.plans import Plan
 
 
 class Similarity(NamedTuple):
-    """All in 0..1. ``similarity`` is the mean of the two F1s; ``placement`` the share of shared steps on the same node."""
+    """All in 0..1. ``placement`` is the share of the shared steps that are on the same node."""
 
     step_f1: float
     edge_f1: float
@@ -28,7 +28,7 @@ def multiset_f1(guess: Iterable[Hashable], truth: Iterable[Hashable]) -> float:
 
 
 def similarity(guess: Plan, truth: Plan) -> Similarity:
-    """Steps compare as (capability, agent), edges as ordered pairs of them; where they stand in the plan is not asked."""
+    """Steps compare as (capability, agent), edges as ordered pairs of them; positions do not count."""
     nodes = _placed(guess), _placed(truth)
     shared = (Counter(guess_steps := _steps(guess)) & Counter(truth_steps := _steps(truth))).total()
     return Similarity(

@@ -57,8 +57,8 @@ class Interchange(StrEnum):
 class PlanningOptions(Model):
     """How this task is planned and how boldly it is speculated on.
 
-    ``alpha`` is the gate's dial: 0 speculates only on what pays for sure, 1 on all that may pay. ``plan`` is the plan of
-    authority for mode ``oracle``.
+    ``alpha`` is the gate's dial: 0 speculates only on what pays for sure, 1 on all that may pay. ``plan`` is the plan
+    of authority for mode ``oracle``.
     """
 
     mode: Mode = Mode.FORERUN

@@ -1,8 +1,8 @@
 """The DAG of steps that serves a task, as people declare it and as it is run.
 
 A declared workflow may hold ``for_each`` blocks; `planners.expansion` unrolls them into a flat one. Each node kind is
-known by its own key (``capability``, ``for_each``, ``goal``), so routes, loops, quorums and sub-workflows can join later
-without changing what is written today.
+known by its own key (``capability``, ``for_each``, ``goal``), so routes, loops, quorums and sub-workflows can join
+later without changing what is written today.
 """
 
 from collections.abc import Iterator

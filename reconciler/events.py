@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 
 from planners.model import AttemptId, NodeId, Versioned
 from planners.plans import Plan
+from reconciler.conditions import Conditions
 from reconciler.handoff import Failure, Handoff
 
 
@@ -27,6 +28,8 @@ class SpeculativePlanReady(_Event):
 
     event: Literal["speculative_plan_ready"] = "speculative_plan_ready"
     plan: Plan
+    epoch: int = 1
+    conditions: Conditions = Conditions()
 
 
 class OptimalPlanReady(_Event):

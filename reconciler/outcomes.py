@@ -32,6 +32,12 @@ class Outcome(Versioned):
 
     ``probability``, ``saved_s`` and ``cost_usd`` are the gate's P, L and C at dispatch; ``realised_s`` is what the
     speculation really saved: how long before the plan's own dispatch moment the attempt had been under way.
+
+    ``claimed`` is the planner's own probability, before any calibration; ``own_s`` the part of L that no other attempt
+    claims too. A guess that the gate refused is an outcome as well, with ``dispatched`` false: no seconds, and the
+    verdict its work would have had; ``realised_s`` is then what it would have saved. Without these the gate would only
+    ever learn about what it dares already. ``planning_s`` is how long the optimal plan took, from admission;
+    ``features`` are numbers known of the step's inputs (`reconciler.features`).
     """
 
     task: TaskId
@@ -52,3 +58,9 @@ class Outcome(Versioned):
     saved_s: float | None = None
     cost_usd: float | None = None
     realised_s: float | None = None
+    dispatched: bool = True
+    claimed: float | None = None
+    own_s: float | None = None
+    value_of_time_usd_per_s: float = 0.001
+    planning_s: float | None = None
+    features: dict[str, float] = Field(default_factory=dict)

@@ -24,8 +24,8 @@ class StepCounts(Versioned):
 class TaskView(Versioned):
     """A task as `GET /v1/tasks/{id}` shows it. All ``_s`` but ``submitted_at_s`` count from admission.
 
-    ``saved_s`` is how much earlier the run ended than its critical path would have, had nothing started before the optimal
-    plan was whole. ``wasted_s`` is agent-seconds of flushed attempts, ``agent_s`` of all.
+    ``saved_s`` is how much earlier the run ended than its critical path would have, had nothing started before the
+    optimal plan was whole. ``wasted_s`` is agent-seconds of flushed attempts, ``agent_s`` of all.
     """
 
     id: TaskId

@@ -1,0 +1,20 @@
+"""Under which conditions a guess is acted on: part of the event, so that folding the journal decides the same again."""
+
+from pydantic import Field
+
+from planners.model import Model, NodeId
+from reconciler.gate.guidance import Guidance
+from reconciler.gate.policy import GatePolicy
+from reconciler.gate.prices import NodePrice
+
+
+class Conditions(Model):
+    """What the learner says of this kind of task, the operator's bounds, and prices of contended nodes.
+
+    ``prior_plan_s`` is when the optimal plan is expected (seconds from admission) as long as the learner knows nothing.
+    """
+
+    guidance: Guidance = Guidance()
+    policy: GatePolicy = GatePolicy()
+    prices: dict[NodeId, NodePrice] = Field(default_factory=dict)
+    prior_plan_s: float = Field(default=1.0, ge=0)

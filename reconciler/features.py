@@ -1,0 +1,33 @@
+"""Numbers known of a step before it runs: what its duration may depend on. The same at planning time and in an outcome."""
+
+import math
+from collections.abc import Mapping
+
+from planners.bindings import Gather, Value
+from planners.workflow import Step
+
+MAX_FEATURES = 16
+
+
+def step_features(step: Step) -> Mapping[str, float]:
+    """Name -> number: literal numbers by input name, sizes of literal texts and lists, how much is gathered.
+
+    At most MAX_FEATURES, the first by name. References tell nothing before their values are known.
+    """
+    found = {"parents": float(len(step.data_parents)), **_literals(step)}
+    return {name: found[name] for name in sorted(found)[:MAX_FEATURES]}
+
+
+def _literals(step: Step) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, binding in step.inputs.items():
+        match binding:
+            case Value(value=bool() | int() | float() as number) if math.isfinite(number):
+                found[f"input:{name}"] = float(number)
+            case Value(value=str() | list() | dict() as sized):
+                found[f"size:{name}"] = float(len(sized))
+            case Gather(gather=parts):
+                found[f"size:{name}"] = float(len(parts))
+            case _:
+                pass
+    return found

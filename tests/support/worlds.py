@@ -1,0 +1,251 @@
+"""A world in virtual time for run states: plans drawn at random, agents that compute a digest, cancels that get lost."""
+
+import heapq
+from dataclasses import dataclass, field
+from itertools import count
+
+from hypothesis import strategies as st
+
+from planners.agents import AgentSpec, Catalog, Effect, Retry
+from planners.bindings import Gather, InputRef, StepRef, Value
+from planners.model import AgentName, NodeId, StepId, TaskId, canonical_json, digest
+from planners.plans import Placement, Plan, PlanKind, PlannedStep
+from planners.tasks import Mode, PlanningOptions, Task
+from planners.workflow import Step, Workflow
+from planners.workkeys import InputDigests, work_keys
+from reconciler import commands as c
+from reconciler import events as e
+from reconciler.conditions import Conditions
+from reconciler.handoff import Failure, FailureKind, Handoff
+from reconciler.run import RunState
+
+CAPABILITIES = ("fetch", "solve", "write")
+EFFECTS = {"fetch": Effect.PURE, "solve": Effect.IDEMPOTENT, "write": Effect.IRREVERSIBLE}
+CATALOG = Catalog(
+    agents=tuple(
+        AgentSpec(
+            name=f"{capability}-{size}",
+            capability=capability,
+            effect=EFFECTS[capability],
+            quality=quality,
+            retry=Retry(max_attempts=3, backoff_s=0.1),
+        )
+        for capability in CAPABILITIES
+        for size, quality in (("small", 0.5), ("large", 0.9))
+    )
+)
+NODES = {"n1": "cpu", "n2": "cpu", "n3": "gpu"}
+INPUTS = {"seed": 7}
+
+
+def planned(steps, agents, nodes, kind, **more):
+    """A plan of steps (in topological order) with the given agent and node for each."""
+    pairs = [(step, CATALOG.by_name[agent].identity) for step, agent in zip(steps, agents, strict=True)]
+    keys = work_keys(pairs, InputDigests(INPUTS))
+    return Plan(
+        kind=kind,
+        steps=tuple(
+            PlannedStep(
+                step=step,
+                placement=Placement(agent=agent, node=NodeId(node), node_class=NODES[node], duration_s=1.0),
+                work_key=keys[step.id],
+                probability=1.0 if kind is PlanKind.OPTIMAL else 0.9,
+            )
+            for step, agent, node in zip(steps, agents, nodes, strict=True)
+        ),
+        outputs={step.id: StepRef(step=step.id) for step in steps},
+        **more,
+    )
+
+
+@st.composite
+def dags(draw, max_size=8, prefix="s"):
+    """Steps in topological order whose inputs are literals, task inputs, outputs and gathered outputs."""
+    steps = []
+    for index in range(draw(st.integers(1, max_size))):
+        earlier = [step.id for step in steps]
+        inputs = {"k": draw(st.sampled_from([Value(value=1), Value(value=2), InputRef(input="seed")]))}
+        if earlier and draw(st.booleans()):
+            inputs["one"] = StepRef(step=draw(st.sampled_from(earlier)))
+        if earlier and draw(st.booleans()):
+            chosen = draw(st.lists(st.sampled_from(earlier), min_size=1, max_size=3))
+            inputs["many"] = Gather(gather=tuple(StepRef(step=step) for step in chosen))
+        after = tuple(draw(st.lists(st.sampled_from(earlier), max_size=1))) if earlier else ()
+        capability = draw(st.sampled_from(CAPABILITIES))
+        steps.append(Step(id=StepId(f"{prefix}{index}"), capability=capability, inputs=inputs, after=after))
+    return steps
+
+
+@st.composite
+def plans(draw, steps=None, kind=PlanKind.OPTIMAL):
+    """A plan over drawn (or given) steps."""
+    steps = draw(dags()) if steps is None else steps
+    agents = [f"{step.capability}-{draw(st.sampled_from(['small', 'large']))}" for step in steps]
+    nodes = [draw(st.sampled_from(sorted(NODES))) for _ in steps]
+    return planned(steps, agents, nodes, kind)
+
+
+@st.composite
+def guesses(draw, truth):
+    """A guess at a plan: the same, renamed, replaced on some nodes and agents, cut short, or something else."""
+    if draw(st.integers(0, 4)) == 0:
+        return draw(plans(kind=PlanKind.SPECULATIVE))
+    cut = draw(st.integers(1, len(truth.steps)))
+    rename = draw(st.booleans())
+    kept = truth.steps[:cut]
+    names = {item.id: StepId(f"g{index}") if rename else item.id for index, item in enumerate(kept)}
+    steps = [_renamed(item.step, names) for item in kept]
+    agents, nodes = [], []
+    for item in kept:
+        same = draw(st.integers(0, 3)) > 0
+        size = draw(st.sampled_from(["small", "large"]))
+        agents.append(item.placement.agent if same else f"{item.step.capability}-{size}")
+        nodes.append(draw(st.sampled_from([item.placement.node, *sorted(NODES)])))
+    return planned(steps, agents, nodes, PlanKind.SPECULATIVE)
+
+
+def _renamed(step, names):
+    def rebound(binding):
+        if isinstance(binding, StepRef):
+            return StepRef(step=names[binding.step], path=binding.path)
+        if isinstance(binding, Gather):
+            return Gather(gather=tuple(rebound(part) for part in binding.gather))
+        return binding
+
+    return step.model_copy(
+        update={
+            "id": names[step.id],
+            "inputs": {name: rebound(binding) for name, binding in step.inputs.items()},
+            "after": tuple(names[parent] for parent in step.after),
+        }
+    )
+
+
+def a_task(mode=Mode.FORERUN, **planning):
+    workflow = Workflow(steps=(Step(id=StepId("only"), capability="fetch"),))
+    options = PlanningOptions(mode=mode, alpha=1.0, value_of_time_usd_per_s=1.0, **planning)
+    return Task(workflow=workflow, inputs=INPUTS, planning=options)
+
+
+def computed(agent, inputs):
+    """What an agent of this world returns: a digest of who it is and what it read."""
+    return digest(agent, canonical_json(inputs))
+
+
+def alone(plan):
+    """What running this plan, and nothing else, returns."""
+    values = {}
+
+    def value(binding):
+        match binding:
+            case Value(value=literal):
+                return literal
+            case InputRef(input=name):
+                return INPUTS[name]
+            case StepRef(step=step):
+                return values[step]
+            case Gather(gather=parts):
+                return [value(part) for part in parts]
+
+    for item in plan.steps:
+        inputs = {name: value(binding) for name, binding in sorted(item.step.inputs.items())}
+        values[item.id] = computed(item.placement.agent, inputs)
+    return {name: values[binding.step] for name, binding in plan.outputs.items()}
+
+
+@dataclass
+class World:
+    """Carries a run's commands out in virtual time.
+
+    ``seconds(attempt number)`` is how long an attempt takes; ``fails(attempt number)`` whether it fails; a cancelled
+    attempt reports its result all the same, late: every cancel of this world is lost.
+    """
+
+    run: RunState
+    truth: Plan | None
+    guess: Plan | None
+    guess_s: float = 0.01
+    plan_s: float = 1.0
+    prefixes: int = 0
+    seconds: object = lambda number: 0.5
+    fails: object = lambda number: False
+    commands: list = field(default_factory=list)
+    values: dict = field(default_factory=dict)
+    orders: dict = field(default_factory=dict)
+    result: c.EndRun | None = None
+
+    def play(self, max_events=2000):
+        """Run to the end; returns the EndRun, or None when nothing more happens."""
+        self._queue, self._ticket = [], count()
+        self._push(0.0, e.RunStarted(at_s=0.0))
+        for _ in range(max_events):
+            if not self._queue:
+                return self.result
+            at_s, _, event = heapq.heappop(self._queue)
+            for command in self.run.handle(event.model_copy(update={"at_s": at_s})):
+                self.commands.append(command)
+                self._carry_out(command, at_s)
+        raise AssertionError("the run goes round in circles")
+
+    def _push(self, at_s, event):
+        heapq.heappush(self._queue, (at_s, next(self._ticket), event))
+
+    def _carry_out(self, command, now_s):
+        match command:
+            case c.RequestPlan(epoch=epoch):
+                self._plan(epoch, now_s)
+            case c.Dispatch():
+                self._work(command, now_s)
+            case c.WakeAt(at_s=at_s):
+                self._push(at_s, e.TimePassed(at_s=at_s))
+            case c.EndRun():
+                self.result = command
+
+    def _plan(self, epoch, now_s):
+        if self.guess is not None:
+            guess = e.SpeculativePlanReady(
+                at_s=0, plan=self.guess, epoch=epoch, conditions=Conditions(prior_plan_s=now_s + self.plan_s)
+            )
+            self._push(now_s + self.guess_s, guess)
+        if self.truth is None:
+            failure = Failure(kind=FailureKind.PLANNING, message="no plan")
+            self._push(now_s + self.plan_s, e.PlanningFailed(at_s=0, failure=failure, epoch=epoch))
+            return
+        for index in range(self.prefixes):
+            size = (index + 1) * len(self.truth.steps) // (self.prefixes + 1)
+            steps = self.truth.steps[:size]
+            prefix = self.truth.model_copy(update={"steps": steps, "complete": False, "outputs": {}})
+            at_s = now_s + self.plan_s * (index + 1) / (self.prefixes + 1)
+            self._push(at_s, e.OptimalPlanReady(at_s=0, plan=prefix, epoch=epoch))
+        self._push(now_s + self.plan_s, e.OptimalPlanReady(at_s=0, plan=self.truth, epoch=epoch))
+
+    def _work(self, order, now_s):
+        number = len(self.orders) + 1
+        self.orders[order.attempt] = order
+        end_s = now_s + self.seconds(number)
+        if self.fails(number):
+            failure = Failure(kind=FailureKind.ERROR, message="it broke")
+            self._push(end_s, e.AttemptFailed(at_s=0, attempt=order.attempt, failure=failure, seconds=end_s - now_s))
+            return
+        inputs = {name: self.value(source) for name, source in sorted(order.inputs.items())}
+        self.values[order.attempt] = output = computed(order.agent, inputs)
+        self._push(now_s + 0.001, e.AttemptStarted(at_s=0, attempt=order.attempt, node=order.node))
+        handoff = Handoff(output=output)
+        self._push(end_s, e.AttemptFinished(at_s=0, attempt=order.attempt, handoff=handoff, seconds=end_s - now_s))
+
+    def value(self, source):
+        """The value behind a source."""
+        match source:
+            case c.Given(value=value):
+                return value
+            case c.OutputOf(attempt=attempt):
+                return self.values[attempt]
+            case c.ListOf(items=items):
+                return [self.value(item) for item in items]
+
+
+def a_run(mode=Mode.FORERUN, **planning):
+    return RunState(TaskId("t"), a_task(mode, **planning), CATALOG)
+
+
+__all__ = ["AgentName", "World", "a_run", "alone", "dags", "guesses", "planned", "plans"]
