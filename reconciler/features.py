@@ -1,12 +1,12 @@
-"""Numbers known of a step before it runs: what its duration may depend on. The same at planning time and in an outcome."""
+"""Numbers known of a step before it runs: what its duration may depend on. The same for planning and in an outcome."""
 
-import math
 from collections.abc import Mapping
 
 from planners.bindings import Gather, Value
 from planners.workflow import Step
 
 MAX_FEATURES = 16
+_LARGEST = 1e300  # beyond it (JSON knows no bound) an integer is no float; NaN compares false
 
 
 def step_features(step: Step) -> Mapping[str, float]:
@@ -22,7 +22,7 @@ def _literals(step: Step) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, binding in step.inputs.items():
         match binding:
-            case Value(value=bool() | int() | float() as number) if math.isfinite(number):
+            case Value(value=bool() | int() | float() as number) if abs(number) < _LARGEST:
                 found[f"input:{name}"] = float(number)
             case Value(value=str() | list() | dict() as sized):
                 found[f"size:{name}"] = float(len(sized))

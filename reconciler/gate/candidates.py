@@ -17,17 +17,18 @@ from reconciler.gate.savings import Paths, Timing, savings
 class Candidate(Model):
     """One step that might start before the optimal plan.
 
-    ``probability`` is P, calibrated; ``saved_s`` is L: seconds by which the run ends earlier if this work survives,
-    what it enables counted by how likely that survives too; ``own_s`` is the part that is its own, so that sums over
-    a path do not count twice. ``cost_usd`` is C: what is lost if the guess is wrong, dollars and node-seconds;
-    ``risked_s`` the agent-seconds of it, ``risked_usd`` the dollars that would really be spent. ``waits_for``: parents
-    that are not under way. ``allowed`` is false for effects that may not be speculative.
+    ``probability`` is P, calibrated, ``claimed`` the plan's own word. ``saved_s`` is L: seconds by which the run ends
+    earlier if this work survives, what it enables counted by how likely that survives too; ``own_s`` is the part that
+    is its own, so that sums over a path do not count twice. ``cost_usd`` is C: what is lost if the guess is wrong,
+    dollars and node-seconds; ``risked_s`` the agent-seconds of it, ``risked_usd`` the dollars that would be spent.
+    ``waits_for``: parents not under way. ``allowed`` is false for effects that may not be speculative.
     """
 
     step: StepId
     agent: AgentName
     node: NodeId
     probability: float = Field(ge=0, le=1)
+    claimed: float | None = Field(default=None, ge=0, le=1)
     saved_s: float = Field(ge=0)
     own_s: float = Field(default=0.0, ge=0)
     cost_usd: float = Field(ge=0)
@@ -48,6 +49,7 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
     options: PlanningOptions,
     policy: GatePolicy,
     calibration: Calibration | None = None,
+    chances: Mapping[StepId, float] | None = None,
 ) -> list[Candidate]:
     """P, L and C of every step of the guess that is not under way, in plan order. Linear in steps and edges.
 
@@ -66,6 +68,7 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
         options: the task's value of time.
         policy: the operator's prices.
         calibration: from claimed to observed survival; None takes claims at their word.
+        chances: P of single steps by a better model than the calibration of their claims.
     """
     known = [planned for planned in plan.steps if planned.placement.agent in catalog.by_name]
     agents = {planned.id: catalog.by_name[planned.placement.agent] for planned in known}
@@ -78,14 +81,15 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
         under_way=under_way,
         may_start={planned.id: planned.id in agents and agents[planned.id].may_speculate for planned in plan.steps},
     )
-    chances = {planned.id: calibrated.of(planned.probability) for planned in plan.steps}
-    worth = _worth(plan, paths, chances)
+    better = chances or {}
+    survival = {planned.id: better.get(planned.id, calibrated.of(planned.probability)) for planned in plan.steps}
+    worth = _worth(plan, paths, survival)
     return [
         _candidate(
             planned,
             agents[planned.id],
             paths.timing[planned.id],
-            chance=chances[planned.id],
+            chance=survival[planned.id],
             saved_s=worth[planned.id],
             per_s=_price_per_s(agents[planned.id], prices.get(planned.placement.node), options, policy),
             expected_plan_s=expected_plan_s,
@@ -146,6 +150,7 @@ def _candidate(  # noqa: PLR0913 the terms of one formula
         agent=agent.name,
         node=planned.placement.node,
         probability=chance,
+        claimed=planned.probability,
         saved_s=saved_s,
         own_s=timing.own_s,
         cost_usd=risked_usd + risked_s * per_s,

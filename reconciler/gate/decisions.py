@@ -28,7 +28,7 @@ class Refusal(StrEnum):
 class Decision(Versioned):
     """The gate's answer for one step: P, L and C as it saw them, and the reason in a few words.
 
-    ``probability`` is P as used: calibrated and throttled. ``margin_usd`` is the left side of the rule less the right.
+    The rule was applied with ``throttle * probability``. ``margin_usd`` is the left side of the rule less the right.
     """
 
     step: StepId
@@ -36,6 +36,8 @@ class Decision(Versioned):
     node: NodeId
     dispatch: bool
     probability: float = Field(ge=0, le=1)
+    claimed: float | None = Field(default=None, ge=0, le=1)
+    throttle: float = Field(default=1.0, ge=0, le=1)
     saved_s: float = Field(ge=0)
     own_s: float = Field(default=0.0, ge=0)
     cost_usd: float = Field(ge=0)
@@ -160,9 +162,9 @@ class _Round:
 
     def _decision(self, candidate: Candidate, refusal: Refusal | None, reason: str) -> Decision:
         return Decision(
-            **candidate.model_dump(exclude={"waits_for", "allowed", "probability"}),
+            **candidate.model_dump(exclude={"waits_for", "allowed"}),
             dispatch=refusal is None,
-            probability=candidate.probability * self._state.throttle,
+            throttle=self._state.throttle,
             margin_usd=self._worth(candidate).margin_usd,
             refusal=refusal,
             reason=reason,
