@@ -1,7 +1,7 @@
 """Seconds saved on the critical path by starting a step before the optimal plan is there.
 
 With E the moment the optimal plan is expected, p the end of the step's parents, d its seconds, tail the longest path
-after it, and T the end of the run if all of the guess that may start early does:
+after it, and T the end of the run if all of the guess that may start early does (not before E: it must be confirmed):
 
     L      = max(0, max(E, p) + d + tail - T)      it starts only at E, and with it all that needs it
     enabled = max(0, max(E, end) + tail - T)       it starts early, what needs it only at E
@@ -74,7 +74,7 @@ def savings(  # noqa: PLR0913 the quantities of one formula, named at the call
         early[planned.id] = (start_s, start_s + seconds[planned.id])
     children = _inverted(parents)
     tails = _tails(plan, seconds, children)
-    end_s = max((early[step][1] + tails[step] for step in early), default=now_s)
+    end_s = max(expected_plan_s, max((early[step][1] + tails[step] for step in early), default=now_s))
 
     def timing(step: StepId) -> Timing:
         start_s, finish_s = early[step]

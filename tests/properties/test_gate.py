@@ -1,0 +1,155 @@
+"""Laws of the gate over random plans: monotone in P, L and alpha, the other way in C, caps kept, effects respected."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planners.agents import AgentSpec, Catalog, Effect, Price
+from planners.plans import Placement, Plan, PlanKind, PlannedStep
+from planners.tasks import PlanningOptions
+from planners.workflow import Step
+from reconciler.gate import Candidate, GatePolicy, GateState, decide, price
+
+share = st.floats(0, 1)
+seconds = st.floats(0, 100)
+dollars = st.floats(0, 0.1)
+CATALOG = Catalog(
+    agents=(
+        AgentSpec(name="free", capability="x"),
+        AgentSpec(name="paid", capability="x", price=Price(usd_per_call=0.002, usd_per_s=0.0001)),
+        AgentSpec(name="final", capability="x", effect=Effect.IRREVERSIBLE),
+        AgentSpec(name="leaky", capability="x", discloses=True),
+    )
+)
+
+
+@st.composite
+def plans(draw, *, certain=False):
+    """A random DAG with list-schedule start times; a child's probability is at most its parents'."""
+    steps: list[PlannedStep] = []
+    for index in range(draw(st.integers(0, 12))):
+        parents = draw(st.sets(st.integers(0, index - 1), max_size=3)) if index else set()
+        reach = min((steps[p].probability for p in parents), default=1.0)
+        start = max((steps[p].placement.end_s for p in parents), default=0.0)
+        steps.append(
+            PlannedStep(
+                step=Step(id=f"s{index}", capability="x", after=tuple(f"s{p}" for p in sorted(parents))),
+                placement=Placement(
+                    agent=draw(st.sampled_from(["free", "paid", "final", "leaky"])),
+                    node=draw(st.sampled_from(["n1", "n2"])),
+                    start_s=start,
+                    duration_s=draw(st.floats(0.01, 10)),
+                ),
+                work_key=f"k{index}",
+                probability=1.0 if certain else reach * draw(share),
+            )
+        )
+    return Plan(kind=PlanKind.SPECULATIVE, steps=tuple(steps))
+
+
+def priced(plan, now_s, expected_s, under_way=None):
+    return price(
+        plan,
+        catalog=CATALOG,
+        now_s=now_s,
+        expected_plan_s=expected_s,
+        under_way=under_way or {},
+        prices={},
+        options=PlanningOptions(),
+        policy=GatePolicy(),
+    )
+
+
+def dispatched(probability, saved_s, cost_usd, alpha, state):
+    candidate = Candidate(step="s", agent="a", node="n", probability=probability, saved_s=saved_s, cost_usd=cost_usd)
+    return decide([candidate], state, GatePolicy(), PlanningOptions(alpha=alpha))[0].dispatch
+
+
+@given(
+    st.tuples(share, share), st.tuples(seconds, seconds), st.tuples(dollars, dollars), st.tuples(share, share), share
+)
+def test_a_better_guess_is_never_refused_where_a_worse_one_is_taken(p, saved, cost, alpha, throttle):
+    """Higher P, higher L, lower C, higher alpha: each only ever turns a refusal into a dispatch."""
+    for refused in (frozenset(), frozenset({"s"})):
+        state = GateState(refused=refused, throttle=throttle)
+        worse = dispatched(min(p), min(saved), max(cost), min(alpha), state)
+        better = dispatched(max(p), max(saved), min(cost), max(alpha), state)
+
+        assert better or not worse
+
+
+@given(plans(), seconds, seconds)
+def test_savings_are_within_the_wait_for_the_plan(plan, now_s, expected_s):
+    """0 <= own <= L <= E - now, and only reversible work saves."""
+    for candidate in priced(plan, now_s, expected_s):
+        wait_s = max(0.0, expected_s - now_s)
+        assert 0 <= candidate.own_s <= candidate.saved_s + 1e-9
+        assert candidate.saved_s <= wait_s + 1e-6
+        assert candidate.risked_s <= wait_s + 1e-6
+        assert candidate.allowed or candidate.saved_s == 0
+
+
+@given(plans(certain=True), seconds)
+def test_savings_are_what_a_schedule_would_show(plan, expected_s):
+    """L of a certain plan equals the difference of two critical paths, worked out the long way."""
+    for candidate in priced(plan, 0.0, expected_s):
+        if not candidate.allowed:
+            continue
+        late = _run_end(plan, expected_s, held=candidate.step)
+        assert abs(candidate.saved_s - max(0.0, late - _run_end(plan, expected_s, held=None))) < 1e-6
+
+
+def _run_end(plan, expected_s, held):
+    """When the run ends if all that may start early does, except one step and so all behind it."""
+    freed, ends = {}, {}
+    for planned in plan.steps:
+        placement = planned.placement
+        ready = [ends[parent] for parent in planned.step.parents]
+        queue = freed.get((placement.node, round(placement.start_s, 6)))
+        if queue:
+            ready.append(ends[queue.pop(0)])
+        may = CATALOG.by_name[placement.agent].may_speculate and planned.id != held
+        ends[planned.id] = max([0.0 if may else expected_s, *ready]) + placement.duration_s
+        freed.setdefault((placement.node, round(placement.end_s, 6)), []).append(planned.id)
+    return max(expected_s, *ends.values())
+
+
+@given(
+    plans(),
+    st.integers(0, 5),
+    st.floats(0, 0.01),
+    st.floats(0, 20),
+    st.builds(GateState, attempts=st.integers(0, 3), usd=st.floats(0, 0.005), agent_s=st.floats(0, 5)),
+)
+def test_caps_are_never_exceeded(plan, attempts, usd, agent_s, state):
+    """Whatever is dispatched in one call, together with what is under way, stays within every cap."""
+    policy = GatePolicy(max_attempts=attempts, max_usd=usd, max_agent_s=agent_s)
+    bold = PlanningOptions(alpha=1.0, value_of_time_usd_per_s=10.0)
+    taken = [d for d in decide(priced(plan, 0.0, 30.0), state, policy, bold) if d.dispatch]
+
+    if taken:
+        assert state.attempts + len(taken) <= attempts
+        assert state.usd + sum(d.risked_usd for d in taken) <= usd + 1e-9 or all(d.risked_usd == 0 for d in taken)
+        assert state.agent_s + sum(d.risked_s for d in taken) <= agent_s + 1e-9
+
+
+@given(plans(certain=True))
+def test_what_may_not_be_speculative_never_is_and_no_child_starts_before_its_parents(plan):
+    """However much time is worth."""
+    bold = PlanningOptions(alpha=1.0, value_of_time_usd_per_s=1e6)
+    taken = {d.step for d in decide(priced(plan, 0.0, 1e4), GateState(), GatePolicy(), bold) if d.dispatch}
+
+    for planned in plan.steps:
+        if planned.id in taken:
+            assert CATALOG.by_name[planned.placement.agent].may_speculate
+            assert set(planned.step.parents) <= taken
+
+
+@given(plans(), seconds, seconds)
+def test_the_same_question_has_the_same_answer(plan, now_s, expected_s):
+    """No clock, no chance, no state; decisions come in the order of the candidates and survive JSON."""
+    found = priced(plan, now_s, expected_s)
+    first = decide(found, GateState(), GatePolicy(), PlanningOptions())
+
+    assert first == decide(priced(plan, now_s, expected_s), GateState(), GatePolicy(), PlanningOptions())
+    assert [decision.step for decision in first] == [candidate.step for candidate in found]
+    assert all(type(d).model_validate_json(d.model_dump_json()) == d for d in first)

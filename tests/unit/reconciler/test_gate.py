@@ -1,0 +1,257 @@
+import pytest
+
+from planners.agents import AgentSpec, Catalog, Effect, Price
+from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
+from planners.plans import Placement, Plan, PlanKind, PlannedStep
+from planners.resources import Resources
+from planners.tasks import PlanningOptions
+from planners.workflow import Step
+from reconciler.gate import (
+    Calibration,
+    GatePolicy,
+    GateState,
+    Guidance,
+    NodePrice,
+    Refusal,
+    decide,
+    node_prices,
+    price,
+    refused_for_price,
+)
+
+CATALOG = Catalog(
+    agents=(
+        AgentSpec(name="free", capability="x"),
+        AgentSpec(name="paid", capability="x", price=Price(usd_per_call=0.01)),
+        AgentSpec(name="sends_mail", capability="x", effect=Effect.IRREVERSIBLE),
+        AgentSpec(name="tells_others", capability="x", discloses=True),
+    )
+)
+OPTIONS, POLICY, OPEN = PlanningOptions(), GatePolicy(), GateState()
+
+
+def step(name, after=(), agent="free", *, start=0.0, d=1.0, p=0.8, node="n"):
+    return PlannedStep(
+        step=Step(id=name, capability="x", after=after),
+        placement=Placement(agent=agent, node=node, start_s=start, duration_s=d),
+        work_key=name,
+        probability=p,
+    )
+
+
+def candidates(*steps, now=0.0, expected=3.0, under_way=None, prices=None, options=OPTIONS, **more):
+    found = price(
+        Plan(kind=PlanKind.SPECULATIVE, steps=steps),
+        catalog=CATALOG,
+        now_s=now,
+        expected_plan_s=expected,
+        under_way=under_way or {},
+        prices=prices or {},
+        options=options,
+        policy=POLICY,
+        **more,
+    )
+    return {candidate.step: candidate for candidate in found}
+
+
+def decisions(found, state=OPEN, policy=POLICY, options=OPTIONS):
+    return {decision.step: decision for decision in decide(list(found.values()), state, policy, options)}
+
+
+def test_own_parts_of_a_chain_add_up_to_what_the_chain_saves():
+    """Three seconds of work fit into the three seconds of planning; each step saves its own one."""
+    chain = candidates(step("a"), step("b", ("a",), start=1), step("c", ("b",), start=2))
+
+    assert [c.own_s for c in chain.values()] == pytest.approx([1.0, 1.0, 1.0])
+
+
+def test_a_first_step_counts_what_it_enables_by_how_likely_that_survives():
+    """L of the head: its own second, and its child's second times P(child)/P(head)."""
+    chain = candidates(step("a", p=0.8), step("b", ("a",), start=1, p=0.4))
+
+    assert chain["a"].saved_s == pytest.approx(1.0 + 0.4 / 0.8)
+    assert chain["b"].saved_s == pytest.approx(1.0)
+
+
+def test_no_step_saves_more_than_the_wait_for_the_plan():
+    """A long step saves what is left of planning, not its own length."""
+    assert candidates(step("a", d=50.0), now=1.0)["a"].saved_s == pytest.approx(2.0)
+
+
+def test_slack_is_subtracted():
+    """Beside a branch of 10 s, one of 1 s could start 9 s later at no cost; beside one of 3 s it saves its second."""
+    assert candidates(step("long", d=10.0), step("short"))["short"].saved_s == 0.0
+    assert candidates(step("long", d=3.0), step("short"))["short"].saved_s == pytest.approx(1.0)
+
+
+def test_a_step_that_queues_for_room_on_its_node_has_no_slack():
+    """Of two independent steps in sequence on one node the second ends the run, so the first is critical."""
+    queued = candidates(step("a", d=2.0), step("b", start=2.0, d=2.0))
+
+    assert queued["a"].saved_s > 2.0
+
+
+def test_an_irreversible_step_waits_for_authority_and_so_does_what_is_behind_it():
+    """What precedes it still saves its own seconds."""
+    found = candidates(step("a"), step("mail", ("a",), "sends_mail", start=1), step("after", ("mail",), start=2))
+    answers = decisions(found)
+
+    assert answers["a"].dispatch
+    assert answers["mail"].refusal is Refusal.EFFECT
+    assert answers["after"].refusal is Refusal.PARENT
+    assert found["after"].saved_s == 0.0
+
+
+def test_an_agent_that_discloses_is_never_speculated_on():
+    assert decisions(candidates(step("a", agent="tells_others", p=1.0)))["a"].refusal is Refusal.EFFECT
+
+
+def test_a_guess_slower_than_the_call_it_hides_is_not_tried():
+    """The guess came at 4 s, the plan is expected at 3 s."""
+    answers = decisions(candidates(step("a", p=1.0), now=4.0))
+
+    assert answers["a"].refusal is Refusal.TOO_SLOW
+
+
+def test_a_child_whose_parent_ends_after_the_plan_is_expected_saves_nothing():
+    found = candidates(step("a"), step("b", ("a",), start=1), now=0.5, under_way={"a": 5.0})
+
+    assert list(found) == ["b"]
+    assert found["b"].saved_s == 0.0
+
+
+def test_a_free_agent_on_an_idle_node_is_dispatched_readily_and_a_dear_one_is_not():
+    answers = decisions(candidates(step("a", p=0.5), step("b", agent="paid", p=0.5)))
+
+    assert answers["a"].dispatch
+    assert answers["b"].refusal is Refusal.PRICE
+
+
+def test_the_rule_is_the_one_of_the_design():
+    """P*L*V - (1-P)*C against (1-alpha)*C, to the last term."""
+    found = candidates(step("a", agent="paid", p=0.6), expected=20.0)
+    answer = decisions(found)["a"]
+    p, seconds, cost = 0.6, found["a"].saved_s, found["a"].cost_usd
+
+    assert cost == pytest.approx(0.01 + 1.0 * POLICY.idle_price * 0.001)
+    assert answer.margin_usd == pytest.approx(p * seconds * 0.001 - (1 - p) * cost - 0.5 * cost)
+
+
+def test_what_a_wrong_guess_costs_ends_with_the_plan_that_flushes_it():
+    assert candidates(step("a", d=100.0), expected=3.0)["a"].risked_s == pytest.approx(3.0)
+
+
+def test_speculation_yields_when_confirmed_work_wants_the_node():
+    """The same guess, on an idle node and on one that is nearly full."""
+    busy = {"n": NodePrice(total=Resources(cpus=1), wanted={"cpus": 0.9})}
+
+    assert decisions(candidates(step("a")))["a"].dispatch
+    assert decisions(candidates(step("a"), prices=busy))["a"].refusal is Refusal.PRICE
+
+
+def test_node_prices_rise_with_reservations_and_with_waiting_work():
+    node = ClusterNode(id="n", node_class="c", total=Resources(cpus=4))
+    held = Reservation(node="n", resources=Resources(cpus=2), end_s=5.0)
+    one = Resources(cpus=1)
+
+    idle = node_prices(ClusterSnapshot(nodes=(node,)), horizon_s=10.0)["n"].delay_per_s(one)
+    reserved = node_prices(ClusterSnapshot(nodes=(node,), reservations=(held,)), horizon_s=10.0)["n"].delay_per_s(one)
+    queued = node_prices(ClusterSnapshot(nodes=(node,)), horizon_s=10.0, waiting={"n": Resources(cpus=8)})["n"]
+
+    assert idle == 0.0
+    assert reserved == pytest.approx(0.25 * 0.25 / 0.75)
+    assert queued.delay_per_s(one) > reserved
+
+
+def test_a_child_is_dispatched_together_with_its_parent_and_not_without_it():
+    chain = candidates(step("a"), step("b", ("a",), start=1))
+    assert all(answer.dispatch for answer in decisions(chain).values())
+
+    chain = candidates(step("a", agent="paid", p=0.1), step("b", ("a",), start=1))
+    assert decisions(chain)["b"].refusal is Refusal.PARENT
+
+
+def test_a_cap_goes_to_the_best_guess():
+    found = candidates(step("poor", p=0.6), step("good", p=0.9))
+    answers = decisions(found, policy=GatePolicy(max_attempts=3), state=GateState(attempts=2))
+
+    assert answers["good"].dispatch
+    assert answers["poor"].refusal is Refusal.ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    "state",
+    [GateState(tenant_usd_left=0.001), GateState(tenant_agent_s_left=0.5), GateState(tenant_attempts_left=0)],
+    ids=["dollars", "agent-seconds", "attempts"],
+)
+def test_a_tenant_with_nothing_left_does_not_speculate(state):
+    bold = PlanningOptions(value_of_time_usd_per_s=1.0)
+    found = candidates(step("a", agent="paid", p=0.99), options=bold)
+
+    assert decisions(found, options=bold)["a"].dispatch
+    assert decisions(found, state=state, options=bold)["a"].refusal in (Refusal.BUDGET, Refusal.ATTEMPTS)
+
+
+def test_a_refused_guess_needs_a_margin_to_be_taken_after_all():
+    """Between the plain rule and the rule with hysteresis a guess stays what it was."""
+    barely = candidates(step("a", p=0.305))
+
+    assert decisions(barely)["a"].dispatch
+    assert decisions(barely, GateState(refused=frozenset({"a"})))["a"].refusal is Refusal.PRICE
+    assert decisions(candidates(step("a", p=0.5)), GateState(refused=frozenset({"a"})))["a"].dispatch
+
+
+def test_only_refusals_of_price_are_held_against_a_step():
+    poor = list(decisions(candidates(step("a", p=0.01), step("b"))).values())
+
+    assert refused_for_price(poor, frozenset({"b"})) == {"a"}
+
+
+def test_a_closed_gate_lets_nothing_through_and_a_throttled_one_a_probe():
+    found = candidates(step("a", p=0.9), step("b", p=0.9))
+
+    assert not any(answer.dispatch for answer in decisions(found, GateState(closed=True)).values())
+    assert sum(answer.dispatch for answer in decisions(found, GateState(throttle=0.8)).values()) == 1
+
+
+def test_the_learner_may_know_a_step_better_than_its_claim():
+    found = candidates(
+        step("a", p=0.9),
+        step("b", p=0.9),
+        calibration=Calibration(claimed=(0.0, 1.0), observed=(0.0, 0.5)),
+        chances={"b": 0.7},
+    )
+
+    assert found["a"].probability == pytest.approx(0.45)
+    assert found["b"].probability == pytest.approx(0.7)
+    assert found["a"].claimed == 0.9
+
+
+def test_a_calibration_must_be_a_monotone_map():
+    for claimed, observed in [((0.2, 0.1), (0.1, 0.2)), ((0.1, 0.2), (0.2, 0.1)), ((0.1,), ()), ((0.1,), (1.2,))]:
+        with pytest.raises(ValueError, match=r"must|0\.\.1"):
+            Calibration(claimed=claimed, observed=observed)
+    assert Calibration(claimed=(0.2, 0.8), observed=(0.1, 0.5)).of(0.5) == pytest.approx(0.3)
+    assert Calibration(claimed=(0.2, 0.8), observed=(0.1, 0.5)).of(1.0) == 0.5
+
+
+def test_an_overdue_planner_is_expected_by_its_90_percent_quantile_and_then_at_any_moment():
+    guidance = Guidance(plan_p50_s=2.0, plan_p90_s=6.0)
+
+    assert [guidance.expected_plan_s(now, prior_s=1.0) for now in (0.5, 3.0, 9.0)] == [2.0, 6.0, 9.0]
+    assert Guidance().expected_plan_s(0.5, prior_s=1.0) == 1.0
+
+
+def test_an_agent_the_catalog_does_not_know_is_no_candidate():
+    assert candidates(step("a", agent="gone"), step("b", ("a",)))["b"].saved_s == 0.0
+
+
+def test_an_empty_plan_has_no_candidates():
+    assert candidates() == {}
+
+
+def test_pricing_is_linear_enough_for_thousands_of_steps():
+    """A hang guard: a quadratic pass over 5,000 steps would take minutes."""
+    chain = [step("s0"), *(step(f"s{i}", (f"s{i - 1}",), start=i * 0.001, d=0.001) for i in range(1, 5000))]
+
+    assert len(decisions(candidates(*chain, expected=30.0))) == 5000
