@@ -1,0 +1,153 @@
+"""Decomposing a goal with an LLM: each step is checked and passed on while the answer still streams.
+
+A wrong answer is not thrown away: the steps before the mistake stand, the mistake is told, and the LLM writes the rest.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from planners.agents import Catalog
+from planners.decompose.checks import BadStep, Confirmed
+from planners.decompose.config import LLMConfig
+from planners.decompose.goals import GoalText
+from planners.decompose.interfaces import interfaces
+from planners.decompose.partial import MalformedAnswer, StreamedItems
+from planners.decompose.prompt import goal_text, repair_text, system_text
+from planners.decompose.provider import ChatTokens, Message, Tokens
+from planners.decompose.schema import answer_schema
+from planners.errors import DecomposeFailed
+from planners.workflow import Step
+
+_log = logging.getLogger(__name__)
+_FIXES = {
+    401: "check the API key",
+    403: "check what the API key may do",
+    404: "check base_url and model",
+    429: "the provider limits the rate: wait, or raise the limit",
+}
+
+
+class LLMDecomposer:
+    """Asks an LLM. Waits for the first token, between tokens and in all at most as long as the config says."""
+
+    def __init__(self, config: LLMConfig, tokens: Tokens | None = None) -> None:
+        self._config = config
+        self._tokens = tokens or ChatTokens.open_ai_compatible(config)
+
+    async def steps(self, goal: GoalText, catalog: Catalog) -> AsyncGenerator[Step, None]:
+        """The steps, each as soon as it is complete in the stream and valid.
+
+        Raises:
+            DecomposeFailed: the provider failed, stalled or timed out, or the answer was wrong once too often.
+        """
+        offered = list(interfaces(catalog).values())
+        if not offered:
+            raise DecomposeFailed("the catalog holds no agent, so no step can be done", "goal", "add agents")
+        schema, strict = answer_schema(offered)
+        confirmed = Confirmed(goal, catalog)
+        talk = [Message("system", system_text(offered)), Message("user", goal_text(goal))]
+        deadline_s = asyncio.get_running_loop().time() + self._config.timeout_s
+        for left in range(self._config.max_repairs, -1, -1):
+            answer: list[str] = []
+            chunks = self._patiently(self._tokens.answer(talk, schema, strict=strict), deadline_s, answer)
+            try:
+                async for step in self._confirm(chunks, confirmed):
+                    yield step
+            except (BadStep, MalformedAnswer) as error:
+                problem = self._config.scrubbed(str(error))
+            else:
+                return
+            finally:
+                await chunks.aclose()
+            if left:
+                _log.info("asking the LLM again: %s", problem)
+                confirmed.drop_waiting()
+                talk += [
+                    Message("assistant", "".join(answer) or "(nothing)"),
+                    Message("user", repair_text(problem, confirmed.steps.values())),
+                ]
+        raise DecomposeFailed(
+            f"the LLM {self._config.model} gave a plan that cannot be run, {self._config.max_repairs + 1} times; "
+            f"the last problem: {problem}",
+            "goal",
+            "reword the goal, declare the workflow, or allow planning.fallback",
+        )
+
+    async def _confirm(self, chunks: AsyncIterator[str], confirmed: Confirmed) -> AsyncIterator[Step]:
+        items = StreamedItems("steps")
+        async for chunk in chunks:
+            for raw in items.feed(chunk):
+                for step in confirmed.accept(_step(raw)):
+                    yield step
+            if len(confirmed.steps) > self._config.max_steps:
+                raise DecomposeFailed(
+                    f"the plan has more than {self._config.max_steps} steps", "goal", "split the goal"
+                )
+            if items.closed:
+                break
+        items.finish()
+        confirmed.close()
+        if not confirmed.steps:
+            raise BadStep("the plan holds no step")
+
+    async def _patiently(
+        self, chunks: AsyncGenerator[str, None], deadline_s: float, answer: list[str]
+    ) -> AsyncGenerator[str, None]:
+        """The chunks, noted in ``answer``; silence, lateness and failure become DecomposeFailed."""
+        loop, patience_s, heard = asyncio.get_running_loop(), self._config.first_token_s, "no first token"
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(min(patience_s, max(0.0, deadline_s - loop.time()))):
+                        chunk = await anext(chunks)
+                except StopAsyncIteration:
+                    return
+                except TimeoutError:
+                    raise self._late(heard, patience_s, late=loop.time() >= deadline_s) from None
+                # The boundary to a library with many errors of its own, and to the network below it.
+                except Exception as error:  # noqa: BLE001
+                    # No cause is chained: what the provider sends back may hold the key.
+                    raise self._failed(error) from None
+                patience_s, heard = self._config.stall_s, "no token"
+                answer.append(chunk)
+                yield chunk
+        finally:
+            await chunks.aclose()
+
+    def _late(self, heard: str, patience_s: float, *, late: bool) -> DecomposeFailed:
+        said = f"was not done after {self._config.timeout_s:g} s" if late else f"stalled: {heard} for {patience_s:g} s"
+        return DecomposeFailed(f"the LLM {self._config.model} {said}", "goal", "try again, or allow planning.fallback")
+
+    def _failed(self, error: Exception) -> DecomposeFailed:
+        status = getattr(error, "status_code", None)
+        said = f"answered with HTTP {status}" if status else f"failed: {type(error).__name__}"
+        about = self._config.scrubbed(str(error))
+        fix = _FIXES.get(status or 0, "try again, or allow planning.fallback")
+        return DecomposeFailed(f"the LLM {self._config.model} {said}: {about}", "goal", fix)
+
+
+def _step(raw: Any) -> Step:
+    """A step of the answer; only what may be part of the work is read."""
+    if not isinstance(raw, dict):
+        raise BadStep(f"each element of steps is an object, and one is {str(raw)[:80]!r}")
+    fields: dict[str, Any] = {"id": str(raw.get("id", "")), "capability": raw.get("capability")}
+    inputs = raw.get("inputs") or {}
+    fields["inputs"] = {name: _bound(value) for name, value in inputs.items()} if isinstance(inputs, dict) else inputs
+    fields["after"] = raw.get("after") or ()
+    try:
+        return Step.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BadStep(f"step '{fields['id']}': {where}: {first['msg']}") from None
+
+
+def _bound(value: Any) -> Any:
+    """A string that begins with $ and names nothing that can be read ("$5") is a literal of the request."""
+    if isinstance(value, str) and value.startswith("$") and value.split(".")[0] not in ("$inputs", "$steps", "$item"):
+        return {"value": value}
+    return [_bound(part) for part in value] if isinstance(value, list) else value
