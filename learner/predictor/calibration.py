@@ -1,0 +1,47 @@
+"""Isotonic calibration: the best monotone map from a raw probability to what came true (Zadrozny and Elkan, 2002)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
+
+_LEAST_OUTCOMES = 40
+_FLOOR = 0.01  # nothing is certain: a gate must be able to price a surprise
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A piecewise linear map through ``knots`` (raw) and ``values`` (calibrated), both rising."""
+
+    knots: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, raw: NDArray[np.float64], came_true: NDArray[np.float64]) -> "Calibration":
+        """From out-of-fold raw probabilities and 0/1 outcomes; a shrunk mean when there are few."""
+        if len(raw) < _LEAST_OUTCOMES:
+            return cls.blended(raw, came_true)
+        model = IsotonicRegression(y_min=_FLOOR, y_max=1 - _FLOOR, out_of_bounds="clip").fit(raw, came_true)
+        return cls(np.asarray(model.X_thresholds_, float), np.asarray(model.y_thresholds_, float))
+
+    @classmethod
+    def blended(cls, raw: NDArray[np.float64], came_true: NDArray[np.float64]) -> "Calibration":
+        """Raw values scaled so that their mean is that of the outcomes, with four pseudo-outcomes at one half."""
+        rate = (float(came_true.sum()) + 2) / (len(came_true) + 4)
+        mean = (float(raw.sum()) + 2) / (len(raw) + 4)
+        top = float(np.clip(rate / max(mean, 1e-6), 0, 1))
+        return cls(np.array([0.0, 1.0]), np.clip([0.0, top], _FLOOR, 1 - _FLOOR))
+
+    def __call__(self, raw: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Calibrated probabilities."""
+        return np.interp(raw, self.knots, self.values)
+
+
+def expected_calibration_error(probability: NDArray[np.float64], came_true: NDArray[np.float64], bins: int = 10) -> float:
+    """ECE: mean gap between probability and frequency over equal-width bins, weighted by their sizes (Guo et al., 2017)."""
+    if not len(probability):
+        return 0.0
+    which = np.minimum((probability * bins).astype(int), bins - 1)
+    gaps = np.bincount(which, weights=came_true - probability, minlength=bins)
+    return float(np.abs(gaps).sum() / len(probability))

@@ -1,0 +1,78 @@
+"""Plans worth considering for a request: the likeliest known ones, chains of likely steps, and small edits."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learner.predictor.labels import Plan, PlanSpace, chain, without
+from learner.predictor.vectors import Floats
+
+_KNOWN = 25
+_BEAM_TOOLS = 9
+_BEAM_WIDTH = 14
+_BEAM_KEPT = 20
+_LONGEST_CHAIN = 5
+_EDITED = 4
+_LEXICAL_TOOLS = 2
+
+
+def candidates(space: PlanSpace, scores: Floats, lexical: Floats, own: Plan | None = None) -> list[Plan]:
+    """Distinct plans, likeliest known ones first; ``scores`` a row as `PlanSpace.parts` cuts it.
+
+    ``lexical`` is the catalog's strength per tool. ``own`` is the example's own plan in training: where no other example
+    has it, it is not among the known ones, as it would not be for a new request.
+    """
+    plan_scores, step_scores, edge_scores, _ = space.parts(scores)
+    unknown = own if own is not None and space.count[own] == 1 else None
+    order = np.argsort(-plan_scores, kind="stable")[: _KNOWN + 1]
+    known = [space.plans[column] for column in order if space.plans[column] != unknown][:_KNOWN]
+    tools, strength = _likely_tools(space, step_scores, lexical)
+    chains = [chain(tuple(tools)) for tools in _chains(space, tools, strength, edge_scores)]
+    edits = [without(plan, k) for plan in known[:_EDITED] if len(plan[0]) > 2 for k in range(len(plan[0]))]
+    return list(dict.fromkeys([*known, *chains, *edits]))
+
+
+def _likely_tools(space: PlanSpace, step_scores: Floats, lexical: Floats) -> tuple[list[int], Floats]:
+    """The tools for new chains with a probability each; those never used come by the words of the catalog."""
+    top = np.argsort(-step_scores, kind="stable")[:_BEAM_TOOLS]
+    strength = {space.step_labels[c] // 8: float(step_scores[c]) for c in reversed(top)}
+    tools = list(dict.fromkeys(space.step_labels[c] // 8 for c in top))
+    for tool in np.argsort(-lexical, kind="stable")[:_LEXICAL_TOOLS]:
+        if space.step_label(int(tool)) not in space.step_column and lexical[tool] > 0:
+            tools.append(int(tool))
+            strength[int(tool)] = 0.4 * float(lexical[tool])
+    return tools, np.array([strength[tool] for tool in tools], dtype=np.float32).clip(0.01, 0.97)
+
+
+def _chains(space: PlanSpace, tools: list[int], strength: Floats, edge_scores: Floats) -> list[list[int]]:
+    """Beam search for the likeliest chains of two and more of the tools."""
+    if len(tools) < 2:
+        return [tools] if tools else []
+    unary = np.log(strength / (1 - strength))
+    # An edge cannot be likelier than its ends: what counts is its probability given them.
+    links = _link_scores(space, tools, edge_scores) - np.log(np.maximum(0.05, np.minimum.outer(strength, strength)))
+    sequences = np.arange(len(tools))[:, None]
+    totals = unary.copy()
+    found: list[tuple[float, list[int]]] = []
+    for _ in range(_LONGEST_CHAIN - 1):
+        grown = totals[:, None] + unary[None, :] + links[sequences[:, -1]]
+        grown[np.arange(len(sequences))[:, None], sequences] = -np.inf
+        best = np.argsort(-grown, axis=None, kind="stable")[:_BEAM_WIDTH]
+        best = best[np.isfinite(grown.ravel()[best])]
+        rows, columns = np.divmod(best, len(tools))
+        sequences = np.hstack([sequences[rows], columns[:, None]])
+        totals = grown.ravel()[best]
+        found += zip(totals.tolist(), sequences.tolist(), strict=True)
+        if not len(best):
+            break
+    found.sort(key=lambda pair: -pair[0])
+    return [[tools[index] for index in sequence] for _, sequence in found[:_BEAM_KEPT]]
+
+
+def _link_scores(space: PlanSpace, tools: list[int], edge_scores: Floats) -> NDArray[np.float64]:
+    out = np.full((len(tools), len(tools)), 0.01)
+    for i, parent in enumerate(tools):
+        for j, child in enumerate(tools):
+            column = space.edge_column.get(space.edge_label(parent, child))
+            if column is not None:
+                out[i, j] = max(float(edge_scores[column]), 0.01)
+    return np.log(out)

@@ -1,0 +1,91 @@
+"""How alike two requests are, in three views: words and pairs, words by position, and meaning.
+
+Each view is a cosine. A kernel of the learner is the square of a mean of views; squaring makes the regression see
+conjunctions of features, which single words cannot express.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learner.predictor.errors import SemanticsMissing
+from learner.predictor.semantics import WordVectors, installed_word_vectors
+from learner.predictor.tokens import pairs, positions, words
+from learner.predictor.vectors import Floats, GramSpace
+
+VIEWS = 3
+WORDS, PLACES, MEANING = range(VIEWS)
+
+
+class RequestKernel:
+    """The views of a history of requests, and of a new request against it."""
+
+    def __init__(self, spaces: tuple[GramSpace, GramSpace], centre: Floats | None, meanings: Floats | None) -> None:
+        self._spaces = spaces
+        self._centre = centre
+        self._meanings = meanings
+
+    @classmethod
+    def fit(cls, requests: Sequence[str], vectors: WordVectors | None) -> "RequestKernel":
+        """Learn vocabularies and weights from ``requests``; meaning only where ``vectors`` are given."""
+        tokens = [words(request) for request in requests]
+        spaces = GramSpace.fit([pairs(t) for t in tokens]), GramSpace.fit([positions(t) for t in tokens])
+        if vectors is None:
+            return cls(spaces, None, None)
+        raw = np.stack([vectors.of(request) for request in requests])
+        centre = raw.mean(axis=0)
+        return cls(spaces, centre, _unit(raw - centre))
+
+    @property
+    def has_meaning(self) -> bool:
+        """Whether word vectors take part."""
+        return self._meanings is not None
+
+    def matrices(self) -> list[Floats]:
+        """The views among the fitted requests, each (n, n)."""
+        views = [space.gram_matrix() for space in self._spaces]
+        return views if self._meanings is None else [*views, self._meanings @ self._meanings.T]
+
+    def rows(self, request: str) -> list[Floats]:
+        """The views of one new request against the fitted ones, each (n,)."""
+        tokens = words(request)
+        views = [self._spaces[WORDS].cosines(pairs(tokens)), self._spaces[PLACES].cosines(positions(tokens))]
+        if self._meanings is None or self._centre is None:
+            return views
+        vectors = installed_word_vectors()
+        if vectors is None:
+            raise SemanticsMissing("this predictor was trained with word vectors; install the extra 'semantic'")
+        return [*views, self._meanings @ _unit(vectors.of(request) - self._centre)]
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Everything needed to build it again, as plain arrays."""
+        out = {f"{view}.{key}": value for view, s in enumerate(self._spaces) for key, value in s.arrays().items()}
+        if self._meanings is not None and self._centre is not None:
+            out |= {"centre": self._centre, "meanings": self._meanings}
+        return out
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> "RequestKernel":
+        """Inverse of `arrays`."""
+        first, second = (
+            GramSpace.from_arrays({k.partition(".")[2]: v for k, v in arrays.items() if k.startswith(f"{view}.")})
+            for view in (WORDS, PLACES)
+        )
+        if "meanings" not in arrays:
+            return cls((first, second), None, None)
+        if installed_word_vectors() is None:
+            raise SemanticsMissing("this predictor was trained with word vectors; install the extra 'semantic'")
+        return cls((first, second), arrays["centre"].astype(np.float32), arrays["meanings"].astype(np.float32))
+
+
+def blend(views: Sequence[Floats], chosen: Sequence[int], power: float = 2.0) -> Floats:
+    """Kernel of the ``chosen`` views that are there: the power of their mean, negative means cut at zero."""
+    used = [views[view] for view in chosen if view < len(views)]
+    mean = sum(used[1:], start=used[0]) / np.float32(len(used))
+    return np.asarray(np.maximum(mean, 0) ** power, dtype=np.float32)
+
+
+def _unit(rows: Floats) -> Floats:
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.maximum(norms, 1e-9), dtype=np.float32)

@@ -1,0 +1,89 @@
+"""How probable each candidate is to be the true plan: LightGBM, cross-fitted so that its calibration is honest."""
+
+from collections.abc import Sequence
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from learner.predictor.errors import CorruptPredictor
+from learner.predictor.features import Considered
+from learner.predictor.vectors import Floats
+
+FOLDS = 4
+_LEAST_EXAMPLES = 30  # below, a ranker learns noise
+_PARAMETERS = {
+    "objective": "binary",
+    "learning_rate": 0.05,
+    "num_leaves": 15,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "verbose": -1,
+    "num_threads": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+}
+
+
+class PlanRanker:
+    """Probabilities of candidates: the mean of one model per fold, each of which never saw that fold's tasks."""
+
+    def __init__(self, boosters: Sequence[lgb.Booster]) -> None:
+        self._boosters = list(boosters)
+
+    @classmethod
+    def fit(
+        cls, considered: Sequence[Considered], truth: Sequence[NDArray[np.bool_]], seed: int
+    ) -> tuple["PlanRanker | None", list[Floats]]:
+        """The ranker and, per example, out-of-fold probabilities. No ranker when there is nothing to tell apart."""
+        hits = sum(int(labels.any()) for labels in truth)
+        if len(considered) < _LEAST_EXAMPLES or hits < FOLDS or all(bool(labels.all()) for labels in truth):
+            return None, [unranked(one) for one in considered]
+        fold = np.random.default_rng(seed).permutation(len(considered)) % FOLDS
+        features = np.concatenate([one.features for one in considered])
+        labels = np.concatenate(truth).astype(np.float32)
+        row_fold = np.repeat(fold, [len(one.plans) for one in considered])
+        boosters = []
+        probability = np.zeros(len(labels), dtype=np.float32)
+        for held_out in range(FOLDS):
+            learn = row_fold != held_out
+            booster = _train(features[learn], labels[learn], len(considered), seed + held_out)
+            probability[~learn] = booster.predict(features[~learn], num_threads=1)
+            boosters.append(booster)
+        ends = np.cumsum([len(one.plans) for one in considered])[:-1]
+        return cls(boosters), np.split(probability, ends)
+
+    def probabilities(self, considered: Considered) -> Floats:
+        """Of each candidate to be the true plan."""
+        each = [np.asarray(b.predict(considered.features, num_threads=1)) for b in self._boosters]
+        return np.asarray(np.mean(each, axis=0), dtype=np.float32)
+
+    def texts(self) -> list[str]:
+        """The models in LightGBM's text format."""
+        return [booster.model_to_string() for booster in self._boosters]
+
+    @classmethod
+    def from_texts(cls, texts: Sequence[str]) -> "PlanRanker":
+        """Inverse of `texts`.
+
+        Raises:
+            CorruptPredictor: when LightGBM cannot read one of them.
+        """
+        try:
+            return cls([lgb.Booster(params={"verbose": -1}, model_str=text) for text in texts])
+        except lgb.basic.LightGBMError as error:
+            raise CorruptPredictor(f"ranker: {error}") from error
+
+
+def unranked(considered: Considered) -> Floats:
+    """Probabilities without a ranker: the regression's scores of whole plans, with a floor for the others."""
+    whole = np.maximum(considered.whole, 0) + 1e-3
+    return np.asarray(whole / max(1.0, float(whole.sum())), dtype=np.float32)
+
+
+def _train(features: Floats, labels: Floats, examples: int, seed: int) -> lgb.Booster:
+    parameters = _PARAMETERS | {"seed": seed, "min_data_in_leaf": int(np.clip(len(labels) // 800, 10, 80))}
+    rounds = int(np.clip(examples // 4, 40, 250))
+    return lgb.train(parameters, lgb.Dataset(features, labels), rounds)

@@ -1,0 +1,50 @@
+"""Static word vectors that ship inside a package, when it is installed (extra ``semantic``).
+
+A request is the mean of the vectors of its word pieces. No network: the weights lie in the wheel of ``wordllama``.
+"""
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+_PIECES = "tokenizers/l2_supercat_tokenizer_config.json"
+_MAX_CHARACTERS = 4_000
+
+
+class WordVectors:
+    """Mean word vector of a text, before centring; two of them are the same if the package is."""
+
+    def __init__(self, table: NDArray[np.float32], pieces: Any) -> None:
+        self._table = table
+        self._pieces = pieces
+
+    def of(self, text: str) -> NDArray[np.float32]:
+        """Unit vector of a text, (256,); zero for a text without words."""
+        ids = self._pieces.encode(text[:_MAX_CHARACTERS], add_special_tokens=False).ids
+        if not ids:
+            return np.zeros(self._table.shape[1], dtype=np.float32)
+        mean = self._table[ids].mean(axis=0, dtype=np.float32)
+        return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
+
+
+@cache
+def installed_word_vectors() -> WordVectors | None:
+    """The vectors of the installed package, or None without it. Loaded once (16 MB)."""
+    spec = find_spec("wordllama")
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent
+    if not (folder / _WEIGHTS).is_file() or not (folder / _PIECES).is_file():
+        return None
+    from safetensors.numpy import load_file  # noqa: PLC0415 - optional: comes with the package
+    from tokenizers import Tokenizer  # noqa: PLC0415 - optional: comes with the package
+
+    pieces = Tokenizer.from_file(str(folder / _PIECES))
+    pieces.no_padding()
+    (table,) = load_file(folder / _WEIGHTS).values()
+    return WordVectors(table, pieces)

@@ -1,0 +1,81 @@
+"""A predictor as one file: an npz archive of plain arrays and JSON. Nothing in it is ever unpickled."""
+
+import json
+import os
+import zipfile
+import zlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learner.predictor.calibration import Calibration
+from learner.predictor.errors import CorruptPredictor, PredictorError
+from learner.predictor.example import ToolText
+from learner.predictor.kernel import RequestKernel
+from learner.predictor.labels import Plan, PlanSpace
+from learner.predictor.predictor import Calibrations, Fitted, PlanPredictor
+from learner.predictor.ranker import PlanRanker
+from learner.predictor.ridge import KernelRidge
+
+FORMAT = 1
+_Arrays = dict[str, NDArray[np.generic]]
+
+
+def write(predictor: PlanPredictor, path: Path) -> None:
+    """To a temporary file beside ``path``, then over it."""
+    header: dict[str, Any] = {"format": FORMAT, "catalog": [asdict(tool) for tool in predictor.catalog]}
+    arrays: _Arrays = {}
+    if predictor.fitted is not None:
+        fitted = predictor.fitted
+        header |= {
+            "tools": fitted.space.tools,
+            "history": fitted.history,
+            "ranker": fitted.ranker.texts() if fitted.ranker else None,
+            "calibrations": [[c.knots.tolist(), c.values.tolist()] for c in fitted.calibrations],
+            "ridges": len(fitted.ridges),
+        }
+        arrays = {f"kernel.{key}": value for key, value in fitted.kernel.arrays().items()}
+        arrays |= {f"ridge.{index}": ridge.weights for index, ridge in enumerate(fitted.ridges)}
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes no dict of arrays
+    os.replace(temporary, path)
+
+
+def read(path: Path) -> PlanPredictor:
+    """Inverse of `write`; every way a file can be damaged is one error."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays: _Arrays = {name: archive[name] for name in archive.files}
+        header = json.loads(arrays.pop("header").tobytes())
+        if header["format"] != FORMAT:
+            raise CorruptPredictor(f"{path.name}: format {header['format']}, this version reads {FORMAT}")
+        return _built(header, arrays)
+    except PredictorError:
+        raise
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError, IndexError) as error:
+        raise CorruptPredictor(f"{path.name}: {error}") from error
+
+
+def _built(header: dict[str, Any], arrays: _Arrays) -> PlanPredictor:
+    catalog = [
+        ToolText(tool["name"], tool["description"], tuple(tool["inputs"]), tuple(tool["outputs"]))
+        for tool in header["catalog"]
+    ]
+    if "tools" not in header:
+        return PlanPredictor(catalog, None)
+    history: list[Plan] = [(tuple(steps), tuple((i, j) for i, j in edges)) for steps, edges in header["history"]]
+    kernel = RequestKernel.from_arrays({k.removeprefix("kernel."): v for k, v in arrays.items() if "kernel." in k})
+    fitted = Fitted(
+        PlanSpace(header["tools"], history),
+        history,
+        kernel,
+        tuple(KernelRidge(arrays[f"ridge.{index}"].astype(np.float32)) for index in range(header["ridges"])),
+        PlanRanker.from_texts(header["ranker"]) if header["ranker"] else None,
+        Calibrations(*(Calibration(np.array(knots), np.array(values)) for knots, values in header["calibrations"])),
+    )
+    return PlanPredictor(catalog, fitted)

@@ -1,0 +1,96 @@
+"""A request as features: words with their arguments masked, word pairs, and where in the request they stand.
+
+What an argument *is* (a date, an amount, a name) tells the tools apart; which date it is does not. So literals are
+replaced by their kind. Weights by position let a linear model learn the order of steps: "change ... and then inquire"
+and "inquire ... and then change" have the same words.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+Grams = dict[str, float]
+
+_QUOTED = re.compile(r"(?<!\w)'[^']{1,120}'|\"[^\"]{1,120}\"|“[^”]{1,120}”")  # noqa: RUF001 - typographic quotes
+_URL = re.compile(r"\b(?:https?://|www\.)\S+")
+_TIME = re.compile(r"\b\d{1,2}:\d\d(?: ?[AaPp]\.?[Mm]\b\.?)?|\b\d{1,2} ?[AaPp]\.?[Mm]\b\.?")
+_DATE = re.compile(r"\b\d{4}-\d\d?-\d\d?\b")
+_MIXED = re.compile(r"\b\w*\d\w*\b")
+_TOKEN = re.compile(r"[^\W\d_]+|[.,;!?]")
+_SUFFIXES = ("ing", "ed", "es", "s", "ation", "ion")
+_MAX_TOKENS = 256  # of a longer request the beginning and the end are read
+_PROPER = "properx"
+
+
+def words(request: str) -> list[str]:
+    """Stemmed lower-case words, marks of punctuation, and placeholders for quotes, times, dates, numbers and names."""
+    out: list[str] = []
+    sentence_starts = True
+    for token in _TOKEN.findall(_masked(request)):
+        if token in ".,;!?":
+            out.append(token)
+            sentence_starts = token in ".!?"
+            continue
+        named = token[0].isupper() and not sentence_starts and token != "I"
+        sentence_starts = False
+        word = _PROPER if named else _stem(token.lower())
+        if not (word == _PROPER and out and out[-1] == _PROPER):
+            out.append(word)
+    return out if len(out) <= _MAX_TOKENS else out[: _MAX_TOKENS // 2] + out[-_MAX_TOKENS // 2 :]
+
+
+def name_words(name: str) -> str:
+    """An identifier as words: ``trainTicket_query`` reads "train Ticket query"."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\-./]+", " ", name)
+
+
+def pairs(tokens: list[str]) -> Grams:
+    """Words and adjacent pairs with damped counts, 1 + ln(count)."""
+    counts = Counter(tokens)
+    counts.update(f"{a} {b}" for a, b in _adjacent(tokens))
+    return _damped(counts)
+
+
+def positions(tokens: list[str]) -> Grams:
+    """Each word split between a "begin" and an "end" feature by where it stands, 0 at the start and 1 at the end."""
+    grams: Grams = {}
+    length = max(len(tokens), 1)
+    for index, token in enumerate(tokens):
+        share = index / length
+        grams["<" + token] = grams.get("<" + token, 0.0) + 1.0 - share
+        grams[">" + token] = grams.get(">" + token, 0.0) + share
+    return grams
+
+
+def _adjacent(tokens: list[str]) -> Iterator[tuple[str, str]]:
+    return zip(tokens, tokens[1:], strict=False)
+
+
+def _damped(counts: Counter[str]) -> Grams:
+    # Nearly all counts are one; the logarithm of the others is the textbook's sublinear term frequency.
+    return {gram: 1.0 if count == 1 else 1.0 + _LOG[min(count, 63)] for gram, count in counts.items()}
+
+
+def _masked(request: str) -> str:
+    text = _URL.sub(" urlx ", request)
+    text = _QUOTED.sub(" quotedx ", text)
+    text = _DATE.sub(" datex ", _TIME.sub(" timex ", text))
+    return _MIXED.sub(_number, text)
+
+
+def _number(match: re.Match[str]) -> str:
+    text = match.group(0)
+    if not text.isdigit():
+        return " idx "
+    return " numx " if len(text) < 5 else " longnumx "
+
+
+def _stem(word: str) -> str:
+    for suffix in _SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) > 3:
+            return word[: -len(suffix)]
+    return word
+
+
+_LOG = [0.0] + [math.log(n) for n in range(1, 64)]

@@ -1,0 +1,74 @@
+"""Sparse TF-IDF vectors of requests, and the cosine of a new request to every one of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from learner.predictor.tokens import Grams
+
+Floats = NDArray[np.float32]
+
+
+class GramSpace:
+    """Unit vectors over the grams of a history; smoothed idf: ln((1 + n) / (1 + df)) + 1."""
+
+    def __init__(self, grams: Sequence[str], idf: Floats, rows: sp.csr_matrix) -> None:
+        self._column = {gram: column for column, gram in enumerate(grams)}
+        self._idf = idf
+        self._rows = rows
+        self._columns: sp.csr_matrix = rows.T.tocsr()
+
+    @classmethod
+    def fit(cls, documents: Sequence[Grams]) -> "GramSpace":
+        """Columns in order of first appearance, so that the same history gives the same space."""
+        column: dict[str, int] = {}
+        for document in documents:
+            for gram in document:
+                column.setdefault(gram, len(column))
+        counts = [len(document) for document in documents]
+        indices = np.array([column[g] for d in documents for g in d], dtype=np.int32)
+        data = np.array([v for d in documents for v in d.values()], dtype=np.float32)
+        frequency = np.bincount(indices, minlength=len(column)) if len(indices) else np.zeros(len(column))
+        idf = (np.log((1 + len(documents)) / (1 + frequency)) + 1).astype(np.float32)
+        data *= idf[indices] if len(indices) else 1.0
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        rows = sp.csr_matrix((data, indices, indptr), shape=(len(documents), len(column)), dtype=np.float32)
+        norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+        rows = sp.csr_matrix(sp.diags(1 / np.maximum(norms, 1e-9).astype(np.float32)) @ rows, dtype=np.float32)
+        return cls(list(column), idf, rows)
+
+    def gram_matrix(self) -> Floats:
+        """Cosines among the fitted documents, (n, n)."""
+        return np.asarray((self._rows @ self._columns).toarray(), dtype=np.float32)
+
+    def cosines(self, document: Grams) -> Floats:
+        """Cosine of a new document to each fitted one, (n,). Grams never seen count in no norm."""
+        known = [(self._column[gram], value) for gram, value in document.items() if gram in self._column]
+        if not known:
+            return np.zeros(self._rows.shape[0], dtype=np.float32)
+        columns = np.array([c for c, _ in known], dtype=np.int32)
+        values = np.array([v for _, v in known], dtype=np.float32) * self._idf[columns]
+        values /= np.linalg.norm(values)
+        query = sp.csr_matrix((values, columns, [0, len(columns)]), shape=(1, len(self._idf)))
+        return np.asarray((query @ self._columns).toarray()[0], dtype=np.float32)
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Everything needed to build it again, as plain arrays."""
+        rows = self._rows
+        return {
+            "grams": np.array(list(self._column), dtype=np.str_),
+            "idf": self._idf,
+            "data": rows.data,
+            "indices": rows.indices,
+            "indptr": rows.indptr,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> "GramSpace":
+        """Inverse of `arrays`."""
+        shape = (len(arrays["indptr"]) - 1, len(arrays["grams"]))
+        rows = sp.csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
+        rows.check_format()
+        return cls([str(gram) for gram in arrays["grams"]], arrays["idf"].astype(np.float32), rows)
