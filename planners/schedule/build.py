@@ -1,0 +1,232 @@
+"""From a plan request to a scheduling problem."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
+
+from planners.agents import AgentSpec
+from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
+from planners.costs import CostModel
+from planners.model import AgentName
+from planners.requests import InFlight, PlanRequest
+from planners.schedule.feasibility import refuse_impossible, refuse_unplaceable, step_quality
+from planners.schedule.inflight import Matched, matches, remaining_s
+from planners.schedule.limits import Limits
+from planners.schedule.problem import Choice, Group, Problem
+from planners.schedule.timetable import Profile
+from planners.schedule.units import Scale
+from planners.workflow import FlatWorkflow, Step
+
+_FINEST_S = 0.001
+_LONGEST = 1e9
+# Seconds that are whole milliseconds but for the last bits of a float do not round up to the next one.
+_SLACK = 1e-6
+
+
+def problem_of(flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Problem:
+    """The problem of placing ``flat`` on the cluster as it is now.
+
+    Raises:
+        Infeasible: no agent, no node, too little budget or too little time; the message says by how much.
+    """
+    problem = _Builder(flat, request, costs).build()
+    refuse_impossible(problem, request)
+    return problem
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """An agent for a step, before nodes are asked."""
+
+    agent: AgentSpec
+    seconds: float
+
+
+class _Builder:
+    def __init__(self, flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> None:
+        self._flat, self._request, self._costs = flat, request, costs
+        self._cluster = request.cluster
+        self._index = {step.id: i for i, step in enumerate(flat.steps)}
+        self._offers = [self._offers_of(step) for step in flat.steps]
+        agents = {offer.agent.name: offer.agent for offers in self._offers for offer in offers}
+        self._amounts = {name: agent.resources.amounts() for name, agent in agents.items()}
+        self._scale = Scale(self._amounts.values(), [node.total.amounts() for node in self._cluster.nodes])
+        self.quantum_s = self._quantum_s()
+        self._limits = Limits(agents.values(), request.catalog, self._cluster.reservations, self.quanta)
+        self._group_nodes(agents)
+
+    def quanta(self, seconds: float) -> int:
+        """Seconds in quanta, rounded up."""
+        return ceil(seconds / self.quantum_s - _SLACK)
+
+    def build(self) -> Problem:
+        steps = self._flat.steps
+        parents = [tuple(self._index[p] for p in step.parents if p in self._index) for step in steps]
+        children: list[list[int]] = [[] for _ in steps]
+        for child, of in enumerate(parents):
+            for parent in of:
+                children[parent].append(child)
+        choices = self._choices()
+        limits, task = self._request.task.limits, self._request.task
+        left_s = None if limits.deadline_s is None else limits.deadline_s - self._request.elapsed_s
+        return Problem(
+            flat=self._flat,
+            steps=steps,
+            parents=tuple(parents),
+            children=tuple(tuple(of) for of in children),
+            choices=choices,
+            nodes=tuple(node.id for node in self._cluster.nodes),
+            groups=self._groups,
+            group_of=self._group_of,
+            limits=self._limits.all,
+            guard=self._scale.guard,
+            objective=task.objective,
+            deadline=None if left_s is None else int(left_s / self.quantum_s + _SLACK),
+            budget_usd=None if limits.budget_usd is None else limits.budget_usd - self._request.spent_usd,
+            quantum_s=self.quantum_s,
+            min_usd=tuple(min(choice.usd for choice in of) for of in choices),
+        )
+
+    def _offers_of(self, step: Step) -> list[_Offer]:
+        quality = step_quality(step, self._request.task)
+        agents = self._request.catalog.offering(step.capability, min_quality=quality, pinned=step.agent)
+        usable = [agent for agent in agents if any(agent.resources.fits(node.total) for node in self._cluster.nodes)]
+        if not usable:
+            refuse_unplaceable(step, self._request, agents)
+        return [_Offer(agent, self._costs.duration(agent, step).mean_s) for agent in usable]
+
+    def _quantum_s(self) -> float:
+        slowest = min(node.speed for node in self._cluster.nodes)
+        work = sum(max(o.seconds / slowest + o.agent.cold_start_s for o in offers) for offers in self._offers)
+        return _FINEST_S * max(1, ceil(work / _FINEST_S / _LONGEST))
+
+    def _group_nodes(self, agents: dict[AgentName, AgentSpec]) -> None:
+        by_signature: dict[tuple[object, ...], list[int]] = {}
+        busy = {flight.node for flight in self._request.in_flight}
+        warm = {(agent, node) for agent, node in self._cluster.warm if agent in agents}
+        held = _by_node(self._cluster.reservations)
+        for i, node in enumerate(self._cluster.nodes):
+            warm_here = frozenset(agent for agent, at in warm if at == node.id) if warm else frozenset[str]()
+            alone = node.id if node.id in busy else None
+            own = tuple((r.start_s, r.end_s, r.resources) for r in held.get(node.id, ()))
+            key = (node.node_class, str(node.total), node.speed, warm_here, repr(own), alone)
+            by_signature.setdefault(key, []).append(i)
+        self._groups = tuple(
+            self._group(nodes, held.get(self._cluster.nodes[nodes[0]].id, [])) for nodes in by_signature.values()
+        )
+        of = {node: group for group, members in enumerate(self._groups) for node in members.nodes}
+        self._group_of = tuple(of[i] for i in range(len(self._cluster.nodes)))
+        self._warm = warm
+
+    def _group(self, nodes: list[int], reservations: list[Reservation]) -> Group:
+        node = self._cluster.nodes[nodes[0]]
+        return Group(tuple(nodes), self._scale.room(node.total.amounts()), self._profile(node, reservations))
+
+    def _profile(self, node: ClusterNode, reservations: list[Reservation]) -> Profile:
+        """What is free over time. Reservations are summed before rounding, so several small ones cost no unit each."""
+        total = node.total.amounts()
+        profile = Profile(self._scale.packed(self._scale.room(total)), self._scale.guard)
+        spans = [(int(r.start_s / self.quantum_s), self.quanta(r.end_s), r.resources.amounts()) for r in reservations]
+        cuts = sorted({at for start, end, _ in spans for at in (start, end)})
+        for at, until in pairwise(cuts):
+            held = [amounts for start, end, amounts in spans if start <= at and end >= until]
+            left = {name: there - sum(one.get(name, 0.0) for one in held) for name, there in total.items()}
+            profile.take(at, until, profile.free[-1] - self._scale.packed(self._scale.room(left)))
+        return profile
+
+    def _choices(self) -> tuple[tuple[Choice, ...], ...]:
+        fresh = [self._fresh(offers) for offers in self._offers]
+        if not self._request.in_flight:
+            return tuple(tuple(choices) for choices in fresh)
+        found = matches(self._flat.steps, [[o.agent for o in offers] for offers in self._offers], self._request)
+        known = [len(choices) for choices in fresh]
+        for step, of in enumerate(found):
+            fresh[step] += [self._continued(step, match) for match in of]
+        for step, of in enumerate(found):
+            for offset, match in enumerate(of):
+                at = known[step] + offset
+                fresh[step][at] = fresh[step][at]._replace(requires=_requirements(match, found, fresh, known))
+        return tuple(tuple(choices) for choices in fresh)
+
+    def _fresh(self, offers: list[_Offer]) -> list[Choice]:
+        return [
+            choice
+            for offer in offers
+            for group in range(len(self._groups))
+            if (choice := self._fresh_at(offer, group)) is not None
+        ]
+
+    def _fresh_at(self, offer: _Offer, group: int) -> Choice | None:
+        agent, node = offer.agent, self._cluster.nodes[self._groups[group].nodes[0]]
+        if not agent.resources.fits(node.total):
+            return None
+        seconds = offer.seconds / node.speed
+        if agent.cold_start_s and (agent.name, node.id) not in self._warm:
+            seconds += agent.cold_start_s
+        amounts = self._scale.demand(self._amounts[agent.name], self._groups[group].amounts)
+        return Choice(
+            agent,
+            group,
+            self.quanta(seconds),
+            agent.price.of(seconds),
+            self._lag(agent),
+            self._scale.packed(amounts),
+            amounts,
+            self._limits.uses(agent),
+        )
+
+    def _continued(self, step: int, match: Matched) -> Choice:
+        """An attempt in flight as a choice: it has paid its call and passed the rate limits already."""
+        agent = match.agent
+        node = next(i for i, node in enumerate(self._cluster.nodes) if node.id == match.flight.node)
+        group = self._group_of[node]
+        offer = next(offer for offer in self._offers[step] if offer.agent.name == agent.name)
+        left_s = self._left_s(match.flight, offer, node)
+        amounts = self._scale.demand(self._amounts[agent.name], self._groups[group].amounts)
+        return Choice(
+            agent,
+            group,
+            self.quanta(left_s),
+            agent.price.usd_per_s * left_s,
+            self._lag(agent),
+            self._scale.packed(amounts),
+            amounts,
+            tuple(use for use in self._limits.uses(agent) if use.hold is None),
+            in_flight=True,
+        )
+
+    def _left_s(self, flight: InFlight, offer: _Offer, node: int) -> float:
+        if flight.finished:
+            return 0.0
+        return remaining_s(offer.seconds / self._cluster.nodes[node].speed, flight.elapsed_s)
+
+    def _lag(self, agent: AgentSpec) -> int:
+        return self.quanta(_between_nodes_s(self._cluster, self._costs.output_bytes(agent)))
+
+
+def _requirements(
+    match: Matched, found: list[list[Matched]], choices: list[list[Choice]], known: list[int]
+) -> tuple[tuple[int, frozenset[int]], ...]:
+    """Data parents must be the very attempts this one read; earlier identical steps must have the same agent."""
+    parents = (
+        (parent, frozenset(known[parent] + i for i, other in enumerate(found[parent]) if other.key == key))
+        for parent, key in match.parents
+    )
+    twins = (
+        (twin, frozenset(i for i, choice in enumerate(choices[twin]) if choice.agent.name == match.agent.name))
+        for twin in match.twins
+    )
+    return (*parents, *twins)
+
+
+def _between_nodes_s(cluster: ClusterSnapshot, size_bytes: float) -> float:
+    return cluster.latency_s + size_bytes / cluster.bandwidth_bytes_per_s
+
+
+def _by_node(reservations: Iterable[Reservation]) -> dict[str, list[Reservation]]:
+    grouped: dict[str, list[Reservation]] = {}
+    for reservation in reservations:
+        if reservation.node is not None and reservation.end_s > max(0.0, reservation.start_s):
+            grouped.setdefault(reservation.node, []).append(reservation)
+    return grouped

@@ -1,0 +1,106 @@
+"""Saying no with a reason: which constraint cannot be met, and by how much."""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from planners.agents import AgentSpec
+from planners.errors import Infeasible
+from planners.requests import PlanRequest
+from planners.schedule.problem import Problem
+from planners.tasks import Task
+from planners.workflow import Step
+
+# Relative: sums of dollars differ in their last bits by the order they were added in.
+_CENTS = 1e-9
+
+
+def step_quality(step: Step, task: Task) -> float:
+    """The least quality a step's agent must have: the task's floor or the step's own, whichever is higher."""
+    return max(task.objective.min_quality, step.min_quality or 0.0)
+
+
+def within(usd: float, budget_usd: float | None) -> bool:
+    """Whether dollars are inside a budget."""
+    return budget_usd is None or usd <= budget_usd * (1 + _CENTS) + 1e-12
+
+
+def refuse_unplaceable(step: Step, request: PlanRequest, agents: Sequence[AgentSpec]) -> NoReturn:
+    """No agent can do this step anywhere.
+
+    Raises:
+        Infeasible: always.
+    """
+    field = f"workflow.steps.{step.id}"
+    nodes = request.cluster.nodes
+    if not nodes:
+        raise Infeasible("the cluster has no nodes", field, "wait until a node joins")
+    if not agents:
+        _refuse_for_want_of_agents(step, request, field)
+    for agent in agents:
+        lacking = min((agent.resources.lacking(node.total) for node in nodes), key=len)
+        amounts = (
+            f"{name} {need:g}: the largest node has {max(node.total.amounts().get(name, 0.0) for node in nodes):g}"
+            for name, (need, _) in lacking.items()
+        )
+        reason = f"no node can give agent '{agent.name}' {', '.join(amounts)}"
+        raise Infeasible(f"step '{step.id}': {reason}", field, "add such a node, or an agent that needs less")
+    raise AssertionError("unreachable: there was an agent")
+
+
+def _refuse_for_want_of_agents(step: Step, request: PlanRequest, field: str) -> NoReturn:
+    offered = request.catalog.by_capability.get(step.capability, ())
+    if not offered:
+        raise Infeasible(f"no agent offers capability '{step.capability}'", field, "add one to the catalog")
+    pinned = [agent for agent in offered if step.agent in (None, agent.name)]
+    if not pinned:
+        names = ", ".join(agent.name for agent in offered)
+        raise Infeasible(
+            f"step '{step.id}' is pinned to agent '{step.agent}', which does not offer '{step.capability}'",
+            f"{field}.agent",
+            f"choose one of {names}",
+        )
+    best = max(pinned, key=lambda agent: agent.quality)
+    need = step_quality(step, request.task)
+    raise Infeasible(
+        f"step '{step.id}': no agent for '{step.capability}' has quality >= {need:g}: "
+        f"the best, '{best.name}', has {best.quality:g}",
+        "objective.min_quality" if need == request.task.objective.min_quality else f"{field}.min_quality",
+        f"lower it to {best.quality:g}, or add a better agent",
+    )
+
+
+def refuse_impossible(problem: Problem, request: PlanRequest) -> None:
+    """Check budget and deadline against bounds that every plan obeys.
+
+    Raises:
+        Infeasible: the cheapest agents cost more than is left, or the longest path of the fastest agents is too long.
+    """
+    cheapest = sum(problem.min_usd)
+    budget, spent = problem.budget_usd, request.spent_usd
+    if budget is not None and not within(cheapest, budget):
+        left = f" left of {request.task.limits.budget_usd:g}" if spent else ""
+        raise Infeasible(
+            f"the cheapest possible plan costs {cheapest:.6g} USD, {cheapest - budget:.6g} over the budget of "
+            f"{budget:.6g} USD{left}",
+            "limits.budget_usd",
+            f"raise the budget to at least {cheapest + spent:.6g}",
+        )
+    shortest = [min(choice.duration for choice in of) for of in problem.choices]
+    bound = max(problem.tails(shortest), default=0)
+    if problem.deadline is not None and bound > problem.deadline:
+        refuse_late(problem, request, bound, "the critical path of the fastest agents takes")
+
+
+def refuse_late(problem: Problem, request: PlanRequest, ends: int, what: str) -> NoReturn:
+    """The deadline cannot be met.
+
+    Raises:
+        Infeasible: always.
+    """
+    assert problem.deadline is not None
+    end_s, left_s = ends * problem.quantum_s, problem.deadline * problem.quantum_s
+    raise Infeasible(
+        f"{what} {end_s:.6g} s, {end_s - left_s:.6g} s more than the {left_s:.6g} s until the deadline",
+        "limits.deadline_s",
+        f"set the deadline to at least {end_s + request.elapsed_s:.6g}",
+    )

@@ -1,0 +1,52 @@
+"""Priorities of list scheduling, after Topcuoglu, Hariri, Wu (2002), doi:10.1109/71.993206."""
+
+from collections.abc import Sequence
+
+from planners.schedule.problem import Choice, Problem
+
+
+def mean_durations(problem: Problem) -> list[float]:
+    """Per step, the mean duration over its agents and all nodes they fit."""
+    return [_mean(problem, [c for c in of if not c.in_flight]) for of in problem.choices]
+
+
+def least_durations(problem: Problem) -> list[float]:
+    """Per step, the shortest duration of any choice."""
+    return [float(min(choice.duration for choice in of)) for of in problem.choices]
+
+
+def upward(problem: Problem, durations: Sequence[float]) -> list[float]:
+    """rank_u: a step's duration and the longest way on from it, mean transfers included."""
+    rank = [0.0] * len(durations)
+    lags = mean_lags(problem)
+    for step in range(len(durations) - 1, -1, -1):
+        onward = (rank[child] for child in problem.children[step])
+        rank[step] = durations[step] + max((lags[step] + after for after in onward), default=0.0)
+    return rank
+
+
+def downward(problem: Problem, durations: Sequence[float]) -> list[float]:
+    """rank_d: the longest way from an entry to a step, itself left out."""
+    rank = [0.0] * len(durations)
+    lags = mean_lags(problem)
+    for step, parents in enumerate(problem.parents):
+        rank[step] = max((rank[p] + durations[p] + lags[p] for p in parents), default=0.0)
+    return rank
+
+
+def by_rank(rank: Sequence[float]) -> list[int]:
+    """Steps by falling upward rank; equal ranks keep topological order."""
+    return sorted(range(len(rank)), key=lambda step: (-rank[step], step))
+
+
+def mean_lags(problem: Problem) -> list[float]:
+    """Per step, the mean transfer of its output over agents and pairs of nodes, a node and itself included."""
+    nodes = len(problem.nodes)
+    share = (nodes - 1) / nodes if nodes else 0.0
+    return [share * sum(choice.lag for choice in of) / len(of) for of in problem.choices]
+
+
+def _mean(problem: Problem, choices: Sequence[Choice]) -> float:
+    sizes = [len(problem.groups[choice.group].nodes) for choice in choices]
+    total = sum(size * choice.duration for size, choice in zip(sizes, choices, strict=True))
+    return total / sum(sizes)
