@@ -19,6 +19,11 @@ class Effect(StrEnum):
     STAGEABLE = "stageable"
     IRREVERSIBLE = "irreversible"
 
+    @property
+    def never_twice(self) -> bool:
+        """Whether it may be carried out at most once, whatever fails."""
+        return self is Effect.IRREVERSIBLE
+
 
 class AgentKind(StrEnum):
     """How an agent is hosted: ``async`` in host actors, ``sync`` and ``command`` as killable Ray tasks."""

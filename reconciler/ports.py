@@ -1,20 +1,24 @@
 """What a run needs from the world, as protocols that this package owns and `orchestrator` fulfils."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import JsonValue
 
+from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.model import AttemptId, TaskId
 from planners.plans import Plan
 from planners.requests import PlanRequest
 from reconciler.commands import Dispatch, Source
+from reconciler.conditions import Conditions
 from reconciler.events import AttemptFailed, AttemptFinished, AttemptStarted
 from reconciler.outcomes import Outcome
 
 AttemptEvent = AttemptStarted | AttemptFinished | AttemptFailed
-# Called on the run's event loop; at_s is filled in by the caller of the executor from its clock.
+# Called on the run's event loop, at the moment it tells of. An executor knows no task's admission, so it leaves at_s at
+# 0: whoever passes the report stamps the event (``model_copy``) from its own clock.
 Report = Callable[[AttemptEvent], None]
 
 
@@ -70,7 +74,7 @@ class Planning(Protocol):
         """The speculative plan, in milliseconds, on the caller's thread."""
         ...
 
-    def plan(self, request: PlanRequest) -> AsyncIterator[Plan]:
+    def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
         """The optimal plan as it streams in. Closing the iterator stops the planner.
 
         Raises:
@@ -93,3 +97,24 @@ class OutcomeSink(Protocol):
     def record(self, outcomes: Iterable[Outcome]) -> None:
         """Hand over outcomes."""
         ...
+
+
+class Advice(Protocol):
+    """What the learner and the operator say of guessing at a task now."""
+
+    def conditions(self, request: PlanRequest) -> Conditions:
+        """For the gate. From memory; never blocks."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that a run is given."""
+
+    catalog: Catalog
+    executor: Executor
+    planning: Planning
+    cluster: Cluster
+    clock: Clock
+    outcomes: OutcomeSink
+    advice: Advice

@@ -1,0 +1,199 @@
+"""Driving one run: the next event in, the commands out, every fact into the journal. All policy is in `RunState`."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import aclosing
+from typing import Any
+
+from pydantic import JsonValue
+
+from planners.errors import ForerunError
+from planners.model import StepId
+from planners.plans import Plan
+from planners.requests import InFlight, PlanRequest
+from planners.tasks import AdmittedTask, Mode
+from reconciler import accounts
+from reconciler import commands as c
+from reconciler import events as e
+from reconciler.handoff import Failure, FailureKind
+from reconciler.history import History
+from reconciler.ports import World
+from reconciler.run import RunState
+from reconciler.viewing import task_view
+from reconciler.views import TaskView
+
+_GUESSING = frozenset({Mode.FORERUN, Mode.PLAN_CACHE})
+
+
+class Driver:
+    """Runs one task to its end. Owns the asyncio tasks of its planning; the rest of the world is given to it."""
+
+    def __init__(self, admitted: AdmittedTask, world: World, history: History) -> None:
+        self.admitted = admitted
+        self.run = RunState(admitted.id, admitted.task, world.catalog)
+        self.history = history
+        self._world = world
+        self._events: asyncio.Queue[e.Event] = asyncio.Queue()
+        self._planning: asyncio.Task[None] | None = None
+        self._wake_ups: list[asyncio.TimerHandle] = []
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since admission."""
+        return max(0.0, self._world.clock.now_s() - self.admitted.submitted_at_s)
+
+    def post(self, event: e.Event) -> None:
+        """Hand an event to the run; it is stamped with the moment of its arrival. To be called on the event loop."""
+        self._events.put_nowait(event.model_copy(update={"at_s": self.now_s}))
+
+    async def drive(self, past: Iterable[e.Event] = ()) -> TaskView:
+        """From admission, or from the events that a former process has recorded, to the end."""
+        resumed = self._fold(past)
+        if not resumed:
+            self.post(e.RunStarted(at_s=0))
+        try:
+            while not self.run.status.ended:
+                await self._step(await self._events.get())
+            return await self._conclude()
+        finally:
+            self._stop_planning()
+            for handle in self._wake_ups:
+                handle.cancel()
+            self._world.executor.release(self.admitted.id)
+
+    async def _step(self, event: e.Event) -> None:
+        commands = self.run.handle(event)
+        durable = self.history.record(event, commands, self.run)
+        if any(isinstance(command, c.Dispatch) and command.effect.never_twice for command in commands):
+            # The intent is on disk before the act, so that no restart can do it again.
+            await asyncio.wrap_future(durable)
+        for command in commands:
+            self._carry_out(command)
+
+    def _carry_out(self, command: c.Command) -> None:
+        task, executor = self.admitted.id, self._world.executor
+        match command:
+            case c.Dispatch():
+                executor.dispatch(task, command, self.post)
+            case c.Flush(attempts=attempts):
+                executor.flush(task, attempts)
+            case c.Promote(attempt=attempt):
+                executor.promote(task, attempt)
+            case c.RequestPlan():
+                self._stop_planning()
+                self._planning = asyncio.get_running_loop().create_task(self._plan(command))
+            case c.WakeAt(at_s=at_s):
+                loop = asyncio.get_running_loop()
+                self._wake_ups.append(loop.call_later(max(0.0, at_s - self.now_s), self.post, e.TimePassed(at_s=0)))
+            case c.Learn(outcome=outcome):
+                self._world.outcomes.record([outcome])
+            case c.EndRun():
+                self._stop_planning()
+
+    def _stop_planning(self) -> None:
+        if self._planning is not None and self._planning is not asyncio.current_task():
+            self._planning.cancel()
+        self._planning = None
+
+    # ---- planning
+
+    async def _plan(self, command: c.RequestPlan) -> None:
+        """Guess, then ask the authority; every answer becomes an event, and so does every failure."""
+        try:
+            request = await self._request(command)
+            guess = self._guess(request) if self.run.task.planning.mode in _GUESSING else None
+            async with aclosing(self._world.planning.plan(request.model_copy(update={"hint": guess}))) as plans:
+                async for plan in plans:
+                    self.post(e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch))
+        except ForerunError as error:
+            self._planning_failed(command.epoch, error, error.message, error.fix)
+        except Exception as error:  # noqa: BLE001 a planner may fail in any way, and the run must hear of it
+            self._planning_failed(command.epoch, error, f"the planner failed: {error}", "")
+
+    def _planning_failed(self, epoch: int, error: Exception, message: str, fix: str) -> None:
+        failure = Failure(kind=FailureKind.PLANNING, message=message, fix=fix, error_type=type(error).__name__)
+        self.post(e.PlanningFailed(at_s=0, failure=failure, epoch=epoch))
+
+    def _guess(self, request: PlanRequest) -> Plan | None:
+        guess = self._world.planning.guess(request)
+        if guess is not None:
+            conditions = self._world.advice.conditions(request)
+            self.post(e.SpeculativePlanReady(at_s=0, plan=guess, epoch=request.epoch, conditions=conditions))
+        return guess
+
+    async def _request(self, command: c.RequestPlan) -> PlanRequest:
+        run, world = self.run, self._world
+        cluster = world.cluster.snapshot()
+        gone = set(command.without_nodes)
+        if gone:
+            cluster = cluster.model_copy(update={"nodes": tuple(node for node in cluster.nodes if node.id not in gone)})
+        return PlanRequest(
+            task=run.task,
+            catalog=world.catalog,
+            cluster=cluster,
+            epoch=command.epoch,
+            known=await self._known(command),
+            in_flight=tuple(
+                InFlight(
+                    work_key=attempt.work_key,
+                    agent=attempt.placement.agent,
+                    node=attempt.placement.node,
+                    elapsed_s=self.now_s - (attempt.dispatched_s if attempt.started_s is None else attempt.started_s),
+                    finished=attempt.finished,
+                )
+                for attempt in run.progress.usable()
+            ),
+            without_agents=command.without_agents,
+            spent_usd=accounts.usd(world.catalog, run.attempts.values()),
+            elapsed_s=self.now_s,
+        )
+
+    async def _known(self, command: c.RequestPlan) -> dict[StepId, JsonValue]:
+        return {
+            step: await self._world.executor.value(self.admitted.id, c.OutputOf(attempt=attempt))
+            for step, attempt in command.known_from.items()
+        }
+
+    # ---- the end
+
+    async def _conclude(self) -> TaskView:
+        """Fetch what the task returns, record how it ended."""
+        end = self.run.end
+        assert end is not None
+        outputs: dict[str, Any] | None = None
+        failure = None
+        if end.status is c.RunStatus.SUCCEEDED:
+            try:
+                outputs = {
+                    name: await self._world.executor.value(self.admitted.id, source)
+                    for name, source in end.outputs.items()
+                }
+            except LookupError as error:
+                failure = Failure(
+                    kind=FailureKind.BAD_OUTPUT,
+                    message=f"what the task returns cannot be read: {error.args[0]}",
+                    fix="bind workflow.outputs to a part that the step's output has",
+                )
+        view = task_view(self.admitted, self.run, outputs, failure)
+        await asyncio.wrap_future(self.history.conclude(view, self.run))
+        return view
+
+    # ---- after a restart
+
+    def _fold(self, past: Iterable[e.Event]) -> bool:
+        """Bring the run to where its recorded events left it, then go on. What was under way died with its process."""
+        commands = [command for event in past for command in self.run.handle(event)]
+        if not commands:
+            return False
+        inline = {a.id: a.handoff.output for a in self.run.attempts.values() if a.finished and a.handoff}
+        self._world.executor.restore(self.admitted.id, inline)
+        lost = Failure(kind=FailureKind.WORKER_LOST, message="the service was restarted while it ran")
+        for attempt in [attempt for attempt in self.run.attempts.values() if attempt.live]:
+            self.post(e.AttemptFailed(at_s=0, attempt=attempt.id, failure=lost))
+        for alarm in [command for command in commands if isinstance(command, c.WakeAt)]:
+            self._carry_out(alarm)
+        questions = [command for command in commands if isinstance(command, c.RequestPlan)]
+        if questions and self.run.replanning:
+            self._carry_out(questions[-1])
+        self.post(e.TimePassed(at_s=0))
+        return True

@@ -1,0 +1,5 @@
+"""The journal: what was admitted and what happened since, durable before it is acknowledged."""
+
+from reconciler.journal.journal import Journal, TaskRecord
+
+__all__ = ["Journal", "TaskRecord"]

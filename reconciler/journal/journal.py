@@ -1,0 +1,154 @@
+"""Appending to the journal and reading it. Writes return futures that are done once durable; reads block."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, select, update
+from sqlalchemy.exc import IntegrityError
+
+from planners.model import TaskId, canonical_json, digest
+from planners.tasks import AdmittedTask, Task
+from reconciler.commands import RunStatus
+from reconciler.errors import IdempotencyConflict
+from reconciler.journal.schema import EVENTS, OUTCOMES, TASKS, open_engine
+from reconciler.journal.writer import Entry, GroupWriter
+from reconciler.outcomes import Outcome
+from reconciler.views import PlansView, StoredEvent, TaskView, Timeline
+
+
+class TaskRecord(NamedTuple):
+    """A row of the tasks table; the last three are JSON texts and there once the run has ended."""
+
+    admitted: AdmittedTask
+    status: RunStatus
+    view: str | None
+    timeline: str | None
+    plans: str | None
+
+
+class Journal:
+    """The durable record of one shard's runs. Thread-safe."""
+
+    def __init__(self, url: str, shard: int = 0) -> None:
+        self._engine = open_engine(url)
+        self._writer = GroupWriter(self._engine)
+        self._shard = shard
+
+    def close(self) -> None:
+        """Write what is left and disconnect."""
+        self._writer.close()
+        self._engine.dispose()
+
+    # ---- appending
+
+    def admit(self, admitted: AdmittedTask) -> Future[None]:
+        """Record a task. The future fails with IntegrityError when its idempotency key is known: see `known_as`."""
+        row = {
+            "id": admitted.id,
+            "shard": self._shard,
+            "submitted_at_s": admitted.submitted_at_s,
+            "idempotency_key": admitted.idempotency_key,
+            "body_digest": _body_digest(admitted.task),
+            "task": admitted.task.model_dump_json(),
+            "status": RunStatus.PLANNING.value,
+        }
+        return self._writer.write(Entry({TASKS: [row]}))
+
+    def append(self, task: TaskId, events: Iterable[StoredEvent], outcomes: Iterable[Outcome] = ()) -> Future[None]:
+        """Record what has happened and what was learned from it."""
+        rows = [
+            {"task": task, "seq": event.seq, "at_s": event.at_s, "kind": event.kind, "data": canonical_json(event.data)}
+            for event in events
+        ]
+        learned = [{"task": task, "outcome": outcome.model_dump_json()} for outcome in outcomes]
+        return self._writer.write(Entry({EVENTS: rows, OUTCOMES: learned}))
+
+    def end(self, view: TaskView, timeline: Timeline, plans: PlansView) -> Future[None]:
+        """Record how a run ended and what is to be shown of it."""
+        values = {
+            "status": view.status.value,
+            "view": view.model_dump_json(),
+            "timeline": timeline.model_dump_json(),
+            "plans": plans.model_dump_json(),
+        }
+        ended = update(TASKS).where(TASKS.c.id == view.id).values(values)
+        return self._writer.write(Entry(updates=[ended]))
+
+    # ---- reading
+
+    def known_as(self, admitted: AdmittedTask) -> TaskId | None:
+        """The task that was admitted with this idempotency key, if there is one.
+
+        Raises:
+            IdempotencyConflict: the key was used with another body.
+        """
+        query = select(TASKS.c.id, TASKS.c.body_digest).where(TASKS.c.idempotency_key == admitted.idempotency_key)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        if row.body_digest != _body_digest(admitted.task):
+            raise IdempotencyConflict(
+                "the key was used before with another task", "Idempotency-Key", "use a new key for a new task"
+            )
+        return TaskId(row.id)
+
+    def find(self, task: TaskId) -> TaskRecord | None:
+        """One task."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(TASKS).where(TASKS.c.id == task)).first()
+        return None if row is None else _record(row)
+
+    def page(self, limit: int, before: str | None = None, status: RunStatus | None = None) -> list[TaskRecord]:
+        """This shard's tasks, newest first (ids sort by admission)."""
+        query = select(TASKS).where(TASKS.c.shard == self._shard).order_by(TASKS.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(TASKS.c.id < before)
+        if status is not None:
+            live = (RunStatus.PLANNING.value, RunStatus.RUNNING.value)
+            query = query.where(TASKS.c.status.in_((status.value,) if status.ended else live))
+        with self._engine.connect() as connection:
+            return [_record(row) for row in connection.execute(query)]
+
+    def unfinished(self) -> list[AdmittedTask]:
+        """This shard's tasks that have not ended, oldest first."""
+        live = (RunStatus.PLANNING.value, RunStatus.RUNNING.value)
+        query = select(TASKS).where(TASKS.c.shard == self._shard, TASKS.c.status.in_(live)).order_by(TASKS.c.id)
+        with self._engine.connect() as connection:
+            return [_record(row).admitted for row in connection.execute(query)]
+
+    def events(self, task: TaskId, after: int = 0, kinds: Sequence[str] = ()) -> list[StoredEvent]:
+        """A task's events after a sequence number, in order."""
+        query = select(EVENTS).where(EVENTS.c.task == task, EVENTS.c.seq > after).order_by(EVENTS.c.seq)
+        if kinds:
+            query = query.where(EVENTS.c.kind.in_(kinds))
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [StoredEvent(seq=row.seq, at_s=row.at_s, kind=row.kind, data=json.loads(row.data)) for row in rows]
+
+    def outcomes(self, most: int) -> Iterator[Outcome]:
+        """The latest outcomes of all shards, oldest first."""
+        query = select(OUTCOMES.c.outcome).order_by(OUTCOMES.c.id.desc()).limit(most)
+        with self._engine.connect() as connection:
+            texts = [row.outcome for row in connection.execute(query)]
+        for text in reversed(texts):
+            yield Outcome.model_validate_json(text)
+
+
+def _body_digest(task: Task) -> str:
+    return digest(canonical_json(task.model_dump(mode="json")))
+
+
+def _record(row: Row[Any]) -> TaskRecord:
+    admitted = AdmittedTask(
+        id=TaskId(row.id),
+        task=Task.model_validate_json(row.task),
+        submitted_at_s=row.submitted_at_s,
+        idempotency_key=row.idempotency_key,
+    )
+    return TaskRecord(admitted, RunStatus(row.status), row.view, row.timeline, row.plans)
+
+
+__all__ = ["IntegrityError", "Journal", "TaskRecord"]

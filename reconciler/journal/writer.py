@@ -1,0 +1,82 @@
+"""Group commit: one thread writes what has gathered while it was committing, in one transaction."""
+
+import queue
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, Update, insert
+from sqlalchemy.exc import SQLAlchemyError
+
+Rows = Sequence[Mapping[str, Any]]
+
+# Bounds a transaction, so that one who waits for durability does not wait for a flood.
+_MOST_AT_ONCE = 5_000
+
+
+@dataclass(slots=True)
+class Entry:
+    """Rows to insert by table, then updates; all of it or nothing."""
+
+    inserts: dict[Table, Rows] = field(default_factory=dict)
+    updates: Sequence[Update] = ()
+    done: Future[None] = field(default_factory=Future)
+
+
+class GroupWriter:
+    """Appends in order. An append is durable when its future is done; many share one fsync and one statement."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
+        self._thread.start()
+
+    def write(self, entry: Entry) -> Future[None]:
+        """Append; the future is done once it is on disk, or carries the database's error."""
+        self._queue.put(entry)
+        return entry.done
+
+    def close(self) -> None:
+        """Write what is left and end the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        ended = False
+        while not ended:
+            batch = [self._queue.get()]
+            while len(batch) < _MOST_AT_ONCE and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            ended = None in batch
+            self._commit([entry for entry in batch if entry is not None])
+
+    def _commit(self, batch: Sequence[Entry]) -> None:
+        """All at once; where that fails, one by one, so that only the entry that is wrong fails."""
+        try:
+            with self._engine.begin() as connection:
+                _write(connection, batch)
+        except SQLAlchemyError as error:
+            if len(batch) == 1:
+                batch[0].done.set_exception(error)
+                return
+            for entry in batch:
+                self._commit([entry])
+            return
+        for entry in batch:
+            entry.done.set_result(None)
+
+
+def _write(connection: Connection, batch: Sequence[Entry]) -> None:
+    rows: dict[Table, list[Mapping[str, Any]]] = {}
+    for entry in batch:
+        for table, new in entry.inserts.items():
+            rows.setdefault(table, []).extend(new)
+    for table, new_rows in rows.items():
+        if new_rows:
+            connection.execute(insert(table), new_rows)
+    for entry in batch:
+        for statement in entry.updates:
+            connection.execute(statement)

@@ -1,0 +1,202 @@
+"""One shard: the runs whose task id falls to it. Drives many at once, keeps none that has ended."""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from planners.model import StepId, TaskId
+from planners.tasks import AdmittedTask
+from reconciler.commands import OutputOf, RunStatus
+from reconciler.driver import Driver
+from reconciler.errors import OutputNotReady, UnknownStep, UnknownTask
+from reconciler.events import CancelRequested, Event
+from reconciler.history import History, foldable
+from reconciler.journal import Journal, TaskRecord
+from reconciler.ports import World
+from reconciler.viewing import plans_view, task_view, timeline
+from reconciler.views import EventPage, PlansView, TaskPage, TaskView, Timeline
+
+_GONE = "its output was large and went with the run; name it in workflow.outputs to have it returned"
+
+
+class Shard:
+    """Admits, drives and shows tasks. All methods run on one event loop; the journal is read in threads."""
+
+    def __init__(
+        self, world: World, journal: Journal, on_ended: Callable[[TaskView], None] = lambda _view: None
+    ) -> None:
+        self._world = world
+        self._journal = journal
+        self._on_ended = on_ended
+        self._drivers: dict[TaskId, Driver] = {}
+        self._running: dict[TaskId, asyncio.Task[None]] = {}
+
+    @property
+    def live(self) -> int:
+        """How many runs it drives."""
+        return len(self._drivers)
+
+    async def resume(self) -> int:
+        """Take up the tasks that a former process left unfinished; how many they were."""
+        unfinished = await asyncio.to_thread(self._journal.unfinished)
+        for admitted in unfinished:
+            past = await asyncio.to_thread(self._journal.events, admitted.id)
+            driver = Driver(admitted, self._world, History(admitted.id, self._journal, past))
+            self._start(driver, foldable(past))
+        return len(unfinished)
+
+    async def submit(self, admitted: AdmittedTask) -> TaskView:
+        """Take a task on; durable when this returns. A repeated idempotency key answers with the first task.
+
+        The run begins while the disk is still writing; what must not be done twice waits for it (see `Driver`).
+
+        Raises:
+            IdempotencyConflict: the key was used with another body.
+        """
+        if admitted.idempotency_key is not None:
+            known = await asyncio.to_thread(self._journal.known_as, admitted)
+            if known is not None:
+                return await self.show(known)
+        durable = self._journal.admit(admitted)
+        driver = Driver(admitted, self._world, History(admitted.id, self._journal))
+        self._start(driver)
+        try:
+            await asyncio.wrap_future(durable)
+        except Exception:
+            # Not admitted after all: the same key came twice at once, or the journal is gone.
+            self._running[admitted.id].cancel()
+            known = await asyncio.to_thread(self._journal.known_as, admitted)
+            if known is None or admitted.idempotency_key is None:
+                raise
+            return await self.show(known)
+        return task_view(admitted, driver.run)
+
+    def _start(self, driver: Driver, past: Sequence[Event] = ()) -> None:
+        task_id = driver.admitted.id
+        self._drivers[task_id] = driver
+        self._running[task_id] = asyncio.get_running_loop().create_task(self._drive(driver, past))
+
+    async def _drive(self, driver: Driver, past: Sequence[Event]) -> None:
+        try:
+            view = await driver.drive(past)
+            self._on_ended(view)
+        finally:
+            self._drivers.pop(driver.admitted.id, None)
+            self._running.pop(driver.admitted.id, None)
+
+    async def _record(self, task_id: TaskId) -> TaskRecord:
+        record = await asyncio.to_thread(self._journal.find, task_id)
+        if record is None:
+            raise UnknownTask(f"there is no task '{task_id}'", "id", "GET /v1/tasks lists the tasks there are")
+        return record
+
+    async def show(self, task_id: TaskId) -> TaskView:
+        """The task as it is now."""
+        driver = self._drivers.get(task_id)
+        if driver is not None:
+            return task_view(driver.admitted, driver.run)
+        return self._ended_view(await self._record(task_id))
+
+    def _ended_view(self, record: TaskRecord) -> TaskView:
+        if record.view is not None:
+            return TaskView.model_validate_json(record.view)
+        admitted = record.admitted
+        return TaskView(
+            id=admitted.id,
+            name=admitted.task.name,
+            kind=admitted.task.kind,
+            mode=admitted.task.planning.mode,
+            status=record.status,
+            submitted_at_s=admitted.submitted_at_s,
+        )
+
+    async def wait(self, task_id: TaskId, wait_s: float) -> TaskView:
+        """The task when it has ended, or as it is after ``wait_s``."""
+        running = self._running.get(task_id)
+        if running is not None:
+            await asyncio.wait([running], timeout=wait_s)
+        return await self.show(task_id)
+
+    async def list_tasks(self, limit: int, before: str | None = None, status: RunStatus | None = None) -> TaskPage:
+        """This shard's tasks, newest first."""
+        records = await asyncio.to_thread(self._journal.page, limit + 1, before, status)
+        views = []
+        for record in records[:limit]:
+            driver = self._drivers.get(record.admitted.id)
+            view = self._ended_view(record) if driver is None else task_view(driver.admitted, driver.run)
+            views.append(view.model_copy(update={"outputs": None}))
+        more = len(records) > limit
+        return TaskPage(tasks=tuple(views), next_before=views[-1].id if more and views else None)
+
+    async def cancel(self, task_id: TaskId, reason: str = "") -> TaskView:
+        """End the run; nothing changes where it has ended."""
+        driver = self._drivers.get(task_id)
+        if driver is not None:
+            driver.post(CancelRequested(at_s=0, reason=reason))
+            return await self.wait(task_id, 5.0)
+        return await self.show(task_id)
+
+    async def events(self, task_id: TaskId, after: int = 0, wait_s: float = 0.0) -> EventPage:
+        """Facts of a run after a sequence number; waits up to ``wait_s`` for the first."""
+        driver = self._drivers.get(task_id)
+        if driver is not None:
+            return await driver.history.page(after, wait_s)
+        record = await self._record(task_id)
+        lines = await asyncio.to_thread(self._journal.events, task_id, after)
+        return EventPage(events=tuple(lines), ended=record.status.ended)
+
+    async def plans(self, task_id: TaskId) -> PlansView:
+        """Guess, authority, verdicts."""
+        driver = self._drivers.get(task_id)
+        if driver is not None:
+            return plans_view(driver.run)
+        record = await self._record(task_id)
+        return PlansView.model_validate_json(record.plans) if record.plans else PlansView(task=task_id)
+
+    async def timeline(self, task_id: TaskId) -> Timeline:
+        """All attempts."""
+        driver = self._drivers.get(task_id)
+        if driver is not None:
+            return timeline(driver.run)
+        record = await self._record(task_id)
+        return Timeline.model_validate_json(record.timeline) if record.timeline else Timeline(task=task_id, bars=())
+
+    async def output(self, task_id: TaskId, step: StepId) -> Any:
+        """What a finished step gave.
+
+        Raises:
+            UnknownStep: the task has no such step.
+            OutputNotReady: it has not finished, or its output was too large to be kept.
+        """
+        bars = [bar for bar in (await self.timeline(task_id)).bars if bar.step == step]
+        if not bars:
+            plan = (await self.plans(task_id)).optimal
+            if plan is None or step not in plan.by_id:
+                raise UnknownStep(f"the task has no step '{step}'", "step", f"GET /v1/tasks/{task_id}/plans names them")
+        finished = [bar for bar in bars if bar.status == "finished"]
+        if not finished:
+            raise OutputNotReady(f"step '{step}' has not finished", "step", "ask again when it has")
+        used = [bar for bar in finished if bar.verdict is not None and bar.verdict.survives] or finished
+        driver = self._drivers.get(task_id)
+        if driver is not None:
+            return await self._world.executor.value(task_id, OutputOf(attempt=used[-1].attempt))
+        return await asyncio.to_thread(self._kept_output, task_id, step, used[-1].attempt)
+
+    def _kept_output(self, task_id: TaskId, step: StepId, attempt: str) -> Any:
+        for line in self._journal.events(task_id, kinds=("attempt_finished",)):
+            if line.data["attempt"] == attempt and not line.data["handoff"]["by_reference"]:
+                return line.data["handoff"]["output"]
+        record = self._journal.find(task_id)
+        outputs = json.loads(record.view)["outputs"] if record and record.view else None
+        if outputs and step in outputs:
+            return outputs[step]
+        raise OutputNotReady(f"step '{step}' has finished, but {_GONE}", "step")
+
+    async def close(self) -> None:
+        """Stop driving; what has not ended goes on after a restart."""
+        running = list(self._running.values())
+        for drive in running:
+            drive.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.to_thread(self._journal.close)

@@ -1,0 +1,287 @@
+"""What a run does in each situation a plan can bring about: events in, commands compared."""
+
+import pytest
+from worlds import World, a_run, planned
+
+from planners.bindings import StepRef, Value
+from planners.model import StepId
+from planners.plans import PlanKind
+from planners.tasks import Mode
+from planners.workflow import Pending, Step
+from reconciler import commands as c
+from reconciler import events as e
+from reconciler.conditions import Conditions
+from reconciler.handoff import Failure, FailureKind, Handoff
+from reconciler.outcomes import Verdict
+
+SOON = Conditions(prior_plan_s=3.0)
+
+
+def chain(*capabilities, literal=1):
+    """Steps a -> b -> c ... each reading the one before."""
+    steps = []
+    for index, capability in enumerate(capabilities):
+        inputs = {"k": Value(value=literal)}
+        if steps:
+            inputs["one"] = StepRef(step=steps[-1].id)
+        steps.append(Step(id=StepId("abcdef"[index]), capability=capability, inputs=inputs))
+    return steps
+
+
+def plan(steps, *, kind=PlanKind.OPTIMAL, agent="small", node="n1", **more):
+    agents = [f"{step.capability}-{agent}" for step in steps]
+    return planned(steps, agents, [node] * len(steps), kind, **more)
+
+
+def guess(steps, **more):
+    return plan(steps, kind=PlanKind.SPECULATIVE, **more)
+
+
+def speculating(steps, **more):
+    """A run whose guess at these steps has been taken up; returns it with what it dispatched."""
+    run = a_run()
+    run.handle(e.RunStarted(at_s=0.0))
+    commands = run.handle(e.SpeculativePlanReady(at_s=0.01, plan=guess(steps, **more), conditions=SOON))
+    return run, commands
+
+
+def finished(run, attempt, at_s, output="x", seconds=0.5):
+    return run.handle(e.AttemptFinished(at_s=at_s, attempt=attempt, handoff=Handoff(output=output), seconds=seconds))
+
+
+def names(commands):
+    return [type(command).__name__ for command in commands if not isinstance(command, c.Learn)]
+
+
+def verdicts(run):
+    return {attempt.id: attempt.verdict for attempt in run.attempts.values()}
+
+
+def test_a_guess_starts_its_first_step_before_the_plan_is_there():
+    _, commands = speculating(chain("fetch", "solve"))
+
+    assert [(command.step, command.speculative) for command in commands] == [("a", True)]
+
+
+def test_a_finished_guess_lets_the_next_step_read_its_staged_output():
+    run, _ = speculating(chain("fetch", "solve"))
+
+    (dispatch,) = finished(run, "t.1", 0.5)
+
+    assert dispatch.step == "b"
+    assert dispatch.inputs["one"] == c.OutputOf(attempt="t.1")
+
+
+def test_the_same_work_at_the_same_place_is_committed():
+    run, _ = speculating(chain("fetch", "solve"))
+
+    commands = run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch", "solve"))))
+
+    assert names(commands) == []
+    assert verdicts(run) == {"t.1": Verdict.COMMIT}
+
+
+def test_a_misspeculated_step_is_flushed_when_the_optimal_plan_arrives_and_nothing_else():
+    run, _ = speculating(chain("fetch", "solve"))
+    finished(run, "t.1", 0.5)
+
+    commands = run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch", "fetch"))))
+
+    assert names(commands) == ["Flush", "Dispatch"]
+    assert c.Flush(attempts=("t.2",)) in commands
+    assert verdicts(run) == {"t.1": Verdict.COMMIT, "t.2": Verdict.FLUSH, "t.3": Verdict.COMMIT}
+
+
+def test_the_same_work_elsewhere_in_the_graph_is_reparented_and_nothing_restarts():
+    run, _ = speculating(chain("fetch"))
+    renamed = [Step(id=StepId("z"), capability="fetch", inputs={"k": Value(value=1)})]
+
+    commands = run.handle(e.OptimalPlanReady(at_s=0.2, plan=plan(renamed)))
+
+    assert names(commands) == []
+    assert verdicts(run) == {"t.1": Verdict.REPARENT}
+    assert run.attempts["t.1"].step.id == "z"
+
+
+def test_work_on_another_node_is_kept_when_finishing_there_beats_moving():
+    run, _ = speculating(chain("fetch"), node="n1")
+    run.handle(e.AttemptStarted(at_s=0.02, attempt="t.1", node="n1"))
+
+    run.handle(e.OptimalPlanReady(at_s=0.9, plan=plan(chain("fetch"), node="n3")))
+
+    assert verdicts(run) == {"t.1": Verdict.KEEP}
+
+
+def test_work_on_another_node_is_migrated_when_moving_wins():
+    run, _ = speculating(chain("fetch"), node="n1")
+    run.handle(e.AttemptStarted(at_s=0.02, attempt="t.1", node="n1"))
+    there = plan(chain("fetch"), node="n3")
+    quick = there.steps[0].placement.model_copy(update={"duration_s": 0.1})
+    there = there.model_copy(update={"steps": (there.steps[0].model_copy(update={"placement": quick}),)})
+
+    commands = run.handle(e.OptimalPlanReady(at_s=0.1, plan=there))
+
+    assert names(commands) == ["Flush", "Dispatch"]
+    assert verdicts(run) == {"t.1": Verdict.MIGRATE, "t.2": Verdict.COMMIT}
+
+
+def test_an_equal_node_is_as_good_as_the_same_node():
+    run, _ = speculating(chain("fetch"), node="n1")
+
+    run.handle(e.OptimalPlanReady(at_s=0.1, plan=plan(chain("fetch"), node="n2")))
+
+    assert verdicts(run) == {"t.1": Verdict.COMMIT}
+
+
+@pytest.mark.parametrize(("policy", "verdict"), [("exact", Verdict.FLUSH), ("interchangeable", Verdict.KEEP)])
+def test_another_agents_work_is_kept_only_where_the_policy_says_agents_are_interchangeable(policy, verdict):
+    run = a_run(interchange=policy)
+    run.handle(e.RunStarted(at_s=0.0))
+    run.handle(e.SpeculativePlanReady(at_s=0.01, plan=guess(chain("fetch"), agent="large"), conditions=SOON))
+
+    run.handle(e.OptimalPlanReady(at_s=0.1, plan=plan(chain("fetch"), agent="small")))
+
+    assert run.attempts["t.1"].verdict is verdict
+
+
+def test_an_irreversible_step_waits_for_the_plan_of_authority():
+    run, commands = speculating(chain("write"))
+    assert commands == []
+
+    (dispatch,) = run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("write"))))
+
+    assert not dispatch.speculative
+
+
+def test_confirmed_steps_start_while_the_plan_still_streams():
+    run = a_run(Mode.STREAMED)
+    run.handle(e.RunStarted(at_s=0.0))
+    prefix = plan(chain("fetch"), complete=False)
+
+    (dispatch,) = run.handle(e.OptimalPlanReady(at_s=0.5, plan=prefix))
+
+    assert (dispatch.step, dispatch.speculative) == ("a", False)
+    assert run.replanning
+
+
+def test_in_mode_wait_a_prefix_starts_nothing():
+    run = a_run(Mode.WAIT)
+    run.handle(e.RunStarted(at_s=0.0))
+
+    assert run.handle(e.OptimalPlanReady(at_s=0.5, plan=plan(chain("fetch"), complete=False))) == []
+
+
+def test_a_failed_step_is_tried_again_after_a_pause_that_doubles():
+    run = a_run(Mode.WAIT)
+    run.handle(e.RunStarted(at_s=0.0))
+    run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch"))))
+    broke = Failure(kind=FailureKind.ERROR, message="it broke")
+
+    first = run.handle(e.AttemptFailed(at_s=2.0, attempt="t.1", failure=broke))
+    again = run.handle(e.TimePassed(at_s=2.1))
+    second = run.handle(e.AttemptFailed(at_s=3.0, attempt="t.2", failure=broke))
+
+    assert [command.at_s for command in (*first, *second) if isinstance(command, c.WakeAt)] == [2.1, 3.2]
+    assert names(again) == ["Dispatch"]
+
+
+def test_an_agent_that_fails_for_good_is_planned_around():
+    run = a_run(Mode.WAIT)
+    run.handle(e.RunStarted(at_s=0.0))
+    run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch"))))
+    broke = Failure(kind=FailureKind.ERROR, message="it broke")
+    for number in (1, 2, 3):
+        commands = run.handle(e.AttemptFailed(at_s=number * 10.0, attempt=f"t.{number}", failure=broke))
+        run.handle(e.TimePassed(at_s=number * 10.0 + 5))
+
+    (question,) = [command for command in commands if isinstance(command, c.RequestPlan)]
+    assert (question.epoch, question.reason, question.without_agents) == (
+        2,
+        c.PlanReason.AGENT_FAILED,
+        ("fetch-small",),
+    )
+    (dispatch,) = run.handle(e.OptimalPlanReady(at_s=50.0, plan=plan(chain("fetch"), agent="large"), epoch=2))
+    assert dispatch.agent == "fetch-large"
+
+
+def test_bad_input_is_not_tried_again_and_the_failure_names_the_step():
+    run = a_run(Mode.WAIT)
+    run.handle(e.RunStarted(at_s=0.0))
+    run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch"))))
+    bad = Failure(kind=FailureKind.BAD_INPUT, message="k: not a text")
+
+    *_, end = run.handle(e.AttemptFailed(at_s=2.0, attempt="t.1", failure=bad))
+
+    assert (end.status, end.failure.message) == (c.RunStatus.FAILED, "step 'a' failed: k: not a text")
+
+
+def test_a_lost_node_is_planned_around_and_its_attempts_do_not_count_as_failures():
+    run = a_run(Mode.WAIT)
+    run.handle(e.RunStarted(at_s=0.0))
+    run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch"))))
+
+    commands = run.handle(e.NodeLost(at_s=2.0, node="n1"))
+    (question,) = [command for command in commands if isinstance(command, c.RequestPlan)]
+    (dispatch,) = run.handle(e.OptimalPlanReady(at_s=3.0, plan=plan(chain("fetch"), node="n2"), epoch=2))
+
+    assert question.without_nodes == ("n1",)
+    assert (dispatch.step, dispatch.node) == ("a", "n2")
+
+
+def test_a_list_that_becomes_known_is_unrolled_by_a_new_plan_of_authority():
+    run = a_run(Mode.WAIT)
+    run.handle(e.RunStarted(at_s=0.0))
+    waiting = plan(chain("fetch"), pending=(Pending(id=StepId("each"), waits_for=StepId("a")),))
+    run.handle(e.OptimalPlanReady(at_s=1.0, plan=waiting))
+
+    commands = finished(run, "t.1", 2.0, output=[1, 2])
+    (question,) = [command for command in commands if isinstance(command, c.RequestPlan)]
+    (dispatch,) = run.handle(e.OptimalPlanReady(at_s=3.0, plan=plan(chain("fetch", "solve")), epoch=2))
+
+    assert question.known_from == {"a": "t.1"}
+    assert dispatch.step == "b"
+
+
+def test_a_deadline_ends_the_run_and_says_so():
+    run = a_run()
+    limited = run.task.model_copy(update={"limits": run.task.limits.model_copy(update={"deadline_s": 2.0})})
+    run.task = limited
+    alarm = run.handle(e.RunStarted(at_s=0.0))
+    *_, end = run.handle(e.TimePassed(at_s=2.0))
+
+    assert c.WakeAt(at_s=2.0) in alarm
+    assert (end.status, end.failure.kind) == (c.RunStatus.FAILED, FailureKind.LIMIT)
+
+
+def test_cancelling_flushes_what_runs():
+    run, _ = speculating(chain("fetch"))
+
+    commands = run.handle(e.CancelRequested(at_s=0.5, reason="changed my mind"))
+
+    assert names(commands) == ["Flush", "EndRun"]
+    assert commands[-1].failure.message == "changed my mind"
+
+
+def test_when_planning_fails_the_run_fails_with_the_planners_reason():
+    world = World(run=a_run(), truth=None, guess=guess(chain("fetch")))
+
+    end = world.play()
+
+    assert (end.status, end.failure.message) == (c.RunStatus.FAILED, "no plan")
+
+
+def test_a_plan_of_a_former_epoch_is_ignored():
+    run = a_run(Mode.WAIT)
+    run.handle(e.RunStarted(at_s=0.0))
+    run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch"))))
+
+    assert run.handle(e.OptimalPlanReady(at_s=1.5, plan=plan(chain("solve")), epoch=1)) == []
+
+
+def test_an_oracle_run_starts_its_given_plan_at_once():
+    given = plan(chain("fetch", "solve"))
+    run = a_run(Mode.ORACLE, plan=given)
+
+    (dispatch,) = run.handle(e.RunStarted(at_s=0.0))
+
+    assert (dispatch.step, dispatch.speculative) == ("a", False)
