@@ -1,6 +1,6 @@
 """What a decomposer is asked and what it answers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from pydantic import Field, JsonValue
@@ -25,7 +25,7 @@ class GoalText(Versioned):
 class Decomposer(Protocol):
     """Makes steps of a goal."""
 
-    def steps(self, goal: GoalText, catalog: Catalog) -> AsyncIterator[Step]:
+    def steps(self, goal: GoalText, catalog: Catalog) -> AsyncGenerator[Step, None]:
         """Steps in topological order, each valid and final when it is yielded. Closing the iterator stops the work.
 
         Ids and bindings are canonical (`planners.decompose.canonical`): equal work reads equal, whoever wrote it.

@@ -29,7 +29,7 @@ class StubDecomposer:
         self.asked: list[GoalText] = []
         self.closed = 0
 
-    async def steps(self, goal: GoalText, catalog: Catalog) -> AsyncGenerator[Step]:
+    async def steps(self, goal: GoalText, catalog: Catalog) -> AsyncGenerator[Step, None]:
         """The prepared steps.
 
         Raises:

@@ -11,6 +11,7 @@ from planners.decompose.goals import GoalText
 from planners.errors import DecomposeFailed
 from planners.expansion import node_refs
 from planners.model import StepId
+from planners.plans import Plan
 from planners.tasks import Task
 from planners.workflow import ForEach, Goal, Node, Step, Workflow
 
@@ -27,6 +28,15 @@ class Weave:
         self.goals: dict[StepId, Goal] = {node.id: node for node in self._declared.walk() if isinstance(node, Goal)}
         self._steps: dict[StepId, list[Step]] = {goal: [] for goal in self.goals}
         self._closed: set[StepId] = set()
+
+    @classmethod
+    def of_plan(cls, task: Task, plan: Plan) -> "Weave":
+        """The finished weave of a goal whose steps an earlier plan already holds."""
+        weave = cls(task)
+        for planned in plan.steps:
+            weave.confirm(_WHOLE, planned.step)
+        weave.close(_WHOLE)
+        return weave
 
     @property
     def complete(self) -> bool:

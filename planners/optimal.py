@@ -1,0 +1,185 @@
+"""The optimal planner: goals to steps, streamed, then agents, nodes and times by CP-SAT.
+
+While a goal streams, each prefix of the plan is scheduled by list; what a prefix has said of an agent stands in the
+plan that follows, for the step may have been dispatched. Only where the whole plan would be infeasible so, agents of
+steps that may be repeated are chosen anew.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from typing import Protocol
+
+from pydantic import Field
+
+from planners.costs import CostModel
+from planners.decompose.drafts import Draft, Weaves
+from planners.decompose.goals import Decomposer
+from planners.decompose.growing import grow
+from planners.decompose.weave import Weave
+from planners.errors import DecomposeFailed, Infeasible
+from planners.expansion import flatten
+from planners.model import Model
+from planners.plans import Plan, PlanKind
+from planners.requests import PlanRequest, SpeculativePlanner
+from planners.schedule.cpsat import schedule
+from planners.schedule.listing import list_schedule
+from planners.tasks import Mode
+from planners.workflow import FlatWorkflow
+
+
+class Lister(Protocol):
+    """A scheduler that answers in milliseconds."""
+
+    def __call__(self, flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Plan:
+        """A good plan."""
+        ...
+
+
+class Solver(Protocol):
+    """A scheduler that answers in seconds, with the best plan it has when its time is over."""
+
+    def __call__(  # noqa: PLR0913 -- the shape of planners.schedule.cpsat.schedule
+        self,
+        flat: FlatWorkflow,
+        request: PlanRequest,
+        costs: CostModel,
+        *,
+        time_limit_s: float,
+        workers: int = 1,
+        hint: Plan | None = None,
+    ) -> Plan:
+        """The best plan, with its bound and gap."""
+        ...
+
+
+class OptimalSettings(Model):
+    """``workers`` threads a solve, ``solves_at_once`` of them; a task's own time limit is capped by ``time_limit_s``.
+
+    ``remembered`` decompositions are kept, so that a later epoch of a task schedules the same steps again.
+    """
+
+    workers: int = Field(default=1, ge=1)
+    solves_at_once: int = Field(default=2, ge=1)
+    time_limit_s: float = Field(default=60.0, gt=0)
+    remembered: int = Field(default=4096, ge=1)
+
+
+class OptimalPlannerPipeline:
+    """Fulfils `planners.requests.OptimalPlanner`.
+
+    ``costs`` is asked anew for every plan, so what was learned meanwhile counts. ``fallback`` guesses where the
+    decomposer fails and the task allows it. Nothing but the solver's threads outlives a closed iterator, and they end
+    at the task's time limit.
+    """
+
+    def __init__(  # noqa: PLR0913 -- the parts of a composition, each with a default
+        self,
+        costs: Callable[[], CostModel],
+        decomposer: Decomposer | None = None,
+        *,
+        fallback: SpeculativePlanner | None = None,
+        settings: OptimalSettings | None = None,
+        lister: Lister = list_schedule,
+        solver: Solver = schedule,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._costs = costs
+        self._decomposer = decomposer
+        self._fallback = fallback
+        self._settings = settings or OptimalSettings()
+        self._lister = lister
+        self._solver = solver
+        self._clock = clock
+        self._weaves = Weaves(self._settings.remembered)
+        self._threads = ThreadPoolExecutor(self._settings.solves_at_once, thread_name_prefix="solve")
+
+    async def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
+        """Prefixes of the plan as a goal streams in (none in mode wait), then the whole plan.
+
+        Raises:
+            DecomposeFailed: there are no steps for the goal, and no fallback is allowed or there.
+            Infeasible: no plan keeps to the task's limits.
+        """
+        given = request.task.planning.plan
+        if given is not None:
+            yield given.model_copy(update={"kind": PlanKind.OPTIMAL, "complete": True})
+            return
+        draft = Draft(request, self._clock)
+        weave = self._weaves.recall(request) or Weave(request.task)
+        try:
+            async with aclosing(self._prefixes(request, weave, draft)) as prefixes:
+                async for prefix in prefixes:
+                    yield prefix
+        except DecomposeFailed as failure:
+            yield await self._without_decomposer(request, draft, failure)
+            return
+        self._weaves.keep(request, weave)
+        yield await self._whole(flatten(weave.workflow(), request.task.inputs, request.known), request, draft)
+
+    def close(self) -> None:
+        """Let the solver's threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _prefixes(self, request: PlanRequest, weave: Weave, draft: Draft) -> AsyncGenerator[Plan, None]:
+        if weave.complete:
+            return
+        if self._decomposer is None:
+            raise DecomposeFailed(
+                "no LLM is configured that could decompose a goal", "goal", "declare a workflow, or configure an LLM"
+            )
+        catalog = request.catalog.without(request.without_agents)
+        async with aclosing(grow(weave, self._decomposer, catalog)) as growth:
+            async for _ in growth:
+                flat = flatten(weave.workflow(), request.task.inputs, request.known)
+                if request.task.planning.mode is Mode.WAIT or weave.complete or not draft.grows(flat):
+                    continue
+                plan = await asyncio.to_thread(
+                    self._lister, draft.pinned(flat), draft.request(request.hint), self._costs()
+                )
+                yield draft.prefix(plan, flat)
+
+    async def _whole(self, flat: FlatWorkflow, request: PlanRequest, draft: Draft) -> Plan:
+        try:
+            plan = await self._schedule(draft.pinned(flat), request, draft)
+        except Infeasible:
+            if not draft.pins:
+                raise
+            plan = await self._schedule(draft.pinned(flat, only_irreversible=True), request, draft)
+        return draft.whole(plan, flat)
+
+    async def _schedule(self, flat: FlatWorkflow, request: PlanRequest, draft: Draft) -> Plan:
+        asked, costs = draft.request(request.hint or draft.last), self._costs()
+        if request.task.planning.mode is Mode.LIST_SCHEDULE:
+            return await asyncio.to_thread(self._lister, flat, asked, costs)
+
+        def solve() -> Plan:
+            return self._solver(
+                flat,
+                asked,
+                costs,
+                time_limit_s=min(request.task.planning.time_limit_s, self._settings.time_limit_s),
+                workers=self._settings.workers,
+                hint=asked.hint,
+            )
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, solve)
+
+    async def _without_decomposer(self, request: PlanRequest, draft: Draft, failure: DecomposeFailed) -> Plan:
+        """The guess becomes the authority, if the task allows it and there is one.
+
+        Raises:
+            DecomposeFailed: the failure, otherwise.
+        """
+        guess = None
+        if request.task.planning.fallback:
+            guess = request.hint or (self._fallback.guess(request) if self._fallback is not None else None)
+        if guess is None or not guess.steps:
+            raise failure
+        flat = FlatWorkflow(
+            steps=tuple(planned.step for planned in guess.steps), pending=guess.pending, outputs=guess.outputs
+        )
+        plan = await self._whole(flat, request, draft)
+        return plan.model_copy(update={"origin": f"fallback:{guess.origin}"})
