@@ -1,0 +1,63 @@
+"""Reading the user's molecules: SMILES and names, one a line. What cannot be computed is refused, with line and fix."""
+
+from pathlib import Path
+
+from examples.molecules.values import Molecule
+from planners.errors import InvalidTask
+
+DEFAULT = Path(__file__).with_name("molecules.smi")
+# def2-SVP without effective core potentials, as these agents use it, ends at krypton.
+_HEAVIEST = 36
+
+
+def read_molecules(path: Path) -> list[Molecule]:
+    """Molecules of a file, one a line: SMILES, white space, name (default: the SMILES).
+
+    Raises:
+        InvalidTask: a line is no closed-shell molecule of light atoms; ``field`` is ``FILE:LINE``. Or there is none.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidTask(f"cannot be read ({error})", str(path), "give a text file of SMILES and names") from error
+    molecules: dict[str, Molecule] = {}
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        smiles, _, name = text.partition(" ") if "\t" not in text else text.partition("\t")
+        molecule = _checked(smiles, name.strip() or smiles, field=f"{path.name}:{number}")
+        if molecule["name"] in molecules:
+            raise InvalidTask(
+                f"the name '{molecule['name']}' occurs twice", f"{path.name}:{number}", "give each line its own name"
+            )
+        molecules[molecule["name"]] = molecule
+    if not molecules:
+        raise InvalidTask("no molecules in it", path.name, "write one a line: SMILES, a space, the name")
+    return list(molecules.values())
+
+
+def _checked(smiles: str, name: str, field: str) -> Molecule:
+    from rdkit import Chem, rdBase  # noqa: PLC0415 - only those who rank molecules need the extra chem
+
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(smiles, sanitize=False)
+        if molecule is None or molecule.GetNumAtoms() == 0:
+            raise InvalidTask(f"'{smiles}' is no SMILES", field, "write it as RDKit reads it, such as CCO for ethanol")
+        if problems := Chem.DetectChemistryProblems(molecule):
+            raise InvalidTask(f"'{smiles}' is no molecule: {problems[0].Message()}", field, "mend the valence or ring")
+        Chem.SanitizeMol(molecule)
+    if "." in smiles:
+        raise InvalidTask(f"'{smiles}' holds several molecules", field, "give each its own line")
+    heavy = sorted({atom.GetSymbol() for atom in molecule.GetAtoms() if not 0 < atom.GetAtomicNum() <= _HEAVIEST})
+    if heavy:
+        raise InvalidTask(
+            f"'{smiles}' holds {', '.join(heavy)}", field, "keep to the elements hydrogen to krypton (def2-SVP)"
+        )
+    if any(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms()):
+        raise InvalidTask(
+            f"'{smiles}' has unpaired electrons",
+            field,
+            "the gap is defined for closed shells; add the missing hydrogens",
+        )
+    return Molecule(smiles=smiles, name=name)
