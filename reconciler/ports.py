@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import JsonValue
 
@@ -15,6 +15,7 @@ from reconciler.commands import Dispatch, Source
 from reconciler.conditions import Conditions
 from reconciler.events import AttemptFailed, AttemptFinished, AttemptStarted
 from reconciler.outcomes import Outcome
+from reconciler.views import TaskView
 
 AttemptEvent = AttemptStarted | AttemptFinished | AttemptFailed
 # Called on the run's event loop, at the moment it tells of. An executor knows no task's admission, so it leaves at_s at
@@ -99,11 +100,31 @@ class OutcomeSink(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Counts what a shard does. Never blocks, never raises."""
+
+    def admitted(self, kind: str) -> None:
+        """A task of this class was taken on."""
+        ...
+
+    def ended(self, view: TaskView) -> None:
+        """A run has ended."""
+        ...
+
+    def exposition(self) -> str:
+        """All of it as Prometheus text."""
+        ...
+
+
 class Advice(Protocol):
     """What the learner and the operator say of guessing at a task now."""
 
     def conditions(self, request: PlanRequest) -> Conditions:
         """For the gate. From memory; never blocks."""
+        ...
+
+    async def status(self) -> dict[str, Any]:
+        """What was learned, for people."""
         ...
 
 

@@ -1,0 +1,105 @@
+"""The cluster as it is now: a view in memory, refreshed in the background."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from actors.nodes import listed
+from planners.cluster import ClusterNode, ClusterSnapshot
+from planners.model import AgentName, NodeId, digest
+from planners.resources import Resources
+
+_log = logging.getLogger(__name__)
+_OWN_FIELDS = ("CPU", "GPU", "memory", "object_store_memory")
+# Amounts and labels Ray gives each node for itself; they would make every node a class of its own.
+_INTERNAL_PREFIXES = ("node:", "bundle_group_")
+_INTERNAL_LABELS = frozenset({"ray.io/node-id"})
+
+
+class RayCluster:
+    """Fulfils `reconciler.ports.Cluster`. Call `start` on the event loop before `snapshot`, `stop` at the end.
+
+    ``warm`` says which agents are warm where (an executor knows); ``on_lost`` is called on the event loop with each
+    node that has left.
+    """
+
+    def __init__(
+        self,
+        *,
+        warm: Callable[[], frozenset[tuple[AgentName, NodeId]]] = frozenset,
+        on_lost: Callable[[NodeId], None] | None = None,
+        refresh_s: float = 0.5,
+    ) -> None:
+        self._warm = warm
+        self._on_lost = on_lost
+        self._refresh_s = refresh_s
+        self._nodes: tuple[ClusterNode, ...] = ()
+        self._refreshing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Look once, then keep looking."""
+        await self.refresh()
+        self._refreshing = asyncio.get_running_loop().create_task(self._keep_refreshing())
+
+    async def stop(self) -> None:
+        """Stop looking."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._refreshing
+
+    def snapshot(self) -> ClusterSnapshot:
+        """The nodes alive when last looked, in order of id."""
+        return ClusterSnapshot(nodes=self._nodes, warm=self._warm())
+
+    async def refresh(self) -> None:
+        """Look now; tell of each node that has left since."""
+        nodes = tuple(sorted((_node(entry) for entry in await listed() if entry["Alive"]), key=lambda node: node.id))
+        left = {node.id for node in self._nodes} - {node.id for node in nodes}
+        self._nodes = nodes
+        if self._on_lost is not None:
+            for node in sorted(left):
+                self._on_lost(node)
+
+    async def _keep_refreshing(self) -> None:
+        while True:
+            await asyncio.sleep(self._refresh_s)
+            try:
+                await self.refresh()
+            except Exception:  # noqa: BLE001 - keep looking, whatever Ray says
+                _log.exception("the cluster could not be looked at; the last view stays")
+
+
+def _node(entry: Mapping[str, Any]) -> ClusterNode:
+    total = resources_of(entry["Resources"])
+    return ClusterNode(id=NodeId(entry["NodeID"]), node_class=_node_class(total, entry.get("Labels", {})), total=total)
+
+
+def resources_of(amounts: Mapping[str, float]) -> Resources:
+    """Ray's amounts in our terms, without those Ray keeps for itself."""
+    custom = {
+        name: float(amount)
+        for name, amount in sorted(amounts.items())
+        if name not in _OWN_FIELDS and not name.startswith(_INTERNAL_PREFIXES)
+    }
+    return Resources(
+        cpus=amounts.get("CPU", 0.0),
+        gpus=amounts.get("GPU", 0.0),
+        memory_bytes=int(amounts.get("memory", 0)),
+        custom=custom,
+    )
+
+
+def _node_class(total: Resources, labels: Mapping[str, str]) -> str:
+    """Nodes with the same amounts and labels are equal.
+
+    Ray derives a node's memory from what is free when it starts, so equal machines differ a little: here memory counts
+    in steps of a half power of two.
+    """
+    memory = round(2 * math.log2(total.memory_bytes)) if total.memory_bytes else 0
+    own = sorted((key, value) for key, value in labels.items() if key not in _INTERNAL_LABELS)
+    parts = [f"{amount:g}{name}" for name, amount in total.amounts().items() if name != "memory_bytes"]
+    return "-".join([*parts, digest(str(memory), *parts, *map(str, own))[:6]])

@@ -1,0 +1,170 @@
+"""Agents on Ray: carries out attempts on the nodes that the plan names."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import ray
+from ray import exceptions as rx
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from actors.errors import OutputGone
+from actors.failures import failure_of, timed_out
+from actors.fenced import FencedExecutor, Running
+from actors.host import promotion, shares_a_host, worker
+from actors.hosts import Hosts
+from actors.invocation import Ended, Invocation
+from actors.nodes import NodeProbe
+from actors.outputs import Bound
+from planners.agents import AgentKind, AgentSpec, Effect
+from planners.model import AgentName, NodeId
+from reconciler.handoff import Failure, FailureKind
+
+# An async agent's own host enforces its timeout; this much later the host itself is taken to hang.
+_HANG_S = 5.0
+_LOST = (
+    rx.RayActorError,
+    rx.WorkerCrashedError,
+    rx.NodeDiedError,
+    rx.LocalRayletDiedError,
+    rx.OutOfMemoryError,
+    rx.TaskCancelledError,
+)
+_UNPLACEABLE = (rx.TaskUnschedulableError, rx.ActorUnschedulableError)
+
+
+class RayExecutor(FencedExecutor):
+    """Fulfils `reconciler.ports.Executor` on the Ray cluster of this process. See `actors.host` for what runs where.
+
+    Owns its host actors and all outputs: with its process they end too, and no attempt is orphaned.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """As `FencedExecutor`."""
+        super().__init__(*args, **kwargs)
+        self._hosts = Hosts()
+        self._probe = NodeProbe()
+        self._workers: dict[tuple[AgentName, NodeId], Any] = {}
+
+    async def prepare(self, nodes: Iterable[NodeId]) -> None:
+        """Start the host actors of these nodes, so that the first attempts there find them warm."""
+        await asyncio.gather(*(self._hosts.on(node) for node in nodes), return_exceptions=True)
+
+    def forget_node(self, node: NodeId) -> None:
+        """A node has left: nothing is warm there, and it will not come back under this id."""
+        self._hosts.drop(node)
+        self._warm = {(agent, on) for agent, on in self._warm if on != node}
+        self._workers = {key: bound for key, bound in self._workers.items() if key[1] != node}
+
+    def close(self) -> None:
+        """End everything: attempts, outputs, host actors."""
+        for task in list(self._live):
+            self.release(task)
+        self._hosts.close()
+
+    async def _run(self, running: Running, agent: AgentSpec, call: Invocation, bound: Bound) -> Ended:
+        run = self._in_host if shares_a_host(agent) else self._in_worker
+        try:
+            return await run(running, agent, call, bound)
+        except (rx.RayError, ValueError) as error:
+            return Ended(self._seconds(running), failure=await self._failure(running, error))
+
+    async def _in_host(self, running: Running, agent: AgentSpec, call: Invocation, bound: Bound) -> Ended:
+        node = running.order.node
+        host = running.hold = await self._hosts.on(node)
+        method = host.run_staged if agent.effect is Effect.STAGEABLE else host.run
+        end, body, *staged = method.remote(call, *bound.blobs)
+        self._began(running)
+        try:
+            async with asyncio.timeout(None if call.timeout_s is None else call.timeout_s + _HANG_S):
+                ended: Ended | None = await end
+        except TimeoutError:
+            self._hosts.drop(node, host)
+            return Ended(self._seconds(running), failure=timed_out(call.timeout_s))
+        except rx.RayActorError:
+            self._hosts.drop(node, host)  # dead, or in a state nobody knows: the next attempt gets a new one
+            raise
+        if ended is None:
+            return Ended(self._seconds(running), failure=Failure(kind=FailureKind.CANCELLED, message="cancelled"))
+        return _with_references(running, ended, body, *staged)
+
+    async def _in_worker(self, running: Running, agent: AgentSpec, call: Invocation, bound: Bound) -> Ended:
+        items = running.hold = self._worker(agent, running.order.node).remote(call, *bound.blobs)
+        await (await anext(items))
+        self._began(running)
+        # Async agents enforce their own timeout, in the worker as in a host; all others only end with their process.
+        grace_s = _HANG_S if agent.kind is AgentKind.ASYNC else 0.0
+        try:
+            async with asyncio.timeout(None if call.timeout_s is None else call.timeout_s + grace_s):
+                ended: Ended = await (await anext(items))
+        except TimeoutError:
+            self._cancel([running])
+            return Ended(self._seconds(running), failure=timed_out(call.timeout_s))
+        apart = int(ended.handoff is not None and ended.handoff.by_reference) + int(ended.staged)
+        if apart:
+            await items.completed()  # else anext would wait for the next item by fetching its bytes to here
+        refs = [await anext(items) for _ in range(apart)]
+        return _with_references(running, ended, *refs) if apart else ended
+
+    def _worker(self, agent: AgentSpec, node: NodeId) -> Any:
+        """The Ray function with the agent's resources, pinned to the node; made once, as making it costs 0.1 ms."""
+        bound = self._workers.get((agent.name, node))
+        if bound is None:
+            needs = agent.resources
+            bound = self._workers[agent.name, node] = worker.options(
+                name=f"agent:{agent.name}",
+                num_cpus=needs.cpus,
+                num_gpus=needs.gpus or None,
+                memory=needs.memory_bytes or None,
+                resources=dict(needs.custom) or None,
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
+            )
+        return bound
+
+    def _cancelled(self, runnings: Iterable[Running]) -> None:
+        in_hosts: dict[Any, list[Running]] = {}
+        for running in runnings:
+            if isinstance(running.hold, ray.ObjectRefGenerator):
+                ray.cancel(running.hold, force=True)
+            elif running.hold is not None:
+                in_hosts.setdefault(running.hold, []).append(running)
+        for host, hosted in in_hosts.items():
+            host.flush.remote([running.order.attempt for running in hosted])
+
+    async def _promote(self, call: Invocation, staged: Any) -> None:
+        await promotion.remote(call, staged)
+
+    async def _failure(self, running: Running, error: Exception) -> Failure:
+        """What an error of Ray's means for the attempt."""
+        node, kind = running.order.node, None
+        if isinstance(error, rx.ObjectLostError):
+            gone = OutputGone(
+                "an input was lost with the node that held it", "inputs", "run the step that made it again"
+            )
+            return failure_of(gone)
+        if isinstance(error, rx.RayTaskError):
+            return failure_of(error.cause if isinstance(error.cause, Exception) else error)
+        if isinstance(error, (*_LOST, *_UNPLACEABLE, ValueError)):
+            alive = await self._probe.is_alive(node)
+            kind = FailureKind.NODE_LOST
+            if alive:
+                kind = FailureKind.WORKER_LOST if isinstance(error, _LOST) else FailureKind.LIMIT
+        message = _SAID.get(kind, "{error}").format(node=node, agent=running.order.agent, error=error)
+        return Failure(kind=kind or FailureKind.ERROR, message=message, error_type=type(error).__name__)
+
+
+_SAID: dict[FailureKind | None, str] = {
+    FailureKind.NODE_LOST: "node {node} is no longer part of the cluster",
+    FailureKind.WORKER_LOST: "the process of agent '{agent}' died",
+    FailureKind.LIMIT: "node {node} can never give what agent '{agent}' needs",
+}
+
+
+def _with_references(running: Running, ended: Ended, *refs: Any) -> Ended:
+    """Note where the output and the staged effects lie; ``refs``: output if large (or None's), then staged if any."""
+    left = list(refs)
+    if ended.handoff is not None and ended.handoff.by_reference:
+        running.body = left.pop(0)
+    if ended.staged:
+        running.staged = left.pop()
+    return ended

@@ -1,0 +1,31 @@
+"""From exceptions to Failure: what an agent raised, as data."""
+
+from actors.errors import BadInput, BadOutput
+from planners.errors import ForerunError
+from reconciler.handoff import Failure, FailureKind
+
+_LONGEST = 2000
+
+
+def failure_of(error: BaseException, kind: FailureKind | None = None) -> Failure:
+    """The failure that an exception of an agent (or of its contract) means."""
+    if kind is None:
+        kind = _kind(error)
+    fix = error.fix if isinstance(error, ForerunError) else ""
+    text = str(error) if not isinstance(error, ForerunError) else str(type(error)(error.message, error.field))
+    message = text or type(error).__name__
+    return Failure(kind=kind, message=message[:_LONGEST], error_type=type(error).__name__, fix=fix)
+
+
+def _kind(error: BaseException) -> FailureKind:
+    if isinstance(error, BadInput):
+        return FailureKind.BAD_INPUT
+    if isinstance(error, BadOutput):
+        return FailureKind.BAD_OUTPUT
+    return FailureKind.ERROR
+
+
+def timed_out(timeout_s: float | None) -> Failure:
+    """An attempt that took longer than it may."""
+    fix = "raise the agent's timeout_s or give it less to do"
+    return Failure(kind=FailureKind.TIMEOUT, message=f"still running after {timeout_s:g} s", fix=fix)

@@ -1,0 +1,87 @@
+"""What crosses to the process where an agent runs, and what comes back. All of it plain data with a version."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pydantic_core
+from pydantic import JsonValue
+
+from actors.context import Context
+from planners.agents import AgentKind
+from planners.bindings import Path, follow
+from planners.model import AgentName, AttemptId, TaskId, WorkKey
+from reconciler.handoff import Failure, Handoff
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place in the inputs (``at``) that a part (``path``) of the ``blob``-th referenced output fills."""
+
+    at: tuple[str | int, ...]
+    blob: int
+    path: Path = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One attempt, as its host sees it. ``inline_bytes``: an output with more JSON than this travels by reference."""
+
+    task: TaskId
+    attempt: AttemptId
+    agent: AgentName
+    kind: AgentKind
+    target: str | tuple[str, ...]
+    work_key: WorkKey
+    inputs: dict[str, JsonValue]
+    slots: tuple[Slot, ...] = ()
+    settings: dict[str, JsonValue] = field(default_factory=dict)
+    speculative: bool = False
+    timeout_s: float | None = None
+    inline_bytes: int = 16 * 1024
+    input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+    v: int = 1
+
+    def context(self) -> Context:
+        """The agent's view of the attempt."""
+        return Context(self.task, self.attempt, self.agent, self.work_key, self.speculative, self.settings)
+
+    def filled(self, blobs: tuple[bytes, ...]) -> dict[str, Any]:
+        """The inputs with every slot filled from the referenced outputs (JSON), each parsed once.
+
+        Raises:
+            LookupError: a path leads nowhere in the output it points into.
+        """
+        values = [pydantic_core.from_json(blob) for blob in blobs]
+        for slot in self.slots:
+            place = follow(self.inputs, slot.at[:-1])
+            place[slot.at[-1]] = follow(values[slot.blob], slot.path)
+        return self.inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """An agent in a process of its own has begun."""
+
+    pid: int
+    v: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended: exactly one of handoff and failure. ``staged``: whether effects wait for promotion."""
+
+    seconds: float
+    handoff: Handoff | None = None
+    failure: Failure | None = None
+    staged: bool = False
+    v: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An end with what travels apart from it: the JSON of an output too large to go inline, staged effects."""
+
+    ended: Ended
+    body: bytes | None = None
+    staged: dict[str, bytes] | None = None

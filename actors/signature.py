@@ -1,0 +1,127 @@
+"""A callable seen as an agent: its types checked at the border, its schemas derived from them."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NotRequired, get_type_hints
+
+import pydantic_core
+from pydantic import ConfigDict, Field, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from actors.context import Context
+from actors.errors import BadInput, BadOutput, InvalidAgent
+from reconciler.handoff import Handoff
+
+_EMPTY = inspect.Parameter.empty
+
+
+class Signature:
+    """Validates the inputs and outputs of one callable.
+
+    Raises:
+        InvalidAgent: positional-only parameters, ``*args``, or types that pydantic knows no schema for.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.name = getattr(function, "__qualname__", repr(function))
+        self.is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+            getattr(function, "__call__", None)  # noqa: B004 - an instance whose __call__ is async is an async agent
+        )
+        hints = self._hints(function)
+        parameters = inspect.signature(function).parameters.values()
+        self.context_parameter = next((p.name for p in parameters if hints.get(p.name) is Context), None)
+        taken = [p for p in parameters if p.name != self.context_parameter]
+        self._inputs = self._adapter("parameters", self._record(taken, hints))
+        returned = hints.get("return", Any)
+        self._output = self._adapter("return type", Any if returned is Handoff else returned)
+
+    def arguments(self, inputs: Mapping[str, Any], context: Context) -> dict[str, Any]:
+        """Keyword arguments for the callable.
+
+        Raises:
+            BadInput: names the first field that is wrong, and how.
+        """
+        try:
+            arguments: dict[str, Any] = dict(self._inputs.validate_python(dict(inputs)))
+        except ValidationError as error:
+            raise BadInput(*_first(error, "inputs"), f"'{self.name}' declares what it takes") from None
+        if self.context_parameter is not None:
+            arguments[self.context_parameter] = context
+        return arguments
+
+    def dumped(self, output: Any) -> bytes:
+        """The output as JSON.
+
+        Raises:
+            BadOutput: it is not of the declared type, or is no JSON.
+        """
+        try:
+            plain = self._output.dump_python(self._output.validate_python(output), mode="json")
+            return pydantic_core.to_json(plain, inf_nan_mode="constants")
+        except ValidationError as error:
+            raise BadOutput(
+                *_first(error, "output"), f"mend the return type of '{self.name}' or what it returns"
+            ) from None
+        except pydantic_core.PydanticSerializationError as error:
+            raise BadOutput(str(error), "output", f"'{self.name}' must return what JSON can hold") from None
+
+    @property
+    def input_schema(self) -> dict[str, Any]:
+        """JSON Schema of the inputs, an object."""
+        return {**self._inputs.json_schema(), "title": self.name}
+
+    @property
+    def output_schema(self) -> dict[str, Any]:
+        """JSON Schema of the output."""
+        return self._output.json_schema(mode="serialization")
+
+    def _hints(self, function: Callable[..., Any]) -> dict[str, Any]:
+        body = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004 - see is_async
+        try:
+            return get_type_hints(body, include_extras=True)
+        except NameError as error:
+            fix = "types of an agent's parameters must be importable from its module"
+            raise InvalidAgent(
+                f"'{self.name}' has an annotation that names nothing: {error}", error.name or "", fix
+            ) from None
+
+    def _record(self, parameters: list[inspect.Parameter], hints: Mapping[str, Any]) -> Any:
+        fields: dict[str, Any] = {}
+        extra: Any = "forbid"
+        for parameter in parameters:
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                extra = "allow"
+            elif parameter.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL):
+                raise InvalidAgent(
+                    f"'{self.name}' has a parameter without a name", parameter.name, "use named parameters"
+                )
+            else:
+                fields[parameter.name] = _field(hints.get(parameter.name, Any), parameter.default)
+        record = TypedDict("Inputs", fields)  # type: ignore[misc]  # made at run time
+        record.__pydantic_config__ = ConfigDict(extra=extra)  # type: ignore[attr-defined]  # how pydantic configures one
+        return record
+
+    def _adapter(self, what: str, annotation: Any) -> TypeAdapter[Any]:
+        try:
+            return TypeAdapter(annotation)
+        except (PydanticSchemaGenerationError, PydanticUserError) as error:
+            fix = "use JSON types, dataclasses or pydantic models"
+            raise InvalidAgent(f"'{self.name}' has a {what} without a schema: {error}", "target", fix) from None
+
+
+def _field(annotation: Any, default: Any) -> Any:
+    """A record field; one with a default may be missing, and then the callable's own default holds."""
+    if default is _EMPTY:
+        return annotation
+    try:
+        shown = pydantic_core.from_json(pydantic_core.to_json(default))
+    except (pydantic_core.PydanticSerializationError, ValueError):
+        return NotRequired[annotation]
+    return NotRequired[Annotated[annotation, Field(json_schema_extra={"default": shown})]]
+
+
+def _first(error: ValidationError, root: str) -> tuple[str, str]:
+    """(message, dotted field) of the first thing that is wrong."""
+    details = error.errors(include_url=False, include_context=False)
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return details[0]["msg"] + more, ".".join([root, *map(str, details[0]["loc"])])

@@ -1,0 +1,81 @@
+"""Shared by all tests: unit tests start no Ray, all others share one local cluster of nodes of different kinds."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_TESTS = Path(__file__).parent
+_WITHOUT_RAY = ("unit", "properties")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Whoever starts Ray in a unit test is told where such a test belongs."""
+    if item.path.relative_to(_TESTS).parts[0] not in _WITHOUT_RAY:
+        return (yield)
+    import ray  # noqa: PLC0415 - only runs that hold unit tests need it here
+
+    def forbidden(*args: object, **kwargs: object) -> None:
+        pytest.fail("a unit test must not start Ray; put it into tests/integration")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ray, "init", forbidden)
+        return (yield)
+
+
+@dataclass
+class LocalCluster:
+    """Node ids by what the nodes are for, and ways to add and lose nodes of one's own."""
+
+    address: str
+    cpu: str
+    cpu2: str
+    gpu: str
+    lab: str
+    add: Callable[..., str] = field(repr=False)
+    remove: Callable[[str], None] = field(repr=False)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[LocalCluster]:
+    """Two CPU nodes, one with a logical GPU, one with a custom resource; two logical CPUs each."""
+    import ray  # noqa: PLC0415 - starting it takes seconds; unit tests do without
+    from ray.cluster_utils import Cluster  # noqa: PLC0415
+
+    python_path = os.environ.get("PYTHONPATH")
+    # Workers of every node import the agents of tests/support.
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(_TESTS / "support"), *filter(None, [python_path])])
+    base = tempfile.mkdtemp(prefix="fr-", dir="/tmp")  # socket paths must stay under 107 characters
+    head = {
+        "num_cpus": 2,
+        "include_dashboard": False,
+        "temp_dir": base,
+        "_system_config": {"prestart_worker_first_driver": False, "enable_worker_prestart": False},
+    }
+    local = Cluster(initialize_head=True, connect=False, head_node_args=head)
+    nodes: dict[str, Any] = {local.head_node.node_id: local.head_node}
+
+    def add(**amounts: Any) -> str:
+        node = local.add_node(num_cpus=2, wait=False, **amounts)
+        nodes[node.node_id] = node
+        return str(node.node_id)
+
+    def remove(node_id: str) -> None:
+        local.remove_node(nodes.pop(node_id), allow_graceful=False)
+
+    cpu2, gpu, lab = add(), add(num_gpus=1), add(resources={"microscope": 1})
+    local.wait_for_nodes()
+    ray.init(address=local.address, log_to_driver=False)
+    yield LocalCluster(local.address, str(local.head_node.node_id), cpu2, gpu, lab, add, remove)
+    ray.shutdown()
+    local.shutdown()
+    shutil.rmtree(base, ignore_errors=True)
+    os.environ.pop("PYTHONPATH")
+    if python_path is not None:
+        os.environ["PYTHONPATH"] = python_path

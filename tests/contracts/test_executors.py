@@ -1,0 +1,275 @@
+"""What every executor does, whatever it runs agents on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import sample_agents as s
+from attempts import Attempts, output_of, until
+
+from actors.catalog import catalog_of
+from actors.executor import RayExecutor
+from actors.fenced import FencedExecutor
+from actors.stub import StubExecutor
+from planners.agents import AgentSpec, Catalog
+from planners.model import AttemptId
+from reconciler.commands import ListOf
+from reconciler.handoff import Failure, FailureKind, Handoff
+
+DECLARED = catalog_of(
+    *(s.add, s.add_in_process, s.describe, s.broken, s.exits, s.lying, s.waits, s.waits_briefly, s.makes),
+    *(s.makes_in_host, s.reads, s.reads_all, s.publishes, s.publishes_in_process, s.counted),
+)
+COMMANDS = (
+    AgentSpec(
+        name="shouts",
+        capability="shout",
+        kind="command",
+        target=("python3", "-c", "import json,sys; print(json.dumps(json.load(sys.stdin)['text'].upper()))"),
+        input_schema={"properties": {"text": {"type": "string"}}, "required": ["text"]},
+    ),
+    AgentSpec(name="fails", capability="shout", kind="command", target=("sh", "-c", "echo oh no >&2; exit 7")),
+    AgentSpec(name="mumbles", capability="shout", kind="command", target=("echo", "no json")),
+    AgentSpec(name="missing", capability="shout", kind="command", target=("no-such-program",)),
+)
+CATALOG = Catalog(agents=(*DECLARED.agents, *COMMANDS))
+
+
+@pytest.fixture(params=["stub", pytest.param("ray", marks=pytest.mark.ray)])
+async def attempts(request: pytest.FixtureRequest) -> AsyncIterator[Attempts]:
+    if request.param == "stub":
+        yield Attempts(StubExecutor(CATALOG, inline_bytes=1000), "n1")
+        return
+    executor = RayExecutor(CATALOG, inline_bytes=1000)
+    yield Attempts(executor, request.getfixturevalue("cluster").cpu)
+    executor.close()
+
+
+async def test_an_agent_starts_once_and_ends_once(attempts: Attempts):
+    attempt = attempts.start(s.add, a=1, b=2)
+
+    ended = await attempts.ended(attempt)
+
+    assert isinstance(ended, Handoff)
+    assert (ended.output, ended.by_reference, ended.output_bytes) == (3, False, 1)
+    assert attempts.of(attempt) == ["attempt_started", "attempt_finished"]
+
+
+async def test_defaults_hold_where_no_input_is_bound(attempts: Attempts):
+    assert await attempts.run(s.add, a=1) == 2
+    assert await attempts.run(s.add_in_process, a=1) == 2
+
+
+async def test_an_agent_may_say_more_than_its_output(attempts: Attempts):
+    ended = await attempts.ended(attempts.start(s.describe, molecule={"name": "water", "atoms": 3}))
+
+    assert isinstance(ended, Handoff)
+    assert (ended.summary, ended.confidence, ended.output) == ("saw water", 0.5, 3)
+
+
+async def test_bad_input_names_the_field_and_is_final(attempts: Attempts):
+    failure = await attempts.run(s.describe, molecule={"name": 5})
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.BAD_INPUT
+    assert "inputs.molecule.name" in failure.message
+    assert not failure.retryable
+
+
+@pytest.mark.parametrize("inputs", [{"a": 1, "z": 2}, {}])
+async def test_unknown_and_missing_inputs_are_refused(attempts: Attempts, inputs: dict[str, int]):
+    failure = await attempts.run(s.add, **inputs)
+
+    assert failure.kind is FailureKind.BAD_INPUT
+    assert f"inputs.{'z' if inputs else 'a'}" in failure.message
+
+
+async def test_what_an_agent_raises_becomes_its_failure(attempts: Attempts):
+    failure = await attempts.run(s.broken, a=4)
+
+    assert (failure.kind, failure.error_type) == (FailureKind.ERROR, "ZeroDivisionError")
+    assert "cannot divide 4" in failure.message
+    assert failure.retryable
+
+
+async def test_sys_exit_in_an_agent_is_its_failure_and_ends_no_worker(attempts: Attempts):
+    failure = await attempts.run(s.exits)
+
+    assert (failure.kind, failure.error_type) == (FailureKind.ERROR, "SystemExit")
+
+
+async def test_output_of_another_type_than_declared_is_a_failure(attempts: Attempts):
+    failure = await attempts.run(s.lying)
+
+    assert failure.kind is FailureKind.BAD_OUTPUT
+    assert "output" in failure.message
+
+
+async def test_an_agent_that_is_not_in_the_catalog_is_a_failure(attempts: Attempts):
+    failure = await attempts.run("nobody")
+
+    assert failure.kind is FailureKind.ERROR
+    assert "nobody" in failure.message
+
+
+async def test_outputs_are_read_downstream_whole_or_in_part(attempts: Attempts):
+    one = attempts.start(s.add, a=1)
+    await attempts.ended(one)
+
+    assert await attempts.run(s.add, a=output_of(one), b=output_of(one)) == 4
+
+
+@pytest.mark.parametrize("maker", [s.makes, s.makes_in_host])
+async def test_large_outputs_travel_by_reference_and_parts_of_them_are_read(attempts: Attempts, maker: object):
+    made = attempts.start(maker, size=5000)
+    ended = await attempts.ended(made)
+
+    assert isinstance(ended, Handoff)
+    assert ended.by_reference
+    assert ended.output is None
+    assert ended.output_bytes > 5000
+    assert (await attempts.run(s.reads, text=output_of(made, "text")))["length"] == 5000
+    both = ListOf(items=(output_of(made, "text"), output_of(made, "text")))
+    assert await attempts.run(s.reads_all, texts=both) == 10000
+    assert len(str(await attempts.executor.value(attempts.task, output_of(made, "text")))) == 5000
+
+
+@pytest.mark.parametrize("size", [10, 5000])
+async def test_a_path_that_leads_nowhere_is_bad_input_for_good(attempts: Attempts, size: int):
+    made = attempts.start(s.makes_in_host, size=size)
+    await attempts.ended(made)
+
+    failure = await attempts.run(s.reads, text=output_of(made, "txt"))
+
+    assert failure.kind is FailureKind.BAD_INPUT
+    assert "no 'txt'" in failure.message
+    with pytest.raises(LookupError):
+        await attempts.executor.value(attempts.task, output_of(made, "txt"))
+
+
+async def test_an_output_that_is_gone_is_a_failure(attempts: Attempts):
+    failure = await attempts.run(s.add, a=output_of(AttemptId("t.99")))
+
+    assert failure.error_type == "OutputGone"
+    with pytest.raises(LookupError):
+        await attempts.executor.value(attempts.task, output_of(AttemptId("t.99")))
+
+
+async def test_restored_outputs_are_readable(attempts: Attempts):
+    attempts.executor.restore(attempts.task, {AttemptId("t.50"): {"n": 41}})
+
+    assert await attempts.run(s.add, a=output_of(AttemptId("t.50"), "n")) == 42
+
+
+async def test_a_flushed_attempt_reports_nothing_more_and_others_go_on(attempts: Attempts):
+    flushed, other = attempts.start(s.waits), attempts.start(s.waits, seconds=0.05)
+    await attempts.started(flushed)
+
+    attempts.executor.flush(attempts.task, [flushed])
+
+    assert await attempts.result(other) == "waited"
+    assert attempts.of(flushed) == ["attempt_started"]
+
+
+async def test_an_attempt_flushed_before_it_began_never_begins(attempts: Attempts):
+    flushed = attempts.start(s.add, a=1)
+
+    attempts.executor.flush(attempts.task, [flushed])
+
+    assert await attempts.run(s.add, a=2) == 3
+    assert attempts.of(flushed) == []
+
+
+async def test_release_ends_and_forgets_all_of_a_task_and_nothing_else(attempts: Attempts):
+    other = Attempts(attempts.executor, attempts.node, task="other")
+    mine, made, theirs = attempts.start(s.waits), attempts.start(s.add, a=1), other.start(s.waits, seconds=0.05)
+    await attempts.ended(made)
+
+    attempts.executor.release(attempts.task)
+
+    assert await other.result(theirs) == "waited"
+    assert "attempt_finished" not in attempts.of(mine)
+    with pytest.raises(LookupError):
+        await attempts.executor.value(attempts.task, output_of(made))
+
+
+async def test_a_second_order_for_a_live_attempt_is_the_same_attempt(attempts: Attempts):
+    first = attempts.start(s.waits, seconds=0.05)
+    assert attempts.start(s.waits, attempt=first, seconds=0.05) == first
+
+    await attempts.ended(first)
+
+    assert attempts.of(first) == ["attempt_started", "attempt_finished"]
+
+
+async def test_an_agent_that_takes_too_long_times_out(attempts: Attempts):
+    by_agent = await attempts.run(s.waits_briefly)
+    by_order = await attempts.run(s.waits, timeout_s=0.1)
+
+    assert by_agent.kind is by_order.kind is FailureKind.TIMEOUT
+    assert "0.2 s" in by_agent.message
+
+
+@pytest.mark.parametrize("agent", [s.publishes, s.publishes_in_process])
+async def test_staged_effects_come_out_at_promotion_once(attempts: Attempts, tmp_path: Path, agent: object):
+    target = tmp_path / "out"
+    attempt = attempts.start(agent, path=str(target), text="hello ", speculative=True)
+    assert await attempts.result(attempt) == "staged"
+    assert not target.exists()
+
+    attempts.executor.promote(attempts.task, attempt)
+    attempts.executor.release(attempts.task)  # the end of a run does not stop what it has promised to let out
+
+    await until(lambda: target.exists() and target.read_text() == f"hello {attempt}")
+
+
+async def test_staged_effects_of_a_flushed_attempt_never_come_out(attempts: Attempts, tmp_path: Path):
+    target, probe = tmp_path / "out", tmp_path / "probe"
+    flushed = attempts.start(s.publishes, path=str(target), text="", speculative=True)
+    kept = attempts.start(s.publishes, path=str(probe), text="", speculative=True)
+    await attempts.ended(flushed)
+    await attempts.ended(kept)
+
+    attempts.executor.flush(attempts.task, [flushed])
+    attempts.executor.promote(attempts.task, flushed)
+    attempts.executor.promote(attempts.task, kept)
+
+    await until(probe.exists)
+    assert not target.exists()
+
+
+async def test_an_agent_runs_no_more_attempts_at_once_than_it_declares(attempts: Attempts):
+    intervals = await asyncio.gather(*(attempts.run(s.counted, seconds=0.05) for _ in range(6)))
+
+    assert max(sum(began < other[1] and other[0] < ended for other in intervals) for began, ended in intervals) <= 4
+    moments = [began for began, _ in intervals]
+    assert max(sum(began <= moment < ended for began, ended in intervals) for moment in moments) == 2
+
+
+async def test_commands_read_json_and_print_json(attempts: Attempts):
+    assert await attempts.run("shouts", text="hey") == "HEY"
+
+
+async def test_commands_that_go_wrong_say_how(attempts: Attempts):
+    failed, mumbled = await attempts.run("fails"), await attempts.run("mumbles")
+    unfed, missing = await attempts.run("shouts", text=5), await attempts.run("missing")
+
+    assert failed.kind is FailureKind.ERROR
+    assert "exit code 7" in failed.message
+    assert "oh no" in failed.message
+    assert mumbled.kind is FailureKind.BAD_OUTPUT
+    assert unfed.kind is FailureKind.BAD_INPUT
+    assert "inputs.text" in unfed.message
+    assert "no-such-program" in missing.message
+
+
+async def test_a_run_leaves_the_executor_empty(attempts: Attempts):
+    await attempts.run(s.add, a=1)
+    attempts.executor.release(attempts.task)
+
+    assert _holds_nothing(attempts.executor)
+
+
+def _holds_nothing(executor: FencedExecutor) -> bool:
+    return not (executor._live or executor._staged or executor._outputs._of)

@@ -1,0 +1,89 @@
+"""Driving an executor in tests: dispatch, and wait for what is reported."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+from actors.fenced import FencedExecutor
+from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId, WorkKey
+from reconciler.commands import Dispatch, Given, ListOf, OutputOf, Source
+from reconciler.events import AttemptFailed, AttemptFinished, AttemptStarted
+from reconciler.handoff import Failure, Handoff
+
+GUARD_S = 60.0
+
+
+class Attempts:
+    """Dispatches to an executor and keeps every report."""
+
+    def __init__(self, executor: FencedExecutor, node: str, task: str = "t") -> None:
+        self.executor, self.node, self.task = executor, NodeId(node), TaskId(task)
+        self.reports: list[AttemptStarted | AttemptFinished | AttemptFailed] = []
+        self._news = asyncio.Event()
+        self._ids: Iterator[int] = count(1)
+
+    def start(self, agent: Any, *, on: str | None = None, **how: Any) -> AttemptId:
+        """Dispatch an agent by name or callable. Arguments that are an executor's words go to the order."""
+        name = agent if isinstance(agent, str) else agent.__name__
+        words = {key: how.pop(key) for key in ("timeout_s", "speculative", "work_key", "attempt") if key in how}
+        attempt = AttemptId(words.pop("attempt", f"{self.task}.{next(self._ids)}"))
+        order = Dispatch(
+            attempt=attempt,
+            step=StepId(f"s-{attempt}"),
+            agent=AgentName(name),
+            node=NodeId(on or self.node),
+            inputs={key: _source(value) for key, value in how.items()},
+            epoch=1,
+            effect=self.executor.catalog.by_name[name].effect if name in self.executor.catalog.by_name else "pure",
+            **{"speculative": False, "work_key": WorkKey(attempt), **words},
+        )
+        self.executor.dispatch(self.task, order, self._report)
+        return attempt
+
+    async def run(self, agent: Any, **how: Any) -> Any:
+        """Dispatch and wait: the output, or the Failure."""
+        return await self.result(self.start(agent, **how))
+
+    async def result(self, attempt: AttemptId) -> Any:
+        ended = await self.ended(attempt)
+        return ended.output if isinstance(ended, Handoff) else ended
+
+    async def ended(self, attempt: AttemptId) -> Handoff | Failure:
+        event = await self.seen(lambda event: event.attempt == attempt and not isinstance(event, AttemptStarted))
+        assert not isinstance(event, AttemptStarted)
+        return event.handoff if isinstance(event, AttemptFinished) else event.failure
+
+    async def started(self, attempt: AttemptId) -> None:
+        await self.seen(lambda event: event.attempt == attempt and isinstance(event, AttemptStarted))
+
+    async def seen(self, wanted: Callable[[Any], bool]) -> AttemptStarted | AttemptFinished | AttemptFailed:
+        async with asyncio.timeout(GUARD_S):
+            while True:
+                for event in self.reports:
+                    if wanted(event):
+                        return event
+                self._news.clear()
+                await self._news.wait()
+
+    def of(self, attempt: AttemptId) -> list[str]:
+        return [event.event for event in self.reports if event.attempt == attempt]
+
+    def _report(self, event: AttemptStarted | AttemptFinished | AttemptFailed) -> None:
+        self.reports.append(event)
+        self._news.set()
+
+
+def output_of(attempt: AttemptId, *path: str | int) -> OutputOf:
+    return OutputOf(attempt=attempt, path=path)
+
+
+def _source(value: Any) -> Source:
+    return value if isinstance(value, Given | OutputOf | ListOf) else Given(value=value)
+
+
+async def until(condition: Callable[[], bool], within_s: float = GUARD_S) -> None:
+    """Poll for what no report tells, such as a process that has gone."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110 - what is waited for sets no event
+            await asyncio.sleep(0.01)

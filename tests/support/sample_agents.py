@@ -1,0 +1,174 @@
+"""Agents for tests, importable by the workers of the test cluster."""
+
+import asyncio
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import ray
+from pydantic import BaseModel
+
+from actors.agent import agent
+from actors.context import Context
+from planners.resources import Resources
+from reconciler.handoff import Handoff
+
+
+class Molecule(BaseModel):
+    name: str
+    atoms: int = 1
+
+
+@agent("add")
+async def add(a: int, b: int = 1) -> int:
+    """Adds."""
+    return a + b
+
+
+@agent("add")
+def add_in_process(a: int, b: int = 1) -> int:
+    return a + b
+
+
+@agent("describe")
+async def describe(molecule: Molecule) -> Handoff:
+    return Handoff(summary=f"saw {molecule.name}", confidence=0.5, output=molecule.atoms)
+
+
+@agent("break")
+async def broken(a: int = 0) -> int:
+    raise ZeroDivisionError(f"cannot divide {a}")
+
+
+@agent("break")
+def exits() -> int:
+    raise SystemExit(3)
+
+
+@agent("lie")
+async def lying() -> int:
+    return "no number"  # type: ignore[return-value]
+
+
+@agent("wait")
+async def waits(seconds: float = 600.0) -> str:
+    await asyncio.sleep(seconds)
+    return "waited"
+
+
+@agent("wait", timeout_s=0.2)
+async def waits_briefly(seconds: float = 600.0) -> str:
+    await asyncio.sleep(seconds)
+    return "waited"
+
+
+@agent("wait", resources=Resources(cpus=0.1))
+def sleeps(mark: str, seconds: float = 600.0) -> str:
+    """Writes its process id to ``mark`` and sleeps."""
+    Path(mark).write_text(str(os.getpid()))
+    time.sleep(seconds)
+    return "slept"
+
+
+@agent("wait", resources=Resources(cpus=0.1), timeout_s=0.5)
+def sleeps_too_long(mark: str) -> str:
+    return sleeps(mark)
+
+
+@agent("wait", resources=Resources(cpus=0.1))
+def sleeps_with_a_child(mark: str) -> str:
+    child = subprocess.Popen(["sleep", "600"])  # noqa: S607
+    Path(mark).write_text(f"{os.getpid()} {child.pid}")
+    time.sleep(600)
+    return ""
+
+
+@agent("make", resources=Resources(cpus=0.1))
+def makes(size: int) -> dict[str, Any]:
+    return {"where": where_now(), "text": "x" * size}
+
+
+@agent("make")
+async def makes_in_host(size: int) -> dict[str, Any]:
+    return {"where": where_now(), "text": "x" * size}
+
+
+@agent("read")
+async def reads(text: str) -> dict[str, Any]:
+    return {"where": where_now(), "length": len(text)}
+
+
+@agent("read")
+async def reads_all(texts: list[str]) -> int:
+    return sum(map(len, texts))
+
+
+@agent("where")
+async def where() -> str:
+    return where_now()
+
+
+@agent("where", resources=Resources(cpus=0.5))
+def where_in_process() -> str:
+    return where_now()
+
+
+@agent("where", resources=Resources(gpus=1))
+async def where_is_the_gpu(seconds: float = 0.0) -> tuple[str, float, float]:
+    began = time.time()
+    await asyncio.sleep(seconds)
+    return where_now(), began, time.time()
+
+
+@agent("where", resources=Resources(cpus=0.1, custom={"microscope": 1}))
+def where_is_the_microscope(seconds: float = 0.0) -> tuple[str, float, float]:
+    began = time.time()
+    time.sleep(seconds)
+    return where_now(), began, time.time()
+
+
+@agent("where", resources=Resources(custom={"microscope": 1}))
+async def where_is_the_microscope_async(seconds: float = 0.0) -> tuple[str, float, float]:
+    began = time.time()
+    await asyncio.sleep(seconds)
+    return where_now(), began, time.time()
+
+
+async def _publish(context: Context, staged: dict[str, bytes]) -> None:
+    for name, data in staged.items():
+        Path(name).write_bytes(data + context.idempotency_key.encode())  # noqa: ASYNC240 - a few bytes, in a test
+
+
+@agent("publish", effect="stageable", promote=_publish)
+async def publishes(path: str, text: str, context: Context) -> str:
+    context.stage(path, text.encode())
+    return "staged"
+
+
+@agent("publish", effect="stageable", promote=_publish, resources=Resources(cpus=0.1))
+def publishes_in_process(path: str, text: str, context: Context) -> str:
+    context.stage(path, text.encode())
+    return "staged"
+
+
+@agent("count", concurrency=2)
+async def counted(seconds: float) -> tuple[float, float]:
+    began = time.time()
+    await asyncio.sleep(seconds)
+    return began, time.time()
+
+
+@agent("nothing")
+async def nothing(after: Any = None) -> None:
+    """Only passes through."""
+
+
+@agent("nothing", resources=Resources(cpus=1))
+def nothing_in_process(after: Any = None) -> None:
+    """Only passes through."""
+
+
+def where_now() -> str:
+    return str(ray.get_runtime_context().get_node_id()) if ray.is_initialized() else "here"
