@@ -1,0 +1,229 @@
+"""The speculative planner: the whole decision guessed within a few milliseconds, a probability on each step.
+
+Steps come from the task (declared), from the same shape of goal (plan cache), from a learned predictor, or from the
+goal that reads most alike; agents from habit where the optimal planner has one, else from the objective; nodes and
+times from list scheduling.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pydantic import Field
+
+from planners.bindings import Binding
+from planners.costs import CostModel
+from planners.decompose.interfaces import interfaces
+from planners.expansion import flatten
+from planners.model import AgentName, Model, StepId
+from planners.plans import Plan, PlanKind
+from planners.requests import PlanRequest
+from planners.schedule.listing import list_schedule
+from planners.speculative.binding import bind
+from planners.speculative.memory import PlanMemory, still_offered
+from planners.speculative.predictor import PlanPredictor
+from planners.speculative.remembered import Recalled
+from planners.tasks import Mode
+from planners.workflow import FlatWorkflow, Step
+
+_log = logging.getLogger(__name__)
+
+
+class Lister(Protocol):
+    """A scheduler that answers in milliseconds."""
+
+    def __call__(self, flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Plan:
+        """A good plan."""
+        ...
+
+
+class SpeculativeSettings(Model):
+    """``budget_s`` bounds a guess: past half of it no predictor is asked, and of large workflows the head is scheduled.
+
+    ``min_habit``: an agent the optimal planner took at least so often is taken over. ``min_likeness``: a goal that
+    reads less alike than this tells nothing.
+    """
+
+    budget_s: float = Field(default=0.02, gt=0)
+    min_habit: float = Field(default=0.6, ge=0, le=1)
+    min_likeness: float = Field(default=0.5, ge=0, le=1)
+    guesses: int = Field(default=3, ge=1)
+
+
+@dataclass
+class _Guess:
+    """Steps before they have places: P that the optimal plan holds each one's work, agents left aside."""
+
+    flat: FlatWorkflow
+    origin: str
+    probability: dict[StepId, float] = field(default_factory=dict)
+    complete: bool = True
+
+
+class SpeculativePlannerPipeline:
+    """Fulfils `planners.requests.SpeculativePlanner`: answers within its budget, never raises."""
+
+    def __init__(  # noqa: PLR0913 -- the parts of a composition, each with a default
+        self,
+        costs: Callable[[], CostModel],
+        memory: PlanMemory | None = None,
+        predictor: PlanPredictor | None = None,
+        *,
+        settings: SpeculativeSettings | None = None,
+        lister: Lister = list_schedule,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._costs = costs
+        self.memory = memory if memory is not None else PlanMemory()
+        self._predictor = predictor
+        self._settings = settings or SpeculativeSettings()
+        self._lister = lister
+        self._clock = clock
+        self._step_s = 0.0
+
+    def guess(self, request: PlanRequest) -> Plan | None:
+        """The plan the optimal planner will probably make; None: no idea, or (in mode plan_cache) never seen."""
+        began_s = self._clock()
+        try:
+            guess = self._steps(request, began_s)
+            if guess is None or not guess.flat.steps:
+                return None
+            return self._placed(guess, request, began_s)
+        # A guess is a favour: whatever is wrong with it, the task must go on to the optimal planner, which says why.
+        except Exception:  # noqa: BLE001
+            _log.debug("no guess", exc_info=True)
+            return None
+
+    def _steps(self, request: PlanRequest, began_s: float) -> _Guess | None:
+        task, only_cache = request.task, request.task.planning.mode is Mode.PLAN_CACHE
+        if (known := self.memory.exact(task)) is not None:
+            return _recalled(known, request, "plan-cache")
+        if task.workflow is not None:
+            if only_cache and not self.memory.knows_agents(task):
+                return None
+            return _Guess(flatten(task.workflow, task.inputs, request.known), "declared")
+        if only_cache:
+            return None
+        predicted = self._predicted(request, began_s)
+        alike = self.memory.nearest(task)
+        if alike is None or alike.likeness < self._settings.min_likeness:
+            return predicted
+        retrieved = _recalled(alike, request, f"retrieval:{alike.likeness:.2f}")
+        return max((guess for guess in (predicted, retrieved) if guess is not None), key=_worth)
+
+    def _predicted(self, request: PlanRequest, began_s: float) -> _Guess | None:
+        """The best of the predictor's guesses once bound: the one with the most steps expected to be right."""
+        task = request.task
+        if self._predictor is None or task.goal is None or self._spent(began_s) > 0.5:
+            return None
+        offered, best = interfaces(request.catalog), None
+        for guessed in self._predictor.predict(task.goal, self._settings.guesses):
+            bound = bind(guessed, task, offered, self.memory)
+            guess = _Guess(FlatWorkflow(steps=bound.steps), "predictor", bound.probability)
+            if guess.flat.steps and (best is None or _worth(guess) > _worth(best)):
+                best = guess
+            if self._spent(began_s) > 0.5:
+                break
+        return best
+
+    def _placed(self, guess: _Guess, request: PlanRequest, began_s: float) -> Plan:
+        flat, whole = self._head(guess.flat, began_s)
+        agents = self._habitual(flat, request)
+        pinned = flat.model_copy(
+            update={
+                "steps": tuple(
+                    step.model_copy(update={"agent": agents[step.id]}) if step.id in agents else step
+                    for step in flat.steps
+                )
+            }
+        )
+        scheduling_s = self._clock()
+        plan = self._lister(pinned, request, self._costs())
+        self._learn_speed(self._clock() - scheduling_s, len(flat.steps))
+        likely = self._probabilities(plan, guess, request)
+        return plan.model_copy(
+            update={
+                "kind": PlanKind.SPECULATIVE,
+                "steps": tuple(
+                    planned.model_copy(update={"step": flat.by_id[planned.id], "probability": likely[planned.id]})
+                    for planned in plan.steps
+                ),
+                "complete": whole and guess.complete,
+                "origin": f"{guess.origin}+{plan.origin}",
+                "planning_s": max(0.0, self._clock() - began_s),
+            }
+        )
+
+    def _spent(self, began_s: float) -> float:
+        """The share of the budget that is gone."""
+        return (self._clock() - began_s) / self._settings.budget_s
+
+    def _head(self, flat: FlatWorkflow, began_s: float) -> tuple[FlatWorkflow, bool]:
+        """As many steps, in topological order, as the rest of the budget will schedule; the first ones matter most."""
+        left_s = self._settings.budget_s - (self._clock() - began_s)
+        room = len(flat.steps) if self._step_s == 0 else max(1, int(left_s / self._step_s))
+        if room >= len(flat.steps):
+            return flat, True
+        return flat.model_copy(update={"steps": flat.steps[:room], "outputs": {}}), False
+
+    def _learn_speed(self, took_s: float, steps: int) -> None:
+        rate = took_s / steps
+        self._step_s = rate if self._step_s == 0 else 0.8 * self._step_s + 0.2 * rate
+
+    def _habitual(self, flat: FlatWorkflow, request: PlanRequest) -> dict[StepId, AgentName]:
+        """The agents that the optimal planner is in the habit of taking, where they still may do the step."""
+        habits, chosen = self.memory.agents(request.task), dict[StepId, AgentName]()
+        for step in flat.steps:
+            may = _candidates(step, request)
+            for agent, share in habits(step)[:1]:
+                if share >= self._settings.min_habit and agent in may and step.agent is None:
+                    chosen[step.id] = agent
+        return chosen
+
+    def _probabilities(self, plan: Plan, guess: _Guess, request: PlanRequest) -> dict[StepId, float]:
+        """P(step) = P(its work) * product of P(agent) over the distinct choices of itself and its data ancestors.
+
+        The copies of a step are given to an agent together more often than not, so one capability and agent counts
+        once in the product: independent choices would make the end of a wide fan-in look hopeless.
+        """
+        habits, costs = self.memory.agents(request.task), self._costs()
+        choices: dict[StepId, dict[tuple[str, AgentName], float]] = {}
+        likely: dict[StepId, float] = {}
+        for planned in plan.steps:
+            step, agent = guess.flat.by_id[planned.id], planned.placement.agent
+            above: dict[tuple[str, AgentName], float] = {}
+            for parent in step.data_parents:
+                above |= choices.get(parent, {})
+            if len(_candidates(step, request)) > 1:
+                shares = dict(habits(step))
+                spec = request.catalog.by_name[agent]
+                above[step.capability, agent] = shares.get(agent, 0.05) if shares else costs.survival(spec)
+            choices[step.id] = above
+            p = guess.probability.get(step.id, 1.0)
+            for share in above.values():
+                p *= share
+            likely[step.id] = min(1.0, max(0.0, p))
+        return likely
+
+
+def _recalled(known: Recalled, request: PlanRequest, origin: str) -> _Guess:
+    """What memory holds, as far as it can still be done with this task's inputs and today's catalog."""
+    steps = tuple(still_offered(known.steps, request.catalog))
+    there = {step.id for step in steps}
+    whole = len(steps) == len(known.steps)
+    outputs: dict[str, Binding] = dict(known.outputs) if whole else {}
+    flat = FlatWorkflow(steps=steps, outputs=outputs)
+    return _Guess(flat, origin, {step: p for step, p in known.probability.items() if step in there}, complete=whole)
+
+
+def _candidates(step: Step, request: PlanRequest) -> list[AgentName]:
+    floor = max(step.min_quality or 0.0, request.task.objective.min_quality)
+    offering = request.catalog.offering(step.capability, min_quality=floor, pinned=step.agent)
+    return [agent.name for agent in offering if agent.name not in request.without_agents]
+
+
+def _worth(guess: _Guess) -> float:
+    """Steps expected to be right."""
+    return sum(guess.probability.values())

@@ -1,0 +1,216 @@
+"""The shape of a goal: its text with the values masked, so that the same wish with other values is known again."""
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from pydantic import JsonValue
+
+from planners.model import Model
+
+_LITERAL = re.compile(
+    r"""(?P<url>https?://[^\s"'<>]*[^\s"'<>.,;:!?)])"""
+    r"""|"(?P<double>[^"]{1,300})"|(?<!\w)'(?P<single>[^']{1,300})'(?!\w)"""
+    r"""|(?<!\w)(?P<number>\w*\d\w*(?:[.,:/-]\w*\d\w*)*)"""
+)
+# Less fixed text than this share of the goal, or than these characters, and a template would fit anything.
+_MIN_FIXED_SHARE, _MIN_FIXED = 0.35, 8
+# A free slot may hold this many words more than it did when it was learned.
+_MORE_WORDS = 2
+
+
+class SlotKind(StrEnum):
+    """What a masked value looks like. ``free``: known only because a plan used it."""
+
+    NUMBER = "number"
+    QUOTED = "quoted"
+    URL = "url"
+    FREE = "free"
+
+
+class Literal(NamedTuple):
+    """A value written in a goal, and where (without its quotes)."""
+
+    kind: SlotKind
+    text: str
+    start: int
+    end: int
+
+
+class Slot(Model):
+    """A masked value: its kind, and how many words it had."""
+
+    kind: SlotKind
+    words: int = 1
+
+
+class Template(Model):
+    """Fixed texts around slots: ``texts[0] slot[0] texts[1] ... texts[-1]``."""
+
+    texts: tuple[str, ...]
+    slots: tuple[Slot, ...] = ()
+
+    @property
+    def fixed(self) -> int:
+        """Characters of fixed text: the more, the more telling a match."""
+        return sum(len(text) for text in self.texts)
+
+    def match(self, goal: str) -> tuple[str, ...] | None:
+        """The values of a goal of this shape; None if it is of another. Linear in the goal's length."""
+        first, *rest = self.texts
+        if not goal.startswith(first):
+            return None
+        at, values = len(first), []
+        for index, (slot, text) in enumerate(zip(self.slots, rest, strict=True)):
+            end = self._end(goal, at, text, last=index == len(rest) - 1)
+            if end is None or not _fits(slot, goal[at:end]):
+                return None
+            values.append(goal[at:end])
+            at = end + len(text)
+        return tuple(values) if at == len(goal) else None
+
+    @staticmethod
+    def _end(goal: str, at: int, text: str, *, last: bool) -> int | None:
+        if last:
+            end = len(goal) - len(text)
+            return end if end > at and goal.endswith(text) else None
+        end = goal.find(text, at + 1)
+        return end if end > at else None
+
+
+def tidy(goal: str) -> str:
+    """The goal with runs of white space as one blank."""
+    return " ".join(goal.split())
+
+
+def literals(goal: str) -> list[Literal]:
+    """Numbers (and words that hold digits, dates, times), quoted strings and URLs, in order."""
+    found = []
+    for match in _LITERAL.finditer(goal):
+        name = match.lastgroup or ""
+        kind = SlotKind(name) if name in ("url", "number") else SlotKind.QUOTED
+        found.append(Literal(kind, match[name], *match.span(name)))
+    return found
+
+
+def template_of(goal: str, used: Iterable[str]) -> tuple[Template, tuple[str, ...]]:
+    """The shape of a tidy goal and its values, given what the plan (or the task's inputs) is known to have used."""
+    known = literals(goal)
+    free = [literal for literal in _occurrences(goal, used) if not any(_overlap(literal, other) for other in known)]
+    template = _cut(goal, [*known, *free])
+    if template[0].fixed < max(_MIN_FIXED, _MIN_FIXED_SHARE * len(goal)):
+        return _cut(goal, known)
+    return template
+
+
+def masked(value: JsonValue, values: Sequence[str], goal: str) -> JsonValue:
+    """A literal of a plan, with what it took from the goal named by slot instead of written out."""
+    if isinstance(value, list):
+        return [masked(part, values, goal) for part in value]
+    if isinstance(value, dict):
+        return {key: masked(part, values, goal) for key, part in value.items()}
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"$number": list(values).index(str(value))} if str(value) in values else value
+    if not isinstance(value, str) or not value:
+        return value
+    if value == goal:
+        return {"$goal": True}
+    if value in values:
+        return {"$slot": list(values).index(value)}
+    return _text(value, values)
+
+
+def filled(value: JsonValue, values: Sequence[str], goal: str) -> JsonValue:
+    """The literal for a goal with these values: the inverse of `masked`."""
+    if isinstance(value, list):
+        return [filled(part, values, goal) for part in value]
+    if not isinstance(value, dict):
+        return value
+    match value:
+        case {"$goal": True}:
+            return goal
+        case {"$slot": int(index)}:
+            return values[index]
+        case {"$number": int(index)}:
+            return _number(values[index])
+        case {"$text": list(parts)}:
+            return "".join(str(filled(part, values, goal)) for part in parts)
+    return {key: filled(part, values, goal) for key, part in value.items()}
+
+
+def strings(value: Any) -> Iterable[str]:
+    """Every string inside a JSON value, numbers as they are written."""
+    if isinstance(value, dict):
+        for part in value.values():
+            yield from strings(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from strings(part)
+    elif isinstance(value, str):
+        yield value
+
+
+def _occurrences(goal: str, used: Iterable[str]) -> list[Literal]:
+    found: list[Literal] = []
+    for text in sorted({text for text in used if 2 <= len(text) <= 200 and text != goal}, key=len, reverse=True):
+        for match in re.finditer(rf"(?<!\w){re.escape(text)}(?!\w)", goal):
+            literal = Literal(SlotKind.FREE, text, *match.span())
+            if not any(_overlap(literal, other) for other in found):
+                found.append(literal)
+    return found
+
+
+def _overlap(left: Literal, right: Literal) -> bool:
+    """Whether two values overlap or touch: slots need fixed text between them."""
+    return left.start <= right.end and right.start <= left.end
+
+
+def _cut(goal: str, values: list[Literal]) -> tuple[Template, tuple[str, ...]]:
+    texts: list[str] = []
+    slots: list[Slot] = []
+    found, at = [], 0
+    for literal in sorted(values, key=lambda value: value.start):
+        if literal.start <= at and slots:
+            continue
+        texts.append(goal[at : literal.start])
+        slots.append(Slot(kind=literal.kind, words=len(literal.text.split())))
+        found.append(literal.text)
+        at = literal.end
+    return Template(texts=(*texts, goal[at:]), slots=tuple(slots)), tuple(found)
+
+
+def _fits(slot: Slot, text: str) -> bool:
+    if slot.kind is SlotKind.FREE:
+        return len(text.split()) <= slot.words + _MORE_WORDS
+    if slot.kind is SlotKind.QUOTED:
+        return '"' not in text
+    whole = literals(text)
+    return len(whole) == 1 and whole[0].kind is slot.kind and whole[0].text == text
+
+
+def _text(value: str, values: Sequence[str]) -> JsonValue:
+    """A literal that has values of the goal inside it: {"$text": [text, slot, text, ...]}."""
+    parts: list[JsonValue] = [value]
+    for index, known in enumerate(values):
+        if len(known) < 3:
+            continue
+        split: list[JsonValue] = []
+        for part in parts:
+            pieces = part.split(known) if isinstance(part, str) else None
+            if pieces is None or len(pieces) == 1:
+                split.append(part)
+                continue
+            for piece in pieces[:-1]:
+                split += [piece, {"$slot": index}]
+            split.append(pieces[-1])
+        parts = split
+    return {"$text": parts} if len(parts) > 1 else value
+
+
+def _number(text: str) -> JsonValue:
+    try:
+        number = float(text.replace(",", ""))
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() and "." not in text else number
