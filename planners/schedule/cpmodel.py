@@ -7,7 +7,6 @@ count as being on the same node (no transfer), so the bound stays a bound.
 """
 
 from collections.abc import Sequence
-from typing import cast
 
 from ortools.sat.python import cp_model
 
@@ -183,8 +182,7 @@ class Model:
 
 
 def _dot(literals: Sequence[cp_model.IntVar], weights: Sequence[int]) -> cp_model.LinearExpr:
-    # The stub's union of numpy integers hides what a sum over literals always is.
-    return cast("cp_model.LinearExpr", cp_model.LinearExpr.weighted_sum(literals, weights))
+    return cp_model.LinearExpr.weighted_sum(literals, weights)
 
 
 def _held_pieces(profile: Profile, horizon: int) -> list[tuple[int, int, int]]:

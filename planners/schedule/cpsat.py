@@ -25,7 +25,7 @@ from planners.schedule.problem import Choice, Problem
 from planners.schedule.whole import WholeObjective
 from planners.workflow import FlatWorkflow
 
-# CP-SAT's unit of deterministic time is about a second of one idle core; on a busy one it must still end before the guard.
+# CP-SAT's deterministic time runs at about a second a second on an idle core; on a busy one it must still end first.
 _DETERMINISTIC = 0.35
 # Up to so many (step, agent, node) triples every node is modelled on its own from the start.
 _NODE_BY_NODE = 600
@@ -83,7 +83,9 @@ def _hinted(problem: Problem, hint: Plan | None) -> Schedule | None:
     if any(choice[o] not in allowed for i, c in enumerate(choice) for o, allowed in problem.choices[i][c].requires):
         return None
     order = sorted(range(len(found)), key=lambda i: (hint.by_id[problem.steps[i].id].placement.start_s, i))
-    return replay(problem, order, choice, node)
+    played = replay(problem, order, choice, node)
+    begun = (problem.choices[i][c].in_flight and played.start[i] > 0 for i, c in enumerate(choice))
+    return None if any(begun) else played
 
 
 @dataclass

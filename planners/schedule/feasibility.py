@@ -86,7 +86,7 @@ def refuse_impossible(problem: Problem, request: PlanRequest) -> None:
             f"raise the budget to at least {cheapest + spent:.6g}",
         )
     shortest = [min(choice.duration for choice in of) for of in problem.choices]
-    bound = max(problem.tails(shortest), default=0)
+    bound = int(max(problem.tails(shortest), default=0))
     if problem.deadline is not None and bound > problem.deadline:
         refuse_late(problem, request, bound, "the critical path of the fastest agents takes")
 

@@ -118,13 +118,14 @@ class Placing:
         return all(self.choice[other] in allowed for other, allowed in choice.requires)
 
     def keep_in_flight(self) -> None:
-        """Place attempts in flight where they are, unless starting afresh would plainly end sooner and cost no more."""
+        """Place attempts in flight where they are, unless afresh plainly ends sooner and there are dollars to do so."""
+        frugal = self.problem.budget_usd is not None
         for step, choices in enumerate(self.problem.choices):
             running = [(i, choice) for i, choice in enumerate(choices) if choice.in_flight and self.allows(choice)]
             fresh = min((choice.duration for choice in choices if not choice.in_flight), default=0)
             for index, choice in sorted(running, key=lambda item: (item[1].duration, item[0])):
                 node = self.problem.groups[choice.group].nodes[0]
-                if choice.duration <= fresh and self.fit(node, 0, choice) == 0:
+                if (frugal or choice.duration <= fresh) and self.fit(node, 0, choice) == 0:
                     self.put(step, index, node, 0)
                     break
 
@@ -168,13 +169,14 @@ def replay(
 ) -> Schedule:
     """Every step with the given choice (on the given node, else on the first of the group that is free), left-shifted.
 
-    In-flight choices come first, for they have begun.
+    In-flight choices come first, for they have begun. One that starts after 0 was given up for others' reservations.
     """
     placing = Placing(problem)
     begun = [step for step in range(len(problem.steps)) if problem.choices[step][choice[step]].in_flight]
     for step in begun:
         chosen = problem.choices[step][choice[step]]
-        placing.put(step, choice[step], problem.groups[chosen.group].nodes[0], 0)
+        at = problem.groups[chosen.group].nodes[0]
+        placing.put(step, choice[step], at, placing.fit(at, 0, chosen))
     for step in order:
         if placing.choice[step] >= 0:
             continue
@@ -216,7 +218,7 @@ class _Purse:
 
     def __init__(self, problem: Problem, placing: Placing, *, spread: bool) -> None:
         self._problem, self._placing = problem, placing
-        self._least = problem.min_usd
+        self._least = [min(choice.usd for choice in of if not choice.in_flight) for of in problem.choices]
         self._open = sum(usd for i, usd in enumerate(self._least) if placing.choice[i] < 0)
         self._weights = [max(c.usd for c in of) - least for of, least in zip(problem.choices, self._least, strict=True)]
         self._weight = sum(weight for i, weight in enumerate(self._weights) if placing.choice[i] < 0)

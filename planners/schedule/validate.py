@@ -186,7 +186,9 @@ class _Check:
         if flight is None or planned.placement.start_s > 0:
             return False
         left_s = self._left_s(planned, flight)
-        return planned.placement.duration_s <= left_s + 2 * self._quantum_s + _EPS_S
+        unpaid_usd = self._agent(planned).price.usd_per_s * left_s
+        within = planned.placement.duration_s <= left_s + 2 * self._quantum_s + _EPS_S
+        return within and abs(planned.placement.usd - unpaid_usd) <= _EPS * max(1.0, unpaid_usd)
 
     def _left_s(self, planned: PlannedStep, flight: InFlight) -> float:
         node = self._request.cluster.by_id[planned.placement.node]
