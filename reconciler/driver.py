@@ -163,6 +163,8 @@ class Driver:
         outputs: dict[str, Any] | None = None
         failure = None
         if end.status is c.RunStatus.SUCCEEDED:
+            if self.run.optimal_plan is not None and self.run.task.planning.mode is not Mode.ORACLE:
+                self._world.planning.remember(self.run.task, self.run.optimal_plan)
             try:
                 outputs = {
                     name: await self._world.executor.value(self.admitted.id, source)

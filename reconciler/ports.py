@@ -11,6 +11,7 @@ from planners.cluster import ClusterSnapshot
 from planners.model import AttemptId, TaskId
 from planners.plans import Plan
 from planners.requests import PlanRequest
+from planners.tasks import Task
 from reconciler.commands import Dispatch, Source
 from reconciler.conditions import Conditions
 from reconciler.events import AttemptFailed, AttemptFinished, AttemptStarted
@@ -73,6 +74,10 @@ class Planning(Protocol):
 
     def guess(self, request: PlanRequest) -> Plan | None:
         """The speculative plan, in milliseconds, on the caller's thread."""
+        ...
+
+    def remember(self, task: Task, plan: Plan) -> None:
+        """Let later guesses profit from a plan of authority that was made for this task."""
         ...
 
     def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:

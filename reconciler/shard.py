@@ -2,20 +2,35 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from planners.model import StepId, TaskId
-from planners.tasks import AdmittedTask
+from planners.cluster import ClusterSnapshot
+from planners.model import NodeId, StepId, TaskId
+from planners.plans import Plan
+from planners.requests import PlanRequest
+from planners.tasks import AdmittedTask, Task
 from reconciler.commands import OutputOf, RunStatus
 from reconciler.driver import Driver
 from reconciler.errors import OutputNotReady, UnknownStep, UnknownTask
-from reconciler.events import CancelRequested, Event
+from reconciler.events import CancelRequested, Event, NodeLost
 from reconciler.history import History, foldable
 from reconciler.journal import Journal, TaskRecord
-from reconciler.ports import World
+from reconciler.ports import Observer, World
 from reconciler.viewing import plans_view, task_view, timeline
 from reconciler.views import EventPage, PlansView, TaskPage, TaskView, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Both plans of a task that was not run, and the seconds each took to make."""
+
+    guess: Plan | None
+    guess_s: float
+    plan: Plan
+    plan_s: float
+
 
 _GONE = "its output was large and went with the run; name it in workflow.outputs to have it returned"
 
@@ -23,12 +38,10 @@ _GONE = "its output was large and went with the run; name it in workflow.outputs
 class Shard:
     """Admits, drives and shows tasks. All methods run on one event loop; the journal is read in threads."""
 
-    def __init__(
-        self, world: World, journal: Journal, on_ended: Callable[[TaskView], None] = lambda _view: None
-    ) -> None:
+    def __init__(self, world: World, journal: Journal, observer: Observer) -> None:
         self._world = world
         self._journal = journal
-        self._on_ended = on_ended
+        self.observer = observer
         self._drivers: dict[TaskId, Driver] = {}
         self._running: dict[TaskId, asyncio.Task[None]] = {}
 
@@ -59,6 +72,7 @@ class Shard:
             if known is not None:
                 return await self.show(known)
         durable = self._journal.admit(admitted)
+        self.observer.admitted(admitted.task.kind)
         driver = Driver(admitted, self._world, History(admitted.id, self._journal))
         self._start(driver)
         try:
@@ -80,7 +94,7 @@ class Shard:
     async def _drive(self, driver: Driver, past: Sequence[Event]) -> None:
         try:
             view = await driver.drive(past)
-            self._on_ended(view)
+            self.observer.ended(view)
         finally:
             self._drivers.pop(driver.admitted.id, None)
             self._running.pop(driver.admitted.id, None)
@@ -192,6 +206,35 @@ class Shard:
         if outputs and step in outputs:
             return outputs[step]
         raise OutputNotReady(f"step '{step}' has finished, but {_GONE}", "step")
+
+    async def rehearse(self, task: Task) -> Rehearsal:
+        """Make both plans of a task without running it.
+
+        Raises:
+            PlanningError: no plan can be made.
+        """
+        world = self._world
+        request = PlanRequest(task=task, catalog=world.catalog, cluster=world.cluster.snapshot())
+        asked_s = world.clock.now_s()
+        guess = world.planning.guess(request)
+        guessed_s = world.clock.now_s()
+        plans = [plan async for plan in world.planning.plan(request.model_copy(update={"hint": guess}))]
+        return Rehearsal(
+            guess=guess, guess_s=guessed_s - asked_s, plan=plans[-1], plan_s=world.clock.now_s() - guessed_s
+        )
+
+    def cluster(self) -> ClusterSnapshot:
+        """The cluster as it is now."""
+        return self._world.cluster.snapshot()
+
+    async def learner(self) -> dict[str, Any]:
+        """What the learner says of itself."""
+        return await self._world.advice.status()
+
+    def lose(self, node: NodeId) -> None:
+        """A node has left the cluster: tell every run."""
+        for driver in self._drivers.values():
+            driver.post(NodeLost(at_s=0, node=node))
 
     async def close(self) -> None:
         """Stop driving; what has not ended goes on after a restart."""

@@ -1,0 +1,110 @@
+"""What the learner says, as a shard sees it: the latest snapshot in memory, outcomes handed over in batches."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from ray.exceptions import RayError
+
+from learner.costs import LearnedCosts
+from learner.snapshot import Snapshot
+from orchestrator.settings import Settings
+from planners.plans import Plan
+from planners.requests import PlanRequest
+from reconciler.conditions import Conditions
+from reconciler.gate import Calibration, GatePolicy, node_prices
+from reconciler.outcomes import Outcome
+
+_log = logging.getLogger(__name__)
+
+# When the optimal plan is expected as long as nothing was learned: an LLM takes seconds, a solver a fraction of one.
+PRIOR_GOAL_PLAN_S = 5.0
+PRIOR_DECLARED_PLAN_S = 0.2
+# Reservations this far ahead make a node dear.
+_HORIZON_S = 10.0
+# Outcomes kept for a learner that does not answer; the journal has them all.
+_MOST_KEPT = 100_000
+
+
+class LearnedAdvice:
+    """Fulfils `reconciler.ports.Advice` and `OutcomeSink`. `start` begins the exchange with the learner actor."""
+
+    def __init__(self, settings: Settings, learner: Any | None = None) -> None:
+        self._settings = settings
+        self._learner = learner
+        self._snapshot = Snapshot()
+        self._outcomes: list[Outcome] = []
+        self._exchanging: asyncio.Task[None] | None = None
+
+    def costs(self) -> LearnedCosts:
+        """The cost model as learned so far."""
+        return self._snapshot.costs
+
+    def sharpened(self, guess: Plan, kind: str) -> Plan:
+        """The guess with the learned chance of each step, where there is a model that knows better than the claim."""
+        chances = self._snapshot.chances(guess, kind)
+        if not chances:
+            return guess
+        steps = tuple(planned.model_copy(update={"probability": chances[planned.id]}) for planned in guess.steps)
+        return guess.model_copy(update={"steps": steps})
+
+    def conditions(self, request: PlanRequest) -> Conditions:
+        """For the gate: guidance of this kind of task, the operator's bounds, prices of contended nodes."""
+        task, gate = request.task, self._settings.gate
+        guidance = self._snapshot.guidance_for(task.kind)
+        if self._snapshot.survival is not None:
+            # The model's chances are calibrated already.
+            guidance = guidance.model_copy(update={"calibration": Calibration()})
+        prices = node_prices(request.cluster, horizon_s=_HORIZON_S)
+        return Conditions(
+            guidance=guidance,
+            policy=GatePolicy(max_attempts=gate.max_unconfirmed, max_usd=gate.budget_usd),
+            prices={node: price for node, price in prices.items() if price.wanted},
+            prior_plan_s=request.elapsed_s + (PRIOR_DECLARED_PLAN_S if task.goal is None else PRIOR_GOAL_PLAN_S),
+        )
+
+    def record(self, outcomes: Iterable[Outcome]) -> None:
+        """Keep outcomes for the next exchange."""
+        if len(self._outcomes) < _MOST_KEPT:
+            self._outcomes.extend(outcomes)
+
+    async def status(self) -> dict[str, Any]:
+        """What the learner says of itself, for people."""
+        if self._learner is None:
+            return {"enabled": False}
+        status: dict[str, Any] = await self._learner.status.remote()
+        return {"enabled": True, **status}
+
+    def start(self) -> None:
+        """Begin exchanging outcomes for snapshots, every ``learner.refresh_s``."""
+        if self._learner is not None:
+            self._exchanging = asyncio.get_running_loop().create_task(self._exchange())
+
+    async def stop(self) -> None:
+        """Hand over what is left and stop."""
+        if self._exchanging is not None:
+            self._exchanging.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._exchanging
+            await self._once()
+
+    async def _exchange(self) -> None:
+        while True:
+            await self._once()
+            await asyncio.sleep(self._settings.learner.refresh_s)
+
+    async def _once(self) -> None:
+        outcomes, self._outcomes = self._outcomes, []
+        assert self._learner is not None
+        try:
+            if outcomes:
+                await self._learner.record.remote(outcomes)
+            newer = await self._learner.snapshot.remote(self._snapshot.number)
+        except RayError:
+            # Guessing goes on with what is known; the learner restores what it missed from the journal.
+            _log.warning("the learner does not answer; going on with snapshot %d", self._snapshot.number)
+            return
+        if newer is not None:
+            self._snapshot = newer

@@ -1,0 +1,111 @@
+"""The planners where the service runs them: the guess on the shard's thread, the authority in an actor of its own."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayError, RayTaskError, TaskCancelledError
+
+from orchestrator.errors import Unavailable
+from orchestrator.settings import Settings
+from planners.agents import Catalog
+from planners.costs import CostModel, PriorCosts
+from planners.decompose.config import LLMConfig
+from planners.decompose.goals import Decomposer
+from planners.decompose.llm import LLMDecomposer
+from planners.errors import ForerunError
+from planners.optimal import OptimalPlannerPipeline, OptimalSettings
+from planners.plans import Plan
+from planners.requests import PlanRequest
+from planners.speculative.pipeline import SpeculativePlannerPipeline
+from planners.tasks import Task
+
+# Plans under way at once in one planner actor; each is a coroutine that mostly waits (for an LLM, for a solver thread).
+_MOST_PLANS = 10_000
+
+
+class PlannerActor:
+    """Hosts the optimal planner, so that no solver ever holds up a shard's event loop."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._costs: CostModel = PriorCosts()
+        self._pipeline = OptimalPlannerPipeline(
+            lambda: self._costs,
+            decomposer(settings),
+            settings=OptimalSettings(
+                workers=settings.planning.workers,
+                solves_at_once=settings.planning.solves_at_once,
+                time_limit_s=settings.planning.time_limit_s,
+            ),
+        )
+
+    async def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
+        """The optimal plan as it streams in; the catalog is this actor's own."""
+        async for plan in self._pipeline.plan(request.model_copy(update={"catalog": self._catalog})):
+            yield plan
+
+    async def learn(self, costs: CostModel) -> None:
+        """From now on plan with these costs."""
+        self._costs = costs
+
+
+def create_planner(settings: Settings, catalog: Catalog, name: str) -> Any:
+    """Start a planner actor; the handle."""
+    options = ray.remote(PlannerActor).options(name=name, num_cpus=0, max_concurrency=_MOST_PLANS, max_restarts=-1)
+    return options.remote(settings, catalog)
+
+
+def decomposer(settings: Settings) -> Decomposer | None:
+    """The LLM that the settings name; None where they name none."""
+    llm = settings.llm
+    if llm.base_url is None or llm.model is None:
+        return None
+    config = LLMConfig(
+        base_url=llm.base_url, model=llm.model, api_key=llm.api_key, timeout_s=llm.timeout_s, extra=llm.extra
+    )
+    return LLMDecomposer(config)
+
+
+class RemotePlanning:
+    """Fulfils `reconciler.ports.Planning`."""
+
+    def __init__(
+        self, speculative: SpeculativePlannerPipeline, planner: Any, sharpened: Callable[[Plan, str], Plan]
+    ) -> None:
+        self._speculative = speculative
+        self._memory = speculative.memory
+        self._planner = planner
+        self._sharpened = sharpened
+
+    def guess(self, request: PlanRequest) -> Plan | None:
+        """The speculative plan with what was learned of its chances, on this thread."""
+        guess = self._speculative.guess(request)
+        return None if guess is None else self._sharpened(guess, request.task.kind)
+
+    def remember(self, task: Task, plan: Plan) -> None:
+        """Let later guesses profit from a plan of authority."""
+        self._memory.remember(task, plan)
+
+    async def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
+        """The optimal plan from the planner actor. The catalog does not travel: the actor has it.
+
+        Raises:
+            PlanningError: there will be no plan.
+            Unavailable: the planner actor is gone.
+        """
+        plans = self._planner.plan.options(num_returns="streaming").remote(
+            request.model_copy(update={"catalog": Catalog()})
+        )
+        try:
+            async for reference in plans:
+                yield await reference
+        except RayTaskError as error:
+            cause = error.cause
+            raise (cause if isinstance(cause, ForerunError) else Unavailable(f"the planner failed: {cause}")) from error
+        except RayActorError as error:
+            raise Unavailable("the planner actor was lost", "", "try again") from error
+        finally:
+            with suppress(RayError, TaskCancelledError):
+                ray.cancel(plans)

@@ -1,0 +1,177 @@
+"""The composition root: joins the parts into a running service, and takes them apart again."""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray import serve
+
+from actors.cluster import RayCluster
+from actors.executor import RayExecutor
+from orchestrator.advice import LearnedAdvice
+from orchestrator.errors import CannotStart
+from orchestrator.gateway import NAMESPACE, shard_name
+from orchestrator.ingress.deployment import application
+from orchestrator.metrics import RunMetrics
+from orchestrator.planning import RemotePlanning, create_planner
+from orchestrator.settings import Settings
+from planners.agents import Catalog
+from planners.model import NodeId
+from planners.speculative.pipeline import SpeculativePlannerPipeline, SpeculativeSettings
+from reconciler.actor import create
+from reconciler.journal import Journal
+from reconciler.outcomes import Outcome
+from reconciler.ports import OutcomeSink, World
+from reconciler.shard import Shard
+
+PLANNER = "forerun-planner"
+APP = "forerun"
+_log = logging.getLogger(__name__)
+
+
+class WallClock:
+    """Seconds since the epoch, as the machine says."""
+
+    def now_s(self) -> float:
+        """Now."""
+        return time.time()
+
+
+class Tee:
+    """Outcomes to more than one sink."""
+
+    def __init__(self, *sinks: OutcomeSink) -> None:
+        self._sinks = sinks
+
+    def record(self, outcomes: Iterable[Outcome]) -> None:
+        """To each of them."""
+        listed = list(outcomes)
+        for sink in self._sinks:
+            sink.record(listed)
+
+
+@dataclass
+class BuildShard:
+    """Builds one shard inside its actor: what `reconciler.actor.create` is given."""
+
+    settings: Settings
+    catalog: Catalog
+
+    async def __call__(self, index: int) -> Shard:
+        """Everything a shard needs, started."""
+        settings, catalog = self.settings, self.catalog
+        executor = RayExecutor(catalog, share=1 / settings.reconciler.shards)
+        shards: list[Shard] = []
+
+        def lost(node: NodeId) -> None:
+            executor.forget_node(node)
+            for shard in shards:
+                shard.lose(node)
+
+        cluster = RayCluster(warm=executor.warm, on_lost=lost, refresh_s=settings.cluster.refresh_s)
+        await cluster.start()
+        await executor.prepare([node.id for node in cluster.snapshot().nodes])
+        metrics = RunMetrics(index)
+        advice = LearnedAdvice(settings)
+        planner = ray.get_actor(PLANNER, namespace=NAMESPACE)
+        budget = SpeculativeSettings(budget_s=settings.planning.speculative_budget_s)
+        speculative = SpeculativePlannerPipeline(advice.costs, settings=budget)
+        world = World(
+            catalog=catalog,
+            executor=executor,
+            planning=RemotePlanning(speculative, planner, advice.sharpened),
+            cluster=cluster,
+            clock=WallClock(),
+            outcomes=Tee(metrics, advice),
+            advice=advice,
+        )
+        journal = await asyncio.to_thread(Journal, settings.journal_url, index)
+        shards.append(Shard(world, journal, metrics))
+        return shards[0]
+
+
+@dataclass
+class Running:
+    """A service that is up. `stop` ends what `start` began and nothing else."""
+
+    url: str
+    shards: list[Any]
+    owns_ray: bool
+    others: list[Any] = field(default_factory=list)
+
+    def stop(self) -> None:
+        """End the ingress, the shards (what has not ended goes on after a restart), and Ray where it is ours."""
+        serve.delete(APP, _blocking=True)
+        for shard in self.shards:
+            try:
+                ray.get(shard.close.remote(), timeout=10)
+            except (ray.exceptions.RayError, TimeoutError):
+                _log.warning("a shard did not close in time; its journal is consistent all the same")
+        for actor in (*self.shards, *self.others):
+            ray.kill(actor, no_restart=True)
+        if self.owns_ray:
+            serve.shutdown()  # type: ignore[no-untyped-call] # Serve leaves it untyped
+            ray.shutdown()
+
+
+def start(settings: Settings, catalog: Catalog) -> Running:
+    """Start the service: Ray (or join it), planner, shards, ingress. Returns when tasks can be submitted.
+
+    Raises:
+        CannotStart: with what went wrong.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    owns_ray = _join_ray(settings)
+    planner = create_planner(settings, catalog, PLANNER)
+    build = BuildShard(settings, catalog)
+    shards = [create(build, index, shard_name(index)) for index in range(settings.reconciler.shards)]
+    resumed = sum(ray.get([shard.start.remote() for shard in shards]))
+    if resumed:
+        _log.info("took up %d unfinished tasks", resumed)
+    url = _serve(settings, catalog)
+    return Running(url=url, shards=shards, owns_ray=owns_ray, others=[planner])
+
+
+def _join_ray(settings: Settings) -> bool:
+    if ray.is_initialized():
+        return False
+    # The address is always said: a stale cluster file of another process would otherwise be joined.
+    cluster = settings.cluster
+    local = cluster.address is None
+    os.environ.setdefault("RAY_DEDUP_LOGS", "1")
+    try:
+        ray.init(
+            address=cluster.address or "local",
+            namespace=NAMESPACE,
+            include_dashboard=False if local else None,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            num_cpus=cluster.num_cpus if local else None,
+            num_gpus=cluster.num_gpus if local else None,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = cluster.address or "a local Ray"
+        raise CannotStart(
+            f"cannot start or join {where}: {error}", "cluster.address", "give a running cluster"
+        ) from error
+    return local
+
+
+def _serve(settings: Settings, catalog: Catalog) -> str:
+    http = settings.http
+    port = http.port or _free_port(http.host)
+    serve.start(http_options={"host": http.host, "port": port, "location": "HeadOnly"})
+    serve.run(application(settings, catalog), name=APP, route_prefix="/")
+    return f"http://{http.host}:{port}"
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
