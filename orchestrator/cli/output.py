@@ -1,0 +1,114 @@
+"""Printing: tables for people, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from planners.plans import Plan
+from reconciler.views import TaskView, Timeline, TimelineBar
+
+console = Console(highlight=False)
+
+_COLOURS = {
+    "succeeded": "green",
+    "finished": "green",
+    "commit": "green",
+    "salvage:re-parent": "cyan",
+    "salvage:keep": "cyan",
+    "salvage:migrate": "cyan",
+    "failed": "red",
+    "flush": "red",
+    "flushed": "red",
+    "cancelled": "yellow",
+}
+
+
+def print_json(value: BaseModel | Any) -> None:
+    """JSON on standard output, untouched by rich."""
+    text = value.model_dump_json(indent=2) if isinstance(value, BaseModel) else json.dumps(value, indent=2)
+    sys.stdout.write(text + "\n")
+
+
+def coloured(word: str) -> str:
+    """A status or verdict in its colour."""
+    colour = _COLOURS.get(word)
+    return f"[{colour}]{word}[/]" if colour else word
+
+
+def seconds(value: float | None) -> str:
+    """Seconds with as many digits as mean something; empty for None."""
+    return "" if value is None else f"{value:.3f}" if value < 10 else f"{value:.1f}"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> Table:
+    """A table; columns whose name ends in a unit are numbers, so right-aligned. Rows may hold markup."""
+    made = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column.endswith((" s", " ms", " $", "steps")) else "left")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def task_summary(view: TaskView) -> str:
+    """A task in a few lines."""
+    steps = f"{view.steps.finished} of {view.steps.total} steps finished"
+    lines = [f"{view.id}  {coloured(view.status.value)}  {escape(view.name)}".rstrip(), f"  {steps}, mode {view.mode}"]
+    times = {
+        "first dispatch": view.first_dispatch_s,
+        "speculative plan": view.speculative_plan_s,
+        "optimal plan": view.optimal_plan_s,
+        "ended": view.ended_s,
+        "saved": view.saved_s,
+    }
+    if told := [f"{name} {seconds(value)} s" for name, value in times.items() if value is not None]:
+        lines.append(f"  {', '.join(told)}")
+    if view.agent_s:
+        lines.append(f"  agents {seconds(view.agent_s)} s, wasted {seconds(view.wasted_s)} s, ${view.usd:.4g}")
+    if view.failure is not None:
+        lines.append(f"  [red]{escape(view.failure.message)}[/]")
+        if view.failure.fix:
+            lines.append(f"  [bold]fix:[/] {escape(view.failure.fix)}")
+    return "\n".join(lines)
+
+
+def timeline_table(timeline: Timeline, most: int = 40) -> Table:
+    """The latest attempts."""
+    rows = [_bar(bar) for bar in timeline.bars[-most:]]
+    hidden = len(timeline.bars) - len(rows)
+    title = f"({hidden} earlier attempts not shown)" if hidden else None
+    return table(["step", "agent", "node", "", "status", "verdict", "start s", "took s"], rows, title)
+
+
+def _bar(bar: TimelineBar) -> list[str]:
+    speculative = "[magenta]speculative[/]" if bar.speculative and bar.verdict is None else "confirmed"
+    verdict = coloured(bar.verdict.value) if bar.verdict is not None else ""
+    start_s = bar.dispatched_s if bar.started_s is None else bar.started_s
+    took_s = None if bar.ended_s is None else bar.ended_s - start_s
+    status = coloured(bar.status)
+    names = escape(bar.step), escape(bar.agent), escape(bar.node[:12])
+    return [*names, speculative, status, verdict, seconds(start_s), seconds(took_s)]
+
+
+def plan_table(plan: Plan, title: str) -> Table:
+    """A plan, step by step."""
+    rows = [
+        [
+            escape(planned.id),
+            escape(planned.step.capability),
+            escape(planned.placement.agent),
+            escape(planned.placement.node[:12]),
+            seconds(planned.placement.start_s),
+            seconds(planned.placement.end_s),
+            f"{planned.placement.usd:.4g}",
+            f"{planned.probability:.2f}",
+        ]
+        for planned in plan.steps
+    ]
+    return table(["step", "capability", "agent", "node", "start s", "end s", "cost $", "probability"], rows, title)

@@ -1,0 +1,190 @@
+"""Commands about tasks: submit, plan, show, list, cancel."""
+# ruff: noqa: FBT002, PLR0913, PLR0917 - a command's parameters are the options people type, flags among them
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from orchestrator.cli.exits import ExitCode, refuse, reported
+from orchestrator.cli.options import DEFAULT_URL, AsJson, TaskFile, TaskIdArgument, Url
+from orchestrator.cli.output import coloured, console, plan_table, print_json, seconds, table, task_summary
+from orchestrator.cli.output import timeline_table as attempts_table
+from orchestrator.cli.watching import watch
+from orchestrator.client import Client, task_of
+from orchestrator.config import parse_document
+from orchestrator.ingress.gateway import Preview
+from planners.errors import InvalidTask
+from planners.tasks import Mode, Task
+from reconciler.commands import RunStatus
+from reconciler.views import TaskView
+
+_Answer = TypeVar("_Answer")
+
+
+def with_client(url: str, ask: Callable[[Client], Awaitable[_Answer]]) -> _Answer:
+    """Ask the service something and wait for the answer."""
+
+    async def asking() -> _Answer:
+        async with Client(url) as client:
+            return await ask(client)
+
+    return asyncio.run(asking())
+
+
+def read_task(file: str, mode: Mode | None = None) -> Task:
+    """The task in a file, or on standard input for ``-``.
+
+    Raises:
+        InvalidTask: it is none.
+    """
+    document: Any = parse_document(sys.stdin.read(), "standard input", InvalidTask) if file == "-" else None
+    if file == "-" and not isinstance(document, dict):
+        raise InvalidTask("it does not hold a task", "standard input", "`forerun schema task` tells the form")
+    task = task_of(document if file == "-" else file)
+    if mode is None:
+        return task
+    planning = task.planning.model_copy(update={"mode": mode})
+    return task.model_copy(update={"planning": planning})
+
+
+@reported
+def submit(
+    file: TaskFile,
+    url: Url = DEFAULT_URL,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; exit code 1 if it failed.")] = False,
+    watch_it: Annotated[bool, typer.Option("--watch", help="Wait, and draw live progress.")] = False,
+    mode: Annotated[Mode | None, typer.Option(help="When agents may start; overrides the file.")] = None,
+    key: Annotated[str | None, typer.Option("--idempotency-key", help="Sent again, it is the same task.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hand in a task."""
+    if watch_it and as_json:
+        refuse("--watch draws for people, --json prints for programs", "use --wait --json")
+    task = read_task(file, mode)
+
+    async def ask(client: Client) -> TaskView:
+        view = await client.submit(task, key)
+        if watch_it:
+            return await watch(client, view.id)
+        return await client.wait(view.id) if wait else view
+
+    view = with_client(url, ask)
+    if as_json:
+        print_json(view)
+    elif not watch_it:
+        console.print(task_summary(view) if wait else view.id, soft_wrap=True)
+    if (wait or watch_it) and not as_json and view.outputs:
+        print_json(view.outputs)
+    _end_with(view)
+
+
+def _end_with(view: TaskView) -> None:
+    if view.status.ended and view.status is not RunStatus.SUCCEEDED:
+        raise typer.Exit(ExitCode.TASK_FAILED)
+
+
+@reported
+def plan(file: TaskFile, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Both plans of a task, and what would be committed, without running it."""
+    task = read_task(file)
+    preview = with_client(url, lambda client: client.preview(task))
+    if as_json:
+        print_json(preview)
+        return
+    if preview.speculative is not None:
+        made = f"speculative plan, {preview.speculative_plan_ms:.1f} ms, by {preview.speculative.origin}"
+        console.print(plan_table(preview.speculative, made))
+    else:
+        console.print("no speculative plan: nothing is known to guess from")
+    console.print(
+        plan_table(preview.optimal, f"\noptimal plan, {seconds(preview.optimal_plan_s)} s, {_proof(preview)}")
+    )
+    _print_verdicts(preview)
+
+
+def _proof(preview: Preview) -> str:
+    plan = preview.optimal
+    return f"by {plan.origin}" + ("" if plan.gap is None else f", at most {100 * plan.gap:.1f} % from the best")
+
+
+def _print_verdicts(preview: Preview) -> None:
+    rows = [[step, coloured(verdict.value)] for step, verdict in preview.verdicts.items()]
+    rows += [[step, "dispatched when the optimal plan is there"] for step in preview.dispatched]
+    console.print(table(["step", "verdict"], rows, "\nwhat would become of the guess"))
+    if preview.similarity is not None:
+        console.print(
+            f"\nsimilarity {preview.similarity:.2f} (steps {preview.step_f1:.2f}, edges {preview.edge_f1:.2f}), "
+            f"placement {preview.placement_similarity:.2f}"
+        )
+
+
+@reported
+def show(
+    task_id: TaskIdArgument,
+    url: Url = DEFAULT_URL,
+    watch_it: Annotated[bool, typer.Option("--watch", help="Draw live progress until it has ended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """A task as it is: status, attempts, outputs."""
+
+    async def ask(client: Client) -> TaskView:
+        if watch_it:
+            return await watch(client, task_id)
+        view = await client.get(task_id)
+        if not as_json:
+            console.print(task_summary(view), soft_wrap=True)
+            console.print(attempts_table(await client.timeline(task_id)))
+        return view
+
+    view = with_client(url, ask)
+    if as_json:
+        print_json(view)
+    elif view.outputs:
+        print_json(view.outputs)
+
+
+@reported
+def list_tasks(
+    url: Url = DEFAULT_URL,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 20,
+    before: Annotated[str | None, typer.Option(help="Go on after this id: the page before's next_before.")] = None,
+    status: Annotated[RunStatus | None, typer.Option(help="Only these.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tasks, newest first."""
+    page = with_client(url, lambda client: client.list(limit, before, status.value if status else None))
+    if as_json:
+        print_json(page)
+        return
+    rows = [
+        [
+            view.id,
+            view.name or view.kind,
+            coloured(view.status.value),
+            f"{view.steps.finished}/{view.steps.total}",
+            seconds(view.ended_s),
+            seconds(view.saved_s),
+        ]
+        for view in page.tasks
+    ]
+    console.print(table(["task", "name", "status", "steps", "ended s", "saved s"], rows))
+    if page.next_before:
+        console.print(f"more: forerun list --before {page.next_before}", soft_wrap=True)
+
+
+@reported
+def cancel(
+    task_id: TaskIdArgument,
+    url: Url = DEFAULT_URL,
+    reason: Annotated[str, typer.Option(help="Shown with the task.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """End a run."""
+    view = with_client(url, lambda client: client.cancel(task_id, reason))
+    if as_json:
+        print_json(view)
+    else:
+        console.print(task_summary(view), soft_wrap=True)

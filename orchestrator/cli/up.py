@@ -1,0 +1,122 @@
+"""`forerun up`: start the service, say where it is, end it cleanly."""
+# ruff: noqa: FBT002, PLR0913, PLR0917 - a command's parameters are the options people type, flags among them
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.exits import reported
+from orchestrator.cli.options import AsJson
+from orchestrator.cli.output import console, print_json
+from orchestrator.config import load
+from orchestrator.errors import CannotStart
+from orchestrator.settings import Http
+from planners.agents import Catalog
+
+if TYPE_CHECKING:
+    from orchestrator.wiring import Running
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@reported
+def up(
+    catalog: Annotated[Path | None, typer.Option(help="The agents: a YAML or JSON file.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes any free one.")] = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    address: Annotated[str | None, typer.Option(help="Join this Ray cluster instead of starting a local one.")] = None,
+    num_cpus: Annotated[float | None, typer.Option(help="Logical CPUs of the local Ray.")] = None,
+    num_gpus: Annotated[float | None, typer.Option(help="Logical GPUs of the local Ray.")] = None,
+    shards: Annotated[int | None, typer.Option(help="How many actors share the runs.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where the journal is kept.")] = None,
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", envvar="FORERUN_SETTINGS", help="A YAML file of settings.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start the service and keep it up until Ctrl-C or SIGTERM."""
+    settings = load(
+        settings_file,
+        _given(
+            http={"host": host, "port": port},
+            cluster={"address": address, "num_cpus": num_cpus, "num_gpus": num_gpus},
+            reconciler={"shards": shards},
+            catalog=catalog,
+            data_dir=data_dir,
+        ),
+    )
+    _refuse_taken_port(settings.http)
+    # Imported here: only this command needs Ray, and importing it takes a second.
+    from actors.catalog import load_catalog  # noqa: PLC0415 (see above)
+    from orchestrator.wiring import start  # noqa: PLC0415 (see above)
+
+    agents = load_catalog(settings.catalog) if settings.catalog is not None else Catalog()
+    with _ended_by_signal() as ended:
+        running = start(settings, agents)
+        try:
+            _say_ready(running, agents, as_json=as_json)
+            ended.wait()
+        finally:
+            running.stop()
+    if not as_json:
+        console.print("Forerun has ended.")
+
+
+def _given(**flags: Any) -> dict[str, Any]:
+    """Only the flags that were given, so that the others come from the environment and the file."""
+    given: dict[str, Any] = {}
+    for name, value in flags.items():
+        inner = _given(**value) if isinstance(value, dict) else value
+        if inner is not None and inner != {}:
+            given[name] = inner
+    return given
+
+
+def _refuse_taken_port(http: Http) -> None:
+    with socket.socket() as probe:
+        # As servers do: a port whose last connections still linger is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((http.host, http.port))
+        except OSError as error:
+            fix = "give another --port, or 0 for any free one"
+            raise CannotStart(f"cannot listen on {http.host}:{http.port}: {error.strerror}", "http.port", fix) from None
+
+
+def _say_ready(running: "Running", agents: Catalog, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"url": running.url, "agents": len(agents.agents), "pid": os.getpid()})
+    else:
+        console.print(
+            f"Forerun is ready at {running.url} ({len(agents.agents)} agents). Ctrl-C ends it.", soft_wrap=True
+        )
+        if not agents.agents:
+            console.print("There are no agents, so every task will be refused: give --catalog FILE.", soft_wrap=True)
+    # Whoever started us may be reading a pipe.
+    console.file.flush()
+
+
+@contextmanager
+def _ended_by_signal() -> Iterator[threading.Event]:
+    """An event that Ctrl-C, SIGTERM and SIGHUP set; a second one interrupts whatever is going on."""
+    ended = threading.Event()
+
+    def on_signal(number: int, _frame: Any) -> None:
+        if ended.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            raise KeyboardInterrupt
+        ended.set()
+
+    before = {number: signal.signal(number, on_signal) for number in _ENDING}
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,112 @@
+"""Building settings and reading the files people write; errors name the wrong key and the nearest right one."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import EnvSettingsSource
+
+from orchestrator.errors import InvalidSettings
+from orchestrator.settings import Settings
+from planners.errors import ForerunError
+from planners.validation.words import nearest
+
+# Variables of the same prefix that are read elsewhere: the client's URL, the settings file, the benchmarks' data.
+_NOT_SETTINGS = frozenset({"FORERUN_URL", "FORERUN_SETTINGS", "FORERUN_DATA"})
+
+
+def load(file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Settings from a YAML file, the environment and flags (nested by section), the later ones winning.
+
+    Raises:
+        InvalidSettings: a key or variable is unknown, or a value is out of bounds.
+    """
+    _refuse_unknown_variables(os.environ)
+    merged: dict[str, Any] = {}
+    for source in (_file_settings(file), EnvSettingsSource(Settings)(), flags or {}):
+        merged = _overlaid(merged, source)
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        raise _invalid(error) from None
+
+
+def read_document(file: Path, refusal: type[ForerunError]) -> Any:
+    """The YAML (so also JSON) document in a file.
+
+    Raises:
+        refusal: the file cannot be read, or is no YAML.
+    """
+    try:
+        return parse_document(file.read_text(encoding="utf-8"), str(file), refusal)
+    except (OSError, UnicodeDecodeError) as error:
+        raise refusal(
+            f"cannot be read: {getattr(error, 'strerror', None) or error}", str(file), "check the path"
+        ) from None
+
+
+def parse_document(text: str, name: str, refusal: type[ForerunError]) -> Any:
+    """The YAML (so also JSON) document in a text; ``name`` says where it came from.
+
+    Raises:
+        refusal: the text is no YAML.
+    """
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        at = f", line {mark.line + 1} column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it is no YAML"
+        raise refusal(f"{problem}{at}", name, "mend the YAML (JSON is YAML, too)") from None
+
+
+def _file_settings(file: Path | None) -> Mapping[str, Any]:
+    if file is None:
+        return {}
+    document = read_document(file, InvalidSettings)
+    if not isinstance(document, dict | None):
+        raise InvalidSettings("it does not hold a mapping of sections", str(file), "write 'http:' and the like")
+    return document or {}
+
+
+def _overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` on ``base``, section by section."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _overlaid(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {f"FORERUN_{name}".upper() for name in _paths(Settings, "__")} | _NOT_SETTINGS
+    sections = {f"FORERUN_{name}".upper() for name in Settings.model_fields}
+    open_ended = ("FORERUN_LLM__EXTRA__",)
+    for name in sorted(environment):
+        upper = name.upper()
+        if not upper.startswith("FORERUN_") or upper in known | sections or upper.startswith(open_ended):
+            continue
+        raise InvalidSettings("no such environment variable", name, nearest(upper, known))
+
+
+def _paths(model: type[BaseModel], joint: str) -> list[str]:
+    """The dotted (or otherwise joined) path of every leaf."""
+    paths: list[str] = []
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            paths += [f"{name}{joint}{path}" for path in _paths(inner, joint)]
+        else:
+            paths.append(name)
+    return paths
+
+
+def _invalid(error: ValidationError) -> InvalidSettings:
+    first = error.errors()[0]
+    path = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return InvalidSettings("no such setting", path, nearest(path, _paths(Settings, ".")))
+    return InvalidSettings(first["msg"], path, "see `forerun schema settings` for what it may be")

@@ -1,0 +1,163 @@
+"""The gateway to shards that are Ray actors: one actor call a request, by the task's id."""
+
+import asyncio
+import heapq
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar, cast
+
+import ray
+from pydantic import JsonValue
+from ray.exceptions import RayActorError, RayError, RayTaskError
+
+from orchestrator.errors import Unavailable
+from orchestrator.ids import shard_of
+from orchestrator.ingress.gateway import Preview
+from orchestrator.preview import preview
+from orchestrator.settings import Settings
+from planners.agents import Catalog
+from planners.cluster import ClusterSnapshot
+from planners.errors import ForerunError
+from planners.model import StepId, TaskId
+from planners.tasks import AdmittedTask, Task
+from reconciler.commands import RunStatus
+from reconciler.shard import Rehearsal
+from reconciler.views import EventPage, PlansView, TaskPage, TaskView, Timeline
+
+NAMESPACE = "forerun"
+# A shard answers from memory or from its journal; one that takes longer is stuck or being restarted.
+_PATIENCE_S = 30.0
+_PROBE_S = 2.0
+# Solving may take its whole time limit, which a task can set.
+_PLANNING_MARGIN_S = 30.0
+
+_Answer = TypeVar("_Answer")
+
+
+def shard_name(shard: int) -> str:
+    """The name of a shard's actor."""
+    return f"forerun-reconciler-{shard}"
+
+
+class RayGateway:
+    """Routes each request to the shard of its task. Knows the catalog; keeps nothing else but actor handles."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        self._shards = settings.reconciler.shards
+        self._catalog = catalog
+        self._handles: dict[int, Any] = {}
+
+    async def submit(self, task: AdmittedTask) -> TaskView:
+        """See `Gateway`."""
+        shard = self._of(task.id)
+        return await self._ask(TaskView, shard, "submit", task)
+
+    async def show(self, task_id: TaskId) -> TaskView:
+        """See `Gateway`."""
+        return await self._ask(TaskView, self._of(task_id), "show", task_id)
+
+    async def wait(self, task_id: TaskId, wait_s: float) -> TaskView:
+        """See `Gateway`."""
+        return await self._ask(TaskView, self._of(task_id), "wait", task_id, wait_s, patience_s=wait_s + _PATIENCE_S)
+
+    async def list_tasks(self, limit: int, before: str | None, status: RunStatus | None) -> TaskPage:
+        """See `Gateway`. Ids sort by admission, so the shards' pages merge into one."""
+        pages = await self._ask_all(TaskPage, "list_tasks", limit, before, status)
+        merged = list(heapq.merge(*(page.tasks for page in pages), key=lambda view: view.id, reverse=True))
+        more = len(merged) > limit or any(page.next_before is not None for page in pages)
+        tasks = tuple(merged[:limit])
+        return TaskPage(tasks=tasks, next_before=tasks[-1].id if more and tasks else None)
+
+    async def cancel(self, task_id: TaskId, reason: str) -> TaskView:
+        """See `Gateway`."""
+        return await self._ask(TaskView, self._of(task_id), "cancel", task_id, reason)
+
+    async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
+        """See `Gateway`."""
+        return await self._ask(
+            EventPage, self._of(task_id), "events", task_id, after, wait_s, patience_s=wait_s + _PATIENCE_S
+        )
+
+    async def plans(self, task_id: TaskId) -> PlansView:
+        """See `Gateway`."""
+        return await self._ask(PlansView, self._of(task_id), "plans", task_id)
+
+    async def timeline(self, task_id: TaskId) -> Timeline:
+        """See `Gateway`."""
+        return await self._ask(Timeline, self._of(task_id), "timeline", task_id)
+
+    async def output(self, task_id: TaskId, step: StepId) -> JsonValue:
+        """See `Gateway`."""
+        answer: Any = await self._ask(object, self._of(task_id), "output", task_id, step)
+        return cast("JsonValue", answer)
+
+    async def preview(self, task: Task) -> Preview:
+        """See `Gateway`."""
+        patience_s = task.planning.time_limit_s + _PLANNING_MARGIN_S
+        return preview(await self._ask(Rehearsal, 0, "rehearse", task, patience_s=patience_s))
+
+    async def agents(self) -> Catalog:
+        """See `Gateway`."""
+        return self._catalog
+
+    async def nodes(self) -> ClusterSnapshot:
+        """See `Gateway`."""
+        return await self._ask(ClusterSnapshot, 0, "nodes")
+
+    async def learner(self) -> dict[str, JsonValue]:
+        """See `Gateway`."""
+        answer: dict[str, JsonValue] = await self._ask(dict, 0, "learner")
+        return answer
+
+    async def metrics(self) -> Sequence[str]:
+        """See `Gateway`."""
+        return await self._ask_all(str, "metrics")
+
+    async def ready(self) -> None:
+        """See `Gateway`."""
+        await self._ask_all(object, "ready", patience_s=_PROBE_S)
+
+    def _of(self, task_id: TaskId) -> int:
+        return shard_of(task_id, self._shards)
+
+    async def _ask_all(
+        self, kind: type[_Answer], method: str, *arguments: Any, patience_s: float = _PATIENCE_S
+    ) -> list[_Answer]:
+        asked = (self._ask(kind, shard, method, *arguments, patience_s=patience_s) for shard in range(self._shards))
+        return await asyncio.gather(*asked)
+
+    async def _ask(
+        self, kind: type[_Answer], shard: int, method: str, *arguments: Any, patience_s: float = _PATIENCE_S
+    ) -> _Answer:
+        """One actor call; ``kind`` is what the method is known to answer with."""
+        try:
+            answer: _Answer = await _within(getattr(self._handle(shard), method).remote(*arguments), patience_s)
+        except RayTaskError as error:
+            if isinstance(error.cause, ForerunError):
+                raise error.cause from None
+            raise
+        except RayActorError:
+            # It may be back under the same name, as another actor.
+            self._handles.pop(shard, None)
+            raise _silent(shard, "has died") from None
+        except TimeoutError:
+            raise _silent(shard, f"has not answered within {patience_s:g} s") from None
+        except RayError as error:
+            raise _silent(shard, f"cannot be asked: {error}") from None
+        return answer
+
+    def _handle(self, shard: int) -> Any:
+        if shard not in self._handles:
+            try:
+                self._handles[shard] = ray.get_actor(shard_name(shard), namespace=NAMESPACE)
+            except ValueError:
+                raise _silent(shard, "is not up") from None
+        return self._handles[shard]
+
+
+async def _within(answer: Awaitable[_Answer], seconds: float) -> _Answer:
+    async with asyncio.timeout(seconds):
+        return await answer
+
+
+def _silent(shard: int, why: str) -> Unavailable:
+    return Unavailable(f"shard {shard} of the reconciler {why}", fix="try again in a moment")

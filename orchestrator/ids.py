@@ -1,0 +1,30 @@
+"""Task ids: they sort by the moment of admission and know their shard.
+
+``t<48-bit milliseconds>-<64-bit suffix>``, hexadecimal. The suffix is the digest of the idempotency key where there is
+one, else random, and the shard depends on the suffix alone: a repeated request reaches the shard that knows the first.
+"""
+
+import re
+import secrets
+
+from planners.model import TaskId, digest
+from reconciler.errors import UnknownTask
+
+_FORM = re.compile(r"t[0-9a-f]{12}-[0-9a-f]{16}")
+
+
+def new_task_id(now_s: float, idempotency_key: str | None = None) -> TaskId:
+    """An id for a task admitted at ``now_s`` (seconds since the epoch)."""
+    suffix = secrets.token_hex(8) if idempotency_key is None else digest("idempotency", idempotency_key)[:16]
+    return TaskId(f"t{int(now_s * 1000):012x}-{suffix}")
+
+
+def shard_of(task_id: TaskId, shards: int) -> int:
+    """The shard that drives the task.
+
+    Raises:
+        UnknownTask: this is no id of ours.
+    """
+    if not _FORM.fullmatch(task_id):
+        raise UnknownTask(f"there is no task '{task_id[:80]}'", "id", "GET /v1/tasks lists the tasks there are")
+    return int(task_id[-16:], 16) % shards

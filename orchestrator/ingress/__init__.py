@@ -1,0 +1,1 @@
+"""The HTTP face: a FastAPI app over a `Gateway`, hosted by Ray Serve."""

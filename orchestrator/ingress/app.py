@@ -1,0 +1,76 @@
+"""The FastAPI app: routes, refusals, what is counted, what OpenAPI tells."""
+
+import time
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from orchestrator.ingress import refusals, service, tasks
+from orchestrator.ingress.context import Context
+from orchestrator.metrics import HttpMetrics
+from orchestrator.problems import Problem
+
+_DESCRIPTION = """Dispatches multi-agent workflows ahead of their plan.
+
+Every refusal is an RFC 9457 problem document (`application/problem+json`) that names the `field` and the `fix`."""
+
+
+def build(context: Context) -> FastAPI:
+    """The app over a gateway."""
+    http_metrics = HttpMetrics()
+    app = FastAPI(
+        title="Forerun",
+        version="1",
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=context.settings.limits.max_body_bytes,
+        redirect_slashes=False,
+    )
+    app.include_router(tasks.routes(context))
+    app.include_router(service.routes(context, http_metrics))
+    app.add_middleware(_Counted, metrics=http_metrics)
+    refusals.install(app)
+    _declare_problem(app)
+    return app
+
+
+def _declare_problem(app: FastAPI) -> None:
+    """Put the problem document into OpenAPI's components, and FastAPI's own form of refusal out of it."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = made()
+            schemas = document["components"]["schemas"]
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            schemas[Problem.__name__] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schemas[Problem.__name__].pop("$defs", {}))
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this as the way to extend OpenAPI
+
+
+class _Counted:
+    """Counts requests by route template, so that ids do not become labels."""
+
+    def __init__(self, app: ASGIApp, metrics: HttpMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "unknown")
+                self._metrics.answered(scope["method"], route, message["status"], time.perf_counter() - began)
+            await send(message)
+
+        await self._app(scope, receive, counting)

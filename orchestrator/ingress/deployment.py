@@ -1,0 +1,37 @@
+"""The app as a Ray Serve deployment."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from ray import serve
+
+from orchestrator.gateway import RayGateway
+from orchestrator.ingress.app import build
+from orchestrator.ingress.context import Context
+from orchestrator.settings import Settings
+from planners.agents import Catalog
+
+# A waiting reader (SSE, ?wait_s=) holds a request open, and costs next to nothing.
+_MAX_OPEN_REQUESTS = 10_000
+
+
+class Ingress:
+    """One replica: it has the app built when it starts, on its own event loop."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        self._context = Context(RayGateway(settings, catalog), settings, catalog)
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return build(self._context)
+
+
+def application(settings: Settings, catalog: Catalog, replicas: int = 1) -> serve.Application:
+    """What `serve.run` takes. The shards must be up: replicas look them up when they first need them."""
+    deployment: Any = serve.deployment(serve.ingress()(Ingress))
+    bound: serve.Application = deployment.options(
+        name="ingress",
+        num_replicas=replicas,
+        max_ongoing_requests=_MAX_OPEN_REQUESTS,
+        ray_actor_options={"num_cpus": 0},
+    ).bind(settings, catalog)
+    return bound

@@ -1,0 +1,44 @@
+"""Examples for OpenAPI: tasks as people write them."""
+
+from fastapi.openapi.models import Example
+
+TASKS: dict[str, Example] = {
+    "fan-out": {
+        "summary": "The same steps for every element of a list, then one that joins them",
+        "value": {
+            "name": "rank by gap",
+            "inputs": {"molecules": [{"name": "water", "smiles": "O"}, {"name": "benzene", "smiles": "c1ccccc1"}]},
+            "workflow": {
+                "steps": [
+                    {
+                        "id": "each",
+                        "for_each": "$inputs.molecules",
+                        "steps": [
+                            {"id": "conformer", "capability": "conformer", "inputs": {"smiles": "$item.smiles"}},
+                            {"id": "gap", "capability": "gap", "inputs": {"geometry": "$steps.conformer"}},
+                        ],
+                    },
+                    {"id": "rank", "capability": "rank", "inputs": {"gaps": "$steps.each"}},
+                ]
+            },
+            "objective": {"latency_weight": 1.0, "min_quality": 0.5},
+        },
+    },
+    "goal": {
+        "summary": "A goal in plain words, decomposed by the service's model",
+        "value": {"goal": "Summarise the three newest papers on topic X", "inputs": {"topic": "X"}, "kind": "digest"},
+    },
+    "limits": {
+        "summary": "Two steps with a deadline and a budget",
+        "value": {
+            "workflow": {
+                "steps": [
+                    {"id": "fetch", "capability": "fetch", "inputs": {"url": "https://example.org"}},
+                    {"id": "digest", "capability": "summarise", "inputs": {"text": "$steps.fetch.text"}},
+                ]
+            },
+            "limits": {"deadline_s": 60, "budget_usd": 0.05},
+            "planning": {"mode": "forerun", "alpha": 0.5},
+        },
+    },
+}

@@ -1,0 +1,97 @@
+"""RFC 9457 problem documents: the one form in which the service says no."""
+
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.errors import InvalidRequest, Unavailable
+from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTask, PlanningError
+from reconciler.errors import IdempotencyConflict, OutputNotReady, Overloaded, UnknownStep, UnknownTask
+
+MEDIA_TYPE = "application/problem+json"
+
+# From error to HTTP status: the most specific class counts, anything else is a 500.
+STATUS: dict[type[ForerunError], HTTPStatus] = {
+    InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvalidTask: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Infeasible: HTTPStatus.UNPROCESSABLE_ENTITY,
+    DecomposeFailed: HTTPStatus.BAD_GATEWAY,
+    PlanningError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnknownTask: HTTPStatus.NOT_FOUND,
+    UnknownStep: HTTPStatus.NOT_FOUND,
+    OutputNotReady: HTTPStatus.CONFLICT,
+    IdempotencyConflict: HTTPStatus.CONFLICT,
+    Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class Flaw(BaseModel):
+    """One thing that is wrong: where, what, and what would mend it."""
+
+    message: str
+    field: str = ""
+    fix: str = ""
+
+
+class Problem(BaseModel):
+    """A problem document. ``field``, ``fix`` speak of the first flaw; ``errors`` holds all of them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:forerun:problem:invalid-task",
+                    "title": "Invalid task",
+                    "status": 422,
+                    "detail": "the steps wait for each other: a -> b -> a",
+                    "instance": "/v1/tasks",
+                    "field": "workflow.steps.a",
+                    "fix": "remove one of these dependencies",
+                    "errors": [],
+                }
+            ]
+        }
+    )
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+    instance: str = ""
+    field: str = ""
+    fix: str = ""
+    errors: list[Flaw] = Field(default_factory=list)
+
+
+def status_of(error: ForerunError) -> HTTPStatus:
+    """The HTTP status that says this."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def describe(error: ForerunError, instance: str = "") -> Problem:
+    """The problem document of an error."""
+    kind = InvalidTask if isinstance(error, InvalidRequest) else type(error)
+    words = _words(kind.__name__)
+    flaws = error.errors if isinstance(error, InvalidRequest) else ()
+    return Problem(
+        type=f"urn:forerun:problem:{'-'.join(words)}",
+        title=" ".join(words).capitalize(),
+        status=status_of(error),
+        detail=error.message,
+        instance=instance,
+        field=error.field,
+        fix=error.fix,
+        errors=[Flaw(message=flaw.message, field=flaw.field, fix=flaw.fix) for flaw in flaws],
+    )
+
+
+def plain(status: int, detail: str, instance: str = "", fix: str = "", **more: Any) -> Problem:
+    """A problem document of nothing but an HTTP status."""
+    return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, instance=instance, fix=fix, **more)
+
+
+def _words(name: str) -> list[str]:
+    """'UnknownTask' -> ['unknown', 'task']."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).split()

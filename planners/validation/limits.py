@@ -1,0 +1,104 @@
+"""Objectives and limits that contradict themselves, whatever the plan."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from planners.agents import AgentSpec
+from planners.errors import InvalidTask
+from planners.expansion import MAX_STEPS, in_order, node_refs
+from planners.model import StepId
+from planners.tasks import Task
+from planners.validation.offers import Wishes
+from planners.workflow import ForEach, Node, Step
+
+# Declared durations are rough priors: an agent may turn out this much faster, but hardly more.
+_CONCEIVABLE = 0.1
+
+
+def contradictions(task: Task, wishes: Wishes, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
+    """What no plan can satisfy. ``lengths``: how many elements each for_each has at least."""
+    nodes: Sequence[Node] = task.workflow.steps if task.workflow is not None else ()
+    steps = _total(nodes, lengths, lambda _step: 1)
+    if steps > MAX_STEPS:
+        yield InvalidTask(f"it unrolls to {steps:g} steps, more than {MAX_STEPS}", "workflow", "split the task")
+    if task.workflow is None:
+        yield from _unreachable_quality(task, wishes)
+    yield from _too_poor(task, wishes, lengths)
+    yield from _too_late(task, wishes, lengths)
+
+
+def _unreachable_quality(task: Task, wishes: Wishes) -> Iterator[InvalidTask]:
+    best = max((agent.quality for agent in wishes.catalog.agents), default=0.0)
+    if task.objective.min_quality > best:
+        yield InvalidTask(
+            f"quality {task.objective.min_quality:g} is asked, and the best agent of all has {best:g}",
+            "objective.min_quality",
+            f"ask for {best:g} at most",
+        )
+
+
+def _too_poor(task: Task, wishes: Wishes, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
+    budget_usd = task.limits.budget_usd
+    if budget_usd is None:
+        return
+    if task.workflow is None:
+        least_usd = min(map(_least_usd, wishes.catalog.agents), default=0.0)
+    else:
+        least_usd = _total(task.workflow.steps, lengths, lambda step: min(map(_least_usd, wishes.candidates(step))))
+    if least_usd > budget_usd * (1 + 1e-9):
+        yield InvalidTask(
+            f"the cheapest calls cost ${least_usd:.6g}, and the budget is ${budget_usd:.6g}",
+            "limits.budget_usd",
+            f"give it ${least_usd:.6g} at least",
+        )
+
+
+def _too_late(task: Task, wishes: Wishes, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
+    deadline_s = task.limits.deadline_s
+    if deadline_s is None:
+        return
+    speed = max((node.speed for node in wishes.cluster.nodes), default=1.0) if wishes.cluster is not None else 1.0
+    if task.workflow is None:
+        least_s = min(map(_least_s, wishes.catalog.agents), default=0.0) / speed
+    else:
+        least_s = _path_s(task.workflow.steps, lengths, wishes) / speed
+    if least_s > deadline_s:
+        yield InvalidTask(
+            f"the critical path takes {least_s:.3g} s even were every agent {1 / _CONCEIVABLE:g} times faster than "
+            f"declared, and the deadline is {deadline_s:.3g} s",
+            "limits.deadline_s",
+            f"give it {least_s / _CONCEIVABLE:.3g} s",
+        )
+
+
+def _least_usd(agent: AgentSpec) -> float:
+    return agent.price.of(_least_s(agent))
+
+
+def _least_s(agent: AgentSpec) -> float:
+    return agent.expected_s * _CONCEIVABLE
+
+
+def _total(nodes: Sequence[Node], lengths: Mapping[StepId, int], of: Callable[[Step], float]) -> float:
+    """The sum over all steps once unrolled, as far as lengths are known."""
+    total = 0.0
+    for node in nodes:
+        if isinstance(node, ForEach):
+            times = lengths.get(node.id, 0)
+            total += times * _total(node.steps, lengths, of) if times else 0.0
+        elif isinstance(node, Step):
+            total += of(node)
+    return total
+
+
+def _path_s(nodes: Sequence[Node], lengths: Mapping[StepId, int], wishes: Wishes) -> float:
+    """Seconds of the longest chain of the fastest agents."""
+    ends: dict[StepId, float] = {}
+    for node in in_order(nodes):
+        start = max((ends[ref] for ref in node_refs(node) if ref in ends), default=0.0)
+        seconds = 0.0
+        if isinstance(node, ForEach):
+            seconds = _path_s(node.steps, lengths, wishes) if lengths.get(node.id, 0) else 0.0
+        elif isinstance(node, Step):
+            seconds = min(map(_least_s, wishes.candidates(node)))
+        ends[node.id] = start + seconds
+    return max(ends.values(), default=0.0)
