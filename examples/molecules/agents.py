@@ -31,7 +31,7 @@ def etkdg(smiles: str) -> Geometry:
     if molecule is None:
         raise ValueError(f"RDKit cannot read the SMILES '{smiles}'")
     molecule = Chem.AddHs(molecule)
-    embedding = rdDistGeom.ETKDGv3()
+    embedding: Any = rdDistGeom.ETKDGv3()
     embedding.randomSeed = _SEED
     if rdDistGeom.EmbedMolecule(molecule, embedding) != 0:
         embedding.useRandomCoords = True
