@@ -38,6 +38,10 @@ class LLMDecomposer:
         self._config = config
         self._tokens = tokens or ChatTokens.open_ai_compatible(config)
 
+    async def close(self) -> None:
+        """Let go of connections. They belong to one event loop: close on the loop that asked."""
+        await self._tokens.close()
+
     async def steps(self, goal: GoalText, catalog: Catalog) -> AsyncGenerator[Step, None]:
         """The steps, each as soon as it is complete in the stream and valid.
 

@@ -56,13 +56,18 @@ class Tokens(Protocol):
         """The answer's text in pieces as they come; an empty piece is a sign of life (the model thinks)."""
         ...
 
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
 
 class ChatTokens:
     """Answers of a chat model that pydantic-ai knows."""
 
-    def __init__(self, model: ChatModel, config: LLMConfig) -> None:
+    def __init__(self, model: ChatModel, config: LLMConfig, client: AsyncOpenAI | None = None) -> None:
         self._model = model
         self._config = config
+        self._client = client
 
     @classmethod
     def open_ai_compatible(cls, config: LLMConfig) -> "ChatTokens":
@@ -75,7 +80,12 @@ class ChatTokens:
             timeout=timeout,
             http_client=httpx2.AsyncClient(trust_env=False, timeout=timeout, follow_redirects=False),
         )
-        return cls(OpenAIChatModel(config.model, provider=OpenAIProvider(openai_client=client)), config)
+        return cls(OpenAIChatModel(config.model, provider=OpenAIProvider(openai_client=client)), config, client)
+
+    async def close(self) -> None:
+        """Close the connections that are kept for the next question."""
+        if self._client is not None:
+            await self._client.close()
 
     async def answer(
         self, conversation: Sequence[Message], schema: dict[str, Any], *, strict: bool

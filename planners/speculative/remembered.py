@@ -68,7 +68,7 @@ class Remembered(Versioned):
 
 
 class Recalled(Model):
-    """Steps recalled for a task, with the probability that the optimal plan holds each; ``exact``: of the same shape."""
+    """Steps recalled for a task, with P(the optimal plan holds it) of each; ``exact``: of the same shape."""
 
     steps: tuple[Step, ...]
     outputs: dict[str, Binding]
