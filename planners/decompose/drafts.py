@@ -39,12 +39,17 @@ class Draft:
         return flat.model_copy(update={"steps": steps})
 
     def request(self, hint: Plan | None) -> PlanRequest:
-        """The request as it stands now: steps of the last prefix that should have begun by now are in flight."""
+        """The request as it stands now: steps of the last prefix that should have begun are in flight, and paid for."""
         real = {flight.work_key for flight in self._request.in_flight}
         begun = [self._flight(planned) for planned in (self.last.steps if self.last is not None else ())]
         assumed = [flight for flight in begun if flight is not None and flight.work_key not in real]
+        prices = ((self._request.catalog.by_name[flight.agent].price, flight.elapsed_s) for flight in assumed)
         return self._request.model_copy(
-            update={"in_flight": (*self._request.in_flight, *assumed), "hint": hint or self._request.hint}
+            update={
+                "in_flight": (*self._request.in_flight, *assumed),
+                "spent_usd": self._request.spent_usd + sum(price.of(elapsed_s) for price, elapsed_s in prices),
+                "hint": hint or self._request.hint,
+            }
         )
 
     def prefix(self, plan: Plan, flat: FlatWorkflow) -> Plan:
@@ -81,7 +86,7 @@ class Draft:
             work_key=planned.work_key,
             agent=planned.placement.agent,
             node=planned.placement.node,
-            elapsed_s=now_s - begins_s,
+            elapsed_s=min(now_s - begins_s, planned.placement.duration_s),
             finished=now_s >= begins_s + planned.placement.duration_s,
         )
 

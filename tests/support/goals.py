@@ -48,9 +48,9 @@ ANSWER = (
 )
 
 
-def steps(answer=ANSWER):
-    """An answer's steps with canonical ids, as a decomposer yields them."""
-    confirmed = Confirmed(GoalText(text="x"), CATALOG)
+def steps(answer=ANSWER, later=(), catalog=CATALOG):
+    """An answer's steps with canonical ids, as a decomposer yields them; ``later`` names inputs they may refer to."""
+    confirmed = Confirmed(GoalText(text="x", later=tuple(later)), catalog)
     return [step for raw in answer for step in confirmed.accept(Step.model_validate(raw))]
 
 
