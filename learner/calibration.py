@@ -1,6 +1,6 @@
 """Whether probabilities keep their word (reliability curve, Brier, calibration error), and how to mend them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,47 +38,45 @@ class CalibrationReport(Model):
 
 
 class Reliability:
-    """A running reliability curve in constant memory."""
+    """A running reliability curve in constant memory; plain floats, as numpy is slow for one claim at a time."""
 
     def __init__(self, bins: int = BINS) -> None:
-        self._counts = np.zeros(bins)
-        self._claims = np.zeros(bins)
-        self._survived = np.zeros(bins)
+        self._counts = [0] * bins
+        self._claims = [0.0] * bins
+        self._survived = [0] * bins
         self._squares = 0.0
 
-    def add(self, claimed: ArrayLike, survived: ArrayLike) -> None:
-        """Take in claims (0..1) and whether each survived."""
-        p, y = np.atleast_1d(np.asarray(claimed, float)), np.atleast_1d(np.asarray(survived, float))
-        bins = len(self._counts)
-        at = np.minimum((p * bins).astype(int), bins - 1)
-        self._counts += np.bincount(at, minlength=bins)
-        self._claims += np.bincount(at, weights=p, minlength=bins)
-        self._survived += np.bincount(at, weights=y, minlength=bins)
-        self._squares += float(((p - y) ** 2).sum())
+    def add(self, claimed: float, *, survived: bool) -> None:
+        """Take in a claim (0..1) and whether it was kept."""
+        at = min(int(claimed * len(self._counts)), len(self._counts) - 1)
+        self._counts[at] += 1
+        self._claims[at] += claimed
+        self._survived[at] += survived
+        self._squares += (claimed - survived) ** 2
 
     def report(self) -> CalibrationReport:
         """The curve so far, without its empty bins."""
-        total, bins = self._counts.sum(), len(self._counts)
+        total, bins = sum(self._counts), len(self._counts)
         if not total:
             return CalibrationReport()
+        rows = list(zip(self._counts, self._claims, self._survived, strict=True))
         return CalibrationReport(
-            count=int(total),
+            count=total,
             brier=self._squares / total,
-            ece=float(np.abs(self._claims - self._survived).sum() / total),
+            ece=sum(abs(claims - survived) for _, claims, survived in rows) / total,
             bins=tuple(
-                ReliabilityBin(
-                    low=i / bins, high=(i + 1) / bins, count=int(n), claimed=claims / n, observed=survived / n
-                )
-                for i, (n, claims, survived) in enumerate(zip(self._counts, self._claims, self._survived, strict=True))
+                ReliabilityBin(low=i / bins, high=(i + 1) / bins, count=n, claimed=claims / n, observed=survived / n)
+                for i, (n, claims, survived) in enumerate(rows)
                 if n
             ),
         )
 
 
-def calibration_report(claimed: ArrayLike, survived: ArrayLike) -> CalibrationReport:
+def calibration_report(claimed: Iterable[float], survived: Iterable[bool]) -> CalibrationReport:
     """The report of a whole set at once."""
     reliability = Reliability()
-    reliability.add(claimed, survived)
+    for claim, kept in zip(claimed, survived, strict=True):
+        reliability.add(float(claim), survived=bool(kept))
     return reliability.report()
 
 

@@ -69,7 +69,7 @@ class Ledger:
     """Running sums, exact over all decisions ever recorded; single entries are kept of the newest only."""
 
     def __init__(self, entries: int = 1_000, kinds: int = 500) -> None:
-        self._entries: deque[LedgerEntry] = deque(maxlen=entries)
+        self._newest: deque[Outcome] = deque(maxlen=entries)
         self._kinds = kinds
         self._total = _Sums()
         self._by_kind: dict[str, _Sums] = {}
@@ -82,15 +82,15 @@ class Ledger:
 
     def view(self, entries: int = 100) -> LedgerView:
         """The ledger as it stands."""
-        newest = list(self._entries)[::-1][:entries]
+        newest = list(self._newest)[::-1][:entries]
         return LedgerView(
             total=self._total.summary(),
             by_kind={kind: sums.summary() for kind, sums in self._by_kind.items()},
-            entries=tuple(newest),
+            entries=tuple(ledger_entry(outcome) for outcome in newest),
         )
 
     def _add(self, outcome: Outcome) -> None:
-        self._entries.append(ledger_entry(outcome))
+        self._newest.append(outcome)
         self._total.add(outcome)
         sums = self._by_kind.pop(outcome.task_kind, None) or _Sums()
         self._by_kind[outcome.task_kind] = sums  # at the end: the first is the one longest unused
@@ -131,18 +131,19 @@ class _Sums:
         survived = outcome.verdict.survives
         self.decisions += 1
         if outcome.probability is not None:
-            self.reliability.add(outcome.probability, survived)
+            self.reliability.add(outcome.probability, survived=survived)
         self._compare(outcome)
         if not outcome.dispatched:
             return
-        entry = ledger_entry(outcome)
         self.dispatched += 1
         self.survived += survived
         self.verdicts[outcome.verdict.value] = self.verdicts.get(outcome.verdict.value, 0) + 1
-        self.realised_s += entry.realised_s
         self.spent_s += outcome.seconds
-        self.wasted_s += entry.wasted_s
-        self.wasted_usd += entry.wasted_usd
+        if survived:
+            self.realised_s += outcome.realised_s or 0.0
+        else:
+            self.wasted_s += outcome.seconds
+            self.wasted_usd += outcome.usd
 
     def _compare(self, outcome: Outcome) -> None:
         """What the decision and its opposite were worth: seconds saved if the work survived, C if it did not.

@@ -43,23 +43,24 @@ class VerdictChances(NamedTuple):
         return self.commit + self.salvage
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(NamedTuple):
     """Survivals among guesses, older ones fading: a Beta posterior's mean with what it says without any as prior."""
 
-    count: float = 0.0
+    guesses: float = 0.0
     survived: float = 0.0
     salvaged: float = 0.0
 
     def after(self, *, survived: bool, salvaged: bool, memory: float) -> "Rate":
         """One more guess; what is older counts ``memory`` times as much as before."""
         return Rate(
-            memory * self.count + 1, memory * self.survived + survived, memory * self.salvaged + (survived and salvaged)
+            memory * self.guesses + 1,
+            memory * self.survived + survived,
+            memory * self.salvaged + (survived and salvaged),
         )
 
     def mean(self, prior: float, weight: float = 5.0) -> float:
         """(survived + weight*prior) / (count + weight)."""
-        return (self.survived + weight * prior) / (self.count + weight)
+        return (self.survived + weight * prior) / (self.guesses + weight)
 
     @property
     def salvage_share(self) -> float:

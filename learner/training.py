@@ -9,7 +9,7 @@ import numpy as np
 
 from learner.durations import DurationModel, fit_durations
 from learner.models import Models
-from learner.survival import Rates, feature_row, fit_survival
+from learner.survival import FEATURES, Rates, feature_row, fit_survival
 from reconciler.outcomes import Outcome
 
 
@@ -53,7 +53,7 @@ def _challenge_survival(
     guesses = [outcome for outcome in sample if outcome.speculative]
     used = [guess.probability if guess.probability is not None else claim(guess) for guess in guesses]
     fitted = fit_survival(
-        np.array(survival_rows(guesses), float).reshape(len(guesses), -1),
+        np.array(survival_rows(guesses), float).reshape(len(guesses), len(FEATURES)),
         np.array([guess.verdict.survives for guess in guesses], bool),
         [guess.task for guess in guesses],
         np.array(used, float),

@@ -1,0 +1,78 @@
+import random
+
+import pytest
+
+from learner.drift import DriftMonitor
+
+
+def fed(monitor, count, promised, truth, seed=0):
+    """The number of guesses until the first alarm, or None."""
+    draw = random.Random(seed)
+    for number in range(count):
+        monitor.observe(promised, survived=draw.random() < truth)
+        if monitor.drifting:
+            return number + 1
+    return None
+
+
+@pytest.mark.parametrize("promised", [0.3, 0.6, 0.9])
+def test_promises_that_are_kept_raise_no_alarm(promised):
+    assert fed(DriftMonitor(), 5_000, promised, promised) is None
+
+
+def test_guesses_that_do_better_than_promised_raise_no_alarm():
+    assert fed(DriftMonitor(), 5_000, 0.3, 0.9) is None
+
+
+def test_a_switch_is_noticed_within_a_dozen_broken_promises():
+    monitor = DriftMonitor()
+    fed(monitor, 1_000, 0.9, 0.9)
+
+    assert fed(monitor, 100, 0.9, 0.0) <= 12
+    assert monitor.alarms == 1
+
+
+def test_the_throttle_makes_promises_about_kept():
+    """0.9 promised, 0.6 kept: about two thirds."""
+    monitor = DriftMonitor()
+    fed(monitor, 300, 0.9, 0.6)
+    for number in range(300):
+        monitor.observe(0.9, survived=number % 5 < 3)
+
+    assert monitor.throttle.factor == pytest.approx(2 / 3, abs=0.1)
+    assert not monitor.throttle.closed
+
+
+def test_the_gate_closes_when_hardly_a_promise_is_kept_and_is_tried_again_later():
+    monitor = DriftMonitor()
+    for _ in range(40):
+        monitor.observe(0.9, survived=False)
+    assert monitor.throttle.closed
+
+    for _ in range(50):
+        monitor.tick()
+    assert not monitor.throttle.closed
+    assert monitor.throttle.factor < 0.3
+
+
+def test_kept_promises_lift_the_throttle():
+    monitor = DriftMonitor()
+    for _ in range(40):
+        monitor.observe(0.9, survived=False)
+    for _ in range(100):
+        monitor.observe(0.9, survived=True)
+
+    assert not monitor.drifting
+    assert monitor.throttle.factor == 1.0
+    assert monitor.alarms == 1
+
+
+def test_learning_to_promise_less_lifts_the_throttle_too():
+    """After a switch to a kind of task that cannot be guessed, modest claims are honest claims."""
+    monitor = DriftMonitor()
+    for _ in range(40):
+        monitor.observe(0.9, survived=False)
+    for number in range(150):
+        monitor.observe(0.1, survived=number % 10 == 0)
+
+    assert not monitor.drifting

@@ -1,0 +1,287 @@
+import random
+import time
+
+import pytest
+from outcome_streams import outcome, stream
+
+from learner.errors import LearnerError
+from learner.learning import Learner, LearnerStatus, LearningSettings
+from learner.registry import Registry
+from planners.agents import AgentSpec
+from planners.bindings import Value
+from planners.plans import Placement, Plan, PlanKind, PlannedStep
+from planners.workflow import Step
+from reconciler.features import step_features
+from reconciler.outcomes import Verdict
+
+AGENT = AgentSpec(name="a", capability="x", expected_s=1.0, output_bytes=100)
+
+
+def learner_of(outcomes, **more):
+    learner = Learner(**more)
+    learner.observe(outcomes)
+    return learner
+
+
+def trained(learner):
+    learner.adopt(learner.begin_training()())
+    return learner
+
+
+@pytest.fixture(scope="module")
+def taught():
+    """Trained once for all tests that only ask."""
+    return trained(learner_of(sized(2_000))).snapshot()
+
+
+def step(n=0, after=()):
+    inputs = {"n": Value(value=n)}
+    return Step(id=f"s{n}", capability="x", inputs=inputs, after=after)
+
+
+def sized(count, seed=0):
+    """Seconds are 2 to the power of the input ``n``; the kind of task decides which claims are kept."""
+    draw = random.Random(seed)
+    for number in range(count):
+        n, kind = draw.randrange(4), draw.choice(["good", "bad"])
+        survived = draw.random() < (0.95 if kind == "good" else 0.1)
+        yield outcome(
+            number,
+            task_kind=kind,
+            verdict=Verdict.COMMIT if survived else Verdict.FLUSH,
+            succeeded=True,
+            seconds=2.0**n * draw.uniform(0.9, 1.1),
+            features=dict(step_features(step(n))),
+            probability=0.6,
+            claimed=0.6,
+        )
+
+
+def test_a_learner_that_knows_nothing_answers_with_priors():
+    snapshot = Learner().snapshot()
+
+    assert snapshot.costs.duration(AGENT, step()).mean_s == 1.0
+    assert snapshot.costs.output_bytes(AGENT) == 100.0
+    assert snapshot.costs.survival(AGENT) == 0.7
+    assert snapshot.guidance_for("never seen").calibration.of(0.4) == 0.4
+    assert snapshot.chances(Plan(kind=PlanKind.SPECULATIVE), "k") == {}
+
+
+def test_durations_sizes_and_survival_follow_the_outcomes():
+    costs = (
+        learner_of(outcome(n, seconds=4.0, output_bytes=7, survived=n % 2 == 0) for n in range(200)).snapshot().costs
+    )
+
+    assert costs.duration(AGENT, step()).p50_s == pytest.approx(4.0, rel=0.1)
+    assert costs.output_bytes(AGENT) == 7.0
+    assert costs.survival(AGENT) == pytest.approx(0.5, abs=0.05)
+
+
+def test_work_that_failed_or_never_ran_says_nothing_on_durations():
+    failed = outcome(seconds=9.0, succeeded=False)
+    refused = outcome(seconds=0.0, dispatched=False, succeeded=True)
+
+    assert learner_of([failed, refused]).snapshot().costs.duration(AGENT, step()).mean_s == 1.0
+
+
+def test_planning_time_is_learned_per_kind_and_once_a_task():
+    slow = [outcome(n, planning_s=9.0, task_kind="slow", task="one task") for n in range(50)]
+    slow += [outcome(n, planning_s=1.0, task_kind="slow", task=f"t{n}") for n in range(9)]
+    guidance = learner_of(slow).snapshot().guidance_for("slow")
+
+    assert guidance.plan_p50_s == 1.0
+    assert guidance.plan_p90_s > 1.0
+
+
+def test_the_calibration_of_a_kind_mends_its_claims():
+    snapshot = learner_of(stream(400, truth=lambda claimed: claimed / 2)).snapshot()
+
+    assert snapshot.guidance_for("k").calibration.of(0.8) == pytest.approx(0.4, abs=0.12)
+    assert snapshot.guidance_for("another").calibration.of(0.8) == pytest.approx(0.4, abs=0.12)
+
+
+def test_a_kind_whose_guesses_stop_surviving_is_throttled_and_the_others_are_not():
+    good = [outcome(n, task_kind=kind) for n in range(100) for kind in ("switches", "stays")]
+    bad = [outcome(n, task_kind="switches", survived=False) for n in range(40)]
+    snapshot = learner_of([*good, *bad]).snapshot()
+
+    assert snapshot.guidance_for("switches").throttle < 0.5
+    assert snapshot.guidance_for("switches").closed
+    assert snapshot.guidance_for("stays").throttle == 1.0
+
+
+def test_ordinary_work_of_a_closed_kind_reopens_it_for_a_probe():
+    learner = learner_of(outcome(n, survived=False) for n in range(40))
+    assert learner.snapshot().guidance_for("k").closed
+
+    learner.observe(outcome(n, speculative=False) for n in range(60))
+    assert not learner.snapshot().guidance_for("k").closed
+    assert learner.snapshot().guidance_for("k").throttle < 1.0
+
+
+def test_a_snapshot_is_the_same_until_something_is_learned():
+    learner = learner_of([outcome()])
+    first = learner.snapshot()
+
+    assert learner.snapshot() is first
+    learner.observe([outcome(1)])
+    assert learner.snapshot().number == first.number + 1
+    assert first.costs.survival(AGENT) != learner.snapshot().costs.survival(AGENT)
+
+
+def test_training_finds_what_running_rates_cannot(taught):
+    """Seconds by input, survival by kind of task although the claim is always 0.6."""
+    snapshot = taught
+    plan = Plan(
+        kind=PlanKind.SPECULATIVE,
+        steps=(
+            PlannedStep(
+                step=step(3), placement=Placement(agent="a", node="n", duration_s=1.0), work_key="w", probability=0.6
+            ),
+        ),
+    )
+
+    assert snapshot.costs.duration(AGENT, step(3)).p50_s == pytest.approx(8.0, rel=0.1)
+    assert snapshot.costs.duration(AGENT, step(0)).p50_s == pytest.approx(1.0, rel=0.1)
+    assert snapshot.chances(plan, "good")["s3"] > 0.85
+    assert snapshot.chances(plan, "bad")["s3"] < 0.25
+    assert sum(snapshot.verdicts(plan, "bad")["s3"]) == pytest.approx(1.0)
+
+
+def test_a_child_is_never_likelier_than_its_data_parents(taught):
+    parent = PlannedStep(step=step(1), placement=Placement(agent="a", node="n"), work_key="p", probability=0.05)
+    child = Step(id="child", capability="x", inputs={"y": "$steps.s1"})
+    plan = Plan(
+        kind=PlanKind.SPECULATIVE,
+        steps=(
+            parent,
+            PlannedStep(step=child, placement=Placement(agent="a", node="n"), work_key="c", probability=0.9),
+        ),
+    )
+    chances = taught.chances(plan, "good")
+
+    assert chances["child"] <= chances["s1"]
+
+
+def test_answers_take_microseconds(taught):
+    """Planners ask thousands of times a plan; a generous bound that LightGBM's own call would still break."""
+    steps = [step(n) for n in range(1_000)]
+    started_s = time.perf_counter()
+    for one in steps:
+        taught.costs.duration(AGENT, one)
+
+    assert (time.perf_counter() - started_s) / len(steps) < 1e-3
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        [],
+        [outcome()],
+        [outcome(n, survived=False) for n in range(1_000)],
+        [outcome(n) for n in range(1_000)],
+        [outcome(n, task="one") for n in range(1_000)],
+        [outcome(n, seconds=0.0, expected_s=0.0, probability=0.0, claimed=1.0) for n in range(1_000)],
+        [outcome(n, probability=None, claimed=None, saved_s=None, cost_usd=None) for n in range(1_000)],
+    ],
+    ids=["empty", "one", "all failed", "all survived", "one task", "zeros", "nothing told"],
+)
+def test_every_history_can_be_learned_from(outcomes):
+    learner = trained(learner_of(outcomes))
+    snapshot = learner.snapshot()
+
+    assert snapshot.costs.duration(AGENT, step()).mean_s >= 0
+    assert 0 <= snapshot.guidance_for("k").calibration.of(0.5) <= 1
+    assert LearnerStatus.model_validate_json(learner.status().model_dump_json()) == learner.status()
+
+
+def test_what_is_remembered_is_bounded():
+    settings = LearningSettings(window=100, reservoir=50, kinds=10, agents=10)
+    learner = learner_of((outcome(n, task_kind=f"k{n}", agent=f"a{n}") for n in range(1_000)), settings=settings)
+    status = learner.status()
+
+    assert (status.outcomes, status.remembered, len(status.kinds)) == (1_000, 150, 10)
+    assert len(learner.snapshot().costs.observed) == 10
+
+
+def test_learning_from_ten_times_as_much_takes_no_more_for_a_refit():
+    """The sample that is trained on is what counts."""
+    settings = LearningSettings(window=500, reservoir=500)
+    learner = learner_of(sized(5_000), settings=settings)
+
+    assert len(learner._history.sample()) == 1_000
+    assert learner.due
+    learner.begin_training()
+    assert not learner.due
+
+
+def test_models_are_stored_and_come_back_after_a_restart(tmp_path):
+    before = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
+    after = Learner(registry=Registry(tmp_path))
+
+    assert after.status().version == before.status().version == 1
+    assert after.status().models == ("survival", "duration:a")
+    for n in range(4):
+        both = [learner.snapshot().costs.duration(AGENT, step(n)) for learner in (before, after)]
+        assert both[0] == both[1]
+
+
+def test_a_round_that_is_no_better_replaces_nothing(tmp_path):
+    learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
+    durations = learner._models.durations
+    trained(learner)
+
+    assert learner._models.durations == durations
+
+
+def test_a_damaged_file_is_reported_and_the_version_before_it_used(tmp_path):
+    learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
+    learner._replace(learner._models, {})
+    (tmp_path / "v2" / "survival.txt").write_text("not a model")
+
+    status = Learner(registry=Registry(tmp_path)).status()
+
+    assert status.version == 1
+    assert "survival.txt" in status.problems[0]
+
+
+def test_without_a_sound_version_the_learner_starts_cold_and_says_so(tmp_path):
+    trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
+    (tmp_path / "v1" / "durations.json").unlink()
+    learner = Learner(registry=Registry(tmp_path))
+
+    assert learner.snapshot().costs.duration(AGENT, step()).mean_s == 1.0
+    assert learner.status().problems
+
+
+def test_rollback_takes_effect_at_once(tmp_path):
+    learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
+    learner._replace(type(learner._models)(), {})
+    assert learner.snapshot().survival is None
+
+    assert learner.rollback() == 1
+    assert learner.snapshot().survival is not None
+    assert [manifest.version for manifest in learner.versions()] == [1, 2]
+
+
+def test_a_learner_without_a_registry_cannot_roll_back():
+    with pytest.raises(LearnerError):
+        Learner().rollback()
+
+
+def test_a_full_disk_does_not_stop_learning(tmp_path, monkeypatch):
+    learner = learner_of(sized(2_000), registry=Registry(tmp_path))
+    monkeypatch.setattr(
+        Registry, "save", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+    trained(learner)
+
+    assert learner.snapshot().survival is not None
+    assert "could not be stored" in learner.status().problems[0]
+
+
+def test_the_same_outcomes_teach_the_same():
+    first, second = (trained(learner_of(sized(1_000))).snapshot() for _ in range(2))
+
+    assert first.survival == second.survival
+    assert first.costs == second.costs
