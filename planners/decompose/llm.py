@@ -151,7 +151,11 @@ def _step(raw: Any) -> Step:
 
 
 def _bound(value: Any) -> Any:
-    """A string that begins with $ and names nothing that can be read ("$5") is a literal of the request."""
-    if isinstance(value, str) and value.startswith("$") and value.split(".")[0] not in ("$inputs", "$steps", "$item"):
-        return {"value": value}
-    return [_bound(part) for part in value] if isinstance(value, list) else value
+    """A binding in its full form. A string that begins with $ and names nothing ("$5") is a literal of the request."""
+    if isinstance(value, list) and any(_is_reference(part) for part in value):
+        return {"gather": [_bound(part) for part in value]}
+    return value if _is_reference(value) or isinstance(value, dict) else {"value": value}
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, str) and value.split(".")[0] in ("$inputs", "$steps", "$item")

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic_core import from_json
+
 _DECODER = json.JSONDecoder()
 _BLANK = " \t\r\n"
 
@@ -80,9 +82,9 @@ class StreamedItems:
             yield item
 
     def _judge(self, error: json.JSONDecodeError) -> None:
-        """An element that is only unfinished breaks at the end of the text; one that breaks earlier is wrong."""
-        unfinished = error.pos >= len(self._text.rstrip(_BLANK)) or "Unterminated string" in error.msg
-        literal = any(word.startswith(self._text[error.pos :]) for word in ("true", "false", "null", "NaN"))
-        if not unfinished and not literal and not self._text[error.pos :].startswith("-"):
+        """An element that is only unfinished parses in partial mode; one that does not is wrong whatever follows."""
+        try:
+            from_json(self._text, allow_partial="trailing-strings")
+        except ValueError:
             near = self._text[max(0, error.pos - 20) : error.pos + 20]
-            raise MalformedAnswer(f"{error.msg} near {near!r}")
+            raise MalformedAnswer(f"{error.msg} near {near!r}") from None

@@ -1,0 +1,30 @@
+"""Equal work reads equal, whoever wrote it."""
+
+import pytest
+
+from planners.decompose.canonical import canonical_id, typed
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "meant"),
+    [
+        ("5", "integer", 5),
+        ("5.5", "number", 5.5),
+        (5.0, "number", 5),
+        (5, "string", "5"),
+        ("five", "integer", "five"),
+        ("5", "string", "5"),
+        (True, "boolean", True),
+        ([1], "string", [1]),
+    ],
+)
+def test_a_literal_has_the_type_its_schema_asks_for_where_nothing_is_lost(value, kind, meant):
+    found = typed(value, {"type": kind})
+
+    assert (found, type(found)) == (meant, type(meant))
+
+
+def test_ids_are_the_first_free_ones_made_of_the_capability():
+    assert canonical_id("a b.c", set()) == "a_b_c"
+    assert canonical_id("a", {"a", "a-2"}) == "a-3"
+    assert canonical_id("", set()) == "step"
