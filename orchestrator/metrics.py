@@ -101,6 +101,9 @@ class _Joined(Collector):
         self._families: dict[str, Metric] = {}
         for exposition in expositions:
             for family in text_string_to_metric_families(exposition):
+                if family.name.endswith("_created"):
+                    # When a counter was made: a series for each series, that nobody asks for.
+                    continue
                 known = self._families.setdefault(family.name, family)
                 if known is not family:
                     known.samples.extend(family.samples)

@@ -1,5 +1,5 @@
 """Commands about what the service knows: agents, nodes, the learner, schemas."""
-# ruff: noqa: FBT002, PLR0913, PLR0917 - a command's parameters are the options people type, flags among them
+# ruff: noqa: FBT002 - a command's parameters are the options people type, flags among them
 
 from enum import StrEnum
 from typing import Annotated

@@ -8,6 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.ingress import refusals, service, tasks
 from orchestrator.ingress.context import Context
+from orchestrator.ingress.limits import BodyLimit
+from orchestrator.ingress.replies import problems
 from orchestrator.metrics import HttpMetrics
 from orchestrator.problems import Problem
 
@@ -25,11 +27,12 @@ def build(context: Context) -> FastAPI:
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        max_body_size=context.settings.limits.max_body_bytes,
+        responses=problems(422),
         redirect_slashes=False,
     )
     app.include_router(tasks.routes(context))
     app.include_router(service.routes(context, http_metrics))
+    app.add_middleware(BodyLimit, max_bytes=context.settings.limits.max_body_bytes)
     app.add_middleware(_Counted, metrics=http_metrics)
     refusals.install(app)
     _declare_problem(app)

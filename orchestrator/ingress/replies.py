@@ -24,7 +24,7 @@ _WHEN = {
     404: "There is no such task or step",
     409: "The idempotency key was used for another task, or the step has no output yet",
     413: "The body is too large",
-    422: "The task cannot be run as it is written: field and fix say why",
+    422: "Something in the request cannot be served as it is written: field and fix say why",
     429: "Too much work is waiting: try again after Retry-After seconds",
     502: "The model that decomposes goals failed",
     503: "A part of the service does not answer: try again after Retry-After seconds",

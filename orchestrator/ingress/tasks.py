@@ -44,13 +44,13 @@ def _submitting(router: APIRouter, context: Context) -> None:
     @router.post("/tasks", status_code=202, response_model=TaskView, responses=problems(400, 409, 413, 422, 429, 503))
     async def submit_task(task: _Submitted, idempotency_key: _Key = None) -> Response:
         """Take a task on. It is durable when this answers; Location says where to look."""
-        view = await gateway.submit(context.admit(task, idempotency_key))
+        view = await gateway.submit(await context.admit(task, idempotency_key))
         return sent(view, 202, {"Location": f"/v1/tasks/{view.id}"})
 
     @router.post("/plans", response_model=Preview, responses=problems(400, 413, 422, 502, 503))
     async def plan_task(task: _Submitted) -> Response:
         """Both plans of a task and what would be committed, without running anything."""
-        context.refuse_flaws(task)
+        await context.refuse_flaws(task)
         return sent(await gateway.preview(task))
 
     @router.delete("/tasks/{task_id}", response_model=TaskView, responses=problems(404, 503))

@@ -1,0 +1,70 @@
+"""The app over a gateway in memory, and a client that talks to it without a network."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from orchestrator.client import Client
+from orchestrator.ingress.app import build
+from orchestrator.ingress.context import Context
+from orchestrator.ingress.memory import MemoryGateway
+from orchestrator.settings import Http, LimitSettings, Settings
+from planners.agents import AgentSpec, Catalog
+from planners.cluster import ClusterNode, ClusterSnapshot
+from planners.resources import Resources
+
+CATALOG = Catalog(
+    agents=(
+        AgentSpec(name="fetcher", capability="fetch"),
+        AgentSpec(name="digester", capability="digest", quality=0.7),
+        AgentSpec(name="giant", capability="simulate", resources=Resources(gpus=8)),
+    )
+)
+NODES = ClusterSnapshot(nodes=(ClusterNode(id="n1", node_class="small", total=Resources(cpus=2)),))
+SETTINGS = Settings(http=Http(max_wait_s=5, heartbeat_s=0.05), limits=LimitSettings(max_body_bytes=20_000))
+
+
+@pytest.fixture
+def gateway() -> MemoryGateway:
+    return MemoryGateway(CATALOG, NODES, max_queue=50)
+
+
+@pytest.fixture
+def app(gateway: MemoryGateway):
+    return build(Context(gateway, SETTINGS, CATALOG))
+
+
+@pytest.fixture
+async def http(app) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://forerun") as client:
+        yield client
+
+
+@pytest.fixture
+async def client(app) -> AsyncIterator[Client]:
+    async with Client("http://forerun", transport=httpx.ASGITransport(app, raise_app_exceptions=False)) as client:
+        yield client
+
+
+@pytest.fixture
+def task() -> dict:
+    return {
+        "name": "a digest",
+        "inputs": {"url": "https://example.org"},
+        "workflow": {
+            "steps": [
+                {"id": "fetch", "capability": "fetch", "inputs": {"url": "$inputs.url"}},
+                {"id": "digest", "capability": "digest", "inputs": {"text": "$steps.fetch.text"}},
+            ]
+        },
+    }
+
+
+@pytest.fixture
+def task_file(tmp_path: Path) -> Path:
+    file = tmp_path / "task.yaml"
+    file.write_text("workflow:\n  steps:\n    - {id: fetch, capability: fetch, inputs: {url: x}}\n")
+    return file

@@ -1,0 +1,140 @@
+"""Server-sent events: resumable, kept alive, ending with the run."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from orchestrator.client import Client
+from orchestrator.client_errors import NotFound, Unreachable
+from orchestrator.ingress.stream import event_stream
+
+
+@pytest.fixture
+async def ended(client, gateway, task) -> str:
+    """A run that has ended, with three events."""
+    task_id = (await client.submit(task)).id
+    await gateway.tell(task_id, "run_started")
+    await gateway.tell(task_id, "attempt_finished", attempt="a/1", handoff={"summary": "line one\nline two"})
+    await gateway.end(task_id)
+    return task_id
+
+
+async def test_events_come_with_ids_in_order_and_end_with_the_run(http, ended):
+    reply = await http.get(f"/v1/tasks/{ended}/events")
+
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    lines = reply.text.splitlines()
+    assert [line for line in lines if line.startswith("id: ")] == ["id: 1", "id: 2", "id: 3"]
+    assert [line for line in lines if line.startswith("event: ")] == [
+        "event: run_started",
+        "event: attempt_finished",
+        "event: run_ended",
+        "event: end",
+    ]
+
+
+@pytest.mark.parametrize("how", [{"headers": {"Last-Event-ID": "2"}}, {"params": {"after": 2}}])
+async def test_a_reader_resumes_behind_what_it_has_seen(http, ended, how):
+    reply = await http.get(f"/v1/tasks/{ended}/events", **how)
+
+    assert [line for line in reply.text.splitlines() if line.startswith("id: ")] == ["id: 3"]
+
+
+async def test_a_reader_that_has_seen_all_is_told_not_to_come_back(http, ended):
+    assert (await http.get(f"/v1/tasks/{ended}/events", headers={"Last-Event-ID": "3"})).status_code == 204
+
+
+async def test_a_quiet_run_is_kept_alive(gateway, client, task):
+    task_id = (await client.submit(task)).id
+    response = await event_stream(gateway, task_id, 0, heartbeat_s=0.01)
+    chunks = response.body_iterator
+
+    first, beat = await anext(chunks), await anext(chunks)
+    await gateway.end(task_id)
+    rest = [chunk async for chunk in chunks]
+
+    assert first.startswith(b": ")
+    assert beat == b": still running\n\n"
+    assert rest[-1].startswith(b"event: end")
+
+
+async def test_events_reach_a_reader_as_they_happen(gateway, client, task):
+    task_id = (await client.submit(task)).id
+    response = await event_stream(gateway, task_id, 0, heartbeat_s=5)
+    chunks = response.body_iterator
+    await anext(chunks)
+
+    coming = asyncio.ensure_future(anext(chunks))
+    await asyncio.sleep(0)
+    await gateway.tell(task_id, "run_started")
+
+    assert b"event: run_started" in await asyncio.wait_for(coming, 5)
+
+
+async def test_the_client_reads_all_events(client, ended):
+    events = [event async for event in client.events(ended)]
+
+    assert [event.seq for event in events] == [1, 2, 3]
+    assert events[1].data["handoff"]["summary"] == "line one\nline two"
+
+
+async def test_the_client_has_nothing_to_read_behind_the_end(client, ended):
+    assert [event async for event in client.events(ended, after=3)] == []
+
+
+async def test_the_client_tells_of_an_unknown_task(client):
+    with pytest.raises(NotFound):
+        await anext(client.events("t000000000000-0000000000000000"))
+
+
+class _Breaking(httpx.AsyncBaseTransport):
+    """Gives a part of the stream, then breaks off; notes where readers resume."""
+
+    def __init__(self, *parts: bytes | Exception) -> None:
+        self.parts = list(parts)
+        self.resumed_after: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.resumed_after.append(request.headers["Last-Event-ID"])
+        part = self.parts.pop(0)
+        if isinstance(part, Exception):
+            raise part
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=_Cut(part))
+
+
+class _Cut(httpx.AsyncByteStream):
+    def __init__(self, part: bytes) -> None:
+        self._part = part
+
+    async def __aiter__(self):
+        yield self._part
+        if b"event: end" not in self._part:
+            raise httpx.RemoteProtocolError("cut off")
+
+
+def sse(seq: int) -> bytes:
+    return f'event: x\ndata: {{"seq":{seq},"at_s":0.5,"kind":"x","data":{{}}}}\nid: {seq}\n\n'.encode()
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr("orchestrator.client._RESUME_S", (0.0, 0.0))
+
+
+async def test_the_client_resumes_a_stream_that_was_cut_off(impatient):
+    transport = _Breaking(
+        sse(1) + sse(2), httpx.ConnectError("restarting"), sse(3), sse(4) + b"event: end\ndata: {}\n\n"
+    )
+
+    async with Client("http://forerun", transport=transport) as client:
+        events = [event.seq async for event in client.events("t")]
+
+    assert events == [1, 2, 3, 4]
+    assert transport.resumed_after == ["0", "2", "2", "3"]
+
+
+async def test_the_client_gives_up_on_a_service_that_stays_away(impatient):
+    async with Client("http://forerun", transport=_Breaking(*[httpx.ConnectError("gone")] * 9)) as client:
+        with pytest.raises(Unreachable, match="gone"):
+            await anext(client.events("t"))

@@ -1,0 +1,172 @@
+"""Every way to say no is a problem document that names field and fix, and changes nothing."""
+
+import json
+
+import pytest
+
+JSON = {"content-type": "application/json"}
+
+
+async def refused(http, status: int, reply) -> dict:
+    assert reply.status_code == status, reply.text
+    assert reply.headers["content-type"] == "application/problem+json"
+    problem = reply.json()
+    assert problem["status"] == status
+    assert problem["title"]
+    assert (await http.get("/v1/tasks")).json()["tasks"] == []
+    return problem
+
+
+BAD_TASKS = {
+    "nothing to do": ({}, "", "goal"),
+    "unknown field": ({"goal": "x", "objectiv": {}}, "objectiv", "objective"),
+    "unknown field of a step": (
+        {"workflow": {"steps": [{"id": "a", "capability": "fetch", "inptus": {}}]}},
+        "workflow.steps.0.inptus",
+        "inputs",
+    ),
+    "id of the wrong form": (
+        {"workflow": {"steps": [{"id": "a b", "capability": "fetch"}]}},
+        "workflow.steps.0.id",
+        "id",
+    ),
+    "out of bounds": ({"goal": "x", "limits": {"deadline_s": -1}}, "limits.deadline_s", "greater"),
+    "missing capability": ({"workflow": {"steps": [{"id": "a"}]}}, "workflow.steps.0.capability", "add"),
+    "a reference of the wrong form": (
+        {"workflow": {"steps": [{"id": "a", "capability": "fetch", "inputs": {"x": "$nowhere.y"}}]}},
+        "workflow.steps.0.inputs.x",
+        "$inputs",
+    ),
+    "unknown capability": (
+        {"workflow": {"steps": [{"id": "a", "capability": "fetsh"}]}},
+        "workflow.steps.a.capability",
+        "fetch",
+    ),
+    "cycle": (
+        {
+            "workflow": {
+                "steps": [
+                    {"id": "a", "capability": "fetch", "after": ["b"]},
+                    {"id": "b", "capability": "fetch", "after": ["a"]},
+                ]
+            }
+        },
+        "workflow.steps.a",
+        "remove",
+    ),
+    "too low a quality": (
+        {"workflow": {"steps": [{"id": "a", "capability": "digest"}]}, "objective": {"min_quality": 0.9}},
+        "objective.min_quality",
+        "0.7",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_TASKS)
+async def test_a_bad_task_is_refused_with_field_and_fix(http, kind):
+    body, field, fix = BAD_TASKS[kind]
+
+    problem = await refused(http, 422, await http.post("/v1/tasks", json=body))
+
+    assert problem["field"] == field
+    assert fix in problem["fix"]
+    assert problem["detail"]
+    assert problem["instance"] == "/v1/tasks"
+
+
+async def test_all_that_is_wrong_is_named_at_once(http):
+    steps = [{"id": "a", "capability": "fetsh"}, {"id": "b", "capability": "fetch", "agent": "fetchr"}]
+
+    problem = await refused(http, 422, await http.post("/v1/tasks", json={"workflow": {"steps": steps}}))
+
+    assert [flaw["field"] for flaw in problem["errors"]] == ["workflow.steps.a.capability", "workflow.steps.b.agent"]
+
+
+async def test_a_resource_that_no_node_has_is_refused(http):
+    body = {"workflow": {"steps": [{"id": "a", "capability": "simulate"}]}}
+
+    problem = await refused(http, 422, await http.post("/v1/tasks", json=body))
+
+    assert "gpus 8" in problem["detail"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"goal": "x"', b"[1,2", b"\xff\xfe", b"goal: x"])
+async def test_a_body_that_is_no_json_is_a_400_or_422(http, body):
+    reply = await http.post("/v1/tasks", content=body, headers=JSON)
+
+    await refused(http, 422 if body == b"" else 400, reply)
+
+
+async def test_json_that_is_no_object_is_refused(http):
+    await refused(http, 422, await http.post("/v1/tasks", json=[1, 2, 3]))
+
+
+async def test_too_deep_json_is_refused(http):
+    body = b'{"goal": "x", "inputs": {"a": ' + b"[" * 5000 + b"]" * 5000 + b"}}"
+
+    reply = await http.post("/v1/tasks", content=body, headers=JSON)
+
+    assert 400 <= reply.status_code < 500, reply.text
+    await refused(http, reply.status_code, reply)
+
+
+async def test_a_body_over_the_limit_is_a_413(http):
+    reply = await http.post("/v1/tasks", json={"goal": "x" * 30_000})
+
+    await refused(http, 413, reply)
+
+
+async def test_a_streamed_body_over_the_limit_is_a_413(http):
+    async def endless():
+        for _ in range(100):
+            yield b"x" * 1000
+
+    await refused(http, 413, await http.post("/v1/tasks", content=endless(), headers=JSON))
+
+
+async def test_an_unknown_route_and_a_wrong_method_are_problems_too(http):
+    assert "docs" in (await refused(http, 404, await http.get("/v1/nothing")))["fix"]
+    reply = await http.put("/v1/tasks", json={})
+    await refused(http, 405, reply)
+    assert "POST" in reply.headers["allow"]
+
+
+@pytest.mark.parametrize("params", [{"limit": 0}, {"limit": "many"}, {"status": "lost"}])
+async def test_a_bad_parameter_is_named(http, params):
+    problem = await refused(http, 422, await http.get("/v1/tasks", params=params))
+
+    assert problem["field"] == f"query.{next(iter(params))}"
+
+
+async def test_too_many_tasks_are_told_when_to_try_again(http, task):
+    for _ in range(50):
+        assert (await http.post("/v1/tasks", json=task)).status_code == 202
+
+    reply = await http.post("/v1/tasks", json=task)
+
+    assert reply.status_code == 429
+    assert reply.headers["retry-after"] == "3"
+    assert reply.json()["title"] == "Overloaded"
+
+
+async def test_a_dead_shard_is_a_503_with_retry_after(http, gateway, task):
+    gateway.is_up = False
+
+    reply = await http.post("/v1/tasks", json=task)
+
+    assert reply.status_code == 503
+    assert int(reply.headers["retry-after"]) >= 1
+    assert (await http.get("/readyz")).status_code == 503
+    assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_what_nobody_foresaw_is_a_500_without_its_trace(http, gateway, task, monkeypatch):
+    async def broken(*_arguments):
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(gateway, "submit", broken)
+
+    problem = await refused(http, 500, await http.post("/v1/tasks", json=task))
+
+    assert "secret" not in json.dumps(problem)
+    assert "ZeroDivision" not in json.dumps(problem)

@@ -1,0 +1,64 @@
+"""What the service tells of itself."""
+
+import re
+
+from prometheus_client.parser import text_string_to_metric_families
+
+
+async def test_agents_nodes_and_learner_are_shown(http):
+    assert [agent["name"] for agent in (await http.get("/v1/agents")).json()["agents"]] == [
+        "fetcher",
+        "digester",
+        "giant",
+    ]
+    assert (await http.get("/v1/nodes")).json()["nodes"][0]["total"]["cpus"] == 2
+    assert (await http.get("/v1/learner")).json() == {"outcomes": 0}
+
+
+async def test_metrics_count_requests_by_route_and_not_by_id(http, task):
+    task_id = (await http.post("/v1/tasks", json=task)).json()["id"]
+    await http.get(f"/v1/tasks/{task_id}")
+    await http.get("/v1/nothing/at/all")
+
+    text = (await http.get("/metrics")).text
+
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    counted = {
+        (s.labels["method"], s.labels["route"], s.labels["status"]): s.value
+        for s in families["forerun_http_requests"].samples
+    }
+    assert counted == {
+        ("POST", "/v1/tasks", "202"): 1,
+        ("GET", "/v1/tasks/{task_id}", "200"): 1,
+        ("GET", "unknown", "404"): 1,
+    }
+
+
+async def test_openapi_describes_every_route_with_examples_and_problems(http):
+    document = (await http.get("/openapi.json")).json()
+
+    submit = document["paths"]["/v1/tasks"]["post"]
+    assert set(submit["requestBody"]["content"]["application/json"]["examples"]) == {"fan-out", "goal", "limits"}
+    assert "application/problem+json" in submit["responses"]["422"]["content"]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation["description"], f"{method} {path} is not described"
+    named = set(re.findall(r"#/components/schemas/([\w-]+)", str(document)))
+    assert named <= set(document["components"]["schemas"])
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+async def test_the_examples_of_openapi_are_tasks(http):
+    from orchestrator.ingress.examples import TASKS
+    from planners.tasks import Task
+
+    for example in TASKS.values():
+        Task.model_validate(example["value"])
+
+
+async def test_pages_need_nothing_from_elsewhere(http):
+    for path in ("/", "/docs"):
+        reply = await http.get(path)
+        assert reply.status_code == 200
+        assert "default-src 'none'" in reply.headers["content-security-policy"]
+        assert not re.search(r"(src|href)=.?https?://", reply.text)

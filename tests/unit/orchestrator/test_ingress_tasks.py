@@ -1,0 +1,139 @@
+"""Submitting, looking, waiting, cancelling over HTTP."""
+
+import asyncio
+
+import pytest
+
+from reconciler.commands import RunStatus
+
+
+async def submitted(http, task, **headers) -> str:
+    reply = await http.post("/v1/tasks", json=task, headers=headers)
+    assert reply.status_code == 202, reply.text
+    return reply.json()["id"]
+
+
+async def test_a_task_is_taken_on_and_location_says_where_to_look(http, task):
+    reply = await http.post("/v1/tasks", json=task)
+
+    assert reply.status_code == 202
+    assert reply.json()["status"] == "planning"
+    shown = await http.get(reply.headers["location"])
+    assert shown.json() == reply.json()
+
+
+async def test_the_same_key_with_the_same_task_is_the_same_task(http, task):
+    first = await submitted(http, task, **{"Idempotency-Key": "k1"})
+    again = await submitted(http, task, **{"Idempotency-Key": "k1"})
+    other = await submitted(http, task, **{"Idempotency-Key": "k2"})
+
+    assert first == again != other
+    assert len((await http.get("/v1/tasks")).json()["tasks"]) == 2
+
+
+async def test_the_same_key_with_another_task_is_a_conflict_and_changes_nothing(http, task):
+    await submitted(http, task, **{"Idempotency-Key": "k1"})
+
+    reply = await http.post("/v1/tasks", json=task | {"name": "another"}, headers={"Idempotency-Key": "k1"})
+
+    assert reply.status_code == 409
+    assert reply.json()["field"] == "Idempotency-Key"
+    assert len((await http.get("/v1/tasks")).json()["tasks"]) == 1
+
+
+async def test_pages_hold_every_task_once_newest_first(http, task):
+    ids = [await submitted(http, task | {"name": str(number)}) for number in range(7)]
+
+    seen, before = [], None
+    while True:
+        params = {"limit": 3} | ({"before": before} if before else {})
+        page = (await http.get("/v1/tasks", params=params)).json()
+        seen += [view["id"] for view in page["tasks"]]
+        before = page["next_before"]
+        if before is None:
+            break
+
+    assert seen == sorted(ids, reverse=True)
+
+
+async def test_the_list_can_be_narrowed_to_a_status(http, gateway, task):
+    first, second = await submitted(http, task), await submitted(http, task)
+    await gateway.end(first)
+
+    page = (await http.get("/v1/tasks", params={"status": "planning"})).json()
+
+    assert [view["id"] for view in page["tasks"]] == [second]
+
+
+async def test_a_waiting_reader_is_answered_when_the_run_ends(http, gateway, task):
+    task_id = await submitted(http, task)
+
+    waiting = asyncio.create_task(http.get(f"/v1/tasks/{task_id}", params={"wait_s": 5}))
+    await asyncio.sleep(0)
+    await gateway.end(task_id, outputs={"digest": "short"})
+
+    assert (await waiting).json()["outputs"] == {"digest": "short"}
+
+
+async def test_a_waiting_reader_is_answered_after_its_time(http, task):
+    task_id = await submitted(http, task)
+
+    reply = await http.get(f"/v1/tasks/{task_id}", params={"wait_s": 0.01})
+
+    assert reply.json()["status"] == "planning"
+
+
+async def test_cancelling_ends_a_run_and_cancelling_again_changes_nothing(http, gateway, task):
+    task_id = await submitted(http, task)
+
+    first = await http.delete(f"/v1/tasks/{task_id}", params={"reason": "enough"})
+    again = await http.delete(f"/v1/tasks/{task_id}")
+
+    assert first.json()["status"] == "cancelled"
+    assert first.json() == again.json()
+    assert (await gateway.events(task_id, 0, 0)).events[0].data == {"reason": "enough"}
+
+
+async def test_a_run_that_succeeded_stays_so_when_cancelled(http, gateway, task):
+    task_id = await submitted(http, task)
+    await gateway.end(task_id)
+
+    assert (await http.delete(f"/v1/tasks/{task_id}")).json()["status"] == RunStatus.SUCCEEDED
+
+
+async def test_outputs_are_given_once_there_are_any(http, gateway, task):
+    task_id = await submitted(http, task)
+
+    early = await http.get(f"/v1/tasks/{task_id}/outputs/fetch")
+    unknown = await http.get(f"/v1/tasks/{task_id}/outputs/nothing")
+    await gateway.end(task_id, outputs={"fetch": {"text": "größe"}})
+    there = await http.get(f"/v1/tasks/{task_id}/outputs/fetch")
+
+    assert (early.status_code, unknown.status_code) == (409, 404)
+    assert there.json() == {"text": "größe"}
+
+
+@pytest.mark.parametrize("path", ["plans", "timeline"])
+async def test_plans_and_timeline_of_a_task_are_shown(http, task, path):
+    task_id = await submitted(http, task)
+
+    reply = await http.get(f"/v1/tasks/{task_id}/{path}")
+
+    assert reply.status_code == 200
+    assert reply.json()["task"] == task_id
+
+
+async def test_a_plan_is_made_without_running_anything(http, task):
+    reply = await http.post("/v1/plans", json=task)
+
+    assert reply.status_code == 200
+    assert reply.json()["optimal"]["kind"] == "optimal"
+    assert (await http.get("/v1/tasks")).json()["tasks"] == []
+
+
+@pytest.mark.parametrize("path", ["", "/plans", "/timeline", "/events", "/outputs/a"])
+async def test_an_unknown_task_is_a_404_everywhere(http, path):
+    reply = await http.get(f"/v1/tasks/t000000000000-0000000000000000{path}")
+
+    assert reply.status_code == 404
+    assert reply.headers["content-type"] == "application/problem+json"
