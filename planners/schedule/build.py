@@ -1,9 +1,9 @@
 """From a plan request to a scheduling problem."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
+from typing import NamedTuple
 
 from planners.agents import AgentSpec
 from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
@@ -13,7 +13,7 @@ from planners.requests import InFlight, PlanRequest
 from planners.schedule.feasibility import refuse_impossible, refuse_unplaceable, step_quality
 from planners.schedule.inflight import Matched, matches, remaining_s
 from planners.schedule.limits import Limits
-from planners.schedule.problem import Choice, Group, Problem
+from planners.schedule.problem import Choice, Group, Problem, Use
 from planners.schedule.timetable import Profile
 from planners.schedule.units import Scale
 from planners.workflow import FlatWorkflow, Step
@@ -35,12 +35,23 @@ def problem_of(flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Pr
     return problem
 
 
-@dataclass(frozen=True)
-class _Offer:
+class _Offer(NamedTuple):
     """An agent for a step, before nodes are asked."""
 
     agent: AgentSpec
     seconds: float
+
+
+class _Site(NamedTuple):
+    """An agent on a group of nodes, before steps are asked."""
+
+    group: int
+    speed: float
+    cold_start_s: float
+    lag: int
+    demand: int
+    amounts: tuple[int, ...]
+    uses: tuple[Use, ...]
 
 
 class _Builder:
@@ -48,6 +59,8 @@ class _Builder:
         self._flat, self._request, self._costs = flat, request, costs
         self._cluster = request.cluster
         self._index = {step.id: i for i, step in enumerate(flat.steps)}
+        self._usable: dict[tuple[str, float, AgentName | None], list[AgentSpec]] = {}
+        self._sites: dict[AgentName, list[_Site]] = {}
         self._offers = [self._offers_of(step) for step in flat.steps]
         agents = {offer.agent.name: offer.agent for offers in self._offers for offer in offers}
         self._amounts = {name: agent.resources.amounts() for name, agent in agents.items()}
@@ -89,12 +102,16 @@ class _Builder:
         )
 
     def _offers_of(self, step: Step) -> list[_Offer]:
-        quality = step_quality(step, self._request.task)
-        agents = self._request.catalog.offering(step.capability, min_quality=quality, pinned=step.agent)
-        usable = [agent for agent in agents if any(agent.resources.fits(node.total) for node in self._cluster.nodes)]
-        if not usable:
-            refuse_unplaceable(step, self._request, agents)
-        return [_Offer(agent, self._costs.duration(agent, step).mean_s) for agent in usable]
+        asked = (step.capability, step_quality(step, self._request.task), step.agent)
+        if asked not in self._usable:
+            capability, quality, pinned = asked
+            agents = self._request.catalog.offering(capability, min_quality=quality, pinned=pinned)
+            totals = [node.total for node in self._cluster.nodes]
+            usable = [agent for agent in agents if any(agent.resources.fits(total) for total in totals)]
+            if not usable:
+                refuse_unplaceable(step, self._request, agents)
+            self._usable[asked] = usable
+        return [_Offer(agent, self._costs.duration(agent, step).mean_s) for agent in self._usable[asked]]
 
     def _quantum_s(self) -> float:
         slowest = min(node.speed for node in self._cluster.nodes)
@@ -118,6 +135,7 @@ class _Builder:
         of = {node: group for group, members in enumerate(self._groups) for node in members.nodes}
         self._group_of = tuple(of[i] for i in range(len(self._cluster.nodes)))
         self._warm = warm
+        self._first = [self._cluster.nodes[group.nodes[0]] for group in self._groups]
 
     def _group(self, nodes: list[int], reservations: list[Reservation]) -> Group:
         node = self._cluster.nodes[nodes[0]]
@@ -150,27 +168,38 @@ class _Builder:
         return tuple(tuple(choices) for choices in fresh)
 
     def _fresh(self, offers: list[_Offer]) -> list[Choice]:
-        return [
-            choice
-            for offer in offers
-            for group in range(len(self._groups))
-            if (choice := self._fresh_at(offer, group)) is not None
-        ]
+        choices: list[Choice] = []
+        for agent, mean_s in offers:
+            for site in self._sites_of(agent):
+                seconds = mean_s / site.speed + site.cold_start_s
+                choices.append(
+                    Choice(
+                        agent,
+                        site.group,
+                        self.quanta(seconds),
+                        agent.price.of(seconds),
+                        site.lag,
+                        site.demand,
+                        site.amounts,
+                        site.uses,
+                    )
+                )
+        return choices
 
-    def _fresh_at(self, offer: _Offer, group: int) -> Choice | None:
-        agent, node = offer.agent, self._cluster.nodes[self._groups[group].nodes[0]]
-        if not agent.resources.fits(node.total):
-            return None
-        seconds = offer.seconds / node.speed
-        if agent.cold_start_s and (agent.name, node.id) not in self._warm:
-            seconds += agent.cold_start_s
+    def _sites_of(self, agent: AgentSpec) -> list[_Site]:
+        if agent.name not in self._sites:
+            fitting = (group for group, node in enumerate(self._first) if agent.resources.fits(node.total))
+            self._sites[agent.name] = [self._site(agent, group) for group in fitting]
+        return self._sites[agent.name]
+
+    def _site(self, agent: AgentSpec, group: int) -> _Site:
+        node = self._first[group]
         amounts = self._scale.demand(self._amounts[agent.name], self._groups[group].amounts)
-        return Choice(
-            agent,
+        return _Site(
             group,
-            self.quanta(seconds),
-            agent.price.of(seconds),
-            self._lag(agent),
+            node.speed,
+            0.0 if (agent.name, node.id) in self._warm else agent.cold_start_s,
+            self.quanta(_between_nodes_s(self._cluster, self._costs.output_bytes(agent))),
             self._scale.packed(amounts),
             amounts,
             self._limits.uses(agent),
@@ -180,19 +209,18 @@ class _Builder:
         """An attempt in flight as a choice: it has paid its call and passed the rate limits already."""
         agent = match.agent
         node = next(i for i, node in enumerate(self._cluster.nodes) if node.id == match.flight.node)
-        group = self._group_of[node]
+        site = next(site for site in self._sites_of(agent) if site.group == self._group_of[node])
         offer = next(offer for offer in self._offers[step] if offer.agent.name == agent.name)
         left_s = self._left_s(match.flight, offer, node)
-        amounts = self._scale.demand(self._amounts[agent.name], self._groups[group].amounts)
         return Choice(
             agent,
-            group,
+            site.group,
             self.quanta(left_s),
             agent.price.usd_per_s * left_s,
-            self._lag(agent),
-            self._scale.packed(amounts),
-            amounts,
-            tuple(use for use in self._limits.uses(agent) if use.hold is None),
+            site.lag,
+            site.demand,
+            site.amounts,
+            tuple(use for use in site.uses if use.hold is None),
             in_flight=True,
         )
 
@@ -200,9 +228,6 @@ class _Builder:
         if flight.finished:
             return 0.0
         return remaining_s(offer.seconds / self._cluster.nodes[node].speed, flight.elapsed_s)
-
-    def _lag(self, agent: AgentSpec) -> int:
-        return self.quanta(_between_nodes_s(self._cluster, self._costs.output_bytes(agent)))
 
 
 def _requirements(

@@ -4,7 +4,7 @@ Never worse than the list schedules it starts from. The search is cut off by CP-
 fixed seed), so it ends at the same solution on a busy machine; the wall limit is only a guard above it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -21,6 +21,7 @@ from planners.schedule.feasibility import refuse_late
 from planners.schedule.forms import choices_of, plan_of
 from planners.schedule.listing import best_baseline, quick
 from planners.schedule.placing import Schedule, affordable, replay
+from planners.schedule.polish import Wish, polished
 from planners.schedule.problem import Choice, Problem
 from planners.schedule.whole import WholeObjective
 from planners.workflow import FlatWorkflow
@@ -67,7 +68,7 @@ def schedule(  # noqa: PLR0913 the question, and by keyword how it is to be answ
     for name, known in (best_baseline(problem), ("list", quick(problem))):
         search.consider(name, known)
     search.run()
-    plan = search.plan()
+    plan = search.plan(choices_of(problem, hint) if hint else ())
     return plan.model_copy(update={"planning_s": max(0.0, clock() - begun)}) if clock else plan
 
 
@@ -134,15 +135,15 @@ class _Search:
         if size <= _NODE_BY_NODE or (size <= _AT_MOST_NODE_BY_NODE and self._gap() > _CLOSE):
             self._solve(exploded(self._problem), 0.4 if size > _NODE_BY_NODE else 1.0)
 
-    def plan(self) -> Plan:
-        """The best plan, with bound and gap."""
+    def plan(self, wishes: Sequence[Wish] = ()) -> Plan:
+        """The best plan; of equal ones that with the better agents, then the nearest to the wishes."""
         if self._best is None:
             if not self._problem.steps:
                 self._best = _Best("", replay(self._problem, [], []))
             else:
                 self._refuse()
         assert self._best is not None
-        return self._plan(self._best)
+        return self._plan(replace(self._best, schedule=polished(self._problem, self._best.schedule, wishes)))
 
     def _plan(self, best: _Best) -> Plan:
         plan = plan_of(self._problem, best.schedule, self._request, PlanKind.OPTIMAL, "cp-sat")
@@ -212,11 +213,9 @@ class _Search:
 
     def _refuse(self, *, proven: bool = False) -> None:
         problem, late = self._problem, self._fallback
-        what = (
-            "no plan meets the limits; the best that was found ends at"
-            if proven
-            else ("no plan within the limits was found in the time; the best ends at")
-        )
+        budget = "" if problem.budget_usd is None else f" within the budget of {problem.budget_usd:.6g} USD"
+        told = "can meet the deadline" if proven else "that meets the deadline was found in the time"
+        what = f"no plan{budget} {told}: the best one ends at"
         if late is not None and problem.deadline is not None and late.makespan > problem.deadline:
             refuse_late(problem, self._request, late.makespan, what)
         raise Infeasible("no plan keeps to budget and deadline together", "limits", "raise the budget or the deadline")

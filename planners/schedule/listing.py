@@ -9,7 +9,9 @@ from planners.schedule.forms import plan_of
 from planners.schedule.greedy import greedy
 from planners.schedule.heft import heft
 from planners.schedule.placing import Schedule, affordable
+from planners.schedule.polish import polished
 from planners.schedule.problem import Problem
+from planners.schedule.refining import refined
 from planners.workflow import FlatWorkflow
 
 BASELINES = {"heft": heft, "cpop": cpop, "greedy": greedy}
@@ -22,7 +24,7 @@ def list_schedule(flat: FlatWorkflow, request: PlanRequest, costs: CostModel) ->
         Infeasible: it is certain that no plan can be made.
     """
     problem = problem_of(flat, request, costs)
-    return plan_of(problem, quick(problem), request, PlanKind.SPECULATIVE, "heft")
+    return plan_of(problem, quick(problem), request, PlanKind.SPECULATIVE, "list")
 
 
 def best_list_schedule(flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Plan:
@@ -38,7 +40,7 @@ def best_list_schedule(flat: FlatWorkflow, request: PlanRequest, costs: CostMode
 
 def quick(problem: Problem) -> Schedule:
     """The schedule under `list_schedule`."""
-    return heft(problem)
+    return polished(problem, refined(problem))
 
 
 def best_baseline(problem: Problem) -> tuple[str, Schedule]:

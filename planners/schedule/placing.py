@@ -1,7 +1,8 @@
 """Placing steps one by one at their earliest start: the engine under every list scheduler here."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from planners.schedule.feasibility import within
 from planners.schedule.problem import Choice, Problem
@@ -25,6 +26,14 @@ class Schedule:
         return max(self.end, default=0)
 
 
+class Ready(NamedTuple):
+    """When a step's inputs are there: anywhere at the earliest, on a node that made none of them, on those that did."""
+
+    earliest: int
+    elsewhere: int
+    near: dict[int, int]
+
+
 class Placing:
     """Steps placed so far and the capacity they leave. A step may be placed once all its parents are."""
 
@@ -39,25 +48,26 @@ class Placing:
         self.end = [0] * count
         self.usd = 0.0
 
-    def ready(self, step: int) -> tuple[int, int, dict[int, int]]:
-        """(earliest anywhere, ready on a node that made none of the inputs, ready on those that did)."""
-        last = foreign = 0
-        parents = self.problem.parents[step]
-        for parent in parents:
-            end = self.end[parent]
+    def ready(self, step: int) -> Ready:
+        """When the inputs of a step are there, by node. Linear in its parents."""
+        last = first = second = 0
+        at = -1
+        arrived: dict[int, int] = {}
+        for parent in self.problem.parents[step]:
+            end, node = self.end[parent], self.node[parent]
             arrives = end + self.problem.choices[parent][self.choice[parent]].lag
             last = max(last, end)
-            foreign = max(foreign, arrives)
-        if foreign == last:
-            return last, foreign, {}
-        return last, foreign, {self.node[p]: self._ready_on(self.node[p], parents) for p in parents}
-
-    def _ready_on(self, node: int, parents: Iterable[int]) -> int:
-        ready = 0
-        for parent in parents:
-            lag = 0 if self.node[parent] == node else self.problem.choices[parent][self.choice[parent]].lag
-            ready = max(ready, self.end[parent] + lag)
-        return ready
+            if end > arrived.get(node, -1):
+                arrived[node] = end
+            if arrives > first:
+                second = first if node != at else second
+                first, at = arrives, node
+            elif node != at and arrives > second:
+                second = arrives
+        if first == last:
+            return Ready(last, first, {})
+        near = {node: max(end, first if node != at else second) for node, end in arrived.items()}
+        return Ready(last, first, near)
 
     def fit(self, node: int, ready: int, choice: Choice) -> int:
         """The first start from ``ready`` on that the node and every shared limit allow."""
@@ -76,18 +86,22 @@ class Placing:
             if start == later and len(choice.uses) == 1:
                 return start
 
-    def best(self, choice: Choice, ready: tuple[int, int, dict[int, int]]) -> tuple[int, int]:
-        """(start, node): the earliest start on any node of the choice's group, the first such node on a tie."""
-        _, foreign, near = ready
+    def best(self, choice: Choice, ready: Ready) -> tuple[int, int]:
+        """(start, node): the earliest start on any node of the choice's group; ties go to where inputs are."""
         best_start, best_node = -1, -1
+        for node, at in ready.near.items():
+            if self.problem.group_of[node] == choice.group and (best_node < 0 or at < best_start):
+                start = self.fit(node, at, choice)
+                if best_node < 0 or start < best_start:
+                    best_start, best_node = start, node
+        foreign = ready.elsewhere
+        if best_node >= 0 and best_start <= foreign:
+            return best_start, best_node
         for node in self.problem.groups[choice.group].nodes:
-            at = near.get(node, foreign) if near else foreign
-            if best_node >= 0 and at >= best_start:
-                continue
-            start = self.fit(node, at, choice)
+            start = self.fit(node, foreign, choice)
             if best_node < 0 or start < best_start:
                 best_start, best_node = start, node
-                if start == foreign and not near:
+                if start == foreign:
                     break
         return best_start, best_node
 
@@ -186,7 +200,7 @@ def replay(
             start, at = placing.best(chosen, ready)
         else:
             at = node[step]
-            start = placing.fit(at, ready[2].get(at, ready[1]), chosen)
+            start = placing.fit(at, ready.near.get(at, ready.elsewhere), chosen)
         placing.put(step, choice[step], at, start)
     return placing.schedule()
 
@@ -200,7 +214,7 @@ def _select(placing: Placing, step: int, score: Score, allowance: float) -> tupl
     for index, choice in enumerate(choices):
         if choice.usd > allowance or choice.in_flight:
             continue
-        if best is not None and score(step, ready[0] + choice.duration, choice) >= least:
+        if best is not None and score(step, ready.earliest + choice.duration, choice) >= least:
             continue
         start, node = placing.best(choice, ready)
         value = score(step, start + choice.duration, choice)

@@ -1,0 +1,207 @@
+"""Questions for the planner benchmark: recorded scientific workflows on heterogeneous clusters, free and limited.
+
+A trace's task names become capabilities; runtimes and bytes are the recorded ones. Each capability has agents made up
+around them, the same rule for all: the recorded program (one core), a threaded build (four cores, 2.2 times faster), a
+rough approximation (one core, 1.5 times faster, low quality) and, where dollars or rates are the matter, a hosted service
+(no cores, 3 times faster, twenty times dearer a second, behind a provider). A core costs 0.05 USD an hour.
+"""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from planners.agents import AgentSpec, Catalog, Price, Provider
+from planners.cluster import ClusterNode, ClusterSnapshot
+from planners.costs import Estimate
+from planners.requests import PlanRequest
+from planners.resources import Resources
+from planners.schedule.build import problem_of
+from planners.schedule.heft import heft
+from planners.tasks import Limits, Objective, Task
+from planners.workflow import FlatWorkflow, Step, Workflow
+
+SCENARIOS = ("makespan", "quality", "budget", "rates", "dollars", "all")
+LIMITED = ("quality", "budget", "rates", "dollars", "all")
+CLUSTERS = (8, 64)
+DEFAULT_WORKFLOWS = (
+    "srasearch-chameleon-10a-001",
+    "sarek-dirt02-001",
+    "epigenomics-chameleon-hep-1seq-100k-001",
+    "montage-chameleon-2mass-005d-001",
+    "cycles-chameleon-1l-1c-9p-001",
+    "soykb-chameleon-10fastq-10ch-001",
+    "blast-chameleon-large-001",
+    "taxprofiler-dirt02-001",
+)
+# Traces store zero for what ran below their clock's resolution.
+_SHORTEST_S = 0.05
+_PROGRAM, _THREADED, _HOSTED, _ROUGH = "program", "threaded", "hosted", "rough"
+_FACTOR = {_PROGRAM: 1.0, _THREADED: 1 / 2.2, _HOSTED: 1 / 3, _ROUGH: 1 / 1.5}
+_QUALITY = {_PROGRAM: 0.9, _THREADED: 0.9, _HOSTED: 0.95, _ROUGH: 0.6}
+_USD_PER_S = {_PROGRAM: 1.4e-5, _THREADED: 5.6e-5, _HOSTED: 2.8e-4, _ROUGH: 1.4e-5}
+
+
+@dataclass(frozen=True)
+class TraceCosts:
+    """Recorded seconds of each step, times the agent's factor; recorded output bytes, meaned by capability."""
+
+    seconds: Mapping[str, float]
+    sizes: Mapping[str, float]
+
+    def duration(self, agent: AgentSpec, step: Step) -> Estimate:
+        """Seconds on a node of speed 1."""
+        mean_s = self.seconds[step.id] * _FACTOR[_kind(agent)]
+        return Estimate(mean_s, mean_s, 2 * mean_s)
+
+    def output_bytes(self, agent: AgentSpec) -> float:
+        """Mean recorded size over the capability's tasks."""
+        return self.sizes[agent.capability]
+
+    def survival(self, _agent: AgentSpec) -> float:
+        """Nothing is speculated on here."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question: a workflow on a cluster under a scenario's limits."""
+
+    workflow: str
+    nodes: int
+    scenario: str
+    flat: FlatWorkflow
+    request: PlanRequest
+    costs: TraceCosts
+
+
+def traces(data: Path | None, files: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """Given files (JSON or gzipped JSON lines), or the default selection of ``data``/wf/core.
+
+    Raises:
+        FileNotFoundError: neither files nor a data folder with the default selection.
+    """
+    given = list(files)
+    if not given:
+        if data is None:
+            raise FileNotFoundError("no workflows: name files, or set FORERUN_DATA to the folder that holds wf/core")
+        given = [data / "wf" / "core" / f"{name}.json" for name in DEFAULT_WORKFLOWS]
+    for path in given:
+        if path.name.endswith(".gz"):
+            with gzip.open(path, "rt") as lines:
+                yield from (json.loads(line) for line in lines)
+        else:
+            yield json.loads(path.read_text())
+
+
+def cases(trace: Mapping[str, Any]) -> Iterator[Case]:
+    """All scenarios on all clusters for one trace."""
+    flat, costs = _workflow(trace)
+    for count in CLUSTERS:
+        for scenario in SCENARIOS:
+            yield case(str(trace["name"]), flat, costs, count, scenario)
+
+
+def case(name: str, flat: FlatWorkflow, costs: TraceCosts, count: int, scenario: str) -> Case:
+    """One question. The budget lies a fifth of the way from the cheapest plan to what HEFT spends when it may."""
+    weights = Objective(min_quality=0.8 if scenario in ("quality", "all") else 0.0)
+    task = Task(name=name, workflow=Workflow(steps=flat.steps), objective=weights)
+    request = PlanRequest(task=task, catalog=_catalog(flat, costs, scenario), cluster=cluster(count))
+    if scenario in ("budget", "all"):
+        problem = problem_of(flat, request, costs)
+        cheapest = sum(problem.min_usd)
+        budget = cheapest + 0.2 * max(0.0, heft(problem).usd - cheapest)
+        request = _asked(request, task.model_copy(update={"limits": Limits(budget_usd=budget)}))
+    if scenario == "dollars":
+        free = heft(problem_of(flat, request, costs))
+        weight = free.value / free.usd if free.usd else 1.0
+        request = _asked(request, task.model_copy(update={"objective": Objective(usd_weight=weight)}))
+    return Case(name, count, scenario, flat, request, costs)
+
+
+def cluster(count: int) -> ClusterSnapshot:
+    """Four classes in turn: old, plain, fast, and large nodes; 1 Gbit/s between them."""
+    shapes = [("old", 2, 0.7, 8), ("plain", 4, 1.0, 16), ("fast", 4, 1.5, 16), ("large", 8, 1.1, 64)]
+    nodes = [
+        ClusterNode(
+            id=f"{name}-{i}",
+            node_class=name,
+            total=Resources(cpus=cpus, memory_bytes=gib << 30),
+            speed=speed,
+        )
+        for i in range(count)
+        for name, cpus, speed, gib in [shapes[i % len(shapes)]]
+    ]
+    return ClusterSnapshot(nodes=tuple(nodes), bandwidth_bytes_per_s=1.25e8)
+
+
+def _workflow(trace: Mapping[str, Any]) -> tuple[FlatWorkflow, TraceCosts]:
+    tasks = _in_order(trace["tasks"])
+    steps, seconds = [], {}
+    sizes: dict[str, list[float]] = {}
+    for task in tasks:
+        step_id = f"t{task['id']}"
+        inputs = {f"p{parent}": {"step": f"t{parent}"} for parent in task["parents"]}
+        steps.append(Step.model_validate({"id": step_id, "capability": task["name"], "inputs": inputs}))
+        seconds[step_id] = max(_SHORTEST_S, float(task.get("runtime_s") or 0.0))
+        sizes.setdefault(task["name"], []).append(float(task.get("outputs_bytes") or 0.0))
+    means = {name: sum(known) / len(known) for name, known in sizes.items()}
+    return FlatWorkflow(steps=tuple(steps)), TraceCosts(seconds, means)
+
+
+def _in_order(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tasks with parents first, in recorded order otherwise."""
+    by_id = {task["id"]: task for task in tasks}
+    ordered: dict[Any, dict[str, Any]] = {}
+    stack = [(task["id"], False) for task in reversed(tasks)]
+    while stack:
+        at, parents_done = stack.pop()
+        if at in ordered:
+            continue
+        if parents_done:
+            ordered[at] = by_id[at]
+            continue
+        stack.append((at, True))
+        stack += [(parent, False) for parent in by_id[at]["parents"] if parent not in ordered]
+    return list(ordered.values())
+
+
+def _catalog(flat: FlatWorkflow, costs: TraceCosts, scenario: str) -> Catalog:
+    names = list(dict.fromkeys(step.capability for step in flat.steps))
+    limited = scenario in ("rates", "all")
+    hosted = scenario not in ("makespan", "quality")
+    provider = Provider(
+        name="cloud",
+        max_concurrent=6 if limited else None,
+        requests_per_s=_rate(flat, costs) if limited else None,
+    )
+    return Catalog(agents=tuple(agent for name in names for agent in _agents(name, hosted=hosted)), providers=(provider,))
+
+
+def _rate(flat: FlatWorkflow, costs: TraceCosts) -> float:
+    """Calls a second that let about four mean steps run on the service at once."""
+    mean_s = sum(costs.seconds[step.id] for step in flat.steps) / len(flat.steps)
+    return max(0.01, round(4 / (mean_s * _FACTOR[_HOSTED]), 2))
+
+
+def _agents(capability: str, *, hosted: bool) -> Iterator[AgentSpec]:
+    local = [(_PROGRAM, 1.0), (_THREADED, 4.0), (_ROUGH, 1.0)]
+    for kind, cpus in [*local, (_HOSTED, 0.0)] if hosted else local:
+        yield AgentSpec(
+            name=f"{capability}/{kind}",
+            capability=capability,
+            resources=Resources(cpus=cpus, memory_bytes=0 if kind == _HOSTED else 1 << 30),
+            provider="cloud" if kind == _HOSTED else None,
+            price=Price(usd_per_s=_USD_PER_S[kind]),
+            quality=_QUALITY[kind],
+        )
+
+
+def _kind(agent: AgentSpec) -> str:
+    return agent.name.rpartition("/")[2]
+
+
+def _asked(request: PlanRequest, task: Task) -> PlanRequest:
+    return request.model_copy(update={"task": task})

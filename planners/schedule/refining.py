@@ -1,0 +1,150 @@
+"""Better list schedules within milliseconds: HEFT again and again, each time knowing where time was not the matter.
+
+A pass scores a choice by what it costs the objective: lateness beyond the latest end that kept the makespan of the
+schedule before (its slack, by the longest way onward), dollars at a price that the budget sets, and the share of the
+cluster it keeps busy at a price that contention sets. The number of passes depends on the size of the problem alone, so
+the same question has the same answer however busy the machine.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from planners.schedule.heft import heft
+from planners.schedule.placing import Schedule, Score, affordable, serial
+from planners.schedule.problem import Choice, Problem
+from planners.schedule.ranks import by_rank, mean_durations, upward
+
+# What an end within the slack still counts, so that among equals the earlier wins.
+_PATIENCE = 0.02
+_BISECTIONS = 12
+_DEAREST = 1e12
+_NEVER = 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a pass charges: per dollar, and per quantum of the whole cluster's time; both in units of the objective."""
+
+    usd: float
+    busy: float
+    latest: tuple[float, ...] | None = None
+
+
+def refined(problem: Problem) -> Schedule:
+    """The best of HEFT and a few passes that learn from it."""
+    search = _Refining(problem)
+    search.run()
+    return search.best
+
+
+class _Refining:
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._per_quantum = problem.objective.latency_weight * problem.quantum_s
+        self._busy = _busy_shares(problem)
+        self._order = by_rank(upward(problem, mean_durations(problem)))
+        self.best = heft(problem)
+        self._limited = problem.budget_usd is not None
+        if self._limited:
+            self._table = _Table(problem, self._busy)
+
+    def run(self) -> None:
+        """Every pass starts from the best schedule so far."""
+        quantum = self._per_quantum
+        for busy in (1.0, 3.0):
+            self._pass(busy * quantum, latest=False)
+        for busy in (0.0, 1.0, 3.0):
+            self._pass(busy * quantum, latest=True)
+
+    def _pass(self, busy: float, *, latest: bool) -> None:
+        ends = latest_ends(self._problem, self.best) if latest else None
+        usd = self._problem.objective.usd_weight
+        if self._limited:
+            usd += self._budget_price(busy, ends)
+        self._try(serial(self._problem, self._order, self._score(Prices(usd, busy, ends))))
+
+    def _try(self, found: Schedule) -> None:
+        key = (not affordable(self._problem, found), found.value)
+        if key < (not affordable(self._problem, self.best), self.best.value):
+            self.best = found
+
+    def _score(self, prices: Prices) -> Score:
+        quantum, busy, latest = self._per_quantum, self._busy, prices.latest
+
+        def plain(_step: int, end: int, choice: Choice) -> float:
+            return quantum * end + prices.usd * choice.usd + prices.busy * busy[choice.agent.name] * choice.duration
+
+        def patient(step: int, end: int, choice: Choice) -> float:
+            late = max(0.0, end - latest[step]) if latest is not None else 0.0
+            time = quantum * (late + _PATIENCE * end)
+            return time + prices.usd * choice.usd + prices.busy * busy[choice.agent.name] * choice.duration
+
+        return plain if latest is None else patient
+
+    def _budget_price(self, busy: float, latest: Sequence[float] | None) -> float:
+        """The least price of a dollar at which steps that each choose for themselves keep to the budget."""
+        table, budget = self._table, self._problem.budget_usd
+        assert budget is not None
+        late = table.durations
+        if latest is not None:
+            slack = np.asarray(latest)[:, None] - np.asarray(self.best.start)[:, None]
+            late = np.maximum(0.0, table.durations - slack) + _PATIENCE * table.durations
+        time = self._per_quantum * late + busy * table.busy
+
+        def spent(price: float) -> float:
+            picked = np.argmin(time + price * table.usd, axis=1)
+            return float(table.usd[table.rows, picked].sum())
+
+        low, high = 0.0, 1.0
+        if spent(0.0) <= budget:
+            return 0.0
+        while spent(high) > budget and high < _DEAREST:
+            low, high = high, high * 8
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if spent(middle) <= budget else (middle, high)
+        return high
+
+
+class _Table:
+    """All fresh choices as arrays of (step, choice); rows are filled up with choices that nobody takes."""
+
+    def __init__(self, problem: Problem, shares: dict[str, float]) -> None:
+        fresh = [[choice for choice in of if not choice.in_flight] for of in problem.choices]
+        shape = (len(fresh), max((len(of) for of in fresh), default=0))
+        self.rows = np.arange(shape[0])
+        self.durations = np.full(shape, _NEVER)
+        self.usd = np.full(shape, _NEVER)
+        self.busy = np.zeros(shape)
+        for step, of in enumerate(fresh):
+            self.durations[step, : len(of)] = [choice.duration for choice in of]
+            self.usd[step, : len(of)] = [choice.usd for choice in of]
+            self.busy[step, : len(of)] = [shares[choice.agent.name] * choice.duration for choice in of]
+
+
+def latest_ends(problem: Problem, schedule: Schedule) -> tuple[float, ...]:
+    """Per step, the latest end that would keep the makespan if only precedence mattered."""
+    ends = [float(schedule.makespan)] * len(problem.steps)
+    for step in range(len(ends) - 1, -1, -1):
+        lag = problem.choices[step][schedule.choice[step]].lag
+        for child in problem.children[step]:
+            moved = lag if schedule.node[child] != schedule.node[step] else 0
+            ends[step] = min(ends[step], ends[child] - (schedule.end[child] - schedule.start[child]) - moved)
+    return tuple(ends)
+
+
+def _busy_shares(problem: Problem) -> dict[str, float]:
+    """Per agent, the largest share of the cluster's capacity of any resource that one call holds."""
+    dimensions = zip(*(group.amounts for group in problem.groups), strict=True)
+    sizes = [len(group.nodes) for group in problem.groups]
+    totals = [sum(size * amount for size, amount in zip(sizes, of, strict=True)) for of in dimensions]
+    shares: dict[str, float] = {}
+    for of in problem.choices:
+        for choice in of:
+            if choice.agent.name not in shares:
+                of_total = [a / t for a, t in zip(choice.amounts, totals, strict=True) if t]
+                of_limits = [use.amount / problem.limits[use.limit].capacity for use in choice.uses if use.hold is None]
+                shares[choice.agent.name] = max([*of_total, *of_limits], default=0.0)
+    return shares
