@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from planners.bindings import Binding, Gather, InputRef, StepRef, Value, follow
+from planners.bindings import Binding, Gather, InputRef, StepRef, Value, follow, step_refs
 from planners.decompose.canonical import canonical_id, canonical_inputs
 from planners.decompose.interfaces import Interface, Schema, compatible, json_type, types
 from planners.model import StepId
@@ -16,8 +16,9 @@ from planners.speculative.template import Literal, SlotKind, filled, literals
 from planners.tasks import Task
 from planners.workflow import Step
 
-# How sure a binding is that only the schemas suggest: same name and type, only one of the type, one of several.
-_NAMED, _ONLY, _SOME = 0.85, 0.6, 0.3
+# How sure a binding is that only the schemas suggest: the same name; the only fit of a predicted parent that no other
+# input reads (why else the edge?); the only fit; one of several.
+_NAMED, _EDGE, _ONLY, _SOME = 0.85, 0.75, 0.6, 0.3
 _HABIT = 0.02  # a habit rarer than this is not tried
 
 
@@ -68,10 +69,13 @@ class _Binder:
         if any(parent is None for parent in parents):
             return
         known = [parent for parent in parents if parent is not None]
-        found = {name: self._input(interface, name, schema, known) for name, schema in interface.inputs.items()}
-        if any(found[name] is None for name in interface.required):
+        bound: dict[str, _Found] = {}
+        for name, schema in interface.inputs.items():
+            read = {ref.step for what in bound.values() for ref in step_refs(what.binding)}
+            if (found := self._input(interface, name, schema, known, read)) is not None:
+                bound[name] = found
+        if interface.required - bound.keys():
             return
-        bound = {name: what for name, what in found.items() if what is not None}
         self._add(index, interface, bound, known)
 
     def probabilities(self) -> dict[StepId, float]:
@@ -101,15 +105,15 @@ class _Binder:
             certainty *= what.p
         self._own[step_id] = (self._guess.step_p(index), certainty)
 
-    def _input(self, interface: Interface, name: str, schema: Schema, parents: list[StepId]) -> _Found | None:
+    def _input(
+        self, interface: Interface, name: str, schema: Schema, parents: list[StepId], read: set[StepId]
+    ) -> _Found | None:
         optional = name not in interface.required
         habits = self._memory.sources(interface.capability, name)
         for source, share in sorted(habits, key=lambda habit: -habit[1]):
             if share >= _HABIT and (binding := self._by_habit(source, schema, parents)) is not None:
                 return _Found(binding, share)
-        if optional:
-            return None
-        return next(self._by_schema(name, schema, parents), None)
+        return None if optional else self._by_schema(name, schema, parents, read)
 
     def _by_habit(self, source: str, schema: Schema, parents: list[StepId]) -> Binding | None:
         kind, what, *rest = json.loads(source)
@@ -155,16 +159,16 @@ class _Binder:
         """The predicted parents; where none is predicted, all steps so far, the latest first."""
         return parents or list(reversed(self.steps))
 
-    def _by_schema(self, name: str, schema: Schema, parents: list[StepId]) -> Iterator[_Found]:
-        yield from self._from_outputs(name, schema, parents)
-        yield from self._from_task(name, schema)
-        if types(schema) & {"string", "integer", "number"}:
-            literal = self._next_literal(schema, number=False)
-            if literal is not None:
-                yield _Found(literal, _SOME)
+    def _by_schema(self, name: str, schema: Schema, parents: list[StepId], read: set[StepId]) -> _Found | None:
+        """The likeliest of what fits; a value of the goal only where nothing else does."""
+        fits = [*self._from_outputs(name, schema, parents, read), *self._from_task(name, schema)]
+        if fits:
+            return max(fits, key=lambda found: found.p)
+        literal = self._next_literal(schema, number=False) if types(schema) & {"string", "integer", "number"} else None
+        return _Found(literal, _SOME) if literal is not None else None
 
-    def _from_outputs(self, name: str, schema: Schema, parents: list[StepId]) -> Iterator[_Found]:
-        fits: list[Binding] = []
+    def _from_outputs(self, name: str, schema: Schema, parents: list[StepId], read: set[StepId]) -> Iterator[_Found]:
+        fits: list[StepRef] = []
         for parent in parents:
             made = self._offered[self.steps[parent].capability]
             if name in made.outputs and compatible(made.outputs[name], schema):
@@ -172,14 +176,13 @@ class _Binder:
             fits += [StepRef(step=parent, path=(key,)) for key, part in made.outputs.items() if _surely(part, schema)]
             if not made.outputs and compatible(made.output, schema):
                 fits.append(StepRef(step=parent))
-        if (
-            len(fits) > 1
-            and "array" in types(schema)
-            and all(isinstance(ref, StepRef) and not ref.path for ref in fits)
-        ):
+        if len(fits) > 1 and types(schema) == {"array"} and not any(ref.path for ref in fits):
             yield _Found(Gather(gather=tuple(fits)), _ONLY)
-        if fits:
-            yield _Found(fits[0], _ONLY if len(fits) == 1 else _SOME)
+        unread = [ref for ref in fits if ref.step not in read]
+        if unread:
+            yield _Found(unread[0], _EDGE if len(unread) == 1 else _SOME)
+        elif fits:
+            yield _Found(fits[0], _SOME)
 
     def _from_task(self, name: str, schema: Schema) -> Iterator[_Found]:
         kinds = {key: {"type": json_type(value)} for key, value in self._task.inputs.items()}

@@ -16,7 +16,7 @@ from planners.plans import Plan, PlanKind
 from planners.speculative.habits import Habits, Tally
 from planners.speculative.likeness import LikenessIndex
 from planners.speculative.remembered import Recalled, Remembered, mask_steps, source_of, written
-from planners.speculative.template import Template, literals, template_of, tidy
+from planners.speculative.template import SlotKind, Template, literals, template_of, tidy
 from planners.tasks import Task
 from planners.workflow import Goal, Step
 
@@ -85,10 +85,7 @@ class PlanMemory:
             return None
         key, likeness = found[0]
         entry = self._entries[key]
-        try:
-            steps = entry.steps_for(_guessed_values(entry.template, text), text)
-        except IndexError:
-            return None
+        steps = entry.steps_for(_guessed_values(entry.template, text), text)
         likeness = min(1.0, likeness)
         trust = {step.id: likeness**2 * entry.trusted(step.id) for step in entry.steps}
         return Recalled(steps=steps, outputs=entry.outputs, probability=trust, exact=False, likeness=likeness)
@@ -210,21 +207,12 @@ def _entry(task: Task, text: str, steps: list[Step], plan: Plan) -> Remembered:
     )
 
 
-def _guessed_values(template: Template, text: str) -> tuple[str, ...]:
-    """For each slot the next value of its kind in a goal of another shape.
-
-    Raises:
-        IndexError: the goal has no such value.
-    """
-    there = defaultdict(list)
-    for literal in literals(text):
+def _guessed_values(template: Template, text: str) -> list[str | None]:
+    """For each slot the next value of its kind in a goal of another shape; None: there is none."""
+    there: defaultdict[SlotKind, list[str]] = defaultdict(list)
+    for literal in reversed(literals(text)):
         there[literal.kind].append(literal.text)
-    taken: Counter[str] = Counter()
-    values = []
-    for slot in template.slots:
-        values.append(there[slot.kind][taken[slot.kind]])
-        taken[slot.kind] += 1
-    return tuple(values)
+    return [there[slot.kind].pop() if there[slot.kind] else None for slot in template.slots]
 
 
 def _shape_key(task: Task) -> str:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pydantic import Field
 
-from planners.bindings import Binding
+from planners.bindings import Binding, step_refs
 from planners.costs import CostModel
 from planners.decompose.interfaces import interfaces
 from planners.expansion import flatten
@@ -212,10 +212,14 @@ def _recalled(known: Recalled, request: PlanRequest, origin: str) -> _Guess:
     """What memory holds, as far as it can still be done with this task's inputs and today's catalog."""
     steps = tuple(still_offered(known.steps, request.catalog))
     there = {step.id for step in steps}
-    whole = len(steps) == len(known.steps)
-    outputs: dict[str, Binding] = dict(known.outputs) if whole else {}
-    flat = FlatWorkflow(steps=steps, outputs=outputs)
-    return _Guess(flat, origin, {step: p for step, p in known.probability.items() if step in there}, complete=whole)
+    outputs: dict[str, Binding] = {
+        name: binding
+        for name, binding in known.outputs.items()
+        if there.issuperset(ref.step for ref in step_refs(binding))
+    }
+    whole = len(outputs) == len(known.outputs) and len(steps) == len(known.steps)
+    likely = {step: p for step, p in known.probability.items() if step in there}
+    return _Guess(FlatWorkflow(steps=steps, outputs=outputs), origin, likely, complete=whole)
 
 
 def _candidates(step: Step, request: PlanRequest) -> list[AgentName]:

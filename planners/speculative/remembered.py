@@ -1,6 +1,7 @@
 """What is kept of one optimal plan, in a form that knows its values by name: JSON in, JSON out."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 
 from pydantic import Field, JsonValue
@@ -13,6 +14,7 @@ from planners.workkeys import InputDigests, work_keys
 
 # What a shape seen once is trusted with, and how fast experience with it moves that trust.
 _FIRST_TRUST, _RATE = 0.9, 0.3
+_FORGOTTEN = 0.01
 
 
 class NamedDigests(InputDigests):
@@ -30,7 +32,7 @@ class Remembered(Versioned):
     """One shape of goal and the steps it got last.
 
     Literals of ``steps`` that came from the goal are masked (`planners.speculative.template`). ``trust`` says of each
-    step how often the next plan of this shape held it too: a moving average that starts at 0.9.
+    shape of work, also of those that only earlier plans held, how often the next plan held it: a moving average.
     """
 
     kind: str = ""
@@ -39,7 +41,7 @@ class Remembered(Versioned):
     input_names: tuple[str, ...] = ()
     steps: tuple[Step, ...]
     outputs: dict[str, Binding] = Field(default_factory=dict)
-    trust: dict[StepId, float] = Field(default_factory=dict)
+    trust: dict[WorkKey, float] = Field(default_factory=dict)
 
     @cached_property
     def shapes(self) -> dict[StepId, WorkKey]:
@@ -47,24 +49,25 @@ class Remembered(Versioned):
         return work_keys(((step, "") for step in self.steps), NamedDigests())
 
     def trusted(self, step: StepId) -> float:
-        """The share of plans of this shape that held this very step."""
-        return self.trust.get(step, _FIRST_TRUST)
+        """How often plans of this goal's shape hold this very step; 0.9 where it was seen once."""
+        return self.trust.get(self.shapes[step], _FIRST_TRUST)
 
     def followed_by(self, later: "Remembered") -> "Remembered":
-        """The later plan of the same shape, with trust moved by what it had of this one."""
+        """The later plan of the same shape, with trust moved by what it had of this one and of those before."""
         still = set(later.shapes.values())
-        moved = {
-            shape: self.trusted(step) + _RATE * ((shape in still) - self.trusted(step))
-            for step, shape in self.shapes.items()
-        }
+        before = dict.fromkeys(self.shapes.values(), _FIRST_TRUST) | self.trust
+        moved = {shape: trust + _RATE * ((shape in still) - trust) for shape, trust in before.items()}
         usual = sum(moved.values()) / len(moved)
-        trust = {step: moved.get(shape, usual) for step, shape in later.shapes.items()}
-        trust = {step: moved.get(shape, usual) for step, shape in later.shapes.items()}
-        return later.model_copy(update={"trust": trust})
+        trust = {shape: moved.get(shape, usual) for shape in (*moved, *still)}
+        return later.model_copy(update={"trust": {shape: p for shape, p in trust.items() if p > _FORGOTTEN}})
 
-    def steps_for(self, values: tuple[str, ...], goal: str) -> tuple[Step, ...]:
-        """The steps with the values of another goal of this shape."""
-        return rewritten(self.steps, lambda value: filled(value, values, goal))
+    def steps_for(self, values: Sequence[str | None], goal: str) -> tuple[Step, ...]:
+        """The steps with the values of another goal; a step that needs one the goal does not have is left out."""
+        steps: list[Step] = []
+        for step in self.steps:
+            with suppress(LookupError):
+                steps += rewritten([step], lambda value: filled(value, values, goal))
+        return tuple(steps)
 
 
 class Recalled(Model):

@@ -121,8 +121,12 @@ def masked(value: JsonValue, values: Sequence[str], goal: str) -> JsonValue:
     return _text(value, values)
 
 
-def filled(value: JsonValue, values: Sequence[str], goal: str) -> JsonValue:
-    """The literal for a goal with these values: the inverse of `masked`."""
+def filled(value: JsonValue, values: Sequence[str | None], goal: str) -> JsonValue:
+    """The literal for a goal with these values: the inverse of `masked`.
+
+    Raises:
+        LookupError: the goal has no value for a slot of the literal.
+    """
     if isinstance(value, list):
         return [filled(part, values, goal) for part in value]
     if not isinstance(value, dict):
@@ -131,9 +135,9 @@ def filled(value: JsonValue, values: Sequence[str], goal: str) -> JsonValue:
         case {"$goal": True}:
             return goal
         case {"$slot": int(index)}:
-            return values[index]
+            return _there(values, index)
         case {"$number": int(index)}:
-            return _number(values[index])
+            return _number(_there(values, index))
         case {"$text": list(parts)}:
             return "".join(str(filled(part, values, goal)) for part in parts)
     return {key: filled(part, values, goal) for key, part in value.items()}
@@ -206,6 +210,13 @@ def _text(value: str, values: Sequence[str]) -> JsonValue:
             split.append(pieces[-1])
         parts = split
     return {"$text": parts} if len(parts) > 1 else value
+
+
+def _there(values: Sequence[str | None], index: int) -> str:
+    value = values[index]
+    if value is None:
+        raise LookupError(f"the goal has no value for slot {index}")
+    return value
 
 
 def _number(text: str) -> JsonValue:

@@ -1,0 +1,330 @@
+"""The guess and the authority: where the guess is right, both planners mean the same work by the same key."""
+
+import pytest
+from goals import ANSWER, CATALOG, CLUSTER, GOAL, Clock, goal_task, request, steps
+
+from planners.agents import Catalog
+from planners.costs import PriorCosts
+from planners.decompose import StubDecomposer
+from planners.optimal import OptimalPlannerPipeline
+from planners.plans import PlanKind
+from planners.schedule.listing import list_schedule
+from planners.speculative import GuessedPlan, PlanMemory, SpeculativePlannerPipeline, SpeculativeSettings
+from planners.tasks import Mode, Objective, Task
+from planners.workflow import Goal, Workflow
+
+OTHER = "Caption the picture at https://b.example/dog.jpg and say it in 'Dutch'"
+
+FREE = "Caption the picture at https://b.example/dog.jpg and say it"
+
+
+def answered(goal):
+    """What the LLM would write for a goal of the familiar shape."""
+    url, to = goal.split(" at ")[1].split(" ")[0], goal.split("'")[1]
+    fetch, caption, translate = ANSWER
+    return steps(
+        [{**fetch, "inputs": {"url": url}}, caption, {**translate, "inputs": {**translate["inputs"], "to": to}}]
+    )
+
+
+async def optimal(task, written=None):
+    planner = OptimalPlannerPipeline(PriorCosts, StubDecomposer({task.goal: written or answered(task.goal)}))
+    return [plan async for plan in planner.plan(request(task))][-1]
+
+
+def guesser(memory=None, predictor=None, **more):
+    return SpeculativePlannerPipeline(PriorCosts, memory, predictor, **more)
+
+
+async def taught(*tasks, written=None):
+    memory = PlanMemory()
+    for task in tasks:
+        memory.remember(task, await optimal(task, written))
+    return memory
+
+
+def keys(plan):
+    return {planned.work_key for planned in plan.steps}
+
+
+async def test_a_goal_seen_with_other_values_is_guessed_to_the_last_work_key():
+    guess = guesser(await taught(goal_task())).guess(request(goal_task(OTHER)))
+    truth = await optimal(goal_task(OTHER))
+
+    assert keys(guess) == keys(truth)
+    assert [step.id for step in guess.steps] == [step.id for step in truth.steps]
+    assert guess.origin.startswith("plan-cache")
+    assert guess.kind is PlanKind.SPECULATIVE
+    assert all(0.5 < planned.probability <= 0.9 for planned in guess.steps)
+
+
+async def test_experience_moves_the_trust_in_a_shape():
+    often = guesser(await taught(*[goal_task()] * 5)).guess(request(goal_task(OTHER)))
+    changed = await taught(goal_task())
+    for _ in range(5):
+        changed.remember(goal_task(), await optimal(goal_task(), steps(ANSWER[:1])))
+        changed.remember(goal_task(), await optimal(goal_task(), steps(ANSWER[:2])))
+    seldom = guesser(changed).guess(request(goal_task(OTHER)))
+
+    assert often.steps[0].probability > 0.95
+    assert seldom.steps[1].probability < 0.6 < seldom.steps[0].probability
+
+
+async def test_mode_plan_cache_knows_only_goals_of_the_same_shape():
+    planner = guesser(await taught(goal_task()))
+
+    assert planner.guess(request(goal_task(OTHER, mode=Mode.PLAN_CACHE))) is not None
+    assert planner.guess(request(goal_task(FREE, mode=Mode.PLAN_CACHE))) is None
+    assert planner.guess(request(goal_task(FREE))) is not None
+
+
+async def test_the_likest_goal_is_believed_less_than_the_same_one():
+    planner = guesser(await taught(goal_task()))
+    alike = goal_task("Please caption the picture at https://c.example/z.png and then say it in 'Welsh'")
+
+    guess = planner.guess(request(alike))
+
+    assert guess.origin.startswith("retrieval")
+    assert guess.by_id["fetch"].step.inputs["url"].value == "https://c.example/z.png"
+    assert guess.by_id["translate"].step.inputs["to"].value == "Welsh"
+    assert max(planned.probability for planned in guess.steps) < 0.9
+
+
+async def test_a_step_that_needs_a_value_the_goal_does_not_have_is_left_out():
+    guess = guesser(await taught(goal_task())).guess(request(goal_task(FREE)))
+
+    assert [planned.id for planned in guess.steps] == ["fetch", "caption"]
+
+
+async def test_a_goal_like_no_other_is_not_guessed_at():
+    assert guesser(await taught(goal_task())).guess(request(goal_task("Fold proteins quickly"))) is None
+    assert guesser().guess(request()) is None
+
+
+async def test_a_literal_that_is_a_task_input_follows_the_input():
+    task = goal_task("Fetch cat.png for me now", {"name": "cat.png"})
+    memory = await taught(task, written=steps([{**ANSWER[0], "inputs": {"url": "cat.png"}}]))
+
+    guess = guesser(memory).guess(request(goal_task("Fetch dog.png for me now", {"name": "dog.png"})))
+
+    assert guess.steps[0].step.inputs["url"].input == "name"
+
+
+async def test_steps_whose_agents_are_gone_are_left_out_with_all_behind_them():
+    catalog = Catalog(agents=tuple(agent for agent in CATALOG.agents if agent.capability != "caption"))
+
+    guess = guesser(await taught(goal_task())).guess(request(goal_task(OTHER), catalog=catalog))
+
+    assert [planned.id for planned in guess.steps] == ["fetch"]
+    assert not guess.complete
+
+
+async def test_a_memory_stored_and_restored_guesses_the_same():
+    memory = await taught(goal_task(), goal_task(OTHER))
+    restored = PlanMemory.restored(memory.snapshot().model_dump_json())
+    asked = request(goal_task("Caption the picture at https://c.example/1.gif and say it in 'Thai'"))
+
+    assert guesser(restored, clock=Clock()).guess(asked) == guesser(memory, clock=Clock()).guess(asked)
+    assert restored.snapshot() == memory.snapshot()
+
+
+async def test_the_memory_is_bounded_and_forgets_the_oldest():
+    memory, plan = PlanMemory(size=2), await optimal(goal_task())
+    for wish in ("Paint a wall in red", "Mow the green lawn", "Bake a cake of apples"):
+        memory.remember(goal_task(wish), plan)
+
+    assert len(memory) == 2
+    assert memory.exact(goal_task("Paint a wall in red")) is None
+    assert memory.exact(goal_task("Bake a cake of apples")) is not None
+
+
+# -- declared workflows ---------------------------------------------------------------------------------------------
+
+
+def declared(**more):
+    return Task(workflow=Workflow(steps=tuple(steps())), **more)
+
+
+def test_a_declared_workflow_is_certain_but_for_the_choice_of_agents():
+    guess = guesser().guess(request(declared()))
+
+    assert [planned.probability for planned in guess.steps] == [1.0, 1.0, pytest.approx(PriorCosts().survival(None))]
+
+
+def test_a_choice_shared_by_many_ancestors_counts_once():
+    branches = [
+        {"id": f"t{i}", "capability": "translate", "inputs": {"text": f"text {i}", "to": "French"}} for i in range(8)
+    ]
+    join = {"id": "join", "capability": "merge", "inputs": {"texts": [f"$steps.t{i}.text" for i in range(8)]}}
+    guess = guesser().guess(request(Task(workflow=Workflow(steps=(*branches, join)))))
+
+    assert guess.by_id["join"].probability == pytest.approx(0.7)
+
+
+def _took(task, agent):
+    flat = steps()
+    pinned = tuple(
+        step.model_copy(update={"agent": agent}) if step.capability == "translate" else step for step in flat
+    )
+    plan = list_schedule(_flat(pinned), request(task), PriorCosts())
+    return plan.model_copy(update={"kind": PlanKind.OPTIMAL})
+
+
+def _flat(listed):
+    from planners.workflow import FlatWorkflow  # noqa: PLC0415
+
+    return FlatWorkflow(steps=tuple(listed))
+
+
+def test_the_agent_that_the_optimal_planner_is_in_the_habit_of_taking_is_guessed():
+    memory = PlanMemory()
+    for _ in range(4):
+        memory.remember(declared(), _took(declared(), "translator-large"))
+
+    guess = guesser(memory).guess(request(declared()))
+    other_aim = guesser(memory).guess(request(declared(objective=Objective(usd_weight=9.0))))
+
+    assert guess.steps[2].placement.agent == "translator-large"
+    assert guess.steps[2].step.agent is None
+    assert guess.steps[2].probability > 0.8
+    assert other_aim.steps[2].placement.agent == "translator-small"
+
+
+def test_mode_plan_cache_guesses_a_declared_workflow_only_after_it_was_planned_once():
+    memory, cached = PlanMemory(), declared(planning={"mode": "plan_cache"})
+    assert guesser(memory).guess(request(cached)) is None
+
+    memory.remember(declared(), _took(declared(), "translator-small"))
+
+    assert guesser(memory).guess(request(cached)) is not None
+
+
+def test_the_declared_part_of_a_mixed_workflow_is_guessed_while_its_goal_is_unknown():
+    mixed = Workflow(steps=(*steps(), Goal(id="more", goal="and more", inputs={"text": "$steps.translate.text"})))
+
+    guess = guesser().guess(request(Task(workflow=mixed)))
+
+    assert [planned.id for planned in guess.steps] == ["fetch", "caption", "translate"]
+    assert [node.id for node in guess.pending] == ["more"]
+
+
+# -- the predictor --------------------------------------------------------------------------------------------------
+
+
+class Predictor:
+    def __init__(self, *guesses):
+        self.guesses = guesses
+
+    def predict(self, request_text, k):
+        return list(self.guesses[:k])
+
+
+CHAIN = GuessedPlan(
+    steps=("fetch", "caption", "translate"),
+    edges=((0, 1), (1, 2)),
+    step_probability=(0.9, 0.8, 0.7),
+    edge_probability=(0.9, 0.9),
+    probability=0.4,
+)
+
+
+async def test_a_predicted_plan_is_bound_by_habit_to_the_optimal_planners_work_keys():
+    """Another wish taught where inputs come from; the words of this one are new, its steps the predictor's."""
+    memory = await taught(goal_task())
+    new = goal_task("Whatever shows at https://d.example/p.png, I need 'Czech' words for that")
+
+    guess = guesser(memory, Predictor(CHAIN)).guess(request(new))
+    fetch, caption, translate = ANSWER
+    truth = await optimal(
+        new,
+        steps(
+            [
+                {**fetch, "inputs": {"url": "https://d.example/p.png"}},
+                caption,
+                {**translate, "inputs": {**translate["inputs"], "to": "Czech"}},
+            ]
+        ),
+    )
+
+    assert keys(guess) == keys(truth)
+    assert guess.origin.startswith("predictor")
+    assert [planned.probability for planned in guess.steps] == sorted(
+        (planned.probability for planned in guess.steps), reverse=True
+    )
+
+
+def test_cold_a_predicted_plan_is_bound_by_what_the_schemas_say_fits():
+    guess = guesser(predictor=Predictor(CHAIN)).guess(request(goal_task("Do it", {"url": "u", "to": "French"})))
+
+    bound = {planned.id: planned.step.inputs for planned in guess.steps}
+    assert bound["fetch"]["url"].input == "url"
+    assert (bound["caption"]["image"].step, bound["caption"]["image"].path) == ("fetch", ("image",))
+    assert (bound["translate"]["text"].step, bound["translate"]["text"].path) == ("caption", ("caption",))
+    assert bound["translate"]["to"].input == "to"
+
+
+def test_a_step_that_cannot_be_bound_is_left_out_with_all_behind_it():
+    guess = guesser(predictor=Predictor(CHAIN)).guess(request(goal_task("Do it", {"size": 3})))
+
+    assert guess is None
+
+
+def test_a_predicted_capability_that_is_not_offered_is_left_out():
+    guessed = GuessedPlan(steps=("fetch", "read_minds"), probability=0.5)
+    guess = guesser(predictor=Predictor(guessed)).guess(request(goal_task("Do it", {"url": "u"})))
+
+    assert [planned.id for planned in guess.steps] == ["fetch"]
+
+
+# -- manners --------------------------------------------------------------------------------------------------------
+
+
+def test_a_predictor_that_breaks_costs_the_guess_and_nothing_else():
+    class Broken:
+        def predict(self, request_text, k):
+            raise RuntimeError("corrupt model")
+
+    assert guesser(predictor=Broken()).guess(request()) is None
+
+
+def test_past_half_of_its_budget_no_predictor_is_asked():
+    class Slow:
+        def predict(self, request_text, k):
+            pytest.fail("asked too late")
+
+    late = guesser(predictor=Slow(), clock=Clock(tick_s=1.0), settings=SpeculativeSettings(budget_s=0.5))
+    assert late.guess(request()) is None
+
+
+def test_of_a_workflow_too_large_for_the_budget_the_head_is_guessed():
+    clock = Clock(tick_s=0.001)
+    listed = [{"id": f"t{i}", "capability": "caption", "inputs": {"image": f"{i}"}} for i in range(40)]
+    large = Task(workflow=Workflow(steps=tuple(listed)))
+
+    def slow(flat, wanted, costs):
+        clock.now_s += 0.001 * len(flat.steps)
+        return list_schedule(flat, wanted, costs)
+
+    planner = guesser(clock=clock, lister=slow, settings=SpeculativeSettings(budget_s=0.02))
+    first, second = planner.guess(request(large)), planner.guess(request(large))
+
+    assert len(first.steps) == 40
+    assert 10 <= len(second.steps) < 20
+    assert not second.complete
+
+
+def test_a_guess_never_raises_even_where_nothing_can_be_placed():
+    nowhere = CLUSTER.model_copy(update={"nodes": ()})
+    asked = request(declared()).model_copy(update={"cluster": nowhere})
+
+    assert guesser().guess(asked) is None
+
+
+def test_a_fallback_teaches_nothing():
+    memory = PlanMemory()
+    plan = _took(declared(), "translator-large")
+    memory.remember(declared(), plan.model_copy(update={"origin": "fallback:retrieval"}))
+    memory.remember(goal_task(GOAL), plan.model_copy(update={"complete": False}))
+
+    assert len(memory) == 0
+    assert not memory.knows_agents(declared())

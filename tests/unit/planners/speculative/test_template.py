@@ -1,0 +1,84 @@
+"""The shape of a goal: the same wish with other values is known again, another wish is not."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planners.speculative.template import filled, literals, masked, template_of, tidy
+
+WORDS = st.text(alphabet="abcdefgh ,.'\"0123456789", max_size=60).map(tidy)
+
+
+@settings(max_examples=100, deadline=None)
+@given(goal=WORDS, used=st.lists(st.sampled_from(["ab", "cd e", "12", "a"]), max_size=3))
+def test_every_goal_has_the_shape_that_was_made_of_it(goal, used):
+    template, values = template_of(goal, used)
+
+    assert template.match(goal) == values
+    assert "".join(part for pair in zip(template.texts, (*values, ""), strict=True) for part in pair) == goal
+
+
+@pytest.mark.parametrize(
+    ("other", "values"),
+    [
+        ("Fly from Rome to Oslo on 2025-01-02 for 2", ("Rome", "Oslo", "2025-01-02", "2")),
+        ("Fly from New York to San Jose on 3/4 for 11", ("New York", "San Jose", "3/4", "11")),
+    ],
+)
+def test_other_values_are_found_where_the_plan_used_some(other, values):
+    template, _ = template_of("Fly from Paris to London on 2024-08-15 for 4", ["Paris", "London"])
+
+    assert template.match(other) == values
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "Fly from Rome to Oslo on Monday for 2",
+        "Fly from Rome to Oslo on 2025-01-02 for 2 and book a hotel",
+        "Fly from Rome to Oslo and from there on to the next airport on 2025-01-02 for 2",
+        "Drive from Rome to Oslo on 2025-01-02 for 2",
+        "Fly from Rome",
+        "",
+    ],
+)
+def test_another_wish_has_another_shape(other):
+    template, _ = template_of("Fly from Paris to London on 2024-08-15 for 4", ["Paris", "London"])
+
+    assert template.match(other) is None
+
+
+def test_a_template_that_would_fit_anything_is_not_made():
+    template, values = template_of("summarise this", ["summarise this", "summarise", "this"])
+
+    assert template.texts == ("summarise this",)
+    assert values == ()
+
+
+def test_quotes_addresses_and_words_with_digits_are_literals():
+    found = [
+        (value.kind, value.text) for value in literals('Take "a b", CA1234 and 8:00 from https://x.example/y?z=1.')
+    ]
+
+    assert found == [("quoted", "a b"), ("number", "CA1234"), ("number", "8:00"), ("url", "https://x.example/y?z=1")]
+
+
+@pytest.mark.parametrize(
+    "value", ["Paris", "fly to Paris", 4, ["Paris", {"a": "London and Paris"}], "nothing of it", None, True, 1.5]
+)
+def test_masking_and_filling_with_the_same_values_gives_the_literal_back(value):
+    values, goal = ("Paris", "London", "4"), "the goal"
+
+    assert filled(masked(value, values, goal), values, goal) == value
+
+
+def test_filling_with_other_values_gives_the_literal_of_the_other_goal():
+    values, goal = ("Paris", "4"), "Fly to Paris for 4"
+    literal = {"to": "Paris", "days": 4, "note": "trip to Paris", "all": goal}
+
+    assert filled(masked(literal, values, goal), ("Rome", "7"), "Fly to Rome for 7") == {
+        "to": "Rome",
+        "days": 7,
+        "note": "trip to Rome",
+        "all": "Fly to Rome for 7",
+    }
