@@ -108,5 +108,5 @@ def _invalid(error: ValidationError) -> InvalidSettings:
     first = error.errors()[0]
     path = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        return InvalidSettings("no such setting", path, nearest(path, _paths(Settings, ".")))
+        return InvalidSettings("no such setting", path, nearest(path, [*_paths(Settings, "."), *Settings.model_fields]))
     return InvalidSettings(first["msg"], path, "see `forerun schema settings` for what it may be")

@@ -53,11 +53,10 @@ def up(
         ),
     )
     _refuse_taken_port(settings.http)
-    # Imported here: only this command needs Ray, and importing it takes a second.
-    from actors.catalog import load_catalog  # noqa: PLC0415 (see above)
+    agents = _agents(settings.catalog)
+    # Imported here: only this command needs Ray, and importing it takes seconds.
     from orchestrator.wiring import start  # noqa: PLC0415 (see above)
 
-    agents = load_catalog(settings.catalog) if settings.catalog is not None else Catalog()
     with _ended_by_signal() as ended:
         running = start(settings, agents)
         try:
@@ -67,6 +66,13 @@ def up(
             running.stop()
     if not as_json:
         console.print("Forerun has ended.")
+
+
+def _agents(file: Path | None) -> Catalog:
+    # Imported here: reading a catalog imports what its agents need.
+    from actors.catalog import load_catalog  # noqa: PLC0415 (see above)
+
+    return load_catalog(file) if file is not None else Catalog()
 
 
 def _given(**flags: Any) -> dict[str, Any]:

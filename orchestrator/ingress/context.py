@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 class Context:
     """The gateway, the settings, the catalog, and the cluster as it was seen a moment ago.
 
-    The cluster is kept from an earlier look, refreshed in the background, so that only the first submission waits for it.
+    The cluster is kept from an earlier look, refreshed in the background: only the first submission waits for it.
     """
 
     gateway: Gateway

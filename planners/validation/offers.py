@@ -116,13 +116,18 @@ def _does_not_fit(step: Step, field: str, wishes: Wishes) -> InvalidTask | None:
         shortfalls = [agent.resources.lacking(total) for total in totals]
         if not all(shortfalls):
             return None
-        name, (need, there) = next(iter(min(shortfalls, key=len).items()))
+        name, (need, there) = next(iter(min(shortfalls, key=_how_far).items()))
         lacking.append(f"{agent.name} needs {name} {need:g} where a node has {there:g}")
     return InvalidTask(
         f"no node can ever run '{step.id}': {'; '.join(lacking)}",
         f"{field}.capability",
         "add a node, or an agent that needs less",
     )
+
+
+def _how_far(shortfall: dict[str, tuple[float, float]]) -> tuple[int, float]:
+    """How far a node is from being large enough: in how many resources, and by what share."""
+    return len(shortfall), sum((need - there) / need for need, there in shortfall.values())
 
 
 def _unknown_in_plan(task: Task, catalog: Catalog) -> Iterator[InvalidTask]:

@@ -10,7 +10,7 @@ from orchestrator.client import Client
 from orchestrator.ingress.app import build
 from orchestrator.ingress.context import Context
 from orchestrator.ingress.memory import MemoryGateway
-from orchestrator.settings import Http, LimitSettings, Settings
+from orchestrator.settings import ClusterSettings, Http, LimitSettings, Settings
 from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.resources import Resources
@@ -23,7 +23,26 @@ CATALOG = Catalog(
     )
 )
 NODES = ClusterSnapshot(nodes=(ClusterNode(id="n1", node_class="small", total=Resources(cpus=2)),))
-SETTINGS = Settings(http=Http(max_wait_s=5, heartbeat_s=0.05), limits=LimitSettings(max_body_bytes=20_000))
+SETTINGS = Settings(
+    cluster=ClusterSettings(refresh_s=3600),
+    http=Http(max_wait_s=5, heartbeat_s=0.05),
+    limits=LimitSettings(max_body_bytes=20_000),
+)
+
+
+class _Switch:
+    """The gateway of the test that runs: building an app takes longer than most tests."""
+
+    current: MemoryGateway
+
+    def __getattr__(self, name: str):
+        return getattr(self.current, name)
+
+
+@pytest.fixture(scope="session")
+def built():
+    switch = _Switch()
+    return switch, build(Context(switch, SETTINGS, CATALOG))
 
 
 @pytest.fixture
@@ -32,8 +51,10 @@ def gateway() -> MemoryGateway:
 
 
 @pytest.fixture
-def app(gateway: MemoryGateway):
-    return build(Context(gateway, SETTINGS, CATALOG))
+def app(built, gateway: MemoryGateway):
+    switch, app = built
+    switch.current = gateway
+    return app
 
 
 @pytest.fixture

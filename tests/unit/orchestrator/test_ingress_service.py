@@ -2,7 +2,15 @@
 
 import re
 
+import httpx
 from prometheus_client.parser import text_string_to_metric_families
+
+from orchestrator.ingress.app import build
+from orchestrator.ingress.context import Context
+from orchestrator.ingress.examples import TASKS
+from planners.tasks import Task
+
+from .conftest import CATALOG, SETTINGS
 
 
 async def test_agents_nodes_and_learner_are_shown(http):
@@ -15,7 +23,9 @@ async def test_agents_nodes_and_learner_are_shown(http):
     assert (await http.get("/v1/learner")).json() == {"outcomes": 0}
 
 
-async def test_metrics_count_requests_by_route_and_not_by_id(http, task):
+async def test_metrics_count_requests_by_route_and_not_by_id(gateway, task):
+    app = build(Context(gateway, SETTINGS, CATALOG))
+    http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://forerun")
     task_id = (await http.post("/v1/tasks", json=task)).json()["id"]
     await http.get(f"/v1/tasks/{task_id}")
     await http.get("/v1/nothing/at/all")
@@ -49,9 +59,6 @@ async def test_openapi_describes_every_route_with_examples_and_problems(http):
 
 
 async def test_the_examples_of_openapi_are_tasks(http):
-    from orchestrator.ingress.examples import TASKS
-    from planners.tasks import Task
-
     for example in TASKS.values():
         Task.model_validate(example["value"])
 

@@ -1,0 +1,253 @@
+"""The command line over a service in memory: what it prints, and how it ends."""
+
+import json
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+import orchestrator.cli.tasks
+from orchestrator.cli.app import app as cli
+from orchestrator.client import Client
+from orchestrator.ingress.memory import MemoryGateway
+from planners.tasks import AdmittedTask, Task
+from reconciler.commands import RunStatus
+from reconciler.views import TaskView
+
+from .conftest import CATALOG, NODES
+
+
+class _Finishing(MemoryGateway):
+    """Every run ends at once, as it is told to."""
+
+    status = RunStatus.SUCCEEDED
+
+    async def submit(self, task: AdmittedTask) -> TaskView:
+        view = await super().submit(task)
+        if view.id == task.id:
+            await self.tell(task.id, "run_started")
+            await self.end(task.id, self.status, {"fetch": {"text": "hello"}})
+        return view
+
+
+@pytest.fixture
+def gateway():
+    return _Finishing(CATALOG, NODES)
+
+
+@pytest.fixture
+def forerun(app, monkeypatch):
+    """Runs a command; returns its result."""
+
+    def reaching(url: str) -> Client:
+        return Client(url, transport=httpx.ASGITransport(app, raise_app_exceptions=False))
+
+    monkeypatch.setattr(orchestrator.cli.tasks, "Client", reaching)
+    monkeypatch.delenv("FORERUN_URL", raising=False)
+    runner = CliRunner()
+    return lambda *arguments, **more: runner.invoke(cli, [str(part) for part in arguments], **more)
+
+
+def test_submit_prints_the_id(forerun, task_file):
+    result = forerun("submit", task_file)
+
+    assert result.exit_code == 0
+    assert forerun("show", result.stdout.strip(), "--json").exit_code == 0
+
+
+def test_submit_takes_standard_input(forerun, task):
+    result = forerun("submit", "-", "--json", input=json.dumps(task))
+
+    assert json.loads(result.stdout)["name"] == "a digest"
+
+
+def test_submit_waits_and_prints_what_came_out(forerun, task_file):
+    result = forerun("submit", task_file, "--wait", "--json")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["outputs"] == {"fetch": {"text": "hello"}}
+
+
+def test_submit_watches_to_the_end(forerun, task_file):
+    result = forerun("submit", task_file, "--watch")
+
+    assert result.exit_code == 0
+    assert "succeeded" in result.stdout
+    assert '"text": "hello"' in result.stdout
+
+
+@pytest.mark.parametrize("how", ["--wait", "--watch"])
+def test_a_failed_task_is_exit_code_1(forerun, gateway, task_file, how):
+    gateway.status = RunStatus.FAILED
+
+    assert forerun("submit", task_file, how).exit_code == 1
+
+
+def test_mode_overrides_the_file(forerun, task_file):
+    assert json.loads(forerun("submit", task_file, "--mode", "wait", "--json").stdout)["mode"] == "wait"
+
+
+def test_the_same_key_is_the_same_task(forerun, task_file):
+    first = forerun("submit", task_file, "--idempotency-key", "k").stdout
+
+    assert forerun("submit", task_file, "--idempotency-key", "k").stdout == first
+
+
+BAD_FILES = {
+    "no YAML": ("a: [", "mend"),
+    "no task": ("- 1", "fix"),
+    "an unknown field": ("goal: x\nlimit: {}\n", "limits"),
+    "an unknown capability": ("workflow: {steps: [{id: a, capability: fetsh}]}", "fetch"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+def test_a_bad_file_is_exit_code_2_with_field_and_fix_and_no_traceback(forerun, tmp_path: Path, kind):
+    text, fix = BAD_FILES[kind]
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+
+    result = forerun("submit", file)
+
+    assert result.exit_code == 2
+    assert "error:" in result.stderr
+    assert fix in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_missing_file_is_exit_code_2(forerun, tmp_path):
+    result = forerun("submit", tmp_path / "none.yaml")
+
+    assert result.exit_code == 2
+    assert "No such file" in result.stderr
+
+
+def test_with_json_a_refusal_is_a_problem_document(forerun, tmp_path):
+    (tmp_path / "bad.yaml").write_text("workflow: {steps: [{id: a, capability: fetsh}]}")
+
+    result = forerun("submit", tmp_path / "bad.yaml", "--json")
+
+    problem = json.loads(result.stderr)
+    assert (problem["status"], problem["field"]) == (422, "workflow.steps.a.capability")
+
+
+def test_a_service_that_is_not_there_is_exit_code_3():
+    result = CliRunner().invoke(cli, ["list", "--url", "http://127.0.0.1:9"])
+
+    assert result.exit_code == 3
+    assert "forerun up" in result.stderr
+
+
+def test_an_interrupted_wait_is_exit_code_130(forerun, task_file, monkeypatch):
+    def interrupted(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(orchestrator.cli.tasks, "with_client", interrupted)
+
+    assert forerun("submit", task_file, "--wait").exit_code == 130
+
+
+def test_what_makes_no_sense_together_is_refused(forerun, task_file):
+    assert forerun("submit", task_file, "--watch", "--json").exit_code == 2
+    assert forerun("submit").exit_code == 2
+    assert forerun("no-such-command").exit_code == 2
+
+
+def test_plan_shows_both_plans(forerun, task_file):
+    result = forerun("plan", task_file)
+
+    assert result.exit_code == 0
+    assert "optimal plan" in result.stdout
+    assert json.loads(forerun("plan", task_file, "--json").stdout)["optimal"]["origin"] == "nobody"
+
+
+def test_list_shows_tasks_newest_first_with_the_way_on(forerun, task_file):
+    ids = [forerun("submit", task_file).stdout.strip() for _ in range(3)]
+
+    listed = forerun("list", "--limit", 2).stdout
+
+    newest = sorted(ids, reverse=True)
+    assert listed.index(newest[0]) < listed.index(newest[1])
+    assert newest[2] not in listed
+    assert f"--before {newest[1]}" in listed
+    assert len(json.loads(forerun("list", "--json").stdout)["tasks"]) == 3
+
+
+def test_cancel_tells_how_it_stands(forerun, task_file):
+    task_id = forerun("submit", task_file).stdout.strip()
+
+    assert json.loads(forerun("cancel", task_id, "--json").stdout)["status"] == "succeeded"
+    assert forerun("cancel", "t000000000000-0000000000000000").exit_code == 2
+
+
+def test_agents_and_nodes_are_shown(forerun):
+    assert "digester" in forerun("agents").stdout
+    assert "gpus 8" in forerun("agents").stdout
+    assert "small" in forerun("nodes").stdout
+    assert json.loads(forerun("nodes", "--json").stdout)["nodes"][0]["id"] == "n1"
+    assert json.loads(forerun("agents", "--json").stdout)["kind"] == "catalog"
+
+
+@pytest.mark.parametrize("of", ["task", "catalog", "settings"])
+def test_schemas_are_json_schemas(forerun, of):
+    schema = json.loads(forerun("schema", of).stdout)
+
+    assert schema["type"] == "object"
+    assert schema["$schema"].endswith("2020-12/schema")
+
+
+def test_the_schema_of_a_task_accepts_what_people_write(forerun, task):
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads(forerun("schema").stdout)
+
+    Task.model_validate(task)
+    jsonschema.validate(task, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(task | {"gaol": "x"}, schema)
+
+
+def test_an_unknown_benchmark_is_exit_code_2(forerun):
+    assert forerun("bench", "nonsense").exit_code == 2
+
+
+def test_a_benchmark_writes_its_json(forerun, monkeypatch, tmp_path):
+    class Fake:
+        @staticmethod
+        def run(arguments):
+            return {"arguments": arguments, "run_s": 0.5}
+
+    monkeypatch.setattr("orchestrator.cli.extras.pkgutil.iter_modules", lambda _path: [type("M", (), {"name": "fan"})])
+    monkeypatch.setattr("orchestrator.cli.extras._imported", lambda _name: Fake)
+
+    result = forerun("bench", "--to", tmp_path, "fan", "--runs", 3)
+
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "fan.json").read_text()) == {"arguments": ["--runs", "3"], "run_s": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--catalog", "none.yaml", "--port", "0"], "none.yaml"),
+        (["--settings", "none.yaml"], "none.yaml"),
+        (["--shards", "0"], "reconciler.shards"),
+    ],
+)
+def test_up_says_what_is_wrong_before_it_starts_anything(forerun, arguments, said):
+    result = forerun("up", *arguments)
+
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+
+
+def test_up_says_that_a_port_is_taken(forerun):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = forerun("up", "--port", taken.getsockname()[1])
+
+    assert result.exit_code == 4
+    assert "--port" in result.stderr

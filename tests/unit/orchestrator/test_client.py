@@ -1,0 +1,98 @@
+"""The client in Python: typed answers, typed errors, and the same without await."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from orchestrator.blocking import Blocking
+from orchestrator.client import Client, task_of
+from orchestrator.client_errors import BadRequest, Busy, NotFound, Unreachable
+from planners.errors import InvalidTask
+from planners.tasks import Task
+from reconciler.commands import RunStatus
+
+
+async def test_a_task_goes_in_and_its_output_comes_out(client, gateway, task):
+    view = await client.submit(task)
+    await gateway.end(view.id, outputs={"digest": [1, 2]})
+
+    assert (await client.wait(view.id)).status is RunStatus.SUCCEEDED
+    assert await client.output(view.id, "digest") == [1, 2]
+    assert (await client.get(view.id)).outputs == {"digest": [1, 2]}
+    assert (await client.plans(view.id)).task == view.id
+    assert (await client.timeline(view.id)).bars == ()
+
+
+async def test_a_task_is_given_as_model_mapping_or_file(client, task, task_file):
+    for given in (Task.model_validate(task), task, task_file, str(task_file)):
+        assert (await client.submit(given)).status is RunStatus.PLANNING
+    assert len((await client.list()).tasks) == 4
+
+
+async def test_waiting_ends_with_the_patience(client, task):
+    view = await client.submit(task)
+
+    assert (await client.wait(view.id, timeout_s=0.02)).status is RunStatus.PLANNING
+
+
+async def test_waiting_outlasts_many_rounds(client, gateway, task, monkeypatch):
+    monkeypatch.setattr("orchestrator.client._POLL_S", 0.01)
+    view = await client.submit(task)
+
+    waiting = asyncio.create_task(client.wait(view.id))
+    await asyncio.wait([waiting], timeout=0.05)
+    assert not waiting.done()
+    await gateway.end(view.id, RunStatus.FAILED)
+
+    assert (await waiting).status is RunStatus.FAILED
+
+
+async def test_refusals_are_typed_and_carry_the_problem(client, gateway, task):
+    with pytest.raises(BadRequest) as caught:
+        await client.submit({"workflow": {"steps": [{"id": "a", "capability": "fetsh"}]}})
+    assert caught.value.problem.errors[0].field == caught.value.field == "workflow.steps.a.capability"
+    with pytest.raises(NotFound):
+        await client.get("t1")
+    gateway.is_up = False
+    with pytest.raises(Busy) as caught_busy:
+        await client.submit(task)
+    assert caught_busy.value.retry_after_s == 2
+    assert not await client.ready()
+
+
+async def test_a_service_that_is_not_there_is_unreachable():
+    def refusing(request):
+        raise httpx.ConnectError("refused")
+
+    async with Client("http://nowhere", transport=httpx.MockTransport(refusing)) as client:
+        with pytest.raises(Unreachable, match="forerun up"):
+            await client.agents()
+        assert not await client.ready()
+
+
+def test_what_is_no_task_is_refused_before_anything_is_sent():
+    with pytest.raises(InvalidTask) as caught:
+        task_of({"goal": "x", "inpts": {}})
+    assert caught.value.field == "inpts"
+
+
+async def test_what_the_service_knows_is_typed(client):
+    assert (await client.agents()).by_name["digester"].quality == 0.7
+    assert (await client.nodes()).by_id["n1"].node_class == "small"
+    assert await client.learner() == {"outcomes": 0}
+    assert await client.ready()
+
+
+def test_the_same_client_without_await(app, gateway, task):
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    with Blocking(lambda: Client("http://forerun", transport=transport)) as client:
+        view = client.submit(task)
+        assert client.cancel(view.id, "enough").status is RunStatus.CANCELLED
+        assert [event.kind for event in client.events(view.id)] == ["cancel_requested", "run_ended"]
+        assert client.url == "http://forerun"
+        with pytest.raises(NotFound):
+            client.get("t1")
+        with pytest.raises(AttributeError):
+            client.nonsense()

@@ -1,0 +1,134 @@
+"""Requests reach the shard of their task; pages of all shards merge into one; a silent shard is told as such."""
+
+import asyncio
+
+import pytest
+from ray.exceptions import RayActorError, RayTaskError
+
+from orchestrator.errors import Unavailable
+from orchestrator.gateway import RayGateway
+from orchestrator.ids import new_task_id, shard_of
+from orchestrator.settings import ReconcilerSettings, Settings
+from planners.agents import Catalog
+from planners.model import TaskId
+from reconciler.commands import RunStatus
+from reconciler.errors import UnknownTask
+from reconciler.views import TaskPage, TaskView
+
+
+class _Method:
+    def __init__(self, answer):
+        self._answer = answer
+
+    def remote(self, *arguments):
+        async def answering():
+            return self._answer(*arguments)
+
+        return answering()
+
+
+class _Shard:
+    """Stands for an actor handle."""
+
+    def __init__(self, **answers):
+        self._answers = answers
+
+    def __getattr__(self, name):
+        return _Method(self._answers[name])
+
+
+def view(task_id: str) -> TaskView:
+    return TaskView(id=TaskId(task_id), status=RunStatus.RUNNING, submitted_at_s=0)
+
+
+def gateway_over(monkeypatch, *shards: _Shard) -> RayGateway:
+    settings = Settings(reconciler=ReconcilerSettings(shards=len(shards)))
+    by_name = {f"forerun-reconciler-{index}": shard for index, shard in enumerate(shards)}
+    monkeypatch.setattr("ray.get_actor", lambda name, namespace: by_name[name])
+    return RayGateway(settings, Catalog())
+
+
+async def test_a_request_reaches_the_shard_of_its_task(monkeypatch):
+    asked = []
+    shards = [
+        _Shard(show=lambda task_id, index=index: asked.append((index, task_id)) or view(task_id)) for index in range(3)
+    ]
+    gateway = gateway_over(monkeypatch, *shards)
+    ids = [new_task_id(0.0) for _ in range(20)]
+
+    for task_id in ids:
+        assert (await gateway.show(task_id)).id == task_id
+
+    assert asked == [(shard_of(task_id, 3), task_id) for task_id in ids]
+
+
+async def test_pages_of_all_shards_merge_newest_first(monkeypatch):
+    pages = [
+        TaskPage(tasks=(view("t5"), view("t2"))),
+        TaskPage(tasks=(view("t4"), view("t3")), next_before="t3"),
+        TaskPage(tasks=()),
+    ]
+    gateway = gateway_over(monkeypatch, *[_Shard(list_tasks=lambda *_, page=page: page) for page in pages])
+
+    page = await gateway.list_tasks(3, None, None)
+
+    assert [task.id for task in page.tasks] == ["t5", "t4", "t3"]
+    assert page.next_before == "t3"
+
+
+async def test_the_last_page_says_so(monkeypatch):
+    gateway = gateway_over(monkeypatch, _Shard(list_tasks=lambda *_: TaskPage(tasks=(view("t1"),))))
+
+    assert (await gateway.list_tasks(3, None, None)).next_before is None
+
+
+async def test_an_error_of_ours_comes_back_as_itself(monkeypatch):
+    def failing(_task_id):
+        cause = UnknownTask("there is no task", "id", "look")
+        raise RayTaskError("show", "trace", cause).as_instanceof_cause()
+
+    gateway = gateway_over(monkeypatch, _Shard(show=failing))
+
+    with pytest.raises(UnknownTask) as caught:
+        await gateway.show(new_task_id(0.0))
+
+    assert type(caught.value) is UnknownTask
+
+
+async def test_a_dead_shard_is_unavailable_and_looked_up_anew(monkeypatch):
+    def dead(_task_id):
+        raise RayActorError
+
+    gateway = gateway_over(monkeypatch, _Shard(show=dead))
+    with pytest.raises(Unavailable, match="has died"):
+        await gateway.show(new_task_id(0.0))
+
+    monkeypatch.setattr("ray.get_actor", lambda name, namespace: _Shard(show=view))
+    assert (await gateway.show(new_task_id(0.0))).status is RunStatus.RUNNING
+
+
+async def test_a_shard_that_is_not_up_is_unavailable(monkeypatch):
+    gateway = gateway_over(monkeypatch, _Shard())
+
+    def missing(name, namespace):
+        raise ValueError(name)
+
+    monkeypatch.setattr("ray.get_actor", missing)
+
+    with pytest.raises(Unavailable, match="not up"):
+        await gateway.ready()
+
+
+async def test_a_shard_that_hangs_is_unavailable(monkeypatch):
+    monkeypatch.setattr("orchestrator.gateway._PROBE_S", 0.01)
+
+    class Hanging:
+        class ready:  # noqa: N801 - stands for a method of an actor handle
+            @staticmethod
+            def remote():
+                return asyncio.Event().wait()
+
+    gateway = gateway_over(monkeypatch, Hanging())
+
+    with pytest.raises(Unavailable, match="not answered"):
+        await gateway.ready()

@@ -1,0 +1,63 @@
+"""What would become of a guess, laid beside the plan of authority."""
+
+from orchestrator.preview import preview
+from planners.plans import Placement, Plan, PlanKind, PlannedStep
+from planners.workflow import Step
+from reconciler.outcomes import Verdict
+from reconciler.shard import Rehearsal
+
+
+def planned(step: str, key: str, node: str = "n1", node_class: str = "") -> PlannedStep:
+    placement = Placement(agent="agent", node=node, node_class=node_class)
+    return PlannedStep(step=Step(id=step, capability="c"), placement=placement, work_key=key)
+
+
+def plan(kind: PlanKind, *steps: PlannedStep) -> Plan:
+    return Plan(kind=kind, steps=steps)
+
+
+def test_each_step_of_the_guess_gets_its_verdict_and_the_rest_is_dispatched():
+    guess = plan(
+        PlanKind.SPECULATIVE,
+        planned("a", "1"),
+        planned("b", "2"),
+        planned("c", "3"),
+        planned("d", "4"),
+        planned("e", "5"),
+    )
+    authority = plan(
+        PlanKind.OPTIMAL,
+        planned("a", "1"),
+        planned("x", "2"),
+        planned("c", "3", "n2"),
+        planned("e", "5"),
+        planned("f", "6"),
+    )
+
+    shown = preview(Rehearsal(guess=guess, guess_s=0.002, plan=authority, plan_s=1.5))
+
+    assert shown.verdicts == {
+        "a": Verdict.COMMIT,
+        "b": Verdict.REPARENT,
+        "c": Verdict.MIGRATE,
+        "d": Verdict.FLUSH,
+        "e": Verdict.COMMIT,
+    }
+    assert shown.dispatched == ("f",)
+    assert shown.speculative_plan_ms == 2.0
+    assert shown.optimal_plan_s == 1.5
+    assert shown.step_f1 == 1.0
+
+
+def test_an_equal_node_is_as_good():
+    guess = plan(PlanKind.SPECULATIVE, planned("a", "1", "n1", "cpu"))
+    authority = plan(PlanKind.OPTIMAL, planned("a", "1", "n2", "cpu"))
+
+    assert preview(Rehearsal(guess=guess, guess_s=0, plan=authority, plan_s=0)).verdicts == {"a": Verdict.COMMIT}
+
+
+def test_without_a_guess_all_is_dispatched_by_the_authority():
+    shown = preview(Rehearsal(guess=None, guess_s=0.001, plan=plan(PlanKind.OPTIMAL, planned("a", "1")), plan_s=0.1))
+
+    assert (shown.verdicts, shown.dispatched, shown.similarity) == ({}, ("a",), None)
+    assert shown.speculative_plan_ms is None

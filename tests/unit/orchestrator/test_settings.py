@@ -1,0 +1,121 @@
+"""One frozen tree from file, environment and flags; wrong keys are named with the nearest right one."""
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from orchestrator.config import load
+from orchestrator.errors import InvalidSettings
+from orchestrator.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+
+    for name in [name for name in os.environ if name.startswith("FORERUN_")]:
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "forerun.yaml"
+    path.write_text("http: {port: 1111, host: file}\ngate: {alpha: 0.25}\nllm: {extra: {top_p: 0.9}}\n")
+    return path
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(environment, file):
+    environment.setenv("FORERUN_HTTP__PORT", "2222")
+    environment.setenv("FORERUN_HTTP__MAX_WAIT_S", "7")
+
+    settings = load(file, {"http": {"port": 3333}})
+
+    assert (settings.http.port, settings.http.max_wait_s, settings.http.host) == (3333, 7, "file")
+    assert settings.gate.alpha == 0.25
+    assert load(file).http.port == 2222
+
+
+def test_without_anything_there_are_defaults():
+    settings = load()
+
+    assert (settings.http.host, settings.http.port) == ("127.0.0.1", 8700)
+    assert settings.cluster.address is None
+    assert settings.journal_url.startswith("sqlite:////")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("FORERUN_HTTP__PROT", "FORERUN_HTTP__PORT"),
+        ("FORERUN_GATE__ALFA", "FORERUN_GATE__ALPHA"),
+        ("FORERUN_CATALOGUE", "FORERUN_CATALOG"),
+        ("FORERUN_DATADIR", "FORERUN_DATA_DIR"),
+    ],
+)
+def test_a_misspelt_variable_is_named_with_the_nearest(environment, name, meant):
+    environment.setenv(name, "1")
+
+    with pytest.raises(InvalidSettings) as caught:
+        load()
+
+    assert caught.value.field == name
+    assert meant in caught.value.fix
+
+
+def test_variables_of_other_parts_are_left_alone(environment):
+    environment.setenv("FORERUN_URL", "http://elsewhere")
+    environment.setenv("FORERUN_DATA", "data")
+    environment.setenv("FORERUN_LLM__EXTRA__SEED", "7")
+
+    assert load().llm.extra == {"seed": "7"}
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "meant"),
+    [
+        ("http: {prot: 1}", "http.prot", "http.port"),
+        ("htpp: {port: 1}", "htpp", "'http'"),
+        ("gate: {alpha: 2}", "gate.alpha", "schema"),
+    ],
+)
+def test_a_wrong_key_in_the_file_is_named_with_the_nearest(tmp_path, text, field, meant):
+    (tmp_path / "s.yaml").write_text(text)
+
+    with pytest.raises(InvalidSettings) as caught:
+        load(tmp_path / "s.yaml")
+
+    assert caught.value.field == field
+    assert meant in caught.value.fix
+
+
+@pytest.mark.parametrize("text", ["- a list", "a: [", "just words"])
+def test_a_file_that_holds_no_settings_is_refused(tmp_path, text):
+    (tmp_path / "s.yaml").write_text(text)
+
+    with pytest.raises(InvalidSettings):
+        load(tmp_path / "s.yaml")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InvalidSettings, match="No such file"):
+        load(tmp_path / "none.yaml")
+
+
+def test_the_tree_is_frozen_and_secrets_do_not_show():
+    settings = load(flags={"llm": {"api_key": "s3cret"}, "journal": {"url": "postgresql://u:p4ss@h/d"}})
+
+    with pytest.raises(ValidationError):
+        settings.http.port = 1
+    assert "s3cret" not in repr(settings)
+    assert "p4ss" not in repr(settings)
+    assert settings.journal_url == "postgresql://u:p4ss@h/d"
+
+
+def test_the_tree_crosses_processes():
+    settings = load(flags={"http": {"port": 5}})
+
+    assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301 - our own bytes
+    assert Settings.model_json_schema()["properties"]["http"]
