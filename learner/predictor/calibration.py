@@ -35,11 +35,13 @@ class Calibration:
 
     def __call__(self, raw: NDArray[np.floating]) -> NDArray[np.float64]:
         """Calibrated probabilities."""
-        return np.interp(raw, self.knots, self.values)
+        return np.asarray(np.interp(raw, self.knots, self.values), dtype=np.float64)
 
 
-def expected_calibration_error(probability: NDArray[np.float64], came_true: NDArray[np.float64], bins: int = 10) -> float:
-    """ECE: mean gap between probability and frequency over equal-width bins, weighted by their sizes (Guo et al., 2017)."""
+def expected_calibration_error(
+    probability: NDArray[np.float64], came_true: NDArray[np.float64], bins: int = 10
+) -> float:
+    """ECE: gaps of probability and frequency in equal-width bins, averaged by their sizes (Guo et al., 2017)."""
     if not len(probability):
         return 0.0
     which = np.minimum((probability * bins).astype(int), bins - 1)

@@ -18,8 +18,8 @@ _LEXICAL_TOOLS = 2
 def candidates(space: PlanSpace, scores: Floats, lexical: Floats, own: Plan | None = None) -> list[Plan]:
     """Distinct plans, likeliest known ones first; ``scores`` a row as `PlanSpace.parts` cuts it.
 
-    ``lexical`` is the catalog's strength per tool. ``own`` is the example's own plan in training: where no other example
-    has it, it is not among the known ones, as it would not be for a new request.
+    ``lexical`` is the catalog's strength per tool. ``own`` is the example's own plan in training: where no other
+    example has it, it is not among the known ones, as it would not be for a new request.
     """
     plan_scores, step_scores, edge_scores, _ = space.parts(scores)
     unknown = own if own is not None and space.count[own] == 1 else None
@@ -34,8 +34,8 @@ def candidates(space: PlanSpace, scores: Floats, lexical: Floats, own: Plan | No
 def _likely_tools(space: PlanSpace, step_scores: Floats, lexical: Floats) -> tuple[list[int], Floats]:
     """The tools for new chains with a probability each; those never used come by the words of the catalog."""
     top = np.argsort(-step_scores, kind="stable")[:_BEAM_TOOLS]
-    strength = {space.step_labels[c] // 8: float(step_scores[c]) for c in reversed(top)}
-    tools = list(dict.fromkeys(space.step_labels[c] // 8 for c in top))
+    strength = {space.tool_of(space.step_labels[c]): float(step_scores[c]) for c in reversed(top)}
+    tools = list(dict.fromkeys(space.tool_of(space.step_labels[c]) for c in top))
     for tool in np.argsort(-lexical, kind="stable")[:_LEXICAL_TOOLS]:
         if space.step_label(int(tool)) not in space.step_column and lexical[tool] > 0:
             tools.append(int(tool))
@@ -75,4 +75,4 @@ def _link_scores(space: PlanSpace, tools: list[int], edge_scores: Floats) -> NDA
             column = space.edge_column.get(space.edge_label(parent, child))
             if column is not None:
                 out[i, j] = max(float(edge_scores[column]), 0.01)
-    return np.log(out)
+    return np.asarray(np.log(out), dtype=np.float64)

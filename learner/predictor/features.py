@@ -8,6 +8,7 @@ import numpy as np
 from learner.predictor.labels import Plan, PlanSpace, length_column
 from learner.predictor.vectors import Floats
 
+_NOTHING = np.float32(1e5)
 _NEGLIGIBLE = 0.05  # label scores below this do not count as expected mass: hundreds of them would drown the rest
 
 
@@ -44,7 +45,7 @@ class Incidence:
 
     def least(self, values: Floats) -> Floats:
         """Smallest of the values a candidate has; a large number where it has none, which a tree can tell."""
-        return np.where(self._mask, values, np.float32(1e6)).min(axis=1, initial=1e6).clip(max=1e5)
+        return np.asarray(np.where(self._mask, values, _NOTHING).min(axis=1, initial=_NOTHING), dtype=np.float32)
 
     def most_left_out(self, values: Floats) -> Floats:
         """Largest of the values a candidate lacks; 0 where it has all."""
@@ -52,34 +53,46 @@ class Incidence:
 
 
 @dataclass(frozen=True)
-class Considered:
-    """Candidates with their labels, likeness to each other, and features (candidates, features)."""
+class Drawn:
+    """Candidates with their labels and their likeness to each other, (candidates, candidates)."""
 
     plans: list[Plan]
     steps: Incidence
     edges: Incidence
     similarity: Floats
+
+    @classmethod
+    def of(cls, space: PlanSpace, plans: list[Plan]) -> "Drawn":
+        """Label the plans and compare them: mean of step F1 and edge F1."""
+        steps = Incidence([space.steps_of(plan) for plan in plans])
+        edges = Incidence([space.edges_of(plan) for plan in plans])
+        return cls(plans, steps, edges, np.asarray((steps.f1() + edges.f1()) / 2, dtype=np.float32))
+
+
+@dataclass(frozen=True)
+class Considered(Drawn):
+    """Candidates with the ranker's features, (candidates, features)."""
+
     features: Floats
     whole: Floats  # the first regression's score of each plan as a whole
 
 
 def consider(space: PlanSpace, plans: list[Plan], evidence: Evidence, own: Plan | None = None) -> Considered:
     """Build the features. ``own`` (in training) is left out of every count, as it will be for a new request."""
-    steps = Incidence([space.steps_of(plan) for plan in plans])
-    edges = Incidence([space.edges_of(plan) for plan in plans])
-    similarity = (steps.f1() + edges.f1()) / 2
-    columns = [*_history(space, plans, steps, edges, own), *_words(steps, evidence), *_order(plans, evidence)]
-    regressions = [_regression(space, plans, steps, edges, similarity, s, own) for s in evidence.scores]
+    drawn = Drawn.of(space, plans)
+    columns = [*_history(space, drawn, own), *_words(space, drawn.steps, evidence), *_order(plans, evidence)]
+    regressions = [_regression(space, drawn, scores, own) for scores in evidence.scores]
     columns += [column for regression in regressions for column in regression]
     features = np.stack(columns, axis=1).astype(np.float32)
-    return Considered(plans, steps, edges, similarity, features, regressions[0][0])
+    return Considered(plans, drawn.steps, drawn.edges, drawn.similarity, features, regressions[0][0])
 
 
-def _history(space: PlanSpace, plans: list[Plan], steps: Incidence, edges: Incidence, own: Plan | None) -> list[Floats]:
+def _history(space: PlanSpace, drawn: Drawn, own: Plan | None) -> list[Floats]:
     """How often the plan, its steps and its links were seen, and how often a link follows from its ends."""
+    steps, edges = drawn.steps, drawn.edges
     own_steps = set(space.steps_of(own)) if own else set()
     own_edges = set(space.edges_of(own)) if own else set()
-    seen = np.array([space.count[plan] - (plan == own) for plan in plans], dtype=np.float32)
+    seen = _array([space.count[plan] - (plan == own) for plan in drawn.plans])
     step_seen = _array([space.step_count[x] - (x in own_steps) for x in steps.labels])
     edge_seen = _array([space.edge_count[x] - (x in own_edges) for x in edges.labels])
     tool_seen = dict(zip(steps.labels, step_seen.tolist(), strict=True))
@@ -91,42 +104,55 @@ def _history(space: PlanSpace, plans: list[Plan], steps: Incidence, edges: Incid
             edges.least(forward), mean_forward, edges.least(backward)]  # fmt: skip
 
 
-def _words(steps: Incidence, evidence: Evidence) -> list[Floats]:
+def _words(space: PlanSpace, steps: Incidence, evidence: Evidence) -> list[Floats]:
     """How far the words of the catalog speak for the steps."""
-    strength = evidence.strength[[label // 8 for label in steps.labels]]
+    strength = evidence.strength[[space.tool_of(label) for label in steps.labels]]
     return [steps.least(strength), steps.has @ strength / np.maximum(steps.size, 1), steps.most_left_out(strength)]
 
 
 def _order(plans: list[Plan], evidence: Evidence) -> list[Floats]:
     """How far the request names the steps in the order of the edges: least and mean step forward."""
-    moves = [[evidence.place[tools[j]] - evidence.place[tools[i]] for i, j in edges] or [0.0] for tools, edges in plans]
+    place = evidence.place.tolist()
+    moves = [[place[tools[j]] - place[tools[i]] for i, j in edges] or [0.0] for tools, edges in plans]
     return [_array([min(move) for move in moves]), _array([sum(move) / len(move) for move in moves])]
 
 
-def _regression(
-    space: PlanSpace, plans: list[Plan], steps: Incidence, edges: Incidence, similarity: Floats, scores: Floats,
-    own: Plan | None,
-) -> list[Floats]:  # fmt: skip
-    """What one regression says of each plan: as a whole, by its steps, by its edges, by its length."""
+def _regression(space: PlanSpace, drawn: Drawn, scores: Floats, own: Plan | None) -> list[Floats]:
+    """What one regression says of each plan: as a whole, by its length, by its steps, by its edges."""
     plan_scores, step_scores, edge_scores, length_scores = space.parts(scores)
-    unknown = own if own is not None and space.count[own] == 1 else None
-    whole = _array([plan_scores[space.plan_column[p]] if p in space.plan_column and p != unknown else 0 for p in plans])
+    whole = _whole(space, drawn.plans, plan_scores, own)
     posterior = np.maximum(whole, 0)
-    expected = similarity @ (posterior / (posterior.sum() + 1e-9))
-    step = _gather(step_scores, space.step_column, steps.labels)
-    edge = _gather(edge_scores, space.edge_column, edges.labels)
-    expected_steps, expected_edges = _mass(step_scores), _mass(edge_scores)
-    step_sum, edge_sum = steps.has @ step, edges.has @ edge
-    length = length_scores[[length_column(len(plan[0])) for plan in plans]]
+    expected = drawn.similarity @ (posterior / (posterior.sum() + 1e-9))
+    length = length_scores[[length_column(len(plan[0])) for plan in drawn.plans]]
     likely = np.maximum(length_scores, 0)
     mean_length = likely @ np.arange(1, len(likely) + 1) / (likely.sum() + 1e-9)
+    edge = _gather(edge_scores, space.edge_column, drawn.edges.labels)
     return [
-        whole, whole - whole.max(), expected, step_sum, edge_sum,
-        2 * step_sum / (steps.size + expected_steps + 1e-6), 2 * edge_sum / (edges.size + expected_edges + 1e-6),
-        steps.least(step), edges.least(edge), steps.has @ _logit(step), edges.has @ _logit(edge),
-        edges.least(edge - _reversed(space, edges, edge)), steps.most_left_out(step), edges.most_left_out(edge),
-        length, np.full(len(plans), mean_length), np.full(len(plans), whole.max()),
-    ]  # fmt: skip
+        whole,
+        whole - whole.max(),
+        np.full(len(whole), whole.max()),
+        expected,
+        length,
+        np.full(len(whole), mean_length),
+        *_labels(drawn.steps, _gather(step_scores, space.step_column, drawn.steps.labels), _mass(step_scores)),
+        *_labels(drawn.edges, edge, _mass(edge_scores)),
+        drawn.edges.least(edge - _reversed(space, drawn.edges, edge)),
+    ]
+
+
+def _labels(incidence: Incidence, score: Floats, expected: float) -> list[Floats]:
+    """What the labels of one kind say: their sum, expected F1, the weakest, the log odds, the best one left out."""
+    total = incidence.has @ score
+    f1 = 2 * total / (incidence.size + expected + 1e-6)
+    odds = np.log(score / (1 - score))
+    return [total, f1, incidence.least(score), incidence.has @ odds, incidence.most_left_out(score)]
+
+
+def _whole(space: PlanSpace, plans: list[Plan], scores: Floats, own: Plan | None) -> Floats:
+    """Scores of the plans as wholes; 0 for those never seen, so for one that only the example itself has."""
+    unknown = own if own is not None and space.count[own] == 1 else None
+    columns = [space.plan_column.get(plan) if plan != unknown else None for plan in plans]
+    return _array([0.0 if column is None else scores[column] for column in columns])
 
 
 def _reversed(space: PlanSpace, edges: Incidence, values: Floats) -> Floats:
@@ -141,10 +167,6 @@ def _gather(scores: Floats, column: dict[int, int], labels: list[int]) -> Floats
 
 def _mass(scores: Floats) -> float:
     return float(scores[scores > _NEGLIGIBLE].sum())
-
-
-def _logit(probability: Floats) -> Floats:
-    return np.asarray(np.log(probability / (1 - probability)), dtype=np.float32)
 
 
 def _array(values: Sequence[float]) -> Floats:

@@ -79,11 +79,11 @@ class RequestKernel:
         return cls((first, second), arrays["centre"].astype(np.float32), arrays["meanings"].astype(np.float32))
 
 
-def blend(views: Sequence[Floats], chosen: Sequence[int], power: float = 2.0) -> Floats:
-    """Kernel of the ``chosen`` views that are there: the power of their mean, negative means cut at zero."""
+def blend(views: Sequence[Floats], chosen: Sequence[int]) -> Floats:
+    """Kernel of the ``chosen`` views that are there: their mean, squared (positive definite by Schur's theorem)."""
     used = [views[view] for view in chosen if view < len(views)]
     mean = sum(used[1:], start=used[0]) / np.float32(len(used))
-    return np.asarray(np.maximum(mean, 0) ** power, dtype=np.float32)
+    return np.asarray(mean * mean, dtype=np.float32)
 
 
 def _unit(rows: Floats) -> Floats:

@@ -24,9 +24,11 @@ class PlanSpace:
     def __init__(self, tools: Sequence[str], plans: Sequence[Plan]) -> None:
         self.tools = tuple(tools)
         self.number = {tool: number for number, tool in enumerate(self.tools)}
+        self._labels: dict[Plan, tuple[list[int], list[int]]] = {}
         self.count = Counter(plans)
         self.plans = list(self.count)
         self.plan_column = {plan: column for column, plan in enumerate(self.plans)}
+        self._labels = {plan: (self.steps_of(plan), self.edges_of(plan)) for plan in self.plans}
         self.step_count = Counter(label for plan in plans for label in self.steps_of(plan))
         self.edge_count = Counter(label for plan in plans for label in self.edges_of(plan))
         self.step_labels = list(self.step_count)
@@ -47,6 +49,10 @@ class PlanSpace:
         """Label of the first occurrence of a tool."""
         return tool * _OCCURRENCES
 
+    def tool_of(self, step_label: int) -> int:
+        """The tool of a step label, whichever occurrence it is."""
+        return step_label // _OCCURRENCES
+
     def edge_label(self, parent: int, child: int) -> int:
         """Label of the first occurrence of an ordered pair."""
         return (parent * len(self.tools) + child) * _OCCURRENCES
@@ -57,10 +63,14 @@ class PlanSpace:
 
     def steps_of(self, plan: Plan) -> list[int]:
         """Step labels of a plan, one per step, in its order."""
-        return _occurrences(plan[0])
+        known = self._labels.get(plan)
+        return known[0] if known else _occurrences(plan[0])
 
     def edges_of(self, plan: Plan) -> list[int]:
         """Edge labels of a plan, one per edge, in its order."""
+        known = self._labels.get(plan)
+        if known:
+            return known[1]
         tools, edges = plan
         return _occurrences(tools[i] * len(self.tools) + tools[j] for i, j in edges)
 

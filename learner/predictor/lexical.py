@@ -7,14 +7,13 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.sparse as sp
 
 from learner.predictor.example import GuessedPlan, ToolText
 from learner.predictor.tokens import name_words, words
 from learner.predictor.vectors import Floats
 
-_DROPPED = frozenset("the a an of to in on at for and is my me i it be that this with from by as or tool api , . ; ! ?".split())
-
+_WORDS = "the a an of to in on at for and is my me i it be that this with from by as or tool api"
+_DROPPED = frozenset([*_WORDS.split(), *",.;!?"])
 _BREAK = re.compile(r"[.;!?]\s|,\s|\b(?:and|then|also|after that|finally|before)\b")
 _LEAST_STRENGTH = 0.5  # priors: what a match is worth before any outcome has said so
 _PRIOR = 0.6
@@ -35,7 +34,7 @@ class CatalogText:
         self._idf = (np.log((1 + len(texts)) / (1 + dense.sum(axis=0))) + 1).astype(np.float32)
         dense *= self._idf
         dense /= np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1e-9)
-        self._by_word = sp.csr_matrix(dense.T)
+        self._by_word = np.ascontiguousarray(dense.T)
 
     def evidence(self, request: str) -> tuple[Floats, Floats]:
         """Per tool: strength 0..1 (share of its text's weight met in the request) and mean place 0..1 of the words."""
@@ -49,12 +48,11 @@ class CatalogText:
             empty = np.zeros(len(self.catalog), dtype=np.float32)
             return empty, empty
         columns = np.array(list(first), dtype=np.int32)
-        met = self._by_word[columns].toarray()
+        met = self._by_word[columns]
         places = np.array(list(first.values()), dtype=np.float32)
-        total = met.sum(axis=0)
-        weights = met**2
-        strength = np.sqrt(weights.sum(axis=0))
-        return strength, np.where(total > 0, (places @ weights) / np.maximum(weights.sum(axis=0), 1e-9), 0.5)
+        weights = met * met
+        total = weights.sum(axis=0)
+        return np.sqrt(total), np.where(total > 0, (places @ weights) / np.maximum(total, 1e-9), np.float32(0.5))
 
 
 def _content(text: str) -> list[str]:
@@ -85,7 +83,7 @@ def guess_from_words(text: CatalogText, request: str) -> list[GuessedPlan]:
 
 
 def _edges(tools: list[ToolText]) -> tuple[tuple[int, int], ...]:
-    """By schema where both sides declare one (an output of the one is an input of the other); else one after another."""
+    """By schema where all declare one (an output of the one is an input of the other); else one after another."""
     if not all(tool.inputs or tool.outputs for tool in tools):
         return tuple((i, i + 1) for i in range(len(tools) - 1))
     joined = [(i, j) for j in range(len(tools)) for i in range(j) if set(tools[i].outputs) & set(tools[j].inputs)]

@@ -27,7 +27,6 @@ from learner.predictor.lexical import CatalogText, guess_from_words
 from learner.predictor.ranker import PlanRanker, unranked
 from learner.predictor.ridge import KernelRidge
 from learner.predictor.semantics import installed_word_vectors
-from learner.predictor.vectors import Floats
 
 WINDOW = 2_500  # examples learned from: the cost is cubic in them
 KERNELS = ((WORDS, PLACES, MEANING), (PLACES, MEANING))
@@ -143,20 +142,27 @@ def _consider(space: PlanSpace, evidence: Evidence, own: Plan | None) -> Conside
 
 def _is_true(space: PlanSpace, considered: Considered, plan: Plan) -> NDArray[np.bool_]:
     steps, edges = sorted(space.steps_of(plan)), sorted(space.edges_of(plan))
-    return np.array([sorted(space.steps_of(p)) == steps and sorted(space.edges_of(p)) == edges for p in considered.plans])
+    return np.array(
+        [sorted(space.steps_of(p)) == steps and sorted(space.edges_of(p)) == edges for p in considered.plans]
+    )
 
 
 def _calibrate(space: PlanSpace, chosen: list[Choice], plans: list[Plan]) -> Calibrations:
-    raw: tuple[list[float], ...] = ([], [], [])
-    hit: tuple[list[float], ...] = ([], [], [])
+    whole: list[tuple[float, bool]] = []
+    step: list[tuple[float, bool]] = []
+    edge: list[tuple[float, bool]] = []
     for choice, plan in zip(chosen, plans, strict=True):
-        steps, edges = set(space.steps_of(plan)), set(space.edges_of(plan))
-        own = space.steps_of(choice.plan), space.edges_of(choice.plan)
-        values = ([float(set(own[0]) == steps and set(own[1]) == edges)], [s in steps for s in own[0]], [e in edges for e in own[1]])
-        for kind, probabilities in enumerate(([choice.whole], choice.steps, choice.edges)):
-            raw[kind].extend(map(float, probabilities))
-            hit[kind].extend(map(float, values[kind]))
-    return Calibrations(*(Calibration.fit(np.array(r), np.array(h)) for r, h in zip(raw, hit, strict=True)))
+        true_steps, true_edges = set(space.steps_of(plan)), set(space.edges_of(plan))
+        steps, edges = space.steps_of(choice.plan), space.edges_of(choice.plan)
+        whole.append((choice.whole, set(steps) == true_steps and set(edges) == true_edges))
+        step += [(float(p), label in true_steps) for p, label in zip(choice.steps, steps, strict=True)]
+        edge += [(float(p), label in true_edges) for p, label in zip(choice.edges, edges, strict=True)]
+    return Calibrations(_calibration(whole), _calibration(step), _calibration(edge))
+
+
+def _calibration(pairs: list[tuple[float, bool]]) -> Calibration:
+    table = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    return Calibration.fit(table[:, 0], table[:, 1])
 
 
 def _guess(fitted: Fitted, choice: Choice) -> GuessedPlan:

@@ -14,7 +14,7 @@ FOLDS = 4
 _LEAST_EXAMPLES = 30  # below, a ranker learns noise
 _PARAMETERS = {
     "objective": "binary",
-    "learning_rate": 0.05,
+    "learning_rate": 0.1,
     "num_leaves": 15,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.7,
@@ -72,7 +72,7 @@ class PlanRanker:
             CorruptPredictor: when LightGBM cannot read one of them.
         """
         try:
-            return cls([lgb.Booster(params={"verbose": -1}, model_str=text) for text in texts])
+            return cls([lgb.Booster(model_str=text) for text in texts])
         except lgb.basic.LightGBMError as error:
             raise CorruptPredictor(f"ranker: {error}") from error
 
@@ -85,5 +85,5 @@ def unranked(considered: Considered) -> Floats:
 
 def _train(features: Floats, labels: Floats, examples: int, seed: int) -> lgb.Booster:
     parameters = _PARAMETERS | {"seed": seed, "min_data_in_leaf": int(np.clip(len(labels) // 800, 10, 80))}
-    rounds = int(np.clip(examples // 4, 40, 250))
+    rounds = int(np.clip(examples // 6, 30, 110))
     return lgb.train(parameters, lgb.Dataset(features, labels), rounds)

@@ -1,6 +1,7 @@
 """Static word vectors that ship inside a package, when it is installed (extra ``semantic``).
 
-A request is the mean of the vectors of its word pieces. No network: the weights lie in the wheel of ``wordllama``.
+A request is two means of the vectors of its word pieces, one weighted towards its beginning and one towards its end:
+what is asked first and what last, in meaning. No network: the weights lie in the wheel of ``wordllama``.
 """
 
 from functools import cache
@@ -17,19 +18,20 @@ _MAX_CHARACTERS = 4_000
 
 
 class WordVectors:
-    """Mean word vector of a text, before centring; two of them are the same if the package is."""
+    """Begin- and end-weighted mean word vector of a text."""
 
     def __init__(self, table: NDArray[np.float32], pieces: Any) -> None:
         self._table = table
         self._pieces = pieces
 
     def of(self, text: str) -> NDArray[np.float32]:
-        """Unit vector of a text, (256,); zero for a text without words."""
+        """Unit vector of a text, (512,), not centred; zero for a text without words."""
         ids = self._pieces.encode(text[:_MAX_CHARACTERS], add_special_tokens=False).ids
         if not ids:
-            return np.zeros(self._table.shape[1], dtype=np.float32)
-        mean = self._table[ids].mean(axis=0, dtype=np.float32)
-        return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
+            return np.zeros(2 * self._table.shape[1], dtype=np.float32)
+        place = np.linspace(0, 1, len(ids), dtype=np.float32)
+        both = (np.stack([1 - place, place]) @ self._table[ids].astype(np.float32)).ravel()
+        return np.asarray(both / max(float(np.linalg.norm(both)), 1e-9), dtype=np.float32)
 
 
 @cache

@@ -1,7 +1,7 @@
 """A predictor as one file: an npz archive of plain arrays and JSON. Nothing in it is ever unpickled."""
 
+import io
 import json
-import os
 import zipfile
 import zlib
 from dataclasses import asdict
@@ -43,13 +43,14 @@ def write(predictor: PlanPredictor, path: Path) -> None:
     temporary = path.with_name(path.name + ".part")
     with temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes no dict of arrays
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def read(path: Path) -> PlanPredictor:
     """Inverse of `write`; every way a file can be damaged is one error."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # From memory: numpy leaves a file open when the archive in it is damaged.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             arrays: _Arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays.pop("header").tobytes())
         if header["format"] != FORMAT:

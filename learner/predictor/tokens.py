@@ -8,11 +8,11 @@ and "inquire ... and then change" have the same words.
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from itertools import pairwise
 
 Grams = dict[str, float]
 
-_QUOTED = re.compile(r"(?<!\w)'[^']{1,120}'|\"[^\"]{1,120}\"|“[^”]{1,120}”")  # noqa: RUF001 - typographic quotes
+_QUOTED = re.compile(r"(?<!\w)'[^']{1,120}'|\"[^\"]{1,120}\"|“[^”]{1,120}”")
 _URL = re.compile(r"\b(?:https?://|www\.)\S+")
 _TIME = re.compile(r"\b\d{1,2}:\d\d(?: ?[AaPp]\.?[Mm]\b\.?)?|\b\d{1,2} ?[AaPp]\.?[Mm]\b\.?")
 _DATE = re.compile(r"\b\d{4}-\d\d?-\d\d?\b")
@@ -27,14 +27,14 @@ def words(request: str) -> list[str]:
     """Stemmed lower-case words, marks of punctuation, and placeholders for quotes, times, dates, numbers and names."""
     out: list[str] = []
     sentence_starts = True
-    for token in _TOKEN.findall(_masked(request)):
-        if token in ".,;!?":
-            out.append(token)
-            sentence_starts = token in ".!?"
+    for piece in _TOKEN.findall(_masked(request)):
+        if piece in ".,;!?":
+            out.append(piece)
+            sentence_starts = piece in ".!?"
             continue
-        named = token[0].isupper() and not sentence_starts and token != "I"
+        named = piece[0].isupper() and not sentence_starts and piece != "I"
         sentence_starts = False
-        word = _PROPER if named else _stem(token.lower())
+        word = _PROPER if named else _stem(piece.lower())
         if not (word == _PROPER and out and out[-1] == _PROPER):
             out.append(word)
     return out if len(out) <= _MAX_TOKENS else out[: _MAX_TOKENS // 2] + out[-_MAX_TOKENS // 2 :]
@@ -48,7 +48,7 @@ def name_words(name: str) -> str:
 def pairs(tokens: list[str]) -> Grams:
     """Words and adjacent pairs with damped counts, 1 + ln(count)."""
     counts = Counter(tokens)
-    counts.update(f"{a} {b}" for a, b in _adjacent(tokens))
+    counts.update(f"{a} {b}" for a, b in pairwise(tokens))
     return _damped(counts)
 
 
@@ -61,10 +61,6 @@ def positions(tokens: list[str]) -> Grams:
         grams["<" + token] = grams.get("<" + token, 0.0) + 1.0 - share
         grams[">" + token] = grams.get(">" + token, 0.0) + share
     return grams
-
-
-def _adjacent(tokens: list[str]) -> Iterator[tuple[str, str]]:
-    return zip(tokens, tokens[1:], strict=False)
 
 
 def _damped(counts: Counter[str]) -> Grams:

@@ -51,8 +51,13 @@ class GramSpace:
         columns = np.array([c for c, _ in known], dtype=np.int32)
         values = np.array([v for _, v in known], dtype=np.float32) * self._idf[columns]
         values /= np.linalg.norm(values)
-        query = sp.csr_matrix((values, columns, [0, len(columns)]), shape=(1, len(self._idf)))
-        return np.asarray((query @ self._columns).toarray()[0], dtype=np.float32)
+        # The product of one sparse row by hand: scipy spends more on building its result than on the sum.
+        start, counts = self._columns.indptr[columns], np.diff(self._columns.indptr)[columns]
+        before = np.cumsum(counts) - counts
+        entry = np.repeat(start - before, counts) + np.arange(counts.sum())
+        weights = np.repeat(values, counts) * self._columns.data[entry]
+        sums = np.bincount(self._columns.indices[entry], weights=weights, minlength=self._rows.shape[0])
+        return np.asarray(sums, dtype=np.float32)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Everything needed to build it again, as plain arrays."""

@@ -1,0 +1,168 @@
+"""`forerun bench similarity`: how alike the guessed plan and the true one are, cold and as outcomes come in.
+
+Step F1 and edge F1 are means over tasks of the F1 of multisets of tool names and of ordered pairs of them; a guess of
+nothing scores zero. Training and test parts are kept apart: by the files given, or by a hash of the record's id.
+"""
+
+import gzip
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from learner.predictor import GuessedPlan, PlanExample, PlanPredictor, ToolText
+from learner.predictor.calibration import expected_calibration_error
+from learner.predictor.example import edge_names, multiset_f1
+
+STAGES = (0, 100, 500, None)  # outcomes learned from; None is all
+SETS = ("ultratool", "nestful", "tmdb", "worfbench")
+_TEST_SHARE = 5  # one in five, where no test file is given
+
+
+def run(  # noqa: PLR0913 - the options of the command
+    train: Path | None = None,
+    test: Path | None = None,
+    catalog: Path | None = None,
+    *,
+    data: Path | None = None,
+    seed: int = 0,
+    sets: Sequence[str] = SETS,
+) -> dict[str, Any]:
+    """Figures per plan set and stage.
+
+    With ``train`` (and ``test``, and ``catalog``) one set, named "given"; otherwise the ``sets`` under ``data``/plans.
+    Without ``test``, a fifth of the records by hash of their id is held out.
+    """
+    if train is not None:
+        records = _records(train)
+        learned, held_out = (records, _records(test)) if test is not None else _split(records)
+        return {"given": _stages(learned, held_out, _catalog(catalog) if catalog else [], seed)}
+    if data is None:
+        raise ValueError("give a training file or the folder of the public plan sets")
+    folder = data / "plans"
+    return {name: _public(folder, name, seed) for name in sets if (folder / f"{name}.jsonl.gz").is_file()}
+
+
+def plot(figures: dict[str, Any], path: Path) -> None:
+    """Similarity against outcomes learned from, one line per plan set, with what is known of other methods."""
+    import matplotlib as mpl  # noqa: PLC0415 - an extra
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - an extra
+
+    figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    for name, stages in figures.items():
+        points = [(stage["outcomes"], stage["similarity"]) for stage in stages.values()]
+        axes.plot(*zip(*points, strict=True), marker="o", label=name)
+    axes.axhline(0.59, color="grey", linestyle=":", label="nearest neighbour (UltraTool)")
+    axes.axhline(0.70, color="grey", linestyle="--", label="ranked templates and beams (UltraTool)")
+    axes.set(xscale="symlog", xlabel="outcomes learned from", ylabel="similarity on unseen requests", ylim=(0, 1))
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def _public(folder: Path, name: str, seed: int) -> dict[str, Any]:
+    learned, held_out = _split(_records(folder / f"{name}.jsonl.gz"))
+    listed = folder / f"tools_{name}.json"
+    tools = _catalog(listed) if listed.is_file() else _available([*learned, *held_out])
+    return _stages(learned, held_out, tools, seed)
+
+
+def _stages(learned: list[Any], held_out: list[Any], catalog: list[ToolText], seed: int) -> dict[str, Any]:
+    examples = [_example(record) for record in learned]
+    # Records of a file may be grouped by subject: the first hundred outcomes are to be like the others.
+    order = np.random.default_rng(seed).permutation(len(examples))
+    examples = [examples[index] for index in order.tolist()]
+    truth = [_example(record) for record in held_out]
+    out = {}
+    for stage in STAGES:
+        if stage is not None and stage > len(examples):
+            continue
+        used = examples[:stage]
+        started = time.perf_counter()
+        predictor = PlanPredictor.fit(used, catalog, seed=seed)
+        fit_s = time.perf_counter() - started
+        name = {0: "cold", None: "all"}.get(stage, f"after_{stage}")
+        out[name] = {"outcomes": len(used), "tasks": len(truth), "fit_s": round(fit_s, 2)} | _figures(predictor, truth)
+    return out
+
+
+def _figures(predictor: PlanPredictor, truth: list[PlanExample]) -> dict[str, float]:
+    scores: list[tuple[float, float, float]] = []
+    probabilities: list[float] = []
+    hits: list[bool] = []
+    milliseconds: list[float] = []
+    for example in truth:
+        started = time.perf_counter()
+        guesses = predictor.predict(example.request)
+        milliseconds.append((time.perf_counter() - started) * 1e3)
+        scores.append(_scored(guesses, example))
+        for guess in guesses[:1]:
+            probabilities += guess.step_probability
+            hits += _survivals(guess.steps, example.steps)
+    step_f1, edge_f1, exact = np.mean(scores, axis=0).tolist() if scores else (0.0, 0.0, 0.0)
+    return {
+        "step_f1": step_f1,
+        "edge_f1": edge_f1,
+        "similarity": (step_f1 + edge_f1) / 2,
+        "exact": exact,
+        "ece": expected_calibration_error(np.array(probabilities), np.array(hits, dtype=float)),
+        "predict_ms_p50": float(np.median(milliseconds)) if milliseconds else 0.0,
+    }
+
+
+def _scored(guesses: list[GuessedPlan], truth: PlanExample) -> tuple[float, float, float]:
+    """Step F1, edge F1 and exactness of the first guess; no guess is an error even where the truth has no edges."""
+    if not guesses:
+        return 0.0, 0.0, 0.0
+    edges = edge_names(guesses[0].steps, guesses[0].edges)
+    true_edges = edge_names(truth.steps, truth.edges)
+    exact = Counter(guesses[0].steps) == Counter(truth.steps) and Counter(edges) == Counter(true_edges)
+    return multiset_f1(guesses[0].steps, truth.steps), multiset_f1(edges, true_edges), float(exact)
+
+
+def _survivals(steps: tuple[str, ...], truth: tuple[str, ...]) -> list[bool]:
+    """Per guessed step, whether the truth still has one of its name to give."""
+    left = Counter(truth)
+    out = []
+    for step in steps:
+        out.append(left[step] > 0)
+        left[step] -= 1
+    return out
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    content = path.read_bytes()
+    text = gzip.decompress(content) if path.suffix == ".gz" else content
+    return [json.loads(line) for line in text.decode().split("\n") if line.strip()]
+
+
+def _split(records: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    held_out = [int(hashlib.sha256(str(r["id"]).encode()).hexdigest(), 16) % _TEST_SHARE == 0 for r in records]
+    parts: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+    for record, is_test in zip(records, held_out, strict=True):
+        parts[is_test].append(record)
+    return parts
+
+
+def _example(record: dict[str, Any]) -> PlanExample:
+    edges = tuple((int(i), int(j)) for i, j in record["deps"])
+    return PlanExample(record["request"], tuple(record["tools"]), edges)
+
+
+def _catalog(path: Path) -> list[ToolText]:
+    """A list of tools, or lists of tools by domain; a tool is ``{id, desc}``."""
+    listed = json.loads(path.read_text())
+    tools = [tool for part in listed.values() for tool in part] if isinstance(listed, dict) else listed
+    return list({tool["id"]: ToolText(tool["id"], tool.get("desc") or "") for tool in tools}.values())
+
+
+def _available(records: list[dict[str, Any]]) -> list[ToolText]:
+    """The tools the records say were on offer, known by their names alone."""
+    return [ToolText(name, "") for name in dict.fromkeys(name for r in records for name in r.get("available", ()))]
