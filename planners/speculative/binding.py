@@ -139,7 +139,7 @@ class _Binder:
         """A remembered literal: as it is, or the next value of the same kind that this goal holds."""
         match value:
             case {"$goal": True}:
-                return Value(value=self._goal)
+                return Value(value=self._task.goal)
             case {"$slot": int()} | {"$number": int()}:
                 return self._next_literal(schema, number=isinstance(value, dict) and "$number" in value)
             case {"$text": _}:

@@ -22,6 +22,8 @@ from planners.workflow import Goal, Step
 
 _COPY = re.compile(r"(\[\d+\])+$")
 _Key = tuple[str, str]
+# Where a template is looked for: kind, names of inputs, first word (empty: it begins with a slot).
+_Bucket = tuple[str, tuple[str, ...], str]
 
 
 class MemorySnapshot(Versioned):
@@ -39,7 +41,7 @@ class PlanMemory:
         snapshot = snapshot or MemorySnapshot()
         self._size = size
         self._entries: OrderedDict[_Key, Remembered] = OrderedDict()
-        self._buckets: defaultdict[tuple[str, tuple[str, ...]], dict[_Key, None]] = defaultdict(dict)
+        self._buckets: defaultdict[_Bucket, dict[_Key, None]] = defaultdict(dict)
         self._index: LikenessIndex[_Key] = LikenessIndex()
         self._agents = Habits(8 * size, snapshot.agents)
         self._sources = Habits(8 * size, snapshot.sources)
@@ -73,7 +75,9 @@ class PlanMemory:
             return None
         entry, values = found
         trust = {step.id: entry.trusted(step.id) for step in entry.steps}
-        return Recalled(steps=entry.steps_for(values, text), outputs=entry.outputs, probability=trust, exact=True)
+        return Recalled(
+            steps=entry.steps_for(values, task.goal or text), outputs=entry.outputs, probability=trust, exact=True
+        )
 
     def nearest(self, task: Task) -> Recalled | None:
         """The plan of the goal that reads most alike, values filled in as far as they can be told.
@@ -85,7 +89,7 @@ class PlanMemory:
             return None
         key, likeness = found[0]
         entry = self._entries[key]
-        steps = entry.steps_for(_guessed_values(entry.template, text), text)
+        steps = entry.steps_for(_guessed_values(entry.template, text), task.goal or text)
         likeness = min(1.0, likeness)
         trust = {step.id: likeness**2 * entry.trusted(step.id) for step in entry.steps}
         return Recalled(steps=steps, outputs=entry.outputs, probability=trust, exact=False, likeness=likeness)
@@ -131,26 +135,28 @@ class PlanMemory:
     def _match(self, task: Task, text: str) -> tuple[Remembered, tuple[str, ...]] | None:
         """The most telling template that fits, and the values it finds."""
         best: tuple[Remembered, tuple[str, ...]] | None = None
-        for key in self._buckets.get((task.kind, tuple(sorted(task.inputs))), ()):
-            entry = self._entries[key]
-            if best is not None and entry.template.fixed <= best[0].template.fixed:
-                continue
-            if (values := entry.template.match(text)) is not None:
-                best = entry, values
+        names = tuple(sorted(task.inputs))
+        for first in {text.partition(" ")[0], ""}:
+            for key in self._buckets.get((task.kind, names, first), ()):
+                entry = self._entries[key]
+                if best is not None and entry.template.fixed <= best[0].template.fixed:
+                    continue
+                if (values := entry.template.match(text)) is not None:
+                    best = entry, values
         return best
 
     def _keep(self, entry: Remembered) -> None:
         key = entry.kind, canonical_json([entry.template.texts, entry.input_names])
         self._entries[key] = entry
         self._entries.move_to_end(key)
-        self._buckets[entry.kind, entry.input_names][key] = None
+        self._buckets[_bucket(entry)][key] = None
         self._index.add(key, " ".join(entry.template.texts))
         while len(self._entries) > self._size:
             old, forgotten = self._entries.popitem(last=False)
-            bucket = self._buckets[forgotten.kind, forgotten.input_names]
+            bucket = self._buckets[_bucket(forgotten)]
             del bucket[old]
             if not bucket:
-                del self._buckets[forgotten.kind, forgotten.input_names]
+                del self._buckets[_bucket(forgotten)]
             self._index.drop(old)
 
     def _observe_agents(self, task: Task, plan: Plan) -> None:
@@ -171,6 +177,12 @@ class PlanMemory:
             for name, binding in step.inputs.items():
                 if (source := source_of(binding, by_id)) is not None:
                     self._sources.observe(canonical_json([step.capability, name]), {source: 1.0})
+
+
+def _bucket(entry: Remembered) -> _Bucket:
+    first, _, more = entry.template.texts[0].partition(" ")
+    whole = bool(more) or not entry.template.slots or entry.template.texts[0].endswith(" ")
+    return entry.kind, entry.input_names, first if whole else ""
 
 
 def goal_of(task: Task) -> str | None:

@@ -114,7 +114,7 @@ def masked(value: JsonValue, values: Sequence[str], goal: str) -> JsonValue:
         return {"$number": list(values).index(str(value))} if str(value) in values else value
     if not isinstance(value, str) or not value:
         return value
-    if value == goal:
+    if tidy(value) == goal:
         return {"$goal": True}
     if value in values:
         return {"$slot": list(values).index(value)}
