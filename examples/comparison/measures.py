@@ -63,7 +63,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Act:
-    """One task in the three modes. ``notes`` are what a reader must know to believe it."""
+    """One task in the three modes. ``caveat`` is what a reader must know before the figures, ``notes`` after them."""
 
     title: str
     about: str
@@ -71,6 +71,7 @@ class Act:
     forerun: Run
     oracle: Run
     agreement: Agreement
+    caveat: str = ""
     notes: tuple[str, ...] = ()
 
     @property

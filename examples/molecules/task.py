@@ -7,7 +7,7 @@ import yaml
 
 from examples.molecules.values import Molecule
 from planners.plans import Plan
-from planners.tasks import Mode, PlanningOptions, Task
+from planners.tasks import Mode, Task
 
 TASK = Path(__file__).with_name("task.yaml")
 CATALOG = Path(__file__).with_name("catalog.yaml")
@@ -16,5 +16,5 @@ CATALOG = Path(__file__).with_name("catalog.yaml")
 def molecules_task(molecules: Sequence[Molecule], mode: Mode = Mode.FORERUN, plan: Plan | None = None) -> Task:
     """The task of `task.yaml` over these molecules. ``plan`` is for mode oracle, and for it alone."""
     declared = yaml.safe_load(TASK.read_text(encoding="utf-8"))
-    planning = PlanningOptions(mode=mode, plan=plan)
+    planning = {**declared["planning"], "mode": mode, "plan": plan}
     return Task.model_validate({**declared, "inputs": {"molecules": list(molecules)}, "planning": planning})

@@ -112,6 +112,7 @@ def make_act(ranking) -> Callable[..., Act]:
             forerun=speculated,
             oracle=run_of(Mode.ORACLE, branches(count, 0.004, 0.0), 0.0, outputs),
             agreement=Agreement(50, 50),
+            caveat="Simulated.",
             notes=("Seconds count from the task's admission.",),
         )
 

@@ -1,0 +1,97 @@
+"""The goals, and the plan that the scripted LLM streams for each of them, at a published speed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from planners.plans import Plan
+from planners.tasks import Mode, Objective, PlanningOptions, Task
+
+CATALOG = Path(__file__).with_name("catalog.yaml")
+
+# Medians over 5,367 recorded LLM steps of 120 coding-agent sessions (AgentCgroup, github.com/eunomia-bpf/agentcgroup,
+# experiments/, commit 5af9e7b): seconds from request to first chunk, and output tokens per second of answers over 50.
+TTFT_S = 2.4
+TOKENS_PER_S = 53.0
+SOURCE = (
+    "medians of 5,367 recorded LLM steps in AgentCgroup's public traces (github.com/eunomia-bpf/agentcgroup): "
+    f"first token after {TTFT_S:g} s, then {TOKENS_PER_S:g} tokens a second"
+)
+# Somebody waits for the answer, and their hour costs 72 USD. The gate weighs this against the price of a wrong call.
+VALUE_OF_TIME_USD_PER_S = 0.02
+
+
+@dataclass(frozen=True)
+class Case:
+    """What somebody asks for, and what it is about."""
+
+    goal: str
+    inputs: dict[str, Any]
+
+
+# Asked once beforehand, so that the service has seen a goal of this kind.
+EARLIER = Case(
+    "We want to stop using dichloromethane as a paint stripper. Search literature and patents, compare hazards and "
+    "prices of the two candidates, and write an edited one-page briefing.",
+    {"substance": "dichloromethane", "use": "paint stripper", "candidates": ["benzyl alcohol", "dimethyl sulfoxide"]},
+)
+# The one that is measured: other words, other values.
+ASKED = Case(
+    "Please brief us, on one edited page, about substitutes for N-methyl-2-pyrrolidone in battery electrode coating: "
+    "what papers and patents say, and how the two candidates compare in hazards and price.",
+    {
+        "substance": "N-methyl-2-pyrrolidone",
+        "use": "battery electrode coating",
+        "candidates": ["dimethyl sulfoxide", "gamma-valerolactone"],
+    },
+)
+
+
+def briefing_task(case: Case, mode: Mode = Mode.FORERUN, plan: Plan | None = None) -> Task:
+    """The case as a task. ``plan`` is for mode oracle, and for it alone."""
+    return Task(
+        name="A briefing on substitutes",
+        kind="briefing",
+        goal=case.goal,
+        inputs=case.inputs,
+        objective=Objective(min_quality=0.8),
+        planning=PlanningOptions(mode=mode, plan=plan, value_of_time_usd_per_s=VALUE_OF_TIME_USD_PER_S),
+    )
+
+
+def answers() -> dict[str, list[dict[str, Any]]]:
+    """Goal -> steps, as an LLM writes them."""
+    return {case.goal: _steps() for case in (EARLIER, ASKED)}
+
+
+def _steps() -> list[dict[str, Any]]:
+    about = {"substance": "$inputs.substance", "use": "$inputs.use"}
+    candidates = [{"substance": f"$inputs.candidates.{index}"} for index in range(2)]
+    return [
+        _step("papers", "search-literature", about),
+        _step("patents", "search-patents", about),
+        *(_step(f"hazards{index}", "look-up-hazards", candidate) for index, candidate in enumerate(candidates, 1)),
+        *(_step(f"price{index}", "look-up-price", candidate) for index, candidate in enumerate(candidates, 1)),
+        _step(
+            "compare",
+            "compare-candidates",
+            {
+                "hazards": ["$steps.hazards1.hazards", "$steps.hazards2.hazards"],
+                "prices": ["$steps.price1.price", "$steps.price2.price"],
+            },
+        ),
+        _step(
+            "draft",
+            "write-briefing",
+            {
+                "literature": "$steps.papers.findings",
+                "patents": "$steps.patents.findings",
+                "comparison": "$steps.compare.comparison",
+            },
+        ),
+        _step("final", "edit", {"text": "$steps.draft.text"}),
+    ]
+
+
+def _step(name: str, capability: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    return {"id": name, "capability": capability, "inputs": inputs, "after": []}

@@ -1,0 +1,91 @@
+"""Forerun in a process of its own, as a user starts it, and gone without a trace afterwards."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import yaml
+
+from orchestrator.errors import CannotStart
+
+_START_S = 180.0
+_STOP_S = 40.0
+
+
+@contextmanager
+def service(catalogs: Sequence[Path], variables: Mapping[str, str]) -> Iterator[str]:
+    """`forerun up` with these catalogs joined, on any free port; yields the URL.
+
+    Args:
+        catalogs: YAML files, each with ``agents``.
+        variables: environment for the service, on top of our own.
+
+    Raises:
+        CannotStart: it ended before it was ready, or was not in three minutes; the message has its last words.
+    """
+    with tempfile.TemporaryDirectory(prefix="forerun-demo-", ignore_cleanup_errors=True) as folder:
+        here = Path(folder)
+        agents = [agent for path in catalogs for agent in yaml.safe_load(path.read_text(encoding="utf-8"))["agents"]]
+        (here / "catalog.json").write_text(json.dumps({"agents": agents}), encoding="utf-8")
+        command = [sys.executable, "-c", "from orchestrator.cli import main; main()", "up", "--json", "--port", "0"]
+        command += ["--catalog", str(here / "catalog.json"), "--data-dir", str(here / "data")]
+        with (here / "log").open("w+", encoding="utf-8") as log:
+            # In a session of its own Ctrl-C reaches us alone, and whatever the service started can be told by it.
+            process = subprocess.Popen(  # noqa: S603 - our own command with our own arguments
+                command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **variables}, start_new_session=True
+            )
+            try:
+                yield _ready_url(process, here / "log")
+            finally:
+                _end(process)
+
+
+def _ready_url(process: subprocess.Popen[bytes], log: Path) -> str:
+    """The URL in the ready line (JSON, maybe over several lines)."""
+    assert process.stdout is not None
+    until, said = time.monotonic() + _START_S, b""
+    while time.monotonic() < until:
+        readable, _, _ = select.select([process.stdout], [], [], 0.5)
+        piece = os.read(process.stdout.fileno(), 65536) if readable else b""
+        said += piece
+        with suppress(ValueError):
+            return str(json.loads(said)["url"])
+        if readable and not piece:
+            break
+    last = log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
+    raise CannotStart(f"the service did not come up:\n{last}", "", "try `forerun up` by itself")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=_STOP_S)
+    until = time.monotonic() + 5
+    while (left := processes_of_session(process.pid)) and time.monotonic() < until:
+        time.sleep(0.1)
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def processes_of_session(session: int) -> list[int]:
+    """Ids of the live processes of a session; nothing where there is no /proc."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):
+            # The name in parentheses may hold anything; state, parent, group, session follow it.
+            state, _parent, _group, its_session = stat.read_text().rpartition(")")[2].split()[:4]
+            if int(its_session) == session and state != "Z":
+                found.append(int(stat.parent.name))
+    return found

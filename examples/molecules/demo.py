@@ -1,0 +1,111 @@
+"""The demo: the same task waiting, speculating and knowing the plan, on real chemistry and on a goal in plain words.
+
+``forerun demo`` or ``python -m examples.molecules.demo``; ``--help`` tells the rest. Takes about two minutes, writes a
+report that opens in any browser, leaves nothing running.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.scripted_llm import ScriptedLLM
+from examples.briefing import script
+from examples.comparison.measures import Act, figures
+from examples.comparison.page import machine, render
+from examples.comparison.service import service
+from examples.comparison.table import table
+from examples.molecules.acts import Scene, briefing_scene, molecules_scene, play
+from examples.molecules.smiles import DEFAULT, read_molecules
+from examples.molecules.task import CATALOG
+from examples.molecules.values import Molecule
+from orchestrator.client import Client
+from orchestrator.config import load
+from planners.errors import ForerunError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo; 0 when all went well, 2 for input that cannot be used, 1 for anything else."""
+    options = _options(argv)
+    console = Console(stderr=options.json, highlight=False)
+    try:
+        molecules = read_molecules(options.input)
+    except ForerunError as error:
+        console.print(f"[red]{error.field}[/]: {error.message}\n[bold]fix:[/] {error.fix}", soft_wrap=True)
+        return 2
+    try:
+        acts = _played(molecules, options, console)
+    except ForerunError as error:
+        console.print(f"[red]{error.message}[/]" + (f"\n[bold]fix:[/] {error.fix}" if error.fix else ""))
+        return 1
+    _told(acts, options, console)
+    return 0
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="forerun demo", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--input", type=Path, default=DEFAULT, help="your molecules: SMILES and a name, one a line")
+    parser.add_argument("--report", type=Path, default=Path("demo-report.html"), help="where the report goes")
+    parser.add_argument("--act", choices=("molecules", "briefing", "both"), default="both", help="which act to play")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON, all else on standard error")
+    return parser.parse_args(argv)
+
+
+def _played(molecules: Sequence[Molecule], options: argparse.Namespace, console: Console) -> list[Act]:
+    """Start the service, play the acts, end it.
+
+    Raises:
+        ForerunError: something did not go as it should.
+    """
+    began = time.perf_counter()
+    with ExitStack() as stack:
+        variables, spoken = _llm(stack)
+        with console.status("Starting Forerun ..."):
+            url = stack.enter_context(service([CATALOG, script.CATALOG], variables))
+        console.print(f"Forerun is at {url} ({time.perf_counter() - began:.1f} s to start), on {machine()}.")
+        scenes = [] if options.act == "briefing" else [molecules_scene(molecules)]
+        scenes += [] if options.act == "molecules" else [briefing_scene(spoken)]
+        acts = asyncio.run(_acts(url, scenes, console))
+        console.print("Ending Forerun ...")
+    return acts
+
+
+def _llm(stack: ExitStack) -> tuple[dict[str, str], str]:
+    """The configured LLM, or the scripted one on a port of its own; and what to say about it."""
+    configured = load().llm
+    if configured.base_url and configured.model:
+        return {}, f"The goal is decomposed by the configured LLM, {configured.model}."
+    scripted = stack.enter_context(
+        ScriptedLLM(script.answers(), ttft_s=script.TTFT_S, tokens_per_s=script.TOKENS_PER_S)
+    )
+    variables = {"FORERUN_LLM__BASE_URL": scripted.base_url, "FORERUN_LLM__MODEL": scripted.model}
+    return variables, (
+        "No LLM is configured, so a local server that speaks the OpenAI chat protocol streams a prepared plan. "
+        f"Its speed is a published one: {script.SOURCE}."
+    )
+
+
+async def _acts(url: str, scenes: Sequence[Scene], console: Console) -> list[Act]:
+    async with Client(url) as client:
+        return [await play(client, scene, console) for scene in scenes]
+
+
+def _told(acts: Sequence[Act], options: argparse.Namespace, console: Console) -> None:
+    console.print()
+    console.print(table(acts))
+    options.report.write_text(render(acts, datetime.now().astimezone()), encoding="utf-8")
+    console.print(f"\nThe report with timelines and molecules: {options.report.resolve()}", soft_wrap=True)
+    if options.json:
+        print(json.dumps({act.title: asdict(figures(act)) for act in acts}, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
