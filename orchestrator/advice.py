@@ -9,10 +9,14 @@ from typing import Any
 from ray.exceptions import RayError
 
 from learner.costs import LearnedCosts
+from learner.plans import LearnedPlans, plan_example
+from learner.predictor import PlanExample
 from learner.snapshot import Snapshot
 from orchestrator.settings import Settings
 from planners.plans import Plan
 from planners.requests import PlanRequest
+from planners.speculative.predictor import GuessedPlan
+from planners.tasks import Task
 from reconciler.conditions import Conditions
 from reconciler.gate import Calibration, GatePolicy, node_prices
 from reconciler.outcomes import Outcome
@@ -31,16 +35,29 @@ _MOST_KEPT = 100_000
 class LearnedAdvice:
     """Fulfils `reconciler.ports.Advice` and `OutcomeSink`. `start` begins the exchange with the learner actor."""
 
-    def __init__(self, settings: Settings, learner: Any | None = None) -> None:
+    def __init__(self, settings: Settings, learner: Any | None = None, planner: Any | None = None) -> None:
         self._settings = settings
+        self._planner = planner
         self._learner = learner
         self._snapshot = Snapshot()
         self._outcomes: list[Outcome] = []
+        self._examples: list[PlanExample] = []
+        self._predictor: LearnedPlans | None = None
+        self._predictor_number = -1
         self._exchanging: asyncio.Task[None] | None = None
 
     def costs(self) -> LearnedCosts:
         """The cost model as learned so far."""
         return self._snapshot.costs
+
+    def predict(self, request_text: str, k: int) -> list[GuessedPlan]:
+        """Fulfils `planners.speculative.predictor.PlanPredictor`; nothing before there is a trained predictor."""
+        return [] if self._predictor is None else self._predictor.predict(request_text, k)
+
+    def learn_plan(self, task: Task, plan: Plan) -> None:
+        """Keep what plan a goal got for the next exchange."""
+        if task.goal is not None and len(self._examples) < _MOST_KEPT:
+            self._examples.append(plan_example(task.goal, plan))
 
     def sharpened(self, guess: Plan, kind: str) -> Plan:
         """The guess with the learned chance of each step, where there is a model that knows better than the claim."""
@@ -74,8 +91,8 @@ class LearnedAdvice:
         """What the learner says of itself, for people."""
         if self._learner is None:
             return {"enabled": False}
-        status: dict[str, Any] = await self._learner.status.remote()
-        return {"enabled": True, **status}
+        status = await self._learner.status.remote()
+        return {"enabled": True, **status.model_dump(mode="json")}
 
     def start(self) -> None:
         """Begin exchanging outcomes for snapshots, every ``learner.refresh_s``."""
@@ -97,14 +114,22 @@ class LearnedAdvice:
 
     async def _once(self) -> None:
         outcomes, self._outcomes = self._outcomes, []
+        examples, self._examples = self._examples, []
         assert self._learner is not None
         try:
             if outcomes:
                 await self._learner.record.remote(outcomes)
+            if examples:
+                await self._learner.record_plans.remote(examples)
             newer = await self._learner.snapshot.remote(self._snapshot.number)
+            predictor = await self._learner.predictor.remote(self._predictor_number)
         except RayError:
             # Guessing goes on with what is known; the learner restores what it missed from the journal.
             _log.warning("the learner does not answer; going on with snapshot %d", self._snapshot.number)
             return
         if newer is not None:
             self._snapshot = newer
+            if self._planner is not None:
+                self._planner.learn.remote(newer.costs)
+        if predictor is not None:
+            self._predictor_number, self._predictor = predictor[0], LearnedPlans(predictor[1])

@@ -1,12 +1,13 @@
 """The planners where the service runs them: the guess on the shard's thread, the authority in an actor of its own."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError, TaskCancelledError
 
+from orchestrator.advice import LearnedAdvice
 from orchestrator.errors import Unavailable
 from orchestrator.settings import Settings
 from planners.agents import Catalog
@@ -71,22 +72,20 @@ def decomposer(settings: Settings) -> Decomposer | None:
 class RemotePlanning:
     """Fulfils `reconciler.ports.Planning`."""
 
-    def __init__(
-        self, speculative: SpeculativePlannerPipeline, planner: Any, sharpened: Callable[[Plan, str], Plan]
-    ) -> None:
+    def __init__(self, speculative: SpeculativePlannerPipeline, planner: Any, advice: LearnedAdvice) -> None:
         self._speculative = speculative
-        self._memory = speculative.memory
         self._planner = planner
-        self._sharpened = sharpened
+        self._advice = advice
 
     def guess(self, request: PlanRequest) -> Plan | None:
         """The speculative plan with what was learned of its chances, on this thread."""
         guess = self._speculative.guess(request)
-        return None if guess is None else self._sharpened(guess, request.task.kind)
+        return None if guess is None else self._advice.sharpened(guess, request.task.kind)
 
     def remember(self, task: Task, plan: Plan) -> None:
         """Let later guesses profit from a plan of authority."""
-        self._memory.remember(task, plan)
+        self._speculative.memory.remember(task, plan)
+        self._advice.learn_plan(task, plan)
 
     async def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
         """The optimal plan from the planner actor. The catalog does not travel: the actor has it.

@@ -14,6 +14,8 @@ from ray import serve
 
 from actors.cluster import RayCluster
 from actors.executor import RayExecutor
+from learner.actor import create as create_learner
+from learner.plans import plan_example, tool_texts
 from orchestrator.advice import LearnedAdvice
 from orchestrator.errors import CannotStart
 from orchestrator.gateway import NAMESPACE, shard_name
@@ -31,7 +33,10 @@ from reconciler.ports import OutcomeSink, World
 from reconciler.shard import Shard
 
 PLANNER = "forerun-planner"
+LEARNER = "forerun-learner"
 APP = "forerun"
+_PLANS_RESTORED = 2_000
+_OUTCOMES_RESTORED = 50_000
 _log = logging.getLogger(__name__)
 
 
@@ -78,22 +83,36 @@ class BuildShard:
         await cluster.start()
         await executor.prepare([node.id for node in cluster.snapshot().nodes])
         metrics = RunMetrics(index)
-        advice = LearnedAdvice(settings)
         planner = ray.get_actor(PLANNER, namespace=NAMESPACE)
+        learner = ray.get_actor(LEARNER, namespace=NAMESPACE) if settings.learner.enabled else None
+        advice = LearnedAdvice(settings, learner, planner)
         budget = SpeculativeSettings(budget_s=settings.planning.speculative_budget_s)
-        speculative = SpeculativePlannerPipeline(advice.costs, settings=budget)
+        speculative = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=budget)
         world = World(
             catalog=catalog,
             executor=executor,
-            planning=RemotePlanning(speculative, planner, advice.sharpened),
+            planning=RemotePlanning(speculative, planner, advice),
             cluster=cluster,
             clock=WallClock(),
             outcomes=Tee(metrics, advice),
             advice=advice,
         )
         journal = await asyncio.to_thread(Journal, settings.journal_url, index)
+        await _learn_from(journal, speculative, learner)
+        advice.start()
         shards.append(Shard(world, journal, metrics))
         return shards[0]
+
+
+async def _learn_from(journal: Journal, speculative: SpeculativePlannerPipeline, learner: Any | None) -> None:
+    """After a restart: what the journal holds teaches the guesses and the learner, as if nothing had been lost."""
+    plans = await asyncio.to_thread(lambda: list(journal.plans(_PLANS_RESTORED)))
+    for task, plan in plans:
+        speculative.memory.remember(task, plan)
+    if learner is not None:
+        outcomes = await asyncio.to_thread(lambda: list(journal.outcomes(_OUTCOMES_RESTORED)))
+        examples = [plan_example(task.goal, plan) for task, plan in plans if task.goal is not None]
+        await learner.restore.remote(outcomes, examples)
 
 
 @dataclass
@@ -129,13 +148,18 @@ def start(settings: Settings, catalog: Catalog) -> Running:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     owns_ray = _join_ray(settings)
     planner = create_planner(settings, catalog, PLANNER)
+    others = [planner]
+    if settings.learner.enabled:
+        others.append(
+            create_learner(LEARNER, folder=(settings.data_dir / "models").absolute(), tools=tool_texts(catalog))
+        )
     build = BuildShard(settings, catalog)
     shards = [create(build, index, shard_name(index)) for index in range(settings.reconciler.shards)]
     resumed = sum(ray.get([shard.start.remote() for shard in shards]))
     if resumed:
         _log.info("took up %d unfinished tasks", resumed)
     url = _serve(settings, catalog)
-    return Running(url=url, shards=shards, owns_ray=owns_ray, others=[planner])
+    return Running(url=url, shards=shards, owns_ray=owns_ray, others=others)
 
 
 def _join_ray(settings: Settings) -> bool:

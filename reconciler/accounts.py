@@ -1,13 +1,12 @@
-"""What a run has used, wasted and saved; the outcome of an attempt."""
+"""What a run has used, wasted and saved."""
 
 from collections.abc import Iterable, Mapping
 
 from planners.agents import AgentSpec, Catalog
-from planners.model import StepId, TaskId
+from planners.model import StepId
 from planners.plans import Plan
-from planners.tasks import Task
 from reconciler.attempts import Attempt
-from reconciler.outcomes import Outcome, Verdict
+from reconciler.outcomes import Verdict
 
 
 def usd(catalog: Catalog, attempts: Iterable[Attempt]) -> float:
@@ -24,40 +23,6 @@ def cost_usd(agent: AgentSpec, attempt: Attempt) -> float:
 def wasted(attempts: Iterable[Attempt]) -> list[Attempt]:
     """The attempts whose work nobody uses: flushed, migrated away, or failed before they were confirmed."""
     return [attempt for attempt in attempts if attempt.verdict in (Verdict.FLUSH, Verdict.MIGRATE)]
-
-
-def outcome(task_id: TaskId, task: Task, catalog: Catalog, attempt: Attempt) -> Outcome:
-    """What the learner learns from an attempt whose end and verdict are known.
-
-    A speculative attempt really saved the time it had been under way when the plan that confirmed it arrived, and never
-    more than it took.
-    """
-    assert attempt.verdict is not None
-    realised_s = None
-    if attempt.began_speculative:
-        ended_s = attempt.dispatched_s if attempt.ended_s is None else attempt.ended_s
-        confirmed_s = attempt.dispatched_s if attempt.confirmed_s is None else attempt.confirmed_s
-        realised_s = max(0.0, min(ended_s, confirmed_s) - attempt.dispatched_s)
-    return Outcome(
-        task=task_id,
-        task_kind=task.kind,
-        attempt=attempt.id,
-        step=attempt.step.id,
-        capability=attempt.step.capability,
-        agent=attempt.placement.agent,
-        node=attempt.placement.node,
-        speculative=attempt.began_speculative,
-        verdict=attempt.verdict,
-        succeeded=attempt.finished,
-        seconds=max(0.0, attempt.seconds),
-        expected_s=attempt.placement.duration_s,
-        usd=cost_usd(catalog.by_name[attempt.placement.agent], attempt),
-        output_bytes=attempt.handoff.output_bytes if attempt.handoff else 0,
-        probability=attempt.probability,
-        saved_s=attempt.saved_s,
-        cost_usd=attempt.cost_usd,
-        realised_s=realised_s,
-    )
 
 
 def critical_path_s(plan: Plan, seconds: Mapping[StepId, float]) -> float:

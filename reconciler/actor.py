@@ -1,5 +1,6 @@
 """The Ray actor around a shard: builds it on its own event loop and passes calls on. Nothing is decided here."""
 
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -95,6 +96,10 @@ class ReconcilerActor:
     async def learner(self) -> dict[str, Any]:
         """What the learner says of itself."""
         return await (await self._shard()).learner()
+
+    async def pid(self) -> int:
+        """The process it lives in."""
+        return os.getpid()
 
     async def ready(self) -> None:
         """Returns once the shard takes tasks on."""

@@ -27,7 +27,8 @@ class Attempt:
 
     ``step`` is the position it serves now; re-parenting changes it. ``loose_key`` is the work key without the agent:
     what interchangeable agents share. ``probability``, ``saved_s`` and ``cost_usd`` are the gate's P, L, C for a
-    speculative attempt. All ``_s`` moments count from admission.
+    speculative attempt, ``claimed`` the planner's own P, ``own_s`` the part of L that no other attempt claims
+    too. All ``_s`` moments count from admission.
     """
 
     id: AttemptId
@@ -47,8 +48,10 @@ class Attempt:
     seconds: float = 0.0
     handoff: Handoff | None = None
     failure: Failure | None = None
+    claimed: float | None = None
     probability: float | None = None
     saved_s: float | None = None
+    own_s: float | None = None
     cost_usd: float | None = None
     reason: str = ""
 

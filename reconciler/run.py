@@ -21,6 +21,7 @@ from reconciler.dispatching import Dispatcher
 from reconciler.frontier import Frontier
 from reconciler.gate import Decision
 from reconciler.handoff import Failure, FailureKind
+from reconciler.lessons import Lessons
 from reconciler.matching import reconcile
 from reconciler.outcomes import Verdict
 from reconciler.remedies import PlanAround, TryAgain, far_off, limit_passed, remedy
@@ -55,6 +56,7 @@ class RunState:
         self._retry_at_s: dict[StepId, float] = {}
         self._blocked: set[StepId] = set()
         self._authority = Authority()
+        self._lessons = Lessons(task_id, task, catalog)
         self._commands: list[c.Command] = []
 
     @property
@@ -135,6 +137,13 @@ class RunState:
     def _accept(self, plan: Plan, epoch: int) -> None:
         """A plan of authority: hold it against the work under way and carry on from there."""
         found = reconcile(self.progress, plan, self.task, self.catalog, self._digests)
+        if plan.complete:
+            self.optimal_plan = plan
+            self.optimal_plan_s = self.at_s if self.optimal_plan_s is None else self.optimal_plan_s
+            self._lessons.planned(self.at_s)
+            if self._speculation is not None:
+                refusals = self._lessons.of_refusals(self._speculation, plan)
+                self._commands += [c.Learn(outcome=outcome) for outcome in refusals]
         self.plan, self.epoch, self._keys, self._serving = plan, epoch, found.keys, found.adopted
         self.status = c.RunStatus.RUNNING
         self._give_up([*found.flushed, *found.migrated.values()], found.verdicts)
@@ -147,8 +156,6 @@ class RunState:
         self._blocked.clear()
         if plan.complete:
             self._speculation = None
-            self.optimal_plan = plan
-            self.optimal_plan_s = self.at_s if self.optimal_plan_s is None else self.optimal_plan_s
             self._unroll()
 
     def _unroll(self) -> None:
@@ -197,7 +204,7 @@ class RunState:
             self._commands.append(c.Flush(attempts=tuple(cancelled)))
 
     def _learn(self, attempt: Attempt) -> None:
-        self._commands.append(c.Learn(outcome=accounts.outcome(self.id, self.task, self.catalog, attempt)))
+        self._commands.append(c.Learn(outcome=self._lessons.of(attempt)))
 
     def _agent(self, attempt: Attempt) -> AgentSpec:
         return self.catalog.by_name[attempt.placement.agent]

@@ -23,6 +23,7 @@ class Speculation:
         self._frontier = Frontier(guess)
         self._position = {key: step for step, key in self.keys.items()}
         self._refused: frozenset[StepId] = frozenset()
+        self.decisions: dict[StepId, Decision] = {}
 
     def decide(self, progress: Progress) -> list[tuple[PlannedStep, Decision]]:
         """The gate's decisions on every step that could start now; those with ``dispatch`` are to be started."""
@@ -44,6 +45,7 @@ class Speculation:
         ready = [candidate for candidate in candidates if candidate.step in self._frontier.ready]
         decisions = decide(ready, self._state(progress), policy, self._task.planning)
         self._refused = refused_for_price(decisions, self._refused)
+        self.decisions |= {decision.step: decision for decision in decisions}
         return [(self.guess.by_id[decision.step], decision) for decision in decisions]
 
     def take(self, step: StepId, attempt: AttemptId) -> None:
@@ -54,6 +56,14 @@ class Speculation:
     def drop(self, step: StepId) -> None:
         """The step cannot be started as guessed; neither can what is behind it."""
         self._frontier.take(step)
+
+    def refused(self) -> list[tuple[PlannedStep, Decision]]:
+        """The steps that the gate has refused to the last."""
+        return [
+            (self.guess.by_id[step], decision)
+            for step, decision in self.decisions.items()
+            if not decision.dispatch and step not in self.serving
+        ]
 
     def _adopt(self, progress: Progress) -> None:
         """Take in what has happened: attempts of the same work, whoever dispatched them, and those that finished."""

@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# Machines that run tests are busy: how long an example takes says nothing about the code.
+settings.register_profile("forerun", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("forerun")
 
 _TESTS = Path(__file__).parent
 _WITHOUT_RAY = ("unit", "properties")

@@ -9,6 +9,7 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.exc import IntegrityError
 
 from planners.model import TaskId, canonical_json, digest
+from planners.plans import Plan
 from planners.tasks import AdmittedTask, Task
 from reconciler.commands import RunStatus
 from reconciler.errors import IdempotencyConflict
@@ -127,6 +128,21 @@ class Journal:
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
         return [StoredEvent(seq=row.seq, at_s=row.at_s, kind=row.kind, data=json.loads(row.data)) for row in rows]
+
+    def plans(self, most: int) -> Iterator[tuple[Task, Plan]]:
+        """The latest tasks of this shard that ended well with the optimal plan each got, oldest first."""
+        query = (
+            select(TASKS.c.task, TASKS.c.plans)
+            .where(TASKS.c.shard == self._shard, TASKS.c.status == RunStatus.SUCCEEDED.value)
+            .order_by(TASKS.c.id.desc())
+            .limit(most)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        for row in reversed(rows):
+            plan = PlansView.model_validate_json(row.plans).optimal
+            if plan is not None:
+                yield Task.model_validate_json(row.task), plan
 
     def outcomes(self, most: int) -> Iterator[Outcome]:
         """The latest outcomes of all shards, oldest first."""

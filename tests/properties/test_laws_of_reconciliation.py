@@ -15,7 +15,7 @@ from reconciler.outcomes import Verdict
 
 
 @st.composite
-def worlds(draw, modes=tuple(set(Mode) - {Mode.ORACLE}), interchange=Interchange.EXACT, failing=False):
+def worlds(draw, *, modes=tuple(set(Mode) - {Mode.ORACLE}), interchange=Interchange.EXACT, failing=False):
     truth = draw(plans())
     guess = draw(st.one_of(st.none(), guesses(truth)))
     lengths = draw(st.lists(st.floats(0.01, 3.0), min_size=6, max_size=6))
@@ -140,5 +140,8 @@ def test_folding_the_same_events_gives_the_same_run(world):
 def test_an_attempt_is_learned_from_exactly_once(world):
     world.play()
 
-    learned = [command.outcome.attempt for command in world.commands if isinstance(command, c.Learn)]
+    outcomes = [command.outcome for command in world.commands if isinstance(command, c.Learn)]
+    learned = [outcome.attempt for outcome in outcomes if outcome.dispatched]
     assert sorted(learned) == sorted(world.run.attempts)
+    refused = [outcome.attempt for outcome in outcomes if not outcome.dispatched]
+    assert len(set(refused)) == len(refused)

@@ -1,0 +1,54 @@
+"""A service for the length of a measurement, with simulated agents and a scripted LLM where one is needed."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from orchestrator.client import Client
+from orchestrator.settings import ClusterSettings, Http, LlmSettings, Settings
+from orchestrator.wiring import Running, start
+from planners.agents import AgentKind, AgentSpec, Catalog, Price
+from planners.resources import Resources
+
+
+def simulated(name: str, capability: str, **more: Any) -> AgentSpec:
+    """A simulated agent (it only takes time): settings of `actors.simulated.Simulation` under ``settings``."""
+    defaults: dict[str, Any] = {
+        "kind": AgentKind.ASYNC,
+        "target": "actors.simulated:simulated",
+        "resources": Resources(),
+        "price": Price(usd_per_s=0.001),
+    }
+    return AgentSpec(name=name, capability=capability, **{**defaults, **more})
+
+
+@contextmanager
+def running(catalog: Catalog, llm: LlmSettings | None = None, **sections: Any) -> Iterator[Running]:
+    """A whole service on a free port with a journal of its own; stopped and removed at the end."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="forerun-bench-")))
+        settings = Settings(
+            http=Http(port=0),
+            cluster=ClusterSettings(num_cpus=sections.pop("num_cpus", None)),
+            llm=llm or LlmSettings(),
+            data_dir=folder,
+            **sections,
+        )
+        service = start(settings, catalog)
+        stack.callback(service.stop)
+        yield service
+
+
+@asynccontextmanager
+async def client_of(service: Running) -> AsyncIterator[Client]:
+    """A client of a running service."""
+    async with Client(service.url, timeout_s=120) as client:
+        yield client
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The value below which this share of the values lies, by nearest rank."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
