@@ -168,15 +168,15 @@ class OptimalPlannerPipeline:
         return await asyncio.get_running_loop().run_in_executor(self._threads, solve)
 
     async def _without_decomposer(self, request: PlanRequest, draft: Draft, failure: DecomposeFailed) -> Plan:
-        """The guess becomes the authority, if the task allows it and there is one.
+        """The guess becomes the authority, if the task allows it and there is a whole one.
 
         Raises:
             DecomposeFailed: the failure, otherwise.
         """
-        guess = None
-        if request.task.planning.fallback:
-            guess = request.hint or (self._fallback.guess(request) if self._fallback is not None else None)
-        if guess is None or not guess.steps:
+        guess = request.hint if request.task.planning.fallback else None
+        if guess is None and request.task.planning.fallback and self._fallback is not None:
+            guess = self._fallback.guess(request)
+        if guess is None or not guess.steps or not guess.complete or guess.pending:
             raise failure
         flat = FlatWorkflow(
             steps=tuple(planned.step for planned in guess.steps), pending=guess.pending, outputs=guess.outputs

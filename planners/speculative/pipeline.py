@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pydantic import Field
 
-from planners.bindings import Binding, step_refs
+from planners.bindings import Binding, StepRef, step_refs
 from planners.costs import CostModel
 from planners.decompose.interfaces import interfaces
 from planners.expansion import flatten
@@ -125,7 +125,12 @@ class SpeculativePlannerPipeline:
         offered, best = interfaces(request.catalog), None
         for guessed in self._predictor.predict(task.goal, self._settings.guesses):
             bound = bind(guessed, task, offered, self.memory)
-            guess = _Guess(FlatWorkflow(steps=bound.steps), "predictor", bound.probability)
+            guess = _Guess(
+                FlatWorkflow(steps=bound.steps, outputs=_ends(bound.steps)),
+                "predictor",
+                bound.probability,
+                complete=len(bound.steps) == len(guessed.steps),
+            )
             if guess.flat.steps and (best is None or _worth(guess) > _worth(best)):
                 best = guess
             if self._spent(began_s) > 0.5:
@@ -224,6 +229,12 @@ def _recalled(known: Recalled, request: PlanRequest, origin: str) -> _Guess:
     whole = len(outputs) == len(known.outputs) and len(steps) == len(known.steps)
     likely = {step: p for step, p in known.probability.items() if step in there}
     return _Guess(FlatWorkflow(steps=steps, outputs=outputs), origin, likely, complete=whole)
+
+
+def _ends(steps: tuple[Step, ...]) -> dict[str, Binding]:
+    """What a goal returns: the outputs of the steps that nobody waits for."""
+    read = {parent for step in steps for parent in step.parents}
+    return {step.id: StepRef(step=step.id) for step in steps if step.id not in read}
 
 
 def _candidates(step: Step, request: PlanRequest) -> list[AgentName]:

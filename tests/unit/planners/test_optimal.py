@@ -138,6 +138,12 @@ async def test_the_guess_becomes_the_authority_where_the_decomposer_fails_and_th
     assert plans[-1].origin == "fallback:retrieval"
 
 
+async def test_half_a_guess_is_no_authority():
+    half = Guesser().guess(request()).model_copy(update={"complete": False})
+    with pytest.raises(DecomposeFailed, match="told to fail"):
+        await all_plans(pipeline(stub(fails_after=1)), request(goal_task(fallback=True), hint=half))
+
+
 async def test_the_decomposers_failure_is_the_tasks_where_no_fallback_is_allowed():
     with pytest.raises(DecomposeFailed, match="told to fail"):
         await all_plans(pipeline(stub(fails_after=1), fallback=Guesser()), request())

@@ -261,6 +261,8 @@ def test_cold_a_predicted_plan_is_bound_by_what_the_schemas_say_fits():
     assert (bound["caption"]["image"].step, bound["caption"]["image"].path) == ("fetch", ("image",))
     assert (bound["translate"]["text"].step, bound["translate"]["text"].path) == ("caption", ("caption",))
     assert bound["translate"]["to"].input == "to"
+    assert list(guess.outputs) == ["translate"]
+    assert guess.complete
 
 
 def test_a_step_that_cannot_be_bound_is_left_out_with_all_behind_it():
@@ -274,6 +276,7 @@ def test_a_predicted_capability_that_is_not_offered_is_left_out():
     guess = guesser(predictor=Predictor(guessed)).guess(request(goal_task("Do it", {"url": "u"})))
 
     assert [planned.id for planned in guess.steps] == ["fetch"]
+    assert not guess.complete
 
 
 # -- manners --------------------------------------------------------------------------------------------------------
