@@ -133,7 +133,7 @@ class Learner:
     @property
     def plans_due(self) -> bool:
         """Whether the plan predictor is worth training anew."""
-        return self._plans.due
+        return self._plans.due(drifting=any(kind.drift.drifting for kind in self._kinds.values()))
 
     def begin_plan_training(self) -> Callable[[], TrainedPredictor]:
         """A round of the plan predictor, to be called anywhere. Takes up to a minute; adopt what it returns."""

@@ -54,16 +54,17 @@ def test_a_capability_is_described_by_its_first_agent():
 def test_a_predictor_is_due_after_twenty_plans_and_then_after_a_tenth_more():
     history = PlanHistory(size=500)
     history.add(examples(19))
-    assert not history.due
+    assert not history.due()
     history.add(examples(1))
-    assert history.due
+    assert history.due()
 
     history.add(examples(400))
     history.begin_training()
     history.add(examples(30))
-    assert not history.due
+    assert not history.due()
+    assert history.due(drifting=True)
     history.add(examples(30))
-    assert history.due
+    assert history.due()
 
 
 def test_a_trained_predictor_beats_a_cold_one_on_plans_neither_has_seen():

@@ -1,0 +1,62 @@
+"""`forerun bench learning`: similarity, share of attainable and waste from a cold start on, as outcomes come in.
+
+Requests of UltraTool arrive once each, in virtual time; each is guessed before its plan is learned, so every figure is
+of plans not seen. The plan predictor is trained anew whenever the learner says it is due.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.virtual import Lived, World, latencies, summary, ultratool
+from learner.learning import Learner
+
+
+def run(data: Path, *, tasks: int = 500, window: int = 50, growth: float = 0.4, seed: int = 0) -> dict[str, Any]:
+    """Figures per window of tasks.
+
+    ``growth`` is the share of new plans that is worth a refit here: training is most of what this costs.
+    """
+    examples, tools = ultratool(data)
+    world = World(tools, latencies(data), Learner(tools=tools), seed)
+    lived: list[Lived] = []
+    trained_s, learned = 0.0, 0
+    for _, example in examples[:tasks]:
+        if world.learner.plans_due and len(lived) >= (1 + growth) * learned:
+            started_s = time.perf_counter()
+            trained = world.learner.begin_plan_training()()
+            world.learner.adopt_plans(trained)
+            world.predictor, learned = world.learner.predictor, len(lived)
+            trained_s += time.perf_counter() - started_s
+        if world.learner.due:
+            world.learner.adopt(world.learner.begin_training()())
+        lived.append(world.live(example))
+    view = world.learner.ledger(0).total
+    return {
+        "windows": [
+            {"outcomes": start, **summary(lived[start : start + window])} for start in range(0, len(lived), window)
+        ],
+        "total": summary(lived),
+        "verdicts": view.decisions,
+        "ece": view.calibration.ece,
+        "brier": view.calibration.brier,
+        "regret_usd": view.regret_usd,
+        "train_s": trained_s,
+    }
+
+
+def plot(result: dict[str, Any], path: Path) -> None:
+    """The three figures against plans learned from."""
+    import matplotlib as mpl  # noqa: PLC0415 - an extra
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - an extra
+
+    figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    outcomes = [window["outcomes"] for window in result["windows"]]
+    for name, style in (("similarity", "-"), ("share_of_attainable", "--"), ("waste", ":")):
+        axes.plot(outcomes, [window[name] for window in result["windows"]], style, marker="o", label=name)
+    axes.set(xlabel="plans learned from at the start of the window", ylim=(0, 1))
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)

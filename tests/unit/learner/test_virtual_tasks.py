@@ -1,0 +1,52 @@
+"""The benchmarks' world in virtual time keeps its books right."""
+
+import pytest
+
+from benchmarks.virtual import World, summary
+from learner.learning import Learner
+from learner.predictor import PlanExample, PlanPredictor, ToolText
+
+TOOLS = [ToolText(name, f"{name} something") for name in ("book", "pay", "search", "translate")]
+TASKS = [
+    PlanExample("find and book a room in town {}", ("search", "book", "pay"), ((0, 1), (1, 2))),
+    PlanExample("translate letter {}", ("translate",), ()),
+]
+
+
+def tasks(count):
+    return [PlanExample(t.request.format(n), t.steps, t.edges) for n in range(count // 2) for t in TASKS]
+
+
+def world(**more):
+    return World(TOOLS, [2.0, 3.0, 4.0], Learner(tools=TOOLS), **more)
+
+
+def test_a_predictor_that_knows_the_tasks_saves_most_of_what_can_be_saved():
+    knowing = world(predictor=PlanPredictor.fit(tasks(60), TOOLS))
+    figures = summary([knowing.live(task) for task in tasks(100)])
+
+    assert figures["similarity"] == pytest.approx(1.0)
+    assert figures["share_of_attainable"] > 0.8
+    assert figures["waste"] < 0.05
+
+
+def test_what_is_never_guessed_right_is_soon_hardly_tried():
+    """Every task asks for what the predictor has learned to answer wrongly."""
+    wrong = [PlanExample(task.request, ("pay",), ()) for task in tasks(120)]
+    misled = world(predictor=PlanPredictor.fit(tasks(60), TOOLS))
+    lived = [misled.live(task) for task in wrong]
+
+    assert summary(lived[:10])["dispatched"] > 0.5
+    assert summary(lived[-60:])["dispatched"] < 0.2
+    assert summary(lived[-60:])["waste"] < summary(lived[:10])["waste"]
+    assert all(one.spec_s <= one.wait_s + 1e-9 for one in lived)
+
+
+def test_the_same_seed_lives_the_same():
+    first, second = ([one.live(task) for task in tasks(20)] for one in (world(), world()))
+
+    assert first == second
+
+
+def test_no_tasks_have_a_summary():
+    assert summary([])["share_of_attainable"] == 0.0
