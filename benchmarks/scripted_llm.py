@@ -9,6 +9,7 @@ It can also fail in stated ways, for tests.
 """
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,8 +67,7 @@ class ScriptedLLM:
 
     def __enter__(self) -> Self:
         handler = type("_Bound", (_Handler,), {"script": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", self.port), handler)
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="scripted-llm")
         self._thread.start()
@@ -122,6 +122,15 @@ def _standing(said: str) -> set[str]:
 
 class _Disconnected(Exception):
     """The connection is to be cut here."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up when it has read enough is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
