@@ -2,8 +2,8 @@
 
 A trace's task names become capabilities; runtimes and bytes are the recorded ones. Each capability has agents made up
 around them, the same rule for all: the recorded program (one core), a threaded build (four cores, 2.2 times faster), a
-rough approximation (one core, 1.5 times faster, low quality) and, where dollars or rates are the matter, a hosted service
-(no cores, 3 times faster, twenty times dearer a second, behind a provider). A core costs 0.05 USD an hour.
+rough approximation (one core, 1.5 times faster, low quality) and, where dollars or rates are the matter, a hosted
+service (no cores, 3 times faster, twenty times dearer a second, behind a provider). A core costs 0.05 USD an hour.
 """
 
 import gzip
@@ -98,7 +98,7 @@ def traces(data: Path | None, files: Iterable[Path]) -> Iterator[dict[str, Any]]
 
 def cases(trace: Mapping[str, Any]) -> Iterator[Case]:
     """All scenarios on all clusters for one trace."""
-    flat, costs = _workflow(trace)
+    flat, costs = workflow_of(trace)
     for count in CLUSTERS:
         for scenario in SCENARIOS:
             yield case(str(trace["name"]), flat, costs, count, scenario)
@@ -137,7 +137,8 @@ def cluster(count: int) -> ClusterSnapshot:
     return ClusterSnapshot(nodes=tuple(nodes), bandwidth_bytes_per_s=1.25e8)
 
 
-def _workflow(trace: Mapping[str, Any]) -> tuple[FlatWorkflow, TraceCosts]:
+def workflow_of(trace: Mapping[str, Any]) -> tuple[FlatWorkflow, TraceCosts]:
+    """A trace as a workflow, and what it says of seconds and bytes."""
     tasks = _in_order(trace["tasks"])
     steps, seconds = [], {}
     sizes: dict[str, list[float]] = {}
@@ -177,7 +178,9 @@ def _catalog(flat: FlatWorkflow, costs: TraceCosts, scenario: str) -> Catalog:
         max_concurrent=6 if limited else None,
         requests_per_s=_rate(flat, costs) if limited else None,
     )
-    return Catalog(agents=tuple(agent for name in names for agent in _agents(name, hosted=hosted)), providers=(provider,))
+    return Catalog(
+        agents=tuple(agent for name in names for agent in _agents(name, hosted=hosted)), providers=(provider,)
+    )
 
 
 def _rate(flat: FlatWorkflow, costs: TraceCosts) -> float:

@@ -26,8 +26,11 @@ from planners.schedule.problem import Choice, Problem
 from planners.schedule.whole import WholeObjective
 from planners.workflow import FlatWorkflow
 
-# CP-SAT's deterministic time runs at about a second a second on an idle core; on a busy one it must still end first.
-_DETERMINISTIC = 0.35
+# A second of CP-SAT's deterministic time takes 2 to 5 s of an idle core on these models; on a busy one it should still
+# end before the wall guard, for a search that the guard ends is not repeatable.
+_DETERMINISTIC = 0.1
+# The share of it for one search on its own.
+_ALONE = 0.15
 # Up to so many (step, agent, node) triples every node is modelled on its own from the start.
 _NODE_BY_NODE = 600
 _AT_MOST_NODE_BY_NODE = 8000
@@ -53,7 +56,7 @@ def schedule(  # noqa: PLR0913 the question, and by keyword how it is to be answ
         request: task, agents, cluster, work in flight; its ``task.planning.seed`` seeds the search.
         costs: durations and sizes.
         time_limit_s: wall seconds at most; the search itself usually ends earlier.
-        workers: threads of CP-SAT; with more than one the plan is the same only for the same number.
+        workers: threads of CP-SAT; any number gives the same plan.
         hint: a plan to start from and to prefer among equals.
         on_improved: told of every plan better than all before, while the search goes on.
         clock: if given, ``planning_s`` of the plan is what passed on it; else 0.
@@ -158,27 +161,42 @@ class _Search:
         return gap if gap > 1e-9 else 0.0
 
     def _solve(self, problem: Problem, share: float) -> None:
-        left_s = self._until - perf_counter()
-        if left_s <= 0:
+        if perf_counter() >= self._until:
             return
         model = Model(problem, self._objective, self._horizon())
         if self._best is not None:
             self._give_hint(model, problem)
+        status = cp_model.UNKNOWN
+        for portfolio in (False, True):
+            solver = self._solver(share * (1 - _ALONE if portfolio else _ALONE), portfolio=portfolio)
+            status = solver.solve(model.cp, _Listener(self, model))
+            if status in (cp_model.FEASIBLE, cp_model.UNKNOWN):
+                self._bound = max(self._bound, self._objective.bound(solver.best_objective_bound))
+                continue
+            break
+        if status == cp_model.INFEASIBLE and self._best is None:
+            self._refuse(proven=True)
+        if status == cp_model.OPTIMAL:
+            self._bound = max(self._bound, self._objective.bound(solver.best_objective_bound))
+        assert status != cp_model.MODEL_INVALID, model.cp.validate()
+
+    def _solver(self, share: float, *, portfolio: bool) -> cp_model.CpSolver:
+        """One search on its own proves small questions soonest; a portfolio in turns improves large ones.
+
+        Probing, symmetries and linear relaxations cost more than they bring: groups have taken most symmetry away and
+        the energy of steps is in the model.
+        """
         solver = cp_model.CpSolver()
-        solver.parameters.num_workers = self._workers
-        solver.parameters.interleave_search = self._workers > 1
+        solver.parameters.num_workers = self._workers if portfolio else 1
+        # In turns: the same result for any number of threads.
+        solver.parameters.interleave_search = portfolio
         solver.parameters.random_seed = self._request.task.planning.seed % (1 << 31)
         solver.parameters.max_deterministic_time = share * self._time_limit_s * _DETERMINISTIC
-        solver.parameters.max_time_in_seconds = left_s
-        solver.parameters.linearization_level = 2
-        status = solver.solve(model.cp, _Listener(self, model))
-        if status == cp_model.INFEASIBLE:
-            if self._best is None:
-                self._refuse(proven=True)
-        elif status != cp_model.MODEL_INVALID:
-            self._bound = max(self._bound, self._objective.bound(solver.best_objective_bound))
-        else:
-            raise AssertionError(model.cp.validate())
+        solver.parameters.max_time_in_seconds = max(0.01, self._until - perf_counter())
+        solver.parameters.linearization_level = 0
+        solver.parameters.cp_model_probing_level = 0
+        solver.parameters.symmetry_level = 0
+        return solver
 
     def _give_hint(self, model: Model, problem: Problem) -> None:
         assert self._best is not None

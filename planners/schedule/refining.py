@@ -19,6 +19,8 @@ from planners.schedule.ranks import by_rank, mean_durations, upward
 # What an end within the slack still counts, so that among equals the earlier wins.
 _PATIENCE = 0.02
 _BISECTIONS = 12
+# (price of the cluster's time, makespan asked for), in turn.
+PASSES = ((0.0, 1.0), (1.0, 1.0), (3.0, 1.0), (0.5, 0.9), (0.5, 0.7), (0.5, 1.15), (0.5, 1.0))
 _DEAREST = 1e12
 _NEVER = 1e15
 
@@ -51,15 +53,16 @@ class _Refining:
             self._table = _Table(problem, self._busy)
 
     def run(self) -> None:
-        """Every pass starts from the best schedule so far."""
+        """Every pass starts from the best schedule so far; the later ones ask for an earlier or a later end."""
         quantum = self._per_quantum
         for busy in (1.0, 3.0):
-            self._pass(busy * quantum, latest=False)
-        for busy in (0.0, 1.0, 3.0):
-            self._pass(busy * quantum, latest=True)
+            self._pass(busy * quantum, None)
+        for busy, target in PASSES:
+            self._pass(busy * quantum, target)
 
-    def _pass(self, busy: float, *, latest: bool) -> None:
-        ends = latest_ends(self._problem, self.best) if latest else None
+    def _pass(self, busy: float, target: float | None) -> None:
+        """``target``: the makespan asked for, as a share of the best so far; None: every end counts in full."""
+        ends = None if target is None else latest_ends(self._problem, self.best, target)
         usd = self._problem.objective.usd_weight
         if self._limited:
             usd += self._budget_price(busy, ends)
@@ -124,9 +127,9 @@ class _Table:
             self.busy[step, : len(of)] = [shares[choice.agent.name] * choice.duration for choice in of]
 
 
-def latest_ends(problem: Problem, schedule: Schedule) -> tuple[float, ...]:
-    """Per step, the latest end that would keep the makespan if only precedence mattered."""
-    ends = [float(schedule.makespan)] * len(problem.steps)
+def latest_ends(problem: Problem, schedule: Schedule, target: float = 1.0) -> tuple[float, ...]:
+    """Per step, the latest end that would keep ``target`` of the makespan if only precedence mattered."""
+    ends = [target * schedule.makespan] * len(problem.steps)
     for step in range(len(ends) - 1, -1, -1):
         lag = problem.choices[step][schedule.choice[step]].lag
         for child in problem.children[step]:

@@ -170,11 +170,11 @@ def test_optimal_plans_of_few_steps_equal_brute_force(question: Question):
 
 
 @settings(SOLVED, max_examples=20)
-@given(questions())
+@given(questions(max_steps=7))
 def test_the_same_question_has_the_same_answer_to_the_byte(question: Question):
     flat, request = question
     try:
-        plans = [schedule(flat, request, COSTS, time_limit_s=5).model_dump_json() for _ in range(2)]
+        plans = [schedule(flat, request, COSTS, time_limit_s=20).model_dump_json() for _ in range(2)]
     except Infeasible:
         assume(False)
     assert plans[0] == plans[1]
