@@ -19,11 +19,11 @@ _REFITS = (20, 40, 60, 80, 110, 140, 170, 200, 250)
 _TOLERANCE = 0.05
 
 
-def run(data: Path, *, before: int = 250, after: int = 300, held_out: int = 120, seed: int = 0) -> dict[str, Any]:
+def run(data: Path, *, before: int = 250, after: int = 300, held_out: int = 200, seed: int = 0) -> dict[str, Any]:
     """Figures before the switch, after it, and when the learner was back.
 
-    ``outcomes_to_recover``: plans of the new domain learned from until similarity is within 0.05 of the steady one;
-    None if it was not reached.
+    ``outcomes_to_recover``: plans of the new domain learned from until similarity is within 0.05 of the steady one for
+    the first time, ``outcomes_to_stay``: until it is so for good; None if it was not reached.
     """
     first, second, tools = _worlds(data)
     test, second = second[:held_out], second[held_out:]
@@ -37,10 +37,11 @@ def run(data: Path, *, before: int = 250, after: int = 300, held_out: int = 120,
         if number in _REFITS or number == after:
             world.predictor = PlanPredictor.fit([*first[:before], *second[:number]], tools, seed=seed)
             curve.append({"outcomes": number, "similarity": mean_similarity(world.predictor, test)})
-    recovered = next((point["outcomes"] for point in curve if point["similarity"] >= steady - _TOLERANCE), None)
+    good = [point["similarity"] >= steady - _TOLERANCE for point in curve]
     windows = [{"tasks_since_switch": at - before, **summary(lived[at : at + 25])} for at in range(0, len(lived), 25)]
     return {
-        "outcomes_to_recover": recovered,
+        "outcomes_to_recover": next((p["outcomes"] for p, ok in zip(curve, good, strict=True) if ok), None),
+        "outcomes_to_stay": next((p["outcomes"] for at, p in enumerate(curve) if all(good[at:])), None),
         "steady_similarity": steady,
         "similarity_after_switch": curve,
         "before": summary(lived[before // 2 : before]),

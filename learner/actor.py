@@ -44,11 +44,12 @@ class LearnerActor:
         self._problem = ""
         threading.Thread(target=self._train_for_ever, name="training", daemon=True).start()
 
-    def record(self, outcomes: Iterable[Outcome]) -> None:
-        """Learn from outcomes."""
+    def record(self, outcomes: Iterable[Outcome]) -> bool:
+        """Learn from outcomes. False: this learner is new, and nobody has told it yet what the journal holds."""
         with self._lock:
             self._learner.observe(outcomes)
         self._wake()
+        return self._restored
 
     def record_plans(self, examples: Iterable[PlanExample]) -> None:
         """Remember what plans goals got."""

@@ -97,7 +97,7 @@ class _Round:
 
     def __init__(self, state: GateState, policy: GatePolicy, options: PlanningOptions) -> None:
         self._state, self._policy, self._options = state, policy, options
-        cap = _least(policy.max_attempts, policy.probe_attempts if state.throttle < 1 else None)
+        cap = _least(policy.max_attempts, policy.probe_attempts if state.throttle < policy.probe_below else None)
         self._attempts = _least(_left(cap, state.attempts), state.tenant_attempts_left)
         self._usd = _least(_left(policy.max_usd, state.usd), state.tenant_usd_left)
         self._agent_s = _least(_left(policy.max_agent_s, state.agent_s), state.tenant_agent_s_left)

@@ -13,7 +13,7 @@ class GatePolicy(Model):
     what a second of delay of other people's confirmed work costs. ``min_saved_s`` is what a dispatch itself costs; a
     guess that saves less is not tried. ``hysteresis`` is the share of its worth that a refused candidate must gain on
     top before it is taken after all. ``probe_attempts`` bounds the unconfirmed attempts of a run whose kind is
-    throttled, so a closed gate keeps learning whether it may open.
+    throttled below ``probe_below``: enough to learn whether guesses are worth it again.
     """
 
     max_attempts: int | None = Field(default=256, ge=0)
@@ -24,6 +24,7 @@ class GatePolicy(Model):
     min_saved_s: float = Field(default=0.002, ge=0)
     hysteresis: float = Field(default=0.1, ge=0, lt=1)
     probe_attempts: int = Field(default=1, ge=0)
+    probe_below: float = Field(default=0.5, ge=0, le=1)
 
 
 class GateState(Model):

@@ -59,9 +59,11 @@ async def test_a_learner_trains_beside_its_callers_and_survives_a_kill(cluster, 
         await until(lambda: _or_none(learner.status), lambda status: status is not None and status.outcomes == 0)
         back = await learner.snapshot.remote()
         assert back.version == 1
+        assert not await learner.record.remote([])
         assert back.costs.duration(AGENT, step(3)) == warm.costs.duration(AGENT, step(3))
         assert await learner.restore.remote(list(outcomes(600)))
         assert not await learner.restore.remote(list(outcomes(600)))
+        assert await learner.record.remote([])
         assert (await learner.status.remote()).outcomes == 600
     finally:
         ray.kill(learner)

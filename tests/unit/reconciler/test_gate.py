@@ -210,8 +210,13 @@ def test_only_refusals_of_price_are_held_against_a_step():
 def test_a_closed_gate_lets_nothing_through_and_a_throttled_one_a_probe():
     found = candidates(step("a", p=0.9), step("b", p=0.9))
 
-    assert not any(answer.dispatch for answer in decisions(found, GateState(closed=True)).values())
-    assert sum(answer.dispatch for answer in decisions(found, GateState(throttle=0.8)).values()) == 1
+    def taken(**state):
+        return sum(answer.dispatch for answer in decisions(found, GateState(**state)).values())
+
+    assert taken(closed=True) == 0
+    assert taken(throttle=0.4) == 1
+    assert taken(throttle=0.8) == 2
+    assert taken(throttle=0.2) == 0
 
 
 def test_the_learner_may_know_a_step_better_than_its_claim():
