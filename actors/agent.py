@@ -95,6 +95,8 @@ def derived_spec(function: Callable[..., Any], **fields: Any) -> AgentSpec:
         "input_schema": signature.input_schema,
         "output_schema": signature.output_schema,
     }
+    if fields.get("kind", kind) != kind:
+        raise InvalidAgent(f"kind is {fields['kind']}, but '{signature.name}' is {kind}", "kind", "leave kind out")
     needs = {} if kind is AgentKind.SYNC else {"resources": Resources()}
     try:
         return AgentSpec.model_validate({**needs, **known, **derived, **fields})

@@ -86,17 +86,10 @@ def _agent(entry: Any, place: str) -> Any:
         spec = derived_spec(load(target), **{**entry, "target": target})
     except (InvalidAgent, UnknownTarget) as error:
         raise InvalidCatalog(error.message, f"{place}.{error.field}", error.fix) from None
-    _check_callable(spec, kind, place)
-    return spec
-
-
-def _check_callable(spec: AgentSpec, kind: str | None, place: str) -> None:
-    derived = declaration_of(load(str(spec.target)))
-    is_async = spec.kind
-    if spec.effect is Effect.STAGEABLE and (derived is None or derived.promote is None):
+    declared = declaration_of(load(target))
+    if spec.effect is Effect.STAGEABLE and (declared is None or declared.promote is None):
         raise InvalidCatalog("stageable, but nothing promotes it", f"{place}.effect", "decorate it with promote=...")
-    if kind is not None and kind != is_async:
-        raise InvalidCatalog(f"kind {kind}, but its target is {is_async}", f"{place}.kind", "leave kind out")
+    return spec
 
 
 def _check_command(entry: Mapping[str, Any], place: str) -> None:

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +15,7 @@ _log = logging.getLogger(__name__)
 _OWN_FIELDS = ("CPU", "GPU", "memory", "object_store_memory")
 # Amounts and labels Ray gives each node for itself; they would make every node a class of its own.
 _INTERNAL_PREFIXES = ("node:", "bundle_group_")
+_SAME_MEMORY = 1.1
 _INTERNAL_LABELS = frozenset({"ray.io/node-id"})
 
 
@@ -37,6 +37,7 @@ class RayCluster:
         self._on_lost = on_lost
         self._refresh_s = refresh_s
         self._nodes: tuple[ClusterNode, ...] = ()
+        self._gone: set[NodeId] = set()
         self._refreshing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -57,7 +58,17 @@ class RayCluster:
 
     async def refresh(self) -> None:
         """Look now; tell of each node that has left since."""
-        nodes = tuple(sorted((_node(entry) for entry in await listed() if entry["Alive"]), key=lambda node: node.id))
+        alive = [entry for entry in await listed() if entry["Alive"]]
+        self._gone &= {entry["NodeID"] for entry in alive}
+        self._see(nodes_of(entry for entry in alive if entry["NodeID"] not in self._gone))
+
+    def lose(self, node: NodeId) -> None:
+        """A node is known to be dead, though Ray (which waits for missed heartbeats) may list it for 15 s to come."""
+        if any(known.id == node for known in self._nodes):
+            self._gone.add(node)
+            self._see(tuple(known for known in self._nodes if known.id != node))
+
+    def _see(self, nodes: tuple[ClusterNode, ...]) -> None:
         left = {node.id for node in self._nodes} - {node.id for node in nodes}
         self._nodes = nodes
         if self._on_lost is not None:
@@ -71,11 +82,6 @@ class RayCluster:
                 await self.refresh()
             except Exception:  # noqa: BLE001 - keep looking, whatever Ray says
                 _log.exception("the cluster could not be looked at; the last view stays")
-
-
-def _node(entry: Mapping[str, Any]) -> ClusterNode:
-    total = resources_of(entry["Resources"])
-    return ClusterNode(id=NodeId(entry["NodeID"]), node_class=_node_class(total, entry.get("Labels", {})), total=total)
 
 
 def resources_of(amounts: Mapping[str, float]) -> Resources:
@@ -93,13 +99,28 @@ def resources_of(amounts: Mapping[str, float]) -> Resources:
     )
 
 
-def _node_class(total: Resources, labels: Mapping[str, str]) -> str:
-    """Nodes with the same amounts and labels are equal.
+def nodes_of(entries: Iterable[Mapping[str, Any]]) -> tuple[ClusterNode, ...]:
+    """Our nodes of Ray's, in order of id. Nodes with the same amounts and labels are of one class.
 
-    Ray derives a node's memory from what is free when it starts, so equal machines differ a little: here memory counts
-    in steps of a half power of two.
+    Ray derives a node's memory from what is free when it starts, so equal machines differ a little: within 10 % of the
+    smallest of a class it is the same.
     """
-    memory = round(2 * math.log2(total.memory_bytes)) if total.memory_bytes else 0
-    own = sorted((key, value) for key, value in labels.items() if key not in _INTERNAL_LABELS)
+    kinds: dict[str, list[tuple[NodeId, Resources]]] = {}
+    for entry in entries:
+        total = resources_of(entry["Resources"])
+        kinds.setdefault(_kind(total, entry.get("Labels", {})), []).append((NodeId(entry["NodeID"]), total))
+    nodes = []
+    for kind, alike in kinds.items():
+        rank, smallest = 0, 0
+        for node, total in sorted(alike, key=lambda pair: pair[1].memory_bytes):
+            if total.memory_bytes > _SAME_MEMORY * smallest:
+                rank, smallest = rank + 1, total.memory_bytes
+            nodes.append(ClusterNode(id=node, node_class=kind if rank <= 1 else f"{kind}-m{rank}", total=total))
+    return tuple(sorted(nodes, key=lambda node: node.id))
+
+
+def _kind(total: Resources, labels: Mapping[str, str]) -> str:
+    """What a node is but for its memory, for people to read."""
     parts = [f"{amount:g}{name}" for name, amount in total.amounts().items() if name != "memory_bytes"]
-    return "-".join([*parts, digest(str(memory), *parts, *map(str, own))[:6]])
+    own = [part for key in sorted(labels) if key not in _INTERNAL_LABELS for part in (key, str(labels[key]))]
+    return "-".join([*parts, *([digest(*own)[:6]] if own else [])]) or "bare"

@@ -1,22 +1,22 @@
 """Agents on Ray: carries out attempts on the nodes that the plan names."""
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Unpack
 
 import ray
 from ray import exceptions as rx
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.errors import OutputGone
-from actors.failures import failure_of, timed_out
-from actors.fenced import FencedExecutor, Running
+from actors.failures import failure_of, node_lost, timed_out
+from actors.fenced import FencedExecutor, Fencing, Running
 from actors.host import promotion, shares_a_host, worker
 from actors.hosts import Hosts
 from actors.invocation import Ended, Invocation
 from actors.nodes import NodeProbe
 from actors.outputs import Bound
-from planners.agents import AgentKind, AgentSpec, Effect
+from planners.agents import AgentKind, AgentSpec, Catalog, Effect
 from planners.model import AgentName, NodeId
 from reconciler.handoff import Failure, FailureKind
 
@@ -39,9 +39,12 @@ class RayExecutor(FencedExecutor):
     Owns its host actors and all outputs: with its process they end too, and no attempt is orphaned.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """As `FencedExecutor`."""
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, catalog: Catalog, *, on_node_lost: Callable[[NodeId], None] | None = None, **how: Unpack[Fencing]
+    ) -> None:
+        """As `FencedExecutor`. ``on_node_lost`` is told of a node found dead, seconds before Ray knows."""
+        super().__init__(catalog, **how)
+        self._on_node_lost = on_node_lost
         self._hosts = Hosts()
         self._probe = NodeProbe()
         self._workers: dict[tuple[AgentName, NodeId], Any] = {}
@@ -51,9 +54,9 @@ class RayExecutor(FencedExecutor):
         await asyncio.gather(*(self._hosts.on(node) for node in nodes), return_exceptions=True)
 
     def forget_node(self, node: NodeId) -> None:
-        """A node has left: nothing is warm there, and it will not come back under this id."""
+        """A node has left the cluster: attempts there have failed, nothing is warm there. Safe to call twice."""
+        super().forget_node(node)
         self._hosts.drop(node)
-        self._warm = {(agent, on) for agent, on in self._warm if on != node}
         self._workers = {key: bound for key, bound in self._workers.items() if key[1] != node}
 
     def close(self) -> None:
@@ -136,7 +139,7 @@ class RayExecutor(FencedExecutor):
 
     async def _failure(self, running: Running, error: Exception) -> Failure:
         """What an error of Ray's means for the attempt."""
-        node, kind = running.order.node, None
+        node, name = running.order.node, running.order.agent
         if isinstance(error, rx.ObjectLostError):
             gone = OutputGone(
                 "an input was lost with the node that held it", "inputs", "run the step that made it again"
@@ -144,20 +147,18 @@ class RayExecutor(FencedExecutor):
             return failure_of(gone)
         if isinstance(error, rx.RayTaskError):
             return failure_of(error.cause if isinstance(error.cause, Exception) else error)
-        if isinstance(error, (*_LOST, *_UNPLACEABLE, ValueError)):
-            alive = await self._probe.is_alive(node)
-            kind = FailureKind.NODE_LOST
-            if alive:
-                kind = FailureKind.WORKER_LOST if isinstance(error, _LOST) else FailureKind.LIMIT
-        message = _SAID.get(kind, "{error}").format(node=node, agent=running.order.agent, error=error)
-        return Failure(kind=kind or FailureKind.ERROR, message=message, error_type=type(error).__name__)
-
-
-_SAID: dict[FailureKind | None, str] = {
-    FailureKind.NODE_LOST: "node {node} is no longer part of the cluster",
-    FailureKind.WORKER_LOST: "the process of agent '{agent}' died",
-    FailureKind.LIMIT: "node {node} can never give what agent '{agent}' needs",
-}
+        lost, error_type = isinstance(error, _LOST), type(error).__name__
+        if not lost and not isinstance(error, (*_UNPLACEABLE, ValueError)):
+            return failure_of(error)
+        if not await self._probe.is_alive(node):
+            if self._on_node_lost is not None:
+                asyncio.get_running_loop().call_soon(self._on_node_lost, node)
+            return node_lost(node, error_type)
+        if lost:
+            message = f"the process of agent '{name}' died"
+            return Failure(kind=FailureKind.WORKER_LOST, message=message, error_type=error_type)
+        message = f"node {node} can never give what agent '{name}' needs"
+        return Failure(kind=FailureKind.LIMIT, message=message, error_type=error_type)
 
 
 def _with_references(running: Running, ended: Ended, *refs: Any) -> Ended:

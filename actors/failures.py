@@ -2,6 +2,7 @@
 
 from actors.errors import BadInput, BadOutput
 from planners.errors import ForerunError
+from planners.model import NodeId
 from reconciler.handoff import Failure, FailureKind
 
 _LONGEST = 2000
@@ -29,3 +30,9 @@ def timed_out(timeout_s: float | None) -> Failure:
     """An attempt that took longer than it may."""
     fix = "raise the agent's timeout_s or give it less to do"
     return Failure(kind=FailureKind.TIMEOUT, message=f"still running after {timeout_s:g} s", fix=fix)
+
+
+def node_lost(node: NodeId, error_type: str = "") -> Failure:
+    """An attempt whose node has left the cluster."""
+    message = f"node {node} is no longer part of the cluster"
+    return Failure(kind=FailureKind.NODE_LOST, message=message, error_type=error_type)

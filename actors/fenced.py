@@ -5,12 +5,12 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from pydantic import JsonValue
 
 from actors.errors import ActorsError
-from actors.failures import failure_of
+from actors.failures import failure_of, node_lost
 from actors.invocation import Ended, Invocation
 from actors.limits import Limits
 from actors.outputs import Bound, Outputs, Reference
@@ -39,6 +39,14 @@ class Running:
 
 
 Cancel = Callable[[Iterable[Running]], None]
+
+
+class Fencing(TypedDict, total=False):
+    """What every executor takes besides the catalog; see `FencedExecutor`."""
+
+    inline_bytes: int
+    share: float
+    cancel: Cancel | None
 
 
 class FencedExecutor(ABC):
@@ -100,6 +108,16 @@ class FencedExecutor(ABC):
         self._end(list(self._live.pop(task, {}).values()))
         self._outputs.release(task)
         self._staged.pop(task, None)
+
+    def forget_node(self, node: NodeId) -> None:
+        """A node has left the cluster: attempts there have failed, nothing is warm there. Safe to call twice."""
+        self._warm = {(agent, on) for agent, on in self._warm if on != node}
+        lost = [running for live in self._live.values() for running in live.values() if running.order.node == node]
+        for running in lost:
+            del self._live[running.task][running.order.attempt]
+        self._end(lost)
+        for running in lost:
+            self._settle(running, Ended(self._seconds(running), failure=node_lost(node)))
 
     def promote(self, task: TaskId, attempt: AttemptId) -> None:
         """Let the staged effects of a finished attempt out, once."""
@@ -205,8 +223,11 @@ class FencedExecutor(ABC):
         for running in runnings:
             if running.waiter is not None:
                 running.waiter.cancel()
+                running.waiter = None  # else a cycle keeps what the attempt holds until garbage is collected
         if runnings:
             self._cancel(runnings)
+        for running in runnings:
+            running.hold = None
 
     async def _promoted(self, call: Invocation, staged: Any) -> None:
         try:

@@ -6,18 +6,17 @@ between processes, so a test sees what Ray would show.
 
 import asyncio
 import json
-from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from actors.errors import ActorsError
-from actors.fenced import FencedExecutor, Running
+from actors.failures import node_lost
+from actors.fenced import FencedExecutor, Fencing, Running
 from actors.invocation import Ended, Invocation
 from actors.outputs import Bound
 from actors.running import run_async, run_in_process, run_promotion
-from planners.agents import AgentKind, AgentSpec
+from planners.agents import AgentKind, AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId
-from reconciler.handoff import Failure, FailureKind
 
 
 class StubExecutor(FencedExecutor):
@@ -27,12 +26,11 @@ class StubExecutor(FencedExecutor):
     ones can be flushed midway.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, catalog: Catalog, **how: Unpack[Fencing]) -> None:
         """As `FencedExecutor`."""
-        super().__init__(*args, **kwargs)
+        super().__init__(catalog, **how)
         self._held: dict[AgentName, asyncio.Event] = {}
         self._lost: set[NodeId] = set()
-        self._on: defaultdict[NodeId, set[Running]] = defaultdict(set)
         self.cancelled: list[AttemptId] = []
 
     def hold(self, agent: str) -> None:
@@ -46,25 +44,14 @@ class StubExecutor(FencedExecutor):
     def lose_node(self, node: NodeId) -> None:
         """A node dies with all that runs on it."""
         self._lost.add(node)
-        for running in self._on.pop(node, set()):
-            if running.hold is not None:
-                running.hold.cancel("lost")
+        self.forget_node(node)
 
     async def _run(self, running: Running, agent: AgentSpec, call: Invocation, bound: Bound) -> Ended:
-        node = running.order.node
-        if node in self._lost:
-            return self._node_lost(running)
+        if running.order.node in self._lost:
+            return Ended(0.0, failure=node_lost(running.order.node))
         self._began(running)
         running.hold = asyncio.ensure_future(self._hosted(running, agent, call, bound))
-        self._on[node].add(running)
-        try:
-            return await asyncio.shield(running.hold)
-        except asyncio.CancelledError:
-            if node in self._lost and self._is_live(running):
-                return self._node_lost(running)
-            raise
-        finally:
-            self._on[node].discard(running)
+        return await asyncio.shield(running.hold)
 
     async def _hosted(self, running: Running, agent: AgentSpec, call: Invocation, bound: Bound) -> Ended:
         if (held := self._held.get(agent.name)) is not None:
@@ -77,10 +64,6 @@ class StubExecutor(FencedExecutor):
             running.body = _Blob(result.body)
         running.staged = result.staged
         return result.ended
-
-    def _node_lost(self, running: Running) -> Ended:
-        message = f"node {running.order.node} is no longer part of the cluster"
-        return Ended(self._seconds(running), failure=Failure(kind=FailureKind.NODE_LOST, message=message))
 
     def _cancelled(self, runnings: Iterable[Running]) -> None:
         for running in runnings:

@@ -61,7 +61,13 @@ def cluster() -> Iterator[LocalCluster]:
         "num_cpus": 2,
         "include_dashboard": False,
         "temp_dir": base,
-        "_system_config": {"prestart_worker_first_driver": False, "enable_worker_prestart": False},
+        "_system_config": {
+            "prestart_worker_first_driver": False,
+            "enable_worker_prestart": False,
+            "health_check_initial_delay_ms": 500,
+            "health_check_period_ms": 300,
+            "health_check_failure_threshold": 3,
+        },
     }
     local = Cluster(initialize_head=True, connect=False, head_node_args=head)
     nodes: dict[str, Any] = {local.head_node.node_id: local.head_node}

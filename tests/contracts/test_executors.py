@@ -1,10 +1,11 @@
 """What every executor does, whatever it runs agents on."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 import sample_agents as s
 from attempts import Attempts, output_of, until
 
@@ -36,14 +37,26 @@ COMMANDS = (
 CATALOG = Catalog(agents=(*DECLARED.agents, *COMMANDS))
 
 
-@pytest.fixture(params=["stub", pytest.param("ray", marks=pytest.mark.ray)])
-async def attempts(request: pytest.FixtureRequest) -> AsyncIterator[Attempts]:
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # one executor serves all: its processes start once
+
+
+@pytest_asyncio.fixture(
+    scope="module", loop_scope="module", params=["stub", pytest.param("ray", marks=pytest.mark.ray)]
+)
+async def executor(request: pytest.FixtureRequest) -> AsyncIterator[tuple[FencedExecutor, str]]:
     if request.param == "stub":
-        yield Attempts(StubExecutor(CATALOG, inline_bytes=1000), "n1")
+        yield StubExecutor(CATALOG, inline_bytes=1000), "n1"
         return
-    executor = RayExecutor(CATALOG, inline_bytes=1000)
-    yield Attempts(executor, request.getfixturevalue("cluster").cpu)
-    executor.close()
+    on_ray = RayExecutor(CATALOG, inline_bytes=1000)
+    yield on_ray, request.getfixturevalue("cluster").cpu
+    on_ray.close()
+
+
+@pytest.fixture
+def attempts(executor: tuple[FencedExecutor, str], request: pytest.FixtureRequest) -> Iterator[Attempts]:
+    mine = Attempts(*executor, task=request.node.name)
+    yield mine
+    mine.executor.release(mine.task)
 
 
 async def test_an_agent_starts_once_and_ends_once(attempts: Attempts):
@@ -268,8 +281,5 @@ async def test_a_run_leaves_the_executor_empty(attempts: Attempts):
     await attempts.run(s.add, a=1)
     attempts.executor.release(attempts.task)
 
-    assert _holds_nothing(attempts.executor)
-
-
-def _holds_nothing(executor: FencedExecutor) -> bool:
-    return not (executor._live or executor._staged or executor._outputs._of)
+    executor = attempts.executor
+    assert not {attempts.task} & (executor._live.keys() | executor._staged.keys() | executor._outputs._of.keys())

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
+import psutil
+
 from actors.fenced import FencedExecutor
 from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId, WorkKey
 from reconciler.commands import Dispatch, Given, ListOf, OutputOf, Source
@@ -87,3 +89,11 @@ async def until(condition: Callable[[], bool], within_s: float = GUARD_S) -> Non
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - what is waited for sets no event
             await asyncio.sleep(0.01)
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs. One that has ended and was not waited for does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

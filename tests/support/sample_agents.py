@@ -170,5 +170,50 @@ def nothing_in_process(after: Any = None) -> None:
     """Only passes through."""
 
 
+@agent("pid")
+async def own_pid() -> int:
+    return os.getpid()
+
+
+@agent("wait")
+async def spends(seconds: float) -> tuple[float, float]:
+    began = time.time()
+    await asyncio.sleep(seconds)
+    return began, time.time()
+
+
+@agent("wait", timeout_s=0.1)
+async def blocks() -> None:
+    time.sleep(600)  # noqa: ASYNC251 - the mistake that this agent is there to make
+
+
+@agent("wait")
+async def marks_its_end(mark: str) -> None:
+    try:
+        await asyncio.sleep(600)
+    except asyncio.CancelledError:
+        Path(mark).write_text("cancelled")  # noqa: ASYNC240 - a few bytes, in a test
+        raise
+
+
+@agent("wait")
+async def finishes_late(mark: str, seconds: float) -> str:
+    await asyncio.sleep(seconds)
+    Path(mark).write_text("done")  # noqa: ASYNC240 - as above
+    return "late"
+
+
+@agent("wait", resources=Resources(cpus=0.1))
+def finishes_late_in_process(mark: str, seconds: float) -> str:
+    time.sleep(seconds)
+    Path(mark).write_text("done")
+    return "late"
+
+
+@agent("die", resources=Resources(cpus=0.1))
+def exits_at_once() -> None:
+    os._exit(3)
+
+
 def where_now() -> str:
     return str(ray.get_runtime_context().get_node_id()) if ray.is_initialized() else "here"

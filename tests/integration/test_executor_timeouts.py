@@ -1,0 +1,52 @@
+"""An attempt that takes longer than it may is ended for real, whatever hosts it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sample_agents as s
+from attempts import lives, until
+
+from planners.agents import AgentSpec
+from reconciler.handoff import FailureKind
+
+pytestmark = pytest.mark.ray
+
+
+async def test_a_sync_agent_that_takes_too_long_is_killed(attempts_with: Any, tmp_path: Path):
+    attempts, mark = attempts_with(s.sleeps_too_long), tmp_path / "pid"
+
+    failure = await attempts.run(s.sleeps_too_long, mark=str(mark))
+
+    assert failure.kind is FailureKind.TIMEOUT
+    assert "0.5 s" in failure.message
+    await until(lambda: not lives(int(mark.read_text())), within_s=1.0)
+
+
+async def test_a_command_that_takes_too_long_is_killed(attempts_with: Any, tmp_path: Path):
+    mark = tmp_path / "pid"
+    argv = ("sh", "-c", f"echo $$ > {mark}; exec sleep 600")
+    attempts = attempts_with(AgentSpec(name="slow", capability="wait", kind="command", target=argv, timeout_s=0.5))
+
+    failure = await attempts.run("slow")
+
+    assert failure.kind is FailureKind.TIMEOUT
+    await until(lambda: not lives(int(mark.read_text())), within_s=2.0)
+
+
+async def test_time_spent_waiting_for_room_does_not_count(attempts_with: Any, cluster: Any):
+    attempts = attempts_with(s.where_is_the_microscope)
+    both = [attempts.start(s.where_is_the_microscope, on=cluster.lab, seconds=0.6, timeout_s=1.0) for _ in range(2)]
+
+    assert [(await attempts.result(attempt))[0] for attempt in both] == [cluster.lab] * 2
+
+
+async def test_an_async_agent_that_blocks_its_host_times_out_and_the_host_is_replaced(
+    attempts_with: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("actors.executor._HANG_S", 0.5)
+    attempts = attempts_with(s.blocks, s.own_pid)
+    host = await attempts.run(s.own_pid)
+
+    assert (await attempts.run(s.blocks)).kind is FailureKind.TIMEOUT
+    assert await attempts.run(s.own_pid) != host

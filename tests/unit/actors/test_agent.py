@@ -1,0 +1,153 @@
+"""Declaring callables as agents."""
+
+import pickle
+from typing import Annotated, Any
+
+import pytest
+from annotated_types import Ge
+
+from actors import errors
+from actors.agent import agent, declaration_of, derived_spec, load
+from actors.command import CommandFailed
+from actors.context import Context
+from actors.signature import Signature
+from planners.agents import AgentKind, Effect
+from planners.resources import Resources
+
+CONTEXT = Context(task="t", attempt="t.1", agent="a", work_key="k")
+
+
+@agent("add", quality=0.5, provider="desk", resources={"gpus": 1})
+async def adds(a: int, b: Annotated[int, Ge(0)] = 2) -> int:
+    """Adds two numbers.
+
+    More words.
+    """
+    return a + b
+
+
+def plain(name: str, *, context: Context, **more: float) -> list[str]:
+    return [name, context.attempt, *more]
+
+
+async def test_a_decorated_callable_stays_callable():
+    assert await adds(1) == 3
+
+
+def test_what_is_not_declared_is_derived():
+    spec = declaration_of(adds).spec
+
+    assert (spec.name, spec.capability, spec.kind) == ("adds", "add", AgentKind.ASYNC)
+    assert spec.target == f"{__name__}:adds"
+    assert spec.description == "Adds two numbers."
+    assert spec.resources == Resources(gpus=1)
+    assert spec.input_schema["required"] == ["a"]
+    assert spec.input_schema["properties"]["b"] == {"default": 2, "minimum": 0, "title": "B", "type": "integer"}
+    assert spec.input_schema["additionalProperties"] is False
+    assert spec.output_schema == {"type": "integer"}
+
+
+def test_async_agents_need_nothing_unless_they_say_so_and_sync_ones_a_cpu():
+    async def waits() -> None: ...
+
+    def works() -> None: ...
+
+    assert derived_spec(waits, capability="x").resources == Resources()
+    assert derived_spec(works, capability="x").resources == Resources(cpus=1)
+
+
+def test_the_context_is_no_input():
+    signature = Signature(plain)
+
+    assert set(signature.input_schema["properties"]) == {"name"}
+    assert plain(**signature.arguments({"name": "n", "x": 1}, CONTEXT)) == ["n", "t.1", "x"]
+
+
+def test_instances_that_can_be_called_are_agents_too():
+    class Greeter:
+        async def __call__(self, name: str) -> str:
+            return f"hello {name}"
+
+    signature = Signature(Greeter())
+
+    assert signature.is_async
+    assert set(signature.input_schema["properties"]) == {"name"}
+
+
+def test_numbers_that_json_has_no_word_for_survive():
+    def measures() -> float:
+        return float("nan")
+
+    assert Signature(measures).dumped(float("nan")) == b"NaN"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "field"), [({"a": "x"}, "inputs.a"), ({}, "inputs.a"), ({"a": 1, "b": -1}, "inputs.b")]
+)
+def test_bad_input_is_named(inputs: dict[str, Any], field: str):
+    with pytest.raises(errors.BadInput) as caught:
+        Signature(adds).arguments(inputs, CONTEXT)
+    assert caught.value.field == field
+
+
+def positional(a: int, /) -> int:
+    return a
+
+
+def starred(*a: int) -> int:
+    return len(a)
+
+
+def unknown(a: "Nothing") -> int:  # type: ignore[name-defined]  # noqa: F821 - the mistake under test
+    return 1
+
+
+def unschemed(a: pytest.Item) -> int:
+    return 1
+
+
+@pytest.mark.parametrize("function", [positional, starred, unknown, unschemed])
+def test_callables_that_cannot_be_agents_are_refused_with_the_fix(function: Any):
+    with pytest.raises(errors.InvalidAgent) as caught:
+        derived_spec(function, capability="x")
+    assert function.__name__ in caught.value.message
+    assert caught.value.fix
+
+
+def test_a_wrong_field_of_a_declaration_is_named():
+    with pytest.raises(errors.InvalidAgent) as caught:
+        agent("x", quality=2)(plain)
+    assert caught.value.field == "quality"
+
+
+@pytest.mark.parametrize("how", [{"effect": Effect.STAGEABLE}, {"promote": lambda context, staged: None}])
+def test_stageable_and_promote_go_together(how: dict[str, Any]):
+    with pytest.raises(errors.InvalidAgent, match="promote"):
+        agent("x", **how)(plain)
+
+
+@pytest.mark.parametrize("target", ["nocolon", "no.such.module:f", "actors.agent:nothing", "actors.agent:_ATTRIBUTE"])
+def test_import_paths_that_lead_nowhere_say_so(target: str):
+    with pytest.raises(errors.UnknownTarget) as caught:
+        load(target)
+    assert caught.value.fix
+
+
+def test_staged_effects_wait_in_the_context():
+    CONTEXT.stage("file", b"data")
+
+    assert CONTEXT.staged == {"file": b"data"}
+    assert CONTEXT.idempotency_key == "t.1"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [*(getattr(errors, name) for name in vars(errors) if name[0].isupper() and name != "ForerunError"), CommandFailed],
+)
+def test_every_error_survives_the_way_between_processes(error: type[errors.ActorsError]):
+    sent = error("message", "field", "fix")
+
+    received = pickle.loads(pickle.dumps(sent))  # noqa: S301 - our own
+
+    assert type(received) is error
+    assert (received.message, received.field, received.fix) == ("message", "field", "fix")

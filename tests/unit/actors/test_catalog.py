@@ -1,0 +1,104 @@
+"""Reading catalogs, and saying what is wrong with them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sample_agents as s
+
+from actors.catalog import catalog_of, load_catalog, parse_catalog
+from actors.errors import InvalidCatalog
+from planners.agents import AgentKind, Provider
+
+TARGET = "sample_agents:add"
+COMMAND = {"name": "c", "capability": "x", "kind": "command", "target": ["true"]}
+
+
+def test_callables_make_a_catalog():
+    catalog = catalog_of(s.add, s.sleeps, providers=[Provider(name="desk")])
+
+    assert [agent.name for agent in catalog.agents] == ["add", "sleeps"]
+    assert "desk" in catalog.provider_by_name
+
+
+def test_an_undecorated_callable_is_refused():
+    with pytest.raises(InvalidCatalog, match="decorate"):
+        catalog_of(s.where_now)
+
+
+def test_a_target_brings_its_declaration_and_the_entry_overrides_it():
+    spec = parse_catalog({"agents": [{"target": TARGET, "name": "plus", "quality": 0.3}]}).by_name["plus"]
+
+    assert (spec.capability, spec.kind, spec.quality, spec.target) == ("add", AgentKind.ASYNC, 0.3, TARGET)
+    assert spec.input_schema["required"] == ["a"]
+
+
+def test_an_undecorated_target_needs_only_a_capability():
+    spec = parse_catalog({"agents": [{"target": "sample_agents:where_now", "capability": "where"}]}).agents[0]
+
+    assert (spec.name, spec.kind) == ("where_now", AgentKind.SYNC)
+
+
+def test_commands_and_models_are_taken_as_they_stand():
+    model = {"name": "m", "capability": "x", "kind": "llm", "target": "some-model"}
+
+    catalog = parse_catalog({"agents": [COMMAND, model]})
+
+    assert catalog.by_name["c"].target == ("true",)
+    assert catalog.by_name["m"].kind is AgentKind.LLM
+
+
+@pytest.mark.parametrize(
+    ("raw", "field", "fix"),
+    [
+        ({"agents": [{"target": TARGET, "qualty": 1}]}, "agents.0.qualty", "quality"),
+        ({"agents": [{**COMMAND, "effct": "pure"}]}, "agents.0.effct", "effect"),
+        ({"agents": [{**COMMAND, "resources": {"gpu": 1}}]}, "agents.0.resources.gpu", "gpus"),
+        ({"agents": [{**COMMAND, "price": {"zzz": 1}}]}, "agents.0.price.zzz", "known keys"),
+        ({"agent": []}, "agent", "agents"),
+        ({"providers": [{"name": "p", "max_concurent": 1}]}, "providers.0.max_concurent", "max_concurrent"),
+        ({"agents": [{**COMMAND, "name": "d", "target": "true"}]}, "agents.0.target", "target"),
+        ({"agents": [{**COMMAND, "effect": "stageable"}]}, "agents.0.effect", "promote"),
+        ({"agents": [{"kind": "command", "capability": "x", "target": ["true"]}]}, "agents.0.name", "add 'name'"),
+        ({"agents": [{"target": "sample_agents:nobody", "capability": "x"}]}, "agents.0.target", "module"),
+        ({"agents": [{"target": "sample_agents:where_now"}]}, "agents.0.capability", ""),
+        ({"agents": [{"target": TARGET, "effect": "stageable"}]}, "agents.0.effect", "promote"),
+        ({"agents": [{"target": TARGET, "kind": "sync"}]}, "agents.0.kind", "leave kind out"),
+        ({"agents": {"a": 1}}, "agents", "list"),
+        ([], "catalog", "agents"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_fix(raw: Any, field: str, fix: str):
+    with pytest.raises(InvalidCatalog) as caught:
+        parse_catalog(raw)
+    assert caught.value.field == field
+    assert fix in caught.value.fix
+
+
+def test_two_agents_of_one_name_are_refused():
+    with pytest.raises(InvalidCatalog, match="more than once"):
+        parse_catalog({"agents": [COMMAND, COMMAND]})
+
+
+def test_a_provider_that_is_not_there_is_refused():
+    with pytest.raises(InvalidCatalog, match="no provider 'p'"):
+        parse_catalog({"agents": [{**COMMAND, "provider": "p"}]})
+
+
+def test_files_of_either_form_say_the_same(tmp_path: Path):
+    as_json, as_yaml = tmp_path / "c.json", tmp_path / "c.yaml"
+    as_json.write_text(json.dumps({"agents": [{"target": TARGET}]}))
+    as_yaml.write_text(f"agents:\n  - target: {TARGET}\n")
+
+    assert load_catalog(as_json) == load_catalog(as_yaml)
+
+
+@pytest.mark.parametrize("text", ["agents: [", None])
+def test_files_that_cannot_be_read_are_refused(tmp_path: Path, text: str | None):
+    path = tmp_path / "c.yaml"
+    if text is not None:
+        path.write_text(text)
+
+    with pytest.raises(InvalidCatalog):
+        load_catalog(path)

@@ -1,0 +1,155 @@
+"""The small parts of hosting: inputs across processes, limits, simulated time, nodes of the cluster."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from actors import cluster as cluster_module
+from actors.cluster import RayCluster, resources_of
+from actors.context import Context
+from actors.errors import BadInput, OutputGone
+from actors.invocation import Invocation
+from actors.limits import Limits
+from actors.outputs import Outputs
+from actors.simulated import SimulatedFailure, Simulation, simulated
+from planners.agents import AgentSpec, Catalog, Provider
+from reconciler.commands import Given, ListOf, OutputOf
+
+
+async def _blob(text: bytes) -> bytes:
+    return text
+
+
+class Blob:
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+
+    def __await__(self) -> Any:
+        return _blob(self.text).__await__()
+
+
+def _call(**fields: Any) -> Invocation:
+    known = {"task": "t", "attempt": "t.9", "agent": "a", "kind": "async", "target": "m:f", "work_key": "k"}
+    return Invocation(**{**known, **fields})
+
+
+def test_large_outputs_leave_slots_that_their_bytes_fill_where_they_arrive():
+    outputs, large = Outputs(), Blob(b'{"x": [1, 2]}')
+    outputs.keep("t", "t.1", {"n": 1})
+    outputs.keep_reference("t", "t.2", large)
+    both = ListOf(items=(OutputOf(attempt="t.2", path=("x", 1)), OutputOf(attempt="t.1", path=("n",))))
+
+    bound = outputs.bound("t", {"a": Given(value=5), "b": both, "c": OutputOf(attempt="t.2")})
+
+    assert bound.inputs == {"a": 5, "b": [None, 1], "c": None}
+    assert bound.blobs == [large]
+    call = _call(inputs=bound.inputs, slots=tuple(bound.slots))
+    assert call.filled((large.text,)) == {"a": 5, "b": [2, 1], "c": {"x": [1, 2]}}
+
+
+def test_bindings_that_lead_nowhere_name_the_input():
+    outputs = Outputs()
+    outputs.keep("t", "t.1", {"n": 1})
+
+    with pytest.raises(BadInput) as caught:
+        outputs.bound("t", {"a": ListOf(items=(OutputOf(attempt="t.1", path=("m",)),))})
+    assert caught.value.field == "inputs.a.0"
+    with pytest.raises(OutputGone):
+        outputs.bound("t", {"a": OutputOf(attempt="t.2")})
+
+
+async def test_values_are_fetched_in_any_nesting():
+    outputs = Outputs()
+    outputs.keep_reference("t", "t.1", Blob(b'{"n": 1}'))
+
+    assert await outputs.value("t", ListOf(items=(Given(value=0), OutputOf(attempt="t.1", path=("n",))))) == [0, 1]
+
+
+async def test_agents_of_one_provider_share_its_room():
+    agents = tuple(AgentSpec(name=name, capability="x", provider="p") for name in "ab")
+    limits = Limits(Catalog(agents=agents, providers=(Provider(name="p", max_concurrent=4),)), share=0.5)
+    inside, leave = [0], asyncio.Event()
+
+    async def enter(agent: AgentSpec) -> None:
+        async with limits.room_for(agent):
+            inside[0] += 1
+            await leave.wait()
+
+    entering = [asyncio.ensure_future(enter(agent)) for agent in agents * 3]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert inside == [2]  # half of four
+    leave.set()
+    await asyncio.gather(*entering)
+    assert inside == [6]
+
+
+async def test_requests_and_tokens_are_paced():
+    """Six requests at 100/s take 50 ms; 400 tokens a call at 10,000/s hold back the 26th call of a second."""
+    agent = AgentSpec(name="a", capability="x", provider="p", tokens_per_call=400)
+    provider = Provider(name="p", requests_per_s=100, tokens_per_s=10_000)
+    limits = Limits(Catalog(agents=(agent,), providers=(provider,)))
+    clock = asyncio.get_running_loop().time
+
+    began = clock()
+    for _ in range(6):
+        async with limits.room_for(agent):
+            pass
+
+    assert clock() - began >= 0.045
+
+
+async def test_simulated_time_depends_on_the_work_alone():
+    settings = Simulation(p50_s=1.0, p90_s=3.0, seed=4)
+    context = Context(task="t", attempt="t.1", agent="a", work_key="k", settings={"duration_s": 0, "output": [1]})
+
+    assert await simulated(context, x=1) == [1]
+    assert await simulated(Context("t", "t.1", "a", "k", settings={"duration_s": 0}), x=1) == {"x": 1}
+    with pytest.raises(SimulatedFailure):
+        await simulated(Context("t", "t.1", "a", "k", settings={"duration_s": 0, "failure_rate": 1.0}))
+    drawn = sorted(settings.drawn_s(__import__("random").Random(f"4:{key}")) for key in range(2000))
+    assert drawn[1000] == pytest.approx(1.0, rel=0.1)
+    assert drawn[1800] == pytest.approx(3.0, rel=0.15)
+
+
+@pytest.mark.parametrize("settings", [{}, {"duration_s": 1, "p50_s": 1, "p90_s": 2}, {"p50_s": 2, "p90_s": 1}])
+def test_settings_that_make_no_duration_are_refused(settings: dict[str, float]):
+    with pytest.raises(ValidationError):
+        Simulation.model_validate(settings)
+
+
+def test_what_ray_keeps_for_itself_is_no_resource():
+    amounts = {"CPU": 4.0, "GPU": 1.0, "memory": 5e9, "object_store_memory": 1e9, "node:10.0.0.1": 1.0, "microscope": 2}
+
+    total = resources_of(amounts)
+
+    assert (total.cpus, total.gpus, total.memory_bytes, total.custom) == (4, 1, 5_000_000_000, {"microscope": 2.0})
+
+
+async def test_nodes_that_leave_are_told_once_and_stay_away_while_ray_still_lists_them(monkeypatch: pytest.MonkeyPatch):
+    listed = [_entry("a"), _entry("b", memory=5.2e9), _entry("c", GPU=1.0)]
+
+    async def now() -> list[dict[str, Any]]:
+        return listed
+
+    monkeypatch.setattr(cluster_module, "listed", now)
+    left: list[str] = []
+    view = RayCluster(on_lost=left.append)
+    await view.refresh()
+    assert view.snapshot().equal("a", "b")  # their memory differs by a little
+    assert not view.snapshot().equal("a", "c")
+
+    view.lose("b")
+    await view.refresh()
+    listed[2]["Alive"] = False
+    await view.refresh()
+
+    assert left == ["b", "c"]
+    assert [node.id for node in view.snapshot().nodes] == ["a"]
+
+
+def _entry(node: str, **amounts: float) -> dict[str, Any]:
+    resources = {"CPU": 2.0, "memory": 5e9, f"node:{node}": 1.0, **amounts}
+    return {"NodeID": node, "Alive": True, "Resources": resources, "Labels": {"ray.io/node-id": node}}

@@ -1,0 +1,49 @@
+"""The stub's own controls: holding attempts back, losing nodes."""
+
+import sample_agents as s
+from attempts import Attempts
+
+from actors.catalog import catalog_of
+from actors.stub import StubExecutor
+from planners.agents import Catalog
+from reconciler.handoff import FailureKind
+
+CATALOG: Catalog = catalog_of(s.add, s.waits)
+
+
+async def test_held_attempts_go_on_when_let_go():
+    executor = StubExecutor(CATALOG)
+    attempts = Attempts(executor, "n1")
+    executor.hold("add")
+    attempt = attempts.start(s.add, a=1)
+    await attempts.started(attempt)
+    assert attempts.of(attempt) == ["attempt_started"]
+
+    executor.let_go("add")
+
+    assert await attempts.result(attempt) == 2
+
+
+async def test_flushed_attempts_are_listed_as_cancelled():
+    executor = StubExecutor(CATALOG)
+    attempts = Attempts(executor, "n1")
+    attempt = attempts.start(s.waits)
+    await attempts.started(attempt)
+
+    executor.flush(attempts.task, [attempt])
+
+    assert executor.cancelled == [attempt]
+
+
+async def test_a_lost_node_fails_what_ran_there_and_what_is_sent_there():
+    executor = StubExecutor(CATALOG)
+    attempts = Attempts(executor, "n1")
+    there, elsewhere = attempts.start(s.waits, on="n2"), attempts.start(s.add, a=1)
+    await attempts.started(there)
+
+    executor.lose_node("n2")
+
+    assert (await attempts.result(there)).kind is FailureKind.NODE_LOST
+    assert (await attempts.run(s.add, a=1, on="n2")).kind is FailureKind.NODE_LOST
+    assert await attempts.result(elsewhere) == 2
+    assert executor.warm() == {("add", "n1")}
