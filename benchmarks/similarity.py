@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from learner.predictor import GuessedPlan, PlanExample, PlanPredictor, ToolText
 from learner.predictor.calibration import expected_calibration_error
@@ -38,14 +39,16 @@ def run(  # noqa: PLR0913 - the options of the command
     With ``train`` (and ``test``, and ``catalog``) one set, named "given"; otherwise the ``sets`` under ``data``/plans.
     Without ``test``, a fifth of the records by hash of their id is held out.
     """
-    if train is not None:
-        records = _records(train)
-        learned, held_out = (records, _records(test)) if test is not None else _split(records)
-        return {"given": _stages(learned, held_out, _catalog(catalog) if catalog else [], seed)}
-    if data is None:
-        raise ValueError("give a training file or the folder of the public plan sets")
-    folder = data / "plans"
-    return {name: _public(folder, name, seed) for name in sets if (folder / f"{name}.jsonl.gz").is_file()}
+    # One core, as stated: BLAS would take all of them, and lose time waiting where others work on them.
+    with threadpool_limits(limits=1):
+        if train is not None:
+            records = _records(train)
+            learned, held_out = (records, _records(test)) if test is not None else _split(records)
+            return {"given": _stages(learned, held_out, _catalog(catalog) if catalog else [], seed)}
+        if data is None:
+            raise ValueError("give a training file or the folder of the public plan sets")
+        folder = data / "plans"
+        return {name: _public(folder, name, seed) for name in sets if (folder / f"{name}.jsonl.gz").is_file()}
 
 
 def plot(figures: dict[str, Any], path: Path) -> None:

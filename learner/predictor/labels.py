@@ -31,7 +31,8 @@ class PlanSpace:
         self._labels = {plan: (self.steps_of(plan), self.edges_of(plan)) for plan in self.plans}
         self.step_count = Counter(label for plan in plans for label in self.steps_of(plan))
         self.edge_count = Counter(label for plan in plans for label in self.edges_of(plan))
-        self.step_labels = list(self.step_count)
+        # Every tool has a column, used or not: its own description is an example of it.
+        self.step_labels = list(dict.fromkeys([*self.step_count, *map(self.step_label, range(len(self.tools)))]))
         self.step_column = {label: column for column, label in enumerate(self.step_labels)}
         self.edge_column = {label: column for column, label in enumerate(self.edge_count)}
         ends = np.cumsum([len(self.plans), len(self.step_column), len(self.edge_column), _LENGTHS])
@@ -82,6 +83,13 @@ class PlanSpace:
             out[row, [self._cuts[0] + self.step_column[label] for label in self.steps_of(plan)]] = 1
             out[row, [self._cuts[1] + self.edge_column[label] for label in self.edges_of(plan)]] = 1
             out[row, self._cuts[2] + length_column(len(plan[0]))] = 1
+        return out
+
+    def described(self) -> NDArray[np.float64]:
+        """Indicators (tools, columns) for the tools' own texts: each is an example of its step and of nothing else."""
+        out = np.zeros((len(self.tools), self._cuts[-1]))
+        for tool in range(len(self.tools)):
+            out[tool, self._cuts[0] + self.step_column[self.step_label(tool)]] = 1
         return out
 
     def parts(self, scores: Floats) -> tuple[Floats, Floats, Floats, Floats]:

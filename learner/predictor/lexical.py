@@ -3,20 +3,26 @@
 This is all there is before the first outcome, and the only word on tools that no past plan has used.
 """
 
+import math
 import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from learner.predictor.example import GuessedPlan, ToolText
+from learner.predictor.semantics import WordVectors
 from learner.predictor.tokens import name_words, words
 from learner.predictor.vectors import Floats
 
 _WORDS = "the a an of to in on at for and is my me i it be that this with from by as or tool api"
 _DROPPED = frozenset([*_WORDS.split(), *",.;!?"])
 _BREAK = re.compile(r"[.;!?]\s|,\s|\b(?:and|then|also|after that|finally|before)\b")
-_LEAST_STRENGTH = 0.5  # priors: what a match is worth before any outcome has said so
-_PRIOR = 0.6
+# Priors: what a match is worth before any outcome has said so.
+_LEAST_STRENGTH = 0.5
+_LEAST_BLEND = 0.4
+_MEANING = 0.7
+_PRIOR = 0.8
+_LINK_PRIOR = 0.5
 _MOST_STEPS = 4
 
 
@@ -25,7 +31,7 @@ class CatalogText:
 
     def __init__(self, catalog: Sequence[ToolText]) -> None:
         self.catalog = tuple(catalog)
-        texts = [_content(f"{name_words(tool.name)}. {tool.description}") for tool in self.catalog]
+        texts = [_content(described(tool)) for tool in self.catalog]
         vocabulary = list(dict.fromkeys(word for text in texts for word in text))
         self._column = {word: column for column, word in enumerate(vocabulary)}
         dense = np.zeros((len(texts), len(vocabulary)), dtype=np.float32)
@@ -55,31 +61,63 @@ class CatalogText:
         return np.sqrt(total), np.where(total > 0, (places @ weights) / np.maximum(total, 1e-9), np.float32(0.5))
 
 
+def described(tool: ToolText) -> str:
+    """A tool in words."""
+    return f"{name_words(tool.name)}. {tool.description}"
+
+
 def _content(text: str) -> list[str]:
     # Lower case: catalogs write titles, and a masked name would be lost.
     return [word for word in words(text.lower()) if word not in _DROPPED]
 
 
-def guess_from_words(text: CatalogText, request: str) -> list[GuessedPlan]:
-    """One guess: the tool each clause of the request speaks of most, in the order of the clauses."""
-    found: dict[int, float] = {}
-    for clause in _clauses(request):
-        strength, _ = text.evidence(clause)
-        if not len(strength):
-            continue
-        best = int(strength.argmax())
-        if strength[best] >= _LEAST_STRENGTH:
-            found[best] = max(found.get(best, 0.0), float(strength[best]))
-    steps = [tool for tool, _ in sorted(found.items(), key=lambda pair: -pair[1])[:_MOST_STEPS]]
-    steps = [tool for tool in found if tool in steps]
-    if not steps:
+class ColdGuess:
+    """Guesses from the catalog alone: the tool each clause of a request speaks of most, in the order of the clauses.
+
+    A clause and a tool are as alike as their words, or, where word vectors are installed, as their words and meaning.
+    """
+
+    def __init__(self, text: CatalogText, vectors: WordVectors | None) -> None:
+        self._text = text
+        self._vectors = vectors if text.catalog else None
+        if self._vectors is None:
+            return
+        raw = np.stack([self._vectors.mean(described(tool)) for tool in text.catalog])
+        self._centre = raw.mean(axis=0)
+        self._meanings = _unit(raw - self._centre)
+
+    def __call__(self, request: str) -> list[GuessedPlan]:
+        """One guess, or none when no clause is like any tool."""
+        found: dict[int, float] = {}
+        for clause in filter(str.strip, _BREAK.split(request)) if self._text.catalog else ():
+            likeness = self._likeness(clause)
+            best = int(likeness.argmax())
+            if likeness[best] >= (_LEAST_STRENGTH if self._vectors is None else _LEAST_BLEND):
+                found[best] = max(found.get(best, 0.0), min(float(likeness[best]), 1.0))
+        likeliest = sorted(found, key=lambda tool: -found[tool])[:_MOST_STEPS]
+        return _plan([(self._text.catalog[tool], found[tool]) for tool in found if tool in likeliest])
+
+    def _likeness(self, clause: str) -> Floats:
+        strength, _ = self._text.evidence(clause)
+        if self._vectors is None:
+            return strength
+        meaning = self._meanings @ _unit(self._vectors.mean(clause) - self._centre)
+        return np.asarray((1 - _MEANING) * strength + _MEANING * np.maximum(meaning, 0), dtype=np.float32)
+
+
+def _plan(found: list[tuple[ToolText, float]]) -> list[GuessedPlan]:
+    if not found:
         return []
-    edges = _edges([text.catalog[tool] for tool in steps])
-    probability = [_PRIOR * found[tool] for tool in steps]
-    linked = tuple(0.5 * min(probability[i], probability[j]) for i, j in edges)
-    whole = float(np.prod(probability) * np.prod(linked)) if linked else float(np.prod(probability))
-    names = tuple(text.catalog[tool].name for tool in steps)
-    return [GuessedPlan(names, edges, tuple(probability), linked, whole)]
+    edges = _edges([tool for tool, _ in found])
+    steps = [_PRIOR * likeness for _, likeness in found]
+    linked = tuple(_LINK_PRIOR * min(steps[i], steps[j]) for i, j in edges)
+    return [
+        GuessedPlan(tuple(tool.name for tool, _ in found), edges, tuple(steps), linked, math.prod([*steps, *linked]))
+    ]
+
+
+def _unit(rows: Floats) -> Floats:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9), dtype=np.float32)
 
 
 def _edges(tools: list[ToolText]) -> tuple[tuple[int, int], ...]:
@@ -88,7 +126,3 @@ def _edges(tools: list[ToolText]) -> tuple[tuple[int, int], ...]:
         return tuple((i, i + 1) for i in range(len(tools) - 1))
     joined = [(i, j) for j in range(len(tools)) for i in range(j) if set(tools[i].outputs) & set(tools[j].inputs)]
     return tuple(joined)
-
-
-def _clauses(request: str) -> list[str]:
-    return [clause for clause in _BREAK.split(request) if clause.strip()]

@@ -23,12 +23,13 @@ from learner.predictor.example import GuessedPlan, PlanExample, ToolText
 from learner.predictor.features import Considered, Evidence, consider
 from learner.predictor.kernel import MEANING, PLACES, WORDS, RequestKernel, blend
 from learner.predictor.labels import Plan, PlanSpace
-from learner.predictor.lexical import CatalogText, guess_from_words
+from learner.predictor.lexical import CatalogText, ColdGuess, described
 from learner.predictor.ranker import PlanRanker, unranked
 from learner.predictor.ridge import KernelRidge
 from learner.predictor.semantics import installed_word_vectors
 
 WINDOW = 2_500  # examples learned from: the cost is cubic in them
+MOST_DESCRIBED = 1_000  # tools of a catalog up to which their descriptions are examples too: the same cost
 KERNELS = ((WORDS, PLACES, MEANING), (PLACES, MEANING))
 _PENALTY = 0.1
 
@@ -60,6 +61,7 @@ class PlanPredictor:
         self.catalog = tuple(catalog)
         self.fitted = fitted
         self._text = CatalogText(self.catalog if fitted is None else _with_unlisted(self.catalog, fitted.space.tools))
+        self._cold = ColdGuess(self._text, installed_word_vectors() if fitted is None else None)
 
     @classmethod
     def cold(cls, catalog: Sequence[ToolText]) -> "PlanPredictor":
@@ -78,8 +80,10 @@ class PlanPredictor:
         space, plans = PlanSpace.of([tool.name for tool in catalog], used)
         text = CatalogText(_with_unlisted(tuple(catalog), space.tools))
         requests = [example.request for example in used]
-        kernel = RequestKernel.fit(requests, installed_word_vectors())
-        views, targets = kernel.matrices(), space.targets(plans)
+        described_tools = [described(tool) for tool in text.catalog] if len(space.tools) <= MOST_DESCRIBED else []
+        kernel = RequestKernel.fit([*requests, *described_tools], installed_word_vectors())
+        views = kernel.matrices()
+        targets = np.vstack([space.targets(plans), space.described()[: len(described_tools)]])
         fits = [KernelRidge.fit(blend(views, chosen), targets, _PENALTY) for chosen in KERNELS]
         considered = [
             _consider(space, Evidence(tuple(left_out[row] for _, left_out in fits), *text.evidence(request)), plan)
@@ -94,7 +98,7 @@ class PlanPredictor:
     def predict(self, request: str, *, k: int = 1) -> list[GuessedPlan]:
         """The ``k`` best guesses, best first; empty when there is nothing to say."""
         if self.fitted is None:
-            return guess_from_words(self._text, request)[:k]
+            return self._cold(request)[:k]
         fitted = self.fitted
         views = fitted.kernel.rows(request)
         scores = tuple(r.scores(blend(views, c)) for r, c in zip(fitted.ridges, KERNELS, strict=True))

@@ -24,6 +24,13 @@ class WordVectors:
         self._table = table
         self._pieces = pieces
 
+    def mean(self, text: str) -> NDArray[np.float32]:
+        """Plain mean of the vectors of a short text, (256,); zero for a text without words."""
+        ids = self._pieces.encode(text[:_MAX_CHARACTERS], add_special_tokens=False).ids
+        if not ids:
+            return np.zeros(self._table.shape[1], dtype=np.float32)
+        return np.asarray(self._table[ids].astype(np.float32).mean(axis=0), dtype=np.float32)
+
     def of(self, text: str) -> NDArray[np.float32]:
         """Unit vector of a text, (512,), not centred; zero for a text without words."""
         ids = self._pieces.encode(text[:_MAX_CHARACTERS], add_special_tokens=False).ids
