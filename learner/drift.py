@@ -14,9 +14,9 @@ class DriftSettings(Model):
     """When to throttle and when to let go.
 
     ``tolerance``: a mean residual below it is no drift. ``threshold``: accumulated excess that alarms; 5 is seven
-    flushed guesses in a row at P 0.9, and one to two false alarms in a thousand honest guesses where P is about a half,
-    fewer elsewhere (simulated). ``memory``: weight of the newest residual in the moving averages. ``closes_below``: kept
-    over promised under which the gate closes; ``reopens_after``: outcomes of the kind after which a closed gate is
+    flushed guesses in a row at P 0.9, and one to two false alarms in a thousand guesses at an honest P of 0.5, fewer
+    elsewhere (simulated). ``memory``: weight of the newest residual in the moving averages. ``closes_below``: kept over
+    promised under which the gate closes; ``reopens_after``: outcomes of the kind after which a closed gate is
     tried again; ``least``: outcomes after an alarm before it may be lifted.
     """
 

@@ -9,6 +9,7 @@ from reconciler.gate.decisions import Decision, Refusal, decide, refused_for_pri
 from reconciler.gate.guidance import Calibration, Guidance
 from reconciler.gate.policy import GatePolicy, GateState
 from reconciler.gate.prices import NodePrice, node_prices
+from reconciler.gate.savings import Shape
 
 __all__ = [
     "Calibration",
@@ -19,6 +20,7 @@ __all__ = [
     "Guidance",
     "NodePrice",
     "Refusal",
+    "Shape",
     "decide",
     "node_prices",
     "price",

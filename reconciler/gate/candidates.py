@@ -1,6 +1,6 @@
 """Candidates: the steps of a guess that are not under way, each with P, L and C (DESIGN: the gate)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import Field
 
@@ -11,7 +11,7 @@ from planners.tasks import PlanningOptions
 from reconciler.gate.guidance import Calibration
 from reconciler.gate.policy import GatePolicy
 from reconciler.gate.prices import NodePrice
-from reconciler.gate.savings import Paths, Timing, savings
+from reconciler.gate.savings import Savings, Shape, savings
 
 
 class Candidate(Model):
@@ -50,6 +50,8 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
     policy: GatePolicy,
     calibration: Calibration | None = None,
     chances: Mapping[StepId, float] | None = None,
+    shape: Shape | None = None,
+    steps: Collection[StepId] | None = None,
 ) -> list[Candidate]:
     """P, L and C of every step of the guess that is not under way, in plan order. Linear in steps and edges.
 
@@ -69,56 +71,56 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
         policy: the operator's prices.
         calibration: from claimed to observed survival; None takes claims at their word.
         chances: P of single steps by a better model than the calibration of their claims.
+        shape: ``Shape.of(plan, catalog)``, where the caller has kept it from the last time.
+        steps: those that an answer is wanted for; None means all.
     """
-    known = [planned for planned in plan.steps if planned.placement.agent in catalog.by_name]
-    agents = {planned.id: catalog.by_name[planned.placement.agent] for planned in known}
-    calibrated = calibration or Calibration()
-    paths = savings(
-        plan,
-        {planned.id: _seconds(planned, agents.get(planned.id)) for planned in plan.steps},
-        now_s=now_s,
-        expected_plan_s=expected_plan_s,
-        under_way=under_way,
-        may_start={planned.id: planned.id in agents and agents[planned.id].may_speculate for planned in plan.steps},
-    )
-    better = chances or {}
-    survival = {planned.id: better.get(planned.id, calibrated.of(planned.probability)) for planned in plan.steps}
-    worth = _worth(plan, paths, survival)
-    return [
-        _candidate(
-            planned,
-            agents[planned.id],
-            paths.timing[planned.id],
-            chance=survival[planned.id],
-            saved_s=worth[planned.id],
-            per_s=_price_per_s(agents[planned.id], prices.get(planned.placement.node), options, policy),
-            expected_plan_s=expected_plan_s,
-            waits_for=_waits_for(planned, paths),
-        )
-        for planned in known
-        if planned.id in paths.timing
-    ]
-
-
-def _seconds(planned: PlannedStep, agent: AgentSpec | None) -> float:
-    return planned.placement.duration_s or (agent.expected_s if agent else 0.0)
-
-
-def _worth(plan: Plan, paths: Paths, chances: Mapping[StepId, float]) -> dict[StepId, float]:
-    """L of each step: its own seconds, and those behind it weighted by the survival of the weakest step they need."""
-    worth: dict[StepId, float] = {}
-    share: dict[StepId, float] = {}  # expected seconds / seconds, of each step that saves any
-    for planned in reversed(plan.steps):
-        timing = paths.timing.get(planned.id)
-        if timing is None or timing.saved_s <= 0:
-            worth[planned.id] = 0.0
+    shape = shape or Shape.of(plan, catalog)
+    found = savings(shape, now_s=now_s, expected_plan_s=expected_plan_s, under_way=under_way)
+    calibrated, better = calibration or Calibration(), chances or {}
+    survival = [better.get(step, calibrated.of(p.probability)) for step, p in zip(shape.steps, plan.steps, strict=True)]
+    worth = _worth(shape, found, survival)
+    known = frozenset(shape.steps)
+    candidates = []
+    for index, (step, planned) in enumerate(zip(shape.steps, plan.steps, strict=True)):
+        agent = catalog.by_name.get(planned.placement.agent)
+        if agent is None or step in under_way or (steps is not None and step not in steps):
             continue
-        enabled = min((share[child] for child in paths.children[planned.id] if child in share), default=0.0)
-        chance = chances[planned.id]
+        risked_s = min(shape.seconds[index], max(0.0, expected_plan_s - found.start_s[index]))
+        risked_usd = agent.price.of(risked_s)
+        per_s = _price_per_s(agent, prices.get(planned.placement.node), options, policy)
+        candidates.append(
+            Candidate(
+                step=step,
+                agent=agent.name,
+                node=planned.placement.node,
+                probability=survival[index],
+                claimed=planned.probability,
+                saved_s=worth[index],
+                own_s=found.own_s[index],
+                cost_usd=risked_usd + risked_s * per_s,
+                risked_s=risked_s,
+                risked_usd=risked_usd,
+                waits_for=_waits_for(planned, known, under_way),
+                allowed=agent.may_speculate,
+            )
+        )
+    return candidates
+
+
+def _worth(shape: Shape, found: Savings, survival: Sequence[float]) -> list[float]:
+    """L of each step: its own seconds, and those behind it weighted by the survival of the weakest step they need."""
+    worth = [0.0] * len(survival)
+    share: list[float | None] = [None] * len(survival)  # expected seconds / seconds, of each step that saves any
+    for index in range(len(survival) - 1, -1, -1):
+        saved_s = found.saved_s[index]
+        if saved_s <= 0:
+            continue
+        enabled = min((s for child in shape.children[index] if (s := share[child]) is not None), default=0.0)
+        chance = survival[index]
         # A child's work key holds its parents', so it survives no oftener than they do.
         behind = min(1.0, enabled / chance) if chance > 0 else 0.0
-        worth[planned.id] = timing.own_s + timing.enabled_s * behind
-        share[planned.id] = chance * worth[planned.id] / timing.saved_s
+        worth[index] = found.own_s[index] + (saved_s - found.own_s[index]) * behind
+        share[index] = chance * worth[index] / saved_s
     return worth
 
 
@@ -128,34 +130,7 @@ def _price_per_s(agent: AgentSpec, node: NodePrice | None, options: PlanningOpti
     return policy.idle_price * options.value_of_time_usd_per_s + policy.node_usd_per_s * delay
 
 
-def _waits_for(planned: PlannedStep, paths: Paths) -> tuple[StepId, ...]:
-    return tuple(parent for parent in planned.step.parents if parent in paths.timing)
-
-
-def _candidate(  # noqa: PLR0913 the terms of one formula
-    planned: PlannedStep,
-    agent: AgentSpec,
-    timing: Timing,
-    *,
-    chance: float,
-    saved_s: float,
-    per_s: float,
-    expected_plan_s: float,
-    waits_for: tuple[StepId, ...],
-) -> Candidate:
-    risked_s = min(timing.end_s - timing.start_s, max(0.0, expected_plan_s - timing.start_s))
-    risked_usd = agent.price.of(risked_s)
-    return Candidate(
-        step=planned.id,
-        agent=agent.name,
-        node=planned.placement.node,
-        probability=chance,
-        claimed=planned.probability,
-        saved_s=saved_s,
-        own_s=timing.own_s,
-        cost_usd=risked_usd + risked_s * per_s,
-        risked_s=risked_s,
-        risked_usd=risked_usd,
-        waits_for=waits_for,
-        allowed=agent.may_speculate,
-    )
+def _waits_for(
+    planned: PlannedStep, known: Collection[StepId], under_way: Mapping[StepId, float]
+) -> tuple[StepId, ...]:
+    return tuple(parent for parent in planned.step.parents if parent in known and parent not in under_way)

@@ -14,6 +14,7 @@ subtracted. Along a path the own parts add up to what the path saves. Critical p
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from planners.agents import Catalog
 from planners.model import StepId
 from planners.plans import Plan
 
@@ -22,105 +23,116 @@ _MOMENT_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """One step of the guess, in seconds from admission, and what starting it early saves."""
+class Shape:
+    """What of a guess does not change while it is acted on, by the index of its steps in plan order.
 
-    start_s: float
-    end_s: float
-    saved_s: float
-    own_s: float
+    ``parents`` and ``children`` hold who waits for whom, for data, order, or room on a node. ``may_start``: whether a
+    step may start before the optimal plan; one that may not waits for it. ``tails_s``: the longest path after a step.
+    """
 
-    @property
-    def enabled_s(self) -> float:
-        """The part of what it saves that the steps behind it have to earn by surviving too."""
-        return self.saved_s - self.own_s
+    steps: tuple[StepId, ...]
+    seconds: tuple[float, ...]
+    may_start: tuple[bool, ...]
+    parents: tuple[tuple[int, ...], ...]
+    children: tuple[tuple[int, ...], ...]
+    tails_s: tuple[float, ...]
+
+    @classmethod
+    def of(cls, plan: Plan, catalog: Catalog) -> "Shape":
+        """Linear in steps and edges; worth keeping for as long as the guess is."""
+        agents = [catalog.by_name.get(planned.placement.agent) for planned in plan.steps]
+        seconds = tuple(
+            planned.placement.duration_s or (agent.expected_s if agent else 0.0)
+            for planned, agent in zip(plan.steps, agents, strict=True)
+        )
+        parents = _waits(plan)
+        children: list[list[int]] = [[] for _ in parents]
+        for index, waits in enumerate(parents):
+            for parent in waits:
+                children[parent].append(index)
+        tails_s = [0.0] * len(parents)
+        for index in range(len(parents) - 1, -1, -1):
+            tails_s[index] = max((seconds[child] + tails_s[child] for child in children[index]), default=0.0)
+        return cls(
+            tuple(planned.id for planned in plan.steps),
+            seconds,
+            tuple(agent is not None and agent.may_speculate for agent in agents),
+            tuple(map(tuple, parents)),
+            tuple(map(tuple, children)),
+            tuple(tails_s),
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Paths:
-    """Timings of the steps not under way, and who waits for whom (data, order, and the room on a node)."""
+class Savings:
+    """By index: seconds from admission at which each step starts and ends at the earliest, and what that saves."""
 
-    timing: Mapping[StepId, Timing]
-    children: Mapping[StepId, tuple[StepId, ...]]
+    start_s: list[float]
+    end_s: list[float]
+    saved_s: list[float]
+    own_s: list[float]
 
 
-def savings(  # noqa: PLR0913 the quantities of one formula, named at the call
-    plan: Plan,
-    seconds: Mapping[StepId, float],
-    *,
-    now_s: float,
-    expected_plan_s: float,
-    under_way: Mapping[StepId, float],
-    may_start: Mapping[StepId, bool],
-) -> Paths:
-    """What each step of the guess saves. Linear in steps and edges.
+def savings(shape: Shape, *, now_s: float, expected_plan_s: float, under_way: Mapping[StepId, float]) -> Savings:
+    """What starting each step early saves; nothing for those under way. Linear in steps and edges.
 
     Args:
-        plan: the guess, in topological order.
-        seconds: expected seconds of each step.
+        shape: of the guess.
         now_s: now.
         expected_plan_s: when the optimal plan is expected.
         under_way: step -> when its dispatched attempt ends or ended.
-        may_start: whether a step may start before the optimal plan; one that may not waits for it.
     """
-    parents = _waits(plan)
-    early: dict[StepId, tuple[float, float]] = {}
-    for planned in plan.steps:
-        ready_s = max((early[parent][1] for parent in parents[planned.id]), default=now_s)
-        if planned.id in under_way:
-            early[planned.id] = (now_s, under_way[planned.id])
+    start_s, end_s = _earliest(shape, now_s, expected_plan_s, under_way)
+    run_end_s = max((end + tail for end, tail in zip(end_s, shape.tails_s, strict=True)), default=now_s)
+    run_end_s = max(run_end_s, expected_plan_s)
+    saved_s, own_s = [0.0] * len(start_s), [0.0] * len(start_s)
+    for index, step in enumerate(shape.steps):
+        if not shape.may_start[index] or step in under_way:
             continue
-        start_s = max(ready_s, now_s if may_start[planned.id] else max(now_s, expected_plan_s))
-        early[planned.id] = (start_s, start_s + seconds[planned.id])
-    children = _inverted(parents)
-    tails = _tails(plan, seconds, children)
-    end_s = max(expected_plan_s, max((early[step][1] + tails[step] for step in early), default=now_s))
-
-    def timing(step: StepId) -> Timing:
-        start_s, finish_s = early[step]
-        if not may_start[step]:
-            return Timing(start_s, finish_s, 0.0, 0.0)
-        late_s = max(expected_plan_s, start_s)
-        saved_s = max(0.0, late_s + seconds[step] + tails[step] - end_s)
-        enabled_s = max(0.0, max(expected_plan_s, finish_s) + tails[step] - end_s)
-        return Timing(start_s, finish_s, saved_s, saved_s - min(saved_s, enabled_s))
-
-    return Paths({step: timing(step) for step in early if step not in under_way}, children)
+        tail_s = shape.tails_s[index]
+        saved_s[index] = max(0.0, max(expected_plan_s, start_s[index]) + shape.seconds[index] + tail_s - run_end_s)
+        enabled_s = max(0.0, max(expected_plan_s, end_s[index]) + tail_s - run_end_s)
+        own_s[index] = saved_s[index] - min(saved_s[index], enabled_s)
+    return Savings(start_s, end_s, saved_s, own_s)
 
 
-def _waits(plan: Plan) -> dict[StepId, list[StepId]]:
+def _earliest(
+    shape: Shape, now_s: float, expected_plan_s: float, under_way: Mapping[StepId, float]
+) -> tuple[list[float], list[float]]:
+    confirmed_s = max(now_s, expected_plan_s)
+    starts, ends = [], []
+    for index, step in enumerate(shape.steps):
+        start_s = now_s if shape.may_start[index] else confirmed_s
+        if step in under_way:
+            starts.append(now_s)
+            ends.append(under_way[step])
+            continue
+        for parent in shape.parents[index]:
+            start_s = max(start_s, ends[parent])
+        starts.append(start_s)
+        ends.append(start_s + shape.seconds[index])
+    return starts, ends
+
+
+def _waits(plan: Plan) -> list[list[int]]:
     """Parents of each step in the guess, and the step whose end makes its room on the node free.
 
     In a schedule without idle waiting a step starts when a parent ends or when its room gets free, so without the
     second kind a step that merely queues would seem to have slack.
     """
-    freed: dict[tuple[str, float], list[StepId]] = {}
-    waits: dict[StepId, list[StepId]] = {}
-    for planned in plan.steps:
+    freed: dict[tuple[str, float], list[int]] = {}
+    at: dict[StepId, int] = {}
+    waits: list[list[int]] = []
+    for index, planned in enumerate(plan.steps):
         placement = planned.placement
-        waits[planned.id] = [parent for parent in planned.step.parents if parent in waits]
+        found = [at[parent] for parent in planned.step.parents if parent in at]
         freeing = freed.get((placement.node, round(placement.start_s, _MOMENT_DIGITS)))
         if freeing:
-            blocker = freeing.pop(0)
-            if blocker not in waits[planned.id]:
-                waits[planned.id].append(blocker)
+            blocker = freeing.pop()
+            if blocker not in found:
+                found.append(blocker)
         if placement.duration_s > 0:
-            freed.setdefault((placement.node, round(placement.end_s, _MOMENT_DIGITS)), []).append(planned.id)
+            freed.setdefault((placement.node, round(placement.end_s, _MOMENT_DIGITS)), []).append(index)
+        at[planned.id] = index
+        waits.append(found)
     return waits
-
-
-def _inverted(parents: Mapping[StepId, list[StepId]]) -> dict[StepId, tuple[StepId, ...]]:
-    children: dict[StepId, list[StepId]] = {step: [] for step in parents}
-    for step, names in parents.items():
-        for parent in names:
-            children[parent].append(step)
-    return {step: tuple(names) for step, names in children.items()}
-
-
-def _tails(
-    plan: Plan, seconds: Mapping[StepId, float], children: Mapping[StepId, tuple[StepId, ...]]
-) -> dict[StepId, float]:
-    tails: dict[StepId, float] = {}
-    for planned in reversed(plan.steps):
-        tails[planned.id] = max((seconds[child] + tails[child] for child in children[planned.id]), default=0.0)
-    return tails

@@ -106,7 +106,7 @@ def _run_end(plan, expected_s, held):
         ready = [ends[parent] for parent in planned.step.parents]
         queue = freed.get((placement.node, round(placement.start_s, 6)))
         if queue:
-            ready.append(ends[queue.pop(0)])
+            ready.append(ends[queue.pop()])
         may = CATALOG.by_name[placement.agent].may_speculate and planned.id != held
         ends[planned.id] = max([0.0 if may else expected_s, *ready]) + placement.duration_s
         freed.setdefault((placement.node, round(placement.end_s, 6)), []).append(planned.id)
