@@ -4,8 +4,9 @@
 import os
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,8 +58,10 @@ def up(
     # Imported here: only this command needs Ray, and importing it takes seconds.
     from orchestrator.wiring import start  # noqa: PLC0415 (see above)
 
-    with _ended_by_signal() as ended:
+    with _ended_by_signal() as (ended, listen):
         running = start(settings, agents)
+        # Ray has put handlers of its own in place, which would end the process without a farewell.
+        listen()
         try:
             _say_ready(running, agents, as_json=as_json)
             ended.wait()
@@ -69,10 +72,18 @@ def up(
 
 
 def _agents(file: Path | None) -> Catalog:
+    """The catalog. Its agents may be modules in the current folder or beside it, here and in Ray's workers."""
+    if file is None:
+        return Catalog()
     # Imported here: reading a catalog imports what its agents need.
     from actors.catalog import load_catalog  # noqa: PLC0415 (see above)
 
-    return load_catalog(file) if file is not None else Catalog()
+    folders = [str(folder) for folder in dict.fromkeys((Path.cwd(), file.absolute().parent))]
+    sys.path[:0] = [folder for folder in folders if folder not in sys.path]
+    # Workers of a local Ray inherit the environment.
+    inherited = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [inherited])])
+    return load_catalog(file)
 
 
 def _given(**flags: Any) -> dict[str, Any]:
@@ -110,8 +121,8 @@ def _say_ready(running: "Running", agents: Catalog, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _ended_by_signal() -> Iterator[threading.Event]:
-    """An event that Ctrl-C, SIGTERM and SIGHUP set; a second one interrupts whatever is going on."""
+def _ended_by_signal() -> Iterator[tuple[threading.Event, Callable[[], None]]]:
+    """An event that Ctrl-C, SIGTERM and SIGHUP set, and a way to listen anew. A second signal interrupts."""
     ended = threading.Event()
 
     def on_signal(number: int, _frame: Any) -> None:
@@ -120,9 +131,14 @@ def _ended_by_signal() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         ended.set()
 
-    before = {number: signal.signal(number, on_signal) for number in _ENDING}
+    def listen() -> None:
+        for number in _ENDING:
+            signal.signal(number, on_signal)
+
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    listen()
     try:
-        yield ended
+        yield ended, listen
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

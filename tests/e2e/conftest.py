@@ -1,0 +1,123 @@
+"""A real `forerun up` in a process of its own, shared by the scenarios; how it ends is a test as well."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.client import Client
+
+_HERE = Path(__file__).parent
+_START_S = 180
+_END_S = 60
+
+
+@dataclass
+class Service:
+    """A running `forerun up`."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: Path
+
+    def descendants(self) -> set[int]:
+        """All processes that it has started, directly or not."""
+        parents = {}
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = status.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents[int(status.parent.name)] = int(fields[1])
+        found, growing = {self.process.pid}, True
+        while growing:
+            more = {pid for pid, parent in parents.items() if parent in found} - found
+            found |= more
+            growing = bool(more)
+        return found - {self.process.pid}
+
+    def end(self, with_signal: int) -> int:
+        """Signal the whole foreground group, as a terminal does; the exit code."""
+        os.killpg(self.process.pid, with_signal)
+        return self.process.wait(_END_S)
+
+
+def started(data_dir: Path, *flags: str) -> Service:
+    """Start it and read its ready line."""
+    log = data_dir / "up.log"
+    command = [sys.executable, "-m", "orchestrator.cli", "up", "--json", "--port", "0", "--num-cpus", "2"]
+    command += ["--catalog", str(_HERE / "catalog.yaml"), "--data-dir", str(data_dir), *flags]
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("FORERUN_", "RAY_", "PYTHONPATH"))
+    }
+    with log.open("w") as errors:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True, env=clean
+        )
+    said: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_read, args=(process, said), daemon=True).start()
+    text, until = "", time.monotonic() + _START_S
+    while True:
+        try:
+            text += said.get(timeout=max(0.1, until - time.monotonic()))
+            return Service(process, json.loads(text)["url"], log)
+        except json.JSONDecodeError:
+            continue
+        except queue.Empty:
+            os.killpg(process.pid, signal.SIGKILL)
+            pytest.fail(f"not ready within {_START_S} s: {text} {log.read_text()}")
+
+
+def _read(process: subprocess.Popen[str], said: "queue.Queue[str]") -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        said.put(line)
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Those that are there and no zombies."""
+    there = set()
+    for pid in pids:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if state != "Z":
+            there.add(pid)
+    return there
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    running = started(tmp_path_factory.mktemp("up"))
+    yield running
+    if running.process.poll() is None:
+        running.end(signal.SIGTERM)
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[Any]:
+    """The client without await: these tests are what a user's script would be."""
+    with Client.sync(service.url) as client:
+        yield client
+
+
+@pytest.fixture
+def forerun(service: Service) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command as a user types it."""
+
+    def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "orchestrator.cli", *arguments, "--url", service.url]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **more)  # noqa: S603
+
+    return run
