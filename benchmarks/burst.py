@@ -39,8 +39,8 @@ def _expected(number: int) -> Any:
 def run(tasks: int = 1000) -> dict[str, Any]:
     """Submit ``tasks`` five-step tasks at once and wait for all results.
 
-    ``errors`` counts tasks that did not end with the very value expected. ``memory_growth`` is the reconciler's resident
-    memory after the burst over that before it, less 1, both after the same warm-up.
+    ``errors`` counts tasks that did not end with the very value expected. ``memory_growth`` is the reconciler's
+    resident memory after the burst over that before it, less 1, both after the same warm-up.
     """
     with running(CATALOG) as service:
         return asyncio.run(_measure(service, tasks))

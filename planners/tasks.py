@@ -57,17 +57,19 @@ class Interchange(StrEnum):
 class PlanningOptions(Model):
     """How this task is planned and how boldly it is speculated on.
 
-    ``alpha`` is the gate's dial: 0 speculates only on what pays for sure, 1 on all that may pay. ``plan`` is the plan
-    of authority for mode ``oracle``.
+    ``alpha`` is the gate's dial: 0 speculates only on what pays for sure, 1 on all that may pay; a second of waiting is
+    worth ``value_of_time_usd_per_s`` (by default that of an hour for 36 dollars). ``plan`` is the plan
+    of authority for mode ``oracle``. ``learn`` false: nothing is learned from this task (a rehearsal, a measurement).
     """
 
     mode: Mode = Mode.FORERUN
     alpha: float = Field(default=0.5, ge=0, le=1)
-    value_of_time_usd_per_s: float = Field(default=0.001, ge=0)
+    value_of_time_usd_per_s: float = Field(default=0.01, ge=0)
     interchange: Interchange = Interchange.EXACT
     time_limit_s: float = Field(default=10.0, gt=0, le=600)
     seed: int = 0
     fallback: bool = False
+    learn: bool = True
     plan: Plan | None = None
 
     @model_validator(mode="after")

@@ -86,7 +86,8 @@ class Driver:
                 loop = asyncio.get_running_loop()
                 self._wake_ups.append(loop.call_later(max(0.0, at_s - self.now_s), self.post, e.TimePassed(at_s=0)))
             case c.Learn(outcome=outcome):
-                self._world.outcomes.record([outcome])
+                if self.run.task.planning.learn:
+                    self._world.outcomes.record([outcome])
             case c.EndRun():
                 self._stop_planning()
 
@@ -163,7 +164,8 @@ class Driver:
         outputs: dict[str, Any] | None = None
         failure = None
         if end.status is c.RunStatus.SUCCEEDED:
-            if self.run.optimal_plan is not None and self.run.task.planning.mode is not Mode.ORACLE:
+            planning = self.run.task.planning
+            if self.run.optimal_plan is not None and planning.learn and planning.mode is not Mode.ORACLE:
                 self._world.planning.remember(self.run.task, self.run.optimal_plan)
             try:
                 outputs = {

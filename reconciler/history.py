@@ -65,7 +65,8 @@ class History:
                 told = command.model_dump(mode="json", exclude={"command", "v", "inputs", "timeout_s"})
                 lines.append(self._line(event.at_s, "attempt_dispatched", told))
         lines += self._new_verdicts(event.at_s, commands, run)
-        outcomes = [command.outcome for command in commands if isinstance(command, c.Learn)]
+        learning = run.task.planning.learn
+        outcomes = [command.outcome for command in commands if learning and isinstance(command, c.Learn)]
         self._announce()
         return self._journal.append(self._task, lines, outcomes)
 

@@ -27,7 +27,7 @@ CATALOG = Catalog(
         AgentSpec(name="tells_others", capability="x", discloses=True),
     )
 )
-OPTIONS, POLICY, OPEN = PlanningOptions(), GatePolicy(), GateState()
+OPTIONS, POLICY, OPEN = PlanningOptions(value_of_time_usd_per_s=0.001), GatePolicy(), GateState()
 
 
 def step(name, after=(), agent="free", *, start=0.0, d=1.0, p=0.8, node="n"):

@@ -1,0 +1,167 @@
+"""Running the workloads in every mode, interleaved, and what comes of it."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from benchmarks.scripted_llm import ScriptedLLM
+from benchmarks.serving import client_of, quantile, running
+from benchmarks.speculation.cases import Case, Cases, cases
+from benchmarks.speculation.past import journal_holding
+from orchestrator.client import Client
+from orchestrator.settings import JournalSettings, LlmSettings
+from planners.plans import Plan
+from planners.tasks import Mode, PlanningOptions, Task
+from reconciler.views import TaskView
+
+# Medians over 5,367 LLM steps of 120 coding-agent sessions (agentcgroup): seconds to the first chunk, tokens a second.
+TTFT_S, TOKENS_PER_S = 2.38, 53.0
+WORKLOADS = ("warm", "unseen", "adversarial", "mixed")
+# Guesses come first, so that no other run of the same request has taught them the answer; the oracle needs one.
+ORDER = (Mode.PLAN_CACHE, Mode.FORERUN, Mode.STREAMED, Mode.LIST_SCHEDULE, Mode.WAIT, Mode.ORACLE)
+AT_ONCE = 3
+VALUE_OF_TIME_USD_PER_S = 0.01
+BURST = 8
+_TRAINING_S = 300.0
+
+
+@dataclass
+class Runs:
+    """The views of one mode, in the order of the cases; for forerun also the verdicts on guesses."""
+
+    views: list[TaskView] = field(default_factory=list)
+    verdicts: Counter[str] = field(default_factory=Counter)
+
+
+def run(
+    data: Path | None = None,
+    size: int = 24,
+    scale: float = 0.25,
+    seed: int = 0,
+    workloads: Sequence[str] = WORKLOADS,
+) -> dict[str, Any]:
+    """Per workload: seconds by mode, share of attainable, waste, verdict rates, planning share.
+
+    Args:
+        data: the folder FORERUN_DATA names; None: requests made up here.
+        size: requests a workload.
+        scale: all seconds (of agents and of the LLM) are multiplied by this, so that the run is short. The service's
+            own overhead is not, so it weighs 1 / scale as much as in real time.
+        seed: for the choice of requests.
+        workloads: which.
+    """
+    chosen = cases(data, size, scale, seed)
+    submitted = [*chosen.warm_up, *chosen.warm, *chosen.unseen, *chosen.adversarial]
+    answers = {case.goal: case.answer() for case in submitted}
+    with (
+        ScriptedLLM(answers, ttft_s=TTFT_S * scale, tokens_per_s=TOKENS_PER_S / scale) as llm,
+        journal_holding(chosen.past, chosen.catalog) as journal_url,
+        running(
+            chosen.catalog,
+            LlmSettings(base_url=llm.base_url, model=llm.model),
+            journal=JournalSettings(url=journal_url),
+        ) as service,
+    ):
+        results = asyncio.run(_measure(service, chosen, workloads, seed, scale))
+    return {"planner": llm.speed(), "scale": scale, "size": size, "past_plans": len(chosen.past), **results}
+
+
+async def _measure(service: Any, chosen: Cases, workloads: Iterable[str], seed: int, scale: float) -> dict[str, Any]:
+    results: dict[str, Any] = {}
+    async with client_of(service) as client:
+        await _trained(client)
+        with Progress() as progress:
+            rounds = _Rounds(client, progress, scale)
+            await rounds.play(chosen.warm_up, (Mode.FORERUN,), "warming up", AT_ONCE)
+            for workload in workloads:
+                mixed = [*chosen.warm, *chosen.unseen, *chosen.adversarial[: len(chosen.adversarial) // 4]]
+                random.Random(seed).shuffle(mixed)
+                requests = mixed[: len(chosen.warm)] if workload == "mixed" else getattr(chosen, workload)
+                at_once = BURST if workload == "mixed" else AT_ONCE
+                results[workload] = _figures(await rounds.play(requests, ORDER, workload, at_once))
+    return results
+
+
+async def _trained(client: Client) -> None:
+    """Wait until the plan predictor has learned from the past plans."""
+    until_s = time.monotonic() + _TRAINING_S
+    while time.monotonic() < until_s:
+        if int(str((await client.learner()).get("predictor", 0))) >= 1:
+            return
+        await asyncio.sleep(1)
+    raise TimeoutError(f"the plan predictor was not trained within {_TRAINING_S:g} s")
+
+
+@dataclass
+class _Rounds:
+    """``at_once`` requests together in one mode, then in the next; then the next requests."""
+
+    client: Client
+    progress: Progress
+    scale: float
+
+    async def play(self, requests: Sequence[Case], modes: Sequence[Mode], what: str, at_once: int) -> dict[Mode, Runs]:
+        runs = {mode: Runs() for mode in modes}
+        bar = self.progress.add_task(what, total=len(requests) * len(modes))
+        for start in range(0, len(requests), at_once):
+            burst, plans = requests[start : start + at_once], dict[str, Plan]()
+            for mode in modes:
+                views = await asyncio.gather(*(self._one(case, mode, plans) for case in burst))
+                runs[mode].views += views
+                if mode is Mode.FORERUN:
+                    await self._count_verdicts(views, runs[mode])
+                self.progress.advance(bar, len(burst))
+        return runs
+
+    async def _count_verdicts(self, views: Sequence[TaskView], runs: Runs) -> None:
+        for view in views:
+            bars = (await self.client.timeline(view.id)).bars
+            runs.verdicts.update(str(bar.verdict).split(":")[0] for bar in bars if bar.speculative)
+
+    async def _one(self, case: Case, mode: Mode, plans: dict[str, Plan]) -> TaskView:
+        planning = PlanningOptions(
+            mode=mode,
+            plan=plans[case.goal] if mode is Mode.ORACLE else None,
+            learn=mode is Mode.FORERUN,
+            value_of_time_usd_per_s=VALUE_OF_TIME_USD_PER_S / self.scale,
+        )
+        task = Task(kind=case.kind, goal=case.goal, inputs={"request": case.request}, planning=planning)
+        view = await self.client.wait((await self.client.submit(task)).id, 300)
+        assert view.status == "succeeded", view.failure
+        if mode is Mode.WAIT:
+            plan = (await self.client.plans(view.id)).optimal
+            assert plan is not None
+            plans[case.goal] = plan
+        return view
+
+
+def _figures(runs: dict[Mode, Runs]) -> dict[str, Any]:
+    seconds = {mode: [view.ended_s or 0.0 for view in runs[mode].views] for mode in runs}
+    mean = {mode: sum(values) / len(values) for mode, values in seconds.items()}
+    figures: dict[str, Any] = {
+        mode.value: {"t_s_p50": quantile(values, 0.5), "t_s_p95": quantile(values, 0.95), "t_s_mean": mean[mode]}
+        for mode, values in seconds.items()
+    }
+    attainable_s = mean[Mode.WAIT] - mean[Mode.ORACLE]
+    for mode in (Mode.STREAMED, Mode.PLAN_CACHE, Mode.LIST_SCHEDULE, Mode.FORERUN):
+        figures[mode.value]["share_of_attainable"] = (mean[Mode.WAIT] - mean[mode]) / attainable_s
+    views, verdicts = runs[Mode.FORERUN].views, runs[Mode.FORERUN].verdicts
+    guesses = max(1, verdicts.total())
+    plan_s = [view.optimal_plan_s or 0.0 for view in runs[Mode.WAIT].views]
+    return figures | {
+        "share_of_attainable": figures["forerun"]["share_of_attainable"],
+        "waste": sum(view.wasted_s for view in views) / max(1e-9, sum(view.agent_s for view in views)),
+        "waste_usd": sum(view.wasted_usd for view in views) / max(1e-9, sum(view.usd for view in views)),
+        "planning_share": sum(plan_s) / sum(seconds[Mode.WAIT]),
+        "slower_than_wait": mean[Mode.FORERUN] / mean[Mode.WAIT] - 1,
+        "faster_than_streamed": mean[Mode.STREAMED] / mean[Mode.FORERUN],
+        "guesses": verdicts.total(),
+        "rates": {kind: verdicts[kind] / guesses for kind in ("commit", "salvage", "flush")},
+    }

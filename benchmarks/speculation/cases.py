@@ -1,0 +1,179 @@
+"""The requests of the four workloads, the plans an LLM would write for them, and the agents that carry them out.
+
+Requests and plans are UltraTool's where FORERUN_DATA has them, else a few made up here. An edge carries data: each step
+reads the request and what the step before it made, so a step is right only if all before it are.
+"""
+
+import gzip
+import json
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from benchmarks.serving import simulated
+from planners.agents import Catalog, Price, Provider
+from planners.bindings import InputRef, StepRef
+from planners.model import StepId
+from planners.workflow import Step
+
+# Durations of LLM steps and tool calls (seconds), quantiles over 120 coding-agent sessions (agentcgroup, GPL-2.0):
+# what FORERUN_DATA/agentcgroup gives, for when it is not there.
+_LLM_STEP_S = (1.15, 1.6, 2.0, 2.4, 2.95, 3.6, 4.6, 6.5, 11.15)
+_TOOL_CALL_S = (0.05, 0.05, 0.05, 0.05, 0.05, 0.1, 0.5, 2.0, 8.58)
+_LONGEST_S = 12.0
+# A step of a small model: some 150 tokens in 3 s at 8 dollars a million.
+_USD_PER_S = 0.0004
+_INPUT_SCHEMA = {
+    "type": "object",
+    "properties": {"request": {"type": "string"}, "before": {"type": "object"}},
+    "required": ["request"],
+}
+_OUTPUT_SCHEMA = {"type": "object", "properties": {"done": {"type": "string"}}, "required": ["done"]}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request and the tools its plan runs one after another."""
+
+    kind: str
+    request: str
+    tools: tuple[str, ...]
+
+    @property
+    def goal(self) -> str:
+        """What is submitted, and what the scripted LLM finds its answer by."""
+        return self.request
+
+    def answer(self) -> list[dict[str, Any]]:
+        """The plan as an LLM writes it."""
+        steps: list[dict[str, Any]] = []
+        for index, tool in enumerate(self.tools):
+            inputs: dict[str, Any] = {"request": "$inputs.request"}
+            if steps:
+                inputs["before"] = f"$steps.{steps[-1]['id']}"
+            steps.append({"id": f"s{index}", "capability": tool, "inputs": inputs, "after": []})
+        return steps
+
+    def steps(self) -> list[Step]:
+        """The plan as steps."""
+        made: list[Step] = []
+        for index, tool in enumerate(self.tools):
+            inputs: dict[str, Any] = {"request": InputRef(input="request")}
+            if made:
+                inputs["before"] = StepRef(step=made[-1].id)
+            made.append(Step(id=StepId(f"s{index}"), capability=tool, inputs=inputs))
+        return made
+
+
+@dataclass(frozen=True)
+class Cases:
+    """What a run of the benchmark uses: ``past`` are plans learned from before, the others are submitted."""
+
+    catalog: Catalog
+    past: Sequence[Case]
+    warm_up: Sequence[Case]
+    warm: Sequence[Case]
+    unseen: Sequence[Case]
+    adversarial: Sequence[Case]
+
+
+def cases(data: Path | None, size: int, scale: float, seed: int = 0) -> Cases:
+    """``size`` requests a workload; all seconds of agents multiplied by ``scale``."""
+    draw = random.Random(seed)
+    tools, records = _records(data)
+    train = [record for record in records if _part(record["id"]) < 0.7]
+    test = [record for record in records if _part(record["id"]) >= 0.7]
+    past = [Case("past", record["request"], tuple(record["tools"])) for record in train]
+    shapes = [case for case in past if re.search(r"\d", case.request)]
+    shapes = draw.sample(shapes, min(len(shapes), max(4, size // 3)))
+    unseen = [Case("unseen", record["request"], tuple(record["tools"])) for record in test]
+    return Cases(
+        catalog=_catalog(tools, data, scale),
+        past=past,
+        warm_up=[replace(_varied(shape, draw), kind="warm") for shape in shapes for _ in range(2)],
+        warm=[replace(_varied(draw.choice(shapes), draw), kind="warm") for _ in range(size)],
+        unseen=draw.sample(unseen, min(size, len(unseen))),
+        adversarial=[_contradicted(draw.choice(shapes), list(tools), draw) for _ in range(size)],
+    )
+
+
+def _varied(case: Case, draw: random.Random) -> Case:
+    """The same request with other numbers: the class recurs, the values do not."""
+
+    def other(match: re.Match[str]) -> str:
+        digits = len(match.group())
+        return str(draw.randrange(10 ** (digits - 1) if digits > 1 else 1, 10**digits))
+
+    return replace(case, request=re.sub(r"\d+", other, case.request))
+
+
+def _contradicted(case: Case, tools: list[str], draw: random.Random) -> Case:
+    """A request of a known class for which the LLM now wants quite other tools: whatever is guessed is wrong."""
+    wanted = draw.sample([tool for tool in tools if tool not in case.tools], len(case.tools))
+    return replace(_varied(case, draw), kind="adversarial", tools=tuple(wanted))
+
+
+def _part(record: str) -> float:
+    return int.from_bytes(blake2b(record.encode(), digest_size=8).digest(), "big") / 2**64
+
+
+def _records(data: Path | None) -> tuple[Mapping[str, str], list[dict[str, Any]]]:
+    if data is None or not (data / "plans" / "ultratool.jsonl.gz").exists():
+        return _MADE_UP_TOOLS, list(_made_up())
+    with gzip.open(data / "plans" / "ultratool.jsonl.gz", "rt", encoding="utf-8") as lines:
+        records = [json.loads(line) for line in lines]
+    tools = {tool["id"]: tool["desc"] for tool in json.loads((data / "plans" / "tools_ultratool.json").read_text())}
+    return tools, [record for record in records if len(set(record["tools"])) == len(record["tools"])]
+
+
+def _catalog(tools: Mapping[str, str], data: Path | None, scale: float) -> Catalog:
+    durations = _durations(data)
+    agents = []
+    for tool, description in tools.items():
+        own = random.Random(tool)
+        median_s = min(_LONGEST_S, max(0.05, own.choice(durations[own.random() < 0.5]))) * scale
+        agents.append(
+            simulated(
+                f"{tool}-agent",
+                tool,
+                description=description,
+                settings={"p50_s": median_s, "p90_s": 1.6 * median_s, "output": {"done": tool}},
+                expected_s=median_s,
+                price=Price(usd_per_s=_USD_PER_S / scale),
+                provider="tools",
+                input_schema=_INPUT_SCHEMA,
+                output_schema=_OUTPUT_SCHEMA,
+            )
+        )
+    return Catalog(agents=tuple(agents), providers=(Provider(name="tools", max_concurrent=16),))
+
+
+def _durations(data: Path | None) -> tuple[Sequence[float], Sequence[float]]:
+    path = data / "agentcgroup" / "sessions.jsonl.gz" if data is not None else None
+    if path is None or not path.exists():
+        return _LLM_STEP_S, _TOOL_CALL_S
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        steps = [step for line in lines for step in json.loads(line)["steps"]]
+    llm = [step["dur_s"] for step in steps if step["k"] == "llm" and step.get("dur_s")]
+    calls = [step.get("dur_s", step["t1"] - step["t0"]) for step in steps if step["k"] == "tool"]
+    return llm, calls
+
+
+_MADE_UP_TOOLS = {
+    f"{verb}_{noun}": f"{verb.capitalize()} a {noun}"
+    for verb in ("find", "book", "cancel", "compare", "summarise")
+    for noun in ("flight", "hotel", "invoice", "meeting", "contract", "parcel")
+}
+
+
+def _made_up() -> Iterator[dict[str, Any]]:
+    draw, tools = random.Random(1), list(_MADE_UP_TOOLS)
+    for index in range(400):
+        shape = random.Random(index % 40)
+        chosen = shape.sample(tools, shape.choice((2, 2, 3)))
+        words = ", then ".join(tool.replace("_", " ") + f" {draw.randrange(100, 999)}" for tool in chosen)
+        yield {"id": f"made-up:{index}", "request": f"Please {words}.", "tools": chosen}

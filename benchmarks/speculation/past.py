@@ -1,0 +1,49 @@
+"""A journal that holds past plans, as a service finds it after a restart: what guesses and predictor learn from."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.speculation.cases import Case
+from orchestrator.ids import new_task_id
+from planners.agents import Catalog
+from planners.model import NodeId
+from planners.plans import Placement, Plan, PlanKind, PlannedStep
+from planners.tasks import AdmittedTask, Task
+from planners.workkeys import InputDigests, work_keys
+from reconciler.commands import RunStatus
+from reconciler.journal import Journal
+from reconciler.views import PlansView, TaskView, Timeline
+
+
+@contextmanager
+def journal_holding(past: Sequence[Case], catalog: Catalog) -> Iterator[str]:
+    """The URL of a new journal in which each case has been run once."""
+    with tempfile.TemporaryDirectory(prefix="forerun-past-") as folder:
+        url = f"sqlite:///{Path(folder) / 'journal.sqlite3'}"
+        journal = Journal(url)
+        for number, case in enumerate(past):
+            task = Task(kind=case.kind, goal=case.goal, inputs={"request": case.request})
+            admitted = AdmittedTask(id=new_task_id(float(number)), task=task, submitted_at_s=float(number))
+            journal.admit(admitted)
+            view = TaskView(id=admitted.id, status=RunStatus.SUCCEEDED, submitted_at_s=float(number), kind=case.kind)
+            plans = PlansView(task=admitted.id, optimal=_plan(case, catalog))
+            journal.end(view, Timeline(task=admitted.id, bars=()), plans)
+        journal.close()
+        yield url
+
+
+def _plan(case: Case, catalog: Catalog) -> Plan:
+    agents = [catalog.by_capability[tool][0] for tool in case.tools]
+    steps = case.steps()
+    pairs = zip(steps, (agent.identity for agent in agents), strict=True)
+    keys = work_keys(pairs, InputDigests({"request": case.request}))
+    return Plan(
+        kind=PlanKind.OPTIMAL,
+        origin="past",
+        steps=tuple(
+            PlannedStep(step=step, placement=Placement(agent=agent.name, node=NodeId("past")), work_key=keys[step.id])
+            for step, agent in zip(steps, agents, strict=True)
+        ),
+    )
