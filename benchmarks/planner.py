@@ -37,6 +37,8 @@ def run(
 ) -> dict[str, Any]:
     """Plan every workflow on clusters of 8 and 64 nodes, free and limited; about four minutes on one idle core.
 
+    Planning times are seconds of one core (wall time on an idle one), so that a busy machine does not blur their ratio.
+
     Args:
         data: the folder of the data sets; its ``wf/core`` holds the default selection.
         workflows: traces to use instead, JSON or gzipped JSON lines.
@@ -150,9 +152,9 @@ def plot(result: dict[str, Any], path: Path) -> None:
 def _timed(make: Callable[[], Plan], repeats: int) -> tuple[Plan, float]:
     took = []
     for _ in range(repeats):
-        begun = time.perf_counter()
+        begun = time.process_time()
         plan = make()
-        took.append(time.perf_counter() - begun)
+        took.append(time.process_time() - begun)
     return plan, statistics.median(took)
 
 

@@ -1,7 +1,8 @@
 """Our HEFT and CPOP against those of anrg-saga, on problems both can state: one slot a node, one agent, links only.
 
-Source of the referee: https://github.com/ANRGUSC/saga. Ties between nodes and the mean of transfers (saga counts a node
-and itself among pairs otherwise) are broken differently, so makespans agree in the mean, not always to the digit.
+Source of the referee: https://github.com/ANRGUSC/saga. HEFT agrees but for our rounding up to milliseconds. CPOP does
+not always: saga's downward rank adds a step's own time where Topcuoglu, Hariri and Wu add its parent's, so fewer steps
+count as critical there, and fewer are bound to one node.
 """
 
 import math

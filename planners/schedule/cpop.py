@@ -3,12 +3,10 @@
 Source: Topcuoglu, Hariri, Wu (2002), doi:10.1109/71.993206.
 """
 
-from heapq import heapify, heappop, heappush
-
 from planners.schedule.heft import objective_score
 from planners.schedule.placing import Schedule, serial
 from planners.schedule.problem import Choice, Problem
-from planners.schedule.ranks import downward, mean_durations, upward
+from planners.schedule.ranks import by_priority, downward, mean_durations, upward
 
 
 def cpop(problem: Problem) -> Schedule:
@@ -23,7 +21,7 @@ def cpop(problem: Problem) -> Schedule:
         elsewhere = step in critical and group is not None and choice.group != group
         return plain(step, end, choice) + (1e18 if elsewhere else 0.0)
 
-    return serial(problem, _by_priority(problem, priority), score)
+    return serial(problem, by_priority(problem, priority), score)
 
 
 def _critical_path(problem: Problem, priority: list[float]) -> frozenset[int]:
@@ -45,19 +43,3 @@ def _fastest_group(problem: Problem, critical: frozenset[int]) -> int | None:
         if len(known) == len(best):
             totals[group] = sum(known)
     return min(totals, key=lambda group: (totals[group], group), default=None)
-
-
-def _by_priority(problem: Problem, priority: list[float]) -> list[int]:
-    """Ready steps first, those of highest priority before others."""
-    missing = [len(parents) for parents in problem.parents]
-    queue = [(-priority[step], step) for step, count in enumerate(missing) if not count]
-    heapify(queue)
-    order: list[int] = []
-    while queue:
-        _, step = heappop(queue)
-        order.append(step)
-        for child in problem.children[step]:
-            missing[child] -= 1
-            if not missing[child]:
-                heappush(queue, (-priority[child], child))
-    return order

@@ -20,9 +20,11 @@ from planners.schedule.explode import exploded, exploded_size
 from planners.schedule.feasibility import refuse_late
 from planners.schedule.forms import choices_of, plan_of
 from planners.schedule.listing import best_baseline, quick
+from planners.schedule.lpbound import lp_bound
 from planners.schedule.placing import Schedule, affordable, replay
 from planners.schedule.polish import Wish, polished
 from planners.schedule.problem import Choice, Problem
+from planners.schedule.refining import wandered
 from planners.schedule.whole import WholeObjective
 from planners.workflow import FlatWorkflow
 
@@ -35,6 +37,10 @@ _ALONE = 0.15
 _NODE_BY_NODE = 600
 _AT_MOST_NODE_BY_NODE = 8000
 _CLOSE = 1e-3
+# Beyond so many steps CP-SAT does not get past its own presolve in seconds: list schedules are varied instead.
+_WHOLE = 300
+# Steps that list scheduling places in a second of an idle core, cautiously.
+_STEPS_PER_S = 6000
 _SAME = 1e-9
 
 
@@ -132,11 +138,27 @@ class _Search:
         """Solve group by group, then node by node where groups were too coarse."""
         if not self._problem.steps:
             return
+        self._bound = max(self._bound, lp_bound(self._problem))
+        if len(self._problem.steps) > _WHOLE:
+            self._improve()
+            return
         size = exploded_size(self._problem)
         if size > _NODE_BY_NODE:
             self._solve(self._problem, 0.6)
         if size <= _NODE_BY_NODE or (size <= _AT_MOST_NODE_BY_NODE and self._gap() > _CLOSE):
             self._solve(exploded(self._problem), 0.4 if size > _NODE_BY_NODE else 1.0)
+
+    def _improve(self) -> None:
+        """Too large to solve whole: list schedules around the best one, their number set by the time there is."""
+        known = self._best.schedule if self._best else self._fallback
+        if known is None:
+            return
+        rounds = int(self._time_limit_s * _STEPS_PER_S / len(self._problem.steps))
+        for found in wandered(self._problem, known, rounds, self._request.task.planning.seed):
+            if self.consider("list", found) and self._on_improved is not None and self._best is not None:
+                self._on_improved(self._plan(self._best))
+            if perf_counter() >= self._until:
+                return
 
     def plan(self, wishes: Sequence[Wish] = ()) -> Plan:
         """The best plan; of equal ones that with the better agents, then the nearest to the wishes."""

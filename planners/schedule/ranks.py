@@ -1,6 +1,7 @@
 """Priorities of list scheduling, after Topcuoglu, Hariri, Wu (2002), doi:10.1109/71.993206."""
 
 from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
 
 from planners.schedule.problem import Choice, Problem
 
@@ -37,6 +38,22 @@ def downward(problem: Problem, durations: Sequence[float]) -> list[float]:
 def by_rank(rank: Sequence[float]) -> list[int]:
     """Steps by falling upward rank; equal ranks keep topological order."""
     return sorted(range(len(rank)), key=lambda step: (-rank[step], step))
+
+
+def by_priority(problem: Problem, priority: Sequence[float]) -> list[int]:
+    """Parents before children; of the steps whose parents are done, the highest priority first."""
+    missing = [len(parents) for parents in problem.parents]
+    queue = [(-priority[step], step) for step, count in enumerate(missing) if not count]
+    heapify(queue)
+    order: list[int] = []
+    while queue:
+        _, step = heappop(queue)
+        order.append(step)
+        for child in problem.children[step]:
+            missing[child] -= 1
+            if not missing[child]:
+                heappush(queue, (-priority[child], child))
+    return order
 
 
 def mean_lags(problem: Problem) -> list[float]:

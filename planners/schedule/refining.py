@@ -6,22 +6,27 @@ cluster it keeps busy at a price that contention sets. The number of passes depe
 the same question has the same answer however busy the machine.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 
 import numpy as np
 
 from planners.schedule.heft import heft
 from planners.schedule.placing import Schedule, Score, affordable, serial
 from planners.schedule.problem import Choice, Problem
-from planners.schedule.ranks import by_rank, mean_durations, upward
+from planners.schedule.ranks import by_priority, by_rank, least_durations, mean_durations, upward
 
 # What an end within the slack still counts, so that among equals the earlier wins.
 _PATIENCE = 0.02
 _BISECTIONS = 12
+# So near to a lower bound a plan is left alone.
+_NEAR = 1e-3
 # (price of the cluster's time, makespan asked for), in turn.
 PASSES = ((0.0, 1.0), (1.0, 1.0), (3.0, 1.0), (0.5, 0.9), (0.5, 0.7), (0.5, 1.15), (0.5, 1.0))
 _DEAREST = 1e12
+# Above so many steps fewer passes are made: a plan is to be there in a moment.
+_MANY = 400
 _NEVER = 1e15
 
 
@@ -36,18 +41,29 @@ class Prices:
 
 def refined(problem: Problem) -> Schedule:
     """The best of HEFT and a few passes that learn from it."""
-    search = _Refining(problem)
-    search.run()
+    search = _Refining(problem, heft(problem))
+    if not _as_short_as_can_be(problem, search.best):
+        search.run()
     return search.best
 
 
+def wandered(problem: Problem, known: Schedule, rounds: int, seed: int) -> Iterator[Schedule]:
+    """List schedules at random prices, targets and priorities around the best so far; the same for the same seed."""
+    draw = Random(seed)
+    search = _Refining(problem, known)
+    for _ in range(rounds):
+        search.jolt(draw)
+        yield search.best
+
+
 class _Refining:
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, known: Schedule) -> None:
         self._problem = problem
         self._per_quantum = problem.objective.latency_weight * problem.quantum_s
         self._busy = _busy_shares(problem)
-        self._order = by_rank(upward(problem, mean_durations(problem)))
-        self.best = heft(problem)
+        self._rank = upward(problem, mean_durations(problem))
+        self._order = by_rank(self._rank)
+        self.best = known
         self._limited = problem.budget_usd is not None
         if self._limited:
             self._table = _Table(problem, self._busy)
@@ -57,7 +73,7 @@ class _Refining:
         quantum = self._per_quantum
         for busy in (1.0, 3.0):
             self._pass(busy * quantum, None)
-        for busy, target in PASSES:
+        for busy, target in PASSES if len(self._problem.steps) <= _MANY else PASSES[1:4:2]:
             self._pass(busy * quantum, target)
 
     def _pass(self, busy: float, target: float | None) -> None:
@@ -67,6 +83,14 @@ class _Refining:
         if self._limited:
             usd += self._budget_price(busy, ends)
         self._try(serial(self._problem, self._order, self._score(Prices(usd, busy, ends))))
+
+    def jolt(self, draw: Random) -> None:
+        """One pass with priorities up to a tenth off, and prices and target drawn around those that are usual."""
+        noise = [draw.uniform(0.9, 1.1) for _ in self._rank]
+        order = by_priority(self._problem, [rank * n for rank, n in zip(self._rank, noise, strict=True)])
+        kept, self._order = self._order, order
+        self._pass(draw.choice((0.0, 0.3, 1.0, 3.0)) * self._per_quantum, draw.uniform(0.75, 1.1))
+        self._order = kept
 
     def _try(self, found: Schedule) -> None:
         key = (not affordable(self._problem, found), found.value)
@@ -125,6 +149,13 @@ class _Table:
             self.durations[step, : len(of)] = [choice.duration for choice in of]
             self.usd[step, : len(of)] = [choice.usd for choice in of]
             self.busy[step, : len(of)] = [shares[choice.agent.name] * choice.duration for choice in of]
+
+
+def _as_short_as_can_be(problem: Problem, schedule: Schedule) -> bool:
+    """Whether the longest path of the fastest choices and the cheapest choices leave nothing to gain."""
+    longest = max(problem.tails(least_durations(problem)), default=0.0)
+    least = problem.value(int(longest), sum(problem.min_usd))
+    return affordable(problem, schedule) and schedule.value <= least * (1 + _NEAR)
 
 
 def latest_ends(problem: Problem, schedule: Schedule, target: float = 1.0) -> tuple[float, ...]:

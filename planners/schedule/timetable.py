@@ -10,12 +10,14 @@ from bisect import bisect_left, bisect_right
 class Profile:
     """A step function of time to packed free capacity; ``times[0]`` is 0, the last piece lasts for ever."""
 
-    __slots__ = ("free", "guard", "times")
+    __slots__ = ("_open", "free", "guard", "times")
 
     def __init__(self, room: int, guard: int) -> None:
         self.times = [0]
         self.free = [room]
         self.guard = guard
+        # Demand -> a time before which it never fits; grows while capacity is only taken.
+        self._open: dict[int, int] = {}
 
     def copy(self) -> "Profile":
         """One that can be changed without changing this."""
@@ -23,6 +25,7 @@ class Profile:
         twin.times = self.times.copy()
         twin.free = self.free.copy()
         twin.guard = self.guard
+        twin._open = self._open.copy()  # noqa: SLF001 its own class
         return twin
 
     def earliest(self, ready: int, duration: int, demand: int) -> int:
@@ -30,9 +33,15 @@ class Profile:
         if not duration or not demand:
             return ready
         times, free, guard = self.times, self.free, self.guard
-        i = bisect_right(times, ready) - 1
-        start = ready
+        opens = self._open.get(demand, 0)
+        start = max(ready, opens)
+        i = bisect_right(times, start) - 1
         pieces = len(times)
+        if ready <= opens:
+            while ((free[i] | guard) - demand) & guard != guard:
+                i += 1
+                start = times[i]
+            self._open[demand] = start
         while True:
             fits = ((free[i] | guard) - demand) & guard == guard
             i += 1
@@ -45,6 +54,8 @@ class Profile:
         """Occupy ``demand`` from start to end (negative: give back)."""
         if start >= end or not demand:
             return
+        if demand < 0:
+            self._open.clear()
         first, last = self._cut(start), self._cut(end)
         free = self.free
         for i in range(first, last):
