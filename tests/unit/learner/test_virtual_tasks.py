@@ -17,28 +17,33 @@ def tasks(count):
     return [PlanExample(t.request.format(n), t.steps, t.edges) for n in range(count // 2) for t in TASKS]
 
 
+@pytest.fixture(scope="module")
+def knowing():
+    return PlanPredictor.fit(tasks(40), TOOLS)
+
+
 def world(**more):
     return World(TOOLS, [2.0, 3.0, 4.0], Learner(tools=TOOLS), **more)
 
 
-def test_a_predictor_that_knows_the_tasks_saves_most_of_what_can_be_saved():
-    knowing = world(predictor=PlanPredictor.fit(tasks(60), TOOLS))
-    figures = summary([knowing.live(task) for task in tasks(100)])
+def test_a_predictor_that_knows_the_tasks_saves_most_of_what_can_be_saved(knowing):
+    one = world(predictor=knowing)
+    figures = summary([one.live(task) for task in tasks(60)])
 
     assert figures["similarity"] == pytest.approx(1.0)
     assert figures["share_of_attainable"] > 0.8
     assert figures["waste"] < 0.05
 
 
-def test_what_is_never_guessed_right_is_soon_hardly_tried():
+def test_what_is_never_guessed_right_is_soon_hardly_tried(knowing):
     """Every task asks for what the predictor has learned to answer wrongly."""
-    wrong = [PlanExample(task.request, ("pay",), ()) for task in tasks(120)]
-    misled = world(predictor=PlanPredictor.fit(tasks(60), TOOLS))
+    wrong = [PlanExample(task.request, ("pay",), ()) for task in tasks(60)]
+    misled = world(predictor=knowing)
     lived = [misled.live(task) for task in wrong]
 
     assert summary(lived[:2])["dispatched"] > 0.5
-    assert summary(lived[-60:])["dispatched"] < 0.2
-    assert summary(lived[-60:])["waste"] < summary(lived[:10])["waste"]
+    assert summary(lived[-30:])["dispatched"] < 0.2
+    assert summary(lived[-30:])["waste"] < summary(lived[:2])["waste"]
     assert all(one.spec_s <= one.wait_s + 1e-9 for one in lived)
 
 
