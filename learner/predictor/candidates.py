@@ -37,7 +37,7 @@ def _likely_tools(space: PlanSpace, step_scores: Floats, lexical: Floats) -> tup
     strength = {space.tool_of(space.step_labels[c]): float(step_scores[c]) for c in reversed(top)}
     tools = list(dict.fromkeys(space.tool_of(space.step_labels[c]) for c in top))
     for tool in np.argsort(-lexical, kind="stable")[:_LEXICAL_TOOLS]:
-        if int(tool) not in strength and not space.step_count[space.step_label(int(tool))] and lexical[tool] > 0:
+        if int(tool) not in strength and not space.tally.steps[space.step_label(int(tool))] and lexical[tool] > 0:
             tools.append(int(tool))
             strength[int(tool)] = 0.4 * float(lexical[tool])
     return tools, np.array([strength[tool] for tool in tools], dtype=np.float32).clip(0.01, 0.97)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from learner.predictor.labels import Plan, PlanSpace, length_column
+from learner.predictor.labels import Plan, PlanSpace, Tally, length_column
 from learner.predictor.vectors import Floats
 
 _NOTHING = np.float32(1e5)
@@ -77,24 +77,24 @@ class Considered(Drawn):
     whole: Floats  # the first regression's score of each plan as a whole
 
 
-def consider(space: PlanSpace, plans: list[Plan], evidence: Evidence, own: Plan | None = None) -> Considered:
-    """Build the features. ``own`` (in training) is left out of every count, as it will be for a new request."""
+def consider(
+    space: PlanSpace, plans: list[Plan], evidence: Evidence, tally: Tally, own: Plan | None = None
+) -> Considered:
+    """Build the features. ``tally`` is how often things were seen; ``own`` the example's own plan, in training."""
     drawn = Drawn.of(space, plans)
-    columns = [*_history(space, drawn, own), *_words(space, drawn.steps, evidence), *_order(plans, evidence)]
+    columns = [*_history(space, drawn, tally), *_words(space, drawn.steps, evidence), *_order(plans, evidence)]
     regressions = [_regression(space, drawn, scores, own) for scores in evidence.scores]
     columns += [column for regression in regressions for column in regression]
     features = np.stack(columns, axis=1).astype(np.float32)
     return Considered(plans, drawn.steps, drawn.edges, drawn.similarity, features, regressions[0][0])
 
 
-def _history(space: PlanSpace, drawn: Drawn, own: Plan | None) -> list[Floats]:
+def _history(space: PlanSpace, drawn: Drawn, tally: Tally) -> list[Floats]:
     """How often the plan, its steps and its links were seen, and how often a link follows from its ends."""
     steps, edges = drawn.steps, drawn.edges
-    own_steps = set(space.steps_of(own)) if own else set()
-    own_edges = set(space.edges_of(own)) if own else set()
-    seen = _array([space.count[plan] - (plan == own) for plan in drawn.plans])
-    step_seen = _array([space.step_count[x] - (x in own_steps) for x in steps.labels])
-    edge_seen = _array([space.edge_count[x] - (x in own_edges) for x in edges.labels])
+    seen = _array([tally.plans[plan] for plan in drawn.plans])
+    step_seen = _array([tally.steps[label] for label in steps.labels])
+    edge_seen = _array([tally.edges[label] for label in edges.labels])
     tool_seen = dict(zip(steps.labels, step_seen.tolist(), strict=True))
     ends = [space.ends_of(label) for label in edges.labels]
     forward = edge_seen / _array([1 + tool_seen.get(space.step_label(a), 0) for a, _ in ends])

@@ -38,9 +38,9 @@ class RequestKernel:
         return cls(spaces, centre, _unit(raw - centre))
 
     @property
-    def has_meaning(self) -> bool:
-        """Whether word vectors take part."""
-        return self._meanings is not None
+    def size(self) -> int:
+        """Number of fitted requests."""
+        return self._spaces[WORDS].size
 
     def matrices(self) -> list[Floats]:
         """The views among the fitted requests, each (n, n)."""

@@ -6,6 +6,7 @@ both are integers that need no table, so an unseen pair of known tools has a lab
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,19 @@ from learner.predictor.vectors import Floats
 Plan = tuple[tuple[int, ...], tuple[tuple[int, int], ...]]  # tools by number, edges by position in them
 _OCCURRENCES = 8  # repetitions beyond the eighth are one label
 _LENGTHS = 8
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many plans were seen of each form, with each step label, and with each edge label."""
+
+    plans: Counter[Plan]
+    steps: Counter[int]
+    edges: Counter[int]
+
+    def less(self, other: "Tally") -> "Tally":
+        """This tally without what the other one counted."""
+        return Tally(self.plans - other.plans, self.steps - other.steps, self.edges - other.edges)
 
 
 class PlanSpace:
@@ -29,12 +43,11 @@ class PlanSpace:
         self.plans = list(self.count)
         self.plan_column = {plan: column for column, plan in enumerate(self.plans)}
         self._labels = {plan: (self.steps_of(plan), self.edges_of(plan)) for plan in self.plans}
-        self.step_count = Counter(label for plan in plans for label in self.steps_of(plan))
-        self.edge_count = Counter(label for plan in plans for label in self.edges_of(plan))
+        self.tally = self.tallied(plans)
         # Every tool has a column, used or not: its own description is an example of it.
-        self.step_labels = list(dict.fromkeys([*self.step_count, *map(self.step_label, range(len(self.tools)))]))
+        self.step_labels = list(dict.fromkeys([*self.tally.steps, *map(self.step_label, range(len(self.tools)))]))
         self.step_column = {label: column for column, label in enumerate(self.step_labels)}
-        self.edge_column = {label: column for column, label in enumerate(self.edge_count)}
+        self.edge_column = {label: column for column, label in enumerate(self.tally.edges)}
         ends = np.cumsum([len(self.plans), len(self.step_column), len(self.edge_column), _LENGTHS])
         self._cuts = [int(end) for end in ends]
 
@@ -45,6 +58,16 @@ class PlanSpace:
         number = {tool: index for index, tool in enumerate(tools)}
         plans: list[Plan] = [(tuple(number[s] for s in e.steps), tuple(e.edges)) for e in examples]
         return cls(tools, plans), plans
+
+    def tallied(self, plans: Sequence[Plan]) -> Tally:
+        """Count the plans and their labels."""
+        steps = Counter(label for plan in plans for label in self.steps_of(plan))
+        return Tally(Counter(plans), steps, Counter(label for plan in plans for label in self.edges_of(plan)))
+
+    @property
+    def columns(self) -> int:
+        """Number of targets of a regression over this space."""
+        return self._cuts[-1]
 
     def step_label(self, tool: int) -> int:
         """Label of the first occurrence of a tool."""

@@ -22,7 +22,7 @@ from learner.predictor.decision import Choice, choose
 from learner.predictor.example import GuessedPlan, PlanExample, ToolText
 from learner.predictor.features import Considered, Evidence, consider
 from learner.predictor.kernel import MEANING, PLACES, WORDS, RequestKernel, blend
-from learner.predictor.labels import Plan, PlanSpace
+from learner.predictor.labels import Plan, PlanSpace, Tally
 from learner.predictor.lexical import CatalogText, ColdGuess, described
 from learner.predictor.ranker import PlanRanker, unranked
 from learner.predictor.ridge import KernelRidge
@@ -32,6 +32,7 @@ WINDOW = 2_500  # examples learned from: the cost is cubic in them
 MOST_DESCRIBED = 1_000  # tools of a catalog up to which their descriptions are examples too: the same cost
 KERNELS = ((WORDS, PLACES, MEANING), (PLACES, MEANING))
 _PENALTY = 0.1
+_GROUPS = 10
 
 
 class Calibrations(NamedTuple):
@@ -86,8 +87,12 @@ class PlanPredictor:
         targets = np.vstack([space.targets(plans), space.described()[: len(described_tools)]])
         fits = [KernelRidge.fit(blend(views, chosen), targets, _PENALTY) for chosen in KERNELS]
         considered = [
-            _consider(space, Evidence(tuple(left_out[row] for _, left_out in fits), *text.evidence(request)), plan)
-            for row, (request, plan) in enumerate(zip(requests, plans, strict=True))
+            _consider(
+                space, Evidence(tuple(left_out[row] for _, left_out in fits), *text.evidence(request)), tally, plan
+            )
+            for row, (request, plan, tally) in enumerate(
+                zip(requests, plans, _tallies(space, plans, seed), strict=True)
+            )
         ]
         truth = [_is_true(space, one, plan) for one, plan in zip(considered, plans, strict=True)]
         ranker, probability = PlanRanker.fit(considered, truth, seed)
@@ -102,7 +107,7 @@ class PlanPredictor:
         fitted = self.fitted
         views = fitted.kernel.rows(request)
         scores = tuple(r.scores(blend(views, c)) for r, c in zip(fitted.ridges, KERNELS, strict=True))
-        considered = _consider(fitted.space, Evidence(scores, *self._text.evidence(request)), None)
+        considered = _consider(fitted.space, Evidence(scores, *self._text.evidence(request)), fitted.space.tally)
         probability = fitted.ranker.probabilities(considered) if fitted.ranker else unranked(considered)
         return [_guess(fitted, choice) for choice in choose(fitted.space, considered, probability, k)]
 
@@ -139,9 +144,22 @@ def _with_unlisted(catalog: tuple[ToolText, ...], tools: Sequence[str]) -> list[
     return [texts.get(tool, ToolText(tool, "")) for tool in tools]
 
 
-def _consider(space: PlanSpace, evidence: Evidence, own: Plan | None) -> Considered:
+def _tallies(space: PlanSpace, plans: list[Plan], seed: int) -> list[Tally]:
+    """Per example, what was seen outside its group of examples.
+
+    Leaving out the example alone would give its plan away: its count, and no other's, would be one short.
+    """
+    group = np.random.default_rng(seed).permutation(len(plans)) % _GROUPS
+    members: list[list[Plan]] = [[] for _ in range(_GROUPS)]
+    for index, plan in zip(group.tolist(), plans, strict=True):
+        members[index].append(plan)
+    outside = [space.tally.less(space.tallied(own)) for own in members]
+    return [outside[index] for index in group.tolist()]
+
+
+def _consider(space: PlanSpace, evidence: Evidence, tally: Tally, own: Plan | None = None) -> Considered:
     mean = np.mean(evidence.scores, axis=0)
-    return consider(space, candidates(space, mean, evidence.strength, own), evidence, own)
+    return consider(space, candidates(space, mean, evidence.strength, own), evidence, tally, own)
 
 
 def _is_true(space: PlanSpace, considered: Considered, plan: Plan) -> NDArray[np.bool_]:

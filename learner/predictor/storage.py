@@ -71,11 +71,15 @@ def _built(header: dict[str, Any], arrays: _Arrays) -> PlanPredictor:
         return PlanPredictor(catalog, None)
     history: list[Plan] = [(tuple(steps), tuple((i, j) for i, j in edges)) for steps, edges in header["history"]]
     kernel = RequestKernel.from_arrays({k.removeprefix("kernel."): v for k, v in arrays.items() if "kernel." in k})
+    space = PlanSpace(header["tools"], history)
+    ridges = tuple(KernelRidge(arrays[f"ridge.{index}"].astype(np.float32)) for index in range(header["ridges"]))
+    if any(ridge.weights.shape != (kernel.size, space.columns) for ridge in ridges):
+        raise CorruptPredictor("the weights do not fit the plans and requests beside them")
     fitted = Fitted(
-        PlanSpace(header["tools"], history),
+        space,
         history,
         kernel,
-        tuple(KernelRidge(arrays[f"ridge.{index}"].astype(np.float32)) for index in range(header["ridges"])),
+        ridges,
         PlanRanker.from_texts(header["ranker"]) if header["ranker"] else None,
         Calibrations(*(Calibration(np.array(knots), np.array(values)) for knots, values in header["calibrations"])),
     )

@@ -1,5 +1,6 @@
 """Sparse TF-IDF vectors of requests, and the cosine of a new request to every one of them."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from learner.predictor.tokens import Grams
 
 Floats = NDArray[np.float32]
+_LONG_HISTORY = 50
 
 
 class GramSpace:
@@ -22,11 +24,15 @@ class GramSpace:
 
     @classmethod
     def fit(cls, documents: Sequence[Grams]) -> "GramSpace":
-        """Columns in order of first appearance, so that the same history gives the same space."""
-        column: dict[str, int] = {}
-        for document in documents:
-            for gram in document:
-                column.setdefault(gram, len(column))
+        """Columns in order of first appearance, so that the same history gives the same space.
+
+        Of a long history, grams of a single document are dropped: a new request's unknown grams do not count in its
+        norm, so those that no other document has must not count here: fitted documents would look less alike than new.
+        """
+        occurrence = Counter(gram for document in documents for gram in document)
+        least = 2 if len(documents) >= _LONG_HISTORY else 1
+        column = {gram: index for index, gram in enumerate(g for g, n in occurrence.items() if n >= least)}
+        documents = [{gram: v for gram, v in document.items() if gram in column} for document in documents]
         counts = [len(document) for document in documents]
         indices = np.array([column[g] for d in documents for g in d], dtype=np.int32)
         data = np.array([v for d in documents for v in d.values()], dtype=np.float32)
@@ -38,6 +44,11 @@ class GramSpace:
         norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
         rows = sp.csr_matrix(sp.diags(1 / np.maximum(norms, 1e-9).astype(np.float32)) @ rows, dtype=np.float32)
         return cls(list(column), idf, rows)
+
+    @property
+    def size(self) -> int:
+        """Number of fitted documents."""
+        return int(self._rows.shape[0])
 
     def gram_matrix(self) -> Floats:
         """Cosines among the fitted documents, (n, n)."""
