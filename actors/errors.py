@@ -19,6 +19,10 @@ class UnknownTarget(ActorsError):
     """An import path leads to nothing that can be called."""
 
 
+class NoSuchNode(ActorsError):
+    """A node id that Ray has never heard of, or has forgotten."""
+
+
 class BadInput(ActorsError):
     """The inputs of an attempt are not what its agent takes."""
 

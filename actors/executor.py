@@ -6,15 +6,14 @@ from typing import Any, Unpack
 
 import ray
 from ray import exceptions as rx
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors.errors import OutputGone
+from actors.errors import NoSuchNode, OutputGone
 from actors.failures import failure_of, node_lost, timed_out
 from actors.fenced import FencedExecutor, Fencing, Running
 from actors.host import promotion, shares_a_host, worker
 from actors.hosts import Hosts
 from actors.invocation import Ended, Invocation
-from actors.nodes import NodeProbe
+from actors.nodes import NodeProbe, pinned
 from actors.outputs import Bound
 from planners.agents import AgentKind, AgentSpec, Catalog, Effect
 from planners.model import AgentName, NodeId
@@ -30,7 +29,7 @@ _LOST = (
     rx.OutOfMemoryError,
     rx.TaskCancelledError,
 )
-_UNPLACEABLE = (rx.TaskUnschedulableError, rx.ActorUnschedulableError)
+_UNPLACEABLE = (rx.TaskUnschedulableError, rx.ActorUnschedulableError, NoSuchNode)
 
 
 class RayExecutor(FencedExecutor):
@@ -69,7 +68,7 @@ class RayExecutor(FencedExecutor):
         run = self._in_host if shares_a_host(agent) else self._in_worker
         try:
             return await run(running, agent, call, bound)
-        except (rx.RayError, ValueError) as error:
+        except (rx.RayError, NoSuchNode) as error:
             return Ended(self._seconds(running), failure=await self._failure(running, error))
 
     async def _in_host(self, running: Running, agent: AgentSpec, call: Invocation, bound: Bound) -> Ended:
@@ -120,7 +119,7 @@ class RayExecutor(FencedExecutor):
                 num_gpus=needs.gpus or None,
                 memory=needs.memory_bytes or None,
                 resources=dict(needs.custom) or None,
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
+                scheduling_strategy=pinned(node),
             )
         return bound
 
@@ -148,7 +147,7 @@ class RayExecutor(FencedExecutor):
         if isinstance(error, rx.RayTaskError):
             return failure_of(error.cause if isinstance(error.cause, Exception) else error)
         lost, error_type = isinstance(error, _LOST), type(error).__name__
-        if not lost and not isinstance(error, (*_UNPLACEABLE, ValueError)):
+        if not lost and not isinstance(error, _UNPLACEABLE):
             return failure_of(error)
         if not await self._probe.is_alive(node):
             if self._on_node_lost is not None:

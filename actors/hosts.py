@@ -5,9 +5,9 @@ import contextlib
 from typing import Any
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.host import MAX_AGENTS_PER_HOST, Host
+from actors.nodes import pinned
 from planners.model import NodeId
 
 
@@ -23,7 +23,7 @@ class Hosts:
 
         Raises:
             RayError: it cannot be started there.
-            ValueError: no such node.
+            NoSuchNode: there is no such node.
         """
         if (ready := self._ready.get(node)) is not None:
             return ready
@@ -52,8 +52,7 @@ class Hosts:
             starting.exception()  # retrieved here for when whoever asked has been flushed meanwhile
 
     async def _start(self, node: NodeId) -> Any:
-        pinned = NodeAffinitySchedulingStrategy(node, soft=False)
-        host = Host.options(max_concurrency=MAX_AGENTS_PER_HOST, scheduling_strategy=pinned).remote()  # type: ignore[attr-defined]  # Ray adds it
+        host = Host.options(max_concurrency=MAX_AGENTS_PER_HOST, scheduling_strategy=pinned(node)).remote()  # type: ignore[attr-defined]  # Ray adds it
         await host.pid.remote()
         self._ready[node] = host
         return host

@@ -4,7 +4,9 @@ import asyncio
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from actors.errors import NoSuchNode
 from planners.model import NodeId
 
 _PATIENCE_S = 2.0
@@ -13,6 +15,18 @@ _PATIENCE_S = 2.0
 async def listed() -> list[dict[str, Any]]:
     """`ray.nodes()`, off the event loop: it asks Ray's control store and blocks."""
     return await asyncio.to_thread(ray.nodes)
+
+
+def pinned(node: NodeId) -> NodeAffinitySchedulingStrategy:
+    """On this node or nowhere.
+
+    Raises:
+        NoSuchNode: this can be no node's id.
+    """
+    try:
+        return NodeAffinitySchedulingStrategy(node, soft=False)
+    except ValueError:
+        raise NoSuchNode(f"'{node}' is no node of this cluster", "node", "plan on the nodes of a snapshot") from None
 
 
 class NodeProbe:

@@ -48,6 +48,19 @@ async def test_an_attempt_that_waits_for_room_has_not_started(attempts_with: Any
     assert (await attempts.result(second))[0] == cluster.lab
 
 
+async def test_an_attempt_flushed_while_it_waits_for_room_takes_none(attempts_with: Any, cluster: Any):
+    attempts = attempts_with(s.where_is_the_microscope)
+    first = attempts.start(s.where_is_the_microscope, on=cluster.lab, seconds=0.5)
+    await attempts.started(first)
+    waiting = [attempts.start(s.where_is_the_microscope, on=cluster.lab, seconds=600) for _ in range(3)]
+    await asyncio.sleep(0.1)
+
+    attempts.executor.flush(attempts.task, waiting)
+
+    assert (await attempts.run(s.where_is_the_microscope, on=cluster.lab))[0] == cluster.lab
+    assert not any(map(attempts.of, waiting))
+
+
 def assert_one_at_a_time(results: list[tuple[str, float, float]]) -> None:
     intervals = sorted((began, ended) for _, began, ended in results)
     assert all(earlier[1] <= later[0] for earlier, later in pairwise(intervals)), intervals
