@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +18,7 @@ from planners.requests import PlanRequest
 from planners.speculative.predictor import GuessedPlan
 from planners.tasks import Task
 from reconciler.conditions import Conditions
-from reconciler.gate import Calibration, GatePolicy, node_prices
+from reconciler.gate import GatePolicy, node_prices
 from reconciler.outcomes import Outcome
 
 _log = logging.getLogger(__name__)
@@ -33,10 +33,16 @@ _MOST_KEPT = 100_000
 
 
 class LearnedAdvice:
-    """Fulfils `reconciler.ports.Advice` and `OutcomeSink`. `start` begins the exchange with the learner actor."""
+    """Fulfils `reconciler.ports.Advice` and `OutcomeSink`. `start` begins the exchange with the learner actor.
 
-    def __init__(self, settings: Settings, learner: Any | None = None, planner: Any | None = None) -> None:
+    ``restore`` tells a learner that has lost its memory what the journal holds.
+    """
+
+    def __init__(
+        self, settings: Settings, learner: Any | None, planner: Any | None, restore: Callable[[Any], Awaitable[None]]
+    ) -> None:
         self._settings = settings
+        self._restore = restore
         self._planner = planner
         self._learner = learner
         self._snapshot = Snapshot()
@@ -59,24 +65,13 @@ class LearnedAdvice:
         if task.goal is not None and len(self._examples) < _MOST_KEPT:
             self._examples.append(plan_example(task.goal, plan))
 
-    def sharpened(self, guess: Plan, kind: str) -> Plan:
-        """The guess with the learned chance of each step, where there is a model that knows better than the claim."""
-        chances = self._snapshot.chances(guess, kind)
-        if not chances:
-            return guess
-        steps = tuple(planned.model_copy(update={"probability": chances[planned.id]}) for planned in guess.steps)
-        return guess.model_copy(update={"steps": steps})
-
-    def conditions(self, request: PlanRequest) -> Conditions:
+    def conditions(self, request: PlanRequest, guess: Plan) -> Conditions:
         """For the gate: guidance of this kind of task, the operator's bounds, prices of contended nodes."""
         task, gate = request.task, self._settings.gate
-        guidance = self._snapshot.guidance_for(task.kind)
-        if self._snapshot.survival is not None:
-            # The model's chances are calibrated already.
-            guidance = guidance.model_copy(update={"calibration": Calibration()})
         prices = node_prices(request.cluster, horizon_s=_HORIZON_S)
         return Conditions(
-            guidance=guidance,
+            guidance=self._snapshot.guidance_for(task.kind),
+            chances=self._snapshot.chances(guess, task.kind),
             policy=GatePolicy(max_attempts=gate.max_unconfirmed, max_usd=gate.budget_usd),
             prices={node: price for node, price in prices.items() if price.wanted},
             prior_plan_s=request.elapsed_s + (PRIOR_DECLARED_PLAN_S if task.goal is None else PRIOR_GOAL_PLAN_S),
@@ -117,8 +112,8 @@ class LearnedAdvice:
         examples, self._examples = self._examples, []
         assert self._learner is not None
         try:
-            if outcomes:
-                await self._learner.record.remote(outcomes)
+            if outcomes and not await self._learner.record.remote(outcomes):
+                await self._restore(self._learner)
             if examples:
                 await self._learner.record_plans.remote(examples)
             newer = await self._learner.snapshot.remote(self._snapshot.number)

@@ -14,7 +14,6 @@ from planners.agents import Catalog
 from planners.costs import CostModel, PriorCosts
 from planners.decompose.config import LLMConfig
 from planners.decompose.goals import Decomposer
-from planners.decompose.llm import LLMDecomposer
 from planners.errors import ForerunError
 from planners.optimal import OptimalPlannerPipeline, OptimalSettings
 from planners.plans import Plan
@@ -63,9 +62,10 @@ def decomposer(settings: Settings) -> Decomposer | None:
     llm = settings.llm
     if llm.base_url is None or llm.model is None:
         return None
-    config = LLMConfig(
-        base_url=llm.base_url, model=llm.model, api_key=llm.api_key, timeout_s=llm.timeout_s, extra=llm.extra
-    )
+    config = LLMConfig.model_validate(llm.model_dump())
+    # Here and not above: the client is an extra, and importing it takes seconds.
+    from planners.decompose.llm import LLMDecomposer  # noqa: PLC0415
+
     return LLMDecomposer(config)
 
 
@@ -78,9 +78,8 @@ class RemotePlanning:
         self._advice = advice
 
     def guess(self, request: PlanRequest) -> Plan | None:
-        """The speculative plan with what was learned of its chances, on this thread."""
-        guess = self._speculative.guess(request)
-        return None if guess is None else self._advice.sharpened(guess, request.task.kind)
+        """The speculative plan, on this thread."""
+        return self._speculative.guess(request)
 
     def remember(self, task: Task, plan: Plan) -> None:
         """Let later guesses profit from a plan of authority."""

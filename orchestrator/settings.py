@@ -4,6 +4,7 @@ Flags win over ``FORERUN_*`` variables (``__`` after the section: ``FORERUN_HTTP
 """
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -65,12 +66,20 @@ class GateSettings(Section):
 
 
 class LlmSettings(Section):
-    """The model that decomposes goals, behind any URL that speaks the OpenAI chat protocol."""
+    """The model that decomposes goals, behind any URL that speaks the OpenAI chat protocol.
+
+    See `planners.decompose.config.LLMConfig` for what each means.
+    """
 
     base_url: str | None = None
     model: str | None = None
     api_key: SecretStr | None = None
-    timeout_s: float = Field(default=60.0, gt=0)
+    output: Literal["json_schema", "tool", "json_object"] = "json_schema"
+    first_token_s: float = Field(default=60.0, gt=0)
+    stall_s: float = Field(default=15.0, gt=0)
+    timeout_s: float = Field(default=180.0, gt=0)
+    max_repairs: int = Field(default=2, ge=0)
+    max_retries: int = Field(default=2, ge=0)
     extra: dict[str, JsonValue] = Field(default_factory=dict)
 
 

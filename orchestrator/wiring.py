@@ -85,7 +85,8 @@ class BuildShard:
         metrics = RunMetrics(index)
         planner = ray.get_actor(PLANNER, namespace=NAMESPACE)
         learner = ray.get_actor(LEARNER, namespace=NAMESPACE) if settings.learner.enabled else None
-        advice = LearnedAdvice(settings, learner, planner)
+        journal = await asyncio.to_thread(Journal, settings.journal_url, index)
+        advice = LearnedAdvice(settings, learner, planner, lambda lost: _teach(lost, journal))
         budget = SpeculativeSettings(budget_s=settings.planning.speculative_budget_s)
         speculative = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=budget)
         world = World(
@@ -97,22 +98,21 @@ class BuildShard:
             outcomes=Tee(metrics, advice),
             advice=advice,
         )
-        journal = await asyncio.to_thread(Journal, settings.journal_url, index)
-        await _learn_from(journal, speculative, learner)
+        for task, plan in await asyncio.to_thread(lambda: list(journal.plans(_PLANS_RESTORED))):
+            speculative.memory.remember(task, plan)
+        if learner is not None:
+            await _teach(learner, journal)
         advice.start()
         shards.append(Shard(world, journal, metrics))
         return shards[0]
 
 
-async def _learn_from(journal: Journal, speculative: SpeculativePlannerPipeline, learner: Any | None) -> None:
-    """After a restart: what the journal holds teaches the guesses and the learner, as if nothing had been lost."""
+async def _teach(learner: Any, journal: Journal) -> None:
+    """Tell a learner that has just started what the journal holds, as if nothing had been lost."""
     plans = await asyncio.to_thread(lambda: list(journal.plans(_PLANS_RESTORED)))
-    for task, plan in plans:
-        speculative.memory.remember(task, plan)
-    if learner is not None:
-        outcomes = await asyncio.to_thread(lambda: list(journal.outcomes(_OUTCOMES_RESTORED)))
-        examples = [plan_example(task.goal, plan) for task, plan in plans if task.goal is not None]
-        await learner.restore.remote(outcomes, examples)
+    outcomes = await asyncio.to_thread(lambda: list(journal.outcomes(_OUTCOMES_RESTORED)))
+    examples = [plan_example(task.goal, plan) for task, plan in plans if task.goal is not None]
+    await learner.restore.remote(outcomes, examples)
 
 
 @dataclass

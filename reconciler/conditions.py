@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from planners.model import Model, NodeId
+from planners.model import Model, NodeId, StepId
 from reconciler.gate.guidance import Guidance
 from reconciler.gate.policy import GatePolicy
 from reconciler.gate.prices import NodePrice
@@ -11,10 +11,12 @@ from reconciler.gate.prices import NodePrice
 class Conditions(Model):
     """What the learner says of this kind of task, the operator's bounds, and prices of contended nodes.
 
-    ``prior_plan_s`` is when the optimal plan is expected (seconds from admission) as long as the learner knows nothing.
+    ``chances`` is P of single steps by a model that knows better than their claims. ``prior_plan_s`` is when the
+    optimal plan is expected (seconds from admission) as long as the learner knows nothing.
     """
 
     guidance: Guidance = Guidance()
     policy: GatePolicy = GatePolicy()
     prices: dict[NodeId, NodePrice] = Field(default_factory=dict)
+    chances: dict[StepId, float] = Field(default_factory=dict)
     prior_plan_s: float = Field(default=1.0, ge=0)

@@ -102,8 +102,8 @@ class Driver:
         """Guess, then ask the authority; every answer becomes an event, and so does every failure."""
         try:
             request = await self._request(command)
-            guess = self._guess(request) if self.run.task.planning.mode in _GUESSING else None
-            async with aclosing(self._world.planning.plan(request.model_copy(update={"hint": guess}))) as plans:
+            hint = self._guess(request) or self.run.optimal_plan
+            async with aclosing(self._world.planning.plan(request.model_copy(update={"hint": hint}))) as plans:
                 async for plan in plans:
                     self.post(e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch))
         except ForerunError as error:
@@ -116,9 +116,11 @@ class Driver:
         self.post(e.PlanningFailed(at_s=0, failure=failure, epoch=epoch))
 
     def _guess(self, request: PlanRequest) -> Plan | None:
-        guess = self._world.planning.guess(request)
-        if guess is not None:
-            conditions = self._world.advice.conditions(request)
+        """The guess, where the mode speculates on one or the task falls back to it when the LLM fails."""
+        planning = self.run.task.planning
+        guess = self._world.planning.guess(request) if planning.mode in _GUESSING or planning.fallback else None
+        if guess is not None and planning.mode in _GUESSING:
+            conditions = self._world.advice.conditions(request, guess)
             self.post(e.SpeculativePlanReady(at_s=0, plan=guess, epoch=request.epoch, conditions=conditions))
         return guess
 

@@ -86,7 +86,7 @@ class Lessons:
             saved_s=decision.saved_s,
             own_s=decision.own_s,
             cost_usd=decision.cost_usd,
-            realised_s=decision.saved_s if held else 0.0,
+            realised_s=decision.own_s if held else 0.0,
             value_of_time_usd_per_s=self._task.planning.value_of_time_usd_per_s,
             planning_s=self._planning_s,
             features=dict(step_features(guessed.step)),

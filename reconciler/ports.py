@@ -124,7 +124,7 @@ class Observer(Protocol):
 class Advice(Protocol):
     """What the learner and the operator say of guessing at a task now."""
 
-    def conditions(self, request: PlanRequest) -> Conditions:
+    def conditions(self, request: PlanRequest, guess: Plan) -> Conditions:
         """For the gate. From memory; never blocks."""
         ...
 

@@ -7,7 +7,7 @@ from planners.tasks import Task
 from reconciler.attempts import Progress
 from reconciler.conditions import Conditions
 from reconciler.frontier import Frontier
-from reconciler.gate import Decision, GateState, decide, price, refused_for_price
+from reconciler.gate import Decision, GateState, Shape, decide, price, refused_for_price
 
 
 class Speculation:
@@ -21,6 +21,7 @@ class Speculation:
         self._task = task
         self._catalog = catalog
         self._frontier = Frontier(guess)
+        self._shape = Shape.of(guess, catalog)
         self._position = {key: step for step, key in self.keys.items()}
         self._refused: frozenset[StepId] = frozenset()
         self.decisions: dict[StepId, Decision] = {}
@@ -41,9 +42,11 @@ class Speculation:
             options=self._task.planning,
             policy=policy,
             calibration=guidance.calibration,
+            chances=self._conditions.chances,
+            shape=self._shape,
+            steps=self._frontier.ready.keys(),
         )
-        ready = [candidate for candidate in candidates if candidate.step in self._frontier.ready]
-        decisions = decide(ready, self._state(progress), policy, self._task.planning)
+        decisions = decide(candidates, self._state(progress), policy, self._task.planning)
         self._refused = refused_for_price(decisions, self._refused)
         self.decisions |= {decision.step: decision for decision in decisions}
         return [(self.guess.by_id[decision.step], decision) for decision in decisions]

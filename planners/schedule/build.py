@@ -8,6 +8,7 @@ from typing import NamedTuple
 from planners.agents import AgentSpec
 from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
 from planners.costs import CostModel
+from planners.errors import Infeasible
 from planners.model import AgentName
 from planners.requests import InFlight, PlanRequest
 from planners.schedule.feasibility import refuse_impossible, refuse_unplaceable, step_quality
@@ -154,9 +155,10 @@ class _Builder:
         return profile
 
     def _choices(self) -> tuple[tuple[Choice, ...], ...]:
-        fresh = [self._fresh(offers) for offers in self._offers]
+        failed = set(self._request.without_agents)
+        fresh = [self._fresh([offer for offer in of if offer.agent.name not in failed]) for of in self._offers]
         if not self._request.in_flight:
-            return tuple(tuple(choices) for choices in fresh)
+            return self._none_empty(fresh)
         found = matches(self._flat.steps, [[o.agent for o in offers] for offers in self._offers], self._request)
         known = [len(choices) for choices in fresh]
         for step, of in enumerate(found):
@@ -165,7 +167,17 @@ class _Builder:
             for offset, match in enumerate(of):
                 at = known[step] + offset
                 fresh[step][at] = fresh[step][at]._replace(requires=_requirements(match, found, fresh, known))
-        return tuple(tuple(choices) for choices in fresh)
+        return self._none_empty(fresh)
+
+    def _none_empty(self, choices: list[list[Choice]]) -> tuple[tuple[Choice, ...], ...]:
+        for step, of in zip(self._flat.steps, choices, strict=True):
+            if not of:
+                raise Infeasible(
+                    f"every agent that could do step '{step.id}' ({step.capability}) has failed for good",
+                    f"workflow.steps.{step.id}",
+                    "add another agent of this capability, or mend the failing one",
+                )
+        return tuple(tuple(of) for of in choices)
 
     def _fresh(self, offers: list[_Offer]) -> list[Choice]:
         choices: list[Choice] = []

@@ -138,6 +138,9 @@ class _Search:
         """Solve group by group, then node by node where groups were too coarse."""
         if not self._problem.steps:
             return
+        self._bound = self._problem.path_bound()
+        if self._best is not None and self._best.schedule.value <= self._bound * (1 + _SAME):
+            return
         self._bound = max(self._bound, lp_bound(self._problem))
         if len(self._problem.steps) > _WHOLE:
             self._improve()

@@ -206,25 +206,33 @@ def replay(
 
 
 def _select(placing: Placing, step: int, score: Score, allowance: float) -> tuple[int, int, int]:
-    """(choice, node, start) of least score among the affordable; the cheapest of all where none is."""
+    """(choice, node, start) of least score among the affordable; the cheapest of all where none is.
+
+    Choices are asked in the order of what they would score if every node were free, so most are never tried.
+    """
     ready = placing.ready(step)
-    best: tuple[int, int, int] | None = None
-    least = float("inf")
     choices = placing.problem.choices[step]
-    for index, choice in enumerate(choices):
-        if choice.usd > allowance or choice.in_flight:
-            continue
-        if best is not None and score(step, ready.earliest + choice.duration, choice) >= least:
-            continue
-        start, node = placing.best(choice, ready)
-        value = score(step, start + choice.duration, choice)
-        if best is None or value < least:
+    hopes = [
+        (score(step, ready.earliest + choice.duration, choice), index)
+        for index, choice in enumerate(choices)
+        if choice.usd <= allowance and not choice.in_flight
+    ]
+    if not hopes:
+        index = min((i for i, c in enumerate(choices) if not c.in_flight), key=lambda i: choices[i].usd)
+        start, node = placing.best(choices[index], ready)
+        return index, node, start
+    hopes.sort()
+    least = (float("inf"), -1)
+    best = (-1, -1, -1)
+    for hope in hopes:
+        if hope >= least:
+            break
+        index = hope[1]
+        start, node = placing.best(choices[index], ready)
+        value = (score(step, start + choices[index].duration, choices[index]), index)
+        if value < least:
             best, least = (index, node, start), value
-    if best is not None:
-        return best
-    index = min((i for i, c in enumerate(choices) if not c.in_flight), key=lambda i: choices[i].usd)
-    start, node = placing.best(choices[index], ready)
-    return index, node, start
+    return best
 
 
 class _Purse:

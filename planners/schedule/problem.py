@@ -85,6 +85,15 @@ class Problem:
         """latency_weight * makespan_s + usd_weight * dollars."""
         return self.objective.latency_weight * makespan * self.quantum_s + self.objective.usd_weight * usd
 
+    def path_bound(self) -> float:
+        """A lower bound on the objective at no cost: the longest path at each step's best, and each step's least price.
+
+        Where a list schedule meets it (a chain, a fan-out with room), that schedule is optimal and nothing need be
+        searched.
+        """
+        quickest = [min(choice.duration for choice in of) for of in self.choices]
+        return self.value(int(max(self.tails(quickest), default=0)), sum(self.min_usd))
+
     def tails(self, durations: Sequence[float]) -> list[float]:
         """Per step: the longest path from its start to the end of the workflow, transfers left out."""
         tails = list(durations)
