@@ -14,8 +14,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from orchestrator.blocking import Blocking
 from orchestrator.client_errors import Unreachable, refusal
 from orchestrator.config import read_document
-from orchestrator.ingress.gateway import Preview
-from orchestrator.ingress.stream import END
+from orchestrator.ingress.gateway import END_OF_EVENTS, Preview
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import InvalidTask
@@ -131,7 +130,7 @@ class Client:
                         raise refusal(response)
                     async for sent in EventSource(response).aiter_sse():
                         failures = 0
-                        if sent.event == END:
+                        if sent.event == END_OF_EVENTS:
                             return
                         if sent.data:
                             event = StoredEvent.model_validate_json(sent.data)

@@ -1,19 +1,17 @@
 """`forerun up`: start the service, say where it is, end it cleanly."""
 # ruff: noqa: FBT002, PLR0913, PLR0917 - a command's parameters are the options people type, flags among them
 
+import logging
 import os
-import signal
 import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.exits import reported
+from orchestrator.cli.ending import ended_by_signal, stopped_within
+from orchestrator.cli.exits import ExitCode, reported
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import console, print_json
 from orchestrator.config import load
@@ -24,7 +22,8 @@ from planners.agents import Catalog
 if TYPE_CHECKING:
     from orchestrator.wiring import Running
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# What stopping may take: closing journals, killing workers.
+_STOP_S = 20.0
 
 
 @reported
@@ -58,7 +57,8 @@ def up(
     # Imported here: only this command needs Ray, and importing it takes seconds.
     from orchestrator.wiring import start  # noqa: PLC0415 (see above)
 
-    with _ended_by_signal() as (ended, listen):
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    with ended_by_signal() as (ended, listen):
         running = start(settings, agents)
         # Ray has put handlers of its own in place, which would end the process without a farewell.
         listen()
@@ -66,7 +66,12 @@ def up(
             _say_ready(running, agents, as_json=as_json)
             ended.wait()
         finally:
-            running.stop()
+            in_time = stopped_within(running.stop, _STOP_S)
+    if not in_time:
+        console.print("Ray did not answer any more; what was going on is taken up after a restart.")
+        console.file.flush()
+        # Ray's own farewell at exit would wait for the same silence.
+        os._exit(ExitCode.SERVICE_FAILED)
     if not as_json:
         console.print("Forerun has ended.")
 
@@ -118,27 +123,3 @@ def _say_ready(running: "Running", agents: Catalog, *, as_json: bool) -> None:
             console.print("There are no agents, so every task will be refused: give --catalog FILE.", soft_wrap=True)
     # Whoever started us may be reading a pipe.
     console.file.flush()
-
-
-@contextmanager
-def _ended_by_signal() -> Iterator[tuple[threading.Event, Callable[[], None]]]:
-    """An event that Ctrl-C, SIGTERM and SIGHUP set, and a way to listen anew. A second signal interrupts."""
-    ended = threading.Event()
-
-    def on_signal(number: int, _frame: Any) -> None:
-        if ended.is_set():
-            signal.signal(number, signal.SIG_DFL)
-            raise KeyboardInterrupt
-        ended.set()
-
-    def listen() -> None:
-        for number in _ENDING:
-            signal.signal(number, on_signal)
-
-    before = {number: signal.getsignal(number) for number in _ENDING}
-    listen()
-    try:
-        yield ended, listen
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

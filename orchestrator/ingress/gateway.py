@@ -14,6 +14,9 @@ from reconciler.commands import RunStatus
 from reconciler.outcomes import Verdict
 from reconciler.views import EventPage, PlansView, TaskPage, TaskView, Timeline
 
+# The name of the last event of every stream; it has no id, so that no resume starts behind it.
+END_OF_EVENTS = "end"
+
 
 class Preview(Versioned):
     """Both plans of a task that is not run, and what would become of the guess once the authority had spoken.

@@ -6,12 +6,10 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
-from orchestrator.ingress.gateway import Gateway
+from orchestrator.ingress.gateway import END_OF_EVENTS, Gateway
 from planners.model import TaskId
 from reconciler.views import EventPage
 
-# The last event of every stream; it has no id, so that a resume never starts behind it.
-END = "end"
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -38,7 +36,7 @@ async def _chunks(
             yield _encoded(page)
             after = page.events[-1].seq
         if page.ended:
-            yield format_sse_event(event=END, data_str="{}")
+            yield format_sse_event(event=END_OF_EVENTS, data_str="{}")
             return
         page = await gateway.events(task_id, after, heartbeat_s)
         if not page.events and not page.ended:

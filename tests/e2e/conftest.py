@@ -46,9 +46,14 @@ class Service:
             growing = bool(more)
         return found - {self.process.pid}
 
-    def end(self, with_signal: int) -> int:
-        """Signal the whole foreground group, as a terminal does; the exit code."""
-        os.killpg(self.process.pid, with_signal)
+    def interrupt(self) -> int:
+        """Ctrl-C: SIGINT to the whole foreground group, as a terminal does; the exit code."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(_END_S)
+
+    def terminate(self) -> int:
+        """SIGTERM, as a container's runtime does; the exit code."""
+        self.process.terminate()
         return self.process.wait(_END_S)
 
 
@@ -102,7 +107,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     running = started(tmp_path_factory.mktemp("up"))
     yield running
     if running.process.poll() is None:
-        running.end(signal.SIGTERM)
+        running.terminate()
 
 
 @pytest.fixture

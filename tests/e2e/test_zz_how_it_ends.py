@@ -1,6 +1,5 @@
 """Ctrl-C ends the service cleanly, leaves no process behind, and loses no task."""
 
-import signal
 import time
 
 import pytest
@@ -20,7 +19,7 @@ def test_ctrl_c_ends_it_cleanly_and_a_restart_knows_every_task(service, tmp_path
     processes = service.descendants()
     assert processes, "Ray runs beside it"
 
-    code = service.end(signal.SIGINT)
+    code = service.interrupt()
 
     until = time.monotonic() + 10
     while alive(processes) and time.monotonic() < until:
@@ -37,6 +36,6 @@ def test_ctrl_c_ends_it_cleanly_and_a_restart_knows_every_task(service, tmp_path
             assert {task_id: after[task_id] for task_id in known} == known
     finally:
         processes = again.descendants()
-        code = again.end(signal.SIGTERM)
+        code = again.terminate()
     assert code == 0, again.log.read_text()
     assert alive(processes) == set()
