@@ -71,8 +71,13 @@ class BuildShard:
     async def __call__(self, index: int) -> Shard:
         """Everything a shard needs, started."""
         settings, catalog = self.settings, self.catalog
-        executor = RayExecutor(catalog, share=1 / settings.reconciler.shards)
         shards: list[Shard] = []
+        # Ray lists a dead node as alive for some 13 s; an executor that finds it dead says so at once.
+        executor = RayExecutor(
+            catalog,
+            share=1 / settings.reconciler.shards,
+            on_node_lost=lambda node: cluster.lose(node),  # noqa: PLW0108 -- there is no cluster yet
+        )
 
         def lost(node: NodeId) -> None:
             executor.forget_node(node)
@@ -103,7 +108,7 @@ class BuildShard:
         if learner is not None:
             await _teach(learner, journal)
         advice.start()
-        shards.append(Shard(world, journal, metrics))
+        shards.append(Shard(world, journal, metrics, on_close=(advice.stop, cluster.stop, executor.close)))
         return shards[0]
 
 

@@ -1,9 +1,13 @@
 """What to do when a confirmed attempt fails: try again, plan around it, or end the run. Pure decisions."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from planners.agents import AgentSpec, Effect
+from planners.agents import AgentSpec, Catalog, Effect
+from planners.bindings import step_refs
+from planners.model import AgentName, AttemptId, NodeId, StepId
 from planners.plans import Plan
+from planners.tasks import Task
 from reconciler.attempts import Attempt
 from reconciler.handoff import Failure, FailureKind
 
@@ -44,6 +48,32 @@ def remedy(agent: AgentSpec, failure: Failure, tries: int, now_s: float, *, othe
     if tries < agent.retry.max_attempts:
         return TryAgain(now_s + agent.retry.backoff_s * 2 ** (tries - 1))
     return PlanAround() if others else GiveUp()
+
+
+def outputs_lost(
+    plan: Plan, serving: Mapping[StepId, AttemptId], attempts: Mapping[AttemptId, Attempt], node: NodeId
+) -> dict[AttemptId, list[StepId]]:
+    """Finished attempts whose large output went with a node and is still to be read, each with the steps that wait."""
+    waiting: dict[StepId, list[StepId]] = {ref.step: [] for out in plan.outputs.values() for ref in step_refs(out)}
+    for planned in plan.steps:
+        reader = serving.get(planned.id)
+        if reader is None or not attempts[reader].finished:
+            for parent in planned.step.data_parents:
+                waiting.setdefault(parent, []).append(planned.id)
+    held = {step: attempts[serving[step]] for step in waiting if step in serving}
+    return {
+        attempt.id: waiting[step]
+        for step, attempt in held.items()
+        if attempt.finished and attempt.placement.node == node and attempt.handoff and attempt.handoff.by_reference
+    }
+
+
+def others_can(attempt: Attempt, task: Task, catalog: Catalog, gone: Collection[AgentName]) -> bool:
+    """Whether an agent that has not failed for good, other than the attempt's own, may do its step."""
+    step = attempt.step
+    floor = max(task.objective.min_quality, step.min_quality or 0.0)
+    others = catalog.offering(step.capability, min_quality=floor, pinned=step.agent)
+    return any(other.name not in gone and other.name != attempt.placement.agent for other in others)
 
 
 def limit_passed(deadline_s: float | None, budget_usd: float | None, now_s: float, spent_usd: float) -> Failure | None:

@@ -24,7 +24,7 @@ from reconciler.handoff import Failure, FailureKind
 from reconciler.lessons import Lessons
 from reconciler.matching import reconcile
 from reconciler.outcomes import Verdict
-from reconciler.remedies import PlanAround, TryAgain, far_off, limit_passed, remedy
+from reconciler.remedies import PlanAround, TryAgain, far_off, limit_passed, others_can, outputs_lost, remedy
 from reconciler.sources import source
 from reconciler.speculation import Speculation
 
@@ -165,14 +165,10 @@ class RunState:
         known = {
             pending.waits_for: self._serving[pending.waits_for]
             for pending in self.plan.pending
-            if pending.waits_for is not None and self._has_finished(pending.waits_for)
+            if pending.waits_for in self._serving and self.attempts[self._serving[pending.waits_for]].finished
         }
         if self._authority.learns(known):
             self._request_plan(c.PlanReason.EXPANDED)
-
-    def _has_finished(self, step: StepId) -> bool:
-        attempt = self._serving.get(step)
-        return attempt is not None and self.attempts[attempt].finished
 
     # ---- verdicts
 
@@ -242,8 +238,9 @@ class RunState:
             self._lose(attempt.placement.node)
             return
         self._failures[attempt.work_key] += 1
-        tries = self._failures[attempt.work_key]
-        match remedy(agent, failure, tries, self.at_s, others=self._others_can(attempt)):
+        tries, gone = self._failures[attempt.work_key], self._authority.without_agents
+        others = self.task.planning.mode is not Mode.ORACLE and others_can(attempt, self.task, self.catalog, gone)
+        match remedy(agent, failure, tries, self.at_s, others=others):
             case TryAgain(at_s=at_s):
                 self._retry_at_s[step] = at_s
                 self._frontier.put_back(step)
@@ -254,13 +251,6 @@ class RunState:
                 self._request_plan(c.PlanReason.AGENT_FAILED)
             case _:
                 self._fail(failure.model_copy(update={"message": f"step '{step}' failed: {failure.message}"}))
-
-    def _others_can(self, attempt: Attempt) -> bool:
-        step = attempt.step
-        floor = max(self.task.objective.min_quality, step.min_quality or 0.0)
-        gone = {*self._authority.without_agents, attempt.placement.agent}
-        others = self.catalog.offering(step.capability, min_quality=floor, pinned=step.agent)
-        return self.task.planning.mode is not Mode.ORACLE and any(other.name not in gone for other in others)
 
     def _block(self, step: StepId) -> None:
         """Not to be dispatched before the next plan says by whom and where."""
@@ -278,6 +268,10 @@ class RunState:
         if self.plan is None:
             return
         self._blocked |= {planned.id for planned in self.plan.steps if planned.placement.node == node}
+        for attempt_id, readers in outputs_lost(self.plan, self._serving, self.attempts, node).items():
+            # What it made is gone, so its work is nobody's to adopt: the next plan has it done again.
+            self.attempts[attempt_id] = self.attempts[attempt_id].as_failed(self.at_s, 0.0, failure)
+            self._blocked |= set(readers)
         self._request_plan(c.PlanReason.NODE_LOST)
 
     # ---- going on

@@ -1,8 +1,9 @@
 """One shard: the runs whose task id falls to it. Drives many at once, keeps none that has ended."""
 
 import asyncio
+import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,11 @@ _GONE = "its output was large and went with the run; name it in workflow.outputs
 class Shard:
     """Admits, drives and shows tasks. All methods run on one event loop; the journal is read in threads."""
 
-    def __init__(self, world: World, journal: Journal, observer: Observer) -> None:
+    def __init__(
+        self, world: World, journal: Journal, observer: Observer, on_close: Sequence[Callable[[], Any]] = ()
+    ) -> None:
+        """Take over the parts; ``on_close`` (plain or async) are called when the shard closes, in order."""
+        self._on_close = on_close
         self._world = world
         self._journal = journal
         self.observer = observer
@@ -242,4 +247,8 @@ class Shard:
         for drive in running:
             drive.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        for close in self._on_close:
+            closing = close()
+            if inspect.isawaitable(closing):
+                await closing
         await asyncio.to_thread(self._journal.close)

@@ -229,6 +229,21 @@ def test_a_lost_node_is_planned_around_and_its_attempts_do_not_count_as_failures
     assert (dispatch.step, dispatch.node) == ("a", "n2")
 
 
+def test_a_large_output_that_went_with_its_node_is_made_again_and_a_small_one_is_not():
+    run = a_run(Mode.WAIT)
+    run.handle(e.RunStarted(at_s=0.0))
+    run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch", "solve", "fetch"))))
+    finished(run, "t.1", 2.0)
+    large = Handoff(by_reference=True, output_bytes=10**9)
+    run.handle(e.AttemptFinished(at_s=3.0, attempt="t.2", handoff=large, seconds=1.0))
+
+    run.handle(e.NodeLost(at_s=4.0, node="n1"))
+    there = plan(chain("fetch", "solve", "fetch"), node="n2")
+    commands = run.handle(e.OptimalPlanReady(at_s=5.0, plan=there, epoch=2))
+
+    assert [command.step for command in commands if isinstance(command, c.Dispatch)] == ["b"]
+
+
 def test_a_list_that_becomes_known_is_unrolled_by_a_new_plan_of_authority():
     run = a_run(Mode.WAIT)
     run.handle(e.RunStarted(at_s=0.0))
