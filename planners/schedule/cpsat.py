@@ -284,13 +284,16 @@ def _translated(to: Problem, source: Problem, known: Schedule) -> list[int]:
 
 
 def _same_choice(to: Problem, source: Problem, known: Schedule, step: int) -> int:
-    mine = source.choices[step][known.choice[step]]
-    group = to.group_of[known.node[step]]
-    return next(
-        i
-        for i, choice in enumerate(to.choices[step])
-        if choice.agent is mine.agent and choice.group == group and choice.in_flight == mine.in_flight
-    )
+    """Alike choices (attempts of one agent on one node) keep their order in both problems."""
+    of, index, node = source.choices[step], known.choice[step], known.node[step]
+    mine = of[index]
+    rank = sum(_alike(one, mine, mine.group) for one in of[:index])
+    group = to.group_of[node]
+    return [i for i, one in enumerate(to.choices[step]) if _alike(one, mine, group)][rank]
+
+
+def _alike(one: Choice, mine: Choice, group: int) -> bool:
+    return one.agent is mine.agent and one.group == group and one.in_flight == mine.in_flight
 
 
 def _longest_hold(choice: Choice) -> int:
