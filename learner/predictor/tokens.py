@@ -8,6 +8,8 @@ and "inquire ... and then change" have the same words.
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 Grams = dict[str, float]
@@ -23,7 +25,8 @@ _MAX_TOKENS = 256  # of a longer request the beginning and the end are read
 _PROPER = "properx"
 
 
-def words(request: str) -> list[str]:
+@lru_cache(maxsize=8)  # one guess reads its request twice: against the history and against the catalog
+def words(request: str) -> tuple[str, ...]:
     """Stemmed lower-case words, marks of punctuation, and placeholders for quotes, times, dates, numbers and names."""
     out: list[str] = []
     sentence_starts = True
@@ -37,7 +40,7 @@ def words(request: str) -> list[str]:
         word = _PROPER if named else _stem(piece.lower())
         if not (word == _PROPER and out and out[-1] == _PROPER):
             out.append(word)
-    return out if len(out) <= _MAX_TOKENS else out[: _MAX_TOKENS // 2] + out[-_MAX_TOKENS // 2 :]
+    return tuple(out if len(out) <= _MAX_TOKENS else out[: _MAX_TOKENS // 2] + out[-_MAX_TOKENS // 2 :])
 
 
 def name_words(name: str) -> str:
@@ -45,14 +48,14 @@ def name_words(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\-./]+", " ", name)
 
 
-def pairs(tokens: list[str]) -> Grams:
+def pairs(tokens: Sequence[str]) -> Grams:
     """Words and adjacent pairs with damped counts, 1 + ln(count)."""
     counts = Counter(tokens)
     counts.update(f"{a} {b}" for a, b in pairwise(tokens))
     return _damped(counts)
 
 
-def positions(tokens: list[str]) -> Grams:
+def positions(tokens: Sequence[str]) -> Grams:
     """Each word split between a "begin" and an "end" feature by where it stands, 0 at the start and 1 at the end."""
     grams: Grams = {}
     length = max(len(tokens), 1)
