@@ -109,11 +109,20 @@ class _Binder:
         self, interface: Interface, name: str, schema: Schema, parents: list[StepId], read: set[StepId]
     ) -> _Found | None:
         optional = name not in interface.required
-        habits = self._memory.sources(interface.capability, name)
+        # A habit that cannot be followed here (no such parent is predicted) says nothing of this step.
+        habits = [habit for habit in self._memory.sources(interface.capability, name) if self._open(habit[0], parents)]
+        total = sum(share for _, share in habits)
         for source, share in sorted(habits, key=lambda habit: -habit[1]):
             if share >= _HABIT and (binding := self._by_habit(source, schema, parents)) is not None:
-                return _Found(binding, share)
+                return _Found(binding, share / total)
         return None if optional else self._by_schema(name, schema, parents, read)
+
+    def _open(self, source: str, parents: list[StepId]) -> bool:
+        """Whether a habit can be followed, given what is predicted and submitted."""
+        kind, what, *rest = json.loads(source)
+        if kind in ("step", "gather"):
+            return any(self.steps[step].capability == what for step in self._near(parents))
+        return kind != "input" or self._task_input(what, tuple(rest[0])) is not None
 
     def _by_habit(self, source: str, schema: Schema, parents: list[StepId]) -> Binding | None:
         kind, what, *rest = json.loads(source)
