@@ -29,7 +29,7 @@ TARGETS = {
 
 
 def run(
-    data: Path | None,
+    data: Path | None = None,
     workflows: Iterable[Path] = (),
     *,
     time_limit_s: float = 4.0,

@@ -2,7 +2,7 @@
 
 import typer
 
-from orchestrator.cli import extras, knowledge, tasks
+from orchestrator.cli import benching, extras, knowledge, tasks
 from orchestrator.cli.up import up
 
 app = typer.Typer(
@@ -25,4 +25,4 @@ app.command("nodes")(knowledge.nodes)
 app.command("learner")(knowledge.learner)
 app.command("schema")(knowledge.schema)
 app.command("demo", context_settings=extras.PASSED_ON)(extras.demo)
-app.command("bench", context_settings=extras.PASSED_ON | {"help_option_names": ["--help"]})(extras.bench)
+app.command("bench", context_settings=extras.PASSED_ON)(benching.bench)
