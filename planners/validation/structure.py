@@ -114,7 +114,8 @@ def _missing_outputs(places: Sequence[Located]) -> Iterator[InvalidTask]:
 
 def _cycles(nodes: Sequence[Node], field: str) -> Iterator[InvalidTask]:
     declared = [node.id for node in nodes]
-    parents = {node.id: [ref for ref in node_refs(node) if ref in set(declared)] for node in nodes}
+    known = set(declared)
+    parents = {node.id: [ref for ref in node_refs(node) if ref in known] for node in nodes}
     try:
         TopologicalSorter(parents).prepare()
     except CycleError as error:

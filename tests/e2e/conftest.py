@@ -49,17 +49,21 @@ class Service:
     def interrupt(self) -> int:
         """Ctrl-C: SIGINT to the whole foreground group, as a terminal does; the exit code."""
         os.killpg(self.process.pid, signal.SIGINT)
-        return self.process.wait(_END_S)
+        return self._ended()
 
     def terminate(self) -> int:
         """SIGTERM, as a container's runtime does; the exit code."""
         self.process.terminate()
-        return self.process.wait(_END_S)
+        return self._ended()
+
+    def _ended(self) -> int:
+        with self.process:
+            return self.process.wait(_END_S)
 
 
 def started(data_dir: Path, *flags: str) -> Service:
     """Start it and read its ready line."""
-    log = data_dir / "up.log"
+    log = data_dir / f"up-{time.monotonic_ns()}.log"
     command = [sys.executable, "-m", "orchestrator.cli", "up", "--json", "--port", "0", "--num-cpus", "2"]
     command += ["--catalog", str(_HERE / "catalog.yaml"), "--data-dir", str(data_dir), *flags]
     clean = {
@@ -104,10 +108,12 @@ def alive(pids: set[int]) -> set[int]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One for all scenarios; the one that ends it starts it again."""
     running = started(tmp_path_factory.mktemp("up"))
     yield running
-    if running.process.poll() is None:
-        running.terminate()
+    processes = running.descendants()
+    assert running.terminate() == 0, running.log.read_text()
+    assert alive(processes) == set()
 
 
 @pytest.fixture

@@ -1,0 +1,37 @@
+"""Ctrl-C ends the service cleanly, leaves no process behind, and loses no task."""
+
+import time
+
+import pytest
+
+from orchestrator.client import Client
+
+from .conftest import alive, started
+
+# Two starts of Ray and Serve, on a machine that may be busy.
+pytestmark = pytest.mark.timeout(400)
+
+
+def test_ctrl_c_ends_it_cleanly_and_a_restart_knows_every_task(service):
+    with Client.sync(service.url) as client:
+        known = {view.id: view.status for view in client.list(limit=500).tasks if view.status.ended}
+        running = client.submit({"workflow": {"steps": [{"id": "a", "capability": "sleep", "inputs": {"seconds": 2}}]}})
+    processes = service.descendants()
+    assert processes, "Ray runs beside it"
+
+    code = service.interrupt()
+
+    until = time.monotonic() + 10
+    while alive(processes) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert alive(processes) == set()
+    told = service.log.read_text()
+    assert code == 0, told
+    assert "Traceback" not in told
+
+    again = started(service.log.parent)
+    service.process, service.url, service.log = again.process, again.url, again.log
+    with Client.sync(service.url) as client:
+        assert client.wait(running.id, 60).outputs == {"a": 2}
+        after = {view.id: view.status for view in client.list(limit=500).tasks}
+    assert {task_id: after[task_id] for task_id in known} == known
