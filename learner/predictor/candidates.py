@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from learner.predictor.labels import Plan, PlanSpace, chain, without
 from learner.predictor.vectors import Floats
 
-_KNOWN = 25
+_KNOWN = 20
 _BEAM_TOOLS = 9
-_BEAM_WIDTH = 14
-_BEAM_KEPT = 20
+_BEAM_WIDTH = 12
+_BEAM_KEPT = 14
 _LONGEST_CHAIN = 5
 _EDITED = 4
 _LEXICAL_TOOLS = 2

@@ -10,7 +10,7 @@ from learner.predictor.errors import CorruptPredictor
 from learner.predictor.features import Considered
 from learner.predictor.vectors import Floats
 
-FOLDS = 4
+FOLDS = 3
 _LEAST_EXAMPLES = 30  # below, a ranker learns noise
 _PARAMETERS = {
     "objective": "binary",
