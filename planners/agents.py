@@ -98,6 +98,12 @@ class AgentSpec(Model):
         return self.effect is not Effect.IRREVERSIBLE and not self.discloses
 
     @property
+    def starts_at_once(self) -> bool:
+        """Whether an attempt begins as soon as it is dispatched: it shares a host and waits for no limit."""
+        unlimited = self.provider is None and self.concurrency is None
+        return self.kind is AgentKind.ASYNC and unlimited and not self.resources.amounts()
+
+    @property
     def identity(self) -> str:
         """Name and version: what a work key knows of the agent."""
         return f"{self.name}@{self.version}"

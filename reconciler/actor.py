@@ -1,5 +1,6 @@
 """The Ray actor around a shard: builds it on its own event loop and passes calls on. Nothing is decided here."""
 
+import gc
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -41,6 +42,8 @@ class ReconcilerActor:
         if self._started is not None:
             return 0
         self._started = await self._build(self._index)
+        # What is there now stays: the collector need not walk it again while runs come and go.
+        gc.freeze()
         return await self._started.resume()
 
     async def _shard(self) -> Shard:

@@ -17,7 +17,7 @@ from reconciler import commands as c
 from reconciler import events as e
 from reconciler.handoff import Failure, FailureKind
 from reconciler.history import History
-from reconciler.ports import World
+from reconciler.ports import AttemptEvent, World
 from reconciler.run import RunState
 from reconciler.viewing import task_view
 from reconciler.views import TaskView
@@ -45,6 +45,12 @@ class Driver:
     def post(self, event: e.Event) -> None:
         """Hand an event to the run; it is stamped with the moment of its arrival. To be called on the event loop."""
         self._events.put_nowait(event.model_copy(update={"at_s": self.now_s}))
+
+    def _report(self, event: AttemptEvent) -> None:
+        """What the executor tells. A start that the run knows of already is no news."""
+        if isinstance(event, e.AttemptStarted) and self.run.attempts[event.attempt].started_s is not None:
+            return
+        self.post(event)
 
     async def drive(self, past: Iterable[e.Event] = ()) -> TaskView:
         """From admission, or from the events that a former process has recorded, to the end."""
@@ -74,7 +80,7 @@ class Driver:
         task, executor = self.admitted.id, self._world.executor
         match command:
             case c.Dispatch():
-                executor.dispatch(task, command, self.post)
+                executor.dispatch(task, command, self._report)
             case c.Flush(attempts=attempts):
                 executor.flush(task, attempts)
             case c.Promote(attempt=attempt):
@@ -103,6 +109,7 @@ class Driver:
         try:
             request = await self._request(command)
             hint = self._guess(request) or self.run.optimal_plan
+            await asyncio.sleep(0)  # the guess's first attempts go out before the question to the authority
             async with aclosing(self._world.planning.plan(request.model_copy(update={"hint": hint}))) as plans:
                 async for plan in plans:
                     self.post(e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch))

@@ -5,15 +5,15 @@ watchers want to see that, and folding skips it.
 """
 
 import asyncio
+import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any
 
 from planners.model import AttemptId, TaskId
 from reconciler import commands as c
 from reconciler import events as e
-from reconciler.journal import Journal
+from reconciler.journal import Journal, Line
 from reconciler.outcomes import Verdict
 from reconciler.run import RunState
 from reconciler.viewing import plans_view, timeline
@@ -35,6 +35,9 @@ FOLDED = tuple(
     )
 )
 
+_ENVELOPE = {"event", "at_s", "v"}
+_UNTOLD = {"command", "v", "inputs", "timeout_s"}
+
 
 def foldable(stored: Iterable[StoredEvent]) -> list[e.Event]:
     """The run's events among its recorded facts."""
@@ -51,19 +54,19 @@ class History:
     def __init__(self, task: TaskId, journal: Journal, past: Sequence[StoredEvent] = ()) -> None:
         self._task = task
         self._journal = journal
-        self._lines = list(past)
+        self._lines = [Line(line.seq, line.at_s, line.kind, json.dumps(line.data)) for line in past]
         self._verdicts: dict[AttemptId, Verdict] = {}
         self._news = asyncio.Event()
         self.ended = False
 
     def record(self, event: e.Event, commands: Sequence[c.Command], run: RunState) -> Future[None]:
         """Note an event and what followed from it; the future is done once that is durable."""
-        data = event.model_dump(mode="json", exclude={"event", "at_s", "v"})
-        lines = [self._line(event.at_s, event.event, data)]
-        for command in commands:
-            if isinstance(command, c.Dispatch):
-                told = command.model_dump(mode="json", exclude={"command", "v", "inputs", "timeout_s"})
-                lines.append(self._line(event.at_s, "attempt_dispatched", told))
+        lines = [self._line(event.at_s, event.event, event.model_dump_json(exclude=_ENVELOPE))]
+        lines += [
+            self._line(event.at_s, "attempt_dispatched", command.model_dump_json(exclude=_UNTOLD))
+            for command in commands
+            if isinstance(command, c.Dispatch)
+        ]
         lines += self._new_verdicts(event.at_s, commands, run)
         learning = run.task.planning.learn
         outcomes = [command.outcome for command in commands if learning and isinstance(command, c.Learn)]
@@ -75,24 +78,23 @@ class History:
         if wait_s > 0 and len(self._lines) <= after and not self.ended:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), wait_s)
-        return EventPage(events=tuple(self._lines[after:]), ended=self.ended)
+        return EventPage(events=tuple(line.told() for line in self._lines[after:]), ended=self.ended)
 
     def conclude(self, view: TaskView, run: RunState) -> Future[None]:
         """Note the end, with all that is to be shown of the run later."""
-        data = view.model_dump(mode="json", exclude={"outputs", "v"})
-        line = self._line(run.at_s, "run_ended", data)
+        line = self._line(run.at_s, "run_ended", view.model_dump_json(exclude={"outputs", "v"}))
         self._journal.append(self._task, [line])
         done = self._journal.end(view, timeline(run), plans_view(run))
         self.ended = True
         self._announce()
         return done
 
-    def _line(self, at_s: float, kind: str, data: dict[str, Any]) -> StoredEvent:
-        line = StoredEvent(seq=len(self._lines) + 1, at_s=at_s, kind=kind, data=data)
+    def _line(self, at_s: float, kind: str, text: str) -> Line:
+        line = Line(len(self._lines) + 1, at_s, kind, text)
         self._lines.append(line)
         return line
 
-    def _new_verdicts(self, at_s: float, commands: Sequence[c.Command], run: RunState) -> list[StoredEvent]:
+    def _new_verdicts(self, at_s: float, commands: Sequence[c.Command], run: RunState) -> list[Line]:
         """Verdicts on guesses that were not there before. They change when plans arrive and when attempts end."""
         if not commands:
             return []
@@ -101,7 +103,7 @@ class History:
             if attempt.began_speculative and attempt.verdict not in (None, self._verdicts.get(attempt.id)):
                 self._verdicts[attempt.id] = attempt.verdict
                 told = {"attempt": attempt.id, "step": attempt.step.id, "verdict": attempt.verdict.value}
-                lines.append(self._line(at_s, "verdict", told))
+                lines.append(self._line(at_s, "verdict", json.dumps(told)))
         return lines
 
     def _announce(self) -> None:

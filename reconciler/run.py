@@ -323,7 +323,8 @@ class RunState:
         self._dispatch(attempt, inputs)
 
     def _dispatch(self, attempt: Attempt, inputs: dict[str, c.Source]) -> None:
-        self.attempts[attempt.id] = attempt
+        started = attempt.as_started(self.at_s) if self._agent(attempt).starts_at_once else attempt
+        self.attempts[attempt.id] = started
         self._commands.append(self._dispatcher.command(attempt, inputs))
 
     # ---- the end

@@ -29,6 +29,19 @@ class TaskRecord(NamedTuple):
     plans: str | None
 
 
+class Line(NamedTuple):
+    """One fact of a run as it is written; ``text`` is its data as JSON. Kept as text: most lines are never read."""
+
+    seq: int
+    at_s: float
+    kind: str
+    text: str
+
+    def told(self) -> StoredEvent:
+        """As readers see it."""
+        return StoredEvent(seq=self.seq, at_s=self.at_s, kind=self.kind, data=json.loads(self.text))
+
+
 class Journal:
     """The durable record of one shard's runs. Thread-safe."""
 
@@ -57,11 +70,10 @@ class Journal:
         }
         return self._writer.write(Entry({TASKS: [row]}))
 
-    def append(self, task: TaskId, events: Iterable[StoredEvent], outcomes: Iterable[Outcome] = ()) -> Future[None]:
+    def append(self, task: TaskId, lines: Iterable[Line], outcomes: Iterable[Outcome] = ()) -> Future[None]:
         """Record what has happened and what was learned from it."""
         rows = [
-            {"task": task, "seq": event.seq, "at_s": event.at_s, "kind": event.kind, "data": canonical_json(event.data)}
-            for event in events
+            {"task": task, "seq": line.seq, "at_s": line.at_s, "kind": line.kind, "data": line.text} for line in lines
         ]
         learned = [{"task": task, "outcome": outcome.model_dump_json()} for outcome in outcomes]
         return self._writer.write(Entry({EVENTS: rows, OUTCOMES: learned}))
@@ -127,7 +139,7 @@ class Journal:
             query = query.where(EVENTS.c.kind.in_(kinds))
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [StoredEvent(seq=row.seq, at_s=row.at_s, kind=row.kind, data=json.loads(row.data)) for row in rows]
+        return [Line(row.seq, row.at_s, row.kind, row.data).told() for row in rows]
 
     def plans(self, most: int) -> Iterator[tuple[Task, Plan]]:
         """The latest tasks of this shard that ended well with the optimal plan each got, oldest first."""

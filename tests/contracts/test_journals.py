@@ -1,5 +1,7 @@
 """What a journal promises, on every database it runs on: the same body for SQLite and PostgreSQL."""
 
+import json
+
 import pytest
 from sqlalchemy.exc import IntegrityError
 
@@ -8,8 +10,8 @@ from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step, Workflow
 from reconciler.commands import RunStatus
 from reconciler.errors import IdempotencyConflict
-from reconciler.journal import Journal
-from reconciler.views import PlansView, StoredEvent, TaskView, Timeline
+from reconciler.journal import Journal, Line
+from reconciler.views import PlansView, TaskView, Timeline
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +48,7 @@ def admitted(task_id, key=None, capability="greet", at_s=1.0):
 
 
 def line(seq, kind="time_passed", **data):
-    return StoredEvent(seq=seq, at_s=seq / 10, kind=kind, data=data)
+    return Line(seq, seq / 10, kind, json.dumps(data))
 
 
 def test_an_admitted_task_is_found_by_another_connection_once_it_is_durable(journal, url, task_id):
@@ -63,7 +65,7 @@ def test_events_come_back_in_order_and_from_where_one_left_off(journal, task_id)
     journal.append(task_id, [line(3, "run_ended", status="succeeded")]).result(5)
 
     assert [event.seq for event in journal.events(task_id)] == [1, 2, 3]
-    assert journal.events(task_id, after=2) == [line(3, "run_ended", status="succeeded")]
+    assert journal.events(task_id, after=2) == [line(3, "run_ended", status="succeeded").told()]
     assert [event.seq for event in journal.events(task_id, kinds=("run_ended",))] == [3]
 
 

@@ -215,17 +215,18 @@ def test_an_unknown_benchmark_is_exit_code_2(forerun):
 
 def test_a_benchmark_writes_its_json(forerun, monkeypatch, tmp_path):
     class Fake:
-        @staticmethod
-        def run(arguments):
-            return {"arguments": arguments, "run_s": 0.5}
+        BENCHMARKS = ("fan",)
 
-    monkeypatch.setattr("orchestrator.cli.extras.pkgutil.iter_modules", lambda _path: [type("M", (), {"name": "fan"})])
-    monkeypatch.setattr("orchestrator.cli.extras._imported", lambda _name: Fake)
+        @staticmethod
+        def run(runs: int = 1):
+            return {"runs": runs, "run_s": 0.5}
+
+    monkeypatch.setattr("orchestrator.cli.benching.imported", lambda _name: Fake)
 
     result = forerun("bench", "--to", tmp_path, "fan", "--runs", 3)
 
     assert result.exit_code == 0, result.output
-    assert json.loads((tmp_path / "fan.json").read_text()) == {"arguments": ["--runs", "3"], "run_s": 0.5}
+    assert json.loads((tmp_path / "fan.json").read_text()) == {"runs": 3, "run_s": 0.5}
 
 
 @pytest.mark.parametrize(
