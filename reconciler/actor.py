@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ Build = Callable[[int], Awaitable[Shard]]
 
 # Calls that wait (for the end of a task, for its next event) hold a place each and nothing else.
 _MOST_CALLS = 10_000
+_SWITCH_S = 0.0005
 
 
 def create(build: Build, index: int, name: str) -> Any:
@@ -44,6 +46,8 @@ class ReconcilerActor:
         self._started = await self._build(self._index)
         # What is there now stays: the collector need not walk it again while runs come and go.
         gc.freeze()
+        # A thread that writes the journal or deserialises may not hold the interpreter from the event loop for long.
+        sys.setswitchinterval(_SWITCH_S)
         return await self._started.resume()
 
     async def _shard(self) -> Shard:

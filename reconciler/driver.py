@@ -22,6 +22,7 @@ from reconciler.run import RunState
 from reconciler.viewing import task_view
 from reconciler.views import TaskView
 
+_HEAD_START_S = 0.002
 _GUESSING = frozenset({Mode.FORERUN, Mode.PLAN_CACHE})
 
 
@@ -109,7 +110,8 @@ class Driver:
         try:
             request = await self._request(command)
             hint = self._guess(request) or self.run.optimal_plan
-            await asyncio.sleep(0)  # the guess's first attempts go out before the question to the authority
+            # The guess's first attempts leave before the question to the authority takes this thread's time.
+            await asyncio.sleep(_HEAD_START_S if hint is not None else 0)
             async with aclosing(self._world.planning.plan(request.model_copy(update={"hint": hint}))) as plans:
                 async for plan in plans:
                     self.post(e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch))

@@ -71,7 +71,8 @@ class History:
         learning = run.task.planning.learn
         outcomes = [command.outcome for command in commands if learning and isinstance(command, c.Learn)]
         self._announce()
-        return self._journal.append(self._task, lines, outcomes)
+        urgent = any(isinstance(command, c.Dispatch) and command.effect.never_twice for command in commands)
+        return self._journal.append(self._task, lines, outcomes, urgent=urgent)
 
     async def page(self, after: int, wait_s: float) -> EventPage:
         """Events after a sequence number; waits up to ``wait_s`` for the first."""

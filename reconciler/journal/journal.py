@@ -68,15 +68,17 @@ class Journal:
             "task": admitted.task.model_dump_json(),
             "status": RunStatus.PLANNING.value,
         }
-        return self._writer.write(Entry({TASKS: [row]}))
+        return self._writer.write(Entry({TASKS: [row]}, urgent=True))
 
-    def append(self, task: TaskId, lines: Iterable[Line], outcomes: Iterable[Outcome] = ()) -> Future[None]:
-        """Record what has happened and what was learned from it."""
+    def append(
+        self, task: TaskId, lines: Iterable[Line], outcomes: Iterable[Outcome] = (), *, urgent: bool = False
+    ) -> Future[None]:
+        """Record what has happened and what was learned from it; ``urgent`` where the future will be waited for."""
         rows = [
             {"task": task, "seq": line.seq, "at_s": line.at_s, "kind": line.kind, "data": line.text} for line in lines
         ]
         learned = [{"task": task, "outcome": outcome.model_dump_json()} for outcome in outcomes]
-        return self._writer.write(Entry({EVENTS: rows, OUTCOMES: learned}))
+        return self._writer.write(Entry({EVENTS: rows, OUTCOMES: learned}, urgent=urgent))
 
     def end(self, view: TaskView, timeline: Timeline, plans: PlansView) -> Future[None]:
         """Record how a run ended and what is to be shown of it."""
@@ -87,7 +89,7 @@ class Journal:
             "plans": plans.model_dump_json(),
         }
         ended = update(TASKS).where(TASKS.c.id == view.id).values(values)
-        return self._writer.write(Entry(updates=[ended]))
+        return self._writer.write(Entry(updates=[ended], urgent=True))
 
     # ---- reading
 

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -14,14 +15,17 @@ Rows = Sequence[Mapping[str, Any]]
 
 # Bounds a transaction, so that one who waits for durability does not wait for a flood.
 _MOST_AT_ONCE = 5_000
+# Entries that nobody waits for may gather so long: fewer fsyncs, and the event loop keeps the interpreter to itself.
+_LINGER_S = 0.05
 
 
 @dataclass(slots=True)
 class Entry:
-    """Rows to insert by table, then updates; all of it or nothing."""
+    """Rows to insert by table, then updates; all of it or nothing. ``urgent``: somebody waits for it to be durable."""
 
     inserts: dict[Table, Rows] = field(default_factory=dict)
     updates: Sequence[Update] = ()
+    urgent: bool = False
     done: Future[None] = field(default_factory=Future)
 
 
@@ -47,11 +51,22 @@ class GroupWriter:
     def _work(self) -> None:
         ended = False
         while not ended:
-            batch = [self._queue.get()]
-            while len(batch) < _MOST_AT_ONCE and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
+            batch = self._gathered()
             ended = None in batch
             self._commit([entry for entry in batch if entry is not None])
+
+    def _gathered(self) -> list[Entry | None]:
+        """What has been appended: at once if somebody waits for any of it, else what comes within the linger time."""
+        batch = [self._queue.get()]
+        until_s = time.monotonic() + _LINGER_S
+        while len(batch) < _MOST_AT_ONCE:
+            if batch[-1] is None or batch[-1].urgent:
+                until_s = 0.0
+            try:
+                batch.append(self._queue.get(timeout=max(0.0, until_s - time.monotonic())))
+            except queue.Empty:
+                break
+        return batch
 
     def _commit(self, batch: Sequence[Entry]) -> None:
         """All at once; where that fails, one by one, so that only the entry that is wrong fails."""
