@@ -1,4 +1,4 @@
-"""A world in virtual time for run states: plans drawn at random, agents that compute a digest, cancels that get lost."""
+"""A world in virtual time for run states: random plans, agents that compute a digest, cancels that get lost."""
 
 import heapq
 from dataclasses import dataclass, field
