@@ -24,9 +24,12 @@ def create(
     *,
     settings: LearningSettings | None = None,
     folder: Path | None = None,
-    tools: Sequence[ToolText] = (),
+    tools: Any = (),
 ) -> Any:
-    """Start the learner's actor; the handle. Without a folder, models do not outlive it."""
+    """Start the learner's actor; the handle. ``tools`` are ToolTexts, or a reference to them.
+
+    Without a folder, models do not outlive it.
+    """
     options = ray.remote(LearnerActor).options(name=name, num_cpus=0, max_concurrency=_CALLS, max_restarts=-1)
     return options.remote(settings, folder, tools)
 

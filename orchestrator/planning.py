@@ -51,8 +51,8 @@ class PlannerActor:
         self._costs = costs
 
 
-def create_planner(settings: Settings, catalog: Catalog, name: str) -> Any:
-    """Start a planner actor; the handle."""
+def create_planner(settings: Settings, catalog: Any, name: str) -> Any:
+    """Start a planner actor; the handle. ``catalog`` is a Catalog or a reference to one."""
     options = ray.remote(PlannerActor).options(name=name, num_cpus=0, max_concurrency=_MOST_PLANS, max_restarts=-1)
     return options.remote(settings, catalog)
 

@@ -108,7 +108,9 @@ class BuildShard:
         if learner is not None:
             await _teach(learner, journal)
         advice.start()
-        shards.append(Shard(world, journal, metrics, on_close=(advice.stop, cluster.stop, executor.close)))
+        room = max(1, settings.limits.max_queue // settings.reconciler.shards)
+        closing = (advice.stop, cluster.stop, executor.close)
+        shards.append(Shard(world, journal, metrics, most_live=room, on_close=closing))
         return shards[0]
 
 
@@ -128,19 +130,22 @@ class Running:
     shards: list[Any]
     owns_ray: bool
     others: list[Any] = field(default_factory=list)
+    kept: list[Any] = field(default_factory=list)
 
     def stop(self) -> None:
         """End the ingress, the shards (what has not ended goes on after a restart), and Ray where it is ours."""
-        serve.delete(APP, _blocking=True)
+        if not self.owns_ray:
+            serve.delete(APP, _blocking=True)
         for shard in self.shards:
             try:
                 ray.get(shard.close.remote(), timeout=10)
             except (ray.exceptions.RayError, TimeoutError):
                 _log.warning("a shard did not close in time; its journal is consistent all the same")
+        if self.owns_ray:
+            serve.shutdown()  # type: ignore[no-untyped-call] # Serve leaves it untyped
         for actor in (*self.shards, *self.others):
             ray.kill(actor, no_restart=True)
         if self.owns_ray:
-            serve.shutdown()  # type: ignore[no-untyped-call] # Serve leaves it untyped
             ray.shutdown()
 
 
@@ -152,19 +157,19 @@ def start(settings: Settings, catalog: Catalog) -> Running:
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     owns_ray = _join_ray(settings)
-    planner = create_planner(settings, catalog, PLANNER)
-    others = [planner]
+    # Ray can restart an actor only while somebody holds the arguments it was made with (ray #53727).
+    kept = [ray.put(catalog), ray.put(tool_texts(catalog)), ray.put(BuildShard(settings, catalog))]
+    others = [create_planner(settings, kept[0], PLANNER)]
     if settings.learner.enabled:
-        others.append(
-            create_learner(LEARNER, folder=(settings.data_dir / "models").absolute(), tools=tool_texts(catalog))
-        )
-    build = BuildShard(settings, catalog)
-    shards = [create(build, index, shard_name(index)) for index in range(settings.reconciler.shards)]
-    resumed = sum(ray.get([shard.start.remote() for shard in shards]))
+        others.append(create_learner(LEARNER, folder=(settings.data_dir / "models").absolute(), tools=kept[1]))
+    shards = [create(kept[2], index, shard_name(index)) for index in range(settings.reconciler.shards)]
+    starting = [shard.start.remote() for shard in shards]
+    # Serve comes up while the actors import what they need; replicas look the shards up when first asked.
+    url = _serve(settings, catalog)
+    resumed = sum(ray.get(starting))
     if resumed:
         _log.info("took up %d unfinished tasks", resumed)
-    url = _serve(settings, catalog)
-    return Running(url=url, shards=shards, owns_ray=owns_ray, others=others)
+    return Running(url=url, shards=shards, owns_ray=owns_ray, others=others, kept=kept)
 
 
 def _join_ray(settings: Settings) -> bool:
@@ -195,7 +200,7 @@ def _join_ray(settings: Settings) -> bool:
 def _serve(settings: Settings, catalog: Catalog) -> str:
     http = settings.http
     port = http.port or _free_port(http.host)
-    serve.start(http_options={"host": http.host, "port": port, "location": "HeadOnly"})
+    serve.start(proxy_location="HeadOnly", http_options={"host": http.host, "port": port})
     serve.run(application(settings, catalog), name=APP, route_prefix="/")
     return f"http://{http.host}:{port}"
 

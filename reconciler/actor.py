@@ -23,8 +23,8 @@ _MOST_CALLS = 10_000
 _SWITCH_S = 0.0005
 
 
-def create(build: Build, index: int, name: str) -> Any:
-    """Start the actor of one shard; the handle."""
+def create(build: Any, index: int, name: str) -> Any:
+    """Start the actor of one shard; the handle. ``build`` is a Build or a reference to one."""
     options = ray.remote(ReconcilerActor).options(
         name=name, num_cpus=0, max_concurrency=_MOST_CALLS, max_restarts=-1, max_task_retries=0
     )

@@ -14,7 +14,7 @@ from planners.requests import PlanRequest
 from planners.tasks import AdmittedTask, Task
 from reconciler.commands import OutputOf, RunStatus
 from reconciler.driver import Driver
-from reconciler.errors import OutputNotReady, UnknownStep, UnknownTask
+from reconciler.errors import OutputNotReady, Overloaded, UnknownStep, UnknownTask
 from reconciler.events import CancelRequested, Event, NodeLost
 from reconciler.history import History, foldable
 from reconciler.journal import Journal, TaskRecord
@@ -40,9 +40,24 @@ class Shard:
     """Admits, drives and shows tasks. All methods run on one event loop; the journal is read in threads."""
 
     def __init__(
-        self, world: World, journal: Journal, observer: Observer, on_close: Sequence[Callable[[], Any]] = ()
+        self,
+        world: World,
+        journal: Journal,
+        observer: Observer,
+        *,
+        most_live: int = 20_000,
+        on_close: Sequence[Callable[[], Any]] = (),
     ) -> None:
-        """Take over the parts; ``on_close`` (plain or async) are called when the shard closes, in order."""
+        """Take over the parts.
+
+        Args:
+            world: what runs are given.
+            journal: this shard's.
+            observer: counts what happens.
+            most_live: runs driven at once; more are refused.
+            on_close: called when the shard closes, in order; plain or async.
+        """
+        self._most_live = most_live
         self._on_close = on_close
         self._world = world
         self._journal = journal
@@ -71,11 +86,14 @@ class Shard:
 
         Raises:
             IdempotencyConflict: the key was used with another body.
+            Overloaded: too much is under way; nothing was changed.
         """
         if admitted.idempotency_key is not None:
             known = await asyncio.to_thread(self._journal.known_as, admitted)
             if known is not None:
                 return await self.show(known)
+        if self.live >= self._most_live:
+            raise Overloaded(f"{self.live} tasks are under way already", fix="try again later", retry_after_s=5.0)
         durable = self._journal.admit(admitted)
         self.observer.admitted(admitted.task.kind)
         driver = Driver(admitted, self._world, History(admitted.id, self._journal))
