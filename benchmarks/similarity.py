@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from learner.predictor import GuessedPlan, PlanExample, PlanPredictor, ToolText
 from learner.predictor.calibration import expected_calibration_error

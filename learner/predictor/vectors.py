@@ -23,7 +23,8 @@ class GramSpace:
         self._rows = rows
         self._columns: sp.csr_matrix = rows.T.tocsr()
         # Common grams are dense rows, rare ones sparse: each is then summed in the way that is faster for it.
-        common = np.flatnonzero(np.diff(self._columns.indptr) > _COMMON_SHARE * rows.shape[0])
+        self._documents = np.diff(self._columns.indptr)
+        common = np.flatnonzero(self._documents > _COMMON_SHARE * rows.shape[0])
         self._dense_row = np.full(len(grams), -1)
         self._dense_row[common] = np.arange(len(common))
         self._dense: Floats = self._columns[common].toarray().astype(np.float32)
@@ -74,7 +75,7 @@ class GramSpace:
 
     def _rare(self, columns: NDArray[np.int32], values: Floats) -> NDArray[np.float64]:
         """The product of one sparse row by hand: scipy spends more on building its result than on the sum."""
-        start, counts = self._columns.indptr[columns], np.diff(self._columns.indptr)[columns]
+        start, counts = self._columns.indptr[columns], self._documents[columns]
         before = np.cumsum(counts) - counts
         entry = np.repeat(start - before, counts) + np.arange(counts.sum())
         weights = np.repeat(values, counts) * self._columns.data[entry]
