@@ -43,6 +43,10 @@ class Calibration(Model):
         return y0 + (y1 - y0) * (probability - x0) / (x1 - x0)
 
 
+# Planning times vary by at least this share of their median, however few of them were seen.
+_LEAST_SPREAD = 0.2
+
+
 class Guidance(Model):
     """How guesses at one kind of task fare, and how long its optimal plan takes (None: not known yet)."""
 
@@ -55,8 +59,10 @@ class Guidance(Model):
     def expected_plan_s(self, now_s: float, prior_s: float) -> float:
         """When the optimal plan is expected, given that it is not there at ``now_s`` (both from admission).
 
-        The median while it lies ahead, then the 90 % quantile; a planner later than that may answer at any moment.
+        The median while it lies ahead, then the 90 % quantile; but never sooner than part of its spread from now: a plan
+        that is overdue is not there yet all the same, and work that gets ready meanwhile should not wait for it.
         """
         median_s = prior_s if self.plan_p50_s is None else self.plan_p50_s
         late_s = median_s if self.plan_p90_s is None else max(median_s, self.plan_p90_s)
-        return median_s if now_s < median_s else max(now_s, late_s)
+        soonest_s = now_s + max((late_s - median_s) / 4, _LEAST_SPREAD * median_s / 2)
+        return max(median_s if now_s < median_s else late_s, soonest_s)

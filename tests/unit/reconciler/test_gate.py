@@ -240,10 +240,10 @@ def test_a_calibration_must_be_a_monotone_map():
     assert Calibration(claimed=(0.2, 0.8), observed=(0.1, 0.5)).of(1.0) == 0.5
 
 
-def test_an_overdue_planner_is_expected_by_its_90_percent_quantile_and_then_at_any_moment():
+def test_an_overdue_planner_is_expected_by_its_90_percent_quantile_and_never_at_this_very_moment():
     guidance = Guidance(plan_p50_s=2.0, plan_p90_s=6.0)
 
-    assert [guidance.expected_plan_s(now, prior_s=1.0) for now in (0.5, 3.0, 9.0)] == [2.0, 6.0, 9.0]
+    assert [guidance.expected_plan_s(now, prior_s=1.0) for now in (0.5, 1.9, 3.0, 9.0)] == [2.0, 2.9, 6.0, 10.0]
     assert Guidance().expected_plan_s(0.5, prior_s=1.0) == 1.0
 
 
