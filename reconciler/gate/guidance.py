@@ -59,8 +59,8 @@ class Guidance(Model):
     def expected_plan_s(self, now_s: float, prior_s: float) -> float:
         """When the optimal plan is expected, given that it is not there at ``now_s`` (both from admission).
 
-        The median while it lies ahead, then the 90 % quantile; but never sooner than part of its spread from now: a plan
-        that is overdue is not there yet all the same, and work that gets ready meanwhile should not wait for it.
+        The median while it lies ahead, then the 90 % quantile; but never sooner than part of its spread from now: a
+        plan that is overdue is not there yet all the same, and work that gets ready meanwhile should not wait for it.
         """
         median_s = prior_s if self.plan_p50_s is None else self.plan_p50_s
         late_s = median_s if self.plan_p90_s is None else max(median_s, self.plan_p90_s)
