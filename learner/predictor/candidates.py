@@ -69,10 +69,6 @@ def _chains(space: PlanSpace, tools: list[int], strength: Floats, edge_scores: F
 
 
 def _link_scores(space: PlanSpace, tools: list[int], edge_scores: Floats) -> NDArray[np.float64]:
-    out = np.full((len(tools), len(tools)), 0.01)
-    for i, parent in enumerate(tools):
-        for j, child in enumerate(tools):
-            column = space.edge_column.get(space.edge_label(parent, child))
-            if column is not None:
-                out[i, j] = max(float(edge_scores[column]), 0.01)
-    return np.asarray(np.log(out), dtype=np.float64)
+    columns = [space.edge_column.get(space.edge_label(parent, child), -1) for parent in tools for child in tools]
+    known = np.append(edge_scores, np.float32(0))[columns]  # -1 is the appended zero
+    return np.asarray(np.log(np.maximum(known, 0.01)).reshape(len(tools), -1), dtype=np.float64)
