@@ -14,7 +14,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from orchestrator.blocking import Blocking
 from orchestrator.client_errors import Unreachable, refusal
 from orchestrator.config import read_document
-from orchestrator.ingress.gateway import END_OF_EVENTS, Preview
+from orchestrator.ingress.gateway import END_OF_EVENTS, LearnerVersions, Preview
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import InvalidTask
@@ -168,6 +168,15 @@ class Client:
         """What was learned so far."""
         found: dict[str, JsonValue] = (await self._ask("GET", "/v1/learner")).json()
         return found
+
+    async def learner_versions(self) -> LearnerVersions:
+        """The stored versions of the learned models."""
+        return await self._view(LearnerVersions, "GET", "/v1/learner/versions")
+
+    async def learner_rollback(self, version: int | None = None) -> LearnerVersions:
+        """Use a stored version of the learned models (None: the one before) from now on."""
+        params = {} if version is None else {"version": str(version)}
+        return await self._view(LearnerVersions, "POST", "/v1/learner/rollback", params=params)
 
     async def ready(self) -> bool:
         """Whether tasks can be taken on."""

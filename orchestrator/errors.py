@@ -23,6 +23,18 @@ class Unavailable(ServiceError):
     retry_after_s = 2.0
 
 
+class LearnerOff(ServiceError):
+    """The service was started without a learner."""
+
+    def __init__(
+        self,
+        message: str = "nothing is learned here: the learner is switched off",
+        field: str = "learner.enabled",
+        fix: str = "start the service with learner.enabled: true",
+    ) -> None:
+        super().__init__(message, field, fix)
+
+
 class InvalidRequest(ServiceError):
     """A request that cannot be served, with everything that is wrong with it in ``errors``; the first one speaks."""
 

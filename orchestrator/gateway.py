@@ -9,9 +9,9 @@ import ray
 from pydantic import JsonValue
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from orchestrator.errors import Unavailable
+from orchestrator.errors import LearnerOff, Unavailable
 from orchestrator.ids import shard_of
-from orchestrator.ingress.gateway import Preview
+from orchestrator.ingress.gateway import LearnerVersions, Preview
 from orchestrator.preview import preview
 from orchestrator.settings import Settings
 from planners.agents import Catalog
@@ -24,6 +24,7 @@ from reconciler.shard import Rehearsal
 from reconciler.views import EventPage, PlansView, TaskPage, TaskView, Timeline
 
 NAMESPACE = "forerun"
+LEARNER = "forerun-learner"
 # A shard answers from memory or from its journal; one that takes longer is stuck or being restarted.
 _PATIENCE_S = 30.0
 _PROBE_S = 2.0
@@ -44,7 +45,8 @@ class RayGateway:
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         self._shards = settings.reconciler.shards
         self._catalog = catalog
-        self._handles: dict[int, Any] = {}
+        self._learns = settings.learner.enabled
+        self._handles: dict[str, Any] = {}
 
     async def submit(self, task: AdmittedTask) -> TaskView:
         """See `Gateway`."""
@@ -108,6 +110,17 @@ class RayGateway:
         answer: dict[str, JsonValue] = await self._ask(dict, 0, "learner")
         return answer
 
+    async def learner_versions(self) -> LearnerVersions:
+        """See `Gateway`."""
+        status = await self._ask_learner("status")
+        versions = await self._ask_learner("versions")
+        return LearnerVersions(in_use=status.version, versions=tuple(versions))
+
+    async def learner_rollback(self, version: int | None) -> LearnerVersions:
+        """See `Gateway`."""
+        await self._ask_learner("rollback", version)
+        return await self.learner_versions()
+
     async def metrics(self) -> Sequence[str]:
         """See `Gateway`."""
         return await self._ask_all(str, "metrics")
@@ -128,30 +141,40 @@ class RayGateway:
     async def _ask(
         self, kind: type[_Answer], shard: int, method: str, *arguments: Any, patience_s: float = _PATIENCE_S
     ) -> _Answer:
-        """One actor call; ``kind`` is what the method is known to answer with."""
+        """One call of a shard; ``kind`` is what the method is known to answer with."""
+        who = f"shard {shard} of the reconciler"
+        answer: _Answer = await self._call(shard_name(shard), who, method, *arguments, patience_s=patience_s)
+        return answer
+
+    async def _ask_learner(self, method: str, *arguments: Any) -> Any:
+        if not self._learns:
+            raise LearnerOff
+        return await self._call(LEARNER, "the learner", method, *arguments, patience_s=_PATIENCE_S)
+
+    async def _call(self, name: str, who: str, method: str, *arguments: Any, patience_s: float) -> Any:
+        """One actor call; ``who`` is what people know the actor by."""
         try:
-            answer: _Answer = await _within(getattr(self._handle(shard), method).remote(*arguments), patience_s)
+            return await _within(getattr(self._handle(name, who), method).remote(*arguments), patience_s)
         except RayTaskError as error:
             if isinstance(error.cause, ForerunError):
                 raise error.cause from None
             raise
         except RayActorError:
             # It may be back under the same name, as another actor.
-            self._handles.pop(shard, None)
-            raise _silent(shard, "has died") from None
+            self._handles.pop(name, None)
+            raise _silent(who, "has died") from None
         except TimeoutError:
-            raise _silent(shard, f"has not answered within {patience_s:g} s") from None
+            raise _silent(who, f"has not answered within {patience_s:g} s") from None
         except RayError as error:
-            raise _silent(shard, f"cannot be asked: {error}") from None
-        return answer
+            raise _silent(who, f"cannot be asked: {error}") from None
 
-    def _handle(self, shard: int) -> Any:
-        if shard not in self._handles:
+    def _handle(self, name: str, who: str) -> Any:
+        if name not in self._handles:
             try:
-                self._handles[shard] = ray.get_actor(shard_name(shard), namespace=NAMESPACE)
+                self._handles[name] = ray.get_actor(name, namespace=NAMESPACE)
             except ValueError:
-                raise _silent(shard, "is not up") from None
-        return self._handles[shard]
+                raise _silent(who, "is not up") from None
+        return self._handles[name]
 
 
 async def _within(answer: Awaitable[_Answer], seconds: float) -> _Answer:
@@ -159,5 +182,5 @@ async def _within(answer: Awaitable[_Answer], seconds: float) -> _Answer:
         return await answer
 
 
-def _silent(shard: int, why: str) -> Unavailable:
-    return Unavailable(f"shard {shard} of the reconciler {why}", fix="try again in a moment")
+def _silent(who: str, why: str) -> Unavailable:
+    return Unavailable(f"{who} {why}", fix="try again in a moment")

@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.errors import InvalidRequest, Unavailable
+from learner.errors import CorruptVersion, LearnerError, UnknownVersion
+from orchestrator.errors import InvalidRequest, LearnerOff, Unavailable
 from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTask, PlanningError
 from reconciler.errors import IdempotencyConflict, OutputNotReady, Overloaded, UnknownStep, UnknownTask
 
@@ -22,6 +23,10 @@ STATUS: dict[type[ForerunError], HTTPStatus] = {
     UnknownStep: HTTPStatus.NOT_FOUND,
     OutputNotReady: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.CONFLICT,
+    UnknownVersion: HTTPStatus.NOT_FOUND,
+    CorruptVersion: HTTPStatus.CONFLICT,
+    LearnerError: HTTPStatus.CONFLICT,
+    LearnerOff: HTTPStatus.CONFLICT,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }

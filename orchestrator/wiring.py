@@ -18,7 +18,7 @@ from learner.actor import create as create_learner
 from learner.plans import plan_example, tool_texts
 from orchestrator.advice import LearnedAdvice
 from orchestrator.errors import CannotStart
-from orchestrator.gateway import NAMESPACE, shard_name
+from orchestrator.gateway import LEARNER, NAMESPACE, shard_name
 from orchestrator.ingress.deployment import application
 from orchestrator.metrics import RunMetrics
 from orchestrator.planning import RemotePlanning, create_planner
@@ -33,7 +33,6 @@ from reconciler.ports import OutcomeSink, World
 from reconciler.shard import Shard
 
 PLANNER = "forerun-planner"
-LEARNER = "forerun-learner"
 APP = "forerun"
 _PLANS_RESTORED = 2_000
 _OUTCOMES_RESTORED = 50_000

@@ -2,7 +2,7 @@
 
 import typer
 
-from orchestrator.cli import benching, extras, knowledge, tasks
+from orchestrator.cli import benching, extras, knowledge, learning, tasks
 from orchestrator.cli.up import up
 
 app = typer.Typer(
@@ -22,7 +22,8 @@ app.command("list")(tasks.list_tasks)
 app.command("cancel")(tasks.cancel)
 app.command("agents")(knowledge.agents)
 app.command("nodes")(knowledge.nodes)
-app.command("learner")(knowledge.learner)
+app.add_typer(learning.learner, name="learner")
+app.command("ledger")(learning.ledger)
 app.command("schema")(knowledge.schema)
 app.command("demo", context_settings=extras.PASSED_ON)(extras.demo)
 app.command("bench", context_settings=extras.PASSED_ON)(benching.bench)

@@ -1,4 +1,4 @@
-"""Commands about what the service knows: agents, nodes, the learner, schemas."""
+"""Commands about what the service knows: agents, nodes, schemas."""
 # ruff: noqa: FBT002 - a command's parameters are the options people type, flags among them
 
 from enum import StrEnum
@@ -69,12 +69,6 @@ def nodes(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         for node in cluster.nodes
     ]
     console.print(table(["node", "class", "speed", "has", "reserved"], rows))
-
-
-@reported
-def learner(url: Url = DEFAULT_URL) -> None:
-    """What was learned so far, as JSON."""
-    print_json(with_client(url, lambda client: client.learner()))
 
 
 @reported

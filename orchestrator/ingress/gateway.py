@@ -5,6 +5,7 @@ from typing import Protocol
 
 from pydantic import Field, JsonValue
 
+from learner.registry import Manifest
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.model import StepId, TaskId, Versioned
@@ -34,6 +35,13 @@ class Preview(Versioned):
     placement_similarity: float | None = None
     verdicts: dict[StepId, Verdict] = Field(default_factory=dict)
     dispatched: tuple[StepId, ...] = ()
+
+
+class LearnerVersions(Versioned):
+    """The stored versions of the learned models, oldest first; ``in_use`` is None before there are any."""
+
+    in_use: int | None = None
+    versions: tuple[Manifest, ...] = ()
 
 
 class Gateway(Protocol):
@@ -108,6 +116,23 @@ class Gateway(Protocol):
 
     async def learner(self) -> dict[str, JsonValue]:
         """What was learned, for people."""
+        ...
+
+    async def learner_versions(self) -> LearnerVersions:
+        """The versions of the learned models that can be gone back to.
+
+        Raises:
+            LearnerOff: nothing is learned here.
+        """
+        ...
+
+    async def learner_rollback(self, version: int | None) -> LearnerVersions:
+        """Use a stored version, None: the one before, from now on.
+
+        Raises:
+            LearnerOff: nothing is learned here.
+            LearnerError: there is no such version, or it is damaged; nothing has changed.
+        """
         ...
 
     async def metrics(self) -> Sequence[str]:

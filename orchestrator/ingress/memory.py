@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from learner.errors import UnknownVersion
 from orchestrator.errors import Unavailable
-from orchestrator.ingress.gateway import Preview
+from orchestrator.ingress.gateway import LearnerVersions, Preview
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.model import StepId, TaskId
@@ -41,6 +42,8 @@ class MemoryGateway:
         self._max_queue = max_queue
         self._kept: dict[TaskId, _Kept] = {}
         self._by_key: dict[str, TaskId] = {}
+        self.learned: dict[str, JsonValue] = {"outcomes": 0}
+        self.versions = LearnerVersions()
         self.is_up = True
 
     # ---- what becomes of tasks
@@ -155,7 +158,21 @@ class MemoryGateway:
 
     async def learner(self) -> dict[str, JsonValue]:
         """See `Gateway`."""
-        return {"outcomes": 0}
+        return self.learned
+
+    async def learner_versions(self) -> LearnerVersions:
+        """See `Gateway`."""
+        return self.versions
+
+    async def learner_rollback(self, version: int | None) -> LearnerVersions:
+        """See `Gateway`."""
+        in_use = self.versions.in_use or 0
+        there = [kept.version for kept in self.versions.versions]
+        wanted = max((number for number in there if number < in_use), default=0) if version is None else version
+        if wanted not in there:
+            raise UnknownVersion("there is no such version", "version", "see learner versions")
+        self.versions = self.versions.model_copy(update={"in_use": wanted})
+        return self.versions
 
     async def metrics(self) -> Sequence[str]:
         """See `Gateway`."""

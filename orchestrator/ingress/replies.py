@@ -21,8 +21,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 _WHEN = {
     400: "The body is no JSON",
-    404: "There is no such task or step",
-    409: "The idempotency key was used for another task, or the step has no output yet",
+    404: "There is no such task, step or version",
+    409: "The key was used for another task, the step has no output yet, or the version is damaged",
     413: "The body is too large",
     422: "Something in the request cannot be served as it is written: field and fix say why",
     429: "Too much work is waiting: try again after Retry-After seconds",

@@ -1,13 +1,14 @@
 """Routes of the service itself: agents, nodes, the learner, health, metrics, the page."""
 
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from orchestrator.ingress.context import Context
+from orchestrator.ingress.gateway import LearnerVersions
 from orchestrator.ingress.replies import problems, sent
 from orchestrator.metrics import HttpMetrics, joined
 from planners.agents import Catalog
@@ -28,6 +29,7 @@ def routes(context: Context, http_metrics: HttpMetrics) -> APIRouter:
     """The routes over one gateway."""
     router = APIRouter()
     _knowledge(router, context)
+    _learning(router, context)
     _probes(router, context, http_metrics)
     _pages(router)
     return router
@@ -46,10 +48,28 @@ def _knowledge(router: APIRouter, context: Context) -> None:
         """The nodes as they are now, what is reserved on them, and which agents are warm where."""
         return sent(await gateway.nodes())
 
+
+def _learning(router: APIRouter, context: Context) -> None:
+    gateway = context.gateway
+
     @router.get("/v1/learner", responses=problems(503), tags=["service"])
     async def show_learner() -> dict[str, Any]:
-        """What was learned from outcomes so far."""
+        """What was learned from outcomes so far, and the gate's ledger: calibration, regret, newest decisions."""
         return dict(await gateway.learner())
+
+    @router.get("/v1/learner/versions", response_model=LearnerVersions, responses=problems(409, 503), tags=["service"])
+    async def list_versions() -> Response:
+        """The stored versions of the learned models, oldest first, and the one in use."""
+        return sent(await gateway.learner_versions())
+
+    @router.post(
+        "/v1/learner/rollback", response_model=LearnerVersions, responses=problems(404, 409, 503), tags=["service"]
+    )
+    async def roll_back(
+        version: Annotated[int | None, Query(ge=1, description="Default: the one before the version in use")] = None,
+    ) -> Response:
+        """Use an earlier version of the learned models from now on."""
+        return sent(await gateway.learner_rollback(version))
 
 
 def _probes(router: APIRouter, context: Context, http_metrics: HttpMetrics) -> None:
