@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from threadpoolctl import threadpool_limits
 
 from learner.learning import Learner, LearnerStatus, LearningSettings
 from learner.ledger import LedgerView
@@ -45,6 +46,7 @@ class LearnerActor:
         self._work = threading.Event()
         self._restored = False
         self._problem = ""
+        threadpool_limits(1)  # training runs beside agents and must not take their cores
         threading.Thread(target=self._train_for_ever, name="training", daemon=True).start()
 
     def record(self, outcomes: Iterable[Outcome]) -> bool:

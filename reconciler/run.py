@@ -100,12 +100,10 @@ class RunState:
             case e.CancelRequested(reason=reason):
                 failure = Failure(kind=FailureKind.CANCELLED, message=reason or "cancelled")
                 self._finish_run(c.RunStatus.CANCELLED, failure=failure)
-            case e.TimePassed():
+            case _:  # TimePassed: what has become due is seen below
                 pass
         self._advance()
         return self._commands
-
-    # ---- plans
 
     def _start(self) -> None:
         if self.task.limits.deadline_s is not None:
@@ -170,8 +168,6 @@ class RunState:
         if self._authority.learns(known):
             self._request_plan(c.PlanReason.EXPANDED)
 
-    # ---- verdicts
-
     def _confirm(self, attempt: Attempt, planned: PlannedStep, verdict: Verdict) -> None:
         confirmed = attempt.as_confirmed(self.at_s, self.epoch, planned.step, verdict)
         self.attempts[attempt.id] = confirmed
@@ -204,8 +200,6 @@ class RunState:
 
     def _agent(self, attempt: Attempt) -> AgentSpec:
         return self.catalog.by_name[attempt.placement.agent]
-
-    # ---- what attempts report
 
     def _report(self, attempt: Attempt, event: e.AttemptStarted | e.AttemptFinished | e.AttemptFailed) -> None:
         match event:
@@ -274,8 +268,6 @@ class RunState:
             self._blocked |= set(readers)
         self._request_plan(c.PlanReason.NODE_LOST)
 
-    # ---- going on
-
     def _advance(self) -> None:
         limits = self.task.limits
         if not self.status.ended:
@@ -326,8 +318,6 @@ class RunState:
         started = attempt.as_started(self.at_s) if self._agent(attempt).starts_at_once else attempt
         self.attempts[attempt.id] = started
         self._commands.append(self._dispatcher.command(attempt, inputs))
-
-    # ---- the end
 
     def _end_if_done(self) -> None:
         if self.status.ended or self.replanning or self.unfinished or self.plan is None:
