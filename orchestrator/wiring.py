@@ -11,6 +11,7 @@ from typing import Any
 
 import ray
 from ray import serve
+from threadpoolctl import threadpool_limits
 
 from actors.cluster import RayCluster
 from actors.executor import RayExecutor
@@ -70,6 +71,7 @@ class BuildShard:
     async def __call__(self, index: int) -> Shard:
         """Everything a shard needs, started."""
         settings, catalog = self.settings, self.catalog
+        threadpool_limits(1)  # a guess is small: threads of BLAS that wait for a core cost it ten times its time
         shards: list[Shard] = []
         # Ray lists a dead node as alive for some 13 s; an executor that finds it dead says so at once.
         executor = RayExecutor(
