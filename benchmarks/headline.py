@@ -1,0 +1,80 @@
+"""The few figures that the README's first screen shows, each with workload, baseline and command."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from benchmarks.markdown import milliseconds, number, seconds, share, table, times
+
+Results = Mapping[str, Any]
+Row = tuple[str, str, str]
+
+
+def headline(results: Mapping[str, Results], machine: str) -> str:
+    """A table of figure, workload, baseline and command; empty where nothing was measured."""
+    rows = [
+        [*row, f"`forerun bench {name}`"]
+        for name, tell in _TELL.items()
+        if name in results
+        for row in tell(results[name])
+    ]
+    if not rows:
+        return ""
+    return f"{table(['measured', 'workload', 'baseline', 'command'], rows)}\n\nMeasured on: {machine}."
+
+
+def _headstart(figures: Results) -> Iterator[Row]:
+    first = f"first agent starts after **{milliseconds(figures['first_dispatch_ms_p50'])}** (median)"
+    plan = f"waiting for the optimal plan: {milliseconds(figures['optimal_plan_ms_p50'])}"
+    yield first, f"goals seen before with other values; {figures['planner']}", plan
+
+
+def _speculation(figures: Results) -> Iterator[Row]:
+    for name in ("warm", "unseen", "mixed", "adversarial"):
+        if (found := figures.get(name)) is None:
+            continue
+        faster = found["wait"]["t_s_mean"] / found["forerun"]["t_s_mean"]
+        told = f"**{times(faster)}** as fast; **{share(found['share_of_attainable'])}** of what an oracle would save"
+        baseline = f"wait for the optimal plan: {seconds(found['wait']['t_s_p50'])} (median)"
+        yield f"{told}, waste {share(found['waste'])}", f"{name} requests, simulated agents", baseline
+
+
+def _fanout(figures: Results) -> Iterator[Row]:
+    baseline = f"critical path {seconds(figures['critical_path_s'])}, serial {seconds(figures['serial_s'])}"
+    over = share(figures["http_over_critical_path"])
+    yield (
+        f"**{seconds(figures['http_s'])}** over HTTP, {over} over the critical path",
+        "8 agents of 0.3 s, a join",
+        baseline,
+    )
+
+
+def _burst(figures: Results) -> Iterator[Row]:
+    told = f"**{number(figures['tasks_per_s'])} tasks/s**, {number(figures['steps_per_s'])} steps/s"
+    yield f"{told}, {figures['errors']} errors", f"{figures['tasks']} tasks of 5 trivial steps at once", "none"
+
+
+def _similarity(figures: Results) -> Iterator[Row]:
+    for name in ("ultratool", "given"):
+        if name in figures:
+            of = figures[name]["all"]
+            told = (
+                f"guess is **{number(of['similarity'])}** like the true plan, in {milliseconds(of['predict_ms_p50'])}"
+            )
+            baseline = "nearest neighbour by TF-IDF: 0.59" if name == "ultratool" else "none"
+            yield told, f"{of['tasks']} unseen requests of {name}, {of['outcomes']} learned from", baseline
+
+
+def _planner(figures: Results) -> Iterator[Row]:
+    limited, every = figures["summary"]["limited"], figures["summary"]["every"]
+    told = f"objective **{number(limited['objective_ratio'])}** of the best list schedule where limits bind"
+    yield told, f"{every['cases']} cases from recorded workflows", "best of HEFT, CPOP and greedy: 1"
+
+
+_TELL: dict[str, Callable[[Results], Iterator[Row]]] = {
+    "headstart": _headstart,
+    "speculation": _speculation,
+    "similarity": _similarity,
+    "planner": _planner,
+    "fanout": _fanout,
+    "burst": _burst,
+}

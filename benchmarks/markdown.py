@@ -1,0 +1,40 @@
+"""Figures and tables as Markdown."""
+
+from collections.abc import Iterable, Sequence
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; all columns but the first are right-aligned where they hold figures only."""
+    kept = [list(row) for row in rows]
+    figures = [bool(kept) and all(_is_figure(row[at]) for row in kept) for at in range(len(columns))]
+    rule = ["---:" if figure and at else "---" for at, figure in enumerate(figures)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [list(columns), rule, *kept])
+
+
+def number(value: float) -> str:
+    """Three digits that mean something; thousands whole."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def seconds(value: float) -> str:
+    """With its unit."""
+    return f"{value:.3f} s" if abs(value) < 10 else f"{value:.1f} s"
+
+
+def milliseconds(value: float) -> str:
+    """With its unit."""
+    return f"{value:.1f} ms" if abs(value) < 100 else f"{value:.0f} ms"
+
+
+def share(value: float) -> str:
+    """In percent."""
+    return f"{100 * value:.1f} %"
+
+
+def times(value: float) -> str:
+    """A factor."""
+    return f"{value:.2f}x" if abs(value) < 10 else f"{value:.0f}x"
+
+
+def _is_figure(cell: str) -> bool:
+    return not cell or cell[0].isdigit() or (cell[0] in "+-" and cell[1:2].isdigit())

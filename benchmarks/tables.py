@@ -1,0 +1,250 @@
+"""The tables of the READMEs, from the JSON files that `forerun bench` writes: `python -m benchmarks.tables FOLDER`.
+
+A table stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``, where NAME is a benchmark's or ``results`` (the few
+figures of each that matter most). Where there is no JSON the table stays as it is; without any it says so.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import BENCHMARKS
+from benchmarks.headline import headline
+from benchmarks.markdown import milliseconds, number, seconds, share, table, times
+
+Results = Mapping[str, Any]
+HEADLINE = "results"
+UNMEASURED = "Not measured yet."
+PAGES = (Path("benchmarks/README.md"), Path("README.md"))
+
+
+def filled(text: str, results: Mapping[str, Results], machine: str) -> str:
+    """The text with each table that there are results for made anew, and empty places marked as not measured.
+
+    Args:
+        text: Markdown with markers.
+        results: by benchmark, what its JSON holds.
+        machine: what they were measured on, in words.
+
+    Raises:
+        ValueError: a marker is not closed.
+    """
+    for name, make in _TABLES.items():
+        text = _between(text, name, make(results[name]) if name in results else "")
+    return _between(text, HEADLINE, headline(results, machine))
+
+
+def read(folder: Path) -> dict[str, Results]:
+    """By benchmark, the results in a folder."""
+    found = {name: folder / f"{name}.json" for name in BENCHMARKS}
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in found.items() if path.is_file()}
+
+
+def this_machine() -> str:
+    """In words."""
+    gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores ({platform.machine()}), {gib:.0f} GiB"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Rewrite the tables; 2 where the folder holds no results."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where forerun bench has written its JSON files")
+    parser.add_argument("--machine", default=this_machine(), help="what they were measured on; default: this machine")
+    parser.add_argument(
+        "--page", type=Path, action="append", help=f"what to rewrite; default: {', '.join(map(str, PAGES))}"
+    )
+    options = parser.parse_args(argv)
+    results = read(options.folder)
+    if not results:
+        print(f"{options.folder} holds no results; run forerun bench NAME --to {options.folder}", file=sys.stderr)
+        return 2
+    for page in options.page or PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8"), results, options.machine), encoding="utf-8")
+    print(f"tables made anew: {', '.join(results)}")
+    return 0
+
+
+def _between(text: str, name: str, made: str) -> str:
+    """The text with a new table; where none was made, what stood there."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if (start in text) != (end in text):
+        raise ValueError(f"the marker '{name}' is opened or closed, but not both")
+    pattern = re.compile(f"{re.escape(start)}(.*?){re.escape(end)}", re.DOTALL)
+    return pattern.sub(lambda found: f"{start}\n\n{made or found[1].strip() or UNMEASURED}\n\n{end}", text)
+
+
+def _headstart(figures: Results) -> str:
+    rows = [
+        [
+            what,
+            str(figures["submissions"]),
+            milliseconds(of["first_dispatch_ms_p50"]),
+            milliseconds(of["first_dispatch_ms_p95"]),
+            milliseconds(of["optimal_plan_ms_p50"]),
+        ]
+        for what, of in (("goal, decomposed by an LLM", figures), ("declared workflow", figures["declared"]))
+    ]
+    columns = ["task", "submissions", "first dispatch, median", "95th percentile", "optimal plan, median"]
+    return f"{table(columns, rows)}\n\nPlanner: {figures['planner']}."
+
+
+def _fanout(figures: Results) -> str:
+    rows = [
+        [
+            seconds(figures["serial_s"]),
+            seconds(figures["critical_path_s"]),
+            f"{seconds(figures['run_s'])} (+{share(figures['run_over_critical_path'])})",
+            f"{seconds(figures['http_s'])} (+{share(figures['http_over_critical_path'])})",
+            times(figures["speedup"]),
+            str(figures["runs"]),
+        ]
+    ]
+    return table(["serial", "critical path", "run", "as the HTTP client sees it", "speedup", "runs"], rows)
+
+
+def _burst(figures: Results) -> str:
+    before, after = figures["before"], figures["after"]
+    rows = [
+        ["tasks", str(figures["tasks"])],
+        ["errors", str(figures["errors"])],
+        ["tasks per second", number(figures["tasks_per_s"])],
+        ["steps per second", number(figures["steps_per_s"])],
+        ["growth of the reconciler's memory", share(figures["memory_growth"])],
+        ["worker processes before, after", f"{before['processes']}, {after['processes']}"],
+        ["bytes in the object store before, after", f"{before['object_store_bytes']}, {after['object_store_bytes']}"],
+    ]
+    return table(["", "measured"], rows)
+
+
+_MODES = ("wait", "streamed", "plan_cache", "list_schedule", "forerun", "oracle")
+
+
+def _speculation(figures: Results) -> str:
+    workloads = _workloads(figures)
+    rows = [
+        [name, mode, seconds(of["t_s_p50"]), seconds(of["t_s_p95"]), _share_of(of)]
+        for name, found in workloads.items()
+        for mode in _MODES
+        if (of := found.get(mode)) is not None
+    ]
+    by_mode = table(["workload", "mode", "T, median", "T, 95th percentile", "share of attainable"], rows)
+    head = ["workload", "planning share", "share of attainable", "waste (s)", "waste ($)", "slower than wait"]
+    rates = ["commit", "salvage", "flush"]
+    whole = [
+        [name, *_of_workload(found), *(share(found["rates"][rate]) for rate in rates)]
+        for name, found in workloads.items()
+    ]
+    setting = f"{figures['planner']}; {figures['size']} requests a workload, all seconds times {figures['scale']:g}."
+    return f"{table([*head, 'faster than streamed', *rates], whole)}\n\n{by_mode}\n\n{setting}"
+
+
+def _workloads(figures: Results) -> dict[str, Any]:
+    return {name: found for name, found in figures.items() if isinstance(found, dict) and "rates" in found}
+
+
+def _share_of(of: Results) -> str:
+    return share(of["share_of_attainable"]) if "share_of_attainable" in of else ""
+
+
+def _of_workload(found: Results) -> list[str]:
+    shares = ("planning_share", "share_of_attainable", "waste", "waste_usd", "slower_than_wait")
+    return [*(share(found[key]) for key in shares), times(found["faster_than_streamed"])]
+
+
+def _similarity(figures: Results) -> str:
+    keys = ("step_f1", "edge_f1", "similarity", "exact", "ece")
+    rows = [
+        [
+            name,
+            str(of["outcomes"]),
+            str(of["tasks"]),
+            *(number(of[key]) for key in keys),
+            milliseconds(of["predict_ms_p50"]),
+        ]
+        for name, stages in figures.items()
+        for of in stages.values()
+    ]
+    columns = ["plan set", "learned from", "tested on", "step F1", "edge F1", "similarity", "exact", "ECE"]
+    return table([*columns, "predict, median"], rows)
+
+
+def _drift(figures: Results) -> str:
+    phases = {"before the switch": "before", "just after": "just_after", "at the end": "at_the_end"}
+    keys = ("similarity", "share_of_attainable", "waste", "dispatched", "throttle")
+    rows = [[words, *(number(figures[phase][key]) for key in keys)] for words, phase in phases.items()]
+    recovered, stayed = figures["outcomes_to_recover"], figures["outcomes_to_stay"]
+    return (
+        f"{table(['phase', 'similarity', 'share of attainable', 'waste', 'dispatched', 'throttle'], rows)}\n\n"
+        f"Back within 0.05 of the steady similarity ({number(figures['steady_similarity'])}) after "
+        f"{_count(recovered)}, for good after {_count(stayed)}; {figures['alarms']} alarms."
+    )
+
+
+def _count(outcomes: int | None) -> str:
+    return "more outcomes than were measured" if outcomes is None else f"{outcomes} outcomes"
+
+
+def _planner(figures: Results) -> str:
+    rows = [
+        [
+            scenario,
+            str(of["cases"]),
+            number(of["objective_ratio"]),
+            share(of["placement_regret"]),
+            share(of["gap_p50"]),
+            seconds(of["plan_s_p50"]),
+            milliseconds(of["speculative_plan_ms_p50"]),
+            times(of["speedup"]),
+            str(of["violations"]),
+        ]
+        for scenario, of in figures["summary"].items()
+    ]
+    columns = ["scenario", "cases", "CP-SAT / best list schedule", "regret of the guess", "gap, median"]
+    timed = ["optimal, median", "speculative, median", "speedup", "violations"]
+    wanted = [
+        [name, str(of["target"]), _reached(of["reached"]), "yes" if of["met"] else "no"]
+        for name, of in figures["targets"].items()
+    ]
+    return f"{table([*columns, *timed], rows)}\n\n{table(['target', 'wanted', 'reached', 'met'], wanted)}"
+
+
+def _reached(value: Any) -> str:
+    return str(value) if isinstance(value, bool) else number(value)
+
+
+def _learning(figures: Results) -> str:
+    keys = ("similarity", "share_of_attainable", "waste", "dispatched")
+    rows = [[str(window["outcomes"]), *(number(window[key]) for key in keys)] for window in figures["windows"]]
+    regret = ", ".join(f"{name} {number(usd)}" for name, usd in figures["regret_usd"].items())
+    return (
+        f"{table(['plans learned from', 'similarity', 'share of attainable', 'waste', 'dispatched'], rows)}\n\n"
+        f"Over {figures['verdicts']} verdicts: ECE {_maybe(figures['ece'])}, Brier {_maybe(figures['brier'])}; "
+        f"regret in dollars against {regret}."
+    )
+
+
+def _maybe(value: float | None) -> str:
+    return "unknown" if value is None else number(value)
+
+
+_TABLES: dict[str, Callable[[Results], str]] = {
+    "headstart": _headstart,
+    "fanout": _fanout,
+    "burst": _burst,
+    "speculation": _speculation,
+    "similarity": _similarity,
+    "drift": _drift,
+    "planner": _planner,
+    "learning": _learning,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
