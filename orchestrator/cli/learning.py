@@ -110,10 +110,8 @@ def _print_calibration(report: CalibrationReport) -> None:
         [f"{kept.low:.1f}-{kept.high:.1f}", str(kept.count), f"{kept.claimed:.2f}", f"{kept.observed:.2f}"]
         for kept in report.bins
     ]
-    # Not the table's title: that would be wrapped to the table's width.
     title = f"\ncalibration over {report.count} guesses: Brier {report.brier:.3f}, ECE {report.ece:.3f}"
-    console.print(title, soft_wrap=True)
-    console.print(table(["claimed", "guesses", "mean claim", "survived"], rows))
+    console.print(table(["claimed", "guesses", "mean claim", "survived"], rows, title))
 
 
 _ENTRY_COLUMNS = ("step", "agent", "P", "L s", "C $", "decision", "verdict", "saved s", "wasted s")

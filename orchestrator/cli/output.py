@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from planners.plans import Plan
 from reconciler.views import TaskView, Timeline, TimelineBar
@@ -48,7 +49,9 @@ def seconds(value: float | None) -> str:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> Table:
     """A table; columns whose name ends in a unit are numbers, so right-aligned. Rows may hold markup."""
-    made = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    # As it is, a title would be wrapped to the width of its table.
+    told = None if title is None else Text(title, no_wrap=True, overflow="ignore")
+    made = Table(title=told, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in columns:
         made.add_column(column, justify="right" if column.endswith((" s", " ms", " $", "steps")) else "left")
     for row in rows:
