@@ -40,12 +40,13 @@ class Runs:
     verdicts: Counter[str] = field(default_factory=Counter)
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - the options of the command
     data: Path | None = None,
     size: int = 24,
     scale: float = 0.25,
     seed: int = 0,
     workloads: Sequence[str] = WORKLOADS,
+    agents: str = "llm",
 ) -> dict[str, Any]:
     """Per workload: seconds by mode, share of attainable, waste, verdict rates, planning share.
 
@@ -56,8 +57,11 @@ def run(
             own overhead is not, so it weighs 1 / scale as much as in real time.
         seed: for the choice of requests.
         workloads: which.
+        agents: ``llm``: every agent takes as long as a recorded LLM step; ``mixed``: half of them as a tool call, most
+            of which take milliseconds. A run cannot end before its plan of authority is whole, so requests that are
+            done sooner than they are planned cap what any speculation can save.
     """
-    chosen = cases(data, size, scale, seed)
+    chosen = cases(data, size, scale, seed, agents)
     submitted = [*chosen.warm_up, *chosen.warm, *chosen.unseen, *chosen.adversarial]
     answers = {case.goal: case.answer() for case in submitted}
     with (
@@ -70,7 +74,14 @@ def run(
         ) as service,
     ):
         results = asyncio.run(_measure(service, chosen, workloads, seed, scale))
-    return {"planner": llm.speed(), "scale": scale, "size": size, "past_plans": len(chosen.past), **results}
+    return {
+        "planner": llm.speed(),
+        "agents": agents,
+        "scale": scale,
+        "size": size,
+        "past_plans": len(chosen.past),
+        **results,
+    }
 
 
 async def _measure(service: Any, chosen: Cases, workloads: Iterable[str], seed: int, scale: float) -> dict[str, Any]:

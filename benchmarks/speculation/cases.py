@@ -81,8 +81,8 @@ class Cases:
     adversarial: Sequence[Case]
 
 
-def cases(data: Path | None, size: int, scale: float, seed: int = 0) -> Cases:
-    """``size`` requests a workload; all seconds of agents multiplied by ``scale``."""
+def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str = "llm") -> Cases:
+    """``size`` requests a workload; all seconds of agents multiplied by ``scale``; ``agents`` as in `bench.run`."""
     draw = random.Random(seed)
     tools, records = _records(data)
     train = [record for record in records if _part(record["id"]) < 0.7]
@@ -92,7 +92,7 @@ def cases(data: Path | None, size: int, scale: float, seed: int = 0) -> Cases:
     shapes = draw.sample(shapes, min(len(shapes), max(4, size // 3)))
     unseen = [Case("unseen", record["request"], tuple(record["tools"])) for record in test]
     return Cases(
-        catalog=_catalog(tools, data, scale),
+        catalog=_catalog(tools, data, scale, quick_share=0.5 if agents == "mixed" else 0.0),
         past=past,
         warm_up=[replace(_varied(shape, draw), kind="warm") for shape in shapes for _ in range(2)],
         warm=[replace(_varied(draw.choice(shapes), draw), kind="warm") for _ in range(size)],
@@ -130,12 +130,12 @@ def _records(data: Path | None) -> tuple[Mapping[str, str], list[dict[str, Any]]
     return tools, [record for record in records if len(set(record["tools"])) == len(record["tools"])]
 
 
-def _catalog(tools: Mapping[str, str], data: Path | None, scale: float) -> Catalog:
+def _catalog(tools: Mapping[str, str], data: Path | None, scale: float, quick_share: float) -> Catalog:
     durations = _durations(data)
     agents = []
     for tool, description in tools.items():
         own = random.Random(tool)
-        median_s = min(_LONGEST_S, max(0.05, own.choice(durations[own.random() < 0.5]))) * scale
+        median_s = min(_LONGEST_S, max(0.05, own.choice(durations[own.random() < quick_share]))) * scale
         agents.append(
             simulated(
                 f"{tool}-agent",
