@@ -1,19 +1,21 @@
 """Commands about learning: the gate's ledger, the versions of the learned models."""
 # ruff: noqa: FBT002 - a command's parameters are the options people type, flags among them
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from learner.calibration import CalibrationReport
-from learner.ledger import LedgerEntry, LedgerSummary, LedgerView
 from orchestrator.cli.exits import reported
 from orchestrator.cli.options import DEFAULT_URL, AsJson, Url
 from orchestrator.cli.output import coloured, console, print_json, seconds, table
 from orchestrator.cli.tasks import with_client
 from orchestrator.errors import LearnerOff
 from orchestrator.ingress.gateway import LearnerVersions
+
+if TYPE_CHECKING:
+    from learner.calibration import CalibrationReport
+    from learner.ledger import LedgerEntry, LedgerSummary, LedgerView
 
 learner = typer.Typer(help="What was learned so far, as JSON; and its stored versions.")
 
@@ -64,6 +66,9 @@ def ledger(
     learned = with_client(url, lambda client: client.learner())
     if "ledger" not in learned:
         raise LearnerOff
+    # Imported here: only this command needs it, and it brings scikit-learn along, which takes seconds.
+    from learner.ledger import LedgerView  # noqa: PLC0415 (see above)
+
     view = LedgerView.model_validate(learned["ledger"])
     view = view.model_copy(update={"entries": view.entries[:limit]})
     if as_json:
@@ -87,7 +92,7 @@ def _print_versions(found: LearnerVersions) -> None:
     console.print(table(["version", "outcomes", "figures on unseen outcomes"], rows))
 
 
-def _print_totals(view: LedgerView) -> None:
+def _print_totals(view: "LedgerView") -> None:
     kinds = {"all tasks": view.total, **view.by_kind}
     rows = [[escape(kind) or "(no kind)", *_total(summary)] for kind, summary in kinds.items()]
     columns = ["task kind", "decisions", "dispatched", "survived", "saved s", "wasted s", "waste", "worth $"]
@@ -95,14 +100,14 @@ def _print_totals(view: LedgerView) -> None:
     console.print("vs: regret, how much more that policy would have been worth; below 0 the gate was better")
 
 
-def _total(summary: LedgerSummary) -> list[str]:
+def _total(summary: "LedgerSummary") -> list[str]:
     regret = [f"{summary.regret_usd.get(name, 0.0):.4g}" for name in ("oracle", "always", "never")]
     counts = [str(summary.decisions), str(summary.dispatched), str(summary.survived)]
     told = [seconds(summary.realised_s), seconds(summary.wasted_s), f"{100 * summary.waste:.1f} %"]
     return [*counts, *told, f"{summary.worth_usd.gate:.4g}", *regret]
 
 
-def _print_calibration(report: CalibrationReport) -> None:
+def _print_calibration(report: "CalibrationReport") -> None:
     if report.brier is None or report.ece is None:
         console.print("\nno guess has had its verdict yet, so there is no calibration")
         return
@@ -117,7 +122,7 @@ def _print_calibration(report: CalibrationReport) -> None:
 _ENTRY_COLUMNS = ("step", "agent", "P", "L s", "C $", "decision", "verdict", "saved s", "wasted s")
 
 
-def _entry(entry: LedgerEntry) -> list[str]:
+def _entry(entry: "LedgerEntry") -> list[str]:
     return [
         escape(entry.step),
         escape(entry.agent),

@@ -1,6 +1,8 @@
 """The gate's ledger and the versions of learned models: over HTTP, on the command line, from the learner's actor."""
 
 import json
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -231,3 +233,11 @@ async def test_a_dead_learner_is_unavailable(monkeypatch):
 async def test_a_service_without_a_learner_has_no_versions(monkeypatch):
     with pytest.raises(LearnerOff):
         await gateway_to(monkeypatch, _Actor(), enabled=False).learner_versions()
+
+
+def test_the_command_line_starts_without_what_only_the_service_needs():
+    told = "import sys, orchestrator.cli.app; print([m for m in ('ray', 'sklearn', 'lightgbm') if m in sys.modules])"
+
+    ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=60, check=True)  # noqa: S603 - our own
+
+    assert ended.stdout.strip() == "[]"
