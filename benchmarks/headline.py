@@ -35,7 +35,7 @@ def _speculation(figures: Results) -> Iterator[Row]:
         faster = found["wait"]["t_s_mean"] / found["forerun"]["t_s_mean"]
         told = f"**{times(faster)}** as fast; **{share(found['share_of_attainable'])}** of what an oracle would save"
         baseline = f"wait for the optimal plan: {seconds(found['wait']['t_s_p50'])} (median)"
-        yield f"{told}, waste {share(found['waste'])}", f"{name} requests, simulated agents", baseline
+        yield f"{told}, waste {share(found['waste'])}", f"{figures['size']} {name} requests, simulated agents", baseline
 
 
 def _fanout(figures: Results) -> Iterator[Row]:
