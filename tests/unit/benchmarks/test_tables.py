@@ -154,7 +154,8 @@ def test_the_figures_are_those_of_the_json(name, figure):
 def test_the_headline_names_workload_baseline_command_and_machine():
     told = section(filled(PAGE, RESULTS, "two cores"), "results")
 
-    assert "**2.00x** as fast; **61.0 %** of what an oracle would save, waste 7.0 %" in told
+    assert "**2.00x** as fast as waiting, 1.40x as fast as streaming the plan" in told
+    assert "**61.0 %** of what an oracle would save, waste 7.0 %" in told
     assert "`forerun bench speculation`" in told
     assert "Measured on: two cores." in told
 
