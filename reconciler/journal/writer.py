@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, Update, insert
-from sqlalchemy.exc import SQLAlchemyError
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -73,7 +72,7 @@ class GroupWriter:
         try:
             with self._engine.begin() as connection:
                 _write(connection, batch)
-        except SQLAlchemyError as error:
+        except Exception as error:  # noqa: BLE001 -- whatever an entry holds, this thread goes on and its writer hears
             if len(batch) == 1:
                 batch[0].done.set_exception(error)
                 return
