@@ -5,6 +5,7 @@ conjunctions of features, which single words cannot express.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +15,38 @@ from learner.predictor.semantics import WordVectors, installed_word_vectors
 from learner.predictor.tokens import pairs, positions, words
 from learner.predictor.vectors import Floats, GramSpace
 
+_AXES = 128  # of meaning: what is left out is noise, and reading it costs milliseconds
+_FLATTENING = 0.25  # 0 keeps the spread along each axis as it is, 1 makes all axes count alike
 VIEWS = 3
 WORDS, PLACES, MEANING = range(VIEWS)
+
+
+class Meanings(NamedTuple):
+    """Vectors of meaning along their principal axes, flattened, each a unit vector."""
+
+    centre: Floats  # (512,)
+    axes: Floats  # (512, axes)
+    rows: Floats  # (n, axes)
+
+    @classmethod
+    def fit(cls, raw: Floats) -> "Meanings":
+        """From one vector per request, (n, 512)."""
+        centre = raw.mean(axis=0)
+        _, spread, axes = np.linalg.svd(raw - centre, full_matrices=False)
+        kept = spread[:_AXES] > 1e-6 * max(float(spread[0]), 1e-9)
+        axes = (axes[:_AXES][kept].T * spread[:_AXES][kept] ** -_FLATTENING).astype(np.float32)
+        return cls(centre, axes, _unit((raw - centre) @ axes))
+
+    def cosines(self, raw: Floats) -> Floats:
+        """Cosine of a new vector to each fitted one, (n,)."""
+        return np.asarray(self.rows @ _unit((raw - self.centre) @ self.axes), dtype=np.float32)
 
 
 class RequestKernel:
     """The views of a history of requests, and of a new request against it."""
 
-    def __init__(self, spaces: tuple[GramSpace, GramSpace], centre: Floats | None, meanings: Floats | None) -> None:
+    def __init__(self, spaces: tuple[GramSpace, GramSpace], meanings: "Meanings | None") -> None:
         self._spaces = spaces
-        self._centre = centre
         self._meanings = meanings
 
     @classmethod
@@ -32,10 +55,8 @@ class RequestKernel:
         tokens = [words(request) for request in requests]
         spaces = GramSpace.fit([pairs(t) for t in tokens]), GramSpace.fit([positions(t) for t in tokens])
         if vectors is None:
-            return cls(spaces, None, None)
-        raw = np.stack([vectors.of(request) for request in requests])
-        centre = raw.mean(axis=0)
-        return cls(spaces, centre, _unit(raw - centre))
+            return cls(spaces, None)
+        return cls(spaces, Meanings.fit(np.stack([vectors.of(request) for request in requests])))
 
     @property
     def size(self) -> int:
@@ -45,25 +66,23 @@ class RequestKernel:
     def matrices(self) -> list[Floats]:
         """The views among the fitted requests, each (n, n)."""
         views = [space.gram_matrix() for space in self._spaces]
-        return views if self._meanings is None else [*views, self._meanings @ self._meanings.T]
+        return views if self._meanings is None else [*views, self._meanings.rows @ self._meanings.rows.T]
 
     def rows(self, request: str) -> list[Floats]:
         """The views of one new request against the fitted ones, each (n,)."""
         tokens = words(request)
         views = [self._spaces[WORDS].cosines(pairs(tokens)), self._spaces[PLACES].cosines(positions(tokens))]
-        if self._meanings is None or self._centre is None:
+        if self._meanings is None:
             return views
         vectors = installed_word_vectors()
         if vectors is None:
             raise SemanticsMissing("this predictor was trained with word vectors; install the extra 'semantic'")
-        return [*views, self._meanings @ _unit(vectors.of(request) - self._centre)]
+        return [*views, self._meanings.cosines(vectors.of(request))]
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Everything needed to build it again, as plain arrays."""
         out = {f"{view}.{key}": value for view, s in enumerate(self._spaces) for key, value in s.arrays().items()}
-        if self._meanings is not None and self._centre is not None:
-            out |= {"centre": self._centre, "meanings": self._meanings}
-        return out
+        return out if self._meanings is None else out | self._meanings._asdict()
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> "RequestKernel":
@@ -72,11 +91,11 @@ class RequestKernel:
             GramSpace.from_arrays({k.partition(".")[2]: v for k, v in arrays.items() if k.startswith(f"{view}.")})
             for view in (WORDS, PLACES)
         )
-        if "meanings" not in arrays:
-            return cls((first, second), None, None)
+        if "rows" not in arrays:
+            return cls((first, second), None)
         if installed_word_vectors() is None:
             raise SemanticsMissing("this predictor was trained with word vectors; install the extra 'semantic'")
-        return cls((first, second), arrays["centre"].astype(np.float32), arrays["meanings"].astype(np.float32))
+        return cls((first, second), Meanings(*(arrays[key].astype(np.float32) for key in Meanings._fields)))
 
 
 def blend(views: Sequence[Floats], chosen: Sequence[int]) -> Floats:

@@ -28,10 +28,10 @@ _PARAMETERS = {
 
 
 class PlanRanker:
-    """Probabilities of candidates: the mean of one model per fold, each of which never saw that fold's tasks."""
+    """Probabilities of candidates. Its own out-of-fold ones, for what learns from them, are of models beside it."""
 
-    def __init__(self, boosters: Sequence[lgb.Booster]) -> None:
-        self._boosters = list(boosters)
+    def __init__(self, booster: lgb.Booster) -> None:
+        self._booster = booster
 
     @classmethod
     def fit(
@@ -45,34 +45,31 @@ class PlanRanker:
         features = np.concatenate([one.features for one in considered])
         labels = np.concatenate(truth).astype(np.float32)
         row_fold = np.repeat(fold, [len(one.plans) for one in considered])
-        boosters = []
         probability = np.zeros(len(labels), dtype=np.float32)
         for held_out in range(FOLDS):
             learn = row_fold != held_out
             booster = _train(features[learn], labels[learn], len(considered), seed + held_out)
             probability[~learn] = booster.predict(features[~learn], num_threads=1)
-            boosters.append(booster)
         ends = np.cumsum([len(one.plans) for one in considered])[:-1]
-        return cls(boosters), np.split(probability, ends)
+        return cls(_train(features, labels, len(considered), seed)), np.split(probability, ends)
 
     def probabilities(self, considered: Considered) -> Floats:
         """Of each candidate to be the true plan."""
-        each = [np.asarray(b.predict(considered.features, num_threads=1)) for b in self._boosters]
-        return np.asarray(np.mean(each, axis=0), dtype=np.float32)
+        return np.asarray(self._booster.predict(considered.features, num_threads=1), dtype=np.float32)
 
-    def texts(self) -> list[str]:
-        """The models in LightGBM's text format."""
-        return [booster.model_to_string() for booster in self._boosters]
+    def text(self) -> str:
+        """The model in LightGBM's text format."""
+        return self._booster.model_to_string()
 
     @classmethod
-    def from_texts(cls, texts: Sequence[str]) -> "PlanRanker":
-        """Inverse of `texts`.
+    def from_text(cls, text: str) -> "PlanRanker":
+        """Inverse of `text`.
 
         Raises:
-            CorruptPredictor: when LightGBM cannot read one of them.
+            CorruptPredictor: when LightGBM cannot read it.
         """
         try:
-            return cls([lgb.Booster(model_str=text) for text in texts])
+            return cls(lgb.Booster(model_str=text))
         except lgb.basic.LightGBMError as error:
             raise CorruptPredictor(f"ranker: {error}") from error
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from learner.predictor.vectors import Floats
 
-_NEAREST = 600
+_NEAREST = 400
 
 
 class KernelRidge:

@@ -4,7 +4,7 @@ A request is two means of the vectors of its word pieces, one weighted towards i
 what is asked first and what last, in meaning. No network: the weights lie in the wheel of ``wordllama``.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _PIECES = "tokenizers/l2_supercat_tokenizer_config.json"
 _MAX_CHARACTERS = 4_000
+_KEPT_WORDS = 50_000
 
 
 class WordVectors:
@@ -22,23 +23,29 @@ class WordVectors:
 
     def __init__(self, table: NDArray[np.float32], pieces: Any) -> None:
         self._table = table
-        self._pieces = pieces
+        # Words recur from request to request; no piece of this vocabulary spans two of them.
+        self._pieces_of = lru_cache(maxsize=_KEPT_WORDS)(
+            lambda word: tuple(pieces.encode(word, add_special_tokens=False).ids)
+        )
 
     def mean(self, text: str) -> NDArray[np.float32]:
         """Plain mean of the vectors of a short text, (256,); zero for a text without words."""
-        ids = self._pieces.encode(text[:_MAX_CHARACTERS], add_special_tokens=False).ids
+        ids = self._ids(text)
         if not ids:
             return np.zeros(self._table.shape[1], dtype=np.float32)
         return np.asarray(self._table[ids].astype(np.float32).mean(axis=0), dtype=np.float32)
 
     def of(self, text: str) -> NDArray[np.float32]:
         """Unit vector of a text, (512,), not centred; zero for a text without words."""
-        ids = self._pieces.encode(text[:_MAX_CHARACTERS], add_special_tokens=False).ids
+        ids = self._ids(text)
         if not ids:
             return np.zeros(2 * self._table.shape[1], dtype=np.float32)
         place = np.linspace(0, 1, len(ids), dtype=np.float32)
         both = (np.stack([1 - place, place]) @ self._table[ids].astype(np.float32)).ravel()
         return np.asarray(both / max(float(np.linalg.norm(both)), 1e-9), dtype=np.float32)
+
+    def _ids(self, text: str) -> list[int]:
+        return [piece for word in text[:_MAX_CHARACTERS].split() for piece in self._pieces_of(word)]
 
 
 @cache

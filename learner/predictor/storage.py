@@ -20,7 +20,7 @@ from learner.predictor.predictor import Calibrations, Fitted, PlanPredictor
 from learner.predictor.ranker import PlanRanker
 from learner.predictor.ridge import KernelRidge
 
-FORMAT = 1  # raise it when arrays or labels change their meaning
+FORMAT = 2  # raise it when arrays or labels change their meaning
 _Arrays = dict[str, NDArray[np.generic]]
 
 
@@ -33,7 +33,7 @@ def write(predictor: PlanPredictor, path: Path) -> None:
         header |= {
             "tools": fitted.space.tools,
             "history": fitted.history,
-            "ranker": fitted.ranker.texts() if fitted.ranker else None,
+            "ranker": fitted.ranker.text() if fitted.ranker else None,
             "calibrations": [[c.knots.tolist(), c.values.tolist()] for c in fitted.calibrations],
             "ridges": len(fitted.ridges),
         }
@@ -80,7 +80,7 @@ def _built(header: dict[str, Any], arrays: _Arrays) -> PlanPredictor:
         history,
         kernel,
         ridges,
-        PlanRanker.from_texts(header["ranker"]) if header["ranker"] else None,
+        PlanRanker.from_text(header["ranker"]) if header["ranker"] else None,
         Calibrations(*(Calibration(np.array(knots), np.array(values)) for knots, values in header["calibrations"])),
     )
     return PlanPredictor(catalog, fitted)
