@@ -14,9 +14,9 @@ _NEGLIGIBLE = 0.05  # label scores below this do not count as expected mass: hun
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything known on one request: a row of scores per regression, and the catalog's words per tool."""
+    """Everything known on one request: a row of scores, and the catalog's words per tool."""
 
-    scores: tuple[Floats, ...]
+    scores: Floats
     strength: Floats
     place: Floats
 
@@ -74,7 +74,7 @@ class Considered(Drawn):
     """Candidates with the ranker's features, (candidates, features)."""
 
     features: Floats
-    whole: Floats  # the first regression's score of each plan as a whole
+    whole: Floats  # the regression's score of each plan as a whole
 
 
 def consider(
@@ -83,10 +83,9 @@ def consider(
     """Build the features. ``tally`` is how often things were seen; ``own`` the example's own plan, in training."""
     drawn = Drawn.of(space, plans)
     columns = [*_history(space, drawn, tally), *_words(space, drawn.steps, evidence), *_order(plans, evidence)]
-    regressions = [_regression(space, drawn, scores, own) for scores in evidence.scores]
-    columns += [column for regression in regressions for column in regression]
+    columns += (regression := _regression(space, drawn, evidence.scores, own))
     features = np.stack(columns, axis=1).astype(np.float32)
-    return Considered(plans, drawn.steps, drawn.edges, drawn.similarity, features, regressions[0][0])
+    return Considered(plans, drawn.steps, drawn.edges, drawn.similarity, features, regression[0])
 
 
 def _history(space: PlanSpace, drawn: Drawn, tally: Tally) -> list[Floats]:
@@ -118,7 +117,7 @@ def _order(plans: list[Plan], evidence: Evidence) -> list[Floats]:
 
 
 def _regression(space: PlanSpace, drawn: Drawn, scores: Floats, own: Plan | None) -> list[Floats]:
-    """What one regression says of each plan: as a whole, by its length, by its steps, by its edges."""
+    """What the regression says of each plan: as a whole, by its length, by its steps, by its edges."""
     plan_scores, step_scores, edge_scores, length_scores = space.parts(scores)
     whole = _whole(space, drawn.plans, plan_scores, own)
     posterior = np.maximum(whole, 0)

@@ -1,7 +1,7 @@
 """How alike two requests are, in three views: words and pairs, words by position, and meaning.
 
-Each view is a cosine. A kernel of the learner is the square of a mean of views; squaring makes the regression see
-conjunctions of features, which single words cannot express.
+Each view is a cosine; likeness is their mean. The learner's kernels square it, which makes a regression see
+conjunctions of features that single words cannot express (positive definite by Schur's theorem).
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,7 @@ from learner.predictor.vectors import Floats, GramSpace
 
 _AXES = 128  # of meaning: what is left out is noise, and reading it costs milliseconds
 _FLATTENING = 0.25  # 0 keeps the spread along each axis as it is, 1 makes all axes count alike
-VIEWS = 3
-WORDS, PLACES, MEANING = range(VIEWS)
+WORDS, PLACES = range(2)
 
 
 class Meanings(NamedTuple):
@@ -31,15 +30,15 @@ class Meanings(NamedTuple):
     @classmethod
     def fit(cls, raw: Floats) -> "Meanings":
         """From one vector per request, (n, 512)."""
-        centre = raw.mean(axis=0)
+        centre = np.asarray(raw.mean(axis=0), dtype=np.float32)
         _, spread, axes = np.linalg.svd(raw - centre, full_matrices=False)
         kept = spread[:_AXES] > 1e-6 * max(float(spread[0]), 1e-9)
-        axes = (axes[:_AXES][kept].T * spread[:_AXES][kept] ** -_FLATTENING).astype(np.float32)
-        return cls(centre, axes, _unit((raw - centre) @ axes))
+        scaled = np.asarray(axes[:_AXES][kept].T * spread[:_AXES][kept] ** -_FLATTENING, dtype=np.float32)
+        return cls(centre, scaled, _unit(np.dot(raw - centre, scaled)))
 
     def cosines(self, raw: Floats) -> Floats:
         """Cosine of a new vector to each fitted one, (n,)."""
-        return np.asarray(self.rows @ _unit((raw - self.centre) @ self.axes), dtype=np.float32)
+        return np.asarray(np.dot(self.rows, _unit(np.dot(raw - self.centre, self.axes))), dtype=np.float32)
 
 
 class RequestKernel:
@@ -63,21 +62,23 @@ class RequestKernel:
         """Number of fitted requests."""
         return self._spaces[WORDS].size
 
-    def matrices(self) -> list[Floats]:
-        """The views among the fitted requests, each (n, n)."""
+    def matrix(self) -> Floats:
+        """Likeness among the fitted requests, (n, n)."""
         views = [space.gram_matrix() for space in self._spaces]
-        return views if self._meanings is None else [*views, self._meanings.rows @ self._meanings.rows.T]
+        return _mean(views if self._meanings is None else [*views, self._meanings.rows @ self._meanings.rows.T])
 
-    def rows(self, request: str) -> list[Floats]:
-        """The views of one new request against the fitted ones, each (n,)."""
+    def row(self, request: str) -> Floats:
+        """Likeness of one new request to the fitted ones, (n,)."""
         tokens = words(request)
-        views = [self._spaces[WORDS].cosines(pairs(tokens)), self._spaces[PLACES].cosines(positions(tokens))]
+        views = [
+            space.cosines(grams) for space, grams in zip(self._spaces, (pairs(tokens), positions(tokens)), strict=True)
+        ]
         if self._meanings is None:
-            return views
+            return _mean(views)
         vectors = installed_word_vectors()
         if vectors is None:
             raise SemanticsMissing("this predictor was trained with word vectors; install the extra 'semantic'")
-        return [*views, self._meanings.cosines(vectors.of(request))]
+        return _mean([*views, self._meanings.cosines(vectors.of(request))])
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Everything needed to build it again, as plain arrays."""
@@ -98,13 +99,10 @@ class RequestKernel:
         return cls((first, second), Meanings(*(arrays[key].astype(np.float32) for key in Meanings._fields)))
 
 
-def blend(views: Sequence[Floats], chosen: Sequence[int]) -> Floats:
-    """Kernel of the ``chosen`` views that are there: their mean, squared (positive definite by Schur's theorem)."""
-    used = [views[view] for view in chosen if view < len(views)]
-    mean = sum(used[1:], start=used[0]) / np.float32(len(used))
-    return np.asarray(mean * mean, dtype=np.float32)
+def _mean(views: Sequence[Floats]) -> Floats:
+    return np.asarray(sum(views[1:], start=views[0]) / np.float32(len(views)), dtype=np.float32)
 
 
-def _unit(rows: Floats) -> Floats:
+def _unit(rows: NDArray[np.floating]) -> Floats:
     norms = np.linalg.norm(rows, axis=-1, keepdims=True)
     return np.asarray(rows / np.maximum(norms, 1e-9), dtype=np.float32)

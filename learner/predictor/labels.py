@@ -65,6 +65,11 @@ class PlanSpace:
         return Tally(Counter(plans), steps, Counter(label for plan in plans for label in self.edges_of(plan)))
 
     @property
+    def step_and_edge_columns(self) -> slice:
+        """Where among the targets the parts of plans are."""
+        return slice(self._cuts[0], self._cuts[2])
+
+    @property
     def columns(self) -> int:
         """Number of targets of a regression over this space."""
         return self._cuts[-1]

@@ -21,16 +21,15 @@ from learner.predictor.candidates import candidates
 from learner.predictor.decision import Choice, choose
 from learner.predictor.example import GuessedPlan, PlanExample, ToolText
 from learner.predictor.features import Considered, Evidence, consider
-from learner.predictor.kernel import MEANING, PLACES, WORDS, RequestKernel, blend
+from learner.predictor.kernel import RequestKernel
 from learner.predictor.labels import Plan, PlanSpace, Tally
 from learner.predictor.lexical import CatalogText, ColdGuess, described
 from learner.predictor.ranker import PlanRanker, unranked
-from learner.predictor.ridge import KernelRidge
+from learner.predictor.ridge import StackedRidge
 from learner.predictor.semantics import installed_word_vectors
 
 WINDOW = 2_500  # examples learned from: the cost is cubic in them
 MOST_DESCRIBED = 1_000  # tools of a catalog up to which their descriptions are examples too: the same cost
-KERNELS = ((WORDS, PLACES, MEANING),)  # a second regression on fewer views added nothing but its milliseconds
 _PENALTY = 0.1
 _GROUPS = 10
 
@@ -50,7 +49,7 @@ class Fitted:
     space: PlanSpace
     history: list[Plan]
     kernel: RequestKernel
-    ridges: tuple[KernelRidge, ...]
+    ridge: StackedRidge
     ranker: PlanRanker | None
     calibrations: Calibrations
 
@@ -83,13 +82,10 @@ class PlanPredictor:
         requests = [example.request for example in used]
         described_tools = [described(tool) for tool in text.catalog] if len(space.tools) <= MOST_DESCRIBED else []
         kernel = RequestKernel.fit([*requests, *described_tools], installed_word_vectors())
-        views = kernel.matrices()
         targets = np.vstack([space.targets(plans), space.described()[: len(described_tools)]])
-        fits = [KernelRidge.fit(blend(views, chosen), targets, _PENALTY) for chosen in KERNELS]
+        ridge, left_out = StackedRidge.fit(kernel.matrix(), targets, space.step_and_edge_columns, _PENALTY)
         considered = [
-            _consider(
-                space, Evidence(tuple(left_out[row] for _, left_out in fits), *text.evidence(request)), tally, plan
-            )
+            _consider(space, Evidence(left_out[row], *text.evidence(request)), tally, plan)
             for row, (request, plan, tally) in enumerate(
                 zip(requests, plans, _tallies(space, plans, seed), strict=True)
             )
@@ -97,16 +93,14 @@ class PlanPredictor:
         truth = [_is_true(space, one, plan) for one, plan in zip(considered, plans, strict=True)]
         ranker, probability = PlanRanker.fit(considered, truth, seed)
         chosen = [choose(space, one, p)[0] for one, p in zip(considered, probability, strict=True)]
-        ridges = tuple(ridge for ridge, _ in fits)
-        return cls(catalog, Fitted(space, plans, kernel, ridges, ranker, _calibrate(space, chosen, plans)))
+        return cls(catalog, Fitted(space, plans, kernel, ridge, ranker, _calibrate(space, chosen, plans)))
 
     def predict(self, request: str, *, k: int = 1) -> list[GuessedPlan]:
         """The ``k`` best guesses, best first; empty when there is nothing to say."""
         if self.fitted is None:
             return self._cold(request)[:k]
         fitted = self.fitted
-        views = fitted.kernel.rows(request)
-        scores = tuple(r.scores(blend(views, c)) for r, c in zip(fitted.ridges, KERNELS, strict=True))
+        scores = fitted.ridge.scores(fitted.kernel.row(request))
         considered = _consider(fitted.space, Evidence(scores, *self._text.evidence(request)), fitted.space.tally)
         probability = fitted.ranker.probabilities(considered) if fitted.ranker else unranked(considered)
         return [_guess(fitted, choice) for choice in choose(fitted.space, considered, probability, k)]
@@ -158,8 +152,7 @@ def _tallies(space: PlanSpace, plans: list[Plan], seed: int) -> list[Tally]:
 
 
 def _consider(space: PlanSpace, evidence: Evidence, tally: Tally, own: Plan | None = None) -> Considered:
-    mean = np.mean(evidence.scores, axis=0)
-    return consider(space, candidates(space, mean, evidence.strength, own), evidence, tally, own)
+    return consider(space, candidates(space, evidence.scores, evidence.strength, own), evidence, tally, own)
 
 
 def _is_true(space: PlanSpace, considered: Considered, plan: Plan) -> NDArray[np.bool_]:

@@ -6,11 +6,13 @@ of the quality they will get on new requests.
 """
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from learner.predictor.vectors import Floats
 
 _NEAREST = 400
+_NEGLIGIBLE = 0.05
 
 
 class KernelRidge:
@@ -36,3 +38,68 @@ class KernelRidge:
             return np.asarray(kernel_row @ self.weights, dtype=np.float32)
         nearest = np.sort(np.argpartition(kernel_row, -_NEAREST)[-_NEAREST:])
         return np.asarray(kernel_row[nearest] @ self.weights[nearest], dtype=np.float32)
+
+
+class StackedRidge:
+    """Two regressions: the second also counts requests as alike whose parts the first scores alike.
+
+    What the first expects of two requests tells look-alikes apart that share most words, and joins those that share
+    none. Kernel of the second: ((likeness + profile cosine^2) / 2)^2; a profile is the first's scores of all parts.
+    """
+
+    def __init__(self, first: KernelRidge, profiles: sp.csr_matrix, second: KernelRidge) -> None:
+        self.first = first
+        self.profiles = profiles
+        self.second = second
+
+    @classmethod
+    def fit(
+        cls, likeness: Floats, targets: NDArray[np.float64], parts: slice, penalty: float
+    ) -> tuple["StackedRidge", Floats]:
+        """The model and its leave-one-out scores; ``parts`` are the targets that make up a profile."""
+        first, left_out = KernelRidge.fit(likeness * likeness, targets[:, parts], penalty)
+        profiles = sp.csr_matrix(_profile(left_out))
+        kernel = _second_kernel(likeness, (profiles @ profiles.T).toarray())
+        second, scores = KernelRidge.fit(kernel, targets, penalty)
+        return cls(first, profiles, second), scores
+
+    def scores(self, likeness: Floats) -> Floats:
+        """One score per target for one new request, by its likeness to the fitted ones, (n,)."""
+        profile = _profile(self.first.scores(likeness * likeness))
+        return self.second.scores(_second_kernel(likeness, self.profiles @ profile))
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Everything needed to build it again, as plain arrays."""
+        profiles = self.profiles.tocoo()
+        return {
+            "first": self.first.weights,
+            "second": self.second.weights,
+            "row": profiles.row,
+            "column": profiles.col,
+            "value": profiles.data,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> "StackedRidge":
+        """Inverse of `arrays`.
+
+        Raises:
+            ValueError: when they do not fit together.
+        """
+        first, second = arrays["first"].astype(np.float32), arrays["second"].astype(np.float32)
+        if len(first) != len(second):
+            raise ValueError("two regressions over different histories")
+        profiles = sp.csr_matrix((arrays["value"], (arrays["row"], arrays["column"])), shape=first.shape)
+        return cls(KernelRidge(first), profiles, KernelRidge(second))
+
+
+def _profile(scores: Floats) -> Floats:
+    """Unit vectors of the scores that matter."""
+    kept = np.where(scores > _NEGLIGIBLE, scores, np.float32(0))
+    norms = np.linalg.norm(kept, axis=-1, keepdims=True)
+    return np.asarray(kept / np.maximum(norms, 1e-9), dtype=np.float32)
+
+
+def _second_kernel(likeness: Floats, cosine: Floats) -> Floats:
+    mean = (likeness + cosine * cosine) / np.float32(2)
+    return np.asarray(mean * mean, dtype=np.float32)

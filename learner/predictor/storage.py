@@ -18,7 +18,7 @@ from learner.predictor.kernel import RequestKernel
 from learner.predictor.labels import Plan, PlanSpace
 from learner.predictor.predictor import Calibrations, Fitted, PlanPredictor
 from learner.predictor.ranker import PlanRanker
-from learner.predictor.ridge import KernelRidge
+from learner.predictor.ridge import StackedRidge
 
 FORMAT = 2  # raise it when arrays or labels change their meaning
 _Arrays = dict[str, NDArray[np.generic]]
@@ -35,10 +35,9 @@ def write(predictor: PlanPredictor, path: Path) -> None:
             "history": fitted.history,
             "ranker": fitted.ranker.text() if fitted.ranker else None,
             "calibrations": [[c.knots.tolist(), c.values.tolist()] for c in fitted.calibrations],
-            "ridges": len(fitted.ridges),
         }
         arrays = {f"kernel.{key}": value for key, value in fitted.kernel.arrays().items()}
-        arrays |= {f"ridge.{index}": ridge.weights for index, ridge in enumerate(fitted.ridges)}
+        arrays |= {f"ridge.{key}": value for key, value in fitted.ridge.arrays().items()}
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     temporary = path.with_name(path.name + ".part")
     with temporary.open("wb") as file:
@@ -70,17 +69,21 @@ def _built(header: dict[str, Any], arrays: _Arrays) -> PlanPredictor:
     if "tools" not in header:
         return PlanPredictor(catalog, None)
     history: list[Plan] = [(tuple(steps), tuple((i, j) for i, j in edges)) for steps, edges in header["history"]]
-    kernel = RequestKernel.from_arrays({k.removeprefix("kernel."): v for k, v in arrays.items() if "kernel." in k})
+    kernel = RequestKernel.from_arrays(_under("kernel.", arrays))
     space = PlanSpace(header["tools"], history)
-    ridges = tuple(KernelRidge(arrays[f"ridge.{index}"].astype(np.float32)) for index in range(header["ridges"]))
-    if any(ridge.weights.shape != (kernel.size, space.columns) for ridge in ridges):
+    ridge = StackedRidge.from_arrays(_under("ridge.", arrays))
+    if ridge.second.weights.shape != (kernel.size, space.columns):
         raise CorruptPredictor("the weights do not fit the plans and requests beside them")
     fitted = Fitted(
         space,
         history,
         kernel,
-        ridges,
+        ridge,
         PlanRanker.from_text(header["ranker"]) if header["ranker"] else None,
         Calibrations(*(Calibration(np.array(knots), np.array(values)) for knots, values in header["calibrations"])),
     )
     return PlanPredictor(catalog, fitted)
+
+
+def _under(prefix: str, arrays: _Arrays) -> _Arrays:
+    return {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
