@@ -103,6 +103,13 @@ class FencedExecutor(ABC):
         for attempt in flushed:
             staged.pop(attempt, None)
 
+    def confirm(self, task: TaskId, attempt: AttemptId) -> None:
+        """A plan of authority holds the attempt's work: where it still waits, it now waits with the confirmed ones."""
+        running = self._live.get(task, {}).get(attempt)
+        if running is not None:
+            running.order = running.order.model_copy(update={"speculative": False})
+            self._limits.confirm(attempt)
+
     def release(self, task: TaskId) -> None:
         """Forget every attempt and output of the task. Promotions under way run to their end."""
         self._end(list(self._live.pop(task, {}).values()))
@@ -166,7 +173,8 @@ class FencedExecutor(ABC):
         agent = self.catalog.by_name.get(order.agent)
         if agent is None:
             raise ActorsError(f"no agent '{order.agent}' in the catalog", "agent", "add it to the catalog")
-        async with self._limits.room_for(agent):
+        async with self._limits.room_for(agent, order.attempt, speculative=order.speculative):
+            order = running.order  # it may have been confirmed while it waited
             bound = self._outputs.bound(running.task, order.inputs)
             call = self._invocation(running.task, order, agent, bound)
             ended = await self._run(running, agent, call, bound)

@@ -1,12 +1,12 @@
 """How many attempts an agent and its provider bear at once, and how fast: waited for before an attempt is submitted."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
-from aiolimiter import AsyncLimiter
-
+from actors.capacity import Allowance, Capacity, Places
+from actors.waiting import Door, Line, Place, Uses
 from planners.agents import AgentSpec, Catalog, Provider
+from planners.model import AgentName, AttemptId
 
 
 class Limits:
@@ -14,56 +14,63 @@ class Limits:
 
     ``share`` is the part of every limit that belongs to this executor (1 / number of executors); at least one call at
     once always does. Requests are spaced evenly: 5 requests/s are one each 200 ms, never five at once; tokens may
-    come in bursts of one second's worth.
+    come in bursts of one second's worth. Confirmed attempts go before speculative ones, each in order of arrival
+    whatever run they are of.
     """
 
     def __init__(self, catalog: Catalog, share: float = 1.0) -> None:
         self._share = share
-        self._agents = {agent.name: self._slots(agent.concurrency) for agent in catalog.agents if agent.concurrency}
-        self._providers = {
-            provider.name: _ProviderLimits(self._slots(provider.max_concurrent), provider, share)
-            for provider in catalog.providers
-        }
-
-    def bind(self, agent: AgentSpec) -> bool:
-        """Whether attempts of this agent may have to wait."""
-        return agent.name in self._agents or agent.provider is not None
+        providers = {provider.name: self._of_provider(provider) for provider in catalog.providers}
+        doors = {provider.name: Door() for provider in catalog.providers}
+        self._rooms: dict[AgentName, tuple[Door, Line]] = {}
+        self._waiting: dict[AttemptId, tuple[Door, Place]] = {}
+        for agent in catalog.agents:
+            uses = self._of_agent(agent)
+            if agent.provider is not None:
+                calls, tokens = providers[agent.provider]
+                uses += calls
+                if tokens is not None and agent.tokens_per_call > 0:
+                    uses += ((tokens, agent.tokens_per_call),)
+            if uses:
+                door = Door() if agent.provider is None else doors[agent.provider]
+                self._rooms[agent.name] = door, Line(uses)
 
     @asynccontextmanager
-    async def room_for(self, agent: AgentSpec) -> AsyncIterator[None]:
-        """Hold room for one attempt; waits, in order of arrival, until there is."""
-        async with AsyncExitStack() as held:
-            if (slots := self._agents.get(agent.name)) is not None:
-                await held.enter_async_context(slots)
-            if agent.provider is not None:
-                await self._providers[agent.provider].enter(held, agent)
+    async def room_for(self, agent: AgentSpec, attempt: AttemptId, *, speculative: bool = False) -> AsyncIterator[None]:
+        """Hold room for one attempt; waits for its turn. Cancelled while it waits, the attempt has used nothing."""
+        if agent.name not in self._rooms:
             yield
+            return
+        door, line = self._rooms[agent.name]
+        place = door.place(line, speculative=speculative)
+        self._waiting[attempt] = door, place
+        try:
+            await door.enter(place)
+        finally:
+            self._waiting.pop(attempt, None)
+        try:
+            yield
+        finally:
+            door.leave(line.uses)
 
-    def _slots(self, limit: int | None) -> asyncio.Semaphore | None:
-        return None if limit is None else asyncio.Semaphore(max(1, int(limit * self._share)))
+    def confirm(self, attempt: AttemptId) -> None:
+        """A speculative attempt that waits is one of the confirmed from now on. Nothing changes where none waits."""
+        if (waiting := self._waiting.get(attempt)) is not None:
+            door, place = waiting
+            door.confirm(place)
 
+    def _of_agent(self, agent: AgentSpec) -> Uses:
+        return () if agent.concurrency is None else ((self._places(agent.concurrency), 1.0),)
 
-class _ProviderLimits:
-    """What the agents of one provider share."""
+    def _of_provider(self, provider: Provider) -> tuple[Uses, Capacity | None]:
+        """What every call takes, and what its tokens are taken from."""
+        calls: list[tuple[Capacity, float]] = []
+        if provider.max_concurrent is not None:
+            calls.append((self._places(provider.max_concurrent), 1.0))
+        if provider.requests_per_s is not None:
+            calls.append((Allowance(provider.requests_per_s * self._share, burst=1.0), 1.0))
+        tokens_per_s = None if provider.tokens_per_s is None else provider.tokens_per_s * self._share
+        return tuple(calls), None if tokens_per_s is None else Allowance(tokens_per_s, burst=tokens_per_s)
 
-    def __init__(self, slots: asyncio.Semaphore | None, provider: Provider, share: float) -> None:
-        self._slots = slots
-        requests, tokens = provider.requests_per_s, provider.tokens_per_s
-        self._requests = None if requests is None else AsyncLimiter(1, 1 / (requests * share))
-        self._tokens = None if tokens is None else AsyncLimiter(tokens * share, 1)
-
-    async def enter(self, held: AsyncExitStack, agent: AgentSpec) -> None:
-        if self._slots is not None:
-            await held.enter_async_context(self._slots)
-        if self._requests is not None:
-            await self._requests.acquire()
-        if self._tokens is not None and agent.tokens_per_call > 0:
-            await _take(self._tokens, agent.tokens_per_call)
-
-
-async def _take(tokens: AsyncLimiter, needed: float) -> None:
-    """One call may need more than a second gives: it takes a full bucket at a time."""
-    while needed > 0:
-        part = min(needed, tokens.max_rate)
-        await tokens.acquire(part)
-        needed -= part
+    def _places(self, limit: int) -> Places:
+        return Places(max(1, int(limit * self._share)))

@@ -54,6 +54,13 @@ class Dispatch(Versioned):
     timeout_s: float | None = None
 
 
+class Confirm(Versioned):
+    """An attempt that was dispatched as a speculative one, and may still wait for room, is confirmed."""
+
+    command: Literal["confirm"] = "confirm"
+    attempt: AttemptId
+
+
 class Promote(Versioned):
     """A stageable agent's staged output may now go out into the world."""
 
@@ -127,4 +134,6 @@ class EndRun(Versioned):
     failure: Failure | None = None
 
 
-Command = Annotated[Dispatch | Promote | Flush | RequestPlan | WakeAt | Learn | EndRun, Field(discriminator="command")]
+Command = Annotated[
+    Dispatch | Confirm | Promote | Flush | RequestPlan | WakeAt | Learn | EndRun, Field(discriminator="command")
+]

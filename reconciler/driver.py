@@ -84,6 +84,8 @@ class Driver:
                 executor.dispatch(task, command, self._report)
             case c.Flush(attempts=attempts):
                 executor.flush(task, attempts)
+            case c.Confirm(attempt=attempt):
+                executor.confirm(task, attempt)
             case c.Promote(attempt=attempt):
                 executor.promote(task, attempt)
             case c.RequestPlan():

@@ -37,7 +37,7 @@ class Executor(Protocol):
 
     An executor fences: after `flush` or `release` nothing more is reported of those attempts, whether or not the
     cancellation reached them. Every dispatched attempt that was not flushed gets exactly one AttemptFinished or
-    AttemptFailed, whatever dies.
+    AttemptFailed, whatever dies. No speculative attempt is given room that a confirmed one waits for.
     """
 
     def dispatch(self, task: TaskId, order: Dispatch, report: Report) -> None:
@@ -46,6 +46,10 @@ class Executor(Protocol):
 
     def flush(self, task: TaskId, attempts: Iterable[AttemptId]) -> None:
         """Cancel for real: a running sync agent's process ends within a second."""
+        ...
+
+    def confirm(self, task: TaskId, attempt: AttemptId) -> None:
+        """A dispatched attempt is no longer speculative: where it waits for room, it waits with the confirmed ones."""
         ...
 
     def promote(self, task: TaskId, attempt: AttemptId) -> None:

@@ -15,7 +15,7 @@ from planners.workkeys import InputDigests
 from reconciler import accounts
 from reconciler import commands as c
 from reconciler import events as e
-from reconciler.attempts import Attempt, Progress
+from reconciler.attempts import Attempt, AttemptStatus, Progress
 from reconciler.authority import Authority
 from reconciler.dispatching import Dispatcher
 from reconciler.frontier import Frontier
@@ -171,6 +171,8 @@ class RunState:
     def _confirm(self, attempt: Attempt, planned: PlannedStep, verdict: Verdict) -> None:
         confirmed = attempt.as_confirmed(self.at_s, self.epoch, planned.step, verdict)
         self.attempts[attempt.id] = confirmed
+        if attempt.speculative and attempt.status is AttemptStatus.DISPATCHED:
+            self._commands.append(c.Confirm(attempt=attempt.id))
         if confirmed.finished and attempt.verdict is None:
             self._settle(confirmed)
 

@@ -260,6 +260,35 @@ async def test_an_agent_runs_no_more_attempts_at_once_than_it_declares(attempts:
     assert max(sum(began <= moment < ended for began, ended in intervals) for moment in moments) == 2
 
 
+async def test_confirmed_attempts_go_before_speculative_ones_that_wait(attempts: Attempts):
+    first, second = (attempts.start(s.counted, seconds=0.2) for _ in range(2))
+    guess, confirmed_later = (attempts.start(s.counted, seconds=0.2, speculative=True) for _ in range(2))
+    flushed = attempts.start(s.counted, seconds=0.2)
+    sure = attempts.start(s.counted, seconds=0.2)
+    await asyncio.sleep(0)  # all of them wait now, but the first two
+
+    attempts.executor.confirm(attempts.task, confirmed_later)
+    attempts.executor.flush(attempts.task, [flushed])
+
+    for attempt in (first, second, guess, confirmed_later, sure):
+        await attempts.ended(attempt)
+    order = [event.attempt for event in attempts.reports if event.event == "attempt_started"]
+    assert set(order[:2]) == {first, second}
+    assert set(order[2:4]) == {sure, confirmed_later}
+    assert order[4:] == [guess]
+
+
+async def test_confirming_what_does_not_wait_changes_nothing(attempts: Attempts):
+    running = attempts.start(s.waits, seconds=0.05, speculative=True)
+    await attempts.started(running)
+
+    attempts.executor.confirm(attempts.task, running)
+    attempts.executor.confirm(attempts.task, AttemptId("t.99"))
+
+    assert await attempts.result(running) == "waited"
+    assert attempts.of(running) == ["attempt_started", "attempt_finished"]
+
+
 async def test_commands_read_json_and_print_json(attempts: Attempts):
     assert await attempts.run("shouts", text="hey") == "HEY"
 

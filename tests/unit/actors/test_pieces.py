@@ -1,6 +1,5 @@
-"""The small parts of hosting: inputs across processes, limits, simulated time, nodes of the cluster."""
+"""The small parts of hosting: inputs across processes, simulated time, nodes of the cluster."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -11,10 +10,8 @@ from actors.cluster import RayCluster, resources_of
 from actors.context import Context
 from actors.errors import BadInput, OutputGone
 from actors.invocation import Invocation
-from actors.limits import Limits
 from actors.outputs import Outputs
 from actors.simulated import SimulatedFailure, Simulation, simulated
-from planners.agents import AgentSpec, Catalog, Provider
 from reconciler.commands import Given, ListOf, OutputOf
 
 
@@ -65,40 +62,6 @@ async def test_values_are_fetched_in_any_nesting():
     outputs.keep_reference("t", "t.1", Blob(b'{"n": 1}'))
 
     assert await outputs.value("t", ListOf(items=(Given(value=0), OutputOf(attempt="t.1", path=("n",))))) == [0, 1]
-
-
-async def test_agents_of_one_provider_share_its_room():
-    agents = tuple(AgentSpec(name=name, capability="x", provider="p") for name in "ab")
-    limits = Limits(Catalog(agents=agents, providers=(Provider(name="p", max_concurrent=4),)), share=0.5)
-    inside, leave = [0], asyncio.Event()
-
-    async def enter(agent: AgentSpec) -> None:
-        async with limits.room_for(agent):
-            inside[0] += 1
-            await leave.wait()
-
-    entering = [asyncio.ensure_future(enter(agent)) for agent in agents * 3]
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert inside == [2]  # half of four
-    leave.set()
-    await asyncio.gather(*entering)
-    assert inside == [6]
-
-
-async def test_requests_and_tokens_are_paced():
-    """Six requests at 100/s take 50 ms; 400 tokens a call at 10,000/s hold back the 26th call of a second."""
-    agent = AgentSpec(name="a", capability="x", provider="p", tokens_per_call=400)
-    provider = Provider(name="p", requests_per_s=100, tokens_per_s=10_000)
-    limits = Limits(Catalog(agents=(agent,), providers=(provider,)))
-    clock = asyncio.get_running_loop().time
-
-    began = clock()
-    for _ in range(6):
-        async with limits.room_for(agent):
-            pass
-
-    assert clock() - began >= 0.045
 
 
 async def test_simulated_time_depends_on_the_work_alone():

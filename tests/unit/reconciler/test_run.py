@@ -77,8 +77,15 @@ def test_the_same_work_at_the_same_place_is_committed():
 
     commands = run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch", "solve"))))
 
-    assert names(commands) == []
+    assert commands == [c.Confirm(attempt="t.1")]
     assert verdicts(run) == {"t.1": Verdict.COMMIT}
+
+
+def test_an_attempt_that_has_begun_waits_for_nothing_and_need_not_be_told_that_it_is_confirmed():
+    run, _ = speculating(chain("fetch", "solve"))
+    run.handle(e.AttemptStarted(at_s=0.02, attempt="t.1", node="n1"))
+
+    assert run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch", "solve")))) == []
 
 
 def test_a_misspeculated_step_is_flushed_when_the_optimal_plan_arrives_and_nothing_else():
@@ -98,7 +105,7 @@ def test_the_same_work_elsewhere_in_the_graph_is_reparented_and_nothing_restarts
 
     commands = run.handle(e.OptimalPlanReady(at_s=0.2, plan=plan(renamed)))
 
-    assert names(commands) == []
+    assert names(commands) == ["Confirm"]
     assert verdicts(run) == {"t.1": Verdict.REPARENT}
     assert run.attempts["t.1"].step.id == "z"
 
