@@ -34,9 +34,13 @@ class Versioned(Model):
     v: Literal[1] = 1
 
 
+# Made once: json.dumps with options makes an encoder a call, and work keys ask for thousands of texts a plan.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical_json(value: Any) -> str:
     """The one JSON text of a value: sorted keys, no spaces. Equal values have equal texts."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(value)
 
 
 def digest(*parts: str) -> str:

@@ -7,9 +7,10 @@ enough to branch over which step is next, with which choice, on which node, and 
 from itertools import pairwise
 from typing import NamedTuple
 
+from planners.schedule.choices import Choice
 from planners.schedule.explode import exploded
 from planners.schedule.feasibility import within
-from planners.schedule.problem import Choice, Problem
+from planners.schedule.problem import Problem
 
 
 class _Placed(NamedTuple):

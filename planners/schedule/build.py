@@ -5,19 +5,24 @@ from itertools import pairwise
 from math import ceil
 from typing import NamedTuple
 
+import numpy as np
+
 from planners.agents import AgentSpec
 from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
 from planners.costs import CostModel
 from planners.errors import Infeasible
 from planners.model import AgentName
-from planners.requests import InFlight, PlanRequest
-from planners.schedule.feasibility import refuse_impossible, refuse_unplaceable, step_quality
+from planners.requests import PlanRequest
+from planners.resources import Resources
+from planners.schedule.candidates import Candidates
+from planners.schedule.choices import Choice, Use
+from planners.schedule.feasibility import refuse_impossible, refuse_unplaceable
 from planners.schedule.inflight import Matched, matches, remaining_s
 from planners.schedule.limits import Limits
-from planners.schedule.problem import Choice, Group, Problem, Use
+from planners.schedule.problem import Group, Problem
 from planners.schedule.timetable import Profile
-from planners.schedule.units import Scale
-from planners.workflow import FlatWorkflow, Step
+from planners.schedule.units import Scale, Shape, Shapes, shape_of
+from planners.workflow import FlatWorkflow
 
 _FINEST_S = 0.001
 _LONGEST = 1e9
@@ -36,16 +41,10 @@ def problem_of(flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Pr
     return problem
 
 
-class _Offer(NamedTuple):
-    """An agent for a step, before nodes are asked."""
-
-    agent: AgentSpec
-    seconds: float
-
-
 class _Site(NamedTuple):
     """An agent on a group of nodes, before steps are asked."""
 
+    agent: AgentSpec
     group: int
     speed: float
     cold_start_s: float
@@ -55,17 +54,35 @@ class _Site(NamedTuple):
     uses: tuple[Use, ...]
 
 
+class _Kind:
+    """Steps that the same agents may do: asked once what they need and where they fit."""
+
+    def __init__(self, agents: list[AgentSpec]) -> None:
+        self.agents = agents
+        self.steps: list[int] = []
+        # Per step, the mean seconds of each agent on a node of speed 1.
+        self.means: list[list[float]] = []
+
+    def longest_s(self, slowest: float) -> float:
+        """All steps in a row, each by its slowest agent on the slowest node."""
+        cold = np.array([agent.cold_start_s for agent in self.agents])
+        return float((np.array(self.means) / slowest + cold).max(axis=1).sum())
+
+
 class _Builder:
     def __init__(self, flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> None:
         self._flat, self._request, self._costs = flat, request, costs
         self._cluster = request.cluster
+        self._failed = frozenset(request.without_agents)
+        self._demands: dict[Shape, list[tuple[int, ClusterNode, tuple[int, tuple[int, ...]]]]] = {}
         self._index = {step.id: i for i, step in enumerate(flat.steps)}
-        self._usable: dict[tuple[str, float, AgentName | None], list[AgentSpec]] = {}
         self._sites: dict[AgentName, list[_Site]] = {}
-        self._offers = [self._offers_of(step) for step in flat.steps]
-        agents = {offer.agent.name: offer.agent for offers in self._offers for offer in offers}
-        self._amounts = {name: agent.resources.amounts() for name, agent in agents.items()}
-        self._scale = Scale(self._amounts.values(), [node.total.amounts() for node in self._cluster.nodes])
+        self._resources = Shapes([node.total for node in self._cluster.nodes])
+        self._kinds = self._kinds_of_steps()
+        agents = {agent.name: agent for kind in self._kinds for agent in kind.agents}
+        shapes = [self._resources.amounts(agent.resources) for agent in agents.values()]
+        totals = [self._resources.amounts(node.total) for node in self._cluster.nodes]
+        self._scale = Scale(shapes, totals)
         self.quantum_s = self._quantum_s()
         self._limits = Limits(agents.values(), request.catalog, self._cluster.reservations, self.quanta)
         self._group_nodes(agents)
@@ -87,6 +104,7 @@ class _Builder:
         return Problem(
             flat=self._flat,
             steps=steps,
+            kinds=tuple(tuple(kind.steps) for kind in self._kinds),
             parents=tuple(parents),
             children=tuple(tuple(of) for of in children),
             choices=choices,
@@ -102,21 +120,27 @@ class _Builder:
             min_usd=tuple(min(choice.usd for choice in of) for of in choices),
         )
 
-    def _offers_of(self, step: Step) -> list[_Offer]:
-        asked = (step.capability, step_quality(step, self._request.task), step.agent)
-        if asked not in self._usable:
-            capability, quality, pinned = asked
-            agents = self._request.catalog.offering(capability, min_quality=quality, pinned=pinned)
-            totals = [node.total for node in self._cluster.nodes]
-            usable = [agent for agent in agents if any(agent.resources.fits(total) for total in totals)]
-            if not usable:
-                refuse_unplaceable(step, self._request, agents)
-            self._usable[asked] = usable
-        return [_Offer(agent, self._costs.duration(agent, step).mean_s) for agent in self._usable[asked]]
+    def _kinds_of_steps(self) -> list[_Kind]:
+        kinds: dict[tuple[object, ...], _Kind] = {}
+        self._kind_of: list[tuple[_Kind, int]] = []
+        candidates = Candidates(self._request)
+        for i, step in enumerate(self._flat.steps):
+            asked = candidates.key(step)
+            if asked not in kinds:
+                agents = candidates.of(step)
+                usable = [agent for agent in agents if self._resources.fitting(agent.resources)]
+                if not usable:
+                    refuse_unplaceable(step, self._request, agents)
+                kinds[asked] = _Kind(usable)
+            kind = kinds[asked]
+            self._kind_of.append((kind, len(kind.steps)))
+            kind.steps.append(i)
+            kind.means.append([self._costs.duration(agent, step).mean_s for agent in kind.agents])
+        return list(kinds.values())
 
     def _quantum_s(self) -> float:
         slowest = min(node.speed for node in self._cluster.nodes)
-        work = sum(max(o.seconds / slowest + o.agent.cold_start_s for o in offers) for offers in self._offers)
+        work = sum(kind.longest_s(slowest) for kind in self._kinds)
         return _FINEST_S * max(1, ceil(work / _FINEST_S / _LONGEST))
 
     def _group_nodes(self, agents: dict[AgentName, AgentSpec]) -> None:
@@ -128,7 +152,8 @@ class _Builder:
             warm_here = frozenset(agent for agent, at in warm if at == node.id) if warm else frozenset[str]()
             alone = node.id if node.id in busy else None
             own = tuple((r.start_s, r.end_s, r.resources) for r in held.get(node.id, ()))
-            key = (node.node_class, str(node.total), node.speed, warm_here, repr(own), alone)
+            shape = shape_of(node.total)
+            key = (node.node_class, shape, node.speed, warm_here, repr(own) if own else "", alone)
             by_signature.setdefault(key, []).append(i)
         self._groups = tuple(
             self._group(nodes, held.get(self._cluster.nodes[nodes[0]].id, [])) for nodes in by_signature.values()
@@ -140,7 +165,9 @@ class _Builder:
 
     def _group(self, nodes: list[int], reservations: list[Reservation]) -> Group:
         node = self._cluster.nodes[nodes[0]]
-        return Group(tuple(nodes), self._scale.room(node.total.amounts()), self._profile(node, reservations))
+        return Group(
+            tuple(nodes), self._scale.room(self._resources.amounts(node.total)), self._profile(node, reservations)
+        )
 
     def _profile(self, node: ClusterNode, reservations: list[Reservation]) -> Profile:
         """What is free over time. Reservations are summed before rounding, so several small ones cost no unit each."""
@@ -155,11 +182,13 @@ class _Builder:
         return profile
 
     def _choices(self) -> tuple[tuple[Choice, ...], ...]:
-        failed = set(self._request.without_agents)
-        fresh = [self._fresh([offer for offer in of if offer.agent.name not in failed]) for of in self._offers]
+        fresh: list[list[Choice]] = [[] for _ in self._flat.steps]
+        for kind in self._kinds:
+            for step, choices in zip(kind.steps, self._fresh(kind), strict=True):
+                fresh[step] = choices
         if not self._request.in_flight:
             return self._none_empty(fresh)
-        found = matches(self._flat.steps, [[o.agent for o in offers] for offers in self._offers], self._request)
+        found = matches(self._flat.steps, [kind.agents for kind, _ in self._kind_of], self._request)
         known = [len(choices) for choices in fresh]
         for step, of in enumerate(found):
             fresh[step] += [self._continued(step, match) for match in of]
@@ -179,51 +208,56 @@ class _Builder:
                 )
         return tuple(tuple(of) for of in choices)
 
-    def _fresh(self, offers: list[_Offer]) -> list[Choice]:
-        choices: list[Choice] = []
-        for agent, mean_s in offers:
-            for site in self._sites_of(agent):
-                seconds = mean_s / site.speed + site.cold_start_s
-                choices.append(
-                    Choice(
-                        agent,
-                        site.group,
-                        self.quanta(seconds),
-                        agent.price.of(seconds),
-                        site.lag,
-                        site.demand,
-                        site.amounts,
-                        site.uses,
-                    )
-                )
-        return choices
+    def _fresh(self, kind: _Kind) -> list[list[Choice]]:
+        """Per step of a kind, every agent that has not failed on every group of nodes."""
+        agents = [(i, agent) for i, agent in enumerate(kind.agents) if agent.name not in self._failed]
+        sites = [(i, site) for i, agent in agents for site in self._sites_of(agent)]
+        if not sites:
+            return [[] for _ in kind.steps]
+        speed, cold, call, per_s = np.array(
+            [(s.speed, s.cold_start_s, s.agent.price.usd_per_call, s.agent.price.usd_per_s) for _, s in sites]
+        ).T
+        seconds = np.array(kind.means)[:, [i for i, _ in sites]] / speed + cold
+        durations = np.ceil(seconds / self.quantum_s - _SLACK).astype(np.int64).tolist()
+        dollars = (call + per_s * seconds).tolist()
+        return [
+            [
+                Choice(site.agent, site.group, quanta, usd, site.lag, site.demand, site.amounts, site.uses)
+                for (_, site), quanta, usd in zip(sites, *row, strict=True)
+            ]
+            for row in zip(durations, dollars, strict=True)
+        ]
 
     def _sites_of(self, agent: AgentSpec) -> list[_Site]:
         if agent.name not in self._sites:
-            fitting = (group for group, node in enumerate(self._first) if agent.resources.fits(node.total))
-            self._sites[agent.name] = [self._site(agent, group) for group in fitting]
+            lag = self.quanta(_between_nodes_s(self._cluster, self._costs.output_bytes(agent)))
+            uses, cold_s, name = self._limits.uses(agent), agent.cold_start_s, agent.name
+            self._sites[name] = [
+                _Site(agent, group, node.speed, 0.0 if (name, node.id) in self._warm else cold_s, lag, *demand, uses)
+                for group, node, demand in self._demands_of(agent.resources)
+            ]
         return self._sites[agent.name]
 
-    def _site(self, agent: AgentSpec, group: int) -> _Site:
-        node = self._first[group]
-        amounts = self._scale.demand(self._amounts[agent.name], self._groups[group].amounts)
-        return _Site(
-            group,
-            node.speed,
-            0.0 if (agent.name, node.id) in self._warm else agent.cold_start_s,
-            self.quanta(_between_nodes_s(self._cluster, self._costs.output_bytes(agent))),
-            self._scale.packed(amounts),
-            amounts,
-            self._limits.uses(agent),
-        )
+    def _demands_of(self, resources: Resources) -> list[tuple[int, ClusterNode, tuple[int, tuple[int, ...]]]]:
+        """(group, its first node, the demand there) wherever these resources fit."""
+        shape = shape_of(resources)
+        if shape not in self._demands:
+            amounts, rooms = self._resources.amounts(resources), self._resources.fitting(resources)
+            self._demands[shape] = []
+            for group, node in enumerate(self._first):
+                if shape_of(node.total) in rooms:
+                    demand = self._scale.demand(amounts, self._groups[group].amounts)
+                    self._demands[shape].append((group, node, (self._scale.packed(demand), demand)))
+        return self._demands[shape]
 
     def _continued(self, step: int, match: Matched) -> Choice:
         """An attempt in flight as a choice: it has paid its call and passed the rate limits already."""
         agent = match.agent
         node = next(i for i, node in enumerate(self._cluster.nodes) if node.id == match.flight.node)
         site = next(site for site in self._sites_of(agent) if site.group == self._group_of[node])
-        offer = next(offer for offer in self._offers[step] if offer.agent.name == agent.name)
-        left_s = self._left_s(match.flight, offer, node)
+        kind, row = self._kind_of[step]
+        mean_s = kind.means[row][[one.name for one in kind.agents].index(agent.name)]
+        left_s = 0.0 if match.flight.finished else remaining_s(mean_s / site.speed, match.flight.elapsed_s)
         return Choice(
             agent,
             site.group,
@@ -235,11 +269,6 @@ class _Builder:
             tuple(use for use in site.uses if use.hold is None),
             in_flight=True,
         )
-
-    def _left_s(self, flight: InFlight, offer: _Offer, node: int) -> float:
-        if flight.finished:
-            return 0.0
-        return remaining_s(offer.seconds / self._cluster.nodes[node].speed, flight.elapsed_s)
 
 
 def _requirements(

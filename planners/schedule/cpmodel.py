@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from ortools.sat.python import cp_model
 
-from planners.schedule.problem import Choice, Problem
+from planners.schedule.choices import Choice
+from planners.schedule.problem import Problem
 from planners.schedule.timetable import Profile
 from planners.schedule.whole import WholeObjective
 
@@ -48,13 +49,12 @@ class Model:
 
     def _add_steps(self) -> None:
         problem = self.problem
-        shortest = [min(choice.duration for choice in of) for of in problem.choices]
-        tails = problem.tails(shortest)
+        shortest, tails = problem.least_durations, problem.least_tails
         heads = [0] * len(problem.steps)
         for step, choices in enumerate(problem.choices):
             begun = any(choice.in_flight for choice in choices)
             heads[step] = 0 if begun else max((heads[p] + shortest[p] for p in problem.parents[step]), default=0)
-            latest = self.horizon - int(tails[step])
+            latest = self.horizon - tails[step]
             self.start.append(self.cp.new_int_var(min(heads[step], latest), latest, f"start_{step}"))
             literals = [self.cp.new_bool_var(f"x_{step}_{i}") for i in range(len(choices))]
             self.cp.add_exactly_one(literals)

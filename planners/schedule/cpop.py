@@ -3,25 +3,31 @@
 Source: Topcuoglu, Hariri, Wu (2002), doi:10.1109/71.993206.
 """
 
-from planners.schedule.heft import objective_score
-from planners.schedule.placing import Schedule, serial
-from planners.schedule.problem import Choice, Problem
-from planners.schedule.ranks import by_priority, downward, mean_durations, upward
+import numpy as np
+
+from planners.schedule.placing import Schedule
+from planners.schedule.problem import Problem
+from planners.schedule.ranks import by_priority, downward, upward
+from planners.schedule.score import scored
+from planners.schedule.serial import serial
+
+_ELSEWHERE = 1e18
 
 
 def cpop(problem: Problem) -> Schedule:
     """The CPOP schedule. Keeps to the budget; a deadline it only hopes to meet."""
-    means = mean_durations(problem)
+    means = problem.mean_durations
     priority = [up + down for up, down in zip(upward(problem, means), downward(problem, means), strict=True)]
     critical = _critical_path(problem, priority)
     group = _fastest_group(problem, critical)
-    plain = objective_score(problem)
-
-    def score(step: int, end: int, choice: Choice) -> float:
-        elsewhere = step in critical and group is not None and choice.group != group
-        return plain(step, end, choice) + (1e18 if elsewhere else 0.0)
-
-    return serial(problem, by_priority(problem, priority), score)
+    options = problem.options
+    fixed = problem.objective.usd_weight * options.usd
+    for step in critical if group is not None else ():
+        of = options.choices[step]
+        fixed[step, : len(of)] += np.array([0.0 if choice.group == group else _ELSEWHERE for choice in of])
+    found = serial(problem, by_priority(problem, priority), scored(problem, fixed))
+    assert found is not None, "nothing was asked that could make it give up"
+    return found
 
 
 def _critical_path(problem: Problem, priority: list[float]) -> frozenset[int]:

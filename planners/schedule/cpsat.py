@@ -15,16 +15,18 @@ from planners.errors import Infeasible
 from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest
 from planners.schedule.build import problem_of
+from planners.schedule.choices import Choice
 from planners.schedule.cpmodel import Model
 from planners.schedule.explode import exploded, exploded_size
 from planners.schedule.feasibility import refuse_late
 from planners.schedule.forms import choices_of, plan_of
 from planners.schedule.listing import best_baseline, quick
 from planners.schedule.lpbound import lp_bound
-from planners.schedule.placing import Schedule, affordable, replay
+from planners.schedule.placing import Schedule, affordable
 from planners.schedule.polish import Wish, polished
-from planners.schedule.problem import Choice, Problem
+from planners.schedule.problem import Problem
 from planners.schedule.refining import wandered
+from planners.schedule.serial import replay
 from planners.schedule.whole import WholeObjective
 from planners.workflow import FlatWorkflow
 

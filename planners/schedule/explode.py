@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from planners.schedule.problem import Choice, Group, Problem
+from planners.schedule.choices import Choice
+from planners.schedule.problem import Group, Problem
 
 
 def exploded_size(problem: Problem) -> int:

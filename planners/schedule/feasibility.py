@@ -85,8 +85,7 @@ def refuse_impossible(problem: Problem, request: PlanRequest) -> None:
             "limits.budget_usd",
             f"raise the budget to at least {cheapest + spent:.6g}",
         )
-    shortest = [min(choice.duration for choice in of) for of in problem.choices]
-    bound = int(max(problem.tails(shortest), default=0))
+    bound = max(problem.least_tails, default=0)
     if problem.deadline is not None and bound > problem.deadline:
         refuse_late(problem, request, bound, "the critical path of the fastest agents takes")
 

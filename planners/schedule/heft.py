@@ -4,22 +4,15 @@ Source: Topcuoglu, Hariri, Wu (2002), doi:10.1109/71.993206. Here a node holds s
 allows, and the choice of agent adds its dollars: the score of a choice is latency_weight * end + usd_weight * dollars.
 """
 
-from planners.schedule.placing import Schedule, Score, serial
-from planners.schedule.problem import Choice, Problem
-from planners.schedule.ranks import by_rank, mean_durations, upward
+from planners.schedule.placing import Schedule
+from planners.schedule.problem import Problem
+from planners.schedule.ranks import by_rank, upward
+from planners.schedule.score import objective_score
+from planners.schedule.serial import serial
 
 
 def heft(problem: Problem) -> Schedule:
     """The HEFT schedule. Keeps to the budget; a deadline it only hopes to meet."""
-    return serial(problem, by_rank(upward(problem, mean_durations(problem))), objective_score(problem))
-
-
-def objective_score(problem: Problem) -> Score:
-    """latency_weight * end + usd_weight * dollars."""
-    per_quantum = problem.objective.latency_weight * problem.quantum_s
-    per_usd = problem.objective.usd_weight
-
-    def score(_step: int, end: int, choice: Choice) -> float:
-        return per_quantum * end + per_usd * choice.usd
-
-    return score
+    found = serial(problem, by_rank(upward(problem, problem.mean_durations)), objective_score(problem))
+    assert found is not None, "nothing was asked that could make it give up"
+    return found

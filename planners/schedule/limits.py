@@ -11,7 +11,8 @@ from math import ceil, floor
 
 from planners.agents import AgentSpec, Catalog, Provider
 from planners.cluster import Reservation
-from planners.schedule.problem import Limit, Use
+from planners.schedule.choices import Use
+from planners.schedule.problem import Limit
 from planners.schedule.timetable import Profile
 
 

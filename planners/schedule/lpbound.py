@@ -9,7 +9,8 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
-from planners.schedule.problem import Choice, Problem
+from planners.schedule.choices import Choice
+from planners.schedule.problem import Problem
 
 # Beyond so many choices the program itself takes seconds.
 _LARGEST = 60_000

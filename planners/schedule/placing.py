@@ -1,11 +1,11 @@
-"""Placing steps one by one at their earliest start: the engine under every list scheduler here."""
+"""Steps put on nodes one by one: what is placed so far, and the capacity that leaves."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from planners.schedule.choices import Choice, Use
 from planners.schedule.feasibility import within
-from planners.schedule.problem import Choice, Problem
+from planners.schedule.problem import Problem
 from planners.schedule.timetable import Profile
 
 
@@ -27,11 +27,38 @@ class Schedule:
 
 
 class Ready(NamedTuple):
-    """When a step's inputs are there: anywhere at the earliest, on a node that made none of them, on those that did."""
+    """When a step's inputs are there: anywhere at the earliest, on a node that made none of them, on those that did.
+
+    ``near``: by group, (node, when) of the nodes that made inputs.
+    """
 
     earliest: int
     elsewhere: int
-    near: dict[int, int]
+    near: dict[int, list[tuple[int, int]]]
+
+    def on(self, node: int, group: int) -> int:
+        """When the inputs are there on a node of this group."""
+        return dict(self.near.get(group, ())).get(node, self.elsewhere)
+
+
+_ANYWHERE: dict[int, list[tuple[int, int]]] = {}
+
+
+class Front:
+    """Per node of a group, for one demand: it fits at no time from ``since`` until ``opens``; ``least`` of these."""
+
+    __slots__ = ("least", "opens", "since")
+
+    def __init__(self, count: int) -> None:
+        self.since = self.least = 0
+        self.opens = [0] * count
+
+    def move(self, since: int) -> None:
+        """The same from another time on; forwards all that is known stays true."""
+        if since < self.since:
+            self.opens = [since] * len(self.opens)
+            self.least = since
+        self.since = since
 
 
 class Placing:
@@ -40,69 +67,133 @@ class Placing:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         count = len(problem.steps)
-        self.nodes: list[Profile] = [problem.groups[group].profile.copy() for group in problem.group_of]
+        # A profile is the problem's own until something is put there.
+        self.nodes: list[Profile] = [problem.groups[group].profile for group in problem.group_of]
         self.limits: list[Profile] = [limit.profile.copy() for limit in problem.limits]
+        self._own = [False] * len(self.nodes)
+        self._slots = problem.options.slots
+        self.fronts: list[Front | None] = [None] * len(self._slots)
         self.choice = [-1] * count
         self.node = [-1] * count
         self.start = [0] * count
         self.end = [0] * count
+        self._arrives = [0] * count
         self.usd = 0.0
 
     def ready(self, step: int) -> Ready:
         """When the inputs of a step are there, by node. Linear in its parents."""
+        parents = self.problem.parents[step]
+        if not parents:
+            return Ready(0, 0, _ANYWHERE)
+        ends, nodes, arrivals = self.end, self.node, self._arrives
+        if len(parents) == 1:
+            (parent,) = parents
+            end, node = ends[parent], nodes[parent]
+            if arrivals[parent] == end:
+                return Ready(end, end, _ANYWHERE)
+            return Ready(end, arrivals[parent], {self.problem.group_of[node]: [(node, end)]})
         last = first = second = 0
         at = -1
-        arrived: dict[int, int] = {}
-        for parent in self.problem.parents[step]:
-            end, node = self.end[parent], self.node[parent]
-            arrives = end + self.problem.choices[parent][self.choice[parent]].lag
+        ended: dict[int, int] = {}
+        for parent in parents:
+            end, node, arrives = ends[parent], nodes[parent], arrivals[parent]
             last = max(last, end)
-            if end > arrived.get(node, -1):
-                arrived[node] = end
+            if end > ended.get(node, -1):
+                ended[node] = end
             if arrives > first:
-                second = first if node != at else second
+                if node != at:
+                    second = first
                 first, at = arrives, node
             elif node != at and arrives > second:
                 second = arrives
         if first == last:
-            return Ready(last, first, {})
-        near = {node: max(end, first if node != at else second) for node, end in arrived.items()}
+            return Ready(last, first, _ANYWHERE)
+        near: dict[int, list[tuple[int, int]]] = {}
+        for node, end in ended.items():
+            foreign = first if node != at else second
+            near.setdefault(self.problem.group_of[node], []).append((node, max(end, foreign)))
         return Ready(last, first, near)
 
     def fit(self, node: int, ready: int, choice: Choice) -> int:
         """The first start from ``ready`` on that the node and every shared limit allow."""
         profile = self.nodes[node]
-        start = profile.earliest(ready, choice.duration, choice.demand)
         if not choice.uses:
+            return profile.earliest(ready, choice.duration, choice.demand)
+        start = self._within(choice.uses, ready, choice.duration)
+        if not choice.demand:
             return start
         while True:
-            later = start
-            for use in choice.uses:
-                hold = choice.duration if use.hold is None else use.hold
-                later = self.limits[use.limit].earliest(later, hold, use.amount)
-            if later == start:
+            fits = profile.earliest(start, choice.duration, choice.demand)
+            if fits == start:
                 return start
-            start = profile.earliest(later, choice.duration, choice.demand)
-            if start == later and len(choice.uses) == 1:
+            start = self._within(choice.uses, fits, choice.duration)
+            if fits == start:
                 return start
+
+    def allowed(self, uses: tuple[Use, ...], ready: int) -> int:
+        """A time from ``ready`` on before which the shared limits surely leave no room."""
+        for limit, amount, _ in uses:
+            since, until = self.limits[limit].full.get(amount, (0, 0))
+            if since <= ready < until:
+                ready = until
+        return ready
+
+    def _within(self, uses: tuple[Use, ...], ready: int, duration: int) -> int:
+        """The first start from ``ready`` on that every shared limit allows."""
+        limits = self.limits
+        while True:
+            start = ready
+            for limit, amount, hold in uses:
+                start = limits[limit].earliest(start, duration if hold is None else hold, amount)
+            if start == ready or len(uses) == 1:
+                return start
+            ready = start
 
     def best(self, choice: Choice, ready: Ready) -> tuple[int, int]:
         """(start, node): the earliest start on any node of the choice's group; ties go to where inputs are."""
         best_start, best_node = -1, -1
-        for node, at in ready.near.items():
-            if self.problem.group_of[node] == choice.group and (best_node < 0 or at < best_start):
+        for node, at in ready.near.get(choice.group, ()):
+            if best_node < 0 or at < best_start:
                 start = self.fit(node, at, choice)
                 if best_node < 0 or start < best_start:
                     best_start, best_node = start, node
         foreign = ready.elsewhere
         if best_node >= 0 and best_start <= foreign:
             return best_start, best_node
-        for node in self.problem.groups[choice.group].nodes:
-            start = self.fit(node, foreign, choice)
-            if best_node < 0 or start < best_start:
-                best_start, best_node = start, node
-                if start == foreign:
-                    break
+        if choice.uses:
+            foreign = self._within(choice.uses, foreign, choice.duration)
+        if not choice.demand or not choice.duration:
+            here = foreign, self.problem.groups[choice.group].nodes[0]
+            return here if best_node < 0 or foreign < best_start else (best_start, best_node)
+        return self._first_fit(choice, foreign, best_start, best_node)
+
+    def _first_fit(self, choice: Choice, ready: int, best_start: int, best_node: int) -> tuple[int, int]:
+        """The same over the group's nodes, none of which made an input; of equal starts the first node's."""
+        demand = choice.demand
+        nodes, profiles, slot = self.problem.groups[choice.group].nodes, self.nodes, self._slots[choice.group, demand]
+        front = self.fronts[slot]
+        if front is None:
+            front = self.fronts[slot] = Front(len(nodes))
+        front.move(ready)
+        opens, duration, uses = front.opens, choice.duration, choice.uses
+        soonest = start = max(front.least, ready)
+        for only_open in (True, False):
+            for k, opening in enumerate(opens):
+                if opening > soonest if only_open else best_node >= 0 and opening >= best_start:
+                    continue
+                profile = profiles[nodes[k]]
+                since = max(ready, opening)
+                start = self.fit(nodes[k], since, choice) if uses else profile.earliest(since, duration, demand)
+                full = profile.full.get(demand)
+                if full is not None and full[0] <= since < full[1]:
+                    opens[k] = full[1]
+                if best_node < 0 or start < best_start:
+                    best_start, best_node = start, nodes[k]
+                    if start == soonest:
+                        break
+            if best_start == soonest:
+                break
+        front.least = min(opens)
         return best_start, best_node
 
     def put(self, step: int, index: int, node: int, start: int) -> None:
@@ -110,6 +201,7 @@ class Placing:
         choice = self.problem.choices[step][index]
         end = start + choice.duration
         self.choice[step], self.node[step], self.start[step], self.end[step] = index, node, start, end
+        self._arrives[step] = end + choice.lag
         self.usd += choice.usd
         self._occupy(choice, node, start, 1)
 
@@ -118,14 +210,20 @@ class Placing:
         choice = self.problem.choices[step][self.choice[step]]
         self.usd -= choice.usd
         self._occupy(choice, self.node[step], self.start[step], -1)
+        self.fronts = [None] * len(self._slots)
         self.choice[step] = -1
 
     def _occupy(self, choice: Choice, node: int, start: int, sign: int) -> None:
-        self.nodes[node].take(start, start + choice.duration, sign * choice.demand)
-        if choice.duration:
-            for use in choice.uses:
-                hold = choice.duration if use.hold is None else use.hold
-                self.limits[use.limit].take(start, start + hold, sign * use.amount)
+        duration = choice.duration
+        if not duration:
+            return
+        if choice.demand:
+            if not self._own[node]:
+                self._own[node] = True
+                self.nodes[node] = self.nodes[node].copy()
+            self.nodes[node].take(start, start + duration, sign * choice.demand)
+        for limit, amount, hold in choice.uses:
+            self.limits[limit].take(start, start + (duration if hold is None else hold), sign * amount)
 
     def allows(self, choice: Choice) -> bool:
         """Whether what the choice requires of other steps is so."""
@@ -149,115 +247,6 @@ class Placing:
         usd = sum(problem.choices[i][c].usd for i, c in enumerate(self.choice))
         value = problem.value(max(self.end, default=0), usd)
         return Schedule(tuple(self.choice), tuple(self.node), tuple(self.start), tuple(self.end), usd, value)
-
-
-Score = Callable[[int, int, Choice], float]
-
-
-def serial(
-    problem: Problem, order: Sequence[int], score: Score, *, keep: bool = True, spread: bool = False
-) -> Schedule:
-    """Place steps in this order (parents first), each with the choice of least score, at its earliest start.
-
-    Args:
-        problem: what to place.
-        order: every step, parents before children.
-        score: of (step, its end, the choice); smaller is better, and it must not fall as the end grows.
-        keep: leave attempts in flight where they are.
-        spread: let no step spend more of a budget than its share by length; else the first come spend what they like.
-    """
-    placing = Placing(problem)
-    if keep:
-        placing.keep_in_flight()
-    purse = _Purse(problem, placing, spread=spread)
-    for step in order:
-        if placing.choice[step] < 0:
-            index, node, start = _select(placing, step, score, purse.allowance(step))
-            placing.put(step, index, node, start)
-            purse.paid(step)
-    return placing.schedule()
-
-
-def replay(
-    problem: Problem, order: Sequence[int], choice: Sequence[int], node: Sequence[int] | None = None
-) -> Schedule:
-    """Every step with the given choice (on the given node, else on the first of the group that is free), left-shifted.
-
-    In-flight choices come first, for they have begun. One that starts after 0 was given up for others' reservations.
-    """
-    placing = Placing(problem)
-    begun = [step for step in range(len(problem.steps)) if problem.choices[step][choice[step]].in_flight]
-    for step in begun:
-        chosen = problem.choices[step][choice[step]]
-        at = problem.groups[chosen.group].nodes[0]
-        placing.put(step, choice[step], at, placing.fit(at, 0, chosen))
-    for step in order:
-        if placing.choice[step] >= 0:
-            continue
-        chosen = problem.choices[step][choice[step]]
-        ready = placing.ready(step)
-        if node is None:
-            start, at = placing.best(chosen, ready)
-        else:
-            at = node[step]
-            start = placing.fit(at, ready.near.get(at, ready.elsewhere), chosen)
-        placing.put(step, choice[step], at, start)
-    return placing.schedule()
-
-
-def _select(placing: Placing, step: int, score: Score, allowance: float) -> tuple[int, int, int]:
-    """(choice, node, start) of least score among the affordable; the cheapest of all where none is.
-
-    Choices are asked in the order of what they would score if every node were free, so most are never tried.
-    """
-    ready = placing.ready(step)
-    choices = placing.problem.choices[step]
-    hopes = [
-        (score(step, ready.earliest + choice.duration, choice), index)
-        for index, choice in enumerate(choices)
-        if choice.usd <= allowance and not choice.in_flight
-    ]
-    if not hopes:
-        index = min((i for i, c in enumerate(choices) if not c.in_flight), key=lambda i: choices[i].usd)
-        start, node = placing.best(choices[index], ready)
-        return index, node, start
-    hopes.sort()
-    least = (float("inf"), -1)
-    best = (-1, -1, -1)
-    for hope in hopes:
-        if hope >= least:
-            break
-        index = hope[1]
-        start, node = placing.best(choices[index], ready)
-        value = (score(step, start + choices[index].duration, choices[index]), index)
-        if value < least:
-            best, least = (index, node, start), value
-    return best
-
-
-class _Purse:
-    """What the next step may cost so that the cheapest choices of those after it are still affordable."""
-
-    def __init__(self, problem: Problem, placing: Placing, *, spread: bool) -> None:
-        self._problem, self._placing = problem, placing
-        self._least = [min(choice.usd for choice in of if not choice.in_flight) for of in problem.choices]
-        self._open = sum(usd for i, usd in enumerate(self._least) if placing.choice[i] < 0)
-        self._weights = [max(c.usd for c in of) - least for of, least in zip(problem.choices, self._least, strict=True)]
-        self._weight = sum(weight for i, weight in enumerate(self._weights) if placing.choice[i] < 0)
-        self._spread = spread
-
-    def allowance(self, step: int) -> float:
-        budget = self._problem.budget_usd
-        if budget is None:
-            return float("inf")
-        spare = budget - self._placing.usd - self._open
-        if self._spread and self._weight > 0:
-            spare *= self._weights[step] / self._weight
-        return (self._least[step] + spare) * (1 + 1e-12) + 1e-12
-
-    def paid(self, step: int) -> None:
-        self._open -= self._least[step]
-        self._weight -= self._weights[step]
 
 
 def affordable(problem: Problem, schedule: Schedule) -> bool:

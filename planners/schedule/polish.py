@@ -6,9 +6,10 @@ limit, costs the objective nothing and delays nobody. So plans that are equally 
 
 from collections.abc import Iterator, Sequence
 
+from planners.schedule.choices import Choice
 from planners.schedule.feasibility import within
 from planners.schedule.placing import Placing, Schedule
-from planners.schedule.problem import Choice, Problem
+from planners.schedule.problem import Problem
 
 # (choice, node) a step would rather have, where it is all the same.
 Wish = tuple[int, int] | None
@@ -44,16 +45,22 @@ def _improve(placing: Placing, step: int, makespan: int, wish: Wish) -> None:
     problem = placing.problem
     was = placing.choice[step], placing.node[step], placing.start[step]
     current = problem.choices[step][was[0]]
+    ready, latest = placing.ready(step), _last_end(placing, step, makespan)
+    hopeful = [
+        (index, node)
+        for index, node in _preferences(problem, step, was[0], wish)
+        if ready.earliest + problem.choices[step][index].duration <= latest
+        and _as_cheap(placing, problem.choices[step][index], current)
+    ]
+    if not hopeful:
+        return
     placing.lift(step)
-    ready = placing.ready(step)
-    for index, node in _preferences(problem, step, was[0], wish):
+    for index, node in hopeful:
         choice = problem.choices[step][index]
-        if not _as_cheap(placing, choice, current):
-            continue
         if node is None:
             start, at = placing.best(choice, ready)
         else:
-            start, at = placing.fit(node, ready.near.get(node, ready.elsewhere), choice), node
+            start, at = placing.fit(node, ready.on(node, choice.group), choice), node
         if start + choice.duration <= _latest_end(placing, step, choice, at, makespan):
             placing.put(step, index, at, start)
             return
@@ -76,11 +83,18 @@ def _preferences(problem: Problem, step: int, now: int, wish: Wish) -> list[tupl
 
 
 def _as_cheap(placing: Placing, choice: Choice, current: Choice) -> bool:
-    """Whether a change costs the objective no dollars and keeps to the budget; the step is lifted out."""
+    """Whether a change costs the objective no dollars and keeps to the budget."""
     problem = placing.problem
     if problem.objective.usd_weight > 0 and choice.usd > current.usd:
         return False
-    return choice.usd <= current.usd or within(placing.usd + choice.usd, problem.budget_usd)
+    return choice.usd <= current.usd or within(placing.usd - current.usd + choice.usd, problem.budget_usd)
+
+
+def _last_end(placing: Placing, step: int, makespan: int) -> int:
+    """Before every child's start, wherever it runs."""
+    children = (child for child in placing.problem.children[step])
+    starts = [placing.start[c] for c in children if not placing.problem.choices[c][placing.choice[c]].in_flight]
+    return min([makespan, *starts])
 
 
 def _latest_end(placing: Placing, step: int, choice: Choice, node: int, makespan: int) -> int:

@@ -6,41 +6,16 @@ one integer per node (`planners.schedule.units`), so one subtraction tells wheth
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
-from planners.agents import AgentSpec
+import numpy as np
+
 from planners.model import NodeId
+from planners.schedule.choices import Choice, Options
 from planners.schedule.timetable import Profile
 from planners.tasks import Objective
 from planners.workflow import FlatWorkflow, Step
-
-
-class Use(NamedTuple):
-    """What one call takes of a shared limit: ``amount`` for ``hold`` quanta from its start, None: while it runs."""
-
-    limit: int
-    amount: int
-    hold: int | None
-
-
-class Choice(NamedTuple):
-    """One way to do a step: an agent on any node of a group.
-
-    ``requires``: (step, choices of it) pairs that must hold too; only work in flight has any, for it is the same work
-    only if its data parents are. ``in_flight`` choices start at 0 whatever their parents do: they have begun.
-    """
-
-    agent: AgentSpec
-    group: int
-    duration: int
-    usd: float
-    lag: int
-    demand: int
-    amounts: tuple[int, ...]
-    uses: tuple[Use, ...] = ()
-    in_flight: bool = False
-    requires: tuple[tuple[int, frozenset[int]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +54,46 @@ class Problem:
     deadline: int | None
     budget_usd: float | None
     quantum_s: float
-    min_usd: tuple[float, ...] = field(default=())
+    min_usd: tuple[float, ...]
+    # Steps whose fresh choices are the same agents on the same groups, in the same order.
+    kinds: tuple[tuple[int, ...], ...]
+
+    @cached_property
+    def options(self) -> Options:
+        """What list scheduling chooses from."""
+        return Options(self.choices, self.kinds)
+
+    @cached_property
+    def least_durations(self) -> list[int]:
+        """Per step, the shortest duration of any choice."""
+        return [min([choice.duration for choice in of]) for of in self.choices]
+
+    @cached_property
+    def least_tails(self) -> list[int]:
+        """Per step, the longest path from its start to the end were every step done its fastest way."""
+        return self.tails(self.least_durations)
+
+    @cached_property
+    def any_in_flight(self) -> bool:
+        """Whether any step may go on with an attempt in flight; these choices come last."""
+        return any(of[-1].in_flight for of in self.choices)
+
+    @cached_property
+    def fresh_usd(self) -> tuple[list[float], list[float]]:
+        """Per step, the least dollars of a new attempt, and what lies between these and the most that it may cost."""
+        least = [min(c.usd for c in of if not c.in_flight or of[0].in_flight) for of in self.choices]
+        return least, [max(c.usd for c in of) - cheap for of, cheap in zip(self.choices, least, strict=True)]
+
+    @cached_property
+    def mean_durations(self) -> list[float]:
+        """Per step, the mean duration over its agents and all nodes they fit."""
+        means: list[float] = [0.0] * len(self.steps)
+        for kind in self.kinds:
+            fresh = [choice for choice in self.choices[kind[0]] if not choice.in_flight]
+            sizes = np.array([len(self.groups[choice.group].nodes) for choice in fresh])
+            for step in kind if fresh else ():
+                means[step] = float(sizes @ [c.duration for c in self.choices[step][: len(fresh)]] / sizes.sum())
+        return means
 
     def value(self, makespan: int, usd: float) -> float:
         """latency_weight * makespan_s + usd_weight * dollars."""
@@ -91,12 +105,12 @@ class Problem:
         Where a list schedule meets it (a chain, a fan-out with room), that schedule is optimal and nothing need be
         searched.
         """
-        quickest = [min(choice.duration for choice in of) for of in self.choices]
-        return self.value(int(max(self.tails(quickest), default=0)), sum(self.min_usd))
+        return self.value(max(self.least_tails, default=0), sum(self.min_usd))
 
-    def tails(self, durations: Sequence[float]) -> list[float]:
+    def tails(self, durations: Sequence[int]) -> list[int]:
         """Per step: the longest path from its start to the end of the workflow, transfers left out."""
         tails = list(durations)
         for step in range(len(self.steps) - 1, -1, -1):
-            tails[step] += max((tails[child] for child in self.children[step]), default=0)
+            if children := self.children[step]:
+                tails[step] += max([tails[child] for child in children])
         return tails

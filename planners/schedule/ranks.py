@@ -3,17 +3,7 @@
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 
-from planners.schedule.problem import Choice, Problem
-
-
-def mean_durations(problem: Problem) -> list[float]:
-    """Per step, the mean duration over its agents and all nodes they fit."""
-    return [_mean(problem, [c for c in of if not c.in_flight]) for of in problem.choices]
-
-
-def least_durations(problem: Problem) -> list[float]:
-    """Per step, the shortest duration of any choice."""
-    return [float(min(choice.duration for choice in of)) for of in problem.choices]
+from planners.schedule.problem import Problem
 
 
 def upward(problem: Problem, durations: Sequence[float]) -> list[float]:
@@ -61,9 +51,3 @@ def mean_lags(problem: Problem) -> list[float]:
     nodes = len(problem.nodes)
     share = (nodes - 1) / nodes if nodes else 0.0
     return [share * sum(choice.lag for choice in of) / len(of) for of in problem.choices]
-
-
-def _mean(problem: Problem, choices: Sequence[Choice]) -> float:
-    sizes = [len(problem.groups[choice.group].nodes) for choice in choices]
-    total = sum(size * choice.duration for size, choice in zip(sizes, choices, strict=True))
-    return total / sum(sizes)

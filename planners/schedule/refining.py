@@ -14,43 +14,42 @@ from typing import NamedTuple
 import numpy as np
 
 from planners.schedule.heft import heft
-from planners.schedule.placing import Schedule, Score, affordable, serial
-from planners.schedule.problem import Choice, Problem
-from planners.schedule.ranks import by_priority, by_rank, least_durations, mean_durations, upward
+from planners.schedule.placing import Schedule, affordable
+from planners.schedule.problem import Problem
+from planners.schedule.ranks import by_priority, by_rank, upward
+from planners.schedule.score import Score, scored
+from planners.schedule.serial import serial
 
 # What an end within the slack still counts, so that among equals the earlier wins.
 _PATIENCE = 0.02
 _BISECTIONS = 12
 # So near to a lower bound a plan is left alone.
-_NEAR = 1e-3
+_NEAR = 5e-3
 _DEAREST = 1e12
 # How often a random pass shares the budget out by steps.
 _SHARED = 0.5
-_NEVER = 1e15
 
 
 class Pass(NamedTuple):
     """One more HEFT: what the cluster's time costs (1: a busy quantum of all of it delays the end by one), the makespan
-    asked for as a share of the best so far (None: every end counts in full), and whether dollars are shared out.
+    asked for as a share of the best so far, and whether dollars are shared out.
     """
 
     busy: float
-    target: float | None
+    target: float
     spread: bool = False
 
 
-# In turn; the last only where there is a budget to share out. Chosen by what each gained on recorded workflows: three
-# more passes would take half as long again and bring one per cent.
+# In turn. Those that share out dollars only where there is a budget, those that ask for less than the best makespan so
+# far only where dollars count. Chosen by what each gained on recorded workflows, other ones than the benchmark's too.
 PASSES = (
-    Pass(1.0, None),
-    Pass(1.0, 1.0),
-    Pass(3.0, 1.0),
+    Pass(1.0, 0.9, spread=True),
+    Pass(0.5, 1.2),
     Pass(0.5, 0.9),
-    Pass(0.5, 1.15),
-    Pass(0.5, 0.9, spread=True),
+    Pass(2.0, 0.95),
 )
-# A pass that gained 3 % is made again, up to so often in all.
-_REPEATS, _MUCH = 3, 0.97
+# A pass that gained 3 % is made again, once.
+_REPEATS, _MUCH = 2, 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +82,19 @@ class _Refining:
     def __init__(self, problem: Problem, known: Schedule) -> None:
         self._problem = problem
         self._per_quantum = problem.objective.latency_weight * problem.quantum_s
-        self._busy = _busy_shares(problem)
-        self._rank = upward(problem, mean_durations(problem))
+        shares = _busy_shares(problem)
+        self._rank = upward(problem, problem.mean_durations)
         self._order = by_rank(self._rank)
         self.best = known
         self._limited = problem.budget_usd is not None
-        if self._limited:
-            self._table = _Table(problem, self._busy)
+        self._priced = self._limited or problem.objective.usd_weight > 0
+        options = problem.options
+        self._busy_time = options.filled([[shares[c.agent.name] * c.duration for c in of] for of in options.choices])
 
     def run(self) -> None:
         """Every pass starts from the best schedule so far, and is made again while it gains much."""
         for one in PASSES:
-            if self._limited or not one.spread:
+            if self._limited or (not one.spread and (one.target <= 1 or self._priced)):
                 self._repeat(one)
 
     def _repeat(self, one: Pass) -> None:
@@ -105,12 +105,19 @@ class _Refining:
                 return
 
     def _pass(self, one: Pass) -> None:
-        ends = None if one.target is None else latest_ends(self._problem, self.best, one.target)
+        ends = latest_ends(self._problem, self.best, one.target)
         busy, usd = one.busy * self._per_quantum, self._problem.objective.usd_weight
         if self._limited:
             usd += self._budget_price(busy, ends)
         score = self._score(Prices(usd, busy, ends))
-        self._try(serial(self._problem, self._order, score, spread=one.spread))
+        self._try(serial(self._problem, self._order, score, spread=one.spread, until=self._until()))
+
+    def _until(self) -> float:
+        """A schedule that ends later cannot be better than the best one, were the rest of its steps for nothing."""
+        weights = self._problem.objective
+        if not affordable(self._problem, self.best) or not weights.latency_weight:
+            return float("inf")
+        return (self.best.value - weights.usd_weight * sum(self._problem.min_usd)) / self._per_quantum * (1 + 1e-9)
 
     def jolt(self, draw: Random) -> None:
         """One pass with priorities up to a tenth off, and prices and target drawn around those that are usual."""
@@ -120,33 +127,26 @@ class _Refining:
         self._pass(Pass(draw.choice((0.0, 0.3, 1.0, 3.0)), draw.uniform(0.75, 1.1), draw.random() < _SHARED))
         self._order = kept
 
-    def _try(self, found: Schedule) -> None:
+    def _try(self, found: Schedule | None) -> None:
+        if found is None:
+            return
         key = (not affordable(self._problem, found), found.value)
         if key < (not affordable(self._problem, self.best), self.best.value):
             self.best = found
 
     def _score(self, prices: Prices) -> Score:
-        quantum, busy, latest = self._per_quantum, self._busy, prices.latest
-
-        def plain(_step: int, end: int, choice: Choice) -> float:
-            return quantum * end + prices.usd * choice.usd + prices.busy * busy[choice.agent.name] * choice.duration
-
-        def patient(step: int, end: int, choice: Choice) -> float:
-            late = max(0.0, end - latest[step]) if latest is not None else 0.0
-            time = quantum * (late + _PATIENCE * end)
-            return time + prices.usd * choice.usd + prices.busy * busy[choice.agent.name] * choice.duration
-
-        return plain if latest is None else patient
+        fixed = prices.usd * self._problem.options.usd + prices.busy * self._busy_time
+        return scored(self._problem, fixed, prices.latest, _PATIENCE)
 
     def _budget_price(self, busy: float, latest: Sequence[float] | None) -> float:
         """The least price of a dollar at which steps that each choose for themselves keep to the budget."""
-        table, budget = self._table, self._problem.budget_usd
+        table, budget = self._problem.options, self._problem.budget_usd
         assert budget is not None
-        late = table.durations
+        late = table.duration
         if latest is not None:
             slack = np.asarray(latest)[:, None] - np.asarray(self.best.start)[:, None]
-            late = np.maximum(0.0, table.durations - slack) + _PATIENCE * table.durations
-        time = self._per_quantum * late + busy * table.busy
+            late = np.maximum(0.0, table.duration - slack) + _PATIENCE * table.duration
+        time = self._per_quantum * late + busy * self._busy_time
 
         def spent(price: float) -> float:
             picked = np.argmin(time + price * table.usd, axis=1)
@@ -163,27 +163,9 @@ class _Refining:
         return high
 
 
-class _Table:
-    """All fresh choices as arrays of (step, choice); rows are filled up with choices that nobody takes."""
-
-    def __init__(self, problem: Problem, shares: dict[str, float]) -> None:
-        fresh = [[choice for choice in of if not choice.in_flight] for of in problem.choices]
-        shape = (len(fresh), max((len(of) for of in fresh), default=0))
-        self.rows = np.arange(shape[0])
-        self.durations = np.full(shape, _NEVER)
-        self.usd = np.full(shape, _NEVER)
-        self.busy = np.zeros(shape)
-        for step, of in enumerate(fresh):
-            self.durations[step, : len(of)] = [choice.duration for choice in of]
-            self.usd[step, : len(of)] = [choice.usd for choice in of]
-            self.busy[step, : len(of)] = [shares[choice.agent.name] * choice.duration for choice in of]
-
-
 def _as_short_as_can_be(problem: Problem, schedule: Schedule) -> bool:
     """Whether the longest path of the fastest choices and the cheapest choices leave nothing to gain."""
-    longest = max(problem.tails(least_durations(problem)), default=0.0)
-    least = problem.value(int(longest), sum(problem.min_usd))
-    return affordable(problem, schedule) and schedule.value <= least * (1 + _NEAR)
+    return affordable(problem, schedule) and schedule.value <= problem.path_bound() * (1 + _NEAR)
 
 
 def latest_ends(problem: Problem, schedule: Schedule, target: float = 1.0) -> tuple[float, ...]:
@@ -203,10 +185,9 @@ def _busy_shares(problem: Problem) -> dict[str, float]:
     sizes = [len(group.nodes) for group in problem.groups]
     totals = [sum(size * amount for size, amount in zip(sizes, of, strict=True)) for of in dimensions]
     shares: dict[str, float] = {}
-    for of in problem.choices:
-        for choice in of:
-            if choice.agent.name not in shares:
-                of_total = [a / t for a, t in zip(choice.amounts, totals, strict=True) if t]
-                of_limits = [use.amount / problem.limits[use.limit].capacity for use in choice.uses if use.hold is None]
-                shares[choice.agent.name] = max([*of_total, *of_limits], default=0.0)
+    for choice in (choice for kind in problem.kinds for choice in problem.choices[kind[0]]):
+        if choice.agent.name not in shares:
+            of_total = [a / t for a, t in zip(choice.amounts, totals, strict=True) if t]
+            of_limits = [use.amount / problem.limits[use.limit].capacity for use in choice.uses if use.hold is None]
+            shares[choice.agent.name] = max([*of_total, *of_limits], default=0.0)
     return shares

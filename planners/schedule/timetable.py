@@ -6,18 +6,23 @@ fits into free f exactly if no field of (f with all guards set) - d borrows from
 
 from bisect import bisect_left, bisect_right
 
+_NEVER_FULL = (0, 0)
+
 
 class Profile:
-    """A step function of time to packed free capacity; ``times[0]`` is 0, the last piece lasts for ever."""
+    """A step function of time to packed free capacity; ``times[0]`` is 0, the last piece lasts for ever.
 
-    __slots__ = ("_open", "free", "guard", "times")
+    ``full``: demand -> (from, to): it fits at no time between; stays true while capacity is only taken. Steps that get
+    ready at one time, as in a fan-out, need not walk over the same pieces again and again.
+    """
+
+    __slots__ = ("free", "full", "guard", "times")
 
     def __init__(self, room: int, guard: int) -> None:
         self.times = [0]
         self.free = [room]
         self.guard = guard
-        # Demand -> a time before which it never fits; grows while capacity is only taken.
-        self._open: dict[int, int] = {}
+        self.full: dict[int, tuple[int, int]] = {}
 
     def copy(self) -> "Profile":
         """One that can be changed without changing this."""
@@ -25,7 +30,7 @@ class Profile:
         twin.times = self.times.copy()
         twin.free = self.free.copy()
         twin.guard = self.guard
-        twin._open = self._open.copy()  # noqa: SLF001 its own class
+        twin.full = self.full.copy()
         return twin
 
     def earliest(self, ready: int, duration: int, demand: int) -> int:
@@ -33,37 +38,43 @@ class Profile:
         if not duration or not demand:
             return ready
         times, free, guard = self.times, self.free, self.guard
-        opens = self._open.get(demand, 0)
-        start = max(ready, opens)
+        since, until = self.full.get(demand, _NEVER_FULL)
+        known = since <= ready < until
+        start = until if known else ready
         i = bisect_right(times, start) - 1
-        pieces = len(times)
-        if ready <= opens:
+        if ((free[i] | guard) - demand) & guard != guard:
+            i += 1
             while ((free[i] | guard) - demand) & guard != guard:
                 i += 1
-                start = times[i]
-            self._open[demand] = start
+            start = times[i]
+            self.full[demand] = (since if known else ready, start)
+        pieces = len(times)
+        end = start + duration
         while True:
-            fits = ((free[i] | guard) - demand) & guard == guard
             i += 1
-            if not fits:
-                start = times[i]
-            elif i == pieces or times[i] >= start + duration:
+            if i == pieces or times[i] >= end:
                 return start
+            if ((free[i] | guard) - demand) & guard != guard:
+                i += 1
+                while ((free[i] | guard) - demand) & guard != guard:
+                    i += 1
+                start = times[i]
+                end = start + duration
 
     def take(self, start: int, end: int, demand: int) -> None:
         """Occupy ``demand`` from start to end (negative: give back)."""
         if start >= end or not demand:
             return
         if demand < 0:
-            self._open.clear()
-        first, last = self._cut(start), self._cut(end)
-        free = self.free
+            self.full.clear()
+        times, free = self.times, self.free
+        first = bisect_left(times, start)
+        if first == len(times) or times[first] != start:
+            times.insert(first, start)
+            free.insert(first, free[first - 1])
+        last = bisect_left(times, end, first)
+        if last == len(times) or times[last] != end:
+            times.insert(last, end)
+            free.insert(last, free[last - 1])
         for i in range(first, last):
             free[i] -= demand
-
-    def _cut(self, at: int) -> int:
-        i = bisect_left(self.times, at)
-        if i == len(self.times) or self.times[i] != at:
-            self.times.insert(i, at)
-            self.free.insert(i, self.free[i - 1])
-        return i

@@ -3,6 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, gcd
 
+from planners.resources import Resources
+
+Shape = tuple[float, float, int, tuple[tuple[str, float], ...]]
+
 # Ray keeps four decimals of CPUs, GPUs and custom resources.
 _DECIMALS = 10_000
 # A field of a packed amount: CP-SAT's energies (amount x time) stay far from 2^63.
@@ -12,6 +16,35 @@ _LARGEST = 1 << 20
 def whole(name: str, amount: float) -> int:
     """An amount in ten-thousandths; bytes stay bytes."""
     return round(amount) if name == "memory_bytes" else round(amount * _DECIMALS)
+
+
+class Shapes:
+    """Amounts of resources and where they fit, looked up once for all agents and nodes that have the same."""
+
+    def __init__(self, totals: Iterable[Resources]) -> None:
+        self._amounts: dict[Shape, dict[str, float]] = {}
+        self._rooms = {shape_of(total): total for total in totals}
+        self._fitting: dict[Shape, frozenset[Shape]] = {}
+
+    def amounts(self, resources: Resources) -> dict[str, float]:
+        """Every amount that is not zero, by name."""
+        shape = shape_of(resources)
+        if shape not in self._amounts:
+            self._amounts[shape] = resources.amounts()
+        return self._amounts[shape]
+
+    def fitting(self, need: Resources) -> frozenset[Shape]:
+        """The shapes of the nodes that are large enough."""
+        mine = shape_of(need)
+        if mine not in self._fitting:
+            self._fitting[mine] = frozenset(shape for shape, room in self._rooms.items() if need.fits(room))
+        return self._fitting[mine]
+
+
+def shape_of(resources: Resources) -> Shape:
+    """What tells resources apart."""
+    custom = tuple(resources.custom.items()) if resources.custom else ()
+    return resources.cpus, resources.gpus, resources.memory_bytes, custom
 
 
 class Scale:
