@@ -15,25 +15,36 @@ from planners.tasks import AdmittedTask, Mode
 from reconciler import accounts
 from reconciler import commands as c
 from reconciler import events as e
+from reconciler.attempts import Attempt
 from reconciler.handoff import Failure, FailureKind
 from reconciler.history import History
+from reconciler.outcomes import Verdict
 from reconciler.ports import AttemptEvent, World
+from reconciler.reservations import Reservations
 from reconciler.run import RunState
 from reconciler.viewing import task_view
 from reconciler.views import TaskView
 
 _HEAD_START_S = 0.002
+_USED = frozenset({Verdict.COMMIT, Verdict.REPARENT, Verdict.KEEP})
 _GUESSING = frozenset({Mode.FORERUN, Mode.PLAN_CACHE})
+
+
+def _serves(attempt: Attempt | None) -> bool:
+    """Whether a step of the plan of authority is done because of this attempt."""
+    return attempt is not None and attempt.finished and attempt.verdict in _USED
 
 
 class Driver:
     """Runs one task to its end. Owns the asyncio tasks of its planning; the rest of the world is given to it."""
 
-    def __init__(self, admitted: AdmittedTask, world: World, history: History) -> None:
+    def __init__(self, admitted: AdmittedTask, world: World, history: History, reservations: Reservations) -> None:
         self.admitted = admitted
         self.run = RunState(admitted.id, admitted.task, world.catalog)
         self.history = history
         self._world = world
+        self._reservations = reservations
+        self._booked: Plan | None = None
         self._events: asyncio.Queue[e.Event] = asyncio.Queue()
         self._planning: asyncio.Task[None] | None = None
         self._wake_ups: list[asyncio.TimerHandle] = []
@@ -67,6 +78,7 @@ class Driver:
             for handle in self._wake_ups:
                 handle.cancel()
             self._world.executor.release(self.admitted.id)
+            self._reservations.release(self.admitted.id)
 
     async def _step(self, event: e.Event) -> None:
         commands = self.run.handle(event)
@@ -74,8 +86,19 @@ class Driver:
         if any(isinstance(command, c.Dispatch) and command.effect.never_twice for command in commands):
             # The intent is on disk before the act, so that no restart can do it again.
             await asyncio.wrap_future(durable)
+        self._reserve(event)
         for command in commands:
             self._carry_out(command)
+
+    def _reserve(self, event: e.Event) -> None:
+        """Tell other runs what the plan of authority needs and when, and what of it is free again."""
+        run, task = self.run, self.admitted.id
+        if run.plan is not None and run.plan is not self._booked:
+            self._booked = run.plan
+            done = {attempt.step.id for attempt in run.attempts.values() if _serves(attempt)}
+            self._reservations.book(task, run.plan, self._world.clock.now_s() - run.plan.planning_s, done)
+        elif isinstance(event, e.AttemptFinished) and _serves(run.attempts.get(event.attempt)):
+            self._reservations.finish(task, run.attempts[event.attempt].step.id)
 
     def _carry_out(self, command: c.Command) -> None:
         task, executor = self.admitted.id, self._world.executor
@@ -137,10 +160,10 @@ class Driver:
 
     async def _request(self, command: c.RequestPlan) -> PlanRequest:
         run, world = self.run, self._world
-        cluster = world.cluster.snapshot()
-        gone = set(command.without_nodes)
-        if gone:
-            cluster = cluster.model_copy(update={"nodes": tuple(node for node in cluster.nodes if node.id not in gone)})
+        cluster, gone = world.cluster.snapshot(), set(command.without_nodes)
+        others = self._reservations.of_others(self.admitted.id, world.clock.now_s())
+        nodes = tuple(node for node in cluster.nodes if node.id not in gone)
+        cluster = cluster.model_copy(update={"nodes": nodes, "reservations": (*cluster.reservations, *others)})
         return PlanRequest(
             task=run.task,
             catalog=world.catalog,

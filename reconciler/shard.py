@@ -19,6 +19,7 @@ from reconciler.events import CancelRequested, Event, NodeLost
 from reconciler.history import History, foldable
 from reconciler.journal import Journal, TaskRecord
 from reconciler.ports import Observer, World
+from reconciler.reservations import Reservations
 from reconciler.viewing import plans_view, task_view, timeline
 from reconciler.views import EventPage, PlansView, TaskPage, TaskView, Timeline
 
@@ -61,6 +62,7 @@ class Shard:
         self._on_close = on_close
         self._world = world
         self._journal = journal
+        self._reservations = Reservations(world.catalog)
         self.observer = observer
         self._drivers: dict[TaskId, Driver] = {}
         self._running: dict[TaskId, asyncio.Task[None]] = {}
@@ -75,7 +77,7 @@ class Shard:
         unfinished = await asyncio.to_thread(self._journal.unfinished)
         for admitted in unfinished:
             past = await asyncio.to_thread(self._journal.events, admitted.id)
-            driver = Driver(admitted, self._world, History(admitted.id, self._journal, past))
+            driver = self._driver(admitted, History(admitted.id, self._journal, past))
             self._start(driver, foldable(past))
         return len(unfinished)
 
@@ -96,7 +98,7 @@ class Shard:
             raise Overloaded(f"{self.live} tasks are under way already", fix="try again later", retry_after_s=5.0)
         durable = self._journal.admit(admitted)
         self.observer.admitted(admitted.task.kind)
-        driver = Driver(admitted, self._world, History(admitted.id, self._journal))
+        driver = self._driver(admitted, History(admitted.id, self._journal))
         self._start(driver)
         try:
             await asyncio.wrap_future(durable)
@@ -108,6 +110,9 @@ class Shard:
                 raise
             return await self.show(known)
         return task_view(admitted, driver.run)
+
+    def _driver(self, admitted: AdmittedTask, history: History) -> Driver:
+        return Driver(admitted, self._world, history, self._reservations)
 
     def _start(self, driver: Driver, past: Sequence[Event] = ()) -> None:
         task_id = driver.admitted.id
@@ -237,7 +242,7 @@ class Shard:
             PlanningError: no plan can be made.
         """
         world = self._world
-        request = PlanRequest(task=task, catalog=world.catalog, cluster=world.cluster.snapshot())
+        request = PlanRequest(task=task, catalog=world.catalog, cluster=self.cluster())
         asked_s = world.clock.now_s()
         guess = world.planning.guess(request)
         guessed_s = world.clock.now_s()
@@ -247,8 +252,10 @@ class Shard:
         )
 
     def cluster(self) -> ClusterSnapshot:
-        """The cluster as it is now."""
-        return self._world.cluster.snapshot()
+        """The cluster as it is now, with what this shard's runs have reserved."""
+        cluster = self._world.cluster.snapshot()
+        held = self._reservations.of_others(None, self._world.clock.now_s())
+        return cluster.model_copy(update={"reservations": (*cluster.reservations, *held)})
 
     async def learner(self) -> dict[str, Any]:
         """What the learner says of itself."""

@@ -61,14 +61,14 @@ def nodes(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         print_json(cluster)
         return
     held = {
-        node.id: Resources.total(r.resources for r in cluster.reservations if r.node == node.id)
+        node.id: Resources.total(r.resources for r in cluster.reservations if r.node == node.id and r.start_s <= 0)
         for node in cluster.nodes
     }
     rows = [
         [node.id[:12], escape(node.node_class), f"{node.speed:g}", _amounts(node.total), _amounts(held[node.id])]
         for node in cluster.nodes
     ]
-    console.print(table(["node", "class", "speed", "has", "reserved"], rows))
+    console.print(table(["node", "class", "speed", "has", "reserved now"], rows))
 
 
 @reported

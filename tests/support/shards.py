@@ -1,0 +1,141 @@
+"""A whole shard in this process: journal, planners and executor are real, only Ray is left out."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from actors.fenced import FencedExecutor
+from actors.stub import StubExecutor
+from planners.agents import Catalog
+from planners.cluster import ClusterNode, ClusterSnapshot
+from planners.costs import PriorCosts
+from planners.model import NodeId, TaskId
+from planners.optimal import OptimalPlannerPipeline
+from planners.requests import PlanRequest
+from planners.resources import Resources
+from planners.speculative.pipeline import SpeculativePlannerPipeline
+from planners.tasks import AdmittedTask, Task
+from reconciler.conditions import Conditions
+from reconciler.journal import Journal
+from reconciler.ports import World
+from reconciler.shard import Shard
+from reconciler.views import TaskView
+
+NODES = ClusterSnapshot(
+    nodes=tuple(ClusterNode(id=NodeId(f"n{i}"), node_class="cpu", total=Resources(cpus=2)) for i in (1, 2))
+)
+
+
+class Seen:
+    """Observer and outcome sink that keep all they are told."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Any] = []
+        self.views: list[TaskView] = []
+
+    def record(self, outcomes: Any) -> None:
+        self.outcomes += outcomes
+
+    def admitted(self, kind: str) -> None: ...
+
+    def ended(self, view: TaskView) -> None:
+        self.views.append(view)
+
+    def exposition(self) -> str:
+        return ""
+
+
+class WallClock:
+    def now_s(self) -> float:
+        return time.time()
+
+
+class Planners:
+    """Both planners on this loop; keeps every request."""
+
+    def __init__(self, optimal: OptimalPlannerPipeline) -> None:
+        self.optimal = optimal
+        self.speculative = SpeculativePlannerPipeline(PriorCosts)
+        self.asked: list[PlanRequest] = []
+
+    def guess(self, request: PlanRequest) -> Any:
+        return self.speculative.guess(request)
+
+    def remember(self, task: Task, plan: Any) -> None:
+        self.speculative.memory.remember(task, plan)
+
+    def plan(self, request: PlanRequest) -> Any:
+        self.asked.append(request)
+        return self.optimal.plan(request)
+
+
+class Now:
+    """A cluster that never changes."""
+
+    def __init__(self, cluster: ClusterSnapshot) -> None:
+        self._cluster = cluster
+
+    def snapshot(self) -> ClusterSnapshot:
+        return self._cluster
+
+
+class NoAdvice:
+    def conditions(self, request: PlanRequest, guess: Any) -> Conditions:
+        return Conditions()
+
+    async def status(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass
+class Service:
+    """A shard and what it was given."""
+
+    shard: Shard
+    executor: FencedExecutor
+    planners: Planners
+    seen: Seen
+    _made: int = 0
+
+    async def submit(self, task: Task) -> TaskId:
+        self._made += 1
+        task_id = TaskId(f"t{self._made}")
+        await self.shard.submit(AdmittedTask(id=task_id, task=task, submitted_at_s=time.time()))
+        return task_id
+
+    async def ended(self, task_id: TaskId) -> TaskView:
+        return await self.shard.wait(task_id, 60.0)
+
+
+@asynccontextmanager
+async def a_shard(
+    catalog: Catalog,
+    folder: Path,
+    *,
+    optimal: OptimalPlannerPipeline | None = None,
+    executor: FencedExecutor | None = None,
+    cluster: ClusterSnapshot = NODES,
+    on_close: Sequence[Any] = (),
+) -> AsyncIterator[Service]:
+    """Up while the context is entered."""
+    made = executor or StubExecutor(catalog)
+    planners, seen = Planners(optimal or OptimalPlannerPipeline(PriorCosts)), Seen()
+    world = World(
+        catalog=catalog,
+        executor=made,
+        planning=planners,
+        cluster=Now(cluster),
+        clock=WallClock(),
+        outcomes=seen,
+        advice=NoAdvice(),
+    )
+    shard = Shard(world, Journal(f"sqlite:///{folder / 'journal.sqlite3'}"), seen, on_close=on_close)
+    await shard.resume()
+    try:
+        yield Service(shard, made, planners, seen)
+    finally:
+        await shard.close()
+        planners.optimal.close()
