@@ -1,5 +1,6 @@
 """The Ray actor around a learner: takes outcomes in, trains in a thread of its own, hands snapshots out."""
 
+import os
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from reconciler.outcomes import Outcome
 # Calls at once: a slow status must not hold up a snapshot. They take turns at the lock, and none holds it for long.
 _CALLS = 8
 _RESTORE_CHUNK = 1_000
+_TRAINING_NICE = 15
 
 
 def create(
@@ -115,6 +117,7 @@ class LearnerActor:
             self._work.set()
 
     def _train_for_ever(self) -> None:
+        os.nice(_TRAINING_NICE)  # on Linux of this thread alone: agents and planners that want the core get it first
         while True:
             self._work.wait()
             self._work.clear()
