@@ -24,7 +24,7 @@ def candidates(space: PlanSpace, scores: Floats, lexical: Floats, own: Plan | No
     plan_scores, step_scores, edge_scores, _ = space.parts(scores)
     unknown = own if own is not None and space.count[own] == 1 else None
     order = np.argsort(-plan_scores, kind="stable")[: _KNOWN + 1]
-    known = [space.plans[column] for column in order if space.plans[column] != unknown][:_KNOWN]
+    known = [space.plans[column] for column in order.tolist() if space.plans[column] != unknown][:_KNOWN]
     tools, strength = _likely_tools(space, step_scores, lexical)
     chains = [chain(tuple(tools)) for tools in _chains(space, tools, strength, edge_scores)]
     edits = [without(plan, k) for plan in known[:_EDITED] if len(plan[0]) > 2 for k in range(len(plan[0]))]
@@ -34,12 +34,14 @@ def candidates(space: PlanSpace, scores: Floats, lexical: Floats, own: Plan | No
 def _likely_tools(space: PlanSpace, step_scores: Floats, lexical: Floats) -> tuple[list[int], Floats]:
     """The tools for new chains with a probability each; those never used come by the words of the catalog."""
     top = np.argsort(-step_scores, kind="stable")[:_BEAM_TOOLS]
-    strength = {space.tool_of(space.step_labels[c]): float(step_scores[c]) for c in reversed(top)}
-    tools = list(dict.fromkeys(space.tool_of(space.step_labels[c]) for c in top))
-    for tool in np.argsort(-lexical, kind="stable")[:_LEXICAL_TOOLS]:
-        if int(tool) not in strength and not space.tally.steps[space.step_label(int(tool))] and lexical[tool] > 0:
-            tools.append(int(tool))
-            strength[int(tool)] = 0.4 * float(lexical[tool])
+    of_top = space.tool_of(space.step_labels[top]).tolist()
+    strength = dict(zip(reversed(of_top), reversed(step_scores[top].tolist()), strict=True))
+    tools = list(dict.fromkeys(of_top))
+    spoken_of = np.argsort(-lexical, kind="stable")[:_LEXICAL_TOOLS]
+    for tool in spoken_of[(space.times_used(spoken_of) == 0) & (lexical[spoken_of] > 0)].tolist():
+        if tool not in strength:
+            tools.append(tool)
+            strength[tool] = 0.4 * float(lexical[tool])
     return tools, np.array([strength[tool] for tool in tools], dtype=np.float32).clip(0.01, 0.97)
 
 
@@ -59,7 +61,7 @@ def _chains(space: PlanSpace, tools: list[int], strength: Floats, edge_scores: F
         best = np.argsort(-grown, axis=None, kind="stable")[:_BEAM_WIDTH]
         best = best[np.isfinite(grown.ravel()[best])]
         rows, columns = np.divmod(best, len(tools))
-        sequences = np.hstack([sequences[rows], columns[:, None]])
+        sequences = np.concatenate((sequences[rows], columns[:, None]), axis=1)
         totals = grown.ravel()[best]
         found += zip(totals.tolist(), sequences.tolist(), strict=True)
         if not len(best):
@@ -69,6 +71,7 @@ def _chains(space: PlanSpace, tools: list[int], strength: Floats, edge_scores: F
 
 
 def _link_scores(space: PlanSpace, tools: list[int], edge_scores: Floats) -> NDArray[np.float64]:
-    columns = [space.edge_column.get(space.edge_label(parent, child), -1) for parent in tools for child in tools]
-    known = np.append(edge_scores, np.float32(0))[columns]  # -1 is the appended zero
-    return np.asarray(np.log(np.maximum(known, 0.01)).reshape(len(tools), -1), dtype=np.float64)
+    numbers = np.array(tools)
+    columns = space.edge_columns(space.edge_label(numbers[:, None], numbers[None, :]))
+    known = np.append(edge_scores, np.float32(0))[columns]
+    return np.asarray(np.log(np.maximum(known, 0.01)), dtype=np.float64)

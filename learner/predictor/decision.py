@@ -41,4 +41,4 @@ def choose(space: PlanSpace, considered: Considered, probability: Floats, k: int
 
 
 def _mass(incidence: Incidence, posterior: Floats) -> dict[int, float]:
-    return dict(zip(incidence.labels, (posterior @ incidence.has).tolist(), strict=True))
+    return dict(zip(incidence.labels.tolist(), (posterior @ incidence.has).tolist(), strict=True))

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from learner.predictor.errors import SemanticsMissing
 from learner.predictor.semantics import WordVectors, installed_word_vectors
-from learner.predictor.tokens import pairs, positions, words
+from learner.predictor.tokens import Grams, pairs, positions, words
 from learner.predictor.vectors import Floats, GramSpace
 
 _AXES = 128  # of meaning: what is left out is noise, and reading it costs milliseconds
 _FLATTENING = 0.25  # 0 keeps the spread along each axis as it is, 1 makes all axes count alike
-WORDS, PLACES = range(2)
 
 
 class Meanings(NamedTuple):
@@ -44,63 +43,61 @@ class Meanings(NamedTuple):
 class RequestKernel:
     """The views of a history of requests, and of a new request against it."""
 
-    def __init__(self, spaces: tuple[GramSpace, GramSpace], meanings: "Meanings | None") -> None:
-        self._spaces = spaces
+    def __init__(self, grams: GramSpace, meanings: "Meanings | None") -> None:
+        self._grams = grams
         self._meanings = meanings
 
     @classmethod
     def fit(cls, requests: Sequence[str], vectors: WordVectors | None) -> "RequestKernel":
         """Learn vocabularies and weights from ``requests``; meaning only where ``vectors`` are given."""
-        tokens = [words(request) for request in requests]
-        spaces = GramSpace.fit([pairs(t) for t in tokens]), GramSpace.fit([positions(t) for t in tokens])
+        grams = GramSpace.fit([_grams(request) for request in requests])
         if vectors is None:
-            return cls(spaces, None)
-        return cls(spaces, Meanings.fit(np.stack([vectors.of(request) for request in requests])))
+            return cls(grams, None)
+        return cls(grams, Meanings.fit(np.stack([vectors.of(request) for request in requests])))
 
     @property
     def size(self) -> int:
         """Number of fitted requests."""
-        return self._spaces[WORDS].size
+        return self._grams.size
 
     def matrix(self) -> Floats:
         """Likeness among the fitted requests, (n, n)."""
-        views = [space.gram_matrix() for space in self._spaces]
-        return _mean(views if self._meanings is None else [*views, self._meanings.rows @ self._meanings.rows.T])
+        likeness = self._grams.gram_matrix()
+        return likeness if self._meanings is None else _mean(likeness, self._meanings.rows @ self._meanings.rows.T)
 
     def row(self, request: str) -> Floats:
         """Likeness of one new request to the fitted ones, (n,)."""
-        tokens = words(request)
-        views = [
-            space.cosines(grams) for space, grams in zip(self._spaces, (pairs(tokens), positions(tokens)), strict=True)
-        ]
+        likeness = self._grams.likeness(_grams(request))
         if self._meanings is None:
-            return _mean(views)
+            return likeness
         vectors = installed_word_vectors()
         if vectors is None:
             raise SemanticsMissing("this predictor was trained with word vectors; install the extra 'semantic'")
-        return _mean([*views, self._meanings.cosines(vectors.of(request))])
+        return _mean(likeness, self._meanings.cosines(vectors.of(request)))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Everything needed to build it again, as plain arrays."""
-        out = {f"{view}.{key}": value for view, s in enumerate(self._spaces) for key, value in s.arrays().items()}
-        return out if self._meanings is None else out | self._meanings._asdict()
+        return self._grams.arrays() | (self._meanings._asdict() if self._meanings is not None else {})
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> "RequestKernel":
         """Inverse of `arrays`."""
-        first, second = (
-            GramSpace.from_arrays({k.partition(".")[2]: v for k, v in arrays.items() if k.startswith(f"{view}.")})
-            for view in (WORDS, PLACES)
-        )
+        grams = GramSpace.from_arrays(arrays)
         if "rows" not in arrays:
-            return cls((first, second), None)
+            return cls(grams, None)
         if installed_word_vectors() is None:
             raise SemanticsMissing("this predictor was trained with word vectors; install the extra 'semantic'")
-        return cls((first, second), Meanings(*(arrays[key].astype(np.float32) for key in Meanings._fields)))
+        return cls(grams, Meanings(*(arrays[key].astype(np.float32) for key in Meanings._fields)))
 
 
-def _mean(views: Sequence[Floats]) -> Floats:
-    return np.asarray(sum(views[1:], start=views[0]) / np.float32(len(views)), dtype=np.float32)
+def _grams(request: str) -> tuple[Grams, Grams]:
+    tokens = words(request)
+    return pairs(tokens), positions(tokens)
+
+
+def _mean(grams: Floats, meaning: Floats) -> Floats:
+    """The two views by words count one each, as does that by meaning."""
+    return np.asarray((2 * grams + meaning) / np.float32(3), dtype=np.float32)
 
 
 def _unit(rows: NDArray[np.floating]) -> Floats:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from learner.predictor.example import PlanExample
 from learner.predictor.vectors import Floats
 
+Columns = NDArray[np.int_]
 Plan = tuple[tuple[int, ...], tuple[tuple[int, int], ...]]  # tools by number, edges by position in them
 _OCCURRENCES = 8  # repetitions beyond the eighth are one label
 _LENGTHS = 8
@@ -21,11 +22,14 @@ _LENGTHS = 8
 
 @dataclass(frozen=True)
 class Tally:
-    """How many plans were seen of each form, with each step label, and with each edge label."""
+    """How many plans were seen of each form, with each step label, and with each edge label, by column.
 
-    plans: Counter[Plan]
-    steps: Counter[int]
-    edges: Counter[int]
+    Each ends with a zero, for what is in no column.
+    """
+
+    plans: Floats
+    steps: Floats
+    edges: Floats
 
     def less(self, other: "Tally") -> "Tally":
         """This tally without what the other one counted."""
@@ -38,17 +42,16 @@ class PlanSpace:
     def __init__(self, tools: Sequence[str], plans: Sequence[Plan]) -> None:
         self.tools = tuple(tools)
         self.number = {tool: number for number, tool in enumerate(self.tools)}
-        self._labels: dict[Plan, tuple[list[int], list[int]]] = {}
         self.count = Counter(plans)
         self.plans = list(self.count)
         self.plan_column = {plan: column for column, plan in enumerate(self.plans)}
-        self._labels = {plan: (self.steps_of(plan), self.edges_of(plan)) for plan in self.plans}
-        self.tally = self.tallied(plans)
+        self._labels = [(_occurrences(tools), self._edge_labels(tools, edges)) for tools, edges in self.plans]
         # Every tool has a column, used or not: its own description is an example of it.
-        self.step_labels = list(dict.fromkeys([*self.tally.steps, *map(self.step_label, range(len(self.tools)))]))
-        self.step_column = {label: column for column, label in enumerate(self.step_labels)}
-        self.edge_column = {label: column for column, label in enumerate(self.tally.edges)}
-        ends = np.cumsum([len(self.plans), len(self.step_column), len(self.edge_column), _LENGTHS])
+        firsts = self.step_label(np.arange(len(self.tools)))
+        self.step_labels = np.unique([*firsts, *(label for steps, _ in self._labels for label in steps)]).astype(int)
+        self._known_edges = np.unique([label for _, edges in self._labels for label in edges]).astype(int)
+        self.tally = self.tallied(plans)
+        ends = np.cumsum([len(self.plans), len(self.step_labels), len(self._known_edges), _LENGTHS])
         self._cuts = [int(end) for end in ends]
 
     @classmethod
@@ -61,8 +64,14 @@ class PlanSpace:
 
     def tallied(self, plans: Sequence[Plan]) -> Tally:
         """Count the plans and their labels."""
-        steps = Counter(label for plan in plans for label in self.steps_of(plan))
-        return Tally(Counter(plans), steps, Counter(label for plan in plans for label in self.edges_of(plan)))
+        known = [self.plan_column[plan] for plan in plans]
+        steps = [label for column in known for label in self._labels[column][0]]
+        edges = [label for column in known for label in self._labels[column][1]]
+        return Tally(
+            _counted(np.array(known, dtype=int), len(self.plans)),
+            _counted(self.step_columns(steps), len(self.step_labels)),
+            _counted(self.edge_columns(edges), len(self._known_edges)),
+        )
 
     @property
     def step_and_edge_columns(self) -> slice:
@@ -74,33 +83,56 @@ class PlanSpace:
         """Number of targets of a regression over this space."""
         return self._cuts[-1]
 
-    def step_label(self, tool: int) -> int:
-        """Label of the first occurrence of a tool."""
-        return tool * _OCCURRENCES
+    def step_label(self, tools: Columns) -> Columns:
+        """Labels of the first occurrences of tools."""
+        return tools * _OCCURRENCES
 
-    def tool_of(self, step_label: int) -> int:
-        """The tool of a step label, whichever occurrence it is."""
-        return step_label // _OCCURRENCES
+    def tool_of(self, step_labels: Columns) -> Columns:
+        """The tools of step labels, whichever occurrences they are."""
+        return step_labels // _OCCURRENCES
 
-    def edge_label(self, parent: int, child: int) -> int:
-        """Label of the first occurrence of an ordered pair."""
-        return (parent * len(self.tools) + child) * _OCCURRENCES
+    def edge_label(self, parents: Columns, children: Columns) -> Columns:
+        """Labels of the first occurrences of ordered pairs."""
+        return (parents * len(self.tools) + children) * _OCCURRENCES
 
-    def ends_of(self, edge_label: int) -> tuple[int, int]:
-        """The tools an edge label joins, parent first."""
-        return divmod(edge_label // _OCCURRENCES, len(self.tools))
+    def times_used(self, tools: Columns) -> Floats:
+        """In how many past plans each tool is."""
+        return self.tally.steps[self.step_columns(self.step_label(tools))]
+
+    def ends_of(self, edge_labels: Columns) -> tuple[Columns, Columns]:
+        """The tools that edge labels join: parents, children."""
+        return np.divmod(edge_labels // _OCCURRENCES, len(self.tools))
+
+    def turned(self, edge_labels: Columns) -> Columns:
+        """The labels of the edges the other way round."""
+        parents, children = self.ends_of(edge_labels)
+        return self.edge_label(children, parents)
+
+    def plan_columns(self, plans: Sequence[Plan]) -> Columns:
+        """Columns of the plans; -1 for one never seen."""
+        return np.array([self.plan_column.get(plan, -1) for plan in plans], dtype=int)
+
+    def step_columns(self, labels: Sequence[int] | Columns) -> Columns:
+        """Columns of step labels; -1 for one never seen."""
+        return positions_in(self.step_labels, np.asarray(labels, dtype=int))
+
+    def edge_columns(self, labels: Sequence[int] | Columns) -> Columns:
+        """Columns of edge labels; -1 for one never seen."""
+        return positions_in(self._known_edges, np.asarray(labels, dtype=int))
+
+    def labels_of(self, plan: Plan, column: int = -1) -> tuple[list[int], list[int]]:
+        """Labels of the steps and of the edges of a plan, in its order; ``column`` is its own where that is known."""
+        return self._labels[column] if column >= 0 else (_occurrences(plan[0]), self._edge_labels(*plan))
 
     def steps_of(self, plan: Plan) -> list[int]:
         """Step labels of a plan, one per step, in its order."""
-        known = self._labels.get(plan)
-        return known[0] if known else _occurrences(plan[0])
+        return _occurrences(plan[0])
 
     def edges_of(self, plan: Plan) -> list[int]:
         """Edge labels of a plan, one per edge, in its order."""
-        known = self._labels.get(plan)
-        if known:
-            return known[1]
-        tools, edges = plan
+        return self._edge_labels(*plan)
+
+    def _edge_labels(self, tools: Sequence[int], edges: Iterable[tuple[int, int]]) -> list[int]:
         return _occurrences(tools[i] * len(self.tools) + tools[j] for i, j in edges)
 
     def targets(self, plans: Sequence[Plan]) -> NDArray[np.float64]:
@@ -108,22 +140,30 @@ class PlanSpace:
         out = np.zeros((len(plans), self._cuts[-1]))
         for row, plan in enumerate(plans):
             out[row, self.plan_column[plan]] = 1
-            out[row, [self._cuts[0] + self.step_column[label] for label in self.steps_of(plan)]] = 1
-            out[row, [self._cuts[1] + self.edge_column[label] for label in self.edges_of(plan)]] = 1
+            out[row, self._cuts[0] + self.step_columns(self.steps_of(plan))] = 1
+            out[row, self._cuts[1] + self.edge_columns(self.edges_of(plan))] = 1
             out[row, self._cuts[2] + length_column(len(plan[0]))] = 1
         return out
 
     def described(self) -> NDArray[np.float64]:
         """Indicators (tools, columns) for the tools' own texts: each is an example of its step and of nothing else."""
         out = np.zeros((len(self.tools), self._cuts[-1]))
-        for tool in range(len(self.tools)):
-            out[tool, self._cuts[0] + self.step_column[self.step_label(tool)]] = 1
+        tools = np.arange(len(self.tools))
+        out[tools, self._cuts[0] + self.step_columns(self.step_label(tools))] = 1
         return out
 
     def parts(self, scores: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """A row of scores cut into those of plans, step labels, edge labels and lengths."""
         plans, steps, edges, lengths = np.split(scores, self._cuts[:-1])
         return plans, steps, edges, lengths
+
+
+def positions_in(ascending: Columns, values: Columns) -> Columns:
+    """Where each of the values is among the ascending ones; -1 where it is not."""
+    if not len(ascending):
+        return np.full(values.shape, -1)
+    at = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
+    return np.where(ascending[at] == values, at, -1)
 
 
 def length_column(steps: int) -> int:
@@ -155,3 +195,7 @@ def _occurrences(codes: Iterable[int]) -> list[int]:
         seen[code] = occurrence + 1
         out.append(code * _OCCURRENCES + min(occurrence, _OCCURRENCES - 1))
     return out
+
+
+def _counted(columns: Columns, size: int) -> Floats:
+    return np.bincount(columns, minlength=size + 1).astype(np.float32)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from learner.predictor.vectors import Floats
 
 _NEAREST = 400
+_BLOCK = 50  # rows of weights copied at a time: they then stay in the cache until they are summed
 _NEGLIGIBLE = 0.05
 
 
@@ -37,7 +38,10 @@ class KernelRidge:
         if len(kernel_row) <= _NEAREST:
             return np.asarray(kernel_row @ self.weights, dtype=np.float32)
         nearest = np.sort(np.argpartition(kernel_row, -_NEAREST)[-_NEAREST:])
-        return np.asarray(kernel_row[nearest] @ self.weights[nearest], dtype=np.float32)
+        out = np.zeros(self.weights.shape[1], dtype=np.float32)
+        for block in np.split(nearest, range(_BLOCK, _NEAREST, _BLOCK)):
+            out += kernel_row[block] @ self.weights[block]
+        return out
 
 
 class StackedRidge:

@@ -40,8 +40,10 @@ class WordVectors:
         ids = self._ids(text)
         if not ids:
             return np.zeros(2 * self._table.shape[1], dtype=np.float32)
-        place = np.linspace(0, 1, len(ids), dtype=np.float32)
-        both = (np.stack([1 - place, place]) @ self._table[ids].astype(np.float32)).ravel()
+        place = np.arange(len(ids), dtype=np.float32) / np.float32(max(len(ids) - 1, 1))
+        vectors = self._table[ids].astype(np.float32)
+        end = place @ vectors
+        both = np.concatenate([vectors.sum(axis=0) - end, end])
         return np.asarray(both / max(float(np.linalg.norm(both)), 1e-9), dtype=np.float32)
 
     def _ids(self, text: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""Sparse TF-IDF vectors of requests, and the cosine of a new request to every one of them."""
+"""Sparse TF-IDF vectors of requests, and the likeness of a new request to every one of them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,10 +15,15 @@ _COMMON_SHARE = 0.04
 
 
 class GramSpace:
-    """Unit vectors over the grams of a history; smoothed idf: ln((1 + n) / (1 + df)) + 1."""
+    """Vectors over the grams of a history; smoothed idf: ln((1 + n) / (1 + df)) + 1.
 
-    def __init__(self, grams: Sequence[str], idf: Floats, rows: sp.csr_matrix) -> None:
+    A document is a few views of one text, each a vector of grams of its own; its norm is one in each of them, so that
+    the likeness of two documents is the mean of the cosines of their views.
+    """
+
+    def __init__(self, grams: Sequence[str], view: NDArray[np.int32], idf: Floats, rows: sp.csr_matrix) -> None:
         self._column = {gram: column for column, gram in enumerate(grams)}
+        self._view = view  # of each column
         self._idf = idf
         self._rows = rows
         self._columns: sp.csr_matrix = rows.T.tocsr()
@@ -30,27 +35,35 @@ class GramSpace:
         self._dense: Floats = self._columns[common].toarray().astype(np.float32)
 
     @classmethod
-    def fit(cls, documents: Sequence[Grams]) -> "GramSpace":
+    def fit(cls, documents: Sequence[Sequence[Grams]]) -> "GramSpace":
         """Columns in order of first appearance, so that the same history gives the same space.
 
         Of a long history, grams of a single document are dropped: a new request's unknown grams do not count in its
         norm, so those that no other document has must not count here: fitted documents would look less alike than new.
         """
-        occurrence = Counter(gram for document in documents for gram in document)
+        occurrence = Counter(
+            (gram, view) for document in documents for view, grams in enumerate(document) for gram in grams
+        )
         least = 2 if len(documents) >= _LONG_HISTORY else 1
-        column = {gram: index for index, gram in enumerate(g for g, n in occurrence.items() if n >= least)}
-        documents = [{gram: v for gram, v in document.items() if gram in column} for document in documents]
-        counts = [len(document) for document in documents]
-        indices = np.array([column[g] for d in documents for g in d], dtype=np.int32)
-        data = np.array([v for d in documents for v in d.values()], dtype=np.float32)
-        frequency = np.bincount(indices, minlength=len(column)) if len(indices) else np.zeros(len(column))
-        idf = (np.log((1 + len(documents)) / (1 + frequency)) + 1).astype(np.float32)
-        data *= idf[indices] if len(indices) else 1.0
-        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        rows = sp.csr_matrix((data, indices, indptr), shape=(len(documents), len(column)), dtype=np.float32)
-        norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
-        rows = sp.csr_matrix(sp.diags(1 / np.maximum(norms, 1e-9).astype(np.float32)) @ rows, dtype=np.float32)
-        return cls(list(column), idf, rows)
+        kept = [key for key, n in occurrence.items() if n >= least]
+        column = {gram: index for index, (gram, _) in enumerate(kept)}
+        view = np.array([view for _, view in kept], dtype=np.int32)
+        entries = [
+            (row, column[gram], value)
+            for row, document in enumerate(documents)
+            for grams in document
+            for gram, value in grams.items()
+            if gram in column
+        ]
+        row, indices, data = np.array(entries, dtype=np.float64).reshape(-1, 3).T
+        row, indices = row.astype(np.int32), indices.astype(np.int32)
+        idf = np.log((1 + len(documents)) / (1 + np.bincount(indices, minlength=len(column)))) + 1
+        data = data * idf[indices]
+        views = len(documents[0])
+        squares = np.bincount(row * views + view[indices], data * data, len(documents) * views)
+        data /= np.sqrt(views * np.maximum(squares, 1e-9))[row * views + view[indices]]
+        rows = sp.csr_matrix((data.astype(np.float32), (row, indices)), shape=(len(documents), len(column)))
+        return cls(list(column), view, idf.astype(np.float32), rows)
 
     @property
     def size(self) -> int:
@@ -58,20 +71,28 @@ class GramSpace:
         return int(self._rows.shape[0])
 
     def gram_matrix(self) -> Floats:
-        """Cosines among the fitted documents, (n, n)."""
+        """Likeness among the fitted documents, (n, n)."""
         return np.asarray((self._rows @ self._columns).toarray(), dtype=np.float32)
 
-    def cosines(self, document: Grams) -> Floats:
-        """Cosine of a new document to each fitted one, (n,). Grams never seen count in no norm."""
-        known = [(self._column[gram], value) for gram, value in document.items() if gram in self._column]
+    def likeness(self, document: Sequence[Grams]) -> Floats:
+        """Of a new document to each fitted one, (n,). Grams never seen count in no norm."""
+        known = [
+            (column, value)
+            for grams in document
+            for gram, value in grams.items()
+            if (column := self._column.get(gram)) is not None
+        ]
         if not known:
             return np.zeros(self._rows.shape[0], dtype=np.float32)
         columns = np.array([c for c, _ in known], dtype=np.int32)
         values = np.array([v for _, v in known], dtype=np.float32) * self._idf[columns]
-        values /= np.linalg.norm(values)
+        view = self._view[columns]
+        squares = np.maximum(np.bincount(view, values * values), 1e-9)
+        values /= np.sqrt(len(document) * squares).astype(np.float32)[view]
         dense = self._dense_row[columns]
-        common = values[dense >= 0] @ self._dense[dense[dense >= 0]]
-        return np.asarray(common + self._rare(columns[dense < 0], values[dense < 0]), dtype=np.float32)
+        is_rare = dense < 0
+        common = values[~is_rare] @ self._dense[dense[~is_rare]]
+        return np.asarray(common + self._rare(columns[is_rare], values[is_rare]), dtype=np.float32)
 
     def _rare(self, columns: NDArray[np.int32], values: Floats) -> NDArray[np.float64]:
         """The product of one sparse row by hand: scipy spends more on building its result than on the sum."""
@@ -87,6 +108,7 @@ class GramSpace:
         rows = self._rows
         return {
             "grams": np.array(list(self._column), dtype=np.str_),
+            "view": self._view,
             "idf": self._idf,
             "data": rows.data,
             "indices": rows.indices,
@@ -99,4 +121,5 @@ class GramSpace:
         shape = (len(arrays["indptr"]) - 1, len(arrays["grams"]))
         rows = sp.csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
         rows.check_format()
-        return cls([str(gram) for gram in arrays["grams"]], arrays["idf"].astype(np.float32), rows)
+        view, idf = arrays["view"].astype(np.int32), arrays["idf"].astype(np.float32)
+        return cls([str(gram) for gram in arrays["grams"]], view, idf, rows)
