@@ -1,25 +1,28 @@
 """The planners where the service runs them: the guess on the shard's thread, the authority in an actor of its own."""
 
 from collections.abc import AsyncGenerator
-from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError, TaskCancelledError
+from ray.exceptions import RayActorError, RayTaskError
 
 from orchestrator.advice import LearnedAdvice
 from orchestrator.errors import Unavailable
 from orchestrator.settings import Settings
+from orchestrator.stoppable import PlansUnderWay
 from planners.agents import Catalog
 from planners.costs import CostModel, PriorCosts
 from planners.decompose.config import LLMConfig
-from planners.decompose.goals import Decomposer
 from planners.errors import ForerunError
 from planners.optimal import OptimalPlannerPipeline, OptimalSettings
 from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.speculative.pipeline import SpeculativePlannerPipeline
 from planners.tasks import Task
+
+if TYPE_CHECKING:
+    from planners.decompose.llm import LLMDecomposer
 
 # Plans under way at once in one planner actor; each is a coroutine that mostly waits (for an LLM, for a solver thread).
 _MOST_PLANS = 10_000
@@ -31,9 +34,11 @@ class PlannerActor:
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         self._catalog = catalog
         self._costs: CostModel = PriorCosts()
+        self._under_way = PlansUnderWay()
+        self._decomposer = decomposer(settings)
         self._pipeline = OptimalPlannerPipeline(
             lambda: self._costs,
-            decomposer(settings),
+            self._decomposer,
             settings=OptimalSettings(
                 workers=settings.planning.workers,
                 solves_at_once=settings.planning.solves_at_once,
@@ -41,10 +46,26 @@ class PlannerActor:
             ),
         )
 
-    async def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
-        """The optimal plan as it streams in; the catalog is this actor's own."""
-        async for plan in self._pipeline.plan(request.model_copy(update={"catalog": self._catalog})):
+    async def plan(self, request: PlanRequest, ticket: str) -> AsyncGenerator[Plan, None]:
+        """The optimal plan as it streams in, until `stop` with the same ticket; the catalog is this actor's own."""
+        asked = request.model_copy(update={"catalog": self._catalog})
+        async for plan in self._under_way.follow(ticket, lambda _unwanted: self._pipeline.plan(asked)):
             yield plan
+
+    async def stop(self, ticket: str) -> None:
+        """Nobody wants this plan any more: hang up on the LLM."""
+        self._under_way.stop(ticket)
+
+    async def under_way(self) -> int:
+        """How many plans are being made."""
+        return len(self._under_way)
+
+    async def close(self) -> None:
+        """Stop all, let go of threads and connections."""
+        self._under_way.stop_all()
+        self._pipeline.close()
+        if self._decomposer is not None:
+            await self._decomposer.close()
 
     async def learn(self, costs: CostModel) -> None:
         """From now on plan with these costs."""
@@ -57,7 +78,7 @@ def create_planner(settings: Settings, catalog: Any, name: str) -> Any:
     return options.remote(settings, catalog)
 
 
-def decomposer(settings: Settings) -> Decomposer | None:
+def decomposer(settings: Settings) -> "LLMDecomposer | None":
     """The LLM that the settings name; None where they name none."""
     llm = settings.llm
     if llm.base_url is None or llm.model is None:
@@ -93,8 +114,9 @@ class RemotePlanning:
             PlanningError: there will be no plan.
             Unavailable: the planner actor is gone.
         """
+        ticket = uuid4().hex
         plans = self._planner.plan.options(num_returns="streaming").remote(
-            request.model_copy(update={"catalog": Catalog()})
+            request.model_copy(update={"catalog": Catalog()}), ticket
         )
         try:
             async for reference in plans:
@@ -105,5 +127,5 @@ class RemotePlanning:
         except RayActorError as error:
             raise Unavailable("the planner actor was lost", "", "try again") from error
         finally:
-            with suppress(RayError, TaskCancelledError):
-                ray.cancel(plans)
+            # Not ray.cancel: of a coroutine it misses some (ray #52628), and no solver's thread hears of it.
+            self._planner.stop.remote(ticket)

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,6 +131,7 @@ class Running:
     url: str
     shards: list[Any]
     owns_ray: bool
+    planner: Any = None
     others: list[Any] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)
 
@@ -144,6 +146,9 @@ class Running:
                 _log.warning("a shard did not close in time; its journal is consistent all the same")
         if self.owns_ray:
             serve.shutdown()  # type: ignore[no-untyped-call] # Serve leaves it untyped
+        if self.planner is not None:
+            with suppress(ray.exceptions.RayError, TimeoutError):
+                ray.get(self.planner.close.remote(), timeout=5)
         for actor in (*self.shards, *self.others):
             ray.kill(actor, no_restart=True)
         if self.owns_ray:
@@ -170,7 +175,7 @@ def start(settings: Settings, catalog: Catalog) -> Running:
     resumed = sum(ray.get(starting))
     if resumed:
         _log.info("took up %d unfinished tasks", resumed)
-    return Running(url=url, shards=shards, owns_ray=owns_ray, others=others, kept=kept)
+    return Running(url=url, shards=shards, owns_ray=owns_ray, planner=others[0], others=others, kept=kept)
 
 
 def _join_ray(settings: Settings) -> bool:

@@ -35,8 +35,8 @@ class Reservations:
     """Reserved intervals of nodes and providers, by task: the placements of plans of authority that have yet to end.
 
     Kept whole in memory and looked through at every plan, so bounded: beyond ``most_steps`` nothing more is booked, and
-    a planner is told of the ``most_told`` that begin first (64 make a guess at 20 steps on 8 nodes twice as slow). Steps that need neither resources nor a provider book
-    nothing.
+    a planner is told of the ``most_told`` that begin first (64 make a guess at 20 steps on 8 nodes twice as slow).
+    Steps that need neither resources nor a provider book nothing.
     """
 
     def __init__(self, catalog: Catalog, *, most_steps: int = 4096, most_told: int = 64) -> None:

@@ -56,8 +56,8 @@ class WallClock:
 class Planners:
     """Both planners on this loop; keeps every request."""
 
-    def __init__(self, optimal: OptimalPlannerPipeline) -> None:
-        self.optimal = optimal
+    def __init__(self) -> None:
+        self.optimal = OptimalPlannerPipeline(PriorCosts)
         self.speculative = SpeculativePlannerPipeline(PriorCosts)
         self.asked: list[PlanRequest] = []
 
@@ -96,7 +96,7 @@ class Service:
 
     shard: Shard
     executor: FencedExecutor
-    planners: Planners
+    planners: Any
     seen: Seen
     _made: int = 0
 
@@ -115,14 +115,14 @@ async def a_shard(
     catalog: Catalog,
     folder: Path,
     *,
-    optimal: OptimalPlannerPipeline | None = None,
+    planning: Any = None,
     executor: FencedExecutor | None = None,
     cluster: ClusterSnapshot = NODES,
     on_close: Sequence[Any] = (),
 ) -> AsyncIterator[Service]:
     """Up while the context is entered."""
     made = executor or StubExecutor(catalog)
-    planners, seen = Planners(optimal or OptimalPlannerPipeline(PriorCosts)), Seen()
+    planners, seen = planning or Planners(), Seen()
     world = World(
         catalog=catalog,
         executor=made,
@@ -138,4 +138,5 @@ async def a_shard(
         yield Service(shard, made, planners, seen)
     finally:
         await shard.close()
-        planners.optimal.close()
+        if planning is None:
+            planners.optimal.close()
