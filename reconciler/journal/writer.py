@@ -39,6 +39,8 @@ class GroupWriter:
 
     def write(self, entry: Entry) -> Future[None]:
         """Append; the future is done once it is on disk, or carries the database's error."""
+        # From here on it cannot be cancelled: it will be written, whether or not whoever asked still waits.
+        entry.done.set_running_or_notify_cancel()
         self._queue.put(entry)
         return entry.done
 

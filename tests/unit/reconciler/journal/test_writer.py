@@ -1,0 +1,82 @@
+"""The journal's thread writes on, whatever one entry holds and whoever stops waiting for it."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, create_engine, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import StaticPool
+
+from reconciler.journal.writer import Entry, GroupWriter
+
+GUARD_S = 30.0
+METADATA = MetaData()
+NUMBERS = Table("numbers", METADATA, Column("n", Integer, primary_key=True))
+
+
+class Unreadable:
+    """Rows that fail in a way that no database knows of."""
+
+    def __iter__(self) -> Any:
+        raise TypeError("no rows at all")
+
+
+@pytest.fixture
+def engine():
+    made = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    METADATA.create_all(made)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def writer(engine):
+    made = GroupWriter(engine)
+    yield made
+    made.close()
+
+
+def rows(*numbers: int) -> Entry:
+    return Entry(inserts={NUMBERS: [{"n": number} for number in numbers]})
+
+
+def written(engine: Engine) -> list[int]:
+    with engine.connect() as connection:
+        return sorted(connection.scalars(select(NUMBERS.c.n)))
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        (Entry(inserts={NUMBERS: Unreadable()}), TypeError),
+        (Entry(updates=["no statement"]), Exception),
+        (rows(1, 1), IntegrityError),
+    ],
+)
+def test_an_entry_that_cannot_be_written_fails_alone(writer, engine, bad, error):
+    waits = [writer.write(entry) for entry in (rows(7), bad, rows(8))]
+
+    with pytest.raises(error):
+        waits[1].result(GUARD_S)
+    for durable in (waits[0], waits[2], writer.write(rows(9))):
+        durable.result(GUARD_S)
+    assert written(engine) == [7, 8, 9]
+
+
+def test_who_stops_waiting_stops_nothing(writer, engine):
+    durable = writer.write(rows(1))
+
+    assert not durable.cancel()
+    writer.write(rows(2)).result(GUARD_S)
+
+    assert written(engine) == [1, 2]
+
+
+def test_closing_writes_what_is_left(engine):
+    writer = GroupWriter(engine)
+    waits = [writer.write(rows(number)) for number in range(20)]
+
+    writer.close()
+
+    assert all(durable.done() for durable in waits)
+    assert written(engine) == list(range(20))
