@@ -17,7 +17,11 @@ _REDRAW_S = 0.15
 
 
 async def watch(client: Client, task_id: str) -> TaskView:
-    """Draw until the run has ended; returns how it ended."""
+    """Draw until the run has ended; returns how it ended. What is no terminal gets the last picture alone."""
+    if not console.is_terminal:
+        view = await client.wait(task_id)
+        console.print(_drawn(view, await client.timeline(task_id)))
+        return view
     view, timeline = await client.get(task_id), await client.timeline(task_id)
     drawn_s = 0.0
     with Live(_drawn(view, timeline), console=console, refresh_per_second=8) as live:

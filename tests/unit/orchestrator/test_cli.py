@@ -74,8 +74,9 @@ def test_submit_watches_to_the_end(forerun, task_file):
     result = forerun("submit", task_file, "--watch")
 
     assert result.exit_code == 0
-    assert "succeeded" in result.stdout
-    assert '"text": "hello"' in result.stdout
+    lines = result.stdout.splitlines()
+    assert "succeeded" in lines[0]
+    assert json.loads("\n".join(lines[lines.index("{") :])) == {"fetch": {"text": "hello"}}
 
 
 @pytest.mark.parametrize("how", ["--wait", "--watch"])
