@@ -136,6 +136,10 @@ class RayExecutor(FencedExecutor):
     async def _promote(self, call: Invocation, staged: Any) -> None:
         await promotion.remote(call, staged)
 
+    def _promotion_error(self, error: Exception) -> Failure:
+        cause = error.cause if isinstance(error, rx.RayTaskError) else None
+        return failure_of(cause if isinstance(cause, Exception) else error)
+
     async def _failure(self, running: Running, error: Exception) -> Failure:
         """What an error of Ray's means for the attempt."""
         node, name = running.order.node, running.order.agent

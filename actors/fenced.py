@@ -18,6 +18,7 @@ from planners.agents import AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId, TaskId
 from reconciler.commands import Dispatch, Source
 from reconciler.events import AttemptFailed, AttemptFinished, AttemptStarted
+from reconciler.handoff import Failure
 from reconciler.ports import Report
 
 INLINE_BYTES = 16 * 1024
@@ -80,7 +81,8 @@ class FencedExecutor(ABC):
         self._cancel = cancel or self._cancelled
         self._live: dict[TaskId, dict[AttemptId, Running]] = {}
         self._staged: dict[TaskId, dict[AttemptId, tuple[Invocation, Any]]] = {}
-        self._promotions: set[asyncio.Task[None]] = set()
+        self._promotions: dict[TaskId, list[asyncio.Task[Failure | None]]] = {}
+        self._promoting: set[asyncio.Task[Failure | None]] = set()
         self._warm: set[tuple[AgentName, NodeId]] = set()
 
     def warm(self) -> frozenset[tuple[AgentName, NodeId]]:
@@ -115,6 +117,7 @@ class FencedExecutor(ABC):
         self._end(list(self._live.pop(task, {}).values()))
         self._outputs.release(task)
         self._staged.pop(task, None)
+        self._promotions.pop(task, None)
 
     def forget_node(self, node: NodeId) -> None:
         """A node has left the cluster: attempts there have failed, nothing is warm there. Safe to call twice."""
@@ -130,9 +133,17 @@ class FencedExecutor(ABC):
         """Let the staged effects of a finished attempt out, once."""
         held = self._staged.get(task, {}).pop(attempt, None)
         if held is not None:
-            promotion = asyncio.get_running_loop().create_task(self._promoted(*held))
-            self._promotions.add(promotion)
-            promotion.add_done_callback(self._promotions.discard)
+            promotion = asyncio.get_running_loop().create_task(self._let_out(*held))
+            self._promotions.setdefault(task, []).append(promotion)
+            self._promoting.add(promotion)
+            promotion.add_done_callback(self._promoting.discard)
+
+    async def promoted(self, task: TaskId) -> Failure | None:
+        """Wait until all that was to be let out is out; the first failure, if any came to nothing."""
+        promotions = list(self._promotions.get(task, ()))
+        if promotions:
+            await asyncio.wait(promotions)  # who stops waiting stops none of them
+        return next((failure for promotion in promotions if (failure := promotion.result()) is not None), None)
 
     def restore(self, task: TaskId, outputs: Mapping[AttemptId, JsonValue]) -> None:
         """After a restart: make inline outputs readable again."""
@@ -237,8 +248,28 @@ class FencedExecutor(ABC):
         for running in runnings:
             running.hold = None
 
-    async def _promoted(self, call: Invocation, staged: Any) -> None:
+    async def _let_out(self, call: Invocation, staged: Any) -> Failure | None:
+        """Promote, again if that fails: the hook is idempotent. As often and as patiently as the agent is retried."""
+        retry = self.catalog.by_name[call.agent].retry
+        failure = await self._promotion_failure(call, staged)
+        for tried in range(1, retry.max_attempts):
+            if failure is None:
+                break
+            await asyncio.sleep(retry.backoff_s * 2 ** (tried - 1))
+            failure = await self._promotion_failure(call, staged)
+        return failure
+
+    async def _promotion_failure(self, call: Invocation, staged: Any) -> Failure | None:
         try:
-            await self._promote(call, staged)
-        except Exception:  # noqa: BLE001 - a hook may raise anything; the attempt has long been reported
-            _log.exception("promotion of attempt %s of agent %s failed", call.attempt, call.agent)
+            async with asyncio.timeout(call.timeout_s):
+                await self._promote(call, staged)
+        except Exception as error:  # noqa: BLE001 - a hook may raise anything, and the task is told of it
+            _log.warning("promotion of attempt %s of agent %s failed", call.attempt, call.agent, exc_info=True)
+            failure = self._promotion_error(error)
+            message = f"what agent '{call.agent}' had staged could not be let out: {failure.message}"
+            return failure.model_copy(update={"message": message})
+        return None
+
+    def _promotion_error(self, error: Exception) -> Failure:
+        """What went wrong, in the words of whoever raised it."""
+        return failure_of(error)

@@ -54,6 +54,12 @@ class Driver:
         """Seconds since admission."""
         return max(0.0, self._world.clock.now_s() - self.admitted.submitted_at_s)
 
+    def view(self) -> TaskView:
+        """The task as it is now. What has still to be let out or written down has not ended."""
+        view = task_view(self.admitted, self.run)
+        concluding = {"status": c.RunStatus.RUNNING, "ended_s": None, "failure": None, "saved_s": None}
+        return view.model_copy(update=concluding) if view.status.ended else view
+
     def post(self, event: e.Event) -> None:
         """Hand an event to the run; it is stamped with the moment of its arrival. To be called on the event loop."""
         self._events.put_nowait(event.model_copy(update={"at_s": self.now_s}))
@@ -203,6 +209,8 @@ class Driver:
             planning = self.run.task.planning
             if self.run.optimal_plan is not None and planning.learn and planning.mode is not Mode.ORACLE:
                 self._world.planning.remember(self.run.task, self.run.optimal_plan)
+            # The task has ended well only once its effects are out.
+            failure = await self._world.executor.promoted(self.admitted.id)
             try:
                 outputs = {
                     name: await self._world.executor.value(self.admitted.id, source)

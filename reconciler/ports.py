@@ -15,6 +15,7 @@ from planners.tasks import Task
 from reconciler.commands import Dispatch, Source
 from reconciler.conditions import Conditions
 from reconciler.events import AttemptFailed, AttemptFinished, AttemptStarted
+from reconciler.handoff import Failure
 from reconciler.outcomes import Outcome
 from reconciler.views import TaskView
 
@@ -54,6 +55,10 @@ class Executor(Protocol):
 
     def promote(self, task: TaskId, attempt: AttemptId) -> None:
         """Let a staged output out."""
+        ...
+
+    async def promoted(self, task: TaskId) -> Failure | None:
+        """Wait until all that `promote` was asked to let out is out; the failure, if some of it could not be."""
         ...
 
     def restore(self, task: TaskId, outputs: Mapping[AttemptId, JsonValue]) -> None:

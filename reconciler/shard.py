@@ -20,7 +20,7 @@ from reconciler.history import History, foldable
 from reconciler.journal import Journal, TaskRecord
 from reconciler.ports import Observer, World
 from reconciler.reservations import Reservations
-from reconciler.viewing import plans_view, task_view, timeline
+from reconciler.viewing import plans_view, timeline
 from reconciler.views import EventPage, PlansView, TaskPage, TaskView, Timeline
 
 
@@ -109,7 +109,7 @@ class Shard:
             if known is None or admitted.idempotency_key is None:
                 raise
             return await self.show(known)
-        return task_view(admitted, driver.run)
+        return driver.view()
 
     def _driver(self, admitted: AdmittedTask, history: History) -> Driver:
         return Driver(admitted, self._world, history, self._reservations)
@@ -137,7 +137,7 @@ class Shard:
         """The task as it is now."""
         driver = self._drivers.get(task_id)
         if driver is not None:
-            return task_view(driver.admitted, driver.run)
+            return driver.view()
         return self._ended_view(await self._record(task_id))
 
     def _ended_view(self, record: TaskRecord) -> TaskView:
@@ -166,7 +166,7 @@ class Shard:
         views = []
         for record in records[:limit]:
             driver = self._drivers.get(record.admitted.id)
-            view = self._ended_view(record) if driver is None else task_view(driver.admitted, driver.run)
+            view = self._ended_view(record) if driver is None else driver.view()
             views.append(view.model_copy(update={"outputs": None}))
         more = len(records) > limit
         return TaskPage(tasks=tuple(views), next_before=views[-1].id if more and views else None)

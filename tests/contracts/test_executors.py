@@ -21,6 +21,7 @@ from reconciler.handoff import Failure, FailureKind, Handoff
 DECLARED = catalog_of(
     *(s.add, s.add_in_process, s.describe, s.broken, s.exits, s.lying, s.waits, s.waits_briefly, s.makes),
     *(s.makes_in_host, s.reads, s.reads_all, s.publishes, s.publishes_in_process, s.counted),
+    *(s.publishes_at_the_third_go, s.publishes_never),
 )
 COMMANDS = (
     AgentSpec(
@@ -235,6 +236,31 @@ async def test_staged_effects_come_out_at_promotion_once(attempts: Attempts, tmp
     attempts.executor.release(attempts.task)  # the end of a run does not stop what it has promised to let out
 
     await until(lambda: target.exists() and target.read_text() == f"hello {attempt}")
+
+
+async def test_a_promotion_that_fails_is_tried_again_as_often_as_the_agent_is(attempts: Attempts, tmp_path: Path):
+    target = tmp_path / "out"
+    attempt = attempts.start(s.publishes_at_the_third_go, path=str(target))
+    await attempts.ended(attempt)
+
+    attempts.executor.promote(attempts.task, attempt)
+
+    assert await attempts.executor.promoted(attempts.task) is None
+    assert target.read_bytes() == b"out"
+    assert await attempts.executor.promoted("nobody") is None
+
+
+async def test_a_promotion_that_keeps_failing_says_why(attempts: Attempts, tmp_path: Path):
+    attempt = attempts.start(s.publishes_never, path=str(tmp_path / "out"))
+    await attempts.ended(attempt)
+
+    attempts.executor.promote(attempts.task, attempt)
+    failure = await attempts.executor.promoted(attempts.task)
+
+    assert isinstance(failure, Failure)
+    assert failure.error_type == "ConnectionError"
+    assert "publishes_never" in failure.message
+    assert "try 2 went wrong" in failure.message
 
 
 async def test_staged_effects_of_a_flushed_attempt_never_come_out(attempts: Attempts, tmp_path: Path):

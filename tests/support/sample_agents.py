@@ -153,6 +153,28 @@ def publishes_in_process(path: str, text: str, context: Context) -> str:
     return "staged"
 
 
+def _publish_at_the_third_go(context: Context, staged: dict[str, bytes]) -> None:
+    for name, data in staged.items():
+        tries = Path(f"{name}.tries")
+        made = len(tries.read_bytes()) if tries.exists() else 0
+        tries.write_bytes(b"." * (made + 1))
+        if made < 2:
+            raise ConnectionError(f"try {made + 1} went wrong")
+        Path(name).write_bytes(data)
+
+
+@agent("publish", effect="stageable", promote=_publish_at_the_third_go, retry={"max_attempts": 3, "backoff_s": 0.01})
+async def publishes_at_the_third_go(path: str, context: Context) -> str:
+    context.stage(path, b"out")
+    return "staged"
+
+
+@agent("publish", effect="stageable", promote=_publish_at_the_third_go, retry={"max_attempts": 2, "backoff_s": 0.01})
+async def publishes_never(path: str, context: Context) -> str:
+    context.stage(path, b"out")
+    return "staged"
+
+
 @agent("count", concurrency=2)
 async def counted(seconds: float) -> tuple[float, float]:
     began = time.time()
