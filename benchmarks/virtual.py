@@ -25,14 +25,14 @@ from planners.model import NodeId, StepId, TaskId, WorkKey, digest
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.tasks import PlanningOptions
 from planners.workflow import Step
-from reconciler.gate import Decision, GatePolicy, GateState, decide, price, refused_for_price
+from reconciler.gate import Decision, GatePolicy, GateState, Guidance, decide, price, refused_for_price
 from reconciler.outcomes import Outcome, Verdict
 
 KIND = "requests"
 _GUESS_S = 0.005
 _SPREAD = 0.3
 _PRIOR_PLAN_S = 3.0
-_POLICY, _OPTIONS = GatePolicy(), PlanningOptions()
+_OPTIONS = PlanningOptions()
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class World:
     learner: Learner
     seed: int = 0
     predictor: PlanPredictor | None = None
+    policy: GatePolicy = field(default_factory=GatePolicy)
     _number: int = 0
     _catalog: Catalog = field(default_factory=Catalog)
 
@@ -75,20 +76,21 @@ class World:
         agents = {tool.name: AgentSpec(name=tool.name, capability=tool.name, expected_s=3.0) for tool in self.tools}
         self._catalog = Catalog(agents=tuple(agents.values()))
 
-    def live(self, task: PlanExample) -> Lived:
+    def live(self, task: PlanExample, kind: str = KIND) -> Lived:
         """Guess, decide, work, reconcile, learn: one task from its admission to its outcomes."""
         self._number += 1
         predictor = self.predictor or PlanPredictor.cold(self.tools)
         guesses = predictor.predict(task.request)
         snapshot = self.learner.snapshot()
-        guidance = snapshot.guidance_for(KIND)
+        guidance = snapshot.guidance_for(kind)
         plan_s = self._draw(self._random.choice(self.latencies_s))
         true_s = [self._draw(self._median_s(tool)) for tool in task.steps]
         guess = _speculative(guesses[0], self._known, snapshot.costs.duration) if guesses else None
         truth = Counter(_signatures(task.steps, task.edges))
-        attempts, refused = self._speculate(guess, plan_s, true_s, task) if guess else ([], {})
+        attempts, refused = self._speculate(guess, plan_s, true_s, task, guidance) if guess else ([], {})
         lived = self._reconcile(task, truth, attempts, plan_s, true_s)
-        self.learner.observe(self._outcomes(guess, truth, attempts, refused, plan_s))
+        outcomes = self._outcomes(guess, truth, attempts, refused, plan_s)
+        self.learner.observe(outcome.model_copy(update={"task_kind": kind}) for outcome in outcomes)
         self.learner.observe_plans([task])
         return Lived(
             **lived,
@@ -103,10 +105,9 @@ class World:
         return self._catalog
 
     def _speculate(
-        self, guess: Plan, plan_s: float, true_s: list[float], task: PlanExample
+        self, guess: Plan, plan_s: float, true_s: list[float], task: PlanExample, guidance: Guidance
     ) -> tuple[list[_Attempt], dict[StepId, Decision]]:
         """What the gate starts until the optimal plan is there."""
-        guidance = self.learner.snapshot().guidance_for(KIND)
         expected = dict(zip(_signatures(task.steps, task.edges), true_s, strict=True))
         state = GateState(throttle=guidance.throttle, closed=guidance.closed)
         attempts: dict[StepId, _Attempt] = {}
@@ -121,13 +122,13 @@ class World:
                 under_way={step: attempt.end_s for step, attempt in attempts.items()},
                 prices={},
                 options=_OPTIONS,
-                policy=_POLICY,
+                policy=self.policy,
                 calibration=guidance.calibration,
             )
             done = {step for step, attempt in attempts.items() if attempt.end_s <= now_s}
             ready = [c for c in candidates if done.issuperset(guess.by_id[c.step].step.parents)]
             live = len(attempts) - len(done)
-            for decision in decide(ready, state.model_copy(update={"attempts": live}), _POLICY, _OPTIONS):
+            for decision in decide(ready, state.model_copy(update={"attempts": live}), self.policy, _OPTIONS):
                 refused[decision.step] = decision
                 if decision.dispatch:
                     planned = guess.by_id[decision.step]

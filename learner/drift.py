@@ -1,31 +1,38 @@
-"""Has the world changed? A test on survival residuals per kind of task, and how far the gate is throttled meanwhile.
+"""Has the world changed? How far the gate is throttled, by what became of the newest guesses at one kind of task.
 
-Page-Hinkley (Page 1954; Gama et al. 2014, A survey on concept drift adaptation, 3.2): with r = promised - kept and
-m_t = sum of (r_i - tolerance), alarm when m_t - min m exceeds the threshold. Only broken promises alarm; guesses that
-do better than promised cost nothing. Written out here: it is four lines, and river would bring forty megabytes.
+A Bayes filter over few hypotheses "guesses survive r times as often as promised", r from 1 down to 0.05, each verdict
+weighing them by its likelihood r*p or 1 - r*p. Before each verdict a small share of all weight starts over (fixed
+share, Herbster and Warmuth 1998; with two hypotheses it is Shiryaev's 1963 rule for a change at an unknown moment), so
+that a change is noticed within few verdicts however long the good time before it was, and undone as soon. The throttle
+is the mean of r: promises times throttle are about kept. No r is above 1: only broken promises throttle.
 """
 
 from dataclasses import dataclass
 
 from planners.model import Model
 
+# Nothing is so certain that one verdict could refute it beyond doubt.
+_SUREST = 0.95
+# Of all weight, what starts over when a closed gate is tried again.
+_RETRIED = 0.45
+
 
 class DriftSettings(Model):
     """When to throttle and when to let go.
 
-    ``tolerance``: a mean residual below it is no drift. ``threshold``: accumulated excess that alarms; 5 is seven
-    flushed guesses in a row at P 0.9, and one to two false alarms in a thousand guesses at an honest P of 0.5, fewer
-    elsewhere (simulated). ``memory``: weight of the newest residual in the moving averages. ``closes_below``: kept over
-    promised under which the gate closes; ``reopens_after``: outcomes of the kind after which a closed gate is
-    tried again; ``least``: outcomes after an alarm before it may be lifted.
+    ``ratios``: kept over promised, one hypothesis each, the first 1. ``doubt``: what the others weigh together at the
+    start. ``share``: of all weight, what starts over before a verdict. ``alarms_below``: throttle that counts as drift;
+    ``calms_above``: throttle that ends it. ``closes_below``: throttle under which the gate closes; ``reopens_after``:
+    pieces of work in a row, none of them a guess, after which a closed gate is tried again.
     """
 
-    tolerance: float = 0.1
-    threshold: float = 5.0
-    memory: float = 0.05
-    closes_below: float = 0.3
+    ratios: tuple[float, ...] = (1.0, 0.6, 0.3, 0.05)
+    doubt: float = 0.1
+    share: float = 0.03
+    alarms_below: float = 0.5
+    calms_above: float = 0.8
+    closes_below: float = 0.4
     reopens_after: int = 50
-    least: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,59 +44,67 @@ class Throttle:
 
 
 class DriftMonitor:
-    """Watches one kind of task. Constant memory and time per outcome."""
+    """Watches one kind of task. Constant memory and time per outcome.
+
+    ``suspects``: guesses since the throttle was last as good as open, so those that what is amiss shows in.
+    """
 
     def __init__(self, settings: DriftSettings | None = None) -> None:
         self._settings = settings or DriftSettings()
-        self.alarms = 0
+        others = len(self._settings.ratios) - 1
+        self._start = (1 - self._settings.doubt, *[self._settings.doubt / others] * others)
+        self._weights = self._start
+        self._idle = 0
+        self.alarms = self.suspects = 0
         self.drifting = False
-        self._excess = 0.0
-        self._closed_for: int | None = None
-        self._forget()
 
     @property
     def throttle(self) -> Throttle:
-        """Kept over promised since the change, so that throttled promises are about kept; open without an alarm."""
-        if not self.drifting:
-            return Throttle()
-        return Throttle(max(0.05, min(1.0, self._ratio)), closed=self._closed_for is not None)
+        """Kept over promised of late: 1 while nothing speaks against the promises."""
+        factor = min(1.0, self._mean / self._mean_at_start)
+        return Throttle(factor, closed=factor < self._settings.closes_below)
 
     def tick(self) -> None:
         """Work of this kind went by that says nothing on guesses: a closed gate comes nearer to being tried again."""
-        if self._closed_for is None:
-            return
-        self._closed_for += 1
-        if self._closed_for >= self._settings.reopens_after:
-            self._closed_for = None
-            self._count = 1  # what comes now weighs more than what closed it
+        self._idle += 1
+        if self._idle >= self._settings.reopens_after and self.throttle.closed:
+            self._weights = _mixed(self._weights, self._start, _RETRIED)
+            self._idle = 0
 
-    def observe(self, promised: float, *, survived: bool) -> None:
-        """Take in what became of a guess that was promised to survive with this probability."""
-        self._average(promised, survived=survived)
-        # m_t - min m by recursion: it never falls below 0, and where it is 0 any change is still to come.
-        self._excess = max(0.0, self._excess + promised - survived - self._settings.tolerance)
-        if not self.drifting:
-            if self._excess == 0.0:
-                self._forget()
-            self.drifting = self._excess > self._settings.threshold
-            self.alarms += self.drifting
-        elif self._count >= self._settings.least and self._promised - self._kept <= self._settings.tolerance:
-            self.drifting, self._closed_for, self._excess = False, None, 0.0
-            self._forget()
-        if self.drifting:
-            broken = self._count >= self._settings.least and self._ratio < self._settings.closes_below
-            self._closed_for = (self._closed_for or 0) if broken else None
+    def observe(self, promised: float, *, survived: bool, weight: float = 1.0) -> None:
+        """Take in what became of a guess that was promised to survive with this probability.
+
+        ``weight`` below 1 is for guesses that share the fate of others: their likelihood is raised to that power.
+        """
+        self._idle = 0
+        self.suspects += 1
+        promised = min(promised, _SUREST)
+        likely = [(r * promised if survived else 1 - r * promised) ** weight for r in self._settings.ratios]
+        weights = _mixed(self._weights, self._start, self._settings.share * weight)
+        weighed = [w * p for w, p in zip(weights, likely, strict=True)]
+        total = sum(weighed)
+        if total > 0:  # a guess that was promised nothing and survived says nothing
+            self._weights = tuple(w / total for w in weighed)
+        self._judge()
+
+    def _judge(self) -> None:
+        factor = self.throttle.factor
+        if not self.drifting and factor < self._settings.alarms_below:
+            self.drifting = True
+            self.alarms += 1
+        elif self.drifting and factor > self._settings.calms_above:
+            self.drifting = False
+        if factor > self._settings.calms_above:
+            self.suspects = 0
 
     @property
-    def _ratio(self) -> float:
-        return self._kept / self._promised if self._promised > 0 else 1.0
+    def _mean(self) -> float:
+        return sum(w * r for w, r in zip(self._weights, self._settings.ratios, strict=True))
 
-    def _average(self, promised: float, *, survived: bool) -> None:
-        """The plain mean at first, then one that forgets."""
-        self._count += 1
-        weight = max(self._settings.memory, 1 / self._count)
-        self._promised += weight * (promised - self._promised)
-        self._kept += weight * (survived - self._kept)
+    @property
+    def _mean_at_start(self) -> float:
+        return sum(w * r for w, r in zip(self._start, self._settings.ratios, strict=True))
 
-    def _forget(self) -> None:
-        self._count, self._promised, self._kept = 0, 0.0, 0.0
+
+def _mixed(a: tuple[float, ...], b: tuple[float, ...], share: float) -> tuple[float, ...]:
+    return tuple((1 - share) * x + share * y for x, y in zip(a, b, strict=True))

@@ -9,7 +9,10 @@ from learner.calibration import isotonic
 from learner.drift import DriftMonitor
 from reconciler.gate import Calibration, Guidance
 
-_AFTER_DRIFT = 30
+# Claims that stay at least, when the world has changed: of fewer a calibration is noise.
+_AFTER_DRIFT = 60
+# Tasks whose guesses are counted, to tell a task's first verdict from those that share its fate.
+_TASKS = 64
 
 
 class Kind:
@@ -19,18 +22,24 @@ class Kind:
         self.drift = DriftMonitor()
         self._claims: deque[tuple[float, bool]] = deque(maxlen=claims)
         self._plans_s: deque[float] = deque(maxlen=plans)
+        self._judged: dict[str, int] = {}
         self._guidance: Guidance | None = None
 
-    def guessed(self, claimed: float, promised: float, *, survived: bool) -> None:
-        """A guess has its verdict. When the world has changed, what was claimed before no longer counts."""
+    def guessed(self, claimed: float, promised: float, *, survived: bool, task: str = "") -> bool:
+        """A guess has its verdict; whether that makes it plain that the world has changed.
+
+        If so, what was claimed before no longer counts. The k-th guess of a task weighs 1/k as evidence of change: one
+        wrong step brings down those behind it.
+        """
         self._guidance = None
         self._claims.append((claimed, survived))
         alarms = self.drift.alarms
-        self.drift.observe(promised, survived=survived)
-        if self.drift.alarms > alarms:
-            newest = list(self._claims)[-_AFTER_DRIFT:]
+        self.drift.observe(promised, survived=survived, weight=1 / self._count(task))
+        if changed := self.drift.alarms > alarms:
+            newest = list(self._claims)[-max(_AFTER_DRIFT, self.drift.suspects) :]
             self._claims.clear()
             self._claims.extend(newest)
+        return changed
 
     def worked(self) -> None:
         """Work that was no guess has ended."""
@@ -60,6 +69,15 @@ class Kind:
                 closed=throttle.closed,
             )
         return self._guidance
+
+    def _count(self, task: str) -> int:
+        if not task:
+            return 1
+        count = self._judged.pop(task, 0) + 1
+        self._judged[task] = count
+        if len(self._judged) > _TASKS:
+            del self._judged[next(iter(self._judged))]
+        return count
 
 
 def calibration_of(claims: deque[tuple[float, bool]]) -> Calibration:

@@ -137,8 +137,9 @@ class Learner:
 
     def begin_plan_training(self) -> Callable[[], TrainedPredictor]:
         """A round of the plan predictor, to be called anywhere. Takes up to a minute; adopt what it returns."""
-        examples, champion = self._plans.begin_training(), self.predictor
-        return lambda: train_predictor(examples, self._tools, champion, self.settings.seed)
+        recent, champion = self._plans.recent, self.predictor
+        examples = self._plans.begin_training()
+        return lambda: train_predictor(examples, self._tools, champion, self.settings.seed, recent=recent)
 
     def adopt_plans(self, trained: TrainedPredictor) -> None:
         """Put a new predictor to use if it is better, and into the registry."""
@@ -231,7 +232,9 @@ class Learner:
             kind.worked()
             return
         claimed, survived = claim(outcome), outcome.verdict.survives
-        kind.guessed(claimed, claimed if outcome.probability is None else outcome.probability, survived=survived)
+        promised = claimed if outcome.probability is None else outcome.probability
+        if kind.guessed(claimed, promised, survived=survived, task=outcome.task):
+            self._plans.changed(back=kind.drift.suspects)
         self._pooled.append((claimed, survived))
         self._rates.add(outcome.task_kind, outcome.agent, survived=survived, salvaged=outcome.verdict.salvages)
 

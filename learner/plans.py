@@ -50,6 +50,7 @@ class PlanHistory:
     def __init__(self, size: int = 2_500) -> None:
         self._examples: deque[PlanExample] = deque(maxlen=size)
         self._new = 0
+        self._recent: int | None = None
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -59,6 +60,17 @@ class PlanHistory:
         for example in examples:
             self._examples.append(example)
             self._new += 1
+            if self._recent is not None:
+                self._recent += 1
+
+    def changed(self, back: int = 0) -> None:
+        """The world changed ``back`` plans ago: those since may be worth more alone than with all before them."""
+        self._recent = back
+
+    @property
+    def recent(self) -> int | None:
+        """Plans since the world changed; None: it has not, or all that is remembered is newer."""
+        return self._recent if self._recent is not None and self._recent < len(self._examples) else None
 
     def due(self, *, drifting: bool = False) -> bool:
         """Whether a tenth more has come in, and at least 20: the cost of all refits together stays in proportion.
@@ -88,14 +100,26 @@ class TrainedPredictor:
 
 
 def train_predictor(
-    examples: Sequence[PlanExample], catalog: Sequence[ToolText], champion: PlanPredictor, seed: int = 0
+    examples: Sequence[PlanExample],
+    catalog: Sequence[ToolText],
+    champion: PlanPredictor,
+    seed: int = 0,
+    *,
+    recent: int | None = None,
 ) -> TrainedPredictor:
-    """Fit on all but the newest tenth, judge on that."""
-    unseen = min(_MOST_UNSEEN, max(1, int(_UNSEEN_SHARE * len(examples))))
-    challenger = PlanPredictor.fit(examples[:-unseen], catalog, seed=seed)
-    return TrainedPredictor(
-        challenger, mean_similarity(challenger, examples[-unseen:]), mean_similarity(champion, examples[-unseen:])
-    )
+    """Fit on all but the newest tenth, judge on that.
+
+    Where the world has changed, one that knows only the ``recent`` plans competes with the one that knows all: which
+    of them is better depends on how much of the old world the new one shares, so the newest plans decide.
+    """
+    unseen = min(_MOST_UNSEEN, max(1, int(_UNSEEN_SHARE * (recent or len(examples)))), len(examples))
+    known, judges = examples[:-unseen], examples[-unseen:]
+    challengers = [PlanPredictor.fit(known, catalog, seed=seed)]
+    if recent is not None and recent - unseen >= _LEAST_NEW:
+        challengers.append(PlanPredictor.fit(known[-(recent - unseen) :], catalog, seed=seed))
+    similarities = [mean_similarity(challenger, judges) for challenger in challengers]
+    best = max(range(len(challengers)), key=similarities.__getitem__)
+    return TrainedPredictor(challengers[best], similarities[best], mean_similarity(champion, judges))
 
 
 def mean_similarity(predictor: PlanPredictor, examples: Sequence[PlanExample]) -> float:

@@ -1,6 +1,7 @@
 """Candidates: the steps of a guess that are not under way, each with P, L and C (DESIGN: the gate)."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -55,10 +56,11 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
 ) -> list[Candidate]:
     """P, L and C of every step of the guess that is not under way, in plan order. Linear in steps and edges.
 
-        L = (P*own + enabled * min over the enabled steps of (expected seconds / seconds)) / P
+        L = share * (P*own + enabled * min over the enabled steps of (expected seconds / seconds)) / P
         C = usd_per_call + risked_s * (usd_per_s + idle_price * value_of_time + node_usd_per_s * delay per second)
 
-    risked_s is what the attempt runs until the optimal plan can flush it: min(d, E - start).
+    share is 1 but for steps side by side that could start now (`_shares`). risked_s is what the attempt runs until
+    the optimal plan can flush it: min(d, E - start).
 
     Args:
         plan: the speculative plan; seconds of its placements count from admission.
@@ -78,16 +80,19 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
     found = savings(shape, now_s=now_s, expected_plan_s=expected_plan_s, under_way=under_way)
     calibrated, better = calibration or Calibration(), chances or {}
     survival = [better.get(step, calibrated.of(p.probability)) for step, p in zip(shape.steps, plan.steps, strict=True)]
-    worth = _worth(shape, found, survival)
     known = frozenset(shape.steps)
+    waits = [_waits_for(planned, known, under_way) for planned in plan.steps]
+    worth = _worth(shape, found, survival)
+    ready = [i for i, step in enumerate(shape.steps) if not waits[i] and step not in under_way and worth[i] > 0]
+    shares = _shares(worth, survival, ready)
     candidates = []
     for index, (step, planned) in enumerate(zip(shape.steps, plan.steps, strict=True)):
         agent = catalog.by_name.get(planned.placement.agent)
         if agent is None or step in under_way or (steps is not None and step not in steps):
             continue
+        share = shares.get(index, 1.0)
         risked_s = min(shape.seconds[index], max(0.0, expected_plan_s - found.start_s[index]))
-        risked_usd = agent.price.of(risked_s)
-        per_s = _price_per_s(agent, prices.get(planned.placement.node), options, policy)
+        risk = Risk.of(agent, risked_s, prices.get(planned.placement.node), options, policy)
         candidates.append(
             Candidate(
                 step=step,
@@ -95,16 +100,56 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
                 node=planned.placement.node,
                 probability=survival[index],
                 claimed=planned.probability,
-                saved_s=worth[index],
-                own_s=found.own_s[index],
-                cost_usd=risked_usd + risked_s * per_s,
-                risked_s=risked_s,
-                risked_usd=risked_usd,
-                waits_for=_waits_for(planned, known, under_way),
+                saved_s=worth[index] * share,
+                own_s=found.own_s[index] * share,
+                waits_for=waits[index],
                 allowed=agent.may_speculate,
+                **risk._asdict(),
             )
         )
     return candidates
+
+
+class Risk(NamedTuple):
+    """What a wrong guess loses: C, the agent-seconds of it, and the dollars that would be spent."""
+
+    cost_usd: float
+    risked_s: float
+    risked_usd: float
+
+    @classmethod
+    def of(
+        cls, agent: AgentSpec, risked_s: float, node: NodePrice | None, options: PlanningOptions, policy: GatePolicy
+    ) -> "Risk":
+        """Of so many seconds of the agent: its provider's price, its node's, and the operator's for trying."""
+        risked_usd = agent.price.of(risked_s)
+        return cls(risked_usd + risked_s * _price_per_s(agent, node, options, policy), risked_s, risked_usd)
+
+
+def _shares(worth: Sequence[float], survival: Sequence[float], ready: Sequence[int]) -> dict[int, float]:
+    """Of each step that could start now: the share of its L that is its to claim, beside the others that could.
+
+    Branches side by side all have to come early for the run to end sooner. With x_1 >= x_2 >= ... their seconds, the
+    run ends x_j - x_(j+1) sooner only if each of the first j does, which happens as often as the weakest of them
+    survives (guesses of one plan stand and fall together), and is to the credit of all j alike:
+
+        P_i * L_i = sum over j >= i of (x_j - x_(j+1)) * min(P_1..P_j) / j
+
+    the Shapley value of this game, an airport game seen from its other end (Littlechild and Owen 1973). So the
+    credits add up to what is saved, and a group is tried about when it is worth what all of it costs.
+    """
+    order = sorted(ready, key=lambda index: -worth[index])
+    weakest, credit_of_rank = 1.0, []
+    for rank, index in enumerate(order):
+        weakest = min(weakest, survival[index])
+        below = worth[order[rank + 1]] if rank + 1 < len(order) else 0.0
+        credit_of_rank.append((worth[index] - below) * weakest / (rank + 1))
+    shares, total = {}, 0.0
+    for index, credit in zip(reversed(order), reversed(credit_of_rank), strict=True):
+        total += credit
+        claim = survival[index] * worth[index]
+        shares[index] = min(1.0, total / claim) if claim > 0 else 1.0
+    return shares
 
 
 def _worth(shape: Shape, found: Savings, survival: Sequence[float]) -> list[float]:

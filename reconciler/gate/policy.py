@@ -19,7 +19,7 @@ class GatePolicy(Model):
     max_attempts: int | None = Field(default=256, ge=0)
     max_usd: float | None = Field(default=None, ge=0)
     max_agent_s: float | None = Field(default=None, ge=0)
-    idle_price: float = Field(default=0.25, ge=0)
+    idle_price: float = Field(default=0.1, ge=0)
     node_usd_per_s: float = Field(default=0.001, ge=0)
     min_saved_s: float = Field(default=0.002, ge=0)
     hysteresis: float = Field(default=0.1, ge=0, lt=1)

@@ -7,7 +7,8 @@ from planners.agents import AgentSpec, Catalog, Effect, Price
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.tasks import PlanningOptions
 from planners.workflow import Step
-from reconciler.gate import Candidate, GatePolicy, GateState, decide, price
+from reconciler.gate import Candidate, GatePolicy, GateState, Shape, decide, price
+from reconciler.gate.savings import savings
 
 share = st.floats(0, 1)
 seconds = st.floats(0, 100)
@@ -90,12 +91,23 @@ def test_savings_are_within_the_wait_for_the_plan(plan, now_s, expected_s):
 
 @given(plans(certain=True), seconds)
 def test_savings_are_what_a_schedule_would_show(plan, expected_s):
-    """L of a certain plan equals the difference of two critical paths, worked out the long way."""
-    for candidate in priced(plan, 0.0, expected_s):
-        if not candidate.allowed:
-            continue
-        late = _run_end(plan, expected_s, held=candidate.step)
-        assert abs(candidate.saved_s - max(0.0, late - _run_end(plan, expected_s, held=None))) < 1e-6
+    """Seconds saved equal the difference of two critical paths, worked out the long way."""
+    shape = Shape.of(plan, CATALOG)
+    found = savings(shape, now_s=0.0, expected_plan_s=expected_s, under_way={})
+    early = _run_end(plan, expected_s, held=None)
+    for step, allowed, saved_s in zip(shape.steps, shape.may_start, found.saved_s, strict=True):
+        if allowed:
+            assert abs(saved_s - max(0.0, _run_end(plan, expected_s, held=step) - early)) < 1e-6
+
+
+@given(plans(certain=True), seconds)
+def test_steps_side_by_side_claim_together_what_they_save_together(plan, expected_s):
+    """The L of those that could start now add up to what the latest of them would cost the run."""
+    ready = [candidate for candidate in priced(plan, 0.0, expected_s) if not candidate.waits_for and candidate.allowed]
+    early = _run_end(plan, expected_s, held=None)
+    most = max((_run_end(plan, expected_s, held=candidate.step) - early for candidate in ready), default=0.0)
+
+    assert abs(sum(candidate.saved_s for candidate in ready) - max(0.0, most)) < 1e-6
 
 
 def _run_end(plan, expected_s, held):
@@ -110,7 +122,7 @@ def _run_end(plan, expected_s, held):
         may = CATALOG.by_name[placement.agent].may_speculate and planned.id != held
         ends[planned.id] = max([0.0 if may else expected_s, *ready]) + placement.duration_s
         freed.setdefault((placement.node, round(placement.end_s, 6)), []).append(planned.id)
-    return max(expected_s, *ends.values())
+    return max([expected_s, *ends.values()])
 
 
 @given(

@@ -79,9 +79,26 @@ def test_no_step_saves_more_than_the_wait_for_the_plan():
 
 
 def test_slack_is_subtracted():
-    """Beside a branch of 10 s, one of 1 s could start 9 s later at no cost; beside one of 3 s it saves its second."""
+    """Beside a branch of 10 s, one of 1 s could start 9 s later at no cost; beside one of 3 s it saves half a second,
+    as both must come early for that."""
     assert candidates(step("long", d=10.0), step("short"))["short"].saved_s == 0.0
-    assert candidates(step("long", d=3.0), step("short"))["short"].saved_s == pytest.approx(1.0)
+    assert candidates(step("long", d=3.0), step("short"))["short"].saved_s == pytest.approx(0.5)
+
+
+def test_branches_that_must_all_come_early_share_what_that_saves():
+    """Three of 2 s: the run ends 2 s sooner if all three are early, no sooner for any two."""
+    found = candidates(*(step(name, d=2.0) for name in "abc"), step("end", tuple("abc"), start=2.0, p=0.8))
+
+    assert sum(found[name].saved_s for name in "abc") == pytest.approx(3.0)
+    assert found["a"].saved_s == found["b"].saved_s == pytest.approx(1.0)
+
+
+def test_a_branch_claims_no_more_than_the_weakest_beside_it_lets_happen():
+    """The longer of two claims the second that is its own whole, and half of the other as often as both survive."""
+    found = candidates(step("long", d=2.0, p=0.8), step("short", p=0.4))
+
+    assert found["long"].saved_s == pytest.approx(1.0 + 0.5 * 0.4 / 0.8)
+    assert found["short"].saved_s == pytest.approx(0.5)
 
 
 def test_a_step_that_queues_for_room_on_its_node_has_no_slack():
@@ -172,7 +189,7 @@ def test_a_child_is_dispatched_together_with_its_parent_and_not_without_it():
 
 
 def test_a_cap_goes_to_the_best_guess():
-    found = candidates(step("poor", p=0.6), step("good", p=0.9))
+    found = candidates(step("poor", p=0.6), step("good", d=2.0, p=0.9))
     answers = decisions(found, policy=GatePolicy(max_attempts=3), state=GateState(attempts=2))
 
     assert answers["good"].dispatch
@@ -194,7 +211,7 @@ def test_a_tenant_with_nothing_left_does_not_speculate(state):
 
 def test_a_refused_guess_needs_a_margin_to_be_taken_after_all():
     """Between the plain rule and the rule with hysteresis a guess stays what it was."""
-    barely = candidates(step("a", p=0.305))
+    barely = candidates(step("a", p=0.14))
 
     assert decisions(barely)["a"].dispatch
     assert decisions(barely, GateState(refused=frozenset({"a"})))["a"].refusal is Refusal.PRICE
@@ -202,7 +219,7 @@ def test_a_refused_guess_needs_a_margin_to_be_taken_after_all():
 
 
 def test_only_refusals_of_price_are_held_against_a_step():
-    poor = list(decisions(candidates(step("a", p=0.01), step("b"))).values())
+    poor = list(decisions(candidates(step("a", p=0.01), step("b", d=2.0))).values())
 
     assert refused_for_price(poor, frozenset({"b"})) == {"a"}
 
