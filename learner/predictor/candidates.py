@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 from learner.predictor.labels import Plan, PlanSpace, chain, without
 from learner.predictor.vectors import Floats
 
-_KNOWN = 20
+_KNOWN = 15
 _BEAM_TOOLS = 9
 _BEAM_WIDTH = 12
-_BEAM_KEPT = 14
+_BEAM_KEPT = 10
 _LONGEST_CHAIN = 5
-_EDITED = 4
+_EDITED = 3
 _LEXICAL_TOOLS = 2
 
 

@@ -28,9 +28,9 @@ class Incidence:
     def __init__(self, label_lists: Sequence[list[int]]) -> None:
         sizes = [len(labels) for labels in label_lists]
         flat = np.fromiter(chain.from_iterable(label_lists), dtype=int, count=sum(sizes))
-        self.labels, column = np.unique(flat, return_inverse=True)
+        self.labels: Columns = np.array(sorted(set(flat.tolist())), dtype=int)
         self.has = np.zeros((len(label_lists), len(self.labels)), dtype=np.float32)
-        self.has[np.repeat(np.arange(len(sizes)), sizes), column] = 1.0
+        self.has[np.repeat(np.arange(len(sizes)), sizes), np.searchsorted(self.labels, flat)] = 1.0
         self.size = self.has.sum(axis=1)
         self._mask = self.has > 0
 
@@ -116,7 +116,8 @@ def _order(space: PlanSpace, edges: Incidence, evidence: Evidence) -> list[Float
     """How far the request names the steps in the order of the edges: least and mean step forward."""
     parents, children = space.ends_of(edges.labels)
     move = evidence.place[children] - evidence.place[parents]
-    return [edges.least(move), edges.has @ move / np.maximum(edges.size, 1)]
+    least = np.where(edges.size > 0, edges.least(move), np.float32(0))
+    return [least, edges.has @ move / np.maximum(edges.size, 1)]
 
 
 def _regression(space: PlanSpace, drawn: Drawn, scores: Floats, own: Plan | None) -> list[Floats]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from learner.predictor.vectors import Floats
 
 _NEAREST = 400
+_NEAREST_FOR_PROFILE = 250  # fewer do: a profile is only compared with others
 _BLOCK = 50  # rows of weights copied at a time: they then stay in the cache until they are summed
 _NEGLIGIBLE = 0.05
 
@@ -30,16 +31,16 @@ class KernelRidge:
         left_out = targets - weights / np.diag(inverse)[:, None]
         return cls(weights.astype(np.float32)), left_out.astype(np.float32)
 
-    def scores(self, kernel_row: Floats) -> Floats:
-        """One score per target for one new request, from the examples most like it.
+    def scores(self, kernel_row: Floats, nearest: int = _NEAREST) -> Floats:
+        """One score per target for one new request, from the ``nearest`` examples most like it.
 
         The squared kernel of the others is next to nothing, and reading their weights is what takes the time.
         """
-        if len(kernel_row) <= _NEAREST:
+        if len(kernel_row) <= nearest:
             return np.asarray(kernel_row @ self.weights, dtype=np.float32)
-        nearest = np.sort(np.argpartition(kernel_row, -_NEAREST)[-_NEAREST:])
+        rows = np.sort(np.argpartition(kernel_row, -nearest)[-nearest:])
         out = np.zeros(self.weights.shape[1], dtype=np.float32)
-        for block in np.split(nearest, range(_BLOCK, _NEAREST, _BLOCK)):
+        for block in np.split(rows, range(_BLOCK, nearest, _BLOCK)):
             out += kernel_row[block] @ self.weights[block]
         return out
 
@@ -69,7 +70,7 @@ class StackedRidge:
 
     def scores(self, likeness: Floats) -> Floats:
         """One score per target for one new request, by its likeness to the fitted ones, (n,)."""
-        profile = _profile(self.first.scores(likeness * likeness))
+        profile = _profile(self.first.scores(likeness * likeness, _NEAREST_FOR_PROFILE))
         return self.second.scores(_second_kernel(likeness, self.profiles @ profile))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:

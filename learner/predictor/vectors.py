@@ -11,7 +11,7 @@ from learner.predictor.tokens import Grams
 
 Floats = NDArray[np.float32]
 _LONG_HISTORY = 50
-_COMMON_SHARE = 0.04
+_COMMON_SHARE = 0.1
 
 
 class GramSpace:
