@@ -142,7 +142,8 @@ class World:
         self, task: PlanExample, truth: Counter[str], attempts: list[_Attempt], plan_s: float, true_s: list[float]
     ) -> dict[str, float]:
         """Survivors keep what they have done, the others end with the plan, the rest starts then."""
-        keys, early = _signatures(task.steps, task.edges), {}
+        keys = _signatures(task.steps, task.edges)
+        early: dict[str, float] = {}
         wasted_s = spent_s = 0.0
         left = Counter(truth)
         for attempt in attempts:

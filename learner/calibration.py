@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
-from sklearn.isotonic import IsotonicRegression
 
 from planners.model import Model
 from reconciler.gate import Calibration
@@ -86,12 +85,17 @@ def isotonic(claimed: Sequence[float] | NDArray[np.float64], survived: ArrayLike
     ``prior`` is the weight, in outcomes, of each of eleven made-up observations on the diagonal: with no outcomes
     claims are taken at their word, with one class only the map gets to the end of 0..1 gradually.
     """
-    x, y = np.asarray(claimed, float), np.asarray(survived, float)
+    # Here, as those who only read the ledger's figures should not wait for it.
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415
+
     diagonal = np.linspace(0, 1, 11)
-    weights = np.concatenate([np.full(11, prior), np.ones(len(x))])
-    fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(
-        np.concatenate([diagonal, x]), np.concatenate([diagonal, y]), sample_weight=weights
-    )
+    x = np.concatenate([diagonal, np.asarray(claimed, float)])
+    y = np.concatenate([diagonal, np.asarray(survived, float)])
+    weights = np.concatenate([np.full(11, prior), np.ones(len(x) - 11)])
+    points, place = np.unique(x, return_inverse=True)
+    weight = np.bincount(place, weights)
+    means = np.bincount(place, weights * y) / weight
+    fitted = isotonic_regression(means, weights=weight).x
     knots = np.linspace(0, 1, _KNOTS)
-    values = np.maximum.accumulate(np.clip(fitted.predict(knots), 0.0, 1.0))
+    values = np.maximum.accumulate(np.clip(np.interp(knots, points, fitted), 0.0, 1.0))
     return Calibration(claimed=tuple(knots.tolist()), observed=tuple(values.tolist()))

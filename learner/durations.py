@@ -1,4 +1,8 @@
-"""How long agents take: running windows for all, boosted quantiles of the inputs where there is enough to learn."""
+"""How long agents take: running windows for all, boosted quantiles of the inputs where there is enough to learn.
+
+All in seconds on a node of speed 1. Attempts that were flushed while they ran count as longer than they lasted
+(`mass`): without them the long ones, which are flushed most, would be missing and every quantile too low.
+"""
 
 import math
 from collections import deque
@@ -44,22 +48,53 @@ class Observed(NamedTuple):
 
 
 class DurationWindow:
-    """The newest durations of one agent."""
+    """The newest durations of one agent, and of them those that were cut short."""
 
     def __init__(self, size: int = 256) -> None:
-        self._seconds: deque[float] = deque(maxlen=size)
+        self._seconds: deque[tuple[float, bool]] = deque(maxlen=size)
         self._bytes: deque[int] = deque(maxlen=size)
 
     def add(self, seconds: float, output_bytes: int) -> None:
         """A finished attempt."""
-        self._seconds.append(seconds)
+        self._seconds.append((seconds, True))
         self._bytes.append(output_bytes)
 
-    def observed(self) -> Observed:
-        """What the window shows."""
-        seconds = np.fromiter(self._seconds, float)
-        p50_s, p90_s = np.quantile(seconds, (0.5, 0.9))
-        return Observed(len(seconds), float(seconds.mean()), float(p50_s), float(p90_s), float(np.mean(self._bytes)))
+    def outlasts(self, seconds: float) -> None:
+        """An attempt that was flushed after so long."""
+        self._seconds.append((seconds, False))
+
+    def observed(self) -> Observed | None:
+        """What the window shows; None if nothing in it has finished."""
+        seconds = np.array([seconds for seconds, _ in self._seconds], float)
+        finished = np.array([finished for _, finished in self._seconds], bool)
+        if not finished.any():
+            return None
+        if finished.all():
+            p50_s, p90_s = np.quantile(seconds, (0.5, 0.9))
+            mean_s = seconds.mean()
+        else:
+            weights = mass(seconds, finished)
+            p50_s, p90_s = np.quantile(seconds, (0.5, 0.9), weights=weights, method="inverted_cdf")
+            mean_s = np.average(seconds, weights=weights)
+        return Observed(int(finished.sum()), float(mean_s), float(p50_s), float(p90_s), float(np.mean(self._bytes)))
+
+
+def mass(seconds: Floats, finished: NDArray[np.bool_]) -> Floats:
+    """What each attempt weighs in the distribution of durations; together 1. One that was cut short weighs nothing.
+
+    The steps of the Kaplan-Meier curve (1958): the weight of one cut short is handed to all that lasted longer
+    (Efron 1967). If none did that finished, the longest is taken to have finished then (Efron's tail), so the mean is
+    a lower bound. Right when what cuts short (the plan's arrival) has nothing to do with how long the agent takes.
+    """
+    order = np.lexsort((~finished, seconds))
+    at_risk = np.arange(len(order), 0, -1)
+    ends = finished[order] / at_risk
+    before = np.concatenate([[1.0], np.cumprod(1 - ends)[:-1]])
+    sorted_mass = before * ends
+    sorted_mass[-1] += max(0.0, 1 - sorted_mass.sum())
+    found = np.empty(len(order))
+    found[order] = sorted_mass
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +132,39 @@ class FittedDuration(NamedTuple):
 
 
 def fit_durations(
-    features: Sequence[Mapping[str, float]], seconds: ArrayLike, champion: DurationModel | None = None
+    features: Sequence[Mapping[str, float]],
+    seconds: ArrayLike,
+    champion: DurationModel | None = None,
+    finished: ArrayLike | None = None,
 ) -> FittedDuration | None:
     """Learn one agent's quantiles; None where there is too little to learn from or nothing that varies.
 
-    The newest fifth judges and is not trained on. Bounded: beyond 20,000 rows the oldest are left out.
+    The newest fifth judges and is not trained on. Bounded: beyond 20,000 rows the oldest are left out. ``finished``
+    tells those that ended from those cut short (None: all ended); rows weigh as `mass` has it, on both sides.
     """
     y = np.log(np.maximum(np.asarray(seconds, float)[-_MOST_ROWS:], 1e-6))
+    ended = np.ones(len(y), bool) if finished is None else np.asarray(finished, bool)[-_MOST_ROWS:]
     names, x = matrix(features[-_MOST_ROWS:])
-    if len(y) < _LEAST_ROWS or not names:
+    if ended.sum() < _LEAST_ROWS or not names:
         return None
     cut = int(len(y) * (1 - _UNSEEN_SHARE))
-    boosters = _boosted(x[:cut], y[:cut], 0.5), _boosted(x[:cut], y[:cut], 0.9)
-    loss = sum(pinball(y[cut:], predicted(b, x[cut:]), q) for b, q in zip(boosters, (0.5, 0.9), strict=True))
-    rival = sum(pinball(y[cut:], np.full(len(y) - cut, np.quantile(y[:cut], q)), q) for q in (0.5, 0.9))
+    seen, judged = mass(y[:cut], ended[:cut]), mass(y[cut:], ended[cut:])
+    p50, p90 = (_boosted(x[:cut], y[:cut], seen * cut, q) for q in (0.5, 0.9))
+    loss = sum(pinball(y[cut:], predicted(b, x[cut:]), q, judged) for b, q in ((p50, 0.5), (p90, 0.9)))
+    plain = np.quantile(y[:cut], (0.5, 0.9), weights=seen, method="inverted_cdf")
+    rival = sum(pinball(y[cut:], np.full(len(y) - cut, f), q, judged) for f, q in zip(plain, (0.5, 0.9), strict=True))
     if champion is not None:
-        rival = min(rival, _loss(champion, features[-len(y) :][cut:], y[cut:]))
-    smear = float(np.mean(np.exp(y[:cut] - predicted(boosters[0], x[:cut]))))
-    model = DurationModel(names, Trees.of(boosters[0]), Trees.of(boosters[1]), smear)
-    return FittedDuration(model, (boosters[0].model_to_string(), boosters[1].model_to_string()), loss, rival)
+        rival = min(rival, _loss(champion, features[-len(y) :][cut:], y[cut:], judged))
+    smear = float(np.average(np.exp(y[:cut] - predicted(p50, x[:cut])), weights=seen))
+    model = DurationModel(names, Trees.of(p50), Trees.of(p90), smear)
+    return FittedDuration(model, (p50.model_to_string(), p90.model_to_string()), loss, rival)
 
 
-def _loss(model: DurationModel, features: Sequence[Mapping[str, float]], y: Floats) -> float:
+def _loss(model: DurationModel, features: Sequence[Mapping[str, float]], y: Floats, weights: Floats) -> float:
     """Of both quantiles, in log seconds."""
     estimates = [model.estimate(row) for row in features]
     p50, p90 = (np.log([estimate[quantile] for estimate in estimates]) for quantile in (1, 2))
-    return pinball(y, p50, 0.5) + pinball(y, p90, 0.9)
+    return pinball(y, p50, 0.5, weights) + pinball(y, p90, 0.9, weights)
 
 
 def matrix(features: Sequence[Mapping[str, float]]) -> tuple[tuple[str, ...], Floats]:
@@ -135,10 +177,10 @@ def matrix(features: Sequence[Mapping[str, float]]) -> tuple[tuple[str, ...], Fl
     return tuple(name for name, kept in zip(names, varies, strict=True) if kept), x[:, varies]
 
 
-def pinball(actual: Floats, quantile: Floats, q: float) -> float:
+def pinball(actual: Floats, quantile: Floats, q: float, weights: Floats | None = None) -> float:
     """The mean quantile loss: q*(y - f) above, (1 - q)*(f - y) below (Koenker and Bassett 1978)."""
     error = actual - quantile
-    return float(np.maximum(q * error, (q - 1) * error).mean())
+    return float(np.average(np.maximum(q * error, (q - 1) * error), weights=weights))
 
 
 def predicted(booster: lgb.Booster, x: Floats) -> Floats:
@@ -146,5 +188,7 @@ def predicted(booster: lgb.Booster, x: Floats) -> Floats:
     return np.asarray(booster.predict(x), float)
 
 
-def _boosted(x: Floats, y: Floats, q: float) -> lgb.Booster:
-    return lgb.train({**_PARAMS, "objective": "quantile", "alpha": q}, lgb.Dataset(x, y), num_boost_round=_TREES)
+def _boosted(x: Floats, y: Floats, weights: Floats, q: float) -> lgb.Booster:
+    kept = weights > 0
+    data = lgb.Dataset(x[kept], y[kept], weight=weights[kept])
+    return lgb.train({**_PARAMS, "objective": "quantile", "alpha": q}, data, num_boost_round=_TREES)

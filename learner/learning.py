@@ -96,7 +96,7 @@ class Learner:
         self._rates = Rates()
         self._kinds: dict[str, Kind] = {}
         self._durations: dict[str, DurationWindow] = {}
-        self._observed: dict[str, Observed] = {}
+        self._observed: dict[str, Observed | None] = {}
         self._tasks: dict[str, None] = {}
         self._pooled: deque[tuple[float, bool]] = deque(maxlen=_POOLED)
         self._models = Models()
@@ -114,10 +114,7 @@ class Learner:
             self._history.add((outcome,))
             self._ledger.add((outcome,))
             self._learn_kind(outcome)
-            if outcome.dispatched and outcome.succeeded:
-                window = _recent(self._durations, outcome.agent, DurationWindow, self.settings.agents)
-                window.add(outcome.seconds, outcome.output_bytes)
-                self._observed.pop(outcome.agent, None)
+            self._learn_duration(outcome)
             self._since_training += 1
             self._snapshot = None
 
@@ -145,6 +142,8 @@ class Learner:
         """Put a new predictor to use if it is better, and into the registry."""
         figures = {"similarity": trained.similarity, "champion_similarity": trained.champion_similarity}
         self._figures |= figures
+        if trained.settled:
+            self._plans.settled()
         if trained.better:
             self.predictor_number += 1
             self._replace(replace(self._models, predictor=trained.predictor), self._figures)
@@ -238,10 +237,21 @@ class Learner:
         self._pooled.append((claimed, survived))
         self._rates.add(outcome.task_kind, outcome.agent, survived=survived, salvaged=outcome.verdict.salvages)
 
+    def _learn_duration(self, outcome: Outcome) -> None:
+        ended = outcome.dispatched and outcome.succeeded
+        if not ended and not outcome.cut_short:
+            return
+        window = _recent(self._durations, outcome.agent, DurationWindow, self.settings.agents)
+        self._observed.pop(outcome.agent, None)
+        if ended:
+            window.add(outcome.work_s, outcome.output_bytes)
+        else:
+            window.outlasts(outcome.work_s)
+
     def _seen(self) -> Mapping[str, Observed]:
         for agent in self._durations.keys() - self._observed.keys():
             self._observed[agent] = self._durations[agent].observed()
-        return {agent: self._observed[agent] for agent in self._durations}
+        return {agent: seen for agent in self._durations if (seen := self._observed[agent]) is not None}
 
     def _kind_statuses(self) -> Iterator[tuple[str, KindStatus]]:
         for name, kind in self._kinds.items():

@@ -17,6 +17,8 @@ _LEAST_NEW = 20
 _GROWTH = 0.1
 _UNSEEN_SHARE = 0.1
 _MOST_UNSEEN = 100
+# Plans of a changed world after which another alarm is another change; those after which what was before does no harm.
+_SETTLED, _USUAL = 250, 1_000
 
 
 def plan_example(goal: str, plan: Plan) -> PlanExample:
@@ -64,20 +66,31 @@ class PlanHistory:
                 self._recent += 1
 
     def changed(self, back: int = 0) -> None:
-        """The world changed ``back`` plans ago: those since may be worth more alone than with all before them."""
-        self._recent = back
+        """The world changed ``back`` plans ago: those since may be worth more alone than with all before them.
+
+        While few are known of the new world, another alarm is no other world yet.
+        """
+        if self._recent is None or self._recent >= _SETTLED:
+            self._recent = back
+
+    def settled(self) -> None:
+        """It was no other world after all."""
+        self._recent = None
 
     @property
     def recent(self) -> int | None:
-        """Plans since the world changed; None: it has not, or all that is remembered is newer."""
-        return self._recent if self._recent is not None and self._recent < len(self._examples) else None
+        """Plans since the world changed; None: it has not, or so long ago that it no longer matters."""
+        most = min(_USUAL, len(self._examples))
+        return self._recent if self._recent is not None and self._recent < most else None
 
     def due(self, *, drifting: bool = False) -> bool:
         """Whether a tenth more has come in, and at least 20: the cost of all refits together stays in proportion.
 
-        While guesses fail, 20 are enough: what is new is then worth more than what a refit costs.
+        A tenth of those since the world changed, where it has. While guesses fail, 20 are enough: what is new is then
+        worth more than what a refit costs.
         """
-        return self._new >= (_LEAST_NEW if drifting else max(_LEAST_NEW, _GROWTH * len(self._examples)))
+        matter = len(self._examples) if self.recent is None else self.recent
+        return self._new >= (_LEAST_NEW if drifting else max(_LEAST_NEW, _GROWTH * matter))
 
     def begin_training(self) -> list[PlanExample]:
         """The examples to train on, which from now on count as learned."""
@@ -87,16 +100,22 @@ class PlanHistory:
 
 @dataclass(frozen=True, slots=True)
 class TrainedPredictor:
-    """A challenger and its similarity on examples that neither it nor the champion has seen, with the champion's."""
+    """A challenger and its similarity on examples that neither it nor the champion has seen, with the champion's.
+
+    ``margin``: similarity that it may fall short by. ``settled``: plans since an alarm turned out to tell less alone
+    than what was known before it.
+    """
 
     predictor: PlanPredictor
     similarity: float
     champion_similarity: float
+    margin: float = 0.0
+    settled: bool = False
 
     @property
     def better(self) -> bool:
         """No worse is good enough: it knows what is newer."""
-        return self.similarity >= self.champion_similarity
+        return self.similarity >= self.champion_similarity - self.margin
 
 
 def train_predictor(
@@ -109,17 +128,37 @@ def train_predictor(
 ) -> TrainedPredictor:
     """Fit on all but the newest tenth, judge on that.
 
-    Where the world has changed, one that knows only the ``recent`` plans competes with the one that knows all: which
-    of them is better depends on how much of the old world the new one shares, so the newest plans decide.
+    Where the world has changed, one that knows only the ``recent`` plans is tried first: what other worlds held is
+    then a burden. It stays unless it is worse than the champion by more than the standard error.
     """
-    unseen = min(_MOST_UNSEEN, max(1, int(_UNSEEN_SHARE * (recent or len(examples)))), len(examples))
-    known, judges = examples[:-unseen], examples[-unseen:]
-    challengers = [PlanPredictor.fit(known, catalog, seed=seed)]
-    if recent is not None and recent - unseen >= _LEAST_NEW:
-        challengers.append(PlanPredictor.fit(known[-(recent - unseen) :], catalog, seed=seed))
-    similarities = [mean_similarity(challenger, judges) for challenger in challengers]
-    best = max(range(len(challengers)), key=similarities.__getitem__)
-    return TrainedPredictor(challengers[best], similarities[best], mean_similarity(champion, judges))
+    if recent is not None and recent >= _LEAST_NEW:
+        trained = _of_new_world(examples[-recent:], catalog, champion, seed)
+        if trained.better:
+            return trained
+    unseen = min(_MOST_UNSEEN, max(1, int(_UNSEEN_SHARE * len(examples))))
+    challenger = PlanPredictor.fit(examples[:-unseen], catalog, seed=seed)
+    judges = examples[-unseen:]
+    return TrainedPredictor(
+        challenger,
+        mean_similarity(challenger, judges),
+        mean_similarity(champion, judges),
+        settled=recent is not None and recent >= _LEAST_NEW,
+    )
+
+
+def _of_new_world(
+    examples: Sequence[PlanExample], catalog: Sequence[ToolText], champion: PlanPredictor, seed: int
+) -> TrainedPredictor:
+    """Judged on the newest, which the champion has not learned from either; then fitted with them as well."""
+    unseen = min(_LEAST_NEW, len(examples) // 5)
+    rival = PlanPredictor.fit(examples[:-unseen], catalog, seed=seed)
+    own, other = (
+        np.array([guess_similarity(predictor, example) for example in examples[-unseen:]])
+        for predictor in (rival, champion)
+    )
+    margin = float((own - other).std() / unseen**0.5)
+    whole = PlanPredictor.fit(examples, catalog, seed=seed)
+    return TrainedPredictor(whole, float(own.mean()), float(other.mean()), margin)
 
 
 def mean_similarity(predictor: PlanPredictor, examples: Sequence[PlanExample]) -> float:

@@ -129,17 +129,30 @@ class SurvivalModel:
 
 
 class FittedSurvival(NamedTuple):
-    """A model, its booster as text, and Brier scores on the newest outcomes: its own, and of the P that was used."""
+    """A model, its booster as text, and Brier scores on the newest outcomes.
+
+    ``brier`` is its own, ``used_brier`` that of the P that was used, ``claims_brier`` that of the planner's own
+    claims after an isotonic map of the outcomes before: what the gate would work with without any model.
+    """
 
     model: SurvivalModel
     text: str
     brier: float
     used_brier: float
+    claims_brier: float
 
     @property
     def better(self) -> bool:
-        """Whether it beats, by enough to matter, what the gate worked with when those outcomes were still open."""
-        return self.brier < (1 - _LEAST_GAIN) * self.used_brier
+        """Whether it beats, by enough to matter, calibrated claims and what the gate worked with at the time."""
+        return self.brier < (1 - _LEAST_GAIN) * min(self.used_brier, self.claims_brier)
+
+    @property
+    def claims_suffice(self) -> bool:
+        """Whether calibrated claims beat both this model and what was used: then a model in use is dropped.
+
+        Brier's score is proper (Gneiting and Raftery 2007), so who is better by it knows better, claims included.
+        """
+        return self.claims_brier < (1 - _LEAST_GAIN) * self.used_brier and self.claims_brier <= self.brier
 
 
 def feature_row(claimed: float, rates: tuple[float, float, float], expected_s: float, parents: float) -> list[float]:
@@ -170,7 +183,10 @@ def fit_survival(
     booster = _boosted(x[:cut], y[:cut])
     model = SurvivalModel(Trees.of(booster), calibration)
     judged = np.array([calibration.of(p) for p in _predicted(booster, x[cut:])])
-    return FittedSurvival(model, booster.model_to_string(), brier(judged, y[cut:]), brier(used[cut:], y[cut:]))
+    of_claims = isotonic(x[:cut, 0], y[:cut])
+    claimed = np.array([of_claims.of(p) for p in x[cut:, 0]])
+    scores = (brier(p, y[cut:]) for p in (judged, used[cut:], claimed))
+    return FittedSurvival(model, booster.model_to_string(), *scores)
 
 
 def brier(claimed: Floats, survived: Floats) -> float:

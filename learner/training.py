@@ -60,7 +60,14 @@ def _challenge_survival(
     )
     if fitted is None:
         return champion
-    figures |= {"survival_brier": fitted.brier, "survival_used_brier": fitted.used_brier}
+    figures |= {
+        "survival_brier": fitted.brier,
+        "survival_used_brier": fitted.used_brier,
+        "survival_claims_brier": fitted.claims_brier,
+    }
+    if champion.survival is not None and fitted.claims_suffice:
+        replaced.append("survival dropped")
+        return replace(champion, survival=None, survival_text="")
     if not fitted.better:
         return champion
     replaced.append("survival")
@@ -73,10 +80,15 @@ def _challenge_durations(
     durations: dict[str, DurationModel] = dict(champion.durations)
     texts = dict(champion.duration_texts)
     # Sorting is stable: within an agent the outcomes stay in order.
-    finished = sorted((one for one in sample if one.dispatched and one.succeeded), key=lambda one: one.agent)
-    for agent, group in groupby(finished, key=lambda one: one.agent):
+    timed = (one for one in sample if (one.dispatched and one.succeeded) or one.cut_short)
+    for agent, group in groupby(sorted(timed, key=lambda one: one.agent), key=lambda one: one.agent):
         rows = list(group)
-        fitted = fit_durations([row.features for row in rows], [row.seconds for row in rows], durations.get(agent))
+        fitted = fit_durations(
+            [row.features for row in rows],
+            [row.work_s for row in rows],
+            durations.get(agent),
+            [row.succeeded for row in rows],
+        )
         if fitted is None:
             continue
         figures |= {f"duration_loss:{agent}": fitted.loss, f"duration_champion_loss:{agent}": fitted.champion_loss}

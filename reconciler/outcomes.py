@@ -37,7 +37,8 @@ class Outcome(Versioned):
     claims too. A guess that the gate refused is an outcome as well, with ``dispatched`` false: no seconds, and the
     verdict its work would have had; ``realised_s`` is then what it would have saved. Without these the gate would only
     ever learn about what it dares already. ``planning_s`` is how long the optimal plan took, from admission;
-    ``features`` are numbers known of the step's inputs (`reconciler.features`).
+    ``features`` are numbers known of the step's inputs (`reconciler.features`). ``speed`` is that of the node, as the
+    cluster has it: seconds times speed is what a node of speed 1 would have taken.
     """
 
     task: TaskId
@@ -64,3 +65,14 @@ class Outcome(Versioned):
     value_of_time_usd_per_s: float = 0.001
     planning_s: float | None = None
     features: dict[str, float] = Field(default_factory=dict)
+    speed: float = Field(default=1.0, gt=0)
+
+    @property
+    def work_s(self) -> float:
+        """Seconds on a node of speed 1: what the planners' cost model speaks of."""
+        return self.seconds * self.speed
+
+    @property
+    def cut_short(self) -> bool:
+        """Cancelled while it ran, so all that is known of how long it takes is that it takes longer."""
+        return self.dispatched and not self.succeeded and not self.verdict.survives and self.seconds > 0

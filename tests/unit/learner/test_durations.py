@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from learner.durations import DurationWindow, Observed, fit_durations, matrix, pinball
+from learner.durations import DurationWindow, Observed, fit_durations, mass, matrix, pinball
 from planners.costs import Estimate
 
 
@@ -82,3 +82,55 @@ def test_a_million_rows_take_no_longer_than_the_newest_twenty_thousand():
     features, seconds = observations(1_000)
 
     assert fit_durations(features * 1_000, np.tile(seconds, 1_000)).better
+
+
+def cut_at(seconds, seed=0):
+    """What is seen of durations when a plan arrives after 0 to 4 s: (seconds, whether it had finished)."""
+    ends = np.random.default_rng(seed).uniform(0, 4, len(seconds))
+    return np.minimum(seconds, ends), seconds <= ends
+
+
+def test_what_was_cut_short_keeps_quantiles_from_falling():
+    """Exponential seconds of median 0.69: of those that finished in time alone it would be far lower."""
+    seconds, finished = cut_at(np.random.default_rng(1).exponential(1.0, 4_000))
+    window = DurationWindow(size=4_000)
+    for value, ended in zip(seconds, finished, strict=True):
+        if ended:
+            window.add(float(value), 1)
+        else:
+            window.outlasts(float(value))
+    seen = window.observed()
+
+    assert np.median(seconds[finished]) < 0.55
+    assert seen.p50_s == pytest.approx(np.log(2), rel=0.08)
+    assert seen.p90_s == pytest.approx(np.log(10), rel=0.15)
+    assert seen.outcomes == finished.sum()
+
+
+def test_weights_are_the_steps_of_the_kaplan_meier_curve():
+    """Two finished at 1 and 3, one was cut short at 2: its weight goes to the one that lasted longer."""
+    weights = mass(np.array([3.0, 1.0, 2.0]), np.array([True, True, False]))
+
+    assert weights == pytest.approx([2 / 3, 1 / 3, 0.0])
+    assert mass(np.array([1.0, 2.0]), np.array([True, False])) == pytest.approx([0.5, 0.5])
+    assert mass(np.array([1.0, 1.0]), np.array([False, True])).sum() == pytest.approx(1.0)
+
+
+def test_a_window_in_which_nothing_finished_shows_nothing():
+    window = DurationWindow()
+    window.outlasts(5.0)
+
+    assert window.observed() is None
+
+
+def test_boosted_quantiles_are_not_pulled_down_by_what_was_cut_short():
+    """Of the longest, most were flushed; the medians of those that finished alone would be lower."""
+    features, seconds = observations(3_000)
+    ends = np.random.default_rng(3).uniform(0, 40, len(seconds))
+    seen, finished = np.minimum(seconds, ends), seconds <= ends
+    knowing = fit_durations(features, seen, finished=finished).model.estimate({"input:n": 4.0, "input:m": 0.5})
+    kept = [row for row, ended in zip(features, finished, strict=True) if ended]
+    ignorant = fit_durations(kept, seen[finished]).model.estimate({"input:n": 4.0, "input:m": 0.5})
+
+    assert abs(knowing.p50_s - 16.0) <= abs(ignorant.p50_s - 16.0)
+    assert knowing.p50_s == pytest.approx(16.0, rel=0.1)

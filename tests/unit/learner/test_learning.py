@@ -78,10 +78,39 @@ def test_durations_sizes_and_survival_follow_the_outcomes():
 
 
 def test_work_that_failed_or_never_ran_says_nothing_on_durations():
-    failed = outcome(seconds=9.0, succeeded=False)
+    failed = outcome(seconds=9.0, succeeded=False, verdict=Verdict.COMMIT)
     refused = outcome(seconds=0.0, dispatched=False, succeeded=True)
 
     assert learner_of([failed, refused]).snapshot().costs.duration(AGENT, step()).mean_s == 1.0
+
+
+def test_durations_are_those_of_a_node_of_speed_one():
+    """Two seconds on a node twice as fast are four seconds of work."""
+    costs = learner_of(outcome(n, seconds=2.0, speed=2.0) for n in range(200)).snapshot().costs
+
+    assert costs.duration(AGENT, step()).p50_s == pytest.approx(4.0, rel=0.1)
+
+
+def test_guesses_flushed_while_they_ran_lasted_at_least_that_long():
+    """One attempt in two is flushed at 2 s, before it could end at 3 s; the others take 1 s."""
+    ended = [outcome(n, seconds=1.0) for n in range(50)] + [outcome(n, seconds=3.0) for n in range(25)]
+    flushed = [outcome(n, seconds=2.0, survived=False, succeeded=False) for n in range(75)]
+    costs = learner_of([*ended, *flushed]).snapshot().costs
+
+    assert costs.duration(AGENT, step()).p50_s > 2.0
+
+
+def test_a_model_that_calibrated_claims_beat_is_dropped():
+    """It was learned when the kind of task decided; now the claims tell the truth and the model does not."""
+    learner = trained(learner_of(sized(2_000)))
+    assert learner.snapshot().survival is not None
+
+    learner.observe(
+        one.model_copy(update={"probability": 1 - one.claimed}) for one in stream(8_000, truth=lambda claimed: claimed)
+    )
+    trained(learner)
+
+    assert learner.snapshot().survival is None
 
 
 def test_planning_time_is_learned_per_kind_and_once_a_task():

@@ -67,6 +67,44 @@ def test_a_predictor_is_due_after_twenty_plans_and_then_after_a_tenth_more():
     assert history.due()
 
 
+def test_after_a_change_twenty_plans_of_the_new_world_make_a_predictor_due():
+    history = PlanHistory(size=500)
+    history.add(examples(400))
+    history.begin_training()
+    history.changed(back=5)
+    history.add(examples(15))
+    history.changed()
+    assert history.recent == 20
+    assert not history.due()
+
+    history.add(examples(5))
+    assert history.due()
+    history.settled()
+    assert history.recent is None
+    assert not history.due()
+
+
+def test_plans_of_a_new_world_alone_make_the_predictor_where_they_are_better():
+    """What used to mean booking now means paying twice."""
+    old = list(examples(90))
+    new = [PlanExample(example.request, ("pay", "pay"), ()) for example in examples(40)]
+    champion = PlanPredictor.fit(old, TOOLS)
+    trained = train_predictor([*old, *new], TOOLS, champion, recent=40)
+
+    assert trained.better
+    assert not trained.settled
+    assert trained.similarity > 0.9 > trained.champion_similarity
+
+
+def test_a_false_alarm_ends_when_what_was_known_before_is_better():
+    old = list(examples(90))
+    champion = PlanPredictor.fit(old, TOOLS)
+    odd = [PlanExample(f"{n} odd {n}", (("pay", "search")[n % 2],), ()) for n in range(20)]
+    trained = train_predictor([*old, *odd, *examples(4)], TOOLS, champion, recent=24)
+
+    assert trained.settled
+
+
 def test_a_trained_predictor_beats_a_cold_one_on_plans_neither_has_seen():
     trained = train_predictor(list(examples(60)), TOOLS, PlanPredictor.cold(TOOLS))
 

@@ -66,6 +66,15 @@ def test_the_model_does_not_replace_claims_that_are_right():
     assert not fit_survival(*rows(2_000, truth=lambda claimed, _: claimed)).better
 
 
+def test_claims_suffice_where_they_are_right_and_what_was_used_was_worse():
+    """The gate worked with twice too modest probabilities, the claims are the truth."""
+    x, survived, groups, claimed = rows(3_000, truth=lambda claimed, _: claimed)
+
+    assert fit_survival(x, survived, groups, claimed / 2).claims_suffice
+    assert not fit_survival(x, survived, groups, claimed).claims_suffice
+    assert not fit_survival(*rows(3_000)).claims_suffice
+
+
 def test_the_model_is_monotone_in_the_claim():
     model = fit_survival(*rows(2_000)).model
     answers = [model.probability(feature_row(c, (0.8, 0.5, 0.5), 1.0, 0.0)) for c in np.linspace(0, 1, 21)]
