@@ -17,6 +17,8 @@ _LEAST_NEW = 20
 _GROWTH = 0.1
 _UNSEEN_SHARE = 0.1
 _MOST_UNSEEN = 100
+# Standard errors by which a difference is more than chance.
+_ERRORS = 2.0
 # Plans of a changed world after which another alarm is another change; those after which what was before does no harm.
 _SETTLED, _USUAL = 250, 1_000
 
@@ -129,7 +131,7 @@ def train_predictor(
     """Fit on all but the newest tenth, judge on that.
 
     Where the world has changed, one that knows only the ``recent`` plans is tried first: what other worlds held is
-    then a burden. It stays unless it is worse than the champion by more than the standard error.
+    then a burden. It stays unless it is worse than the champion by more than two standard errors.
     """
     if recent is not None and recent >= _LEAST_NEW:
         trained = _of_new_world(examples[-recent:], catalog, champion, seed)
@@ -150,13 +152,13 @@ def _of_new_world(
     examples: Sequence[PlanExample], catalog: Sequence[ToolText], champion: PlanPredictor, seed: int
 ) -> TrainedPredictor:
     """Judged on the newest, which the champion has not learned from either; then fitted with them as well."""
-    unseen = min(_LEAST_NEW, len(examples) // 5)
+    unseen = min(_LEAST_NEW, len(examples) // 2)
     rival = PlanPredictor.fit(examples[:-unseen], catalog, seed=seed)
     own, other = (
         np.array([guess_similarity(predictor, example) for example in examples[-unseen:]])
         for predictor in (rival, champion)
     )
-    margin = float((own - other).std() / unseen**0.5)
+    margin = _ERRORS * float((own - other).std() / unseen**0.5)
     whole = PlanPredictor.fit(examples, catalog, seed=seed)
     return TrainedPredictor(whole, float(own.mean()), float(other.mean()), margin)
 

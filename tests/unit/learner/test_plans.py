@@ -99,8 +99,8 @@ def test_plans_of_a_new_world_alone_make_the_predictor_where_they_are_better():
 def test_a_false_alarm_ends_when_what_was_known_before_is_better():
     old = list(examples(90))
     champion = PlanPredictor.fit(old, TOOLS)
-    odd = [PlanExample(f"{n} odd {n}", (("pay", "search")[n % 2],), ()) for n in range(20)]
-    trained = train_predictor([*old, *odd, *examples(4)], TOOLS, champion, recent=24)
+    odd = [PlanExample(f"{n} odd {n}", (("pay", "search")[n % 2],), ()) for n in range(12)]
+    trained = train_predictor([*old, *odd, *examples(12)], TOOLS, champion, recent=24)
 
     assert trained.settled
 
