@@ -108,7 +108,7 @@ class _Unroller:
             return None
         gathered: list[Binding] = []
         for index in range(self._length(over, block.id)):
-            inner = self.unroll(block.steps, scope, _element(over, (index,)), f"{suffix}[{index}]")
+            inner = self.unroll(block.steps, scope, part_of(over, (index,)), f"{suffix}[{index}]")
             output = inner[block.output_step]
             if output is None:
                 self.pending.append(Pending(id=flat_id))
@@ -157,18 +157,22 @@ def _bound(scope: _Scope, name: StepId) -> Binding:
 def _substituted(binding: Binding, scope: _Scope, item: Binding | None) -> Binding:
     match binding:
         case StepRef(step=step, path=path):
-            return _element(_bound(scope, step), path)
+            return part_of(_bound(scope, step), path)
         case ItemRef(item=path):
             assert item is not None, "validation refuses $item outside a for_each"
-            return _element(item, path)
+            return part_of(item, path)
         case Gather(gather=parts):
             return Gather(gather=tuple(_substituted(part, scope, item) for part in parts))
         case _:
             return binding
 
 
-def _element(binding: Binding, path: Path) -> Binding:
-    """The part of what a binding stands for; stays symbolic, nothing is copied but literals."""
+def part_of(binding: Binding, path: Path) -> Binding:
+    """The part of what a binding stands for; stays symbolic, nothing is copied but literals.
+
+    Raises:
+        LookupError: there surely is no such part.
+    """
     if not path:
         return binding
     match binding:
@@ -176,13 +180,15 @@ def _element(binding: Binding, path: Path) -> Binding:
             return StepRef(step=step, path=(*base, *path))
         case InputRef(input=name, path=base):
             return InputRef(input=name, path=(*base, *path))
+        case ItemRef(item=base):
+            return ItemRef(item=(*base, *path))
         case Value(value=value):
             return Value(value=follow(value, path))
         case Gather(gather=parts):
             index, *rest = path
-            return _element(parts[int(index)], tuple(rest))
-        case _:
-            raise TypeError(f"{binding} has no parts")
+            if not isinstance(index, int) or not 0 <= index < len(parts):
+                raise LookupError(f"no '{index}' in a list of {len(parts)}")
+            return part_of(parts[index], tuple(rest))
 
 
 def _sinks(workflow: Workflow) -> list[Node]:

@@ -26,6 +26,7 @@ from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest, SpeculativePlanner
 from planners.schedule.cpsat import schedule
 from planners.schedule.listing import list_schedule
+from planners.schedule.stopping import Stop
 from planners.tasks import Mode
 from planners.workflow import FlatWorkflow
 
@@ -50,8 +51,9 @@ class Solver(Protocol):
         time_limit_s: float,
         workers: int = 1,
         hint: Plan | None = None,
+        stop: Stop | None = None,
     ) -> Plan:
-        """The best plan, with its bound and gap."""
+        """The best plan, with its bound and gap; soon after ``stop`` is pulled, whatever is best by then."""
         ...
 
 
@@ -71,8 +73,8 @@ class OptimalPlannerPipeline:
     """Fulfils `planners.requests.OptimalPlanner`.
 
     ``costs`` is asked anew for every plan, so what was learned meanwhile counts. ``fallback`` guesses where the
-    decomposer fails and the task allows it. Nothing but the solver's threads outlives a closed iterator, and they end
-    at the task's time limit.
+    decomposer fails and the task allows it. Nothing outlives an iterator that is closed or cancelled: a solve under way
+    for it is stopped.
     """
 
     def __init__(  # noqa: PLR0913 -- the parts of a composition, each with a default
@@ -94,6 +96,7 @@ class OptimalPlannerPipeline:
         self._solver = solver
         self._clock = clock
         self._weaves = Weaves(self._settings.remembered)
+        self._stops: set[Stop] = set()
         self._threads = ThreadPoolExecutor(self._settings.solves_at_once, thread_name_prefix="solve")
 
     async def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
@@ -120,7 +123,9 @@ class OptimalPlannerPipeline:
         yield await self._whole(flatten(weave.workflow(), request.task.inputs, request.known), request, draft)
 
     def close(self) -> None:
-        """Let the solver's threads end."""
+        """Stop every solve and let the threads end."""
+        for stop in tuple(self._stops):
+            stop.pull()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _prefixes(self, request: PlanRequest, weave: Weave, draft: Draft) -> AsyncGenerator[Plan, None]:
@@ -151,7 +156,7 @@ class OptimalPlannerPipeline:
         return draft.whole(plan, flat)
 
     async def _schedule(self, flat: FlatWorkflow, request: PlanRequest, draft: Draft) -> Plan:
-        asked, costs = draft.request(request.hint or draft.last), self._costs()
+        asked, costs, stop = draft.request(request.hint or draft.last), self._costs(), Stop()
         if request.task.planning.mode is Mode.LIST_SCHEDULE:
             return await asyncio.to_thread(self._lister, flat, asked, costs)
 
@@ -163,9 +168,15 @@ class OptimalPlannerPipeline:
                 time_limit_s=min(request.task.planning.time_limit_s, self._settings.time_limit_s),
                 workers=self._settings.workers,
                 hint=asked.hint,
+                stop=stop,
             )
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, solve)
+        self._stops.add(stop)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, solve)
+        finally:
+            self._stops.discard(stop)
+            stop.pull()
 
     async def _without_decomposer(self, request: PlanRequest, draft: Draft, failure: DecomposeFailed) -> Plan:
         """The guess becomes the authority, if the task allows it and there is a whole one.

@@ -6,10 +6,10 @@ unrolling leaves it, and all that reads it, pending: a growing prefix of the pla
 
 from typing import TypeVar
 
-from planners.bindings import Binding, Gather, InputRef, ItemRef, Path, StepRef, Value, follow
+from planners.bindings import Binding, Gather, InputRef, Path, StepRef, Value, follow
 from planners.decompose.goals import GoalText
 from planners.errors import DecomposeFailed
-from planners.expansion import node_refs
+from planners.expansion import node_refs, part_of
 from planners.model import StepId
 from planners.plans import Plan
 from planners.tasks import Task
@@ -167,18 +167,7 @@ def _part(binding: Binding, path: Path) -> Binding:
     Raises:
         DecomposeFailed: the step reads into something that has no such part.
     """
-    if not path:
-        return binding
-    match binding:
-        case StepRef(step=step, path=base):
-            return StepRef(step=step, path=(*base, *path))
-        case InputRef(input=name, path=base):
-            return InputRef(input=name, path=(*base, *path))
-        case ItemRef(item=base):
-            return ItemRef(item=(*base, *path))
-        case Value(value=value):
-            return Value(value=follow(value, path))
-        case Gather(gather=parts) if isinstance(path[0], int) and path[0] < len(parts):
-            return _part(parts[path[0]], path[1:])
-        case _:
-            raise DecomposeFailed(f"a goal's input has no part '{path[0]}'", "goal")
+    try:
+        return part_of(binding, path)
+    except LookupError as error:
+        raise DecomposeFailed(f"a goal's input has {error.args[0]}", "goal") from error

@@ -11,6 +11,7 @@ from planners.schedule.choices import Choice
 from planners.schedule.explode import exploded
 from planners.schedule.feasibility import within
 from planners.schedule.problem import Problem
+from planners.schedule.units import fields
 
 
 class _Placed(NamedTuple):
@@ -22,30 +23,34 @@ class _Placed(NamedTuple):
         return self.start + self.choice.duration
 
 
-def least_value(problem: Problem) -> float | None:
-    """The least value of the objective over all schedules within the limits; None: there is none."""
+def least_value(problem: Problem, below: float | None = None) -> float | None:
+    """The least value of the objective over all schedules within the limits; None: there is none (below ``below``)."""
     search = _Search(exploded(problem))
+    search.best = below
     search.branch({}, {}, 0, 0.0)
-    return search.best
+    return search.best if search.found else None
 
 
 class _Search:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.best: float | None = None
+        self.found = False
 
     def branch(self, placed: dict[int, _Placed], chosen: dict[int, int], since: int, usd: float) -> None:
         """Try every next step after those placed."""
         problem = self.problem
         ends = max((one.end for one in placed.values()), default=0)
         rest = sum(least for step, least in enumerate(problem.min_usd) if step not in placed)
+        # Whatever is not placed yet starts no sooner than the last one did.
+        ends = max([ends, *(since + tail for step, tail in enumerate(problem.least_tails) if step not in placed)])
         late = problem.deadline is not None and ends > problem.deadline
         value = problem.value(ends, usd + rest)
         if late or not within(usd + rest, problem.budget_usd) or (self.best is not None and value >= self.best):
             return
         if len(placed) == len(problem.steps):
             if all(chosen[o] in ok for s, i in chosen.items() for o, ok in problem.choices[s][i].requires):
-                self.best = value
+                self.best, self.found = value, True
             return
         for step in (s for s in range(len(problem.steps)) if s not in placed):
             for index, choice in enumerate(problem.choices[step]):
@@ -78,7 +83,9 @@ class _Search:
                 for one in placed.values()
                 if one.choice.group == choice.group
             ]
-            held = _pieces(room.profile.times, [_field(f, dimension, self.problem.guard) for f in room.profile.free])
+            held = _pieces(
+                room.profile.times, [fields(packed, self.problem.guard)[dimension] for packed in room.profile.free]
+            )
             if amount and not _room(there, held, start, end, amount):
                 return False
         return all(self._within_limit(choice, use.limit, start, placed) for use in choice.uses)
@@ -114,14 +121,3 @@ def _room(
         if sum(used for since, until, used in taken if since <= at < until) + amount > there:
             return False
     return True
-
-
-def _field(packed: int, dimension: int, guard: int) -> int:
-    widths: list[int] = []
-    low = 0
-    while guard:
-        high = (guard & -guard).bit_length() - 1
-        widths.append((packed >> low) & ((1 << (high - low)) - 1))
-        low = high + 1
-        guard &= guard - 1
-    return widths[dimension]

@@ -13,6 +13,7 @@ from ortools.sat.python import cp_model
 from planners.schedule.choices import Choice
 from planners.schedule.problem import Problem
 from planners.schedule.timetable import Profile
+from planners.schedule.units import fields
 from planners.schedule.whole import WholeObjective
 
 
@@ -128,7 +129,7 @@ class Model:
                 continue
             demands = [choice.amounts[dimension] for _, _, choice in using]
             spans = [intervals[step, literal.index] for step, literal, _ in using]
-            fixed = [(at, end, capacity - _field(free, dimension, self.problem)) for at, end, free in held]
+            fixed = [(at, end, capacity - fields(free, self.problem.guard)[dimension]) for at, end, free in held]
             fixed = [(at, end, taken * count) for at, end, taken in fixed if taken > 0]
             blocks = [self.cp.new_fixed_size_interval_var(at, end - at, "held") for at, end, _ in fixed]
             amounts = demands + [taken for _, _, taken in fixed]
@@ -191,13 +192,3 @@ def _held_pieces(profile: Profile, horizon: int) -> list[tuple[int, int, int]]:
     ends = [*profile.times[1:], horizon]
     pieces = zip(profile.times, ends, profile.free, strict=True)
     return [(at, min(end, horizon), free) for at, end, free in pieces if free != full and at < horizon]
-
-
-def _field(packed: int, dimension: int, problem: Problem) -> int:
-    """One dimension of a packed amount: the bits between two guards."""
-    guard, low = problem.guard, 0
-    for _ in range(dimension):
-        low = (guard & -guard).bit_length()
-        guard &= guard - 1
-    high = (guard & -guard).bit_length() - 1
-    return (packed >> low) & ((1 << (high - low)) - 1)

@@ -4,34 +4,32 @@ Never worse than the list schedules it starts from. The search is cut off by CP-
 fixed seed), so it ends at the same solution on a busy machine; the wall limit is only a guard above it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from time import perf_counter
+from collections.abc import Callable
+from dataclasses import replace
 
 from ortools.sat.python import cp_model
 
 from planners.costs import CostModel
-from planners.errors import Infeasible
-from planners.plans import Plan, PlanKind
+from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.schedule.build import problem_of
 from planners.schedule.choices import Choice
 from planners.schedule.cpmodel import Model
+from planners.schedule.effort import Effort
 from planners.schedule.explode import exploded, exploded_size
-from planners.schedule.feasibility import refuse_late
-from planners.schedule.forms import choices_of, plan_of
+from planners.schedule.forms import choices_of
+from planners.schedule.improving import improve
+from planners.schedule.incumbent import Incumbent
 from planners.schedule.listing import best_baseline, quick
 from planners.schedule.lpbound import lp_bound
-from planners.schedule.placing import Schedule, affordable
-from planners.schedule.polish import Wish, polished
+from planners.schedule.placing import Schedule
 from planners.schedule.problem import Problem
-from planners.schedule.refining import wandered
 from planners.schedule.serial import replay
+from planners.schedule.stopping import Stop
 from planners.schedule.whole import WholeObjective
 from planners.workflow import FlatWorkflow
 
-# A second of CP-SAT's deterministic time takes 2 to 5 s of an idle core on these models; on a busy one it should still
-# end before the wall guard, for a search that the guard ends is not repeatable.
+# The deterministic time of a whole search, as a share of the time limit.
 _DETERMINISTIC = 0.1
 # The share of it for one search on its own.
 _ALONE = 0.15
@@ -39,11 +37,8 @@ _ALONE = 0.15
 _NODE_BY_NODE = 600
 _AT_MOST_NODE_BY_NODE = 8000
 _CLOSE = 1e-3
-# Beyond so many steps CP-SAT does not get past its own presolve in seconds: list schedules are varied instead.
+# Beyond so many steps CP-SAT does not get past its own presolve in seconds: parts are planned anew instead.
 _WHOLE = 300
-# Steps that list scheduling places in a second of an idle core, cautiously.
-_STEPS_PER_S = 6000
-_SAME = 1e-9
 
 
 def schedule(  # noqa: PLR0913 the question, and by keyword how it is to be answered
@@ -56,6 +51,7 @@ def schedule(  # noqa: PLR0913 the question, and by keyword how it is to be answ
     hint: Plan | None = None,
     on_improved: Callable[[Plan], None] | None = None,
     clock: Callable[[], float] | None = None,
+    stop: Stop | None = None,
 ) -> Plan:
     """The best plan found in the time, proven optimal where ``gap`` is 0.
 
@@ -63,23 +59,24 @@ def schedule(  # noqa: PLR0913 the question, and by keyword how it is to be answ
         flat: the steps.
         request: task, agents, cluster, work in flight; its ``task.planning.seed`` seeds the search.
         costs: durations and sizes.
-        time_limit_s: wall seconds at most; the search itself usually ends earlier.
+        time_limit_s: seconds that an idle core may take, counted in deterministic work; ten times as long on the wall
+            clock at the very most.
         workers: threads of CP-SAT; any number gives the same plan.
         hint: a plan to start from and to prefer among equals.
         on_improved: told of every plan better than all before, while the search goes on.
         clock: if given, ``planning_s`` of the plan is what passed on it; else 0.
+        stop: pulled from another thread, it ends the search; the best plan so far is returned.
 
     Raises:
         Infeasible: no plan can meet the limits, or none was found in the time; the message names the limit.
     """
     begun = clock() if clock else 0.0
     problem = problem_of(flat, request, costs)
-    search = _Search(problem, request, time_limit_s, workers, on_improved)
-    search.consider("", _hinted(problem, hint))
-    for name, known in (best_baseline(problem), ("list", quick(problem))):
-        search.consider(name, known)
-    search.run()
-    plan = search.plan(choices_of(problem, hint) if hint else ())
+    incumbent = Incumbent(problem, request, on_improved)
+    for known in (_hinted(problem, hint), best_baseline(problem)[1], quick(problem)):
+        incumbent.consider(known)
+    _Search(incumbent, Effort(time_limit_s, request.task.planning.seed, stop), workers).run()
+    plan = incumbent.plan(choices_of(problem, hint) if hint else ())
     return plan.model_copy(update={"planning_s": max(0.0, clock() - begun)}) if clock else plan
 
 
@@ -100,134 +97,51 @@ def _hinted(problem: Problem, hint: Plan | None) -> Schedule | None:
     return None if any(begun) else played
 
 
-@dataclass
-class _Best:
-    origin: str
-    schedule: Schedule
-
-
 class _Search:
-    def __init__(
-        self,
-        problem: Problem,
-        request: PlanRequest,
-        time_limit_s: float,
-        workers: int,
-        on_improved: Callable[[Plan], None] | None,
-    ) -> None:
-        self._problem, self._request = problem, request
-        self._time_limit_s, self._workers = time_limit_s, workers
-        self._until = perf_counter() + time_limit_s
-        self._on_improved = on_improved
-        self._best: _Best | None = None
-        self._fallback: Schedule | None = None
-        self._bound = 0.0
-        self._objective = WholeObjective(problem)
-
-    def consider(self, origin: str, found: Schedule | None) -> bool:
-        """Take a schedule if it keeps to the limits and beats the best so far; whether it was taken."""
-        if found is None:
-            return False
-        if not affordable(self._problem, found):
-            self._fallback = min((s for s in (self._fallback, found) if s), key=lambda s: s.makespan)
-            return False
-        if self._best is not None and found.value >= self._best.schedule.value * (1 - _SAME):
-            return False
-        self._best = _Best(origin, found)
-        return True
+    def __init__(self, incumbent: Incumbent, effort: Effort, workers: int) -> None:
+        self._incumbent, self._effort, self._workers = incumbent, effort, workers
+        self._problem = incumbent.problem
+        self._objective = WholeObjective(self._problem)
 
     def run(self) -> None:
         """Solve group by group, then node by node where groups were too coarse."""
-        if not self._problem.steps:
+        problem, incumbent = self._problem, self._incumbent
+        incumbent.raise_bound(problem.path_bound())
+        if not problem.steps or incumbent.proven or self._effort.over:
             return
-        self._bound = self._problem.path_bound()
-        if self._best is not None and self._best.schedule.value <= self._bound * (1 + _SAME):
+        incumbent.raise_bound(lp_bound(problem, self._effort.time_limit_s))
+        if len(problem.steps) > _WHOLE:
+            improve(incumbent, self._objective, self._effort, incumbent.request.task.planning.seed)
             return
-        self._bound = max(self._bound, lp_bound(self._problem))
-        if len(self._problem.steps) > _WHOLE:
-            self._improve()
-            return
-        size = exploded_size(self._problem)
+        size = exploded_size(problem)
         if size > _NODE_BY_NODE:
-            self._solve(self._problem, 0.6)
-        if size <= _NODE_BY_NODE or (size <= _AT_MOST_NODE_BY_NODE and self._gap() > _CLOSE):
-            self._solve(exploded(self._problem), 0.4 if size > _NODE_BY_NODE else 1.0)
-
-    def _improve(self) -> None:
-        """Too large to solve whole: list schedules around the best one, their number set by the time there is."""
-        known = self._best.schedule if self._best else self._fallback
-        if known is None:
-            return
-        rounds = int(self._time_limit_s * _STEPS_PER_S / len(self._problem.steps))
-        for found in wandered(self._problem, known, rounds, self._request.task.planning.seed):
-            if self.consider("list", found) and self._on_improved is not None and self._best is not None:
-                self._on_improved(self._plan(self._best))
-            if perf_counter() >= self._until:
-                return
-
-    def plan(self, wishes: Sequence[Wish] = ()) -> Plan:
-        """The best plan; of equal ones that with the better agents, then the nearest to the wishes."""
-        if self._best is None:
-            if not self._problem.steps:
-                self._best = _Best("", replay(self._problem, [], []))
-            else:
-                self._refuse()
-        assert self._best is not None
-        return self._plan(replace(self._best, schedule=polished(self._problem, self._best.schedule, wishes)))
-
-    def _plan(self, best: _Best) -> Plan:
-        plan = plan_of(self._problem, best.schedule, self._request, PlanKind.OPTIMAL, "cp-sat")
-        bound = min(self._bound, best.schedule.value)
-        return plan.model_copy(update={"bound": bound, "gap": self._gap()})
-
-    def _gap(self) -> float:
-        if self._best is None:
-            return 1.0
-        value = self._best.schedule.value
-        gap = (value - self._bound) / value if value > 0 else 0.0
-        return gap if gap > 1e-9 else 0.0
+            self._solve(problem, 0.6)
+        if size <= _NODE_BY_NODE or (size <= _AT_MOST_NODE_BY_NODE and incumbent.gap > _CLOSE):
+            self._solve(exploded(problem), 0.4 if size > _NODE_BY_NODE else 1.0)
 
     def _solve(self, problem: Problem, share: float) -> None:
-        if perf_counter() >= self._until:
+        if self._effort.over:
             return
         model = Model(problem, self._objective, self._horizon())
-        if self._best is not None:
-            self._give_hint(model, problem)
+        if self._incumbent.best is not None:
+            self._give_hint(model, problem, self._incumbent.best)
         status = cp_model.UNKNOWN
         for portfolio in (False, True):
-            solver = self._solver(share * (1 - _ALONE if portfolio else _ALONE), portfolio=portfolio)
-            status = solver.solve(model.cp, _Listener(self, model))
-            if status in (cp_model.FEASIBLE, cp_model.UNKNOWN):
-                self._bound = max(self._bound, self._objective.bound(solver.best_objective_bound))
-                continue
-            break
-        if status == cp_model.INFEASIBLE and self._best is None:
-            self._refuse(proven=True)
-        if status == cp_model.OPTIMAL:
-            self._bound = max(self._bound, self._objective.bound(solver.best_objective_bound))
+            part = share * (1 - _ALONE if portfolio else _ALONE)
+            deterministic = part * self._effort.time_limit_s * _DETERMINISTIC
+            solver = self._effort.solver(deterministic, self._workers, portfolio=portfolio)
+            status = self._effort.solve(solver, model.cp, _Listener(self, model))
+            if self._effort.over:
+                return
+            if status not in (cp_model.INFEASIBLE, cp_model.MODEL_INVALID):
+                self.raise_bound(solver.best_objective_bound)
+            if status not in (cp_model.FEASIBLE, cp_model.UNKNOWN):
+                break
+        if status == cp_model.INFEASIBLE and self._incumbent.best is None:
+            self._incumbent.refuse(proven=True)
         assert status != cp_model.MODEL_INVALID, model.cp.validate()
 
-    def _solver(self, share: float, *, portfolio: bool) -> cp_model.CpSolver:
-        """One search on its own proves small questions soonest; a portfolio in turns improves large ones.
-
-        Probing, symmetries and linear relaxations cost more than they bring: groups have taken most symmetry away and
-        the energy of steps is in the model.
-        """
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = self._workers if portfolio else 1
-        # In turns: the same result for any number of threads.
-        solver.parameters.interleave_search = portfolio
-        solver.parameters.random_seed = self._request.task.planning.seed % (1 << 31)
-        solver.parameters.max_deterministic_time = share * self._time_limit_s * _DETERMINISTIC
-        solver.parameters.max_time_in_seconds = max(0.01, self._until - perf_counter())
-        solver.parameters.linearization_level = 0
-        solver.parameters.cp_model_probing_level = 0
-        solver.parameters.symmetry_level = 0
-        return solver
-
-    def _give_hint(self, model: Model, problem: Problem) -> None:
-        assert self._best is not None
-        known = self._best.schedule
+    def _give_hint(self, model: Model, problem: Problem, known: Schedule) -> None:
         model.hint(_translated(problem, self._problem, known), known.start, known.node)
 
     def _horizon(self) -> int:
@@ -236,9 +150,10 @@ class _Search:
         if problem.deadline is not None:
             ends.append(problem.deadline)
         weights = problem.objective
-        if self._best is not None and weights.latency_weight > 0:
-            spare = self._best.schedule.value - weights.usd_weight * sum(problem.min_usd)
-            ends.append(max(self._best.schedule.makespan, int(spare / weights.latency_weight / problem.quantum_s) + 2))
+        best = self._incumbent.best
+        if best is not None and weights.latency_weight > 0:
+            spare = best.value - weights.usd_weight * sum(problem.min_usd)
+            ends.append(max(best.makespan, int(spare / weights.latency_weight / problem.quantum_s) + 2))
         in_a_row = sum(max(c.duration + c.lag + _longest_hold(c) for c in of) for of in problem.choices)
         held = [p.times[-1] for p in (*(g.profile for g in problem.groups), *(m.profile for m in problem.limits))]
         ends.append(in_a_row + max(held, default=0))
@@ -249,21 +164,11 @@ class _Search:
         order = sorted(range(len(start)), key=lambda i: (start[i], i))
         played = replay(problem, order, choice)
         better = replace(played, choice=tuple(_translated(self._problem, problem, played)))
-        if self.consider("cp-sat", better) and self._on_improved is not None and self._best is not None:
-            self._on_improved(self._plan(self._best))
+        self._incumbent.consider(better, tell=True)
 
     def raise_bound(self, units: float) -> None:
         """The model's bound so far."""
-        self._bound = max(self._bound, self._objective.bound(units))
-
-    def _refuse(self, *, proven: bool = False) -> None:
-        problem, late = self._problem, self._fallback
-        budget = "" if problem.budget_usd is None else f" within the budget of {problem.budget_usd:.6g} USD"
-        told = "can meet the deadline" if proven else "that meets the deadline was found in the time"
-        what = f"no plan{budget} {told}: the best one ends at"
-        if late is not None and problem.deadline is not None and late.makespan > problem.deadline:
-            refuse_late(problem, self._request, late.makespan, what)
-        raise Infeasible("no plan keeps to budget and deadline together", "limits", "raise the budget or the deadline")
+        self._incumbent.raise_bound(self._objective.bound(units))
 
 
 class _Listener(cp_model.CpSolverSolutionCallback):

@@ -8,6 +8,7 @@ from planners.errors import Infeasible
 from planners.requests import PlanRequest
 from planners.schedule.problem import Problem
 from planners.tasks import Task
+from planners.validation.offers import accepts
 from planners.workflow import Step
 
 # Relative: sums of dollars differ in their last bits by the order they were added in.
@@ -61,6 +62,13 @@ def _refuse_for_want_of_agents(step: Step, request: PlanRequest, field: str) -> 
         )
     best = max(pinned, key=lambda agent: agent.quality)
     need = step_quality(step, request.task)
+    if best.quality >= need:
+        good = [agent for agent in pinned if agent.quality >= need]
+        raise Infeasible(
+            f"step '{step.id}': no agent takes its inputs; {good[0].name}: {accepts(good[0], step)}",
+            f"{field}.inputs",
+            "bind the inputs that an agent takes",
+        )
     raise Infeasible(
         f"step '{step.id}': no agent for '{step.capability}' has quality >= {need:g}: "
         f"the best, '{best.name}', has {best.quality:g}",

@@ -12,19 +12,18 @@ from scipy.sparse import coo_array
 from planners.schedule.choices import Choice
 from planners.schedule.problem import Problem
 
-# Beyond so many choices the program itself takes seconds.
-_LARGEST = 60_000
+# Choices up to which the program takes less than half a second, and those it deals with in a second.
+_SMALL, _PER_S = 3000, 2000
 # The solver's feasibility tolerance, generously.
 _TOLERANCE = 1e-6
 
 
-def lp_bound(problem: Problem) -> float:
-    """A lower bound in units of the objective; 0 where none was found."""
-    count = sum(len(of) for of in problem.choices)
-    if not problem.steps or count > _LARGEST:
+def lp_bound(problem: Problem, time_limit_s: float) -> float:
+    """A lower bound in units of the objective; 0 where none was found, or where it would take most of the time."""
+    program = _Program(problem)
+    if not problem.steps or program.columns > max(_SMALL, _PER_S * time_limit_s):
         return 0.0
-    found = _Program(problem).solve()
-    return max(0.0, found * (1 - _TOLERANCE))
+    return max(0.0, program.solve() * (1 - _TOLERANCE))
 
 
 class _Program:
@@ -32,11 +31,18 @@ class _Program:
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._choices = [(step, choice) for step, of in enumerate(problem.choices) for choice in of]
-        self._first = np.cumsum([0, *(len(of) for of in problem.choices)])
+        # What is dominated is in some optimal plan for nothing.
+        options = [
+            [*fresh, *(choice for choice in of if choice.in_flight)]
+            for fresh, of in zip(problem.options.choices, problem.choices, strict=True)
+        ]
+        self._options = options
+        self._choices = [(step, choice) for step, of in enumerate(options) for choice in of]
+        self._first = np.cumsum([0, *(len(of) for of in options)])
         self._starts = len(self._choices)
         self._makespan = self._starts + len(problem.steps)
         self._rows: list[tuple[list[int], list[float], float]] = []
+        self.columns = len(self._choices)
 
     def solve(self) -> float:
         """The least value of the relaxation, 0 if the solver gives up."""
@@ -64,7 +70,7 @@ class _Program:
         problem = self._problem
         for step, children in enumerate(problem.children):
             columns = list(range(self._first[step], self._first[step + 1]))
-            durations = [float(choice.duration) for choice in problem.choices[step]]
+            durations = [float(choice.duration) for choice in self._options[step]]
             after = [self._starts + c for c in children if not any(o.in_flight for o in problem.choices[c])]
             for end in [*after, self._makespan]:
                 self._rows.append(([*columns, self._starts + step, end], [*durations, 1.0, -1.0], 0.0))

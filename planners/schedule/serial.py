@@ -44,7 +44,7 @@ def serial(
 def replay(
     problem: Problem, order: Sequence[int], choice: Sequence[int], node: Sequence[int] | None = None
 ) -> Schedule:
-    """Every step with the given choice (on the given node, else on the first of the group that is free), left-shifted.
+    """Every step with the given choice (on the given node, or where that is -1 on the first free one), left-shifted.
 
     In-flight choices come first, for they have begun. One that starts after 0 was given up for others' reservations.
     """
@@ -59,7 +59,7 @@ def replay(
             continue
         chosen = problem.choices[step][choice[step]]
         ready = placing.ready(step)
-        if node is None:
+        if node is None or node[step] < 0:
             start, at = placing.best(chosen, ready)
         else:
             at = node[step]

@@ -89,3 +89,15 @@ class Scale:
             shift += self._bits[name]
             guard |= 1 << (shift - 1)
         return guard
+
+
+def fields(packed: int, guard: int) -> list[int]:
+    """All dimensions of a packed amount: the bits between the guards."""
+    found: list[int] = []
+    low = 0
+    while guard:
+        high = (guard & -guard).bit_length() - 1
+        found.append((packed >> low) & ((1 << (high - low)) - 1))
+        low = high + 1
+        guard &= guard - 1
+    return found

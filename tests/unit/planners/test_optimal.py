@@ -1,6 +1,7 @@
 """The optimal planner composed of a stub decomposer and the real schedulers."""
 
 import asyncio
+import threading
 from contextlib import aclosing
 from itertools import pairwise
 
@@ -101,6 +102,24 @@ async def test_mode_list_schedule_never_asks_the_solver():
     assert plans[-1].complete
     assert plans[-1].origin != "cp-sat"
     assert plans[-1].kind is PlanKind.OPTIMAL
+
+
+async def test_a_solve_is_stopped_when_nobody_waits_for_it_any_more():
+    begun, ended = threading.Event(), threading.Event()
+
+    def solver(flat, request, costs, *, stop, **more):
+        with stop.calling(ended.set):
+            begun.set()
+            assert ended.wait(30)
+        return list_schedule(flat, request, costs)
+
+    planner = pipeline(solver=solver)
+    asked = asyncio.create_task(all_plans(planner, request(Task(workflow=Workflow(steps=tuple(steps()))))))
+    await asyncio.to_thread(begun.wait, 30)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert ended.is_set()
 
 
 async def test_mode_oracle_gives_the_plan_that_was_given():

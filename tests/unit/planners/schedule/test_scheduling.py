@@ -5,6 +5,7 @@ import pytest
 from planners.agents import AgentSpec, Catalog, Price, Provider
 from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
 from planners.costs import PriorCosts
+from planners.errors import Infeasible
 from planners.plans import Plan, PlanKind
 from planners.requests import InFlight, PlanRequest
 from planners.resources import Resources
@@ -150,6 +151,30 @@ def test_pins_and_quality_floors_bind():
     floored = FlatWorkflow(steps=(Step(id="s0", capability="a", min_quality=0.5),))
     for flat in (pinned, floored):
         assert planned(flat, asked(flat, *agents)).steps[0].placement.agent == "fine"
+
+
+def test_an_agent_that_does_not_take_the_inputs_is_no_candidate():
+    takes = {"type": "object", "properties": {"text": {}}, "required": ["text"]}
+    agents = [agent("quick", input_schema=takes), agent("plain", expected_s=5.0)]
+    flat = FlatWorkflow(
+        steps=(
+            Step(id="s0", capability="a", inputs={"text": "x"}),
+            Step(id="s1", capability="a", inputs={"path": "x"}),
+            Step(id="s2", capability="a", inputs={"text": "x", "path": "y"}),
+        )
+    )
+    nodes = (ONE, TWO, ClusterNode(id="n2", node_class="k", total=Resources(cpus=1)))
+    request = asked(flat, *agents, nodes=nodes)
+    for plan in (planned(flat, request), list_schedule(flat, request, COSTS)):
+        assert [step.placement.agent for step in plan.steps] == ["quick", "plain", "plain"]
+
+
+def test_inputs_that_no_agent_takes_are_told():
+    takes = {"type": "object", "properties": {"text": {}}, "required": ["text"]}
+    flat = FlatWorkflow(steps=(Step(id="s0", capability="a", inputs={"path": "x"}),))
+    with pytest.raises(Infeasible, match="no agent takes its inputs") as caught:
+        list_schedule(flat, asked(flat, agent("quick", input_schema=takes)), COSTS)
+    assert caught.value.field == "workflow.steps.s0.inputs"
 
 
 def test_among_equals_the_better_agent_is_taken():

@@ -1,0 +1,57 @@
+"""Which part of a schedule to plan anew, and how the rest takes to what comes of it."""
+
+from collections.abc import Sequence
+from random import Random
+
+from planners.schedule.placing import Schedule
+from planners.schedule.problem import Problem
+from planners.schedule.ranks import by_priority
+from planners.schedule.serial import replay
+
+_ANY = -1
+
+
+def freed(problem: Problem, known: Schedule, draw: Random, count: int) -> list[int]:
+    """Steps about one time, or a step with those it hangs together with, at random; never work in flight."""
+    bound = _bound(problem, known)
+    free = [step for step in range(len(problem.steps)) if step not in bound]
+    if not free:
+        return []
+    if draw.random() < 0.5:
+        at = draw.uniform(0, known.makespan)
+        near = sorted(free, key=lambda step: (_distance(known, step, at), step))
+        return sorted(near[:count])
+    return sorted(_connected(problem, draw.choice(free), bound, draw, count))
+
+
+def merged(
+    problem: Problem, known: Schedule, free: Sequence[int], choice: Sequence[int], start: Sequence[int]
+) -> Schedule:
+    """The whole schedule with these choices and starts of the freed steps, everything moved as far ahead as it goes."""
+    choices, starts, nodes = list(known.choice), list(known.start), list(known.node)
+    for step, index, at in zip(free, choice, start, strict=True):
+        choices[step], starts[step], nodes[step] = index, at, _ANY
+    order = by_priority(problem, [-at for at in starts])
+    return min((replay(problem, order, choices, of) for of in (nodes, None)), key=lambda made: made.value)
+
+
+def _bound(problem: Problem, known: Schedule) -> frozenset[int]:
+    """Work in flight that goes on, and what it needs to be as it is."""
+    chosen = [(step, problem.choices[step][index]) for step, index in enumerate(known.choice)]
+    going_on = {step for step, choice in chosen if choice.in_flight}
+    return frozenset(going_on | {other for _, choice in chosen for other, _ in choice.requires})
+
+
+def _distance(known: Schedule, step: int, at: float) -> float:
+    return max(known.start[step] - at, at - known.end[step], 0.0)
+
+
+def _connected(problem: Problem, first: int, bound: frozenset[int], draw: Random, count: int) -> set[int]:
+    found, border = {first}, [first]
+    while border and len(found) < count:
+        step = border.pop(draw.randrange(len(border)))
+        for other in (*problem.parents[step], *problem.children[step]):
+            if other not in found and other not in bound and len(found) < count:
+                found.add(other)
+                border.append(other)
+    return found
