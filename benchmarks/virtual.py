@@ -209,6 +209,7 @@ class World:
             realised_s=min(end_s, plan_s) - attempt.start_s if attempt and survived else None,
             dispatched=attempt is not None,
             planning_s=plan_s,
+            value_of_time_usd_per_s=_OPTIONS.value_of_time_usd_per_s,
         )
 
     def _median_s(self, tool: str) -> float:

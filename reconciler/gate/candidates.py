@@ -59,8 +59,7 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
         L = share * (P*own + enabled * min over the enabled steps of (expected seconds / seconds)) / P
         C = usd_per_call + risked_s * (usd_per_s + idle_price * value_of_time + node_usd_per_s * delay per second)
 
-    share is 1 but for steps side by side that could start now (`_shares`). risked_s is what the attempt runs until
-    the optimal plan can flush it: min(d, E - start).
+    share is below 1 only for steps side by side (`_shares`); risked_s = min(d, E - start), until it can be flushed.
 
     Args:
         plan: the speculative plan; seconds of its placements count from admission.
@@ -73,40 +72,22 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
         policy: the operator's prices.
         calibration: from claimed to observed survival; None takes claims at their word.
         chances: P of single steps by a better model than the calibration of their claims.
-        shape: ``Shape.of(plan, catalog)``, where the caller has kept it from the last time.
-        steps: those that an answer is wanted for; None means all.
+        shape: ``Shape.of(plan, catalog)``, where the caller has kept it.
+        steps: those that an answer is wanted for; None: all.
     """
     shape = shape or Shape.of(plan, catalog)
     found = savings(shape, now_s=now_s, expected_plan_s=expected_plan_s, under_way=under_way)
     calibrated, better = calibration or Calibration(), chances or {}
-    survival = [better.get(step, calibrated.of(p.probability)) for step, p in zip(shape.steps, plan.steps, strict=True)]
-    known = frozenset(shape.steps)
-    waits = [_waits_for(planned, known, under_way) for planned in plan.steps]
-    worth = _worth(shape, found, survival)
-    ready = [i for i, step in enumerate(shape.steps) if not waits[i] and step not in under_way and worth[i] > 0]
-    shares = _shares(worth, survival, ready)
+    survival = [better.get(planned.id, calibrated.of(planned.probability)) for planned in plan.steps]
+    claims = _Claims.of(plan, shape, found, survival, under_way)
     candidates = []
-    for index, (step, planned) in enumerate(zip(shape.steps, plan.steps, strict=True)):
+    for index, planned in enumerate(plan.steps):
         agent = catalog.by_name.get(planned.placement.agent)
-        if agent is None or step in under_way or (steps is not None and step not in steps):
+        if agent is None or planned.id in under_way or (steps is not None and planned.id not in steps):
             continue
-        share = shares.get(index, 1.0)
         risked_s = min(shape.seconds[index], max(0.0, expected_plan_s - found.start_s[index]))
         risk = Risk.of(agent, risked_s, prices.get(planned.placement.node), options, policy)
-        candidates.append(
-            Candidate(
-                step=step,
-                agent=agent.name,
-                node=planned.placement.node,
-                probability=survival[index],
-                claimed=planned.probability,
-                saved_s=worth[index] * share,
-                own_s=found.own_s[index] * share,
-                waits_for=waits[index],
-                allowed=agent.may_speculate,
-                **risk._asdict(),
-            )
-        )
+        candidates.append(claims.candidate(index, planned, agent, risk))
     return candidates
 
 
@@ -124,6 +105,41 @@ class Risk(NamedTuple):
         """Of so many seconds of the agent: its provider's price, its node's, and the operator's for trying."""
         risked_usd = agent.price.of(risked_s)
         return cls(risked_usd + risked_s * _price_per_s(agent, node, options, policy), risked_s, risked_usd)
+
+
+class _Claims(NamedTuple):
+    """By index: who each step waits for, its P, its L before it is shared, its own seconds, and its share."""
+
+    waits: list[tuple[StepId, ...]]
+    survival: Sequence[float]
+    worth: list[float]
+    own_s: list[float]
+    shares: dict[int, float]
+
+    @classmethod
+    def of(
+        cls, plan: Plan, shape: Shape, found: Savings, survival: Sequence[float], under_way: Mapping[StepId, float]
+    ) -> "_Claims":
+        known = frozenset(shape.steps)
+        waits = [_waits_for(planned, known, under_way) for planned in plan.steps]
+        worth = _worth(shape, found, survival)
+        ready = [i for i, step in enumerate(shape.steps) if not waits[i] and step not in under_way and worth[i] > 0]
+        return cls(waits, survival, worth, found.own_s, _shares(worth, survival, ready))
+
+    def candidate(self, index: int, planned: PlannedStep, agent: AgentSpec, risk: Risk) -> Candidate:
+        share = self.shares.get(index, 1.0)
+        return Candidate(
+            step=planned.id,
+            agent=agent.name,
+            node=planned.placement.node,
+            probability=self.survival[index],
+            claimed=planned.probability,
+            saved_s=self.worth[index] * share,
+            own_s=self.own_s[index] * share,
+            waits_for=self.waits[index],
+            allowed=agent.may_speculate,
+            **risk._asdict(),
+        )
 
 
 def _shares(worth: Sequence[float], survival: Sequence[float], ready: Sequence[int]) -> dict[int, float]:
