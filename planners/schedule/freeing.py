@@ -12,16 +12,21 @@ _ANY = -1
 
 
 def freed(problem: Problem, known: Schedule, draw: Random, count: int) -> list[int]:
-    """Steps about one time, or a step with those it hangs together with, at random; never work in flight."""
+    """Steps about one time, or a step with those it hangs together with, filled up with others of its time.
+
+    At random; never work in flight.
+    """
     bound = _bound(problem, known)
     free = [step for step in range(len(problem.steps)) if step not in bound]
     if not free:
         return []
     if draw.random() < 0.5:
-        at = draw.uniform(0, known.makespan)
-        near = sorted(free, key=lambda step: (_distance(known, step, at), step))
-        return sorted(near[:count])
-    return sorted(_connected(problem, draw.choice(free), bound, draw, count))
+        part, at = set[int](), draw.uniform(0, known.makespan)
+    else:
+        first = draw.choice(free)
+        part, at = _connected(problem, first, bound, draw, count), known.start[first]
+    near = sorted(set(free) - part, key=lambda step: (_distance(known, step, at), step))
+    return sorted([*part, *near[: count - len(part)]])
 
 
 def merged(
