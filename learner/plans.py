@@ -19,6 +19,8 @@ _UNSEEN_SHARE = 0.1
 _MOST_UNSEEN = 100
 # Standard errors by which a difference is more than chance.
 _ERRORS = 2.0
+# Similarity by which a predictor of a new world may fall short on few plans: it is fitted with those as well.
+_NOISE = 0.05
 # Plans of a changed world after which another alarm is another change; those after which what was before does no harm.
 _SETTLED, _USUAL = 250, 1_000
 
@@ -131,11 +133,11 @@ def train_predictor(
     """Fit on all but the newest tenth, judge on that.
 
     Where the world has changed, one that knows only the ``recent`` plans is tried first: what other worlds held is
-    then a burden. It stays unless it is worse than the champion by more than two standard errors.
+    then a burden. Where it is worse than the champion by more than two standard errors, that was no other world.
     """
     if recent is not None and recent >= _LEAST_NEW:
         trained = _of_new_world(examples[-recent:], catalog, champion, seed)
-        if trained.better:
+        if not trained.settled:
             return trained
     unseen = min(_MOST_UNSEEN, max(1, int(_UNSEEN_SHARE * len(examples))))
     challenger = PlanPredictor.fit(examples[:-unseen], catalog, seed=seed)
@@ -158,9 +160,10 @@ def _of_new_world(
         np.array([guess_similarity(predictor, example) for example in examples[-unseen:]])
         for predictor in (rival, champion)
     )
-    margin = _ERRORS * float((own - other).std() / unseen**0.5)
+    sure = max(_NOISE, _ERRORS * float((own - other).std() / unseen**0.5))
+    settled = bool(other.mean() - own.mean() > sure)
     whole = PlanPredictor.fit(examples, catalog, seed=seed)
-    return TrainedPredictor(whole, float(own.mean()), float(other.mean()), margin)
+    return TrainedPredictor(whole, float(own.mean()), float(other.mean()), _NOISE, settled)
 
 
 def mean_similarity(predictor: PlanPredictor, examples: Sequence[PlanExample]) -> float:
