@@ -196,6 +196,7 @@ class LearnedPlans:
                 step_probability=guess.step_probability,
                 edge_probability=guess.edge_probability,
                 probability=guess.probability,
+                work_probability=guess.work_probability,
             )
             for guess in self._predictor.predict(request_text, k=k)
         ]

@@ -31,7 +31,8 @@ class ToolText:
 class GuessedPlan:
     """A guessed plan. Probabilities are calibrated: of each step and each edge to be in the true plan.
 
-    ``probability`` is that of the whole: the same steps and the same edges, as multisets.
+    ``work_probability``: of each step to be there with all that is above it, so that its work survives; empty before
+    anything was learned. ``probability`` is that of the whole: the same steps and the same edges, as multisets.
     """
 
     steps: tuple[str, ...]
@@ -39,6 +40,7 @@ class GuessedPlan:
     step_probability: tuple[float, ...]
     edge_probability: tuple[float, ...]
     probability: float
+    work_probability: tuple[float, ...] = ()
 
 
 def edge_names(steps: tuple[str, ...], edges: Iterable[tuple[int, int]]) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ both are integers that need no table, so an unseen pair of known tools has a lab
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,6 +175,17 @@ def length_column(steps: int) -> int:
 def chain(tools: Sequence[int]) -> Plan:
     """The tools one after the other."""
     return tuple(tools), tuple((i, i + 1) for i in range(len(tools) - 1))
+
+
+@lru_cache(maxsize=20_000)
+def works(plan: Plan) -> tuple[int, ...]:
+    """A number for each step and all that is above it: equal where two plans do the same work, inputs aside."""
+    tools, edges = plan
+    found: list[int] = []
+    for step, tool in enumerate(tools):
+        above = sorted(found[parent] for parent, child in edges if child == step and parent < step)
+        found.append(hash((tool, *above)))
+    return tuple(found)
 
 
 def without(plan: Plan, position: int) -> Plan:

@@ -22,7 +22,7 @@ from learner.predictor.decision import Choice, choose
 from learner.predictor.example import GuessedPlan, PlanExample, ToolText
 from learner.predictor.features import Considered, Evidence, consider
 from learner.predictor.kernel import RequestKernel
-from learner.predictor.labels import Plan, PlanSpace, Tally
+from learner.predictor.labels import Plan, PlanSpace, Tally, works
 from learner.predictor.lexical import CatalogText, ColdGuess, described
 from learner.predictor.ranker import PlanRanker, unranked
 from learner.predictor.ridge import StackedRidge
@@ -40,6 +40,7 @@ class Calibrations(NamedTuple):
     whole: Calibration
     step: Calibration
     edge: Calibration
+    work: Calibration
 
 
 @dataclass(frozen=True)
@@ -166,13 +167,16 @@ def _calibrate(space: PlanSpace, chosen: list[Choice], plans: list[Plan]) -> Cal
     whole: list[tuple[float, bool]] = []
     step: list[tuple[float, bool]] = []
     edge: list[tuple[float, bool]] = []
+    work: list[tuple[float, bool]] = []
     for choice, plan in zip(chosen, plans, strict=True):
         true_steps, true_edges = set(space.steps_of(plan)), set(space.edges_of(plan))
         steps, edges = space.steps_of(choice.plan), space.edges_of(choice.plan)
         whole.append((choice.whole, set(steps) == true_steps and set(edges) == true_edges))
         step += [(float(p), label in true_steps) for p, label in zip(choice.steps, steps, strict=True)]
         edge += [(float(p), label in true_edges) for p, label in zip(choice.edges, edges, strict=True)]
-    return Calibrations(_calibration(whole), _calibration(step), _calibration(edge))
+        true_works = set(works(plan))
+        work += [(float(p), one in true_works) for p, one in zip(choice.works, works(choice.plan), strict=True)]
+    return Calibrations(*map(_calibration, (whole, step, edge, work)))
 
 
 def _calibration(pairs: list[tuple[float, bool]]) -> Calibration:
@@ -189,4 +193,5 @@ def _guess(fitted: Fitted, choice: Choice) -> GuessedPlan:
         tuple(calibrations.step(choice.steps).tolist()),
         tuple(calibrations.edge(choice.edges).tolist()),
         float(calibrations.whole(np.array([choice.whole]))[0]),
+        tuple(calibrations.work(choice.works).tolist()),
     )

@@ -38,8 +38,9 @@ def bind(guess: GuessedPlan, task: Task, offered: Mapping[str, Interface], memor
     """The guessed steps with their inputs bound.
 
     A step with a required input that nothing fits is left out, and so is what depends on it: work that cannot be right
-    must not be started. P(step) is the product over the step and its data ancestors, each once, of the predictor's
-    P(step) and the P of each of its bindings; but at least the predictor's P(whole plan) times those of the bindings.
+    must not be started. P(step) is the predictor's P that its work survives, times the P of each binding of the step
+    and its data ancestors, each once. Where the predictor does not say, P(work) is the product of their P(step), but at
+    least P(whole plan).
     """
     binder = _Binder(guess, task, offered, memory)
     for index in range(len(guess.steps)):
@@ -81,13 +82,16 @@ class _Binder:
     def probabilities(self) -> dict[StepId, float]:
         """P of each step, as `bind` says."""
         result, above = {}, dict[StepId, set[StepId]]()
+        index_of = {step: index for index, step in self._ids.items()}
         for step in self.steps.values():
             above[step.id] = {step.id}.union(*(above[parent] for parent in step.data_parents))
             stepwise, bindings = 1.0, 1.0
             for ancestor in sorted(above[step.id]):
                 stepwise *= self._own[ancestor][0]
                 bindings *= self._own[ancestor][1]
-            result[step.id] = min(1.0, max(stepwise, self._guess.probability) * bindings)
+            known = self._guess.work_p(index_of[step.id])
+            work = max(stepwise, self._guess.probability) if known is None else known
+            result[step.id] = min(1.0, work * bindings)
         return result
 
     def _add(self, index: int, interface: Interface, bound: Mapping[str, _Found], parents: list[StepId]) -> None:

@@ -12,6 +12,7 @@ class GuessedPlan(Versioned):
 
     ``steps`` are capability names in topological order; ``edges`` are (parent, child) pairs of indices into ``steps``.
     ``step_probability`` and ``edge_probability`` run parallel to them: how likely the optimal plan holds each.
+    ``work_probability``, where given: how likely it holds each with all that is above it, as survival needs.
     ``probability`` is that of the whole plan being exactly right. All in 0..1.
     """
 
@@ -19,6 +20,7 @@ class GuessedPlan(Versioned):
     edges: tuple[tuple[int, int], ...] = ()
     step_probability: tuple[float, ...] = ()
     edge_probability: tuple[float, ...] = ()
+    work_probability: tuple[float, ...] = ()
     probability: float = Field(default=0.5, ge=0, le=1)
 
     def parents_of(self, index: int) -> tuple[int, ...]:
@@ -28,6 +30,10 @@ class GuessedPlan(Versioned):
     def step_p(self, index: int) -> float:
         """How likely the step is in the plan; the whole plan's probability where nothing finer is said."""
         return self.step_probability[index] if index < len(self.step_probability) else self.probability
+
+    def work_p(self, index: int) -> float | None:
+        """How likely the step's work survives; None where the predictor does not say."""
+        return self.work_probability[index] if index < len(self.work_probability) else None
 
     def edge_p(self, parent: int, child: int) -> float:
         """How likely the edge is in the plan; the whole plan's probability where nothing finer is said."""

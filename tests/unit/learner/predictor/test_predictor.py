@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from learner.predictor import CorruptPredictor, PlanExample, PlanPredictor, ToolText
+from learner.predictor.decision import choose
+from learner.predictor.features import Drawn
+from learner.predictor.labels import PlanSpace, works
 
 CITIES = ("Oslo", "Lima", "Cairo", "Quito", "Riga", "Bern", "Doha", "Kiev")
 CATALOG = [
@@ -166,3 +169,23 @@ def test_flipped_bytes_never_pass_for_a_predictor(trained, tmp_path: Path):
 
     with pytest.raises(CorruptPredictor):
         PlanPredictor.load(path)
+
+
+def test_two_steps_are_the_same_work_only_if_all_above_them_is_the_same():
+    first, second = ((1, 2, 3), ((0, 1), (1, 2))), ((2, 1, 2, 3), ((1, 2), (2, 3)))
+    alone, after_one, last = (works(first)[i] for i in range(3))
+
+    assert works(second)[1:] == (alone, after_one, last)
+    assert works(second)[0] not in works(first)
+
+
+def test_of_two_orders_of_the_same_steps_neither_first_step_is_a_sure_thing():
+    """Both plans hold both steps, so both are sure to come; which of them comes first is not."""
+    there, back = ((0, 1), ((0, 1),)), ((1, 0), ((0, 1),))
+    space = PlanSpace(["train", "hotel"], [there, back])
+
+    (choice,) = choose(space, Drawn.of(space, [there, back]), np.array([0.6, 0.4], dtype=np.float32))
+
+    assert choice.plan == there
+    assert choice.steps == pytest.approx([1.0, 1.0])
+    assert choice.works == pytest.approx([0.6, 0.6])

@@ -265,6 +265,17 @@ def test_cold_a_predicted_plan_is_bound_by_what_the_schemas_say_fits():
     assert guess.complete
 
 
+def test_the_survival_of_a_steps_work_is_the_predictors_word_where_it_gives_one():
+    told = CHAIN.model_copy(update={"work_probability": (0.85, 0.8, 0.2)})
+    asked = request(goal_task("Do it", {"url": "u", "to": "French"}))
+
+    product, said = (guesser(predictor=Predictor(guess)).guess(asked) for guess in (CHAIN, told))
+
+    of = {planned.id: planned.probability for planned in product.steps}
+    ratios = [planned.probability / of[planned.id] for planned in said.steps]
+    assert ratios == pytest.approx([0.85 / 0.9, 0.8 / (0.9 * 0.8), 0.2 / (0.9 * 0.8 * 0.7)])
+
+
 def test_a_step_that_cannot_be_bound_is_left_out_with_all_behind_it():
     guess = guesser(predictor=Predictor(CHAIN)).guess(request(goal_task("Do it", {"size": 3})))
 
