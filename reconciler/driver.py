@@ -87,7 +87,7 @@ class Driver:
             self._reservations.release(self.admitted.id)
 
     async def _step(self, event: e.Event) -> None:
-        commands = self.run.handle(event)
+        commands = [self._measured(command) for command in self.run.handle(event)]
         durable = self.history.record(event, commands, self.run)
         if any(isinstance(command, c.Dispatch) and command.effect.never_twice for command in commands):
             # The intent is on disk before the act, so that no restart can do it again.
@@ -95,6 +95,15 @@ class Driver:
         self._reserve(event)
         for command in commands:
             self._carry_out(command)
+
+    def _measured(self, command: c.Command) -> c.Command:
+        """An outcome with the speed of its node: the run does not know the cluster, and the node may soon be gone."""
+        if not isinstance(command, c.Learn):
+            return command
+        node = self._world.cluster.snapshot().by_id.get(command.outcome.node)
+        if node is None or node.speed == command.outcome.speed:
+            return command
+        return command.model_copy(update={"outcome": command.outcome.model_copy(update={"speed": node.speed})})
 
     def _reserve(self, event: e.Event) -> None:
         """Tell other runs what the plan of authority needs and when, and what of it is free again."""

@@ -14,7 +14,7 @@ from planners.schedule.stopping import Stop
 # A second of CP-SAT's deterministic time takes 2 to 5 s of an idle core on these models.
 SECONDS = 5.0
 # How many times the limit a busy or slow machine may take before it is cut short.
-_GUARD = 10.0
+_GUARD = 3.0
 
 
 class Effort:
