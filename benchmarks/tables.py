@@ -142,7 +142,21 @@ def _speculation(figures: Results) -> str:
         for name, found in workloads.items()
     ]
     setting = f"{figures['planner']}; {figures['size']} requests a workload, all seconds times {figures['scale']:g}."
-    return f"{table([*head, 'faster than streamed', *rates], whole)}\n\n{by_mode}\n\n{setting}"
+    halves = " ".join(filter(None, (_half(name, found) for name, found in workloads.items())))
+    return "\n\n".join(
+        [table([*head, "faster than streamed", *rates], whole), by_mode, *filter(None, [halves]), setting]
+    )
+
+
+def _half(name: str, found: Results) -> str:
+    """Of the requests for which planning is at least half of the wait."""
+    half = found.get("where_planning_is_half", {"requests": 0})
+    if not half["requests"]:
+        return ""
+    faster = times(half["faster_than_streamed"])
+    return (
+        f"Where planning is at least half of a {name} run ({half['requests']} requests): {faster} as fast as streamed."
+    )
 
 
 def _workloads(figures: Results) -> dict[str, Any]:
@@ -183,8 +197,16 @@ def _drift(figures: Results) -> str:
     return (
         f"{table(['phase', 'similarity', 'share of attainable', 'waste', 'dispatched', 'throttle'], rows)}\n\n"
         f"Back within 0.05 of the steady similarity ({number(figures['steady_similarity'])}) after "
-        f"{_count(recovered)}, for good after {_count(stayed)}; {figures['alarms']} alarms."
+        f"{_count(recovered)}, for good after {_count(stayed)}; {figures['alarms']} alarms.{_over_seeds(figures)}"
     )
+
+
+def _over_seeds(figures: Results) -> str:
+    if "over_seeds" not in figures:
+        return ""
+    told = figures["over_seeds"]["outcomes_to_recover"]
+    each = ", ".join("never" if count is None else str(count) for count in told["each"])
+    return f" Over {len(told['each'])} seeds: {each}; median {told['median']}."
 
 
 def _count(outcomes: int | None) -> str:
@@ -202,12 +224,13 @@ def _planner(figures: Results) -> str:
             seconds(of["plan_s_p50"]),
             milliseconds(of["speculative_plan_ms_p50"]),
             times(of["speedup"]),
+            times(of["speedup_slow"]) if of.get("speedup_slow") else "",
             str(of["violations"]),
         ]
         for scenario, of in figures["summary"].items()
     ]
     columns = ["scenario", "cases", "CP-SAT / best list schedule", "regret of the guess", "gap, median"]
-    timed = ["optimal, median", "speculative, median", "speedup", "violations"]
+    timed = ["optimal, median", "speculative, median", "speedup", "where optimal takes 0.5 s", "violations"]
     wanted = [
         [name, str(of["target"]), _reached(of["reached"]), "yes" if of["met"] else "no"]
         for name, of in figures["targets"].items()

@@ -173,6 +173,14 @@ def _figures(runs: dict[Mode, Runs]) -> dict[str, Any]:
         "planning_share": sum(plan_s) / sum(seconds[Mode.WAIT]),
         "slower_than_wait": mean[Mode.FORERUN] / mean[Mode.WAIT] - 1,
         "faster_than_streamed": mean[Mode.STREAMED] / mean[Mode.FORERUN],
+        "where_planning_is_half": _where_planning_is_half(seconds, plan_s),
         "guesses": verdicts.total(),
         "rates": {kind: verdicts[kind] / guesses for kind in ("commit", "salvage", "flush")},
     }
+
+
+def _where_planning_is_half(seconds: dict[Mode, list[float]], plan_s: Sequence[float]) -> dict[str, Any]:
+    """Of the requests that spend at least half of their time on planning when they wait for it."""
+    of = [at for at, (plan, whole) in enumerate(zip(plan_s, seconds[Mode.WAIT], strict=True)) if plan >= whole / 2]
+    streamed_s, forerun_s = (sum(seconds[mode][at] for at in of) for mode in (Mode.STREAMED, Mode.FORERUN))
+    return {"requests": len(of), "faster_than_streamed": streamed_s / forerun_s if of else None}
