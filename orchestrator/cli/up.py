@@ -14,6 +14,7 @@ from orchestrator.cli.ending import ended_by_signal, stopped_within
 from orchestrator.cli.exits import ExitCode, reported
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import console, print_json
+from orchestrator.cluster_token import show_token
 from orchestrator.config import load
 from orchestrator.errors import CannotStart
 from orchestrator.settings import Http
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 # What stopping may take: closing journals, killing workers.
 _STOP_S = 20.0
+_ADDRESS_HELP = (
+    "Join this Ray cluster (HOST:PORT of its head) instead of starting a local one. "
+    "Its token is read where Ray keeps it: RAY_AUTH_TOKEN, the file that RAY_AUTH_TOKEN_PATH names, ~/.ray/auth_token "
+    "(`ray get-auth-token` on the head tells it). "
+    "Forerun and the agents must be installed on its nodes, or shipped by the setting cluster.runtime_env."
+)
 
 
 @reported
@@ -31,7 +38,7 @@ def up(
     catalog: Annotated[Path | None, typer.Option(help="The agents: a YAML or JSON file.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes any free one.")] = None,
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
-    address: Annotated[str | None, typer.Option(help="Join this Ray cluster instead of starting a local one.")] = None,
+    address: Annotated[str | None, typer.Option(help=_ADDRESS_HELP)] = None,
     num_cpus: Annotated[float | None, typer.Option(help="Logical CPUs of the local Ray.")] = None,
     num_gpus: Annotated[float | None, typer.Option(help="Logical GPUs of the local Ray.")] = None,
     shards: Annotated[int | None, typer.Option(help="How many actors share the runs.")] = None,
@@ -53,6 +60,8 @@ def up(
         ),
     )
     _refuse_taken_port(settings.http)
+    if settings.cluster.address is not None:
+        show_token()  # before Ray is imported
     agents = _agents(settings.catalog)
     # Imported here: only this command needs Ray, and importing it takes seconds.
     from orchestrator.wiring import start  # noqa: PLC0415 (see above)
@@ -85,7 +94,7 @@ def _agents(file: Path | None) -> Catalog:
 
     folders = [str(folder) for folder in dict.fromkeys((Path.cwd(), file.absolute().parent))]
     sys.path[:0] = [folder for folder in folders if folder not in sys.path]
-    # Workers of a local Ray inherit the environment.
+    # Workers of a local Ray inherit the environment; those of a joined one are told.
     inherited = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [inherited])])
     return load_catalog(file)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,19 +32,7 @@ class Service:
 
     def descendants(self) -> set[int]:
         """All processes that it has started, directly or not."""
-        parents = {}
-        for status in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = status.read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            parents[int(status.parent.name)] = int(fields[1])
-        found, growing = {self.process.pid}, True
-        while growing:
-            more = {pid for pid, parent in parents.items() if parent in found} - found
-            found |= more
-            growing = bool(more)
-        return found - {self.process.pid}
+        return family(self.process.pid) - {self.process.pid}
 
     def interrupt(self) -> int:
         """Ctrl-C: SIGINT to the whole foreground group, as a terminal does; the exit code."""
@@ -61,17 +49,19 @@ class Service:
             return self.process.wait(_END_S)
 
 
-def started(data_dir: Path, *flags: str) -> Service:
-    """Start it and read its ready line."""
+def started(data_dir: Path, *flags: str, environment: Mapping[str, str] | None = None) -> Service:
+    """Start it and read its ready line. ``environment``: variables besides those of a user who has set none of ours."""
     log = data_dir / f"up-{time.monotonic_ns()}.log"
     command = [sys.executable, "-m", "orchestrator.cli", "up", "--json", "--port", "0", "--num-cpus", "2"]
     command += ["--catalog", str(_HERE / "catalog.yaml"), "--data-dir", str(data_dir), *flags]
-    clean = {
-        name: value for name, value in os.environ.items() if not name.startswith(("FORERUN_", "RAY_", "PYTHONPATH"))
-    }
     with log.open("w") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True, env=clean
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+            env=clean_environment(environment),
         )
     said: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=(process, said), daemon=True).start()
@@ -87,10 +77,33 @@ def started(data_dir: Path, *flags: str) -> Service:
             pytest.fail(f"not ready within {_START_S} s: {text} {log.read_text()}")
 
 
+def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This environment without what concerns Forerun or Ray, and ``more``."""
+    ours = ("FORERUN_", "RAY_", "PYTHONPATH")
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(ours)}, **(more or {})}
+
+
 def _read(process: subprocess.Popen[str], said: "queue.Queue[str]") -> None:
     assert process.stdout is not None
     for line in process.stdout:
         said.put(line)
+
+
+def family(pid: int) -> set[int]:
+    """This process and all that it has started, directly or not."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(status.parent.name)] = int(fields[1])
+    found, growing = {pid}, True
+    while growing:
+        more = {child for child, parent in parents.items() if parent in found} - found
+        found |= more
+        growing = bool(more)
+    return found
 
 
 def alive(pids: set[int]) -> set[int]:
