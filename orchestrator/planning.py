@@ -49,11 +49,11 @@ class PlannerActor:
     async def plan(self, request: PlanRequest, ticket: str) -> AsyncGenerator[Plan, None]:
         """The optimal plan as it streams in, until `stop` with the same ticket; the catalog is this actor's own."""
         asked = request.model_copy(update={"catalog": self._catalog})
-        async for plan in self._under_way.follow(ticket, lambda _unwanted: self._pipeline.plan(asked)):
+        async for plan in self._under_way.follow(ticket, self._pipeline.plan(asked)):
             yield plan
 
     async def stop(self, ticket: str) -> None:
-        """Nobody wants this plan any more: hang up on the LLM."""
+        """Nobody wants this plan any more: hang up on the LLM, end the solve."""
         self._under_way.stop(ticket)
 
     async def under_way(self) -> int:

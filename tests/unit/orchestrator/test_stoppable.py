@@ -1,38 +1,43 @@
 """Plans that can be stopped while they are made."""
 
 import asyncio
+import threading
 from contextlib import aclosing
 
 import pytest
+from goals import request, steps
 
 from orchestrator.stoppable import PlansUnderWay
+from planners.costs import PriorCosts
 from planners.errors import Infeasible
+from planners.optimal import OptimalPlannerPipeline, OptimalSettings
 from planners.plans import Plan, PlanKind
+from planners.schedule.listing import list_schedule
+from planners.tasks import Task
+from planners.workflow import Workflow
 
 PLANS = [Plan(kind=PlanKind.OPTIMAL, origin=origin) for origin in ("prefix", "whole")]
 
 
 async def test_plans_come_as_they_are_made_and_nothing_is_left_behind():
-    under_way, told = PlansUnderWay(), []
+    under_way = PlansUnderWay()
 
-    async def making(unwanted):
-        told.append(unwanted)
+    async def making():
         for plan in PLANS:
             yield plan
 
-    assert [plan async for plan in under_way.follow("t", making)] == PLANS
+    assert [plan async for plan in under_way.follow("t", making())] == PLANS
     assert len(under_way) == 0
-    assert told[0].is_set()  # threads that still compute what nobody waits for hear of it
 
 
 async def test_what_the_making_raises_comes_after_what_was_made():
     under_way = PlansUnderWay()
 
-    async def making(_):
+    async def making():
         yield PLANS[0]
         raise Infeasible("no", "", "")
 
-    plans = under_way.follow("t", making)
+    plans = under_way.follow("t", making())
     assert await anext(plans) == PLANS[0]
     with pytest.raises(Infeasible):
         await anext(plans)
@@ -40,11 +45,10 @@ async def test_what_the_making_raises_comes_after_what_was_made():
 
 
 @pytest.mark.parametrize("how", ["stop", "stop_all", "close"])
-async def test_a_plan_that_is_stopped_ends_and_what_makes_it_is_told_wherever_it_waits(how):
-    under_way, ended, told = PlansUnderWay(), asyncio.Event(), []
+async def test_a_plan_that_is_stopped_ends_and_what_makes_it_is_cancelled_wherever_it_waits(how):
+    under_way, ended = PlansUnderWay(), asyncio.Event()
 
-    async def making(unwanted):
-        told.append(unwanted)
+    async def making():
         try:
             yield PLANS[0]
             await asyncio.Event().wait()
@@ -52,7 +56,7 @@ async def test_a_plan_that_is_stopped_ends_and_what_makes_it_is_told_wherever_it
             ended.set()
 
     under_way.stop("t")  # before there is any: nothing
-    async with aclosing(under_way.follow("t", making)) as plans:
+    async with aclosing(under_way.follow("t", making())) as plans:
         assert await anext(plans) == PLANS[0]
         assert len(under_way) == 1
         if how == "stop":
@@ -63,5 +67,34 @@ async def test_a_plan_that_is_stopped_ends_and_what_makes_it_is_told_wherever_it
             assert [plan async for plan in plans] == []
     async with asyncio.timeout(5):
         await ended.wait()
-    assert told[0].is_set()
     assert len(under_way) == 0
+
+
+async def test_the_solver_of_a_plan_that_is_stopped_is_told_and_its_thread_is_free_for_the_next():
+    begun, told = threading.Event(), threading.Event()
+
+    def solver(flat, asked, costs, *, stop, **more):
+        if not begun.is_set():
+            with stop.calling(told.set):
+                begun.set()
+                assert told.wait(30)
+        return list_schedule(flat, asked, costs)
+
+    asked = request(Task(workflow=Workflow(steps=tuple(steps()))))
+    under_way, pipeline = (
+        PlansUnderWay(),
+        OptimalPlannerPipeline(PriorCosts, settings=OptimalSettings(solves_at_once=1), solver=solver),
+    )
+    first = asyncio.create_task(_all(under_way.follow("first", pipeline.plan(asked))))
+    assert await asyncio.to_thread(begun.wait, 30)
+
+    under_way.stop("first")
+
+    assert await first == []
+    assert told.is_set()
+    assert [plan.complete for plan in await _all(under_way.follow("next", pipeline.plan(asked)))] == [True]
+    pipeline.close()
+
+
+async def _all(plans):
+    return [plan async for plan in plans]
