@@ -15,7 +15,8 @@ from learner.history import History
 from learner.kinds import Kind, calibration_of
 from learner.ledger import Ledger, LedgerView
 from learner.models import Models, decode, encode
-from learner.plans import PlanHistory, TrainedPredictor, train_predictor
+from learner.plan_history import PlanHistory
+from learner.plan_training import TrainedPredictor, train_predictor
 from learner.predictor import PlanExample, PlanPredictor, ToolText
 from learner.registry import Manifest, Registry
 from learner.snapshot import Snapshot
@@ -134,16 +135,14 @@ class Learner:
 
     def begin_plan_training(self) -> Callable[[], TrainedPredictor]:
         """A round of the plan predictor, to be called anywhere. Takes up to a minute; adopt what it returns."""
-        recent, champion = self._plans.recent, self.predictor
-        examples = self._plans.begin_training()
-        return lambda: train_predictor(examples, self._tools, champion, self.settings.seed, recent=recent)
+        syllabus, champion = self._plans.begin_training(), self.predictor
+        return lambda: train_predictor(syllabus, self._tools, champion, self.settings.seed)
 
     def adopt_plans(self, trained: TrainedPredictor) -> None:
         """Put a new predictor to use if it is better, and into the registry."""
         figures = {"similarity": trained.similarity, "champion_similarity": trained.champion_similarity}
         self._figures |= figures
-        if trained.settled:
-            self._plans.settled()
+        self._plans.judged(trained.champion, trained.leads)
         if trained.better:
             self.predictor_number += 1
             self._replace(replace(self._models, predictor=trained.predictor), self._figures)

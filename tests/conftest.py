@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-from hypothesis import settings
+# Before numpy is imported: threads of BLAS that wait for a core which other tests use cost small models ten times their
+# time. Ray sets the same in its workers.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 # Machines that run tests are busy: how long an example takes says nothing about the code.
 settings.register_profile("forerun", deadline=None, derandomize=bool(os.environ.get("CI")))
