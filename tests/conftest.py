@@ -12,8 +12,8 @@ from typing import Any
 # time. Ray sets the same in its workers.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import pytest  # noqa: E402
-from hypothesis import settings  # noqa: E402
+import pytest
+from hypothesis import settings
 
 # Machines that run tests are busy: how long an example takes says nothing about the code.
 settings.register_profile("forerun", deadline=None, derandomize=bool(os.environ.get("CI")))
