@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import socket
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -11,7 +10,6 @@ from typing import Any
 
 import ray
 from ray import serve
-from ray.util import list_named_actors
 from threadpoolctl import threadpool_limits
 
 from actors.cluster import RayCluster
@@ -19,11 +17,13 @@ from actors.executor import RayExecutor
 from learner.actor import create as create_learner
 from learner.plans import plan_example, tool_texts
 from orchestrator.advice import LearnedAdvice
+from orchestrator.errors import CannotStart
 from orchestrator.gateway import LEARNER, NAMESPACE, shard_name
 from orchestrator.ingress.deployment import application
 from orchestrator.joining import have_ray
 from orchestrator.metrics import RunMetrics
 from orchestrator.planning import RemotePlanning, create_planner
+from orchestrator.serving import APP, have_serve, serve_on
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.model import NodeId
@@ -35,9 +35,6 @@ from reconciler.ports import OutcomeSink, World
 from reconciler.shard import Shard
 
 PLANNER = "forerun-planner"
-APP = "forerun"
-# As Ray Serve names its controller (ray.serve._private.constants).
-_SERVE_CONTROLLER = "SERVE_CONTROLLER_ACTOR"
 _PLANS_RESTORED = 2_000
 _OUTCOMES_RESTORED = 50_000
 _log = logging.getLogger(__name__)
@@ -158,6 +155,13 @@ class Running:
             ray.shutdown()
 
 
+def _refuse_a_second() -> None:
+    with suppress(ValueError):
+        ray.get_actor(PLANNER, namespace=NAMESPACE)
+        fix = "use that one, or end it first"
+        raise CannotStart("a Forerun runs on this cluster already", "cluster.address", fix)
+
+
 def start(settings: Settings, catalog: Catalog) -> Running:
     """Start the service: Ray (or join it), planner, shards, ingress. Returns when tasks can be submitted.
 
@@ -166,6 +170,8 @@ def start(settings: Settings, catalog: Catalog) -> Running:
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     owns_ray = have_ray(settings.cluster)
+    if not owns_ray:
+        _refuse_a_second()
     # Ray can restart an actor only while somebody holds the arguments it was made with (ray #53727).
     kept = [ray.put(catalog), ray.put(tool_texts(catalog)), ray.put(BuildShard(settings, catalog))]
     others = [create_planner(settings, kept[0], PLANNER)]
@@ -174,30 +180,11 @@ def start(settings: Settings, catalog: Catalog) -> Running:
     shards = [create(kept[2], index, shard_name(index)) for index in range(settings.reconciler.shards)]
     starting = [shard.start.remote() for shard in shards]
     # Serve comes up while the actors import what they need; replicas look the shards up when first asked.
-    owns_serve = owns_ray or not _serve_is_up()
-    url = _serve(settings, catalog)
+    owns_serve = owns_ray or have_serve()
+    url = serve_on(settings.http, application(settings, catalog), owns_serve=owns_serve)
     resumed = sum(ray.get(starting))
     if resumed:
         _log.info("took up %d unfinished tasks", resumed)
     return Running(
         url=url, shards=shards, owns_ray=owns_ray, owns_serve=owns_serve, planner=others[0], others=others, kept=kept
     )
-
-
-def _serve_is_up() -> bool:
-    """Whether others have started Ray Serve on the cluster; what else it serves must outlive us."""
-    return any(actor["name"] == _SERVE_CONTROLLER for actor in list_named_actors(all_namespaces=True))
-
-
-def _serve(settings: Settings, catalog: Catalog) -> str:
-    http = settings.http
-    port = http.port or _free_port(http.host)
-    serve.start(proxy_location="HeadOnly", http_options={"host": http.host, "port": port})
-    serve.run(application(settings, catalog), name=APP, route_prefix="/")
-    return f"http://{http.host}:{port}"
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])

@@ -59,9 +59,11 @@ def up(
             data_dir=data_dir,
         ),
     )
-    _refuse_taken_port(settings.http)
-    if settings.cluster.address is not None:
-        show_token()  # before Ray is imported
+    if settings.cluster.address is None:
+        _refuse_taken_port(settings.http)
+    else:
+        # The port is the head's, which may be elsewhere. The token comes before Ray is imported.
+        show_token()
     agents = _agents(settings.catalog)
     # Imported here: only this command needs Ray, and importing it takes seconds.
     from orchestrator.wiring import start  # noqa: PLC0415 (see above)

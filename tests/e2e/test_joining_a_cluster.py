@@ -87,6 +87,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.timeout(240)  # starts Ray and Serve, on a machine that may be busy
 def test_a_task_is_served_on_a_cluster_that_is_joined_with_its_token_and_refused_without(
     head: Head, homeless: dict[str, str], tmp_path: Path
 ) -> None:
@@ -97,9 +98,8 @@ def test_a_task_is_served_on_a_cluster_that_is_joined_with_its_token_and_refused
         assert "token is missing or not the cluster's" in told
         assert "RAY_AUTH_TOKEN" in told.partition("fix:")[2]
 
-    service = started(
-        tmp_path, "--address", head.address, environment={"HOME": str(tmp_path), "RAY_AUTH_TOKEN": _TOKEN}
-    )
+    entitled = {"HOME": str(tmp_path), "RAY_AUTH_TOKEN": _TOKEN}
+    service = started(tmp_path, "--address", head.address, environment=entitled)
     try:
         with Client.sync(service.url) as client:
             view = client.wait(client.submit(_ADDITION).id, 60)
