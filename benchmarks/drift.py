@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.progress import tracked
 from benchmarks.virtual import Lived, World, latencies, summary, ultratool
 from learner.learning import Learner
 from learner.plans import mean_similarity
@@ -48,10 +49,10 @@ def _round(data: Path, before: int, after: int, held_out: int, seed: int) -> dic
     test, second = second[:held_out], second[held_out:]
     learner = Learner(tools=tools)
     world = World(tools, latencies(data), learner, seed)
-    lived = [_lived(world, example) for example in first[:before]]
+    lived = [_lived(world, example) for example in tracked(first[:before], f"seed {seed}, before")]
     steady = mean_similarity(PlanPredictor.fit(second[:before], tools, seed=seed), test)
     curve = [{"outcomes": 0, "similarity": mean_similarity(learner.predictor, test)}]
-    for number, example in enumerate(second[:after], start=1):
+    for number, example in enumerate(tracked(second[:after], f"seed {seed}, after"), start=1):
         known = learner.predictor_number
         lived.append(_lived(world, example))
         if learner.predictor_number != known or number == after:

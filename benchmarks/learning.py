@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.progress import tracked
 from benchmarks.virtual import Lived, World, latencies, summary, ultratool
 from learner.learning import Learner
 
@@ -21,7 +22,7 @@ def run(data: Path, *, tasks: int = 1_000, window: int = 100, growth: float = 0.
     world = World(tools, latencies(data), Learner(tools=tools), seed)
     lived: list[Lived] = []
     trained_s, learned = 0.0, 0
-    for _, example in examples[:tasks]:
+    for _, example in tracked(examples[:tasks], "tasks"):
         if world.learner.plans_due and len(lived) >= (1 + growth) * learned:
             started_s = time.perf_counter()
             trained = world.learner.begin_plan_training()()

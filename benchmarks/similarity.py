@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from benchmarks.progress import tracked
 from learner.predictor import GuessedPlan, PlanExample, PlanPredictor, ToolText
 from learner.predictor.calibration import expected_calibration_error
 from learner.predictor.example import edge_names, multiset_f1
@@ -55,7 +56,7 @@ def run(  # noqa: PLR0913 - the options of the command
             return {"given": _stages(learned, held_out, _catalog(catalog) if catalog else [], seed)}
         if data is None:
             raise ValueError("give a training file or the folder of the public plan sets")
-        figures = {name: _public(data, name, seed) for name in sets}
+        figures = {name: _public(data, name, seed) for name in tracked(sets, "plan sets")}
         return {name: stages for name, stages in figures.items() if stages}
 
 

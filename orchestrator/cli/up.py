@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -79,12 +79,16 @@ def up(
         finally:
             in_time = stopped_within(running.stop, _STOP_S)
     if not in_time:
-        console.print("Ray did not answer any more; what was going on is taken up after a restart.")
-        console.file.flush()
-        # Ray's own farewell at exit would wait for the same silence.
-        os._exit(ExitCode.SERVICE_FAILED)
+        _leave_at_once()
     if not as_json:
         console.print("Forerun has ended.")
+
+
+def _leave_at_once() -> NoReturn:
+    console.print("Ray did not answer any more; what was going on is taken up after a restart.")
+    console.file.flush()
+    # Ray's own farewell at exit would wait for the same silence.
+    os._exit(ExitCode.SERVICE_FAILED)
 
 
 def _agents(file: Path | None) -> Catalog:

@@ -59,8 +59,8 @@ def schedule(  # noqa: PLR0913 the question, and by keyword how it is to be answ
         flat: the steps.
         request: task, agents, cluster, work in flight; its ``task.planning.seed`` seeds the search.
         costs: durations and sizes.
-        time_limit_s: seconds that an idle core may take, counted in deterministic work; three times as long on the wall
-            clock at the very most.
+        time_limit_s: seconds that an idle core may take, counted in deterministic work; on the wall clock at most three
+            times as long, or 5 s longer.
         workers: threads of CP-SAT; any number gives the same plan.
         hint: a plan to start from and to prefer among equals.
         on_improved: told of every plan better than all before, while the search goes on.

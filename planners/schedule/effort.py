@@ -13,8 +13,8 @@ from planners.schedule.stopping import Stop
 
 # A second of CP-SAT's deterministic time takes 2 to 5 s of an idle core on these models.
 SECONDS = 5.0
-# How many times the limit a busy or slow machine may take before it is cut short.
-_GUARD = 3.0
+# What a busy or slow machine may take before it is cut short: so many times the limit, but at least so many seconds more.
+_GUARD, _GUARD_S = 3.0, 5.0
 
 
 class Effort:
@@ -27,7 +27,7 @@ class Effort:
         self._seed = seed % (1 << 31)
         self._stop = stop or Stop()
         self._clock = clock
-        self._until = clock() + _GUARD * time_limit_s
+        self._until = clock() + max(_GUARD * time_limit_s, time_limit_s + _GUARD_S)
 
     @property
     def over(self) -> bool:
