@@ -13,7 +13,7 @@ from planners.schedule.stopping import Stop
 
 # A second of CP-SAT's deterministic time takes 2 to 5 s of an idle core on these models.
 SECONDS = 5.0
-# What a busy or slow machine may take before it is cut short: so many times the limit, but at least so many seconds more.
+# What a busy or slow machine may take before it is cut short: so many times the limit, or so many seconds more.
 _GUARD, _GUARD_S = 3.0, 5.0
 
 
