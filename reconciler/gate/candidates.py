@@ -57,9 +57,11 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
     """P, L and C of every step of the guess that is not under way, in plan order. Linear in steps and edges.
 
         L = share * (P*own + enabled * min over the enabled steps of (expected seconds / seconds)) / P
-        C = usd_per_call + risked_s * (usd_per_s + idle_price * value_of_time + node_usd_per_s * delay per second)
+        C = usd_per_call + risked_s * (usd_per_s + share * idle_price * value_of_time + node_usd_per_s * delay)
 
-    share is below 1 only for steps side by side (`_shares`); risked_s = min(d, E - start), until it can be flushed.
+    share is below 1 only for steps side by side (`_shares`): what they save and the price of trying are the run's and
+    count once; dollars and the delay of others are each attempt's own. risked_s = min(d, E - start), until it can be
+    flushed; delay: seconds of others per second.
 
     Args:
         plan: the speculative plan; seconds of its placements count from admission.
@@ -86,7 +88,9 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
         if agent is None or planned.id in under_way or (steps is not None and planned.id not in steps):
             continue
         risked_s = min(shape.seconds[index], max(0.0, expected_plan_s - found.start_s[index]))
-        risk = Risk.of(agent, risked_s, prices.get(planned.placement.node), options, policy)
+        idle_usd_per_s = claims.share(index) * policy.idle_price * options.value_of_time_usd_per_s
+        delay_usd_per_s = policy.node_usd_per_s * _delay_per_s(agent, prices.get(planned.placement.node))
+        risk = Risk.of(agent, risked_s, idle_usd_per_s + delay_usd_per_s)
         candidates.append(claims.candidate(index, planned, agent, risk))
     return candidates
 
@@ -99,12 +103,10 @@ class Risk(NamedTuple):
     risked_usd: float
 
     @classmethod
-    def of(
-        cls, agent: AgentSpec, risked_s: float, node: NodePrice | None, options: PlanningOptions, policy: GatePolicy
-    ) -> "Risk":
-        """Of so many seconds of the agent: its provider's price, its node's, and the operator's for trying."""
+    def of(cls, agent: AgentSpec, risked_s: float, usd_per_s: float) -> "Risk":
+        """Of so many seconds of the agent: what its provider asks, and ``usd_per_s`` beyond that."""
         risked_usd = agent.price.of(risked_s)
-        return cls(risked_usd + risked_s * _price_per_s(agent, node, options, policy), risked_s, risked_usd)
+        return cls(risked_usd + risked_s * usd_per_s, risked_s, risked_usd)
 
 
 class _Claims(NamedTuple):
@@ -126,8 +128,11 @@ class _Claims(NamedTuple):
         ready = [i for i, step in enumerate(shape.steps) if not waits[i] and step not in under_way and worth[i] > 0]
         return cls(waits, survival, worth, found.own_s, _shares(worth, survival, ready))
 
+    def share(self, index: int) -> float:
+        return self.shares.get(index, 1.0)
+
     def candidate(self, index: int, planned: PlannedStep, agent: AgentSpec, risk: Risk) -> Candidate:
-        share = self.shares.get(index, 1.0)
+        share = self.share(index)
         return Candidate(
             step=planned.id,
             agent=agent.name,
@@ -185,10 +190,8 @@ def _worth(shape: Shape, found: Savings, survival: Sequence[float]) -> list[floa
     return worth
 
 
-def _price_per_s(agent: AgentSpec, node: NodePrice | None, options: PlanningOptions, policy: GatePolicy) -> float:
-    """Dollars of a second of the agent, beyond what its provider charges."""
-    delay = node.delay_per_s(agent.resources) if node else 0.0
-    return policy.idle_price * options.value_of_time_usd_per_s + policy.node_usd_per_s * delay
+def _delay_per_s(agent: AgentSpec, node: NodePrice | None) -> float:
+    return node.delay_per_s(agent.resources) if node else 0.0
 
 
 def _waits_for(

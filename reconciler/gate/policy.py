@@ -8,12 +8,13 @@ from planners.model import Model, StepId
 class GatePolicy(Model):
     """The operator's bounds on speculation, for one run at a time. None means unlimited.
 
-    ``idle_price`` is what a second of an agent costs even where nobody else wants the node, as a fraction of the task's
-    value of time: without it a guess on an idle cluster is free and every long shot is taken. ``node_usd_per_s`` is
-    what a second of delay of other people's confirmed work costs. ``min_saved_s`` is what a dispatch itself costs; a
-    guess that saves less is not tried. ``hysteresis`` is the share of its worth that a refused candidate must gain on
-    top before it is taken after all. ``probe_attempts`` bounds the unconfirmed attempts of a run whose kind is
-    throttled below ``probe_below``: enough to learn whether guesses are worth it again.
+    ``idle_price`` is what a second of work ahead of the plan costs even where nobody else wants the node, as a fraction
+    of the task's value of time, once for steps side by side: without it a guess on an idle cluster is free and every
+    long shot is taken. ``node_usd_per_s`` is what a second of delay of other people's confirmed work costs.
+    ``min_saved_s`` is what a dispatch itself costs; a guess that saves less is not tried. ``hysteresis`` is the share
+    of its worth that a refused candidate must gain on top before it is taken after all. ``probe_attempts`` bounds the
+    unconfirmed attempts of a run whose kind is throttled below ``probe_below``: enough to learn whether guesses are
+    worth it again.
     """
 
     max_attempts: int | None = Field(default=256, ge=0)
