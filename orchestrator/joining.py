@@ -32,6 +32,8 @@ def have_ray(cluster: ClusterSettings) -> bool:
     if ray.is_initialized():
         return False
     os.environ.setdefault("RAY_DEDUP_LOGS", "1")
+    # On a busy machine a proxy takes longer to start than the 5 s after which Serve kills it.
+    os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "60")
     # The address is always said: a stale cluster file of another process would otherwise be joined.
     address = cluster.address or "local"
     try:

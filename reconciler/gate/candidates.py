@@ -1,6 +1,6 @@
 """Candidates: the steps of a guess that are not under way, each with P, L and C (DESIGN: the gate)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import Field
@@ -13,6 +13,9 @@ from reconciler.gate.guidance import Calibration
 from reconciler.gate.policy import GatePolicy
 from reconciler.gate.prices import NodePrice
 from reconciler.gate.savings import Savings, Shape, savings
+
+# Free work on an idle node costs this: shares are in proportion to costs, and nothing has no proportions.
+_LEAST_USD = 1e-12
 
 
 class Candidate(Model):
@@ -81,18 +84,23 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
     found = savings(shape, now_s=now_s, expected_plan_s=expected_plan_s, under_way=under_way)
     calibrated, better = calibration or Calibration(), chances or {}
     survival = [better.get(planned.id, calibrated.of(planned.probability)) for planned in plan.steps]
-    claims = _Claims.of(plan, shape, found, survival, under_way)
-    candidates = []
-    for index, planned in enumerate(plan.steps):
-        agent = catalog.by_name.get(planned.placement.agent)
-        if agent is None or planned.id in under_way or (steps is not None and planned.id not in steps):
-            continue
+    idle_usd_per_s = policy.idle_price * options.value_of_time_usd_per_s
+
+    def risk(index: int, share: float = 1.0) -> Risk:
+        placement = plan.steps[index].placement
+        agent = catalog.by_name[placement.agent]
         risked_s = min(shape.seconds[index], max(0.0, expected_plan_s - found.start_s[index]))
-        idle_usd_per_s = claims.share(index) * policy.idle_price * options.value_of_time_usd_per_s
-        delay_usd_per_s = policy.node_usd_per_s * _delay_per_s(agent, prices.get(planned.placement.node))
-        risk = Risk.of(agent, risked_s, idle_usd_per_s + delay_usd_per_s)
-        candidates.append(claims.candidate(index, planned, agent, risk))
-    return candidates
+        delay_usd_per_s = policy.node_usd_per_s * _delay_per_s(agent, prices.get(placement.node))
+        return Risk.of(agent, risked_s, share * idle_usd_per_s + delay_usd_per_s)
+
+    claims = _Claims.of(plan, shape, found, survival, under_way, risk)
+    return [
+        claims.candidate(index, planned, catalog.by_name[planned.placement.agent], risk(index, claims.share(index)))
+        for index, planned in enumerate(plan.steps)
+        if planned.placement.agent in catalog.by_name
+        and planned.id not in under_way
+        and (steps is None or planned.id in steps)
+    ]
 
 
 class Risk(NamedTuple):
@@ -119,14 +127,22 @@ class _Claims(NamedTuple):
     shares: dict[int, float]
 
     @classmethod
-    def of(
-        cls, plan: Plan, shape: Shape, found: Savings, survival: Sequence[float], under_way: Mapping[StepId, float]
+    def of(  # noqa: PLR0913, PLR0917 - what `price` has worked out
+        cls,
+        plan: Plan,
+        shape: Shape,
+        found: Savings,
+        survival: Sequence[float],
+        under_way: Mapping[StepId, float],
+        risk: Callable[[int], Risk],
     ) -> "_Claims":
         known = frozenset(shape.steps)
         waits = [_waits_for(planned, known, under_way) for planned in plan.steps]
         worth = _worth(shape, found, survival)
+        # Only steps of agents that are there may start, so only those save anything.
         ready = [i for i, step in enumerate(shape.steps) if not waits[i] and step not in under_way and worth[i] > 0]
-        return cls(waits, survival, worth, found.own_s, _shares(worth, survival, ready))
+        risked = {index: max(_LEAST_USD, risk(index).cost_usd) for index in ready}
+        return cls(waits, survival, worth, found.own_s, _shares(worth, survival, risked))
 
     def share(self, index: int) -> float:
         return self.shares.get(index, 1.0)
@@ -147,29 +163,31 @@ class _Claims(NamedTuple):
         )
 
 
-def _shares(worth: Sequence[float], survival: Sequence[float], ready: Sequence[int]) -> dict[int, float]:
+def _shares(worth: Sequence[float], survival: Sequence[float], risked: Mapping[int, float]) -> dict[int, float]:
     """Of each step that could start now: the share of its L that is its to claim, beside the others that could.
 
     Branches side by side all have to come early for the run to end sooner. With x_1 >= x_2 >= ... their seconds, the
     run ends x_j - x_(j+1) sooner only if each of the first j does, which happens as often as the weakest of them
-    survives (guesses of one plan stand and fall together), and is to the credit of all j alike:
+    survives (guesses of one plan stand and fall together). It is to the credit of all j, as costs go: with c_i what
+    each risks,
 
-        P_i * L_i = sum over j >= i of (x_j - x_(j+1)) * min(P_1..P_j) / j
+        P_i * L_i = c_i * sum over j >= i of (x_j - x_(j+1)) * min(P_1..P_j) / (c_1 + ... + c_j)
 
-    the Shapley value of this game, an airport game seen from its other end (Littlechild and Owen 1973). So the
-    credits add up to what is saved, and a group is tried about when it is worth what all of it costs.
+    So the credits add up to what is saved, and branches of equal length are tried when they are worth what all of them
+    cost. With alike shares (the Shapley value of this game) one dear branch would be refused beside cheap ones, and
+    what they save be lost with it. Proportional sharing: Moulin, Axiomatic Cost and Surplus Sharing, 2002.
     """
-    order = sorted(ready, key=lambda index: -worth[index])
-    weakest, credit_of_rank = 1.0, []
+    order = sorted(risked, key=lambda index: -worth[index])
+    weakest, costs, rates = 1.0, 0.0, []
     for rank, index in enumerate(order):
-        weakest = min(weakest, survival[index])
+        weakest, costs = min(weakest, survival[index]), costs + risked[index]
         below = worth[order[rank + 1]] if rank + 1 < len(order) else 0.0
-        credit_of_rank.append((worth[index] - below) * weakest / (rank + 1))
-    shares, total = {}, 0.0
-    for index, credit in zip(reversed(order), reversed(credit_of_rank), strict=True):
-        total += credit
+        rates.append((worth[index] - below) * weakest / costs)
+    shares, rate = {}, 0.0
+    for index, more in zip(reversed(order), reversed(rates), strict=True):
+        rate += more
         claim = survival[index] * worth[index]
-        shares[index] = min(1.0, total / claim) if claim > 0 else 1.0
+        shares[index] = min(1.0, risked[index] * rate / claim) if claim > 0 else 1.0
     return shares
 
 

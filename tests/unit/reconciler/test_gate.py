@@ -79,10 +79,10 @@ def test_no_step_saves_more_than_the_wait_for_the_plan():
 
 
 def test_slack_is_subtracted():
-    """Beside a branch of 10 s, one of 1 s could start 9 s later at no cost; beside one of 3 s it saves half a second,
-    as both must come early for that."""
+    """Beside a branch of 10 s, one of 1 s could start 9 s later at no cost; beside one of 3 s it claims its part,
+    one to three, of the second for which both must come early."""
     assert candidates(step("long", d=10.0), step("short"))["short"].saved_s == 0.0
-    assert candidates(step("long", d=3.0), step("short"))["short"].saved_s == pytest.approx(0.5)
+    assert candidates(step("long", d=3.0), step("short"))["short"].saved_s == pytest.approx(0.25)
 
 
 def test_branches_that_must_all_come_early_share_what_that_saves():
@@ -94,11 +94,20 @@ def test_branches_that_must_all_come_early_share_what_that_saves():
 
 
 def test_a_branch_claims_no_more_than_the_weakest_beside_it_lets_happen():
-    """The longer of two claims the second that is its own whole, and half of the other as often as both survive."""
+    """The longer of two claims the second that is its own whole, and two thirds of the other as often as both
+    survive."""
     found = candidates(step("long", d=2.0, p=0.8), step("short", p=0.4))
 
-    assert found["long"].saved_s == pytest.approx(1.0 + 0.5 * 0.4 / 0.8)
-    assert found["short"].saved_s == pytest.approx(0.5)
+    assert found["long"].saved_s == pytest.approx(1.0 + 2 / 3 * 0.4 / 0.8)
+    assert found["short"].saved_s == pytest.approx(1 / 3)
+
+
+def test_of_branches_worth_it_together_a_dear_one_is_not_refused_for_the_sake_of_a_cheap_one():
+    """Together they save 2 s at 0.006 USD a second; alike shares would leave the dear one too little for its cent."""
+    options = PlanningOptions(value_of_time_usd_per_s=0.006)
+    found = candidates(step("cheap", d=2.0, p=0.95), step("dear", agent="paid", d=2.0, p=0.95), options=options)
+
+    assert all(answer.dispatch for answer in decisions(found, options=options).values())
 
 
 def test_a_wide_fan_of_free_agents_is_as_welcome_as_one_of_them_and_of_dear_ones_it_is_not():
