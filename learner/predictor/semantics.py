@@ -28,6 +28,10 @@ class WordVectors:
             lambda word: tuple(pieces.encode(word, add_special_tokens=False).ids)
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A predictor that travels takes no 16 MB along: they are installed where it arrives, too."""
+        return installed_word_vectors, ()
+
     def mean(self, text: str) -> NDArray[np.float32]:
         """Plain mean of the vectors of a short text, (256,); zero for a text without words."""
         ids = self._ids(text)

@@ -1,5 +1,6 @@
 """The plan predictor on small synthetic histories: what it learns, what it survives, what it stores."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,17 @@ def test_flipped_bytes_never_pass_for_a_predictor(trained, tmp_path: Path):
 
     with pytest.raises(CorruptPredictor):
         PlanPredictor.load(path)
+
+
+@pytest.mark.parametrize("examples", [0, 80])
+def test_a_predictor_guesses_alike_in_another_process(examples):
+    """It goes from the learner's actor to every shard; one that cannot travel leaves them without any advice."""
+    predictor = PlanPredictor.fit(history(examples), CATALOG)
+    arrived = pickle.loads(pickle.dumps(predictor))  # noqa: S301 - our own bytes
+
+    request = "Find a train to Oslo, then book a hotel there for 3 nights."
+    assert predictor.predict(request)
+    assert arrived.predict(request) == predictor.predict(request)
 
 
 def test_two_steps_are_the_same_work_only_if_all_above_them_is_the_same():
