@@ -15,7 +15,7 @@ class Limits:
     ``share`` is the part of every limit that belongs to this executor (1 / number of executors); at least one call at
     once always does. Requests are spaced evenly: 5 requests/s are one each 200 ms, never five at once; tokens may
     come in bursts of one second's worth. Confirmed attempts go before speculative ones, each in order of arrival
-    whatever run they are of.
+    whatever run they are of. Libraries' limiters hold one limit while waiting for the next; this takes all or none.
     """
 
     def __init__(self, catalog: Catalog, share: float = 1.0) -> None:

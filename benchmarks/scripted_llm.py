@@ -120,6 +120,11 @@ def _standing(said: str) -> set[str]:
     return {str(json.loads(line).get("id")) for line in lines}
 
 
+def answer_s(steps: Sequence[Mapping[str, Any]], ttft_s: float, tokens_per_s: float) -> float:
+    """Seconds that a plan of these steps takes to stream at that speed."""
+    return ttft_s + sum(sum(1 for _ in _pieces(text)) for text in _texts(steps, None)) / tokens_per_s
+
+
 class _Disconnected(Exception):
     """The connection is to be cut here."""
 

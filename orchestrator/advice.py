@@ -116,15 +116,17 @@ class LearnedAdvice:
                 await self._restore(self._learner)
             if examples:
                 await self._learner.record_plans.remote(examples)
-            newer = await self._learner.snapshot.remote(self._snapshot.number)
+            self._take(await self._learner.snapshot.remote(self._snapshot.number))
             predictor = await self._learner.predictor.remote(self._predictor_number)
-        except RayError:
+        except RayError as error:
             # Guessing goes on with what is known; the learner restores what it missed from the journal.
-            _log.warning("the learner does not answer; going on with snapshot %d", self._snapshot.number)
+            _log.warning("the learner gave no advice; going on with snapshot %d: %s", self._snapshot.number, error)
             return
+        if predictor is not None:
+            self._predictor_number, self._predictor = predictor[0], LearnedPlans(predictor[1])
+
+    def _take(self, newer: Snapshot | None) -> None:
         if newer is not None:
             self._snapshot = newer
             if self._planner is not None:
                 self._planner.learn.remote(newer.costs)
-        if predictor is not None:
-            self._predictor_number, self._predictor = predictor[0], LearnedPlans(predictor[1])

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from planners.errors import ForerunError
-from planners.model import StepId
+from planners.model import NodeId, StepId
 from planners.plans import Plan
 from planners.requests import InFlight, PlanRequest
 from planners.tasks import AdmittedTask, Mode
@@ -45,6 +45,7 @@ class Driver:
         self._world = world
         self._reservations = reservations
         self._booked: Plan | None = None
+        self._speeds: dict[NodeId, float] = {}  # as they were when last planned for
         self._events: asyncio.Queue[e.Event] = asyncio.Queue()
         self._planning: asyncio.Task[None] | None = None
         self._wake_ups: list[asyncio.TimerHandle] = []
@@ -100,10 +101,10 @@ class Driver:
         """An outcome with the speed of its node: the run does not know the cluster, and the node may soon be gone."""
         if not isinstance(command, c.Learn):
             return command
-        node = self._world.cluster.snapshot().by_id.get(command.outcome.node)
-        if node is None or node.speed == command.outcome.speed:
+        speed = self._speeds.get(command.outcome.node, 1.0)
+        if speed == command.outcome.speed:
             return command
-        return command.model_copy(update={"outcome": command.outcome.model_copy(update={"speed": node.speed})})
+        return command.model_copy(update={"outcome": command.outcome.model_copy(update={"speed": speed})})
 
     def _reserve(self, event: e.Event) -> None:
         """Tell other runs what the plan of authority needs and when, and what of it is free again."""
@@ -176,6 +177,7 @@ class Driver:
     async def _request(self, command: c.RequestPlan) -> PlanRequest:
         run, world = self.run, self._world
         cluster, gone = world.cluster.snapshot(), set(command.without_nodes)
+        self._speeds |= {node.id: node.speed for node in cluster.nodes}
         others = self._reservations.of_others(self.admitted.id, world.clock.now_s())
         nodes = tuple(node for node in cluster.nodes if node.id not in gone)
         cluster = cluster.model_copy(update={"nodes": nodes, "reservations": (*cluster.reservations, *others)})

@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from benchmarks.scripted_llm import ScriptedLLM
 from benchmarks.serving import client_of, quantile, running
-from benchmarks.speculation.cases import Case, Cases, cases
+from benchmarks.speculation.cases import TOKENS_PER_S, TTFT_S, Case, Cases, cases
 from benchmarks.speculation.past import journal_holding
 from orchestrator.client import Client
 from orchestrator.settings import JournalSettings, LlmSettings
@@ -21,9 +21,7 @@ from planners.plans import Plan
 from planners.tasks import Mode, PlanningOptions, Task
 from reconciler.views import TaskView
 
-# Medians over 5,367 LLM steps of 120 coding-agent sessions (agentcgroup): seconds to the first chunk, tokens a second.
-TTFT_S, TOKENS_PER_S = 2.38, 53.0
-WORKLOADS = ("warm", "unseen", "adversarial", "mixed")
+WORKLOADS = ("warm", "half", "unseen", "adversarial", "mixed")
 # Guesses come first, so that no other run of the same request has taught them the answer; the oracle needs one.
 ORDER = (Mode.PLAN_CACHE, Mode.FORERUN, Mode.STREAMED, Mode.LIST_SCHEDULE, Mode.WAIT, Mode.ORACLE)
 AT_ONCE = 3
@@ -62,7 +60,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
             done sooner than they are planned cap what any speculation can save.
     """
     chosen = cases(data, size, scale, seed, agents)
-    submitted = [*chosen.warm_up, *chosen.warm, *chosen.unseen, *chosen.adversarial]
+    submitted = [*chosen.warm_up, *chosen.warm, *chosen.half, *chosen.unseen, *chosen.adversarial]
     answers = {case.goal: case.answer() for case in submitted}
     with (
         ScriptedLLM(answers, ttft_s=TTFT_S * scale, tokens_per_s=TOKENS_PER_S / scale) as llm,

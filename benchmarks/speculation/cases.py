@@ -1,25 +1,29 @@
-"""The requests of the four workloads, the plans an LLM would write for them, and the agents that carry them out.
+"""The requests of the workloads, the plans an LLM would write for them, and the agents that carry them out.
 
 Requests and plans are UltraTool's where FORERUN_DATA has them, else a few made up here. An edge carries data: each step
 reads the request and what the step before it made, so a step is right only if all before it are.
 """
 
 import gzip
+import itertools
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from benchmarks.scripted_llm import answer_s
 from benchmarks.serving import simulated
 from planners.agents import Catalog, Price, Provider
 from planners.bindings import InputRef, StepRef
 from planners.model import StepId
 from planners.workflow import Step
 
+# Medians over 5,367 LLM steps of 120 coding-agent sessions (agentcgroup): seconds to the first chunk, tokens a second.
+TTFT_S, TOKENS_PER_S = 2.38, 53.0
 # Durations of LLM steps and tool calls (seconds), quantiles over 120 coding-agent sessions (agentcgroup, GPL-2.0):
 # what FORERUN_DATA/agentcgroup gives, for when it is not there.
 _LLM_STEP_S = (1.15, 1.6, 2.0, 2.4, 2.95, 3.6, 4.6, 6.5, 11.15)
@@ -77,6 +81,7 @@ class Cases:
     past: Sequence[Case]
     warm_up: Sequence[Case]
     warm: Sequence[Case]
+    half: Sequence[Case]
     unseen: Sequence[Case]
     adversarial: Sequence[Case]
 
@@ -88,33 +93,58 @@ def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str
     train = [record for record in records if _part(record["id"]) < 0.7]
     test = [record for record in records if _part(record["id"]) >= 0.7]
     past = [Case("past", record["request"], tuple(record["tools"])) for record in train]
-    shapes = [case for case in past if re.search(r"\d", case.request)]
-    shapes = draw.sample(shapes, min(len(shapes), max(4, size // 3)))
     unseen = [Case("unseen", record["request"], tuple(record["tools"])) for record in test]
+    unseen = draw.sample(unseen, min(size, len(unseen)))
+    catalog = _catalog(tools, data, scale, quick_share=0.5 if agents == "mixed" else 0.0)
+    recurring = [case for case in past if re.search(r"\d", case.request)]
+    classes = min(len(recurring), max(4, size // 3))
+    shapes = draw.sample(recurring, classes)
+    one_a_plan = {case.tools: case for case in recurring}.values()
+    halves = sorted(one_a_plan, key=lambda case: abs(_planning_share(case, catalog, scale) - 0.5))[:classes]
+    # Each request has one true plan, so no two of them may read alike.
+    variants = _Variants(draw, {case.request for case in (*past, *unseen)})
     return Cases(
-        catalog=_catalog(tools, data, scale, quick_share=0.5 if agents == "mixed" else 0.0),
+        catalog=catalog,
         past=past,
-        warm_up=[replace(_varied(shape, draw), kind="warm") for shape in shapes for _ in range(2)],
-        warm=[replace(_varied(draw.choice(shapes), draw), kind="warm") for _ in range(size)],
-        unseen=draw.sample(unseen, min(size, len(unseen))),
-        adversarial=[_contradicted(draw.choice(shapes), list(tools), draw) for _ in range(size)],
+        warm_up=[variants.of(shape, "warm") for shape in (*shapes, *halves) for _ in range(2)],
+        warm=[variants.of(draw.choice(shapes), "warm") for _ in range(size)],
+        half=[variants.of(draw.choice(halves), "warm") for _ in range(size)],
+        unseen=unseen,
+        adversarial=[_contradicted(variants.of(draw.choice(shapes), "adversarial"), tools, draw) for _ in range(size)],
     )
 
 
-def _varied(case: Case, draw: random.Random) -> Case:
-    """The same request with other numbers: the class recurs, the values do not."""
+@dataclass(frozen=True)
+class _Variants:
+    """Requests with other numbers than all before: the class recurs, the values do not."""
 
-    def other(match: re.Match[str]) -> str:
-        digits = len(match.group())
-        return str(draw.randrange(10 ** (digits - 1) if digits > 1 else 1, 10**digits))
+    draw: random.Random
+    taken: set[str]
 
-    return replace(case, request=re.sub(r"\d+", other, case.request))
+    def of(self, case: Case, kind: str) -> Case:
+        """A variant that was not there yet; numbers become longer where there are no others."""
+        attempts = (self._renumbered(case.request, attempt // 10) for attempt in itertools.count())
+        request = next(request for request in attempts if request not in self.taken)
+        self.taken.add(request)
+        return replace(case, request=request, kind=kind)
+
+    def _renumbered(self, request: str, longer: int) -> str:
+        def other(number: re.Match[str]) -> str:
+            digits = len(number.group()) + longer
+            return str(self.draw.randrange(10 ** (digits - 1) if digits > 1 else 1, 10**digits))
+
+        return re.sub(r"\d+", other, request)
 
 
-def _contradicted(case: Case, tools: list[str], draw: random.Random) -> Case:
+def _planning_share(case: Case, catalog: Catalog, scale: float) -> float:
+    """The part of the wait that goes into planning, by the expected seconds of LLM and agents."""
+    plan_s = answer_s(case.answer(), TTFT_S, TOKENS_PER_S)
+    return plan_s / (plan_s + sum(catalog.by_capability[tool][0].expected_s for tool in case.tools) / scale)
+
+
+def _contradicted(case: Case, tools: Iterable[str], draw: random.Random) -> Case:
     """A request of a known class for which the LLM now wants quite other tools: whatever is guessed is wrong."""
-    wanted = draw.sample([tool for tool in tools if tool not in case.tools], len(case.tools))
-    return replace(_varied(case, draw), kind="adversarial", tools=tuple(wanted))
+    return replace(case, tools=tuple(draw.sample([tool for tool in tools if tool not in case.tools], len(case.tools))))
 
 
 def _part(record: str) -> float:

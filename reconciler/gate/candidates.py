@@ -1,6 +1,7 @@
 """Candidates: the steps of a guess that are not under way, each with P, L and C (DESIGN: the gate)."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from pydantic import Field
@@ -62,9 +63,8 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
         L = share * (P*own + enabled * min over the enabled steps of (expected seconds / seconds)) / P
         C = usd_per_call + risked_s * (usd_per_s + share * idle_price * value_of_time + node_usd_per_s * delay)
 
-    share is below 1 only for steps side by side (`_shares`): what they save and the price of trying are the run's and
-    count once; dollars and the delay of others are each attempt's own. risked_s = min(d, E - start), until it can be
-    flushed; delay: seconds of others per second.
+    share < 1 only for steps side by side (`_shares`): what they save and the price of trying are the run's; dollars and
+    others' delay each attempt's own. risked_s = min(d, E - start).
 
     Args:
         plan: the speculative plan; seconds of its placements count from admission.
@@ -84,18 +84,11 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
     found = savings(shape, now_s=now_s, expected_plan_s=expected_plan_s, under_way=under_way)
     calibrated, better = calibration or Calibration(), chances or {}
     survival = [better.get(planned.id, calibrated.of(planned.probability)) for planned in plan.steps]
-    idle_usd_per_s = policy.idle_price * options.value_of_time_usd_per_s
-
-    def risk(index: int, share: float = 1.0) -> Risk:
-        placement = plan.steps[index].placement
-        agent = catalog.by_name[placement.agent]
-        risked_s = min(shape.seconds[index], max(0.0, expected_plan_s - found.start_s[index]))
-        delay_usd_per_s = policy.node_usd_per_s * _delay_per_s(agent, prices.get(placement.node))
-        return Risk.of(agent, risked_s, share * idle_usd_per_s + delay_usd_per_s)
-
-    claims = _Claims.of(plan, shape, found, survival, under_way, risk)
+    tariff = _Tariff(plan, catalog, prices, policy, policy.idle_price * options.value_of_time_usd_per_s)
+    risked_s = _risked_s(shape, found, expected_plan_s)
+    claims = _Claims.of(plan, shape, found, survival, under_way, lambda index: tariff.risk(index, risked_s[index]))
     return [
-        claims.candidate(index, planned, catalog.by_name[planned.placement.agent], risk(index, claims.share(index)))
+        claims.candidate(index, planned, tariff.risk(index, risked_s[index], claims.share(index)))
         for index, planned in enumerate(plan.steps)
         if planned.placement.agent in catalog.by_name
         and planned.id not in under_way
@@ -117,14 +110,39 @@ class Risk(NamedTuple):
         return cls(risked_usd + risked_s * usd_per_s, risked_s, risked_usd)
 
 
+def _risked_s(shape: Shape, found: Savings, expected_plan_s: float) -> list[float]:
+    spans = zip(shape.seconds, found.start_s, strict=True)
+    return [min(seconds, max(0.0, expected_plan_s - start_s)) for seconds, start_s in spans]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tariff:
+    """What a second of work ahead of the plan costs, by the index of its step."""
+
+    plan: Plan
+    catalog: Catalog
+    prices: Mapping[NodeId, NodePrice]
+    policy: GatePolicy
+    idle_usd_per_s: float
+
+    def risk(self, index: int, risked_s: float, share: float = 1.0) -> Risk:
+        placement = self.plan.steps[index].placement
+        agent = self.catalog.by_name[placement.agent]
+        node = self.prices.get(placement.node)
+        delay_per_s = node.delay_per_s(agent.resources) if node else 0.0
+        usd_per_s = share * self.idle_usd_per_s + self.policy.node_usd_per_s * delay_per_s
+        return Risk.of(agent, risked_s, usd_per_s)
+
+
 class _Claims(NamedTuple):
-    """By index: who each step waits for, its P, its L before it is shared, its own seconds, and its share."""
+    """By index: who each step waits for, its P, its L not yet shared, its own seconds, its share, if it may start."""
 
     waits: list[tuple[StepId, ...]]
     survival: Sequence[float]
     worth: list[float]
     own_s: list[float]
     shares: dict[int, float]
+    may_start: Sequence[bool]
 
     @classmethod
     def of(  # noqa: PLR0913, PLR0917 - what `price` has worked out
@@ -142,23 +160,23 @@ class _Claims(NamedTuple):
         # Only steps of agents that are there may start, so only those save anything.
         ready = [i for i, step in enumerate(shape.steps) if not waits[i] and step not in under_way and worth[i] > 0]
         risked = {index: max(_LEAST_USD, risk(index).cost_usd) for index in ready}
-        return cls(waits, survival, worth, found.own_s, _shares(worth, survival, risked))
+        return cls(waits, survival, worth, found.own_s, _shares(worth, survival, risked), shape.may_start)
 
     def share(self, index: int) -> float:
         return self.shares.get(index, 1.0)
 
-    def candidate(self, index: int, planned: PlannedStep, agent: AgentSpec, risk: Risk) -> Candidate:
+    def candidate(self, index: int, planned: PlannedStep, risk: Risk) -> Candidate:
         share = self.share(index)
         return Candidate(
             step=planned.id,
-            agent=agent.name,
+            agent=planned.placement.agent,
             node=planned.placement.node,
             probability=self.survival[index],
             claimed=planned.probability,
             saved_s=self.worth[index] * share,
             own_s=self.own_s[index] * share,
             waits_for=self.waits[index],
-            allowed=agent.may_speculate,
+            allowed=self.may_start[index],
             **risk._asdict(),
         )
 
@@ -206,10 +224,6 @@ def _worth(shape: Shape, found: Savings, survival: Sequence[float]) -> list[floa
         worth[index] = found.own_s[index] + (saved_s - found.own_s[index]) * behind
         share[index] = chance * worth[index] / saved_s
     return worth
-
-
-def _delay_per_s(agent: AgentSpec, node: NodePrice | None) -> float:
-    return node.delay_per_s(agent.resources) if node else 0.0
 
 
 def _waits_for(

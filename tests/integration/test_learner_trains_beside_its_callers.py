@@ -10,12 +10,14 @@ from outcome_streams import outcome
 from learner.actor import create
 from learner.errors import LearnerError
 from learner.learning import LearningSettings
+from learner.predictor import ToolText
 from planners.agents import AgentSpec
 from planners.bindings import Value
 from planners.workflow import Step
 from reconciler.features import step_features
 
 pytestmark = pytest.mark.ray
+TOOLS = (ToolText("book_hotel", "Book a room in a hotel"), ToolText("set_alarm", "Set a new alarm"))
 AGENT = AgentSpec(name="a", capability="x", expected_s=1.0)
 
 
@@ -39,11 +41,14 @@ async def until(ask, holds):
 
 
 async def test_a_learner_trains_beside_its_callers_and_survives_a_kill(cluster, tmp_path):
-    learner = create("learner-under-test", settings=LearningSettings(train_every=500), folder=tmp_path)
+    learner = create("learner-under-test", settings=LearningSettings(train_every=500), folder=tmp_path, tools=TOOLS)
     try:
         cold = await learner.snapshot.remote()
         assert cold.costs.duration(AGENT, step(3)).mean_s == 1.0
         assert await learner.snapshot.remote(cold.number) is None
+        number, predictor = await learner.predictor.remote()
+        assert number == 0
+        assert [guess.steps for guess in predictor.predict("Please book a hotel in Oslo")] == [("book_hotel",)]
 
         await learner.record.remote(list(outcomes(600)))
         status = await until(learner.status.remote, lambda status: status.version == 1)
