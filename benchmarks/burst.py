@@ -9,7 +9,8 @@ import psutil
 import ray
 from rich.progress import Progress
 
-from benchmarks.serving import client_of, running, simulated
+from benchmarks.serving import client_of, running
+from benchmarks.simulated import simulated
 from orchestrator.client import Client
 from planners.agents import Catalog
 from planners.tasks import Task

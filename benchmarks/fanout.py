@@ -6,7 +6,8 @@ from typing import Any
 
 from rich.progress import track
 
-from benchmarks.serving import client_of, quantile, running, simulated
+from benchmarks.serving import client_of, quantile, running
+from benchmarks.simulated import simulated
 from planners.agents import Catalog
 from planners.tasks import Task
 

@@ -9,19 +9,7 @@ from typing import Any
 from orchestrator.client import Client
 from orchestrator.settings import ClusterSettings, Http, LlmSettings, Settings
 from orchestrator.wiring import Running, start
-from planners.agents import AgentKind, AgentSpec, Catalog, Price
-from planners.resources import Resources
-
-
-def simulated(name: str, capability: str, **more: Any) -> AgentSpec:
-    """A simulated agent (it only takes time): settings of `actors.simulated.Simulation` under ``settings``."""
-    defaults: dict[str, Any] = {
-        "kind": AgentKind.ASYNC,
-        "target": "actors.simulated:simulated",
-        "resources": Resources(),
-        "price": Price(usd_per_s=0.001),
-    }
-    return AgentSpec(name=name, capability=capability, **{**defaults, **more})
+from planners.agents import Catalog
 
 
 @contextmanager

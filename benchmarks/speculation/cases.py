@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scripted_llm import answer_s
-from benchmarks.serving import simulated
+from benchmarks.simulated import simulated
 from planners.agents import Catalog, Price, Provider
 from planners.bindings import InputRef, StepRef
 from planners.model import StepId

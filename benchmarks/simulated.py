@@ -1,0 +1,17 @@
+"""The simulated agents of the benchmarks: they take time and do nothing else."""
+
+from typing import Any
+
+from planners.agents import AgentKind, AgentSpec, Price
+from planners.resources import Resources
+
+
+def simulated(name: str, capability: str, **more: Any) -> AgentSpec:
+    """A simulated agent (it only takes time): settings of `actors.simulated.Simulation` under ``settings``."""
+    defaults: dict[str, Any] = {
+        "kind": AgentKind.ASYNC,
+        "target": "actors.simulated:simulated",
+        "resources": Resources(),
+        "price": Price(usd_per_s=0.001),
+    }
+    return AgentSpec(name=name, capability=capability, **{**defaults, **more})
