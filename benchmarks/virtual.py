@@ -25,7 +25,7 @@ from planners.model import NodeId, StepId, TaskId, WorkKey, digest
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.tasks import PlanningOptions
 from planners.workflow import Step
-from reconciler.gate import Decision, GatePolicy, GateState, Guidance, decide, price, refused_for_price
+from reconciler.gate import Decision, GatePolicy, GateState, Guidance, Prices, decide, price, refused_for_price
 from reconciler.outcomes import Outcome, Verdict
 
 KIND = "requests"
@@ -120,7 +120,7 @@ class World:
                 now_s=now_s,
                 expected_plan_s=guidance.expected_plan_s(now_s, _PRIOR_PLAN_S),
                 under_way={step: attempt.end_s for step, attempt in attempts.items()},
-                prices={},
+                prices=Prices(),
                 options=_OPTIONS,
                 policy=self.policy,
                 calibration=guidance.calibration,

@@ -18,7 +18,7 @@ from planners.requests import PlanRequest
 from planners.speculative.predictor import GuessedPlan
 from planners.tasks import Task
 from reconciler.conditions import Conditions
-from reconciler.gate import GatePolicy, node_prices
+from reconciler.gate import GatePolicy, Prices
 from reconciler.outcomes import Outcome
 
 _log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 # When the optimal plan is expected as long as nothing was learned: an LLM takes seconds, a solver a fraction of one.
 PRIOR_GOAL_PLAN_S = 5.0
 PRIOR_DECLARED_PLAN_S = 0.2
-# Reservations this far ahead make a node dear.
+# Reservations this far ahead make a node or a provider dear.
 _HORIZON_S = 10.0
 # Outcomes kept for a learner that does not answer; the journal has them all.
 _MOST_KEPT = 100_000
@@ -42,6 +42,7 @@ class LearnedAdvice:
         self, settings: Settings, learner: Any | None, planner: Any | None, restore: Callable[[Any], Awaitable[None]]
     ) -> None:
         self._settings = settings
+        self._share = 1 / settings.reconciler.shards
         self._restore = restore
         self._planner = planner
         self._learner = learner
@@ -66,14 +67,13 @@ class LearnedAdvice:
             self._examples.append(plan_example(task.goal, plan))
 
     def conditions(self, request: PlanRequest, guess: Plan) -> Conditions:
-        """For the gate: guidance of this kind of task, the operator's bounds, prices of contended nodes."""
+        """For the gate: guidance of this kind of task, the operator's bounds, prices of what is contended."""
         task, gate = request.task, self._settings.gate
-        prices = node_prices(request.cluster, horizon_s=_HORIZON_S)
         return Conditions(
             guidance=self._snapshot.guidance_for(task.kind),
             chances=self._snapshot.chances(guess, task.kind),
             policy=GatePolicy(max_attempts=gate.max_unconfirmed, max_usd=gate.budget_usd),
-            prices={node: price for node, price in prices.items() if price.wanted},
+            prices=Prices.of(request.cluster, request.catalog, horizon_s=_HORIZON_S, share=self._share),
             prior_plan_s=request.elapsed_s + (PRIOR_DECLARED_PLAN_S if task.goal is None else PRIOR_GOAL_PLAN_S),
         )
 

@@ -2,14 +2,14 @@
 
 from pydantic import Field
 
-from planners.model import Model, NodeId, StepId
+from planners.model import Model, StepId
 from reconciler.gate.guidance import Guidance
 from reconciler.gate.policy import GatePolicy
-from reconciler.gate.prices import NodePrice
+from reconciler.gate.prices import Prices
 
 
 class Conditions(Model):
-    """What the learner says of this kind of task, the operator's bounds, and prices of contended nodes.
+    """What the learner says of this kind of task, the operator's bounds, prices of contended nodes and providers.
 
     ``chances`` is P of single steps by a model that knows better than their claims. ``prior_plan_s`` is when the
     optimal plan is expected (seconds from admission) as long as the learner knows nothing.
@@ -17,6 +17,6 @@ class Conditions(Model):
 
     guidance: Guidance = Guidance()
     policy: GatePolicy = GatePolicy()
-    prices: dict[NodeId, NodePrice] = Field(default_factory=dict)
+    prices: Prices = Prices()
     chances: dict[StepId, float] = Field(default_factory=dict)
     prior_plan_s: float = Field(default=1.0, ge=0)

@@ -8,21 +8,21 @@ from reconciler.gate.candidates import Candidate, price
 from reconciler.gate.decisions import Decision, Refusal, decide, refused_for_price
 from reconciler.gate.guidance import Calibration, Guidance
 from reconciler.gate.policy import GatePolicy, GateState
-from reconciler.gate.prices import NodePrice, node_prices
+from reconciler.gate.prices import Contended, Prices
 from reconciler.gate.savings import Shape
 
 __all__ = [
     "Calibration",
     "Candidate",
+    "Contended",
     "Decision",
     "GatePolicy",
     "GateState",
     "Guidance",
-    "NodePrice",
+    "Prices",
     "Refusal",
     "Shape",
     "decide",
-    "node_prices",
     "price",
     "refused_for_price",
 ]

@@ -12,7 +12,7 @@ from planners.plans import Plan, PlannedStep
 from planners.tasks import PlanningOptions
 from reconciler.gate.guidance import Calibration
 from reconciler.gate.policy import GatePolicy
-from reconciler.gate.prices import NodePrice
+from reconciler.gate.prices import Prices
 from reconciler.gate.savings import Savings, Shape, savings
 
 # Free work on an idle node costs this: shares are in proportion to costs, and nothing has no proportions.
@@ -50,7 +50,7 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
     now_s: float,
     expected_plan_s: float,
     under_way: Mapping[StepId, float],
-    prices: Mapping[NodeId, NodePrice],
+    prices: Prices,
     options: PlanningOptions,
     policy: GatePolicy,
     calibration: Calibration | None = None,
@@ -61,7 +61,7 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
     """P, L and C of every step of the guess that is not under way, in plan order. Linear in steps and edges.
 
         L = share * (P*own + enabled * min over the enabled steps of (expected seconds / seconds)) / P
-        C = usd_per_call + risked_s * (usd_per_s + share * idle_price * value_of_time + node_usd_per_s * delay)
+        C = usd_per_call + risked_s * (usd_per_s + share * idle_price * value_of_time) + node_usd_per_s * delay_s
 
     share < 1 only for steps side by side (`_shares`): what they save and the price of trying are the run's; dollars and
     others' delay each attempt's own. risked_s = min(d, E - start).
@@ -72,7 +72,7 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
         now_s: seconds since admission.
         expected_plan_s: when the optimal plan is expected, seconds since admission.
         under_way: step -> when its attempt ends or ended, for every step dispatched already.
-        prices: of contended nodes; a node that is not named is idle.
+        prices: of contended nodes and providers: how long the call holds up confirmed work of others, ``delay_s``.
         options: the task's value of time.
         policy: the operator's prices.
         calibration: from claimed to observed survival; None takes claims at their word.
@@ -104,10 +104,10 @@ class Risk(NamedTuple):
     risked_usd: float
 
     @classmethod
-    def of(cls, agent: AgentSpec, risked_s: float, usd_per_s: float) -> "Risk":
-        """Of so many seconds of the agent: what its provider asks, and ``usd_per_s`` beyond that."""
+    def of(cls, agent: AgentSpec, risked_s: float, beyond_usd: float) -> "Risk":
+        """Of so many seconds of the agent: what its provider asks, and ``beyond_usd`` that nobody charges."""
         risked_usd = agent.price.of(risked_s)
-        return cls(risked_usd + risked_s * usd_per_s, risked_s, risked_usd)
+        return cls(risked_usd + beyond_usd, risked_s, risked_usd)
 
 
 def _risked_s(shape: Shape, found: Savings, expected_plan_s: float) -> list[float]:
@@ -117,21 +117,19 @@ def _risked_s(shape: Shape, found: Savings, expected_plan_s: float) -> list[floa
 
 @dataclass(frozen=True, slots=True)
 class _Tariff:
-    """What a second of work ahead of the plan costs, by the index of its step."""
+    """What work ahead of the plan costs, by the index of its step."""
 
     plan: Plan
     catalog: Catalog
-    prices: Mapping[NodeId, NodePrice]
+    prices: Prices
     policy: GatePolicy
     idle_usd_per_s: float
 
     def risk(self, index: int, risked_s: float, share: float = 1.0) -> Risk:
         placement = self.plan.steps[index].placement
         agent = self.catalog.by_name[placement.agent]
-        node = self.prices.get(placement.node)
-        delay_per_s = node.delay_per_s(agent.resources) if node else 0.0
-        usd_per_s = share * self.idle_usd_per_s + self.policy.node_usd_per_s * delay_per_s
-        return Risk.of(agent, risked_s, usd_per_s)
+        delay_s = self.prices.delay_s(agent, placement.node, risked_s)
+        return Risk.of(agent, risked_s, risked_s * share * self.idle_usd_per_s + self.policy.node_usd_per_s * delay_s)
 
 
 class _Claims(NamedTuple):

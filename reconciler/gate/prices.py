@@ -1,64 +1,137 @@
-"""The price of a node's seconds: the delay that work there imposes on confirmed work. Nothing on an idle node."""
+"""Prices of contended nodes and providers: the delay that work there imposes on confirmed work. Nothing where idle."""
 
 from collections.abc import Mapping
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from planners.cluster import ClusterSnapshot
+from planners.agents import AgentSpec, Catalog, Provider
+from planners.cluster import ClusterSnapshot, Reservation
 from planners.model import Model, NodeId
 from planners.resources import Resources
 
 _FULL = 0.99
+# What a provider has of each: calls at once, and requests a second.
+_CALLS, _REQUESTS = "calls", "requests"
 
 
-class NodePrice(Model):
-    """What a node has and how much of it confirmed work wants.
+class Contended(Model):
+    """What a node or a provider has and how much of it confirmed work wants.
 
     ``wanted`` is, per resource, the share of capacity that is reserved or waited for over the horizon; above 1 there
-    is a queue.
+    is a queue. A provider's resources are ``calls`` at once and ``requests`` a second, each only where limited.
     """
 
     total: Resources
     wanted: dict[str, float] = Field(default_factory=dict)
 
-    def delay_per_s(self, resources: Resources) -> float:
-        """Seconds by which a second of this occupation delays others: share * r/(1-r) of its most wanted resource.
+    def delay_s(self, taken: Mapping[str, float]) -> float:
+        """Seconds by which work that takes so many unit-seconds of each resource delays others.
 
-        r/(1-r) is the number of customers in an M/M/1 queue at utilisation r (Kleinrock, Queueing Systems I, 3.2):
-        those that one more unit of work ahead of them holds up.
+        taken/capacity * r/(1-r) of the most wanted resource. r/(1-r) is the number of customers in an M/M/1 queue at
+        utilisation r (Kleinrock, Queueing Systems I, 3.2): those that one more unit of work ahead of them holds up. One
+        request to a provider that serves n a second takes all of it for 1/n s, whatever becomes of the call.
         """
         has = self.total.amounts()
         delays = (
-            amount / has[name] * _waiting(self.wanted.get(name, 0.0))
-            for name, amount in resources.amounts().items()
-            if has.get(name)
+            amount / has[name] * _waiting(self.wanted.get(name, 0.0)) for name, amount in taken.items() if has.get(name)
         )
         return max(delays, default=0.0)
 
 
-def node_prices(
-    cluster: ClusterSnapshot, *, horizon_s: float, waiting: Mapping[NodeId, Resources] | None = None
-) -> dict[NodeId, NodePrice]:
-    """Node -> price, from reservations over the next ``horizon_s`` and confirmed work that waits for room."""
-    demand = {node.id: dict[str, float]() for node in cluster.nodes}
-    for held in cluster.reservations:
-        if held.node in demand:
-            overlap_s = max(0.0, min(held.end_s, horizon_s) - max(held.start_s, 0.0))
-            share = overlap_s / horizon_s if horizon_s > 0 else float(held.start_s <= 0 < held.end_s)
-            _add(demand[held.node], held.resources, share)
-    for node, resources in (waiting or {}).items():
-        if node in demand:
-            _add(demand[node], resources, 1.0)
-    return {node.id: _priced(node.total, demand[node.id]) for node in cluster.nodes}
+class Prices(Model):
+    """The contended nodes and providers. One that is not named is idle, and its seconds cost nobody anything."""
+
+    nodes: dict[NodeId, Contended] = Field(default_factory=dict)
+    providers: dict[str, Contended] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _once_were_of_nodes_alone(cls, told: Any) -> Any:
+        """Journals of releases before providers had prices hold the nodes themselves: node -> price."""
+        return {"nodes": told} if isinstance(told, dict) and told.keys() - cls.model_fields.keys() else told
+
+    @classmethod
+    def of(
+        cls,
+        cluster: ClusterSnapshot,
+        catalog: Catalog,
+        *,
+        horizon_s: float,
+        share: float = 1.0,
+        waiting: Mapping[NodeId, Resources] | None = None,
+    ) -> Self:
+        """From reservations over the next ``horizon_s`` and confirmed work that waits for room on nodes.
+
+        Tokens have no price: reservations do not tell how many a call takes.
+
+        Args:
+            cluster: nodes, and what others hold of them and of providers.
+            catalog: the providers with their limits.
+            horizon_s: how far ahead a reservation counts.
+            share: the part of every provider's limits that the calls of this shard may use up.
+            waiting: node -> what confirmed work without a reservation waits for there.
+        """
+        nodes: dict[str, dict[str, float]] = {node.id: {} for node in cluster.nodes}
+        providers: dict[str, dict[str, float]] = {provider.name: {} for provider in catalog.providers}
+        for held in cluster.reservations:
+            if held.node in nodes:
+                _add(nodes[held.node], held.resources.amounts(), _overlap(held, horizon_s))
+            if held.provider in providers:
+                _add(providers[held.provider], {_CALLS: held.calls}, _overlap(held, horizon_s))
+                _add(providers[held.provider], {_REQUESTS: held.calls}, _begun_per_s(held, horizon_s))
+        for node, resources in (waiting or {}).items():
+            if node in nodes:
+                _add(nodes[node], resources.amounts(), 1.0)
+        return cls(
+            nodes={one.id: price for one in cluster.nodes if (price := _contended(one.total, nodes[one.id]))},
+            providers={
+                one.name: price
+                for one in catalog.providers
+                if (price := _contended(_limits(one, share), providers[one.name]))
+            },
+        )
+
+    def delay_s(self, agent: AgentSpec, node: NodeId, seconds: float) -> float:
+        """Seconds by which one call of the agent on a node, so many seconds long, delays confirmed work of others.
+
+        Those who queue for the node and those who queue for the provider add up: they are not the same.
+        """
+        room, provider = self.nodes.get(node), self.providers.get(agent.provider or "")
+        delay_s = room.delay_s(agent.resources.amounts()) * seconds if room else 0.0
+        return delay_s + (provider.delay_s({_CALLS: seconds, _REQUESTS: 1.0}) if provider else 0.0)
 
 
-def _priced(total: Resources, demand: Mapping[str, float]) -> NodePrice:
+def _limits(provider: Provider, share: float) -> Resources:
+    """At least one call at once is always granted (`actors.limits`)."""
+    custom = {}
+    if provider.max_concurrent is not None:
+        custom[_CALLS] = max(1.0, provider.max_concurrent * share)
+    if provider.requests_per_s is not None:
+        custom[_REQUESTS] = provider.requests_per_s * share
+    return Resources(custom=custom)
+
+
+def _contended(total: Resources, demand: Mapping[str, float]) -> Contended | None:
     has = total.amounts()
-    return NodePrice(total=total, wanted={name: amount / has[name] for name, amount in demand.items() if has.get(name)})
+    wanted = {name: amount / has[name] for name, amount in demand.items() if amount and has.get(name)}
+    return Contended(total=total, wanted=wanted) if wanted else None
 
 
-def _add(demand: dict[str, float], resources: Resources, share: float) -> None:
-    for name, amount in resources.amounts().items():
+def _overlap(held: Reservation, horizon_s: float) -> float:
+    """The share of the horizon that a reservation holds."""
+    if horizon_s <= 0:
+        return float(held.start_s <= 0 < held.end_s)
+    return max(0.0, min(held.end_s, horizon_s) - max(held.start_s, 0.0)) / horizon_s
+
+
+def _begun_per_s(held: Reservation, horizon_s: float) -> float:
+    """How often a second a call of it begins; one that starts at 0 has begun before."""
+    return 1 / horizon_s if 0 < held.start_s < horizon_s else 0.0
+
+
+def _add(demand: dict[str, float], amounts: Mapping[str, float], share: float) -> None:
+    for name, amount in amounts.items():
         demand[name] = demand.get(name, 0.0) + amount * share
 
 

@@ -7,7 +7,7 @@ from planners.agents import AgentSpec, Catalog, Effect, Price
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.tasks import PlanningOptions
 from planners.workflow import Step
-from reconciler.gate import Candidate, GatePolicy, GateState, Shape, decide, price
+from reconciler.gate import Candidate, GatePolicy, GateState, Prices, Shape, decide, price
 from reconciler.gate.savings import savings
 
 share = st.floats(0, 1)
@@ -54,7 +54,7 @@ def priced(plan, now_s, expected_s, under_way=None):
         now_s=now_s,
         expected_plan_s=expected_s,
         under_way=under_way or {},
-        prices={},
+        prices=Prices(),
         options=PlanningOptions(),
         policy=GatePolicy(),
     )

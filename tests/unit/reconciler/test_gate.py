@@ -1,20 +1,23 @@
+import json
+
 import pytest
 
-from planners.agents import AgentSpec, Catalog, Effect, Price
+from planners.agents import AgentSpec, Catalog, Effect, Price, Provider
 from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.resources import Resources
 from planners.tasks import PlanningOptions
 from planners.workflow import Step
+from reconciler.conditions import Conditions
 from reconciler.gate import (
     Calibration,
+    Contended,
     GatePolicy,
     GateState,
     Guidance,
-    NodePrice,
+    Prices,
     Refusal,
     decide,
-    node_prices,
     price,
     refused_for_price,
 )
@@ -25,7 +28,9 @@ CATALOG = Catalog(
         AgentSpec(name="paid", capability="x", price=Price(usd_per_call=0.01)),
         AgentSpec(name="sends_mail", capability="x", effect=Effect.IRREVERSIBLE),
         AgentSpec(name="tells_others", capability="x", discloses=True),
-    )
+        AgentSpec(name="llm", capability="x", resources=Resources(), provider="p"),
+    ),
+    providers=(Provider(name="p", max_concurrent=4, requests_per_s=2.0), Provider(name="unlimited")),
 )
 OPTIONS, POLICY, OPEN = PlanningOptions(value_of_time_usd_per_s=0.001), GatePolicy(), GateState()
 
@@ -46,7 +51,7 @@ def candidates(*steps, now=0.0, expected=3.0, under_way=None, prices=None, optio
         now_s=now,
         expected_plan_s=expected,
         under_way=under_way or {},
-        prices=prices or {},
+        prices=prices or Prices(),
         options=options,
         policy=POLICY,
         **more,
@@ -179,24 +184,91 @@ def test_what_a_wrong_guess_costs_ends_with_the_plan_that_flushes_it():
 
 def test_speculation_yields_when_confirmed_work_wants_the_node():
     """The same guess, on an idle node and on one that is nearly full."""
-    busy = {"n": NodePrice(total=Resources(cpus=1), wanted={"cpus": 0.9})}
+    busy = Prices(nodes={"n": Contended(total=Resources(cpus=1), wanted={"cpus": 0.9})})
 
     assert decisions(candidates(step("a")))["a"].dispatch
     assert decisions(candidates(step("a"), prices=busy))["a"].refusal is Refusal.PRICE
 
 
-def test_node_prices_rise_with_reservations_and_with_waiting_work():
+def prices(*reservations, horizon=10.0, **more):
     node = ClusterNode(id="n", node_class="c", total=Resources(cpus=4))
-    held = Reservation(node="n", resources=Resources(cpus=2), end_s=5.0)
-    one = Resources(cpus=1)
+    cluster = ClusterSnapshot(nodes=(node,), reservations=reservations)
+    return Prices.of(cluster, CATALOG, horizon_s=horizon, **more)
 
-    idle = node_prices(ClusterSnapshot(nodes=(node,)), horizon_s=10.0)["n"].delay_per_s(one)
-    reserved = node_prices(ClusterSnapshot(nodes=(node,), reservations=(held,)), horizon_s=10.0)["n"].delay_per_s(one)
-    queued = node_prices(ClusterSnapshot(nodes=(node,)), horizon_s=10.0, waiting={"n": Resources(cpus=8)})["n"]
 
-    assert idle == 0.0
-    assert reserved == pytest.approx(0.25 * 0.25 / 0.75)
-    assert queued.delay_per_s(one) > reserved
+def calls(count, *, start=0.0, end=10.0, provider="p"):
+    return Reservation(provider=provider, calls=count, start_s=start, end_s=end)
+
+
+def test_node_prices_rise_with_reservations_and_with_waiting_work():
+    one = AgentSpec(name="one", capability="x", resources=Resources(cpus=1))
+    reserved = prices(Reservation(node="n", resources=Resources(cpus=2), end_s=5.0))
+    queued = prices(waiting={"n": Resources(cpus=8)})
+
+    assert prices() == Prices()
+    assert reserved.delay_s(one, "n", 1.0) == pytest.approx(0.25 * 0.25 / 0.75)
+    assert queued.delay_s(one, "n", 1.0) > reserved.delay_s(one, "n", 1.0)
+
+
+def test_a_provider_is_priced_by_the_calls_at_once_that_others_have_reserved():
+    """Two of four calls over half of the horizon: a quarter is wanted, and one call takes a quarter."""
+    found = prices(calls(2, end=5.0))
+
+    assert found.nodes == {}
+    assert found.delay_s(CATALOG.by_name["llm"], "n", 2.0) == pytest.approx(2.0 * 0.25 * 0.25 / 0.75)
+    assert found.delay_s(CATALOG.by_name["free"], "n", 2.0) == 0.0
+
+
+def test_a_request_has_its_price_whatever_becomes_of_the_call():
+    """Twelve of twenty requests are wanted over the horizon; one more takes the whole rate for half a second."""
+    found = prices(calls(12, start=5.0, end=5.001))
+
+    assert found.delay_s(CATALOG.by_name["llm"], "n", 0.001) == pytest.approx(0.5 * 0.6 / 0.4)
+
+
+def test_calls_that_have_begun_want_no_more_requests_and_calls_beyond_the_horizon_none_yet():
+    assert "requests" not in prices(calls(1)).providers["p"].wanted
+    assert prices(calls(4, start=11.0, end=12.0)) == Prices()
+
+
+def test_a_provider_without_limits_costs_nothing_and_an_unknown_one_is_passed_over():
+    assert prices(calls(99, provider="unlimited"), calls(99, provider="of another catalog")) == Prices()
+
+
+def test_a_shard_that_has_a_part_of_a_providers_limits_finds_it_dear_sooner():
+    half = prices(calls(1), share=0.5).providers["p"]
+
+    assert half.wanted == {"calls": 0.5}
+    assert prices(calls(1), share=0.01).providers["p"].total.custom["calls"] == 1.0
+
+
+def test_speculation_yields_when_confirmed_work_wants_the_provider():
+    """The same guess, with the provider idle and with nearly all its calls reserved by others."""
+    full = prices(*[calls(1, end=9.8)] * 4)
+    answers = [decisions(candidates(step("a", agent="llm"), prices=found))["a"] for found in (prices(), full)]
+
+    assert answers[0].dispatch
+    assert answers[0].cost_usd == pytest.approx(POLICY.idle_price * 0.001)
+    assert answers[1].refusal is Refusal.PRICE
+
+
+def test_what_waits_for_the_node_and_what_waits_for_the_provider_are_both_held_up():
+    both = AgentSpec(name="both", capability="x", resources=Resources(cpus=1), provider="p")
+    room = Reservation(node="n", resources=Resources(cpus=2), end_s=5.0)
+    delays = [prices(*held).delay_s(both, "n", 1.0) for held in ((room,), (calls(2),), (room, calls(2)))]
+
+    assert delays[2] == pytest.approx(delays[0] + delays[1])
+
+
+def test_conditions_in_journals_from_before_providers_had_prices_are_still_read():
+    """They held prices by node."""
+    node = Contended(total=Resources(cpus=4), wanted={"cpus": 0.5})
+    stored = json.dumps({"prices": {"node-1": node.model_dump(mode="json")}})
+
+    assert Conditions.model_validate_json(stored).prices == Prices(nodes={"node-1": node})
+    now = Conditions(prices=prices(calls(2)))
+    assert Conditions.model_validate_json(now.model_dump_json()) == now
+    assert Conditions.model_validate_json('{"prices": {}}') == Conditions()
 
 
 def test_a_child_is_dispatched_together_with_its_parent_and_not_without_it():
