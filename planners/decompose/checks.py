@@ -4,11 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from planners.agents import Catalog
 from planners.bindings import Binding, Gather, ItemRef, StepRef, follow, input_refs, step_refs
 from planners.decompose.canonical import canonical_id, canonical_inputs
 from planners.decompose.goals import GoalText
-from planners.decompose.interfaces import Interface, interfaces
+from planners.decompose.interfaces import Interface
 from planners.errors import PlanningError
 from planners.model import StepId
 from planners.workflow import Step
@@ -22,18 +21,15 @@ class BadStep(PlanningError):
 class Confirmed:
     """The steps of one goal, in the order they became valid. Holds back a step that reads one not written yet.
 
+    ``offered``: interfaces by capability (`planners.decompose.interfaces`).
     Steps keep the ids their author gave them inside; what `accept` and `close` return has canonical ids and bindings.
     """
 
     goal: GoalText
-    catalog: Catalog
+    offered: Mapping[str, Interface]
     steps: dict[StepId, Step] = field(default_factory=dict)
     _waiting: dict[StepId, Step] = field(default_factory=dict)
     _names: dict[StepId, StepId] = field(default_factory=dict)
-    _interfaces: dict[str, Interface] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._interfaces = interfaces(self.catalog)
 
     def accept(self, step: Step) -> Iterator[Step]:
         """Yields the steps that this one makes complete: itself and those that waited for it; a repetition nothing.
@@ -83,7 +79,7 @@ class Confirmed:
     def _canonical(self, step: Step) -> Step:
         name = canonical_id(step.capability, set(self._names.values()))
         self._names[step.id] = name
-        bound = canonical_inputs(step, self._interfaces[step.capability])
+        bound = canonical_inputs(step, self.offered[step.capability])
         return step.model_copy(
             update={
                 "id": name,
@@ -93,9 +89,9 @@ class Confirmed:
         )
 
     def _check(self, step: Step) -> None:
-        interface = self._interfaces.get(step.capability)
+        interface = self.offered.get(step.capability)
         if interface is None:
-            raise BadStep(_unknown("capability", step.capability, self._interfaces), step.id)
+            raise BadStep(_unknown("capability", step.capability, self.offered), step.id)
         if not interface.open and (extra := sorted(step.inputs.keys() - interface.inputs.keys())):
             raise BadStep(_unknown(f"input of {step.capability}", extra[0], interface.inputs), step.id)
         if missing := sorted(interface.required - step.inputs.keys()):
@@ -122,7 +118,7 @@ class Confirmed:
     def _check_paths(self, step: Step) -> None:
         """A reference may name a part of an output only if the capability says it makes that part."""
         for ref in (ref for binding in step.inputs.values() for ref in step_refs(binding)):
-            made = self._interfaces[self.steps[ref.step].capability].outputs
+            made = self.offered[self.steps[ref.step].capability].outputs
             if ref.path and made and ref.path[0] not in made:
                 raise BadStep(_unknown(f"output of step '{ref.step}'", str(ref.path[0]), made), step.id)
 

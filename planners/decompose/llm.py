@@ -5,7 +5,8 @@ A wrong answer is not thrown away: the steps before the mistake stand, the mista
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,7 +15,7 @@ from planners.agents import Catalog
 from planners.decompose.checks import BadStep, Confirmed
 from planners.decompose.config import LLMConfig
 from planners.decompose.goals import GoalText
-from planners.decompose.interfaces import interfaces
+from planners.decompose.interfaces import Interface, interfaces
 from planners.decompose.partial import MalformedAnswer, StreamedItems
 from planners.decompose.prompt import goal_text, repair_text, system_text
 from planners.decompose.provider import ChatTokens, Message, Tokens
@@ -31,12 +32,29 @@ _FIXES = {
 }
 
 
+@dataclass(frozen=True)
+class _About:
+    """What every conversation over one catalog begins with."""
+
+    catalog: Catalog
+    offered: Mapping[str, Interface]
+    system: str
+    schema: dict[str, Any]
+    strict: bool
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> "_About":
+        offered = interfaces(catalog)
+        return cls(catalog, offered, system_text(offered.values()), *answer_schema(offered.values()))
+
+
 class LLMDecomposer:
     """Asks an LLM. Waits for the first token, between tokens and in all at most as long as the config says."""
 
     def __init__(self, config: LLMConfig, tokens: Tokens | None = None) -> None:
         self._config = config
         self._tokens = tokens or ChatTokens.open_ai_compatible(config)
+        self._about: _About | None = None
 
     async def close(self) -> None:
         """Let go of connections. They belong to one event loop: close on the loop that asked."""
@@ -48,16 +66,17 @@ class LLMDecomposer:
         Raises:
             DecomposeFailed: the provider failed, stalled or timed out, or the answer was wrong once too often.
         """
-        offered = list(interfaces(catalog).values())
-        if not offered:
+        if not catalog.agents:
             raise DecomposeFailed("the catalog holds no agent, so no step can be done", "goal", "add agents")
-        schema, strict = answer_schema(offered)
-        confirmed = Confirmed(goal, catalog)
-        talk = [Message("system", system_text(offered)), Message("user", goal_text(goal))]
+        if self._about is None or self._about.catalog is not catalog:
+            self._about = _About.of(catalog)
+        about, confirmed = self._about, Confirmed(goal, self._about.offered)
+        talk = [Message("system", about.system), Message("user", goal_text(goal))]
         deadline_s = asyncio.get_running_loop().time() + self._config.timeout_s
         for left in range(self._config.max_repairs, -1, -1):
             answer: list[str] = []
-            chunks = self._patiently(self._tokens.answer(talk, schema, strict=strict), deadline_s, answer)
+            tokens = self._tokens.answer(talk, about.schema, strict=about.strict)
+            chunks = self._patiently(tokens, deadline_s, answer)
             try:
                 async for step in self._confirm(chunks, confirmed):
                     yield step

@@ -5,11 +5,15 @@ keeps to what the strict mode of the OpenAI protocol supports (every property re
 the capabilities say what they take.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from planners.decompose.interfaces import Interface, Schema, types
 
+# What the strict mode of the OpenAI protocol takes: beyond it such a schema is refused, but taken as a hint.
+_MOST_PROPERTIES, _MOST_ENUM_VALUES, _MOST_CHARACTERS = 5000, 1000, 120_000
+_STEP = ("id", "capability", "inputs", "after")
+_IDS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
 _SCALARS: tuple[dict[str, Any], ...] = ({"type": "string"}, {"type": "number"}, {"type": "boolean"})
 
 
@@ -17,7 +21,14 @@ def answer_schema(offered: Iterable[Interface]) -> tuple[dict[str, Any], bool]:
     """The schema, and whether it is fit for strict mode."""
     listed = list(offered)
     schema = _object({"steps": {"type": "array", "items": {"anyOf": [_step(interface) for interface in listed]}}})
-    return schema, all(not interface.open and not _takes_objects(interface) for interface in listed)
+    closed = all(not interface.open and not _takes_objects(interface) for interface in listed)
+    return schema, closed and _within_limits(listed)
+
+
+def _within_limits(listed: Sequence[Interface]) -> bool:
+    names = [name for interface in listed for name in (*_STEP, *interface.inputs)]
+    characters = sum(map(len, names)) + sum(len(interface.capability) for interface in listed)
+    return len(names) < _MOST_PROPERTIES and len(listed) <= _MOST_ENUM_VALUES and characters < _MOST_CHARACTERS
 
 
 def _step(interface: Interface) -> dict[str, Any]:
@@ -27,14 +38,8 @@ def _step(interface: Interface) -> dict[str, Any]:
     if interface.open:
         inputs["additionalProperties"] = True
         inputs["required"] = sorted(interface.required)
-    return _object(
-        {
-            "id": {"type": "string"},
-            "capability": {"type": "string", "enum": [interface.capability]},
-            "inputs": inputs,
-            "after": {"type": "array", "items": {"type": "string"}},
-        }
-    )
+    fields = ({"type": "string"}, {"type": "string", "enum": [interface.capability]}, inputs, _IDS)
+    return _object(dict(zip(_STEP, fields, strict=True)))
 
 
 def _binding(schema: Schema, *, required: bool) -> dict[str, Any]:

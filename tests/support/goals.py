@@ -4,6 +4,7 @@ from planners.agents import AgentSpec, Catalog, Effect, Price
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.decompose.checks import Confirmed
 from planners.decompose.goals import GoalText
+from planners.decompose.interfaces import interfaces
 from planners.requests import PlanRequest
 from planners.resources import Resources
 from planners.tasks import PlanningOptions, Task
@@ -50,7 +51,7 @@ ANSWER = (
 
 def steps(answer=ANSWER, later=(), catalog=CATALOG):
     """An answer's steps with canonical ids, as a decomposer yields them; ``later`` names inputs they may refer to."""
-    confirmed = Confirmed(GoalText(text="x", later=tuple(later)), catalog)
+    confirmed = Confirmed(GoalText(text="x", later=tuple(later)), interfaces(catalog))
     return [step for raw in answer for step in confirmed.accept(Step.model_validate(raw))]
 
 

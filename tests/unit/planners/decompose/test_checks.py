@@ -6,11 +6,12 @@ from goals import ANSWER, CATALOG, steps
 from planners.bindings import Gather, InputRef, StepRef, Value
 from planners.decompose.checks import BadStep, Confirmed
 from planners.decompose.goals import GoalText
+from planners.decompose.interfaces import interfaces
 from planners.workflow import Step
 
 
 def confirmed(inputs=None, later=()):
-    return Confirmed(GoalText(text="x", inputs=inputs or {}, later=later), CATALOG)
+    return Confirmed(GoalText(text="x", inputs=inputs or {}, later=later), interfaces(CATALOG))
 
 
 def step(name="a", capability="caption", after=(), **inputs):

@@ -78,6 +78,14 @@ def test_the_schema_is_strict_where_the_capabilities_say_what_they_take():
     assert (strict, loose) == (True, False)
 
 
+def test_a_catalog_beyond_the_limits_of_strict_mode_is_a_hint():
+    nothing = {"type": "object", "properties": {}}
+    many = tuple(AgentSpec(name=f"a{i}", capability=f"c{i}", input_schema=nothing) for i in range(1001))
+
+    assert answer_schema(interfaces(Catalog(agents=many[:1000])).values())[1]
+    assert not answer_schema(interfaces(Catalog(agents=many)).values())[1]
+
+
 def test_a_key_is_struck_out_of_whatever_is_shown():
     config = LLMConfig(base_url="http://x", model="m", api_key="sk-1")
 
