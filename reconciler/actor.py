@@ -1,5 +1,6 @@
 """The Ray actor around a shard: builds it on its own event loop and passes calls on. Nothing is decided here."""
 
+import asyncio
 import gc
 import os
 import sys
@@ -38,17 +39,25 @@ class ReconcilerActor:
         self._build = build
         self._index = index
         self._started: Shard | None = None
+        self._starting: asyncio.Task[int] | None = None
 
     async def start(self) -> int:
-        """Build the shard and resume; how many runs were resumed. A second call changes nothing."""
-        if self._started is not None:
-            return 0
-        self._started = await self._build(self._index)
+        """Build the shard and resume; how many runs were resumed. A second call waits for the first."""
+        if self._starting is None or (self._starting.done() and self._started is None):
+            # One at a time: after a crash many callers come at once, and each would drive every run anew.
+            self._starting = asyncio.get_running_loop().create_task(self._start())
+        return await asyncio.shield(self._starting)
+
+    async def _start(self) -> int:
+        shard = await self._build(self._index)
         # What is there now stays: the collector need not walk it again while runs come and go.
         gc.freeze()
         # A thread that writes the journal or deserialises may not hold the interpreter from the event loop for long.
         sys.setswitchinterval(_SWITCH_S)
-        return await self._started.resume()
+        resumed = await shard.resume()
+        # Only now: who asks about a run that is yet to be taken up (to cancel it, to wait for it) would not find it.
+        self._started = shard
+        return resumed
 
     async def _shard(self) -> Shard:
         if self._started is None:

@@ -1,0 +1,91 @@
+"""The actor around a shard: started once, whoever asks first and however many at once."""
+
+import asyncio
+import gc
+import sys
+
+import pytest
+
+from planners.model import TaskId
+from reconciler.actor import ReconcilerActor
+from reconciler.errors import UnknownTask
+
+
+class _Shard:
+    """Knows its runs only once it has resumed."""
+
+    def __init__(self) -> None:
+        self.runs: set[str] = set()
+
+    async def resume(self) -> int:
+        for run in ("t1", "t2"):
+            await asyncio.sleep(0)
+            self.runs.add(run)
+        return len(self.runs)
+
+    async def cancel(self, task_id: TaskId, reason: str) -> str:
+        if task_id not in self.runs:
+            raise UnknownTask(f"there is no task '{task_id}'")
+        return f"{task_id} cancelled"
+
+    async def show(self, task_id: TaskId) -> str:
+        return task_id
+
+
+class _Builds:
+    """Builds that fail as often as told."""
+
+    def __init__(self, failing: int = 0) -> None:
+        self.made = 0
+        self._failing = failing
+
+    async def __call__(self, index: int) -> _Shard:
+        await asyncio.sleep(0)
+        self.made += 1
+        if self.made <= self._failing:
+            raise OSError("no disk")
+        return _Shard()
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    """An actor has its process to itself; here others come after it."""
+    interval_s = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(interval_s)
+    gc.unfreeze()
+
+
+async def test_callers_that_come_at_once_after_a_crash_share_one_shard():
+    builds = _Builds()
+    actor = ReconcilerActor(builds, 0)
+
+    answers = await asyncio.gather(actor.start(), *(actor.show(TaskId("t1")) for _ in range(5)), actor.start())
+
+    assert builds.made == 1
+    assert answers == [2, *["t1"] * 5, 2]
+
+
+async def test_a_cancel_that_comes_first_after_a_crash_finds_its_run():
+    assert await ReconcilerActor(_Builds(), 0).cancel(TaskId("t2"), "enough") == "t2 cancelled"
+
+
+async def test_a_shard_that_could_not_be_built_is_built_at_the_next_call():
+    actor = ReconcilerActor(_Builds(failing=1), 0)
+
+    with pytest.raises(OSError, match="no disk"):
+        await actor.show(TaskId("t1"))
+
+    assert await actor.show(TaskId("t1")) == "t1"
+
+
+async def test_a_caller_that_gives_up_does_not_stop_the_start():
+    builds = _Builds()
+    actor = ReconcilerActor(builds, 0)
+    impatient = asyncio.create_task(actor.start())
+    await asyncio.sleep(0)
+
+    impatient.cancel()
+
+    assert await actor.show(TaskId("t1")) == "t1"
+    assert builds.made == 1
