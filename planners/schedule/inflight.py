@@ -1,7 +1,7 @@
 """Which steps are already under way: matching in-flight attempts to steps by work key."""
 
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import islice, product
 from typing import NamedTuple
 
 from planners.agents import AgentSpec
@@ -54,7 +54,7 @@ class _Matching:
         for step, offering in zip(steps, agents, strict=True):
             keys = [(p, sorted({m.key for m in found[index[p]]}) if p in index else []) for p in step.data_parents]
             here: list[Matched] = []
-            for mixture in list(product(*(options for _, options in keys)))[:_MIXTURES]:
+            for mixture in islice(product(*(options for _, options in keys)), _MIXTURES):
                 parents = dict(zip((p for p, _ in keys), mixture, strict=True))
                 for agent in offering:
                     here += self._match(step, agent, parents, index)
