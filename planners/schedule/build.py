@@ -254,10 +254,15 @@ class _Builder:
         """An attempt in flight as a choice: it has paid its call and passed the rate limits already."""
         agent = match.agent
         node = next(i for i, node in enumerate(self._cluster.nodes) if node.id == match.flight.node)
+        if match.flight.finished:
+            # It holds nothing any more, so it stands also where its agent would not fit today.
+            lag = self.quanta(_between_nodes_s(self._cluster, self._costs.output_bytes(agent)))
+            nothing = (0,) * len(self._scale.names)
+            return Choice(agent, self._group_of[node], 0, 0.0, lag, 0, nothing, in_flight=True)
         site = next(site for site in self._sites_of(agent) if site.group == self._group_of[node])
         kind, row = self._kind_of[step]
         mean_s = kind.means[row][[one.name for one in kind.agents].index(agent.name)]
-        left_s = 0.0 if match.flight.finished else remaining_s(mean_s / site.speed, match.flight.elapsed_s)
+        left_s = remaining_s(mean_s / site.speed, match.flight.elapsed_s)
         return Choice(
             agent,
             site.group,

@@ -73,10 +73,11 @@ class Options:
         self.usd = self.filled([[c.usd for c in of] for of in self.choices])
 
     def filled(self, rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-        """One figure an option as an array."""
-        width = max(map(len, rows), default=0)
+        """One figure an option as an array; a row without options (its step goes on with an attempt) is all zeros."""
+        width = max([1, *map(len, rows)])
         padding = [_NEVER] * width
-        return np.array([[*row, *padding[len(row) :]] for row in rows], dtype=np.float64).reshape(len(rows), width)
+        filled = [[*row, *padding[len(row) :]] if row else [0.0] * width for row in rows]
+        return np.array(filled, dtype=np.float64).reshape(len(rows), width)
 
 
 def _rivals(choices: Sequence[Choice]) -> list[list[tuple[int, bool]]]:

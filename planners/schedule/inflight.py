@@ -35,9 +35,19 @@ def remaining_s(duration_s: float, elapsed_s: float) -> float:
 
 
 def matches(steps: Sequence[Step], agents: Sequence[Sequence[AgentSpec]], request: PlanRequest) -> list[list[Matched]]:
-    """Per step, every attempt in flight that may be its work. Attempts on lost nodes are left out."""
-    live = [flight for flight in request.in_flight if flight.node in request.cluster.by_id]
+    """Per step, every attempt in flight that may be its work.
+
+    Attempts on lost nodes are left out, and those that run where their agent, as it is declared now, does not fit.
+    """
+    live = [flight for flight in request.in_flight if _stands(flight, request)]
     return _Matching(live, InputDigests(request.task.inputs)).of(steps, agents)
+
+
+def _stands(flight: InFlight, request: PlanRequest) -> bool:
+    node, agent = request.cluster.by_id.get(flight.node), request.catalog.by_name.get(flight.agent)
+    if node is None or agent is None:
+        return False
+    return flight.finished or agent.resources.fits(node.total)
 
 
 class _Matching:

@@ -230,15 +230,20 @@ class Placing:
         return all(self.choice[other] in allowed for other, allowed in choice.requires)
 
     def keep_in_flight(self) -> None:
-        """Place attempts in flight where they are, unless afresh plainly ends sooner and there are dollars to do so."""
-        frugal = self.problem.budget_usd is not None
+        """Place attempts in flight where they are, unless afresh plainly ends sooner and there are dollars to do so.
+
+        One that a step cannot do without stays, even if others' reservations leave it no room at once.
+        """
+        frugal, obliged = self.problem.budget_usd is not None, self.problem.obliged
         for step, choices in enumerate(self.problem.choices):
             running = [(i, choice) for i, choice in enumerate(choices) if choice.in_flight and self.allows(choice)]
             fresh = min((choice.duration for choice in choices if not choice.in_flight), default=0)
-            for index, choice in sorted(running, key=lambda item: (item[1].duration, item[0])):
+            must = obliged.get(step)
+            for index, choice in sorted(running, key=lambda item: (item[0] != must, item[1].duration, item[0])):
                 node = self.problem.groups[choice.group].nodes[0]
-                if (frugal or choice.duration <= fresh) and self.fit(node, 0, choice) == 0:
-                    self.put(step, index, node, 0)
+                start = self.fit(node, 0, choice)
+                if index == must or ((frugal or choice.duration <= fresh) and start == 0):
+                    self.put(step, index, node, start)
                     break
 
     def schedule(self) -> Schedule:

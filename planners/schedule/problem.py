@@ -79,6 +79,22 @@ class Problem:
         return any(of[-1].in_flight for of in self.choices)
 
     @cached_property
+    def obliged(self) -> dict[int, int]:
+        """Step -> the attempt in flight it must go on with: it has no other choice, or one that has none read it."""
+        asked: dict[int, frozenset[int]] = {}
+        found: dict[int, int] = {}
+        for step in range(len(self.steps) - 1, -1, -1):
+            of = self.choices[step]
+            allowed = asked.get(step, range(len(of)) if of[0].in_flight else ())
+            running = [index for index in allowed if of[index].in_flight]
+            if not running:
+                continue
+            found[step] = index = min(running, key=lambda i: (of[i].duration, i))
+            for other, those in of[index].requires:
+                asked[other] = (asked.get(other, those) & those) or those
+        return found
+
+    @cached_property
     def fresh_usd(self) -> tuple[list[float], list[float]]:
         """Per step, the least dollars of a new attempt, and what lies between these and the most that it may cost."""
         least = [min(c.usd for c in of if not c.in_flight or of[0].in_flight) for of in self.choices]

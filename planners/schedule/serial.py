@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from planners.errors import Infeasible
 from planners.schedule.choices import Use
 from planners.schedule.placing import Placing, Schedule
 from planners.schedule.problem import Problem
@@ -24,6 +25,9 @@ def serial(
 
     Returns:
         The schedule; None if it was given up.
+
+    Raises:
+        Infeasible: a step has nothing but an attempt in flight, and that cannot go on.
     """
     placing = Placing(problem)
     if problem.any_in_flight:
@@ -89,6 +93,13 @@ def _select(placing: Placing, step: int, score: Score, allowance: float) -> tupl
         value = fixed[k] + lasting * end + (per_quantum * (end - latest) if end > latest else 0.0)
         if (value, k) < least:
             least, chosen, best_node, best_start = (value, k), k, node, start
+    if not of:
+        name = placing.problem.steps[step].id
+        raise Infeasible(
+            f"step '{name}' can only go on with its attempt in flight, and what that has read cannot be kept",
+            f"workflow.steps.{name}",
+            "add another agent of this capability, or mend the failing one",
+        )
     if chosen < 0:
         chosen = min(range(len(of)), key=lambda k: of[k].usd)
         best_start, best_node = placing.best(of[chosen], ready)
