@@ -23,7 +23,7 @@ from reconciler.gate import Decision
 from reconciler.handoff import Failure, FailureKind
 from reconciler.lessons import Lessons
 from reconciler.matching import reconcile
-from reconciler.outcomes import Verdict
+from reconciler.outcomes import Outcome, Verdict
 from reconciler.remedies import PlanAround, TryAgain, far_off, limit_passed, others_can, outputs_lost, remedy
 from reconciler.sources import source
 from reconciler.speculation import Speculation
@@ -135,25 +135,25 @@ class RunState:
     def _accept(self, plan: Plan, epoch: int) -> None:
         """A plan of authority: hold it against the work under way and carry on from there."""
         found = reconcile(self.progress, plan, self.task, self.catalog, self._digests)
+        adopted = {step: self.attempts[attempt] for step, attempt in found.adopted.items()}
+        self._lessons.planned(plan, self.at_s, adopted)
         if plan.complete:
             self.optimal_plan = plan
             self.optimal_plan_s = self.at_s if self.optimal_plan_s is None else self.optimal_plan_s
-            self._lessons.planned(self.at_s)
             if self._speculation is not None:
-                refusals = self._lessons.of_refusals(self._speculation, plan)
-                self._commands += [c.Learn(outcome=outcome) for outcome in refusals]
+                self._learn(self._lessons.of_refusals(self._speculation, plan))
         self.plan, self.epoch, self._keys, self._serving = plan, epoch, found.keys, found.adopted
         self.status = c.RunStatus.RUNNING
         self._give_up([*found.flushed, *found.migrated.values()], found.verdicts)
-        for step, attempt in found.adopted.items():
-            if attempt in found.verdicts:
-                self._confirm(self.attempts[attempt], plan.by_id[step], found.verdicts[attempt])
         self._frontier = Frontier(plan, self.progress.finished_steps(found.adopted))
-        for step in found.adopted:
+        for step, attempt in adopted.items():
             self._frontier.take(step)
+            if attempt.id in found.verdicts:
+                self._confirm(attempt, plan.by_id[step], found.verdicts[attempt.id])
         self._blocked.clear()
         if plan.complete:
             self._speculation = None
+            self._learn(self._lessons.held_back(self.attempts))
             self._unroll()
 
     def _unroll(self) -> None:
@@ -180,7 +180,7 @@ class RunState:
         """A confirmed attempt has finished: let its effect out, learn."""
         if self._agent(attempt).effect is Effect.STAGEABLE:
             self._commands.append(c.Promote(attempt=attempt.id))
-        self._learn(attempt)
+        self._learn(self._lessons.of(attempt))
 
     def _give_up(self, attempts: list[AttemptId], verdicts: dict[AttemptId, Verdict]) -> None:
         """No plan wants these any more. What still runs is cancelled, but for an irreversible agent: stopping it midway
@@ -193,12 +193,12 @@ class RunState:
             if attempt.live and self._agent(attempt).effect is not Effect.IRREVERSIBLE:
                 cancelled.append(attempt.id)
             if attempt.live or attempt.verdict is None:
-                self._learn(given_up)
+                self._learn(self._lessons.of(given_up))
         if cancelled:
             self._commands.append(c.Flush(attempts=tuple(cancelled)))
 
-    def _learn(self, attempt: Attempt) -> None:
-        self._commands.append(c.Learn(outcome=self._lessons.of(attempt)))
+    def _learn(self, outcomes: list[Outcome]) -> None:
+        self._commands += [c.Learn(outcome=outcome) for outcome in outcomes]
 
     def _agent(self, attempt: Attempt) -> AgentSpec:
         return self.catalog.by_name[attempt.placement.agent]
@@ -224,7 +224,7 @@ class RunState:
 
     def _fail_attempt(self, attempt: Attempt, failed: Attempt, failure: Failure) -> None:
         self.attempts[failed.id] = failed
-        self._learn(failed)
+        self._learn(self._lessons.of(failed))
         if attempt.verdict is None:
             return
         step, agent = attempt.step.id, self._agent(attempt)
@@ -345,5 +345,6 @@ class RunState:
         self.status = status
         undecided = [attempt for attempt in self.attempts.values() if attempt.live or attempt.verdict is None]
         self._give_up([a.id for a in undecided], {a.id: a.verdict or Verdict.FLUSH for a in undecided})
+        self._learn(self._lessons.held_back(self.attempts))
         self.end = c.EndRun(status=status, outputs=outputs or {}, failure=failure)
         self._commands.append(self.end)

@@ -9,7 +9,7 @@ from reconciler.gate.decisions import Decision, Refusal, decide, refused_for_pri
 from reconciler.gate.guidance import Calibration, Guidance
 from reconciler.gate.policy import GatePolicy, GateState
 from reconciler.gate.prices import Contended, Prices
-from reconciler.gate.savings import Shape
+from reconciler.gate.savings import Shape, lateness
 
 __all__ = [
     "Calibration",
@@ -23,6 +23,7 @@ __all__ = [
     "Refusal",
     "Shape",
     "decide",
+    "lateness",
     "price",
     "refused_for_price",
 ]

@@ -1,4 +1,13 @@
-"""Candidates: the steps of a guess that are not under way, each with P, L and C (DESIGN: the gate)."""
+"""Candidates: the steps of a guess that are not under way, each with P, L and C (DESIGN: the gate).
+
+    L = share * (P*own + min(L_certain, behind) * min over the steps behind of (expected seconds / seconds)) / P
+    C = usd_per_call + risked_s * (usd_per_s + share * idle_price * value_of_time) + node_usd_per_s * delay_s
+
+L_certain, own and behind are those of `savings`. share < 1 only for steps side by side (`_shares`): what they save and
+the price of trying are the run's; dollars and others' delay each attempt's own. risked_s = min(d, E - start), with E
+the moment the plan is whole, also where it streams: a prefix decides only on what it holds, so a wrong guess runs until
+then (`reconciler.matching`), however early a right one would have been confirmed.
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,14 +66,9 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
     chances: Mapping[StepId, float] | None = None,
     shape: Shape | None = None,
     steps: Collection[StepId] | None = None,
+    expected_steps_s: Sequence[float] | None = None,
 ) -> list[Candidate]:
     """P, L and C of every step of the guess that is not under way, in plan order. Linear in steps and edges.
-
-        L = share * (P*own + enabled * min over the enabled steps of (expected seconds / seconds)) / P
-        C = usd_per_call + risked_s * (usd_per_s + share * idle_price * value_of_time) + node_usd_per_s * delay_s
-
-    share < 1 only for steps side by side (`_shares`): what they save and the price of trying are the run's; dollars and
-    others' delay each attempt's own. risked_s = min(d, E - start).
 
     Args:
         plan: the speculative plan; seconds of its placements count from admission.
@@ -79,9 +83,12 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
         chances: P of single steps by a better model than the calibration of their claims.
         shape: ``Shape.of(plan, catalog)``, where the caller has kept it.
         steps: those that an answer is wanted for; None: all.
+        expected_steps_s: when each step is expected to be confirmed, in plan order; None: all with the whole plan.
     """
     shape = shape or Shape.of(plan, catalog)
-    found = savings(shape, now_s=now_s, expected_plan_s=expected_plan_s, under_way=under_way)
+    found = savings(
+        shape, now_s=now_s, expected_plan_s=expected_plan_s, under_way=under_way, expected_steps_s=expected_steps_s
+    )
     calibrated, better = calibration or Calibration(), chances or {}
     survival = [better.get(planned.id, calibrated.of(planned.probability)) for planned in plan.steps]
     tariff = _Tariff(plan, catalog, prices, policy, policy.idle_price * options.value_of_time_usd_per_s)
@@ -210,17 +217,17 @@ def _shares(worth: Sequence[float], survival: Sequence[float], risked: Mapping[i
 def _worth(shape: Shape, found: Savings, survival: Sequence[float]) -> list[float]:
     """L of each step: its own seconds, and those behind it weighted by the survival of the weakest step they need."""
     worth = [0.0] * len(survival)
-    share: list[float | None] = [None] * len(survival)  # expected seconds / seconds, of each step that saves any
+    share: list[float | None] = [None] * len(survival)  # expected seconds / seconds, of what each step reaches
     for index in range(len(survival) - 1, -1, -1):
-        saved_s = found.saved_s[index]
-        if saved_s <= 0:
+        own_s, reach_s = found.own_s[index], found.reach_s[index]
+        if reach_s <= 0:
             continue
         enabled = min((s for child in shape.children[index] if (s := share[child]) is not None), default=0.0)
         chance = survival[index]
         # A child's work key holds its parents', so it survives no oftener than they do.
         behind = min(1.0, enabled / chance) if chance > 0 else 0.0
-        worth[index] = found.own_s[index] + (saved_s - found.own_s[index]) * behind
-        share[index] = chance * worth[index] / saved_s
+        worth[index] = own_s + (found.saved_s[index] - own_s) * behind
+        share[index] = chance * (own_s + (reach_s - own_s) * behind) / reach_s
     return worth
 
 

@@ -1,17 +1,21 @@
-"""Seconds saved on the critical path by starting a step before the optimal plan is there.
+"""Seconds saved on the critical path by starting a step before a plan of authority holds it.
 
-With E the moment the optimal plan is expected, p the end of the step's parents, d its seconds, tail the longest path
-after it, and T the end of the run if all of the guess that may start early does (not before E: it must be confirmed):
+With c the moment a step is expected to be confirmed (it starts at once then), E >= c that of the whole plan, d the
+step's seconds, tail the longest path after it, and T the end of the run if all of the guess that may start early does
+(not before E: it must be confirmed):
 
-    L      = max(0, max(E, p) + d + tail - T)      it starts only at E, and with it all that needs it
-    enabled = max(0, max(E, end) + tail - T)       it starts early, what needs it only at E
-    own    = L - enabled
+    late   = c + d + tail - T                  the run ends so much later if the step starts only when it is confirmed
+    L      = max(0, late)
+    behind = max(0, late of all that need it)  it starts early, what needs it only when that is confirmed
+    own    = max(0, L - behind)
 
-Since end + tail = T - slack, L is (max(E, p) - max(now, p)) - slack: never more than the wait for the plan, with slack
-subtracted. Along a path the own parts add up to what the path saves. Critical path method: Kelley and Walker, 1959.
+The run ends with the longest of its paths, each from the moment its first step may start; one step that starts later
+lengthens only the paths that begin with it, so L is the difference of two critical paths. It is never more than the
+wait c - max(now, end of the parents), with slack subtracted. Along a path the own parts add up to what the path saves.
+Where the plan comes whole, all c are E. Critical path method: Kelley and Walker, 1959.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from planners.agents import Catalog
@@ -45,7 +49,20 @@ class Shape:
             planned.placement.duration_s or (agent.expected_s if agent else 0.0)
             for planned, agent in zip(plan.steps, agents, strict=True)
         )
-        parents = _waits(plan)
+        may_start = tuple(agent is not None and agent.may_speculate for agent in agents)
+        return cls._of(plan, seconds, may_start, _waits(plan))
+
+    @classmethod
+    def lived(cls, plan: Plan, seconds: Sequence[float]) -> "Shape":
+        """Of a plan whose steps really took so long, in plan order; nobody waited for room on a node."""
+        at = {planned.id: index for index, planned in enumerate(plan.steps)}
+        parents = [[at[parent] for parent in planned.step.parents if parent in at] for planned in plan.steps]
+        return cls._of(plan, tuple(seconds), (True,) * len(parents), parents)
+
+    @classmethod
+    def _of(
+        cls, plan: Plan, seconds: tuple[float, ...], may_start: tuple[bool, ...], parents: list[list[int]]
+    ) -> "Shape":
         children: list[list[int]] = [[] for _ in parents]
         for index, waits in enumerate(parents):
             for parent in waits:
@@ -56,7 +73,7 @@ class Shape:
         return cls(
             tuple(planned.id for planned in plan.steps),
             seconds,
-            tuple(agent is not None and agent.may_speculate for agent in agents),
+            may_start,
             tuple(map(tuple, parents)),
             tuple(map(tuple, children)),
             tuple(tails_s),
@@ -65,44 +82,77 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Savings:
-    """By index: seconds from admission at which each step starts and ends at the earliest, and what that saves."""
+    """By index: seconds from admission at which each step starts and ends at the earliest, and what that saves.
+
+    ``reach_s`` is what a step saves together with all that need it: the greater of L and ``behind``; nothing for one
+    that is under way, since nothing that needs it waits for more.
+    """
 
     start_s: list[float]
     end_s: list[float]
     saved_s: list[float]
     own_s: list[float]
+    reach_s: list[float]
 
 
-def savings(shape: Shape, *, now_s: float, expected_plan_s: float, under_way: Mapping[StepId, float]) -> Savings:
+def savings(
+    shape: Shape,
+    *,
+    now_s: float,
+    expected_plan_s: float,
+    under_way: Mapping[StepId, float],
+    expected_steps_s: Sequence[float] | None = None,
+) -> Savings:
     """What starting each step early saves; nothing for those under way. Linear in steps and edges.
 
     Args:
         shape: of the guess.
         now_s: now.
-        expected_plan_s: when the optimal plan is expected.
+        expected_plan_s: when the optimal plan is expected whole.
         under_way: step -> when its dispatched attempt ends or ended.
+        expected_steps_s: when each step is expected to be confirmed, in plan order; None: all with the whole plan.
     """
-    start_s, end_s = _earliest(shape, now_s, expected_plan_s, under_way)
-    run_end_s = max((end + tail for end, tail in zip(end_s, shape.tails_s, strict=True)), default=now_s)
-    run_end_s = max(run_end_s, expected_plan_s)
-    saved_s, own_s = [0.0] * len(start_s), [0.0] * len(start_s)
+    confirmed_s = [expected_plan_s] * len(shape.steps) if expected_steps_s is None else expected_steps_s
+    start_s, end_s = _earliest(shape, now_s, confirmed_s, under_way)
+    late_s, behind_s = lateness(shape, end_s, confirmed_s, expected_plan_s)
+    saved_s, own_s, reach_s = ([0.0] * len(late_s) for _ in range(3))
     for index, step in enumerate(shape.steps):
-        if not shape.may_start[index] or step in under_way:
+        if step in under_way:
             continue
-        tail_s = shape.tails_s[index]
-        saved_s[index] = max(0.0, max(expected_plan_s, start_s[index]) + shape.seconds[index] + tail_s - run_end_s)
-        enabled_s = max(0.0, max(expected_plan_s, end_s[index]) + tail_s - run_end_s)
-        own_s[index] = saved_s[index] - min(saved_s[index], enabled_s)
-    return Savings(start_s, end_s, saved_s, own_s)
+        saved_s[index] = max(0.0, late_s[index]) if shape.may_start[index] else 0.0
+        own_s[index] = max(0.0, saved_s[index] - behind_s[index])
+        reach_s[index] = max(saved_s[index], behind_s[index])
+    return Savings(start_s, end_s, saved_s, own_s, reach_s)
+
+
+def lateness(
+    shape: Shape, end_s: Sequence[float], confirmed_s: Sequence[float], plan_s: float
+) -> tuple[list[float], list[float]]:
+    """``late`` (below 0 where there is slack) and ``behind`` of each step.
+
+    Args:
+        shape: of the plan.
+        end_s: when each step ends, having started as early as it does.
+        confirmed_s: when each step is confirmed.
+        plan_s: when the plan is whole: no run ends before.
+    """
+    run_end_s = max((end + tail for end, tail in zip(end_s, shape.tails_s, strict=True)), default=plan_s)
+    run_end_s = max(run_end_s, plan_s)
+    spans = zip(confirmed_s, shape.seconds, shape.tails_s, strict=True)
+    late_s = [confirmed + seconds + tail - run_end_s for confirmed, seconds, tail in spans]
+    behind_s = [0.0] * len(late_s)
+    for index in range(len(late_s) - 1, -1, -1):
+        for child in shape.children[index]:
+            behind_s[index] = max(behind_s[index], late_s[child], behind_s[child])
+    return late_s, behind_s
 
 
 def _earliest(
-    shape: Shape, now_s: float, expected_plan_s: float, under_way: Mapping[StepId, float]
+    shape: Shape, now_s: float, confirmed_s: Sequence[float], under_way: Mapping[StepId, float]
 ) -> tuple[list[float], list[float]]:
-    confirmed_s = max(now_s, expected_plan_s)
     starts, ends = [], []
     for index, step in enumerate(shape.steps):
-        start_s = now_s if shape.may_start[index] else confirmed_s
+        start_s = now_s if shape.may_start[index] else max(now_s, confirmed_s[index])
         if step in under_way:
             starts.append(now_s)
             ends.append(under_way[step])

@@ -1,5 +1,7 @@
 """Laws of the gate over random plans: monotone in P, L and alpha, the other way in C, caps kept, effects respected."""
 
+from itertools import accumulate
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,12 +49,22 @@ def plans(draw, *, certain=False):
     return Plan(kind=PlanKind.SPECULATIVE, steps=tuple(steps))
 
 
-def priced(plan, now_s, expected_s, under_way=None):
+@st.composite
+def streamed(draw, *, certain=False):
+    """A plan, when it is expected whole, and when each of its steps is: one by one, the last with the whole plan."""
+    plan = draw(plans(certain=certain))
+    gaps = draw(st.lists(st.floats(0, 8), min_size=len(plan.steps), max_size=len(plan.steps)))
+    steps_s = list(accumulate(gaps))
+    return plan, steps_s[-1] if steps_s else draw(seconds), steps_s
+
+
+def priced(plan, now_s, expected_s, under_way=None, steps_s=None):
     return price(
         plan,
         catalog=CATALOG,
         now_s=now_s,
         expected_plan_s=expected_s,
+        expected_steps_s=steps_s,
         under_way=under_way or {},
         prices=Prices(),
         options=PlanningOptions(),
@@ -89,38 +101,92 @@ def test_savings_are_within_the_wait_for_the_plan(plan, now_s, expected_s):
         assert candidate.allowed or candidate.saved_s == 0
 
 
-@given(plans(certain=True), seconds)
-def test_savings_are_what_a_schedule_would_show(plan, expected_s):
-    """Seconds saved equal the difference of two critical paths, worked out the long way."""
+@given(streamed(), seconds)
+def test_savings_are_within_the_wait_for_the_steps_own_confirmation(drawn, now_s):
+    """0 <= own <= L <= c - now; and what a wrong guess risks is the same as if the plan came whole."""
+    plan, expected_s, steps_s = drawn
+    found, whole = priced(plan, now_s, expected_s, steps_s=steps_s), priced(plan, now_s, expected_s)
+    for candidate, step_s in zip(found, steps_s, strict=True):
+        assert 0 <= candidate.own_s <= candidate.saved_s + 1e-9
+        assert candidate.saved_s <= max(0.0, step_s - now_s) + 1e-6
+        assert candidate.allowed or candidate.saved_s == 0
+    if all(candidate.allowed for candidate in found):  # otherwise some wait for their own confirmation alone
+        assert [candidate.risked_s for candidate in found] == [candidate.risked_s for candidate in whole]
+
+
+@given(plans(), seconds, seconds)
+def test_a_plan_whose_steps_all_come_at_its_end_is_one_that_comes_whole(plan, now_s, expected_s):
+    assert priced(plan, now_s, expected_s) == priced(plan, now_s, expected_s, steps_s=[expected_s] * len(plan.steps))
+
+
+@given(st.one_of(streamed(certain=True), st.tuples(plans(certain=True), seconds, st.none())))
+def test_savings_are_what_a_schedule_would_show(drawn):
+    """Seconds saved equal the difference of two critical paths, worked out the long way: early, or when confirmed."""
+    plan, expected_s, steps_s = drawn
     shape = Shape.of(plan, CATALOG)
-    found = savings(shape, now_s=0.0, expected_plan_s=expected_s, under_way={})
-    early = _run_end(plan, expected_s, held=None)
+    found = savings(shape, now_s=0.0, expected_plan_s=expected_s, under_way={}, expected_steps_s=steps_s)
+    early = _run_end(plan, expected_s, steps_s, held=())
     for step, allowed, saved_s in zip(shape.steps, shape.may_start, found.saved_s, strict=True):
         if allowed:
-            assert abs(saved_s - max(0.0, _run_end(plan, expected_s, held=step) - early)) < 1e-6
+            assert abs(saved_s - (_run_end(plan, expected_s, steps_s, held={step}) - early)) < 1e-6
 
 
-@given(plans(certain=True), seconds)
-def test_steps_side_by_side_claim_together_what_they_save_together(plan, expected_s):
+@given(streamed(certain=True))
+def test_what_a_step_owns_is_lost_with_it_when_all_behind_it_is_lost_already(drawn):
+    """The difference of two critical paths once more: all that needs the step waits for confirmation, with and
+    without the step itself."""
+    plan, expected_s, steps_s = drawn
+    shape = Shape.of(plan, CATALOG)
+    found = savings(shape, now_s=0.0, expected_plan_s=expected_s, under_way={}, expected_steps_s=steps_s)
+    behind = [set() for _ in shape.steps]
+    for index in range(len(behind) - 1, -1, -1):
+        behind[index] = {shape.steps[child] for child in shape.children[index]}
+        behind[index] |= {step for child in shape.children[index] for step in behind[child]}
+    for index, step in enumerate(shape.steps):
+        if shape.may_start[index]:
+            lost = _run_end(plan, expected_s, steps_s, held=behind[index] | {step})
+            assert abs(found.own_s[index] - (lost - _run_end(plan, expected_s, steps_s, held=behind[index]))) < 1e-6
+
+
+@given(streamed(certain=True))
+def test_own_parts_of_a_chain_add_up_to_what_the_chain_saves(drawn):
+    """However its steps stream in."""
+    plan, expected_s, steps_s = drawn
+    links = [
+        planned.model_copy(update={"step": Step(id=planned.id, capability="x", after=(f"s{index - 1}",) * (index > 0))})
+        for index, planned in enumerate(plan.steps)
+    ]
+    chain = plan.model_copy(update={"steps": tuple(links)})
+    shape = Shape.of(chain, CATALOG)
+    found = savings(shape, now_s=0.0, expected_plan_s=expected_s, under_way={}, expected_steps_s=steps_s)
+
+    none = _run_end(chain, expected_s, steps_s, held=set(shape.steps))
+    assert abs(sum(found.own_s) - (none - _run_end(chain, expected_s, steps_s, held=()))) < 1e-6
+
+
+@given(st.one_of(streamed(certain=True), st.tuples(plans(certain=True), seconds, st.none())))
+def test_steps_side_by_side_claim_together_what_they_save_together(drawn):
     """The L of those that could start now add up to what the latest of them would cost the run."""
-    ready = [candidate for candidate in priced(plan, 0.0, expected_s) if not candidate.waits_for and candidate.allowed]
-    early = _run_end(plan, expected_s, held=None)
-    most = max((_run_end(plan, expected_s, held=candidate.step) - early for candidate in ready), default=0.0)
+    plan, expected_s, steps_s = drawn
+    found = priced(plan, 0.0, expected_s, steps_s=steps_s)
+    ready = [candidate for candidate in found if not candidate.waits_for and candidate.allowed]
+    early = _run_end(plan, expected_s, steps_s, held=())
+    most = max((_run_end(plan, expected_s, steps_s, held={one.step}) - early for one in ready), default=0.0)
 
     assert abs(sum(candidate.saved_s for candidate in ready) - max(0.0, most)) < 1e-6
 
 
-def _run_end(plan, expected_s, held):
-    """When the run ends if all that may start early does, except one step and so all behind it."""
+def _run_end(plan, expected_s, steps_s, held):
+    """When the run ends if all that may start early does, except those held until they are confirmed."""
     freed, ends = {}, {}
-    for planned in plan.steps:
+    for planned, confirmed_s in zip(plan.steps, steps_s or [expected_s] * len(plan.steps), strict=True):
         placement = planned.placement
         ready = [ends[parent] for parent in planned.step.parents]
         queue = freed.get((placement.node, round(placement.start_s, 6)))
         if queue:
             ready.append(ends[queue.pop()])
-        may = CATALOG.by_name[placement.agent].may_speculate and planned.id != held
-        ends[planned.id] = max([0.0 if may else expected_s, *ready]) + placement.duration_s
+        may = CATALOG.by_name[placement.agent].may_speculate and planned.id not in held
+        ends[planned.id] = max([0.0 if may else confirmed_s, *ready]) + placement.duration_s
         freed.setdefault((placement.node, round(placement.end_s, 6)), []).append(planned.id)
     return max([expected_s, *ends.values()])
 

@@ -145,3 +145,17 @@ def test_an_attempt_is_learned_from_exactly_once(world):
     assert sorted(learned) == sorted(world.run.attempts)
     refused = [outcome.attempt for outcome in outcomes if not outcome.dispatched]
     assert len(set(refused)) == len(refused)
+
+
+@given(worlds(modes={Mode.FORERUN}, failing=True))
+def test_no_attempt_has_saved_more_than_it_was_ahead_of_its_confirmation(world):
+    """And one whose work was not used has saved nothing."""
+    world.play()
+
+    for outcome in (command.outcome for command in world.commands if isinstance(command, c.Learn)):
+        attempt = world.run.attempts.get(outcome.attempt)
+        if attempt is None or not attempt.began_speculative:
+            continue
+        ahead_s = 0.0 if attempt.confirmed_s is None else attempt.confirmed_s - attempt.dispatched_s
+        assert 0 <= outcome.realised_s <= ahead_s + 1e-6
+        assert outcome.realised_s == 0 or outcome.verdict.survives

@@ -1,5 +1,8 @@
 """What a shard tells the gate: guidance, bounds, prices."""
 
+import pytest
+
+from learner.snapshot import Snapshot
 from orchestrator.advice import LearnedAdvice
 from orchestrator.settings import ReconcilerSettings, Settings
 from planners.agents import AgentSpec, Catalog, Provider
@@ -7,6 +10,8 @@ from planners.cluster import ClusterSnapshot, Reservation
 from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest
 from planners.tasks import Task
+from planners.workflow import Goal, Step, Workflow
+from reconciler.gate import Guidance
 
 CATALOG = Catalog(
     agents=(AgentSpec(name="llm", capability="ask", provider="p"),), providers=(Provider(name="p", max_concurrent=8),)
@@ -33,3 +38,26 @@ def test_calls_that_others_have_reserved_make_their_provider_dear_and_the_dearer
 
     assert alone.providers["p"].wanted == {"calls": 0.25}
     assert one_of_two.providers["p"].wanted == {"calls": 0.5}
+
+
+DECLARED = Workflow(steps=(Step(id="a", capability="ask"),))
+MIXED = Workflow(steps=(*DECLARED.steps, Goal(id="b", goal="something")))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (request(), 1.5),
+        (request(Task(workflow=MIXED)), 1.5),
+        (request(Task(workflow=DECLARED)), None),
+        (request(epoch=2), None),
+    ],
+    ids=["goal", "goal among declared steps", "declared", "scheduled again"],
+)
+def test_only_what_an_llm_writes_is_expected_step_by_step(asked, expected):
+    told = advice()
+    told._take(Snapshot(unknown=Guidance(first_step_p50_s=1.5, plan_p50_s=4.0)))
+
+    guidance = told.conditions(asked, GUESS).guidance
+
+    assert (guidance.first_step_p50_s, guidance.plan_p50_s) == (expected, 4.0)

@@ -11,6 +11,7 @@ from planners.workflow import Pending, Step
 from reconciler import commands as c
 from reconciler import events as e
 from reconciler.conditions import Conditions
+from reconciler.gate import Guidance
 from reconciler.handoff import Failure, FailureKind, Handoff
 from reconciler.outcomes import Verdict
 
@@ -308,3 +309,99 @@ def test_an_oracle_run_starts_its_given_plan_at_once():
     (dispatch,) = run.handle(e.RunStarted(at_s=0.0))
 
     assert (dispatch.step, dispatch.speculative) == ("a", False)
+
+
+def learned(commands):
+    return {command.outcome.step: command.outcome for command in commands if isinstance(command, c.Learn)}
+
+
+def streaming(seconds=0.5):
+    """A run whose guess was right; its plan has fetch after 1 s and all after 2 s. Returns what it learned."""
+    run, _ = speculating(chain("fetch", "solve"))
+    finished(run, "t.1", seconds, seconds=seconds)
+    finished(run, "t.2", 2 * seconds, seconds=seconds)
+    first = run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch"), complete=False)))
+    return learned(first), learned(run.handle(e.OptimalPlanReady(at_s=2.0, plan=plan(chain("fetch", "solve")))))
+
+
+def test_what_a_guess_has_saved_is_learned_when_the_plan_is_whole():
+    """Before that nobody knows when what needs it will be confirmed."""
+    early, late = streaming()
+
+    assert early == {}
+    assert {step: outcome.verdict for step, outcome in late.items()} == {"a": Verdict.COMMIT, "b": Verdict.COMMIT}
+
+
+def test_a_guess_has_saved_nothing_that_the_stream_would_not_have_lost():
+    """Without it fetch had started at 1 s and solve, confirmed at 2 s, only then: half a second is saved."""
+    _, late = streaming()
+
+    assert late["a"].realised_s == 0.0
+    assert late["b"].realised_s == pytest.approx(0.5)
+
+
+def test_of_a_plan_that_comes_whole_every_guess_on_the_path_has_saved_its_own_seconds():
+    run, _ = speculating(chain("fetch", "solve"))
+    finished(run, "t.1", 0.5)
+    finished(run, "t.2", 1.0)
+
+    late = learned(run.handle(e.OptimalPlanReady(at_s=2.0, plan=plan(chain("fetch", "solve")))))
+
+    assert [late[step].realised_s for step in "ab"] == pytest.approx([0.5, 0.5])
+
+
+def test_a_guess_that_still_runs_has_saved_what_it_was_ahead_of_its_confirmation():
+    run, _ = speculating(chain("fetch"))
+    run.handle(e.AttemptStarted(at_s=0.01, attempt="t.1", node="n1"))
+    run.handle(e.OptimalPlanReady(at_s=0.71, plan=plan(chain("fetch"))))
+
+    (outcome,) = learned(finished(run, "t.1", 1.01, seconds=1.0)).values()
+
+    assert outcome.realised_s == pytest.approx(0.7)
+
+
+def test_a_guess_that_fails_after_all_has_saved_nothing():
+    run, _ = speculating(chain("fetch"))
+    run.handle(e.OptimalPlanReady(at_s=0.7, plan=plan(chain("fetch"))))
+
+    broke = Failure(kind=FailureKind.ERROR, message="it broke")
+    (outcome,) = learned(run.handle(e.AttemptFailed(at_s=1.0, attempt="t.1", failure=broke))).values()
+
+    assert (outcome.verdict, outcome.realised_s) == (Verdict.COMMIT, 0.0)
+
+
+def test_when_a_stream_breaks_off_what_was_held_is_learned_all_the_same():
+    run, _ = speculating(chain("fetch"))
+    finished(run, "t.1", 0.5)
+    run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch"), complete=False)))
+
+    late = learned(run.handle(e.CancelRequested(at_s=1.5)))
+
+    assert late["a"].verdict is Verdict.COMMIT
+    assert late["a"].realised_s == pytest.approx(0.49)
+
+
+@pytest.mark.parametrize(
+    ("mode", "first_step_s"), [(Mode.FORERUN, 1.0), (Mode.STREAMED, 1.0), (Mode.WAIT, None), (Mode.LIST_SCHEDULE, None)]
+)
+def test_when_the_first_step_was_confirmed_is_told_where_a_stream_is_followed(mode, first_step_s):
+    run = a_run(mode)
+    run.handle(e.RunStarted(at_s=0.0))
+    run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch"), complete=mode is Mode.LIST_SCHEDULE)))
+    run.handle(e.OptimalPlanReady(at_s=2.0, plan=plan(chain("fetch"))))
+
+    (outcome,) = learned(finished(run, "t.1", 3.0)).values()
+
+    assert outcome.first_step_s == first_step_s
+    assert outcome.planning_s == (None if mode is Mode.LIST_SCHEDULE else 2.0)
+
+
+def test_the_gate_expects_the_steps_of_a_plan_that_streams_one_by_one():
+    """Of two slow steps that are confirmed one after another at once, neither is worth starting."""
+    streams = Conditions(guidance=Guidance(first_step_p50_s=0.0, plan_p50_s=0.02), prior_plan_s=3.0)
+    run = a_run()
+    run.handle(e.RunStarted(at_s=0.0))
+
+    commands = run.handle(e.SpeculativePlanReady(at_s=0.01, plan=guess(chain("fetch", "solve")), conditions=streams))
+
+    assert names(commands) == []
