@@ -237,6 +237,19 @@ class Driver:
         await asyncio.wrap_future(self.history.conclude(view, self.run))
         return view
 
+    async def abandon(self, error: Exception) -> TaskView:
+        """Record that the run has failed because something broke that is not for the run to mend."""
+        failure = Failure(
+            kind=FailureKind.ERROR,
+            message=f"the service failed on this run: {error}",
+            error_type=type(error).__name__,
+            fix="submit the task again; the service's log says more",
+        )
+        failed = {"status": c.RunStatus.FAILED, "ended_s": self.now_s, "failure": failure, "saved_s": None}
+        view = task_view(self.admitted, self.run).model_copy(update=failed)
+        await asyncio.wrap_future(self.history.conclude(view, self.run))
+        return view
+
     # ---- after a restart
 
     def _fold(self, past: Iterable[e.Event]) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ class Rehearsal:
     plan_s: float
 
 
+_log = logging.getLogger(__name__)
 _GONE = "its output was large and went with the run; name it in workflow.outputs to have it returned"
 
 
@@ -66,6 +68,7 @@ class Shard:
         self.observer = observer
         self._drivers: dict[TaskId, Driver] = {}
         self._running: dict[TaskId, asyncio.Task[None]] = {}
+        self._admitting: dict[str, asyncio.Future[None]] = {}  # by idempotency key
 
     @property
     def live(self) -> int:
@@ -76,9 +79,14 @@ class Shard:
         """Take up the tasks that a former process left unfinished; how many they were."""
         unfinished = await asyncio.to_thread(self._journal.unfinished)
         for admitted in unfinished:
-            past = await asyncio.to_thread(self._journal.events, admitted.id)
-            driver = self._driver(admitted, History(admitted.id, self._journal, past))
-            self._start(driver, foldable(past))
+            try:
+                past = await asyncio.to_thread(self._journal.events, admitted.id)
+                driver, events = self._driver(admitted, History(admitted.id, self._journal, past)), foldable(past)
+            except Exception as error:  # noqa: BLE001 -- what one run has left behind must not keep the others from going on
+                _log.exception("task %s cannot be taken up", admitted.id)
+                await self._driver(admitted, History(admitted.id, self._journal)).abandon(error)
+                continue
+            self._start(driver, events)
         return len(unfinished)
 
     async def submit(self, admitted: AdmittedTask) -> TaskView:
@@ -90,26 +98,41 @@ class Shard:
             IdempotencyConflict: the key was used with another body.
             Overloaded: too much is under way; nothing was changed.
         """
-        if admitted.idempotency_key is not None:
-            known = await asyncio.to_thread(self._journal.known_as, admitted)
-            if known is not None:
-                return await self.show(known)
+        key = admitted.idempotency_key
+        if key is None:
+            return await self._admit(admitted)
+        while (under_way := self._admitting.get(key)) is not None:
+            # Two of the same millisecond even have the same id; the second would take the first one's place.
+            await asyncio.wait([under_way])
+        mine = self._admitting[key] = asyncio.get_running_loop().create_future()
+        try:
+            known = await self._known_as(admitted)
+            return await (self._admit(admitted) if known is None else self.show(known))
+        finally:
+            del self._admitting[key]
+            mine.set_result(None)
+
+    async def _admit(self, admitted: AdmittedTask) -> TaskView:
         if self.live >= self._most_live:
             raise Overloaded(f"{self.live} tasks are under way already", fix="try again later", retry_after_s=5.0)
         durable = self._journal.admit(admitted)
-        self.observer.admitted(admitted.task.kind)
         driver = self._driver(admitted, History(admitted.id, self._journal))
         self._start(driver)
         try:
             await asyncio.wrap_future(durable)
         except Exception:
-            # Not admitted after all: the same key came twice at once, or the journal is gone.
-            self._running[admitted.id].cancel()
-            known = await asyncio.to_thread(self._journal.known_as, admitted)
-            if known is None or admitted.idempotency_key is None:
+            # Not admitted after all: the journal is gone, or another shard has taken the same key on.
+            if (running := self._running.get(admitted.id)) is not None:
+                running.cancel()
+            known = None if admitted.idempotency_key is None else await self._known_as(admitted)
+            if known is None:
                 raise
             return await self.show(known)
+        self.observer.admitted(admitted.task.kind)
         return driver.view()
+
+    async def _known_as(self, admitted: AdmittedTask) -> TaskId | None:
+        return await asyncio.to_thread(self._journal.known_as, admitted)
 
     def _driver(self, admitted: AdmittedTask, history: History) -> Driver:
         return Driver(admitted, self._world, history, self._reservations)
@@ -121,11 +144,17 @@ class Shard:
 
     async def _drive(self, driver: Driver, past: Sequence[Event]) -> None:
         try:
-            view = await driver.drive(past)
-            self.observer.ended(view)
+            self.observer.ended(await self._end(driver, past))
         finally:
             self._drivers.pop(driver.admitted.id, None)
             self._running.pop(driver.admitted.id, None)
+
+    async def _end(self, driver: Driver, past: Sequence[Event]) -> TaskView:
+        try:
+            return await driver.drive(past)
+        except Exception as error:  # noqa: BLE001 -- a task that was acknowledged ends, whatever broke on the way
+            _log.exception("the run of task %s broke", driver.admitted.id)
+            return await driver.abandon(error)
 
     async def _record(self, task_id: TaskId) -> TaskRecord:
         record = await asyncio.to_thread(self._journal.find, task_id)

@@ -1,0 +1,97 @@
+"""An acknowledged task ends exactly once: whatever breaks on the way, and however often it is handed in at once."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+import sample_agents as s
+from shards import a_shard
+
+from actors.catalog import catalog_of
+from actors.stub import StubExecutor
+from planners.bindings import Value
+from planners.model import StepId, TaskId
+from planners.tasks import AdmittedTask, Mode, PlanningOptions, Task
+from planners.workflow import Step, Workflow
+from reconciler.commands import RunStatus
+from reconciler.journal import Journal
+from reconciler.run import RunState
+
+CATALOG = catalog_of(s.add, s.waits)
+GUARD_S = 30.0
+
+
+def a_task(agent: str = "add", mode: Mode = Mode.WAIT, **inputs: Any) -> Task:
+    capability = CATALOG.by_name[agent].capability
+    bound = {name: Value(value=value) for name, value in inputs.items()}
+    step = Step(id=StepId("only"), capability=capability, agent=agent, inputs=bound)
+    return Task(workflow=Workflow(steps=(step,)), planning=PlanningOptions(mode=mode))
+
+
+class _Unreadable(StubExecutor):
+    """What the task returns cannot be fetched, and not for a reason that anybody foresaw."""
+
+    async def value(self, task: Any, source: Any) -> Any:
+        raise ConnectionResetError("the object store has gone")
+
+
+async def test_a_run_whose_outputs_cannot_be_fetched_has_failed(tmp_path):
+    async with a_shard(CATALOG, tmp_path, executor=_Unreadable(CATALOG)) as service:
+        task_id = await service.submit(a_task(a=1))
+        view = await service.ended(task_id)
+
+        assert view.status is RunStatus.FAILED
+        assert "the object store has gone" in view.failure.message
+        assert view.ended_s is not None
+        assert service.shard.live == 0
+        assert [view.id for view in service.seen.views] == [task_id]
+        page = await service.shard.events(task_id)
+        assert page.ended
+        assert page.events[-1].kind == "run_ended"
+
+
+async def test_a_run_on_which_the_policy_stumbles_has_failed(tmp_path, monkeypatch):
+    def stumbles(run: RunState, event: Any) -> None:
+        raise KeyError("s1")
+
+    async with a_shard(CATALOG, tmp_path) as service:
+        monkeypatch.setattr(RunState, "handle", stumbles)
+        view = await service.ended(await service.submit(a_task(a=1)))
+
+    assert view.status is RunStatus.FAILED
+    assert view.failure.error_type == "KeyError"
+
+
+async def test_a_run_that_cannot_be_taken_up_has_failed_and_the_others_go_on(tmp_path, monkeypatch):
+    async with a_shard(CATALOG, tmp_path) as service:
+        broken, sound = await service.submit(a_task("waits")), await service.submit(a_task("waits"))
+    read = Journal.events
+
+    def unreadable(journal: Journal, task: TaskId, *more: Any, **named: Any) -> Any:
+        if task == broken:
+            raise ValueError("no JSON")
+        return read(journal, task, *more, **named)
+
+    monkeypatch.setattr(Journal, "events", unreadable)
+    async with a_shard(CATALOG, tmp_path) as service:
+        assert (await service.ended(broken)).status is RunStatus.FAILED
+        assert (await service.shard.cancel(sound)).status is RunStatus.CANCELLED
+
+
+def keyed(task: Task, task_id: str, key: str = "k") -> AdmittedTask:
+    return AdmittedTask(id=TaskId(task_id), task=task, submitted_at_s=time.time(), idempotency_key=key)
+
+
+@pytest.mark.parametrize("ids", [("ta", "ta", "ta"), ("ta", "tb", "tc")])
+async def test_the_same_key_many_times_at_once_is_one_task(tmp_path, ids):
+    """An id is the millisecond and the digest of the key, so two of a millisecond have the same."""
+    async with a_shard(CATALOG, tmp_path) as service:
+        task = a_task("waits", seconds=0.1)
+        views = await asyncio.gather(*(service.shard.submit(keyed(task, task_id)) for task_id in ids))
+
+        assert {view.id for view in views} == {"ta"}
+        assert service.shard.live == 1
+        ended = await asyncio.wait_for(service.ended(views[0].id), GUARD_S)
+        assert ended.outputs == {"only": "waited"}
+        assert len((await service.shard.list_tasks(10)).tasks) == 1
