@@ -17,13 +17,14 @@ def plan_of(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
         ((step, choice.agent.identity) for step, choice in zip(problem.steps, chosen, strict=True)),
         InputDigests(request.task.inputs),
     )
-    quantum = problem.quantum_s
+    quantum, nodes = problem.quantum_s, request.cluster.nodes
     steps = tuple(
         PlannedStep(
             step=step,
             placement=Placement(
                 agent=choice.agent.name,
                 node=problem.nodes[schedule.node[i]],
+                node_class=nodes[schedule.node[i]].node_class,
                 start_s=round(schedule.start[i] * quantum, _DIGITS),
                 duration_s=round(choice.duration * quantum, _DIGITS),
                 usd=choice.usd,

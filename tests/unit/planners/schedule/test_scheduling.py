@@ -68,6 +68,13 @@ def test_independent_steps_share_equal_nodes():
     assert sorted(step.placement.node for step in plan.steps) == ["n0", "n0", "n1", "n1"]
 
 
+def test_placements_tell_the_class_of_their_node_so_that_equal_nodes_are_known_to_be_equal():
+    flat = fan(2)
+    one, other = (step.placement for step in planned(flat, asked(flat, agent("x"), nodes=(ONE, TWO))).steps)
+    assert one.node != other.node
+    assert one.equals_node_of(other)
+
+
 def test_a_big_output_keeps_its_reader_on_the_same_node():
     flat = chain("a", "a")
     plan = planned(flat, asked(flat, agent("x", output_bytes=2_000_000_000), nodes=(ONE, TWO)))
