@@ -16,6 +16,9 @@ from planners.schedule.timetable import Profile
 from planners.schedule.units import fields
 from planners.schedule.whole import WholeObjective
 
+# CP-SAT refuses constraints whose sums may reach 2^63.
+_COUNTABLE = 1 << 62
+
 
 class Model:
     """Variables and constraints. ``horizon``: no step ends later (a deadline, or what a known schedule reaches)."""
@@ -138,7 +141,9 @@ class Model:
                 self._add_large(using, spans, dimension, capacity, count)
             energy = [choice.duration * need for (_, _, choice), need in zip(using, demands, strict=True)]
             literals = [literal for _, literal, _ in using]
-            self.cp.add(_dot(literals, energy) <= capacity * count * self.makespan)
+            # It only helps the bound, so it is left out where it could not be counted (others hold a node for years).
+            if capacity * count * self.horizon + sum(energy) < _COUNTABLE:
+                self.cp.add(_dot(literals, energy) <= capacity * count * self.makespan)
 
     def _add_large(
         self,

@@ -5,6 +5,8 @@ from math import floor
 from planners.schedule.problem import Problem
 
 _NANO = 1e9
+# All choices together stay below this many units of dollars: far from 2^63, whatever a currency is worth.
+_MOST = 1e17
 # Objective units a quantum where dollars count too: dollars are told apart to a thousandth of a quantum's worth.
 _FINE = 1000
 _LARGEST = 1e15
@@ -30,12 +32,18 @@ class WholeObjective:
             self.unit = quantum / self.per_quantum
         # Every step's dollars may be rounded up by half a unit.
         self._rounding = 0.5 * len(problem.steps) if weights.usd_weight else 0.0
-        budget = problem.budget_usd
-        self.budget = None if budget is None else floor(budget * _NANO + len(problem.steps) / 2 + 1)
+        self._per_dollar = min(_NANO, _MOST / most_usd) if most_usd else _NANO
+        self.budget = self._budget(problem, most_usd)
+
+    def _budget(self, problem: Problem, most_usd: float) -> int | None:
+        """The budget as `nano_usd` counts; None where no choice of agents can exceed it."""
+        if problem.budget_usd is None or problem.budget_usd >= most_usd:
+            return None
+        return floor(problem.budget_usd * self._per_dollar + len(problem.steps) / 2 + 1)
 
     def nano_usd(self, usd: float) -> int:
-        """Dollars in billionths."""
-        return round(usd * _NANO)
+        """Dollars in billionths; coarser where all choices together would come near the largest whole number."""
+        return round(usd * self._per_dollar)
 
     def of_usd(self, usd: float) -> int:
         """What dollars add to the objective."""
