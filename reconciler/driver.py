@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from planners.errors import ForerunError
-from planners.model import NodeId, StepId
+from planners.model import AttemptId, NodeId, StepId
 from planners.plans import Plan
 from planners.requests import InFlight, PlanRequest
 from planners.tasks import AdmittedTask, Mode
@@ -49,6 +49,8 @@ class Driver:
         self._events: asyncio.Queue[e.Event] = asyncio.Queue()
         self._planning: asyncio.Task[None] | None = None
         self._wake_ups: list[asyncio.TimerHandle] = []
+        self._noting: set[asyncio.Task[None]] = set()
+        self._lost: Failure | None = None  # what a restart has made of effects that were to be let out
 
     @property
     def now_s(self) -> float:
@@ -84,6 +86,8 @@ class Driver:
             self._stop_planning()
             for handle in self._wake_ups:
                 handle.cancel()
+            for noting in self._noting:
+                noting.cancel()
             self._world.executor.release(self.admitted.id)
             self._reservations.release(self.admitted.id)
 
@@ -127,6 +131,9 @@ class Driver:
                 executor.confirm(task, attempt)
             case c.Promote(attempt=attempt):
                 executor.promote(task, attempt)
+                noting = asyncio.get_running_loop().create_task(self._note_when_out(attempt))
+                self._noting.add(noting)
+                noting.add_done_callback(self._noting.discard)
             case c.RequestPlan():
                 self._stop_planning()
                 self._planning = asyncio.get_running_loop().create_task(self._plan(command))
@@ -221,7 +228,9 @@ class Driver:
             if self.run.optimal_plan is not None and planning.learn and planning.mode is not Mode.ORACLE:
                 self._world.planning.remember(self.run.task, self.run.optimal_plan)
             # The task has ended well only once its effects are out.
-            failure = await self._world.executor.promoted(self.admitted.id)
+            failure = self._lost or await self._world.executor.promoted(self.admitted.id)
+            if self._noting:
+                await asyncio.wait(self._noting)
             try:
                 outputs = {
                     name: await self._world.executor.value(self.admitted.id, source)
@@ -236,6 +245,10 @@ class Driver:
         view = task_view(self.admitted, self.run, outputs, failure)
         await asyncio.wrap_future(self.history.conclude(view, self.run))
         return view
+
+    async def _note_when_out(self, attempt: AttemptId) -> None:
+        if await self._world.executor.promoted(self.admitted.id) is None:
+            self.history.effect_out(attempt, self.now_s)
 
     async def abandon(self, error: Exception) -> TaskView:
         """Record that the run has failed because something broke that is not for the run to mend."""
@@ -257,8 +270,11 @@ class Driver:
         commands = [command for event in past for command in self.run.handle(event)]
         if not commands:
             return False
-        inline = {a.id: a.handoff.output for a in self.run.attempts.values() if a.finished and a.handoff}
+        # A large output went with the process that owned it: nobody may take its absence for its value.
+        handoffs = {a.id: a.handoff for a in self.run.attempts.values() if a.finished and a.handoff}
+        inline = {attempt: handoff.output for attempt, handoff in handoffs.items() if not handoff.by_reference}
         self._world.executor.restore(self.admitted.id, inline)
+        self._lost = self._lost_effects(command.attempt for command in commands if isinstance(command, c.Promote))
         lost = Failure(kind=FailureKind.WORKER_LOST, message="the service was restarted while it ran")
         for attempt in [attempt for attempt in self.run.attempts.values() if attempt.live]:
             self.post(e.AttemptFailed(at_s=0, attempt=attempt.id, failure=lost))
@@ -269,3 +285,15 @@ class Driver:
             self._carry_out(questions[-1])
         self.post(e.TimePassed(at_s=0))
         return True
+
+    def _lost_effects(self, promoted: Iterable[AttemptId]) -> Failure | None:
+        """What was staged, was to go out, and is not known to be out: it went with the process that held it."""
+        lost = [self.run.attempts[attempt] for attempt in promoted if attempt not in self.history.effects_out]
+        if not lost:
+            return None
+        names = ", ".join(f"'{attempt.step.id}'" for attempt in lost)
+        return Failure(
+            kind=FailureKind.WORKER_LOST,
+            message=f"the service was restarted before it was known that what {names} had staged was let out",
+            fix="see whether it is out, and submit the task again if it is not",
+        )

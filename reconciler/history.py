@@ -35,6 +35,7 @@ FOLDED = tuple(
     )
 )
 
+_EFFECT_OUT = "effect_out"
 _ENVELOPE = {"event", "at_s", "v"}
 _UNTOLD = {"command", "v", "inputs", "timeout_s"}
 
@@ -55,6 +56,7 @@ class History:
         self._task = task
         self._journal = journal
         self._lines = [Line(line.seq, line.at_s, line.kind, json.dumps(line.data)) for line in past]
+        self.effects_out = {AttemptId(line.data["attempt"]) for line in past if line.kind == _EFFECT_OUT}
         self._verdicts: dict[AttemptId, Verdict] = {}
         self._news = asyncio.Event()
         self.ended = False
@@ -73,6 +75,12 @@ class History:
         self._announce()
         urgent = any(isinstance(command, c.Dispatch) and command.effect.never_twice for command in commands)
         return self._journal.append(self._task, lines, outcomes, urgent=urgent)
+
+    def effect_out(self, attempt: AttemptId, at_s: float) -> None:
+        """Note that what an attempt had staged is out in the world: no restart may lose or repeat it."""
+        self.effects_out.add(attempt)
+        self._journal.append(self._task, [self._line(at_s, _EFFECT_OUT, json.dumps({"attempt": attempt}))])
+        self._announce()
 
     async def page(self, after: int, wait_s: float) -> EventPage:
         """Events after a sequence number; waits up to ``wait_s`` for the first."""
