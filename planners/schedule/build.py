@@ -139,7 +139,7 @@ class _Builder:
         return list(kinds.values())
 
     def _quantum_s(self) -> float:
-        slowest = min(node.speed for node in self._cluster.nodes)
+        slowest = min((node.speed for node in self._cluster.nodes), default=1.0)
         work = sum(kind.longest_s(slowest) for kind in self._kinds)
         return _FINEST_S * max(1, ceil(work / _FINEST_S / _LONGEST))
 

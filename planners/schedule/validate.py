@@ -208,7 +208,7 @@ class _Check:
 
     def _resolution_s(self) -> float:
         """A millisecond, or a billionth of all work in a row where that is longer."""
-        slowest = min(node.speed for node in self._request.cluster.nodes)
+        slowest = min((node.speed for node in self._request.cluster.nodes), default=1.0)
         work_s = sum(
             self._costs.duration(agent, planned.step).mean_s / slowest + agent.cold_start_s
             for planned in self._plan.steps

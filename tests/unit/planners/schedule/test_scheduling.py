@@ -61,6 +61,13 @@ def test_an_empty_workflow_has_an_empty_plan():
     assert list_schedule(flat, request, COSTS).steps == ()
 
 
+def test_where_nothing_can_be_planned_yet_no_node_is_needed():
+    """A workflow whose first for_each or goal is still open, on a cluster that is still starting."""
+    flat = FlatWorkflow()
+    request = asked(fan(1), agent("x"), nodes=())
+    assert (planned(flat, request).steps, list_schedule(flat, request, COSTS).steps) == ((), ())
+
+
 def test_independent_steps_share_equal_nodes():
     flat = fan(4)
     plan = planned(flat, asked(flat, agent("x"), nodes=(ONE, TWO)))
