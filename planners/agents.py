@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from planners.model import AgentName, Model, Versioned
+from planners.model import AgentName, Measured, Versioned
 from planners.resources import Resources
 
 
@@ -34,14 +34,14 @@ class AgentKind(StrEnum):
     LLM = "llm"
 
 
-class Retry(Model):
+class Retry(Measured):
     """How often a failed attempt is tried again. Waits backoff_s, then twice that, and so on."""
 
     max_attempts: int = Field(default=2, ge=1, le=100)
     backoff_s: float = Field(default=0.1, ge=0)
 
 
-class Price(Model):
+class Price(Measured):
     """Dollars for running an agent: per call and per second of running."""
 
     usd_per_call: float = Field(default=0.0, ge=0)
@@ -52,7 +52,7 @@ class Price(Model):
         return self.usd_per_call + self.usd_per_s * seconds
 
 
-class Provider(Model):
+class Provider(Measured):
     """A service behind agents whose limits they share. None means unlimited."""
 
     name: str
@@ -61,7 +61,7 @@ class Provider(Model):
     tokens_per_s: float | None = Field(default=None, gt=0)
 
 
-class AgentSpec(Model):
+class AgentSpec(Measured):
     """What one agent declares: what it can do, what it needs, what it costs, what it does to the world.
 
     ``target`` is an import path ``module:attribute`` of the callable (async, sync), the argument vector of a command,

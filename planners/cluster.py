@@ -4,11 +4,11 @@ from functools import cached_property
 
 from pydantic import Field
 
-from planners.model import AgentName, Model, NodeId, Versioned
+from planners.model import AgentName, Measured, NodeId, Versioned
 from planners.resources import Resources
 
 
-class ClusterNode(Model):
+class ClusterNode(Measured):
     """One node. Nodes of the same ``node_class`` are equal: same totals, same links."""
 
     id: NodeId
@@ -17,7 +17,7 @@ class ClusterNode(Model):
     speed: float = Field(default=1.0, gt=0)
 
 
-class Reservation(Model):
+class Reservation(Measured):
     """Capacity of a node (or of a provider) that others hold from start_s to end_s, relative to the snapshot.
 
     Exactly one of ``node`` and ``provider`` is set; a reservation of a provider counts ``calls`` at once.

@@ -28,6 +28,12 @@ class Model(BaseModel):
         return copied
 
 
+class Measured(Model):
+    """A value with amounts: all of them finite. Who wants no limit leaves it out."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
 class Versioned(Model):
     """A value that is stored or sent between processes of possibly different releases."""
 

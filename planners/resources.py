@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from planners.model import Model
+from planners.model import Measured
 
 # Two floating amounts closer than this are the same amount (Ray itself keeps four decimals).
 _TOLERANCE = 1e-6
 
 
-class Resources(Model):
+class Resources(Measured):
     """CPUs and GPUs (may be fractions), memory in bytes, and custom amounts by name."""
 
     cpus: float = Field(default=0.0, ge=0)

@@ -5,12 +5,12 @@ from typing import Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from planners.model import Model, TaskId, Versioned
+from planners.model import Measured, TaskId, Versioned
 from planners.plans import Plan
 from planners.workflow import Workflow
 
 
-class Objective(Model):
+class Objective(Measured):
     """What the plan minimises: latency_weight * makespan_s + usd_weight * dollars, no step below min_quality."""
 
     latency_weight: float = Field(default=1.0, ge=0)
@@ -24,7 +24,7 @@ class Objective(Model):
         return self
 
 
-class Limits(Model):
+class Limits(Measured):
     """Hard bounds. A task that passes one ends as failed and says which."""
 
     deadline_s: float | None = Field(default=None, gt=0)
@@ -54,7 +54,7 @@ class Interchange(StrEnum):
     INTERCHANGEABLE = "interchangeable"
 
 
-class PlanningOptions(Model):
+class PlanningOptions(Measured):
     """How this task is planned and how boldly it is speculated on.
 
     ``alpha`` is the gate's dial: 0 speculates only on what pays for sure, 1 on all that may pay; a second of waiting is

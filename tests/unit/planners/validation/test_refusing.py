@@ -43,7 +43,10 @@ def test_a_refusal_pickles():
         ({"goal": "x", "planning": {"mode": "oracle"}}, "planning", "give both or neither"),
         ({"goal": "x", "planning": {"mode": "guess"}}, "planning.mode", "forerun"),
         ({"goal": "x", "objective": {"latency_weight": 0}}, "objective", "give one a weight"),
-        ({"goal": "x", "limits": {"deadline_s": float("nan")}}, "limits.deadline_s", "greater"),
+        ({"goal": "x", "limits": {"deadline_s": float("nan")}}, "limits.deadline_s", "finite"),
+        ({"goal": "x", "limits": {"deadline_s": float("inf")}}, "limits.deadline_s", "finite"),
+        ({"goal": "x", "limits": {"budget_usd": float("inf")}}, "limits.budget_usd", "finite"),
+        ({"goal": "x", "objective": {"usd_weight": float("inf")}}, "objective.usd_weight", "finite"),
     ],
 )
 def test_what_pydantic_says_is_told_in_our_words(document, field, fix):
