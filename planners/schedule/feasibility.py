@@ -1,11 +1,13 @@
 """Saying no with a reason: which constraint cannot be met, and by how much."""
 
 from collections.abc import Sequence
-from typing import NoReturn
+from math import ceil
+from typing import NamedTuple, NoReturn
 
 from planners.agents import AgentSpec
 from planners.errors import Infeasible
 from planners.requests import PlanRequest
+from planners.schedule.choices import Choice
 from planners.schedule.problem import Problem
 from planners.tasks import Task
 from planners.validation.offers import accepts
@@ -87,15 +89,58 @@ def refuse_impossible(problem: Problem, request: PlanRequest) -> None:
     budget, spent = problem.budget_usd, request.spent_usd
     if budget is not None and not within(cheapest, budget):
         left = f" left of {request.task.limits.budget_usd:g}" if spent else ""
+        over = f"{cheapest - budget:.6g} over the budget of {budget:.6g} USD{left}"
+        if budget < 0:
+            over = f"and {spent:.6g} USD of the budget of {request.task.limits.budget_usd:g} USD are spent already"
         raise Infeasible(
-            f"the cheapest possible plan costs {cheapest:.6g} USD, {cheapest - budget:.6g} over the budget of "
-            f"{budget:.6g} USD{left}",
+            f"the cheapest possible plan costs {cheapest:.6g} USD, {over}",
             "limits.budget_usd",
             f"raise the budget to at least {cheapest + spent:.6g}",
         )
     bound = max(problem.least_tails, default=0)
     if problem.deadline is not None and bound > problem.deadline:
         refuse_late(problem, request, bound, "the critical path of the fastest agents takes")
+    for index, limit in enumerate(problem.limits if problem.deadline is not None else ()):
+        bound = _least_end(problem, index)
+        if bound > (problem.deadline or 0):
+            refuse_late(problem, request, bound, f"the calls held back by {limit.name} take")
+
+
+def _least_end(problem: Problem, index: int) -> int:
+    """When the steps that cannot do without a shared limit have ended, at the earliest.
+
+    Of a rate, each of its windows of time lets in as much as its capacity; of calls at once, all work shares it.
+    """
+    needs = [_least_needs(of, index) for of in problem.choices]
+    bound = [(need, step) for step, need in enumerate(needs) if need is not None]
+    if not bound:
+        return 0
+    capacity, hold = problem.limits[index].capacity, max(need.hold for need, _ in bound)
+    if not hold:
+        return ceil(sum(need.work for need, _ in bound) / capacity)
+    windows = -(-sum(need.amount for need, _ in bound) // capacity)
+    return (windows - 1) * hold + min(problem.least_tails[step] for _, step in bound)
+
+
+class _Need(NamedTuple):
+    """What a step takes of a shared limit at least: at its start, and times its length; the limit's window, if any."""
+
+    amount: int
+    work: int
+    hold: int
+
+
+def _least_needs(choices: Sequence[Choice], index: int) -> _Need | None:
+    """None: some choice takes nothing of the limit."""
+    needs = [
+        _Need(use.amount, use.amount * choice.duration, use.hold or 0)
+        for choice in choices
+        for use in choice.uses
+        if use.limit == index and choice.duration
+    ]
+    if len(needs) < len(choices):
+        return None
+    return _Need(min(need.amount for need in needs), min(need.work for need in needs), needs[0].hold)
 
 
 def refuse_late(problem: Problem, request: PlanRequest, ends: int, what: str) -> NoReturn:
@@ -106,8 +151,11 @@ def refuse_late(problem: Problem, request: PlanRequest, ends: int, what: str) ->
     """
     assert problem.deadline is not None
     end_s, left_s = ends * problem.quantum_s, problem.deadline * problem.quantum_s
+    over = f"{end_s - left_s:.6g} s more than the {left_s:.6g} s until the deadline"
+    if (past_s := request.elapsed_s - (request.task.limits.deadline_s or 0.0)) >= 0:
+        over = f"and the deadline passed {past_s:.6g} s ago"
     raise Infeasible(
-        f"{what} {end_s:.6g} s, {end_s - left_s:.6g} s more than the {left_s:.6g} s until the deadline",
+        f"{what} {end_s:.6g} s, {over}",
         "limits.deadline_s",
         f"set the deadline to at least {end_s + request.elapsed_s:.6g}",
     )

@@ -7,7 +7,7 @@ from typing import NoReturn
 from planners.errors import Infeasible
 from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest
-from planners.schedule.feasibility import refuse_late
+from planners.schedule.feasibility import refuse_late, within
 from planners.schedule.forms import plan_of
 from planners.schedule.placing import Schedule, affordable
 from planners.schedule.polish import Wish, polished
@@ -26,7 +26,7 @@ class Incumbent:
     on_improved: Callable[[Plan], None] | None = None
     bound: float = 0.0
     best: Schedule | None = None
-    # The one that ends soonest of those that break a limit.
+    # The one that ends soonest of those that break a limit; rather a late one than one that costs too much.
     fallback: Schedule | None = None
 
     def consider(self, found: Schedule | None, *, tell: bool = False) -> bool:
@@ -34,7 +34,7 @@ class Incumbent:
         if found is None:
             return False
         if not affordable(self.problem, found):
-            self.fallback = min((s for s in (self.fallback, found) if s), key=lambda s: s.makespan)
+            self.fallback = min((s for s in (self.fallback, found) if s), key=self._excess)
             return False
         if self.best is not None and found.value >= self.best.value * (1 - _SAME):
             return False
@@ -85,7 +85,19 @@ class Incumbent:
         what = f"no plan{budget} {told}: the best one ends at"
         if late is not None and problem.deadline is not None and late.makespan > problem.deadline:
             refuse_late(problem, self.request, late.makespan, what)
+        if late is not None and problem.budget_usd is not None:
+            cost = f"the cheapest one found costs {late.usd:.6g} USD, {late.usd - problem.budget_usd:.6g} USD more"
+            raise Infeasible(
+                f"no plan{budget} was found: {cost}",
+                "limits.budget_usd",
+                f"raise the budget to at least {late.usd + self.request.spent_usd:.6g}",
+            )
         raise Infeasible("no plan keeps to budget and deadline together", "limits", "raise the budget or the deadline")
+
+    def _excess(self, found: Schedule) -> tuple[bool, float]:
+        if within(found.usd, self.problem.budget_usd):
+            return False, float(found.makespan)
+        return True, found.usd
 
     def _plan(self, schedule: Schedule) -> Plan:
         plan = plan_of(self.problem, schedule, self.request, PlanKind.OPTIMAL, "cp-sat")

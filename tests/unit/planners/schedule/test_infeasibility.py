@@ -2,7 +2,7 @@
 
 import pytest
 
-from planners.agents import AgentSpec, Catalog, Price
+from planners.agents import AgentSpec, Catalog, Price, Provider
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import PriorCosts
 from planners.errors import Infeasible
@@ -19,16 +19,23 @@ NODES = (
 )
 
 
-def refusal(*agents: AgentSpec, steps=None, nodes=NODES, make=list_schedule, elapsed_s=0.0, **of_task) -> str:
+def question(
+    *agents: AgentSpec, steps=None, nodes=NODES, providers=(), elapsed_s=0.0, spent_usd=0.0, **of_task
+) -> tuple[FlatWorkflow, PlanRequest]:
     steps = steps or (Step(id="s0", capability="a"), Step(id="s1", capability="a", inputs={"x": "$steps.s0"}))
     request = PlanRequest(
         task=Task(workflow=Workflow(steps=steps), **of_task),
-        catalog=Catalog(agents=agents),
+        catalog=Catalog(agents=agents, providers=providers),
         cluster=ClusterSnapshot(nodes=nodes),
         elapsed_s=elapsed_s,
+        spent_usd=spent_usd,
     )
+    return FlatWorkflow(steps=steps), request
+
+
+def refusal(*agents: AgentSpec, make=list_schedule, **of_question) -> str:
     with pytest.raises(Infeasible) as refused:
-        make(FlatWorkflow(steps=steps), request, PriorCosts())
+        make(*question(*agents, **of_question), PriorCosts())
     return str(refused.value)
 
 
@@ -95,3 +102,50 @@ def test_budget_and_deadline_that_exclude_each_other_are_both_named():
     message = refusal(*agents, make=optimal, limits=limits)
     assert "deadline" in message
     assert "budget" in message
+
+
+def test_a_deadline_that_has_passed_is_said_to_have_passed():
+    message = refusal(agent(expected_s=2.0), limits=Limits(deadline_s=5), elapsed_s=7.25)
+    assert "the deadline passed 2.25 s ago" in message
+    assert "set the deadline to at least 11.25" in message
+
+
+def test_a_budget_that_is_overspent_says_what_was_spent():
+    message = refusal(agent(price=Price(usd_per_call=1)), limits=Limits(budget_usd=1), spent_usd=1.5)
+    assert "costs 2 USD, and 1.5 USD of the budget of 1 USD are spent already" in message
+    assert "raise the budget to at least 3.5" in message
+
+
+@pytest.mark.parametrize(
+    ("limit", "least_s"),
+    [({"requests_per_s": 0.5}, 8.1), ({"tokens_per_s": 25.0}, 8.1), ({"max_concurrent": 1}, 0.5)],
+)
+@pytest.mark.parametrize("make", [list_schedule, optimal])
+def test_a_providers_limit_that_forbids_the_deadline_is_named(limit, least_s, make):
+    steps = tuple(Step(id=f"s{i}", capability="a") for i in range(5))
+    called = agent(expected_s=0.1, provider="p", tokens_per_call=50)
+    deadline_s = least_s - 0.1
+    message = refusal(
+        called, steps=steps, make=make, limits=Limits(deadline_s=deadline_s), providers=(Provider(name="p", **limit),)
+    )
+    (name,) = limit
+    assert f"{name} of provider p" in message
+    assert f"take {least_s:g} s, 0.1 s more than the {deadline_s:g} s until the deadline" in message
+
+
+def test_an_agents_concurrency_that_forbids_the_deadline_is_named():
+    steps = tuple(Step(id=f"s{i}", capability="a") for i in range(3))
+    message = refusal(agent("one-at-a-time", concurrency=1), steps=steps, limits=Limits(deadline_s=2))
+    assert "the calls held back by concurrency of agent one-at-a-time take 3 s, 1 s more" in message
+
+
+def test_a_hint_that_costs_too_much_does_not_hide_by_how_much_the_deadline_is_missed():
+    agents = [agent("slow", expected_s=4.0), agent("fast", expected_s=1.0, price=Price(usd_per_call=1))]
+    hint = list_schedule(*question(*agents), PriorCosts())
+    assert hint.usd == 2.0
+
+    def hinted(flat, request, costs):
+        return schedule(flat, request, costs, time_limit_s=5, hint=hint)
+
+    message = refusal(*agents, make=hinted, limits=Limits(deadline_s=4, budget_usd=1))
+    assert "within the budget of 1 USD can meet the deadline: the best one ends at 5 s, 1 s more" in message
