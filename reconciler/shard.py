@@ -302,7 +302,10 @@ class Shard:
             drive.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         for close in self._on_close:
-            closing = close()
-            if inspect.isawaitable(closing):
-                await closing
+            try:
+                closing = close()
+                if inspect.isawaitable(closing):
+                    await closing
+            except Exception:  # noqa: BLE001 -- the journal must be written to its end whatever else does not end well
+                _log.exception("a part of the shard did not close")
         await asyncio.to_thread(self._journal.close)

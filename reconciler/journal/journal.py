@@ -1,10 +1,12 @@
 """Appending to the journal and reading it. Writes return futures that are done once durable; reads block."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from pydantic import ValidationError
 from sqlalchemy import Row, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -17,6 +19,11 @@ from reconciler.journal.schema import EVENTS, OUTCOMES, TASKS, open_engine
 from reconciler.journal.writer import Entry, GroupWriter
 from reconciler.outcomes import Outcome
 from reconciler.views import PlansView, StoredEvent, TaskView, Timeline
+
+_log = logging.getLogger(__name__)
+# Rows of a page that may turn out unreadable before it seems to be the last one.
+_UNREADABLE = 20
+_Read = TypeVar("_Read")
 
 
 class TaskRecord(NamedTuple):
@@ -118,21 +125,22 @@ class Journal:
 
     def page(self, limit: int, before: str | None = None, status: RunStatus | None = None) -> list[TaskRecord]:
         """This shard's tasks, newest first (ids sort by admission)."""
-        query = select(TASKS).where(TASKS.c.shard == self._shard).order_by(TASKS.c.id.desc()).limit(limit)
+        query = select(TASKS).where(TASKS.c.shard == self._shard).order_by(TASKS.c.id.desc())
+        query = query.limit(limit + _UNREADABLE)
         if before is not None:
             query = query.where(TASKS.c.id < before)
         if status is not None:
             live = (RunStatus.PLANNING.value, RunStatus.RUNNING.value)
             query = query.where(TASKS.c.status.in_((status.value,) if status.ended else live))
         with self._engine.connect() as connection:
-            return [_record(row) for row in connection.execute(query)]
+            return list(_readable(connection.execute(query), _record))[:limit]
 
     def unfinished(self) -> list[AdmittedTask]:
         """This shard's tasks that have not ended, oldest first."""
         live = (RunStatus.PLANNING.value, RunStatus.RUNNING.value)
         query = select(TASKS).where(TASKS.c.shard == self._shard, TASKS.c.status.in_(live)).order_by(TASKS.c.id)
         with self._engine.connect() as connection:
-            return [_record(row).admitted for row in connection.execute(query)]
+            return [record.admitted for record in _readable(connection.execute(query), _record)]
 
     def events(self, task: TaskId, after: int = 0, kinds: Sequence[str] = ()) -> list[StoredEvent]:
         """A task's events after a sequence number, in order."""
@@ -153,22 +161,33 @@ class Journal:
         )
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        for row in reversed(rows):
-            plan = PlansView.model_validate_json(row.plans).optimal
+        for task, plan in _readable(rows[::-1], _planned):
             if plan is not None:
-                yield Task.model_validate_json(row.task), plan
+                yield task, plan
 
     def outcomes(self, most: int) -> Iterator[Outcome]:
         """The latest outcomes of all shards, oldest first."""
         query = select(OUTCOMES.c.outcome).order_by(OUTCOMES.c.id.desc()).limit(most)
         with self._engine.connect() as connection:
-            texts = [row.outcome for row in connection.execute(query)]
-        for text in reversed(texts):
-            yield Outcome.model_validate_json(text)
+            rows = connection.execute(query).all()
+        yield from _readable(rows[::-1], lambda row: Outcome.model_validate_json(row.outcome))
 
 
 def _body_digest(task: Task) -> str:
     return digest(canonical_json(task.model_dump(mode="json")))
+
+
+def _readable(rows: Iterable[Any], read: Callable[[Any], _Read]) -> Iterator[_Read]:
+    """What can be read. A row that another release has written, or that is damaged, must not hide all others."""
+    for row in rows:
+        try:
+            yield read(row)
+        except ValidationError as error:
+            _log.error("a row of the journal cannot be read and is passed over: %s", error)
+
+
+def _planned(row: Row[Any]) -> tuple[Task, Plan | None]:
+    return Task.model_validate_json(row.task), PlansView.model_validate_json(row.plans).optimal
 
 
 def _record(row: Row[Any]) -> TaskRecord:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sqlalchemy import create_engine, update
 from sqlalchemy.exc import IntegrityError
 
 from planners.model import TaskId
@@ -11,6 +12,8 @@ from planners.workflow import Step, Workflow
 from reconciler.commands import RunStatus
 from reconciler.errors import IdempotencyConflict
 from reconciler.journal import Journal, Line
+from reconciler.journal.schema import OUTCOMES, TASKS
+from reconciler.outcomes import Outcome, Verdict
 from reconciler.views import PlansView, TaskView, Timeline
 
 
@@ -45,6 +48,23 @@ def task_id(request):
 def admitted(task_id, key=None, capability="greet", at_s=1.0):
     task = Task(workflow=Workflow(steps=(Step(id="a", capability=capability),)))
     return AdmittedTask(id=task_id, task=task, submitted_at_s=at_s, idempotency_key=key)
+
+
+def outcome(task_id):
+    return Outcome(
+        task=task_id,
+        task_kind="k",
+        attempt=f"{task_id}.1",
+        step="a",
+        capability="greet",
+        agent="greeter",
+        node="n1",
+        speculative=False,
+        verdict=Verdict.COMMIT,
+        succeeded=True,
+        seconds=1.0,
+        expected_s=1.0,
+    )
 
 
 def line(seq, kind="time_passed", **data):
@@ -110,3 +130,22 @@ def test_pages_run_from_new_to_old_without_gaps(journal, task_id):
 
     assert [record.admitted.id for record in (*first, *second)] == ids[::-1]
     assert journal.page(limit=9, status=RunStatus.FAILED) == []
+
+
+def test_a_row_of_another_release_hides_no_other(journal, url, task_id):
+    """What cannot be read is passed over: neither the list of tasks nor the start of the service may fail for it."""
+    sound, strange = TaskId(f"{task_id}-1"), TaskId(f"{task_id}-2")
+    for each in (sound, strange):
+        journal.admit(admitted(each)).result(5)
+        journal.append(each, [], [outcome(each)]).result(5)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(update(TASKS).where(TASKS.c.id == strange).values(task='{"v": 2}'))
+        connection.execute(update(OUTCOMES).where(OUTCOMES.c.task == strange).values(outcome='{"v": 2}'))
+    engine.dispose()
+
+    assert [record.admitted.id for record in journal.page(10)] == [sound]
+    assert [each.id for each in journal.unfinished()] == [sound]
+    learned = [each.task for each in journal.outcomes(1000)]
+    assert sound in learned
+    assert strange not in learned
