@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from learner.errors import CorruptVersion, LearnerError, UnknownVersion
 from orchestrator.errors import InvalidRequest, LearnerOff, Unavailable
 from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTask, PlanningError
-from reconciler.errors import IdempotencyConflict, OutputNotReady, Overloaded, UnknownStep, UnknownTask
+from reconciler.errors import IdempotencyConflict, OutputNotReady, Overloaded, ShuttingDown, UnknownStep, UnknownTask
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -28,6 +28,7 @@ STATUS: dict[type[ForerunError], HTTPStatus] = {
     LearnerError: HTTPStatus.CONFLICT,
     LearnerOff: HTTPStatus.CONFLICT,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
+    ShuttingDown: HTTPStatus.SERVICE_UNAVAILABLE,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

@@ -30,3 +30,9 @@ class Overloaded(RunError):
         super().__init__(message, field, fix)
         self.args = (message, field, fix, retry_after_s)
         self.retry_after_s = retry_after_s
+
+
+class ShuttingDown(RunError):
+    """The service is about to end and takes nothing on any more; nothing was changed."""
+
+    retry_after_s = 5.0

@@ -1,12 +1,14 @@
 """The journal's thread writes on, whatever one entry holds and whoever stops waiting for it."""
 
+import sqlite3
 from typing import Any
 
 import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, create_engine, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
+from reconciler.errors import ShuttingDown
 from reconciler.journal.writer import Entry, GroupWriter
 
 GUARD_S = 30.0
@@ -80,3 +82,47 @@ def test_closing_writes_what_is_left(engine):
 
     assert all(durable.done() for durable in waits)
     assert written(engine) == list(range(20))
+
+
+class Interrupted:
+    """An engine whose database is away for the first so many transactions."""
+
+    def __init__(self, engine: Engine, failures: int) -> None:
+        self._engine = engine
+        self.failures = failures
+
+    def begin(self) -> Any:
+        if self.failures > 0:
+            self.failures -= 1
+            raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+        return self._engine.begin()
+
+
+def test_nothing_is_lost_while_the_database_is_away_for_a_moment(engine):
+    writer = GroupWriter(Interrupted(engine, failures=3))
+    waits = [writer.write(rows(number)) for number in (1, 2)]
+
+    for durable in waits:
+        durable.result(GUARD_S)
+
+    writer.close()
+    assert written(engine) == [1, 2]
+
+
+def test_closing_does_not_wait_for_a_database_that_stays_away(engine):
+    writer = GroupWriter(Interrupted(engine, failures=10**9))
+    durable = writer.write(rows(1))
+
+    writer.close()
+
+    with pytest.raises(OperationalError):
+        durable.result(GUARD_S)
+
+
+def test_what_comes_after_the_end_is_refused_at_once(engine):
+    writer = GroupWriter(engine)
+    writer.close()
+
+    with pytest.raises(ShuttingDown):
+        writer.write(rows(1)).result(GUARD_S)
+    writer.close()
