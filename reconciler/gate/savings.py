@@ -136,8 +136,8 @@ def lateness(
         confirmed_s: when each step is confirmed.
         plan_s: when the plan is whole: no run ends before.
     """
-    run_end_s = max((end + tail for end, tail in zip(end_s, shape.tails_s, strict=True)), default=plan_s)
-    run_end_s = max(run_end_s, plan_s)
+    # Not end + tail: the tail of what is done has been under way for a while.
+    run_end_s = max([plan_s, *end_s])
     spans = zip(confirmed_s, shape.seconds, shape.tails_s, strict=True)
     late_s = [confirmed + seconds + tail - run_end_s for confirmed, seconds, tail in spans]
     behind_s = [0.0] * len(late_s)

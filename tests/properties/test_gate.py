@@ -131,6 +131,20 @@ def test_savings_are_what_a_schedule_would_show(drawn):
             assert abs(saved_s - (_run_end(plan, expected_s, steps_s, held={step}) - early)) < 1e-6
 
 
+@given(streamed(certain=True), seconds, st.lists(st.floats(0, 30), max_size=12))
+def test_savings_are_what_a_schedule_would_show_while_the_run_goes_on(drawn, now_s, ends_s):
+    """The first steps are under way or done; what they took no longer keeps the run from ending."""
+    plan, expected_s, steps_s = drawn
+    shape = Shape.of(plan, CATALOG)
+    under_way = {step: now_s + end_s for step, end_s in zip(shape.steps, ends_s, strict=False)}
+    found = savings(shape, now_s=now_s, expected_plan_s=expected_s, under_way=under_way, expected_steps_s=steps_s)
+    more = {"now_s": now_s, "under_way": under_way}
+    early = _run_end(plan, expected_s, steps_s, held=(), **more)
+    for step, allowed, saved_s in zip(shape.steps, shape.may_start, found.saved_s, strict=True):
+        if allowed and step not in under_way:
+            assert abs(saved_s - (_run_end(plan, expected_s, steps_s, held={step}, **more) - early)) < 1e-6
+
+
 @given(streamed(certain=True))
 def test_what_a_step_owns_is_lost_with_it_when_all_behind_it_is_lost_already(drawn):
     """The difference of two critical paths once more: all that needs the step waits for confirmation, with and
@@ -176,9 +190,9 @@ def test_steps_side_by_side_claim_together_what_they_save_together(drawn):
     assert abs(sum(candidate.saved_s for candidate in ready) - max(0.0, most)) < 1e-6
 
 
-def _run_end(plan, expected_s, steps_s, held):
+def _run_end(plan, expected_s, steps_s, held, now_s=0.0, under_way=None):  # noqa: PLR0917 - as `savings`
     """When the run ends if all that may start early does, except those held until they are confirmed."""
-    freed, ends = {}, {}
+    freed, ends = {}, dict(under_way or {})
     for planned, confirmed_s in zip(plan.steps, steps_s or [expected_s] * len(plan.steps), strict=True):
         placement = planned.placement
         ready = [ends[parent] for parent in planned.step.parents]
@@ -186,7 +200,8 @@ def _run_end(plan, expected_s, steps_s, held):
         if queue:
             ready.append(ends[queue.pop()])
         may = CATALOG.by_name[placement.agent].may_speculate and planned.id not in held
-        ends[planned.id] = max([0.0 if may else confirmed_s, *ready]) + placement.duration_s
+        start_s = max([now_s if may else max(now_s, confirmed_s), *ready])
+        ends.setdefault(planned.id, start_s + placement.duration_s)
         freed.setdefault((placement.node, round(placement.end_s, 6)), []).append(planned.id)
     return max([expected_s, *ends.values()])
 

@@ -154,6 +154,14 @@ def test_a_guess_slower_than_the_call_it_hides_is_not_tried():
     assert answers["a"].refusal is Refusal.TOO_SLOW
 
 
+def test_what_is_done_does_not_keep_the_run_from_ending_so_late_steps_of_a_long_chain_save_as_much_as_early_ones():
+    """Four of five seconds have gone by, four of five steps are done: the last one still saves its own second."""
+    chain = [step("s0"), *(step(f"s{i}", (f"s{i - 1}",), start=i) for i in range(1, 5))]
+    found = candidates(*chain, now=4.0, expected=5.0, under_way={f"s{i}": 4.0 for i in range(4)})
+
+    assert found["s4"].saved_s == pytest.approx(1.0)
+
+
 def test_a_child_whose_parent_ends_after_the_plan_is_expected_saves_nothing():
     found = candidates(step("a"), step("b", ("a",), start=1), now=0.5, under_way={"a": 5.0})
 
