@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from reconciler.outcomes import Outcome
 # Calls at once: a slow status must not hold up a snapshot. They take turns at the lock, and none holds it for long.
 _CALLS = 8
 _RESTORE_CHUNK = 1_000
+# More than a shard brings from the journal, so that what it brings twice is known to be the same.
+_TOLD_APART = 100_000
 _TRAINING_NICE = 15
 
 
@@ -47,14 +50,18 @@ class LearnerActor:
         self._lock = threading.Lock()
         self._work = threading.Event()
         self._restored = False
+        self._told: dict[int, None] = {}
         self._problem = ""
         threadpool_limits(1)  # training runs beside agents and must not take their cores
         threading.Thread(target=self._train_for_ever, name="training", daemon=True).start()
 
     def record(self, outcomes: Iterable[Outcome]) -> bool:
-        """Learn from outcomes. False: this learner is new, and nobody has told it yet what the journal holds."""
+        """Learn from outcomes, from each once however often it is told.
+
+        False: this learner is new, and nobody has told it yet what the journal holds.
+        """
         with self._lock:
-            self._learner.observe(outcomes)
+            self._learner.observe(self._new(outcomes))
         self._wake()
         return self._restored
 
@@ -65,15 +72,17 @@ class LearnerActor:
         self._wake()
 
     def restore(self, outcomes: Sequence[Outcome], examples: Sequence[PlanExample] = ()) -> bool:
-        """After a restart: learn what the journal holds. Only the first call counts, so every shard may offer it."""
+        """After a restart, of this learner or of a shard: learn what the journal holds; whether it was this learner's.
+
+        Every shard may offer it: of outcomes only those count that are new here, of plans only the first offer.
+        """
         with self._lock:
-            if self._restored:
-                return False
-            self._restored = True
+            first, self._restored = not self._restored, True
         for start in range(0, len(outcomes), _RESTORE_CHUNK):
             self.record(outcomes[start : start + _RESTORE_CHUNK])
-        self.record_plans(examples)
-        return True
+        if first:
+            self.record_plans(examples)
+        return first
 
     def snapshot(self, since: int = -1) -> Snapshot | None:
         """What planners and gates need; None if nothing has changed since the snapshot of that number."""
@@ -112,6 +121,18 @@ class LearnerActor:
         with self._lock:
             return self._learner.rollback(version)
 
+    def _new(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """Those that were not told before. A step may be refused more than once, each time with another P."""
+        found = []
+        for outcome in outcomes:
+            told = hash((outcome.attempt, outcome.verdict, outcome.dispatched, outcome.probability))
+            if told not in self._told:
+                self._told[told] = None
+                found.append(outcome)
+        for oldest in list(islice(self._told, max(0, len(self._told) - _TOLD_APART))):
+            del self._told[oldest]
+        return found
+
     def _wake(self) -> None:
         if self._learner.due or self._learner.plans_due:
             self._work.set()
@@ -121,10 +142,16 @@ class LearnerActor:
         while True:
             self._work.wait()
             self._work.clear()
-            try:
-                self._train()
-            except Exception as error:  # noqa: BLE001 a boundary: a failed round is reported, the champion stays
-                self._problem = f"training failed: {type(error).__name__}: {error}"
+            self.train_once()
+
+    def train_once(self) -> None:
+        """Train what is due, in the caller's thread."""
+        try:
+            self._train()
+        except Exception as error:  # noqa: BLE001 a boundary: a failed round is reported, the champion stays
+            self._problem = f"training failed: {type(error).__name__}: {error}"
+        else:
+            self._problem = ""
 
     def _train(self) -> None:
         if self._learner.due:
