@@ -93,8 +93,9 @@ class LearnerActor:
     def predictor(self, since: int = -1) -> tuple[int, PlanPredictor] | None:
         """The plan predictor and its number; None if it is still the one of that number. Some megabytes."""
         with self._lock:
-            number, predictor = self._learner.predictor_number, self._learner.predictor
-        return (number, predictor) if number != since else None
+            number = self._learner.predictor_number
+            # Asked every second by every shard, and before any plan it would be made anew each time.
+            return (number, self._learner.predictor) if number != since else None
 
     def status(self) -> LearnerStatus:
         """For people."""

@@ -106,6 +106,9 @@ class Learner:
         self._figures: dict[str, float] = {}
         self._problems: deque[str] = deque(maxlen=20)
         self._since_training = 0
+        # How often people went back to a version, and how often when the rounds under way began: what these challenge
+        # is no longer in use after the next time.
+        self._rollbacks = self._round = self._plan_round = 0
         self._number = 0
         self._snapshot: Snapshot | None = None
         self._load()
@@ -137,10 +140,13 @@ class Learner:
     def begin_plan_training(self) -> Callable[[], TrainedPredictor]:
         """A round of the plan predictor, to be called anywhere. Takes up to a minute; adopt what it returns."""
         syllabus, champion = self._plans.begin_training(), self.predictor
+        self._plan_round = self._rollbacks
         return lambda: train_predictor(syllabus, self._tools, champion, self.settings.seed)
 
     def adopt_plans(self, trained: TrainedPredictor) -> None:
-        """Put a new predictor to use if it is better, and into the registry."""
+        """Put a new predictor to use if it is better, and into the registry. None that a rollback has overtaken."""
+        if self._plan_round != self._rollbacks:
+            return
         figures = {"similarity": trained.similarity, "champion_similarity": trained.champion_similarity}
         self._figures |= figures
         self._plans.judged(trained.champion, trained.leads)
@@ -156,11 +162,13 @@ class Learner:
     def begin_training(self) -> Callable[[], Trained]:
         """A round of training, to be called anywhere; it shares nothing with the learner. Adopt what it returns."""
         sample, champion = self._history.sample(), self._models
-        self._since_training = 0
+        self._since_training, self._round = 0, self._rollbacks
         return lambda: train(sample, champion)
 
     def adopt(self, trained: Trained) -> None:
-        """Put a round's models to use, and into the registry if any of them is new."""
+        """Put a round's models to use, and into the registry if any is new. None that a rollback has overtaken."""
+        if self._round != self._rollbacks:
+            return
         self._figures |= trained.figures
         if trained.replaced:
             models = replace(trained.models, predictor=self._models.predictor)  # it may be newer than the round
@@ -217,7 +225,8 @@ class Learner:
         """
         if self._registry is None:
             raise LearnerError("models are not stored here, so there is nothing to go back to")
-        self._registry.rollback(version)
+        self._registry.rollback(version, decode)
+        self._rollbacks += 1
         self._load()
         assert self._version is not None
         return self._version
@@ -284,8 +293,9 @@ class Learner:
         found = self._registry.load(decode)
         self._problems.extend(str(error) for error in found.corrupt)
         if found.value is not None:
+            # Whoever has another predictor must get this one, and where there is none the one of the catalog's words.
+            self.predictor_number += (self._models.predictor or found.value.predictor) is not None
             self._version, self._models, self._snapshot = found.version, found.value, None
-            self.predictor_number += found.value.predictor is not None
 
 
 def _recent(entries: dict[str, T], key: str, make: Callable[[], T], most: int) -> T:

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -109,12 +109,12 @@ class Registry:
             return Loaded(version, value, tuple(corrupt))
         return Loaded(None, None, tuple(corrupt))
 
-    def rollback(self, version: int | None = None) -> int:
+    def rollback(self, version: int | None = None, decode: Callable[[Mapping[str, bytes]], Any] = dict) -> int:
         """Make an earlier version the champion: the one named, else the one before the champion.
 
         Raises:
             UnknownVersion: there is no such version.
-            CorruptVersion: its files are not what was stored.
+            CorruptVersion: its files are not what was stored, or ``decode`` cannot read them; nothing has changed.
         """
         if version is None:
             earlier = [number for number in self._numbers() if number < (self.champion or 0)]
@@ -123,7 +123,7 @@ class Registry:
             version = earlier[-1]
         if version not in self._numbers():
             raise UnknownVersion(f"there is no version {version}", "version", "see learner versions")
-        self._decoded(version, lambda files: files)
+        self._decoded(version, decode)
         self._crown(version)
         return version
 

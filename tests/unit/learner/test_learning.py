@@ -3,9 +3,12 @@ import time
 
 import pytest
 from outcome_streams import outcome, stream
+from plan_examples import TOOLS, examples
 
-from learner.errors import LearnerError
+from learner.errors import CorruptVersion, LearnerError
 from learner.learning import Learner, LearnerStatus, LearningSettings
+from learner.plan_training import TrainedPredictor
+from learner.predictor import PlanPredictor
 from learner.registry import Registry
 from planners.agents import AgentSpec
 from planners.bindings import Value
@@ -325,3 +328,41 @@ def test_the_same_outcomes_teach_the_same():
 
     assert first.survival == second.survival
     assert first.costs == second.costs
+
+
+def test_a_version_that_cannot_be_read_here_is_no_version_to_go_back_to(tmp_path):
+    """Its digests are right, and yet it is of a release that stored something else."""
+    learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
+    strange = Registry(tmp_path).save({"weights.bin": b"?"})
+    learner._replace(learner._models, {})
+
+    with pytest.raises(CorruptVersion, match=f"version {strange}"):
+        learner.rollback(strange)
+
+    assert learner.status().version == Registry(tmp_path).champion == 3
+
+
+def test_a_round_that_was_under_way_at_a_rollback_does_not_undo_it(tmp_path):
+    learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
+    learner._replace(type(learner._models)(), {})
+    learner.observe(sized(2_000, seed=1))
+    finish = learner.begin_training()
+    learner.rollback(1)
+    learner.rollback(2)
+
+    learner.adopt(finish())
+
+    assert learner.status().version == 2
+    assert learner.snapshot().survival is None
+    assert trained(learner).status().version == 3
+
+
+def test_going_back_to_before_there_was_a_predictor_takes_it_from_those_who_have_it(tmp_path):
+    learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
+    learner.adopt_plans(TrainedPredictor(PlanPredictor.fit(list(examples(30)), TOOLS), 0.6, (0.5,)))
+    learned = learner.predictor_number
+
+    learner.rollback(1)
+
+    assert learner._models.predictor is None
+    assert learner.predictor_number > learned
