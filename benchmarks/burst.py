@@ -7,6 +7,7 @@ from typing import Any
 
 import psutil
 import ray
+from pydantic import PositiveInt
 from rich.progress import Progress
 
 from benchmarks.serving import client_of, running
@@ -37,7 +38,7 @@ def _expected(number: int) -> Any:
     return value
 
 
-def run(tasks: int = 1000) -> dict[str, Any]:
+def run(tasks: PositiveInt = 1000) -> dict[str, Any]:
     """Submit ``tasks`` five-step tasks at once and wait for all results.
 
     ``errors`` counts tasks that did not end with the very value expected. ``memory_growth`` is the reconciler's

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import DirectoryPath, PositiveInt
+
 from benchmarks.progress import tracked
 from benchmarks.virtual import Lived, World, latencies, summary, ultratool
 from learner.learning import Learner
@@ -23,7 +25,13 @@ _TOLERANCE = 0.05
 
 
 def run(  # noqa: PLR0913 - the options of the command
-    data: Path, *, before: int = 250, after: int = 300, held_out: int = 200, seed: int = 0, seeds: int = 1
+    data: DirectoryPath,
+    *,
+    before: PositiveInt = 250,
+    after: PositiveInt = 300,
+    held_out: PositiveInt = 200,
+    seed: int = 0,
+    seeds: PositiveInt = 1,
 ) -> dict[str, Any]:
     """Figures before the switch, after it, and when the learner was back.
 
@@ -32,7 +40,7 @@ def run(  # noqa: PLR0913 - the options of the command
     everything is that of ``seed``, and ``over_seeds`` holds both figures of each (other requests held out, in another
     order), their median and their worst.
     """
-    rounds = [_round(data, before, after, held_out, number) for number in range(seed, seed + max(1, seeds))]
+    rounds = [_round(data, before, after, held_out, number) for number in range(seed, seed + seeds)]
     if len(rounds) == 1:
         return rounds[0]
     return {**rounds[0], "over_seeds": {name: _spread([one[name] for one in rounds]) for name in _RECOVERY}}

@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+from pydantic import PositiveInt
 from rich.progress import track
 
 from benchmarks.serving import client_of, quantile, running
@@ -40,7 +41,7 @@ def _task(number: int) -> Task:
     )
 
 
-def run(runs: int = 20) -> dict[str, Any]:
+def run(runs: PositiveInt = 20) -> dict[str, Any]:
     """Medians over ``runs`` warm runs, in seconds.
 
     ``run_s`` is from the first dispatch to the finish, ``http_s`` what a client sees from sending the task to holding

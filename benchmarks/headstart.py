@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from pydantic import PositiveInt
 from rich.progress import track
 
 from benchmarks.scripted_llm import ScriptedLLM
@@ -41,7 +42,7 @@ def _goal(number: int) -> Task:
     return Task(kind="order-by-goal", goal=GOAL.format(number=number))
 
 
-def run(submissions: int = 50) -> dict[str, Any]:
+def run(submissions: PositiveInt = 50) -> dict[str, Any]:
     """First dispatch after acceptance, in milliseconds, of ``submissions`` warm submissions.
 
     Keys ``first_dispatch_ms_p50``, ``_p95``: of goals whose plan an LLM takes seconds to write (a scripted stand-in);

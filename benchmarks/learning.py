@@ -8,12 +8,21 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pydantic import DirectoryPath, PositiveFloat, PositiveInt
+
 from benchmarks.progress import tracked
 from benchmarks.virtual import Lived, World, latencies, summary, ultratool
 from learner.learning import Learner
 
 
-def run(data: Path, *, tasks: int = 1_000, window: int = 100, growth: float = 0.4, seed: int = 0) -> dict[str, Any]:
+def run(
+    data: DirectoryPath,
+    *,
+    tasks: PositiveInt = 1_000,
+    window: PositiveInt = 100,
+    growth: PositiveFloat = 0.4,
+    seed: int = 0,
+) -> dict[str, Any]:
     """Figures per window of tasks.
 
     ``growth`` is the share of new plans that is worth a refit here: training is most of what this costs.

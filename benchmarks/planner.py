@@ -4,10 +4,11 @@ import math
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import DirectoryPath, FilePath, PositiveFloat
 from rich.progress import Progress
 
 from benchmarks.planner_cases import CLUSTERS, LIMITED, SCENARIOS, Case, cases, traces
@@ -33,10 +34,10 @@ TARGETS = {
 
 
 def run(
-    data: Path | None = None,
-    workflows: Iterable[Path] = (),
+    data: DirectoryPath | None = None,
+    workflows: Sequence[FilePath] = (),
     *,
-    time_limit_s: float = 4.0,
+    time_limit_s: PositiveFloat = 4.0,
     report: Callable[[str], None] = lambda _line: None,
 ) -> dict[str, Any]:
     """Plan every workflow on clusters of 8 and 64 nodes, free and limited; about five minutes on one idle core.
@@ -60,7 +61,7 @@ def run(
         ``referee``: our HEFT and CPOP against anrg-saga's; ``cases``: every row.
 
     Raises:
-        FileNotFoundError: no such trace, or no data folder and no files.
+        UnusableFile: no such trace, or no data folder and no files.
     """
     loaded = list(traces(data, workflows))
     rows: list[dict[str, Any]] = []

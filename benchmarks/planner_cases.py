@@ -6,13 +6,11 @@ rough approximation (one core, 1.5 times faster, low quality) and, where dollars
 service (no cores, 3 times faster, twenty times dearer a second, behind a provider). A core costs 0.05 USD an hour.
 """
 
-import gzip
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from benchmarks.reading import RecordedTask, Trace, UnusableFile, document, lines
 from planners.agents import AgentSpec, Catalog, Price, Provider
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import Estimate
@@ -77,31 +75,27 @@ class Case:
     costs: TraceCosts
 
 
-def traces(data: Path | None, files: Iterable[Path]) -> Iterator[dict[str, Any]]:
+def traces(data: Path | None, files: Iterable[Path]) -> Iterator[Trace]:
     """Given files (JSON or gzipped JSON lines), or the default selection of ``data``/wf/core.
 
     Raises:
-        FileNotFoundError: neither files nor a data folder with the default selection.
+        UnusableFile: a file cannot be read, or neither files nor a data folder with the default selection.
     """
     given = list(files)
     if not given:
         if data is None:
-            raise FileNotFoundError("no workflows: name files, or set FORERUN_DATA to the folder that holds wf/core")
+            raise UnusableFile("no workflows", "", "give --workflows, or --data (FORERUN_DATA), which holds wf/core")
         given = [data / "wf" / "core" / f"{name}.json" for name in DEFAULT_WORKFLOWS]
     for path in given:
-        if path.name.endswith(".gz"):
-            with gzip.open(path, "rt") as lines:
-                yield from (json.loads(line) for line in lines)
-        else:
-            yield json.loads(path.read_text())
+        yield from lines(path, Trace) if path.suffix == ".gz" else [document(path, Trace)]
 
 
-def cases(trace: Mapping[str, Any]) -> Iterator[Case]:
+def cases(trace: Trace) -> Iterator[Case]:
     """All scenarios on all clusters for one trace."""
     flat, costs = workflow_of(trace)
     for count in CLUSTERS:
         for scenario in SCENARIOS:
-            yield case(str(trace["name"]), flat, costs, count, scenario)
+            yield case(trace.name, flat, costs, count, scenario)
 
 
 def case(name: str, flat: FlatWorkflow, costs: TraceCosts, count: int, scenario: str) -> Case:
@@ -137,26 +131,26 @@ def cluster(count: int) -> ClusterSnapshot:
     return ClusterSnapshot(nodes=tuple(nodes), bandwidth_bytes_per_s=1.25e8)
 
 
-def workflow_of(trace: Mapping[str, Any]) -> tuple[FlatWorkflow, TraceCosts]:
+def workflow_of(trace: Trace) -> tuple[FlatWorkflow, TraceCosts]:
     """A trace as a workflow, and what it says of seconds and bytes."""
-    tasks = _in_order(trace["tasks"])
+    tasks = _in_order(trace.tasks)
     steps, seconds = [], {}
     sizes: dict[str, list[float]] = {}
     for task in tasks:
-        step_id = f"t{task['id']}"
-        inputs = {f"p{parent}": {"step": f"t{parent}"} for parent in task["parents"]}
-        steps.append(Step.model_validate({"id": step_id, "capability": task["name"], "inputs": inputs}))
-        seconds[step_id] = max(_SHORTEST_S, float(task.get("runtime_s") or 0.0))
-        sizes.setdefault(task["name"], []).append(float(task.get("outputs_bytes") or 0.0))
+        step_id = f"t{task.id}"
+        inputs = {f"p{parent}": {"step": f"t{parent}"} for parent in task.parents}
+        steps.append(Step.model_validate({"id": step_id, "capability": task.name, "inputs": inputs}))
+        seconds[step_id] = max(_SHORTEST_S, task.runtime_s or 0.0)
+        sizes.setdefault(task.name, []).append(task.outputs_bytes or 0.0)
     means = {name: sum(known) / len(known) for name, known in sizes.items()}
     return FlatWorkflow(steps=tuple(steps)), TraceCosts(seconds, means)
 
 
-def _in_order(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _in_order(tasks: list[RecordedTask]) -> list[RecordedTask]:
     """Tasks with parents first, in recorded order otherwise."""
-    by_id = {task["id"]: task for task in tasks}
-    ordered: dict[Any, dict[str, Any]] = {}
-    stack = [(task["id"], False) for task in reversed(tasks)]
+    by_id = {task.id: task for task in tasks}
+    ordered: dict[str | int, RecordedTask] = {}
+    stack = [(task.id, False) for task in reversed(tasks)]
     while stack:
         at, parents_done = stack.pop()
         if at in ordered:
@@ -165,7 +159,7 @@ def _in_order(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
             ordered[at] = by_id[at]
             continue
         stack.append((at, True))
-        stack += [(parent, False) for parent in by_id[at]["parents"] if parent not in ordered]
+        stack += [(parent, False) for parent in by_id[at].parents if parent not in ordered]
     return list(ordered.values())
 
 

@@ -7,10 +7,11 @@ count as critical there, and fewer are bound to one node.
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from benchmarks.planner_cases import TraceCosts, workflow_of
+from benchmarks.reading import Trace
 from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.requests import PlanRequest
@@ -27,7 +28,7 @@ _BANDWIDTH = 1.25e8
 _MOST_STEPS = 130
 
 
-def referee(loaded: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def referee(loaded: Iterable[Trace]) -> dict[str, Any]:
     """Makespan of ours over saga's, geometric mean and extremes; empty where anrg-saga is not installed."""
     try:
         import saga  # noqa: F401, PLC0415 an extra: only the referee needs it

@@ -4,43 +4,46 @@ Step F1 and edge F1 are means over tasks of the F1 of multisets of tool names an
 nothing scores zero. Training and test parts are kept apart: by the files given, or by a hash of the record's id.
 """
 
-import gzip
 import hashlib
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
+from pydantic import DirectoryPath, FilePath
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.progress import tracked
+from benchmarks.reading import PlanRecord, UnusableFile, document, lines
 from learner.predictor import GuessedPlan, PlanExample, PlanPredictor, ToolText
 from learner.predictor.calibration import expected_calibration_error
 from learner.predictor.example import edge_names, multiset_f1
 
 STAGES = (0, 100, 500, None)  # outcomes learned from; None is all
 TASKBENCH = "taskbench_"
-SETS = (
+PlanSet = Literal[
     "ultratool",
     "nestful",
     "tmdb",
     "worfbench",
-    *(TASKBENCH + d for d in ("huggingface", "multimedia", "dailylifeapis")),
-)
+    "taskbench_huggingface",
+    "taskbench_multimedia",
+    "taskbench_dailylifeapis",
+]
+SETS: tuple[PlanSet, ...] = get_args(PlanSet)
 _TEST_SHARE = 5  # one in five, where no test file is given
 
 
 def run(  # noqa: PLR0913 - the options of the command
-    train: Path | None = None,
-    test: Path | None = None,
-    catalog: Path | None = None,
+    train: FilePath | None = None,
+    test: FilePath | None = None,
+    catalog: FilePath | None = None,
     *,
-    data: Path | None = None,
+    data: DirectoryPath | None = None,
     seed: int = 0,
-    sets: Sequence[str] = SETS,
+    sets: Sequence[PlanSet] = SETS,
 ) -> dict[str, Any]:
     """Figures per plan set and stage.
 
@@ -51,11 +54,11 @@ def run(  # noqa: PLR0913 - the options of the command
     # One core, as stated: BLAS would take all of them, and lose time waiting where others work on them.
     with threadpool_limits(limits=1):
         if train is not None:
-            records = _records(train)
-            learned, held_out = (records, _records(test)) if test is not None else _split(records)
+            records = lines(train, PlanRecord)
+            learned, held_out = (records, lines(test, PlanRecord)) if test is not None else _split(records)
             return {"given": _stages(learned, held_out, _catalog(catalog) if catalog else [], seed)}
         if data is None:
-            raise ValueError("give a training file or the folder of the public plan sets")
+            raise UnusableFile("no plans to learn from", "", "give --train, or --data (FORERUN_DATA)")
         figures = {name: _public(data, name, seed) for name in tracked(sets, "plan sets")}
         return {name: stages for name, stages in figures.items() if stages}
 
@@ -86,7 +89,7 @@ def _public(data: Path, name: str, seed: int) -> dict[str, Any]:
     records, listed = data / "plans" / f"{name}.jsonl.gz", data / "plans" / f"tools_{name}.json"
     if not records.is_file():
         return {}
-    learned, held_out = _split(_records(records))
+    learned, held_out = _split(lines(records, PlanRecord))
     tools = _catalog(listed) if listed.is_file() else _available([*learned, *held_out])
     return _stages(learned, held_out, tools, seed)
 
@@ -96,12 +99,12 @@ def _domain(folder: Path, domain: str, seed: int) -> dict[str, Any]:
     gold = folder / f"gold_sample_{domain}.jsonl.gz"
     if not gold.is_file():
         return {}
-    held_out, catalog = _records(gold), _catalog(folder / f"tools_{domain}.json")
-    requests = {r["id"]: r["request"] for r in _records(folder / f"requests_{domain}.jsonl.gz")}
-    tested, known = {r["id"] for r in held_out}, {tool.name for tool in catalog}
-    written = [r for path in sorted(folder.glob(f"pred_{domain}_*.jsonl.gz")) for r in _records(path)]
+    held_out, catalog = lines(gold, PlanRecord), _catalog(folder / f"tools_{domain}.json")
+    requests = {r["id"]: r["request"] for r in lines(folder / f"requests_{domain}.jsonl.gz")}
+    tested, known = {r.id for r in held_out}, {tool.name for tool in catalog}
+    written = [r for path in sorted(folder.glob(f"pred_{domain}_*.jsonl.gz")) for r in lines(path)]
     learned = [
-        {"request": requests[r["id"]], "tools": r["tools"], "deps": deps}
+        PlanRecord(request=requests[r["id"]], tools=r["tools"], deps=deps)
         for r in written
         if r["id"] in requests and r["id"] not in tested and (deps := _deps(r["tools"], r["links"], known)) is not None
     ]
@@ -121,12 +124,14 @@ def _deps(tools: list[Any], links: list[Any], known: set[str]) -> list[Any] | No
     return sorted({(parent, child) for parent, child in ends})
 
 
-def _stages(learned: list[Any], held_out: list[Any], catalog: list[ToolText], seed: int) -> dict[str, Any]:
-    examples = [_example(record) for record in learned]
+def _stages(
+    learned: list[PlanRecord], held_out: list[PlanRecord], catalog: list[ToolText], seed: int
+) -> dict[str, Any]:
+    examples = [record.example() for record in learned]
     # Records of a file may be grouped by subject: the first hundred outcomes are to be like the others.
     order = np.random.default_rng(seed).permutation(len(examples))
     examples = [examples[index] for index in order.tolist()]
-    truth = [_example(record) for record in held_out]
+    truth = [record.example() for record in held_out]
     out = {}
     for stage in STAGES:
         if stage is not None and stage > len(examples):
@@ -185,28 +190,17 @@ def _survivals(steps: tuple[str, ...], truth: tuple[str, ...]) -> list[bool]:
     return out
 
 
-def _records(path: Path) -> list[dict[str, Any]]:
-    content = path.read_bytes()
-    text = gzip.decompress(content) if path.suffix == ".gz" else content
-    return [json.loads(line) for line in text.decode().split("\n") if line.strip()]
-
-
-def _split(records: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    held_out = [int(hashlib.sha256(str(r["id"]).encode()).hexdigest(), 16) % _TEST_SHARE == 0 for r in records]
-    parts: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+def _split(records: list[PlanRecord]) -> tuple[list[PlanRecord], list[PlanRecord]]:
+    held_out = [int(hashlib.sha256(str(r.id).encode()).hexdigest(), 16) % _TEST_SHARE == 0 for r in records]
+    parts: tuple[list[PlanRecord], list[PlanRecord]] = ([], [])
     for record, is_test in zip(records, held_out, strict=True):
         parts[is_test].append(record)
     return parts
 
 
-def _example(record: dict[str, Any]) -> PlanExample:
-    edges = tuple((int(i), int(j)) for i, j in record["deps"])
-    return PlanExample(record["request"], tuple(record["tools"]), edges)
-
-
 def _catalog(path: Path) -> list[ToolText]:
     """A list of tools, or lists of tools by domain; a tool is ``{id, desc}``, with types of what it takes and gives."""
-    listed = json.loads(path.read_text())
+    listed = document(path)
     tools = [tool for part in listed.values() for tool in part] if isinstance(listed, dict) else listed
     return list({tool["id"]: _tool(tool) for tool in tools}.values())
 
@@ -216,6 +210,6 @@ def _tool(tool: dict[str, Any]) -> ToolText:
     return ToolText(tool["id"], tool.get("desc") or "", tuple(takes), tuple(gives))
 
 
-def _available(records: list[dict[str, Any]]) -> list[ToolText]:
+def _available(records: list[PlanRecord]) -> list[ToolText]:
     """The tools the records say were on offer, known by their names alone."""
-    return [ToolText(name, "") for name in dict.fromkeys(name for r in records for name in r.get("available", ()))]
+    return [ToolText(name, "") for name in dict.fromkeys(name for r in records for name in r.available)]

@@ -5,10 +5,8 @@ tool and a log-normal spread an attempt. A guessed step survives if the true pla
 parents, all the way up: a work key without its inputs. Nothing here runs in wall-clock time but the learner itself.
 """
 
-import gzip
 import hashlib
 import heapq
-import json
 import math
 import random
 from collections import Counter
@@ -17,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reading import PlanRecord, document, lines
 from learner.learning import Learner
 from learner.plans import guess_similarity
 from learner.predictor import GuessedPlan, PlanExample, PlanPredictor, ToolText
@@ -279,11 +278,9 @@ def summary(lived: Sequence[Lived]) -> dict[str, float]:
 
 def latencies(data: Path) -> list[float]:
     """Seconds of LLM steps of the recorded agent sessions between the 10 % and 90 % quantile, sorted."""
-    found = []
-    with gzip.open(data / "agentcgroup" / "sessions.jsonl.gz", "rt") as lines:
-        for line in lines:
-            found += [step["dur_s"] for step in json.loads(line)["steps"] if step["k"] == "llm" and step["dur_s"] > 0]
-    found.sort()
+    sessions = lines(data / "agentcgroup" / "sessions.jsonl.gz")
+    steps = (step for session in sessions for step in session["steps"])
+    found = sorted(step["dur_s"] for step in steps if step["k"] == "llm" and step["dur_s"] > 0)
     return found[len(found) // 10 : -len(found) // 10]
 
 
@@ -292,12 +289,11 @@ def ultratool(data: Path) -> tuple[list[tuple[str, PlanExample]], list[ToolText]
 
     The domain of a plan is the one most of its tools belong to.
     """
-    listed = json.loads((data / "plans" / "tools_ultratool.json").read_text())
+    listed = document(data / "plans" / "tools_ultratool.json")
     domains = {tool["id"]: tool["domain"] for tool in listed}
-    with gzip.open(data / "plans" / "ultratool.jsonl.gz", "rt") as lines:
-        records = [json.loads(line) for line in lines]
-    records.sort(key=lambda record: digest(record["id"]))
-    return [(_domain(record["tools"], domains), _example(record)) for record in records], [
+    records = lines(data / "plans" / "ultratool.jsonl.gz", PlanRecord)
+    records.sort(key=lambda record: digest(str(record.id)))
+    return [(_domain(record.tools, domains), record.example()) for record in records], [
         ToolText(tool["id"], tool.get("desc") or "") for tool in listed
     ]
 
@@ -305,7 +301,3 @@ def ultratool(data: Path) -> tuple[list[tuple[str, PlanExample]], list[ToolText]
 def _domain(tools: Sequence[str], domains: dict[str, list[str]]) -> str:
     counts = Counter(domain for tool in tools for domain in domains.get(tool, ()))
     return max(sorted(counts), key=lambda name: counts[name]) if counts else ""
-
-
-def _example(record: dict[str, Any]) -> PlanExample:
-    return PlanExample(record["request"], tuple(record["tools"]), tuple((int(i), int(j)) for i, j in record["deps"]))

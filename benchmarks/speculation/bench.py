@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+from pydantic import DirectoryPath, PositiveFloat, PositiveInt
 from rich.progress import Progress
 
 from benchmarks.scripted_llm import ScriptedLLM
@@ -21,7 +21,8 @@ from planners.plans import Plan
 from planners.tasks import Mode, PlanningOptions, Task
 from reconciler.views import TaskView
 
-WORKLOADS = ("warm", "half", "unseen", "adversarial", "mixed")
+Workload = Literal["warm", "half", "unseen", "adversarial", "mixed"]
+WORKLOADS: tuple[Workload, ...] = get_args(Workload)
 # Guesses come first, so that no other run of the same request has taught them the answer; the oracle needs one.
 ORDER = (Mode.PLAN_CACHE, Mode.FORERUN, Mode.STREAMED, Mode.LIST_SCHEDULE, Mode.WAIT, Mode.ORACLE)
 AT_ONCE = 3
@@ -39,12 +40,12 @@ class Runs:
 
 
 def run(  # noqa: PLR0913, PLR0917 - the options of the command
-    data: Path | None = None,
-    size: int = 24,
-    scale: float = 0.25,
+    data: DirectoryPath | None = None,
+    size: PositiveInt = 24,
+    scale: PositiveFloat = 0.25,
     seed: int = 0,
-    workloads: Sequence[str] = WORKLOADS,
-    agents: str = "llm",
+    workloads: Sequence[Workload] = WORKLOADS,
+    agents: Literal["llm", "mixed"] = "llm",
 ) -> dict[str, Any]:
     """Per workload: seconds by mode, share of attainable, waste, verdict rates, planning share.
 

@@ -4,9 +4,7 @@ Requests and plans are UltraTool's where FORERUN_DATA has them, else a few made 
 reads the request and what the step before it made, so a step is right only if all before it are.
 """
 
-import gzip
 import itertools
-import json
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reading import PlanRecord, document, lines
 from benchmarks.scripted_llm import answer_s
 from benchmarks.simulated import simulated
 from planners.agents import Catalog, Price, Provider
@@ -90,10 +89,10 @@ def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str
     """``size`` requests a workload; all seconds of agents multiplied by ``scale``; ``agents`` as in `bench.run`."""
     draw = random.Random(seed)
     tools, records = _records(data)
-    train = [record for record in records if _part(record["id"]) < 0.7]
-    test = [record for record in records if _part(record["id"]) >= 0.7]
-    past = [Case("past", record["request"], tuple(record["tools"])) for record in train]
-    unseen = [Case("unseen", record["request"], tuple(record["tools"])) for record in test]
+    train = [record for record in records if _part(record.id) < 0.7]
+    test = [record for record in records if _part(record.id) >= 0.7]
+    past = [Case("past", record.request, tuple(record.tools)) for record in train]
+    unseen = [Case("unseen", record.request, tuple(record.tools)) for record in test]
     unseen = draw.sample(unseen, min(size, len(unseen)))
     catalog = _catalog(tools, data, scale, quick_share=0.5 if agents == "mixed" else 0.0)
     recurring = [case for case in past if re.search(r"\d", case.request)]
@@ -147,17 +146,16 @@ def _contradicted(case: Case, tools: Iterable[str], draw: random.Random) -> Case
     return replace(case, tools=tuple(draw.sample([tool for tool in tools if tool not in case.tools], len(case.tools))))
 
 
-def _part(record: str) -> float:
-    return int.from_bytes(blake2b(record.encode(), digest_size=8).digest(), "big") / 2**64
+def _part(record: str | int) -> float:
+    return int.from_bytes(blake2b(str(record).encode(), digest_size=8).digest(), "big") / 2**64
 
 
-def _records(data: Path | None) -> tuple[Mapping[str, str], list[dict[str, Any]]]:
-    if data is None or not (data / "plans" / "ultratool.jsonl.gz").exists():
+def _records(data: Path | None) -> tuple[Mapping[str, str], list[PlanRecord]]:
+    if data is None:
         return _MADE_UP_TOOLS, list(_made_up())
-    with gzip.open(data / "plans" / "ultratool.jsonl.gz", "rt", encoding="utf-8") as lines:
-        records = [json.loads(line) for line in lines]
-    tools = {tool["id"]: tool["desc"] for tool in json.loads((data / "plans" / "tools_ultratool.json").read_text())}
-    return tools, [record for record in records if len(set(record["tools"])) == len(record["tools"])]
+    tools = {tool["id"]: tool["desc"] for tool in document(data / "plans" / "tools_ultratool.json")}
+    records = lines(data / "plans" / "ultratool.jsonl.gz", PlanRecord)
+    return tools, [record for record in records if len(set(record.tools)) == len(record.tools)]
 
 
 def _catalog(tools: Mapping[str, str], data: Path | None, scale: float, quick_share: float) -> Catalog:
@@ -183,11 +181,9 @@ def _catalog(tools: Mapping[str, str], data: Path | None, scale: float, quick_sh
 
 
 def _durations(data: Path | None) -> tuple[Sequence[float], Sequence[float]]:
-    path = data / "agentcgroup" / "sessions.jsonl.gz" if data is not None else None
-    if path is None or not path.exists():
+    if data is None:
         return _LLM_STEP_S, _TOOL_CALL_S
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        steps = [step for line in lines for step in json.loads(line)["steps"]]
+    steps = [step for session in lines(data / "agentcgroup" / "sessions.jsonl.gz") for step in session["steps"]]
     llm = [step["dur_s"] for step in steps if step["k"] == "llm" and step.get("dur_s")]
     calls = [step.get("dur_s", step["t1"] - step["t0"]) for step in steps if step["k"] == "tool"]
     return llm, calls
@@ -200,10 +196,10 @@ _MADE_UP_TOOLS = {
 }
 
 
-def _made_up() -> Iterator[dict[str, Any]]:
+def _made_up() -> Iterator[PlanRecord]:
     draw, tools = random.Random(1), list(_MADE_UP_TOOLS)
     for index in range(400):
         shape = random.Random(index % 40)
         chosen = shape.sample(tools, shape.choice((2, 2, 3)))
         words = ", then ".join(tool.replace("_", " ") + f" {draw.randrange(100, 999)}" for tool in chosen)
-        yield {"id": f"made-up:{index}", "request": f"Please {words}.", "tools": chosen}
+        yield PlanRecord(id=f"made-up:{index}", request=f"Please {words}.", tools=chosen, deps=[])

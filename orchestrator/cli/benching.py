@@ -10,9 +10,12 @@ from types import ModuleType, UnionType
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError, validate_call
 
 from orchestrator.cli.exits import refuse, reported
 from orchestrator.cli.output import console, print_json
+from orchestrator.errors import InvalidRequest
+from planners.errors import InvalidTask
 from planners.validation.words import nearest
 
 _PLAIN = (str, int, float, bool, Path)
@@ -65,21 +68,38 @@ def _given(hint: Any) -> Any | None:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint in _PLAIN:
         return hint
+    if origin is typing.Literal:
+        return str  # what it may be is checked with the rest, when it is run
     if origin in (UnionType, typing.Union):
         inner = [argument for argument in arguments if argument is not type(None)]
         return hint if len(inner) == 1 and inner[0] in _PLAIN else None
-    if origin in (list, tuple, Sequence, Iterable) and arguments[0] in _PLAIN:
-        return list[arguments[0]]  # type: ignore[valid-type] # built for typer, which reads it at run time
+    if origin in (list, tuple, Sequence, Iterable) and (element := _given(arguments[0])) is not None:
+        return list[element]  # type: ignore[valid-type] # built for typer, which reads it at run time
     return None
 
 
 def _typed(run: Callable[..., Any], options: Mapping[str, inspect.Parameter]) -> Callable[..., Any]:
+    checked = validate_call(run)
+
     def command(**given: Any) -> Any:
-        return run(**given)
+        try:
+            return checked(**given)
+        except ValidationError as error:
+            raise _invalid(error) from None
 
     command.__signature__ = inspect.Signature(list(options.values()))  # type: ignore[attr-defined] # read by typer
     command.__annotations__ = {name: parameter.annotation for name, parameter in options.items()}
     return command
+
+
+def _invalid(error: ValidationError) -> InvalidRequest:
+    """All that is wrong, by option as typed on the command line."""
+    return InvalidRequest(
+        [
+            InvalidTask(f"{flaw['msg']}, not {flaw['input']}", f"--{str(flaw['loc'][0]).replace('_', '-')}")
+            for flaw in error.errors(include_url=False)
+        ]
+    )
 
 
 def _spread(arguments: Sequence[str], options: Mapping[str, inspect.Parameter]) -> list[str]:

@@ -233,6 +233,28 @@ def test_a_benchmark_writes_its_json(forerun, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["burst", "--tasks", "0"], "--tasks"),
+        (["speculation", "--workloads", "warm", "wram"], "--workloads"),
+        (["speculation", "--scale", "0"], "--scale"),
+        (["similarity", "--train", "none.jsonl"], "--train"),
+        (["similarity", "--sets", "ultratol"], "--sets"),
+        (["drift", "--data", "none"], "--data"),
+        (["drift", "--data", "."], "tools_ultratool.json"),
+        (["planner", "--workflows", "none.json"], "--workflows"),
+        (["planner", "--nodes", "8"], "--nodes"),
+    ],
+)
+def test_what_is_wrong_with_the_options_of_a_benchmark_is_told_before_it_runs(forerun, tmp_path, arguments, said):
+    result = forerun("bench", "--to", tmp_path, *arguments)
+
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
         (["--catalog", "none.yaml", "--port", "0"], "none.yaml"),
         (["--settings", "none.yaml"], "none.yaml"),
         (["--shards", "0"], "reconciler.shards"),
