@@ -88,7 +88,7 @@ def _left(service: Any) -> dict[str, int]:
     """What there is of processes, memory and objects."""
     gc.collect()
     pids = ray.get([shard.pid.remote() for shard in service.shards])
-    free, total = ray.available_resources(), ray.cluster_resources()
+    free, total = ray.available_resources(), ray.cluster_resources()  # type: ignore[no-untyped-call] # Ray leaves them untyped
     return {
         "reconciler_bytes": sum(psutil.Process(pid).memory_info().rss for pid in pids),
         "processes": len(psutil.Process().children(recursive=True)),

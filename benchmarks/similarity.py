@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from pydantic import DirectoryPath, FilePath
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from benchmarks.progress import tracked
 from benchmarks.reading import PlanRecord, UnusableFile, document, lines
