@@ -109,7 +109,7 @@ class Weave:
         filled: list[Node] = []
         for node in nodes:
             if isinstance(node, Goal):
-                filled += [self._refers(step) for step in self._steps[node.id]]
+                filled += self._served(node.id)
                 if node.id not in self._closed:
                     filled.append(self._refers(node))
             elif isinstance(node, ForEach):
@@ -117,6 +117,11 @@ class Weave:
             else:
                 filled.append(self._refers(node))
         return tuple(filled)
+
+    def _served(self, goal_id: StepId) -> list[Step]:
+        """The steps of a goal. Those of a task that is but a goal refer to each other alone, whatever their names."""
+        steps = self._steps[goal_id]
+        return steps if self._task.workflow is None else [self._refers(step) for step in steps]
 
     def _block(self, block: ForEach) -> ForEach:
         update = {

@@ -7,7 +7,7 @@ from planners.decompose.weave import Weave
 from planners.errors import DecomposeFailed
 from planners.expansion import flatten
 from planners.tasks import Task
-from planners.workflow import Goal, Workflow
+from planners.workflow import Goal, Step, Workflow
 
 
 def flat(weave, inputs=None):
@@ -79,3 +79,13 @@ def test_the_outputs_of_a_plain_goal_are_those_of_the_steps_nobody_reads():
 def test_a_goal_without_any_step_fails():
     with pytest.raises(DecomposeFailed, match="no step"):
         Weave(goal_task()).close("goal")
+
+
+def test_a_capability_may_be_called_goal():
+    weave = Weave(goal_task(GOAL))
+    for step in (Step(id="goal", capability="goal"), Step(id="b", capability="b", inputs={"x": "$steps.goal"})):
+        weave.confirm("goal", step)
+    weave.close("goal")
+
+    assert [step.data_parents for step in weave.workflow().steps] == [(), ("goal",)]
+    assert list(flat(weave).by_id) == ["goal", "b"]
