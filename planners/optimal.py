@@ -25,7 +25,7 @@ from planners.model import Model
 from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest, SpeculativePlanner
 from planners.schedule.cpsat import schedule
-from planners.schedule.listing import list_schedule
+from planners.schedule.listing import list_schedule, thrifty
 from planners.schedule.stopping import Stop
 from planners.tasks import Mode
 from planners.workflow import FlatWorkflow
@@ -141,10 +141,29 @@ class OptimalPlannerPipeline:
                 flat = flatten(weave.workflow(), request.task.inputs, request.known)
                 if request.task.planning.mode is Mode.WAIT or weave.complete or not draft.grows(flat):
                     continue
-                plan = await asyncio.to_thread(
-                    self._lister, draft.pinned(flat), draft.request(request.hint), self._costs()
-                )
-                yield draft.prefix(plan, flat)
+                prefix = await self._prefix(flat, request, draft)
+                if prefix is not None:
+                    yield prefix
+
+    async def _prefix(self, flat: FlatWorkflow, request: PlanRequest, draft: Draft) -> Plan | None:
+        """The prefix of the plan that these steps allow; None: nothing new that can be said for sure.
+
+        Raises:
+            Infeasible: no plan keeps to the task's limits, whatever comes.
+        """
+        pinned, asked, costs = draft.pinned(flat), draft.request(request.hint), self._costs()
+
+        def listed() -> Plan:
+            return thrifty(self._lister(pinned, asked, costs), pinned, asked, costs)
+
+        try:
+            sure = await asyncio.to_thread(listed)
+        except Infeasible:
+            # What prefixes have said may be what stands in the way; the whole plan takes it back.
+            if draft.pins:
+                return None
+            raise
+        return draft.prefix(sure, flat) if any(step.id not in draft.pins for step in sure.steps) else None
 
     async def _whole(self, flat: FlatWorkflow, request: PlanRequest, draft: Draft) -> Plan:
         try:

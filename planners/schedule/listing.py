@@ -1,10 +1,12 @@
 """List schedules: a plan in milliseconds, for the speculative planner, for very large workflows, and as baseline."""
 
 from planners.costs import CostModel
-from planners.plans import Plan, PlanKind
+from planners.model import StepId
+from planners.plans import Plan, PlanKind, PlannedStep
 from planners.requests import PlanRequest
 from planners.schedule.build import problem_of
 from planners.schedule.cpop import cpop
+from planners.schedule.feasibility import within
 from planners.schedule.forms import plan_of
 from planners.schedule.greedy import greedy
 from planners.schedule.heft import heft
@@ -36,6 +38,26 @@ def best_list_schedule(flat: FlatWorkflow, request: PlanRequest, costs: CostMode
     problem = problem_of(flat, request, costs)
     name, schedule = best_baseline(problem)
     return plan_of(problem, schedule, request, PlanKind.SPECULATIVE, name)
+
+
+def thrifty(plan: Plan, flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Plan:
+    """Of a plan whose rest is not known yet, the steps that spend no more of a budget than they must.
+
+    What a dearer agent costs may be what the rest needs. Without a budget, the plan as it is.
+
+    Raises:
+        Infeasible: it is certain that no plan can be made.
+    """
+    if request.task.limits.budget_usd is None:
+        return plan
+    problem = problem_of(flat, request, costs)
+    least = dict(zip((step.id for step in problem.steps), problem.min_usd, strict=True))
+    kept: dict[StepId, PlannedStep] = {}
+    for planned in plan.steps:
+        needed = (parent for parent in planned.step.parents if parent in plan.by_id)
+        if within(planned.placement.usd, least[planned.id]) and all(parent in kept for parent in needed):
+            kept[planned.id] = planned
+    return plan.model_copy(update={"steps": tuple(kept.values())})
 
 
 def quick(problem: Problem) -> Schedule:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from goals import ANSWER, CATALOG, GOAL, Clock, agent, goal_task, request, schema, steps
 
-from planners.agents import Price
+from planners.agents import AgentSpec, Catalog, Price
 from planners.costs import PriorCosts
 from planners.decompose import StubDecomposer
 from planners.errors import DecomposeFailed
@@ -18,8 +18,8 @@ from planners.optimal import OptimalPlannerPipeline
 from planners.plans import PlanKind
 from planners.requests import InFlight
 from planners.schedule.listing import list_schedule
-from planners.tasks import Limits, Mode, PlanningOptions, Task
-from planners.workflow import Goal, Workflow
+from planners.tasks import Limits, Mode, Objective, PlanningOptions, Task
+from planners.workflow import Goal, Step, Workflow
 from planners.workkeys import InputDigests, work_keys
 
 
@@ -266,7 +266,7 @@ async def test_a_step_that_a_prefix_has_started_stays_on_its_node():
 
 
 async def test_agents_named_by_a_prefix_are_chosen_anew_where_the_whole_plan_would_be_infeasible():
-    """The prefix takes the dear translator for later; with the dear printer behind it the budget would not do."""
+    """The prefix takes the slow translator for later; with the printer behind it the deadline could not be met."""
     made = schema(["text"], text="string")
     printer = agent("printer", "print", made, made, price=Price(usd_per_call=0.1))
     catalog = CATALOG.model_copy(update={"agents": (*CATALOG.agents, printer)})
@@ -278,7 +278,7 @@ async def test_agents_named_by_a_prefix_are_chosen_anew_where_the_whole_plan_wou
     gate = asyncio.Semaphore(2)
     planner = pipeline(StubDecomposer({GOAL: steps(answer, catalog=catalog)}, gate=gate), lister=_takes_the_large)
     plans = []
-    async with aclosing(planner.plan(request(goal_task(limits=Limits(budget_usd=0.15)), catalog=catalog))) as stream:
+    async with aclosing(planner.plan(request(goal_task(limits=Limits(deadline_s=4.5)), catalog=catalog))) as stream:
         async for plan in stream:
             plans.append([planned.placement.agent for planned in plan.steps])
             gate.release()
@@ -317,3 +317,44 @@ async def test_work_keys_do_not_depend_on_who_planned():
 
     assert {planned.id: planned.work_key for planned in plan.steps} == keys
     assert len({digest(key) for key in keys.values()}) == 3
+
+
+def two_ways_to_fetch(usd: float):
+    """A dear and quick fetcher, a cheap and slow one; captions cost something too."""
+    agents = (
+        AgentSpec(name="quick", capability="fetch", price=Price(usd_per_call=usd), expected_s=1.0),
+        AgentSpec(name="slow", capability="fetch", price=Price(usd_per_call=0.1), expected_s=5.0),
+        AgentSpec(name="captioner", capability="caption", price=Price(usd_per_call=0.2), expected_s=3.0),
+    )
+    return Catalog(agents=agents)
+
+
+async def streamed(catalog, **of_task):
+    """All plans of a goal of three steps, each written once the steps before it have been scheduled."""
+    loop, gate = asyncio.get_running_loop(), asyncio.Semaphore(1)
+    fetch, caption = Step(id="s1", capability="fetch"), Step(id="s2", capability="caption", inputs={"x": "$steps.s1"})
+    answer = [fetch, caption, caption.model_copy(update={"id": "s3"})]
+
+    def lister(*asked):
+        loop.call_soon_threadsafe(gate.release)
+        return list_schedule(*asked)
+
+    planner = pipeline(StubDecomposer({GOAL: answer}, gate=gate), lister=lister, clock=Clock())
+    return await all_plans(planner, request(goal_task(**of_task), catalog=catalog))
+
+
+async def test_a_prefix_spends_no_budget_that_steps_not_yet_written_need():
+    plans = await streamed(two_ways_to_fetch(0.95), limits=Limits(budget_usd=1))
+
+    assert [step.placement.agent for step in plans[-1].steps] == ["slow", "captioner", "captioner"]
+    assert all(step.placement.agent != "quick" for plan in plans for step in plan.steps)
+
+
+async def test_a_choice_made_in_a_prefix_is_taken_back_where_the_deadline_forbids_it():
+    """A fetcher that was cheap, and slow enough when nothing was known to follow."""
+    plans = await streamed(
+        two_ways_to_fetch(0.95), objective=Objective(latency_weight=0.001, usd_weight=1), limits=Limits(deadline_s=7)
+    )
+
+    first, last = ([step.placement.agent for step in plan.steps] for plan in plans)
+    assert (first, last) == (["slow"], ["quick", "captioner", "captioner"])
