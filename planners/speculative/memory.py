@@ -5,11 +5,12 @@ Bounded, in memory, JSON in and out. Readers and the writer share one thread (a 
 
 import re
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from planners.agents import Catalog
+from planners.bindings import follow, input_refs
 from planners.errors import PlanningError
 from planners.model import AgentName, StepId, Versioned, canonical_json, digest
 from planners.plans import Plan, PlanKind
@@ -136,7 +137,7 @@ class PlanMemory:
         """The most telling template that fits, and the values it finds."""
         best: tuple[Remembered, tuple[str, ...]] | None = None
         names = tuple(sorted(task.inputs))
-        for first in {text.partition(" ")[0], ""}:
+        for first in dict.fromkeys((text.partition(" ")[0], "")):
             for key in self._buckets.get((task.kind, names, first), ()):
                 entry = self._entries[key]
                 if best is not None and entry.template.fixed <= best[0].template.fixed:
@@ -195,13 +196,26 @@ def goal_of(task: Task) -> str | None:
     return None
 
 
-def still_offered(steps: tuple[Step, ...], catalog: Catalog) -> Iterator[Step]:
-    """The steps that can be done today: some agent offers the capability, and of all that they depend on too."""
+def still_offered(steps: tuple[Step, ...], catalog: Catalog, inputs: Mapping[str, JsonValue]) -> Iterator[Step]:
+    """The steps that can be done today: some agent offers the capability, the task has the parts of its inputs that
+    they read (its lists may be shorter than those of the task before), and so for all that they depend on.
+    """
     there: set[StepId] = set()
     for step in steps:
-        if catalog.offering(step.capability, pinned=step.agent) and there.issuperset(step.parents):
+        offered = catalog.offering(step.capability, pinned=step.agent)
+        if offered and there.issuperset(step.parents) and _can_read(step, inputs):
             there.add(step.id)
             yield step
+
+
+def _can_read(step: Step, inputs: Mapping[str, JsonValue]) -> bool:
+    try:
+        for binding in step.inputs.values():
+            for ref in input_refs(binding):
+                follow(inputs[ref.input], ref.path)
+    except LookupError:
+        return False
+    return True
 
 
 def _entry(task: Task, text: str, steps: list[Step], plan: Plan) -> Remembered:

@@ -16,6 +16,7 @@ from pydantic import Field
 from planners.bindings import Binding, StepRef, step_refs
 from planners.costs import CostModel
 from planners.decompose.interfaces import interfaces
+from planners.errors import Infeasible
 from planners.expansion import flatten
 from planners.model import AgentName, Model, StepId
 from planners.plans import Plan, PlanKind
@@ -148,8 +149,14 @@ class SpeculativePlannerPipeline:
                 )
             }
         )
-        scheduling_s = self._clock()
-        plan = self._lister(pinned, request, self._costs())
+        scheduling_s, costs = self._clock(), self._costs()
+        try:
+            plan = self._lister(pinned, request, costs)
+        except Infeasible:
+            if not agents:
+                raise
+            # The usual agents fit nowhere any more, or cost more than this task has: others may do.
+            plan = self._lister(flat, request, costs)
         self._learn_speed(self._clock() - scheduling_s, len(flat.steps))
         likely = self._probabilities(plan, guess, request)
         return plan.model_copy(
@@ -219,7 +226,7 @@ class SpeculativePlannerPipeline:
 
 def _recalled(known: Recalled, request: PlanRequest, origin: str) -> _Guess:
     """What memory holds, as far as it can still be done with this task's inputs and today's catalog."""
-    steps = tuple(still_offered(known.steps, request.catalog))
+    steps = tuple(still_offered(known.steps, request.catalog, request.task.inputs))
     there = {step.id for step in steps}
     outputs: dict[str, Binding] = {
         name: binding

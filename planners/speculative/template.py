@@ -157,7 +157,8 @@ def strings(value: Any) -> Iterable[str]:
 
 def _occurrences(goal: str, used: Iterable[str]) -> list[Literal]:
     found: list[Literal] = []
-    for text in sorted({text for text in used if 2 <= len(text) <= 200 and text != goal}, key=len, reverse=True):
+    texts = {text for text in used if 2 <= len(text) <= 200 and text != goal}
+    for text in sorted(texts, key=lambda text: (-len(text), text)):
         for match in re.finditer(rf"(?<!\w){re.escape(text)}(?!\w)", goal):
             literal = Literal(SlotKind.FREE, text, *match.span())
             if not any(_overlap(literal, other) for other in found):

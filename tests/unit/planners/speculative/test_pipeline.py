@@ -3,14 +3,17 @@
 import pytest
 from goals import ANSWER, CATALOG, CLUSTER, GOAL, Clock, goal_task, request, steps
 
-from planners.agents import Catalog
+from planners.agents import AgentSpec, Catalog, Price
+from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import PriorCosts
 from planners.decompose import StubDecomposer
+from planners.expansion import flatten
 from planners.optimal import OptimalPlannerPipeline
 from planners.plans import PlanKind
+from planners.resources import Resources
 from planners.schedule.listing import list_schedule
 from planners.speculative import GuessedPlan, PlanMemory, SpeculativePlannerPipeline, SpeculativeSettings
-from planners.tasks import Mode, Objective, Task
+from planners.tasks import Limits, Mode, Objective, Task
 from planners.workflow import Goal, Workflow
 
 OTHER = "Caption the picture at https://b.example/dog.jpg and say it in 'Dutch'"
@@ -342,3 +345,54 @@ def test_a_fallback_teaches_nothing():
 
     assert len(memory) == 0
     assert not memory.knows_agents(declared())
+
+
+def picky(**dear):
+    """A quick agent that needs what few nodes have, a slow one that runs anywhere."""
+    return Catalog(
+        agents=(
+            AgentSpec(name="quick", capability="work", expected_s=0.1, resources=Resources(cpus=1, gpus=1), **dear),
+            AgentSpec(name="slow", capability="work", expected_s=1.0),
+        )
+    )
+
+
+WITH_GPU = ClusterSnapshot(nodes=(ClusterNode(id="g", node_class="g", total=Resources(cpus=2, gpus=1)), *CLUSTER.nodes))
+WORK = Workflow.model_validate({"steps": [{"id": "a", "capability": "work"}]})
+
+
+@pytest.mark.parametrize(
+    ("cluster", "catalog", "limits"),
+    [(CLUSTER, picky(), Limits()), (WITH_GPU, picky(price=Price(usd_per_call=5)), Limits(budget_usd=1))],
+)
+def test_where_the_usual_agent_is_out_of_reach_another_is_guessed(cluster, catalog, limits):
+    """Its node is lost, or this task has not the dollars."""
+    asked = request(Task(workflow=WORK), catalog=picky()).model_copy(update={"cluster": WITH_GPU})
+    memory = PlanMemory()
+    before = list_schedule(flatten(WORK, {}), asked, PriorCosts())
+    memory.remember(asked.task, before.model_copy(update={"kind": PlanKind.OPTIMAL}))
+    assert [step.placement.agent for step in guesser(memory).guess(asked).steps] == ["quick"]
+
+    now = request(Task(workflow=WORK, limits=limits), catalog=catalog).model_copy(update={"cluster": cluster})
+
+    assert [step.placement.agent for step in guesser(memory).guess(now).steps] == ["slow"]
+
+
+async def test_of_a_workflow_seen_with_a_longer_list_the_elements_that_are_there_are_guessed():
+    each = {"id": "each", "for_each": "$inputs.urls", "steps": [{**ANSWER[0], "id": "one", "inputs": {"url": "$item"}}]}
+    goal = {"id": "sum", "goal": "join them", "inputs": {"pictures": "$steps.each"}}
+
+    def task(*urls):
+        return Task.model_validate({"workflow": {"steps": [each, goal]}, "inputs": {"urls": list(urls)}})
+
+    written = steps([{"id": "m", "capability": "merge", "inputs": {"texts": "$inputs.pictures"}}], later=["pictures"])
+    planner = OptimalPlannerPipeline(PriorCosts, StubDecomposer({"join them": written}))
+    memory = PlanMemory()
+    longer = task("a", "b", "c")
+    memory.remember(longer, [plan async for plan in planner.plan(request(longer))][-1])
+    assert len(guesser(memory).guess(request(longer)).steps) == 4
+
+    guess = guesser(memory).guess(request(task("a", "b")))
+
+    assert [step.id for step in guess.steps] == ["one[0]", "one[1]"]
+    assert not guess.complete

@@ -82,3 +82,12 @@ def test_filling_with_other_values_gives_the_literal_of_the_other_goal():
         "note": "trip to Rome",
         "all": "Fly to Rome for 7",
     }
+
+
+def test_which_of_two_equally_long_values_that_overlap_is_cut_out_hangs_on_no_hash_seed():
+    """Sets of texts are in another order in every process; templates must not be."""
+    for i in range(20):
+        left, right = f"a{chr(97 + i)} mid", f"mid {chr(97 + i)}z"
+        goal = f"please tell us everything about {left}{right[3:]} as soon as you can"
+        _, values = template_of(goal, {right, left})
+        assert values == (left,)
