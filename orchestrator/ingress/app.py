@@ -68,12 +68,23 @@ class _Counted:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
+        began, answered = time.perf_counter(), False
+
+        def count(status: int) -> None:
+            nonlocal answered
+            answered = True
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._metrics.answered(scope["method"], route, status, time.perf_counter() - began)
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "unknown")
-                self._metrics.answered(scope["method"], route, message["status"], time.perf_counter() - began)
+                count(message["status"])
             await send(message)
 
-        await self._app(scope, receive, counting)
+        try:
+            await self._app(scope, receive, counting)
+        except Exception:
+            # Starlette makes a 500 of it further out, where no middleware sees it.
+            if not answered:
+                count(500)
+            raise

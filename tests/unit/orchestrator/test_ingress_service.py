@@ -44,6 +44,20 @@ async def test_metrics_count_requests_by_route_and_not_by_id(gateway, task):
     }
 
 
+async def test_requests_that_nobody_foresaw_are_counted_too(gateway, monkeypatch):
+    async def broken():
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(gateway, "agents", broken)
+    app = build(Context(gateway, SETTINGS, CATALOG))
+    http = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://forerun")
+    assert (await http.get("/v1/agents")).status_code == 500
+
+    text = (await http.get("/metrics")).text
+
+    assert 'forerun_http_requests_total{method="GET",route="/v1/agents",status="500"} 1.0' in text
+
+
 async def test_openapi_describes_every_route_with_examples_and_problems(http):
     document = (await http.get("/openapi.json")).json()
 
