@@ -14,6 +14,9 @@ from reconciler.outcomes import Outcome
 from reconciler.views import TaskView
 
 _DISPATCH_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+# Users choose the kinds of their tasks; every label value is kept for as long as the process lives.
+_MOST_KINDS = 200
+_OTHERS = "(others)"
 _RUN_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600)
 
 
@@ -45,6 +48,7 @@ class RunMetrics:
     def __init__(self, shard: int) -> None:
         self._registry = CollectorRegistry()
         self._shard = str(shard)
+        self._kinds: set[str] = set()
         self._admitted = self._counter("forerun_tasks_admitted", "Tasks taken on", "kind")
         self._ended = self._counter("forerun_tasks_ended", "Runs that ended", "kind", "status")
         self._attempts = self._counter("forerun_attempts", "Attempts that got their verdict", "agent", "verdict")
@@ -58,21 +62,24 @@ class RunMetrics:
 
     def admitted(self, kind: str) -> None:
         """A task was taken on."""
-        self._admitted.labels(self._shard, kind).inc()
+        self._admitted.labels(self._shard, self._kind(kind)).inc()
 
     def ended(self, view: TaskView) -> None:
         """A run has ended."""
-        self._ended.labels(self._shard, view.kind, view.status.value).inc()
+        kind = self._kind(view.kind)
+        self._ended.labels(self._shard, kind, view.status.value).inc()
         if view.first_dispatch_s is not None:
             self._first.labels(self._shard, view.mode.value).observe(view.first_dispatch_s)
         if view.ended_s is not None:
             self._run_s.labels(self._shard, view.status.value).observe(view.ended_s)
         if view.saved_s is not None and view.saved_s > 0:
-            self._saved_s.labels(self._shard, view.kind).inc(view.saved_s)
+            self._saved_s.labels(self._shard, kind).inc(view.saved_s)
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
-        """Attempts got their verdicts."""
+        """Attempts got their verdicts. Guesses that were refused were never attempts."""
         for outcome in outcomes:
+            if not outcome.dispatched:
+                continue
             labels = self._shard, outcome.agent, outcome.verdict.value
             self._attempts.labels(*labels).inc()
             self._agent_s.labels(*labels).inc(outcome.seconds)
@@ -81,6 +88,13 @@ class RunMetrics:
     def exposition(self) -> str:
         """All of it as Prometheus text."""
         return generate_latest(self._registry).decode()
+
+    def _kind(self, kind: str) -> str:
+        if kind not in self._kinds:
+            if len(self._kinds) >= _MOST_KINDS:
+                return _OTHERS
+            self._kinds.add(kind)
+        return kind
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, ["shard", *labels], registry=self._registry)

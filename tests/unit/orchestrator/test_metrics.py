@@ -73,3 +73,26 @@ def test_an_ended_run_counts_its_first_dispatch_its_seconds_and_what_was_saved()
     assert found["forerun_first_dispatch_s_bucket", "le=0.005", "mode=forerun", "shard=3"] == 1
     assert found["forerun_run_s_sum", "shard=3", "status=succeeded"] == 2.5
     assert found["forerun_saved_s_total", "kind=demo", "shard=3"] == 1.5
+
+
+def test_a_guess_that_the_gate_refused_is_no_attempt():
+    metrics = RunMetrics(0)
+
+    metrics.record([outcome(Verdict.FLUSH, 0.0).model_copy(update={"dispatched": False})])
+
+    assert not [name for name, *_ in samples(joined([metrics.exposition()])) if name.startswith("forerun_attempts")]
+
+
+def test_kinds_that_users_invent_do_not_grow_without_bound():
+    metrics = RunMetrics(0)
+
+    for number in range(1_000):
+        metrics.admitted(f"kind {number}")
+        metrics.admitted("kind 0")
+
+    found = samples(joined([metrics.exposition()]))
+    kinds = {key[1]: value for key, value in found.items() if key[0] == "forerun_tasks_admitted_total"}
+    assert len(kinds) <= 201
+    assert kinds["kind=kind 0"] == 1_001
+    assert sum(kinds.values()) == 2_000
+    assert kinds["kind=(others)"] > 0
