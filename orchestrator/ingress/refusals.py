@@ -16,6 +16,7 @@ from planners.validation import explain_errors
 _log = logging.getLogger(__name__)
 
 _FIXES = {
+    400: "send one JSON document",
     404: "see /docs for the routes there are",
     405: "see /docs for the methods of this route",
     413: "send less, or raise limits.max_body_bytes",
@@ -48,11 +49,12 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     details = error.errors()
     if details and details[0]["type"] == "json_invalid":
         why = details[0].get("ctx", {}).get("error", "malformed")
-        at = details[0]["loc"][-1] if len(details[0]["loc"]) > 1 else 0
-        problem = plain(
-            400, f"the body is no JSON: {why} at character {at}", request.url.path, "send one JSON document"
-        )
-        return reply(problem)
+        return reply(plain(400, f"the body cannot be read as JSON: {why}", request.url.path, _FIXES[400]))
+    if isinstance(error.body, bytes):
+        # FastAPI reads no body that does not say that it is JSON; `curl -d` says that it is a form.
+        said = request.headers.get("content-type") or "nothing"
+        fix = "send it with Content-Type: application/json"
+        return reply(plain(415, f"the body is said to be {said}", request.url.path, fix, field="header.Content-Type"))
     in_body = [{**detail, "loc": detail["loc"][1:]} for detail in details if detail["loc"][:1] == ("body",)]
     elsewhere = [
         InvalidTask(detail["msg"], ".".join(map(str, detail["loc"])), "see /docs for what this parameter may be")

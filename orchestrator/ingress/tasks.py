@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
+from orchestrator.ingress.bodies import JsonRoute
 from orchestrator.ingress.context import Context
 from orchestrator.ingress.examples import TASKS
 from orchestrator.ingress.gateway import Preview
@@ -26,12 +27,14 @@ _Key = Annotated[
         description="The same key with the same task gives the same task back, however often it is sent",
     ),
 ]
+# As databases count.
+_MOST_SEEN = 2**63 - 1
 _Id = Annotated[str, Path(max_length=100, description="The task's id")]
 
 
 def routes(context: Context) -> APIRouter:
     """The routes over one gateway."""
-    router = APIRouter(prefix="/v1", tags=["tasks"])
+    router = APIRouter(prefix="/v1", tags=["tasks"], route_class=JsonRoute)
     _submitting(router, context)
     _looking(router, context)
     _following(router, context)
@@ -118,8 +121,10 @@ def _following(router: APIRouter, context: Context) -> None:
     async def follow_events(
         task_id: _Id,
         last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)] = None,
-        after: Annotated[int, Query(ge=0, description="Like Last-Event-ID, for those who cannot send headers")] = 0,
+        after: Annotated[
+            int, Query(ge=0, le=_MOST_SEEN, description="Like Last-Event-ID, for those who cannot send headers")
+        ] = 0,
     ) -> Response:
         """Server-sent events. ``id`` counts from 1; send the last one seen as Last-Event-ID to resume."""
         seen = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else after
-        return await event_stream(gateway, TaskId(task_id), seen, context.settings.http.heartbeat_s)
+        return await event_stream(gateway, TaskId(task_id), min(seen, _MOST_SEEN), context.settings.http.heartbeat_s)

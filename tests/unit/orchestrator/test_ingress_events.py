@@ -8,6 +8,7 @@ import pytest
 from orchestrator.client import Client
 from orchestrator.client_errors import NotFound, Unreachable
 from orchestrator.ingress.stream import event_stream
+from reconciler.views import EventPage
 
 
 @pytest.fixture
@@ -43,6 +44,24 @@ async def test_a_reader_resumes_behind_what_it_has_seen(http, ended, how):
 
 async def test_a_reader_that_has_seen_all_is_told_not_to_come_back(http, ended):
     assert (await http.get(f"/v1/tasks/{ended}/events", headers={"Last-Event-ID": "3"})).status_code == 204
+
+
+@pytest.mark.parametrize("how", [{"headers": {"Last-Event-ID": "9" * 20}}, {"params": {"after": 2**63 - 1}}])
+async def test_a_reader_that_has_seen_more_than_there_can_be_is_asked_to_go(http, gateway, ended, how, monkeypatch):
+    asked = []
+
+    async def events(task_id, after, wait_s):
+        asked.append(after)
+        return EventPage(events=(), ended=True)
+
+    monkeypatch.setattr(gateway, "events", events)
+
+    assert (await http.get(f"/v1/tasks/{ended}/events", **how)).status_code == 204
+    assert asked == [2**63 - 1]  # databases count no further
+
+
+async def test_more_than_databases_count_is_no_event_number(http, ended):
+    assert (await http.get(f"/v1/tasks/{ended}/events", params={"after": 2**63})).status_code == 422
 
 
 async def test_a_quiet_run_is_kept_alive(gateway, client, task):

@@ -170,3 +170,43 @@ async def test_what_nobody_foresaw_is_a_500_without_its_trace(http, gateway, tas
 
     assert "secret" not in json.dumps(problem)
     assert "ZeroDivision" not in json.dumps(problem)
+
+
+WORKFLOW = '{"workflow": {"steps": [{"id": "a", "capability": "fetch", "inputs": {"x": %s}}]}}'
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["NaN", "-Infinity", "1e999", r'"\ud800"', r'{"\udc00": 1}', "[" * 150 + "]" * 150],
+    ids=["nan", "infinity", "beyond doubles", "half a pair", "half a pair as key", "deep"],
+)
+async def test_json_that_could_not_be_kept_as_it_is_is_refused(http, value):
+    """Taken on, it would come back as something else, or break the run."""
+    reply = await http.post("/v1/tasks", content=WORKFLOW % value, headers=JSON)
+
+    problem = await refused(http, 400, reply)
+
+    assert problem["fix"]
+
+
+async def test_json_of_any_ordinary_form_passes(http):
+    deep = "[" * 80 + "]" * 80
+
+    for value in (r'"\ud83d\ude00"', "-0.0", "1e308", "123456789012345678901234567890", deep):
+        assert (await http.post("/v1/tasks", content=WORKFLOW % value, headers=JSON)).status_code == 202
+
+
+async def test_a_body_that_is_said_to_be_a_form_is_told_how_to_be_sent(http):
+    """What `curl -d @task.json` sends."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+
+    problem = await refused(http, 415, await http.post("/v1/tasks", content=WORKFLOW % "1", headers=form))
+
+    assert "application/json" in problem["fix"]
+    assert problem["field"] == "header.Content-Type"
+
+
+async def test_a_body_that_is_no_text_at_all_is_told_what_to_send(http):
+    problem = await refused(http, 400, await http.post("/v1/tasks", content=b"\xff\xfe", headers=JSON))
+
+    assert problem["fix"]
