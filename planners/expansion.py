@@ -121,9 +121,9 @@ class _Unroller:
             case Gather(gather=parts):
                 return len(parts)
             case InputRef(input=name, path=path):
-                value = follow(self._inputs[name], path)
+                value = _found(self._inputs[name], path, f"the input '{name}'", block)
             case StepRef(step=step, path=path):
-                value = follow(self._known[step], path)
+                value = _found(self._known[step], path, f"what '{step}' gave", block)
             case Value(value=value):
                 pass
             case _:
@@ -135,6 +135,15 @@ class _Unroller:
                 "bind it to a list",
             )
         return len(value)
+
+
+def _found(value: Any, path: Path, whose: str, block: StepId) -> Any:
+    try:
+        return follow(value, path)
+    except LookupError as error:
+        raise InvalidTask(
+            f"{whose} has {error.args[0]}", f"workflow.steps.{block}.for_each", "bind it to a list that is there"
+        ) from None
 
 
 def _placed(step: Step, flat_id: StepId, scope: _Scope, item: Binding | None) -> Step:

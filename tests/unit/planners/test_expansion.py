@@ -1,0 +1,36 @@
+"""Unrolling with what is known at run time."""
+
+import pytest
+
+from planners.errors import InvalidTask
+from planners.expansion import flatten
+from planners.workflow import Workflow
+
+OVER_HITS = Workflow.model_validate(
+    {
+        "steps": [
+            {"id": "search", "capability": "a"},
+            {"id": "each", "for_each": "$steps.search.hits", "steps": [{"id": "one", "capability": "a"}]},
+        ]
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ({"results": []}, "what 'search' gave has no 'hits' at the top"),
+        ("nothing", "what 'search' gave has no 'hits' at the top"),
+        ({"hits": 3}, "for_each runs over a list, and this is int"),
+    ],
+)
+def test_a_step_that_gave_no_list_where_one_was_to_be_is_told_with_the_field(output, said):
+    with pytest.raises(InvalidTask) as refused:
+        flatten(OVER_HITS, {}, {"search": output})
+
+    assert said in refused.value.message
+    assert refused.value.field == "workflow.steps.each.for_each"
+
+
+def test_an_empty_list_gives_no_copies():
+    assert [step.id for step in flatten(OVER_HITS, {}, {"search": {"hits": []}}).steps] == ["search"]
