@@ -65,7 +65,7 @@ def _parsed(raw: Any) -> Any:
 
 def _reference(text: str) -> dict[str, Any]:
     root, *rest = text[1:].split(".")
-    path = [int(part) if part.isdigit() else part for part in rest]
+    path = [int(part) if part.isascii() and part.isdigit() else part for part in rest]
     if root == "item":
         return {"item": path}
     if root in ("inputs", "steps") and path:

@@ -1,5 +1,6 @@
 """Ids, dependencies, cycles: whether the declared nodes form a DAG at all."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
@@ -10,9 +11,10 @@ from planners.errors import InvalidTask
 from planners.expansion import node_refs
 from planners.model import StepId
 from planners.validation.words import nearest
-from planners.workflow import ForEach, Node, Workflow
+from planners.workflow import ForEach, Goal, Node, Workflow
 
 ROOT = "workflow.steps"
+_COPY = re.compile(r"(\[\d+\])+$")
 
 
 class Located(NamedTuple):
@@ -39,7 +41,7 @@ def locate(
 def broken_structure(workflow: Workflow) -> Iterator[InvalidTask]:
     """What is wrong with ids and dependencies; cycles only where these are right."""
     places = list(locate(workflow.steps))
-    found = [*_duplicates(places), *_dangling(workflow, places), *_missing_outputs(places)]
+    found = [*_duplicates(places), *_reserved(places), *_dangling(workflow, places), *_missing_outputs(places)]
     yield from found or _cycles(workflow.steps, ROOT)
 
 
@@ -50,6 +52,20 @@ def _duplicates(places: Sequence[Located]) -> Iterator[InvalidTask]:
         yield InvalidTask(
             f"the id '{place.node.id}' is used {times} times", place.field, "give each step, at every depth, its own id"
         )
+
+
+def _reserved(places: Sequence[Located]) -> Iterator[InvalidTask]:
+    """Ids that steps get when a for_each is unrolled (``inner[0]``) or a goal is decomposed (``goal/step``)."""
+    inner = {place.node.id for place in places if place.blocks}
+    goals = [place.node.id for place in places if isinstance(place.node, Goal)]
+    for place in places:
+        name = place.node.id
+        if (one := _COPY.sub("", name)) != name and one in inner:
+            yield InvalidTask(f"the id '{name}' is what copies of '{one}' are called", place.field, "choose another id")
+        if goal := next((goal for goal in goals if name.startswith(f"{goal}/")), None):
+            yield InvalidTask(
+                f"the id '{name}' is what steps of the goal '{goal}' are called", place.field, "choose another id"
+            )
 
 
 def _dangling(workflow: Workflow, places: Sequence[Located]) -> Iterator[InvalidTask]:
