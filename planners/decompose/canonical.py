@@ -6,6 +6,7 @@ out; literals have the type their schema asks for; a list of literals is one lit
 
 import re
 from collections.abc import Collection
+from math import isfinite
 from typing import Any
 
 from planners.bindings import Binding, Gather, Value
@@ -13,6 +14,8 @@ from planners.decompose.interfaces import Interface, Schema, json_type, types
 from planners.model import StepId
 from planners.workflow import Step
 
+# A float would round integers of more than fifteen digits, as ids often are.
+_INTEGER = re.compile(r"\s*[+-]?\d{1,300}\s*", re.ASCII)
 _OUTSIDE_IDS = re.compile(r"[^A-Za-z0-9_:/-]+")
 
 
@@ -74,8 +77,13 @@ def typed(value: Any, schema: Schema) -> Any:
 
 
 def _number(text: str) -> Any:
+    if _INTEGER.fullmatch(text):
+        return int(text)
     try:
         number = float(text)
     except ValueError:
+        return text
+    # JSON knows neither infinity nor NaN, so such a word is a word.
+    if not isfinite(number):
         return text
     return int(number) if number.is_integer() else number

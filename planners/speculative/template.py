@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from math import isfinite
 from typing import Any, NamedTuple
 
 from pydantic import JsonValue
@@ -16,6 +17,8 @@ _LITERAL = re.compile(
 )
 # Less fixed text than this share of the goal, or than these characters, and a template would fit anything.
 _MIN_FIXED_SHARE, _MIN_FIXED = 0.35, 8
+# Longer numbers are texts.
+_LONGEST = 300
 # A free slot may hold this many words more than it did when it was learned.
 _MORE_WORDS = 2
 
@@ -221,8 +224,14 @@ def _there(values: Sequence[str | None], index: int) -> str:
 
 
 def _number(text: str) -> JsonValue:
+    digits = text.replace(",", "")
+    # A float would round long integers.
+    if digits.isascii() and digits.isdigit() and len(digits) < _LONGEST:
+        return int(digits)
     try:
-        number = float(text.replace(",", ""))
+        number = float(digits)
     except ValueError:
+        return text
+    if not isfinite(number):
         return text
     return int(number) if number.is_integer() and "." not in text else number

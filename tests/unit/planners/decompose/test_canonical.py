@@ -28,3 +28,11 @@ def test_ids_are_the_first_free_ones_made_of_the_capability():
     assert canonical_id("a b.c", set()) == "a_b_c"
     assert canonical_id("a", {"a", "a-2"}) == "a-3"
     assert canonical_id("", set()) == "step"
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("1234567890123456789", 1234567890123456789), ("-9007199254740993", -9007199254740993), ("nan", "nan")],
+)
+def test_long_numbers_lose_no_digit_and_words_are_no_numbers(text, meant):
+    assert typed(text, {"type": "integer"}) == meant

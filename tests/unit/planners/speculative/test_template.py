@@ -91,3 +91,8 @@ def test_which_of_two_equally_long_values_that_overlap_is_cut_out_hangs_on_no_ha
         goal = f"please tell us everything about {left}{right[3:]} as soon as you can"
         _, values = template_of(goal, {right, left})
         assert values == (left,)
+
+
+def test_long_numbers_of_a_goal_lose_no_digit():
+    assert filled({"$number": 0}, ("1234567890123456789",), "") == 1234567890123456789
+    assert filled({"$number": 0}, ("1e999",), "") == "1e999"
