@@ -26,7 +26,7 @@ async def run_async(call: Invocation, blobs: tuple[bytes, ...]) -> Result:
         async with timer:
             output = await function(**arguments)
         return _succeeded(call, signature, output, context, began)
-    except Exception as error:  # noqa: BLE001 - the border where an agent's error becomes data
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an agent's error becomes data; sys.exit ends no host
         failure = timed_out(call.timeout_s) if timer.expired() else failure_of(error)
         return Result(Ended(time.perf_counter() - began, failure=failure))
 

@@ -19,7 +19,18 @@ from reconciler.commands import ListOf
 from reconciler.handoff import Failure, FailureKind, Handoff
 
 DECLARED = catalog_of(
-    *(s.add, s.add_in_process, s.describe, s.broken, s.exits, s.lying, s.waits, s.waits_briefly, s.makes),
+    *(
+        s.add,
+        s.add_in_process,
+        s.describe,
+        s.broken,
+        s.exits,
+        s.exits_in_host,
+        s.lying,
+        s.waits,
+        s.waits_briefly,
+        s.makes,
+    ),
     *(s.makes_in_host, s.reads, s.reads_all, s.publishes, s.publishes_in_process, s.counted),
     *(s.publishes_at_the_third_go, s.publishes_never),
 )
@@ -111,6 +122,16 @@ async def test_sys_exit_in_an_agent_is_its_failure_and_ends_no_worker(attempts: 
     failure = await attempts.run(s.exits)
 
     assert (failure.kind, failure.error_type) == (FailureKind.ERROR, "SystemExit")
+
+
+async def test_sys_exit_in_an_agent_that_shares_its_host_takes_nobody_along(attempts: Attempts):
+    neighbour = attempts.start(s.waits, seconds=0.5)
+    await attempts.started(neighbour)
+
+    failure = await attempts.run(s.exits_in_host)
+
+    assert (failure.kind, failure.error_type) == (FailureKind.ERROR, "SystemExit")
+    assert await attempts.result(neighbour) == "waited"
 
 
 async def test_output_of_another_type_than_declared_is_a_failure(attempts: Attempts):

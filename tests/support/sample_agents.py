@@ -47,6 +47,11 @@ def exits() -> int:
     raise SystemExit(3)
 
 
+@agent("break")
+async def exits_in_host() -> int:
+    raise SystemExit(3)
+
+
 @agent("lie")
 async def lying() -> int:
     return "no number"  # type: ignore[return-value]
