@@ -14,7 +14,8 @@ from planners.requests import InFlight, PlanRequest
 from planners.schedule.feasibility import step_quality
 from planners.schedule.inflight import remaining_s
 from planners.schedule.limits import request_window, token_window
-from planners.workflow import FlatWorkflow
+from planners.validation.offers import accepts
+from planners.workflow import FlatWorkflow, Step
 from planners.workkeys import InputDigests, work_keys
 
 _EPS_S = 1e-6
@@ -62,13 +63,17 @@ class _Check:
         self._continued = {p.id for p in plan.steps if self._continues(p)}
 
     def agents(self) -> Iterable[str]:
-        """Capability, pin and quality."""
+        """Capability, pin, inputs and quality; no new work for who has failed."""
         for planned in self._plan.steps:
             agent, step = self._agent(planned), planned.step
             if agent.capability != step.capability:
                 yield f"{step.id}: agent '{agent.name}' does not offer '{step.capability}'"
             if step.agent not in (None, agent.name):
                 yield f"{step.id}: pinned to '{step.agent}', placed with '{agent.name}'"
+            if (reason := accepts(agent, step)) is not None:
+                yield f"{step.id}: agent '{agent.name}' does not take its inputs: {reason}"
+            if agent.name in self._request.without_agents and step.id not in self._continued:
+                yield f"{step.id}: new work for agent '{agent.name}', which has failed for good"
             if agent.quality < (need := step_quality(step, self._request.task)):
                 yield f"{step.id}: quality {agent.quality:g} is below {need:g}"
 
@@ -171,8 +176,13 @@ class _Check:
 
     def _used(self) -> list[AgentSpec]:
         """Agents that any step of the plan could have had: a rate's window is that of its largest call."""
-        wanted = {planned.step.capability for planned in self._plan.steps}
-        return [agent for agent in self._request.catalog.agents if agent.capability in wanted]
+        nodes = self._request.cluster.nodes
+        fitting = [a for a in self._request.catalog.agents if any(a.resources.fits(node.total) for node in nodes)]
+        return [agent for agent in fitting if any(self._may(agent, planned.step) for planned in self._plan.steps)]
+
+    def _may(self, agent: AgentSpec, step: Step) -> bool:
+        good = agent.quality >= step_quality(step, self._request.task) and step.agent in (None, agent.name)
+        return agent.capability == step.capability and good and accepts(agent, step) is None
 
     def _calls(self) -> list[tuple[_Span, AgentSpec]]:
         return [((p.placement.start_s, p.placement.end_s, 1.0), self._agent(p)) for p in self._plan.steps]
