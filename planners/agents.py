@@ -1,5 +1,6 @@
 """What an agent offers and needs, and the catalog of all agents that a service knows."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
@@ -118,9 +119,10 @@ class Catalog(Versioned):
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> Self:
-        names = [agent.name for agent in self.agents]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        if twice := _more_than_once(agent.name for agent in self.agents):
             raise ValueError(f"agents: {', '.join(twice)} declared more than once; give each agent its own name")
+        if twice := _more_than_once(provider.name for provider in self.providers):
+            raise ValueError(f"providers: {', '.join(twice)} declared more than once; give each provider its own name")
         known = {provider.name for provider in self.providers}
         for agent in self.agents:
             if agent.provider is not None and agent.provider not in known:
@@ -159,3 +161,7 @@ class Catalog(Versioned):
         return Catalog(
             agents=tuple(agent for agent in self.agents if agent.name not in dropped), providers=self.providers
         )
+
+
+def _more_than_once(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
