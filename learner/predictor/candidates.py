@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from learner.predictor.evidence import Evidence
 from learner.predictor.labels import Plan, PlanSpace, chain, without
 from learner.predictor.vectors import Floats
 
@@ -15,20 +16,32 @@ _EDITED = 3
 _LEXICAL_TOOLS = 2
 
 
-def candidates(space: PlanSpace, scores: Floats, lexical: Floats, own: Plan | None = None) -> list[Plan]:
-    """Distinct plans, likeliest known ones first; ``scores`` a row as `PlanSpace.parts` cuts it.
+def candidates(space: PlanSpace, evidence: Evidence, own: Plan | None = None) -> list[Plan]:
+    """Distinct plans, likeliest known ones first, then what the catalog says.
 
-    ``lexical`` is the catalog's strength per tool. ``own`` is the example's own plan in training: where no other
-    example has it, it is not among the known ones, as it would not be for a new request.
+    ``own`` is the example's own plan in training: where no other example has it, it is not among the known ones, as it
+    would not be for a new request.
     """
-    plan_scores, step_scores, edge_scores, _ = space.parts(scores)
+    plan_scores, step_scores, edge_scores, _ = space.parts(evidence.scores)
     unknown = own if own is not None and space.count[own] == 1 else None
     order = np.argsort(-plan_scores, kind="stable")[: _KNOWN + 1]
     known = [space.plans[column] for column in order.tolist() if space.plans[column] != unknown][:_KNOWN]
-    tools, strength = _likely_tools(space, step_scores, lexical)
+    tools, strength = _likely_tools(space, step_scores, evidence.strength)
     chains = [chain(tuple(tools)) for tools in _chains(space, tools, strength, edge_scores)]
     edits = [without(plan, k) for plan in known[:_EDITED] if len(plan[0]) > 2 for k in range(len(plan[0]))]
-    return list(dict.fromkeys([*known, *chains, *edits]))
+    return list(dict.fromkeys([*known, *_cold(evidence.heard.plan, known), *chains, *edits]))
+
+
+def _cold(heard: Plan | None, known: list[Plan]) -> list[Plan]:
+    """The cold guess, less any one of its steps, and joined with the likeliest known plan in either order."""
+    if heard is None:
+        return []
+    tools, likeliest = heard[0], known[0][0] if known else ()
+    joined = [
+        chain((*tools, *(tool for tool in likeliest if tool not in tools))),
+        chain((*likeliest, *(tool for tool in tools if tool not in likeliest))),
+    ]
+    return [heard, *(without(heard, k) for k in range(len(tools)) if len(tools) > 1), *joined]
 
 
 def _likely_tools(space: PlanSpace, step_scores: Floats, lexical: Floats) -> tuple[list[int], Floats]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from learner.predictor.features import Drawn, Incidence
-from learner.predictor.labels import Plan, PlanSpace, works
+from learner.predictor.labels import Plan, PlanSpace, distinct_works, works
 from learner.predictor.vectors import Floats
 
 
@@ -49,7 +49,7 @@ def choose(space: PlanSpace, considered: Drawn, probability: Floats, k: int = 1)
 def _work_mass(plans: list[Plan], posterior: Floats) -> dict[int, float]:
     mass: dict[int, float] = {}
     for plan, p in zip(plans, posterior.tolist(), strict=True):
-        for work in set(works(plan)):
+        for work in distinct_works(plan):
             mass[work] = mass.get(work, 0.0) + p
     return mass
 

@@ -6,20 +6,13 @@ from itertools import chain
 
 import numpy as np
 
+from learner.predictor.cold import Heard
+from learner.predictor.evidence import Evidence
 from learner.predictor.labels import Columns, Plan, PlanSpace, Tally, length_column, positions_in
 from learner.predictor.vectors import Floats
 
 _NOTHING = np.float32(1e5)
 _NEGLIGIBLE = 0.05  # label scores below this do not count as expected mass: hundreds of them would drown the rest
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Everything known on one request: a row of scores, and the catalog's words per tool."""
-
-    scores: Floats
-    strength: Floats
-    place: Floats
 
 
 class Incidence:
@@ -40,6 +33,12 @@ class Incidence:
         both_empty = total == 0
         shared = self.has @ self.has.T
         return np.asarray(np.where(both_empty, 1.0, 2 * shared / np.where(both_empty, 1.0, total)), dtype=np.float32)
+
+    def f1_with(self, labels: Sequence[int]) -> Floats:
+        """F1 of each candidate against a set of labels."""
+        total = self.size + len(labels)
+        shared = self.has[:, np.isin(self.labels, labels)].sum(axis=1)
+        return np.asarray(np.where(total == 0, 1.0, 2 * shared / np.maximum(total, 1)), dtype=np.float32)
 
     def least(self, values: Floats) -> Floats:
         """Smallest of the values a candidate has; a large number where it has none, which a tree can tell."""
@@ -68,6 +67,14 @@ class Drawn:
         steps, edges = Incidence([of_steps for of_steps, _ in labels]), Incidence([of_edges for _, of_edges in labels])
         return cls(plans, columns, steps, edges, np.asarray((steps.f1() + edges.f1()) / 2, dtype=np.float32))
 
+    def nearest_to(self, space: PlanSpace, plan: Plan) -> Floats:
+        """1 for the true plan and 0 for others. Where it is not among them, the nearest count by their similarity.
+
+        A ranker of few or noisy plans, which hardly ever recur, would otherwise learn that nothing is ever right.
+        """
+        alike = (self.steps.f1_with(space.steps_of(plan)) + self.edges.f1_with(space.edges_of(plan))) / 2
+        return np.asarray(np.where(alike == alike.max(), alike, 0), dtype=np.float32)
+
 
 @dataclass(frozen=True)
 class Considered(Drawn):
@@ -75,21 +82,25 @@ class Considered(Drawn):
 
     features: Floats
     whole: Floats  # the regression's score of each plan as a whole
+    cold: Floats  # how sure the cold guess is, at its place; 0 for all other plans
 
 
 def consider(
     space: PlanSpace, plans: list[Plan], evidence: Evidence, tally: Tally, own: Plan | None = None
 ) -> Considered:
     """Build the features. ``tally`` is how often things were seen; ``own`` the example's own plan, in training."""
-    drawn = Drawn.of(space, plans)
+    drawn, cold = Drawn.of(space, plans), _cold(plans, evidence.heard)
     columns = [
         *_history(space, drawn, tally),
-        *_words(space, drawn.steps, evidence),
+        *_words(space, drawn.steps, evidence.strength),
+        *_words(space, drawn.steps, evidence.heard.most),
+        drawn.similarity @ (cold > 0),
+        np.full(len(plans), cold.max()),
         *_order(space, drawn.edges, evidence),
     ]
     columns += (regression := _regression(space, drawn, evidence.scores, own))
     features = np.stack(columns, axis=1).astype(np.float32)
-    return Considered(plans, drawn.columns, drawn.steps, drawn.edges, drawn.similarity, features, regression[0])
+    return Considered(plans, drawn.columns, drawn.steps, drawn.edges, drawn.similarity, features, regression[0], cold)
 
 
 def _history(space: PlanSpace, drawn: Drawn, tally: Tally) -> list[Floats]:
@@ -106,10 +117,18 @@ def _history(space: PlanSpace, drawn: Drawn, tally: Tally) -> list[Floats]:
             edges.least(forward), mean_forward, edges.least(edge_seen / (1 + child_seen))]  # fmt: skip
 
 
-def _words(space: PlanSpace, steps: Incidence, evidence: Evidence) -> list[Floats]:
-    """How far the words of the catalog speak for the steps."""
-    strength = evidence.strength[space.tool_of(steps.labels)]
-    return [steps.least(strength), steps.has @ strength / np.maximum(steps.size, 1), steps.most_left_out(strength)]
+def _words(space: PlanSpace, steps: Incidence, strength: Floats) -> list[Floats]:
+    """How far the words of the catalog speak for the steps; ``strength`` is per tool."""
+    of_step = strength[space.tool_of(steps.labels)]
+    return [steps.least(of_step), steps.has @ of_step / np.maximum(steps.size, 1), steps.most_left_out(of_step)]
+
+
+def _cold(plans: list[Plan], heard: Heard) -> Floats:
+    """How sure the cold guess is, at its place; 0 for all other plans."""
+    out = np.zeros(len(plans), dtype=np.float32)
+    if heard.plan is not None:
+        out[plans.index(heard.plan)] = sum(heard.sure) / len(heard.sure)
+    return out
 
 
 def _order(space: PlanSpace, edges: Incidence, evidence: Evidence) -> list[Floats]:

@@ -60,6 +60,11 @@ class RequestKernel:
         """Number of fitted requests."""
         return self._grams.size
 
+    @property
+    def by_meaning(self) -> bool:
+        """Whether word vectors were there when it was fitted."""
+        return self._meanings is not None
+
     def matrix(self) -> Floats:
         """Likeness among the fitted requests, (n, n)."""
         likeness = self._grams.gram_matrix()

@@ -155,8 +155,8 @@ class PlanSpace:
 
     def parts(self, scores: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """A row of scores cut into those of plans, step labels, edge labels and lengths."""
-        plans, steps, edges, lengths = np.split(scores, self._cuts[:-1])
-        return plans, steps, edges, lengths
+        plans, steps, edges, _ = self._cuts
+        return scores[:plans], scores[plans:steps], scores[steps:edges], scores[edges:]
 
 
 def positions_in(ascending: Columns, values: Columns) -> Columns:
@@ -186,6 +186,12 @@ def works(plan: Plan) -> tuple[int, ...]:
         above = sorted(found[parent] for parent, child in edges if child == step and parent < step)
         found.append(hash((tool, *above)))
     return tuple(found)
+
+
+@lru_cache(maxsize=20_000)
+def distinct_works(plan: Plan) -> frozenset[int]:
+    """The numbers of `works`, each once."""
+    return frozenset(works(plan))
 
 
 def without(plan: Plan, position: int) -> Plan:

@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from learner.predictor.calibration import Calibration
 from learner.predictor.candidates import candidates
+from learner.predictor.cold import ColdGuess
 from learner.predictor.decision import Choice, choose
+from learner.predictor.evidence import Evidence
 from learner.predictor.example import GuessedPlan, PlanExample, ToolText
-from learner.predictor.features import Considered, Evidence, consider
+from learner.predictor.features import Considered, consider
 from learner.predictor.kernel import RequestKernel
 from learner.predictor.labels import Plan, PlanSpace, Tally, works
-from learner.predictor.lexical import CatalogText, ColdGuess, described
+from learner.predictor.lexical import CatalogText, described
 from learner.predictor.ranker import PlanRanker, unranked
 from learner.predictor.ridge import StackedRidge
 from learner.predictor.semantics import installed_word_vectors
@@ -62,7 +63,9 @@ class PlanPredictor:
         self.catalog = tuple(catalog)
         self.fitted = fitted
         self._text = CatalogText(self.catalog if fitted is None else _with_unlisted(self.catalog, fitted.space.tools))
-        self._cold = ColdGuess(self._text, installed_word_vectors() if fitted is None else None)
+        # As in training: what a ranker learned to trust is the cold guess with meaning, or that without.
+        by_meaning = fitted is None or fitted.kernel.by_meaning
+        self._cold = ColdGuess(self._text, installed_word_vectors() if by_meaning else None)
 
     @classmethod
     def cold(cls, catalog: Sequence[ToolText]) -> "PlanPredictor":
@@ -80,18 +83,19 @@ class PlanPredictor:
             return cls.cold(catalog)
         space, plans = PlanSpace.of([tool.name for tool in catalog], used)
         text = CatalogText(_with_unlisted(tuple(catalog), space.tools))
+        cold = ColdGuess(text, installed_word_vectors())
         requests = [example.request for example in used]
         described_tools = [described(tool) for tool in text.catalog] if len(space.tools) <= MOST_DESCRIBED else []
         kernel = RequestKernel.fit([*requests, *described_tools], installed_word_vectors())
         targets = np.vstack([space.targets(plans), space.described()[: len(described_tools)]])
         ridge, left_out = StackedRidge.fit(kernel.matrix(), targets, space.step_and_edge_columns, _PENALTY)
         considered = [
-            _consider(space, Evidence(left_out[row], *text.evidence(request)), tally, plan)
+            _consider(space, Evidence(left_out[row], *text.evidence(request), cold.heard(request)), tally, plan)
             for row, (request, plan, tally) in enumerate(
                 zip(requests, plans, _tallies(space, plans, seed), strict=True)
             )
         ]
-        truth = [_is_true(space, one, plan) for one, plan in zip(considered, plans, strict=True)]
+        truth = [one.nearest_to(space, plan) for one, plan in zip(considered, plans, strict=True)]
         ranker, probability = PlanRanker.fit(considered, truth, seed)
         chosen = [choose(space, one, p)[0] for one, p in zip(considered, probability, strict=True)]
         return cls(catalog, Fitted(space, plans, kernel, ridge, ranker, _calibrate(space, chosen, plans)))
@@ -102,7 +106,8 @@ class PlanPredictor:
             return self._cold(request)[:k]
         fitted = self.fitted
         scores = fitted.ridge.scores(fitted.kernel.row(request))
-        considered = _consider(fitted.space, Evidence(scores, *self._text.evidence(request)), fitted.space.tally)
+        evidence = Evidence(scores, *self._text.evidence(request), self._cold.heard(request))
+        considered = _consider(fitted.space, evidence, fitted.space.tally)
         probability = fitted.ranker.probabilities(considered) if fitted.ranker else unranked(considered)
         return [_guess(fitted, choice) for choice in choose(fitted.space, considered, probability, k)]
 
@@ -153,14 +158,7 @@ def _tallies(space: PlanSpace, plans: list[Plan], seed: int) -> list[Tally]:
 
 
 def _consider(space: PlanSpace, evidence: Evidence, tally: Tally, own: Plan | None = None) -> Considered:
-    return consider(space, candidates(space, evidence.scores, evidence.strength, own), evidence, tally, own)
-
-
-def _is_true(space: PlanSpace, considered: Considered, plan: Plan) -> NDArray[np.bool_]:
-    steps, edges = sorted(space.steps_of(plan)), sorted(space.edges_of(plan))
-    return np.array(
-        [sorted(space.steps_of(p)) == steps and sorted(space.edges_of(p)) == edges for p in considered.plans]
-    )
+    return consider(space, candidates(space, evidence, own), evidence, tally, own)
 
 
 def _calibrate(space: PlanSpace, chosen: list[Choice], plans: list[Plan]) -> Calibrations:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from learner.predictor.errors import CorruptPredictor
 from learner.predictor.features import Considered
@@ -12,8 +11,9 @@ from learner.predictor.vectors import Floats
 
 FOLDS = 3
 _LEAST_EXAMPLES = 30  # below, a ranker learns noise
+_COLD = 0.7  # what the cold guess is worth beside the scores of known plans, before a ranker could say
 _PARAMETERS = {
-    "objective": "binary",
+    "objective": "cross_entropy",
     "learning_rate": 0.1,
     "num_leaves": 15,
     "feature_fraction": 0.5,
@@ -35,15 +35,18 @@ class PlanRanker:
 
     @classmethod
     def fit(
-        cls, considered: Sequence[Considered], truth: Sequence[NDArray[np.bool_]], seed: int
+        cls, considered: Sequence[Considered], truth: Sequence[Floats], seed: int
     ) -> tuple["PlanRanker | None", list[Floats]]:
-        """The ranker and, per example, out-of-fold probabilities. No ranker when there is nothing to tell apart."""
+        """The ranker and, per example, out-of-fold probabilities. No ranker when there is nothing to tell apart.
+
+        ``truth``: per candidate how far it is the true plan, 0..1.
+        """
         hits = sum(int(labels.any()) for labels in truth)
         if len(considered) < _LEAST_EXAMPLES or hits < FOLDS or all(bool(labels.all()) for labels in truth):
             return None, [unranked(one) for one in considered]
         fold = np.random.default_rng(seed).permutation(len(considered)) % FOLDS
         features = np.concatenate([one.features for one in considered])
-        labels = np.concatenate(truth).astype(np.float32)
+        labels = np.concatenate(truth)
         row_fold = np.repeat(fold, [len(one.plans) for one in considered])
         probability = np.zeros(len(labels), dtype=np.float32)
         for held_out in range(FOLDS):
@@ -75,8 +78,11 @@ class PlanRanker:
 
 
 def unranked(considered: Considered) -> Floats:
-    """Probabilities without a ranker: the regression's scores of whole plans, with a floor for the others."""
-    whole = np.maximum(considered.whole, 0) + 1e-3
+    """Probabilities without a ranker: the regression's scores of whole plans, with a floor for the others.
+
+    The cold guess counts by how sure it is: where no past request is alike, it is the better one.
+    """
+    whole = np.maximum(considered.whole, 0) + _COLD * considered.cold + 1e-3
     return np.asarray(whole / max(1.0, float(whole.sum())), dtype=np.float32)
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from learner.predictor.vectors import Floats
 
-_NEAREST = 400
-_NEAREST_FOR_PROFILE = 250  # fewer do: a profile is only compared with others
+_NEAREST = 300
+_NEAREST_FOR_PROFILE = 200  # fewer do: a profile is only compared with others
 _BLOCK = 50  # rows of weights copied at a time: they then stay in the cache until they are summed
 _NEGLIGIBLE = 0.05
 

@@ -4,6 +4,7 @@ A request is two means of the vectors of its word pieces, one weighted towards i
 what is asked first and what last, in meaning. No network: the weights lie in the wheel of ``wordllama``.
 """
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,12 +33,15 @@ class WordVectors:
         """A predictor that travels takes no 16 MB along: they are installed where it arrives, too."""
         return installed_word_vectors, ()
 
-    def mean(self, text: str) -> NDArray[np.float32]:
-        """Plain mean of the vectors of a short text, (256,); zero for a text without words."""
-        ids = self._ids(text)
-        if not ids:
-            return np.zeros(self._table.shape[1], dtype=np.float32)
-        return np.asarray(self._table[ids].astype(np.float32).mean(axis=0), dtype=np.float32)
+    def means(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Plain means of the vectors of short texts, (texts, 256); zero for a text without words."""
+        ids = [self._ids(text) for text in texts]
+        flat = self._table[[piece for of_text in ids for piece in of_text]].astype(np.float32)
+        sizes = np.array([len(of_text) for of_text in ids])
+        share = np.zeros((len(texts), len(flat)), dtype=np.float32)
+        rows = np.repeat(np.arange(len(texts)), sizes)
+        share[rows, np.arange(len(flat))] = 1 / sizes[rows]
+        return np.asarray(share @ flat, dtype=np.float32)
 
     def of(self, text: str) -> NDArray[np.float32]:
         """Unit vector of a text, (512,), not centred; zero for a text without words."""

@@ -20,7 +20,7 @@ from learner.predictor.predictor import Calibrations, Fitted, PlanPredictor
 from learner.predictor.ranker import PlanRanker
 from learner.predictor.ridge import StackedRidge
 
-FORMAT = 3  # raise it when arrays or labels change their meaning
+FORMAT = 4  # raise it when arrays or labels change their meaning
 _Arrays = dict[str, NDArray[np.generic]]
 
 

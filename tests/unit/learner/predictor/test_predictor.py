@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learner.predictor import CorruptPredictor, PlanExample, PlanPredictor, ToolText
+from learner.predictor import CorruptPredictor, PlanExample, PlanPredictor, ToolText, storage
 from learner.predictor.decision import choose
 from learner.predictor.features import Drawn
 from learner.predictor.labels import PlanSpace, works
@@ -113,6 +113,14 @@ def test_few_one_class_and_duplicated_histories_are_survived(n):
     assert guess.steps == ("book_hotel",)
 
 
+@pytest.mark.parametrize("n", [1, 4, 20])
+def test_what_the_catalog_says_is_not_forgotten_for_what_few_outcomes_say(n):
+    """Nobody has asked for a translation yet; the catalog knows how to answer."""
+    (guess,) = PlanPredictor.fit(history(n), CATALOG).predict("Translate a text to another language, please")
+
+    assert "translate_text" in guess.steps
+
+
 def test_plans_without_steps_are_not_learned_from():
     assert PlanPredictor.fit([PlanExample("Hello.", (), ())], []).predict("Hello.") == []
 
@@ -172,6 +180,16 @@ def test_flipped_bytes_never_pass_for_a_predictor(trained, tmp_path: Path):
         PlanPredictor.load(path)
 
 
+def test_a_file_of_another_format_is_refused_with_both_numbers(trained, tmp_path: Path, monkeypatch):
+    path = tmp_path / "plans.npz"
+    with monkeypatch.context() as older:
+        older.setattr(storage, "FORMAT", storage.FORMAT - 1)
+        trained.save(path)
+
+    with pytest.raises(CorruptPredictor, match=rf"format {storage.FORMAT - 1}, this version reads {storage.FORMAT}"):
+        PlanPredictor.load(path)
+
+
 @pytest.mark.parametrize("examples", [0, 80])
 def test_a_predictor_guesses_alike_in_another_process(examples):
     """It goes from the learner's actor to every shard; one that cannot travel leaves them without any advice."""
@@ -201,3 +219,11 @@ def test_of_two_orders_of_the_same_steps_neither_first_step_is_a_sure_thing():
     assert choice.plan == there
     assert choice.steps == pytest.approx([1.0, 1.0])
     assert choice.works == pytest.approx([0.6, 0.6])
+
+
+def test_a_true_plan_counts_in_full_and_without_it_the_nearest_count_by_their_similarity():
+    near, nearer, true = ((0,), ()), ((0, 1), ()), ((0, 1), ((0, 1),))
+    space = PlanSpace(["load", "plot"], [near, nearer, true])
+
+    assert Drawn.of(space, [near, true]).nearest_to(space, true).tolist() == [0, 1]
+    assert Drawn.of(space, [near, nearer]).nearest_to(space, true).tolist() == [0, 0.5]
