@@ -1,10 +1,16 @@
 """The app over a gateway in memory, and a client that talks to it without a network."""
 
+import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
+
+# Benchmarks import the service; Ray Serve warns when it is first imported, and that is no fault of ours.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import ray.serve  # noqa: F401
 
 from orchestrator.client import Client
 from orchestrator.ingress.app import build
