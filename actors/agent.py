@@ -128,11 +128,15 @@ def load(target: str) -> Callable[..., Any]:
         raise UnknownTarget(f"'{target}' is no import path", "target", "write module:attribute")
     try:
         found: Any = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            found = getattr(found, part)
     except ImportError as error:
         fix = "install it where the workers run, or ship it in Ray's runtime_env"
         raise UnknownTarget(f"'{target}' cannot be imported: {error}", "target", fix) from error
+    except Exception as error:  # a module of somebody else's may fail in any way while it is imported
+        why = f"{type(error).__name__}: {error}"
+        raise UnknownTarget(f"'{target}' cannot be imported: {why}", "target", f"mend module {module_name}") from error
+    try:
+        for part in attribute.split("."):
+            found = getattr(found, part)
     except AttributeError:
         fix = "define agents at the top of an importable module"
         raise UnknownTarget(f"module '{module_name}' has no '{attribute}'", "target", fix) from None

@@ -48,9 +48,13 @@ def load_catalog(path: str | Path) -> Catalog:
     """
     path = Path(path)
     try:
-        raw = json.loads(path.read_text()) if path.suffix == ".json" else yaml.safe_load(path.read_text())
+        raw = json.loads(path.read_text("utf-8")) if path.suffix == ".json" else yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:
         raise InvalidCatalog(f"cannot read {path}: {error.strerror}", "catalog", "give an existing file") from None
+    except UnicodeDecodeError as error:
+        raise InvalidCatalog(f"{path} is no text: {error}", "catalog", "save it as UTF-8") from None
+    except RecursionError:
+        raise InvalidCatalog(f"{path} is nested too deep", "catalog", "nest it less") from None
     except (yaml.YAMLError, json.JSONDecodeError) as error:
         raise InvalidCatalog(f"{path} is no YAML or JSON: {error}", "catalog", "mend its syntax") from None
     return parse_catalog(raw)
@@ -80,7 +84,7 @@ def _agent(entry: Any, place: str) -> Any:
         return dict(entry)
     if kind not in _CALLABLE_KINDS or not isinstance(target, str):
         return dict(entry)
-    if unknown := sorted(entry.keys() - AgentSpec.model_fields.keys()):
+    if unknown := sorted(map(str, entry.keys() - AgentSpec.model_fields.keys())):
         raise InvalidCatalog("unknown key", f"{place}.{unknown[0]}", _nearest(unknown[0], AgentSpec))
     try:
         spec = derived_spec(load(target), **{**entry, "target": target})

@@ -76,6 +76,26 @@ def test_what_is_wrong_is_named_with_its_fix(raw: Any, field: str, fix: str):
     assert fix in caught.value.fix
 
 
+def test_a_module_that_fails_while_it_is_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, text in {"without_licence": "raise RuntimeError('no licence')", "misspelt": "def f(:"}.items():
+        (tmp_path / f"{name}.py").write_text(text)
+        with pytest.raises(InvalidCatalog, match=name) as refused:
+            parse_catalog({"agents": [{"capability": "x", "target": f"{name}:f"}]})
+        assert refused.value.field == "agents.0.target"
+
+
+def test_a_key_that_is_no_text_is_refused():
+    with pytest.raises(InvalidCatalog, match="unknown key"):
+        parse_catalog({"agents": [{1: "x", "target": "sample_agents:add"}]})
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path):
+    (tmp_path / "c.yaml").write_bytes(b"\xff")
+    with pytest.raises(InvalidCatalog, match="UTF-8"):
+        load_catalog(tmp_path / "c.yaml")
+
+
 def test_two_agents_of_one_name_are_refused():
     with pytest.raises(InvalidCatalog, match="more than once"):
         parse_catalog({"agents": [COMMAND, COMMAND]})
