@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import EnvSettingsSource
+from pydantic_settings import EnvSettingsSource, SettingsError
 
 from orchestrator.errors import InvalidSettings
 from orchestrator.settings import Settings
@@ -26,7 +26,7 @@ def load(file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Se
     """
     _refuse_unknown_variables(os.environ)
     merged: dict[str, Any] = {}
-    for source in (_file_settings(file), EnvSettingsSource(Settings)(), flags or {}):
+    for source in (_file_settings(file), _environment_settings(), flags or {}):
         merged = _overlaid(merged, source)
     try:
         return Settings(**merged)
@@ -56,6 +56,8 @@ def parse_document(text: str, name: str, refusal: type[ForerunError]) -> Any:
     """
     try:
         return yaml.safe_load(text)
+    except RecursionError:
+        raise refusal("it is nested too deep", name, "nest it less") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f", line {mark.line + 1} column {mark.column + 1}" if mark else ""
@@ -69,7 +71,17 @@ def _file_settings(file: Path | None) -> Mapping[str, Any]:
     document = read_document(file, InvalidSettings)
     if not isinstance(document, dict | None):
         raise InvalidSettings("it does not hold a mapping of sections", str(file), "write 'http:' and the like")
+    if not all(isinstance(key, str) for key in document or ()):
+        raise InvalidSettings("the name of a section is no text", str(file), "write 'http:' and the like")
     return document or {}
+
+
+def _environment_settings() -> Mapping[str, Any]:
+    try:
+        return EnvSettingsSource(Settings)()
+    except SettingsError as error:
+        fix = "write the whole section as JSON, or FORERUN_SECTION__KEY=value for one key of it"
+        raise InvalidSettings(str(error), "environment", fix) from None
 
 
 def _overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -99,6 +99,18 @@ def test_a_file_that_holds_no_settings_is_refused(tmp_path, text):
         load(tmp_path / "s.yaml")
 
 
+def test_a_section_whose_name_is_no_text_is_refused(tmp_path):
+    (tmp_path / "s.yaml").write_text("1: 2")
+    with pytest.raises(InvalidSettings, match="section"):
+        load(tmp_path / "s.yaml")
+
+
+def test_a_section_in_the_environment_that_is_no_json_is_refused(environment):
+    environment.setenv("FORERUN_HTTP", "{bad")
+    with pytest.raises(InvalidSettings, match="http"):
+        load()
+
+
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InvalidSettings, match="No such file"):
         load(tmp_path / "none.yaml")
