@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -40,8 +40,12 @@ class Blocking:
         return attribute
 
     def _iterated(self, items: AsyncIterator[Any]) -> Iterator[Any]:
-        while True:
-            try:
-                yield self._portal.call(items.__anext__)
-            except StopAsyncIteration:
-                return
+        try:
+            while True:
+                try:
+                    yield self._portal.call(items.__anext__)
+                except StopAsyncIteration:
+                    return
+        finally:  # whoever breaks off leaves a connection open else
+            if isinstance(items, AsyncGenerator):
+                self._portal.call(items.aclose)

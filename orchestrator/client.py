@@ -12,7 +12,7 @@ from httpx_sse import EventSource
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from orchestrator.blocking import Blocking
-from orchestrator.client_errors import Unreachable, refusal
+from orchestrator.client_errors import Busy, NotOurs, Unreachable, refusal
 from orchestrator.config import read_document
 from orchestrator.ingress.gateway import END_OF_EVENTS, LearnerVersions, Preview
 from planners.agents import Catalog
@@ -26,6 +26,7 @@ DEFAULT_URL = "http://127.0.0.1:8700"
 Submittable = Task | Mapping[str, Any] | Path | str
 
 _View = TypeVar("_View", bound=BaseModel)
+_MOST_PORTS = 65535
 _POLL_S = 30.0
 _RESUME_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 
@@ -55,7 +56,13 @@ class Client:
     def __init__(
         self, url: str = DEFAULT_URL, timeout_s: float = 30.0, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
+        """For the service at a URL.
+
+        Raises:
+            Unreachable: this is no URL.
+        """
         self.url = url.rstrip("/")
+        _see_that_it_is_a_url(self.url)
         self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout_s, transport=transport)
 
     @classmethod
@@ -136,6 +143,10 @@ class Client:
                             event = StoredEvent.model_validate_json(sent.data)
                             after = event.seq
                             yield event
+            except Busy:
+                # A shard that is being restarted says so, and will be back.
+                if failures >= len(_RESUME_S):
+                    raise
             except httpx.TransportError as error:
                 if failures >= len(_RESUME_S):
                     raise Unreachable.at(self.url, error) from None
@@ -152,8 +163,7 @@ class Client:
 
     async def output(self, task_id: str, step: str) -> JsonValue:
         """What a finished step gave."""
-        response = await self._ask("GET", f"/v1/tasks/{task_id}/outputs/{step}")
-        value: JsonValue = response.json()
+        value: JsonValue = await self._json(f"/v1/tasks/{task_id}/outputs/{step}")
         return value
 
     async def agents(self) -> Catalog:
@@ -166,7 +176,7 @@ class Client:
 
     async def learner(self) -> dict[str, JsonValue]:
         """What was learned so far."""
-        found: dict[str, JsonValue] = (await self._ask("GET", "/v1/learner")).json()
+        found: dict[str, JsonValue] = await self._json("/v1/learner")
         return found
 
     async def learner_versions(self) -> LearnerVersions:
@@ -187,7 +197,17 @@ class Client:
 
     async def _view(self, kind: type[_View], method: str, path: str, **request: Any) -> _View:
         response = await self._ask(method, path, **request)
-        return kind.model_validate_json(response.content)
+        try:
+            return kind.model_validate_json(response.content)
+        except ValidationError:
+            raise NotOurs.at(self.url, path) from None
+
+    async def _json(self, path: str) -> Any:
+        response = await self._ask("GET", path)
+        try:
+            return response.json()
+        except ValueError:
+            raise NotOurs.at(self.url, path) from None
 
     async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         if "content" in request:
@@ -199,3 +219,12 @@ class Client:
         if response.is_error:
             raise refusal(response)
         return response
+
+
+def _see_that_it_is_a_url(url: str) -> None:
+    try:
+        port = httpx.URL(url).port
+    except httpx.InvalidURL as error:
+        raise Unreachable.at(url, error) from None
+    if port is not None and not 0 < port <= _MOST_PORTS:
+        raise Unreachable.at(url, ValueError(f"there is no port {port}"))

@@ -49,6 +49,15 @@ class Busy(Refused):
         self.retry_after_s = retry_after_s
 
 
+class NotOurs(ServiceError):
+    """Something answers at this address, and it is no Forerun, or one of another release."""
+
+    @classmethod
+    def at(cls, url: str, path: str) -> Self:
+        """For a URL and what was asked."""
+        return cls(f"what answers at {url} does not know {path} as this client does", "", "give the --url of a Forerun")
+
+
 class ServiceFailed(Refused):
     """The service failed on this request."""
 

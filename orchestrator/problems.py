@@ -95,7 +95,9 @@ def describe(error: ForerunError, instance: str = "") -> Problem:
 
 def plain(status: int, detail: str, instance: str = "", fix: str = "", **more: Any) -> Problem:
     """A problem document of nothing but an HTTP status."""
-    return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, instance=instance, fix=fix, **more)
+    known = status in HTTPStatus.__members__.values()  # a proxy may have statuses of its own
+    title = HTTPStatus(status).phrase if known else f"Status {status}"
+    return Problem(title=title, status=status, detail=detail, instance=instance, fix=fix, **more)
 
 
 def _words(name: str) -> list[str]:

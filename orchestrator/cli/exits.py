@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from orchestrator.client_errors import Busy, Refused, ServiceFailed, Unreachable
+from orchestrator.client_errors import Busy, NotOurs, Refused, ServiceFailed, Unreachable
 from orchestrator.errors import CannotStart, Unavailable
 from orchestrator.problems import Problem, describe
 from planners.errors import ForerunError
@@ -54,7 +54,7 @@ def reported(command: Callable[_P, _R]) -> Callable[_P, _R]:
 def code_of(error: ForerunError) -> ExitCode:
     """The exit code that says this."""
     match error:
-        case Unreachable() | Unavailable() | Busy():
+        case Unreachable() | NotOurs() | Unavailable() | Busy():
             return ExitCode.UNREACHABLE
         case ServiceFailed() | CannotStart():
             return ExitCode.SERVICE_FAILED

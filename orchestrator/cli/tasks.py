@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 import typer
+from rich.markup import escape
 
 from orchestrator.cli.exits import ExitCode, refuse, reported
 from orchestrator.cli.options import DEFAULT_URL, AsJson, TaskFile, TaskIdArgument, Url
@@ -111,8 +112,8 @@ def _proof(preview: Preview) -> str:
 
 
 def _print_verdicts(preview: Preview) -> None:
-    rows = [[step, coloured(verdict.value)] for step, verdict in preview.verdicts.items()]
-    rows += [[step, "dispatched when the optimal plan is there"] for step in preview.dispatched]
+    rows = [[escape(step), coloured(verdict.value)] for step, verdict in preview.verdicts.items()]
+    rows += [[escape(step), "dispatched when the optimal plan is there"] for step in preview.dispatched]
     console.print(table(["step", "verdict"], rows, "\nwhat would become of the guess"))
     if preview.similarity is not None:
         console.print(
@@ -129,6 +130,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """A task as it is: status, attempts, outputs."""
+    if watch_it and as_json:
+        refuse("--watch draws for people, --json prints for programs", "leave one of them out")
 
     async def ask(client: Client) -> TaskView:
         if watch_it:
@@ -162,7 +165,7 @@ def list_tasks(
     rows = [
         [
             view.id,
-            view.name or view.kind,
+            escape(view.name or view.kind),
             coloured(view.status.value),
             f"{view.steps.finished}/{view.steps.total}",
             seconds(view.ended_s),

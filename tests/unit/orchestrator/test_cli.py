@@ -99,6 +99,7 @@ def test_the_same_key_is_the_same_task(forerun, task_file):
 BAD_FILES = {
     "no YAML": ("a: [", "mend"),
     "no task": ("- 1", "fix"),
+    "far too deep": ("goal: " + "[" * 3000 + "]" * 3000, "nest"),
     "an unknown field": ("goal: x\nlimit: {}\n", "limits"),
     "an unknown capability": ("workflow: {steps: [{id: a, capability: fetsh}]}", "fetch"),
 }
@@ -175,6 +176,22 @@ def test_list_shows_tasks_newest_first_with_the_way_on(forerun, task_file):
     assert newest[2] not in listed
     assert f"--before {newest[1]}" in listed
     assert len(json.loads(forerun("list", "--json").stdout)["tasks"]) == 3
+
+
+def test_names_are_shown_as_they_are_and_never_read_as_markup(forerun, tmp_path):
+    (tmp_path / "task.yaml").write_text('{name: "[/red] [bold]x", goal: anything}')
+    forerun("submit", tmp_path / "task.yaml")
+
+    listed = forerun("list")
+
+    assert listed.exit_code == 0, listed.output
+    assert "[/red] [bold]x" in listed.stdout
+
+
+def test_drawing_and_json_do_not_go_together(forerun, task_file):
+    task_id = forerun("submit", task_file).stdout.strip()
+
+    assert forerun("show", task_id, "--watch", "--json").exit_code == 2
 
 
 def test_cancel_tells_how_it_stands(forerun, task_file):

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.blocking import Blocking
 from orchestrator.client import Client, task_of
-from orchestrator.client_errors import BadRequest, Busy, NotFound, Unreachable
+from orchestrator.client_errors import BadRequest, Busy, NotFound, NotOurs, ServiceFailed, Unreachable
 from planners.errors import InvalidTask
 from planners.tasks import Task
 from reconciler.commands import RunStatus
@@ -96,3 +96,52 @@ def test_the_same_client_without_await(app, gateway, task):
             client.get("t1")
         with pytest.raises(AttributeError):
             client.nonsense()
+
+
+async def answer_of(status=200, text="<html>It works!</html>"):
+    def answering(request):
+        return httpx.Response(status, text=text)
+
+    return Client("http://elsewhere", transport=httpx.MockTransport(answering))
+
+
+@pytest.mark.parametrize("ask", ["agents", "learner", "list"])
+@pytest.mark.parametrize("text", ["<html>It works!</html>", '{"hello": 1}'])
+async def test_another_service_at_the_address_is_told_apart(ask, text):
+    async with await answer_of(text=text) as client:
+        if (ask, text) == ("learner", '{"hello": 1}'):
+            return  # whatever JSON is an answer to this
+        with pytest.raises(NotOurs, match="--url"):
+            await getattr(client, ask)()
+
+
+async def test_a_status_that_is_in_no_table_is_a_failure_of_the_service():
+    async with await answer_of(status=599) as client:
+        with pytest.raises(ServiceFailed):
+            await client.agents()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "http://h:abc", "http://[::1", "http://h:-1"])
+def test_what_is_no_url_is_unreachable(url):
+    with pytest.raises(Unreachable, match="--url"):
+        Client(url)
+
+
+def test_who_breaks_off_reading_leaves_nothing_open(app, gateway, task):
+    closed = []
+
+    class Reading(Client):
+        async def events(self, task_id, after=0):
+            try:
+                async for event in super().events(task_id, after):
+                    yield event
+            finally:
+                closed.append(task_id)
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    with Blocking(lambda: Reading("http://forerun", transport=transport)) as client:
+        view = client.submit(task)
+        client.cancel(view.id)
+        for _event in client.events(view.id):
+            break
+        assert closed == [view.id]

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from orchestrator.client import Client
-from orchestrator.client_errors import NotFound, Unreachable
+from orchestrator.client_errors import Busy, NotFound, Unreachable
 from orchestrator.ingress.stream import event_stream
 from reconciler.views import EventPage
 
@@ -107,6 +107,9 @@ async def test_the_client_tells_of_an_unknown_task(client):
         await anext(client.events("t000000000000-0000000000000000"))
 
 
+BUSY = b"busy"
+
+
 class _Breaking(httpx.AsyncBaseTransport):
     """Gives a part of the stream, then breaks off; notes where readers resume."""
 
@@ -119,6 +122,8 @@ class _Breaking(httpx.AsyncBaseTransport):
         part = self.parts.pop(0)
         if isinstance(part, Exception):
             raise part
+        if part == BUSY:
+            return httpx.Response(503, headers={"Retry-After": "2"}, content=b"")
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=_Cut(part))
 
 
@@ -151,6 +156,19 @@ async def test_the_client_resumes_a_stream_that_was_cut_off(impatient):
 
     assert events == [1, 2, 3, 4]
     assert transport.resumed_after == ["0", "2", "2", "3"]
+
+
+async def test_the_client_resumes_when_the_shard_is_back(impatient):
+    transport = _Breaking(sse(1), BUSY, sse(2) + b"event: end\ndata: {}\n\n")
+
+    async with Client("http://forerun", transport=transport) as client:
+        assert [event.seq async for event in client.events("t")] == [1, 2]
+
+
+async def test_the_client_says_so_when_the_shard_does_not_come_back(impatient):
+    async with Client("http://forerun", transport=_Breaking(*[BUSY] * 9)) as client:
+        with pytest.raises(Busy):
+            await anext(client.events("t"))
 
 
 async def test_the_client_gives_up_on_a_service_that_stays_away(impatient):
