@@ -156,8 +156,10 @@ class Catalog(Versioned):
         ]
 
     def without(self, names: Iterable[str]) -> "Catalog":
-        """This catalog less the named agents (failed for good, or switched off)."""
-        dropped = set(names)
+        """This catalog less the named agents (failed for good, or switched off); itself where there is none of them."""
+        dropped = self.by_name.keys() & set(names)
+        if not dropped:
+            return self
         return Catalog(
             agents=tuple(agent for agent in self.agents if agent.name not in dropped), providers=self.providers
         )

@@ -16,18 +16,25 @@ from planners.workflow import FlatWorkflow, ForEach, Goal, Node, Pending, Step, 
 MAX_STEPS = 100_000
 
 
-def flatten(workflow: Workflow, inputs: Mapping[str, Any], known: Mapping[StepId, Any] | None = None) -> FlatWorkflow:
+def flatten(
+    workflow: Workflow,
+    inputs: Mapping[str, Any],
+    known: Mapping[StepId, Any] | None = None,
+    *,
+    most: int = MAX_STEPS + 1,
+) -> FlatWorkflow:
     """Unroll what can be unrolled.
 
     Args:
         workflow: a workflow that `planners.validation` accepts.
         inputs: the task's inputs.
         known: outputs of finished steps by flat id, as far as a ``for_each`` runs over them.
+        most: stop after so many steps; who asks for fewer than there are gets the first ones.
 
     Raises:
         InvalidTask: a ``for_each`` runs over something that is no list, or the result exceeds MAX_STEPS.
     """
-    unroller = _Unroller(inputs, known or {})
+    unroller = _Unroller(inputs, known or {}, most)
     scope = unroller.unroll(workflow.steps, scope={}, item=None, suffix="")
     outputs = dict(workflow.outputs) or {node.id: StepRef(step=node.id) for node in _sinks(workflow)}
     return FlatWorkflow(
@@ -76,7 +83,8 @@ _Scope = dict[StepId, Binding | None]
 
 
 class _Unroller:
-    def __init__(self, inputs: Mapping[str, Any], known: Mapping[StepId, Any]) -> None:
+    def __init__(self, inputs: Mapping[str, Any], known: Mapping[StepId, Any], most: int) -> None:
+        self._most = most
         self._inputs = inputs
         self._known = known
         self.steps: list[Step] = []
@@ -87,7 +95,9 @@ class _Unroller:
         scope = dict(scope)
         for node in in_order(nodes):
             flat_id = StepId(node.id + suffix)
-            if isinstance(node, Goal) or any(scope.get(ref) is None for ref in node_refs(node)):
+            if len(self.steps) >= self._most:
+                scope[node.id] = None
+            elif isinstance(node, Goal) or any(scope.get(ref) is None for ref in node_refs(node)):
                 self.pending.append(Pending(id=flat_id))
                 scope[node.id] = None
             elif isinstance(node, Step):

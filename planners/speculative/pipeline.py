@@ -7,15 +7,16 @@ times from list scheduling.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from pydantic import Field
 
+from planners.agents import Catalog
 from planners.bindings import Binding, StepRef, step_refs
 from planners.costs import CostModel
-from planners.decompose.interfaces import interfaces
+from planners.decompose.interfaces import Interface, interfaces
 from planners.errors import Infeasible
 from planners.expansion import flatten
 from planners.model import AgentName, Model, StepId
@@ -87,6 +88,7 @@ class SpeculativePlannerPipeline:
         self._lister = lister
         self._clock = clock
         self._step_s = _STEP_S
+        self._offered: tuple[Catalog, Mapping[str, Interface]] | None = None
 
     def guess(self, request: PlanRequest) -> Plan | None:
         """The plan the optimal planner will probably make; None: no idea, or (in mode plan_cache) never seen."""
@@ -108,7 +110,9 @@ class SpeculativePlannerPipeline:
         if task.workflow is not None:
             if only_cache and not self.memory.knows_agents(task):
                 return None
-            return _Guess(flatten(task.workflow, task.inputs, request.known), "declared")
+            # One step more than is scheduled, so that what is left out shows.
+            flat = flatten(task.workflow, task.inputs, request.known, most=self._room(began_s) + 1)
+            return _Guess(flat, "declared")
         if only_cache:
             return None
         predicted = self._predicted(request, began_s)
@@ -123,7 +127,7 @@ class SpeculativePlannerPipeline:
         task = request.task
         if self._predictor is None or task.goal is None or self._spent(began_s) > 0.5:
             return None
-        offered, best = interfaces(request.catalog), None
+        offered, best = self._interfaces(request.catalog), None
         for guessed in self._predictor.predict(task.goal, self._settings.guesses):
             bound = bind(guessed, task, offered, self.memory)
             guess = _Guess(
@@ -137,6 +141,12 @@ class SpeculativePlannerPipeline:
             if self._spent(began_s) > 0.5:
                 break
         return best
+
+    def _interfaces(self, catalog: Catalog) -> Mapping[str, Interface]:
+        """Made once for a catalog that is asked about again and again: it takes as long as the rest of a guess."""
+        if self._offered is None or self._offered[0] is not catalog:
+            self._offered = catalog, interfaces(catalog)
+        return self._offered[1]
 
     def _placed(self, guess: _Guess, request: PlanRequest, began_s: float) -> Plan:
         flat, whole = self._head(guess.flat, began_s)
@@ -178,11 +188,14 @@ class SpeculativePlannerPipeline:
 
     def _head(self, flat: FlatWorkflow, began_s: float) -> tuple[FlatWorkflow, bool]:
         """As many steps, in topological order, as the rest of the budget will schedule; the first ones matter most."""
-        left_s = self._settings.budget_s - (self._clock() - began_s)
-        room = max(_ALWAYS, int(left_s / self._step_s))
+        room = self._room(began_s)
         if room >= len(flat.steps):
             return flat, True
         return flat.model_copy(update={"steps": flat.steps[:room], "outputs": {}}), False
+
+    def _room(self, began_s: float) -> int:
+        left_s = self._settings.budget_s - (self._clock() - began_s)
+        return max(_ALWAYS, int(left_s / self._step_s))
 
     def _learn_speed(self, took_s: float, steps: int) -> None:
         if steps > _ALWAYS:

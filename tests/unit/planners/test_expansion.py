@@ -34,3 +34,19 @@ def test_a_step_that_gave_no_list_where_one_was_to_be_is_told_with_the_field(out
 
 def test_an_empty_list_gives_no_copies():
     assert [step.id for step in flatten(OVER_HITS, {}, {"search": {"hits": []}}).steps] == ["search"]
+
+
+def test_of_a_long_list_only_as_many_steps_are_unrolled_as_are_asked_for():
+    over = Workflow.model_validate(
+        {
+            "steps": [
+                {"id": "each", "for_each": "$inputs.all", "steps": [{"id": "one", "capability": "a"}]},
+                {"id": "join", "capability": "b", "inputs": {"x": "$steps.each"}},
+            ]
+        }
+    )
+
+    flat = flatten(over, {"all": list(range(90_000))}, most=3)
+
+    assert [step.id for step in flat.steps] == ["one[0]", "one[1]", "one[2]"]
+    assert flat.outputs == {}

@@ -1,5 +1,7 @@
 """The guess and the authority: where the guess is right, both planners mean the same work by the same key."""
 
+import time
+
 import pytest
 from goals import ANSWER, CATALOG, CLUSTER, GOAL, Clock, goal_task, request, steps
 
@@ -12,7 +14,7 @@ from planners.optimal import OptimalPlannerPipeline
 from planners.plans import PlanKind
 from planners.resources import Resources
 from planners.schedule.listing import list_schedule
-from planners.speculative import GuessedPlan, PlanMemory, SpeculativePlannerPipeline, SpeculativeSettings
+from planners.speculative import GuessedPlan, PlanMemory, SpeculativePlannerPipeline, SpeculativeSettings, pipeline
 from planners.tasks import Limits, Mode, Objective, Task
 from planners.workflow import Goal, Workflow
 
@@ -396,3 +398,32 @@ async def test_of_a_workflow_seen_with_a_longer_list_the_elements_that_are_there
 
     assert [step.id for step in guess.steps] == ["one[0]", "one[1]"]
     assert not guess.complete
+
+
+def test_a_task_over_a_very_long_list_is_guessed_by_its_first_steps_alone():
+    """Whatever the list's length, admission does not wait."""
+    each = {"id": "each", "for_each": "$inputs.urls", "steps": [{**ANSWER[0], "id": "one", "inputs": {"url": "$item"}}]}
+    task = Task.model_validate({"workflow": {"steps": [each]}, "inputs": {"urls": ["a"] * 90_000}})
+    asked, began_s = request(task), time.perf_counter()
+
+    guess = guesser(clock=Clock()).guess(asked)
+
+    assert [step.id for step in guess.steps] == [f"one[{i}]" for i in range(100)]
+    assert not guess.complete
+    assert time.perf_counter() - began_s < 2
+
+
+def test_what_agents_take_and_give_is_read_once_a_catalog(monkeypatch):
+    asked = []
+    monkeypatch.setattr(pipeline, "interfaces", lambda catalog: asked.append(catalog) or {})
+
+    class Predictor:
+        def predict(self, _text, _k):
+            return []
+
+    planner = guesser(predictor=Predictor(), clock=Clock())
+    other = CATALOG.without(["mailer"])
+    for catalog in (CATALOG, CATALOG, other, other):
+        planner.guess(request(catalog=catalog))
+
+    assert [catalog is other for catalog in asked] == [False, True]
