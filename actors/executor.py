@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Unpack
 
 import ray
+from pydantic import JsonValue
 from ray import exceptions as rx
 
 from actors.errors import NoSuchNode, OutputGone
@@ -16,7 +17,8 @@ from actors.invocation import Ended, Invocation
 from actors.nodes import NodeProbe, pinned
 from actors.outputs import Bound
 from planners.agents import AgentKind, AgentSpec, Catalog, Effect
-from planners.model import AgentName, NodeId
+from planners.model import AgentName, NodeId, TaskId
+from reconciler.commands import Source
 from reconciler.handoff import Failure, FailureKind
 
 # An async agent's own host enforces its timeout; this much later the host itself is taken to hang.
@@ -57,6 +59,14 @@ class RayExecutor(FencedExecutor):
         super().forget_node(node)
         self._hosts.drop(node)
         self._workers = {key: bound for key, bound in self._workers.items() if key[1] != node}
+
+    async def value(self, task: TaskId, source: Source) -> JsonValue:
+        """As `FencedExecutor`. What went with a node or a process is gone."""
+        try:
+            return await super().value(task, source)
+        except rx.RayError as error:
+            message = f"an output was lost with the process that held it ({type(error).__name__})"
+            raise OutputGone(message, "outputs", "run the step that made it again") from error
 
     def close(self) -> None:
         """End everything: attempts, outputs, host actors."""

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from planners.cluster import ClusterSnapshot
@@ -36,6 +37,7 @@ class Rehearsal:
 
 
 _log = logging.getLogger(__name__)
+_LOST = "it is made again where a step still needs it; ask again when the task has ended"
 _GONE = "its output was large and went with the run; name it in workflow.outputs to have it returned"
 
 
@@ -191,6 +193,8 @@ class Shard:
 
     async def list_tasks(self, limit: int, before: str | None = None, status: RunStatus | None = None) -> TaskPage:
         """This shard's tasks, newest first."""
+        if status is not None and not status.ended:
+            return self._live_tasks(limit, before, status)
         records = await asyncio.to_thread(self._journal.page, limit + 1, before, status)
         views = []
         for record in records[:limit]:
@@ -199,6 +203,14 @@ class Shard:
             views.append(view.model_copy(update={"outputs": None}))
         more = len(records) > limit
         return TaskPage(tasks=tuple(views), next_before=views[-1].id if more and views else None)
+
+    def _live_tasks(self, limit: int, before: str | None, status: RunStatus) -> TaskPage:
+        """Those under way are all driven here, and only their drivers know which are still being planned."""
+        ids = sorted((task_id for task_id in self._drivers if before is None or task_id < before), reverse=True)
+        found = (view for task_id in ids if (view := self._drivers[task_id].view()).status is status)
+        views = [view.model_copy(update={"outputs": None}) for view in islice(found, limit + 1)]
+        more = len(views) > limit
+        return TaskPage(tasks=tuple(views[:limit]), next_before=views[limit - 1].id if more else None)
 
     async def cancel(self, task_id: TaskId, reason: str = "") -> TaskView:
         """End the run; nothing changes where it has ended."""
@@ -251,7 +263,10 @@ class Shard:
         used = [bar for bar in finished if bar.verdict is not None and bar.verdict.survives] or finished
         driver = self._drivers.get(task_id)
         if driver is not None:
-            return await self._world.executor.value(task_id, OutputOf(attempt=used[-1].attempt))
+            try:
+                return await self._world.executor.value(task_id, OutputOf(attempt=used[-1].attempt))
+            except LookupError:
+                raise OutputNotReady(f"step '{step}' has finished, but its output was lost", "step", _LOST) from None
         return await asyncio.to_thread(self._kept_output, task_id, step, used[-1].attempt)
 
     def _kept_output(self, task_id: TaskId, step: StepId, attempt: str) -> Any:

@@ -6,6 +6,7 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
+from orchestrator.errors import Unavailable
 from orchestrator.ingress.gateway import END_OF_EVENTS, Gateway
 from planners.model import TaskId
 from reconciler.views import EventPage
@@ -38,7 +39,10 @@ async def _chunks(
         if page.ended:
             yield format_sse_event(event=END_OF_EVENTS, data_str="{}")
             return
-        page = await gateway.events(task_id, after, heartbeat_s)
+        try:
+            page = await gateway.events(task_id, after, heartbeat_s)
+        except Unavailable:
+            return  # without the last event readers come back, and go on behind what they have seen
         if not page.events and not page.ended:
             yield format_sse_event(comment="still running")
 

@@ -9,12 +9,14 @@ import sample_agents as s
 from shards import a_shard
 
 from actors.catalog import catalog_of
+from actors.errors import OutputGone
 from actors.stub import StubExecutor
 from planners.bindings import Value
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Mode, PlanningOptions, Task
 from planners.workflow import Step, Workflow
 from reconciler.commands import RunStatus
+from reconciler.errors import OutputNotReady
 from reconciler.journal import Journal
 from reconciler.run import RunState
 
@@ -95,3 +97,44 @@ async def test_the_same_key_many_times_at_once_is_one_task(tmp_path, ids):
         ended = await asyncio.wait_for(service.ended(views[0].id), GUARD_S)
         assert ended.outputs == {"only": "waited"}
         assert len((await service.shard.list_tasks(10)).tasks) == 1
+
+
+class _Lost(StubExecutor):
+    """Outputs are gone."""
+
+    async def value(self, task: Any, source: Any) -> Any:
+        raise OutputGone("the node that held it has left")
+
+
+async def test_the_output_of_a_running_task_that_was_lost_is_not_ready(tmp_path):
+    """Not a 500: it is made again where it is needed."""
+    executor = _Lost(CATALOG)
+    executor.hold("waits")
+    steps = [{"id": "a", "capability": "add", "agent": "add", "inputs": {"a": 1}}]
+    steps.append({"id": "b", "capability": "wait", "agent": "waits", "after": ["a"]})
+    task = Task.model_validate({"workflow": {"steps": steps}, "planning": {"mode": "wait"}})
+    async with a_shard(CATALOG, tmp_path, executor=executor) as service:
+        task_id = await service.submit(task)
+        seen = 0
+        while not (page := await service.shard.events(task_id, seen, 5.0)).ended:
+            seen += len(page.events)
+            if any(event.data.get("step") == "b" for event in page.events):
+                break
+        with pytest.raises(OutputNotReady, match="lost"):
+            await service.shard.output(task_id, StepId("a"))
+
+
+async def test_the_list_of_a_status_holds_tasks_of_that_status_only(tmp_path):
+    async with a_shard(CATALOG, tmp_path) as service:
+        ids = [await service.submit(a_task("waits")) for _ in range(5)]
+        for task_id in ids:
+            while (await service.shard.show(task_id)).status is RunStatus.PLANNING:
+                await service.shard.events(task_id, 1, 1.0)
+                await asyncio.sleep(0)
+
+        assert (await service.shard.list_tasks(10, status=RunStatus.PLANNING)).tasks == ()
+        first = await service.shard.list_tasks(3, status=RunStatus.RUNNING)
+        rest = await service.shard.list_tasks(3, first.next_before, RunStatus.RUNNING)
+
+        assert [view.id for page in (first, rest) for view in page.tasks] == sorted(ids, reverse=True)
+        assert rest.next_before is None

@@ -175,3 +175,13 @@ async def test_the_client_gives_up_on_a_service_that_stays_away(impatient):
     async with Client("http://forerun", transport=_Breaking(*[httpx.ConnectError("gone")] * 9)) as client:
         with pytest.raises(Unreachable, match="gone"):
             await anext(client.events("t"))
+
+
+async def test_a_stream_whose_shard_goes_away_ends_without_its_last_event(gateway, client, task):
+    """So that whoever reads it comes back."""
+    task_id = (await client.submit(task)).id
+    chunks = (await event_stream(gateway, task_id, 0, heartbeat_s=0.01)).body_iterator
+    await anext(chunks)
+    gateway.is_up = False
+
+    assert [chunk async for chunk in chunks] == []
