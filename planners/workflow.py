@@ -67,8 +67,10 @@ class Goal(Model):
 
 
 def _node_kind(raw: Any) -> str | None:
+    # Not hasattr: of a model without the attribute that takes longer than all else, and large workflows ask often.
+    names = raw if isinstance(raw, dict) else getattr(type(raw), "model_fields", ())
     for key in ("for_each", "goal", "capability"):
-        if (isinstance(raw, dict) and key in raw) or (not isinstance(raw, dict) and hasattr(raw, key)):
+        if key in names:
             return key
     return "capability"
 

@@ -36,6 +36,9 @@ _ALWAYS = 32
 # Seconds list scheduling takes a step (measured: 0.16 ms at 100 steps on a busy core), until this machine says better.
 _STEP_S = 0.0002
 
+# Step -> the agents the optimal planner took for it, with shares, the likeliest first.
+_Habits = Callable[[Step], list[tuple[AgentName, float]]]
+
 
 class Lister(Protocol):
     """A scheduler that answers in milliseconds."""
@@ -150,7 +153,8 @@ class SpeculativePlannerPipeline:
 
     def _placed(self, guess: _Guess, request: PlanRequest, began_s: float) -> Plan:
         flat, whole = self._head(guess.flat, began_s)
-        agents = self._habitual(flat, request)
+        habits = self.memory.agents(request.task)
+        agents = self._habitual(flat, request, habits)
         pinned = flat.model_copy(
             update={
                 "steps": tuple(
@@ -168,7 +172,7 @@ class SpeculativePlannerPipeline:
             # The usual agents fit nowhere any more, or cost more than this task has: others may do.
             plan = self._lister(flat, request, costs)
         self._learn_speed(self._clock() - scheduling_s, len(flat.steps))
-        likely = self._probabilities(plan, guess, request)
+        likely = self._probabilities(plan, guess, request, habits)
         return plan.model_copy(
             update={
                 "kind": PlanKind.SPECULATIVE,
@@ -201,9 +205,9 @@ class SpeculativePlannerPipeline:
         if steps > _ALWAYS:
             self._step_s = (self._step_s + took_s / steps) / 2
 
-    def _habitual(self, flat: FlatWorkflow, request: PlanRequest) -> dict[StepId, AgentName]:
+    def _habitual(self, flat: FlatWorkflow, request: PlanRequest, habits: _Habits) -> dict[StepId, AgentName]:
         """The agents that the optimal planner is in the habit of taking, where they still may do the step."""
-        habits, chosen = self.memory.agents(request.task), dict[StepId, AgentName]()
+        chosen = dict[StepId, AgentName]()
         for step in flat.steps:
             may = _candidates(step, request)
             for agent, share in habits(step)[:1]:
@@ -211,13 +215,13 @@ class SpeculativePlannerPipeline:
                     chosen[step.id] = agent
         return chosen
 
-    def _probabilities(self, plan: Plan, guess: _Guess, request: PlanRequest) -> dict[StepId, float]:
+    def _probabilities(self, plan: Plan, guess: _Guess, request: PlanRequest, habits: _Habits) -> dict[StepId, float]:
         """P(step) = P(its work) * product of P(agent) over the distinct choices of itself and its data ancestors.
 
         The copies of a step are given to an agent together more often than not, so one capability and agent counts
         once in the product: independent choices would make the end of a wide fan-in look hopeless.
         """
-        habits, costs = self.memory.agents(request.task), self._costs()
+        costs = self._costs()
         choices: dict[StepId, dict[tuple[str, AgentName], float]] = {}
         likely: dict[StepId, float] = {}
         for planned in plan.steps:
