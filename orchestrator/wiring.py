@@ -168,7 +168,11 @@ def start(settings: Settings, catalog: Catalog) -> Running:
     Raises:
         CannotStart: with what went wrong.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{settings.data_dir} cannot be made: {error.strerror}"
+        raise CannotStart(message, "data_dir", "give a --data-dir that can be written") from None
     owns_ray = have_ray(settings.cluster)
     if not owns_ray:
         _refuse_a_second()
@@ -182,9 +186,20 @@ def start(settings: Settings, catalog: Catalog) -> Running:
     # Serve comes up while the actors import what they need; replicas look the shards up when first asked.
     owns_serve = owns_ray or have_serve()
     url = serve_on(settings.http, application(settings, catalog), owns_serve=owns_serve)
-    resumed = sum(ray.get(starting))
+    try:
+        resumed = sum(ray.get(starting))
+    except ray.exceptions.RayError as error:
+        raise _cannot_start_a_shard(error) from error
     if resumed:
         _log.info("took up %d unfinished tasks", resumed)
     return Running(
         url=url, shards=shards, owns_ray=owns_ray, owns_serve=owns_serve, planner=others[0], others=others, kept=kept
     )
+
+
+def _cannot_start_a_shard(error: Exception) -> CannotStart:
+    cause = getattr(error, "cause", None) or error
+    if type(cause).__module__.startswith("sqlalchemy"):
+        why = str(cause).partition("\n")[0]
+        return CannotStart(f"the journal cannot be opened: {why}", "journal.url", "give a database that can be written")
+    return CannotStart(f"a shard cannot be started: {type(cause).__name__}: {cause}", "", "see Ray's logs")
