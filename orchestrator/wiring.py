@@ -19,6 +19,7 @@ from learner.plans import plan_example, tool_texts
 from orchestrator.advice import LearnedAdvice
 from orchestrator.errors import CannotStart
 from orchestrator.gateway import LEARNER, NAMESPACE, shard_name
+from orchestrator.ids import shard_of
 from orchestrator.ingress.deployment import application
 from orchestrator.joining import have_ray
 from orchestrator.metrics import RunMetrics
@@ -26,9 +27,10 @@ from orchestrator.planning import RemotePlanning, create_planner
 from orchestrator.serving import APP, have_serve, serve_on
 from orchestrator.settings import Settings
 from planners.agents import Catalog
-from planners.model import NodeId
+from planners.model import NodeId, TaskId
 from planners.speculative.pipeline import SpeculativePlannerPipeline, SpeculativeSettings
 from reconciler.actor import create
+from reconciler.errors import UnknownTask
 from reconciler.journal import Journal
 from reconciler.outcomes import Outcome
 from reconciler.ports import OutcomeSink, World
@@ -92,6 +94,7 @@ class BuildShard:
         planner = ray.get_actor(PLANNER, namespace=NAMESPACE)
         learner = ray.get_actor(LEARNER, namespace=NAMESPACE) if settings.learner.enabled else None
         journal = await asyncio.to_thread(Journal, settings.journal_url, index)
+        await asyncio.to_thread(journal.redistribute, self._owner)
         advice = LearnedAdvice(settings, learner, planner, lambda lost: _teach(lost, journal))
         budget = SpeculativeSettings(budget_s=settings.planning.speculative_budget_s)
         speculative = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=budget)
@@ -113,6 +116,12 @@ class BuildShard:
         closing = (advice.stop, cluster.stop, executor.close)
         shards.append(Shard(world, journal, metrics, most_live=room, on_close=closing))
         return shards[0]
+
+    def _owner(self, task_id: TaskId) -> int | None:
+        try:
+            return shard_of(task_id, self.settings.reconciler.shards)
+        except UnknownTask:
+            return None
 
 
 async def _teach(learner: Any, journal: Journal) -> None:

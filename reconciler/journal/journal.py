@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from planners.model import TaskId, canonical_json, digest
@@ -20,6 +20,8 @@ from reconciler.journal.writer import Entry, GroupWriter
 from reconciler.outcomes import Outcome
 from reconciler.views import PlansView, StoredEvent, TaskView, Timeline
 
+# Tasks that tell whether they are distributed as they should be.
+_TELLING = 256
 _log = logging.getLogger(__name__)
 # Rows of a page that may turn out unreadable before it seems to be the last one.
 _UNREADABLE = 20
@@ -61,6 +63,29 @@ class Journal:
         """Write what is left and disconnect."""
         self._writer.close()
         self._engine.dispose()
+
+    def redistribute(self, shard_of: Callable[[TaskId], int | None]) -> int:
+        """Take the tasks that are this shard's and give away those that are not, by whose they are now; how many.
+
+        For a service that starts with another number of shards than before: without it, tasks of shards that are no
+        more would never end. Whether there is anything to do the newest tasks tell. None: whose it is nobody knows.
+        """
+        query = select(TASKS.c.id, TASKS.c.shard).order_by(TASKS.c.id.desc())
+        with self._engine.connect() as connection:
+            newest = connection.execute(query.limit(_TELLING)).all()
+            if all(shard_of(row.id) in {row.shard, None} for row in newest):
+                return 0
+            moved = [
+                {"task_id": row.id, "owner": owner}
+                for row in connection.execute(query)
+                if (owner := shard_of(row.id)) not in {row.shard, None} and self._shard in {owner, row.shard}
+            ]
+        if moved:
+            to_owner = update(TASKS).where(TASKS.c.id == bindparam("task_id")).values(shard=bindparam("owner"))
+            # Apart from the reading: SQLite lets no transaction that has read write behind another that has written.
+            with self._engine.begin() as connection:
+                connection.execute(to_owner, moved)
+        return len(moved)
 
     # ---- appending
 

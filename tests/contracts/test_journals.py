@@ -149,3 +149,26 @@ def test_a_row_of_another_release_hides_no_other(journal, url, task_id):
     learned = [each.task for each in journal.outcomes(1000)]
     assert sound in learned
     assert strange not in learned
+
+
+def test_shards_of_another_number_than_before_share_all_tasks_anew(url, task_id):
+    """Whichever starts first: each then has its own, those of shards that are no more among them."""
+    before = [Journal(url, shard=number) for number in (7_000_001, 7_000_002, 7_000_003)]
+    for number, journal in enumerate(before):
+        journal.admit(admitted(TaskId(f"{task_id}-{number}"))).result(5)
+        journal.close()
+
+    def shard_of(task):
+        mine = task.startswith(task_id)
+        return (7_000_001 + int(task[-1]) // 2) if mine else None
+
+    after = [Journal(url, shard=number) for number in (7_000_002, 7_000_001)]
+    moved = [journal.redistribute(shard_of) for journal in after]
+
+    unfinished = {journal: [each.id for each in journal.unfinished()] for journal in after}
+    assert unfinished[after[1]] == [f"{task_id}-0", f"{task_id}-1"]
+    assert unfinished[after[0]] == [f"{task_id}-2"]
+    assert sum(moved) == 2
+    assert [journal.redistribute(shard_of) for journal in after] == [0, 0]
+    for journal in after:
+        journal.close()
