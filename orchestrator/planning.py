@@ -1,6 +1,9 @@
 """The planners where the service runs them: the guess on the shard's thread, the authority in an actor of its own."""
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -24,6 +27,9 @@ from planners.tasks import Task
 if TYPE_CHECKING:
     from planners.decompose.llm import LLMDecomposer
 
+_log = logging.getLogger(__name__)
+# Pauses before a planner that was lost is asked again. One that starts imports for 10 to 20 s on a busy machine.
+_BACK_WITHIN_S = (1.0, 3.0, 6.0, 12.0)
 # Plans under way at once in one planner actor; each is a coroutine that mostly waits (for an LLM, for a solver thread).
 _MOST_PLANS = 10_000
 
@@ -108,12 +114,31 @@ class RemotePlanning:
         self._advice.learn_plan(task, plan)
 
     async def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
-        """The optimal plan from the planner actor. The catalog does not travel: the actor has it.
+        """The optimal plan from the planner actor, asked again where that is lost: Ray starts it anew.
 
         Raises:
             PlanningError: there will be no plan.
-            Unavailable: the planner actor is gone.
+            Unavailable: the planner actor is gone and does not come back.
         """
+        told = 0
+        for pause_s in (*_BACK_WITHIN_S, None):
+            try:
+                async with aclosing(self._asked(request)) as plans:
+                    async for plan in plans:
+                        # What is confirmed stays so: of a plan made anew, only what goes beyond what was told is news.
+                        if plan.complete or len(plan.steps) > told:
+                            told = len(plan.steps)
+                            yield plan
+            except RayActorError as error:
+                if pause_s is None:
+                    raise Unavailable("the planner actor was lost", "", "try again") from error
+                _log.warning("the planner was lost; asking again in %g s: %s", pause_s, error)
+                await asyncio.sleep(pause_s)
+            else:
+                return
+
+    async def _asked(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
+        """Ask once. The catalog does not travel: the actor has it."""
         ticket = uuid4().hex
         plans = self._planner.plan.options(num_returns="streaming").remote(
             request.model_copy(update={"catalog": Catalog()}), ticket
@@ -124,8 +149,6 @@ class RemotePlanning:
         except RayTaskError as error:
             cause = error.cause
             raise (cause if isinstance(cause, ForerunError) else Unavailable(f"the planner failed: {cause}")) from error
-        except RayActorError as error:
-            raise Unavailable("the planner actor was lost", "", "try again") from error
         finally:
             # Not ray.cancel: of a coroutine it misses some (ray #52628), and no solver's thread hears of it.
             self._planner.stop.remote(ticket)

@@ -103,3 +103,18 @@ async def test_a_run_that_is_cancelled_while_it_is_planned_hangs_up_on_the_llm(c
             assert view.status == "cancelled"
             assert await asyncio.to_thread(llm.hung_up.wait, 30.0)
             assert await actor.under_way.remote() == 0
+
+
+@pytest.mark.ray
+async def test_a_planner_that_is_killed_while_it_plans_fails_no_task(cluster, tmp_path):
+    holds = threading.Semaphore(0)
+    with ScriptedLLM({GOAL: ANSWER}, holds=holds) as llm:
+        async with planned_by(llm, tmp_path, "killed") as (service, actor):
+            task = await service.submit(goal_task(mode=Mode.WAIT))
+            await until(lambda: llm.sent >= 1)
+
+            ray.kill(actor, no_restart=False)
+            holds.release(1_000)
+
+            view = await service.ended(task)
+            assert view.status == "succeeded", view.failure

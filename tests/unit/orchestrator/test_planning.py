@@ -1,0 +1,82 @@
+"""Asking the planner's actor: a planner that is lost on the way is asked again, and no task fails for it."""
+
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ray.exceptions import RayActorError
+
+from orchestrator import planning
+from orchestrator.errors import Unavailable
+from orchestrator.planning import RemotePlanning
+from planners.agents import Catalog
+from planners.cluster import ClusterSnapshot
+from planners.plans import Plan, PlanKind
+from planners.requests import PlanRequest
+from planners.tasks import Task
+
+REQUEST = PlanRequest(task=Task(goal="anything"), catalog=Catalog(), cluster=ClusterSnapshot(nodes=()))
+
+
+class _Planner:
+    """Streams what it is told, as Ray's handle of the actor does; an error breaks the stream off."""
+
+    def __init__(self, *streams: list[Plan | Exception]) -> None:
+        self._streams = list(streams)
+        self.asked = 0
+        self.stopped = 0
+        self.plan = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=self._stream))
+        self.stop = SimpleNamespace(remote=self._stop)
+
+    async def _stream(self, *_: Any) -> AsyncIterator[Any]:
+        self.asked += 1
+        for item in self._streams.pop(0):
+            if isinstance(item, Exception):
+                raise item
+            yield _ready(item)
+
+    def _stop(self, _ticket: str) -> None:
+        self.stopped += 1
+
+
+async def _ready(plan: Plan) -> Plan:
+    return plan
+
+
+def a_plan(steps: int, *, complete: bool = False) -> Plan:
+    # What is in the steps does not matter here.
+    return Plan.model_construct(kind=PlanKind.OPTIMAL, steps=(None,) * steps, complete=complete)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(planning, "_BACK_WITHIN_S", (0.0, 0.0))
+
+
+async def planned(planner: _Planner) -> list[tuple[int, bool]]:
+    remote = RemotePlanning(None, planner, None)
+    return [(len(plan.steps), plan.complete) async for plan in remote.plan(REQUEST)]
+
+
+async def test_a_planner_that_was_killed_is_asked_again():
+    planner = _Planner([RayActorError()], [a_plan(2, complete=True)])
+
+    assert await planned(planner) == [(2, True)]
+    assert planner.stopped == planner.asked == 2
+
+
+async def test_what_was_confirmed_is_not_taken_back_by_a_shorter_beginning():
+    planner = _Planner(
+        [a_plan(1), a_plan(2), RayActorError()], [a_plan(1), a_plan(2), a_plan(3), a_plan(3, complete=True)]
+    )
+
+    assert await planned(planner) == [(1, False), (2, False), (3, False), (3, True)]
+
+
+async def test_a_planner_that_stays_away_is_unavailable():
+    planner = _Planner(*[[RayActorError()]] * 3)
+
+    with pytest.raises(Unavailable):
+        await planned(planner)
+    assert planner.asked == 3
