@@ -26,6 +26,7 @@ DEFAULT_URL = "http://127.0.0.1:8700"
 Submittable = Task | Mapping[str, Any] | Path | str
 
 _View = TypeVar("_View", bound=BaseModel)
+_LONGEST_MODEL_S = 900.0
 _MOST_PORTS = 65535
 _POLL_S = 30.0
 _RESUME_S = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -91,7 +92,9 @@ class Client:
     async def preview(self, task: Submittable) -> Preview:
         """Both plans of a task and what would be committed, without running it."""
         given = task_of(task)
-        body, patience_s = given.model_dump_json(exclude_unset=True), given.planning.time_limit_s + 60
+        body = given.model_dump_json(exclude_unset=True)
+        # How long its model may take only the service knows; it gives up by itself.
+        patience_s = given.planning.time_limit_s + (60 if given.goal is None else _LONGEST_MODEL_S)
         return await self._view(Preview, "POST", "/v1/plans", content=body, timeout=patience_s)
 
     async def get(self, task_id: str) -> TaskView:

@@ -28,8 +28,12 @@ LEARNER = "forerun-learner"
 # A shard answers from memory or from its journal; one that takes longer is stuck or being restarted.
 _PATIENCE_S = 30.0
 _PROBE_S = 2.0
-# Solving may take its whole time limit, which a task can set.
+# Who collects metrics waits for some 10 s.
+_SCRAPE_S = 5.0
+# Solving may take its whole time limit, which a task can set, and so may the model before it.
 _PLANNING_MARGIN_S = 30.0
+
+_SHARD_UP = "# HELP forerun_shard_up Whether the shard answers\n# TYPE forerun_shard_up gauge"
 
 _Answer = TypeVar("_Answer")
 
@@ -46,6 +50,7 @@ class RayGateway:
         self._shards = settings.reconciler.shards
         self._catalog = catalog
         self._learns = settings.learner.enabled
+        self._decomposing_s = settings.llm.timeout_s
         self._handles: dict[str, Any] = {}
 
     async def submit(self, task: AdmittedTask) -> TaskView:
@@ -94,7 +99,8 @@ class RayGateway:
 
     async def preview(self, task: Task) -> Preview:
         """See `Gateway`."""
-        patience_s = task.planning.time_limit_s + _PLANNING_MARGIN_S
+        decomposing_s = 0.0 if task.goal is None else self._decomposing_s
+        patience_s = decomposing_s + task.planning.time_limit_s + _PLANNING_MARGIN_S
         return preview(await self._ask(Rehearsal, 0, "rehearse", task, patience_s=patience_s))
 
     async def agents(self) -> Catalog:
@@ -122,8 +128,11 @@ class RayGateway:
         return await self.learner_versions()
 
     async def metrics(self) -> Sequence[str]:
-        """See `Gateway`."""
-        return await self._ask_all(str, "metrics")
+        """See `Gateway`. Those of the shards that answer, and which do: one that is away must not hide the others."""
+        asked = (self._ask(str, shard, "metrics", patience_s=_SCRAPE_S) for shard in range(self._shards))
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        up = [f'forerun_shard_up{{shard="{shard}"}} {int(isinstance(a, str))}' for shard, a in enumerate(answers)]
+        return [*(a for a in answers if isinstance(a, str)), "\n".join([_SHARD_UP, *up, ""])]
 
     async def ready(self) -> None:
         """See `Gateway`."""

@@ -8,12 +8,17 @@ from ray.exceptions import RayActorError, RayTaskError
 from orchestrator.errors import Unavailable
 from orchestrator.gateway import RayGateway
 from orchestrator.ids import new_task_id, shard_of
+from orchestrator.metrics import joined
 from orchestrator.settings import ReconcilerSettings, Settings
 from planners.agents import Catalog
 from planners.model import TaskId
+from planners.tasks import Task
+from planners.workflow import Step, Workflow
 from reconciler.commands import RunStatus
 from reconciler.errors import UnknownTask
 from reconciler.views import TaskPage, TaskView
+
+WORKFLOW = Workflow(steps=(Step(id="a", capability="x"),))
 
 
 class _Method:
@@ -132,3 +137,34 @@ async def test_a_shard_that_hangs_is_unavailable(monkeypatch):
 
     with pytest.raises(Unavailable, match="not answered"):
         await gateway.ready()
+
+
+async def test_metrics_outlive_a_shard_and_tell_which_is_away(monkeypatch):
+    """They are wanted most while something is wrong."""
+
+    def dead():
+        raise RayActorError
+
+    gateway = gateway_over(monkeypatch, _Shard(metrics=lambda: "forerun_x_total 1\n"), _Shard(metrics=dead))
+
+    exposition = joined(await gateway.metrics()).decode()
+
+    assert "forerun_x_total 1.0" in exposition
+    assert 'forerun_shard_up{shard="0"} 1.0' in exposition
+    assert 'forerun_shard_up{shard="1"} 0.0' in exposition
+
+
+@pytest.mark.parametrize(("task", "least_s"), [(Task(goal="anything"), 180.0), (Task(workflow=WORKFLOW), 10.0)])
+async def test_a_preview_is_waited_for_as_long_as_the_planners_may_take(monkeypatch, task, least_s):
+    gateway = gateway_over(monkeypatch, _Shard())
+    waited = []
+
+    async def asked(kind, shard, method, *arguments, patience_s):
+        waited.append(patience_s)
+        raise Unavailable("enough")
+
+    monkeypatch.setattr(gateway, "_ask", asked)
+    with pytest.raises(Unavailable):
+        await gateway.preview(task)
+
+    assert least_s < waited[0] < least_s + 60
