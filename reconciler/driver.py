@@ -1,6 +1,7 @@
 """Driving one run: the next event in, the commands out, every fact into the journal. All policy is in `RunState`."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from contextlib import aclosing
 from typing import Any
@@ -25,6 +26,7 @@ from reconciler.run import RunState
 from reconciler.viewing import task_view
 from reconciler.views import TaskView
 
+_log = logging.getLogger(__name__)
 _HEAD_START_S = 0.002
 _USED = frozenset({Verdict.COMMIT, Verdict.REPARENT, Verdict.KEEP})
 _GUESSING = frozenset({Mode.FORERUN, Mode.PLAN_CACHE})
@@ -177,7 +179,11 @@ class Driver:
         planning = self.run.task.planning
         guess = self._world.planning.guess(request) if planning.mode in _GUESSING or planning.fallback else None
         if guess is not None and planning.mode in _GUESSING:
-            conditions = self._world.advice.conditions(request, guess)
+            try:
+                conditions = self._world.advice.conditions(request, guess)
+            except Exception:  # noqa: BLE001 -- whatever is wrong with learned models, the task goes on without them
+                _log.exception("no advice on task %s, so no speculation", self.admitted.id)
+                return guess
             self.post(e.SpeculativePlanReady(at_s=0, plan=guess, epoch=request.epoch, conditions=conditions))
         return guess
 

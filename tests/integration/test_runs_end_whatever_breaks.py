@@ -138,3 +138,15 @@ async def test_the_list_of_a_status_holds_tasks_of_that_status_only(tmp_path):
 
         assert [view.id for page in (first, rest) for view in page.tasks] == sorted(ids, reverse=True)
         assert rest.next_before is None
+
+
+async def test_advice_that_breaks_costs_the_guess_and_not_the_task(tmp_path, monkeypatch):
+    def broken(*_: Any) -> Any:
+        raise ValueError("a model of another release")
+
+    monkeypatch.setattr("shards.NoAdvice.conditions", broken)
+    async with a_shard(CATALOG, tmp_path) as service:
+        view = await service.ended(await service.submit(a_task("add", Mode.FORERUN, a=1)))
+
+    assert (view.status, view.outputs) == (RunStatus.SUCCEEDED, {"only": 2})
+    assert view.speculative_plan_s is None
