@@ -7,10 +7,10 @@ from learner.predictor.evidence import Evidence
 from learner.predictor.labels import Plan, PlanSpace, chain, without
 from learner.predictor.vectors import Floats
 
-_KNOWN = 15
+_KNOWN = 12
 _BEAM_TOOLS = 9
 _BEAM_WIDTH = 12
-_BEAM_KEPT = 10
+_BEAM_KEPT = 8
 _LONGEST_CHAIN = 5
 _EDITED = 3
 _LEXICAL_TOOLS = 2

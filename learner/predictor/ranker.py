@@ -87,6 +87,6 @@ def unranked(considered: Considered) -> Floats:
 
 
 def _train(features: Floats, labels: Floats, examples: int, seed: int) -> lgb.Booster:
-    parameters = _PARAMETERS | {"seed": seed, "min_data_in_leaf": int(np.clip(len(labels) // 800, 10, 80))}
-    rounds = int(np.clip(examples // 8, 30, 80))
+    parameters = _PARAMETERS | {"seed": seed, "min_data_in_leaf": int(np.clip(len(labels) // 250, 10, 200))}
+    rounds = int(np.clip(examples // 8, 30, 60))
     return lgb.train(parameters, lgb.Dataset(features, labels), rounds)
