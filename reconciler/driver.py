@@ -69,6 +69,10 @@ class Driver:
         """Hand an event to the run; it is stamped with the moment of its arrival. To be called on the event loop."""
         self._events.put_nowait(event.model_copy(update={"at_s": self.now_s}))
 
+    def _wake(self, at_s: float) -> None:
+        """The moment has come, even where the timer was early by the wall clock: nobody would wake the run again."""
+        self._events.put_nowait(e.TimePassed(at_s=max(at_s, self.now_s)))
+
     def _report(self, event: AttemptEvent) -> None:
         """What the executor tells. A start that the run knows of already is no news."""
         if isinstance(event, e.AttemptStarted) and self.run.attempts[event.attempt].started_s is not None:
@@ -141,7 +145,7 @@ class Driver:
                 self._planning = asyncio.get_running_loop().create_task(self._plan(command))
             case c.WakeAt(at_s=at_s):
                 loop = asyncio.get_running_loop()
-                self._wake_ups.append(loop.call_later(max(0.0, at_s - self.now_s), self.post, e.TimePassed(at_s=0)))
+                self._wake_ups.append(loop.call_later(max(0.0, at_s - self.now_s), self._wake, at_s))
             case c.Learn(outcome=outcome):
                 if self.run.task.planning.learn:
                     self._world.outcomes.record([outcome])

@@ -13,7 +13,7 @@ from actors.errors import OutputGone
 from actors.stub import StubExecutor
 from planners.bindings import Value
 from planners.model import StepId, TaskId
-from planners.tasks import AdmittedTask, Mode, PlanningOptions, Task
+from planners.tasks import AdmittedTask, Limits, Mode, PlanningOptions, Task
 from planners.workflow import Step, Workflow
 from reconciler.commands import RunStatus
 from reconciler.errors import OutputNotReady
@@ -150,3 +150,15 @@ async def test_advice_that_breaks_costs_the_guess_and_not_the_task(tmp_path, mon
 
     assert (view.status, view.outputs) == (RunStatus.SUCCEEDED, {"only": 2})
     assert view.speculative_plan_s is None
+
+
+async def test_a_timer_that_is_early_by_the_wall_clock_still_brings_its_moment(tmp_path, monkeypatch):
+    """Timers and wall clocks differ by fractions of a millisecond, and nobody would wake the run a second time."""
+    began_s = time.time()
+    monkeypatch.setattr("shards.WallClock.now_s", lambda _: began_s + 0.9 * (time.time() - began_s))
+    task = a_task("waits").model_copy(update={"limits": Limits(deadline_s=0.3)})
+    async with a_shard(CATALOG, tmp_path) as service:
+        task_id = await service.submit(task)
+        view = await service.shard.wait(task_id, 10.0)
+
+    assert "deadline" in view.failure.message
