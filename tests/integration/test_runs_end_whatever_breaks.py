@@ -156,9 +156,10 @@ async def test_a_timer_that_is_early_by_the_wall_clock_still_brings_its_moment(t
     """Timers and wall clocks differ by fractions of a millisecond, and nobody would wake the run a second time."""
     began_s = time.time()
     monkeypatch.setattr("shards.WallClock.now_s", lambda _: began_s + 0.9 * (time.time() - began_s))
-    task = a_task("waits").model_copy(update={"limits": Limits(deadline_s=0.3)})
+    task = a_task("waits").model_copy(update={"limits": Limits(deadline_s=1.5)})
     async with a_shard(CATALOG, tmp_path) as service:
         task_id = await service.submit(task)
         view = await service.shard.wait(task_id, 10.0)
 
-    assert "deadline" in view.failure.message
+    assert view.failure is not None
+    assert "has passed" in view.failure.message
