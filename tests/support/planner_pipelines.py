@@ -1,0 +1,24 @@
+"""Both planners over the small world of goals: the optimal one with a stub decomposer, and the guessing one."""
+
+from goals import GOAL, steps
+
+from planners.costs import PriorCosts
+from planners.decompose import StubDecomposer
+from planners.optimal import OptimalPlannerPipeline
+from planners.speculative import SpeculativePlannerPipeline
+
+
+def pipeline(decomposer=None, **more):
+    return OptimalPlannerPipeline(PriorCosts, decomposer, **more)
+
+
+def stub(**more):
+    return StubDecomposer({GOAL: steps()}, **more)
+
+
+async def all_plans(planner, asked):
+    return [plan async for plan in planner.plan(asked)]
+
+
+def guesser(memory=None, predictor=None, **more):
+    return SpeculativePlannerPipeline(PriorCosts, memory, predictor, **more)

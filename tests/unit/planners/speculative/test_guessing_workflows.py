@@ -1,0 +1,183 @@
+"""Declared workflows guessed: the agents in use, lists, and what the budget has room for."""
+
+import time
+
+import pytest
+from goals import ANSWER, CLUSTER, GOAL, Clock, goal_task, request, steps
+from planner_pipelines import guesser
+
+from planners.agents import AgentSpec, Catalog, Price
+from planners.cluster import ClusterNode, ClusterSnapshot
+from planners.costs import PriorCosts
+from planners.decompose import StubDecomposer
+from planners.expansion import flatten
+from planners.optimal import OptimalPlannerPipeline
+from planners.plans import PlanKind
+from planners.resources import Resources
+from planners.schedule.listing import list_schedule
+from planners.speculative import PlanMemory, SpeculativeSettings
+from planners.tasks import Limits, Objective, Task
+from planners.workflow import FlatWorkflow, Goal, Workflow
+
+
+def declared(**more):
+    return Task(workflow=Workflow(steps=tuple(steps())), **more)
+
+
+def test_a_declared_workflow_is_certain_but_for_the_choice_of_agents():
+    guess = guesser().guess(request(declared()))
+
+    assert [planned.probability for planned in guess.steps] == [1.0, 1.0, pytest.approx(PriorCosts().survival(None))]
+
+
+def test_a_choice_shared_by_many_ancestors_counts_once():
+    branches = [
+        {"id": f"t{i}", "capability": "translate", "inputs": {"text": f"text {i}", "to": "French"}} for i in range(8)
+    ]
+    join = {"id": "join", "capability": "merge", "inputs": {"texts": [f"$steps.t{i}.text" for i in range(8)]}}
+    guess = guesser().guess(request(Task(workflow=Workflow(steps=(*branches, join)))))
+
+    assert guess.by_id["join"].probability == pytest.approx(0.7)
+
+
+def _took(task, agent):
+    flat = steps()
+    pinned = tuple(
+        step.model_copy(update={"agent": agent}) if step.capability == "translate" else step for step in flat
+    )
+    plan = list_schedule(_flat(pinned), request(task), PriorCosts())
+    return plan.model_copy(update={"kind": PlanKind.OPTIMAL})
+
+
+def _flat(listed):
+    return FlatWorkflow(steps=tuple(listed))
+
+
+def test_the_agent_that_the_optimal_planner_is_in_the_habit_of_taking_is_guessed():
+    memory = PlanMemory()
+    for _ in range(4):
+        memory.remember(declared(), _took(declared(), "translator-large"))
+
+    guess = guesser(memory).guess(request(declared()))
+    other_aim = guesser(memory).guess(request(declared(objective=Objective(usd_weight=9.0))))
+
+    assert guess.steps[2].placement.agent == "translator-large"
+    assert guess.steps[2].step.agent is None
+    assert guess.steps[2].probability > 0.8
+    assert other_aim.steps[2].placement.agent == "translator-small"
+
+
+def test_mode_plan_cache_guesses_a_declared_workflow_only_after_it_was_planned_once():
+    memory, cached = PlanMemory(), declared(planning={"mode": "plan_cache"})
+    assert guesser(memory).guess(request(cached)) is None
+
+    memory.remember(declared(), _took(declared(), "translator-small"))
+
+    assert guesser(memory).guess(request(cached)) is not None
+
+
+def test_the_declared_part_of_a_mixed_workflow_is_guessed_while_its_goal_is_unknown():
+    mixed = Workflow(steps=(*steps(), Goal(id="more", goal="and more", inputs={"text": "$steps.translate.text"})))
+
+    guess = guesser().guess(request(Task(workflow=mixed)))
+
+    assert [planned.id for planned in guess.steps] == ["fetch", "caption", "translate"]
+    assert [node.id for node in guess.pending] == ["more"]
+
+
+def test_of_a_workflow_too_large_for_the_budget_the_head_is_guessed():
+    clock = Clock(tick_s=0.001)
+    listed = [{"id": f"t{i}", "capability": "caption", "inputs": {"image": f"{i}"}} for i in range(100)]
+    large = Task(workflow=Workflow(steps=tuple(listed)))
+
+    def slow(flat, wanted, costs):
+        clock.now_s += 0.001 * len(flat.steps)
+        return list_schedule(flat, wanted, costs)
+
+    planner = guesser(clock=clock, lister=slow, settings=SpeculativeSettings(budget_s=0.05))
+    first, second = planner.guess(request(large)), planner.guess(request(large))
+
+    assert len(first.steps) == 100
+    assert 32 <= len(second.steps) < 100
+    assert not second.complete
+
+
+def test_a_guess_never_raises_even_where_nothing_can_be_placed():
+    nowhere = CLUSTER.model_copy(update={"nodes": ()})
+    asked = request(declared()).model_copy(update={"cluster": nowhere})
+
+    assert guesser().guess(asked) is None
+
+
+def test_a_fallback_teaches_nothing():
+    memory = PlanMemory()
+    plan = _took(declared(), "translator-large")
+    memory.remember(declared(), plan.model_copy(update={"origin": "fallback:retrieval"}))
+    memory.remember(goal_task(GOAL), plan.model_copy(update={"complete": False}))
+
+    assert len(memory) == 0
+    assert not memory.knows_agents(declared())
+
+
+def picky(**dear):
+    """A quick agent that needs what few nodes have, a slow one that runs anywhere."""
+    return Catalog(
+        agents=(
+            AgentSpec(name="quick", capability="work", expected_s=0.1, resources=Resources(cpus=1, gpus=1), **dear),
+            AgentSpec(name="slow", capability="work", expected_s=1.0),
+        )
+    )
+
+
+WITH_GPU = ClusterSnapshot(nodes=(ClusterNode(id="g", node_class="g", total=Resources(cpus=2, gpus=1)), *CLUSTER.nodes))
+WORK = Workflow.model_validate({"steps": [{"id": "a", "capability": "work"}]})
+
+
+@pytest.mark.parametrize(
+    ("cluster", "catalog", "limits"),
+    [(CLUSTER, picky(), Limits()), (WITH_GPU, picky(price=Price(usd_per_call=5)), Limits(budget_usd=1))],
+)
+def test_where_the_usual_agent_is_out_of_reach_another_is_guessed(cluster, catalog, limits):
+    """Its node is lost, or this task has not the dollars."""
+    asked = request(Task(workflow=WORK), catalog=picky()).model_copy(update={"cluster": WITH_GPU})
+    memory = PlanMemory()
+    before = list_schedule(flatten(WORK, {}), asked, PriorCosts())
+    memory.remember(asked.task, before.model_copy(update={"kind": PlanKind.OPTIMAL}))
+    assert [step.placement.agent for step in guesser(memory).guess(asked).steps] == ["quick"]
+
+    now = request(Task(workflow=WORK, limits=limits), catalog=catalog).model_copy(update={"cluster": cluster})
+
+    assert [step.placement.agent for step in guesser(memory).guess(now).steps] == ["slow"]
+
+
+async def test_of_a_workflow_seen_with_a_longer_list_the_elements_that_are_there_are_guessed():
+    each = {"id": "each", "for_each": "$inputs.urls", "steps": [{**ANSWER[0], "id": "one", "inputs": {"url": "$item"}}]}
+    goal = {"id": "sum", "goal": "join them", "inputs": {"pictures": "$steps.each"}}
+
+    def task(*urls):
+        return Task.model_validate({"workflow": {"steps": [each, goal]}, "inputs": {"urls": list(urls)}})
+
+    written = steps([{"id": "m", "capability": "merge", "inputs": {"texts": "$inputs.pictures"}}], later=["pictures"])
+    planner = OptimalPlannerPipeline(PriorCosts, StubDecomposer({"join them": written}))
+    memory = PlanMemory()
+    longer = task("a", "b", "c")
+    memory.remember(longer, [plan async for plan in planner.plan(request(longer))][-1])
+    assert len(guesser(memory).guess(request(longer)).steps) == 4
+
+    guess = guesser(memory).guess(request(task("a", "b")))
+
+    assert [step.id for step in guess.steps] == ["one[0]", "one[1]"]
+    assert not guess.complete
+
+
+def test_a_task_over_a_very_long_list_is_guessed_by_its_first_steps_alone():
+    """Whatever the list's length, admission does not wait."""
+    each = {"id": "each", "for_each": "$inputs.urls", "steps": [{**ANSWER[0], "id": "one", "inputs": {"url": "$item"}}]}
+    task = Task.model_validate({"workflow": {"steps": [each]}, "inputs": {"urls": ["a"] * 90_000}})
+    asked, began_s = request(task), time.perf_counter()
+
+    guess = guesser(clock=Clock()).guess(asked)
+
+    assert [step.id for step in guess.steps] == [f"one[{i}]" for i in range(100)]
+    assert not guess.complete
+    assert time.perf_counter() - began_s < 2
