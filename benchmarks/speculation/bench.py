@@ -1,7 +1,6 @@
 """Running the workloads in every mode, interleaved, and what comes of it."""
 
 import asyncio
-import random
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -61,7 +60,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
             done sooner than they are planned cap what any speculation can save.
     """
     chosen = cases(data, size, scale, seed, agents)
-    submitted = [*chosen.warm_up, *chosen.warm, *chosen.half, *chosen.unseen, *chosen.adversarial]
+    submitted = [*chosen.warm_up, *(case for workload in WORKLOADS for case in getattr(chosen, workload))]
     answers = {case.goal: case.answer() for case in submitted}
     with (
         ScriptedLLM(answers, ttft_s=TTFT_S * scale, tokens_per_s=TOKENS_PER_S / scale) as llm,
@@ -72,7 +71,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
             journal=JournalSettings(url=journal_url),
         ) as service,
     ):
-        results = asyncio.run(_measure(service, chosen, workloads, seed, scale))
+        results = asyncio.run(_measure(service, chosen, workloads, scale))
     return {
         "planner": llm.speed(),
         "agents": agents,
@@ -83,7 +82,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     }
 
 
-async def _measure(service: Any, chosen: Cases, workloads: Iterable[str], seed: int, scale: float) -> dict[str, Any]:
+async def _measure(service: Any, chosen: Cases, workloads: Iterable[str], scale: float) -> dict[str, Any]:
     results: dict[str, Any] = {}
     async with client_of(service) as client:
         await _trained(client)
@@ -91,11 +90,8 @@ async def _measure(service: Any, chosen: Cases, workloads: Iterable[str], seed: 
             rounds = _Rounds(client, progress, scale)
             await rounds.play(chosen.warm_up, (Mode.FORERUN,), "warming up", AT_ONCE)
             for workload in workloads:
-                mixed = [*chosen.warm, *chosen.unseen, *chosen.adversarial[: len(chosen.adversarial) // 4]]
-                random.Random(seed).shuffle(mixed)
-                requests = mixed[: len(chosen.warm)] if workload == "mixed" else getattr(chosen, workload)
                 at_once = BURST if workload == "mixed" else AT_ONCE
-                results[workload] = _figures(await rounds.play(requests, ORDER, workload, at_once))
+                results[workload] = _figures(await rounds.play(getattr(chosen, workload), ORDER, workload, at_once))
     return results
 
 
@@ -166,6 +162,7 @@ def _figures(runs: dict[Mode, Runs]) -> dict[str, Any]:
     guesses = max(1, verdicts.total())
     plan_s = [view.optimal_plan_s or 0.0 for view in runs[Mode.WAIT].views]
     return figures | {
+        "requests": len(views),
         "share_of_attainable": figures["forerun"]["share_of_attainable"],
         "waste": sum(view.wasted_s for view in views) / max(1e-9, sum(view.agent_s for view in views)),
         "waste_usd": sum(view.wasted_usd for view in views) / max(1e-9, sum(view.usd for view in views)),

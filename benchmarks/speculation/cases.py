@@ -83,6 +83,7 @@ class Cases:
     half: Sequence[Case]
     unseen: Sequence[Case]
     adversarial: Sequence[Case]
+    mixed: Sequence[Case]
 
 
 def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str = "llm") -> Cases:
@@ -93,7 +94,8 @@ def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str
     test = [record for record in records if _part(record.id) >= 0.7]
     past = [Case("past", record.request, tuple(record.tools)) for record in train]
     unseen = [Case("unseen", record.request, tuple(record.tools)) for record in test]
-    unseen = draw.sample(unseen, min(size, len(unseen)))
+    unseen = draw.sample(unseen, min(2 * size, len(unseen)))
+    alone, among = unseen[: (len(unseen) + 1) // 2], unseen[(len(unseen) + 1) // 2 :]
     catalog = _catalog(tools, data, scale, quick_share=0.5 if agents == "mixed" else 0.0)
     recurring = [case for case in past if re.search(r"\d", case.request)]
     classes = min(len(recurring), max(4, size // 3))
@@ -102,14 +104,23 @@ def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str
     halves = sorted(one_a_plan, key=lambda case: abs(_planning_share(case, catalog, scale) - 0.5))[:classes]
     # Each request has one true plan, so no two of them may read alike.
     variants = _Variants(draw, {case.request for case in (*past, *unseen)})
+
+    def warm(of: Sequence[Case], count: int) -> list[Case]:
+        return [variants.of(draw.choice(of), "warm") for _ in range(count)]
+
+    def adversarial(count: int) -> list[Case]:
+        return [_contradicted(replace(case, kind="adversarial"), tools, draw) for case in warm(shapes, count)]
+
+    mixed = draw.sample([*warm(shapes, size), *among, *adversarial(size // 4)], size)
     return Cases(
         catalog=catalog,
         past=past,
         warm_up=[variants.of(shape, "warm") for shape in (*shapes, *halves) for _ in range(2)],
-        warm=[variants.of(draw.choice(shapes), "warm") for _ in range(size)],
-        half=[variants.of(draw.choice(halves), "warm") for _ in range(size)],
-        unseen=unseen,
-        adversarial=[_contradicted(variants.of(draw.choice(shapes), "adversarial"), tools, draw) for _ in range(size)],
+        warm=warm(shapes, size),
+        half=warm(halves, size),
+        unseen=alone,
+        adversarial=adversarial(size),
+        mixed=mixed,
     )
 
 

@@ -16,7 +16,7 @@ def made_up():
 
 
 def test_no_two_requests_read_alike(made_up):
-    of = (made_up.warm_up, made_up.warm, made_up.half, made_up.unseen, made_up.adversarial)
+    of = (made_up.warm_up, made_up.warm, made_up.half, made_up.unseen, made_up.adversarial, made_up.mixed)
     goals = [case.goal for case in chain.from_iterable(of)]
     assert len(set(goals)) == len(goals)
 
@@ -32,6 +32,11 @@ def test_planning_takes_about_half_of_the_wait_where_it_is_said_to(made_up):
         plan_s = answer_s(case.answer(), TTFT_S, TOKENS_PER_S)
         work_s = sum(made_up.catalog.by_capability[tool][0].expected_s for tool in case.tools) / SCALE
         assert 0.35 < plan_s / (plan_s + work_s) < 0.65
+
+
+def test_mixed_requests_are_of_all_kinds(made_up):
+    assert len(made_up.mixed) == 40
+    assert {case.kind for case in made_up.mixed} == {"warm", "unseen", "adversarial"}
 
 
 def test_adversarial_requests_get_none_of_the_tools_of_their_class(made_up):
