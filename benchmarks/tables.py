@@ -135,17 +135,16 @@ def _speculation(figures: Results) -> str:
         if (of := found.get(mode)) is not None
     ]
     by_mode = table(["workload", "mode", "T, median", "T, 95th percentile", "share of attainable"], rows)
-    head = ["workload", "planning share", "share of attainable", "waste (s)", "waste ($)", "slower than wait"]
+    head = ["workload", "requests", "planning share", "share of attainable", "waste (s)", "waste ($)"]
     rates = ["commit", "salvage", "flush"]
     whole = [
-        [name, *_of_workload(found), *(share(found["rates"][rate]) for rate in rates)]
+        [name, str(found["requests"]), *_of_workload(found), *(share(found["rates"][rate]) for rate in rates)]
         for name, found in workloads.items()
     ]
-    setting = f"{figures['planner']}; {figures['size']} requests a workload, all seconds times {figures['scale']:g}."
+    setting = f"{figures['planner']}; all seconds times {figures['scale']:g}."
     halves = " ".join(filter(None, (_half(name, found) for name, found in workloads.items())))
-    return "\n\n".join(
-        [table([*head, "faster than streamed", *rates], whole), by_mode, *filter(None, [halves]), setting]
-    )
+    by_workload = table([*head, "slower than wait", "faster than streamed", *rates], whole)
+    return "\n\n".join(filter(None, [by_workload, by_mode, halves, setting]))
 
 
 def _half(name: str, found: Results) -> str:

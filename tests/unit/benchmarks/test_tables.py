@@ -12,6 +12,7 @@ from benchmarks.tables import PAGES, UNMEASURED, filled, main, read
 _ROOT = Path(__file__).parents[3]
 _MODE = {"t_s_p50": 1.0, "t_s_p95": 2.0, "t_s_mean": 1.5, "share_of_attainable": 0.5}
 _WORKLOAD = {
+    "requests": 24,
     "wait": {"t_s_p50": 2.0, "t_s_p95": 3.0, "t_s_mean": 3.0},
     "forerun": _MODE,
     "oracle": {"t_s_p50": 0.5, "t_s_p95": 0.6, "t_s_mean": 0.5},
