@@ -142,20 +142,21 @@ def _speculation(figures: Results) -> str:
         for name, found in workloads.items()
     ]
     setting = f"{figures['planner']}; all seconds times {figures['scale']:g}."
-    halves = " ".join(filter(None, (_half(name, found) for name, found in workloads.items())))
     by_workload = table([*head, "slower than wait", "faster than streamed", *rates], whole)
-    return "\n\n".join(filter(None, [by_workload, by_mode, halves, setting]))
+    return "\n\n".join(filter(None, [by_workload, by_mode, _halves(workloads), setting]))
 
 
-def _half(name: str, found: Results) -> str:
-    """Of the requests for which planning is at least half of the wait."""
-    half = found.get("where_planning_is_half", {"requests": 0})
-    if not half["requests"]:
+def _halves(workloads: Mapping[str, Results]) -> str:
+    """Of the requests for which planning is at least half of the wait, where there are any."""
+    halves = {name: found.get("where_planning_is_half", {"requests": 0}) for name, found in workloads.items()}
+    told = [
+        f"{name} {times(of['faster_than_streamed'])} ({of['requests']})"
+        for name, of in halves.items()
+        if of["requests"]
+    ]
+    if not told:
         return ""
-    faster = times(half["faster_than_streamed"])
-    return (
-        f"Where planning is at least half of a {name} run ({half['requests']} requests): {faster} as fast as streamed."
-    )
+    return f"Faster than streamed where planning is at least half of the wait (so many requests): {', '.join(told)}."
 
 
 def _workloads(figures: Results) -> dict[str, Any]:
