@@ -1,7 +1,5 @@
 """What a shard tells the gate: guidance, bounds, prices."""
 
-import pytest
-
 from learner.snapshot import Snapshot
 from orchestrator.advice import LearnedAdvice
 from orchestrator.settings import ReconcilerSettings, Settings
@@ -10,7 +8,6 @@ from planners.cluster import ClusterSnapshot, Reservation
 from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest
 from planners.tasks import Task
-from planners.workflow import Goal, Step, Workflow
 from reconciler.gate import Guidance
 
 CATALOG = Catalog(
@@ -40,24 +37,10 @@ def test_calls_that_others_have_reserved_make_their_provider_dear_and_the_dearer
     assert one_of_two.providers["p"].wanted == {"calls": 0.5}
 
 
-DECLARED = Workflow(steps=(Step(id="a", capability="ask"),))
-MIXED = Workflow(steps=(*DECLARED.steps, Goal(id="b", goal="something")))
-
-
-@pytest.mark.parametrize(
-    ("asked", "expected"),
-    [
-        (request(), 1.5),
-        (request(Task(workflow=MIXED)), 1.5),
-        (request(Task(workflow=DECLARED)), None),
-        (request(epoch=2), None),
-    ],
-    ids=["goal", "goal among declared steps", "declared", "scheduled again"],
-)
-def test_only_what_an_llm_writes_is_expected_step_by_step(asked, expected):
+def test_a_goal_is_reckoned_with_as_if_its_plan_came_whole():
     told = advice()
     told._take(Snapshot(unknown=Guidance(first_step_p50_s=1.5, plan_p50_s=4.0)))
 
-    guidance = told.conditions(asked, GUESS).guidance
+    guidance = told.conditions(request(), GUESS).guidance
 
-    assert (guidance.first_step_p50_s, guidance.plan_p50_s) == (expected, 4.0)
+    assert (guidance.first_step_p50_s, guidance.plan_p50_s) == (None, 4.0)
