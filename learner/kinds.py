@@ -22,7 +22,6 @@ class Kind:
         self.drift = DriftMonitor()
         self._claims: deque[tuple[float, bool]] = deque(maxlen=claims)
         self._plans_s: deque[float] = deque(maxlen=plans)
-        self._first_steps_s: deque[float] = deque(maxlen=plans)
         self._judged: dict[str, int] = {}
         self._guidance: Guidance | None = None
 
@@ -47,12 +46,10 @@ class Kind:
         self._guidance = None
         self.drift.tick()
 
-    def planned(self, seconds: float, first_step_s: float | None = None) -> None:
-        """An optimal plan took this long, and its first step was confirmed so early, if that was to be seen."""
+    def planned(self, seconds: float) -> None:
+        """An optimal plan took this long."""
         self._guidance = None
         self._plans_s.append(seconds)
-        if first_step_s is not None:
-            self._first_steps_s.append(first_step_s)
 
     @property
     def claims(self) -> Iterator[tuple[float, bool]]:
@@ -63,10 +60,8 @@ class Kind:
         """For the gate; worked out anew only when something has changed."""
         if self._guidance is None:
             p50_s, p90_s = np.quantile(self._plans_s, (0.5, 0.9)).tolist() if self._plans_s else (None, None)
-            first_s = float(np.median(self._first_steps_s)) if self._first_steps_s else None
             throttle = self.drift.throttle
             self._guidance = Guidance(
-                first_step_p50_s=first_s,
                 plan_p50_s=p50_s,
                 plan_p90_s=p90_s,
                 calibration=calibration_of(self._claims),

@@ -49,7 +49,6 @@ class KindStatus(Model):
     closed: bool
     drifting: bool
     alarms: int
-    first_step_p50_s: float | None = None
     plan_p50_s: float | None = None
     plan_p90_s: float | None = None
 
@@ -234,7 +233,7 @@ class Learner:
     def _learn_kind(self, outcome: Outcome) -> None:
         kind = _recent(self._kinds, outcome.task_kind, Kind, self.settings.kinds)
         if outcome.planning_s is not None and outcome.task not in self._tasks:
-            kind.planned(outcome.planning_s, outcome.first_step_s)
+            kind.planned(outcome.planning_s)
             _recent(self._tasks, outcome.task, lambda: None, _TASKS_REMEMBERED)
         if not outcome.speculative:
             kind.worked()
@@ -272,7 +271,6 @@ class Learner:
                     closed=guidance.closed,
                     drifting=kind.drift.drifting,
                     alarms=kind.drift.alarms,
-                    first_step_p50_s=guidance.first_step_p50_s,
                     plan_p50_s=guidance.plan_p50_s,
                     plan_p90_s=guidance.plan_p90_s,
                 ),

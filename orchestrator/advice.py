@@ -69,11 +69,8 @@ class LearnedAdvice:
     def conditions(self, request: PlanRequest, guess: Plan) -> Conditions:
         """For the gate: guidance of this kind of task, the operator's bounds, prices of what is contended."""
         task, gate = request.task, self._settings.gate
-        # Reckoned as if plans came whole: with the expected moments of streamed steps the gate gave up head starts of
-        # seconds on goals seen before, for a little less waste (benchmark headstart: 7 ms became 1.4 s).
-        guidance = self._snapshot.guidance_for(task.kind).model_copy(update={"first_step_p50_s": None})
         return Conditions(
-            guidance=guidance,
+            guidance=self._snapshot.guidance_for(task.kind),
             chances=self._snapshot.chances(guess, task.kind),
             policy=GatePolicy(max_attempts=gate.max_unconfirmed, max_usd=gate.budget_usd),
             prices=Prices.of(request.cluster, request.catalog, horizon_s=_HORIZON_S, share=self._share),

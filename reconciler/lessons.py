@@ -16,8 +16,6 @@ from reconciler.speculation import Speculation
 
 # In these modes no optimal planner is asked, so how long it takes is not learned from them.
 _UNPLANNED = frozenset({Mode.ORACLE, Mode.LIST_SCHEDULE})
-# In these no prefix of a plan is acted on, so when its first step was there is not seen.
-_UNSTREAMED = _UNPLANNED | {Mode.WAIT}
 
 
 class Lessons:
@@ -32,7 +30,6 @@ class Lessons:
         self._task = task
         self._catalog = catalog
         self._planning_s: float | None = None
-        self._first_step_s: float | None = None
         self._confirmed_s: dict[StepId, float] = {}
         self._saved_s: dict[AttemptId, float] = {}
         self._held: dict[AttemptId, None] = {}
@@ -43,11 +40,8 @@ class Lessons:
         self._streaming = not plan.complete
         for planned in plan.steps:
             self._confirmed_s.setdefault(planned.id, at_s)
-        mode = self._task.planning.mode
-        if self._first_step_s is None and self._planning_s is None and plan.steps and mode not in _UNSTREAMED:
-            self._first_step_s = at_s
         if plan.complete:
-            if self._planning_s is None and mode not in _UNPLANNED:
+            if self._planning_s is None and self._task.planning.mode not in _UNPLANNED:
                 self._planning_s = at_s
             if any(attempt.began_speculative and attempt.id not in self._saved_s for attempt in adopted.values()):
                 self._saved_s = realised_s(plan, at_s, self._confirmed_s, adopted) | self._saved_s
@@ -91,7 +85,6 @@ class Lessons:
             realised_s=self._realised_s(attempt) if attempt.began_speculative else None,
             value_of_time_usd_per_s=self._task.planning.value_of_time_usd_per_s,
             planning_s=self._planning_s,
-            first_step_s=self._first_step_s,
             features=dict(step_features(attempt.step)),
         )
 
@@ -126,7 +119,6 @@ class Lessons:
             realised_s=decision.own_s if held else 0.0,
             value_of_time_usd_per_s=self._task.planning.value_of_time_usd_per_s,
             planning_s=self._planning_s,
-            first_step_s=self._first_step_s,
             features=dict(step_features(guessed.step)),
         )
 

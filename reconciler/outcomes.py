@@ -37,10 +37,9 @@ class Outcome(Versioned):
     ``claimed`` is the planner's own probability, before any calibration; ``own_s`` the part of L that no other attempt
     claims too. A guess that the gate refused is an outcome as well, with ``dispatched`` false: no seconds, and the
     verdict its work would have had; ``realised_s`` is then what it would have saved. Without these the gate would only
-    ever learn about what it dares already. ``planning_s`` is how long the optimal plan took, from admission,
-    ``first_step_s`` when the first step of it was confirmed; the same where it came whole, None where the task waits
-    for the whole plan (or has none yet). ``features`` are numbers known of the step's inputs (`reconciler.features`).
-    ``speed`` is that of the node, as the cluster has it: seconds times speed is what a node of speed 1 would take.
+    ever learn about what it dares already. ``planning_s`` is how long the optimal plan took, from admission.
+    ``features`` are numbers known of the step's inputs (`reconciler.features`). ``speed`` is that of the node, as the
+    cluster has it: seconds times speed is what a node of speed 1 would take.
     """
 
     task: TaskId
@@ -66,7 +65,6 @@ class Outcome(Versioned):
     own_s: float | None = None
     value_of_time_usd_per_s: float = 0.001
     planning_s: float | None = None
-    first_step_s: float | None = None
     features: dict[str, float] = Field(default_factory=dict)
     speed: float = Field(default=1.0, gt=0)
 

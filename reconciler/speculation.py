@@ -32,13 +32,11 @@ class Speculation:
         if not self._frontier.ready:
             return []
         guidance, policy = self._conditions.guidance, self._conditions.policy
-        expected_plan_s = guidance.expected_plan_s(progress.at_s, self._conditions.prior_plan_s)
         candidates = price(
             self.guess,
             catalog=self._catalog,
             now_s=progress.at_s,
-            expected_plan_s=expected_plan_s,
-            expected_steps_s=guidance.expected_steps_s(progress.at_s, expected_plan_s, self._confirmed(progress)),
+            expected_plan_s=guidance.expected_plan_s(progress.at_s, self._conditions.prior_plan_s),
             under_way=self._ends(progress),
             prices=self._conditions.prices,
             options=self._task.planning,
@@ -85,11 +83,6 @@ class Speculation:
         return {
             step: progress.at_s + attempts[attempt].remaining_s(progress.at_s) for step, attempt in self.serving.items()
         }
-
-    def _confirmed(self, progress: Progress) -> list[bool]:
-        """Of each step of the guess, whether a plan of authority holds its work."""
-        attempts = [self.serving.get(planned.id) for planned in self.guess.steps]
-        return [attempt is not None and not progress.attempts[attempt].speculative for attempt in attempts]
 
     def _state(self, progress: Progress) -> GateState:
         unconfirmed = [attempt for attempt in progress.attempts.values() if attempt.live and attempt.speculative]

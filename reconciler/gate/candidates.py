@@ -6,7 +6,7 @@
 L_certain, own and behind are those of `savings`. share < 1 only for steps side by side (`_shares`): what they save and
 the price of trying are the run's; dollars and others' delay each attempt's own. risked_s = min(d, E - start), with E
 the moment the plan is whole, also where it streams: a prefix decides only on what it holds, so a wrong guess runs until
-then (`reconciler.matching`), however early a right one would have been confirmed.
+then (`reconciler.matching`), however early a right one is confirmed.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -66,7 +66,6 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
     chances: Mapping[StepId, float] | None = None,
     shape: Shape | None = None,
     steps: Collection[StepId] | None = None,
-    expected_steps_s: Sequence[float] | None = None,
 ) -> list[Candidate]:
     """P, L and C of every step of the guess that is not under way, in plan order. Linear in steps and edges.
 
@@ -83,12 +82,9 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
         chances: P of single steps by a better model than the calibration of their claims.
         shape: ``Shape.of(plan, catalog)``, where the caller has kept it.
         steps: those that an answer is wanted for; None: all.
-        expected_steps_s: when each step is expected to be confirmed, in plan order; None: all with the whole plan.
     """
     shape = shape or Shape.of(plan, catalog)
-    found = savings(
-        shape, now_s=now_s, expected_plan_s=expected_plan_s, under_way=under_way, expected_steps_s=expected_steps_s
-    )
+    found = savings(shape, now_s=now_s, expected_plan_s=expected_plan_s, under_way=under_way)
     calibrated, better = calibration or Calibration(), chances or {}
     survival = [better.get(planned.id, calibrated.of(planned.probability)) for planned in plan.steps]
     tariff = _Tariff(plan, catalog, prices, policy, policy.idle_price * options.value_of_time_usd_per_s)

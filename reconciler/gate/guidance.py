@@ -1,8 +1,6 @@
 """What the learner tells the gate about one kind of task. Owned here: the reconciler does not know the learner."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from itertools import count
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -50,12 +48,8 @@ _LEAST_SPREAD = 0.2
 
 
 class Guidance(Model):
-    """How guesses at one kind of task fare, and how long its optimal plan takes (None: not known yet).
+    """How guesses at one kind of task fare, and how long its optimal plan takes (None: not known yet)."""
 
-    ``first_step_p50_s`` is when the first step of a plan that streams is confirmed; None: the plan comes whole.
-    """
-
-    first_step_p50_s: float | None = Field(default=None, ge=0)
     plan_p50_s: float | None = Field(default=None, ge=0)
     plan_p90_s: float | None = Field(default=None, ge=0)
     calibration: Calibration = Calibration()
@@ -72,33 +66,3 @@ class Guidance(Model):
         late_s = median_s if self.plan_p90_s is None else max(median_s, self.plan_p90_s)
         soonest_s = now_s + max((late_s - median_s) / 4, _LEAST_SPREAD * median_s / 2)
         return max(median_s if now_s < median_s else late_s, soonest_s)
-
-    def expected_steps_s(self, now_s: float, expected_plan_s: float, confirmed: Sequence[bool]) -> list[float] | None:
-        """When each step of a guess is expected to be confirmed, from admission; None: all with the whole plan.
-
-        An LLM writes step after step at an even pace, and each is confirmed as it is written; the last one only with
-        the whole plan, E. So step k of n, in the order of the guess, is expected at
-
-            first + (E - first) * k / (n - 1)
-
-        and once some are confirmed, the k-th of the r that are left at now + (E - now) * (k + 1) / r, which is the same
-        on schedule and follows a plan that streams faster or slower. A first step that is overdue is not expected at
-        this very moment: see `expected_plan_s`.
-
-        Args:
-            now_s: now.
-            expected_plan_s: E.
-            confirmed: of each step of the guess in plan order, whether a plan of authority holds it already.
-        """
-        if self.first_step_p50_s is None:
-            return None
-        left = confirmed.count(False)
-        if left < len(confirmed):
-            gap_s = (expected_plan_s - now_s) / max(1, left)
-            next_s = now_s + gap_s
-        else:
-            soonest_s = now_s + _LEAST_SPREAD * self.first_step_p50_s / 2
-            next_s = min(expected_plan_s, max(self.first_step_p50_s, soonest_s) if left > 1 else expected_plan_s)
-            gap_s = (expected_plan_s - next_s) / max(1, left - 1)
-        ahead = count()
-        return [now_s if known else next_s + gap_s * next(ahead) for known in confirmed]

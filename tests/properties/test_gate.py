@@ -1,7 +1,5 @@
 """Laws of the gate over random plans: monotone in P, L and alpha, the other way in C, caps kept, effects respected."""
 
-from itertools import accumulate
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,23 +47,13 @@ def plans(draw, *, certain=False):
     return Plan(kind=PlanKind.SPECULATIVE, steps=tuple(steps))
 
 
-@st.composite
-def streamed(draw, *, certain=False):
-    """A plan, when it is expected whole, and when each of its steps is: one by one, the last with the whole plan."""
-    plan = draw(plans(certain=certain))
-    gaps = draw(st.lists(st.floats(0, 8), min_size=len(plan.steps), max_size=len(plan.steps)))
-    steps_s = list(accumulate(gaps))
-    return plan, steps_s[-1] if steps_s else draw(seconds), steps_s
-
-
-def priced(plan, now_s, expected_s, under_way=None, steps_s=None):
+def priced(plan, now_s, expected_s):
     return price(
         plan,
         catalog=CATALOG,
         now_s=now_s,
         expected_plan_s=expected_s,
-        expected_steps_s=steps_s,
-        under_way=under_way or {},
+        under_way={},
         prices=Prices(),
         options=PlanningOptions(),
         policy=GatePolicy(),
@@ -101,106 +89,82 @@ def test_savings_are_within_the_wait_for_the_plan(plan, now_s, expected_s):
         assert candidate.allowed or candidate.saved_s == 0
 
 
-@given(streamed(), seconds)
-def test_savings_are_within_the_wait_for_the_steps_own_confirmation(drawn, now_s):
-    """0 <= own <= L <= c - now; and what a wrong guess risks is the same as if the plan came whole."""
-    plan, expected_s, steps_s = drawn
-    found, whole = priced(plan, now_s, expected_s, steps_s=steps_s), priced(plan, now_s, expected_s)
-    for candidate, step_s in zip(found, steps_s, strict=True):
-        assert 0 <= candidate.own_s <= candidate.saved_s + 1e-9
-        assert candidate.saved_s <= max(0.0, step_s - now_s) + 1e-6
-        assert candidate.allowed or candidate.saved_s == 0
-    if all(candidate.allowed for candidate in found):  # otherwise some wait for their own confirmation alone
-        assert [candidate.risked_s for candidate in found] == [candidate.risked_s for candidate in whole]
-
-
-@given(plans(), seconds, seconds)
-def test_a_plan_whose_steps_all_come_at_its_end_is_one_that_comes_whole(plan, now_s, expected_s):
-    assert priced(plan, now_s, expected_s) == priced(plan, now_s, expected_s, steps_s=[expected_s] * len(plan.steps))
-
-
-@given(st.one_of(streamed(certain=True), st.tuples(plans(certain=True), seconds, st.none())))
-def test_savings_are_what_a_schedule_would_show(drawn):
-    """Seconds saved equal the difference of two critical paths, worked out the long way: early, or when confirmed."""
-    plan, expected_s, steps_s = drawn
+@given(plans(certain=True), seconds)
+def test_savings_are_what_a_schedule_would_show(plan, expected_s):
+    """Seconds saved equal the difference of two critical paths, worked out the long way: early, or with the plan."""
     shape = Shape.of(plan, CATALOG)
-    found = savings(shape, now_s=0.0, expected_plan_s=expected_s, under_way={}, expected_steps_s=steps_s)
-    early = _run_end(plan, expected_s, steps_s, held=())
+    found = savings(shape, now_s=0.0, expected_plan_s=expected_s, under_way={})
+    early = _run_end(plan, expected_s, held=())
     for step, allowed, saved_s in zip(shape.steps, shape.may_start, found.saved_s, strict=True):
         if allowed:
-            assert abs(saved_s - (_run_end(plan, expected_s, steps_s, held={step}) - early)) < 1e-6
+            assert abs(saved_s - (_run_end(plan, expected_s, held={step}) - early)) < 1e-6
 
 
-@given(streamed(certain=True), seconds, st.lists(st.floats(0, 30), max_size=12))
-def test_savings_are_what_a_schedule_would_show_while_the_run_goes_on(drawn, now_s, ends_s):
+@given(plans(certain=True), seconds, seconds, st.lists(st.floats(0, 30), max_size=12))
+def test_savings_are_what_a_schedule_would_show_while_the_run_goes_on(plan, expected_s, now_s, ends_s):
     """The first steps are under way or done; what they took no longer keeps the run from ending."""
-    plan, expected_s, steps_s = drawn
     shape = Shape.of(plan, CATALOG)
     under_way = {step: now_s + end_s for step, end_s in zip(shape.steps, ends_s, strict=False)}
-    found = savings(shape, now_s=now_s, expected_plan_s=expected_s, under_way=under_way, expected_steps_s=steps_s)
+    found = savings(shape, now_s=now_s, expected_plan_s=expected_s, under_way=under_way)
     more = {"now_s": now_s, "under_way": under_way}
-    early = _run_end(plan, expected_s, steps_s, held=(), **more)
+    early = _run_end(plan, expected_s, held=(), **more)
     for step, allowed, saved_s in zip(shape.steps, shape.may_start, found.saved_s, strict=True):
         if allowed and step not in under_way:
-            assert abs(saved_s - (_run_end(plan, expected_s, steps_s, held={step}, **more) - early)) < 1e-6
+            assert abs(saved_s - (_run_end(plan, expected_s, held={step}, **more) - early)) < 1e-6
 
 
-@given(streamed(certain=True))
-def test_what_a_step_owns_is_lost_with_it_when_all_behind_it_is_lost_already(drawn):
+@given(plans(certain=True), seconds)
+def test_what_a_step_owns_is_lost_with_it_when_all_behind_it_is_lost_already(plan, expected_s):
     """The difference of two critical paths once more: all that needs the step waits for confirmation, with and
     without the step itself."""
-    plan, expected_s, steps_s = drawn
     shape = Shape.of(plan, CATALOG)
-    found = savings(shape, now_s=0.0, expected_plan_s=expected_s, under_way={}, expected_steps_s=steps_s)
+    found = savings(shape, now_s=0.0, expected_plan_s=expected_s, under_way={})
     behind = [set() for _ in shape.steps]
     for index in range(len(behind) - 1, -1, -1):
         behind[index] = {shape.steps[child] for child in shape.children[index]}
         behind[index] |= {step for child in shape.children[index] for step in behind[child]}
     for index, step in enumerate(shape.steps):
         if shape.may_start[index]:
-            lost = _run_end(plan, expected_s, steps_s, held=behind[index] | {step})
-            assert abs(found.own_s[index] - (lost - _run_end(plan, expected_s, steps_s, held=behind[index]))) < 1e-6
+            lost = _run_end(plan, expected_s, held=behind[index] | {step})
+            assert abs(found.own_s[index] - (lost - _run_end(plan, expected_s, held=behind[index]))) < 1e-6
 
 
-@given(streamed(certain=True))
-def test_own_parts_of_a_chain_add_up_to_what_the_chain_saves(drawn):
-    """However its steps stream in."""
-    plan, expected_s, steps_s = drawn
+@given(plans(certain=True), seconds)
+def test_own_parts_of_a_chain_add_up_to_what_the_chain_saves(plan, expected_s):
     links = [
         planned.model_copy(update={"step": Step(id=planned.id, capability="x", after=(f"s{index - 1}",) * (index > 0))})
         for index, planned in enumerate(plan.steps)
     ]
     chain = plan.model_copy(update={"steps": tuple(links)})
     shape = Shape.of(chain, CATALOG)
-    found = savings(shape, now_s=0.0, expected_plan_s=expected_s, under_way={}, expected_steps_s=steps_s)
+    found = savings(shape, now_s=0.0, expected_plan_s=expected_s, under_way={})
 
-    none = _run_end(chain, expected_s, steps_s, held=set(shape.steps))
-    assert abs(sum(found.own_s) - (none - _run_end(chain, expected_s, steps_s, held=()))) < 1e-6
+    none = _run_end(chain, expected_s, held=set(shape.steps))
+    assert abs(sum(found.own_s) - (none - _run_end(chain, expected_s, held=()))) < 1e-6
 
 
-@given(st.one_of(streamed(certain=True), st.tuples(plans(certain=True), seconds, st.none())))
-def test_steps_side_by_side_claim_together_what_they_save_together(drawn):
+@given(plans(certain=True), seconds)
+def test_steps_side_by_side_claim_together_what_they_save_together(plan, expected_s):
     """The L of those that could start now add up to what the latest of them would cost the run."""
-    plan, expected_s, steps_s = drawn
-    found = priced(plan, 0.0, expected_s, steps_s=steps_s)
+    found = priced(plan, 0.0, expected_s)
     ready = [candidate for candidate in found if not candidate.waits_for and candidate.allowed]
-    early = _run_end(plan, expected_s, steps_s, held=())
-    most = max((_run_end(plan, expected_s, steps_s, held={one.step}) - early for one in ready), default=0.0)
+    early = _run_end(plan, expected_s, held=())
+    most = max((_run_end(plan, expected_s, held={one.step}) - early for one in ready), default=0.0)
 
     assert abs(sum(candidate.saved_s for candidate in ready) - max(0.0, most)) < 1e-6
 
 
-def _run_end(plan, expected_s, steps_s, held, now_s=0.0, under_way=None):  # noqa: PLR0917 - as `savings`
+def _run_end(plan, expected_s, held, now_s=0.0, under_way=None):
     """When the run ends if all that may start early does, except those held until they are confirmed."""
     freed, ends = {}, dict(under_way or {})
-    for planned, confirmed_s in zip(plan.steps, steps_s or [expected_s] * len(plan.steps), strict=True):
+    for planned in plan.steps:
         placement = planned.placement
         ready = [ends[parent] for parent in planned.step.parents]
         queue = freed.get((placement.node, round(placement.start_s, 6)))
         if queue:
             ready.append(ends[queue.pop()])
         may = CATALOG.by_name[placement.agent].may_speculate and planned.id not in held
-        start_s = max([now_s if may else max(now_s, confirmed_s), *ready])
+        start_s = max([now_s if may else max(now_s, expected_s), *ready])
         ends.setdefault(planned.id, start_s + placement.duration_s)
         freed.setdefault((placement.node, round(placement.end_s, 6)), []).append(planned.id)
     return max([expected_s, *ends.values()])

@@ -83,17 +83,6 @@ def test_planning_time_is_learned_per_kind_and_once_a_task():
     assert guidance.plan_p90_s > 1.0
 
 
-def test_when_the_first_step_comes_is_learned_beside_it_from_the_tasks_that_saw_it():
-    """Tasks that waited for the whole plan say nothing of it; a kind of which nobody has seen it comes whole."""
-    streamed = [outcome(n, planning_s=5.0, first_step_s=float(n), task_kind="s", task=f"s{n}") for n in (1, 2, 3)]
-    waited = [outcome(n, planning_s=5.0, task_kind=kind, task=f"{kind}{n}") for n in range(4, 9) for kind in "sw"]
-    learner = learner_of([*streamed, *waited])
-
-    assert learner.snapshot().guidance_for("s").first_step_p50_s == 2.0
-    assert learner.snapshot().guidance_for("w").first_step_p50_s is None
-    assert learner.status().kinds["s"].first_step_p50_s == 2.0
-
-
 def test_the_calibration_of_a_kind_mends_its_claims():
     snapshot = learner_of(stream(400, truth=lambda claimed: claimed / 2)).snapshot()
 

@@ -1,6 +1,5 @@
 """What a shard tells the gate: guidance, bounds, prices."""
 
-from learner.snapshot import Snapshot
 from orchestrator.advice import LearnedAdvice
 from orchestrator.settings import ReconcilerSettings, Settings
 from planners.agents import AgentSpec, Catalog, Provider
@@ -8,7 +7,6 @@ from planners.cluster import ClusterSnapshot, Reservation
 from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest
 from planners.tasks import Task
-from reconciler.gate import Guidance
 
 CATALOG = Catalog(
     agents=(AgentSpec(name="llm", capability="ask", provider="p"),), providers=(Provider(name="p", max_concurrent=8),)
@@ -35,12 +33,3 @@ def test_calls_that_others_have_reserved_make_their_provider_dear_and_the_dearer
 
     assert alone.providers["p"].wanted == {"calls": 0.25}
     assert one_of_two.providers["p"].wanted == {"calls": 0.5}
-
-
-def test_a_goal_is_reckoned_with_as_if_its_plan_came_whole():
-    told = advice()
-    told._take(Snapshot(unknown=Guidance(first_step_p50_s=1.5, plan_p50_s=4.0)))
-
-    guidance = told.conditions(request(), GUESS).guidance
-
-    assert (guidance.first_step_p50_s, guidance.plan_p50_s) == (None, 4.0)

@@ -1,4 +1,4 @@
-"""What starting a guessed step early saves, of a plan that comes whole and of one that streams."""
+"""What starting a guessed step early saves."""
 
 import pytest
 from gate_questions import candidates, decisions, step
@@ -114,76 +114,6 @@ def test_an_overdue_planner_is_expected_by_its_90_percent_quantile_and_never_at_
 
     assert [guidance.expected_plan_s(now, prior_s=1.0) for now in (0.5, 1.9, 3.0, 9.0)] == [2.0, 2.9, 6.0, 10.0]
     assert Guidance().expected_plan_s(0.5, prior_s=1.0) == 1.0
-
-
-def test_a_step_that_streams_in_early_saves_only_the_wait_for_itself():
-    """Of a chain of three the head would be confirmed at 1 s, the last step at 3 s, with the plan."""
-    chain = (step("a", p=1.0), step("b", ("a",), start=1, p=1.0), step("c", ("b",), start=2, p=1.0))
-    whole, streamed = candidates(*chain), candidates(*chain, expected_steps_s=[1.0, 2.0, 3.0])
-
-    assert [c.saved_s for c in whole.values()] == pytest.approx([3.0, 2.0, 1.0])
-    assert [c.saved_s for c in streamed.values()] == pytest.approx([1.0, 1.0, 1.0])
-    assert sum(c.own_s for c in streamed.values()) == pytest.approx(1.0)
-
-
-def test_a_guess_that_streams_in_faster_than_it_could_run_saves_little_and_is_refused_sooner():
-    """Steps of 5 s each, confirmed within half a second: there is nothing to hide them behind."""
-    slow = (step("a", d=5.0, p=0.5), step("b", ("a",), start=5, d=5.0, p=0.4))
-    answers = decisions(candidates(*slow, expected=0.5, expected_steps_s=[0.001, 0.5]))
-
-    assert answers["a"].refusal is Refusal.TOO_SLOW
-    assert decisions(candidates(*slow, expected=0.5))["a"].dispatch
-
-
-def test_what_waits_for_a_late_confirmation_counts_for_those_before_it_only_as_often_as_it_survives():
-    """The last step alone holds up the run: what is before it saves its seconds if the last one survives, none else."""
-    chain = (step("a", p=0.8), step("b", ("a",), start=1, p=0.4))
-    found = candidates(*chain, expected=9.0, expected_steps_s=[7.5, 9.0])
-
-    assert found["b"].saved_s == pytest.approx(1.0)
-    assert found["a"].own_s == 0.0
-    assert found["a"].saved_s == pytest.approx(0.5 * 0.4 / 0.8)
-
-
-def test_an_irreversible_step_starts_when_it_is_confirmed_and_what_is_before_it_may_save_the_way_there():
-    """mail is confirmed at 2 s, after at 9 s: what is before them need not be early for the run to end then."""
-    chain = (step("a"), step("mail", ("a",), "sends_mail", start=1), step("after", ("mail",), start=2))
-    found = candidates(*chain, expected=9.0, expected_steps_s=[1.5, 2.0, 9.0])
-
-    assert found["a"].saved_s == 0.0
-    assert found["after"].saved_s == pytest.approx(1.0)
-
-
-def test_a_wrong_guess_runs_until_the_plan_is_whole_however_early_it_would_have_been_confirmed():
-    """A prefix of the plan flushes nothing."""
-    found = candidates(step("a", d=100.0), step("b", d=100.0), expected_steps_s=[0.5, 3.0])
-
-    assert found["a"].risked_s == pytest.approx(3.0)
-
-
-def test_steps_are_expected_evenly_from_the_first_to_the_whole_plan():
-    streams = Guidance(first_step_p50_s=1.0, plan_p50_s=4.0)
-
-    assert streams.expected_steps_s(0.0, 4.0, [False] * 4) == pytest.approx([1.0, 2.0, 3.0, 4.0])
-    assert streams.expected_steps_s(0.0, 4.0, [False]) == [4.0]
-    assert streams.expected_steps_s(0.0, 4.0, []) == []
-    assert Guidance(plan_p50_s=4.0).expected_steps_s(0.0, 4.0, [False] * 4) is None
-
-
-def test_what_is_left_is_expected_as_planned_on_schedule_and_evenly_until_the_plan_otherwise():
-    streams = Guidance(first_step_p50_s=1.0, plan_p50_s=4.0)
-    begun = [True, True, False, False]
-
-    assert streams.expected_steps_s(2.0, 4.0, begun) == pytest.approx([2.0, 2.0, 3.0, 4.0])
-    assert streams.expected_steps_s(3.0, 6.0, begun)[2:] == pytest.approx([4.5, 6.0])
-    assert streams.expected_steps_s(3.0, 6.0, [True] * 4) == [3.0] * 4
-
-
-def test_an_overdue_first_step_is_not_expected_at_this_very_moment_and_never_after_the_plan():
-    streams = Guidance(first_step_p50_s=1.0, plan_p50_s=4.0)
-
-    assert streams.expected_steps_s(2.0, 4.0, [False] * 2) == pytest.approx([2.1, 4.0])
-    assert streams.expected_steps_s(0.0, 0.5, [False] * 2) == [0.5, 0.5]
 
 
 def test_an_agent_the_catalog_does_not_know_is_no_candidate():

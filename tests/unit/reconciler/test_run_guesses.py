@@ -190,27 +190,26 @@ def test_when_a_stream_breaks_off_what_was_held_is_learned_all_the_same():
     assert late["a"].realised_s == pytest.approx(0.49)
 
 
-@pytest.mark.parametrize(
-    ("mode", "first_step_s"), [(Mode.FORERUN, 1.0), (Mode.STREAMED, 1.0), (Mode.WAIT, None), (Mode.LIST_SCHEDULE, None)]
-)
-def test_when_the_first_step_was_confirmed_is_told_where_a_stream_is_followed(mode, first_step_s):
+@pytest.mark.parametrize("mode", [Mode.FORERUN, Mode.STREAMED, Mode.WAIT, Mode.LIST_SCHEDULE])
+def test_how_long_planning_took_is_told_where_an_optimal_planner_was_asked(mode):
+    """And it took as long as its whole plan, whatever of it was there before."""
+    unasked = mode is Mode.LIST_SCHEDULE
     run = a_run(mode)
     run.handle(e.RunStarted(at_s=0.0))
-    run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch"), complete=mode is Mode.LIST_SCHEDULE)))
+    run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch"), complete=unasked)))
     run.handle(e.OptimalPlanReady(at_s=2.0, plan=plan(chain("fetch"))))
 
     (outcome,) = learned(finished(run, "t.1", 3.0)).values()
 
-    assert outcome.first_step_s == first_step_s
-    assert outcome.planning_s == (None if mode is Mode.LIST_SCHEDULE else 2.0)
+    assert outcome.planning_s == (None if unasked else 2.0)
 
 
-def test_the_gate_expects_the_steps_of_a_plan_that_streams_one_by_one():
-    """Of two slow steps that are confirmed one after another at once, neither is worth starting."""
-    streams = Conditions(guidance=Guidance(first_step_p50_s=0.0, plan_p50_s=0.02), prior_plan_s=3.0)
+def test_the_gate_expects_the_steps_of_a_plan_with_all_of_it():
+    """Confirmed one after another at once they would save nothing, and a goal seen before would wait for its plan."""
+    soon = Conditions(guidance=Guidance(plan_p50_s=0.02), prior_plan_s=3.0)
     run = a_run()
     run.handle(e.RunStarted(at_s=0.0))
 
-    commands = run.handle(e.SpeculativePlanReady(at_s=0.01, plan=guess(chain("fetch", "solve")), conditions=streams))
+    commands = run.handle(e.SpeculativePlanReady(at_s=0.01, plan=guess(chain("fetch", "solve")), conditions=soon))
 
-    assert names(commands) == []
+    assert names(commands) == ["Dispatch"]
