@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -104,9 +104,9 @@ class RemotePlanning:
         self._planner = planner
         self._advice = advice
 
-    def guess(self, request: PlanRequest) -> Plan | None:
-        """The speculative plan, on this thread."""
-        return self._speculative.guess(request)
+    def guesses(self, request: PlanRequest) -> Iterator[Plan]:
+        """The speculative plan and its alternatives, on this thread."""
+        return self._speculative.guesses(request)
 
     def remember(self, task: Task, plan: Plan) -> None:
         """Let later guesses profit from a plan of authority."""

@@ -96,8 +96,13 @@ class BuildShard:
         journal = await asyncio.to_thread(Journal, settings.journal_url, index)
         await asyncio.to_thread(journal.redistribute, self._owner)
         advice = LearnedAdvice(settings, learner, planner, lambda lost: _teach(lost, journal))
-        budget = SpeculativeSettings(budget_s=settings.planning.speculative_budget_s)
-        speculative = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=budget)
+        speculative = SpeculativePlannerPipeline(
+            advice.costs,
+            predictor=advice,
+            settings=SpeculativeSettings(
+                budget_s=settings.planning.speculative_budget_s, alternatives=settings.planning.alternatives
+            ),
+        )
         world = World(
             catalog=catalog,
             executor=executor,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -163,9 +163,15 @@ class Driver:
         """Guess, then ask the authority; every answer becomes an event, and so does every failure."""
         try:
             request = await self._request(command)
-            hint = self._guess(request) or self.run.optimal_plan
+            speculates, guesses = self.run.task.planning.mode in _GUESSING, self._guesses(request)
+            guess = next(guesses, None)
+            if guess is not None and speculates:
+                self._speculate(request, guess)
+            hint = guess or self.run.optimal_plan
             # The guess's first attempts leave before the question to the authority takes this thread's time.
             await asyncio.sleep(_HEAD_START_S if hint is not None else 0)
+            for other in guesses if speculates else ():
+                self._speculate(request, other, alternative=True)
             async with aclosing(self._world.planning.plan(request.model_copy(update={"hint": hint}))) as plans:
                 async for plan in plans:
                     self.post(e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch))
@@ -178,18 +184,23 @@ class Driver:
         failure = Failure(kind=FailureKind.PLANNING, message=message, fix=fix, error_type=type(error).__name__)
         self.post(e.PlanningFailed(at_s=0, failure=failure, epoch=epoch))
 
-    def _guess(self, request: PlanRequest) -> Plan | None:
-        """The guess, where the mode speculates on one or the task falls back to it when the LLM fails."""
+    def _guesses(self, request: PlanRequest) -> Iterator[Plan]:
+        """Guesses, where the mode speculates on them or the task falls back to one when the LLM fails."""
         planning = self.run.task.planning
-        guess = self._world.planning.guess(request) if planning.mode in _GUESSING or planning.fallback else None
-        if guess is not None and planning.mode in _GUESSING:
-            try:
-                conditions = self._world.advice.conditions(request, guess)
-            except Exception:  # noqa: BLE001 -- whatever is wrong with learned models, the task goes on without them
-                _log.exception("no advice on task %s, so no speculation", self.admitted.id)
-                return guess
-            self.post(e.SpeculativePlanReady(at_s=0, plan=guess, epoch=request.epoch, conditions=conditions))
-        return guess
+        wanted = planning.mode in _GUESSING or planning.fallback
+        return self._world.planning.guesses(request) if wanted else iter(())
+
+    def _speculate(self, request: PlanRequest, guess: Plan, *, alternative: bool = False) -> None:
+        try:
+            conditions = self._world.advice.conditions(request, guess)
+        except Exception:  # noqa: BLE001 -- whatever is wrong with learned models, the task goes on without them
+            _log.exception("no advice on task %s, so no speculation", self.admitted.id)
+            return
+        self.post(
+            e.SpeculativePlanReady(
+                at_s=0, plan=guess, epoch=request.epoch, conditions=conditions, alternative=alternative
+            )
+        )
 
     async def _request(self, command: c.RequestPlan) -> PlanRequest:
         run, world = self.run, self._world

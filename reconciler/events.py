@@ -24,11 +24,12 @@ class RunStarted(_Event):
 
 
 class SpeculativePlanReady(_Event):
-    """The speculative planner has guessed."""
+    """The speculative planner has guessed. An ``alternative`` is what may be right if the guess before it is not."""
 
     event: Literal["speculative_plan_ready"] = "speculative_plan_ready"
     plan: Plan
     epoch: int = 1
+    alternative: bool = False
     conditions: Conditions = Conditions()
 
 

@@ -1,9 +1,9 @@
 """What the learner is told of a run: an outcome for every attempt with its end and verdict, and for every refusal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from planners.agents import Catalog
-from planners.model import AttemptId, StepId, TaskId
+from planners.model import AttemptId, StepId, TaskId, WorkKey
 from planners.plans import Plan, PlannedStep
 from planners.tasks import Mode, Task
 from reconciler import accounts
@@ -88,19 +88,23 @@ class Lessons:
             features=dict(step_features(attempt.step)),
         )
 
-    def of_refusals(self, speculation: Speculation, plan: Plan) -> list[Outcome]:
-        """Outcomes of the guesses that the gate refused: it would otherwise only learn about what it dares already."""
+    def of_refusals(self, speculations: Iterable[Speculation], plan: Plan) -> list[Outcome]:
+        """Outcomes of the guesses that the gate refused: it would otherwise only learn about what it dares already.
+
+        Of work that several guesses hold, once.
+        """
         keys = {planned.work_key for planned in plan.steps}
-        return [
-            self._refused(guessed, decision, held=guessed.work_key in keys)
-            for guessed, decision in speculation.refused()
-        ]
+        refused: dict[WorkKey, tuple[PlannedStep, Decision]] = {}
+        for speculation in speculations:
+            for guessed, decision in speculation.refused():
+                refused.setdefault(guessed.work_key, (guessed, decision))
+        return [self._refused(guessed, decision, held=work in keys) for work, (guessed, decision) in refused.items()]
 
     def _refused(self, guessed: PlannedStep, decision: Decision, *, held: bool) -> Outcome:
         return Outcome(
             task=self._task_id,
             task_kind=self._task.kind,
-            attempt=AttemptId(f"{self._task_id}.refused.{guessed.id}"),
+            attempt=AttemptId(f"{self._task_id}.refused.{guessed.work_key}"),
             step=guessed.id,
             capability=guessed.step.capability,
             agent=guessed.placement.agent,

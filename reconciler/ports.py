@@ -1,6 +1,6 @@
 """What a run needs from the world, as protocols that this package owns and `orchestrator` fulfils."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -81,8 +81,8 @@ class Executor(Protocol):
 class Planning(Protocol):
     """The planners, wherever they run."""
 
-    def guess(self, request: PlanRequest) -> Plan | None:
-        """The speculative plan, in milliseconds, on the caller's thread."""
+    def guesses(self, request: PlanRequest) -> Iterator[Plan]:
+        """The speculative plan, then others that begin otherwise: each in milliseconds, on the caller's thread."""
         ...
 
     def remember(self, task: Task, plan: Plan) -> None:

@@ -26,7 +26,7 @@ from reconciler.matching import reconcile
 from reconciler.outcomes import Outcome, Verdict
 from reconciler.remedies import PlanAround, TryAgain, far_off, limit_passed, others_can, outputs_lost, remedy
 from reconciler.sources import source
-from reconciler.speculation import Speculation
+from reconciler.speculation import Speculation, overtake
 
 
 class RunState:
@@ -51,7 +51,7 @@ class RunState:
         self._frontier = Frontier(Plan(kind=PlanKind.OPTIMAL))
         self._serving: dict[StepId, AttemptId] = {}
         self._keys: dict[StepId, WorkKey] = {}
-        self._speculation: Speculation | None = None
+        self._speculations: list[Speculation] = []
         self._failures: Counter[WorkKey] = Counter()
         self._retry_at_s: dict[StepId, float] = {}
         self._blocked: set[StepId] = set()
@@ -119,13 +119,14 @@ class RunState:
             message = f"planned {self._authority.requested} times without coming to an end"
             self._fail(Failure(kind=FailureKind.PLANNING, message=message))
             return
-        self._speculation = None
+        self._speculations = []
         self._commands.append(self._authority.ask(reason))
 
     def _take_guess(self, event: e.SpeculativePlanReady) -> None:
         if self.replanning and event.epoch == self._authority.requested:
-            self.guess, self.guess_s = event.plan, self.at_s
-            self._speculation = Speculation(event.plan, event.conditions, self.task, self.catalog)
+            if not event.alternative:
+                self.guess, self.guess_s, self._speculations = event.plan, self.at_s, []
+            self._speculations.append(Speculation(event.plan, event.conditions, self.task, self.catalog))
 
     def _take_plan(self, event: e.OptimalPlanReady) -> None:
         wants_whole = self.task.planning.mode is Mode.WAIT
@@ -140,8 +141,7 @@ class RunState:
         if plan.complete:
             self.optimal_plan = plan
             self.optimal_plan_s = self.at_s if self.optimal_plan_s is None else self.optimal_plan_s
-            if self._speculation is not None:
-                self._learn(self._lessons.of_refusals(self._speculation, plan))
+            self._learn(self._lessons.of_refusals(self._speculations, plan))
         self.plan, self.epoch, self._keys, self._serving = plan, epoch, found.keys, found.adopted
         self.status = c.RunStatus.RUNNING
         self._give_up([*found.flushed, *found.migrated.values()], found.verdicts)
@@ -151,8 +151,9 @@ class RunState:
             if attempt.id in found.verdicts:
                 self._confirm(attempt, plan.by_id[step], found.verdicts[attempt.id])
         self._blocked.clear()
+        overtake(self._speculations, plan)
         if plan.complete:
-            self._speculation = None
+            self._speculations = []
             self._learn(self._lessons.held_back(self.attempts))
             self._unroll()
 
@@ -279,10 +280,10 @@ class RunState:
         for step in [step for step in self._frontier.ready if self._may_start(step)]:
             if not self.status.ended:
                 self._dispatch_confirmed(step)
-        if self._speculation is not None and not self.status.ended:
-            for planned, decision in self._speculation.decide(self.progress):
+        for speculation in self._speculations if not self.status.ended else ():
+            for planned, decision in speculation.decide(self.progress):
                 if decision.dispatch:
-                    self._dispatch_speculative(self._speculation, planned, decision)
+                    self._dispatch_speculative(speculation, planned, decision)
         self._end_if_done()
 
     def _spent_usd(self) -> float:

@@ -288,7 +288,7 @@ class Shard:
         world = self._world
         request = PlanRequest(task=task, catalog=world.catalog, cluster=self.cluster())
         asked_s = world.clock.now_s()
-        guess = world.planning.guess(request)
+        guess = next(world.planning.guesses(request), None)
         guessed_s = world.clock.now_s()
         plans = [plan async for plan in world.planning.plan(request.model_copy(update={"hint": guess}))]
         return Rehearsal(

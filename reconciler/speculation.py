@@ -1,5 +1,7 @@
 """A guess being acted on: which of its steps are under way, and which the gate lets start now."""
 
+from collections.abc import Sequence
+
 from planners.agents import Catalog
 from planners.model import AttemptId, StepId, WorkKey
 from planners.plans import Plan, PlannedStep
@@ -10,8 +12,19 @@ from reconciler.frontier import Frontier
 from reconciler.gate import Decision, GateState, Shape, decide, price, refused_for_price
 
 
+def overtake(speculations: Sequence["Speculation"], prefix: Plan) -> None:
+    """Of guesses that begin differently, let those rest that do not begin as the plan does, once one of them does.
+
+    What is under way goes on, since a prefix decides only on what it holds; nothing more of them is started.
+    """
+    works = {planned.work_key for planned in prefix.steps}
+    right = [not one.beginnings.isdisjoint(works) for one in speculations]
+    for speculation, is_right in zip(speculations, right, strict=True):
+        speculation.overtaken = any(right) and not is_right
+
+
 class Speculation:
-    """The speculative plan of one epoch. Work that is already under way, for whatever reason, is not started again."""
+    """One guess of one epoch. Work that is already under way, for whatever reason, is not started again."""
 
     def __init__(self, guess: Plan, conditions: Conditions, task: Task, catalog: Catalog) -> None:
         self.guess = guess
@@ -23,13 +36,15 @@ class Speculation:
         self._frontier = Frontier(guess)
         self._shape = Shape.of(guess, catalog)
         self._position = {key: step for step, key in self.keys.items()}
+        self.beginnings = frozenset(planned.work_key for planned in guess.steps if not planned.step.parents)
+        self.overtaken = False
         self._refused: frozenset[StepId] = frozenset()
         self.decisions: dict[StepId, Decision] = {}
 
     def decide(self, progress: Progress) -> list[tuple[PlannedStep, Decision]]:
         """The gate's decisions on every step that could start now; those with ``dispatch`` are to be started."""
         self._adopt(progress)
-        if not self._frontier.ready:
+        if self.overtaken or not self._frontier.ready:
             return []
         guidance, policy = self._conditions.guidance, self._conditions.policy
         candidates = price(

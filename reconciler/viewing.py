@@ -49,7 +49,7 @@ def saved_s(run: RunState) -> float | None:
     """
     if not run.status.ended or run.plan is None or run.optimal_plan_s is None:
         return None
-    seconds = {attempt.step.id: attempt.seconds for attempt in run.attempts.values() if attempt.finished}
+    seconds = {attempt.step.id: attempt.seconds for attempt in run.progress.usable() if attempt.finished}
     return max(0.0, run.optimal_plan_s + accounts.critical_path_s(run.plan, seconds) - run.at_s)
 
 

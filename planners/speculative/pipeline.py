@@ -2,13 +2,14 @@
 
 Steps come from the task (declared), from the same shape of goal (plan cache), from a learned predictor, or from the
 goal that reads most alike; agents from habit where the optimal planner has one, else from the objective; nodes and
-times from list scheduling.
+times from list scheduling. Where the goal may well begin otherwise, other guesses follow the first.
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Protocol
 
 from pydantic import Field
@@ -19,7 +20,7 @@ from planners.costs import CostModel
 from planners.decompose.interfaces import Interface, interfaces
 from planners.errors import Infeasible
 from planners.expansion import flatten
-from planners.model import AgentName, Model, StepId
+from planners.model import AgentName, Model, StepId, canonical_json
 from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest
 from planners.schedule.listing import list_schedule
@@ -52,13 +53,17 @@ class SpeculativeSettings(Model):
     """``budget_s`` bounds a guess: past half of it no predictor is asked, and of large workflows the head is scheduled.
 
     ``min_habit``: an agent the optimal planner took at least so often is taken over. ``min_likeness``: a goal that
-    reads less alike than this tells nothing.
+    reads less alike than this tells nothing. Of the predictor's first ``guesses`` the best is taken; among its first
+    ``considered`` up to ``alternatives`` are looked for that begin with other work, likely by ``min_alternative``.
     """
 
     budget_s: float = Field(default=0.02, gt=0)
     min_habit: float = Field(default=0.6, ge=0, le=1)
     min_likeness: float = Field(default=0.5, ge=0, le=1)
     guesses: int = Field(default=3, ge=1)
+    considered: int = Field(default=8, ge=1)
+    alternatives: int = Field(default=2, ge=0)
+    min_alternative: float = Field(default=0.05, gt=0, le=1)
 
 
 @dataclass
@@ -69,6 +74,17 @@ class _Guess:
     origin: str
     probability: dict[StepId, float] = field(default_factory=dict)
     complete: bool = True
+
+    @property
+    def beginnings(self) -> dict[str, float]:
+        """The work of the steps that wait for nothing, and P of each."""
+        return {
+            canonical_json([step.capability, {name: bound.model_dump() for name, bound in step.inputs.items()}]): (
+                self.probability.get(step.id, 1.0)
+            )
+            for step in self.flat.steps
+            if not step.parents
+        }
 
 
 class SpeculativePlannerPipeline:
@@ -95,55 +111,70 @@ class SpeculativePlannerPipeline:
 
     def guess(self, request: PlanRequest) -> Plan | None:
         """The plan the optimal planner will probably make; None: no idea, or (in mode plan_cache) never seen."""
+        return next(self.guesses(request), None)
+
+    def guesses(self, request: PlanRequest) -> Iterator[Plan]:
+        """That plan, then the likeliest that begin with other work: at most one can be right. Each made when asked for.
+
+        The budget is that of the first; what follows has as much once more.
+        """
         began_s = self._clock()
         try:
-            guess = self._steps(request, began_s)
-            if guess is None or not guess.flat.steps:
-                return None
-            return self._placed(guess, request, began_s)
+            for guess in self._steps(request, began_s):
+                yield self._placed(guess, request, began_s)
         # A guess is a favour: whatever is wrong with it, the task must go on to the optimal planner, which says why.
         except Exception:  # noqa: BLE001
             _log.debug("no guess", exc_info=True)
-            return None
 
-    def _steps(self, request: PlanRequest, began_s: float) -> _Guess | None:
+    def _steps(self, request: PlanRequest, began_s: float) -> Iterator[_Guess]:
         task, only_cache = request.task, request.task.planning.mode is Mode.PLAN_CACHE
         if (known := self.memory.exact(task)) is not None:
-            return _recalled(known, request, "plan-cache")
-        if task.workflow is not None:
+            yield from _that_do_something([_recalled(known, request, "plan-cache")])
+        elif task.workflow is not None:
             if only_cache and not self.memory.knows_agents(task):
-                return None
+                return
             # One step more than is scheduled, so that what is left out shows.
             flat = flatten(task.workflow, task.inputs, request.known, most=self._room(began_s) + 1)
-            return _Guess(flat, "declared")
-        if only_cache:
-            return None
-        predicted = self._predicted(request, began_s)
-        alike = self.memory.nearest(task)
-        if alike is None or alike.likeness < self._settings.min_likeness:
-            return predicted
-        retrieved = _recalled(alike, request, f"retrieval:{alike.likeness:.2f}")
-        return max((guess for guess in (predicted, retrieved) if guess is not None), key=_worth)
+            yield from _that_do_something([_Guess(flat, "declared")])
+        elif not only_cache:
+            yield from self._of_goal(request, began_s)
 
-    def _predicted(self, request: PlanRequest, began_s: float) -> _Guess | None:
-        """The best of the predictor's guesses once bound: the one with the most steps expected to be right."""
-        task = request.task
+    def _of_goal(self, request: PlanRequest, began_s: float) -> Iterator[_Guess]:
+        """The guess with the most steps expected to be right, then those that begin otherwise."""
+        predicted = self._predicted(request, began_s)
+        first = list(self._in_time(islice(predicted, self._settings.guesses), began_s))
+        known, recalled = self.memory.nearest(request.task), list[_Guess]()
+        if known is not None and known.likeness >= self._settings.min_likeness:
+            recalled.append(_recalled(known, request, f"retrieval:{known.likeness:.2f}"))
+        best = max(_that_do_something([*first, *recalled]), key=_worth, default=None)
+        if best is None:
+            return
+        yield best
+        if self._settings.alternatives:
+            rest = self._in_time(predicted, self._clock())
+            yield from _alternatives(best, _that_do_something([*first, *rest]), self._settings)
+
+    def _predicted(self, request: PlanRequest, began_s: float) -> Iterator[_Guess]:
+        """The predictor's guesses, each bound when it is asked for."""
+        task, settings = request.task, self._settings
         if self._predictor is None or task.goal is None or self._spent(began_s) > 0.5:
-            return None
-        offered, best = self._interfaces(request.catalog), None
-        for guessed in self._predictor.predict(task.goal, self._settings.guesses):
+            return
+        offered = self._interfaces(request.catalog)
+        for guessed in self._predictor.predict(task.goal, max(settings.guesses, settings.considered)):
             bound = bind(guessed, task, offered, self.memory)
-            guess = _Guess(
+            yield _Guess(
                 FlatWorkflow(steps=bound.steps, outputs=_ends(bound.steps)),
                 "predictor",
                 bound.probability,
                 complete=len(bound.steps) == len(guessed.steps),
             )
-            if guess.flat.steps and (best is None or _worth(guess) > _worth(best)):
-                best = guess
+
+    def _in_time(self, guesses: Iterator[_Guess], began_s: float) -> Iterator[_Guess]:
+        """Those that are there before half of the budget is gone, and one at least."""
+        for guess in guesses:
+            yield guess
             if self._spent(began_s) > 0.5:
-                break
-        return best
+                return
 
     def _interfaces(self, catalog: Catalog) -> Mapping[str, Interface]:
         """Made once for a catalog that is asked about again and again: it takes as long as the rest of a guess."""
@@ -253,6 +284,31 @@ def _recalled(known: Recalled, request: PlanRequest, origin: str) -> _Guess:
     whole = len(outputs) == len(known.outputs) and len(steps) == len(known.steps)
     likely = {step: p for step, p in known.probability.items() if step in there}
     return _Guess(FlatWorkflow(steps=steps, outputs=outputs), origin, likely, complete=whole)
+
+
+def _that_do_something(guesses: Iterable[_Guess]) -> Iterator[_Guess]:
+    return (guess for guess in guesses if guess.flat.steps)
+
+
+def _alternatives(best: _Guess, guesses: Iterable[_Guess], settings: SpeculativeSettings) -> Iterator[_Guess]:
+    """What may be right if the beginning of the best guess is not, the likeliest first.
+
+    Of plans that begin differently at most one is right, so together they are no likelier than the best leaves room
+    for: where they claim more, all of their probabilities are scaled down.
+    """
+    begun, others = set(best.beginnings), list[tuple[float, _Guess]]()
+    for guess in guesses:
+        beginnings = guess.beginnings
+        if not begun & beginnings.keys():
+            begun |= beginnings.keys()
+            others.append((max(beginnings.values()), guess))
+    left = 1.0 - max(best.beginnings.values())
+    for p, guess in sorted(others, key=lambda other: -other[0])[: settings.alternatives]:
+        scale = min(1.0, left / p) if p > 0 else 0.0
+        if p * scale < settings.min_alternative:
+            return
+        left -= p * scale
+        yield replace(guess, probability={step: scale * q for step, q in guess.probability.items()})
 
 
 def _ends(steps: tuple[Step, ...]) -> dict[str, Binding]:

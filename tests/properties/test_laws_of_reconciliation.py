@@ -24,6 +24,7 @@ def worlds(draw, *, modes=tuple(set(Mode) - {Mode.ORACLE}), interchange=Intercha
         run=a_run(draw(st.sampled_from(sorted(modes))), interchange=interchange),
         truth=truth,
         guess=guess,
+        alternatives=tuple(draw(st.lists(guesses(truth), max_size=2))),
         guess_s=draw(st.floats(0.001, 2.0)),
         plan_s=draw(st.floats(0.001, 4.0)),
         prefixes=draw(st.integers(0, 3)),

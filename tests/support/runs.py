@@ -34,11 +34,11 @@ def guess(steps, **more):
     return plan(steps, kind=PlanKind.SPECULATIVE, **more)
 
 
-def speculating(steps, **more):
+def speculating(steps, conditions=SOON, **more):
     """A run whose guess at these steps has been taken up; returns it with what it dispatched."""
     run = a_run()
     run.handle(e.RunStarted(at_s=0.0))
-    commands = run.handle(e.SpeculativePlanReady(at_s=0.01, plan=guess(steps, **more), conditions=SOON))
+    commands = run.handle(e.SpeculativePlanReady(at_s=0.01, plan=guess(steps, **more), conditions=conditions))
     return run, commands
 
 

@@ -61,8 +61,8 @@ class Planners:
         self.speculative = SpeculativePlannerPipeline(PriorCosts)
         self.asked: list[PlanRequest] = []
 
-    def guess(self, request: PlanRequest) -> Any:
-        return self.speculative.guess(request)
+    def guesses(self, request: PlanRequest) -> Any:
+        return self.speculative.guesses(request)
 
     def remember(self, task: Task, plan: Any) -> None:
         self.speculative.memory.remember(task, plan)

@@ -164,6 +164,7 @@ class World:
     run: RunState
     truth: Plan | None
     guess: Plan | None
+    alternatives: tuple[Plan, ...] = ()
     guess_s: float = 0.01
     plan_s: float = 1.0
     prefixes: int = 0
@@ -202,9 +203,10 @@ class World:
                 self.result = command
 
     def _plan(self, epoch, now_s):
-        if self.guess is not None:
+        for number, plan in enumerate([self.guess, *self.alternatives] if self.guess is not None else ()):
+            conditions = Conditions(prior_plan_s=now_s + self.plan_s)
             guess = e.SpeculativePlanReady(
-                at_s=0, plan=self.guess, epoch=epoch, conditions=Conditions(prior_plan_s=now_s + self.plan_s)
+                at_s=0, plan=plan, epoch=epoch, conditions=conditions, alternative=number > 0
             )
             self._push(now_s + self.guess_s, guess)
         if self.truth is None:
