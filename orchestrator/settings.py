@@ -53,14 +53,14 @@ class JournalSettings(Section):
 class PlanningSettings(Section):
     """Bounds of the two planners. ``workers`` are threads of one solve, ``solves_at_once`` how many solves share the
     planner; the guess has a hard time budget. Up to so many ``alternatives`` are tried beside it where a goal may well
-    begin otherwise.
+    begin otherwise; none by default, as what they save and waste end to end has not been measured yet.
     """
 
     time_limit_s: float = Field(default=10.0, gt=0, le=600)
     workers: int = Field(default=1, ge=1)
     solves_at_once: int = Field(default=2, ge=1)
     speculative_budget_s: float = Field(default=0.02, gt=0, le=10)
-    alternatives: int = Field(default=2, ge=0, le=8)
+    alternatives: int = Field(default=0, ge=0, le=8)
 
 
 class GateSettings(Section):
