@@ -53,7 +53,7 @@ class JournalSettings(Section):
 class PlanningSettings(Section):
     """Bounds of the two planners. ``workers`` are threads of one solve, ``solves_at_once`` how many solves share the
     planner; the guess has a hard time budget. Up to so many ``alternatives`` are tried beside it where a goal may well
-    begin otherwise; none by default, as what they save and waste end to end has not been measured yet.
+    begin otherwise; none by default, as what they waste on contended and misleading requests is not measured yet.
     """
 
     time_limit_s: float = Field(default=10.0, gt=0, le=600)
