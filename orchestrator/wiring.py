@@ -96,13 +96,9 @@ class BuildShard:
         journal = await asyncio.to_thread(Journal, settings.journal_url, index)
         await asyncio.to_thread(journal.redistribute, self._owner)
         advice = LearnedAdvice(settings, learner, planner, lambda lost: _teach(lost, journal))
-        speculative = SpeculativePlannerPipeline(
-            advice.costs,
-            predictor=advice,
-            settings=SpeculativeSettings(
-                budget_s=settings.planning.speculative_budget_s, alternatives=settings.planning.alternatives
-            ),
-        )
+        bounds = settings.planning
+        guessing = SpeculativeSettings(budget_s=bounds.speculative_budget_s, alternatives=bounds.alternatives)
+        speculative = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=guessing)
         world = World(
             catalog=catalog,
             executor=executor,

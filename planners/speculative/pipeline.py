@@ -62,7 +62,7 @@ class SpeculativeSettings(Model):
     min_likeness: float = Field(default=0.5, ge=0, le=1)
     guesses: int = Field(default=3, ge=1)
     considered: int = Field(default=8, ge=1)
-    alternatives: int = Field(default=2, ge=0)
+    alternatives: int = Field(default=0, ge=0)
     min_alternative: float = Field(default=0.05, gt=0, le=1)
 
 
@@ -160,7 +160,8 @@ class SpeculativePlannerPipeline:
         if self._predictor is None or task.goal is None or self._spent(began_s) > 0.5:
             return
         offered = self._interfaces(request.catalog)
-        for guessed in self._predictor.predict(task.goal, max(settings.guesses, settings.considered)):
+        wanted = max(settings.guesses, settings.considered if settings.alternatives else 0)
+        for guessed in self._predictor.predict(task.goal, wanted):
             bound = bind(guessed, task, offered, self.memory)
             yield _Guess(
                 FlatWorkflow(steps=bound.steps, outputs=_ends(bound.steps)),

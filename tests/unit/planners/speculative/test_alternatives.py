@@ -8,6 +8,7 @@ from planners.plans import PlanKind
 from planners.speculative import GuessedPlan, SpeculativeSettings
 
 ASKED = request(goal_task("Do it", {"url": "u", "text": "words", "to": "French", "body": "b"}))
+TWO = SpeculativeSettings(alternatives=2)
 FETCH = GuessedPlan(steps=("fetch", "caption"), edges=((0, 1),), work_probability=(0.6, 0.5))
 TRANSLATE = GuessedPlan(steps=("translate",), work_probability=(0.2,))
 MAIL = GuessedPlan(steps=("mail",), work_probability=(0.3,))
@@ -23,7 +24,11 @@ class Predictor:
 
 def guessed(*guesses, clock=None, **settings):
     """Capability of the first step and its probability over that of the binding, guess by guess."""
-    planner = guesser(predictor=Predictor(*guesses), settings=SpeculativeSettings(**settings), clock=clock or Clock())
+    planner = guesser(
+        predictor=Predictor(*guesses),
+        settings=SpeculativeSettings(**{"alternatives": 2, **settings}),
+        clock=clock or Clock(),
+    )
     return [(plan.steps[0].step.capability, plan.steps[0].probability) for plan in planner.guesses(ASKED)]
 
 
@@ -62,7 +67,7 @@ def test_together_they_are_no_likelier_than_the_best_one_leaves_room_for():
 def test_each_is_made_only_when_it_is_asked_for(monkeypatch):
     """The first one's attempts are to be on their way before time is spent on the others."""
     scheduled = []
-    planner = guesser(predictor=Predictor(FETCH, MAIL), clock=Clock())
+    planner = guesser(predictor=Predictor(FETCH, MAIL), settings=TWO, clock=Clock())
     lister = planner._lister
     monkeypatch.setattr(planner, "_lister", lambda *given: scheduled.append(1) or lister(*given))
 
@@ -86,7 +91,7 @@ def test_alternatives_have_a_budget_of_their_own():
 
 
 def test_a_goal_of_a_known_shape_has_no_alternatives():
-    planner = guesser(predictor=Predictor(FETCH, MAIL))
+    planner = guesser(predictor=Predictor(FETCH, MAIL), settings=TWO)
     plan = next(planner.guesses(ASKED))
     planner.memory.remember(ASKED.task, plan.model_copy(update={"kind": PlanKind.OPTIMAL}))
 
