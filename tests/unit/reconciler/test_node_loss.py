@@ -1,0 +1,75 @@
+"""Nodes that are lost before the plan arrives: the run goes on without them, and lost outputs are made again."""
+
+import pytest
+from runs import SOON, chain, guess, plan
+from virtual_runs import ToldRun, play
+from worlds import CATALOG, a_run, a_task
+
+from planners.tasks import Mode, PlanningOptions
+from reconciler import commands as c
+from reconciler import events as e
+from reconciler.handoff import Failure, FailureKind, Handoff
+from reconciler.run import RunState
+
+GONE = Failure(kind=FailureKind.NODE_LOST, message="node n1 is no longer part of the cluster")
+STALE = plan(chain("fetch"), node="n1")
+FRESH = plan(chain("fetch"), node="n2")
+
+
+def without_n1(*plans):
+    """Answers of a world without node n1. Its planner returns ``plans`` in order of epoch, then always the last one."""
+
+    def answer(command, now_s):
+        match command:
+            case c.RequestPlan(epoch=epoch):
+                made = plans[min(epoch, len(plans)) - 1]
+                return [e.OptimalPlanReady(at_s=now_s + 1.0, plan=made, epoch=epoch)]
+            case c.Dispatch(attempt=attempt, node="n1"):
+                return [e.AttemptFailed(at_s=now_s + 0.1, attempt=attempt, failure=GONE)]
+            case c.Dispatch(attempt=attempt):
+                return [e.AttemptFinished(at_s=now_s + 1.0, attempt=attempt, handoff=Handoff(), seconds=1.0)]
+            case _:
+                return []
+
+    return answer
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="no new plan is asked for, so the run waits for ever")
+@pytest.mark.parametrize("mode", [Mode.WAIT, Mode.FORERUN])
+def test_a_node_lost_while_the_first_plan_was_made_is_planned_around(mode):
+    lost = e.NodeLost(at_s=0.5, node="n1")
+
+    assert play(a_run(mode), without_n1(STALE, FRESH), lost) is c.RunStatus.SUCCEEDED
+
+
+def oracle():
+    options = PlanningOptions(mode=Mode.ORACLE, plan=STALE)
+    return RunState("t", a_task().model_copy(update={"planning": options}), CATALOG)
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="no new plan is asked for, so the run waits for ever")
+def test_a_node_lost_before_a_given_plan_starts_is_planned_around():
+    assert play(oracle(), without_n1(STALE, FRESH), e.NodeLost(at_s=0.0, node="n1")) is c.RunStatus.SUCCEEDED
+
+
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="the run waits for ever for a step that is placed on a lost node"
+)
+def test_a_run_whose_plans_never_leave_a_lost_node_ends():
+    assert play(oracle(), without_n1(STALE), e.NodeLost(at_s=0.0, node="n1")) is c.RunStatus.FAILED
+
+
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="a finished guess is adopted although its output was lost with its node"
+)
+def test_the_lost_output_of_a_guess_is_made_again():
+    told = ToldRun(a_run())
+    told.tell(e.SpeculativePlanReady(at_s=0.01, plan=guess(chain("fetch", "solve")), conditions=SOON))
+    large = Handoff(by_reference=True, output_bytes=10**6)
+    told.tell(e.AttemptFinished(at_s=0.5, attempt="t.1", handoff=large, seconds=0.4))
+    told.tell(e.NodeLost(at_s=0.8, node="n1"))
+    told.dispatched.clear()
+
+    told.plan(3.0, plan(chain("fetch", "solve"), node="n2"))
+
+    assert [command.step for command in told.dispatched] == ["a"]

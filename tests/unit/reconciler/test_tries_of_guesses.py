@@ -1,0 +1,55 @@
+"""An agent is tried as often, and as patiently, as it declares, whether or not its first attempt was speculative."""
+
+import pytest
+from runs import SOON, chain, guess, plan
+from virtual_runs import play
+from worlds import a_run
+
+from planners.tasks import Mode
+from reconciler import commands as c
+from reconciler import events as e
+from reconciler.handoff import Failure, FailureKind, Handoff
+
+BROKE = Failure(kind=FailureKind.ERROR, message="it broke")
+UNCOUNTED = pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="a failed speculative attempt is not counted as a try"
+)
+
+
+def when_the_small_agent_always_fails(mode, *, fails_after_s):
+    """When each attempt of the small agent was dispatched; the plan arrives at 3 s, the guess in no time."""
+    tried_s = []
+    work = chain("fetch")
+
+    def answer(command, now_s):
+        match command:
+            case c.RequestPlan(epoch=1):
+                guessed = e.SpeculativePlanReady(at_s=now_s, plan=guess(work), conditions=SOON)
+                truth = e.OptimalPlanReady(at_s=3.0, plan=plan(work))
+                return [guessed, truth] if mode is Mode.FORERUN else [truth]
+            case c.RequestPlan(epoch=epoch):
+                return [e.OptimalPlanReady(at_s=now_s + 1, plan=plan(work, agent="large"), epoch=epoch)]
+            case c.Dispatch(agent="fetch-small", attempt=attempt):
+                tried_s.append(now_s)
+                return [e.AttemptFailed(at_s=now_s + fails_after_s, attempt=attempt, failure=BROKE)]
+            case c.Dispatch(attempt=attempt):
+                return [e.AttemptFinished(at_s=now_s + 1, attempt=attempt, handoff=Handoff(), seconds=1)]
+            case c.WakeAt(at_s=at_s):
+                return [e.TimePassed(at_s=at_s)]
+            case _:
+                return []
+
+    play(a_run(mode), answer)
+    return tried_s
+
+
+@pytest.mark.parametrize("mode", [Mode.WAIT, pytest.param(Mode.FORERUN, marks=UNCOUNTED)])
+def test_an_agent_is_tried_as_often_as_it_declares(mode):
+    assert len(when_the_small_agent_always_fails(mode, fails_after_s=0.5)) == 3
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the pause after a failed speculative attempt is skipped")
+def test_the_pause_after_a_failed_guess_is_that_of_its_agent():
+    first_s, second_s, *_ = when_the_small_agent_always_fails(Mode.FORERUN, fails_after_s=2.99)
+
+    assert second_s - (first_s + 2.99) == pytest.approx(0.1)
