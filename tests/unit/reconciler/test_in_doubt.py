@@ -1,0 +1,29 @@
+"""An irreversible attempt whose process died is in doubt: its act may have happened and is not repeated."""
+
+import pytest
+from runs import chain, names, plan
+from worlds import a_run
+
+from planners.tasks import Mode
+from reconciler import commands as c
+from reconciler import events as e
+from reconciler.handoff import Failure, FailureKind
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A task whose irreversible attempt died with its process fails, and offers no fix.",
+)
+def test_a_run_waits_where_the_process_of_an_irreversible_attempt_has_died():
+    run = a_run(Mode.WAIT)
+    run.handle(e.RunStarted(at_s=0.0))
+    commands = run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("write"))))
+    (order,) = [command for command in commands if isinstance(command, c.Dispatch)]
+    run.handle(e.AttemptStarted(at_s=1.0, attempt=order.attempt, node=order.node))
+
+    lost = Failure(kind=FailureKind.WORKER_LOST, message="the service was restarted while it ran")
+    followed = run.handle(e.AttemptFailed(at_s=2.0, attempt=order.attempt, failure=lost))
+
+    assert not run.status.ended
+    assert not {"EndRun", "Dispatch", "RequestPlan"} & set(names(followed))
