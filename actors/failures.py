@@ -3,7 +3,7 @@
 from actors.errors import BadInput, BadOutput
 from planners.errors import ForerunError
 from planners.model import NodeId
-from reconciler.handoff import Failure, FailureKind
+from reconciler.state.handoff import Failure, FailureKind
 
 _LONGEST = 2000
 

@@ -10,7 +10,7 @@ from actors.context import Context
 from planners.agents import AgentKind
 from planners.bindings import Path, follow
 from planners.model import AgentName, AttemptId, TaskId, WorkKey
-from reconciler.handoff import Failure, Handoff
+from reconciler.state.handoff import Failure, Handoff
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from actors.context import Context
 from actors.errors import BadInput, BadOutput, InvalidAgent
-from reconciler.handoff import Handoff
+from reconciler.state.handoff import Handoff
 
 _EMPTY = inspect.Parameter.empty
 

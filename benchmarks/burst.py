@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from benchmarks.serving import client_of, running
 from benchmarks.simulated import simulated
-from orchestrator.client import Client
+from orchestrator.client.client import Client
 from planners.agents import Catalog
 from planners.tasks import Task
 

@@ -16,8 +16,8 @@ from pydantic import DirectoryPath, PositiveInt
 
 from benchmarks.progress import tracked
 from benchmarks.virtual import Lived, World, latencies, summary, ultratool
-from learner.learning import Learner
-from learner.plans import mean_similarity
+from learner.learner import Learner
+from learner.models.plans import mean_similarity
 from learner.predictor import PlanExample, PlanPredictor
 
 _RECOVERY = ("outcomes_to_recover", "outcomes_to_stay")

@@ -9,7 +9,7 @@ from rich.progress import track
 from benchmarks.scripted_llm import ScriptedLLM
 from benchmarks.serving import client_of, quantile, running
 from benchmarks.simulated import simulated
-from orchestrator.client import Client
+from orchestrator.client.client import Client
 from orchestrator.settings import LlmSettings
 from planners.agents import Catalog
 from planners.tasks import Task

@@ -12,7 +12,7 @@ from pydantic import DirectoryPath, PositiveFloat, PositiveInt
 
 from benchmarks.progress import tracked
 from benchmarks.virtual import Lived, World, latencies, summary, ultratool
-from learner.learning import Learner
+from learner.learner import Learner
 
 
 def run(

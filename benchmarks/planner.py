@@ -14,9 +14,9 @@ from rich.progress import Progress
 from benchmarks.planner_cases import CLUSTERS, LIMITED, SCENARIOS, Case, cases, traces
 from benchmarks.planner_referee import referee
 from planners.plans import Plan
-from planners.schedule.cpsat import schedule
-from planners.schedule.listing import best_list_schedule, list_schedule
-from planners.schedule.validate import violations
+from planners.scheduling.cp_sat.solver import schedule
+from planners.scheduling.list_scheduling.list_schedule import best_list_schedule, list_schedule
+from planners.scheduling.validate import violations
 
 # The millisecond plan is timed so often and the middle taken; the optimal one once.
 _REPEATS = 3

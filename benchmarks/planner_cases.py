@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.reading import RecordedTask, Trace, UnusableFile, document, lines
+from benchmarks.datasets import RecordedTask, Trace, UnusableFile, document, lines
 from planners.agents import AgentSpec, Catalog, Price, Provider
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import Estimate
 from planners.requests import PlanRequest
 from planners.resources import Resources
-from planners.schedule.build import problem_of
-from planners.schedule.heft import heft
+from planners.scheduling.list_scheduling.heft import heft
+from planners.scheduling.problem.build import problem_of
 from planners.tasks import Limits, Objective, Task
 from planners.workflow import FlatWorkflow, Step, Workflow
 

@@ -10,15 +10,15 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
+from benchmarks.datasets import Trace
 from benchmarks.planner_cases import TraceCosts, workflow_of
-from benchmarks.reading import Trace
 from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.requests import PlanRequest
 from planners.resources import Resources
-from planners.schedule.build import problem_of
-from planners.schedule.cpop import cpop
-from planners.schedule.heft import heft
+from planners.scheduling.list_scheduling.cpop import cpop
+from planners.scheduling.list_scheduling.heft import heft
+from planners.scheduling.problem.build import problem_of
 from planners.tasks import Task
 from planners.workflow import FlatWorkflow, Workflow
 

@@ -6,9 +6,9 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from orchestrator.client import Client
+from orchestrator.client.client import Client
+from orchestrator.service.wiring import Running, start
 from orchestrator.settings import ClusterSettings, Http, LlmSettings, Settings
-from orchestrator.wiring import Running, start
 from planners.agents import Catalog
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from pydantic import DirectoryPath, FilePath
 from threadpoolctl import threadpool_limits
 
+from benchmarks.datasets import PlanRecord, UnusableFile, document, lines
 from benchmarks.progress import tracked
-from benchmarks.reading import PlanRecord, UnusableFile, document, lines
 from learner.predictor import GuessedPlan, PlanExample, PlanPredictor, ToolText
 from learner.predictor.calibration import expected_calibration_error
 from learner.predictor.example import edge_names, multiset_f1

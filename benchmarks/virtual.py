@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reading import PlanRecord, document, lines
-from learner.learning import Learner
-from learner.plans import guess_similarity
+from benchmarks.datasets import PlanRecord, document, lines
+from learner.learner import Learner
+from learner.models.plans import guess_similarity
 from learner.predictor import GuessedPlan, PlanExample, PlanPredictor, ToolText
 from planners.agents import AgentSpec, Catalog
 from planners.model import NodeId, StepId, TaskId, WorkKey, digest
@@ -25,7 +25,7 @@ from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.tasks import PlanningOptions
 from planners.workflow import Step
 from reconciler.gate import Decision, GatePolicy, GateState, Guidance, Prices, decide, price, refused_for_price
-from reconciler.outcomes import Outcome, Verdict
+from reconciler.state.outcomes import Outcome, Verdict
 
 KIND = "requests"
 _GUESS_S = 0.005

@@ -10,12 +10,12 @@ from typing import Any
 import ray
 from threadpoolctl import threadpool_limits
 
-from learner.learning import Learner, LearnerStatus, LearningSettings
-from learner.ledger import LedgerView
+from learner.learner import Learner, LearnerStatus, LearningSettings
+from learner.online.ledger import LedgerView
 from learner.predictor import PlanExample, PlanPredictor, ToolText
 from learner.registry import Manifest, Registry
 from learner.snapshot import Snapshot
-from reconciler.outcomes import Outcome
+from reconciler.state.outcomes import Outcome
 
 # Calls at once: a slow status must not hold up a snapshot. They take turns at the lock, and none holds it for long.
 _CALLS = 8

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from learner.costs import LearnedCosts
-from learner.survival import Rates, SurvivalModel, VerdictChances, feature_row, verdict_chances
+from learner.models.costs import LearnedCosts
+from learner.models.survival import Rates, SurvivalModel, VerdictChances, feature_row, verdict_chances
 from planners.model import StepId
 from planners.plans import Plan
 from reconciler.gate import Guidance

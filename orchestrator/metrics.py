@@ -10,8 +10,8 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from reconciler.outcomes import Outcome
-from reconciler.views import TaskView
+from reconciler.state.outcomes import Outcome
+from reconciler.views.models import TaskView
 
 _DISPATCH_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 # Users choose the kinds of their tasks; every label value is kept for as long as the process lives.

@@ -74,7 +74,7 @@ class GateSettings(Section):
 class LlmSettings(Section):
     """The model that decomposes goals, behind any URL that speaks the OpenAI chat protocol.
 
-    See `planners.decompose.config.LLMConfig` for what each means.
+    See `planners.optimal.decompose.config.LLMConfig` for what each means.
     """
 
     base_url: str | None = None

@@ -14,11 +14,11 @@ from benchmarks.scripted_llm import ScriptedLLM
 from benchmarks.serving import client_of, quantile, running
 from benchmarks.speculation.cases import TOKENS_PER_S, TTFT_S, Case, Cases, cases
 from benchmarks.speculation.past import journal_holding
-from orchestrator.client import Client
+from orchestrator.client.client import Client
 from orchestrator.settings import JournalSettings, LlmSettings
 from planners.plans import Plan
 from planners.tasks import Mode, PlanningOptions, Task
-from reconciler.views import TaskView
+from reconciler.views.models import TaskView
 
 Workload = Literal["warm", "half", "unseen", "adversarial", "mixed"]
 WORKLOADS: tuple[Workload, ...] = get_args(Workload)

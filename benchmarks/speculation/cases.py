@@ -13,7 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reading import PlanRecord, document, lines
+from benchmarks.datasets import PlanRecord, document, lines
 from benchmarks.scripted_llm import answer_s
 from benchmarks.simulated import simulated
 from planners.agents import Catalog, Price, Provider

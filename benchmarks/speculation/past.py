@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.speculation.cases import Case
-from orchestrator.ids import new_task_id
+from orchestrator.gateway.task_ids import new_task_id
 from planners.agents import Catalog
 from planners.model import NodeId
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.tasks import AdmittedTask, Task
-from planners.workkeys import InputDigests, work_keys
-from reconciler.commands import RunStatus
+from planners.work_keys import InputDigests, work_keys
 from reconciler.journal import Journal
-from reconciler.views import PlansView, TaskView, Timeline
+from reconciler.state.commands import RunStatus
+from reconciler.views.models import PlansView, TaskView, Timeline
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from examples.comparison.measures import Run
 from planners.tasks import Mode
-from reconciler.views import TimelineBar
+from reconciler.views.models import TimelineBar
 
 WIDTH = 1160
 GUTTER = 240

@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from planners.plans import Plan
 from planners.tasks import Mode
-from reconciler.views import PlansView, TaskView, Timeline
+from reconciler.views.models import PlansView, TaskView, Timeline
 
 # Two runs of the same plan differ by about this share on a busy machine; less than that cannot be told apart.
 NOISE = 0.02

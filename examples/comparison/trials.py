@@ -11,12 +11,12 @@ from rich.table import Column
 from rich.text import Text
 
 from examples.comparison.measures import Agreement, Run, agreement, same_work
-from orchestrator.client import Client
+from orchestrator.client.client import Client
 from orchestrator.errors import ServiceError
 from planners.plans import Plan
 from planners.tasks import Mode, Task
-from reconciler.commands import RunStatus
-from reconciler.views import TaskView
+from reconciler.state.commands import RunStatus
+from reconciler.views.models import TaskView
 
 MakeTask = Callable[[Mode, Plan | None], Task]
 _LOOK_S = 0.25

@@ -27,7 +27,7 @@ from examples.molecules.acts import Scene, briefing_scene, molecules_scene, play
 from examples.molecules.smiles import DEFAULT, read_molecules
 from examples.molecules.task import CATALOG
 from examples.molecules.values import Molecule
-from orchestrator.client import Client
+from orchestrator.client.client import Client
 from orchestrator.config import load
 from planners.errors import ForerunError
 

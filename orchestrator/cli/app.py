@@ -2,7 +2,10 @@
 
 import typer
 
-from orchestrator.cli import benching, extras, knowledge, learning, tasks
+from orchestrator.cli import bench as benching
+from orchestrator.cli import extras, tasks
+from orchestrator.cli import inventory as knowledge
+from orchestrator.cli import learner as learning
 from orchestrator.cli.up import up
 
 app = typer.Typer(

@@ -2,8 +2,8 @@
 
 import typer
 
-from orchestrator.cli.benching import imported
-from orchestrator.cli.exits import reported
+from orchestrator.cli.bench import imported
+from orchestrator.cli.exit_codes import reported
 
 # Options after the name are the demo's or the benchmark's own.
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

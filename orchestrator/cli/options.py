@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.client import DEFAULT_URL
+from orchestrator.client.client import DEFAULT_URL
 
 Url = Annotated[str, typer.Option("--url", envvar="FORERUN_URL", help="Where the service is.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from planners.plans import Plan
-from reconciler.views import TaskView, Timeline, TimelineBar
+from reconciler.views.models import TaskView, Timeline, TimelineBar
 
 console = Console(highlight=False)
 

@@ -9,18 +9,18 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.markup import escape
 
-from orchestrator.cli.exits import ExitCode, refuse, reported
+from orchestrator.cli.exit_codes import ExitCode, refuse, reported
 from orchestrator.cli.options import DEFAULT_URL, AsJson, TaskFile, TaskIdArgument, Url
 from orchestrator.cli.output import coloured, console, plan_table, print_json, seconds, table, task_summary
 from orchestrator.cli.output import timeline_table as attempts_table
-from orchestrator.cli.watching import watch
-from orchestrator.client import Client, task_of
+from orchestrator.cli.watch import watch
+from orchestrator.client.client import Client, task_of
 from orchestrator.config import parse_document
-from orchestrator.ingress.gateway import Preview
+from orchestrator.gateway.protocol import Preview
 from planners.errors import InvalidTask
 from planners.tasks import Mode, Task
-from reconciler.commands import RunStatus
-from reconciler.views import TaskView
+from reconciler.state.commands import RunStatus
+from reconciler.views.models import TaskView
 
 _Answer = TypeVar("_Answer")
 

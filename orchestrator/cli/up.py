@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from orchestrator.cli.ending import ended_by_signal, stopped_within
-from orchestrator.cli.exits import ExitCode, reported
+from orchestrator.cli.exit_codes import ExitCode, reported
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import console, print_json
-from orchestrator.cluster_token import show_token
+from orchestrator.cli.shutdown import ended_by_signal, stopped_within
 from orchestrator.config import load
 from orchestrator.errors import CannotStart
+from orchestrator.service.cluster_token import show_token
 from orchestrator.settings import Http
 from planners.agents import Catalog
 
 if TYPE_CHECKING:
-    from orchestrator.wiring import Running
+    from orchestrator.service.wiring import Running
 
 # What stopping may take: closing journals, killing workers.
 _STOP_S = 20.0
@@ -66,7 +66,7 @@ def up(
         show_token()
     agents = _agents(settings.catalog)
     # Imported here: only this command needs Ray, and importing it takes seconds.
-    from orchestrator.wiring import start  # noqa: PLC0415 (see above)
+    from orchestrator.service.wiring import start  # noqa: PLC0415 (see above)
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     with ended_by_signal() as (ended, listen):

@@ -6,10 +6,12 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.ingress import refusals, service, tasks
+from orchestrator.ingress import error_responses as refusals
+from orchestrator.ingress import service_routes as service
+from orchestrator.ingress import task_routes as tasks
+from orchestrator.ingress.body_limit import BodyLimit
 from orchestrator.ingress.context import Context
-from orchestrator.ingress.limits import BodyLimit
-from orchestrator.ingress.replies import problems
+from orchestrator.ingress.responses import problems
 from orchestrator.metrics import HttpMetrics
 from orchestrator.problems import Problem
 

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, field
 
 from orchestrator.errors import InvalidRequest, Unavailable
-from orchestrator.ids import new_task_id
-from orchestrator.ingress.gateway import Gateway
+from orchestrator.gateway.protocol import Gateway
+from orchestrator.gateway.task_ids import new_task_id
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from ray import serve
 
-from orchestrator.gateway import RayGateway
+from orchestrator.gateway.ray_gateway import RayGateway
 from orchestrator.ingress.app import build
 from orchestrator.ingress.context import Context
 from orchestrator.settings import Settings

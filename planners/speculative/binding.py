@@ -7,10 +7,10 @@ from typing import NamedTuple
 from pydantic import JsonValue
 
 from planners.bindings import Binding, Gather, InputRef, StepRef, Value, follow, step_refs
-from planners.decompose.canonical import canonical_id, canonical_inputs
-from planners.decompose.interfaces import Interface, Schema, compatible, json_type, types
+from planners.canonical import canonical_id, canonical_inputs
+from planners.interfaces import Interface, Schema, compatible, json_type, types
 from planners.model import StepId
-from planners.speculative.memory import PlanMemory, goal_of
+from planners.speculative.plan_cache import PlanMemory, goal_of
 from planners.speculative.predictor import GuessedPlan
 from planners.speculative.template import Literal, SlotKind, filled, literals
 from planners.tasks import Task

@@ -10,7 +10,7 @@ from planners.cluster import ClusterSnapshot
 from planners.errors import InvalidTask
 from planners.tasks import Task
 from planners.validation.bindings import read
-from planners.validation.explaining import explain, explain_errors
+from planners.validation.explanations import explain, explain_errors
 from planners.validation.limits import contradictions
 from planners.validation.offers import Wishes, accepts, unservable
 from planners.validation.structure import broken_structure

@@ -6,7 +6,7 @@
 L_certain, own and behind are those of `savings`. share < 1 only for steps side by side (`_shares`): what they save and
 the price of trying are the run's; dollars and others' delay each attempt's own. risked_s = min(d, E - start), with E
 the moment the plan is whole, also where it streams: a prefix decides only on what it holds, so a wrong guess runs until
-then (`reconciler.matching`), however early a right one is confirmed.
+then (`reconciler.state.matching`), however early a right one is confirmed.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

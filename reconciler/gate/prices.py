@@ -103,7 +103,7 @@ class Prices(Model):
 
 
 def _limits(provider: Provider, share: float) -> Resources:
-    """At least one call at once is always granted (`actors.limits`)."""
+    """At least one call at once is always granted (`actors.admission.limits`)."""
     custom = {}
     if provider.max_concurrent is not None:
         custom[_CALLS] = max(1.0, provider.max_concurrent * share)

@@ -17,7 +17,7 @@ Critical path method: Kelley and Walker, 1959.
 The gate expects every step with the whole plan, c = E, though one that streams confirms its first steps sooner. With
 their own expected moments L is what a median stream would leave, and of quick agents that is nothing: goals seen before
 then wait for their plan (benchmark ``headstart``: 7 ms to the first dispatch became 1.4 s). What a guess has really
-saved is reckoned with the moments that were (`reconciler.hindsight`).
+saved is reckoned with the moments that were (`reconciler.state.realised_savings`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -13,12 +13,12 @@ from sqlalchemy.exc import IntegrityError
 from planners.model import TaskId, canonical_json, digest
 from planners.plans import Plan
 from planners.tasks import AdmittedTask, Task
-from reconciler.commands import RunStatus
 from reconciler.errors import IdempotencyConflict
 from reconciler.journal.schema import EVENTS, OUTCOMES, TASKS, open_engine
 from reconciler.journal.writer import Entry, GroupWriter
-from reconciler.outcomes import Outcome
-from reconciler.views import PlansView, StoredEvent, TaskView, Timeline
+from reconciler.state.commands import RunStatus
+from reconciler.state.outcomes import Outcome
+from reconciler.views.models import PlansView, StoredEvent, TaskView, Timeline
 
 # Tasks that tell whether they are distributed as they should be.
 _TELLING = 256

@@ -10,13 +10,13 @@ import sample_agents as s
 from attempts import Attempts, output_of, until
 
 from actors.catalog import catalog_of
-from actors.executor import RayExecutor
-from actors.fenced import FencedExecutor
-from actors.stub import StubExecutor
+from actors.executor.fenced import FencedExecutor
+from actors.executor.ray_executor import RayExecutor
+from actors.executor.stub import StubExecutor
 from planners.agents import AgentSpec, Catalog
 from planners.model import AttemptId
-from reconciler.commands import ListOf
-from reconciler.handoff import Failure, FailureKind, Handoff
+from reconciler.state.commands import ListOf
+from reconciler.state.handoff import Failure, FailureKind, Handoff
 
 DECLARED = catalog_of(
     *(

@@ -9,12 +9,12 @@ from sqlalchemy.exc import IntegrityError
 from planners.model import TaskId
 from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step, Workflow
-from reconciler.commands import RunStatus
 from reconciler.errors import IdempotencyConflict
 from reconciler.journal import Journal, Line
 from reconciler.journal.schema import OUTCOMES, TASKS
-from reconciler.outcomes import Outcome, Verdict
-from reconciler.views import PlansView, TaskView, Timeline
+from reconciler.state.commands import RunStatus
+from reconciler.state.outcomes import Outcome, Verdict
+from reconciler.views.models import PlansView, TaskView, Timeline
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.client import Client
+from orchestrator.client.client import Client
 
 _HERE = Path(__file__).parent
 _START_S = 180

@@ -7,8 +7,8 @@ import uuid
 import httpx
 import pytest
 
-from orchestrator.client_errors import BadRequest, Conflict, NotFound
-from reconciler.commands import RunStatus
+from orchestrator.client.errors import BadRequest, Conflict, NotFound
+from reconciler.state.commands import RunStatus
 
 # The first of these waits for Ray and Serve to start, on a machine that may be busy.
 pytestmark = pytest.mark.timeout(240)

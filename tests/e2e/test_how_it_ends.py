@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from orchestrator.client import Client
+from orchestrator.client.client import Client
 
 from .conftest import alive, started
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.client import Client
+from orchestrator.client.client import Client
 
 from .conftest import alive, clean_environment, family, started
 

@@ -22,7 +22,7 @@ import yaml
 
 from benchmarks.scripted_llm import ScriptedLLM
 from orchestrator.cli.app import app
-from orchestrator.client import DEFAULT_URL
+from orchestrator.client.client import DEFAULT_URL
 from orchestrator.settings import Section, Settings
 from planners.tasks import Task
 

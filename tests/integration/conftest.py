@@ -7,7 +7,7 @@ import pytest
 from attempts import Attempts
 
 from actors.catalog import catalog_of
-from actors.executor import RayExecutor
+from actors.executor.ray_executor import RayExecutor
 from planners.agents import AgentSpec, Catalog
 
 Started = Callable[..., Attempts]

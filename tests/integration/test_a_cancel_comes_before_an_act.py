@@ -8,18 +8,18 @@ import pytest
 from attempts import until
 from shards import a_shard
 
-from actors.stub import StubExecutor
+from actors.executor.stub import StubExecutor
 from planners.agents import AgentSpec, Catalog
 from planners.tasks import Task
-from reconciler.commands import RunStatus
 from reconciler.journal import Journal
+from reconciler.state.commands import RunStatus
 
 ACT = AgentSpec(
     name="acts",
     capability="act",
     effect="irreversible",
     kind="async",
-    target="actors.simulated:simulated",
+    target="actors.kinds.simulated:simulated",
     settings={"duration_s": 0},
 )
 CATALOG = Catalog(agents=(ACT,))

@@ -10,7 +10,7 @@ import ray
 from attempts import until
 from counted_builds import CountedBuild
 
-from reconciler.actor import create
+from reconciler.runtime.actor import create
 
 pytestmark = pytest.mark.ray
 

@@ -9,7 +9,7 @@ from attempts import GUARD_S
 from ray_shards import a_ray_shard, dispatched, ended, one_step
 
 from actors.catalog import catalog_of
-from reconciler.commands import RunStatus
+from reconciler.state.commands import RunStatus
 
 pytestmark = pytest.mark.ray
 

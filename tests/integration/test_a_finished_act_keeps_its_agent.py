@@ -4,14 +4,14 @@ import pytest
 from shard_news import told
 from shards import Now, a_shard
 
-from actors.stub import StubExecutor
+from actors.executor.stub import StubExecutor
 from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.resources import Resources
 from planners.tasks import Task
-from reconciler.commands import RunStatus
+from reconciler.state.commands import RunStatus
 
-SIMULATED = {"kind": "async", "target": "actors.simulated:simulated", "settings": {"duration_s": 0}}
+SIMULATED = {"kind": "async", "target": "actors.kinds.simulated:simulated", "settings": {"duration_s": 0}}
 ACT = {**SIMULATED, "capability": "charge", "effect": "irreversible"}
 CATALOG = Catalog(
     agents=(

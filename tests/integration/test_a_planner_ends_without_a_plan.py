@@ -8,11 +8,11 @@ from shards import Planners, a_shard
 
 from planners.agents import AgentSpec, Catalog
 from planners.tasks import Task
-from reconciler.commands import RunStatus
-from reconciler.handoff import FailureKind
+from reconciler.state.commands import RunStatus
+from reconciler.state.handoff import FailureKind
 
 CATALOG = Catalog(
-    agents=(AgentSpec(name="echoes", capability="echo", kind="async", target="actors.simulated:simulated"),)
+    agents=(AgentSpec(name="echoes", capability="echo", kind="async", target="actors.kinds.simulated:simulated"),)
 )
 TASK = Task.model_validate({"workflow": {"steps": [{"id": "e", "capability": "echo"}]}, "planning": {"mode": "wait"}})
 PATIENCE_S = 3.0

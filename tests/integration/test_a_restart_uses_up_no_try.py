@@ -6,9 +6,9 @@ from ray_shards import dispatched, ended, one_step
 from shards import a_shard
 
 from actors.catalog import catalog_of
-from actors.stub import StubExecutor
+from actors.executor.stub import StubExecutor
 from planners.agents import Catalog, Retry
-from reconciler.commands import RunStatus
+from reconciler.state.commands import RunStatus
 
 GUARD_S = 10.0
 ONCE = catalog_of(s.add).by_name["add"].model_copy(update={"retry": Retry(max_attempts=1), "effect": "idempotent"})

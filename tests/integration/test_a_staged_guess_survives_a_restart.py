@@ -10,8 +10,8 @@ from shards import Planners, a_shard
 
 from actors.catalog import catalog_of
 from planners.tasks import Task
-from reconciler.commands import RunStatus
-from reconciler.conditions import Conditions
+from reconciler.state.commands import RunStatus
+from reconciler.state.conditions import Conditions
 
 CATALOG = catalog_of(s.publishes)
 

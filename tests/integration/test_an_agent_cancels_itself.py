@@ -5,7 +5,7 @@ from typing import Any
 import misbehaving_agents as m
 import pytest
 
-from reconciler.handoff import FailureKind
+from reconciler.state.handoff import FailureKind
 
 pytestmark = pytest.mark.ray
 

@@ -9,13 +9,13 @@ from shards import Planners, a_shard
 
 from planners.agents import AgentSpec, Catalog
 from planners.costs import PriorCosts
-from planners.decompose import StubDecomposer
-from planners.optimal import OptimalPlannerPipeline
+from planners.optimal.decompose import StubDecomposer
+from planners.optimal.planner import OptimalPlannerPipeline
 from planners.resources import Resources
 from planners.speculative import GuessedPlan, SpeculativePlannerPipeline, SpeculativeSettings
 from planners.tasks import PlanningOptions, Task
-from reconciler.commands import RunStatus
-from reconciler.outcomes import Verdict
+from reconciler.state.commands import RunStatus
+from reconciler.state.outcomes import Verdict
 
 GUARD_S = 30.0
 GOAL = "Say it"
@@ -27,7 +27,7 @@ def _agent(capability: str) -> AgentSpec:
         name=f"{capability}-agent",
         capability=capability,
         kind="async",
-        target="actors.simulated:simulated",
+        target="actors.kinds.simulated:simulated",
         resources=Resources(),
         settings={"duration_s": 0.0, "output": {"text": "x"}},
         input_schema=words,

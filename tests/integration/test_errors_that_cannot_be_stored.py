@@ -8,7 +8,7 @@ from shards import a_shard
 
 from actors.catalog import catalog_of
 from planners.tasks import Task
-from reconciler.commands import RunStatus
+from reconciler.state.commands import RunStatus
 
 CATALOG = catalog_of(o.fails_with_half_a_pair, o.echoes)
 
@@ -45,7 +45,7 @@ async def test_a_run_whose_record_cannot_be_made_has_failed(tmp_path, monkeypatc
     def unmakeable(*_: Any) -> Any:
         raise KeyError("no such attempt")
 
-    monkeypatch.setattr("reconciler.history.timeline", unmakeable)
+    monkeypatch.setattr("reconciler.journal.run_log.timeline", unmakeable)
     async with a_shard(CATALOG, tmp_path) as service:
         view = await service.shard.wait(await service.submit(a_task("echo")), 5.0)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sample_agents as s
 
-from actors.cluster import RayCluster
+from actors.executor.ray_cluster import RayCluster
 
 pytestmark = pytest.mark.ray
 

@@ -11,7 +11,7 @@ from attempts import Attempts, lives, until
 
 from planners.agents import AgentSpec
 from planners.resources import Resources
-from reconciler.handoff import FailureKind
+from reconciler.state.handoff import FailureKind
 
 pytestmark = pytest.mark.ray
 SMALL = Resources(cpus=0.1)

@@ -8,8 +8,8 @@ import pytest
 import sample_agents as s
 from attempts import output_of, until
 
-from actors.cluster import RayCluster
-from reconciler.handoff import FailureKind
+from actors.executor.ray_cluster import RayCluster
+from reconciler.state.handoff import FailureKind
 
 pytestmark = pytest.mark.ray
 

@@ -9,7 +9,7 @@ import sample_agents as s
 from attempts import Attempts, lives, until
 
 from actors.catalog import catalog_of
-from actors.executor import RayExecutor
+from actors.executor.ray_executor import RayExecutor
 
 pytestmark = pytest.mark.ray
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sample_agents as s
 
-from reconciler.handoff import FailureKind
+from reconciler.state.handoff import FailureKind
 
 pytestmark = pytest.mark.ray
 

@@ -8,7 +8,7 @@ import sample_agents as s
 from attempts import lives, until
 
 from planners.agents import AgentSpec
-from reconciler.handoff import FailureKind
+from reconciler.state.handoff import FailureKind
 
 pytestmark = pytest.mark.ray
 
@@ -44,7 +44,7 @@ async def test_time_spent_waiting_for_room_does_not_count(attempts_with: Any, cl
 async def test_an_async_agent_that_blocks_its_host_times_out_and_the_host_is_replaced(
     attempts_with: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("actors.executor._HANG_S", 0.5)
+    monkeypatch.setattr("actors.executor.ray_executor._HANG_S", 0.5)
     attempts = attempts_with(s.blocks, s.own_pid)
     host = await attempts.run(s.own_pid)
 

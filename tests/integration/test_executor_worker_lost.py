@@ -9,7 +9,7 @@ import pytest
 import sample_agents as s
 from attempts import until
 
-from reconciler.handoff import FailureKind
+from reconciler.state.handoff import FailureKind
 
 pytestmark = pytest.mark.ray
 

@@ -9,12 +9,12 @@ from outcome_streams import outcome
 
 from learner.actor import create
 from learner.errors import LearnerError
-from learner.learning import LearningSettings
+from learner.learner import LearningSettings
 from learner.predictor import ToolText
 from planners.agents import AgentSpec
 from planners.bindings import Value
 from planners.workflow import Step
-from reconciler.features import step_features
+from reconciler.state.features import step_features
 
 pytestmark = pytest.mark.ray
 TOOLS = (ToolText("book_hotel", "Book a room in a hotel"), ToolText("set_alarm", "Set a new alarm"))

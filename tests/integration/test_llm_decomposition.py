@@ -12,10 +12,10 @@ from goals import ANSWER, CATALOG, GOAL, steps
 from pydantic import SecretStr
 
 from benchmarks.scripted_llm import Fault, ScriptedLLM
-from planners.decompose.config import LLMConfig
-from planners.decompose.goals import GoalText
-from planners.decompose.llm import LLMDecomposer
 from planners.errors import DecomposeFailed
+from planners.optimal.decompose.config import LLMConfig
+from planners.optimal.decompose.goals import GoalText
+from planners.optimal.decompose.llm import LLMDecomposer
 
 ASKED = GoalText(text=GOAL)
 KEY = "sk-test-do-not-tell"

@@ -8,10 +8,10 @@ from goals import ANSWER, GOAL, goal_task, request
 
 from benchmarks.scripted_llm import Fault, ScriptedLLM
 from planners.costs import PriorCosts
-from planners.decompose.config import LLMConfig
-from planners.decompose.llm import LLMDecomposer
 from planners.errors import DecomposeFailed
-from planners.optimal import OptimalPlannerPipeline
+from planners.optimal.decompose.config import LLMConfig
+from planners.optimal.decompose.llm import LLMDecomposer
+from planners.optimal.planner import OptimalPlannerPipeline
 from planners.speculative import PlanMemory, SpeculativePlannerPipeline
 
 OTHER = GOAL.replace("cat.png", "dog.png").replace("French", "Dutch")

@@ -8,7 +8,7 @@ import pytest
 from attempts import Attempts
 
 from planners.model import AttemptId
-from reconciler.handoff import Failure, FailureKind
+from reconciler.state.handoff import Failure, FailureKind
 
 pytestmark = pytest.mark.ray
 

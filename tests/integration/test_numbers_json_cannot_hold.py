@@ -11,8 +11,8 @@ from shards import Service, a_shard
 from actors.catalog import catalog_of, parse_catalog
 from planners.agents import Catalog
 from planners.tasks import Task
-from reconciler.handoff import FailureKind
-from reconciler.views import TaskView
+from reconciler.state.handoff import FailureKind
+from reconciler.views.models import TaskView
 
 COMMAND = {"name": "prints", "kind": "command", "capability": "measure", "target": ["echo", "[1.0, NaN, Infinity]"]}
 CALLABLES = catalog_of(o.measures_floats, o.measures_anything)

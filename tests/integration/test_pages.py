@@ -11,8 +11,8 @@ from sqlalchemy import event
 from actors.catalog import catalog_of
 from planners.model import TaskId
 from planners.tasks import Task
-from reconciler.history import History
 from reconciler.journal import Line
+from reconciler.journal.run_log import History
 
 CATALOG = catalog_of(o.echoes)
 MANY = 6_000

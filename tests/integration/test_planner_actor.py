@@ -11,12 +11,12 @@ from goals import ANSWER, GOAL, goal_task
 from shards import a_shard
 
 from benchmarks.scripted_llm import Fault, ScriptedLLM
-from orchestrator.planning import RemotePlanning, create_planner
+from orchestrator.service.planning import RemotePlanning, create_planner
 from orchestrator.settings import LlmSettings, Settings
 from planners.agents import AgentSpec, Catalog
 from planners.costs import PriorCosts
 from planners.resources import Resources
-from planners.speculative.pipeline import SpeculativePlannerPipeline
+from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.tasks import Mode
 
 OTHER = GOAL.replace("cat.png", "dog.png").replace("French", "Dutch")
@@ -32,7 +32,7 @@ def _agent(capability, takes, gives):
         name=f"{capability}-agent",
         capability=capability,
         kind="async",
-        target="actors.simulated:simulated",
+        target="actors.kinds.simulated:simulated",
         resources=Resources(),
         settings={"duration_s": 0.0, "output": {gives: "x"}},
         input_schema={"type": "object", "properties": {name: {"type": "string"} for name in takes}},

@@ -10,7 +10,7 @@ from shards import Service, a_shard
 from actors.catalog import catalog_of
 from planners.model import TaskId
 from planners.tasks import Task
-from reconciler.commands import RunStatus
+from reconciler.state.commands import RunStatus
 
 CATALOG = catalog_of(o.publishes_for_ever)
 

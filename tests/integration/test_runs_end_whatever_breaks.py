@@ -10,15 +10,15 @@ from shards import a_shard
 
 from actors.catalog import catalog_of
 from actors.errors import OutputGone
-from actors.stub import StubExecutor
+from actors.executor.stub import StubExecutor
 from planners.bindings import Value
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Limits, Mode, PlanningOptions, Task
 from planners.workflow import Step, Workflow
-from reconciler.commands import RunStatus
 from reconciler.errors import OutputNotReady
 from reconciler.journal import Journal
-from reconciler.run import RunState
+from reconciler.state.commands import RunStatus
+from reconciler.state.run import RunState
 
 CATALOG = catalog_of(s.add, s.waits)
 GUARD_S = 30.0

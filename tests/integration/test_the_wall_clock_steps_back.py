@@ -6,12 +6,12 @@ import pytest
 from shard_news import told
 from shards import a_shard
 
-from actors.stub import StubExecutor
+from actors.executor.stub import StubExecutor
 from planners.agents import AgentSpec, Catalog
 from planners.tasks import Task
-from reconciler.commands import RunStatus
+from reconciler.state.commands import RunStatus
 
-SIMULATED = {"kind": "async", "target": "actors.simulated:simulated"}
+SIMULATED = {"kind": "async", "target": "actors.kinds.simulated:simulated"}
 CATALOG = Catalog(
     agents=(
         AgentSpec(name="lists", capability="list", settings={"duration_s": 0, "output": [1, 2]}, **SIMULATED),

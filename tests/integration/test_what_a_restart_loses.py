@@ -8,15 +8,15 @@ import sample_agents as s
 from shards import Service, a_shard
 
 from actors.catalog import catalog_of
-from actors.stub import StubExecutor
+from actors.executor.stub import StubExecutor
 from planners.agents import AgentSpec, Catalog
 from planners.model import TaskId
 from planners.tasks import Task
-from reconciler.commands import RunStatus
-from reconciler.views import TaskView
+from reconciler.state.commands import RunStatus
+from reconciler.views.models import TaskView
 
 ECHO = AgentSpec(
-    name="echo", capability="echo", kind="async", target="actors.simulated:simulated", settings={"duration_s": 0}
+    name="echo", capability="echo", kind="async", target="actors.kinds.simulated:simulated", settings={"duration_s": 0}
 )
 CATALOG = Catalog(agents=(*catalog_of(s.makes_in_host, s.publishes, s.publishes_never).agents, ECHO))
 

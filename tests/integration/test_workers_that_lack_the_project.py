@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.errors import CannotStart
-from orchestrator.joining import see_that_workers_can_import
+from orchestrator.service.ray_connection import see_that_workers_can_import
 
 
 @pytest.mark.ray

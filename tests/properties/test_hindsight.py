@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.workflow import Step
-from reconciler.attempts import Attempt, AttemptStatus
-from reconciler.hindsight import realised_s
+from reconciler.state.attempts import Attempt, AttemptStatus
+from reconciler.state.realised_savings import realised_s
 
 gaps = st.lists(st.floats(0, 8), min_size=8, max_size=8)
 

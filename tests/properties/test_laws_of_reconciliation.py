@@ -6,12 +6,12 @@ from worlds import CATALOG, INPUTS, World, a_run, alone, guesses, plans
 
 from planners.agents import Effect
 from planners.tasks import Interchange, Mode
-from planners.workkeys import InputDigests
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.attempts import AttemptStatus
-from reconciler.matching import reconcile
-from reconciler.outcomes import Verdict
+from planners.work_keys import InputDigests
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.attempts import AttemptStatus
+from reconciler.state.matching import reconcile
+from reconciler.state.outcomes import Verdict
 
 
 @st.composite

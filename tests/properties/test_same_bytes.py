@@ -11,7 +11,7 @@ from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import PriorCosts
 from planners.requests import PlanRequest
 from planners.resources import Resources
-from planners.schedule.cpsat import schedule
+from planners.scheduling.cp_sat.solver import schedule
 from planners.tasks import Limits, Task
 from planners.workflow import FlatWorkflow, Step, Workflow
 

@@ -1,5 +1,6 @@
 """Laws of scheduling over random workflows, clusters, limits and work in flight; the validator is the referee."""
 
+from brute_force import least_value
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -10,11 +11,10 @@ from planners.errors import Infeasible
 from planners.plans import Plan
 from planners.requests import InFlight, PlanRequest
 from planners.resources import Resources
-from planners.schedule.brute import least_value
-from planners.schedule.build import problem_of
-from planners.schedule.cpsat import schedule
-from planners.schedule.listing import best_list_schedule, list_schedule
-from planners.schedule.validate import violations
+from planners.scheduling.cp_sat.solver import schedule
+from planners.scheduling.list_scheduling.list_schedule import best_list_schedule, list_schedule
+from planners.scheduling.problem.build import problem_of
+from planners.scheduling.validate import violations
 from planners.tasks import Limits, Objective, Task
 from planners.workflow import FlatWorkflow, Step, Workflow
 

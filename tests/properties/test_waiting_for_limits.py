@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_loop import in_virtual_time
 
-from actors.limits import Limits
+from actors.admission.limits import Limits
 from planners.agents import AgentSpec, Catalog, Provider
 
 AGENTS = {

@@ -7,11 +7,11 @@ from typing import Any
 
 import psutil
 
-from actors.fenced import FencedExecutor
+from actors.executor.fenced import FencedExecutor
 from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId, WorkKey
-from reconciler.commands import Dispatch, Given, ListOf, OutputOf, Source
-from reconciler.events import AttemptFailed, AttemptFinished, AttemptStarted
-from reconciler.handoff import Failure, Handoff
+from reconciler.state.commands import Dispatch, Given, ListOf, OutputOf, Source
+from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStarted
+from reconciler.state.handoff import Failure, Handoff
 
 GUARD_S = 60.0
 

@@ -2,9 +2,9 @@
 
 from planners.agents import AgentSpec, Catalog, Effect, Price
 from planners.cluster import ClusterNode, ClusterSnapshot
-from planners.decompose.checks import Confirmed
-from planners.decompose.goals import GoalText
-from planners.decompose.interfaces import interfaces
+from planners.interfaces import interfaces
+from planners.optimal.decompose.goals import GoalText
+from planners.optimal.decompose.step_validation import Confirmed
 from planners.requests import PlanRequest
 from planners.resources import Resources
 from planners.tasks import PlanningOptions, Task

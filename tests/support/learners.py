@@ -4,12 +4,12 @@ import random
 
 from outcome_streams import outcome
 
-from learner.learning import Learner
+from learner.learner import Learner
 from planners.agents import AgentSpec
 from planners.bindings import Value
 from planners.workflow import Step
-from reconciler.features import step_features
-from reconciler.outcomes import Verdict
+from reconciler.state.features import step_features
+from reconciler.state.outcomes import Verdict
 
 AGENT = AgentSpec(name="a", capability="x", expected_s=1.0, output_bytes=100)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from actors.agent import agent
 from planners.resources import Resources
-from reconciler.handoff import Handoff
+from reconciler.state.handoff import Handoff
 
 
 @agent("wait")

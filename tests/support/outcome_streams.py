@@ -2,7 +2,7 @@
 
 import random
 
-from reconciler.outcomes import Outcome, Verdict
+from reconciler.state.outcomes import Outcome, Verdict
 
 
 def outcome(number=0, *, survived=True, **changes):

@@ -3,8 +3,8 @@
 from goals import GOAL, steps
 
 from planners.costs import PriorCosts
-from planners.decompose import StubDecomposer
-from planners.optimal import OptimalPlannerPipeline
+from planners.optimal.decompose import StubDecomposer
+from planners.optimal.planner import OptimalPlannerPipeline
 from planners.speculative import SpeculativePlannerPipeline
 
 

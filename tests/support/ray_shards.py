@@ -8,13 +8,13 @@ from typing import Any
 
 from shards import Service, a_shard
 
-from actors.executor import RayExecutor
+from actors.executor.ray_executor import RayExecutor
 from planners.agents import Catalog
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.model import TaskId
 from planners.resources import Resources
 from planners.tasks import Task
-from reconciler.views import TaskView
+from reconciler.views.models import TaskView
 
 
 @asynccontextmanager

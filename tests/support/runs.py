@@ -6,10 +6,10 @@ from planners.bindings import StepRef, Value
 from planners.model import StepId
 from planners.plans import PlanKind
 from planners.workflow import Step
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.conditions import Conditions
-from reconciler.handoff import Handoff
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.conditions import Conditions
+from reconciler.state.handoff import Handoff
 
 SOON = Conditions(prior_plan_s=3.0)
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from actors.agent import agent
 from actors.context import Context
 from planners.resources import Resources
-from reconciler.handoff import Handoff
+from reconciler.state.handoff import Handoff
 
 
 class Molecule(BaseModel):

@@ -7,7 +7,7 @@ from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import PriorCosts
 from planners.requests import PlanRequest
 from planners.resources import Resources
-from planners.schedule.build import problem_of
+from planners.scheduling.problem.build import problem_of
 from planners.tasks import Limits, Task
 from planners.workflow import FlatWorkflow, Step, Workflow
 

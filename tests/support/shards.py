@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actors.fenced import FencedExecutor
-from actors.stub import StubExecutor
+from actors.executor.fenced import FencedExecutor
+from actors.executor.stub import StubExecutor
 from planners.agents import Catalog
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import PriorCosts
 from planners.model import NodeId, TaskId
-from planners.optimal import OptimalPlannerPipeline
+from planners.optimal.planner import OptimalPlannerPipeline
 from planners.requests import PlanRequest
 from planners.resources import Resources
-from planners.speculative.pipeline import SpeculativePlannerPipeline
+from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.tasks import AdmittedTask, Task
-from reconciler.conditions import Conditions
 from reconciler.journal import Journal
-from reconciler.ports import World
-from reconciler.shard import Shard
-from reconciler.views import TaskView
+from reconciler.runtime.ports import World
+from reconciler.runtime.shard import Shard
+from reconciler.state.conditions import Conditions
+from reconciler.views.models import TaskView
 
 NODES = ClusterSnapshot(
     nodes=tuple(ClusterNode(id=NodeId(f"n{i}"), node_class="cpu", total=Resources(cpus=2)) for i in (1, 2))

@@ -6,9 +6,9 @@ from itertools import count
 from typing import Any
 
 from planners.plans import Plan
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.run import RunState
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.run import RunState
 
 Answer = Callable[[Any, float], Iterable[e.Event]]
 

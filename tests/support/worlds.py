@@ -11,13 +11,13 @@ from planners.bindings import Gather, InputRef, StepRef, Value
 from planners.model import AgentName, NodeId, StepId, TaskId, canonical_json, digest
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.tasks import Mode, PlanningOptions, Task
+from planners.work_keys import InputDigests, work_keys
 from planners.workflow import Step, Workflow
-from planners.workkeys import InputDigests, work_keys
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.conditions import Conditions
-from reconciler.handoff import Failure, FailureKind, Handoff
-from reconciler.run import RunState
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.conditions import Conditions
+from reconciler.state.handoff import Failure, FailureKind, Handoff
+from reconciler.state.run import RunState
 
 CAPABILITIES = ("fetch", "solve", "write")
 EFFECTS = {"fetch": Effect.PURE, "solve": Effect.IDEMPOTENT, "write": Effect.IRREVERSIBLE}

@@ -8,8 +8,8 @@ from annotated_types import Ge
 
 from actors import errors
 from actors.agent import agent, declaration_of, derived_spec, load
-from actors.command import CommandFailed
 from actors.context import Context
+from actors.kinds.command import CommandFailed
 from actors.signature import Signature
 from planners.agents import AgentKind, Effect
 from planners.resources import Resources

@@ -7,8 +7,8 @@ import pytest
 from attempts import Attempts
 
 from actors.catalog import catalog_of
-from actors.stub import StubExecutor
-from reconciler.handoff import FailureKind
+from actors.executor.stub import StubExecutor
+from reconciler.state.handoff import FailureKind
 
 AGENTS = [m.raises_cancelled, m.awaits_a_cancelled_task]
 

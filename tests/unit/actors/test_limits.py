@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from virtual_loop import in_virtual_time
 
-from actors.limits import Limits
+from actors.admission.limits import Limits
 from planners.agents import AgentSpec, Catalog, Provider
 
 

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from actors import cluster as cluster_module
-from actors.cluster import RayCluster, resources_of
 from actors.context import Context
 from actors.errors import BadInput, OutputGone
+from actors.executor import ray_cluster as cluster_module
+from actors.executor.ray_cluster import RayCluster, resources_of
 from actors.invocation import Invocation
-from actors.outputs import Outputs
-from actors.simulated import SimulatedFailure, Simulation, simulated
-from reconciler.commands import Given, ListOf, OutputOf
+from actors.kinds.simulated import SimulatedFailure, Simulation, simulated
+from actors.payloads.outputs import Outputs
+from reconciler.state.commands import Given, ListOf, OutputOf
 
 
 async def _blob(text: bytes) -> bytes:

@@ -4,9 +4,9 @@ import sample_agents as s
 from attempts import Attempts
 
 from actors.catalog import catalog_of
-from actors.stub import StubExecutor
+from actors.executor.stub import StubExecutor
 from planners.agents import Catalog
-from reconciler.handoff import FailureKind
+from reconciler.state.handoff import FailureKind
 
 CATALOG: Catalog = catalog_of(s.add, s.waits)
 

@@ -7,10 +7,10 @@ from typing import Any
 import misbehaving_agents as m
 import pytest
 
+from actors.executor.execution import run_async, run_in_process
 from actors.invocation import Ended, Invocation
-from actors.running import run_async, run_in_process
 from planners.agents import AgentKind
-from reconciler.handoff import FailureKind
+from reconciler.state.handoff import FailureKind
 
 GUARD_S = 5.0
 _INLINE_BYTES = 16 * 1024

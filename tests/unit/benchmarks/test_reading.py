@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from benchmarks.reading import PlanRecord, Trace, UnusableFile, document, lines
+from benchmarks.datasets import PlanRecord, Trace, UnusableFile, document, lines
 
 PLAN = b'{"id": 1, "request": "find and book", "tools": ["find", "book"], "deps": [[0, 1]], "more": 7}\n'
 

@@ -6,9 +6,9 @@ import pytest
 
 from examples.comparison.measures import Act, Agreement, Run
 from planners.tasks import Mode
-from reconciler.commands import RunStatus
-from reconciler.outcomes import Verdict
-from reconciler.views import PlansView, TaskView, Timeline, TimelineBar
+from reconciler.state.commands import RunStatus
+from reconciler.state.outcomes import Verdict
+from reconciler.views.models import PlansView, TaskView, Timeline, TimelineBar
 
 STAGES = (("conformer", "etkdg", 0.06), ("geometry", "gfn2", 0.3), ("gap", "gap-b3lyp", 1.8))
 NODE = "3f9c2b7a11d04e5c9be8f7a6d5c4b3a2918273645546372819"

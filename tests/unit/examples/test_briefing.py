@@ -4,9 +4,9 @@ import pytest
 
 from actors.catalog import load_catalog
 from examples.briefing import script
-from planners.decompose.checks import Confirmed
-from planners.decompose.goals import GoalText
-from planners.decompose.interfaces import interfaces
+from planners.interfaces import interfaces
+from planners.optimal.decompose.goals import GoalText
+from planners.optimal.decompose.step_validation import Confirmed
 from planners.tasks import Mode
 from planners.validation import check
 from planners.workflow import Step

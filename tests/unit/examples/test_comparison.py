@@ -17,7 +17,7 @@ from planners.model import WorkKey
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.tasks import Mode
 from planners.workflow import Step
-from reconciler.commands import RunStatus
+from reconciler.state.commands import RunStatus
 
 WHEN = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 

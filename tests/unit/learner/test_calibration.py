@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from learner.calibration import CalibrationReport, Reliability, calibration_report, isotonic
+from learner.online.calibration import CalibrationReport, Reliability, calibration_report, isotonic
 
 
 def test_claims_that_are_kept_have_no_calibration_error():

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from learner.drift import DriftMonitor
+from learner.online.drift import DriftMonitor
 
 
 def fed(monitor, count, promised, truth, seed=0):

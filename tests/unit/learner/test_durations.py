@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from learner.durations import DurationWindow, Observed, fit_durations, mass, matrix, pinball
+from learner.models.durations import DurationWindow, Observed, fit_durations, mass, matrix, pinball
 from planners.costs import Estimate
 
 

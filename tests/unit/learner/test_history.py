@@ -1,6 +1,6 @@
 from outcome_streams import outcome
 
-from learner.history import History
+from learner.online.outcome_sample import History
 
 
 def test_the_newest_outcomes_are_kept_whole_and_in_order():

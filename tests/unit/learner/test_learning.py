@@ -6,10 +6,10 @@ import pytest
 from learners import AGENT, learner_of, sized, step, trained
 from outcome_streams import outcome, stream
 
-from learner.learning import Learner, LearnerStatus, LearningSettings
+from learner.learner import Learner, LearnerStatus, LearningSettings
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.workflow import Step
-from reconciler.outcomes import Verdict
+from reconciler.state.outcomes import Verdict
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from learners import AGENT, learner_of, sized, step, trained
 from plan_examples import TOOLS, examples
 
 from learner.errors import CorruptVersion, LearnerError
-from learner.learning import Learner
-from learner.plan_training import TrainedPredictor
+from learner.learner import Learner
+from learner.models.plan_training import TrainedPredictor
 from learner.predictor import PlanPredictor
 from learner.registry import Registry
 

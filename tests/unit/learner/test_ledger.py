@@ -1,7 +1,7 @@
 import pytest
 from outcome_streams import outcome, stream
 
-from learner.ledger import Ledger, LedgerView
+from learner.online.ledger import Ledger, LedgerView
 
 
 def ledger(*outcomes, **sizes):

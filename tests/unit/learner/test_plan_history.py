@@ -2,7 +2,7 @@
 
 from plan_examples import examples
 
-from learner.plan_history import PlanHistory
+from learner.models.plan_history import PlanHistory
 
 
 def told(alarm_back=0, *, before=300, after=80):

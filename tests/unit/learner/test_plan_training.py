@@ -2,8 +2,8 @@
 
 from plan_examples import TOOLS, examples
 
-from learner.plan_history import Syllabus
-from learner.plan_training import train_predictor
+from learner.models.plan_history import Syllabus
+from learner.models.plan_training import train_predictor
 from learner.predictor import PlanExample, PlanPredictor
 
 

@@ -1,9 +1,9 @@
 import pytest
 from plan_examples import TOOLS, examples
 
-from learner.learning import Learner
-from learner.plan_training import TrainedPredictor
-from learner.plans import LearnedPlans, guess_similarity, mean_similarity, plan_example, tool_texts
+from learner.learner import Learner
+from learner.models.plan_training import TrainedPredictor
+from learner.models.plans import LearnedPlans, guess_similarity, mean_similarity, plan_example, tool_texts
 from learner.predictor import PlanExample, PlanPredictor, ToolText
 from learner.registry import Registry
 from planners.agents import AgentSpec, Catalog

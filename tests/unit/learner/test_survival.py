@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from learner.survival import FEATURES, PRIOR, Rates, feature_row, fit_survival, verdict_chances
+from learner.models.survival import FEATURES, PRIOR, Rates, feature_row, fit_survival, verdict_chances
 
 
 def rows(count, seed=0, truth=lambda claimed, rate: claimed * rate):

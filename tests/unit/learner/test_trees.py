@@ -2,7 +2,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from learner.trees import Trees
+from learner.models.trees import Trees
 
 
 @pytest.mark.parametrize("missing", [True, False], ids=["missing values seen", "missing values new"])

@@ -3,11 +3,11 @@
 import pytest
 from runs import chain, speculating
 
-from learner.learning import Learner
+from learner.learner import Learner
 from planners.tasks import Limits
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.handoff import Failure, FailureKind
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.handoff import Failure, FailureKind
 
 ENDS = {
     "cancel": e.CancelRequested(at_s=2.0),

@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks import streams
+from benchmarks import outcome_streams as streams
 from benchmarks.virtual import World, summary
-from learner.learning import Learner
+from learner.learner import Learner
 from learner.predictor import PlanExample, PlanPredictor, ToolText
 
 TOOLS = [ToolText(name, f"{name} something") for name in ("book", "pay", "search", "translate")]

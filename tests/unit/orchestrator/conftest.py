@@ -12,10 +12,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import ray.serve  # noqa: F401
 
-from orchestrator.client import Client
+from orchestrator.client.client import Client
+from orchestrator.gateway.memory import MemoryGateway
 from orchestrator.ingress.app import build
 from orchestrator.ingress.context import Context
-from orchestrator.ingress.memory import MemoryGateway
 from orchestrator.settings import ClusterSettings, Http, LimitSettings, Settings
 from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterNode, ClusterSnapshot

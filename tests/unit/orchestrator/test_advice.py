@@ -1,6 +1,6 @@
 """What a shard tells the gate: guidance, bounds, prices."""
 
-from orchestrator.advice import LearnedAdvice
+from orchestrator.service.advice import LearnedAdvice
 from orchestrator.settings import ReconcilerSettings, Settings
 from planners.agents import AgentSpec, Catalog, Provider
 from planners.cluster import ClusterSnapshot, Reservation

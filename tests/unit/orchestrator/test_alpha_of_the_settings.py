@@ -2,9 +2,9 @@
 
 import pytest
 
-from orchestrator.advice import LearnedAdvice
+from orchestrator.gateway.memory import MemoryGateway
 from orchestrator.ingress.context import Context
-from orchestrator.ingress.memory import MemoryGateway
+from orchestrator.service.advice import LearnedAdvice
 from orchestrator.settings import GateSettings, Settings
 from planners.agents import AgentSpec, Catalog, Price
 from planners.cluster import ClusterNode, ClusterSnapshot
@@ -13,9 +13,9 @@ from planners.requests import PlanRequest
 from planners.resources import Resources
 from planners.tasks import PlanningOptions, Task
 from planners.workflow import Step, Workflow
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.run import RunState
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.run import RunState
 
 CATALOG = Catalog(agents=(AgentSpec(name="paid", capability="ask", price=Price(usd_per_call=0.003)),))
 CLUSTER = ClusterSnapshot(nodes=(ClusterNode(id="n", node_class="cpu", total=Resources(cpus=2)),))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from orchestrator.cli.benching import _spread, options_of
+from orchestrator.cli.bench import _spread, options_of
 
 
 def run(

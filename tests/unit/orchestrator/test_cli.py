@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 import orchestrator.cli.tasks
 from orchestrator.cli.app import app as cli
-from orchestrator.client import Client
-from orchestrator.ingress.memory import MemoryGateway
+from orchestrator.client.client import Client
+from orchestrator.gateway.memory import MemoryGateway
 from planners.tasks import AdmittedTask, Task
-from reconciler.commands import RunStatus
-from reconciler.views import TaskView
+from reconciler.state.commands import RunStatus
+from reconciler.views.models import TaskView
 
 from .conftest import CATALOG, NODES
 
@@ -239,7 +239,7 @@ def test_a_benchmark_writes_its_json(forerun, monkeypatch, tmp_path):
         def run(runs: int = 1):
             return {"runs": runs, "run_s": 0.5}
 
-    monkeypatch.setattr("orchestrator.cli.benching.imported", lambda _name: Fake)
+    monkeypatch.setattr("orchestrator.cli.bench.imported", lambda _name: Fake)
 
     result = forerun("bench", "--to", tmp_path, "fan", "--runs", 3)
 

@@ -5,12 +5,12 @@ import asyncio
 import httpx
 import pytest
 
-from orchestrator.blocking import Blocking
-from orchestrator.client import Client, task_of
-from orchestrator.client_errors import BadRequest, Busy, NotFound, NotOurs, ServiceFailed, Unreachable
+from orchestrator.client.blocking import Blocking
+from orchestrator.client.client import Client, task_of
+from orchestrator.client.errors import BadRequest, Busy, NotFound, NotOurs, ServiceFailed, Unreachable
 from planners.errors import InvalidTask
 from planners.tasks import Task
-from reconciler.commands import RunStatus
+from reconciler.state.commands import RunStatus
 
 
 async def test_a_task_goes_in_and_its_output_comes_out(client, gateway, task):
@@ -37,7 +37,7 @@ async def test_waiting_ends_with_the_patience(client, task):
 
 
 async def test_waiting_outlasts_many_rounds(client, gateway, task, monkeypatch):
-    monkeypatch.setattr("orchestrator.client._POLL_S", 0.01)
+    monkeypatch.setattr("orchestrator.client.client._POLL_S", 0.01)
     view = await client.submit(task)
 
     waiting = asyncio.create_task(client.wait(view.id))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.cluster_token import show_token
+from orchestrator.service.cluster_token import show_token
 
 
 @pytest.mark.parametrize("where", [{"RAY_AUTH_TOKEN": "t"}, {"RAY_AUTH_TOKEN_PATH": "file"}])

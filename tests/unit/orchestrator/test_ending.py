@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from orchestrator.cli.ending import ended_by_signal, stopped_within
+from orchestrator.cli.shutdown import ended_by_signal, stopped_within
 
 
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -5,8 +5,8 @@ import pickle
 import httpx
 import pytest
 
-from orchestrator.cli.exits import ExitCode, code_of
-from orchestrator.client_errors import BadRequest, Busy, Conflict, NotFound, ServiceFailed, Unreachable, refusal
+from orchestrator.cli.exit_codes import ExitCode, code_of
+from orchestrator.client.errors import BadRequest, Busy, Conflict, NotFound, ServiceFailed, Unreachable, refusal
 from orchestrator.errors import CannotStart, InvalidRequest, InvalidSettings, Unavailable
 from orchestrator.problems import Problem, describe, plain, status_of
 from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTask, PlanningError

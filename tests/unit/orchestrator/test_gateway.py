@@ -6,17 +6,17 @@ import pytest
 from ray.exceptions import RayActorError, RayTaskError
 
 from orchestrator.errors import Unavailable
-from orchestrator.gateway import RayGateway
-from orchestrator.ids import new_task_id, shard_of
+from orchestrator.gateway.ray_gateway import RayGateway
+from orchestrator.gateway.task_ids import new_task_id, shard_of
 from orchestrator.metrics import joined
 from orchestrator.settings import ReconcilerSettings, Settings
 from planners.agents import Catalog
 from planners.model import TaskId
 from planners.tasks import Task
 from planners.workflow import Step, Workflow
-from reconciler.commands import RunStatus
 from reconciler.errors import UnknownTask
-from reconciler.views import TaskPage, TaskView
+from reconciler.state.commands import RunStatus
+from reconciler.views.models import TaskPage, TaskView
 
 WORKFLOW = Workflow(steps=(Step(id="a", capability="x"),))
 
@@ -125,7 +125,7 @@ async def test_a_shard_that_is_not_up_is_unavailable(monkeypatch):
 
 
 async def test_a_shard_that_hangs_is_unavailable(monkeypatch):
-    monkeypatch.setattr("orchestrator.gateway._PROBE_S", 0.01)
+    monkeypatch.setattr("orchestrator.gateway.ray_gateway._PROBE_S", 0.01)
 
     class Hanging:
         class ready:  # noqa: N801 - stands for a method of an actor handle

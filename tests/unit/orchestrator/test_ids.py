@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from orchestrator.ids import new_task_id, shard_of
+from orchestrator.gateway.task_ids import new_task_id, shard_of
 from planners.model import TaskId
 from reconciler.errors import UnknownTask
 

@@ -5,10 +5,10 @@ import asyncio
 import httpx
 import pytest
 
-from orchestrator.client import Client
-from orchestrator.client_errors import Busy, NotFound, Unreachable
-from orchestrator.ingress.stream import event_stream
-from reconciler.views import EventPage
+from orchestrator.client.client import Client
+from orchestrator.client.errors import Busy, NotFound, Unreachable
+from orchestrator.ingress.event_stream import event_stream
+from reconciler.views.models import EventPage
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def sse(seq: int) -> bytes:
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr("orchestrator.client._RESUME_S", (0.0, 0.0))
+    monkeypatch.setattr("orchestrator.client.client._RESUME_S", (0.0, 0.0))
 
 
 async def test_the_client_resumes_a_stream_that_was_cut_off(impatient):

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator.ingress.app import build
 from orchestrator.ingress.context import Context
-from orchestrator.ingress.examples import TASKS
+from orchestrator.ingress.openapi_examples import TASKS
 from planners.tasks import Task
 
 from .conftest import CATALOG, SETTINGS

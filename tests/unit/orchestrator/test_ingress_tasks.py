@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from reconciler.commands import RunStatus
+from reconciler.state.commands import RunStatus
 
 
 async def submitted(http, task, **headers) -> str:

@@ -11,18 +11,18 @@ from typer.testing import CliRunner
 
 import orchestrator.cli.tasks
 from learner.errors import CorruptVersion, LearnerError, UnknownVersion
-from learner.learning import Learner
+from learner.learner import Learner
 from learner.registry import Manifest
 from orchestrator.cli.app import app as cli
-from orchestrator.client import Client
-from orchestrator.client_errors import NotFound
+from orchestrator.client.client import Client
+from orchestrator.client.errors import NotFound
 from orchestrator.errors import LearnerOff, Unavailable
-from orchestrator.gateway import RayGateway
-from orchestrator.ingress.gateway import LearnerVersions
+from orchestrator.gateway.protocol import LearnerVersions
+from orchestrator.gateway.ray_gateway import RayGateway
 from orchestrator.problems import status_of
 from orchestrator.settings import LearnerSettings, Settings
 from planners.agents import Catalog
-from reconciler.outcomes import Outcome, Verdict
+from reconciler.state.outcomes import Outcome, Verdict
 
 VERSIONS = LearnerVersions(
     in_use=3,

@@ -3,9 +3,9 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator.metrics import HttpMetrics, RunMetrics, joined
-from reconciler.commands import RunStatus
-from reconciler.outcomes import Outcome, Verdict
-from reconciler.views import TaskView
+from reconciler.state.commands import RunStatus
+from reconciler.state.outcomes import Outcome, Verdict
+from reconciler.views.models import TaskView
 
 
 def outcome(verdict: Verdict, seconds: float) -> Outcome:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from ray.exceptions import RayActorError
 
-from orchestrator import planning
 from orchestrator.errors import Unavailable
-from orchestrator.planning import RemotePlanning
+from orchestrator.service import planning
+from orchestrator.service.planning import RemotePlanning
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.plans import Plan, PlanKind

@@ -1,10 +1,10 @@
 """What would become of a guess, laid beside the plan of authority."""
 
-from orchestrator.preview import preview
+from orchestrator.gateway.preview import preview
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.workflow import Step
-from reconciler.outcomes import Verdict
-from reconciler.shard import Rehearsal
+from reconciler.runtime.shard import Rehearsal
+from reconciler.state.outcomes import Verdict
 
 
 def planned(step: str, key: str, node: str = "n1", node_class: str = "") -> PlannedStep:

@@ -5,9 +5,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from learner.registry import Manifest
+from orchestrator.gateway.protocol import LearnerVersions
 from orchestrator.ingress.app import build
 from orchestrator.ingress.context import Context
-from orchestrator.ingress.gateway import LearnerVersions
 
 from .conftest import CATALOG, SETTINGS
 

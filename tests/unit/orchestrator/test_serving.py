@@ -25,7 +25,7 @@ class _Serve:
 def serving():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray Serve's own, as it is imported
-        return importlib.import_module("orchestrator.serving")
+        return importlib.import_module("orchestrator.service.serve_instance")
 
 
 @pytest.mark.parametrize(

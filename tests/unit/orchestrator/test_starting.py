@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from orchestrator import wiring
 from orchestrator.errors import CannotStart
+from orchestrator.service import wiring
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 

@@ -7,12 +7,12 @@ from contextlib import aclosing
 import pytest
 from goals import request, steps
 
-from orchestrator.stoppable import PlansUnderWay
+from orchestrator.service.cancellable_thread import PlansUnderWay
 from planners.costs import PriorCosts
 from planners.errors import Infeasible
-from planners.optimal import OptimalPlannerPipeline, OptimalSettings
+from planners.optimal.planner import OptimalPlannerPipeline, OptimalSettings
 from planners.plans import Plan, PlanKind
-from planners.schedule.listing import list_schedule
+from planners.scheduling.list_scheduling.list_schedule import list_schedule
 from planners.tasks import Task
 from planners.workflow import Workflow
 

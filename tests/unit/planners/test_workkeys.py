@@ -2,8 +2,8 @@
 
 import pytest
 
+from planners.work_keys import InputDigests, work_keys
 from planners.workflow import Step
-from planners.workkeys import InputDigests, work_keys
 
 
 def key(value):

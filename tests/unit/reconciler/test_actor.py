@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from planners.model import TaskId
-from reconciler.actor import ReconcilerActor
 from reconciler.errors import UnknownTask
+from reconciler.runtime.actor import ReconcilerActor
 
 
 class _Shard:

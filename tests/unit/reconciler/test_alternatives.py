@@ -2,11 +2,11 @@
 
 from runs import SOON, chain, finished, guess, names, plan, speculating, verdicts
 
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.conditions import Conditions
-from reconciler.outcomes import Verdict
-from reconciler.viewing import saved_s
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.conditions import Conditions
+from reconciler.state.outcomes import Verdict
+from reconciler.views.projections import saved_s
 
 
 def tried(run, steps, at_s=0.02, conditions=SOON):

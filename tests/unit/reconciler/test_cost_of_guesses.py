@@ -9,12 +9,12 @@ from planners.model import StepId
 from planners.plans import PlanKind
 from planners.tasks import Limits, Mode
 from planners.workflow import Step
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.conditions import Conditions
 from reconciler.gate import GatePolicy
-from reconciler.handoff import Handoff
-from reconciler.run import RunState
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.conditions import Conditions
+from reconciler.state.handoff import Handoff
+from reconciler.state.run import RunState
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from planners.model import StepId
 from planners.plans import PlanKind
 from planners.tasks import Mode
 from planners.workflow import Pending, Step
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.handoff import Failure, FailureKind, Handoff
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.handoff import Failure, FailureKind, Handoff
 
 EXHAUSTED = "a run that makes progress with every plan fails at the 20th"
 

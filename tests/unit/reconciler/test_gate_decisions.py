@@ -9,8 +9,8 @@ from planners.agents import AgentSpec
 from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
 from planners.resources import Resources
 from planners.tasks import PlanningOptions
-from reconciler.conditions import Conditions
 from reconciler.gate import Calibration, Contended, GatePolicy, GateState, Prices, Refusal, refused_for_price
+from reconciler.state.conditions import Conditions
 
 
 def test_an_agent_that_discloses_is_never_speculated_on():

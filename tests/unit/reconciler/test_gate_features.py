@@ -1,6 +1,6 @@
 from planners.bindings import Gather, Value
 from planners.workflow import Step
-from reconciler.features import MAX_FEATURES, step_features
+from reconciler.state.features import MAX_FEATURES, step_features
 
 
 def test_numbers_sizes_and_gathered_lists_are_features_and_references_are_not():

@@ -5,9 +5,9 @@ from runs import chain, names, plan
 from worlds import a_run
 
 from planners.tasks import Mode
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.handoff import Failure, FailureKind
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.handoff import Failure, FailureKind
 
 
 @pytest.mark.xfail(

@@ -10,9 +10,9 @@ from planners.model import StepId
 from planners.plans import PlanKind
 from planners.tasks import Mode
 from planners.workflow import Step
-from reconciler import events as e
-from reconciler.handoff import Failure, FailureKind, Handoff
-from reconciler.viewing import timeline
+from reconciler.state import events as e
+from reconciler.state.handoff import Failure, FailureKind, Handoff
+from reconciler.views.projections import timeline
 
 LOST = Failure(kind=FailureKind.NODE_LOST, message="the node has left")
 LOSSES = {

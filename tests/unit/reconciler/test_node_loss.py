@@ -6,10 +6,10 @@ from virtual_runs import ToldRun, play
 from worlds import CATALOG, a_run, a_task
 
 from planners.tasks import Mode, PlanningOptions
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.handoff import Failure, FailureKind, Handoff
-from reconciler.run import RunState
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.handoff import Failure, FailureKind, Handoff
+from reconciler.state.run import RunState
 
 GONE = Failure(kind=FailureKind.NODE_LOST, message="node n1 is no longer part of the cluster")
 STALE = plan(chain("fetch"), node="n1")

@@ -8,10 +8,10 @@ from planners.bindings import Value
 from planners.model import StepId
 from planners.plans import PlanKind
 from planners.workflow import Step
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.handoff import Handoff
-from reconciler.outcomes import Verdict
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.handoff import Handoff
+from reconciler.state.outcomes import Verdict
 
 FIRST = Step(id=StepId("first"), capability="write", inputs={"k": Value(value=1)})
 

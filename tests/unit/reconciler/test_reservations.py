@@ -7,7 +7,7 @@ from planners.model import NodeId, StepId, TaskId
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.resources import Resources
 from planners.workflow import Step
-from reconciler.reservations import Reservations
+from reconciler.runtime.reservations import Reservations
 
 CPU = AgentSpec(name="cpu", capability="x", resources=Resources(cpus=2))
 CALL = AgentSpec(name="call", capability="x", kind="async", resources=Resources(), provider="p")

@@ -6,9 +6,9 @@ from worlds import World, a_run
 from planners.model import StepId
 from planners.tasks import Mode
 from planners.workflow import Pending
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.handoff import Failure, FailureKind, Handoff
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.handoff import Failure, FailureKind, Handoff
 
 
 def test_confirmed_steps_start_while_the_plan_still_streams():

@@ -8,12 +8,12 @@ from planners.bindings import Value
 from planners.model import StepId
 from planners.tasks import Mode
 from planners.workflow import Step
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.conditions import Conditions
 from reconciler.gate import Guidance
-from reconciler.handoff import Failure, FailureKind
-from reconciler.outcomes import Verdict
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.conditions import Conditions
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.outcomes import Verdict
 
 
 def test_a_guess_starts_its_first_step_before_the_plan_is_there():

@@ -9,11 +9,11 @@ from planners.model import StepId
 from planners.plans import PlanKind
 from planners.tasks import Limits, Mode
 from planners.workflow import Step
-from reconciler import events as e
-from reconciler.conditions import Conditions
 from reconciler.gate import GatePolicy
-from reconciler.handoff import Handoff
-from reconciler.run import RunState
+from reconciler.state import events as e
+from reconciler.state.conditions import Conditions
+from reconciler.state.handoff import Handoff
+from reconciler.state.run import RunState
 
 FEW, MANY = 200, 2_000
 LINEAR = pytest.mark.xfail(

@@ -6,9 +6,9 @@ from virtual_runs import play
 from worlds import a_run
 
 from planners.tasks import Mode
-from reconciler import commands as c
-from reconciler import events as e
-from reconciler.handoff import Failure, FailureKind, Handoff
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.handoff import Failure, FailureKind, Handoff
 
 BROKE = Failure(kind=FailureKind.ERROR, message="it broke")
 UNCOUNTED = pytest.mark.xfail(

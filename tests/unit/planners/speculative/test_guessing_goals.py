@@ -6,10 +6,11 @@ from planner_pipelines import guesser
 
 from planners.agents import Catalog
 from planners.costs import PriorCosts
-from planners.decompose import StubDecomposer
-from planners.optimal import OptimalPlannerPipeline
+from planners.optimal.decompose import StubDecomposer
+from planners.optimal.planner import OptimalPlannerPipeline
 from planners.plans import PlanKind
-from planners.speculative import GuessedPlan, PlanMemory, SpeculativeSettings, pipeline
+from planners.speculative import GuessedPlan, PlanMemory, SpeculativeSettings
+from planners.speculative import planner as pipeline
 from planners.tasks import Mode
 
 OTHER = "Caption the picture at https://b.example/dog.jpg and say it in 'Dutch'"

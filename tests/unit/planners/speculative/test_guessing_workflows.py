@@ -9,12 +9,12 @@ from planner_pipelines import guesser
 from planners.agents import AgentSpec, Catalog, Price
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import PriorCosts
-from planners.decompose import StubDecomposer
 from planners.expansion import flatten
-from planners.optimal import OptimalPlannerPipeline
+from planners.optimal.decompose import StubDecomposer
+from planners.optimal.planner import OptimalPlannerPipeline
 from planners.plans import PlanKind
 from planners.resources import Resources
-from planners.schedule.listing import list_schedule
+from planners.scheduling.list_scheduling.list_schedule import list_schedule
 from planners.speculative import PlanMemory, SpeculativeSettings
 from planners.tasks import Limits, Objective, Task
 from planners.workflow import FlatWorkflow, Goal, Workflow

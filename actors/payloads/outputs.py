@@ -1,0 +1,119 @@
+"""Where the outputs of finished attempts lie: small ones here, large ones by reference where they were made."""
+
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pydantic_core
+from pydantic import JsonValue
+
+from actors.errors import BadInput, OutputGone
+from actors.invocation import Slot
+from planners.bindings import Path, follow
+from planners.model import AttemptId, TaskId
+from reconciler.state.commands import Given, ListOf, OutputOf, Source
+
+# Awaiting it fetches the JSON of an output. On Ray an ObjectRef, which downstream agents receive as it is.
+Reference = Awaitable[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Inline:
+    value: JsonValue
+
+
+@dataclass(slots=True)
+class Bound:
+    """Inputs ready to cross: plain values, and slots for the referenced outputs that travel beside them."""
+
+    inputs: dict[str, Any] = field(default_factory=dict)
+    slots: list[Slot] = field(default_factory=list)
+    blobs: list[Reference] = field(default_factory=list)
+    _seen: dict[AttemptId, int] = field(default_factory=dict)
+
+    def blob(self, attempt: AttemptId, reference: Reference) -> int:
+        """The position of a reference among those that travel along; each travels once."""
+        if attempt not in self._seen:
+            self._seen[attempt] = len(self.blobs)
+            self.blobs.append(reference)
+        return self._seen[attempt]
+
+
+class Outputs:
+    """The readable outputs of every task that has not been released."""
+
+    def __init__(self) -> None:
+        self._of: dict[TaskId, dict[AttemptId, _Inline | Reference]] = {}
+
+    def keep(self, task: TaskId, attempt: AttemptId, value: JsonValue) -> None:
+        """Remember a small output."""
+        self._of.setdefault(task, {})[attempt] = _Inline(value)
+
+    def keep_reference(self, task: TaskId, attempt: AttemptId, reference: Reference) -> None:
+        """Remember where a large output lies."""
+        self._of.setdefault(task, {})[attempt] = reference
+
+    def drop(self, task: TaskId, attempts: Iterable[AttemptId]) -> None:
+        """Forget outputs."""
+        kept = self._of.get(task, {})
+        for attempt in attempts:
+            kept.pop(attempt, None)
+
+    def release(self, task: TaskId) -> None:
+        """Forget every output of a task."""
+        self._of.pop(task, None)
+
+    def bound(self, task: TaskId, inputs: Mapping[str, Source]) -> Bound:
+        """Resolve an attempt's inputs as far as they lie here.
+
+        Raises:
+            OutputGone: an output is not there.
+            BadInput: a path leads nowhere in an output that is.
+        """
+        bound = Bound()
+        for name, source in inputs.items():
+            bound.inputs[name] = self._bind(task, source, (name,), bound)
+        return bound
+
+    async def value(self, task: TaskId, source: Source) -> JsonValue:
+        """The value behind a source, fetched if it is large.
+
+        Raises:
+            LookupError: the output is gone or the path leads nowhere.
+        """
+        match source:
+            case Given(value=value):
+                return value
+            case ListOf(items=items):
+                return [await self.value(task, item) for item in items]
+            case OutputOf(attempt=attempt, path=path):
+                kept = self._kept(task, attempt)
+                whole = kept.value if isinstance(kept, _Inline) else pydantic_core.from_json(await kept)
+                return follow(whole, path)  # type: ignore[no-any-return]  # a part of a JSON value is one
+
+    def _bind(self, task: TaskId, source: Source, at: Path, bound: Bound) -> Any:
+        match source:
+            case Given(value=value):
+                return value
+            case ListOf(items=items):
+                return [self._bind(task, item, (*at, i), bound) for i, item in enumerate(items)]
+            case OutputOf(attempt=attempt, path=path):
+                kept = self._kept(task, attempt)
+                if isinstance(kept, _Inline):
+                    return _part(kept.value, path, at)
+                bound.slots.append(Slot(at, bound.blob(attempt, kept), path))
+                return None
+
+    def _kept(self, task: TaskId, attempt: AttemptId) -> _Inline | Reference:
+        try:
+            return self._of[task][attempt]
+        except KeyError:
+            raise OutputGone(f"no output of attempt '{attempt}' is held", "inputs", "run that step again") from None
+
+
+def _part(value: JsonValue, path: Path, at: Path) -> Any:
+    try:
+        return follow(value, path)
+    except LookupError as error:
+        field_name = ".".join(["inputs", *map(str, at)])
+        raise BadInput(f"{error} in the output it is bound to", field_name, "bind a path that exists") from None

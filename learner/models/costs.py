@@ -1,0 +1,41 @@
+"""The planners' cost model, learned: answers from memory, small enough to ship to every shard."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from learner.models.durations import DurationModel, Observed
+from planners.agents import AgentSpec
+from planners.costs import Estimate, PriorCosts
+from planners.workflow import Step
+from reconciler.state.features import step_features
+
+_PRIOR = PriorCosts()
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedCosts:
+    """What outcomes say of each agent, drawn towards the catalog's priors while they are few. Implements CostModel.
+
+    Keys are agent names: a new version of an agent starts from what the old one did.
+    """
+
+    observed: Mapping[str, Observed] = field(default_factory=dict)
+    models: Mapping[str, DurationModel] = field(default_factory=dict)
+    survivals: Mapping[str, float] = field(default_factory=dict)
+
+    def duration(self, agent: AgentSpec, step: Step) -> Estimate:
+        """The agent's model where it has one, else its observed figures shrunk to the prior, else the prior."""
+        if model := self.models.get(agent.name):
+            return model.estimate(step_features(step))
+        prior = _PRIOR.duration(agent, step)
+        seen = self.observed.get(agent.name)
+        return seen.shrunk(prior) if seen else prior
+
+    def output_bytes(self, agent: AgentSpec) -> float:
+        """The mean size of recent outputs, else the prior."""
+        seen = self.observed.get(agent.name)
+        return seen.output_bytes if seen else _PRIOR.output_bytes(agent)
+
+    def survival(self, agent: AgentSpec) -> float:
+        """The smoothed survival rate of the agent's guesses, else the prior."""
+        return self.survivals.get(agent.name, _PRIOR.survival(agent))

@@ -1,0 +1,81 @@
+"""How commands end: exit codes, and errors told without a traceback."""
+
+import asyncio
+import functools
+import sys
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from orchestrator.client.errors import Busy, NotOurs, Refused, ServiceFailed, Unreachable
+from orchestrator.errors import CannotStart, Unavailable
+from orchestrator.problems import Problem, describe
+from planners.errors import ForerunError
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class ExitCode(IntEnum):
+    """What the shell gets."""
+
+    OK = 0
+    TASK_FAILED = 1
+    BAD_INPUT = 2
+    UNREACHABLE = 3
+    SERVICE_FAILED = 4
+    INTERRUPTED = 130
+
+
+def reported(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    """A command whose errors are told in words (with ``--json``: as a problem document) and end it with their code."""
+
+    @functools.wraps(command)
+    def told(*args: _P.args, **named: _P.kwargs) -> _R:
+        try:
+            return command(*args, **named)
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except BrokenPipeError:
+            # Whoever read our output has had enough (`forerun list | head`).
+            sys.stderr.close()
+            raise typer.Exit(ExitCode.OK) from None
+        except ForerunError as error:
+            _tell(error, as_json=bool(named.get("as_json")))
+            raise typer.Exit(code_of(error)) from None
+
+    return told
+
+
+def code_of(error: ForerunError) -> ExitCode:
+    """The exit code that says this."""
+    match error:
+        case Unreachable() | NotOurs() | Unavailable() | Busy():
+            return ExitCode.UNREACHABLE
+        case ServiceFailed() | CannotStart():
+            return ExitCode.SERVICE_FAILED
+    return ExitCode.BAD_INPUT
+
+
+def refuse(message: str, fix: str = "") -> NoReturn:
+    """End the command: what was asked makes no sense."""
+    _tell(ForerunError(message, "", fix), as_json=False)
+    raise typer.Exit(ExitCode.BAD_INPUT)
+
+
+def _tell(error: ForerunError, *, as_json: bool) -> None:
+    problem: Problem = error.problem if isinstance(error, Refused) else describe(error)
+    if as_json:
+        print(problem.model_dump_json(), file=sys.stderr)  # noqa: T201 machine-readable, so past rich
+        return
+    console = Console(stderr=True, highlight=False)
+    told: list[Any] = list(problem.errors) or [error]
+    for flaw in told:
+        where = f"{escape(flaw.field)}: " if flaw.field else ""
+        console.print(f"[bold red]error:[/] {where}{escape(flaw.message)}", soft_wrap=True)
+        if flaw.fix:
+            console.print(f"  [bold]fix:[/] {escape(flaw.fix)}", soft_wrap=True)

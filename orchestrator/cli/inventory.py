@@ -1,0 +1,85 @@
+"""Commands about what the service knows: agents, nodes, schemas."""
+# ruff: noqa: FBT002 - a command's parameters are the options people type, flags among them
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel
+from rich.markup import escape
+
+from orchestrator.cli.exit_codes import reported
+from orchestrator.cli.options import DEFAULT_URL, AsJson, Url
+from orchestrator.cli.output import console, print_json, table
+from orchestrator.cli.tasks import with_client
+from orchestrator.settings import Settings
+from planners.agents import Catalog
+from planners.resources import Resources
+from planners.tasks import Task
+
+
+class SchemaOf(StrEnum):
+    """Files people write."""
+
+    TASK = "task"
+    CATALOG = "catalog"
+    SETTINGS = "settings"
+
+
+_MODELS: dict[SchemaOf, type[BaseModel]] = {SchemaOf.TASK: Task, SchemaOf.CATALOG: Catalog, SchemaOf.SETTINGS: Settings}
+
+
+@reported
+def agents(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """The agents there are."""
+    catalog = with_client(url, lambda client: client.agents())
+    if as_json:
+        print_json(catalog)
+        return
+    rows = [
+        [
+            escape(agent.name),
+            escape(agent.capability),
+            agent.kind.value,
+            agent.effect.value,
+            f"{agent.quality:g}",
+            f"{agent.expected_s:g}",
+            f"{agent.price.of(agent.expected_s):.4g}",
+            _amounts(agent.resources),
+        ]
+        for agent in catalog.agents
+    ]
+    columns = ["agent", "capability", "kind", "effect", "quality", "expected s", "call $", "needs"]
+    console.print(table(columns, rows))
+
+
+@reported
+def nodes(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """The nodes as they are now."""
+    cluster = with_client(url, lambda client: client.nodes())
+    if as_json:
+        print_json(cluster)
+        return
+    held = {
+        node.id: Resources.total(r.resources for r in cluster.reservations if r.node == node.id and r.start_s <= 0)
+        for node in cluster.nodes
+    }
+    rows = [
+        [node.id[:12], escape(node.node_class), f"{node.speed:g}", _amounts(node.total), _amounts(held[node.id])]
+        for node in cluster.nodes
+    ]
+    console.print(table(["node", "class", "speed", "has", "reserved now"], rows))
+
+
+@reported
+def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file.")] = SchemaOf.TASK) -> None:
+    """The JSON Schema of a file people write, for editors to complete and check it."""
+    model = _MODELS[of]
+    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()})
+
+
+def _amounts(resources: Resources) -> str:
+    amounts = resources.amounts()
+    if "memory_bytes" in amounts:
+        amounts["memory GiB"] = round(amounts.pop("memory_bytes") / 2**30, 1)
+    return ", ".join(f"{escape(name)} {amount:g}" for name, amount in amounts.items())

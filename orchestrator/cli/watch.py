@@ -1,0 +1,46 @@
+"""Live progress of a task, drawn from its events."""
+
+import time
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.cli.output import console, task_summary, timeline_table
+from orchestrator.client.client import Client
+from reconciler.views.models import TaskView, Timeline
+
+# Events come faster than eyes read.
+_REDRAW_S = 0.15
+
+
+async def watch(client: Client, task_id: str) -> TaskView:
+    """Draw until the run has ended; returns how it ended. What is no terminal gets the last picture alone."""
+    if not console.is_terminal:
+        view = await client.wait(task_id)
+        console.print(_drawn(view, await client.timeline(task_id)))
+        return view
+    view, timeline = await client.get(task_id), await client.timeline(task_id)
+    drawn_s = 0.0
+    with Live(_drawn(view, timeline), console=console, refresh_per_second=8) as live:
+        async for _event in client.events(task_id):
+            if time.monotonic() - drawn_s >= _REDRAW_S:
+                drawn_s = time.monotonic()
+                view, timeline = await client.get(task_id), await client.timeline(task_id)
+                live.update(_drawn(view, timeline))
+        view, timeline = await client.wait(task_id), await client.timeline(task_id)
+        live.update(_drawn(view, timeline))
+    return view
+
+
+def _drawn(view: TaskView, timeline: Timeline) -> Group:
+    most = max(3, console.height - 8)
+    return Group(Text.from_markup(task_summary(view)), _bar(view), timeline_table(timeline, most))
+
+
+def _bar(view: TaskView) -> Table:
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row("  ", ProgressBar(total=max(1, view.steps.total), completed=view.steps.finished, width=40))
+    return bar

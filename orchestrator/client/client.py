@@ -1,0 +1,233 @@
+"""The client: what the HTTP API offers, in Python. Async; `Client.sync` gives the same methods without ``await``."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from httpx_sse import EventSource
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from orchestrator.client.blocking import Blocking
+from orchestrator.client.errors import Busy, NotOurs, Unreachable, refusal
+from orchestrator.config import read_document
+from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview
+from planners.agents import Catalog
+from planners.cluster import ClusterSnapshot
+from planners.errors import InvalidTask
+from planners.tasks import Task
+from planners.validation import explain
+from reconciler.views.models import PlansView, StoredEvent, TaskPage, TaskView, Timeline
+
+DEFAULT_URL = "http://127.0.0.1:8700"
+Submittable = Task | Mapping[str, Any] | Path | str
+
+_View = TypeVar("_View", bound=BaseModel)
+_LONGEST_MODEL_S = 900.0
+_MOST_PORTS = 65535
+_POLL_S = 30.0
+_RESUME_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+
+def task_of(given: Submittable) -> Task:
+    """The task in a model, a mapping, or a YAML or JSON file.
+
+    Raises:
+        InvalidTask: it is none.
+    """
+    if isinstance(given, Task):
+        return given
+    document = read_document(Path(given), InvalidTask) if isinstance(given, str | Path) else given
+    try:
+        return Task.model_validate(document)
+    except ValidationError as error:
+        raise explain(error)[0] from None
+
+
+class Client:
+    """One service. Use it as an async context manager, or close it with `aclose`.
+
+    Every method raises `client_errors.Refused` (or a leaf of it) with the problem document when the service says no,
+    and `client_errors.Unreachable` when it does not answer.
+    """
+
+    def __init__(
+        self, url: str = DEFAULT_URL, timeout_s: float = 30.0, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        """For the service at a URL.
+
+        Raises:
+            Unreachable: this is no URL.
+        """
+        self.url = url.rstrip("/")
+        _see_that_it_is_a_url(self.url)
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout_s, transport=transport)
+
+    @classmethod
+    def sync(cls, url: str = DEFAULT_URL, timeout_s: float = 30.0) -> Blocking:
+        """The same client for code without an event loop: same methods, used with plain ``with``."""
+        return Blocking(lambda: cls(url, timeout_s))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def submit(self, task: Submittable, idempotency_key: str | None = None) -> TaskView:
+        """Hand in a task; it is durable when this returns."""
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        body = task_of(task).model_dump_json(exclude_unset=True)
+        return await self._view(TaskView, "POST", "/v1/tasks", content=body, headers=headers)
+
+    async def preview(self, task: Submittable) -> Preview:
+        """Both plans of a task and what would be committed, without running it."""
+        given = task_of(task)
+        body = given.model_dump_json(exclude_unset=True)
+        # How long its model may take only the service knows; it gives up by itself.
+        patience_s = given.planning.time_limit_s + (60 if given.goal is None else _LONGEST_MODEL_S)
+        return await self._view(Preview, "POST", "/v1/plans", content=body, timeout=patience_s)
+
+    async def get(self, task_id: str) -> TaskView:
+        """The task as it is now."""
+        return await self._view(TaskView, "GET", f"/v1/tasks/{task_id}")
+
+    async def wait(self, task_id: str, timeout_s: float | None = None) -> TaskView:
+        """The task when it has ended, or as it is after ``timeout_s``."""
+        until = float("inf") if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            wait_s = max(0.0, min(_POLL_S, until - time.monotonic()))
+            params = {"wait_s": str(wait_s)}
+            view = await self._view(TaskView, "GET", f"/v1/tasks/{task_id}", params=params, timeout=wait_s + 30)
+            if view.status.ended or time.monotonic() >= until:
+                return view
+
+    async def cancel(self, task_id: str, reason: str = "") -> TaskView:
+        """End the run."""
+        return await self._view(TaskView, "DELETE", f"/v1/tasks/{task_id}", params={"reason": reason})
+
+    async def list(self, limit: int = 50, before: str | None = None, status: str | None = None) -> TaskPage:
+        """Tasks, newest first; ``before`` is the page before's ``next_before``."""
+        given = {"limit": str(limit), "before": before, "status": status}
+        params = {name: value for name, value in given.items() if value is not None}
+        return await self._view(TaskPage, "GET", "/v1/tasks", params=params)
+
+    async def events(self, task_id: str, after: int = 0) -> AsyncIterator[StoredEvent]:
+        """The run's events from ``after`` on, as they happen, to the end. Lost connections are resumed.
+
+        Raises:
+            Unreachable: the service stayed away for longer than a restart takes.
+        """
+        failures = 0
+        while True:
+            try:
+                async with self._http.stream(
+                    "GET", f"/v1/tasks/{task_id}/events", headers={"Last-Event-ID": str(after)}, timeout=60
+                ) as response:
+                    if response.status_code == httpx.codes.NO_CONTENT:
+                        return
+                    if response.is_error:
+                        await response.aread()
+                        raise refusal(response)
+                    async for sent in EventSource(response).aiter_sse():
+                        failures = 0
+                        if sent.event == END_OF_EVENTS:
+                            return
+                        if sent.data:
+                            event = StoredEvent.model_validate_json(sent.data)
+                            after = event.seq
+                            yield event
+            except Busy:
+                # A shard that is being restarted says so, and will be back.
+                if failures >= len(_RESUME_S):
+                    raise
+            except httpx.TransportError as error:
+                if failures >= len(_RESUME_S):
+                    raise Unreachable.at(self.url, error) from None
+            await asyncio.sleep(_RESUME_S[min(failures, len(_RESUME_S) - 1)])
+            failures += 1
+
+    async def plans(self, task_id: str) -> PlansView:
+        """The guess, the plan of authority, how alike they are, and the verdicts."""
+        return await self._view(PlansView, "GET", f"/v1/tasks/{task_id}/plans")
+
+    async def timeline(self, task_id: str) -> Timeline:
+        """Every attempt."""
+        return await self._view(Timeline, "GET", f"/v1/tasks/{task_id}/timeline")
+
+    async def output(self, task_id: str, step: str) -> JsonValue:
+        """What a finished step gave."""
+        value: JsonValue = await self._json(f"/v1/tasks/{task_id}/outputs/{step}")
+        return value
+
+    async def agents(self) -> Catalog:
+        """The agents there are."""
+        return await self._view(Catalog, "GET", "/v1/agents")
+
+    async def nodes(self) -> ClusterSnapshot:
+        """The cluster as it is now."""
+        return await self._view(ClusterSnapshot, "GET", "/v1/nodes")
+
+    async def learner(self) -> dict[str, JsonValue]:
+        """What was learned so far."""
+        found: dict[str, JsonValue] = await self._json("/v1/learner")
+        return found
+
+    async def learner_versions(self) -> LearnerVersions:
+        """The stored versions of the learned models."""
+        return await self._view(LearnerVersions, "GET", "/v1/learner/versions")
+
+    async def learner_rollback(self, version: int | None = None) -> LearnerVersions:
+        """Use a stored version of the learned models (None: the one before) from now on."""
+        params = {} if version is None else {"version": str(version)}
+        return await self._view(LearnerVersions, "POST", "/v1/learner/rollback", params=params)
+
+    async def ready(self) -> bool:
+        """Whether tasks can be taken on."""
+        try:
+            return (await self._http.get("/readyz")).is_success
+        except httpx.TransportError:
+            return False
+
+    async def _view(self, kind: type[_View], method: str, path: str, **request: Any) -> _View:
+        response = await self._ask(method, path, **request)
+        try:
+            return kind.model_validate_json(response.content)
+        except ValidationError:
+            raise NotOurs.at(self.url, path) from None
+
+    async def _json(self, path: str) -> Any:
+        response = await self._ask("GET", path)
+        try:
+            return response.json()
+        except ValueError:
+            raise NotOurs.at(self.url, path) from None
+
+    async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        if "content" in request:
+            request["headers"] = {"Content-Type": "application/json", **request.get("headers", {})}
+        try:
+            response = await self._http.request(method, path, **request)
+        except httpx.TransportError as error:
+            raise Unreachable.at(self.url, error) from None
+        if response.is_error:
+            raise refusal(response)
+        return response
+
+
+def _see_that_it_is_a_url(url: str) -> None:
+    try:
+        port = httpx.URL(url).port
+    except httpx.InvalidURL as error:
+        raise Unreachable.at(url, error) from None
+    if port is not None and not 0 < port <= _MOST_PORTS:
+        raise Unreachable.at(url, ValueError(f"there is no port {port}"))

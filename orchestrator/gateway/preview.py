@@ -1,0 +1,42 @@
+"""What would become of a guess: both plans of a task that is not run, laid side by side."""
+
+from orchestrator.gateway.protocol import Preview
+from planners.model import StepId
+from planners.plans import PlannedStep
+from planners.similarity import similarity
+from reconciler.runtime.shard import Rehearsal
+from reconciler.state.outcomes import Verdict
+
+
+def preview(rehearsal: Rehearsal) -> Preview:
+    """The verdicts by DESIGN section 6 for attempts that had only just been dispatched: moving them costs nothing."""
+    guess, plan = rehearsal.guess, rehearsal.plan
+    verdicts: dict[StepId, Verdict] = {}
+    taken: set[StepId] = set()
+    by_key = {planned.work_key: planned for planned in plan.steps}
+    for planned in guess.steps if guess is not None else ():
+        match = by_key.get(planned.work_key)
+        verdicts[planned.id] = _verdict(planned, match)
+        if match is not None:
+            taken.add(match.id)
+    alike = similarity(guess, plan) if guess is not None else None
+    return Preview(
+        speculative=guess,
+        optimal=plan,
+        speculative_plan_ms=None if guess is None else 1000 * rehearsal.guess_s,
+        optimal_plan_s=rehearsal.plan_s,
+        similarity=alike and alike.similarity,
+        step_f1=alike and alike.step_f1,
+        edge_f1=alike and alike.edge_f1,
+        placement_similarity=alike and alike.placement,
+        verdicts=verdicts,
+        dispatched=tuple(planned.id for planned in plan.steps if planned.id not in taken),
+    )
+
+
+def _verdict(guessed: PlannedStep, planned: PlannedStep | None) -> Verdict:
+    if planned is None:
+        return Verdict.FLUSH
+    if not guessed.placement.equals_node_of(planned.placement):
+        return Verdict.MIGRATE
+    return Verdict.COMMIT if guessed.id == planned.id else Verdict.REPARENT

@@ -1,0 +1,53 @@
+"""A run's events as server-sent events: resumable, kept alive, ending with the run."""
+
+from collections.abc import AsyncIterator
+
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
+
+from orchestrator.errors import Unavailable
+from orchestrator.gateway.protocol import END_OF_EVENTS, Gateway
+from planners.model import TaskId
+from reconciler.views.models import EventPage
+
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+async def event_stream(gateway: Gateway, task_id: TaskId, after: int, heartbeat_s: float) -> Response:
+    """The events after a sequence number, then those to come.
+
+    The first page is read before anything is sent, so that an unknown task is still a problem document. When all is
+    over and seen the answer is 204, which tells a browser's EventSource not to come back.
+    """
+    first = await gateway.events(task_id, after, 0.0)
+    if first.ended and not first.events:
+        return Response(status_code=204)
+    chunks = _chunks(gateway, task_id, first, after, heartbeat_s)
+    return StreamingResponse(chunks, media_type="text/event-stream", headers=_HEADERS)
+
+
+async def _chunks(
+    gateway: Gateway, task_id: TaskId, page: EventPage, after: int, heartbeat_s: float
+) -> AsyncIterator[bytes]:
+    # A first comment makes proxies pass the headers on at once.
+    yield format_sse_event(comment="forerun", retry=1000)
+    while True:
+        if page.events:
+            yield _encoded(page)
+            after = page.events[-1].seq
+        if page.ended:
+            yield format_sse_event(event=END_OF_EVENTS, data_str="{}")
+            return
+        try:
+            page = await gateway.events(task_id, after, heartbeat_s)
+        except Unavailable:
+            return  # without the last event readers come back, and go on behind what they have seen
+        if not page.events and not page.ended:
+            yield format_sse_event(comment="still running")
+
+
+def _encoded(page: EventPage) -> bytes:
+    return b"".join(
+        format_sse_event(id=str(event.seq), event=event.kind, data_str=event.model_dump_json()) for event in page.events
+    )

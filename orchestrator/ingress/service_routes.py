@@ -1,0 +1,111 @@
+"""Routes of the service itself: agents, nodes, the learner, health, metrics, the page."""
+
+from importlib.resources import files
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import HTMLResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from orchestrator.gateway.protocol import LearnerVersions
+from orchestrator.ingress.context import Context
+from orchestrator.ingress.responses import problems, sent
+from orchestrator.metrics import HttpMetrics, joined
+from planners.agents import Catalog
+from planners.cluster import ClusterSnapshot
+from planners.model import Versioned
+
+
+class Health(Versioned):
+    """What a probe wants to hear."""
+
+    status: str = "ok"
+
+
+_CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"
+
+
+def routes(context: Context, http_metrics: HttpMetrics) -> APIRouter:
+    """The routes over one gateway."""
+    router = APIRouter()
+    _knowledge(router, context)
+    _learning(router, context)
+    _probes(router, context, http_metrics)
+    _pages(router)
+    return router
+
+
+def _knowledge(router: APIRouter, context: Context) -> None:
+    gateway = context.gateway
+
+    @router.get("/v1/agents", response_model=Catalog, responses=problems(503), tags=["service"])
+    async def list_agents() -> Response:
+        """The agents there are, with their schemas, prices and needs, and the providers they share."""
+        return sent(await gateway.agents())
+
+    @router.get("/v1/nodes", response_model=ClusterSnapshot, responses=problems(503), tags=["service"])
+    async def list_nodes() -> Response:
+        """The nodes as they are now, what is reserved on them, and which agents are warm where."""
+        return sent(await gateway.nodes())
+
+
+def _learning(router: APIRouter, context: Context) -> None:
+    gateway = context.gateway
+
+    @router.get("/v1/learner", responses=problems(503), tags=["service"])
+    async def show_learner() -> dict[str, Any]:
+        """What was learned from outcomes so far, and the gate's ledger: calibration, regret, newest decisions."""
+        return dict(await gateway.learner())
+
+    @router.get("/v1/learner/versions", response_model=LearnerVersions, responses=problems(409, 503), tags=["service"])
+    async def list_versions() -> Response:
+        """The stored versions of the learned models, oldest first, and the one in use."""
+        return sent(await gateway.learner_versions())
+
+    @router.post(
+        "/v1/learner/rollback", response_model=LearnerVersions, responses=problems(404, 409, 503), tags=["service"]
+    )
+    async def roll_back(
+        version: Annotated[int | None, Query(ge=1, description="Default: the one before the version in use")] = None,
+    ) -> Response:
+        """Use an earlier version of the learned models from now on."""
+        return sent(await gateway.learner_rollback(version))
+
+
+def _probes(router: APIRouter, context: Context, http_metrics: HttpMetrics) -> None:
+    gateway = context.gateway
+
+    @router.get("/healthz", response_model=Health, tags=["probes"])
+    async def healthz() -> Response:
+        """This process lives."""
+        return sent(Health())
+
+    @router.get("/readyz", response_model=Health, responses=problems(503), tags=["probes"])
+    async def readyz() -> Response:
+        """Tasks can be taken on."""
+        await gateway.ready()
+        return sent(Health(status="ready"))
+
+    @router.get("/metrics", response_class=Response, tags=["probes"])
+    async def metrics() -> Response:
+        """Prometheus exposition of this replica and of every shard."""
+        body = joined([http_metrics.exposition(), *await gateway.metrics()])
+        return Response(body, media_type=CONTENT_TYPE_LATEST)
+
+
+def _pages(router: APIRouter) -> None:
+    here = files(__package__)
+    index = here.joinpath("index.html").read_text(encoding="utf-8")
+    docs = here.joinpath("docs.html").read_text(encoding="utf-8")
+
+    @router.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return HTMLResponse(index, headers={"Content-Security-Policy": _CSP})
+
+    @router.get("/docs", include_in_schema=False)
+    async def documentation() -> Response:
+        return HTMLResponse(docs, headers={"Content-Security-Policy": _CSP})
+
+    @router.get("/favicon.ico", include_in_schema=False)
+    async def favicon() -> Response:
+        return Response(status_code=204)

@@ -1,0 +1,178 @@
+"""Steps take the place of the goals they serve: a workflow whose goals are filled in as decomposition goes on.
+
+A task that is nothing but a goal is a workflow of one goal. A goal that is not finished stays in the workflow, so
+unrolling leaves it, and all that reads it, pending: a growing prefix of the plan falls out by itself.
+"""
+
+from typing import TypeVar
+
+from planners.bindings import Binding, Gather, InputRef, Path, StepRef, Value, follow
+from planners.errors import DecomposeFailed
+from planners.expansion import node_refs, part_of
+from planners.model import StepId
+from planners.optimal.decompose.goals import GoalText
+from planners.plans import Plan
+from planners.tasks import Task
+from planners.workflow import ForEach, Goal, Node, Step, Workflow
+
+_WHOLE = StepId("goal")
+_Bound = TypeVar("_Bound", Step, Goal)
+
+
+class Weave:
+    """The workflow of a task with its goals, each open until it is closed."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._declared = task.workflow or _of_goal(task)
+        self.goals: dict[StepId, Goal] = {node.id: node for node in self._declared.walk() if isinstance(node, Goal)}
+        self._steps: dict[StepId, list[Step]] = {goal: [] for goal in self.goals}
+        self._closed: set[StepId] = set()
+
+    @classmethod
+    def of_plan(cls, task: Task, plan: Plan) -> "Weave":
+        """The finished weave of a goal whose steps an earlier plan already holds."""
+        weave = cls(task)
+        for planned in plan.steps:
+            weave.confirm(_WHOLE, planned.step)
+        weave.close(_WHOLE)
+        return weave
+
+    @property
+    def complete(self) -> bool:
+        """Whether no goal is open."""
+        return len(self._closed) == len(self.goals)
+
+    def text(self, goal_id: StepId) -> GoalText:
+        """What a decomposer is asked for one goal. Inputs bound to task inputs and literals are known now."""
+        goal, known, later = self.goals[goal_id], {}, []
+        for name, binding in goal.inputs.items():
+            match binding:
+                case Value(value=value):
+                    known[name] = value
+                case InputRef(input=source, path=path):
+                    known[name] = follow(self._task.inputs[source], path)
+                case _:
+                    later.append(name)
+        return GoalText(text=goal.goal, inputs=known, later=tuple(later))
+
+    def confirm(self, goal_id: StepId, step: Step) -> None:
+        """Add a step to a goal. Its ``$inputs`` are the goal's inputs, its ``$steps`` steps of the same goal."""
+        goal = self.goals[goal_id]
+        after = tuple(self._inner(goal_id, parent) for parent in step.after)
+        self._steps[goal_id].append(
+            step.model_copy(
+                update={
+                    "id": self._inner(goal_id, step.id),
+                    "inputs": {name: self._rebound(goal, binding) for name, binding in step.inputs.items()},
+                    "after": after if step.parents else (*goal.after, *after),
+                }
+            )
+        )
+
+    def close(self, goal_id: StepId) -> None:
+        """No more steps will come for this goal.
+
+        Raises:
+            DecomposeFailed: there was none at all.
+        """
+        if not self._steps[goal_id]:
+            raise DecomposeFailed("the answer to the goal holds no step", "goal", "say what is wanted, or add agents")
+        self._closed.add(goal_id)
+
+    def workflow(self) -> Workflow:
+        """The workflow as far as it is known."""
+        outputs = dict(self._declared.outputs)
+        if not outputs and self._task.workflow is not None:
+            read = {ref for node in self._declared.steps for ref in node_refs(node)}
+            outputs = {node.id: StepRef(step=node.id) for node in self._declared.steps if node.id not in read}
+        return Workflow(
+            steps=self._filled(self._declared.steps),
+            outputs={name: self._resolved(binding) for name, binding in outputs.items()},
+        )
+
+    def _inner(self, goal_id: StepId, step_id: StepId) -> StepId:
+        return step_id if self._task.workflow is None else StepId(f"{goal_id}/{step_id}")
+
+    def _rebound(self, goal: Goal, binding: Binding) -> Binding:
+        match binding:
+            case InputRef(input=name, path=path):
+                return _part(goal.inputs[name], path)
+            case StepRef(step=step, path=path):
+                return StepRef(step=self._inner(goal.id, step), path=path)
+            case Gather(gather=parts):
+                return Gather(gather=tuple(self._rebound(goal, part) for part in parts))
+            case _:
+                return binding
+
+    def _filled(self, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+        filled: list[Node] = []
+        for node in nodes:
+            if isinstance(node, Goal):
+                filled += self._served(node.id)
+                if node.id not in self._closed:
+                    filled.append(self._refers(node))
+            elif isinstance(node, ForEach):
+                filled.append(self._block(node))
+            else:
+                filled.append(self._refers(node))
+        return tuple(filled)
+
+    def _served(self, goal_id: StepId) -> list[Step]:
+        """The steps of a goal. Those of a task that is but a goal refer to each other alone, whatever their names."""
+        steps = self._steps[goal_id]
+        return steps if self._task.workflow is None else [self._refers(step) for step in steps]
+
+    def _block(self, block: ForEach) -> ForEach:
+        update = {
+            "for_each": self._resolved(block.for_each),
+            "steps": self._filled(block.steps),
+            "output": self._output_of(block.output_step),
+            "after": self._after(block.after),
+        }
+        return block.model_copy(update=update)
+
+    def _refers(self, node: _Bound) -> _Bound:
+        inputs = {name: self._resolved(binding) for name, binding in node.inputs.items()}
+        return node.model_copy(update={"inputs": inputs, "after": self._after(node.after)})
+
+    def _resolved(self, binding: Binding) -> Binding:
+        """A reference to a finished goal becomes one to the step that makes its output."""
+        match binding:
+            case StepRef(step=step, path=path):
+                return StepRef(step=self._output_of(step), path=path)
+            case Gather(gather=parts):
+                return Gather(gather=tuple(self._resolved(part) for part in parts))
+            case _:
+                return binding
+
+    def _output_of(self, node_id: StepId) -> StepId:
+        return self._sinks(node_id)[-1]
+
+    def _after(self, ids: tuple[StepId, ...]) -> tuple[StepId, ...]:
+        return tuple(dict.fromkeys(sink for node_id in ids for sink in self._sinks(node_id)))
+
+    def _sinks(self, node_id: StepId) -> list[StepId]:
+        """The steps of a finished goal that none of its steps reads; of anything else, itself."""
+        if node_id not in self._closed:
+            return [node_id]
+        steps = self._steps[node_id]
+        read = {parent for step in steps for parent in step.parents}
+        return [step.id for step in steps if step.id not in read]
+
+
+def _of_goal(task: Task) -> Workflow:
+    inputs: dict[str, Binding] = {name: InputRef(input=name) for name in task.inputs}
+    return Workflow(steps=(Goal(id=_WHOLE, goal=task.goal or "", inputs=inputs),))
+
+
+def _part(binding: Binding, path: Path) -> Binding:
+    """The part of what a goal's input is bound to.
+
+    Raises:
+        DecomposeFailed: the step reads into something that has no such part.
+    """
+    try:
+        return part_of(binding, path)
+    except LookupError as error:
+        raise DecomposeFailed(f"a goal's input has {error.args[0]}", "goal") from error

@@ -1,0 +1,53 @@
+"""Priorities of list scheduling, after Topcuoglu, Hariri, Wu (2002), doi:10.1109/71.993206."""
+
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+
+from planners.scheduling.problem.problem import Problem
+
+
+def upward(problem: Problem, durations: Sequence[float]) -> list[float]:
+    """rank_u: a step's duration and the longest way on from it, mean transfers included."""
+    rank = [0.0] * len(durations)
+    lags = mean_lags(problem)
+    for step in range(len(durations) - 1, -1, -1):
+        onward = (rank[child] for child in problem.children[step])
+        rank[step] = durations[step] + max((lags[step] + after for after in onward), default=0.0)
+    return rank
+
+
+def downward(problem: Problem, durations: Sequence[float]) -> list[float]:
+    """rank_d: the longest way from an entry to a step, itself left out."""
+    rank = [0.0] * len(durations)
+    lags = mean_lags(problem)
+    for step, parents in enumerate(problem.parents):
+        rank[step] = max((rank[p] + durations[p] + lags[p] for p in parents), default=0.0)
+    return rank
+
+
+def by_rank(rank: Sequence[float]) -> list[int]:
+    """Steps by falling upward rank; equal ranks keep topological order."""
+    return sorted(range(len(rank)), key=lambda step: (-rank[step], step))
+
+
+def by_priority(problem: Problem, priority: Sequence[float]) -> list[int]:
+    """Parents before children; of the steps whose parents are done, the highest priority first."""
+    missing = [len(parents) for parents in problem.parents]
+    queue = [(-priority[step], step) for step, count in enumerate(missing) if not count]
+    heapify(queue)
+    order: list[int] = []
+    while queue:
+        _, step = heappop(queue)
+        order.append(step)
+        for child in problem.children[step]:
+            missing[child] -= 1
+            if not missing[child]:
+                heappush(queue, (-priority[child], child))
+    return order
+
+
+def mean_lags(problem: Problem) -> list[float]:
+    """Per step, the mean transfer of its output over agents and pairs of nodes, a node and itself included."""
+    nodes = len(problem.nodes)
+    share = (nodes - 1) / nodes if nodes else 0.0
+    return [share * sum(choice.lag for choice in of) / len(of) for of in problem.choices]

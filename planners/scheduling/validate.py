@@ -1,0 +1,237 @@
+"""An independent check of plans: reads the request, not the solver's problem, and adds everything up again in seconds.
+
+Rounding: schedulers count whole quanta and round durations up, so durations may exceed the exact ones by up to two
+quanta; everything else is checked to a microsecond.
+"""
+
+from collections.abc import Iterable
+from itertools import chain
+
+from planners.agents import AgentSpec
+from planners.costs import CostModel
+from planners.plans import Plan, PlannedStep
+from planners.requests import InFlight, PlanRequest
+from planners.scheduling.problem.capacity_limits import request_window, token_window
+from planners.scheduling.problem.feasibility import step_quality
+from planners.scheduling.problem.in_flight import remaining_s
+from planners.validation.offers import accepts
+from planners.work_keys import InputDigests, work_keys
+from planners.workflow import FlatWorkflow, Step
+
+_EPS_S = 1e-6
+_EPS = 1e-6
+
+# (start_s, end_s, amount)
+_Span = tuple[float, float, float]
+
+
+def violations(plan: Plan, flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> list[str]:
+    """Everything that is wrong with a plan, in words; empty: nothing."""
+    wrong = list(_structure(plan, flat, request))
+    if wrong:
+        return wrong
+    check = _Check(plan, request, costs)
+    parts = (
+        check.agents(), check.work_keys(), check.durations(), check.precedence(flat),
+        check.node_capacities(), check.concurrency(), check.rates(), check.limits(),
+    )  # fmt: skip
+    return list(chain.from_iterable(parts))
+
+
+def _structure(plan: Plan, flat: FlatWorkflow, request: PlanRequest) -> Iterable[str]:
+    ids = [planned.id for planned in plan.steps]
+    if len(set(ids)) < len(ids):
+        yield "a step is placed more than once"
+    if missing := [step.id for step in flat.steps if step.id not in set(ids)]:
+        yield f"not placed: {', '.join(missing)}"
+    if unknown := [i for i in ids if i not in flat.by_id]:
+        yield f"not of the workflow: {', '.join(unknown)}"
+    for planned in plan.steps:
+        if planned.id in flat.by_id and planned.step != flat.by_id[planned.id]:
+            yield f"{planned.id}: not the step that was asked for"
+        if planned.placement.agent not in request.catalog.by_name:
+            yield f"{planned.id}: no agent '{planned.placement.agent}'"
+        if planned.placement.node not in request.cluster.by_id:
+            yield f"{planned.id}: no node '{planned.placement.node}'"
+
+
+class _Check:
+    def __init__(self, plan: Plan, request: PlanRequest, costs: CostModel) -> None:
+        self._plan, self._request, self._costs = plan, request, costs
+        self._quantum_s = self._resolution_s()
+        self._flights = {(f.work_key, f.agent, f.node): f for f in request.in_flight}
+        self._continued = {p.id for p in plan.steps if self._continues(p)}
+
+    def agents(self) -> Iterable[str]:
+        """Capability, pin, inputs and quality; no new work for who has failed."""
+        for planned in self._plan.steps:
+            agent, step = self._agent(planned), planned.step
+            if agent.capability != step.capability:
+                yield f"{step.id}: agent '{agent.name}' does not offer '{step.capability}'"
+            if step.agent not in (None, agent.name):
+                yield f"{step.id}: pinned to '{step.agent}', placed with '{agent.name}'"
+            if (reason := accepts(agent, step)) is not None:
+                yield f"{step.id}: agent '{agent.name}' does not take its inputs: {reason}"
+            if agent.name in self._request.without_agents and step.id not in self._continued:
+                yield f"{step.id}: new work for agent '{agent.name}', which has failed for good"
+            if agent.quality < (need := step_quality(step, self._request.task)):
+                yield f"{step.id}: quality {agent.quality:g} is below {need:g}"
+
+    def work_keys(self) -> Iterable[str]:
+        """Each step carries the key of its work."""
+        pairs = [(p.step, self._agent(p).identity) for p in self._plan.steps]
+        keys = work_keys(pairs, InputDigests(self._request.task.inputs))
+        yield from (f"{p.id}: wrong work key" for p in self._plan.steps if keys[p.id] != p.work_key)
+
+    def durations(self) -> Iterable[str]:
+        """Seconds and dollars are those of the agent on that node, or what is left of an attempt in flight."""
+        for planned in self._plan.steps:
+            placed = planned.placement
+            duration_s, usd = self._expected(planned)
+            if not duration_s - _EPS_S <= placed.duration_s <= duration_s + 2 * self._quantum_s + _EPS_S:
+                yield f"{planned.id}: takes {duration_s:.6f} s, planned with {placed.duration_s:.6f} s"
+            if abs(placed.usd - usd) > _EPS * max(1.0, usd):
+                yield f"{planned.id}: costs {usd:.6f} USD, planned with {placed.usd:.6f} USD"
+
+    def precedence(self, flat: FlatWorkflow) -> Iterable[str]:
+        """No step starts before its parents have ended and their outputs have arrived; what has begun has begun."""
+        for parent, child in flat.edges:
+            if child in self._continued or parent not in self._plan.by_id:
+                continue
+            made, reads = self._plan.by_id[parent], self._plan.by_id[child]
+            size = self._costs.output_bytes(self._agent(made))
+            moved_s = self._request.cluster.transfer_s(size, made.placement.node, reads.placement.node)
+            if reads.placement.start_s < (there := made.placement.end_s + moved_s) - _EPS_S:
+                starts_s = reads.placement.start_s
+                yield f"{child}: starts at {starts_s:.6f} s, output of {parent} is there at {there:.6f} s"
+
+    def node_capacities(self) -> Iterable[str]:
+        """At no time do the steps on a node and others' reservations need more than it has."""
+        for node in self._request.cluster.nodes:
+            spans: dict[str, list[_Span]] = {}
+            for planned in self._plan.steps:
+                placed = planned.placement
+                if placed.node == node.id:
+                    for name, amount in self._agent(planned).resources.amounts().items():
+                        spans.setdefault(name, []).append((placed.start_s, placed.end_s, amount))
+            for name, steps in spans.items():
+                held = [
+                    (r.start_s, r.end_s, r.resources.amounts().get(name, 0.0))
+                    for r in self._request.cluster.reservations
+                    if r.node == node.id
+                ]
+                yield from _over(f"{name} of node {node.id}", steps, held, node.total.amounts().get(name, 0.0))
+
+    def concurrency(self) -> Iterable[str]:
+        """Calls at once, of agents and of providers."""
+        for agent in self._request.catalog.agents:
+            if agent.concurrency is not None:
+                spans = [span for span, by in self._calls() if by.name == agent.name]
+                yield from _over(f"concurrency of agent {agent.name}", spans, [], agent.concurrency)
+        for provider in self._request.catalog.providers:
+            if provider.max_concurrent is not None:
+                held = [
+                    (r.start_s, r.end_s, float(r.calls))
+                    for r in self._request.cluster.reservations
+                    if r.provider == provider.name
+                ]
+                spans = [span for span, by in self._calls() if by.provider == provider.name]
+                yield from _over(f"max_concurrent of provider {provider.name}", spans, held, provider.max_concurrent)
+
+    def rates(self) -> Iterable[str]:
+        """Calls and tokens within every window of time."""
+        for provider in self._request.catalog.providers:
+            behind = [a for a in self._used() if a.provider == provider.name]
+            starts = [
+                (p.placement.start_s, self._agent(p))
+                for p in self._plan.steps
+                if self._agent(p).provider == provider.name and p.id not in self._continued
+            ]
+            if provider.requests_per_s is not None:
+                calls, window_s = request_window(provider)
+                spans = [(at, at + window_s, 1.0) for at, _ in starts]
+                yield from _over(f"requests_per_s of provider {provider.name}", spans, [], calls)
+            if provider.tokens_per_s is not None and behind:
+                tokens, window_s = token_window(provider, max(agent.tokens_per_call for agent in behind))
+                spans = [(at, at + window_s, agent.tokens_per_call) for at, agent in starts]
+                yield from _over(f"tokens_per_s of provider {provider.name}", spans, [], tokens)
+
+    def limits(self) -> Iterable[str]:
+        """Budget, deadline, and the stated objective."""
+        task, plan = self._request.task, self._plan
+        spent, elapsed = self._request.spent_usd, self._request.elapsed_s
+        budget, deadline = task.limits.budget_usd, task.limits.deadline_s
+        if budget is not None and plan.usd + spent > budget * (1 + _EPS) + 1e-9:
+            yield f"costs {plan.usd + spent:.6f} USD, the budget is {budget:.6f} USD"
+        if deadline is not None and plan.makespan_s + elapsed > deadline + _EPS_S:
+            yield f"ends at {plan.makespan_s + elapsed:.6f} s, the deadline is {deadline:.6f} s"
+        value = task.objective.latency_weight * plan.makespan_s + task.objective.usd_weight * plan.usd
+        if plan.objective is not None and abs(value - plan.objective) > _EPS * max(1.0, value):
+            yield f"objective is {value:.6f}, stated as {plan.objective:.6f}"
+        if plan.bound is not None and plan.bound > value * (1 + _EPS) + _EPS:
+            yield f"bound {plan.bound:.6f} is above the objective {value:.6f}"
+
+    def _agent(self, planned: PlannedStep) -> AgentSpec:
+        return self._request.catalog.by_name[planned.placement.agent]
+
+    def _used(self) -> list[AgentSpec]:
+        """Agents that any step of the plan could have had: a rate's window is that of its largest call."""
+        nodes = self._request.cluster.nodes
+        fitting = [a for a in self._request.catalog.agents if any(a.resources.fits(node.total) for node in nodes)]
+        return [agent for agent in fitting if any(self._may(agent, planned.step) for planned in self._plan.steps)]
+
+    def _may(self, agent: AgentSpec, step: Step) -> bool:
+        good = agent.quality >= step_quality(step, self._request.task) and step.agent in (None, agent.name)
+        return agent.capability == step.capability and good and accepts(agent, step) is None
+
+    def _calls(self) -> list[tuple[_Span, AgentSpec]]:
+        return [((p.placement.start_s, p.placement.end_s, 1.0), self._agent(p)) for p in self._plan.steps]
+
+    def _flight(self, planned: PlannedStep) -> InFlight | None:
+        return self._flights.get((planned.work_key, planned.placement.agent, planned.placement.node))
+
+    def _continues(self, planned: PlannedStep) -> bool:
+        """Whether the plan goes on with an attempt in flight: the very work, taking only what is left of it."""
+        flight = self._flight(planned)
+        if flight is None or planned.placement.start_s > 0:
+            return False
+        left_s = self._left_s(planned, flight)
+        unpaid_usd = self._agent(planned).price.usd_per_s * left_s
+        within = planned.placement.duration_s <= left_s + 2 * self._quantum_s + _EPS_S
+        return within and abs(planned.placement.usd - unpaid_usd) <= _EPS * max(1.0, unpaid_usd)
+
+    def _left_s(self, planned: PlannedStep, flight: InFlight) -> float:
+        node = self._request.cluster.by_id[planned.placement.node]
+        mean_s = self._costs.duration(self._agent(planned), planned.step).mean_s
+        return 0.0 if flight.finished else remaining_s(mean_s / node.speed, flight.elapsed_s)
+
+    def _expected(self, planned: PlannedStep) -> tuple[float, float]:
+        agent, flight = self._agent(planned), self._flight(planned)
+        if planned.id in self._continued and flight is not None:
+            left_s = self._left_s(planned, flight)
+            return left_s, agent.price.usd_per_s * left_s
+        cluster, node = self._request.cluster, planned.placement.node
+        seconds = self._costs.duration(agent, planned.step).mean_s / cluster.by_id[node].speed
+        if (agent.name, node) not in cluster.warm:
+            seconds += agent.cold_start_s
+        return seconds, agent.price.of(seconds)
+
+    def _resolution_s(self) -> float:
+        """A millisecond, or a billionth of all work in a row where that is longer."""
+        slowest = min((node.speed for node in self._request.cluster.nodes), default=1.0)
+        work_s = sum(
+            self._costs.duration(agent, planned.step).mean_s / slowest + agent.cold_start_s
+            for planned in self._plan.steps
+            for agent in self._request.catalog.by_capability.get(planned.step.capability, ())
+        )
+        return max(0.001, 2e-9 * work_s)
+
+
+def _over(what: str, steps: list[_Span], held: list[_Span], capacity: float) -> Iterable[str]:
+    """The first time at which steps need more than others leave; none is left where others hold all and more."""
+    for at in sorted({start for start, _, _ in steps} | {start for start, _, _ in held}):
+        used = sum(amount for start, end, amount in steps if start <= at + _EPS_S < end - _EPS_S)
+        others = sum(amount for start, end, amount in held if start <= at + _EPS_S < end - _EPS_S)
+        if used > max(0.0, capacity - others) * (1 + 1e-9) + _EPS:
+            yield f"{what}: {used:g} needed at {at:.6f} s, {max(0.0, capacity - others):g} there"
+            return

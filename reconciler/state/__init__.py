@@ -1,0 +1,4 @@
+"""The run state machine: events in, commands out, and everything that decides between them.
+
+Here: pure policy. Not here: asyncio, Ray, clocks, SQL.
+"""

@@ -1,0 +1,139 @@
+"""What a run wants done: the only output of the run state machine. The edges carry commands out, in order."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from planners.agents import Effect
+from planners.bindings import Path
+from planners.model import AgentName, AttemptId, Model, NodeId, StepId, Versioned, WorkKey
+from reconciler.state.handoff import Failure
+from reconciler.state.outcomes import Outcome
+
+
+class Given(Model):
+    """A value known to the run."""
+
+    value: JsonValue
+
+
+class OutputOf(Model):
+    """The output of an attempt, or a part of it; the executor knows where it lies."""
+
+    attempt: AttemptId
+    path: Path = ()
+
+
+class ListOf(Model):
+    """A list of sources, in order."""
+
+    items: "tuple[Source, ...]"
+
+
+Source = Given | OutputOf | ListOf
+ListOf.model_rebuild()
+
+
+class Dispatch(Versioned):
+    """Start an attempt: this agent, on this node, on these inputs. The attempt id is the idempotency key.
+
+    ``speculative`` output is staged: other speculative attempts may read it, the outside world may not.
+    """
+
+    command: Literal["dispatch"] = "dispatch"
+    attempt: AttemptId
+    step: StepId
+    agent: AgentName
+    node: NodeId
+    inputs: dict[str, Source]
+    epoch: int
+    speculative: bool
+    effect: Effect
+    work_key: WorkKey
+    timeout_s: float | None = None
+
+
+class Confirm(Versioned):
+    """An attempt that was dispatched as a speculative one, and may still wait for room, is confirmed."""
+
+    command: Literal["confirm"] = "confirm"
+    attempt: AttemptId
+
+
+class Promote(Versioned):
+    """A stageable agent's staged output may now go out into the world."""
+
+    command: Literal["promote"] = "promote"
+    attempt: AttemptId
+
+
+class Flush(Versioned):
+    """Cancel these attempts and free what they hold. Their results, should they still come, are inert."""
+
+    command: Literal["flush"] = "flush"
+    attempts: tuple[AttemptId, ...]
+
+
+class PlanReason(StrEnum):
+    """Why a plan of authority is asked for."""
+
+    ADMITTED = "admitted"
+    EXPANDED = "expanded"
+    AGENT_FAILED = "agent_failed"
+    NODE_LOST = "node_lost"
+    ESTIMATE_WRONG = "estimate_wrong"
+
+
+class RequestPlan(Versioned):
+    """Ask for the plan of this epoch. ``known_from`` names finished attempts whose outputs a for_each runs over."""
+
+    command: Literal["request_plan"] = "request_plan"
+    epoch: int
+    reason: PlanReason
+    known_from: dict[StepId, AttemptId] = Field(default_factory=dict)
+    without_agents: tuple[AgentName, ...] = ()
+    without_nodes: tuple[NodeId, ...] = ()
+
+
+class WakeAt(Versioned):
+    """Send TimePassed at this moment (seconds from admission)."""
+
+    command: Literal["wake_at"] = "wake_at"
+    at_s: float
+
+
+class Learn(Versioned):
+    """An outcome for the learner."""
+
+    command: Literal["learn"] = "learn"
+    outcome: Outcome
+
+
+class RunStatus(StrEnum):
+    """Where a run is."""
+
+    PLANNING = "planning"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
+
+
+class EndRun(Versioned):
+    """The run is over: gather what it returns, free the rest."""
+
+    command: Literal["end_run"] = "end_run"
+    status: RunStatus
+    outputs: dict[str, Source] = Field(default_factory=dict)
+    failure: Failure | None = None
+
+
+Command = Annotated[
+    Dispatch | Confirm | Promote | Flush | RequestPlan | WakeAt | Learn | EndRun, Field(discriminator="command")
+]

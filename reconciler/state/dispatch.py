@@ -1,0 +1,84 @@
+"""Making attempts of planned steps, and the commands that start them."""
+
+from dataclasses import replace
+
+from planners.agents import AgentSpec, Catalog
+from planners.model import AttemptId, StepId, TaskId, WorkKey
+from planners.plans import PlannedStep
+from planners.tasks import Task
+from planners.work_keys import InputDigests, work_key
+from reconciler.gate import Decision
+from reconciler.state.attempts import Attempt
+from reconciler.state.commands import Dispatch, Source
+from reconciler.state.matching import ANY_AGENT
+from reconciler.state.outcomes import Verdict
+from reconciler.state.sources import source
+
+
+class Dispatcher:
+    """Numbers the attempts of one run and binds their inputs."""
+
+    def __init__(self, task_id: TaskId, task: Task, catalog: Catalog, digests: InputDigests) -> None:
+        self._task_id = task_id
+        self._task = task
+        self._catalog = catalog
+        self._digests = digests
+        self._made = 0
+
+    def inputs(self, planned: PlannedStep, serving: dict[StepId, AttemptId]) -> dict[str, Source]:
+        """Where each input of a step lies, given which attempts serve its parents.
+
+        Raises:
+            LookupError: a binding leads nowhere.
+        """
+        inputs = self._task.inputs
+        return {name: source(binding, inputs, serving.__getitem__) for name, binding in planned.step.inputs.items()}
+
+    def confirmed(self, planned: PlannedStep, keys: dict[StepId, WorkKey], epoch: int, at_s: float) -> Attempt:
+        """An attempt that a plan of authority asks for."""
+        return replace(self._attempt(planned, keys, epoch, at_s), verdict=Verdict.COMMIT)
+
+    def speculative(
+        self, planned: PlannedStep, keys: dict[StepId, WorkKey], epoch: int, at_s: float, decision: Decision
+    ) -> Attempt:
+        """An attempt that the gate has let through."""
+        return replace(
+            self._attempt(planned, keys, epoch, at_s),
+            speculative=True,
+            began_speculative=True,
+            claimed=planned.probability,
+            probability=decision.probability,
+            saved_s=decision.saved_s,
+            own_s=decision.own_s,
+            cost_usd=decision.cost_usd,
+            reason=decision.reason,
+        )
+
+    def _attempt(self, planned: PlannedStep, keys: dict[StepId, WorkKey], epoch: int, at_s: float) -> Attempt:
+        self._made += 1
+        return Attempt(
+            id=AttemptId(f"{self._task_id}.{self._made}"),
+            step=planned.step,
+            placement=planned.placement,
+            work_key=keys[planned.id],
+            loose_key=work_key(planned.step, ANY_AGENT, keys, self._digests),
+            epoch=epoch,
+            speculative=False,
+            dispatched_s=at_s,
+        )
+
+    def command(self, attempt: Attempt, inputs: dict[str, Source]) -> Dispatch:
+        """The command that starts an attempt."""
+        agent: AgentSpec = self._catalog.by_name[attempt.placement.agent]
+        return Dispatch(
+            attempt=attempt.id,
+            step=attempt.step.id,
+            agent=agent.name,
+            node=attempt.placement.node,
+            inputs=inputs,
+            epoch=attempt.epoch,
+            speculative=attempt.speculative,
+            effect=agent.effect,
+            work_key=attempt.work_key,
+            timeout_s=agent.timeout_s,
+        )

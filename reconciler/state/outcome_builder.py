@@ -1,0 +1,139 @@
+"""What the learner is told of a run: an outcome for every attempt with its end and verdict, and for every refusal."""
+
+from collections.abc import Iterable, Mapping
+
+from planners.agents import Catalog
+from planners.model import AttemptId, StepId, TaskId, WorkKey
+from planners.plans import Plan, PlannedStep
+from planners.tasks import Mode, Task
+from reconciler.gate import Decision
+from reconciler.state import accounts
+from reconciler.state.attempts import Attempt
+from reconciler.state.features import step_features
+from reconciler.state.outcomes import Outcome, Verdict
+from reconciler.state.realised_savings import realised_s
+from reconciler.state.speculation import Speculation
+
+# In these modes no optimal planner is asked, so how long it takes is not learned from them.
+_UNPLANNED = frozenset({Mode.ORACLE, Mode.LIST_SCHEDULE})
+
+
+class Lessons:
+    """Makes the outcomes of one run.
+
+    What a guess has saved shows once it is known when all that needs it was confirmed, so the outcomes of guesses that
+    end well while a plan of authority still streams are held until it is whole, or the run ends.
+    """
+
+    def __init__(self, task_id: TaskId, task: Task, catalog: Catalog) -> None:
+        self._task_id = task_id
+        self._task = task
+        self._catalog = catalog
+        self._planning_s: float | None = None
+        self._confirmed_s: dict[StepId, float] = {}
+        self._saved_s: dict[AttemptId, float] = {}
+        self._held: dict[AttemptId, None] = {}
+        self._streaming = False
+
+    def planned(self, plan: Plan, at_s: float, adopted: Mapping[StepId, Attempt]) -> None:
+        """A plan of authority, or a longer prefix of it, arrived then and adopted these attempts."""
+        self._streaming = not plan.complete
+        for planned in plan.steps:
+            self._confirmed_s.setdefault(planned.id, at_s)
+        if plan.complete:
+            if self._planning_s is None and self._task.planning.mode not in _UNPLANNED:
+                self._planning_s = at_s
+            if any(attempt.began_speculative and attempt.id not in self._saved_s for attempt in adopted.values()):
+                self._saved_s = realised_s(plan, at_s, self._confirmed_s, adopted) | self._saved_s
+
+    def held_back(self, attempts: Mapping[AttemptId, Attempt]) -> list[Outcome]:
+        """The outcomes that were held, of attempts as they are now; the plan is whole, or there will be none."""
+        held, self._held = self._held, {}
+        return [self._of(attempts[attempt]) for attempt in held]
+
+    def of(self, attempt: Attempt) -> list[Outcome]:
+        """The outcome of an attempt whose end and verdict are known; none yet if it is held."""
+        assert attempt.verdict is not None
+        guess_kept = attempt.began_speculative and attempt.finished and attempt.verdict.survives
+        if self._streaming and guess_kept and attempt.id not in self._saved_s:
+            self._held[attempt.id] = None
+            return []
+        return [self._of(attempt)]
+
+    def _of(self, attempt: Attempt) -> Outcome:
+        assert attempt.verdict is not None
+        return Outcome(
+            task=self._task_id,
+            task_kind=self._task.kind,
+            attempt=attempt.id,
+            step=attempt.step.id,
+            capability=attempt.step.capability,
+            agent=attempt.placement.agent,
+            node=attempt.placement.node,
+            speculative=attempt.began_speculative,
+            verdict=attempt.verdict,
+            succeeded=attempt.finished,
+            seconds=max(0.0, attempt.seconds),
+            expected_s=attempt.placement.duration_s,
+            usd=accounts.cost_usd(self._catalog.by_name[attempt.placement.agent], attempt),
+            output_bytes=attempt.handoff.output_bytes if attempt.handoff else 0,
+            claimed=attempt.claimed,
+            probability=attempt.probability,
+            saved_s=attempt.saved_s,
+            own_s=attempt.own_s,
+            cost_usd=attempt.cost_usd,
+            realised_s=self._realised_s(attempt) if attempt.began_speculative else None,
+            value_of_time_usd_per_s=self._task.planning.value_of_time_usd_per_s,
+            planning_s=self._planning_s,
+            features=dict(step_features(attempt.step)),
+        )
+
+    def of_refusals(self, speculations: Iterable[Speculation], plan: Plan) -> list[Outcome]:
+        """Outcomes of the guesses that the gate refused: it would otherwise only learn about what it dares already.
+
+        Of work that several guesses hold, once.
+        """
+        keys = {planned.work_key for planned in plan.steps}
+        refused: dict[WorkKey, tuple[PlannedStep, Decision]] = {}
+        for speculation in speculations:
+            for guessed, decision in speculation.refused():
+                refused.setdefault(guessed.work_key, (guessed, decision))
+        return [self._refused(guessed, decision, held=work in keys) for work, (guessed, decision) in refused.items()]
+
+    def _refused(self, guessed: PlannedStep, decision: Decision, *, held: bool) -> Outcome:
+        return Outcome(
+            task=self._task_id,
+            task_kind=self._task.kind,
+            attempt=AttemptId(f"{self._task_id}.refused.{guessed.work_key}"),
+            step=guessed.id,
+            capability=guessed.step.capability,
+            agent=guessed.placement.agent,
+            node=guessed.placement.node,
+            speculative=True,
+            verdict=Verdict.COMMIT if held else Verdict.FLUSH,
+            succeeded=False,
+            seconds=0.0,
+            expected_s=guessed.placement.duration_s,
+            dispatched=False,
+            claimed=guessed.probability,
+            probability=decision.probability,
+            saved_s=decision.saved_s,
+            own_s=decision.own_s,
+            cost_usd=decision.cost_usd,
+            realised_s=decision.own_s if held else 0.0,
+            value_of_time_usd_per_s=self._task.planning.value_of_time_usd_per_s,
+            planning_s=self._planning_s,
+            features=dict(step_features(guessed.step)),
+        )
+
+    def _realised_s(self, attempt: Attempt) -> float:
+        """What a guess really saved; one that did not end well, nothing.
+
+        Without a whole plan all that is known is how long it had been under way when it was confirmed.
+        """
+        if not attempt.finished or attempt.verdict is Verdict.FLUSH or attempt.confirmed_s is None:
+            return 0.0
+        if attempt.id in self._saved_s:
+            return self._saved_s[attempt.id]
+        ended_s = attempt.confirmed_s if attempt.ended_s is None else attempt.ended_s
+        return max(0.0, min(ended_s, attempt.confirmed_s) - attempt.dispatched_s)

@@ -1,0 +1,27 @@
+"""From what a step is bound to, to where each value lies: inline, or the output of an attempt."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from planners.bindings import Binding, Gather, InputRef, ItemRef, StepRef, Value, follow
+from planners.model import AttemptId, StepId
+from reconciler.state.commands import Given, ListOf, OutputOf, Source
+
+
+def source(binding: Binding, inputs: Mapping[str, Any], attempt_of: Callable[[StepId], AttemptId]) -> Source:
+    """Where the value of a binding lies.
+
+    Raises:
+        LookupError: the task's inputs have no such part.
+    """
+    match binding:
+        case Value(value=value):
+            return Given(value=value)
+        case InputRef(input=name, path=path):
+            return Given(value=follow(inputs[name], path))
+        case StepRef(step=step, path=path):
+            return OutputOf(attempt=attempt_of(step), path=path)
+        case Gather(gather=parts):
+            return ListOf(items=tuple(source(part, inputs, attempt_of) for part in parts))
+        case ItemRef():
+            raise LookupError("$item outside a for_each")

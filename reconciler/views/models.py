@@ -1,0 +1,115 @@
+"""What a run looks like from outside: the answers of the API, folded from the run's state."""
+
+from typing import Any
+
+from pydantic import Field, JsonValue
+
+from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId, Versioned
+from planners.plans import Plan
+from planners.tasks import Mode
+from reconciler.state.commands import RunStatus
+from reconciler.state.handoff import Failure
+from reconciler.state.outcomes import Verdict
+
+
+class StepCounts(Versioned):
+    """How many steps of the current plan are where."""
+
+    total: int = 0
+    waiting: int = 0
+    running: int = 0
+    finished: int = 0
+
+
+class TaskView(Versioned):
+    """A task as `GET /v1/tasks/{id}` shows it. All ``_s`` but ``submitted_at_s`` count from admission.
+
+    ``saved_s`` is how much earlier the run ended than its critical path would have, had nothing started before the
+    optimal plan was whole. ``wasted_s`` is agent-seconds of flushed attempts, ``agent_s`` of all.
+    """
+
+    id: TaskId
+    name: str = ""
+    kind: str = ""
+    mode: Mode = Mode.FORERUN
+    status: RunStatus
+    submitted_at_s: float
+    epoch: int = 0
+    steps: StepCounts = StepCounts()
+    first_dispatch_s: float | None = None
+    speculative_plan_s: float | None = None
+    optimal_plan_s: float | None = None
+    ended_s: float | None = None
+    saved_s: float | None = None
+    agent_s: float = 0.0
+    wasted_s: float = 0.0
+    usd: float = 0.0
+    wasted_usd: float = 0.0
+    outputs: dict[str, JsonValue] | None = None
+    failure: Failure | None = None
+
+
+class TaskPage(Versioned):
+    """Tasks, newest first. ``before`` of the next page, or None at the end."""
+
+    tasks: tuple[TaskView, ...]
+    next_before: str | None = None
+
+
+class StoredEvent(Versioned):
+    """One line of a run's history. ``seq`` counts from 1 within the task and is the SSE event id."""
+
+    seq: int = Field(ge=1)
+    at_s: float
+    kind: str
+    data: dict[str, Any]
+
+
+class EventPage(Versioned):
+    """Events after a sequence number. ``ended``: there will be no more after these."""
+
+    events: tuple[StoredEvent, ...]
+    ended: bool
+
+
+class TimelineBar(Versioned):
+    """One attempt on the timeline."""
+
+    attempt: AttemptId
+    step: StepId
+    capability: str
+    agent: AgentName
+    node: NodeId
+    epoch: int
+    speculative: bool
+    verdict: Verdict | None = None
+    status: str
+    dispatched_s: float
+    started_s: float | None = None
+    ended_s: float | None = None
+    usd: float = 0.0
+    title: str = ""
+    reason: str = ""
+
+
+class Timeline(Versioned):
+    """All attempts of a task, in order of dispatch, and when the plans arrived."""
+
+    task: TaskId
+    bars: tuple[TimelineBar, ...]
+    speculative_plan_s: float | None = None
+    optimal_plan_s: float | None = None
+    ended_s: float | None = None
+
+
+class PlansView(Versioned):
+    """The guess, the authority, how alike they are (0..1, None while one is missing), and the verdicts by attempt."""
+
+    task: TaskId
+    speculative: Plan | None = None
+    optimal: Plan | None = None
+    similarity: float | None = None
+    step_f1: float | None = None
+    edge_f1: float | None = None
+    placement_similarity: float | None = None
+    verdicts: dict[AttemptId, Verdict] = Field(default_factory=dict)

@@ -1,0 +1,203 @@
+"""The optimal planner composed of a stub decomposer and the real schedulers."""
+
+import asyncio
+import threading
+from contextlib import aclosing
+
+import pytest
+from goals import ANSWER, CATALOG, GOAL, Clock, goal_task, request, steps
+from planner_pipelines import all_plans, pipeline, stub
+
+from planners.costs import PriorCosts
+from planners.errors import DecomposeFailed
+from planners.expansion import flatten
+from planners.model import digest
+from planners.optimal.decompose import StubDecomposer
+from planners.plans import PlanKind
+from planners.requests import InFlight
+from planners.scheduling.list_scheduling.list_schedule import list_schedule
+from planners.tasks import Mode, PlanningOptions, Task
+from planners.work_keys import InputDigests, work_keys
+from planners.workflow import Goal, Workflow
+
+
+async def test_a_declared_workflow_gets_one_whole_plan_with_a_proven_bound():
+    task = Task(workflow=Workflow(steps=tuple(steps())))
+
+    (plan,) = await all_plans(pipeline(clock=Clock(tick_s=0.5)), request(task))
+
+    assert plan.kind is PlanKind.OPTIMAL
+    assert plan.complete
+    assert [planned.placement.agent for planned in plan.steps] == ["fetcher", "captioner", "translator-small"]
+    assert plan.gap == pytest.approx(0, abs=1e-3)
+    assert plan.planning_s == 0.5
+
+
+async def test_mode_wait_gives_the_whole_plan_only():
+    (plan,) = await all_plans(pipeline(stub()), request(goal_task(mode=Mode.WAIT)))
+
+    assert plan.complete
+
+
+async def test_mode_list_schedule_never_asks_the_solver():
+    def solver(*args, **more):
+        pytest.fail("the solver was asked")
+
+    planner = pipeline(stub(), solver=solver)
+    plans = await all_plans(planner, request(goal_task(mode=Mode.LIST_SCHEDULE)))
+
+    assert plans[-1].complete
+    assert plans[-1].origin != "cp-sat"
+    assert plans[-1].kind is PlanKind.OPTIMAL
+
+
+async def test_a_solve_is_stopped_when_nobody_waits_for_it_any_more():
+    begun, ended = threading.Event(), threading.Event()
+
+    def solver(flat, request, costs, *, stop, **more):
+        with stop.calling(ended.set):
+            begun.set()
+            assert ended.wait(30)
+        return list_schedule(flat, request, costs)
+
+    planner = pipeline(solver=solver)
+    asked = asyncio.create_task(all_plans(planner, request(Task(workflow=Workflow(steps=tuple(steps()))))))
+    await asyncio.to_thread(begun.wait, 30)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert ended.is_set()
+
+
+async def test_mode_oracle_gives_the_plan_that_was_given():
+    (known,) = await all_plans(pipeline(stub()), request(goal_task(mode=Mode.WAIT)))
+    planning = PlanningOptions(mode=Mode.ORACLE, plan=known.model_copy(update={"kind": PlanKind.SPECULATIVE}))
+
+    (plan,) = await all_plans(pipeline(), request(Task(goal=GOAL, planning=planning)))
+
+    assert plan == known
+
+
+async def test_without_a_decomposer_a_goal_fails_and_says_what_to_do():
+    with pytest.raises(DecomposeFailed, match="no LLM is configured"):
+        await all_plans(pipeline(), request())
+
+
+class Guesser:
+    def guess(self, asked):
+        task = asked.task.model_copy(update={"goal": None, "workflow": Workflow(steps=tuple(steps()[:2]))})
+        guess = list_schedule(_flat(steps()[:2]), asked.model_copy(update={"task": task}), PriorCosts())
+        return guess.model_copy(update={"origin": "retrieval"})
+
+
+def _flat(listed):
+    return flatten(Workflow(steps=tuple(listed)), {})
+
+
+async def test_the_guess_becomes_the_authority_where_the_decomposer_fails_and_the_task_allows_it():
+    planner = pipeline(stub(fails_after=1), fallback=Guesser())
+
+    plans = await all_plans(planner, request(goal_task(fallback=True)))
+
+    assert [step.id for step in plans[-1].steps] == ["fetch", "caption"]
+    assert (plans[-1].kind, plans[-1].complete) == (PlanKind.OPTIMAL, True)
+    assert plans[-1].origin == "fallback:retrieval"
+
+
+async def test_half_a_guess_is_no_authority():
+    half = Guesser().guess(request()).model_copy(update={"complete": False})
+    with pytest.raises(DecomposeFailed, match="told to fail"):
+        await all_plans(pipeline(stub(fails_after=1)), request(goal_task(fallback=True), hint=half))
+
+
+async def test_the_decomposers_failure_is_the_tasks_where_no_fallback_is_allowed():
+    with pytest.raises(DecomposeFailed, match="told to fail"):
+        await all_plans(pipeline(stub(fails_after=1), fallback=Guesser()), request())
+
+
+async def test_closing_the_plan_closes_the_decomposer():
+    decomposer = stub(gate=(gate := asyncio.Semaphore(1)))
+    async with aclosing(pipeline(decomposer).plan(request())) as plans:
+        await anext(plans)
+    assert gate.locked()
+    assert decomposer.closed == 1
+
+
+async def _until_asked(decomposer):
+    while not decomposer.asked:  # noqa: ASYNC110 -- the stub is plain data, and one turn of the loop is enough
+        await asyncio.sleep(0)
+
+
+async def test_cancelling_who_waits_for_the_plan_closes_the_decomposer():
+    decomposer = stub(gate=asyncio.Semaphore(0))
+    waiting = asyncio.create_task(all_plans(pipeline(decomposer), request()))
+    await asyncio.wait_for(_until_asked(decomposer), 10)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    assert decomposer.closed == 1
+
+
+async def test_a_later_epoch_schedules_the_same_steps_and_asks_no_llm():
+    decomposer = stub()
+    planner = pipeline(decomposer)
+    first = (await all_plans(planner, request()))[-1]
+
+    second = await all_plans(planner, request(epoch=2, catalog=CATALOG.without(["translator-small"])))
+
+    assert len(decomposer.asked) == 1
+    assert [plan.complete for plan in second] == [True]
+    assert [planned.step for planned in second[0].steps] == [planned.step for planned in first.steps]
+    assert second[0].steps[-1].placement.agent == "translator-large"
+
+
+async def test_a_later_epoch_of_another_process_reads_the_steps_from_the_plan_in_hint():
+    first = (await all_plans(pipeline(stub()), request()))[-1]
+
+    (second,) = await all_plans(pipeline(stub(fails_after=0)), request(epoch=2, hint=first))
+
+    assert [planned.work_key for planned in second.steps] == [planned.work_key for planned in first.steps]
+
+
+async def test_a_goal_inside_a_declared_workflow_is_filled_in_and_its_readers_follow():
+    fetch, *rest = ANSWER
+    inner = steps([{**rest[0], "inputs": {"image": "$inputs.picture"}}], later=["picture"])
+    text = "caption it"
+    declared = Workflow(
+        steps=(
+            {"id": "load", "capability": "fetch", "inputs": {"url": "$inputs.url"}},
+            Goal(id="say", goal=text, inputs={"picture": "$steps.load.image"}),
+            {"id": "all", "capability": "merge", "inputs": {"texts": ["$steps.say.caption"]}},
+        ),
+        outputs={"result": "$steps.all", "text": "$steps.say.caption"},
+    )
+    task = Task(workflow=declared, inputs={"url": fetch["inputs"]["url"]})
+
+    plans = await all_plans(pipeline(StubDecomposer({text: inner})), request(task))
+
+    whole = plans[-1]
+    assert [step.id for step in whole.steps] == ["load", "say/caption", "all"]
+    assert whole.by_id["say/caption"].step.data_parents == ("load",)
+    assert whole.by_id["all"].step.data_parents == ("say/caption",)
+    assert {name: ref.step for name, ref in whole.outputs.items()} == {"result": "all", "text": "say/caption"}
+
+
+async def test_work_in_flight_when_the_plan_was_asked_for_is_told_to_the_scheduler():
+    first = (await all_plans(pipeline(stub()), request()))[-1]
+    head = first.steps[0]
+    flight = InFlight(work_key=head.work_key, agent=head.placement.agent, node="n2", elapsed_s=0.5)
+
+    again = (await all_plans(pipeline(stub()), request(in_flight=(flight,))))[-1]
+
+    assert again.steps[0].placement.node == "n2"
+
+
+async def test_work_keys_do_not_depend_on_who_planned():
+    (plan,) = await all_plans(pipeline(stub()), request(goal_task(mode=Mode.WAIT)))
+    keys = work_keys(
+        ((planned.step, CATALOG.by_name[planned.placement.agent].identity) for planned in plan.steps), InputDigests({})
+    )
+
+    assert {planned.id: planned.work_key for planned in plan.steps} == keys
+    assert len({digest(key) for key in keys.values()}) == 3

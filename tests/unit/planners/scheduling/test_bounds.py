@@ -1,0 +1,53 @@
+"""Bounds are below every plan, brute force agrees, and large workflows are planned in parts."""
+
+import pytest
+from brute_force import least_value
+from schedule_questions import COSTS, question
+
+from planners.cluster import ClusterNode, ClusterSnapshot
+from planners.resources import Resources
+from planners.scheduling.cp_sat.lp_bound import lp_bound
+from planners.scheduling.cp_sat.solver import schedule
+from planners.scheduling.list_scheduling.list_schedule import best_list_schedule, list_schedule
+from planners.scheduling.problem.build import problem_of
+from planners.scheduling.validate import violations
+
+
+def test_the_linear_bound_is_below_the_optimum_and_not_far():
+    shares = []
+    for seed in range(8):
+        flat, request = question(4, seed, 0.4)
+        problem = problem_of(flat, request, COSTS)
+        bound, least = lp_bound(problem, 10), least_value(problem)
+        assert bound <= least * (1 + 1e-9)
+        shares.append(bound / least)
+    assert min(shares) > 0.3
+
+
+@pytest.mark.parametrize(("count", "seed"), [(6, 1), (6, 3), (7, 2)])
+@pytest.mark.parametrize("budget_share", [None, 0.4])
+def test_optimal_plans_of_six_and_seven_steps_equal_brute_force(count, seed, budget_share):
+    flat, request = question(count, seed, budget_share, nodes=2)
+    plan = schedule(flat, request, COSTS, time_limit_s=10)
+    problem = problem_of(flat, request, COSTS)
+    assert plan.gap <= 1e-3
+    assert least_value(problem, plan.objective * (1 - 1e-6)) is None
+    assert least_value(problem, plan.objective * (1 + 1e-6)) == pytest.approx(plan.objective, rel=1e-6)
+
+
+def test_a_plan_of_hundreds_of_steps_is_feasible_bounded_and_no_worse_than_list_schedules():
+    flat, request = question(320, 1, 0.3)
+    plan = schedule(flat, request, COSTS, time_limit_s=1)
+    assert violations(plan, flat, request, COSTS) == []
+    assert plan.objective <= min(make(flat, request, COSTS).objective for make in (list_schedule, best_list_schedule))
+    assert 0 < plan.bound <= plan.objective
+    assert plan.gap < 1
+
+
+def test_groups_of_equal_nodes_are_unrolled_to_a_feasible_plan():
+    flat, request = question(30, 2, 0.5)
+    nodes = tuple(ClusterNode(id=f"n{i}", node_class="k", total=Resources(cpus=3, memory_bytes=10)) for i in range(40))
+    request = request.model_copy(update={"cluster": ClusterSnapshot(nodes=nodes)})
+    plan = schedule(flat, request, COSTS, time_limit_s=2)
+    assert violations(plan, flat, request, COSTS) == []
+    assert plan.gap < 0.05

@@ -1,0 +1,118 @@
+"""Attempts in flight are choices like others, and for some steps the only one."""
+
+import pytest
+
+from planners.agents import AgentSpec, Catalog
+from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
+from planners.costs import PriorCosts
+from planners.model import StepId, WorkKey
+from planners.requests import InFlight, PlanRequest
+from planners.resources import Resources
+from planners.scheduling.cp_sat.solver import schedule
+from planners.scheduling.list_scheduling.list_schedule import list_schedule
+from planners.scheduling.validate import violations
+from planners.tasks import Limits, Task
+from planners.work_keys import InputDigests, work_keys
+from planners.workflow import FlatWorkflow, Step, Workflow
+
+CHAIN = (Step(id="a", capability="a"), Step(id="b", capability="b", inputs={"x": "$steps.a"}))
+QUICK_AND_SLOW = (
+    AgentSpec(name="slow", capability="a", expected_s=5.0),
+    AgentSpec(name="quick", capability="a", expected_s=0.1),
+    AgentSpec(name="only", capability="b", expected_s=5.0),
+)
+BOTH = pytest.mark.parametrize("make", [list_schedule, lambda *asked: schedule(*asked, time_limit_s=1.0)])
+
+
+def node(name: str = "n", cpus: float = 4.0) -> ClusterNode:
+    return ClusterNode(id=name, node_class="cpu", total=Resources(cpus=cpus))
+
+
+NODES = (node(),)
+
+
+def asked(steps=CHAIN, agents=QUICK_AND_SLOW, nodes=NODES, reservations=(), limits=None, **rest) -> PlanRequest:
+    task = Task(workflow=Workflow(steps=steps), limits=limits or Limits())
+    cluster = ClusterSnapshot(nodes=nodes, reservations=reservations)
+    return PlanRequest(task=task, catalog=Catalog(agents=agents), cluster=cluster, **rest)
+
+
+def keys_of(*pairs: tuple[Step, str]) -> dict[StepId, WorkKey]:
+    return work_keys([(step, f"{agent}@1") for step, agent in pairs], InputDigests({}))
+
+
+def planned(make, request: PlanRequest):
+    flat = FlatWorkflow(steps=request.task.workflow.steps)
+    plan = make(flat, request, PriorCosts())
+    return plan, violations(plan, flat, request, PriorCosts())
+
+
+@BOTH
+@pytest.mark.parametrize("budget_usd", [None, 1.0])
+def test_an_attempt_still_running_when_its_only_agent_has_failed_elsewhere_goes_on(make, budget_usd):
+    steps = CHAIN[:1]
+    running = InFlight(work_key=keys_of((steps[0], "slow"))["a"], agent="slow", node="n", elapsed_s=1.0)
+    request = asked(
+        steps,
+        QUICK_AND_SLOW[:1],
+        in_flight=(running,),
+        without_agents=("slow",),
+        limits=Limits(budget_usd=budget_usd),
+    )
+
+    plan, wrong = planned(make, request)
+
+    assert (plan.by_id["a"].placement.agent, plan.makespan_s, wrong) == ("slow", 4.0, [])
+
+
+@BOTH
+@pytest.mark.parametrize("child_has_finished", [True, False])
+def test_what_an_irreplaceable_attempt_has_read_is_kept_though_another_agent_is_quicker(make, child_has_finished):
+    keys = keys_of((CHAIN[0], "slow"), (CHAIN[1], "only"))
+    parent = InFlight(work_key=keys["a"], agent="slow", node="n", elapsed_s=0.0)
+    child = InFlight(work_key=keys["b"], agent="only", node="n", elapsed_s=1.0, finished=child_has_finished)
+
+    plan, wrong = planned(make, asked(in_flight=(parent, child), without_agents=("only",)))
+
+    assert [one.placement.agent for one in plan.steps] == ["slow", "only"]
+    assert not wrong
+
+
+@BOTH
+def test_an_irreplaceable_attempt_goes_on_where_others_have_reserved_its_node_meanwhile(make):
+    running = InFlight(work_key=keys_of((CHAIN[0], "slow"))["a"], agent="slow", node="n")
+    held = Reservation(node="n", resources=Resources(cpus=4), end_s=3.0)
+    request = asked(CHAIN[:1], QUICK_AND_SLOW[:1], in_flight=(running,), without_agents=("slow",), reservations=(held,))
+
+    plan, _ = planned(make, request)
+
+    assert plan.by_id["a"].placement.agent == "slow"
+
+
+def test_a_wide_join_of_steps_with_two_attempts_each_is_matched_in_bounded_time():
+    parts = tuple(Step(id=f"p{i}", capability="a", inputs={"i": i}) for i in range(60))
+    join = Step(id="join", capability="b", inputs={"all": [f"$steps.{part.id}" for part in parts]})
+    flights = tuple(
+        InFlight(work_key=key, agent=agent, node="n", finished=True)
+        for agent in ("slow", "quick")
+        for key in keys_of(*((part, agent) for part in parts)).values()
+    )
+
+    plan, wrong = planned(list_schedule, asked((*parts, join), in_flight=flights))
+
+    assert plan.by_id["join"].placement.start_s == 0.0
+    assert not wrong
+
+
+@BOTH
+@pytest.mark.parametrize(("has_finished", "makespan_s"), [(True, 0.0), (False, 5.0)])
+def test_work_done_where_the_agent_would_not_fit_today_counts_and_work_running_there_does_not(
+    make, has_finished, makespan_s
+):
+    """The agent was declared anew and needs more than the node of its attempt has."""
+    agent = AgentSpec(name="slow", capability="a", expected_s=5.0, resources=Resources(cpus=2))
+    flight = InFlight(work_key=keys_of((CHAIN[0], "slow"))["a"], agent="slow", node="small", finished=has_finished)
+
+    plan, wrong = planned(make, asked(CHAIN[:1], (agent,), (node("small", 1), node("large")), in_flight=(flight,)))
+
+    assert (plan.makespan_s, wrong) == (makespan_s, [])
