@@ -14,7 +14,7 @@ from reconciler.state.handoff import Failure, Handoff
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class InputSlot:
     """A place in the inputs (``at``) that a part (``path``) of the ``blob``-th referenced output fills."""
 
     at: tuple[str | int, ...]
@@ -33,7 +33,7 @@ class Invocation:
     target: str | tuple[str, ...]
     work_key: WorkKey
     inputs: dict[str, JsonValue]
-    slots: tuple[Slot, ...] = ()
+    slots: tuple[InputSlot, ...] = ()
     settings: dict[str, JsonValue] = field(default_factory=dict)
     speculative: bool = False
     timeout_s: float | None = None

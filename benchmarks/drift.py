@@ -18,7 +18,7 @@ from benchmarks.progress import tracked
 from benchmarks.virtual import Lived, World, latencies, summary, ultratool
 from learner.learner import Learner
 from learner.models.plans import mean_similarity
-from learner.predictor import PlanExample, PlanPredictor
+from learner.predictor import PlanExample, TrainedPlanPredictor
 
 _RECOVERY = ("outcomes_to_recover", "outcomes_to_stay")
 _TOLERANCE = 0.05
@@ -58,7 +58,7 @@ def _round(data: Path, before: int, after: int, held_out: int, seed: int) -> dic
     learner = Learner(tools=tools)
     world = World(tools, latencies(data), learner, seed)
     lived = [_lived(world, example) for example in tracked(first[:before], f"seed {seed}, before")]
-    steady = mean_similarity(PlanPredictor.fit(second[:before], tools, seed=seed), test)
+    steady = mean_similarity(TrainedPlanPredictor.fit(second[:before], tools, seed=seed), test)
     curve = [{"outcomes": 0, "similarity": mean_similarity(learner.predictor, test)}]
     for number, example in enumerate(tracked(second[:after], f"seed {seed}, after"), start=1):
         known = learner.predictor_number

@@ -12,7 +12,7 @@ from typing import Literal
 
 from benchmarks.virtual import KIND, Lived, World
 from learner.learner import Learner
-from learner.predictor import PlanExample, PlanPredictor, ToolText
+from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from reconciler.gate import GatePolicy
 
 Stream = Literal["warm", "unseen", "adversarial"]
@@ -26,7 +26,7 @@ def live(  # noqa: PLR0913 what makes a world, named at the call
     unseen: Sequence[PlanExample],
     tools: Sequence[ToolText],
     latencies_s: Sequence[float],
-    predictor: PlanPredictor,
+    predictor: TrainedPlanPredictor,
     tasks: int = 12,
     seed: int = 0,
     fresh: bool = False,

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import DirectoryPath, FilePath, PositiveFloat
 from rich.progress import Progress
 
-from benchmarks.planner_cases import CLUSTERS, LIMITED, SCENARIOS, Case, cases, traces
+from benchmarks.planner_cases import CLUSTERS, LIMITED, SCENARIOS, PlannerCase, cases, traces
 from benchmarks.planner_referee import referee
 from planners.plans import Plan
 from planners.scheduling.cp_sat.solver import schedule
@@ -83,7 +83,7 @@ def run(
     }
 
 
-def measured(case: Case, time_limit_s: float) -> dict[str, Any]:
+def measured(case: PlannerCase, time_limit_s: float) -> dict[str, Any]:
     """One row: both plans of one question, checked by the validator."""
     question = case.flat, case.request, case.costs
     guess, guess_s = _timed(lambda: list_schedule(*question), _REPEATS)

@@ -64,7 +64,7 @@ class TraceCosts:
 
 
 @dataclass(frozen=True)
-class Case:
+class PlannerCase:
     """One question: a workflow on a cluster under a scenario's limits."""
 
     workflow: str
@@ -90,7 +90,7 @@ def traces(data: Path | None, files: Iterable[Path]) -> Iterator[Trace]:
         yield from lines(path, Trace) if path.suffix == ".gz" else [document(path, Trace)]
 
 
-def cases(trace: Trace) -> Iterator[Case]:
+def cases(trace: Trace) -> Iterator[PlannerCase]:
     """All scenarios on all clusters for one trace."""
     flat, costs = workflow_of(trace)
     for count in CLUSTERS:
@@ -98,7 +98,7 @@ def cases(trace: Trace) -> Iterator[Case]:
             yield case(trace.name, flat, costs, count, scenario)
 
 
-def case(name: str, flat: FlatWorkflow, costs: TraceCosts, count: int, scenario: str) -> Case:
+def case(name: str, flat: FlatWorkflow, costs: TraceCosts, count: int, scenario: str) -> PlannerCase:
     """One question. The budget lies a fifth of the way from the cheapest plan to what HEFT spends when it may."""
     weights = Objective(min_quality=0.8 if scenario in ("quality", "all") else 0.0)
     task = Task(name=name, workflow=Workflow(steps=flat.steps), objective=weights)
@@ -112,7 +112,7 @@ def case(name: str, flat: FlatWorkflow, costs: TraceCosts, count: int, scenario:
         free = heft(problem_of(flat, request, costs))
         weight = free.value / free.usd if free.usd else 1.0
         request = _asked(request, task.model_copy(update={"objective": Objective(usd_weight=weight)}))
-    return Case(name, count, scenario, flat, request, costs)
+    return PlannerCase(name, count, scenario, flat, request, costs)
 
 
 def cluster(count: int) -> ClusterSnapshot:

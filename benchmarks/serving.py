@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.client.client import Client
-from orchestrator.service.wiring import Running, start
+from orchestrator.service.wiring import RunningService, start
 from orchestrator.settings import ClusterSettings, Http, LlmSettings, Settings
 from planners.agents import Catalog
 
 
 @contextmanager
-def running(catalog: Catalog, llm: LlmSettings | None = None, **sections: Any) -> Iterator[Running]:
+def running(catalog: Catalog, llm: LlmSettings | None = None, **sections: Any) -> Iterator[RunningService]:
     """A whole service on a free port with a journal of its own; stopped and removed at the end."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="forerun-bench-")))
@@ -30,7 +30,7 @@ def running(catalog: Catalog, llm: LlmSettings | None = None, **sections: Any) -
 
 
 @asynccontextmanager
-async def client_of(service: Running) -> AsyncIterator[Client]:
+async def client_of(service: RunningService) -> AsyncIterator[Client]:
     """A client of a running service."""
     async with Client(service.url, timeout_s=120) as client:
         yield client

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.datasets import PlanRecord, UnusableFile, document, lines
 from benchmarks.progress import tracked
-from learner.predictor import GuessedPlan, PlanExample, PlanPredictor, ToolText
+from learner.predictor import GuessedPlan, PlanExample, ToolText, TrainedPlanPredictor
 from learner.predictor.calibration import expected_calibration_error
 from learner.predictor.example import edge_names, multiset_f1
 
@@ -138,14 +138,14 @@ def _stages(
             continue
         used = examples[:stage]
         started = time.perf_counter()
-        predictor = PlanPredictor.fit(used, catalog, seed=seed)
+        predictor = TrainedPlanPredictor.fit(used, catalog, seed=seed)
         fit_s = time.perf_counter() - started
         name = {0: "cold", None: "all"}.get(stage, f"after_{stage}")
         out[name] = {"outcomes": len(used), "tasks": len(truth), "fit_s": round(fit_s, 2)} | _figures(predictor, truth)
     return out
 
 
-def _figures(predictor: PlanPredictor, truth: list[PlanExample]) -> dict[str, float]:
+def _figures(predictor: TrainedPlanPredictor, truth: list[PlanExample]) -> dict[str, float]:
     scores: list[tuple[float, float, float]] = []
     probabilities: list[float] = []
     hits: list[bool] = []

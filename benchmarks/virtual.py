@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.datasets import PlanRecord, document, lines
 from learner.learner import Learner
 from learner.models.plans import guess_similarity
-from learner.predictor import GuessedPlan, PlanExample, PlanPredictor, ToolText
+from learner.predictor import GuessedPlan, PlanExample, ToolText, TrainedPlanPredictor
 from planners.agents import AgentSpec, Catalog
 from planners.model import NodeId, StepId, TaskId, WorkKey, digest
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
@@ -65,7 +65,7 @@ class World:
     latencies_s: Sequence[float]
     learner: Learner
     seed: int = 0
-    predictor: PlanPredictor | None = None
+    predictor: TrainedPlanPredictor | None = None
     policy: GatePolicy = field(default_factory=GatePolicy)
     _number: int = 0
     _catalog: Catalog = field(default_factory=Catalog)
@@ -78,7 +78,7 @@ class World:
     def live(self, task: PlanExample, kind: str = KIND) -> Lived:
         """Guess, decide, work, reconcile, learn: one task from its admission to its outcomes."""
         self._number += 1
-        predictor = self.predictor or PlanPredictor.cold(self.tools)
+        predictor = self.predictor or TrainedPlanPredictor.cold(self.tools)
         guesses = predictor.predict(task.request)
         snapshot = self.learner.snapshot()
         guidance = snapshot.guidance_for(kind)

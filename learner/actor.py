@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from learner.learner import Learner, LearnerStatus, LearningSettings
 from learner.online.ledger import LedgerView
-from learner.predictor import PlanExample, PlanPredictor, ToolText
+from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from learner.registry import Manifest, Registry
 from learner.snapshot import Snapshot
 from reconciler.state.outcomes import Outcome
@@ -90,7 +90,7 @@ class LearnerActor:
             snapshot = self._learner.snapshot()
         return snapshot if snapshot.number != since else None
 
-    def predictor(self, since: int = -1) -> tuple[int, PlanPredictor] | None:
+    def predictor(self, since: int = -1) -> tuple[int, TrainedPlanPredictor] | None:
         """The plan predictor and its number; None if it is still the one of that number. Some megabytes."""
         with self._lock:
             number = self._learner.predictor_number

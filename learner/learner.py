@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import Field
 
 from learner.errors import LearnerError
-from learner.models.bundle import Models, decode, encode
+from learner.models.bundle import ModelBundle, decode, encode
 from learner.models.costs import LearnedCosts
 from learner.models.durations import DurationWindow, Observed
 from learner.models.plan_history import PlanHistory
@@ -16,10 +16,10 @@ from learner.models.plan_training import TrainedPredictor, train_predictor
 from learner.models.survival import Rates
 from learner.models.training import Trained, claim, train
 from learner.online.calibration import CalibrationReport
-from learner.online.kinds import Kind, calibration_of
+from learner.online.kinds import TaskKindStatistics, calibration_of
 from learner.online.ledger import Ledger, LedgerView
-from learner.online.outcome_sample import History
-from learner.predictor import PlanExample, PlanPredictor, ToolText
+from learner.online.outcome_sample import OutcomeSample
+from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from learner.registry import Manifest, Registry
 from learner.snapshot import Snapshot
 from planners.model import Model, Versioned
@@ -92,15 +92,15 @@ class Learner:
         self._tools = tuple(tools)
         self.predictor_number = 0
         self._registry = registry
-        self._history = History(self.settings.window, self.settings.reservoir, self.settings.seed)
+        self._history = OutcomeSample(self.settings.window, self.settings.reservoir, self.settings.seed)
         self._ledger = Ledger()
         self._rates = Rates()
-        self._kinds: dict[str, Kind] = {}
+        self._kinds: dict[str, TaskKindStatistics] = {}
         self._durations: dict[str, DurationWindow] = {}
         self._observed: dict[str, Observed | None] = {}
         self._tasks: dict[str, None] = {}
         self._pooled: deque[tuple[float, bool]] = deque(maxlen=_POOLED)
-        self._models = Models()
+        self._models = ModelBundle()
         self._version: int | None = None
         self._figures: dict[str, float] = {}
         self._problems: deque[str] = deque(maxlen=20)
@@ -154,9 +154,9 @@ class Learner:
             self._replace(replace(self._models, predictor=trained.predictor), self._figures)
 
     @property
-    def predictor(self) -> PlanPredictor:
+    def predictor(self) -> TrainedPlanPredictor:
         """The plan predictor in use; before any plan the one that knows the catalog's words alone."""
-        return self._models.predictor or PlanPredictor.cold(self._tools)
+        return self._models.predictor or TrainedPlanPredictor.cold(self._tools)
 
     def begin_training(self) -> Callable[[], Trained]:
         """A round of training, to be called anywhere; it shares nothing with the learner. Adopt what it returns."""
@@ -231,7 +231,7 @@ class Learner:
         return self._version
 
     def _learn_kind(self, outcome: Outcome) -> None:
-        kind = _recent(self._kinds, outcome.task_kind, Kind, self.settings.kinds)
+        kind = _recent(self._kinds, outcome.task_kind, TaskKindStatistics, self.settings.kinds)
         if outcome.planning_s is not None and outcome.task not in self._tasks:
             kind.planned(outcome.planning_s)
             _recent(self._tasks, outcome.task, lambda: None, _TASKS_REMEMBERED)
@@ -276,7 +276,7 @@ class Learner:
                 ),
             )
 
-    def _replace(self, models: Models, figures: Mapping[str, float]) -> None:
+    def _replace(self, models: ModelBundle, figures: Mapping[str, float]) -> None:
         self._models, self._snapshot = models, None
         if self._registry is None:
             return

@@ -41,7 +41,7 @@ class Flaw(BaseModel):
     fix: str = ""
 
 
-class Problem(BaseModel):
+class ProblemDetails(BaseModel):
     """A problem document. ``field``, ``fix`` speak of the first flaw; ``errors`` holds all of them."""
 
     model_config = ConfigDict(
@@ -76,12 +76,12 @@ def status_of(error: ForerunError) -> HTTPStatus:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def describe(error: ForerunError, instance: str = "") -> Problem:
+def describe(error: ForerunError, instance: str = "") -> ProblemDetails:
     """The problem document of an error."""
     kind = InvalidTask if isinstance(error, InvalidRequest) else type(error)
     words = _words(kind.__name__)
     flaws = error.errors if isinstance(error, InvalidRequest) else ()
-    return Problem(
+    return ProblemDetails(
         type=f"urn:forerun:problem:{'-'.join(words)}",
         title=" ".join(words).capitalize(),
         status=status_of(error),
@@ -93,11 +93,11 @@ def describe(error: ForerunError, instance: str = "") -> Problem:
     )
 
 
-def plain(status: int, detail: str, instance: str = "", fix: str = "", **more: Any) -> Problem:
+def plain(status: int, detail: str, instance: str = "", fix: str = "", **more: Any) -> ProblemDetails:
     """A problem document of nothing but an HTTP status."""
     known = status in HTTPStatus.__members__.values()  # a proxy may have statuses of its own
     title = HTTPStatus(status).phrase if known else f"Status {status}"
-    return Problem(title=title, status=status, detail=detail, instance=instance, fix=fix, **more)
+    return ProblemDetails(title=title, status=status, detail=detail, instance=instance, fix=fix, **more)
 
 
 def _words(name: str) -> list[str]:

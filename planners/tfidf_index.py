@@ -13,7 +13,7 @@ _POSTINGS = 3000
 Key = TypeVar("Key", bound=Hashable)
 
 
-class LikenessIndex(Generic[Key]):
+class TfidfIndex(Generic[Key]):
     """Texts by key. Asking costs the postings of the words asked for; words in most texts weigh next to nothing."""
 
     def __init__(self) -> None:

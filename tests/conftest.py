@@ -61,6 +61,7 @@ def cluster() -> Iterator[LocalCluster]:
     # Workers of every node import the agents of tests/support.
     os.environ["PYTHONPATH"] = os.pathsep.join([str(_TESTS / "support"), *filter(None, [python_path])])
     base = tempfile.mkdtemp(prefix="fr-", dir="/tmp")  # socket paths must stay under 107 characters
+    Path("/tmp/ray").mkdir(exist_ok=True)  # noqa: S108 - Ray writes its cluster file there whatever ``temp_dir`` says
     head = {
         "num_cpus": 2,
         "include_dashboard": False,

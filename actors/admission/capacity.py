@@ -27,7 +27,7 @@ class Capacity(Protocol):
         ...
 
 
-class Places:
+class Semaphore:
     """So many at once."""
 
     def __init__(self, places: int) -> None:
@@ -50,7 +50,7 @@ class Places:
         self._free += amount
 
 
-class Allowance:
+class TokenBucket:
     """A token bucket: ``rate_per_s`` refills up to ``burst``. Who needs more than a burst waits for a full one and
     leaves a debt, so that the rate holds over time whatever single calls take.
     """

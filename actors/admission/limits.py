@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from actors.admission.capacity import Allowance, Capacity, Places
-from actors.admission.queues import Door, Line, Place, Uses
+from actors.admission.capacity import Capacity, Semaphore, TokenBucket
+from actors.admission.queues import AdmissionQueue, AgentQueue, Ticket, Uses
 from planners.agents import AgentSpec, Catalog, Provider
 from planners.model import AgentName, AttemptId
 
 
-class Limits:
+class AdmissionLimits:
     """The limits of a catalog, as one executor may use them up.
 
     ``share`` is the part of every limit that belongs to this executor (1 / number of executors); at least one call at
@@ -21,9 +21,9 @@ class Limits:
     def __init__(self, catalog: Catalog, share: float = 1.0) -> None:
         self._share = share
         providers = {provider.name: self._of_provider(provider) for provider in catalog.providers}
-        doors = {provider.name: Door() for provider in catalog.providers}
-        self._rooms: dict[AgentName, tuple[Door, Line]] = {}
-        self._waiting: dict[AttemptId, tuple[Door, Place]] = {}
+        doors = {provider.name: AdmissionQueue() for provider in catalog.providers}
+        self._rooms: dict[AgentName, tuple[AdmissionQueue, AgentQueue]] = {}
+        self._waiting: dict[AttemptId, tuple[AdmissionQueue, Ticket]] = {}
         for agent in catalog.agents:
             uses = self._of_agent(agent)
             if agent.provider is not None:
@@ -32,8 +32,8 @@ class Limits:
                 if tokens is not None and agent.tokens_per_call > 0:
                     uses += ((tokens, agent.tokens_per_call),)
             if uses:
-                door = Door() if agent.provider is None else doors[agent.provider]
-                self._rooms[agent.name] = door, Line(uses)
+                door = AdmissionQueue() if agent.provider is None else doors[agent.provider]
+                self._rooms[agent.name] = door, AgentQueue(uses)
 
     @asynccontextmanager
     async def room_for(self, agent: AgentSpec, attempt: AttemptId, *, speculative: bool = False) -> AsyncIterator[None]:
@@ -68,9 +68,9 @@ class Limits:
         if provider.max_concurrent is not None:
             calls.append((self._places(provider.max_concurrent), 1.0))
         if provider.requests_per_s is not None:
-            calls.append((Allowance(provider.requests_per_s * self._share, burst=1.0), 1.0))
+            calls.append((TokenBucket(provider.requests_per_s * self._share, burst=1.0), 1.0))
         tokens_per_s = None if provider.tokens_per_s is None else provider.tokens_per_s * self._share
-        return tuple(calls), None if tokens_per_s is None else Allowance(tokens_per_s, burst=tokens_per_s)
+        return tuple(calls), None if tokens_per_s is None else TokenBucket(tokens_per_s, burst=tokens_per_s)
 
-    def _places(self, limit: int) -> Places:
-        return Places(max(1, int(limit * self._share)))
+    def _places(self, limit: int) -> Semaphore:
+        return Semaphore(max(1, int(limit * self._share)))

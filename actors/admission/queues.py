@@ -13,23 +13,23 @@ from actors.admission.capacity import Capacity
 Uses = tuple[tuple[Capacity, float], ...]
 
 
-class Line:
+class AgentQueue:
     """The attempts of one agent that wait: all of them need the same, so only the first of each class can be next."""
 
     def __init__(self, uses: Uses) -> None:
         self.uses = uses
-        self.waiting: dict[bool, dict[Place, None]] = {False: {}, True: {}}  # by speculative; dicts keep the order
+        self.waiting: dict[bool, dict[Ticket, None]] = {False: {}, True: {}}  # by speculative; dicts keep the order
 
-    def heads(self) -> Iterable["Place"]:
+    def heads(self) -> Iterable["Ticket"]:
         """The first of each class."""
         return (next(iter(places)) for places in self.waiting.values() if places)
 
 
 @dataclass(eq=False, slots=True)
-class Place:
+class Ticket:
     """An attempt's place in a line. ``number`` tells who came first."""
 
-    line: Line
+    line: AgentQueue
     speculative: bool
     number: int
     let_in: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -40,7 +40,7 @@ class Place:
         return self.speculative, self.number
 
 
-class Door:
+class AdmissionQueue:
     """Where attempts wait that share limits: those of one provider's agents, or of one agent.
 
     An attempt takes all it needs at once or nothing, so none holds one limit while it waits for another. Whoever is
@@ -50,11 +50,11 @@ class Door:
     """
 
     def __init__(self) -> None:
-        self._lines: dict[Line, None] = {}  # those in which somebody waits
+        self._lines: dict[AgentQueue, None] = {}  # those in which somebody waits
         self._numbers = count()
         self._alarm: asyncio.TimerHandle | None = None
 
-    async def enter(self, place: Place) -> None:
+    async def enter(self, place: Ticket) -> None:
         """Wait until the attempt has what it needs. Cancelled while it waits, it has used nothing."""
         place.line.waiting[place.speculative][place] = None
         self._lines[place.line] = None
@@ -65,9 +65,9 @@ class Door:
             self._withdraw(place)
             raise
 
-    def place(self, line: Line, *, speculative: bool) -> Place:
+    def place(self, line: AgentQueue, *, speculative: bool) -> Ticket:
         """A place behind all that have come before."""
-        return Place(line, speculative, next(self._numbers))
+        return Ticket(line, speculative, next(self._numbers))
 
     def leave(self, uses: Uses) -> None:
         """An attempt has ended."""
@@ -75,7 +75,7 @@ class Door:
             capacity.leave(amount)
         self._let_in()
 
-    def confirm(self, place: Place) -> None:
+    def confirm(self, place: Ticket) -> None:
         """Move a waiting attempt to the confirmed, behind those that are there: so it stands where it would had it been
         dispatched only now, and guessing early takes nobody's turn.
         """
@@ -86,7 +86,7 @@ class Door:
             self._lines[place.line] = None
             self._let_in()
 
-    def _withdraw(self, place: Place) -> None:
+    def _withdraw(self, place: Ticket) -> None:
         if place.let_in.cancelled() or not place.let_in.done():
             self._drop(place)
         else:  # let in and flushed within one turn of the event loop
@@ -94,7 +94,7 @@ class Door:
                 capacity.give_back(amount)
         self._let_in()
 
-    def _drop(self, place: Place) -> None:
+    def _drop(self, place: Ticket) -> None:
         line = place.line
         line.waiting[place.speculative].pop(place, None)
         if not any(line.waiting.values()):
@@ -120,7 +120,7 @@ class Door:
                 capacity.take(amount, now_s)
             first.let_in.set_result(None)
 
-    def _next(self, now_s: float) -> tuple[Place | None, float]:
+    def _next(self, now_s: float) -> tuple[Ticket | None, float]:
         """Who may go in now; and if nobody, in how many seconds it is worth looking again."""
         heads = sorted((head for line in self._lines for head in line.heads()), key=lambda place: place.rank)
         wanted = Counter[Capacity]()

@@ -9,11 +9,11 @@ from typing import Any, TypedDict
 
 from pydantic import JsonValue
 
-from actors.admission.limits import Limits
+from actors.admission.limits import AdmissionLimits
 from actors.errors import ActorsError
 from actors.failures import failure_of, node_lost
 from actors.invocation import Ended, Invocation
-from actors.payloads.outputs import Bound, Outputs, Reference
+from actors.payloads.outputs import BoundInputs, Outputs, Reference
 from planners.agents import AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId, TaskId
 from reconciler.runtime.ports import Report
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
-class Running:
+class HostedAttempt:
     """An attempt on this side: its order, who waits for it, and what would cancel it (``hold``, None: nothing yet)."""
 
     task: TaskId
@@ -39,7 +39,7 @@ class Running:
     staged: Any = None
 
 
-Cancel = Callable[[Iterable[Running]], None]
+Cancel = Callable[[Iterable[HostedAttempt]], None]
 
 
 class Fencing(TypedDict, total=False):
@@ -76,10 +76,10 @@ class FencedExecutor(ABC):
         """
         self.catalog = catalog
         self._inline_bytes = inline_bytes
-        self._limits = Limits(catalog, share)
+        self._limits = AdmissionLimits(catalog, share)
         self._outputs = Outputs()
         self._cancel = cancel or self._cancelled
-        self._live: dict[TaskId, dict[AttemptId, Running]] = {}
+        self._live: dict[TaskId, dict[AttemptId, HostedAttempt]] = {}
         self._staged: dict[TaskId, dict[AttemptId, tuple[Invocation, Any]]] = {}
         self._promotions: dict[TaskId, list[asyncio.Task[Failure | None]]] = {}
         self._promoting: set[asyncio.Task[Failure | None]] = set()
@@ -93,7 +93,7 @@ class FencedExecutor(ABC):
         """Start an attempt. Never raises; a second order for a live attempt is the same attempt."""
         live = self._live.setdefault(task, {})
         if order.attempt not in live:
-            running = live[order.attempt] = Running(task, order, report)
+            running = live[order.attempt] = HostedAttempt(task, order, report)
             running.waiter = asyncio.get_running_loop().create_task(self._carry_out(running))
 
     def flush(self, task: TaskId, attempts: Iterable[AttemptId]) -> None:
@@ -159,18 +159,18 @@ class FencedExecutor(ABC):
         return await self._outputs.value(task, source)
 
     @abstractmethod
-    async def _run(self, running: Running, agent: AgentSpec, call: Invocation, bound: Bound) -> Ended:
+    async def _run(self, running: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         """Run an attempt to its end; calls `_began` when the agent begins. What it raises becomes the failure."""
 
     @abstractmethod
-    def _cancelled(self, runnings: Iterable[Running]) -> None:
+    def _cancelled(self, runnings: Iterable[HostedAttempt]) -> None:
         """Stop attempts wherever they run. Does not block."""
 
     @abstractmethod
     async def _promote(self, call: Invocation, staged: Any) -> None:
         """Run the agent's promotion hook."""
 
-    async def _carry_out(self, running: Running) -> None:
+    async def _carry_out(self, running: HostedAttempt) -> None:
         try:
             ended = await self._ended(running)
         except Exception as error:  # noqa: BLE001 - whatever dies, the attempt ends with a report
@@ -179,7 +179,7 @@ class FencedExecutor(ABC):
             del self._live[running.task][running.order.attempt]
             self._settle(running, ended)
 
-    async def _ended(self, running: Running) -> Ended:
+    async def _ended(self, running: HostedAttempt) -> Ended:
         order = running.order
         agent = self.catalog.by_name.get(order.agent)
         if agent is None:
@@ -195,7 +195,7 @@ class FencedExecutor(ABC):
                 self._staged.setdefault(running.task, {})[order.attempt] = (call, running.staged)
         return ended
 
-    def _invocation(self, task: TaskId, order: Dispatch, agent: AgentSpec, bound: Bound) -> Invocation:
+    def _invocation(self, task: TaskId, order: Dispatch, agent: AgentSpec, bound: BoundInputs) -> Invocation:
         checks = agent.kind == "command"  # callables check against their own types
         return Invocation(
             task=task,
@@ -214,12 +214,12 @@ class FencedExecutor(ABC):
             output_schema=agent.output_schema if checks else None,
         )
 
-    def _began(self, running: Running) -> None:
+    def _began(self, running: HostedAttempt) -> None:
         if self._is_live(running):
             running.began_s = asyncio.get_running_loop().time()
             running.report(AttemptStarted(at_s=0.0, attempt=running.order.attempt, node=running.order.node))
 
-    def _settle(self, running: Running, ended: Ended) -> None:
+    def _settle(self, running: HostedAttempt, ended: Ended) -> None:
         attempt = running.order.attempt
         if ended.handoff is not None:
             if running.body is not None:
@@ -230,14 +230,14 @@ class FencedExecutor(ABC):
         elif ended.failure is not None:
             running.report(AttemptFailed(at_s=0.0, attempt=attempt, failure=ended.failure, seconds=ended.seconds))
 
-    def _is_live(self, running: Running) -> bool:
+    def _is_live(self, running: HostedAttempt) -> bool:
         return self._live.get(running.task, {}).get(running.order.attempt) is running
 
-    def _seconds(self, running: Running) -> float:
+    def _seconds(self, running: HostedAttempt) -> float:
         began_s = running.began_s
         return 0.0 if began_s is None else asyncio.get_running_loop().time() - began_s
 
-    def _end(self, runnings: list[Running]) -> None:
+    def _end(self, runnings: list[HostedAttempt]) -> None:
         """These are no longer live, so nothing they still do is reported; now stop them too."""
         for running in runnings:
             if running.waiter is not None:

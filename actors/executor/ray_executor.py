@@ -9,13 +9,13 @@ from pydantic import JsonValue
 from ray import exceptions as rx
 
 from actors.errors import NoSuchNode, OutputGone
-from actors.executor.fenced import FencedExecutor, Fencing, Running
+from actors.executor.fenced import FencedExecutor, Fencing, HostedAttempt
 from actors.executor.host import promotion, shares_a_host, worker
 from actors.executor.hosts import Hosts
 from actors.executor.nodes import NodeProbe, pinned
 from actors.failures import failure_of, node_lost, timed_out
 from actors.invocation import Ended, Invocation
-from actors.payloads.outputs import Bound
+from actors.payloads.outputs import BoundInputs
 from planners.agents import AgentKind, AgentSpec, Catalog, Effect
 from planners.model import AgentName, NodeId, TaskId
 from reconciler.state.commands import Source
@@ -35,7 +35,9 @@ _UNPLACEABLE = (rx.TaskUnschedulableError, rx.ActorUnschedulableError, NoSuchNod
 
 
 class RayExecutor(FencedExecutor):
-    """Fulfils `reconciler.runtime.ports.Executor` on the Ray cluster of this process. See `actors.executor.host` for what runs where.
+    """Implements `reconciler.runtime.ports.Executor` on the Ray cluster of this process.
+
+    `actors.executor.host` describes what runs where.
 
     Owns its host actors and all outputs: with its process they end too, and no attempt is orphaned.
     """
@@ -74,14 +76,14 @@ class RayExecutor(FencedExecutor):
             self.release(task)
         self._hosts.close()
 
-    async def _run(self, running: Running, agent: AgentSpec, call: Invocation, bound: Bound) -> Ended:
+    async def _run(self, running: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         run = self._in_host if shares_a_host(agent) else self._in_worker
         try:
             return await run(running, agent, call, bound)
         except (rx.RayError, NoSuchNode) as error:
             return Ended(self._seconds(running), failure=await self._failure(running, error))
 
-    async def _in_host(self, running: Running, agent: AgentSpec, call: Invocation, bound: Bound) -> Ended:
+    async def _in_host(self, running: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         node = running.order.node
         host = running.hold = await self._hosts.on(node)
         method = host.run_staged if agent.effect is Effect.STAGEABLE else host.run
@@ -100,7 +102,7 @@ class RayExecutor(FencedExecutor):
             return Ended(self._seconds(running), failure=Failure(kind=FailureKind.CANCELLED, message="cancelled"))
         return _with_references(running, ended, body, *staged)
 
-    async def _in_worker(self, running: Running, agent: AgentSpec, call: Invocation, bound: Bound) -> Ended:
+    async def _in_worker(self, running: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         items = running.hold = self._worker(agent, running.order.node).remote(call, *bound.blobs)
         await (await anext(items))
         self._began(running)
@@ -133,8 +135,8 @@ class RayExecutor(FencedExecutor):
             )
         return bound
 
-    def _cancelled(self, runnings: Iterable[Running]) -> None:
-        in_hosts: dict[Any, list[Running]] = {}
+    def _cancelled(self, runnings: Iterable[HostedAttempt]) -> None:
+        in_hosts: dict[Any, list[HostedAttempt]] = {}
         for running in runnings:
             if isinstance(running.hold, ray.ObjectRefGenerator):
                 ray.cancel(running.hold, force=True)
@@ -150,7 +152,7 @@ class RayExecutor(FencedExecutor):
         cause = error.cause if isinstance(error, rx.RayTaskError) else None
         return failure_of(cause if isinstance(cause, Exception) else error)
 
-    async def _failure(self, running: Running, error: Exception) -> Failure:
+    async def _failure(self, running: HostedAttempt, error: Exception) -> Failure:
         """What an error of Ray's means for the attempt."""
         node, name = running.order.node, running.order.agent
         if isinstance(error, rx.ObjectLostError):
@@ -174,7 +176,7 @@ class RayExecutor(FencedExecutor):
         return Failure(kind=FailureKind.LIMIT, message=message, error_type=error_type)
 
 
-def _with_references(running: Running, ended: Ended, *refs: Any) -> Ended:
+def _with_references(running: HostedAttempt, ended: Ended, *refs: Any) -> Ended:
     """Note where the output and the staged effects lie; ``refs``: output if large (or None's), then staged if any."""
     left = list(refs)
     if ended.handoff is not None and ended.handoff.by_reference:

@@ -11,10 +11,10 @@ from typing import Any, Unpack
 
 from actors.errors import ActorsError
 from actors.executor.execution import run_async, run_in_process, run_promotion
-from actors.executor.fenced import FencedExecutor, Fencing, Running
+from actors.executor.fenced import FencedExecutor, Fencing, HostedAttempt
 from actors.failures import node_lost
 from actors.invocation import Ended, Invocation
-from actors.payloads.outputs import Bound
+from actors.payloads.outputs import BoundInputs
 from planners.agents import AgentKind, AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId
 
@@ -46,14 +46,14 @@ class StubExecutor(FencedExecutor):
         self._lost.add(node)
         self.forget_node(node)
 
-    async def _run(self, running: Running, agent: AgentSpec, call: Invocation, bound: Bound) -> Ended:
+    async def _run(self, running: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         if running.order.node in self._lost:
             return Ended(0.0, failure=node_lost(running.order.node))
         self._began(running)
         running.hold = asyncio.ensure_future(self._hosted(running, agent, call, bound))
         return await asyncio.shield(running.hold)
 
-    async def _hosted(self, running: Running, agent: AgentSpec, call: Invocation, bound: Bound) -> Ended:
+    async def _hosted(self, running: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         if (held := self._held.get(agent.name)) is not None:
             await held.wait()
         call.inputs.update(json.loads(json.dumps(call.inputs)))
@@ -65,7 +65,7 @@ class StubExecutor(FencedExecutor):
         running.staged = result.staged
         return result.ended
 
-    def _cancelled(self, runnings: Iterable[Running]) -> None:
+    def _cancelled(self, runnings: Iterable[HostedAttempt]) -> None:
         for running in runnings:
             self.cancelled.append(running.order.attempt)
             if running.hold is not None:

@@ -12,7 +12,7 @@ import pydantic_core
 from actors.errors import ActorsError, BadInput, BadOutput
 from actors.invocation import Invocation
 
-_LEASH = str(Path(__file__).with_name("leash.py"))
+_PROCESS_GUARD = str(Path(__file__).with_name("process_guard.py"))
 _TAIL_BYTES = 2000
 
 
@@ -23,7 +23,7 @@ class CommandFailed(ActorsError):
 def run_command(call: Invocation, inputs: dict[str, Any]) -> bytes:
     """Run the command to its end and return what it printed, a JSON text.
 
-    The command runs in a process group of its own under a leash: however this process ends, kill -9 included, the
+    The command runs in its own process group under a guard process. However this process ends, kill -9 included, the
     whole group dies.
 
     Raises:
@@ -31,7 +31,7 @@ def run_command(call: Invocation, inputs: dict[str, Any]) -> bytes:
         CommandFailed: exit code other than 0; ends with the tail of stderr.
     """
     _checked(inputs, call.input_schema, BadInput, "inputs")
-    done = _leashed(call, pydantic_core.to_json(inputs, inf_nan_mode="constants"))
+    done = _guarded(call, pydantic_core.to_json(inputs, inf_nan_mode="constants"))
     if done.returncode != 0:
         tail = done.stderr[-_TAIL_BYTES:].decode(errors="replace").strip()
         raise CommandFailed(f"exit code {done.returncode}: {tail}", "target")
@@ -43,10 +43,12 @@ def run_command(call: Invocation, inputs: dict[str, Any]) -> bytes:
     return done.stdout.strip()
 
 
-def _leashed(call: Invocation, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
-    held, given = os.pipe()  # this process alone holds the end that is never written: when it dies, the leash knows
+def _guarded(call: Invocation, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
+    held, given = (
+        os.pipe()
+    )  # this process alone holds the end that is never written: when it dies, the guard process notices
     known = {"FORERUN_TASK": call.task, "FORERUN_ATTEMPT": call.attempt}
-    command = [sys.executable, "-I", "-S", _LEASH, str(held), *call.target]
+    command = [sys.executable, "-I", "-S", _PROCESS_GUARD, str(held), *call.target]
     try:
         return subprocess.run(  # noqa: S603 - running declared commands is the point; no shell is involved
             command, input=stdin, capture_output=True, pass_fds=(held,), env={**os.environ, **known}, check=False

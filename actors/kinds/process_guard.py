@@ -1,7 +1,8 @@
 """Runs a command whose whole process group dies with the process that asked for it.
 
-``python -I -S leash.py FD ARGV...``: FD is the reading end of a pipe whose other end only the asking process holds, so
-it reads end-of-file the moment that process is gone, kill -9 included. Knows nothing of Forerun: it starts in 15 ms.
+``python -I -S process_guard.py FD ARGV...``: FD is the reading end of a pipe. Only the asking process holds the other
+end, so the guard reads end-of-file the moment that process is gone, kill -9 included. It imports nothing of Forerun and
+starts in 15 ms.
 
 Three processes: this one waits for the command; a guard, leader of the command's group, waits for the end-of-file. The
 guard is no child of the asking process, for Ray kills the children of a worker that it kills, and only those.

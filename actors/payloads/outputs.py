@@ -8,7 +8,7 @@ import pydantic_core
 from pydantic import JsonValue
 
 from actors.errors import BadInput, OutputGone
-from actors.invocation import Slot
+from actors.invocation import InputSlot
 from planners.bindings import Path, follow
 from planners.model import AttemptId, TaskId
 from reconciler.state.commands import Given, ListOf, OutputOf, Source
@@ -23,11 +23,11 @@ class _Inline:
 
 
 @dataclass(slots=True)
-class Bound:
+class BoundInputs:
     """Inputs ready to cross: plain values, and slots for the referenced outputs that travel beside them."""
 
     inputs: dict[str, Any] = field(default_factory=dict)
-    slots: list[Slot] = field(default_factory=list)
+    slots: list[InputSlot] = field(default_factory=list)
     blobs: list[Reference] = field(default_factory=list)
     _seen: dict[AttemptId, int] = field(default_factory=dict)
 
@@ -63,14 +63,14 @@ class Outputs:
         """Forget every output of a task."""
         self._of.pop(task, None)
 
-    def bound(self, task: TaskId, inputs: Mapping[str, Source]) -> Bound:
+    def bound(self, task: TaskId, inputs: Mapping[str, Source]) -> BoundInputs:
         """Resolve an attempt's inputs as far as they lie here.
 
         Raises:
             OutputGone: an output is not there.
             BadInput: a path leads nowhere in an output that is.
         """
-        bound = Bound()
+        bound = BoundInputs()
         for name, source in inputs.items():
             bound.inputs[name] = self._bind(task, source, (name,), bound)
         return bound
@@ -91,7 +91,7 @@ class Outputs:
                 whole = kept.value if isinstance(kept, _Inline) else pydantic_core.from_json(await kept)
                 return follow(whole, path)  # type: ignore[no-any-return]  # a part of a JSON value is one
 
-    def _bind(self, task: TaskId, source: Source, at: Path, bound: Bound) -> Any:
+    def _bind(self, task: TaskId, source: Source, at: Path, bound: BoundInputs) -> Any:
         match source:
             case Given(value=value):
                 return value
@@ -101,7 +101,7 @@ class Outputs:
                 kept = self._kept(task, attempt)
                 if isinstance(kept, _Inline):
                     return _part(kept.value, path, at)
-                bound.slots.append(Slot(at, bound.blob(attempt, kept), path))
+                bound.slots.append(InputSlot(at, bound.blob(attempt, kept), path))
                 return None
 
     def _kept(self, task: TaskId, attempt: AttemptId) -> _Inline | Reference:

@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from benchmarks.scripted_llm import ScriptedLLM
 from benchmarks.serving import client_of, quantile, running
-from benchmarks.speculation.cases import TOKENS_PER_S, TTFT_S, Case, Cases, cases
+from benchmarks.speculation.cases import TOKENS_PER_S, TTFT_S, Cases, SpeculationCase, cases
 from benchmarks.speculation.past import journal_holding
 from orchestrator.client.client import Client
 from orchestrator.settings import JournalSettings, LlmSettings
@@ -113,7 +113,9 @@ class _Rounds:
     progress: Progress
     scale: float
 
-    async def play(self, requests: Sequence[Case], modes: Sequence[Mode], what: str, at_once: int) -> dict[Mode, Runs]:
+    async def play(
+        self, requests: Sequence[SpeculationCase], modes: Sequence[Mode], what: str, at_once: int
+    ) -> dict[Mode, Runs]:
         runs = {mode: Runs() for mode in modes}
         bar = self.progress.add_task(what, total=len(requests) * len(modes))
         for start in range(0, len(requests), at_once):
@@ -131,7 +133,7 @@ class _Rounds:
             bars = (await self.client.timeline(view.id)).bars
             runs.verdicts.update(str(bar.verdict).split(":")[0] for bar in bars if bar.speculative)
 
-    async def _one(self, case: Case, mode: Mode, plans: dict[str, Plan]) -> TaskView:
+    async def _one(self, case: SpeculationCase, mode: Mode, plans: dict[str, Plan]) -> TaskView:
         planning = PlanningOptions(
             mode=mode,
             plan=plans[case.goal] if mode is Mode.ORACLE else None,

@@ -39,7 +39,7 @@ _OUTPUT_SCHEMA = {"type": "object", "properties": {"done": {"type": "string"}}, 
 
 
 @dataclass(frozen=True)
-class Case:
+class SpeculationCase:
     """One request and the tools its plan runs one after another."""
 
     kind: str
@@ -77,13 +77,13 @@ class Cases:
     """What a run of the benchmark uses: ``past`` are plans learned from before, the others are submitted."""
 
     catalog: Catalog
-    past: Sequence[Case]
-    warm_up: Sequence[Case]
-    warm: Sequence[Case]
-    half: Sequence[Case]
-    unseen: Sequence[Case]
-    adversarial: Sequence[Case]
-    mixed: Sequence[Case]
+    past: Sequence[SpeculationCase]
+    warm_up: Sequence[SpeculationCase]
+    warm: Sequence[SpeculationCase]
+    half: Sequence[SpeculationCase]
+    unseen: Sequence[SpeculationCase]
+    adversarial: Sequence[SpeculationCase]
+    mixed: Sequence[SpeculationCase]
 
 
 def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str = "llm") -> Cases:
@@ -92,8 +92,8 @@ def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str
     tools, records = _records(data)
     train = [record for record in records if _part(record.id) < 0.7]
     test = [record for record in records if _part(record.id) >= 0.7]
-    past = [Case("past", record.request, tuple(record.tools)) for record in train]
-    unseen = [Case("unseen", record.request, tuple(record.tools)) for record in test]
+    past = [SpeculationCase("past", record.request, tuple(record.tools)) for record in train]
+    unseen = [SpeculationCase("unseen", record.request, tuple(record.tools)) for record in test]
     unseen = draw.sample(unseen, min(2 * size, len(unseen)))
     alone, among = unseen[: (len(unseen) + 1) // 2], unseen[(len(unseen) + 1) // 2 :]
     catalog = _catalog(tools, data, scale, quick_share=0.5 if agents == "mixed" else 0.0)
@@ -105,10 +105,10 @@ def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str
     # Each request has one true plan, so no two of them may read alike.
     variants = _Variants(draw, {case.request for case in (*past, *unseen)})
 
-    def warm(of: Sequence[Case], count: int) -> list[Case]:
+    def warm(of: Sequence[SpeculationCase], count: int) -> list[SpeculationCase]:
         return [variants.of(draw.choice(of), "warm") for _ in range(count)]
 
-    def adversarial(count: int) -> list[Case]:
+    def adversarial(count: int) -> list[SpeculationCase]:
         return [_contradicted(replace(case, kind="adversarial"), tools, draw) for case in warm(shapes, count)]
 
     mixed = draw.sample([*warm(shapes, size), *among, *adversarial(size // 4)], size)
@@ -131,7 +131,7 @@ class _Variants:
     draw: random.Random
     taken: set[str]
 
-    def of(self, case: Case, kind: str) -> Case:
+    def of(self, case: SpeculationCase, kind: str) -> SpeculationCase:
         """A variant that was not there yet; numbers become longer where there are no others."""
         attempts = (self._renumbered(case.request, attempt // 10) for attempt in itertools.count())
         request = next(request for request in attempts if request not in self.taken)
@@ -146,13 +146,13 @@ class _Variants:
         return re.sub(r"\d+", other, request)
 
 
-def _planning_share(case: Case, catalog: Catalog, scale: float) -> float:
+def _planning_share(case: SpeculationCase, catalog: Catalog, scale: float) -> float:
     """The part of the wait that goes into planning, by the expected seconds of LLM and agents."""
     plan_s = answer_s(case.answer(), TTFT_S, TOKENS_PER_S)
     return plan_s / (plan_s + sum(catalog.by_capability[tool][0].expected_s for tool in case.tools) / scale)
 
 
-def _contradicted(case: Case, tools: Iterable[str], draw: random.Random) -> Case:
+def _contradicted(case: SpeculationCase, tools: Iterable[str], draw: random.Random) -> SpeculationCase:
     """A request of a known class for which the LLM now wants quite other tools: whatever is guessed is wrong."""
     return replace(case, tools=tuple(draw.sample([tool for tool in tools if tool not in case.tools], len(case.tools))))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.speculation.cases import Case
+from benchmarks.speculation.cases import SpeculationCase
 from orchestrator.gateway.task_ids import new_task_id
 from planners.agents import Catalog
 from planners.model import NodeId
@@ -18,7 +18,7 @@ from reconciler.views.models import PlansView, TaskView, Timeline
 
 
 @contextmanager
-def journal_holding(past: Sequence[Case], catalog: Catalog) -> Iterator[str]:
+def journal_holding(past: Sequence[SpeculationCase], catalog: Catalog) -> Iterator[str]:
     """The URL of a new journal in which each case has been run once."""
     with tempfile.TemporaryDirectory(prefix="forerun-past-") as folder:
         url = f"sqlite:///{Path(folder) / 'journal.sqlite3'}"
@@ -34,7 +34,7 @@ def journal_holding(past: Sequence[Case], catalog: Catalog) -> Iterator[str]:
         yield url
 
 
-def _plan(case: Case, catalog: Catalog) -> Plan:
+def _plan(case: SpeculationCase, catalog: Catalog) -> Plan:
     agents = [catalog.by_capability[tool][0] for tool in case.tools]
     steps = case.steps()
     pairs = zip(steps, (agent.identity for agent in agents), strict=True)

@@ -22,7 +22,7 @@ VALUE_OF_TIME_USD_PER_S = 0.02
 
 
 @dataclass(frozen=True)
-class Case:
+class BriefingCase:
     """What somebody asks for, and what it is about."""
 
     goal: str
@@ -30,13 +30,13 @@ class Case:
 
 
 # Asked once beforehand, so that the service has seen a goal of this kind.
-EARLIER = Case(
+EARLIER = BriefingCase(
     "We want to stop using dichloromethane as a paint stripper. Search literature and patents, compare hazards and "
     "prices of the two candidates, and write an edited one-page briefing.",
     {"substance": "dichloromethane", "use": "paint stripper", "candidates": ["benzyl alcohol", "dimethyl sulfoxide"]},
 )
 # The one that is measured: other words, other values.
-ASKED = Case(
+ASKED = BriefingCase(
     "Please brief us, on one edited page, about substitutes for N-methyl-2-pyrrolidone in battery electrode coating: "
     "what papers and patents say, and how the two candidates compare in hazards and price.",
     {
@@ -47,7 +47,7 @@ ASKED = Case(
 )
 
 
-def briefing_task(case: Case, mode: Mode = Mode.FORERUN, plan: Plan | None = None) -> Task:
+def briefing_task(case: BriefingCase, mode: Mode = Mode.FORERUN, plan: Plan | None = None) -> Task:
     """The case as a task. ``plan`` is for mode oracle, and for it alone."""
     return Task(
         name="A briefing on substitutes",

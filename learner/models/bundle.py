@@ -13,24 +13,24 @@ import numpy as np
 from learner.models.durations import DurationModel
 from learner.models.survival import SurvivalModel
 from learner.models.trees import Trees
-from learner.predictor import PlanPredictor
+from learner.predictor import TrainedPlanPredictor
 from reconciler.gate import Calibration
 
 _SURVIVAL, _CALIBRATION, _DURATIONS, _PREDICTOR = "survival.txt", "survival.npz", "durations.json", "predictor.npz"
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
+class ModelBundle:
     """What training makes. Texts are LightGBM's own, kept beside the trees read from them so they can be stored."""
 
     survival: SurvivalModel | None = None
     survival_text: str = ""
     durations: Mapping[str, DurationModel] = field(default_factory=dict)
     duration_texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    predictor: PlanPredictor | None = None
+    predictor: TrainedPlanPredictor | None = None
 
 
-def encode(models: Models) -> dict[str, bytes]:
+def encode(models: ModelBundle) -> dict[str, bytes]:
     """File name -> content: LightGBM text, npz, JSON. Nothing that runs code when it is read."""
     files: dict[str, bytes] = {}
     if models.survival is not None:
@@ -49,7 +49,7 @@ def encode(models: Models) -> dict[str, bytes]:
     return files
 
 
-def decode(files: Mapping[str, bytes]) -> Models:
+def decode(files: Mapping[str, bytes]) -> ModelBundle:
     """Inverse of `encode`. Raises anything on bytes that are not what it wrote."""
     index = json.loads(files[_DURATIONS])
     texts = {
@@ -57,7 +57,7 @@ def decode(files: Mapping[str, bytes]) -> Models:
         for agent, one in index.items()
     }
     survival_text = files.get(_SURVIVAL, b"").decode()
-    return Models(
+    return ModelBundle(
         survival=SurvivalModel(_trees(survival_text), _calibration(files[_CALIBRATION])) if survival_text else None,
         survival_text=survival_text,
         durations={
@@ -86,8 +86,8 @@ def _calibration(content: bytes) -> Calibration:
         return Calibration(claimed=tuple(stored["claimed"].tolist()), observed=tuple(stored["observed"].tolist()))
 
 
-def _predictor(content: bytes) -> PlanPredictor:
+def _predictor(content: bytes) -> TrainedPlanPredictor:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _PREDICTOR
         path.write_bytes(content)
-        return PlanPredictor.load(path)
+        return TrainedPlanPredictor.load(path)

@@ -26,7 +26,7 @@ _SAME_ALARM = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Syllabus:
+class TrainingSet:
     """What one training is about: ``examples``, oldest first, since the last certain change.
 
     ``suspected``: so many of them, the newest, may be of another world. ``leads``: by how much a predictor of these
@@ -104,11 +104,11 @@ class PlanHistory:
         matter = self.since_change if self.suspected is None else self.suspected
         return self._new >= (LEAST_NEW if drifting else max(LEAST_NEW, _GROWTH * matter))
 
-    def begin_training(self) -> Syllabus:
+    def begin_training(self) -> TrainingSet:
         """What to train on; the examples from now on count as learned."""
         self._new = 0
         count = self.since_change
-        return Syllabus(list(self._examples)[len(self._examples) - count :], self.suspected, tuple(self._leads))
+        return TrainingSet(list(self._examples)[len(self._examples) - count :], self.suspected, tuple(self._leads))
 
     def _fallen(self, champion: Sequence[float]) -> bool:
         """Whether the mean is below the usual one by more than chance; a fading mean of what was usual goes on."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from learner.models.plan_history import LEAST_NEW, Syllabus
+from learner.models.plan_history import LEAST_NEW, TrainingSet
 from learner.models.plans import mean_similarity, similarities
-from learner.predictor import PlanExample, PlanPredictor, ToolText
+from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 
 _UNSEEN_SHARE = 0.1
 _MOST_UNSEEN = 100
@@ -22,7 +22,7 @@ class TrainedPredictor:
     by how much a predictor of the plans since an alarm alone did better than one of all; empty without an alarm.
     """
 
-    predictor: PlanPredictor
+    predictor: TrainedPlanPredictor
     similarity: float
     champion: tuple[float, ...]
     margin: float = 0.0
@@ -40,14 +40,14 @@ class TrainedPredictor:
 
 
 def train_predictor(
-    syllabus: Syllabus, catalog: Sequence[ToolText], champion: PlanPredictor, seed: int = 0
+    syllabus: TrainingSet, catalog: Sequence[ToolText], champion: TrainedPlanPredictor, seed: int = 0
 ) -> TrainedPredictor:
     """Fit on all but the newest tenth, judge on that; after an alarm with and without what was before it."""
     examples, suspected = syllabus.examples, syllabus.suspected
     if suspected is not None and suspected >= LEAST_NEW:
         return _after_an_alarm(examples, suspected, syllabus.leads, catalog, champion, seed)
     unseen = min(_MOST_UNSEEN, max(1, int(_UNSEEN_SHARE * len(examples))))
-    challenger, judges = PlanPredictor.fit(examples[:-unseen], catalog, seed=seed), examples[-unseen:]
+    challenger, judges = TrainedPlanPredictor.fit(examples[:-unseen], catalog, seed=seed), examples[-unseen:]
     return TrainedPredictor(
         challenger, mean_similarity(challenger, judges), tuple(similarities(champion, judges).tolist())
     )
@@ -58,7 +58,7 @@ def _after_an_alarm(  # noqa: PLR0913, PLR0917 - what a syllabus holds, and what
     suspected: int,
     leads: tuple[float, ...],
     catalog: Sequence[ToolText],
-    champion: PlanPredictor,
+    champion: TrainedPlanPredictor,
     seed: int,
 ) -> TrainedPredictor:
     """The better of two predictors, going by all judgements since the alarm; then fitted with the newest as well.
@@ -70,13 +70,13 @@ def _after_an_alarm(  # noqa: PLR0913, PLR0917 - what a syllabus holds, and what
     of_alone, of_all, of_champion = (
         similarities(predictor, judges)
         for predictor in (
-            PlanPredictor.fit(known[unseen - suspected :], catalog, seed=seed),
-            PlanPredictor.fit(known, catalog, seed=seed),
+            TrainedPlanPredictor.fit(known[unseen - suspected :], catalog, seed=seed),
+            TrainedPlanPredictor.fit(known, catalog, seed=seed),
             champion,
         )
     )
     newest = tuple((of_alone - of_all).tolist())
     alone = fmean([*leads, *newest]) > 0
-    whole = PlanPredictor.fit(examples[-suspected:] if alone else examples, catalog, seed=seed)
+    whole = TrainedPlanPredictor.fit(examples[-suspected:] if alone else examples, catalog, seed=seed)
     rival = of_alone if alone else of_all
     return TrainedPredictor(whole, float(rival.mean()), tuple(of_champion.tolist()), _NOISE, newest)

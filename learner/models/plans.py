@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from learner.predictor import PlanExample, PlanPredictor, ToolText
+from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from learner.predictor.example import edge_names
 from planners.agents import AgentSpec, Catalog
 from planners.plans import Plan
@@ -38,17 +38,17 @@ def _tool_text(capability: str, agent: AgentSpec) -> ToolText:
     return ToolText(capability, agent.description, names(agent.input_schema), names(agent.output_schema))
 
 
-def mean_similarity(predictor: PlanPredictor, examples: Sequence[PlanExample]) -> float:
+def mean_similarity(predictor: TrainedPlanPredictor, examples: Sequence[PlanExample]) -> float:
     """Mean over examples of plan similarity; no guess counts as 0."""
     return float(similarities(predictor, examples).mean()) if examples else 0.0
 
 
-def similarities(predictor: PlanPredictor, examples: Sequence[PlanExample]) -> NDArray[np.float64]:
+def similarities(predictor: TrainedPlanPredictor, examples: Sequence[PlanExample]) -> NDArray[np.float64]:
     """Plan similarity of the best guess at each example."""
     return np.array([guess_similarity(predictor, example) for example in examples])
 
 
-def guess_similarity(predictor: PlanPredictor, example: PlanExample) -> float:
+def guess_similarity(predictor: TrainedPlanPredictor, example: PlanExample) -> float:
     """(step F1 + edge F1) / 2 of the best guess."""
     guesses = predictor.predict(example.request)
     if not guesses or not guesses[0].steps:
@@ -61,7 +61,7 @@ def guess_similarity(predictor: PlanPredictor, example: PlanExample) -> float:
 class LearnedPlans:
     """A trained predictor as the speculative planner asks for it (`planners.speculative.predictor.PlanPredictor`)."""
 
-    def __init__(self, predictor: PlanPredictor) -> None:
+    def __init__(self, predictor: TrainedPlanPredictor) -> None:
         self._predictor = predictor
 
     def predict(self, request_text: str, k: int) -> list[GuessedPlan]:

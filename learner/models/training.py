@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from learner.models.bundle import Models
+from learner.models.bundle import ModelBundle
 from learner.models.durations import DurationModel, fit_durations
 from learner.models.survival import FEATURES, Rates, feature_row, fit_survival
 from reconciler.state.outcomes import Outcome
@@ -17,12 +17,12 @@ from reconciler.state.outcomes import Outcome
 class Trained:
     """What a round left behind: the models now best, which of them are new, and how each fared on unseen outcomes."""
 
-    models: Models
+    models: ModelBundle
     replaced: tuple[str, ...]
     figures: dict[str, float]
 
 
-def train(sample: Sequence[Outcome], champion: Models) -> Trained:
+def train(sample: Sequence[Outcome], champion: ModelBundle) -> Trained:
     """Challenge the survival model and the duration model of every agent. Bounded by the size of the sample."""
     figures: dict[str, float] = {}
     replaced: list[str] = []
@@ -48,8 +48,8 @@ def claim(guess: Outcome) -> float:
 
 
 def _challenge_survival(
-    sample: Sequence[Outcome], champion: Models, replaced: list[str], figures: dict[str, float]
-) -> Models:
+    sample: Sequence[Outcome], champion: ModelBundle, replaced: list[str], figures: dict[str, float]
+) -> ModelBundle:
     guesses = [outcome for outcome in sample if outcome.speculative]
     used = [guess.probability if guess.probability is not None else claim(guess) for guess in guesses]
     fitted = fit_survival(
@@ -75,8 +75,8 @@ def _challenge_survival(
 
 
 def _challenge_durations(
-    sample: Sequence[Outcome], champion: Models, replaced: list[str], figures: dict[str, float]
-) -> Models:
+    sample: Sequence[Outcome], champion: ModelBundle, replaced: list[str], figures: dict[str, float]
+) -> ModelBundle:
     durations: dict[str, DurationModel] = dict(champion.durations)
     texts = dict(champion.duration_texts)
     # Sorting is stable: within an agent the outcomes stay in order.

@@ -15,7 +15,7 @@ _AFTER_DRIFT = 60
 _TASKS = 64
 
 
-class Kind:
+class TaskKindStatistics:
     """Bounded windows over one kind of task."""
 
     def __init__(self, claims: int = 512, plans: int = 128) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from reconciler.state.outcomes import Outcome
 
 
-class History:
+class OutcomeSample:
     """The last ``window`` outcomes whole, and ``reservoir`` of those before drawn uniformly (Vitter 1985, algorithm R).
 
     So a refit costs the same after a thousand outcomes and after a million, what is new weighs most, and what is rare

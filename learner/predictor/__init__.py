@@ -2,14 +2,14 @@
 
 from learner.predictor.errors import CorruptPredictor, PredictorError, SemanticsMissing
 from learner.predictor.example import GuessedPlan, PlanExample, ToolText
-from learner.predictor.predictor import PlanPredictor
+from learner.predictor.predictor import TrainedPlanPredictor
 
 __all__ = [
     "CorruptPredictor",
     "GuessedPlan",
     "PlanExample",
-    "PlanPredictor",
     "PredictorError",
     "SemanticsMissing",
     "ToolText",
+    "TrainedPlanPredictor",
 ]

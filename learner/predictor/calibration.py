@@ -11,14 +11,14 @@ _FLOOR = 0.01  # nothing is certain: a gate must be able to price a surprise
 
 
 @dataclass(frozen=True)
-class Calibration:
+class IsotonicCalibration:
     """A piecewise linear map through ``knots`` (raw) and ``values`` (calibrated), both rising."""
 
     knots: NDArray[np.float64]
     values: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, raw: NDArray[np.float64], came_true: NDArray[np.float64]) -> "Calibration":
+    def fit(cls, raw: NDArray[np.float64], came_true: NDArray[np.float64]) -> "IsotonicCalibration":
         """From out-of-fold raw probabilities and 0/1 outcomes; a shrunk mean when there are few."""
         if len(raw) < _LEAST_OUTCOMES:
             return cls.blended(raw, came_true)
@@ -26,7 +26,7 @@ class Calibration:
         return cls(np.asarray(model.X_thresholds_, float), np.asarray(model.y_thresholds_, float))
 
     @classmethod
-    def blended(cls, raw: NDArray[np.float64], came_true: NDArray[np.float64]) -> "Calibration":
+    def blended(cls, raw: NDArray[np.float64], came_true: NDArray[np.float64]) -> "IsotonicCalibration":
         """Raw values scaled so that their mean is that of the outcomes, with four pseudo-outcomes at one half."""
         rate = (float(came_true.sum()) + 2) / (len(came_true) + 4)
         mean = (float(raw.sum()) + 2) / (len(raw) + 4)

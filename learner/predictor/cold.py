@@ -28,7 +28,7 @@ _MOST_STEPS = 4
 
 
 @dataclass(frozen=True)
-class Heard:
+class ToolMentions:
     """``plan``: the guess; None when no clause is like any tool. ``sure``: how like its tools are to their clauses.
 
     ``most``: of each tool, how like it is to the clause it is most like.
@@ -54,11 +54,11 @@ class ColdGuess:
         self._centre = raw.mean(axis=0)
         self._meanings = _unit(raw - self._centre)
 
-    def heard(self, request: str) -> Heard:
+    def heard(self, request: str) -> ToolMentions:
         """What the catalog says on a request."""
         clauses = [clause for clause in _BREAK.split(request[:_MOST_CHARACTERS]) if clause.strip()][:_MOST_CLAUSES]
         if not clauses or not self._text.catalog:
-            return Heard(None, (), np.zeros(len(self._text.catalog), dtype=np.float32))
+            return ToolMentions(None, (), np.zeros(len(self._text.catalog), dtype=np.float32))
         likeness = self._likeness(clauses)
         found: dict[int, float] = {}
         for tool, alike in zip(likeness.argmax(axis=1).tolist(), likeness.max(axis=1).tolist(), strict=True):
@@ -67,7 +67,7 @@ class ColdGuess:
         likeliest = sorted(found, key=lambda tool: -found[tool])[:_MOST_STEPS]
         tools = tuple(tool for tool in found if tool in likeliest)
         plan = (tools, _edges([self._text.catalog[tool] for tool in tools])) if tools else None
-        return Heard(plan, tuple(found[tool] for tool in tools), likeness.max(axis=0))
+        return ToolMentions(plan, tuple(found[tool] for tool in tools), likeness.max(axis=0))
 
     def __call__(self, request: str) -> list[GuessedPlan]:
         """One guess with probabilities by prior, or none when no clause is like any tool."""

@@ -17,7 +17,7 @@ from learner.predictor.vectors import Floats
 
 
 @dataclass(frozen=True)
-class Choice:
+class PlanChoice:
     """A chosen plan with raw probabilities, not yet calibrated: of the whole, of each step, edge, and step's work."""
 
     plan: Plan
@@ -27,7 +27,7 @@ class Choice:
     works: Floats
 
 
-def choose(space: PlanSpace, considered: Drawn, probability: Floats, k: int = 1) -> list[Choice]:
+def choose(space: PlanSpace, considered: Drawn, probability: Floats, k: int = 1) -> list[PlanChoice]:
     """The ``k`` candidates of highest expected similarity. A part is as probable as all candidates that have it."""
     posterior = probability / max(float(probability.sum()), 1e-9)
     order = np.argsort(-(considered.similarity @ posterior), kind="stable")[:k]
@@ -35,7 +35,7 @@ def choose(space: PlanSpace, considered: Drawn, probability: Floats, k: int = 1)
     edge_mass = _mass(considered.edges, posterior)
     work_mass = _work_mass(considered.plans, posterior)
     return [
-        Choice(
+        PlanChoice(
             plan := considered.plans[index],
             float(probability[index]),
             np.array([step_mass[label] for label in space.steps_of(plan)], dtype=np.float32),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from learner.predictor.cold import Heard
+from learner.predictor.cold import ToolMentions
 from learner.predictor.vectors import Floats
 
 
@@ -13,4 +13,4 @@ class Evidence:
     scores: Floats
     strength: Floats
     place: Floats
-    heard: Heard
+    heard: ToolMentions

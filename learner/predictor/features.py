@@ -6,9 +6,9 @@ from itertools import chain
 
 import numpy as np
 
-from learner.predictor.cold import Heard
+from learner.predictor.cold import ToolMentions
 from learner.predictor.evidence import Evidence
-from learner.predictor.labels import Columns, Plan, PlanSpace, Tally, length_column, positions_in
+from learner.predictor.labels import Columns, LabelCounts, Plan, PlanSpace, length_column, positions_in
 from learner.predictor.vectors import Floats
 
 _NOTHING = np.float32(1e5)
@@ -86,7 +86,7 @@ class Considered(Drawn):
 
 
 def consider(
-    space: PlanSpace, plans: list[Plan], evidence: Evidence, tally: Tally, own: Plan | None = None
+    space: PlanSpace, plans: list[Plan], evidence: Evidence, tally: LabelCounts, own: Plan | None = None
 ) -> Considered:
     """Build the features. ``tally`` is how often things were seen; ``own`` the example's own plan, in training."""
     drawn, cold = Drawn.of(space, plans), _cold(plans, evidence.heard)
@@ -103,7 +103,7 @@ def consider(
     return Considered(plans, drawn.columns, drawn.steps, drawn.edges, drawn.similarity, features, regression[0], cold)
 
 
-def _history(space: PlanSpace, drawn: Drawn, tally: Tally) -> list[Floats]:
+def _history(space: PlanSpace, drawn: Drawn, tally: LabelCounts) -> list[Floats]:
     """How often the plan, its steps and its links were seen, and how often a link follows from its ends."""
     steps, edges = drawn.steps, drawn.edges
     step_seen = tally.steps[space.step_columns(steps.labels)]
@@ -123,7 +123,7 @@ def _words(space: PlanSpace, steps: Incidence, strength: Floats) -> list[Floats]
     return [steps.least(of_step), steps.has @ of_step / np.maximum(steps.size, 1), steps.most_left_out(of_step)]
 
 
-def _cold(plans: list[Plan], heard: Heard) -> Floats:
+def _cold(plans: list[Plan], heard: ToolMentions) -> Floats:
     """How sure the cold guess is, at its place; 0 for all other plans."""
     out = np.zeros(len(plans), dtype=np.float32)
     if heard.plan is not None:

@@ -22,7 +22,7 @@ _LENGTHS = 8
 
 
 @dataclass(frozen=True)
-class Tally:
+class LabelCounts:
     """How many plans were seen of each form, with each step label, and with each edge label, by column.
 
     Each ends with a zero, for what is in no column.
@@ -32,9 +32,9 @@ class Tally:
     steps: Floats
     edges: Floats
 
-    def less(self, other: "Tally") -> "Tally":
+    def less(self, other: "LabelCounts") -> "LabelCounts":
         """This tally without what the other one counted."""
-        return Tally(self.plans - other.plans, self.steps - other.steps, self.edges - other.edges)
+        return LabelCounts(self.plans - other.plans, self.steps - other.steps, self.edges - other.edges)
 
 
 class PlanSpace:
@@ -63,12 +63,12 @@ class PlanSpace:
         plans: list[Plan] = [(tuple(number[s] for s in e.steps), tuple(e.edges)) for e in examples]
         return cls(tools, plans), plans
 
-    def tallied(self, plans: Sequence[Plan]) -> Tally:
+    def tallied(self, plans: Sequence[Plan]) -> LabelCounts:
         """Count the plans and their labels."""
         known = [self.plan_column[plan] for plan in plans]
         steps = [label for column in known for label in self._labels[column][0]]
         edges = [label for column in known for label in self._labels[column][1]]
-        return Tally(
+        return LabelCounts(
             _counted(np.array(known, dtype=int), len(self.plans)),
             _counted(self.step_columns(steps), len(self.step_labels)),
             _counted(self.edge_columns(edges), len(self._known_edges)),

@@ -15,15 +15,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from learner.predictor.calibration import Calibration
+from learner.predictor.calibration import IsotonicCalibration
 from learner.predictor.candidates import candidates
 from learner.predictor.cold import ColdGuess
-from learner.predictor.decision import Choice, choose
+from learner.predictor.decision import PlanChoice, choose
 from learner.predictor.evidence import Evidence
 from learner.predictor.example import GuessedPlan, PlanExample, ToolText
 from learner.predictor.features import Considered, consider
 from learner.predictor.kernel import RequestKernel
-from learner.predictor.labels import Plan, PlanSpace, Tally, works
+from learner.predictor.labels import LabelCounts, Plan, PlanSpace, works
 from learner.predictor.lexical import CatalogText, described
 from learner.predictor.ranker import PlanRanker, unranked
 from learner.predictor.ridge import StackedRidge
@@ -38,10 +38,10 @@ _GROUPS = 10
 class Calibrations(NamedTuple):
     """One map per kind of probability."""
 
-    whole: Calibration
-    step: Calibration
-    edge: Calibration
-    work: Calibration
+    whole: IsotonicCalibration
+    step: IsotonicCalibration
+    edge: IsotonicCalibration
+    work: IsotonicCalibration
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Fitted:
     calibrations: Calibrations
 
 
-class PlanPredictor:
+class TrainedPlanPredictor:
     """Immutable once made: `cold` from a catalog, `fit` from outcomes, `load` from a file."""
 
     def __init__(self, catalog: Sequence[ToolText], fitted: Fitted | None) -> None:
@@ -68,12 +68,14 @@ class PlanPredictor:
         self._cold = ColdGuess(self._text, installed_word_vectors() if by_meaning else None)
 
     @classmethod
-    def cold(cls, catalog: Sequence[ToolText]) -> "PlanPredictor":
+    def cold(cls, catalog: Sequence[ToolText]) -> "TrainedPlanPredictor":
         """Before the first outcome: the words of the catalog and what feeds what by its schemas."""
         return cls(catalog, None)
 
     @classmethod
-    def fit(cls, examples: Sequence[PlanExample], catalog: Sequence[ToolText], *, seed: int = 0) -> "PlanPredictor":
+    def fit(
+        cls, examples: Sequence[PlanExample], catalog: Sequence[ToolText], *, seed: int = 0
+    ) -> "TrainedPlanPredictor":
         """Learn from past plans; of more than `WINDOW`, the most recent half and a sample of the older ones.
 
         Deterministic given ``seed``. About a minute on one core for 2,400 examples, under a second for 50.
@@ -118,7 +120,7 @@ class PlanPredictor:
         write(self, path)
 
     @classmethod
-    def load(cls, path: Path) -> "PlanPredictor":
+    def load(cls, path: Path) -> "TrainedPlanPredictor":
         """Read what `save` wrote.
 
         Raises:
@@ -144,7 +146,7 @@ def _with_unlisted(catalog: tuple[ToolText, ...], tools: Sequence[str]) -> list[
     return [texts.get(tool, ToolText(tool, "")) for tool in tools]
 
 
-def _tallies(space: PlanSpace, plans: list[Plan], seed: int) -> list[Tally]:
+def _tallies(space: PlanSpace, plans: list[Plan], seed: int) -> list[LabelCounts]:
     """Per example, what was seen outside its group of examples.
 
     Leaving out the example alone would give its plan away: its count, and no other's, would be one short.
@@ -157,11 +159,11 @@ def _tallies(space: PlanSpace, plans: list[Plan], seed: int) -> list[Tally]:
     return [outside[index] for index in group.tolist()]
 
 
-def _consider(space: PlanSpace, evidence: Evidence, tally: Tally, own: Plan | None = None) -> Considered:
+def _consider(space: PlanSpace, evidence: Evidence, tally: LabelCounts, own: Plan | None = None) -> Considered:
     return consider(space, candidates(space, evidence, own), evidence, tally, own)
 
 
-def _calibrate(space: PlanSpace, chosen: list[Choice], plans: list[Plan]) -> Calibrations:
+def _calibrate(space: PlanSpace, chosen: list[PlanChoice], plans: list[Plan]) -> Calibrations:
     whole: list[tuple[float, bool]] = []
     step: list[tuple[float, bool]] = []
     edge: list[tuple[float, bool]] = []
@@ -177,12 +179,12 @@ def _calibrate(space: PlanSpace, chosen: list[Choice], plans: list[Plan]) -> Cal
     return Calibrations(*map(_calibration, (whole, step, edge, work)))
 
 
-def _calibration(pairs: list[tuple[float, bool]]) -> Calibration:
+def _calibration(pairs: list[tuple[float, bool]]) -> IsotonicCalibration:
     table = np.array(pairs, dtype=np.float64).reshape(-1, 2)
-    return Calibration.fit(table[:, 0], table[:, 1])
+    return IsotonicCalibration.fit(table[:, 0], table[:, 1])
 
 
-def _guess(fitted: Fitted, choice: Choice) -> GuessedPlan:
+def _guess(fitted: Fitted, choice: PlanChoice) -> GuessedPlan:
     tools, edges = choice.plan
     calibrations = fitted.calibrations
     return GuessedPlan(

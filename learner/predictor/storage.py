@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learner.predictor.calibration import Calibration
+from learner.predictor.calibration import IsotonicCalibration
 from learner.predictor.errors import CorruptPredictor, PredictorError
 from learner.predictor.example import ToolText
 from learner.predictor.kernel import RequestKernel
 from learner.predictor.labels import Plan, PlanSpace
-from learner.predictor.predictor import Calibrations, Fitted, PlanPredictor
+from learner.predictor.predictor import Calibrations, Fitted, TrainedPlanPredictor
 from learner.predictor.ranker import PlanRanker
 from learner.predictor.ridge import StackedRidge
 
@@ -24,7 +24,7 @@ FORMAT = 4  # raise it when arrays or labels change their meaning
 _Arrays = dict[str, NDArray[np.generic]]
 
 
-def write(predictor: PlanPredictor, path: Path) -> None:
+def write(predictor: TrainedPlanPredictor, path: Path) -> None:
     """To a temporary file beside ``path``, then over it."""
     header: dict[str, Any] = {"format": FORMAT, "catalog": [asdict(tool) for tool in predictor.catalog]}
     arrays: _Arrays = {}
@@ -45,7 +45,7 @@ def write(predictor: PlanPredictor, path: Path) -> None:
     temporary.replace(path)
 
 
-def read(path: Path) -> PlanPredictor:
+def read(path: Path) -> TrainedPlanPredictor:
     """Inverse of `write`; every way a file can be damaged is one error."""
     try:
         # From memory: numpy leaves a file open when the archive in it is damaged.
@@ -61,13 +61,13 @@ def read(path: Path) -> PlanPredictor:
         raise CorruptPredictor(f"{path.name}: {error}") from error
 
 
-def _built(header: dict[str, Any], arrays: _Arrays) -> PlanPredictor:
+def _built(header: dict[str, Any], arrays: _Arrays) -> TrainedPlanPredictor:
     catalog = [
         ToolText(tool["name"], tool["description"], tuple(tool["inputs"]), tuple(tool["outputs"]))
         for tool in header["catalog"]
     ]
     if "tools" not in header:
-        return PlanPredictor(catalog, None)
+        return TrainedPlanPredictor(catalog, None)
     history: list[Plan] = [(tuple(steps), tuple((i, j) for i, j in edges)) for steps, edges in header["history"]]
     kernel = RequestKernel.from_arrays(_under("kernel.", arrays))
     space = PlanSpace(header["tools"], history)
@@ -80,9 +80,11 @@ def _built(header: dict[str, Any], arrays: _Arrays) -> PlanPredictor:
         kernel,
         ridge,
         PlanRanker.from_text(header["ranker"]) if header["ranker"] else None,
-        Calibrations(*(Calibration(np.array(knots), np.array(values)) for knots, values in header["calibrations"])),
+        Calibrations(
+            *(IsotonicCalibration(np.array(knots), np.array(values)) for knots, values in header["calibrations"])
+        ),
     )
-    return PlanPredictor(catalog, fitted)
+    return TrainedPlanPredictor(catalog, fitted)
 
 
 def _under(prefix: str, arrays: _Arrays) -> _Arrays:

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from orchestrator.client.errors import Busy, NotOurs, Refused, ServiceFailed, Unreachable
 from orchestrator.errors import CannotStart, Unavailable
-from orchestrator.problems import Problem, describe
+from orchestrator.problems import ProblemDetails, describe
 from planners.errors import ForerunError
 
 _P = ParamSpec("_P")
@@ -68,7 +68,7 @@ def refuse(message: str, fix: str = "") -> NoReturn:
 
 
 def _tell(error: ForerunError, *, as_json: bool) -> None:
-    problem: Problem = error.problem if isinstance(error, Refused) else describe(error)
+    problem: ProblemDetails = error.problem if isinstance(error, Refused) else describe(error)
     if as_json:
         print(problem.model_dump_json(), file=sys.stderr)  # noqa: T201 machine-readable, so past rich
         return

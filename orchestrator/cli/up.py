@@ -21,7 +21,7 @@ from orchestrator.settings import Http
 from planners.agents import Catalog
 
 if TYPE_CHECKING:
-    from orchestrator.service.wiring import Running
+    from orchestrator.service.wiring import RunningService
 
 # What stopping may take: closing journals, killing workers.
 _STOP_S = 20.0
@@ -127,7 +127,7 @@ def _refuse_taken_port(http: Http) -> None:
             raise CannotStart(f"cannot listen on {http.host}:{http.port}: {error.strerror}", "http.port", fix) from None
 
 
-def _say_ready(running: "Running", agents: Catalog, *, as_json: bool) -> None:
+def _say_ready(running: "RunningService", agents: Catalog, *, as_json: bool) -> None:
     if as_json:
         print_json({"url": running.url, "agents": len(agents.agents), "pid": os.getpid()})
     else:

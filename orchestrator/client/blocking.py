@@ -10,7 +10,7 @@ from typing import Any, Self
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 
-class Blocking:
+class SyncClient:
     """Runs an async context manager's methods on an event loop in a thread of its own, from ``with`` to its end."""
 
     def __init__(self, opening: Callable[[], AbstractAsyncContextManager[Any]]) -> None:

@@ -11,7 +11,7 @@ import httpx
 from httpx_sse import EventSource
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from orchestrator.client.blocking import Blocking
+from orchestrator.client.blocking import SyncClient
 from orchestrator.client.errors import Busy, NotOurs, Unreachable, refusal
 from orchestrator.config import read_document
 from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview
@@ -67,9 +67,9 @@ class Client:
         self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout_s, transport=transport)
 
     @classmethod
-    def sync(cls, url: str = DEFAULT_URL, timeout_s: float = 30.0) -> Blocking:
+    def sync(cls, url: str = DEFAULT_URL, timeout_s: float = 30.0) -> SyncClient:
         """The same client for code without an event loop: same methods, used with plain ``with``."""
-        return Blocking(lambda: cls(url, timeout_s))
+        return SyncClient(lambda: cls(url, timeout_s))
 
     async def __aenter__(self) -> Self:
         return self

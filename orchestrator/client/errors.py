@@ -6,7 +6,7 @@ import httpx
 from pydantic import ValidationError
 
 from orchestrator.errors import ServiceError
-from orchestrator.problems import Problem, plain
+from orchestrator.problems import ProblemDetails, plain
 
 
 class Unreachable(ServiceError):
@@ -22,7 +22,7 @@ class Unreachable(ServiceError):
 class Refused(ServiceError):
     """The service said no; ``problem`` is its document."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: ProblemDetails) -> None:
         super().__init__(problem.detail or problem.title, problem.field, problem.fix)
         self.args = (problem,)
         self.problem = problem
@@ -43,7 +43,7 @@ class Conflict(Refused):
 class Busy(Refused):
     """Too much is waiting, or a part of the service is away: try again after ``retry_after_s``."""
 
-    def __init__(self, problem: Problem, retry_after_s: float = 1.0) -> None:
+    def __init__(self, problem: ProblemDetails, retry_after_s: float = 1.0) -> None:
         super().__init__(problem)
         self.args = (problem, retry_after_s)
         self.retry_after_s = retry_after_s
@@ -76,9 +76,9 @@ def refusal(response: httpx.Response) -> Refused:
     return _KINDS.get(response.status_code, kind)(problem)
 
 
-def _problem(response: httpx.Response) -> Problem:
+def _problem(response: httpx.Response) -> ProblemDetails:
     try:
-        return Problem.model_validate_json(response.content)
+        return ProblemDetails.model_validate_json(response.content)
     except ValidationError:
         # Not ours: a proxy in between, or another service at this address.
         return plain(response.status_code, response.text[:200], response.url.path)

@@ -4,11 +4,11 @@ from orchestrator.gateway.protocol import Preview
 from planners.model import StepId
 from planners.plans import PlannedStep
 from planners.similarity import similarity
-from reconciler.runtime.shard import Rehearsal
+from reconciler.runtime.shard import PlannedPreview
 from reconciler.state.outcomes import Verdict
 
 
-def preview(rehearsal: Rehearsal) -> Preview:
+def preview(rehearsal: PlannedPreview) -> Preview:
     """The verdicts by DESIGN section 6 for attempts that had only just been dispatched: moving them costs nothing."""
     guess, plan = rehearsal.guess, rehearsal.plan
     verdicts: dict[StepId, Verdict] = {}

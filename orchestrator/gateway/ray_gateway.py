@@ -19,7 +19,7 @@ from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
-from reconciler.runtime.shard import Rehearsal
+from reconciler.runtime.shard import PlannedPreview
 from reconciler.state.commands import RunStatus
 from reconciler.views.models import EventPage, PlansView, TaskPage, TaskView, Timeline
 
@@ -101,7 +101,7 @@ class RayGateway:
         """See `Gateway`."""
         decomposing_s = 0.0 if task.goal is None else self._decomposing_s
         patience_s = decomposing_s + task.planning.time_limit_s + _PLANNING_MARGIN_S
-        return preview(await self._ask(Rehearsal, 0, "rehearse", task, patience_s=patience_s))
+        return preview(await self._ask(PlannedPreview, 0, "rehearse", task, patience_s=patience_s))
 
     async def agents(self) -> Catalog:
         """See `Gateway`."""

@@ -10,17 +10,17 @@ from orchestrator.ingress import error_responses as refusals
 from orchestrator.ingress import service_routes as service
 from orchestrator.ingress import task_routes as tasks
 from orchestrator.ingress.body_limit import BodyLimit
-from orchestrator.ingress.context import Context
+from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.responses import problems
 from orchestrator.metrics import HttpMetrics
-from orchestrator.problems import Problem
+from orchestrator.problems import ProblemDetails
 
 _DESCRIPTION = """Dispatches multi-agent workflows ahead of their plan.
 
 Every refusal is an RFC 9457 problem document (`application/problem+json`) that names the `field` and the `fix`."""
 
 
-def build(context: Context) -> FastAPI:
+def build(context: IngressContext) -> FastAPI:
     """The app over a gateway."""
     http_metrics = HttpMetrics()
     app = FastAPI(
@@ -51,8 +51,10 @@ def _declare_problem(app: FastAPI) -> None:
             schemas = document["components"]["schemas"]
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
-            schemas[Problem.__name__] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(schemas[Problem.__name__].pop("$defs", {}))
+            schemas[ProblemDetails.__name__] = ProblemDetails.model_json_schema(
+                ref_template="#/components/schemas/{model}"
+            )
+            schemas.update(schemas[ProblemDetails.__name__].pop("$defs", {}))
             app.openapi_schema = document
         return app.openapi_schema
 

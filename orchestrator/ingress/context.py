@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Context:
+class IngressContext:
     """The gateway, the settings, the catalog, and the cluster as it was seen a moment ago.
 
     The cluster is kept from an earlier look, refreshed in the background: only the first submission waits for it.

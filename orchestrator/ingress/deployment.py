@@ -7,7 +7,7 @@ from ray import serve
 
 from orchestrator.gateway.ray_gateway import RayGateway
 from orchestrator.ingress.app import build
-from orchestrator.ingress.context import Context
+from orchestrator.ingress.context import IngressContext
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 
@@ -19,7 +19,7 @@ class Ingress:
     """One replica: it has the app built when it starts, on its own event loop."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
-        self._context = Context(RayGateway(settings, catalog), settings, catalog)
+        self._context = IngressContext(RayGateway(settings, catalog), settings, catalog)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return build(self._context)

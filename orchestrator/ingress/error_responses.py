@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from orchestrator.errors import InvalidRequest
-from orchestrator.problems import MEDIA_TYPE, Problem, describe, plain
+from orchestrator.problems import MEDIA_TYPE, ProblemDetails, describe, plain
 from planners.errors import ForerunError, InvalidTask
 from planners.tasks import Task
 from planners.validation import explain_errors
@@ -31,7 +31,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-def reply(problem: Problem, headers: dict[str, str] | None = None) -> Response:
+def reply(problem: ProblemDetails, headers: dict[str, str] | None = None) -> Response:
     """The problem as an HTTP response."""
     body = problem.model_dump_json(exclude_defaults=False)
     return Response(body, problem.status, headers=headers, media_type=MEDIA_TYPE)

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import Response
 from pydantic import BaseModel
 
-from orchestrator.problems import MEDIA_TYPE, Problem
+from orchestrator.problems import MEDIA_TYPE, ProblemDetails
 
 
 def sent(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -15,7 +15,7 @@ def sent(model: BaseModel, status: int = 200, headers: dict[str, str] | None = N
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For OpenAPI: these statuses come with a problem document."""
-    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+    schema = {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"}
     return {status: {"content": {MEDIA_TYPE: {"schema": schema}}, "description": _WHEN[status]} for status in statuses}
 
 

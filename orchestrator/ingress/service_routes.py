@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from orchestrator.gateway.protocol import LearnerVersions
-from orchestrator.ingress.context import Context
+from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.responses import problems, sent
 from orchestrator.metrics import HttpMetrics, joined
 from planners.agents import Catalog
@@ -25,7 +25,7 @@ class Health(Versioned):
 _CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 
 
-def routes(context: Context, http_metrics: HttpMetrics) -> APIRouter:
+def routes(context: IngressContext, http_metrics: HttpMetrics) -> APIRouter:
     """The routes over one gateway."""
     router = APIRouter()
     _knowledge(router, context)
@@ -35,7 +35,7 @@ def routes(context: Context, http_metrics: HttpMetrics) -> APIRouter:
     return router
 
 
-def _knowledge(router: APIRouter, context: Context) -> None:
+def _knowledge(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
 
     @router.get("/v1/agents", response_model=Catalog, responses=problems(503), tags=["service"])
@@ -49,7 +49,7 @@ def _knowledge(router: APIRouter, context: Context) -> None:
         return sent(await gateway.nodes())
 
 
-def _learning(router: APIRouter, context: Context) -> None:
+def _learning(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
 
     @router.get("/v1/learner", responses=problems(503), tags=["service"])
@@ -72,7 +72,7 @@ def _learning(router: APIRouter, context: Context) -> None:
         return sent(await gateway.learner_rollback(version))
 
 
-def _probes(router: APIRouter, context: Context, http_metrics: HttpMetrics) -> None:
+def _probes(router: APIRouter, context: IngressContext, http_metrics: HttpMetrics) -> None:
     gateway = context.gateway
 
     @router.get("/healthz", response_model=Health, tags=["probes"])

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from orchestrator.gateway.protocol import Preview
-from orchestrator.ingress.context import Context
+from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.event_stream import event_stream
 from orchestrator.ingress.openapi_examples import TASKS
 from orchestrator.ingress.request_bodies import JsonRoute
@@ -32,7 +32,7 @@ _MOST_SEEN = 2**63 - 1
 _Id = Annotated[str, Path(max_length=100, description="The task's id")]
 
 
-def routes(context: Context) -> APIRouter:
+def routes(context: IngressContext) -> APIRouter:
     """The routes over one gateway."""
     router = APIRouter(prefix="/v1", tags=["tasks"], route_class=JsonRoute)
     _submitting(router, context)
@@ -41,7 +41,7 @@ def routes(context: Context) -> APIRouter:
     return router
 
 
-def _submitting(router: APIRouter, context: Context) -> None:
+def _submitting(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
 
     @router.post("/tasks", status_code=202, response_model=TaskView, responses=problems(400, 409, 413, 422, 429, 503))
@@ -64,7 +64,7 @@ def _submitting(router: APIRouter, context: Context) -> None:
         return sent(await gateway.cancel(TaskId(task_id), reason or "cancelled over HTTP"))
 
 
-def _looking(router: APIRouter, context: Context) -> None:
+def _looking(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
     max_wait_s = context.settings.http.max_wait_s
 
@@ -100,7 +100,7 @@ def _looking(router: APIRouter, context: Context) -> None:
         return sent(await gateway.timeline(TaskId(task_id)))
 
 
-def _following(router: APIRouter, context: Context) -> None:
+def _following(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
 
     @router.get("/tasks/{task_id}/outputs/{step:path}", responses=problems(404, 409, 503))

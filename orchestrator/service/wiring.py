@@ -32,7 +32,7 @@ from planners.speculative.planner import SpeculativePlannerPipeline, Speculative
 from reconciler.errors import UnknownTask
 from reconciler.journal import Journal
 from reconciler.runtime.actor import create
-from reconciler.runtime.ports import OutcomeSink, World
+from reconciler.runtime.ports import OutcomeSink, Ports
 from reconciler.runtime.shard import Shard
 from reconciler.state.outcomes import Outcome
 
@@ -99,7 +99,7 @@ class BuildShard:
         bounds = settings.planning
         guessing = SpeculativeSettings(budget_s=bounds.speculative_budget_s, alternatives=bounds.alternatives)
         speculative = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=guessing)
-        world = World(
+        world = Ports(
             catalog=catalog,
             executor=executor,
             planning=RemotePlanning(speculative, planner, advice),
@@ -134,7 +134,7 @@ async def _teach(learner: Any, journal: Journal) -> None:
 
 
 @dataclass
-class Running:
+class RunningService:
     """A service that is up. `stop` ends what `start` began and nothing else."""
 
     url: str
@@ -172,7 +172,7 @@ def _refuse_a_second() -> None:
         raise CannotStart("a Forerun runs on this cluster already", "cluster.address", fix)
 
 
-def start(settings: Settings, catalog: Catalog) -> Running:
+def start(settings: Settings, catalog: Catalog) -> RunningService:
     """Start the service: Ray (or join it), planner, shards, ingress. Returns when tasks can be submitted.
 
     Raises:
@@ -202,7 +202,7 @@ def start(settings: Settings, catalog: Catalog) -> Running:
         raise _cannot_start_a_shard(error) from error
     if resumed:
         _log.info("took up %d unfinished tasks", resumed)
-    return Running(
+    return RunningService(
         url=url, shards=shards, owns_ray=owns_ray, owns_serve=owns_serve, planner=others[0], others=others, kept=kept
     )
 

@@ -20,18 +20,18 @@ from planners.expansion import flatten
 from planners.model import Model
 from planners.optimal.decompose.goals import Decomposer
 from planners.optimal.decompose.parallel_decomposition import grow
-from planners.optimal.decompose.partial_workflow import Weave
-from planners.optimal.streaming_plan import Draft, Weaves
+from planners.optimal.decompose.partial_workflow import PartialWorkflow
+from planners.optimal.streaming_plan import DecompositionCache, StreamingPlan
 from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest, SpeculativePlanner
-from planners.scheduling.cancellation import Stop
+from planners.scheduling.cancellation import CancellationToken
 from planners.scheduling.cp_sat.solver import schedule
 from planners.scheduling.list_scheduling.list_schedule import list_schedule, thrifty
 from planners.tasks import Mode
 from planners.workflow import FlatWorkflow
 
 
-class Lister(Protocol):
+class ListScheduler(Protocol):
     """A scheduler that answers in milliseconds."""
 
     def __call__(self, flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Plan:
@@ -51,7 +51,7 @@ class Solver(Protocol):
         time_limit_s: float,
         workers: int = 1,
         hint: Plan | None = None,
-        stop: Stop | None = None,
+        stop: CancellationToken | None = None,
     ) -> Plan:
         """The best plan, with its bound and gap; soon after ``stop`` is pulled, whatever is best by then."""
         ...
@@ -84,7 +84,7 @@ class OptimalPlannerPipeline:
         *,
         fallback: SpeculativePlanner | None = None,
         settings: OptimalSettings | None = None,
-        lister: Lister = list_schedule,
+        lister: ListScheduler = list_schedule,
         solver: Solver = schedule,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -95,8 +95,8 @@ class OptimalPlannerPipeline:
         self._lister = lister
         self._solver = solver
         self._clock = clock
-        self._weaves = Weaves(self._settings.remembered)
-        self._stops: set[Stop] = set()
+        self._weaves = DecompositionCache(self._settings.remembered)
+        self._stops: set[CancellationToken] = set()
         self._threads = ThreadPoolExecutor(self._settings.solves_at_once, thread_name_prefix="solve")
 
     async def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
@@ -110,8 +110,8 @@ class OptimalPlannerPipeline:
         if given is not None:
             yield given.model_copy(update={"kind": PlanKind.OPTIMAL, "complete": True})
             return
-        draft = Draft(request, self._clock)
-        weave = self._weaves.recall(request) or Weave(request.task)
+        draft = StreamingPlan(request, self._clock)
+        weave = self._weaves.recall(request) or PartialWorkflow(request.task)
         try:
             async with aclosing(self._prefixes(request, weave, draft)) as prefixes:
                 async for prefix in prefixes:
@@ -128,7 +128,9 @@ class OptimalPlannerPipeline:
             stop.pull()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _prefixes(self, request: PlanRequest, weave: Weave, draft: Draft) -> AsyncGenerator[Plan, None]:
+    async def _prefixes(
+        self, request: PlanRequest, weave: PartialWorkflow, draft: StreamingPlan
+    ) -> AsyncGenerator[Plan, None]:
         if weave.complete:
             return
         if self._decomposer is None:
@@ -145,7 +147,7 @@ class OptimalPlannerPipeline:
                 if prefix is not None:
                     yield prefix
 
-    async def _prefix(self, flat: FlatWorkflow, request: PlanRequest, draft: Draft) -> Plan | None:
+    async def _prefix(self, flat: FlatWorkflow, request: PlanRequest, draft: StreamingPlan) -> Plan | None:
         """The prefix of the plan that these steps allow; None: nothing new that can be said for sure.
 
         Raises:
@@ -165,7 +167,7 @@ class OptimalPlannerPipeline:
             raise
         return draft.prefix(sure, flat) if any(step.id not in draft.pins for step in sure.steps) else None
 
-    async def _whole(self, flat: FlatWorkflow, request: PlanRequest, draft: Draft) -> Plan:
+    async def _whole(self, flat: FlatWorkflow, request: PlanRequest, draft: StreamingPlan) -> Plan:
         try:
             plan = await self._schedule(draft.pinned(flat), request, draft)
         except Infeasible:
@@ -174,8 +176,8 @@ class OptimalPlannerPipeline:
             plan = await self._schedule(draft.pinned(flat, only_irreversible=True), request, draft)
         return draft.whole(plan, flat)
 
-    async def _schedule(self, flat: FlatWorkflow, request: PlanRequest, draft: Draft) -> Plan:
-        asked, costs, stop = draft.request(request.hint or draft.last), self._costs(), Stop()
+    async def _schedule(self, flat: FlatWorkflow, request: PlanRequest, draft: StreamingPlan) -> Plan:
+        asked, costs, stop = draft.request(request.hint or draft.last), self._costs(), CancellationToken()
         if request.task.planning.mode is Mode.LIST_SCHEDULE:
             return await asyncio.to_thread(self._lister, flat, asked, costs)
 
@@ -197,7 +199,7 @@ class OptimalPlannerPipeline:
             self._stops.discard(stop)
             stop.pull()
 
-    async def _without_decomposer(self, request: PlanRequest, draft: Draft, failure: DecomposeFailed) -> Plan:
+    async def _without_decomposer(self, request: PlanRequest, draft: StreamingPlan, failure: DecomposeFailed) -> Plan:
         """The guess becomes the authority, if the task allows it and there is a whole one.
 
         Raises:

@@ -4,14 +4,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from planners.model import AgentName, StepId, canonical_json, digest
-from planners.optimal.decompose.partial_workflow import Weave
+from planners.optimal.decompose.partial_workflow import PartialWorkflow
 from planners.plans import Plan, PlanKind, PlannedStep
 from planners.requests import InFlight, PlanRequest
 from planners.tasks import Mode
 from planners.workflow import FlatWorkflow
 
 
-class Draft:
+class StreamingPlan:
     """What one plan has said so far. ``pins``: the agents of the steps in prefixes; ``last``: the last prefix."""
 
     def __init__(self, request: PlanRequest, clock: Callable[[], float]) -> None:
@@ -95,27 +95,27 @@ class Draft:
         return spec is not None and not spec.may_speculate
 
 
-class Weaves:
+class DecompositionCache:
     """The last decompositions, by task: a later epoch schedules the same steps again and asks no LLM."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._kept: OrderedDict[str, Weave] = OrderedDict()
+        self._kept: OrderedDict[str, PartialWorkflow] = OrderedDict()
 
-    def keep(self, request: PlanRequest, weave: Weave) -> None:
+    def keep(self, request: PlanRequest, weave: PartialWorkflow) -> None:
         """Remember a finished weave."""
         if weave.goals:
             self._kept[_key(request)] = weave
             while len(self._kept) > self._size:
                 self._kept.popitem(last=False)
 
-    def recall(self, request: PlanRequest) -> Weave | None:
+    def recall(self, request: PlanRequest) -> PartialWorkflow | None:
         """What an earlier epoch of this task was made of: told by the request's hint if that is an authority's plan."""
         if request.epoch <= 1:
             return None
         hint = request.hint
         if request.task.goal is not None and hint is not None and hint.kind is PlanKind.OPTIMAL and hint.complete:
-            return Weave.of_plan(request.task, hint)
+            return PartialWorkflow.of_plan(request.task, hint)
         return self._kept.get(_key(request))
 
 

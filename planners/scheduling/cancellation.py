@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 
-class Stop:
+class CancellationToken:
     """Pulled once, for good. Whoever searches looks at ``pulled`` between steps, and is called where it cannot look."""
 
     def __init__(self) -> None:

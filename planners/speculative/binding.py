@@ -10,7 +10,7 @@ from planners.bindings import Binding, Gather, InputRef, StepRef, Value, follow,
 from planners.canonical import canonical_id, canonical_inputs
 from planners.interfaces import Interface, Schema, compatible, json_type, types
 from planners.model import StepId
-from planners.speculative.plan_cache import PlanMemory, goal_of
+from planners.speculative.plan_cache import PlanCache, goal_of
 from planners.speculative.predictor import GuessedPlan
 from planners.speculative.template import Literal, SlotKind, filled, literals
 from planners.tasks import Task
@@ -22,7 +22,7 @@ _NAMED, _EDGE, _ONLY, _SOME = 0.85, 0.75, 0.6, 0.3
 _HABIT = 0.02  # a habit rarer than this is not tried
 
 
-class Bound(NamedTuple):
+class BoundSteps(NamedTuple):
     """Steps that can be run as they stand, and how likely the optimal plan holds each with these very inputs."""
 
     steps: tuple[Step, ...]
@@ -34,7 +34,7 @@ class _Found(NamedTuple):
     p: float
 
 
-def bind(guess: GuessedPlan, task: Task, offered: Mapping[str, Interface], memory: PlanMemory) -> Bound:
+def bind(guess: GuessedPlan, task: Task, offered: Mapping[str, Interface], memory: PlanCache) -> BoundSteps:
     """The guessed steps with their inputs bound.
 
     A step with a required input that nothing fits is left out, and so is what depends on it: work that cannot be right
@@ -45,11 +45,11 @@ def bind(guess: GuessedPlan, task: Task, offered: Mapping[str, Interface], memor
     binder = _Binder(guess, task, offered, memory)
     for index in range(len(guess.steps)):
         binder.place(index)
-    return Bound(tuple(binder.steps.values()), binder.probabilities())
+    return BoundSteps(tuple(binder.steps.values()), binder.probabilities())
 
 
 class _Binder:
-    def __init__(self, guess: GuessedPlan, task: Task, offered: Mapping[str, Interface], memory: PlanMemory) -> None:
+    def __init__(self, guess: GuessedPlan, task: Task, offered: Mapping[str, Interface], memory: PlanCache) -> None:
         self._guess = guess
         self._task = task
         self._offered = offered

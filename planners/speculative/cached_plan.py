@@ -28,7 +28,7 @@ class NamedDigests(InputDigests):
         return digest("input", ref.input, canonical_json(ref.path))
 
 
-class Remembered(Versioned):
+class CachedPlan(Versioned):
     """One shape of goal and the steps it got last.
 
     Literals of ``steps`` that came from the goal are masked (`planners.speculative.template`). ``trust`` says of each
@@ -52,7 +52,7 @@ class Remembered(Versioned):
         """How often plans of this goal's shape hold this very step; 0.9 where it was seen once."""
         return self.trust.get(self.shapes[step], _FIRST_TRUST)
 
-    def followed_by(self, later: "Remembered") -> "Remembered":
+    def followed_by(self, later: "CachedPlan") -> "CachedPlan":
         """The later plan of the same shape, with trust moved by what it had of this one and of those before."""
         still = set(later.shapes.values())
         before = dict.fromkeys(self.shapes.values(), _FIRST_TRUST) | self.trust
@@ -70,7 +70,7 @@ class Remembered(Versioned):
         return tuple(steps)
 
 
-class Recalled(Model):
+class CacheHit(Model):
     """Steps recalled for a task, with P(the optimal plan holds it) of each; ``exact``: of the same shape."""
 
     steps: tuple[Step, ...]

@@ -14,11 +14,11 @@ from planners.bindings import follow, input_refs
 from planners.errors import PlanningError
 from planners.model import AgentName, StepId, Versioned, canonical_json, digest
 from planners.plans import Plan, PlanKind
-from planners.speculative.cached_plan import Recalled, Remembered, mask_steps, source_of, written
-from planners.speculative.choice_statistics import Habits, Tally
+from planners.speculative.cached_plan import CachedPlan, CacheHit, mask_steps, source_of, written
+from planners.speculative.choice_statistics import ChoiceCounts, ChoiceStatistics
 from planners.speculative.template import SlotKind, Template, literals, template_of, tidy
 from planners.tasks import Task
-from planners.tfidf_index import LikenessIndex
+from planners.tfidf_index import TfidfIndex
 from planners.workflow import Goal, Step
 
 _COPY = re.compile(r"(\[\d+\])+$")
@@ -27,25 +27,25 @@ _Key = tuple[str, str]
 _Bucket = tuple[str, tuple[str, ...], str]
 
 
-class MemorySnapshot(Versioned):
+class PlanCacheSnapshot(Versioned):
     """All a memory knows, the longest unused first."""
 
-    remembered: tuple[Remembered, ...] = ()
-    agents: dict[str, Tally] = Field(default_factory=dict)
-    sources: dict[str, Tally] = Field(default_factory=dict)
+    remembered: tuple[CachedPlan, ...] = ()
+    agents: dict[str, ChoiceCounts] = Field(default_factory=dict)
+    sources: dict[str, ChoiceCounts] = Field(default_factory=dict)
 
 
-class PlanMemory:
+class PlanCache:
     """At most ``size`` shapes of goals, and habits for eight times as many choices."""
 
-    def __init__(self, size: int = 2000, snapshot: MemorySnapshot | None = None) -> None:
-        snapshot = snapshot or MemorySnapshot()
+    def __init__(self, size: int = 2000, snapshot: PlanCacheSnapshot | None = None) -> None:
+        snapshot = snapshot or PlanCacheSnapshot()
         self._size = size
-        self._entries: OrderedDict[_Key, Remembered] = OrderedDict()
+        self._entries: OrderedDict[_Key, CachedPlan] = OrderedDict()
         self._buckets: defaultdict[_Bucket, dict[_Key, None]] = defaultdict(dict)
-        self._index: LikenessIndex[_Key] = LikenessIndex()
-        self._agents = Habits(8 * size, snapshot.agents)
-        self._sources = Habits(8 * size, snapshot.sources)
+        self._index: TfidfIndex[_Key] = TfidfIndex()
+        self._agents = ChoiceStatistics(8 * size, snapshot.agents)
+        self._sources = ChoiceStatistics(8 * size, snapshot.sources)
         for entry in snapshot.remembered:
             self._keep(entry)
 
@@ -68,7 +68,7 @@ class PlanMemory:
             entry = before[0].followed_by(entry)
         self._keep(entry)
 
-    def exact(self, task: Task) -> Recalled | None:
+    def exact(self, task: Task) -> CacheHit | None:
         """The plan of a goal of the same shape, with this goal's values."""
         text = goal_of(task)
         found = self._match(task, text) if text is not None else None
@@ -76,11 +76,11 @@ class PlanMemory:
             return None
         entry, values = found
         trust = {step.id: entry.trusted(step.id) for step in entry.steps}
-        return Recalled(
+        return CacheHit(
             steps=entry.steps_for(values, task.goal or text), outputs=entry.outputs, probability=trust, exact=True
         )
 
-    def nearest(self, task: Task) -> Recalled | None:
+    def nearest(self, task: Task) -> CacheHit | None:
         """The plan of the goal that reads most alike, values filled in as far as they can be told.
 
         A step is believed with the square of the likeness times its trust: at half the words in common one in four.
@@ -93,7 +93,7 @@ class PlanMemory:
         steps = entry.steps_for(_guessed_values(entry.template, text), task.goal or text)
         likeness = min(1.0, likeness)
         trust = {step.id: likeness**2 * entry.trusted(step.id) for step in entry.steps}
-        return Recalled(steps=steps, outputs=entry.outputs, probability=trust, exact=False, likeness=likeness)
+        return CacheHit(steps=steps, outputs=entry.outputs, probability=trust, exact=False, likeness=likeness)
 
     def agents(self, task: Task) -> Callable[[Step], list[tuple[AgentName, float]]]:
         """Step -> the agents the optimal planner took for it in tasks like this one, with shares, likeliest first."""
@@ -101,7 +101,7 @@ class PlanMemory:
 
         def of(step: Step) -> list[tuple[AgentName, float]]:
             tallies = (self._agents.of(key) for key in keys(step))
-            tally = next((tally for tally in tallies if tally is not None), Tally())
+            tally = next((tally for tally in tallies if tally is not None), ChoiceCounts())
             return [(AgentName(name), share) for name, share in tally.ranked()]
 
         return of
@@ -115,27 +115,27 @@ class PlanMemory:
         tally = self._sources.of(canonical_json([capability, name]))
         return tally.ranked() if tally is not None else []
 
-    def snapshot(self) -> MemorySnapshot:
+    def snapshot(self) -> PlanCacheSnapshot:
         """All of it, to be stored."""
-        return MemorySnapshot(
+        return PlanCacheSnapshot(
             remembered=tuple(self._entries.values()), agents=self._agents.dump(), sources=self._sources.dump()
         )
 
     @classmethod
-    def restored(cls, stored: str | bytes, size: int = 2000) -> "PlanMemory":
+    def restored(cls, stored: str | bytes, size: int = 2000) -> "PlanCache":
         """The memory whose snapshot's JSON was stored.
 
         Raises:
             PlanningError: the text is no snapshot of a release that is understood.
         """
         try:
-            return cls(size, MemorySnapshot.model_validate_json(stored))
+            return cls(size, PlanCacheSnapshot.model_validate_json(stored))
         except ValidationError as error:
             raise PlanningError(f"the plan memory cannot be read: {error.error_count()} errors", "memory") from None
 
-    def _match(self, task: Task, text: str) -> tuple[Remembered, tuple[str, ...]] | None:
+    def _match(self, task: Task, text: str) -> tuple[CachedPlan, tuple[str, ...]] | None:
         """The most telling template that fits, and the values it finds."""
-        best: tuple[Remembered, tuple[str, ...]] | None = None
+        best: tuple[CachedPlan, tuple[str, ...]] | None = None
         names = tuple(sorted(task.inputs))
         for first in dict.fromkeys((text.partition(" ")[0], "")):
             for key in self._buckets.get((task.kind, names, first), ()):
@@ -146,7 +146,7 @@ class PlanMemory:
                     best = entry, values
         return best
 
-    def _keep(self, entry: Remembered) -> None:
+    def _keep(self, entry: CachedPlan) -> None:
         key = entry.kind, canonical_json([entry.template.texts, entry.input_names])
         self._entries[key] = entry
         self._entries.move_to_end(key)
@@ -172,7 +172,7 @@ class PlanMemory:
         for key, counts in taken.items():
             self._agents.observe(key, {name: count / counts.total() for name, count in counts.items()})
 
-    def _observe_sources(self, entry: Remembered) -> None:
+    def _observe_sources(self, entry: CachedPlan) -> None:
         by_id = {step.id: step for step in entry.steps}
         for step in entry.steps:
             for name, binding in step.inputs.items():
@@ -180,7 +180,7 @@ class PlanMemory:
                     self._sources.observe(canonical_json([step.capability, name]), {source: 1.0})
 
 
-def _bucket(entry: Remembered) -> _Bucket:
+def _bucket(entry: CachedPlan) -> _Bucket:
     first, _, more = entry.template.texts[0].partition(" ")
     whole = bool(more) or not entry.template.slots or entry.template.texts[0].endswith(" ")
     return entry.kind, entry.input_names, first if whole else ""
@@ -218,12 +218,12 @@ def _can_read(step: Step, inputs: Mapping[str, JsonValue]) -> bool:
     return True
 
 
-def _entry(task: Task, text: str, steps: list[Step], plan: Plan) -> Remembered:
+def _entry(task: Task, text: str, steps: list[Step], plan: Plan) -> CachedPlan:
     template, values = Template(texts=(text,)), tuple[str, ...]()
     if task.goal is not None:
         known = {value for value in task.inputs.values() if isinstance(value, str)}
         template, values = template_of(text, {*written(steps), *known})
-    return Remembered(
+    return CachedPlan(
         kind=task.kind,
         template=template,
         goal=text,

@@ -25,8 +25,8 @@ from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
 from planners.speculative.binding import bind
-from planners.speculative.cached_plan import Recalled
-from planners.speculative.plan_cache import PlanMemory, still_offered
+from planners.speculative.cached_plan import CacheHit
+from planners.speculative.plan_cache import PlanCache, still_offered
 from planners.speculative.predictor import PlanPredictor
 from planners.tasks import Mode
 from planners.workflow import FlatWorkflow, Step
@@ -41,7 +41,7 @@ _STEP_S = 0.0002
 _Habits = Callable[[Step], list[tuple[AgentName, float]]]
 
 
-class Lister(Protocol):
+class ListScheduler(Protocol):
     """A scheduler that answers in milliseconds."""
 
     def __call__(self, flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Plan:
@@ -93,15 +93,15 @@ class SpeculativePlannerPipeline:
     def __init__(  # noqa: PLR0913 -- the parts of a composition, each with a default
         self,
         costs: Callable[[], CostModel],
-        memory: PlanMemory | None = None,
+        memory: PlanCache | None = None,
         predictor: PlanPredictor | None = None,
         *,
         settings: SpeculativeSettings | None = None,
-        lister: Lister = list_schedule,
+        lister: ListScheduler = list_schedule,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._costs = costs
-        self.memory = memory if memory is not None else PlanMemory()
+        self.memory = memory if memory is not None else PlanCache()
         self._predictor = predictor
         self._settings = settings or SpeculativeSettings()
         self._lister = lister
@@ -273,7 +273,7 @@ class SpeculativePlannerPipeline:
         return likely
 
 
-def _recalled(known: Recalled, request: PlanRequest, origin: str) -> _Guess:
+def _recalled(known: CacheHit, request: PlanRequest, origin: str) -> _Guess:
     """What memory holds, as far as it can still be done with this task's inputs and today's catalog."""
     steps = tuple(still_offered(known.steps, request.catalog, request.task.inputs))
     there = {step.id for step in steps}

@@ -41,7 +41,7 @@ class Literal(NamedTuple):
     end: int
 
 
-class Slot(Model):
+class TemplateSlot(Model):
     """A masked value: its kind, and how many words it had."""
 
     kind: SlotKind
@@ -52,7 +52,7 @@ class Template(Model):
     """Fixed texts around slots: ``texts[0] slot[0] texts[1] ... texts[-1]``."""
 
     texts: tuple[str, ...]
-    slots: tuple[Slot, ...] = ()
+    slots: tuple[TemplateSlot, ...] = ()
 
     @property
     def fixed(self) -> int:
@@ -176,19 +176,19 @@ def _overlap(left: Literal, right: Literal) -> bool:
 
 def _cut(goal: str, values: list[Literal]) -> tuple[Template, tuple[str, ...]]:
     texts: list[str] = []
-    slots: list[Slot] = []
+    slots: list[TemplateSlot] = []
     found, at = [], 0
     for literal in sorted(values, key=lambda value: value.start):
         if literal.start <= at and slots:
             continue
         texts.append(goal[at : literal.start])
-        slots.append(Slot(kind=literal.kind, words=len(literal.text.split())))
+        slots.append(TemplateSlot(kind=literal.kind, words=len(literal.text.split())))
         found.append(literal.text)
         at = literal.end
     return Template(texts=(*texts, goal[at:]), slots=tuple(slots)), tuple(found)
 
 
-def _fits(slot: Slot, text: str) -> bool:
+def _fits(slot: TemplateSlot, text: str) -> bool:
     if slot.kind is SlotKind.FREE:
         return len(text.split()) <= slot.words + _MORE_WORDS
     if slot.kind is SlotKind.QUOTED:

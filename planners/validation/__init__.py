@@ -12,7 +12,7 @@ from planners.tasks import Task
 from planners.validation.bindings import read
 from planners.validation.explanations import explain, explain_errors
 from planners.validation.limits import contradictions
-from planners.validation.offers import Wishes, accepts, unservable
+from planners.validation.offers import Requirements, accepts, unservable
 from planners.validation.structure import broken_structure
 
 __all__ = ["accepts", "check", "explain", "explain_errors", "flaws"]
@@ -48,11 +48,11 @@ def _structure(task: Task, _catalog: Catalog, _cluster: ClusterSnapshot | None) 
 
 
 def _service(task: Task, catalog: Catalog, cluster: ClusterSnapshot | None) -> Iterator[InvalidTask]:
-    yield from unservable(task, Wishes(catalog, task.objective.min_quality, cluster))
+    yield from unservable(task, Requirements(catalog, task.objective.min_quality, cluster))
 
 
 def _values(task: Task, catalog: Catalog, cluster: ClusterSnapshot | None) -> Iterator[InvalidTask]:
-    wishes = Wishes(catalog, task.objective.min_quality, cluster)
+    wishes = Requirements(catalog, task.objective.min_quality, cluster)
     if task.workflow is None:
         yield from contradictions(task, wishes, {})
         return

@@ -8,7 +8,7 @@ from planners.bindings import Binding, Gather, InputRef, ItemRef, Path, StepRef,
 from planners.errors import InvalidTask
 from planners.expansion import in_order
 from planners.model import StepId
-from planners.validation.offers import Wishes
+from planners.validation.offers import Requirements
 from planners.validation.shapes import ANYTHING, Known, Many, Parts, Shape, elements, least_length, of_schemas, part
 from planners.validation.structure import ROOT
 from planners.validation.words import nearest
@@ -23,7 +23,7 @@ class Reading:
     lengths: dict[StepId, int] = field(default_factory=dict)
 
 
-def read(workflow: Workflow, inputs: Mapping[str, Any], wishes: Wishes) -> Reading:
+def read(workflow: Workflow, inputs: Mapping[str, Any], wishes: Requirements) -> Reading:
     """Follow every binding of a workflow of sound structure."""
     reader = _Reader(inputs, wishes)
     scope = reader.level(workflow.steps, ROOT, {}, None)
@@ -33,7 +33,7 @@ def read(workflow: Workflow, inputs: Mapping[str, Any], wishes: Wishes) -> Readi
 
 
 class _Reader:
-    def __init__(self, inputs: Mapping[str, Any], wishes: Wishes) -> None:
+    def __init__(self, inputs: Mapping[str, Any], wishes: Requirements) -> None:
         self._inputs = inputs
         self._wishes = wishes
         self.reading = Reading()

@@ -7,14 +7,14 @@ from planners.errors import InvalidTask
 from planners.expansion import MAX_STEPS, in_order, node_refs
 from planners.model import StepId
 from planners.tasks import Task
-from planners.validation.offers import Wishes
+from planners.validation.offers import Requirements
 from planners.workflow import ForEach, Node, Step
 
 # Declared durations are rough priors: an agent may turn out this much faster, but hardly more.
 _CONCEIVABLE = 0.1
 
 
-def contradictions(task: Task, wishes: Wishes, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
+def contradictions(task: Task, wishes: Requirements, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
     """What no plan can satisfy. ``lengths``: how many elements each for_each has at least."""
     nodes: Sequence[Node] = task.workflow.steps if task.workflow is not None else ()
     steps = _total(nodes, lengths, lambda _step: 1)
@@ -26,7 +26,7 @@ def contradictions(task: Task, wishes: Wishes, lengths: Mapping[StepId, int]) ->
     yield from _too_late(task, wishes, lengths)
 
 
-def _unreachable_quality(task: Task, wishes: Wishes) -> Iterator[InvalidTask]:
+def _unreachable_quality(task: Task, wishes: Requirements) -> Iterator[InvalidTask]:
     best = max((agent.quality for agent in wishes.catalog.agents), default=0.0)
     if task.objective.min_quality > best:
         yield InvalidTask(
@@ -36,7 +36,7 @@ def _unreachable_quality(task: Task, wishes: Wishes) -> Iterator[InvalidTask]:
         )
 
 
-def _too_poor(task: Task, wishes: Wishes, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
+def _too_poor(task: Task, wishes: Requirements, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
     budget_usd = task.limits.budget_usd
     if budget_usd is None:
         return
@@ -52,7 +52,7 @@ def _too_poor(task: Task, wishes: Wishes, lengths: Mapping[StepId, int]) -> Iter
         )
 
 
-def _too_late(task: Task, wishes: Wishes, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
+def _too_late(task: Task, wishes: Requirements, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
     deadline_s = task.limits.deadline_s
     if deadline_s is None:
         return
@@ -90,7 +90,7 @@ def _total(nodes: Sequence[Node], lengths: Mapping[StepId, int], of: Callable[[S
     return total
 
 
-def _path_s(nodes: Sequence[Node], lengths: Mapping[StepId, int], wishes: Wishes) -> float:
+def _path_s(nodes: Sequence[Node], lengths: Mapping[StepId, int], wishes: Requirements) -> float:
     """Seconds of the longest chain of the fastest agents."""
     ends: dict[StepId, float] = {}
     for node in in_order(nodes):

@@ -13,7 +13,7 @@ from planners.workflow import Step
 
 
 @dataclass(frozen=True)
-class Wishes:
+class Requirements:
     """What the task asks of agents in general, and where they may run."""
 
     catalog: Catalog
@@ -30,7 +30,7 @@ class Wishes:
         return [agent for agent in offered if accepts(agent, step) is None]
 
 
-def unservable(task: Task, wishes: Wishes) -> Iterator[InvalidTask]:
+def unservable(task: Task, wishes: Requirements) -> Iterator[InvalidTask]:
     """For each step that no agent can do, why."""
     if not wishes.catalog.agents:
         yield InvalidTask("the catalog holds no agents", "", "start the service with a catalog")
@@ -57,7 +57,7 @@ def accepts(agent: AgentSpec, step: Step) -> str | None:
     return f"it has no input '{unknown[0]}' ({nearest(unknown[0], properties)})" if unknown else None
 
 
-def _unservable(step: Step, field: str, wishes: Wishes) -> InvalidTask | None:
+def _unservable(step: Step, field: str, wishes: Requirements) -> InvalidTask | None:
     return (
         _unknown(step, field, wishes.catalog)
         or _not_good_enough(step, field, wishes)
@@ -84,7 +84,7 @@ def _unknown(step: Step, field: str, catalog: Catalog) -> InvalidTask | None:
     return None
 
 
-def _not_good_enough(step: Step, field: str, wishes: Wishes) -> InvalidTask | None:
+def _not_good_enough(step: Step, field: str, wishes: Requirements) -> InvalidTask | None:
     floor = wishes.floor(step)
     best = max(wishes.catalog.offering(step.capability, pinned=step.agent), key=lambda agent: agent.quality)
     if best.quality >= floor:
@@ -98,7 +98,7 @@ def _not_good_enough(step: Step, field: str, wishes: Wishes) -> InvalidTask | No
     )
 
 
-def _unacceptable(step: Step, field: str, wishes: Wishes) -> InvalidTask | None:
+def _unacceptable(step: Step, field: str, wishes: Requirements) -> InvalidTask | None:
     offered = wishes.catalog.offering(step.capability, min_quality=wishes.floor(step), pinned=step.agent)
     reasons = {agent.name: accepts(agent, step) for agent in offered}
     if any(reason is None for reason in reasons.values()):
@@ -107,7 +107,7 @@ def _unacceptable(step: Step, field: str, wishes: Wishes) -> InvalidTask | None:
     return InvalidTask(f"no agent takes these inputs; {name}: {reason}", f"{field}.inputs", "see GET /v1/agents")
 
 
-def _does_not_fit(step: Step, field: str, wishes: Wishes) -> InvalidTask | None:
+def _does_not_fit(step: Step, field: str, wishes: Requirements) -> InvalidTask | None:
     if wishes.cluster is None or not wishes.cluster.nodes:
         return None
     totals = [node.total for node in wishes.cluster.nodes]

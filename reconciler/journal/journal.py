@@ -38,7 +38,7 @@ class TaskRecord(NamedTuple):
     plans: str | None
 
 
-class Line(NamedTuple):
+class EventRow(NamedTuple):
     """One fact of a run as it is written; ``text`` is its data as JSON. Kept as text: most lines are never read."""
 
     seq: int
@@ -103,7 +103,7 @@ class Journal:
         return self._writer.write(Entry({TASKS: [row]}, urgent=True))
 
     def append(
-        self, task: TaskId, lines: Iterable[Line], outcomes: Iterable[Outcome] = (), *, urgent: bool = False
+        self, task: TaskId, lines: Iterable[EventRow], outcomes: Iterable[Outcome] = (), *, urgent: bool = False
     ) -> Future[None]:
         """Record what has happened and what was learned from it; ``urgent`` where the future will be waited for."""
         rows = [
@@ -174,7 +174,7 @@ class Journal:
             query = query.where(EVENTS.c.kind.in_(kinds))
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [Line(row.seq, row.at_s, row.kind, row.data).told() for row in rows]
+        return [EventRow(row.seq, row.at_s, row.kind, row.data).told() for row in rows]
 
     def plans(self, most: int) -> Iterator[tuple[Task, Plan]]:
         """The latest tasks of this shard that ended well with the optimal plan each got, oldest first."""

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from planners.model import AttemptId, TaskId
-from reconciler.journal import Journal, Line
+from reconciler.journal import EventRow, Journal
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.outcomes import Verdict
@@ -49,13 +49,13 @@ def foldable(stored: Iterable[StoredEvent]) -> list[e.Event]:
     ]
 
 
-class History:
+class RunLog:
     """The facts of one live run. Kept in memory until the run has ended, and in the journal for good."""
 
     def __init__(self, task: TaskId, journal: Journal, past: Sequence[StoredEvent] = ()) -> None:
         self._task = task
         self._journal = journal
-        self._lines = [Line(line.seq, line.at_s, line.kind, json.dumps(line.data)) for line in past]
+        self._lines = [EventRow(line.seq, line.at_s, line.kind, json.dumps(line.data)) for line in past]
         self.effects_out = {AttemptId(line.data["attempt"]) for line in past if line.kind == _EFFECT_OUT}
         self._verdicts: dict[AttemptId, Verdict] = {}
         self._news = asyncio.Event()
@@ -98,12 +98,12 @@ class History:
         self._announce()
         return done
 
-    def _line(self, at_s: float, kind: str, text: str) -> Line:
-        line = Line(len(self._lines) + 1, at_s, kind, text)
+    def _line(self, at_s: float, kind: str, text: str) -> EventRow:
+        line = EventRow(len(self._lines) + 1, at_s, kind, text)
         self._lines.append(line)
         return line
 
-    def _new_verdicts(self, at_s: float, commands: Sequence[c.Command], run: RunState) -> list[Line]:
+    def _new_verdicts(self, at_s: float, commands: Sequence[c.Command], run: RunState) -> list[EventRow]:
         """Verdicts on guesses that were not there before. They change when plans arrive and when attempts end."""
         if not commands:
             return []

@@ -12,7 +12,7 @@ import ray
 from planners.cluster import ClusterSnapshot
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
-from reconciler.runtime.shard import Rehearsal, Shard
+from reconciler.runtime.shard import PlannedPreview, Shard
 from reconciler.state.commands import RunStatus
 from reconciler.views.models import EventPage, PlansView, TaskPage, TaskView, Timeline
 
@@ -101,7 +101,7 @@ class ReconcilerActor:
         """See `Shard.output`."""
         return await (await self._shard()).output(task_id, step)
 
-    async def rehearse(self, task: Task) -> Rehearsal:
+    async def rehearse(self, task: Task) -> PlannedPreview:
         """See `Shard.rehearse`."""
         return await (await self._shard()).rehearse(task)
 

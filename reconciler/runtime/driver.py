@@ -13,8 +13,8 @@ from planners.model import AttemptId, NodeId, StepId
 from planners.plans import Plan
 from planners.requests import InFlight, PlanRequest
 from planners.tasks import AdmittedTask, Mode
-from reconciler.journal.run_log import History
-from reconciler.runtime.ports import AttemptEvent, World
+from reconciler.journal.run_log import RunLog
+from reconciler.runtime.ports import AttemptEvent, Ports
 from reconciler.runtime.reservations import Reservations
 from reconciler.state import accounts
 from reconciler.state import commands as c
@@ -40,7 +40,7 @@ def _serves(attempt: Attempt | None) -> bool:
 class Driver:
     """Runs one task to its end. Owns the asyncio tasks of its planning; the rest of the world is given to it."""
 
-    def __init__(self, admitted: AdmittedTask, world: World, history: History, reservations: Reservations) -> None:
+    def __init__(self, admitted: AdmittedTask, world: Ports, history: RunLog, reservations: Reservations) -> None:
         self.admitted = admitted
         self.run = RunState(admitted.id, admitted.task, world.catalog)
         self.history = history

@@ -143,7 +143,7 @@ class Advice(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Ports:
     """All that a run is given."""
 
     catalog: Catalog

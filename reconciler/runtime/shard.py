@@ -16,9 +16,9 @@ from planners.requests import PlanRequest
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import OutputNotReady, Overloaded, UnknownStep, UnknownTask
 from reconciler.journal import Journal, TaskRecord
-from reconciler.journal.run_log import History, foldable
+from reconciler.journal.run_log import RunLog, foldable
 from reconciler.runtime.driver import Driver
-from reconciler.runtime.ports import Observer, World
+from reconciler.runtime.ports import Observer, Ports
 from reconciler.runtime.reservations import Reservations
 from reconciler.state.commands import OutputOf, RunStatus
 from reconciler.state.events import CancelRequested, Event, NodeLost
@@ -27,7 +27,7 @@ from reconciler.views.projections import plans_view, timeline
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class PlannedPreview:
     """Both plans of a task that was not run, and the seconds each took to make."""
 
     guess: Plan | None
@@ -46,7 +46,7 @@ class Shard:
 
     def __init__(
         self,
-        world: World,
+        world: Ports,
         journal: Journal,
         observer: Observer,
         *,
@@ -83,10 +83,10 @@ class Shard:
         for admitted in unfinished:
             try:
                 past = await asyncio.to_thread(self._journal.events, admitted.id)
-                driver, events = self._driver(admitted, History(admitted.id, self._journal, past)), foldable(past)
+                driver, events = self._driver(admitted, RunLog(admitted.id, self._journal, past)), foldable(past)
             except Exception as error:  # noqa: BLE001 -- what one run has left behind must not keep the others from going on
                 _log.exception("task %s cannot be taken up", admitted.id)
-                await self._driver(admitted, History(admitted.id, self._journal)).abandon(error)
+                await self._driver(admitted, RunLog(admitted.id, self._journal)).abandon(error)
                 continue
             self._start(driver, events)
         return len(unfinished)
@@ -118,7 +118,7 @@ class Shard:
         if self.live >= self._most_live:
             raise Overloaded(f"{self.live} tasks are under way already", fix="try again later", retry_after_s=5.0)
         durable = self._journal.admit(admitted)
-        driver = self._driver(admitted, History(admitted.id, self._journal))
+        driver = self._driver(admitted, RunLog(admitted.id, self._journal))
         self._start(driver)
         try:
             await asyncio.wrap_future(durable)
@@ -136,7 +136,7 @@ class Shard:
     async def _known_as(self, admitted: AdmittedTask) -> TaskId | None:
         return await asyncio.to_thread(self._journal.known_as, admitted)
 
-    def _driver(self, admitted: AdmittedTask, history: History) -> Driver:
+    def _driver(self, admitted: AdmittedTask, history: RunLog) -> Driver:
         return Driver(admitted, self._world, history, self._reservations)
 
     def _start(self, driver: Driver, past: Sequence[Event] = ()) -> None:
@@ -279,7 +279,7 @@ class Shard:
             return outputs[step]
         raise OutputNotReady(f"step '{step}' has finished, but {_GONE}", "step")
 
-    async def rehearse(self, task: Task) -> Rehearsal:
+    async def rehearse(self, task: Task) -> PlannedPreview:
         """Make both plans of a task without running it.
 
         Raises:
@@ -291,7 +291,7 @@ class Shard:
         guess = next(world.planning.guesses(request), None)
         guessed_s = world.clock.now_s()
         plans = [plan async for plan in world.planning.plan(request.model_copy(update={"hint": guess}))]
-        return Rehearsal(
+        return PlannedPreview(
             guess=guess, guess_s=guessed_s - asked_s, plan=plans[-1], plan_s=world.clock.now_s() - guessed_s
         )
 

@@ -18,7 +18,7 @@ from reconciler.state.speculation import Speculation
 _UNPLANNED = frozenset({Mode.ORACLE, Mode.LIST_SCHEDULE})
 
 
-class Lessons:
+class OutcomeBuilder:
     """Makes the outcomes of one run.
 
     What a guess has saved shows once it is known when all that needs it was confirmed, so the outcomes of guesses that

@@ -38,8 +38,8 @@ class Outcome(Versioned):
     claims too. A guess that the gate refused is an outcome as well, with ``dispatched`` false: no seconds, and the
     verdict its work would have had; ``realised_s`` is then what it would have saved. Without these the gate would only
     ever learn about what it dares already. ``planning_s`` is how long the optimal plan took, from admission.
-    ``features`` are numbers known of the step's inputs (`reconciler.state.features`). ``speed`` is that of the node, as the
-    cluster has it: seconds times speed is what a node of speed 1 would take.
+    ``features`` are numbers known of the step's inputs (`reconciler.state.features`). ``speed`` is that of the node:
+    seconds times speed is what a node of speed 1 would take.
     """
 
     task: TaskId

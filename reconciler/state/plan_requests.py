@@ -7,7 +7,7 @@ from reconciler.state.commands import PlanReason, RequestPlan
 MAX_EPOCHS = 20
 
 
-class Authority:
+class PlanRequests:
     """Numbers the plans of one run and remembers what each must take into account."""
 
     def __init__(self) -> None:

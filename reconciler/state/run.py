@@ -30,9 +30,9 @@ from reconciler.state.failure_policy import (
 from reconciler.state.frontier import Frontier
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.matching import reconcile
-from reconciler.state.outcome_builder import Lessons
+from reconciler.state.outcome_builder import OutcomeBuilder
 from reconciler.state.outcomes import Outcome, Verdict
-from reconciler.state.plan_requests import Authority
+from reconciler.state.plan_requests import PlanRequests
 from reconciler.state.sources import source
 from reconciler.state.speculation import Speculation, overtake
 
@@ -63,8 +63,8 @@ class RunState:
         self._failures: Counter[WorkKey] = Counter()
         self._retry_at_s: dict[StepId, float] = {}
         self._blocked: set[StepId] = set()
-        self._authority = Authority()
-        self._lessons = Lessons(task_id, task, catalog)
+        self._authority = PlanRequests()
+        self._lessons = OutcomeBuilder(task_id, task, catalog)
         self._commands: list[c.Command] = []
 
     @property

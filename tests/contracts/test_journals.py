@@ -10,7 +10,7 @@ from planners.model import TaskId
 from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step, Workflow
 from reconciler.errors import IdempotencyConflict
-from reconciler.journal import Journal, Line
+from reconciler.journal import EventRow, Journal
 from reconciler.journal.schema import OUTCOMES, TASKS
 from reconciler.state.commands import RunStatus
 from reconciler.state.outcomes import Outcome, Verdict
@@ -68,7 +68,7 @@ def outcome(task_id):
 
 
 def line(seq, kind="time_passed", **data):
-    return Line(seq, seq / 10, kind, json.dumps(data))
+    return EventRow(seq, seq / 10, kind, json.dumps(data))
 
 
 def test_an_admitted_task_is_found_by_another_connection_once_it_is_durable(journal, url, task_id):

@@ -12,7 +12,7 @@ from planners.errors import DecomposeFailed
 from planners.optimal.decompose.config import LLMConfig
 from planners.optimal.decompose.llm import LLMDecomposer
 from planners.optimal.planner import OptimalPlannerPipeline
-from planners.speculative import PlanMemory, SpeculativePlannerPipeline
+from planners.speculative import PlanCache, SpeculativePlannerPipeline
 
 OTHER = GOAL.replace("cat.png", "dog.png").replace("French", "Dutch")
 ANSWERS = {
@@ -58,7 +58,7 @@ async def test_a_prefix_of_the_plan_is_there_while_the_llm_still_writes():
 
 
 async def test_what_the_llm_planned_once_is_guessed_for_other_values_as_the_llm_would_plan_it():
-    memory = PlanMemory()
+    memory = PlanCache()
     with ScriptedLLM(ANSWERS) as llm:
         async with planner(llm) as pipeline:
             memory.remember(goal_task(), await whole(pipeline, goal_task()))
@@ -70,7 +70,7 @@ async def test_what_the_llm_planned_once_is_guessed_for_other_values_as_the_llm_
 
 @pytest.mark.parametrize("fault", [Fault.HTTP_500, Fault.DISCONNECT, Fault.CYCLE])
 async def test_where_the_llm_fails_the_guess_serves_if_the_task_allows_it(fault):
-    memory = PlanMemory()
+    memory = PlanCache()
     with ScriptedLLM(ANSWERS, faults=[None, *[fault] * 9]) as llm:
         async with planner(llm, memory) as pipeline:
             memory.remember(goal_task(), await whole(pipeline, goal_task()))

@@ -11,8 +11,8 @@ from sqlalchemy import event
 from actors.catalog import catalog_of
 from planners.model import TaskId
 from planners.tasks import Task
-from reconciler.journal import Line
-from reconciler.journal.run_log import History
+from reconciler.journal import EventRow
+from reconciler.journal.run_log import RunLog
 
 CATALOG = catalog_of(o.echoes)
 MANY = 6_000
@@ -49,7 +49,7 @@ async def test_a_page_of_tasks_reads_neither_plans_nor_timelines_nor_whole_tasks
 async def test_pages_of_an_ended_run_are_bounded_and_hold_every_event_once(tmp_path):
     async with a_shard(CATALOG, tmp_path) as service:
         task_id = await an_ended_task(service)
-        more = [Line(seq, 1.0, "verdict", "{}") for seq in range(1_001, 1_001 + MANY)]
+        more = [EventRow(seq, 1.0, "verdict", "{}") for seq in range(1_001, 1_001 + MANY)]
         await asyncio.wrap_future(service.shard._journal.append(task_id, more, urgent=True))
         pages = [await service.shard.events(task_id)]
         while not pages[-1].ended:
@@ -65,8 +65,8 @@ async def test_pages_of_an_ended_run_are_bounded_and_hold_every_event_once(tmp_p
     strict=True, raises=AssertionError, reason="A reader who starts at 0 gets all events of a live run in one page."
 )
 async def test_pages_of_a_live_run_are_bounded():
-    history = History(TaskId("t"), None)
-    history._lines += [Line(seq, 1.0, "verdict", "{}") for seq in range(1, MANY + 1)]
+    history = RunLog(TaskId("t"), None)
+    history._lines += [EventRow(seq, 1.0, "verdict", "{}") for seq in range(1, MANY + 1)]
 
     page = await history.page(0, 0.0)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_loop import in_virtual_time
 
-from actors.admission.limits import Limits
+from actors.admission.limits import AdmissionLimits
 from planners.agents import AgentSpec, Catalog, Provider
 
 AGENTS = {
@@ -59,7 +59,9 @@ def test_who_is_in_is_who_should_be(steps):
 
 
 async def _compare(steps) -> None:
-    limits = Limits(Catalog(agents=tuple(AGENTS.values()), providers=(Provider(name="p", max_concurrent=PLACES),)))
+    limits = AdmissionLimits(
+        Catalog(agents=tuple(AGENTS.values()), providers=(Provider(name="p", max_concurrent=PLACES),))
+    )
     model, tasks, inside = Model(), {}, {}
 
     async def stay(name: str, agent: str, *, speculative: bool) -> None:
@@ -121,7 +123,7 @@ async def _paced(arrivals, requests_per_s) -> list[tuple[float, float, bool, flo
         for tokens in (0, 100, 700, 2500)
     }
     provider = Provider(name="p", requests_per_s=requests_per_s, tokens_per_s=1000)
-    limits = Limits(Catalog(agents=tuple(agents.values()), providers=(provider,)))
+    limits = AdmissionLimits(Catalog(agents=tuple(agents.values()), providers=(provider,)))
     clock = asyncio.get_running_loop().time
     entered = []
 

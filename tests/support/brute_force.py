@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from planners.scheduling.problem.disaggregation import exploded
 from planners.scheduling.problem.feasibility import within
-from planners.scheduling.problem.modes import Choice
+from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 from planners.scheduling.problem.units import fields
 
 
 class _Placed(NamedTuple):
-    choice: Choice
+    choice: ExecutionMode
     start: int
 
     @property
@@ -58,7 +58,7 @@ class _Search:
                     more = {**placed, step: _Placed(choice, start)}
                     self.branch(more, {**chosen, step: index}, start, usd + choice.usd)
 
-    def _start(self, step: int, choice: Choice, placed: dict[int, _Placed]) -> int | None:
+    def _start(self, step: int, choice: ExecutionMode, placed: dict[int, _Placed]) -> int | None:
         if choice.in_flight:
             return 0 if self._fits(choice, 0, placed) else None
         parents = self.problem.parents[step]
@@ -71,10 +71,10 @@ class _Search:
         changes |= {time for profile in profiles for time in profile.times}
         return next(at for at in sorted(changes) if at >= ready and self._fits(choice, at, placed))
 
-    def _arrives(self, parent: _Placed, choice: Choice) -> int:
+    def _arrives(self, parent: _Placed, choice: ExecutionMode) -> int:
         return parent.end + (0 if parent.choice.group == choice.group else parent.choice.lag)
 
-    def _fits(self, choice: Choice, start: int, placed: dict[int, _Placed]) -> bool:
+    def _fits(self, choice: ExecutionMode, start: int, placed: dict[int, _Placed]) -> bool:
         end = start + choice.duration
         room = self.problem.groups[choice.group]
         for dimension, amount in enumerate(choice.amounts):
@@ -90,7 +90,7 @@ class _Search:
                 return False
         return all(self._within_limit(choice, use.limit, start, placed) for use in choice.uses)
 
-    def _within_limit(self, choice: Choice, limit: int, start: int, placed: dict[int, _Placed]) -> bool:
+    def _within_limit(self, choice: ExecutionMode, limit: int, start: int, placed: dict[int, _Placed]) -> bool:
         if not choice.duration:
             return True
         use = next(use for use in choice.uses if use.limit == limit)

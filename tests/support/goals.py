@@ -4,7 +4,7 @@ from planners.agents import AgentSpec, Catalog, Effect, Price
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.interfaces import interfaces
 from planners.optimal.decompose.goals import GoalText
-from planners.optimal.decompose.step_validation import Confirmed
+from planners.optimal.decompose.step_validation import StepValidation
 from planners.requests import PlanRequest
 from planners.resources import Resources
 from planners.tasks import PlanningOptions, Task
@@ -51,7 +51,7 @@ ANSWER = (
 
 def steps(answer=ANSWER, later=(), catalog=CATALOG):
     """An answer's steps with canonical ids, as a decomposer yields them; ``later`` names inputs they may refer to."""
-    confirmed = Confirmed(GoalText(text="x", later=tuple(later)), interfaces(catalog))
+    confirmed = StepValidation(GoalText(text="x", later=tuple(later)), interfaces(catalog))
     return [step for raw in answer for step in confirmed.accept(Step.model_validate(raw))]
 
 

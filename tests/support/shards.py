@@ -19,7 +19,7 @@ from planners.resources import Resources
 from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.tasks import AdmittedTask, Task
 from reconciler.journal import Journal
-from reconciler.runtime.ports import World
+from reconciler.runtime.ports import Ports
 from reconciler.runtime.shard import Shard
 from reconciler.state.conditions import Conditions
 from reconciler.views.models import TaskView
@@ -123,7 +123,7 @@ async def a_shard(
     """Up while the context is entered."""
     made = executor or StubExecutor(catalog)
     planners, seen = planning or Planners(), Seen()
-    world = World(
+    world = Ports(
         catalog=catalog,
         executor=made,
         planning=planners,

@@ -20,7 +20,7 @@ from planners.optimal.decompose.json_stream import MalformedAnswer, StreamedItem
 from planners.optimal.decompose.prompt import goal_text, repair_text, system_text
 from planners.optimal.decompose.provider import ChatTokens, Message, Tokens
 from planners.optimal.decompose.schema import answer_schema
-from planners.optimal.decompose.step_validation import BadStep, Confirmed
+from planners.optimal.decompose.step_validation import BadStep, StepValidation
 from planners.workflow import Step
 
 _log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class LLMDecomposer:
             raise DecomposeFailed("the catalog holds no agent, so no step can be done", "goal", "add agents")
         if self._about is None or self._about.catalog is not catalog:
             self._about = _About.of(catalog)
-        about, confirmed = self._about, Confirmed(goal, self._about.offered)
+        about, confirmed = self._about, StepValidation(goal, self._about.offered)
         talk = [Message("system", about.system), Message("user", goal_text(goal))]
         deadline_s = asyncio.get_running_loop().time() + self._config.timeout_s
         for left in range(self._config.max_repairs, -1, -1):
@@ -100,7 +100,7 @@ class LLMDecomposer:
             "reword the goal, declare the workflow, or allow planning.fallback",
         )
 
-    async def _confirm(self, chunks: AsyncIterator[str], confirmed: Confirmed) -> AsyncIterator[Step]:
+    async def _confirm(self, chunks: AsyncIterator[str], confirmed: StepValidation) -> AsyncIterator[Step]:
         items = StreamedItems("steps")
         async for chunk in chunks:
             for raw in items.feed(chunk):

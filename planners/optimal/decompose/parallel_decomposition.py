@@ -8,14 +8,14 @@ from planners.agents import Catalog
 from planners.errors import DecomposeFailed
 from planners.model import StepId
 from planners.optimal.decompose.goals import Decomposer, GoalText
-from planners.optimal.decompose.partial_workflow import Weave
+from planners.optimal.decompose.partial_workflow import PartialWorkflow
 from planners.workflow import Step
 
 # A step of a goal; the goal's end; or what went wrong with it.
 _Grown = tuple[StepId, Step | Exception | None]
 
 
-async def grow(weave: Weave, decomposer: Decomposer, catalog: Catalog) -> AsyncGenerator[None, None]:
+async def grow(weave: PartialWorkflow, decomposer: Decomposer, catalog: Catalog) -> AsyncGenerator[None, None]:
     """Yields whenever the weave has grown, once for all steps that came meanwhile; ends when no goal is open.
 
     Raises:
@@ -51,7 +51,7 @@ async def _pump(
         grown.put_nowait((goal, None))
 
 
-def _apply(weave: Weave, goal: StepId, what: Step | Exception | None) -> None:
+def _apply(weave: PartialWorkflow, goal: StepId, what: Step | Exception | None) -> None:
     match what:
         case Step():
             weave.confirm(goal, what)

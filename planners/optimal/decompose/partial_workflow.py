@@ -19,7 +19,7 @@ _WHOLE = StepId("goal")
 _Bound = TypeVar("_Bound", Step, Goal)
 
 
-class Weave:
+class PartialWorkflow:
     """The workflow of a task with its goals, each open until it is closed."""
 
     def __init__(self, task: Task) -> None:
@@ -30,7 +30,7 @@ class Weave:
         self._closed: set[StepId] = set()
 
     @classmethod
-    def of_plan(cls, task: Task, plan: Plan) -> "Weave":
+    def of_plan(cls, task: Task, plan: Plan) -> "PartialWorkflow":
         """The finished weave of a goal whose steps an earlier plan already holds."""
         weave = cls(task)
         for planned in plan.steps:

@@ -18,7 +18,7 @@ class BadStep(PlanningError):
 
 
 @dataclass
-class Confirmed:
+class StepValidation:
     """The steps of one goal, in the order they became valid. Holds back a step that reads one not written yet.
 
     ``offered``: interfaces by capability (`planners.interfaces`).

@@ -12,7 +12,7 @@ _FINE = 1000
 _LARGEST = 1e15
 
 
-class WholeObjective:
+class IntegerObjective:
     """latency_weight * seconds + usd_weight * dollars, in units of ``unit``: exact for time, rounded for dollars."""
 
     def __init__(self, problem: Problem) -> None:

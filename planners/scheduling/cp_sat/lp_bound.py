@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
-from planners.scheduling.problem.modes import Choice
+from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 
 # Choices up to which the program takes less than half a second, and those it deals with in a second.
@@ -98,11 +98,11 @@ class _Program:
             self._rows.append((list(range(self._starts)), dollars, self._problem.budget_usd * (1 + 1e-9) + 1e-9))
 
 
-def _work_on(choice: Choice, group: int, dimension: int) -> float:
+def _work_on(choice: ExecutionMode, group: int, dimension: int) -> float:
     return float(choice.amounts[dimension] * choice.duration) if choice.group == group else 0.0
 
 
-def _work_of(choice: Choice, limit: int) -> float:
+def _work_of(choice: ExecutionMode, limit: int) -> float:
     if not choice.duration:
         return 0.0
     holds = (

@@ -2,7 +2,7 @@
 
 Per step a start and one literal per choice; per choice an optional interval of fixed length. Nodes of a group share
 cumulative constraints with the capacity of all of them together: a relaxation that is exact for one node a group, and
-that `planners.scheduling.cp_sat.solver` makes good by replaying solutions node by node. Two steps of one group may then always
+that `planners.scheduling.cp_sat.solver` corrects by replaying solutions node by node. Two steps of one group may always
 count as being on the same node (no transfer), so the bound stays a bound.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from ortools.sat.python import cp_model
 
-from planners.scheduling.cp_sat.integer_objective import WholeObjective
-from planners.scheduling.problem.modes import Choice
+from planners.scheduling.cp_sat.integer_objective import IntegerObjective
+from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 from planners.scheduling.problem.resource_profile import Profile
 from planners.scheduling.problem.units import fields
@@ -20,10 +20,10 @@ from planners.scheduling.problem.units import fields
 _COUNTABLE = 1 << 62
 
 
-class Model:
+class CpSatModel:
     """Variables and constraints. ``horizon``: no step ends later (a deadline, or what a known schedule reaches)."""
 
-    def __init__(self, problem: Problem, objective: WholeObjective, horizon: int) -> None:
+    def __init__(self, problem: Problem, objective: IntegerObjective, horizon: int) -> None:
         self.cp = cp_model.CpModel()
         self.problem, self.horizon = problem, horizon
         self.start: list[cp_model.IntVar] = []
@@ -68,7 +68,7 @@ class Model:
             self._add_requirements(literals, choices, self.start[-1])
 
     def _add_requirements(
-        self, literals: Sequence[cp_model.IntVar], choices: Sequence[Choice], start: cp_model.IntVar
+        self, literals: Sequence[cp_model.IntVar], choices: Sequence[ExecutionMode], start: cp_model.IntVar
     ) -> None:
         for literal, choice in zip(literals, choices, strict=True):
             if choice.in_flight:
@@ -147,7 +147,7 @@ class Model:
 
     def _add_large(
         self,
-        using: Sequence[tuple[int, cp_model.IntVar, Choice]],
+        using: Sequence[tuple[int, cp_model.IntVar, ExecutionMode]],
         spans: Sequence[cp_model.IntervalVar],
         dimension: int,
         capacity: int,
@@ -177,7 +177,7 @@ class Model:
         if spans:
             self.cp.add_cumulative(spans, amounts, limit.capacity)
 
-    def _add_dollars(self, objective: WholeObjective) -> None:
+    def _add_dollars(self, objective: IntegerObjective) -> None:
         literals = [literal for of in self.chosen for literal in of]
         choices = [choice for of in self.problem.choices for choice in of]
         if objective.budget is not None:

@@ -9,7 +9,7 @@ from time import perf_counter
 
 from ortools.sat.python import cp_model
 
-from planners.scheduling.cancellation import Stop
+from planners.scheduling.cancellation import CancellationToken
 
 # A second of CP-SAT's deterministic time takes 2 to 5 s of an idle core on these models.
 SECONDS = 5.0
@@ -17,15 +17,15 @@ SECONDS = 5.0
 _GUARD, _GUARD_S = 3.0, 5.0
 
 
-class Effort:
+class SearchBudget:
     """What a search of ``time_limit_s`` on an idle core may spend, counted the same on every machine."""
 
     def __init__(
-        self, time_limit_s: float, seed: int, stop: Stop | None, clock: Callable[[], float] = perf_counter
+        self, time_limit_s: float, seed: int, stop: CancellationToken | None, clock: Callable[[], float] = perf_counter
     ) -> None:
         self.time_limit_s = time_limit_s
         self._seed = seed % (1 << 31)
-        self._stop = stop or Stop()
+        self._stop = stop or CancellationToken()
         self._clock = clock
         self._until = clock() + max(_GUARD * time_limit_s, time_limit_s + _GUARD_S)
 

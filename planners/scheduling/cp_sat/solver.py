@@ -12,20 +12,20 @@ from ortools.sat.python import cp_model
 from planners.costs import CostModel
 from planners.plans import Plan
 from planners.requests import PlanRequest
-from planners.scheduling.cancellation import Stop
+from planners.scheduling.cancellation import CancellationToken
 from planners.scheduling.cp_sat.incumbent import Incumbent
-from planners.scheduling.cp_sat.integer_objective import WholeObjective
+from planners.scheduling.cp_sat.integer_objective import IntegerObjective
 from planners.scheduling.cp_sat.large_neighbourhood.search import improve
 from planners.scheduling.cp_sat.lp_bound import lp_bound
-from planners.scheduling.cp_sat.model import Model
-from planners.scheduling.cp_sat.search_budget import Effort
+from planners.scheduling.cp_sat.model import CpSatModel
+from planners.scheduling.cp_sat.search_budget import SearchBudget
 from planners.scheduling.list_scheduling.conversion import choices_of
 from planners.scheduling.list_scheduling.list_schedule import best_baseline, quick
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
 from planners.scheduling.list_scheduling.serial import replay
 from planners.scheduling.problem.build import problem_of
 from planners.scheduling.problem.disaggregation import exploded, exploded_size
-from planners.scheduling.problem.modes import Choice
+from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 from planners.workflow import FlatWorkflow
 
@@ -51,7 +51,7 @@ def schedule(  # noqa: PLR0913 the question, and by keyword how it is to be answ
     hint: Plan | None = None,
     on_improved: Callable[[Plan], None] | None = None,
     clock: Callable[[], float] | None = None,
-    stop: Stop | None = None,
+    stop: CancellationToken | None = None,
 ) -> Plan:
     """The best plan found in the time, proven optimal where ``gap`` is 0.
 
@@ -75,7 +75,7 @@ def schedule(  # noqa: PLR0913 the question, and by keyword how it is to be answ
     incumbent = Incumbent(problem, request, on_improved)
     for known in (_hinted(problem, hint), best_baseline(problem)[1], quick(problem)):
         incumbent.consider(known)
-    _Search(incumbent, Effort(time_limit_s, request.task.planning.seed, stop), workers).run()
+    _Search(incumbent, SearchBudget(time_limit_s, request.task.planning.seed, stop), workers).run()
     plan = incumbent.plan(choices_of(problem, hint) if hint else ())
     return plan.model_copy(update={"planning_s": max(0.0, clock() - begun)}) if clock else plan
 
@@ -98,10 +98,10 @@ def _hinted(problem: Problem, hint: Plan | None) -> Schedule | None:
 
 
 class _Search:
-    def __init__(self, incumbent: Incumbent, effort: Effort, workers: int) -> None:
+    def __init__(self, incumbent: Incumbent, effort: SearchBudget, workers: int) -> None:
         self._incumbent, self._effort, self._workers = incumbent, effort, workers
         self._problem = incumbent.problem
-        self._objective = WholeObjective(self._problem)
+        self._objective = IntegerObjective(self._problem)
 
     def run(self) -> None:
         """Solve group by group, then node by node where groups were too coarse."""
@@ -122,7 +122,7 @@ class _Search:
     def _solve(self, problem: Problem, share: float) -> None:
         if self._effort.over:
             return
-        model = Model(problem, self._objective, self._horizon())
+        model = CpSatModel(problem, self._objective, self._horizon())
         if self._incumbent.best is not None:
             self._give_hint(model, problem, self._incumbent.best)
         status = cp_model.UNKNOWN
@@ -141,7 +141,7 @@ class _Search:
             self._incumbent.refuse(proven=True)
         assert status != cp_model.MODEL_INVALID, model.cp.validate()
 
-    def _give_hint(self, model: Model, problem: Problem, known: Schedule) -> None:
+    def _give_hint(self, model: CpSatModel, problem: Problem, known: Schedule) -> None:
         model.hint(_translated(problem, self._problem, known), known.start, known.node)
 
     def _horizon(self) -> int:
@@ -172,7 +172,7 @@ class _Search:
 
 
 class _Listener(cp_model.CpSolverSolutionCallback):
-    def __init__(self, search: _Search, model: Model) -> None:
+    def __init__(self, search: _Search, model: CpSatModel) -> None:
         super().__init__()
         self._search, self._model = search, model
 
@@ -199,9 +199,9 @@ def _same_choice(to: Problem, source: Problem, known: Schedule, step: int) -> in
     return [i for i, one in enumerate(to.choices[step]) if _alike(one, mine, group)][rank]
 
 
-def _alike(one: Choice, mine: Choice, group: int) -> bool:
+def _alike(one: ExecutionMode, mine: ExecutionMode, group: int) -> bool:
     return one.agent is mine.agent and one.group == group and one.in_flight == mine.in_flight
 
 
-def _longest_hold(choice: Choice) -> int:
+def _longest_hold(choice: ExecutionMode) -> int:
     return max((use.hold or 0 for use in choice.uses), default=0)

@@ -53,7 +53,7 @@ _REPEATS, _MUCH = 2, 0.97
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
+class ResourcePrices:
     """What a pass charges: per dollar, and per quantum of the whole cluster's time; both in units of the objective."""
 
     usd: float
@@ -109,7 +109,7 @@ class _Refining:
         busy, usd = one.busy * self._per_quantum, self._problem.objective.usd_weight
         if self._limited:
             usd += self._budget_price(busy, ends)
-        score = self._score(Prices(usd, busy, ends))
+        score = self._score(ResourcePrices(usd, busy, ends))
         self._try(serial(self._problem, self._order, score, spread=one.spread, until=self._until()))
 
     def _until(self) -> float:
@@ -134,7 +134,7 @@ class _Refining:
         if key < (not affordable(self._problem, self.best), self.best.value):
             self.best = found
 
-    def _score(self, prices: Prices) -> Score:
+    def _score(self, prices: ResourcePrices) -> Score:
         fixed = prices.usd * self._problem.options.usd + prices.busy * self._busy_time
         return scored(self._problem, fixed, prices.latest, _PATIENCE)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from planners.scheduling.problem.feasibility import within
-from planners.scheduling.problem.modes import Choice, Use
+from planners.scheduling.problem.modes import ExecutionMode, Use
 from planners.scheduling.problem.problem import Problem
 from planners.scheduling.problem.resource_profile import Profile
 
@@ -61,7 +61,7 @@ class Front:
         self.since = since
 
 
-class Placing:
+class PartialSchedule:
     """Steps placed so far and the capacity they leave. A step may be placed once all its parents are."""
 
     def __init__(self, problem: Problem) -> None:
@@ -114,7 +114,7 @@ class Placing:
             near.setdefault(self.problem.group_of[node], []).append((node, max(end, foreign)))
         return Ready(last, first, near)
 
-    def fit(self, node: int, ready: int, choice: Choice) -> int:
+    def fit(self, node: int, ready: int, choice: ExecutionMode) -> int:
         """The first start from ``ready`` on that the node and every shared limit allow."""
         profile = self.nodes[node]
         if not choice.uses:
@@ -149,7 +149,7 @@ class Placing:
                 return start
             ready = start
 
-    def best(self, choice: Choice, ready: Ready) -> tuple[int, int]:
+    def best(self, choice: ExecutionMode, ready: Ready) -> tuple[int, int]:
         """(start, node): the earliest start on any node of the choice's group; ties go to where inputs are."""
         best_start, best_node = -1, -1
         for node, at in ready.near.get(choice.group, ()):
@@ -167,7 +167,7 @@ class Placing:
             return here if best_node < 0 or foreign < best_start else (best_start, best_node)
         return self._first_fit(choice, foreign, best_start, best_node)
 
-    def _first_fit(self, choice: Choice, ready: int, best_start: int, best_node: int) -> tuple[int, int]:
+    def _first_fit(self, choice: ExecutionMode, ready: int, best_start: int, best_node: int) -> tuple[int, int]:
         """The same over the group's nodes, none of which made an input; of equal starts the first node's."""
         demand = choice.demand
         nodes, profiles, slot = self.problem.groups[choice.group].nodes, self.nodes, self._slots[choice.group, demand]
@@ -213,7 +213,7 @@ class Placing:
         self.fronts = [None] * len(self._slots)
         self.choice[step] = -1
 
-    def _occupy(self, choice: Choice, node: int, start: int, sign: int) -> None:
+    def _occupy(self, choice: ExecutionMode, node: int, start: int, sign: int) -> None:
         duration = choice.duration
         if not duration:
             return
@@ -225,7 +225,7 @@ class Placing:
         for limit, amount, hold in choice.uses:
             self.limits[limit].take(start, start + (duration if hold is None else hold), sign * amount)
 
-    def allows(self, choice: Choice) -> bool:
+    def allows(self, choice: ExecutionMode) -> bool:
         """Whether what the choice requires of other steps is so."""
         return all(self.choice[other] in allowed for other, allowed in choice.requires)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from planners.errors import Infeasible
-from planners.scheduling.list_scheduling.partial_schedule import Placing, Schedule
+from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
 from planners.scheduling.list_scheduling.score import Score
 from planners.scheduling.problem.modes import Use
 from planners.scheduling.problem.problem import Problem
@@ -29,7 +29,7 @@ def serial(
     Raises:
         Infeasible: a step has nothing but an attempt in flight, and that cannot go on.
     """
-    placing = Placing(problem)
+    placing = PartialSchedule(problem)
     if problem.any_in_flight:
         placing.keep_in_flight()
     tails = problem.least_tails
@@ -52,7 +52,7 @@ def replay(
 
     In-flight choices come first, for they have begun. One that starts after 0 was given up for others' reservations.
     """
-    placing = Placing(problem)
+    placing = PartialSchedule(problem)
     begun = [step for step in range(len(problem.steps)) if problem.choices[step][choice[step]].in_flight]
     for step in begun:
         chosen = problem.choices[step][choice[step]]
@@ -72,7 +72,7 @@ def replay(
     return placing.schedule()
 
 
-def _select(placing: Placing, step: int, score: Score, allowance: float) -> tuple[int, int, int]:
+def _select(placing: PartialSchedule, step: int, score: Score, allowance: float) -> tuple[int, int, int]:
     """(choice, node, start) of least score among the affordable; the cheapest of all where none is.
 
     An option is tried only if it could still win at the first time that a node of its group and its limits have room.
@@ -106,7 +106,9 @@ def _select(placing: Placing, step: int, score: Score, allowance: float) -> tupl
     return index[chosen], best_node, best_start
 
 
-def _hopes(placing: Placing, step: int, earliest: int, score: Score, allowance: float) -> list[tuple[float, int]]:
+def _hopes(
+    placing: PartialSchedule, step: int, earliest: int, score: Score, allowance: float
+) -> list[tuple[float, int]]:
     """(score, option) of the affordable options as if each began when a node of its group and its limits open."""
     options, fronts = placing.problem.options, placing.fronts
     slots, fixed, latest, per_quantum = options.slot[step], score.fixed[step], score.latest[step], score.per_quantum
@@ -131,7 +133,7 @@ def _hopes(placing: Placing, step: int, earliest: int, score: Score, allowance: 
 class _Purse:
     """What the next step may cost so that the cheapest choices of those after it are still affordable."""
 
-    def __init__(self, problem: Problem, placing: Placing, *, spread: bool) -> None:
+    def __init__(self, problem: Problem, placing: PartialSchedule, *, spread: bool) -> None:
         assert problem.budget_usd is not None
         self._budget_usd, self._placing, self._spread = problem.budget_usd, placing, spread
         self._least, self._weights = problem.fresh_usd

@@ -6,9 +6,9 @@ limit, costs the objective nothing and delays nobody. So plans that are equally 
 
 from collections.abc import Iterator, Sequence
 
-from planners.scheduling.list_scheduling.partial_schedule import Placing, Schedule
+from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
 from planners.scheduling.problem.feasibility import within
-from planners.scheduling.problem.modes import Choice
+from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 
 # (choice, node) a step would rather have, where it is all the same.
@@ -20,7 +20,7 @@ def polished(problem: Problem, schedule: Schedule, wishes: Sequence[Wish] = ()) 
     work = list(_wanting(problem, schedule, wishes))
     if not work:
         return schedule
-    placing = Placing(problem)
+    placing = PartialSchedule(problem)
     for step, index in enumerate(schedule.choice):
         placing.put(step, index, schedule.node[step], schedule.start[step])
     needed = {other for step, index in enumerate(schedule.choice) for other, _ in problem.choices[step][index].requires}
@@ -41,7 +41,7 @@ def _wanting(problem: Problem, schedule: Schedule, wishes: Sequence[Wish]) -> It
             yield step
 
 
-def _improve(placing: Placing, step: int, makespan: int, wish: Wish) -> None:
+def _improve(placing: PartialSchedule, step: int, makespan: int, wish: Wish) -> None:
     problem = placing.problem
     was = placing.choice[step], placing.node[step], placing.start[step]
     current = problem.choices[step][was[0]]
@@ -82,7 +82,7 @@ def _preferences(problem: Problem, step: int, now: int, wish: Wish) -> list[tupl
     )
 
 
-def _as_cheap(placing: Placing, choice: Choice, current: Choice) -> bool:
+def _as_cheap(placing: PartialSchedule, choice: ExecutionMode, current: ExecutionMode) -> bool:
     """Whether a change costs the objective no dollars and keeps to the budget."""
     problem = placing.problem
     if problem.objective.usd_weight > 0 and choice.usd > current.usd:
@@ -90,14 +90,14 @@ def _as_cheap(placing: Placing, choice: Choice, current: Choice) -> bool:
     return choice.usd <= current.usd or within(placing.usd - current.usd + choice.usd, problem.budget_usd)
 
 
-def _last_end(placing: Placing, step: int, makespan: int) -> int:
+def _last_end(placing: PartialSchedule, step: int, makespan: int) -> int:
     """Before every child's start, wherever it runs."""
     children = (child for child in placing.problem.children[step])
     starts = [placing.start[c] for c in children if not placing.problem.choices[c][placing.choice[c]].in_flight]
     return min([makespan, *starts])
 
 
-def _latest_end(placing: Placing, step: int, choice: Choice, node: int, makespan: int) -> int:
+def _latest_end(placing: PartialSchedule, step: int, choice: ExecutionMode, node: int, makespan: int) -> int:
     latest = makespan
     for child in placing.problem.children[step]:
         if not placing.problem.choices[child][placing.choice[child]].in_flight:

@@ -15,10 +15,10 @@ from planners.model import AgentName
 from planners.requests import PlanRequest
 from planners.resources import Resources
 from planners.scheduling.problem.agent_candidates import Candidates
-from planners.scheduling.problem.capacity_limits import Limits
+from planners.scheduling.problem.capacity_limits import CapacityLimits
 from planners.scheduling.problem.feasibility import refuse_impossible, refuse_unplaceable
 from planners.scheduling.problem.in_flight import Matched, matches, remaining_s
-from planners.scheduling.problem.modes import Choice, Use
+from planners.scheduling.problem.modes import ExecutionMode, Use
 from planners.scheduling.problem.problem import Group, Problem
 from planners.scheduling.problem.resource_profile import Profile
 from planners.scheduling.problem.units import Scale, Shape, Shapes, shape_of
@@ -84,7 +84,7 @@ class _Builder:
         totals = [self._resources.amounts(node.total) for node in self._cluster.nodes]
         self._scale = Scale(shapes, totals)
         self.quantum_s = self._quantum_s()
-        self._limits = Limits(agents.values(), request.catalog, self._cluster.reservations, self.quanta)
+        self._limits = CapacityLimits(agents.values(), request.catalog, self._cluster.reservations, self.quanta)
         self._group_nodes(agents)
 
     def quanta(self, seconds: float) -> int:
@@ -181,8 +181,8 @@ class _Builder:
             profile.take(at, until, profile.free[-1] - self._scale.packed(self._scale.room(left)))
         return profile
 
-    def _choices(self) -> tuple[tuple[Choice, ...], ...]:
-        fresh: list[list[Choice]] = [[] for _ in self._flat.steps]
+    def _choices(self) -> tuple[tuple[ExecutionMode, ...], ...]:
+        fresh: list[list[ExecutionMode]] = [[] for _ in self._flat.steps]
         for kind in self._kinds:
             for step, choices in zip(kind.steps, self._fresh(kind), strict=True):
                 fresh[step] = choices
@@ -198,7 +198,7 @@ class _Builder:
                 fresh[step][at] = fresh[step][at]._replace(requires=_requirements(match, found, fresh, known))
         return self._none_empty(fresh)
 
-    def _none_empty(self, choices: list[list[Choice]]) -> tuple[tuple[Choice, ...], ...]:
+    def _none_empty(self, choices: list[list[ExecutionMode]]) -> tuple[tuple[ExecutionMode, ...], ...]:
         for step, of in zip(self._flat.steps, choices, strict=True):
             if not of:
                 raise Infeasible(
@@ -208,7 +208,7 @@ class _Builder:
                 )
         return tuple(tuple(of) for of in choices)
 
-    def _fresh(self, kind: _Kind) -> list[list[Choice]]:
+    def _fresh(self, kind: _Kind) -> list[list[ExecutionMode]]:
         """Per step of a kind, every agent that has not failed on every group of nodes."""
         agents = [(i, agent) for i, agent in enumerate(kind.agents) if agent.name not in self._failed]
         sites = [(i, site) for i, agent in agents for site in self._sites_of(agent)]
@@ -222,7 +222,7 @@ class _Builder:
         dollars = (call + per_s * seconds).tolist()
         return [
             [
-                Choice(site.agent, site.group, quanta, usd, site.lag, site.demand, site.amounts, site.uses)
+                ExecutionMode(site.agent, site.group, quanta, usd, site.lag, site.demand, site.amounts, site.uses)
                 for (_, site), quanta, usd in zip(sites, *row, strict=True)
             ]
             for row in zip(durations, dollars, strict=True)
@@ -250,7 +250,7 @@ class _Builder:
                     self._demands[shape].append((group, node, (self._scale.packed(demand), demand)))
         return self._demands[shape]
 
-    def _continued(self, step: int, match: Matched) -> Choice:
+    def _continued(self, step: int, match: Matched) -> ExecutionMode:
         """An attempt in flight as a choice: it has paid its call and passed the rate limits already."""
         agent = match.agent
         node = next(i for i, node in enumerate(self._cluster.nodes) if node.id == match.flight.node)
@@ -258,12 +258,12 @@ class _Builder:
             # It holds nothing any more, so it stands also where its agent would not fit today.
             lag = self.quanta(_between_nodes_s(self._cluster, self._costs.output_bytes(agent)))
             nothing = (0,) * len(self._scale.names)
-            return Choice(agent, self._group_of[node], 0, 0.0, lag, 0, nothing, in_flight=True)
+            return ExecutionMode(agent, self._group_of[node], 0, 0.0, lag, 0, nothing, in_flight=True)
         site = next(site for site in self._sites_of(agent) if site.group == self._group_of[node])
         kind, row = self._kind_of[step]
         mean_s = kind.means[row][[one.name for one in kind.agents].index(agent.name)]
         left_s = remaining_s(mean_s / site.speed, match.flight.elapsed_s)
-        return Choice(
+        return ExecutionMode(
             agent,
             site.group,
             self.quanta(left_s),
@@ -277,7 +277,7 @@ class _Builder:
 
 
 def _requirements(
-    match: Matched, found: list[list[Matched]], choices: list[list[Choice]], known: list[int]
+    match: Matched, found: list[list[Matched]], choices: list[list[ExecutionMode]], known: list[int]
 ) -> tuple[tuple[int, frozenset[int]], ...]:
     """Data parents must be the very attempts this one read; earlier identical steps must have the same agent."""
     parents = (

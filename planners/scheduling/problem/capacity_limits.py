@@ -29,7 +29,7 @@ def token_window(provider: Provider, largest_call: float) -> tuple[int, float]:
     return max(floor(rate * seconds + 1e-9), ceil(largest_call)), seconds
 
 
-class Limits:
+class CapacityLimits:
     """The limits that the given agents run into, and what each agent's call takes of them."""
 
     def __init__(

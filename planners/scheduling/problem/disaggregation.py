@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from planners.scheduling.problem.modes import Choice
+from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Group, Problem
 
 
@@ -25,14 +25,16 @@ def exploded(problem: Problem) -> Problem:
     return replace(problem, groups=groups, group_of=tuple(range(len(groups))), choices=choices)
 
 
-def _copies(problem: Problem, choices: tuple[Choice, ...]) -> list[tuple[Choice, int, int]]:
+def _copies(problem: Problem, choices: tuple[ExecutionMode, ...]) -> list[tuple[ExecutionMode, int, int]]:
     """(choice, node, index of the original) in order."""
     return [
         (choice, node, index) for index, choice in enumerate(choices) for node in problem.groups[choice.group].nodes
     ]
 
 
-def _moved(choice: Choice, copies: list[list[tuple[Choice, int, int]]]) -> tuple[tuple[int, frozenset[int]], ...]:
+def _moved(
+    choice: ExecutionMode, copies: list[list[tuple[ExecutionMode, int, int]]]
+) -> tuple[tuple[int, frozenset[int]], ...]:
     return tuple(
         (other, frozenset(i for i, (_, _, original) in enumerate(copies[other]) if original in allowed))
         for other, allowed in choice.requires

@@ -7,7 +7,7 @@ from typing import NamedTuple, NoReturn
 from planners.agents import AgentSpec
 from planners.errors import Infeasible
 from planners.requests import PlanRequest
-from planners.scheduling.problem.modes import Choice
+from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 from planners.tasks import Task
 from planners.validation.offers import accepts
@@ -130,7 +130,7 @@ class _Need(NamedTuple):
     hold: int
 
 
-def _least_needs(choices: Sequence[Choice], index: int) -> _Need | None:
+def _least_needs(choices: Sequence[ExecutionMode], index: int) -> _Need | None:
     """None: some choice takes nothing of the limit."""
     needs = [
         _Need(use.amount, use.amount * choice.duration, use.hold or 0)

@@ -21,7 +21,7 @@ class Use(NamedTuple):
     hold: int | None
 
 
-class Choice(NamedTuple):
+class ExecutionMode(NamedTuple):
     """One way to do a step: an agent on any node of a group.
 
     ``requires``: (step, choices of it) pairs that must hold too; only work in flight has any, for it is the same work
@@ -39,7 +39,7 @@ class Choice(NamedTuple):
     in_flight: bool = False
     requires: tuple[tuple[int, frozenset[int]], ...] = ()
 
-    def takes_no_more(self, other: "Choice") -> bool:
+    def takes_no_more(self, other: "ExecutionMode") -> bool:
         """Whether it can start wherever and whenever the other can, as far as it lasts no longer."""
         return (
             self.group == other.group
@@ -49,14 +49,14 @@ class Choice(NamedTuple):
         )
 
 
-class Options:
+class ModeTable:
     """What list scheduling chooses from: the fresh choices that no other dominates, as rows of arrays too.
 
     ``index`` names them in the problem, ``slot`` tells which (group, demand) each asks for. Rows of the arrays are
     filled up with options that nobody takes.
     """
 
-    def __init__(self, choices: Sequence[Sequence[Choice]], kinds: Sequence[Sequence[int]]) -> None:
+    def __init__(self, choices: Sequence[Sequence[ExecutionMode]], kinds: Sequence[Sequence[int]]) -> None:
         self.index: list[list[int]] = [[] for _ in choices]
         self.slot: list[list[int]] = [[] for _ in choices]
         self.slots: dict[tuple[int, int], int] = {}
@@ -80,7 +80,7 @@ class Options:
         return np.array(filled, dtype=np.float64).reshape(len(rows), width)
 
 
-def _rivals(choices: Sequence[Choice]) -> list[list[tuple[int, bool]]]:
+def _rivals(choices: Sequence[ExecutionMode]) -> list[list[tuple[int, bool]]]:
     """Per choice, those that dominate it if they are as quick and as cheap, and whether being so is enough."""
     there: dict[int, list[int]] = {}
     for k, choice in enumerate(choices):
@@ -92,7 +92,7 @@ def _rivals(choices: Sequence[Choice]) -> list[list[tuple[int, bool]]]:
     return [[(i, i < k or k not in rivals[i]) for i in of] for k, of in enumerate(rivals)]
 
 
-def _undominated(choices: Sequence[Choice], rivals: Sequence[Sequence[tuple[int, bool]]]) -> list[int]:
+def _undominated(choices: Sequence[ExecutionMode], rivals: Sequence[Sequence[tuple[int, bool]]]) -> list[int]:
     """Of choices that dominate each other the first is kept."""
     kept = []
     for k, of in enumerate(rivals):

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from planners.model import NodeId
-from planners.scheduling.problem.modes import Choice, Options
+from planners.scheduling.problem.modes import ExecutionMode, ModeTable
 from planners.scheduling.problem.resource_profile import Profile
 from planners.tasks import Objective
 from planners.workflow import FlatWorkflow, Step
@@ -44,7 +44,7 @@ class Problem:
     steps: tuple[Step, ...]
     parents: tuple[tuple[int, ...], ...]
     children: tuple[tuple[int, ...], ...]
-    choices: tuple[tuple[Choice, ...], ...]
+    choices: tuple[tuple[ExecutionMode, ...], ...]
     nodes: tuple[NodeId, ...]
     groups: tuple[Group, ...]
     group_of: tuple[int, ...]
@@ -59,9 +59,9 @@ class Problem:
     kinds: tuple[tuple[int, ...], ...]
 
     @cached_property
-    def options(self) -> Options:
+    def options(self) -> ModeTable:
         """What list scheduling chooses from."""
-        return Options(self.choices, self.kinds)
+        return ModeTable(self.choices, self.kinds)
 
     @cached_property
     def least_durations(self) -> list[int]:

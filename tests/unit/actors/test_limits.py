@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from virtual_loop import in_virtual_time
 
-from actors.admission.limits import Limits
+from actors.admission.limits import AdmissionLimits
 from planners.agents import AgentSpec, Catalog, Provider
 
 
@@ -15,7 +15,7 @@ class Rush:
 
     def __init__(self, *agents: AgentSpec, share: float = 1.0, **provider: Any) -> None:
         providers = (Provider(name="p", **provider),) if provider else ()
-        self.limits = Limits(Catalog(agents=agents, providers=providers), share=share)
+        self.limits = AdmissionLimits(Catalog(agents=agents, providers=providers), share=share)
         self.agents = {agent.name: agent for agent in agents}
         self.entered: dict[str, float] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}

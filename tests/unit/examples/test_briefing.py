@@ -6,7 +6,7 @@ from actors.catalog import load_catalog
 from examples.briefing import script
 from planners.interfaces import interfaces
 from planners.optimal.decompose.goals import GoalText
-from planners.optimal.decompose.step_validation import Confirmed
+from planners.optimal.decompose.step_validation import StepValidation
 from planners.tasks import Mode
 from planners.validation import check
 from planners.workflow import Step
@@ -17,7 +17,7 @@ CASES = pytest.mark.parametrize("case", [script.EARLIER, script.ASKED], ids=["ea
 @CASES
 def test_every_prepared_step_is_valid_as_it_streams(case):
     catalog = load_catalog(script.CATALOG)
-    drafts = Confirmed(GoalText(text=case.goal, inputs=case.inputs), interfaces(catalog))
+    drafts = StepValidation(GoalText(text=case.goal, inputs=case.inputs), interfaces(catalog))
 
     confirmed = [
         step for prepared in script.answers()[case.goal] for step in drafts.accept(Step.model_validate(prepared))

@@ -7,7 +7,7 @@ from plan_examples import TOOLS, examples
 from learner.errors import CorruptVersion, LearnerError
 from learner.learner import Learner
 from learner.models.plan_training import TrainedPredictor
-from learner.predictor import PlanPredictor
+from learner.predictor import TrainedPlanPredictor
 from learner.registry import Registry
 
 
@@ -105,7 +105,7 @@ def test_a_round_that_was_under_way_at_a_rollback_does_not_undo_it(tmp_path):
 
 def test_going_back_to_before_there_was_a_predictor_takes_it_from_those_who_have_it(tmp_path):
     learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
-    learner.adopt_plans(TrainedPredictor(PlanPredictor.fit(list(examples(30)), TOOLS), 0.6, (0.5,)))
+    learner.adopt_plans(TrainedPredictor(TrainedPlanPredictor.fit(list(examples(30)), TOOLS), 0.6, (0.5,)))
     learned = learner.predictor_number
 
     learner.rollback(1)

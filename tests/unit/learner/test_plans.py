@@ -4,7 +4,7 @@ from plan_examples import TOOLS, examples
 from learner.learner import Learner
 from learner.models.plan_training import TrainedPredictor
 from learner.models.plans import LearnedPlans, guess_similarity, mean_similarity, plan_example, tool_texts
-from learner.predictor import PlanExample, PlanPredictor, ToolText
+from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from learner.registry import Registry
 from planners.agents import AgentSpec, Catalog
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
@@ -35,7 +35,7 @@ def test_a_capability_is_described_by_its_first_agent():
 
 
 def test_the_speculative_planner_gets_its_guesses_in_its_own_words():
-    predictor = PlanPredictor.fit(list(examples(60)), TOOLS)
+    predictor = TrainedPlanPredictor.fit(list(examples(60)), TOOLS)
     guess = LearnedPlans(predictor).predict("translate letter 99", 2)[0]
 
     assert guess.steps == ("translate",)
@@ -43,7 +43,7 @@ def test_the_speculative_planner_gets_its_guesses_in_its_own_words():
 
 
 def test_no_guess_is_no_similarity():
-    nothing = PlanPredictor.cold([])
+    nothing = TrainedPlanPredictor.cold([])
 
     assert guess_similarity(nothing, PlanExample("anything", ("pay",), ())) == 0.0
     assert mean_similarity(nothing, []) == 0.0
@@ -64,6 +64,6 @@ def test_a_learner_puts_a_better_predictor_to_use_and_keeps_it_over_a_restart(tm
 @pytest.mark.parametrize("better", [True, False])
 def test_a_worse_predictor_replaces_nothing(better):
     learner = Learner(tools=TOOLS)
-    learner.adopt_plans(TrainedPredictor(PlanPredictor.cold(TOOLS), 0.6 if better else 0.4, (0.5,)))
+    learner.adopt_plans(TrainedPredictor(TrainedPlanPredictor.cold(TOOLS), 0.6 if better else 0.4, (0.5,)))
 
     assert learner.predictor_number == int(better)

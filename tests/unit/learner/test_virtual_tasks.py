@@ -5,7 +5,7 @@ import pytest
 from benchmarks import outcome_streams as streams
 from benchmarks.virtual import World, summary
 from learner.learner import Learner
-from learner.predictor import PlanExample, PlanPredictor, ToolText
+from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 
 TOOLS = [ToolText(name, f"{name} something") for name in ("book", "pay", "search", "translate")]
 MANY = [*TOOLS, *(ToolText(name, f"{name} something") for name in ("ask", "draw", "file", "mail", "sell", "weigh"))]
@@ -21,7 +21,7 @@ def tasks(count):
 
 @pytest.fixture(scope="module")
 def knowing():
-    return PlanPredictor.fit(tasks(40), TOOLS)
+    return TrainedPlanPredictor.fit(tasks(40), TOOLS)
 
 
 def world(**more):

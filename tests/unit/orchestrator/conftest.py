@@ -15,7 +15,7 @@ with warnings.catch_warnings():
 from orchestrator.client.client import Client
 from orchestrator.gateway.memory import MemoryGateway
 from orchestrator.ingress.app import build
-from orchestrator.ingress.context import Context
+from orchestrator.ingress.context import IngressContext
 from orchestrator.settings import ClusterSettings, Http, LimitSettings, Settings
 from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterNode, ClusterSnapshot
@@ -48,7 +48,7 @@ class _Switch:
 @pytest.fixture(scope="session")
 def built():
     switch = _Switch()
-    return switch, build(Context(switch, SETTINGS, CATALOG))
+    return switch, build(IngressContext(switch, SETTINGS, CATALOG))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.gateway.memory import MemoryGateway
-from orchestrator.ingress.context import Context
+from orchestrator.ingress.context import IngressContext
 from orchestrator.service.advice import LearnedAdvice
 from orchestrator.settings import GateSettings, Settings
 from planners.agents import AgentSpec, Catalog, Price
@@ -40,7 +40,7 @@ async def speculates(dial: float, **planning: float) -> bool:
         raise AssertionError("nothing is to be restored")
 
     settings = Settings(gate=GateSettings(alpha=dial))
-    context = Context(MemoryGateway(CATALOG, CLUSTER), settings, CATALOG)
+    context = IngressContext(MemoryGateway(CATALOG, CLUSTER), settings, CATALOG)
     task = Task(workflow=Workflow(steps=(ONLY,)), planning=PlanningOptions(**planning))
     admitted = await context.admit(task, None)
     request = PlanRequest(task=admitted.task, catalog=CATALOG, cluster=CLUSTER)

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from orchestrator.client.blocking import Blocking
+from orchestrator.client.blocking import SyncClient
 from orchestrator.client.client import Client, task_of
 from orchestrator.client.errors import BadRequest, Busy, NotFound, NotOurs, ServiceFailed, Unreachable
 from planners.errors import InvalidTask
@@ -87,7 +87,7 @@ async def test_what_the_service_knows_is_typed(client):
 def test_the_same_client_without_await(app, gateway, task):
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 
-    with Blocking(lambda: Client("http://forerun", transport=transport)) as client:
+    with SyncClient(lambda: Client("http://forerun", transport=transport)) as client:
         view = client.submit(task)
         assert client.cancel(view.id, "enough").status is RunStatus.CANCELLED
         assert [event.kind for event in client.events(view.id)] == ["cancel_requested", "run_ended"]
@@ -139,7 +139,7 @@ def test_who_breaks_off_reading_leaves_nothing_open(app, gateway, task):
                 closed.append(task_id)
 
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    with Blocking(lambda: Reading("http://forerun", transport=transport)) as client:
+    with SyncClient(lambda: Reading("http://forerun", transport=transport)) as client:
         view = client.submit(task)
         client.cancel(view.id)
         for _event in client.events(view.id):

@@ -8,7 +8,7 @@ import pytest
 from orchestrator.cli.exit_codes import ExitCode, code_of
 from orchestrator.client.errors import BadRequest, Busy, Conflict, NotFound, ServiceFailed, Unreachable, refusal
 from orchestrator.errors import CannotStart, InvalidRequest, InvalidSettings, Unavailable
-from orchestrator.problems import Problem, describe, plain, status_of
+from orchestrator.problems import ProblemDetails, describe, plain, status_of
 from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTask, PlanningError
 from reconciler.errors import IdempotencyConflict, OutputNotReady, Overloaded, UnknownStep, UnknownTask
 
@@ -60,7 +60,7 @@ def test_every_error_pickles(error: ForerunError):
     ],
 )
 def test_the_client_raises_a_typed_error_that_carries_the_problem(status, kind):
-    problem = Problem(title="t", status=status, detail="d", field="f", fix="x")
+    problem = ProblemDetails(title="t", status=status, detail="d", field="f", fix="x")
     headers = {"Retry-After": "4"}
 
     error = refusal(httpx.Response(status, content=problem.model_dump_json(), headers=headers))

@@ -6,7 +6,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator.ingress.app import build
-from orchestrator.ingress.context import Context
+from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.openapi_examples import TASKS
 from planners.tasks import Task
 
@@ -24,7 +24,7 @@ async def test_agents_nodes_and_learner_are_shown(http):
 
 
 async def test_metrics_count_requests_by_route_and_not_by_id(gateway, task):
-    app = build(Context(gateway, SETTINGS, CATALOG))
+    app = build(IngressContext(gateway, SETTINGS, CATALOG))
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://forerun")
     task_id = (await http.post("/v1/tasks", json=task)).json()["id"]
     await http.get(f"/v1/tasks/{task_id}")
@@ -49,7 +49,7 @@ async def test_requests_that_nobody_foresaw_are_counted_too(gateway, monkeypatch
         raise ZeroDivisionError
 
     monkeypatch.setattr(gateway, "agents", broken)
-    app = build(Context(gateway, SETTINGS, CATALOG))
+    app = build(IngressContext(gateway, SETTINGS, CATALOG))
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://forerun")
     assert (await http.get("/v1/agents")).status_code == 500
 

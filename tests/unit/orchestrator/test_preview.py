@@ -3,7 +3,7 @@
 from orchestrator.gateway.preview import preview
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.workflow import Step
-from reconciler.runtime.shard import Rehearsal
+from reconciler.runtime.shard import PlannedPreview
 from reconciler.state.outcomes import Verdict
 
 
@@ -34,7 +34,7 @@ def test_each_step_of_the_guess_gets_its_verdict_and_the_rest_is_dispatched():
         planned("f", "6"),
     )
 
-    shown = preview(Rehearsal(guess=guess, guess_s=0.002, plan=authority, plan_s=1.5))
+    shown = preview(PlannedPreview(guess=guess, guess_s=0.002, plan=authority, plan_s=1.5))
 
     assert shown.verdicts == {
         "a": Verdict.COMMIT,
@@ -53,11 +53,13 @@ def test_an_equal_node_is_as_good():
     guess = plan(PlanKind.SPECULATIVE, planned("a", "1", "n1", "cpu"))
     authority = plan(PlanKind.OPTIMAL, planned("a", "1", "n2", "cpu"))
 
-    assert preview(Rehearsal(guess=guess, guess_s=0, plan=authority, plan_s=0)).verdicts == {"a": Verdict.COMMIT}
+    assert preview(PlannedPreview(guess=guess, guess_s=0, plan=authority, plan_s=0)).verdicts == {"a": Verdict.COMMIT}
 
 
 def test_without_a_guess_all_is_dispatched_by_the_authority():
-    shown = preview(Rehearsal(guess=None, guess_s=0.001, plan=plan(PlanKind.OPTIMAL, planned("a", "1")), plan_s=0.1))
+    shown = preview(
+        PlannedPreview(guess=None, guess_s=0.001, plan=plan(PlanKind.OPTIMAL, planned("a", "1")), plan_s=0.1)
+    )
 
     assert (shown.verdicts, shown.dispatched, shown.similarity) == ({}, ("a",), None)
     assert shown.speculative_plan_ms is None

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from learner.registry import Manifest
 from orchestrator.gateway.protocol import LearnerVersions
 from orchestrator.ingress.app import build
-from orchestrator.ingress.context import Context
+from orchestrator.ingress.context import IngressContext
 
 from .conftest import CATALOG, SETTINGS
 
@@ -16,7 +16,7 @@ from .conftest import CATALOG, SETTINGS
     strict=True, raises=AssertionError, reason="Every invented HTTP method becomes a time series that is kept for good."
 )
 async def test_invented_methods_do_not_grow_the_metrics(gateway):
-    app = build(Context(gateway, SETTINGS, CATALOG))
+    app = build(IngressContext(gateway, SETTINGS, CATALOG))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://forerun") as http:
         for number in range(50):
             assert (await http.request(f"FOO{number}", "/v1/tasks")).status_code == 405

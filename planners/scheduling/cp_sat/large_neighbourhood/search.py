@@ -10,10 +10,10 @@ from random import Random
 from ortools.sat.python import cp_model
 
 from planners.scheduling.cp_sat.incumbent import Incumbent
-from planners.scheduling.cp_sat.integer_objective import WholeObjective
+from planners.scheduling.cp_sat.integer_objective import IntegerObjective
 from planners.scheduling.cp_sat.large_neighbourhood.neighbourhoods import freed, merged
-from planners.scheduling.cp_sat.large_neighbourhood.subproblem import Window
-from planners.scheduling.cp_sat.search_budget import SECONDS, Effort
+from planners.scheduling.cp_sat.large_neighbourhood.subproblem import Subproblem
+from planners.scheduling.cp_sat.search_budget import SECONDS, SearchBudget
 from planners.scheduling.list_scheduling.iterated_heft import wandered
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
 
@@ -29,7 +29,7 @@ _LISTED_S, _REPLAYED_S, _MODEL_S, _CONFLICT_S = 1.0e-4, 1e-4, 0.15, 2e-3
 _BEGUN_S = 1.2e-3
 
 
-def improve(incumbent: Incumbent, objective: WholeObjective, effort: Effort, seed: int) -> None:
+def improve(incumbent: Incumbent, objective: IntegerObjective, effort: SearchBudget, seed: int) -> None:
     """Make the best schedule better until the effort is spent or it is proven optimal."""
     known = incumbent.best or incumbent.fallback
     if known is None:
@@ -47,13 +47,15 @@ def improve(incumbent: Incumbent, objective: WholeObjective, effort: Effort, see
         left_s -= _one_part(incumbent, incumbent.best, objective, effort, draw)
 
 
-def _one_part(incumbent: Incumbent, known: Schedule, objective: WholeObjective, effort: Effort, draw: Random) -> float:
+def _one_part(
+    incumbent: Incumbent, known: Schedule, objective: IntegerObjective, effort: SearchBudget, draw: Random
+) -> float:
     """Plan one part anew; the seconds that takes by count."""
     problem = incumbent.problem
     free = freed(problem, known, draw, _FREED)
     if not free:
         return float("inf")
-    window = Window(problem, known, free, objective)
+    window = Subproblem(problem, known, free, objective)
     solver = effort.solver(_PART, conflicts=_CONFLICTS)
     status = effort.solve(solver, window.cp)
     spent_s = _MODEL_S + _REPLAYED_S * len(problem.steps) + SECONDS * solver.deterministic_time

@@ -2,16 +2,17 @@
 
 What stands holds its capacity as blocks of time. Steps that follow a freed one ask for it by the way they have to go
 from their start to the end of the schedule as it is, so the model's makespan is that of the whole if what follows
-moved ahead as one. Nodes of a group share their capacity, as in `planners.scheduling.cp_sat.model`; replaying makes that good.
+moved ahead as one. Nodes of a group share their capacity, as in `planners.scheduling.cp_sat.model`; replaying
+corrects that.
 """
 
 from collections.abc import Iterable, Sequence
 
 from ortools.sat.python import cp_model
 
-from planners.scheduling.cp_sat.integer_objective import WholeObjective
+from planners.scheduling.cp_sat.integer_objective import IntegerObjective
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
-from planners.scheduling.problem.modes import Choice
+from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 from planners.scheduling.problem.units import fields
 
@@ -23,10 +24,10 @@ _LARGEST = 10**17
 _PIECES = 24
 
 
-class Window:
+class Subproblem:
     """Variables and constraints of the freed steps of a schedule."""
 
-    def __init__(self, problem: Problem, known: Schedule, free: Sequence[int], objective: WholeObjective) -> None:
+    def __init__(self, problem: Problem, known: Schedule, free: Sequence[int], objective: IntegerObjective) -> None:
         self.cp = cp_model.CpModel()
         self.free = free
         self._problem, self._known = problem, known
@@ -101,7 +102,7 @@ class Window:
 
     def _add_groups(self) -> None:
         standing = [step for step in range(len(self._problem.steps)) if step not in self._row]
-        held: dict[int, list[tuple[int, int, Choice]]] = {}
+        held: dict[int, list[tuple[int, int, ExecutionMode]]] = {}
         for step in standing:
             choice = self._problem.choices[step][self._known.choice[step]]
             held.setdefault(choice.group, []).append((self._known.start[step], self._known.end[step], choice))
@@ -149,7 +150,7 @@ class Window:
         amounts = [amount for _, amount in using] + [min(taken, capacity) for _, _, taken in blocks]
         self.cp.add_cumulative([span for span, _ in using] + fixed, amounts, capacity)
 
-    def _add_objective(self, objective: WholeObjective) -> None:
+    def _add_objective(self, objective: IntegerObjective) -> None:
         literals = [x for _, x, _ in self._all()]
         choices = [choice for _, _, choice in self._all()]
         if objective.budget is not None:
@@ -163,7 +164,7 @@ class Window:
         cost = _dot(literals, [whole * objective.of_usd(choice.usd) for choice in choices])
         self.cp.minimize(objective.per_quantum * (whole * self.makespan + ends) + cost)
 
-    def _all(self) -> Iterable[tuple[int, cp_model.IntVar, Choice]]:
+    def _all(self) -> Iterable[tuple[int, cp_model.IntVar, ExecutionMode]]:
         for row, of in enumerate(self._options):
             for (_, choice), literal in zip(of, self.chosen[row], strict=True):
                 yield row, literal, choice
@@ -172,7 +173,7 @@ class Window:
         return self.cp.new_optional_fixed_size_interval_var(self.start[row], length, literal, "")
 
 
-def _options(problem: Problem, known: Schedule, step: int) -> list[tuple[int, Choice]]:
+def _options(problem: Problem, known: Schedule, step: int) -> list[tuple[int, ExecutionMode]]:
     """(index, choice): what no other dominates, and what the step has."""
     indices = sorted({*problem.options.index[step], known.choice[step]})
     return [(index, problem.choices[step][index]) for index in indices]

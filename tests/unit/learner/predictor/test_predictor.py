@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learner.predictor import CorruptPredictor, PlanExample, PlanPredictor, ToolText, storage
+from learner.predictor import CorruptPredictor, PlanExample, ToolText, TrainedPlanPredictor, storage
 from learner.predictor.decision import choose
 from learner.predictor.features import Drawn
 from learner.predictor.labels import PlanSpace, works
@@ -41,8 +41,8 @@ def history(n: int) -> list[PlanExample]:
 
 
 @pytest.fixture(scope="module")
-def trained() -> PlanPredictor:
-    return PlanPredictor.fit(history(80), CATALOG)
+def trained() -> TrainedPlanPredictor:
+    return TrainedPlanPredictor.fit(history(80), CATALOG)
 
 
 def test_similar_request_gets_the_plan_of_its_kind(trained):
@@ -75,7 +75,7 @@ def test_k_guesses_are_distinct_and_bounded(trained):
 
 
 def test_cold_predictor_goes_by_the_words_of_the_catalog():
-    (guess,) = PlanPredictor.cold(CATALOG).predict("Translate this text, and then cancel the alarm.")
+    (guess,) = TrainedPlanPredictor.cold(CATALOG).predict("Translate this text, and then cancel the alarm.")
 
     assert guess.steps == ("translate_text", "cancel_alarm")
     assert guess.edges == ((0, 1),)
@@ -88,7 +88,7 @@ def test_cold_predictor_links_by_schemas_where_they_are_given():
         ToolText("plot_curve", "Plot a curve", ("table",), ("image",)),
     ]
 
-    (guess,) = PlanPredictor.cold(catalog).predict("Load a table; draw a map; plot a curve.")
+    (guess,) = TrainedPlanPredictor.cold(catalog).predict("Load a table; draw a map; plot a curve.")
 
     assert guess.edges == ((0, 2),)
 
@@ -96,19 +96,19 @@ def test_cold_predictor_links_by_schemas_where_they_are_given():
 @pytest.mark.parametrize("request_text", ["", "   ", "!!!", "zzz qqq", "请帮我订票", "a" * 20_000])
 def test_any_request_is_answered_without_error(trained, request_text):
     assert len(trained.predict(request_text)) <= 1
-    assert len(PlanPredictor.cold(CATALOG).predict(request_text)) <= 1
+    assert len(TrainedPlanPredictor.cold(CATALOG).predict(request_text)) <= 1
 
 
 def test_nothing_is_said_without_catalog_and_history():
-    assert PlanPredictor.cold([]).predict("Book a hotel.") == []
-    assert PlanPredictor.fit([], []).predict("Book a hotel.") == []
+    assert TrainedPlanPredictor.cold([]).predict("Book a hotel.") == []
+    assert TrainedPlanPredictor.fit([], []).predict("Book a hotel.") == []
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 35])
 def test_few_one_class_and_duplicated_histories_are_survived(n):
     example = chain("Book a hotel in Oslo.", "book_hotel")
 
-    (guess,) = PlanPredictor.fit([example] * n, CATALOG).predict("Book a hotel in Lima.")
+    (guess,) = TrainedPlanPredictor.fit([example] * n, CATALOG).predict("Book a hotel in Lima.")
 
     assert guess.steps == ("book_hotel",)
 
@@ -116,17 +116,17 @@ def test_few_one_class_and_duplicated_histories_are_survived(n):
 @pytest.mark.parametrize("n", [1, 4, 20])
 def test_what_the_catalog_says_is_not_forgotten_for_what_few_outcomes_say(n):
     """Nobody has asked for a translation yet; the catalog knows how to answer."""
-    (guess,) = PlanPredictor.fit(history(n), CATALOG).predict("Translate a text to another language, please")
+    (guess,) = TrainedPlanPredictor.fit(history(n), CATALOG).predict("Translate a text to another language, please")
 
     assert "translate_text" in guess.steps
 
 
 def test_plans_without_steps_are_not_learned_from():
-    assert PlanPredictor.fit([PlanExample("Hello.", (), ())], []).predict("Hello.") == []
+    assert TrainedPlanPredictor.fit([PlanExample("Hello.", (), ())], []).predict("Hello.") == []
 
 
 def test_tools_outside_the_catalog_are_learned_from_outcomes():
-    (guess,) = PlanPredictor.fit([chain("Paint the fence.", "paint")] * 3, []).predict("Paint the fence please.")
+    (guess,) = TrainedPlanPredictor.fit([chain("Paint the fence.", "paint")] * 3, []).predict("Paint the fence please.")
 
     assert guess.steps == ("paint",)
 
@@ -135,13 +135,15 @@ def test_repeated_steps_and_parallel_plans_keep_their_form():
     fan = PlanExample("Compare flights from two cities and choose.", ("find", "find", "choose"), ((0, 2), (1, 2)))
     others = history(40)
 
-    (guess,) = PlanPredictor.fit([fan] * 10 + others, CATALOG).predict("Compare flights from two towns and choose.")
+    (guess,) = TrainedPlanPredictor.fit([fan] * 10 + others, CATALOG).predict(
+        "Compare flights from two towns and choose."
+    )
 
     assert (guess.steps, guess.edges) == (fan.steps, fan.edges)
 
 
 def test_same_history_and_seed_give_the_same_guesses(trained):
-    again = PlanPredictor.fit(history(80), CATALOG)
+    again = TrainedPlanPredictor.fit(history(80), CATALOG)
 
     for request in ("Find a train to Oslo.", "Set two alarms.", "Cancel the hotel."):
         assert trained.predict(request, k=3) == again.predict(request, k=3)
@@ -149,14 +151,14 @@ def test_same_history_and_seed_give_the_same_guesses(trained):
 
 def test_stored_predictor_guesses_as_before(trained, tmp_path: Path):
     trained.save(tmp_path / "plans.npz")
-    PlanPredictor.cold(CATALOG).save(tmp_path / "cold.npz")
+    TrainedPlanPredictor.cold(CATALOG).save(tmp_path / "cold.npz")
 
     for request in ("Find a train to Oslo.", "Set two alarms."):
-        stored = PlanPredictor.load(tmp_path / "plans.npz").predict(request, k=2)
+        stored = TrainedPlanPredictor.load(tmp_path / "plans.npz").predict(request, k=2)
         before = trained.predict(request, k=2)
         assert [(g.steps, g.edges) for g in stored] == [(g.steps, g.edges) for g in before]
         assert np.allclose([g.probability for g in stored], [g.probability for g in before])
-    assert PlanPredictor.load(tmp_path / "cold.npz").catalog == tuple(CATALOG)
+    assert TrainedPlanPredictor.load(tmp_path / "cold.npz").catalog == tuple(CATALOG)
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"not an archive" * 9])
@@ -166,7 +168,7 @@ def test_damaged_file_is_reported_by_name(trained, tmp_path: Path, damage):
     path.write_bytes(damage(path.read_bytes()))
 
     with pytest.raises(CorruptPredictor, match=r"plans\.npz"):
-        PlanPredictor.load(path)
+        TrainedPlanPredictor.load(path)
 
 
 def test_flipped_bytes_never_pass_for_a_predictor(trained, tmp_path: Path):
@@ -177,7 +179,7 @@ def test_flipped_bytes_never_pass_for_a_predictor(trained, tmp_path: Path):
     path.write_bytes(bytes(whole))
 
     with pytest.raises(CorruptPredictor):
-        PlanPredictor.load(path)
+        TrainedPlanPredictor.load(path)
 
 
 def test_a_file_of_another_format_is_refused_with_both_numbers(trained, tmp_path: Path, monkeypatch):
@@ -187,13 +189,13 @@ def test_a_file_of_another_format_is_refused_with_both_numbers(trained, tmp_path
         trained.save(path)
 
     with pytest.raises(CorruptPredictor, match=rf"format {storage.FORMAT - 1}, this version reads {storage.FORMAT}"):
-        PlanPredictor.load(path)
+        TrainedPlanPredictor.load(path)
 
 
 @pytest.mark.parametrize("examples", [0, 80])
 def test_a_predictor_guesses_alike_in_another_process(examples):
     """It goes from the learner's actor to every shard; one that cannot travel leaves them without any advice."""
-    predictor = PlanPredictor.fit(history(examples), CATALOG)
+    predictor = TrainedPlanPredictor.fit(history(examples), CATALOG)
     arrived = pickle.loads(pickle.dumps(predictor))  # noqa: S301 - our own bytes
 
     request = "Find a train to Oslo, then book a hotel there for 3 nights."

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from schedule_questions import COSTS, question
 
-from planners.scheduling.cancellation import Stop
+from planners.scheduling.cancellation import CancellationToken
 from planners.scheduling.cp_sat.solver import schedule
 from planners.scheduling.list_scheduling.list_schedule import best_list_schedule, list_schedule
 from planners.scheduling.validate import violations
@@ -16,7 +16,7 @@ from planners.scheduling.validate import violations
 @pytest.mark.parametrize("steps", [120, 400])
 def test_a_search_is_stopped_from_another_thread_and_gives_its_best_plan(steps):
     flat, request = question(steps, 3, 0.3)
-    stop = Stop()
+    stop = CancellationToken()
     timer = threading.Timer(0.5, stop.pull)
     timer.start()
     begun = time.monotonic()
@@ -29,7 +29,7 @@ def test_a_search_is_stopped_from_another_thread_and_gives_its_best_plan(steps):
 
 def test_a_search_that_is_stopped_before_it_began_gives_the_best_list_schedule():
     flat, request = question(40, 1, 0.3)
-    stop = Stop()
+    stop = CancellationToken()
     stop.pull()
     plan = schedule(flat, request, COSTS, time_limit_s=600, stop=stop)
     lists = [make(flat, request, COSTS).objective for make in (list_schedule, best_list_schedule)]
@@ -37,7 +37,7 @@ def test_a_search_that_is_stopped_before_it_began_gives_the_best_list_schedule()
 
 
 def test_pulling_calls_whoever_searches_at_that_time_only():
-    stop, called = Stop(), []
+    stop, called = CancellationToken(), []
     with stop.calling(lambda: called.append("first")):
         pass
     with stop.calling(lambda: called.append("second")):

@@ -9,7 +9,7 @@ from planners.costs import PriorCosts
 from planners.optimal.decompose import StubDecomposer
 from planners.optimal.planner import OptimalPlannerPipeline
 from planners.plans import PlanKind
-from planners.speculative import GuessedPlan, PlanMemory, SpeculativeSettings
+from planners.speculative import GuessedPlan, PlanCache, SpeculativeSettings
 from planners.speculative import planner as pipeline
 from planners.tasks import Mode
 
@@ -32,7 +32,7 @@ async def optimal(task, written=None):
 
 
 async def taught(*tasks, written=None):
-    memory = PlanMemory()
+    memory = PlanCache()
     for task in tasks:
         memory.remember(task, await optimal(task, written))
     return memory
@@ -116,7 +116,7 @@ async def test_steps_whose_agents_are_gone_are_left_out_with_all_behind_them():
 
 async def test_a_memory_stored_and_restored_guesses_the_same():
     memory = await taught(goal_task(), goal_task(OTHER))
-    restored = PlanMemory.restored(memory.snapshot().model_dump_json())
+    restored = PlanCache.restored(memory.snapshot().model_dump_json())
     asked = request(goal_task("Caption the picture at https://c.example/1.gif and say it in 'Thai'"))
 
     assert guesser(restored, clock=Clock()).guess(asked) == guesser(memory, clock=Clock()).guess(asked)
@@ -124,7 +124,7 @@ async def test_a_memory_stored_and_restored_guesses_the_same():
 
 
 async def test_the_memory_is_bounded_and_forgets_the_oldest():
-    memory, plan = PlanMemory(size=2), await optimal(goal_task())
+    memory, plan = PlanCache(size=2), await optimal(goal_task())
     for wish in ("Paint a wall in red", "Mow the green lawn", "Bake a cake of apples"):
         memory.remember(goal_task(wish), plan)
 

@@ -15,7 +15,7 @@ from planners.optimal.planner import OptimalPlannerPipeline
 from planners.plans import PlanKind
 from planners.resources import Resources
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
-from planners.speculative import PlanMemory, SpeculativeSettings
+from planners.speculative import PlanCache, SpeculativeSettings
 from planners.tasks import Limits, Objective, Task
 from planners.workflow import FlatWorkflow, Goal, Workflow
 
@@ -54,7 +54,7 @@ def _flat(listed):
 
 
 def test_the_agent_that_the_optimal_planner_is_in_the_habit_of_taking_is_guessed():
-    memory = PlanMemory()
+    memory = PlanCache()
     for _ in range(4):
         memory.remember(declared(), _took(declared(), "translator-large"))
 
@@ -68,7 +68,7 @@ def test_the_agent_that_the_optimal_planner_is_in_the_habit_of_taking_is_guessed
 
 
 def test_mode_plan_cache_guesses_a_declared_workflow_only_after_it_was_planned_once():
-    memory, cached = PlanMemory(), declared(planning={"mode": "plan_cache"})
+    memory, cached = PlanCache(), declared(planning={"mode": "plan_cache"})
     assert guesser(memory).guess(request(cached)) is None
 
     memory.remember(declared(), _took(declared(), "translator-small"))
@@ -110,7 +110,7 @@ def test_a_guess_never_raises_even_where_nothing_can_be_placed():
 
 
 def test_a_fallback_teaches_nothing():
-    memory = PlanMemory()
+    memory = PlanCache()
     plan = _took(declared(), "translator-large")
     memory.remember(declared(), plan.model_copy(update={"origin": "fallback:retrieval"}))
     memory.remember(goal_task(GOAL), plan.model_copy(update={"complete": False}))
@@ -140,7 +140,7 @@ WORK = Workflow.model_validate({"steps": [{"id": "a", "capability": "work"}]})
 def test_where_the_usual_agent_is_out_of_reach_another_is_guessed(cluster, catalog, limits):
     """Its node is lost, or this task has not the dollars."""
     asked = request(Task(workflow=WORK), catalog=picky()).model_copy(update={"cluster": WITH_GPU})
-    memory = PlanMemory()
+    memory = PlanCache()
     before = list_schedule(flatten(WORK, {}), asked, PriorCosts())
     memory.remember(asked.task, before.model_copy(update={"kind": PlanKind.OPTIMAL}))
     assert [step.placement.agent for step in guesser(memory).guess(asked).steps] == ["quick"]
@@ -159,7 +159,7 @@ async def test_of_a_workflow_seen_with_a_longer_list_the_elements_that_are_there
 
     written = steps([{"id": "m", "capability": "merge", "inputs": {"texts": "$inputs.pictures"}}], later=["pictures"])
     planner = OptimalPlannerPipeline(PriorCosts, StubDecomposer({"join them": written}))
-    memory = PlanMemory()
+    memory = PlanCache()
     longer = task("a", "b", "c")
     memory.remember(longer, [plan async for plan in planner.plan(request(longer))][-1])
     assert len(guesser(memory).guess(request(longer)).steps) == 4

@@ -6,12 +6,12 @@ from goals import ANSWER, CATALOG, steps
 from planners.bindings import Gather, InputRef, StepRef, Value
 from planners.interfaces import interfaces
 from planners.optimal.decompose.goals import GoalText
-from planners.optimal.decompose.step_validation import BadStep, Confirmed
+from planners.optimal.decompose.step_validation import BadStep, StepValidation
 from planners.workflow import Step
 
 
 def confirmed(inputs=None, later=()):
-    return Confirmed(GoalText(text="x", inputs=inputs or {}, later=later), interfaces(CATALOG))
+    return StepValidation(GoalText(text="x", inputs=inputs or {}, later=later), interfaces(CATALOG))
 
 
 def step(name="a", capability="caption", after=(), **inputs):

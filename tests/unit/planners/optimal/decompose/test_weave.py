@@ -5,7 +5,7 @@ from goals import ANSWER, GOAL, goal_task, steps
 
 from planners.errors import DecomposeFailed
 from planners.expansion import flatten
-from planners.optimal.decompose.partial_workflow import Weave
+from planners.optimal.decompose.partial_workflow import PartialWorkflow
 from planners.tasks import Task
 from planners.workflow import Goal, Step, Workflow
 
@@ -22,7 +22,7 @@ def test_a_goal_that_is_open_is_pending_and_so_is_what_reads_it():
             {"id": "aside", "capability": "fetch", "inputs": {"url": "u"}},
         )
     )
-    weave = Weave(Task(workflow=declared))
+    weave = PartialWorkflow(Task(workflow=declared))
     weave.confirm("say", steps()[0])
 
     known = flat(weave)
@@ -43,7 +43,7 @@ def test_a_goal_in_a_for_each_is_decomposed_once_and_unrolled_for_each_element()
         )
     )
     inputs = {"pictures": ["a", "b"]}
-    weave = Weave(Task(workflow=declared, inputs=inputs))
+    weave = PartialWorkflow(Task(workflow=declared, inputs=inputs))
     assert weave.text("say").later == ("picture",)
     for step in steps([{**ANSWER[1], "inputs": {"image": "$inputs.picture"}}], later=["picture"]):
         weave.confirm("say", step)
@@ -58,7 +58,7 @@ def test_a_goal_in_a_for_each_is_decomposed_once_and_unrolled_for_each_element()
 
 def test_what_follows_a_goal_waits_for_all_its_ends():
     declared = Workflow(steps=(Goal(id="g", goal="x"), {"id": "z", "capability": "mail", "after": ["g"]}))
-    weave = Weave(Task(workflow=declared))
+    weave = PartialWorkflow(Task(workflow=declared))
     for step in steps([ANSWER[0], {**ANSWER[0], "id": "s9", "inputs": {"url": "other"}}]):
         weave.confirm("g", step)
     weave.close("g")
@@ -67,7 +67,7 @@ def test_what_follows_a_goal_waits_for_all_its_ends():
 
 
 def test_the_outputs_of_a_plain_goal_are_those_of_the_steps_nobody_reads():
-    weave = Weave(goal_task(GOAL))
+    weave = PartialWorkflow(goal_task(GOAL))
     for step in steps():
         weave.confirm("goal", step)
     weave.close("goal")
@@ -78,11 +78,11 @@ def test_the_outputs_of_a_plain_goal_are_those_of_the_steps_nobody_reads():
 
 def test_a_goal_without_any_step_fails():
     with pytest.raises(DecomposeFailed, match="no step"):
-        Weave(goal_task()).close("goal")
+        PartialWorkflow(goal_task()).close("goal")
 
 
 def test_a_capability_may_be_called_goal():
-    weave = Weave(goal_task(GOAL))
+    weave = PartialWorkflow(goal_task(GOAL))
     for step in (Step(id="goal", capability="goal"), Step(id="b", capability="b", inputs={"x": "$steps.goal"})):
         weave.confirm("goal", step)
     weave.close("goal")
