@@ -126,7 +126,8 @@ class LearnerActor:
         """Those that were not told before. A step may be refused more than once, each time with another P."""
         found = []
         for outcome in outcomes:
-            told = hash((outcome.attempt, outcome.verdict, outcome.dispatched, outcome.probability))
+            probability = None if outcome.appraisal is None else outcome.appraisal.probability
+            told = hash((outcome.attempt, outcome.verdict, outcome.dispatched, probability))
             if told not in self._told:
                 self._told[told] = None
                 found.append(outcome)

@@ -239,7 +239,7 @@ class Learner:
             kind.worked()
             return
         claimed, survived = claim(outcome), outcome.verdict.survives
-        promised = claimed if outcome.probability is None else outcome.probability
+        promised = claimed if outcome.appraisal is None else outcome.appraisal.probability
         if kind.guessed(claimed, promised, survived=survived, task=outcome.task):
             self._plans.changed(back=kind.drift.suspects)
         self._pooled.append((claimed, survived))

@@ -43,15 +43,14 @@ def survival_rows(guesses: Sequence[Outcome]) -> list[list[float]]:
 
 def claim(guess: Outcome) -> float:
     """The planner's own probability, or the gate's where that was not told."""
-    found = guess.claimed if guess.claimed is not None else guess.probability
-    return 1.0 if found is None else found
+    return 1.0 if guess.appraisal is None else guess.appraisal.claimed
 
 
 def _challenge_survival(
     sample: Sequence[Outcome], champion: ModelBundle, replaced: list[str], figures: dict[str, float]
 ) -> ModelBundle:
     guesses = [outcome for outcome in sample if outcome.speculative]
-    used = [guess.probability if guess.probability is not None else claim(guess) for guess in guesses]
+    used = [claim(guess) if guess.appraisal is None else guess.appraisal.probability for guess in guesses]
     fitted = fit_survival(
         np.array(survival_rows(guesses), float).reshape(len(guesses), len(FEATURES)),
         np.array([guess.verdict.survives for guess in guesses], bool),

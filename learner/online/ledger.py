@@ -2,29 +2,54 @@
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, computed_field, model_validator
 
 from learner.online.calibration import CalibrationReport, Reliability
 from planners.model import Model, StepId, TaskId, Versioned
+from reconciler.gate import Appraisal, nest_appraisal
 from reconciler.state.outcomes import Outcome, Verdict
 
 
 class LedgerEntry(Versioned):
-    """One decision: P, L and C as the gate saw them, the verdict, and what it really saved and lost."""
+    """One decision: the gate's appraisal, the verdict, and what the work really saved and lost."""
 
     task: TaskId
     task_kind: str
     step: StepId
     agent: str
     dispatched: bool
-    probability: float | None
-    saved_s: float | None
-    cost_usd: float | None
+    appraisal: Appraisal | None
     verdict: Verdict
     realised_s: float
     wasted_s: float
     wasted_usd: float
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nests_its_appraisal(cls, given: Any) -> Any:
+        return nest_appraisal(given)
+
+    # The API has always had these three beside the others.
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def probability(self) -> float | None:
+        """P of the appraisal."""
+        return None if self.appraisal is None else self.appraisal.probability
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def saved_s(self) -> float | None:
+        """L of the appraisal."""
+        return None if self.appraisal is None else self.appraisal.saved_s
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def cost_usd(self) -> float | None:
+        """C of the appraisal."""
+        return None if self.appraisal is None else self.appraisal.cost_usd
 
 
 class PolicyWorth(Model):
@@ -109,9 +134,7 @@ def ledger_entry(outcome: Outcome) -> LedgerEntry:
         step=outcome.step,
         agent=outcome.agent,
         dispatched=outcome.dispatched,
-        probability=outcome.probability,
-        saved_s=outcome.saved_s,
-        cost_usd=outcome.cost_usd,
+        appraisal=outcome.appraisal,
         verdict=outcome.verdict,
         realised_s=(outcome.realised_s or 0.0) if won else 0.0,
         wasted_s=outcome.seconds if lost else 0.0,
@@ -130,8 +153,8 @@ class _Sums:
     def add(self, outcome: Outcome) -> None:
         survived = outcome.verdict.survives
         self.decisions += 1
-        if outcome.probability is not None:
-            self.reliability.add(outcome.probability, survived=survived)
+        if outcome.appraisal is not None:
+            self.reliability.add(outcome.appraisal.probability, survived=survived)
         self._compare(outcome)
         if not outcome.dispatched:
             return
@@ -150,11 +173,13 @@ class _Sums:
 
         Seconds that a refused guess would have saved are its ``realised_s`` where told, else its own part of L.
         """
+        appraisal = outcome.appraisal
         if outcome.verdict.survives:
-            seconds = outcome.realised_s if outcome.realised_s is not None else outcome.own_s or 0.0
+            own_s = appraisal.own_s if appraisal is not None else 0.0
+            seconds = outcome.realised_s if outcome.realised_s is not None else own_s
             dispatching = seconds * outcome.value_of_time_usd_per_s
         else:
-            dispatching = -(outcome.cost_usd or 0.0)
+            dispatching = -appraisal.cost_usd if appraisal is not None else 0.0
         self.always += dispatching
         self.oracle += max(0.0, dispatching)
         self.gate += dispatching if outcome.dispatched else 0.0

@@ -4,6 +4,7 @@
 answers each of them. Neither reads a clock, draws a number or keeps state.
 """
 
+from reconciler.gate.appraisal import Appraisal, nest_appraisal
 from reconciler.gate.candidates import Candidate, price
 from reconciler.gate.decisions import Decision, Refusal, decide, refused_for_price
 from reconciler.gate.guidance import Calibration, Guidance
@@ -12,6 +13,7 @@ from reconciler.gate.prices import Contended, Prices
 from reconciler.gate.savings import Shape, lateness
 
 __all__ = [
+    "Appraisal",
     "Calibration",
     "Candidate",
     "Contended",
@@ -24,6 +26,7 @@ __all__ = [
     "Shape",
     "decide",
     "lateness",
+    "nest_appraisal",
     "price",
     "refused_for_price",
 ]

@@ -13,12 +13,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pydantic import Field
-
 from planners.agents import AgentSpec, Catalog
 from planners.model import AgentName, Model, NodeId, StepId
 from planners.plans import Plan, PlannedStep
 from planners.tasks import PlanningOptions
+from reconciler.gate.appraisal import Appraisal
 from reconciler.gate.guidance import Calibration
 from reconciler.gate.policy import GatePolicy
 from reconciler.gate.prices import Prices
@@ -31,23 +30,13 @@ _LEAST_USD = 1e-12
 class Candidate(Model):
     """One step that might start before the optimal plan.
 
-    ``probability`` is P, calibrated, ``claimed`` the plan's own word. ``saved_s`` is L: seconds by which the run ends
-    earlier if this work survives, what it enables counted by how likely that survives too; ``own_s`` is the part that
-    is its own, so that sums over a path do not count twice. ``cost_usd`` is C: what is lost if the guess is wrong,
-    dollars and node-seconds; ``risked_s`` the agent-seconds of it, ``risked_usd`` the dollars that would be spent.
-    ``waits_for``: parents not under way. ``allowed`` is false for effects that may not be speculative.
+    ``waits_for`` names the parents that are not under way. ``allowed`` is false where the effect rules speculation out.
     """
 
     step: StepId
     agent: AgentName
     node: NodeId
-    probability: float = Field(ge=0, le=1)
-    claimed: float | None = Field(default=None, ge=0, le=1)
-    saved_s: float = Field(ge=0)
-    own_s: float = Field(default=0.0, ge=0)
-    cost_usd: float = Field(ge=0)
-    risked_s: float = Field(default=0.0, ge=0)
-    risked_usd: float = Field(default=0.0, ge=0)
+    appraisal: Appraisal
     waits_for: tuple[StepId, ...] = ()
     allowed: bool = True
 
@@ -172,13 +161,15 @@ class _Claims(NamedTuple):
             step=planned.id,
             agent=planned.placement.agent,
             node=planned.placement.node,
-            probability=self.survival[index],
-            claimed=planned.probability,
-            saved_s=self.worth[index] * share,
-            own_s=self.own_s[index] * share,
+            appraisal=Appraisal(
+                claimed=planned.probability,
+                probability=self.survival[index],
+                saved_s=self.worth[index] * share,
+                own_s=self.own_s[index] * share,
+                **risk._asdict(),
+            ),
             waits_for=self.waits[index],
             allowed=self.may_start[index],
-            **risk._asdict(),
         )
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from planners.model import AgentName, NodeId, StepId, Versioned
 from planners.tasks import PlanningOptions
+from reconciler.gate.appraisal import Appraisal
 from reconciler.gate.candidates import Candidate
 from reconciler.gate.policy import GatePolicy, GateState
 
@@ -26,7 +27,7 @@ class Refusal(StrEnum):
 
 
 class Decision(Versioned):
-    """The gate's answer for one step: P, L and C as it saw them, and the reason in a few words.
+    """The gate's answer for one step, its appraisal, and the reason in a few words.
 
     The rule was applied with ``throttle * probability``. ``margin_usd`` is the left side of the rule less the right.
     """
@@ -35,14 +36,8 @@ class Decision(Versioned):
     agent: AgentName
     node: NodeId
     dispatch: bool
-    probability: float = Field(ge=0, le=1)
-    claimed: float | None = Field(default=None, ge=0, le=1)
+    appraisal: Appraisal
     throttle: float = Field(default=1.0, ge=0, le=1)
-    saved_s: float = Field(ge=0)
-    own_s: float = Field(default=0.0, ge=0)
-    cost_usd: float = Field(ge=0)
-    risked_s: float = Field(default=0.0, ge=0)
-    risked_usd: float = Field(default=0.0, ge=0)
     margin_usd: float = 0.0
     refusal: Refusal | None = None
     reason: str = ""
@@ -128,15 +123,16 @@ class _Round:
 
     def _rank(self, candidate: Candidate) -> float:
         """Lower goes first: minus the expected gain per dollar of C."""
-        gain_usd = candidate.probability * candidate.saved_s * self._options.value_of_time_usd_per_s
-        return -gain_usd / candidate.cost_usd if candidate.cost_usd > 0 else float("-inf") * (gain_usd > 0 or -1)
+        found = candidate.appraisal
+        gain_usd = found.probability * found.saved_s * self._options.value_of_time_usd_per_s
+        return -gain_usd / found.cost_usd if found.cost_usd > 0 else float("-inf") * (gain_usd > 0 or -1)
 
     def _answer(self, candidate: Candidate) -> Decision:
         refusal, reason = self._refusal(candidate)
         if refusal is None:
             self._attempts = _left(self._attempts, 1)
-            self._usd = _left(self._usd, candidate.risked_usd)
-            self._agent_s = _left(self._agent_s, candidate.risked_s)
+            self._usd = _left(self._usd, candidate.appraisal.risked_usd)
+            self._agent_s = _left(self._agent_s, candidate.appraisal.risked_s)
         return self._decision(candidate, refusal, reason)
 
     def _refusal(self, candidate: Candidate) -> tuple[Refusal | None, str]:
@@ -144,25 +140,29 @@ class _Round:
             return Refusal.EFFECT, "its effect may not be speculative"
         if self._state.closed:
             return Refusal.CLOSED, "the gate is closed for this kind of task"
-        if candidate.saved_s <= self._policy.min_saved_s:
-            return Refusal.TOO_SLOW, f"saves {candidate.saved_s:.3f} s, less than a dispatch costs"
+        found = candidate.appraisal
+        if found.saved_s <= self._policy.min_saved_s:
+            return Refusal.TOO_SLOW, f"saves {found.saved_s:.3f} s, less than a dispatch costs"
         terms = self._worth(candidate)
         hold = self._policy.hysteresis if candidate.step in self._state.refused else 0.0
         if terms.gain_usd <= 0 or terms.gain_usd * (1 - hold) < terms.charge_usd:
             return Refusal.PRICE, f"gains {terms.gain_usd:.2g} usd for {terms.charge_usd:.2g} usd"
         if self._attempts is not None and self._attempts < 1:
             return Refusal.ATTEMPTS, "the cap on unconfirmed attempts is reached"
-        if _beyond(self._usd, candidate.risked_usd) or _beyond(self._agent_s, candidate.risked_s):
+        if _beyond(self._usd, found.risked_usd) or _beyond(self._agent_s, found.risked_s):
             return Refusal.BUDGET, "the budget for unconfirmed work is spent"
         return None, f"gains {terms.gain_usd:.2g} usd for {terms.charge_usd:.2g} usd"
 
     def _worth(self, candidate: Candidate) -> Worth:
-        chance = candidate.probability * self._state.throttle
-        return worth(chance, candidate.saved_s, candidate.cost_usd, self._options)
+        found = candidate.appraisal
+        return worth(found.probability * self._state.throttle, found.saved_s, found.cost_usd, self._options)
 
     def _decision(self, candidate: Candidate, refusal: Refusal | None, reason: str) -> Decision:
         return Decision(
-            **candidate.model_dump(exclude={"waits_for", "allowed"}),
+            step=candidate.step,
+            agent=candidate.agent,
+            node=candidate.node,
+            appraisal=candidate.appraisal,
             dispatch=refusal is None,
             throttle=self._state.throttle,
             margin_usd=self._worth(candidate).margin_usd,

@@ -7,6 +7,7 @@ from enum import StrEnum
 from planners.model import AttemptId, StepId, WorkKey
 from planners.plans import Placement
 from planners.workflow import Step
+from reconciler.gate import Appraisal
 from reconciler.state.handoff import Failure, Handoff
 from reconciler.state.outcomes import Verdict
 
@@ -26,9 +27,8 @@ class Attempt:
     """What is known of one dispatch; each change makes a new one.
 
     ``step`` is the position it serves now; re-parenting changes it. ``loose_key`` is the work key without the agent:
-    what interchangeable agents share. ``probability``, ``saved_s`` and ``cost_usd`` are the gate's P, L, C for a
-    speculative attempt, ``claimed`` the planner's own P, ``own_s`` the part of L that no other attempt claims
-    too. All ``_s`` moments count from admission.
+    what interchangeable agents share. ``appraisal`` is the gate's, for an attempt that began as a speculative one. All
+    ``_s`` moments count from admission.
     """
 
     id: AttemptId
@@ -48,11 +48,7 @@ class Attempt:
     seconds: float = 0.0
     handoff: Handoff | None = None
     failure: Failure | None = None
-    claimed: float | None = None
-    probability: float | None = None
-    saved_s: float | None = None
-    own_s: float | None = None
-    cost_usd: float | None = None
+    appraisal: Appraisal | None = None
     reason: str = ""
 
     @property

@@ -46,11 +46,7 @@ class Dispatcher:
             self._attempt(planned, keys, epoch, at_s),
             speculative=True,
             began_speculative=True,
-            claimed=planned.probability,
-            probability=decision.probability,
-            saved_s=decision.saved_s,
-            own_s=decision.own_s,
-            cost_usd=decision.cost_usd,
+            appraisal=decision.appraisal,
             reason=decision.reason,
         )
 

@@ -1,10 +1,12 @@
 """A verdict with its features, seconds and dollars: what the learner learns from."""
 
 from enum import StrEnum
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId, Versioned
+from reconciler.gate import Appraisal, nest_appraisal
 
 
 class Verdict(StrEnum):
@@ -30,16 +32,15 @@ class Verdict(StrEnum):
 class Outcome(Versioned):
     """How one attempt ended.
 
-    ``probability``, ``saved_s`` and ``cost_usd`` are the gate's P, L and C at dispatch; ``realised_s`` is what the
-    speculation really saved: how much later the run would have ended, had the step started only when a plan of
-    authority held it (`reconciler.state.realised_savings`).
+    ``appraisal`` is the gate's, at dispatch; ``realised_s`` is what the speculation really saved: how much later the
+    run would have ended if the step had started only when the optimal plan held it
+    (`reconciler.state.realised_savings`).
 
-    ``claimed`` is the planner's own probability, before any calibration; ``own_s`` the part of L that no other attempt
-    claims too. A guess that the gate refused is an outcome as well, with ``dispatched`` false: no seconds, and the
-    verdict its work would have had; ``realised_s`` is then what it would have saved. Without these the gate would only
-    ever learn about what it dares already. ``planning_s`` is how long the optimal plan took, from admission.
-    ``features`` are numbers known of the step's inputs (`reconciler.state.features`). ``speed`` is that of the node:
-    seconds times speed is what a node of speed 1 would take.
+    A guess that the gate refused is an outcome too, with ``dispatched`` false: no seconds, the verdict its work would
+    have had, and in ``realised_s`` what it would have saved. Without these the gate would learn only about steps it
+    already accepts. ``planning_s`` is how long the optimal plan took, from admission. ``features`` are numbers known of
+    the step's inputs (`reconciler.state.features`). ``speed`` is that of the node: seconds times speed is what a node
+    of speed 1 would take.
     """
 
     task: TaskId
@@ -56,17 +57,19 @@ class Outcome(Versioned):
     expected_s: float = Field(ge=0)
     usd: float = Field(default=0.0, ge=0)
     output_bytes: int = 0
-    probability: float | None = None
-    saved_s: float | None = None
-    cost_usd: float | None = None
+    appraisal: Appraisal | None = None
     realised_s: float | None = None
     dispatched: bool = True
-    claimed: float | None = None
-    own_s: float | None = None
     value_of_time_usd_per_s: float = 0.001
     planning_s: float | None = None
     features: dict[str, float] = Field(default_factory=dict)
     speed: float = Field(default=1.0, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nests_its_appraisal(cls, given: Any) -> Any:
+        """Rows stored before `Appraisal` existed hold its values flat."""
+        return nest_appraisal(given)
 
     @property
     def work_s(self) -> float:

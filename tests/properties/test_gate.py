@@ -7,7 +7,7 @@ from planners.agents import AgentSpec, Catalog, Effect, Price
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.tasks import PlanningOptions
 from planners.workflow import Step
-from reconciler.gate import Candidate, GatePolicy, GateState, Prices, Shape, decide, price
+from reconciler.gate import Appraisal, Candidate, GatePolicy, GateState, Prices, Shape, decide, price
 from reconciler.gate.savings import savings
 
 share = st.floats(0, 1)
@@ -61,7 +61,8 @@ def priced(plan, now_s, expected_s):
 
 
 def dispatched(probability, saved_s, cost_usd, alpha, state):
-    candidate = Candidate(step="s", agent="a", node="n", probability=probability, saved_s=saved_s, cost_usd=cost_usd)
+    found = Appraisal(claimed=probability, probability=probability, saved_s=saved_s, cost_usd=cost_usd)
+    candidate = Candidate(step="s", agent="a", node="n", appraisal=found)
     return decide([candidate], state, GatePolicy(), PlanningOptions(alpha=alpha))[0].dispatch
 
 
@@ -83,10 +84,10 @@ def test_savings_are_within_the_wait_for_the_plan(plan, now_s, expected_s):
     """0 <= own <= L <= E - now, and only reversible work saves."""
     for candidate in priced(plan, now_s, expected_s):
         wait_s = max(0.0, expected_s - now_s)
-        assert 0 <= candidate.own_s <= candidate.saved_s + 1e-9
-        assert candidate.saved_s <= wait_s + 1e-6
-        assert candidate.risked_s <= wait_s + 1e-6
-        assert candidate.allowed or candidate.saved_s == 0
+        assert 0 <= candidate.appraisal.own_s <= candidate.appraisal.saved_s + 1e-9
+        assert candidate.appraisal.saved_s <= wait_s + 1e-6
+        assert candidate.appraisal.risked_s <= wait_s + 1e-6
+        assert candidate.allowed or candidate.appraisal.saved_s == 0
 
 
 @given(plans(certain=True), seconds)
@@ -151,7 +152,7 @@ def test_steps_side_by_side_claim_together_what_they_save_together(plan, expecte
     early = _run_end(plan, expected_s, held=())
     most = max((_run_end(plan, expected_s, held={one.step}) - early for one in ready), default=0.0)
 
-    assert abs(sum(candidate.saved_s for candidate in ready) - max(0.0, most)) < 1e-6
+    assert abs(sum(candidate.appraisal.saved_s for candidate in ready) - max(0.0, most)) < 1e-6
 
 
 def _run_end(plan, expected_s, held, now_s=0.0, under_way=None):
@@ -185,8 +186,9 @@ def test_caps_are_never_exceeded(plan, attempts, usd, agent_s, state):
 
     if taken:
         assert state.attempts + len(taken) <= attempts
-        assert state.usd + sum(d.risked_usd for d in taken) <= usd + 1e-9 or all(d.risked_usd == 0 for d in taken)
-        assert state.agent_s + sum(d.risked_s for d in taken) <= agent_s + 1e-9
+        risked_usd = sum(d.appraisal.risked_usd for d in taken)
+        assert state.usd + risked_usd <= usd + 1e-9 or risked_usd == 0
+        assert state.agent_s + sum(d.appraisal.risked_s for d in taken) <= agent_s + 1e-9
 
 
 @given(plans(certain=True))

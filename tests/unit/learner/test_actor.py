@@ -36,7 +36,8 @@ def test_a_shard_that_was_killed_brings_what_it_had_no_time_to_tell(learner):
 def test_refusals_of_one_step_at_two_times_are_two(learner):
     refused = OUTCOMES[0].model_copy(update={"dispatched": False})
 
-    learner.record([refused, refused.model_copy(update={"probability": 0.1})])
+    surer = refused.appraisal.model_copy(update={"probability": 0.1})
+    learner.record([refused, refused.model_copy(update={"appraisal": surer})])
 
     assert learner.status().outcomes == 2
 

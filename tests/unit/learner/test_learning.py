@@ -67,7 +67,10 @@ def test_a_model_that_calibrated_claims_beat_is_dropped():
     assert learner.snapshot().survival is not None
 
     learner.observe(
-        one.model_copy(update={"probability": 1 - one.claimed}) for one in stream(8_000, truth=lambda claimed: claimed)
+        one.model_copy(
+            update={"appraisal": one.appraisal.model_copy(update={"probability": 1 - one.appraisal.claimed})}
+        )
+        for one in stream(8_000, truth=lambda claimed: claimed)
     )
     trained(learner)
 

@@ -28,14 +28,14 @@ def test_the_rule_is_the_one_of_the_design():
     """P*L*V - (1-P)*C against (1-alpha)*C, to the last term."""
     found = candidates(step("a", agent="paid", p=0.6), expected=20.0)
     answer = decisions(found)["a"]
-    p, seconds, cost = 0.6, found["a"].saved_s, found["a"].cost_usd
+    p, seconds, cost = 0.6, found["a"].appraisal.saved_s, found["a"].appraisal.cost_usd
 
     assert cost == pytest.approx(0.01 + 1.0 * POLICY.idle_price * 0.001)
     assert answer.margin_usd == pytest.approx(p * seconds * 0.001 - (1 - p) * cost - 0.5 * cost)
 
 
 def test_what_a_wrong_guess_costs_ends_with_the_plan_that_flushes_it():
-    assert candidates(step("a", d=100.0), expected=3.0)["a"].risked_s == pytest.approx(3.0)
+    assert candidates(step("a", d=100.0), expected=3.0)["a"].appraisal.risked_s == pytest.approx(3.0)
 
 
 def test_speculation_yields_when_confirmed_work_wants_the_node():
@@ -104,7 +104,7 @@ def test_speculation_yields_when_confirmed_work_wants_the_provider():
     answers = [decisions(candidates(step("a", agent="llm"), prices=found))["a"] for found in (prices(), full)]
 
     assert answers[0].dispatch
-    assert answers[0].cost_usd == pytest.approx(POLICY.idle_price * 0.001)
+    assert answers[0].appraisal.cost_usd == pytest.approx(POLICY.idle_price * 0.001)
     assert answers[1].refusal is Refusal.PRICE
 
 
@@ -191,9 +191,9 @@ def test_the_learner_may_know_a_step_better_than_its_claim():
         chances={"b": 0.7},
     )
 
-    assert found["a"].probability == pytest.approx(0.45)
-    assert found["b"].probability == pytest.approx(0.7)
-    assert found["a"].claimed == 0.9
+    assert found["a"].appraisal.probability == pytest.approx(0.45)
+    assert found["b"].appraisal.probability == pytest.approx(0.7)
+    assert found["a"].appraisal.claimed == 0.9
 
 
 def test_a_calibration_must_be_a_monotone_map():
