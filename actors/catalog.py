@@ -1,6 +1,5 @@
-"""Reading a catalog: from a file or a mapping, agents given whole or by the import path of a callable."""
+"""Reads catalogs from a file or a mapping. An agent is given in full, or by the import path of a callable."""
 
-import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -9,14 +8,15 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from actors.agent import declaration_of, derived_spec, load
-from actors.errors import InvalidAgent, InvalidCatalog, UnknownTarget
-from planners.agents import AgentKind, AgentSpec, Catalog, Effect, Price, Provider, Retry
+from actors.errors import InvalidCatalog, UnsupportedKind
+from actors.kinds.callables import declaration_of, declared_by_callable, derived_spec
+from actors.kinds.kind import kind_of
+from actors.suggestions import nearest_field
+from planners.agents import AgentKind, AgentSpec, Catalog, Price, Provider, Retry
 from planners.model import Model
 from planners.resources import Resources
 
-_CALLABLE_KINDS = (None, AgentKind.ASYNC, AgentKind.SYNC)
-# Which model the keys at a place belong to, by the last name of the place that is no index.
+# The model that a key belongs to, by the name of its parent.
 _MODELS: dict[str, type[Model]] = {
     "": Catalog,
     "agents": AgentSpec,
@@ -35,7 +35,7 @@ def catalog_of(*functions: Callable[..., Any], providers: Iterable[Provider] = (
     """
     undeclared = [str(function) for function in functions if declaration_of(function) is None]
     if undeclared:
-        raise InvalidCatalog(f"{undeclared[0]} is no agent", "agents", "decorate it with @agent(capability=...)")
+        raise InvalidCatalog(f"{undeclared[0]} is not an agent", "agents", "decorate it with @agent(capability=...)")
     agents = [derived_spec(function) for function in functions]
     return _validated({"agents": agents, "providers": list(providers)})
 
@@ -44,7 +44,7 @@ def load_catalog(path: str | Path) -> Catalog:
     """The catalog in a YAML or JSON file.
 
     Raises:
-        InvalidCatalog: the file cannot be read, or what it says will not do; names the key and what would mend it.
+        InvalidCatalog: the file cannot be read, or its content is not valid; names the key and the fix.
     """
     path = Path(path)
     try:
@@ -52,58 +52,43 @@ def load_catalog(path: str | Path) -> Catalog:
     except OSError as error:
         raise InvalidCatalog(f"cannot read {path}: {error.strerror}", "catalog", "give an existing file") from None
     except UnicodeDecodeError as error:
-        raise InvalidCatalog(f"{path} is no text: {error}", "catalog", "save it as UTF-8") from None
+        raise InvalidCatalog(f"{path} is not a text file: {error}", "catalog", "save it as UTF-8") from None
     except RecursionError:
-        raise InvalidCatalog(f"{path} is nested too deep", "catalog", "nest it less") from None
+        raise InvalidCatalog(f"{path} is nested too deeply", "catalog", "use fewer levels") from None
     except (yaml.YAMLError, json.JSONDecodeError) as error:
-        raise InvalidCatalog(f"{path} is no YAML or JSON: {error}", "catalog", "mend its syntax") from None
+        raise InvalidCatalog(f"{path} is not valid YAML or JSON: {error}", "catalog", "correct its syntax") from None
     return parse_catalog(raw)
 
 
 def parse_catalog(raw: Any) -> Catalog:
-    """The catalog in a mapping of YAML or JSON form; schemas are derived where a target is a callable.
+    """The catalog in a mapping, as read from YAML or JSON; the schemas of callables are derived.
 
     Raises:
         InvalidCatalog: see `load_catalog`.
     """
     if not isinstance(raw, Mapping):
-        raise InvalidCatalog("a catalog is a mapping with the key agents", "catalog", "write 'agents:' and a list")
+        raise InvalidCatalog(
+            "a catalog is a mapping with the key agents", "catalog", "write 'agents:' followed by a list"
+        )
     agents = raw.get("agents", ())
     if not isinstance(agents, list | tuple):
-        raise InvalidCatalog("agents is no list", "agents", "write each agent as a list item")
+        raise InvalidCatalog("agents is not a list", "agents", "write each agent as a list item")
     return _validated({**raw, "agents": [_agent(entry, f"agents.{index}") for index, entry in enumerate(agents)]})
 
 
 def _agent(entry: Any, place: str) -> Any:
-    """An entry as it stands, or what its callable and the entry together say."""
+    """An entry, checked and completed by its kind. Without a kind, its target is a callable."""
     if not isinstance(entry, Mapping):
         return entry
-    target, kind = entry.get("target"), entry.get("kind")
-    if kind == AgentKind.COMMAND:
-        _check_command(entry, place)
+    kind = entry.get("kind")
+    if kind is None:
+        return declared_by_callable(entry, place)
+    if kind not in set(AgentKind):
         return dict(entry)
-    if kind not in _CALLABLE_KINDS or not isinstance(target, str):
-        return dict(entry)
-    if unknown := sorted(map(str, entry.keys() - AgentSpec.model_fields.keys())):
-        raise InvalidCatalog("unknown key", f"{place}.{unknown[0]}", _nearest(unknown[0], AgentSpec))
     try:
-        spec = derived_spec(load(target), **{**entry, "target": target})
-    except (InvalidAgent, UnknownTarget) as error:
-        raise InvalidCatalog(error.message, f"{place}.{error.field}", error.fix) from None
-    declared = declaration_of(load(target))
-    if spec.effect is Effect.STAGEABLE and (declared is None or declared.promote is None):
-        raise InvalidCatalog("stageable, but nothing promotes it", f"{place}.effect", "decorate it with promote=...")
-    return spec
-
-
-def _check_command(entry: Mapping[str, Any], place: str) -> None:
-    target = entry.get("target")
-    if not isinstance(target, list | tuple) or not target or not all(isinstance(part, str) for part in target):
-        fix = 'write target: ["program", "argument"]'
-        raise InvalidCatalog("a command's target is its argument vector", f"{place}.target", fix)
-    if entry.get("effect") == Effect.STAGEABLE:
-        fix = "declare it idempotent or irreversible, or wrap it in a callable with promote="
-        raise InvalidCatalog("a command has no staging area", f"{place}.effect", fix)
+        return kind_of(AgentKind(kind)).declare(entry, place)
+    except UnsupportedKind as error:
+        raise InvalidCatalog(error.message, f"{place}.kind", error.fix) from None
 
 
 def _validated(raw: Mapping[str, Any]) -> Catalog:
@@ -116,14 +101,8 @@ def _validated(raw: Mapping[str, Any]) -> Catalog:
         fix = ""
         if first["type"] == "extra_forbidden":
             owner = next((name for name in reversed(parents) if isinstance(name, str)), "")
-            raise InvalidCatalog("unknown key", place, _nearest(str(key), _MODELS.get(owner, Model))) from None
+            raise InvalidCatalog("unknown key", place, nearest_field(str(key), _MODELS.get(owner, Model))) from None
         if first["type"] == "missing":
             fix = f"add '{key}'"
         message = first["msg"].removeprefix("Value error, ")
         raise InvalidCatalog(message, place, fix) from None
-
-
-def _nearest(key: str, model: type[Model]) -> str:
-    known = sorted(model.model_fields)
-    nearest = difflib.get_close_matches(key, known, n=1)
-    return f"did you mean '{nearest[0]}'?" if nearest else f"known keys: {', '.join(known)}"

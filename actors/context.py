@@ -1,4 +1,4 @@
-"""What an agent may know of the attempt it serves. A parameter annotated `Context` receives it."""
+"""What an agent can know about the attempt it runs. A parameter annotated `Context` receives it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from planners.model import AgentName, AttemptId, TaskId, WorkKey
 
 @dataclass(frozen=True)
 class Context:
-    """The attempt an agent serves, its settings from the catalog, and its staging area.
+    """The attempt, the agent's settings from the catalog, and the staging area.
 
     ``speculative`` is how the attempt was dispatched; it may have been confirmed since.
     """
@@ -25,9 +25,9 @@ class Context:
 
     @property
     def idempotency_key(self) -> str:
-        """Send this with every request that must not take effect twice."""
+        """Send this with every request that must not take effect twice. It is the id of the attempt."""
         return self.attempt
 
     def stage(self, name: str, data: bytes) -> None:
-        """Put an effect aside: the agent's ``promote`` gets it at commit; when the attempt is flushed it is dropped."""
+        """Stage an effect. The agent's ``promote`` hook receives it at commit; a flushed attempt drops it."""
         self.staged[name] = data

@@ -1,4 +1,4 @@
-"""Errors of declaring and hosting agents. What goes wrong while an agent runs is no error but a Failure."""
+"""Errors of declaring and hosting agents. A failed attempt is not an error: it is reported as a `Failure`."""
 
 from planners.errors import ForerunError
 
@@ -8,28 +8,32 @@ class ActorsError(ForerunError):
 
 
 class InvalidAgent(ActorsError):
-    """A callable cannot be an agent as it is written."""
+    """A callable cannot be an agent as written."""
 
 
 class InvalidCatalog(ActorsError):
-    """A catalog cannot be read; nothing of it was used."""
+    """A catalog is not valid; none of it was used."""
+
+
+class UnsupportedKind(ActorsError):
+    """No executor can run agents of this kind."""
 
 
 class UnknownTarget(ActorsError):
-    """An import path leads to nothing that can be called."""
+    """An import path does not name a callable."""
 
 
 class NoSuchNode(ActorsError):
-    """A node id that Ray has never heard of, or has forgotten."""
+    """A node id that Ray does not know."""
 
 
 class BadInput(ActorsError):
-    """The inputs of an attempt are not what its agent takes."""
+    """The inputs of an attempt do not match what its agent accepts."""
 
 
 class BadOutput(ActorsError):
-    """An agent returned what it did not declare."""
+    """An agent's output does not match its declaration, or cannot be stored as JSON."""
 
 
 class OutputGone(ActorsError, LookupError):
-    """The output of an attempt is not (or no longer) there."""
+    """The output of an attempt is not available (any more)."""

@@ -1,4 +1,4 @@
-"""What crosses to the process where an agent runs, and what comes back. All of it plain data with a version."""
+"""The data that travels to the process of an agent and back. All of it has a version."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from reconciler.state.handoff import Failure, Handoff
 
 @dataclass(frozen=True, slots=True)
 class InputSlot:
-    """A place in the inputs (``at``) that a part (``path``) of the ``blob``-th referenced output fills."""
+    """A path in the inputs (``at``) to be filled with a part (``path``) of the ``blob``-th referenced output."""
 
     at: tuple[str | int, ...]
     blob: int
@@ -24,7 +24,7 @@ class InputSlot:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One attempt, as its host sees it. ``inline_bytes``: an output with more JSON than this travels by reference."""
+    """One attempt, as its host sees it. An output whose JSON exceeds ``inline_bytes`` travels by reference."""
 
     task: TaskId
     attempt: AttemptId
@@ -47,21 +47,21 @@ class Invocation:
         return Context(self.task, self.attempt, self.agent, self.work_key, self.speculative, self.settings)
 
     def filled(self, blobs: tuple[bytes, ...]) -> dict[str, Any]:
-        """The inputs with every slot filled from the referenced outputs (JSON), each parsed once.
+        """The inputs with every slot filled from the referenced outputs. Each output is parsed once.
 
         Raises:
-            LookupError: a path leads nowhere in the output it points into.
+            LookupError: a path does not exist in its output.
         """
         values = [pydantic_core.from_json(blob) for blob in blobs]
         for slot in self.slots:
-            place = follow(self.inputs, slot.at[:-1])
-            place[slot.at[-1]] = follow(values[slot.blob], slot.path)
+            parent = follow(self.inputs, slot.at[:-1])
+            parent[slot.at[-1]] = follow(values[slot.blob], slot.path)
         return self.inputs
 
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """An agent in a process of its own has begun."""
+    """An attempt has begun in a process of its own."""
 
     pid: int
     v: int = 1
@@ -69,7 +69,7 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an attempt ended: exactly one of handoff and failure. ``staged``: whether effects wait for promotion."""
+    """How an attempt ended, with exactly one of handoff and failure. ``staged``: it has effects to promote."""
 
     seconds: float
     handoff: Handoff | None = None
@@ -80,7 +80,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An end with what travels apart from it: the JSON of an output too large to go inline, staged effects."""
+    """How an attempt ended, and what travels apart: the JSON of a large output, and staged effects."""
 
     ended: Ended
     body: bytes | None = None

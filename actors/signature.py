@@ -1,4 +1,4 @@
-"""A callable seen as an agent: its types checked at the border, its schemas derived from them."""
+"""Checks the inputs and outputs of a callable against its types, and derives its JSON schemas."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ class Signature:
     """Validates the inputs and outputs of one callable.
 
     Raises:
-        InvalidAgent: positional-only parameters, ``*args``, or types that pydantic knows no schema for.
+        InvalidAgent: it has positional-only parameters, ``*args``, or types without a pydantic schema.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -36,15 +36,15 @@ class Signature:
         self._output = self._adapter("return type", Any if returned is Handoff else returned)
 
     def arguments(self, inputs: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        """Keyword arguments for the callable.
+        """The keyword arguments for a call.
 
         Raises:
-            BadInput: names the first field that is wrong, and how.
+            BadInput: names the first field that is wrong.
         """
         try:
             arguments: dict[str, Any] = dict(self._inputs.validate_python(dict(inputs)))
         except ValidationError as error:
-            raise BadInput(*_first(error, "inputs"), f"'{self.name}' declares what it takes") from None
+            raise BadInput(*_first_error(error, "inputs"), f"see the parameters of '{self.name}'") from None
         if self.context_parameter is not None:
             arguments[self.context_parameter] = context
         return arguments
@@ -53,17 +53,17 @@ class Signature:
         """The output as JSON.
 
         Raises:
-            BadOutput: it is not of the declared type, or is no JSON.
+            BadOutput: it is not of the declared type, or cannot be JSON.
         """
         try:
             plain = self._output.dump_python(self._output.validate_python(output), mode="json")
             return pydantic_core.to_json(plain, inf_nan_mode="constants")
         except ValidationError as error:
             raise BadOutput(
-                *_first(error, "output"), f"mend the return type of '{self.name}' or what it returns"
+                *_first_error(error, "output"), f"correct what '{self.name}' returns, or its return type"
             ) from None
         except pydantic_core.PydanticSerializationError as error:
-            raise BadOutput(str(error), "output", f"'{self.name}' must return what JSON can hold") from None
+            raise BadOutput(str(error), "output", f"'{self.name}' must return a JSON value") from None
 
     @property
     def input_schema(self) -> dict[str, Any]:
@@ -80,9 +80,9 @@ class Signature:
         try:
             return get_type_hints(body, include_extras=True)
         except NameError as error:
-            fix = "types of an agent's parameters must be importable from its module"
+            fix = "import the types of an agent's parameters in its module"
             raise InvalidAgent(
-                f"'{self.name}' has an annotation that names nothing: {error}", error.name or "", fix
+                f"'{self.name}' has an annotation that cannot be resolved: {error}", error.name or "", fix
             ) from None
 
     def _record(self, parameters: list[inspect.Parameter], hints: Mapping[str, Any]) -> Any:
@@ -110,7 +110,7 @@ class Signature:
 
 
 def _field(annotation: Any, default: Any) -> Any:
-    """A record field; one with a default may be missing, and then the callable's own default holds."""
+    """A record field. One with a default is optional; the callable then uses its own default."""
     if default is _EMPTY:
         return annotation
     try:
@@ -120,8 +120,8 @@ def _field(annotation: Any, default: Any) -> Any:
     return NotRequired[Annotated[annotation, Field(json_schema_extra={"default": shown})]]
 
 
-def _first(error: ValidationError, root: str) -> tuple[str, str]:
-    """(message, dotted field) of the first thing that is wrong."""
+def _first_error(error: ValidationError, root: str) -> tuple[str, str]:
+    """(message, dotted field) of the first error."""
     details = error.errors(include_url=False, include_context=False)
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     return details[0]["msg"] + more, ".".join([root, *map(str, details[0]["loc"])])

@@ -7,10 +7,10 @@ from planners.resources import Resources
 
 
 def simulated(name: str, capability: str, **more: Any) -> AgentSpec:
-    """A simulated agent (it only takes time): settings of `actors.kinds.simulated.Simulation` under ``settings``."""
+    """A simulated agent (it only takes time): settings of `actors.simulated.Simulation` under ``settings``."""
     defaults: dict[str, Any] = {
         "kind": AgentKind.ASYNC,
-        "target": "actors.kinds.simulated:simulated",
+        "target": "actors.simulated:simulated",
         "resources": Resources(),
         "price": Price(usd_per_s=0.001),
     }

@@ -1,37 +1,37 @@
-"""What can run out: places held while an attempt runs, and allowances that time refills."""
+"""The limits that attempts share: semaphores and token buckets."""
 
 import math
 from typing import Protocol
 
-# Shorter waits are errors of rounding: the event loop's clock and the allowance's never agree to the last bit.
+# Shorter waits are rounding errors: the clock of the event loop and the bucket's level never agree to the last bit.
 _NO_WAIT_S = 1e-6
 
 
 class Capacity(Protocol):
-    """One limit that attempts share. ``now_s`` is a monotonic clock's."""
+    """One limit that attempts share. ``now_s`` is a monotonic time."""
 
     def wait_s(self, amount: float, now_s: float, left: float = 0.0) -> float:
-        """Seconds until there is enough and ``left`` is left over: 0, it is there; infinite, somebody must go first."""
+        """Seconds until ``amount`` is available and ``left`` remains. Infinite: an attempt has to end first."""
         ...
 
     def take(self, amount: float, now_s: float) -> None:
-        """Take it; the caller has seen that it is there."""
+        """Take an amount that the caller knows to be available."""
         ...
 
-    def leave(self, amount: float) -> None:
-        """Whoever took it has ended."""
+    def release(self, amount: float) -> None:
+        """The attempt that took it has ended."""
         ...
 
-    def give_back(self, amount: float) -> None:
+    def refund(self, amount: float) -> None:
         """It was taken and never used."""
         ...
 
 
 class Semaphore:
-    """So many at once."""
+    """Limits how many attempts run at once."""
 
-    def __init__(self, places: int) -> None:
-        self._free = float(places)
+    def __init__(self, permits: int) -> None:
+        self._free = float(permits)
 
     def wait_s(self, amount: float, now_s: float, left: float = 0.0) -> float:
         """See `Capacity`."""
@@ -41,18 +41,19 @@ class Semaphore:
         """See `Capacity`."""
         self._free -= amount
 
-    def leave(self, amount: float) -> None:
+    def release(self, amount: float) -> None:
         """See `Capacity`."""
         self._free += amount
 
-    def give_back(self, amount: float) -> None:
+    def refund(self, amount: float) -> None:
         """See `Capacity`."""
         self._free += amount
 
 
 class TokenBucket:
-    """A token bucket: ``rate_per_s`` refills up to ``burst``. Who needs more than a burst waits for a full one and
-    leaves a debt, so that the rate holds over time whatever single calls take.
+    """Limits a rate: refills at ``rate_per_s`` up to ``burst``.
+
+    An amount above ``burst`` waits for a full bucket and leaves it negative, so the rate holds over time.
     """
 
     def __init__(self, rate_per_s: float, burst: float) -> None:
@@ -74,10 +75,10 @@ class TokenBucket:
         self._refill(now_s)
         self._level -= amount
 
-    def leave(self, amount: float) -> None:
-        """What is used up stays used up."""
+    def release(self, amount: float) -> None:
+        """Tokens are used up; only time refills them."""
 
-    def give_back(self, amount: float) -> None:
+    def refund(self, amount: float) -> None:
         """See `Capacity`."""
         self._level = min(self._burst, self._level + amount)
 

@@ -1,4 +1,4 @@
-"""Waiting for room, confirmed attempts before speculative ones."""
+"""Queues of attempts that wait for a limit. Confirmed attempts go before speculative ones."""
 
 import asyncio
 import math
@@ -9,12 +9,12 @@ from itertools import count
 
 from actors.admission.capacity import Capacity
 
-# What an attempt takes: of each capacity how much.
+# What an attempt uses: the amount of each capacity.
 Uses = tuple[tuple[Capacity, float], ...]
 
 
 class AgentQueue:
-    """The attempts of one agent that wait: all of them need the same, so only the first of each class can be next."""
+    """The waiting attempts of one agent. All of them use the same, so only the first of each class can be next."""
 
     def __init__(self, uses: Uses) -> None:
         self.uses = uses
@@ -22,17 +22,17 @@ class AgentQueue:
 
     def heads(self) -> Iterable["Ticket"]:
         """The first of each class."""
-        return (next(iter(places)) for places in self.waiting.values() if places)
+        return (next(iter(tickets)) for tickets in self.waiting.values() if tickets)
 
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """An attempt's place in a line. ``number`` tells who came first."""
+    """A waiting attempt. ``number`` is its order of arrival; ``admitted`` is done once it may start."""
 
-    line: AgentQueue
+    queue: AgentQueue
     speculative: bool
     number: int
-    let_in: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    admitted: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
     def rank(self) -> tuple[bool, int]:
@@ -41,101 +41,102 @@ class Ticket:
 
 
 class AdmissionQueue:
-    """Where attempts wait that share limits: those of one provider's agents, or of one agent.
+    """Admits attempts that share limits: those of one provider's agents, or of one agent.
 
-    An attempt takes all it needs at once or nothing, so none holds one limit while it waits for another. Whoever is
-    first keeps what it lacks for itself: nobody behind it takes from a capacity that has too little for it, so a call
-    that needs much is not passed by forever. One of another agent that does not need what the first lacks goes in;
-    a speculative one only if it leaves enough for the confirmed that wait, whatever it is that they wait for.
+    An attempt takes everything it uses at once or nothing, so none holds one limit while it waits for another. The
+    first in the queue reserves the capacities it lacks: no later attempt takes from them, so a large call is not
+    overtaken forever. An attempt that uses none of these may go ahead. A speculative attempt is admitted only if enough
+    is left for all confirmed attempts that wait.
     """
 
     def __init__(self) -> None:
-        self._lines: dict[AgentQueue, None] = {}  # those in which somebody waits
+        self._queues: dict[AgentQueue, None] = {}  # those with waiting attempts
         self._numbers = count()
-        self._alarm: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def enter(self, place: Ticket) -> None:
-        """Wait until the attempt has what it needs. Cancelled while it waits, it has used nothing."""
-        place.line.waiting[place.speculative][place] = None
-        self._lines[place.line] = None
-        self._let_in()
+    async def enter(self, ticket: Ticket) -> None:
+        """Wait until the attempt is admitted. One that is cancelled while it waits has used nothing."""
+        ticket.queue.waiting[ticket.speculative][ticket] = None
+        self._queues[ticket.queue] = None
+        self._admit()
         try:
-            await place.let_in
+            await ticket.admitted
         except asyncio.CancelledError:
-            self._withdraw(place)
+            self._withdraw(ticket)
             raise
 
-    def place(self, line: AgentQueue, *, speculative: bool) -> Ticket:
-        """A place behind all that have come before."""
-        return Ticket(line, speculative, next(self._numbers))
+    def ticket(self, queue: AgentQueue, *, speculative: bool) -> Ticket:
+        """A ticket behind all earlier ones."""
+        return Ticket(queue, speculative, next(self._numbers))
 
     def leave(self, uses: Uses) -> None:
         """An attempt has ended."""
         for capacity, amount in uses:
-            capacity.leave(amount)
-        self._let_in()
+            capacity.release(amount)
+        self._admit()
 
-    def confirm(self, place: Ticket) -> None:
-        """Move a waiting attempt to the confirmed, behind those that are there: so it stands where it would had it been
-        dispatched only now, and guessing early takes nobody's turn.
+    def confirm(self, ticket: Ticket) -> None:
+        """Move a waiting attempt behind the confirmed ones that wait.
+
+        It stands where it would stand had it been dispatched now: speculative attempts never gain queue priority.
         """
-        if place.speculative and not place.let_in.done():
-            self._drop(place)
-            place.speculative, place.number = False, next(self._numbers)
-            place.line.waiting[False][place] = None
-            self._lines[place.line] = None
-            self._let_in()
+        if ticket.speculative and not ticket.admitted.done():
+            self._remove(ticket)
+            ticket.speculative, ticket.number = False, next(self._numbers)
+            ticket.queue.waiting[False][ticket] = None
+            self._queues[ticket.queue] = None
+            self._admit()
 
-    def _withdraw(self, place: Ticket) -> None:
-        if place.let_in.cancelled() or not place.let_in.done():
-            self._drop(place)
-        else:  # let in and flushed within one turn of the event loop
-            for capacity, amount in place.line.uses:
-                capacity.give_back(amount)
-        self._let_in()
+    def _withdraw(self, ticket: Ticket) -> None:
+        if ticket.admitted.cancelled() or not ticket.admitted.done():
+            self._remove(ticket)
+        else:  # admitted and flushed within one turn of the event loop
+            for capacity, amount in ticket.queue.uses:
+                capacity.refund(amount)
+        self._admit()
 
-    def _drop(self, place: Ticket) -> None:
-        line = place.line
-        line.waiting[place.speculative].pop(place, None)
-        if not any(line.waiting.values()):
-            self._lines.pop(line, None)
+    def _remove(self, ticket: Ticket) -> None:
+        queue = ticket.queue
+        queue.waiting[ticket.speculative].pop(ticket, None)
+        if not any(queue.waiting.values()):
+            self._queues.pop(queue, None)
 
-    def _let_in(self) -> None:
-        """Let in whoever may, and look again when time will have refilled what the others lack."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+    def _admit(self) -> None:
+        """Admit every attempt that fits, and set a timer for when time will have refilled what the others lack."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         loop = asyncio.get_running_loop()
-        while self._lines:
+        while self._queues:
             now_s = loop.time()
             first, soonest_s = self._next(now_s)
             if first is None:
                 if soonest_s < math.inf:
-                    self._alarm = loop.call_later(soonest_s, self._let_in)
+                    self._timer = loop.call_later(soonest_s, self._admit)
                 return
-            self._drop(first)
-            if first.let_in.cancelled():  # flushed, and its own turn to say so has yet to come
+            self._remove(first)
+            if first.admitted.cancelled():  # flushed; its own coroutine has yet to notice
                 continue
-            for capacity, amount in first.line.uses:
+            for capacity, amount in first.queue.uses:
                 capacity.take(amount, now_s)
-            first.let_in.set_result(None)
+            first.admitted.set_result(None)
 
     def _next(self, now_s: float) -> tuple[Ticket | None, float]:
-        """Who may go in now; and if nobody, in how many seconds it is worth looking again."""
-        heads = sorted((head for line in self._lines for head in line.heads()), key=lambda place: place.rank)
+        """The attempt to admit now; if there is none, the seconds until it is worth looking again."""
+        heads = sorted((head for queue in self._queues for head in queue.heads()), key=lambda ticket: ticket.rank)
         wanted = Counter[Capacity]()
-        for place in heads:
-            wanted.update({} if place.speculative else dict(place.line.uses))
-        kept: set[Capacity] = set()
+        for ticket in heads:
+            wanted.update({} if ticket.speculative else dict(ticket.queue.uses))
+        reserved: set[Capacity] = set()
         soonest_s = math.inf
-        for place in heads:
+        for ticket in heads:
             lacking: dict[Capacity, float] = {}
-            for capacity, amount in place.line.uses:
-                wait_s = capacity.wait_s(amount, now_s, wanted[capacity] if place.speculative else 0.0)
+            for capacity, amount in ticket.queue.uses:
+                wait_s = capacity.wait_s(amount, now_s, wanted[capacity] if ticket.speculative else 0.0)
                 if wait_s > 0:
                     lacking[capacity] = wait_s
-            if not lacking and not any(capacity in kept for capacity, _ in place.line.uses):
-                return place, 0.0
-            kept |= lacking.keys()
+            if not lacking and not any(capacity in reserved for capacity, _ in ticket.queue.uses):
+                return ticket, 0.0
+            reserved |= lacking.keys()
             soonest_s = min([soonest_s, *lacking.values()])
         return None, soonest_s

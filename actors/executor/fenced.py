@@ -13,6 +13,7 @@ from actors.admission.limits import AdmissionLimits
 from actors.errors import ActorsError
 from actors.failures import failure_of, node_lost
 from actors.invocation import Ended, Invocation
+from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs, Outputs, Reference
 from planners.agents import AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId, TaskId
@@ -184,7 +185,7 @@ class FencedExecutor(ABC):
         agent = self.catalog.by_name.get(order.agent)
         if agent is None:
             raise ActorsError(f"no agent '{order.agent}' in the catalog", "agent", "add it to the catalog")
-        async with self._limits.room_for(agent, order.attempt, speculative=order.speculative):
+        async with self._limits.admission(agent, order.attempt, speculative=order.speculative):
             order = running.order  # it may have been confirmed while it waited
             bound = self._outputs.bound(running.task, order.inputs)
             call = self._invocation(running.task, order, agent, bound)
@@ -196,7 +197,7 @@ class FencedExecutor(ABC):
         return ended
 
     def _invocation(self, task: TaskId, order: Dispatch, agent: AgentSpec, bound: BoundInputs) -> Invocation:
-        checks = agent.kind == "command"  # callables check against their own types
+        checks = kind_of(agent.kind).checks_schemas
         return Invocation(
             task=task,
             attempt=order.attempt,
@@ -266,7 +267,7 @@ class FencedExecutor(ABC):
         except Exception as error:  # noqa: BLE001 - a hook may raise anything, and the task is told of it
             _log.warning("promotion of attempt %s of agent %s failed", call.attempt, call.agent, exc_info=True)
             failure = self._promotion_error(error)
-            message = f"what agent '{call.agent}' had staged could not be let out: {failure.message}"
+            message = f"promoting the staged output of agent '{call.agent}' failed: {failure.message}"
             return failure.model_copy(update={"message": message})
         return None
 

@@ -16,7 +16,8 @@ import ray
 
 from actors.executor.execution import run_async, run_in_process, run_promotion
 from actors.invocation import Began, Ended, Invocation
-from planners.agents import AgentKind, AgentSpec
+from actors.kinds.kind import kind_of
+from planners.agents import AgentSpec
 from planners.model import AttemptId
 
 MAX_AGENTS_PER_HOST = 100_000
@@ -25,7 +26,7 @@ _REMEMBERED_FLUSHES = 10_000
 
 def shares_a_host(agent: AgentSpec) -> bool:
     """Whether attempts of this agent run in the node's host actor, and not each in a worker process."""
-    return agent.kind in (AgentKind.ASYNC, AgentKind.LLM) and not agent.resources.amounts()
+    return kind_of(agent.kind).runs_on_loop and not agent.resources.amounts()
 
 
 @ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)

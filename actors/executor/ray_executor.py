@@ -15,8 +15,9 @@ from actors.executor.hosts import Hosts
 from actors.executor.nodes import NodeProbe, pinned
 from actors.failures import failure_of, node_lost, timed_out
 from actors.invocation import Ended, Invocation
+from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs
-from planners.agents import AgentKind, AgentSpec, Catalog, Effect
+from planners.agents import AgentSpec, Catalog, Effect
 from planners.model import AgentName, NodeId, TaskId
 from reconciler.state.commands import Source
 from reconciler.state.handoff import Failure, FailureKind
@@ -107,7 +108,7 @@ class RayExecutor(FencedExecutor):
         await (await anext(items))
         self._began(running)
         # Async agents enforce their own timeout, in the worker as in a host; all others only end with their process.
-        grace_s = _HANG_S if agent.kind is AgentKind.ASYNC else 0.0
+        grace_s = _HANG_S if kind_of(agent.kind).runs_on_loop else 0.0
         try:
             async with asyncio.timeout(None if call.timeout_s is None else call.timeout_s + grace_s):
                 ended: Ended = await (await anext(items))

@@ -14,8 +14,9 @@ from actors.executor.execution import run_async, run_in_process, run_promotion
 from actors.executor.fenced import FencedExecutor, Fencing, HostedAttempt
 from actors.failures import node_lost
 from actors.invocation import Ended, Invocation
+from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs
-from planners.agents import AgentKind, AgentSpec, Catalog
+from planners.agents import AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId
 
 
@@ -58,7 +59,7 @@ class StubExecutor(FencedExecutor):
             await held.wait()
         call.inputs.update(json.loads(json.dumps(call.inputs)))
         blobs = tuple([await blob for blob in bound.blobs])
-        in_loop = agent.kind is AgentKind.ASYNC
+        in_loop = kind_of(agent.kind).runs_on_loop
         result = await run_async(call, blobs) if in_loop else run_in_process(call, blobs)
         if result.body is not None:
             running.body = _Blob(result.body)

@@ -1,4 +1,5 @@
-"""The kinds of agent, one module each: how it is declared, where it runs, how it is cancelled.
+"""The kinds of agent: how each is declared, checked, run and stopped. Nothing outside this package tests a kind.
 
-Here: everything that depends on the kind of an agent. Not here: when an attempt may start (`admission`).
+Kind ``x`` is the module ``x_agent``, which defines ``KIND``; see `actors.kinds.kind.Kind`. A new kind is a module here
+and a member of `planners.agents.AgentKind`. Not here: when an attempt may start (`admission`) and where (`executor`).
 """

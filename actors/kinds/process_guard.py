@@ -1,11 +1,12 @@
-"""Runs a command whose whole process group dies with the process that asked for it.
+"""Runs a command whose whole process group dies with the process that started it.
 
-``python -I -S process_guard.py FD ARGV...``: FD is the reading end of a pipe. Only the asking process holds the other
-end, so the guard reads end-of-file the moment that process is gone, kill -9 included. It imports nothing of Forerun and
-starts in 15 ms.
+``python -I -S process_guard.py FD ARGV...``: FD is the reading end of a pipe. Only the calling process holds the
+writing end, so the guard reads end-of-file as soon as that process is gone, kill -9 included. It imports nothing of
+Forerun and starts in 15 ms.
 
-Three processes: this one waits for the command; a guard, leader of the command's group, waits for the end-of-file. The
-guard is no child of the asking process, for Ray kills the children of a worker that it kills, and only those.
+There are three processes: this one waits for the command; the guard, leader of the command's process group, waits for
+end-of-file; the command runs in that group. The guard is not a child of the calling process, because Ray kills the
+children of a worker that it kills.
 """
 
 import contextlib
@@ -16,28 +17,28 @@ import sys
 _NOT_FOUND = 127
 
 
-def _end(group: int) -> None:
+def _kill(group: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
 
 
 def _guard(fd: int) -> int:
-    """Fork the guard; its process id is the group's. It holds none of the command's streams open."""
-    ready, told = os.pipe()
+    """Fork the guard; its process id is that of the group. It keeps none of the command's streams open."""
+    ready, signalled = os.pipe()
     guard = os.fork()
     if guard == 0:
         os.setpgid(0, 0)
-        for stream in (0, 1, 2, ready, told):
+        for stream in (0, 1, 2, ready, signalled):
             os.close(stream)
         os.read(fd, 1)
-        _end(os.getpid())
-    os.close(told)
-    os.read(ready, 1)  # returns when the guard has made its group
+        _kill(os.getpid())
+    os.close(signalled)
+    os.read(ready, 1)  # returns once the guard has created its group
     return guard
 
 
 def main(fd: int, argv: list[str]) -> int:
-    """Run ``argv``; its exit code, or 128 + signal."""
+    """Run ``argv`` and return its exit code, or 128 + the signal that ended it."""
     os.set_inheritable(fd, False)
     group = _guard(fd)
     ignored_by_python = [signal.SIGPIPE, signal.SIGXFSZ]
@@ -50,7 +51,7 @@ def main(fd: int, argv: list[str]) -> int:
         code = os.waitstatus_to_exitcode(os.waitpid(command, 0)[1])
         return code if code >= 0 else 128 - code
     finally:
-        _end(group)  # the guard, and whatever the command left in the background
+        _kill(group)  # the guard, and whatever the command left in the background
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ ACT = AgentSpec(
     capability="act",
     effect="irreversible",
     kind="async",
-    target="actors.kinds.simulated:simulated",
+    target="actors.simulated:simulated",
     settings={"duration_s": 0},
 )
 CATALOG = Catalog(agents=(ACT,))

@@ -11,7 +11,7 @@ from planners.resources import Resources
 from planners.tasks import Task
 from reconciler.state.commands import RunStatus
 
-SIMULATED = {"kind": "async", "target": "actors.kinds.simulated:simulated", "settings": {"duration_s": 0}}
+SIMULATED = {"kind": "async", "target": "actors.simulated:simulated", "settings": {"duration_s": 0}}
 ACT = {**SIMULATED, "capability": "charge", "effect": "irreversible"}
 CATALOG = Catalog(
     agents=(

@@ -12,7 +12,7 @@ from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import FailureKind
 
 CATALOG = Catalog(
-    agents=(AgentSpec(name="echoes", capability="echo", kind="async", target="actors.kinds.simulated:simulated"),)
+    agents=(AgentSpec(name="echoes", capability="echo", kind="async", target="actors.simulated:simulated"),)
 )
 TASK = Task.model_validate({"workflow": {"steps": [{"id": "e", "capability": "echo"}]}, "planning": {"mode": "wait"}})
 PATIENCE_S = 3.0

@@ -27,7 +27,7 @@ def _agent(capability: str) -> AgentSpec:
         name=f"{capability}-agent",
         capability=capability,
         kind="async",
-        target="actors.kinds.simulated:simulated",
+        target="actors.simulated:simulated",
         resources=Resources(),
         settings={"duration_s": 0.0, "output": {"text": "x"}},
         input_schema=words,

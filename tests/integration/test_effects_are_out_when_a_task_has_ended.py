@@ -27,7 +27,7 @@ async def test_a_task_ends_as_its_effects_do(tmp_path, agent):
     assert target.exists() == (view.status == "succeeded")
     if agent is s.publishes_never:
         assert view.status == "failed"
-        assert "could not be let out" in view.failure.message
+        assert "promoting the staged output of agent" in view.failure.message
         assert "try 2 went wrong" in view.failure.message
     else:
         assert view.failure is None

@@ -12,7 +12,7 @@ AGENT = AgentSpec(
     name="echo-agent",
     capability="echo",
     kind="async",
-    target="actors.kinds.simulated:simulated",
+    target="actors.simulated:simulated",
     resources=Resources(),
     settings={"duration_s": 0.0},
 )

@@ -32,7 +32,7 @@ def _agent(capability, takes, gives):
         name=f"{capability}-agent",
         capability=capability,
         kind="async",
-        target="actors.kinds.simulated:simulated",
+        target="actors.simulated:simulated",
         resources=Resources(),
         settings={"duration_s": 0.0, "output": {gives: "x"}},
         input_schema={"type": "object", "properties": {name: {"type": "string"} for name in takes}},

@@ -11,7 +11,7 @@ from planners.agents import AgentSpec, Catalog
 from planners.tasks import Task
 from reconciler.state.commands import RunStatus
 
-SIMULATED = {"kind": "async", "target": "actors.kinds.simulated:simulated"}
+SIMULATED = {"kind": "async", "target": "actors.simulated:simulated"}
 CATALOG = Catalog(
     agents=(
         AgentSpec(name="lists", capability="list", settings={"duration_s": 0, "output": [1, 2]}, **SIMULATED),

@@ -16,7 +16,7 @@ from reconciler.state.commands import RunStatus
 from reconciler.views.models import TaskView
 
 ECHO = AgentSpec(
-    name="echo", capability="echo", kind="async", target="actors.kinds.simulated:simulated", settings={"duration_s": 0}
+    name="echo", capability="echo", kind="async", target="actors.simulated:simulated", settings={"duration_s": 0}
 )
 CATALOG = Catalog(agents=(*catalog_of(s.makes_in_host, s.publishes, s.publishes_never).agents, ECHO))
 

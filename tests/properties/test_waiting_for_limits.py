@@ -65,7 +65,7 @@ async def _compare(steps) -> None:
     model, tasks, inside = Model(), {}, {}
 
     async def stay(name: str, agent: str, *, speculative: bool) -> None:
-        async with limits.room_for(AGENTS[agent], name, speculative=speculative):
+        async with limits.admission(AGENTS[agent], name, speculative=speculative):
             inside[name] = agent
             try:
                 await asyncio.Event().wait()
@@ -131,7 +131,7 @@ async def _paced(arrivals, requests_per_s) -> list[tuple[float, float, bool, flo
         comes_s, speculative, tokens = arrival
         await asyncio.sleep(comes_s)
         came_s = clock()
-        async with limits.room_for(agents[tokens], f"{number}", speculative=speculative):
+        async with limits.admission(agents[tokens], f"{number}", speculative=speculative):
             entered.append((clock(), came_s, speculative, tokens))
 
     await asyncio.gather(*(call(number, arrival) for number, arrival in enumerate(arrivals)))

@@ -7,9 +7,11 @@ import pytest
 from annotated_types import Ge
 
 from actors import errors
-from actors.agent import agent, declaration_of, derived_spec, load
+from actors.agent import agent
 from actors.context import Context
-from actors.kinds.command import CommandFailed
+from actors.import_path import load
+from actors.kinds.callables import declaration_of, derived_spec
+from actors.kinds.command_agent import CommandFailed
 from actors.signature import Signature
 from planners.agents import AgentKind, Effect
 from planners.resources import Resources
@@ -126,7 +128,9 @@ def test_stageable_and_promote_go_together(how: dict[str, Any]):
         agent("x", **how)(plain)
 
 
-@pytest.mark.parametrize("target", ["nocolon", "no.such.module:f", "actors.agent:nothing", "actors.agent:_ATTRIBUTE"])
+@pytest.mark.parametrize(
+    "target", ["nocolon", "no.such.module:f", "actors.agent:nothing", "actors.kinds.callables:_ATTRIBUTE"]
+)
 def test_import_paths_that_lead_nowhere_say_so(target: str):
     with pytest.raises(errors.UnknownTarget) as caught:
         load(target)

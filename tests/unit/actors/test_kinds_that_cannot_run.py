@@ -6,9 +6,6 @@ from actors.catalog import parse_catalog
 from actors.errors import InvalidCatalog
 
 
-@pytest.mark.xfail(
-    strict=True, raises=pytest.fail.Exception, reason="Kind llm is accepted, and no executor can run it."
-)
 def test_kind_llm_is_refused_with_the_fix():
     with pytest.raises(InvalidCatalog) as caught:
         parse_catalog({"agents": [{"name": "asks", "capability": "ask", "kind": "llm", "target": "some-model"}]})

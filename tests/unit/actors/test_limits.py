@@ -1,4 +1,4 @@
-"""Limits of agents and providers: who goes in, when, and who goes first. In virtual time."""
+"""Limits of agents and providers: which attempts are admitted, when and in what order. In virtual time."""
 
 import asyncio
 from typing import Any
@@ -11,7 +11,7 @@ from planners.agents import AgentSpec, Catalog, Provider
 
 
 class Rush:
-    """Attempts at a set of limits; notes who was let in, when."""
+    """Attempts at a set of limits; records when each was admitted."""
 
     def __init__(self, *agents: AgentSpec, share: float = 1.0, **provider: Any) -> None:
         providers = (Provider(name="p", **provider),) if provider else ()
@@ -49,7 +49,7 @@ class Rush:
 
     async def _stay(self, attempt: str, agent: AgentSpec, seconds: float | None, *, speculative: bool) -> None:
         leave = self._leave[attempt] = asyncio.Event()
-        async with self.limits.room_for(agent, attempt, speculative=speculative):
+        async with self.limits.admission(agent, attempt, speculative=speculative):
             self.entered[attempt] = asyncio.get_running_loop().time()
             await (leave.wait() if seconds is None else asyncio.sleep(seconds))
 
@@ -58,7 +58,7 @@ def an_agent(name: str = "a", **fields: Any) -> AgentSpec:
     return AgentSpec(name=name, capability="x", **fields)
 
 
-def test_agents_of_one_provider_share_its_room():
+def test_agents_of_one_provider_share_its_limits():
     async def scenario() -> None:
         rush = Rush(an_agent("a", provider="p"), an_agent("b", provider="p"), max_concurrent=4, share=0.5)
         await rush.come("1", "2", agent="a", seconds=None)
@@ -144,7 +144,7 @@ def test_an_attempt_flushed_while_it_waits_uses_nothing_of_the_limit():
     in_virtual_time(scenario())
 
 
-def test_an_attempt_flushed_the_moment_it_is_let_in_gives_all_back():
+def test_an_attempt_flushed_when_it_is_admitted_returns_everything():
     async def scenario() -> None:
         rush = Rush(an_agent(concurrency=1))
         await rush.come("running", seconds=None)
@@ -158,7 +158,7 @@ def test_an_attempt_flushed_the_moment_it_is_let_in_gives_all_back():
     in_virtual_time(scenario())
 
 
-def test_two_flushed_at_once_leave_the_room_to_the_third():
+def test_two_attempts_flushed_at_once_let_the_third_start():
     async def scenario() -> None:
         rush = Rush(an_agent(concurrency=1))
         await rush.come("running", seconds=None)
@@ -174,7 +174,7 @@ def test_two_flushed_at_once_leave_the_room_to_the_third():
     in_virtual_time(scenario())
 
 
-def test_an_agent_that_is_full_does_not_hold_up_others_of_its_provider():
+def test_an_agent_at_its_limit_does_not_block_other_agents_of_its_provider():
     async def scenario() -> None:
         agents = an_agent("a", provider="p", concurrency=1), an_agent("b", provider="p")
         rush = Rush(*agents, max_concurrent=2)
@@ -202,7 +202,7 @@ def test_a_guess_leaves_room_for_the_confirmed_whatever_they_wait_for():
     in_virtual_time(scenario())
 
 
-def test_small_calls_do_not_pass_a_large_one_forever():
+def test_small_calls_do_not_overtake_a_large_one_forever():
     async def scenario() -> None:
         agents = an_agent("a", provider="p", tokens_per_call=900), an_agent("b", provider="p", tokens_per_call=200)
         rush = Rush(*agents, tokens_per_s=1000)
@@ -216,7 +216,7 @@ def test_small_calls_do_not_pass_a_large_one_forever():
     in_virtual_time(scenario())
 
 
-def test_nobody_waits_without_limits():
+def test_without_limits_no_attempt_waits():
     async def scenario() -> None:
         rush = Rush(an_agent())
         await rush.come(*"123", speculative=True, seconds=None)

@@ -10,8 +10,8 @@ from actors.errors import BadInput, OutputGone
 from actors.executor import ray_cluster as cluster_module
 from actors.executor.ray_cluster import RayCluster, resources_of
 from actors.invocation import Invocation
-from actors.kinds.simulated import SimulatedFailure, Simulation, simulated
 from actors.payloads.outputs import Outputs
+from actors.simulated import SimulatedFailure, Simulation, simulated
 from reconciler.state.commands import Given, ListOf, OutputOf
 
 

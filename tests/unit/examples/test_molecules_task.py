@@ -5,7 +5,7 @@ from inspect import signature
 import pytest
 import yaml
 
-from actors.agent import load
+from actors.import_path import load
 from examples.hello import agents as hello
 from examples.molecules.agents import rank, report
 from examples.molecules.task import CATALOG, molecules_task

@@ -1,4 +1,4 @@
-"""An agent that only takes time: for benchmarks and rehearsals. Whoever uses it says so."""
+"""A simulated agent that only waits, for benchmarks and demonstrations. Anything that uses it must say so."""
 
 import asyncio
 import math
@@ -13,14 +13,15 @@ _Z90 = 1.2815515655446004  # the 90 % quantile of the standard normal distributi
 
 
 class SimulatedFailure(Exception):
-    """The failure that settings asked for."""
+    """The failure that the settings ask for."""
 
 
 class Simulation(BaseModel):
     """The settings of a simulated agent.
 
-    Either ``duration_s``, or a lognormal by its 50 % and 90 % quantiles. What is drawn depends only on the work key and
-    ``seed``: the same work takes as long in every mode of a comparison. ``output`` None echoes the inputs.
+    Give either ``duration_s``, or the 50 % and 90 % quantiles of a lognormal distribution. The duration depends only on
+    the work key and ``seed``, so the same work takes equally long in every mode of a comparison. Without ``output`` the
+    agent returns its inputs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,17 +43,17 @@ class Simulation(BaseModel):
         return self
 
     def drawn_s(self, draw: random.Random) -> float:
-        """Seconds of one attempt: exp(N(ln p50, (ln p90 - ln p50) / z90))."""
+        """Seconds of one attempt. Lognormal: exp(N(ln p50, (ln p90 - ln p50) / z90))."""
         if self.p50_s is None or self.p90_s is None:
             return self.duration_s or 0.0
         return draw.lognormvariate(math.log(self.p50_s), math.log(self.p90_s / self.p50_s) / _Z90)
 
 
 async def simulated(context: Context, **inputs: Any) -> Any:
-    """Sleep as long as the settings say, then return what they say.
+    """Sleep for the configured duration, then return the configured output.
 
     Raises:
-        SimulatedFailure: as often as ``failure_rate`` says.
+        SimulatedFailure: with probability ``failure_rate``.
     """
     settings = Simulation.model_validate(context.settings)
     draw = random.Random(f"{settings.seed}:{context.work_key}")

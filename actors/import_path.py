@@ -1,0 +1,55 @@
+"""Finding callables by import path, ``module:attribute``."""
+
+import importlib
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from actors.errors import UnknownTarget
+from actors.signature import Signature
+
+
+def import_path(function: Callable[..., Any]) -> str:
+    """``module:attribute`` of a callable."""
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    return f"{function.__module__}:{name}"
+
+
+def load(target: str) -> Callable[..., Any]:
+    """The callable at an import path.
+
+    Raises:
+        UnknownTarget: says what is missing and what to do.
+    """
+    module_name, colon, attribute = target.partition(":")
+    if not colon or not module_name or not attribute:
+        raise UnknownTarget(f"'{target}' is not an import path", "target", "write module:attribute")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ImportError as error:
+        fix = "install it where the workers run, or ship it in Ray's runtime_env"
+        raise UnknownTarget(f"'{target}' cannot be imported: {error}", "target", fix) from error
+    except Exception as error:  # a user's module may raise anything while it is imported
+        why = f"{type(error).__name__}: {error}"
+        raise UnknownTarget(f"'{target}' cannot be imported: {why}", "target", f"fix module {module_name}") from error
+    try:
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except AttributeError:
+        fix = "define agents at the top of an importable module"
+        raise UnknownTarget(f"module '{module_name}' has no '{attribute}'", "target", fix) from None
+    if not callable(found):
+        raise UnknownTarget(f"'{target}' is a {type(found).__name__}, not a callable", "target", "name a callable")
+    return found  # type: ignore[no-any-return]  # narrowed by callable()
+
+
+@lru_cache(maxsize=4096)
+def loaded(target: str) -> tuple[Callable[..., Any], Signature]:
+    """The callable at an import path and its signature, cached per process.
+
+    Raises:
+        UnknownTarget: see `load`.
+        InvalidAgent: see `Signature`.
+    """
+    function = load(target)
+    return function, Signature(function)
