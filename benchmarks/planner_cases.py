@@ -17,7 +17,7 @@ from planners.costs import Estimate
 from planners.requests import PlanRequest
 from planners.resources import Resources
 from planners.scheduling.list_scheduling.heft import heft
-from planners.scheduling.problem.build import problem_of
+from planners.scheduling.problem.build import build_problem
 from planners.tasks import Limits, Objective, Task
 from planners.workflow import FlatWorkflow, Step, Workflow
 
@@ -104,12 +104,12 @@ def case(name: str, flat: FlatWorkflow, costs: TraceCosts, count: int, scenario:
     task = Task(name=name, workflow=Workflow(steps=flat.steps), objective=weights)
     request = PlanRequest(task=task, catalog=_catalog(flat, costs, scenario), cluster=cluster(count))
     if scenario in ("budget", "all"):
-        problem = problem_of(flat, request, costs)
+        problem = build_problem(flat, request, costs)
         cheapest = sum(problem.min_usd)
         budget = cheapest + 0.2 * max(0.0, heft(problem).usd - cheapest)
         request = _asked(request, task.model_copy(update={"limits": Limits(budget_usd=budget)}))
     if scenario == "dollars":
-        free = heft(problem_of(flat, request, costs))
+        free = heft(build_problem(flat, request, costs))
         weight = free.value / free.usd if free.usd else 1.0
         request = _asked(request, task.model_copy(update={"objective": Objective(usd_weight=weight)}))
     return PlannerCase(name, count, scenario, flat, request, costs)

@@ -18,7 +18,7 @@ from planners.requests import PlanRequest
 from planners.resources import Resources
 from planners.scheduling.list_scheduling.cpop import cpop
 from planners.scheduling.list_scheduling.heft import heft
-from planners.scheduling.problem.build import problem_of
+from planners.scheduling.problem.build import build_problem
 from planners.tasks import Task
 from planners.workflow import FlatWorkflow, Workflow
 
@@ -49,7 +49,7 @@ def compared(flat: FlatWorkflow, costs: TraceCosts) -> dict[str, tuple[float, fl
     from saga.schedulers.heft import HeftScheduler  # noqa: PLC0415 see above
 
     request = _plain(flat)
-    problem = problem_of(flat, request, costs)
+    problem = build_problem(flat, request, costs)
     network, graph = _network(), _graph(flat, costs)
     pairs = {"heft": (heft, HeftScheduler()), "cpop": (cpop, CpopScheduler())}
     return {

@@ -26,7 +26,7 @@ from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest, SpeculativePlanner
 from planners.scheduling.cancellation import CancellationToken
 from planners.scheduling.cp_sat.solver import schedule
-from planners.scheduling.list_scheduling.list_schedule import list_schedule, thrifty
+from planners.scheduling.list_scheduling.list_schedule import cheapest_steps, list_schedule
 from planners.tasks import Mode
 from planners.workflow import FlatWorkflow
 
@@ -51,9 +51,9 @@ class Solver(Protocol):
         time_limit_s: float,
         workers: int = 1,
         hint: Plan | None = None,
-        stop: CancellationToken | None = None,
+        cancellation: CancellationToken | None = None,
     ) -> Plan:
-        """The best plan, with its bound and gap; soon after ``stop`` is pulled, whatever is best by then."""
+        """The best plan, with its bound and gap; after a cancellation, the best plan so far."""
         ...
 
 
@@ -96,7 +96,7 @@ class OptimalPlannerPipeline:
         self._solver = solver
         self._clock = clock
         self._weaves = DecompositionCache(self._settings.remembered)
-        self._stops: set[CancellationToken] = set()
+        self._running: set[CancellationToken] = set()
         self._threads = ThreadPoolExecutor(self._settings.solves_at_once, thread_name_prefix="solve")
 
     async def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
@@ -124,8 +124,8 @@ class OptimalPlannerPipeline:
 
     def close(self) -> None:
         """Stop every solve and let the threads end."""
-        for stop in tuple(self._stops):
-            stop.pull()
+        for token in tuple(self._running):
+            token.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _prefixes(
@@ -156,7 +156,7 @@ class OptimalPlannerPipeline:
         pinned, asked, costs = draft.pinned(flat), draft.request(request.hint), self._costs()
 
         def listed() -> Plan:
-            return thrifty(self._lister(pinned, asked, costs), pinned, asked, costs)
+            return cheapest_steps(self._lister(pinned, asked, costs), pinned, asked, costs)
 
         try:
             sure = await asyncio.to_thread(listed)
@@ -177,7 +177,7 @@ class OptimalPlannerPipeline:
         return draft.whole(plan, flat)
 
     async def _schedule(self, flat: FlatWorkflow, request: PlanRequest, draft: StreamingPlan) -> Plan:
-        asked, costs, stop = draft.request(request.hint or draft.last), self._costs(), CancellationToken()
+        asked, costs, token = draft.request(request.hint or draft.last), self._costs(), CancellationToken()
         if request.task.planning.mode is Mode.LIST_SCHEDULE:
             return await asyncio.to_thread(self._lister, flat, asked, costs)
 
@@ -189,15 +189,15 @@ class OptimalPlannerPipeline:
                 time_limit_s=min(request.task.planning.time_limit_s, self._settings.time_limit_s),
                 workers=self._settings.workers,
                 hint=asked.hint,
-                stop=stop,
+                cancellation=token,
             )
 
-        self._stops.add(stop)
+        self._running.add(token)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, solve)
         finally:
-            self._stops.discard(stop)
-            stop.pull()
+            self._running.discard(token)
+            token.cancel()
 
     async def _without_decomposer(self, request: PlanRequest, draft: StreamingPlan, failure: DecomposeFailed) -> Plan:
         """The guess becomes the authority, if the task allows it and there is a whole one.

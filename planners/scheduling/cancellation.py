@@ -1,4 +1,4 @@
-"""Ending a plan in the making from another thread."""
+"""Cancel a running search from another thread."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,32 +6,32 @@ from threading import Lock
 
 
 class CancellationToken:
-    """Pulled once, for good. Whoever searches looks at ``pulled`` between steps, and is called where it cannot look."""
+    """Cancelled once, for good. A search polls ``cancelled`` and registers a callback for calls that block."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._pulled = False
-        self._ends: list[Callable[[], None]] = []
+        self._cancelled = False
+        self._callbacks: list[Callable[[], None]] = []
 
     @property
-    def pulled(self) -> bool:
-        """Whether it is over."""
-        return self._pulled
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._cancelled
 
-    def pull(self) -> None:
-        """End what runs, now, and whatever begins later. From any thread, as often as one likes."""
+    def cancel(self) -> None:
+        """Cancel running and future searches. Thread-safe; further calls are allowed."""
         with self._lock:
-            self._pulled = True
-            for end in self._ends:
-                end()
+            self._cancelled = True
+            for callback in self._callbacks:
+                callback()
 
     @contextmanager
-    def calling(self, end: Callable[[], None]) -> Iterator[None]:
-        """While inside, pulling calls ``end``, from the thread that pulls."""
+    def on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Within the context, `cancel` calls ``callback`` in the cancelling thread."""
         with self._lock:
-            self._ends.append(end)
+            self._callbacks.append(callback)
         try:
             yield
         finally:
             with self._lock:
-                self._ends.remove(end)
+                self._callbacks.remove(callback)

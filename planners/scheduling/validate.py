@@ -1,7 +1,7 @@
-"""An independent check of plans: reads the request, not the solver's problem, and adds everything up again in seconds.
+"""Check a plan independently of the schedulers: from the request, not from the scheduling problem, in seconds.
 
-Rounding: schedulers count whole quanta and round durations up, so durations may exceed the exact ones by up to two
-quanta; everything else is checked to a microsecond.
+Schedulers count whole quanta and round durations up, so durations may exceed the exact ones by up to two quanta;
+everything else is checked to a microsecond.
 """
 
 from collections.abc import Iterable
@@ -26,11 +26,11 @@ _Span = tuple[float, float, float]
 
 
 def violations(plan: Plan, flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> list[str]:
-    """Everything that is wrong with a plan, in words; empty: nothing."""
+    """Every rule the plan violates, one message each; empty if it is valid."""
     wrong = list(_structure(plan, flat, request))
     if wrong:
         return wrong
-    check = _Check(plan, request, costs)
+    check = _PlanCheck(plan, request, costs)
     parts = (
         check.agents(), check.work_keys(), check.durations(), check.precedence(flat),
         check.node_capacities(), check.concurrency(), check.rates(), check.limits(),
@@ -41,107 +41,109 @@ def violations(plan: Plan, flat: FlatWorkflow, request: PlanRequest, costs: Cost
 def _structure(plan: Plan, flat: FlatWorkflow, request: PlanRequest) -> Iterable[str]:
     ids = [planned.id for planned in plan.steps]
     if len(set(ids)) < len(ids):
-        yield "a step is placed more than once"
+        yield "a step is planned more than once"
     if missing := [step.id for step in flat.steps if step.id not in set(ids)]:
-        yield f"not placed: {', '.join(missing)}"
+        yield f"not planned: {', '.join(missing)}"
     if unknown := [i for i in ids if i not in flat.by_id]:
-        yield f"not of the workflow: {', '.join(unknown)}"
+        yield f"not part of the workflow: {', '.join(unknown)}"
     for planned in plan.steps:
         if planned.id in flat.by_id and planned.step != flat.by_id[planned.id]:
-            yield f"{planned.id}: not the step that was asked for"
+            yield f"{planned.id}: differs from the step of the workflow"
         if planned.placement.agent not in request.catalog.by_name:
             yield f"{planned.id}: no agent '{planned.placement.agent}'"
         if planned.placement.node not in request.cluster.by_id:
             yield f"{planned.id}: no node '{planned.placement.node}'"
 
 
-class _Check:
+class _PlanCheck:
     def __init__(self, plan: Plan, request: PlanRequest, costs: CostModel) -> None:
         self._plan, self._request, self._costs = plan, request, costs
-        self._quantum_s = self._resolution_s()
+        self._quantum_s = self._largest_quantum_s()
         self._flights = {(f.work_key, f.agent, f.node): f for f in request.in_flight}
         self._continued = {p.id for p in plan.steps if self._continues(p)}
 
     def agents(self) -> Iterable[str]:
-        """Capability, pin, inputs and quality; no new work for who has failed."""
+        """Capability, pinned agent, inputs and quality; no new attempts of agents that have failed permanently."""
         for planned in self._plan.steps:
             agent, step = self._agent(planned), planned.step
             if agent.capability != step.capability:
                 yield f"{step.id}: agent '{agent.name}' does not offer '{step.capability}'"
             if step.agent not in (None, agent.name):
-                yield f"{step.id}: pinned to '{step.agent}', placed with '{agent.name}'"
+                yield f"{step.id}: pinned to '{step.agent}', planned with '{agent.name}'"
             if (reason := accepts(agent, step)) is not None:
-                yield f"{step.id}: agent '{agent.name}' does not take its inputs: {reason}"
+                yield f"{step.id}: agent '{agent.name}' does not accept its inputs: {reason}"
             if agent.name in self._request.without_agents and step.id not in self._continued:
-                yield f"{step.id}: new work for agent '{agent.name}', which has failed for good"
+                yield f"{step.id}: new attempt of agent '{agent.name}', which has failed permanently"
             if agent.quality < (need := step_quality(step, self._request.task)):
                 yield f"{step.id}: quality {agent.quality:g} is below {need:g}"
 
     def work_keys(self) -> Iterable[str]:
-        """Each step carries the key of its work."""
+        """Each step has the right work key."""
         pairs = [(p.step, self._agent(p).identity) for p in self._plan.steps]
         keys = work_keys(pairs, InputDigests(self._request.task.inputs))
         yield from (f"{p.id}: wrong work key" for p in self._plan.steps if keys[p.id] != p.work_key)
 
     def durations(self) -> Iterable[str]:
-        """Seconds and dollars are those of the agent on that node, or what is left of an attempt in flight."""
+        """Durations and costs are those of the agent on its node, or the rest of an attempt in flight."""
         for planned in self._plan.steps:
-            placed = planned.placement
+            placement = planned.placement
             duration_s, usd = self._expected(planned)
-            if not duration_s - _EPS_S <= placed.duration_s <= duration_s + 2 * self._quantum_s + _EPS_S:
-                yield f"{planned.id}: takes {duration_s:.6f} s, planned with {placed.duration_s:.6f} s"
-            if abs(placed.usd - usd) > _EPS * max(1.0, usd):
-                yield f"{planned.id}: costs {usd:.6f} USD, planned with {placed.usd:.6f} USD"
+            if not duration_s - _EPS_S <= placement.duration_s <= duration_s + 2 * self._quantum_s + _EPS_S:
+                yield f"{planned.id}: takes {duration_s:.6f} s, planned with {placement.duration_s:.6f} s"
+            if abs(placement.usd - usd) > _EPS * max(1.0, usd):
+                yield f"{planned.id}: costs {usd:.6f} USD, planned with {placement.usd:.6f} USD"
 
     def precedence(self, flat: FlatWorkflow) -> Iterable[str]:
-        """No step starts before its parents have ended and their outputs have arrived; what has begun has begun."""
+        """No new attempt starts before its parents have ended and their outputs have arrived."""
         for parent, child in flat.edges:
             if child in self._continued or parent not in self._plan.by_id:
                 continue
             made, reads = self._plan.by_id[parent], self._plan.by_id[child]
             size = self._costs.output_bytes(self._agent(made))
             moved_s = self._request.cluster.transfer_s(size, made.placement.node, reads.placement.node)
-            if reads.placement.start_s < (there := made.placement.end_s + moved_s) - _EPS_S:
+            if reads.placement.start_s < (arrives_s := made.placement.end_s + moved_s) - _EPS_S:
                 starts_s = reads.placement.start_s
-                yield f"{child}: starts at {starts_s:.6f} s, output of {parent} is there at {there:.6f} s"
+                yield f"{child}: starts at {starts_s:.6f} s, the output of {parent} arrives at {arrives_s:.6f} s"
 
     def node_capacities(self) -> Iterable[str]:
-        """At no time do the steps on a node and others' reservations need more than it has."""
+        """The steps on a node and the reservations of others never need more than the node has."""
         for node in self._request.cluster.nodes:
             spans: dict[str, list[_Span]] = {}
             for planned in self._plan.steps:
-                placed = planned.placement
-                if placed.node == node.id:
+                placement = planned.placement
+                if placement.node == node.id:
                     for name, amount in self._agent(planned).resources.amounts().items():
-                        spans.setdefault(name, []).append((placed.start_s, placed.end_s, amount))
+                        spans.setdefault(name, []).append((placement.start_s, placement.end_s, amount))
             for name, steps in spans.items():
-                held = [
+                reserved = [
                     (r.start_s, r.end_s, r.resources.amounts().get(name, 0.0))
                     for r in self._request.cluster.reservations
                     if r.node == node.id
                 ]
-                yield from _over(f"{name} of node {node.id}", steps, held, node.total.amounts().get(name, 0.0))
+                yield from _over(f"{name} of node {node.id}", steps, reserved, node.total.amounts().get(name, 0.0))
 
     def concurrency(self) -> Iterable[str]:
-        """Calls at once, of agents and of providers."""
+        """Concurrent calls of agents and of providers."""
         for agent in self._request.catalog.agents:
             if agent.concurrency is not None:
                 spans = [span for span, by in self._calls() if by.name == agent.name]
                 yield from _over(f"concurrency of agent {agent.name}", spans, [], agent.concurrency)
         for provider in self._request.catalog.providers:
             if provider.max_concurrent is not None:
-                held = [
+                reserved = [
                     (r.start_s, r.end_s, float(r.calls))
                     for r in self._request.cluster.reservations
                     if r.provider == provider.name
                 ]
                 spans = [span for span, by in self._calls() if by.provider == provider.name]
-                yield from _over(f"max_concurrent of provider {provider.name}", spans, held, provider.max_concurrent)
+                yield from _over(
+                    f"max_concurrent of provider {provider.name}", spans, reserved, provider.max_concurrent
+                )
 
     def rates(self) -> Iterable[str]:
-        """Calls and tokens within every window of time."""
+        """Calls and tokens within every time window of a provider's rates."""
         for provider in self._request.catalog.providers:
-            behind = [a for a in self._used() if a.provider == provider.name]
+            users = [a for a in self._candidates() if a.provider == provider.name]
             starts = [
                 (p.placement.start_s, self._agent(p))
                 for p in self._plan.steps
@@ -151,13 +153,13 @@ class _Check:
                 calls, window_s = request_window(provider)
                 spans = [(at, at + window_s, 1.0) for at, _ in starts]
                 yield from _over(f"requests_per_s of provider {provider.name}", spans, [], calls)
-            if provider.tokens_per_s is not None and behind:
-                tokens, window_s = token_window(provider, max(agent.tokens_per_call for agent in behind))
+            if provider.tokens_per_s is not None and users:
+                tokens, window_s = token_window(provider, max(agent.tokens_per_call for agent in users))
                 spans = [(at, at + window_s, agent.tokens_per_call) for at, agent in starts]
                 yield from _over(f"tokens_per_s of provider {provider.name}", spans, [], tokens)
 
     def limits(self) -> Iterable[str]:
-        """Budget, deadline, and the stated objective."""
+        """Budget, deadline, objective and bound."""
         task, plan = self._request.task, self._plan
         spent, elapsed = self._request.spent_usd, self._request.elapsed_s
         budget, deadline = task.limits.budget_usd, task.limits.deadline_s
@@ -174,8 +176,8 @@ class _Check:
     def _agent(self, planned: PlannedStep) -> AgentSpec:
         return self._request.catalog.by_name[planned.placement.agent]
 
-    def _used(self) -> list[AgentSpec]:
-        """Agents that any step of the plan could have had: a rate's window is that of its largest call."""
+    def _candidates(self) -> list[AgentSpec]:
+        """The agents that any step could use: the largest call among them determines the window of a token rate."""
         nodes = self._request.cluster.nodes
         fitting = [a for a in self._request.catalog.agents if any(a.resources.fits(node.total) for node in nodes)]
         return [agent for agent in fitting if any(self._may(agent, planned.step) for planned in self._plan.steps)]
@@ -191,7 +193,7 @@ class _Check:
         return self._flights.get((planned.work_key, planned.placement.agent, planned.placement.node))
 
     def _continues(self, planned: PlannedStep) -> bool:
-        """Whether the plan goes on with an attempt in flight: the very work, taking only what is left of it."""
+        """Whether the step continues an attempt in flight: the same work, with the rest of its duration and cost."""
         flight = self._flight(planned)
         if flight is None or planned.placement.start_s > 0:
             return False
@@ -216,8 +218,8 @@ class _Check:
             seconds += agent.cold_start_s
         return seconds, agent.price.of(seconds)
 
-    def _resolution_s(self) -> float:
-        """A millisecond, or a billionth of all work in a row where that is longer."""
+    def _largest_quantum_s(self) -> float:
+        """An upper bound on the quantum: a millisecond, or two billionths of all work in a row."""
         slowest = min((node.speed for node in self._request.cluster.nodes), default=1.0)
         work_s = sum(
             self._costs.duration(agent, planned.step).mean_s / slowest + agent.cold_start_s
@@ -227,11 +229,11 @@ class _Check:
         return max(0.001, 2e-9 * work_s)
 
 
-def _over(what: str, steps: list[_Span], held: list[_Span], capacity: float) -> Iterable[str]:
-    """The first time at which steps need more than others leave; none is left where others hold all and more."""
-    for at in sorted({start for start, _, _ in steps} | {start for start, _, _ in held}):
+def _over(what: str, steps: list[_Span], reserved: list[_Span], capacity: float) -> Iterable[str]:
+    """The first time at which the steps need more than the reservations leave; never less than nothing is left."""
+    for at in sorted({start for start, _, _ in steps} | {start for start, _, _ in reserved}):
         used = sum(amount for start, end, amount in steps if start <= at + _EPS_S < end - _EPS_S)
-        others = sum(amount for start, end, amount in held if start <= at + _EPS_S < end - _EPS_S)
+        others = sum(amount for start, end, amount in reserved if start <= at + _EPS_S < end - _EPS_S)
         if used > max(0.0, capacity - others) * (1 + 1e-9) + _EPS:
-            yield f"{what}: {used:g} needed at {at:.6f} s, {max(0.0, capacity - others):g} there"
+            yield f"{what}: {used:g} needed at {at:.6f} s, {max(0.0, capacity - others):g} available"
             return

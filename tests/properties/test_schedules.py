@@ -1,4 +1,4 @@
-"""Laws of scheduling over random workflows, clusters, limits and work in flight; the validator is the referee."""
+"""Laws of scheduling over random workflows, clusters, limits and work in flight; the independent validation decides."""
 
 from brute_force import least_value
 from hypothesis import HealthCheck, assume, event, given, settings
@@ -13,7 +13,7 @@ from planners.requests import InFlight, PlanRequest
 from planners.resources import Resources
 from planners.scheduling.cp_sat.solver import schedule
 from planners.scheduling.list_scheduling.list_schedule import best_list_schedule, list_schedule
-from planners.scheduling.problem.build import problem_of
+from planners.scheduling.problem.build import build_problem
 from planners.scheduling.validate import violations
 from planners.tasks import Limits, Objective, Task
 from planners.workflow import FlatWorkflow, Step, Workflow
@@ -76,7 +76,7 @@ def clusters(draw, catalog: Catalog) -> ClusterSnapshot:
 
 @st.composite
 def questions(draw, max_steps: int = 9, *, in_flight: bool = True, limited: bool = True) -> Question:
-    """A workflow, a catalog, a cluster, limits that are tight but not always, and work in flight."""
+    """A workflow, a catalog, a cluster, limits that are sometimes tight, and work in flight."""
     catalog = draw(catalogs())
     steps = []
     for i in range(draw(st.integers(1, max_steps))):
@@ -100,7 +100,7 @@ def questions(draw, max_steps: int = 9, *, in_flight: bool = True, limited: bool
 def limits(draw, flat: FlatWorkflow, request: PlanRequest) -> Limits:
     """A budget between the cheapest plan and the fastest, and sometimes a deadline somewhat later than a known plan."""
     plan = list_schedule(flat, request, COSTS)
-    cheapest = sum(problem_of(flat, request, COSTS).min_usd)
+    cheapest = sum(build_problem(flat, request, COSTS).min_usd)
     budget = cheapest + draw(st.sampled_from([0.0, 0.3, 1.0])) * max(0.0, plan.usd - cheapest)
     return Limits(
         budget_usd=budget if draw(st.booleans()) else None,
@@ -110,7 +110,7 @@ def limits(draw, flat: FlatWorkflow, request: PlanRequest) -> Limits:
 
 @st.composite
 def flights(draw, plan: Plan) -> tuple[InFlight, ...]:
-    """Some of a plan's steps as under way, their data parents finished, sometimes on another node than planned."""
+    """Some of a plan's steps as attempts in flight whose data parents have finished."""
     finished: set[str] = set()
     found = []
     for planned in plan.steps:
@@ -159,7 +159,7 @@ def test_optimal_plans_are_feasible_and_never_worse_than_list_schedules(question
 @given(questions(max_steps=5))
 def test_optimal_plans_of_few_steps_equal_brute_force(question: Question):
     flat, request = question
-    least = least_value(problem_of(flat, request, COSTS))
+    least = least_value(build_problem(flat, request, COSTS))
     try:
         plan = schedule(flat, request, COSTS, time_limit_s=10)
     except Infeasible:
@@ -171,7 +171,7 @@ def test_optimal_plans_of_few_steps_equal_brute_force(question: Question):
 
 @settings(SOLVED, max_examples=20)
 @given(questions(max_steps=7))
-def test_the_same_question_has_the_same_answer_to_the_byte(question: Question):
+def test_equal_requests_have_equal_plans_to_the_byte(question: Question):
     flat, request = question
     try:
         plans = [schedule(flat, request, COSTS, time_limit_s=20).model_dump_json() for _ in range(2)]

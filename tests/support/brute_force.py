@@ -1,31 +1,31 @@
-"""The exact optimum of very small problems by trying everything: what the solver is checked against.
+"""The exact optimum of very small problems by exhaustive search: the reference for the solver.
 
-Every optimum is reached by some order of starts in which each step starts as early as those before it allow, so it is
-enough to branch over which step is next, with which choice, on which node, and to keep starts from falling.
+Some optimal schedule is an order of starts in which each step starts as early as the steps before it allow. So the
+search branches over the next step, its mode and its node, with non-decreasing starts.
 """
 
 from itertools import pairwise
 from typing import NamedTuple
 
-from planners.scheduling.problem.disaggregation import exploded
-from planners.scheduling.problem.feasibility import within
+from planners.scheduling.problem.disaggregation import disaggregated
+from planners.scheduling.problem.feasibility import within_budget
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
-from planners.scheduling.problem.units import fields
+from planners.scheduling.problem.units import unpack
 
 
 class _Placed(NamedTuple):
-    choice: ExecutionMode
+    mode: ExecutionMode
     start: int
 
     @property
     def end(self) -> int:
-        return self.start + self.choice.duration
+        return self.start + self.mode.duration
 
 
 def least_value(problem: Problem, below: float | None = None) -> float | None:
-    """The least value of the objective over all schedules within the limits; None: there is none (below ``below``)."""
-    search = _Search(exploded(problem))
+    """The least objective of all schedules within the limits; None if there is none (below ``below``)."""
+    search = _Search(disaggregated(problem))
     search.best = below
     search.branch({}, {}, 0, 0.0)
     return search.best if search.found else None
@@ -42,66 +42,66 @@ class _Search:
         problem = self.problem
         ends = max((one.end for one in placed.values()), default=0)
         rest = sum(least for step, least in enumerate(problem.min_usd) if step not in placed)
-        # Whatever is not placed yet starts no sooner than the last one did.
-        ends = max([ends, *(since + tail for step, tail in enumerate(problem.least_tails) if step not in placed)])
+        # Steps that are not placed yet start no earlier than the last one did.
+        ends = max([ends, *(since + tail for step, tail in enumerate(problem.min_tails) if step not in placed)])
         late = problem.deadline is not None and ends > problem.deadline
         value = problem.value(ends, usd + rest)
-        if late or not within(usd + rest, problem.budget_usd) or (self.best is not None and value >= self.best):
+        if late or not within_budget(usd + rest, problem.budget_usd) or (self.best is not None and value >= self.best):
             return
         if len(placed) == len(problem.steps):
-            if all(chosen[o] in ok for s, i in chosen.items() for o, ok in problem.choices[s][i].requires):
+            if all(chosen[o] in ok for s, i in chosen.items() for o, ok in problem.modes[s][i].requires):
                 self.best, self.found = value, True
             return
         for step in (s for s in range(len(problem.steps)) if s not in placed):
-            for index, choice in enumerate(problem.choices[step]):
-                if (start := self._start(step, choice, placed)) is not None and start >= since:
-                    more = {**placed, step: _Placed(choice, start)}
-                    self.branch(more, {**chosen, step: index}, start, usd + choice.usd)
+            for index, mode in enumerate(problem.modes[step]):
+                if (start := self._start(step, mode, placed)) is not None and start >= since:
+                    more = {**placed, step: _Placed(mode, start)}
+                    self.branch(more, {**chosen, step: index}, start, usd + mode.usd)
 
-    def _start(self, step: int, choice: ExecutionMode, placed: dict[int, _Placed]) -> int | None:
-        if choice.in_flight:
-            return 0 if self._fits(choice, 0, placed) else None
+    def _start(self, step: int, mode: ExecutionMode, placed: dict[int, _Placed]) -> int | None:
+        if mode.in_flight:
+            return 0 if self._fits(mode, 0, placed) else None
         parents = self.problem.parents[step]
         if any(parent not in placed for parent in parents):
             return None
-        ready = max((self._arrives(placed[parent], choice) for parent in parents), default=0)
+        ready = max((self._arrives(placed[parent], mode) for parent in parents), default=0)
         changes = {ready, *(one.end for one in placed.values())}
-        changes |= {one.start + (use.hold or 0) for one in placed.values() for use in one.choice.uses}
-        profiles = [self.problem.groups[choice.group].profile, *(limit.profile for limit in self.problem.limits)]
+        changes |= {one.start + (use.hold or 0) for one in placed.values() for use in one.mode.uses}
+        profiles = [self.problem.groups[mode.group].profile, *(limit.profile for limit in self.problem.limits)]
         changes |= {time for profile in profiles for time in profile.times}
-        return next(at for at in sorted(changes) if at >= ready and self._fits(choice, at, placed))
+        return next(at for at in sorted(changes) if at >= ready and self._fits(mode, at, placed))
 
-    def _arrives(self, parent: _Placed, choice: ExecutionMode) -> int:
-        return parent.end + (0 if parent.choice.group == choice.group else parent.choice.lag)
+    def _arrives(self, parent: _Placed, mode: ExecutionMode) -> int:
+        return parent.end + (0 if parent.mode.group == mode.group else parent.mode.lag)
 
-    def _fits(self, choice: ExecutionMode, start: int, placed: dict[int, _Placed]) -> bool:
-        end = start + choice.duration
-        room = self.problem.groups[choice.group]
-        for dimension, amount in enumerate(choice.amounts):
+    def _fits(self, mode: ExecutionMode, start: int, placed: dict[int, _Placed]) -> bool:
+        end = start + mode.duration
+        room = self.problem.groups[mode.group]
+        for dimension, amount in enumerate(mode.amounts):
             there = [
-                (one.start, one.end, one.choice.amounts[dimension])
+                (one.start, one.end, one.mode.amounts[dimension])
                 for one in placed.values()
-                if one.choice.group == choice.group
+                if one.mode.group == mode.group
             ]
             held = _pieces(
-                room.profile.times, [fields(packed, self.problem.guard)[dimension] for packed in room.profile.free]
+                room.profile.times, [unpack(packed, self.problem.guard)[dimension] for packed in room.profile.free]
             )
             if amount and not _room(there, held, start, end, amount):
                 return False
-        return all(self._within_limit(choice, use.limit, start, placed) for use in choice.uses)
+        return all(self._within_limit(mode, use.limit, start, placed) for use in mode.uses)
 
-    def _within_limit(self, choice: ExecutionMode, limit: int, start: int, placed: dict[int, _Placed]) -> bool:
-        if not choice.duration:
+    def _within_limit(self, mode: ExecutionMode, limit: int, start: int, placed: dict[int, _Placed]) -> bool:
+        if not mode.duration:
             return True
-        use = next(use for use in choice.uses if use.limit == limit)
+        use = next(use for use in mode.uses if use.limit == limit)
         there = [
-            (one.start, one.start + (one.choice.duration if other.hold is None else other.hold), other.amount)
+            (one.start, one.start + (one.mode.duration if other.hold is None else other.hold), other.amount)
             for one in placed.values()
-            for other in one.choice.uses
-            if other.limit == limit and one.choice.duration
+            for other in one.mode.uses
+            if other.limit == limit and one.mode.duration
         ]
         profile = self.problem.limits[limit].profile
-        end = start + (choice.duration if use.hold is None else use.hold)
+        end = start + (mode.duration if use.hold is None else use.hold)
         return _room(there, _pieces(profile.times, profile.free), start, end, use.amount)
 
 
@@ -113,7 +113,7 @@ def _pieces(times: list[int], free: list[int]) -> list[tuple[int, float, int]]:
 def _room(
     taken: list[tuple[int, int, int]], free: list[tuple[int, float, int]], start: int, end: int, amount: int
 ) -> bool:
-    """Whether ``amount`` fits from start to end; use only changes where something begins."""
+    """Whether ``amount`` fits from start to end; usage only changes where something starts."""
     for at in {start, *(s for s, _, _ in taken if start < s < end), *(s for s, _, _ in free if start < s < end)}:
         if at >= end:
             continue

@@ -7,7 +7,7 @@ from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import PriorCosts
 from planners.requests import PlanRequest
 from planners.resources import Resources
-from planners.scheduling.problem.build import problem_of
+from planners.scheduling.problem.build import build_problem
 from planners.tasks import Limits, Task
 from planners.workflow import FlatWorkflow, Step, Workflow
 
@@ -44,7 +44,7 @@ def question(
     task = Task(workflow=Workflow(steps=flat.steps))
     request = PlanRequest(task=task, catalog=Catalog(agents=agents), cluster=cluster)
     if budget_share is not None:
-        dearest = sum(max(choice.usd for choice in of) for of in problem_of(flat, request, COSTS).choices)
+        dearest = sum(max(mode.usd for mode in modes) for modes in build_problem(flat, request, COSTS).modes)
         limits = Limits(budget_usd=budget_share * dearest)
         request = request.model_copy(update={"task": task.model_copy(update={"limits": limits})})
     return flat, request

@@ -1,4 +1,4 @@
 """List scheduling: schedules within milliseconds, built one step at a time.
 
-Here: the serial schedule engine, its priority rules (HEFT, CPOP, greedy) and their refinements. Not here: CP-SAT.
+Here: serial schedule generation, its priority rules (HEFT, CPOP, greedy) and their refinements. Not here: CP-SAT.
 """

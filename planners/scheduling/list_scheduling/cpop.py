@@ -1,4 +1,4 @@
-"""CPOP: the steps of the critical path go to the one node that runs them fastest, the others where they end first.
+"""CPOP: critical-path steps go to the one node that executes them fastest, other steps to where they end first.
 
 Source: Topcuoglu, Hariri, Wu (2002), doi:10.1109/71.993206.
 """
@@ -6,28 +6,29 @@ Source: Topcuoglu, Hariri, Wu (2002), doi:10.1109/71.993206.
 import numpy as np
 
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
-from planners.scheduling.list_scheduling.priorities import by_priority, downward, upward
-from planners.scheduling.list_scheduling.score import scored
-from planners.scheduling.list_scheduling.serial import serial
+from planners.scheduling.list_scheduling.priorities import downward_ranks, order_by_priority, upward_ranks
+from planners.scheduling.list_scheduling.score import build_score
+from planners.scheduling.list_scheduling.serial import serial_schedule
 from planners.scheduling.problem.problem import Problem
 
-_ELSEWHERE = 1e18
+_OTHER_GROUP = 1e18
 
 
 def cpop(problem: Problem) -> Schedule:
-    """The CPOP schedule. Keeps to the budget; a deadline it only hopes to meet."""
+    """The CPOP schedule. It keeps to the budget, but may miss the deadline."""
     means = problem.mean_durations
-    priority = [up + down for up, down in zip(upward(problem, means), downward(problem, means), strict=True)]
+    ranks = zip(upward_ranks(problem, means), downward_ranks(problem, means), strict=True)
+    priority = [up + down for up, down in ranks]
     critical = _critical_path(problem, priority)
     group = _fastest_group(problem, critical)
-    options = problem.options
-    fixed = problem.objective.usd_weight * options.usd
+    table = problem.mode_table
+    fixed = problem.objective.usd_weight * table.usd
     for step in critical if group is not None else ():
-        of = options.choices[step]
-        fixed[step, : len(of)] += np.array([0.0 if choice.group == group else _ELSEWHERE for choice in of])
-    found = serial(problem, by_priority(problem, priority), scored(problem, fixed))
-    assert found is not None, "nothing was asked that could make it give up"
-    return found
+        modes = table.modes[step]
+        fixed[step, : len(modes)] += np.array([0.0 if mode.group == group else _OTHER_GROUP for mode in modes])
+    schedule = serial_schedule(problem, order_by_priority(problem, priority), build_score(problem, fixed))
+    assert schedule is not None, "only a cutoff makes serial_schedule give up"
+    return schedule
 
 
 def _critical_path(problem: Problem, priority: list[float]) -> frozenset[int]:
@@ -41,10 +42,10 @@ def _critical_path(problem: Problem, priority: list[float]) -> frozenset[int]:
 
 
 def _fastest_group(problem: Problem, critical: frozenset[int]) -> int | None:
-    """The group whose nodes run all critical steps in the least time; None: no group can run them all."""
+    """The group whose nodes execute all critical steps in the least time; None if no group can execute them all."""
     totals: dict[int, int] = {}
     for group in range(len(problem.groups)):
-        best = [min((c.duration for c in problem.choices[step] if c.group == group), default=None) for step in critical]
+        best = [min((m.duration for m in problem.modes[step] if m.group == group), default=None) for step in critical]
         known = [duration for duration in best if duration is not None]
         if len(known) == len(best):
             totals[group] = sum(known)

@@ -1,13 +1,13 @@
-"""Greedy: whatever is declared first is placed first, where it suits the objective best at that moment."""
+"""Greedy: schedule steps in the order of declaration, each where it minimises the objective at that moment."""
 
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
 from planners.scheduling.list_scheduling.score import objective_score
-from planners.scheduling.list_scheduling.serial import serial
+from planners.scheduling.list_scheduling.serial import serial_schedule
 from planners.scheduling.problem.problem import Problem
 
 
 def greedy(problem: Problem) -> Schedule:
-    """The greedy schedule: topological order, no look at what comes after."""
-    found = serial(problem, range(len(problem.steps)), objective_score(problem))
-    assert found is not None, "nothing was asked that could make it give up"
-    return found
+    """The greedy schedule: topological order, without lookahead."""
+    schedule = serial_schedule(problem, range(len(problem.steps)), objective_score(problem))
+    assert schedule is not None, "only a cutoff makes serial_schedule give up"
+    return schedule

@@ -1,18 +1,19 @@
-"""HEFT: steps by upward rank, each placed where the objective likes it best, gaps filled by insertion.
+"""HEFT: steps by upward rank, each in the mode of least score, filling gaps by insertion.
 
-Source: Topcuoglu, Hariri, Wu (2002), doi:10.1109/71.993206. Here a node holds several steps at once as its capacity
-allows, and the choice of agent adds its dollars: the score of a choice is latency_weight * end + usd_weight * dollars.
+Source: Topcuoglu, Hariri, Wu (2002), doi:10.1109/71.993206. Unlike there, a node executes several steps at once as its
+capacity allows, and agents have prices: the score of a mode is latency_weight * end + usd_weight * usd.
 """
 
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
-from planners.scheduling.list_scheduling.priorities import by_rank, upward
+from planners.scheduling.list_scheduling.priorities import order_by_rank, upward_ranks
 from planners.scheduling.list_scheduling.score import objective_score
-from planners.scheduling.list_scheduling.serial import serial
+from planners.scheduling.list_scheduling.serial import serial_schedule
 from planners.scheduling.problem.problem import Problem
 
 
 def heft(problem: Problem) -> Schedule:
-    """The HEFT schedule. Keeps to the budget; a deadline it only hopes to meet."""
-    found = serial(problem, by_rank(upward(problem, problem.mean_durations)), objective_score(problem))
-    assert found is not None, "nothing was asked that could make it give up"
-    return found
+    """The HEFT schedule. It keeps to the budget, but may miss the deadline."""
+    order = order_by_rank(upward_ranks(problem, problem.mean_durations))
+    schedule = serial_schedule(problem, order, objective_score(problem))
+    assert schedule is not None, "only a cutoff makes serial_schedule give up"
+    return schedule

@@ -1,18 +1,18 @@
-"""List schedules: a plan in milliseconds, for the speculative planner, for very large workflows, and as baseline."""
+"""List schedules: plans in milliseconds, for the speculative planner, for very large workflows, and as a baseline."""
 
 from planners.costs import CostModel
 from planners.model import StepId
 from planners.plans import Plan, PlanKind, PlannedStep
 from planners.requests import PlanRequest
-from planners.scheduling.list_scheduling.conversion import plan_of
+from planners.scheduling.list_scheduling.conversion import to_plan
 from planners.scheduling.list_scheduling.cpop import cpop
 from planners.scheduling.list_scheduling.greedy import greedy
 from planners.scheduling.list_scheduling.heft import heft
-from planners.scheduling.list_scheduling.iterated_heft import refined
-from planners.scheduling.list_scheduling.partial_schedule import Schedule, affordable
-from planners.scheduling.list_scheduling.tie_breaking import polished
-from planners.scheduling.problem.build import problem_of
-from planners.scheduling.problem.feasibility import within
+from planners.scheduling.list_scheduling.iterated_heft import iterated_heft
+from planners.scheduling.list_scheduling.partial_schedule import Schedule, satisfies_limits
+from planners.scheduling.list_scheduling.tie_breaking import break_ties
+from planners.scheduling.problem.build import build_problem
+from planners.scheduling.problem.feasibility import within_budget
 from planners.scheduling.problem.problem import Problem
 from planners.workflow import FlatWorkflow
 
@@ -20,53 +20,53 @@ BASELINES = {"heft": heft, "cpop": cpop, "greedy": greedy}
 
 
 def list_schedule(flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Plan:
-    """A good plan in milliseconds. Keeps to capacities, limits, quality and budget; a deadline it only hopes to meet.
+    """A good plan in milliseconds. It keeps to capacities, limits, quality and budget, but may miss the deadline.
 
     Raises:
-        Infeasible: it is certain that no plan can be made.
+        Infeasible: certainly no plan exists.
     """
-    problem = problem_of(flat, request, costs)
-    return plan_of(problem, quick(problem), request, PlanKind.SPECULATIVE, "list")
+    problem = build_problem(flat, request, costs)
+    return to_plan(problem, fast_schedule(problem), request, PlanKind.SPECULATIVE, "list")
 
 
 def best_list_schedule(flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Plan:
     """The best of the textbook list schedules HEFT, CPOP and greedy: the baseline.
 
     Raises:
-        Infeasible: it is certain that no plan can be made.
+        Infeasible: certainly no plan exists.
     """
-    problem = problem_of(flat, request, costs)
+    problem = build_problem(flat, request, costs)
     name, schedule = best_baseline(problem)
-    return plan_of(problem, schedule, request, PlanKind.SPECULATIVE, name)
+    return to_plan(problem, schedule, request, PlanKind.SPECULATIVE, name)
 
 
-def thrifty(plan: Plan, flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Plan:
-    """Of a plan whose rest is not known yet, the steps that spend no more of a budget than they must.
+def cheapest_steps(plan: Plan, flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Plan:
+    """The part of a plan prefix that uses the cheapest modes; all of it if the task has no budget.
 
-    What a dearer agent costs may be what the rest needs. Without a budget, the plan as it is.
+    While later steps are unknown, the extra cost of a dearer agent may be what they need.
 
     Raises:
-        Infeasible: it is certain that no plan can be made.
+        Infeasible: certainly no plan exists.
     """
     if request.task.limits.budget_usd is None:
         return plan
-    problem = problem_of(flat, request, costs)
+    problem = build_problem(flat, request, costs)
     least = dict(zip((step.id for step in problem.steps), problem.min_usd, strict=True))
     kept: dict[StepId, PlannedStep] = {}
     for planned in plan.steps:
-        needed = (parent for parent in planned.step.parents if parent in plan.by_id)
-        if within(planned.placement.usd, least[planned.id]) and all(parent in kept for parent in needed):
+        parents = (parent for parent in planned.step.parents if parent in plan.by_id)
+        if within_budget(planned.placement.usd, least[planned.id]) and all(parent in kept for parent in parents):
             kept[planned.id] = planned
     return plan.model_copy(update={"steps": tuple(kept.values())})
 
 
-def quick(problem: Problem) -> Schedule:
-    """The schedule under `list_schedule`."""
-    return polished(problem, refined(problem))
+def fast_schedule(problem: Problem) -> Schedule:
+    """The schedule behind `list_schedule`: iterated HEFT, then tie breaking."""
+    return break_ties(problem, iterated_heft(problem))
 
 
 def best_baseline(problem: Problem) -> tuple[str, Schedule]:
-    """The best textbook schedule and its name; those that keep to the limits come first."""
-    made = {name: scheduler(problem) for name, scheduler in BASELINES.items()}
-    best = min(made, key=lambda name: (not affordable(problem, made[name]), made[name].value))
-    return best, made[best]
+    """The name and schedule of the best baseline; schedules that satisfy the limits come first."""
+    schedules = {name: scheduler(problem) for name, scheduler in BASELINES.items()}
+    best = min(schedules, key=lambda name: (not satisfies_limits(problem, schedules[name]), schedules[name].value))
+    return best, schedules[best]

@@ -6,18 +6,18 @@ from heapq import heapify, heappop, heappush
 from planners.scheduling.problem.problem import Problem
 
 
-def upward(problem: Problem, durations: Sequence[float]) -> list[float]:
-    """rank_u: a step's duration and the longest way on from it, mean transfers included."""
+def upward_ranks(problem: Problem, durations: Sequence[float]) -> list[float]:
+    """rank_u: the longest path from the start of a step to the end, including mean transfers."""
     rank = [0.0] * len(durations)
     lags = mean_lags(problem)
     for step in range(len(durations) - 1, -1, -1):
-        onward = (rank[child] for child in problem.children[step])
-        rank[step] = durations[step] + max((lags[step] + after for after in onward), default=0.0)
+        children = (rank[child] for child in problem.children[step])
+        rank[step] = durations[step] + max((lags[step] + after for after in children), default=0.0)
     return rank
 
 
-def downward(problem: Problem, durations: Sequence[float]) -> list[float]:
-    """rank_d: the longest way from an entry to a step, itself left out."""
+def downward_ranks(problem: Problem, durations: Sequence[float]) -> list[float]:
+    """rank_d: the longest path from an entry step to the start of a step, including mean transfers."""
     rank = [0.0] * len(durations)
     lags = mean_lags(problem)
     for step, parents in enumerate(problem.parents):
@@ -25,13 +25,13 @@ def downward(problem: Problem, durations: Sequence[float]) -> list[float]:
     return rank
 
 
-def by_rank(rank: Sequence[float]) -> list[int]:
-    """Steps by falling upward rank; equal ranks keep topological order."""
+def order_by_rank(rank: Sequence[float]) -> list[int]:
+    """Steps by decreasing upward rank; equal ranks keep topological order."""
     return sorted(range(len(rank)), key=lambda step: (-rank[step], step))
 
 
-def by_priority(problem: Problem, priority: Sequence[float]) -> list[int]:
-    """Parents before children; of the steps whose parents are done, the highest priority first."""
+def order_by_priority(problem: Problem, priority: Sequence[float]) -> list[int]:
+    """Parents before children; of the steps whose parents are in the list, the highest priority first."""
     missing = [len(parents) for parents in problem.parents]
     queue = [(-priority[step], step) for step, count in enumerate(missing) if not count]
     heapify(queue)
@@ -47,7 +47,7 @@ def by_priority(problem: Problem, priority: Sequence[float]) -> list[int]:
 
 
 def mean_lags(problem: Problem) -> list[float]:
-    """Per step, the mean transfer of its output over agents and pairs of nodes, a node and itself included."""
+    """Per step, the mean transfer time of its output over its modes and all pairs of nodes (0 within one node)."""
     nodes = len(problem.nodes)
     share = (nodes - 1) / nodes if nodes else 0.0
-    return [share * sum(choice.lag for choice in of) / len(of) for of in problem.choices]
+    return [share * sum(mode.lag for mode in modes) / len(modes) for modes in problem.modes]

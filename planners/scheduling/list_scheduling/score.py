@@ -1,4 +1,4 @@
-"""What list scheduling minimises when it places a step, as arrays over all steps and options at once."""
+"""The score that list scheduling minimises when it places a step, as arrays over all steps and modes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,37 +10,32 @@ from planners.scheduling.problem.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """score(step, option, end) = fixed + per_quantum * (end * patience + max(0, end - latest)).
+class PlacementScore:
+    """score(step, mode, end) = fixed + per_quantum * (end * end_weight + max(0, end - latest)).
 
-    ``fixed`` is what an option costs whenever it ends, rows by step as in ``Problem.options``. ``latest``: what a step
-    may take without harm (None: every end counts, patience is 0 then). ``order``: a step's options, the least score
-    first if all nodes were free and the step late.
+    ``fixed`` is the part of a mode's score that does not depend on its end, in rows by step as in
+    ``Problem.mode_table``. ``latest`` is the latest harmless end of each step (0 where every quantum counts).
     """
 
     fixed: list[list[float]]
     per_quantum: float
     latest: Sequence[float]
-    patience: float
-    order: list[list[int]]
+    end_weight: float
 
 
-def scored(
+def build_score(
     problem: Problem,
     fixed: NDArray[np.float64],
     latest: Sequence[float] | None = None,
-    patience: float = 0.0,
-) -> Score:
-    """The score with these fixed costs of every option."""
+    end_weight: float = 0.0,
+) -> PlacementScore:
+    """The score with these fixed costs of every mode; without ``latest``, every quantum counts."""
     per_quantum = problem.objective.latency_weight * problem.quantum_s
     if latest is None:
-        latest, patience = [0.0] * len(problem.steps), 0.0
-    hope = fixed + per_quantum * (1 + patience) * problem.options.duration
-    rows = np.argsort(hope, axis=1, kind="stable").tolist()
-    order = [row[: len(of)] for row, of in zip(rows, problem.options.choices, strict=True)]
-    return Score(fixed.tolist(), per_quantum, latest, patience, order)
+        latest, end_weight = [0.0] * len(problem.steps), 0.0
+    return PlacementScore(fixed.tolist(), per_quantum, latest, end_weight)
 
 
-def objective_score(problem: Problem) -> Score:
-    """latency_weight * end + usd_weight * dollars: the objective as if the step were the last one."""
-    return scored(problem, problem.objective.usd_weight * problem.options.usd)
+def objective_score(problem: Problem) -> PlacementScore:
+    """latency_weight * end + usd_weight * usd: the objective as if the step were the last one."""
+    return build_score(problem, problem.objective.usd_weight * problem.mode_table.usd)

@@ -1,151 +1,155 @@
-"""Serial schedule generation, the engine under every list scheduler here: each step at its earliest start, in turn."""
+"""The serial schedule generation scheme: place steps in a given order, each at its earliest start."""
 
 from collections.abc import Sequence
 
 from planners.errors import Infeasible
 from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
-from planners.scheduling.list_scheduling.score import Score
-from planners.scheduling.problem.modes import Use
+from planners.scheduling.list_scheduling.score import PlacementScore
+from planners.scheduling.problem.modes import LimitUse
 from planners.scheduling.problem.problem import Problem
 
 _INFINITE = float("inf")
 
 
-def serial(
-    problem: Problem, order: Sequence[int], score: Score, *, spread: bool = False, until: float = _INFINITE
+def serial_schedule(
+    problem: Problem,
+    order: Sequence[int],
+    score: PlacementScore,
+    *,
+    spread_budget: bool = False,
+    cutoff: float = _INFINITE,
 ) -> Schedule | None:
-    """Place steps in this order (parents first), each with the option of least score, at its earliest start.
+    """Place steps in this order, each in the mode of least score at its earliest start.
 
     Args:
-        problem: what to place.
+        problem: the problem.
         order: every step, parents before children.
-        score: what an option costs by its end; smaller is better.
-        spread: let no step spend more of a budget than its share by length; else the first come spend what they like.
-        until: give up as soon as the schedule will end later than this.
+        score: the score of a mode by its end; smaller is better.
+        spread_budget: limit each step to its share of the budget; otherwise the first steps may spend all that the
+            others do not need.
+        cutoff: give up as soon as the schedule is certain to end later than this.
 
     Returns:
-        The schedule; None if it was given up.
+        The schedule; None if the cutoff was exceeded.
 
     Raises:
-        Infeasible: a step has nothing but an attempt in flight, and that cannot go on.
+        Infeasible: a step can only continue an attempt in flight, and that attempt cannot continue.
     """
-    placing = PartialSchedule(problem)
-    if problem.any_in_flight:
-        placing.keep_in_flight()
-    tails = problem.least_tails
-    purse = _Purse(problem, placing, spread=spread) if problem.budget_usd is not None else None
+    partial = PartialSchedule(problem)
+    if problem.has_in_flight:
+        partial.keep_in_flight()
+    tails = problem.min_tails
+    budget = _RemainingBudget(problem, partial, spread=spread_budget) if problem.budget_usd is not None else None
     for step in order:
-        if placing.choice[step] < 0:
-            index, node, start = _select(placing, step, score, purse.allowance(step) if purse else _INFINITE)
-            if start + tails[step] > until:
+        if partial.mode[step] < 0:
+            index, node, start = _select(partial, step, score, budget.allowance(step) if budget else _INFINITE)
+            if start + tails[step] > cutoff:
                 return None
-            placing.put(step, index, node, start)
-            if purse:
-                purse.paid(step)
-    return placing.schedule()
+            partial.place(step, index, node, start)
+            if budget:
+                budget.placed(step)
+    return partial.schedule()
 
 
-def replay(
-    problem: Problem, order: Sequence[int], choice: Sequence[int], node: Sequence[int] | None = None
-) -> Schedule:
-    """Every step with the given choice (on the given node, or where that is -1 on the first free one), left-shifted.
+def replay(problem: Problem, order: Sequence[int], mode: Sequence[int], node: Sequence[int] | None = None) -> Schedule:
+    """Place every step in the given mode, on the given node or (-1 or no nodes given) on the first free one.
 
-    In-flight choices come first, for they have begun. One that starts after 0 was given up for others' reservations.
+    In-flight modes are placed first, because they have started. One that starts after 0 gave way to reservations.
     """
-    placing = PartialSchedule(problem)
-    begun = [step for step in range(len(problem.steps)) if problem.choices[step][choice[step]].in_flight]
-    for step in begun:
-        chosen = problem.choices[step][choice[step]]
+    partial = PartialSchedule(problem)
+    running = [step for step in range(len(problem.steps)) if problem.modes[step][mode[step]].in_flight]
+    for step in running:
+        chosen = problem.modes[step][mode[step]]
         at = problem.groups[chosen.group].nodes[0]
-        placing.put(step, choice[step], at, placing.fit(at, 0, chosen))
+        partial.place(step, mode[step], at, partial.earliest_on(at, 0, chosen))
     for step in order:
-        if placing.choice[step] >= 0:
+        if partial.mode[step] >= 0:
             continue
-        chosen = problem.choices[step][choice[step]]
-        ready = placing.ready(step)
+        chosen = problem.modes[step][mode[step]]
+        ready = partial.ready(step)
         if node is None or node[step] < 0:
-            start, at = placing.best(chosen, ready)
+            start, at = partial.earliest(chosen, ready)
         else:
             at = node[step]
-            start = placing.fit(at, ready.on(at, chosen.group), chosen)
-        placing.put(step, choice[step], at, start)
-    return placing.schedule()
+            start = partial.earliest_on(at, ready.on(at, chosen.group), chosen)
+        partial.place(step, mode[step], at, start)
+    return partial.schedule()
 
 
-def _select(placing: PartialSchedule, step: int, score: Score, allowance: float) -> tuple[int, int, int]:
-    """(choice, node, start) of least score among the affordable; the cheapest of all where none is.
+def _select(partial: PartialSchedule, step: int, score: PlacementScore, allowance: float) -> tuple[int, int, int]:
+    """(mode, node, start) of least score among the affordable modes; the cheapest mode where none is affordable.
 
-    An option is tried only if it could still win at the first time that a node of its group and its limits have room.
+    A mode is tried only if it could still win at the first time its group and its limits have capacity.
     """
-    options = placing.problem.options
-    of, index, fixed = options.choices[step], options.index[step], score.fixed[step]
-    ready = placing.ready(step)
+    table = partial.problem.mode_table
+    modes, index, fixed = table.modes[step], table.index[step], score.fixed[step]
+    ready = partial.ready(step)
     latest, per_quantum = score.latest[step], score.per_quantum
-    lasting = per_quantum * score.patience
+    per_end = per_quantum * score.end_weight
     least, chosen, best_node, best_start = (_INFINITE, -1), -1, -1, -1
-    for hope in sorted(_hopes(placing, step, ready.earliest, score, allowance)):
-        if hope > least:
+    for optimistic in sorted(_optimistic_scores(partial, step, ready.earliest, score, allowance)):
+        if optimistic > least:
             break
-        k = hope[1]
-        choice = of[k]
-        start, node = placing.best(choice, ready)
-        end = start + choice.duration
-        value = fixed[k] + lasting * end + (per_quantum * (end - latest) if end > latest else 0.0)
+        k = optimistic[1]
+        mode = modes[k]
+        start, node = partial.earliest(mode, ready)
+        end = start + mode.duration
+        value = fixed[k] + per_end * end + (per_quantum * (end - latest) if end > latest else 0.0)
         if (value, k) < least:
             least, chosen, best_node, best_start = (value, k), k, node, start
-    if not of:
-        name = placing.problem.steps[step].id
+    if not modes:
+        name = partial.problem.steps[step].id
         raise Infeasible(
-            f"step '{name}' can only go on with its attempt in flight, and what that has read cannot be kept",
+            f"step '{name}' can only continue its attempt in flight, and the inputs of that attempt cannot be kept",
             f"workflow.steps.{name}",
-            "add another agent of this capability, or mend the failing one",
+            "add another agent with this capability, or repair the failing one",
         )
     if chosen < 0:
-        chosen = min(range(len(of)), key=lambda k: of[k].usd)
-        best_start, best_node = placing.best(of[chosen], ready)
+        chosen = min(range(len(modes)), key=lambda k: modes[k].usd)
+        best_start, best_node = partial.earliest(modes[chosen], ready)
     return index[chosen], best_node, best_start
 
 
-def _hopes(
-    placing: PartialSchedule, step: int, earliest: int, score: Score, allowance: float
+def _optimistic_scores(
+    partial: PartialSchedule, step: int, earliest: int, score: PlacementScore, allowance: float
 ) -> list[tuple[float, int]]:
-    """(score, option) of the affordable options as if each began when a node of its group and its limits open."""
-    options, fronts = placing.problem.options, placing.fronts
-    slots, fixed, latest, per_quantum = options.slot[step], score.fixed[step], score.latest[step], score.per_quantum
-    lasting = per_quantum * score.patience
-    asked: tuple[Use, ...] = ()
-    allowed = earliest
-    hopes = []
-    for k, (_, _, duration, usd, _, _, _, uses, _, _) in enumerate(options.choices[step]):
+    """(score, mode) of the affordable modes if each started when its group and its limits first have capacity."""
+    table, openings = partial.problem.mode_table, partial.openings
+    ids, fixed, latest, per_quantum = table.opening[step], score.fixed[step], score.latest[step], score.per_quantum
+    per_end = per_quantum * score.end_weight
+    last_uses: tuple[LimitUse, ...] = ()
+    limits_open = earliest
+    scores = []
+    for k, (_, _, duration, usd, _, _, _, uses, _, _) in enumerate(table.modes[step]):
         if usd > allowance:
             continue
-        front = fronts[slots[k]]
-        end = front.least if front is not None and front.since <= earliest < front.least else earliest
+        opening = openings[ids[k]]
+        end = opening.earliest if opening is not None and opening.since <= earliest < opening.earliest else earliest
         if uses:
-            if uses is not asked:
-                asked, allowed = uses, placing.allowed(uses, earliest)
-            end = max(end, allowed)
+            if uses is not last_uses:
+                last_uses, limits_open = uses, partial.limits_closed_until(uses, earliest)
+            end = max(end, limits_open)
         end += duration
-        hopes.append((fixed[k] + lasting * end + (per_quantum * (end - latest) if end > latest else 0.0), k))
-    return hopes
+        scores.append((fixed[k] + per_end * end + (per_quantum * (end - latest) if end > latest else 0.0), k))
+    return scores
 
 
-class _Purse:
-    """What the next step may cost so that the cheapest choices of those after it are still affordable."""
+class _RemainingBudget:
+    """How much the next step may cost so that the cheapest modes of the remaining steps stay affordable."""
 
-    def __init__(self, problem: Problem, placing: PartialSchedule, *, spread: bool) -> None:
+    def __init__(self, problem: Problem, partial: PartialSchedule, *, spread: bool) -> None:
         assert problem.budget_usd is not None
-        self._budget_usd, self._placing, self._spread = problem.budget_usd, placing, spread
-        self._least, self._weights = problem.fresh_usd
-        self._open = sum(usd for i, usd in enumerate(self._least) if placing.choice[i] < 0)
-        self._weight = sum(weight for i, weight in enumerate(self._weights) if placing.choice[i] < 0)
+        self._budget_usd, self._partial, self._spread = problem.budget_usd, partial, spread
+        self._least, self._ranges = problem.new_attempt_usd
+        self._least_left = sum(usd for i, usd in enumerate(self._least) if partial.mode[i] < 0)
+        self._range_left = sum(usd for i, usd in enumerate(self._ranges) if partial.mode[i] < 0)
 
     def allowance(self, step: int) -> float:
-        spare = self._budget_usd - self._placing.usd - self._open
-        if self._spread and self._weight > 0:
-            spare *= self._weights[step] / self._weight
+        spare = self._budget_usd - self._partial.usd - self._least_left
+        if self._spread and self._range_left > 0:
+            spare *= self._ranges[step] / self._range_left
         return (self._least[step] + spare) * (1 + 1e-12) + 1e-12
 
-    def paid(self, step: int) -> None:
-        self._open -= self._least[step]
-        self._weight -= self._weights[step]
+    def placed(self, step: int) -> None:
+        self._least_left -= self._least[step]
+        self._range_left -= self._ranges[step]

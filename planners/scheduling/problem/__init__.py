@@ -1,4 +1,4 @@
-"""The scheduling problem in whole numbers: steps, modes, capacities, and how a plan request becomes one.
+"""The scheduling problem in integers: steps, modes, node groups and shared limits, built from a plan request.
 
 Here: what every scheduler reads. Not here: any search for a schedule.
 """

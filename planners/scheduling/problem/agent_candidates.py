@@ -1,4 +1,4 @@
-"""Which agents may do a step: those that offer its capability, are good enough, and take its inputs."""
+"""Find the agents that may execute a step: same capability, sufficient quality, accepted inputs."""
 
 from planners.agents import AgentSpec
 from planners.requests import PlanRequest
@@ -8,20 +8,20 @@ from planners.workflow import Step
 
 
 class Candidates:
-    """The agents of a request by step; steps of one key have the same."""
+    """The agents of a request by step. Steps with equal keys have equal candidates."""
 
     def __init__(self, request: PlanRequest) -> None:
         self._request = request
-        # Only where an agent declares what it takes do the names of a step's inputs matter.
-        self._choosy = {agent.capability for agent in request.catalog.agents if agent.input_schema is not None}
+        # The names of a step's inputs only matter where an agent declares an input schema.
+        self._with_schema = {agent.capability for agent in request.catalog.agents if agent.input_schema is not None}
 
     def key(self, step: Step) -> tuple[object, ...]:
-        """What the choice of agents depends on."""
-        names = tuple(sorted(step.inputs)) if step.capability in self._choosy else ()
+        """Everything the candidates of a step depend on."""
+        names = tuple(sorted(step.inputs)) if step.capability in self._with_schema else ()
         return step.capability, step_quality(step, self._request.task), step.agent, names
 
     def of(self, step: Step) -> list[AgentSpec]:
-        """The agents that may do it, in catalog order."""
+        """The agents that may execute the step, in catalog order."""
         quality = step_quality(step, self._request.task)
         offered = self._request.catalog.offering(step.capability, min_quality=quality, pinned=step.agent)
         return [agent for agent in offered if accepts(agent, step) is None]

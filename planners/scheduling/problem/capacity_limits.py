@@ -1,7 +1,7 @@
-"""Capacities that calls share wherever they run: providers' limits and agents' concurrency.
+"""Limits that calls share on all nodes: providers' limits and agents' concurrency.
 
-A rate of r requests a second means: at most ceil(r) calls start within any ceil(r)/r seconds (a bucket of that size).
-A rate of t tokens a second means: calls that start within any W seconds hold at most t*W tokens together, where
+A rate of r requests a second means: at most ceil(r) calls start within any ceil(r)/r seconds (a token bucket of that
+size). A rate of t tokens a second means: calls that start within any W seconds use at most t*W tokens together, where
 W = max(1, largest call / t), so that every single call fits.
 """
 
@@ -11,26 +11,26 @@ from math import ceil, floor
 
 from planners.agents import AgentSpec, Catalog, Provider
 from planners.cluster import Reservation
-from planners.scheduling.problem.modes import Use
-from planners.scheduling.problem.problem import Limit
-from planners.scheduling.problem.resource_profile import Profile
+from planners.scheduling.problem.modes import LimitUse
+from planners.scheduling.problem.problem import SharedLimit
+from planners.scheduling.problem.resource_profile import ResourceProfile
 
 
 def request_window(provider: Provider) -> tuple[int, float]:
-    """(calls, seconds): so many calls may start within any so many seconds. The provider has requests_per_s."""
+    """(calls, seconds): how many calls may start within any such window. The provider has requests_per_s."""
     rate = provider.requests_per_s or 1.0
     return ceil(rate), ceil(rate) / rate
 
 
 def token_window(provider: Provider, largest_call: float) -> tuple[int, float]:
-    """(tokens, seconds): so many tokens within any so many seconds. The provider has tokens_per_s."""
+    """(tokens, seconds): how many tokens calls may use within any such window. The provider has tokens_per_s."""
     rate = provider.tokens_per_s or 1.0
     seconds = max(1.0, largest_call / rate)
     return max(floor(rate * seconds + 1e-9), ceil(largest_call)), seconds
 
 
 class CapacityLimits:
-    """The limits that the given agents run into, and what each agent's call takes of them."""
+    """The shared limits of the given agents, and what a call of each agent takes of them."""
 
     def __init__(
         self,
@@ -39,50 +39,51 @@ class CapacityLimits:
         reservations: Iterable[Reservation],
         quanta: Callable[[float], int],
     ) -> None:
-        self._limits: list[Limit] = []
-        self._uses: dict[str, list[Use]] = {}
+        self._limits: list[SharedLimit] = []
+        self._uses: dict[str, list[LimitUse]] = {}
         self._quanta = quanta
         offered = list(agents)
         for agent in offered:
             if agent.concurrency is not None:
                 self._add(f"concurrency of agent {agent.name}", agent.concurrency, None, [(agent, 1)])
         for provider in catalog.providers:
-            behind = [agent for agent in offered if agent.provider == provider.name]
-            if behind:
-                self._add_provider(provider, behind, [r for r in reservations if r.provider == provider.name])
+            users = [agent for agent in offered if agent.provider == provider.name]
+            if users:
+                self._add_provider(provider, users, [r for r in reservations if r.provider == provider.name])
 
     @property
-    def all(self) -> tuple[Limit, ...]:
+    def all(self) -> tuple[SharedLimit, ...]:
         """Every limit, by index."""
         return tuple(self._limits)
 
-    def uses(self, agent: AgentSpec) -> tuple[Use, ...]:
+    def uses(self, agent: AgentSpec) -> tuple[LimitUse, ...]:
         """What one call of the agent takes."""
         return tuple(self._uses.get(agent.name, ()))
 
-    def _add_provider(self, provider: Provider, agents: list[AgentSpec], held: list[Reservation]) -> None:
-        each = [(agent, 1) for agent in agents]
+    def _add_provider(self, provider: Provider, agents: list[AgentSpec], reservations: list[Reservation]) -> None:
+        calls_each = [(agent, 1) for agent in agents]
         if provider.max_concurrent is not None:
-            self._add(f"max_concurrent of provider {provider.name}", provider.max_concurrent, None, each)
-            self._hold(self._limits[-1], held)
+            self._add(f"max_concurrent of provider {provider.name}", provider.max_concurrent, None, calls_each)
+            self._reserve(self._limits[-1], reservations)
         if provider.requests_per_s is not None:
             calls, seconds = request_window(provider)
-            self._add(f"requests_per_s of provider {provider.name}", calls, self._quanta(seconds), each)
+            self._add(f"requests_per_s of provider {provider.name}", calls, self._quanta(seconds), calls_each)
         if provider.tokens_per_s is not None:
             tokens, seconds = token_window(provider, max(agent.tokens_per_call for agent in agents))
-            each = [(agent, ceil(agent.tokens_per_call)) for agent in agents if agent.tokens_per_call]
-            self._add(f"tokens_per_s of provider {provider.name}", tokens, self._quanta(seconds), each)
+            tokens_each = [(agent, ceil(agent.tokens_per_call)) for agent in agents if agent.tokens_per_call]
+            self._add(f"tokens_per_s of provider {provider.name}", tokens, self._quanta(seconds), tokens_each)
 
     def _add(self, name: str, capacity: int, hold: int | None, calls: list[tuple[AgentSpec, int]]) -> None:
         guard = 1 << (capacity + 1).bit_length()
         for agent, amount in calls:
-            self._uses.setdefault(agent.name, []).append(Use(len(self._limits), amount, hold))
-        self._limits.append(Limit(name, capacity, Profile(capacity, guard)))
+            self._uses.setdefault(agent.name, []).append(LimitUse(len(self._limits), amount, hold))
+        self._limits.append(SharedLimit(name, capacity, ResourceProfile(capacity, guard)))
 
-    def _hold(self, limit: Limit, held: list[Reservation]) -> None:
-        """Others' calls; more than there is room for leaves none."""
-        spans = [(max(0, self._quanta(r.start_s) - 1), self._quanta(r.end_s), r.calls) for r in held if r.end_s > 0]
-        cuts = sorted({at for start, end, _ in spans for at in (start, end)})
-        for at, until in pairwise(cuts):
+    def _reserve(self, limit: SharedLimit, reservations: list[Reservation]) -> None:
+        """Subtract the calls of others; if they exceed the capacity, nothing is left."""
+        quanta = self._quanta
+        spans = [(max(0, quanta(r.start_s) - 1), quanta(r.end_s), r.calls) for r in reservations if r.end_s > 0]
+        times = sorted({at for start, end, _ in spans for at in (start, end)})
+        for at, until in pairwise(times):
             calls = sum(n for start, end, n in spans if start <= at and end >= until)
-            limit.profile.take(at, until, min(calls, limit.capacity))
+            limit.profile.reserve(at, until, min(calls, limit.capacity))

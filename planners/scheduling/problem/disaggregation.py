@@ -1,41 +1,40 @@
-"""The same problem with every node on its own: exact where groups are only a relaxation."""
+"""Split node groups into single nodes: exact where groups are only a relaxation."""
 
 from dataclasses import replace
 
 from planners.scheduling.problem.modes import ExecutionMode
-from planners.scheduling.problem.problem import Group, Problem
+from planners.scheduling.problem.problem import NodeGroup, Problem
 
 
-def exploded_size(problem: Problem) -> int:
-    """How many choices `exploded` would hold."""
-    return sum(len(problem.groups[choice.group].nodes) for of in problem.choices for choice in of)
+def disaggregated_size(problem: Problem) -> int:
+    """How many modes `disaggregated` would have."""
+    return sum(len(problem.groups[mode.group].nodes) for modes in problem.modes for mode in modes)
 
 
-def exploded(problem: Problem) -> Problem:
-    """One group a node, in node order; every choice once per node of its group."""
+def disaggregated(problem: Problem) -> Problem:
+    """The same problem with one group a node, in node order, and one copy of each mode per node of its group."""
     groups = tuple(
-        Group((node,), problem.groups[of].amounts, problem.groups[of].profile)
-        for node, of in enumerate(problem.group_of)
+        NodeGroup((node,), problem.groups[group].amounts, problem.groups[group].profile)
+        for node, group in enumerate(problem.group_of)
     )
-    copies = [_copies(problem, of) for of in problem.choices]
-    choices = tuple(
-        tuple(choice._replace(group=node, requires=_moved(choice, copies)) for choice, node, _ in copies[step])
+    copies = [_copies(problem, modes) for modes in problem.modes]
+    modes = tuple(
+        tuple(mode._replace(group=node, requires=_translated(mode, copies)) for mode, node, _ in copies[step])
         for step in range(len(copies))
     )
-    return replace(problem, groups=groups, group_of=tuple(range(len(groups))), choices=choices)
+    return replace(problem, groups=groups, group_of=tuple(range(len(groups))), modes=modes)
 
 
-def _copies(problem: Problem, choices: tuple[ExecutionMode, ...]) -> list[tuple[ExecutionMode, int, int]]:
-    """(choice, node, index of the original) in order."""
-    return [
-        (choice, node, index) for index, choice in enumerate(choices) for node in problem.groups[choice.group].nodes
-    ]
+def _copies(problem: Problem, modes: tuple[ExecutionMode, ...]) -> list[tuple[ExecutionMode, int, int]]:
+    """(mode, node, index of the original mode), in order."""
+    return [(mode, node, index) for index, mode in enumerate(modes) for node in problem.groups[mode.group].nodes]
 
 
-def _moved(
-    choice: ExecutionMode, copies: list[list[tuple[ExecutionMode, int, int]]]
+def _translated(
+    mode: ExecutionMode, copies: list[list[tuple[ExecutionMode, int, int]]]
 ) -> tuple[tuple[int, frozenset[int]], ...]:
+    """The requirements of a mode, with the indices of the copies."""
     return tuple(
         (other, frozenset(i for i, (_, _, original) in enumerate(copies[other]) if original in allowed))
-        for other, allowed in choice.requires
+        for other, allowed in mode.requires
     )

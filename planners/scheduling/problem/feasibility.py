@@ -1,4 +1,4 @@
-"""Saying no with a reason: which constraint cannot be met, and by how much."""
+"""Reject infeasible requests: name the limit that no plan can meet, and by how much it is missed."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -13,22 +13,22 @@ from planners.tasks import Task
 from planners.validation.offers import accepts
 from planners.workflow import Step
 
-# Relative: sums of dollars differ in their last bits by the order they were added in.
-_CENTS = 1e-9
+# Relative: sums of dollars differ in their last bits, depending on the order of addition.
+_TOLERANCE = 1e-9
 
 
 def step_quality(step: Step, task: Task) -> float:
-    """The least quality a step's agent must have: the task's floor or the step's own, whichever is higher."""
+    """The quality a step's agent must have: the higher of the task's and the step's minimum."""
     return max(task.objective.min_quality, step.min_quality or 0.0)
 
 
-def within(usd: float, budget_usd: float | None) -> bool:
-    """Whether dollars are inside a budget."""
-    return budget_usd is None or usd <= budget_usd * (1 + _CENTS) + 1e-12
+def within_budget(usd: float, budget_usd: float | None) -> bool:
+    """Whether a cost keeps to a budget; None is unlimited."""
+    return budget_usd is None or usd <= budget_usd * (1 + _TOLERANCE) + 1e-12
 
 
-def refuse_unplaceable(step: Step, request: PlanRequest, agents: Sequence[AgentSpec]) -> NoReturn:
-    """No agent can do this step anywhere.
+def raise_unplaceable(step: Step, request: PlanRequest, agents: Sequence[AgentSpec]) -> NoReturn:
+    """Reject a step that no agent can execute on any node.
 
     Raises:
         Infeasible: always.
@@ -38,7 +38,7 @@ def refuse_unplaceable(step: Step, request: PlanRequest, agents: Sequence[AgentS
     if not nodes:
         raise Infeasible("the cluster has no nodes", field, "wait until a node joins")
     if not agents:
-        _refuse_for_want_of_agents(step, request, field)
+        _raise_no_agent(step, request, field)
     for agent in agents:
         lacking = min((agent.resources.lacking(node.total) for node in nodes), key=len)
         amounts = (
@@ -50,7 +50,7 @@ def refuse_unplaceable(step: Step, request: PlanRequest, agents: Sequence[AgentS
     raise AssertionError("unreachable: there was an agent")
 
 
-def _refuse_for_want_of_agents(step: Step, request: PlanRequest, field: str) -> NoReturn:
+def _raise_no_agent(step: Step, request: PlanRequest, field: str) -> NoReturn:
     offered = request.catalog.by_capability.get(step.capability, ())
     if not offered:
         raise Infeasible(f"no agent offers capability '{step.capability}'", field, "add one to the catalog")
@@ -79,15 +79,16 @@ def _refuse_for_want_of_agents(step: Step, request: PlanRequest, field: str) -> 
     )
 
 
-def refuse_impossible(problem: Problem, request: PlanRequest) -> None:
-    """Check budget and deadline against bounds that every plan obeys.
+def check_bounds(problem: Problem, request: PlanRequest) -> None:
+    """Check budget and deadline against lower bounds on every plan.
 
     Raises:
-        Infeasible: the cheapest agents cost more than is left, or the longest path of the fastest agents is too long.
+        Infeasible: the cheapest agents exceed the remaining budget, or the longest path of the fastest agents or a
+            shared limit exceeds the remaining time.
     """
     cheapest = sum(problem.min_usd)
     budget, spent = problem.budget_usd, request.spent_usd
-    if budget is not None and not within(cheapest, budget):
+    if budget is not None and not within_budget(cheapest, budget):
         left = f" left of {request.task.limits.budget_usd:g}" if spent else ""
         over = f"{cheapest - budget:.6g} over the budget of {budget:.6g} USD{left}"
         if budget < 0:
@@ -97,54 +98,54 @@ def refuse_impossible(problem: Problem, request: PlanRequest) -> None:
             "limits.budget_usd",
             f"raise the budget to at least {cheapest + spent:.6g}",
         )
-    bound = max(problem.least_tails, default=0)
+    bound = max(problem.min_tails, default=0)
     if problem.deadline is not None and bound > problem.deadline:
-        refuse_late(problem, request, bound, "the critical path of the fastest agents takes")
+        raise_late(problem, request, bound, "the critical path of the fastest agents takes")
     for index, limit in enumerate(problem.limits if problem.deadline is not None else ()):
         bound = _least_end(problem, index)
         if bound > (problem.deadline or 0):
-            refuse_late(problem, request, bound, f"the calls held back by {limit.name} take")
+            raise_late(problem, request, bound, f"the calls held back by {limit.name} take")
 
 
 def _least_end(problem: Problem, index: int) -> int:
-    """When the steps that cannot do without a shared limit have ended, at the earliest.
+    """A lower bound on when all steps that need a shared limit have ended.
 
-    Of a rate, each of its windows of time lets in as much as its capacity; of calls at once, all work shares it.
+    Each window of a rate admits as much as its capacity; a limit on concurrent calls is shared by all work.
     """
-    needs = [_least_needs(of, index) for of in problem.choices]
-    bound = [(need, step) for step, need in enumerate(needs) if need is not None]
-    if not bound:
+    needs = [_least_need(modes, index) for modes in problem.modes]
+    users = [(need, step) for step, need in enumerate(needs) if need is not None]
+    if not users:
         return 0
-    capacity, hold = problem.limits[index].capacity, max(need.hold for need, _ in bound)
+    capacity, hold = problem.limits[index].capacity, max(need.hold for need, _ in users)
     if not hold:
-        return ceil(sum(need.work for need, _ in bound) / capacity)
-    windows = -(-sum(need.amount for need, _ in bound) // capacity)
-    return (windows - 1) * hold + min(problem.least_tails[step] for _, step in bound)
+        return ceil(sum(need.work for need, _ in users) / capacity)
+    windows = -(-sum(need.amount for need, _ in users) // capacity)
+    return (windows - 1) * hold + min(problem.min_tails[step] for _, step in users)
 
 
 class _Need(NamedTuple):
-    """What a step takes of a shared limit at least: at its start, and times its length; the limit's window, if any."""
+    """The least a step takes of a shared limit: amount, amount times duration, and the limit's window (0: none)."""
 
     amount: int
     work: int
     hold: int
 
 
-def _least_needs(choices: Sequence[ExecutionMode], index: int) -> _Need | None:
-    """None: some choice takes nothing of the limit."""
+def _least_need(modes: Sequence[ExecutionMode], index: int) -> _Need | None:
+    """None: some mode of the step takes nothing of the limit."""
     needs = [
-        _Need(use.amount, use.amount * choice.duration, use.hold or 0)
-        for choice in choices
-        for use in choice.uses
-        if use.limit == index and choice.duration
+        _Need(use.amount, use.amount * mode.duration, use.hold or 0)
+        for mode in modes
+        for use in mode.uses
+        if use.limit == index and mode.duration
     ]
-    if len(needs) < len(choices):
+    if len(needs) < len(modes):
         return None
     return _Need(min(need.amount for need in needs), min(need.work for need in needs), needs[0].hold)
 
 
-def refuse_late(problem: Problem, request: PlanRequest, ends: int, what: str) -> NoReturn:
-    """The deadline cannot be met.
+def raise_late(problem: Problem, request: PlanRequest, ends: int, what: str) -> NoReturn:
+    """Reject a plan that ends at ``ends`` quanta, after the deadline; ``what`` begins the message.
 
     Raises:
         Infeasible: always.

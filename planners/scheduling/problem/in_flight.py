@@ -1,4 +1,4 @@
-"""Which steps are already under way: matching in-flight attempts to steps by work key."""
+"""Match attempts in flight to the steps of a workflow by work key."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice, product
@@ -10,16 +10,16 @@ from planners.requests import InFlight, PlanRequest
 from planners.work_keys import InputDigests, work_key
 from planners.workflow import Step
 
-# Parents with several attempts of different agents in flight multiply; more mixtures than this are not looked at.
-_MIXTURES = 32
-# An attempt that has outlived its expected time is believed to need this share of it still.
+# Parents with attempts of several agents multiply; combinations beyond this number are ignored.
+_MAX_COMBINATIONS = 32
+# An attempt that has exceeded its expected duration is assumed to need this share of it.
 _OVERDUE = 0.1
 
 
-class Matched(NamedTuple):
-    """An attempt in flight that is this step's work, if its data parents have the keys in ``parents``.
+class MatchedAttempt(NamedTuple):
+    """An attempt in flight that is the work of a step, provided its data parents have the keys in ``parents``.
 
-    ``twins``: earlier identical steps that must have the same agent, or this one's work key would be another.
+    ``twins`` are earlier identical steps: they must use the same agent, or the step has another work key.
     """
 
     agent: AgentSpec
@@ -30,54 +30,56 @@ class Matched(NamedTuple):
 
 
 def remaining_s(duration_s: float, elapsed_s: float) -> float:
-    """Seconds an attempt in flight still needs."""
+    """The seconds an attempt in flight still needs."""
     return max(duration_s - elapsed_s, _OVERDUE * duration_s)
 
 
-def matches(steps: Sequence[Step], agents: Sequence[Sequence[AgentSpec]], request: PlanRequest) -> list[list[Matched]]:
+def match_in_flight(
+    steps: Sequence[Step], agents: Sequence[Sequence[AgentSpec]], request: PlanRequest
+) -> list[list[MatchedAttempt]]:
     """Per step, every attempt in flight that may be its work.
 
-    Attempts on lost nodes are left out, and those that run where their agent, as it is declared now, does not fit.
+    Attempts on lost nodes are ignored, as are running attempts on nodes that their agent no longer fits on.
     """
-    live = [flight for flight in request.in_flight if _stands(flight, request)]
-    return _Matching(live, InputDigests(request.task.inputs)).of(steps, agents)
+    usable = [flight for flight in request.in_flight if _usable(flight, request)]
+    return _Matcher(usable, InputDigests(request.task.inputs)).match(steps, agents)
 
 
-def _stands(flight: InFlight, request: PlanRequest) -> bool:
+def _usable(flight: InFlight, request: PlanRequest) -> bool:
     node, agent = request.cluster.by_id.get(flight.node), request.catalog.by_name.get(flight.agent)
     if node is None or agent is None:
         return False
     return flight.finished or agent.resources.fits(node.total)
 
 
-class _Matching:
+class _Matcher:
     def __init__(self, flights: list[InFlight], digests: InputDigests) -> None:
         self._flights: dict[WorkKey, list[InFlight]] = {}
         for flight in flights:
             self._flights.setdefault(flight.work_key, []).append(flight)
         self._digests = digests
-        self._candidates: dict[WorkKey, list[int]] = {}
+        self._steps_by_key: dict[WorkKey, list[int]] = {}
 
-    def of(self, steps: Sequence[Step], agents: Sequence[Sequence[AgentSpec]]) -> list[list[Matched]]:
+    def match(self, steps: Sequence[Step], agents: Sequence[Sequence[AgentSpec]]) -> list[list[MatchedAttempt]]:
         index = {step.id: i for i, step in enumerate(steps)}
-        found: list[list[Matched]] = []
-        for step, offering in zip(steps, agents, strict=True):
+        found: list[list[MatchedAttempt]] = []
+        for step, candidates in zip(steps, agents, strict=True):
             keys = [(p, sorted({m.key for m in found[index[p]]}) if p in index else []) for p in step.data_parents]
-            here: list[Matched] = []
-            for mixture in islice(product(*(options for _, options in keys)), _MIXTURES):
-                parents = dict(zip((p for p, _ in keys), mixture, strict=True))
-                for agent in offering:
-                    here += self._match(step, agent, parents, index)
-            found.append(here)
+            matches: list[MatchedAttempt] = []
+            for combination in islice(product(*(options for _, options in keys)), _MAX_COMBINATIONS):
+                parents = dict(zip((p for p, _ in keys), combination, strict=True))
+                for agent in candidates:
+                    matches += self._match_agent(step, agent, parents, index)
+            found.append(matches)
         return found
 
-    def _match(
+    def _match_agent(
         self, step: Step, agent: AgentSpec, parents: Mapping[StepId, WorkKey], index: Mapping[StepId, int]
-    ) -> list[Matched]:
+    ) -> list[MatchedAttempt]:
         first = work_key(step, agent.identity, parents, self._digests)
-        twins = self._candidates.setdefault(first, [])
-        earlier = tuple(twins)
-        twins.append(index[step.id])
-        key = work_key(step, agent.identity, parents, self._digests, len(earlier)) if earlier else first
+        same_work = self._steps_by_key.setdefault(first, [])
+        twins = tuple(same_work)
+        same_work.append(index[step.id])
+        key = work_key(step, agent.identity, parents, self._digests, len(twins)) if twins else first
         needed = tuple((index[p], parent_key) for p, parent_key in parents.items())
-        return [Matched(agent, flight, key, needed, earlier) for flight in self._flights.get(key, ())]
+        return [MatchedAttempt(agent, flight, key, needed, twins) for flight in self._flights.get(key, ())]

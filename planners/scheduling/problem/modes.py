@@ -1,4 +1,4 @@
-"""One way to do a step, and what it takes."""
+"""Execution modes: the ways to execute a step, and what each of them needs."""
 
 from collections.abc import Sequence
 from operator import le
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from planners.agents import AgentSpec
 
-# Larger than any penalty: what fills up a row is never first.
-_NEVER = 1e30
+# Pads rows of arrays: larger than any penalty, so a padding entry is never the minimum.
+_PADDING = 1e30
 
 
-class Use(NamedTuple):
-    """What one call takes of a shared limit: ``amount`` for ``hold`` quanta from its start, None: while it runs."""
+class LimitUse(NamedTuple):
+    """What one call takes of a shared limit: ``amount`` for ``hold`` quanta from its start; None: while it runs."""
 
     limit: int
     amount: int
@@ -22,10 +22,11 @@ class Use(NamedTuple):
 
 
 class ExecutionMode(NamedTuple):
-    """One way to do a step: an agent on any node of a group.
+    """One way to execute a step: an agent on any node of a group.
 
-    ``requires``: (step, choices of it) pairs that must hold too; only work in flight has any, for it is the same work
-    only if its data parents are. ``in_flight`` choices start at 0 whatever their parents do: they have begun.
+    ``lag`` is the transfer time of the output to another node. ``in_flight`` modes continue a running or finished
+    attempt: they start at 0, whatever their parents do. ``requires`` holds (step, modes of it) pairs: an attempt in
+    flight is the same work only if these steps have one of these modes; other modes require nothing.
     """
 
     agent: AgentSpec
@@ -35,12 +36,12 @@ class ExecutionMode(NamedTuple):
     lag: int
     demand: int
     amounts: tuple[int, ...]
-    uses: tuple[Use, ...] = ()
+    uses: tuple[LimitUse, ...] = ()
     in_flight: bool = False
     requires: tuple[tuple[int, frozenset[int]], ...] = ()
 
-    def takes_no_more(self, other: "ExecutionMode") -> bool:
-        """Whether it can start wherever and whenever the other can, as far as it lasts no longer."""
+    def needs_no_more_than(self, other: "ExecutionMode") -> bool:
+        """Whether this mode can start wherever and whenever the other can, provided it takes no longer."""
         return (
             self.group == other.group
             and self.lag <= other.lag
@@ -50,56 +51,56 @@ class ExecutionMode(NamedTuple):
 
 
 class ModeTable:
-    """What list scheduling chooses from: the fresh choices that no other dominates, as rows of arrays too.
+    """The modes that list scheduling chooses from: new attempts that no other mode dominates, also as arrays.
 
-    ``index`` names them in the problem, ``slot`` tells which (group, demand) each asks for. Rows of the arrays are
-    filled up with options that nobody takes.
+    ``index`` maps a row to the modes of the problem. ``opening`` names the (group, demand) pair of each mode, whose
+    number is in ``opening_ids``. ``duration`` and ``usd`` have one row a step, padded with modes that never win.
     """
 
-    def __init__(self, choices: Sequence[Sequence[ExecutionMode]], kinds: Sequence[Sequence[int]]) -> None:
-        self.index: list[list[int]] = [[] for _ in choices]
-        self.slot: list[list[int]] = [[] for _ in choices]
-        self.slots: dict[tuple[int, int], int] = {}
-        for kind in kinds:
-            fresh = [choice for choice in choices[kind[0]] if not choice.in_flight]
-            slots = [self.slots.setdefault((c.group, c.demand), len(self.slots)) for c in fresh]
-            rivals = _rivals(fresh)
-            for step in kind:
-                self.index[step] = index = _undominated(choices[step], rivals)
-                self.slot[step] = [slots[k] for k in index]
-        self.choices = [[of[i] for i in index] for of, index in zip(choices, self.index, strict=True)]
-        self.rows = np.arange(len(choices))
-        self.duration = self.filled([[c.duration for c in of] for of in self.choices])
-        self.usd = self.filled([[c.usd for c in of] for of in self.choices])
+    def __init__(self, modes: Sequence[Sequence[ExecutionMode]], step_classes: Sequence[Sequence[int]]) -> None:
+        self.index: list[list[int]] = [[] for _ in modes]
+        self.opening: list[list[int]] = [[] for _ in modes]
+        self.opening_ids: dict[tuple[int, int], int] = {}
+        for members in step_classes:
+            new = [mode for mode in modes[members[0]] if not mode.in_flight]
+            ids = [self.opening_ids.setdefault((m.group, m.demand), len(self.opening_ids)) for m in new]
+            dominators = _dominators(new)
+            for step in members:
+                self.index[step] = index = _non_dominated(modes[step], dominators)
+                self.opening[step] = [ids[k] for k in index]
+        self.modes = [[row[i] for i in index] for row, index in zip(modes, self.index, strict=True)]
+        self.rows = np.arange(len(modes))
+        self.duration = self.padded([[mode.duration for mode in row] for row in self.modes])
+        self.usd = self.padded([[mode.usd for mode in row] for row in self.modes])
 
-    def filled(self, rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-        """One figure an option as an array; a row without options (its step goes on with an attempt) is all zeros."""
+    def padded(self, rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+        """One value a mode as an array. A row without modes (its step continues an attempt) is all zeros."""
         width = max([1, *map(len, rows)])
-        padding = [_NEVER] * width
-        filled = [[*row, *padding[len(row) :]] if row else [0.0] * width for row in rows]
-        return np.array(filled, dtype=np.float64).reshape(len(rows), width)
+        padding = [_PADDING] * width
+        padded = [[*row, *padding[len(row) :]] if row else [0.0] * width for row in rows]
+        return np.array(padded, dtype=np.float64).reshape(len(rows), width)
 
 
-def _rivals(choices: Sequence[ExecutionMode]) -> list[list[tuple[int, bool]]]:
-    """Per choice, those that dominate it if they are as quick and as cheap, and whether being so is enough."""
-    there: dict[int, list[int]] = {}
-    for k, choice in enumerate(choices):
-        there.setdefault(choice.group, []).append(k)
-    rivals: list[list[int]] = [[] for _ in choices]
-    for of in there.values():
-        for k in of:
-            rivals[k] = [i for i in of if i != k and choices[i].takes_no_more(choices[k])]
-    return [[(i, i < k or k not in rivals[i]) for i in of] for k, of in enumerate(rivals)]
+def _dominators(modes: Sequence[ExecutionMode]) -> list[list[tuple[int, bool]]]:
+    """Per mode, the modes that dominate it if they are no slower and no dearer; True: also if equal in both."""
+    by_group: dict[int, list[int]] = {}
+    for k, mode in enumerate(modes):
+        by_group.setdefault(mode.group, []).append(k)
+    dominators: list[list[int]] = [[] for _ in modes]
+    for members in by_group.values():
+        for k in members:
+            dominators[k] = [i for i in members if i != k and modes[i].needs_no_more_than(modes[k])]
+    return [[(i, i < k or k not in dominators[i]) for i in others] for k, others in enumerate(dominators)]
 
 
-def _undominated(choices: Sequence[ExecutionMode], rivals: Sequence[Sequence[tuple[int, bool]]]) -> list[int]:
-    """Of choices that dominate each other the first is kept."""
+def _non_dominated(modes: Sequence[ExecutionMode], dominators: Sequence[Sequence[tuple[int, bool]]]) -> list[int]:
+    """The modes to keep; of modes that dominate each other, the first."""
     kept = []
-    for k, of in enumerate(rivals):
-        mine = choices[k].duration, choices[k].usd
-        for i, enough in of:
-            duration, usd = choices[i].duration, choices[i].usd
-            if duration <= mine[0] and usd <= mine[1] and (enough or (duration, usd) != mine):
+    for k, others in enumerate(dominators):
+        own = modes[k].duration, modes[k].usd
+        for i, even_if_equal in others:
+            duration, usd = modes[i].duration, modes[i].usd
+            if duration <= own[0] and usd <= own[1] and (even_if_equal or (duration, usd) != own):
                 break
         else:
             kept.append(k)

@@ -1,44 +1,44 @@
-"""Free capacity over time, and finding the first gap that is wide and long enough.
+"""Resource profiles: free capacity over time, and the first gap that is large and long enough.
 
 A capacity of several dimensions is one integer: each dimension has a field of bits with a guard bit above it. Demand d
-fits into free f exactly if no field of (f with all guards set) - d borrows from its guard.
+fits into free capacity f exactly if no field of (f with all guards set) - d borrows from its guard.
 """
 
 from bisect import bisect_left, bisect_right
 
-_NEVER_FULL = (0, 0)
+_NEVER = (0, 0)
 
 
-class Profile:
-    """A step function of time to packed free capacity; ``times[0]`` is 0, the last piece lasts for ever.
+class ResourceProfile:
+    """A step function of time to packed free capacity. ``times[0]`` is 0; the last piece never ends.
 
-    ``full``: demand -> (from, to): it fits at no time between; stays true while capacity is only taken. Steps that get
-    ready at one time, as in a fan-out, need not walk over the same pieces again and again.
+    ``known_full`` maps a demand to an interval (from, to) in which it never fits. The entry stays valid while capacity
+    is only reserved, so steps that become ready together, as in a fan-out, do not scan the same pieces repeatedly.
     """
 
-    __slots__ = ("free", "full", "guard", "times")
+    __slots__ = ("free", "guard", "known_full", "times")
 
-    def __init__(self, room: int, guard: int) -> None:
+    def __init__(self, capacity: int, guard: int) -> None:
         self.times = [0]
-        self.free = [room]
+        self.free = [capacity]
         self.guard = guard
-        self.full: dict[int, tuple[int, int]] = {}
+        self.known_full: dict[int, tuple[int, int]] = {}
 
-    def copy(self) -> "Profile":
-        """One that can be changed without changing this."""
-        twin = Profile.__new__(Profile)
-        twin.times = self.times.copy()
-        twin.free = self.free.copy()
-        twin.guard = self.guard
-        twin.full = self.full.copy()
-        return twin
+    def copy(self) -> "ResourceProfile":
+        """An independent copy."""
+        other = ResourceProfile.__new__(ResourceProfile)
+        other.times = self.times.copy()
+        other.free = self.free.copy()
+        other.guard = self.guard
+        other.known_full = self.known_full.copy()
+        return other
 
     def earliest(self, ready: int, duration: int, demand: int) -> int:
-        """The first start from ``ready`` on at which ``demand`` fits for ``duration``; demand must fit at the end."""
+        """The first start from ``ready`` on at which ``demand`` fits for ``duration``; the last piece must fit it."""
         if not duration or not demand:
             return ready
         times, free, guard = self.times, self.free, self.guard
-        since, until = self.full.get(demand, _NEVER_FULL)
+        since, until = self.known_full.get(demand, _NEVER)
         known = since <= ready < until
         start = until if known else ready
         i = bisect_right(times, start) - 1
@@ -47,7 +47,7 @@ class Profile:
             while ((free[i] | guard) - demand) & guard != guard:
                 i += 1
             start = times[i]
-            self.full[demand] = (since if known else ready, start)
+            self.known_full[demand] = (since if known else ready, start)
         pieces = len(times)
         end = start + duration
         while True:
@@ -61,12 +61,12 @@ class Profile:
                 start = times[i]
                 end = start + duration
 
-    def take(self, start: int, end: int, demand: int) -> None:
-        """Occupy ``demand`` from start to end (negative: give back)."""
+    def reserve(self, start: int, end: int, demand: int) -> None:
+        """Reserve ``demand`` from start to end; a negative demand releases."""
         if start >= end or not demand:
             return
         if demand < 0:
-            self.full.clear()
+            self.known_full.clear()
         times, free = self.times, self.free
         first = bisect_left(times, start)
         if first == len(times) or times[first] != start:

@@ -1,81 +1,79 @@
-"""Amounts of resources as small whole numbers, packed into one integer a node."""
+"""Resource amounts as small integers, packed into one integer a node."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, gcd
 
 from planners.resources import Resources
 
-Shape = tuple[float, float, int, tuple[tuple[str, float], ...]]
+ResourceShape = tuple[float, float, int, tuple[tuple[str, float], ...]]
 
 # Ray keeps four decimals of CPUs, GPUs and custom resources.
 _DECIMALS = 10_000
-# A field of a packed amount: CP-SAT's energies (amount x time) stay far from 2^63.
+# The largest field of a packed amount: keeps CP-SAT's energies (amount x time) far below 2^63.
 _LARGEST = 1 << 20
 
 
-def whole(name: str, amount: float) -> int:
-    """An amount in ten-thousandths; bytes stay bytes."""
-    return round(amount) if name == "memory_bytes" else round(amount * _DECIMALS)
-
-
-class Shapes:
-    """Amounts of resources and where they fit, looked up once for all agents and nodes that have the same."""
+class ResourceShapes:
+    """Named amounts and fitting nodes of resources, cached for all agents and nodes with equal resources."""
 
     def __init__(self, totals: Iterable[Resources]) -> None:
-        self._amounts: dict[Shape, dict[str, float]] = {}
-        self._rooms = {shape_of(total): total for total in totals}
-        self._fitting: dict[Shape, frozenset[Shape]] = {}
+        self._amounts: dict[ResourceShape, dict[str, float]] = {}
+        self._totals = {shape_of(total): total for total in totals}
+        self._fitting: dict[ResourceShape, frozenset[ResourceShape]] = {}
 
     def amounts(self, resources: Resources) -> dict[str, float]:
-        """Every amount that is not zero, by name."""
+        """Every non-zero amount by name."""
         shape = shape_of(resources)
         if shape not in self._amounts:
             self._amounts[shape] = resources.amounts()
         return self._amounts[shape]
 
-    def fitting(self, need: Resources) -> frozenset[Shape]:
+    def fitting(self, need: Resources) -> frozenset[ResourceShape]:
         """The shapes of the nodes that are large enough."""
-        mine = shape_of(need)
-        if mine not in self._fitting:
-            self._fitting[mine] = frozenset(shape for shape, room in self._rooms.items() if need.fits(room))
-        return self._fitting[mine]
+        shape = shape_of(need)
+        if shape not in self._fitting:
+            self._fitting[shape] = frozenset(other for other, total in self._totals.items() if need.fits(total))
+        return self._fitting[shape]
 
 
-def shape_of(resources: Resources) -> Shape:
-    """What tells resources apart."""
+def shape_of(resources: Resources) -> ResourceShape:
+    """A hashable form of the amounts."""
     custom = tuple(resources.custom.items()) if resources.custom else ()
     return resources.cpus, resources.gpus, resources.memory_bytes, custom
 
 
-class Scale:
-    """Turns named amounts into tuples and packed integers, over the dimensions that somebody demands.
+class ResourceScale:
+    """Convert named amounts to tuples of integers and to packed integers, over the dimensions that are demanded.
 
     The unit of a dimension is the greatest common divisor of all demands, so rounding capacities down to it loses
-    nothing; where the numbers would still be large it is coarser, and demands round up (never above a whole node's
-    capacity that they fit into).
+    nothing. Where the numbers would still be large the unit is coarser and demands round up, but never above the
+    capacity of a node they fit on.
     """
 
-    def __init__(self, demands: Iterable[Mapping[str, float]], rooms: Sequence[Mapping[str, float]]) -> None:
+    def __init__(self, demands: Iterable[Mapping[str, float]], capacities: Sequence[Mapping[str, float]]) -> None:
         by_name: dict[str, set[int]] = {}
         for demand in demands:
             for name, amount in demand.items():
-                by_name.setdefault(name, set()).add(whole(name, amount))
+                by_name.setdefault(name, set()).add(_base_units(name, amount))
         self.names = tuple(sorted(by_name))
-        largest = {name: max((whole(name, room.get(name, 0.0)) for room in rooms), default=0) for name in self.names}
+        largest = {
+            name: max((_base_units(name, amounts.get(name, 0.0)) for amounts in capacities), default=0)
+            for name in self.names
+        }
         self._unit = {name: max(gcd(*by_name[name]), ceil(largest[name] / _LARGEST), 1) for name in self.names}
         self._bits = {name: (largest[name] // self._unit[name] + 1).bit_length() + 1 for name in self.names}
         self.guard = self._guard()
 
-    def room(self, amounts: Mapping[str, float]) -> tuple[int, ...]:
+    def capacity(self, amounts: Mapping[str, float]) -> tuple[int, ...]:
         """Capacities, rounded down."""
-        return tuple(max(0, whole(name, amounts.get(name, 0.0))) // self._unit[name] for name in self.names)
+        return tuple(max(0, _base_units(name, amounts.get(name, 0.0))) // self._unit[name] for name in self.names)
 
-    def demand(self, amounts: Mapping[str, float], room: tuple[int, ...]) -> tuple[int, ...]:
-        """Demands, rounded up, for a node of this room that they fit into."""
-        up = (-(-whole(name, amounts.get(name, 0.0)) // self._unit[name]) for name in self.names)
-        return tuple(min(need, there) for need, there in zip(up, room, strict=True))
+    def demand(self, amounts: Mapping[str, float], capacity: tuple[int, ...]) -> tuple[int, ...]:
+        """Demands, rounded up, on a node of this capacity that they fit on."""
+        rounded_up = (-(-_base_units(name, amounts.get(name, 0.0)) // self._unit[name]) for name in self.names)
+        return tuple(min(need, available) for need, available in zip(rounded_up, capacity, strict=True))
 
-    def packed(self, amounts: tuple[int, ...]) -> int:
+    def pack(self, amounts: tuple[int, ...]) -> int:
         """All dimensions in one integer."""
         value = shift = 0
         for name, amount in zip(self.names, amounts, strict=True):
@@ -91,13 +89,18 @@ class Scale:
         return guard
 
 
-def fields(packed: int, guard: int) -> list[int]:
+def unpack(packed: int, guard: int) -> list[int]:
     """All dimensions of a packed amount: the bits between the guards."""
-    found: list[int] = []
+    amounts: list[int] = []
     low = 0
     while guard:
         high = (guard & -guard).bit_length() - 1
-        found.append((packed >> low) & ((1 << (high - low)) - 1))
+        amounts.append((packed >> low) & ((1 << (high - low)) - 1))
         low = high + 1
         guard &= guard - 1
-    return found
+    return amounts
+
+
+def _base_units(name: str, amount: float) -> int:
+    """An amount in ten-thousandths; memory in bytes."""
+    return round(amount) if name == "memory_bytes" else round(amount * _DECIMALS)

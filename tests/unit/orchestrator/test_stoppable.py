@@ -73,9 +73,9 @@ async def test_a_plan_that_is_stopped_ends_and_what_makes_it_is_cancelled_wherev
 async def test_the_solver_of_a_plan_that_is_stopped_is_told_and_its_thread_is_free_for_the_next():
     begun, told = threading.Event(), threading.Event()
 
-    def solver(flat, asked, costs, *, stop, **more):
+    def solver(flat, asked, costs, *, cancellation, **more):
         if not begun.is_set():
-            with stop.calling(told.set):
+            with cancellation.on_cancel(told.set):
                 begun.set()
                 assert told.wait(30)
         return list_schedule(flat, asked, costs)

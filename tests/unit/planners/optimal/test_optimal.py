@@ -54,8 +54,8 @@ async def test_mode_list_schedule_never_asks_the_solver():
 async def test_a_solve_is_stopped_when_nobody_waits_for_it_any_more():
     begun, ended = threading.Event(), threading.Event()
 
-    def solver(flat, request, costs, *, stop, **more):
-        with stop.calling(ended.set):
+    def solver(flat, request, costs, *, cancellation, **more):
+        with cancellation.on_cancel(ended.set):
             begun.set()
             assert ended.wait(30)
         return list_schedule(flat, request, costs)

@@ -1,4 +1,4 @@
-"""Bounds are below every plan, brute force agrees, and large workflows are planned in parts."""
+"""Bounds are below every plan, optimal plans equal brute force, and large workflows are feasible and bounded."""
 
 import pytest
 from brute_force import least_value
@@ -9,7 +9,7 @@ from planners.resources import Resources
 from planners.scheduling.cp_sat.lp_bound import lp_bound
 from planners.scheduling.cp_sat.solver import schedule
 from planners.scheduling.list_scheduling.list_schedule import best_list_schedule, list_schedule
-from planners.scheduling.problem.build import problem_of
+from planners.scheduling.problem.build import build_problem
 from planners.scheduling.validate import violations
 
 
@@ -17,7 +17,7 @@ def test_the_linear_bound_is_below_the_optimum_and_not_far():
     shares = []
     for seed in range(8):
         flat, request = question(4, seed, 0.4)
-        problem = problem_of(flat, request, COSTS)
+        problem = build_problem(flat, request, COSTS)
         bound, least = lp_bound(problem, 10), least_value(problem)
         assert bound <= least * (1 + 1e-9)
         shares.append(bound / least)
@@ -29,7 +29,7 @@ def test_the_linear_bound_is_below_the_optimum_and_not_far():
 def test_optimal_plans_of_six_and_seven_steps_equal_brute_force(count, seed, budget_share):
     flat, request = question(count, seed, budget_share, nodes=2)
     plan = schedule(flat, request, COSTS, time_limit_s=10)
-    problem = problem_of(flat, request, COSTS)
+    problem = build_problem(flat, request, COSTS)
     assert plan.gap <= 1e-3
     assert least_value(problem, plan.objective * (1 - 1e-6)) is None
     assert least_value(problem, plan.objective * (1 + 1e-6)) == pytest.approx(plan.objective, rel=1e-6)
@@ -44,7 +44,7 @@ def test_a_plan_of_hundreds_of_steps_is_feasible_bounded_and_no_worse_than_list_
     assert plan.gap < 1
 
 
-def test_groups_of_equal_nodes_are_unrolled_to_a_feasible_plan():
+def test_groups_of_equal_nodes_are_disaggregated_to_a_feasible_plan():
     flat, request = question(30, 2, 0.5)
     nodes = tuple(ClusterNode(id=f"n{i}", node_class="k", total=Resources(cpus=3, memory_bytes=10)) for i in range(40))
     request = request.model_copy(update={"cluster": ClusterSnapshot(nodes=nodes)})

@@ -1,4 +1,4 @@
-"""Agents that have failed for good get no new work; what they have finished still counts."""
+"""Agents that have failed permanently get no new attempts; their finished attempts still count."""
 
 import pytest
 
@@ -24,18 +24,18 @@ def plan(*names, **request):
     return schedule(flat, asked, PriorCosts(), time_limit_s=1.0)
 
 
-def test_a_failed_agent_gets_no_new_work():
+def test_a_failed_agent_gets_no_new_attempt():
     assert plan("quick", "slow").by_id["a"].placement.agent == "quick"
     assert plan("quick", "slow", without_agents=("quick",)).by_id["a"].placement.agent == "slow"
 
 
-def test_what_a_failed_agent_has_finished_is_not_done_again():
+def test_a_finished_attempt_of_a_failed_agent_is_not_repeated():
     key = plan("quick", "slow").by_id["a"].work_key
     done = InFlight(work_key=key, agent="quick", node="n", finished=True)
 
     assert plan("quick", "slow", without_agents=("quick",), in_flight=(done,)).by_id["a"].placement.agent == "quick"
 
 
-def test_when_all_have_failed_the_refusal_names_the_step():
+def test_if_all_agents_have_failed_the_error_names_the_step():
     with pytest.raises(Infeasible, match="step 'a'"):
         plan("quick", without_agents=("quick",))

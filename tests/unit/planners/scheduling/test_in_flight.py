@@ -1,4 +1,4 @@
-"""Attempts in flight are choices like others, and for some steps the only one."""
+"""Attempts in flight are execution modes like others, and for some steps the only one."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def planned(make, request: PlanRequest):
 
 @BOTH
 @pytest.mark.parametrize("budget_usd", [None, 1.0])
-def test_an_attempt_still_running_when_its_only_agent_has_failed_elsewhere_goes_on(make, budget_usd):
+def test_a_running_attempt_continues_although_its_only_agent_has_failed_elsewhere(make, budget_usd):
     steps = CHAIN[:1]
     running = InFlight(work_key=keys_of((steps[0], "slow"))["a"], agent="slow", node="n", elapsed_s=1.0)
     request = asked(
@@ -67,7 +67,7 @@ def test_an_attempt_still_running_when_its_only_agent_has_failed_elsewhere_goes_
 
 @BOTH
 @pytest.mark.parametrize("child_has_finished", [True, False])
-def test_what_an_irreplaceable_attempt_has_read_is_kept_though_another_agent_is_quicker(make, child_has_finished):
+def test_the_inputs_of_an_irreplaceable_attempt_are_kept_although_another_agent_is_faster(make, child_has_finished):
     keys = keys_of((CHAIN[0], "slow"), (CHAIN[1], "only"))
     parent = InFlight(work_key=keys["a"], agent="slow", node="n", elapsed_s=0.0)
     child = InFlight(work_key=keys["b"], agent="only", node="n", elapsed_s=1.0, finished=child_has_finished)
@@ -79,7 +79,7 @@ def test_what_an_irreplaceable_attempt_has_read_is_kept_though_another_agent_is_
 
 
 @BOTH
-def test_an_irreplaceable_attempt_goes_on_where_others_have_reserved_its_node_meanwhile(make):
+def test_an_irreplaceable_attempt_continues_although_its_node_has_been_reserved(make):
     running = InFlight(work_key=keys_of((CHAIN[0], "slow"))["a"], agent="slow", node="n")
     held = Reservation(node="n", resources=Resources(cpus=4), end_s=3.0)
     request = asked(CHAIN[:1], QUICK_AND_SLOW[:1], in_flight=(running,), without_agents=("slow",), reservations=(held,))
@@ -106,10 +106,10 @@ def test_a_wide_join_of_steps_with_two_attempts_each_is_matched_in_bounded_time(
 
 @BOTH
 @pytest.mark.parametrize(("has_finished", "makespan_s"), [(True, 0.0), (False, 5.0)])
-def test_work_done_where_the_agent_would_not_fit_today_counts_and_work_running_there_does_not(
+def test_on_a_node_the_agent_no_longer_fits_finished_attempts_count_and_running_ones_do_not(
     make, has_finished, makespan_s
 ):
-    """The agent was declared anew and needs more than the node of its attempt has."""
+    """The agent's new declaration needs more than the node of its attempt has."""
     agent = AgentSpec(name="slow", capability="a", expected_s=5.0, resources=Resources(cpus=2))
     flight = InFlight(work_key=keys_of((CHAIN[0], "slow"))["a"], agent="slow", node="small", finished=has_finished)
 

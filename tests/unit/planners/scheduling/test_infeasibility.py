@@ -1,4 +1,4 @@
-"""A task that cannot be planned is refused with the constraint and by how much."""
+"""An infeasible task is rejected with the limit it misses, and by how much."""
 
 import pytest
 
@@ -33,10 +33,10 @@ def question(
     return FlatWorkflow(steps=steps), request
 
 
-def refusal(*agents: AgentSpec, make=list_schedule, **of_question) -> str:
-    with pytest.raises(Infeasible) as refused:
+def error_of(*agents: AgentSpec, make=list_schedule, **of_question) -> str:
+    with pytest.raises(Infeasible) as caught:
         make(*question(*agents, **of_question), PriorCosts())
-    return str(refused.value)
+    return str(caught.value)
 
 
 def optimal(flat, request, costs):
@@ -48,70 +48,70 @@ def agent(name: str = "x", **rest) -> AgentSpec:
 
 
 def test_unknown_capability_is_named():
-    assert "no agent offers capability 'a'" in refusal()
+    assert "no agent offers capability 'a'" in error_of()
 
 
-def test_missing_quality_says_what_the_best_has():
-    message = refusal(agent(quality=0.7), objective=Objective(min_quality=0.9))
+def test_a_missing_quality_names_that_of_the_best_agent():
+    message = error_of(agent(quality=0.7), objective=Objective(min_quality=0.9))
     assert "no agent for 'a' has quality >= 0.9: the best, 'x', has 0.7" in message
     assert message.startswith("objective.min_quality")
 
 
 def test_quality_floor_of_a_step_points_to_the_step():
     steps = (Step(id="s0", capability="a", min_quality=0.8),)
-    assert refusal(agent(quality=0.7), steps=steps).startswith("workflow.steps.s0.min_quality")
+    assert error_of(agent(quality=0.7), steps=steps).startswith("workflow.steps.s0.min_quality")
 
 
-def test_pin_to_an_agent_of_another_trade_lists_those_that_can():
-    message = refusal(agent("x"), steps=(Step(id="s0", capability="a", agent="y"),))
+def test_a_pin_to_an_agent_without_the_capability_lists_the_agents_that_offer_it():
+    message = error_of(agent("x"), steps=(Step(id="s0", capability="a", agent="y"),))
     assert "pinned to agent 'y'" in message
     assert "choose one of x" in message
 
 
-def test_missing_resource_says_what_the_largest_node_has():
-    message = refusal(agent(resources=Resources(gpus=2)))
+def test_a_missing_resource_names_that_of_the_largest_node():
+    message = error_of(agent(resources=Resources(gpus=2)))
     assert "no node can give agent 'x' gpus 2: the largest node has 1" in message
 
 
-def test_an_empty_cluster_is_said_to_be_empty():
-    assert "no nodes" in refusal(agent(), nodes=())
+def test_an_empty_cluster_is_reported_as_empty():
+    assert "no nodes" in error_of(agent(), nodes=())
 
 
-def test_too_small_a_budget_says_by_how_much():
-    message = refusal(agent(price=Price(usd_per_call=2)), limits=Limits(budget_usd=3))
+def test_too_small_a_budget_reports_the_difference():
+    message = error_of(agent(price=Price(usd_per_call=2)), limits=Limits(budget_usd=3))
     assert "the cheapest possible plan costs 4 USD, 1 over the budget of 3 USD" in message
 
 
-def test_too_early_a_deadline_says_by_how_much():
-    message = refusal(agent(expected_s=2.0), limits=Limits(deadline_s=5), elapsed_s=2.0)
+def test_too_early_a_deadline_reports_the_difference():
+    message = error_of(agent(expected_s=2.0), limits=Limits(deadline_s=5), elapsed_s=2.0)
     assert "4 s, 1 s more than the 3 s until the deadline" in message
     assert "set the deadline to at least 6" in message
 
 
-def test_a_deadline_that_only_capacity_forbids_is_refused_with_the_best_end_found():
+def test_a_deadline_that_only_capacity_prevents_is_rejected_with_the_best_end_found():
     steps = tuple(Step(id=f"s{i}", capability="a") for i in range(3))
     node = ClusterNode(id="n0", node_class="k", total=Resources(cpus=1))
-    message = refusal(agent(expected_s=2.0), steps=steps, nodes=(node,), make=optimal, limits=Limits(deadline_s=5))
+    message = error_of(agent(expected_s=2.0), steps=steps, nodes=(node,), make=optimal, limits=Limits(deadline_s=5))
     assert "6 s" in message
     assert "1 s more than the 5 s" in message
 
 
-def test_budget_and_deadline_that_exclude_each_other_are_both_named():
+def test_budget_and_deadline_that_conflict_are_both_named():
     agents = [agent("slow", expected_s=4.0), agent("fast", expected_s=1.0, price=Price(usd_per_call=1))]
     limits = Limits(deadline_s=4, budget_usd=1)
-    message = refusal(*agents, make=optimal, limits=limits)
+    message = error_of(*agents, make=optimal, limits=limits)
     assert "deadline" in message
     assert "budget" in message
 
 
-def test_a_deadline_that_has_passed_is_said_to_have_passed():
-    message = refusal(agent(expected_s=2.0), limits=Limits(deadline_s=5), elapsed_s=7.25)
+def test_a_deadline_in_the_past_is_reported_as_passed():
+    message = error_of(agent(expected_s=2.0), limits=Limits(deadline_s=5), elapsed_s=7.25)
     assert "the deadline passed 2.25 s ago" in message
     assert "set the deadline to at least 11.25" in message
 
 
-def test_a_budget_that_is_overspent_says_what_was_spent():
-    message = refusal(agent(price=Price(usd_per_call=1)), limits=Limits(budget_usd=1), spent_usd=1.5)
+def test_an_overspent_budget_reports_what_was_spent():
+    message = error_of(agent(price=Price(usd_per_call=1)), limits=Limits(budget_usd=1), spent_usd=1.5)
     assert "costs 2 USD, and 1.5 USD of the budget of 1 USD are spent already" in message
     assert "raise the budget to at least 3.5" in message
 
@@ -121,11 +121,11 @@ def test_a_budget_that_is_overspent_says_what_was_spent():
     [({"requests_per_s": 0.5}, 8.1), ({"tokens_per_s": 25.0}, 8.1), ({"max_concurrent": 1}, 0.5)],
 )
 @pytest.mark.parametrize("make", [list_schedule, optimal])
-def test_a_providers_limit_that_forbids_the_deadline_is_named(limit, least_s, make):
+def test_a_provider_limit_that_prevents_the_deadline_is_named(limit, least_s, make):
     steps = tuple(Step(id=f"s{i}", capability="a") for i in range(5))
     called = agent(expected_s=0.1, provider="p", tokens_per_call=50)
     deadline_s = least_s - 0.1
-    message = refusal(
+    message = error_of(
         called, steps=steps, make=make, limits=Limits(deadline_s=deadline_s), providers=(Provider(name="p", **limit),)
     )
     (name,) = limit
@@ -133,13 +133,13 @@ def test_a_providers_limit_that_forbids_the_deadline_is_named(limit, least_s, ma
     assert f"take {least_s:g} s, 0.1 s more than the {deadline_s:g} s until the deadline" in message
 
 
-def test_an_agents_concurrency_that_forbids_the_deadline_is_named():
+def test_an_agent_concurrency_that_prevents_the_deadline_is_named():
     steps = tuple(Step(id=f"s{i}", capability="a") for i in range(3))
-    message = refusal(agent("one-at-a-time", concurrency=1), steps=steps, limits=Limits(deadline_s=2))
+    message = error_of(agent("one-at-a-time", concurrency=1), steps=steps, limits=Limits(deadline_s=2))
     assert "the calls held back by concurrency of agent one-at-a-time take 3 s, 1 s more" in message
 
 
-def test_a_hint_that_costs_too_much_does_not_hide_by_how_much_the_deadline_is_missed():
+def test_a_hint_above_the_budget_does_not_hide_by_how_much_the_deadline_is_missed():
     agents = [agent("slow", expected_s=4.0), agent("fast", expected_s=1.0, price=Price(usd_per_call=1))]
     hint = list_schedule(*question(*agents), PriorCosts())
     assert hint.usd == 2.0
@@ -147,5 +147,5 @@ def test_a_hint_that_costs_too_much_does_not_hide_by_how_much_the_deadline_is_mi
     def hinted(flat, request, costs):
         return schedule(flat, request, costs, time_limit_s=5, hint=hint)
 
-    message = refusal(*agents, make=hinted, limits=Limits(deadline_s=4, budget_usd=1))
+    message = error_of(*agents, make=hinted, limits=Limits(deadline_s=4, budget_usd=1))
     assert "within the budget of 1 USD can meet the deadline: the best one ends at 5 s, 1 s more" in message

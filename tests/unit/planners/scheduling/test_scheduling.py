@@ -1,4 +1,4 @@
-"""What plans look like on small clusters whose best plan one can tell by hand."""
+"""Plans on small clusters whose optimal plan is known."""
 
 import pytest
 
@@ -61,8 +61,8 @@ def test_an_empty_workflow_has_an_empty_plan():
     assert list_schedule(flat, request, COSTS).steps == ()
 
 
-def test_where_nothing_can_be_planned_yet_no_node_is_needed():
-    """A workflow whose first for_each or goal is still open, on a cluster that is still starting."""
+def test_an_empty_workflow_needs_no_node():
+    """A workflow whose first for_each or goal is still pending, on a cluster that is still starting."""
     flat = FlatWorkflow()
     request = asked(fan(1), agent("x"), nodes=())
     assert (planned(flat, request).steps, list_schedule(flat, request, COSTS).steps) == ((), ())
@@ -75,21 +75,21 @@ def test_independent_steps_share_equal_nodes():
     assert sorted(step.placement.node for step in plan.steps) == ["n0", "n0", "n1", "n1"]
 
 
-def test_placements_tell_the_class_of_their_node_so_that_equal_nodes_are_known_to_be_equal():
+def test_placements_contain_the_node_class_so_that_equal_nodes_are_recognised():
     flat = fan(2)
     one, other = (step.placement for step in planned(flat, asked(flat, agent("x"), nodes=(ONE, TWO))).steps)
     assert one.node != other.node
     assert one.equals_node_of(other)
 
 
-def test_a_big_output_keeps_its_reader_on_the_same_node():
+def test_a_large_output_keeps_its_reader_on_the_same_node():
     flat = chain("a", "a")
     plan = planned(flat, asked(flat, agent("x", output_bytes=2_000_000_000), nodes=(ONE, TWO)))
     assert plan.makespan_s == 2.0
     assert len({step.placement.node for step in plan.steps}) == 1
 
 
-def test_two_dimensions_of_one_node_are_both_kept():
+def test_every_resource_of_a_node_is_limited():
     flat = FlatWorkflow(steps=(*fan(2).steps, Step(id="m", capability="mem")))
     node = ClusterNode(id="n0", node_class="k", total=Resources(cpus=3, memory_bytes=10))
     hungry = agent("m", "mem", resources=Resources(cpus=1, memory_bytes=8))
@@ -103,7 +103,7 @@ def test_a_warm_node_is_preferred_to_a_cold_one():
     assert planned(flat, request).steps[0].placement.node == "n1"
 
 
-def test_others_reservations_are_planned_around():
+def test_steps_are_scheduled_around_reservations():
     flat = fan(1)
     held = Reservation(node="n0", resources=Resources(cpus=1), start_s=0.5, end_s=4.0)
     request = asked(flat, agent("x"), reservations=(held,))
@@ -120,7 +120,7 @@ def test_others_reservations_are_planned_around():
         ({"tokens_per_s": 50.0}, 7.0),
     ],
 )
-def test_limits_of_a_provider_hold_across_nodes(limits, makespan_s):
+def test_provider_limits_hold_across_nodes(limits, makespan_s):
     flat = fan(4)
     hosted = agent("x", provider="p", tokens_per_call=100, resources=Resources())
     request = asked(flat, hosted, nodes=(ONE, TWO), providers=(Provider(name="p", **limits),))
@@ -128,7 +128,7 @@ def test_limits_of_a_provider_hold_across_nodes(limits, makespan_s):
     assert list_schedule(flat, request, COSTS).makespan_s == makespan_s
 
 
-def test_calls_that_others_reserved_of_a_provider_are_not_there():
+def test_reserved_calls_of_a_provider_are_not_available():
     flat = fan(1)
     hosted = agent("x", provider="p", resources=Resources())
     held = Reservation(provider="p", calls=2, end_s=3.0)
@@ -150,7 +150,7 @@ def test_the_budget_goes_to_the_step_where_it_saves_most():
     assert planned(flat, richer).makespan_s == 5.0
 
 
-def test_dollars_weigh_as_the_objective_says():
+def test_the_objective_weighs_cost_against_time():
     flat = fan(1)
     agents = [agent("slow", expected_s=3.0), agent("fast", price=Price(usd_per_call=1))]
     cheap = planned(flat, asked(flat, *agents, objective=Objective(usd_weight=3)))
@@ -159,7 +159,7 @@ def test_dollars_weigh_as_the_objective_says():
     assert [plan.steps[0].placement.agent for plan in (cheap, fast, only_usd)] == ["slow", "fast", "slow"]
 
 
-def test_pins_and_quality_floors_bind():
+def test_pinned_agents_and_minimum_qualities_are_respected():
     agents = [agent("rough", quality=0.4), agent("fine", expected_s=2.0, quality=0.9)]
     pinned = FlatWorkflow(steps=(Step(id="s0", capability="a", agent="fine"),))
     floored = FlatWorkflow(steps=(Step(id="s0", capability="a", min_quality=0.5),))
@@ -167,7 +167,7 @@ def test_pins_and_quality_floors_bind():
         assert planned(flat, asked(flat, *agents)).steps[0].placement.agent == "fine"
 
 
-def test_an_agent_that_does_not_take_the_inputs_is_no_candidate():
+def test_an_agent_that_does_not_accept_the_inputs_is_no_candidate():
     takes = {"type": "object", "properties": {"text": {}}, "required": ["text"]}
     agents = [agent("quick", input_schema=takes), agent("plain", expected_s=5.0)]
     flat = FlatWorkflow(
@@ -183,7 +183,7 @@ def test_an_agent_that_does_not_take_the_inputs_is_no_candidate():
         assert [step.placement.agent for step in plan.steps] == ["quick", "plain", "plain"]
 
 
-def test_inputs_that_no_agent_takes_are_told():
+def test_inputs_that_no_agent_accepts_are_reported():
     takes = {"type": "object", "properties": {"text": {}}, "required": ["text"]}
     flat = FlatWorkflow(steps=(Step(id="s0", capability="a", inputs={"path": "x"}),))
     with pytest.raises(Infeasible, match="no agent takes its inputs") as caught:
@@ -191,14 +191,14 @@ def test_inputs_that_no_agent_takes_are_told():
     assert caught.value.field == "workflow.steps.s0.inputs"
 
 
-def test_among_equals_the_better_agent_is_taken():
+def test_among_equal_plans_the_better_agent_is_chosen():
     flat = fan(1)
     agents = [agent("plain", quality=0.5), agent("good", quality=0.9)]
     for make in (planned, lambda flat, request: list_schedule(flat, request, COSTS)):
         assert make(flat, asked(flat, *agents)).steps[0].placement.agent == "good"
 
 
-def test_quality_is_free_for_a_step_that_nobody_waits_for():
+def test_a_step_with_slack_gets_the_better_agent():
     steps = (Step(id="long", capability="l"), Step(id="short", capability="a"))
     flat = FlatWorkflow(steps=steps)
     agents = [agent("l", "l", 5.0), agent("quick", quality=0.5), agent("good", expected_s=3.0, quality=0.9)]
@@ -218,7 +218,7 @@ def test_an_attempt_in_flight_is_kept_when_finishing_there_beats_moving():
             assert (plan.steps[0].placement.node, plan.steps[0].placement.end_s) == (node, end_s)
 
 
-def test_finished_work_takes_no_time_and_no_dollars():
+def test_finished_work_takes_no_time_and_costs_nothing():
     flat = chain("a", "b")
     agents = [agent("x", "a", 10.0, price=Price(usd_per_call=5)), agent("y", "b", 1.0)]
     key = planned(flat, asked(flat, *agents)).steps[0].work_key
@@ -228,7 +228,7 @@ def test_finished_work_takes_no_time_and_no_dollars():
     assert (plan.makespan_s, plan.usd) == (1.0, 0.0)
 
 
-def test_work_in_flight_on_a_lost_node_is_planned_anew():
+def test_work_in_flight_on_a_lost_node_is_scheduled_again():
     flat = fan(1)
     key = planned(flat, asked(flat, agent("x"))).steps[0].work_key
     request = asked(flat, agent("x"), in_flight=(InFlight(work_key=key, agent="x", node="gone", finished=True),))
@@ -251,13 +251,13 @@ def test_equal_plans_keep_the_placement_of_the_hint():
     assert [step.placement.node for step in plan.steps] == ["n1", "n0"]
 
 
-def test_a_hint_that_fits_nothing_any_more_is_ignored():
+def test_a_hint_that_is_no_longer_possible_is_ignored():
     flat = fan(2)
     hint = list_schedule(flat, asked(flat, agent("old")), COSTS)
     assert planned(flat, asked(flat, agent("new")), hint=hint).makespan_s == 2.0
 
 
-def test_improving_plans_are_told_on_the_way_and_the_clock_is_asked_for_planning_time():
+def test_improvements_are_reported_during_the_search_and_the_clock_measures_planning_time():
     flat = FlatWorkflow(steps=(*fan(3, "a").steps, *(Step(id=f"t{i}", capability="b") for i in range(4))))
     agents = [
         agent("a-thin", "a", 4.0), agent("a-wide", "a", 2.5, resources=Resources(cpus=2)),

@@ -1,4 +1,4 @@
-"""The independent check of plans knows all the rules, and no others."""
+"""The independent check of plans enforces every rule, and no others."""
 
 from planners.agents import AgentSpec, Catalog, Provider
 from planners.cluster import ClusterNode, ClusterSnapshot
@@ -20,17 +20,17 @@ def asked(steps, *agents: AgentSpec, providers=(), **of_task) -> tuple[FlatWorkf
     return FlatWorkflow(steps=steps), PlanRequest(task=task, catalog=catalog, cluster=ClusterSnapshot(nodes=(NODE,)))
 
 
-def test_new_work_for_an_agent_that_has_failed_is_a_violation():
+def test_a_new_attempt_of_a_failed_agent_is_a_violation():
     flat, request = asked((Step(id="a", capability="a"),), AgentSpec(name="x", capability="a"))
     plan = list_schedule(flat, request, COSTS)
     assert violations(plan, flat, request, COSTS) == []
 
     (wrong,) = violations(plan, flat, request.model_copy(update={"without_agents": ("x",)}), COSTS)
 
-    assert wrong == "a: new work for agent 'x', which has failed for good"
+    assert wrong == "a: new attempt of agent 'x', which has failed permanently"
 
 
-def test_an_agent_that_does_not_take_the_inputs_is_a_violation():
+def test_an_agent_that_does_not_accept_the_inputs_is_a_violation():
     takes = {"type": "object", "properties": {"other": {"type": "string"}}}
     flat, request = asked((Step(id="a", capability="a", inputs={"x": 1}),), AgentSpec(name="x", capability="a"))
     plan = list_schedule(flat, request, COSTS)
@@ -38,11 +38,11 @@ def test_an_agent_that_does_not_take_the_inputs_is_a_violation():
 
     (wrong,) = violations(plan, flat, request.model_copy(update={"catalog": choosy}), COSTS)
 
-    assert wrong.startswith("a: agent 'x' does not take its inputs: it has no input 'x'")
+    assert wrong.startswith("a: agent 'x' does not accept its inputs: it has no input 'x'")
 
 
-def test_the_window_of_a_token_rate_is_that_of_the_agents_that_are_good_enough():
-    """The large call of an agent that no step may have makes no window longer."""
+def test_only_agents_of_sufficient_quality_determine_the_window_of_a_token_rate():
+    """The large call of an agent that no step may use does not extend the window."""
     small = AgentSpec(name="small", capability="a", quality=0.9, tokens_per_call=50, provider="p", expected_s=0.1)
     large = AgentSpec(name="large", capability="a", quality=0.1, tokens_per_call=150, provider="p", expected_s=0.1)
     steps = tuple(Step(id=f"s{i}", capability="a") for i in range(8))

@@ -1,4 +1,4 @@
-"""A search ends when it is told to, and otherwise at the same plan however busy the machine."""
+"""A search ends when it is cancelled, and otherwise at the same plan on any machine."""
 
 import threading
 import time
@@ -14,39 +14,39 @@ from planners.scheduling.validate import violations
 
 
 @pytest.mark.parametrize("steps", [120, 400])
-def test_a_search_is_stopped_from_another_thread_and_gives_its_best_plan(steps):
+def test_a_search_cancelled_from_another_thread_returns_its_best_plan(steps):
     flat, request = question(steps, 3, 0.3)
-    stop = CancellationToken()
-    timer = threading.Timer(0.5, stop.pull)
+    token = CancellationToken()
+    timer = threading.Timer(0.5, token.cancel)
     timer.start()
     begun = time.monotonic()
-    plan = schedule(flat, request, COSTS, time_limit_s=600, stop=stop)
+    plan = schedule(flat, request, COSTS, time_limit_s=600, cancellation=token)
     timer.join()
     assert time.monotonic() - begun < 60, "a hang guard: the search had minutes left"
     assert violations(plan, flat, request, COSTS) == []
     assert plan.objective <= best_list_schedule(flat, request, COSTS).objective
 
 
-def test_a_search_that_is_stopped_before_it_began_gives_the_best_list_schedule():
+def test_a_search_cancelled_before_it_starts_returns_the_best_list_schedule():
     flat, request = question(40, 1, 0.3)
-    stop = CancellationToken()
-    stop.pull()
-    plan = schedule(flat, request, COSTS, time_limit_s=600, stop=stop)
+    token = CancellationToken()
+    token.cancel()
+    plan = schedule(flat, request, COSTS, time_limit_s=600, cancellation=token)
     lists = [make(flat, request, COSTS).objective for make in (list_schedule, best_list_schedule)]
     assert plan.objective == min(lists)
 
 
-def test_pulling_calls_whoever_searches_at_that_time_only():
-    stop, called = CancellationToken(), []
-    with stop.calling(lambda: called.append("first")):
+def test_cancelling_calls_only_the_callbacks_registered_at_that_time():
+    token, called = CancellationToken(), []
+    with token.on_cancel(lambda: called.append("first")):
         pass
-    with stop.calling(lambda: called.append("second")):
-        stop.pull()
-    assert (called, stop.pulled) == (["second"], True)
+    with token.on_cancel(lambda: called.append("second")):
+        token.cancel()
+    assert (called, token.cancelled) == (["second"], True)
 
 
 @pytest.mark.parametrize("steps", [60, 320])
-def test_the_same_question_has_the_same_answer_on_a_busy_machine(steps):
+def test_equal_requests_have_equal_plans_on_a_busy_machine(steps):
     flat, request = question(steps, 2, 0.3)
 
     def plan(_: int) -> str:

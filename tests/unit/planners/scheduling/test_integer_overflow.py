@@ -1,4 +1,4 @@
-"""CP-SAT counts in 64-bit whole numbers; what people write down does not."""
+"""CP-SAT counts in 64-bit integers; users' numbers have no such bound."""
 
 import pytest
 
@@ -21,7 +21,7 @@ NODES = (
 
 
 def agents(usd: float) -> tuple[AgentSpec, ...]:
-    """Three that trade dollars for time, the fastest behind a rate limit: list scheduling alone proves nothing."""
+    """Three agents that trade cost for time, the fastest with a rate limit, so that list scheduling proves nothing."""
     return (
         AgentSpec(name="x", capability="a", price=Price(usd_per_call=usd)),
         AgentSpec(name="y", capability="a", price=Price(usd_per_call=2.3 * usd), expected_s=0.51),
@@ -43,7 +43,7 @@ def solved(offered: tuple[AgentSpec, ...], nodes=NODES, reservations=(), **of_ta
 
 @pytest.mark.parametrize("usd_weight", [0, 1e-15])
 @pytest.mark.parametrize("budget_usd", [1e12, 1e300])
-def test_a_budget_that_is_no_limit_is_none(budget_usd, usd_weight):
+def test_a_budget_that_nothing_can_exceed_is_no_limit(budget_usd, usd_weight):
     objective = Objective(usd_weight=usd_weight)
     assert (
         solved(agents(1), objective=objective, limits=Limits(budget_usd=budget_usd)).makespan_s
@@ -52,13 +52,13 @@ def test_a_budget_that_is_no_limit_is_none(budget_usd, usd_weight):
 
 
 @pytest.mark.parametrize("usd", [1e9, 1e19])
-def test_agents_and_budgets_may_be_as_dear_as_can_be(usd):
+def test_prices_and_budgets_may_be_arbitrarily_large(usd):
     plan = solved(agents(usd), limits=Limits(budget_usd=10 * usd))
     assert plan.makespan_s == solved(agents(1), limits=Limits(budget_usd=10)).makespan_s
 
 
 @pytest.mark.parametrize("years", [30, 3000])
-def test_others_may_hold_large_nodes_for_years(years):
+def test_large_nodes_may_be_reserved_for_years(years):
     """Energy is amount times time; both are large here."""
     gib, until_s = 1 << 30, years * 365 * 86_400.0
     total = Resources(cpus=4, memory_bytes=64 * gib)

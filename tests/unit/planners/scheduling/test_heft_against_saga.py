@@ -1,4 +1,4 @@
-"""Our HEFT is anrg-saga's HEFT wherever both can state the problem."""
+"""HEFT has the makespan of anrg-saga's HEFT on problems that both can represent."""
 
 import logging
 import random
@@ -11,7 +11,7 @@ from planners.workflow import FlatWorkflow, Step
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_heft_has_the_makespan_of_the_referee(seed):
+def test_heft_has_the_makespan_of_the_reference(seed):
     pytest.importorskip("saga")
     logging.getLogger().setLevel(logging.ERROR)
     draw = random.Random(seed)
