@@ -17,9 +17,11 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.datasets import PlanRecord, UnusableFile, document, lines
 from benchmarks.progress import tracked
-from learner.predictor import GuessedPlan, PlanExample, ToolText, TrainedPlanPredictor
+from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from learner.predictor.calibration import expected_calibration_error
-from learner.predictor.example import edge_names, multiset_f1
+from learner.predictor.example import edge_names
+from planners.similarity import multiset_f1
+from planners.speculative.predictor import GuessedPlan
 
 STAGES = (0, 100, 500, None)  # outcomes learned from; None is all
 TASKBENCH = "taskbench_"

@@ -18,10 +18,11 @@ from typing import Any
 from benchmarks.datasets import PlanRecord, document, lines
 from learner.learner import Learner
 from learner.models.plans import guess_similarity
-from learner.predictor import GuessedPlan, PlanExample, ToolText, TrainedPlanPredictor
+from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from planners.agents import AgentSpec, Catalog
 from planners.model import NodeId, StepId, TaskId, WorkKey, digest
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
+from planners.speculative.predictor import GuessedPlan
 from planners.tasks import PlanningOptions
 from planners.workflow import Step
 from reconciler.gate import Decision, GatePolicy, GateState, Guidance, Prices, decide, price, refused_for_price

@@ -10,7 +10,6 @@ from learner.predictor.example import edge_names
 from planners.agents import AgentSpec, Catalog
 from planners.plans import Plan
 from planners.similarity import multiset_f1
-from planners.speculative.predictor import GuessedPlan
 
 
 def plan_example(goal: str, plan: Plan) -> PlanExample:
@@ -56,24 +55,3 @@ def guess_similarity(predictor: TrainedPlanPredictor, example: PlanExample) -> f
     guess = guesses[0]
     edges = edge_names(guess.steps, guess.edges), edge_names(example.steps, example.edges)
     return (multiset_f1(guess.steps, example.steps) + multiset_f1(*edges)) / 2
-
-
-class LearnedPlans:
-    """A trained predictor as the speculative planner asks for it (`planners.speculative.predictor.PlanPredictor`)."""
-
-    def __init__(self, predictor: TrainedPlanPredictor) -> None:
-        self._predictor = predictor
-
-    def predict(self, request_text: str, k: int) -> list[GuessedPlan]:
-        """At most ``k`` guesses, the likeliest first."""
-        return [
-            GuessedPlan(
-                steps=guess.steps,
-                edges=guess.edges,
-                step_probability=guess.step_probability,
-                edge_probability=guess.edge_probability,
-                probability=guess.probability,
-                work_probability=guess.work_probability,
-            )
-            for guess in self._predictor.predict(request_text, k=k)
-        ]

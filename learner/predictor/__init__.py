@@ -1,12 +1,15 @@
-"""Predicts the plan of a goal in plain words: steps, edges, and how probable each is."""
+"""Predicts the plan of a goal in plain words: its steps, its edges, and the probability of each.
+
+Here: features, models, training and storage of one predictor. Not here: when it is trained and which one is in use
+(`learner.models`, `learner.registry`), nor how a guess becomes a plan (`planners.speculative`).
+"""
 
 from learner.predictor.errors import CorruptPredictor, PredictorError, SemanticsMissing
-from learner.predictor.example import GuessedPlan, PlanExample, ToolText
+from learner.predictor.example import PlanExample, ToolText
 from learner.predictor.predictor import TrainedPlanPredictor
 
 __all__ = [
     "CorruptPredictor",
-    "GuessedPlan",
     "PlanExample",
     "PredictorError",
     "SemanticsMissing",

@@ -1,4 +1,4 @@
-"""Isotonic calibration: the best monotone map from a raw probability to what came true (Zadrozny and Elkan, 2002)."""
+"""Isotonic calibration: the best monotone map from raw probabilities to outcomes (Zadrozny and Elkan, 2002)."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 _LEAST_OUTCOMES = 40
-_FLOOR = 0.01  # nothing is certain: a gate must be able to price a surprise
+_FLOOR = 0.01  # nothing is certain: the gate must be able to price a wrong guess
 
 
 @dataclass(frozen=True)
 class IsotonicCalibration:
-    """A piecewise linear map through ``knots`` (raw) and ``values`` (calibrated), both rising."""
+    """A piecewise linear map through ``knots`` (raw) and ``values`` (calibrated), both ascending."""
 
     knots: NDArray[np.float64]
     values: NDArray[np.float64]
 
     @classmethod
     def fit(cls, raw: NDArray[np.float64], came_true: NDArray[np.float64]) -> "IsotonicCalibration":
-        """From out-of-fold raw probabilities and 0/1 outcomes; a shrunk mean when there are few."""
+        """From out-of-fold raw probabilities and 0/1 outcomes; `blended` if there are few."""
         if len(raw) < _LEAST_OUTCOMES:
             return cls.blended(raw, came_true)
         model = IsotonicRegression(y_min=_FLOOR, y_max=1 - _FLOOR, out_of_bounds="clip").fit(raw, came_true)
@@ -41,7 +41,7 @@ class IsotonicCalibration:
 def expected_calibration_error(
     probability: NDArray[np.float64], came_true: NDArray[np.float64], bins: int = 10
 ) -> float:
-    """ECE: gaps of probability and frequency in equal-width bins, averaged by their sizes (Guo et al., 2017)."""
+    """ECE: mean gap of probability and frequency over equal-width bins, weighted by their sizes (Guo et al., 2017)."""
     if not len(probability):
         return 0.0
     which = np.minimum((probability * bins).astype(int), bins - 1)

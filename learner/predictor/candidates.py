@@ -1,11 +1,12 @@
-"""Plans worth considering for a request: the likeliest known ones, chains of likely steps, and small edits."""
+"""Candidate plans for a request: the likeliest known plans, chains of likely steps, and small edits of both."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learner.predictor.evidence import Evidence
-from learner.predictor.labels import Plan, PlanSpace, chain, without
-from learner.predictor.vectors import Floats
+from learner.predictor.arrays import Floats
+from learner.predictor.cold_guess import Evidence
+from learner.predictor.numbered_plan import NumberedPlan, chain, without_step
+from learner.predictor.plan_space import PlanSpace
 
 _KNOWN = 12
 _BEAM_TOOLS = 9
@@ -16,50 +17,50 @@ _EDITED = 3
 _LEXICAL_TOOLS = 2
 
 
-def candidates(space: PlanSpace, evidence: Evidence, own: Plan | None = None) -> list[Plan]:
-    """Distinct plans, likeliest known ones first, then what the catalog says.
+def candidates(space: PlanSpace, evidence: Evidence, own: NumberedPlan | None = None) -> list[NumberedPlan]:
+    """Distinct plans: the likeliest known ones first, then what the catalog suggests.
 
-    ``own`` is the example's own plan in training: where no other example has it, it is not among the known ones, as it
-    would not be for a new request.
+    ``own`` is the example's own plan, in training. Where no other example has it, it is left out of the known plans, as
+    it would be for a new request.
     """
     plan_scores, step_scores, edge_scores, _ = space.parts(evidence.scores)
-    unknown = own if own is not None and space.count[own] == 1 else None
+    hidden = own if own is not None and space.occurs_once(own) else None
     order = np.argsort(-plan_scores, kind="stable")[: _KNOWN + 1]
-    known = [space.plans[column] for column in order.tolist() if space.plans[column] != unknown][:_KNOWN]
+    known = [space.plans[column] for column in order.tolist() if space.plans[column] != hidden][:_KNOWN]
     tools, strength = _likely_tools(space, step_scores, evidence.strength)
     chains = [chain(tuple(tools)) for tools in _chains(space, tools, strength, edge_scores)]
-    edits = [without(plan, k) for plan in known[:_EDITED] if len(plan[0]) > 2 for k in range(len(plan[0]))]
-    return list(dict.fromkeys([*known, *_cold(evidence.heard.plan, known), *chains, *edits]))
+    edits = [without_step(plan, k) for plan in known[:_EDITED] if len(plan[0]) > 2 for k in range(len(plan[0]))]
+    return list(dict.fromkeys([*known, *_from_cold_guess(evidence.cold.plan, known), *chains, *edits]))
 
 
-def _cold(heard: Plan | None, known: list[Plan]) -> list[Plan]:
-    """The cold guess, less any one of its steps, and joined with the likeliest known plan in either order."""
-    if heard is None:
+def _from_cold_guess(cold: NumberedPlan | None, known: list[NumberedPlan]) -> list[NumberedPlan]:
+    """The cold guess, the same without any one step, and joined with the likeliest known plan in either order."""
+    if cold is None:
         return []
-    tools, likeliest = heard[0], known[0][0] if known else ()
+    tools, likeliest = cold[0], known[0][0] if known else ()
     joined = [
         chain((*tools, *(tool for tool in likeliest if tool not in tools))),
         chain((*likeliest, *(tool for tool in tools if tool not in likeliest))),
     ]
-    return [heard, *(without(heard, k) for k in range(len(tools)) if len(tools) > 1), *joined]
+    return [cold, *(without_step(cold, k) for k in range(len(tools)) if len(tools) > 1), *joined]
 
 
-def _likely_tools(space: PlanSpace, step_scores: Floats, lexical: Floats) -> tuple[list[int], Floats]:
-    """The tools for new chains with a probability each; those never used come by the words of the catalog."""
+def _likely_tools(space: PlanSpace, step_scores: Floats, mentioned: Floats) -> tuple[list[int], Floats]:
+    """The tools for new chains, with a probability each; unused tools enter by the words of the catalog."""
     top = np.argsort(-step_scores, kind="stable")[:_BEAM_TOOLS]
-    of_top = space.tool_of(space.step_labels[top]).tolist()
+    of_top = space.labels.tool_of(space.step_labels[top]).tolist()
     strength = dict(zip(reversed(of_top), reversed(step_scores[top].tolist()), strict=True))
     tools = list(dict.fromkeys(of_top))
-    spoken_of = np.argsort(-lexical, kind="stable")[:_LEXICAL_TOOLS]
-    for tool in spoken_of[(space.times_used(spoken_of) == 0) & (lexical[spoken_of] > 0)].tolist():
+    best = np.argsort(-mentioned, kind="stable")[:_LEXICAL_TOOLS]
+    for tool in best[(space.times_used(best) == 0) & (mentioned[best] > 0)].tolist():
         if tool not in strength:
             tools.append(tool)
-            strength[tool] = 0.4 * float(lexical[tool])
+            strength[tool] = 0.4 * float(mentioned[tool])
     return tools, np.array([strength[tool] for tool in tools], dtype=np.float32).clip(0.01, 0.97)
 
 
 def _chains(space: PlanSpace, tools: list[int], strength: Floats, edge_scores: Floats) -> list[list[int]]:
-    """Beam search for the likeliest chains of two and more of the tools."""
+    """Beam search for the likeliest chains of two or more of the tools."""
     if len(tools) < 2:
         return [tools] if tools else []
     unary = np.log(strength / (1 - strength))
@@ -69,13 +70,13 @@ def _chains(space: PlanSpace, tools: list[int], strength: Floats, edge_scores: F
     totals = unary.copy()
     found: list[tuple[float, list[int]]] = []
     for _ in range(_LONGEST_CHAIN - 1):
-        grown = totals[:, None] + unary[None, :] + links[sequences[:, -1]]
-        grown[np.arange(len(sequences))[:, None], sequences] = -np.inf
-        best = np.argsort(-grown, axis=None, kind="stable")[:_BEAM_WIDTH]
-        best = best[np.isfinite(grown.ravel()[best])]
+        extended = totals[:, None] + unary[None, :] + links[sequences[:, -1]]
+        extended[np.arange(len(sequences))[:, None], sequences] = -np.inf
+        best = np.argsort(-extended, axis=None, kind="stable")[:_BEAM_WIDTH]
+        best = best[np.isfinite(extended.ravel()[best])]
         rows, columns = np.divmod(best, len(tools))
         sequences = np.concatenate((sequences[rows], columns[:, None]), axis=1)
-        totals = grown.ravel()[best]
+        totals = extended.ravel()[best]
         found += zip(totals.tolist(), sequences.tolist(), strict=True)
         if not len(best):
             break
@@ -85,6 +86,6 @@ def _chains(space: PlanSpace, tools: list[int], strength: Floats, edge_scores: F
 
 def _link_scores(space: PlanSpace, tools: list[int], edge_scores: Floats) -> NDArray[np.float64]:
     numbers = np.array(tools)
-    columns = space.edge_columns(space.edge_label(numbers[:, None], numbers[None, :]))
+    columns = space.edge_columns(space.labels.edge_label(numbers[:, None], numbers[None, :]))
     known = np.append(edge_scores, np.float32(0))[columns]
     return np.asarray(np.log(np.maximum(known, 0.01)), dtype=np.float64)

@@ -1,33 +1,34 @@
-"""From probabilities of candidates to the guess: the one of highest *expected similarity*, not the most probable.
+"""From candidate probabilities to the guess: the plan of highest *expected similarity*, not the most probable one.
 
-Minimum Bayes risk: with p the posterior over candidates, guess argmax_c sum_t p(t) similarity(c, t). Where two plans
-compete, it prefers one that shares steps and edges with both.
+Minimum Bayes risk: with p the posterior over candidates, the guess is argmax_c sum_t p(t) similarity(c, t). Where two
+plans compete, it prefers one that shares steps and edges with both.
 
-A step's work survives if the true plan holds the step with all that is above it, so its probability is the posterior
-of the candidates that do: not the product of those of its parts, which are anything but independent.
+The work of a step survives if the true plan holds the step with all its ancestors. Its probability is therefore the
+posterior of the candidates that do, not the product of the probabilities of its parts, which are not independent.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from learner.predictor.features import Drawn, Incidence
-from learner.predictor.labels import Plan, PlanSpace, distinct_works, works
-from learner.predictor.vectors import Floats
+from learner.predictor.arrays import Floats
+from learner.predictor.features import Incidence, LabelledCandidates
+from learner.predictor.numbered_plan import NumberedPlan, distinct_work_ids, work_ids
+from learner.predictor.plan_space import PlanSpace
 
 
 @dataclass(frozen=True)
 class PlanChoice:
-    """A chosen plan with raw probabilities, not yet calibrated: of the whole, of each step, edge, and step's work."""
+    """A chosen plan with raw, uncalibrated probabilities: of the whole, and of each step, edge and step's work."""
 
-    plan: Plan
+    plan: NumberedPlan
     whole: float
     steps: Floats
     edges: Floats
     works: Floats
 
 
-def choose(space: PlanSpace, considered: Drawn, probability: Floats, k: int = 1) -> list[PlanChoice]:
+def choose(space: PlanSpace, considered: LabelledCandidates, probability: Floats, k: int = 1) -> list[PlanChoice]:
     """The ``k`` candidates of highest expected similarity. A part is as probable as all candidates that have it."""
     posterior = probability / max(float(probability.sum()), 1e-9)
     order = np.argsort(-(considered.similarity @ posterior), kind="stable")[:k]
@@ -38,18 +39,18 @@ def choose(space: PlanSpace, considered: Drawn, probability: Floats, k: int = 1)
         PlanChoice(
             plan := considered.plans[index],
             float(probability[index]),
-            np.array([step_mass[label] for label in space.steps_of(plan)], dtype=np.float32),
-            np.array([edge_mass[label] for label in space.edges_of(plan)], dtype=np.float32),
-            np.array([work_mass[work] for work in works(plan)], dtype=np.float32),
+            np.array([step_mass[label] for label in space.labels.steps_of(plan)], dtype=np.float32),
+            np.array([edge_mass[label] for label in space.labels.edges_of(plan)], dtype=np.float32),
+            np.array([work_mass[work] for work in work_ids(plan)], dtype=np.float32),
         )
         for index in order.tolist()
     ]
 
 
-def _work_mass(plans: list[Plan], posterior: Floats) -> dict[int, float]:
+def _work_mass(plans: list[NumberedPlan], posterior: Floats) -> dict[int, float]:
     mass: dict[int, float] = {}
     for plan, p in zip(plans, posterior.tolist(), strict=True):
-        for work in distinct_works(plan):
+        for work in distinct_work_ids(plan):
             mass[work] = mass.get(work, 0.0) + p
     return mass
 

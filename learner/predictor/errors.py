@@ -1,4 +1,4 @@
-"""What can go wrong with a plan predictor."""
+"""Errors of the plan predictor."""
 
 
 class PredictorError(Exception):
@@ -10,4 +10,4 @@ class CorruptPredictor(PredictorError):
 
 
 class SemanticsMissing(PredictorError):
-    """A stored predictor uses word vectors that are not installed here (extra ``semantic``)."""
+    """A stored predictor needs word vectors that are not installed here (extra ``semantic``)."""

@@ -1,4 +1,4 @@
-"""What the ranker sees of each candidate plan: evidence for it, for its parts, and for what it leaves out."""
+"""The ranker's features of each candidate plan: evidence for it, for its parts, and for what it leaves out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from itertools import chain
 
 import numpy as np
 
-from learner.predictor.cold import ToolMentions
-from learner.predictor.evidence import Evidence
-from learner.predictor.labels import Columns, LabelCounts, Plan, PlanSpace, length_column, positions_in
-from learner.predictor.vectors import Floats
+from learner.predictor.arrays import Columns, Floats
+from learner.predictor.cold_guess import CatalogGuess, Evidence
+from learner.predictor.numbered_plan import NumberedPlan
+from learner.predictor.plan_space import LabelCounts, PlanSpace, length_column, positions_in
 
 _NOTHING = np.float32(1e5)
-_NEGLIGIBLE = 0.05  # label scores below this do not count as expected mass: hundreds of them would drown the rest
+_NEGLIGIBLE = 0.05  # label scores below this are not expected mass: there are hundreds of them
 
 
 class Incidence:
@@ -41,7 +41,7 @@ class Incidence:
         return np.asarray(np.where(total == 0, 1.0, 2 * shared / np.maximum(total, 1)), dtype=np.float32)
 
     def least(self, values: Floats) -> Floats:
-        """Smallest of the values a candidate has; a large number where it has none, which a tree can tell."""
+        """Smallest of the values a candidate has; where it has none, a large number that a tree can split off."""
         return np.asarray(np.where(self._mask, values, _NOTHING).min(axis=1, initial=_NOTHING), dtype=np.float32)
 
     def most_left_out(self, values: Floats) -> Floats:
@@ -50,106 +50,115 @@ class Incidence:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """Candidates with their labels and their likeness to each other, (candidates, candidates)."""
+class LabelledCandidates:
+    """Candidates with their labels and their similarity to each other, (candidates, candidates)."""
 
-    plans: list[Plan]
-    columns: Columns  # of the plans in the space, -1 for those never seen
+    plans: list[NumberedPlan]
+    columns: Columns  # of the plans in the space, -1 for those outside the history
     steps: Incidence
     edges: Incidence
     similarity: Floats
 
     @classmethod
-    def of(cls, space: PlanSpace, plans: list[Plan]) -> "Drawn":
+    def of(cls, space: PlanSpace, plans: list[NumberedPlan]) -> "LabelledCandidates":
         """Label the plans and compare them: mean of step F1 and edge F1."""
         columns = space.plan_columns(plans)
         labels = [space.labels_of(plan, column) for plan, column in zip(plans, columns.tolist(), strict=True)]
         steps, edges = Incidence([of_steps for of_steps, _ in labels]), Incidence([of_edges for _, of_edges in labels])
         return cls(plans, columns, steps, edges, np.asarray((steps.f1() + edges.f1()) / 2, dtype=np.float32))
 
-    def nearest_to(self, space: PlanSpace, plan: Plan) -> Floats:
-        """1 for the true plan and 0 for others. Where it is not among them, the nearest count by their similarity.
+    def nearest_to(self, space: PlanSpace, plan: NumberedPlan) -> Floats:
+        """1 for the true plan and 0 for others. If it is not a candidate, the nearest ones count by their similarity.
 
-        A ranker of few or noisy plans, which hardly ever recur, would otherwise learn that nothing is ever right.
+        A ranker of few or noisy plans, which hardly ever recur, would otherwise learn that no candidate is ever right.
         """
-        alike = (self.steps.f1_with(space.steps_of(plan)) + self.edges.f1_with(space.edges_of(plan))) / 2
-        return np.asarray(np.where(alike == alike.max(), alike, 0), dtype=np.float32)
+        labels = space.labels
+        similarity = (self.steps.f1_with(labels.steps_of(plan)) + self.edges.f1_with(labels.edges_of(plan))) / 2
+        return np.asarray(np.where(similarity == similarity.max(), similarity, 0), dtype=np.float32)
 
 
 @dataclass(frozen=True)
-class Considered(Drawn):
+class CandidateFeatures(LabelledCandidates):
     """Candidates with the ranker's features, (candidates, features)."""
 
     features: Floats
     whole: Floats  # the regression's score of each plan as a whole
-    cold: Floats  # how sure the cold guess is, at its place; 0 for all other plans
+    cold: Floats  # confidence of the cold guess, at its position; 0 for all other plans
 
 
-def consider(
-    space: PlanSpace, plans: list[Plan], evidence: Evidence, tally: LabelCounts, own: Plan | None = None
-) -> Considered:
-    """Build the features. ``tally`` is how often things were seen; ``own`` the example's own plan, in training."""
-    drawn, cold = Drawn.of(space, plans), _cold(plans, evidence.heard)
+def candidate_features(
+    space: PlanSpace,
+    plans: list[NumberedPlan],
+    evidence: Evidence,
+    counts: LabelCounts,
+    own: NumberedPlan | None = None,
+) -> CandidateFeatures:
+    """Build the features. ``counts``: how often labels occurred; ``own``: in training, the example's own plan."""
+    labelled, cold = LabelledCandidates.of(space, plans), _cold_confidence(plans, evidence.cold)
     columns = [
-        *_history(space, drawn, tally),
-        *_words(space, drawn.steps, evidence.strength),
-        *_words(space, drawn.steps, evidence.heard.most),
-        drawn.similarity @ (cold > 0),
+        *_history(space, labelled, counts),
+        *_words(space, labelled.steps, evidence.strength),
+        *_words(space, labelled.steps, evidence.cold.strongest),
+        labelled.similarity @ (cold > 0),
         np.full(len(plans), cold.max()),
-        *_order(space, drawn.edges, evidence),
+        *_order(space, labelled.edges, evidence),
     ]
-    columns += (regression := _regression(space, drawn, evidence.scores, own))
+    columns += (regression := _regression(space, labelled, evidence.scores, own))
     features = np.stack(columns, axis=1).astype(np.float32)
-    return Considered(plans, drawn.columns, drawn.steps, drawn.edges, drawn.similarity, features, regression[0], cold)
+    return CandidateFeatures(
+        plans, labelled.columns, labelled.steps, labelled.edges, labelled.similarity, features, regression[0], cold
+    )
 
 
-def _history(space: PlanSpace, drawn: Drawn, tally: LabelCounts) -> list[Floats]:
-    """How often the plan, its steps and its links were seen, and how often a link follows from its ends."""
-    steps, edges = drawn.steps, drawn.edges
-    step_seen = tally.steps[space.step_columns(steps.labels)]
-    edge_seen = tally.edges[space.edge_columns(edges.labels)]
+def _history(space: PlanSpace, labelled: LabelledCandidates, counts: LabelCounts) -> list[Floats]:
+    """How often the plan, its steps and its links occurred, and how often a link followed from its ends."""
+    steps, edges = labelled.steps, labelled.edges
+    step_seen = counts.steps[space.step_columns(steps.labels)]
+    edge_seen = counts.edges[space.edge_columns(edges.labels)]
     parent_seen, child_seen = (
-        tally.steps[space.step_columns(space.step_label(tools))] for tools in space.ends_of(edges.labels)
+        counts.steps[space.step_columns(space.labels.step_label(tools))] for tools in space.labels.ends_of(edges.labels)
     )
     forward = edge_seen / (1 + parent_seen)
     mean_forward = edges.has @ forward / np.maximum(edges.size, 1)
-    return [steps.size, edges.size, tally.plans[drawn.columns], steps.least(step_seen), edges.least(edge_seen),
+    return [steps.size, edges.size, counts.plans[labelled.columns], steps.least(step_seen), edges.least(edge_seen),
             edges.least(forward), mean_forward, edges.least(edge_seen / (1 + child_seen))]  # fmt: skip
 
 
 def _words(space: PlanSpace, steps: Incidence, strength: Floats) -> list[Floats]:
-    """How far the words of the catalog speak for the steps; ``strength`` is per tool."""
-    of_step = strength[space.tool_of(steps.labels)]
+    """How strongly the words of the catalog support the steps; ``strength`` is per tool."""
+    of_step = strength[space.labels.tool_of(steps.labels)]
     return [steps.least(of_step), steps.has @ of_step / np.maximum(steps.size, 1), steps.most_left_out(of_step)]
 
 
-def _cold(plans: list[Plan], heard: ToolMentions) -> Floats:
-    """How sure the cold guess is, at its place; 0 for all other plans."""
+def _cold_confidence(plans: list[NumberedPlan], cold: CatalogGuess) -> Floats:
+    """Confidence of the cold guess, at its position; 0 for all other plans."""
     out = np.zeros(len(plans), dtype=np.float32)
-    if heard.plan is not None:
-        out[plans.index(heard.plan)] = sum(heard.sure) / len(heard.sure)
+    if cold.plan is not None:
+        out[plans.index(cold.plan)] = sum(cold.confidence) / len(cold.confidence)
     return out
 
 
 def _order(space: PlanSpace, edges: Incidence, evidence: Evidence) -> list[Floats]:
-    """How far the request names the steps in the order of the edges: least and mean step forward."""
-    parents, children = space.ends_of(edges.labels)
-    move = evidence.place[children] - evidence.place[parents]
+    """Whether the request mentions the steps in the order of the edges: least and mean distance forward."""
+    parents, children = space.labels.ends_of(edges.labels)
+    move = evidence.position[children] - evidence.position[parents]
     least = np.where(edges.size > 0, edges.least(move), np.float32(0))
     return [least, edges.has @ move / np.maximum(edges.size, 1)]
 
 
-def _regression(space: PlanSpace, drawn: Drawn, scores: Floats, own: Plan | None) -> list[Floats]:
-    """What the regression says of each plan: as a whole, by its length, by its steps, by its edges."""
+def _regression(
+    space: PlanSpace, labelled: LabelledCandidates, scores: Floats, own: NumberedPlan | None
+) -> list[Floats]:
+    """The regression's scores of each plan: as a whole, by its length, by its steps, by its edges."""
     plan_scores, step_scores, edge_scores, length_scores = space.parts(scores)
-    whole = _whole(space, drawn.columns, plan_scores, own)
+    whole = _whole(space, labelled.columns, plan_scores, own)
     posterior = np.maximum(whole, 0)
-    expected = drawn.similarity @ (posterior / (posterior.sum() + 1e-9))
-    length = length_scores[[length_column(len(plan[0])) for plan in drawn.plans]]
+    expected = labelled.similarity @ (posterior / (posterior.sum() + 1e-9))
+    length = length_scores[[length_column(len(plan[0])) for plan in labelled.plans]]
     likely = np.maximum(length_scores, 0)
     mean_length = likely @ np.arange(1, len(likely) + 1) / (likely.sum() + 1e-9)
-    step = _gather(step_scores, space.step_columns(drawn.steps.labels))
-    edge = _gather(edge_scores, space.edge_columns(drawn.edges.labels))
+    step = _gather(step_scores, space.step_columns(labelled.steps.labels))
+    edge = _gather(edge_scores, space.edge_columns(labelled.edges.labels))
     return [
         whole,
         whole - whole.max(),
@@ -157,31 +166,31 @@ def _regression(space: PlanSpace, drawn: Drawn, scores: Floats, own: Plan | None
         expected,
         length,
         np.full(len(whole), mean_length),
-        *_labels(drawn.steps, step, _mass(step_scores)),
-        *_labels(drawn.edges, edge, _mass(edge_scores)),
-        drawn.edges.least(edge - _reversed(space, drawn.edges, edge)),
+        *_labels(labelled.steps, step, _mass(step_scores)),
+        *_labels(labelled.edges, edge, _mass(edge_scores)),
+        labelled.edges.least(edge - _reversed(space, labelled.edges, edge)),
     ]
 
 
 def _labels(incidence: Incidence, score: Floats, expected: float) -> list[Floats]:
-    """What the labels of one kind say: their sum, expected F1, the weakest, the log odds, the best one left out."""
+    """Features of the labels of one kind: their sum, expected F1, the weakest, the log odds, the best one left out."""
     total = incidence.has @ score
     f1 = 2 * total / (incidence.size + expected + 1e-6)
     odds = np.log(score / (1 - score))
     return [total, f1, incidence.least(score), incidence.has @ odds, incidence.most_left_out(score)]
 
 
-def _whole(space: PlanSpace, columns: Columns, scores: Floats, own: Plan | None) -> Floats:
-    """Scores of the plans as wholes; 0 for those never seen, so for one that only the example itself has."""
+def _whole(space: PlanSpace, columns: Columns, scores: Floats, own: NumberedPlan | None) -> Floats:
+    """Scores of the plans as wholes; 0 for those outside the history, and for one that only the example itself has."""
     known = np.append(scores, np.float32(0))
-    if own is not None and space.count[own] == 1:
-        known[space.plan_column[own]] = 0
+    if own is not None and space.occurs_once(own):
+        known[space.plan_columns([own])] = 0
     return known[columns]
 
 
 def _reversed(space: PlanSpace, edges: Incidence, values: Floats) -> Floats:
-    """The values of the edges turned round, 0 where no candidate has them."""
-    return np.append(values, np.float32(0))[positions_in(edges.labels, space.turned(edges.labels))]
+    """The values of the edges in the opposite direction, 0 where no candidate has them."""
+    return np.append(values, np.float32(0))[positions_in(edges.labels, space.labels.reversed_edges(edges.labels))]
 
 
 def _gather(scores: Floats, columns: Columns) -> Floats:

@@ -2,18 +2,20 @@
 
 Leave-one-out of linear smoothers: y_i - f_{-i}(x_i) = alpha_i / (K + lambda I)^{-1}_{ii}
 (Rifkin and Lippert, "Notes on Regularized Least Squares", 2007). The later stages train on these, so they see scores
-of the quality they will get on new requests.
+of the same quality as on new requests.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from learner.predictor.vectors import Floats
+from learner.predictor.arrays import Floats
 
 _NEAREST = 300
-_NEAREST_FOR_PROFILE = 200  # fewer do: a profile is only compared with others
-_BLOCK = 50  # rows of weights copied at a time: they then stay in the cache until they are summed
+_NEAREST_FOR_PROFILE = 200  # fewer suffice: a profile is only compared with others
+_BLOCK = 50  # rows of weights copied at a time: they stay in the CPU cache until they are summed
 _NEGLIGIBLE = 0.05
 
 
@@ -32,9 +34,9 @@ class KernelRidge:
         return cls(weights.astype(np.float32)), left_out.astype(np.float32)
 
     def scores(self, kernel_row: Floats, nearest: int = _NEAREST) -> Floats:
-        """One score per target for one new request, from the ``nearest`` examples most like it.
+        """One score per target for one new request, from the ``nearest`` examples most similar to it.
 
-        The squared kernel of the others is next to nothing, and reading their weights is what takes the time.
+        The squared kernel of the others is close to 0, and reading their weights takes most of the time.
         """
         if len(kernel_row) <= nearest:
             return np.asarray(kernel_row @ self.weights, dtype=np.float32)
@@ -46,10 +48,10 @@ class KernelRidge:
 
 
 class StackedRidge:
-    """Two regressions: the second also counts requests as alike whose parts the first scores alike.
+    """Two regressions: for the second, requests are also similar if the first scores their parts similarly.
 
-    What the first expects of two requests tells look-alikes apart that share most words, and joins those that share
-    none. Kernel of the second: ((likeness + profile cosine^2) / 2)^2; a profile is the first's scores of all parts.
+    The scores of the first separate requests that share most words but not their plans, and join requests that share no
+    words. Kernel of the second: ((similarity + profile cosine^2) / 2)^2; a profile is the first's scores of all parts.
     """
 
     def __init__(self, first: KernelRidge, profiles: sp.csr_matrix, second: KernelRidge) -> None:
@@ -59,22 +61,22 @@ class StackedRidge:
 
     @classmethod
     def fit(
-        cls, likeness: Floats, targets: NDArray[np.float64], parts: slice, penalty: float
+        cls, similarity: Floats, targets: NDArray[np.float64], parts: slice, penalty: float
     ) -> tuple["StackedRidge", Floats]:
         """The model and its leave-one-out scores; ``parts`` are the targets that make up a profile."""
-        first, left_out = KernelRidge.fit(likeness * likeness, targets[:, parts], penalty)
+        first, left_out = KernelRidge.fit(similarity * similarity, targets[:, parts], penalty)
         profiles = sp.csr_matrix(_profile(left_out))
-        kernel = _second_kernel(likeness, (profiles @ profiles.T).toarray())
+        kernel = _second_kernel(similarity, (profiles @ profiles.T).toarray())
         second, scores = KernelRidge.fit(kernel, targets, penalty)
         return cls(first, profiles, second), scores
 
-    def scores(self, likeness: Floats) -> Floats:
-        """One score per target for one new request, by its likeness to the fitted ones, (n,)."""
-        profile = _profile(self.first.scores(likeness * likeness, _NEAREST_FOR_PROFILE))
-        return self.second.scores(_second_kernel(likeness, self.profiles @ profile))
+    def scores(self, similarity: Floats) -> Floats:
+        """One score per target for one new request, by its similarity to the fitted ones, (n,)."""
+        profile = _profile(self.first.scores(similarity * similarity, _NEAREST_FOR_PROFILE))
+        return self.second.scores(_second_kernel(similarity, self.profiles @ profile))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Everything needed to build it again, as plain arrays."""
+        """Everything needed to rebuild the model, as plain arrays."""
         profiles = self.profiles.tocoo()
         return {
             "first": self.first.weights,
@@ -85,11 +87,11 @@ class StackedRidge:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> "StackedRidge":
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "StackedRidge":
         """Inverse of `arrays`.
 
         Raises:
-            ValueError: when they do not fit together.
+            ValueError: the arrays do not fit together.
         """
         first, second = arrays["first"].astype(np.float32), arrays["second"].astype(np.float32)
         if len(first) != len(second):
@@ -99,12 +101,12 @@ class StackedRidge:
 
 
 def _profile(scores: Floats) -> Floats:
-    """Unit vectors of the scores that matter."""
+    """The scores that are not negligible, normalised."""
     kept = np.where(scores > _NEGLIGIBLE, scores, np.float32(0))
     norms = np.linalg.norm(kept, axis=-1, keepdims=True)
     return np.asarray(kept / np.maximum(norms, 1e-9), dtype=np.float32)
 
 
-def _second_kernel(likeness: Floats, cosine: Floats) -> Floats:
-    mean = (likeness + cosine * cosine) / np.float32(2)
+def _second_kernel(similarity: Floats, cosine: Floats) -> Floats:
+    mean = (similarity + cosine * cosine) / np.float32(2)
     return np.asarray(mean * mean, dtype=np.float32)

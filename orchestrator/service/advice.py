@@ -9,8 +9,8 @@ from typing import Any
 from ray.exceptions import RayError
 
 from learner.models.costs import LearnedCosts
-from learner.models.plans import LearnedPlans, plan_example
-from learner.predictor import PlanExample
+from learner.models.plans import plan_example
+from learner.predictor import PlanExample, TrainedPlanPredictor
 from learner.snapshot import Snapshot
 from orchestrator.settings import Settings
 from planners.plans import Plan
@@ -49,7 +49,7 @@ class LearnedAdvice:
         self._snapshot = Snapshot()
         self._outcomes: list[Outcome] = []
         self._examples: list[PlanExample] = []
-        self._predictor: LearnedPlans | None = None
+        self._predictor: TrainedPlanPredictor | None = None
         self._predictor_number = -1
         self._exchanging: asyncio.Task[None] | None = None
 
@@ -123,7 +123,7 @@ class LearnedAdvice:
             _log.warning("the learner gave no advice; going on with snapshot %d: %s", self._snapshot.number, error)
             return
         if predictor is not None:
-            self._predictor_number, self._predictor = predictor[0], LearnedPlans(predictor[1])
+            self._predictor_number, self._predictor = predictor
 
     def _take(self, newer: Snapshot | None) -> None:
         if newer is not None:

@@ -18,7 +18,7 @@ from planners.speculative.cached_plan import CachedPlan, CacheHit, mask_steps, s
 from planners.speculative.choice_statistics import ChoiceCounts, ChoiceStatistics
 from planners.speculative.template import SlotKind, Template, literals, template_of, tidy
 from planners.tasks import Task
-from planners.tfidf_index import TfidfIndex
+from planners.text.tfidf import TfidfIndex
 from planners.workflow import Goal, Step
 
 _COPY = re.compile(r"(\[\d+\])+$")
@@ -151,7 +151,9 @@ class PlanCache:
         self._entries[key] = entry
         self._entries.move_to_end(key)
         self._buckets[_bucket(entry)][key] = None
-        self._index.add(key, " ".join(entry.template.texts))
+        # The key holds the template, so an entry that is there already has the same text.
+        if key not in self._index:
+            self._index.add(key, " ".join(entry.template.texts))
         while len(self._entries) > self._size:
             old, forgotten = self._entries.popitem(last=False)
             bucket = self._buckets[_bucket(forgotten)]

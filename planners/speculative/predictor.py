@@ -1,4 +1,4 @@
-"""What the speculative planner asks of a learned plan predictor: the protocol it owns, fulfilled by `learner`."""
+"""The interface of a learned plan predictor, which `learner.predictor` implements."""
 
 from typing import Protocol
 
@@ -8,12 +8,12 @@ from planners.model import Versioned
 
 
 class GuessedPlan(Versioned):
-    """One guess of the steps a request will get and of how they hang together.
+    """One guess of the steps that the optimal plan of a request will have, and of their edges.
 
     ``steps`` are capability names in topological order; ``edges`` are (parent, child) pairs of indices into ``steps``.
-    ``step_probability`` and ``edge_probability`` run parallel to them: how likely the optimal plan holds each.
-    ``work_probability``, where given: how likely it holds each with all that is above it, as survival needs.
-    ``probability`` is that of the whole plan being exactly right. All in 0..1.
+    ``step_probability`` and ``edge_probability`` run parallel to them: P(the optimal plan has it). Where given,
+    ``work_probability`` is P(the optimal plan has the step with all its ancestors), so that its work survives.
+    ``probability`` is P(the whole plan is right: the same steps and edges, as multisets). All in 0..1.
     """
 
     steps: tuple[str, ...]
@@ -24,28 +24,21 @@ class GuessedPlan(Versioned):
     probability: float = Field(default=0.5, ge=0, le=1)
 
     def parents_of(self, index: int) -> tuple[int, ...]:
-        """The indices of the steps that lead into one, in order."""
+        """The indices of the parents of a step, in order."""
         return tuple(parent for parent, child in self.edges if child == index)
 
     def step_p(self, index: int) -> float:
-        """How likely the step is in the plan; the whole plan's probability where nothing finer is said."""
+        """P(the optimal plan has the step); that of the whole plan where no other is given."""
         return self.step_probability[index] if index < len(self.step_probability) else self.probability
 
     def work_p(self, index: int) -> float | None:
-        """How likely the step's work survives; None where the predictor does not say."""
+        """P(the work of the step survives); None where it is not given."""
         return self.work_probability[index] if index < len(self.work_probability) else None
-
-    def edge_p(self, parent: int, child: int) -> float:
-        """How likely the edge is in the plan; the whole plan's probability where nothing finer is said."""
-        for at, edge in enumerate(self.edges[: len(self.edge_probability)]):
-            if edge == (parent, child):
-                return self.edge_probability[at]
-        return self.probability
 
 
 class PlanPredictor(Protocol):
-    """Guesses plans from the words of a request, from memory, within milliseconds, on the caller's thread."""
+    """Guesses plans from the words of a request within milliseconds. Pure: any thread may ask, at any time."""
 
     def predict(self, request_text: str, k: int) -> list[GuessedPlan]:
-        """At most ``k`` guesses, the likeliest first; none where nothing was learned yet."""
+        """At most ``k`` guesses, the likeliest first; none before anything was learned."""
         ...

@@ -3,7 +3,7 @@ from plan_examples import TOOLS, examples
 
 from learner.learner import Learner
 from learner.models.plan_training import TrainedPredictor
-from learner.models.plans import LearnedPlans, guess_similarity, mean_similarity, plan_example, tool_texts
+from learner.models.plans import guess_similarity, mean_similarity, plan_example, tool_texts
 from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from learner.registry import Registry
 from planners.agents import AgentSpec, Catalog
@@ -32,14 +32,6 @@ def test_a_capability_is_described_by_its_first_agent():
     )
 
     assert tool_texts(catalog) == [ToolText("search", "finds", ("city", "date")), ToolText("pay", "")]
-
-
-def test_the_speculative_planner_gets_its_guesses_in_its_own_words():
-    predictor = TrainedPlanPredictor.fit(list(examples(60)), TOOLS)
-    guess = LearnedPlans(predictor).predict("translate letter 99", 2)[0]
-
-    assert guess.steps == ("translate",)
-    assert 0 <= guess.probability <= 1
 
 
 def test_no_guess_is_no_similarity():

@@ -8,8 +8,9 @@ import pytest
 
 from learner.predictor import CorruptPredictor, PlanExample, ToolText, TrainedPlanPredictor, storage
 from learner.predictor.decision import choose
-from learner.predictor.features import Drawn
-from learner.predictor.labels import PlanSpace, works
+from learner.predictor.features import LabelledCandidates
+from learner.predictor.numbered_plan import work_ids
+from learner.predictor.plan_space import PlanSpace
 
 CITIES = ("Oslo", "Lima", "Cairo", "Quito", "Riga", "Bern", "Doha", "Kiev")
 CATALOG = [
@@ -205,10 +206,10 @@ def test_a_predictor_guesses_alike_in_another_process(examples):
 
 def test_two_steps_are_the_same_work_only_if_all_above_them_is_the_same():
     first, second = ((1, 2, 3), ((0, 1), (1, 2))), ((2, 1, 2, 3), ((1, 2), (2, 3)))
-    alone, after_one, last = (works(first)[i] for i in range(3))
+    alone, after_one, last = (work_ids(first)[i] for i in range(3))
 
-    assert works(second)[1:] == (alone, after_one, last)
-    assert works(second)[0] not in works(first)
+    assert work_ids(second)[1:] == (alone, after_one, last)
+    assert work_ids(second)[0] not in work_ids(first)
 
 
 def test_of_two_orders_of_the_same_steps_neither_first_step_is_a_sure_thing():
@@ -216,7 +217,7 @@ def test_of_two_orders_of_the_same_steps_neither_first_step_is_a_sure_thing():
     there, back = ((0, 1), ((0, 1),)), ((1, 0), ((0, 1),))
     space = PlanSpace(["train", "hotel"], [there, back])
 
-    (choice,) = choose(space, Drawn.of(space, [there, back]), np.array([0.6, 0.4], dtype=np.float32))
+    (choice,) = choose(space, LabelledCandidates.of(space, [there, back]), np.array([0.6, 0.4], dtype=np.float32))
 
     assert choice.plan == there
     assert choice.steps == pytest.approx([1.0, 1.0])
@@ -227,5 +228,5 @@ def test_a_true_plan_counts_in_full_and_without_it_the_nearest_count_by_their_si
     near, nearer, true = ((0,), ()), ((0, 1), ()), ((0, 1), ((0, 1),))
     space = PlanSpace(["load", "plot"], [near, nearer, true])
 
-    assert Drawn.of(space, [near, true]).nearest_to(space, true).tolist() == [0, 1]
-    assert Drawn.of(space, [near, nearer]).nearest_to(space, true).tolist() == [0, 0.5]
+    assert LabelledCandidates.of(space, [near, true]).nearest_to(space, true).tolist() == [0, 1]
+    assert LabelledCandidates.of(space, [near, nearer]).nearest_to(space, true).tolist() == [0, 0.5]

@@ -1,7 +1,7 @@
-"""Static word vectors that ship inside a package, when it is installed (extra ``semantic``).
+"""Static word vectors from an optional package (extra ``semantic``).
 
-A request is two means of the vectors of its word pieces, one weighted towards its beginning and one towards its end:
-what is asked first and what last, in meaning. No network: the weights lie in the wheel of ``wordllama``.
+A request becomes two means of the vectors of its word pieces, one weighted towards its beginning and one towards its
+end: the meaning of what is asked first and last. The weights ship in the wheel of ``wordllama``; nothing is downloaded.
 """
 
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ class WordVectors:
 
     def __init__(self, table: NDArray[np.float32], pieces: Any) -> None:
         self._table = table
-        # Words recur from request to request; no piece of this vocabulary spans two of them.
+        # Words recur from request to request, and no piece of this vocabulary spans two of them.
         self._pieces_of = lru_cache(maxsize=_KEPT_WORDS)(
             lambda word: tuple(pieces.encode(word, add_special_tokens=False).ids)
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A predictor that travels takes no 16 MB along: they are installed where it arrives, too."""
+        """A pickled predictor leaves out the 16 MB table: the package is installed where it arrives, too."""
         return installed_word_vectors, ()
 
     def means(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -48,9 +48,9 @@ class WordVectors:
         ids = self._ids(text)
         if not ids:
             return np.zeros(2 * self._table.shape[1], dtype=np.float32)
-        place = np.arange(len(ids), dtype=np.float32) / np.float32(max(len(ids) - 1, 1))
+        position = np.arange(len(ids), dtype=np.float32) / np.float32(max(len(ids) - 1, 1))
         vectors = self._table[ids].astype(np.float32)
-        end = place @ vectors
+        end = position @ vectors
         both = np.concatenate([vectors.sum(axis=0) - end, end])
         return np.asarray(both / max(float(np.linalg.norm(both)), 1e-9), dtype=np.float32)
 

@@ -1,0 +1,53 @@
+"""Which tools a request mentions, and where, by the words of the catalog alone.
+
+This is the only evidence before the first outcome, and the only evidence on tools that no past plan has used.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from learner.predictor.arrays import Floats
+from learner.predictor.example import ToolText
+from planners.text.tfidf import TfidfMatrix
+from planners.text.tokens import name_words, plain_words, words
+
+_WORDS = "the a an of to in on at for and is my me i it be that this with from by as or tool api"
+_DROPPED = frozenset([*_WORDS.split(), *",.;!?"])
+
+
+class CatalogText:
+    """TF-IDF of tool names and descriptions, scored against requests and their clauses."""
+
+    def __init__(self, catalog: Sequence[ToolText]) -> None:
+        self.catalog = tuple(catalog)
+        # Lower case: catalogs write titles, and a word that looks like a name would be masked.
+        texts = [_content(words(tool_description(tool).lower())) for tool in self.catalog]
+        self._matrix = TfidfMatrix.fit([[dict.fromkeys(text, 1.0)] for text in texts])
+
+    def mentions(self, request: str) -> tuple[Floats, Floats]:
+        """Strength and mean position of each tool's words in the request, both 0..1, (tools,).
+
+        The strength is the square root of the share of the tool's text weight that the request contains.
+        """
+        tokens = words(request)
+        first: dict[str, float] = {}
+        for index, token in enumerate(tokens):
+            first.setdefault(token, index / len(tokens))
+        share, positions = self._matrix.coverage([dict.fromkeys(first, 1.0), first])
+        if not share.any():
+            return share, share
+        return np.sqrt(share), np.where(share > 0, positions / np.maximum(share, 1e-9), np.float32(0.5))
+
+    def strengths(self, clauses: Sequence[str]) -> Floats:
+        """Strength of each tool in each clause, (clauses, tools)."""
+        return np.sqrt(self._matrix.coverage([dict.fromkeys(plain_words(clause), 1.0) for clause in clauses]))
+
+
+def tool_description(tool: ToolText) -> str:
+    """A tool's name and description as one text."""
+    return f"{name_words(tool.name)}. {tool.description}"
+
+
+def _content(tokens: Iterable[str]) -> list[str]:
+    return [word for word in tokens if word not in _DROPPED]

@@ -1,0 +1,40 @@
+"""Plans with tools as numbers: how they are built and edited, and which work each step stands for."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+# Tools by number, and edges as pairs of positions in them.
+NumberedPlan = tuple[tuple[int, ...], tuple[tuple[int, int], ...]]
+
+
+def chain(tools: Sequence[int]) -> NumberedPlan:
+    """The tools one after another."""
+    return tuple(tools), tuple((i, i + 1) for i in range(len(tools) - 1))
+
+
+def without_step(plan: NumberedPlan, position: int) -> NumberedPlan:
+    """The plan without one step; the parents of that step become the parents of its children."""
+    tools, edges = plan
+    into = [i for i, j in edges if j == position]
+    out = [j for i, j in edges if i == position]
+    kept = [edge for edge in edges if position not in edge]
+    joined = dict.fromkeys([*kept, *((i, j) for i in into for j in out)])
+    shifted = tuple(sorted((i - (i > position), j - (j > position)) for i, j in joined))
+    return tools[:position] + tools[position + 1 :], shifted
+
+
+@lru_cache(maxsize=20_000)
+def work_ids(plan: NumberedPlan) -> tuple[int, ...]:
+    """A number for each step with all its ancestors: equal where two plans do the same work, inputs aside."""
+    tools, edges = plan
+    found: list[int] = []
+    for step, tool in enumerate(tools):
+        above = sorted(found[parent] for parent, child in edges if child == step and parent < step)
+        found.append(hash((tool, *above)))
+    return tuple(found)
+
+
+@lru_cache(maxsize=20_000)
+def distinct_work_ids(plan: NumberedPlan) -> frozenset[int]:
+    """The numbers of `work_ids`, each once."""
+    return frozenset(work_ids(plan))
