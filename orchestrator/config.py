@@ -1,4 +1,4 @@
-"""Building settings and reading the files people write; errors name the wrong key and the nearest right one."""
+"""Load settings and read YAML files. Errors name the wrong key and the nearest valid one."""
 
 import os
 from collections.abc import Mapping
@@ -14,20 +14,20 @@ from orchestrator.settings import Settings
 from planners.errors import ForerunError
 from planners.validation.words import nearest
 
-# Variables of the same prefix that are read elsewhere: the client's URL, the settings file, the benchmarks' data.
+# Variables with the same prefix that are no settings: the client's URL, the settings file, the benchmarks' data.
 _NOT_SETTINGS = frozenset({"FORERUN_URL", "FORERUN_SETTINGS", "FORERUN_DATA"})
 
 
-def load(file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
-    """Settings from a YAML file, the environment and flags (nested by section), the later ones winning.
+def load_settings(file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Settings from a YAML file, the environment and flags (nested by section), each overriding the one before.
 
     Raises:
-        InvalidSettings: a key or variable is unknown, or a value is out of bounds.
+        InvalidSettings: a key or variable is unknown, or a value is invalid.
     """
     _refuse_unknown_variables(os.environ)
     merged: dict[str, Any] = {}
     for source in (_file_settings(file), _environment_settings(), flags or {}):
-        merged = _overlaid(merged, source)
+        merged = _merged(merged, source)
     try:
         return Settings(**merged)
     except ValidationError as error:
@@ -35,34 +35,34 @@ def load(file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Se
 
 
 def read_document(file: Path, refusal: type[ForerunError]) -> Any:
-    """The YAML (so also JSON) document in a file.
+    """The YAML or JSON document in a file.
 
     Raises:
-        refusal: the file cannot be read, or is no YAML.
+        refusal: the file cannot be read, or is not valid YAML.
     """
     try:
         return parse_document(file.read_text(encoding="utf-8"), str(file), refusal)
     except (OSError, UnicodeDecodeError) as error:
         raise refusal(
-            f"cannot be read: {getattr(error, 'strerror', None) or error}", str(file), "check the path"
+            f"the file cannot be read: {getattr(error, 'strerror', None) or error}", str(file), "check the path"
         ) from None
 
 
 def parse_document(text: str, name: str, refusal: type[ForerunError]) -> Any:
-    """The YAML (so also JSON) document in a text; ``name`` says where it came from.
+    """The YAML or JSON document in a text; ``name`` is the field of the error.
 
     Raises:
-        refusal: the text is no YAML.
+        refusal: the text is not valid YAML.
     """
     try:
         return yaml.safe_load(text)
     except RecursionError:
-        raise refusal("it is nested too deep", name, "nest it less") from None
+        raise refusal("the document is nested too deeply", name, "nest it less") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f", line {mark.line + 1} column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "it is no YAML"
-        raise refusal(f"{problem}{at}", name, "mend the YAML (JSON is YAML, too)") from None
+        problem = getattr(error, "problem", None) or "this is not valid YAML"
+        raise refusal(f"{problem}{at}", name, "correct the YAML (JSON is valid YAML, too)") from None
 
 
 def _file_settings(file: Path | None) -> Mapping[str, Any]:
@@ -70,9 +70,13 @@ def _file_settings(file: Path | None) -> Mapping[str, Any]:
         return {}
     document = read_document(file, InvalidSettings)
     if not isinstance(document, dict | None):
-        raise InvalidSettings("it does not hold a mapping of sections", str(file), "write 'http:' and the like")
+        raise InvalidSettings(
+            "the file is not a mapping of sections", str(file), "start it with a section such as 'http:'"
+        )
     if not all(isinstance(key, str) for key in document or ()):
-        raise InvalidSettings("the name of a section is no text", str(file), "write 'http:' and the like")
+        raise InvalidSettings(
+            "the name of a section is not a string", str(file), "start it with a section such as 'http:'"
+        )
     return document or {}
 
 
@@ -80,16 +84,16 @@ def _environment_settings() -> Mapping[str, Any]:
     try:
         return EnvSettingsSource(Settings)()
     except SettingsError as error:
-        fix = "write the whole section as JSON, or FORERUN_SECTION__KEY=value for one key of it"
+        fix = "give the whole section as JSON, or one key as FORERUN_SECTION__KEY=value"
         raise InvalidSettings(str(error), "environment", fix) from None
 
 
-def _overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``over`` on ``base``, section by section."""
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``over`` on top, section by section."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
-        merged[key] = _overlaid(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
     return merged
 
 
@@ -101,11 +105,11 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
         upper = name.upper()
         if not upper.startswith("FORERUN_") or upper in known | sections or upper.startswith(open_ended):
             continue
-        raise InvalidSettings("no such environment variable", name, nearest(upper, known))
+        raise InvalidSettings("unknown environment variable", name, nearest(upper, known))
 
 
 def _paths(model: type[BaseModel], joint: str) -> list[str]:
-    """The dotted (or otherwise joined) path of every leaf."""
+    """The path of every leaf, with ``joint`` between its parts."""
     paths: list[str] = []
     for name, field in model.model_fields.items():
         inner = field.annotation
@@ -120,5 +124,5 @@ def _invalid(error: ValidationError) -> InvalidSettings:
     first = error.errors()[0]
     path = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        return InvalidSettings("no such setting", path, nearest(path, [*_paths(Settings, "."), *Settings.model_fields]))
-    return InvalidSettings(first["msg"], path, "see `forerun schema settings` for what it may be")
+        return InvalidSettings("unknown setting", path, nearest(path, [*_paths(Settings, "."), *Settings.model_fields]))
+    return InvalidSettings(first["msg"], path, "`forerun schema settings` prints the allowed values")

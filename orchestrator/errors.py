@@ -1,4 +1,4 @@
-"""Errors of the service's edge."""
+"""Errors of the service: settings, start-up, availability, invalid requests."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ from planners.errors import ForerunError, InvalidTask
 
 
 class ServiceError(ForerunError):
-    """Something about the service itself went wrong."""
+    """Base class of the service's errors."""
 
 
 class InvalidSettings(ServiceError):
-    """The settings cannot be used as they are."""
+    """A setting is unknown or has an invalid value."""
 
 
 class CannotStart(ServiceError):
@@ -18,17 +18,17 @@ class CannotStart(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """A part of the service does not answer right now; nothing was changed."""
+    """A part of the service does not answer now; nothing was changed."""
 
     retry_after_s = 2.0
 
 
 class LearnerOff(ServiceError):
-    """The service was started without a learner."""
+    """The service runs without a learner."""
 
     def __init__(
         self,
-        message: str = "nothing is learned here: the learner is switched off",
+        message: str = "the learner is switched off",
         field: str = "learner.enabled",
         fix: str = "start the service with learner.enabled: true",
     ) -> None:
@@ -36,10 +36,18 @@ class LearnerOff(ServiceError):
 
 
 class InvalidRequest(ServiceError):
-    """A request that cannot be served, with everything that is wrong with it in ``errors``; the first one speaks."""
+    """An invalid request. ``errors`` holds all errors; message, field and fix are those of the first one."""
 
     def __init__(self, errors: Sequence[InvalidTask]) -> None:
         first = errors[0]
         super().__init__(first.message, first.field, first.fix)
         self.args = (tuple(errors),)
         self.errors = tuple(errors)
+
+
+class MalformedBody(ServiceError):
+    """The body of a request is not JSON, or contains values that cannot be stored."""
+
+
+class UnsupportedMediaType(ServiceError):
+    """The body of a request is not declared as JSON."""

@@ -1,6 +1,6 @@
-"""What Prometheus sees. One word per concept, the same as everywhere else; units as suffix.
+"""Prometheus metrics. Names end in their unit.
 
-Every process counts for itself in a registry of its own; the ingress joins the expositions into one.
+Every process counts in a registry of its own; the ingress merges the expositions.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,58 +14,66 @@ from reconciler.state.outcomes import Outcome
 from reconciler.views.models import TaskView
 
 _DISPATCH_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-# Users choose the kinds of their tasks; every label value is kept for as long as the process lives.
+# Users choose the kinds of their tasks, and every label value stays in memory as long as the process runs.
 _MOST_KINDS = 200
 _OTHERS = "(others)"
+# Clients may send any method; those of no route share one label value.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _RUN_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600)
 
 
 class HttpMetrics:
-    """What one ingress replica counts."""
+    """Metrics of one ingress replica."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
-            "forerun_http_requests", "Requests answered", ["method", "route", "status"], registry=self._registry
+            "forerun_http_requests", "HTTP requests answered", ["method", "route", "status"], registry=self._registry
         )
         self._seconds = Histogram(
-            "forerun_http_request_s", "Seconds until the reply began", ["method", "route"], registry=self._registry
+            "forerun_http_request_s",
+            "Seconds from the request to the first byte of the response",
+            ["method", "route"],
+            registry=self._registry,
         )
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One request was answered."""
+        """Count one answered request."""
+        method = method if method in _METHODS else _OTHERS
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
     def exposition(self) -> str:
-        """All of it as Prometheus text."""
+        """The metrics as Prometheus text."""
         return generate_latest(self._registry).decode()
 
 
 class RunMetrics:
-    """What one shard counts about its runs. `record` is an outcome sink."""
+    """Metrics of one shard's runs. Fulfils `Observer` and `OutcomeSink`."""
 
     def __init__(self, shard: int) -> None:
         self._registry = CollectorRegistry()
         self._shard = str(shard)
         self._kinds: set[str] = set()
-        self._admitted = self._counter("forerun_tasks_admitted", "Tasks taken on", "kind")
-        self._ended = self._counter("forerun_tasks_ended", "Runs that ended", "kind", "status")
-        self._attempts = self._counter("forerun_attempts", "Attempts that got their verdict", "agent", "verdict")
-        self._agent_s = self._counter("forerun_agent_s", "Agent-seconds of attempts", "agent", "verdict")
-        self._usd = self._counter("forerun_usd", "Dollars of attempts", "agent", "verdict")
+        self._admitted = self._counter("forerun_tasks_admitted", "Tasks admitted", "kind")
+        self._ended = self._counter("forerun_tasks_ended", "Tasks that have ended", "kind", "status")
+        self._attempts = self._counter("forerun_attempts", "Attempts that received a verdict", "agent", "verdict")
+        self._agent_s = self._counter("forerun_agent_s", "Seconds that agents spent on attempts", "agent", "verdict")
+        self._usd = self._counter("forerun_usd", "Dollars that attempts cost", "agent", "verdict")
         self._first = self._histogram(
             "forerun_first_dispatch_s", "Seconds from admission to the first dispatch", _DISPATCH_BUCKETS, "mode"
         )
-        self._run_s = self._histogram("forerun_run_s", "Seconds from admission to the end", _RUN_BUCKETS, "status")
-        self._saved_s = self._counter("forerun_saved_s", "Seconds that speculation saved", "kind")
+        self._run_s = self._histogram(
+            "forerun_run_s", "Seconds from admission to the end of the task", _RUN_BUCKETS, "status"
+        )
+        self._saved_s = self._counter("forerun_saved_s", "Seconds that speculation saved on the critical path", "kind")
 
     def admitted(self, kind: str) -> None:
-        """A task was taken on."""
+        """Count an admitted task."""
         self._admitted.labels(self._shard, self._kind(kind)).inc()
 
     def ended(self, view: TaskView) -> None:
-        """A run has ended."""
+        """Count a task that has ended."""
         kind = self._kind(view.kind)
         self._ended.labels(self._shard, kind, view.status.value).inc()
         if view.first_dispatch_s is not None:
@@ -76,7 +84,7 @@ class RunMetrics:
             self._saved_s.labels(self._shard, kind).inc(view.saved_s)
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
-        """Attempts got their verdicts. Guesses that were refused were never attempts."""
+        """Count attempts with verdicts. Steps that the gate did not dispatch have no attempt."""
         for outcome in outcomes:
             if not outcome.dispatched:
                 continue
@@ -86,7 +94,7 @@ class RunMetrics:
             self._usd.labels(*labels).inc(outcome.usd)
 
     def exposition(self) -> str:
-        """All of it as Prometheus text."""
+        """The metrics as Prometheus text."""
         return generate_latest(self._registry).decode()
 
     def _kind(self, kind: str) -> str:
@@ -104,7 +112,7 @@ class RunMetrics:
 
 
 def joined(expositions: Iterable[str]) -> bytes:
-    """Several expositions as one, each metric family declared once."""
+    """Merge expositions into one, in which each metric family is declared once."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Joined(expositions))
     return generate_latest(registry)
@@ -116,7 +124,7 @@ class _Joined(Collector):
         for exposition in expositions:
             for family in text_string_to_metric_families(exposition):
                 if family.name.endswith("_created"):
-                    # When a counter was made: a series for each series, that nobody asks for.
+                    # The creation time of each counter doubles the number of series, and nothing uses it.
                     continue
                 known = self._families.setdefault(family.name, family)
                 if known is not family:

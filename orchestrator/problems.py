@@ -1,4 +1,4 @@
-"""RFC 9457 problem documents: the one form in which the service says no."""
+"""RFC 9457 problem documents: the format of every error response."""
 
 from http import HTTPStatus
 from typing import Any
@@ -6,14 +6,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from learner.errors import CorruptVersion, LearnerError, UnknownVersion
-from orchestrator.errors import InvalidRequest, LearnerOff, Unavailable
+from orchestrator.errors import InvalidRequest, LearnerOff, MalformedBody, Unavailable, UnsupportedMediaType
 from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTask, PlanningError
 from reconciler.errors import IdempotencyConflict, OutputNotReady, Overloaded, ShuttingDown, UnknownStep, UnknownTask
 
 MEDIA_TYPE = "application/problem+json"
 
-# From error to HTTP status: the most specific class counts, anything else is a 500.
+# HTTP status by error; the most specific class counts, and anything else is a 500.
 STATUS: dict[type[ForerunError], HTTPStatus] = {
+    MalformedBody: HTTPStatus.BAD_REQUEST,
+    UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidTask: HTTPStatus.UNPROCESSABLE_ENTITY,
     Infeasible: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -34,7 +36,7 @@ STATUS: dict[type[ForerunError], HTTPStatus] = {
 
 
 class Flaw(BaseModel):
-    """One thing that is wrong: where, what, and what would mend it."""
+    """One error of a request: where it is, what it is, and how to fix it."""
 
     message: str
     field: str = ""
@@ -42,7 +44,7 @@ class Flaw(BaseModel):
 
 
 class ProblemDetails(BaseModel):
-    """A problem document. ``field``, ``fix`` speak of the first flaw; ``errors`` holds all of them."""
+    """A problem document. ``field`` and ``fix`` are those of the first error; ``errors`` holds all of them."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -72,7 +74,7 @@ class ProblemDetails(BaseModel):
 
 
 def status_of(error: ForerunError) -> HTTPStatus:
-    """The HTTP status that says this."""
+    """The HTTP status of an error."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -94,8 +96,8 @@ def describe(error: ForerunError, instance: str = "") -> ProblemDetails:
 
 
 def plain(status: int, detail: str, instance: str = "", fix: str = "", **more: Any) -> ProblemDetails:
-    """A problem document of nothing but an HTTP status."""
-    known = status in HTTPStatus.__members__.values()  # a proxy may have statuses of its own
+    """A problem document for an HTTP status that no error of ours stands for."""
+    known = status in HTTPStatus.__members__.values()  # a proxy may use statuses of its own
     title = HTTPStatus(status).phrase if known else f"Status {status}"
     return ProblemDetails(title=title, status=status, detail=detail, instance=instance, fix=fix, **more)
 

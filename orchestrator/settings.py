@@ -1,6 +1,7 @@
-"""Every setting of the service: one frozen tree, built once at the edge from flags, environment and a YAML file.
+"""All settings of the service: one frozen tree, built from flags, environment variables and a YAML file.
 
-Flags win over ``FORERUN_*`` variables (``__`` after the section: ``FORERUN_HTTP__PORT=9000``), these over the file.
+Flags override ``FORERUN_*`` variables (``__`` after the section: ``FORERUN_HTTP__PORT=9000``), and these override the
+file.
 """
 
 from pathlib import Path
@@ -11,13 +12,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Section(BaseModel):
-    """A part of the tree: frozen, and a key it does not know is an error."""
+    """A section of the settings. It is frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Http(Section):
-    """Where the service listens, and how long a request may hold a connection. Port 0: any free one."""
+    """Address of the service, and how long a request may stay open. Port 0 takes a free one."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8700, ge=0, le=65535)
@@ -26,9 +27,9 @@ class Http(Section):
 
 
 class ClusterSettings(Section):
-    """The Ray cluster. No address: a local one of ``num_cpus`` logical CPUs (default: as many as the machine has).
+    """The Ray cluster. Without an address, a local one with ``num_cpus`` logical CPUs (default: those of the machine).
 
-    ``runtime_env`` is Ray's runtime environment of the workers: what is not installed on a cluster's nodes.
+    ``runtime_env`` is Ray's runtime environment of the workers; it ships what is not installed on the nodes.
     """
 
     address: str | None = None
@@ -39,21 +40,24 @@ class ClusterSettings(Section):
 
 
 class ReconcilerSettings(Section):
-    """How many actors share the runs, by task id."""
+    """Number of actors that share the runs, by task id."""
 
     shards: int = Field(default=1, ge=1, le=256)
 
 
 class JournalSettings(Section):
-    """Where runs are recorded: an SQLAlchemy URL. Default: SQLite in the data directory."""
+    """Database of the journal: an SQLAlchemy URL. Default: SQLite in the data directory."""
 
     url: SecretStr | None = None
 
 
 class PlanningSettings(Section):
-    """Bounds of the two planners. ``workers`` are threads of one solve, ``solves_at_once`` how many solves share the
-    planner; the guess has a hard time budget. Up to so many ``alternatives`` are tried beside it where a goal may well
-    begin otherwise; none by default, as what they waste on contended and misleading requests is not measured yet.
+    """Bounds of the two planners.
+
+    ``workers`` are the threads of one solve, ``solves_at_once`` the solves that run in parallel. The speculative
+    planner has a hard time budget. Up to ``alternatives`` alternative first steps run alongside the speculative plan,
+    each subject to the gate; the default is none, because their waste on contended and misleading requests has not
+    been measured.
     """
 
     time_limit_s: float = Field(default=10.0, gt=0, le=600)
@@ -64,7 +68,7 @@ class PlanningSettings(Section):
 
 
 class GateSettings(Section):
-    """How boldly is speculated: the dial's default, a cap on unconfirmed attempts, dollars at risk per task."""
+    """Bounds of speculation: alpha of tasks that do not set it, unconfirmed attempts and dollars at risk per task."""
 
     alpha: float = Field(default=0.5, ge=0, le=1)
     max_unconfirmed: int = Field(default=256, ge=0)
@@ -72,9 +76,9 @@ class GateSettings(Section):
 
 
 class LlmSettings(Section):
-    """The model that decomposes goals, behind any URL that speaks the OpenAI chat protocol.
+    """The model that decomposes goals, at any URL that speaks the OpenAI chat protocol.
 
-    See `planners.optimal.decompose.config.LLMConfig` for what each means.
+    `planners.optimal.decompose.config.LLMConfig` documents each key.
     """
 
     base_url: str | None = None
@@ -90,21 +94,21 @@ class LlmSettings(Section):
 
 
 class LearnerSettings(Section):
-    """Whether outcomes are learned from, and how often what was learned reaches the planners."""
+    """Whether the service learns from outcomes, and how often the planners receive updates."""
 
     enabled: bool = True
     refresh_s: float = Field(default=1.0, gt=0)
 
 
 class LimitSettings(Section):
-    """What is taken on before the service says 413 or 429."""
+    """Bounds on requests (413) and on unfinished tasks (429)."""
 
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
     max_queue: int = Field(default=20_000, ge=1)
 
 
 class Settings(BaseSettings):
-    """The tree. Use `orchestrator.config.load` to build it with errors that name the key and the nearest right one."""
+    """The settings. `orchestrator.config.load_settings` builds them, with errors that name the nearest valid key."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="forbid", env_prefix="FORERUN_", env_nested_delimiter="__", env_ignore_empty=True
@@ -124,7 +128,7 @@ class Settings(BaseSettings):
 
     @property
     def journal_url(self) -> str:
-        """The journal's URL with the default filled in."""
+        """The journal's URL, or the default one."""
         if self.journal.url is not None:
             return self.journal.url.get_secret_value()
         return f"sqlite:///{(self.data_dir / 'journal.sqlite3').absolute()}"

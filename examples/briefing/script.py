@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from planners.plans import Plan
-from planners.tasks import Mode, Objective, PlanningOptions, Task
+from forerun import Mode, Objective, Plan, PlanningOptions, Task
 
 CATALOG = Path(__file__).with_name("catalog.yaml")
 

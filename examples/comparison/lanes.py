@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from examples.comparison.measures import Run
-from planners.tasks import Mode
-from reconciler.views.models import TimelineBar
+from forerun import Mode, TimelineBar
 
 WIDTH = 1160
 GUTTER = 240

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from planners.plans import Plan
-from planners.tasks import Mode
-from reconciler.views.models import PlansView, TaskView, Timeline
+from forerun import Mode, Plan, PlansView, TaskView, Timeline
 
 # Two runs of the same plan differ by about this share on a busy machine; less than that cannot be told apart.
 NOISE = 0.02

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from orchestrator.errors import CannotStart
+from forerun import CannotStart
 
 _START_S = 180.0
 _STOP_S = 40.0

@@ -11,12 +11,7 @@ from rich.table import Column
 from rich.text import Text
 
 from examples.comparison.measures import Agreement, Run, agreement, same_work
-from orchestrator.client.client import Client
-from orchestrator.errors import ServiceError
-from planners.plans import Plan
-from planners.tasks import Mode, Task
-from reconciler.state.commands import RunStatus
-from reconciler.views.models import TaskView
+from forerun import Client, Mode, Plan, RunStatus, ServiceError, Task, TaskView
 
 MakeTask = Callable[[Mode, Plan | None], Task]
 _LOOK_S = 0.25

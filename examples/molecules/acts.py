@@ -10,8 +10,7 @@ from examples.comparison.measures import Act
 from examples.comparison.trials import MakeTask, agreement_of, live_progress, one_run, three_runs
 from examples.molecules.task import molecules_task
 from examples.molecules.values import Molecule
-from orchestrator.client.client import Client
-from planners.tasks import Task
+from forerun import Client, Task
 
 _WARM_UP = 6
 

@@ -27,9 +27,7 @@ from examples.molecules.acts import Scene, briefing_scene, molecules_scene, play
 from examples.molecules.smiles import DEFAULT, read_molecules
 from examples.molecules.task import CATALOG
 from examples.molecules.values import Molecule
-from orchestrator.client.client import Client
-from orchestrator.config import load
-from planners.errors import ForerunError
+from forerun import Client, ForerunError, load_settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,7 +78,7 @@ def _played(molecules: Sequence[Molecule], options: argparse.Namespace, console:
 
 def _llm(stack: ExitStack) -> tuple[dict[str, str], str]:
     """The configured LLM, or the scripted one on a port of its own; and what to say about it."""
-    configured = load().llm
+    configured = load_settings().llm
     if configured.base_url and configured.model:
         return {}, f"The goal is decomposed by the configured LLM, {configured.model}."
     scripted = stack.enter_context(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from examples.molecules.values import Molecule
-from planners.errors import InvalidTask
+from forerun import InvalidTask
 
 DEFAULT = Path(__file__).with_name("molecules.smi")
 # def2-SVP without effective core potentials, as these agents use it, ends at krypton.

@@ -6,8 +6,7 @@ from pathlib import Path
 import yaml
 
 from examples.molecules.values import Molecule
-from planners.plans import Plan
-from planners.tasks import Mode, Task
+from forerun import Mode, Plan, Task
 
 TASK = Path(__file__).with_name("task.yaml")
 CATALOG = Path(__file__).with_name("catalog.yaml")

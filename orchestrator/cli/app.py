@@ -1,11 +1,9 @@
-"""The commands of `forerun`, joined."""
+"""The command line application: all commands of `forerun`."""
 
 import typer
 
-from orchestrator.cli import bench as benching
-from orchestrator.cli import extras, tasks
-from orchestrator.cli import inventory as knowledge
-from orchestrator.cli import learner as learning
+from orchestrator.cli import bench, inventory, tasks
+from orchestrator.cli import learner as learner_commands
 from orchestrator.cli.up import up
 
 app = typer.Typer(
@@ -23,10 +21,10 @@ app.command("plan")(tasks.plan)
 app.command("show")(tasks.show)
 app.command("list")(tasks.list_tasks)
 app.command("cancel")(tasks.cancel)
-app.command("agents")(knowledge.agents)
-app.command("nodes")(knowledge.nodes)
-app.add_typer(learning.learner, name="learner")
-app.command("ledger")(learning.ledger)
-app.command("schema")(knowledge.schema)
-app.command("demo", context_settings=extras.PASSED_ON)(extras.demo)
-app.command("bench", context_settings=extras.PASSED_ON)(benching.bench)
+app.command("agents")(inventory.agents)
+app.command("nodes")(inventory.nodes)
+app.add_typer(learner_commands.learner, name="learner")
+app.command("ledger")(learner_commands.ledger)
+app.command("schema")(inventory.schema)
+app.command("demo", context_settings=bench.PASSED_ON)(bench.demo)
+app.command("bench", context_settings=bench.PASSED_ON)(bench.bench)

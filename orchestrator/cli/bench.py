@@ -1,4 +1,4 @@
-"""Running a benchmark: the parameters of its `run` become options."""
+"""Commands of the repository: benchmarks, whose `run` parameters become options, and the demo."""
 
 import importlib
 import inspect
@@ -19,19 +19,29 @@ from planners.errors import InvalidTask
 from planners.validation.words import nearest
 
 _PLAIN = (str, int, float, bool, Path)
-_DATA = typer.Option(envvar="FORERUN_DATA", help="The folder with real workloads.")
+_DATA = typer.Option(envvar="FORERUN_DATA", help="Folder of the recorded workloads.")
+
+
+# Options after the name belong to the demo or the benchmark.
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@reported
+def demo(context: typer.Context) -> None:
+    """Rank molecules by HOMO-LUMO gap and compare runs with and without speculation."""
+    raise typer.Exit(int(imported("examples.molecules.demo").main(context.args) or 0))
 
 
 @reported
 def bench(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Which benchmark; further options are its own.")] = "",
-    to: Annotated[Path, typer.Option(help="The folder for JSON and plot.")] = Path("bench-results"),
+    name: Annotated[str, typer.Argument(help="Name of the benchmark. It takes further options of its own.")] = "",
+    to: Annotated[Path, typer.Option(help="Folder for the JSON and the plot.")] = Path("bench-results"),
 ) -> None:
-    """Run a benchmark; prints its JSON and writes it, with a plot where there is one."""
+    """Run a benchmark, print its JSON, and save it with a plot."""
     known = imported("benchmarks").BENCHMARKS
     if name not in known:
-        refuse(f"there is no benchmark '{name}'" if name else "which benchmark?", nearest(name, known))
+        refuse(f"there is no benchmark '{name}'" if name else "name a benchmark", nearest(name, known))
     module = imported(f"benchmarks.{name}")
     options = options_of(module.run)
     command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -49,11 +59,11 @@ def bench(
 
 
 def options_of(run: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The parameters that a command line can give: plain values, paths and lists of them."""
+    """The parameters that become options: plain values, paths, and lists of them."""
     hints = typing.get_type_hints(run)
     found = {}
     for name, parameter in inspect.signature(run).parameters.items():
-        kind = _given(hints.get(name, str))
+        kind = _option_type(hints.get(name, str))
         if kind is not None:
             default = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
             annotation = Annotated[kind, _DATA] if name == "data" else Annotated[kind, typer.Option()]
@@ -63,17 +73,17 @@ def options_of(run: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     return found
 
 
-def _given(hint: Any) -> Any | None:
-    """The type as typer knows it; None where a command line cannot give it."""
+def _option_type(hint: Any) -> Any | None:
+    """The type as typer knows it, or None if the parameter cannot be an option."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint in _PLAIN:
         return hint
     if origin is typing.Literal:
-        return str  # what it may be is checked with the rest, when it is run
+        return str  # the allowed values are checked when the benchmark runs
     if origin in (UnionType, typing.Union):
         inner = [argument for argument in arguments if argument is not type(None)]
         return hint if len(inner) == 1 and inner[0] in _PLAIN else None
-    if origin in (list, tuple, Sequence, Iterable) and (element := _given(arguments[0])) is not None:
+    if origin in (list, tuple, Sequence, Iterable) and (element := _option_type(arguments[0])) is not None:
         return list[element]  # type: ignore[valid-type] # built for typer, which reads it at run time
     return None
 
@@ -93,7 +103,7 @@ def _typed(run: Callable[..., Any], options: Mapping[str, inspect.Parameter]) ->
 
 
 def _invalid(error: ValidationError) -> InvalidRequest:
-    """All that is wrong, by option as typed on the command line."""
+    """All errors, by option as typed on the command line."""
     return InvalidRequest(
         [
             InvalidTask(f"{flaw['msg']}, not {flaw['input']}", f"--{str(flaw['loc'][0]).replace('_', '-')}")
@@ -103,7 +113,7 @@ def _invalid(error: ValidationError) -> InvalidRequest:
 
 
 def _spread(arguments: Sequence[str], options: Mapping[str, inspect.Parameter]) -> list[str]:
-    """``--files a b`` as ``--files a --files b``: several values after one flag, where the option takes a list."""
+    """Turn ``--files a b`` into ``--files a --files b`` if the option takes a list."""
     lists = {
         f"--{name.replace('_', '-')}" for name, parameter in options.items() if isinstance(parameter.default, list)
     }
@@ -126,14 +136,14 @@ def _plot(module: ModuleType, results: object, to: Path) -> None:
 
 
 def imported(name: str) -> Any:
-    """A module beside the service.
+    """A module of the repository.
 
     Raises:
-        typer.Exit: it is not installed, or needs what is not; said with the fix.
+        typer.Exit: the module, or something that it imports, is not installed.
     """
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and name.startswith(error.name):
-            refuse(f"{name} is not installed", "run it from a checkout of the repository")
-        refuse(f"{name} needs {error.name}", "install the extras: pip install 'forerun[chem,plot,bench]'")
+            refuse(f"{name} is not installed", "run this command from a checkout of the repository")
+        refuse(f"{name} needs the package {error.name}", "install the extras: pip install 'forerun[chem,plot,bench]'")

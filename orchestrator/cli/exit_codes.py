@@ -1,4 +1,4 @@
-"""How commands end: exit codes, and errors told without a traceback."""
+"""Exit codes of the commands, and error messages without a traceback."""
 
 import asyncio
 import functools
@@ -21,7 +21,7 @@ _R = TypeVar("_R")
 
 
 class ExitCode(IntEnum):
-    """What the shell gets."""
+    """The exit status of a command."""
 
     OK = 0
     TASK_FAILED = 1
@@ -32,27 +32,27 @@ class ExitCode(IntEnum):
 
 
 def reported(command: Callable[_P, _R]) -> Callable[_P, _R]:
-    """A command whose errors are told in words (with ``--json``: as a problem document) and end it with their code."""
+    """Wrap a command: errors are printed as text (with ``--json``: as a problem document) and set the exit code."""
 
     @functools.wraps(command)
-    def told(*args: _P.args, **named: _P.kwargs) -> _R:
+    def wrapped(*args: _P.args, **named: _P.kwargs) -> _R:
         try:
             return command(*args, **named)
         except (KeyboardInterrupt, asyncio.CancelledError):
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:
-            # Whoever read our output has had enough (`forerun list | head`).
+            # The reader of our output has closed the pipe (`forerun list | head`).
             sys.stderr.close()
             raise typer.Exit(ExitCode.OK) from None
         except ForerunError as error:
-            _tell(error, as_json=bool(named.get("as_json")))
+            _print(error, as_json=bool(named.get("as_json")))
             raise typer.Exit(code_of(error)) from None
 
-    return told
+    return wrapped
 
 
 def code_of(error: ForerunError) -> ExitCode:
-    """The exit code that says this."""
+    """The exit code for an error."""
     match error:
         case Unreachable() | NotOurs() | Unavailable() | Busy():
             return ExitCode.UNREACHABLE
@@ -62,19 +62,19 @@ def code_of(error: ForerunError) -> ExitCode:
 
 
 def refuse(message: str, fix: str = "") -> NoReturn:
-    """End the command: what was asked makes no sense."""
-    _tell(ForerunError(message, "", fix), as_json=False)
+    """End the command because its arguments make no sense."""
+    _print(ForerunError(message, "", fix), as_json=False)
     raise typer.Exit(ExitCode.BAD_INPUT)
 
 
-def _tell(error: ForerunError, *, as_json: bool) -> None:
+def _print(error: ForerunError, *, as_json: bool) -> None:
     problem: ProblemDetails = error.problem if isinstance(error, Refused) else describe(error)
     if as_json:
         print(problem.model_dump_json(), file=sys.stderr)  # noqa: T201 machine-readable, so past rich
         return
     console = Console(stderr=True, highlight=False)
-    told: list[Any] = list(problem.errors) or [error]
-    for flaw in told:
+    flaws: list[Any] = list(problem.errors) or [error]
+    for flaw in flaws:
         where = f"{escape(flaw.field)}: " if flaw.field else ""
         console.print(f"[bold red]error:[/] {where}{escape(flaw.message)}", soft_wrap=True)
         if flaw.fix:

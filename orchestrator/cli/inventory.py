@@ -1,4 +1,4 @@
-"""Commands about what the service knows: agents, nodes, schemas."""
+"""Commands that list agents, nodes and schemas."""
 # ruff: noqa: FBT002 - a command's parameters are the options people type, flags among them
 
 from enum import StrEnum
@@ -19,7 +19,7 @@ from planners.tasks import Task
 
 
 class SchemaOf(StrEnum):
-    """Files people write."""
+    """The files that users write."""
 
     TASK = "task"
     CATALOG = "catalog"
@@ -31,7 +31,7 @@ _MODELS: dict[SchemaOf, type[BaseModel]] = {SchemaOf.TASK: Task, SchemaOf.CATALO
 
 @reported
 def agents(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """The agents there are."""
+    """List the agents."""
     catalog = with_client(url, lambda client: client.agents())
     if as_json:
         print_json(catalog)
@@ -55,7 +55,7 @@ def agents(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 
 @reported
 def nodes(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """The nodes as they are now."""
+    """List the nodes and what is reserved on them now."""
     cluster = with_client(url, lambda client: client.nodes())
     if as_json:
         print_json(cluster)
@@ -72,8 +72,8 @@ def nodes(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 
 
 @reported
-def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file.")] = SchemaOf.TASK) -> None:
-    """The JSON Schema of a file people write, for editors to complete and check it."""
+def schema(of: Annotated[SchemaOf, typer.Argument(help="Kind of file.")] = SchemaOf.TASK) -> None:
+    """Print the JSON Schema of a file, so that editors can complete and check it."""
     model = _MODELS[of]
     print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()})
 

@@ -1,4 +1,4 @@
-"""Commands about learning: the gate's ledger, the versions of the learned models."""
+"""Commands about the learner: its status, the gate's ledger, the versions of its models."""
 # ruff: noqa: FBT002 - a command's parameters are the options people type, flags among them
 
 from typing import TYPE_CHECKING, Annotated
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from learner.online.calibration import CalibrationReport
     from learner.online.ledger import LedgerEntry, LedgerSummary, LedgerView
 
-learner = typer.Typer(help="What was learned so far, as JSON; and its stored versions.")
+learner = typer.Typer(help="Print the learner's status as JSON, or manage stored versions of its models.")
 
 
 @learner.callback(invoke_without_command=True)
 @reported
 def status(context: typer.Context, url: Url = DEFAULT_URL) -> None:
-    """What was learned so far, as JSON; and its stored versions."""
+    """Print the learner's status as JSON, or manage stored versions of its models."""
     if context.invoked_subcommand is None:
         print_json(with_client(url, lambda client: client.learner()))
 
@@ -31,12 +31,12 @@ def status(context: typer.Context, url: Url = DEFAULT_URL) -> None:
 @learner.command("versions")
 @reported
 def versions(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """The stored versions of the learned models, oldest first."""
+    """List the stored versions of the learned models, oldest first."""
     found = with_client(url, lambda client: client.learner_versions())
     if as_json:
         print_json(found)
     elif not found.versions:
-        console.print("no version is stored yet: models are trained once there are enough outcomes", soft_wrap=True)
+        console.print("No version is stored yet. Models are trained once there are enough outcomes.", soft_wrap=True)
     else:
         _print_versions(found)
 
@@ -44,11 +44,11 @@ def versions(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 @learner.command("rollback")
 @reported
 def rollback(
-    version: Annotated[int | None, typer.Argument(min=1, help="Default: the one before the version in use.")] = None,
+    version: Annotated[int | None, typer.Argument(min=1, help="Default: the version before the one in use.")] = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Use an earlier version of the learned models from now on."""
+    """Switch to an earlier version of the learned models."""
     found = with_client(url, lambda client: client.learner_rollback(version))
     if as_json:
         print_json(found)
@@ -59,14 +59,14 @@ def rollback(
 @reported
 def ledger(
     url: Url = DEFAULT_URL,
-    limit: Annotated[int, typer.Option(min=0, max=100, help="How many of the newest decisions.")] = 20,
+    limit: Annotated[int, typer.Option(min=0, max=100, help="How many of the newest decisions to show.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """What the gate decided and what came of it: calibration, regret, the newest decisions."""
+    """Show the gate's decisions and their results: calibration, regret, the newest decisions."""
     learned = with_client(url, lambda client: client.learner())
     if "ledger" not in learned:
         raise LearnerOff
-    # Imported here: only this command needs it, and it brings scikit-learn along, which takes seconds.
+    # Imported here: it imports scikit-learn, which takes seconds, and only this command needs it.
     from learner.online.ledger import LedgerView  # noqa: PLC0415 (see above)
 
     view = LedgerView.model_validate(learned["ledger"])
@@ -77,7 +77,7 @@ def ledger(
     _print_totals(view)
     _print_calibration(view.total.calibration)
     if view.entries:
-        console.print(table(_ENTRY_COLUMNS, [_entry(entry) for entry in view.entries], "\nthe newest decisions"))
+        console.print(table(_ENTRY_COLUMNS, [_entry(entry) for entry in view.entries], "\nnewest decisions"))
 
 
 def _print_versions(found: LearnerVersions) -> None:
@@ -89,7 +89,7 @@ def _print_versions(found: LearnerVersions) -> None:
         ]
         for kept in found.versions
     ]
-    console.print(table(["version", "outcomes", "figures on unseen outcomes"], rows))
+    console.print(table(["version", "outcomes", "metrics on unseen outcomes"], rows))
 
 
 def _print_totals(view: "LedgerView") -> None:
@@ -97,26 +97,26 @@ def _print_totals(view: "LedgerView") -> None:
     rows = [[escape(kind) or "(no kind)", *_total(summary)] for kind, summary in kinds.items()]
     columns = ["task kind", "decisions", "dispatched", "survived", "saved s", "wasted s", "waste", "worth $"]
     console.print(table([*columns, "vs oracle $", "vs always $", "vs never $"], rows))
-    console.print("vs: regret, how much more that policy would have been worth; below 0 the gate was better")
+    console.print("vs: regret, how much more that policy would have been worth. Below 0, the gate was better.")
 
 
 def _total(summary: "LedgerSummary") -> list[str]:
     regret = [f"{summary.regret_usd.get(name, 0.0):.4g}" for name in ("oracle", "always", "never")]
     counts = [str(summary.decisions), str(summary.dispatched), str(summary.survived)]
-    told = [seconds(summary.realised_s), seconds(summary.wasted_s), f"{100 * summary.waste:.1f} %"]
-    return [*counts, *told, f"{summary.worth_usd.gate:.4g}", *regret]
+    figures = [seconds(summary.realised_s), seconds(summary.wasted_s), f"{100 * summary.waste:.1f} %"]
+    return [*counts, *figures, f"{summary.worth_usd.gate:.4g}", *regret]
 
 
 def _print_calibration(report: "CalibrationReport") -> None:
     if report.brier is None or report.ece is None:
-        console.print("\nno guess has had its verdict yet, so there is no calibration")
+        console.print("\nThere is no calibration yet, because no speculative attempt has a verdict.")
         return
     rows = [
         [f"{kept.low:.1f}-{kept.high:.1f}", str(kept.count), f"{kept.claimed:.2f}", f"{kept.observed:.2f}"]
         for kept in report.bins
     ]
-    title = f"\ncalibration over {report.count} guesses: Brier {report.brier:.3f}, ECE {report.ece:.3f}"
-    console.print(table(["claimed", "guesses", "mean claim", "survived"], rows, title))
+    title = f"\ncalibration over {report.count} speculative attempts: Brier {report.brier:.3f}, ECE {report.ece:.3f}"
+    console.print(table(["claimed", "attempts", "mean claim", "survived"], rows, title))
 
 
 _ENTRY_COLUMNS = ("step", "agent", "P", "L s", "C $", "decision", "verdict", "saved s", "wasted s")
@@ -129,7 +129,7 @@ def _entry(entry: "LedgerEntry") -> list[str]:
         "" if entry.probability is None else f"{entry.probability:.2f}",
         seconds(entry.saved_s),
         "" if entry.cost_usd is None else f"{entry.cost_usd:.4g}",
-        "dispatched" if entry.dispatched else "held back",
+        "dispatched" if entry.dispatched else "not dispatched",
         coloured(entry.verdict.value),
         seconds(entry.realised_s),
         seconds(entry.wasted_s),

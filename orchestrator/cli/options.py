@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Arguments and options that several commands share."""
 
 from typing import Annotated
 
@@ -6,9 +6,9 @@ import typer
 
 from orchestrator.client.client import DEFAULT_URL
 
-Url = Annotated[str, typer.Option("--url", envvar="FORERUN_URL", help="Where the service is.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-TaskFile = Annotated[str, typer.Argument(metavar="FILE|-", help="A task as YAML or JSON; - reads standard input.")]
-TaskIdArgument = Annotated[str, typer.Argument(metavar="ID", help="The task's id.")]
+Url = Annotated[str, typer.Option("--url", envvar="FORERUN_URL", help="URL of the service.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+TaskFile = Annotated[str, typer.Argument(metavar="FILE|-", help="Task file (YAML or JSON); - reads standard input.")]
+TaskIdArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the task.")]
 
 __all__ = ["DEFAULT_URL", "AsJson", "TaskFile", "TaskIdArgument", "Url"]

@@ -1,4 +1,4 @@
-"""Printing: tables for people, JSON for programs."""
+"""Output of the commands: tables, or JSON with ``--json``."""
 
 import json
 import sys
@@ -31,7 +31,7 @@ _COLOURS = {
 
 
 def print_json(value: BaseModel | Any) -> None:
-    """JSON on standard output, untouched by rich."""
+    """Print JSON to standard output, without rich's formatting."""
     text = value.model_dump_json(indent=2) if isinstance(value, BaseModel) else json.dumps(value, indent=2)
     sys.stdout.write(text + "\n")
 
@@ -43,15 +43,15 @@ def coloured(word: str) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Seconds with as many digits as mean something; empty for None."""
+    """Seconds with three decimals below 10, else one; empty for None."""
     return "" if value is None else f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> Table:
-    """A table; columns whose name ends in a unit are numbers, so right-aligned. Rows may hold markup."""
-    # As it is, a title would be wrapped to the width of its table.
-    told = None if title is None else Text(title, no_wrap=True, overflow="ignore")
-    made = Table(title=told, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    """A table. Columns whose name ends in a unit are right-aligned. Rows may contain markup."""
+    # rich would wrap the title to the width of the table.
+    shown_title = None if title is None else Text(title, no_wrap=True, overflow="ignore")
+    made = Table(title=shown_title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in columns:
         made.add_column(column, justify="right" if column.endswith((" s", " ms", " $", "steps")) else "left")
     for row in rows:
@@ -60,7 +60,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | No
 
 
 def task_summary(view: TaskView) -> str:
-    """A task in a few lines."""
+    """A task in a few lines of markup."""
     steps = f"{view.steps.finished} of {view.steps.total} steps finished"
     lines = [f"{view.id}  {coloured(view.status.value)}  {escape(view.name)}".rstrip(), f"  {steps}, mode {view.mode}"]
     times = {
@@ -70,8 +70,8 @@ def task_summary(view: TaskView) -> str:
         "ended": view.ended_s,
         "saved": view.saved_s,
     }
-    if told := [f"{name} {seconds(value)} s" for name, value in times.items() if value is not None]:
-        lines.append(f"  {', '.join(told)}")
+    if known := [f"{name} {seconds(value)} s" for name, value in times.items() if value is not None]:
+        lines.append(f"  {', '.join(known)}")
     if view.agent_s:
         lines.append(f"  agents {seconds(view.agent_s)} s, wasted {seconds(view.wasted_s)} s, ${view.usd:.4g}")
     if view.failure is not None:
@@ -82,7 +82,7 @@ def task_summary(view: TaskView) -> str:
 
 
 def timeline_table(timeline: Timeline, most: int = 40) -> Table:
-    """The latest attempts."""
+    """The latest attempts, at most ``most``."""
     rows = [_bar(bar) for bar in timeline.bars[-most:]]
     hidden = len(timeline.bars) - len(rows)
     title = f"({hidden} earlier attempts not shown)" if hidden else None
@@ -100,7 +100,7 @@ def _bar(bar: TimelineBar) -> list[str]:
 
 
 def plan_table(plan: Plan, title: str) -> Table:
-    """A plan, step by step."""
+    """The steps of a plan with their placements."""
     rows = [
         [
             escape(planned.id),

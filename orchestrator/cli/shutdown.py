@@ -1,4 +1,4 @@
-"""How the service ends: signals that ask for it, and a stop that cannot hang."""
+"""Shutdown of the service: signals that request it, and a timeout so that it cannot hang."""
 
 import signal
 import threading
@@ -6,51 +6,54 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def ended_by_signal() -> Iterator[tuple[threading.Event, Callable[[], None]]]:
-    """An event that Ctrl-C, SIGTERM and SIGHUP set, and a way to listen anew. A second signal interrupts."""
-    ended = threading.Event()
+def shutdown_signals() -> Iterator[tuple[threading.Event, Callable[[], None]]]:
+    """An event that Ctrl-C, SIGTERM and SIGHUP set, and a function that installs the handlers again.
+
+    A second signal raises KeyboardInterrupt.
+    """
+    requested = threading.Event()
 
     def on_signal(number: int, _frame: Any) -> None:
-        if ended.is_set():
+        if requested.is_set():
             signal.signal(number, signal.SIG_DFL)
             raise KeyboardInterrupt
-        ended.set()
+        requested.set()
 
-    def listen() -> None:
-        for number in _ENDING:
+    def install() -> None:
+        for number in _SIGNALS:
             signal.signal(number, on_signal)
 
-    before = {number: signal.getsignal(number) for number in _ENDING}
-    listen()
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    install()
     try:
-        yield ended, listen
+        yield requested, install
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def stopped_within(stop: Callable[[], None], seconds: float) -> bool:
-    """Whether ``stop`` came to its end in time.
+    """Call ``stop``; whether it returned in time.
 
-    Where a signal went to the whole process group (systemd does so), Ray's own processes are gone before we are, and
-    asking them anything waits for a minute.
+    If a signal was sent to the whole process group (as systemd does), Ray's processes are already gone, and calls to
+    them time out after a minute.
 
     Raises:
         Exception: what ``stop`` raised.
     """
     raised: list[Exception] = []
 
-    def stopping() -> None:
+    def run() -> None:
         try:
             stop()
         except Exception as error:  # noqa: BLE001 handed to the caller's thread
             raised.append(error)
 
-    thread = threading.Thread(target=stopping, daemon=True, name="forerun-stop")
+    thread = threading.Thread(target=run, daemon=True, name="forerun-stop")
     thread.start()
     thread.join(seconds)
     if raised:

@@ -26,7 +26,7 @@ _Answer = TypeVar("_Answer")
 
 
 def with_client(url: str, ask: Callable[[Client], Awaitable[_Answer]]) -> _Answer:
-    """Ask the service something and wait for the answer."""
+    """Run one request against the service."""
 
     async def asking() -> _Answer:
         async with Client(url) as client:
@@ -39,11 +39,11 @@ def read_task(file: str, mode: Mode | None = None) -> Task:
     """The task in a file, or on standard input for ``-``.
 
     Raises:
-        InvalidTask: it is none.
+        InvalidTask: it is not a valid task.
     """
     document: Any = parse_document(sys.stdin.read(), "standard input", InvalidTask) if file == "-" else None
     if file == "-" and not isinstance(document, dict):
-        raise InvalidTask("it does not hold a task", "standard input", "`forerun schema task` tells the form")
+        raise InvalidTask("this is not a task", "standard input", "`forerun schema task` prints the schema of tasks")
     task = task_of(document if file == "-" else file)
     if mode is None:
         return task
@@ -55,15 +55,17 @@ def read_task(file: str, mode: Mode | None = None) -> Task:
 def submit(
     file: TaskFile,
     url: Url = DEFAULT_URL,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; exit code 1 if it failed.")] = False,
-    watch_it: Annotated[bool, typer.Option("--watch", help="Wait, and draw live progress.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the task has ended.")] = False,
+    watch_it: Annotated[bool, typer.Option("--watch", help="Wait, and show live progress.")] = False,
     mode: Annotated[Mode | None, typer.Option(help="When agents may start; overrides the file.")] = None,
-    key: Annotated[str | None, typer.Option("--idempotency-key", help="Sent again, it is the same task.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="Submitting again with the same key returns the first task.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hand in a task."""
+    """Submit a task and print its id."""
     if watch_it and as_json:
-        refuse("--watch draws for people, --json prints for programs", "use --wait --json")
+        refuse("--watch and --json exclude each other", "use --wait --json")
     task = read_task(file, mode)
 
     async def ask(client: Client) -> TaskView:
@@ -79,42 +81,42 @@ def submit(
         console.print(task_summary(view) if wait else view.id, soft_wrap=True)
     if (wait or watch_it) and not as_json and view.outputs:
         print_json(view.outputs)
-    _end_with(view)
+    _exit_by_status(view)
 
 
-def _end_with(view: TaskView) -> None:
+def _exit_by_status(view: TaskView) -> None:
     if view.status.ended and view.status is not RunStatus.SUCCEEDED:
         raise typer.Exit(ExitCode.TASK_FAILED)
 
 
 @reported
 def plan(file: TaskFile, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Both plans of a task, and what would be committed, without running it."""
+    """Show both plans of a task and the verdicts, without running it."""
     task = read_task(file)
     preview = with_client(url, lambda client: client.preview(task))
     if as_json:
         print_json(preview)
         return
     if preview.speculative is not None:
-        made = f"speculative plan, {preview.speculative_plan_ms:.1f} ms, by {preview.speculative.origin}"
-        console.print(plan_table(preview.speculative, made))
+        title = f"speculative plan, {preview.speculative_plan_ms:.1f} ms, by {preview.speculative.origin}"
+        console.print(plan_table(preview.speculative, title))
     else:
-        console.print("no speculative plan: nothing is known to guess from")
+        console.print("no speculative plan: no similar task was planned before")
     console.print(
-        plan_table(preview.optimal, f"\noptimal plan, {seconds(preview.optimal_plan_s)} s, {_proof(preview)}")
+        plan_table(preview.optimal, f"\noptimal plan, {seconds(preview.optimal_plan_s)} s, {_origin(preview)}")
     )
     _print_verdicts(preview)
 
 
-def _proof(preview: Preview) -> str:
+def _origin(preview: Preview) -> str:
     plan = preview.optimal
-    return f"by {plan.origin}" + ("" if plan.gap is None else f", at most {100 * plan.gap:.1f} % from the best")
+    return f"by {plan.origin}" + ("" if plan.gap is None else f", at most {100 * plan.gap:.1f} % above the optimum")
 
 
 def _print_verdicts(preview: Preview) -> None:
     rows = [[escape(step), coloured(verdict.value)] for step, verdict in preview.verdicts.items()]
-    rows += [[escape(step), "dispatched when the optimal plan is there"] for step in preview.dispatched]
-    console.print(table(["step", "verdict"], rows, "\nwhat would become of the guess"))
+    rows += [[escape(step), "dispatched when the optimal plan arrives"] for step in preview.dispatched]
+    console.print(table(["step", "verdict"], rows, "\nverdicts on the speculative plan"))
     if preview.similarity is not None:
         console.print(
             f"\nsimilarity {preview.similarity:.2f} (steps {preview.step_f1:.2f}, edges {preview.edge_f1:.2f}), "
@@ -126,12 +128,12 @@ def _print_verdicts(preview: Preview) -> None:
 def show(
     task_id: TaskIdArgument,
     url: Url = DEFAULT_URL,
-    watch_it: Annotated[bool, typer.Option("--watch", help="Draw live progress until it has ended.")] = False,
+    watch_it: Annotated[bool, typer.Option("--watch", help="Show live progress until the task has ended.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """A task as it is: status, attempts, outputs."""
+    """Show a task: status, attempts, outputs."""
     if watch_it and as_json:
-        refuse("--watch draws for people, --json prints for programs", "leave one of them out")
+        refuse("--watch and --json exclude each other", "leave one of them out")
 
     async def ask(client: Client) -> TaskView:
         if watch_it:
@@ -152,12 +154,14 @@ def show(
 @reported
 def list_tasks(
     url: Url = DEFAULT_URL,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 20,
-    before: Annotated[str | None, typer.Option(help="Go on after this id: the page before's next_before.")] = None,
-    status: Annotated[RunStatus | None, typer.Option(help="Only these.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Maximum number of tasks.")] = 20,
+    before: Annotated[
+        str | None, typer.Option(help="Continue after this id: next_before of the previous page.")
+    ] = None,
+    status: Annotated[RunStatus | None, typer.Option(help="Only tasks in this status.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tasks, newest first."""
+    """List tasks, newest first."""
     page = with_client(url, lambda client: client.list(limit, before, status.value if status else None))
     if as_json:
         print_json(page)
@@ -182,10 +186,10 @@ def list_tasks(
 def cancel(
     task_id: TaskIdArgument,
     url: Url = DEFAULT_URL,
-    reason: Annotated[str, typer.Option(help="Shown with the task.")] = "",
+    reason: Annotated[str, typer.Option(help="Recorded with the task.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """End a run."""
+    """Cancel a task."""
     view = with_client(url, lambda client: client.cancel(task_id, reason))
     if as_json:
         print_json(view)

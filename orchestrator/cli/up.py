@@ -1,4 +1,4 @@
-"""`forerun up`: start the service, say where it is, end it cleanly."""
+"""`forerun up`: start the service, print its URL, shut it down cleanly."""
 # ruff: noqa: FBT002, PLR0913, PLR0917 - a command's parameters are the options people type, flags among them
 
 import logging
@@ -13,45 +13,45 @@ import typer
 from orchestrator.cli.exit_codes import ExitCode, reported
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import console, print_json
-from orchestrator.cli.shutdown import ended_by_signal, stopped_within
-from orchestrator.config import load
+from orchestrator.cli.shutdown import shutdown_signals, stopped_within
+from orchestrator.config import load_settings
 from orchestrator.errors import CannotStart
-from orchestrator.service.cluster_token import show_token
+from orchestrator.service.cluster_token import use_token
 from orchestrator.settings import Http
 from planners.agents import Catalog
 
 if TYPE_CHECKING:
     from orchestrator.service.wiring import RunningService
 
-# What stopping may take: closing journals, killing workers.
+# Shutting down closes journals and kills workers.
 _STOP_S = 20.0
 _ADDRESS_HELP = (
-    "Join this Ray cluster (HOST:PORT of its head) instead of starting a local one. "
-    "Its token is read where Ray keeps it: RAY_AUTH_TOKEN, the file that RAY_AUTH_TOKEN_PATH names, ~/.ray/auth_token "
-    "(`ray get-auth-token` on the head tells it). "
-    "Forerun and the agents must be installed on its nodes, or shipped by the setting cluster.runtime_env."
+    "Join the Ray cluster at this address (HOST:PORT of its head) instead of starting a local one. "
+    "The cluster's token is read from RAY_AUTH_TOKEN, from the file that RAY_AUTH_TOKEN_PATH names, or from "
+    "~/.ray/auth_token (`ray get-auth-token` on the head prints it). "
+    "Forerun and the agents must be installed on every node, or shipped with the setting cluster.runtime_env."
 )
 
 
 @reported
 def up(
-    catalog: Annotated[Path | None, typer.Option(help="The agents: a YAML or JSON file.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes any free one.")] = None,
-    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    catalog: Annotated[Path | None, typer.Option(help="YAML or JSON file that declares the agents.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     address: Annotated[str | None, typer.Option(help=_ADDRESS_HELP)] = None,
-    num_cpus: Annotated[float | None, typer.Option(help="Logical CPUs of the local Ray.")] = None,
-    num_gpus: Annotated[float | None, typer.Option(help="Logical GPUs of the local Ray.")] = None,
-    shards: Annotated[int | None, typer.Option(help="How many actors share the runs.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Where the journal is kept.")] = None,
+    num_cpus: Annotated[float | None, typer.Option(help="Logical CPUs of the local Ray cluster.")] = None,
+    num_gpus: Annotated[float | None, typer.Option(help="Logical GPUs of the local Ray cluster.")] = None,
+    shards: Annotated[int | None, typer.Option(help="Number of actors that share the runs.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the journal and the learned models.")] = None,
     settings_file: Annotated[
-        Path | None, typer.Option("--settings", envvar="FORERUN_SETTINGS", help="A YAML file of settings.")
+        Path | None, typer.Option("--settings", envvar="FORERUN_SETTINGS", help="YAML file of settings.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start the service and keep it up until Ctrl-C or SIGTERM."""
-    settings = load(
+    """Start the service and run it until Ctrl-C or SIGTERM."""
+    settings = load_settings(
         settings_file,
-        _given(
+        _only_given(
             http={"host": host, "port": port},
             cluster={"address": address, "num_cpus": num_cpus, "num_gpus": num_gpus},
             reconciler={"shards": shards},
@@ -62,37 +62,37 @@ def up(
     if settings.cluster.address is None:
         _refuse_taken_port(settings.http)
     else:
-        # The port is the head's, which may be elsewhere. The token comes before Ray is imported.
-        show_token()
+        # The port is opened on the head, which may be another host. The token must be set before Ray is imported.
+        use_token()
     agents = _agents(settings.catalog)
     # Imported here: only this command needs Ray, and importing it takes seconds.
     from orchestrator.service.wiring import start  # noqa: PLC0415 (see above)
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    with ended_by_signal() as (ended, listen):
+    with shutdown_signals() as (requested, install_handlers):
         running = start(settings, agents)
-        # Ray has put handlers of its own in place, which would end the process without a farewell.
-        listen()
+        # Ray has installed handlers of its own, which would end the process without a clean shutdown.
+        install_handlers()
         try:
-            _say_ready(running, agents, as_json=as_json)
-            ended.wait()
+            _print_ready(running, agents, as_json=as_json)
+            requested.wait()
         finally:
             in_time = stopped_within(running.stop, _STOP_S)
     if not in_time:
         _leave_at_once()
     if not as_json:
-        console.print("Forerun has ended.")
+        console.print("Forerun has stopped.")
 
 
 def _leave_at_once() -> NoReturn:
-    console.print("Ray did not answer any more; what was going on is taken up after a restart.")
+    console.print("Ray did not answer. Unfinished tasks resume when the service is started again.")
     console.file.flush()
-    # Ray's own farewell at exit would wait for the same silence.
+    # Ray's own shutdown at exit would wait for the same answer.
     os._exit(ExitCode.SERVICE_FAILED)
 
 
 def _agents(file: Path | None) -> Catalog:
-    """The catalog. Its agents may be modules in the current folder or beside it, here and in Ray's workers."""
+    """The catalog. Its agents may be modules in the current folder or beside the file, here and in Ray's workers."""
     if file is None:
         return Catalog()
     # Imported here: reading a catalog imports what its agents need.
@@ -100,17 +100,17 @@ def _agents(file: Path | None) -> Catalog:
 
     folders = [str(folder) for folder in dict.fromkeys((Path.cwd(), file.absolute().parent))]
     sys.path[:0] = [folder for folder in folders if folder not in sys.path]
-    # Workers of a local Ray inherit the environment; those of a joined one are told.
+    # Workers of a local Ray inherit the environment; a cluster that is joined gets it by runtime_env.
     inherited = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [inherited])])
     return load_catalog(file)
 
 
-def _given(**flags: Any) -> dict[str, Any]:
-    """Only the flags that were given, so that the others come from the environment and the file."""
+def _only_given(**flags: Any) -> dict[str, Any]:
+    """The flags that were given. The other settings come from the environment and the file."""
     given: dict[str, Any] = {}
     for name, value in flags.items():
-        inner = _given(**value) if isinstance(value, dict) else value
+        inner = _only_given(**value) if isinstance(value, dict) else value
         if inner is not None and inner != {}:
             given[name] = inner
     return given
@@ -118,23 +118,25 @@ def _given(**flags: Any) -> dict[str, Any]:
 
 def _refuse_taken_port(http: Http) -> None:
     with socket.socket() as probe:
-        # As servers do: a port whose last connections still linger is free.
+        # As servers do: a port whose last connections are in TIME_WAIT counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((http.host, http.port))
         except OSError as error:
-            fix = "give another --port, or 0 for any free one"
+            fix = "give another --port, or 0 for a free one"
             raise CannotStart(f"cannot listen on {http.host}:{http.port}: {error.strerror}", "http.port", fix) from None
 
 
-def _say_ready(running: "RunningService", agents: Catalog, *, as_json: bool) -> None:
+def _print_ready(running: "RunningService", agents: Catalog, *, as_json: bool) -> None:
     if as_json:
         print_json({"url": running.url, "agents": len(agents.agents), "pid": os.getpid()})
     else:
         console.print(
-            f"Forerun is ready at {running.url} ({len(agents.agents)} agents). Ctrl-C ends it.", soft_wrap=True
+            f"Forerun is ready at {running.url} ({len(agents.agents)} agents). Press Ctrl-C to stop it.", soft_wrap=True
         )
         if not agents.agents:
-            console.print("There are no agents, so every task will be refused: give --catalog FILE.", soft_wrap=True)
-    # Whoever started us may be reading a pipe.
+            console.print(
+                "There are no agents, so every task will be refused. Declare some with --catalog FILE.", soft_wrap=True
+            )
+    # A parent process may read this line from a pipe.
     console.file.flush()

@@ -1,4 +1,4 @@
-"""Live progress of a task, drawn from its events."""
+"""Live progress of a task in the terminal."""
 
 import time
 
@@ -12,30 +12,30 @@ from orchestrator.cli.output import console, task_summary, timeline_table
 from orchestrator.client.client import Client
 from reconciler.views.models import TaskView, Timeline
 
-# Events come faster than eyes read.
+# At most this often, however many events arrive.
 _REDRAW_S = 0.15
 
 
 async def watch(client: Client, task_id: str) -> TaskView:
-    """Draw until the run has ended; returns how it ended. What is no terminal gets the last picture alone."""
+    """Draw progress until the run has ended and return the final view. Without a terminal, draw only the end."""
     if not console.is_terminal:
         view = await client.wait(task_id)
-        console.print(_drawn(view, await client.timeline(task_id)))
+        console.print(_progress(view, await client.timeline(task_id)))
         return view
     view, timeline = await client.get(task_id), await client.timeline(task_id)
     drawn_s = 0.0
-    with Live(_drawn(view, timeline), console=console, refresh_per_second=8) as live:
+    with Live(_progress(view, timeline), console=console, refresh_per_second=8) as live:
         async for _event in client.events(task_id):
             if time.monotonic() - drawn_s >= _REDRAW_S:
                 drawn_s = time.monotonic()
                 view, timeline = await client.get(task_id), await client.timeline(task_id)
-                live.update(_drawn(view, timeline))
+                live.update(_progress(view, timeline))
         view, timeline = await client.wait(task_id), await client.timeline(task_id)
-        live.update(_drawn(view, timeline))
+        live.update(_progress(view, timeline))
     return view
 
 
-def _drawn(view: TaskView, timeline: Timeline) -> Group:
+def _progress(view: TaskView, timeline: Timeline) -> Group:
     most = max(3, console.height - 8)
     return Group(Text.from_markup(task_summary(view)), _bar(view), timeline_table(timeline, most))
 

@@ -1,6 +1,6 @@
-"""The client: what the HTTP API offers, in Python, with and without ``await``.
+"""The client: the HTTP API in Python, with and without ``await``.
 
-Here: requests and typed errors. Not here: the command line (`cli`), which uses it.
+Here: requests and typed errors. Not here: the command line (`cli`), which uses the client.
 """
 
 from orchestrator.client.client import Client

@@ -1,4 +1,4 @@
-"""The client: what the HTTP API offers, in Python. Async; `Client.sync` gives the same methods without ``await``."""
+"""The async client of the HTTP API. `Client.sync` returns one with the same methods without ``await``."""
 
 import asyncio
 import time
@@ -36,7 +36,7 @@ def task_of(given: Submittable) -> Task:
     """The task in a model, a mapping, or a YAML or JSON file.
 
     Raises:
-        InvalidTask: it is none.
+        InvalidTask: it is not a valid task.
     """
     if isinstance(given, Task):
         return given
@@ -48,28 +48,32 @@ def task_of(given: Submittable) -> Task:
 
 
 class Client:
-    """One service. Use it as an async context manager, or close it with `aclose`.
+    """A connection to one service. Use it as an async context manager, or close it with `aclose`.
 
-    Every method raises `client_errors.Refused` (or a leaf of it) with the problem document when the service says no,
-    and `client_errors.Unreachable` when it does not answer.
+    Every method raises `Refused` (or a subclass) with the problem document if the service refuses the request, and
+    `Unreachable` if the service does not answer.
     """
 
     def __init__(
         self, url: str = DEFAULT_URL, timeout_s: float = 30.0, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        """For the service at a URL.
+        """Connect to the service at a URL; ``timeout_s`` bounds one request.
 
         Raises:
-            Unreachable: this is no URL.
+            Unreachable: the URL is invalid.
         """
         self.url = url.rstrip("/")
-        _see_that_it_is_a_url(self.url)
+        _check_url(self.url)
         self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout_s, transport=transport)
 
     @classmethod
     def sync(cls, url: str = DEFAULT_URL, timeout_s: float = 30.0) -> SyncClient:
-        """The same client for code without an event loop: same methods, used with plain ``with``."""
-        return SyncClient(lambda: cls(url, timeout_s))
+        """The same client for code without an event loop; works with and without a ``with`` block.
+
+        Raises:
+            Unreachable: the URL is invalid.
+        """
+        return SyncClient(cls(url, timeout_s))
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,25 +88,25 @@ class Client:
         await self._http.aclose()
 
     async def submit(self, task: Submittable, idempotency_key: str | None = None) -> TaskView:
-        """Hand in a task; it is durable when this returns."""
+        """Submit a task. It is durable when this returns; sent again with the same key it is the same task."""
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         body = task_of(task).model_dump_json(exclude_unset=True)
         return await self._view(TaskView, "POST", "/v1/tasks", content=body, headers=headers)
 
     async def preview(self, task: Submittable) -> Preview:
-        """Both plans of a task and what would be committed, without running it."""
+        """Both plans of a task and the verdicts, without running it."""
         given = task_of(task)
         body = given.model_dump_json(exclude_unset=True)
-        # How long its model may take only the service knows; it gives up by itself.
-        patience_s = given.planning.time_limit_s + (60 if given.goal is None else _LONGEST_MODEL_S)
-        return await self._view(Preview, "POST", "/v1/plans", content=body, timeout=patience_s)
+        # Only the service knows how long its model may take, and it has a timeout of its own.
+        timeout_s = given.planning.time_limit_s + (60 if given.goal is None else _LONGEST_MODEL_S)
+        return await self._view(Preview, "POST", "/v1/plans", content=body, timeout=timeout_s)
 
     async def get(self, task_id: str) -> TaskView:
         """The task as it is now."""
         return await self._view(TaskView, "GET", f"/v1/tasks/{task_id}")
 
     async def wait(self, task_id: str, timeout_s: float | None = None) -> TaskView:
-        """The task when it has ended, or as it is after ``timeout_s``."""
+        """The task once it has ended, or as it is after ``timeout_s`` seconds."""
         until = float("inf") if timeout_s is None else time.monotonic() + timeout_s
         while True:
             wait_s = max(0.0, min(_POLL_S, until - time.monotonic()))
@@ -112,20 +116,20 @@ class Client:
                 return view
 
     async def cancel(self, task_id: str, reason: str = "") -> TaskView:
-        """End the run."""
+        """Cancel the run. A task that has ended is returned unchanged."""
         return await self._view(TaskView, "DELETE", f"/v1/tasks/{task_id}", params={"reason": reason})
 
     async def list(self, limit: int = 50, before: str | None = None, status: str | None = None) -> TaskPage:
-        """Tasks, newest first; ``before`` is the page before's ``next_before``."""
+        """Tasks, newest first. ``before`` is the ``next_before`` of the previous page."""
         given = {"limit": str(limit), "before": before, "status": status}
         params = {name: value for name, value in given.items() if value is not None}
         return await self._view(TaskPage, "GET", "/v1/tasks", params=params)
 
     async def events(self, task_id: str, after: int = 0) -> AsyncIterator[StoredEvent]:
-        """The run's events from ``after`` on, as they happen, to the end. Lost connections are resumed.
+        """The run's events after a sequence number, as they happen, until the run ends. Lost connections are resumed.
 
         Raises:
-            Unreachable: the service stayed away for longer than a restart takes.
+            Unreachable: the service was away for longer than a restart takes.
         """
         failures = 0
         while True:
@@ -147,7 +151,7 @@ class Client:
                             after = event.seq
                             yield event
             except Busy:
-                # A shard that is being restarted says so, and will be back.
+                # A shard that restarts answers 503 for a few seconds.
                 if failures >= len(_RESUME_S):
                     raise
             except httpx.TransportError as error:
@@ -157,20 +161,20 @@ class Client:
             failures += 1
 
     async def plans(self, task_id: str) -> PlansView:
-        """The guess, the plan of authority, how alike they are, and the verdicts."""
+        """The speculative and the optimal plan, their similarity, and the verdicts."""
         return await self._view(PlansView, "GET", f"/v1/tasks/{task_id}/plans")
 
     async def timeline(self, task_id: str) -> Timeline:
-        """Every attempt."""
+        """All attempts with their times and verdicts."""
         return await self._view(Timeline, "GET", f"/v1/tasks/{task_id}/timeline")
 
     async def output(self, task_id: str, step: str) -> JsonValue:
-        """What a finished step gave."""
+        """The output of a finished step."""
         value: JsonValue = await self._json(f"/v1/tasks/{task_id}/outputs/{step}")
         return value
 
     async def agents(self) -> Catalog:
-        """The agents there are."""
+        """The catalog: all agents and providers."""
         return await self._view(Catalog, "GET", "/v1/agents")
 
     async def nodes(self) -> ClusterSnapshot:
@@ -178,7 +182,7 @@ class Client:
         return await self._view(ClusterSnapshot, "GET", "/v1/nodes")
 
     async def learner(self) -> dict[str, JsonValue]:
-        """What was learned so far."""
+        """The learner's status and the gate's ledger."""
         found: dict[str, JsonValue] = await self._json("/v1/learner")
         return found
 
@@ -187,12 +191,12 @@ class Client:
         return await self._view(LearnerVersions, "GET", "/v1/learner/versions")
 
     async def learner_rollback(self, version: int | None = None) -> LearnerVersions:
-        """Use a stored version of the learned models (None: the one before) from now on."""
+        """Switch to a stored version of the learned models; None is the previous one."""
         params = {} if version is None else {"version": str(version)}
         return await self._view(LearnerVersions, "POST", "/v1/learner/rollback", params=params)
 
     async def ready(self) -> bool:
-        """Whether tasks can be taken on."""
+        """Whether tasks can be submitted."""
         try:
             return (await self._http.get("/readyz")).is_success
         except httpx.TransportError:
@@ -224,10 +228,10 @@ class Client:
         return response
 
 
-def _see_that_it_is_a_url(url: str) -> None:
+def _check_url(url: str) -> None:
     try:
         port = httpx.URL(url).port
     except httpx.InvalidURL as error:
         raise Unreachable.at(url, error) from None
     if port is not None and not 0 < port <= _MOST_PORTS:
-        raise Unreachable.at(url, ValueError(f"there is no port {port}"))
+        raise Unreachable.at(url, ValueError(f"{port} is not a valid port"))

@@ -1,4 +1,4 @@
-"""What the client raises: the service's problem document as a typed error, or its silence."""
+"""Errors of the client: refusals with the service's problem document, and a service that does not answer."""
 
 from typing import Self
 
@@ -14,13 +14,13 @@ class Unreachable(ServiceError):
 
     @classmethod
     def at(cls, url: str, error: Exception) -> Self:
-        """For a URL and what the connection said."""
+        """For a URL and the error of the connection."""
         why = str(error) or type(error).__name__
         return cls(f"the service at {url} cannot be reached: {why}", "", "start it with `forerun up`, or give --url")
 
 
 class Refused(ServiceError):
-    """The service said no; ``problem`` is its document."""
+    """The service refused the request; ``problem`` is its problem document."""
 
     def __init__(self, problem: ProblemDetails) -> None:
         super().__init__(problem.detail or problem.title, problem.field, problem.fix)
@@ -29,19 +29,19 @@ class Refused(ServiceError):
 
 
 class BadRequest(Refused):
-    """The request cannot be served as it is: field and fix say why."""
+    """The request is invalid; ``field`` and ``fix`` say why."""
 
 
 class NotFound(Refused):
-    """There is no such thing."""
+    """There is no such task, step or version."""
 
 
 class Conflict(Refused):
-    """It contradicts what was done before, or comes too early."""
+    """The request contradicts an earlier one, or comes too early."""
 
 
 class Busy(Refused):
-    """Too much is waiting, or a part of the service is away: try again after ``retry_after_s``."""
+    """The queue is full, or a part of the service is away; try again after ``retry_after_s`` seconds."""
 
     def __init__(self, problem: ProblemDetails, retry_after_s: float = 1.0) -> None:
         super().__init__(problem)
@@ -50,16 +50,18 @@ class Busy(Refused):
 
 
 class NotOurs(ServiceError):
-    """Something answers at this address, and it is no Forerun, or one of another release."""
+    """Something else answers at this address, or a Forerun of another release."""
 
     @classmethod
     def at(cls, url: str, path: str) -> Self:
-        """For a URL and what was asked."""
-        return cls(f"what answers at {url} does not know {path} as this client does", "", "give the --url of a Forerun")
+        """For a URL and the path that was requested."""
+        return cls(
+            f"the server at {url} does not answer {path} as Forerun does", "", "give the --url of a Forerun service"
+        )
 
 
 class ServiceFailed(Refused):
-    """The service failed on this request."""
+    """The service failed while it handled the request."""
 
 
 _KINDS: dict[int, type[Refused]] = {404: NotFound, 409: Conflict}
@@ -67,7 +69,7 @@ _BUSY = frozenset({429, 503})
 
 
 def refusal(response: httpx.Response) -> Refused:
-    """The error that an error response stands for."""
+    """The typed error for an error response."""
     problem = _problem(response)
     if response.status_code in _BUSY:
         retry_after = response.headers.get("Retry-After", "")
@@ -80,5 +82,5 @@ def _problem(response: httpx.Response) -> ProblemDetails:
     try:
         return ProblemDetails.model_validate_json(response.content)
     except ValidationError:
-        # Not ours: a proxy in between, or another service at this address.
+        # Not from Forerun: a proxy in between, or another service at this address.
         return plain(response.status_code, response.text[:200], response.url.path)

@@ -1,4 +1,4 @@
-"""The gateway between HTTP and the shards: one protocol, one implementation on Ray and one in memory.
+"""The gateway between HTTP handlers and shards: a protocol, an implementation on Ray, and one in memory.
 
-Here: routing of requests to shards. Not here: HTTP itself (`ingress`), runs (`reconciler`).
+Here: routing of requests to shards by task id. Not here: HTTP (`ingress`) and the runs themselves (`reconciler`).
 """

@@ -1,20 +1,19 @@
-"""A gateway in memory: tasks are taken on and kept, and whoever holds it says what becomes of them.
+"""A gateway in memory: it stores tasks, and its owner decides what happens to them.
 
-For handler tests, and for building pages against without a cluster.
+For tests of handlers and for developing pages without a cluster.
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from pydantic import JsonValue
 
 from learner.errors import UnknownVersion
 from orchestrator.errors import Unavailable
-from orchestrator.gateway.protocol import LearnerVersions, Preview
-from planners.agents import Catalog
+from orchestrator.gateway.protocol import LearnerVersions, Preview, View
 from planners.cluster import ClusterSnapshot
 from planners.model import StepId, TaskId
 from planners.plans import Plan, PlanKind
@@ -25,7 +24,7 @@ from reconciler.views.models import EventPage, PlansView, StoredEvent, TaskPage,
 
 
 @dataclass
-class _Kept:
+class _StoredTask:
     admitted: AdmittedTask
     view: TaskView
     events: list[StoredEvent] = field(default_factory=list)
@@ -34,37 +33,36 @@ class _Kept:
 
 
 class MemoryGateway:
-    """Fulfils `Gateway` on one event loop."""
+    """Fulfils `Gateway` on one event loop, in one process."""
 
-    def __init__(self, catalog: Catalog, cluster: ClusterSnapshot | None = None, max_queue: int = 1000) -> None:
-        self._catalog = catalog
+    def __init__(self, cluster: ClusterSnapshot | None = None, max_queue: int = 1000) -> None:
         self._cluster = cluster or ClusterSnapshot(nodes=())
         self._max_queue = max_queue
-        self._kept: dict[TaskId, _Kept] = {}
+        self._stored: dict[TaskId, _StoredTask] = {}
         self._by_key: dict[str, TaskId] = {}
         self.learned: dict[str, JsonValue] = {"outcomes": 0}
         self.versions = LearnerVersions()
         self.is_up = True
 
-    # ---- what becomes of tasks
+    # ---- what happens to tasks
 
-    async def tell(self, task_id: TaskId, kind: str, **data: Any) -> None:
-        """Something has happened to a run."""
-        kept = self._find(task_id)
-        async with kept.changed:
-            seq = len(kept.events) + 1
-            kept.events.append(StoredEvent(seq=seq, at_s=self._age_s(kept), kind=kind, data=data))
-            kept.changed.notify_all()
+    async def record(self, task_id: TaskId, kind: str, **data: Any) -> None:
+        """Append an event to a run."""
+        stored = self._find(task_id)
+        async with stored.changed:
+            seq = len(stored.events) + 1
+            stored.events.append(StoredEvent(seq=seq, at_s=self._age_s(stored), kind=kind, data=data))
+            stored.changed.notify_all()
 
     async def end(
         self, task_id: TaskId, status: RunStatus = RunStatus.SUCCEEDED, outputs: dict[str, JsonValue] | None = None
     ) -> None:
-        """A run has ended; its outputs are those of steps of the same names."""
-        kept = self._find(task_id)
-        kept.outputs.update({StepId(name): value for name, value in (outputs or {}).items()})
-        change = {"status": status, "outputs": outputs, "ended_s": self._age_s(kept)}
-        kept.view = kept.view.model_copy(update=change)
-        await self.tell(task_id, "run_ended", status=status.value)
+        """End a run. Its outputs also become the outputs of the steps with these names."""
+        stored = self._find(task_id)
+        stored.outputs.update({StepId(name): value for name, value in (outputs or {}).items()})
+        change = {"status": status, "outputs": outputs, "ended_s": self._age_s(stored)}
+        stored.view = stored.view.model_copy(update=change)
+        await self.record(task_id, "run_ended", status=status.value)
 
     # ---- the protocol
 
@@ -73,8 +71,8 @@ class MemoryGateway:
         self._require_up()
         if task.idempotency_key in self._by_key:
             return self._repeated(task)
-        if sum(not kept.view.status.ended for kept in self._kept.values()) >= self._max_queue:
-            raise Overloaded(f"{self._max_queue} tasks are waiting", "", "try again later", 3.0)
+        if sum(not stored.view.status.ended for stored in self._stored.values()) >= self._max_queue:
+            raise Overloaded(f"the queue is full: {self._max_queue} tasks are waiting", "", "try again later", 3.0)
         view = TaskView(
             id=task.id,
             name=task.task.name,
@@ -83,31 +81,38 @@ class MemoryGateway:
             status=RunStatus.PLANNING,
             submitted_at_s=task.submitted_at_s,
         )
-        self._kept[task.id] = _Kept(task, view)
+        self._stored[task.id] = _StoredTask(task, view)
         if task.idempotency_key is not None:
             self._by_key[task.idempotency_key] = task.id
         return view
 
     def _repeated(self, task: AdmittedTask) -> TaskView:
-        assert task.idempotency_key is not None, "asked only where there is one"
-        first = self._kept[self._by_key[task.idempotency_key]]
+        assert task.idempotency_key is not None, "called only for tasks with a key"
+        first = self._stored[self._by_key[task.idempotency_key]]
         if first.admitted.task != task.task:
-            raise IdempotencyConflict("the key was used for another task", "Idempotency-Key", "use a new key")
+            raise IdempotencyConflict(
+                "this idempotency key was used for another task", "Idempotency-Key", "use a new key"
+            )
         return first.view
 
-    async def show(self, task_id: TaskId) -> TaskView:
-        """See `Gateway`."""
-        return self._find(task_id).view
+    async def read(self, task_id: TaskId, view: type[View]) -> View:
+        """See `Gateway`. Plans and timeline are empty."""
+        views: dict[type, Any] = {
+            TaskView: self._find(task_id).view,
+            PlansView: PlansView(task=task_id),
+            Timeline: Timeline(task=task_id, bars=()),
+        }
+        return cast("View", views[view])
 
     async def wait(self, task_id: TaskId, wait_s: float) -> TaskView:
         """See `Gateway`."""
-        kept = self._find(task_id)
-        await self._until(kept, lambda: kept.view.status.ended, wait_s)
-        return kept.view
+        stored = self._find(task_id)
+        await self._until(stored, lambda: stored.view.status.ended, wait_s)
+        return stored.view
 
     async def list_tasks(self, limit: int, before: str | None, status: RunStatus | None) -> TaskPage:
         """See `Gateway`."""
-        views = [kept.view for kept in self._kept.values() if status in (None, kept.view.status)]
+        views = [stored.view for stored in self._stored.values() if status in (None, stored.view.status)]
         newest = sorted((v for v in views if before is None or v.id < before), key=lambda v: v.id, reverse=True)
         page = newest[:limit]
         return TaskPage(tasks=tuple(page), next_before=page[-1].id if len(newest) > limit else None)
@@ -115,41 +120,29 @@ class MemoryGateway:
     async def cancel(self, task_id: TaskId, reason: str) -> TaskView:
         """See `Gateway`."""
         if not self._find(task_id).view.status.ended:
-            await self.tell(task_id, "cancel_requested", reason=reason)
+            await self.record(task_id, "cancel_requested", reason=reason)
             await self.end(task_id, RunStatus.CANCELLED)
         return self._find(task_id).view
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Gateway`."""
-        kept = self._find(task_id)
-        await self._until(kept, lambda: len(kept.events) > after or kept.view.status.ended, wait_s)
-        return EventPage(events=tuple(kept.events[after:]), ended=kept.view.status.ended)
-
-    async def plans(self, task_id: TaskId) -> PlansView:
-        """See `Gateway`."""
-        return PlansView(task=self._find(task_id).view.id)
-
-    async def timeline(self, task_id: TaskId) -> Timeline:
-        """See `Gateway`."""
-        return Timeline(task=self._find(task_id).view.id, bars=())
+        stored = self._find(task_id)
+        await self._until(stored, lambda: len(stored.events) > after or stored.view.status.ended, wait_s)
+        return EventPage(events=tuple(stored.events[after:]), ended=stored.view.status.ended)
 
     async def output(self, task_id: TaskId, step: StepId) -> JsonValue:
         """See `Gateway`."""
-        kept = self._find(task_id)
-        if step in kept.outputs:
-            return kept.outputs[step]
-        workflow = kept.admitted.task.workflow
+        stored = self._find(task_id)
+        if step in stored.outputs:
+            return stored.outputs[step]
+        workflow = stored.admitted.task.workflow
         if workflow is not None and any(node.id == step for node in workflow.walk()):
-            raise OutputNotReady(f"step '{step}' has not finished", "step", "ask again when it has")
-        raise UnknownStep(f"the task has no step '{step}'", "step", "see its plans")
+            raise OutputNotReady(f"step '{step}' has not finished", "step", "ask again when it has finished")
+        raise UnknownStep(f"the task has no step '{step}'", "step", "see the task's plans")
 
     async def preview(self, task: Task) -> Preview:
-        """See `Gateway`. Plans nothing: an empty plan."""
+        """See `Gateway`. The plan is empty."""
         return Preview(optimal=Plan(kind=PlanKind.OPTIMAL, origin="nobody"), optimal_plan_s=0.0)
-
-    async def agents(self) -> Catalog:
-        """See `Gateway`."""
-        return self._catalog
 
     async def nodes(self) -> ClusterSnapshot:
         """See `Gateway`."""
@@ -167,10 +160,10 @@ class MemoryGateway:
     async def learner_rollback(self, version: int | None) -> LearnerVersions:
         """See `Gateway`."""
         in_use = self.versions.in_use or 0
-        there = [kept.version for kept in self.versions.versions]
-        wanted = max((number for number in there if number < in_use), default=0) if version is None else version
-        if wanted not in there:
-            raise UnknownVersion("there is no such version", "version", "see learner versions")
+        known = [manifest.version for manifest in self.versions.versions]
+        wanted = max((number for number in known if number < in_use), default=0) if version is None else version
+        if wanted not in known:
+            raise UnknownVersion(f"there is no version {wanted}", "version", "see `forerun learner versions`")
         self.versions = self.versions.model_copy(update={"in_use": wanted})
         return self.versions
 
@@ -186,20 +179,20 @@ class MemoryGateway:
         if not self.is_up:
             raise Unavailable("shard 0 of the reconciler has died", "", "try again in a moment")
 
-    def _find(self, task_id: TaskId) -> _Kept:
+    def _find(self, task_id: TaskId) -> _StoredTask:
         self._require_up()
-        if task_id not in self._kept:
+        if task_id not in self._stored:
             raise UnknownTask(f"there is no task '{task_id}'", "id", "GET /v1/tasks lists the tasks there are")
-        return self._kept[task_id]
+        return self._stored[task_id]
 
     @staticmethod
-    async def _until(kept: _Kept, holds: Any, wait_s: float) -> None:
+    async def _until(stored: _StoredTask, holds: Any, wait_s: float) -> None:
         try:
-            async with asyncio.timeout(wait_s), kept.changed:
-                await kept.changed.wait_for(holds)
+            async with asyncio.timeout(wait_s), stored.changed:
+                await stored.changed.wait_for(holds)
         except TimeoutError:
             return
 
     @staticmethod
-    def _age_s(kept: _Kept) -> float:
-        return max(0.0, time.time() - kept.admitted.submitted_at_s)
+    def _age_s(stored: _StoredTask) -> float:
+        return max(0.0, time.time() - stored.admitted.submitted_at_s)

@@ -1,4 +1,4 @@
-"""What would become of a guess: both plans of a task that is not run, laid side by side."""
+"""Compare both plans of a task that is not run: similarity, and the verdict of each speculative attempt."""
 
 from orchestrator.gateway.protocol import Preview
 from planners.model import StepId
@@ -9,16 +9,16 @@ from reconciler.state.outcomes import Verdict
 
 
 def preview(rehearsal: PlannedPreview) -> Preview:
-    """The verdicts by DESIGN section 6 for attempts that had only just been dispatched: moving them costs nothing."""
+    """Both plans with the verdicts of attempts that were only just dispatched, so that moving them costs nothing."""
     guess, plan = rehearsal.guess, rehearsal.plan
     verdicts: dict[StepId, Verdict] = {}
-    taken: set[StepId] = set()
+    matched: set[StepId] = set()
     by_key = {planned.work_key: planned for planned in plan.steps}
     for planned in guess.steps if guess is not None else ():
         match = by_key.get(planned.work_key)
         verdicts[planned.id] = _verdict(planned, match)
         if match is not None:
-            taken.add(match.id)
+            matched.add(match.id)
     alike = similarity(guess, plan) if guess is not None else None
     return Preview(
         speculative=guess,
@@ -30,7 +30,7 @@ def preview(rehearsal: PlannedPreview) -> Preview:
         edge_f1=alike and alike.edge_f1,
         placement_similarity=alike and alike.placement,
         verdicts=verdicts,
-        dispatched=tuple(planned.id for planned in plan.steps if planned.id not in taken),
+        dispatched=tuple(planned.id for planned in plan.steps if planned.id not in matched),
     )
 
 

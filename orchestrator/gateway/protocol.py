@@ -1,12 +1,11 @@
-"""What the HTTP face needs from the rest of the service, as a protocol that it owns."""
+"""The protocol through which HTTP handlers reach runs, cluster and learner."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pydantic import Field, JsonValue
 
 from learner.registry import Manifest
-from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.model import StepId, TaskId, Versioned
 from planners.plans import Plan
@@ -15,14 +14,17 @@ from reconciler.state.commands import RunStatus
 from reconciler.state.outcomes import Verdict
 from reconciler.views.models import EventPage, PlansView, TaskPage, TaskView, Timeline
 
-# The name of the last event of every stream; it has no id, so that no resume starts behind it.
+# The name of the last event of every stream. It has no id, so that no client resumes after it.
 END_OF_EVENTS = "end"
+
+View = TypeVar("View", TaskView, PlansView, Timeline)
 
 
 class Preview(Versioned):
-    """Both plans of a task that is not run, and what would become of the guess once the authority had spoken.
+    """Both plans of a task, made without running it, and the verdict that each speculative attempt would get.
 
-    ``verdicts`` is by step of the guess. Similarities are 0..1, None where there is no guess.
+    ``verdicts`` are by step of the speculative plan; ``dispatched`` are the steps that only the optimal plan holds.
+    Similarities are 0..1, or None where there is no speculative plan.
     """
 
     speculative: Plan | None = None
@@ -38,76 +40,64 @@ class Preview(Versioned):
 
 
 class LearnerVersions(Versioned):
-    """The stored versions of the learned models, oldest first; ``in_use`` is None before there are any."""
+    """The stored versions of the learned models, oldest first. ``in_use`` is None until the first one is trained."""
 
     in_use: int | None = None
     versions: tuple[Manifest, ...] = ()
 
 
 class Gateway(Protocol):
-    """The runs, wherever they are driven. Methods about one task raise UnknownTask where there is none.
+    """Everything the HTTP API can ask for. Methods with a task id raise UnknownTask if there is no such task.
 
     Every method may raise Unavailable.
     """
 
     async def submit(self, task: AdmittedTask) -> TaskView:
-        """Take the task on; durable when this returns.
+        """Accept a task. It is durable when this returns.
 
-        With an idempotency key that was used before for the same task: that task's view, and nothing is changed.
+        If the idempotency key was used before for the same task, return that task's view and change nothing.
 
         Raises:
             IdempotencyConflict: the key was used for another task.
-            Overloaded: too much is waiting.
+            Overloaded: the queue is full.
         """
         ...
 
-    async def show(self, task_id: TaskId) -> TaskView:
-        """The task as it is now."""
+    async def read(self, task_id: TaskId, view: type[View]) -> View:
+        """A view of the task as it is now: `TaskView`, `PlansView` or `Timeline`."""
         ...
 
     async def wait(self, task_id: TaskId, wait_s: float) -> TaskView:
-        """The task when it has ended, or as it is after ``wait_s``."""
+        """The task once it has ended, or as it is after ``wait_s`` seconds."""
         ...
 
     async def list_tasks(self, limit: int, before: str | None, status: RunStatus | None) -> TaskPage:
-        """Tasks, newest first, from just before the given task id on."""
+        """Tasks, newest first, starting after the task id ``before``."""
         ...
 
     async def cancel(self, task_id: TaskId, reason: str) -> TaskView:
-        """End the run; nothing changes where it has ended."""
+        """Cancel the run. A task that has ended is returned unchanged."""
         ...
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
-        """Events after a sequence number; waits up to ``wait_s`` for the first."""
-        ...
-
-    async def plans(self, task_id: TaskId) -> PlansView:
-        """Guess, authority, verdicts."""
-        ...
-
-    async def timeline(self, task_id: TaskId) -> Timeline:
-        """All attempts."""
+        """Events after a sequence number; waits up to ``wait_s`` seconds for the first one."""
         ...
 
     async def output(self, task_id: TaskId, step: StepId) -> JsonValue:
-        """What a finished step gave.
+        """The output of a finished step.
 
         Raises:
             UnknownStep: the task has no such step.
-            OutputNotReady: it has not finished.
+            OutputNotReady: the step has not finished.
         """
         ...
 
     async def preview(self, task: Task) -> Preview:
-        """Plan without running.
+        """Make both plans without running the task.
 
         Raises:
             PlanningError: no plan can be made.
         """
-        ...
-
-    async def agents(self) -> Catalog:
-        """The agents and providers there are."""
         ...
 
     async def nodes(self) -> ClusterSnapshot:
@@ -115,23 +105,23 @@ class Gateway(Protocol):
         ...
 
     async def learner(self) -> dict[str, JsonValue]:
-        """What was learned, for people."""
+        """The learner's status."""
         ...
 
     async def learner_versions(self) -> LearnerVersions:
-        """The versions of the learned models that can be gone back to.
+        """The stored versions of the learned models.
 
         Raises:
-            LearnerOff: nothing is learned here.
+            LearnerOff: the learner is switched off.
         """
         ...
 
     async def learner_rollback(self, version: int | None) -> LearnerVersions:
-        """Use a stored version, None: the one before, from now on.
+        """Switch to a stored version, or to the previous one for None.
 
         Raises:
-            LearnerOff: nothing is learned here.
-            LearnerError: there is no such version, or it is damaged; nothing has changed.
+            LearnerOff: the learner is switched off.
+            LearnerError: there is no such version, or it is damaged; nothing was changed.
         """
         ...
 
@@ -140,5 +130,9 @@ class Gateway(Protocol):
         ...
 
     async def ready(self) -> None:
-        """Returns when tasks can be taken on; raises Unavailable where not."""
+        """Return if tasks can be submitted.
+
+        Raises:
+            Unavailable: a shard does not answer.
+        """
         ...

@@ -1,7 +1,7 @@
-"""Task ids: they sort by the moment of admission and know their shard.
+"""Task ids: they sort by time of admission and determine the shard.
 
-``t<48-bit milliseconds>-<64-bit suffix>``, hexadecimal. The suffix is the digest of the idempotency key where there is
-one, else random, and the shard depends on the suffix alone: a repeated request reaches the shard that knows the first.
+``t<48-bit milliseconds>-<64-bit suffix>``, hexadecimal. The suffix is the digest of the idempotency key, or random
+without one. The shard depends on the suffix alone, so a repeated request reaches the shard that knows the first one.
 """
 
 import re
@@ -10,7 +10,8 @@ import secrets
 from planners.model import TaskId, digest
 from reconciler.errors import UnknownTask
 
-_FORM = re.compile(r"t[0-9a-f]{12}-[0-9a-f]{16}")
+TASK_ID_PATTERN = r"^t[0-9a-f]{12}-[0-9a-f]{16}$"
+_FORM = re.compile(TASK_ID_PATTERN)
 
 
 def new_task_id(now_s: float, idempotency_key: str | None = None) -> TaskId:
@@ -23,7 +24,7 @@ def shard_of(task_id: TaskId, shards: int) -> int:
     """The shard that drives the task.
 
     Raises:
-        UnknownTask: this is no id of ours.
+        UnknownTask: this is not a task id.
     """
     if not _FORM.fullmatch(task_id):
         raise UnknownTask(f"there is no task '{task_id[:80]}'", "id", "GET /v1/tasks lists the tasks there are")

@@ -1,1 +1,4 @@
-"""The HTTP face: a FastAPI app over a `Gateway`, hosted by Ray Serve."""
+"""The HTTP API: a FastAPI application over a `Gateway`, deployed on Ray Serve.
+
+Here: routes, request and response formats, OpenAPI. Not here: what requests do (`gateway`, `reconciler`).
+"""

@@ -1,4 +1,4 @@
-"""The FastAPI app: routes, refusals, what is counted, what OpenAPI tells."""
+"""The FastAPI application: routes, middleware, error handlers and OpenAPI document."""
 
 import time
 from typing import Any
@@ -6,22 +6,23 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.ingress import error_responses as refusals
-from orchestrator.ingress import service_routes as service
-from orchestrator.ingress import task_routes as tasks
+from orchestrator.ingress import error_responses, service_routes, task_routes
 from orchestrator.ingress.body_limit import BodyLimit
 from orchestrator.ingress.context import IngressContext
+from orchestrator.ingress.request_bodies import add_body_models
 from orchestrator.ingress.responses import problems
+from orchestrator.ingress.same_origin import SameOrigin
 from orchestrator.metrics import HttpMetrics
 from orchestrator.problems import ProblemDetails
+from planners.tasks import Task
 
 _DESCRIPTION = """Dispatches multi-agent workflows ahead of their plan.
 
-Every refusal is an RFC 9457 problem document (`application/problem+json`) that names the `field` and the `fix`."""
+Every error response is an RFC 9457 problem document (`application/problem+json`) with `field` and `fix`."""
 
 
 def build(context: IngressContext) -> FastAPI:
-    """The app over a gateway."""
+    """Build the application over a gateway."""
     http_metrics = HttpMetrics()
     app = FastAPI(
         title="Forerun",
@@ -32,22 +33,23 @@ def build(context: IngressContext) -> FastAPI:
         responses=problems(422),
         redirect_slashes=False,
     )
-    app.include_router(tasks.routes(context))
-    app.include_router(service.routes(context, http_metrics))
+    app.include_router(task_routes.routes(context))
+    app.include_router(service_routes.routes(context, http_metrics))
+    app.add_middleware(SameOrigin)
     app.add_middleware(BodyLimit, max_bytes=context.settings.limits.max_body_bytes)
     app.add_middleware(_Counted, metrics=http_metrics)
-    refusals.install(app)
+    error_responses.install(app)
     _declare_problem(app)
     return app
 
 
 def _declare_problem(app: FastAPI) -> None:
-    """Put the problem document into OpenAPI's components, and FastAPI's own form of refusal out of it."""
-    made = app.openapi
+    """Add request bodies and the problem document to OpenAPI's components, and remove FastAPI's own error schemas."""
+    generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = made()
+            document = generate()
             schemas = document["components"]["schemas"]
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
@@ -55,6 +57,7 @@ def _declare_problem(app: FastAPI) -> None:
                 ref_template="#/components/schemas/{model}"
             )
             schemas.update(schemas[ProblemDetails.__name__].pop("$defs", {}))
+            add_body_models(schemas, Task)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -62,7 +65,7 @@ def _declare_problem(app: FastAPI) -> None:
 
 
 class _Counted:
-    """Counts requests by route template, so that ids do not become labels."""
+    """Count requests by route template, so that ids do not become label values."""
 
     def __init__(self, app: ASGIApp, metrics: HttpMetrics) -> None:
         self._app = app
@@ -72,13 +75,13 @@ class _Counted:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, answered = time.perf_counter(), False
+        began_s, answered = time.perf_counter(), False
 
         def count(status: int) -> None:
             nonlocal answered
             answered = True
             route = getattr(scope.get("route"), "path", "unknown")
-            self._metrics.answered(scope["method"], route, status, time.perf_counter() - began)
+            self._metrics.answered(scope["method"], route, status, time.perf_counter() - began_s)
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -88,7 +91,7 @@ class _Counted:
         try:
             await self._app(scope, receive, counting)
         except Exception:
-            # Starlette makes a 500 of it further out, where no middleware sees it.
+            # Starlette turns it into a 500 outside of all middleware.
             if not answered:
                 count(500)
             raise

@@ -1,4 +1,4 @@
-"""What the routes share, made once per replica."""
+"""What the routes share: gateway, settings, catalog, and a recent snapshot of the cluster."""
 
 import asyncio
 import logging
@@ -11,59 +11,82 @@ from orchestrator.gateway.task_ids import new_task_id
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
+from planners.errors import InvalidTask
 from planners.tasks import AdmittedTask, Task
 from planners.validation import flaws
 
 _log = logging.getLogger(__name__)
+# Tasks of more nodes than this are checked in a thread.
+_INLINE_NODES = 100
 
 
 @dataclass
 class IngressContext:
-    """The gateway, the settings, the catalog, and the cluster as it was seen a moment ago.
+    """One per replica.
 
-    The cluster is kept from an earlier look, refreshed in the background: only the first submission waits for it.
+    The snapshot is refreshed in the background, so that only the first submission waits for it.
     """
 
     gateway: Gateway
     settings: Settings
     catalog: Catalog
     _cluster: ClusterSnapshot | None = None
-    _seen_at_s: float = field(default=float("-inf"))
-    _looking: asyncio.Task[None] | None = None
+    _refreshed_at_s: float = field(default=float("-inf"))
+    _refreshing: asyncio.Task[None] | None = None
 
     async def admit(self, task: Task, idempotency_key: str | None) -> AdmittedTask:
-        """The task with its id, if it can be run.
+        """Check a task and give it an id.
 
         Raises:
-            InvalidRequest: it cannot; all that is wrong is named.
+            InvalidRequest: the task cannot be run; names all errors.
         """
-        await self.refuse_flaws(task)
+        checked = await self.checked(task)
         now_s = time.time()
         return AdmittedTask(
-            id=new_task_id(now_s, idempotency_key), task=task, submitted_at_s=now_s, idempotency_key=idempotency_key
+            id=new_task_id(now_s, idempotency_key), task=checked, submitted_at_s=now_s, idempotency_key=idempotency_key
         )
 
-    async def refuse_flaws(self, task: Task) -> None:
-        """Let a task pass that can be run.
+    async def checked(self, task: Task) -> Task:
+        """Check a task against catalog and cluster, and fill in the service's defaults.
 
         Raises:
-            InvalidRequest: it cannot; all that is wrong is named.
+            InvalidRequest: the task cannot be run; names all errors.
         """
-        await self._look_at_cluster()
-        if found := list(flaws(task, self.catalog, self._cluster)):
+        await self._recent_cluster()
+        if _is_small(task):
+            found = self._flaws(task)
+        else:
+            found = await asyncio.to_thread(self._flaws, task)
+        if found:
             raise InvalidRequest(found)
+        return self._with_defaults(task)
 
-    async def _look_at_cluster(self) -> None:
-        stale = time.monotonic() - self._seen_at_s > self.settings.cluster.refresh_s
-        if stale and (self._looking is None or self._looking.done()):
-            self._looking = asyncio.get_running_loop().create_task(self._see_cluster())
-        if self._cluster is None and self._looking is not None:
-            await asyncio.shield(self._looking)
+    def _flaws(self, task: Task) -> list[InvalidTask]:
+        return list(flaws(task, self.catalog, self._cluster))
 
-    async def _see_cluster(self) -> None:
-        """Look at the cluster now. Where that fails resources go unchecked, and the planner has the last word."""
+    def _with_defaults(self, task: Task) -> Task:
+        """The task with the service's ``gate.alpha``, unless it sets its own."""
+        if "alpha" in task.planning.model_fields_set:
+            return task
+        planning = task.planning.model_copy(update={"alpha": self.settings.gate.alpha})
+        return task.model_copy(update={"planning": planning})
+
+    async def _recent_cluster(self) -> None:
+        stale = time.monotonic() - self._refreshed_at_s > self.settings.cluster.refresh_s
+        if stale and (self._refreshing is None or self._refreshing.done()):
+            self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
+        if self._cluster is None and self._refreshing is not None:
+            await asyncio.shield(self._refreshing)
+
+    async def _refresh(self) -> None:
+        """Take a snapshot. If that fails, resources are not checked here; the planner checks them again."""
         try:
             self._cluster = await self.gateway.nodes()
         except Unavailable as error:
-            _log.warning("the cluster cannot be seen: %s", error)
-        self._seen_at_s = time.monotonic()
+            _log.warning("no snapshot of the cluster: %s", error)
+        self._refreshed_at_s = time.monotonic()
+
+
+def _is_small(task: Task) -> bool:
+    nodes = task.workflow.walk() if task.workflow is not None else ()
+    return all(count < _INLINE_NODES for count, _ in enumerate(nodes))

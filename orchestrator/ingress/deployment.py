@@ -1,4 +1,4 @@
-"""The app as a Ray Serve deployment."""
+"""The HTTP application as a Ray Serve deployment."""
 
 from typing import Any
 
@@ -11,22 +11,22 @@ from orchestrator.ingress.context import IngressContext
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 
-# A waiting reader (SSE, ?wait_s=) holds a request open, and costs next to nothing.
+# A waiting client (events, ?wait_s=) holds a request open but uses no CPU.
 _MAX_OPEN_REQUESTS = 10_000
 
 
 class Ingress:
-    """One replica: it has the app built when it starts, on its own event loop."""
+    """One replica. It builds the application when it starts, on its own event loop."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
-        self._context = IngressContext(RayGateway(settings, catalog), settings, catalog)
+        self._context = IngressContext(RayGateway(settings), settings, catalog)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return build(self._context)
 
 
 def application(settings: Settings, catalog: Catalog, replicas: int = 1) -> serve.Application:
-    """What `serve.run` takes. The shards must be up: replicas look them up when they first need them."""
+    """The application for `serve.run`. Replicas look the shards up with the first request."""
     deployment: Any = serve.deployment(serve.ingress()(Ingress))
     bound: serve.Application = deployment.options(
         name="ingress",

@@ -1,4 +1,4 @@
-"""A run's events as server-sent events: resumable, kept alive, ending with the run."""
+"""A run's events as server-sent events: resumable, with heartbeats, until the run ends."""
 
 from collections.abc import AsyncIterator
 
@@ -15,10 +15,10 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 async def event_stream(gateway: Gateway, task_id: TaskId, after: int, heartbeat_s: float) -> Response:
-    """The events after a sequence number, then those to come.
+    """Stream the events after a sequence number as they happen.
 
-    The first page is read before anything is sent, so that an unknown task is still a problem document. When all is
-    over and seen the answer is 204, which tells a browser's EventSource not to come back.
+    The first page is read before the response starts, so that an unknown task becomes a problem document. If the run
+    has ended and no event is left, answer 204, which tells a browser's EventSource not to reconnect.
     """
     first = await gateway.events(task_id, after, 0.0)
     if first.ended and not first.events:
@@ -30,7 +30,7 @@ async def event_stream(gateway: Gateway, task_id: TaskId, after: int, heartbeat_
 async def _chunks(
     gateway: Gateway, task_id: TaskId, page: EventPage, after: int, heartbeat_s: float
 ) -> AsyncIterator[bytes]:
-    # A first comment makes proxies pass the headers on at once.
+    # The first bytes make proxies forward the headers at once.
     yield format_sse_event(comment="forerun", retry=1000)
     while True:
         if page.events:
@@ -42,7 +42,7 @@ async def _chunks(
         try:
             page = await gateway.events(task_id, after, heartbeat_s)
         except Unavailable:
-            return  # without the last event readers come back, and go on behind what they have seen
+            return  # without the end event, clients reconnect and resume
         if not page.events and not page.ended:
             yield format_sse_event(comment="still running")
 

@@ -1,10 +1,10 @@
-"""Examples for OpenAPI: tasks as people write them."""
+"""Example tasks for the OpenAPI document."""
 
 from fastapi.openapi.models import Example
 
 TASKS: dict[str, Example] = {
     "fan-out": {
-        "summary": "The same steps for every element of a list, then one that joins them",
+        "summary": "The same steps for every element of a list, then a step that joins the results",
         "value": {
             "name": "rank by gap",
             "inputs": {"molecules": [{"name": "water", "smiles": "O"}, {"name": "benzene", "smiles": "c1ccccc1"}]},
@@ -25,7 +25,7 @@ TASKS: dict[str, Example] = {
         },
     },
     "goal": {
-        "summary": "A goal in plain words, decomposed by the service's model",
+        "summary": "A goal in words, decomposed by the service's LLM",
         "value": {"goal": "Summarise the three newest papers on topic X", "inputs": {"topic": "X"}, "kind": "digest"},
     },
     "limits": {

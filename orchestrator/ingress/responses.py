@@ -1,4 +1,4 @@
-"""Replies: models go out as the bytes pydantic makes of them, with no second validation on the way."""
+"""Responses: models are serialized by pydantic once, without FastAPI's second validation."""
 
 from typing import Any
 
@@ -14,18 +14,19 @@ def sent(model: BaseModel, status: int = 200, headers: dict[str, str] | None = N
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For OpenAPI: these statuses come with a problem document."""
+    """OpenAPI responses: these statuses carry a problem document."""
     schema = {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"}
     return {status: {"content": {MEDIA_TYPE: {"schema": schema}}, "description": _WHEN[status]} for status in statuses}
 
 
 _WHEN = {
-    400: "The body is no JSON",
+    400: "The body is not valid JSON",
     404: "There is no such task, step or version",
-    409: "The key was used for another task, the step has no output yet, or the version is damaged",
+    409: "The key was used for another task, the step is not in the state that this needs, or the version is damaged",
     413: "The body is too large",
-    422: "Something in the request cannot be served as it is written: field and fix say why",
-    429: "Too much work is waiting: try again after Retry-After seconds",
-    502: "The model that decomposes goals failed",
+    415: "The body is not declared as JSON",
+    422: "The request is invalid: `field` and `fix` say why",
+    429: "The queue is full: try again after Retry-After seconds",
+    502: "The LLM that decomposes goals failed",
     503: "A part of the service does not answer: try again after Retry-After seconds",
 }

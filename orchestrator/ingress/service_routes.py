@@ -1,4 +1,4 @@
-"""Routes of the service itself: agents, nodes, the learner, health, metrics, the page."""
+"""Routes about the service: agents, nodes, learner, probes, metrics, pages."""
 
 from importlib.resources import files
 from typing import Annotated, Any
@@ -17,44 +17,45 @@ from planners.model import Versioned
 
 
 class Health(Versioned):
-    """What a probe wants to hear."""
+    """Response of the probes."""
 
     status: str = "ok"
 
 
+_MAX_VERSION = 2**31 - 1
 _CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 
 
 def routes(context: IngressContext, http_metrics: HttpMetrics) -> APIRouter:
-    """The routes over one gateway."""
+    """The routes over a gateway."""
     router = APIRouter()
-    _knowledge(router, context)
-    _learning(router, context)
+    _inventory(router, context)
+    _learner(router, context)
     _probes(router, context, http_metrics)
     _pages(router)
     return router
 
 
-def _knowledge(router: APIRouter, context: IngressContext) -> None:
+def _inventory(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
 
     @router.get("/v1/agents", response_model=Catalog, responses=problems(503), tags=["service"])
     async def list_agents() -> Response:
-        """The agents there are, with their schemas, prices and needs, and the providers they share."""
-        return sent(await gateway.agents())
+        """All agents with their schemas, prices and resources, and the providers they share."""
+        return sent(context.catalog)
 
     @router.get("/v1/nodes", response_model=ClusterSnapshot, responses=problems(503), tags=["service"])
     async def list_nodes() -> Response:
-        """The nodes as they are now, what is reserved on them, and which agents are warm where."""
+        """The nodes as they are now, their reservations, and which agents are warm on them."""
         return sent(await gateway.nodes())
 
 
-def _learning(router: APIRouter, context: IngressContext) -> None:
+def _learner(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
 
     @router.get("/v1/learner", responses=problems(503), tags=["service"])
     async def show_learner() -> dict[str, Any]:
-        """What was learned from outcomes so far, and the gate's ledger: calibration, regret, newest decisions."""
+        """The learner's status and the gate's ledger: calibration, regret, newest decisions."""
         return dict(await gateway.learner())
 
     @router.get("/v1/learner/versions", response_model=LearnerVersions, responses=problems(409, 503), tags=["service"])
@@ -66,9 +67,11 @@ def _learning(router: APIRouter, context: IngressContext) -> None:
         "/v1/learner/rollback", response_model=LearnerVersions, responses=problems(404, 409, 503), tags=["service"]
     )
     async def roll_back(
-        version: Annotated[int | None, Query(ge=1, description="Default: the one before the version in use")] = None,
+        version: Annotated[
+            int | None, Query(ge=1, le=_MAX_VERSION, description="Default: the version before the one in use")
+        ] = None,
     ) -> Response:
-        """Use an earlier version of the learned models from now on."""
+        """Switch to an earlier version of the learned models."""
         return sent(await gateway.learner_rollback(version))
 
 
@@ -77,18 +80,18 @@ def _probes(router: APIRouter, context: IngressContext, http_metrics: HttpMetric
 
     @router.get("/healthz", response_model=Health, tags=["probes"])
     async def healthz() -> Response:
-        """This process lives."""
+        """This process is alive."""
         return sent(Health())
 
     @router.get("/readyz", response_model=Health, responses=problems(503), tags=["probes"])
     async def readyz() -> Response:
-        """Tasks can be taken on."""
+        """Tasks can be submitted."""
         await gateway.ready()
         return sent(Health(status="ready"))
 
     @router.get("/metrics", response_class=Response, tags=["probes"])
     async def metrics() -> Response:
-        """Prometheus exposition of this replica and of every shard."""
+        """Prometheus metrics of this replica and of every shard."""
         body = joined([http_metrics.exposition(), *await gateway.metrics()])
         return Response(body, media_type=CONTENT_TYPE_LATEST)
 

@@ -1,4 +1,4 @@
-"""The service: joins all parts on a Ray cluster and ends them cleanly.
+"""The service as Ray actors: starts all parts, connects them, and shuts them down.
 
-Here: wiring, the connection to Ray, planners and advice as a shard sees them. Not here: HTTP (`ingress`).
+Here: wiring, the connection to Ray, and the planners and the learner as a shard uses them. Not here: HTTP (`ingress`).
 """

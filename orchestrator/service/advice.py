@@ -1,4 +1,4 @@
-"""What the learner says, as a shard sees it: the latest snapshot in memory, outcomes handed over in batches."""
+"""The learner as a shard uses it: its latest snapshot in memory, and outcomes sent to it in batches."""
 
 import asyncio
 import logging
@@ -23,19 +23,19 @@ from reconciler.state.outcomes import Outcome
 
 _log = logging.getLogger(__name__)
 
-# When the optimal plan is expected as long as nothing was learned: an LLM takes seconds, a solver a fraction of one.
+# Expected planning time before anything is learned: an LLM takes seconds, a solver a fraction of a second.
 PRIOR_GOAL_PLAN_S = 5.0
 PRIOR_DECLARED_PLAN_S = 0.2
-# Reservations this far ahead make a node or a provider dear.
+# Reservations up to this far ahead raise the price of a node or a provider.
 _HORIZON_S = 10.0
-# Outcomes kept for a learner that does not answer; the journal has them all.
-_MOST_KEPT = 100_000
+# Outcomes buffered while the learner does not answer; the journal holds all of them.
+_MAX_BUFFERED = 100_000
 
 
 class LearnedAdvice:
     """Fulfils `reconciler.runtime.ports.Advice` and `OutcomeSink`. `start` begins the exchange with the learner actor.
 
-    ``restore`` tells a learner that has lost its memory what the journal holds.
+    ``restore`` sends the journal's outcomes to a learner that was restarted and has lost its memory.
     """
 
     def __init__(
@@ -51,23 +51,23 @@ class LearnedAdvice:
         self._examples: list[PlanExample] = []
         self._predictor: TrainedPlanPredictor | None = None
         self._predictor_number = -1
-        self._exchanging: asyncio.Task[None] | None = None
+        self._exchange_task: asyncio.Task[None] | None = None
 
     def costs(self) -> LearnedCosts:
-        """The cost model as learned so far."""
+        """The latest learned cost model."""
         return self._snapshot.costs
 
     def predict(self, request_text: str, k: int) -> list[GuessedPlan]:
-        """Fulfils `planners.speculative.predictor.PlanPredictor`; nothing before there is a trained predictor."""
+        """Fulfils `planners.speculative.predictor.PlanPredictor`. Empty until a predictor is trained."""
         return [] if self._predictor is None else self._predictor.predict(request_text, k)
 
     def learn_plan(self, task: Task, plan: Plan) -> None:
-        """Keep what plan a goal got for the next exchange."""
-        if task.goal is not None and len(self._examples) < _MOST_KEPT:
+        """Buffer the plan of a goal for the next exchange."""
+        if task.goal is not None and len(self._examples) < _MAX_BUFFERED:
             self._examples.append(plan_example(task.goal, plan))
 
     def conditions(self, request: PlanRequest, guess: Plan) -> Conditions:
-        """For the gate: guidance of this kind of task, the operator's bounds, prices of what is contended."""
+        """Inputs of the gate: guidance for this kind of task, the operator's bounds, prices of contended resources."""
         task, gate = request.task, self._settings.gate
         return Conditions(
             guidance=self._snapshot.guidance_for(task.kind),
@@ -78,36 +78,36 @@ class LearnedAdvice:
         )
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
-        """Keep outcomes for the next exchange."""
-        if len(self._outcomes) < _MOST_KEPT:
+        """Buffer outcomes for the next exchange."""
+        if len(self._outcomes) < _MAX_BUFFERED:
             self._outcomes.extend(outcomes)
 
     async def status(self) -> dict[str, Any]:
-        """What the learner says of itself, for people."""
+        """The learner's status."""
         if self._learner is None:
             return {"enabled": False}
         status = await self._learner.status.remote()
         return {"enabled": True, **status.model_dump(mode="json")}
 
     def start(self) -> None:
-        """Begin exchanging outcomes for snapshots, every ``learner.refresh_s``."""
+        """Exchange outcomes for snapshots every ``learner.refresh_s`` seconds from now on."""
         if self._learner is not None:
-            self._exchanging = asyncio.get_running_loop().create_task(self._exchange())
+            self._exchange_task = asyncio.get_running_loop().create_task(self._exchange())
 
     async def stop(self) -> None:
-        """Hand over what is left and stop."""
-        if self._exchanging is not None:
-            self._exchanging.cancel()
+        """Send what is buffered and stop."""
+        if self._exchange_task is not None:
+            self._exchange_task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._exchanging
-            await self._once()
+                await self._exchange_task
+            await self._exchange_once()
 
     async def _exchange(self) -> None:
         while True:
-            await self._once()
+            await self._exchange_once()
             await asyncio.sleep(self._settings.learner.refresh_s)
 
-    async def _once(self) -> None:
+    async def _exchange_once(self) -> None:
         outcomes, self._outcomes = self._outcomes, []
         examples, self._examples = self._examples, []
         assert self._learner is not None
@@ -119,8 +119,8 @@ class LearnedAdvice:
             self._take(await self._learner.snapshot.remote(self._snapshot.number))
             predictor = await self._learner.predictor.remote(self._predictor_number)
         except RayError as error:
-            # Guessing goes on with what is known; the learner restores what it missed from the journal.
-            _log.warning("the learner gave no advice; going on with snapshot %d: %s", self._snapshot.number, error)
+            # Speculation continues with the last snapshot; the learner restores missed outcomes from the journal.
+            _log.warning("the learner does not answer; continuing with snapshot %d: %s", self._snapshot.number, error)
             return
         if predictor is not None:
             self._predictor_number, self._predictor = predictor

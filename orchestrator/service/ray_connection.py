@@ -1,4 +1,4 @@
-"""Having a Ray cluster: a local one of our own, or one that others run and this service joins."""
+"""The Ray cluster: start a local one, or join one that is already running."""
 
 import logging
 import os
@@ -11,49 +11,53 @@ from ray.exceptions import AuthenticationError, GetTimeoutError, RayError
 
 from actors.executor.nodes import pinned
 from orchestrator.errors import CannotStart
-from orchestrator.gateway.ray_gateway import NAMESPACE
+from orchestrator.gateway.actor_calls import NAMESPACE
 from orchestrator.service.cluster_token import HOW_TO_GIVE
 from orchestrator.settings import ClusterSettings
 from planners.model import NodeId
 
-# What every worker needs to host agents; the docstring is as good as anything to fetch.
-_NEEDED = "actors.executor.host:__doc__"
-# Workers have to start, and a node may have to fetch the runtime environment first.
-_PATIENCE_S = 120.0
-_REFUSED = "InvalidAuthToken"
+# An attribute that every worker must be able to import.
+_PROBE = "actors.executor.host:__doc__"
+# Workers have to start, and a node may have to download the runtime environment first.
+_WORKER_TIMEOUT_S = 120.0
+_REFUSAL = "InvalidAuthToken"
 
 
-def have_ray(cluster: ClusterSettings) -> bool:
-    """Start a local Ray, or join the one whose address is given; whether it is ours to end.
+def connect(cluster: ClusterSettings) -> bool:
+    """Start a local Ray, or join the one at ``cluster.address``; whether this service must shut it down.
 
     Raises:
-        CannotStart: there is none, it refuses us, or its workers could not run agents.
+        CannotStart: no cluster answers, it refuses the token, or its workers cannot run agents.
     """
     if ray.is_initialized():
         return False
     os.environ.setdefault("RAY_DEDUP_LOGS", "1")
-    # On a busy machine a proxy takes longer to start than the 5 s after which Serve kills it.
+    # On a busy machine a proxy takes longer to start than the 5 s after which Serve would kill it.
     os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "60")
-    # The address is always said: a stale cluster file of another process would otherwise be joined.
+    # Always explicit: Ray would otherwise join the cluster of a stale address file.
     address = cluster.address or "local"
     try:
         ray.init(
-            address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.WARNING, **_of(cluster)
+            address=address,
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            **_init_options(cluster),
         )
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         raise _refusal(cluster, error) from error
     if cluster.address is None:
         return True
     try:
-        see_that_workers_can_import(cluster.address)
+        check_workers(cluster.address)
     except CannotStart:
         ray.shutdown()
         raise
     return False
 
 
-def _of(cluster: ClusterSettings) -> dict[str, Any]:
-    """What is said to a local Ray only, and what to one that is joined."""
+def _init_options(cluster: ClusterSettings) -> dict[str, Any]:
+    """Arguments of `ray.init`, which differ for a local cluster and one that is joined."""
     if cluster.address is None:
         local = {"include_dashboard": False, "num_cpus": cluster.num_cpus, "num_gpus": cluster.num_gpus}
         return {**local, "runtime_env": cluster.runtime_env or None}
@@ -61,12 +65,12 @@ def _of(cluster: ClusterSettings) -> dict[str, Any]:
 
 
 def _with_our_path(runtime_env: dict[str, Any]) -> dict[str, Any]:
-    """Workers look for agents where we do: helps wherever they share our disk. Those of a local Ray do so anyway."""
+    """Give workers our PYTHONPATH, for nodes that share our disk. Workers of a local Ray inherit it."""
     path = os.environ.get("PYTHONPATH")
     variables = runtime_env.get("env_vars") or {}
     if not path or "PYTHONPATH" in variables:
         return runtime_env
-    # Ray fills in what the worker would have had.
+    # Ray expands the placeholder to the worker's own value.
     return {**runtime_env, "env_vars": {**variables, "PYTHONPATH": f"{path}{os.pathsep}${{PYTHONPATH}}"}}
 
 
@@ -75,10 +79,10 @@ def _refusal(cluster: ClusterSettings, error: Exception) -> CannotStart:
         return CannotStart(f"cannot start a local Ray: {error}", "cluster", "see Ray's message")
     where = f"cannot join the Ray cluster at {cluster.address}"
     if isinstance(error, AuthenticationError):
-        return CannotStart(f"{where}: there is no token to show it", "cluster.address", HOW_TO_GIVE)
-    if any(_REFUSED in str(link) for link in _chain(error)):
+        return CannotStart(f"{where}: it asks for a token, and none is configured", "cluster.address", HOW_TO_GIVE)
+    if any(_REFUSAL in str(link) for link in _chain(error)):
         return CannotStart(f"{where}: the token is missing or not the cluster's", "cluster.address", HOW_TO_GIVE)
-    return CannotStart(f"{where}: {error}", "cluster.address", "give a running cluster")
+    return CannotStart(f"{where}: {error}", "cluster.address", "give the address of a running cluster")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -87,21 +91,21 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def see_that_workers_can_import(address: str, needed: str = _NEEDED) -> None:
-    """Ask a worker on each node. The question is a function of the standard library, so it arrives in any case.
+def check_workers(address: str, needed: str = _PROBE) -> None:
+    """Check that a worker on each node can import ``needed``. The Ray task calls a function of the standard library.
 
     Raises:
         CannotStart: a worker cannot import it, or does not answer; names the node.
     """
     ask = ray.remote(num_cpus=0, max_retries=0)(pkgutil.resolve_name)
     nodes = [NodeId(node["NodeID"]) for node in _nodes() if node["Alive"]]
-    asked = {node: ask.options(scheduling_strategy=pinned(node)).remote(needed) for node in nodes}
-    for node, answer in asked.items():
+    answers = {node: ask.options(scheduling_strategy=pinned(node)).remote(needed) for node in nodes}
+    for node, answer in answers.items():
         try:
-            ray.get(answer, timeout=_PATIENCE_S)
+            ray.get(answer, timeout=_WORKER_TIMEOUT_S)
         except GetTimeoutError:
-            message = f"a worker on node {node} of {address} did not answer within {_PATIENCE_S:g} s"
-            raise CannotStart(message, "cluster.address", "look into the node's logs") from None
+            message = f"a worker on node {node} of {address} did not answer within {_WORKER_TIMEOUT_S:g} s"
+            raise CannotStart(message, "cluster.address", "see the node's logs") from None
         except (RayError, ImportError) as error:
             raise _not_installed(node, address, error) from error
 

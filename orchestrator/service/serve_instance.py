@@ -1,4 +1,4 @@
-"""The ingress on Ray Serve: one of our own, or one that others run on a cluster that was joined."""
+"""Ray Serve: start it for the HTTP application, or use the one that runs on a cluster that was joined."""
 
 import socket
 
@@ -13,16 +13,16 @@ from orchestrator.errors import CannotStart
 from orchestrator.settings import Http
 
 APP = "forerun"
-# As Ray Serve names its controller (ray.serve._private.constants).
+# The name of Ray Serve's controller (ray.serve._private.constants).
 _CONTROLLER = "SERVE_CONTROLLER_ACTOR"
-_PATIENCE_S = 10.0
+_HEALTH_TIMEOUT_S = 10.0
 
 
-def have_serve() -> bool:
-    """On a cluster that was joined: whether Serve is ours to end. One that serves others must outlive us.
+def owns_serve() -> bool:
+    """On a cluster that was joined: whether this service must shut Serve down. One with other applications must stay.
 
-    One that serves only what a Forerun has left behind that had no time to say goodbye is ended here: it may listen
-    elsewhere, and how it listens cannot be changed.
+    A Serve instance that holds nothing but the application of a Forerun that was killed is shut down here: it may
+    listen at another address, and that cannot be changed.
     """
     if not any(actor["name"] == _CONTROLLER for actor in list_named_actors(all_namespaces=True)):
         return True
@@ -32,11 +32,11 @@ def have_serve() -> bool:
     return True
 
 
-def serve_on(http: Http, application: Application, *, owns_serve: bool) -> str:
-    """Serve it; its URL.
+def serve_on(http: Http, application: Application, *, owned: bool) -> str:
+    """Deploy the application and return its URL.
 
     Raises:
-        CannotStart: the port is taken where Ray's head runs, or others have Serve listen elsewhere.
+        CannotStart: the port is taken on Ray's head, or Serve already listens at another address.
     """
     port = http.port or _free_port(http.host)
     url = f"http://{http.host}:{port}"
@@ -47,16 +47,16 @@ def serve_on(http: Http, application: Application, *, owns_serve: bool) -> str:
             f"cannot serve at {url}: {error}", "http.port", "give a --port that is free on Ray's head"
         ) from error
     serve.run(application, name=APP, route_prefix="/")
-    if not owns_serve and not _answers(url):
+    if not owned and not _answers(url):
         serve.delete(APP)
-        fix = "give the --host and --port that it listens on"
-        raise CannotStart(f"Ray Serve runs on this cluster already, and not at {url}", "http", fix)
+        fix = "give the --host and --port at which it listens"
+        raise CannotStart(f"Ray Serve already runs on this cluster, but not at {url}", "http", fix)
     return url
 
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz", timeout=_PATIENCE_S, trust_env=False).is_success
+        return httpx.get(f"{url}/healthz", timeout=_HEALTH_TIMEOUT_S, trust_env=False).is_success
     except httpx.HTTPError:
         return False
 

@@ -1,4 +1,4 @@
-"""The composition root: joins the parts into a running service, and takes them apart again."""
+"""The composition root: starts and connects all parts of the service, and shuts them down."""
 
 import asyncio
 import logging
@@ -17,14 +17,15 @@ from actors.executor.ray_executor import RayExecutor
 from learner.actor import create as create_learner
 from learner.models.plans import plan_example, tool_texts
 from orchestrator.errors import CannotStart
-from orchestrator.gateway.ray_gateway import LEARNER, NAMESPACE, shard_name
+from orchestrator.gateway.actor_calls import NAMESPACE
+from orchestrator.gateway.ray_gateway import LEARNER, shard_name
 from orchestrator.gateway.task_ids import shard_of
 from orchestrator.ingress.deployment import application
 from orchestrator.metrics import RunMetrics
 from orchestrator.service.advice import LearnedAdvice
 from orchestrator.service.planning import RemotePlanning, create_planner
-from orchestrator.service.ray_connection import have_ray
-from orchestrator.service.serve_instance import APP, have_serve, serve_on
+from orchestrator.service.ray_connection import connect
+from orchestrator.service.serve_instance import APP, owns_serve, serve_on
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.model import NodeId, TaskId
@@ -43,21 +44,21 @@ _log = logging.getLogger(__name__)
 
 
 class WallClock:
-    """Seconds since the epoch, as the machine says."""
+    """The machine's clock."""
 
     def now_s(self) -> float:
-        """Now."""
+        """Seconds since the epoch."""
         return time.time()
 
 
-class Tee:
-    """Outcomes to more than one sink."""
+class OutcomeFanOut:
+    """Passes outcomes to several sinks."""
 
     def __init__(self, *sinks: OutcomeSink) -> None:
         self._sinks = sinks
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
-        """To each of them."""
+        """Record the outcomes in each sink."""
         listed = list(outcomes)
         for sink in self._sinks:
             sink.record(listed)
@@ -65,29 +66,31 @@ class Tee:
 
 @dataclass
 class BuildShard:
-    """Builds one shard inside its actor: what `reconciler.runtime.actor.create` is given."""
+    """Builds one shard inside its actor; the argument of `reconciler.runtime.actor.create`."""
 
     settings: Settings
     catalog: Catalog
 
     async def __call__(self, index: int) -> Shard:
-        """Everything a shard needs, started."""
+        """Build and start everything a shard needs."""
         settings, catalog = self.settings, self.catalog
-        threadpool_limits(1)  # a guess is small: threads of BLAS that wait for a core cost it ten times its time
+        threadpool_limits(
+            1
+        )  # the speculative planner works on small matrices, for which BLAS threads are ten times slower
         shards: list[Shard] = []
-        # Ray lists a dead node as alive for some 13 s; an executor that finds it dead says so at once.
+        # Ray lists a dead node as alive for about 13 s; the executor notices it earlier.
         executor = RayExecutor(
             catalog,
             share=1 / settings.reconciler.shards,
-            on_node_lost=lambda node: cluster.lose(node),  # noqa: PLW0108 -- there is no cluster yet
+            on_node_lost=lambda node: cluster.lose(node),  # noqa: PLW0108 -- the cluster is created below
         )
 
-        def lost(node: NodeId) -> None:
+        def on_lost(node: NodeId) -> None:
             executor.forget_node(node)
             for shard in shards:
                 shard.lose(node)
 
-        cluster = RayCluster(warm=executor.warm, on_lost=lost, refresh_s=settings.cluster.refresh_s)
+        cluster = RayCluster(warm=executor.warm, on_lost=on_lost, refresh_s=settings.cluster.refresh_s)
         await cluster.start()
         await executor.prepare([node.id for node in cluster.snapshot().nodes])
         metrics = RunMetrics(index)
@@ -95,27 +98,29 @@ class BuildShard:
         learner = ray.get_actor(LEARNER, namespace=NAMESPACE) if settings.learner.enabled else None
         journal = await asyncio.to_thread(Journal, settings.journal_url, index)
         await asyncio.to_thread(journal.redistribute, self._owner)
-        advice = LearnedAdvice(settings, learner, planner, lambda lost: _teach(lost, journal))
-        bounds = settings.planning
-        guessing = SpeculativeSettings(budget_s=bounds.speculative_budget_s, alternatives=bounds.alternatives)
-        speculative = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=guessing)
-        world = Ports(
+        advice = LearnedAdvice(settings, learner, planner, lambda restarted: _restore(restarted, journal))
+        planning = settings.planning
+        speculative_settings = SpeculativeSettings(
+            budget_s=planning.speculative_budget_s, alternatives=planning.alternatives
+        )
+        speculative = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=speculative_settings)
+        ports = Ports(
             catalog=catalog,
             executor=executor,
             planning=RemotePlanning(speculative, planner, advice),
             cluster=cluster,
             clock=WallClock(),
-            outcomes=Tee(metrics, advice),
+            outcomes=OutcomeFanOut(metrics, advice),
             advice=advice,
         )
         for task, plan in await asyncio.to_thread(lambda: list(journal.plans(_PLANS_RESTORED))):
             speculative.memory.remember(task, plan)
         if learner is not None:
-            await _teach(learner, journal)
+            await _restore(learner, journal)
         advice.start()
-        room = max(1, settings.limits.max_queue // settings.reconciler.shards)
-        closing = (advice.stop, cluster.stop, executor.close)
-        shards.append(Shard(world, journal, metrics, most_live=room, on_close=closing))
+        max_live = max(1, settings.limits.max_queue // settings.reconciler.shards)
+        on_close = (advice.stop, cluster.stop, executor.close)
+        shards.append(Shard(ports, journal, metrics, most_live=max_live, on_close=on_close))
         return shards[0]
 
     def _owner(self, task_id: TaskId) -> int | None:
@@ -125,8 +130,8 @@ class BuildShard:
             return None
 
 
-async def _teach(learner: Any, journal: Journal) -> None:
-    """Tell a learner that has just started what the journal holds, as if nothing had been lost."""
+async def _restore(learner: Any, journal: Journal) -> None:
+    """Send the journal's outcomes and plans to a learner that has just started."""
     plans = await asyncio.to_thread(lambda: list(journal.plans(_PLANS_RESTORED)))
     outcomes = await asyncio.to_thread(lambda: list(journal.outcomes(_OUTCOMES_RESTORED)))
     examples = [plan_example(task.goal, plan) for task, plan in plans if task.goal is not None]
@@ -135,75 +140,81 @@ async def _teach(learner: Any, journal: Journal) -> None:
 
 @dataclass
 class RunningService:
-    """A service that is up. `stop` ends what `start` began and nothing else."""
+    """A running service. `stop` shuts down what `start` started and nothing else."""
 
     url: str
     shards: list[Any]
     owns_ray: bool
     owns_serve: bool = True
     planner: Any = None
-    others: list[Any] = field(default_factory=list)
-    kept: list[Any] = field(default_factory=list)
+    actors: list[Any] = field(default_factory=list)
+    references: list[Any] = field(default_factory=list)
 
     def stop(self) -> None:
-        """End the ingress, the shards (what has not ended goes on after a restart), and Ray where it is ours."""
+        """Shut down the ingress, the shards (unfinished tasks resume after a restart), and a Ray of our own."""
         if not self.owns_serve:
             serve.delete(APP, _blocking=True)
         for shard in self.shards:
             try:
                 ray.get(shard.close.remote(), timeout=10)
             except (ray.exceptions.RayError, TimeoutError):
-                _log.warning("a shard did not close in time; its journal is consistent all the same")
+                _log.warning("a shard did not close in time; its journal is consistent nevertheless")
         if self.owns_serve:
             serve.shutdown()  # type: ignore[no-untyped-call] # Serve leaves it untyped
         if self.planner is not None:
             with suppress(ray.exceptions.RayError, TimeoutError):
                 ray.get(self.planner.close.remote(), timeout=5)
-        for actor in (*self.shards, *self.others):
+        for actor in (*self.shards, *self.actors):
             ray.kill(actor, no_restart=True)
         if self.owns_ray:
             ray.shutdown()
 
 
-def _refuse_a_second() -> None:
+def _refuse_second_service() -> None:
     with suppress(ValueError):
         ray.get_actor(PLANNER, namespace=NAMESPACE)
-        fix = "use that one, or end it first"
-        raise CannotStart("a Forerun runs on this cluster already", "cluster.address", fix)
+        fix = "use that one, or stop it first"
+        raise CannotStart("a Forerun service already runs on this cluster", "cluster.address", fix)
 
 
 def start(settings: Settings, catalog: Catalog) -> RunningService:
-    """Start the service: Ray (or join it), planner, shards, ingress. Returns when tasks can be submitted.
+    """Start Ray (or join it), planner, learner, shards and ingress. Returns once tasks can be submitted.
 
     Raises:
-        CannotStart: with what went wrong.
+        CannotStart: says what failed.
     """
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        message = f"{settings.data_dir} cannot be made: {error.strerror}"
-        raise CannotStart(message, "data_dir", "give a --data-dir that can be written") from None
-    owns_ray = have_ray(settings.cluster)
+        message = f"the folder {settings.data_dir} cannot be created: {error.strerror}"
+        raise CannotStart(message, "data_dir", "give a --data-dir that is writable") from None
+    owns_ray = connect(settings.cluster)
     if not owns_ray:
-        _refuse_a_second()
-    # Ray can restart an actor only while somebody holds the arguments it was made with (ray #53727).
-    kept = [ray.put(catalog), ray.put(tool_texts(catalog)), ray.put(BuildShard(settings, catalog))]
-    others = [create_planner(settings, kept[0], PLANNER)]
+        _refuse_second_service()
+    # Ray can restart an actor only while the references of its arguments are held (ray #53727).
+    references = [ray.put(catalog), ray.put(tool_texts(catalog)), ray.put(BuildShard(settings, catalog))]
+    actors = [create_planner(settings, references[0], PLANNER)]
     if settings.learner.enabled:
-        others.append(create_learner(LEARNER, folder=(settings.data_dir / "models").absolute(), tools=kept[1]))
-    shards = [create(kept[2], index, shard_name(index)) for index in range(settings.reconciler.shards)]
+        actors.append(create_learner(LEARNER, folder=(settings.data_dir / "models").absolute(), tools=references[1]))
+    shards = [create(references[2], index, shard_name(index)) for index in range(settings.reconciler.shards)]
     starting = [shard.start.remote() for shard in shards]
-    # Serve comes up while the actors import what they need; replicas look the shards up when first asked.
-    owns_serve = owns_ray or have_serve()
-    url = serve_on(settings.http, application(settings, catalog), owns_serve=owns_serve)
+    # Serve starts while the actors import their modules; replicas look the shards up with the first request.
+    serve_is_ours = owns_ray or owns_serve()
+    url = serve_on(settings.http, application(settings, catalog), owned=serve_is_ours)
     try:
         resumed = sum(ray.get(starting))
     except ray.exceptions.RayError as error:
         raise _cannot_start_a_shard(error) from error
     if resumed:
-        _log.info("took up %d unfinished tasks", resumed)
+        _log.info("resuming %d unfinished tasks", resumed)
     return RunningService(
-        url=url, shards=shards, owns_ray=owns_ray, owns_serve=owns_serve, planner=others[0], others=others, kept=kept
+        url=url,
+        shards=shards,
+        owns_ray=owns_ray,
+        owns_serve=serve_is_ours,
+        planner=actors[0],
+        actors=actors,
+        references=references,
     )
 
 
@@ -211,5 +222,5 @@ def _cannot_start_a_shard(error: Exception) -> CannotStart:
     cause = getattr(error, "cause", None) or error
     if type(cause).__module__.startswith("sqlalchemy"):
         why = str(cause).partition("\n")[0]
-        return CannotStart(f"the journal cannot be opened: {why}", "journal.url", "give a database that can be written")
+        return CannotStart(f"the journal cannot be opened: {why}", "journal.url", "give a database that is writable")
     return CannotStart(f"a shard cannot be started: {type(cause).__name__}: {cause}", "", "see Ray's logs")

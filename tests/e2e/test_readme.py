@@ -42,7 +42,7 @@ _RUN = ("bash", "python")
 # What the blocks must have said: a line of each, by what the block holds.
 _SAID = {
     "hello/task.yaml --watch": "HELLO, GRACE!",
-    "forerun plan": "what would become of the guess",
+    "forerun plan": "verdicts on the speculative plan",
     "client.submit": "HELLO, KATHERINE!",
     "curl": '"capability":"greet"',
     "submit task.yaml": "published: AGENTS, SALVAGE",

@@ -3,15 +3,15 @@
 import pytest
 
 from orchestrator.errors import CannotStart
-from orchestrator.service.ray_connection import see_that_workers_can_import
+from orchestrator.service.ray_connection import check_workers
 
 
 @pytest.mark.ray
 def test_nodes_whose_workers_cannot_import_the_project_are_named_with_what_to_do(cluster):
-    see_that_workers_can_import(cluster.address)
+    check_workers(cluster.address)
 
     with pytest.raises(CannotStart) as refused:
-        see_that_workers_can_import(cluster.address, needed="no_such_project.agents:__doc__")
+        check_workers(cluster.address, needed="no_such_project.agents:__doc__")
 
     assert cluster.address in refused.value.message
     assert "No module named 'no_such_project'" in refused.value.message

@@ -53,7 +53,7 @@ def built():
 
 @pytest.fixture
 def gateway() -> MemoryGateway:
-    return MemoryGateway(CATALOG, NODES, max_queue=50)
+    return MemoryGateway(NODES, max_queue=50)
 
 
 @pytest.fixture

@@ -1,6 +1,4 @@
-"""The gate's dial in the settings is the default of tasks that say nothing."""
-
-import pytest
+"""`gate.alpha` of the settings is the default of tasks that do not set alpha."""
 
 from orchestrator.gateway.memory import MemoryGateway
 from orchestrator.ingress.context import IngressContext
@@ -40,7 +38,7 @@ async def speculates(dial: float, **planning: float) -> bool:
         raise AssertionError("nothing is to be restored")
 
     settings = Settings(gate=GateSettings(alpha=dial))
-    context = IngressContext(MemoryGateway(CATALOG, CLUSTER), settings, CATALOG)
+    context = IngressContext(MemoryGateway(CLUSTER), settings, CATALOG)
     task = Task(workflow=Workflow(steps=(ONLY,)), planning=PlanningOptions(**planning))
     admitted = await context.admit(task, None)
     request = PlanRequest(task=admitted.task, catalog=CATALOG, cluster=CLUSTER)
@@ -51,10 +49,9 @@ async def speculates(dial: float, **planning: float) -> bool:
     return any(isinstance(command, c.Dispatch) for command in commands)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="gate.alpha of the settings is read nowhere.")
-async def test_a_task_that_says_nothing_is_speculated_on_as_boldly_as_the_settings_say():
+async def test_a_task_without_alpha_uses_the_alpha_of_the_settings():
     assert [await speculates(0.0), await speculates(1.0)] == [False, True]
 
 
-async def test_what_a_task_says_itself_counts_more_than_the_settings():
+async def test_the_alpha_of_a_task_overrides_the_settings():
     assert [await speculates(1.0, alpha=0.0), await speculates(0.0, alpha=1.0)] == [False, True]

@@ -16,7 +16,7 @@ from planners.tasks import AdmittedTask, Task
 from reconciler.state.commands import RunStatus
 from reconciler.views.models import TaskView
 
-from .conftest import CATALOG, NODES
+from .conftest import NODES
 
 
 class _Finishing(MemoryGateway):
@@ -27,14 +27,14 @@ class _Finishing(MemoryGateway):
     async def submit(self, task: AdmittedTask) -> TaskView:
         view = await super().submit(task)
         if view.id == task.id:
-            await self.tell(task.id, "run_started")
+            await self.record(task.id, "run_started")
             await self.end(task.id, self.status, {"fetch": {"text": "hello"}})
         return view
 
 
 @pytest.fixture
 def gateway():
-    return _Finishing(CATALOG, NODES)
+    return _Finishing(NODES)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_the_same_key_is_the_same_task(forerun, task_file):
 
 
 BAD_FILES = {
-    "no YAML": ("a: [", "mend"),
+    "no YAML": ("a: [", "correct"),
     "no task": ("- 1", "fix"),
     "far too deep": ("goal: " + "[" * 3000 + "]" * 3000, "nest"),
     "an unknown field": ("goal: x\nlimit: {}\n", "limits"),
@@ -136,7 +136,7 @@ def test_with_json_a_refusal_is_a_problem_document(forerun, tmp_path):
     assert (problem["status"], problem["field"]) == (422, "workflow.steps.a.capability")
 
 
-def test_a_service_that_is_not_there_is_exit_code_3():
+def test_an_unreachable_service_is_exit_code_3():
     result = CliRunner().invoke(cli, ["list", "--url", "http://127.0.0.1:9"])
 
     assert result.exit_code == 3
@@ -194,7 +194,7 @@ def test_drawing_and_json_do_not_go_together(forerun, task_file):
     assert forerun("show", task_id, "--watch", "--json").exit_code == 2
 
 
-def test_cancel_tells_how_it_stands(forerun, task_file):
+def test_cancel_prints_the_task(forerun, task_file):
     task_id = forerun("submit", task_file).stdout.strip()
 
     assert json.loads(forerun("cancel", task_id, "--json").stdout)["status"] == "succeeded"
@@ -261,7 +261,7 @@ def test_a_benchmark_writes_its_json(forerun, monkeypatch, tmp_path):
         (["planner", "--nodes", "8"], "--nodes"),
     ],
 )
-def test_what_is_wrong_with_the_options_of_a_benchmark_is_told_before_it_runs(forerun, tmp_path, arguments, said):
+def test_invalid_options_of_a_benchmark_are_reported_before_it_runs(forerun, tmp_path, arguments, said):
     result = forerun("bench", "--to", tmp_path, *arguments)
 
     assert result.exit_code == 2, result.output
@@ -277,14 +277,14 @@ def test_what_is_wrong_with_the_options_of_a_benchmark_is_told_before_it_runs(fo
         (["--shards", "0"], "reconciler.shards"),
     ],
 )
-def test_up_says_what_is_wrong_before_it_starts_anything(forerun, arguments, said):
+def test_up_reports_errors_before_it_starts_anything(forerun, arguments, said):
     result = forerun("up", *arguments)
 
     assert result.exit_code == 2, result.output
     assert said in result.stderr
 
 
-def test_up_says_that_a_port_is_taken(forerun):
+def test_up_reports_a_port_that_is_in_use(forerun):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

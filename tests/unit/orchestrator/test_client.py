@@ -61,7 +61,7 @@ async def test_refusals_are_typed_and_carry_the_problem(client, gateway, task):
     assert not await client.ready()
 
 
-async def test_a_service_that_is_not_there_is_unreachable():
+async def test_a_service_that_does_not_answer_is_unreachable():
     def refusing(request):
         raise httpx.ConnectError("refused")
 
@@ -71,7 +71,7 @@ async def test_a_service_that_is_not_there_is_unreachable():
         assert not await client.ready()
 
 
-def test_what_is_no_task_is_refused_before_anything_is_sent():
+def test_an_invalid_task_is_refused_before_anything_is_sent():
     with pytest.raises(InvalidTask) as caught:
         task_of({"goal": "x", "inpts": {}})
     assert caught.value.field == "inpts"
@@ -87,7 +87,7 @@ async def test_what_the_service_knows_is_typed(client):
 def test_the_same_client_without_await(app, gateway, task):
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 
-    with SyncClient(lambda: Client("http://forerun", transport=transport)) as client:
+    with SyncClient(Client("http://forerun", transport=transport)) as client:
         view = client.submit(task)
         assert client.cancel(view.id, "enough").status is RunStatus.CANCELLED
         assert [event.kind for event in client.events(view.id)] == ["cancel_requested", "run_ended"]
@@ -107,7 +107,7 @@ async def answer_of(status=200, text="<html>It works!</html>"):
 
 @pytest.mark.parametrize("ask", ["agents", "learner", "list"])
 @pytest.mark.parametrize("text", ["<html>It works!</html>", '{"hello": 1}'])
-async def test_another_service_at_the_address_is_told_apart(ask, text):
+async def test_another_service_at_the_address_is_recognised(ask, text):
     async with await answer_of(text=text) as client:
         if (ask, text) == ("learner", '{"hello": 1}'):
             return  # whatever JSON is an answer to this
@@ -122,12 +122,12 @@ async def test_a_status_that_is_in_no_table_is_a_failure_of_the_service():
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "http://h:abc", "http://[::1", "http://h:-1"])
-def test_what_is_no_url_is_unreachable(url):
+def test_an_invalid_url_is_unreachable(url):
     with pytest.raises(Unreachable, match="--url"):
         Client(url)
 
 
-def test_who_breaks_off_reading_leaves_nothing_open(app, gateway, task):
+def test_leaving_the_loop_over_events_early_closes_the_connection(app, gateway, task):
     closed = []
 
     class Reading(Client):
@@ -139,9 +139,33 @@ def test_who_breaks_off_reading_leaves_nothing_open(app, gateway, task):
                 closed.append(task_id)
 
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    with SyncClient(lambda: Reading("http://forerun", transport=transport)) as client:
+    with SyncClient(Reading("http://forerun", transport=transport)) as client:
         view = client.submit(task)
         client.cancel(view.id)
         for _event in client.events(view.id):
             break
         assert closed == [view.id]
+
+
+def test_the_sync_client_works_without_a_with_block_until_it_is_closed(app, gateway, task):
+    client = SyncClient(Client("http://forerun", transport=httpx.ASGITransport(app, raise_app_exceptions=False)))
+
+    view = client.submit(task)
+    assert client.get(view.id).id == view.id
+
+    client.close()
+    client.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        client.get(view.id)
+
+
+def test_the_sync_client_completes_its_methods():
+    names = dir(Client.sync())
+
+    assert {"submit", "wait", "events", "close", "url"} <= set(names)
+    assert {"aclose", "sync"}.isdisjoint(names)
+
+
+def test_an_invalid_url_is_refused_when_the_sync_client_is_made():
+    with pytest.raises(Unreachable):
+        Client.sync("http://h:abc")

@@ -30,7 +30,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("error", "status"), ERRORS, ids=lambda value: type(value).__name__)
-def test_every_error_has_its_status_and_tells_field_and_fix(error: ForerunError, status: int):
+def test_every_error_has_a_status_a_field_and_a_fix(error: ForerunError, status: int):
     problem = describe(error, "/v1/tasks")
 
     assert status_of(error) == problem.status == status
@@ -72,7 +72,7 @@ def test_the_client_raises_a_typed_error_that_carries_the_problem(status, kind):
     assert type(pickle.loads(pickle.dumps(error))) is kind  # noqa: S301 - our own bytes
 
 
-def test_an_answer_that_is_none_of_ours_is_told_as_it_is():
+def test_an_error_of_another_server_is_reported_as_it_is():
     request = httpx.Request("GET", "http://proxy/v1/tasks")
 
     error = refusal(httpx.Response(502, text="<h1>Bad gateway</h1>", request=request))

@@ -1,4 +1,4 @@
-"""Requests reach the shard of their task; pages of all shards merge into one; a silent shard is told as such."""
+"""Requests reach the shard of their task, pages of all shards merge, and a shard that does not answer is reported."""
 
 import asyncio
 
@@ -10,7 +10,6 @@ from orchestrator.gateway.ray_gateway import RayGateway
 from orchestrator.gateway.task_ids import new_task_id, shard_of
 from orchestrator.metrics import joined
 from orchestrator.settings import ReconcilerSettings, Settings
-from planners.agents import Catalog
 from planners.model import TaskId
 from planners.tasks import Task
 from planners.workflow import Step, Workflow
@@ -50,7 +49,7 @@ def gateway_over(monkeypatch, *shards: _Shard) -> RayGateway:
     settings = Settings(reconciler=ReconcilerSettings(shards=len(shards)))
     by_name = {f"forerun-reconciler-{index}": shard for index, shard in enumerate(shards)}
     monkeypatch.setattr("ray.get_actor", lambda name, namespace: by_name[name])
-    return RayGateway(settings, Catalog())
+    return RayGateway(settings)
 
 
 async def test_a_request_reaches_the_shard_of_its_task(monkeypatch):
@@ -62,7 +61,7 @@ async def test_a_request_reaches_the_shard_of_its_task(monkeypatch):
     ids = [new_task_id(0.0) for _ in range(20)]
 
     for task_id in ids:
-        assert (await gateway.show(task_id)).id == task_id
+        assert (await gateway.read(task_id, TaskView)).id == task_id
 
     assert asked == [(shard_of(task_id, 3), task_id) for task_id in ids]
 
@@ -81,13 +80,13 @@ async def test_pages_of_all_shards_merge_newest_first(monkeypatch):
     assert page.next_before == "t3"
 
 
-async def test_the_last_page_says_so(monkeypatch):
+async def test_the_last_page_has_no_next_page(monkeypatch):
     gateway = gateway_over(monkeypatch, _Shard(list_tasks=lambda *_: TaskPage(tasks=(view("t1"),))))
 
     assert (await gateway.list_tasks(3, None, None)).next_before is None
 
 
-async def test_an_error_of_ours_comes_back_as_itself(monkeypatch):
+async def test_an_error_of_ours_keeps_its_type(monkeypatch):
     def failing(_task_id):
         cause = UnknownTask("there is no task", "id", "look")
         raise RayTaskError("show", "trace", cause).as_instanceof_cause()
@@ -95,21 +94,21 @@ async def test_an_error_of_ours_comes_back_as_itself(monkeypatch):
     gateway = gateway_over(monkeypatch, _Shard(show=failing))
 
     with pytest.raises(UnknownTask) as caught:
-        await gateway.show(new_task_id(0.0))
+        await gateway.read(new_task_id(0.0), TaskView)
 
     assert type(caught.value) is UnknownTask
 
 
-async def test_a_dead_shard_is_unavailable_and_looked_up_anew(monkeypatch):
+async def test_a_dead_shard_is_unavailable_and_looked_up_again(monkeypatch):
     def dead(_task_id):
         raise RayActorError
 
     gateway = gateway_over(monkeypatch, _Shard(show=dead))
     with pytest.raises(Unavailable, match="has died"):
-        await gateway.show(new_task_id(0.0))
+        await gateway.read(new_task_id(0.0), TaskView)
 
     monkeypatch.setattr("ray.get_actor", lambda name, namespace: _Shard(show=view))
-    assert (await gateway.show(new_task_id(0.0))).status is RunStatus.RUNNING
+    assert (await gateway.read(new_task_id(0.0), TaskView)).status is RunStatus.RUNNING
 
 
 async def test_a_shard_that_is_not_up_is_unavailable(monkeypatch):
@@ -120,12 +119,12 @@ async def test_a_shard_that_is_not_up_is_unavailable(monkeypatch):
 
     monkeypatch.setattr("ray.get_actor", missing)
 
-    with pytest.raises(Unavailable, match="not up"):
+    with pytest.raises(Unavailable, match="not running"):
         await gateway.ready()
 
 
 async def test_a_shard_that_hangs_is_unavailable(monkeypatch):
-    monkeypatch.setattr("orchestrator.gateway.ray_gateway._PROBE_S", 0.01)
+    monkeypatch.setattr("orchestrator.gateway.ray_gateway._READY_TIMEOUT_S", 0.01)
 
     class Hanging:
         class ready:  # noqa: N801 - stands for a method of an actor handle
@@ -135,11 +134,11 @@ async def test_a_shard_that_hangs_is_unavailable(monkeypatch):
 
     gateway = gateway_over(monkeypatch, Hanging())
 
-    with pytest.raises(Unavailable, match="not answered"):
+    with pytest.raises(Unavailable, match="did not answer"):
         await gateway.ready()
 
 
-async def test_metrics_outlive_a_shard_and_tell_which_is_away(monkeypatch):
+async def test_metrics_work_without_a_shard_and_report_which_is_down(monkeypatch):
     """They are wanted most while something is wrong."""
 
     def dead():
@@ -159,11 +158,11 @@ async def test_a_preview_is_waited_for_as_long_as_the_planners_may_take(monkeypa
     gateway = gateway_over(monkeypatch, _Shard())
     waited = []
 
-    async def asked(kind, shard, method, *arguments, patience_s):
-        waited.append(patience_s)
+    async def asked(shard, method, *arguments, timeout_s):
+        waited.append(timeout_s)
         raise Unavailable("enough")
 
-    monkeypatch.setattr(gateway, "_ask", asked)
+    monkeypatch.setattr(gateway, "_of_shard", asked)
     with pytest.raises(Unavailable):
         await gateway.preview(task)
 

@@ -27,6 +27,6 @@ def test_tasks_spread_over_all_shards():
 
 
 @pytest.mark.parametrize("wrong", ["", "t1", "../etc", "t000000000000-000000000000000g", "x" * 500])
-def test_what_is_no_id_of_ours_is_an_unknown_task(wrong):
+def test_an_invalid_id_is_an_unknown_task(wrong):
     with pytest.raises(UnknownTask):
         shard_of(TaskId(wrong), 3)

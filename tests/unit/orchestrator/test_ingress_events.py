@@ -15,8 +15,8 @@ from reconciler.views.models import EventPage
 async def ended(client, gateway, task) -> str:
     """A run that has ended, with three events."""
     task_id = (await client.submit(task)).id
-    await gateway.tell(task_id, "run_started")
-    await gateway.tell(task_id, "attempt_finished", attempt="a/1", handoff={"summary": "line one\nline two"})
+    await gateway.record(task_id, "run_started")
+    await gateway.record(task_id, "attempt_finished", attempt="a/1", handoff={"summary": "line one\nline two"})
     await gateway.end(task_id)
     return task_id
 
@@ -42,12 +42,12 @@ async def test_a_reader_resumes_behind_what_it_has_seen(http, ended, how):
     assert [line for line in reply.text.splitlines() if line.startswith("id: ")] == ["id: 3"]
 
 
-async def test_a_reader_that_has_seen_all_is_told_not_to_come_back(http, ended):
+async def test_a_client_that_has_seen_all_events_gets_204(http, ended):
     assert (await http.get(f"/v1/tasks/{ended}/events", headers={"Last-Event-ID": "3"})).status_code == 204
 
 
 @pytest.mark.parametrize("how", [{"headers": {"Last-Event-ID": "9" * 20}}, {"params": {"after": 2**63 - 1}}])
-async def test_a_reader_that_has_seen_more_than_there_can_be_is_asked_to_go(http, gateway, ended, how, monkeypatch):
+async def test_a_client_that_claims_more_events_than_exist_gets_204(http, gateway, ended, how, monkeypatch):
     asked = []
 
     async def events(task_id, after, wait_s):
@@ -60,11 +60,11 @@ async def test_a_reader_that_has_seen_more_than_there_can_be_is_asked_to_go(http
     assert asked == [2**63 - 1]  # databases count no further
 
 
-async def test_more_than_databases_count_is_no_event_number(http, ended):
+async def test_an_event_number_beyond_64_bits_is_refused(http, ended):
     assert (await http.get(f"/v1/tasks/{ended}/events", params={"after": 2**63})).status_code == 422
 
 
-async def test_a_quiet_run_is_kept_alive(gateway, client, task):
+async def test_a_run_without_events_sends_heartbeats(gateway, client, task):
     task_id = (await client.submit(task)).id
     response = await event_stream(gateway, task_id, 0, heartbeat_s=0.01)
     chunks = response.body_iterator
@@ -86,7 +86,7 @@ async def test_events_reach_a_reader_as_they_happen(gateway, client, task):
 
     coming = asyncio.ensure_future(anext(chunks))
     await asyncio.sleep(0)
-    await gateway.tell(task_id, "run_started")
+    await gateway.record(task_id, "run_started")
 
     assert b"event: run_started" in await asyncio.wait_for(coming, 5)
 
@@ -102,7 +102,7 @@ async def test_the_client_has_nothing_to_read_behind_the_end(client, ended):
     assert [event async for event in client.events(ended, after=3)] == []
 
 
-async def test_the_client_tells_of_an_unknown_task(client):
+async def test_the_client_raises_for_an_unknown_task(client):
     with pytest.raises(NotFound):
         await anext(client.events("t000000000000-0000000000000000"))
 
@@ -165,19 +165,19 @@ async def test_the_client_resumes_when_the_shard_is_back(impatient):
         assert [event.seq async for event in client.events("t")] == [1, 2]
 
 
-async def test_the_client_says_so_when_the_shard_does_not_come_back(impatient):
+async def test_the_client_raises_if_the_shard_does_not_come_back(impatient):
     async with Client("http://forerun", transport=_Breaking(*[BUSY] * 9)) as client:
         with pytest.raises(Busy):
             await anext(client.events("t"))
 
 
-async def test_the_client_gives_up_on_a_service_that_stays_away(impatient):
+async def test_the_client_gives_up_if_the_service_stays_away(impatient):
     async with Client("http://forerun", transport=_Breaking(*[httpx.ConnectError("gone")] * 9)) as client:
         with pytest.raises(Unreachable, match="gone"):
             await anext(client.events("t"))
 
 
-async def test_a_stream_whose_shard_goes_away_ends_without_its_last_event(gateway, client, task):
+async def test_a_stream_whose_shard_dies_ends_without_the_end_event(gateway, client, task):
     """So that whoever reads it comes back."""
     task_id = (await client.submit(task)).id
     chunks = (await event_stream(gateway, task_id, 0, heartbeat_s=0.01)).body_iterator

@@ -44,18 +44,18 @@ async def test_metrics_count_requests_by_route_and_not_by_id(gateway, task):
     }
 
 
-async def test_requests_that_nobody_foresaw_are_counted_too(gateway, monkeypatch):
+async def test_unexpected_errors_are_counted(gateway, monkeypatch):
     async def broken():
         raise ZeroDivisionError
 
-    monkeypatch.setattr(gateway, "agents", broken)
+    monkeypatch.setattr(gateway, "nodes", broken)
     app = build(IngressContext(gateway, SETTINGS, CATALOG))
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://forerun")
-    assert (await http.get("/v1/agents")).status_code == 500
+    assert (await http.get("/v1/nodes")).status_code == 500
 
     text = (await http.get("/metrics")).text
 
-    assert 'forerun_http_requests_total{method="GET",route="/v1/agents",status="500"} 1.0' in text
+    assert 'forerun_http_requests_total{method="GET",route="/v1/nodes",status="500"} 1.0' in text
 
 
 async def test_openapi_describes_every_route_with_examples_and_problems(http):
@@ -77,7 +77,7 @@ async def test_the_examples_of_openapi_are_tasks(http):
         Task.model_validate(example["value"])
 
 
-async def test_pages_need_nothing_from_elsewhere(http):
+async def test_pages_load_nothing_from_other_hosts(http):
     for path in ("/", "/docs"):
         reply = await http.get(path)
         assert reply.status_code == 200

@@ -13,7 +13,7 @@ async def submitted(http, task, **headers) -> str:
     return reply.json()["id"]
 
 
-async def test_a_task_is_taken_on_and_location_says_where_to_look(http, task):
+async def test_a_submitted_task_is_a_202_with_its_location(http, task):
     reply = await http.post("/v1/tasks", json=task)
 
     assert reply.status_code == 202
@@ -101,7 +101,7 @@ async def test_a_run_that_succeeded_stays_so_when_cancelled(http, gateway, task)
     assert (await http.delete(f"/v1/tasks/{task_id}")).json()["status"] == RunStatus.SUCCEEDED
 
 
-async def test_outputs_are_given_once_there_are_any(http, gateway, task):
+async def test_outputs_are_available_once_a_step_has_finished(http, gateway, task):
     task_id = await submitted(http, task)
 
     early = await http.get(f"/v1/tasks/{task_id}/outputs/fetch")

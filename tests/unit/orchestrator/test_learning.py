@@ -21,7 +21,6 @@ from orchestrator.gateway.protocol import LearnerVersions
 from orchestrator.gateway.ray_gateway import RayGateway
 from orchestrator.problems import status_of
 from orchestrator.settings import LearnerSettings, Settings
-from planners.agents import Catalog
 from reconciler.state.outcomes import Outcome, Verdict
 
 VERSIONS = LearnerVersions(
@@ -59,7 +58,7 @@ def guess(step: str, verdict: Verdict, *, dispatched: bool = True) -> Outcome:
 
 @pytest.fixture
 def learned(gateway):
-    """A gateway whose learner has seen three guesses: one was right, one wrong, one held back that was right."""
+    """A gateway whose learner has seen three guesses: one was right, one wrong, one not dispatched that was right."""
     learner = Learner()
     learner.observe(
         [
@@ -105,7 +104,7 @@ async def test_an_unknown_version_is_not_found_and_changes_nothing(learned, clie
     assert (await client.learner_versions()).in_use == 3
 
 
-async def test_a_version_that_is_no_number_is_refused(learned, http):
+async def test_a_version_that_is_not_a_number_is_refused(learned, http):
     assert (await http.post("/v1/learner/rollback", params={"version": "old"})).status_code == 422
     assert (await http.post("/v1/learner/rollback", params={"version": "0"})).status_code == 422
 
@@ -120,22 +119,22 @@ def test_errors_of_the_learner_have_their_status(error, status):
 # ---- on the command line
 
 
-def test_the_ledger_tells_waste_worth_and_regret(learned, forerun):
+def test_the_ledger_shows_waste_worth_and_regret(learned, forerun):
     view = json.loads(forerun("ledger", "--json").stdout)["total"]
 
     assert (view["decisions"], view["dispatched"], view["survived"]) == (3, 2, 1)
     assert view["waste"] == 0.5
-    # Saved 1.5 s worth 0.015 dollars, lost 0.004; the guess held back would have been worth another 0.015.
+    # Saved 1.5 s worth 0.015 dollars, lost 0.004; the guess not dispatched would have been worth another 0.015.
     assert view["worth_usd"]["gate"] == pytest.approx(0.011)
     assert view["regret_usd"] == pytest.approx({"oracle": 0.019, "always": 0.015, "never": -0.011})
 
 
-def test_the_ledger_is_told_to_people(learned, forerun):
+def test_the_ledger_is_printed_as_tables(learned, forerun):
     told = forerun("ledger").stdout
 
     assert "orders" in told
-    assert "calibration over 3 guesses: Brier 0.277, ECE 0.233" in told
-    assert "held back" in told
+    assert "calibration over 3 speculative attempts: Brier 0.277, ECE 0.233" in told
+    assert "not dispatched" in told
     assert told.index("shy") < told.index("wrong") < told.index("right"), "newest first"
 
 
@@ -144,7 +143,7 @@ def test_fewer_decisions_are_shown_when_asked(learned, forerun):
     assert forerun("ledger", "--limit", "1000").exit_code == 2
 
 
-def test_an_empty_ledger_says_so(gateway, forerun):
+def test_an_empty_ledger_is_reported(gateway, forerun):
     gateway.learned = Learner().status().model_dump(mode="json")
 
     assert "no calibration" in forerun("ledger").stdout
@@ -169,8 +168,8 @@ def test_versions_and_rollback_for_people_and_programs(learned, forerun):
     assert "error:" in refused.stderr
 
 
-def test_before_any_version_the_list_says_so(forerun):
-    assert "no version" in forerun("learner", "versions").stdout
+def test_an_empty_list_of_versions_is_reported(forerun):
+    assert "No version" in forerun("learner", "versions").stdout
 
 
 def test_the_learner_itself_is_shown_as_json(learned, forerun):
@@ -200,7 +199,7 @@ class _Actor:
 def gateway_to(monkeypatch, actor: _Actor, *, enabled: bool = True) -> RayGateway:
     actors = {("forerun-learner", "forerun"): actor}
     monkeypatch.setattr("ray.get_actor", lambda name, namespace: actors[name, namespace])
-    return RayGateway(Settings(learner=LearnerSettings(enabled=enabled)), Catalog())
+    return RayGateway(Settings(learner=LearnerSettings(enabled=enabled)))
 
 
 async def test_the_learner_is_asked_by_its_name(monkeypatch):

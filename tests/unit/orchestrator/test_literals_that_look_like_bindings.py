@@ -14,5 +14,5 @@ async def test_an_object_whose_only_key_is_value_is_kept_or_refused(http, gatewa
     if reply.status_code == 422:
         assert "config" in reply.json()["field"]
         return
-    (kept,) = gateway._kept.values()
-    assert kept.admitted.task.workflow.steps[0].inputs["config"] == Value(value=literal)
+    (stored,) = gateway._stored.values()
+    assert stored.admitted.task.workflow.steps[0].inputs["config"] == Value(value=literal)

@@ -75,7 +75,7 @@ def test_an_ended_run_counts_its_first_dispatch_its_seconds_and_what_was_saved()
     assert found["forerun_saved_s_total", "kind=demo", "shard=3"] == 1.5
 
 
-def test_a_guess_that_the_gate_refused_is_no_attempt():
+def test_a_step_that_the_gate_did_not_dispatch_is_not_counted():
     metrics = RunMetrics(0)
 
     metrics.record([outcome(Verdict.FLUSH, 0.0).model_copy(update={"dispatched": False})])
@@ -83,7 +83,7 @@ def test_a_guess_that_the_gate_refused_is_no_attempt():
     assert not [name for name, *_ in samples(joined([metrics.exposition()])) if name.startswith("forerun_attempts")]
 
 
-def test_kinds_that_users_invent_do_not_grow_without_bound():
+def test_the_number_of_kinds_in_the_metrics_is_bounded():
     metrics = RunMetrics(0)
 
     for number in range(1_000):

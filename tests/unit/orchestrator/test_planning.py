@@ -1,4 +1,4 @@
-"""Asking the planner's actor: a planner that is lost on the way is asked again, and no task fails for it."""
+"""A planner actor that dies is asked again, and no task fails because of it."""
 
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
@@ -51,7 +51,7 @@ def a_plan(steps: int, *, complete: bool = False) -> Plan:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    monkeypatch.setattr(planning, "_BACK_WITHIN_S", (0.0, 0.0))
+    monkeypatch.setattr(planning, "_RETRY_PAUSES_S", (0.0, 0.0))
 
 
 async def planned(planner: _Planner) -> list[tuple[int, bool]]:
@@ -59,14 +59,14 @@ async def planned(planner: _Planner) -> list[tuple[int, bool]]:
     return [(len(plan.steps), plan.complete) async for plan in remote.plan(REQUEST)]
 
 
-async def test_a_planner_that_was_killed_is_asked_again():
+async def test_a_planner_that_died_is_asked_again():
     planner = _Planner([RayActorError()], [a_plan(2, complete=True)])
 
     assert await planned(planner) == [(2, True)]
     assert planner.stopped == planner.asked == 2
 
 
-async def test_what_was_confirmed_is_not_taken_back_by_a_shorter_beginning():
+async def test_a_second_plan_does_not_take_back_confirmed_steps():
     planner = _Planner(
         [a_plan(1), a_plan(2), RayActorError()], [a_plan(1), a_plan(2), a_plan(3), a_plan(3, complete=True)]
     )

@@ -1,4 +1,4 @@
-"""What would become of a guess, laid beside the plan of authority."""
+"""The verdicts of speculative attempts, compared with the optimal plan."""
 
 from orchestrator.gateway.preview import preview
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
@@ -16,7 +16,7 @@ def plan(kind: PlanKind, *steps: PlannedStep) -> Plan:
     return Plan(kind=kind, steps=steps)
 
 
-def test_each_step_of_the_guess_gets_its_verdict_and_the_rest_is_dispatched():
+def test_each_speculative_step_gets_a_verdict_and_the_others_are_dispatched():
     guess = plan(
         PlanKind.SPECULATIVE,
         planned("a", "1"),
@@ -25,7 +25,7 @@ def test_each_step_of_the_guess_gets_its_verdict_and_the_rest_is_dispatched():
         planned("d", "4"),
         planned("e", "5"),
     )
-    authority = plan(
+    optimal = plan(
         PlanKind.OPTIMAL,
         planned("a", "1"),
         planned("x", "2"),
@@ -34,7 +34,7 @@ def test_each_step_of_the_guess_gets_its_verdict_and_the_rest_is_dispatched():
         planned("f", "6"),
     )
 
-    shown = preview(PlannedPreview(guess=guess, guess_s=0.002, plan=authority, plan_s=1.5))
+    shown = preview(PlannedPreview(guess=guess, guess_s=0.002, plan=optimal, plan_s=1.5))
 
     assert shown.verdicts == {
         "a": Verdict.COMMIT,
@@ -51,12 +51,12 @@ def test_each_step_of_the_guess_gets_its_verdict_and_the_rest_is_dispatched():
 
 def test_an_equal_node_is_as_good():
     guess = plan(PlanKind.SPECULATIVE, planned("a", "1", "n1", "cpu"))
-    authority = plan(PlanKind.OPTIMAL, planned("a", "1", "n2", "cpu"))
+    optimal = plan(PlanKind.OPTIMAL, planned("a", "1", "n2", "cpu"))
 
-    assert preview(PlannedPreview(guess=guess, guess_s=0, plan=authority, plan_s=0)).verdicts == {"a": Verdict.COMMIT}
+    assert preview(PlannedPreview(guess=guess, guess_s=0, plan=optimal, plan_s=0)).verdicts == {"a": Verdict.COMMIT}
 
 
-def test_without_a_guess_all_is_dispatched_by_the_authority():
+def test_without_a_speculative_plan_all_steps_are_dispatched():
     shown = preview(
         PlannedPreview(guess=None, guess_s=0.001, plan=plan(PlanKind.OPTIMAL, planned("a", "1")), plan_s=0.1)
     )

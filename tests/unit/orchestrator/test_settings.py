@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from orchestrator.config import load
+from orchestrator.config import load_settings
 from orchestrator.errors import InvalidSettings
 from orchestrator.settings import Settings
 
@@ -31,15 +31,15 @@ def test_flags_win_over_the_environment_and_that_over_the_file(environment, file
     environment.setenv("FORERUN_HTTP__PORT", "2222")
     environment.setenv("FORERUN_HTTP__MAX_WAIT_S", "7")
 
-    settings = load(file, {"http": {"port": 3333}})
+    settings = load_settings(file, {"http": {"port": 3333}})
 
     assert (settings.http.port, settings.http.max_wait_s, settings.http.host) == (3333, 7, "file")
     assert settings.gate.alpha == 0.25
-    assert load(file).http.port == 2222
+    assert load_settings(file).http.port == 2222
 
 
-def test_without_anything_there_are_defaults():
-    settings = load()
+def test_without_file_flags_and_variables_there_are_defaults():
+    settings = load_settings()
 
     assert (settings.http.host, settings.http.port) == ("127.0.0.1", 8700)
     assert settings.cluster.address is None
@@ -59,7 +59,7 @@ def test_a_misspelt_variable_is_named_with_the_nearest(environment, name, meant)
     environment.setenv(name, "1")
 
     with pytest.raises(InvalidSettings) as caught:
-        load()
+        load_settings()
 
     assert caught.value.field == name
     assert meant in caught.value.fix
@@ -70,7 +70,7 @@ def test_variables_of_other_parts_are_left_alone(environment):
     environment.setenv("FORERUN_DATA", "data")
     environment.setenv("FORERUN_LLM__EXTRA__SEED", "7")
 
-    assert load().llm.extra == {"seed": "7"}
+    assert load_settings().llm.extra == {"seed": "7"}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_wrong_key_in_the_file_is_named_with_the_nearest(tmp_path, text, field
     (tmp_path / "s.yaml").write_text(text)
 
     with pytest.raises(InvalidSettings) as caught:
-        load(tmp_path / "s.yaml")
+        load_settings(tmp_path / "s.yaml")
 
     assert caught.value.field == field
     assert meant in caught.value.fix
@@ -96,28 +96,28 @@ def test_a_file_that_holds_no_settings_is_refused(tmp_path, text):
     (tmp_path / "s.yaml").write_text(text)
 
     with pytest.raises(InvalidSettings):
-        load(tmp_path / "s.yaml")
+        load_settings(tmp_path / "s.yaml")
 
 
-def test_a_section_whose_name_is_no_text_is_refused(tmp_path):
+def test_a_section_whose_name_is_not_a_string_is_refused(tmp_path):
     (tmp_path / "s.yaml").write_text("1: 2")
     with pytest.raises(InvalidSettings, match="section"):
-        load(tmp_path / "s.yaml")
+        load_settings(tmp_path / "s.yaml")
 
 
-def test_a_section_in_the_environment_that_is_no_json_is_refused(environment):
+def test_a_section_in_the_environment_that_is_not_json_is_refused(environment):
     environment.setenv("FORERUN_HTTP", "{bad")
     with pytest.raises(InvalidSettings, match="http"):
-        load()
+        load_settings()
 
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InvalidSettings, match="No such file"):
-        load(tmp_path / "none.yaml")
+        load_settings(tmp_path / "none.yaml")
 
 
 def test_the_tree_is_frozen_and_secrets_do_not_show():
-    settings = load(flags={"llm": {"api_key": "s3cret"}, "journal": {"url": "postgresql://u:p4ss@h/d"}})
+    settings = load_settings(flags={"llm": {"api_key": "s3cret"}, "journal": {"url": "postgresql://u:p4ss@h/d"}})
 
     with pytest.raises(ValidationError):
         settings.http.port = 1
@@ -127,7 +127,7 @@ def test_the_tree_is_frozen_and_secrets_do_not_show():
 
 
 def test_the_tree_crosses_processes():
-    settings = load(flags={"http": {"port": 5}})
+    settings = load_settings(flags={"http": {"port": 5}})
 
     assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301 - our own bytes
     assert Settings.model_json_schema()["properties"]["http"]

@@ -1,4 +1,4 @@
-"""Whose Ray Serve is on a cluster that was joined."""
+"""Which Ray Serve instances the service shuts down."""
 
 import importlib
 import warnings
@@ -32,16 +32,16 @@ def serving():
     ("applications", "ours", "ended"),
     [(("forerun",), True, True), (("forerun", "other"), False, False), (("other",), False, False), ((), False, False)],
 )
-def test_only_what_a_forerun_has_left_behind_is_ended(serving, monkeypatch, applications, ours, ended):
+def test_only_a_serve_instance_left_by_a_killed_forerun_is_shut_down(serving, monkeypatch, applications, ours, ended):
     found = _Serve(*applications)
     monkeypatch.setattr(serving, "serve", found)
     monkeypatch.setattr(serving, "list_named_actors", lambda **_: [{"name": "SERVE_CONTROLLER_ACTOR"}])
 
-    assert serving.have_serve() is ours
+    assert serving.owns_serve() is ours
     assert found.ended is ended
 
 
-def test_where_there_is_none_the_one_to_come_is_ours(serving, monkeypatch):
+def test_a_serve_instance_that_does_not_exist_yet_is_ours(serving, monkeypatch):
     monkeypatch.setattr(serving, "list_named_actors", lambda **_: [{"name": "somebody-else"}])
 
-    assert serving.have_serve()
+    assert serving.owns_serve()

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 from goals import request, steps
 
-from orchestrator.service.cancellable_thread import PlansUnderWay
+from orchestrator.service.planning_requests import PlanningRequests
 from planners.costs import PriorCosts
 from planners.errors import Infeasible
 from planners.optimal.planner import OptimalPlannerPipeline, OptimalSettings
@@ -20,7 +20,7 @@ PLANS = [Plan(kind=PlanKind.OPTIMAL, origin=origin) for origin in ("prefix", "wh
 
 
 async def test_plans_come_as_they_are_made_and_nothing_is_left_behind():
-    under_way = PlansUnderWay()
+    under_way = PlanningRequests()
 
     async def making():
         for plan in PLANS:
@@ -31,7 +31,7 @@ async def test_plans_come_as_they_are_made_and_nothing_is_left_behind():
 
 
 async def test_what_the_making_raises_comes_after_what_was_made():
-    under_way = PlansUnderWay()
+    under_way = PlanningRequests()
 
     async def making():
         yield PLANS[0]
@@ -45,8 +45,8 @@ async def test_what_the_making_raises_comes_after_what_was_made():
 
 
 @pytest.mark.parametrize("how", ["stop", "stop_all", "close"])
-async def test_a_plan_that_is_stopped_ends_and_what_makes_it_is_cancelled_wherever_it_waits(how):
-    under_way, ended = PlansUnderWay(), asyncio.Event()
+async def test_a_cancelled_request_ends_and_its_planning_is_cancelled_wherever_it_waits(how):
+    under_way, ended = PlanningRequests(), asyncio.Event()
 
     async def making():
         try:
@@ -70,7 +70,7 @@ async def test_a_plan_that_is_stopped_ends_and_what_makes_it_is_cancelled_wherev
     assert len(under_way) == 0
 
 
-async def test_the_solver_of_a_plan_that_is_stopped_is_told_and_its_thread_is_free_for_the_next():
+async def test_the_solver_of_a_cancelled_request_stops_and_frees_its_thread():
     begun, told = threading.Event(), threading.Event()
 
     def solver(flat, asked, costs, *, cancellation, **more):
@@ -82,7 +82,7 @@ async def test_the_solver_of_a_plan_that_is_stopped_is_told_and_its_thread_is_fr
 
     asked = request(Task(workflow=Workflow(steps=tuple(steps()))))
     under_way, pipeline = (
-        PlansUnderWay(),
+        PlanningRequests(),
         OptimalPlannerPipeline(PriorCosts, settings=OptimalSettings(solves_at_once=1), solver=solver),
     )
     first = asyncio.create_task(_all(under_way.follow("first", pipeline.plan(asked))))

@@ -1,4 +1,4 @@
-"""What keeps the service from starting is told in words, with the setting that mends it."""
+"""Errors at start-up name the setting that fixes them."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class _Caused(Exception):
         self.cause = cause
 
 
-def test_a_data_folder_that_cannot_be_made_is_named_before_anything_starts(tmp_path: Path):
+def test_a_data_folder_that_cannot_be_created_is_reported_before_anything_starts(tmp_path: Path):
     (tmp_path / "file").touch()
 
     with pytest.raises(CannotStart, match="data_dir"):
@@ -32,7 +32,7 @@ def test_a_data_folder_that_cannot_be_made_is_named_before_anything_starts(tmp_p
         (KeyError("n1"), ""),
     ],
 )
-def test_a_shard_that_cannot_be_built_says_why(cause: Exception, field: str):
+def test_a_shard_that_cannot_be_built_is_reported_with_the_cause(cause: Exception, field: str):
     told = wiring._cannot_start_a_shard(_Caused(cause))
 
     assert told.field == field

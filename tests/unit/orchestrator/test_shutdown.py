@@ -1,4 +1,4 @@
-"""The service ends when it is asked to, and stopping cannot hang."""
+"""Signals shut the service down, and shutting down cannot hang."""
 
 import os
 import signal
@@ -6,31 +6,31 @@ import threading
 
 import pytest
 
-from orchestrator.cli.shutdown import ended_by_signal, stopped_within
+from orchestrator.cli.shutdown import shutdown_signals, stopped_within
 
 
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_asks_for_the_end_and_a_second_one_interrupts(asked):
+def test_a_signal_requests_shutdown_and_a_second_one_interrupts(asked):
     before = signal.getsignal(asked)
 
-    with ended_by_signal() as (ended, _listen):
+    with shutdown_signals() as (requested, _install):
         os.kill(os.getpid(), asked)
-        assert ended.wait(5)
+        assert requested.wait(5)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(asked)
 
     assert signal.getsignal(asked) is before
 
 
-def test_handlers_that_others_put_in_place_are_replaced_again():
-    with ended_by_signal() as (ended, listen):
+def test_handlers_of_others_can_be_replaced_again():
+    with shutdown_signals() as (requested, install):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        listen()
+        install()
         os.kill(os.getpid(), signal.SIGTERM)
-        assert ended.wait(5)
+        assert requested.wait(5)
 
 
-def test_a_stop_that_hangs_is_given_up():
+def test_a_stop_that_hangs_times_out():
     forever = threading.Event()
 
     assert not stopped_within(forever.wait, 0.01)
@@ -38,7 +38,7 @@ def test_a_stop_that_hangs_is_given_up():
     forever.set()
 
 
-def test_what_stopping_raises_is_not_lost():
+def test_errors_of_stop_are_raised():
     def failing():
         raise OSError("disk full")
 

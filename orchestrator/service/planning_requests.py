@@ -1,0 +1,55 @@
+"""Planning requests in progress, each of which the caller can cancel."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from planners.plans import Plan
+
+
+class PlanningRequests:
+    """Planning requests by ticket.
+
+    Cancelling one cancels its asyncio task: the connection to the LLM is closed, and the pipeline stops its solver's
+    thread, which no cancellation reaches.
+    """
+
+    def __init__(self) -> None:
+        self._in_progress: dict[str, asyncio.Task[None]] = {}
+
+    def __len__(self) -> int:
+        """Number of plans in progress."""
+        return len(self._in_progress)
+
+    async def follow(self, ticket: str, planning: AsyncGenerator[Plan, None]) -> AsyncGenerator[Plan, None]:
+        """The plans as they arrive, until the last one or until `stop`.
+
+        Raises:
+            PlanningError: what ``planning`` raises.
+        """
+        plans = asyncio.Queue[Plan | None]()
+        producing = self._in_progress[ticket] = asyncio.get_running_loop().create_task(_produce(planning, plans))
+        producing.add_done_callback(lambda _: plans.put_nowait(None))
+        try:
+            while (plan := await plans.get()) is not None:
+                yield plan
+            if not producing.cancelled():
+                producing.result()
+        finally:
+            self.stop(ticket)
+
+    def stop(self, ticket: str) -> None:
+        """Cancel a planning request. One that has finished is ignored."""
+        if (producing := self._in_progress.pop(ticket, None)) is not None:
+            producing.cancel()
+
+    def stop_all(self) -> None:
+        """Cancel all planning requests."""
+        for ticket in list(self._in_progress):
+            self.stop(ticket)
+
+
+async def _produce(planning: AsyncGenerator[Plan, None], plans: "asyncio.Queue[Plan | None]") -> None:
+    async with aclosing(planning):
+        async for plan in planning:
+            plans.put_nowait(plan)
