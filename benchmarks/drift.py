@@ -17,7 +17,7 @@ from pydantic import DirectoryPath, PositiveInt
 from benchmarks.progress import tracked
 from benchmarks.virtual import Lived, World, latencies, summary, ultratool
 from learner.learner import Learner
-from learner.models.plans import mean_similarity
+from learner.models.plan_similarity import mean_similarity
 from learner.predictor import PlanExample, TrainedPlanPredictor
 
 _RECOVERY = ("outcomes_to_recover", "outcomes_to_stay")

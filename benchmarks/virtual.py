@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.datasets import PlanRecord, document, lines
 from learner.learner import Learner
-from learner.models.plans import guess_similarity
+from learner.models.plan_similarity import guess_similarity
 from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from planners.agents import AgentSpec, Catalog
 from planners.model import NodeId, StepId, TaskId, WorkKey, digest

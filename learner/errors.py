@@ -1,15 +1,15 @@
-"""What can go wrong with learned models."""
+"""Errors of the learner. None of them stops tasks: planners and gate continue with what they already know."""
 
 from planners.errors import ForerunError
 
 
 class LearnerError(ForerunError):
-    """Something about learning went wrong; tasks go on with what was known before."""
+    """A request to the learner failed."""
 
 
 class UnknownVersion(LearnerError):
-    """There is no such version of the models."""
+    """No model version has this number."""
 
 
 class CorruptVersion(LearnerError):
-    """A stored version is not what was stored: a digest differs or a file does not parse."""
+    """A stored version cannot be used: a digest differs, or a file cannot be parsed."""

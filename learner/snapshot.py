@@ -1,38 +1,40 @@
-"""What the learner ships: everything planners and gates need, immutable, versioned, a few hundred kilobytes at most."""
+"""What the learner sends to planners and gates: immutable, numbered, at most some hundred kilobytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from learner.models.costs import LearnedCosts
-from learner.models.survival import Rates, SurvivalModel, VerdictChances, feature_row, verdict_chances
+from learner.models.learned_costs import LearnedCosts
+from learner.models.survival import SurvivalModel, feature_row
+from learner.online.survival_rates import SurvivalRates
 from planners.model import StepId
 from planners.plans import Plan
 from reconciler.gate import Guidance
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A view of all that was learned. ``number`` grows with every change; ``version`` is that of the models on disk.
+class LearnerSnapshot:
+    """Everything learned so far. ``number`` grows with every change; ``version`` is that of the stored models.
 
-    ``guidance`` is by kind of task; ``unknown`` serves the kinds without.
+    ``guidance`` is by kind of task; ``default_guidance`` is for all other kinds.
     """
 
     number: int = 0
     version: int | None = None
     costs: LearnedCosts = field(default_factory=LearnedCosts)
     guidance: Mapping[str, Guidance] = field(default_factory=dict)
-    unknown: Guidance = field(default_factory=Guidance)
-    rates: Rates = field(default_factory=Rates)
+    default_guidance: Guidance = field(default_factory=Guidance)
+    rates: SurvivalRates = field(default_factory=SurvivalRates)
     survival: SurvivalModel | None = None
 
     def guidance_for(self, kind: str) -> Guidance:
-        """What the gate is told about this kind of task."""
-        return self.guidance.get(kind, self.unknown)
+        """The gate's guidance for one kind of task."""
+        return self.guidance.get(kind, self.default_guidance)
 
     def chances(self, plan: Plan, kind: str) -> dict[StepId, float]:
-        """P of survival of every step of a guess, by the boosted model; empty while calibrated claims are the best.
+        """The probability that each step of a speculative plan survives, by the survival model.
 
-        A child's work key holds its parents', so it is never likelier than they are.
+        Empty while calibrated claims are better than any model. A child is never more probable than its data parents,
+        because its work key contains theirs.
         """
         if self.survival is None:
             return {}
@@ -44,14 +46,3 @@ class Snapshot:
             own = self.survival.probability(row)
             chances[planned.id] = min([own, *(chances[parent] for parent in parents if parent in chances)])
         return chances
-
-    def verdicts(self, plan: Plan, kind: str) -> dict[StepId, VerdictChances]:
-        """P of commit, salvage and flush of every step of a guess."""
-        chances, calibration = self.chances(plan, kind), self.guidance_for(kind).calibration
-        return {
-            planned.id: verdict_chances(
-                chances.get(planned.id, calibration.of(planned.probability)),
-                self.rates.salvage_share(planned.placement.agent),
-            )
-            for planned in plan.steps
-        }

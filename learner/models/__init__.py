@@ -1,4 +1,5 @@
-"""Trained models of attempts and plans: durations, survival, costs, and their training.
+"""Models trained from a sample of outcomes or from past plans: survival, durations, and training of the predictor.
 
-Here: models, their training and their bytes. Not here: which version is in use (`registry`).
+Here: the models, their training, their serialised form, and which of them are in use (`model_store`).
+Not here: how versions are kept on disk (`learner.registry`) and how the predictor works (`learner.predictor`).
 """

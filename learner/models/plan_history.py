@@ -1,9 +1,10 @@
-"""Past plans of authority: when the predictor is worth training anew, and on which of them.
+"""Past plans: when to train the plan predictor again, and on which of them.
 
-The world changes: requests begin to get other plans, and old ones are then a burden. Since an alarm may be false, and
-one ignored may be true, each is a suspicion under trial: at every training a predictor of the plans since then alone
-and one of all plans in use are judged on plans that neither has seen. Their differences add up over trainings, and when
-the mean is two standard errors from 0 the suspicion has become certain or is dropped.
+When the workload changes, requests get other plans and old examples do harm. A drift alarm may be false, and a real
+change may be missed, so an alarm is only a *suspected change point*. Every later training fits one predictor to the
+plans since the suspected change and one to all plans, and compares their similarity on plans that neither has seen. The
+paired differences accumulate over trainings. Once their mean is two standard errors from 0, the change is confirmed
+(older plans are no longer used) or dismissed.
 """
 
 from collections import deque
@@ -14,111 +15,125 @@ from statistics import fmean, stdev
 
 from learner.predictor import PlanExample
 
-LEAST_NEW = 20
+MIN_NEW_PLANS = 20
 _GROWTH = 0.1
-# Plans since an alarm below which it is no wonder that they alone tell less; differences that count, and the least that
-# a trial is decided on; standard errors by which their mean is more than chance.
-_TELLING, _LEADS, _LEAST_JUDGED, _ERRORS = 60, 80, 40, 2.0
-# Similarities of single guesses spread so wide; so many standard errors are a fall; the newest mean weighs so much.
-_SPREAD, _FALL_ERRORS, _NEWEST = 0.4, 3.0, 0.3
-# Plans since an alarm up to which a second one is the same alarm.
-_SAME_ALARM = 100
+# Larger plans are not learned from: the cost of fitting grows with the square of their length. Nor are longer requests.
+_MAX_STEPS = 100
+_MAX_REQUEST_CHARS = 20_000
+# With fewer plans since a suspected change, a predictor of these alone does worse for lack of data: no evidence.
+_MIN_PLANS_FOR_EVIDENCE = 60
+_KEPT_DIFFERENCES = 80
+_MIN_DIFFERENCES = 40
+_STANDARD_ERRORS = 2.0
+# Standard deviation of the similarity of single guesses; a drop of so many standard errors counts as an alarm.
+_SIMILARITY_STDEV = 0.4
+_DROP_ERRORS = 3.0
+# Weight of the newest mean in the running mean of similarities.
+_NEWEST_WEIGHT = 0.3
+# With up to so many plans since a suspected change, another alarm is attributed to the same change.
+_SAME_CHANGE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """What one training is about: ``examples``, oldest first, since the last certain change.
+    """The input of one training.
 
-    ``suspected``: so many of them, the newest, may be of another world. ``leads``: by how much a predictor of these
-    alone has guessed unseen plans better so far.
+    ``examples``: plans since the last confirmed change, oldest first. ``since_suspected_change``: how many of the
+    newest may belong to another workload; None without a suspected change. ``differences``: by how much a predictor of
+    these alone guessed unseen plans better, in the trainings so far.
     """
 
     examples: Sequence[PlanExample]
-    suspected: int | None = None
-    leads: tuple[float, ...] = ()
+    since_suspected_change: int | None = None
+    differences: tuple[float, ...] = ()
 
 
 class PlanHistory:
-    """The newest examples, how many of them the predictor has not learned from yet, and since when they count."""
+    """The newest examples, how many of them are new to the predictor, and the change points among them."""
 
     def __init__(self, size: int = 2_500) -> None:
         self._examples: deque[PlanExample] = deque(maxlen=size)
         self._new = 0
-        self._since_change: int | None = None
-        self._suspected: int | None = None
-        self._leads: deque[float] = deque(maxlen=_LEADS)
-        self._usual: float | None = None
+        self._since_confirmed: int | None = None
+        self._since_suspected: int | None = None
+        self._differences: deque[float] = deque(maxlen=_KEPT_DIFFERENCES)
+        self._usual_similarity: float | None = None
 
     def __len__(self) -> int:
         return len(self._examples)
 
     def add(self, examples: Iterable[PlanExample]) -> None:
-        """Remember plans, oldest first."""
-        for example in examples:
+        """Add plans, oldest first. Plans that are empty or too large to learn from are left out."""
+        for example in filter(_is_usable, examples):
             self._examples.append(example)
             self._new += 1
-            self._since_change = None if self._since_change is None else self._since_change + 1
-            self._suspected = None if self._suspected is None else self._suspected + 1
+            self._since_confirmed = None if self._since_confirmed is None else self._since_confirmed + 1
+            self._since_suspected = None if self._since_suspected is None else self._since_suspected + 1
 
-    def changed(self, back: int = 0) -> None:
-        """The world may have changed ``back`` plans ago. Before, another suspicion is settled as it stands."""
-        if self._suspected is not None:
-            if self._suspected < _SAME_ALARM:
+    def suspect_change(self, plans_ago: int = 0) -> None:
+        """The workload may have changed ``plans_ago`` plans ago. An earlier suspicion is resolved as it stands."""
+        if self._since_suspected is not None:
+            if self._since_suspected < _SAME_CHANGE:
                 return
-            self._settle(certain=bool(self._leads) and fmean(self._leads) > 0)
-        self._suspected = back
+            self._resolve(confirmed=bool(self._differences) and fmean(self._differences) > 0)
+        self._since_suspected = plans_ago
 
-    def judged(self, champion: Sequence[float], leads: Iterable[float] = ()) -> None:
-        """One more training: how alike the champion's guesses at unseen plans were, and the differences of a trial.
+    def record_evaluation(self, champion: Sequence[float], differences: Iterable[float] = ()) -> None:
+        """Add the result of one training: the champion's similarities on unseen plans, and the paired differences.
 
-        Guesses much less alike than usual are an alarm of their own: a gate that expects nothing of them is never
-        disappointed. The suspicion is settled when the differences tell.
+        Similarities far below the usual ones are an alarm of their own, because a closed gate dispatches nothing and
+        cannot raise one.
         """
-        if self._fallen(champion):
-            self.changed(back=len(champion))
-        if self._suspected is None or self._suspected < _TELLING:
+        if self._has_dropped(champion):
+            self.suspect_change(plans_ago=len(champion))
+        if self._since_suspected is None or self._since_suspected < _MIN_PLANS_FOR_EVIDENCE:
             return
-        self._leads.extend(leads)
-        if len(self._leads) < _LEAST_JUDGED:
+        self._differences.extend(differences)
+        if len(self._differences) < _MIN_DIFFERENCES:
             return
-        mean, error = fmean(self._leads), stdev(self._leads) / sqrt(len(self._leads))
-        if abs(mean) > _ERRORS * error:
-            self._settle(certain=mean > 0)
+        mean, error = fmean(self._differences), stdev(self._differences) / sqrt(len(self._differences))
+        if abs(mean) > _STANDARD_ERRORS * error:
+            self._resolve(confirmed=mean > 0)
 
     @property
-    def since_change(self) -> int:
-        """Plans that count: those since the last certain change, or all."""
-        return len(self._examples) if self._since_change is None else min(self._since_change, len(self._examples))
+    def since_confirmed_change(self) -> int:
+        """How many plans to train on: those since the last confirmed change, or all."""
+        return len(self._examples) if self._since_confirmed is None else min(self._since_confirmed, len(self._examples))
 
     @property
-    def suspected(self) -> int | None:
-        """Plans since an alarm that is on trial; None: there is no such alarm."""
-        return self._suspected if self._suspected is not None and self._suspected < self.since_change else None
+    def since_suspected_change(self) -> int | None:
+        """Plans since the suspected change; None if no change is suspected."""
+        since = self._since_suspected
+        return since if since is not None and since < self.since_confirmed_change else None
 
     def due(self, *, drifting: bool = False) -> bool:
-        """Whether a tenth more has come in, and at least 20: the cost of all refits together stays in proportion.
+        """Whether to train: after a tenth more plans, at least 20, so that the total cost grows in proportion to them.
 
-        A tenth of those since the world changed, where it may have. While guesses fail, 20 are enough: what is new is
-        then worth more than what a refit costs.
+        After a suspected change it is a tenth of the plans since then. While guesses fail, 20 plans are enough.
         """
-        matter = self.since_change if self.suspected is None else self.suspected
-        return self._new >= (LEAST_NEW if drifting else max(LEAST_NEW, _GROWTH * matter))
+        since = self.since_suspected_change
+        relevant = self.since_confirmed_change if since is None else since
+        return self._new >= (MIN_NEW_PLANS if drifting else max(MIN_NEW_PLANS, _GROWTH * relevant))
 
     def begin_training(self) -> TrainingSet:
-        """What to train on; the examples from now on count as learned."""
+        """The next training set. All examples now count as learned."""
         self._new = 0
-        count = self.since_change
-        return TrainingSet(list(self._examples)[len(self._examples) - count :], self.suspected, tuple(self._leads))
+        first = len(self._examples) - self.since_confirmed_change
+        return TrainingSet(list(self._examples)[first:], self.since_suspected_change, tuple(self._differences))
 
-    def _fallen(self, champion: Sequence[float]) -> bool:
-        """Whether the mean is below the usual one by more than chance; a fading mean of what was usual goes on."""
-        mean, usual = fmean(champion), self._usual
-        fallen = usual is not None and usual - mean > _FALL_ERRORS * _SPREAD / sqrt(len(champion))
-        self._usual = mean if usual is None or fallen else usual + _NEWEST * (mean - usual)
-        return fallen
+    def _has_dropped(self, champion: Sequence[float]) -> bool:
+        """Whether the mean is significantly below the running mean of earlier trainings, which is updated."""
+        mean, usual = fmean(champion), self._usual_similarity
+        dropped = usual is not None and usual - mean > _DROP_ERRORS * _SIMILARITY_STDEV / sqrt(len(champion))
+        self._usual_similarity = mean if usual is None or dropped else usual + _NEWEST_WEIGHT * (mean - usual)
+        return dropped
 
-    def _settle(self, *, certain: bool) -> None:
-        if certain:
-            self._since_change = self._suspected
-        self._suspected = None
-        self._leads.clear()
+    def _resolve(self, *, confirmed: bool) -> None:
+        if confirmed:
+            self._since_confirmed = self._since_suspected
+        self._since_suspected = None
+        self._differences.clear()
+
+
+def _is_usable(example: PlanExample) -> bool:
+    return 0 < len(example.steps) <= _MAX_STEPS and len(example.request) <= _MAX_REQUEST_CHARS

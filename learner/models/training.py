@@ -1,85 +1,86 @@
-"""One round of training: challengers from a bounded sample of outcomes; each replaces its champion only when better."""
+"""One round of training on a sample of outcomes. A challenger replaces its champion only if it is better."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import numpy as np
 
 from learner.models.bundle import ModelBundle
-from learner.models.durations import DurationModel, fit_durations
-from learner.models.survival import FEATURES, Rates, feature_row, fit_survival
+from learner.models.durations import fit_durations
+from learner.models.survival import FEATURES, feature_row, fit_survival
+from learner.online.survival_rates import SurvivalRates
+from learner.online.usable_outcomes import claimed_probability, gate_probability, is_finished
 from reconciler.state.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """What a round left behind: the models now best, which of them are new, and how each fared on unseen outcomes."""
+class TrainingResult:
+    """The best models after a round, the names of those that changed, and scores on unseen outcomes.
+
+    ``generation`` is that of the champions the round started from (`ModelStore.generation`).
+    """
 
     models: ModelBundle
-    replaced: tuple[str, ...]
-    figures: dict[str, float]
+    replaced: tuple[str, ...] = ()
+    figures: dict[str, float] = field(default_factory=dict)
+    generation: int = 0
 
 
-def train(sample: Sequence[Outcome], champion: ModelBundle) -> Trained:
-    """Challenge the survival model and the duration model of every agent. Bounded by the size of the sample."""
-    figures: dict[str, float] = {}
-    replaced: list[str] = []
-    models = _challenge_survival(sample, champion, replaced, figures)
-    models = _challenge_durations(sample, models, replaced, figures)
-    return Trained(models, tuple(replaced), figures)
+def train(sample: Sequence[Outcome], champion: ModelBundle, generation: int = 0) -> TrainingResult:
+    """Challenge the survival model and the duration model of every agent. Cost is bounded by the sample's size."""
+    survival = _train_survival(sample, champion)
+    durations = _train_durations(sample, survival.models)
+    return TrainingResult(
+        durations.models,
+        survival.replaced + durations.replaced,
+        survival.figures | durations.figures,
+        generation,
+    )
 
 
 def survival_rows(guesses: Sequence[Outcome]) -> list[list[float]]:
-    """One row a guess, with the rates as they stood before its verdict, so that no row knows its own end."""
-    rates, rows = Rates(), []
+    """One row per guess. Its rates are those before its verdict, so no row contains its own result."""
+    rates, rows = SurvivalRates(), []
     for guess in guesses:
-        known = rates.features(guess.task_kind, guess.agent)
-        rows.append(feature_row(claim(guess), known, guess.expected_s, guess.features.get("parents", math.nan)))
-        rates.add(guess.task_kind, guess.agent, survived=guess.verdict.survives, salvaged=guess.verdict.salvages)
+        before = rates.features(guess.task_kind, guess.agent)
+        parents = guess.features.get("parents", math.nan)
+        rows.append(feature_row(claimed_probability(guess), before, guess.expected_s, parents))
+        rates.add(guess.task_kind, guess.agent, survived=guess.verdict.survives)
     return rows
 
 
-def claim(guess: Outcome) -> float:
-    """The planner's own probability, or the gate's where that was not told."""
-    return 1.0 if guess.appraisal is None else guess.appraisal.claimed
-
-
-def _challenge_survival(
-    sample: Sequence[Outcome], champion: ModelBundle, replaced: list[str], figures: dict[str, float]
-) -> ModelBundle:
+def _train_survival(sample: Sequence[Outcome], champion: ModelBundle) -> TrainingResult:
     guesses = [outcome for outcome in sample if outcome.speculative]
-    used = [claim(guess) if guess.appraisal is None else guess.appraisal.probability for guess in guesses]
     fitted = fit_survival(
         np.array(survival_rows(guesses), float).reshape(len(guesses), len(FEATURES)),
         np.array([guess.verdict.survives for guess in guesses], bool),
         [guess.task for guess in guesses],
-        np.array(used, float),
+        np.array([gate_probability(guess) for guess in guesses], float),
     )
     if fitted is None:
-        return champion
-    figures |= {
+        return TrainingResult(champion)
+    figures = {
         "survival_brier": fitted.brier,
         "survival_used_brier": fitted.used_brier,
         "survival_claims_brier": fitted.claims_brier,
     }
     if champion.survival is not None and fitted.claims_suffice:
-        replaced.append("survival dropped")
-        return replace(champion, survival=None, survival_text="")
+        without = replace(champion, survival=None, survival_text="")
+        return TrainingResult(without, ("survival dropped",), figures)
     if not fitted.better:
-        return champion
-    replaced.append("survival")
-    return replace(champion, survival=fitted.model, survival_text=fitted.text)
+        return TrainingResult(champion, figures=figures)
+    models = replace(champion, survival=fitted.model, survival_text=fitted.text)
+    return TrainingResult(models, ("survival",), figures)
 
 
-def _challenge_durations(
-    sample: Sequence[Outcome], champion: ModelBundle, replaced: list[str], figures: dict[str, float]
-) -> ModelBundle:
-    durations: dict[str, DurationModel] = dict(champion.durations)
-    texts = dict(champion.duration_texts)
-    # Sorting is stable: within an agent the outcomes stay in order.
-    timed = (one for one in sample if (one.dispatched and one.succeeded) or one.cut_short)
+def _train_durations(sample: Sequence[Outcome], champion: ModelBundle) -> TrainingResult:
+    durations, texts = dict(champion.durations), dict(champion.duration_texts)
+    replaced: list[str] = []
+    figures: dict[str, float] = {}
+    # Sorting is stable: the outcomes of an agent stay in order.
+    timed = (outcome for outcome in sample if is_finished(outcome) or outcome.cut_short)
     for agent, group in groupby(sorted(timed, key=lambda one: one.agent), key=lambda one: one.agent):
         rows = list(group)
         fitted = fit_durations(
@@ -94,4 +95,5 @@ def _challenge_durations(
         if fitted.better:
             durations[agent], texts[agent] = fitted.model, fitted.texts
             replaced.append(f"duration:{agent}")
-    return replace(champion, durations=durations, duration_texts=texts)
+    models = replace(champion, durations=durations, duration_texts=texts)
+    return TrainingResult(models, tuple(replaced), figures)

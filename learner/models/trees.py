@@ -1,4 +1,4 @@
-"""Boosted trees as plain tuples: what a planner evaluates in microseconds, without LightGBM and its call overhead."""
+"""Boosted trees as plain tuples, which planners evaluate in microseconds without the overhead of a LightGBM call."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ _Split = tuple[int, float, int, int, bool, bool]
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One regression tree: splits in order of visit, and the values of its leaves."""
+    """One regression tree: its splits in preorder, and the values of its leaves."""
 
     splits: tuple[_Split, ...]
     leaves: tuple[float, ...]
 
     def value(self, row: Sequence[float]) -> float:
-        """The leaf that a row of features falls into; NaN is missing."""
+        """The value of the leaf for a row of features; NaN means missing."""
         at = 0 if self.splits else -1
         while at >= 0:
             feature, threshold, left, right, left_if_missing, zero = self.splits[at]
@@ -33,7 +33,7 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """The sum of trees: LightGBM's raw score for numerical features."""
+    """A sum of trees: LightGBM's raw score for numerical features."""
 
     trees: tuple[Tree, ...]
 
@@ -60,7 +60,7 @@ def _tree(root: dict[str, Any]) -> Tree:
             leaves.append(float(node["leaf_value"]))
             return ~(len(leaves) - 1)
         if node["decision_type"] != "<=":
-            raise ValueError(f"cannot read a split by '{node['decision_type']}'")
+            raise ValueError(f"unsupported split '{node['decision_type']}'")
         index = len(splits)
         splits.append((0, 0.0, 0, 0, False, False))
         left, right = visit(node["left_child"]), visit(node["right_child"])

@@ -1,4 +1,5 @@
-"""Statistics updated with every outcome: calibration, drift, the ledger of gate decisions.
+"""Statistics that every outcome updates at once, in constant time and bounded memory.
 
-Here: what is cheap enough for every outcome. Not here: models that are trained (`models`, `predictor`).
+Here: survival rates, duration windows, calibration, drift detection, the gate's ledger, a sample of outcomes.
+Not here: models trained from that sample (`learner.models`).
 """

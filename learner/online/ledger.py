@@ -1,19 +1,19 @@
-"""Every decision of the gate with what came of it: calibration, waste, and regret against oracle, always and never."""
+"""The gate's ledger: every decision with its result, and calibration, waste and regret over all decisions."""
 
 from collections import deque
-from collections.abc import Iterable
 from typing import Any
 
 from pydantic import Field, computed_field, model_validator
 
-from learner.online.calibration import CalibrationReport, Reliability
+from learner.online.lru import LruDict
+from learner.online.reliability import CalibrationReport, ReliabilityCurve
 from planners.model import Model, StepId, TaskId, Versioned
 from reconciler.gate import Appraisal, nest_appraisal
 from reconciler.state.outcomes import Outcome, Verdict
 
 
 class LedgerEntry(Versioned):
-    """One decision: the gate's appraisal, the verdict, and what the work really saved and lost."""
+    """One decision: the gate's appraisal, the verdict, and the seconds and dollars saved or wasted."""
 
     task: TaskId
     task_kind: str
@@ -28,7 +28,7 @@ class LedgerEntry(Versioned):
 
     @model_validator(mode="before")
     @classmethod
-    def _nests_its_appraisal(cls, given: Any) -> Any:
+    def _nest_appraisal(cls, given: Any) -> Any:
         return nest_appraisal(given)
 
     # The API has always had these three beside the others.
@@ -53,7 +53,10 @@ class LedgerEntry(Versioned):
 
 
 class PolicyWorth(Model):
-    """Dollars that a policy was worth on the same decisions: value of seconds saved less cost of wrong guesses."""
+    """What each policy was worth in dollars on the same decisions: value of seconds saved minus cost of wrong guesses.
+
+    ``gate`` is the policy in use, ``oracle`` dispatches just what survives, ``always`` everything, ``never`` nothing.
+    """
 
     gate: float = 0.0
     oracle: float = 0.0
@@ -62,12 +65,15 @@ class PolicyWorth(Model):
 
     @property
     def regret_usd(self) -> dict[str, float]:
-        """How much better each other policy was; below 0 where the gate was better."""
+        """How much more each other policy was worth; negative where the gate was better."""
         return {name: getattr(self, name) - self.gate for name in ("oracle", "always", "never")}
 
 
 class LedgerSummary(Versioned):
-    """The ledger of one kind of task, or of all. ``waste`` is wasted agent-seconds over those of all guesses."""
+    """The ledger of one kind of task, or of all.
+
+    ``waste``: agent-seconds of flushed guesses over agent-seconds of all guesses.
+    """
 
     decisions: int = 0
     dispatched: int = 0
@@ -83,7 +89,7 @@ class LedgerSummary(Versioned):
 
 
 class LedgerView(Versioned):
-    """What `forerun ledger` shows: everything together, each kind of task, and the newest entries, newest first."""
+    """What `forerun ledger` shows: all decisions together, by kind of task, and the newest entries, newest first."""
 
     total: LedgerSummary
     by_kind: dict[str, LedgerSummary]
@@ -91,22 +97,22 @@ class LedgerView(Versioned):
 
 
 class Ledger:
-    """Running sums, exact over all decisions ever recorded; single entries are kept of the newest only."""
+    """Running sums over all decisions; single entries are kept of the newest only."""
 
     def __init__(self, entries: int = 1_000, kinds: int = 500) -> None:
         self._newest: deque[Outcome] = deque(maxlen=entries)
-        self._kinds = kinds
-        self._total = _Sums()
-        self._by_kind: dict[str, _Sums] = {}
+        self._total = _LedgerSums()
+        self._by_kind: LruDict[str, _LedgerSums] = LruDict(kinds)
 
-    def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Take in decisions; outcomes of work that was never a guess are passed over."""
-        for outcome in outcomes:
-            if outcome.speculative:
-                self._add(outcome)
+    def add(self, outcome: Outcome) -> None:
+        """Add a decision of the gate. Outcomes of work that was not speculative are ignored."""
+        if outcome.speculative:
+            self._newest.append(outcome)
+            self._total.add(outcome)
+            self._by_kind.touch(outcome.task_kind, _LedgerSums).add(outcome)
 
     def view(self, entries: int = 100) -> LedgerView:
-        """The ledger as it stands."""
+        """The ledger as it is now, with at most ``entries`` single decisions."""
         newest = list(self._newest)[::-1][:entries]
         return LedgerView(
             total=self._total.summary(),
@@ -114,20 +120,11 @@ class Ledger:
             entries=tuple(ledger_entry(outcome) for outcome in newest),
         )
 
-    def _add(self, outcome: Outcome) -> None:
-        self._newest.append(outcome)
-        self._total.add(outcome)
-        sums = self._by_kind.pop(outcome.task_kind, None) or _Sums()
-        self._by_kind[outcome.task_kind] = sums  # at the end: the first is the one longest unused
-        sums.add(outcome)
-        if len(self._by_kind) > self._kinds:
-            del self._by_kind[next(iter(self._by_kind))]
-
 
 def ledger_entry(outcome: Outcome) -> LedgerEntry:
-    """The line of one decision. A guess that was refused has saved and wasted nothing."""
-    lost = outcome.dispatched and not outcome.verdict.survives
-    won = outcome.dispatched and outcome.verdict.survives
+    """The entry of one decision. A guess that the gate refused saved and wasted nothing."""
+    survived = outcome.dispatched and outcome.verdict.survives
+    flushed = outcome.dispatched and not outcome.verdict.survives
     return LedgerEntry(
         task=outcome.task,
         task_kind=outcome.task_kind,
@@ -136,26 +133,26 @@ def ledger_entry(outcome: Outcome) -> LedgerEntry:
         dispatched=outcome.dispatched,
         appraisal=outcome.appraisal,
         verdict=outcome.verdict,
-        realised_s=(outcome.realised_s or 0.0) if won else 0.0,
-        wasted_s=outcome.seconds if lost else 0.0,
-        wasted_usd=outcome.usd if lost else 0.0,
+        realised_s=(outcome.realised_s or 0.0) if survived else 0.0,
+        wasted_s=outcome.seconds if flushed else 0.0,
+        wasted_usd=outcome.usd if flushed else 0.0,
     )
 
 
-class _Sums:
+class _LedgerSums:
     def __init__(self) -> None:
         self.decisions = self.dispatched = self.survived = 0
         self.verdicts: dict[str, int] = {}
         self.realised_s = self.spent_s = self.wasted_s = self.wasted_usd = 0.0
         self.gate = self.oracle = self.always = 0.0
-        self.reliability = Reliability()
+        self.reliability = ReliabilityCurve()
 
     def add(self, outcome: Outcome) -> None:
         survived = outcome.verdict.survives
         self.decisions += 1
         if outcome.appraisal is not None:
             self.reliability.add(outcome.appraisal.probability, survived=survived)
-        self._compare(outcome)
+        self._compare_policies(outcome)
         if not outcome.dispatched:
             return
         self.dispatched += 1
@@ -168,21 +165,21 @@ class _Sums:
             self.wasted_s += outcome.seconds
             self.wasted_usd += outcome.usd
 
-    def _compare(self, outcome: Outcome) -> None:
-        """What the decision and its opposite were worth: seconds saved if the work survived, C if it did not.
+    def _compare_policies(self, outcome: Outcome) -> None:
+        """Add what dispatching was worth to each policy: the seconds saved if the work survived, else minus C.
 
-        Seconds that a refused guess would have saved are its ``realised_s`` where told, else its own part of L.
+        The seconds are ``realised_s``, or the attempt's own part of L where these are unknown.
         """
         appraisal = outcome.appraisal
         if outcome.verdict.survives:
             own_s = appraisal.own_s if appraisal is not None else 0.0
             seconds = outcome.realised_s if outcome.realised_s is not None else own_s
-            dispatching = seconds * outcome.value_of_time_usd_per_s
+            worth = seconds * outcome.value_of_time_usd_per_s
         else:
-            dispatching = -appraisal.cost_usd if appraisal is not None else 0.0
-        self.always += dispatching
-        self.oracle += max(0.0, dispatching)
-        self.gate += dispatching if outcome.dispatched else 0.0
+            worth = -appraisal.cost_usd if appraisal is not None else 0.0
+        self.always += worth
+        self.oracle += max(0.0, worth)
+        self.gate += worth if outcome.dispatched else 0.0
 
     def summary(self) -> LedgerSummary:
         worth = PolicyWorth(gate=self.gate, oracle=self.oracle, always=self.always)

@@ -1,17 +1,16 @@
-"""A bounded memory of outcomes: the newest ones, and a fair sample of all before them."""
+"""A bounded sample of outcomes for training: the newest ones, and a uniform sample of all earlier ones."""
 
 import random
 from collections import deque
-from collections.abc import Iterable
 
 from reconciler.state.outcomes import Outcome
 
 
 class OutcomeSample:
-    """The last ``window`` outcomes whole, and ``reservoir`` of those before drawn uniformly (Vitter 1985, algorithm R).
+    """The last ``window`` outcomes, and ``reservoir`` of the earlier ones drawn uniformly (Vitter 1985, algorithm R).
 
-    So a refit costs the same after a thousand outcomes and after a million, what is new weighs most, and what is rare
-    is not forgotten at once. Deterministic for a seed and an order of outcomes.
+    Training therefore costs the same after a thousand outcomes and after a million, new outcomes weigh most, and rare
+    ones are not forgotten at once. Deterministic for a seed and an order of outcomes.
     """
 
     def __init__(self, window: int = 8_000, reservoir: int = 8_000, seed: int = 0) -> None:
@@ -29,18 +28,17 @@ class OutcomeSample:
         """How many outcomes were ever added."""
         return len(self._recent) + self._evicted
 
-    def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Remember outcomes, oldest first."""
-        for outcome in outcomes:
-            if len(self._recent) == self._recent.maxlen:
-                self._keep_perhaps(self._recent[0])
-            self._recent.append(outcome)
+    def add(self, outcome: Outcome) -> None:
+        """Add an outcome, newer than all before."""
+        if len(self._recent) == self._recent.maxlen:
+            self._add_to_reservoir(self._recent[0])
+        self._recent.append(outcome)
 
-    def sample(self) -> list[Outcome]:
-        """The older sample, then the newest outcomes in order."""
+    def outcomes(self) -> list[Outcome]:
+        """The sample of earlier outcomes, then the newest ones in order."""
         return [*self._older, *self._recent]
 
-    def _keep_perhaps(self, outcome: Outcome) -> None:
+    def _add_to_reservoir(self, outcome: Outcome) -> None:
         self._evicted += 1
         if len(self._older) < self._reservoir:
             self._older.append(outcome)

@@ -14,8 +14,8 @@ from orchestrator.errors import LearnerOff
 from orchestrator.gateway.protocol import LearnerVersions
 
 if TYPE_CHECKING:
-    from learner.online.calibration import CalibrationReport
     from learner.online.ledger import LedgerEntry, LedgerSummary, LedgerView
+    from learner.online.reliability import CalibrationReport
 
 learner = typer.Typer(help="Print the learner's status as JSON, or manage stored versions of its models.")
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from ray.exceptions import RayError
 
-from learner.models.costs import LearnedCosts
-from learner.models.plans import plan_example
+from learner.models.learned_costs import LearnedCosts
+from learner.models.plan_examples import plan_example
 from learner.predictor import PlanExample, TrainedPlanPredictor
-from learner.snapshot import Snapshot
+from learner.snapshot import LearnerSnapshot
 from orchestrator.settings import Settings
 from planners.plans import Plan
 from planners.requests import PlanRequest
@@ -46,7 +46,7 @@ class LearnedAdvice:
         self._restore = restore
         self._planner = planner
         self._learner = learner
-        self._snapshot = Snapshot()
+        self._snapshot = LearnerSnapshot()
         self._outcomes: list[Outcome] = []
         self._examples: list[PlanExample] = []
         self._predictor: TrainedPlanPredictor | None = None
@@ -125,7 +125,7 @@ class LearnedAdvice:
         if predictor is not None:
             self._predictor_number, self._predictor = predictor
 
-    def _take(self, newer: Snapshot | None) -> None:
+    def _take(self, newer: LearnerSnapshot | None) -> None:
         if newer is not None:
             self._snapshot = newer
             if self._planner is not None:

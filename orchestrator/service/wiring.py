@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from actors.executor.ray_cluster import RayCluster
 from actors.executor.ray_executor import RayExecutor
 from learner.actor import create as create_learner
-from learner.models.plans import plan_example, tool_texts
+from learner.models.plan_examples import plan_example, tool_texts
 from orchestrator.errors import CannotStart
 from orchestrator.gateway.actor_calls import NAMESPACE
 from orchestrator.gateway.ray_gateway import LEARNER, shard_name

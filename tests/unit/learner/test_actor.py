@@ -1,9 +1,12 @@
-"""The actor around a learner: no outcome counts twice, whoever was killed in between, and none is passed over."""
+"""The actor around a learner: every outcome counts exactly once, whatever is killed, and no failure ends training."""
 
 import pytest
-from outcome_streams import stream
+from outcome_streams import outcome, stream
+from plan_examples import examples
 
 from learner.actor import LearnerActor
+from learner.online.seen_outcomes import SeenOutcomes
+from learner.settings import LearningSettings
 
 OUTCOMES = list(stream(60))
 
@@ -13,8 +16,8 @@ def learner():
     return LearnerActor()
 
 
-def test_what_was_told_before_the_journal_was_counts_once(learner):
-    """A learner that was killed is told what is new, says that it is new itself, and then gets the whole journal."""
+def test_outcomes_delivered_before_the_journal_is_restored_count_once(learner):
+    """A restarted learner gets new outcomes, reports that it is new, and then gets everything from the journal."""
     assert not learner.record(OUTCOMES[50:])
 
     assert learner.restore(OUTCOMES)
@@ -24,7 +27,7 @@ def test_what_was_told_before_the_journal_was_counts_once(learner):
     assert learner.record([])
 
 
-def test_a_shard_that_was_killed_brings_what_it_had_no_time_to_tell(learner):
+def test_a_restarted_shard_delivers_the_outcomes_that_it_could_not_deliver_before(learner):
     learner.restore(OUTCOMES[:20])
     learner.record(OUTCOMES[20:40])
 
@@ -33,34 +36,78 @@ def test_a_shard_that_was_killed_brings_what_it_had_no_time_to_tell(learner):
     assert learner.status().outcomes == 50
 
 
-def test_refusals_of_one_step_at_two_times_are_two(learner):
-    refused = OUTCOMES[0].model_copy(update={"dispatched": False})
+def test_outcomes_delivered_again_after_an_unclear_failure_count_once(learner):
+    learner.record(OUTCOMES)
+    learner.record(OUTCOMES)
 
+    assert learner.status().outcomes == 60
+
+
+def test_refusals_of_one_step_at_two_times_are_two_outcomes(learner):
+    refused = OUTCOMES[0].model_copy(update={"dispatched": False})
     surer = refused.appraisal.model_copy(update={"probability": 0.1})
+
     learner.record([refused, refused.model_copy(update={"appraisal": surer})])
 
     assert learner.status().outcomes == 2
 
 
-def test_what_is_remembered_of_outcomes_to_tell_them_apart_is_bounded(learner, monkeypatch):
-    monkeypatch.setattr("learner.actor._TOLD_APART", 30)
+def test_the_memory_for_seen_outcomes_is_bounded():
+    seen = SeenOutcomes(max_size=30)
+    seen.unseen(OUTCOMES)
 
-    learner.record(OUTCOMES)
-    learner.record(OUTCOMES[30:])
-
-    assert len(learner._told) == 30
-    assert learner.status().outcomes == 60
+    assert len(seen) == 30
+    assert seen.unseen(OUTCOMES[30:]) == []
 
 
-def test_a_problem_in_training_is_told_until_a_training_goes_well(learner, monkeypatch):
-    def failing():
-        raise ZeroDivisionError("no rows")
+def test_plans_of_the_journal_are_used_once(learner):
+    learner.restore([], list(examples(15)))
+    learner.restore([], list(examples(15)))
 
+    assert learner.status().plans == 15
+
+
+def test_a_restore_that_failed_is_repeated(learner, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(learner, "_train", failing)
-        learner.train_once()
-    assert learner.status().problems == ("training failed: ZeroDivisionError: no rows",)
+        patch.setattr(learner._learner, "observe", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            learner.restore(OUTCOMES)
 
-    learner.train_once()
+    assert not learner.record([])
 
-    assert learner.status().problems == ()
+
+def failing(*_):
+    raise ArithmeticError("no rows")
+
+
+@pytest.fixture
+def due(monkeypatch):
+    """A learner whose models are due for training, which nothing but the test starts."""
+    monkeypatch.setattr(LearnerActor, "_train_forever", lambda _: None)
+    learner = LearnerActor(LearningSettings(train_every=50))
+    learner.record(OUTCOMES)
+    return learner
+
+
+def test_a_failed_training_is_reported_until_one_succeeds(due, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("learner.learner.train", failing)
+        due.train_once()
+    assert due.status().problems == ("training failed: ArithmeticError: no rows",)
+
+    due.record_plans(examples(20))
+    due.train_once()
+    assert len(due.status().problems) == 1
+
+    due.record(outcome(1_000 + number) for number in range(50))
+    due.train_once()
+    assert due.status().problems == ()
+
+
+def test_a_failed_training_does_not_keep_the_plan_predictor_from_being_trained(due, monkeypatch):
+    monkeypatch.setattr("learner.learner.train", failing)
+    due.record_plans(examples(30))
+
+    due.train_once()
+
+    assert due.predictor()[0] == 1

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from learner.models.durations import DurationWindow, Observed, fit_durations, mass, matrix, pinball
+from learner.models.durations import feature_matrix, fit_durations, pinball_loss
+from learner.online.duration_windows import DurationWindow, ObservedDuration, kaplan_meier_weights
 from planners.costs import Estimate
 
 
@@ -16,16 +17,16 @@ def observations(count, seed=0):
 def test_a_few_outcomes_move_the_prior_a_little_and_many_replace_it():
     prior = Estimate(1.0, 1.0, 2.0)
 
-    assert Observed(1, 5.0, 5.0, 5.0).shrunk(prior).mean_s == pytest.approx(2.0)
-    assert Observed(1_000, 5.0, 5.0, 5.0).shrunk(prior).mean_s == pytest.approx(5.0, abs=0.02)
+    assert ObservedDuration(1, 5.0, 5.0, 5.0).shrunk(prior).mean_s == pytest.approx(2.0)
+    assert ObservedDuration(1_000, 5.0, 5.0, 5.0).shrunk(prior).mean_s == pytest.approx(5.0, abs=0.02)
 
 
-def test_a_window_forgets_what_is_old():
+def test_a_window_forgets_old_durations():
     window = DurationWindow(size=100)
     for seconds in [100.0] * 500 + [1.0] * 100:
-        window.add(seconds, 10)
+        window.add_finished(seconds, 10)
 
-    assert window.observed() == Observed(100, 1.0, 1.0, 1.0, 10.0)
+    assert window.observed() == ObservedDuration(100, 1.0, 1.0, 1.0, 10.0)
 
 
 def test_quantiles_follow_the_inputs():
@@ -43,7 +44,7 @@ def test_a_missing_input_still_has_an_estimate():
     assert fit_durations(*observations(2_000)).model.estimate({}).p50_s > 0
 
 
-def test_inputs_that_tell_nothing_win_nothing():
+def test_uninformative_inputs_make_no_better_model():
     """Against plain quantiles of the same outcomes."""
     features, _ = observations(1_000)
     fitted = fit_durations(features, np.exp(np.random.default_rng(3).normal(size=1_000)))
@@ -51,7 +52,7 @@ def test_inputs_that_tell_nothing_win_nothing():
     assert not fitted.better
 
 
-def test_a_challenger_no_better_than_its_champion_stays_one():
+def test_a_challenger_that_is_no_better_does_not_replace_its_champion():
     rows = observations(2_000)
     champion = fit_durations(*rows).model
 
@@ -59,12 +60,12 @@ def test_a_challenger_no_better_than_its_champion_stays_one():
 
 
 @pytest.mark.parametrize("count", [0, 1, 50])
-def test_too_little_is_not_learned_from(count):
+def test_too_few_outcomes_make_no_model(count):
     assert fit_durations(*observations(count)) is None
 
 
 def test_features_that_never_vary_are_left_out():
-    names, x = matrix([{"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 3.0}, {"a": 1.0}])
+    names, x = feature_matrix([{"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 3.0}, {"a": 1.0}])
 
     assert names == ("b",)
     assert x.shape == (3, 1)
@@ -72,7 +73,7 @@ def test_features_that_never_vary_are_left_out():
 
 def test_the_pinball_loss_is_least_at_the_quantile():
     y = np.arange(101.0)
-    losses = [pinball(y, np.full(101, guess), 0.9) for guess in (80.0, 90.0, 99.0)]
+    losses = [pinball_loss(y, np.full(101, guess), 0.9) for guess in (80.0, 90.0, 99.0)]
 
     assert min(losses) == losses[1]
 
@@ -85,20 +86,20 @@ def test_a_million_rows_take_no_longer_than_the_newest_twenty_thousand():
 
 
 def cut_at(seconds, seed=0):
-    """What is seen of durations when a plan arrives after 0 to 4 s: (seconds, whether it had finished)."""
+    """Durations as observed when a plan arrives after 0 to 4 s: (seconds, whether the attempt had finished)."""
     ends = np.random.default_rng(seed).uniform(0, 4, len(seconds))
     return np.minimum(seconds, ends), seconds <= ends
 
 
-def test_what_was_cut_short_keeps_quantiles_from_falling():
-    """Exponential seconds of median 0.69: of those that finished in time alone it would be far lower."""
+def test_censored_durations_keep_quantiles_from_falling():
+    """Exponential seconds of median 0.69; the median of those that finished in time is far lower."""
     seconds, finished = cut_at(np.random.default_rng(1).exponential(1.0, 4_000))
     window = DurationWindow(size=4_000)
     for value, ended in zip(seconds, finished, strict=True):
         if ended:
-            window.add(float(value), 1)
+            window.add_finished(float(value), 1)
         else:
-            window.outlasts(float(value))
+            window.add_censored(float(value))
     seen = window.observed()
 
     assert np.median(seconds[finished]) < 0.55
@@ -108,23 +109,23 @@ def test_what_was_cut_short_keeps_quantiles_from_falling():
 
 
 def test_weights_are_the_steps_of_the_kaplan_meier_curve():
-    """Two finished at 1 and 3, one was cut short at 2: its weight goes to the one that lasted longer."""
-    weights = mass(np.array([3.0, 1.0, 2.0]), np.array([True, True, False]))
+    """Two finished at 1 and 3, one was censored at 2: its weight goes to the one that lasted longer."""
+    weights = kaplan_meier_weights(np.array([3.0, 1.0, 2.0]), np.array([True, True, False]))
 
     assert weights == pytest.approx([2 / 3, 1 / 3, 0.0])
-    assert mass(np.array([1.0, 2.0]), np.array([True, False])) == pytest.approx([0.5, 0.5])
-    assert mass(np.array([1.0, 1.0]), np.array([False, True])).sum() == pytest.approx(1.0)
+    assert kaplan_meier_weights(np.array([1.0, 2.0]), np.array([True, False])) == pytest.approx([0.5, 0.5])
+    assert kaplan_meier_weights(np.array([1.0, 1.0]), np.array([False, True])).sum() == pytest.approx(1.0)
 
 
-def test_a_window_in_which_nothing_finished_shows_nothing():
+def test_a_window_without_a_finished_attempt_has_no_statistics():
     window = DurationWindow()
-    window.outlasts(5.0)
+    window.add_censored(5.0)
 
     assert window.observed() is None
 
 
-def test_boosted_quantiles_are_not_pulled_down_by_what_was_cut_short():
-    """Of the longest, most were flushed; the medians of those that finished alone would be lower."""
+def test_censored_durations_do_not_bias_boosted_quantiles():
+    """Most of the longest attempts were flushed, so the median of the finished ones is too low."""
     features, seconds = observations(3_000)
     ends = np.random.default_rng(3).uniform(0, 40, len(seconds))
     seen, finished = np.minimum(seconds, ends), seconds <= ends

@@ -6,16 +6,17 @@ from learner.online.ledger import Ledger, LedgerView
 
 def ledger(*outcomes, **sizes):
     book = Ledger(**sizes)
-    book.add(outcomes)
+    for one in outcomes:
+        book.add(one)
     return book.view()
 
 
-def test_work_that_was_never_a_guess_is_not_in_the_ledger():
+def test_work_that_was_not_speculative_is_not_in_the_ledger():
     assert ledger(outcome(speculative=False)).total.decisions == 0
 
 
-def test_a_perfect_gate_has_no_regret_of_the_oracle():
-    """It took what survived and refused what did not."""
+def test_a_perfect_gate_has_no_regret_against_the_oracle():
+    """It dispatched what survived and refused what did not."""
     view = ledger(outcome(0), outcome(1, survived=False, dispatched=False, seconds=0.0))
 
     assert view.total.regret_usd["oracle"] == pytest.approx(0.0)
@@ -24,8 +25,8 @@ def test_a_perfect_gate_has_no_regret_of_the_oracle():
     assert view.total.waste == 0.0
 
 
-def test_regret_is_what_the_oracle_would_have_made_of_the_same_decisions():
-    """One good guess refused (a second at 0.001 usd), one bad guess taken (C = 0.001 usd)."""
+def test_regret_is_how_much_more_another_policy_was_worth():
+    """One good guess refused (a second at 0.001 usd), one bad guess dispatched (C = 0.001 usd)."""
     view = ledger(outcome(0, dispatched=False, seconds=0.0), outcome(1, survived=False, seconds=3.0, usd=0.5))
 
     assert view.total.worth_usd.gate == pytest.approx(-0.001)
@@ -36,11 +37,11 @@ def test_regret_is_what_the_oracle_would_have_made_of_the_same_decisions():
 
 
 def test_a_refused_guess_is_credited_what_it_would_have_saved():
-    """Its realised seconds where they are told, else its own part of L."""
-    told = ledger(outcome(dispatched=False, realised_s=0.25)).total.worth_usd.oracle
-    untold = ledger(outcome(dispatched=False, realised_s=None, own_s=0.5)).total.worth_usd.oracle
+    """Its realised seconds where they are known, else its own part of L."""
+    known = ledger(outcome(dispatched=False, realised_s=0.25)).total.worth_usd.oracle
+    unknown = ledger(outcome(dispatched=False, realised_s=None, own_s=0.5)).total.worth_usd.oracle
 
-    assert (told, untold) == pytest.approx((0.00025, 0.0005))
+    assert (known, unknown) == pytest.approx((0.00025, 0.0005))
 
 
 def test_entries_are_the_newest_first_and_bounded():
@@ -50,7 +51,7 @@ def test_entries_are_the_newest_first_and_bounded():
     assert view.total.decisions == 50
 
 
-def test_kinds_are_summed_apart_and_bounded():
+def test_kinds_are_summed_separately_and_bounded():
     view = ledger(*(outcome(n, task_kind=f"k{n}") for n in range(20)), kinds=5)
 
     assert list(view.by_kind) == [f"k{n}" for n in range(15, 20)]
@@ -63,7 +64,7 @@ def test_calibration_is_of_all_decisions():
     assert view.total.calibration.ece < 0.05
 
 
-def test_the_view_survives_json():
+def test_the_view_round_trips_through_json():
     view = ledger(*stream(20))
 
     assert LedgerView.model_validate_json(view.model_dump_json()) == view

@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from learner.errors import CorruptVersion, UnknownVersion
-from learner.registry import Loaded, Registry
+from learner.registry import LoadedVersion, Registry
 
 
 def text(files):
@@ -19,14 +19,14 @@ def registry(tmp_path):
 
 
 def test_the_last_version_saved_is_the_champion(registry):
-    assert registry.load(text) == Loaded(2, "second", ())
+    assert registry.load(text) == LoadedVersion(2, "second", ())
     assert [(m.version, m.outcomes, m.figures) for m in registry.versions()] == [(1, 10, {"brier": 0.2}), (2, 20, {})]
 
 
 def test_an_empty_folder_has_nothing_to_load(tmp_path):
     empty = Registry(tmp_path)
 
-    assert empty.load(text) == Loaded(None, None, ())
+    assert empty.load(text) == LoadedVersion(None, None, ())
     assert empty.champion is None
 
 
@@ -55,7 +55,7 @@ def test_a_version_that_does_not_decode_is_corrupt_too(registry):
     assert registry.load(only_first)[:2] == (1, "first")
 
 
-def test_nothing_sound_left_is_not_an_error(registry, tmp_path):
+def test_no_usable_version_is_not_an_error(registry, tmp_path):
     for version in (1, 2):
         (tmp_path / "models" / f"v{version}" / "model.txt").write_bytes(b"?")
     version, value, corrupt = registry.load(text)
@@ -72,7 +72,7 @@ def test_rollback_goes_to_the_version_before_or_to_the_one_named(registry):
     assert registry.rollback(3) == 3
 
 
-def test_a_rollback_that_cannot_be_changes_nothing(registry, tmp_path):
+def test_a_refused_rollback_changes_nothing(registry, tmp_path):
     with pytest.raises(UnknownVersion, match="no version 7"):
         registry.rollback(7)
     (tmp_path / "models" / "v1" / "model.txt").write_bytes(b"?")
@@ -85,7 +85,7 @@ def test_a_rollback_that_cannot_be_changes_nothing(registry, tmp_path):
         registry.rollback()
 
 
-def test_a_version_after_a_rollback_gets_a_number_of_its_own(registry):
+def test_a_version_saved_after_a_rollback_gets_a_new_number(registry):
     registry.rollback(1)
 
     assert registry.save({"model.txt": b"third"}) == 3
@@ -99,7 +99,7 @@ def test_only_the_newest_versions_are_kept(registry):
     assert [manifest.version for manifest in registry.versions()] == [5, 6, 7]
 
 
-def test_what_a_crash_left_half_written_is_no_version(registry, tmp_path):
+def test_a_half_written_folder_is_no_version(registry, tmp_path):
     (tmp_path / "models" / ".3.part").mkdir()
     (tmp_path / "models" / ".3.part" / "model.txt").write_bytes(b"half")
 

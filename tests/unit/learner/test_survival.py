@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from learner.models.survival import FEATURES, PRIOR, Rates, feature_row, fit_survival, verdict_chances
+from learner.models.survival import FEATURES, feature_row, fit_survival
+from learner.online.survival_rates import SURVIVAL_PRIOR, SurvivalRates
 
 
 def rows(count, seed=0, truth=lambda claimed, rate: claimed * rate):
@@ -12,12 +13,12 @@ def rows(count, seed=0, truth=lambda claimed, rate: claimed * rate):
     return x.reshape(count, len(FEATURES)), draw.random(count) < truth(claimed, rate), groups, claimed
 
 
-def test_a_kind_or_agent_never_seen_has_the_prior():
-    assert Rates().features("k", "a") == (PRIOR, PRIOR, PRIOR)
+def test_an_unknown_kind_or_agent_has_the_prior():
+    assert SurvivalRates().features("k", "a") == (SURVIVAL_PRIOR, SURVIVAL_PRIOR, SURVIVAL_PRIOR)
 
 
-def test_a_new_pair_leans_on_its_kind_and_its_agent():
-    rates = Rates()
+def test_the_prior_of_a_pair_comes_from_its_kind_and_its_agent():
+    rates = SurvivalRates()
     for _ in range(200):
         rates.add("good", "a", survived=True)
         rates.add("bad", "b", survived=False)
@@ -28,31 +29,31 @@ def test_a_new_pair_leans_on_its_kind_and_its_agent():
 
 
 def test_rates_follow_a_change():
-    rates = Rates()
+    rates = SurvivalRates()
     for survived in [True] * 1_000 + [False] * 300:
         rates.add("k", "a", survived=survived)
 
-    assert rates.agents()["a"] < 0.15
+    assert rates.by_agent()["a"] < 0.15
 
 
-def test_rates_are_bounded_and_forget_what_is_longest_unused():
-    rates = Rates(most=50)
+def test_rates_are_bounded_and_drop_the_entry_used_longest_ago():
+    rates = SurvivalRates(max_entries=50)
     for number in range(1_000):
         rates.add(f"k{number}", "a", survived=True)
 
     assert rates.features("k999", "a")[0] > rates.features("k0", "a")[0]
-    assert set(rates.agents()) == {"a"}
+    assert set(rates.by_agent()) == {"a"}
 
 
-def test_a_copy_is_not_changed_by_what_comes_later():
-    rates = Rates()
+def test_a_copy_is_independent():
+    rates = SurvivalRates()
     copy = rates.copy()
     rates.add("k", "a", survived=False)
 
-    assert copy.features("k", "a") == (PRIOR, PRIOR, PRIOR)
+    assert copy.features("k", "a") == (SURVIVAL_PRIOR, SURVIVAL_PRIOR, SURVIVAL_PRIOR)
 
 
-def test_the_model_beats_claims_that_leave_something_out():
+def test_the_model_beats_claims_that_ignore_the_kind_of_task():
     """Survival is claimed * rate of the kind; the claims know nothing of the kind."""
     fitted = fit_survival(*rows(4_000))
 
@@ -62,12 +63,12 @@ def test_the_model_beats_claims_that_leave_something_out():
         assert p == pytest.approx(claimed * rate, abs=0.15)
 
 
-def test_the_model_does_not_replace_claims_that_are_right():
+def test_the_model_does_not_replace_accurate_claims():
     assert not fit_survival(*rows(2_000, truth=lambda claimed, _: claimed)).better
 
 
-def test_claims_suffice_where_they_are_right_and_what_was_used_was_worse():
-    """The gate worked with twice too modest probabilities, the claims are the truth."""
+def test_claims_suffice_if_they_are_accurate_and_the_probabilities_in_use_were_not():
+    """The gate used half of the true probabilities; the claims are accurate."""
     x, survived, groups, claimed = rows(3_000, truth=lambda claimed, _: claimed)
 
     assert fit_survival(x, survived, groups, claimed / 2).claims_suffice
@@ -109,10 +110,3 @@ def test_a_million_rows_are_bounded():
 
 def test_training_is_deterministic():
     assert fit_survival(*rows(1_000)).text == fit_survival(*rows(1_000)).text
-
-
-def test_chances_of_verdicts_add_up():
-    chances = verdict_chances(0.8, 0.25)
-
-    assert chances == pytest.approx((0.6, 0.2, 0.2))
-    assert chances.survives == pytest.approx(0.8)

@@ -24,7 +24,7 @@ def test_trees_score_as_lightgbm_does(objective, missing):
     )
 
 
-def test_a_tree_that_found_nothing_to_split_is_one_leaf():
+def test_a_tree_without_splits_is_one_leaf():
     booster = lgb.train({"objective": "quantile", "verbosity": -1}, lgb.Dataset(np.zeros((50, 1)), np.ones(50)), 3)
 
     assert Trees.of(booster).score([5.0]) == pytest.approx(float(booster.predict(np.array([[5.0]]))[0]))

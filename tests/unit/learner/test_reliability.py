@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from learner.online.calibration import CalibrationReport, Reliability, calibration_report, isotonic
+from learner.online.claim_calibration import fit_calibration
+from learner.online.reliability import CalibrationReport, ReliabilityCurve, calibration_report
 
 
-def test_claims_that_are_kept_have_no_calibration_error():
+def test_accurate_claims_have_no_calibration_error():
     claimed = np.repeat([0.25, 0.75], 1000)
     survived = np.concatenate([np.arange(1000) < 250, np.arange(1000) < 750])
     report = calibration_report(claimed, survived)
@@ -14,7 +15,7 @@ def test_claims_that_are_kept_have_no_calibration_error():
 
 
 def test_overconfident_claims_show_as_their_distance_from_the_truth():
-    """0.9 claimed, half kept: an error of 0.4, in one bin."""
+    """0.9 claimed, half survived: an error of 0.4, in one bin."""
     report = calibration_report([0.9] * 100, [True, False] * 50)
 
     assert report.ece == pytest.approx(0.4)
@@ -25,7 +26,7 @@ def test_a_running_curve_equals_the_curve_of_everything_at_once():
     draw = np.random.default_rng(0)
     claimed = draw.random(500)
     survived = draw.random(500) < claimed
-    running = Reliability()
+    running = ReliabilityCurve()
     for p, y in zip(claimed, survived, strict=True):
         running.add(p, survived=y)
 
@@ -38,28 +39,28 @@ def test_an_empty_history_has_no_figures():
     assert calibration_report([], []) == CalibrationReport()
 
 
-def test_the_map_mends_claims_that_are_too_bold():
+def test_calibration_corrects_overconfident_claims():
     draw = np.random.default_rng(1)
     claimed = draw.random(3000)
     survived = draw.random(3000) < claimed**2
-    mended = isotonic(claimed, survived)
+    calibrated = fit_calibration(claimed, survived)
     fresh = draw.random(3000)
     truth = draw.random(3000) < fresh**2
 
     before = calibration_report(fresh, truth).ece
-    after = calibration_report([mended.of(p) for p in fresh], truth).ece
+    after = calibration_report([calibrated.of(p) for p in fresh], truth).ece
     assert before > 0.1
     assert after < 0.05
 
 
-def test_without_outcomes_claims_are_taken_at_their_word():
-    assert isotonic([], []).of(0.37) == pytest.approx(0.37, abs=0.01)
+def test_without_outcomes_calibration_is_the_identity():
+    assert fit_calibration([], []).of(0.37) == pytest.approx(0.37, abs=0.01)
 
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_one_class_only_moves_the_map_gradually(kept):
-    """Three outcomes move it a little, three hundred all the way."""
-    few, many = (isotonic([0.5] * n, [kept] * n).of(0.5) for n in (3, 300))
+    """Three outcomes move the map a little, three hundred all the way."""
+    few, many = (fit_calibration([0.5] * n, [kept] * n).of(0.5) for n in (3, 300))
 
     assert abs(few - kept) > abs(many - kept)
     assert many == pytest.approx(float(kept), abs=0.05)

@@ -1,9 +1,10 @@
-"""The planners' cost model, learned: answers from memory, small enough to ship to every shard."""
+"""The planners' cost model, learned from outcomes: in memory, and small enough to send to every shard."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from learner.models.durations import DurationModel, Observed
+from learner.models.durations import DurationModel
+from learner.online.duration_windows import ObservedDuration
 from planners.agents import AgentSpec
 from planners.costs import Estimate, PriorCosts
 from planners.workflow import Step
@@ -14,17 +15,17 @@ _PRIOR = PriorCosts()
 
 @dataclass(frozen=True, slots=True)
 class LearnedCosts:
-    """What outcomes say of each agent, drawn towards the catalog's priors while they are few. Implements CostModel.
+    """Durations, output sizes and survival rates by agent name, shrunk towards the catalog's priors.
 
-    Keys are agent names: a new version of an agent starts from what the old one did.
+    Implements `planners.costs.CostModel`. A new version of an agent starts with the statistics of the former one.
     """
 
-    observed: Mapping[str, Observed] = field(default_factory=dict)
+    observed: Mapping[str, ObservedDuration] = field(default_factory=dict)
     models: Mapping[str, DurationModel] = field(default_factory=dict)
     survivals: Mapping[str, float] = field(default_factory=dict)
 
     def duration(self, agent: AgentSpec, step: Step) -> Estimate:
-        """The agent's model where it has one, else its observed figures shrunk to the prior, else the prior."""
+        """The estimate of the agent's model, else its observed durations shrunk to the prior, else the prior."""
         if model := self.models.get(agent.name):
             return model.estimate(step_features(step))
         prior = _PRIOR.duration(agent, step)
@@ -37,5 +38,5 @@ class LearnedCosts:
         return seen.output_bytes if seen else _PRIOR.output_bytes(agent)
 
     def survival(self, agent: AgentSpec) -> float:
-        """The smoothed survival rate of the agent's guesses, else the prior."""
+        """The survival rate of the agent's guesses, else the prior."""
         return self.survivals.get(agent.name, _PRIOR.survival(agent))

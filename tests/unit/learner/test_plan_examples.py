@@ -2,8 +2,9 @@ import pytest
 from plan_examples import TOOLS, examples
 
 from learner.learner import Learner
-from learner.models.plan_training import TrainedPredictor
-from learner.models.plans import guess_similarity, mean_similarity, plan_example, tool_texts
+from learner.models.plan_examples import plan_example, tool_texts
+from learner.models.plan_similarity import guess_similarity, mean_similarity
+from learner.models.predictor_training import PredictorTrainingResult
 from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from learner.registry import Registry
 from planners.agents import AgentSpec, Catalog
@@ -34,14 +35,14 @@ def test_a_capability_is_described_by_its_first_agent():
     assert tool_texts(catalog) == [ToolText("search", "finds", ("city", "date")), ToolText("pay", "")]
 
 
-def test_no_guess_is_no_similarity():
+def test_no_guess_has_similarity_zero():
     nothing = TrainedPlanPredictor.cold([])
 
     assert guess_similarity(nothing, PlanExample("anything", ("pay",), ())) == 0.0
     assert mean_similarity(nothing, []) == 0.0
 
 
-def test_a_learner_puts_a_better_predictor_to_use_and_keeps_it_over_a_restart(tmp_path):
+def test_a_better_predictor_is_used_and_kept_over_a_restart(tmp_path):
     learner = Learner(registry=Registry(tmp_path), tools=TOOLS)
     assert learner.predictor_number == 0
     learner.observe_plans(examples(60))
@@ -54,8 +55,8 @@ def test_a_learner_puts_a_better_predictor_to_use_and_keeps_it_over_a_restart(tm
 
 
 @pytest.mark.parametrize("better", [True, False])
-def test_a_worse_predictor_replaces_nothing(better):
+def test_a_predictor_replaces_the_one_in_use_only_if_it_is_better(better):
     learner = Learner(tools=TOOLS)
-    learner.adopt_plans(TrainedPredictor(TrainedPlanPredictor.cold(TOOLS), 0.6 if better else 0.4, (0.5,)))
+    learner.adopt_plans(PredictorTrainingResult(TrainedPlanPredictor.cold(TOOLS), 0.6 if better else 0.4, (0.5,)))
 
     assert learner.predictor_number == int(better)

@@ -1,4 +1,4 @@
-"""Models are stored in versions: they come back after a restart, are replaced, and are rolled back."""
+"""Models are stored in versions: they are loaded after a restart, replaced by better ones, and rolled back."""
 
 import pytest
 from learners import AGENT, learner_of, sized, step, trained
@@ -6,12 +6,13 @@ from plan_examples import TOOLS, examples
 
 from learner.errors import CorruptVersion, LearnerError
 from learner.learner import Learner
-from learner.models.plan_training import TrainedPredictor
+from learner.models.bundle import ModelBundle
+from learner.models.predictor_training import PredictorTrainingResult
 from learner.predictor import TrainedPlanPredictor
 from learner.registry import Registry
 
 
-def test_models_are_stored_and_come_back_after_a_restart(tmp_path):
+def test_models_are_stored_and_loaded_after_a_restart(tmp_path):
     before = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
     after = Learner(registry=Registry(tmp_path))
 
@@ -24,15 +25,15 @@ def test_models_are_stored_and_come_back_after_a_restart(tmp_path):
 
 def test_a_round_that_is_no_better_replaces_nothing(tmp_path):
     learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
-    durations = learner._models.durations
+    durations = learner._store.models.durations
     trained(learner)
 
-    assert learner._models.durations == durations
+    assert learner._store.models.durations == durations
 
 
-def test_a_damaged_file_is_reported_and_the_version_before_it_used(tmp_path):
+def test_a_damaged_file_is_reported_and_the_version_before_it_is_used(tmp_path):
     learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
-    learner._replace(learner._models, {})
+    learner._store._replace(learner._store.models, 0)
     (tmp_path / "v2" / "survival.txt").write_text("not a model")
 
     status = Learner(registry=Registry(tmp_path)).status()
@@ -41,7 +42,7 @@ def test_a_damaged_file_is_reported_and_the_version_before_it_used(tmp_path):
     assert "survival.txt" in status.problems[0]
 
 
-def test_without_a_sound_version_the_learner_starts_cold_and_says_so(tmp_path):
+def test_without_a_usable_version_the_learner_starts_cold_and_reports_it(tmp_path):
     trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
     (tmp_path / "v1" / "durations.json").unlink()
     learner = Learner(registry=Registry(tmp_path))
@@ -52,7 +53,7 @@ def test_without_a_sound_version_the_learner_starts_cold_and_says_so(tmp_path):
 
 def test_rollback_takes_effect_at_once(tmp_path):
     learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
-    learner._replace(type(learner._models)(), {})
+    learner._store._replace(ModelBundle(), 0)
     assert learner.snapshot().survival is None
 
     assert learner.rollback() == 1
@@ -76,11 +77,11 @@ def test_a_full_disk_does_not_stop_learning(tmp_path, monkeypatch):
     assert "could not be stored" in learner.status().problems[0]
 
 
-def test_a_version_that_cannot_be_read_here_is_no_version_to_go_back_to(tmp_path):
-    """Its digests are right, and yet it is of a release that stored something else."""
+def test_rollback_refuses_a_version_that_cannot_be_read(tmp_path):
+    """Its digests are right, but another release stored other files."""
     learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
     strange = Registry(tmp_path).save({"weights.bin": b"?"})
-    learner._replace(learner._models, {})
+    learner._store._replace(learner._store.models, 0)
 
     with pytest.raises(CorruptVersion, match=f"version {strange}"):
         learner.rollback(strange)
@@ -88,9 +89,9 @@ def test_a_version_that_cannot_be_read_here_is_no_version_to_go_back_to(tmp_path
     assert learner.status().version == Registry(tmp_path).champion == 3
 
 
-def test_a_round_that_was_under_way_at_a_rollback_does_not_undo_it(tmp_path):
+def test_training_that_began_before_a_rollback_does_not_undo_it(tmp_path):
     learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
-    learner._replace(type(learner._models)(), {})
+    learner._store._replace(ModelBundle(), 0)
     learner.observe(sized(2_000, seed=1))
     finish = learner.begin_training()
     learner.rollback(1)
@@ -103,12 +104,12 @@ def test_a_round_that_was_under_way_at_a_rollback_does_not_undo_it(tmp_path):
     assert trained(learner).status().version == 3
 
 
-def test_going_back_to_before_there_was_a_predictor_takes_it_from_those_who_have_it(tmp_path):
+def test_a_rollback_to_a_version_without_a_predictor_changes_the_predictor_number(tmp_path):
     learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
-    learner.adopt_plans(TrainedPredictor(TrainedPlanPredictor.fit(list(examples(30)), TOOLS), 0.6, (0.5,)))
+    learner.adopt_plans(PredictorTrainingResult(TrainedPlanPredictor.fit(list(examples(30)), TOOLS), 0.6, (0.5,)))
     learned = learner.predictor_number
 
     learner.rollback(1)
 
-    assert learner._models.predictor is None
+    assert learner._store.models.predictor is None
     assert learner.predictor_number > learned
