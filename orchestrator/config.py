@@ -12,7 +12,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from orchestrator.errors import InvalidSettings
 from orchestrator.settings import Settings
 from planners.errors import ForerunError
-from planners.validation.words import nearest
+from planners.validation.suggestions import nearest
 
 # Variables with the same prefix that are no settings: the client's URL, the settings file, the benchmarks' data.
 _NOT_SETTINGS = frozenset({"FORERUN_URL", "FORERUN_SETTINGS", "FORERUN_DATA"})

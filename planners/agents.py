@@ -1,4 +1,4 @@
-"""What an agent offers and needs, and the catalog of all agents that a service knows."""
+"""Agents: what each one offers, needs, costs and does to the world, and the catalog of all of them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from planners.resources import Resources
 
 
 class Effect(StrEnum):
-    """What running an agent does to the world; it decides what may be speculative."""
+    """What running an agent does to the world. Decides whether it may run speculatively."""
 
     PURE = "pure"
     IDEMPOTENT = "idempotent"
@@ -22,7 +22,7 @@ class Effect(StrEnum):
 
     @property
     def never_twice(self) -> bool:
-        """Whether it may be carried out at most once, whatever fails."""
+        """Whether it may happen at most once, whatever fails."""
         return self is Effect.IRREVERSIBLE
 
 
@@ -36,25 +36,25 @@ class AgentKind(StrEnum):
 
 
 class Retry(Measured):
-    """How often a failed attempt is tried again. Waits backoff_s, then twice that, and so on."""
+    """How often a piece of work is attempted. The first retry waits ``backoff_s``, each further one twice as long."""
 
     max_attempts: int = Field(default=2, ge=1, le=100)
     backoff_s: float = Field(default=0.1, ge=0)
 
 
 class Price(Measured):
-    """Dollars for running an agent: per call and per second of running."""
+    """Dollars per call and per second of running."""
 
     usd_per_call: float = Field(default=0.0, ge=0)
     usd_per_s: float = Field(default=0.0, ge=0)
 
     def of(self, seconds: float) -> float:
-        """Dollars of one call that takes ``seconds``."""
+        """Dollars of one call of ``seconds``."""
         return self.usd_per_call + self.usd_per_s * seconds
 
 
 class Provider(Measured):
-    """A service behind agents whose limits they share. None means unlimited."""
+    """A service that several agents call and whose limits they share. None: unlimited."""
 
     name: str
     max_concurrent: int | None = Field(default=None, ge=1)
@@ -63,11 +63,11 @@ class Provider(Measured):
 
 
 class AgentSpec(Measured):
-    """What one agent declares: what it can do, what it needs, what it costs, what it does to the world.
+    """What one agent declares: its capability, resources, price, quality and effect.
 
     ``target`` is an import path ``module:attribute`` of the callable (async, sync), the argument vector of a command,
     or the model name of an LLM agent. ``expected_s`` and ``output_bytes`` are priors until there are outcomes.
-    ``discloses`` marks an agent that sends private inputs to a third party: for speculation it counts as irreversible.
+    ``discloses``: the agent sends private inputs to a third party, so it never runs speculatively.
     """
 
     name: AgentName
@@ -95,23 +95,23 @@ class AgentSpec(Measured):
 
     @property
     def may_speculate(self) -> bool:
-        """Whether an attempt of this agent may start before a plan of authority confirms it."""
+        """Whether an attempt may start before the optimal plan confirms it."""
         return self.effect is not Effect.IRREVERSIBLE and not self.discloses
 
     @property
     def starts_at_once(self) -> bool:
-        """Whether an attempt begins as soon as it is dispatched: it shares a host and waits for no limit."""
+        """Whether an attempt starts as soon as it is dispatched: it runs in a shared host and no limit delays it."""
         unlimited = self.provider is None and self.concurrency is None
         return self.kind is AgentKind.ASYNC and unlimited and not self.resources.amounts()
 
     @property
     def identity(self) -> str:
-        """Name and version: what a work key knows of the agent."""
+        """Name and version: the agent's part of a work key."""
         return f"{self.name}@{self.version}"
 
 
 class Catalog(Versioned):
-    """All agents a service knows, and the providers they share."""
+    """All agents that a service knows, and the providers they share."""
 
     agents: tuple[AgentSpec, ...] = ()
     providers: tuple[Provider, ...] = ()
@@ -147,16 +147,8 @@ class Catalog(Versioned):
         """Provider name -> provider."""
         return {provider.name: provider for provider in self.providers}
 
-    def offering(self, capability: str, *, min_quality: float = 0.0, pinned: str | None = None) -> list[AgentSpec]:
-        """The agents that may do a step of this capability."""
-        return [
-            agent
-            for agent in self.by_capability.get(capability, ())
-            if agent.quality >= min_quality and pinned in (None, agent.name)
-        ]
-
     def without(self, names: Iterable[str]) -> "Catalog":
-        """This catalog less the named agents (failed for good, or switched off); itself where there is none of them."""
+        """This catalog without the named agents; the catalog itself if it has none of them."""
         dropped = self.by_name.keys() & set(names)
         if not dropped:
             return self

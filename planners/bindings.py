@@ -1,17 +1,22 @@
-"""Where a step's inputs come from: task inputs, outputs of other steps, literals. Nothing else, so no prose.
+"""Bindings: where a step's inputs come from. Task inputs, outputs of other steps and literals, so never free text.
 
-People write shorthand: ``$inputs.molecules.0.smiles``, ``$steps.conformer.xyz``, ``$item.name``; any other value is a
-literal. A string literal that begins with ``$`` is written ``{value: "$5"}``.
+People write shorthand: ``$inputs.molecules.0.smiles``, ``$steps.conformer.xyz``, ``$item.name``. Any other value is a
+literal. A literal that would read as a binding is wrapped: ``{value: "$5"}``, ``{value: {step: 3}}``.
 """
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+import re
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, JsonValue
+from pydantic import BeforeValidator, JsonValue, model_serializer
 
 from planners.model import Model, StepId
 
 Path = tuple[str | int, ...]
+_T = TypeVar("_T")
+# Written in one way only, so that "007" stays the key it is.
+_INDEX = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
+_FORMS = {"input", "step", "item", "value", "gather"}
 
 
 class InputRef(Model):
@@ -29,88 +34,161 @@ class StepRef(Model):
 
 
 class ItemRef(Model):
-    """The element that the innermost ``for_each`` is at, or a part of it."""
+    """The current element of the innermost ``for_each``, or a part of it."""
 
     item: Path = ()
 
 
 class Value(Model):
-    """A literal copied from the request."""
+    """A literal copied from the request. Serialized as itself, or wrapped if it would read as another binding."""
 
     value: JsonValue
 
+    @model_serializer
+    def _as_written(self) -> Any:
+        return {"value": self.value} if _reads_as_binding(self.value) else self.value
+
 
 class Gather(Model):
-    """A list made of other bindings, in order: how fan-out comes together again."""
+    """A list made of other bindings, in order. Fan-in reads one."""
 
     gather: "tuple[Binding, ...]"
 
 
 def _parsed(raw: Any) -> Any:
-    """Shorthand to the full form; the full form and model instances pass through."""
+    """Expand shorthand. The full form and model instances pass through."""
     if isinstance(raw, Model):
         return raw
     if isinstance(raw, str) and raw.startswith("$"):
         return _reference(raw)
-    if (
-        isinstance(raw, dict)
-        and len(raw.keys() & {"input", "step", "item", "value", "gather"}) == 1
-        and (raw.keys() <= {"input", "step", "item", "value", "gather", "path"})
-    ):
+    if not _reads_as_binding(raw) or (isinstance(raw, dict) and "value" in raw and not _reads_as_binding(raw["value"])):
+        return {"value": raw}
+    return {"gather": list(raw)} if isinstance(raw, list | tuple) else raw
+
+
+def unwrapped(raw: Any) -> Any:
+    """A binding in a document that Forerun wrote, where ``{value: X}`` always means the literal X.
+
+    In documents that people write, ``{value: 5}`` is itself a literal.
+    """
+    if not isinstance(raw, dict):
         return raw
-    if isinstance(raw, list | tuple) and any(isinstance(part, str) and part.startswith("$") for part in raw):
-        return {"gather": list(raw)}
-    return {"value": raw}
+    if raw.keys() == {"value"}:
+        return raw if _reads_as_binding(raw["value"]) else raw["value"]
+    if raw.keys() == {"gather"} and isinstance(raw["gather"], list | tuple):
+        return {"gather": [unwrapped(part) for part in raw["gather"]]}
+    return raw
+
+
+def _reads_as_binding(raw: Any) -> bool:
+    """Whether a JSON value would be read as a binding other than a literal."""
+    if isinstance(raw, str):
+        return raw.startswith("$")
+    if isinstance(raw, dict):
+        return len(raw.keys() & _FORMS) == 1 and raw.keys() <= _FORMS | {"path"}
+    return isinstance(raw, list | tuple) and any(isinstance(part, str) and part.startswith("$") for part in raw)
 
 
 def _reference(text: str) -> dict[str, Any]:
     root, *rest = text[1:].split(".")
-    path = [int(part) if part.isascii() and part.isdigit() else part for part in rest]
+    path = [int(part) if _INDEX.fullmatch(part) else part for part in rest]
     if root == "item":
         return {"item": path}
     if root in ("inputs", "steps") and path:
         return {"input" if root == "inputs" else "step": str(path[0]), "path": path[1:]}
     raise ValueError(
-        f"'{text}' is no reference; write $inputs.NAME, $steps.ID or $item, "
+        f"'{text}' is not a reference; write $inputs.NAME, $steps.ID or $item, "
         'or {value: "..."} for a literal that begins with $'
     )
 
 
+Leaf = InputRef | StepRef | ItemRef | Value
 Binding = Annotated[
-    InputRef | StepRef | ItemRef | Value | Gather,
+    Leaf | Gather,
     BeforeValidator(_parsed, json_schema_input_type=JsonValue),
 ]
 Gather.model_rebuild()
 
 
+def fold_binding(binding: Binding, leaf: Callable[[Leaf], _T], gather: Callable[[list[_T]], _T]) -> _T:
+    """Reduce a binding: ``leaf`` of each leaf, ``gather`` of what the parts of each list gave, in order."""
+    if isinstance(binding, Gather):
+        return gather([fold_binding(part, leaf, gather) for part in binding.gather])
+    return leaf(binding)
+
+
+def map_binding(binding: Binding, leaf: Callable[[Leaf], Binding]) -> Binding:
+    """The binding with ``leaf`` applied to each of its leaves; lists keep their shape."""
+    if isinstance(binding, Gather):
+        return Gather(gather=tuple(map_binding(part, leaf) for part in binding.gather))
+    return leaf(binding)
+
+
+def leaves(binding: Binding) -> Iterator[Leaf]:
+    """Every leaf of a binding, in order."""
+    if isinstance(binding, Gather):
+        for part in binding.gather:
+            yield from leaves(part)
+    else:
+        yield binding
+
+
 def step_refs(binding: Binding) -> Iterator[StepRef]:
     """Every reference to a step's output inside a binding, in order."""
-    if isinstance(binding, StepRef):
-        yield binding
-    elif isinstance(binding, Gather):
-        for part in binding.gather:
-            yield from step_refs(part)
+    return (leaf for leaf in leaves(binding) if isinstance(leaf, StepRef))
 
 
 def input_refs(binding: Binding) -> Iterator[InputRef]:
     """Every reference to a task input inside a binding, in order."""
-    if isinstance(binding, InputRef):
-        yield binding
-    elif isinstance(binding, Gather):
-        for part in binding.gather:
-            yield from input_refs(part)
+    return (leaf for leaf in leaves(binding) if isinstance(leaf, InputRef))
 
 
 def follow(value: Any, path: Path) -> Any:
-    """The part of a JSON value that a path names.
+    """The part of a JSON value at a path. A number is an index of a list, or a key of an object.
 
     Raises:
-        LookupError: the path leads nowhere; the message says how far it got.
+        LookupError: there is no such part; the message says where the path ends, and at what.
     """
     for depth, part in enumerate(path):
-        try:
+        if isinstance(value, dict) and str(part) in value:
+            value = value[str(part)]
+        elif isinstance(value, list | tuple) and isinstance(part, int) and 0 <= part < len(value):
             value = value[part]
-        except (LookupError, TypeError):
+        else:
             at = ".".join(map(str, path[:depth])) or "the top"
-            raise LookupError(f"no '{part}' at {at}") from None
+            raise LookupError(f"no '{part}' at {at}, {kind_of(value)}")
     return value
+
+
+def kind_of(value: Any) -> str:
+    """A JSON value's type, for messages: "an array of 2", "a string"."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list() | tuple():
+            return f"an array of {len(value)}"
+        case _:
+            return "an object"
+
+
+def shorthand(binding: Binding) -> Any:
+    """A binding as people write it; a literal is its value, also where that would read as a binding."""
+    return fold_binding(binding, _leaf_shorthand, list)
+
+
+def _leaf_shorthand(leaf: Leaf) -> Any:
+    match leaf:
+        case InputRef(input=name, path=path):
+            return ".".join(["$inputs", name, *map(str, path)])
+        case StepRef(step=step, path=path):
+            return ".".join(["$steps", step, *map(str, path)])
+        case ItemRef(item=path):
+            return ".".join(["$item", *map(str, path)])
+        case Value(value=value):
+            return value

@@ -1,7 +1,7 @@
-"""One way to write each step, so that two planners who mean the same work write the same work key.
+"""Canonical steps: one way to write each step, so that two planners give equal work the same work key.
 
-Ids come from capabilities (``caption``, ``caption-2``); an optional input bound to nothing or to its default is left
-out; literals have the type their schema asks for; a list of literals is one literal.
+Ids come from capabilities (``caption``, ``caption-2``); optional inputs bound to null or to their default are left out;
+literals have the type that the schema requires; a list of literals is one literal.
 """
 
 import re
@@ -9,18 +9,18 @@ from collections.abc import Collection
 from math import isfinite
 from typing import Any
 
-from planners.bindings import Binding, Gather, Value
+from planners.bindings import Binding, Gather, Value, leaves, shorthand
 from planners.interfaces import Interface, Schema, json_type, types
 from planners.model import StepId
 from planners.workflow import Step
 
-# A float would round integers of more than fifteen digits, as ids often are.
+# Parsed as integers, because a float rounds more than fifteen digits, which ids often have.
 _INTEGER = re.compile(r"\s*[+-]?\d{1,300}\s*", re.ASCII)
 _OUTSIDE_IDS = re.compile(r"[^A-Za-z0-9_:/-]+")
 
 
 def canonical_id(capability: str, taken: Collection[StepId]) -> StepId:
-    """The first free id made of the capability's name: ``name``, ``name-2``, ``name-3``, ..."""
+    """The first free id of the series ``name``, ``name-2``, ``name-3``, ... made from the capability."""
     name = _OUTSIDE_IDS.sub("_", capability)[:150].lstrip(":/-") or "step"
     number, free = 1, StepId(name)
     while free in taken:
@@ -34,13 +34,13 @@ def canonical_inputs(step: Step, interface: Interface) -> dict[str, Binding]:
     bound: dict[str, Binding] = {}
     for name, binding in sorted(step.inputs.items()):
         schema = interface.inputs.get(name, {})
-        plain = _plain(binding, schema)
-        if name in interface.required or not _says_nothing(plain, schema):
-            bound[name] = plain
+        canonical = _canonical(binding, schema)
+        if name in interface.required or not _is_default(canonical, schema):
+            bound[name] = canonical
     return bound
 
 
-def _says_nothing(binding: Binding, schema: Schema) -> bool:
+def _is_default(binding: Binding, schema: Schema) -> bool:
     if not isinstance(binding, Value):
         return False
     if binding.value is None:
@@ -52,18 +52,17 @@ def _same(left: Any, right: Any) -> bool:
     return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
 
 
-def _plain(binding: Binding, schema: Schema) -> Binding:
-    match binding:
-        case Value(value=value):
-            return Value(value=typed(value, schema))
-        case Gather(gather=parts) if parts and all(isinstance(part, Value) for part in parts):
-            return Value(value=[part.value for part in parts if isinstance(part, Value)])
-        case _:
-            return binding
+def _canonical(binding: Binding, schema: Schema) -> Binding:
+    if isinstance(binding, Value):
+        return Value(value=typed(binding.value, schema))
+    literals = [leaf for leaf in leaves(binding) if isinstance(leaf, Value)] if isinstance(binding, Gather) else []
+    if literals and len(literals) == sum(1 for _ in leaves(binding)):
+        return Value(value=shorthand(binding))
+    return binding
 
 
 def typed(value: Any, schema: Schema) -> Any:
-    """A literal as the type its schema asks for, where that loses nothing: "5" as 5, 5.0 as 5, 5 as "5"."""
+    """A literal converted to the type of its schema if nothing is lost: "5" to 5, 5.0 to 5, 5 to "5"."""
     wanted = types(schema)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -83,7 +82,7 @@ def _number(text: str) -> Any:
         number = float(text)
     except ValueError:
         return text
-    # JSON knows neither infinity nor NaN, so such a word is a word.
+    # JSON has neither infinity nor NaN, so such a text stays a text.
     if not isfinite(number):
         return text
     return int(number) if number.is_integer() else number

@@ -1,4 +1,4 @@
-"""The cluster as it is now: what planners place steps on."""
+"""The cluster as it is now: nodes, reservations, links, warm agents."""
 
 from functools import cached_property
 
@@ -9,7 +9,7 @@ from planners.resources import Resources
 
 
 class ClusterNode(Measured):
-    """One node. Nodes of the same ``node_class`` are equal: same totals, same links."""
+    """One node. Nodes of the same ``node_class`` are interchangeable: same totals, same links."""
 
     id: NodeId
     node_class: str
@@ -18,9 +18,9 @@ class ClusterNode(Measured):
 
 
 class Reservation(Measured):
-    """Capacity of a node (or of a provider) that others hold from start_s to end_s, relative to the snapshot.
+    """Capacity of a node or a provider that other tasks hold from start_s to end_s, relative to the snapshot.
 
-    Exactly one of ``node`` and ``provider`` is set; a reservation of a provider counts ``calls`` at once.
+    Exactly one of ``node`` and ``provider`` is set; a provider's reservation counts concurrent ``calls``.
     """
 
     node: NodeId | None = None
@@ -32,7 +32,7 @@ class Reservation(Measured):
 
 
 class ClusterSnapshot(Versioned):
-    """All live nodes, what is reserved on them, the links between them, and which agents are warm where.
+    """All live nodes, the reservations on them, the links between them, and which agents are warm where.
 
     ``bandwidth_bytes_per_s`` and ``latency_s`` describe the link between any two different nodes.
     """
@@ -56,5 +56,5 @@ class ClusterSnapshot(Versioned):
         return a is not None and b is not None and a.node_class == b.node_class
 
     def transfer_s(self, size_bytes: float, source: NodeId, target: NodeId) -> float:
-        """Seconds to move an output between nodes; nothing within one."""
+        """Seconds to move an output between nodes; 0 within one node."""
         return 0.0 if source == target else self.latency_s + size_bytes / self.bandwidth_bytes_per_s

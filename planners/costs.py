@@ -1,4 +1,4 @@
-"""What planners believe about agents: the protocol they own, and the prior that answers before any outcome."""
+"""Cost models: expected duration, output size and survival of attempts. The protocol, and the declared priors."""
 
 from typing import NamedTuple, Protocol
 
@@ -7,7 +7,7 @@ from planners.workflow import Step
 
 
 class Estimate(NamedTuple):
-    """Seconds an attempt will take: expected, and the 50 % and 90 % quantiles."""
+    """Seconds of one attempt: the mean, and the 50 % and 90 % quantiles."""
 
     mean_s: float
     p50_s: float
@@ -15,7 +15,7 @@ class Estimate(NamedTuple):
 
 
 class CostModel(Protocol):
-    """How long, how big, how reliable. Implementations answer from memory; they are asked thousands of times a plan."""
+    """What planners ask about agents. Implementations must be fast: one plan asks thousands of times."""
 
     def duration(self, agent: AgentSpec, step: Step) -> Estimate:
         """Seconds one attempt of ``step`` by ``agent`` takes on a node of speed 1."""
@@ -31,7 +31,7 @@ class CostModel(Protocol):
 
 
 class PriorCosts:
-    """The declared priors of the catalog. The 90 % quantile is taken as twice the mean until outcomes say better."""
+    """The priors that the catalog declares. The 90 % quantile is twice the mean until there are outcomes."""
 
     def duration(self, agent: AgentSpec, step: Step) -> Estimate:
         """The declared ``expected_s``."""
@@ -42,5 +42,5 @@ class PriorCosts:
         return float(agent.output_bytes)
 
     def survival(self, agent: AgentSpec) -> float:
-        """An even-handed prior that lets cold speculation start."""
+        """A fixed prior, high enough that speculation starts without any outcome."""
         return 0.7

@@ -1,12 +1,12 @@
 """The root of every error Forerun raises, and the errors of planning.
 
-Every error pickles (all arguments go positionally to ``super().__init__``: Ray loses the type of an exception that has
-keyword-only ones) and carries what a problem document needs: the field that is wrong and what would mend it.
+Every error pickles: all arguments go positionally to ``super().__init__``, because Ray loses the type of exceptions
+with keyword-only arguments. Every error carries what a problem document needs: the wrong field and the fix.
 """
 
 
 class ForerunError(Exception):
-    """The root. ``message`` is for people; ``field`` points into the input (dotted path), ``fix`` says what to do."""
+    """The root. ``message`` is for people, ``field`` is a dotted path into the input, ``fix`` says what to do."""
 
     def __init__(self, message: str, field: str = "", fix: str = "") -> None:
         super().__init__(message, field, fix)
@@ -20,16 +20,16 @@ class ForerunError(Exception):
 
 
 class PlanningError(ForerunError):
-    """Something about making a plan went wrong."""
+    """Planning failed."""
 
 
 class InvalidTask(PlanningError):
-    """The task cannot be run as it is written; nothing was changed."""
+    """The task cannot run as it is written. Nothing was changed."""
 
 
 class Infeasible(PlanningError):
-    """No plan can satisfy the task's limits on this cluster; ``message`` names the constraint and by how much."""
+    """No plan can satisfy the task's limits on this cluster; ``message`` names the limit and the shortfall."""
 
 
 class DecomposeFailed(PlanningError):
-    """No workflow could be made of the goal."""
+    """The goal could not be decomposed into a workflow."""

@@ -1,14 +1,28 @@
-"""Unrolling a declared workflow into flat steps: ``for_each`` becomes one copy of its steps per element.
+"""Expansion: unroll a declared workflow into flat steps. A ``for_each`` becomes one copy of its steps per element.
 
-Always from the declared workflow and what is known so far, so the same inputs and outputs give the same flat workflow.
-A list that only a step can tell leaves its block pending; when the step has ended the workflow is unrolled anew and the
-result is a new plan of authority like any other.
+Always starts from the declared workflow and the outputs known so far, so equal input gives an equal flat workflow.
+A block whose list is the output of an unfinished step stays pending, together with the nodes that read it; the other
+nodes and the other elements do not wait for it. When the step finishes, the workflow is unrolled again for a new plan.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from planners.bindings import Binding, Gather, InputRef, ItemRef, Path, StepRef, Value, follow, step_refs
+from planners.bindings import (
+    Binding,
+    Gather,
+    InputRef,
+    ItemRef,
+    Leaf,
+    Path,
+    StepRef,
+    Value,
+    follow,
+    kind_of,
+    map_binding,
+    shorthand,
+    step_refs,
+)
 from planners.errors import InvalidTask
 from planners.model import StepId
 from planners.workflow import FlatWorkflow, ForEach, Goal, Node, Pending, Step, Workflow
@@ -23,19 +37,19 @@ def flatten(
     *,
     most: int = MAX_STEPS + 1,
 ) -> FlatWorkflow:
-    """Unroll what can be unrolled.
+    """Unroll whatever can be unrolled.
 
     Args:
         workflow: a workflow that `planners.validation` accepts.
         inputs: the task's inputs.
-        known: outputs of finished steps by flat id, as far as a ``for_each`` runs over them.
-        most: stop after so many steps; who asks for fewer than there are gets the first ones.
+        known: outputs of finished steps by flat id, where a ``for_each`` runs over them.
+        most: stop after this many steps.
 
     Raises:
-        InvalidTask: a ``for_each`` runs over something that is no list, or the result exceeds MAX_STEPS.
+        InvalidTask: a ``for_each`` runs over a value that is not a list, or the result exceeds MAX_STEPS.
     """
     unroller = _Unroller(inputs, known or {}, most)
-    scope = unroller.unroll(workflow.steps, scope={}, item=None, suffix="")
+    scope = unroller.unroll(in_order(workflow.steps), _Scope(), item=None, suffix="")
     outputs = dict(workflow.outputs) or {node.id: StepRef(step=node.id) for node in _sinks(workflow)}
     return FlatWorkflow(
         steps=tuple(unroller.steps),
@@ -43,25 +57,13 @@ def flatten(
         outputs={
             name: _substituted(binding, scope, None)
             for name, binding in outputs.items()
-            if all(scope.get(ref.step) is not None for ref in step_refs(binding))
+            if all(scope[ref.step] is not None for ref in step_refs(binding))
         },
     )
 
 
-def node_refs(node: Node) -> list[StepId]:
-    """The ids a node refers to outside itself, once each."""
-    refs: list[StepId] = list(node.after)
-    if isinstance(node, Step | Goal):
-        refs += [ref.step for binding in node.inputs.values() for ref in step_refs(binding)]
-    else:
-        inner = {child.id for child in node.steps}
-        refs += [ref.step for ref in step_refs(node.for_each)]
-        refs += [ref for child in node.steps for ref in node_refs(child) if ref not in inner]
-    return list(dict.fromkeys(refs))
-
-
 def in_order(nodes: Iterable[Node]) -> list[Node]:
-    """Nodes of one level in topological order, stable: declaration order wherever dependencies allow it."""
+    """Nodes of one level in topological order; in declaration order wherever dependencies allow it."""
     by_id = {node.id: node for node in nodes}
     ordered: dict[StepId, Node] = {}
     stack = [(node, False) for node in reversed(by_id.values())]
@@ -73,13 +75,20 @@ def in_order(nodes: Iterable[Node]) -> list[Node]:
             ordered[node.id] = node
             continue
         stack.append((node, True))
-        missing = [by_id[ref] for ref in node_refs(node) if ref in by_id and ref not in ordered]
+        missing = [by_id[ref] for ref in node.refs if ref in by_id and ref not in ordered]
         stack.extend((parent, False) for parent in reversed(missing))
     return list(ordered.values())
 
 
-# What a declared id stands for once unrolled; None: not unrolled yet.
-_Scope = dict[StepId, Binding | None]
+class _Scope(dict[StepId, Binding | None]):
+    """What each visible id stands for once unrolled; None: not unrolled yet."""
+
+    def __init__(self, outer: "_Scope | None" = None) -> None:
+        super().__init__()
+        self._outer = outer
+
+    def __missing__(self, name: StepId) -> Binding | None:
+        return None if self._outer is None else self._outer[name]
 
 
 class _Unroller:
@@ -87,76 +96,97 @@ class _Unroller:
         self._most = most
         self._inputs = inputs
         self._known = known
+        self._inner: dict[StepId, list[Node]] = {}
         self.steps: list[Step] = []
         self.pending: list[Pending] = []
 
-    def unroll(self, nodes: Iterable[Node], scope: _Scope, item: Binding | None, suffix: str) -> _Scope:
-        """Append the flat steps of one level; returns the scope with this level's ids."""
-        scope = dict(scope)
-        for node in in_order(nodes):
-            flat_id = StepId(node.id + suffix)
-            if len(self.steps) >= self._most:
-                scope[node.id] = None
-            elif isinstance(node, Goal) or any(scope.get(ref) is None for ref in node_refs(node)):
-                self.pending.append(Pending(id=flat_id))
-                scope[node.id] = None
-            elif isinstance(node, Step):
-                self.steps.append(_placed(node, flat_id, scope, item))
-                scope[node.id] = StepRef(step=flat_id)
-            else:
-                scope[node.id] = self._unroll_block(node, flat_id, scope, item, suffix)
-            if len(self.steps) > MAX_STEPS:
-                raise InvalidTask(f"it unrolls to more than {MAX_STEPS} steps", "workflow", "split the task")
+    @property
+    def _full(self) -> bool:
+        return len(self.steps) >= self._most
+
+    def unroll(self, nodes: Iterable[Node], outer: _Scope, item: Binding | None, suffix: str) -> _Scope:
+        """Append the flat steps of one level, given in topological order; returns the level's scope."""
+        scope = _Scope(outer)
+        for node in nodes:
+            self._unroll_node(node, scope, item, suffix)
         return scope
 
+    def _unroll_node(self, node: Node, scope: _Scope, item: Binding | None, suffix: str) -> None:
+        flat_id = StepId(node.id + suffix)
+        if self._full:
+            scope[node.id] = None
+        elif isinstance(node, Goal) or any(scope[ref] is None for ref in node.refs):
+            self.pending.append(Pending(id=flat_id))
+            scope[node.id] = None
+        elif isinstance(node, Step):
+            self.steps.append(_flat_step(node, flat_id, scope, item))
+            scope[node.id] = StepRef(step=flat_id)
+        else:
+            scope[node.id] = self._unroll_block(node, flat_id, scope, item, suffix)
+        if len(self.steps) + len(self.pending) > MAX_STEPS:
+            raise InvalidTask(f"it unrolls to more than {MAX_STEPS} steps", "workflow", "split the task")
+
     def _unroll_block(
-        self, block: ForEach, flat_id: StepId, scope: _Scope, item: Binding | None, suffix: str
+        self, block: ForEach, flat_id: StepId, outer: _Scope, item: Binding | None, suffix: str
     ) -> Binding | None:
-        over = _substituted(block.for_each, scope, item)
+        over = _substituted(block.for_each, outer, item)
         if isinstance(over, StepRef) and over.step not in self._known:
             self.pending.append(Pending(id=flat_id, waits_for=over.step))
             return None
+        if block.id not in self._inner:
+            self._inner[block.id] = in_order(block.steps)
         gathered: list[Binding] = []
+        complete = True
         for index in range(self._length(over, block.id)):
-            inner = self.unroll(block.steps, scope, part_of(over, (index,)), f"{suffix}[{index}]")
+            if self._full:
+                return None
+            inner = self.unroll(self._inner[block.id], outer, part_of(over, (index,)), f"{suffix}[{index}]")
             output = inner[block.output_step]
             if output is None:
-                self.pending.append(Pending(id=flat_id))
-                return None
-            gathered.append(output)
-        return Gather(gather=tuple(gathered))
+                complete = False
+            else:
+                gathered.append(output)
+        if complete:
+            return Gather(gather=tuple(gathered))
+        self.pending.append(Pending(id=flat_id))
+        return None
 
     def _length(self, over: Binding, block: StepId) -> int:
-        match over:
-            case Gather(gather=parts):
-                return len(parts)
-            case InputRef(input=name, path=path):
-                value = _found(self._inputs[name], path, f"the input '{name}'", block)
-            case StepRef(step=step, path=path):
-                value = _found(self._known[step], path, f"what '{step}' gave", block)
-            case Value(value=value):
-                pass
-            case _:
-                value = None
-        if not isinstance(value, list):
-            raise InvalidTask(
-                f"for_each runs over a list, and this is {type(value).__name__}",
-                f"workflow.steps.{block}.for_each",
-                "bind it to a list",
-            )
-        return len(value)
-
-
-def _found(value: Any, path: Path, whose: str, block: StepId) -> Any:
-    try:
-        return follow(value, path)
-    except LookupError as error:
+        if isinstance(over, Gather):
+            return len(over.gather)
+        value = self._value(over, block)
+        if isinstance(value, list):
+            return len(value)
         raise InvalidTask(
-            f"{whose} has {error.args[0]}", f"workflow.steps.{block}.for_each", "bind it to a list that is there"
-        ) from None
+            f"for_each of '{block}' needs a list, and {_told(over)} is {kind_of(value)}",
+            f"workflow.steps.{block}.for_each",
+            "bind it to a list",
+        )
+
+    def _value(self, over: Binding, block: StepId) -> Any:
+        try:
+            match over:
+                case InputRef(input=name, path=path):
+                    return follow(self._inputs[name], path)
+                case StepRef(step=step, path=path):
+                    return follow(self._known[step], path)
+                case Value(value=value):
+                    return value
+                case _:
+                    raise AssertionError("$item is substituted before")
+        except LookupError as error:
+            raise InvalidTask(
+                f"for_each of '{block}' runs over {_told(over)}, which has {error.args[0]}",
+                f"workflow.steps.{block}.for_each",
+                "bind it to a list that exists",
+            ) from None
 
 
-def _placed(step: Step, flat_id: StepId, scope: _Scope, item: Binding | None) -> Step:
+def _told(over: Binding) -> str:
+    return "its literal" if isinstance(over, Value) else str(shorthand(over))
+
+
+def _flat_step(step: Step, flat_id: StepId, scope: _Scope, item: Binding | None) -> Step:
     after = tuple(dict.fromkeys(ref.step for name in step.after for ref in step_refs(_bound(scope, name))))
     return step.model_copy(
         update={
@@ -174,23 +204,24 @@ def _bound(scope: _Scope, name: StepId) -> Binding:
 
 
 def _substituted(binding: Binding, scope: _Scope, item: Binding | None) -> Binding:
-    match binding:
-        case StepRef(step=step, path=path):
-            return part_of(_bound(scope, step), path)
-        case ItemRef(item=path):
-            assert item is not None, "validation refuses $item outside a for_each"
-            return part_of(item, path)
-        case Gather(gather=parts):
-            return Gather(gather=tuple(_substituted(part, scope, item) for part in parts))
-        case _:
-            return binding
+    def of_leaf(leaf: Leaf) -> Binding:
+        match leaf:
+            case StepRef(step=step, path=path):
+                return part_of(_bound(scope, step), path)
+            case ItemRef(item=path):
+                assert item is not None, "validation refuses $item outside a for_each"
+                return part_of(item, path)
+            case _:
+                return leaf
+
+    return map_binding(binding, of_leaf)
 
 
 def part_of(binding: Binding, path: Path) -> Binding:
-    """The part of what a binding stands for; stays symbolic, nothing is copied but literals.
+    """The part of what a binding stands for. References get a longer path; only literals are copied.
 
     Raises:
-        LookupError: there surely is no such part.
+        LookupError: there certainly is no such part.
     """
     if not path:
         return binding
@@ -203,13 +234,12 @@ def part_of(binding: Binding, path: Path) -> Binding:
             return ItemRef(item=(*base, *path))
         case Value(value=value):
             return Value(value=follow(value, path))
-        case Gather(gather=parts):
-            index, *rest = path
-            if not isinstance(index, int) or not 0 <= index < len(parts):
-                raise LookupError(f"no '{index}' in a list of {len(parts)}")
-            return part_of(parts[index], tuple(rest))
+    index, *rest = path
+    if not isinstance(index, int) or not 0 <= index < len(binding.gather):
+        raise LookupError(f"no '{index}' at the top, {kind_of(binding.gather)}")
+    return part_of(binding.gather[index], tuple(rest))
 
 
 def _sinks(workflow: Workflow) -> list[Node]:
-    read = {ref for node in workflow.steps for ref in node_refs(node)}
+    read = {ref for node in workflow.steps for ref in node.refs}
     return [node for node in workflow.steps if node.id not in read]

@@ -1,4 +1,4 @@
-"""What a capability takes and gives, over all agents that offer it."""
+"""Interfaces: the inputs and outputs of a capability, merged over all agents that offer it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ _JSON_TYPES: dict[type, str] = {
 
 @dataclass(frozen=True)
 class Interface:
-    """Inputs by name with their JSON schemas, which of them must be bound, and what the output holds.
+    """Inputs by name with their JSON schemas, which of them must be bound, and the fields of the output.
 
-    ``open``: the agents do not say what they take, so any input is accepted. ``outputs`` is empty where the output is
-    no object or unknown; ``output`` is its whole schema.
+    ``open``: some agent does not declare its inputs, so any input is accepted. ``output`` is the schema of the output,
+    ``outputs`` those of its fields: empty if it is unknown or not an object.
     """
 
     capability: str
@@ -35,13 +35,13 @@ class Interface:
 
 
 def interfaces(catalog: Catalog) -> dict[str, Interface]:
-    """Capability -> interface. Agents of one capability are merged: all inputs any takes, required where all do."""
+    """Capability -> interface: every input that any agent takes; an input is required if all agents require it."""
     return {capability: _merged(capability, agents) for capability, agents in catalog.by_capability.items()}
 
 
 def _merged(capability: str, agents: tuple[AgentSpec, ...]) -> Interface:
     declared = [agent.input_schema for agent in agents if agent.input_schema is not None]
-    makes: Schema = next((agent.output_schema for agent in agents if agent.output_schema is not None), {})
+    output: Schema = next((agent.output_schema for agent in agents if agent.output_schema is not None), {})
     return Interface(
         capability=capability,
         description=next((agent.description for agent in agents if agent.description), ""),
@@ -53,14 +53,14 @@ def _merged(capability: str, agents: tuple[AgentSpec, ...]) -> Interface:
         required=frozenset.intersection(*(frozenset(schema.get("required", ())) for schema in declared))
         if declared
         else frozenset(),
-        output=resolved(makes, makes),
-        outputs={name: resolved(prop, makes) for name, prop in resolved(makes, makes).get("properties", {}).items()},
+        output=resolved(output, output),
+        outputs={name: resolved(prop, output) for name, prop in resolved(output, output).get("properties", {}).items()},
         open=len(declared) < len(agents) or any(schema.get("additionalProperties") for schema in declared),
     )
 
 
 def resolved(schema: Any, root: Schema) -> Schema:
-    """A schema with its own ``$ref`` into ``$defs`` followed, one level: enough to know its type and properties."""
+    """The schema behind a ``$ref`` into the same document, one level deep; other schemas are returned as they are."""
     if not isinstance(schema, Mapping):
         return {}
     ref = schema.get("$ref")
@@ -73,7 +73,7 @@ def resolved(schema: Any, root: Schema) -> Schema:
 
 
 def types(schema: Schema) -> frozenset[str]:
-    """The JSON types a schema allows; empty: any, or not said."""
+    """The JSON types that a schema allows; empty if it allows any or does not say."""
     said = schema.get("type")
     if isinstance(said, str):
         return frozenset({said})
@@ -92,10 +92,10 @@ def json_type(value: Any) -> str:
 
 
 def compatible(made: Schema, wanted: Schema) -> bool:
-    """Whether a value of one schema may serve as another: types overlap (an integer is a number), unknown fits all."""
-    gives, takes = types(made), types(wanted)
-    if not gives or not takes:
+    """Whether a value of one schema may be used for another: the types overlap, or one of them is unknown."""
+    made_types, wanted_types = types(made), types(wanted)
+    if not made_types or not wanted_types:
         return True
-    if "number" in takes:
-        takes |= {"integer"}
-    return bool((gives - {"null"}) & takes)
+    if "number" in wanted_types:
+        wanted_types |= {"integer"}
+    return bool((made_types - {"null"}) & wanted_types)

@@ -1,4 +1,4 @@
-"""The base of everything that crosses a process: frozen, closed, versioned."""
+"""Base models of everything that crosses a process boundary: frozen, closed, versioned; and canonical JSON."""
 
 import hashlib
 import json
@@ -16,12 +16,12 @@ WorkKey = NewType("WorkKey", str)
 
 
 class Model(BaseModel):
-    """A frozen value. Unknown fields are refused, so a misspelt key is an error that names it."""
+    """A frozen value. Unknown fields are errors, so a misspelt key is reported."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with other values. Cached properties are left behind: they speak of the old values."""
+        """A copy with other values, without cached properties, which belong to the old values."""
         copied = super().model_copy(update=update, deep=deep)
         for name in copied.__dict__.keys() - type(self).model_fields.keys():
             del copied.__dict__[name]
@@ -29,28 +29,28 @@ class Model(BaseModel):
 
 
 class Measured(Model):
-    """A value with amounts: all of them finite. Who wants no limit leaves it out."""
+    """A value with amounts, all of them finite. A limit that does not apply is left out."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Versioned(Model):
-    """A value that is stored or sent between processes of possibly different releases."""
+    """A value that is stored, or sent between processes of possibly different releases."""
 
     v: Literal[1] = 1
 
 
-# Made once: json.dumps with options makes an encoder a call, and work keys ask for thousands of texts a plan.
+# json.dumps with options creates an encoder per call, and work keys need thousands of texts per plan.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def canonical_json(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces. Equal values have equal texts."""
+    """The canonical JSON text of a value: sorted keys, no spaces. Equal values have equal texts."""
     return _CANONICAL.encode(value)
 
 
 def digest(*parts: str) -> str:
-    """128-bit BLAKE2b of the parts, each length-prefixed so that no two splits collide; hexadecimal."""
+    """128-bit BLAKE2b of the parts in hexadecimal. Each part is length-prefixed, so different splits do not collide."""
     h = hashlib.blake2b(digest_size=16)
     for part in parts:
         raw = part.encode()

@@ -1,26 +1,28 @@
-"""A workflow with a placement for each step: the guess and the authority have the same form."""
+"""Plans: a workflow with a placement for each step. Speculative and optimal plans have the same form."""
 
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from planners.bindings import Binding
 from planners.model import AgentName, Model, NodeId, StepId, Versioned, WorkKey
-from planners.workflow import Pending, Step
+from planners.workflow import Pending, Step, unwrapped_bindings, unwrapped_nodes
 
 
 class PlanKind(StrEnum):
-    """Whether a plan is a guess or the authority."""
+    """Whether a plan is a guess or the optimal plan."""
 
     SPECULATIVE = "speculative"
     OPTIMAL = "optimal"
 
 
 class Placement(Model):
-    """Which agent, on which node, when. Seconds count from the moment the plan was asked for.
+    """Which agent, on which node, when. Seconds count from the moment the plan was requested.
 
-    ``node_class`` travels with the placement so that the reconciler, which knows no cluster, can tell equal nodes.
+    ``node_class`` is part of the placement because the reconciler does not know the cluster but must recognise equal
+    nodes.
     """
 
     agent: AgentName
@@ -36,12 +38,12 @@ class Placement(Model):
         return self.start_s + self.duration_s
 
     def equals_node_of(self, other: "Placement") -> bool:
-        """Whether both are on the same node, or on nodes of one class."""
+        """Whether both are on the same node, or on nodes of the same class."""
         return self.node == other.node or (self.node_class != "" and self.node_class == other.node_class)
 
 
 class PlannedStep(Model):
-    """A step, its placement, its work key, and how likely the optimal plan is to hold this very work."""
+    """A step, its placement, its work key, and the probability that the optimal plan contains this work."""
 
     step: Step
     placement: Placement
@@ -57,9 +59,9 @@ class PlannedStep(Model):
 class Plan(Versioned):
     """Planned steps in topological order.
 
-    ``complete`` is false for the prefix of a plan that still streams. ``pending`` holds what can only be planned when
-    a step's output is known. ``bound`` and ``gap`` (relative, 0 = proven optimal) speak of ``objective``; None where
-    the planner proves nothing. ``origin`` names who made it (``cp-sat``, ``heft``, ``retrieval``, ...).
+    ``complete`` is false for the prefix of a plan that is still streaming. ``pending``: nodes that can only be planned
+    once a step's output is known. ``bound`` and ``gap`` (relative, 0 = proven optimal) refer to ``objective``; None if
+    the planner proves nothing. ``origin`` names the planner (``cp-sat``, ``heft``, ``retrieval``, ...).
     """
 
     kind: PlanKind
@@ -72,6 +74,14 @@ class Plan(Versioned):
     objective: float | None = None
     bound: float | None = None
     gap: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrapped(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or "v" not in raw or not isinstance(raw.get("steps", ()), list | tuple):
+            return raw
+        steps = [_unwrapped_step(planned) for planned in raw.get("steps", ())]
+        return raw | {"steps": steps, "outputs": unwrapped_bindings(raw.get("outputs", {}))}
 
     @cached_property
     def by_id(self) -> dict[StepId, PlannedStep]:
@@ -87,3 +97,10 @@ class Plan(Versioned):
     def usd(self) -> float:
         """Dollars of all steps."""
         return sum(planned.placement.usd for planned in self.steps)
+
+
+def _unwrapped_step(raw: Any) -> Any:
+    if not isinstance(raw, dict) or "step" not in raw:
+        return raw
+    (step,) = unwrapped_nodes([raw["step"]])
+    return raw | {"step": step}

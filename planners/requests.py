@@ -1,4 +1,4 @@
-"""What a planner is asked: the task, the agents and the cluster as they are now, and the work already under way."""
+"""Plan requests and the planners' protocols: the task, the agents and cluster as they are now, the work in flight."""
 
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -13,7 +13,7 @@ from planners.tasks import Task
 
 
 class InFlight(Model):
-    """An attempt under way (or finished) when the plan is asked for: a running interval with a switching cost."""
+    """An attempt that runs (or has finished) when the plan is requested: a running interval with a switching cost."""
 
     work_key: WorkKey
     agent: AgentName
@@ -23,11 +23,11 @@ class InFlight(Model):
 
 
 class PlanRequest(Versioned):
-    """One question to a planner.
+    """One request to a planner.
 
-    ``known`` holds outputs of finished steps that a ``for_each`` runs over; ``hint`` is the speculative plan, a warm
-    start for the optimal one; ``spent_usd`` is what the task's budget has already lost. Agents in ``without_agents``
-    have failed for good: no new attempt of theirs, but what they have finished or still run remains an option.
+    ``known``: outputs of finished steps that a ``for_each`` runs over. ``hint``: the speculative plan, a warm start for
+    the optimal one. ``spent_usd``: dollars already charged to the task's budget. ``without_agents``: agents that failed
+    permanently; they get no new attempts, but their finished and running attempts remain an option.
     """
 
     task: Task
@@ -43,20 +43,20 @@ class PlanRequest(Versioned):
 
 
 class OptimalPlanner(Protocol):
-    """The authority. Takes seconds."""
+    """Makes the optimal plan, in seconds."""
 
     def plan(self, request: PlanRequest) -> AsyncIterator[Plan]:
-        """Growing prefixes of the plan (``complete`` false), then the whole plan.
+        """Growing prefixes of the plan (``complete`` false), then the complete plan.
 
         Raises:
-            PlanningError: no plan can be made; the message says why and what would mend it.
+            PlanningError: no plan can be made; the message says why, and the fix.
         """
         ...
 
 
 class SpeculativePlanner(Protocol):
-    """The guess. Takes milliseconds, knows a time budget, never raises for want of knowledge."""
+    """Guesses the optimal plan, in milliseconds, within a time budget. Lack of knowledge is not an error."""
 
     def guess(self, request: PlanRequest) -> Plan | None:
-        """The plan the optimal planner will probably make, a probability on each step; None: no idea."""
+        """The most probable optimal plan, with a probability for each step; None if nothing is known."""
         ...

@@ -1,4 +1,4 @@
-"""Amounts of what a node has and an agent needs."""
+"""Resources: the amounts that a node has or an agent needs."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from planners.model import Measured
 
-# Two floating amounts closer than this are the same amount (Ray itself keeps four decimals).
+# Amounts that differ by less are equal (Ray itself keeps four decimals).
 _TOLERANCE = 1e-6
 
 
@@ -28,7 +28,7 @@ class Resources(Measured):
         return not self.lacking(room)
 
     def lacking(self, room: "Resources") -> dict[str, tuple[float, float]]:
-        """Name -> (needed, there) of each amount that ``room`` cannot give."""
+        """Name -> (needed, available) of each amount that exceeds ``room``."""
         there = room.amounts()
         return {
             name: (need, there.get(name, 0.0))
@@ -40,7 +40,7 @@ class Resources(Measured):
         return _combined(self, other, 1.0)
 
     def __sub__(self, other: "Resources") -> "Resources":
-        """What is left; amounts do not go below zero."""
+        """What remains; amounts do not go below zero."""
         return _combined(self, other, -1.0)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""How alike two plans are: multiset F1 of steps and of edges (DESIGN: similarity), placement apart."""
+"""Similarity of two plans: multiset F1 of steps and of edges, and placement apart from it."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
@@ -8,7 +8,7 @@ from planners.plans import Plan
 
 
 class Similarity(NamedTuple):
-    """All in 0..1. ``placement`` is the share of the shared steps that are on the same node."""
+    """All in 0..1. ``placement``: the share of the common steps that are on the same node."""
 
     step_f1: float
     edge_f1: float
@@ -21,15 +21,15 @@ class Similarity(NamedTuple):
 
 
 def multiset_f1(guess: Iterable[Hashable], truth: Iterable[Hashable]) -> float:
-    """F1 of two multisets: 2|A ∩ B| / (|A| + |B|), where two empty ones agree fully."""
+    """F1 of two multisets: 2|A ∩ B| / (|A| + |B|); 1 if both are empty."""
     a, b = Counter(guess), Counter(truth)
     size = a.total() + b.total()
     return 2 * (a & b).total() / size if size else 1.0
 
 
 def similarity(guess: Plan, truth: Plan) -> Similarity:
-    """Steps compare as (capability, agent), edges as ordered pairs of them; positions do not count."""
-    nodes = _placed(guess), _placed(truth)
+    """Compare steps as (capability, agent) and edges as ordered pairs of them, whatever their position."""
+    nodes = _placements(guess), _placements(truth)
     shared = (Counter(guess_steps := _steps(guess)) & Counter(truth_steps := _steps(truth))).total()
     return Similarity(
         multiset_f1(guess_steps, truth_steps),
@@ -42,7 +42,7 @@ def _steps(plan: Plan) -> list[tuple[str, str]]:
     return [(planned.step.capability, planned.placement.agent) for planned in plan.steps]
 
 
-def _placed(plan: Plan) -> list[tuple[str, str, str]]:
+def _placements(plan: Plan) -> list[tuple[str, str, str]]:
     return [(planned.step.capability, planned.placement.agent, planned.placement.node) for planned in plan.steps]
 
 

@@ -1,13 +1,16 @@
-"""What a user submits: a goal or a declared workflow, with inputs, an objective and limits."""
+"""Tasks: what a user submits. A goal or a declared workflow, with inputs, an objective and limits."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from planners.literals import NamedLiterals, name_literals
 from planners.model import Measured, TaskId, Versioned
 from planners.plans import Plan
-from planners.workflow import Workflow
+from planners.workflow import Workflow, unwrapped_bindings, unwrapped_nodes
 
 
 class Objective(Measured):
@@ -18,24 +21,24 @@ class Objective(Measured):
     min_quality: float = Field(default=0.0, ge=0, le=1)
 
     @model_validator(mode="after")
-    def _wants_something(self) -> Self:
+    def _has_a_weight(self) -> Self:
         if self.latency_weight == 0 and self.usd_weight == 0:
-            raise ValueError("latency_weight and usd_weight are both 0, so every plan is as good; give one a weight")
+            raise ValueError("latency_weight and usd_weight are both 0, so all plans are equal; give one a weight")
         return self
 
 
 class Limits(Measured):
-    """Hard bounds. A task that passes one ends as failed and says which."""
+    """Hard bounds. A task that exceeds one ends as failed, and the failure names the limit."""
 
     deadline_s: float | None = Field(default=None, gt=0)
     budget_usd: float | None = Field(default=None, ge=0)
 
 
 class Mode(StrEnum):
-    """When agents may start: what is measured against what.
+    """When agents may start; the modes serve as baselines for each other.
 
     ``forerun`` speculates; ``streamed`` starts confirmed steps while the plan still streams; ``wait`` starts when the
-    optimal plan is whole; ``plan_cache`` speculates only on a plan seen for the very same goal shape;
+    optimal plan is complete; ``plan_cache`` speculates only on a cached plan for the same shape of goal;
     ``list_schedule`` never asks the optimal planner; ``oracle`` runs a given plan at once.
     """
 
@@ -48,18 +51,18 @@ class Mode(StrEnum):
 
 
 class Interchange(StrEnum):
-    """Whether another agent's work may stand in for the planned one's: ``exact`` never."""
+    """Whether the work of another agent may replace that of the planned agent: ``exact`` never."""
 
     EXACT = "exact"
     INTERCHANGEABLE = "interchangeable"
 
 
 class PlanningOptions(Measured):
-    """How this task is planned and how boldly it is speculated on.
+    """How the task is planned, and how much is speculated.
 
-    ``alpha`` is the gate's dial: 0 speculates only on what pays for sure, 1 on all that may pay; a second of waiting is
-    worth ``value_of_time_usd_per_s`` (by default that of an hour for 36 dollars). ``plan`` is the plan
-    of authority for mode ``oracle``. ``learn`` false: nothing is learned from this task (a rehearsal, a measurement).
+    ``alpha`` is the gate's dial: 0 speculates only where it surely pays, 1 wherever it may pay. A second of waiting is
+    worth ``value_of_time_usd_per_s`` (by default an hour is worth 36 dollars). ``plan`` is the optimal plan of mode
+    ``oracle``. ``learn`` false: nothing is learned from this task (a rehearsal, a measurement).
     """
 
     mode: Mode = Mode.FORERUN
@@ -75,7 +78,7 @@ class PlanningOptions(Measured):
     @model_validator(mode="after")
     def _oracle_has_its_plan(self) -> Self:
         if (self.mode is Mode.ORACLE) != (self.plan is not None):
-            raise ValueError("mode oracle and a plan go together; give both or neither")
+            raise ValueError("mode oracle needs a plan, and only mode oracle takes one; give both or neither")
         return self
 
 
@@ -91,17 +94,44 @@ class Task(Versioned):
     limits: Limits = Limits()
     planning: PlanningOptions = PlanningOptions()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrapped(cls, raw: Any) -> Any:
+        workflow = raw.get("workflow") if isinstance(raw, dict) and "v" in raw else None
+        if not isinstance(workflow, dict):
+            return raw
+        read = {"steps": unwrapped_nodes, "outputs": unwrapped_bindings}
+        return raw | {"workflow": {name: read.get(name, _same)(value) for name, value in workflow.items()}}
+
     @model_validator(mode="after")
-    def _has_something_to_do(self) -> Self:
+    def _has_one_thing_to_do(self) -> Self:
         if (self.goal is None) == (self.workflow is None):
             raise ValueError("give either a goal (plain words) or a workflow (declared steps), and not both")
         return self
 
+    @property
+    def plannable(self) -> Workflow | None:
+        """The declared workflow, with large literals named (`planners.literals`). What planners unroll."""
+        return self._named.workflow if self._named is not None else None
+
+    @property
+    def values(self) -> Mapping[str, JsonValue]:
+        """Name -> value of whatever an `InputRef` in a plan may refer to: task inputs and named literals."""
+        return self._named.values if self._named is not None else self.inputs
+
+    @cached_property
+    def _named(self) -> NamedLiterals | None:
+        return name_literals(self.workflow, self.inputs) if self.workflow is not None else None
+
 
 class AdmittedTask(Versioned):
-    """A task the service has taken on: its id, and when (seconds since the epoch)."""
+    """A task that the service accepted: its id, and when (seconds since the epoch)."""
 
     id: TaskId
     task: Task
     submitted_at_s: float
     idempotency_key: str | None = None
+
+
+def _same(value: Any) -> Any:
+    return value

@@ -1,8 +1,8 @@
-"""Work keys: two steps with the same key are the same work, wherever they stand.
+"""Work keys: two steps with the same key are the same work, whatever their position.
 
 key = H(capability, agent identity, bound inputs, work keys of the data parents, occurrence). The occurrence numbers
-identical steps of one plan (five samples of one prompt are five pieces of work), so keys are unique within a plan and a
-child's key says which of its identical parents it read.
+identical steps of one plan (five samples of one prompt are five pieces of work), so keys are unique within a plan, and
+the key of a child identifies which of several identical parents it read.
 """
 
 from collections import Counter
@@ -10,13 +10,33 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from planners.bindings import Binding, Gather, InputRef, ItemRef, StepRef, Value, follow
+from planners.bindings import Binding, InputRef, Leaf, StepRef, Value, fold_binding, follow
 from planners.model import StepId, WorkKey, canonical_json, digest
 from planners.workflow import Step
 
 
+def value_digest(value: Any) -> str:
+    """The digest of a JSON value. JSON has one kind of number, so 1 and 1.0 have the same digest."""
+    text = canonical_json(value)
+    # Only a float is written with a point or an exponent, and most values have none.
+    return digest(canonical_json(_with_integers(value)) if "." in text or "e" in text else text)
+
+
+def _with_integers(value: Any) -> Any:
+    """The value with every whole float as an integer."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case dict():
+            return {name: _with_integers(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_with_integers(part) for part in value]
+        case _:
+            return value
+
+
 class InputDigests:
-    """Digests of parts of a task's inputs, each computed once."""
+    """Digests of parts of a task's values, each computed once."""
 
     def __init__(self, inputs: Mapping[str, Any]) -> None:
         self._inputs = inputs
@@ -26,20 +46,20 @@ class InputDigests:
         """The digest of the referenced part.
 
         Raises:
-            LookupError: the task has no such input.
+            LookupError: the task has no such value.
         """
         return self._of(ref.input, ref.path)
 
     def _digest(self, name: str, path: tuple[str | int, ...]) -> str:
-        return digest(canonical_json(follow(self._inputs[name], path)))
+        return value_digest(follow(self._inputs[name], path))
 
 
 def work_key(
     step: Step, agent_identity: str, parents: Mapping[StepId, WorkKey], inputs: InputDigests, occurrence: int = 0
 ) -> WorkKey:
-    """The key of one step done by one agent, given the keys of its data parents.
+    """The key of one step by one agent, given the keys of its data parents.
 
-    A literal and a task input of equal value give the same key: it is the same work.
+    A literal and a task input of equal value give the same key.
     """
     bound = (f"{name}={_bound(binding, parents, inputs)}" for name, binding in sorted(step.inputs.items()))
     return WorkKey(digest(step.capability, agent_identity, str(occurrence), *bound))
@@ -57,14 +77,16 @@ def work_keys(steps: Iterable[tuple[Step, str]], inputs: InputDigests) -> dict[S
 
 
 def _bound(binding: Binding, parents: Mapping[StepId, WorkKey], inputs: InputDigests) -> str:
-    match binding:
-        case Value(value=value):
-            return "v" + digest(canonical_json(value))
-        case InputRef():
-            return "v" + inputs.of(binding)
-        case StepRef(step=step, path=path):
-            return "s" + parents[step] + canonical_json(path)
-        case Gather(gather=parts):
-            return "g" + digest(*(_bound(part, parents, inputs) for part in parts))
-        case ItemRef():
-            raise ValueError("a for_each must be unrolled before its steps have work keys")
+
+    def of_leaf(leaf: Leaf) -> str:
+        match leaf:
+            case Value(value=value):
+                return "v" + value_digest(value)
+            case InputRef():
+                return "v" + inputs.of(leaf)
+            case StepRef(step=step, path=path):
+                return "s" + parents[step] + canonical_json(path)
+            case _:
+                raise ValueError("unroll a for_each before computing work keys of its steps")
+
+    return fold_binding(binding, of_leaf, lambda parts: "g" + digest(*parts))

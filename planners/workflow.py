@@ -1,24 +1,23 @@
-"""The DAG of steps that serves a task, as people declare it and as it is run.
+"""Workflows: the DAG of steps that serves a task, as declared and as it runs.
 
-A declared workflow may hold ``for_each`` blocks; `planners.expansion` unrolls them into a flat one. Each node kind is
-known by its own key (``capability``, ``for_each``, ``goal``), so routes, loops, quorums and sub-workflows can join
-later without changing what is written today.
+A declared workflow may contain ``for_each`` blocks; `planners.expansion` unrolls them into a flat workflow. Each kind
+of node has its own key (``capability``, ``for_each``, ``goal``), so new kinds can be added without changing documents.
 """
 
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from planners.bindings import Binding, step_refs
+from planners.bindings import Binding, step_refs, unwrapped
 from planners.model import AgentName, Model, StepId, Versioned
 
 Id = Annotated[StepId, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*(\[\d+\])*$")]
 
 
 class Step(Model):
-    """One piece of work by capability. ``title`` is for people and no part of the work."""
+    """One piece of work, named by its capability. ``title`` is for people and not part of the work."""
 
     id: Id
     capability: str = Field(min_length=1)
@@ -30,18 +29,23 @@ class Step(Model):
 
     @cached_property
     def data_parents(self) -> tuple[StepId, ...]:
-        """The steps whose output this one reads, once each, in binding order."""
+        """The steps whose output this step reads, once each, in binding order."""
         refs = (ref.step for binding in self.inputs.values() for ref in step_refs(binding))
         return tuple(dict.fromkeys(refs))
 
     @cached_property
     def parents(self) -> tuple[StepId, ...]:
-        """All steps that must end before this one starts: data parents, then ``after``."""
+        """All steps that must end before this step starts: data parents, then ``after``."""
         return tuple(dict.fromkeys((*self.data_parents, *self.after)))
+
+    @property
+    def refs(self) -> tuple[StepId, ...]:
+        """The ids that this node refers to."""
+        return self.parents
 
 
 class ForEach(Model):
-    """The same steps for every element of a list; gathers the output of ``output`` (default: the last step)."""
+    """The same steps for every element of a list. The outputs of ``output`` (default: the last step) are gathered."""
 
     id: Id
     for_each: Binding
@@ -55,9 +59,16 @@ class ForEach(Model):
         """The inner step whose outputs are gathered."""
         return self.output or self.steps[-1].id
 
+    @cached_property
+    def refs(self) -> tuple[StepId, ...]:
+        """The ids outside itself that this node, or a node inside, refers to, once each."""
+        inner = {child.id for child in self.steps}
+        own = (*(ref.step for ref in step_refs(self.for_each)), *self.after)
+        return tuple(dict.fromkeys((*own, *(ref for child in self.steps for ref in child.refs if ref not in inner))))
+
 
 class Goal(Model):
-    """A part of a workflow that is still a goal in plain words: the planner decomposes it in place."""
+    """A part of a workflow given as a goal in plain words. The planner decomposes it in place."""
 
     id: Id
     goal: str = Field(min_length=1)
@@ -65,9 +76,15 @@ class Goal(Model):
     after: tuple[StepId, ...] = ()
     title: str = ""
 
+    @cached_property
+    def refs(self) -> tuple[StepId, ...]:
+        """The ids that this node refers to, once each."""
+        refs = (ref.step for binding in self.inputs.values() for ref in step_refs(binding))
+        return tuple(dict.fromkeys((*refs, *self.after)))
+
 
 def _node_kind(raw: Any) -> str | None:
-    # Not hasattr: of a model without the attribute that takes longer than all else, and large workflows ask often.
+    # hasattr is slow on pydantic models that lack the attribute, and this runs for every node.
     names = raw if isinstance(raw, dict) else getattr(type(raw), "model_fields", ())
     for key in ("for_each", "goal", "capability"):
         if key in names:
@@ -83,7 +100,7 @@ ForEach.model_rebuild()
 
 
 class Workflow(Model):
-    """Declared nodes and, by name, what the task returns (default: the output of every step that nobody reads)."""
+    """Declared nodes and, by name, the outputs of the task (default: the output of every step that no other reads)."""
 
     steps: tuple[Node, ...] = Field(min_length=1)
     outputs: dict[str, Binding] = Field(default_factory=dict)
@@ -99,18 +116,45 @@ class Workflow(Model):
 
 
 class Pending(Model):
-    """A node that cannot be unrolled yet. ``waits_for``: the step whose output it needs; None: it is behind another."""
+    """A node that cannot be unrolled yet. ``waits_for``: the step whose output it needs; None: it waits for a node."""
 
     id: StepId
     waits_for: StepId | None = None
 
 
+def unwrapped_bindings(raw: Any) -> Any:
+    """Bindings by name in a document that Forerun wrote; see `planners.bindings.unwrapped`."""
+    return {name: unwrapped(binding) for name, binding in raw.items()} if isinstance(raw, dict) else raw
+
+
+def unwrapped_nodes(raw: Any) -> Any:
+    """Nodes in a document that Forerun wrote; see `planners.bindings.unwrapped`."""
+    return [_unwrapped_node(node) for node in raw] if isinstance(raw, list | tuple) else raw
+
+
+def _unwrapped_node(raw: Any) -> Any:
+    if not isinstance(raw, dict):
+        return raw
+    read = {"inputs": unwrapped_bindings, "steps": unwrapped_nodes, "for_each": unwrapped}
+    return {name: read[name](value) if name in read else value for name, value in raw.items()}
+
+
 class FlatWorkflow(Versioned):
-    """Steps in topological order, what waits for values not known yet, and what the task returns."""
+    """Steps in topological order, nodes that wait for values not known yet, and the outputs of the task."""
 
     steps: tuple[Step, ...] = ()
     pending: tuple[Pending, ...] = ()
     outputs: dict[str, Binding] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrapped(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or "v" not in raw:
+            return raw
+        return raw | {
+            "steps": unwrapped_nodes(raw.get("steps", ())),
+            "outputs": unwrapped_bindings(raw.get("outputs", {})),
+        }
 
     @cached_property
     def by_id(self) -> dict[StepId, Step]:

@@ -16,7 +16,7 @@ from orchestrator.cli.exit_codes import refuse, reported
 from orchestrator.cli.output import console, print_json
 from orchestrator.errors import InvalidRequest
 from planners.errors import InvalidTask
-from planners.validation.words import nearest
+from planners.validation.suggestions import nearest
 
 _PLAIN = (str, int, float, bool, Path)
 _DATA = typer.Option(envvar="FORERUN_DATA", help="Folder of the recorded workloads.")

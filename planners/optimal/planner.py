@@ -120,7 +120,7 @@ class OptimalPlannerPipeline:
             yield await self._without_decomposer(request, draft, failure)
             return
         self._weaves.keep(request, weave)
-        yield await self._whole(flatten(weave.workflow(), request.task.inputs, request.known), request, draft)
+        yield await self._whole(flatten(weave.workflow(), request.task.values, request.known), request, draft)
 
     def close(self) -> None:
         """Stop every solve and let the threads end."""
@@ -140,7 +140,7 @@ class OptimalPlannerPipeline:
         catalog = request.catalog.without(request.without_agents)
         async with aclosing(grow(weave, self._decomposer, catalog)) as growth:
             async for _ in growth:
-                flat = flatten(weave.workflow(), request.task.inputs, request.known)
+                flat = flatten(weave.workflow(), request.task.values, request.known)
                 if request.task.planning.mode is Mode.WAIT or weave.complete or not draft.grows(flat):
                     continue
                 prefix = await self._prefix(flat, request, draft)

@@ -9,14 +9,13 @@ from itertools import chain
 
 from planners.agents import AgentSpec
 from planners.costs import CostModel
+from planners.eligibility import Eligibility, Obstacle, refused_input
 from planners.plans import Plan, PlannedStep
 from planners.requests import InFlight, PlanRequest
 from planners.scheduling.problem.capacity_limits import request_window, token_window
-from planners.scheduling.problem.feasibility import step_quality
 from planners.scheduling.problem.in_flight import remaining_s
-from planners.validation.offers import accepts
 from planners.work_keys import InputDigests, work_keys
-from planners.workflow import FlatWorkflow, Step
+from planners.workflow import FlatWorkflow
 
 _EPS_S = 1e-6
 _EPS = 1e-6
@@ -66,21 +65,21 @@ class _PlanCheck:
         """Capability, pinned agent, inputs and quality; no new attempts of agents that have failed permanently."""
         for planned in self._plan.steps:
             agent, step = self._agent(planned), planned.step
-            if agent.capability != step.capability:
-                yield f"{step.id}: agent '{agent.name}' does not offer '{step.capability}'"
-            if step.agent not in (None, agent.name):
-                yield f"{step.id}: pinned to '{step.agent}', planned with '{agent.name}'"
-            if (reason := accepts(agent, step)) is not None:
-                yield f"{step.id}: agent '{agent.name}' does not accept its inputs: {reason}"
-            if agent.name in self._request.without_agents and step.id not in self._continued:
-                yield f"{step.id}: new attempt of agent '{agent.name}', which has failed permanently"
-            if agent.quality < (need := step_quality(step, self._request.task)):
-                yield f"{step.id}: quality {agent.quality:g} is below {need:g}"
+            failed = () if step.id in self._continued else self._request.without_agents
+            rule = Eligibility.of_task(self._request.task, excluded=failed)
+            words = {
+                Obstacle.CAPABILITY: f"agent '{agent.name}' does not offer '{step.capability}'",
+                Obstacle.PINNED: f"pinned to '{step.agent}', planned with '{agent.name}'",
+                Obstacle.INPUTS: f"agent '{agent.name}' does not accept its inputs: {refused_input(agent, step)}",
+                Obstacle.EXCLUDED: f"new attempt of agent '{agent.name}', which has failed permanently",
+                Obstacle.QUALITY: f"quality {agent.quality:g} is below {rule.floor(step):g}",
+            }
+            yield from (f"{step.id}: {words[obstacle]}" for obstacle in rule.obstacles(agent, step))
 
     def work_keys(self) -> Iterable[str]:
         """Each step has the right work key."""
         pairs = [(p.step, self._agent(p).identity) for p in self._plan.steps]
-        keys = work_keys(pairs, InputDigests(self._request.task.inputs))
+        keys = work_keys(pairs, InputDigests(self._request.task.values))
         yield from (f"{p.id}: wrong work key" for p in self._plan.steps if keys[p.id] != p.work_key)
 
     def durations(self) -> Iterable[str]:
@@ -180,11 +179,8 @@ class _PlanCheck:
         """The agents that any step could use: the largest call among them determines the window of a token rate."""
         nodes = self._request.cluster.nodes
         fitting = [a for a in self._request.catalog.agents if any(a.resources.fits(node.total) for node in nodes)]
-        return [agent for agent in fitting if any(self._may(agent, planned.step) for planned in self._plan.steps)]
-
-    def _may(self, agent: AgentSpec, step: Step) -> bool:
-        good = agent.quality >= step_quality(step, self._request.task) and step.agent in (None, agent.name)
-        return agent.capability == step.capability and good and accepts(agent, step) is None
+        rule = Eligibility.of_task(self._request.task)
+        return [agent for agent in fitting if any(rule.allows(agent, planned.step) for planned in self._plan.steps)]
 
     def _calls(self) -> list[tuple[_Span, AgentSpec]]:
         return [((p.placement.start_s, p.placement.end_s, 1.0), self._agent(p)) for p in self._plan.steps]

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
+from typing import Any
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
-from planners.bindings import Binding, Gather, InputRef, Path, StepRef, Value
+from planners.bindings import Binding, Gather, InputRef, Path, StepRef, Value, leaves, map_binding
 from planners.model import Model, StepId, Versioned, WorkKey, canonical_json, digest
 from planners.speculative.template import Template, filled, masked, strings
 from planners.work_keys import InputDigests, work_keys
-from planners.workflow import Step
+from planners.workflow import Step, unwrapped_bindings, unwrapped_nodes
 
 # What a shape seen once is trusted with, and how fast experience with it moves that trust.
 _FIRST_TRUST, _RATE = 0.9, 0.3
@@ -42,6 +43,16 @@ class CachedPlan(Versioned):
     steps: tuple[Step, ...]
     outputs: dict[str, Binding] = Field(default_factory=dict)
     trust: dict[WorkKey, float] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrapped(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or "v" not in raw:
+            return raw
+        return raw | {
+            "steps": unwrapped_nodes(raw.get("steps", ())),
+            "outputs": unwrapped_bindings(raw.get("outputs", {})),
+        }
 
     @cached_property
     def shapes(self) -> dict[StepId, WorkKey]:
@@ -114,22 +125,16 @@ def rewritten(steps: Iterable[Step], change: Callable[[JsonValue], JsonValue]) -
 
 
 def _changed(binding: Binding, change: Callable[[JsonValue], Binding]) -> Binding:
-    match binding:
-        case Value(value=value):
-            return change(value)
-        case Gather(gather=parts):
-            return Gather(gather=tuple(_changed(part, change) for part in parts))
-        case _:
-            return binding
+    return map_binding(binding, lambda leaf: change(leaf.value) if isinstance(leaf, Value) else leaf)
 
 
 def written(steps: Iterable[Step]) -> Iterator[str]:
     """Every string that stands in a literal of the steps."""
     for step in steps:
         for binding in step.inputs.values():
-            for part in binding.gather if isinstance(binding, Gather) else (binding,):
-                if isinstance(part, Value):
-                    yield from strings(part.value)
+            for leaf in leaves(binding):
+                if isinstance(leaf, Value):
+                    yield from strings(leaf.value)
 
 
 def source_of(binding: Binding, steps: Mapping[StepId, Step]) -> str | None:
@@ -141,11 +146,9 @@ def source_of(binding: Binding, steps: Mapping[StepId, Step]) -> str | None:
             return canonical_json(["step", steps[step].capability, path])
         case Value(value=value):
             return canonical_json(["value", value])
-        case Gather(gather=parts) if parts and all(isinstance(part, StepRef) for part in parts):
+        case Gather() if (refs := list(leaves(binding))) and all(isinstance(ref, StepRef) for ref in refs):
             made: set[tuple[str, Path]] = {
-                (steps[part.step].capability, part.path)
-                for part in parts
-                if isinstance(part, StepRef) and part.step in steps
+                (steps[ref.step].capability, ref.path) for ref in refs if isinstance(ref, StepRef) and ref.step in steps
             }
             return canonical_json(["gather", *made.pop()]) if len(made) == 1 else None
         case _:

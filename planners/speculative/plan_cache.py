@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from planners.agents import Catalog
 from planners.bindings import follow, input_refs
+from planners.eligibility import Eligibility
 from planners.errors import PlanningError
 from planners.model import AgentName, StepId, Versioned, canonical_json, digest
 from planners.plans import Plan, PlanKind
@@ -204,7 +205,7 @@ def still_offered(steps: tuple[Step, ...], catalog: Catalog, inputs: Mapping[str
     """
     there: set[StepId] = set()
     for step in steps:
-        offered = catalog.offering(step.capability, pinned=step.agent)
+        offered = Eligibility().agents(step, catalog)
         if offered and there.issuperset(step.parents) and _can_read(step, inputs):
             there.add(step.id)
             yield step

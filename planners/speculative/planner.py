@@ -17,6 +17,7 @@ from pydantic import Field
 from planners.agents import Catalog
 from planners.bindings import Binding, StepRef, step_refs
 from planners.costs import CostModel
+from planners.eligibility import Eligibility
 from planners.errors import Infeasible
 from planners.expansion import flatten
 from planners.interfaces import Interface, interfaces
@@ -130,11 +131,11 @@ class SpeculativePlannerPipeline:
         task, only_cache = request.task, request.task.planning.mode is Mode.PLAN_CACHE
         if (known := self.memory.exact(task)) is not None:
             yield from _that_do_something([_recalled(known, request, "plan-cache")])
-        elif task.workflow is not None:
+        elif task.plannable is not None:
             if only_cache and not self.memory.knows_agents(task):
                 return
             # One step more than is scheduled, so that what is left out shows.
-            flat = flatten(task.workflow, task.inputs, request.known, most=self._room(began_s) + 1)
+            flat = flatten(task.plannable, task.values, request.known, most=self._room(began_s) + 1)
             yield from _that_do_something([_Guess(flat, "declared")])
         elif not only_cache:
             yield from self._of_goal(request, began_s)
@@ -275,7 +276,7 @@ class SpeculativePlannerPipeline:
 
 def _recalled(known: CacheHit, request: PlanRequest, origin: str) -> _Guess:
     """What memory holds, as far as it can still be done with this task's inputs and today's catalog."""
-    steps = tuple(still_offered(known.steps, request.catalog, request.task.inputs))
+    steps = tuple(still_offered(known.steps, request.catalog, request.task.values))
     there = {step.id for step in steps}
     outputs: dict[str, Binding] = {
         name: binding
@@ -319,9 +320,8 @@ def _ends(steps: tuple[Step, ...]) -> dict[str, Binding]:
 
 
 def _candidates(step: Step, request: PlanRequest) -> list[AgentName]:
-    floor = max(step.min_quality or 0.0, request.task.objective.min_quality)
-    offering = request.catalog.offering(step.capability, min_quality=floor, pinned=step.agent)
-    return [agent.name for agent in offering if agent.name not in request.without_agents]
+    rule = Eligibility.of_task(request.task, excluded=request.without_agents)
+    return [agent.name for agent in rule.agents(step, request.catalog)]
 
 
 def _worth(guess: _Guess) -> float:

@@ -1,9 +1,11 @@
-"""Refusing what cannot be run, with the field that is wrong and what would mend it.
+"""Validation: refuse a task that cannot run, naming the wrong field and the fix.
 
-Only certainties are refused here; what depends on estimates is the planner's to judge (`Infeasible`).
+Only certain errors are refused here. Anything that depends on estimates is for the planner to judge (`Infeasible`).
+The cost is linear in the size of the task, and the number and length of the errors are bounded.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
@@ -11,20 +13,24 @@ from planners.errors import InvalidTask
 from planners.tasks import Task
 from planners.validation.bindings import read
 from planners.validation.explanations import explain, explain_errors
+from planners.validation.given_plans import broken_plan
 from planners.validation.limits import contradictions
-from planners.validation.offers import Requirements, accepts, unservable
+from planners.validation.offers import Requirements, unservable
 from planners.validation.structure import broken_structure
+from planners.validation.suggestions import shortened
 
-__all__ = ["accepts", "check", "explain", "explain_errors", "flaws"]
+__all__ = ["MAX_FLAWS", "check", "explain", "explain_errors", "flaws"]
+
+MAX_FLAWS = 20
 
 
 def check(task: Task, catalog: Catalog, cluster: ClusterSnapshot | None = None) -> None:
-    """Accept a task that can be run.
+    """Accept a task that can run.
 
     Args:
-        task: well-formed, but for all else unchecked.
-        catalog: the agents there are.
-        cluster: what they may run on; None: not known, so resources are not checked.
+        task: well-formed, otherwise unchecked.
+        catalog: the known agents.
+        cluster: the nodes; None if unknown, which leaves resources unchecked.
 
     Raises:
         InvalidTask: the first thing that is wrong.
@@ -34,28 +40,26 @@ def check(task: Task, catalog: Catalog, cluster: ClusterSnapshot | None = None) 
 
 
 def flaws(task: Task, catalog: Catalog, cluster: ClusterSnapshot | None = None) -> Iterator[InvalidTask]:
-    """Everything that is wrong with a task, stopping after the first stage that finds something."""
-    for stage in (_structure, _service, _values):
-        found = list(stage(task, catalog, cluster))
-        yield from found
+    """What is wrong with a task: at most MAX_FLAWS errors, all of the first stage that finds any."""
+    requirements = Requirements(catalog, task.objective.min_quality, cluster)
+    for stage in (_structure, unservable, _values):
+        found = list(islice(stage(task, requirements), MAX_FLAWS))
+        yield from map(shortened, found)
         if found:
             return
 
 
-def _structure(task: Task, _catalog: Catalog, _cluster: ClusterSnapshot | None) -> Iterator[InvalidTask]:
+def _structure(task: Task, _requirements: Requirements) -> Iterator[InvalidTask]:
     if task.workflow is not None:
         yield from broken_structure(task.workflow)
+    if task.planning.plan is not None:
+        yield from broken_plan(task.planning.plan, task.inputs)
 
 
-def _service(task: Task, catalog: Catalog, cluster: ClusterSnapshot | None) -> Iterator[InvalidTask]:
-    yield from unservable(task, Requirements(catalog, task.objective.min_quality, cluster))
-
-
-def _values(task: Task, catalog: Catalog, cluster: ClusterSnapshot | None) -> Iterator[InvalidTask]:
-    wishes = Requirements(catalog, task.objective.min_quality, cluster)
+def _values(task: Task, requirements: Requirements) -> Iterator[InvalidTask]:
     if task.workflow is None:
-        yield from contradictions(task, wishes, {})
+        yield from contradictions(task, requirements, {})
         return
-    reading = read(task.workflow, task.inputs, wishes)
+    reading = read(task.workflow, task.inputs, requirements, MAX_FLAWS)
     yield from reading.flaws
-    yield from contradictions(task, wishes, reading.lengths)
+    yield from contradictions(task, requirements, reading.lengths)

@@ -1,4 +1,4 @@
-"""pydantic's errors in our words: the dotted field, what is wrong, what would mend it."""
+"""Translates pydantic's errors: the dotted field, what is wrong, and the fix."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,14 +9,14 @@ from planners.agents import AgentSpec, Price, Provider, Retry
 from planners.errors import InvalidTask
 from planners.resources import Resources
 from planners.tasks import Limits, Objective, PlanningOptions, Task
-from planners.validation.words import nearest
+from planners.validation.suggestions import nearest, shortened
 from planners.workflow import ForEach, Goal, Step, Workflow
 
-# What pydantic puts into a location to say which member of a union it tried; not part of people's documents.
+# pydantic adds the member of a union that it tried to the location; documents do not contain it.
 _TAGS = frozenset({"capability", "for_each", "goal"})
 _UNION_MEMBERS = frozenset({"InputRef", "StepRef", "ItemRef", "Value", "Gather"})
 
-# The model that the last name of a location stands for.
+# The model behind the last name of a location.
 _MODELS: dict[str, type[BaseModel]] = {
     "objective": Objective,
     "limits": Limits,
@@ -32,6 +32,9 @@ _MODELS: dict[str, type[BaseModel]] = {
     "retry": Retry,
 }
 
+MAX_EXPLAINED = 20
+_MOST_READ = 200
+
 _FIXES = {
     "missing": "add it",
     "string_pattern_mismatch": "use letters, digits, _ and - (an id begins with a letter, a digit or _)",
@@ -40,16 +43,18 @@ _FIXES = {
 
 
 def explain(error: ValidationError, model: type[BaseModel] = Task) -> list[InvalidTask]:
-    """Every error of a validation of ``model``."""
+    """The errors of a validation of ``model``."""
     return explain_errors(error.errors(include_url=False), model)
 
 
 def explain_errors(details: Sequence[Mapping[str, Any]], model: type[BaseModel] = Task) -> list[InvalidTask]:
-    """The same of pydantic's error dictionaries; several about one field are one."""
+    """The same for pydantic's error dictionaries. One error per field, and at most MAX_EXPLAINED."""
     flaws: dict[str, InvalidTask] = {}
-    for detail in details:
-        flaw = _explained(detail, model)
+    for detail in details[:_MOST_READ]:
+        flaw = shortened(_explained(detail, model))
         flaws.setdefault(flaw.field, flaw)
+        if len(flaws) == MAX_EXPLAINED:
+            break
     return list(flaws.values())
 
 
@@ -57,23 +62,23 @@ def _explained(detail: Mapping[str, Any], model: type[BaseModel]) -> InvalidTask
     loc = tuple(detail["loc"])
     field = _field(loc)
     if detail["type"] == "extra_forbidden":
-        return InvalidTask("there is no such field", field, nearest(str(loc[-1]), _siblings(loc, model)))
+        return InvalidTask("unknown field", field, nearest(str(loc[-1]), _siblings(loc, model)))
     if detail["type"] == "value_error":
-        return _own_words(detail, field)
+        return _validator_message(detail, field)
     message = str(detail["msg"])
     fix = _FIXES.get(detail["type"]) or (message[0].lower() + message[1:])
-    return InvalidTask("it is missing" if detail["type"] == "missing" else message, field, fix)
+    return InvalidTask("required field is missing" if detail["type"] == "missing" else message, field, fix)
 
 
-def _own_words(detail: Mapping[str, Any], field: str) -> InvalidTask:
-    """A validator of ours: 'what is wrong; what would mend it', sometimes with 'field: ' in front."""
+def _validator_message(detail: Mapping[str, Any], field: str) -> InvalidTask:
+    """Forerun's validators say 'what is wrong; the fix'."""
     text = str(detail.get("ctx", {}).get("error", detail["msg"]))
     message, _, fix = text.partition("; ")
     return InvalidTask(message, field, fix or message)
 
 
 def _field(loc: Sequence[str | int]) -> str:
-    """The dotted path as people write it: no union tags."""
+    """The dotted path as in the document, without union tags."""
     kept: list[str] = []
     for index, name in enumerate(loc):
         is_tag = name in _TAGS and index > 0 and isinstance(loc[index - 1], int) and index + 1 < len(loc)
@@ -83,6 +88,6 @@ def _field(loc: Sequence[str | int]) -> str:
 
 
 def _siblings(loc: Sequence[str | int], model: type[BaseModel]) -> list[str]:
-    """The fields there are where an unknown one was found."""
+    """The known fields beside an unknown one."""
     around = [name for name in loc[:-1] if isinstance(name, str)]
     return list((_MODELS.get(around[-1], model) if around else model).model_fields)

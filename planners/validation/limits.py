@@ -1,72 +1,78 @@
-"""Objectives and limits that contradict themselves, whatever the plan."""
+"""Limits that no plan can keep: too many steps, quality out of reach, budget or deadline too small."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from planners.agents import AgentSpec
 from planners.errors import InvalidTask
-from planners.expansion import MAX_STEPS, in_order, node_refs
+from planners.expansion import MAX_STEPS, in_order
 from planners.model import StepId
 from planners.tasks import Task
 from planners.validation.offers import Requirements
 from planners.workflow import ForEach, Node, Step
 
-# Declared durations are rough priors: an agent may turn out this much faster, but hardly more.
-_CONCEIVABLE = 0.1
+# Declared durations are rough priors: an agent may turn out ten times faster, but hardly more.
+_LEAST_SHARE = 0.1
 
 
-def contradictions(task: Task, wishes: Requirements, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
-    """What no plan can satisfy. ``lengths``: how many elements each for_each has at least."""
+def contradictions(task: Task, requirements: Requirements, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
+    """What no plan can satisfy. ``lengths``: the least number of elements of each for_each."""
     nodes: Sequence[Node] = task.workflow.steps if task.workflow is not None else ()
     steps = _total(nodes, lengths, lambda _step: 1)
     if steps > MAX_STEPS:
-        yield InvalidTask(f"it unrolls to {steps:g} steps, more than {MAX_STEPS}", "workflow", "split the task")
+        yield InvalidTask(f"it unrolls to {steps:g} steps, and the limit is {MAX_STEPS}", "workflow", "split the task")
     if task.workflow is None:
-        yield from _unreachable_quality(task, wishes)
-    yield from _too_poor(task, wishes, lengths)
-    yield from _too_late(task, wishes, lengths)
+        yield from _unreachable_quality(task, requirements)
+    yield from _budget_too_small(task, requirements, lengths)
+    yield from _deadline_too_short(task, requirements, lengths)
 
 
-def _unreachable_quality(task: Task, wishes: Requirements) -> Iterator[InvalidTask]:
-    best = max((agent.quality for agent in wishes.catalog.agents), default=0.0)
+def _unreachable_quality(task: Task, requirements: Requirements) -> Iterator[InvalidTask]:
+    best = max((agent.quality for agent in requirements.catalog.agents), default=0.0)
     if task.objective.min_quality > best:
         yield InvalidTask(
-            f"quality {task.objective.min_quality:g} is asked, and the best agent of all has {best:g}",
+            f"the task asks for quality {task.objective.min_quality:g}, and the best agent has {best:g}",
             "objective.min_quality",
             f"ask for {best:g} at most",
         )
 
 
-def _too_poor(task: Task, wishes: Requirements, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
+def _budget_too_small(task: Task, requirements: Requirements, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
     budget_usd = task.limits.budget_usd
     if budget_usd is None:
         return
     if task.workflow is None:
-        least_usd = min(map(_least_usd, wishes.catalog.agents), default=0.0)
+        least_usd = min(map(_least_usd, requirements.catalog.agents), default=0.0)
     else:
-        least_usd = _total(task.workflow.steps, lengths, lambda step: min(map(_least_usd, wishes.candidates(step))))
+        least_usd = _total(
+            task.workflow.steps, lengths, lambda step: min(map(_least_usd, requirements.candidates(step)))
+        )
     if least_usd > budget_usd * (1 + 1e-9):
         yield InvalidTask(
             f"the cheapest calls cost ${least_usd:.6g}, and the budget is ${budget_usd:.6g}",
             "limits.budget_usd",
-            f"give it ${least_usd:.6g} at least",
+            f"raise it to at least ${least_usd:.6g}",
         )
 
 
-def _too_late(task: Task, wishes: Requirements, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
+def _deadline_too_short(task: Task, requirements: Requirements, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
     deadline_s = task.limits.deadline_s
     if deadline_s is None:
         return
-    speed = max((node.speed for node in wishes.cluster.nodes), default=1.0) if wishes.cluster is not None else 1.0
+    speed = (
+        max((node.speed for node in requirements.cluster.nodes), default=1.0)
+        if requirements.cluster is not None
+        else 1.0
+    )
     if task.workflow is None:
-        least_s = min(map(_least_s, wishes.catalog.agents), default=0.0) / speed
+        least_s = min(map(_least_s, requirements.catalog.agents), default=0.0) / speed
     else:
-        least_s = _path_s(task.workflow.steps, lengths, wishes) / speed
+        least_s = _path_s(task.workflow.steps, lengths, requirements) / speed
     if least_s > deadline_s:
         yield InvalidTask(
-            f"the critical path takes {least_s:.3g} s even were every agent {1 / _CONCEIVABLE:g} times faster than "
+            f"the critical path takes {least_s:.3g} s even if every agent is {1 / _LEAST_SHARE:g} times faster than "
             f"declared, and the deadline is {deadline_s:.3g} s",
             "limits.deadline_s",
-            f"give it {least_s / _CONCEIVABLE:.3g} s",
+            f"raise it to {least_s / _LEAST_SHARE:.3g} s",
         )
 
 
@@ -75,11 +81,11 @@ def _least_usd(agent: AgentSpec) -> float:
 
 
 def _least_s(agent: AgentSpec) -> float:
-    return agent.expected_s * _CONCEIVABLE
+    return agent.expected_s * _LEAST_SHARE
 
 
 def _total(nodes: Sequence[Node], lengths: Mapping[StepId, int], of: Callable[[Step], float]) -> float:
-    """The sum over all steps once unrolled, as far as lengths are known."""
+    """The sum over all unrolled steps, as far as lengths are known."""
     total = 0.0
     for node in nodes:
         if isinstance(node, ForEach):
@@ -90,15 +96,15 @@ def _total(nodes: Sequence[Node], lengths: Mapping[StepId, int], of: Callable[[S
     return total
 
 
-def _path_s(nodes: Sequence[Node], lengths: Mapping[StepId, int], wishes: Requirements) -> float:
+def _path_s(nodes: Sequence[Node], lengths: Mapping[StepId, int], requirements: Requirements) -> float:
     """Seconds of the longest chain of the fastest agents."""
     ends: dict[StepId, float] = {}
     for node in in_order(nodes):
-        start = max((ends[ref] for ref in node_refs(node) if ref in ends), default=0.0)
+        start = max((ends[ref] for ref in node.refs if ref in ends), default=0.0)
         seconds = 0.0
         if isinstance(node, ForEach):
-            seconds = _path_s(node.steps, lengths, wishes) if lengths.get(node.id, 0) else 0.0
+            seconds = _path_s(node.steps, lengths, requirements) if lengths.get(node.id, 0) else 0.0
         elif isinstance(node, Step):
-            seconds = min(map(_least_s, wishes.candidates(node)))
+            seconds = min(map(_least_s, requirements.candidates(node)))
         ends[node.id] = start + seconds
     return max(ends.values(), default=0.0)

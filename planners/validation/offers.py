@@ -1,139 +1,156 @@
-"""Whether there is an agent for every step: one that offers it, is good enough, takes its inputs and fits on a node."""
+"""Offers: whether some agent can do each step, and whether a node can hold that agent."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterSnapshot
+from planners.eligibility import Eligibility, Obstacle, RefusedInput, refused_input
 from planners.errors import InvalidTask
+from planners.plans import PlannedStep
 from planners.tasks import Task
 from planners.validation.structure import locate
-from planners.validation.words import nearest
+from planners.validation.suggestions import nearest, shown
 from planners.workflow import Step
 
+_MOST_SHOWN = 5
 
-@dataclass(frozen=True)
+
 class Requirements:
-    """What the task asks of agents in general, and where they may run."""
+    """What the task requires of agents, and where they may run. Answers are kept: many steps ask the same."""
 
-    catalog: Catalog
-    min_quality: float
-    cluster: ClusterSnapshot | None
-
-    def floor(self, step: Step) -> float:
-        """The least quality that a step may be done with."""
-        return max(self.min_quality, step.min_quality or 0.0)
+    def __init__(self, catalog: Catalog, min_quality: float, cluster: ClusterSnapshot | None) -> None:
+        self.catalog = catalog
+        self.cluster = cluster
+        self.rule = Eligibility(min_quality=min_quality)
+        self._selective = {agent.capability for agent in catalog.agents if agent.input_schema is not None}
+        self._candidates: dict[tuple[object, ...], list[AgentSpec]] = {}
+        self._hosted: dict[str, bool] = {}
 
     def candidates(self, step: Step) -> list[AgentSpec]:
-        """The agents that may do a step, as far as its inputs and their quality say."""
-        offered = self.catalog.offering(step.capability, min_quality=self.floor(step), pinned=step.agent)
-        return [agent for agent in offered if accepts(agent, step) is None]
+        """The agents that may do a step, resources aside."""
+        names = tuple(sorted(step.inputs)) if step.capability in self._selective else ()
+        key = (step.capability, step.agent, step.min_quality, names)
+        if key not in self._candidates:
+            self._candidates[key] = self.rule.agents(step, self.catalog)
+        return self._candidates[key]
+
+    def hosted(self, agent: AgentSpec) -> bool:
+        """Whether a node of the cluster is large enough for the agent; True if no node is known."""
+        if self.cluster is None or not self.cluster.nodes:
+            return True
+        if agent.name not in self._hosted:
+            self._hosted[agent.name] = any(agent.resources.fits(node.total) for node in self.cluster.nodes)
+        return self._hosted[agent.name]
 
 
-def unservable(task: Task, wishes: Requirements) -> Iterator[InvalidTask]:
-    """For each step that no agent can do, why."""
-    if not wishes.catalog.agents:
-        yield InvalidTask("the catalog holds no agents", "", "start the service with a catalog")
+def unservable(task: Task, requirements: Requirements) -> Iterator[InvalidTask]:
+    """For each step that no agent can do, the reason."""
+    if not requirements.catalog.agents:
+        yield InvalidTask("the catalog has no agents", "", "start the service with a catalog")
     elif task.workflow is not None:
         for place in locate(task.workflow.steps):
-            if isinstance(place.node, Step) and (flaw := _unservable(place.node, place.field, wishes)):
-                yield flaw
+            node = place.node
+            if isinstance(node, Step) and not any(map(requirements.hosted, requirements.candidates(node))):
+                yield _reason(node, place.field, requirements)
     if task.planning.plan is not None:
-        yield from _unknown_in_plan(task, wishes.catalog)
+        for planned in task.planning.plan.steps:
+            yield from _unservable_in_plan(planned, requirements)
 
 
-def accepts(agent: AgentSpec, step: Step) -> str | None:
-    """None where the agent takes the step's inputs, else why not. Names only; values are the agent's to judge."""
-    schema = agent.input_schema
-    if schema is None:
-        return None
-    if missing := [name for name in schema.get("required", ()) if name not in step.inputs]:
-        return f"it needs the input '{missing[0]}'"
-    properties = schema.get("properties")
-    # A callable takes no argument that it does not name, so silence means closed here, other than in JSON Schema.
-    if properties is None or schema.get("additionalProperties", False) is not False:
-        return None
-    unknown = [name for name in step.inputs if name not in properties]
-    return f"it has no input '{unknown[0]}' ({nearest(unknown[0], properties)})" if unknown else None
-
-
-def _unservable(step: Step, field: str, wishes: Requirements) -> InvalidTask | None:
+def _reason(step: Step, field: str, requirements: Requirements) -> InvalidTask:
     return (
-        _unknown(step, field, wishes.catalog)
-        or _not_good_enough(step, field, wishes)
-        or _unacceptable(step, field, wishes)
-        or _does_not_fit(step, field, wishes)
+        _unknown(step, field, requirements.catalog)
+        or _not_good_enough(step, field, requirements)
+        or _unacceptable(step, field, requirements)
+        or _does_not_fit(step, field, requirements)
     )
 
 
 def _unknown(step: Step, field: str, catalog: Catalog) -> InvalidTask | None:
     if step.capability not in catalog.by_capability:
-        fix = nearest(step.capability, catalog.by_capability)
-        return InvalidTask(f"no agent offers '{step.capability}'", f"{field}.capability", fix)
+        fix = nearest(step.capability, catalog.by_capability.keys())
+        return InvalidTask(f"no agent offers '{shown(step.capability)}'", f"{field}.capability", fix)
     if step.agent is None:
         return None
+    offering = [agent.name for agent in catalog.by_capability[step.capability]]
     if step.agent not in catalog.by_name:
-        offering = [agent.name for agent in catalog.by_capability[step.capability]]
-        return InvalidTask(f"there is no agent '{step.agent}'", f"{field}.agent", nearest(step.agent, offering))
+        return InvalidTask(f"there is no agent '{shown(step.agent)}'", f"{field}.agent", nearest(step.agent, offering))
     offered = catalog.by_name[step.agent].capability
-    if offered != step.capability:
-        names = ", ".join(agent.name for agent in catalog.by_capability[step.capability])
-        return InvalidTask(
-            f"'{step.agent}' offers '{offered}', not '{step.capability}'", f"{field}.agent", f"these do: {names}"
-        )
-    return None
+    if offered == step.capability:
+        return None
+    message = f"'{step.agent}' offers '{offered}', not '{step.capability}'"
+    return InvalidTask(message, f"{field}.agent", f"choose one of {', '.join(offering[:_MOST_SHOWN])}")
 
 
-def _not_good_enough(step: Step, field: str, wishes: Requirements) -> InvalidTask | None:
-    floor = wishes.floor(step)
-    best = max(wishes.catalog.offering(step.capability, pinned=step.agent), key=lambda agent: agent.quality)
+def _pinned(step: Step, catalog: Catalog) -> Sequence[AgentSpec]:
+    return [agent for agent in catalog.by_capability[step.capability] if step.agent in (None, agent.name)]
+
+
+def _not_good_enough(step: Step, field: str, requirements: Requirements) -> InvalidTask | None:
+    floor = requirements.rule.floor(step)
+    best = max(_pinned(step, requirements.catalog), key=lambda agent: agent.quality)
     if best.quality >= floor:
         return None
-    whose = f"{field}.min_quality" if step.min_quality == floor else "objective.min_quality"
     return InvalidTask(
-        f"quality {floor:g} is asked of '{step.id}', and the best agent for '{step.capability}', {best.name}, "
+        f"'{step.id}' asks for quality {floor:g}, and the best agent for '{step.capability}', {best.name}, "
         f"has {best.quality:g}",
-        whose,
+        f"{field}.min_quality" if step.min_quality == floor else "objective.min_quality",
         f"ask for {best.quality:g} at most",
     )
 
 
-def _unacceptable(step: Step, field: str, wishes: Requirements) -> InvalidTask | None:
-    offered = wishes.catalog.offering(step.capability, min_quality=wishes.floor(step), pinned=step.agent)
-    reasons = {agent.name: accepts(agent, step) for agent in offered}
-    if any(reason is None for reason in reasons.values()):
+def _unacceptable(step: Step, field: str, requirements: Requirements) -> InvalidTask | None:
+    floor = requirements.rule.floor(step)
+    refusals = [
+        (agent.name, refused_input(agent, step))
+        for agent in _pinned(step, requirements.catalog)
+        if agent.quality >= floor
+    ]
+    if any(refusal is None for _, refusal in refusals):
         return None
-    name, reason = next(iter(reasons.items()))
-    return InvalidTask(f"no agent takes these inputs; {name}: {reason}", f"{field}.inputs", "see GET /v1/agents")
+    name, refusal = refusals[0]
+    assert refusal is not None
+    message = f"no agent takes these inputs; {name}: {_worded(refusal)}"
+    return InvalidTask(message, f"{field}.inputs", "see GET /v1/agents")
 
 
-def _does_not_fit(step: Step, field: str, wishes: Requirements) -> InvalidTask | None:
-    if wishes.cluster is None or not wishes.cluster.nodes:
-        return None
-    totals = [node.total for node in wishes.cluster.nodes]
+def _worded(refusal: RefusedInput) -> str:
+    return str(refusal) if refusal.missing else f"{refusal} ({nearest(refusal.name, refusal.known)})"
+
+
+def _does_not_fit(step: Step, field: str, requirements: Requirements) -> InvalidTask:
+    assert requirements.cluster is not None, "agents fit everywhere while no cluster is known"
+    totals = [node.total for node in requirements.cluster.nodes]
     lacking = []
-    for agent in wishes.candidates(step):
+    for agent in requirements.candidates(step)[:_MOST_SHOWN]:
         shortfalls = [agent.resources.lacking(total) for total in totals]
-        if not all(shortfalls):
-            return None
-        name, (need, there) = next(iter(min(shortfalls, key=_how_far).items()))
+        name, (need, there) = next(iter(min(shortfalls, key=_distance).items()))
         lacking.append(f"{agent.name} needs {name} {need:g} where a node has {there:g}")
     return InvalidTask(
-        f"no node can ever run '{step.id}': {'; '.join(lacking)}",
+        f"no node can run '{step.id}': {'; '.join(lacking)}",
         f"{field}.capability",
-        "add a node, or an agent that needs less",
+        "add a larger node, or an agent that needs less",
     )
 
 
-def _how_far(shortfall: dict[str, tuple[float, float]]) -> tuple[int, float]:
+def _distance(shortfall: dict[str, tuple[float, float]]) -> tuple[int, float]:
     """How far a node is from being large enough: in how many resources, and by what share."""
     return len(shortfall), sum((need - there) / need for need, there in shortfall.values())
 
 
-def _unknown_in_plan(task: Task, catalog: Catalog) -> Iterator[InvalidTask]:
-    assert task.planning.plan is not None, "asked only of tasks that bring a plan"
-    for planned in task.planning.plan.steps:
-        name = planned.placement.agent
-        if name not in catalog.by_name:
-            field = f"planning.plan.steps.{planned.id}.placement.agent"
-            yield InvalidTask(f"there is no agent '{name}'", field, nearest(name, catalog.by_name))
+def _unservable_in_plan(planned: PlannedStep, requirements: Requirements) -> Iterator[InvalidTask]:
+    field = f"planning.plan.steps.{planned.id}"
+    name, catalog = planned.placement.agent, requirements.catalog
+    agent = catalog.by_name.get(name)
+    if agent is None:
+        message = f"there is no agent '{shown(name)}'"
+        yield InvalidTask(message, f"{field}.placement.agent", nearest(name, catalog.by_name.keys()))
+        return
+    obstacle = next(requirements.rule.obstacles(agent, planned.step), None)
+    if obstacle is Obstacle.INPUTS:
+        message = f"agent '{name}' does not take these inputs: {refused_input(agent, planned.step)}"
+        yield InvalidTask(message, f"{field}.step.inputs", "see GET /v1/agents")
+    elif obstacle is not None:
+        message = f"agent '{name}' may not do this step: it differs in {obstacle.value}"
+        eligible = [other.name for other in requirements.candidates(planned.step)]
+        yield InvalidTask(message, f"{field}.placement.agent", nearest(name, eligible))

@@ -1,111 +1,172 @@
-"""What can be known of a value before anything has run: the value itself, its JSON schemas, or nothing.
+"""Shapes: what is known of a value before anything runs. The value itself, its JSON schemas, or nothing.
 
-A question that cannot be answered for certain is answered with `Anything`; ``None`` says that there surely is no such
-part.
+A question without a certain answer is answered with `Anything`; ``None`` means that there certainly is no such part.
+Shapes remember their answers, so many references to one value cost little more than one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from planners.bindings import follow
 
-@dataclass(frozen=True)
-class Anything:
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """What is known of a value."""
+
+    @cached_property
+    def _parts(self) -> "dict[str | int, Shape | None]":
+        return {}
+
+    def part(self, key: str | int) -> "Shape | None":
+        """What is at ``key``; None: certainly nothing."""
+        if key not in self._parts:
+            self._parts[key] = self._part(key)
+        return self._parts[key]
+
+    @cached_property
+    def elements(self) -> "Shape | None":
+        """What all elements of a list have in common; None: it certainly is not a list."""
+        return ANYTHING
+
+    @property
+    def least_length(self) -> int:
+        """How many elements a list has at least."""
+        return 0
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it certainly is a list."""
+        return False
+
+    def _part(self, _key: str | int) -> "Shape | None":
+        return ANYTHING
+
+
+@dataclass(frozen=True, eq=False)
+class Anything(Shape):
     """Nothing is known."""
 
 
-@dataclass(frozen=True)
-class Known:
+ANYTHING = Anything()
+
+
+@dataclass(frozen=True, eq=False)
+class Known(Shape):
     """The value itself."""
 
     value: Any
 
+    @cached_property
+    def elements(self) -> Shape | None:
+        """All elements of the list."""
+        return Each(tuple(map(Known, self.value))) if isinstance(self.value, list) else None
 
-@dataclass(frozen=True)
-class Typed:
-    """What agents declare: any of these schemas may hold, each with the document its ``$ref`` point into."""
+    @property
+    def least_length(self) -> int:
+        """The length of the list."""
+        return len(self.value) if isinstance(self.value, list) else 0
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list."""
+        return isinstance(self.value, list)
+
+    def _part(self, key: str | int) -> Shape | None:
+        try:
+            return Known(follow(self.value, (key,)))
+        except LookupError:
+            return None
+
+
+@dataclass(frozen=True, eq=False)
+class Typed(Shape):
+    """What agents declare: any of these schemas may hold, each with the document its ``$ref`` points into."""
 
     schemas: tuple[tuple[Any, Any], ...]
 
+    @cached_property
+    def elements(self) -> Shape | None:
+        """What the schemas say of the elements."""
+        return _any_of(found for schema, root in self.schemas for found in _schema_elements(schema, root))
 
-@dataclass(frozen=True)
-class Many:
-    """A list of unknown length, of elements alike."""
-
-    of: "Shape"
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A list of just these."""
-
-    parts: tuple["Shape", ...]
+    def _part(self, key: str | int) -> Shape | None:
+        return _any_of(found for schema, root in self.schemas for found in _schema_part(schema, root, key))
 
 
-@dataclass(frozen=True)
-class Each:
-    """Every one of these in turn: a part must be in all of them."""
+@dataclass(frozen=True, eq=False)
+class Many(Shape):
+    """A list of unknown length whose elements all have one shape."""
 
-    shapes: tuple["Shape", ...]
+    of: Shape
+
+    @cached_property
+    def elements(self) -> Shape | None:
+        """The shape of every element."""
+        return self.of
+
+    @property
+    def is_list(self) -> bool:
+        """Always."""
+        return True
+
+    def _part(self, key: str | int) -> Shape | None:
+        return self.of if isinstance(key, int) else None
 
 
-Shape = Anything | Known | Typed | Many | Parts | Each
-ANYTHING = Anything()
+@dataclass(frozen=True, eq=False)
+class Parts(Shape):
+    """A list of exactly these elements."""
+
+    parts: tuple[Shape, ...]
+
+    @cached_property
+    def elements(self) -> Shape | None:
+        """All of the parts."""
+        return Each(self.parts)
+
+    @property
+    def least_length(self) -> int:
+        """The number of parts."""
+        return len(self.parts)
+
+    @property
+    def is_list(self) -> bool:
+        """Always."""
+        return True
+
+    def _part(self, key: str | int) -> Shape | None:
+        return self.parts[key] if isinstance(key, int) and 0 <= key < len(self.parts) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Each(Shape):
+    """One of these at a time: a part must be in all of them."""
+
+    shapes: tuple[Shape, ...]
+
+    @cached_property
+    def elements(self) -> Shape | None:
+        """What the elements of all of them have in common."""
+        return _all_of(each.elements for each in self.shapes)
+
+    @cached_property
+    def least_length(self) -> int:
+        """The length of the shortest."""
+        return min((each.least_length for each in self.shapes), default=0)
+
+    def _part(self, key: str | int) -> Shape | None:
+        return _all_of(each.part(key) for each in self.shapes)
 
 
 def of_schemas(schemas: Iterable[Mapping[str, Any] | None]) -> Shape:
-    """The shape of what one of several agents gives; one that declares nothing may give anything."""
+    """The shape of the output of one of several agents; an agent without a schema may return anything."""
     declared = list(schemas)
     if not declared or any(schema is None for schema in declared):
         return ANYTHING
     return Typed(tuple((schema, schema) for schema in declared))
-
-
-def part(shape: Shape, key: str | int) -> Shape | None:
-    """What is at ``key``; None: there surely is nothing."""
-    match shape:
-        case Known(value=value):
-            try:
-                return Known(value[key])
-            except (LookupError, TypeError):
-                return None
-        case Typed(schemas=schemas):
-            return _any_of(found for schema, root in schemas for found in _schema_part(schema, root, key))
-        case Many(of=element):
-            return element if isinstance(key, int) else None
-        case Parts(parts=parts):
-            return parts[key] if isinstance(key, int) and 0 <= key < len(parts) else None
-        case Each(shapes=shapes):
-            return _all_of(part(each, key) for each in shapes)
-    return ANYTHING
-
-
-def elements(shape: Shape) -> Shape | None:
-    """What the elements of a list are like; None: it surely is no list."""
-    match shape:
-        case Known(value=value):
-            return Each(tuple(map(Known, value))) if isinstance(value, list) else None
-        case Typed(schemas=schemas):
-            return _any_of(found for schema, root in schemas for found in _schema_elements(schema, root))
-        case Many(of=element):
-            return element
-        case Parts(parts=parts):
-            return Each(parts)
-        case Each(shapes=shapes):
-            return _all_of(elements(each) for each in shapes)
-    return ANYTHING
-
-
-def least_length(shape: Shape) -> int:
-    """How many elements a list has at least."""
-    match shape:
-        case Known(value=list() as value):
-            return len(value)
-        case Parts(parts=parts):
-            return len(parts)
-        case Each(shapes=shapes):
-            return min(map(least_length, shapes), default=0)
-    return 0
 
 
 def _any_of(found: Iterable[Shape]) -> Shape | None:
@@ -127,7 +188,7 @@ def _all_of(found: Iterable[Shape | None]) -> Shape | None:
 
 
 def _variants(schema: Any, root: Any, depth: int = 0) -> Iterator[Any]:
-    """The schema with references followed and alternatives spread; True stands for what is not understood."""
+    """The schema with references followed and alternatives listed; True stands for what is not understood."""
     if not isinstance(schema, Mapping) or depth > 32:
         yield True
     elif "$ref" in schema:
@@ -156,12 +217,13 @@ def _schema_part(schema: Any, root: Any, key: str | int) -> Iterator[Shape]:
         if variant is True:
             yield ANYTHING
         elif variant["type"] == "object":
-            yield from _property(variant, root, key)
+            # A path element that reads as a number is an index of a list or a key of an object.
+            yield from _property(variant, root, str(key))
         elif variant["type"] == "array" and isinstance(key, int):
             yield from _item(variant, root, key)
 
 
-def _property(schema: Mapping[str, Any], root: Any, key: str | int) -> Iterator[Shape]:
+def _property(schema: Mapping[str, Any], root: Any, key: str) -> Iterator[Shape]:
     properties = schema.get("properties") or {}
     more = schema.get("additionalProperties", not properties)
     if key in properties:

@@ -1,93 +1,157 @@
-"""Ids, dependencies, cycles: whether the declared nodes form a DAG at all."""
+"""Structure: unique ids, known dependencies, no cycles. Whether the declared nodes form a DAG."""
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 from typing import NamedTuple
 
 from planners.bindings import Binding, step_refs
 from planners.errors import InvalidTask
-from planners.expansion import node_refs
+from planners.graph import cycle
 from planners.model import StepId
-from planners.validation.words import nearest
+from planners.validation.suggestions import nearest, shown
 from planners.workflow import ForEach, Goal, Node, Workflow
 
 ROOT = "workflow.steps"
+MAX_DEPTH = 16
 _COPY = re.compile(r"(\[\d+\])+$")
+_MOST_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Level:
+    """The nodes of one list of steps: the top level, or the inside of a ``for_each``."""
+
+    ids: frozenset[StepId]
+    block: StepId | None = None
+    outer: "Level | None" = None
+    depth: int = 1
+
+    @property
+    def field(self) -> str:
+        """The dotted path of the list. Built on demand: stored for each level it would grow with their square."""
+        return ROOT if self.outer is None else f"{self.outer.field}.{self.block}.steps"
+
+    @property
+    def blocks(self) -> tuple[StepId, ...]:
+        """The ``for_each`` blocks around this level, outermost first."""
+        return () if self.outer is None or self.block is None else (*self.outer.blocks, self.block)
+
+    def sees(self, ref: StepId) -> bool:
+        """Whether a node of this level may refer to an id: a sibling, or a node around but not one it is inside of."""
+        level: Level | None = self
+        inside: StepId | None = None
+        while level is not None:
+            if ref in level.ids:
+                return ref != inside
+            inside = level.block
+            level = level.outer
+        return False
+
+    def visible(self) -> list[StepId]:
+        """Every id that a node of this level may refer to."""
+        around = [] if self.outer is None else [ref for ref in self.outer.visible() if ref != self.block]
+        return [*self.ids, *around]
 
 
 class Located(NamedTuple):
-    """A node, where it stands, which ids it may refer to, and the blocks around it, outermost first."""
+    """A node and the level it is on."""
 
     node: Node
-    field: str
-    visible: frozenset[StepId]
-    blocks: tuple[StepId, ...]
+    level: Level
+
+    @property
+    def field(self) -> str:
+        """The node's dotted path."""
+        return f"{self.level.field}.{self.node.id}"
 
 
-def locate(
-    nodes: Sequence[Node], field: str = ROOT, above: frozenset[StepId] = frozenset(), blocks: tuple[StepId, ...] = ()
-) -> Iterator[Located]:
-    """Every node at every depth with its surroundings."""
-    visible = above | {node.id for node in nodes}
-    for node in nodes:
-        here = Located(node, f"{field}.{node.id}", visible, blocks)
-        yield here
-        if isinstance(node, ForEach):
-            yield from locate(node.steps, f"{here.field}.steps", visible - {node.id}, (*blocks, node.id))
+def locate(nodes: Sequence[Node]) -> Iterator[Located]:
+    """Every node at every depth, in declaration order; nothing below MAX_DEPTH + 1 levels."""
+    top = Level(frozenset(node.id for node in nodes))
+    pending = [Located(node, top) for node in reversed(nodes)]
+    while pending:
+        place = pending.pop()
+        yield place
+        node, level = place
+        if isinstance(node, ForEach) and level.depth <= MAX_DEPTH:
+            inner = Level(frozenset(child.id for child in node.steps), node.id, level, level.depth + 1)
+            pending.extend(Located(child, inner) for child in reversed(node.steps))
 
 
 def broken_structure(workflow: Workflow) -> Iterator[InvalidTask]:
-    """What is wrong with ids and dependencies; cycles only where these are right."""
+    """What is wrong with ids and dependencies; cycles only if these are right."""
     places = list(locate(workflow.steps))
-    found = [*_duplicates(places), *_reserved(places), *_dangling(workflow, places), *_missing_outputs(places)]
-    yield from found or _cycles(workflow.steps, ROOT)
+    sound = True
+    for stage in (_too_deep(places), _duplicates(places), _reserved(places), _dangling(workflow, places)):
+        for flaw in stage:
+            sound = False
+            yield flaw
+    if sound:
+        yield from _cycles(workflow, places)
+
+
+def _too_deep(places: Iterable[Located]) -> Iterator[InvalidTask]:
+    for place in places:
+        if place.level.depth > MAX_DEPTH:
+            fix = f"nest at most {MAX_DEPTH - 1} for_each blocks"
+            yield InvalidTask(f"steps are nested {place.level.depth} levels deep", place.field, fix)
 
 
 def _duplicates(places: Sequence[Located]) -> Iterator[InvalidTask]:
     counted = Counter(place.node.id for place in places)
+    if len(counted) == len(places):
+        return
     for place in {place.node.id: place for place in places if counted[place.node.id] > 1}.values():
         times = counted[place.node.id]
-        yield InvalidTask(
-            f"the id '{place.node.id}' is used {times} times", place.field, "give each step, at every depth, its own id"
-        )
+        fix = "give each step, at every depth, its own id"
+        yield InvalidTask(f"the id '{place.node.id}' is used {times} times", place.field, fix)
 
 
 def _reserved(places: Sequence[Located]) -> Iterator[InvalidTask]:
-    """Ids that steps get when a for_each is unrolled (``inner[0]``) or a goal is decomposed (``goal/step``)."""
-    inner = {place.node.id for place in places if place.blocks}
-    goals = [place.node.id for place in places if isinstance(place.node, Goal)]
+    """Ids that unrolling a for_each (``inner[0]``) or decomposing a goal (``goal/step``) will create."""
+    inner = {place.node.id for place in places if place.level.outer is not None}
+    goals = {place.node.id for place in places if isinstance(place.node, Goal)}
     for place in places:
         name = place.node.id
         if (one := _COPY.sub("", name)) != name and one in inner:
-            yield InvalidTask(f"the id '{name}' is what copies of '{one}' are called", place.field, "choose another id")
-        if goal := next((goal for goal in goals if name.startswith(f"{goal}/")), None):
-            yield InvalidTask(
-                f"the id '{name}' is what steps of the goal '{goal}' are called", place.field, "choose another id"
-            )
+            message = f"the id '{name}' is reserved for a copy of '{one}'"
+            yield InvalidTask(message, place.field, "choose another id")
+        if goal := next((name[:at] for at in _slashes(name) if name[:at] in goals), None):
+            message = f"the id '{name}' is reserved for a step of the goal '{goal}'"
+            yield InvalidTask(message, place.field, "choose another id")
+
+
+def _slashes(name: str) -> Iterator[int]:
+    at = name.find("/")
+    while at >= 0:
+        yield at
+        at = name.find("/", at + 1)
 
 
 def _dangling(workflow: Workflow, places: Sequence[Located]) -> Iterator[InvalidTask]:
-    inside = {place.node.id: place.blocks for place in places}
-    for place in places:
-        for ref, field in _references(place):
-            if ref not in place.visible:
-                yield _dangling_reference(ref, field, place.visible, place.blocks, inside)
-    top = frozenset(node.id for node in workflow.steps)
+    """References to ids that are not visible, and outputs of blocks that are not inside them."""
+    levels = {place.node.id: place.level for place in places}
+    for node, level in places:
+        for ref in node.after:
+            if not level.sees(ref):
+                yield _dangling_reference(ref, f"{level.field}.{node.id}.after", level, levels)
+        for name, binding in bindings_of(node):
+            for step_ref in step_refs(binding):
+                if not level.sees(step_ref.step):
+                    yield _dangling_reference(step_ref.step, f"{level.field}.{node.id}.{name}", level, levels)
+        if isinstance(node, ForEach) and all(child.id != node.output_step for child in node.steps):
+            inner = [child.id for child in node.steps]
+            message = f"no step '{node.output_step}' directly inside"
+            yield InvalidTask(message, f"{level.field}.{node.id}.output", nearest(node.output_step, inner))
+    top = Level(frozenset(node.id for node in workflow.steps))
     for name, binding in workflow.outputs.items():
         for step_ref in step_refs(binding):
-            if step_ref.step not in top:
-                yield _dangling_reference(step_ref.step, f"workflow.outputs.{name}", top, (), inside)
-
-
-def _references(place: Located) -> Iterator[tuple[StepId, str]]:
-    """The ids a node itself (not what is inside it) refers to, each with the field that does."""
-    for ref in place.node.after:
-        yield ref, f"{place.field}.after"
-    for field, binding in bindings_of(place.node):
-        for step_ref in step_refs(binding):
-            yield step_ref.step, f"{place.field}.{field}"
+            if not top.sees(step_ref.step):
+                yield _dangling_reference(step_ref.step, f"workflow.outputs.{name}", top, levels)
 
 
 def bindings_of(node: Node) -> list[tuple[str, Binding]]:
@@ -97,56 +161,47 @@ def bindings_of(node: Node) -> list[tuple[str, Binding]]:
     return [(f"inputs.{name}", binding) for name, binding in node.inputs.items()]
 
 
-def _dangling_reference(
-    ref: StepId,
-    field: str,
-    visible: frozenset[StepId],
-    blocks: tuple[StepId, ...],
-    inside: dict[StepId, tuple[StepId, ...]],
-) -> InvalidTask:
-    if ref in blocks:
-        return InvalidTask(
-            f"a step inside '{ref}' cannot wait for the whole of it", field, "refer to $item or a sibling"
-        )
-    block = next((block for block in inside.get(ref, ()) if block in visible), None)
+def _dangling_reference(ref: StepId, field: str, level: Level, levels: Mapping[StepId, Level]) -> InvalidTask:
+    if ref in level.blocks:
+        message = f"a step inside '{ref}' cannot wait for the whole of it"
+        return InvalidTask(message, field, "refer to $item or a sibling")
+    found = levels.get(ref)
+    block = next((block for block in found.blocks if level.sees(block)), None) if found is not None else None
     if block is not None:
         return InvalidTask(
-            f"'{ref}' is inside the for_each '{block}', which has one for each element",
+            f"'{ref}' is inside the for_each '{block}', so there is one for each element",
             field,
-            f"refer to '{block}', the list of what its steps give",
+            f"refer to '{block}', the list of the outputs",
         )
-    return InvalidTask(f"no step '{ref}' makes this", field, nearest(ref, visible))
+    return InvalidTask(f"there is no step '{ref}'", field, nearest(ref, level.visible()))
 
 
-def _missing_outputs(places: Sequence[Located]) -> Iterator[InvalidTask]:
-    for place in places:
-        if not isinstance(place.node, ForEach):
-            continue
-        inner = {child.id for child in place.node.steps}
-        if place.node.output_step not in inner:
-            output = place.node.output_step
-            yield InvalidTask(f"no step '{output}' directly inside", f"{place.field}.output", nearest(output, inner))
+def _cycles(workflow: Workflow, places: Iterable[Located]) -> Iterator[InvalidTask]:
+    top = Level(frozenset(node.id for node in workflow.steps))
+    yield from cycle_flaw({node.id: node.refs for node in workflow.steps}, top.field)
+    for node, level in places:
+        if isinstance(node, ForEach):
+            parents = {child.id: child.refs for child in node.steps}
+            yield from cycle_flaw(parents, f"{level.field}.{node.id}.steps")
 
 
-def _cycles(nodes: Sequence[Node], field: str) -> Iterator[InvalidTask]:
-    declared = [node.id for node in nodes]
-    known = set(declared)
-    parents = {node.id: [ref for ref in node_refs(node) if ref in known] for node in nodes}
+def cycle_flaw(parents: Mapping[StepId, Iterable[StepId]], field: str) -> Iterator[InvalidTask]:
+    """The error that names a cycle, if there is one. References to ids that are no key are ignored."""
+    known = {step: [ref for ref in refs if ref in parents] for step, refs in parents.items()}
     try:
-        TopologicalSorter(parents).prepare()
-    except CycleError as error:
-        cycle = _from_first_declared(error.args[1][:-1], declared)
+        TopologicalSorter(known).prepare()
+    except CycleError:
+        found = cycle(known)
+        assert found is not None, "graphlib found one"
         yield InvalidTask(
-            f"the steps wait for each other: {' -> '.join([*cycle, cycle[0]])}",
-            f"{field}.{cycle[0]}",
+            f"the steps wait for each other: {_arrows(found)}",
+            f"{field}.{found[0]}",
             "remove one of these dependencies",
         )
-        return
-    for node in nodes:
-        if isinstance(node, ForEach):
-            yield from _cycles(node.steps, f"{field}.{node.id}.steps")
 
 
-def _from_first_declared(cycle: list[StepId], declared: list[StepId]) -> list[StepId]:
-    first = cycle.index(min(cycle, key=declared.index))
-    return cycle[first:] + cycle[:first]
+def _arrows(found: Sequence[StepId]) -> str:
+    if len(found) <= _MOST_SHOWN:
+        return " -> ".join([*found, found[0]])
+    names = " -> ".join(map(shown, islice(found, _MOST_SHOWN)))
+    return f"{names} -> ... -> {shown(found[0])} ({len(found)} steps)"

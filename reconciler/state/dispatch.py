@@ -31,7 +31,7 @@ class Dispatcher:
         Raises:
             LookupError: a binding leads nowhere.
         """
-        inputs = self._task.inputs
+        inputs = self._task.values
         return {name: source(binding, inputs, serving.__getitem__) for name, binding in planned.step.inputs.items()}
 
     def confirmed(self, planned: PlannedStep, keys: dict[StepId, WorkKey], epoch: int, at_s: float) -> Attempt:

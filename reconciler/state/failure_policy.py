@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from planners.agents import AgentSpec, Catalog, Effect
 from planners.bindings import step_refs
+from planners.eligibility import Eligibility
 from planners.model import AgentName, AttemptId, NodeId, StepId
 from planners.plans import Plan
 from planners.tasks import Task
@@ -70,10 +71,8 @@ def outputs_lost(
 
 def others_can(attempt: Attempt, task: Task, catalog: Catalog, gone: Collection[AgentName]) -> bool:
     """Whether an agent that has not failed for good, other than the attempt's own, may do its step."""
-    step = attempt.step
-    floor = max(task.objective.min_quality, step.min_quality or 0.0)
-    others = catalog.offering(step.capability, min_quality=floor, pinned=step.agent)
-    return any(other.name not in gone and other.name != attempt.placement.agent for other in others)
+    rule = Eligibility.of_task(task, excluded={*gone, attempt.placement.agent})
+    return bool(rule.agents(attempt.step, catalog))
 
 
 def limit_passed(deadline_s: float | None, budget_usd: float | None, now_s: float, spent_usd: float) -> Failure | None:

@@ -26,8 +26,8 @@ def _literals(step: Step) -> dict[str, float]:
                 found[f"input:{name}"] = float(number)
             case Value(value=str() | list() | dict() as sized):
                 found[f"size:{name}"] = float(len(sized))
-            case Gather(gather=parts):
-                found[f"size:{name}"] = float(len(parts))
+            case _ if isinstance(binding, Gather):
+                found[f"size:{name}"] = float(len(binding.gather))
             case _:
                 pass
     return found

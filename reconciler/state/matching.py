@@ -8,6 +8,7 @@ agent changes the keys of its children, so keys are computed along the pass from
 from dataclasses import dataclass, field
 
 from planners.agents import Catalog
+from planners.eligibility import Eligibility
 from planners.model import AttemptId, StepId, WorkKey
 from planners.plans import Plan, PlannedStep
 from planners.tasks import Interchange, Task
@@ -108,8 +109,7 @@ class _Pass:
     def _suffices(self, attempt: Attempt, planned: PlannedStep) -> bool:
         """Whether the other agent's work is good enough to stand in for the planned one's."""
         agent = self._catalog.by_name.get(attempt.placement.agent)
-        floor = max(self._task.objective.min_quality, planned.step.min_quality or 0.0)
-        return agent is not None and agent.quality >= floor and planned.step.agent in (None, agent.name)
+        return agent is not None and Eligibility.of_task(self._task).allows(agent, planned.step)
 
     def _judge(self, planned: PlannedStep, attempt: Attempt) -> None:
         verdict = self._verdict(planned, attempt)

@@ -54,7 +54,7 @@ class RunState:
         self.guess_s: float | None = None
         self.attempts: dict[AttemptId, Attempt] = {}
         self.end: c.EndRun | None = None
-        self._digests = InputDigests(task.inputs)
+        self._digests = InputDigests(task.values)
         self._dispatcher = Dispatcher(task_id, task, catalog, self._digests)
         self._frontier = Frontier(Plan(kind=PlanKind.OPTIMAL))
         self._serving: dict[StepId, AttemptId] = {}
@@ -338,7 +338,7 @@ class RunState:
             self._fail(Failure(kind=FailureKind.PLANNING, message=f"nothing can unroll {names}"))
             return
         outputs = {
-            name: source(binding, self.task.inputs, self._serving.__getitem__)
+            name: source(binding, self.task.values, self._serving.__getitem__)
             for name, binding in self.plan.outputs.items()
         }
         self._finish_run(c.RunStatus.SUCCEEDED, outputs=outputs)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from planners.bindings import Binding, Gather, InputRef, ItemRef, StepRef, Value, follow
+from planners.bindings import Binding, InputRef, Leaf, StepRef, Value, fold_binding, follow
 from planners.model import AttemptId, StepId
 from reconciler.state.commands import Given, ListOf, OutputOf, Source
 
@@ -14,14 +14,16 @@ def source(binding: Binding, inputs: Mapping[str, Any], attempt_of: Callable[[St
     Raises:
         LookupError: the task's inputs have no such part.
     """
-    match binding:
-        case Value(value=value):
-            return Given(value=value)
-        case InputRef(input=name, path=path):
-            return Given(value=follow(inputs[name], path))
-        case StepRef(step=step, path=path):
-            return OutputOf(attempt=attempt_of(step), path=path)
-        case Gather(gather=parts):
-            return ListOf(items=tuple(source(part, inputs, attempt_of) for part in parts))
-        case ItemRef():
-            raise LookupError("$item outside a for_each")
+
+    def of_leaf(leaf: Leaf) -> Source:
+        match leaf:
+            case Value(value=value):
+                return Given(value=value)
+            case InputRef(input=name, path=path):
+                return Given(value=follow(inputs[name], path))
+            case StepRef(step=step, path=path):
+                return OutputOf(attempt=attempt_of(step), path=path)
+            case _:
+                raise LookupError("$item outside a for_each")
+
+    return fold_binding(binding, of_leaf, lambda parts: ListOf(items=tuple(parts)))

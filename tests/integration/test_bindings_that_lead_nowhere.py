@@ -35,9 +35,6 @@ CASES = {
 }
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="The failure leaves out the step, the binding or the type of the value."
-)
 @pytest.mark.parametrize("case", CASES)
 async def test_the_failure_names_step_binding_and_type(tmp_path, case):
     steps, step, binding, types = CASES[case]

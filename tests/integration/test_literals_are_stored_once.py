@@ -1,7 +1,6 @@
 """A literal is stored once, however many elements the list has that it is used for."""
 
 import odd_agents as o
-import pytest
 from shards import Service, a_shard
 
 from actors.catalog import catalog_of
@@ -29,11 +28,6 @@ async def stored_bytes(service: Service, task_id: TaskId) -> int:
         return sum(connection.exec_driver_sql(query, (task_id,)).scalar_one() for query in (rows, lines))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A literal inside a for_each is written once per element into every stored plan.",
-)
 async def test_a_literal_inside_a_for_each_is_not_stored_for_every_element(tmp_path):
     async with a_shard(CATALOG, tmp_path) as service:
         short, long = [await service.submit(a_task(size)) for size in (10, LITERAL_BYTES)]

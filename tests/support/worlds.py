@@ -7,7 +7,7 @@ from itertools import count
 from hypothesis import strategies as st
 
 from planners.agents import AgentSpec, Catalog, Effect, Retry
-from planners.bindings import Gather, InputRef, StepRef, Value
+from planners.bindings import Gather, InputRef, StepRef, Value, fold_binding, map_binding
 from planners.model import AgentName, NodeId, StepId, TaskId, canonical_json, digest
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.tasks import Mode, PlanningOptions, Task
@@ -106,11 +106,10 @@ def guesses(draw, truth):
 
 def _renamed(step, names):
     def rebound(binding):
-        if isinstance(binding, StepRef):
-            return StepRef(step=names[binding.step], path=binding.path)
-        if isinstance(binding, Gather):
-            return Gather(gather=tuple(rebound(part) for part in binding.gather))
-        return binding
+        def leaf(of):
+            return StepRef(step=names[of.step], path=of.path) if isinstance(of, StepRef) else of
+
+        return map_binding(binding, leaf)
 
     return step.model_copy(
         update={
@@ -136,7 +135,7 @@ def alone(plan):
     """What running this plan, and nothing else, returns."""
     values = {}
 
-    def value(binding):
+    def leaf(binding):
         match binding:
             case Value(value=literal):
                 return literal
@@ -144,8 +143,9 @@ def alone(plan):
                 return INPUTS[name]
             case StepRef(step=step):
                 return values[step]
-            case Gather(gather=parts):
-                return [value(part) for part in parts]
+
+    def value(binding):
+        return fold_binding(binding, leaf, list)
 
     for item in plan.steps:
         inputs = {name: value(binding) for name, binding in sorted(item.step.inputs.items())}

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from planners.agents import Catalog
+from planners.bindings import Value, unwrapped
 from planners.errors import DecomposeFailed
 from planners.interfaces import Interface, interfaces
 from planners.optimal.decompose.config import LLMConfig
@@ -173,7 +174,7 @@ def _bound(value: Any) -> Any:
     """A binding in its full form. A string that begins with $ and names nothing ("$5") is a literal of the request."""
     if isinstance(value, list) and any(_is_reference(part) for part in value):
         return {"gather": [_bound(part) for part in value]}
-    return value if _is_reference(value) or isinstance(value, dict) else {"value": value}
+    return unwrapped(value) if _is_reference(value) or isinstance(value, dict) else Value(value=value)
 
 
 def _is_reference(value: Any) -> bool:

@@ -6,9 +6,9 @@ unrolling leaves it, and all that reads it, pending: a growing prefix of the pla
 
 from typing import TypeVar
 
-from planners.bindings import Binding, Gather, InputRef, Path, StepRef, Value, follow
+from planners.bindings import Binding, InputRef, Leaf, Path, StepRef, Value, follow, map_binding
 from planners.errors import DecomposeFailed
-from planners.expansion import node_refs, part_of
+from planners.expansion import part_of
 from planners.model import StepId
 from planners.optimal.decompose.goals import GoalText
 from planners.plans import Plan
@@ -24,7 +24,7 @@ class PartialWorkflow:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._declared = task.workflow or _of_goal(task)
+        self._declared = task.plannable or _of_goal(task)
         self.goals: dict[StepId, Goal] = {node.id: node for node in self._declared.walk() if isinstance(node, Goal)}
         self._steps: dict[StepId, list[Step]] = {goal: [] for goal in self.goals}
         self._closed: set[StepId] = set()
@@ -51,7 +51,7 @@ class PartialWorkflow:
                 case Value(value=value):
                     known[name] = value
                 case InputRef(input=source, path=path):
-                    known[name] = follow(self._task.inputs[source], path)
+                    known[name] = follow(self._task.values[source], path)
                 case _:
                     later.append(name)
         return GoalText(text=goal.goal, inputs=known, later=tuple(later))
@@ -84,7 +84,7 @@ class PartialWorkflow:
         """The workflow as far as it is known."""
         outputs = dict(self._declared.outputs)
         if not outputs and self._task.workflow is not None:
-            read = {ref for node in self._declared.steps for ref in node_refs(node)}
+            read = {ref for node in self._declared.steps for ref in node.refs}
             outputs = {node.id: StepRef(step=node.id) for node in self._declared.steps if node.id not in read}
         return Workflow(
             steps=self._filled(self._declared.steps),
@@ -95,15 +95,16 @@ class PartialWorkflow:
         return step_id if self._task.workflow is None else StepId(f"{goal_id}/{step_id}")
 
     def _rebound(self, goal: Goal, binding: Binding) -> Binding:
-        match binding:
-            case InputRef(input=name, path=path):
-                return _part(goal.inputs[name], path)
-            case StepRef(step=step, path=path):
-                return StepRef(step=self._inner(goal.id, step), path=path)
-            case Gather(gather=parts):
-                return Gather(gather=tuple(self._rebound(goal, part) for part in parts))
-            case _:
-                return binding
+        def rebound(leaf: Leaf) -> Binding:
+            match leaf:
+                case InputRef(input=name, path=path):
+                    return _part(goal.inputs[name], path)
+                case StepRef(step=step, path=path):
+                    return StepRef(step=self._inner(goal.id, step), path=path)
+                case _:
+                    return leaf
+
+        return map_binding(binding, rebound)
 
     def _filled(self, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
         filled: list[Node] = []
@@ -138,13 +139,12 @@ class PartialWorkflow:
 
     def _resolved(self, binding: Binding) -> Binding:
         """A reference to a finished goal becomes one to the step that makes its output."""
-        match binding:
-            case StepRef(step=step, path=path):
-                return StepRef(step=self._output_of(step), path=path)
-            case Gather(gather=parts):
-                return Gather(gather=tuple(self._resolved(part) for part in parts))
-            case _:
-                return binding
+        return map_binding(
+            binding,
+            lambda leaf: (
+                StepRef(step=self._output_of(leaf.step), path=leaf.path) if isinstance(leaf, StepRef) else leaf
+            ),
+        )
 
     def _output_of(self, node_id: StepId) -> StepId:
         return self._sinks(node_id)[-1]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from planners import bindings
 from planners.interfaces import Interface, Schema, json_type, types
 from planners.optimal.decompose.goals import GoalText
 from planners.workflow import Step
@@ -44,7 +45,7 @@ def repair_text(problem: str, confirmed: Iterable[Step]) -> str:
 
 def shorthand(step: Step) -> dict[str, Any]:
     """A step as the LLM writes it."""
-    inputs = {name: _short(binding.model_dump(mode="json")) for name, binding in step.inputs.items()}
+    inputs = {name: bindings.shorthand(binding) for name, binding in step.inputs.items()}
     return {"id": step.id, "capability": step.capability, "inputs": inputs, "after": list(step.after)}
 
 
@@ -56,17 +57,6 @@ def sketch(value: Any, depth: int = 2) -> str:
     if isinstance(value, list):
         return f"list of {len(value)}" + (f", the first: {sketch(value[0], depth - 1)}" if value and depth else "")
     return json_type(value)
-
-
-def _short(binding: dict[str, Any]) -> Any:
-    path = "".join(f".{part}" for part in binding.get("path", ()))
-    if "input" in binding:
-        return f"$inputs.{binding['input']}{path}"
-    if "step" in binding:
-        return f"$steps.{binding['step']}{path}"
-    if "gather" in binding:
-        return [_short(part) for part in binding["gather"]]
-    return binding.get("value")
 
 
 def _line(interface: Interface) -> str:

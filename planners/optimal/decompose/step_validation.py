@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from planners.bindings import Binding, Gather, ItemRef, StepRef, follow, input_refs, step_refs
+from planners.bindings import Binding, ItemRef, StepRef, follow, input_refs, leaves, map_binding, step_refs
 from planners.canonical import canonical_id, canonical_inputs
 from planners.errors import PlanningError
 from planners.interfaces import Interface
@@ -102,7 +102,7 @@ class StepValidation:
             self._check_inputs(step, binding)
 
     def _check_inputs(self, step: Step, binding: Binding) -> None:
-        if any(isinstance(part, ItemRef) for part in _leaves(binding)):
+        if any(isinstance(part, ItemRef) for part in leaves(binding)):
             raise BadStep("$item stands for nothing here; bind $inputs, $steps or a literal", step.id)
         for ref in input_refs(binding):
             if ref.input in self.goal.later:
@@ -127,22 +127,10 @@ def _work(step: Step) -> tuple[str, dict[str, Binding], frozenset[StepId]]:
     return step.capability, step.inputs, frozenset(step.parents)
 
 
-def _leaves(binding: Binding) -> Iterable[Binding]:
-    if isinstance(binding, Gather):
-        for part in binding.gather:
-            yield from _leaves(part)
-    else:
-        yield binding
-
-
 def _renamed(binding: Binding, names: Mapping[StepId, StepId]) -> Binding:
-    match binding:
-        case StepRef(step=step, path=path):
-            return StepRef(step=names[step], path=path)
-        case Gather(gather=parts):
-            return Gather(gather=tuple(_renamed(part, names) for part in parts))
-        case _:
-            return binding
+    return map_binding(
+        binding, lambda leaf: StepRef(step=names[leaf.step], path=leaf.path) if isinstance(leaf, StepRef) else leaf
+    )
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
     modes = [row[index] for row, index in zip(problem.modes, schedule.mode, strict=True)]
     keys = work_keys(
         ((step, mode.agent.identity) for step, mode in zip(problem.steps, modes, strict=True)),
-        InputDigests(request.task.inputs),
+        InputDigests(request.task.values),
     )
     quantum, nodes = problem.quantum_s, request.cluster.nodes
     steps = tuple(

@@ -1,9 +1,8 @@
 """Find the agents that may execute a step: same capability, sufficient quality, accepted inputs."""
 
 from planners.agents import AgentSpec
+from planners.eligibility import Eligibility
 from planners.requests import PlanRequest
-from planners.scheduling.problem.feasibility import step_quality
-from planners.validation.offers import accepts
 from planners.workflow import Step
 
 
@@ -11,17 +10,16 @@ class Candidates:
     """The agents of a request by step. Steps with equal keys have equal candidates."""
 
     def __init__(self, request: PlanRequest) -> None:
-        self._request = request
+        self._catalog = request.catalog
+        self._rule = Eligibility.of_task(request.task)
         # The names of a step's inputs only matter where an agent declares an input schema.
         self._with_schema = {agent.capability for agent in request.catalog.agents if agent.input_schema is not None}
 
     def key(self, step: Step) -> tuple[object, ...]:
         """Everything the candidates of a step depend on."""
         names = tuple(sorted(step.inputs)) if step.capability in self._with_schema else ()
-        return step.capability, step_quality(step, self._request.task), step.agent, names
+        return step.capability, self._rule.floor(step), step.agent, names
 
     def of(self, step: Step) -> list[AgentSpec]:
         """The agents that may execute the step, in catalog order."""
-        quality = step_quality(step, self._request.task)
-        offered = self._request.catalog.offering(step.capability, min_quality=quality, pinned=step.agent)
-        return [agent for agent in offered if accepts(agent, step) is None]
+        return self._rule.agents(step, self._catalog)

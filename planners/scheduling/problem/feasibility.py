@@ -5,21 +5,15 @@ from math import ceil
 from typing import NamedTuple, NoReturn
 
 from planners.agents import AgentSpec
+from planners.eligibility import Eligibility, refused_input
 from planners.errors import Infeasible
 from planners.requests import PlanRequest
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
-from planners.tasks import Task
-from planners.validation.offers import accepts
 from planners.workflow import Step
 
 # Relative: sums of dollars differ in their last bits, depending on the order of addition.
 _TOLERANCE = 1e-9
-
-
-def step_quality(step: Step, task: Task) -> float:
-    """The quality a step's agent must have: the higher of the task's and the step's minimum."""
-    return max(task.objective.min_quality, step.min_quality or 0.0)
 
 
 def within_budget(usd: float, budget_usd: float | None) -> bool:
@@ -63,11 +57,11 @@ def _raise_no_agent(step: Step, request: PlanRequest, field: str) -> NoReturn:
             f"choose one of {names}",
         )
     best = max(pinned, key=lambda agent: agent.quality)
-    need = step_quality(step, request.task)
+    need = Eligibility.of_task(request.task).floor(step)
     if best.quality >= need:
         good = [agent for agent in pinned if agent.quality >= need]
         raise Infeasible(
-            f"step '{step.id}': no agent takes its inputs; {good[0].name}: {accepts(good[0], step)}",
+            f"step '{step.id}': no agent takes its inputs; {good[0].name}: {refused_input(good[0], step)}",
             f"{field}.inputs",
             "bind the inputs that an agent takes",
         )

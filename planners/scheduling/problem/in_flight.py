@@ -42,7 +42,7 @@ def match_in_flight(
     Attempts on lost nodes are ignored, as are running attempts on nodes that their agent no longer fits on.
     """
     usable = [flight for flight in request.in_flight if _usable(flight, request)]
-    return _Matcher(usable, InputDigests(request.task.inputs)).match(steps, agents)
+    return _Matcher(usable, InputDigests(request.task.values)).match(steps, agents)
 
 
 def _usable(flight: InFlight, request: PlanRequest) -> bool:

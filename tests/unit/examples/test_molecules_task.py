@@ -11,6 +11,7 @@ from examples.molecules.agents import rank, report
 from examples.molecules.task import CATALOG, molecules_task
 from examples.molecules.values import Gap
 from planners.agents import Catalog
+from planners.eligibility import Eligibility
 from planners.expansion import flatten
 from planners.tasks import Mode, Task
 from planners.validation import check
@@ -60,10 +61,7 @@ def test_only_the_better_agents_may_do_the_default_task():
     flat = flatten(molecules_task(MOLECULES).workflow, {"molecules": MOLECULES})
     catalog = catalog_in(CATALOG)
 
-    allowed = {
-        step.capability: [agent.name for agent in catalog.offering(step.capability, min_quality=step.min_quality or 0)]
-        for step in flat.steps
-    }
+    allowed = {step.capability: [agent.name for agent in Eligibility().agents(step, catalog)] for step in flat.steps}
 
     assert allowed["geometry"] == ["gfn2"]
     assert allowed["gap"] == ["gap-b3lyp", "gap-b3lyp-fine"]

@@ -5,7 +5,6 @@ import pytest
 from planners.bindings import Value
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason='The literal {"value": 5} becomes 5 without a word.')
 @pytest.mark.parametrize("literal", [{"value": 5}, {"value": {"unit": "eV"}}])
 async def test_an_object_whose_only_key_is_value_is_kept_or_refused(http, gateway, literal):
     steps = [{"id": "only", "capability": "fetch", "inputs": {"config": literal}}]

@@ -19,9 +19,9 @@ OVER_HITS = Workflow.model_validate(
 @pytest.mark.parametrize(
     ("output", "said"),
     [
-        ({"results": []}, "what 'search' gave has no 'hits' at the top"),
-        ("nothing", "what 'search' gave has no 'hits' at the top"),
-        ({"hits": 3}, "for_each runs over a list, and this is int"),
+        ({"results": []}, "$steps.search.hits, which has no 'hits' at the top, an object"),
+        ("nothing", "$steps.search.hits, which has no 'hits' at the top, a string"),
+        ({"hits": 3}, "for_each of 'each' needs a list, and $steps.search.hits is a number"),
     ],
 )
 def test_a_step_that_gave_no_list_where_one_was_to_be_is_told_with_the_field(output, said):

@@ -23,11 +23,6 @@ def test_a_plan_that_can_run_is_accepted():
     assert not list(flaws(given(planned("a"), planned("b", "a")), CATALOG, CLUSTER))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A given plan is not checked: cyclic and dangling ones are accepted, and then hang.",
-)
 @pytest.mark.parametrize(
     "plan",
     [

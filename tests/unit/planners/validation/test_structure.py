@@ -75,14 +75,14 @@ def test_ids_are_unique_at_every_depth(steps):
 def test_an_id_that_a_copy_of_a_step_will_get_is_refused():
     error = refused(task(step("x[0]"), loop("each", [1], step("x"))))
 
-    assert "'x[0]' is what copies of 'x' are called" in error.message
+    assert "'x[0]' is reserved for a copy of 'x'" in error.message
     assert error.field == "workflow.steps.x[0]"
 
 
 def test_an_id_that_a_step_of_a_goal_may_get_is_refused():
     error = refused(task(step("g/caption"), {"id": "g", "goal": "caption it"}))
 
-    assert "'g/caption' is what steps of the goal 'g' are called" in error.message
+    assert "'g/caption' is reserved for a step of the goal 'g'" in error.message
 
 
 def test_a_reference_with_a_digit_of_another_script_is_a_name():

@@ -1,0 +1,201 @@
+"""Plans and workflows as graphs: cycles, critical path, slack, parallelism, and exports.
+
+The only module that uses networkx, imported on first use because that takes a third of a second. Nothing here runs
+per event or per planning step: it serves reports and error messages.
+"""
+
+import json
+from collections.abc import Hashable, Iterable, Mapping
+from functools import cached_property
+from itertools import pairwise
+from types import ModuleType
+from typing import Any, TypeVar
+
+from pydantic import Field
+
+from planners.model import Model, StepId
+from planners.plans import Plan, PlannedStep
+
+_Id = TypeVar("_Id", bound=Hashable)
+# Transitive reduction takes time quadratic in the steps, so the drawings of larger plans keep every edge.
+_MOST_REDUCED = 1_000
+
+
+def cycle(parents: Mapping[_Id, Iterable[_Id]]) -> list[_Id] | None:
+    """A shortest cycle through the first node that is on one, parents before children; None if there is no cycle."""
+    nx = _networkx()
+    graph = nx.DiGraph((parent, child) for child, of in parents.items() for parent in of)
+    loops = {node for part in nx.strongly_connected_components(graph) if len(part) > 1 for node in part}
+    loops |= {node for node in graph if graph.has_edge(node, node)}
+    start = next((node for node in parents if node in loops), None)
+    if start is None:
+        return None
+    back = nx.single_source_shortest_path(graph.reverse(copy=False), start)
+    last = min((node for node in graph.successors(start) if node in back), key=lambda node: len(back[node]))
+    return [start] if last == start else [start, *back[last][::-1][:-1]]
+
+
+class PlanFigures(Model):
+    """What the shape of a plan says about its duration and cost, whatever the size of the cluster.
+
+    ``floor_s``: seconds of the critical path; no cluster finishes the plan sooner. ``work_s``: seconds of all steps in
+    a row. ``useful_parallelism``: how many steps run at once if each starts as early as its parents allow; capacity
+    for more than this saves no time. ``slack_s``: how much later each step may end without delaying the plan.
+    """
+
+    critical_path: tuple[StepId, ...] = ()
+    floor_s: float = 0.0
+    work_s: float = 0.0
+    useful_parallelism: int = 0
+    slack_s: dict[StepId, float] = Field(default_factory=dict)
+    usd: float = 0.0
+
+
+class PlanGraph:
+    """The steps of one plan and their dependencies.
+
+    Raises:
+        ValueError: the steps form a cycle.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        nx = _networkx()
+        self._plan = plan
+        self._graph = nx.DiGraph()
+        self._graph.add_nodes_from(plan.by_id)
+        self._graph.add_edges_from(
+            (parent, step.id) for step in plan.steps for parent in step.step.parents if parent in plan.by_id
+        )
+        try:
+            self._order: list[StepId] = list(nx.topological_sort(self._graph))
+        except nx.NetworkXUnfeasible:
+            raise ValueError("the steps of the plan form a cycle") from None
+
+    @cached_property
+    def _earliest_end_s(self) -> dict[StepId, float]:
+        """Step id -> when it ends if every step starts as early as its parents allow."""
+        ends: dict[StepId, float] = {}
+        for step in self._order:
+            ends[step] = max((ends[parent] for parent in self._graph.predecessors(step)), default=0.0) + self._s(step)
+        return ends
+
+    def figures(self) -> PlanFigures:
+        """The numbers that `forerun plan` shows."""
+        floor_s = max(self._earliest_end_s.values(), default=0.0)
+        return PlanFigures(
+            critical_path=self.critical_path(),
+            floor_s=floor_s,
+            work_s=sum(map(self._s, self._order)),
+            useful_parallelism=self.useful_parallelism(),
+            slack_s=self.slack_s(),
+            usd=self._plan.usd,
+        )
+
+    def critical_path(self) -> tuple[StepId, ...]:
+        """A longest chain of steps by planned duration, first step first."""
+        ends = self._earliest_end_s
+        if not ends:
+            return ()
+        path = [max(self._order, key=ends.__getitem__)]
+        while parents := list(self._graph.predecessors(path[-1])):
+            path.append(max(parents, key=ends.__getitem__))
+        return tuple(reversed(path))
+
+    def slack_s(self) -> dict[StepId, float]:
+        """Step id -> seconds that it may end later without delaying the plan; in plan order."""
+        ends = self._earliest_end_s
+        floor_s = max(ends.values(), default=0.0)
+        latest: dict[StepId, float] = {}
+        for step in reversed(self._order):
+            children = self._graph.successors(step)
+            latest[step] = min((latest[child] - self._s(child) for child in children), default=floor_s)
+        return {step: max(0.0, latest[step] - ends[step]) for step in self._plan.by_id}
+
+    def useful_parallelism(self) -> int:
+        """The most steps that run at once if every step starts as early as its parents allow."""
+        changes = [
+            change
+            for step, end_s in self._earliest_end_s.items()
+            if self._s(step) > 0
+            for change in ((end_s - self._s(step), 1), (end_s, -1))
+        ]
+        most = running = 0
+        # At one moment ends come before starts: -1 sorts before 1.
+        for _, change in sorted((round(at_s, 9), change) for at_s, change in changes):
+            running += change
+            most = max(most, running)
+        return most or min(1, len(self._order))
+
+    def reduced_edges(self) -> list[tuple[StepId, StepId]]:
+        """(parent, child) of every dependency that no chain of other dependencies implies."""
+        if len(self._order) > _MOST_REDUCED:
+            return list(self._graph.edges)
+        return list(_networkx().transitive_reduction(self._graph).edges)
+
+    def as_node_link(self) -> dict[str, Any]:
+        """The node-link form of networkx: ``nodes`` with what is planned for each, ``edges`` from parent to child."""
+        slack_s, critical = self.slack_s(), set(self.critical_path())
+        for planned in self._plan.steps:
+            self._graph.nodes[planned.id].update(_attributes(planned, slack_s[planned.id], planned.id in critical))
+        linked: dict[str, Any] = _networkx().node_link_data(self._graph, edges="edges")
+        return linked
+
+    def as_dot(self) -> str:
+        """Graphviz DOT without implied edges; the critical path is drawn bold."""
+        critical = set(pairwise(self.critical_path()))
+        lines = [f"  {_quoted(planned.id)} [label={_quoted(_label(planned))}];" for planned in self._plan.steps]
+        lines += [
+            f"  {_quoted(parent)} -> {_quoted(child)}{' [style=bold]' if (parent, child) in critical else ''};"
+            for parent, child in self.reduced_edges()
+        ]
+        return "\n".join(["digraph plan {", "  rankdir=LR;", "  node [shape=box];", *lines, "}"]) + "\n"
+
+    def as_mermaid(self) -> str:
+        """A Mermaid flowchart without implied edges; the critical path has thick arrows."""
+        names = {step: f"s{index}" for index, step in enumerate(self._plan.by_id)}
+        critical = set(pairwise(self.critical_path()))
+        lines = [f'  {names[planned.id]}["{_escaped(_label(planned))}"]' for planned in self._plan.steps]
+        lines += [
+            f"  {names[parent]} {'==>' if (parent, child) in critical else '-->'} {names[child]}"
+            for parent, child in self.reduced_edges()
+        ]
+        return "\n".join(["flowchart LR", *lines]) + "\n"
+
+    def _s(self, step: StepId) -> float:
+        return self._plan.by_id[step].placement.duration_s
+
+
+def _attributes(planned: PlannedStep, slack_s: float, critical: bool) -> dict[str, Any]:  # noqa: FBT001
+    placement = planned.placement
+    return {
+        "capability": planned.step.capability,
+        "agent": placement.agent,
+        "node": placement.node,
+        "start_s": placement.start_s,
+        "duration_s": placement.duration_s,
+        "usd": placement.usd,
+        "slack_s": slack_s,
+        "critical": critical,
+    }
+
+
+def _label(planned: PlannedStep) -> str:
+    return f"{planned.id}\n{planned.placement.agent}, {planned.placement.duration_s:.3g} s"
+
+
+def _quoted(text: str) -> str:
+    # A JSON string is a DOT string: both escape quotes, backslashes and line breaks the same way.
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _escaped(text: str) -> str:
+    """For a quoted Mermaid label, where entities are written with ``#``."""
+    for character, entity in (("#", "#35;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;"), ("\n", "<br/>")):
+        text = text.replace(character, entity)
+    return text
+
+
+def _networkx() -> ModuleType:
+    import networkx as nx  # noqa: PLC0415 - see the module docstring
+
+    return nx  # type: ignore[no-any-return]
