@@ -55,7 +55,7 @@ def flatten(
         steps=tuple(unroller.steps),
         pending=tuple(unroller.pending),
         outputs={
-            name: _substituted(binding, scope, None)
+            name: _substituted(binding, scope, None, f"outputs.{name}")
             for name, binding in outputs.items()
             if all(scope[ref.step] is not None for ref in step_refs(binding))
         },
@@ -129,7 +129,7 @@ class _Unroller:
     def _unroll_block(
         self, block: ForEach, flat_id: StepId, outer: _Scope, item: Binding | None, suffix: str
     ) -> Binding | None:
-        over = _substituted(block.for_each, outer, item)
+        over = _substituted(block.for_each, outer, item, "for_each", block.id)
         if isinstance(over, StepRef) and over.step not in self._known:
             self.pending.append(Pending(id=flat_id, waits_for=over.step))
             return None
@@ -191,7 +191,10 @@ def _flat_step(step: Step, flat_id: StepId, scope: _Scope, item: Binding | None)
     return step.model_copy(
         update={
             "id": flat_id,
-            "inputs": {name: _substituted(binding, scope, item) for name, binding in step.inputs.items()},
+            "inputs": {
+                name: _substituted(binding, scope, item, f"inputs.{name}", step.id)
+                for name, binding in step.inputs.items()
+            },
             "after": after,
         }
     )
@@ -203,7 +206,15 @@ def _bound(scope: _Scope, name: StepId) -> Binding:
     return binding
 
 
-def _substituted(binding: Binding, scope: _Scope, item: Binding | None) -> Binding:
+def _substituted(
+    binding: Binding, scope: _Scope, item: Binding | None, field: str, step: StepId | None = None
+) -> Binding:
+    """The binding with ids and ``$item`` replaced by what they stand for.
+
+    Raises:
+        InvalidTask: it certainly leads nowhere; the message names ``field`` and ``step``.
+    """
+
     def of_leaf(leaf: Leaf) -> Binding:
         match leaf:
             case StepRef(step=step, path=path):
@@ -214,7 +225,12 @@ def _substituted(binding: Binding, scope: _Scope, item: Binding | None) -> Bindi
             case _:
                 return leaf
 
-    return map_binding(binding, of_leaf)
+    try:
+        return map_binding(binding, of_leaf)
+    except LookupError as error:
+        whose, where = ("", "") if step is None else (f" of '{step}'", f"steps.{step}.")
+        message = f"{field}{whose} reads {_told(binding)}, which has {error.args[0]}"
+        raise InvalidTask(message, f"workflow.{where}{field}", "bind it to a part that exists") from None
 
 
 def part_of(binding: Binding, path: Path) -> Binding:
