@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from ray.exceptions import RayError
+from ray.exceptions import RayTaskError
 
 from learner.models.learned_costs import LearnedCosts
 from learner.models.plan_examples import plan_example
@@ -108,22 +108,33 @@ class LearnedAdvice:
             await asyncio.sleep(self._settings.learner.refresh_s)
 
     async def _exchange_once(self) -> None:
-        outcomes, self._outcomes = self._outcomes, []
-        examples, self._examples = self._examples, []
         assert self._learner is not None
         try:
-            if outcomes and not await self._learner.record.remote(outcomes):
-                await self._restore(self._learner)
-            if examples:
-                await self._learner.record_plans.remote(examples)
+            await self._send(self._learner)
             self._take(await self._learner.snapshot.remote(self._snapshot.number))
             predictor = await self._learner.predictor.remote(self._predictor_number)
-        except RayError as error:
-            # Speculation continues with the last snapshot; the learner restores missed outcomes from the journal.
+        except Exception as error:  # noqa: BLE001 a boundary: an actor or a journal that is away must not end the exchange
+            if isinstance(error, RayTaskError):  # the learner failed on them: sending them again would not help
+                self._outcomes, self._examples = [], []
+            # Speculation continues with the last snapshot.
             _log.warning("the learner does not answer; continuing with snapshot %d: %s", self._snapshot.number, error)
             return
         if predictor is not None:
             self._predictor_number, self._predictor = predictor
+
+    async def _send(self, learner: Any) -> None:
+        """Send what is buffered. It stays buffered until it has arrived; the learner ignores what it gets twice.
+
+        Without outcomes the call still shows whether the learner was restarted and needs the journal's.
+        """
+        outcomes, examples = list(self._outcomes), list(self._examples)
+        if not await learner.record.remote(outcomes):
+            await self._restore(learner)
+            del self._examples[: len(examples)]  # the journal holds these plans as well
+        elif examples:
+            del self._examples[: len(examples)]  # plans have no identity, so they are sent at most once
+            await learner.record_plans.remote(examples)
+        del self._outcomes[: len(outcomes)]
 
     def _take(self, newer: LearnerSnapshot | None) -> None:
         if newer is not None:
