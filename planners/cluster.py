@@ -31,10 +31,19 @@ class Reservation(Measured):
     end_s: float = Field(ge=0)
 
 
+class Link(Measured):
+    """The measured link between two nodes, in both directions."""
+
+    nodes: tuple[NodeId, NodeId]
+    bandwidth_bytes_per_s: float = Field(gt=0)
+    latency_s: float = Field(default=0.0, ge=0)
+
+
 class ClusterSnapshot(Versioned):
     """All live nodes, the reservations on them, the links between them, and which agents are warm where.
 
-    ``bandwidth_bytes_per_s`` and ``latency_s`` describe the link between any two different nodes.
+    ``bandwidth_bytes_per_s`` and ``latency_s`` describe the link between any two different nodes that ``links`` does
+    not mention. Load by others is a reservation for as long as it is expected to last.
     """
 
     nodes: tuple[ClusterNode, ...]
@@ -42,6 +51,7 @@ class ClusterSnapshot(Versioned):
     warm: frozenset[tuple[AgentName, NodeId]] = frozenset()
     bandwidth_bytes_per_s: float = Field(default=1e9, gt=0)
     latency_s: float = Field(default=0.001, ge=0)
+    links: tuple[Link, ...] = ()
 
     @cached_property
     def by_id(self) -> dict[NodeId, ClusterNode]:
@@ -55,6 +65,21 @@ class ClusterSnapshot(Versioned):
         a, b = self.by_id.get(left), self.by_id.get(right)
         return a is not None and b is not None and a.node_class == b.node_class
 
+    @cached_property
+    def links_of(self) -> dict[NodeId, dict[NodeId, Link]]:
+        """Node -> other node -> the measured link between them."""
+        links: dict[NodeId, dict[NodeId, Link]] = {}
+        for link in self.links:
+            left, right = link.nodes
+            links.setdefault(left, {})[right] = link
+            links.setdefault(right, {})[left] = link
+        return links
+
     def transfer_s(self, size_bytes: float, source: NodeId, target: NodeId) -> float:
-        """Seconds to move an output between nodes; 0 within one node."""
-        return 0.0 if source == target else self.latency_s + size_bytes / self.bandwidth_bytes_per_s
+        """Seconds to transfer an output between two nodes; 0 within one."""
+        if source == target:
+            return 0.0
+        link = self.links_of.get(source, {}).get(target)
+        if link is not None:
+            return link.latency_s + size_bytes / link.bandwidth_bytes_per_s
+        return self.latency_s + size_bytes / self.bandwidth_bytes_per_s

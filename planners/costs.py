@@ -1,5 +1,6 @@
 """Cost models: expected duration, output size and survival of attempts. The protocol, and the declared priors."""
 
+from math import inf
 from typing import NamedTuple, Protocol
 
 from planners.agents import AgentSpec
@@ -28,6 +29,18 @@ class CostModel(Protocol):
     def survival(self, agent: AgentSpec) -> float:
         """Share of this agent's speculative attempts that were committed or salvaged, 0..1."""
         ...
+
+
+def mean_duration_s(costs: CostModel, agent: AgentSpec, step: Step) -> float:
+    """The expected seconds on a node of speed 1; the declared prior if the model's answer is not finite or negative."""
+    mean_s = costs.duration(agent, step).mean_s
+    return mean_s if 0 <= mean_s < inf else agent.expected_s
+
+
+def output_bytes(costs: CostModel, agent: AgentSpec) -> float:
+    """The expected size of the output; the declared prior if the model's answer is not finite or negative."""
+    size = costs.output_bytes(agent)
+    return size if 0 <= size < inf else float(agent.output_bytes)
 
 
 class PriorCosts:

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from itertools import chain
 
 from planners.agents import AgentSpec
-from planners.costs import CostModel
+from planners.costs import CostModel, mean_duration_s, output_bytes
 from planners.eligibility import Eligibility, Obstacle, refused_input
 from planners.plans import Plan, PlannedStep
 from planners.requests import InFlight, PlanRequest
 from planners.scheduling.problem.capacity_limits import request_window, token_window
 from planners.scheduling.problem.in_flight import remaining_s
+from planners.scheduling.problem.time_scale import duration_s
 from planners.work_keys import InputDigests, work_keys
 from planners.workflow import FlatWorkflow
 
@@ -98,7 +99,7 @@ class _PlanCheck:
             if child in self._continued or parent not in self._plan.by_id:
                 continue
             made, reads = self._plan.by_id[parent], self._plan.by_id[child]
-            size = self._costs.output_bytes(self._agent(made))
+            size = output_bytes(self._costs, self._agent(made))
             moved_s = self._request.cluster.transfer_s(size, made.placement.node, reads.placement.node)
             if reads.placement.start_s < (arrives_s := made.placement.end_s + moved_s) - _EPS_S:
                 starts_s = reads.placement.start_s
@@ -200,8 +201,8 @@ class _PlanCheck:
 
     def _left_s(self, planned: PlannedStep, flight: InFlight) -> float:
         node = self._request.cluster.by_id[planned.placement.node]
-        mean_s = self._costs.duration(self._agent(planned), planned.step).mean_s
-        return 0.0 if flight.finished else remaining_s(mean_s / node.speed, flight.elapsed_s)
+        mean_s = mean_duration_s(self._costs, self._agent(planned), planned.step)
+        return 0.0 if flight.finished else remaining_s(duration_s(mean_s, node.speed), flight.elapsed_s)
 
     def _expected(self, planned: PlannedStep) -> tuple[float, float]:
         agent, flight = self._agent(planned), self._flight(planned)
@@ -209,16 +210,15 @@ class _PlanCheck:
             left_s = self._left_s(planned, flight)
             return left_s, agent.price.usd_per_s * left_s
         cluster, node = self._request.cluster, planned.placement.node
-        seconds = self._costs.duration(agent, planned.step).mean_s / cluster.by_id[node].speed
-        if (agent.name, node) not in cluster.warm:
-            seconds += agent.cold_start_s
+        cold_start_s = 0.0 if (agent.name, node) in cluster.warm else agent.cold_start_s
+        seconds = duration_s(mean_duration_s(self._costs, agent, planned.step), cluster.by_id[node].speed, cold_start_s)
         return seconds, agent.price.of(seconds)
 
     def _largest_quantum_s(self) -> float:
         """An upper bound on the quantum: a millisecond, or two billionths of all work in a row."""
         slowest = min((node.speed for node in self._request.cluster.nodes), default=1.0)
         work_s = sum(
-            self._costs.duration(agent, planned.step).mean_s / slowest + agent.cold_start_s
+            duration_s(mean_duration_s(self._costs, agent, planned.step), slowest, agent.cold_start_s)
             for planned in self._plan.steps
             for agent in self._request.catalog.by_capability.get(planned.step.capability, ())
         )

@@ -1,11 +1,13 @@
 """Laws of scheduling over random workflows, clusters, limits and work in flight; the independent validation decides."""
 
+from itertools import combinations
+
 from brute_force import least_value
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from planners.agents import AgentSpec, Catalog, Price, Provider
-from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
+from planners.cluster import ClusterNode, ClusterSnapshot, Link, Reservation
 from planners.costs import PriorCosts
 from planners.errors import Infeasible
 from planners.plans import Plan
@@ -71,7 +73,20 @@ def clusters(draw, catalog: Catalog) -> ClusterSnapshot:
     if draw(st.booleans()):
         held.append(Reservation(provider="p", calls=draw(st.integers(1, 4)), start_s=0.5, end_s=2.0))
     pairs = st.tuples(st.sampled_from([agent.name for agent in catalog.agents]), st.sampled_from(ids))
-    return ClusterSnapshot(nodes=tuple(nodes), reservations=tuple(held), warm=draw(st.frozensets(pairs, max_size=3)))
+    warm = draw(st.frozensets(pairs, max_size=3))
+    return ClusterSnapshot(nodes=tuple(nodes), reservations=tuple(held), warm=warm, links=draw(links(ids)))
+
+
+@st.composite
+def links(draw, nodes: list[str]) -> tuple[Link, ...]:
+    """Measured links between some of the nodes, slower and faster than the default of a third of a second."""
+    bandwidths = st.sampled_from([None, 1e8, 1e9, 1e10])
+    measured = {pair: draw(bandwidths) for pair in combinations(nodes, 2)} if draw(st.booleans()) else {}
+    return tuple(
+        Link(nodes=pair, bandwidth_bytes_per_s=bandwidth)
+        for pair, bandwidth in measured.items()
+        if bandwidth is not None
+    )
 
 
 @st.composite

@@ -72,7 +72,7 @@ class _Search:
         return next(at for at in sorted(changes) if at >= ready and self._fits(mode, at, placed))
 
     def _arrives(self, parent: _Placed, mode: ExecutionMode) -> int:
-        return parent.end + (0 if parent.mode.group == mode.group else parent.mode.lag)
+        return parent.end + (0 if parent.mode.group == mode.group else parent.mode.lag_to(mode.group))
 
     def _fits(self, mode: ExecutionMode, start: int, placed: dict[int, _Placed]) -> bool:
         end = start + mode.duration

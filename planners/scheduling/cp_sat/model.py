@@ -83,16 +83,26 @@ class CpSatModel:
             for parent in parents:
                 end = self.start[parent] + self._length[parent]
                 self.cp.add(self.start[child] >= end).only_enforce_if(is_new)
-                lags = [mode.lag for mode in problem.modes[parent]]
-                if any(lags):
-                    arrives = end + _dot(self.chosen[parent], lags)
-                    apart = self._together(parent, child).negated()
-                    self.cp.add(self.start[child] >= arrives).only_enforce_if([*is_new, apart])
+                if any(mode.lag for mode in problem.modes[parent]):
+                    self._add_transfer(parent, child, is_new)
             if not problem.children[child]:
                 self.cp.add(self.makespan >= self.start[child] + self._length[child])
         for step, children in enumerate(problem.children):
             if children and any(mode.in_flight for child in children for mode in problem.modes[child]):
                 self.cp.add(self.makespan >= self.start[step] + self._length[step])
+
+    def _add_transfer(self, parent: int, child: int, is_new: Sequence[cp_model.BoolVarT]) -> None:
+        """Unless both steps are together, the child waits for the transfer of its parent's output."""
+        modes, end = self.problem.modes[parent], self.start[parent] + self._length[parent]
+        apart = self._together(parent, child).negated()
+        if not self.problem.links_differ:
+            arrives = end + _dot(self.chosen[parent], [mode.lag for mode in modes])
+            self.cp.add(self.start[child] >= arrives).only_enforce_if([*is_new, apart])
+            return
+        for group in range(len(self.problem.groups)):
+            arrives = end + _dot(self.chosen[parent], [mode.lag_to(group) for mode in modes])
+            for literal in self._in_group(child, group):
+                self.cp.add(self.start[child] >= arrives).only_enforce_if([*is_new, apart, literal])
 
     def _together(self, parent: int, child: int) -> cp_model.IntVar:
         """A literal that may be true only if both steps are in one group."""

@@ -177,9 +177,9 @@ def latest_ends(problem: Problem, schedule: Schedule, makespan_share: float = 1.
     """Per step, the latest end that would keep this share of the makespan if only precedence mattered."""
     ends = [makespan_share * schedule.makespan] * len(problem.steps)
     for step in range(len(ends) - 1, -1, -1):
-        lag = problem.modes[step][schedule.mode[step]].lag
+        mode, node = problem.modes[step][schedule.mode[step]], schedule.node
         for child in problem.children[step]:
-            transfer = lag if schedule.node[child] != schedule.node[step] else 0
+            transfer = mode.lag_to(problem.group_of[node[child]]) if node[child] != node[step] else 0
             ends[step] = min(ends[step], ends[child] - (schedule.end[child] - schedule.start[child]) - transfer)
     return tuple(ends)
 

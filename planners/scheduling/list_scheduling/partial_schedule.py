@@ -29,16 +29,22 @@ class Schedule:
 class ReadyTimes(NamedTuple):
     """When the inputs of a step are available: ``earliest`` on any node, ``elsewhere`` on nodes that produced none.
 
-    ``producers`` maps a group to the (node, time) pairs of its nodes that produced inputs.
+    ``producers`` maps a group to the (node, time) pairs of its nodes that produced inputs. ``by_group`` replaces
+    ``elsewhere`` if links differ.
     """
 
     earliest: int
     elsewhere: int
     producers: dict[int, list[tuple[int, int]]]
+    by_group: tuple[int, ...] = ()
+
+    def elsewhere_in(self, group: int) -> int:
+        """When the inputs are available on the nodes of this group that produced none."""
+        return self.by_group[group] if self.by_group else self.elsewhere
 
     def on(self, node: int, group: int) -> int:
         """When the inputs are available on a node of this group."""
-        return dict(self.producers.get(group, ())).get(node, self.elsewhere)
+        return dict(self.producers.get(group, ())).get(node, self.elsewhere_in(group))
 
 
 _NO_PRODUCERS: dict[int, list[tuple[int, int]]] = {}
@@ -85,6 +91,8 @@ class PartialSchedule:
         parents = self.problem.parents[step]
         if not parents:
             return ReadyTimes(0, 0, _NO_PRODUCERS)
+        if self.problem.links_differ:
+            return self._ready_over_links(parents)
         ends, nodes, arrivals = self.end, self.node, self._arrives
         if len(parents) == 1:
             (parent,) = parents
@@ -114,6 +122,18 @@ class PartialSchedule:
             from_others = first if node != first_node else second
             producers.setdefault(self.problem.group_of[node], []).append((node, max(end, from_others)))
         return ReadyTimes(last_end, first, producers)
+
+    def _ready_over_links(self, parents: tuple[int, ...]) -> ReadyTimes:
+        """The same if links differ. Linear in the parents times the groups."""
+        problem, groups = self.problem, range(len(self.problem.groups))
+        made = [(self.node[p], self.end[p], problem.modes[p][self.mode[p]]) for p in parents]
+        by_group = tuple(max(end + mode.lag_to(group) for _, end, mode in made) for group in groups)
+        producers: dict[int, list[tuple[int, int]]] = {}
+        for at in dict.fromkeys(node for node, _, _ in made):
+            group = problem.group_of[at]
+            here = max(end if node == at else end + mode.lag_to(group) for node, end, mode in made)
+            producers.setdefault(group, []).append((at, here))
+        return ReadyTimes(max(end for _, end, _ in made), max(by_group), producers, by_group)
 
     def earliest_on(self, node: int, ready: int, mode: ExecutionMode) -> int:
         """The first start from ``ready`` on that the node and every shared limit allow."""
@@ -158,7 +178,7 @@ class PartialSchedule:
                 start = self.earliest_on(node, at, mode)
                 if best_node < 0 or start < best_start:
                     best_start, best_node = start, node
-        elsewhere = ready.elsewhere
+        elsewhere = ready.elsewhere_in(mode.group)
         if best_node >= 0 and best_start <= elsewhere:
             return best_start, best_node
         if mode.uses:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 
+from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 
 
@@ -49,5 +50,13 @@ def order_by_priority(problem: Problem, priority: Sequence[float]) -> list[int]:
 def mean_lags(problem: Problem) -> list[float]:
     """Per step, the mean transfer time of its output over its modes and all pairs of nodes (0 within one node)."""
     nodes = len(problem.nodes)
+    if problem.links_differ:
+        sizes = [len(group.nodes) for group in problem.groups]
+        return [sum(_mean_lag(mode, sizes) for mode in modes) / len(modes) for modes in problem.modes]
     share = (nodes - 1) / nodes if nodes else 0.0
     return [share * sum(mode.lag for mode in modes) / len(modes) for modes in problem.modes]
+
+
+def _mean_lag(mode: ExecutionMode, sizes: Sequence[int]) -> float:
+    others = (size - (group == mode.group) for group, size in enumerate(sizes))
+    return sum(count * mode.lag_to(group) for group, count in enumerate(others)) / sum(sizes)

@@ -120,7 +120,7 @@ def _optimistic_scores(
     last_uses: tuple[LimitUse, ...] = ()
     limits_open = earliest
     scores = []
-    for k, (_, _, duration, usd, _, _, _, uses, _, _) in enumerate(table.modes[step]):
+    for k, (_, _, duration, usd, _, _, _, uses, *_) in enumerate(table.modes[step]):
         if usd > allowance:
             continue
         opening = openings[ids[k]]

@@ -106,5 +106,7 @@ def _latest_end(partial: PartialSchedule, step: int, mode: ExecutionMode, node: 
     latest = makespan
     for child in partial.problem.children[step]:
         if not partial.problem.modes[child][partial.mode[child]].in_flight:
-            latest = min(latest, partial.start[child] - (0 if partial.node[child] == node else mode.lag))
+            at = partial.node[child]
+            transfer = 0 if at == node else mode.lag_to(partial.problem.group_of[at])
+            latest = min(latest, partial.start[child] - transfer)
     return latest

@@ -1,15 +1,12 @@
 """Build a scheduling problem from a plan request."""
 
-from collections.abc import Iterable
-from itertools import pairwise
-from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 
 from planners.agents import AgentSpec
-from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
-from planners.costs import CostModel
+from planners.cluster import ClusterNode
+from planners.costs import CostModel, mean_duration_s, output_bytes
 from planners.errors import Infeasible
 from planners.model import AgentName
 from planners.requests import PlanRequest
@@ -19,15 +16,11 @@ from planners.scheduling.problem.capacity_limits import CapacityLimits
 from planners.scheduling.problem.feasibility import check_bounds, raise_unplaceable
 from planners.scheduling.problem.in_flight import MatchedAttempt, match_in_flight, remaining_s
 from planners.scheduling.problem.modes import ExecutionMode, LimitUse
-from planners.scheduling.problem.problem import NodeGroup, Problem
-from planners.scheduling.problem.resource_profile import ResourceProfile
+from planners.scheduling.problem.node_groups import NodeGroups
+from planners.scheduling.problem.problem import Problem
+from planners.scheduling.problem.time_scale import MAX_DURATION_S, TimeScale, duration_s
 from planners.scheduling.problem.units import ResourceScale, ResourceShape, ResourceShapes, shape_of
 from planners.workflow import FlatWorkflow
-
-_FINEST_S = 0.001
-_MAX_QUANTA = 1e9
-# Seconds that are whole milliseconds but for rounding errors do not round up to the next one.
-_ROUNDING = 1e-6
 
 
 def build_problem(flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Problem:
@@ -49,9 +42,16 @@ class _AgentOnGroup(NamedTuple):
     speed: float
     cold_start_s: float
     lag: int
+    lags: tuple[int, ...]
     demand: int
     amounts: tuple[int, ...]
     uses: tuple[LimitUse, ...]
+
+    def mode(self, duration: int, usd: float) -> ExecutionMode:
+        """The mode of a new attempt with this duration in quanta and this cost."""
+        return ExecutionMode(
+            self.agent, self.group, duration, usd, self.lag, self.demand, self.amounts, self.uses, lags=self.lags
+        )
 
 
 class _StepClass:
@@ -66,7 +66,7 @@ class _StepClass:
     def longest_s(self, slowest: float) -> float:
         """The seconds of all steps one after another, each by its slowest agent on a node of speed ``slowest``."""
         cold = np.array([agent.cold_start_s for agent in self.agents])
-        return float((np.array(self.means) / slowest + cold).max(axis=1).sum())
+        return float(np.minimum(np.array(self.means) / slowest + cold, MAX_DURATION_S).max(axis=1).sum())
 
 
 class _Builder:
@@ -83,13 +83,10 @@ class _Builder:
         demands = [self._shapes.amounts(agent.resources) for agent in agents.values()]
         totals = [self._shapes.amounts(node.total) for node in self._cluster.nodes]
         self._scale = ResourceScale(demands, totals)
-        self.quantum_s = self._quantum_s()
-        self._limits = CapacityLimits(agents.values(), request.catalog, self._cluster.reservations, self.quanta)
-        self._group_nodes(agents)
-
-    def quanta(self, seconds: float) -> int:
-        """Seconds in quanta, rounded up."""
-        return ceil(seconds / self.quantum_s - _ROUNDING)
+        slowest = min((node.speed for node in self._cluster.nodes), default=1.0)
+        self._time = TimeScale(sum(step_class.longest_s(slowest) for step_class in self._classes), len(flat.steps))
+        self._limits = CapacityLimits(agents.values(), request.catalog, self._cluster.reservations, self._time)
+        self._nodes = NodeGroups(self._cluster, agents, request.in_flight, self._scale, self._time)
 
     def build(self) -> Problem:
         steps = self._flat.steps
@@ -100,7 +97,7 @@ class _Builder:
                 children[parent].append(child)
         modes = self._modes()
         limits, task = self._request.task.limits, self._request.task
-        left_s = None if limits.deadline_s is None else limits.deadline_s - self._request.elapsed_s
+        left_s = None if limits.deadline_s is None else limits.deadline_s - max(0.0, self._request.elapsed_s)
         return Problem(
             flat=self._flat,
             steps=steps,
@@ -109,14 +106,14 @@ class _Builder:
             children=tuple(tuple(row) for row in children),
             modes=modes,
             nodes=tuple(node.id for node in self._cluster.nodes),
-            groups=self._groups,
-            group_of=self._group_of,
+            groups=self._nodes.groups,
+            group_of=self._nodes.group_of,
             limits=self._limits.all,
             guard=self._scale.guard,
             objective=task.objective,
-            deadline=None if left_s is None else int(left_s / self.quantum_s + _ROUNDING),
+            deadline=None if left_s is None else self._time.down(left_s),
             budget_usd=None if limits.budget_usd is None else limits.budget_usd - self._request.spent_usd,
-            quantum_s=self.quantum_s,
+            quantum_s=self._time.quantum_s,
             min_usd=tuple(min(mode.usd for mode in row) for row in modes),
         )
 
@@ -135,51 +132,8 @@ class _Builder:
             step_class = classes[key]
             self._class_of.append((step_class, len(step_class.steps)))
             step_class.steps.append(i)
-            step_class.means.append([self._costs.duration(agent, step).mean_s for agent in step_class.agents])
+            step_class.means.append([mean_duration_s(self._costs, agent, step) for agent in step_class.agents])
         return list(classes.values())
-
-    def _quantum_s(self) -> float:
-        slowest = min((node.speed for node in self._cluster.nodes), default=1.0)
-        work_s = sum(step_class.longest_s(slowest) for step_class in self._classes)
-        return _FINEST_S * max(1, ceil(work_s / _FINEST_S / _MAX_QUANTA))
-
-    def _group_nodes(self, agents: dict[AgentName, AgentSpec]) -> None:
-        by_signature: dict[tuple[object, ...], list[int]] = {}
-        busy = {flight.node for flight in self._request.in_flight}
-        warm = {(agent, node) for agent, node in self._cluster.warm if agent in agents}
-        reservations = _by_node(self._cluster.reservations)
-        for i, node in enumerate(self._cluster.nodes):
-            warm_here = frozenset(agent for agent, at in warm if at == node.id) if warm else frozenset[str]()
-            alone = node.id if node.id in busy else None
-            own = tuple((r.start_s, r.end_s, r.resources) for r in reservations.get(node.id, ()))
-            shape = shape_of(node.total)
-            key = (node.node_class, shape, node.speed, warm_here, repr(own) if own else "", alone)
-            by_signature.setdefault(key, []).append(i)
-        self._groups = tuple(
-            self._group(nodes, reservations.get(self._cluster.nodes[nodes[0]].id, []))
-            for nodes in by_signature.values()
-        )
-        group_of = {node: index for index, group in enumerate(self._groups) for node in group.nodes}
-        self._group_of = tuple(group_of[i] for i in range(len(self._cluster.nodes)))
-        self._warm = warm
-        self._first = [self._cluster.nodes[group.nodes[0]] for group in self._groups]
-
-    def _group(self, nodes: list[int], reservations: list[Reservation]) -> NodeGroup:
-        node = self._cluster.nodes[nodes[0]]
-        capacity = self._scale.capacity(self._shapes.amounts(node.total))
-        return NodeGroup(tuple(nodes), capacity, self._profile(node, reservations))
-
-    def _profile(self, node: ClusterNode, reservations: list[Reservation]) -> ResourceProfile:
-        """Free capacity over time. Reservations are summed before rounding, so small ones do not cost a unit each."""
-        total, scale = node.total.amounts(), self._scale
-        profile = ResourceProfile(scale.pack(scale.capacity(total)), scale.guard)
-        spans = [(int(r.start_s / self.quantum_s), self.quanta(r.end_s), r.resources.amounts()) for r in reservations]
-        times = sorted({at for start, end, _ in spans for at in (start, end)})
-        for at, until in pairwise(times):
-            reserved = [amounts for start, end, amounts in spans if start <= at and end >= until]
-            left = {name: amount - sum(one.get(name, 0.0) for one in reserved) for name, amount in total.items()}
-            profile.reserve(at, until, profile.free[-1] - scale.pack(scale.capacity(left)))
-        return profile
 
     def _modes(self) -> tuple[tuple[ExecutionMode, ...], ...]:
         modes: list[list[ExecutionMode]] = [[] for _ in self._flat.steps]
@@ -218,24 +172,28 @@ class _Builder:
         speed, cold, call, per_s = np.array(
             [(p.speed, p.cold_start_s, p.agent.price.usd_per_call, p.agent.price.usd_per_s) for _, p in pairs]
         ).T
-        seconds = np.array(step_class.means)[:, [i for i, _ in pairs]] / speed + cold
-        durations = np.ceil(seconds / self.quantum_s - _ROUNDING).astype(np.int64).tolist()
+        means = np.array(step_class.means)[:, [i for i, _ in pairs]]
+        seconds = np.minimum(means / speed + cold, MAX_DURATION_S)
+        durations = self._time.durations(seconds)
         usd = (call + per_s * seconds).tolist()
         return [
-            [
-                ExecutionMode(pair.agent, pair.group, quanta, price, pair.lag, pair.demand, pair.amounts, pair.uses)
-                for (_, pair), quanta, price in zip(pairs, *row, strict=True)
-            ]
+            [pair.mode(quanta, price) for (_, pair), quanta, price in zip(pairs, *row, strict=True)]
             for row in zip(durations, usd, strict=True)
         ]
 
     def _agent_on_groups(self, agent: AgentSpec) -> list[_AgentOnGroup]:
         if agent.name not in self._on_groups:
-            lag = self.quanta(_transfer_s(self._cluster, self._costs.output_bytes(agent)))
             uses, cold_s, name = self._limits.uses(agent), agent.cold_start_s, agent.name
+            size = output_bytes(self._costs, agent)
             self._on_groups[name] = [
                 _AgentOnGroup(
-                    agent, group, node.speed, 0.0 if (name, node.id) in self._warm else cold_s, lag, *demand, uses
+                    agent,
+                    group,
+                    node.speed,
+                    0.0 if (name, node.id) in self._nodes.warm else cold_s,
+                    *self._nodes.lags(size, group),
+                    *demand,
+                    uses,
                 )
                 for group, node, demand in self._demands_of(agent.resources)
             ]
@@ -247,36 +205,29 @@ class _Builder:
         if shape not in self._demands:
             amounts, fitting = self._shapes.amounts(resources), self._shapes.fitting(resources)
             self._demands[shape] = []
-            for group, node in enumerate(self._first):
+            for group, node in enumerate(self._nodes.first):
                 if shape_of(node.total) in fitting:
-                    demand = self._scale.demand(amounts, self._groups[group].amounts)
+                    demand = self._scale.demand(amounts, self._nodes.groups[group].amounts)
                     self._demands[shape].append((group, node, (self._scale.pack(demand), demand)))
         return self._demands[shape]
 
     def _in_flight_mode(self, step: int, match: MatchedAttempt) -> ExecutionMode:
         """The mode that continues an attempt: its call is paid and has passed the rate limits."""
         agent = match.agent
-        node = next(i for i, node in enumerate(self._cluster.nodes) if node.id == match.flight.node)
+        group = self._nodes.group_of[
+            next(i for i, node in enumerate(self._cluster.nodes) if node.id == match.flight.node)
+        ]
         if match.flight.finished:
             # It holds no resources any more, so it counts even where its agent no longer fits.
-            lag = self.quanta(_transfer_s(self._cluster, self._costs.output_bytes(agent)))
+            lag, lags = self._nodes.lags(output_bytes(self._costs, agent), group)
             nothing = (0,) * len(self._scale.names)
-            return ExecutionMode(agent, self._group_of[node], 0, 0.0, lag, 0, nothing, in_flight=True)
-        pair = next(pair for pair in self._agent_on_groups(agent) if pair.group == self._group_of[node])
+            return ExecutionMode(agent, group, 0, 0.0, lag, 0, nothing, in_flight=True, lags=lags)
+        pair = next(pair for pair in self._agent_on_groups(agent) if pair.group == group)
         step_class, row = self._class_of[step]
         mean_s = step_class.means[row][[one.name for one in step_class.agents].index(agent.name)]
-        left_s = remaining_s(mean_s / pair.speed, match.flight.elapsed_s)
-        return ExecutionMode(
-            agent,
-            pair.group,
-            self.quanta(left_s),
-            agent.price.usd_per_s * left_s,
-            pair.lag,
-            pair.demand,
-            pair.amounts,
-            tuple(use for use in pair.uses if use.hold is None),
-            in_flight=True,
-        )
+        left_s = remaining_s(duration_s(mean_s, pair.speed), match.flight.elapsed_s)
+        mode = pair.mode(self._time.up(left_s), agent.price.usd_per_s * left_s)
+        return mode._replace(uses=tuple(use for use in pair.uses if use.hold is None), in_flight=True)
 
 
 def _requirements(
@@ -292,15 +243,3 @@ def _requirements(
         for twin in match.twins
     )
     return (*parents, *twins)
-
-
-def _transfer_s(cluster: ClusterSnapshot, size_bytes: float) -> float:
-    return cluster.latency_s + size_bytes / cluster.bandwidth_bytes_per_s
-
-
-def _by_node(reservations: Iterable[Reservation]) -> dict[str, list[Reservation]]:
-    grouped: dict[str, list[Reservation]] = {}
-    for reservation in reservations:
-        if reservation.node is not None and reservation.end_s > max(0.0, reservation.start_s):
-            grouped.setdefault(reservation.node, []).append(reservation)
-    return grouped

@@ -5,7 +5,7 @@ size). A rate of t tokens a second means: calls that start within any W seconds 
 W = max(1, largest call / t), so that every single call fits.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import pairwise
 from math import ceil, floor
 
@@ -14,6 +14,7 @@ from planners.cluster import Reservation
 from planners.scheduling.problem.modes import LimitUse
 from planners.scheduling.problem.problem import SharedLimit
 from planners.scheduling.problem.resource_profile import ResourceProfile
+from planners.scheduling.problem.time_scale import TimeScale
 
 
 def request_window(provider: Provider) -> tuple[int, float]:
@@ -37,11 +38,11 @@ class CapacityLimits:
         agents: Iterable[AgentSpec],
         catalog: Catalog,
         reservations: Iterable[Reservation],
-        quanta: Callable[[float], int],
+        time: TimeScale,
     ) -> None:
         self._limits: list[SharedLimit] = []
         self._uses: dict[str, list[LimitUse]] = {}
-        self._quanta = quanta
+        self._time = time
         offered = list(agents)
         for agent in offered:
             if agent.concurrency is not None:
@@ -67,11 +68,11 @@ class CapacityLimits:
             self._reserve(self._limits[-1], reservations)
         if provider.requests_per_s is not None:
             calls, seconds = request_window(provider)
-            self._add(f"requests_per_s of provider {provider.name}", calls, self._quanta(seconds), calls_each)
+            self._add(f"requests_per_s of provider {provider.name}", calls, self._time.span(seconds), calls_each)
         if provider.tokens_per_s is not None:
             tokens, seconds = token_window(provider, max(agent.tokens_per_call for agent in agents))
             tokens_each = [(agent, ceil(agent.tokens_per_call)) for agent in agents if agent.tokens_per_call]
-            self._add(f"tokens_per_s of provider {provider.name}", tokens, self._quanta(seconds), tokens_each)
+            self._add(f"tokens_per_s of provider {provider.name}", tokens, self._time.span(seconds), tokens_each)
 
     def _add(self, name: str, capacity: int, hold: int | None, calls: list[tuple[AgentSpec, int]]) -> None:
         guard = 1 << (capacity + 1).bit_length()
@@ -81,8 +82,8 @@ class CapacityLimits:
 
     def _reserve(self, limit: SharedLimit, reservations: list[Reservation]) -> None:
         """Subtract the calls of others; if they exceed the capacity, nothing is left."""
-        quanta = self._quanta
-        spans = [(max(0, quanta(r.start_s) - 1), quanta(r.end_s), r.calls) for r in reservations if r.end_s > 0]
+        time = self._time
+        spans = [(max(0, time.down(r.start_s)), time.up(r.end_s), r.calls) for r in reservations if r.end_s > 0]
         times = sorted({at for start, end, _ in spans for at in (start, end)})
         for at, until in pairwise(times):
             calls = sum(n for start, end, n in spans if start <= at and end >= until)

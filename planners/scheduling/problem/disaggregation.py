@@ -19,7 +19,14 @@ def disaggregated(problem: Problem) -> Problem:
     )
     copies = [_copies(problem, modes) for modes in problem.modes]
     modes = tuple(
-        tuple(mode._replace(group=node, requires=_translated(mode, copies)) for mode, node, _ in copies[step])
+        tuple(
+            mode._replace(
+                group=node,
+                requires=_translated(mode, copies),
+                lags=tuple(mode.lags[group] for group in problem.group_of) if mode.lags else (),
+            )
+            for mode, node, _ in copies[step]
+        )
         for step in range(len(copies))
     )
     return replace(problem, groups=groups, group_of=tuple(range(len(groups))), modes=modes)

@@ -24,7 +24,8 @@ class LimitUse(NamedTuple):
 class ExecutionMode(NamedTuple):
     """One way to execute a step: an agent on any node of a group.
 
-    ``lag`` is the transfer time of the output to another node. ``in_flight`` modes continue a running or finished
+    ``lag`` is the longest transfer time of the output to another node, ``lags`` the one to another node of each group
+    if links differ. ``in_flight`` modes continue a running or finished
     attempt: they start at 0, whatever their parents do. ``requires`` holds (step, modes of it) pairs: an attempt in
     flight is the same work only if these steps have one of these modes; other modes require nothing.
     """
@@ -39,12 +40,18 @@ class ExecutionMode(NamedTuple):
     uses: tuple[LimitUse, ...] = ()
     in_flight: bool = False
     requires: tuple[tuple[int, frozenset[int]], ...] = ()
+    lags: tuple[int, ...] = ()
+
+    def lag_to(self, group: int) -> int:
+        """The transfer time of the output to another node of this group."""
+        return self.lags[group] if self.lags else self.lag
 
     def needs_no_more_than(self, other: "ExecutionMode") -> bool:
         """Whether this mode can start wherever and whenever the other can, provided it takes no longer."""
         return (
             self.group == other.group
             and self.lag <= other.lag
+            and (self.lags == other.lags or all(map(le, self.lags, other.lags)))
             and (not self.uses or self.uses == other.uses)
             and (self.amounts == other.amounts or all(map(le, self.amounts, other.amounts)))
         )

@@ -20,7 +20,7 @@ from planners.workflow import FlatWorkflow, Step
 
 @dataclass(frozen=True, slots=True)
 class NodeGroup:
-    """Interchangeable nodes: same class, totals, speed, warm agents, reservations, and nothing in flight."""
+    """Interchangeable nodes: same class, totals, speed, warm agents, reservations and links, and nothing in flight."""
 
     nodes: tuple[int, ...]
     amounts: tuple[int, ...]
@@ -79,6 +79,11 @@ class Problem:
     def has_in_flight(self) -> bool:
         """Whether any step may continue an attempt in flight; in-flight modes come last."""
         return any(modes[-1].in_flight for modes in self.modes)
+
+    @cached_property
+    def links_differ(self) -> bool:
+        """Whether transfer times depend on the nodes; otherwise any two nodes have the same link."""
+        return any(mode.lags for modes in self.modes for mode in modes)
 
     @cached_property
     def forced_in_flight(self) -> dict[int, int]:

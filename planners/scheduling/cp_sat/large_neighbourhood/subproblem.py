@@ -77,20 +77,23 @@ class Subproblem:
             if parent in self._row:
                 self._add_pair(self._row[parent], row)
             else:
-                lags = [0 if mode.group == of_parent.group else of_parent.lag for _, mode in self._modes[row]]
+                lags = [
+                    0 if mode.group == of_parent.group else of_parent.lag_to(mode.group) for _, mode in self._modes[row]
+                ]
                 self.cp.add(self.start[row] >= known.end[parent] + _dot(self.chosen[row], lags))
         for child in problem.children[step]:
             of_child = problem.modes[child][known.mode[child]]
             if child not in self._row and not of_child.in_flight:
-                lags = [0 if mode.group == of_child.group else mode.lag for _, mode in self._modes[row]]
+                lags = [
+                    0 if mode.group == of_child.group else mode.lag_to(of_child.group) for _, mode in self._modes[row]
+                ]
                 tail = known.makespan - known.start[child]
                 self.cp.add(self.makespan >= self._end[row] + _dot(self.chosen[row], lags) + tail)
 
     def _add_pair(self, parent: int, child: int) -> None:
         """Precedence between two destroyed steps: outputs are transferred unless both are in one group."""
-        lags = [mode.lag for _, mode in self._modes[parent]]
         self.cp.add(self.start[child] >= self._end[parent])
-        if not any(lags):
+        if not any(mode.lag for _, mode in self._modes[parent]):
             return
         together = self.cp.new_bool_var(f"together_{parent}_{child}")
         node = self._known.node
@@ -100,8 +103,16 @@ class Subproblem:
             by_group.setdefault(mode.group, []).append(literal)
         for (_, mode), literal in zip(self._modes[parent], self.chosen[parent], strict=True):
             self.cp.add_bool_or([*by_group.get(mode.group, ()), literal.negated(), together.negated()])
-        arrives = self._end[parent] + _dot(self.chosen[parent], lags)
-        self.cp.add(self.start[child] >= arrives).only_enforce_if(together.negated())
+        if not self._problem.links_differ:
+            arrives = self._end[parent] + _dot(self.chosen[parent], [mode.lag for _, mode in self._modes[parent]])
+            self.cp.add(self.start[child] >= arrives).only_enforce_if(together.negated())
+            return
+        for group, literals in by_group.items():
+            arrives = self._end[parent] + _dot(
+                self.chosen[parent], [mode.lag_to(group) for _, mode in self._modes[parent]]
+            )
+            for literal in literals:
+                self.cp.add(self.start[child] >= arrives).only_enforce_if([together.negated(), literal])
 
     def _add_groups(self) -> None:
         occupied: dict[int, list[tuple[int, int, ExecutionMode]]] = {}
