@@ -1,14 +1,17 @@
 """The decorator that declares a typed callable as an agent."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from pydantic import JsonValue
 
 from actors.errors import InvalidAgent
 from actors.kinds.callables import Declaration, Promotion, derived_spec, store_declaration
+from actors.verification import DidNot, Happened, Unknown, Verify
 from planners.agents import Effect, Price, Retry
 from planners.resources import Resources
+
+__all__ = ["DidNot", "Happened", "Unknown", "agent"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,9 +36,12 @@ class AgentFields(TypedDict, total=False):
     cold_start_s: float
     output_bytes: int
     settings: Mapping[str, JsonValue]
+    env: Sequence[str]
 
 
-def agent(capability: str, *, promote: Promotion | None = None, **fields: Unpack[AgentFields]) -> Callable[[F], F]:
+def agent(
+    capability: str, *, promote: Promotion | None = None, verify: Verify | None = None, **fields: Unpack[AgentFields]
+) -> Callable[[F], F]:
     """Declare a typed callable as an agent. The callable itself is returned unchanged.
 
     An ``async def`` becomes an async agent: thousands of attempts share one process per node, and it needs no resources
@@ -46,6 +52,9 @@ def agent(capability: str, *, promote: Promotion | None = None, **fields: Unpack
         capability: what the agent can do; steps ask for capabilities.
         promote: required for effect ``stageable``. Called at commit with the context and everything that was staged.
             Sync or async; must be idempotent (send ``context.idempotency_key`` along).
+        verify: for effect ``irreversible``. Called with the context of an attempt whose process died before it
+            reported; returns `Happened`, `DidNot` or `Unknown`. Sync or async; runs in a process of its own, with a
+            time limit.
         fields: further fields of `AgentSpec`.
 
     Raises:
@@ -57,7 +66,10 @@ def agent(capability: str, *, promote: Promotion | None = None, **fields: Unpack
         if (spec.effect is Effect.STAGEABLE) != (promote is not None):
             fix = "give both or neither"
             raise InvalidAgent(f"'{spec.name}': effect stageable and promote go together", "promote", fix)
-        store_declaration(function, Declaration(spec, promote))
+        if verify is not None and not spec.effect.never_twice:
+            fix = "leave verify out: attempts with other effects are run again"
+            raise InvalidAgent(f"'{spec.name}': verify is for effect irreversible", "verify", fix)
+        store_declaration(function, Declaration(spec, promote, verify))
         return function
 
     return declare

@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from actors.errors import MissingVariable
 from planners.model import AgentName, AttemptId, TaskId, WorkKey
 
 
 @dataclass(frozen=True)
 class Context:
-    """The attempt, the agent's settings from the catalog, and the staging area.
+    """The attempt, the agent's settings and variables from the catalog, and the staging area.
 
-    ``speculative`` is how the attempt was dispatched; it may have been confirmed since.
+    ``speculative`` is how the attempt was dispatched; it may have been confirmed since. ``env`` holds the environment
+    variables that the agent's catalog entry names, as far as they are set on the node.
     """
 
     task: TaskId
@@ -22,11 +24,24 @@ class Context:
     speculative: bool = False
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     staged: dict[str, bytes] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def idempotency_key(self) -> str:
         """Send this with every request that must not take effect twice. It is the id of the attempt."""
         return self.attempt
+
+    def secret(self, name: str) -> str:
+        """The value of an environment variable that the agent's catalog entry names.
+
+        Raises:
+            MissingVariable: the entry does not name it, or it is not set on this node.
+        """
+        try:
+            return self.env[name]
+        except KeyError:
+            fix = f"add {name} to env of the agent's catalog entry, and set it on every node that runs the agent"
+            raise MissingVariable(f"agent '{self.agent}' has no variable {name}", "env", fix) from None
 
     def stage(self, name: str, data: bytes) -> None:
         """Stage an effect. The agent's ``promote`` hook receives it at commit; a flushed attempt drops it."""

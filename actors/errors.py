@@ -35,5 +35,9 @@ class BadOutput(ActorsError):
     """An agent's output does not match its declaration, or cannot be stored as JSON."""
 
 
+class MissingVariable(ActorsError):
+    """An agent asked for an environment variable that it does not have."""
+
+
 class OutputGone(ActorsError, LookupError):
     """The output of an attempt is not available (any more)."""

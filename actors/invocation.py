@@ -7,6 +7,8 @@ import pydantic_core
 from pydantic import JsonValue
 
 from actors.context import Context
+from actors.environment import declared_variables
+from actors.payloads.store import PayloadStore, ReturnedPayloads
 from planners.agents import AgentKind
 from planners.bindings import Path, follow
 from planners.model import AgentName, AttemptId, TaskId, WorkKey
@@ -35,24 +37,34 @@ class Invocation:
     inputs: dict[str, JsonValue]
     slots: tuple[InputSlot, ...] = ()
     settings: dict[str, JsonValue] = field(default_factory=dict)
+    env: tuple[str, ...] = ()
     speculative: bool = False
     timeout_s: float | None = None
     inline_bytes: int = 16 * 1024
     input_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
+    payloads: PayloadStore = field(default_factory=ReturnedPayloads)
     v: int = 1
 
     def context(self) -> Context:
         """The agent's view of the attempt."""
-        return Context(self.task, self.attempt, self.agent, self.work_key, self.speculative, self.settings)
+        return Context(
+            task=self.task,
+            attempt=self.attempt,
+            agent=self.agent,
+            work_key=self.work_key,
+            speculative=self.speculative,
+            settings=self.settings,
+            env=declared_variables(self.env),
+        )
 
-    def filled(self, blobs: tuple[bytes, ...]) -> dict[str, Any]:
-        """The inputs with every slot filled from the referenced outputs. Each output is parsed once.
+    def filled(self, blobs: tuple[Any, ...]) -> dict[str, Any]:
+        """The inputs with every slot filled from the referenced outputs. Each output is read and parsed once.
 
         Raises:
-            LookupError: a path does not exist in its output.
+            LookupError: a path does not exist in its output, or an output is gone.
         """
-        values = [pydantic_core.from_json(blob) for blob in blobs]
+        values = [pydantic_core.from_json(self.payloads.read(blob)) for blob in blobs]
         for slot in self.slots:
             parent = follow(self.inputs, slot.at[:-1])
             parent[slot.at[-1]] = follow(values[slot.blob], slot.path)
@@ -80,8 +92,8 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How an attempt ended, and what travels apart: the JSON of a large output, and staged effects."""
+    """How an attempt ended, and what travels apart: a large output as its store keeps it, and staged effects."""
 
     ended: Ended
-    body: bytes | None = None
+    body: Any = None
     staged: dict[str, bytes] | None = None

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from actors.context import Context
 from actors.errors import BadInput, BadOutput, InvalidAgent
+from actors.payloads.json_values import check_finite, encoded
 from reconciler.state.handoff import Handoff
 
 _EMPTY = inspect.Parameter.empty
@@ -56,14 +57,18 @@ class Signature:
             BadOutput: it is not of the declared type, or cannot be JSON.
         """
         try:
-            plain = self._output.dump_python(self._output.validate_python(output), mode="json")
-            return pydantic_core.to_json(plain, inf_nan_mode="constants")
+            valid = self._output.validate_python(output)
+            plain = self._output.dump_python(valid, mode="json")
+            body = encoded(plain, "output")
+            if b"null" in body:  # pydantic may have made it of NaN
+                check_finite(self._output.dump_python(valid), "output")
         except ValidationError as error:
             raise BadOutput(
                 *_first_error(error, "output"), f"correct what '{self.name}' returns, or its return type"
             ) from None
-        except pydantic_core.PydanticSerializationError as error:
+        except (ValueError, RecursionError) as error:  # circles, bytes that are not text, too many levels
             raise BadOutput(str(error), "output", f"'{self.name}' must return a JSON value") from None
+        return body
 
     @property
     def input_schema(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from planners.model import AgentName, Measured, Versioned
 from planners.resources import Resources
@@ -67,6 +67,7 @@ class AgentSpec(Measured):
 
     ``target`` is an import path ``module:attribute`` of the callable (async, sync), the argument vector of a command,
     or the model name of an LLM agent. ``expected_s`` and ``output_bytes`` are priors until there are outcomes.
+    ``env`` names the environment variables that the agent sees, besides those that every agent sees.
     ``discloses``: the agent sends private inputs to a third party, so it never runs speculatively.
     """
 
@@ -90,8 +91,17 @@ class AgentSpec(Measured):
     cold_start_s: float = Field(default=0.0, ge=0)
     output_bytes: int = Field(default=1024, ge=0)
     settings: dict[str, JsonValue] = Field(default_factory=dict)
+    env: tuple[str, ...] = ()
     input_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
+
+    @field_validator("env")
+    @classmethod
+    def _env_is_not_the_services(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name.upper().startswith(("FORERUN_", "RAY_")):
+                raise ValueError(f"agents never see {name}, a variable of the service; give them a key of their own")
+        return names
 
     @property
     def may_speculate(self) -> bool:
@@ -102,7 +112,7 @@ class AgentSpec(Measured):
     def starts_at_once(self) -> bool:
         """Whether an attempt starts as soon as it is dispatched: it runs in a shared host and no limit delays it."""
         unlimited = self.provider is None and self.concurrency is None
-        return self.kind is AgentKind.ASYNC and unlimited and not self.resources.amounts()
+        return self.kind is AgentKind.ASYNC and unlimited and self.may_speculate and not self.resources.amounts()
 
     @property
     def identity(self) -> str:

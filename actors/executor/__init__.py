@@ -1,4 +1,5 @@
-"""Executors carry out attempts: on Ray, or in this process for tests.
+"""Executors run attempts: on Ray, or in this process for tests.
 
-Here: fencing, hosts, nodes, the execution of one attempt. Not here: limits (`admission`), outputs (`payloads`).
+Here: fencing, host processes, nodes, the execution of one attempt. Not here: limits (`admission`), outputs
+(`payloads`), what a kind of agent does (`kinds`).
 """

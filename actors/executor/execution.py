@@ -6,59 +6,104 @@ import time
 from typing import Any
 
 import pydantic_core
+from pydantic import ValidationError
 
 from actors.context import Context
-from actors.errors import BadInput, BadOutput
-from actors.failures import failure_of, timed_out
-from actors.import_path import load
+from actors.errors import BadInput, BadOutput, OutputGone
+from actors.failures import failure_of, is_being_cancelled, timed_out
+from actors.import_path import loaded
 from actors.invocation import Ended, Invocation, Result
 from actors.kinds.callables import declaration_of
 from actors.kinds.kind import Answer, kind_of
+from actors.payloads.json_values import encoded
+from actors.verification import DidNot, Happened, Unknown
+from reconciler.state.handoff import Handoff
+
+_NO_WORDS = Handoff()
 
 
-async def run_async(call: Invocation, blobs: tuple[bytes, ...]) -> Result:
-    """Run an attempt on the caller's event loop; its ``timeout_s`` cancels it. For kinds that run on a loop."""
+async def run_async(call: Invocation, blobs: tuple[Any, ...]) -> Result:
+    """Run an attempt on the caller's event loop; its ``timeout_s`` cancels it. For kinds that run on a loop.
+
+    Raises:
+        asyncio.CancelledError: the asyncio task was cancelled. One that the agent raises is its failure.
+    """
     began, context, timer = time.perf_counter(), call.context(), asyncio.timeout(call.timeout_s)
     try:
         inputs = _inputs(call, blobs)
         async with timer:
             answer = kind_of(call.kind).run(call, inputs, context)
-            return _result(call, answer if isinstance(answer, Answer) else await answer, context, began)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - an agent's error becomes data; sys.exit ends no host
+            if not isinstance(answer, Answer):
+                answer = await answer
+        return _result(call, answer, context, began)
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
+            raise
         failure = timed_out(call.timeout_s) if timer.expired() else failure_of(error)
         return Result(Ended(time.perf_counter() - began, failure=failure))
 
 
-def run_in_process(call: Invocation, blobs: tuple[bytes, ...]) -> Result:
+def run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
     """Run an attempt of any kind and block until it ends.
 
     Kinds that do not run on a loop have no timeout here: the caller enforces it by killing the process.
     """
-    kind = kind_of(call.kind)
-    if kind.runs_on_loop:
-        return asyncio.run(run_async(call, blobs))
-    began, context = time.perf_counter(), call.context()
+    began = time.perf_counter()
     try:
+        kind, context = kind_of(call.kind), call.context()
+        if kind.runs_on_loop:
+            return asyncio.run(run_async(call, blobs))
         answer = kind.run(call, _inputs(call, blobs), context)
         assert isinstance(answer, Answer)
         return _result(call, answer, context, began)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - as above; sys.exit in an agent must not end its worker
+    except BaseException as error:  # noqa: BLE001 - as above; Ray would take a KeyboardInterrupt for a cancel
         return Result(Ended(time.perf_counter() - began, failure=failure_of(error)))
 
 
 async def run_promotion(call: Invocation, staged: dict[str, bytes]) -> None:
     """Call the agent's ``promote`` hook with what an attempt staged. Raises what the hook raises."""
     assert isinstance(call.target, str)  # only callables are stageable
-    declared = declaration_of(load(call.target))
+    declared = declaration_of(loaded(call.target)[0])
     if declared is not None and declared.promote is not None:
         outcome = declared.promote(call.context(), staged)
         if inspect.isawaitable(outcome):
             await outcome
 
 
-def _inputs(call: Invocation, blobs: tuple[bytes, ...]) -> dict[str, Any]:
+async def run_verification(call: Invocation) -> Result | None:
+    """Call the agent's ``verify`` hook: the result of the attempt, if its act happened; None, if it did not.
+
+    Raises:
+        LookupError: the agent has no hook, or the hook cannot tell.
+        Exception: whatever the hook raises.
+    """
+    function, signature = loaded(call.target) if isinstance(call.target, str) else (None, None)
+    declared = declaration_of(function)
+    if signature is None or declared is None or declared.verify is None:
+        raise LookupError(f"agent '{call.agent}' has no verify hook")
+    began, context = time.perf_counter(), call.context()
+    answer = declared.verify(context)
+    if inspect.isawaitable(answer):
+        answer = await answer
+    match answer:
+        case Happened(output=output):
+            return _result(call, Answer(signature.dumped(output)), context, began)
+        case DidNot():
+            return None
+        case Unknown(why=why):
+            raise LookupError(why or f"the verify hook of agent '{call.agent}' cannot tell")
+    raise BadOutput(
+        f"the verify hook of agent '{call.agent}' returned a {type(answer).__name__}",
+        "verify",
+        "return Happened(output), DidNot() or Unknown()",
+    )
+
+
+def _inputs(call: Invocation, blobs: tuple[Any, ...]) -> dict[str, Any]:
     try:
         return call.filled(blobs)
+    except OutputGone:
+        raise
     except LookupError as error:
         raise BadInput(f"{error} in the output it is bound to", "inputs", "bind a path that exists") from None
 
@@ -67,13 +112,30 @@ def _result(call: Invocation, answer: Answer, context: Context, began: float) ->
     """A small output travels in the handoff; a large one apart, so that only its readers carry the bytes."""
     body, small = answer.body, len(answer.body) <= call.inline_bytes
     fields = {"output": _json(body) if small else None, "by_reference": not small, "output_bytes": len(body)}
-    handoff = answer.handoff.model_copy(update=fields)
+    handoff = _checked(answer.handoff, call.inline_bytes).model_copy(update=fields)
     ended = Ended(time.perf_counter() - began, handoff=handoff, staged=bool(context.staged))
-    return Result(ended, None if small else body, context.staged or None)
+    kept = None if small else call.payloads.keep(call.task, call.attempt, body)
+    return Result(ended, kept, context.staged or None)
+
+
+def _checked(handoff: Handoff, max_bytes: int) -> Handoff:
+    """The handoff without its output. It is never sent by reference, so it must be small."""
+    if handoff.model_fields_set <= {"output"}:
+        return _NO_WORDS
+    try:
+        checked = Handoff(summary=handoff.summary, confidence=handoff.confidence, next=handoff.next)
+        size = len(checked.summary.encode()) + len(encoded(checked.next, "next"))
+    except ValidationError as error:
+        raise BadOutput(str(error), "handoff", "see Handoff") from None
+    if size > max_bytes:
+        field = "next" if len(checked.summary) <= max_bytes // 2 else "summary"
+        fix = "put large data into the output"
+        raise BadOutput(f"summary and next have {size} bytes, and at most {max_bytes} are allowed", field, fix)
+    return checked
 
 
 def _json(body: bytes) -> Any:
     try:
         return pydantic_core.from_json(body)
-    except ValueError as error:
-        raise BadOutput(f"not JSON: {error}", "output", "print one JSON value") from None
+    except ValueError as error:  # such as a number with too many digits
+        raise BadOutput(f"not JSON: {error}", "output", "return a JSON value") from None

@@ -1,20 +1,21 @@
-"""What every executor has in common: the fence, limits, outputs, reports. Where agents run is left to its kinds."""
+"""What all executors share: fencing, limits, outputs and reports. Subclasses decide where agents run."""
 
 import asyncio
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, TypedDict, Unpack
 
 from pydantic import JsonValue
 
 from actors.admission.limits import AdmissionLimits
 from actors.errors import ActorsError
-from actors.failures import failure_of, node_lost
+from actors.executor.promotions import RunningPromotions
+from actors.failures import failure_of, is_being_cancelled, node_lost
 from actors.invocation import Ended, Invocation
 from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs, Outputs, Reference
+from actors.payloads.store import PayloadStore, ReturnedPayloads
 from planners.agents import AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId, TaskId
 from reconciler.runtime.ports import Report
@@ -23,19 +24,19 @@ from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStart
 from reconciler.state.handoff import Failure
 
 INLINE_BYTES = 16 * 1024
-_log = logging.getLogger(__name__)
+VERIFY_TIMEOUT_S = 30.0
 
 
 @dataclass(eq=False, slots=True)
 class HostedAttempt:
-    """An attempt on this side: its order, who waits for it, and what would cancel it (``hold``, None: nothing yet)."""
+    """An attempt as the executor sees it. ``handle`` is what cancels it where it runs (None: it does not run yet)."""
 
     task: TaskId
     order: Dispatch
     report: Report
     waiter: asyncio.Task[None] | None = None
     began_s: float | None = None
-    hold: Any = None
+    handle: Any = None
     body: Reference | None = None
     staged: Any = None
 
@@ -43,157 +44,165 @@ class HostedAttempt:
 Cancel = Callable[[Iterable[HostedAttempt]], None]
 
 
-class Fencing(TypedDict, total=False):
-    """What every executor takes besides the catalog; see `FencedExecutor`."""
+class ExecutorOptions(TypedDict, total=False):
+    """What every executor takes besides the catalog.
+
+    ``inline_bytes``: an output whose JSON is larger travels by reference.
+    ``share``: the part of every limit of agents and providers that is this executor's (1 / number of executors).
+    ``cancel``: how attempts are cancelled; tests inject one that gets lost.
+    ``payloads``: where large outputs are kept.
+    ``verify_timeout_s``: how long a verify hook may take.
+    """
 
     inline_bytes: int
     share: float
     cancel: Cancel | None
+    payloads: PayloadStore
+    verify_timeout_s: float
 
 
 class FencedExecutor(ABC):
     """Carries out attempts; fulfils `reconciler.runtime.ports.Executor`.
 
-    Guarantees: one AttemptFinished or AttemptFailed for every attempt that is not flushed; nothing at all after
-    `flush` or `release`, whether or not the cancellation arrived; no reference to an output outlives its task. Lives on
-    one event loop, on which reports are called.
+    Guarantees: one AttemptFinished or AttemptFailed for every attempt that is not flushed; no report after `flush` or
+    `release`, whether or not the cancellation arrived; no reference to an output outlives its task. Lives on one event
+    loop, and reports are called on it.
     """
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        *,
-        inline_bytes: int = INLINE_BYTES,
-        share: float = 1.0,
-        cancel: Cancel | None = None,
-    ) -> None:
-        """Set up; starts nothing.
-
-        Args:
-            catalog: the agents.
-            inline_bytes: an output with more JSON than this stays in the object store.
-            share: the part of every limit of agents and providers that is this executor's (1 / number of executors).
-            cancel: how attempts are cancelled; tests inject one that gets lost.
-        """
+    def __init__(self, catalog: Catalog, **options: Unpack[ExecutorOptions]) -> None:
+        """Set up; starts nothing. See `ExecutorOptions`."""
         self.catalog = catalog
-        self._inline_bytes = inline_bytes
-        self._limits = AdmissionLimits(catalog, share)
-        self._outputs = Outputs()
-        self._cancel = cancel or self._cancelled
+        self._inline_bytes = options.get("inline_bytes", INLINE_BYTES)
+        self._verify_timeout_s = options.get("verify_timeout_s", VERIFY_TIMEOUT_S)
+        self._limits = AdmissionLimits(catalog, options.get("share", 1.0))
+        self._payloads = options.get("payloads", ReturnedPayloads())
+        self._outputs = Outputs(self._payloads)
+        self._cancel = options.get("cancel") or self._cancelled
         self._live: dict[TaskId, dict[AttemptId, HostedAttempt]] = {}
         self._staged: dict[TaskId, dict[AttemptId, tuple[Invocation, Any]]] = {}
-        self._promotions: dict[TaskId, list[asyncio.Task[Failure | None]]] = {}
-        self._promoting: set[asyncio.Task[Failure | None]] = set()
+        self._promotions = RunningPromotions(self._promote, self._promotion_failure)
         self._warm: set[tuple[AgentName, NodeId]] = set()
+        self._lost_nodes: set[NodeId] = set()
 
     def warm(self) -> frozenset[tuple[AgentName, NodeId]]:
         """Which agents have run on which nodes, so that they start without delay there."""
         return frozenset(self._warm)
 
     def dispatch(self, task: TaskId, order: Dispatch, report: Report) -> None:
-        """Start an attempt. Never raises; a second order for a live attempt is the same attempt."""
+        """Start an attempt. Never raises; a second order for a live attempt is ignored."""
         live = self._live.setdefault(task, {})
         if order.attempt not in live:
-            running = live[order.attempt] = HostedAttempt(task, order, report)
-            running.waiter = asyncio.get_running_loop().create_task(self._carry_out(running))
+            hosted = live[order.attempt] = HostedAttempt(task, order, report)
+            hosted.waiter = asyncio.get_running_loop().create_task(self._carry_out(hosted))
 
     def flush(self, task: TaskId, attempts: Iterable[AttemptId]) -> None:
-        """Cancel for real, fence, and drop what they hold."""
+        """Cancel attempts, fence them, and drop what they hold."""
         flushed = list(attempts)
         live, staged = self._live.get(task, {}), self._staged.get(task, {})
-        self._end([running for attempt in flushed if (running := live.pop(attempt, None)) is not None])
+        self._stop([hosted for attempt in flushed if (hosted := live.pop(attempt, None)) is not None])
         self._outputs.drop(task, flushed)
         for attempt in flushed:
             staged.pop(attempt, None)
 
     def confirm(self, task: TaskId, attempt: AttemptId) -> None:
-        """A plan of authority holds the attempt's work: where it still waits, it now waits with the confirmed ones."""
-        running = self._live.get(task, {}).get(attempt)
-        if running is not None:
-            running.order = running.order.model_copy(update={"speculative": False})
+        """The attempt is no longer speculative. If it waits for a limit, it now waits with the confirmed ones."""
+        hosted = self._live.get(task, {}).get(attempt)
+        if hosted is not None:
+            hosted.order = hosted.order.model_copy(update={"speculative": False})
             self._limits.confirm(attempt)
 
     def release(self, task: TaskId) -> None:
-        """Forget every attempt and output of the task. Promotions under way run to their end."""
-        self._end(list(self._live.pop(task, {}).values()))
+        """Forget the task: cancel the attempts that still run and drop all outputs. Started promotions go on."""
+        self._stop(list(self._live.pop(task, {}).values()))
         self._outputs.release(task)
         self._staged.pop(task, None)
-        self._promotions.pop(task, None)
+        self._promotions.release(task)
 
     def forget_node(self, node: NodeId) -> None:
-        """A node has left the cluster: attempts there have failed, nothing is warm there. Safe to call twice."""
+        """A node is lost for good: its attempts have failed, and so does whatever is still sent there.
+
+        What it may still report is inert, even if it was only cut off. Safe to call twice.
+        """
+        self._lost_nodes.add(node)
         self._warm = {(agent, on) for agent, on in self._warm if on != node}
-        lost = [running for live in self._live.values() for running in live.values() if running.order.node == node]
-        for running in lost:
-            del self._live[running.task][running.order.attempt]
-        self._end(lost)
-        for running in lost:
-            self._settle(running, Ended(self._seconds(running), failure=node_lost(node)))
+        lost = [hosted for live in self._live.values() for hosted in live.values() if hosted.order.node == node]
+        for hosted in lost:
+            del self._live[hosted.task][hosted.order.attempt]
+        self._stop(lost)
+        for hosted in lost:
+            self._report_end(hosted, Ended(self._seconds(hosted), failure=node_lost(node)))
 
     def promote(self, task: TaskId, attempt: AttemptId) -> None:
-        """Let the staged effects of a finished attempt out, once."""
-        held = self._staged.get(task, {}).pop(attempt, None)
-        if held is not None:
-            promotion = asyncio.get_running_loop().create_task(self._let_out(*held))
-            self._promotions.setdefault(task, []).append(promotion)
-            self._promoting.add(promotion)
-            promotion.add_done_callback(self._promoting.discard)
+        """Start to promote the staged output of a finished attempt, once."""
+        staged = self._staged.get(task, {}).pop(attempt, None)
+        if staged is not None:
+            call, what = staged
+            self._promotions.start(task, call, what, self.catalog.by_name[call.agent].retry)
 
-    async def promoted(self, task: TaskId) -> Failure | None:
-        """Wait until all that was to be let out is out; the first failure, if any came to nothing."""
-        promotions = list(self._promotions.get(task, ()))
-        if promotions:
-            await asyncio.wait(promotions)  # who stops waiting stops none of them
-        return next((failure for promotion in promotions if (failure := promotion.result()) is not None), None)
+    async def promoted(self, task: TaskId, attempt: AttemptId | None = None) -> Failure | None:
+        """Wait for one promotion, or for all of the task; the first failure. Cancelling the wait stops no promotion."""
+        return await self._promotions.settled(task, attempt)
+
+    def stop_promotions(self, task: TaskId) -> tuple[AttemptId, ...]:
+        """Cancel the promotions of a task that are under way.
+
+        Returns:
+            The attempts whose effects may or may not be out.
+        """
+        return self._promotions.stop(task)
 
     def restore(self, task: TaskId, outputs: Mapping[AttemptId, JsonValue]) -> None:
-        """After a restart: make inline outputs readable again."""
+        """After a restart: make the inline outputs of finished attempts readable again."""
         for attempt, value in outputs.items():
             self._outputs.keep(task, attempt, value)
 
     async def value(self, task: TaskId, source: Source) -> JsonValue:
-        """The value behind a source, fetched if it is large.
+        """The value of a source, fetched if it is large.
 
         Raises:
-            LookupError: the output is gone or the path leads nowhere.
+            LookupError: the output is gone, or the path does not exist in it.
         """
         return await self._outputs.value(task, source)
 
     @abstractmethod
-    async def _run(self, running: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
-        """Run an attempt to its end; calls `_began` when the agent begins. What it raises becomes the failure."""
+    async def _run(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
+        """Run an attempt to its end; call `_began` when the agent begins. What it raises becomes the failure."""
 
     @abstractmethod
-    def _cancelled(self, runnings: Iterable[HostedAttempt]) -> None:
+    def _cancelled(self, attempts: Iterable[HostedAttempt]) -> None:
         """Stop attempts wherever they run. Does not block."""
 
     @abstractmethod
     async def _promote(self, call: Invocation, staged: Any) -> None:
         """Run the agent's promotion hook."""
 
-    async def _carry_out(self, running: HostedAttempt) -> None:
+    async def _carry_out(self, hosted: HostedAttempt) -> None:
         try:
-            ended = await self._ended(running)
-        except Exception as error:  # noqa: BLE001 - whatever dies, the attempt ends with a report
-            ended = Ended(self._seconds(running), failure=failure_of(error))
-        if self._is_live(running):
-            del self._live[running.task][running.order.attempt]
-            self._settle(running, ended)
+            ended = await self._ended(hosted)
+        except (Exception, asyncio.CancelledError) as error:  # whatever breaks, the attempt ends with a report
+            if is_being_cancelled():
+                raise
+            ended = Ended(self._seconds(hosted), failure=failure_of(error))
+        if self._is_live(hosted):
+            del self._live[hosted.task][hosted.order.attempt]
+            self._report_end(hosted, ended)
 
-    async def _ended(self, running: HostedAttempt) -> Ended:
-        order = running.order
+    async def _ended(self, hosted: HostedAttempt) -> Ended:
+        order = hosted.order
         agent = self.catalog.by_name.get(order.agent)
         if agent is None:
             raise ActorsError(f"no agent '{order.agent}' in the catalog", "agent", "add it to the catalog")
         async with self._limits.admission(agent, order.attempt, speculative=order.speculative):
-            order = running.order  # it may have been confirmed while it waited
-            bound = self._outputs.bound(running.task, order.inputs)
-            call = self._invocation(running.task, order, agent, bound)
-            ended = await self._run(running, agent, call, bound)
+            order = hosted.order  # it may have been confirmed while it waited
+            if order.node in self._lost_nodes:
+                return Ended(0.0, failure=node_lost(order.node))
+            bound = self._outputs.bound(hosted.task, order.inputs)
+            call = self._invocation(hosted.task, order, agent, bound)
+            ended = await self._run(hosted, agent, call, bound)
         if ended.failure is None:
             self._warm.add((agent.name, order.node))
-            if ended.staged and self._is_live(running):
-                self._staged.setdefault(running.task, {})[order.attempt] = (call, running.staged)
+            if ended.staged and self._is_live(hosted):
+                self._staged.setdefault(hosted.task, {})[order.attempt] = (call, hosted.staged)
         return ended
 
     def _invocation(self, task: TaskId, order: Dispatch, agent: AgentSpec, bound: BoundInputs) -> Invocation:
@@ -207,70 +216,51 @@ class FencedExecutor(ABC):
             inputs=bound.inputs,
             slots=tuple(bound.slots),
             settings=agent.settings,
+            env=agent.env,
             work_key=order.work_key,
             speculative=order.speculative,
             timeout_s=agent.timeout_s if order.timeout_s is None else order.timeout_s,
             inline_bytes=self._inline_bytes,
             input_schema=agent.input_schema if checks else None,
             output_schema=agent.output_schema if checks else None,
+            payloads=self._payloads,
         )
 
-    def _began(self, running: HostedAttempt) -> None:
-        if self._is_live(running):
-            running.began_s = asyncio.get_running_loop().time()
-            running.report(AttemptStarted(at_s=0.0, attempt=running.order.attempt, node=running.order.node))
+    def _began(self, hosted: HostedAttempt) -> None:
+        """Report that the agent has begun, the first time: an attempt may run again after its host has died."""
+        if self._is_live(hosted) and hosted.began_s is None:
+            hosted.began_s = asyncio.get_running_loop().time()
+            hosted.report(AttemptStarted(at_s=0.0, attempt=hosted.order.attempt, node=hosted.order.node))
 
-    def _settle(self, running: HostedAttempt, ended: Ended) -> None:
-        attempt = running.order.attempt
+    def _report_end(self, hosted: HostedAttempt, ended: Ended) -> None:
+        attempt = hosted.order.attempt
         if ended.handoff is not None:
-            if running.body is not None:
-                self._outputs.keep_reference(running.task, attempt, running.body)
+            if hosted.body is not None:
+                self._outputs.keep_reference(hosted.task, attempt, hosted.body)
             else:
-                self._outputs.keep(running.task, attempt, ended.handoff.output)
-            running.report(AttemptFinished(at_s=0.0, attempt=attempt, handoff=ended.handoff, seconds=ended.seconds))
+                self._outputs.keep(hosted.task, attempt, ended.handoff.output)
+            hosted.report(AttemptFinished(at_s=0.0, attempt=attempt, handoff=ended.handoff, seconds=ended.seconds))
         elif ended.failure is not None:
-            running.report(AttemptFailed(at_s=0.0, attempt=attempt, failure=ended.failure, seconds=ended.seconds))
+            hosted.report(AttemptFailed(at_s=0.0, attempt=attempt, failure=ended.failure, seconds=ended.seconds))
 
-    def _is_live(self, running: HostedAttempt) -> bool:
-        return self._live.get(running.task, {}).get(running.order.attempt) is running
+    def _is_live(self, hosted: HostedAttempt) -> bool:
+        return self._live.get(hosted.task, {}).get(hosted.order.attempt) is hosted
 
-    def _seconds(self, running: HostedAttempt) -> float:
-        began_s = running.began_s
+    def _seconds(self, hosted: HostedAttempt) -> float:
+        began_s = hosted.began_s
         return 0.0 if began_s is None else asyncio.get_running_loop().time() - began_s
 
-    def _end(self, runnings: list[HostedAttempt]) -> None:
-        """These are no longer live, so nothing they still do is reported; now stop them too."""
-        for running in runnings:
-            if running.waiter is not None:
-                running.waiter.cancel()
-                running.waiter = None  # else a cycle keeps what the attempt holds until garbage is collected
-        if runnings:
-            self._cancel(runnings)
-        for running in runnings:
-            running.hold = None
+    def _stop(self, attempts: list[HostedAttempt]) -> None:
+        """Stop attempts that are no longer live, so that nothing they still do is reported."""
+        for hosted in attempts:
+            if hosted.waiter is not None:
+                hosted.waiter.cancel()
+                hosted.waiter = None  # else a cycle keeps what the attempt holds until garbage is collected
+        if attempts:
+            self._cancel(attempts)
+        for hosted in attempts:
+            hosted.handle = None
 
-    async def _let_out(self, call: Invocation, staged: Any) -> Failure | None:
-        """Promote, again if that fails: the hook is idempotent. As often and as patiently as the agent is retried."""
-        retry = self.catalog.by_name[call.agent].retry
-        failure = await self._promotion_failure(call, staged)
-        for tried in range(1, retry.max_attempts):
-            if failure is None:
-                break
-            await asyncio.sleep(retry.backoff_s * 2 ** (tried - 1))
-            failure = await self._promotion_failure(call, staged)
-        return failure
-
-    async def _promotion_failure(self, call: Invocation, staged: Any) -> Failure | None:
-        try:
-            async with asyncio.timeout(call.timeout_s):
-                await self._promote(call, staged)
-        except Exception as error:  # noqa: BLE001 - a hook may raise anything, and the task is told of it
-            _log.warning("promotion of attempt %s of agent %s failed", call.attempt, call.agent, exc_info=True)
-            failure = self._promotion_error(error)
-            message = f"promoting the staged output of agent '{call.agent}' failed: {failure.message}"
-            return failure.model_copy(update={"message": message})
-        return None
-
-    def _promotion_error(self, error: Exception) -> Failure:
-        """What went wrong, in the words of whoever raised it."""
+    def _promotion_failure(self, error: Exception) -> Failure:
+        """The failure of a promotion hook."""
         return failure_of(error)

@@ -1,96 +1,125 @@
-"""Where agents run on Ray: a host actor per node for async agents, a worker process per attempt for all others.
+"""The processes that run agents on Ray: one host actor per node for async agents, a worker per attempt for all others.
 
-Why two: thousands of async agents share one process cheaply, but only a process of its own can be killed, and only a
-Ray task's resources are accounted by Ray. So an async agent that declares resources runs as a Ray task too: Ray's
-scheduler stays the one ledger of CPUs, GPUs, memory and custom resources, for every kind of agent and for every
-executor of the cluster, and nothing is ever booked twice.
+Thousands of async agents share one process cheaply. But only a process of its own can be killed, and Ray accounts only
+for the resources of Ray tasks. So an async agent that declares resources runs in a worker too: Ray's scheduler is the
+one ledger of CPUs, GPUs, memory and custom resources, for every executor of the cluster. An agent that must not run
+twice never shares a process, because the process may die through another agent.
 """
 
 import asyncio
 import os
+import tempfile
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
 
-from actors.executor.execution import run_async, run_in_process, run_promotion
-from actors.invocation import Began, Ended, Invocation
+from actors.environment import restrict_environment
+from actors.executor.containment import RunningMark, contain_spawned_tasks, remove_stale_marks, start_contained
+from actors.executor.execution import run_async, run_in_process, run_promotion, run_verification
+from actors.failures import failure_of
+from actors.invocation import Began, Ended, Invocation, Result
 from actors.kinds.kind import kind_of
 from planners.agents import AgentSpec
 from planners.model import AttemptId
 
 MAX_AGENTS_PER_HOST = 100_000
 _REMEMBERED_FLUSHES = 10_000
+_MARK_PREFIX = "forerun-host-"
+
+# The end of an attempt (None: flushed), a large output as its store keeps it, and what was staged.
+_End = tuple[Ended | None, Any, dict[str, bytes] | None]
 
 
 def shares_a_host(agent: AgentSpec) -> bool:
     """Whether attempts of this agent run in the node's host actor, and not each in a worker process."""
-    return kind_of(agent.kind).runs_on_loop and not agent.resources.amounts()
+    return kind_of(agent.kind).runs_on_loop and agent.may_speculate and not agent.resources.amounts()
+
+
+@dataclass(frozen=True, slots=True)
+class HostProcess:
+    """A host that is ready. ``mark`` is the path of its `RunningMark`, on its node."""
+
+    pid: int
+    mark: str
 
 
 @ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)
 class Host:
     """All async agents of one executor on one node.
 
-    Flushing is its own call, not ``ray.cancel``, which is known to miss methods that have not begun (ray #52628): an
-    attempt flushed before it arrives is remembered and refused.
+    Flushing is a call of its own, not ``ray.cancel``, which is known to miss methods that have not begun (ray #52628):
+    an attempt that is flushed before it arrives is remembered and refused.
     """
 
     def __init__(self) -> None:
-        self._running: dict[AttemptId, asyncio.Task[Any]] = {}
+        restrict_environment()
+        folder = Path(tempfile.gettempdir())
+        self._path = folder / f"{_MARK_PREFIX}{os.getpid()}"
+        self._mark = RunningMark(self._path)
+        self._running: dict[AttemptId, asyncio.Task[Result]] = {}
         self._flushed: OrderedDict[AttemptId, None] = OrderedDict()
+        remove_stale_marks(folder, _MARK_PREFIX)
 
-    async def pid(self) -> int:
-        """The process; answers when the host is ready."""
-        return os.getpid()
+    async def start(self) -> HostProcess:
+        """Prepare the event loop; answers when the host is ready."""
+        contain_spawned_tasks(asyncio.get_running_loop(), self._mark)
+        return HostProcess(os.getpid(), str(self._path))
+
+    async def heartbeat(self) -> None:
+        """Answers as long as no agent blocks the event loop."""
+
+    async def last_running(self, mark: str) -> AttemptId | None:
+        """The attempt whose code was running when another host of this node ended."""
+        return RunningMark.take(Path(mark))
 
     @ray.method(num_returns=2)
-    async def run(self, call: Invocation, *blobs: bytes) -> tuple[Ended | None, bytes | None]:
-        """Run an attempt. Returns its end, and its output's JSON where that is too large to go inline."""
+    async def run(self, call: Invocation, *blobs: Any) -> tuple[Ended | None, Any]:
+        """Run an attempt. Returns its end, and its output apart if that is large."""
         ended, body, _ = await self._run(call, blobs)
         return ended, body
 
     @ray.method(num_returns=3)
-    async def run_staged(
-        self, call: Invocation, *blobs: bytes
-    ) -> tuple[Ended | None, bytes | None, dict[str, bytes] | None]:
-        """As `run`, and what a stageable agent has staged."""
+    async def run_staged(self, call: Invocation, *blobs: Any) -> _End:
+        """Like `run`, and returns what a stageable agent has staged."""
         return await self._run(call, blobs)
 
     async def flush(self, attempts: Iterable[AttemptId]) -> None:
         """Cancel attempts, whether they run or have yet to arrive."""
         for attempt in attempts:
+            self._flushed[attempt] = None
             if (running := self._running.get(attempt)) is not None:
                 running.cancel()
-            else:
-                self._flushed[attempt] = None
         while len(self._flushed) > _REMEMBERED_FLUSHES:
             self._flushed.popitem(last=False)
 
-    async def _run(
-        self, call: Invocation, blobs: tuple[bytes, ...]
-    ) -> tuple[Ended | None, bytes | None, dict[str, bytes] | None]:
-        if call.attempt in self._flushed:
-            del self._flushed[call.attempt]
+    async def _run(self, call: Invocation, blobs: tuple[Any, ...]) -> _End:
+        attempt = call.attempt
+        if attempt in self._flushed:
             return None, None, None
-        task = self._running[call.attempt] = asyncio.ensure_future(run_async(call, blobs))
+        task = self._running[attempt] = start_contained(run_async(call, blobs), attempt, self._mark)
         try:
             result = await task
-        except asyncio.CancelledError:
-            return None, None, None
+        except asyncio.CancelledError as error:
+            if attempt in self._flushed:
+                return None, None, None
+            return Ended(0.0, failure=failure_of(error)), None, None  # the agent has cancelled its own asyncio task
         finally:
-            del self._running[call.attempt]
+            del self._running[attempt]
         return result.ended, result.body, result.staged
 
 
 @ray.remote(max_retries=0, num_returns="streaming")
-def worker(call: Invocation, *blobs: bytes) -> Iterator[Began | Ended | bytes | dict[str, bytes]]:
-    """One attempt in a process of its own. Yields Began, Ended, then the output's JSON if large, then what it staged.
+def worker(call: Invocation, *blobs: Any) -> Iterator[Any]:
+    """One attempt in a process of its own. Yields Began, Ended, then its output if large, then what it staged.
 
-    A stream, because its first item is a true sign that the agent has begun (before, it may have queued for room), in
-    the same call and for 1 ms; the items belong to the caller, so they outlive this process.
+    A stream, because its first item shows that the agent has begun (before, the attempt may have waited for resources)
+    in the same call and for 1 ms. The items belong to the caller, so they outlive this process.
     """
+    restrict_environment(call.env)
     yield Began(os.getpid())
     result = run_in_process(call, blobs)
     yield result.ended
@@ -102,5 +131,14 @@ def worker(call: Invocation, *blobs: bytes) -> Iterator[Began | Ended | bytes | 
 
 @ray.remote(num_cpus=0, max_retries=2)
 def promotion(call: Invocation, staged: dict[str, bytes]) -> None:
-    """Let staged effects out. Retried when its worker or node is lost: promotion is idempotent by contract."""
+    """Promote staged effects. Retried if its worker or node is lost: promotion is idempotent by contract."""
+    restrict_environment(call.env)
     asyncio.run(run_promotion(call, staged))
+
+
+@ray.remote(num_cpus=0, max_retries=0, num_returns=2)
+def verification(call: Invocation) -> tuple[Ended | None, Any]:
+    """Ask the agent's verify hook. Returns the end of the attempt if its act happened, and its output if large."""
+    restrict_environment(call.env)
+    result = asyncio.run(run_verification(call))
+    return (None, None) if result is None else (result.ended, result.body)

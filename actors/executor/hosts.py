@@ -1,24 +1,72 @@
-"""The host actors of one executor: one per node, started when first needed, replaced when dead."""
+"""The host actors of one executor: one per node, started when first needed, replaced when dead or blocked."""
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 import ray
+from ray import exceptions as rx
 
-from actors.executor.host import MAX_AGENTS_PER_HOST, Host
+from actors.executor.host import MAX_AGENTS_PER_HOST, Host, HostProcess
 from actors.executor.nodes import pinned
-from planners.model import NodeId
+from planners.model import AttemptId, NodeId
+
+# How often a host is asked, as a share of the timeout.
+_INTERVAL = 0.25
+# If this process itself was late by so much, a missing answer proves nothing.
+_OWN_DELAY_S = 0.5
+
+
+@dataclass(eq=False, slots=True)
+class RunningHost:
+    """A host that is ready. ``blocked``: it was killed because its event loop did not answer."""
+
+    node: NodeId
+    actor: Any
+    process: HostProcess
+    blocked: bool = False
+    watch: asyncio.Task[None] | None = None
+    end: "asyncio.Task[HostEnd] | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnd:
+    """Why a host ended: the attempt whose code was running then (None: not known), and whether it blocked the loop."""
+
+    culprit: AttemptId | None
+    blocked: bool
+
+
+class Next(Enum):
+    """What becomes of an attempt whose host ended."""
+
+    IN_A_HOST = auto()
+    ALONE = auto()
+    FAILED = auto()
+
+
+def after_host_end(attempt: AttemptId, end: HostEnd, ended_hosts: int) -> Next:
+    """What becomes of an attempt whose host ended; ``ended_hosts`` counts those that ended under it so far.
+
+    An innocent attempt runs again in a host. A suspect runs again in a process of its own, so that only it can be the
+    cause if that dies too. An attempt that blocked the event loop has failed.
+    """
+    if end.culprit == attempt:
+        return Next.FAILED if end.blocked else Next.ALONE
+    return Next.ALONE if end.culprit is None or ended_hosts > 1 else Next.IN_A_HOST
 
 
 class Hosts:
     """Node -> its host actor."""
 
-    def __init__(self) -> None:
-        self._starting: dict[NodeId, asyncio.Task[Any]] = {}
-        self._ready: dict[NodeId, Any] = {}
+    def __init__(self, heartbeat_timeout_s: float) -> None:
+        self._heartbeat_timeout_s = heartbeat_timeout_s
+        self._starting: dict[NodeId, asyncio.Task[RunningHost]] = {}
+        self._ready: dict[NodeId, RunningHost] = {}
 
-    async def on(self, node: NodeId) -> Any:
+    async def on(self, node: NodeId) -> RunningHost:
         """The node's host, ready.
 
         Raises:
@@ -32,12 +80,27 @@ class Hosts:
             starting.add_done_callback(lambda started: self._started(node, started))
         return await asyncio.shield(self._starting[node])
 
-    def drop(self, node: NodeId, host: Any = None) -> None:
-        """Kill the node's host, if it is still this one (None: whichever)."""
+    async def end_of(self, host: RunningHost) -> HostEnd:
+        """Replace a host whose process does not answer any more, and find out why it ended.
+
+        Raises:
+            RayError: no host can be started on its node.
+        """
+        if host.end is None:
+            host.end = asyncio.ensure_future(self._replace(host))
+            host.end.add_done_callback(_retrieved)
+        return await asyncio.shield(host.end)
+
+    def drop(self, node: NodeId, host: RunningHost | None = None) -> Any:
+        """Kill the node's host, if it is still this one (None: any), and return its actor."""
         known = self._ready.get(node)
-        if known is not None and host in (None, known):
-            del self._ready[node]
-            _kill(known)
+        if known is None or host not in (None, known):
+            return None
+        del self._ready[node]
+        if known.watch is not None:
+            known.watch.cancel()
+        kill(known.actor)
+        return known.actor
 
     def close(self) -> None:
         """Kill all hosts."""
@@ -46,18 +109,48 @@ class Hosts:
         for node in list(self._ready):
             self.drop(node)
 
-    def _started(self, node: NodeId, starting: asyncio.Task[Any]) -> None:
-        self._starting.pop(node, None)
-        if not starting.cancelled():
-            starting.exception()  # retrieved here for when whoever asked has been flushed meanwhile
+    async def _replace(self, host: RunningHost) -> HostEnd:
+        self.drop(host.node, host)
+        replacement = await self.on(host.node)
+        culprit: AttemptId | None = await replacement.actor.last_running.remote(host.process.mark)
+        return HostEnd(culprit, host.blocked)
 
-    async def _start(self, node: NodeId) -> Any:
-        host = Host.options(max_concurrency=MAX_AGENTS_PER_HOST, scheduling_strategy=pinned(node)).remote()  # type: ignore[attr-defined]  # Ray adds it
-        await host.pid.remote()
-        self._ready[node] = host
+    def _started(self, node: NodeId, starting: asyncio.Task[RunningHost]) -> None:
+        self._starting.pop(node, None)
+        _retrieved(starting)  # whoever asked may have been flushed meanwhile
+
+    async def _start(self, node: NodeId) -> RunningHost:
+        actor = Host.options(max_concurrency=MAX_AGENTS_PER_HOST, scheduling_strategy=pinned(node)).remote()  # type: ignore[attr-defined]  # Ray adds it
+        host = self._ready[node] = RunningHost(node, actor, await actor.start.remote())
+        host.watch = asyncio.ensure_future(self._watch(host))
         return host
 
+    async def _watch(self, host: RunningHost) -> None:
+        """Kill a host whose event loop does not answer; its attempts then notice that it has ended."""
+        timeout_s, loop = self._heartbeat_timeout_s, asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(timeout_s * _INTERVAL)
+            asked_s = loop.time()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await host.actor.heartbeat.remote()
+            except TimeoutError:
+                if loop.time() - asked_s > timeout_s + _OWN_DELAY_S:
+                    continue
+                host.blocked = True
+                break
+            except rx.RayError:
+                break
+        host.watch = None
+        self.drop(host.node, host)
 
-def _kill(host: Any) -> None:
+
+def kill(actor: Any) -> None:
+    """Kill a host actor."""
     with contextlib.suppress(Exception):  # it may be gone already, and Ray with it
-        ray.kill(host)
+        ray.kill(actor)
+
+
+def _retrieved(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()

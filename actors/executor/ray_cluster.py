@@ -1,4 +1,4 @@
-"""The cluster as it is now: a view in memory, refreshed in the background."""
+"""The nodes of the Ray cluster: a view in memory that is refreshed in the background."""
 
 import asyncio
 import logging
@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from actors.executor.nodes import listed
+from actors.executor.nodes import NodeHeartbeats, list_nodes
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.model import AgentName, NodeId, digest
 from planners.resources import Resources
 
+NODE_TIMEOUT_S = 5.0
 _log = logging.getLogger(__name__)
 _OWN_FIELDS = ("CPU", "GPU", "memory", "object_store_memory")
-# Amounts and labels Ray gives each node for itself; they would make every node a class of its own.
+# Amounts and labels that are unique to a node; they would make every node a class of its own.
 _INTERNAL_PREFIXES = ("node:", "bundle_group_")
 _SAME_MEMORY = 1.1
 _INTERNAL_LABELS = frozenset({"ray.io/node-id"})
@@ -22,8 +23,8 @@ _INTERNAL_LABELS = frozenset({"ray.io/node-id"})
 class RayCluster:
     """Fulfils `reconciler.runtime.ports.Cluster`. Call `start` on the event loop before `snapshot`, `stop` at the end.
 
-    ``warm`` says which agents are warm where (an executor knows); ``on_lost`` is called on the event loop with each
-    node that has left.
+    A node that misses its heartbeat is lost for good: it stays out of the snapshot even if its link heals, because the
+    attempts that ran there run elsewhere by then. It comes back when Ray is restarted there, as a node with a new id.
     """
 
     def __init__(
@@ -31,42 +32,63 @@ class RayCluster:
         *,
         warm: Callable[[], frozenset[tuple[AgentName, NodeId]]] = frozenset,
         on_lost: Callable[[NodeId], None] | None = None,
+        on_healed: Callable[[NodeId], None] | None = None,
         refresh_s: float = 0.5,
+        node_timeout_s: float = NODE_TIMEOUT_S,
     ) -> None:
+        """Set up; starts nothing.
+
+        Args:
+            warm: which agents are warm where; an executor knows.
+            on_lost: called on the event loop with each node that has left.
+            on_healed: called with a lost node that answers again.
+            refresh_s: how often Ray is asked for its nodes.
+            node_timeout_s: a node that does not answer for so long is lost.
+        """
         self._warm = warm
         self._on_lost = on_lost
+        self._on_healed = on_healed
         self._refresh_s = refresh_s
         self._nodes: tuple[ClusterNode, ...] = ()
-        self._gone: set[NodeId] = set()
+        self._fenced: set[NodeId] = set()
         self._refreshing: asyncio.Task[None] | None = None
+        self._heartbeats = NodeHeartbeats(node_timeout_s, self.lose, self._heal)
 
     async def start(self) -> None:
-        """Look once, then keep looking."""
+        """Refresh once, then keep refreshing."""
         await self.refresh()
         self._refreshing = asyncio.get_running_loop().create_task(self._keep_refreshing())
+        self._heartbeats.start()
 
     async def stop(self) -> None:
-        """Stop looking."""
+        """Stop refreshing."""
+        await self._heartbeats.stop()
         if self._refreshing is not None:
             self._refreshing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._refreshing
 
     def snapshot(self) -> ClusterSnapshot:
-        """The nodes alive when last looked, in order of id."""
+        """The nodes that were alive at the last refresh, in order of id."""
         return ClusterSnapshot(nodes=self._nodes, warm=self._warm())
 
     async def refresh(self) -> None:
-        """Look now; tell of each node that has left since."""
-        alive = [entry for entry in await listed() if entry["Alive"]]
-        self._gone &= {entry["NodeID"] for entry in alive}
-        self._see(nodes_of(entry for entry in alive if entry["NodeID"] not in self._gone))
+        """Ask Ray for its nodes now; report each node that has left since."""
+        alive = [entry for entry in await list_nodes() if entry["Alive"]]
+        self._fenced &= {NodeId(entry["NodeID"]) for entry in alive}
+        self._heartbeats.watch(alive)
+        self._see(nodes_of(entry for entry in alive if entry["NodeID"] not in self._fenced))
 
     def lose(self, node: NodeId) -> None:
-        """A node is known to be dead, though Ray (which waits for missed heartbeats) may list it for 15 s to come."""
+        """Fence a node that is known to be dead or cut off, though Ray may list it as alive for 13 s or for good."""
         if any(known.id == node for known in self._nodes):
-            self._gone.add(node)
+            self._fenced.add(node)
+            _log.warning("node %s does not answer and is not used any more; to use it again, restart Ray there", node)
             self._see(tuple(known for known in self._nodes if known.id != node))
+
+    def _heal(self, node: NodeId) -> None:
+        if node in self._fenced and self._on_healed is not None:
+            self._on_healed(node)
 
     def _see(self, nodes: tuple[ClusterNode, ...]) -> None:
         left = {node.id for node in self._nodes} - {node.id for node in nodes}
@@ -80,12 +102,12 @@ class RayCluster:
             await asyncio.sleep(self._refresh_s)
             try:
                 await self.refresh()
-            except Exception:  # noqa: BLE001 - keep looking, whatever Ray says
-                _log.exception("the cluster could not be looked at; the last view stays")
+            except Exception:  # noqa: BLE001 - keep refreshing, whatever Ray raises
+                _log.exception("Ray did not list its nodes; the last list stays")
 
 
 def resources_of(amounts: Mapping[str, float]) -> Resources:
-    """Ray's amounts in our terms, without those Ray keeps for itself."""
+    """Ray's amounts as `Resources`, without those that Ray uses internally."""
     custom = {
         name: float(amount)
         for name, amount in sorted(amounts.items())
@@ -100,10 +122,10 @@ def resources_of(amounts: Mapping[str, float]) -> Resources:
 
 
 def nodes_of(entries: Iterable[Mapping[str, Any]]) -> tuple[ClusterNode, ...]:
-    """Our nodes of Ray's, in order of id. Nodes with the same amounts and labels are of one class.
+    """The nodes of Ray's list, in order of id. Nodes with the same amounts and labels are of one class.
 
-    Ray derives a node's memory from what is free when it starts, so equal machines differ a little: within 10 % of the
-    smallest of a class it is the same.
+    Ray derives a node's memory from what is free when it starts, so equal machines differ a little: memory counts as
+    equal within 10 % of the smallest node of a class.
     """
     kinds: dict[str, list[tuple[NodeId, Resources]]] = {}
     for entry in entries:
@@ -120,7 +142,7 @@ def nodes_of(entries: Iterable[Mapping[str, Any]]) -> tuple[ClusterNode, ...]:
 
 
 def _kind(total: Resources, labels: Mapping[str, str]) -> str:
-    """What a node is but for its memory, for people to read."""
+    """The class of a node apart from its memory, in readable form."""
     parts = [f"{amount:g}{name}" for name, amount in total.amounts().items() if name != "memory_bytes"]
     own = [part for key in sorted(labels) if key not in _INTERNAL_LABELS for part in (key, str(labels[key]))]
     return "-".join([*parts, *([digest(*own)[:6]] if own else [])]) or "bare"

@@ -1,7 +1,9 @@
-"""Agents on Ray: carries out attempts on the nodes that the plan names."""
+"""Runs attempts on Ray, on the nodes that the plan names."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from itertools import count
 from typing import Any, Unpack
 
 import ray
@@ -9,11 +11,11 @@ from pydantic import JsonValue
 from ray import exceptions as rx
 
 from actors.errors import NoSuchNode, OutputGone
-from actors.executor.fenced import FencedExecutor, Fencing, HostedAttempt
+from actors.executor.fenced import ExecutorOptions, FencedExecutor, HostedAttempt
 from actors.executor.host import promotion, shares_a_host, worker
-from actors.executor.hosts import Hosts
+from actors.executor.hosts import Hosts, Next, RunningHost, after_host_end, kill
 from actors.executor.nodes import NodeProbe, pinned
-from actors.failures import failure_of, node_lost, timed_out
+from actors.failures import blocked_loop, failure_of, node_lost, timed_out, worker_lost
 from actors.invocation import Ended, Invocation
 from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs
@@ -22,8 +24,11 @@ from planners.model import AgentName, NodeId, TaskId
 from reconciler.state.commands import Source
 from reconciler.state.handoff import Failure, FailureKind
 
-# An async agent's own host enforces its timeout; this much later the host itself is taken to hang.
-_HANG_S = 5.0
+HEARTBEAT_TIMEOUT_S = 10.0
+# Agents without resources that run alone on a node at once: Ray bounds only what needs resources.
+PROCESSES_PER_NODE = 32
+# Kinds that run on a loop enforce their timeout themselves; this much later the executor does.
+_GRACE_S = 5.0
 _LOST = (
     rx.RayActorError,
     rx.WorkerCrashedError,
@@ -38,33 +43,61 @@ _UNPLACEABLE = (rx.TaskUnschedulableError, rx.ActorUnschedulableError, NoSuchNod
 class RayExecutor(FencedExecutor):
     """Implements `reconciler.runtime.ports.Executor` on the Ray cluster of this process.
 
-    `actors.executor.host` describes what runs where.
-
-    Owns its host actors and all outputs: with its process they end too, and no attempt is orphaned.
+    `actors.executor.host` describes what runs where. The executor owns its host actors and all outputs: they end with
+    its process, and no attempt is orphaned.
     """
 
     def __init__(
-        self, catalog: Catalog, *, on_node_lost: Callable[[NodeId], None] | None = None, **how: Unpack[Fencing]
+        self,
+        catalog: Catalog,
+        *,
+        on_node_lost: Callable[[NodeId], None] | None = None,
+        heartbeat_timeout_s: float = HEARTBEAT_TIMEOUT_S,
+        processes_per_node: int = PROCESSES_PER_NODE,
+        **options: Unpack[ExecutorOptions],
     ) -> None:
-        """As `FencedExecutor`. ``on_node_lost`` is told of a node found dead, seconds before Ray knows."""
-        super().__init__(catalog, **how)
+        """Set up; starts nothing.
+
+        Args:
+            catalog: the agents.
+            on_node_lost: called with a node that was found dead, seconds before Ray knows.
+            heartbeat_timeout_s: a host whose event loop does not answer for so long is replaced.
+            processes_per_node: how many agents without resources may run in processes of their own at once.
+            options: see `FencedExecutor`.
+        """
+        super().__init__(catalog, **options)
         self._on_node_lost = on_node_lost
-        self._hosts = Hosts()
+        self._hosts = Hosts(heartbeat_timeout_s)
+        self._heartbeat_timeout_s = heartbeat_timeout_s
         self._probe = NodeProbe()
         self._workers: dict[tuple[AgentName, NodeId], Any] = {}
+        self._cut_off: dict[NodeId, list[Any]] = {}
+        self._alone = defaultdict[NodeId, asyncio.Semaphore](lambda: asyncio.Semaphore(processes_per_node))
 
     async def prepare(self, nodes: Iterable[NodeId]) -> None:
-        """Start the host actors of these nodes, so that the first attempts there find them warm."""
+        """Start the hosts of these nodes, so that the first attempts there do not wait for them."""
         await asyncio.gather(*(self._hosts.on(node) for node in nodes), return_exceptions=True)
 
     def forget_node(self, node: NodeId) -> None:
-        """A node has left the cluster: attempts there have failed, nothing is warm there. Safe to call twice."""
+        """As `FencedExecutor`; also kills the node's host."""
+        cut_off = self._cut_off.setdefault(node, [])
+        running = [hosted for live in self._live.values() for hosted in live.values() if hosted.order.node == node]
+        cut_off += [hosted.handle for hosted in running if isinstance(hosted.handle, ray.ObjectRefGenerator)]
         super().forget_node(node)
-        self._hosts.drop(node)
+        if (host := self._hosts.drop(node)) is not None:
+            cut_off.append(host)
         self._workers = {key: bound for key, bound in self._workers.items() if key[1] != node}
 
+    def stop_leftovers(self, node: NodeId) -> None:
+        """A lost node answers again: stop what still runs there. The first attempt to do so may not have arrived."""
+        for handle in self._cut_off.pop(node, ()):
+            if isinstance(handle, ray.ObjectRefGenerator):
+                ray.cancel(handle, force=True)
+            else:
+                kill(handle)
+
     async def value(self, task: TaskId, source: Source) -> JsonValue:
-        """As `FencedExecutor`. What went with a node or a process is gone."""
+        """As `FencedExecutor`. An output that was lost with a node or process is gone."""
         try:
             return await super().value(task, source)
         except rx.RayError as error:
@@ -72,57 +105,82 @@ class RayExecutor(FencedExecutor):
             raise OutputGone(message, "outputs", "run the step that made it again") from error
 
     def close(self) -> None:
-        """End everything: attempts, outputs, host actors."""
+        """End everything: attempts, outputs, promotions, hosts."""
         for task in list(self._live):
             self.release(task)
+        self._promotions.close()
         self._hosts.close()
 
-    async def _run(self, running: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
-        run = self._in_host if shares_a_host(agent) else self._in_worker
+    async def _run(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
+        run = self._in_hosts if shares_a_host(agent) else self._in_worker
         try:
-            return await run(running, agent, call, bound)
+            return await run(hosted, agent, call, bound)
         except (rx.RayError, NoSuchNode) as error:
-            return Ended(self._seconds(running), failure=await self._failure(running, error))
+            return Ended(self._seconds(hosted), failure=await self._failure(hosted, error))
 
-    async def _in_host(self, running: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
-        node = running.order.node
-        host = running.hold = await self._hosts.on(node)
-        method = host.run_staged if agent.effect is Effect.STAGEABLE else host.run
+    async def _in_hosts(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
+        """Run an attempt in the node's host, and again if that ends through another attempt."""
+        node = hosted.order.node
+        for ended_hosts in count(1):
+            host = await self._hosts.on(node)
+            try:
+                return await self._in_host(hosted, host, agent, call, bound)
+            except rx.RayActorError:
+                if not await self._probe.is_alive(node):
+                    raise
+            hosted.handle = None
+            end = await self._hosts.end_of(host)
+            match after_host_end(call.attempt, end, ended_hosts):
+                case Next.ALONE:
+                    break
+                case Next.FAILED:
+                    late = call.timeout_s is not None and self._seconds(hosted) > call.timeout_s
+                    failure = blocked_loop(agent.name, self._heartbeat_timeout_s)
+                    return Ended(self._seconds(hosted), failure=timed_out(call.timeout_s) if late else failure)
+        return await self._in_worker(hosted, agent, call, bound)
+
+    async def _in_host(
+        self, hosted: HostedAttempt, host: RunningHost, agent: AgentSpec, call: Invocation, bound: BoundInputs
+    ) -> Ended:
+        hosted.handle = host.actor
+        method = host.actor.run_staged if agent.effect is Effect.STAGEABLE else host.actor.run
         end, body, *staged = method.remote(call, *bound.blobs)
-        self._began(running)
+        self._began(hosted)
         try:
-            async with asyncio.timeout(None if call.timeout_s is None else call.timeout_s + _HANG_S):
+            async with asyncio.timeout(None if call.timeout_s is None else call.timeout_s + _GRACE_S):
                 ended: Ended | None = await end
         except TimeoutError:
-            self._hosts.drop(node, host)
-            return Ended(self._seconds(running), failure=timed_out(call.timeout_s))
-        except rx.RayActorError:
-            self._hosts.drop(node, host)  # dead, or in a state nobody knows: the next attempt gets a new one
-            raise
+            self._cancel([hosted])  # the agent ignores its timeout; if it blocks the host, the heartbeat shows it
+            return Ended(self._seconds(hosted), failure=timed_out(call.timeout_s))
         if ended is None:
-            return Ended(self._seconds(running), failure=Failure(kind=FailureKind.CANCELLED, message="cancelled"))
-        return _with_references(running, ended, body, *staged)
+            return Ended(self._seconds(hosted), failure=Failure(kind=FailureKind.CANCELLED, message="cancelled"))
+        return _with_references(hosted, ended, body, *staged)
 
-    async def _in_worker(self, running: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
-        items = running.hold = self._worker(agent, running.order.node).remote(call, *bound.blobs)
+    async def _in_worker(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
+        if agent.resources.amounts():
+            return await self._in_process(hosted, agent, call, bound)
+        async with self._alone[hosted.order.node]:
+            return await self._in_process(hosted, agent, call, bound)
+
+    async def _in_process(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
+        items = hosted.handle = self._worker(agent, hosted.order.node).remote(call, *bound.blobs)
         await (await anext(items))
-        self._began(running)
-        # Async agents enforce their own timeout, in the worker as in a host; all others only end with their process.
-        grace_s = _HANG_S if kind_of(agent.kind).runs_on_loop else 0.0
+        self._began(hosted)
+        grace_s = _GRACE_S if kind_of(agent.kind).runs_on_loop else 0.0
         try:
             async with asyncio.timeout(None if call.timeout_s is None else call.timeout_s + grace_s):
                 ended: Ended = await (await anext(items))
         except TimeoutError:
-            self._cancel([running])
-            return Ended(self._seconds(running), failure=timed_out(call.timeout_s))
+            self._cancel([hosted])
+            return Ended(self._seconds(hosted), failure=timed_out(call.timeout_s))
         apart = int(ended.handoff is not None and ended.handoff.by_reference) + int(ended.staged)
         if apart:
             await items.completed()  # else anext would wait for the next item by fetching its bytes to here
         refs = [await anext(items) for _ in range(apart)]
-        return _with_references(running, ended, *refs) if apart else ended
+        return _with_references(hosted, ended, *refs) if apart else ended
 
     def _worker(self, agent: AgentSpec, node: NodeId) -> Any:
-        """The Ray function with the agent's resources, pinned to the node; made once, as making it costs 0.1 ms."""
+        """The Ray function with the agent's resources, pinned to the node. Cached, as making it costs 0.1 ms."""
         bound = self._workers.get((agent.name, node))
         if bound is None:
             needs = agent.resources
@@ -136,31 +194,34 @@ class RayExecutor(FencedExecutor):
             )
         return bound
 
-    def _cancelled(self, runnings: Iterable[HostedAttempt]) -> None:
+    def _cancelled(self, attempts: Iterable[HostedAttempt]) -> None:
         in_hosts: dict[Any, list[HostedAttempt]] = {}
-        for running in runnings:
-            if isinstance(running.hold, ray.ObjectRefGenerator):
-                ray.cancel(running.hold, force=True)
-            elif running.hold is not None:
-                in_hosts.setdefault(running.hold, []).append(running)
-        for host, hosted in in_hosts.items():
-            host.flush.remote([running.order.attempt for running in hosted])
+        for hosted in attempts:
+            if isinstance(hosted.handle, ray.ObjectRefGenerator):
+                ray.cancel(hosted.handle, force=True)
+            elif hosted.handle is not None:
+                in_hosts.setdefault(hosted.handle, []).append(hosted)
+        for host, together in in_hosts.items():
+            host.flush.remote([hosted.order.attempt for hosted in together])
 
     async def _promote(self, call: Invocation, staged: Any) -> None:
-        await promotion.remote(call, staged)
+        promoting = promotion.remote(call, staged)
+        try:
+            await promoting
+        except asyncio.CancelledError:  # also how the agent's timeout arrives here
+            ray.cancel(promoting, force=True)
+            raise
 
-    def _promotion_error(self, error: Exception) -> Failure:
+    def _promotion_failure(self, error: Exception) -> Failure:
         cause = error.cause if isinstance(error, rx.RayTaskError) else None
         return failure_of(cause if isinstance(cause, Exception) else error)
 
-    async def _failure(self, running: HostedAttempt, error: Exception) -> Failure:
-        """What an error of Ray's means for the attempt."""
-        node, name = running.order.node, running.order.agent
+    async def _failure(self, hosted: HostedAttempt, error: Exception) -> Failure:
+        """What an error of Ray means for the attempt."""
+        node, name = hosted.order.node, hosted.order.agent
         if isinstance(error, rx.ObjectLostError):
-            gone = OutputGone(
-                "an input was lost with the node that held it", "inputs", "run the step that made it again"
-            )
-            return failure_of(gone)
+            message = "an input was lost with the node that held it"
+            return failure_of(OutputGone(message, "inputs", "run the step that made it again"))
         if isinstance(error, rx.RayTaskError):
             return failure_of(error.cause if isinstance(error.cause, Exception) else error)
         lost, error_type = isinstance(error, _LOST), type(error).__name__
@@ -171,17 +232,16 @@ class RayExecutor(FencedExecutor):
                 asyncio.get_running_loop().call_soon(self._on_node_lost, node)
             return node_lost(node, error_type)
         if lost:
-            message = f"the process of agent '{name}' died"
-            return Failure(kind=FailureKind.WORKER_LOST, message=message, error_type=error_type)
+            return worker_lost(name, error_type)
         message = f"node {node} can never give what agent '{name}' needs"
         return Failure(kind=FailureKind.LIMIT, message=message, error_type=error_type)
 
 
-def _with_references(running: HostedAttempt, ended: Ended, *refs: Any) -> Ended:
-    """Note where the output and the staged effects lie; ``refs``: output if large (or None's), then staged if any."""
+def _with_references(hosted: HostedAttempt, ended: Ended, *refs: Any) -> Ended:
+    """Keep the references: ``refs`` are the output if it is large (in a host: always), then what was staged if any."""
     left = list(refs)
     if ended.handoff is not None and ended.handoff.by_reference:
-        running.body = left.pop(0)
+        hosted.body = left.pop(0)
     if ended.staged:
-        running.staged = left.pop()
+        hosted.staged = left.pop()
     return ended

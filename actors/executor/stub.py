@@ -1,7 +1,7 @@
-"""An executor without Ray: runs agents in this process, for tests of whatever drives an executor.
+"""An executor without Ray that runs agents in this process, for tests of whatever drives an executor.
 
-Attempts can be held back: ``hold`` an agent, and its attempts wait until ``let_go``. Values cross as JSON, as they do
-between processes, so a test sees what Ray would show.
+Attempts can be held: after `hold`, attempts of an agent begin but wait until `resume`. Values are copied through JSON,
+as they are between processes, so tests see what Ray would show.
 """
 
 import asyncio
@@ -11,8 +11,7 @@ from typing import Any, Unpack
 
 from actors.errors import ActorsError
 from actors.executor.execution import run_async, run_in_process, run_promotion
-from actors.executor.fenced import FencedExecutor, Fencing, HostedAttempt
-from actors.failures import node_lost
+from actors.executor.fenced import ExecutorOptions, FencedExecutor, HostedAttempt
 from actors.invocation import Ended, Invocation
 from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs
@@ -21,56 +20,52 @@ from planners.model import AgentName, AttemptId, NodeId
 
 
 class StubExecutor(FencedExecutor):
-    """Fulfils `reconciler.runtime.ports.Executor` in this process, on virtual nodes that all exist until `lose_node`.
+    """Fulfils `reconciler.runtime.ports.Executor` in this process, on virtual nodes that exist until `lose_node`.
 
-    Async agents run on the event loop. Sync and command agents block it, so what they do must be short; only async
-    ones can be flushed midway.
+    Async agents run on the event loop. Sync and command agents block it, so they must be short; only async agents can
+    be flushed while they run.
     """
 
-    def __init__(self, catalog: Catalog, **how: Unpack[Fencing]) -> None:
+    def __init__(self, catalog: Catalog, **options: Unpack[ExecutorOptions]) -> None:
         """As `FencedExecutor`."""
-        super().__init__(catalog, **how)
+        super().__init__(catalog, **options)
         self._held: dict[AgentName, asyncio.Event] = {}
-        self._lost: set[NodeId] = set()
         self.cancelled: list[AttemptId] = []
 
     def hold(self, agent: str) -> None:
-        """From now on attempts of this agent begin but do not go on."""
+        """From now on, attempts of this agent begin but wait."""
         self._held[AgentName(agent)] = asyncio.Event()
 
-    def let_go(self, agent: str) -> None:
+    def resume(self, agent: str) -> None:
         """Let the held attempts of this agent go on."""
         self._held.pop(AgentName(agent)).set()
 
     def lose_node(self, node: NodeId) -> None:
-        """A node dies with all that runs on it."""
-        self._lost.add(node)
+        """Fail a node with everything that runs on it."""
         self.forget_node(node)
 
-    async def _run(self, running: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
-        if running.order.node in self._lost:
-            return Ended(0.0, failure=node_lost(running.order.node))
-        self._began(running)
-        running.hold = asyncio.ensure_future(self._hosted(running, agent, call, bound))
-        return await asyncio.shield(running.hold)
+    async def _run(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
+        self._began(hosted)
+        hosted.handle = asyncio.ensure_future(self._hosted(hosted, agent, call, bound))
+        return await asyncio.shield(hosted.handle)
 
-    async def _hosted(self, running: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
+    async def _hosted(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         if (held := self._held.get(agent.name)) is not None:
             await held.wait()
         call.inputs.update(json.loads(json.dumps(call.inputs)))
         blobs = tuple([await blob for blob in bound.blobs])
-        in_loop = kind_of(agent.kind).runs_on_loop
-        result = await run_async(call, blobs) if in_loop else run_in_process(call, blobs)
+        on_loop = kind_of(agent.kind).runs_on_loop
+        result = await run_async(call, blobs) if on_loop else run_in_process(call, blobs)
         if result.body is not None:
-            running.body = _Blob(result.body)
-        running.staged = result.staged
+            hosted.body = _Kept(result.body)
+        hosted.staged = result.staged
         return result.ended
 
-    def _cancelled(self, runnings: Iterable[HostedAttempt]) -> None:
-        for running in runnings:
-            self.cancelled.append(running.order.attempt)
-            if running.hold is not None:
-                running.hold.cancel()
+    def _cancelled(self, attempts: Iterable[HostedAttempt]) -> None:
+        for hosted in attempts:
+            self.cancelled.append(hosted.order.attempt)
+            if hosted.handle is not None:
+                hosted.handle.cancel()
 
     async def _promote(self, call: Invocation, staged: Any) -> None:
         if staged is None:
@@ -78,12 +73,12 @@ class StubExecutor(FencedExecutor):
         await run_promotion(call, staged)
 
 
-class _Blob:
-    """A large output, where there is no object store."""
+class _Kept:
+    """A large output, as an awaitable."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: Any) -> None:
         self._body = body
 
     def __await__(self) -> Any:
         return self._body
-        yield  # makes this the iterator that awaiting needs
+        yield  # makes this a generator, which is what awaiting needs

@@ -14,6 +14,7 @@ from actors.invocation import Invocation
 from actors.kinds.kind import Answer
 from actors.signature import Signature
 from actors.suggestions import nearest_field
+from actors.verification import Verify
 from planners.agents import AgentKind, AgentSpec, Effect
 from planners.resources import Resources
 from reconciler.state.handoff import Handoff
@@ -29,7 +30,8 @@ class Declaration:
     """What the decorator stores on a callable."""
 
     spec: AgentSpec
-    promote: Promotion | None
+    promote: Promotion | None = None
+    verify: Verify | None = None
 
 
 class CallableKind(ABC):

@@ -7,20 +7,27 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from subprocess import PIPE
+from typing import IO, Any
 
 import jsonschema
 import pydantic_core
 
 from actors.context import Context
+from actors.environment import base_environment, declared_variables
 from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog
 from actors.invocation import Invocation
 from actors.kinds.kind import Answer, Kind
+from actors.payloads.json_values import decoded
 from planners.agents import AgentSpec, Effect
 
 _PROCESS_GUARD = str(Path(__file__).with_name("process_guard.py"))
 _TAIL_BYTES = 2000
+_CHUNK_BYTES = 1 << 16
+MAX_STDOUT_BYTES = 256 * 1024 * 1024
 
 
 class CommandFailed(ActorsError):
@@ -55,31 +62,65 @@ class CommandKind:
             CommandFailed: the exit code is not 0; ends with the last bytes of stderr.
         """
         _check(inputs, call.input_schema, BadInput, "inputs")
-        done = _guarded(call, pydantic_core.to_json(inputs, inf_nan_mode="constants"))
-        if done.returncode != 0:
-            tail = done.stderr[-_TAIL_BYTES:].decode(errors="replace").strip()
-            raise CommandFailed(f"exit code {done.returncode}: {tail}", "target")
-        try:
-            output = pydantic_core.from_json(done.stdout)
-        except ValueError as error:
-            fix = "print one JSON value and nothing else"
-            raise BadOutput(f"stdout is not JSON: {error}", "output", fix) from None
-        _check(output, call.output_schema, BadOutput, "output")
-        return Answer(done.stdout.strip())
+        code, stdout, stderr = _guarded(call, pydantic_core.to_json(inputs, inf_nan_mode="constants"))
+        if code != 0:
+            raise CommandFailed(f"exit code {code}: {stderr.decode(errors='replace').strip()}", "target")
+        _check(decoded(stdout, "output"), call.output_schema, BadOutput, "output")
+        return Answer(stdout.strip())
 
 
-def _guarded(call: Invocation, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
+def _guarded(call: Invocation, stdin: bytes) -> tuple[int, bytes, bytes]:
+    """Run the command under its guard: the exit code, stdout, and the last bytes of stderr."""
     # Only this process holds the writing end, and nothing is ever written: the guard reads end-of-file when it dies.
     reading, writing = os.pipe()
-    known = {"FORERUN_TASK": call.task, "FORERUN_ATTEMPT": call.attempt}
     command = [sys.executable, "-I", "-S", _PROCESS_GUARD, str(reading), *call.target]
-    try:
-        return subprocess.run(  # noqa: S603 - running declared commands is the purpose; no shell is involved
-            command, input=stdin, capture_output=True, pass_fds=(reading,), env={**os.environ, **known}, check=False
-        )
-    finally:
-        os.close(reading)
-        os.close(writing)
+    with (
+        os.fdopen(reading),
+        os.fdopen(writing, "wb") as alive,
+        ThreadPoolExecutor(2) as pool,
+        subprocess.Popen(  # noqa: S603 - running declared commands is the purpose; no shell is involved
+            command, stdin=PIPE, stdout=PIPE, stderr=PIPE, pass_fds=(reading,), env=_environment(call)
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        pool.submit(_write, process.stdin, stdin)
+        stderr = pool.submit(_last_bytes, process.stderr, _TAIL_BYTES)
+        try:
+            stdout = _read(process.stdout, MAX_STDOUT_BYTES)
+        except BadOutput:
+            alive.close()  # the guard kills the group, which ends the threads too
+            process.kill()
+            raise
+        return process.wait(), stdout, stderr.result()
+
+
+def _environment(call: Invocation) -> dict[str, str]:
+    known = {"FORERUN_TASK": call.task, "FORERUN_ATTEMPT": call.attempt, "FORERUN_IDEMPOTENCY_KEY": call.attempt}
+    return {**base_environment(), **declared_variables(call.env), **known}
+
+
+def _write(stream: IO[bytes], data: bytes) -> None:
+    with suppress(BrokenPipeError), stream:  # a command need not read its inputs
+        stream.write(data)
+
+
+def _read(stream: IO[bytes], max_bytes: int) -> bytes:
+    read = bytearray()
+    while chunk := stream.read(_CHUNK_BYTES):
+        read += chunk
+        if len(read) > max_bytes:
+            fix = "write large data to a file or a store, and print where it is"
+            raise BadOutput(f"the command printed more than {max_bytes} bytes", "output", fix)
+    return bytes(read)
+
+
+def _last_bytes(stream: IO[bytes], max_bytes: int) -> bytes:
+    last = b""
+    while chunk := stream.read(_CHUNK_BYTES):
+        last = (last + chunk)[-max_bytes:]
+    return last
 
 
 def _check(value: Any, schema: dict[str, Any] | None, error: type[ActorsError], root: str) -> None:

@@ -1,4 +1,4 @@
-"""Outputs of finished attempts: small ones inline, large ones by reference.
+"""Outputs of finished attempts: small ones inline, large ones by reference in a `PayloadStore`.
 
-Here: where outputs are kept. Not here: who produced them or who may read them.
+Here: how outputs are checked, kept and read. Not here: which agent produced them, and who may read them.
 """

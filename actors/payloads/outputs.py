@@ -1,4 +1,4 @@
-"""Where the outputs of finished attempts lie: small ones here, large ones by reference where they were made."""
+"""The outputs of finished attempts: small values in this process, large ones by reference."""
 
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,13 @@ from pydantic import JsonValue
 
 from actors.errors import BadInput, OutputGone
 from actors.invocation import InputSlot
+from actors.payloads.store import PayloadStore, ReturnedPayloads
 from planners.bindings import Path, follow
 from planners.model import AttemptId, TaskId
 from reconciler.state.commands import Given, ListOf, OutputOf, Source
 
-# Awaiting it fetches the JSON of an output. On Ray an ObjectRef, which downstream agents receive as it is.
-Reference = Awaitable[bytes]
+# Awaiting one gives what the payload store kept. On Ray an ObjectRef, which downstream agents receive as it is.
+Reference = Awaitable[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class _Inline:
 
 @dataclass(slots=True)
 class BoundInputs:
-    """Inputs ready to cross: plain values, and slots for the referenced outputs that travel beside them."""
+    """Inputs ready to send: plain values, and slots for the referenced outputs that travel beside them."""
 
     inputs: dict[str, Any] = field(default_factory=dict)
     slots: list[InputSlot] = field(default_factory=list)
@@ -32,7 +33,7 @@ class BoundInputs:
     _seen: dict[AttemptId, int] = field(default_factory=dict)
 
     def blob(self, attempt: AttemptId, reference: Reference) -> int:
-        """The position of a reference among those that travel along; each travels once."""
+        """The index of a reference in ``blobs``; each travels once."""
         if attempt not in self._seen:
             self._seen[attempt] = len(self.blobs)
             self.blobs.append(reference)
@@ -42,33 +43,39 @@ class BoundInputs:
 class Outputs:
     """The readable outputs of every task that has not been released."""
 
-    def __init__(self) -> None:
+    def __init__(self, payloads: PayloadStore | None = None) -> None:
+        self._payloads = payloads or ReturnedPayloads()
         self._of: dict[TaskId, dict[AttemptId, _Inline | Reference]] = {}
 
     def keep(self, task: TaskId, attempt: AttemptId, value: JsonValue) -> None:
-        """Remember a small output."""
+        """Keep a small output."""
         self._of.setdefault(task, {})[attempt] = _Inline(value)
 
     def keep_reference(self, task: TaskId, attempt: AttemptId, reference: Reference) -> None:
-        """Remember where a large output lies."""
+        """Keep the reference to a large output."""
         self._of.setdefault(task, {})[attempt] = reference
 
     def drop(self, task: TaskId, attempts: Iterable[AttemptId]) -> None:
-        """Forget outputs."""
+        """Drop the outputs of these attempts."""
         kept = self._of.get(task, {})
         for attempt in attempts:
-            kept.pop(attempt, None)
+            self._drop(kept.pop(attempt, None))
 
     def release(self, task: TaskId) -> None:
-        """Forget every output of a task."""
-        self._of.pop(task, None)
+        """Drop every output of a task."""
+        for kept in self._of.pop(task, {}).values():
+            self._drop(kept)
+
+    def holds(self, task: TaskId) -> bool:
+        """Whether any output of a task is kept."""
+        return task in self._of
 
     def bound(self, task: TaskId, inputs: Mapping[str, Source]) -> BoundInputs:
-        """Resolve an attempt's inputs as far as they lie here.
+        """Resolve an attempt's inputs, as far as their values are in this process.
 
         Raises:
-            OutputGone: an output is not there.
-            BadInput: a path leads nowhere in an output that is.
+            OutputGone: an output is not available.
+            BadInput: a path does not exist in its output.
         """
         bound = BoundInputs()
         for name, source in inputs.items():
@@ -76,10 +83,10 @@ class Outputs:
         return bound
 
     async def value(self, task: TaskId, source: Source) -> JsonValue:
-        """The value behind a source, fetched if it is large.
+        """The value of a source, fetched if it is large.
 
         Raises:
-            LookupError: the output is gone or the path leads nowhere.
+            LookupError: the output is gone, or the path does not exist in it.
         """
         match source:
             case Given(value=value):
@@ -88,8 +95,11 @@ class Outputs:
                 return [await self.value(task, item) for item in items]
             case OutputOf(attempt=attempt, path=path):
                 kept = self._kept(task, attempt)
-                whole = kept.value if isinstance(kept, _Inline) else pydantic_core.from_json(await kept)
+                whole = kept.value if isinstance(kept, _Inline) else await self._read(kept)
                 return follow(whole, path)  # type: ignore[no-any-return]  # a part of a JSON value is one
+
+    async def _read(self, reference: Reference) -> Any:
+        return pydantic_core.from_json(self._payloads.read(await reference))
 
     def _bind(self, task: TaskId, source: Source, at: Path, bound: BoundInputs) -> Any:
         match source:
@@ -108,7 +118,11 @@ class Outputs:
         try:
             return self._of[task][attempt]
         except KeyError:
-            raise OutputGone(f"no output of attempt '{attempt}' is held", "inputs", "run that step again") from None
+            raise OutputGone(f"the output of attempt '{attempt}' is gone", "inputs", "run that step again") from None
+
+    def _drop(self, kept: _Inline | Reference | None) -> None:
+        if kept is not None and not isinstance(kept, _Inline):
+            self._payloads.drop(kept)
 
 
 def _part(value: JsonValue, path: Path, at: Path) -> Any:

@@ -1,10 +1,19 @@
 """What an agent returns, and what its failure is: data, never an exception that crosses a process."""
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from planners.model import Model, Versioned
+
+
+def storable(text: str) -> str:
+    """The text with its lone surrogates escaped: neither JSON nor a database can hold them."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+StorableText = Annotated[str, AfterValidator(storable)]
 
 
 class Handoff(Versioned):
@@ -14,7 +23,7 @@ class Handoff(Versioned):
     downstream agents read it and the run's driver never does.
     """
 
-    summary: str = ""
+    summary: StorableText = ""
     confidence: float = Field(default=1.0, ge=0, le=1)
     output: JsonValue = None
     by_reference: bool = False
@@ -43,9 +52,9 @@ class Failure(Versioned):
     """Why something failed: what kind, in one sentence, and the type of the error behind it."""
 
     kind: FailureKind
-    message: str
-    error_type: str = ""
-    fix: str = ""
+    message: StorableText
+    error_type: StorableText = ""
+    fix: StorableText = ""
 
     @property
     def retryable(self) -> bool:

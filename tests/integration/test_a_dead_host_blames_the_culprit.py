@@ -16,7 +16,6 @@ pytestmark = pytest.mark.ray
 CATALOG = catalog_of(m.innocent, m.exits_its_process)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the death of a host uses up the tries of all in it")
 async def test_the_exit_of_one_agent_fails_no_task_of_its_neighbours(cluster: Any, tmp_path: Path):
     async with a_ray_shard(CATALOG, tmp_path, cluster.cpu2) as service:
         innocent = await service.submit(one_step("innocent", CATALOG, seconds=1.5))

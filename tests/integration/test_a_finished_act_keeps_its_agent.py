@@ -41,7 +41,7 @@ async def test_a_finished_act_is_not_repeated_by_another_agent_when_its_node_is_
         executor.lose_node("n1")
         service.shard.lose("n1")
         await told(service, task_id, "node_lost")
-        executor.let_go("naps")
+        executor.resume("naps")
         view = await service.shard.wait(task_id, 30.0)
         bars = (await service.shard.timeline(task_id)).bars
 

@@ -32,7 +32,6 @@ async def exposed(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     await asyncio.to_thread(cluster.remove, node)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="agents inherit the environment of the service as it is")
 async def test_no_agent_sees_a_secret_of_the_service(attempts_with: Any, exposed: str):
     attempts = attempts_with(m.environment, m.environment_in_process, COMMAND)
     seen = {}

@@ -10,9 +10,6 @@ from reconciler.state.handoff import FailureKind
 pytestmark = pytest.mark.ray
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="it counts as cancelled by the user, or as an error of Ray"
-)
 @pytest.mark.parametrize(
     "agent", [m.raises_cancelled, m.awaits_a_cancelled_task, m.raises_cancelled_in_a_worker], ids=lambda a: a.__name__
 )

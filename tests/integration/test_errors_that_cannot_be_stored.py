@@ -18,11 +18,6 @@ def a_task(capability: str) -> Task:
     return Task.model_validate({"workflow": {"steps": steps}, "planning": {"mode": "wait"}})
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="An error text with a lone surrogate leaves the task in status planning for ever.",
-)
 async def test_a_task_whose_agent_fails_with_half_a_surrogate_pair_has_failed(tmp_path):
     async with a_shard(CATALOG, tmp_path) as service:
         task_id = await service.submit(a_task("parse"))

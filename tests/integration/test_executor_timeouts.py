@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import misbehaving_agents as m
 import pytest
 import sample_agents as s
 from attempts import lives, until
@@ -41,12 +42,21 @@ async def test_time_spent_waiting_for_room_does_not_count(attempts_with: Any, cl
     assert [(await attempts.result(attempt))[0] for attempt in both] == [cluster.lab] * 2
 
 
-async def test_an_async_agent_that_blocks_its_host_times_out_and_the_host_is_replaced(
-    attempts_with: Any, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("actors.executor.ray_executor._HANG_S", 0.5)
-    attempts = attempts_with(s.blocks, s.own_pid)
+async def test_an_async_agent_that_blocks_its_host_times_out_and_the_host_is_replaced(attempts_with: Any):
+    attempts = attempts_with(s.blocks, s.waits, s.own_pid, heartbeat_timeout_s=0.5)
+    neighbour = attempts.start(s.waits, seconds=0.5)
     host = await attempts.run(s.own_pid)
 
     assert (await attempts.run(s.blocks)).kind is FailureKind.TIMEOUT
     assert await attempts.run(s.own_pid) != host
+    assert await attempts.result(neighbour) == "waited"
+
+
+async def test_an_async_agent_that_blocks_its_host_and_has_no_timeout_fails(attempts_with: Any):
+    attempts = attempts_with(m.blocks_its_loop, heartbeat_timeout_s=0.5)
+
+    failure = await attempts.run(m.blocks_its_loop)
+
+    assert (failure.kind, failure.error_type) == (FailureKind.ERROR, "BlockedEventLoop")
+    assert "blocks_its_loop" in failure.message
+    assert failure.fix

@@ -33,7 +33,6 @@ async def _beside(attempts: Attempts, agent: Any) -> tuple[Any, Any, Any]:
     return own, *await asyncio.gather(_result(attempts, under_way), _result(attempts, later))
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a KeyboardInterrupt ends the event loop of its host")
 async def test_a_keyboard_interrupt_ends_its_own_attempt_only(attempts_with: Any):
     attempts = attempts_with(m.raises_keyboard_interrupt, m.neighbour)
 
@@ -44,7 +43,6 @@ async def test_a_keyboard_interrupt_ends_its_own_attempt_only(attempts_with: Any
     assert (own.kind, own.error_type) == (FailureKind.ERROR, "KeyboardInterrupt")
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="sys.exit in a spawned asyncio task ends the event loop")
 async def test_an_exit_in_a_spawned_asyncio_task_ends_no_other_attempt(attempts_with: Any):
     attempts = attempts_with(m.spawns_an_exit, m.neighbour)
 
@@ -54,7 +52,6 @@ async def test_an_exit_in_a_spawned_asyncio_task_ends_no_other_attempt(attempts_
     assert own == "went on" or isinstance(own, Failure)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="Ray takes a KeyboardInterrupt for a cancelled Ray task")
 async def test_a_keyboard_interrupt_in_a_worker_is_the_failure_of_its_attempt(attempts_with: Any):
     attempts = attempts_with(m.raises_keyboard_interrupt_in_a_worker)
 

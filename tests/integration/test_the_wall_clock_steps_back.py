@@ -46,9 +46,9 @@ async def test_a_run_is_planned_anew_after_the_wall_clock_has_stepped_back(tmp_p
         await told(service, task_id, "attempt_dispatched", step="items")
         await told(service, task_id, "attempt_dispatched", step="nap")
         back_s = 3600.0
-        executor.let_go("lists")
+        executor.resume("lists")
         await told(service, task_id, "attempt_finished")
-        executor.let_go("naps")
+        executor.resume("naps")
         view = await service.shard.wait(task_id, 30.0)
 
     assert view.status is RunStatus.SUCCEEDED

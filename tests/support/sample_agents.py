@@ -202,6 +202,17 @@ async def own_pid() -> int:
     return os.getpid()
 
 
+@agent("pid", effect="irreversible")
+async def own_pid_of_an_act() -> int:
+    return os.getpid()
+
+
+@agent("wait")
+async def waits_and_tells_its_pid(seconds: float) -> int:
+    await asyncio.sleep(seconds)
+    return os.getpid()
+
+
 @agent("wait")
 async def spends(seconds: float) -> tuple[float, float]:
     began = time.time()

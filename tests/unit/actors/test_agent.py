@@ -1,10 +1,12 @@
 """Declaring callables as agents."""
 
+import math
 import pickle
 from typing import Annotated, Any
 
 import pytest
 from annotated_types import Ge
+from pydantic import BaseModel
 
 from actors import errors
 from actors.agent import agent
@@ -76,11 +78,40 @@ def test_instances_that_can_be_called_are_agents_too():
     assert set(signature.input_schema["properties"]) == {"name"}
 
 
-def test_numbers_that_json_has_no_word_for_survive():
-    def measures() -> float:
-        return float("nan")
+class Reading(BaseModel):
+    value: float
+    note: str | None = None
 
-    assert Signature(measures).dumped(float("nan")) == b"NaN"
+
+@pytest.mark.parametrize("returned", [float, Any, Reading])
+def test_a_number_that_json_cannot_hold_is_refused_with_its_path(returned: Any):
+    def measures() -> list[returned]: ...
+
+    number = math.inf if returned is float else math.nan
+    measured = [Reading(value=number) if returned is Reading else {"value": number}]
+
+    with pytest.raises(errors.BadOutput) as caught:
+        Signature(measures).dumped([number] if returned is float else measured)
+    assert caught.value.field == "output.0" if returned is float else "output.0.value"
+    assert caught.value.fix
+
+
+def test_texts_that_name_such_numbers_are_kept():
+    def tells() -> Any: ...
+
+    assert Signature(tells).dumped(["NaN", None, "Infinity"]) == b'["NaN",null,"Infinity"]'
+
+
+def test_an_output_may_be_100_levels_deep():
+    def nests() -> Any: ...
+
+    deep: Any = 1
+    for _ in range(100):
+        deep = [deep]
+
+    assert Signature(nests).dumped(deep)
+    with pytest.raises(errors.BadOutput, match="levels"):
+        Signature(nests).dumped({"one": deep})
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,6 @@ async def everything_has_ended():
         await asyncio.wait(others, timeout=5.0)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="an agent's own CancelledError is taken for a cancel, and nothing is told",
-)
 @pytest.mark.parametrize("agent", AGENTS)
 async def test_a_cancelled_error_that_an_agent_raises_is_reported_as_its_failure(agent):
     attempts = Attempts(StubExecutor(catalog_of(*AGENTS)), "n1")

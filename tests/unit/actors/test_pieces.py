@@ -97,7 +97,7 @@ async def test_nodes_that_leave_are_told_once_and_stay_away_while_ray_still_list
     async def now() -> list[dict[str, Any]]:
         return listed
 
-    monkeypatch.setattr(cluster_module, "listed", now)
+    monkeypatch.setattr(cluster_module, "list_nodes", now)
     left: list[str] = []
     view = RayCluster(on_lost=left.append)
     await view.refresh()
@@ -115,4 +115,6 @@ async def test_nodes_that_leave_are_told_once_and_stay_away_while_ray_still_list
 
 def _entry(node: str, **amounts: float) -> dict[str, Any]:
     resources = {"CPU": 2.0, "memory": 5e9, f"node:{node}": 1.0, **amounts}
-    return {"NodeID": node, "Alive": True, "Resources": resources, "Labels": {"ray.io/node-id": node}}
+    labels = {"ray.io/node-id": node}
+    where = {"NodeManagerAddress": "127.0.0.1", "NodeManagerPort": 1}
+    return {"NodeID": node, "Alive": True, "Resources": resources, "Labels": labels, **where}

@@ -11,7 +11,7 @@ from reconciler.state.handoff import FailureKind
 CATALOG: Catalog = catalog_of(s.add, s.waits)
 
 
-async def test_held_attempts_go_on_when_let_go():
+async def test_held_attempts_go_on_when_resumed():
     executor = StubExecutor(CATALOG)
     attempts = Attempts(executor, "n1")
     executor.hold("add")
@@ -19,7 +19,7 @@ async def test_held_attempts_go_on_when_let_go():
     await attempts.started(attempt)
     assert attempts.of(attempt) == ["attempt_started"]
 
-    executor.let_go("add")
+    executor.resume("add")
 
     assert await attempts.result(attempt) == 2
 

@@ -1,0 +1,48 @@
+"""Where large outputs are kept."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from planners.model import AttemptId, TaskId
+
+
+class PayloadStore(Protocol):
+    """Keeps the JSON of large outputs. Travels to every process that runs attempts, so it must be small and pickle.
+
+    An object store is one more implementation, which writes in `keep` and returns the address.
+    """
+
+    def keep(self, task: TaskId, attempt: AttemptId, body: bytes) -> Any:
+        """Keep an output, in the process that produced it. What is returned takes its place and must pickle."""
+        ...
+
+    def read(self, kept: Any) -> bytes:
+        """The output, in the process that needs it.
+
+        Raises:
+            OutputGone: it is not available any more.
+        """
+        ...
+
+    def drop(self, kept: Any) -> None:
+        """Nobody will read this output any more. ``kept`` is what the executor holds; does not block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedPayloads:
+    """Keeps outputs as return values: on Ray, in the object store of the node that produced them.
+
+    They are gone with that node, or with the process of the executor.
+    """
+
+    def keep(self, task: TaskId, attempt: AttemptId, body: bytes) -> bytes:
+        """The output itself."""
+        return body
+
+    def read(self, kept: bytes) -> bytes:
+        """The output itself."""
+        return kept
+
+    def drop(self, kept: Any) -> None:
+        """Ray frees an object when its last reference goes."""
