@@ -3,25 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import pydantic_core
 from pydantic import JsonValue
 
 from actors.context import Context
 from actors.environment import declared_variables
+from actors.payloads.slots import InputSlot, fill
 from actors.payloads.store import PayloadStore, ReturnedPayloads
 from planners.agents import AgentKind
-from planners.bindings import Path, follow
 from planners.model import AgentName, AttemptId, TaskId, WorkKey
 from reconciler.state.handoff import Failure, Handoff
-
-
-@dataclass(frozen=True, slots=True)
-class InputSlot:
-    """A path in the inputs (``at``) to be filled with a part (``path``) of the ``blob``-th referenced output."""
-
-    at: tuple[str | int, ...]
-    blob: int
-    path: Path = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +54,7 @@ class Invocation:
         Raises:
             LookupError: a path does not exist in its output, or an output is gone.
         """
-        values = [pydantic_core.from_json(self.payloads.read(blob)) for blob in blobs]
-        for slot in self.slots:
-            parent = follow(self.inputs, slot.at[:-1])
-            parent[slot.at[-1]] = follow(values[slot.blob], slot.path)
+        fill(self.inputs, self.slots, blobs, self.payloads)
         return self.inputs
 
 

@@ -8,7 +8,7 @@ import pydantic_core
 from pydantic import JsonValue
 
 from actors.errors import BadInput, OutputGone
-from actors.invocation import InputSlot
+from actors.payloads.slots import InputSlot
 from actors.payloads.store import PayloadStore, ReturnedPayloads
 from planners.bindings import Path, follow
 from planners.model import AttemptId, TaskId
