@@ -1,4 +1,4 @@
-"""Shared by all tests: unit tests start no Ray, all others share one local cluster of nodes of different kinds."""
+"""Fixtures of all tests. Unit tests start no Ray; all others share one local cluster of different nodes."""
 
 import os
 import shutil
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# Before numpy is imported: threads of BLAS that wait for a core which other tests use cost small models ten times their
-# time. Ray sets the same in its workers.
+# Before numpy is imported: BLAS threads that wait for a busy core make small models ten times slower. Ray sets the same
+# in its workers.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings
 
-# Machines that run tests are busy: how long an example takes says nothing about the code.
+# Test machines are busy, so the time of an example says nothing about the code.
 settings.register_profile("forerun", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("forerun")
 
@@ -25,7 +25,7 @@ _WITHOUT_RAY = ("unit", "properties")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Whoever starts Ray in a unit test is told where such a test belongs."""
+    """Fail a unit test that starts Ray."""
     if item.path.relative_to(_TESTS).parts[0] not in _WITHOUT_RAY:
         return (yield)
     import ray  # noqa: PLC0415 - only runs that hold unit tests need it here
@@ -40,7 +40,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 @dataclass
 class LocalCluster:
-    """Node ids by what the nodes are for, and ways to add and lose nodes of one's own."""
+    """Node ids by purpose, and functions to add and to lose nodes."""
 
     address: str
     cpu: str
@@ -61,7 +61,7 @@ def cluster() -> Iterator[LocalCluster]:
     # Workers of every node import the agents of tests/support.
     os.environ["PYTHONPATH"] = os.pathsep.join([str(_TESTS / "support"), *filter(None, [python_path])])
     base = tempfile.mkdtemp(prefix="fr-", dir="/tmp")  # socket paths must stay under 107 characters
-    Path("/tmp/ray").mkdir(exist_ok=True)  # noqa: S108 - Ray writes its cluster file there whatever ``temp_dir`` says
+    Path("/tmp/ray").mkdir(exist_ok=True)  # noqa: S108 - Ray ignores ``temp_dir`` for its cluster file
     head = {
         "num_cpus": 2,
         "include_dashboard": False,

@@ -1,4 +1,4 @@
-"""What every executor does, whatever it runs agents on."""
+"""The contract of executors: the stub and the one on Ray."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -81,12 +81,12 @@ async def test_an_agent_starts_once_and_ends_once(attempts: Attempts):
     assert attempts.of(attempt) == ["attempt_started", "attempt_finished"]
 
 
-async def test_defaults_hold_where_no_input_is_bound(attempts: Attempts):
+async def test_unbound_inputs_have_their_defaults(attempts: Attempts):
     assert await attempts.run(s.add, a=1) == 2
     assert await attempts.run(s.add_in_process, a=1) == 2
 
 
-async def test_an_agent_may_say_more_than_its_output(attempts: Attempts):
+async def test_an_agent_may_return_a_handoff(attempts: Attempts):
     ended = await attempts.ended(attempts.start(s.describe, molecule={"name": "water", "atoms": 3}))
 
     assert isinstance(ended, Handoff)
@@ -110,7 +110,7 @@ async def test_unknown_and_missing_inputs_are_refused(attempts: Attempts, inputs
     assert f"inputs.{'z' if inputs else 'a'}" in failure.message
 
 
-async def test_what_an_agent_raises_becomes_its_failure(attempts: Attempts):
+async def test_an_exception_of_an_agent_is_its_failure(attempts: Attempts):
     failure = await attempts.run(s.broken, a=4)
 
     assert (failure.kind, failure.error_type) == (FailureKind.ERROR, "ZeroDivisionError")
@@ -124,7 +124,7 @@ async def test_sys_exit_in_an_agent_is_its_failure_and_ends_no_worker(attempts: 
     assert (failure.kind, failure.error_type) == (FailureKind.ERROR, "SystemExit")
 
 
-async def test_sys_exit_in_an_agent_that_shares_its_host_takes_nobody_along(attempts: Attempts):
+async def test_sys_exit_in_an_agent_that_shares_its_host_ends_no_other(attempts: Attempts):
     neighbour = attempts.start(s.waits, seconds=0.5)
     await attempts.started(neighbour)
 
@@ -156,7 +156,7 @@ async def test_outputs_are_read_downstream_whole_or_in_part(attempts: Attempts):
 
 
 @pytest.mark.parametrize("maker", [s.makes, s.makes_in_host])
-async def test_large_outputs_travel_by_reference_and_parts_of_them_are_read(attempts: Attempts, maker: object):
+async def test_large_outputs_are_passed_by_reference_and_read_in_part(attempts: Attempts, maker: object):
     made = attempts.start(maker, size=5000)
     ended = await attempts.ended(made)
 
@@ -171,7 +171,7 @@ async def test_large_outputs_travel_by_reference_and_parts_of_them_are_read(atte
 
 
 @pytest.mark.parametrize("size", [10, 5000])
-async def test_a_path_that_leads_nowhere_is_bad_input_for_good(attempts: Attempts, size: int):
+async def test_a_path_that_does_not_exist_is_bad_input_and_final(attempts: Attempts, size: int):
     made = attempts.start(s.makes_in_host, size=size)
     await attempts.ended(made)
 
@@ -183,7 +183,7 @@ async def test_a_path_that_leads_nowhere_is_bad_input_for_good(attempts: Attempt
         await attempts.executor.value(attempts.task, output_of(made, "txt"))
 
 
-async def test_an_output_that_is_gone_is_a_failure(attempts: Attempts):
+async def test_a_lost_output_is_a_failure(attempts: Attempts):
     failure = await attempts.run(s.add, a=output_of(AttemptId("t.99")))
 
     assert failure.error_type == "OutputGone"
@@ -197,7 +197,7 @@ async def test_restored_outputs_are_readable(attempts: Attempts):
     assert await attempts.run(s.add, a=output_of(AttemptId("t.50"), "n")) == 42
 
 
-async def test_a_flushed_attempt_reports_nothing_more_and_others_go_on(attempts: Attempts):
+async def test_a_flushed_attempt_reports_nothing_and_others_continue(attempts: Attempts):
     flushed, other = attempts.start(s.waits), attempts.start(s.waits, seconds=0.05)
     await attempts.started(flushed)
 
@@ -207,7 +207,7 @@ async def test_a_flushed_attempt_reports_nothing_more_and_others_go_on(attempts:
     assert attempts.of(flushed) == ["attempt_started"]
 
 
-async def test_an_attempt_flushed_before_it_began_never_begins(attempts: Attempts):
+async def test_an_attempt_flushed_before_its_start_never_starts(attempts: Attempts):
     flushed = attempts.start(s.add, a=1)
 
     attempts.executor.flush(attempts.task, [flushed])
@@ -216,7 +216,7 @@ async def test_an_attempt_flushed_before_it_began_never_begins(attempts: Attempt
     assert attempts.of(flushed) == []
 
 
-async def test_release_ends_and_forgets_all_of_a_task_and_nothing_else(attempts: Attempts):
+async def test_release_ends_and_forgets_everything_of_one_task(attempts: Attempts):
     other = Attempts(attempts.executor, attempts.node, task="other")
     mine, made, theirs = attempts.start(s.waits), attempts.start(s.add, a=1), other.start(s.waits, seconds=0.05)
     await attempts.ended(made)
@@ -229,7 +229,7 @@ async def test_release_ends_and_forgets_all_of_a_task_and_nothing_else(attempts:
         await attempts.executor.value(attempts.task, output_of(made))
 
 
-async def test_a_second_order_for_a_live_attempt_is_the_same_attempt(attempts: Attempts):
+async def test_a_second_dispatch_of_a_live_attempt_starts_nothing(attempts: Attempts):
     first = attempts.start(s.waits, seconds=0.05)
     assert attempts.start(s.waits, attempt=first, seconds=0.05) == first
 
@@ -247,19 +247,19 @@ async def test_an_agent_that_takes_too_long_times_out(attempts: Attempts):
 
 
 @pytest.mark.parametrize("agent", [s.publishes, s.publishes_in_process])
-async def test_staged_effects_come_out_at_promotion_once(attempts: Attempts, tmp_path: Path, agent: object):
+async def test_staged_effects_are_promoted_once(attempts: Attempts, tmp_path: Path, agent: object):
     target = tmp_path / "out"
     attempt = attempts.start(agent, path=str(target), text="hello ", speculative=True)
     assert await attempts.result(attempt) == "staged"
     assert not target.exists()
 
     attempts.executor.promote(attempts.task, attempt)
-    attempts.executor.release(attempts.task)  # the end of a run does not stop what it has promised to let out
+    attempts.executor.release(attempts.task)  # the end of a run does not stop a promotion under way
 
     await until(lambda: target.exists() and target.read_text() == f"hello {attempt}")
 
 
-async def test_a_promotion_that_fails_is_tried_again_as_often_as_the_agent_is(attempts: Attempts, tmp_path: Path):
+async def test_a_failed_promotion_is_retried_as_often_as_its_agent(attempts: Attempts, tmp_path: Path):
     target = tmp_path / "out"
     attempt = attempts.start(s.publishes_at_the_third_go, path=str(target))
     await attempts.ended(attempt)
@@ -271,7 +271,7 @@ async def test_a_promotion_that_fails_is_tried_again_as_often_as_the_agent_is(at
     assert await attempts.executor.promoted("nobody") is None
 
 
-async def test_a_promotion_that_keeps_failing_says_why(attempts: Attempts, tmp_path: Path):
+async def test_a_promotion_that_fails_for_good_gives_the_reason(attempts: Attempts, tmp_path: Path):
     attempt = attempts.start(s.publishes_never, path=str(tmp_path / "out"))
     await attempts.ended(attempt)
 
@@ -284,7 +284,7 @@ async def test_a_promotion_that_keeps_failing_says_why(attempts: Attempts, tmp_p
     assert "try 2 went wrong" in failure.message
 
 
-async def test_staged_effects_of_a_flushed_attempt_never_come_out(attempts: Attempts, tmp_path: Path):
+async def test_staged_effects_of_a_flushed_attempt_are_never_promoted(attempts: Attempts, tmp_path: Path):
     target, probe = tmp_path / "out", tmp_path / "probe"
     flushed = attempts.start(s.publishes, path=str(target), text="", speculative=True)
     kept = attempts.start(s.publishes, path=str(probe), text="", speculative=True)
@@ -307,12 +307,12 @@ async def test_an_agent_runs_no_more_attempts_at_once_than_it_declares(attempts:
     assert max(sum(began <= moment < ended for began, ended in intervals) for moment in moments) == 2
 
 
-async def test_confirmed_attempts_go_before_speculative_ones_that_wait(attempts: Attempts):
+async def test_confirmed_attempts_are_admitted_before_waiting_speculative_ones(attempts: Attempts):
     first, second = (attempts.start(s.counted, seconds=0.2) for _ in range(2))
     guess, confirmed_later = (attempts.start(s.counted, seconds=0.2, speculative=True) for _ in range(2))
     flushed = attempts.start(s.counted, seconds=0.2)
     sure = attempts.start(s.counted, seconds=0.2)
-    await asyncio.sleep(0)  # all of them wait now, but the first two
+    await asyncio.sleep(0)  # now all but the first two wait
 
     attempts.executor.confirm(attempts.task, confirmed_later)
     attempts.executor.flush(attempts.task, [flushed])
@@ -325,7 +325,7 @@ async def test_confirmed_attempts_go_before_speculative_ones_that_wait(attempts:
     assert order[4:] == [guess]
 
 
-async def test_confirming_what_does_not_wait_changes_nothing(attempts: Attempts):
+async def test_confirming_an_attempt_that_does_not_wait_changes_nothing(attempts: Attempts):
     running = attempts.start(s.waits, seconds=0.05, speculative=True)
     await attempts.started(running)
 
@@ -336,11 +336,11 @@ async def test_confirming_what_does_not_wait_changes_nothing(attempts: Attempts)
     assert attempts.of(running) == ["attempt_started", "attempt_finished"]
 
 
-async def test_commands_read_json_and_print_json(attempts: Attempts):
+async def test_commands_read_and_print_json(attempts: Attempts):
     assert await attempts.run("shouts", text="hey") == "HEY"
 
 
-async def test_commands_that_go_wrong_say_how(attempts: Attempts):
+async def test_failures_of_commands_name_their_cause(attempts: Attempts):
     failed, mumbled = await attempts.run("fails"), await attempts.run("mumbles")
     unfed, missing = await attempts.run("shouts", text=5), await attempts.run("missing")
 

@@ -1,4 +1,4 @@
-"""What a journal promises, on every database it runs on: the same body for SQLite and PostgreSQL."""
+"""The contract of the journal, on SQLite and on PostgreSQL."""
 
 import json
 
@@ -79,7 +79,7 @@ def test_an_admitted_task_is_found_by_another_connection_once_it_is_durable(jour
     other.close()
 
 
-def test_events_come_back_in_order_and_from_where_one_left_off(journal, task_id):
+def test_events_are_read_in_order_and_from_any_position(journal, task_id):
     journal.admit(admitted(task_id))
     journal.append(task_id, [line(1), line(2)])
     journal.append(task_id, [line(3, "run_ended", status="succeeded")]).result(5)
@@ -98,7 +98,7 @@ def test_a_repeated_idempotency_key_names_the_first_task_and_another_body_is_ref
         journal.known_as(admitted(TaskId(f"{task_id}-3"), key=f"key-{task_id}", capability="shout"))
 
 
-def test_one_wrong_append_does_not_take_its_neighbours_down(journal, task_id):
+def test_one_refused_append_does_not_fail_the_others_of_its_group(journal, task_id):
     journal.admit(admitted(task_id, key=f"key-{task_id}"))
     wrong = journal.admit(admitted(TaskId(f"{task_id}-2"), key=f"key-{task_id}"))
     right = journal.append(task_id, [line(1)])
@@ -132,8 +132,8 @@ def test_pages_run_from_new_to_old_without_gaps(journal, task_id):
     assert journal.page(limit=9, status=RunStatus.FAILED) == []
 
 
-def test_a_row_of_another_release_hides_no_other(journal, url, task_id):
-    """What cannot be read is passed over: neither the list of tasks nor the start of the service may fail for it."""
+def test_an_unreadable_row_hides_no_other(journal, url, task_id):
+    """Unreadable rows are skipped: neither the list of tasks nor the start of the service may fail because of them."""
     sound, strange = TaskId(f"{task_id}-1"), TaskId(f"{task_id}-2")
     for each in (sound, strange):
         journal.admit(admitted(each)).result(5)
@@ -151,8 +151,8 @@ def test_a_row_of_another_release_hides_no_other(journal, url, task_id):
     assert strange not in learned
 
 
-def test_shards_of_another_number_than_before_share_all_tasks_anew(url, task_id):
-    """Whichever starts first: each then has its own, those of shards that are no more among them."""
+def test_a_changed_number_of_shards_redistributes_all_tasks(url, task_id):
+    """In any order of starting, each shard gets its own tasks, including those of shards that no longer exist."""
     before = [Journal(url, shard=number) for number in (7_000_001, 7_000_002, 7_000_003)]
     for number, journal in enumerate(before):
         journal.admit(admitted(TaskId(f"{task_id}-{number}"))).result(5)

@@ -1,4 +1,4 @@
-"""Laws of the gate over random plans: monotone in P, L and alpha, the other way in C, caps kept, effects respected."""
+"""Laws of the gate over random plans: monotone in P, L, alpha and -C, within its caps, and respecting effects."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,8 +69,8 @@ def dispatched(probability, saved_s, cost_usd, alpha, state):
 @given(
     st.tuples(share, share), st.tuples(seconds, seconds), st.tuples(dollars, dollars), st.tuples(share, share), share
 )
-def test_a_better_guess_is_never_refused_where_a_worse_one_is_taken(p, saved, cost, alpha, throttle):
-    """Higher P, higher L, lower C, higher alpha: each only ever turns a refusal into a dispatch."""
+def test_a_better_guess_is_never_refused_if_a_worse_one_is_dispatched(p, saved, cost, alpha, throttle):
+    """Higher P, higher L, lower C, higher alpha: each can only turn a refusal into a dispatch."""
     for refused in (frozenset(), frozenset({"s"})):
         state = GateState(refused=refused, throttle=throttle)
         worse = dispatched(min(p), min(saved), max(cost), min(alpha), state)
@@ -81,7 +81,7 @@ def test_a_better_guess_is_never_refused_where_a_worse_one_is_taken(p, saved, co
 
 @given(plans(), seconds, seconds)
 def test_savings_are_within_the_wait_for_the_plan(plan, now_s, expected_s):
-    """0 <= own <= L <= E - now, and only reversible work saves."""
+    """0 <= own <= L <= E - now, and only reversible work saves time."""
     for candidate in priced(plan, now_s, expected_s):
         wait_s = max(0.0, expected_s - now_s)
         assert 0 <= candidate.appraisal.own_s <= candidate.appraisal.saved_s + 1e-9
@@ -91,8 +91,8 @@ def test_savings_are_within_the_wait_for_the_plan(plan, now_s, expected_s):
 
 
 @given(plans(certain=True), seconds)
-def test_savings_are_what_a_schedule_would_show(plan, expected_s):
-    """Seconds saved equal the difference of two critical paths, worked out the long way: early, or with the plan."""
+def test_savings_equal_those_of_a_simulated_schedule(plan, expected_s):
+    """Seconds saved equal the difference of two simulated critical paths: started early, or with the plan."""
     shape = Shape.of(plan, CATALOG)
     found = savings(shape, now_s=0.0, expected_plan_s=expected_s, under_way={})
     early = _run_end(plan, expected_s, held=())
@@ -102,8 +102,8 @@ def test_savings_are_what_a_schedule_would_show(plan, expected_s):
 
 
 @given(plans(certain=True), seconds, seconds, st.lists(st.floats(0, 30), max_size=12))
-def test_savings_are_what_a_schedule_would_show_while_the_run_goes_on(plan, expected_s, now_s, ends_s):
-    """The first steps are under way or done; what they took no longer keeps the run from ending."""
+def test_savings_equal_those_of_a_simulated_schedule_in_the_middle_of_a_run(plan, expected_s, now_s, ends_s):
+    """The first steps are running or done, so their durations no longer delay the end."""
     shape = Shape.of(plan, CATALOG)
     under_way = {step: now_s + end_s for step, end_s in zip(shape.steps, ends_s, strict=False)}
     found = savings(shape, now_s=now_s, expected_plan_s=expected_s, under_way=under_way)
@@ -115,7 +115,7 @@ def test_savings_are_what_a_schedule_would_show_while_the_run_goes_on(plan, expe
 
 
 @given(plans(certain=True), seconds)
-def test_what_a_step_owns_is_lost_with_it_when_all_behind_it_is_lost_already(plan, expected_s):
+def test_a_steps_own_part_is_what_it_saves_when_nothing_behind_it_survives(plan, expected_s):
     """The difference of two critical paths once more: all that needs the step waits for confirmation, with and
     without the step itself."""
     shape = Shape.of(plan, CATALOG)
@@ -131,7 +131,7 @@ def test_what_a_step_owns_is_lost_with_it_when_all_behind_it_is_lost_already(pla
 
 
 @given(plans(certain=True), seconds)
-def test_own_parts_of_a_chain_add_up_to_what_the_chain_saves(plan, expected_s):
+def test_own_parts_of_a_chain_add_up_to_the_savings_of_the_chain(plan, expected_s):
     links = [
         planned.model_copy(update={"step": Step(id=planned.id, capability="x", after=(f"s{index - 1}",) * (index > 0))})
         for index, planned in enumerate(plan.steps)
@@ -145,8 +145,8 @@ def test_own_parts_of_a_chain_add_up_to_what_the_chain_saves(plan, expected_s):
 
 
 @given(plans(certain=True), seconds)
-def test_steps_side_by_side_claim_together_what_they_save_together(plan, expected_s):
-    """The L of those that could start now add up to what the latest of them would cost the run."""
+def test_parallel_steps_together_claim_what_they_save_together(plan, expected_s):
+    """The sum of L over those that could start now is what the latest of them would cost the run."""
     found = priced(plan, 0.0, expected_s)
     ready = [candidate for candidate in found if not candidate.waits_for and candidate.allowed]
     early = _run_end(plan, expected_s, held=())
@@ -156,7 +156,7 @@ def test_steps_side_by_side_claim_together_what_they_save_together(plan, expecte
 
 
 def _run_end(plan, expected_s, held, now_s=0.0, under_way=None):
-    """When the run ends if all that may start early does, except those held until they are confirmed."""
+    """The end of the run if every step that may start early does, except ``held``, which wait for confirmation."""
     freed, ends = {}, dict(under_way or {})
     for planned in plan.steps:
         placement = planned.placement
@@ -179,7 +179,7 @@ def _run_end(plan, expected_s, held, now_s=0.0, under_way=None):
     st.builds(GateState, attempts=st.integers(0, 3), usd=st.floats(0, 0.005), agent_s=st.floats(0, 5)),
 )
 def test_caps_are_never_exceeded(plan, attempts, usd, agent_s, state):
-    """Whatever is dispatched in one call, together with what is under way, stays within every cap."""
+    """What is dispatched in one call, together with what is under way, stays within every cap."""
     policy = GatePolicy(max_attempts=attempts, max_usd=usd, max_agent_s=agent_s)
     bold = PlanningOptions(alpha=1.0, value_of_time_usd_per_s=10.0)
     taken = [d for d in decide(priced(plan, 0.0, 30.0), state, policy, bold) if d.dispatch]
@@ -192,8 +192,8 @@ def test_caps_are_never_exceeded(plan, attempts, usd, agent_s, state):
 
 
 @given(plans(certain=True))
-def test_what_may_not_be_speculative_never_is_and_no_child_starts_before_its_parents(plan):
-    """However much time is worth."""
+def test_effects_that_rule_out_speculation_are_respected_and_no_child_starts_before_its_parents(plan):
+    """Whatever the value of time."""
     bold = PlanningOptions(alpha=1.0, value_of_time_usd_per_s=1e6)
     taken = {d.step for d in decide(priced(plan, 0.0, 1e4), GateState(), GatePolicy(), bold) if d.dispatch}
 
@@ -204,8 +204,8 @@ def test_what_may_not_be_speculative_never_is_and_no_child_starts_before_its_par
 
 
 @given(plans(), seconds, seconds)
-def test_the_same_question_has_the_same_answer(plan, now_s, expected_s):
-    """No clock, no chance, no state; decisions come in the order of the candidates and survive JSON."""
+def test_decisions_are_deterministic(plan, now_s, expected_s):
+    """Without clock, randomness or state. Decisions have the order of the candidates and round-trip through JSON."""
     found = priced(plan, now_s, expected_s)
     first = decide(found, GateState(), GatePolicy(), PlanningOptions())
 

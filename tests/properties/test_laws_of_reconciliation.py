@@ -34,7 +34,7 @@ def worlds(draw, *, modes=tuple(set(Mode) - {Mode.ORACLE}), interchange=Intercha
 
 
 @given(worlds())
-def test_the_result_equals_that_of_running_the_plan_of_authority_alone(world):
+def test_the_result_equals_that_of_running_the_optimal_plan_alone(world):
     end = world.play()
 
     assert end.status is c.RunStatus.SUCCEEDED
@@ -49,7 +49,7 @@ def test_every_order_of_events_ends_the_run(world):
 
 
 @given(worlds(failing=True))
-def test_nothing_irreversible_runs_before_a_plan_of_authority_holds_it_nor_twice(world):
+def test_nothing_irreversible_runs_before_an_optimal_plan_contains_it_nor_twice(world):
     world.play()
 
     orders = [order for order in world.orders.values() if order.effect is Effect.IRREVERSIBLE]
@@ -67,7 +67,7 @@ def test_nothing_finished_is_cancelled(world):
 
 
 @given(worlds(failing=True))
-def test_after_the_end_the_run_wants_nothing(world):
+def test_after_its_end_a_run_returns_no_commands(world):
     world.play()
 
     attempts = [e.NodeLost(at_s=99, node="n1"), e.TimePassed(at_s=99), e.CancelRequested(at_s=99)]
@@ -76,7 +76,7 @@ def test_after_the_end_the_run_wants_nothing(world):
 
 @given(worlds(failing=True))
 def test_a_late_result_of_a_flushed_attempt_changes_nothing(world):
-    """In this world every cancel is lost, so results of flushed attempts keep coming in while the run goes on."""
+    """In this world every cancel is lost, so results of flushed attempts arrive while the run continues."""
     handle = world.run.handle
 
     def checked(event):
@@ -149,8 +149,8 @@ def test_an_attempt_is_learned_from_exactly_once(world):
 
 
 @given(worlds(modes={Mode.FORERUN}, failing=True))
-def test_no_attempt_has_saved_more_than_it_was_ahead_of_its_confirmation(world):
-    """And one whose work was not used has saved nothing."""
+def test_no_attempt_saved_more_than_its_lead_over_its_confirmation(world):
+    """An attempt whose work was not used saved nothing."""
     world.play()
 
     for outcome in (command.outcome for command in world.commands if isinstance(command, c.Learn)):

@@ -1,4 +1,4 @@
-"""Laws of scheduling over random workflows, clusters, limits and work in flight; the independent validation decides."""
+"""Laws of scheduling over random workflows, clusters, limits and work in flight, checked by independent validation."""
 
 from itertools import combinations
 
@@ -29,7 +29,7 @@ Question = tuple[FlatWorkflow, PlanRequest]
 
 @st.composite
 def catalogs(draw) -> Catalog:
-    """Two capabilities, one to three agents each, some behind a provider with limits of every kind."""
+    """Two capabilities, one to three agents each, some with a provider that has limits of every kind."""
     provider = Provider(
         name="p",
         max_concurrent=draw(st.none() | st.integers(1, 3)),
@@ -58,7 +58,7 @@ def catalogs(draw) -> Catalog:
 
 @st.composite
 def clusters(draw, catalog: Catalog) -> ClusterSnapshot:
-    """One big node that runs everything, and up to three more of up to two classes."""
+    """One big node that can run everything, and up to two small ones."""
     small = Resources(cpus=draw(st.sampled_from([1, 2])), memory_bytes=draw(st.sampled_from([4, 8])))
     speed = draw(st.sampled_from([0.5, 1.0, 2.0]))
     count = draw(st.integers(0, 2))
@@ -113,7 +113,7 @@ def questions(draw, max_steps: int = 9, *, in_flight: bool = True, limited: bool
 
 @st.composite
 def limits(draw, flat: FlatWorkflow, request: PlanRequest) -> Limits:
-    """A budget between the cheapest plan and the fastest, and sometimes a deadline somewhat later than a known plan."""
+    """A budget between the cheapest plan and the fastest, and sometimes a deadline some time after a known plan."""
     plan = list_schedule(flat, request, COSTS)
     cheapest = sum(build_problem(flat, request, COSTS).min_usd)
     budget = cheapest + draw(st.sampled_from([0.0, 0.3, 1.0])) * max(0.0, plan.usd - cheapest)
@@ -144,7 +144,7 @@ def flights(draw, plan: Plan) -> tuple[InFlight, ...]:
 
 @QUICK
 @given(questions(max_steps=14))
-def test_list_schedules_are_feasible_but_for_the_deadline(question: Question):
+def test_list_schedules_are_feasible_except_for_the_deadline(question: Question):
     flat, request = question
     for plan in (list_schedule(flat, request, COSTS), best_list_schedule(flat, request, COSTS)):
         wrong = [one for one in violations(plan, flat, request, COSTS) if "deadline" not in one]
@@ -186,7 +186,7 @@ def test_optimal_plans_of_few_steps_equal_brute_force(question: Question):
 
 @settings(SOLVED, max_examples=20)
 @given(questions(max_steps=7))
-def test_equal_requests_have_equal_plans_to_the_byte(question: Question):
+def test_equal_requests_get_byte_identical_plans(question: Question):
     flat, request = question
     try:
         plans = [schedule(flat, request, COSTS, time_limit_s=20).model_dump_json() for _ in range(2)]

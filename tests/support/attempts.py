@@ -1,4 +1,4 @@
-"""Driving an executor in tests: dispatch, and wait for what is reported."""
+"""Drives an executor in tests: dispatches attempts and waits for their reports."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ class Attempts:
         self._ids: Iterator[int] = count(1)
 
     def start(self, agent: Any, *, on: str | None = None, **how: Any) -> AttemptId:
-        """Dispatch an agent by name or callable. Arguments that are an executor's words go to the order."""
+        """Dispatch an agent by name or callable. Arguments named like an order's fields go there, others are inputs."""
         name = agent if isinstance(agent, str) else agent.__name__
         words = {key: how.pop(key) for key in ("timeout_s", "speculative", "work_key", "attempt") if key in how}
         attempt = AttemptId(words.pop("attempt", f"{self.task}.{next(self._ids)}"))
@@ -85,14 +85,14 @@ def _source(value: Any) -> Source:
 
 
 async def until(condition: Callable[[], bool], within_s: float = GUARD_S) -> None:
-    """Poll for what no report tells, such as a process that has gone."""
+    """Poll for a condition without a report, such as the end of a process."""
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for sets no event
+        while not condition():  # noqa: ASYNC110 - the condition sets no event
             await asyncio.sleep(0.01)
 
 
 def lives(pid: int) -> bool:
-    """Whether a process runs. One that has ended and was not waited for does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 class _Shard:
-    """Has no runs."""
+    """A shard without runs."""
 
     async def resume(self) -> int:
         return 0
@@ -13,7 +13,7 @@ class _Shard:
 
 @dataclass
 class CountedBuild:
-    """Builds a shard, and leaves a mark for each time it did."""
+    """Builds a shard, and leaves a mark for each build."""
 
     marks: Path
 

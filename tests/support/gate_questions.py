@@ -1,4 +1,4 @@
-"""Guessed plans of a few steps, as the gate prices them and decides on them."""
+"""Guessed plans of a few steps, priced and decided by the gate."""
 
 from planners.agents import AgentSpec, Catalog, Effect, Price, Provider
 from planners.plans import Placement, Plan, PlanKind, PlannedStep

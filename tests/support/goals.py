@@ -1,4 +1,4 @@
-"""A small world for planning goals: four capabilities with schemas, two nodes, and answers as an LLM writes them."""
+"""Planning goals in tests: four capabilities with schemas, two nodes, and answers as an LLM writes them."""
 
 from planners.agents import AgentSpec, Catalog, Effect, Price
 from planners.cluster import ClusterNode, ClusterSnapshot
@@ -65,7 +65,7 @@ def request(task=None, **more):
 
 
 class Clock:
-    """Seconds that pass when told to, and ``tick_s`` at every look."""
+    """A clock that advances when set, and by ``tick_s`` at every reading."""
 
     def __init__(self, tick_s=0.0):
         self.now_s = 100.0

@@ -1,4 +1,4 @@
-"""Learners taught by made-up outcomes, and trained on them."""
+"""Learners with synthetic outcomes, and trained on them."""
 
 import random
 
@@ -31,7 +31,7 @@ def step(n=0, after=()):
 
 
 def sized(count, seed=0):
-    """Seconds are 2 to the power of the input ``n``; the kind of task decides which claims are kept."""
+    """Seconds are 2 to the power of the input ``n``; survival depends on the kind of task."""
     draw = random.Random(seed)
     for number in range(count):
         n, kind = draw.randrange(4), draw.choice(["good", "bad"])

@@ -13,7 +13,7 @@ from reconciler.state.handoff import Handoff
 
 @agent("wait")
 async def neighbour(seconds: float = 0.0) -> str:
-    """Well-behaved: shares a host with all the others."""
+    """A well-behaved agent that shares a host with all the others."""
     await asyncio.sleep(seconds)
     return "neighbour"
 
@@ -64,14 +64,14 @@ async def exits_its_process(seconds: float = 0.0) -> str:
 
 @agent("wait", name="innocent", retry={"max_attempts": 1})
 async def innocent(seconds: float) -> str:
-    """A neighbour whose first failure is its last."""
+    """A well-behaved agent without retries."""
     await asyncio.sleep(seconds)
     return "innocent"
 
 
 @agent("block", retry={"max_attempts": 1})
 async def blocks_its_loop() -> str:
-    time.sleep(600)  # noqa: ASYNC251 - the mistake that this agent is there to make
+    time.sleep(600)  # noqa: ASYNC251 - the mistake under test
     return "never"
 
 
@@ -86,7 +86,7 @@ def environment_in_process() -> dict[str, str]:
 
 
 class Unspeakable(Exception):
-    """Has no text."""
+    """An exception whose text cannot be made."""
 
     def __str__(self) -> str:
         raise RuntimeError("no text")

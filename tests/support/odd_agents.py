@@ -20,7 +20,7 @@ async def lists(n: int) -> list[int]:
 
 @agent("parse")
 async def fails_with_half_a_pair() -> str:
-    """Its error names a file whose name is not UTF-8, as `os.fsdecode` gives it."""
+    """Its error names a file whose name is not UTF-8, as decoded by `os.fsdecode`."""
     raise ValueError("cannot parse caf\udce9.csv")
 
 

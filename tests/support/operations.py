@@ -1,4 +1,4 @@
-"""Measure the work of a call by counting operations, so that tests need no clock."""
+"""Measures the work of a call by counting operations, so that tests need no clock."""
 
 import sys
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def operations(call: Callable[[], Any]) -> int:
-    """Python bytecode instructions that a call executes in this thread. What C code does by itself is not counted."""
+    """Python bytecode instructions that a call executes in this thread. C code is not counted."""
     counted = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:

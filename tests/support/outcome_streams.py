@@ -1,4 +1,4 @@
-"""Made-up outcomes for the learner's tests: one at a time, or a stream with a known truth."""
+"""Synthetic outcomes for the learner's tests: one at a time, or a stream with known survival probabilities."""
 
 import random
 
@@ -31,7 +31,7 @@ def outcome(number=0, *, survived=True, **changes):
 
 
 def stream(count, *, seed=0, truth=lambda claimed: claimed, **changes):
-    """Guesses with claims drawn evenly; each survives with ``truth(claimed)``."""
+    """Guesses with uniformly drawn claims; each survives with probability ``truth(claimed)``."""
     draw = random.Random(seed)
     for number in range(count):
         claimed = draw.random()

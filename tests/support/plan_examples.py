@@ -1,4 +1,4 @@
-"""Requests of three kinds and their plans."""
+"""Requests of three kinds, and their plans."""
 
 from learner.predictor import PlanExample, ToolText
 

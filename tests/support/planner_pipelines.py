@@ -1,4 +1,4 @@
-"""Both planners over the small world of goals: the optimal one with a stub decomposer, and the guessing one."""
+"""Both planners for the goals of `goals`: the optimal one with a stub decomposer, and the speculative one."""
 
 from goals import GOAL, steps
 

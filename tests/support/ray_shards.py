@@ -19,7 +19,7 @@ from reconciler.views.models import TaskView
 
 @asynccontextmanager
 async def a_ray_shard(catalog: Catalog, folder: Path, node: str) -> AsyncIterator[Service]:
-    """As `a_shard`; every agent runs on this one node."""
+    """Like `a_shard`, but every agent runs on this one node."""
     executor = RayExecutor(catalog, heartbeat_timeout_s=1.0)
     one = ClusterSnapshot(nodes=(ClusterNode(id=node, node_class="cpu", total=Resources(cpus=2)),))
     async with a_shard(catalog, folder, executor=executor, cluster=one, on_close=(executor.close,)) as service:

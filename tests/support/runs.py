@@ -1,4 +1,4 @@
-"""Chains of steps and runs that have guessed at them, told events one at a time."""
+"""Chains of steps, and runs that speculate on them, driven by single events."""
 
 from worlds import a_run, planned
 
@@ -35,7 +35,7 @@ def guess(steps, **more):
 
 
 def speculating(steps, conditions=SOON, **more):
-    """A run whose guess at these steps has been taken up; returns it with what it dispatched."""
+    """A run with a guess at these steps; returned with what it dispatched."""
     run = a_run()
     run.handle(e.RunStarted(at_s=0.0))
     commands = run.handle(e.SpeculativePlanReady(at_s=0.01, plan=guess(steps, **more), conditions=conditions))

@@ -222,7 +222,7 @@ async def spends(seconds: float) -> tuple[float, float]:
 
 @agent("wait", timeout_s=0.1)
 async def blocks() -> None:
-    time.sleep(600)  # noqa: ASYNC251 - the mistake that this agent is there to make
+    time.sleep(600)  # noqa: ASYNC251 - the mistake under test
 
 
 @agent("wait")

@@ -1,4 +1,4 @@
-"""Waiting for what a shard tells of a task."""
+"""Waits for events of a task."""
 
 import asyncio
 from typing import Any

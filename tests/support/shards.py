@@ -1,4 +1,4 @@
-"""A whole shard in this process: journal, planners and executor are real, only Ray is left out."""
+"""A complete shard in this process: journal, planners and executor are real, only Ray is left out."""
 
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -30,7 +30,7 @@ NODES = ClusterSnapshot(
 
 
 class Seen:
-    """Observer and outcome sink that keep all they are told."""
+    """An observer and outcome sink that records everything."""
 
     def __init__(self) -> None:
         self.outcomes: list[Any] = []
@@ -92,7 +92,7 @@ class NoAdvice:
 
 @dataclass
 class Service:
-    """A shard and what it was given."""
+    """A shard and its parts."""
 
     shard: Shard
     executor: FencedExecutor
@@ -120,7 +120,7 @@ async def a_shard(
     cluster: ClusterSnapshot = NODES,
     on_close: Sequence[Any] = (),
 ) -> AsyncIterator[Service]:
-    """Up while the context is entered."""
+    """A shard that runs while the context is entered."""
     made = executor or StubExecutor(catalog)
     planners, seen = planning or Planners(), Seen()
     world = Ports(

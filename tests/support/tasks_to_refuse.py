@@ -1,4 +1,4 @@
-"""Tasks and a catalog for tests of what is refused."""
+"""Tasks and a catalog for tests of refusals."""
 
 from typing import Any
 
@@ -57,5 +57,5 @@ def loop(name: str, over: Any, *steps: dict[str, Any], **more: Any) -> dict[str,
 def refused(given: Task) -> InvalidTask:
     with pytest.raises(InvalidTask) as caught:
         check(given, CATALOG, CLUSTER)
-    assert caught.value.fix, "every refusal says what would mend it"
+    assert caught.value.fix, "every refusal names a fix"
     return caught.value

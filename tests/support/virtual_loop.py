@@ -1,4 +1,4 @@
-"""An event loop whose clock stands still while there is work and leaps to the next timer when there is none."""
+"""An event loop in virtual time: its clock stops while there is work, and else jumps to the next timer."""
 
 import asyncio
 import selectors
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class _Leaping(selectors.SelectSelector):
-    """Never waits: the time it was to wait has passed at once."""
+    """Never waits: it adds the time it should wait to the clock."""
 
     now_s = 0.0
 
@@ -20,7 +20,7 @@ class _Leaping(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Seconds that take no time. Only for what waits for nothing but other asyncio tasks and timers."""
+    """Runs timers without waiting. Only for code that waits for asyncio tasks and timers alone."""
 
     def __init__(self) -> None:
         self._leaping = _Leaping()

@@ -1,4 +1,4 @@
-"""Runs in virtual time whose planner and agents are a function, and runs that are told events one at a time."""
+"""Runs in virtual time with a function as planner and agents, and runs driven by single events."""
 
 import heapq
 from collections.abc import Callable, Iterable
@@ -31,7 +31,7 @@ def play(run: RunState, answer: Answer, *before: e.Event, most: int = 2000) -> c
 
 
 class ToldRun:
-    """A run told events one at a time. Plans answer the last question that it asked."""
+    """A run driven by single events. `plan` answers its latest request for a plan."""
 
     def __init__(self, run: RunState) -> None:
         self.run = run

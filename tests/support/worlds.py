@@ -1,4 +1,4 @@
-"""A world in virtual time for run states: random plans, agents that compute a digest, cancels that get lost."""
+"""Runs in virtual time: random plans, agents that compute a digest, and cancels that are lost."""
 
 import heapq
 from dataclasses import dataclass, field
@@ -127,12 +127,12 @@ def a_task(mode=Mode.FORERUN, **planning):
 
 
 def computed(agent, inputs):
-    """What an agent of this world returns: a digest of who it is and what it read."""
+    """The output of an agent: a digest of its name and its inputs."""
     return digest(agent, canonical_json(inputs))
 
 
 def alone(plan):
-    """What running this plan, and nothing else, returns."""
+    """The outputs of running this plan alone."""
     values = {}
 
     def leaf(binding):
@@ -155,10 +155,10 @@ def alone(plan):
 
 @dataclass
 class World:
-    """Carries a run's commands out in virtual time.
+    """Carries out a run's commands in virtual time.
 
     ``seconds(attempt number)`` is how long an attempt takes; ``fails(attempt number)`` whether it fails; a cancelled
-    attempt reports its result all the same, late: every cancel of this world is lost.
+    attempt reports its result all the same: every cancel is lost.
     """
 
     run: RunState
@@ -176,7 +176,7 @@ class World:
     result: c.EndRun | None = None
 
     def play(self, max_events=2000):
-        """Run to the end; returns the EndRun, or None when nothing more happens."""
+        """Run to the end; return the EndRun, or None if no event is left."""
         self._queue, self._ticket = [], count()
         self._push(0.0, e.RunStarted(at_s=0.0))
         for _ in range(max_events):
@@ -186,7 +186,7 @@ class World:
             for command in self.run.handle(event.model_copy(update={"at_s": at_s})):
                 self.commands.append(command)
                 self._carry_out(command, at_s)
-        raise AssertionError("the run goes round in circles")
+        raise AssertionError("the run does not end")
 
     def _push(self, at_s, event):
         heapq.heappush(self._queue, (at_s, next(self._ticket), event))

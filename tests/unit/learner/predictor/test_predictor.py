@@ -116,7 +116,7 @@ def test_few_one_class_and_duplicated_histories_are_survived(n):
 
 @pytest.mark.parametrize("n", [1, 4, 20])
 def test_what_the_catalog_says_is_not_forgotten_for_what_few_outcomes_say(n):
-    """Nobody has asked for a translation yet; the catalog knows how to answer."""
+    """There is no example with a translation; the catalog describes the tool."""
     (guess,) = TrainedPlanPredictor.fit(history(n), CATALOG).predict("Translate a text to another language, please")
 
     assert "translate_text" in guess.steps

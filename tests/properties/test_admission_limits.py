@@ -1,6 +1,6 @@
-"""Whatever comes, is confirmed, flushed and ends in whatever order: confirmed first, no room lost, none too much.
+"""Admission over random arrivals, confirmations, flushes and ends: confirmed first, no capacity unused or exceeded.
 
-A reference model that keeps one plain list of who waits is asked after every step who should be in.
+After every step the admitted attempts are compared with those of a reference model that keeps one plain list.
 """
 
 import asyncio
@@ -31,13 +31,13 @@ STEPS = st.lists(
 
 @dataclass
 class Model:
-    """Who waits (in order of arrival in the class) and who is in, by the rules."""
+    """Attempts that wait (in order of arrival within their class) and attempts that were admitted, by the rules."""
 
     waiting: dict[str, tuple[str, bool]] = field(default_factory=dict)
     inside: dict[str, str] = field(default_factory=dict)
 
     def fill(self) -> None:
-        """Let in the first that may, confirmed first, until none may."""
+        """Admit the first attempt that fits, confirmed ones first, until none fits."""
         while True:
             order = sorted(self.waiting, key=lambda name: self.waiting[name][1])  # stable: arrival within a class
             may = [name for name in order if self._has_room(self.waiting[name][0], speculative=self.waiting[name][1])]
@@ -46,7 +46,7 @@ class Model:
             self.inside[may[0]] = self.waiting.pop(may[0])[0]
 
     def _has_room(self, agent: str, *, speculative: bool) -> bool:
-        """A guess has to leave a place for the first confirmed one of each agent."""
+        """A guess must leave capacity for the first confirmed attempt of each agent."""
         taken = list(self.inside.values())
         if speculative:
             taken += {other for other, guessed in self.waiting.values() if not guessed}
@@ -54,7 +54,7 @@ class Model:
 
 
 @given(STEPS)
-def test_who_is_in_is_who_should_be(steps):
+def test_admitted_attempts_are_those_of_the_reference_model(steps):
     in_virtual_time(_compare(steps))
 
 
@@ -102,7 +102,7 @@ async def _compare(steps) -> None:
     st.lists(st.tuples(st.floats(0, 5), st.booleans(), st.sampled_from([0, 100, 700, 2500])), min_size=1, max_size=25),
     st.floats(1, 20),
 )
-def test_rates_hold_and_no_guess_is_let_in_while_a_confirmed_attempt_waits(arrivals, requests_per_s):
+def test_rates_hold_and_no_guess_is_admitted_while_a_confirmed_attempt_waits(arrivals, requests_per_s):
     entered = in_virtual_time(_paced(sorted(arrivals), requests_per_s))
 
     assert len(entered) == len(arrivals)

@@ -1,4 +1,4 @@
-"""Laws of what guesses have really saved, over random chains and streams of confirmations."""
+"""Laws of realised savings, over random chains and streams of confirmations."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +13,9 @@ gaps = st.lists(st.floats(0, 8), min_size=8, max_size=8)
 
 @st.composite
 def histories(draw):
-    """A chain, when each of its steps was confirmed, when the plan was whole, and what was under way by then.
+    """A chain, when each step was confirmed, when the plan was complete, and the attempts under way by then.
 
-    Where the guess had the step, it started as soon as the one before it ended; else when it was confirmed.
+    A step in the guess started as soon as the one before it ended, any other when it was confirmed.
     """
     count = draw(st.integers(1, 8))
     steps, attempts, confirmed_s, now_s, end_s = [], {}, {}, 0.0, 0.0
@@ -58,8 +58,8 @@ def _attempt(planned, begins_s, plan_s, *, guessed):
 
 
 @given(histories())
-def test_along_a_chain_savings_add_up_to_how_much_earlier_it_ends(history):
-    """Against the same chain whose steps start when they are confirmed and the one before them has ended."""
+def test_savings_along_a_chain_add_up_to_how_much_earlier_it_ends(history):
+    """Compared with the same chain whose steps start once they are confirmed and the one before has ended."""
     plan, plan_s, confirmed_s, attempts = history
     without_s = with_s = 0.0
     for planned in plan.steps:
@@ -73,7 +73,7 @@ def test_along_a_chain_savings_add_up_to_how_much_earlier_it_ends(history):
 
 
 @given(histories())
-def test_no_guess_saves_more_than_it_took_or_than_it_was_ahead_of_its_confirmation(history):
+def test_no_guess_saves_more_than_its_duration_or_its_lead_over_its_confirmation(history):
     plan, plan_s, confirmed_s, attempts = history
 
     saved = realised_s(plan, plan_s, confirmed_s, attempts)

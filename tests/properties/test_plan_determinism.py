@@ -36,7 +36,7 @@ print(schedule(FlatWorkflow(steps=steps), request, PriorCosts(), time_limit_s=0.
 
 
 @pytest.mark.timeout(120)
-def test_plans_do_not_hang_on_the_hash_seed_of_a_process():
+def test_plans_do_not_depend_on_the_hash_seed_of_a_process():
     told = [
         subprocess.run(  # noqa: S603 - our own interpreter and text
             [sys.executable, "-c", QUESTION], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
