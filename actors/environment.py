@@ -47,11 +47,6 @@ def inherited_environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(_SERVICE_PREFIX)}
 
 
-def without_service_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without the service's own variables."""
-    return {name: value for name, value in environment.items() if not name.startswith(_SERVICE_PREFIX)}
-
-
 def _is_for_everyone(name: str) -> bool:
     if name in _NAMES:
         return True

@@ -30,13 +30,29 @@ class ClusterSettings(Section):
     """The Ray cluster. Without an address, a local one with ``num_cpus`` logical CPUs (default: those of the machine).
 
     ``runtime_env`` is Ray's runtime environment of the workers; it ships what is not installed on the nodes.
+    A node that does not answer for ``node_timeout_s`` is lost: its attempts run elsewhere, and it is not used again
+    before Ray is restarted there.
     """
 
     address: str | None = None
     num_cpus: int | None = Field(default=None, gt=0)
     num_gpus: int | None = Field(default=None, ge=0)
     refresh_s: float = Field(default=1.0, gt=0)
+    node_timeout_s: float = Field(default=5.0, gt=0)
     runtime_env: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class HostSettings(Section):
+    """The processes of agents.
+
+    A process of async agents whose event loop does not answer for ``heartbeat_timeout_s`` is replaced. At most
+    ``processes_per_node`` agents without resources run in processes of their own on a node. A verify hook may take
+    ``verify_timeout_s``.
+    """
+
+    heartbeat_timeout_s: float = Field(default=10.0, gt=0)
+    processes_per_node: int = Field(default=32, ge=1)
+    verify_timeout_s: float = Field(default=30.0, gt=0)
 
 
 class ReconcilerSettings(Section):
@@ -116,6 +132,7 @@ class Settings(BaseSettings):
 
     http: Http = Http()
     cluster: ClusterSettings = ClusterSettings()
+    hosts: HostSettings = HostSettings()
     reconciler: ReconcilerSettings = ReconcilerSettings()
     journal: JournalSettings = JournalSettings()
     planning: PlanningSettings = PlanningSettings()

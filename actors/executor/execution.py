@@ -75,6 +75,7 @@ async def run_verification(call: Invocation) -> Result | None:
 
     Raises:
         LookupError: the agent has no hook, or the hook cannot tell.
+        TimeoutError: an async hook takes longer than ``timeout_s``.
         Exception: whatever the hook raises.
     """
     function, signature = loaded(call.target) if isinstance(call.target, str) else (None, None)
@@ -84,7 +85,8 @@ async def run_verification(call: Invocation) -> Result | None:
     began, context = time.perf_counter(), call.context()
     answer = declared.verify(context)
     if inspect.isawaitable(answer):
-        answer = await answer
+        async with asyncio.timeout(call.timeout_s):
+            answer = await answer
     match answer:
         case Happened(output=output):
             return _result(call, Answer(signature.dumped(output)), context, began)

@@ -3,7 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack
 
 from pydantic import JsonValue
@@ -17,14 +17,16 @@ from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs, Outputs, Reference
 from actors.payloads.store import PayloadStore, ReturnedPayloads
 from planners.agents import AgentSpec, Catalog
-from planners.model import AgentName, AttemptId, NodeId, TaskId
+from planners.model import AgentName, AttemptId, NodeId, TaskId, WorkKey
 from reconciler.runtime.ports import Report
 from reconciler.state.commands import Dispatch, Source
 from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStarted
-from reconciler.state.handoff import Failure
+from reconciler.state.handoff import Failure, Handoff
 
 INLINE_BYTES = 16 * 1024
 VERIFY_TIMEOUT_S = 30.0
+# What the process of a hook may take to start, on a busy machine.
+_PROCESS_START_S = 15.0
 
 
 @dataclass(eq=False, slots=True)
@@ -80,7 +82,7 @@ class FencedExecutor(ABC):
         self._cancel = options.get("cancel") or self._cancelled
         self._live: dict[TaskId, dict[AttemptId, HostedAttempt]] = {}
         self._staged: dict[TaskId, dict[AttemptId, tuple[Invocation, Any]]] = {}
-        self._promotions = RunningPromotions(self._promote, self._promotion_failure)
+        self._promotions = RunningPromotions(self._promote, self._hook_failure)
         self._warm: set[tuple[AgentName, NodeId]] = set()
         self._lost_nodes: set[NodeId] = set()
 
@@ -151,6 +153,29 @@ class FencedExecutor(ABC):
         """
         return self._promotions.stop(task)
 
+    async def verification(self, task: TaskId, attempt: AttemptId, agent: AgentName) -> Handoff | None:
+        """Ask the agent's verify hook about an attempt that died: what it returned, or None if its act did not happen.
+
+        Raises:
+            LookupError: it is not known, because there is no hook, or it cannot tell, fails or takes too long.
+        """
+        spec = self.catalog.by_name.get(agent)
+        if spec is None:
+            raise LookupError(f"no agent '{agent}' in the catalog")
+        try:
+            async with asyncio.timeout(self._verify_timeout_s + _PROCESS_START_S):
+                call = replace(self._call(task, attempt, spec), timeout_s=self._verify_timeout_s)
+                ended, body = await self._verify(call)
+        except TimeoutError:
+            took = f"took longer than {self._verify_timeout_s:g} s"
+            raise LookupError(f"the verify hook of agent '{agent}' {took}") from None
+        except Exception as error:
+            raise LookupError(self._hook_failure(error).message) from error
+        if ended is None or ended.handoff is None:
+            return None
+        self._keep_output(task, attempt, ended.handoff, body)
+        return ended.handoff
+
     def restore(self, task: TaskId, outputs: Mapping[AttemptId, JsonValue]) -> None:
         """After a restart: make the inline outputs of finished attempts readable again."""
         for attempt, value in outputs.items():
@@ -175,6 +200,10 @@ class FencedExecutor(ABC):
     @abstractmethod
     async def _promote(self, call: Invocation, staged: Any) -> None:
         """Run the agent's promotion hook."""
+
+    @abstractmethod
+    async def _verify(self, call: Invocation) -> tuple[Ended | None, Reference | None]:
+        """Run the agent's verify hook: the end of the attempt if its act happened, and its output if large."""
 
     async def _carry_out(self, hosted: HostedAttempt) -> None:
         try:
@@ -207,22 +236,30 @@ class FencedExecutor(ABC):
 
     def _invocation(self, task: TaskId, order: Dispatch, agent: AgentSpec, bound: BoundInputs) -> Invocation:
         checks = kind_of(agent.kind).checks_schemas
-        return Invocation(
-            task=task,
-            attempt=order.attempt,
-            agent=agent.name,
-            kind=agent.kind,
-            target=agent.target,
+        return replace(
+            self._call(task, order.attempt, agent),
             inputs=bound.inputs,
             slots=tuple(bound.slots),
-            settings=agent.settings,
-            env=agent.env,
             work_key=order.work_key,
             speculative=order.speculative,
             timeout_s=agent.timeout_s if order.timeout_s is None else order.timeout_s,
-            inline_bytes=self._inline_bytes,
             input_schema=agent.input_schema if checks else None,
             output_schema=agent.output_schema if checks else None,
+        )
+
+    def _call(self, task: TaskId, attempt: AttemptId, agent: AgentSpec) -> Invocation:
+        """An invocation without inputs, as hooks get it."""
+        return Invocation(
+            task=task,
+            attempt=attempt,
+            agent=agent.name,
+            kind=agent.kind,
+            target=agent.target,
+            work_key=WorkKey(""),
+            inputs={},
+            settings=agent.settings,
+            env=agent.env,
+            inline_bytes=self._inline_bytes,
             payloads=self._payloads,
         )
 
@@ -235,13 +272,16 @@ class FencedExecutor(ABC):
     def _report_end(self, hosted: HostedAttempt, ended: Ended) -> None:
         attempt = hosted.order.attempt
         if ended.handoff is not None:
-            if hosted.body is not None:
-                self._outputs.keep_reference(hosted.task, attempt, hosted.body)
-            else:
-                self._outputs.keep(hosted.task, attempt, ended.handoff.output)
+            self._keep_output(hosted.task, attempt, ended.handoff, hosted.body)
             hosted.report(AttemptFinished(at_s=0.0, attempt=attempt, handoff=ended.handoff, seconds=ended.seconds))
         elif ended.failure is not None:
             hosted.report(AttemptFailed(at_s=0.0, attempt=attempt, failure=ended.failure, seconds=ended.seconds))
+
+    def _keep_output(self, task: TaskId, attempt: AttemptId, handoff: Handoff, body: Reference | None) -> None:
+        if handoff.by_reference and body is not None:
+            self._outputs.keep_reference(task, attempt, body)
+        else:
+            self._outputs.keep(task, attempt, handoff.output)
 
     def _is_live(self, hosted: HostedAttempt) -> bool:
         return self._live.get(hosted.task, {}).get(hosted.order.attempt) is hosted
@@ -261,6 +301,6 @@ class FencedExecutor(ABC):
         for hosted in attempts:
             hosted.handle = None
 
-    def _promotion_failure(self, error: Exception) -> Failure:
-        """The failure of a promotion hook."""
+    def _hook_failure(self, error: Exception) -> Failure:
+        """The failure of a promote or verify hook."""
         return failure_of(error)

@@ -12,13 +12,13 @@ from ray import exceptions as rx
 
 from actors.errors import NoSuchNode, OutputGone
 from actors.executor.fenced import ExecutorOptions, FencedExecutor, HostedAttempt
-from actors.executor.host import promotion, shares_a_host, worker
+from actors.executor.host import promotion, shares_a_host, verification, worker
 from actors.executor.hosts import Hosts, Next, RunningHost, after_host_end, kill
 from actors.executor.nodes import NodeProbe, pinned
 from actors.failures import blocked_loop, failure_of, node_lost, timed_out, worker_lost
 from actors.invocation import Ended, Invocation
 from actors.kinds.kind import kind_of
-from actors.payloads.outputs import BoundInputs
+from actors.payloads.outputs import BoundInputs, Reference
 from planners.agents import AgentSpec, Catalog, Effect
 from planners.model import AgentName, NodeId, TaskId
 from reconciler.state.commands import Source
@@ -212,7 +212,16 @@ class RayExecutor(FencedExecutor):
             ray.cancel(promoting, force=True)
             raise
 
-    def _promotion_failure(self, error: Exception) -> Failure:
+    async def _verify(self, call: Invocation) -> tuple[Ended | None, Reference | None]:
+        references: Any = verification.remote(call)
+        ended, body = references
+        try:
+            return await ended, body
+        except asyncio.CancelledError:  # also how the time limit arrives here
+            ray.cancel(ended, force=True)
+            raise
+
+    def _hook_failure(self, error: Exception) -> Failure:
         cause = error.cause if isinstance(error, rx.RayTaskError) else None
         return failure_of(cause if isinstance(cause, Exception) else error)
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from typing import Any, Unpack
 
 from actors.errors import ActorsError
-from actors.executor.execution import run_async, run_in_process, run_promotion
+from actors.executor.execution import run_async, run_in_process, run_promotion, run_verification
 from actors.executor.fenced import ExecutorOptions, FencedExecutor, HostedAttempt
 from actors.invocation import Ended, Invocation
 from actors.kinds.kind import kind_of
-from actors.payloads.outputs import BoundInputs
+from actors.payloads.outputs import BoundInputs, Reference
 from planners.agents import AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId
 
@@ -71,6 +71,12 @@ class StubExecutor(FencedExecutor):
         if staged is None:
             raise ActorsError(f"attempt '{call.attempt}' has staged nothing")
         await run_promotion(call, staged)
+
+    async def _verify(self, call: Invocation) -> tuple[Ended | None, Reference | None]:
+        result = await run_verification(call)
+        if result is None:
+            return None, None
+        return result.ended, None if result.body is None else _Kept(result.body)
 
 
 class _Kept:

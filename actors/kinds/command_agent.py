@@ -25,7 +25,7 @@ from actors.payloads.json_values import decoded
 from planners.agents import AgentSpec, Effect
 
 _PROCESS_GUARD = str(Path(__file__).with_name("process_guard.py"))
-_TAIL_BYTES = 2000
+_TAIL_BYTES = 1800  # with the exit code it fits into a failure message
 _CHUNK_BYTES = 1 << 16
 MAX_STDOUT_BYTES = 256 * 1024 * 1024
 

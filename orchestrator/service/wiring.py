@@ -82,6 +82,9 @@ class BuildShard:
         executor = RayExecutor(
             catalog,
             share=1 / settings.reconciler.shards,
+            heartbeat_timeout_s=settings.hosts.heartbeat_timeout_s,
+            processes_per_node=settings.hosts.processes_per_node,
+            verify_timeout_s=settings.hosts.verify_timeout_s,
             on_node_lost=lambda node: cluster.lose(node),  # noqa: PLW0108 -- the cluster is created below
         )
 
@@ -90,7 +93,13 @@ class BuildShard:
             for shard in shards:
                 shard.lose(node)
 
-        cluster = RayCluster(warm=executor.warm, on_lost=on_lost, refresh_s=settings.cluster.refresh_s)
+        cluster = RayCluster(
+            warm=executor.warm,
+            on_lost=on_lost,
+            on_healed=executor.stop_leftovers,
+            refresh_s=settings.cluster.refresh_s,
+            node_timeout_s=settings.cluster.node_timeout_s,
+        )
         await cluster.start()
         await executor.prepare([node.id for node in cluster.snapshot().nodes])
         metrics = RunMetrics(index)

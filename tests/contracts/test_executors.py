@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 import pytest_asyncio
@@ -32,7 +33,7 @@ DECLARED = catalog_of(
         s.makes,
     ),
     *(s.makes_in_host, s.reads, s.reads_all, s.publishes, s.publishes_in_process, s.counted),
-    *(s.publishes_at_the_third_go, s.publishes_never),
+    *(s.publishes_at_the_third_go, s.publishes_never, s.pays, s.pays_in_doubt, s.publishes_until_cancelled),
 )
 COMMANDS = (
     AgentSpec(
@@ -57,9 +58,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")  # one executor serves all
 )
 async def executor(request: pytest.FixtureRequest) -> AsyncIterator[tuple[FencedExecutor, str]]:
     if request.param == "stub":
-        yield StubExecutor(CATALOG, inline_bytes=1000), "n1"
+        yield StubExecutor(CATALOG, inline_bytes=1000, verify_timeout_s=0.5), "n1"
         return
-    on_ray = RayExecutor(CATALOG, inline_bytes=1000)
+    on_ray = RayExecutor(CATALOG, inline_bytes=1000, verify_timeout_s=0.5)
     yield on_ray, request.getfixturevalue("cluster").cpu
     on_ray.close()
 
@@ -297,6 +298,54 @@ async def test_staged_effects_of_a_flushed_attempt_are_never_promoted(attempts: 
 
     await until(probe.exists)
     assert not target.exists()
+
+
+async def test_a_verify_hook_says_what_an_act_returned_or_that_it_did_not_happen(attempts: Attempts):
+    executor, task = attempts.executor, attempts.task
+
+    happened = await executor.verification(task, AttemptId("t-happened"), "pays")
+    large = await executor.verification(task, AttemptId("t-large"), "pays")
+
+    assert happened is not None
+    assert happened.output == "paid"
+    assert await executor.value(task, output_of(AttemptId("t-happened"))) == "paid"
+    assert large is not None
+    assert large.by_reference
+    assert await attempts.run(s.reads, text=output_of(AttemptId("t-large"))) == {"where": ANY, "length": 5000}
+    assert await executor.verification(task, AttemptId("t-didnot"), "pays") is None
+
+
+@pytest.mark.parametrize(
+    ("attempt", "agent", "why"),
+    [
+        ("t-other", "pays", "no such account"),
+        ("t-breaks", "pays", "the bank is closed"),
+        ("t-lie", "pays", "output"),
+        ("t-1", "pays_in_doubt", "longer than"),
+        ("t-1", "add", "no verify hook"),
+        ("t-1", "fails", "no verify hook"),
+        ("t-1", "nobody", "nobody"),
+    ],
+)
+async def test_what_a_verify_hook_cannot_tell_is_not_known(attempts: Attempts, attempt: str, agent: str, why: str):
+    with pytest.raises(LookupError, match=why):
+        await attempts.executor.verification(attempts.task, AttemptId(attempt), agent)
+
+
+async def test_a_promotion_that_hangs_can_be_stopped_and_its_effect_is_not_known(attempts: Attempts, tmp_path: Path):
+    known, hangs = tmp_path / "known", tmp_path / "hangs"
+    out = attempts.start(s.publishes, path=str(known), text="")
+    failed = attempts.start(s.publishes_never, path=str(tmp_path / "never"))
+    hanging = attempts.start(s.publishes_until_cancelled, path=str(hangs))
+    for attempt in (out, failed, hanging):
+        await attempts.ended(attempt)
+        attempts.executor.promote(attempts.task, attempt)
+    await attempts.executor.promoted(attempts.task, out)
+    await attempts.executor.promoted(attempts.task, failed)
+    await until(hangs.exists)
+
+    assert attempts.executor.stop_promotions(attempts.task) == (failed, hanging)
+    assert (await attempts.executor.promoted(attempts.task)).error_type == "ConnectionError"
 
 
 async def test_an_agent_runs_no_more_attempts_at_once_than_it_declares(attempts: Attempts):

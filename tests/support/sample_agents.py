@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from pydantic import BaseModel
 
-from actors.agent import agent
+from actors.agent import DidNot, Happened, Unknown, agent
 from actors.context import Context
 from planners.resources import Resources
 from reconciler.state.handoff import Handoff
@@ -177,6 +177,42 @@ async def publishes_at_the_third_go(path: str, context: Context) -> str:
 @agent("publish", effect="stageable", promote=_publish_at_the_third_go, retry={"max_attempts": 2, "backoff_s": 0.01})
 async def publishes_never(path: str, context: Context) -> str:
     context.stage(path, b"out")
+    return "staged"
+
+
+def _verify(context: Context) -> Any:
+    """Answers what the idempotency key says."""
+    answer = context.idempotency_key.rpartition("-")[2]
+    if answer == "breaks":
+        raise ConnectionError("the bank is closed")
+    return {"happened": Happened("paid"), "large": Happened("x" * 5000), "lie": Happened(5), "didnot": DidNot()}.get(
+        answer, Unknown("no such account")
+    )
+
+
+@agent("pay", effect="irreversible", verify=_verify)
+async def pays() -> str:
+    return "paid"
+
+
+async def _hang(context: Context) -> Any:
+    await asyncio.Event().wait()
+
+
+@agent("pay", effect="irreversible", verify=_hang)
+async def pays_in_doubt() -> str:
+    return "paid"
+
+
+async def _publish_until_cancelled(context: Context, staged: dict[str, bytes]) -> None:
+    for name in staged:
+        Path(name).write_text(str(os.getpid()))  # noqa: ASYNC240 - as above
+    await asyncio.Event().wait()
+
+
+@agent("publish", effect="stageable", promote=_publish_until_cancelled)
+async def publishes_until_cancelled(path: str, context: Context) -> str:
+    context.stage(path, b"")
     return "staged"
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from actors.catalog import catalog_of as catalog_of
     from actors.catalog import load_catalog as load_catalog
     from actors.context import Context as Context
+    from actors.verification import DidNot as DidNot
+    from actors.verification import Happened as Happened
+    from actors.verification import Unknown as Unknown
     from orchestrator.client.blocking import SyncClient as SyncClient
     from orchestrator.client.client import Client as Client
     from orchestrator.client.errors import BadRequest as BadRequest
@@ -66,12 +69,14 @@ _DEFINED_IN = {
     "Client": "orchestrator.client.client",
     "Conflict": "orchestrator.client.errors",
     "Context": "actors.context",
+    "DidNot": "actors.verification",
     "Effect": "planners.agents",
     "Failure": "reconciler.state.handoff",
     "ForEach": "planners.workflow",
     "ForerunError": "planners.errors",
     "Goal": "planners.workflow",
     "Handoff": "reconciler.state.handoff",
+    "Happened": "actors.verification",
     "Interchange": "planners.tasks",
     "InvalidTask": "planners.errors",
     "Limits": "planners.tasks",
@@ -97,6 +102,7 @@ _DEFINED_IN = {
     "TaskView": "reconciler.views.models",
     "Timeline": "reconciler.views.models",
     "TimelineBar": "reconciler.views.models",
+    "Unknown": "actors.verification",
     "Unreachable": "orchestrator.client.errors",
     "Workflow": "planners.workflow",
     "agent": "actors.agent",

@@ -1,0 +1,80 @@
+"""Commands: what they see, and what bounds what they print."""
+
+import os
+from typing import Any
+
+import pytest
+
+from actors.executor.execution import run_in_process
+from actors.invocation import Ended, Invocation
+from actors.kinds import command_agent
+from planners.agents import AgentKind
+from reconciler.state.handoff import FailureKind
+
+
+def ended(*target: str, **fields: Any) -> Ended:
+    known = {"task": "t", "attempt": "t.1", "agent": "a", "work_key": "k", "inputs": {"x": 1}}
+    call = Invocation(**{**known, "kind": AgentKind.COMMAND, "target": target, **fields})
+    return run_in_process(call, ()).ended
+
+
+def output(*target: str, **fields: Any) -> Any:
+    handoff = ended(*target, **fields).handoff
+    assert handoff is not None
+    return handoff.output
+
+
+SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
+
+
+def test_a_command_finds_its_idempotency_key_and_no_variable_that_it_does_not_name(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FORERUN_LLM__API_KEY", "secret")
+    monkeypatch.setenv("SOME_TOKEN", "secret")
+
+    seen = output("python3", "-c", SHOW)
+
+    assert seen["FORERUN_IDEMPOTENCY_KEY"] == seen["FORERUN_ATTEMPT"] == "t.1"
+    assert seen["FORERUN_TASK"] == "t"
+    assert os.environ["PATH"] in seen["PATH"]
+    assert "secret" not in seen.values()
+
+
+def test_a_command_that_prints_too_much_is_stopped_and_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(command_agent, "MAX_STDOUT_BYTES", 100_000)
+
+    failure = ended("sh", "-c", "yes 1; exit 0").failure
+
+    assert failure is not None
+    assert failure.kind is FailureKind.BAD_OUTPUT
+    assert "100000 bytes" in failure.message
+    assert failure.fix
+
+
+def test_of_a_long_error_text_the_end_is_told():
+    script = "import sys; sys.stderr.write('x' * 1_000_000 + 'the reason'); sys.exit(3)"
+
+    failure = ended("python3", "-c", script).failure
+
+    assert failure is not None
+    assert failure.message.endswith("the reason")
+    assert len(failure.message) <= 2000
+
+
+def test_a_command_need_not_read_its_inputs():
+    assert output("echo", "5", inputs={"x": "y" * 1_000_000}) == 5
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_a_command_that_prints_a_number_that_json_cannot_hold_fails_with_its_path(number: str):
+    failure = ended("echo", f'{{"a": [1, {number}]}}').failure
+
+    assert failure is not None
+    assert failure.kind is FailureKind.BAD_OUTPUT
+    assert "output.a.1" in failure.message
+
+
+def test_a_command_that_prints_too_many_levels_fails():
+    failure = ended("echo", "[" * 150 + "]" * 150).failure
+
+    assert failure is not None
+    assert failure.kind is FailureKind.BAD_OUTPUT
