@@ -1,32 +1,40 @@
-"""Tasks in virtual time: the real predictor, gate and learner, with agents and an optimal planner that only take time.
+"""Tasks in virtual time: real runs, gate, predictor and learner; agents and the optimal planner only take time.
 
 Seconds of agents and of planning are drawn from the LLM steps of recorded agent sessions (agentcgroup), a median a
 tool and a log-normal spread an attempt. A guessed step survives if the true plan holds the same tool on the same
-parents, all the way up: a work key without its inputs. Nothing here runs in wall-clock time but the learner itself.
+parents, all the way up: its inputs are the outputs of its parents. `reconciler.simulation` plays each run.
 """
 
 import hashlib
-import heapq
 import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks.datasets import PlanRecord, document, lines
 from learner.learner import Learner
 from learner.models.plan_similarity import guess_similarity
 from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from planners.agents import AgentSpec, Catalog
-from planners.model import NodeId, StepId, TaskId, WorkKey, digest
+from planners.bindings import StepRef
+from planners.costs import Estimate
+from planners.model import NodeId, StepId, TaskId, digest
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.speculative.predictor import GuessedPlan
-from planners.tasks import PlanningOptions
+from planners.tasks import PlanningOptions, Task
+from planners.work_keys import InputDigests, work_keys
 from planners.workflow import Step
-from reconciler.gate import Decision, GatePolicy, GateState, Guidance, Prices, decide, price, refused_for_price
-from reconciler.state.outcomes import Outcome, Verdict
+from reconciler.gate import GatePolicy, Guidance
+from reconciler.simulation import Simulation, Timed
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.accounts import critical_path_s
+from reconciler.state.conditions import Conditions
+from reconciler.state.handoff import Handoff
+from reconciler.state.outcomes import Verdict
+from reconciler.state.run import RunState
 
 KIND = "requests"
 _GUESS_S = 0.005
@@ -51,14 +59,6 @@ class Lived:
 
 
 @dataclass
-class _Attempt:
-    planned: PlannedStep
-    decision: Decision
-    start_s: float
-    end_s: float
-
-
-@dataclass
 class World:
     """Durations and the learner under test. Deterministic for a seed."""
 
@@ -73,11 +73,11 @@ class World:
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
-        agents = {tool.name: AgentSpec(name=tool.name, capability=tool.name, expected_s=3.0) for tool in self.tools}
-        self._catalog = Catalog(agents=tuple(agents.values()))
+        agents = (AgentSpec(name=tool.name, capability=tool.name, expected_s=3.0) for tool in self.tools)
+        self._catalog = Catalog(agents=tuple(agents))
 
     def live(self, task: PlanExample, kind: str = KIND) -> Lived:
-        """Guess, decide, work, reconcile, learn: one task from its admission to its outcomes."""
+        """One task from its admission to its outcomes: guess, decide, work, reconcile, learn."""
         self._number += 1
         predictor = self.predictor or TrainedPlanPredictor.cold(self.tools)
         guesses = predictor.predict(task.request)
@@ -85,128 +85,46 @@ class World:
         guidance = snapshot.guidance_for(kind)
         plan_s = self._draw(self._random.choice(self.latencies_s))
         true_s = [self._draw(self._median_s(tool)) for tool in task.steps]
-        guess = _speculative(guesses[0], self._known, snapshot.costs.duration) if guesses else None
-        truth = Counter(_signatures(task.steps, task.edges))
-        attempts, refused = self._speculate(guess, plan_s, true_s, task, guidance) if guess else ([], {})
-        lived = self._reconcile(task, truth, attempts, plan_s, true_s)
-        outcomes = self._outcomes(guess, truth, attempts, refused, plan_s)
-        self.learner.observe(outcome.model_copy(update={"task_kind": kind}) for outcome in outcomes)
+        truth = _plan(PlanKind.OPTIMAL, task.steps, task.edges, true_s, self._catalog)
+        guess = _speculative(guesses[0], self._catalog, snapshot.costs.duration) if guesses else None
+        simulation = self._simulation(task, kind, guess, truth, plan_s, guidance)
+        simulation.play()
+        self.learner.observe(simulation.outcomes)
         self.learner.observe_plans([task])
+        attempts = simulation.run.attempts.values()
+        oracle_s = critical_path_s(truth, {planned.id: planned.placement.duration_s for planned in truth.steps})
         return Lived(
-            **lived,
+            wait_s=plan_s + oracle_s,
+            spec_s=simulation.run.at_s,
+            oracle_s=oracle_s,
+            agent_s=sum(attempt.seconds for attempt in attempts),
+            wasted_s=sum(attempt.seconds for attempt in attempts if attempt.verdict is Verdict.FLUSH),
             similarity=guess_similarity(predictor, task),
             guessed=len(guess.steps) if guess else 0,
-            dispatched=len(attempts),
+            dispatched=sum(attempt.began_speculative for attempt in attempts),
             throttle=0.0 if guidance.closed else guidance.throttle,
         )
 
-    @property
-    def _known(self) -> Catalog:
-        return self._catalog
+    def _simulation(  # noqa: PLR0913, PLR0917 - all that a run depends on
+        self, task: PlanExample, kind: str, guess: Plan | None, truth: Plan, plan_s: float, guidance: Guidance
+    ) -> Simulation:
+        true_s = {planned.work_key: planned.placement.duration_s for planned in truth.steps}
+        conditions = Conditions(guidance=guidance, policy=self.policy, prior_plan_s=_PRIOR_PLAN_S)
 
-    def _speculate(
-        self, guess: Plan, plan_s: float, true_s: list[float], task: PlanExample, guidance: Guidance
-    ) -> tuple[list[_Attempt], dict[StepId, Decision]]:
-        """What the gate starts until the optimal plan is there."""
-        expected = dict(zip(_signatures(task.steps, task.edges), true_s, strict=True))
-        state = GateState(throttle=guidance.throttle, closed=guidance.closed)
-        attempts: dict[StepId, _Attempt] = {}
-        refused: dict[StepId, Decision] = {}
-        moments = [_GUESS_S]
-        while moments and (now_s := heapq.heappop(moments)) < plan_s:
-            candidates = price(
-                guess,
-                catalog=self._catalog,
-                now_s=now_s,
-                expected_plan_s=guidance.expected_plan_s(now_s, _PRIOR_PLAN_S),
-                under_way={step: attempt.end_s for step, attempt in attempts.items()},
-                prices=Prices(),
-                options=_OPTIONS,
-                policy=self.policy,
-                calibration=guidance.calibration,
-            )
-            done = {step for step, attempt in attempts.items() if attempt.end_s <= now_s}
-            ready = [c for c in candidates if done.issuperset(guess.by_id[c.step].step.parents)]
-            live = len(attempts) - len(done)
-            for decision in decide(ready, state.model_copy(update={"attempts": live}), self.policy, _OPTIONS):
-                refused[decision.step] = decision
-                if decision.dispatch:
-                    planned = guess.by_id[decision.step]
-                    seconds = expected.get(planned.work_key) or self._draw(self._median_s(planned.step.capability))
-                    attempts[decision.step] = _Attempt(planned, decision, now_s, now_s + seconds)
-                    heapq.heappush(moments, now_s + seconds)
-            state = state.model_copy(update={"refused": refused_for_price(refused.values(), state.refused)})
-        return list(attempts.values()), {step: d for step, d in refused.items() if step not in attempts}
+        def planner(command: c.RequestPlan, now_s: float) -> Iterator[Timed]:
+            if guess is not None:
+                speculative = e.SpeculativePlanReady(at_s=0, plan=guess, epoch=command.epoch, conditions=conditions)
+                yield now_s + _GUESS_S, speculative
+            yield now_s + plan_s, e.OptimalPlanReady(at_s=0, plan=truth, epoch=command.epoch)
 
-    def _reconcile(
-        self, task: PlanExample, truth: Counter[str], attempts: list[_Attempt], plan_s: float, true_s: list[float]
-    ) -> dict[str, float]:
-        """Survivors keep what they have done, the others end with the plan, the rest starts then."""
-        keys = _signatures(task.steps, task.edges)
-        early: dict[str, float] = {}
-        wasted_s = spent_s = 0.0
-        left = Counter(truth)
-        for attempt in attempts:
-            if left[attempt.planned.work_key] > 0:
-                left[attempt.planned.work_key] -= 1
-                early[attempt.planned.work_key] = attempt.end_s
-            else:
-                wasted_s += min(attempt.end_s, plan_s) - attempt.start_s
-        spent_s = wasted_s + sum(true_s)
-        oracle_s = _run_end(task, true_s, keys, {}, 0.0)
-        return {
-            "wait_s": plan_s + oracle_s,
-            "spec_s": max(plan_s, _run_end(task, true_s, keys, early, plan_s)),
-            "oracle_s": oracle_s,
-            "agent_s": spent_s,
-            "wasted_s": wasted_s,
-        }
+        def agents(order: c.Dispatch, now_s: float) -> Iterator[Timed]:
+            seconds = true_s.get(order.work_key) or self._draw(self._median_s(order.agent))
+            finished = e.AttemptFinished(at_s=0, attempt=order.attempt, handoff=Handoff(), seconds=seconds)
+            yield now_s + seconds, finished
 
-    def _outcomes(
-        self,
-        guess: Plan | None,
-        truth: Counter[str],
-        attempts: list[_Attempt],
-        refused: dict[StepId, Decision],
-        plan_s: float,
-    ) -> list[Outcome]:
-        """A verdict for every guess, taken or not."""
-        if guess is None:
-            return []
-        taken, left = {attempt.decision.step: attempt for attempt in attempts}, Counter(truth)
-        outcomes = []
-        for planned in guess.steps:
-            survived = left[planned.work_key] > 0
-            left[planned.work_key] -= survived
-            attempt = taken.get(planned.id)
-            decision = attempt.decision if attempt else refused.get(planned.id)
-            if decision is not None:
-                outcomes.append(self._outcome(planned, decision, attempt, plan_s, survived=survived))
-        return outcomes
-
-    def _outcome(
-        self, planned: PlannedStep, decision: Decision, attempt: _Attempt | None, plan_s: float, *, survived: bool
-    ) -> Outcome:
-        end_s = attempt.end_s if attempt and survived else min(attempt.end_s, plan_s) if attempt else 0.0
-        return Outcome(
-            task=TaskId(f"t{self._number}"),
-            task_kind=KIND,
-            attempt=f"t{self._number}:{planned.id}",
-            step=planned.id,
-            capability=planned.step.capability,
-            agent=planned.placement.agent,
-            node=planned.placement.node,
-            speculative=True,
-            verdict=Verdict.COMMIT if survived else Verdict.FLUSH,
-            succeeded=(attempt is not None and attempt.end_s <= plan_s) or survived,
-            seconds=end_s - attempt.start_s if attempt else 0.0,
-            expected_s=planned.placement.duration_s,
-            appraisal=decision.appraisal,
-            realised_s=min(end_s, plan_s) - attempt.start_s if attempt and survived else None,
-            dispatched=attempt is not None,
-            planning_s=plan_s,
-            value_of_time_usd_per_s=_OPTIONS.value_of_time_usd_per_s,
-        )
+        submitted = Task(goal=task.request, kind=kind, planning=_OPTIONS)
+        run = RunState(TaskId(f"t{self._number}"), submitted, self._catalog)
+        return Simulation(run, planner, agents, cancels_arrive=True)
 
     def _median_s(self, tool: str) -> float:
         """A tool's median: one of the recorded latencies, the same in every run."""
@@ -217,47 +135,56 @@ class World:
         return median_s * math.exp(self._random.gauss(0.0, _SPREAD))
 
 
-def _speculative(guess: GuessedPlan, catalog: Catalog, duration: Any) -> Plan:
-    """The guess as a plan: each step as soon as its parents allow, as likely as the least likely of what it needs."""
-    keys = _signatures(guess.steps, guess.edges)
-    steps: list[PlannedStep] = []
-    for index, tool in enumerate(guess.steps):
+def _speculative(guess: GuessedPlan, catalog: Catalog, duration: Callable[[AgentSpec, Step], Estimate]) -> Plan:
+    """The guess as a plan: each step is as likely as the least likely of what it needs."""
+    chances: list[float] = []
+    for index in range(len(guess.steps)):
         edges = [(edge[0], p) for edge, p in zip(guess.edges, guess.edge_probability, strict=True) if edge[1] == index]
-        step = Step(id=StepId(f"s{index}"), capability=tool, after=tuple(StepId(f"s{parent}") for parent, _ in edges))
-        agent = catalog.by_name.get(tool) or AgentSpec(name=tool, capability=tool)
-        chances = [guess.step_probability[index], *(p for _, p in edges), *(steps[q].probability for q, _ in edges)]
-        steps.append(
-            PlannedStep(
-                step=step,
-                placement=Placement(
-                    agent=agent.name,
-                    node=NodeId("n"),
-                    start_s=max((steps[parent].placement.end_s for parent, _ in edges), default=0.0),
-                    duration_s=duration(agent, step).mean_s,
-                ),
-                work_key=WorkKey(keys[index]),
-                probability=min(1.0, max(0.0, min(chances))),
-            )
-        )
-    return Plan(kind=PlanKind.SPECULATIVE, steps=tuple(steps))
+        needed = [*(p for _, p in edges), *(chances[parent] for parent, _ in edges)]
+        chances.append(min(1.0, max(0.0, min([guess.step_probability[index], *needed]))))
+    seconds = [
+        duration(catalog.by_name.get(tool) or AgentSpec(name=tool, capability=tool), step).mean_s
+        for tool, step in zip(guess.steps, _steps(guess.steps, guess.edges), strict=True)
+    ]
+    return _plan(PlanKind.SPECULATIVE, guess.steps, guess.edges, seconds, catalog, chances)
 
 
-def _signatures(steps: Sequence[str], edges: Sequence[tuple[int, int]]) -> list[str]:
-    """A work key without inputs: the tool, and the keys of its parents. Parents come first."""
-    keys: list[str] = []
-    for index, tool in enumerate(steps):
-        keys.append(digest(tool, *sorted(keys[parent] for parent, child in edges if child == index and parent < index)))
-    return keys
+def _plan(  # noqa: PLR0913, PLR0917 - the parts of a plan
+    kind: PlanKind,
+    tools: Sequence[str],
+    edges: Sequence[tuple[int, int]],
+    seconds: Sequence[float],
+    catalog: Catalog,
+    chances: Sequence[float] = (),
+) -> Plan:
+    """Each step starts as soon as its parents end: nothing is short here."""
+    steps = _steps(tools, edges)
+    agents = [catalog.by_name.get(tool) or AgentSpec(name=tool, capability=tool) for tool in tools]
+    pairs = [(step, agent.identity) for step, agent in zip(steps, agents, strict=True)]
+    keys = work_keys(pairs, InputDigests({}))
+    planned: dict[StepId, PlannedStep] = {}
+    for index, (step, agent) in enumerate(zip(steps, agents, strict=True)):
+        start_s = max((planned[parent].placement.end_s for parent in step.parents), default=0.0)
+        placement = Placement(agent=agent.name, node=NodeId("n"), start_s=start_s, duration_s=seconds[index])
+        probability = chances[index] if chances else 1.0
+        planned[step.id] = PlannedStep(step=step, placement=placement, work_key=keys[step.id], probability=probability)
+    return Plan(kind=kind, steps=tuple(planned.values()))
 
 
-def _run_end(
-    task: PlanExample, seconds: Sequence[float], keys: Sequence[str], early: dict[str, float], start_s: float
-) -> float:
-    ends: list[float] = []
-    for index, key in enumerate(keys):
-        ready_s = max([start_s, *(ends[parent] for parent, child in task.edges if child == index and parent < index)])
-        ends.append(early.get(key, ready_s + seconds[index]))
-    return max(ends, default=start_s)
+def _steps(tools: Sequence[str], edges: Sequence[tuple[int, int]]) -> list[Step]:
+    """Steps that read the outputs of their parents and nothing else. Parents come first.
+
+    Parents are read in the order of what they do, so that a guess in another order is still the same work.
+    """
+    steps: list[Step] = []
+    signatures: list[str] = []
+    for index, tool in enumerate(tools):
+        read = {parent for parent, child in edges if child == index and parent < index}
+        parents = sorted(read, key=lambda parent: (signatures[parent], parent))
+        signatures.append(digest(tool, *(signatures[parent] for parent in parents)))
+        inputs = {f"parent{number}": StepRef(step=StepId(f"s{parent}")) for number, parent in enumerate(parents)}
+        steps.append(Step(id=StepId(f"s{index}"), capability=tool, inputs=inputs))
+    return steps
 
 
 def summary(lived: Sequence[Lived]) -> dict[str, float]:

@@ -108,7 +108,7 @@ def test_reconciling_a_plan_with_itself_does_nothing(world):
 
 @given(worlds(interchange=Interchange.INTERCHANGEABLE), st.data())
 def test_committed_and_salvaged_and_dispatched_make_up_the_new_plan(world, data):
-    world.play(max_events=2000)
+    world.play()
     run = world.run
     plan = data.draw(plans())
 

@@ -1,8 +1,6 @@
-"""Runs in virtual time: random plans, agents that compute a digest, and cancels that are lost."""
+"""Models for simulated runs: random plans, agents that compute a digest, cancels that get lost."""
 
-import heapq
 from dataclasses import dataclass, field
-from itertools import count
 
 from hypothesis import strategies as st
 
@@ -13,6 +11,7 @@ from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.tasks import Mode, PlanningOptions, Task
 from planners.work_keys import InputDigests, work_keys
 from planners.workflow import Step, Workflow
+from reconciler.simulation import Simulation
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.conditions import Conditions
@@ -155,7 +154,7 @@ def alone(plan):
 
 @dataclass
 class World:
-    """Carries out a run's commands in virtual time.
+    """Planner and agents of a simulated run.
 
     ``seconds(attempt number)`` is how long an attempt takes; ``fails(attempt number)`` whether it fails; a cancelled
     attempt reports its result all the same: every cancel is lost.
@@ -170,70 +169,62 @@ class World:
     prefixes: int = 0
     seconds: object = lambda number: 0.5
     fails: object = lambda number: False
-    commands: list = field(default_factory=list)
     values: dict = field(default_factory=dict)
     orders: dict = field(default_factory=dict)
-    result: c.EndRun | None = None
+    simulation: Simulation = field(init=False)
 
-    def play(self, max_events=2000):
-        """Run to the end; return the EndRun, or None if no event is left."""
-        self._queue, self._ticket = [], count()
-        self._push(0.0, e.RunStarted(at_s=0.0))
-        for _ in range(max_events):
-            if not self._queue:
-                return self.result
-            at_s, _, event = heapq.heappop(self._queue)
-            for command in self.run.handle(event.model_copy(update={"at_s": at_s})):
-                self.commands.append(command)
-                self._carry_out(command, at_s)
-        raise AssertionError("the run does not end")
+    def __post_init__(self):
+        self.simulation = Simulation(self.run, planner=self._plan, agents=self._work)
 
-    def _push(self, at_s, event):
-        heapq.heappush(self._queue, (at_s, next(self._ticket), event))
+    @property
+    def commands(self):
+        return self.simulation.commands
 
-    def _carry_out(self, command, now_s):
-        match command:
-            case c.RequestPlan(epoch=epoch):
-                self._plan(epoch, now_s)
-            case c.Dispatch():
-                self._work(command, now_s)
-            case c.WakeAt(at_s=at_s):
-                self._push(at_s, e.TimePassed(at_s=at_s))
-            case c.EndRun():
-                self.result = command
+    @property
+    def events(self):
+        return self.simulation.events
 
-    def _plan(self, epoch, now_s):
+    @property
+    def result(self):
+        return self.simulation.result
+
+    def play(self):
+        """Run to the end; returns the EndRun, or None when nothing more happens."""
+        return self.simulation.play()
+
+    def _plan(self, command, now_s):
+        epoch = command.epoch
         for number, plan in enumerate([self.guess, *self.alternatives] if self.guess is not None else ()):
             conditions = Conditions(prior_plan_s=now_s + self.plan_s)
-            guess = e.SpeculativePlanReady(
-                at_s=0, plan=plan, epoch=epoch, conditions=conditions, alternative=number > 0
+            yield (
+                now_s + self.guess_s,
+                e.SpeculativePlanReady(at_s=0, plan=plan, epoch=epoch, conditions=conditions, alternative=number > 0),
             )
-            self._push(now_s + self.guess_s, guess)
         if self.truth is None:
             failure = Failure(kind=FailureKind.PLANNING, message="no plan")
-            self._push(now_s + self.plan_s, e.PlanningFailed(at_s=0, failure=failure, epoch=epoch))
+            yield now_s + self.plan_s, e.PlanningFailed(at_s=0, failure=failure, epoch=epoch)
             return
         for index in range(self.prefixes):
             size = (index + 1) * len(self.truth.steps) // (self.prefixes + 1)
             steps = self.truth.steps[:size]
             prefix = self.truth.model_copy(update={"steps": steps, "complete": False, "outputs": {}})
             at_s = now_s + self.plan_s * (index + 1) / (self.prefixes + 1)
-            self._push(at_s, e.OptimalPlanReady(at_s=0, plan=prefix, epoch=epoch))
-        self._push(now_s + self.plan_s, e.OptimalPlanReady(at_s=0, plan=self.truth, epoch=epoch))
+            yield at_s, e.OptimalPlanReady(at_s=0, plan=prefix, epoch=epoch)
+        yield now_s + self.plan_s, e.OptimalPlanReady(at_s=0, plan=self.truth, epoch=epoch)
 
     def _work(self, order, now_s):
         number = len(self.orders) + 1
         self.orders[order.attempt] = order
-        end_s = now_s + self.seconds(number)
+        seconds = self.seconds(number)
         if self.fails(number):
             failure = Failure(kind=FailureKind.ERROR, message="it broke")
-            self._push(end_s, e.AttemptFailed(at_s=0, attempt=order.attempt, failure=failure, seconds=end_s - now_s))
+            yield now_s + seconds, e.AttemptFailed(at_s=0, attempt=order.attempt, failure=failure, seconds=seconds)
             return
         inputs = {name: self.value(source) for name, source in sorted(order.inputs.items())}
         self.values[order.attempt] = output = computed(order.agent, inputs)
-        self._push(now_s + 0.001, e.AttemptStarted(at_s=0, attempt=order.attempt, node=order.node))
+        yield now_s + 0.001, e.AttemptStarted(at_s=0, attempt=order.attempt, node=order.node)
         handoff = Handoff(output=output)
-        self._push(end_s, e.AttemptFinished(at_s=0, attempt=order.attempt, handoff=handoff, seconds=end_s - now_s))
+        yield now_s + seconds, e.AttemptFinished(at_s=0, attempt=order.attempt, handoff=handoff, seconds=seconds)
 
     def value(self, source):
         """The value behind a source."""
