@@ -1,10 +1,10 @@
-"""What can go wrong between a run and those who ask for it. Failures of steps are data, not these."""
+"""Errors of requests about runs. A step that fails raises nothing: its failure is data."""
 
 from planners.errors import ForerunError
 
 
 class RunError(ForerunError):
-    """Something about a run went wrong."""
+    """The base of all errors about runs."""
 
 
 class UnknownTask(RunError):
@@ -23,8 +23,16 @@ class IdempotencyConflict(RunError):
     """The idempotency key was used before with another task."""
 
 
+class JournalTooNew(RunError):
+    """A newer version has written the journal, so this one cannot read it."""
+
+
+class NotInDoubt(RunError):
+    """The step is not in doubt, so there is nothing to resolve."""
+
+
 class Overloaded(RunError):
-    """More work is waiting than the service takes on; nothing was changed. Try again after ``retry_after_s``."""
+    """More work is waiting than the service accepts. Nothing was changed; try again after ``retry_after_s``."""
 
     def __init__(self, message: str, field: str = "", fix: str = "", retry_after_s: float = 1.0) -> None:
         super().__init__(message, field, fix)
@@ -33,6 +41,6 @@ class Overloaded(RunError):
 
 
 class ShuttingDown(RunError):
-    """The service is about to end and takes nothing on any more; nothing was changed."""
+    """The service is shutting down and accepts nothing more. Nothing was changed."""
 
     retry_after_s = 5.0

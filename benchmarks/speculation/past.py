@@ -14,7 +14,7 @@ from planners.tasks import AdmittedTask, Task
 from planners.work_keys import InputDigests, work_keys
 from reconciler.journal import Journal
 from reconciler.state.commands import RunStatus
-from reconciler.views.models import PlansView, TaskView, Timeline
+from reconciler.views.models import PlansView, TaskView
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def journal_holding(past: Sequence[SpeculationCase], catalog: Catalog) -> Iterat
             journal.admit(admitted)
             view = TaskView(id=admitted.id, status=RunStatus.SUCCEEDED, submitted_at_s=float(number), kind=case.kind)
             plans = PlansView(task=admitted.id, optimal=_plan(case, catalog))
-            journal.end(view, Timeline(task=admitted.id, bars=()), plans)
+            journal.end(view, plans=plans.model_dump_json())
         journal.close()
         yield url
 

@@ -83,7 +83,7 @@ class RayGateway:
         """See `Gateway`."""
         decomposition_s = 0.0 if task.goal is None else self._decomposition_s
         timeout_s = decomposition_s + task.planning.time_limit_s + _PLANNING_MARGIN_S
-        return preview(await self._of_shard(0, "rehearse", task, timeout_s=timeout_s))
+        return preview(await self._of_shard(0, "preview", task, timeout_s=timeout_s))
 
     async def nodes(self) -> ClusterSnapshot:
         """See `Gateway`."""

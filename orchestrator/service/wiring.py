@@ -50,6 +50,10 @@ class WallClock:
         """Seconds since the epoch."""
         return time.time()
 
+    def monotonic_s(self) -> float:
+        """Seconds since an arbitrary moment; never goes back."""
+        return time.monotonic()
+
 
 class OutcomeFanOut:
     """Passes outcomes to several sinks."""
@@ -91,7 +95,7 @@ class BuildShard:
         def on_lost(node: NodeId) -> None:
             executor.forget_node(node)
             for shard in shards:
-                shard.lose(node)
+                shard.node_lost(node)
 
         cluster = RayCluster(
             warm=executor.warm,

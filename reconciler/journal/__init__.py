@@ -1,5 +1,9 @@
-"""The journal: what was admitted and what happened since, durable before it is acknowledged."""
+"""The journal: admitted tasks, their events and outcomes, durable in SQLite or PostgreSQL before they are acknowledged.
 
-from reconciler.journal.journal import EventRow, Journal, TaskRecord
+Here: the schema and its migrations, group commit, queries, and the log of one run. Not here: what a run decides.
+"""
 
-__all__ = ["EventRow", "Journal", "TaskRecord"]
+from reconciler.journal.journal import Journal
+from reconciler.journal.rows import EventRow
+
+__all__ = ["EventRow", "Journal"]

@@ -1,17 +1,19 @@
-"""The facts of one run as they happen: numbered, journalled, and there for those who watch.
+"""The recorded facts of one live run: numbered, written to the journal, and read by those who follow the run.
 
-Besides the events that the run is folded from, it tells what followed from them (dispatches, verdicts, the end):
-watchers want to see that, and folding skips it.
+It records the events a run can be replayed from, and what followed from them (dispatches, verdicts, the end): readers
+want to see that, and replaying skips it.
 """
 
 import asyncio
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 
 from planners.model import AttemptId, TaskId
-from reconciler.journal import EventRow, Journal
+from reconciler.journal.journal import Journal
+from reconciler.journal.rows import PAGE_EVENTS, EventRow, page_of
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.outcomes import Verdict
@@ -19,7 +21,7 @@ from reconciler.state.run import RunState
 from reconciler.views.models import EventPage, StoredEvent, TaskView
 from reconciler.views.projections import plans_view, timeline
 
-FOLDED = tuple(
+_REPLAYED = frozenset(
     kind.model_fields["event"].default
     for kind in (
         e.RunStarted,
@@ -35,86 +37,131 @@ FOLDED = tuple(
     )
 )
 
-_EFFECT_OUT = "effect_out"
+_DISPATCHED, _VERDICT, _PROMOTED, _ENDED = "attempt_dispatched", "verdict", "effect_out", "run_ended"
 _ENVELOPE = {"event", "at_s", "v"}
-_UNTOLD = {"command", "v", "inputs", "timeout_s"}
+_DISPATCH_INTERNALS = {"command", "v", "inputs", "timeout_s"}
+# Runs with more attempts than this are turned into JSON in a thread, to keep the event loop free.
+_LARGE = 200
 
 
-def foldable(stored: Iterable[StoredEvent]) -> list[e.Event]:
-    """The run's events among its recorded facts."""
+def replayable(stored: Iterable[StoredEvent]) -> list[e.Event]:
+    """The events among the recorded facts of a run."""
     return [
         e.EVENTS.validate_python({**line.data, "event": line.kind, "at_s": line.at_s})
         for line in stored
-        if line.kind in FOLDED
+        if line.kind in _REPLAYED
     ]
 
 
 class RunLog:
-    """The facts of one live run. Kept in memory until the run has ended, and in the journal for good."""
+    """The facts of one live run, in memory until the run has ended and in the journal for good."""
 
-    def __init__(self, task: TaskId, journal: Journal, past: Sequence[StoredEvent] = ()) -> None:
+    def __init__(
+        self, task: TaskId, journal: Journal, past: Sequence[StoredEvent] = (), last_seq: int | None = None
+    ) -> None:
+        """Set up.
+
+        Args:
+            task: whose facts these are.
+            journal: keeps them.
+            past: what was recorded before a restart, in order.
+            last_seq: the number of the last recorded fact, where ``past`` could not be read.
+        """
         self._task = task
         self._journal = journal
         self._lines = [EventRow(line.seq, line.at_s, line.kind, json.dumps(line.data)) for line in past]
-        self.effects_out = {AttemptId(line.data["attempt"]) for line in past if line.kind == _EFFECT_OUT}
-        self._verdicts: dict[AttemptId, Verdict] = {}
+        self._last_seq = last_seq or (past[-1].seq if past else 0)
+        self.effects_out = frozenset(AttemptId(line.data["attempt"]) for line in past if line.kind == _PROMOTED)
+        self._speculative = [
+            AttemptId(line.data["attempt"]) for line in past if line.kind == _DISPATCHED and line.data["speculative"]
+        ]
+        self._verdicts = {
+            AttemptId(line.data["attempt"]): Verdict(line.data["verdict"]) for line in past if line.kind == _VERDICT
+        }
         self._news = asyncio.Event()
         self.ended = False
 
-    def record(self, event: e.Event, commands: Sequence[c.Command], run: RunState) -> Future[None]:
-        """Note an event and what followed from it; the future is done once that is durable."""
+    def record(
+        self, event: e.Event, commands: Sequence[c.Command], run: RunState, *, urgent: bool = False
+    ) -> Future[None]:
+        """Record an event and what followed from it; the future is done once that is durable.
+
+        Args:
+            event: what happened.
+            commands: what the run wants done about it.
+            run: after the event.
+            urgent: somebody waits for the future.
+        """
+        dispatches = [command for command in commands if isinstance(command, c.Dispatch)]
+        self._speculative += [command.attempt for command in dispatches if command.speculative]
         lines = [self._line(event.at_s, event.event, event.model_dump_json(exclude=_ENVELOPE))]
         lines += [
-            self._line(event.at_s, "attempt_dispatched", command.model_dump_json(exclude=_UNTOLD))
-            for command in commands
-            if isinstance(command, c.Dispatch)
+            self._line(event.at_s, _DISPATCHED, command.model_dump_json(exclude=_DISPATCH_INTERNALS))
+            for command in dispatches
         ]
-        lines += self._new_verdicts(event.at_s, commands, run)
+        if commands:
+            lines += self._new_verdicts(event, run)
         learning = run.task.planning.learn
         outcomes = [command.outcome for command in commands if learning and isinstance(command, c.Learn)]
         self._announce()
-        urgent = any(isinstance(command, c.Dispatch) and command.effect.never_twice for command in commands)
         return self._journal.append(self._task, lines, outcomes, urgent=urgent)
 
-    def effect_out(self, attempt: AttemptId, at_s: float) -> None:
-        """Note that what an attempt had staged is out in the world: no restart may lose or repeat it."""
-        self.effects_out.add(attempt)
-        self._journal.append(self._task, [self._line(at_s, _EFFECT_OUT, json.dumps({"attempt": attempt}))])
+    def promoted(self, attempt: AttemptId, at_s: float) -> None:
+        """Record that the staged output of an attempt is out: no restart may lose or repeat it."""
+        self._journal.append(self._task, [self._line(at_s, _PROMOTED, json.dumps({"attempt": attempt}))])
         self._announce()
 
     async def page(self, after: int, wait_s: float) -> EventPage:
-        """Events after a sequence number; waits up to ``wait_s`` for the first."""
-        if wait_s > 0 and len(self._lines) <= after and not self.ended:
+        """Events after a sequence number, as many as one page holds; waits up to ``wait_s`` for the first."""
+        if wait_s > 0 and self._last_seq <= after and not self.ended:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), wait_s)
-        return EventPage(events=tuple(line.told() for line in self._lines[after:]), ended=self.ended)
+        first = bisect_right(self._lines, after, key=lambda line: line.seq)
+        return await page_of(self._lines[first : first + PAGE_EVENTS + 1], ended=self.ended)
 
-    def conclude(self, view: TaskView, run: RunState) -> Future[None]:
-        """Note the end, with all that is to be shown of the run later."""
-        line = self._line(run.at_s, "run_ended", view.model_dump_json(exclude={"outputs", "v"}))
-        self._journal.append(self._task, [line])
-        done = self._journal.end(view, timeline(run), plans_view(run))
+    async def conclude(self, view: TaskView, run: RunState) -> None:
+        """Record the end with everything that is shown of the run later. Returns once that is durable."""
+        if len(run.attempts) > _LARGE:
+            details = await asyncio.to_thread(_details, run)
+        else:
+            details = _details(run)
+        line = self._line(run.at_s, _ENDED, view.model_dump_json(exclude={"outputs", "v"}))
+        await self._ended(self._journal.end(view, [line], timeline=details[0], plans=details[1]))
+
+    async def conclude_without_details(self, view: TaskView) -> None:
+        """Record only that a run has ended, and how. Returns once that is durable."""
+        await self._ended(self._journal.end(view))
+
+    async def _ended(self, durable: Future[None]) -> None:
+        await asyncio.wrap_future(durable)
         self.ended = True
         self._announce()
-        return done
 
     def _line(self, at_s: float, kind: str, text: str) -> EventRow:
-        line = EventRow(len(self._lines) + 1, at_s, kind, text)
+        self._last_seq += 1
+        line = EventRow(self._last_seq, at_s, kind, text)
         self._lines.append(line)
         return line
 
-    def _new_verdicts(self, at_s: float, commands: Sequence[c.Command], run: RunState) -> list[EventRow]:
-        """Verdicts on guesses that were not there before. They change when plans arrive and when attempts end."""
-        if not commands:
-            return []
+    def _new_verdicts(self, event: e.Event, run: RunState) -> list[EventRow]:
+        """Changed verdicts on speculative attempts. An attempt that starts or finishes changes only its own."""
+        changed = self._speculative
+        if isinstance(event, e.AttemptStarted | e.AttemptFinished) and not run.status.ended:
+            changed = [event.attempt]
         lines = []
-        for attempt in run.attempts.values():
-            if attempt.began_speculative and attempt.verdict not in (None, self._verdicts.get(attempt.id)):
-                self._verdicts[attempt.id] = attempt.verdict
-                told = {"attempt": attempt.id, "step": attempt.step.id, "verdict": attempt.verdict.value}
-                lines.append(self._line(at_s, "verdict", json.dumps(told)))
+        for attempt in changed:
+            state = run.attempts.get(attempt)
+            if state is None or not state.began_speculative or state.verdict in (None, self._verdicts.get(attempt)):
+                continue
+            self._verdicts[attempt] = state.verdict
+            verdict = {"attempt": attempt, "step": state.step.id, "verdict": state.verdict.value}
+            lines.append(self._line(event.at_s, _VERDICT, json.dumps(verdict)))
         return lines
 
     def _announce(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+
+def _details(run: RunState) -> tuple[str, str]:
+    return timeline(run).model_dump_json(), plans_view(run).model_dump_json()

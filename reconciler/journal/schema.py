@@ -1,9 +1,28 @@
-"""The tables of the journal: one schema for SQLite and PostgreSQL. Values are JSON text of versioned models."""
+"""The tables of the journal, one schema for SQLite and PostgreSQL, and its migration. Values are JSON texts."""
 
-from sqlalchemy import Column, Engine, Float, Index, Integer, MetaData, Table, Text, create_engine, event
+import logging
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    event,
+    inspect,
+    text,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from reconciler.errors import JournalTooNew
 
 METADATA = MetaData()
 
@@ -17,11 +36,23 @@ TASKS = Table(
     Column("body_digest", Text, nullable=False),
     Column("task", Text, nullable=False),
     Column("status", Text, nullable=False),
-    # What is shown of an ended run, so that nothing needs folding to be looked at.
+    # What is shown of an ended run, so that it need not be replayed.
     Column("view", Text),
     Column("timeline", Text),
     Column("plans", Text),
     Index("tasks_by_shard", "shard", "status", "id"),
+    Index("tasks_by_id", "shard", "id"),
+)
+
+# A table of its own: SQLite reads through all large columns of a row to get at a later one.
+SUMMARIES = Table(
+    "summaries",
+    METADATA,
+    Column("task", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("submitted_at_s", Float, nullable=False),
+    Column("ended_at_s", Float, index=True),
+    Column("summary", Text, nullable=False),  # the view without outputs
 )
 
 EVENTS = Table(
@@ -40,21 +71,86 @@ OUTCOMES = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("task", Text, nullable=False),
     Column("outcome", Text, nullable=False),
+    Index("outcomes_by_task", "task"),
 )
+
+REVISION = "0002"  # the newest of `migrations`
+_FIRST_REVISION = "0001"
+_VERSIONS = "alembic_version"
+_LOCK = 0x_F0_4E_04_17  # any number, the same in every process
+_log = logging.getLogger(__name__)
 
 
 def open_engine(url: str) -> Engine:
-    """Connect and create what is missing."""
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if make_url(url).get_backend_name() == "sqlite":
+    """Connect, after bringing the schema up to date.
+
+    Raises:
+        JournalTooNew: a newer version has written the journal.
+    """
+    is_sqlite = make_url(url).get_backend_name() == "sqlite"
+    engine = create_engine(url, pool_pre_ping=not is_sqlite)
+    if is_sqlite:
         event.listen(engine, "connect", _tune_sqlite)
-    METADATA.create_all(engine)
+    try:
+        with engine.connect() as connection:
+            current = _revision(connection)
+        if current != REVISION:
+            _migrate(url, is_sqlite=is_sqlite)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(_VERSIONS):
+        return None
+    return connection.execute(text(f"SELECT version_num FROM {_VERSIONS}")).scalar()  # noqa: S608 - a constant
+
+
+def _migrate(url: str, *, is_sqlite: bool) -> None:
+    """Upgrade in one transaction, under a lock: all shards open the journal at the same time."""
+    # Here and not above: only the first start of a version needs it.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    engine = create_engine(url, poolclass=NullPool)
+    if is_sqlite:
+        event.listen(engine, "connect", _tune_sqlite)
+        event.listen(engine, "connect", _begin_nothing)
+        event.listen(engine, "begin", _lock_sqlite)
+    config = Config()
+    config.set_main_option("script_location", "reconciler.journal:migrations")
+    with engine.begin() as connection:  # NullPool: closed when this is left
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        config.attributes["connection"] = connection
+        if _revision(connection) is None and inspect(connection).has_table(TASKS.name):
+            command.stamp(config, _FIRST_REVISION)
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise JournalTooNew(
+                f"the journal was written by a newer version of Forerun: {error}",
+                "journal.url",
+                "start that version, or give another journal",
+            ) from error
+    _log.info("the journal has schema revision %s", REVISION)
 
 
 def _tune_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     """WAL lets readers read while a shard writes; FULL makes a commit survive a power cut, not only a crash."""
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _begin_nothing(connection: Any, _record: ConnectionPoolEntry) -> None:
+    """Python's driver begins no transaction of its own, which would be one that does not lock."""
+    connection.isolation_level = None
+
+
+def _lock_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Group commit: one thread writes what has gathered while it was committing, in one transaction."""
+"""Group commit: one thread writes everything that arrived during the last commit in one transaction."""
 
 import logging
 import queue
@@ -17,17 +17,17 @@ from reconciler.errors import ShuttingDown
 _log = logging.getLogger(__name__)
 Rows = Sequence[Mapping[str, Any]]
 
-# Bounds a transaction, so that one who waits for durability does not wait for a flood.
+# Bounds a transaction, so that nobody who waits for durability waits for thousands of other entries.
 _MOST_AT_ONCE = 5_000
-# Entries that nobody waits for may gather so long: fewer fsyncs, and the event loop keeps the interpreter to itself.
+# Entries that nobody waits for are collected this long: fewer fsyncs, and less contention for the interpreter.
 _LINGER_S = 0.05
-# While the database is away (a full disk, a restart) what is to be written waits: a fact that is lost is lost for good.
+# While the database is unavailable (a full disk, a restart) entries wait, as a fact that is not written is lost.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 
 
 @dataclass(slots=True)
 class Entry:
-    """Rows to insert by table, then updates; all of it or nothing. ``urgent``: somebody waits for it to be durable."""
+    """Rows to insert by table, then updates, all or nothing. ``urgent``: somebody waits for it to be durable."""
 
     inserts: dict[Table, Rows] = field(default_factory=dict)
     updates: Sequence[Update] = ()
@@ -36,21 +36,22 @@ class Entry:
 
 
 class GroupWriter:
-    """Appends in order. An append is durable when its future is done; many share one fsync and one statement."""
+    """Writes entries in order. An entry is durable when its future is done; many share one fsync and one statement."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._appending = threading.Lock()
         self._closing = threading.Event()
+        self.commits = 0
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
     def write(self, entry: Entry) -> Future[None]:
-        """Append; the future is done once it is on disk, or has the database's error; after `close` ShuttingDown."""
-        # From here on it cannot be cancelled: it will be written, whether or not whoever asked still waits.
+        """Queue an entry. Its future is done once it is on disk, or has the error: the database's, or ShuttingDown."""
+        # From here on it cannot be cancelled: it is written whether or not anybody still waits for it.
         entry.done.set_running_or_notify_cancel()
-        with self._appending:  # nothing is put behind the end of the queue, where nobody would ever write it
+        with self._appending:  # nothing may follow the end mark of the queue, where it would never be written
             ended = self._closing.is_set()
             if not ended:
                 self._queue.put(entry)
@@ -73,7 +74,7 @@ class GroupWriter:
             self._commit([entry for entry in batch if entry is not None])
 
     def _gathered(self) -> list[Entry | None]:
-        """What has been appended: at once if somebody waits for any of it, else what comes within the linger time."""
+        """The next entries: at once if somebody waits for any of them, else all that arrive within the linger time."""
         batch = [self._queue.get()]
         until_s = time.monotonic() + _LINGER_S
         while len(batch) < _MOST_AT_ONCE:
@@ -86,12 +87,12 @@ class GroupWriter:
         return batch
 
     def _commit(self, batch: Sequence[Entry]) -> None:
-        """All at once; where that fails, one by one, so that only the entry that is wrong fails."""
+        """Write all at once. If that fails, write one by one, so that only the wrong entry fails."""
         try:
             self._write_once_it_can(batch)
-        except Exception as error:  # noqa: BLE001 -- whatever an entry holds, this thread goes on and its writer hears
+        except Exception as error:  # noqa: BLE001 -- whatever an entry holds, this thread goes on and the future gets the error
             if len(batch) == 1:
-                if not batch[0].urgent:  # nobody waits, so nobody else would say so
+                if not batch[0].urgent:  # nobody waits, so nobody else would log it
                     _log.error("an entry of the journal could not be written", exc_info=error)
                 batch[0].done.set_exception(error)
                 return
@@ -107,11 +108,14 @@ class GroupWriter:
             last = self._closing.is_set()
             try:
                 with self._engine.begin() as connection:
-                    return _write(connection, batch)
-            except OperationalError as error:  # the database's state, not what the entries hold
+                    _write(connection, batch)
+            except OperationalError as error:  # caused by the database's state, not by the entries
                 if last:
                     raise
-                _log.warning("the journal cannot be written now, trying again: %s", error.orig)
+                _log.warning("the journal cannot be written now, retrying: %s", error.orig)
+            else:
+                self.commits += 1
+                return
             self._closing.wait(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 

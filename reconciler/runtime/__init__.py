@@ -1,4 +1,5 @@
-"""Runs a shard: event loops, planning sessions, recovery, and the Ray actor around them.
+"""Runs tasks: the event loop around each run, its planning sessions, its recovery, and the shard that holds all runs.
 
-Here: the edges of the state machine and the ports it needs. Not here: policy (`state`).
+Here: asyncio, clocks, the protocols a run needs (`ports`), and the Ray actor. Not here: policy (`reconciler.state`),
+storage (`reconciler.journal`), what is shown of a run (`reconciler.views`).
 """

@@ -1,7 +1,8 @@
-"""The Ray actor around a shard: builds it on its own event loop and passes calls on. Nothing is decided here."""
+"""The Ray actor around a shard: builds it on its event loop and forwards calls. It decides nothing."""
 
 import asyncio
 import gc
+import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -19,13 +20,15 @@ from reconciler.views.models import EventPage, PlansView, TaskPage, TaskView, Ti
 # Builds a shard inside the actor; takes the shard's number.
 Build = Callable[[int], Awaitable[Shard]]
 
-# Calls that wait (for the end of a task, for its next event) hold a place each and nothing else.
+# Calls that wait (for the end of a task, for its next event) count as running calls and cost nothing else.
 _MOST_CALLS = 10_000
 _SWITCH_S = 0.0005
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_log = logging.getLogger(__name__)
 
 
 def create(build: Any, index: int, name: str) -> Any:
-    """Start the actor of one shard; the handle. ``build`` is a Build or a reference to one."""
+    """Start the actor of one shard; returns its handle. ``build`` is a Build or a reference to one."""
     options = ray.remote(ReconcilerActor).options(
         name=name, num_cpus=0, max_concurrency=_MOST_CALLS, max_restarts=-1, max_task_retries=0
     )
@@ -33,29 +36,42 @@ def create(build: Any, index: int, name: str) -> Any:
 
 
 class ReconcilerActor:
-    """Drives the runs of one shard. Restarted by Ray after a crash; `start` then takes up what was left unfinished."""
+    """Drives the runs of one shard. When Ray restarts it after a crash it resumes the unfinished tasks at once."""
 
     def __init__(self, build: Build, index: int) -> None:
         self._build = build
         self._index = index
         self._started: Shard | None = None
         self._starting: asyncio.Task[int] | None = None
+        # Ray creates async actors on their event loop. After a crash nobody may ever call, and tasks must go on.
+        self._waking = asyncio.get_running_loop().create_task(self._wake())
+
+    async def _wake(self) -> None:
+        """Start, and try again while that fails: what the shard needs may be down after the same crash."""
+        pause_s = _FIRST_PAUSE_S
+        while self._started is None:
+            try:
+                await self.start()
+            except Exception:  # noqa: BLE001 -- a caller of `start` gets the error; without one it is only logged
+                _log.exception("shard %d cannot start; trying again in %g s", self._index, pause_s)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def start(self) -> int:
-        """Build the shard and resume; how many runs were resumed. A second call waits for the first."""
+        """Build the shard and resume its tasks; returns how many. A second call waits for the first."""
         if self._starting is None or (self._starting.done() and self._started is None):
-            # One at a time: after a crash many callers come at once, and each would drive every run anew.
+            # Only once: after a crash many callers come at the same time, and each would drive every run again.
             self._starting = asyncio.get_running_loop().create_task(self._start())
         return await asyncio.shield(self._starting)
 
     async def _start(self) -> int:
         shard = await self._build(self._index)
-        # What is there now stays: the collector need not walk it again while runs come and go.
+        # These objects stay for good, so the garbage collector need not look at them again.
         gc.freeze()
-        # A thread that writes the journal or deserialises may not hold the interpreter from the event loop for long.
+        # Threads that write the journal or deserialise must not keep the interpreter from the event loop for long.
         sys.setswitchinterval(_SWITCH_S)
         resumed = await shard.resume()
-        # Only now: who asks about a run that is yet to be taken up (to cancel it, to wait for it) would not find it.
+        # Only now: a caller that wants to cancel a run, or to wait for it, must not come before it is resumed.
         self._started = shard
         return resumed
 
@@ -101,31 +117,32 @@ class ReconcilerActor:
         """See `Shard.output`."""
         return await (await self._shard()).output(task_id, step)
 
-    async def rehearse(self, task: Task) -> PlannedPreview:
-        """See `Shard.rehearse`."""
-        return await (await self._shard()).rehearse(task)
+    async def preview(self, task: Task) -> PlannedPreview:
+        """See `Shard.preview`."""
+        return await (await self._shard()).preview(task)
 
     async def nodes(self) -> ClusterSnapshot:
         """The cluster as this shard sees it."""
         return (await self._shard()).cluster()
 
     async def learner(self) -> dict[str, Any]:
-        """What the learner says of itself."""
+        """See `Shard.learner`."""
         return await (await self._shard()).learner()
 
     async def pid(self) -> int:
-        """The process it lives in."""
+        """The id of its process."""
         return os.getpid()
 
     async def ready(self) -> None:
-        """Returns once the shard takes tasks on."""
+        """Return once the shard accepts tasks."""
         await self._shard()
 
     async def metrics(self) -> str:
-        """What the shard counts, as Prometheus text."""
+        """The metrics of the shard as Prometheus text."""
         return (await self._shard()).observer.exposition()
 
     async def close(self) -> None:
-        """Stop driving, close the journal."""
+        """Stop driving and close the journal."""
+        self._waking.cancel()
         if self._started is not None:
             await self._started.close()

@@ -1,4 +1,4 @@
-"""What a run needs from the world, as protocols that this package owns and `orchestrator` fulfils."""
+"""The protocols a run depends on. This package owns them; `orchestrator` provides the implementations."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,45 +20,49 @@ from reconciler.state.outcomes import Outcome
 from reconciler.views.models import TaskView
 
 AttemptEvent = AttemptStarted | AttemptFinished | AttemptFailed
-# Called on the run's event loop, at the moment it tells of. An executor knows no task's admission, so it leaves at_s at
-# 0: whoever passes the report stamps the event (``model_copy``) from its own clock.
+# Called on the run's event loop as soon as something happened. An executor does not know when a task was admitted, so
+# it leaves at_s at 0 and the receiver stamps the event (``model_copy``) with its own clock.
 Report = Callable[[AttemptEvent], None]
 
 
 class Clock(Protocol):
-    """Wall-clock seconds since the epoch. Tests and the simulator have their own."""
+    """The time of day and a monotonic clock. Tests and the simulator have their own."""
 
     def now_s(self) -> float:
-        """Now."""
+        """Seconds since the epoch, for people. May jump."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds since an arbitrary moment. Never goes back; all durations and deadlines use it."""
         ...
 
 
 class Executor(Protocol):
-    """Carries out attempts. Every method but `value` returns at once; results come through ``report``.
+    """Carries out attempts. `value` and `promoted` wait, all other methods return at once; results go to ``report``.
 
-    An executor fences: after `flush` or `release` nothing more is reported of those attempts, whether or not the
-    cancellation reached them. Every dispatched attempt that was not flushed gets exactly one AttemptFinished or
-    AttemptFailed, whatever dies. No speculative attempt is given room that a confirmed one waits for.
+    An executor fences: after `flush` or `release` it reports nothing more of those attempts, whether or not the
+    cancellation reached them. Every dispatched attempt that is not flushed gets exactly one AttemptFinished or
+    AttemptFailed, whatever dies. A speculative attempt never gets capacity that a confirmed one waits for.
     """
 
     def dispatch(self, task: TaskId, order: Dispatch, report: Report) -> None:
-        """Start an attempt. Never raises: what goes wrong is reported as AttemptFailed."""
+        """Start an attempt. Never raises; errors are reported as AttemptFailed."""
         ...
 
     def flush(self, task: TaskId, attempts: Iterable[AttemptId]) -> None:
-        """Cancel for real: a running sync agent's process ends within a second."""
+        """Cancel attempts. The process of a running sync agent ends within a second."""
         ...
 
     def confirm(self, task: TaskId, attempt: AttemptId) -> None:
-        """A dispatched attempt is no longer speculative: where it waits for room, it waits with the confirmed ones."""
+        """The attempt is no longer speculative. If it waits for capacity, it now waits with the confirmed ones."""
         ...
 
     def promote(self, task: TaskId, attempt: AttemptId) -> None:
-        """Let a staged output out."""
+        """Start to promote the staged output of a finished attempt."""
         ...
 
-    async def promoted(self, task: TaskId) -> Failure | None:
-        """Wait until all that `promote` was asked to let out is out; the failure, if some of it could not be."""
+    async def promoted(self, task: TaskId, attempt: AttemptId | None = None) -> Failure | None:
+        """Wait for one promotion, or for all; returns the first failure. Cancelling the wait stops no promotion."""
         ...
 
     def restore(self, task: TaskId, outputs: Mapping[AttemptId, JsonValue]) -> None:
@@ -66,31 +70,31 @@ class Executor(Protocol):
         ...
 
     async def value(self, task: TaskId, source: Source) -> JsonValue:
-        """The value behind a source, fetched if it is large.
+        """The value of a source, fetched if it is large.
 
         Raises:
-            LookupError: the output is gone or the path leads nowhere.
+            LookupError: the output is gone, or the path does not exist in it.
         """
         ...
 
     def release(self, task: TaskId) -> None:
-        """Forget every attempt and output of the task: cancels what still runs, drops all references."""
+        """Forget the task: cancel the attempts that still run and drop all outputs. Started promotions go on."""
         ...
 
 
 class Planning(Protocol):
-    """The planners, wherever they run."""
+    """The speculative and the optimal planner, wherever they run."""
 
     def guesses(self, request: PlanRequest) -> Iterator[Plan]:
-        """The speculative plan, then others that begin otherwise: each in milliseconds, on the caller's thread."""
+        """The speculative plan, then alternatives. A shard iterates in a thread of its own, not on its event loop."""
         ...
 
     def remember(self, task: Task, plan: Plan) -> None:
-        """Let later guesses profit from a plan of authority that was made for this task."""
+        """Learn from the optimal plan of a task. Called in the same thread as `guesses`."""
         ...
 
     def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
-        """The optimal plan as it streams in. Closing the iterator stops the planner.
+        """Prefixes of the optimal plan as they stream in, then the whole plan. Closing the iterator stops the planner.
 
         Raises:
             PlanningError: there will be no plan.
@@ -102,15 +106,15 @@ class Cluster(Protocol):
     """The cluster as it is now."""
 
     def snapshot(self) -> ClusterSnapshot:
-        """A view from memory, refreshed in the background; never blocks."""
+        """A view from memory that is refreshed in the background. Never blocks."""
         ...
 
 
 class OutcomeSink(Protocol):
-    """Where outcomes go. Never blocks, never raises."""
+    """Receives outcomes. Never blocks, never raises."""
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
-        """Hand over outcomes."""
+        """Add outcomes."""
         ...
 
 
@@ -118,7 +122,7 @@ class Observer(Protocol):
     """Counts what a shard does. Never blocks, never raises."""
 
     def admitted(self, kind: str) -> None:
-        """A task of this class was taken on."""
+        """A task of this kind was admitted."""
         ...
 
     def ended(self, view: TaskView) -> None:
@@ -126,15 +130,15 @@ class Observer(Protocol):
         ...
 
     def exposition(self) -> str:
-        """All of it as Prometheus text."""
+        """All metrics as Prometheus text."""
         ...
 
 
 class Advice(Protocol):
-    """What the learner and the operator say of guessing at a task now."""
+    """What the learner knows and the operator allows about speculating on a task."""
 
     def conditions(self, request: PlanRequest, guess: Plan) -> Conditions:
-        """For the gate. From memory; never blocks."""
+        """The inputs of the gate, from memory. Called in the same thread as `Planning.guesses`."""
         ...
 
     async def status(self) -> dict[str, Any]:
@@ -144,7 +148,7 @@ class Advice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All that a run is given."""
+    """Everything a run depends on."""
 
     catalog: Catalog
     executor: Executor

@@ -1,4 +1,4 @@
-"""What the runs of a shard have reserved over time, so that tasks plan around each other."""
+"""The resources that the runs of a shard have reserved over time, so that tasks plan around each other."""
 
 from collections.abc import Collection
 from heapq import nsmallest
@@ -10,12 +10,12 @@ from planners.model import AgentName, NodeId, StepId, TaskId
 from planners.plans import Plan, PlannedStep
 from planners.resources import Resources
 
-# A step that should have ended and has not is believed to need this share of its time still.
+# A step that is overdue is assumed to need this share of its expected time on top.
 _OVERDUE = 0.1
 
 
-class _Booking(NamedTuple):
-    """What one step holds while it runs; seconds of the shard's clock."""
+class _Reserved(NamedTuple):
+    """What one step holds while it runs; seconds on the shard's monotonic clock."""
 
     node: NodeId
     resources: Resources | None
@@ -24,7 +24,7 @@ class _Booking(NamedTuple):
     end_s: float
 
     def held(self, now_s: float) -> tuple[float, float]:
-        """From when to when, seconds from now."""
+        """Start and end in seconds from now."""
         end_s = self.end_s - now_s
         if end_s <= 0:
             return 0.0, _OVERDUE * (self.end_s - self.start_s)
@@ -32,61 +32,61 @@ class _Booking(NamedTuple):
 
 
 class Reservations:
-    """Reserved intervals of nodes and providers, by task: the placements of plans of authority that have yet to end.
+    """Reserved intervals of nodes and providers by task: the unfinished placements of optimal plans.
 
-    Kept whole in memory and looked through at every plan, so bounded: beyond ``most_steps`` nothing more is booked, and
-    a planner is told of the ``most_told`` that begin first. Each makes a guess slower: one at 20 steps on 8 nodes took
-    3.9 ms with none, 5.8 with 32, 9.7 with 128.
-    Steps that need neither resources nor a provider book nothing.
+    Every plan looks through all of them, so they are bounded: beyond ``most_steps`` nothing more is reserved, and a
+    planner gets the ``most_listed`` that begin first. Each slows down a speculative plan: one of 20 steps on 8 nodes
+    took 3.9 ms with none, 5.8 ms with 32, 9.7 ms with 128. Steps that need neither resources nor a provider reserve
+    nothing.
     """
 
-    def __init__(self, catalog: Catalog, *, most_steps: int = 4096, most_told: int = 64) -> None:
+    def __init__(self, catalog: Catalog, *, most_steps: int = 4096, most_listed: int = 64) -> None:
         self._needs = {agent.name: needs for agent in catalog.agents if (needs := _needs(agent)) is not None}
         self._most_steps = most_steps
-        self._most_told = most_told
-        self._booked: dict[TaskId, dict[StepId, _Booking]] = {}
+        self._most_listed = most_listed
+        self._reserved_by: dict[TaskId, dict[StepId, _Reserved]] = {}
         self._steps = 0
 
     def __len__(self) -> int:
-        """How many steps have something booked."""
+        """How many steps have a reservation."""
         return self._steps
 
-    def book(self, task: TaskId, plan: Plan, asked_s: float, done: Collection[StepId] = ()) -> None:
-        """Reserve what a plan's steps need, in place of what the task had reserved.
+    def reserve(self, task: TaskId, plan: Plan, asked_s: float, done: Collection[StepId] = ()) -> None:
+        """Reserve what the steps of a plan need, in place of the task's earlier reservations.
 
         Args:
             task: whose plan it is.
-            plan: of authority, or a prefix of it.
-            asked_s: when the plan was asked for (the shard's clock): its placements count from there.
-            done: steps that have ended already.
+            plan: the optimal plan, or a prefix of it.
+            asked_s: when the plan was requested, on the shard's monotonic clock; its placements count from there.
+            done: steps that have already ended.
         """
         self.release(task)
         room = max(0, self._most_steps - self._steps)
         wanted = [step for step in plan.steps if step.placement.agent in self._needs and step.id not in done][:room]
         if wanted:
-            self._booked[task] = {step.id: self._booking(step, asked_s) for step in wanted}
+            self._reserved_by[task] = {step.id: self._reservation_of(step, asked_s) for step in wanted}
             self._steps += len(wanted)
 
     def finish(self, task: TaskId, step: StepId) -> None:
-        """A step has ended: what it held is free."""
-        booked = self._booked.get(task)
-        if booked is not None and booked.pop(step, None) is not None:
+        """Free what a step had reserved."""
+        steps = self._reserved_by.get(task)
+        if steps is not None and steps.pop(step, None) is not None:
             self._steps -= 1
 
     def release(self, task: TaskId) -> None:
-        """A run is over, or is planned anew: all it held is free."""
-        self._steps -= len(self._booked.pop(task, ()))
+        """Free everything a task had reserved."""
+        self._steps -= len(self._reserved_by.pop(task, ()))
 
     def of_others(self, task: TaskId | None, now_s: float) -> tuple[Reservation, ...]:
-        """What all runs but this one hold, relative to now; those that begin first, if there are many."""
-        others = (booking for owner, booked in self._booked.items() if owner != task for booking in booked.values())
-        soonest = nsmallest(self._most_told, others, key=lambda booking: (booking.start_s, booking.end_s))
-        return tuple(reservation for booking in soonest for reservation in _reserved(booking, now_s))
+        """The reservations of all other tasks, relative to now; those that begin first, if there are many."""
+        others = (held for owner, steps in self._reserved_by.items() if owner != task for held in steps.values())
+        soonest = nsmallest(self._most_listed, others, key=lambda held: (held.start_s, held.end_s))
+        return tuple(reservation for held in soonest for reservation in _reserved(held, now_s))
 
-    def _booking(self, planned: PlannedStep, asked_s: float) -> _Booking:
+    def _reservation_of(self, planned: PlannedStep, asked_s: float) -> _Reserved:
         placed = planned.placement
         resources, provider = self._needs[AgentName(placed.agent)]
-        return _Booking(placed.node, resources, provider, asked_s + placed.start_s, asked_s + placed.end_s)
+        return _Reserved(placed.node, resources, provider, asked_s + placed.start_s, asked_s + placed.end_s)
 
 
 def _needs(agent: AgentSpec) -> tuple[Resources | None, str | None] | None:
@@ -94,13 +94,13 @@ def _needs(agent: AgentSpec) -> tuple[Resources | None, str | None] | None:
     return None if resources is None and agent.provider is None else (resources, agent.provider)
 
 
-def _reserved(booking: _Booking, now_s: float) -> list[Reservation]:
-    start_s, end_s = booking.held(now_s)
+def _reserved(held: _Reserved, now_s: float) -> list[Reservation]:
+    start_s, end_s = held.held(now_s)
     if end_s <= 0:
         return []
     found = []
-    if booking.resources is not None:
-        found.append(Reservation(node=booking.node, resources=booking.resources, start_s=start_s, end_s=end_s))
-    if booking.provider is not None:
-        found.append(Reservation(provider=booking.provider, calls=1, start_s=start_s, end_s=end_s))
+    if held.resources is not None:
+        found.append(Reservation(node=held.node, resources=held.resources, start_s=start_s, end_s=end_s))
+    if held.provider is not None:
+        found.append(Reservation(provider=held.provider, calls=1, start_s=start_s, end_s=end_s))
     return found

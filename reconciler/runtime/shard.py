@@ -1,29 +1,38 @@
-"""One shard: the runs whose task id falls to it. Drives many at once, keeps none that has ended."""
+"""One shard: admits the tasks whose id falls to it, drives their runs, and answers questions about them."""
 
 import asyncio
 import inspect
-import json
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
+from pydantic_core import PydanticSerializationError
+
 from planners.cluster import ClusterSnapshot
+from planners.errors import InvalidTask
 from planners.model import NodeId, StepId, TaskId
 from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.tasks import AdmittedTask, Task
-from reconciler.errors import OutputNotReady, Overloaded, UnknownStep, UnknownTask
-from reconciler.journal import Journal, TaskRecord
-from reconciler.journal.run_log import RunLog, foldable
+from reconciler.errors import Overloaded, UnknownTask
+from reconciler.journal import Journal
+from reconciler.journal.run_log import RunLog, replayable
 from reconciler.runtime.driver import Driver
+from reconciler.runtime.ended_run import EndedRun
+from reconciler.runtime.live_run import LiveRun
 from reconciler.runtime.ports import Observer, Ports
+from reconciler.runtime.recovery import Recovery, recover
 from reconciler.runtime.reservations import Reservations
-from reconciler.state.commands import OutputOf, RunStatus
-from reconciler.state.events import CancelRequested, Event, NodeLost
+from reconciler.runtime.shard_resources import ShardResources
+from reconciler.state.commands import RunStatus
+from reconciler.state.handoff import storable
+from reconciler.state.run import RunState
 from reconciler.views.models import EventPage, PlansView, TaskPage, TaskView, Timeline
-from reconciler.views.projections import plans_view, timeline
+
+_log = logging.getLogger(__name__)
+_CANCEL_WAIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,75 +45,83 @@ class PlannedPreview:
     plan_s: float
 
 
-_log = logging.getLogger(__name__)
-_LOST = "it is made again where a step still needs it; ask again when the task has ended"
-_GONE = "its output was large and went with the run; name it in workflow.outputs to have it returned"
-
-
 class Shard:
     """Admits, drives and shows tasks. All methods run on one event loop; the journal is read in threads."""
 
     def __init__(
         self,
-        world: Ports,
+        ports: Ports,
         journal: Journal,
         observer: Observer,
         *,
         most_live: int = 20_000,
         on_close: Sequence[Callable[[], Any]] = (),
     ) -> None:
-        """Take over the parts.
+        """Set up; starts nothing.
 
         Args:
-            world: what runs are given.
+            ports: what runs depend on.
             journal: this shard's.
             observer: counts what happens.
             most_live: runs driven at once; more are refused.
-            on_close: called when the shard closes, in order; plain or async.
+            on_close: called in order when the shard closes; plain or async.
         """
         self._most_live = most_live
         self._on_close = on_close
-        self._world = world
+        self._ports = ports
         self._journal = journal
-        self._reservations = Reservations(world.catalog)
+        self._reservations = Reservations(ports.catalog)
+        self._planning_thread = ThreadPoolExecutor(1, thread_name_prefix="speculative-planning")
+        self._shared = ShardResources(ports, self._reservations, self._planning_thread)
         self.observer = observer
-        self._drivers: dict[TaskId, Driver] = {}
-        self._running: dict[TaskId, asyncio.Task[None]] = {}
+        self._live: dict[TaskId, LiveRun] = {}
         self._admitting: dict[str, asyncio.Future[None]] = {}  # by idempotency key
 
     @property
     def live(self) -> int:
         """How many runs it drives."""
-        return len(self._drivers)
+        return len(self._live)
+
+    # ---- runs begin and end
 
     async def resume(self) -> int:
-        """Take up the tasks that a former process left unfinished; how many they were."""
+        """Resume the tasks that a former process left unfinished; returns how many."""
         unfinished = await asyncio.to_thread(self._journal.unfinished)
         for admitted in unfinished:
             try:
-                past = await asyncio.to_thread(self._journal.events, admitted.id)
-                driver, events = self._driver(admitted, RunLog(admitted.id, self._journal, past)), foldable(past)
-            except Exception as error:  # noqa: BLE001 -- what one run has left behind must not keep the others from going on
-                _log.exception("task %s cannot be taken up", admitted.id)
-                await self._driver(admitted, RunLog(admitted.id, self._journal)).abandon(error)
+                log, recovered = await asyncio.to_thread(self._recovered, admitted)
+                driver = Driver(admitted, self._shared, log, recovered=recovered)
+            except Exception as error:  # noqa: BLE001 -- one run that cannot be recovered must not stop the others
+                _log.exception("task %s cannot be resumed", admitted.id)
+                last_seq = await asyncio.to_thread(self._journal.last_seq, admitted.id)
+                log = RunLog(admitted.id, self._journal, last_seq=last_seq)
+                await Driver(admitted, self._shared, log).abandon(error)
                 continue
-            self._start(driver, events)
+            self._start(driver)
         return len(unfinished)
 
-    async def submit(self, admitted: AdmittedTask) -> TaskView:
-        """Take a task on; durable when this returns. A repeated idempotency key answers with the first task.
+    def _recovered(self, admitted: AdmittedTask) -> tuple[RunLog, tuple[RunState, Recovery] | None]:
+        past = self._journal.events(admitted.id)
+        log = RunLog(admitted.id, self._journal, past)
+        run = RunState(admitted.id, admitted.task, self._ports.catalog)
+        recovery = recover(run, replayable(past), log.effects_out)
+        return log, None if recovery is None else (run, recovery)
 
-        The run begins while the disk is still writing; what must not be done twice waits for it (see `Driver`).
+    async def submit(self, admitted: AdmittedTask) -> TaskView:
+        """Admit a task; it is durable when this returns. A repeated idempotency key answers with the first task.
+
+        The run begins while the disk is still writing; what leaves the process waits for it (see `Outbox`).
 
         Raises:
             IdempotencyConflict: the key was used with another body.
-            Overloaded: too much is under way; nothing was changed.
+            InvalidTask: the task holds text that cannot be stored.
+            Overloaded: too many tasks are running; nothing was changed.
         """
         key = admitted.idempotency_key
         if key is None:
             return await self._admit(admitted)
         while (under_way := self._admitting.get(key)) is not None:
-            # Two of the same millisecond even have the same id; the second would take the first one's place.
+            # Two of the same millisecond even have the same id; the second would overwrite the first one.
             await asyncio.wait([under_way])
         mine = self._admitting[key] = asyncio.get_running_loop().create_future()
         try:
@@ -116,16 +133,15 @@ class Shard:
 
     async def _admit(self, admitted: AdmittedTask) -> TaskView:
         if self.live >= self._most_live:
-            raise Overloaded(f"{self.live} tasks are under way already", fix="try again later", retry_after_s=5.0)
-        durable = self._journal.admit(admitted)
-        driver = self._driver(admitted, RunLog(admitted.id, self._journal))
-        self._start(driver)
+            raise Overloaded(f"{self.live} tasks are running already", fix="try again later", retry_after_s=5.0)
+        admission = self._recorded(admitted)
+        driver = Driver(admitted, self._shared, RunLog(admitted.id, self._journal), admission=admission)
+        run = self._start(driver)
         try:
-            await asyncio.wrap_future(durable)
+            await asyncio.wrap_future(admission)
         except Exception:
-            # Not admitted after all: the journal is gone, or another shard has taken the same key on.
-            if (running := self._running.get(admitted.id)) is not None:
-                running.cancel()
+            # Not admitted after all: the journal is gone, or another shard has admitted a task with the same key.
+            run.running.cancel()
             known = None if admitted.idempotency_key is None else await self._known_as(admitted)
             if known is None:
                 raise
@@ -133,194 +149,144 @@ class Shard:
         self.observer.admitted(admitted.task.kind)
         return driver.view()
 
+    def _recorded(self, admitted: AdmittedTask) -> Future[None]:
+        try:
+            return self._journal.admit(admitted)
+        except (PydanticSerializationError, UnicodeEncodeError) as error:
+            fix = "replace half surrogate pairs such as \\ud83d"
+            raise InvalidTask("the task holds text that is not valid Unicode", "", fix) from error
+
     async def _known_as(self, admitted: AdmittedTask) -> TaskId | None:
         return await asyncio.to_thread(self._journal.known_as, admitted)
 
-    def _driver(self, admitted: AdmittedTask, history: RunLog) -> Driver:
-        return Driver(admitted, self._world, history, self._reservations)
+    def _start(self, driver: Driver) -> LiveRun:
+        running = asyncio.get_running_loop().create_task(self._drive(driver))
+        run = self._live[driver.admitted.id] = LiveRun(driver, self._ports.executor, running)
+        return run
 
-    def _start(self, driver: Driver, past: Sequence[Event] = ()) -> None:
-        task_id = driver.admitted.id
-        self._drivers[task_id] = driver
-        self._running[task_id] = asyncio.get_running_loop().create_task(self._drive(driver, past))
-
-    async def _drive(self, driver: Driver, past: Sequence[Event]) -> None:
+    async def _drive(self, driver: Driver) -> None:
         try:
-            self.observer.ended(await self._end(driver, past))
+            self.observer.ended(await self._ended(driver))
         finally:
-            self._drivers.pop(driver.admitted.id, None)
-            self._running.pop(driver.admitted.id, None)
+            self._live.pop(driver.admitted.id, None)
 
-    async def _end(self, driver: Driver, past: Sequence[Event]) -> TaskView:
+    async def _ended(self, driver: Driver) -> TaskView:
         try:
-            return await driver.drive(past)
-        except Exception as error:  # noqa: BLE001 -- a task that was acknowledged ends, whatever broke on the way
-            _log.exception("the run of task %s broke", driver.admitted.id)
+            return await driver.drive()
+        except Exception as error:  # noqa: BLE001 -- every acknowledged task ends, whatever is broken
+            _log.exception("the run of task %s is broken", driver.admitted.id)
             return await driver.abandon(error)
 
-    async def _record(self, task_id: TaskId) -> TaskRecord:
-        record = await asyncio.to_thread(self._journal.find, task_id)
-        if record is None:
-            raise UnknownTask(f"there is no task '{task_id}'", "id", "GET /v1/tasks lists the tasks there are")
-        return record
+    async def cancel(self, task_id: TaskId, reason: str = "") -> TaskView:
+        """Ask a run to end and wait a moment for it. Nothing changes if it has ended."""
+        run = await self._run(task_id)
+        run.cancel(storable(reason))
+        return await self.wait(task_id, _CANCEL_WAIT_S)
+
+    def node_lost(self, node: NodeId) -> None:
+        """Tell every run that a node has left the cluster."""
+        for run in self._live.values():
+            run.node_lost(node)
+
+    # ---- questions
+
+    async def _run(self, task_id: TaskId) -> LiveRun | EndedRun:
+        live = self._live.get(task_id)
+        if live is not None:
+            return live
+        view = await asyncio.to_thread(self._journal.view, task_id)
+        if view is None:
+            raise UnknownTask(f"there is no task '{task_id}'", "id", "GET /v1/tasks lists all tasks")
+        return EndedRun(view, self._journal)
 
     async def show(self, task_id: TaskId) -> TaskView:
         """The task as it is now."""
-        driver = self._drivers.get(task_id)
-        if driver is not None:
-            return driver.view()
-        return self._ended_view(await self._record(task_id))
-
-    def _ended_view(self, record: TaskRecord) -> TaskView:
-        if record.view is not None:
-            return TaskView.model_validate_json(record.view)
-        admitted = record.admitted
-        return TaskView(
-            id=admitted.id,
-            name=admitted.task.name,
-            kind=admitted.task.kind,
-            mode=admitted.task.planning.mode,
-            status=record.status,
-            submitted_at_s=admitted.submitted_at_s,
-        )
+        return await (await self._run(task_id)).view()
 
     async def wait(self, task_id: TaskId, wait_s: float) -> TaskView:
         """The task when it has ended, or as it is after ``wait_s``."""
-        running = self._running.get(task_id)
-        if running is not None:
-            await asyncio.wait([running], timeout=wait_s)
+        await (await self._run(task_id)).wait(wait_s)
         return await self.show(task_id)
 
     async def list_tasks(self, limit: int, before: str | None = None, status: RunStatus | None = None) -> TaskPage:
-        """This shard's tasks, newest first."""
+        """This shard's tasks, newest first, without their outputs."""
         if status is not None and not status.ended:
-            return self._live_tasks(limit, before, status)
-        records = await asyncio.to_thread(self._journal.page, limit + 1, before, status)
-        views = []
-        for record in records[:limit]:
-            driver = self._drivers.get(record.admitted.id)
-            view = self._ended_view(record) if driver is None else driver.view()
-            views.append(view.model_copy(update={"outputs": None}))
-        more = len(records) > limit
-        return TaskPage(tasks=tuple(views), next_before=views[-1].id if more and views else None)
+            return await self._live_tasks(limit, before, status)
+        stored = await asyncio.to_thread(self._journal.page, limit + 1, before, status)
+        views = [await self._live[view.id].view() if view.id in self._live else view for view in stored[:limit]]
+        return _page(views, more=len(stored) > limit)
 
-    def _live_tasks(self, limit: int, before: str | None, status: RunStatus) -> TaskPage:
-        """Those under way are all driven here, and only their drivers know which are still being planned."""
-        ids = sorted((task_id for task_id in self._drivers if before is None or task_id < before), reverse=True)
-        found = (view for task_id in ids if (view := self._drivers[task_id].view()).status is status)
-        views = [view.model_copy(update={"outputs": None}) for view in islice(found, limit + 1)]
-        more = len(views) > limit
-        return TaskPage(tasks=tuple(views[:limit]), next_before=views[limit - 1].id if more else None)
-
-    async def cancel(self, task_id: TaskId, reason: str = "") -> TaskView:
-        """End the run; nothing changes where it has ended."""
-        driver = self._drivers.get(task_id)
-        if driver is not None:
-            driver.post(CancelRequested(at_s=0, reason=reason))
-            return await self.wait(task_id, 5.0)
-        return await self.show(task_id)
+    async def _live_tasks(self, limit: int, before: str | None, status: RunStatus) -> TaskPage:
+        """Tasks with a status that only their live runs know, such as whether they are still being planned."""
+        ids = sorted(task_id for task_id, run in self._live.items() if run.status is status)
+        found = [task_id for task_id in reversed(ids) if before is None or task_id < before]
+        views = [await self._live[task_id].view() for task_id in found[:limit]]
+        return _page(views, more=len(found) > limit)
 
     async def events(self, task_id: TaskId, after: int = 0, wait_s: float = 0.0) -> EventPage:
-        """Facts of a run after a sequence number; waits up to ``wait_s`` for the first."""
-        driver = self._drivers.get(task_id)
-        if driver is not None:
-            return await driver.history.page(after, wait_s)
-        record = await self._record(task_id)
-        lines = await asyncio.to_thread(self._journal.events, task_id, after)
-        return EventPage(events=tuple(lines), ended=record.status.ended)
+        """A page of a task's events after a sequence number; waits up to ``wait_s`` for the first."""
+        return await (await self._run(task_id)).events(after, wait_s)
 
     async def plans(self, task_id: TaskId) -> PlansView:
-        """Guess, authority, verdicts."""
-        driver = self._drivers.get(task_id)
-        if driver is not None:
-            return plans_view(driver.run)
-        record = await self._record(task_id)
-        return PlansView.model_validate_json(record.plans) if record.plans else PlansView(task=task_id)
+        """Both plans of a task, their similarity, and the verdicts."""
+        return await (await self._run(task_id)).plans()
 
     async def timeline(self, task_id: TaskId) -> Timeline:
-        """All attempts."""
-        driver = self._drivers.get(task_id)
-        if driver is not None:
-            return timeline(driver.run)
-        record = await self._record(task_id)
-        return Timeline.model_validate_json(record.timeline) if record.timeline else Timeline(task=task_id, bars=())
+        """All attempts of a task."""
+        return await (await self._run(task_id)).timeline()
 
     async def output(self, task_id: TaskId, step: StepId) -> Any:
-        """What a finished step gave.
+        """The output of a finished step.
 
         Raises:
             UnknownStep: the task has no such step.
-            OutputNotReady: it has not finished, or its output was too large to be kept.
+            OutputNotReady: it has not finished, or its output was lost or too large to be kept.
         """
-        bars = [bar for bar in (await self.timeline(task_id)).bars if bar.step == step]
-        if not bars:
-            plan = (await self.plans(task_id)).optimal
-            if plan is None or step not in plan.by_id:
-                raise UnknownStep(f"the task has no step '{step}'", "step", f"GET /v1/tasks/{task_id}/plans names them")
-        finished = [bar for bar in bars if bar.status == "finished"]
-        if not finished:
-            raise OutputNotReady(f"step '{step}' has not finished", "step", "ask again when it has")
-        used = [bar for bar in finished if bar.verdict is not None and bar.verdict.survives] or finished
-        driver = self._drivers.get(task_id)
-        if driver is not None:
-            try:
-                return await self._world.executor.value(task_id, OutputOf(attempt=used[-1].attempt))
-            except LookupError:
-                raise OutputNotReady(f"step '{step}' has finished, but its output was lost", "step", _LOST) from None
-        return await asyncio.to_thread(self._kept_output, task_id, step, used[-1].attempt)
+        return await (await self._run(task_id)).output(step)
 
-    def _kept_output(self, task_id: TaskId, step: StepId, attempt: str) -> Any:
-        for line in self._journal.events(task_id, kinds=("attempt_finished",)):
-            if line.data["attempt"] == attempt and not line.data["handoff"]["by_reference"]:
-                return line.data["handoff"]["output"]
-        record = self._journal.find(task_id)
-        outputs = json.loads(record.view)["outputs"] if record and record.view else None
-        if outputs and step in outputs:
-            return outputs[step]
-        raise OutputNotReady(f"step '{step}' has finished, but {_GONE}", "step")
-
-    async def rehearse(self, task: Task) -> PlannedPreview:
+    async def preview(self, task: Task) -> PlannedPreview:
         """Make both plans of a task without running it.
 
         Raises:
             PlanningError: no plan can be made.
         """
-        world = self._world
-        request = PlanRequest(task=task, catalog=world.catalog, cluster=self.cluster())
-        asked_s = world.clock.now_s()
-        guess = next(world.planning.guesses(request), None)
-        guessed_s = world.clock.now_s()
-        plans = [plan async for plan in world.planning.plan(request.model_copy(update={"hint": guess}))]
-        return PlannedPreview(
-            guess=guess, guess_s=guessed_s - asked_s, plan=plans[-1], plan_s=world.clock.now_s() - guessed_s
-        )
+        ports = self._ports
+        request = PlanRequest(task=task, catalog=ports.catalog, cluster=self.cluster())
+        asked_s = ports.clock.monotonic_s()
+        loop = asyncio.get_running_loop()
+        guess = await loop.run_in_executor(self._planning_thread, next, ports.planning.guesses(request), None)
+        guessed_s = ports.clock.monotonic_s()
+        plans = [plan async for plan in ports.planning.plan(request.model_copy(update={"hint": guess}))]
+        plan_s = ports.clock.monotonic_s() - guessed_s
+        return PlannedPreview(guess=guess, guess_s=guessed_s - asked_s, plan=plans[-1], plan_s=plan_s)
 
     def cluster(self) -> ClusterSnapshot:
         """The cluster as it is now, with what this shard's runs have reserved."""
-        cluster = self._world.cluster.snapshot()
-        held = self._reservations.of_others(None, self._world.clock.now_s())
+        cluster = self._ports.cluster.snapshot()
+        held = self._reservations.of_others(None, self._ports.clock.monotonic_s())
         return cluster.model_copy(update={"reservations": (*cluster.reservations, *held)})
 
     async def learner(self) -> dict[str, Any]:
-        """What the learner says of itself."""
-        return await self._world.advice.status()
-
-    def lose(self, node: NodeId) -> None:
-        """A node has left the cluster: tell every run."""
-        for driver in self._drivers.values():
-            driver.post(NodeLost(at_s=0, node=node))
+        """What the learner has learned, for people."""
+        return await self._ports.advice.status()
 
     async def close(self) -> None:
-        """Stop driving; what has not ended goes on after a restart."""
-        running = list(self._running.values())
+        """Stop driving. Tasks that have not ended are resumed after a restart."""
+        running = [run.running for run in self._live.values()]
         for drive in running:
             drive.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.to_thread(self._planning_thread.shutdown)
         for close in self._on_close:
             try:
                 closing = close()
                 if inspect.isawaitable(closing):
                     await closing
-            except Exception:  # noqa: BLE001 -- the journal must be written to its end whatever else does not end well
-                _log.exception("a part of the shard did not close")
+            except Exception:  # noqa: BLE001 -- the journal must be closed, whatever else fails to close
+                _log.exception("a part of the shard could not be closed")
         await asyncio.to_thread(self._journal.close)
+
+
+def _page(views: Sequence[TaskView], *, more: bool) -> TaskPage:
+    bare = tuple(view.model_copy(update={"outputs": None}) for view in views)
+    return TaskPage(tasks=bare, next_before=bare[-1].id if more and bare else None)

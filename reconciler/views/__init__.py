@@ -1,4 +1,4 @@
-"""What a run looks like from outside: the answers of the API and the functions that compute them from a run.
+"""What the API shows of a run: the models of its answers and the functions that compute them.
 
-Here: models and projections. Not here: decisions, storage.
+Here: models and pure projections of a run's state. Not here: decisions, storage, HTTP.
 """

@@ -1,4 +1,4 @@
-"""What a run looks like from outside: the answers of the API, folded from the run's state."""
+"""The answers of the API about tasks. All ``_s`` but ``submitted_at_s`` count seconds from admission."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from reconciler.state.outcomes import Verdict
 
 
 class StepCounts(Versioned):
-    """How many steps of the current plan are where."""
+    """How many steps of the current plan are in which state."""
 
     total: int = 0
     waiting: int = 0
@@ -22,10 +22,10 @@ class StepCounts(Versioned):
 
 
 class TaskView(Versioned):
-    """A task as `GET /v1/tasks/{id}` shows it. All ``_s`` but ``submitted_at_s`` count from admission.
+    """A task as `GET /v1/tasks/{id}` shows it.
 
-    ``saved_s`` is how much earlier the run ended than its critical path would have, had nothing started before the
-    optimal plan was whole. ``wasted_s`` is agent-seconds of flushed attempts, ``agent_s`` of all.
+    ``saved_s`` is how much earlier the run ended than it would have if nothing had started before the optimal plan was
+    whole. ``wasted_s`` counts agent-seconds of flushed attempts, ``agent_s`` of all.
     """
 
     id: TaskId
@@ -50,14 +50,14 @@ class TaskView(Versioned):
 
 
 class TaskPage(Versioned):
-    """Tasks, newest first. ``before`` of the next page, or None at the end."""
+    """Tasks, newest first. ``next_before`` is the ``before`` of the next page, None on the last one."""
 
     tasks: tuple[TaskView, ...]
     next_before: str | None = None
 
 
 class StoredEvent(Versioned):
-    """One line of a run's history. ``seq`` counts from 1 within the task and is the SSE event id."""
+    """One recorded fact of a run. ``seq`` counts from 1 within the task and is the SSE event id."""
 
     seq: int = Field(ge=1)
     at_s: float
@@ -66,7 +66,7 @@ class StoredEvent(Versioned):
 
 
 class EventPage(Versioned):
-    """Events after a sequence number. ``ended``: there will be no more after these."""
+    """The next events after a sequence number, as many as a page holds. ``ended``: none will follow these."""
 
     events: tuple[StoredEvent, ...]
     ended: bool
@@ -93,7 +93,7 @@ class TimelineBar(Versioned):
 
 
 class Timeline(Versioned):
-    """All attempts of a task, in order of dispatch, and when the plans arrived."""
+    """All attempts of a task in order of dispatch, and when its plans arrived."""
 
     task: TaskId
     bars: tuple[TimelineBar, ...]
@@ -103,7 +103,7 @@ class Timeline(Versioned):
 
 
 class PlansView(Versioned):
-    """The guess, the authority, how alike they are (0..1, None while one is missing), and the verdicts by attempt."""
+    """The speculative and the optimal plan, their similarity (0..1, None while one is missing), verdicts by attempt."""
 
     task: TaskId
     speculative: Plan | None = None

@@ -1,4 +1,4 @@
-"""Folding a run into what is shown of it."""
+"""Projections of a run's state: its view, timeline and plans. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,24 +7,36 @@ from planners.similarity import similarity
 from planners.tasks import AdmittedTask
 from reconciler.state import accounts
 from reconciler.state.attempts import Attempt, AttemptStatus
+from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure
 from reconciler.state.run import RunState
 from reconciler.views.models import PlansView, StepCounts, TaskView, Timeline, TimelineBar
 
 
 def task_view(
-    admitted: AdmittedTask, run: RunState, outputs: Mapping[str, Any] | None = None, failure: Failure | None = None
+    admitted: AdmittedTask,
+    run: RunState,
+    outputs: Mapping[str, Any] | None = None,
+    failure: Failure | None = None,
+    status: RunStatus | None = None,
 ) -> TaskView:
-    """The task as it stands. ``outputs`` are the values it returns, once it has ended well."""
+    """The task as it is.
+
+    Args:
+        admitted: the task.
+        run: its run.
+        outputs: the values it returns, once it has succeeded.
+        failure: why it failed, where that is not the run's own failure.
+        status: how it ended, where that is not the run's own status.
+    """
     attempts = run.attempts.values()
     wasted = accounts.wasted(attempts)
-    status = run.status if failure is None or run.status.ended is False else type(run.status).FAILED
     return TaskView(
         id=admitted.id,
         name=admitted.task.name,
         kind=admitted.task.kind,
         mode=admitted.task.planning.mode,
-        status=status,
+        status=status or run.status,
         submitted_at_s=admitted.submitted_at_s,
         epoch=run.epoch,
         steps=_counts(run),
@@ -42,10 +54,22 @@ def task_view(
     )
 
 
-def saved_s(run: RunState) -> float | None:
-    """How much earlier the run ended than its critical path would have, begun when the optimal plan was whole.
+def admitted_view(admitted: AdmittedTask) -> TaskView:
+    """A task of which nothing is known but that it was admitted."""
+    return TaskView(
+        id=admitted.id,
+        name=admitted.task.name,
+        kind=admitted.task.kind,
+        mode=admitted.task.planning.mode,
+        status=RunStatus.PLANNING,
+        submitted_at_s=admitted.submitted_at_s,
+    )
 
-    Counted with the seconds the steps really took and without any queueing, so it understates what was saved.
+
+def saved_s(run: RunState) -> float | None:
+    """How much earlier the run ended than its critical path would have, started when the optimal plan was whole.
+
+    The critical path has the seconds that the steps really took and no queueing, so this understates the saving.
     """
     if not run.status.ended or run.plan is None or run.optimal_plan_s is None:
         return None
@@ -95,7 +119,7 @@ def _bar(run: RunState, attempt: Attempt) -> TimelineBar:
 
 
 def plans_view(run: RunState) -> PlansView:
-    """The guess against the authority, and what became of every attempt."""
+    """Both plans, their similarity, and the verdict on every attempt."""
     alike = similarity(run.guess, run.optimal_plan) if run.guess and run.optimal_plan else None
     return PlansView(
         task=run.id,

@@ -4,7 +4,6 @@ import asyncio
 from concurrent.futures import Future
 from typing import Any
 
-import pytest
 from attempts import until
 from shards import a_shard
 
@@ -38,7 +37,6 @@ class _Told(StubExecutor):
         super().dispatch(task, order, report)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the act is carried out after the cancel was received")
 async def test_a_cancel_that_comes_while_the_disk_writes_prevents_the_act(tmp_path, monkeypatch):
     writing: list[Future[None]] = []
     append = Journal.append

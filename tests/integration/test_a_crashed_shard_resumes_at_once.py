@@ -17,7 +17,6 @@ pytestmark = pytest.mark.ray
 RESTART_S = 8.0
 
 
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="a restarted shard waits until somebody asks it something")
 async def test_kill_9_of_a_shard_is_followed_by_its_resumption_though_nobody_asks(cluster: Any, tmp_path: Path):
     build = CountedBuild(tmp_path / "built")
     kept = ray.put(build)  # Ray restarts an actor only while its arguments are held

@@ -39,7 +39,7 @@ async def test_a_finished_act_is_not_repeated_by_another_agent_when_its_node_is_
         await told(service, task_id, "attempt_dispatched", step="nap")
         nodes.remove(GPU)
         executor.lose_node("n1")
-        service.shard.lose("n1")
+        service.shard.node_lost("n1")
         await told(service, task_id, "node_lost")
         executor.resume("naps")
         view = await service.shard.wait(task_id, 30.0)

@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 from contextlib import closing, suppress
 
-import pytest
 import sample_agents as s
 from shard_news import told
 from shards import a_shard
@@ -21,11 +20,6 @@ def a_task(path: str) -> Task:
     return Task.model_validate({"workflow": {"steps": steps}, "planning": {"mode": "wait"}})
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A staged effect is let out while the admission of its task is not on disk yet.",
-)
 async def test_a_staged_effect_is_let_out_only_once_its_task_is_on_disk(tmp_path):
     target, task_id = tmp_path / "out", TaskId("t")
     admitted = AdmittedTask(id=task_id, task=a_task(str(target)), submitted_at_s=0.0)

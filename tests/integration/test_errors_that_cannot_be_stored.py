@@ -3,7 +3,6 @@
 from typing import Any
 
 import odd_agents as o
-import pytest
 from shards import a_shard
 
 from actors.catalog import catalog_of
@@ -31,11 +30,6 @@ async def test_a_task_whose_agent_fails_with_half_a_surrogate_pair_has_failed(tm
         assert service.shard.live == 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A run whose timeline cannot be made never ends: giving it up makes it again.",
-)
 async def test_a_run_whose_record_cannot_be_made_has_failed(tmp_path, monkeypatch):
     def unmakeable(*_: Any) -> Any:
         raise KeyError("no such attempt")

@@ -52,6 +52,9 @@ class WallClock:
     def now_s(self) -> float:
         return time.time()
 
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
 
 class Planners:
     """Both planners on this loop; keeps every request."""
@@ -123,7 +126,7 @@ async def a_shard(
     """A shard that runs while the context is entered."""
     made = executor or StubExecutor(catalog)
     planners, seen = planning or Planners(), Seen()
-    world = Ports(
+    ports = Ports(
         catalog=catalog,
         executor=made,
         planning=planners,
@@ -132,7 +135,7 @@ async def a_shard(
         outcomes=seen,
         advice=NoAdvice(),
     )
-    shard = Shard(world, Journal(f"sqlite:///{folder / 'journal.sqlite3'}"), seen, on_close=on_close)
+    shard = Shard(ports, Journal(f"sqlite:///{folder / 'journal.sqlite3'}"), seen, on_close=on_close)
     await shard.resume()
     try:
         yield Service(shard, made, planners, seen)

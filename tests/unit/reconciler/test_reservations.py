@@ -36,14 +36,14 @@ def told(table: Reservations, now_s: float, task: str | None = "other") -> list[
 def test_placements_are_reserved_from_the_moment_the_plan_was_asked_for():
     table = Reservations(CATALOG)
 
-    table.book(TaskId("t"), a_plan(("a", "cpu", 0, 4), ("b", "cpu", 4, 2)), asked_s=100.0)
+    table.reserve(TaskId("t"), a_plan(("a", "cpu", 0, 4), ("b", "cpu", 4, 2)), asked_s=100.0)
 
     assert told(table, 101.0) == [("n", 2, 0.0, 3.0), ("n", 2, 3.0, 5.0)]
 
 
 def test_ones_own_reservations_are_no_obstacle_and_an_operator_sees_all():
     table = Reservations(CATALOG)
-    table.book(TaskId("t"), a_plan(("a", "cpu", 0, 4)), asked_s=0.0)
+    table.reserve(TaskId("t"), a_plan(("a", "cpu", 0, 4)), asked_s=0.0)
 
     assert told(table, 0.0, task="t") == []
     assert len(told(table, 0.0, task=None)) == 1
@@ -52,14 +52,14 @@ def test_ones_own_reservations_are_no_obstacle_and_an_operator_sees_all():
 def test_calls_of_a_provider_are_reserved_and_what_needs_nothing_is_not():
     table = Reservations(CATALOG)
 
-    table.book(TaskId("t"), a_plan(("a", "call", 1, 4), ("b", "free", 0, 9)), asked_s=0.0)
+    table.reserve(TaskId("t"), a_plan(("a", "call", 1, 4), ("b", "free", 0, 9)), asked_s=0.0)
 
     assert told(table, 0.0) == [("p", 1, 1.0, 5.0)]
 
 
 def test_a_step_that_has_ended_and_a_run_that_is_over_hold_nothing():
     table = Reservations(CATALOG)
-    table.book(TaskId("t"), a_plan(("a", "cpu", 0, 4), ("b", "cpu", 4, 2), ("c", "cpu", 6, 2)), 0.0, done={"a"})
+    table.reserve(TaskId("t"), a_plan(("a", "cpu", 0, 4), ("b", "cpu", 4, 2), ("c", "cpu", 6, 2)), 0.0, done={"a"})
     assert len(told(table, 0.0)) == 2
 
     table.finish(TaskId("t"), StepId("b"))
@@ -74,9 +74,9 @@ def test_a_step_that_has_ended_and_a_run_that_is_over_hold_nothing():
 
 def test_a_new_plan_replaces_what_the_task_had_reserved():
     table = Reservations(CATALOG)
-    table.book(TaskId("t"), a_plan(("a", "cpu", 0, 4), ("b", "cpu", 4, 2)), asked_s=0.0)
+    table.reserve(TaskId("t"), a_plan(("a", "cpu", 0, 4), ("b", "cpu", 4, 2)), asked_s=0.0)
 
-    table.book(TaskId("t"), a_plan(("z", "cpu", 1, 1)), asked_s=10.0)
+    table.reserve(TaskId("t"), a_plan(("z", "cpu", 1, 1)), asked_s=10.0)
 
     assert told(table, 10.0) == [("n", 2, 1.0, 2.0)]
     assert len(table) == 1
@@ -84,19 +84,19 @@ def test_a_new_plan_replaces_what_the_task_had_reserved():
 
 def test_a_step_that_is_late_is_believed_to_end_soon():
     table = Reservations(CATALOG)
-    table.book(TaskId("t"), a_plan(("a", "cpu", 0, 4)), asked_s=0.0)
+    table.reserve(TaskId("t"), a_plan(("a", "cpu", 0, 4)), asked_s=0.0)
 
     assert told(table, 60.0) == [("n", 2, 0.0, 0.4)]
 
 
 def test_the_table_and_what_is_told_of_it_are_bounded():
-    table = Reservations(CATALOG, most_steps=5, most_told=3)
+    table = Reservations(CATALOG, most_steps=5, most_listed=3)
     for number in range(4):
-        table.book(TaskId(f"t{number}"), a_plan(("a", "cpu", 9 - number, 1), ("b", "cpu", 20, 1)), asked_s=0.0)
+        table.reserve(TaskId(f"t{number}"), a_plan(("a", "cpu", 9 - number, 1), ("b", "cpu", 20, 1)), asked_s=0.0)
 
     assert len(table) == 5
     assert [start_s for _, _, start_s, _ in told(table, 0.0)] == [7.0, 8.0, 9.0]
 
     table.release(TaskId("t0"))
-    table.book(TaskId("t9"), a_plan(("a", "cpu", 0, 1)), asked_s=0.0)
+    table.reserve(TaskId("t9"), a_plan(("a", "cpu", 0, 1)), asked_s=0.0)
     assert len(table) == 4

@@ -1,0 +1,1 @@
+"""Schema migrations of the journal, for SQLite and PostgreSQL. `reconciler.journal.schema.open_engine` runs them."""

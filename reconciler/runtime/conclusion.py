@@ -1,0 +1,119 @@
+"""How a run ends once its state machine has: promotions, then outputs. A cancel or the deadline cuts this short."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from reconciler.runtime.outbox import Outbox
+from reconciler.runtime.ports import Executor
+from reconciler.runtime.promotions import Promotions
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.run import RunState
+
+
+class Ending(NamedTuple):
+    """How a task ended. ``outputs`` are the values it returns, if it succeeded."""
+
+    status: c.RunStatus
+    failure: Failure | None = None
+    outputs: dict[str, JsonValue] | None = None
+
+
+class Conclusion:
+    """Brings a run whose state has ended to the end of its task."""
+
+    def __init__(
+        self,
+        run: RunState,
+        executor: Executor,
+        outbox: Outbox,
+        promotions: Promotions,
+        lost_effects: Failure | None = None,
+    ) -> None:
+        """Set up.
+
+        Args:
+            run: has ended.
+            executor: holds the outputs.
+            outbox: holds what still waits for the disk.
+            promotions: of the run.
+            lost_effects: what a restart made of promotions, if they are not known to be out.
+        """
+        assert run.end is not None
+        self._run, self._end = run, run.end
+        self._executor = executor
+        self._outbox = outbox
+        self._promotions = promotions
+        self._lost_effects = lost_effects
+
+    @property
+    def succeeds(self) -> bool:
+        """Whether all steps have finished."""
+        return self._end.status is c.RunStatus.SUCCEEDED
+
+    async def ending(self, next_event: Callable[[], Awaitable[e.Event]]) -> Ending:
+        """The end of the task. ``next_event`` gives the events that arrive meanwhile."""
+        if not self.succeeds:
+            return Ending(self._end.status, self._with_promotions(self._end.failure))
+        if self._lost_effects is not None:
+            return Ending(c.RunStatus.FAILED, self._lost_effects)
+        return await self._promoted(next_event) or await self._outputs()
+
+    async def _promoted(self, next_event: Callable[[], Awaitable[e.Event]]) -> Ending | None:
+        """Wait until all staged outputs are out; None if they are. A promotion hook may hang for ever."""
+        settled = asyncio.ensure_future(self._settled())
+        try:
+            while not settled.done():
+                event = asyncio.ensure_future(next_event())
+                await asyncio.wait({settled, event}, return_when=asyncio.FIRST_COMPLETED)
+                if not event.done():
+                    event.cancel()
+                elif (interruption := self._interruption(event.result())) is not None:
+                    return Ending(interruption[0], self._with_promotions(interruption[1]))
+            failure = settled.result()
+            return None if failure is None else Ending(c.RunStatus.FAILED, failure)
+        finally:
+            settled.cancel()
+
+    async def _settled(self) -> Failure | None:
+        await self._outbox.drained()
+        return await self._promotions.settled()
+
+    def _interruption(self, event: e.Event) -> tuple[c.RunStatus, Failure] | None:
+        """The status and failure of a task that ends because of an event although its promotions have not settled."""
+        if isinstance(event, e.CancelRequested):
+            return c.RunStatus.CANCELLED, Failure(kind=FailureKind.CANCELLED, message=event.reason or "cancelled")
+        deadline_s = self._run.task.limits.deadline_s
+        if deadline_s is None or event.at_s < deadline_s:
+            return None
+        return c.RunStatus.FAILED, Failure(
+            kind=FailureKind.LIMIT, message=f"the deadline of {deadline_s:g} s has passed"
+        )
+
+    def _with_promotions(self, failure: Failure | None) -> Failure | None:
+        """The failure of a task that has not succeeded: it says which staged outputs are out. No others will be."""
+        for command in self._outbox.drop():
+            if isinstance(command, c.Promote):
+                self._promotions.prevent(self._run.attempts[command.attempt].step.id)
+        report = self._promotions.report()
+        if failure is None or not report:
+            return failure
+        return failure.model_copy(update={"message": f"{failure.message}; {report}"})
+
+    async def _outputs(self) -> Ending:
+        try:
+            outputs = {
+                name: await self._executor.value(self._run.id, source) for name, source in self._end.outputs.items()
+            }
+        except LookupError as error:
+            failure = Failure(
+                kind=FailureKind.BAD_OUTPUT,
+                message=f"an output of the task cannot be read: {error.args[0]}",
+                fix="bind workflow.outputs to a part that the step's output has",
+            )
+            return Ending(c.RunStatus.FAILED, failure)
+        return Ending(c.RunStatus.SUCCEEDED, outputs=outputs)

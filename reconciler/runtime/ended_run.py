@@ -1,0 +1,74 @@
+"""A run that is not being driven: the same questions as `LiveRun`, answered from the journal."""
+
+import asyncio
+import json
+from typing import Any
+
+from planners.model import NodeId, StepId
+from reconciler.errors import OutputNotReady
+from reconciler.journal import Journal
+from reconciler.journal.rows import PAGE_EVENTS, page_of
+from reconciler.runtime.step_output import attempt_with_output
+from reconciler.state.commands import RunStatus
+from reconciler.views.models import EventPage, PlansView, TaskView, Timeline
+
+_GONE = "its output was large and was deleted with the run; name it in workflow.outputs to have it returned"
+
+
+class EndedRun:
+    """A run that has ended. The journal is read in threads."""
+
+    def __init__(self, view: TaskView, journal: Journal) -> None:
+        self._view = view
+        self._journal = journal
+
+    @property
+    def status(self) -> RunStatus:
+        """Its status."""
+        return self._view.status
+
+    async def view(self) -> TaskView:
+        """The task as it ended."""
+        return self._view
+
+    async def wait(self, wait_s: float) -> None:
+        """Return: it has ended."""
+
+    async def events(self, after: int, wait_s: float) -> EventPage:
+        """A page of events after a sequence number."""
+        rows = await asyncio.to_thread(self._journal.event_rows, self._view.id, after, limit=PAGE_EVENTS + 1)
+        return await page_of(rows, ended=self.status.ended)
+
+    async def plans(self) -> PlansView:
+        """Both plans and the verdicts."""
+        return await asyncio.to_thread(self._journal.plans_of, self._view.id)
+
+    async def timeline(self) -> Timeline:
+        """All attempts."""
+        return await asyncio.to_thread(self._journal.timeline, self._view.id)
+
+    async def output(self, step: StepId) -> Any:
+        """The output of a finished step.
+
+        Raises:
+            UnknownStep: the task has no such step.
+            OutputNotReady: it has not finished, or its output was too large to be kept.
+        """
+        attempt = attempt_with_output(step, await self.timeline(), (await self.plans()).optimal)
+        return await asyncio.to_thread(self._stored_output, step, attempt)
+
+    def _stored_output(self, step: StepId, attempt: str) -> Any:
+        for row in self._journal.event_rows(self._view.id, kinds=("attempt_finished",)):
+            if attempt in row.text and (data := json.loads(row.text))["attempt"] == attempt:
+                if data["handoff"]["by_reference"]:
+                    break
+                return data["handoff"]["output"]
+        if self._view.outputs and step in self._view.outputs:
+            return self._view.outputs[step]
+        raise OutputNotReady(f"step '{step}' has finished, but {_GONE}", "step")
+
+    def cancel(self, reason: str) -> None:
+        """Do nothing: it has ended."""
+
+    def node_lost(self, node: NodeId) -> None:
+        """Do nothing: it has ended."""

@@ -1,0 +1,86 @@
+"""A run that is being driven: the same questions as `EndedRun`, answered from memory."""
+
+import asyncio
+from collections.abc import Callable
+from copy import copy
+from typing import Any, TypeVar
+
+from planners.model import NodeId, StepId
+from reconciler.errors import OutputNotReady
+from reconciler.runtime.driver import Driver
+from reconciler.runtime.ports import Executor
+from reconciler.runtime.step_output import attempt_with_output
+from reconciler.state.commands import OutputOf, RunStatus
+from reconciler.state.events import CancelRequested, NodeLost
+from reconciler.state.run import RunState
+from reconciler.views.models import EventPage, PlansView, TaskView, Timeline
+from reconciler.views.projections import plans_view, timeline
+
+_LOST = "it is made again if a step still needs it; ask again when the task has ended"
+# Of runs with more attempts than this, timelines and plans are computed in a thread.
+_LARGE = 200
+_Result = TypeVar("_Result")
+
+
+class LiveRun:
+    """A run that is being driven. `running` is the asyncio task that drives it."""
+
+    def __init__(self, driver: Driver, executor: Executor, running: asyncio.Task[None]) -> None:
+        self.running = running
+        self._driver = driver
+        self._executor = executor
+
+    @property
+    def status(self) -> RunStatus:
+        """Its status."""
+        return self._driver.status
+
+    async def view(self) -> TaskView:
+        """The task as it is now."""
+        return self._driver.view()
+
+    async def wait(self, wait_s: float) -> None:
+        """Return when the run has ended, or after ``wait_s``."""
+        await asyncio.wait([self.running], timeout=wait_s)
+
+    async def events(self, after: int, wait_s: float) -> EventPage:
+        """A page of events after a sequence number; waits up to ``wait_s`` for the first."""
+        return await self._driver.log.page(after, wait_s)
+
+    async def plans(self) -> PlansView:
+        """Both plans and the verdicts."""
+        return await self._projected(plans_view)
+
+    async def timeline(self) -> Timeline:
+        """All attempts."""
+        return await self._projected(timeline)
+
+    async def output(self, step: StepId) -> Any:
+        """The output of a finished step.
+
+        Raises:
+            UnknownStep: the task has no such step.
+            OutputNotReady: it has not finished, or its output was lost.
+        """
+        attempt = attempt_with_output(step, await self.timeline(), self._driver.run.plan)
+        try:
+            return await self._executor.value(self._driver.admitted.id, OutputOf(attempt=attempt))
+        except LookupError:
+            raise OutputNotReady(f"step '{step}' has finished, but its output was lost", "step", _LOST) from None
+
+    def cancel(self, reason: str) -> None:
+        """Ask the run to end."""
+        self._driver.post(CancelRequested(at_s=0, reason=reason))
+
+    def node_lost(self, node: NodeId) -> None:
+        """Tell the run that a node has left the cluster."""
+        self._driver.post(NodeLost(at_s=0, node=node))
+
+    async def _projected(self, project: Callable[[RunState], _Result]) -> _Result:
+        """A projection of the run, off the event loop if it is long."""
+        run = self._driver.run
+        if len(run.attempts) <= _LARGE:
+            return project(run)
+        still = copy(run)
+        still.attempts = dict(run.attempts)  # the event loop goes on changing those of the run
+        return await asyncio.to_thread(project, still)

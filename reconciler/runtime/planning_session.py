@@ -1,0 +1,186 @@
+"""Asks both planners for the plans of one epoch and posts their answers, and every failure, as events of the run."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import aclosing
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from planners.errors import ForerunError
+from planners.model import NodeId, StepId
+from planners.plans import Plan
+from planners.requests import InFlight, PlanRequest
+from planners.tasks import Mode
+from reconciler.runtime.run_clock import RunClock
+from reconciler.runtime.shard_resources import ShardResources
+from reconciler.state import accounts
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.attempts import Attempt
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.run import RunState
+
+_log = logging.getLogger(__name__)
+# The first speculative attempts are dispatched before the request to the optimal planner occupies the event loop.
+_HEAD_START_S = 0.002
+_SPECULATING = frozenset({Mode.FORERUN, Mode.PLAN_CACHE})
+
+
+class _Guess(NamedTuple):
+    """A speculative plan, and the event that tells the run of it; None where the learner gave no advice."""
+
+    plan: Plan
+    event: e.SpeculativePlanReady | None = None
+
+
+class PlanningSession:
+    """Answers the latest RequestPlan of a run. A new request replaces the one before."""
+
+    def __init__(
+        self,
+        run: RunState,
+        shared: ShardResources,
+        clock: RunClock,
+        post: Callable[[e.Event], None],
+    ) -> None:
+        """Set up.
+
+        Args:
+            run: whose plans are asked for; only read.
+            shared: the planners, the cluster, the reservations of other runs, the thread to guess in.
+            clock: seconds since the run's admission.
+            post: receives the events.
+        """
+        self._run = run
+        self._ports = shared.ports
+        self._reservations = shared.reservations
+        self._clock = clock
+        self._planning_thread = shared.planning_thread
+        self._post = post
+        self._task: asyncio.Task[None] | None = None
+        self.speeds: dict[NodeId, float] = {}  # of all nodes that were ever planned for
+
+    def start(self, command: c.RequestPlan) -> None:
+        """Ask for the plans of this epoch."""
+        self.stop()
+        self._task = asyncio.get_running_loop().create_task(self._answer(command))
+
+    def stop(self) -> None:
+        """Stop asking. Nothing more is posted."""
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+        self._task = None
+
+    async def _answer(self, command: c.RequestPlan) -> None:
+        try:
+            await self._plan(command)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # The planner awaited something of its own that was cancelled. The run must not wait for ever.
+            self._failed(command.epoch, "CancelledError", "the planner was cancelled")
+        except ForerunError as error:
+            self._failed(command.epoch, type(error).__name__, error.message, error.fix)
+        except Exception as error:  # noqa: BLE001 -- a planner may fail in any way, and the run must hear of it
+            self._failed(command.epoch, type(error).__name__, f"the planner failed: {error}")
+
+    async def _plan(self, command: c.RequestPlan) -> None:
+        """Make the speculative plan, then ask the optimal planner with it as a hint."""
+        request = await self._request(command)
+        hint = await self._speculate(request) or self._run.optimal_plan
+        complete = False
+        async with aclosing(self._ports.planning.plan(request.model_copy(update={"hint": hint}))) as plans:
+            async for plan in plans:
+                complete = complete or plan.complete
+                self._post(e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch))
+        if not complete:
+            self._failed(command.epoch, "", "the planner ended without a whole plan", "submit the task again")
+
+    def _failed(self, epoch: int, error_type: str, message: str, fix: str = "") -> None:
+        failure = Failure(kind=FailureKind.PLANNING, message=message, fix=fix, error_type=error_type)
+        self._post(e.PlanningFailed(at_s=0, failure=failure, epoch=epoch))
+
+    # ---- the speculative plan
+
+    async def _speculate(self, request: PlanRequest) -> Plan | None:
+        """Post the speculative plan and its alternatives, each as soon as it is made; returns the first.
+
+        A task that may fall back on a speculative plan gets one in every mode, as a hint.
+        """
+        planning = self._run.task.planning
+        speculates = planning.mode in _SPECULATING
+        if not (speculates or planning.fallback):
+            return None
+        guesses = self._ports.planning.guesses(request)
+        first = await self._next(guesses, request)
+        if first is None:
+            return None
+        if speculates and first.event is not None:
+            self._post(first.event)
+        await asyncio.sleep(_HEAD_START_S)
+        while speculates and (other := await self._next(guesses, request)) is not None:
+            if other.event is not None:
+                self._post(other.event.model_copy(update={"alternative": True}))
+        return first.plan
+
+    async def _next(self, guesses: Iterator[Plan], request: PlanRequest) -> _Guess | None:
+        return await asyncio.get_running_loop().run_in_executor(self._planning_thread, self._guess, guesses, request)
+
+    def _guess(self, guesses: Iterator[Plan], request: PlanRequest) -> _Guess | None:
+        """The next guess. Runs in the shard's planning thread: a guess at a large task takes seconds."""
+        try:
+            plan = next(guesses, None)
+        except Exception:  # noqa: BLE001 -- whatever is wrong with the speculative planner, the task goes on without it
+            _log.exception("no speculative plan for task %s", self._run.id)
+            return None
+        if plan is None:
+            return None
+        try:
+            conditions = self._ports.advice.conditions(request, plan)
+        except Exception:  # noqa: BLE001 -- whatever is wrong with learned models, the task goes on without them
+            _log.exception("no advice for task %s, so nothing of it is speculated on", self._run.id)
+            return _Guess(plan)
+        return _Guess(plan, e.SpeculativePlanReady(at_s=0, plan=plan, epoch=request.epoch, conditions=conditions))
+
+    # ---- the request
+
+    async def _request(self, command: c.RequestPlan) -> PlanRequest:
+        run, ports, now_s = self._run, self._ports, self._clock.now_s
+        cluster, lost = ports.cluster.snapshot(), set(command.without_nodes)
+        self.speeds |= {node.id: node.speed for node in cluster.nodes}
+        others = self._reservations.of_others(run.id, ports.clock.monotonic_s())
+        nodes = tuple(node for node in cluster.nodes if node.id not in lost)
+        cluster = cluster.model_copy(update={"nodes": nodes, "reservations": (*cluster.reservations, *others)})
+        return PlanRequest(
+            task=run.task,
+            catalog=ports.catalog,
+            cluster=cluster,
+            epoch=command.epoch,
+            known=await self._known(command),
+            in_flight=tuple(
+                InFlight(
+                    work_key=attempt.work_key,
+                    agent=attempt.placement.agent,
+                    node=attempt.placement.node,
+                    elapsed_s=max(0.0, now_s - _began_s(attempt)),
+                    finished=attempt.finished,
+                )
+                for attempt in run.progress.usable()
+            ),
+            without_agents=command.without_agents,
+            spent_usd=accounts.usd(ports.catalog, run.attempts.values()),
+            elapsed_s=now_s,
+        )
+
+    async def _known(self, command: c.RequestPlan) -> dict[StepId, JsonValue]:
+        return {
+            step: await self._ports.executor.value(self._run.id, c.OutputOf(attempt=attempt))
+            for step, attempt in command.known_from.items()
+        }
+
+
+def _began_s(attempt: Attempt) -> float:
+    return attempt.dispatched_s if attempt.started_s is None else attempt.started_s

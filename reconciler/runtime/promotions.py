@@ -1,0 +1,69 @@
+"""The promotions of one run: which staged outputs are out, which failed, and which are not known."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from planners.model import AttemptId, StepId, TaskId
+from reconciler.runtime.ports import Executor
+from reconciler.state.handoff import Failure
+
+
+class Promotions:
+    """Starts promotions and keeps track of them. Lives on one event loop."""
+
+    def __init__(self, task: TaskId, executor: Executor, promoted: Callable[[AttemptId], None]) -> None:
+        """Set up.
+
+        Args:
+            task: whose outputs are promoted.
+            executor: promotes.
+            promoted: called with each attempt whose staged output is out.
+        """
+        self._task = task
+        self._executor = executor
+        self._promoted = promoted
+        self._steps: dict[AttemptId, StepId] = {}
+        self._out: list[StepId] = []
+        self._prevented: list[StepId] = []
+        self._failure: Failure | None = None
+        self._waiting: dict[AttemptId, asyncio.Task[None]] = {}
+
+    def start(self, attempt: AttemptId, step: StepId) -> None:
+        """Promote the staged output of an attempt."""
+        self._steps[attempt] = step
+        self._executor.promote(self._task, attempt)
+        self._waiting[attempt] = asyncio.get_running_loop().create_task(self._wait_for(attempt))
+
+    def prevent(self, step: StepId) -> None:
+        """Note that the staged output of a step is not promoted after all."""
+        self._prevented.append(step)
+
+    async def settled(self) -> Failure | None:
+        """Wait for all promotions; returns the first failure."""
+        while self._waiting:
+            await asyncio.wait(list(self._waiting.values()))
+        return self._failure
+
+    def report(self) -> str:
+        """Which staged outputs are out, for the message of the task's failure; empty without promotions."""
+        unknown = [self._steps[attempt] for attempt in self._waiting]
+        parts = (("is out", self._out), ("is not out", self._prevented), ("may or may not be out", unknown))
+        return "; ".join(f"the staged output of {_named(steps)} {state}" for state, steps in parts if steps)
+
+    def close(self) -> None:
+        """Stop waiting. Promotions that have started go on."""
+        for waiting in self._waiting.values():
+            waiting.cancel()
+
+    async def _wait_for(self, attempt: AttemptId) -> None:
+        failure = await self._executor.promoted(self._task, attempt)
+        del self._waiting[attempt]
+        if failure is not None:
+            self._failure = self._failure or failure
+        else:
+            self._out.append(self._steps[attempt])
+            self._promoted(attempt)
+
+
+def _named(steps: Iterable[StepId]) -> str:
+    return ", ".join(f"'{step}'" for step in steps)

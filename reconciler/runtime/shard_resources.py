@@ -1,0 +1,16 @@
+"""What the runs of a shard share."""
+
+from concurrent.futures import Executor as Threads
+from dataclasses import dataclass
+
+from reconciler.runtime.ports import Ports
+from reconciler.runtime.reservations import Reservations
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResources:
+    """What the runs of a shard share. All speculative planning happens in the one thread of ``planning_thread``."""
+
+    ports: Ports
+    reservations: Reservations
+    planning_thread: Threads
