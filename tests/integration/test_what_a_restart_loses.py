@@ -61,7 +61,7 @@ async def test_no_step_reads_nothing_in_place_of_a_large_output(tmp_path, size):
         assert view.outputs["tell"]["text"]["text"] == "x"
     else:
         assert view.status is RunStatus.FAILED
-        assert "no output of attempt" in view.failure.message
+        assert "output of attempt" in view.failure.message
 
 
 PUBLISH = {"id": "publish", "capability": "publish"}
