@@ -17,9 +17,11 @@ from learner.predictor import PlanExample
 
 MIN_NEW_PLANS = 20
 _GROWTH = 0.1
-# Larger plans are not learned from: the cost of fitting grows with the square of their length. Nor are longer requests.
-_MAX_STEPS = 100
+# Larger plans and longer requests are not learned from: seconds and memory of fitting, and seconds of every guess, grow
+# with their length.
+_MAX_STEPS = 40
 _MAX_REQUEST_CHARS = 20_000
+_MAX_TOTAL_STEPS = 20_000
 # With fewer plans since a suspected change, a predictor of these alone does worse for lack of data: no evidence.
 _MIN_PLANS_FOR_EVIDENCE = 60
 _KEPT_DIFFERENCES = 80
@@ -52,7 +54,9 @@ class PlanHistory:
     """The newest examples, how many of them are new to the predictor, and the change points among them."""
 
     def __init__(self, size: int = 2_500) -> None:
-        self._examples: deque[PlanExample] = deque(maxlen=size)
+        self._size = size
+        self._examples: deque[PlanExample] = deque()
+        self._total_steps = 0
         self._new = 0
         self._since_confirmed: int | None = None
         self._since_suspected: int | None = None
@@ -65,7 +69,7 @@ class PlanHistory:
     def add(self, examples: Iterable[PlanExample]) -> None:
         """Add plans, oldest first. Plans that are empty or too large to learn from are left out."""
         for example in filter(_is_usable, examples):
-            self._examples.append(example)
+            self._append(example)
             self._new += 1
             self._since_confirmed = None if self._since_confirmed is None else self._since_confirmed + 1
             self._since_suspected = None if self._since_suspected is None else self._since_suspected + 1
@@ -120,6 +124,12 @@ class PlanHistory:
         self._new = 0
         first = len(self._examples) - self.since_confirmed_change
         return TrainingSet(list(self._examples)[first:], self.since_suspected_change, tuple(self._differences))
+
+    def _append(self, example: PlanExample) -> None:
+        self._examples.append(example)
+        self._total_steps += len(example.steps)
+        while len(self._examples) > self._size or self._total_steps > _MAX_TOTAL_STEPS:
+            self._total_steps -= len(self._examples.popleft().steps)
 
     def _has_dropped(self, champion: Sequence[float]) -> bool:
         """Whether the mean is significantly below the running mean of earlier trainings, which is updated."""

@@ -3,6 +3,7 @@
 from plan_examples import examples
 
 from learner.models.plan_history import PlanHistory
+from learner.predictor import PlanExample
 
 
 def suspected(plans_ago=0, *, before=300, after=80):
@@ -99,3 +100,20 @@ def test_guesses_that_improve_are_no_alarm():
         history.record_evaluation([level] * 20)
 
     assert history.since_suspected_change is None
+
+
+def test_plans_too_large_to_learn_from_are_left_out():
+    history = PlanHistory()
+    history.add([PlanExample("huge", ("pay",) * 1_000, ()), PlanExample("long " * 100_000, ("pay",), ())])
+    history.add([PlanExample("empty", (), ())])
+
+    assert len(history) == 0
+
+
+def test_the_total_size_of_the_plans_is_bounded():
+    """Fitting 2,500 plans of 40 steps would take hours and more memory than there is."""
+    history = PlanHistory()
+    history.add(PlanExample(f"goal {number}", ("pay",) * 40, ()) for number in range(2_000))
+
+    assert len(history) == 500
+    assert history.begin_training().examples[-1].request == "goal 1999"
