@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from planners.bindings import Binding, step_refs, unwrapped
-from planners.model import AgentName, Model, StepId, Versioned
+from planners.model import AgentName, Model, StepId, Versioned, canonical_json, digest
 
 Id = Annotated[StepId, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*(\[\d+\])*$")]
 
@@ -104,6 +104,11 @@ class Workflow(Model):
 
     steps: tuple[Node, ...] = Field(min_length=1)
     outputs: dict[str, Binding] = Field(default_factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of the declared nodes and outputs: equal workflows have equal digests."""
+        return digest(canonical_json(self.model_dump(mode="json")))
 
     def walk(self) -> Iterator[Node]:
         """Every node at every depth."""

@@ -110,7 +110,7 @@ class RemotePlanning:
 
     def remember(self, task: Task, plan: Plan) -> None:
         """Store an optimal plan for later speculative plans."""
-        self._speculative.memory.remember(task, plan)
+        self._speculative.cache.remember(task, plan)
         self._advice.learn_plan(task, plan)
 
     async def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:

@@ -29,7 +29,7 @@ from orchestrator.service.serve_instance import APP, owns_serve, serve_on
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.model import NodeId, TaskId
-from planners.speculative.planner import SpeculativePlannerPipeline, SpeculativeSettings
+from planners.speculative import SpeculativePlannerPipeline, SpeculativeSettings
 from reconciler.errors import UnknownTask
 from reconciler.journal import Journal
 from reconciler.runtime.actor import create
@@ -127,7 +127,7 @@ class BuildShard:
             advice=advice,
         )
         for task, plan in await asyncio.to_thread(lambda: list(journal.plans(_PLANS_RESTORED))):
-            speculative.memory.remember(task, plan)
+            speculative.cache.remember(task, plan)
         if learner is not None:
             await _restore(learner, journal)
         advice.start()

@@ -1,13 +1,17 @@
-"""Guessing the optimal plan in milliseconds: from memory, a learned predictor, and list scheduling for the rest."""
+"""The speculative planner: guesses the optimal plan in milliseconds, with a probability on each step.
 
-from planners.speculative.plan_cache import PlanCache, PlanCacheSnapshot
-from planners.speculative.planner import SpeculativePlannerPipeline, SpeculativeSettings
+Here: the planner, the cache of past plans, and the binding of predicted steps to their inputs. Not here: the predictor
+itself (`learner.predictor`, behind `PlanPredictor`), schedules (`planners.scheduling`) and the gate (`reconciler.gate`).
+"""
+
+from planners.speculative.plan_cache import PlanCache
+from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.speculative.predictor import GuessedPlan, PlanPredictor
+from planners.speculative.settings import SpeculativeSettings
 
 __all__ = [
     "GuessedPlan",
     "PlanCache",
-    "PlanCacheSnapshot",
     "PlanPredictor",
     "SpeculativePlannerPipeline",
     "SpeculativeSettings",

@@ -1,25 +1,26 @@
-"""What is kept of one optimal plan, in a form that knows its values by name: JSON in, JSON out."""
+"""One past plan in the cache: its goal as a template, its steps with the literals of the goal masked."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue
 
-from planners.bindings import Binding, Gather, InputRef, Path, StepRef, Value, leaves, map_binding
-from planners.model import Model, StepId, Versioned, WorkKey, canonical_json, digest
+from planners.bindings import Binding, InputRef, Value, follow, input_refs, leaves, map_binding
+from planners.eligibility import Eligibility
+from planners.model import Model, StepId, WorkKey, canonical_json, digest
+from planners.requests import PlanRequest
 from planners.speculative.template import Template, filled, masked, strings
 from planners.work_keys import InputDigests, work_keys
-from planners.workflow import Step, unwrapped_bindings, unwrapped_nodes
+from planners.workflow import Step
 
-# What a shape seen once is trusted with, and how fast experience with it moves that trust.
+# The trust in work that was seen once, and how fast experience changes it.
 _FIRST_TRUST, _RATE = 0.9, 0.3
-_FORGOTTEN = 0.01
+_NEGLIGIBLE_TRUST = 0.01
 
 
 class NamedDigests(InputDigests):
-    """Digests of where inputs come from instead of what they hold: work keys made with them are shapes of work."""
+    """Digests of where inputs come from instead of their values, for work keys that do not depend on values."""
 
     def __init__(self) -> None:
         super().__init__({})
@@ -29,107 +30,87 @@ class NamedDigests(InputDigests):
         return digest("input", ref.input, canonical_json(ref.path))
 
 
-class CachedPlan(Versioned):
-    """One shape of goal and the steps it got last.
+class CachedPlan(Model):
+    """A goal template and the steps of the latest plan for it.
 
-    Literals of ``steps`` that came from the goal are masked (`planners.speculative.template`). ``trust`` says of each
-    shape of work, also of those that only earlier plans held, how often the next plan held it: a moving average.
+    ``searchable`` says whether the template's words are those of a goal. Literals of ``steps`` that came from the goal
+    are masked (`planners.speculative.template`). ``trust`` is a moving average, per work of this and earlier plans, of
+    whether the next plan had that work too.
     """
 
     kind: str = ""
     template: Template
-    goal: str
+    searchable: bool
     input_names: tuple[str, ...] = ()
     steps: tuple[Step, ...]
     outputs: dict[str, Binding] = Field(default_factory=dict)
     trust: dict[WorkKey, float] = Field(default_factory=dict)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _unwrapped(cls, raw: Any) -> Any:
-        if not isinstance(raw, dict) or "v" not in raw:
-            return raw
-        return raw | {
-            "steps": unwrapped_nodes(raw.get("steps", ())),
-            "outputs": unwrapped_bindings(raw.get("outputs", {})),
-        }
-
     @cached_property
-    def shapes(self) -> dict[StepId, WorkKey]:
-        """Step id -> shape of its work, whatever the values and agents."""
+    def work(self) -> dict[StepId, WorkKey]:
+        """Step id -> key of its work, whatever the values and agents."""
         return work_keys(((step, "") for step in self.steps), NamedDigests())
 
-    def trusted(self, step: StepId) -> float:
-        """How often plans of this goal's shape hold this very step; 0.9 where it was seen once."""
-        return self.trust.get(self.shapes[step], _FIRST_TRUST)
+    def trust_in(self, step: StepId) -> float:
+        """P(the next plan for this template has the step); 0.9 for a step seen once."""
+        return self.trust.get(self.work[step], _FIRST_TRUST)
 
     def followed_by(self, later: "CachedPlan") -> "CachedPlan":
-        """The later plan of the same shape, with trust moved by what it had of this one and of those before."""
-        still = set(later.shapes.values())
-        before = dict.fromkeys(self.shapes.values(), _FIRST_TRUST) | self.trust
-        moved = {shape: trust + _RATE * ((shape in still) - trust) for shape, trust in before.items()}
+        """The later plan for the same template, with the trust updated by what it kept of the earlier ones."""
+        still = set(later.work.values())
+        before = dict.fromkeys(self.work.values(), _FIRST_TRUST) | self.trust
+        moved = {work: trust + _RATE * ((work in still) - trust) for work, trust in before.items()}
         usual = sum(moved.values()) / len(moved)
-        trust = {shape: moved.get(shape, usual) for shape in (*moved, *still)}
-        return later.model_copy(update={"trust": {shape: p for shape, p in trust.items() if p > _FORGOTTEN}})
+        trust = {work: moved.get(work, usual) for work in (*moved, *still)}
+        return later.model_copy(update={"trust": {work: p for work, p in trust.items() if p > _NEGLIGIBLE_TRUST}})
 
     def steps_for(self, values: Sequence[str | None], goal: str) -> tuple[Step, ...]:
-        """The steps with the values of another goal; a step that needs one the goal does not have is left out."""
+        """The steps with the values of another goal; a step that needs a value the goal lacks is left out."""
         steps: list[Step] = []
         for step in self.steps:
             with suppress(LookupError):
-                steps += rewritten([step], lambda value: filled(value, values, goal))
+                steps.append(_with_literals(step, lambda value: Value(value=filled(value, values, goal))))
         return tuple(steps)
 
 
 class CacheHit(Model):
-    """Steps recalled for a task, with P(the optimal plan holds it) of each; ``exact``: of the same shape."""
+    """Cached steps for a task, with P(the optimal plan has it) of each; ``exact``: the goal matches the template."""
 
     steps: tuple[Step, ...]
     outputs: dict[str, Binding]
     probability: dict[StepId, float]
     exact: bool
-    likeness: float = 1.0
+    similarity: float = 1.0
+
+
+def still_possible(steps: Iterable[Step], request: PlanRequest) -> Iterator[Step]:
+    """The steps that this task allows: an agent offers each, the task has the inputs it reads, its parents are possible.
+
+    The lists among the inputs may be shorter than those of the task before.
+    """
+    possible: set[StepId] = set()
+    for step in steps:
+        offered = Eligibility().agents(step, request.catalog)
+        if offered and possible.issuperset(step.parents) and _has_inputs(step, request.task.values):
+            possible.add(step.id)
+            yield step
 
 
 def mask_steps(
     steps: Iterable[Step], inputs: Mapping[str, JsonValue], values: tuple[str, ...], goal: str
 ) -> tuple[Step, ...]:
-    """The steps with literals that equal a task input as references to it, others masked."""
-    known = {canonical_json(value): name for name, value in inputs.items() if isinstance(value, str) and value}
+    """The steps with literals that equal a task input as references to it, and others masked."""
+    names = {canonical_json(value): name for name, value in inputs.items() if isinstance(value, str) and value}
 
     def mask(value: JsonValue) -> Binding:
-        name = known.get(canonical_json(value))
+        name = names.get(canonical_json(value))
         return InputRef(input=name) if name is not None else Value(value=masked(value, values, goal))
 
-    return tuple(
-        step.model_copy(
-            update={"inputs": {name: _changed(binding, mask) for name, binding in step.inputs.items()}, "title": ""}
-        )
-        for step in steps
-    )
+    return tuple(_with_literals(step, mask).model_copy(update={"title": ""}) for step in steps)
 
 
-def rewritten(steps: Iterable[Step], change: Callable[[JsonValue], JsonValue]) -> tuple[Step, ...]:
-    """The steps with every literal changed."""
-    return tuple(
-        step.model_copy(
-            update={
-                "inputs": {
-                    name: _changed(binding, lambda value: Value(value=change(value)))
-                    for name, binding in step.inputs.items()
-                }
-            }
-        )
-        for step in steps
-    )
-
-
-def _changed(binding: Binding, change: Callable[[JsonValue], Binding]) -> Binding:
-    return map_binding(binding, lambda leaf: change(leaf.value) if isinstance(leaf, Value) else leaf)
-
-
-def written(steps: Iterable[Step]) -> Iterator[str]:
-    """Every string that stands in a literal of the steps."""
+def literal_strings(steps: Iterable[Step]) -> Iterator[str]:
+    """Every string inside a literal of the steps."""
     for step in steps:
         for binding in step.inputs.values():
             for leaf in leaves(binding):
@@ -137,19 +118,20 @@ def written(steps: Iterable[Step]) -> Iterator[str]:
                     yield from strings(leaf.value)
 
 
-def source_of(binding: Binding, steps: Mapping[StepId, Step]) -> str | None:
-    """Where a binding comes from, in words that hold for other plans too: the key of a binding pattern."""
-    match binding:
-        case InputRef(input=name, path=path):
-            return canonical_json(["input", name, path])
-        case StepRef(step=step, path=path) if step in steps:
-            return canonical_json(["step", steps[step].capability, path])
-        case Value(value=value):
-            return canonical_json(["value", value])
-        case Gather() if (refs := list(leaves(binding))) and all(isinstance(ref, StepRef) for ref in refs):
-            made: set[tuple[str, Path]] = {
-                (steps[ref.step].capability, ref.path) for ref in refs if isinstance(ref, StepRef) and ref.step in steps
-            }
-            return canonical_json(["gather", *made.pop()]) if len(made) == 1 else None
-        case _:
-            return None
+def _with_literals(step: Step, change: Callable[[JsonValue], Binding]) -> Step:
+    inputs = {name: _changed(binding, change) for name, binding in step.inputs.items()}
+    return step.model_copy(update={"inputs": inputs})
+
+
+def _changed(binding: Binding, change: Callable[[JsonValue], Binding]) -> Binding:
+    return map_binding(binding, lambda leaf: change(leaf.value) if isinstance(leaf, Value) else leaf)
+
+
+def _has_inputs(step: Step, inputs: Mapping[str, JsonValue]) -> bool:
+    try:
+        for binding in step.inputs.values():
+            for ref in input_refs(binding):
+                follow(inputs[ref.input], ref.path)
+    except LookupError:
+        return False
+    return True

@@ -1,55 +1,49 @@
-"""Habits of the optimal planner: which agent it takes for a capability, where an input of a capability comes from."""
+"""How often each option was chosen, with recent choices weighing more."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from pydantic import Field
-
-from planners.model import Model
-
-# One observation less than certain of anything: (n_best + 1/2) / (n + 1), the Krichevsky-Trofimov estimate.
+# One observation is not certainty: (n_best + 1/2) / (n + 1), the Krichevsky-Trofimov estimate.
 _HALF, _ONE = 0.5, 1.0
-_FADE = 0.9
+_DECAY = 0.9
 _OPTIONS = 32
 
 
-class ChoiceCounts(Model):
-    """Weights of what was chosen; every observation fades those before it by a tenth, so habits may change."""
+@dataclass(frozen=True)
+class ChoiceCounts:
+    """Weights of the options chosen so far; each observation decays those before it by a tenth."""
 
-    weights: dict[str, float] = Field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
 
-    def seen(self, shares: Mapping[str, float]) -> "ChoiceCounts":
-        """The tally after one more observation, whose shares add up to 1."""
-        faded = {name: weight * _FADE for name, weight in self.weights.items()}
+    def observed(self, shares: Mapping[str, float]) -> "ChoiceCounts":
+        """The counts after one more observation, whose shares add up to 1. The 32 heaviest options are kept."""
+        decayed = {name: weight * _DECAY for name, weight in self.weights.items()}
         for name, share in shares.items():
-            faded[name] = faded.get(name, 0.0) + share
-        kept = sorted(faded.items(), key=lambda item: (-item[1], item[0]))[:_OPTIONS]
-        return ChoiceCounts(weights=dict(kept))
+            decayed[name] = decayed.get(name, 0.0) + share
+        kept = sorted(decayed.items(), key=lambda item: (-item[1], item[0]))[:_OPTIONS]
+        return ChoiceCounts(dict(kept))
 
     def ranked(self) -> list[tuple[str, float]]:
-        """Choices with their probabilities, the likeliest first."""
+        """Options with their probabilities, the likeliest first."""
         total = sum(self.weights.values())
         return [(name, (weight + _HALF) / (total + _ONE)) for name, weight in self.weights.items()]
 
 
 class ChoiceStatistics:
-    """Tallies by key; the longest unused are forgotten."""
+    """Counts by key. At most ``size`` keys are kept; the longest unused are dropped."""
 
-    def __init__(self, size: int, tallies: Mapping[str, ChoiceCounts] | None = None) -> None:
+    def __init__(self, size: int) -> None:
         self._size = size
-        self._tallies: OrderedDict[str, ChoiceCounts] = OrderedDict(tallies or {})
+        self._counts: OrderedDict[str, ChoiceCounts] = OrderedDict()
 
     def observe(self, key: str, shares: Mapping[str, float]) -> None:
-        """One more observation under a key."""
-        self._tallies[key] = self._tallies.get(key, ChoiceCounts()).seen(shares)
-        self._tallies.move_to_end(key)
-        while len(self._tallies) > self._size:
-            self._tallies.popitem(last=False)
+        """Add one observation under a key."""
+        self._counts[key] = self._counts.get(key, ChoiceCounts()).observed(shares)
+        self._counts.move_to_end(key)
+        while len(self._counts) > self._size:
+            self._counts.popitem(last=False)
 
     def of(self, key: str) -> ChoiceCounts | None:
-        """What was observed under a key."""
-        return self._tallies.get(key)
-
-    def dump(self) -> dict[str, ChoiceCounts]:
-        """All tallies, the longest unused first."""
-        return dict(self._tallies)
+        """The counts under a key."""
+        return self._counts.get(key)

@@ -1,4 +1,4 @@
-"""The shape of a goal: its text with the values masked, so that the same wish with other values is known again."""
+"""The template of a goal: its text with the values masked, so that it matches the same goal with other values."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -15,8 +15,10 @@ _LITERAL = re.compile(
     r"""|"(?P<double>[^"]{1,300})"|(?<!\w)'(?P<single>[^']{1,300})'(?!\w)"""
     r"""|(?<!\w)(?P<number>\w*\d\w*(?:[.,:/-]\w*\d\w*)*)"""
 )
-# Less fixed text than this share of the goal, or than these characters, and a template would fit anything.
+# With less fixed text than this share of the goal, or than these characters, a template would match anything.
 _MIN_FIXED_SHARE, _MIN_FIXED = 0.35, 8
+# Values after these are fixed text, and so are used texts beyond so many: nobody repeats such a goal with other values.
+_MOST_SLOTS, _MOST_USED = 64, 200
 # Longer numbers are texts.
 _LONGEST = 300
 # A free slot may hold this many words more than it did when it was learned.
@@ -24,7 +26,7 @@ _MORE_WORDS = 2
 
 
 class SlotKind(StrEnum):
-    """What a masked value looks like. ``free``: known only because a plan used it."""
+    """The form of a masked value. ``free``: recognised only because a plan used it."""
 
     NUMBER = "number"
     QUOTED = "quoted"
@@ -33,7 +35,7 @@ class SlotKind(StrEnum):
 
 
 class Literal(NamedTuple):
-    """A value written in a goal, and where (without its quotes)."""
+    """A value written in a goal, and its position (without its quotes)."""
 
     kind: SlotKind
     text: str
@@ -56,11 +58,11 @@ class Template(Model):
 
     @property
     def fixed(self) -> int:
-        """Characters of fixed text: the more, the more telling a match."""
+        """Characters of fixed text: the more, the more specific a match."""
         return sum(len(text) for text in self.texts)
 
     def match(self, goal: str) -> tuple[str, ...] | None:
-        """The values of a goal of this shape; None if it is of another. Linear in the goal's length."""
+        """The values of a goal that matches; None if it does not. Linear in the goal's length."""
         first, *rest = self.texts
         if not goal.startswith(first):
             return None
@@ -82,8 +84,8 @@ class Template(Model):
         return end if end > at else None
 
 
-def tidy(goal: str) -> str:
-    """The goal with runs of white space as one blank."""
+def collapsed(goal: str) -> str:
+    """The goal with each run of white space as one space."""
     return " ".join(goal.split())
 
 
@@ -98,17 +100,16 @@ def literals(goal: str) -> list[Literal]:
 
 
 def template_of(goal: str, used: Iterable[str]) -> tuple[Template, tuple[str, ...]]:
-    """The shape of a tidy goal and its values, given what the plan (or the task's inputs) is known to have used."""
+    """The template of a `collapsed` goal and its values, given texts that its plan or its task's inputs hold."""
     known = literals(goal)
-    free = [literal for literal in _occurrences(goal, used) if not any(_overlap(literal, other) for other in known)]
-    template = _cut(goal, [*known, *free])
+    template = _cut(goal, [*known, *_occurrences(goal, used, known)])
     if template[0].fixed < max(_MIN_FIXED, _MIN_FIXED_SHARE * len(goal)):
         return _cut(goal, known)
     return template
 
 
 def masked(value: JsonValue, values: Sequence[str], goal: str) -> JsonValue:
-    """A literal of a plan, with what it took from the goal named by slot instead of written out."""
+    """A literal of a plan, with values of the goal replaced by markers that name their slots."""
     if isinstance(value, list):
         return [masked(part, values, goal) for part in value]
     if isinstance(value, dict):
@@ -117,7 +118,7 @@ def masked(value: JsonValue, values: Sequence[str], goal: str) -> JsonValue:
         return {"$number": list(values).index(str(value))} if str(value) in values else value
     if not isinstance(value, str) or not value:
         return value
-    if tidy(value) == goal:
+    if collapsed(value) == goal:
         return {"$goal": True}
     if value in values:
         return {"$slot": list(values).index(value)}
@@ -138,16 +139,16 @@ def filled(value: JsonValue, values: Sequence[str | None], goal: str) -> JsonVal
         case {"$goal": True}:
             return goal
         case {"$slot": int(index)}:
-            return _there(values, index)
+            return _value_at(values, index)
         case {"$number": int(index)}:
-            return _number(_there(values, index))
+            return _number(_value_at(values, index))
         case {"$text": list(parts)}:
             return "".join(str(filled(part, values, goal)) for part in parts)
     return {key: filled(part, values, goal) for key, part in value.items()}
 
 
 def strings(value: Any) -> Iterable[str]:
-    """Every string inside a JSON value, numbers as they are written."""
+    """Every string inside a JSON value."""
     if isinstance(value, dict):
         for part in value.values():
             yield from strings(part)
@@ -158,20 +159,25 @@ def strings(value: Any) -> Iterable[str]:
         yield value
 
 
-def _occurrences(goal: str, used: Iterable[str]) -> list[Literal]:
+def _occurrences(goal: str, used: Iterable[str], known: Iterable[Literal]) -> list[Literal]:
+    """Where the goal holds a used text, the longest texts first, apart from the known values and from each other."""
     found: list[Literal] = []
-    texts = {text for text in used if 2 <= len(text) <= 200 and text != goal}
-    for text in sorted(texts, key=lambda text: (-len(text), text)):
+    taken = bytearray(len(goal) + 1)
+    for literal in known:
+        _take(taken, literal)
+    texts = {text for text in used if 2 <= len(text) <= 200 and text != goal and text in goal}
+    for text in sorted(texts, key=lambda text: (-len(text), text))[:_MOST_USED]:
         for match in re.finditer(rf"(?<!\w){re.escape(text)}(?!\w)", goal):
             literal = Literal(SlotKind.FREE, text, *match.span())
-            if not any(_overlap(literal, other) for other in found):
+            # Slots need fixed text between them, so values that touch overlap, too.
+            if taken.find(1, literal.start, literal.end + 1) < 0:
+                _take(taken, literal)
                 found.append(literal)
     return found
 
 
-def _overlap(left: Literal, right: Literal) -> bool:
-    """Whether two values overlap or touch: slots need fixed text between them."""
-    return left.start <= right.end and right.start <= left.end
+def _take(taken: bytearray, literal: Literal) -> None:
+    taken[literal.start : literal.end + 1] = b"\1" * (literal.end + 1 - literal.start)
 
 
 def _cut(goal: str, values: list[Literal]) -> tuple[Template, tuple[str, ...]]:
@@ -181,6 +187,8 @@ def _cut(goal: str, values: list[Literal]) -> tuple[Template, tuple[str, ...]]:
     for literal in sorted(values, key=lambda value: value.start):
         if literal.start <= at and slots:
             continue
+        if len(slots) == _MOST_SLOTS:
+            break
         texts.append(goal[at : literal.start])
         slots.append(TemplateSlot(kind=literal.kind, words=len(literal.text.split())))
         found.append(literal.text)
@@ -198,7 +206,7 @@ def _fits(slot: TemplateSlot, text: str) -> bool:
 
 
 def _text(value: str, values: Sequence[str]) -> JsonValue:
-    """A literal that has values of the goal inside it: {"$text": [text, slot, text, ...]}."""
+    """A literal that contains values of the goal: {"$text": [text, slot, text, ...]}."""
     parts: list[JsonValue] = [value]
     for index, known in enumerate(values):
         if len(known) < 3:
@@ -216,7 +224,7 @@ def _text(value: str, values: Sequence[str]) -> JsonValue:
     return {"$text": parts} if len(parts) > 1 else value
 
 
-def _there(values: Sequence[str | None], index: int) -> str:
+def _value_at(values: Sequence[str | None], index: int) -> str:
     value = values[index]
     if value is None:
         raise LookupError(f"the goal has no value for slot {index}")

@@ -26,10 +26,10 @@ ANSWERS = {
 
 
 @asynccontextmanager
-async def planner(llm, memory=None):
+async def planner(llm, cache=None):
     told = LLMConfig(base_url=llm.base_url, model=llm.model, stall_s=5.0, max_retries=0, max_repairs=1)
     decomposer = LLMDecomposer(told)
-    pipeline = OptimalPlannerPipeline(PriorCosts, decomposer, fallback=SpeculativePlannerPipeline(PriorCosts, memory))
+    pipeline = OptimalPlannerPipeline(PriorCosts, decomposer, fallback=SpeculativePlannerPipeline(PriorCosts, cache))
     try:
         yield pipeline
     finally:
@@ -58,11 +58,11 @@ async def test_a_prefix_of_the_plan_is_there_while_the_llm_still_writes():
 
 
 async def test_what_the_llm_planned_once_is_guessed_for_other_values_as_the_llm_would_plan_it():
-    memory = PlanCache()
+    cache = PlanCache()
     with ScriptedLLM(ANSWERS) as llm:
         async with planner(llm) as pipeline:
-            memory.remember(goal_task(), await whole(pipeline, goal_task()))
-            guess = SpeculativePlannerPipeline(PriorCosts, memory).guess(request(goal_task(OTHER)))
+            cache.remember(goal_task(), await whole(pipeline, goal_task()))
+            guess = SpeculativePlannerPipeline(PriorCosts, cache).guess(request(goal_task(OTHER)))
             truth = await whole(pipeline, goal_task(OTHER))
 
     assert [step.work_key for step in guess.steps] == [step.work_key for step in truth.steps]
@@ -70,10 +70,10 @@ async def test_what_the_llm_planned_once_is_guessed_for_other_values_as_the_llm_
 
 @pytest.mark.parametrize("fault", [Fault.HTTP_500, Fault.DISCONNECT, Fault.CYCLE])
 async def test_where_the_llm_fails_the_guess_serves_if_the_task_allows_it(fault):
-    memory = PlanCache()
+    cache = PlanCache()
     with ScriptedLLM(ANSWERS, faults=[None, *[fault] * 9]) as llm:
-        async with planner(llm, memory) as pipeline:
-            memory.remember(goal_task(), await whole(pipeline, goal_task()))
+        async with planner(llm, cache) as pipeline:
+            cache.remember(goal_task(), await whole(pipeline, goal_task()))
             plan = await whole(pipeline, goal_task(OTHER, fallback=True))
             with pytest.raises(DecomposeFailed):
                 await whole(pipeline, goal_task(OTHER))

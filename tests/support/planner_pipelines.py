@@ -20,5 +20,5 @@ async def all_plans(planner, asked):
     return [plan async for plan in planner.plan(asked)]
 
 
-def guesser(memory=None, predictor=None, **more):
-    return SpeculativePlannerPipeline(PriorCosts, memory, predictor, **more)
+def guesser(cache=None, predictor=None, **more):
+    return SpeculativePlannerPipeline(PriorCosts, cache, predictor, **more)

@@ -68,7 +68,7 @@ class Planners:
         return self.speculative.guesses(request)
 
     def remember(self, task: Task, plan: Any) -> None:
-        self.speculative.memory.remember(task, plan)
+        self.speculative.cache.remember(task, plan)
 
     def plan(self, request: PlanRequest) -> Any:
         self.asked.append(request)

@@ -57,11 +57,11 @@ async def test_a_step_keeps_its_work_key_and_agent_from_prefix_to_whole_plan():
 async def test_a_step_that_a_prefix_has_started_stays_on_its_node():
     gate, clock, asked = asyncio.Semaphore(1), Clock(), []
 
-    def lister(flat, wanted, costs):
+    def list_scheduler(flat, wanted, costs):
         asked.append(wanted.in_flight)
         return list_schedule(flat, wanted, costs)
 
-    async with aclosing(pipeline(stub(gate=gate), clock=clock, lister=lister).plan(request())) as plans:
+    async with aclosing(pipeline(stub(gate=gate), clock=clock, list_scheduler=list_scheduler).plan(request())) as plans:
         first = await anext(plans)
         clock.now_s += 0.4
         gate.release()
@@ -84,7 +84,9 @@ async def test_agents_named_by_a_prefix_are_chosen_anew_where_the_whole_plan_wou
         {"id": "b", "capability": "print", "inputs": {"text": "$steps.a.text"}},
     ]
     gate = asyncio.Semaphore(2)
-    planner = pipeline(StubDecomposer({GOAL: steps(answer, catalog=catalog)}, gate=gate), lister=_takes_the_large)
+    planner = pipeline(
+        StubDecomposer({GOAL: steps(answer, catalog=catalog)}, gate=gate), list_scheduler=_takes_the_large
+    )
     plans = []
     async with aclosing(planner.plan(request(goal_task(limits=Limits(deadline_s=4.5)), catalog=catalog))) as stream:
         async for plan in stream:
@@ -100,7 +102,7 @@ async def test_an_agent_that_a_prefix_has_named_stays_though_another_would_be_be
         {"id": "b", "capability": "caption", "inputs": {"image": "$steps.a.text"}},
     ]
     gate = asyncio.Semaphore(1)
-    planner = pipeline(StubDecomposer({GOAL: steps(answer)}, gate=gate), lister=_takes_the_large)
+    planner = pipeline(StubDecomposer({GOAL: steps(answer)}, gate=gate), list_scheduler=_takes_the_large)
     async with aclosing(planner.plan(request())) as stream:
         await anext(stream)
         gate.release()
@@ -133,11 +135,11 @@ async def streamed(catalog, **of_task):
     fetch, caption = Step(id="s1", capability="fetch"), Step(id="s2", capability="caption", inputs={"x": "$steps.s1"})
     answer = [fetch, caption, caption.model_copy(update={"id": "s3"})]
 
-    def lister(*asked):
+    def list_scheduler(*asked):
         loop.call_soon_threadsafe(gate.release)
         return list_schedule(*asked)
 
-    planner = pipeline(StubDecomposer({GOAL: answer}, gate=gate), lister=lister, clock=Clock())
+    planner = pipeline(StubDecomposer({GOAL: answer}, gate=gate), list_scheduler=list_scheduler, clock=Clock())
     return await all_plans(planner, request(goal_task(**of_task), catalog=catalog))
 
 

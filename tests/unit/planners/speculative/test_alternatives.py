@@ -1,4 +1,4 @@
-"""Guesses beside the best one: those that begin with other work, and how likely they may claim to be."""
+"""Alternatives to the best guess: those with other first steps, and the probability they may claim."""
 
 import pytest
 from goals import Clock, goal_task, request
@@ -36,23 +36,23 @@ def names(found):
     return [capability for capability, _ in found]
 
 
-def test_guesses_that_begin_otherwise_follow_the_best_one_the_likeliest_first():
+def test_guesses_with_other_first_steps_follow_the_best_one_the_likeliest_first():
     assert names(guessed(FETCH, TRANSLATE, MAIL)) == ["fetch", "mail", "translate"]
 
 
-def test_of_guesses_that_begin_alike_one_is_enough():
+def test_of_guesses_with_the_same_first_step_one_is_enough():
     alike = GuessedPlan(steps=("fetch",), work_probability=(0.6,))
 
     assert names(guessed(FETCH, alike, MAIL, MAIL)) == ["fetch", "mail"]
 
 
-def test_no_more_are_made_than_are_wanted_and_none_too_unlikely():
+def test_alternatives_are_bounded_in_number_and_probability():
     assert names(guessed(FETCH, TRANSLATE, MAIL, alternatives=1)) == ["fetch", "mail"]
     assert names(guessed(FETCH, TRANSLATE, MAIL, alternatives=0)) == ["fetch"]
     assert names(guessed(FETCH, TRANSLATE, MAIL, min_alternative=0.2)) == ["fetch", "mail"]
 
 
-def test_together_they_are_no_likelier_than_the_best_one_leaves_room_for():
+def test_together_they_claim_no_more_than_the_best_guess_leaves():
     sure = GuessedPlan(steps=("fetch",), work_probability=(1.0,))
     bold = GuessedPlan(steps=("mail",), work_probability=(0.9,))
     best = dict(guessed(sure))["fetch"]
@@ -64,12 +64,12 @@ def test_together_they_are_no_likelier_than_the_best_one_leaves_room_for():
     assert dict(guessed(bold))["mail"] > second
 
 
-def test_each_is_made_only_when_it_is_asked_for(monkeypatch):
-    """The first one's attempts are to be on their way before time is spent on the others."""
+def test_each_guess_is_made_when_it_is_asked_for(monkeypatch):
+    """The first guess is dispatched before time is spent on the others."""
     scheduled = []
     planner = guesser(predictor=Predictor(FETCH, MAIL), settings=TWO, clock=Clock())
-    lister = planner._lister
-    monkeypatch.setattr(planner, "_lister", lambda *given: scheduled.append(1) or lister(*given))
+    list_scheduler = planner._list_scheduler
+    monkeypatch.setattr(planner, "_list_scheduler", lambda *given: scheduled.append(1) or list_scheduler(*given))
 
     found = planner.guesses(ASKED)
     next(found)
@@ -79,7 +79,7 @@ def test_each_is_made_only_when_it_is_asked_for(monkeypatch):
     assert len(scheduled) == 2
 
 
-def test_alternatives_have_a_budget_of_their_own():
+def test_alternatives_have_their_own_budget():
     """Each look at the clock takes 2 ms: 10 ms are gone after a few guesses, and the rest are left out."""
     many = [GuessedPlan(steps=(name,), work_probability=(0.3,)) for name in ("fetch", "mail", "translate")]
 
@@ -90,9 +90,9 @@ def test_alternatives_have_a_budget_of_their_own():
     assert names(late)[0] == "fetch"
 
 
-def test_a_goal_of_a_known_shape_has_no_alternatives():
+def test_a_goal_that_matches_a_template_has_no_alternatives():
     planner = guesser(predictor=Predictor(FETCH, MAIL), settings=TWO)
     plan = next(planner.guesses(ASKED))
-    planner.memory.remember(ASKED.task, plan.model_copy(update={"kind": PlanKind.OPTIMAL}))
+    planner.cache.remember(ASKED.task, plan.model_copy(update={"kind": PlanKind.OPTIMAL}))
 
     assert [guess.origin.split("+")[0] for guess in planner.guesses(ASKED)] == ["plan-cache"]

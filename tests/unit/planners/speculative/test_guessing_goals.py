@@ -1,4 +1,4 @@
-"""Goals guessed from what was remembered and predicted: where right, by the optimal planner's work keys."""
+"""Goals guessed from cached and predicted plans: a right guess has the optimal planner's work keys."""
 
 import pytest
 from goals import ANSWER, CATALOG, Clock, goal_task, request, steps
@@ -18,7 +18,7 @@ FREE = "Caption the picture at https://b.example/dog.jpg and say it"
 
 
 def answered(goal):
-    """What the LLM would write for a goal of the familiar shape."""
+    """The LLM's answer to a goal of the known template."""
     url, to = goal.split(" at ")[1].split(" ")[0], goal.split("'")[1]
     fetch, caption, translate = ANSWER
     return steps(
@@ -32,10 +32,10 @@ async def optimal(task, written=None):
 
 
 async def taught(*tasks, written=None):
-    memory = PlanCache()
+    cache = PlanCache()
     for task in tasks:
-        memory.remember(task, await optimal(task, written))
-    return memory
+        cache.remember(task, await optimal(task, written))
+    return cache
 
 
 def keys(plan):
@@ -53,7 +53,7 @@ async def test_a_goal_seen_with_other_values_is_guessed_to_the_last_work_key():
     assert all(0.5 < planned.probability <= 0.9 for planned in guess.steps)
 
 
-async def test_experience_moves_the_trust_in_a_shape():
+async def test_experience_changes_the_trust_in_a_step():
     often = guesser(await taught(*[goal_task()] * 5)).guess(request(goal_task(OTHER)))
     changed = await taught(goal_task())
     for _ in range(5):
@@ -65,7 +65,7 @@ async def test_experience_moves_the_trust_in_a_shape():
     assert seldom.steps[1].probability < 0.6 < seldom.steps[0].probability
 
 
-async def test_mode_plan_cache_knows_only_goals_of_the_same_shape():
+async def test_mode_plan_cache_guesses_only_goals_that_match_a_template():
     planner = guesser(await taught(goal_task()))
 
     assert planner.guess(request(goal_task(OTHER, mode=Mode.PLAN_CACHE))) is not None
@@ -73,7 +73,7 @@ async def test_mode_plan_cache_knows_only_goals_of_the_same_shape():
     assert planner.guess(request(goal_task(FREE))) is not None
 
 
-async def test_the_likest_goal_is_believed_less_than_the_same_one():
+async def test_a_similar_goal_gives_lower_probabilities_than_a_matching_one():
     planner = guesser(await taught(goal_task()))
     alike = goal_task("Please caption the picture at https://c.example/z.png and then say it in 'Welsh'")
 
@@ -91,21 +91,21 @@ async def test_a_step_that_needs_a_value_the_goal_does_not_have_is_left_out():
     assert [planned.id for planned in guess.steps] == ["fetch", "caption"]
 
 
-async def test_a_goal_like_no_other_is_not_guessed_at():
+async def test_a_goal_similar_to_no_other_gets_no_guess():
     assert guesser(await taught(goal_task())).guess(request(goal_task("Fold proteins quickly"))) is None
     assert guesser().guess(request()) is None
 
 
 async def test_a_literal_that_is_a_task_input_follows_the_input():
     task = goal_task("Fetch cat.png for me now", {"name": "cat.png"})
-    memory = await taught(task, written=steps([{**ANSWER[0], "inputs": {"url": "cat.png"}}]))
+    cache = await taught(task, written=steps([{**ANSWER[0], "inputs": {"url": "cat.png"}}]))
 
-    guess = guesser(memory).guess(request(goal_task("Fetch dog.png for me now", {"name": "dog.png"})))
+    guess = guesser(cache).guess(request(goal_task("Fetch dog.png for me now", {"name": "dog.png"})))
 
     assert guess.steps[0].step.inputs["url"].input == "name"
 
 
-async def test_steps_whose_agents_are_gone_are_left_out_with_all_behind_them():
+async def test_steps_whose_agents_are_gone_are_left_out_with_their_descendants():
     catalog = Catalog(agents=tuple(agent for agent in CATALOG.agents if agent.capability != "caption"))
 
     guess = guesser(await taught(goal_task())).guess(request(goal_task(OTHER), catalog=catalog))
@@ -114,23 +114,14 @@ async def test_steps_whose_agents_are_gone_are_left_out_with_all_behind_them():
     assert not guess.complete
 
 
-async def test_a_memory_stored_and_restored_guesses_the_same():
-    memory = await taught(goal_task(), goal_task(OTHER))
-    restored = PlanCache.restored(memory.snapshot().model_dump_json())
-    asked = request(goal_task("Caption the picture at https://c.example/1.gif and say it in 'Thai'"))
+async def test_the_cache_is_bounded_and_drops_the_oldest_plan():
+    cache, plan = PlanCache(size=2), await optimal(goal_task())
+    for goal in ("Paint a wall in red", "Mow the green lawn", "Bake a cake of apples"):
+        cache.remember(goal_task(goal), plan)
 
-    assert guesser(restored, clock=Clock()).guess(asked) == guesser(memory, clock=Clock()).guess(asked)
-    assert restored.snapshot() == memory.snapshot()
-
-
-async def test_the_memory_is_bounded_and_forgets_the_oldest():
-    memory, plan = PlanCache(size=2), await optimal(goal_task())
-    for wish in ("Paint a wall in red", "Mow the green lawn", "Bake a cake of apples"):
-        memory.remember(goal_task(wish), plan)
-
-    assert len(memory) == 2
-    assert memory.exact(goal_task("Paint a wall in red")) is None
-    assert memory.exact(goal_task("Bake a cake of apples")) is not None
+    assert len(cache) == 2
+    assert cache.exact(goal_task("Paint a wall in red")) is None
+    assert cache.exact(goal_task("Bake a cake of apples")) is not None
 
 
 class Predictor:
@@ -150,12 +141,12 @@ CHAIN = GuessedPlan(
 )
 
 
-async def test_a_predicted_plan_is_bound_by_habit_to_the_optimal_planners_work_keys():
-    """Another wish taught where inputs come from; the words of this one are new, its steps the predictor's."""
-    memory = await taught(goal_task())
+async def test_a_predicted_plan_is_bound_as_past_plans_were():
+    """Another goal taught where inputs come from; the words of this one are new, and its steps are predicted."""
+    cache = await taught(goal_task())
     new = goal_task("Whatever shows at https://d.example/p.png, I need 'Czech' words for that")
 
-    guess = guesser(memory, Predictor(CHAIN)).guess(request(new))
+    guess = guesser(cache, Predictor(CHAIN)).guess(request(new))
     fetch, caption, translate = ANSWER
     truth = await optimal(
         new,
@@ -175,7 +166,7 @@ async def test_a_predicted_plan_is_bound_by_habit_to_the_optimal_planners_work_k
     )
 
 
-def test_cold_a_predicted_plan_is_bound_by_what_the_schemas_say_fits():
+def test_without_past_plans_a_predicted_plan_is_bound_by_the_schemas():
     guess = guesser(predictor=Predictor(CHAIN)).guess(request(goal_task("Do it", {"url": "u", "to": "French"})))
 
     bound = {planned.id: planned.step.inputs for planned in guess.steps}
@@ -187,7 +178,7 @@ def test_cold_a_predicted_plan_is_bound_by_what_the_schemas_say_fits():
     assert guess.complete
 
 
-def test_the_survival_of_a_steps_work_is_the_predictors_word_where_it_gives_one():
+def test_the_predictors_work_probability_replaces_the_product_of_step_probabilities():
     told = CHAIN.model_copy(update={"work_probability": (0.85, 0.8, 0.2)})
     asked = request(goal_task("Do it", {"url": "u", "to": "French"}))
 
@@ -198,7 +189,7 @@ def test_the_survival_of_a_steps_work_is_the_predictors_word_where_it_gives_one(
     assert ratios == pytest.approx([0.85 / 0.9, 0.8 / (0.9 * 0.8), 0.2 / (0.9 * 0.8 * 0.7)])
 
 
-def test_a_step_that_cannot_be_bound_is_left_out_with_all_behind_it():
+def test_a_step_that_cannot_be_bound_is_left_out_with_its_descendants():
     guess = guesser(predictor=Predictor(CHAIN)).guess(request(goal_task("Do it", {"size": 3})))
 
     assert guess is None
@@ -212,7 +203,7 @@ def test_a_predicted_capability_that_is_not_offered_is_left_out():
     assert not guess.complete
 
 
-def test_a_predictor_that_breaks_costs_the_guess_and_nothing_else():
+def test_a_predictor_that_raises_means_no_guess():
     class Broken:
         def predict(self, request_text, k):
             raise RuntimeError("corrupt model")
@@ -220,7 +211,7 @@ def test_a_predictor_that_breaks_costs_the_guess_and_nothing_else():
     assert guesser(predictor=Broken()).guess(request()) is None
 
 
-def test_past_half_of_its_budget_no_predictor_is_asked():
+def test_past_half_of_the_budget_the_predictor_is_not_asked():
     class Slow:
         def predict(self, request_text, k):
             pytest.fail("asked too late")
@@ -229,7 +220,7 @@ def test_past_half_of_its_budget_no_predictor_is_asked():
     assert late.guess(request()) is None
 
 
-def test_what_agents_take_and_give_is_read_once_a_catalog(monkeypatch):
+def test_interfaces_are_computed_once_per_catalog(monkeypatch):
     asked = []
     monkeypatch.setattr(pipeline, "interfaces", lambda catalog: asked.append(catalog) or {})
 

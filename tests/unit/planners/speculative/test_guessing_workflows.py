@@ -1,4 +1,4 @@
-"""Declared workflows guessed: the agents in use, lists, and what the budget has room for."""
+"""Guesses of declared workflows: the usual agents, lists, and what fits the time budget."""
 
 import time
 
@@ -53,13 +53,13 @@ def _flat(listed):
     return FlatWorkflow(steps=tuple(listed))
 
 
-def test_the_agent_that_the_optimal_planner_is_in_the_habit_of_taking_is_guessed():
-    memory = PlanCache()
+def test_the_agent_that_the_optimal_planner_usually_chooses_is_guessed():
+    cache = PlanCache()
     for _ in range(4):
-        memory.remember(declared(), _took(declared(), "translator-large"))
+        cache.remember(declared(), _took(declared(), "translator-large"))
 
-    guess = guesser(memory).guess(request(declared()))
-    other_aim = guesser(memory).guess(request(declared(objective=Objective(usd_weight=9.0))))
+    guess = guesser(cache).guess(request(declared()))
+    other_aim = guesser(cache).guess(request(declared(objective=Objective(usd_weight=9.0))))
 
     assert guess.steps[2].placement.agent == "translator-large"
     assert guess.steps[2].step.agent is None
@@ -68,12 +68,12 @@ def test_the_agent_that_the_optimal_planner_is_in_the_habit_of_taking_is_guessed
 
 
 def test_mode_plan_cache_guesses_a_declared_workflow_only_after_it_was_planned_once():
-    memory, cached = PlanCache(), declared(planning={"mode": "plan_cache"})
-    assert guesser(memory).guess(request(cached)) is None
+    cache, cached = PlanCache(), declared(planning={"mode": "plan_cache"})
+    assert guesser(cache).guess(request(cached)) is None
 
-    memory.remember(declared(), _took(declared(), "translator-small"))
+    cache.remember(declared(), _took(declared(), "translator-small"))
 
-    assert guesser(memory).guess(request(cached)) is not None
+    assert guesser(cache).guess(request(cached)) is not None
 
 
 def test_the_declared_part_of_a_mixed_workflow_is_guessed_while_its_goal_is_unknown():
@@ -85,7 +85,7 @@ def test_the_declared_part_of_a_mixed_workflow_is_guessed_while_its_goal_is_unkn
     assert [node.id for node in guess.pending] == ["more"]
 
 
-def test_of_a_workflow_too_large_for_the_budget_the_head_is_guessed():
+def test_of_a_workflow_too_large_for_the_budget_the_first_steps_are_guessed():
     clock = Clock(tick_s=0.001)
     listed = [{"id": f"t{i}", "capability": "caption", "inputs": {"image": f"{i}"}} for i in range(100)]
     large = Task(workflow=Workflow(steps=tuple(listed)))
@@ -94,7 +94,7 @@ def test_of_a_workflow_too_large_for_the_budget_the_head_is_guessed():
         clock.now_s += 0.001 * len(flat.steps)
         return list_schedule(flat, wanted, costs)
 
-    planner = guesser(clock=clock, lister=slow, settings=SpeculativeSettings(budget_s=0.05))
+    planner = guesser(clock=clock, list_scheduler=slow, settings=SpeculativeSettings(budget_s=0.05))
     first, second = planner.guess(request(large)), planner.guess(request(large))
 
     assert len(first.steps) == 100
@@ -109,14 +109,14 @@ def test_a_guess_never_raises_even_where_nothing_can_be_placed():
     assert guesser().guess(asked) is None
 
 
-def test_a_fallback_teaches_nothing():
-    memory = PlanCache()
+def test_fallbacks_and_prefixes_are_not_cached():
+    cache = PlanCache()
     plan = _took(declared(), "translator-large")
-    memory.remember(declared(), plan.model_copy(update={"origin": "fallback:retrieval"}))
-    memory.remember(goal_task(GOAL), plan.model_copy(update={"complete": False}))
+    cache.remember(declared(), plan.model_copy(update={"origin": "fallback:retrieval"}))
+    cache.remember(goal_task(GOAL), plan.model_copy(update={"complete": False}))
 
-    assert len(memory) == 0
-    assert not memory.knows_agents(declared())
+    assert len(cache) == 0
+    assert not cache.knows_workflow(declared())
 
 
 def picky(**dear):
@@ -137,17 +137,17 @@ WORK = Workflow.model_validate({"steps": [{"id": "a", "capability": "work"}]})
     ("cluster", "catalog", "limits"),
     [(CLUSTER, picky(), Limits()), (WITH_GPU, picky(price=Price(usd_per_call=5)), Limits(budget_usd=1))],
 )
-def test_where_the_usual_agent_is_out_of_reach_another_is_guessed(cluster, catalog, limits):
-    """Its node is lost, or this task has not the dollars."""
+def test_where_the_usual_agent_is_impossible_another_is_guessed(cluster, catalog, limits):
+    """Its node is lost, or this task lacks the budget."""
     asked = request(Task(workflow=WORK), catalog=picky()).model_copy(update={"cluster": WITH_GPU})
-    memory = PlanCache()
+    cache = PlanCache()
     before = list_schedule(flatten(WORK, {}), asked, PriorCosts())
-    memory.remember(asked.task, before.model_copy(update={"kind": PlanKind.OPTIMAL}))
-    assert [step.placement.agent for step in guesser(memory).guess(asked).steps] == ["quick"]
+    cache.remember(asked.task, before.model_copy(update={"kind": PlanKind.OPTIMAL}))
+    assert [step.placement.agent for step in guesser(cache).guess(asked).steps] == ["quick"]
 
     now = request(Task(workflow=WORK, limits=limits), catalog=catalog).model_copy(update={"cluster": cluster})
 
-    assert [step.placement.agent for step in guesser(memory).guess(now).steps] == ["slow"]
+    assert [step.placement.agent for step in guesser(cache).guess(now).steps] == ["slow"]
 
 
 async def test_of_a_workflow_seen_with_a_longer_list_the_elements_that_are_there_are_guessed():
@@ -159,12 +159,12 @@ async def test_of_a_workflow_seen_with_a_longer_list_the_elements_that_are_there
 
     written = steps([{"id": "m", "capability": "merge", "inputs": {"texts": "$inputs.pictures"}}], later=["pictures"])
     planner = OptimalPlannerPipeline(PriorCosts, StubDecomposer({"join them": written}))
-    memory = PlanCache()
+    cache = PlanCache()
     longer = task("a", "b", "c")
-    memory.remember(longer, [plan async for plan in planner.plan(request(longer))][-1])
-    assert len(guesser(memory).guess(request(longer)).steps) == 4
+    cache.remember(longer, [plan async for plan in planner.plan(request(longer))][-1])
+    assert len(guesser(cache).guess(request(longer)).steps) == 4
 
-    guess = guesser(memory).guess(request(task("a", "b")))
+    guess = guesser(cache).guess(request(task("a", "b")))
 
     assert [step.id for step in guess.steps] == ["one[0]", "one[1]"]
     assert not guess.complete

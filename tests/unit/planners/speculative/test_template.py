@@ -1,17 +1,17 @@
-"""The shape of a goal: the same wish with other values is known again, another wish is not."""
+"""Templates match the same goal with other values, and no other goal."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planners.speculative.template import filled, literals, masked, template_of, tidy
+from planners.speculative.template import collapsed, filled, literals, masked, template_of
 
-WORDS = st.text(alphabet="abcdefgh ,.'\"0123456789", max_size=60).map(tidy)
+WORDS = st.text(alphabet="abcdefgh ,.'\"0123456789", max_size=60).map(collapsed)
 
 
 @settings(max_examples=100, deadline=None)
 @given(goal=WORDS, used=st.lists(st.sampled_from(["ab", "cd e", "12", "a"]), max_size=3))
-def test_every_goal_has_the_shape_that_was_made_of_it(goal, used):
+def test_every_goal_matches_its_own_template(goal, used):
     template, values = template_of(goal, used)
 
     assert template.match(goal) == values
@@ -42,13 +42,13 @@ def test_other_values_are_found_where_the_plan_used_some(other, values):
         "",
     ],
 )
-def test_another_wish_has_another_shape(other):
+def test_another_goal_does_not_match(other):
     template, _ = template_of("Fly from Paris to London on 2024-08-15 for 4", ["Paris", "London"])
 
     assert template.match(other) is None
 
 
-def test_a_template_that_would_fit_anything_is_not_made():
+def test_a_template_that_would_match_anything_is_not_made():
     template, values = template_of("summarise this", ["summarise this", "summarise", "this"])
 
     assert template.texts == ("summarise this",)
@@ -84,8 +84,8 @@ def test_filling_with_other_values_gives_the_literal_of_the_other_goal():
     }
 
 
-def test_which_of_two_equally_long_values_that_overlap_is_cut_out_hangs_on_no_hash_seed():
-    """Sets of texts are in another order in every process; templates must not be."""
+def test_which_of_two_overlapping_values_becomes_a_slot_does_not_depend_on_the_hash_seed():
+    """Sets of texts have another order in every process; templates must not."""
     for i in range(20):
         left, right = f"a{chr(97 + i)} mid", f"mid {chr(97 + i)}z"
         goal = f"please tell us everything about {left}{right[3:]} as soon as you can"

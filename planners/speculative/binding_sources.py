@@ -1,0 +1,73 @@
+"""Where inputs of a capability came from in past plans, in terms that hold for other plans too."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import JsonValue
+
+from planners.bindings import Binding, Gather, InputRef, Path, StepRef, Value, leaves
+from planners.model import StepId, canonical_json
+from planners.speculative.choice_statistics import ChoiceStatistics
+from planners.workflow import Step
+
+
+@dataclass(frozen=True)
+class BindingSource:
+    """A task input by name, the output of a capability, a list of such outputs, or a (masked) literal."""
+
+    kind: Literal["input", "step", "gather", "value"]
+    of: JsonValue
+    path: Path = ()
+
+    @classmethod
+    def from_binding(cls, binding: Binding, steps: Mapping[StepId, Step]) -> "BindingSource | None":
+        """The source of a binding among these steps; None if it cannot be told in terms of capabilities."""
+        match binding:
+            case InputRef(input=name, path=path):
+                return cls("input", name, path)
+            case StepRef(step=step, path=path) if step in steps:
+                return cls("step", steps[step].capability, path)
+            case Value(value=value):
+                return cls("value", value)
+            case Gather() if (refs := list(leaves(binding))) and all(isinstance(ref, StepRef) for ref in refs):
+                made: set[tuple[str, Path]] = {
+                    (steps[ref.step].capability, ref.path)
+                    for ref in refs
+                    if isinstance(ref, StepRef) and ref.step in steps
+                }
+                return cls("gather", *made.pop()) if len(made) == 1 else None
+            case _:
+                return None
+
+    @property
+    def key(self) -> str:
+        """The source as canonical text."""
+        return canonical_json([self.kind, self.of, self.path])
+
+    @classmethod
+    def from_key(cls, key: str) -> "BindingSource":
+        """Inverse of `key`."""
+        kind, of, path = json.loads(key)
+        return cls(kind, of, tuple(path))
+
+
+class BindingSources:
+    """Counts of sources, per capability and input. At most ``size`` inputs are kept."""
+
+    def __init__(self, size: int) -> None:
+        self._statistics = ChoiceStatistics(size)
+
+    def observe(self, steps: Iterable[Step]) -> None:
+        """Count the sources of all inputs of a plan's steps, whose literals are masked."""
+        by_id = {step.id: step for step in steps}
+        for step in by_id.values():
+            for name, binding in step.inputs.items():
+                if (source := BindingSource.from_binding(binding, by_id)) is not None:
+                    self._statistics.observe(canonical_json([step.capability, name]), {source.key: 1.0})
+
+    def of(self, capability: str, name: str) -> list[tuple[BindingSource, float]]:
+        """The sources of an input in past plans, with their shares, the likeliest first."""
+        counts = self._statistics.of(canonical_json([capability, name]))
+        return [(BindingSource.from_key(key), share) for key, share in counts.ranked()] if counts is not None else []
