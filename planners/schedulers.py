@@ -33,9 +33,9 @@ class Solver(Protocol):
         time_limit_s: float,
         workers: int = 1,
         hint: Plan | None = None,
-        stop: CancellationToken | None = None,
+        cancellation: CancellationToken | None = None,
     ) -> Plan:
-        """The best plan, with its bound and gap. Soon after ``stop`` is cancelled, the best plan found so far.
+        """The best plan, with its bound and gap. Soon after a cancellation, the best plan found so far.
 
         Raises:
             Infeasible: no plan keeps to the task's limits.

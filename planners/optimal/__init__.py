@@ -1,4 +1,5 @@
-"""The optimal planner: decomposes a goal, then schedules the steps, and streams the plan as it grows.
+"""The optimal planner: decomposes a goal, schedules its steps, and streams the plan as it grows.
 
-Here: the planner, the plan while it streams, and the decomposers in `decompose`. Not here: schedules (`scheduling`).
+Here: the planner, its streaming plan, and the decomposers in `decompose`. Not here: the schedulers (`scheduling`) and
+the guess that runs meanwhile (`speculative`).
 """

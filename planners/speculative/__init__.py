@@ -1,7 +1,7 @@
 """The speculative planner: guesses the optimal plan in milliseconds, with a probability on each step.
 
 Here: the planner, the cache of past plans, and the binding of predicted steps to their inputs. Not here: the predictor
-itself (`learner.predictor`, behind `PlanPredictor`), schedules (`planners.scheduling`) and the gate (`reconciler.gate`).
+(`learner.predictor`, behind `PlanPredictor`), schedules (`planners.scheduling`) and the gate (`reconciler.gate`).
 """
 
 from planners.speculative.plan_cache import PlanCache

@@ -22,7 +22,7 @@ AgentShares = Callable[[Step], list[tuple[AgentName, float]]]
 
 
 class AgentChoices:
-    """Counts of chosen agents, per step of a declared workflow and per capability in tasks of one kind and objective."""
+    """Counts of chosen agents: per step of a declared workflow, and per capability by kind and objective of task."""
 
     def __init__(self, size: int) -> None:
         self._statistics = ChoiceStatistics(size)
@@ -78,8 +78,8 @@ def survival_probabilities(
 ) -> dict[StepId, float]:
     """P(step) = P(its work) * product of P(agent) over the distinct choices of itself and its data ancestors.
 
-    ``work`` holds P(work), 1 where a step is missing. Copies of a step usually get the same agent, so one capability and
-    agent counts once in the product: independent choices would make the end of a wide fan-in look hopeless.
+    ``work`` holds P(work), 1 where a step is missing. Copies of a step usually get the same agent, so a capability with
+    an agent counts once in the product: independent choices would make the end of a wide fan-in look hopeless.
     """
     choices: dict[StepId, dict[tuple[str, AgentName], float]] = {}
     probability: dict[StepId, float] = {}

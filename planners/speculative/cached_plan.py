@@ -84,7 +84,7 @@ class CacheHit(Model):
 
 
 def still_possible(steps: Iterable[Step], request: PlanRequest) -> Iterator[Step]:
-    """The steps that this task allows: an agent offers each, the task has the inputs it reads, its parents are possible.
+    """The steps that this task allows: each has an agent, the inputs that it reads, and parents that are possible.
 
     The lists among the inputs may be shorter than those of the task before.
     """

@@ -93,7 +93,7 @@ async def test_a_wrong_answer_is_repaired_and_the_steps_before_the_mistake_stand
     [
         (Fault.MALFORMED, "near"),
         (Fault.UNKNOWN_CAPABILITY, "no capability 'read_minds'"),
-        (Fault.CYCLE, "wait for each other"),
+        (Fault.CYCLE, "form a cycle"),
     ],
 )
 async def test_an_answer_that_stays_wrong_fails_after_the_bound_and_says_why(fault, said):
@@ -133,7 +133,7 @@ async def test_a_refused_request_is_repeated_by_the_client_as_often_as_allowed()
 async def test_an_answer_that_takes_too_long_in_all_fails_though_tokens_still_come():
     with (
         ScriptedLLM({GOAL: ANSWER}, tokens_per_s=20) as llm,
-        pytest.raises(DecomposeFailed, match=r"was not done after 0.6 s"),
+        pytest.raises(DecomposeFailed, match=r"did not finish in 0.6 s"),
     ):
         await decomposed(llm, timeout_s=0.6)
 

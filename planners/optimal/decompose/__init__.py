@@ -1,6 +1,7 @@
-"""Turning a goal in plain words into steps: who does it is a variant, a stub among them.
+"""Decomposers: from a goal in plain words to steps.
 
-The LLM's module is imported by name where one is configured, so that the others need no extra.
+Here: the protocol, the LLM decomposer with its prompt, schema and validation, a stub, and the workflow whose goals are
+being filled in. The LLM's module is imported by name where one is configured, so that the others need no extra.
 """
 
 from planners.optimal.decompose.goals import Decomposer, GoalText

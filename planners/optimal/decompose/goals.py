@@ -1,4 +1,4 @@
-"""What a decomposer is asked and what it answers."""
+"""The protocol of decomposers: the goal they are given, and the steps they yield."""
 
 from collections.abc import AsyncGenerator
 from typing import Protocol
@@ -11,10 +11,10 @@ from planners.workflow import Step
 
 
 class GoalText(Versioned):
-    """A goal in plain words and what it may read.
+    """A goal in plain words and what its steps may read.
 
-    ``inputs`` are the values known now, ``later`` the names of inputs that other steps will make. Steps refer to both
-    as ``$inputs.NAME``; a decomposer need not, and an LLM does not, see the values.
+    ``inputs`` are the values known now, ``later`` the names of inputs that other steps will produce. Steps refer to
+    both as ``$inputs.NAME``. An LLM decomposer sees the kinds of the values, not the values.
     """
 
     text: str = Field(min_length=1)
@@ -23,14 +23,14 @@ class GoalText(Versioned):
 
 
 class Decomposer(Protocol):
-    """Makes steps of a goal."""
+    """Decomposes a goal into steps."""
 
     def steps(self, goal: GoalText, catalog: Catalog) -> AsyncGenerator[Step, None]:
         """Steps in topological order, each valid and final when it is yielded. Closing the iterator stops the work.
 
-        Ids and bindings are canonical (`planners.canonical`): equal work reads equal, whoever wrote it.
+        Ids and bindings are canonical (`planners.canonical`), so equal work reads equal whoever wrote it.
 
         Raises:
-            DecomposeFailed: there will be no more steps; those already yielded stand.
+            DecomposeFailed: there will be no more steps; those already yielded remain valid.
         """
         ...

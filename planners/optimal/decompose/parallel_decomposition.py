@@ -1,4 +1,4 @@
-"""Decomposing all goals of a workflow at once, while the workflow grows."""
+"""Decomposes all goals of a workflow at once, while the workflow grows."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,52 +11,57 @@ from planners.optimal.decompose.goals import Decomposer, GoalText
 from planners.optimal.decompose.partial_workflow import PartialWorkflow
 from planners.workflow import Step
 
-# A step of a goal; the goal's end; or what went wrong with it.
-_Grown = tuple[StepId, Step | Exception | None]
+# A step of a goal; None at the goal's end; or why it failed.
+_News = tuple[StepId, Step | BaseException | None]
 
 
-async def grow(weave: PartialWorkflow, decomposer: Decomposer, catalog: Catalog) -> AsyncGenerator[None, None]:
-    """Yields whenever the weave has grown, once for all steps that came meanwhile; ends when no goal is open.
+async def decompose(workflow: PartialWorkflow, decomposer: Decomposer, catalog: Catalog) -> AsyncGenerator[None, None]:
+    """Yields whenever the workflow has grown, once for all steps that arrived meanwhile; ends when no goal is open.
 
     Raises:
-        DecomposeFailed: one goal could not be decomposed; the steps confirmed before stay in the weave.
+        DecomposeFailed: a goal could not be decomposed; the steps confirmed before stay in the workflow.
     """
-    grown: asyncio.Queue[_Grown] = asyncio.Queue()
-    pumps = [asyncio.create_task(_pump(goal, weave.text(goal), decomposer, catalog, grown)) for goal in weave.goals]
+    news: asyncio.Queue[_News] = asyncio.Queue()
+    readers = [
+        asyncio.create_task(_read(goal, workflow.text(goal), decomposer, catalog, news)) for goal in workflow.goals
+    ]
     try:
-        while not weave.complete:
-            news = [await grown.get()]
-            while not grown.empty():
-                news.append(grown.get_nowait())
-            for goal, what in news:
-                _apply(weave, goal, what)
+        while not workflow.complete:
+            arrived = [await news.get()]
+            while not news.empty():
+                arrived.append(news.get_nowait())
+            for goal, what in arrived:
+                _apply(workflow, goal, what)
             yield
     finally:
-        for pump in pumps:
-            pump.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
 
 
-async def _pump(
-    goal: StepId, text: GoalText, decomposer: Decomposer, catalog: Catalog, grown: "asyncio.Queue[_Grown]"
+async def _read(
+    goal: StepId, text: GoalText, decomposer: Decomposer, catalog: Catalog, news: "asyncio.Queue[_News]"
 ) -> None:
     try:
         async with aclosing(decomposer.steps(text, catalog)) as steps:
             async for step in steps:
-                grown.put_nowait((goal, step))
-    # Whatever it is, the reader of the queue must hear of it: it would wait for ever.
-    except Exception as error:  # noqa: BLE001
-        grown.put_nowait((goal, error))
+                news.put_nowait((goal, step))
+    # Whatever ends a decomposer, the queue's reader must hear of it, or it would wait forever. A CancelledError can be
+    # the decomposer's own: that of an HTTP client's scope, say.
+    except BaseException as error:
+        news.put_nowait((goal, error))
+        if not isinstance(error, Exception):
+            raise
     else:
-        grown.put_nowait((goal, None))
+        news.put_nowait((goal, None))
 
 
-def _apply(weave: PartialWorkflow, goal: StepId, what: Step | Exception | None) -> None:
+def _apply(workflow: PartialWorkflow, goal: StepId, what: Step | BaseException | None) -> None:
     match what:
         case Step():
-            weave.confirm(goal, what)
+            workflow.confirm(goal, what)
         case None:
-            weave.close(goal)
+            workflow.close(goal)
         case DecomposeFailed():
             raise what
         case _:

@@ -1,7 +1,7 @@
-"""Steps take the place of the goals they serve: a workflow whose goals are filled in as decomposition goes on.
+"""A workflow whose goals are replaced by steps while they are decomposed.
 
-A task that is nothing but a goal is a workflow of one goal. A goal that is not finished stays in the workflow, so
-unrolling leaves it, and all that reads it, pending: a growing prefix of the plan falls out by itself.
+A task that is just a goal is a workflow of one goal. A goal that is still open stays in the workflow, so unrolling
+leaves it and all its readers pending. The steps that do unroll are the growing prefix of the plan.
 """
 
 from typing import TypeVar
@@ -20,7 +20,7 @@ _Bound = TypeVar("_Bound", Step, Goal)
 
 
 class PartialWorkflow:
-    """The workflow of a task with its goals, each open until it is closed."""
+    """The workflow of a task. Each of its goals is open until `close`."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -31,12 +31,12 @@ class PartialWorkflow:
 
     @classmethod
     def of_plan(cls, task: Task, plan: Plan) -> "PartialWorkflow":
-        """The finished weave of a goal whose steps an earlier plan already holds."""
-        weave = cls(task)
+        """The finished workflow of a task that is just a goal, with the steps of an earlier plan."""
+        workflow = cls(task)
         for planned in plan.steps:
-            weave.confirm(_WHOLE, planned.step)
-        weave.close(_WHOLE)
-        return weave
+            workflow.confirm(_WHOLE, planned.step)
+        workflow.close(_WHOLE)
+        return workflow
 
     @property
     def complete(self) -> bool:
@@ -44,7 +44,7 @@ class PartialWorkflow:
         return len(self._closed) == len(self.goals)
 
     def text(self, goal_id: StepId) -> GoalText:
-        """What a decomposer is asked for one goal. Inputs bound to task inputs and literals are known now."""
+        """One goal as a decomposer gets it. Inputs bound to task inputs and literals are known now."""
         goal, known, later = self.goals[goal_id], {}, []
         for name, binding in goal.inputs.items():
             match binding:
@@ -57,7 +57,7 @@ class PartialWorkflow:
         return GoalText(text=goal.goal, inputs=known, later=tuple(later))
 
     def confirm(self, goal_id: StepId, step: Step) -> None:
-        """Add a step to a goal. Its ``$inputs`` are the goal's inputs, its ``$steps`` steps of the same goal."""
+        """Add a step to a goal. Its ``$inputs`` are those of the goal, its ``$steps`` are steps of the same goal."""
         goal = self.goals[goal_id]
         after = tuple(self._inner(goal_id, parent) for parent in step.after)
         self._steps[goal_id].append(
@@ -74,14 +74,14 @@ class PartialWorkflow:
         """No more steps will come for this goal.
 
         Raises:
-            DecomposeFailed: there was none at all.
+            DecomposeFailed: it has no step at all.
         """
         if not self._steps[goal_id]:
-            raise DecomposeFailed("the answer to the goal holds no step", "goal", "say what is wanted, or add agents")
+            raise DecomposeFailed("the goal was decomposed into no step", "goal", "say what is wanted, or add agents")
         self._closed.add(goal_id)
 
     def workflow(self) -> Workflow:
-        """The workflow as far as it is known."""
+        """The workflow as known so far."""
         outputs = dict(self._declared.outputs)
         if not outputs and self._task.workflow is not None:
             read = {ref for node in self._declared.steps for ref in node.refs}
@@ -110,19 +110,19 @@ class PartialWorkflow:
         filled: list[Node] = []
         for node in nodes:
             if isinstance(node, Goal):
-                filled += self._served(node.id)
+                filled += self._steps_of(node.id)
                 if node.id not in self._closed:
-                    filled.append(self._refers(node))
+                    filled.append(self._resolved_node(node))
             elif isinstance(node, ForEach):
                 filled.append(self._block(node))
             else:
-                filled.append(self._refers(node))
+                filled.append(self._resolved_node(node))
         return tuple(filled)
 
-    def _served(self, goal_id: StepId) -> list[Step]:
-        """The steps of a goal. Those of a task that is but a goal refer to each other alone, whatever their names."""
+    def _steps_of(self, goal_id: StepId) -> list[Step]:
+        """The steps of a goal. If the task is just a goal, they refer only to each other, whatever their ids."""
         steps = self._steps[goal_id]
-        return steps if self._task.workflow is None else [self._refers(step) for step in steps]
+        return steps if self._task.workflow is None else [self._resolved_node(step) for step in steps]
 
     def _block(self, block: ForEach) -> ForEach:
         update = {
@@ -133,12 +133,12 @@ class PartialWorkflow:
         }
         return block.model_copy(update=update)
 
-    def _refers(self, node: _Bound) -> _Bound:
+    def _resolved_node(self, node: _Bound) -> _Bound:
         inputs = {name: self._resolved(binding) for name, binding in node.inputs.items()}
         return node.model_copy(update={"inputs": inputs, "after": self._after(node.after)})
 
     def _resolved(self, binding: Binding) -> Binding:
-        """A reference to a finished goal becomes one to the step that makes its output."""
+        """A reference to a finished goal becomes a reference to the step that produces its output."""
         return map_binding(
             binding,
             lambda leaf: (
@@ -153,7 +153,7 @@ class PartialWorkflow:
         return tuple(dict.fromkeys(sink for node_id in ids for sink in self._sinks(node_id)))
 
     def _sinks(self, node_id: StepId) -> list[StepId]:
-        """The steps of a finished goal that none of its steps reads; of anything else, itself."""
+        """The steps of a finished goal that none of its steps reads; for any other node, the node itself."""
         if node_id not in self._closed:
             return [node_id]
         steps = self._steps[node_id]
@@ -167,10 +167,10 @@ def _of_goal(task: Task) -> Workflow:
 
 
 def _part(binding: Binding, path: Path) -> Binding:
-    """The part of what a goal's input is bound to.
+    """The part of the binding of a goal's input.
 
     Raises:
-        DecomposeFailed: the step reads into something that has no such part.
+        DecomposeFailed: the step reads a part that does not exist.
     """
     try:
         return part_of(binding, path)

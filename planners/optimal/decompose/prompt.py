@@ -1,10 +1,11 @@
-"""What the LLM is told: the rules, the capabilities, the goal, and the kinds (never the values) of its inputs."""
+"""The prompt: the rules, the capabilities, the goal, and the kinds (never the values) of its inputs."""
 
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from planners import bindings
+from planners.bindings import Leaf, Value, fold_binding
 from planners.interfaces import Interface, Schema, json_type, types
 from planners.optimal.decompose.goals import GoalText
 from planners.workflow import Step
@@ -25,27 +26,29 @@ Rules
 
 
 def system_text(offered: Iterable[Interface]) -> str:
-    """The rules and the capabilities; the same for every goal, so a provider can cache it."""
+    """The rules and the capabilities: the same for every goal, so a provider can cache it."""
     return RULES + "\nCapabilities\n" + "\n".join(_line(interface) for interface in offered)
 
 
 def goal_text(goal: GoalText) -> str:
-    """The goal and what may be read. Values stay here: inputs may be private, and bindings do not need them."""
+    """The goal and the inputs it may use. Values are not sent: they may be private, and bindings do not need them."""
     kinds = [f"- $inputs.{name}: {sketch(value)}" for name, value in goal.inputs.items()]
     kinds += [f"- $inputs.{name}: made by another step" for name in goal.later]
     return f"Goal\n{goal.text}\n\nTask inputs\n" + ("\n".join(kinds) or "none")
 
 
 def repair_text(problem: str, confirmed: Iterable[Step]) -> str:
-    """What was wrong and what stands, so that the answer goes on from there."""
-    stands = [json.dumps(shorthand(step), ensure_ascii=False) for step in confirmed]
-    kept = "These steps stand; do not write them again:\n" + "\n".join(stands) if stands else "No step stands so far."
-    return f"That answer cannot be run: {problem}\n{kept}\nWrite the remaining steps, with ids not used yet."
+    """The problem and the steps that are kept, so that the answer continues from there."""
+    lines = [json.dumps(shorthand(step), ensure_ascii=False) for step in confirmed]
+    kept = (
+        "These steps are accepted; do not write them again:\n" + "\n".join(lines) if lines else "No step is accepted."
+    )
+    return f"That answer cannot run: {problem}\n{kept}\nWrite the remaining steps, with ids not used yet."
 
 
 def shorthand(step: Step) -> dict[str, Any]:
     """A step as the LLM writes it."""
-    inputs = {name: bindings.shorthand(binding) for name, binding in step.inputs.items()}
+    inputs = {name: fold_binding(binding, _short, list) for name, binding in step.inputs.items()}
     return {"id": step.id, "capability": step.capability, "inputs": inputs, "after": list(step.after)}
 
 
@@ -57,6 +60,10 @@ def sketch(value: Any, depth: int = 2) -> str:
     if isinstance(value, list):
         return f"list of {len(value)}" + (f", the first: {sketch(value[0], depth - 1)}" if value and depth else "")
     return json_type(value)
+
+
+def _short(leaf: Leaf) -> Any:
+    return leaf.value if isinstance(leaf, Value) else bindings.shorthand(leaf)
 
 
 def _line(interface: Interface) -> str:

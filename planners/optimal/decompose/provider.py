@@ -1,8 +1,8 @@
 """Tokens from an LLM, through pydantic-ai's direct interface (extra ``llm``).
 
-Why it and not the bare ``openai`` client: it streams raw deltas just as directly (measured: each server-sent chunk is
-one event, no debouncing), speaks the three ways to structured output behind one switch, and its models for other
-providers fit in the same place. Its agent layer is not used: that validates only whole answers.
+Compared with the bare ``openai`` client, it streams raw deltas just as directly (measured: one event per server-sent
+chunk, no debouncing), offers the three kinds of structured output behind one switch, and supports other providers in
+the same way. Its agent layer is not used, because it validates only complete answers.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -49,21 +49,21 @@ class Message:
 
 
 class Tokens(Protocol):
-    """A source of answers, token by token."""
+    """Answers of an LLM, token by token."""
 
     def answer(
         self, conversation: Sequence[Message], schema: dict[str, Any], *, strict: bool
     ) -> AsyncGenerator[str, None]:
-        """The answer's text in pieces as they come; an empty piece is a sign of life (the model thinks)."""
+        """The answer's text in pieces as they arrive; an empty piece means that the model is still thinking."""
         ...
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         ...
 
 
 class ChatTokens:
-    """Answers of a chat model that pydantic-ai knows."""
+    """Answers of a chat model that pydantic-ai supports."""
 
     def __init__(self, model: ChatModel, config: LLMConfig, client: AsyncOpenAI | None = None) -> None:
         self._model = model
@@ -72,7 +72,7 @@ class ChatTokens:
 
     @classmethod
     def open_ai_compatible(cls, config: LLMConfig) -> "ChatTokens":
-        """A model behind ``config.base_url``. Neither key nor address nor proxy is read from the environment."""
+        """A model behind ``config.base_url``. No key, address or proxy is read from the environment."""
         timeout = httpx2.Timeout(config.timeout_s, connect=config.connect_s)
         client = AsyncOpenAI(
             base_url=config.base_url,
@@ -81,20 +81,20 @@ class ChatTokens:
             timeout=timeout,
             http_client=httpx2.AsyncClient(trust_env=False, timeout=timeout, follow_redirects=False),
         )
-        # The schema keeps to strict mode by itself; adapting it again took 35 ms an answer at 250 capabilities.
+        # The schema already fits strict mode; adapting it again took 35 ms per answer at 250 capabilities.
         profile = OpenAIModelProfile(json_schema_transformer=None)
         provider = OpenAIProvider(openai_client=client)
         return cls(OpenAIChatModel(config.model, provider=provider, profile=profile), config, client)
 
     async def close(self) -> None:
-        """Close the connections that are kept for the next question."""
+        """Close the pooled connections."""
         if self._client is not None:
             await self._client.close()
 
     async def answer(
         self, conversation: Sequence[Message], schema: dict[str, Any], *, strict: bool
     ) -> AsyncGenerator[str, None]:
-        """The answer's text in pieces. Closing the generator closes the connection, so the server stops too."""
+        """The answer's text in pieces. Closing the generator closes the connection, so the server stops as well."""
         async with model_request_stream(
             self._model,
             [_message(turn) for turn in conversation],

@@ -1,8 +1,8 @@
-"""The JSON schema of a decomposer's answer: one variant a capability, and nothing but bound inputs in it.
+"""The JSON schema of a decomposer's answer: one variant per capability, with its inputs.
 
-A server that constrains its output to the schema cannot name a capability or an input that does not exist. The schema
-keeps to what the strict mode of the OpenAI protocol supports (every property required, no free-form object) wherever
-the capabilities say what they take.
+A server that constrains its output to the schema cannot name a capability or an input that does not exist. Wherever the
+capabilities declare their inputs, the schema fits the strict mode of the OpenAI protocol (every property required, no
+free-form object).
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 from planners.interfaces import Interface, Schema, types
 
-# What the strict mode of the OpenAI protocol takes: beyond it such a schema is refused, but taken as a hint.
+# Limits of the strict mode of the OpenAI protocol: beyond them a strict schema is refused, but accepted as a hint.
 _MOST_PROPERTIES, _MOST_ENUM_VALUES, _MOST_CHARACTERS = 5000, 1000, 120_000
 _STEP = ("id", "capability", "inputs", "after")
 _IDS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
@@ -18,7 +18,7 @@ _SCALARS: tuple[dict[str, Any], ...] = ({"type": "string"}, {"type": "number"}, 
 
 
 def answer_schema(offered: Iterable[Interface]) -> tuple[dict[str, Any], bool]:
-    """The schema, and whether it is fit for strict mode."""
+    """The schema, and whether it fits strict mode."""
     listed = list(offered)
     schema = _object({"steps": {"type": "array", "items": {"anyOf": [_step(interface) for interface in listed]}}})
     closed = all(not interface.open and not _takes_objects(interface) for interface in listed)

@@ -1,46 +1,51 @@
-"""Whether a step somebody wrote can be run: known capability, known references, required inputs bound, no cycle."""
+"""Validates steps that a decomposer writes: capability, references, required inputs, no cycle."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from planners.bindings import Binding, ItemRef, StepRef, follow, input_refs, leaves, map_binding, step_refs
 from planners.canonical import canonical_id, canonical_inputs
-from planners.errors import PlanningError
+from planners.errors import DecomposeFailed, PlanningError
+from planners.graph import cycle
 from planners.interfaces import Interface
 from planners.model import StepId
 from planners.optimal.decompose.goals import GoalText
+from planners.validation.suggestions import nearest, shown
 from planners.workflow import Step
 
 
 class BadStep(PlanningError):
-    """A step cannot be part of the workflow as it is written; the message is fit to be told to who wrote it."""
+    """A step cannot be part of the workflow as it is written; the message can be sent to its author."""
 
 
 @dataclass
 class StepValidation:
-    """The steps of one goal, in the order they became valid. Holds back a step that reads one not written yet.
+    """The steps of one goal, in the order they became valid. A step that reads one not yet written is held back.
 
-    ``offered``: interfaces by capability (`planners.interfaces`).
-    Steps keep the ids their author gave them inside; what `accept` and `close` return has canonical ids and bindings.
+    ``offered``: interfaces by capability (`planners.interfaces`). ``max_steps`` bounds the steps, held back or not.
+    Inside, steps keep their author's ids; the steps that `accept` yields have canonical ids and bindings.
     """
 
     goal: GoalText
     offered: Mapping[str, Interface]
+    max_steps: int = 100_000
     steps: dict[StepId, Step] = field(default_factory=dict)
     _waiting: dict[StepId, Step] = field(default_factory=dict)
     _names: dict[StepId, StepId] = field(default_factory=dict)
 
     def accept(self, step: Step) -> Iterator[Step]:
-        """Yields the steps that this one makes complete: itself and those that waited for it; a repetition nothing.
+        """Yields the steps that this one completes: itself and those that waited for it. A repetition yields nothing.
 
         Raises:
-            BadStep: a step can never be valid; it is forgotten, what was yielded before stands.
+            BadStep: a step can never be valid; it is dropped, and what was yielded before remains.
+            DecomposeFailed: there are too many steps.
         """
         if (before := self.steps.get(step.id) or self._waiting.get(step.id)) is not None:
             if _work(before) == _work(step):
                 return
             raise BadStep(f"step '{step.id}' is already written and differs; give each step its own id")
+        if len(self.steps) + len(self._waiting) >= self.max_steps:
+            raise DecomposeFailed(f"the plan has more than {self.max_steps} steps", "goal", "split the goal")
         self._check(step)
         self._waiting[step.id] = step
         while (ready := next(filter(self._is_ready, self._waiting.values()), None)) is not None:
@@ -50,27 +55,23 @@ class StepValidation:
             yield self._canonical(ready)
 
     def close(self) -> None:
-        """The author has ended.
+        """Check that no step is held back at the end.
 
         Raises:
             BadStep: steps still wait for others: a cycle, or steps that were never written.
         """
         if not self._waiting:
             return
-        unknown = {
-            ref: step.id
-            for step in self._waiting.values()
-            for ref in step.parents
-            if ref not in self.steps and ref not in self._waiting
-        }
         waiting, self._waiting = self._waiting, {}
-        if unknown:
-            ref, reader = next(iter(unknown.items()))
-            raise BadStep(f"step '{reader}' reads '$steps.{ref}', and there is no step '{ref}'")
-        raise BadStep(f"the steps {' -> '.join(_cycle(waiting))} wait for each other; no step may depend on itself")
+        for step in waiting.values():
+            for ref in step.parents:
+                if ref not in self.steps and ref not in waiting:
+                    raise BadStep(f"step '{step.id}' reads '$steps.{shown(ref)}', and there is no such step")
+        path = cycle({step.id: [ref for ref in step.parents if ref in waiting] for step in waiting.values()}) or []
+        raise BadStep(f"the steps {' -> '.join([*path, *path[:1]])} form a cycle; no step may depend on itself")
 
     def drop_waiting(self) -> None:
-        """Forget what was held back; the author starts anew after the confirmed steps."""
+        """Drop the steps held back; the author continues after the confirmed steps."""
         self._waiting = {}
 
     def _is_ready(self, step: Step) -> bool:
@@ -102,8 +103,8 @@ class StepValidation:
             self._check_inputs(step, binding)
 
     def _check_inputs(self, step: Step, binding: Binding) -> None:
-        if any(isinstance(part, ItemRef) for part in leaves(binding)):
-            raise BadStep("$item stands for nothing here; bind $inputs, $steps or a literal", step.id)
+        if any(isinstance(leaf, ItemRef) for leaf in leaves(binding)):
+            raise BadStep("$item has no meaning here; bind $inputs, $steps or a literal", step.id)
         for ref in input_refs(binding):
             if ref.input in self.goal.later:
                 continue
@@ -113,10 +114,10 @@ class StepValidation:
             try:
                 follow(self.goal.inputs[ref.input], ref.path)
             except LookupError as missing:
-                raise BadStep(f"'$inputs.{ref.input}' has {missing}", step.id) from None
+                raise BadStep(f"'$inputs.{ref.input}' has {missing.args[0]}", step.id) from None
 
     def _check_paths(self, step: Step) -> None:
-        """A reference may name a part of an output only if the capability says it makes that part."""
+        """A reference may name a part of an output only if the capability declares that part."""
         for ref in (ref for binding in step.inputs.values() for ref in step_refs(binding)):
             made = self.offered[self.steps[ref.step].capability].outputs
             if ref.path and made and ref.path[0] not in made:
@@ -133,17 +134,5 @@ def _renamed(binding: Binding, names: Mapping[StepId, StepId]) -> Binding:
     )
 
 
-def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    choices = list(known)
-    near = get_close_matches(name, choices, n=3) or sorted(choices)[:8]
-    return f"there is no {what} '{name}'; " + (f"there is {', '.join(near)}" if near else "there is none at all")
-
-
-def _cycle(waiting: Mapping[StepId, Step]) -> list[StepId]:
-    """Follow waited-for parents until one repeats; what lies between is a cycle."""
-    path = [next(iter(waiting))]
-    while True:
-        parent = next(parent for parent in waiting[path[-1]].parents if parent in waiting)
-        if parent in path:
-            return [*path[path.index(parent) :], parent]
-        path.append(parent)
+def _unknown(what: str, name: str, known: Collection[str]) -> str:
+    return f"there is no {what} '{shown(name)}'; {nearest(name, known)}"

@@ -1,4 +1,4 @@
-"""A decomposer that answers from a table: for tests, and for running without an LLM on goals known beforehand."""
+"""A decomposer with prepared answers: for tests, and for running known goals without an LLM."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -12,8 +12,8 @@ from planners.workflow import Step
 class StubDecomposer:
     """Yields the prepared steps of a goal, one by one.
 
-    With a ``gate`` each step waits for one release of it, so a test decides what has streamed when. ``fails_after``:
-    raise once that many steps are out. ``asked`` and ``closed`` tell what was done with the stub.
+    With a ``gate``, each step waits for one release of it, so a test decides when it streams. ``fails_after``: raise
+    once that many steps have been yielded. ``asked`` and ``closed`` record how the stub was used.
     """
 
     def __init__(

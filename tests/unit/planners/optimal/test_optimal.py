@@ -9,10 +9,11 @@ from goals import ANSWER, CATALOG, GOAL, Clock, goal_task, request, steps
 from planner_pipelines import all_plans, pipeline, stub
 
 from planners.costs import PriorCosts
-from planners.errors import DecomposeFailed
+from planners.errors import DecomposeFailed, PlanningError
 from planners.expansion import flatten
 from planners.model import digest
 from planners.optimal.decompose import StubDecomposer
+from planners.optimal.planner import OptimalSettings
 from planners.plans import PlanKind
 from planners.requests import InFlight
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
@@ -51,7 +52,7 @@ async def test_mode_list_schedule_never_asks_the_solver():
     assert plans[-1].kind is PlanKind.OPTIMAL
 
 
-async def test_a_solve_is_stopped_when_nobody_waits_for_it_any_more():
+async def test_a_solve_is_cancelled_when_its_plan_is_no_longer_awaited():
     begun, ended = threading.Event(), threading.Event()
 
     def solver(flat, request, costs, *, cancellation, **more):
@@ -94,7 +95,7 @@ def _flat(listed):
     return flatten(Workflow(steps=tuple(listed)), {})
 
 
-async def test_the_guess_becomes_the_authority_where_the_decomposer_fails_and_the_task_allows_it():
+async def test_the_guess_becomes_the_optimal_plan_where_the_decomposer_fails_and_the_task_allows_it():
     planner = pipeline(stub(fails_after=1), fallback=Guesser())
 
     plans = await all_plans(planner, request(goal_task(fallback=True)))
@@ -104,7 +105,7 @@ async def test_the_guess_becomes_the_authority_where_the_decomposer_fails_and_th
     assert plans[-1].origin == "fallback:retrieval"
 
 
-async def test_half_a_guess_is_no_authority():
+async def test_an_incomplete_guess_never_becomes_the_optimal_plan():
     half = Guesser().guess(request()).model_copy(update={"complete": False})
     with pytest.raises(DecomposeFailed, match="told to fail"):
         await all_plans(pipeline(stub(fails_after=1)), request(goal_task(fallback=True), hint=half))
@@ -128,7 +129,7 @@ async def _until_asked(decomposer):
         await asyncio.sleep(0)
 
 
-async def test_cancelling_who_waits_for_the_plan_closes_the_decomposer():
+async def test_cancelling_the_plan_closes_the_decomposer():
     decomposer = stub(gate=asyncio.Semaphore(0))
     waiting = asyncio.create_task(all_plans(pipeline(decomposer), request()))
     await asyncio.wait_for(_until_asked(decomposer), 10)
@@ -183,7 +184,7 @@ async def test_a_goal_inside_a_declared_workflow_is_filled_in_and_its_readers_fo
     assert {name: ref.step for name, ref in whole.outputs.items()} == {"result": "all", "text": "say/caption"}
 
 
-async def test_work_in_flight_when_the_plan_was_asked_for_is_told_to_the_scheduler():
+async def test_work_in_flight_at_the_request_reaches_the_scheduler():
     first = (await all_plans(pipeline(stub()), request()))[-1]
     head = first.steps[0]
     flight = InFlight(work_key=head.work_key, agent=head.placement.agent, node="n2", elapsed_s=0.5)
@@ -201,3 +202,40 @@ async def test_work_keys_do_not_depend_on_who_planned():
 
     assert {planned.id: planned.work_key for planned in plan.steps} == keys
     assert len({digest(key) for key in keys.values()}) == 3
+
+
+class Cancelled:
+    """A decomposer whose own asyncio task is cancelled, as by the scope of an HTTP client."""
+
+    async def steps(self, goal, catalog):
+        yield steps()[0]
+        raise asyncio.CancelledError
+
+
+async def test_a_decomposer_that_is_cancelled_from_inside_has_failed():
+    with pytest.raises(DecomposeFailed, match="CancelledError"):
+        await asyncio.wait_for(all_plans(pipeline(Cancelled()), request()), 10)
+
+
+async def test_a_plan_that_waits_for_a_solver_when_the_planner_is_closed_fails():
+    begun, free = threading.Event(), threading.Event()
+
+    def solver(flat, request, costs, **more):
+        begun.set()
+        assert free.wait(30)
+        return list_schedule(flat, request, costs)
+
+    declared = request(Task(workflow=Workflow(steps=tuple(steps()))))
+    planner = pipeline(solver=solver, settings=OptimalSettings(solves_at_once=1))
+    running = asyncio.create_task(all_plans(planner, declared))
+    await asyncio.to_thread(begun.wait, 30)
+    waiting = asyncio.create_task(all_plans(planner, declared))
+    await asyncio.sleep(0)
+    planner.close()
+    free.set()
+
+    with pytest.raises(PlanningError, match="closed"):
+        await asyncio.wait_for(waiting, 10)
+    with pytest.raises(PlanningError, match="closed"):
+        await all_plans(planner, declared)
+    assert (await running)[-1].complete

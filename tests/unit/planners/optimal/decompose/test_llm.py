@@ -1,5 +1,7 @@
 """The decomposer over a chat model that is a function: what is told to it, and when it is left alone."""
 
+import json
+
 import pytest
 from goals import ANSWER, CATALOG, GOAL, steps
 from pydantic_ai.models.function import FunctionModel
@@ -16,7 +18,7 @@ from planners.optimal.decompose.schema import answer_schema
 CONFIG = LLMConfig(base_url="http://nowhere.invalid", model="function")
 
 
-def decomposer(*answers):
+def decomposer(*answers, config=CONFIG):
     """Each conversation turn gets the next answer, in pieces of three characters."""
     left, heard = list(answers), []
 
@@ -27,7 +29,7 @@ def decomposer(*answers):
             yield text[start : start + 3]
 
     model = FunctionModel(stream_function=write, profile={"supports_json_schema_output": True})
-    return LLMDecomposer(CONFIG, ChatTokens(model, CONFIG)), heard
+    return LLMDecomposer(config, ChatTokens(model, config)), heard
 
 
 async def decomposed(made, catalog=CATALOG):
@@ -35,17 +37,17 @@ async def decomposed(made, catalog=CATALOG):
 
 
 def text(answer):
-    import json  # noqa: PLC0415
-
     return json.dumps({"steps": answer})
 
 
-async def test_a_cut_off_answer_is_continued_from_the_last_step_that_stands():
+async def test_a_cut_off_answer_is_continued_after_the_last_accepted_step():
     whole = text(ANSWER)
     made, heard = decomposer(whole[: whole.index('"s3"')], text(ANSWER[2:]))
 
     assert await decomposed(made) == steps()
-    assert '"s2"' in str(heard[1][-1].parts[0].content)
+    told = str(heard[1][-1].parts[0].content)
+    assert '"s2"' in told
+    assert json.dumps(ANSWER[0]["inputs"]) in told
 
 
 async def test_a_price_is_a_literal_and_no_reference():
@@ -91,3 +93,33 @@ def test_a_key_is_struck_out_of_whatever_is_shown():
 
     assert config.scrubbed("refused sk-1") == "refused ***"
     assert "sk-1" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [(r"\ud83d\ude00", "\U0001f600"), (r"a\ud83d", "a\ufffd"), (r"\ude00b", "\ufffdb")]
+)
+async def test_a_lone_surrogate_in_an_answer_becomes_a_character_that_can_be_stored(written, read):
+    made, _ = decomposer(text([{**ANSWER[0], "inputs": {"url": "X"}}]).replace("X", written))
+
+    (step,) = await decomposed(made)
+
+    assert step.inputs["url"].value == read
+    assert json.loads(step.model_dump_json())
+
+
+async def test_an_answer_that_is_too_long_ends_the_decomposition():
+    config = CONFIG.model_copy(update={"max_answer_chars": 100})
+    made, heard = decomposer(text(ANSWER), config=config)
+
+    with pytest.raises(DecomposeFailed, match="more than 100 characters"):
+        await decomposed(made)
+    assert len(heard) == 1
+
+
+async def test_a_plan_with_too_many_steps_ends_the_decomposition():
+    config = CONFIG.model_copy(update={"max_steps": 2})
+    made, heard = decomposer(text(ANSWER), config=config)
+
+    with pytest.raises(DecomposeFailed, match="more than 2 steps"):
+        await decomposed(made)
+    assert len(heard) == 1

@@ -1,4 +1,4 @@
-"""Goals in workflows: the part that is known, unrolled."""
+"""Goals in workflows: the known part unrolls, the rest is pending."""
 
 import pytest
 from goals import ANSWER, GOAL, goal_task, steps
@@ -10,8 +10,8 @@ from planners.tasks import Task
 from planners.workflow import Goal, Step, Workflow
 
 
-def flat(weave, inputs=None):
-    return flatten(weave.workflow(), inputs or {})
+def flat(workflow, inputs=None):
+    return flatten(workflow.workflow(), inputs or {})
 
 
 def test_a_goal_that_is_open_is_pending_and_so_is_what_reads_it():
@@ -22,10 +22,10 @@ def test_a_goal_that_is_open_is_pending_and_so_is_what_reads_it():
             {"id": "aside", "capability": "fetch", "inputs": {"url": "u"}},
         )
     )
-    weave = PartialWorkflow(Task(workflow=declared))
-    weave.confirm("say", steps()[0])
+    workflow = PartialWorkflow(Task(workflow=declared))
+    workflow.confirm("say", steps()[0])
 
-    known = flat(weave)
+    known = flat(workflow)
 
     assert [step.id for step in known.steps] == ["say/fetch", "aside"]
     assert [node.id for node in known.pending] == ["say", "after"]
@@ -43,13 +43,13 @@ def test_a_goal_in_a_for_each_is_decomposed_once_and_unrolled_for_each_element()
         )
     )
     inputs = {"pictures": ["a", "b"]}
-    weave = PartialWorkflow(Task(workflow=declared, inputs=inputs))
-    assert weave.text("say").later == ("picture",)
+    workflow = PartialWorkflow(Task(workflow=declared, inputs=inputs))
+    assert workflow.text("say").later == ("picture",)
     for step in steps([{**ANSWER[1], "inputs": {"image": "$inputs.picture"}}], later=["picture"]):
-        weave.confirm("say", step)
-    weave.close("say")
+        workflow.confirm("say", step)
+    workflow.close("say")
 
-    known = flat(weave, inputs)
+    known = flat(workflow, inputs)
 
     assert [step.id for step in known.steps] == ["say/caption[0]", "say/caption[1]", "all"]
     assert known.by_id["say/caption[1]"].inputs["image"].path == (1,)
@@ -58,22 +58,22 @@ def test_a_goal_in_a_for_each_is_decomposed_once_and_unrolled_for_each_element()
 
 def test_what_follows_a_goal_waits_for_all_its_ends():
     declared = Workflow(steps=(Goal(id="g", goal="x"), {"id": "z", "capability": "mail", "after": ["g"]}))
-    weave = PartialWorkflow(Task(workflow=declared))
+    workflow = PartialWorkflow(Task(workflow=declared))
     for step in steps([ANSWER[0], {**ANSWER[0], "id": "s9", "inputs": {"url": "other"}}]):
-        weave.confirm("g", step)
-    weave.close("g")
+        workflow.confirm("g", step)
+    workflow.close("g")
 
-    assert flat(weave).by_id["z"].after == ("g/fetch", "g/fetch-2")
+    assert flat(workflow).by_id["z"].after == ("g/fetch", "g/fetch-2")
 
 
-def test_the_outputs_of_a_plain_goal_are_those_of_the_steps_nobody_reads():
-    weave = PartialWorkflow(goal_task(GOAL))
+def test_the_outputs_of_a_plain_goal_are_those_of_the_steps_that_no_step_reads():
+    workflow = PartialWorkflow(goal_task(GOAL))
     for step in steps():
-        weave.confirm("goal", step)
-    weave.close("goal")
+        workflow.confirm("goal", step)
+    workflow.close("goal")
 
-    assert list(flat(weave).outputs) == ["translate"]
-    assert weave.complete
+    assert list(flat(workflow).outputs) == ["translate"]
+    assert workflow.complete
 
 
 def test_a_goal_without_any_step_fails():
@@ -82,10 +82,10 @@ def test_a_goal_without_any_step_fails():
 
 
 def test_a_capability_may_be_called_goal():
-    weave = PartialWorkflow(goal_task(GOAL))
+    workflow = PartialWorkflow(goal_task(GOAL))
     for step in (Step(id="goal", capability="goal"), Step(id="b", capability="b", inputs={"x": "$steps.goal"})):
-        weave.confirm("goal", step)
-    weave.close("goal")
+        workflow.confirm("goal", step)
+    workflow.close("goal")
 
-    assert [step.data_parents for step in weave.workflow().steps] == [(), ("goal",)]
-    assert list(flat(weave).by_id) == ["goal", "b"]
+    assert [step.data_parents for step in workflow.workflow().steps] == [(), ("goal",)]
+    assert list(flat(workflow).by_id) == ["goal", "b"]

@@ -1,9 +1,10 @@
-"""What may become a step, and what is told to who wrote it otherwise."""
+"""Which steps are accepted, and what the author of a wrong one is told."""
 
 import pytest
 from goals import ANSWER, CATALOG, steps
 
 from planners.bindings import Gather, InputRef, StepRef, Value
+from planners.errors import DecomposeFailed
 from planners.interfaces import interfaces
 from planners.optimal.decompose.goals import GoalText
 from planners.optimal.decompose.step_validation import BadStep, StepValidation
@@ -48,26 +49,26 @@ def test_a_step_written_before_what_it_reads_is_held_back_until_that_is_there():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (step(capability="captions", image="x"), "no capability 'captions'; there is caption"),
-        (step(picture="x"), "no input of caption 'picture'; there is"),
+        (step(capability="captions", image="x"), "no capability 'captions'; did you mean 'caption'"),
+        (step(picture="x"), "no input of caption 'picture'; there are"),
         (step(), "input 'image' of caption must be bound"),
-        (step(image="$inputs.imag"), "no task input 'imag'; there is image"),
+        (step(image="$inputs.imag"), "no task input 'imag'; did you mean 'image'"),
         (step(image="$inputs.image.9"), "no '9'"),
-        (step(image="$item"), r"\$item stands for nothing"),
+        (step(image="$item"), r"\$item has no meaning"),
         (step(image="$steps.a.caption"), "depends on itself"),
     ],
 )
-def test_a_step_that_can_never_be_valid_is_refused_with_what_there_is_instead(wrong, said):
+def test_a_step_that_can_never_be_valid_is_refused_with_a_suggestion(wrong, said):
     with pytest.raises(BadStep, match=said):
         accepted(confirmed(inputs={"image": ["x"]}), wrong)
 
 
 def test_a_part_that_the_parent_does_not_make_is_refused():
-    with pytest.raises(BadStep, match="no output of step 'a' 'text'; there is caption"):
+    with pytest.raises(BadStep, match="no output of step 'a' 'text'; there are caption"):
         accepted(confirmed(), step(image="x"), step("b", image="$steps.a.text"))
 
 
-def test_a_cycle_is_printed_at_the_end():
+def test_a_cycle_is_reported_at_the_end():
     checks = confirmed()
     accepted(checks, step("a", image="$steps.b.caption"), step("b", image="$steps.a.caption"))
 
@@ -79,7 +80,7 @@ def test_a_reference_to_a_step_that_never_came_is_named_at_the_end():
     checks = confirmed()
     accepted(checks, step("a", image="$steps.ghost.caption"))
 
-    with pytest.raises(BadStep, match="there is no step 'ghost'"):
+    with pytest.raises(BadStep, match=r"reads '\$steps.ghost', and there is no such step"):
         checks.close()
 
 
@@ -103,7 +104,21 @@ def test_an_optional_input_bound_to_nothing_or_to_its_default_is_left_out(said):
     assert done.inputs == {"image": Value(value="x")}
 
 
-def test_an_optional_input_that_says_something_stays():
+def test_an_optional_input_with_another_value_is_kept():
     (done,) = accepted(confirmed(), step(image="x", lang="fr"))
 
     assert done.inputs["lang"] == Value(value="fr")
+
+
+def test_steps_that_wait_count_as_steps():
+    """Otherwise an author could write any number of steps that wait for one that never comes."""
+    checks = StepValidation(GoalText(text="x"), interfaces(CATALOG), max_steps=3)
+    with pytest.raises(DecomposeFailed, match="more than 3 steps"):
+        accepted(checks, *(step(f"s{i}", image="$steps.ghost.caption") for i in range(4)))
+
+
+def test_names_of_any_length_are_told_in_bounded_messages():
+    with pytest.raises(BadStep) as refused:
+        accepted(confirmed(), step(capability="c" * 100_000))
+
+    assert len(refused.value.message) < 300
