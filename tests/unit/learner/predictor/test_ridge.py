@@ -29,7 +29,7 @@ def test_scores_of_a_long_history_come_from_its_nearest_examples():
 
 
 def test_second_regression_sharpens_what_the_first_expects():
-    """Two kinds of example overlap in likeness; only how they are scored sets them apart."""
+    """Two kinds of example are similar; only how they are scored sets them apart."""
     kinds = np.arange(40) % 2
     rows = unit_rows(40, 6) + 0.25 * np.eye(6)[kinds].astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)

@@ -20,16 +20,16 @@ CONFIG = LLMConfig(base_url="http://nowhere.invalid", model="function")
 
 def decomposer(*answers, config=CONFIG):
     """Each conversation turn gets the next answer, in pieces of three characters."""
-    left, heard = list(answers), []
+    left, received = list(answers), []
 
     async def write(messages, info):
-        heard.append(messages)
+        received.append(messages)
         text = left.pop(0)
         for start in range(0, len(text), 3):
             yield text[start : start + 3]
 
     model = FunctionModel(stream_function=write, profile={"supports_json_schema_output": True})
-    return LLMDecomposer(config, ChatTokens(model, config)), heard
+    return LLMDecomposer(config, ChatTokens(model, config)), received
 
 
 async def decomposed(made, catalog=CATALOG):
@@ -42,10 +42,10 @@ def text(answer):
 
 async def test_a_cut_off_answer_is_continued_after_the_last_accepted_step():
     whole = text(ANSWER)
-    made, heard = decomposer(whole[: whole.index('"s3"')], text(ANSWER[2:]))
+    made, received = decomposer(whole[: whole.index('"s3"')], text(ANSWER[2:]))
 
     assert await decomposed(made) == steps()
-    told = str(heard[1][-1].parts[0].content)
+    told = str(received[1][-1].parts[0].content)
     assert '"s2"' in told
     assert json.dumps(ANSWER[0]["inputs"]) in told
 
@@ -67,10 +67,10 @@ async def test_an_answer_without_steps_is_no_plan():
 
 
 async def test_a_catalog_without_agents_asks_nobody():
-    made, heard = decomposer()
+    made, received = decomposer()
     with pytest.raises(DecomposeFailed, match="holds no agent"):
         await decomposed(made, Catalog())
-    assert heard == []
+    assert received == []
 
 
 def test_the_schema_is_strict_where_the_capabilities_say_what_they_take():
@@ -109,17 +109,17 @@ async def test_a_lone_surrogate_in_an_answer_becomes_a_character_that_can_be_sto
 
 async def test_an_answer_that_is_too_long_ends_the_decomposition():
     config = CONFIG.model_copy(update={"max_answer_chars": 100})
-    made, heard = decomposer(text(ANSWER), config=config)
+    made, received = decomposer(text(ANSWER), config=config)
 
     with pytest.raises(DecomposeFailed, match="more than 100 characters"):
         await decomposed(made)
-    assert len(heard) == 1
+    assert len(received) == 1
 
 
 async def test_a_plan_with_too_many_steps_ends_the_decomposition():
     config = CONFIG.model_copy(update={"max_steps": 2})
-    made, heard = decomposer(text(ANSWER), config=config)
+    made, received = decomposer(text(ANSWER), config=config)
 
     with pytest.raises(DecomposeFailed, match="more than 2 steps"):
         await decomposed(made)
-    assert len(heard) == 1
+    assert len(received) == 1

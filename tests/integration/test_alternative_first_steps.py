@@ -67,7 +67,7 @@ class _Waiting(Planners):
 
 
 @pytest.mark.parametrize("alternatives", [2, 0])
-async def test_the_right_beginning_is_committed_and_the_other_flushed(tmp_path, alternatives):
+async def test_the_right_first_step_is_committed_and_the_other_flushed(tmp_path, alternatives):
     planning, bold = _Waiting(alternatives), PlanningOptions(alpha=1.0, value_of_time_usd_per_s=1.0)
     async with a_shard(CATALOG, tmp_path, planning=planning) as service:
         service.executor.hold("translate-agent")
