@@ -1,4 +1,4 @@
-"""A goal that may begin in two ways: both are under way before its plan is there, and the one that is right stays."""
+"""A goal with two possible first steps: both start before the optimal plan is known, and the right one is committed."""
 
 import asyncio
 from typing import Any
