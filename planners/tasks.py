@@ -16,8 +16,8 @@ from planners.workflow import Workflow, unwrapped_bindings, unwrapped_nodes
 class Objective(Measured):
     """What the plan minimises: latency_weight * makespan_s + usd_weight * dollars, no step below min_quality."""
 
-    latency_weight: float = Field(default=1.0, ge=0)
-    usd_weight: float = Field(default=0.0, ge=0)
+    latency_weight: float = Field(default=1.0, ge=0, le=1e12)
+    usd_weight: float = Field(default=0.0, ge=0, le=1e12)
     min_quality: float = Field(default=0.0, ge=0, le=1)
 
     @model_validator(mode="after")

@@ -7,13 +7,17 @@ from planners.scheduling.problem.problem import Problem
 _NANO = 1e9
 # The cost of all modes together stays below this many units, far from 2^63, in any currency.
 _MAX_COST = 1e17
-# Objective units a quantum where dollars count too: costs are resolved to a thousandth of a quantum's value.
+# Objective units a quantum where dollars count too: costs are resolved to a thousandth of a quantum's value, unless the
+# cost of all modes together would exceed the largest number of units.
 _FINE = 1000
 _LARGEST = 1e15
 
 
 class IntegerObjective:
-    """latency_weight * seconds + usd_weight * usd, in units of ``unit``: exact for time, rounded for dollars."""
+    """latency_weight * seconds + usd_weight * usd, in units of ``unit``: exact for time, rounded for dollars.
+
+    Time that weighs less than any resolvable cost does not count.
+    """
 
     def __init__(self, problem: Problem) -> None:
         weights = problem.objective
@@ -27,9 +31,9 @@ class IntegerObjective:
             self.unit = weights.latency_weight * problem.quantum_s
         else:
             quantum = weights.latency_weight * problem.quantum_s
-            coarse = weights.usd_weight * max_usd / quantum * _FINE > _LARGEST
-            self.per_quantum = 1 if coarse else _FINE
-            self.unit = quantum / self.per_quantum
+            coarsest = weights.usd_weight * max_usd / _LARGEST
+            self.per_quantum = _FINE if quantum >= _FINE * coarsest else floor(quantum / coarsest)
+            self.unit = quantum / self.per_quantum if self.per_quantum else coarsest
         # The cost of every step may be rounded up by half a unit.
         self._rounding = 0.5 * len(problem.steps) if weights.usd_weight else 0.0
         self._per_dollar = min(_NANO, _MAX_COST / max_usd) if max_usd else _NANO

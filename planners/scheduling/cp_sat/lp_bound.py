@@ -44,7 +44,7 @@ class _LinearRelaxation:
         self.columns = len(self._modes)
 
     def solve(self) -> float:
-        """The minimum of the relaxation; 0 if the solver fails."""
+        """The minimum of the relaxation; 0 if the solver fails or the numbers are too large for it."""
         self._add_paths()
         self._add_work()
         self._add_budget()
@@ -55,6 +55,8 @@ class _LinearRelaxation:
         weights = self._problem.objective
         cost[: self._starts] = [weights.usd_weight * mode.usd for _, mode in self._modes]
         cost[self._makespan] = weights.latency_weight * self._problem.quantum_s
+        if not np.isfinite(cost).all():
+            return 0.0
         answer = linprog(
             cost,
             A_ub=upper,

@@ -39,6 +39,7 @@ _DISAGGREGATE_AFTER = 8000
 _SMALL_GAP = 1e-3
 # With more steps, CP-SAT does not finish presolve in seconds: large neighbourhood search repairs parts instead.
 _MAX_WHOLE_STEPS = 300
+_LATEST = 1e15
 
 
 def schedule(  # noqa: PLR0913 -- the problem, and by keyword how to solve it
@@ -154,7 +155,8 @@ class _Search:
         best = self._incumbent.best
         if best is not None and weights.latency_weight > 0:
             spare = best.value - weights.usd_weight * sum(problem.min_usd)
-            ends.append(max(best.makespan, int(spare / weights.latency_weight / problem.quantum_s) + 2))
+            latest = min(spare / weights.latency_weight / problem.quantum_s, _LATEST)
+            ends.append(max(best.makespan, int(latest) + 2))
         in_a_row = sum(max(mode.duration + mode.lag + _longest_hold(mode) for mode in row) for row in problem.modes)
         profiles = (*(group.profile for group in problem.groups), *(limit.profile for limit in problem.limits))
         ends.append(in_a_row + max((profile.times[-1] for profile in profiles), default=0))

@@ -226,7 +226,7 @@ class _Builder:
         step_class, row = self._class_of[step]
         mean_s = step_class.means[row][[one.name for one in step_class.agents].index(agent.name)]
         left_s = remaining_s(duration_s(mean_s, pair.speed), match.flight.elapsed_s)
-        mode = pair.mode(self._time.up(left_s), agent.price.usd_per_s * left_s)
+        mode = pair.mode(self._time.duration(left_s), agent.price.usd_per_s * left_s)
         return mode._replace(uses=tuple(use for use in pair.uses if use.hold is None), in_flight=True)
 
 

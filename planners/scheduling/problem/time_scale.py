@@ -34,10 +34,15 @@ class TimeScale:
         """Quanta of a transfer or a rate window, rounded up, and cut so that one for each step stays countable."""
         return min(self.up(seconds), int(self._longest))
 
+    def duration(self, seconds: float) -> int:
+        """Quanta of an attempt, at least one: also an attempt that takes no time needs its resources and its call."""
+        return max(1, self.up(seconds))
+
     def durations(self, seconds: NDArray[np.float64]) -> list[list[int]]:
-        """Quanta of every entry of a matrix, rounded up."""
-        quanta: list[list[int]] = np.ceil(seconds / self.quantum_s - _ROUNDING).astype(np.int64).tolist()
-        return quanta
+        """The same for every entry of a matrix."""
+        quanta = np.maximum(1, np.ceil(seconds / self.quantum_s - _ROUNDING).astype(np.int64))
+        rows: list[list[int]] = quanta.tolist()
+        return rows
 
 
 def duration_s(mean_s: float, speed: float, cold_start_s: float = 0.0) -> float:
