@@ -152,6 +152,23 @@ def test_list_schedules_are_feasible_except_for_the_deadline(question: Question)
 
 
 @SOLVED
+@given(questions(max_steps=6, in_flight=False, limited=False), st.data())
+def test_list_schedules_keep_to_the_cost_of_the_cheapest_plan_whatever_has_finished(question: Question, data):
+    flat, request = question
+    dear = request.model_copy(update={"task": request.task.model_copy(update={"objective": Objective(usd_weight=9)})})
+    found = [flight for asked in (request, dear) for flight in data.draw(flights(list_schedule(flat, asked, COSTS)))]
+    finished = {flight.work_key: flight.model_copy(update={"finished": True}) for flight in found}
+    request = request.model_copy(update={"in_flight": tuple(finished.values())})
+    only_usd = request.task.model_copy(update={"objective": Objective(latency_weight=0, usd_weight=1)})
+    cheapest = schedule(flat, request.model_copy(update={"task": only_usd}), COSTS, time_limit_s=5)
+    assume(cheapest.gap == 0)
+    tight = request.task.model_copy(update={"limits": Limits(budget_usd=cheapest.usd * (1 + 1e-9))})
+    request = request.model_copy(update={"task": tight})
+
+    assert not violations(list_schedule(flat, request, COSTS), flat, request, COSTS)
+
+
+@SOLVED
 @given(questions())
 def test_optimal_plans_are_feasible_and_never_worse_than_list_schedules(question: Question):
     flat, request = question

@@ -4,6 +4,7 @@ from planners.costs import CostModel
 from planners.model import StepId
 from planners.plans import Plan, PlanKind, PlannedStep
 from planners.requests import PlanRequest
+from planners.scheduling.list_scheduling.cheapest_modes import cheapest_schedule
 from planners.scheduling.list_scheduling.conversion import to_plan
 from planners.scheduling.list_scheduling.cpop import cpop
 from planners.scheduling.list_scheduling.greedy import greedy
@@ -61,8 +62,15 @@ def cheapest_steps(plan: Plan, flat: FlatWorkflow, request: PlanRequest, costs: 
 
 
 def fast_schedule(problem: Problem) -> Schedule:
-    """The schedule behind `list_schedule`: iterated HEFT, then tie breaking."""
-    return break_ties(problem, iterated_heft(problem))
+    """The schedule behind `list_schedule`: iterated HEFT, then tie breaking.
+
+    If it exceeds a budget that needs attempts in flight, the cheapest schedule.
+    """
+    schedule = iterated_heft(problem)
+    if problem.needs_in_flight and not within_budget(schedule.usd, problem.budget_usd):
+        cheapest = cheapest_schedule(problem)
+        schedule = cheapest if cheapest is not None and cheapest.usd < schedule.usd else schedule
+    return break_ties(problem, schedule)
 
 
 def best_baseline(problem: Problem) -> tuple[str, Schedule]:

@@ -247,27 +247,6 @@ class PartialSchedule:
         for limit, amount, hold in mode.uses:
             self.limits[limit].reserve(start, start + (duration if hold is None else hold), sign * amount)
 
-    def requirements_hold(self, mode: ExecutionMode) -> bool:
-        """Whether the other steps have the modes that this mode requires."""
-        return all(self.mode[other] in allowed for other, allowed in mode.requires)
-
-    def keep_in_flight(self) -> None:
-        """Continue attempts in flight, unless a new attempt ends sooner and no budget is set.
-
-        An attempt that a step must use continues even if reservations leave it no capacity now.
-        """
-        has_budget, forced = self.problem.budget_usd is not None, self.problem.forced_in_flight
-        for step, modes in enumerate(self.problem.modes):
-            running = [(i, mode) for i, mode in enumerate(modes) if mode.in_flight and self.requirements_hold(mode)]
-            new = min((mode.duration for mode in modes if not mode.in_flight), default=0)
-            must = forced.get(step)
-            for index, mode in sorted(running, key=lambda item: (item[0] != must, item[1].duration, item[0])):
-                node = self.problem.groups[mode.group].nodes[0]
-                start = self.earliest_on(node, 0, mode)
-                if index == must or ((has_budget or mode.duration <= new) and start == 0):
-                    self.place(step, index, node, start)
-                    break
-
     def schedule(self) -> Schedule:
         """The complete schedule; every step must be placed."""
         problem = self.problem

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from planners.errors import Infeasible
+from planners.scheduling.list_scheduling.in_flight_selection import Restrictions, keep_in_flight
 from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
 from planners.scheduling.list_scheduling.score import PlacementScore
 from planners.scheduling.problem.modes import LimitUse
@@ -36,13 +37,18 @@ def serial_schedule(
         Infeasible: a step can only continue an attempt in flight, and that attempt cannot continue.
     """
     partial = PartialSchedule(problem)
-    if problem.has_in_flight:
-        partial.keep_in_flight()
+    restrictions = keep_in_flight(partial) if problem.has_in_flight else {}
     tails = problem.min_tails
-    budget = _RemainingBudget(problem, partial, spread=spread_budget) if problem.budget_usd is not None else None
+    budget = None
+    if problem.budget_usd is not None:
+        budget = _RemainingBudget(problem, partial, restrictions, spread=spread_budget)
     for step in order:
         if partial.mode[step] < 0:
-            index, node, start = _select(partial, step, score, budget.allowance(step) if budget else _INFINITE)
+            allowance = budget.allowance(step) if budget else _INFINITE
+            if step in restrictions:
+                index, node, start = _select_restricted(partial, step, restrictions[step], allowance)
+            else:
+                index, node, start = _select(partial, step, score, allowance)
             if start + tails[step] > cutoff:
                 return None
             partial.place(step, index, node, start)
@@ -110,6 +116,20 @@ def _select(partial: PartialSchedule, step: int, score: PlacementScore, allowanc
     return index[chosen], best_node, best_start
 
 
+def _select_restricted(
+    partial: PartialSchedule, step: int, allowed: frozenset[int], allowance: float
+) -> tuple[int, int, int]:
+    """The same among the allowed modes, scored by the objective: there are few, and others may dominate them."""
+    problem, ready = partial.problem, partial.ready(step)
+    modes = problem.modes[step]
+    affordable = [i for i in sorted(allowed) if modes[i].usd <= allowance]
+    placements = []
+    for index in affordable or [min(sorted(allowed), key=lambda i: modes[i].usd)]:
+        start, node = partial.earliest(modes[index], ready)
+        placements.append((problem.value(start + modes[index].duration, modes[index].usd), index, node, start))
+    return min(placements)[1:]
+
+
 def _optimistic_scores(
     partial: PartialSchedule, step: int, earliest: int, score: PlacementScore, allowance: float
 ) -> list[tuple[float, int]]:
@@ -137,10 +157,16 @@ def _optimistic_scores(
 class _RemainingBudget:
     """How much the next step may cost so that the cheapest modes of the remaining steps stay affordable."""
 
-    def __init__(self, problem: Problem, partial: PartialSchedule, *, spread: bool) -> None:
+    def __init__(self, problem: Problem, partial: PartialSchedule, restrictions: Restrictions, *, spread: bool) -> None:
         assert problem.budget_usd is not None
         self._budget_usd, self._partial, self._spread = problem.budget_usd, partial, spread
         self._least, self._ranges = problem.new_attempt_usd
+        if restrictions:
+            usd = {step: [problem.modes[step][i].usd for i in allowed] for step, allowed in restrictions.items()}
+            self._least = [min(usd.get(step, [least])) for step, least in enumerate(self._least)]
+            self._ranges = [
+                max(usd[step]) - min(usd[step]) if step in usd else each for step, each in enumerate(self._ranges)
+            ]
         self._least_left = sum(usd for i, usd in enumerate(self._least) if partial.mode[i] < 0)
         self._range_left = sum(usd for i, usd in enumerate(self._ranges) if partial.mode[i] < 0)
 

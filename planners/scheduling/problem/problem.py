@@ -108,6 +108,35 @@ class Problem:
         return least, [max(m.usd for m in modes) - low for modes, low in zip(self.modes, least, strict=True)]
 
     @cached_property
+    def needs_in_flight(self) -> bool:
+        """Whether the budget does not suffice for a new attempt of every step."""
+        return self.budget_usd is not None and self.budget_usd < sum(self.new_attempt_usd[0])
+
+    @cached_property
+    def in_flight_savings(self) -> list[list[float]]:
+        """Per mode, an estimate of what it saves, by itself and by the attempts in flight that require it.
+
+        In dollars if the budget needs attempts in flight, else in quanta.
+        """
+        cost = [[m.usd if self.needs_in_flight else float(m.duration) for m in modes] for modes in self.modes]
+        least = [
+            min((usd for usd, mode in zip(row, modes, strict=True) if not mode.in_flight), default=0.0)
+            for row, modes in zip(cost, self.modes, strict=True)
+        ]
+        savings = [[0.0] * len(modes) for modes in self.modes]
+        for step in range(len(self.modes) - 1, -1, -1):
+            for index, mode in enumerate(self.modes[step]):
+                if not mode.in_flight:
+                    continue
+                requires = [(other, allowed) for other, allowed in mode.requires if allowed]
+                extra = (min(cost[other][i] for i in allowed) - least[other] for other, allowed in requires)
+                own = least[step] - cost[step][index] - sum(max(0.0, each) for each in extra)
+                savings[step][index] = max(0.0, savings[step][index] + own)
+                for other, i in ((other, i) for other, allowed in requires for i in allowed):
+                    savings[other][i] += savings[step][index]
+        return savings
+
+    @cached_property
     def mean_durations(self) -> list[float]:
         """Per step, the mean duration over its agents and all nodes they fit on."""
         means: list[float] = [0.0] * len(self.steps)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from planners.agents import AgentSpec, Catalog
+from planners.agents import AgentSpec, Catalog, Price
 from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
 from planners.costs import PriorCosts
 from planners.model import StepId, WorkKey
@@ -116,3 +116,55 @@ def test_on_a_node_the_agent_no_longer_fits_finished_attempts_count_and_running_
     plan, wrong = planned(make, asked(CHAIN[:1], (agent,), (node("small", 1), node("large")), in_flight=(flight,)))
 
     assert (plan.makespan_s, wrong) == (makespan_s, [])
+
+
+PRICED = (
+    AgentSpec(name="dear", capability="a", price=Price(usd_per_call=3)),
+    AgentSpec(name="cheap", capability="a", price=Price(usd_per_call=2)),
+    AgentSpec(name="only", capability="b", price=Price(usd_per_call=2)),
+)
+
+
+@BOTH
+def test_a_finished_step_is_not_repeated_although_its_identical_twin_must_then_use_the_dearer_agent(make):
+    twins = (Step(id="one", capability="a"), Step(id="two", capability="a"))
+    finished = keys_of((twins[0], "dear"), (twins[1], "dear"))["two"]
+    flight = InFlight(work_key=finished, agent="dear", node="n", finished=True)
+
+    plan, wrong = planned(make, asked(twins, PRICED, in_flight=(flight,), limits=Limits(budget_usd=3)))
+
+    assert [(step.placement.agent, step.placement.usd) for step in plan.steps] == [("dear", 3.0), ("dear", 0.0)]
+    assert not wrong
+
+
+@BOTH
+def test_of_several_finished_attempts_the_one_that_a_finished_child_has_read_is_kept(make):
+    parents = [
+        InFlight(work_key=keys_of((CHAIN[0], name))["a"], agent=name, node="n", finished=True)
+        for name in ("dear", "cheap")
+    ]
+    read = keys_of((CHAIN[0], "cheap"), (CHAIN[1], "only"))["b"]
+    child = InFlight(work_key=read, agent="only", node="n", finished=True)
+
+    plan, wrong = planned(make, asked(CHAIN, PRICED, in_flight=(*parents, child), limits=Limits(budget_usd=0)))
+
+    assert [(step.placement.agent, step.placement.usd) for step in plan.steps] == [("cheap", 0.0), ("only", 0.0)]
+    assert not wrong
+
+
+@BOTH
+def test_a_running_attempt_gives_way_if_only_then_the_budget_suffices(make):
+    """Continuing the first step's attempt would leave the second, identical one without its finished work."""
+    twins = (Step(id="one", capability="a"), Step(id="two", capability="a"))
+    per_s = tuple(agent.model_copy(update={"price": Price(usd_per_s=agent.price.usd_per_call)}) for agent in PRICED)
+    running = InFlight(work_key=keys_of((twins[0], "cheap"))["one"], agent="cheap", node="n", elapsed_s=0.5)
+    two = keys_of((twins[0], "dear"), (twins[1], "dear"))["two"]
+    finished = InFlight(work_key=two, agent="dear", node="n", finished=True)
+
+    plan, wrong = planned(make, asked(twins, per_s, in_flight=(running, finished), limits=Limits(budget_usd=3)))
+
+    assert [(step.placement.agent, step.placement.usd) for step in plan.steps] in (
+        [("dear", 3.0), ("dear", 0.0)],
+        [("cheap", 1.0), ("cheap", 2.0)],
+    )
+    assert not wrong
