@@ -34,13 +34,18 @@ def create(
     settings: LearningSettings | None = None,
     folder: Path | None = None,
     tools: Any = (),
+    scheduling_strategy: Any = None,
 ) -> Any:
     """Start the learner's actor and return its handle. ``tools`` are ToolTexts, or a reference to them.
 
     Without a folder, models are lost when the actor ends.
     """
     options = ray.remote(LearnerActor).options(
-        name=name, num_cpus=0, max_concurrency=_CONCURRENT_CALLS, max_restarts=-1
+        name=name,
+        num_cpus=0,
+        max_concurrency=_CONCURRENT_CALLS,
+        max_restarts=-1,
+        scheduling_strategy=scheduling_strategy,
     )
     return options.remote(settings, folder, tools)
 

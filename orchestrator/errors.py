@@ -17,6 +17,10 @@ class CannotStart(ServiceError):
     """The service could not be started."""
 
 
+class RayLost(ServiceError):
+    """A process of Ray that the service needs has died."""
+
+
 class Unavailable(ServiceError):
     """A part of the service does not answer now; nothing was changed."""
 

@@ -41,6 +41,11 @@ class ClusterSettings(Section):
     node_timeout_s: float = Field(default=5.0, gt=0)
     runtime_env: dict[str, JsonValue] = Field(default_factory=dict)
 
+    @property
+    def through_client(self) -> bool:
+        """Whether the cluster is joined from outside, through Ray's client."""
+        return self.address is not None and self.address.startswith("ray://")
+
 
 class HostSettings(Section):
     """The processes of agents.
@@ -110,10 +115,15 @@ class LlmSettings(Section):
 
 
 class LearnerSettings(Section):
-    """Whether the service learns from outcomes, and how often the planners receive updates."""
+    """Whether the service learns from outcomes, and how often the planners receive updates.
+
+    Models are stored under the data directory, or in ``shared_folder``: a folder that every node mounts, for a service
+    whose actors may run on any node.
+    """
 
     enabled: bool = True
     refresh_s: float = Field(default=1.0, gt=0)
+    shared_folder: Path | None = None
 
 
 class LimitSettings(Section):
@@ -142,6 +152,11 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     catalog: Path | None = None
     data_dir: Path = Path(".forerun")
+
+    @property
+    def models_folder(self) -> Path:
+        """The folder of the learned models."""
+        return (self.learner.shared_folder or self.data_dir / "models").absolute()
 
     @property
     def journal_url(self) -> str:

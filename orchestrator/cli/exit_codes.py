@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from orchestrator.client.errors import Busy, NotOurs, Refused, ServiceFailed, Unreachable
-from orchestrator.errors import CannotStart, Unavailable
+from orchestrator.errors import CannotStart, RayLost, Unavailable
 from orchestrator.problems import ProblemDetails, describe
 from planners.errors import ForerunError
 
@@ -45,7 +45,7 @@ def reported(command: Callable[_P, _R]) -> Callable[_P, _R]:
             sys.stderr.close()
             raise typer.Exit(ExitCode.OK) from None
         except ForerunError as error:
-            _print(error, as_json=bool(named.get("as_json")))
+            report(error, as_json=bool(named.get("as_json")))
             raise typer.Exit(code_of(error)) from None
 
     return wrapped
@@ -56,18 +56,19 @@ def code_of(error: ForerunError) -> ExitCode:
     match error:
         case Unreachable() | NotOurs() | Unavailable() | Busy():
             return ExitCode.UNREACHABLE
-        case ServiceFailed() | CannotStart():
+        case ServiceFailed() | CannotStart() | RayLost():
             return ExitCode.SERVICE_FAILED
     return ExitCode.BAD_INPUT
 
 
 def refuse(message: str, fix: str = "") -> NoReturn:
     """End the command because its arguments make no sense."""
-    _print(ForerunError(message, "", fix), as_json=False)
+    report(ForerunError(message, "", fix), as_json=False)
     raise typer.Exit(ExitCode.BAD_INPUT)
 
 
-def _print(error: ForerunError, *, as_json: bool) -> None:
+def report(error: ForerunError, *, as_json: bool) -> None:
+    """Print an error to standard error, as text or as a problem document."""
     problem: ProblemDetails = error.problem if isinstance(error, Refused) else describe(error)
     if as_json:
         print(problem.model_dump_json(), file=sys.stderr)  # noqa: T201 machine-readable, so past rich

@@ -1,6 +1,7 @@
 """`forerun up`: start the service, print its URL, shut it down cleanly."""
 # ruff: noqa: FBT002, PLR0913, PLR0917 - a command's parameters are the options people type, flags among them
 
+import itertools
 import logging
 import os
 import socket
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from orchestrator.cli.exit_codes import ExitCode, reported
+from forerun._packages import hiding_packages, shadowing_message
+from orchestrator.cli.exit_codes import ExitCode, report, reported
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import console, print_json
 from orchestrator.cli.shutdown import shutdown_signals, stopped_within
 from orchestrator.config import load_settings
-from orchestrator.errors import CannotStart
+from orchestrator.errors import CannotStart, RayLost
 from orchestrator.service.cluster_token import use_token
 from orchestrator.settings import Http
 from planners.agents import Catalog
@@ -66,6 +68,7 @@ def up(
         use_token()
     agents = _agents(settings.catalog)
     # Imported here: only this command needs Ray, and importing it takes seconds.
+    from orchestrator.service.ray_watch import RayWatch, ray_processes  # noqa: PLC0415 (see above)
     from orchestrator.service.wiring import start  # noqa: PLC0415 (see above)
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
@@ -73,21 +76,32 @@ def up(
         running = start(settings, agents)
         # Ray has installed handlers of its own, which would end the process without a clean shutdown.
         install_handlers()
+        watch = RayWatch(ray_processes(settings.cluster), on_death=requested.set)
+        watch.start()
+        in_time = True
         try:
             _print_ready(running, agents, as_json=as_json)
             requested.wait()
         finally:
-            in_time = stopped_within(running.stop, _STOP_S)
+            watch.stop()
+            # Without Ray there is nothing to shut down in order, and every call would wait for an answer.
+            if watch.dead is None:
+                in_time = stopped_within(running.stop, _STOP_S)
+    if watch.dead is not None:
+        watch.kill_children()
+        _exit_without_ray(f"{watch.dead.title} has died", as_json=as_json)
     if not in_time:
-        _leave_at_once()
+        _exit_without_ray("Ray does not answer", as_json=as_json)
     if not as_json:
         console.print("Forerun has stopped.")
 
 
-def _leave_at_once() -> NoReturn:
-    console.print("Ray did not answer. Unfinished tasks resume when the service is started again.")
+def _exit_without_ray(why: str, *, as_json: bool) -> NoReturn:
+    fix = "start the service again; unfinished tasks resume"
+    report(RayLost(f"{why}, so the service has stopped", "", fix), as_json=as_json)
     console.file.flush()
-    # Ray's own shutdown at exit would wait for the same answer.
+    sys.stderr.flush()
+    # Ray's own shutdown at exit would wait for an answer. Its processes end with this one.
     os._exit(ExitCode.SERVICE_FAILED)
 
 
@@ -98,7 +112,10 @@ def _agents(file: Path | None) -> Catalog:
     # Imported here: reading a catalog imports what its agents need.
     from actors.catalog import load_catalog  # noqa: PLC0415 (see above)
 
-    folders = [str(folder) for folder in dict.fromkeys((Path.cwd(), file.absolute().parent))]
+    places = dict.fromkeys((Path.cwd(), file.absolute().parent))
+    for hidden in itertools.chain.from_iterable(hiding_packages(place) for place in places):
+        raise CannotStart(shadowing_message(hidden.stem, hidden), "catalog", f"rename {hidden.name}")
+    folders = [str(place) for place in places]
     sys.path[:0] = [folder for folder in folders if folder not in sys.path]
     # Workers of a local Ray inherit the environment; a cluster that is joined gets it by runtime_env.
     inherited = os.environ.get("PYTHONPATH")

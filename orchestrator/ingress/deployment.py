@@ -1,5 +1,6 @@
 """The HTTP application as a Ray Serve deployment."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -25,13 +26,16 @@ class Ingress:
         return build(self._context)
 
 
-def application(settings: Settings, catalog: Catalog, replicas: int = 1) -> serve.Application:
-    """The application for `serve.run`. Replicas look the shards up with the first request."""
+def application(settings: Settings, catalog: Catalog, resources: Mapping[str, float]) -> serve.Application:
+    """The application for `serve.run`. The replica looks the shards up with the first request.
+
+    ``resources`` are Ray resources that the replica needs; one of a single node pins it there.
+    """
     deployment: Any = serve.deployment(serve.ingress()(Ingress))
     bound: serve.Application = deployment.options(
         name="ingress",
-        num_replicas=replicas,
+        num_replicas=1,
         max_ongoing_requests=_MAX_OPEN_REQUESTS,
-        ray_actor_options={"num_cpus": 0},
+        ray_actor_options={"num_cpus": 0, "resources": dict(resources)},
     ).bind(settings, catalog)
     return bound

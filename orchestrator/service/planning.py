@@ -78,9 +78,15 @@ class PlannerActor:
         self._costs = costs
 
 
-def create_planner(settings: Settings, catalog: Any, name: str) -> Any:
+def create_planner(settings: Settings, catalog: Any, name: str, scheduling_strategy: Any = None) -> Any:
     """Start a planner actor and return its handle. ``catalog`` is a Catalog or a reference to one."""
-    options = ray.remote(PlannerActor).options(name=name, num_cpus=0, max_concurrency=_MAX_PLANS, max_restarts=-1)
+    options = ray.remote(PlannerActor).options(
+        name=name,
+        num_cpus=0,
+        max_concurrency=_MAX_PLANS,
+        max_restarts=-1,
+        scheduling_strategy=scheduling_strategy,
+    )
     return options.remote(settings, catalog)
 
 

@@ -4,6 +4,7 @@ import logging
 import os
 import pkgutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ray
@@ -20,6 +21,7 @@ from planners.model import NodeId
 _PROBE = "actors.executor.host:__doc__"
 # Workers have to start, and a node may have to download the runtime environment first.
 _WORKER_TIMEOUT_S = 120.0
+_SETTINGS_PREFIX = "FORERUN_"
 _REFUSAL = "InvalidAuthToken"
 
 
@@ -37,13 +39,14 @@ def connect(cluster: ClusterSettings) -> bool:
     # Always explicit: Ray would otherwise join the cluster of a stale address file.
     address = cluster.address or "local"
     try:
-        ray.init(
-            address=address,
-            namespace=NAMESPACE,
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-            **_init_options(cluster),
-        )
+        with _hidden_settings():
+            ray.init(
+                address=address,
+                namespace=NAMESPACE,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+                **_init_options(cluster),
+            )
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         raise _refusal(cluster, error) from error
     if cluster.address is None:
@@ -54,6 +57,21 @@ def connect(cluster: ClusterSettings) -> bool:
         ray.shutdown()
         raise
     return False
+
+
+@contextmanager
+def _hidden_settings() -> Iterator[None]:
+    """Hide the service's own variables, keys and URLs among them, from the processes that Ray starts.
+
+    The service's actors get the settings as an argument. Agents inherit the environment of Ray's processes.
+    """
+    hidden = {name: value for name, value in os.environ.items() if name.startswith(_SETTINGS_PREFIX)}
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def _init_options(cluster: ClusterSettings) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from orchestrator.gateway.task_ids import shard_of
 from orchestrator.ingress.deployment import application
 from orchestrator.metrics import RunMetrics
 from orchestrator.service.advice import LearnedAdvice
+from orchestrator.service.placement import refuse_client_with_files, service_placement
 from orchestrator.service.planning import RemotePlanning, create_planner
 from orchestrator.service.ray_connection import connect
 from orchestrator.service.serve_instance import APP, owns_serve, serve_on
@@ -78,9 +79,8 @@ class BuildShard:
     async def __call__(self, index: int) -> Shard:
         """Build and start everything a shard needs."""
         settings, catalog = self.settings, self.catalog
-        threadpool_limits(
-            1
-        )  # the speculative planner works on small matrices, for which BLAS threads are ten times slower
+        # The speculative planner works on small matrices, for which BLAS threads are ten times slower.
+        threadpool_limits(1)
         shards: list[Shard] = []
         # Ray lists a dead node as alive for about 13 s; the executor notices it earlier.
         executor = RayExecutor(
@@ -201,19 +201,24 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
     except OSError as error:
         message = f"the folder {settings.data_dir} cannot be created: {error.strerror}"
         raise CannotStart(message, "data_dir", "give a --data-dir that is writable") from None
+    refuse_client_with_files(settings)
     owns_ray = connect(settings.cluster)
     if not owns_ray:
         _refuse_second_service()
+    placement = service_placement(settings)
+    strategy = placement.scheduling_strategy
     # Ray can restart an actor only while the references of its arguments are held (ray #53727).
     references = [ray.put(catalog), ray.put(tool_texts(catalog)), ray.put(BuildShard(settings, catalog))]
-    actors = [create_planner(settings, references[0], PLANNER)]
+    actors = [create_planner(settings, references[0], PLANNER, strategy)]
     if settings.learner.enabled:
-        actors.append(create_learner(LEARNER, folder=(settings.data_dir / "models").absolute(), tools=references[1]))
-    shards = [create(references[2], index, shard_name(index)) for index in range(settings.reconciler.shards)]
+        actors.append(
+            create_learner(LEARNER, folder=settings.models_folder, tools=references[1], scheduling_strategy=strategy)
+        )
+    shards = [create(references[2], index, shard_name(index), strategy) for index in range(settings.reconciler.shards)]
     starting = [shard.start.remote() for shard in shards]
     # Serve starts while the actors import their modules; replicas look the shards up with the first request.
     serve_is_ours = owns_ray or owns_serve()
-    url = serve_on(settings.http, application(settings, catalog), owned=serve_is_ours)
+    url = serve_on(settings.http, application(settings, catalog, placement.replica_resources), owned=serve_is_ours)
     try:
         resumed = sum(ray.get(starting))
     except ray.exceptions.RayError as error:

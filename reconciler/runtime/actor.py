@@ -27,10 +27,15 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _log = logging.getLogger(__name__)
 
 
-def create(build: Any, index: int, name: str) -> Any:
+def create(build: Any, index: int, name: str, scheduling_strategy: Any = None) -> Any:
     """Start the actor of one shard; returns its handle. ``build`` is a Build or a reference to one."""
     options = ray.remote(ReconcilerActor).options(
-        name=name, num_cpus=0, max_concurrency=_MOST_CALLS, max_restarts=-1, max_task_retries=0
+        name=name,
+        num_cpus=0,
+        max_concurrency=_MOST_CALLS,
+        max_restarts=-1,
+        max_task_retries=0,
+        scheduling_strategy=scheduling_strategy,
     )
     return options.remote(build, index)
 

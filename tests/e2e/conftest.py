@@ -68,13 +68,21 @@ def started(data_dir: Path, *flags: str, environment: Mapping[str, str] | None =
     text, until = "", time.monotonic() + _START_S
     while True:
         try:
-            text += said.get(timeout=max(0.1, until - time.monotonic()))
+            text += said.get(timeout=0.5)
             return Service(process, json.loads(text)["url"], log)
         except json.JSONDecodeError:
             continue
         except queue.Empty:
+            if process.poll() is None and time.monotonic() < until:
+                continue
+            _kill(process)
+            pytest.fail(f"not ready: {text} {log.read_text()}")
+
+
+def _kill(process: "subprocess.Popen[str]") -> None:
+    with process:
+        if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-            pytest.fail(f"not ready within {_START_S} s: {text} {log.read_text()}")
 
 
 def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:

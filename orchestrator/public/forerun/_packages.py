@@ -10,12 +10,14 @@ from pathlib import Path
 NAMES = ("planners", "reconciler", "learner", "actors", "orchestrator")
 
 
-def own_packages_in(folder: Path) -> list[Path]:
-    """Packages or modules in a folder that would hide one of Forerun's if the folder came first on ``sys.path``."""
-    if folder.resolve() == _installed_in():
-        return []
-    found = (place for name in NAMES for place in (folder / name / "__init__.py", folder / f"{name}.py"))
-    return [place.parent if place.name == "__init__.py" else place for place in found if place.is_file()]
+def hiding_packages(folder: Path) -> list[Path]:
+    """Packages and modules in a folder that would hide one of Forerun's if the folder came first on ``sys.path``."""
+    found = ((name, place) for name in NAMES for place in (folder / name, folder / f"{name}.py"))
+    return [
+        place
+        for name, place in found
+        if (place.is_file() or (place / "__init__.py").is_file()) and place.resolve() != _place_of(name)
+    ]
 
 
 @cache
@@ -67,9 +69,3 @@ def _place_of(name: str) -> Path | None:
         return None
     locations: Iterable[str] = spec.submodule_search_locations or ([spec.origin] if spec.origin else [])
     return next((Path(location).resolve() for location in locations), None)
-
-
-def _installed_in() -> Path:
-    """The folder that holds Forerun's packages: beside this one, or the root of an editable checkout."""
-    beside = Path(__file__).resolve().parents[1]
-    return beside.parents[1] if beside.name == "public" else beside

@@ -93,8 +93,8 @@ def test_folders_of_agents_are_checked_for_packages_that_would_hide_ours(tmp_pat
     (tmp_path / "learner.py").touch()
     package(tmp_path, "my_actors")
 
-    assert _packages.own_packages_in(tmp_path) == [tmp_path / "learner.py", tmp_path / "actors"]
-    assert _packages.own_packages_in(ROOT) == []
+    assert _packages.hiding_packages(tmp_path) == [tmp_path / "learner.py", tmp_path / "actors"]
+    assert _packages.hiding_packages(ROOT) == []
 
 
 def test_an_editable_install_lists_every_folder_that_holds_packages():
