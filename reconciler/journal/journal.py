@@ -10,7 +10,7 @@ from planners.tasks import AdmittedTask
 from reconciler.journal.queries import JournalQueries, body_digest
 from reconciler.journal.rows import EventRow
 from reconciler.journal.schema import EVENTS, OUTCOMES, SUMMARIES, TASKS
-from reconciler.journal.writer import Entry, GroupWriter
+from reconciler.journal.writer import Entry, GroupWriter, Rows
 from reconciler.state.outcomes import Outcome
 from reconciler.views.models import TaskView
 from reconciler.views.projections import admitted_view
@@ -94,8 +94,9 @@ class Journal(JournalQueries):
         self, task: TaskId, lines: Iterable[EventRow], outcomes: Iterable[Outcome] = (), *, urgent: bool = False
     ) -> Future[None]:
         """Record events and outcomes; ``urgent`` if somebody waits for the future."""
-        learned = [{"task": task, "outcome": outcome.model_dump_json()} for outcome in outcomes]
-        return self._writer.write(Entry({EVENTS: _events(task, lines), OUTCOMES: learned}, urgent=urgent))
+        learned = tuple(outcomes)
+        rows = Rows(lambda: [{"task": task, "outcome": outcome.model_dump_json()} for outcome in learned])
+        return self._writer.write(Entry({EVENTS: _events(task, lines), OUTCOMES: rows}, urgent=urgent))
 
     def end(
         self, view: TaskView, lines: Iterable[EventRow] = (), *, timeline: str | None = None, plans: str | None = None
@@ -137,8 +138,13 @@ class Journal(JournalQueries):
         return 0 if row is None else int(row[0])
 
 
-def _events(task: TaskId, lines: Iterable[EventRow]) -> list[dict[str, object]]:
-    return [{"task": task, "seq": line.seq, "at_s": line.at_s, "kind": line.kind, "data": line.text} for line in lines]
+def _events(task: TaskId, lines: Iterable[EventRow]) -> Rows:
+    kept = tuple(lines)
+    return Rows(lambda: [_row(task, line) for line in kept])
+
+
+def _row(task: TaskId, line: EventRow) -> dict[str, object]:
+    return {"task": task, "seq": line.seq, "at_s": line.at_s, "kind": line.kind, "data": line.text}
 
 
 def _deletions(tasks: Sequence[str], keep_outcomes: int) -> list[Delete]:

@@ -1,11 +1,13 @@
-"""What the journal's readers get: one recorded fact, and bounded pages of them."""
+"""One recorded fact, and bounded pages of them."""
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any
 
+from planners.plans import Plan
+from reconciler.state import events as e
 from reconciler.views.models import EventPage, StoredEvent
 
 # One page of events. A reader asks again for what comes after; a larger page would hold up the event loop.
@@ -13,33 +15,70 @@ PAGE_EVENTS = 1_000
 _PAGE_BYTES = 1_000_000
 # Parsing more JSON than this takes a millisecond and more, so it is done in a thread.
 _LARGE_BYTES = 100_000
+# Plans with more steps than this are turned into JSON in a thread and step by step, so that the event loop goes on.
+_LARGE_STEPS = 100
+_ENVELOPE = {"event", "at_s", "v"}
 
 
-class EventRow(NamedTuple):
-    """One fact of a run as it is written. ``text`` is its data as JSON, which is parsed only when somebody reads it."""
+class EventRow:
+    """One fact of a run as it is written; ``text`` is its data as JSON.
 
-    seq: int
-    at_s: float
-    kind: str
-    text: str
+    A row may be made with a function instead of the text. The journal's thread calls it, not the event loop.
+    """
+
+    __slots__ = ("_make", "_text", "at_s", "kind", "seq")
+
+    def __init__(self, seq: int, at_s: float, kind: str, text: str | Callable[[], str]) -> None:
+        self.seq = seq
+        self.at_s = at_s
+        self.kind = kind
+        self._text: str | None = text if isinstance(text, str) else None
+        self._make: Callable[[], str] | None = None if isinstance(text, str) else text
+
+    @property
+    def large(self) -> bool:
+        """Whether its text is long, or has yet to be made."""
+        return self._text is None or len(self._text) > _LARGE_BYTES
+
+    @property
+    def text(self) -> str:
+        """Its data as JSON."""
+        if self._text is None:
+            assert self._make is not None
+            self._text, self._make = self._make(), None
+        return self._text
 
     def parsed(self) -> StoredEvent:
         """As readers get it."""
         return StoredEvent(seq=self.seq, at_s=self.at_s, kind=self.kind, data=json.loads(self.text))
 
 
+def event_row(seq: int, event: e.Event) -> EventRow:
+    """The row of an event. One with a large plan is turned into JSON later, by the journal's thread."""
+    if isinstance(event, e.OptimalPlanReady | e.SpeculativePlanReady) and len(event.plan.steps) > _LARGE_STEPS:
+        return EventRow(seq, event.at_s, event.event, lambda: _with_plan(event, event.plan))
+    return EventRow(seq, event.at_s, event.event, event.model_dump_json(exclude=_ENVELOPE))
+
+
+def _with_plan(event: Any, plan: Plan) -> str:
+    """The JSON of an event with a large plan, made step by step."""
+    bare = event.model_copy(update={"plan": plan.model_copy(update={"steps": ()})})
+    head, empty, tail = bare.model_dump_json(exclude=_ENVELOPE).partition('"steps":[]')
+    assert empty, "a plan is serialised with its steps"
+    steps = ",".join([step.model_dump_json() for step in plan.steps])
+    return f'{head}"steps":[{steps}]{tail}'
+
+
 async def page_of(rows: Sequence[EventRow], *, ended: bool) -> EventPage:
     """The first of these rows, as many as one page holds. ``ended``: nothing will be recorded after these rows."""
+    rows = rows[: PAGE_EVENTS + 1]
+    if any(row.large for row in rows) or sum(len(row.text) for row in rows) > _LARGE_BYTES:
+        return await asyncio.to_thread(_page, rows, ended=ended)
+    return _page(rows, ended=ended)
+
+
+def _page(rows: Sequence[EventRow], *, ended: bool) -> EventPage:
     sizes = accumulate(len(row.text) for row in rows[:PAGE_EVENTS])
     fitting = max(1, sum(size <= _PAGE_BYTES for size in sizes))
     page = rows[:fitting]
-    whole = len(page) == len(rows)
-    if sum(len(row.text) for row in page) > _LARGE_BYTES:
-        events = await asyncio.to_thread(_parsed, page)
-    else:
-        events = _parsed(page)
-    return EventPage(events=events, ended=ended and whole)
-
-
-def _parsed(rows: Sequence[EventRow]) -> tuple[StoredEvent, ...]:
-    return tuple(row.parsed() for row in rows)
+    return EventPage(events=tuple(row.parsed() for row in page), ended=ended and len(page) == len(rows))

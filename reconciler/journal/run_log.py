@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from planners.model import AttemptId, TaskId
 from reconciler.journal.journal import Journal
-from reconciler.journal.rows import PAGE_EVENTS, EventRow, page_of
+from reconciler.journal.rows import PAGE_EVENTS, EventRow, event_row, page_of
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.outcomes import Verdict
@@ -38,7 +38,6 @@ _REPLAYED = frozenset(
 )
 
 _DISPATCHED, _VERDICT, _PROMOTED, _ENDED = "attempt_dispatched", "verdict", "effect_out", "run_ended"
-_ENVELOPE = {"event", "at_s", "v"}
 _DISPATCH_INTERNALS = {"command", "v", "inputs", "timeout_s"}
 # Runs with more attempts than this are turned into JSON in a thread, to keep the event loop free.
 _LARGE = 200
@@ -94,7 +93,7 @@ class RunLog:
         """
         dispatches = [command for command in commands if isinstance(command, c.Dispatch)]
         self._speculative += [command.attempt for command in dispatches if command.speculative]
-        lines = [self._line(event.at_s, event.event, event.model_dump_json(exclude=_ENVELOPE))]
+        lines = [self._added(event_row(self._last_seq + 1, event))]
         lines += [
             self._line(event.at_s, _DISPATCHED, command.model_dump_json(exclude=_DISPATCH_INTERNALS))
             for command in dispatches
@@ -138,8 +137,10 @@ class RunLog:
         self._announce()
 
     def _line(self, at_s: float, kind: str, text: str) -> EventRow:
-        self._last_seq += 1
-        line = EventRow(self._last_seq, at_s, kind, text)
+        return self._added(EventRow(self._last_seq + 1, at_s, kind, text))
+
+    def _added(self, line: EventRow) -> EventRow:
+        self._last_seq = line.seq
         self._lines.append(line)
         return line
 

@@ -4,7 +4,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,17 @@ from sqlalchemy.exc import OperationalError
 from reconciler.errors import ShuttingDown
 
 _log = logging.getLogger(__name__)
-Rows = Sequence[Mapping[str, Any]]
+
+
+class Rows:
+    """Rows of a table that are made when they are written, in the writer's thread."""
+
+    def __init__(self, make: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        return iter(self._make())
+
 
 # Bounds a transaction, so that nobody who waits for durability waits for thousands of other entries.
 _MOST_AT_ONCE = 5_000
@@ -29,7 +39,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 class Entry:
     """Rows to insert by table, then updates, all or nothing. ``urgent``: somebody waits for it to be durable."""
 
-    inserts: dict[Table, Rows] = field(default_factory=dict)
+    inserts: dict[Table, Iterable[Mapping[str, Any]]] = field(default_factory=dict)
     updates: Sequence[Update] = ()
     urgent: bool = False
     done: Future[None] = field(default_factory=Future)

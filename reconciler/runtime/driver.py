@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from concurrent.futures import Future
+from contextlib import suppress
 
 from planners.model import AttemptId
 from planners.plans import Plan
@@ -64,6 +65,7 @@ class Driver:
         self._recovery = None if recovered is None else recovered[1]
         self._clock = RunClock(ports.clock, way_s if self._recovery is None else self._recovery.at_s)
         self._inbox: asyncio.Queue[e.Event | BaseException] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
         self._alarms: list[asyncio.TimerHandle] = []
         self._reserved: Plan | None = None
         self._planning = PlanningSession(self.run, shared, self._clock, self.post)
@@ -125,12 +127,20 @@ class Driver:
         commands = [self._with_speed(command) for command in self.run.handle(event)]
         leaving = [leaves_the_process(command, self._ports.catalog) for command in commands]
         durable = self.log.record(event, commands, self.run, urgent=any(leaving))
+        durable.add_done_callback(self._check_written)
         self._reserve(event)
         for command, leaves in zip(commands, leaving, strict=True):
             if leaves:
                 self._outbox.hold(command, *self._admission, durable)
             else:
                 self._carry_out(command)
+
+    def _check_written(self, written: Future[None]) -> None:
+        """A run whose facts cannot be recorded could not be recovered, so it ends. Called in the journal's thread."""
+        error = written.exception()
+        if error is not None:
+            with suppress(RuntimeError):  # the event loop is closed
+                self._loop.call_soon_threadsafe(self._inbox.put_nowait, error)
 
     def _carry_out(self, command: c.Command) -> None:
         task, executor = self.admitted.id, self._ports.executor

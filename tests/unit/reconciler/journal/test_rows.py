@@ -1,0 +1,68 @@
+"""Recorded facts: what is written for an event replays to the same event, however large it is."""
+
+import asyncio
+import json
+import threading
+
+import pytest
+from runs import chain, plan
+
+from planners.bindings import Value
+from planners.model import StepId
+from planners.workflow import Step
+from reconciler.journal.rows import PAGE_EVENTS, EventRow, event_row, page_of
+from reconciler.journal.run_log import replayable
+from reconciler.state import events as e
+from reconciler.state.conditions import Conditions
+
+
+def wide(count):
+    return plan([Step(id=StepId(f"s{n}"), capability="fetch", inputs={"k": Value(value=n)}) for n in range(count)])
+
+
+@pytest.mark.parametrize("steps", [1, 500], ids=["small", "large"])
+@pytest.mark.parametrize("kind", [e.OptimalPlanReady, e.SpeculativePlanReady])
+def test_a_plan_of_any_size_is_read_back_as_it_was(kind, steps):
+    event = kind(at_s=1.5, plan=wide(steps), epoch=2)
+
+    row = event_row(7, event)
+
+    assert (row.seq, row.at_s, row.kind) == (7, 1.5, event.event)
+    assert replayable([row.parsed()]) == [event]
+    assert json.loads(row.text) == json.loads(event.model_dump_json(exclude={"event", "at_s", "v"}))
+
+
+def test_a_guess_keeps_the_conditions_it_was_judged_under():
+    event = e.SpeculativePlanReady(at_s=0.1, plan=wide(300), conditions=Conditions(prior_plan_s=4.0), alternative=True)
+
+    assert replayable([event_row(1, event).parsed()]) == [event]
+
+
+def test_a_step_whose_text_looks_like_a_list_of_steps_changes_nothing():
+    steps = chain("fetch", "fetch", literal='"steps":[]')
+    event = e.OptimalPlanReady(at_s=0.0, plan=plan(steps))
+
+    assert replayable([event_row(1, event).parsed()]) == [event]
+
+
+async def test_a_large_plan_is_not_turned_into_json_on_the_event_loop():
+    made_in = []
+
+    def make():
+        made_in.append(threading.current_thread())
+        return "{}"
+
+    page = await page_of([EventRow(1, 0.0, "optimal_plan_ready", make)], ended=True)
+
+    assert page.ended
+    assert made_in != [threading.main_thread()]
+    assert len(made_in) == 1
+
+
+async def test_pages_are_bounded_in_number_and_in_size():
+    many = [EventRow(seq, 0.0, "verdict", "{}") for seq in range(1, PAGE_EVENTS + 2)]
+    long = [EventRow(seq, 0.0, "attempt_finished", json.dumps({"x": "y" * 600_000})) for seq in (1, 2, 3)]
+
+    pages = await asyncio.gather(page_of(many, ended=True), page_of(long, ended=True), page_of(long[2:], ended=True))
+
+    assert [(len(page.events), page.ended) for page in pages] == [(PAGE_EVENTS, False), (1, False), (1, True)]
