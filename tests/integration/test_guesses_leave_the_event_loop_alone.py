@@ -22,6 +22,8 @@ class _Slow(Planners):
         super().__init__()
         self.may_go_on = threading.Event()
         self.waiting: list[str] = []
+        self.guessing = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
 
     def guesses(self, request: Any) -> Any:
         self._wait("guess")
@@ -33,6 +35,7 @@ class _Slow(Planners):
 
     def _wait(self, what: str) -> None:
         self.waiting.append(what)
+        self._loop.call_soon_threadsafe(self.guessing.set)
         assert self.may_go_on.wait(GUARD_S), "the event loop never ran"
 
 
@@ -42,8 +45,7 @@ async def test_the_event_loop_runs_while_a_guess_is_made_and_a_plan_is_remembere
     try:
         async with a_shard(CATALOG, tmp_path, planning=planners) as service:
             task_id = await service.submit(Task.model_validate({"workflow": {"steps": steps}}))
-            while planners.waiting != ["guess"]:
-                await asyncio.sleep(0.001)
+            await asyncio.wait_for(planners.guessing.wait(), GUARD_S)
             assert (await service.shard.show(task_id)).status is RunStatus.PLANNING
             planners.may_go_on.set()
             view = await service.ended(task_id)
