@@ -39,5 +39,9 @@ class MissingVariable(ActorsError):
     """An agent asked for an environment variable that it does not have."""
 
 
+class HookFailed(ActorsError):
+    """A promote or verify hook ended by an exception that is not an `Exception`."""
+
+
 class OutputGone(ActorsError, LookupError):
     """The output of an attempt is not available (any more)."""

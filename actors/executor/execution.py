@@ -3,13 +3,14 @@
 import asyncio
 import inspect
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pydantic_core
 from pydantic import ValidationError
 
 from actors.context import Context
-from actors.errors import BadInput, BadOutput, OutputGone
+from actors.errors import BadInput, BadOutput, HookFailed, OutputGone
 from actors.failures import failure_of, is_being_cancelled, timed_out
 from actors.import_path import loaded
 from actors.invocation import Ended, Invocation, Result
@@ -65,9 +66,7 @@ async def run_promotion(call: Invocation, staged: dict[str, bytes]) -> None:
     assert isinstance(call.target, str)  # only callables are stageable
     declared = declaration_of(loaded(call.target)[0])
     if declared is not None and declared.promote is not None:
-        outcome = declared.promote(call.context(), staged)
-        if inspect.isawaitable(outcome):
-            await outcome
+        await _called(declared.promote, call.context(), staged)
 
 
 async def run_verification(call: Invocation) -> Result | None:
@@ -83,10 +82,8 @@ async def run_verification(call: Invocation) -> Result | None:
     if signature is None or declared is None or declared.verify is None:
         raise LookupError(f"agent '{call.agent}' has no verify hook")
     began, context = time.perf_counter(), call.context()
-    answer = declared.verify(context)
-    if inspect.isawaitable(answer):
-        async with asyncio.timeout(call.timeout_s):
-            answer = await answer
+    async with asyncio.timeout(call.timeout_s):
+        answer = await _called(declared.verify, context)
     match answer:
         case Happened(output=output):
             return _result(call, Answer(signature.dumped(output)), context, began)
@@ -99,6 +96,19 @@ async def run_verification(call: Invocation) -> Result | None:
         "verify",
         "return Happened(output), DidNot() or Unknown()",
     )
+
+
+async def _called(hook: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a sync or async hook. A BaseException becomes an Exception: it must not end the process that runs hooks."""
+    try:
+        answer = hook(*arguments)
+        return await answer if inspect.isawaitable(answer) else answer
+    except Exception:
+        raise
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
+            raise
+        raise HookFailed(f"the hook raised {type(error).__name__}") from error
 
 
 def _inputs(call: Invocation, blobs: tuple[Any, ...]) -> dict[str, Any]:

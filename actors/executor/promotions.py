@@ -8,8 +8,10 @@ from typing import Any
 from actors.invocation import Invocation
 from planners.agents import Retry
 from planners.model import AttemptId, TaskId
-from reconciler.state.handoff import Failure
+from reconciler.state.handoff import Failure, FailureKind
 
+# How long a promotion may go on after its task has ended.
+RELEASED_S = 300.0
 _log = logging.getLogger(__name__)
 
 # Runs the promote hook for an attempt with what it staged.
@@ -36,8 +38,7 @@ class RunningPromotions:
         promotions = [started for of, started in known.items() if attempt in (None, of)]
         if promotions:
             await asyncio.wait(promotions)
-        done = [promotion for promotion in promotions if not promotion.cancelled()]
-        return next((failure for promotion in done if (failure := promotion.result()) is not None), None)
+        return next((failure for promotion in promotions if (failure := _failure_of(promotion)) is not None), None)
 
     def stop(self, task: TaskId) -> tuple[AttemptId, ...]:
         """Cancel the promotions of a task that are under way.
@@ -50,16 +51,17 @@ class RunningPromotions:
             if not promotion.done():
                 promotion.cancel()
                 unknown.append(attempt)
-            elif promotion.cancelled() or promotion.result() is not None:
+            elif _failure_of(promotion) is not None:
                 unknown.append(attempt)
         return tuple(unknown)
 
     def release(self, task: TaskId) -> None:
-        """Forget a task. Promotions that are under way go on."""
+        """Forget a task. Promotions that are under way go on, but not for ever: a hook may hang."""
         for promotion in self._of.pop(task, {}).values():
             if not promotion.done():
                 self._released.add(promotion)
                 promotion.add_done_callback(self._released.discard)
+                promotion.get_loop().call_later(RELEASED_S, promotion.cancel)
 
     def close(self) -> None:
         """Cancel everything."""
@@ -86,3 +88,10 @@ class RunningPromotions:
             message = f"promoting the staged output of agent '{call.agent}' failed: {failure.message}"
             return failure.model_copy(update={"message": message})
         return None
+
+
+def _failure_of(promotion: asyncio.Task[Failure | None]) -> Failure | None:
+    if promotion.cancelled():
+        message = "the promotion was stopped: the effect may or may not be out"
+        return Failure(kind=FailureKind.CANCELLED, message=message)
+    return promotion.result()

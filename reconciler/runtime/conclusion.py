@@ -100,6 +100,7 @@ class Conclusion:
             if isinstance(command, c.Promote):
                 self._promotions.prevent(self._run.attempts[command.attempt].step.id)
         report = self._promotions.report()
+        self._promotions.stop()
         if failure is None or not report:
             return failure
         return failure.model_copy(update={"message": f"{failure.message}; {report}"})

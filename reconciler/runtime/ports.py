@@ -8,14 +8,14 @@ from pydantic import JsonValue
 
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
-from planners.model import AttemptId, TaskId
+from planners.model import AgentName, AttemptId, TaskId
 from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.tasks import Task
 from reconciler.state.commands import Dispatch, Source
 from reconciler.state.conditions import Conditions
 from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStarted
-from reconciler.state.handoff import Failure
+from reconciler.state.handoff import Failure, Handoff
 from reconciler.state.outcomes import Outcome
 from reconciler.views.models import TaskView
 
@@ -38,7 +38,9 @@ class Clock(Protocol):
 
 
 class Executor(Protocol):
-    """Carries out attempts. `value` and `promoted` wait, all other methods return at once; results go to ``report``.
+    """Carries out attempts. `value`, `promoted` and `verification` wait; all other methods return at once.
+
+    The results of attempts go to ``report``.
 
     An executor fences: after `flush` or `release` it reports nothing more of those attempts, whether or not the
     cancellation reached them. Every dispatched attempt that is not flushed gets exactly one AttemptFinished or
@@ -63,6 +65,18 @@ class Executor(Protocol):
 
     async def promoted(self, task: TaskId, attempt: AttemptId | None = None) -> Failure | None:
         """Wait for one promotion, or for all; returns the first failure. Cancelling the wait stops no promotion."""
+        ...
+
+    def stop_promotions(self, task: TaskId) -> tuple[AttemptId, ...]:
+        """Cancel the promotions that are under way; returns the attempts whose effects may or may not be out."""
+        ...
+
+    async def verification(self, task: TaskId, attempt: AttemptId, agent: AgentName) -> Handoff | None:
+        """Ask the agent's verify hook about an attempt that died: what it returned, or None if its act did not happen.
+
+        Raises:
+            LookupError: it is not known, because there is no hook, or it cannot tell, fails or takes too long.
+        """
         ...
 
     def restore(self, task: TaskId, outputs: Mapping[AttemptId, JsonValue]) -> None:

@@ -38,6 +38,10 @@ class Promotions:
         """Note that the staged output of a step is not promoted after all."""
         self._prevented.append(step)
 
+    def stop(self) -> None:
+        """Cancel the promotions that are under way, as the task has ended: their hooks may hang."""
+        self._executor.stop_promotions(self._task)
+
     async def settled(self) -> Failure | None:
         """Wait for all promotions; returns the first failure."""
         while self._waiting:

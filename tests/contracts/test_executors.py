@@ -33,7 +33,14 @@ DECLARED = catalog_of(
         s.makes,
     ),
     *(s.makes_in_host, s.reads, s.reads_all, s.publishes, s.publishes_in_process, s.counted),
-    *(s.publishes_at_the_third_go, s.publishes_never, s.pays, s.pays_in_doubt, s.publishes_until_cancelled),
+    *(
+        s.publishes_at_the_third_go,
+        s.publishes_never,
+        s.pays,
+        s.pays_in_doubt,
+        s.publishes_until_cancelled,
+        s.publishes_and_cancels,
+    ),
 )
 COMMANDS = (
     AgentSpec(
@@ -321,6 +328,7 @@ async def test_a_verify_hook_says_what_an_act_returned_or_that_it_did_not_happen
         ("t-other", "pays", "no such account"),
         ("t-breaks", "pays", "the bank is closed"),
         ("t-lie", "pays", "output"),
+        ("t-exits", "pays", "SystemExit"),
         ("t-1", "pays_in_doubt", "longer than"),
         ("t-1", "add", "no verify hook"),
         ("t-1", "fails", "no verify hook"),
@@ -345,7 +353,19 @@ async def test_a_promotion_that_hangs_can_be_stopped_and_its_effect_is_not_known
     await until(hangs.exists)
 
     assert attempts.executor.stop_promotions(attempts.task) == (failed, hanging)
-    assert (await attempts.executor.promoted(attempts.task)).error_type == "ConnectionError"
+    stopped = await attempts.executor.promoted(attempts.task, hanging)
+    assert stopped is not None
+    assert "may or may not be out" in stopped.message
+    assert await attempts.executor.promoted(attempts.task, out) is None
+
+
+async def test_a_promotion_hook_that_raises_a_cancelled_error_has_failed(attempts: Attempts):
+    attempt = attempts.start(s.publishes_and_cancels)
+    await attempts.ended(attempt)
+
+    attempts.executor.promote(attempts.task, attempt)
+
+    assert (await attempts.executor.promoted(attempts.task)).error_type == "HookFailed"
 
 
 async def test_an_agent_runs_no_more_attempts_at_once_than_it_declares(attempts: Attempts):

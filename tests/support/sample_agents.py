@@ -185,6 +185,8 @@ def _verify(context: Context) -> Any:
     answer = context.idempotency_key.rpartition("-")[2]
     if answer == "breaks":
         raise ConnectionError("the bank is closed")
+    if answer == "exits":
+        raise SystemExit(3)
     return {"happened": Happened("paid"), "large": Happened("x" * 5000), "lie": Happened(5), "didnot": DidNot()}.get(
         answer, Unknown("no such account")
     )
@@ -213,6 +215,16 @@ async def _publish_until_cancelled(context: Context, staged: dict[str, bytes]) -
 @agent("publish", effect="stageable", promote=_publish_until_cancelled)
 async def publishes_until_cancelled(path: str, context: Context) -> str:
     context.stage(path, b"")
+    return "staged"
+
+
+async def _publish_and_cancel(context: Context, staged: dict[str, bytes]) -> None:
+    raise asyncio.CancelledError
+
+
+@agent("publish", effect="stageable", promote=_publish_and_cancel, retry={"max_attempts": 1})
+async def publishes_and_cancels(context: Context) -> str:
+    context.stage("x", b"")
     return "staged"
 
 
