@@ -15,6 +15,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
+from reconciler.state.run import RunState
+
+# Every run state that a test drives checks itself after every event.
+RunState.validates = True
+
 # Test machines are busy, so the time of an example says nothing about the code.
 settings.register_profile("forerun", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("forerun")

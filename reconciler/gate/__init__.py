@@ -5,7 +5,7 @@ answers each of them. Neither reads a clock, draws a number or keeps state.
 """
 
 from reconciler.gate.appraisal import Appraisal, nest_appraisal
-from reconciler.gate.candidates import Candidate, price
+from reconciler.gate.candidates import Candidate, Pricing, price
 from reconciler.gate.decisions import Decision, Refusal, decide, refused_for_price
 from reconciler.gate.guidance import Calibration, Guidance
 from reconciler.gate.policy import GatePolicy, GateState
@@ -22,6 +22,7 @@ __all__ = [
     "GateState",
     "Guidance",
     "Prices",
+    "Pricing",
     "Refusal",
     "Shape",
     "decide",

@@ -1,16 +1,15 @@
-"""Candidates: the steps of a guess that are not under way, each with P, L and C (DESIGN: the gate).
+"""Candidates: the steps of a guess that have not started, each with its appraisal (P, L and C of the design).
 
     L = share * (P*own + min(L_certain, behind) * min over the steps behind of (expected seconds / seconds)) / P
     C = usd_per_call + risked_s * (usd_per_s + share * idle_price * value_of_time) + node_usd_per_s * delay_s
 
-L_certain, own and behind are those of `savings`. share < 1 only for steps side by side (`_shares`): what they save and
-the price of trying are the run's; dollars and others' delay each attempt's own. risked_s = min(d, E - start), with E
-the moment the plan is whole, also where it streams: a prefix decides only on what it holds, so a wrong guess runs until
-then (`reconciler.state.matching`), however early a right one is confirmed.
+`savings` defines L_certain, own and behind. share is below 1 only for parallel steps (`_shares`): the run gains what
+they save together and pays for trying once; dollars and delays of other work count for each attempt. risked_s is
+min(d, E - start), where E is the moment the plan is complete, even if it streams: a prefix decides only about the steps
+it holds, so a wrong guess runs until then (`reconciler.state.matching`), however early a right one is confirmed.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from planners.agents import AgentSpec, Catalog
@@ -23,7 +22,7 @@ from reconciler.gate.policy import GatePolicy
 from reconciler.gate.prices import Prices
 from reconciler.gate.savings import Savings, Shape, savings
 
-# Free work on an idle node costs this: shares are in proportion to costs, and nothing has no proportions.
+# Free work on an idle node costs this much, because shares are proportional to costs.
 _LEAST_USD = 1e-12
 
 
@@ -41,7 +40,7 @@ class Candidate(Model):
     allowed: bool = True
 
 
-def price(  # noqa: PLR0913 what the formula needs to know, named at the call
+def price(  # noqa: PLR0913 the inputs of the formula, named at the call
     plan: Plan,
     *,
     catalog: Catalog,
@@ -56,136 +55,151 @@ def price(  # noqa: PLR0913 what the formula needs to know, named at the call
     shape: Shape | None = None,
     steps: Collection[StepId] | None = None,
 ) -> list[Candidate]:
-    """P, L and C of every step of the guess that is not under way, in plan order. Linear in steps and edges.
+    """Price the steps of a guess that are not under way, in plan order. Linear in steps and edges.
 
     Args:
         plan: the speculative plan; seconds of its placements count from admission.
-        catalog: a step whose agent it does not know is never a candidate.
+        catalog: a step whose agent is not in it is never a candidate.
         now_s: seconds since admission.
         expected_plan_s: when the optimal plan is expected, seconds since admission.
-        under_way: step -> when its attempt ends or ended, for every step dispatched already.
-        prices: of contended nodes and providers: how long the call holds up confirmed work of others, ``delay_s``.
+        under_way: step -> when its attempt ends or ended, for every dispatched step.
+        prices: of contended nodes and providers: how long the call delays confirmed work of others.
         options: the task's value of time.
         policy: the operator's prices.
-        calibration: from claimed to observed survival; None takes claims at their word.
-        chances: P of single steps by a better model than the calibration of their claims.
-        shape: ``Shape.of(plan, catalog)``, where the caller has kept it.
-        steps: those that an answer is wanted for; None: all.
+        calibration: from claimed to observed survival; None uses the claims as they are.
+        chances: P of single steps from a model that beats the calibrated claims.
+        shape: ``Shape.of(plan, catalog)`` if the caller has kept it.
+        steps: the steps to price; None prices all.
     """
-    shape = shape or Shape.of(plan, catalog)
-    found = savings(shape, now_s=now_s, expected_plan_s=expected_plan_s, under_way=under_way)
-    calibrated, better = calibration or Calibration(), chances or {}
-    survival = [better.get(planned.id, calibrated.of(planned.probability)) for planned in plan.steps]
-    tariff = _Tariff(plan, catalog, prices, policy, policy.idle_price * options.value_of_time_usd_per_s)
-    risked_s = _risked_s(shape, found, expected_plan_s)
-    claims = _Claims.of(plan, shape, found, survival, under_way, lambda index: tariff.risk(index, risked_s[index]))
-    return [
-        claims.candidate(index, planned, tariff.risk(index, risked_s[index], claims.share(index)))
-        for index, planned in enumerate(plan.steps)
-        if planned.placement.agent in catalog.by_name
-        and planned.id not in under_way
-        and (steps is None or planned.id in steps)
-    ]
+    pricing = Pricing(plan, catalog, prices, policy, options, calibration=calibration, chances=chances, shape=shape)
+    pricing.refresh(now_s, expected_plan_s, under_way)
+    return pricing.candidates((planned.id for planned in plan.steps if steps is None or planned.id in steps), under_way)
 
 
-class Risk(NamedTuple):
-    """What a wrong guess loses: C, the agent-seconds of it, and the dollars that would be spent."""
+class Pricing:
+    """Prices one guess repeatedly while it is acted on.
 
-    cost_usd: float
-    risked_s: float
-    risked_usd: float
+    `refresh` is linear in the guess; `candidates` costs only as much as the steps it is asked for and uses the figures
+    of the last refresh, so a caller decides how often the whole guess is worth another look.
+    """
 
-    @classmethod
-    def of(cls, agent: AgentSpec, risked_s: float, beyond_usd: float) -> "Risk":
-        """Of so many seconds of the agent: what its provider asks, and ``beyond_usd`` that nobody charges."""
-        risked_usd = agent.price.of(risked_s)
-        return cls(risked_usd + beyond_usd, risked_s, risked_usd)
-
-
-def _risked_s(shape: Shape, found: Savings, expected_plan_s: float) -> list[float]:
-    spans = zip(shape.seconds, found.start_s, strict=True)
-    return [min(seconds, max(0.0, expected_plan_s - start_s)) for seconds, start_s in spans]
-
-
-@dataclass(frozen=True, slots=True)
-class _Tariff:
-    """What work ahead of the plan costs, by the index of its step."""
-
-    plan: Plan
-    catalog: Catalog
-    prices: Prices
-    policy: GatePolicy
-    idle_usd_per_s: float
-
-    def risk(self, index: int, risked_s: float, share: float = 1.0) -> Risk:
-        placement = self.plan.steps[index].placement
-        agent = self.catalog.by_name[placement.agent]
-        delay_s = self.prices.delay_s(agent, placement.node, risked_s)
-        return Risk.of(agent, risked_s, risked_s * share * self.idle_usd_per_s + self.policy.node_usd_per_s * delay_s)
-
-
-class _Claims(NamedTuple):
-    """By index: who each step waits for, its P, its L not yet shared, its own seconds, its share, if it may start."""
-
-    waits: list[tuple[StepId, ...]]
-    survival: Sequence[float]
-    worth: list[float]
-    own_s: list[float]
-    shares: dict[int, float]
-    may_start: Sequence[bool]
-
-    @classmethod
-    def of(  # noqa: PLR0913, PLR0917 - what `price` has worked out
-        cls,
+    def __init__(  # noqa: PLR0913 the inputs of the formula that do not change
+        self,
         plan: Plan,
-        shape: Shape,
-        found: Savings,
-        survival: Sequence[float],
-        under_way: Mapping[StepId, float],
-        risk: Callable[[int], Risk],
-    ) -> "_Claims":
-        known = frozenset(shape.steps)
-        waits = [_waits_for(planned, known, under_way) for planned in plan.steps]
-        worth = _worth(shape, found, survival)
-        # Only steps of agents that are there may start, so only those save anything.
-        ready = [i for i, step in enumerate(shape.steps) if not waits[i] and step not in under_way and worth[i] > 0]
-        risked = {index: max(_LEAST_USD, risk(index).cost_usd) for index in ready}
-        return cls(waits, survival, worth, found.own_s, _shares(worth, survival, risked), shape.may_start)
+        catalog: Catalog,
+        prices: Prices,
+        policy: GatePolicy,
+        options: PlanningOptions,
+        *,
+        calibration: Calibration | None = None,
+        chances: Mapping[StepId, float] | None = None,
+        shape: Shape | None = None,
+    ) -> None:
+        self._plan = plan
+        self._agents = [catalog.by_name.get(planned.placement.agent) for planned in plan.steps]
+        self._prices = prices
+        self._policy = policy
+        self._idle_usd_per_s = policy.idle_price * options.value_of_time_usd_per_s
+        self._shape = shape or Shape.of(plan, catalog)
+        self._index = {planned.id: index for index, planned in enumerate(plan.steps)}
+        calibrated, better = calibration or Calibration(), chances or {}
+        self._survival = [better.get(planned.id, calibrated.of(planned.probability)) for planned in plan.steps]
+        self._now_s = self._expected_plan_s = 0.0
+        self._savings = Savings([], [], [], [], [])
+        self._worth: list[float] = []
+        self._shares: dict[int, float] = {}
 
-    def share(self, index: int) -> float:
-        return self.shares.get(index, 1.0)
+    def refresh(self, now_s: float, expected_plan_s: float, under_way: Mapping[StepId, float]) -> None:
+        """Compute the savings of every step anew."""
+        self._now_s, self._expected_plan_s = now_s, expected_plan_s
+        shape = self._shape
+        self._savings = savings(shape, now_s=now_s, expected_plan_s=expected_plan_s, under_way=under_way)
+        self._worth = worth = _worth(shape, self._savings, self._survival)
+        free = [
+            index
+            for index, step in enumerate(shape.steps)
+            if worth[index] > 0 and step not in under_way and not self._waits_for(index, under_way)
+        ]
+        self._shares = self._shared(free)
 
-    def candidate(self, index: int, planned: PlannedStep, risk: Risk) -> Candidate:
-        share = self.share(index)
+    def candidates(self, steps: Iterable[StepId], under_way: Container[StepId]) -> list[Candidate]:
+        """The candidates among these steps, in their order."""
+        wanted = [
+            index for step in steps if step not in under_way and self._agents[index := self._index[step]] is not None
+        ]
+        waits = {index: self._waits_for(index, under_way) for index in wanted}
+        # A step that nobody expected to be free at the last refresh shares with the others of this call.
+        fresh = [i for i in wanted if i not in self._shares and not waits[i] and self._worth[i] > 0]
+        shares = self._shares if not fresh else self._shares | self._shared(fresh)
+        return [self._candidate(index, waits[index], shares.get(index, 1.0)) for index in wanted]
+
+    def _candidate(self, index: int, waits: tuple[StepId, ...], share: float) -> Candidate:
+        planned: PlannedStep = self._plan.steps[index]
+        cost = self._cost(index, share)
         return Candidate(
             step=planned.id,
             agent=planned.placement.agent,
             node=planned.placement.node,
             appraisal=Appraisal(
                 claimed=planned.probability,
-                probability=self.survival[index],
-                saved_s=self.worth[index] * share,
-                own_s=self.own_s[index] * share,
-                **risk._asdict(),
+                probability=self._survival[index],
+                saved_s=self._worth[index] * share,
+                own_s=self._savings.own_s[index] * share,
+                cost_usd=cost.cost_usd,
+                risked_s=cost.risked_s,
+                risked_usd=cost.risked_usd,
             ),
-            waits_for=self.waits[index],
-            allowed=self.may_start[index],
+            waits_for=waits,
+            allowed=self._shape.may_start[index],
         )
+
+    def _waits_for(self, index: int, under_way: Container[StepId]) -> tuple[StepId, ...]:
+        parents = self._plan.steps[index].step.parents
+        return tuple(parent for parent in parents if parent in self._index and parent not in under_way)
+
+    def _shared(self, indices: Sequence[int]) -> dict[int, float]:
+        risked = {
+            index: max(_LEAST_USD, self._cost(index).cost_usd) for index in indices if self._agents[index] is not None
+        }
+        return _shares(self._worth, self._survival, risked)
+
+    def _cost(self, index: int, share: float = 1.0) -> "_Cost":
+        agent, node = self._agents[index], self._plan.steps[index].placement.node
+        assert agent is not None
+        start_s = self._savings.start_s[index]
+        risked_s = min(self._shape.seconds[index], max(0.0, self._expected_plan_s - start_s))
+        delay_s = self._prices.delay_s(agent, node, risked_s)
+        beyond_usd = risked_s * share * self._idle_usd_per_s + self._policy.node_usd_per_s * delay_s
+        return _Cost.of(agent, risked_s, beyond_usd)
+
+
+class _Cost(NamedTuple):
+    """What a wrong guess loses: C, the agent-seconds of it, and the dollars that its provider charges."""
+
+    cost_usd: float
+    risked_s: float
+    risked_usd: float
+
+    @classmethod
+    def of(cls, agent: AgentSpec, risked_s: float, beyond_usd: float) -> "_Cost":
+        """Of so many seconds of an agent; nobody charges ``beyond_usd``."""
+        risked_usd = agent.price.of(risked_s)
+        return cls(risked_usd + beyond_usd, risked_s, risked_usd)
 
 
 def _shares(worth: Sequence[float], survival: Sequence[float], risked: Mapping[int, float]) -> dict[int, float]:
-    """Of each step that could start now: the share of its L that is its to claim, beside the others that could.
+    """The share of its L that each step may claim, by index, given the steps that could start beside it.
 
-    Branches side by side all have to come early for the run to end sooner. With x_1 >= x_2 >= ... their seconds, the
-    run ends x_j - x_(j+1) sooner only if each of the first j does, which happens as often as the weakest of them
-    survives (guesses of one plan stand and fall together). It is to the credit of all j, as costs go: with c_i what
+    Parallel branches must all come early for the run to end sooner. With x_1 >= x_2 >= ... their seconds, the run ends
+    x_j - x_(j+1) sooner only if each of the first j does, which happens as often as the weakest of them survives
+    (guesses of one plan stand and fall together). All j share that gain in proportion to their costs: with c_i what
     each risks,
 
         P_i * L_i = c_i * sum over j >= i of (x_j - x_(j+1)) * min(P_1..P_j) / (c_1 + ... + c_j)
 
-    So the credits add up to what is saved, and branches of equal length are tried when they are worth what all of them
-    cost. With alike shares (the Shapley value of this game) one dear branch would be refused beside cheap ones, and
-    what they save be lost with it. Proportional sharing: Moulin, Axiomatic Cost and Surplus Sharing, 2002.
+    So the shares add up to what is saved, and branches of equal length are tried when they are worth what all of them
+    cost. Equal shares (the Shapley value of this game) would refuse one expensive branch beside cheap ones and lose
+    what they save with it. Proportional sharing: Moulin, Axiomatic Cost and Surplus Sharing, 2002.
     """
     order = sorted(risked, key=lambda index: -worth[index])
     weakest, costs, rates = 1.0, 0.0, []
@@ -216,9 +230,3 @@ def _worth(shape: Shape, found: Savings, survival: Sequence[float]) -> list[floa
         worth[index] = own_s + (found.saved_s[index] - own_s) * behind
         share[index] = chance * (own_s + (reach_s - own_s) * behind) / reach_s
     return worth
-
-
-def _waits_for(
-    planned: PlannedStep, known: Collection[StepId], under_way: Mapping[StepId, float]
-) -> tuple[StepId, ...]:
-    return tuple(parent for parent in planned.step.parents if parent in known and parent not in under_way)

@@ -1,4 +1,4 @@
-"""Seconds saved on the critical path by starting a step before a plan of authority holds it.
+"""Seconds saved on the critical path by starting a step before the optimal plan holds it.
 
 With c the moment a step is expected to be confirmed (it starts at once then), E >= c that of the whole plan, d the
 step's seconds, tail the longest path after it, and T the end of the run if all of the guess that may start early does
@@ -14,10 +14,10 @@ lengthens only the paths that begin with it, so L is the difference of two criti
 wait c - max(now, end of the parents), with slack subtracted. Along a path the own parts add up to what the path saves.
 Critical path method: Kelley and Walker, 1959.
 
-The gate expects every step with the whole plan, c = E, though one that streams confirms its first steps sooner. With
-their own expected moments L is what a median stream would leave, and of quick agents that is nothing: goals seen before
-then wait for their plan (benchmark ``headstart``: 7 ms to the first dispatch became 1.4 s). What a guess has really
-saved is reckoned with the moments that were (`reconciler.state.realised_savings`).
+The gate expects every step together with the complete plan, c = E, although a plan that streams confirms its first
+steps sooner. With their own expected moments L would be what a median stream leaves, which for quick agents is nothing:
+goals seen before would then wait for their plan (benchmark ``headstart``: 7 ms to the first dispatch became 1.4 s).
+`reconciler.state.realised_savings` uses the actual moments.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,9 +33,9 @@ _MOMENT_DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What of a guess does not change while it is acted on, by the index of its steps in plan order.
+    """The parts of a guess that do not change while it is acted on, by the index of its steps in plan order.
 
-    ``parents`` and ``children`` hold who waits for whom, for data, order, or room on a node. ``may_start``: whether a
+    ``parents`` and ``children`` say who waits for whom, for data, order, or room on a node. ``may_start``: whether a
     step may start before the optimal plan; one that may not waits for it. ``tails_s``: the longest path after a step.
     """
 
@@ -58,8 +58,8 @@ class Shape:
         return cls._of(plan, seconds, may_start, _waits(plan))
 
     @classmethod
-    def lived(cls, plan: Plan, seconds: Sequence[float]) -> "Shape":
-        """Of a plan whose steps really took so long, in plan order; nobody waited for room on a node."""
+    def actual(cls, plan: Plan, seconds: Sequence[float]) -> "Shape":
+        """Of a plan whose steps took so long, in plan order, without waiting for room on nodes."""
         at = {planned.id: index for index, planned in enumerate(plan.steps)}
         parents = [[at[parent] for parent in planned.step.parents if parent in at] for planned in plan.steps]
         return cls._of(plan, tuple(seconds), (True,) * len(parents), parents)

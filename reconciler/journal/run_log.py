@@ -31,6 +31,9 @@ _REPLAYED = frozenset(
         e.AttemptStarted,
         e.AttemptFinished,
         e.AttemptFailed,
+        e.AttemptVerified,
+        e.DoubtResolved,
+        e.OutputsLost,
         e.NodeLost,
         e.CancelRequested,
         e.TimePassed,
@@ -71,9 +74,6 @@ class RunLog:
         self._lines = [EventRow(line.seq, line.at_s, line.kind, json.dumps(line.data)) for line in past]
         self._last_seq = last_seq or (past[-1].seq if past else 0)
         self.effects_out = frozenset(AttemptId(line.data["attempt"]) for line in past if line.kind == _PROMOTED)
-        self._speculative = [
-            AttemptId(line.data["attempt"]) for line in past if line.kind == _DISPATCHED and line.data["speculative"]
-        ]
         self._verdicts = {
             AttemptId(line.data["attempt"]): Verdict(line.data["verdict"]) for line in past if line.kind == _VERDICT
         }
@@ -92,14 +92,13 @@ class RunLog:
             urgent: somebody waits for the future.
         """
         dispatches = [command for command in commands if isinstance(command, c.Dispatch)]
-        self._speculative += [command.attempt for command in dispatches if command.speculative]
         lines = [self._added(event_row(self._last_seq + 1, event))]
         lines += [
             self._line(event.at_s, _DISPATCHED, command.model_dump_json(exclude=_DISPATCH_INTERNALS))
             for command in dispatches
         ]
         if commands:
-            lines += self._new_verdicts(event, run)
+            lines += self._new_verdicts(event.at_s, run)
         learning = run.task.planning.learn
         outcomes = [command.outcome for command in commands if learning and isinstance(command, c.Learn)]
         self._announce()
@@ -144,19 +143,14 @@ class RunLog:
         self._lines.append(line)
         return line
 
-    def _new_verdicts(self, event: e.Event, run: RunState) -> list[EventRow]:
-        """Changed verdicts on speculative attempts. An attempt that starts or finishes changes only its own."""
-        changed = self._speculative
-        if isinstance(event, e.AttemptStarted | e.AttemptFinished) and not run.status.ended:
-            changed = [event.attempt]
+    def _new_verdicts(self, at_s: float, run: RunState) -> list[EventRow]:
+        """Changed verdicts on speculative attempts."""
         lines = []
-        for attempt in changed:
-            state = run.attempts.get(attempt)
-            if state is None or not state.began_speculative or state.verdict in (None, self._verdicts.get(attempt)):
-                continue
-            self._verdicts[attempt] = state.verdict
-            verdict = {"attempt": attempt, "step": state.step.id, "verdict": state.verdict.value}
-            lines.append(self._line(event.at_s, _VERDICT, json.dumps(verdict)))
+        for attempt in run.changed:
+            if attempt.began_speculative and attempt.verdict not in (None, self._verdicts.get(attempt.id)):
+                self._verdicts[attempt.id] = attempt.verdict
+                verdict = {"attempt": attempt.id, "step": attempt.step.id, "verdict": attempt.verdict.value}
+                lines.append(self._line(at_s, _VERDICT, json.dumps(verdict)))
         return lines
 
     def _announce(self) -> None:

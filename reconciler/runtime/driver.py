@@ -67,6 +67,7 @@ class Driver:
         self._inbox: asyncio.Queue[e.Event | BaseException] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._alarms: list[asyncio.TimerHandle] = []
+        self._verifying: list[asyncio.Task[None]] = []
         self._reserved: Plan | None = None
         self._planning = PlanningSession(self.run, shared, self._clock, self.post)
         self._outbox = Outbox(self._carry_out, self._inbox.put_nowait)
@@ -125,7 +126,7 @@ class Driver:
 
     def _step(self, event: e.Event) -> None:
         commands = [self._with_speed(command) for command in self.run.handle(event)]
-        leaving = [leaves_the_process(command, self._ports.catalog) for command in commands]
+        leaving = [leaves_the_process(command) for command in commands]
         durable = self.log.record(event, commands, self.run, urgent=any(leaving))
         durable.add_done_callback(self._check_written)
         self._reserve(event)
@@ -157,6 +158,10 @@ class Driver:
                 self._promotions.start(attempt, self.run.attempts[attempt].step.id)
             case c.RequestPlan():
                 self._planning.start(command)
+            case c.Verify():
+                self._verifying.append(asyncio.get_running_loop().create_task(self._verify(command)))
+            case c.Restore(attempt=attempt, output=output):
+                executor.restore(task, {attempt: output})
             case c.WakeAt(at_s=at_s):
                 loop = asyncio.get_running_loop()
                 self._alarms.append(loop.call_later(max(0.0, at_s - self.now_s), self._wake, at_s))
@@ -165,6 +170,17 @@ class Driver:
                     self._ports.outcomes.record([outcome])
             case c.EndRun():
                 self._planning.stop()
+
+    async def _verify(self, command: c.Verify) -> None:
+        """Ask the agent whether an attempt in doubt has acted; it may not know."""
+        handoff, known = None, True
+        try:
+            handoff = await self._ports.executor.verification(self.admitted.id, command.attempt, command.agent)
+        except LookupError as error:
+            _log.info("attempt %s of task %s stays in doubt: %s", command.attempt, self.admitted.id, error)
+            known = False
+        happened = handoff is not None if known else None
+        self.post(e.AttemptVerified(at_s=0, attempt=command.attempt, happened=happened, handoff=handoff))
 
     def _report(self, event: AttemptEvent) -> None:
         """A report of the executor. A start that the run knows of already is dropped."""
@@ -204,6 +220,8 @@ class Driver:
         self._promotions.close()
         for alarm in self._alarms:
             alarm.cancel()
+        for verifying in self._verifying:
+            verifying.cancel()
         self._ports.executor.release(self.admitted.id)
         self._reservations.release(self.admitted.id)
 
@@ -211,6 +229,7 @@ class Driver:
 
     async def _conclude(self) -> TaskView:
         """Wait for promotions, fetch the outputs, and record how the run ended."""
+        self._withdraw_unsent()
         lost_effects = self._recovery.lost_effects if self._recovery is not None else None
         conclusion = Conclusion(self.run, self._ports.executor, self._outbox, self._promotions, lost_effects)
         if conclusion.succeeds:
@@ -219,6 +238,13 @@ class Driver:
         view = task_view(self.admitted, self.run, ending.outputs, ending.failure, ending.status)
         await self.log.conclude(view, self.run)
         return view
+
+    def _withdraw_unsent(self) -> None:
+        """Acts whose dispatch still waits for the disk will not be carried out, so they are not in doubt."""
+        for command in self._outbox.held:
+            if isinstance(command, c.Dispatch):
+                failure = Failure(kind=FailureKind.CANCELLED, message="it was not dispatched", never_began=True)
+                self.run.handle(e.AttemptFailed(at_s=self.now_s, attempt=command.attempt, failure=failure))
 
     def _remember(self) -> None:
         """Let later guesses learn from the optimal plan."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from copy import copy
 from typing import Any, TypeVar
 
 from planners.model import NodeId, StepId
@@ -81,6 +80,5 @@ class LiveRun:
         run = self._driver.run
         if len(run.attempts) <= _LARGE:
             return project(run)
-        still = copy(run)
-        still.attempts = dict(run.attempts)  # the event loop goes on changing those of the run
-        return await asyncio.to_thread(project, still)
+        # The event loop goes on changing the run.
+        return await asyncio.to_thread(project, run.snapshot())

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from planners.agents import Catalog
 from reconciler.state import commands as c
 
 
-def leaves_the_process(command: c.Command, catalog: Catalog) -> bool:
+def leaves_the_process(command: c.Command) -> bool:
     """Whether a command must wait for the disk: irreversible and disclosing dispatches, and promotions.
 
     All other commands can be repeated after a crash, so they do not wait.
@@ -21,9 +20,8 @@ def leaves_the_process(command: c.Command, catalog: Catalog) -> bool:
     match command:
         case c.Promote():
             return True
-        case c.Dispatch(effect=effect, agent=agent):
-            spec = catalog.by_name.get(agent)
-            return effect.never_twice or (spec is not None and spec.discloses)
+        case c.Dispatch():
+            return command.waits_for_the_disk
         case _:
             return False
 
@@ -54,6 +52,11 @@ class Outbox:
         self._held.append(_Held(command, writes))
         if self._sending is None or self._sending.done():
             self._sending = asyncio.get_running_loop().create_task(self._send())
+
+    @property
+    def held(self) -> list[c.Command]:
+        """The commands that wait."""
+        return [held.command for held in self._held]
 
     def drop(self) -> list[c.Command]:
         """Forget all held commands; returns them."""

@@ -15,7 +15,6 @@ from planners.requests import InFlight, PlanRequest
 from planners.tasks import Mode
 from reconciler.runtime.run_clock import RunClock
 from reconciler.runtime.shard_resources import ShardResources
-from reconciler.state import accounts
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.attempts import Attempt
@@ -171,7 +170,7 @@ class PlanningSession:
                 for attempt in run.progress.usable()
             ),
             without_agents=command.without_agents,
-            spent_usd=accounts.usd(ports.catalog, run.attempts.values()),
+            spent_usd=run.spent_usd,
             elapsed_s=now_s,
         )
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from planners.agents import Effect
 from planners.model import AttemptId
 from reconciler.state import commands as c
 from reconciler.state import events as e
+from reconciler.state.attempts import Attempt
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run import RunState
 
@@ -45,25 +47,39 @@ def recover(run: RunState, past: Iterable[e.Event], promoted: frozenset[AttemptI
     return Recovery(
         at_s=run.at_s,
         outputs={attempt: handoff.output for attempt, handoff in handoffs.items() if not handoff.by_reference},
-        events=_lost_attempts(run),
+        events=(*_lost_outputs(run), *_lost_attempts(run)),
         commands=_again(run, commands),
         lost_effects=_lost_effects(run, commands, promoted),
     )
 
 
+def _lost_outputs(run: RunState) -> tuple[e.Event, ...]:
+    """What the process held: large outputs, and outputs staged by attempts that no plan has confirmed."""
+    lost = tuple(attempt.id for attempt in run.attempts.values() if attempt.finished and _went_with_it(run, attempt))
+    reason = "its output was lost when the service was restarted"
+    return (e.OutputsLost(at_s=run.at_s, attempts=lost, reason=reason),) if lost else ()
+
+
+def _went_with_it(run: RunState, attempt: Attempt) -> bool:
+    staged = attempt.unconfirmed and run.agent_of(attempt).effect is Effect.STAGEABLE
+    return staged or (attempt.handoff is not None and attempt.handoff.by_reference)
+
+
 def _lost_attempts(run: RunState) -> tuple[e.Event, ...]:
     """What ran died with its process."""
-    failure = Failure(kind=FailureKind.WORKER_LOST, message=_RESTARTED)
+    failure = Failure(kind=FailureKind.WORKER_LOST, message=_RESTARTED, counts=False)
     live = [attempt.id for attempt in run.attempts.values() if attempt.live]
     lost = [e.AttemptFailed(at_s=run.at_s, attempt=attempt, failure=failure) for attempt in live]
     return (*lost, e.TimePassed(at_s=run.at_s))
 
 
 def _again(run: RunState, commands: Sequence[c.Command]) -> tuple[c.Command, ...]:
-    """All alarms, and the last request for a plan if it is still unanswered."""
+    """All alarms, questions about acts in doubt, and the last request for a plan, if they are still unanswered."""
     alarms = [command for command in commands if isinstance(command, c.WakeAt)]
     requests = [command for command in commands if isinstance(command, c.RequestPlan)]
-    return (*alarms, *(requests[-1:] if run.replanning else ()))
+    asked = {attempt.id for attempt in run.in_doubt if attempt.verifying}
+    questions = [command for command in commands if isinstance(command, c.Verify) and command.attempt in asked]
+    return (*alarms, *questions, *(requests[-1:] if run.replanning else ()))
 
 
 def _lost_effects(run: RunState, commands: Sequence[c.Command], promoted: frozenset[AttemptId]) -> Failure | None:

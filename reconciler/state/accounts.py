@@ -10,7 +10,7 @@ from reconciler.state.outcomes import Verdict
 
 
 def usd(catalog: Catalog, attempts: Iterable[Attempt]) -> float:
-    """Dollars of attempts so far: what they ran, and the call price of each that was begun."""
+    """Dollars of attempts so far: their run time, and the call price of each that began."""
     return sum(cost_usd(catalog.by_name[attempt.placement.agent], attempt) for attempt in attempts)
 
 
@@ -21,12 +21,12 @@ def cost_usd(agent: AgentSpec, attempt: Attempt) -> float:
 
 
 def wasted(attempts: Iterable[Attempt]) -> list[Attempt]:
-    """The attempts whose work nobody uses: flushed, migrated away, or failed before they were confirmed."""
+    """The attempts whose work no plan uses: flushed, migrated, or failed before one confirmed them."""
     return [attempt for attempt in attempts if attempt.verdict in (Verdict.FLUSH, Verdict.MIGRATE)]
 
 
 def critical_path_s(plan: Plan, seconds: Mapping[StepId, float]) -> float:
-    """The longest chain of a plan with the seconds its steps really took: a lower bound on running it."""
+    """The longest chain of a plan, given the seconds its steps really took: a lower bound on its run time."""
     ends: dict[StepId, float] = {}
     for planned in plan.steps:
         start_s = max((ends.get(parent, 0.0) for parent in planned.step.parents), default=0.0)

@@ -1,10 +1,10 @@
-"""One dispatch of one step, what may become of it, and the immutable snapshot of all of them."""
+"""One dispatch of one step and what may become of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from planners.model import AttemptId, StepId, WorkKey
+from planners.model import AttemptId, WorkKey
 from planners.plans import Placement
 from planners.workflow import Step
 from reconciler.gate import Appraisal
@@ -13,10 +13,15 @@ from reconciler.state.outcomes import Verdict
 
 
 class AttemptStatus(StrEnum):
-    """Where an attempt is. The last three are ends."""
+    """Where an attempt is.
+
+    ``in_doubt`` is an irreversible attempt that was lost: it may have acted. It becomes ``finished`` or ``failed`` once
+    that is known. ``finished``, ``failed`` and ``flushed`` are ends.
+    """
 
     DISPATCHED = "dispatched"
     RUNNING = "running"
+    IN_DOUBT = "in_doubt"
     FINISHED = "finished"
     FAILED = "failed"
     FLUSHED = "flushed"
@@ -24,11 +29,20 @@ class AttemptStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What is known of one dispatch; each change makes a new one.
+    """What is known of one dispatch. It never changes; each ``as_`` method returns the attempt after a change.
 
-    ``step`` is the position it serves now; re-parenting changes it. ``loose_key`` is the work key without the agent:
-    what interchangeable agents share. ``appraisal`` is the gate's, for an attempt that began as a speculative one. All
-    ``_s`` moments count from admission.
+    Attributes:
+        step: the position that it serves now; re-parenting changes it.
+        loose_key: the work key without the agent: what interchangeable agents share.
+        verdict: what the optimal plan made of it; None while no plan has decided.
+        began_speculative: whether it was dispatched before a plan confirmed it.
+        confirmed_s: when a plan first held its work.
+        seconds: how long the agent ran.
+        failure: why it failed, or why it is in doubt.
+        verifying: whether the agent's verify hook has been asked about it (in doubt).
+        appraisal: the gate's, if it began as a speculative attempt.
+
+    All moments are seconds from admission.
     """
 
     id: AttemptId
@@ -48,13 +62,14 @@ class Attempt:
     seconds: float = 0.0
     handoff: Handoff | None = None
     failure: Failure | None = None
+    verifying: bool = False
     appraisal: Appraisal | None = None
     reason: str = ""
 
     @property
     def live(self) -> bool:
-        """Whether it still holds an agent or waits for one."""
-        return self.status in (AttemptStatus.DISPATCHED, AttemptStatus.RUNNING)
+        """Whether it holds an agent or waits for one."""
+        return self.status is AttemptStatus.DISPATCHED or self.status is AttemptStatus.RUNNING
 
     @property
     def finished(self) -> bool:
@@ -62,9 +77,19 @@ class Attempt:
         return self.status is AttemptStatus.FINISHED
 
     @property
+    def in_doubt(self) -> bool:
+        """Whether it may have acted and nobody knows."""
+        return self.status is AttemptStatus.IN_DOUBT
+
+    @property
     def usable(self) -> bool:
         """Whether a plan may still adopt its work."""
-        return (self.live or self.finished) and self.verdict is not Verdict.FLUSH
+        return (self.live or self.finished or self.in_doubt) and self.verdict is not Verdict.FLUSH
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether it is speculative work, running or finished, that no plan has decided about."""
+        return self.verdict is None and (self.live or self.finished)
 
     def remaining_s(self, now_s: float) -> float:
         """Expected seconds until it ends; 0 when it has finished, the whole duration while it waits for room."""
@@ -79,7 +104,7 @@ class Attempt:
         return replace(self, status=AttemptStatus.RUNNING, started_s=at_s)
 
     def as_finished(self, at_s: float, seconds: float, handoff: Handoff) -> "Attempt":
-        """The agent has returned."""
+        """The agent has returned, or is known to have acted."""
         started_s = max(self.dispatched_s, at_s - seconds) if self.started_s is None else self.started_s
         return replace(
             self,
@@ -88,28 +113,46 @@ class Attempt:
             ended_s=at_s,
             seconds=seconds,
             handoff=handoff,
+            failure=None,
+            verifying=False,
         )
 
     def as_failed(self, at_s: float, seconds: float, failure: Failure) -> "Attempt":
-        """The agent has failed; work that nobody had confirmed is of no use to any plan."""
+        """The agent has failed. No plan can use work that failed before one confirmed it."""
         return replace(
             self,
             status=AttemptStatus.FAILED,
             ended_s=at_s,
             seconds=seconds,
             failure=failure,
+            verifying=False,
             verdict=self.verdict or Verdict.FLUSH,
         )
 
-    def as_given_up(self, at_s: float, verdict: Verdict) -> "Attempt":
-        """No plan wants it. One that still ran is flushed; one that had finished keeps its output."""
+    def as_in_doubt(self, at_s: float, seconds: float, failure: Failure, *, verifying: bool) -> "Attempt":
+        """The attempt was lost, or what it returned was, and its act may have happened."""
+        return replace(
+            self,
+            status=AttemptStatus.IN_DOUBT,
+            ended_s=at_s,
+            seconds=seconds,
+            failure=failure,
+            verifying=verifying,
+        )
+
+    def as_unverified(self) -> "Attempt":
+        """The verify hook does not know either."""
+        return replace(self, verifying=False)
+
+    def as_flushed(self, at_s: float, verdict: Verdict) -> "Attempt":
+        """No plan uses it. If it was live it is cancelled; if it had finished it keeps its output."""
         if not self.live:
             return replace(self, verdict=verdict)
         seconds = 0.0 if self.started_s is None else at_s - self.started_s
         return replace(self, verdict=verdict, status=AttemptStatus.FLUSHED, seconds=seconds, ended_s=at_s)
 
     def as_confirmed(self, at_s: float, epoch: int, step: Step, verdict: Verdict) -> "Attempt":
-        """A plan of authority holds its work, maybe at another place in the graph."""
+        """The optimal plan holds its work, perhaps at another place in the graph."""
         return replace(
             self,
             step=step,
@@ -122,7 +165,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """All attempts of a task at one moment (seconds from admission)."""
+    """The attempts of a task and the moment (seconds from admission) at which they are looked at."""
 
     at_s: float = 0.0
     attempts: Mapping[AttemptId, Attempt] = field(default_factory=dict)
@@ -130,7 +173,3 @@ class Progress:
     def usable(self) -> list[Attempt]:
         """Attempts whose work a plan may adopt, in order of dispatch."""
         return [attempt for attempt in self.attempts.values() if attempt.usable]
-
-    def finished_steps(self, serving: Mapping[StepId, AttemptId]) -> list[StepId]:
-        """The steps whose attempt has finished."""
-        return [step for step, attempt in serving.items() if self.attempts[attempt].finished]

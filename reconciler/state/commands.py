@@ -1,4 +1,4 @@
-"""What a run wants done: the only output of the run state machine. The edges carry commands out, in order."""
+"""What a run wants done: the only output of the run state machine. The driver carries commands out, in order."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -38,7 +38,8 @@ ListOf.model_rebuild()
 class Dispatch(Versioned):
     """Start an attempt: this agent, on this node, on these inputs. The attempt id is the idempotency key.
 
-    ``speculative`` output is staged: other speculative attempts may read it, the outside world may not.
+    ``speculative`` output is staged: other speculative attempts may read it, the outside world may not. ``discloses``:
+    the agent sends private inputs to a third party.
     """
 
     command: Literal["dispatch"] = "dispatch"
@@ -52,17 +53,23 @@ class Dispatch(Versioned):
     effect: Effect
     work_key: WorkKey
     timeout_s: float | None = None
+    discloses: bool = False
+
+    @property
+    def waits_for_the_disk(self) -> bool:
+        """Whether it must not leave the process before the journal holds it: it cannot be taken back."""
+        return self.effect.never_twice or self.discloses
 
 
 class Confirm(Versioned):
-    """An attempt that was dispatched as a speculative one, and may still wait for room, is confirmed."""
+    """The optimal plan holds an attempt that was dispatched speculatively and may still wait for room."""
 
     command: Literal["confirm"] = "confirm"
     attempt: AttemptId
 
 
 class Promote(Versioned):
-    """A stageable agent's staged output may now go out into the world."""
+    """Promote a stageable agent's staged output: it may now take effect outside."""
 
     command: Literal["promote"] = "promote"
     attempt: AttemptId
@@ -75,8 +82,29 @@ class Flush(Versioned):
     attempts: tuple[AttemptId, ...]
 
 
+class Verify(Versioned):
+    """Ask the agent's verify hook whether an attempt in doubt has acted. Answered by AttemptVerified of the attempt.
+
+    Where the agent has no such hook, the answer is that nobody knows.
+    """
+
+    command: Literal["verify"] = "verify"
+    attempt: AttemptId
+    step: StepId
+    agent: AgentName
+    node: NodeId
+
+
+class Restore(Versioned):
+    """Make an output readable that no executor has seen: a person or a verify hook has told it."""
+
+    command: Literal["restore"] = "restore"
+    attempt: AttemptId
+    output: JsonValue = None
+
+
 class PlanReason(StrEnum):
-    """Why a plan of authority is asked for."""
+    """Why an optimal plan is asked for."""
 
     ADMITTED = "admitted"
     EXPANDED = "expanded"
@@ -111,10 +139,11 @@ class Learn(Versioned):
 
 
 class RunStatus(StrEnum):
-    """Where a run is."""
+    """Where a run is. ``in_doubt``: nothing goes on before somebody says whether an irreversible act has happened."""
 
     PLANNING = "planning"
     RUNNING = "running"
+    IN_DOUBT = "in_doubt"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -126,7 +155,7 @@ class RunStatus(StrEnum):
 
 
 class EndRun(Versioned):
-    """The run is over: gather what it returns, free the rest."""
+    """The run has ended: collect what it returns and free the rest."""
 
     command: Literal["end_run"] = "end_run"
     status: RunStatus
@@ -135,5 +164,6 @@ class EndRun(Versioned):
 
 
 Command = Annotated[
-    Dispatch | Confirm | Promote | Flush | RequestPlan | WakeAt | Learn | EndRun, Field(discriminator="command")
+    Dispatch | Confirm | Promote | Flush | Verify | Restore | RequestPlan | WakeAt | Learn | EndRun,
+    Field(discriminator="command"),
 ]

@@ -1,4 +1,4 @@
-"""Under which conditions a guess is acted on: part of the event, so that folding the journal decides the same again."""
+"""The conditions under which a guess is acted on. They are part of the event, so a replay decides the same."""
 
 from pydantic import Field
 
@@ -9,10 +9,10 @@ from reconciler.gate.prices import Prices
 
 
 class Conditions(Model):
-    """What the learner says of this kind of task, the operator's bounds, prices of contended nodes and providers.
+    """The learner's guidance for this kind of task, the operator's policy, prices of contended nodes and providers.
 
-    ``chances`` is P of single steps by a model that knows better than their claims. ``prior_plan_s`` is when the
-    optimal plan is expected (seconds from admission) as long as the learner knows nothing.
+    ``chances`` is P of single steps from a model that beats the calibrated claims. ``prior_plan_s`` is when the optimal
+    plan is expected (seconds from admission) while the learner knows nothing.
     """
 
     guidance: Guidance = Guidance()

@@ -1,5 +1,6 @@
 """Making attempts of planned steps, and the commands that start them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from planners.agents import AgentSpec, Catalog
@@ -12,7 +13,7 @@ from reconciler.state.attempts import Attempt
 from reconciler.state.commands import Dispatch, Source
 from reconciler.state.matching import ANY_AGENT
 from reconciler.state.outcomes import Verdict
-from reconciler.state.sources import source
+from reconciler.state.sources import AttemptOf, source
 
 
 class Dispatcher:
@@ -25,23 +26,23 @@ class Dispatcher:
         self._digests = digests
         self._made = 0
 
-    def inputs(self, planned: PlannedStep, serving: dict[StepId, AttemptId]) -> dict[str, Source]:
-        """Where each input of a step lies, given which attempts serve its parents.
+    def inputs(self, planned: PlannedStep, attempt_of: AttemptOf) -> dict[str, Source]:
+        """Where each input of a step lies, given which attempt serves each parent.
 
         Raises:
             LookupError: a binding leads nowhere.
         """
         inputs = self._task.values
-        return {name: source(binding, inputs, serving.__getitem__) for name, binding in planned.step.inputs.items()}
+        return {name: source(binding, inputs, attempt_of) for name, binding in planned.step.inputs.items()}
 
-    def confirmed(self, planned: PlannedStep, keys: dict[StepId, WorkKey], epoch: int, at_s: float) -> Attempt:
-        """An attempt that a plan of authority asks for."""
+    def confirmed(self, planned: PlannedStep, keys: Mapping[StepId, WorkKey], epoch: int, at_s: float) -> Attempt:
+        """An attempt that the optimal plan asks for."""
         return replace(self._attempt(planned, keys, epoch, at_s), verdict=Verdict.COMMIT)
 
     def speculative(
-        self, planned: PlannedStep, keys: dict[StepId, WorkKey], epoch: int, at_s: float, decision: Decision
+        self, planned: PlannedStep, keys: Mapping[StepId, WorkKey], epoch: int, at_s: float, decision: Decision
     ) -> Attempt:
-        """An attempt that the gate has let through."""
+        """An attempt that the gate has allowed."""
         return replace(
             self._attempt(planned, keys, epoch, at_s),
             speculative=True,
@@ -50,7 +51,7 @@ class Dispatcher:
             reason=decision.reason,
         )
 
-    def _attempt(self, planned: PlannedStep, keys: dict[StepId, WorkKey], epoch: int, at_s: float) -> Attempt:
+    def _attempt(self, planned: PlannedStep, keys: Mapping[StepId, WorkKey], epoch: int, at_s: float) -> Attempt:
         self._made += 1
         return Attempt(
             id=AttemptId(f"{self._task_id}.{self._made}"),
@@ -77,4 +78,5 @@ class Dispatcher:
             effect=agent.effect,
             work_key=attempt.work_key,
             timeout_s=agent.timeout_s,
+            discloses=agent.discloses,
         )

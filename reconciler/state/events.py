@@ -1,11 +1,11 @@
-"""What has happened to a run: past facts, the only input of the run state machine and the content of the journal.
+"""What has happened to a run: past facts, the input of the run state machine and the content of the journal.
 
 ``at_s`` counts seconds from the task's admission.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, JsonValue, TypeAdapter
 
 from planners.model import AttemptId, NodeId, Versioned
 from planners.plans import Plan
@@ -24,7 +24,7 @@ class RunStarted(_Event):
 
 
 class SpeculativePlanReady(_Event):
-    """The speculative planner has guessed. An ``alternative`` is what may be right if the guess before it is not."""
+    """The speculative planner has made a guess. An ``alternative`` may be right where the guess before it is not."""
 
     event: Literal["speculative_plan_ready"] = "speculative_plan_ready"
     plan: Plan
@@ -34,7 +34,7 @@ class SpeculativePlanReady(_Event):
 
 
 class OptimalPlanReady(_Event):
-    """A plan of authority, or a longer prefix of it, has arrived. Answers the RequestPlan of the same epoch."""
+    """An optimal plan, or a longer prefix of it, has arrived. Answers the RequestPlan of the same epoch."""
 
     event: Literal["optimal_plan_ready"] = "optimal_plan_ready"
     plan: Plan
@@ -42,7 +42,7 @@ class OptimalPlanReady(_Event):
 
 
 class PlanningFailed(_Event):
-    """There will be no plan of authority for this epoch."""
+    """There will be no optimal plan for this epoch."""
 
     event: Literal["planning_failed"] = "planning_failed"
     failure: Failure
@@ -50,7 +50,7 @@ class PlanningFailed(_Event):
 
 
 class AttemptStarted(_Event):
-    """The agent has begun; before this an attempt only waits for room."""
+    """The agent has begun; until then the attempt waits for room."""
 
     event: Literal["attempt_started"] = "attempt_started"
     attempt: AttemptId
@@ -75,8 +75,38 @@ class AttemptFailed(_Event):
     seconds: float = Field(default=0.0, ge=0)
 
 
+class AttemptVerified(_Event):
+    """The agent's verify hook was asked about an attempt in doubt. Answers Verify.
+
+    ``happened`` is None where it does not know, or where there is no hook. ``handoff`` is what the act returned.
+    """
+
+    event: Literal["attempt_verified"] = "attempt_verified"
+    attempt: AttemptId
+    happened: bool | None = None
+    handoff: Handoff | None = None
+
+
+class DoubtResolved(_Event):
+    """A person says whether an attempt in doubt has acted, and what it returned."""
+
+    event: Literal["doubt_resolved"] = "doubt_resolved"
+    attempt: AttemptId
+    happened: bool
+    output: JsonValue = None
+    by: str = ""
+
+
+class OutputsLost(_Event):
+    """What these finished attempts had made, or had staged, went with the process that held it."""
+
+    event: Literal["outputs_lost"] = "outputs_lost"
+    attempts: tuple[AttemptId, ...]
+    reason: str = ""
+
+
 class NodeLost(_Event):
-    """A node has left the cluster with all that ran on it."""
+    """A node has left the cluster with everything that ran on it."""
 
     event: Literal["node_lost"] = "node_lost"
     node: NodeId
@@ -90,7 +120,7 @@ class CancelRequested(_Event):
 
 
 class TimePassed(_Event):
-    """A moment that the run asked to be woken at has come."""
+    """A moment at which the run asked to be woken has come."""
 
     event: Literal["time_passed"] = "time_passed"
 
@@ -103,6 +133,9 @@ Event = Annotated[
     | AttemptStarted
     | AttemptFinished
     | AttemptFailed
+    | AttemptVerified
+    | DoubtResolved
+    | OutputsLost
     | NodeLost
     | CancelRequested
     | TimePassed,

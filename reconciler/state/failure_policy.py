@@ -1,94 +1,130 @@
-"""What to do when a confirmed attempt fails: try again, plan around it, or end the run. Pure decisions."""
+"""What to do when an attempt has failed: retry it, plan around its agent, or fail the run. Pure decisions."""
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from planners.agents import AgentSpec, Catalog, Effect
-from planners.bindings import step_refs
+from planners.agents import AgentSpec, Catalog
 from planners.eligibility import Eligibility
-from planners.model import AgentName, AttemptId, NodeId, StepId
-from planners.plans import Plan
+from planners.model import AgentName, WorkKey
 from planners.tasks import Task
+from planners.workflow import Step
 from reconciler.state.attempts import Attempt
 from reconciler.state.handoff import Failure, FailureKind
 
 # A step that took this many times what the plan expected, and that long beyond it, has proved the plan wrong.
-FAR_OFF_FACTOR = 3.0
-FAR_OFF_SHARE_OF_PLAN = 0.1
-FAR_OFF_LEAST_S = 1.0
+OVERRUN_FACTOR = 3.0
+OVERRUN_SHARE_OF_PLAN = 0.1
+OVERRUN_LEAST_S = 1.0
+
+# Work that is lost this often in a row through nobody's fault counts as failed after all: it may be what kills its
+# hosts, and every run must end.
+MOST_LOST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class TryAgain:
-    """The same agent, after a pause."""
+class RetryLater:
+    """The same agent again, from ``at_s`` on."""
 
     at_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class PlanAround:
-    """A new plan of authority, without this agent."""
+    """A new plan without this agent."""
 
 
 @dataclass(frozen=True, slots=True)
-class GiveUp:
-    """Nothing can mend it."""
+class FailRun:
+    """No retry and no other agent can help."""
 
 
-Remedy = TryAgain | PlanAround | GiveUp
+AfterFailure = RetryLater | PlanAround | FailRun
 
 
-def remedy(agent: AgentSpec, failure: Failure, tries: int, now_s: float, *, others: bool) -> Remedy:
-    """Decide after the ``tries``-th failure of one piece of work.
+def after_failure(  # noqa: PLR0913 what the decision depends on, named at the call
+    agent: AgentSpec, failure: Failure, tries: int, failed_at_s: float, *, others: bool, repeatable: bool = False
+) -> AfterFailure:
+    """Decide after a failure that was the ``tries``-th of one piece of work.
 
-    An irreversible agent is never repeated: nobody knows how far it came. ``others`` says whether another agent that
-    has not failed may do the step. The pause doubles from try to try.
+    Args:
+        agent: the one that failed.
+        failure: its last one.
+        tries: how many tries the work has used up; a failure that does not count leaves it as it is.
+        failed_at_s: when; the pause is counted from here and doubles from try to try.
+        others: whether another agent that has not failed for good may do the step.
+        repeatable: whether an irreversible agent is known not to have acted.
     """
-    if not failure.retryable or agent.effect is Effect.IRREVERSIBLE:
-        return GiveUp()
+    if not failure.retryable or (agent.effect.never_twice and not (repeatable or failure.never_began)):
+        return FailRun()
+    if not failure.counts and tries < agent.retry.max_attempts:
+        return RetryLater(failed_at_s)
     if tries < agent.retry.max_attempts:
-        return TryAgain(now_s + agent.retry.backoff_s * 2 ** (tries - 1))
-    return PlanAround() if others else GiveUp()
+        return RetryLater(failed_at_s + agent.retry.backoff_s * 2 ** (tries - 1))
+    return PlanAround() if others else FailRun()
 
 
-def outputs_lost(
-    plan: Plan, serving: Mapping[StepId, AttemptId], attempts: Mapping[AttemptId, Attempt], node: NodeId
-) -> dict[AttemptId, list[StepId]]:
-    """Finished attempts whose large output went with a node and is still to be read, each with the steps that wait."""
-    waiting: dict[StepId, list[StepId]] = {ref.step: [] for out in plan.outputs.values() for ref in step_refs(out)}
-    for planned in plan.steps:
-        reader = serving.get(planned.id)
-        if reader is None or not attempts[reader].finished:
-            for parent in planned.step.data_parents:
-                waiting.setdefault(parent, []).append(planned.id)
-    held = {step: attempts[serving[step]] for step in waiting if step in serving}
-    return {
-        attempt.id: waiting[step]
-        for step, attempt in held.items()
-        if attempt.finished and attempt.placement.node == node and attempt.handoff and attempt.handoff.by_reference
-    }
+class Tries:
+    """How often each piece of work has failed, whether its attempts were speculative or not."""
+
+    def __init__(self) -> None:
+        self._used: Counter[WorkKey] = Counter()
+        self._lost: Counter[WorkKey] = Counter()
+        self._last: dict[WorkKey, tuple[Failure, float]] = {}
+
+    def record(self, work: WorkKey, failure: Failure, at_s: float) -> Failure:
+        """Take in a failure; returns it, as one that counts if the work was lost too often."""
+        if not failure.counts:
+            self._lost[work] += 1
+            if self._lost[work] > MOST_LOST:
+                failure = failure.model_copy(update={"counts": True})
+        self._used[work] += failure.counts
+        self._last[work] = (failure, at_s)
+        return failure
+
+    def used(self, work: WorkKey) -> int:
+        """How many tries the work has used up."""
+        return self._used[work]
+
+    def last(self, work: WorkKey) -> tuple[Failure, float] | None:
+        """The last failure of the work and when it was, if it has failed."""
+        return self._last.get(work)
 
 
-def others_can(attempt: Attempt, task: Task, catalog: Catalog, gone: Collection[AgentName]) -> bool:
-    """Whether an agent that has not failed for good, other than the attempt's own, may do its step."""
-    rule = Eligibility.of_task(task, excluded={*gone, attempt.placement.agent})
-    return bool(rule.agents(attempt.step, catalog))
+def guess_failure_counts(failure: Failure) -> bool:
+    """Whether the failure of a speculative attempt says something about its agent.
+
+    One that no retry can mend is left to a confirmed attempt: the guess may have been given what no plan would give.
+    """
+    return failure.retryable and failure.counts and failure.kind is not FailureKind.NODE_LOST
+
+
+def others_can(step: Step, agent: AgentName, task: Task, catalog: Catalog, gone: Collection[AgentName]) -> bool:
+    """Whether an agent other than this one, and that has not failed for good, may do the step."""
+    return bool(Eligibility.of_task(task, excluded={*gone, agent}).agents(step, catalog))
 
 
 def limit_passed(deadline_s: float | None, budget_usd: float | None, now_s: float, spent_usd: float) -> Failure | None:
-    """The hard bound that the run has passed, if any."""
+    """The limit that the run has passed, if any."""
     if deadline_s is not None and now_s >= deadline_s:
         message = f"the deadline of {deadline_s:g} s has passed"
         return Failure(kind=FailureKind.LIMIT, message=message, fix="raise limits.deadline_s")
-    if budget_usd is not None and spent_usd > budget_usd:
+    # Dollars are added up as attempts change, so a sum may be off in its last digit.
+    if budget_usd is not None and spent_usd > budget_usd + 1e-9:
         message = f"${spent_usd:.4f} are spent of a budget of ${budget_usd:.4f}"
         return Failure(kind=FailureKind.LIMIT, message=message, fix="raise limits.budget_usd")
     return None
 
 
-def far_off(attempt: Attempt, plan: Plan, unfinished: int) -> bool:
-    """Whether an attempt took so much longer than planned that the rest is worth planning anew."""
+def overran(attempt: Attempt, makespan_s: float, unfinished: int) -> bool:
+    """Whether an attempt took so much longer than planned that a new plan for the rest is worth its while.
+
+    Args:
+        attempt: a finished one.
+        makespan_s: of the plan.
+        unfinished: how many steps the plan has left.
+    """
     expected_s = attempt.placement.duration_s
     over_s = attempt.seconds - expected_s
-    threshold_s = max(FAR_OFF_LEAST_S, FAR_OFF_SHARE_OF_PLAN * plan.makespan_s, (FAR_OFF_FACTOR - 1) * expected_s)
+    threshold_s = max(OVERRUN_LEAST_S, OVERRUN_SHARE_OF_PLAN * makespan_s, (OVERRUN_FACTOR - 1) * expected_s)
     return unfinished > 1 and expected_s > 0 and over_s > threshold_s

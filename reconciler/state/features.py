@@ -1,4 +1,4 @@
-"""Numbers known of a step before it runs: what its duration may depend on. The same for planning and in an outcome."""
+"""Numbers known about a step before it runs, on which its duration may depend. Planning and outcomes share them."""
 
 from collections.abc import Mapping
 
@@ -6,13 +6,13 @@ from planners.bindings import Gather, Value
 from planners.workflow import Step
 
 MAX_FEATURES = 16
-_LARGEST = 1e300  # beyond it (JSON knows no bound) an integer is no float; NaN compares false
+_LARGEST = 1e300  # JSON integers may be too large for a float; NaN compares false
 
 
 def step_features(step: Step) -> Mapping[str, float]:
     """Name -> number: literal numbers by input name, sizes of literal texts and lists, how much is gathered.
 
-    At most MAX_FEATURES, the first by name. References tell nothing before their values are known.
+    At most MAX_FEATURES, the first by name. References have no features before their values are known.
     """
     found = {"parents": float(len(step.data_parents)), **_literals(step)}
     return {name: found[name] for name in sorted(found)[:MAX_FEATURES]}

@@ -1,53 +1,42 @@
-"""Which steps of a plan may start: those whose parents have all ended well. Each step and edge is touched once."""
+"""Which steps of a guess may start: those whose parents have all finished. Each step and edge is visited once."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from planners.model import StepId
 from planners.plans import Plan
 
 
 class Frontier:
-    """Counts down the unfinished parents of every step of one plan.
+    """Counts down the unfinished parents of every step of one guess.
 
-    A parent that the plan does not hold (it is behind something not unrolled yet) never finishes, so its children wait.
+    A parent that the guess does not hold never finishes, so its children wait.
     """
 
-    def __init__(self, plan: Plan, finished: Iterable[StepId] = ()) -> None:
-        self._missing = {planned.id: len(planned.step.parents) for planned in plan.steps}
+    def __init__(self, plan: Plan) -> None:
+        self._open_parents = {planned.id: len(planned.step.parents) for planned in plan.steps}
         self._children: dict[StepId, list[StepId]] = {}
         for planned in plan.steps:
             for parent in planned.step.parents:
                 self._children.setdefault(parent, []).append(planned.id)
-        self._finished: set[StepId] = set()
-        self.unfinished = len(plan.steps)
-        self.ready: dict[StepId, None] = {step: None for step, count in self._missing.items() if count == 0}
-        for step in finished:
-            self.finish(step)
+        self._taken: set[StepId] = set()
+        self.ready: dict[StepId, None] = {step: None for step, count in self._open_parents.items() if count == 0}
 
     def finish(self, step: StepId) -> list[StepId]:
-        """Record that a step ended well; returns the steps this makes ready."""
-        if step in self._finished or step not in self._missing:
-            return []
-        self._finished.add(step)
-        self.ready.pop(step, None)
-        self.unfinished -= 1
+        """A step has finished, to be called once for each; returns the steps that this makes ready."""
+        self.take(step)
         opened = []
         for child in self._children.get(step, ()):
-            self._missing[child] -= 1
-            if self._missing[child] == 0 and child not in self._finished:
+            self._open_parents[child] -= 1
+            if self._open_parents[child] == 0 and child not in self._taken:
                 opened.append(child)
                 self.ready[child] = None
         return opened
 
     def take(self, step: StepId) -> None:
-        """The step is under way: no longer ready."""
+        """The step is under way, or is never to start."""
+        self._taken.add(step)
         self.ready.pop(step, None)
 
-    def put_back(self, step: StepId) -> None:
-        """The step must be started again."""
-        if self._missing.get(step) == 0 and step not in self._finished:
-            self.ready[step] = None
-
-    def parents_finished(self, step: StepId) -> bool:
-        """Whether nothing keeps the step from starting."""
-        return self._missing.get(step, 1) == 0
+    def children(self, step: StepId) -> Sequence[StepId]:
+        """The steps that wait for this one."""
+        return self._children.get(step, ())

@@ -1,11 +1,11 @@
-"""What an agent returns, and what its failure is: data, never an exception that crosses a process."""
+"""What an agent returns, and how it fails: data, never an exception that crosses a process."""
 
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from planners.model import Model, Versioned
+from planners.model import Versioned
 
 
 def storable(text: str) -> str:
@@ -47,23 +47,36 @@ class FailureKind(StrEnum):
 
 _FINAL = frozenset({FailureKind.BAD_INPUT, FailureKind.CANCELLED, FailureKind.LIMIT, FailureKind.PLANNING})
 
+# The agent did not say how it ended: it may have acted before it was lost.
+_UNCERTAIN = frozenset({FailureKind.NODE_LOST, FailureKind.WORKER_LOST, FailureKind.TIMEOUT, FailureKind.CANCELLED})
+
 
 class Failure(Versioned):
-    """Why something failed: what kind, in one sentence, and the type of the error behind it."""
+    """Why something failed.
+
+    Attributes:
+        kind: the class of failure; it decides what happens next.
+        message: one sentence for people.
+        error_type: the type of the error behind it.
+        fix: what a user can do about it.
+        counts: whether it uses up one of the agent's tries. False where the agent is not to blame: the service was
+            restarted, or its host died through another attempt.
+        never_began: the executor knows for certain that the agent's code did not run, so nothing can be in doubt.
+    """
 
     kind: FailureKind
     message: StorableText
     error_type: StorableText = ""
     fix: StorableText = ""
+    counts: bool = True
+    never_began: bool = False
 
     @property
     def retryable(self) -> bool:
         """Whether the same agent may be tried again."""
         return self.kind not in _FINAL
 
-
-class Usage(Model):
-    """What an attempt used: seconds of running, dollars."""
-
-    seconds: float = Field(default=0.0, ge=0)
-    usd: float = Field(default=0.0, ge=0)
+    @property
+    def uncertain(self) -> bool:
+        """Whether the agent may have acted all the same."""
+        return self.kind in _UNCERTAIN and not self.never_began

@@ -1,18 +1,24 @@
-"""Holding a new plan of authority against the work under way: one pass in topological order, linear in steps and edges.
+"""Matching a new optimal plan with the work under way: one pass in topological order, linear in steps and edges.
 
 Work keys are unique within a plan (see `planners.work_keys`), so a match is a dictionary lookup. Under the policy
-``exact`` the plan's own keys are looked up. Where agents are interchangeable, a parent that was adopted from another
-agent changes the keys of its children, so keys are computed along the pass from what was adopted.
+``exact`` the plan's own keys are looked up. Where agents are interchangeable, a parent adopted from another agent
+changes the keys of its children, so the pass computes keys from what it has adopted.
+
+Acts, the attempts of irreversible agents, are matched more widely under every policy: a step that has acted, or may
+have, is that step whatever agent the plan would choose now and whatever its parents have become. So no plan can make
+an act happen twice.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from planners.agents import Catalog
+from planners.agents import Catalog, Effect
 from planners.eligibility import Eligibility
 from planners.model import AttemptId, StepId, WorkKey
 from planners.plans import Plan, PlannedStep
 from planners.tasks import Interchange, Task
 from planners.work_keys import InputDigests, work_key
+from planners.workflow import Step
 from reconciler.state.attempts import Attempt, Progress
 from reconciler.state.outcomes import Verdict
 
@@ -23,10 +29,13 @@ ANY_AGENT = ""
 class Reconciliation:
     """What a plan makes of the work under way.
 
-    ``adopted``: step -> attempt that serves it. ``missing``: steps that need a dispatch, in plan order. ``migrated``:
-    step -> attempt that is given up because moving its work wins (its step is also missing). ``flushed``: attempts the
-    plan has no use for. ``verdicts`` holds only what changes, so reconciling a plan with itself yields none. ``keys``:
-    the work key each step really has, given what was adopted for its parents.
+    Attributes:
+        adopted: step -> the attempt that serves it.
+        missing: steps that need a dispatch, in plan order.
+        migrated: step -> the attempt given up because moving its work is faster (the step is missing too).
+        flushed: attempts that the plan does not use.
+        verdicts: only those that change, so reconciling a plan with itself yields none.
+        keys: the work key that each step really has, given what was adopted for its parents.
     """
 
     adopted: dict[StepId, AttemptId] = field(default_factory=dict)
@@ -38,15 +47,15 @@ class Reconciliation:
 
 
 def reconcile(progress: Progress, plan: Plan, task: Task, catalog: Catalog, digests: InputDigests) -> Reconciliation:
-    """Match the attempts of a task with a plan of authority.
+    """Match the attempts of a task with an optimal plan.
 
-    While the plan is still a prefix (``plan.complete`` false) attempts that it does not hold yet stay undecided.
+    While the plan is still a prefix (``plan.complete`` false), attempts that it does not hold yet stay undecided.
 
     Args:
         progress: the attempts so far.
         plan: steps in topological order, each with its work key.
         task: for the interchange policy and the quality floor.
-        catalog: for agent qualities.
+        catalog: for the qualities and effects of agents.
         digests: of the task's inputs.
     """
     return _Pass(progress, plan, task, catalog, digests).run()
@@ -60,51 +69,75 @@ class _Pass:
         self._catalog = catalog
         self._digests = digests
         self._loose = task.planning.interchange is Interchange.INTERCHANGEABLE
-        candidates = progress.usable()
-        self._by_key = {attempt.work_key: attempt for attempt in candidates}
-        self._by_loose_key: dict[WorkKey, list[Attempt]] = {}
-        for attempt in reversed(candidates):
-            self._by_loose_key.setdefault(attempt.loose_key, []).append(attempt)
+        self._usable = progress.usable()
+        self._by_key = {attempt.work_key: attempt for attempt in self._usable}
+        self._by_loose_key = _by_loose_key(reversed(self._usable)) if self._loose else {}
+        acts = [attempt for attempt in self._usable if self._is_act(attempt)]
+        self._act_at = {attempt.step.id: attempt for attempt in acts}
+        # An act whose step the plan still holds under its name belongs to that step.
+        self._moved_acts = _by_loose_key(act for act in acts if not self._plan_holds(act.step))
+        self._taken: set[AttemptId] = set()
+        self._rekeyed: set[StepId] = set()
         self._found = Reconciliation()
 
     def run(self) -> Reconciliation:
-        taken: set[AttemptId] = set()
         for planned in self._plan.steps:
-            key = self._key(planned)
-            self._found.keys[planned.id] = key
-            attempt = self._match(planned, key, taken)
+            key = self._found.keys[planned.id] = self._key(planned)
+            attempt = self._match(planned, key)
             if attempt is None:
                 self._found.missing.append(planned.id)
             else:
-                taken.add(attempt.id)
+                self._taken.add(attempt.id)
+                self._found.keys[planned.id] = attempt.work_key
                 self._judge(planned, attempt)
+            if self._found.keys[planned.id] != planned.work_key:
+                self._rekeyed.add(planned.id)
         if self._plan.complete:
-            self._flush_all_but(taken)
+            self._flush_the_rest()
         return self._found
 
     def _key(self, planned: PlannedStep) -> WorkKey:
-        if not self._loose:
+        # Only a changed parent makes a difference; the plan's own key also numbers identical steps.
+        if self._rekeyed.isdisjoint(planned.step.data_parents):
             return planned.work_key
         identity = self._catalog.by_name[planned.placement.agent].identity
-        fresh = work_key(planned.step, identity, self._found.keys, self._digests)
-        # Only a changed parent makes a difference; the plan's own key also numbers identical steps.
-        changed = any(
-            self._found.keys[parent] != self._plan.by_id[parent].work_key for parent in planned.step.data_parents
-        )
-        return fresh if changed else planned.work_key
+        return work_key(planned.step, identity, self._found.keys, self._digests)
 
-    def _match(self, planned: PlannedStep, key: WorkKey, taken: set[AttemptId]) -> Attempt | None:
+    def _match(self, planned: PlannedStep, key: WorkKey) -> Attempt | None:
         attempt = self._by_key.get(key)
-        if attempt is not None and attempt.id not in taken:
+        if attempt is not None and attempt.id not in self._taken and self._in_order(planned, attempt):
             return attempt
+        if self._act_at and (act := self._act(planned)) is not None:
+            return act
         if not self._loose:
             return None
-        loose_key = work_key(planned.step, ANY_AGENT, self._found.keys, self._digests)
-        for other in reversed(self._by_loose_key.get(loose_key, ())):
-            if other.id not in taken and self._suffices(other, planned):
-                self._found.keys[planned.id] = other.work_key
+        for other in reversed(self._by_loose_key.get(self._loose_key(planned), ())):
+            if other.id not in self._taken and self._suffices(other, planned) and self._in_order(planned, other):
                 return other
         return None
+
+    def _act(self, planned: PlannedStep) -> Attempt | None:
+        """The act that this step has carried out, or may have, under another key."""
+        act = self._act_at.get(planned.id)
+        if act is not None and act.id not in self._taken and _same_step(act.step, planned.step):
+            return act
+        moved = self._moved_acts.get(self._loose_key(planned), ()) if self._moved_acts else ()
+        return next((act for act in moved if act.id not in self._taken), None)
+
+    def _in_order(self, planned: PlannedStep, attempt: Attempt) -> bool:
+        """Whether the attempt ran after what the step must follow, where that matters: not for pure work.
+
+        What an earlier plan confirmed was in order then. Data parents come first by themselves.
+        """
+        order_only = set(planned.step.after).difference(planned.step.data_parents)
+        if not order_only or attempt.verdict is not None or self._effect(attempt) is Effect.PURE:
+            return True
+        parents = (self._found.adopted.get(parent) for parent in order_only)
+        return all(parent is not None and self._ended_before(parent, attempt) for parent in parents)
+
+    def _ended_before(self, parent: AttemptId, attempt: Attempt) -> bool:
+        before = self._progress.attempts[parent]
+        return before.finished and before.ended_s is not None and before.ended_s <= attempt.dispatched_s
 
     def _suffices(self, attempt: Attempt, planned: PlannedStep) -> bool:
         """Whether the other agent's work is good enough to stand in for the planned one's."""
@@ -127,13 +160,13 @@ class _Pass:
         if planned.placement.agent != attempt.placement.agent:
             return Verdict.KEEP
         if not planned.placement.equals_node_of(attempt.placement):
-            return Verdict.MIGRATE if self._moving_wins(planned, attempt) else Verdict.KEEP
+            return Verdict.MIGRATE if self._moving_is_faster(planned, attempt) else Verdict.KEEP
         if attempt.step.id != planned.id:
             return Verdict.REPARENT
         return Verdict.COMMIT
 
-    def _moving_wins(self, planned: PlannedStep, attempt: Attempt) -> bool:
-        """Whether starting anew where the plan says ends before finishing where the attempt is.
+    def _moving_is_faster(self, planned: PlannedStep, attempt: Attempt) -> bool:
+        """Whether a new start where the plan says ends before the attempt does where it is.
 
         Finished work never moves. An attempt that an earlier plan confirmed stays: it was decided once.
         """
@@ -142,8 +175,34 @@ class _Pass:
         there_s = planned.placement.start_s + planned.placement.duration_s
         return there_s < attempt.remaining_s(self._progress.at_s)
 
-    def _flush_all_but(self, taken: set[AttemptId]) -> None:
-        for attempt in self._progress.usable():
-            if attempt.id not in taken:
+    def _flush_the_rest(self) -> None:
+        for attempt in self._usable:
+            # An act stays what it is even where no step needs it: a later plan may hold it again.
+            if attempt.id not in self._taken and not self._is_act(attempt):
                 self._found.flushed.append(attempt.id)
                 self._found.verdicts[attempt.id] = Verdict.FLUSH
+
+    def _is_act(self, attempt: Attempt) -> bool:
+        return self._effect(attempt).never_twice
+
+    def _effect(self, attempt: Attempt) -> Effect:
+        return self._catalog.by_name[attempt.placement.agent].effect
+
+    def _plan_holds(self, step: Step) -> bool:
+        planned = self._plan.by_id.get(step.id)
+        return planned is not None and _same_step(planned.step, step)
+
+    def _loose_key(self, planned: PlannedStep) -> WorkKey:
+        return work_key(planned.step, ANY_AGENT, self._found.keys, self._digests)
+
+
+def _by_loose_key(attempts: Iterable[Attempt]) -> dict[WorkKey, list[Attempt]]:
+    grouped: dict[WorkKey, list[Attempt]] = {}
+    for attempt in attempts:
+        grouped.setdefault(attempt.loose_key, []).append(attempt)
+    return grouped
+
+
+def _same_step(one: Step, other: Step) -> bool:
+    """Whether two steps of one name are the same piece of the workflow."""
+    return one.capability == other.capability and one.inputs == other.inputs

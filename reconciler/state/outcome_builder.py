@@ -1,4 +1,4 @@
-"""What the learner is told of a run: an outcome for every attempt with its end and verdict, and for every refusal."""
+"""Outcomes for the learner: one for every attempt that a plan has decided about, and one for every refused guess."""
 
 from collections.abc import Iterable, Mapping
 
@@ -21,8 +21,9 @@ _UNPLANNED = frozenset({Mode.ORACLE, Mode.LIST_SCHEDULE})
 class OutcomeBuilder:
     """Makes the outcomes of one run.
 
-    What a guess has saved shows once it is known when all that needs it was confirmed, so the outcomes of guesses that
-    end well while a plan of authority still streams are held until it is whole, or the run ends.
+    What a guess has saved is known only once everything that needs it is confirmed, so outcomes of guesses that finish
+    while the optimal plan streams are deferred until it is complete or the run ends. Guesses that fail before a plan
+    has decided about them are deferred too; without a plan nothing is learned from them.
     """
 
     def __init__(self, task_id: TaskId, task: Task, catalog: Catalog) -> None:
@@ -32,11 +33,12 @@ class OutcomeBuilder:
         self._planning_s: float | None = None
         self._confirmed_s: dict[StepId, float] = {}
         self._saved_s: dict[AttemptId, float] = {}
-        self._held: dict[AttemptId, None] = {}
+        self._deferred: dict[AttemptId, None] = {}
+        self._failed_guesses: list[Attempt] = []
         self._streaming = False
 
-    def planned(self, plan: Plan, at_s: float, adopted: Mapping[StepId, Attempt]) -> None:
-        """A plan of authority, or a longer prefix of it, arrived then and adopted these attempts."""
+    def plan_arrived(self, plan: Plan, at_s: float, adopted: Mapping[StepId, Attempt]) -> None:
+        """An optimal plan, or a longer prefix of it, arrived then and adopted these attempts."""
         self._streaming = not plan.complete
         for planned in plan.steps:
             self._confirmed_s.setdefault(planned.id, at_s)
@@ -46,17 +48,22 @@ class OutcomeBuilder:
             if any(attempt.began_speculative and attempt.id not in self._saved_s for attempt in adopted.values()):
                 self._saved_s = realised_s(plan, at_s, self._confirmed_s, adopted) | self._saved_s
 
-    def held_back(self, attempts: Mapping[AttemptId, Attempt]) -> list[Outcome]:
-        """The outcomes that were held, of attempts as they are now; the plan is whole, or there will be none."""
-        held, self._held = self._held, {}
-        return [self._of(attempts[attempt]) for attempt in held]
+    def deferred(self, attempts: Mapping[AttemptId, Attempt], *, decided: bool) -> list[Outcome]:
+        """The deferred outcomes of attempts as they are now; ``decided``: a complete plan is there."""
+        deferred, self._deferred = self._deferred, {}
+        failed, self._failed_guesses = self._failed_guesses, []
+        return [self._of(attempts[attempt]) for attempt in deferred] + [self._of(one) for one in failed if decided]
+
+    def defer_failed(self, guess: Attempt) -> None:
+        """A guess has failed before a plan decided about it."""
+        self._failed_guesses.append(guess)
 
     def of(self, attempt: Attempt) -> list[Outcome]:
-        """The outcome of an attempt whose end and verdict are known; none yet if it is held."""
+        """The outcome of an attempt whose end and verdict are known; none yet if it is deferred."""
         assert attempt.verdict is not None
         guess_kept = attempt.began_speculative and attempt.finished and attempt.verdict.survives
         if self._streaming and guess_kept and attempt.id not in self._saved_s:
-            self._held[attempt.id] = None
+            self._deferred[attempt.id] = None
             return []
         return [self._of(attempt)]
 
@@ -85,9 +92,9 @@ class OutcomeBuilder:
         )
 
     def of_refusals(self, speculations: Iterable[Speculation], plan: Plan) -> list[Outcome]:
-        """Outcomes of the guesses that the gate refused: it would otherwise only learn about what it dares already.
+        """Outcomes of the steps that the gate refused; without these it would learn only about steps that it accepts.
 
-        Of work that several guesses hold, once.
+        Work that several guesses hold has one outcome.
         """
         keys = {planned.work_key for planned in plan.steps}
         refused: dict[WorkKey, tuple[PlannedStep, Decision]] = {}
@@ -119,9 +126,9 @@ class OutcomeBuilder:
         )
 
     def _realised_s(self, attempt: Attempt) -> float:
-        """What a guess really saved; one that did not end well, nothing.
+        """What a guess really saved; nothing if it failed or was flushed.
 
-        Without a whole plan all that is known is how long it had been under way when it was confirmed.
+        Without a complete plan all that is known is how long it had been under way when it was confirmed.
         """
         if not attempt.finished or attempt.verdict is Verdict.FLUSH or attempt.confirmed_s is None:
             return 0.0

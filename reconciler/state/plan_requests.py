@@ -1,29 +1,67 @@
-"""Which plan of authority counts: the epoch that was asked for, and what the next question must say."""
+"""Which plan the run waits for, and what the next request for one must say."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 
 from planners.model import AgentName, AttemptId, NodeId, StepId
 from reconciler.state.commands import PlanReason, RequestPlan
 
-# A run that has been planned this often is going round in circles.
-MAX_EPOCHS = 20
+# A run that asks for a plan this often without having come any further goes round in circles.
+MOST_WITHOUT_PROGRESS = 20
+
+# The run can go on with the plan it has while a plan for these reasons is made.
+OPTIONAL = frozenset({PlanReason.ESTIMATE_WRONG})
 
 
+@dataclass(slots=True)
 class PlanRequests:
-    """Numbers the plans of one run and remembers what each must take into account."""
+    """Numbers the plans of one run and remembers what each must take into account.
 
-    def __init__(self) -> None:
-        self.requested = 0
-        self.without_agents: dict[AgentName, None] = {}
-        self.without_nodes: dict[NodeId, None] = {}
-        self.known_from: dict[StepId, AttemptId] = {}
+    Attributes:
+        requested: the epoch of the last request; plans of earlier epochs count no more.
+        awaited: why a plan is being made; None if none is.
+        without_agents: agents that failed for good.
+        without_nodes: nodes that were lost.
+        known_from: steps whose outputs a for_each runs over, each with the attempt that made it.
+    """
+
+    requested: int = 0
+    awaited: PlanReason | None = None
+    without_agents: dict[AgentName, None] = field(default_factory=dict)
+    without_nodes: dict[NodeId, None] = field(default_factory=dict)
+    known_from: dict[StepId, AttemptId] = field(default_factory=dict)
+    _fruitless: int = 0
+    _last: Hashable = None
+
+    @property
+    def required(self) -> bool:
+        """Whether the run cannot end before the plan that is being made."""
+        return self.awaited is not None and self.awaited not in OPTIONAL
+
+    @property
+    def optional(self) -> bool:
+        """Whether a plan is being made that the run can do without."""
+        return self.awaited is not None and self.awaited in OPTIONAL
 
     @property
     def exhausted(self) -> bool:
-        """Whether no further plan may be asked for."""
-        return self.requested >= MAX_EPOCHS
+        """Whether too many plans in a row have brought nothing new."""
+        return self._fruitless >= MOST_WITHOUT_PROGRESS
 
-    def ask(self, reason: PlanReason) -> RequestPlan:
-        """The question for the next epoch; plans of earlier epochs count no more."""
+    def ask(self, reason: PlanReason, finished: int) -> RequestPlan:
+        """The request for the next epoch.
+
+        Args:
+            reason: why it is made.
+            finished: how many confirmed attempts have finished so far. That, a lost node, a failed agent and a list
+                that became known are progress: a request after none of them counts towards `exhausted`.
+        """
+        if reason not in OPTIONAL:
+            came_to = (finished, len(self.without_agents), len(self.without_nodes), len(self.known_from))
+            self._fruitless = self._fruitless + 1 if came_to == self._last else 0
+            self._last = came_to
         self.requested += 1
+        self.awaited = reason
         return RequestPlan(
             epoch=self.requested,
             reason=reason,
@@ -32,7 +70,15 @@ class PlanRequests:
             without_nodes=tuple(self.without_nodes),
         )
 
-    def learns(self, known: dict[StepId, AttemptId]) -> bool:
+    def given(self) -> None:
+        """The task brought its plan along: epoch 1 needs no request."""
+        self.requested = 1
+
+    def answered(self) -> None:
+        """The plan is complete, or an optional one will not come."""
+        self.awaited = None
+
+    def add_known(self, known: dict[StepId, AttemptId]) -> bool:
         """Take in outputs that a for_each runs over; whether any of them is new."""
         fresh = known.keys() - self.known_from.keys()
         self.known_from.update(known)

@@ -1,4 +1,4 @@
-"""What guesses have really saved: the gate's reckoning once more, with what has happened instead of expectations."""
+"""What guesses really saved: the gate's formulas applied to what happened instead of what was expected."""
 
 from collections.abc import Mapping
 
@@ -11,18 +11,19 @@ from reconciler.state.attempts import Attempt
 def realised_s(
     plan: Plan, at_s: float, confirmed_s: Mapping[StepId, float], serving: Mapping[StepId, Attempt]
 ) -> dict[AttemptId, float]:
-    """Seconds that each guess whose work the plan uses has saved the run, and no step behind it has.
+    """Seconds that each guess saved the run by itself, for guesses whose work the plan uses.
 
-    Without the guess the step would have started when a plan of authority first held it, not when all of it was there.
-    How much later the run would then have ended, less what it would lose anyway if all that needs the step had started
-    only when confirmed, is what the step itself has saved (`reconciler.gate.savings`): along a path it adds up to what
-    the path has saved; branches side by side each claim what they saved together. Linear in steps and edges.
+    Without the guess its step would have started when the optimal plan first held it, which may be before that plan was
+    complete. The step itself has saved as much as the run would then have ended later, less what the run would lose
+    anyway if everything that needs the step had started only when confirmed (`reconciler.gate.savings`). Along a path
+    these add up to what the path saved; parallel branches each claim what they saved together. Linear in steps and
+    edges.
 
     Args:
-        plan: of authority, whole.
-        at_s: when it was whole. Steps that have not ended by then are believed to take what the plan says.
-        confirmed_s: when a plan of authority first held each step.
-        serving: step -> the attempt that does its work, for those under way or done.
+        plan: the optimal plan, complete.
+        at_s: when it was complete. Steps that have not ended by then are assumed to take what the plan says.
+        confirmed_s: when an optimal plan first held each step.
+        serving: step -> the attempt that does its work, for those under way or finished.
     """
     ends_s: list[float] = []
     seconds: list[float] = []
@@ -36,7 +37,7 @@ def realised_s(
         else:
             seconds.append(_seconds(attempt, at_s))
             ends_s.append(at_s + attempt.remaining_s(at_s) if attempt.ended_s is None else attempt.ended_s)
-    shape = Shape.lived(plan, seconds)
+    shape = Shape.actual(plan, seconds)
     held_s = [confirmed_s.get(planned.id, at_s) for planned in plan.steps]
     found = zip(plan.steps, *lateness(shape, ends_s, held_s, at_s), strict=True)
     return {
@@ -47,7 +48,7 @@ def realised_s(
 
 
 def _seconds(attempt: Attempt, at_s: float) -> float:
-    """What it took, or will have taken in all; waiting for room is not counted."""
+    """Its run time, or the expected one; waiting for room is not counted."""
     if attempt.ended_s is not None:
         return attempt.seconds
     elapsed_s = 0.0 if attempt.started_s is None else at_s - attempt.started_s

@@ -1,4 +1,4 @@
-"""From what a step is bound to, to where each value lies: inline, or the output of an attempt."""
+"""Resolve bindings to sources: values known to the run, or outputs of attempts."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,8 +7,11 @@ from planners.bindings import Binding, InputRef, Leaf, StepRef, Value, fold_bind
 from planners.model import AttemptId, StepId
 from reconciler.state.commands import Given, ListOf, OutputOf, Source
 
+# Which attempt serves a step; raises LookupError where none does.
+AttemptOf = Callable[[StepId], AttemptId]
 
-def source(binding: Binding, inputs: Mapping[str, Any], attempt_of: Callable[[StepId], AttemptId]) -> Source:
+
+def source(binding: Binding, inputs: Mapping[str, Any], attempt_of: AttemptOf) -> Source:
     """Where the value of a binding lies.
 
     Raises:

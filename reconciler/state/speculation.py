@@ -1,79 +1,107 @@
-"""A guess being acted on: which of its steps are under way, and which the gate lets start now."""
+"""A guess that is being acted on: which of its steps are under way, and which the gate lets start now."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from planners.agents import Catalog
 from planners.model import AttemptId, StepId, WorkKey
 from planners.plans import Plan, PlannedStep
 from planners.tasks import Task
-from reconciler.gate import Decision, GateState, Shape, decide, price, refused_for_price
-from reconciler.state.attempts import Progress
+from reconciler.gate import Decision, GatePolicy, GateState, Pricing, decide, refused_for_price
+from reconciler.state.attempt_table import AttemptTable
+from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.conditions import Conditions
 from reconciler.state.frontier import Frontier
 
+# The whole guess is priced again after this share of its steps' number of events, or once the plan is expected this
+# much later than last time. In between only steps that became ready are priced, so an event costs the same at any size.
+_REPRICED_SHARE = 8
+_REPRICED_LATER = 1.1
 
-def overtake(speculations: Sequence["Speculation"], prefix: Plan) -> None:
-    """Of guesses that begin differently, let those rest that do not begin as the plan does, once one of them does.
 
-    What is under way goes on, since a prefix decides only on what it holds; nothing more of them is started.
+def supersede(speculations: Sequence["Speculation"], prefix: Plan) -> None:
+    """Stop starting steps of guesses that begin otherwise than the plan, once one of them begins as it does.
+
+    What is under way goes on, because a prefix decides only about the steps it holds.
     """
     works = {planned.work_key for planned in prefix.steps}
-    right = [not one.beginnings.isdisjoint(works) for one in speculations]
+    right = [not one.first_works.isdisjoint(works) for one in speculations]
     for speculation, is_right in zip(speculations, right, strict=True):
-        speculation.overtaken = any(right) and not is_right
+        speculation.superseded = any(right) and not is_right
 
 
 class Speculation:
-    """One guess of one epoch. Work that is already under way, for whatever reason, is not started again."""
+    """One guess of one epoch. Work that is under way already, for whatever reason, is not started again."""
 
     def __init__(self, guess: Plan, conditions: Conditions, task: Task, catalog: Catalog) -> None:
         self.guess = guess
         self.keys: dict[StepId, WorkKey] = {planned.id: planned.work_key for planned in guess.steps}
         self.serving: dict[StepId, AttemptId] = {}
-        self._conditions = conditions
-        self._task = task
-        self._catalog = catalog
-        self._frontier = Frontier(guess)
-        self._shape = Shape.of(guess, catalog)
-        self._position = {key: step for step, key in self.keys.items()}
-        self.beginnings = frozenset(planned.work_key for planned in guess.steps if not planned.step.parents)
-        self.overtaken = False
-        self._refused: frozenset[StepId] = frozenset()
+        self.first_works = frozenset(planned.work_key for planned in guess.steps if not planned.step.parents)
+        self.superseded = False
+        self.seen = 0  # how many of the changes of the event at hand it has observed
         self.decisions: dict[StepId, Decision] = {}
-
-    def decide(self, progress: Progress) -> list[tuple[PlannedStep, Decision]]:
-        """The gate's decisions on every step that could start now; those with ``dispatch`` are to be started."""
-        self._adopt(progress)
-        if self.overtaken or not self._frontier.ready:
-            return []
-        guidance, policy = self._conditions.guidance, self._conditions.policy
-        candidates = price(
-            self.guess,
-            catalog=self._catalog,
-            now_s=progress.at_s,
-            expected_plan_s=guidance.expected_plan_s(progress.at_s, self._conditions.prior_plan_s),
-            under_way=self._ends(progress),
-            prices=self._conditions.prices,
-            options=self._task.planning,
-            policy=policy,
-            calibration=guidance.calibration,
-            chances=self._conditions.chances,
-            shape=self._shape,
-            steps=self._frontier.ready.keys(),
+        self._conditions = conditions
+        self._options = task.planning
+        self._policy = _with_allowance(conditions.policy, task.limits.budget_usd)
+        self._frontier = Frontier(guess)
+        self._position = {key: step for step, key in self.keys.items()}
+        self._finished: set[StepId] = set()
+        self._refused: set[StepId] = set()
+        self._undecided: dict[StepId, None] = dict(self._frontier.ready)
+        self._events = self._priced_at_event = 0
+        self._priced_for_s: float | None = None
+        self._pricing = Pricing(
+            guess,
+            catalog,
+            conditions.prices,
+            self._policy,
+            task.planning,
+            calibration=conditions.guidance.calibration,
+            chances=conditions.chances,
         )
-        decisions = decide(candidates, self._state(progress), policy, self._task.planning)
-        self._refused = refused_for_price(decisions, self._refused)
-        self.decisions |= {decision.step: decision for decision in decisions}
+
+    def observe(self, attempt: Attempt) -> None:
+        """Take in what became of an attempt, whoever dispatched it, if the guess holds its work."""
+        step = self._position.get(attempt.work_key)
+        if step is None:
+            return
+        if step not in self.serving:
+            self.take(step, attempt.id)
+        if attempt.finished and step not in self._finished:
+            self.serving[step] = attempt.id
+            self._finished.add(step)
+            self._undecided.update(dict.fromkeys(self._frontier.finish(step)))
+        elif attempt.status is AttemptStatus.FAILED and self.serving[step] == attempt.id and step in self._finished:
+            self._drop_behind(step)
+
+    def decide(self, now_s: float, attempts: AttemptTable) -> list[tuple[PlannedStep, Decision]]:
+        """The gate's decisions about steps that could start now; those with ``dispatch`` are to be started."""
+        ready = self._frontier.ready
+        if self.superseded or not ready:
+            return []
+        self._events += 1
+        guidance = self._conditions.guidance
+        plan_s = guidance.expected_plan_s(now_s, self._conditions.prior_plan_s)
+        asked = self._undecided
+        if self._is_worth_repricing(plan_s):
+            self._pricing.refresh(now_s, plan_s, self._ends(now_s, attempts))
+            self._priced_at_event, self._priced_for_s, asked = self._events, plan_s, ready
+        if not asked:
+            return []
+        candidates = self._pricing.candidates([step for step in asked if step in ready], self.serving)
+        decisions = decide(candidates, self._state(asked, attempts), self._policy, self._options)
+        self._undecided = {}
+        self._remember(decisions)
         return [(self.guess.by_id[decision.step], decision) for decision in decisions]
 
     def take(self, step: StepId, attempt: AttemptId) -> None:
         """The step is under way."""
         self.serving[step] = attempt
-        self._frontier.take(step)
+        self._leave(step)
 
     def drop(self, step: StepId) -> None:
-        """The step cannot be started as guessed; neither can what is behind it."""
-        self._frontier.take(step)
+        """The step cannot be started as guessed, and neither can the steps behind it."""
+        self._leave(step)
 
     def refused(self) -> list[tuple[PlannedStep, Decision]]:
         """The steps that the gate has refused to the last."""
@@ -83,30 +111,44 @@ class Speculation:
             if not decision.dispatch and step not in self.serving
         ]
 
-    def _adopt(self, progress: Progress) -> None:
-        """Take in what has happened: attempts of the same work, whoever dispatched them, and those that finished."""
-        for attempt in progress.attempts.values():
-            step = self._position.get(attempt.work_key)
-            if step is not None and step not in self.serving:
-                self.take(step, attempt.id)
-        for step, attempt_id in self.serving.items():
-            if progress.attempts[attempt_id].finished:
-                self._frontier.finish(step)
+    def _leave(self, step: StepId) -> None:
+        self._frontier.take(step)
+        self._undecided.pop(step, None)
 
-    def _ends(self, progress: Progress) -> dict[StepId, float]:
-        attempts = progress.attempts
-        return {
-            step: progress.at_s + attempts[attempt].remaining_s(progress.at_s) for step, attempt in self.serving.items()
-        }
+    def _drop_behind(self, step: StepId) -> None:
+        """The output of a finished step was lost: nothing that reads it can be started."""
+        for child in self._frontier.children(step):
+            self._leave(child)
 
-    def _state(self, progress: Progress) -> GateState:
-        unconfirmed = [attempt for attempt in progress.attempts.values() if attempt.live and attempt.speculative]
-        agents = self._catalog.by_name
+    def _is_worth_repricing(self, plan_s: float) -> bool:
+        if self._priced_for_s is None or plan_s > self._priced_for_s * _REPRICED_LATER:
+            return True
+        return (self._events - self._priced_at_event) * _REPRICED_SHARE >= len(self.guess.steps)
+
+    def _remember(self, decisions: Sequence[Decision]) -> None:
+        self.decisions.update({decision.step: decision for decision in decisions})
+        decided = {decision.step for decision in decisions}
+        still = refused_for_price(decisions, frozenset(self._refused & decided))
+        self._refused.difference_update(decided)
+        self._refused.update(still)
+
+    def _ends(self, now_s: float, attempts: AttemptTable) -> dict[StepId, float]:
+        return {step: now_s + attempts[attempt].remaining_s(now_s) for step, attempt in self.serving.items()}
+
+    def _state(self, asked: Iterable[StepId], attempts: AttemptTable) -> GateState:
+        spending, guidance = attempts.spending, self._conditions.guidance
         return GateState(
-            attempts=len(unconfirmed),
-            agent_s=sum(attempt.placement.duration_s for attempt in unconfirmed),
-            usd=sum(agents[a.placement.agent].price.of(a.placement.duration_s) for a in unconfirmed),
-            refused=self._refused,
-            throttle=self._conditions.guidance.throttle,
-            closed=self._conditions.guidance.closed,
+            attempts=spending.unconfirmed,
+            agent_s=max(0.0, spending.unconfirmed_s),
+            usd=max(0.0, spending.guesses_usd),
+            refused=frozenset(self._refused.intersection(asked)),
+            throttle=guidance.throttle,
+            closed=guidance.closed,
         )
+
+
+def _with_allowance(policy: GatePolicy, budget_usd: float | None) -> GatePolicy:
+    """Guesses have an allowance of their own: the operator's, and never more than the task may spend on its plan."""
+    if budget_usd is None or (policy.max_usd is not None and policy.max_usd <= budget_usd):
+        return policy
+    return policy.model_copy(update={"max_usd": budget_usd})

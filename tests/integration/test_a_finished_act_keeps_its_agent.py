@@ -1,6 +1,5 @@
 """An irreversible step that has finished is done, whatever becomes of its node and whichever agent is now cheaper."""
 
-import pytest
 from shard_news import told
 from shards import Now, a_shard
 
@@ -24,9 +23,6 @@ GPU = ClusterNode(id="n1", node_class="gpu", total=Resources(cpus=2, gpus=1))
 CPU = ClusterNode(id="n2", node_class="cpu", total=Resources(cpus=2))
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the act is done a second time by another agent of the capability"
-)
 async def test_a_finished_act_is_not_repeated_by_another_agent_when_its_node_is_lost(tmp_path, monkeypatch):
     nodes = [GPU, CPU]
     monkeypatch.setattr(Now, "snapshot", lambda _: ClusterSnapshot(nodes=tuple(nodes)))

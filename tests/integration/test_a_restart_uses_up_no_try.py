@@ -7,17 +7,14 @@ from shards import a_shard
 
 from actors.catalog import catalog_of
 from actors.executor.stub import StubExecutor
-from planners.agents import Catalog, Retry
+from planners.agents import Catalog, Effect, Retry
 from reconciler.state.commands import RunStatus
 
 GUARD_S = 10.0
-ONCE = catalog_of(s.add).by_name["add"].model_copy(update={"retry": Retry(max_attempts=1), "effect": "idempotent"})
+ONCE = catalog_of(s.add).by_name["add"].model_copy(update={"retry": Retry(max_attempts=1), "effect": Effect.IDEMPOTENT})
 CATALOG = Catalog(agents=(ONCE,))
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a restart counts as a failed try of the agents under way"
-)
 @pytest.mark.parametrize("restarts", [1, 3])
 async def test_an_idempotent_step_with_one_try_survives_restarts(tmp_path, restarts):
     task_id = None

@@ -36,9 +36,6 @@ def planning():
     planners.optimal.close()
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the task succeeds although what its guess had staged is never let out"
-)
 async def test_the_effect_of_a_guess_is_out_when_the_task_ends_after_a_restart(tmp_path, monkeypatch, planning):
     monkeypatch.setattr("shards.NoAdvice.conditions", lambda *_: Conditions(prior_plan_s=30.0))
     out = tmp_path / "out"

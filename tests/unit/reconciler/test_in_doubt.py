@@ -1,6 +1,5 @@
 """An irreversible attempt whose process died is in doubt: its act may have happened and is not repeated."""
 
-import pytest
 from runs import chain, names, plan
 from worlds import a_run
 
@@ -10,11 +9,6 @@ from reconciler.state import events as e
 from reconciler.state.handoff import Failure, FailureKind
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A task whose irreversible attempt died with its process fails, and offers no fix.",
-)
 def test_a_run_waits_where_the_process_of_an_irreversible_attempt_has_died():
     run = a_run(Mode.WAIT)
     run.handle(e.RunStarted(at_s=0.0))

@@ -37,9 +37,6 @@ def status_shown(told, attempt="t.1"):
     return {bar.attempt: bar.status for bar in timeline(told.run).bars}[attempt]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="an irreversible attempt on a lost node is dispatched again elsewhere"
-)
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
 def test_an_act_that_was_running_on_a_lost_node_is_not_repeated(loss):
     told = acting("write")
@@ -50,9 +47,6 @@ def test_an_act_that_was_running_on_a_lost_node_is_not_repeated(loss):
     assert acts(told) == ["t.1"]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the attempt is shown as failed although its act may have happened"
-)
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
 def test_an_act_that_was_running_on_a_lost_node_is_in_doubt(loss):
     told = acting("write")
@@ -62,9 +56,6 @@ def test_an_act_that_was_running_on_a_lost_node_is_in_doubt(loss):
     assert status_shown(told) == "in_doubt"
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="an irreversible act is repeated because its large output was lost"
-)
 def test_a_finished_act_is_not_repeated_for_its_lost_output():
     told = acting("write", "solve")
     large = Handoff(by_reference=True, output_bytes=10**6)
@@ -95,9 +86,6 @@ ENDS = {
 }
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the attempt is shown as flushed although its act may have happened"
-)
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
 def test_an_act_that_was_running_when_its_run_ends_is_in_doubt(end):
     told = with_a_sibling(ToldRun(a_run(Mode.WAIT)))

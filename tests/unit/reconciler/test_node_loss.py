@@ -34,7 +34,6 @@ def without_n1(*plans):
     return answer
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="no new plan is asked for, so the run waits for ever")
 @pytest.mark.parametrize("mode", [Mode.WAIT, Mode.FORERUN])
 def test_a_node_lost_while_the_first_plan_was_made_is_planned_around(mode):
     lost = e.NodeLost(at_s=0.5, node="n1")
@@ -47,21 +46,14 @@ def oracle():
     return RunState("t", a_task().model_copy(update={"planning": options}), CATALOG)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="no new plan is asked for, so the run waits for ever")
 def test_a_node_lost_before_a_given_plan_starts_is_planned_around():
     assert play(oracle(), without_n1(STALE, FRESH), e.NodeLost(at_s=0.0, node="n1")) is c.RunStatus.SUCCEEDED
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the run waits for ever for a step that is placed on a lost node"
-)
 def test_a_run_whose_plans_never_leave_a_lost_node_ends():
     assert play(oracle(), without_n1(STALE), e.NodeLost(at_s=0.0, node="n1")) is c.RunStatus.FAILED
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a finished guess is adopted although its output was lost with its node"
-)
 def test_the_lost_output_of_a_guess_is_made_again():
     told = ToldRun(a_run())
     told.tell(e.SpeculativePlanReady(at_s=0.01, plan=guess(chain("fetch", "solve")), conditions=SOON))

@@ -1,6 +1,5 @@
 """A guess that lacks an ``after`` of the plan: order counts for every step that is not pure."""
 
-import pytest
 from runs import SOON, verdicts
 from worlds import a_run, planned
 
@@ -30,11 +29,6 @@ def judged(capability):
     return run, run.handle(e.OptimalPlanReady(at_s=1.0, plan=truth))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="an idempotent guess is committed though it ran before what it had to follow",
-)
 def test_an_idempotent_guess_that_ran_too_early_is_flushed_and_its_step_runs_in_order():
     run, commands = judged("solve")
     assert [command.step for command in commands if isinstance(command, c.Dispatch)] == ["first"]

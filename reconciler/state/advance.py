@@ -1,0 +1,90 @@
+"""What follows from any event: limits are checked, plans asked for, and steps that may start are started."""
+
+from planners.model import StepId
+from planners.plans import PlannedStep
+from reconciler.gate import Decision
+from reconciler.state import commands as c
+from reconciler.state.attempts import Attempt
+from reconciler.state.conclusion import check_limits, end_if_done, fail
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.planning import request_plan
+from reconciler.state.run_data import RunData
+from reconciler.state.speculation import Speculation
+
+
+def advance(run: RunData) -> None:
+    """Bring the run as far as it comes without another event."""
+    if not run.status.ended:
+        check_limits(run)
+    if not run.status.ended:
+        _request_if_blocked(run)
+    if not run.status.ended:
+        run.steps.release_due(run.at_s)
+        for step in list(run.steps.ready):
+            if not run.status.ended:
+                _dispatch_confirmed(run, step)
+    if not run.status.ended:
+        _speculate(run)
+    end_if_done(run)
+
+
+def _request_if_blocked(run: RunData) -> None:
+    """Blocked steps wait for a plan that is being made; if it blocks them again, another one is asked for."""
+    if run.steps.blocked and not run.requests.required:
+        reason = run.steps[next(iter(run.steps.blocked))].blocked_by
+        assert reason is not None
+        request_plan(run, reason)
+
+
+def _dispatch_confirmed(run: RunData, step: StepId) -> None:
+    assert run.plan is not None
+    planned = run.plan.by_id[step]
+    try:
+        inputs = run.dispatcher.inputs(planned, run.steps.attempt_of)
+    except LookupError as error:
+        run.steps.fail(step, run.at_s, str(error.args[0]))
+        fail(run, Failure(kind=FailureKind.BAD_INPUT, message=f"step '{step}': {error.args[0]}"))
+        return
+    attempt = run.dispatcher.confirmed(planned, run.keys, run.epoch, run.at_s)
+    run.steps.dispatch(step, attempt.id, run.at_s)
+    if _dispatch(run, attempt, inputs).started_s is not None:
+        run.steps.start(step, run.at_s)
+
+
+def _speculate(run: RunData) -> None:
+    for speculation in run.speculations:
+        _catch_up(run, speculation)
+        for planned, decision in speculation.decide(run.at_s, run.attempts):
+            if decision.dispatch:
+                _dispatch_speculative(run, speculation, planned, decision)
+    for speculation in run.speculations:
+        _catch_up(run, speculation)
+
+
+def _catch_up(run: RunData, speculation: Speculation) -> None:
+    changed = run.attempts.changed
+    for attempt in changed[speculation.seen :]:
+        speculation.observe(run.attempts[attempt])
+    speculation.seen = len(changed)
+
+
+def _dispatch_speculative(run: RunData, guess: Speculation, planned: PlannedStep, decision: Decision) -> None:
+    if planned.placement.node in run.requests.without_nodes:
+        guess.drop(planned.id)
+        return
+    try:
+        inputs = run.dispatcher.inputs(planned, guess.serving.__getitem__)
+    except LookupError:
+        # A wrong guess may bind to a part that is not there; the optimal plan decides what to do instead.
+        guess.drop(planned.id)
+        return
+    attempt = run.dispatcher.speculative(planned, guess.keys, run.epoch, run.at_s, decision)
+    guess.take(planned.id, attempt.id)
+    _dispatch(run, attempt, inputs)
+
+
+def _dispatch(run: RunData, attempt: Attempt, inputs: dict[str, c.Source]) -> Attempt:
+    dispatched = attempt.as_started(run.at_s) if run.agent_of(attempt).starts_at_once else attempt
+    run.attempts.put(dispatched)
+    run.commands.append(run.dispatcher.command(attempt, inputs))
+    return dispatched

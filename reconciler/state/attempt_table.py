@@ -1,0 +1,119 @@
+"""All attempts of a run, with what is asked of them often: who is live, where, and what they have cost."""
+
+from collections.abc import Iterator, Mapping
+from copy import copy
+from typing import NamedTuple
+
+from planners.agents import Catalog
+from planners.model import AttemptId, NodeId
+from reconciler.state import accounts
+from reconciler.state.attempts import Attempt
+
+
+class Spending(NamedTuple):
+    """What one attempt, or all of them, add to the two budgets and to the gate's caps.
+
+    Attributes:
+        confirmed_usd: dollars of work that the optimal plan holds or held, paid from ``limits.budget_usd``.
+        guesses_usd: dollars of work that no plan has confirmed, paid from the gate's allowance. What still runs counts
+            with what it is expected to cost.
+        unconfirmed: attempts that no plan has decided about, finished ones included.
+        unconfirmed_s: their agent-seconds, run or expected.
+    """
+
+    confirmed_usd: float = 0.0
+    guesses_usd: float = 0.0
+    unconfirmed: int = 0
+    unconfirmed_s: float = 0.0
+
+    def plus(self, other: "Spending", sign: int = 1) -> "Spending":
+        """The sum, or with ``sign`` -1 the difference."""
+        return Spending(
+            self.confirmed_usd + sign * other.confirmed_usd,
+            self.guesses_usd + sign * other.guesses_usd,
+            self.unconfirmed + sign * other.unconfirmed,
+            self.unconfirmed_s + sign * other.unconfirmed_s,
+        )
+
+
+_NOTHING = Spending()
+
+
+class AttemptTable(Mapping[AttemptId, Attempt]):
+    """Attempts by id, in order of dispatch. `put` is the only way to change one; it costs the same at any size."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._attempts: dict[AttemptId, Attempt] = {}
+        self._spendings: dict[AttemptId, Spending] = {}
+        self._live_on: dict[NodeId, dict[AttemptId, None]] = {}
+        self.live: dict[AttemptId, None] = {}
+        self.unconfirmed: dict[AttemptId, None] = {}
+        self.in_doubt: dict[AttemptId, None] = {}
+        self.large_outputs: dict[AttemptId, None] = {}
+        self.spending = _NOTHING
+        self.changed: list[AttemptId] = []
+
+    def __getitem__(self, attempt: AttemptId) -> Attempt:
+        return self._attempts[attempt]
+
+    def __iter__(self) -> Iterator[AttemptId]:
+        return iter(self._attempts)
+
+    def __len__(self) -> int:
+        return len(self._attempts)
+
+    def find(self, attempt: AttemptId) -> Attempt | None:
+        """The attempt, if there is one of this id."""
+        return self._attempts.get(attempt)
+
+    def put(self, attempt: Attempt) -> None:
+        """Add an attempt, or replace the one of its id."""
+        before, now = self._spendings.get(attempt.id, _NOTHING), self._spending(attempt)
+        if now != before:
+            self.spending = self.spending.plus(now).plus(before, -1)
+        self._attempts[attempt.id], self._spendings[attempt.id] = attempt, now
+        _keep(self.live, attempt.id, attempt.live)
+        _keep(self._live_on.setdefault(attempt.placement.node, {}), attempt.id, attempt.live)
+        _keep(self.unconfirmed, attempt.id, attempt.unconfirmed)
+        _keep(self.in_doubt, attempt.id, attempt.in_doubt)
+        by_reference = attempt.handoff is not None and attempt.handoff.by_reference
+        _keep(self.large_outputs, attempt.id, attempt.finished and by_reference)
+        self.changed.append(attempt.id)
+
+    def live_on(self, node: NodeId) -> list[Attempt]:
+        """The live attempts of a node, in order of dispatch."""
+        return [self[attempt] for attempt in self._live_on.get(node, ())]
+
+    def snapshot(self) -> "AttemptTable":
+        """A copy that does not change with this one. Linear."""
+        still = copy(self)
+        still._attempts = dict(self._attempts)  # noqa: SLF001
+        still.in_doubt = dict(self.in_doubt)
+        return still
+
+    def counted_anew(self) -> Spending:
+        """`spending`, added up from every attempt: what it must equal."""
+        total = _NOTHING
+        for attempt in self.values():
+            total = total.plus(self._spending(attempt))
+        return total
+
+    def _spending(self, attempt: Attempt) -> Spending:
+        agent = self._catalog.by_name[attempt.placement.agent]
+        usd = accounts.cost_usd(agent, attempt)
+        if not attempt.began_speculative or attempt.confirmed_s is not None:
+            return Spending(confirmed_usd=usd) if usd else _NOTHING
+        if attempt.live:
+            expected_s = attempt.placement.duration_s
+            return Spending(0.0, max(usd, agent.price.of(expected_s)), 1, expected_s)
+        if attempt.unconfirmed:
+            return Spending(0.0, usd, 1, attempt.seconds)
+        return Spending(guesses_usd=usd) if usd else _NOTHING
+
+
+def _keep(index: dict[AttemptId, None], attempt: AttemptId, kept: bool) -> None:  # noqa: FBT001 a set's own question
+    if kept:
+        index[attempt] = None
+    else:
+        index.pop(attempt, None)

@@ -1,0 +1,104 @@
+"""How a run ends, and when all that is left of it waits for an answer about acts in doubt."""
+
+from planners.model import AttemptId, StepId
+from reconciler.state import commands as c
+from reconciler.state.attempts import Attempt
+from reconciler.state.failure_policy import limit_passed
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.outcomes import Verdict
+from reconciler.state.run_data import RunData
+from reconciler.state.sources import source
+from reconciler.state.step_state import StepStatus
+
+_MOST_NAMED = 5
+
+
+def fail(run: RunData, failure: Failure) -> None:
+    """End the run as failed; nothing changes where it has ended."""
+    end(run, c.RunStatus.FAILED, failure=failure)
+
+
+def check_limits(run: RunData) -> None:
+    """Fail the run if it has passed its deadline or spent its budget."""
+    limits = run.task.limits
+    passed = limit_passed(limits.deadline_s, limits.budget_usd, run.at_s, run.spent_usd)
+    if passed is not None:
+        fail(run, passed)
+
+
+def end_if_done(run: RunData) -> None:
+    """End the run if every step has finished, or if it cannot go on; say so where it waits for an answer."""
+    if run.status.ended or run.plan is None:
+        return
+    steps = run.steps
+    if run.requests.required:
+        run.status = c.RunStatus.RUNNING
+        return
+    if steps.unfinished and (steps.under_way or steps.blocked or steps.in_doubt):
+        waits = bool(steps.in_doubt) and not steps.under_way and not steps.blocked
+        run.status = c.RunStatus.IN_DOUBT if waits else c.RunStatus.RUNNING
+    elif run.plan.pending:
+        names = _some([pending.id for pending in run.plan.pending])
+        fail(run, Failure(kind=FailureKind.PLANNING, message=f"nothing can unroll {names}"))
+    elif steps.unfinished:
+        names = _some([step for step, state in steps.items() if state.status is StepStatus.WAITING])
+        message = f"the plan holds no step that {names} could still wait for"
+        fail(run, Failure(kind=FailureKind.PLANNING, message=message))
+    else:
+        outputs = {
+            name: source(binding, run.task.values, steps.attempt_of) for name, binding in run.plan.outputs.items()
+        }
+        end(run, c.RunStatus.SUCCEEDED, outputs=outputs)
+
+
+def end(
+    run: RunData,
+    status: c.RunStatus,
+    outputs: dict[str, c.Source] | None = None,
+    failure: Failure | None = None,
+) -> None:
+    """End the run: cancel what is live, leave acts that run in doubt, learn from what a plan has decided about."""
+    if run.status.ended:
+        return
+    run.status = status
+    left = list(dict.fromkeys([*run.attempts.live, *run.attempts.unconfirmed]))
+    flush(run, {attempt: run.attempts[attempt].verdict or Verdict.FLUSH for attempt in left})
+    run.learn(run.outcomes.deferred(run.attempts, decided=False))
+    run.end = c.EndRun(status=status, outputs=outputs or {}, failure=failure)
+    run.commands.append(run.end)
+
+
+def flush(run: RunData, verdicts: dict[AttemptId, Verdict]) -> None:
+    """Give attempts up with these verdicts; what is live is cancelled.
+
+    An act that runs is not cancelled: stopping it midway is no better than its end. It is in doubt from here on.
+    """
+    cancelled = []
+    for attempt, verdict in ((run.attempts[attempt], verdict) for attempt, verdict in verdicts.items()):
+        if attempt.live and run.is_act(attempt):
+            _leave_in_doubt(run, attempt)
+            continue
+        given_up = attempt.as_flushed(run.at_s, verdict)
+        run.attempts.put(given_up)
+        if attempt.live:
+            cancelled.append(attempt.id)
+        # The end of a run says nothing about guesses that no plan has decided about.
+        decided = attempt.verdict is not None or not run.status.ended
+        if decided and (attempt.live or attempt.verdict is None):
+            run.learn(run.outcomes.of(given_up))
+    if cancelled:
+        run.commands.append(c.Flush(attempts=tuple(cancelled)))
+
+
+def _leave_in_doubt(run: RunData, attempt: Attempt) -> None:
+    failure = Failure(kind=FailureKind.CANCELLED, message="the run ended before the agent had returned")
+    seconds = 0.0 if attempt.started_s is None else run.at_s - attempt.started_s
+    run.attempts.put(attempt.as_in_doubt(run.at_s, seconds, failure, verifying=False))
+    state = run.steps.get(attempt.step.id)
+    if state is not None and state.attempt == attempt.id:
+        run.steps.doubt(attempt.step.id, run.at_s, failure.message)
+
+
+def _some(names: list[StepId]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(f"'{name}'" for name in names[:_MOST_NAMED]) + more

@@ -1,0 +1,48 @@
+"""Carrying out the failure policy for one step: retry it, block it until a new plan, or fail the run."""
+
+from planners.agents import AgentSpec
+from planners.model import AttemptId
+from planners.tasks import Mode
+from planners.workflow import Step
+from reconciler.state import commands as c
+from reconciler.state.conclusion import fail
+from reconciler.state.failure_policy import FailRun, PlanAround, RetryLater, after_failure, others_can
+from reconciler.state.handoff import Failure
+from reconciler.state.run_data import RunData
+
+
+def apply_policy(  # noqa: PLR0913 one decision about one step
+    run: RunData, step: Step, agent: AgentSpec, failure: Failure, failed_at_s: float, *, repeatable: bool = False
+) -> None:
+    """Decide about a step of the plan whose work has failed, and carry the decision out.
+
+    Args:
+        run: the run.
+        step: the step, as the plan holds it.
+        agent: the agent that failed.
+        failure: the failure, already recorded in ``run.tries``.
+        failed_at_s: when it failed.
+        repeatable: whether an irreversible agent is known not to have acted.
+    """
+    state = run.steps[step.id]
+    others = run.task.planning.mode is not Mode.ORACLE and others_can(
+        step, agent.name, run.task, run.catalog, run.requests.without_agents
+    )
+    tries = run.tries.used(state.work_key)
+    match after_failure(agent, failure, tries, failed_at_s, others=others, repeatable=repeatable):
+        case RetryLater(at_s=at_s):
+            run.steps.retry(step.id, run.at_s, at_s, f"failed: {failure.message}")
+            if at_s > run.at_s:
+                run.commands.append(c.WakeAt(at_s=at_s))
+        case PlanAround():
+            run.requests.without_agents[agent.name] = None
+            run.steps.block(step.id, run.at_s, c.PlanReason.AGENT_FAILED, agent=agent.name)
+        case FailRun():
+            run.steps.fail(step.id, run.at_s, failure.message)
+            fail(run, failure.model_copy(update={"message": f"step '{step.id}' failed: {failure.message}"}))
+
+
+def serves(run: RunData, attempt: AttemptId, step: Step) -> bool:
+    """Whether the plan's step is done by this attempt."""
+    state = run.steps.get(step.id)
+    return state is not None and state.attempt == attempt

@@ -1,0 +1,28 @@
+"""Which finished work has to be done again because its output is gone."""
+
+from collections.abc import Collection
+
+from planners.bindings import step_refs
+from planners.model import AttemptId, StepId
+from planners.plans import Plan
+from reconciler.state.step_state import StepStatus
+from reconciler.state.step_table import StepTable
+
+
+def steps_to_redo(plan: Plan, steps: StepTable, gone: Collection[AttemptId]) -> list[StepId]:
+    """The finished steps whose lost output is still to be read, in plan order. Linear in steps and edges.
+
+    An output is still to be read if the task returns it, if a step that reads it has not finished or is itself to be
+    done again, or if part of the workflow is not unrolled yet and might read it.
+    """
+    wanted = {ref.step for output in plan.outputs.values() for ref in step_refs(output)}
+    redone = []
+    for planned in reversed(plan.steps):
+        state = steps[planned.id]
+        finished = state.status is StepStatus.FINISHED
+        redo = finished and state.attempt in gone and (planned.id in wanted or bool(plan.pending) or not plan.complete)
+        if redo:
+            redone.append(planned.id)
+        if redo or not finished:
+            wanted.update(planned.step.data_parents)
+    return redone[::-1]

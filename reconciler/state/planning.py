@@ -1,0 +1,148 @@
+"""What plans and guesses do to a run. Whatever changes the plan goes through `accept`.
+
+A plan that streamed in, a list that became known, an agent that failed for good, a lost node: each leads to a request
+for a new optimal plan, and its answer is held against the work under way.
+"""
+
+from planners.agents import Effect
+from planners.model import AttemptId, StepId
+from planners.plans import Plan, PlannedStep
+from planners.tasks import Mode
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.attempts import Attempt, AttemptStatus
+from reconciler.state.conclusion import fail, flush
+from reconciler.state.failures import apply_policy
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.matching import Reconciliation, reconcile
+from reconciler.state.outcomes import Verdict
+from reconciler.state.run_data import RunData
+from reconciler.state.speculation import Speculation, supersede
+from reconciler.state.step_table import StepTable
+
+
+def start(run: RunData) -> None:
+    """Ask for the first plan, or accept the one that the task brings along."""
+    if run.task.limits.deadline_s is not None:
+        run.commands.append(c.WakeAt(at_s=run.task.limits.deadline_s))
+    if run.task.planning.plan is None:
+        request_plan(run, c.PlanReason.ADMITTED)
+    else:
+        run.requests.given()
+        accept(run, run.task.planning.plan, epoch=1)
+
+
+def request_plan(run: RunData, reason: c.PlanReason) -> None:
+    """Ask for the plan of the next epoch; fail the run if plan after plan has brought nothing new."""
+    question = run.requests.ask(reason, run.finished)
+    if run.requests.exhausted:
+        message = f"{question.epoch - 1} plans were made, and the last of them brought the run no further"
+        fail(run, Failure(kind=FailureKind.PLANNING, message=message))
+        return
+    run.speculations = []
+    run.commands.append(question)
+
+
+def take_guess(run: RunData, event: e.SpeculativePlanReady) -> None:
+    """Act on a guess while the plan that it guesses at is being made."""
+    if not run.requests.required or event.epoch != run.requests.requested:
+        return
+    if not event.alternative:
+        run.guess, run.guess_s, run.speculations = event.plan, run.at_s, []
+    speculation = Speculation(event.plan, event.conditions, run.task, run.catalog)
+    for attempt in run.attempts.values():
+        speculation.observe(attempt)
+    run.speculations.append(speculation)
+
+
+def take_plan(run: RunData, event: e.OptimalPlanReady) -> None:
+    """Accept an optimal plan of the epoch that was asked for last.
+
+    A prefix is of no use to mode wait, nor where the run has a complete plan that it could do with.
+    """
+    whole_only = run.task.planning.mode is Mode.WAIT or run.requests.optional
+    if event.epoch == run.requests.requested and run.replanning and (event.plan.complete or not whole_only):
+        accept(run, event.plan, event.epoch)
+
+
+def planning_failed(run: RunData, epoch: int, failure: Failure) -> None:
+    """Fail the run, unless it can go on with the plan it has."""
+    if epoch != run.requests.requested:
+        return
+    if run.requests.required:
+        fail(run, failure)
+    else:
+        run.requests.answered()
+
+
+def accept(run: RunData, plan: Plan, epoch: int) -> None:
+    """Hold an optimal plan against the work under way and carry on from there."""
+    found = reconcile(run.progress, plan, run.task, run.catalog, run.digests)
+    adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
+    run.outcomes.plan_arrived(plan, run.at_s, adopted)
+    if plan.complete:
+        run.requests.answered()
+        run.optimal_plan = plan
+        run.optimal_plan_s = run.at_s if run.optimal_plan_s is None else run.optimal_plan_s
+        run.learn(run.outcomes.of_refusals(run.speculations, plan))
+    run.plan, run.epoch, run.keys, run.makespan_s = plan, epoch, found.keys, plan.makespan_s
+    run.awaited_lists = frozenset(pending.waits_for for pending in plan.pending if pending.waits_for is not None)
+    run.status = c.RunStatus.RUNNING
+    flush(run, {attempt: found.verdicts[attempt] for attempt in (*found.flushed, *found.migrated.values())})
+    for step, attempt in adopted.items():
+        if attempt.id in found.verdicts:
+            _confirm(run, attempt, plan.by_id[step], found.verdicts[attempt.id])
+    _set_steps(run, plan, found)
+    supersede(run.speculations, plan)
+    if plan.complete:
+        run.speculations = []
+        run.learn(run.outcomes.deferred(run.attempts, decided=True))
+        unroll(run)
+
+
+def unroll(run: RunData) -> None:
+    """Ask for the next plan when a list that a for_each runs over has become known."""
+    if run.plan is None or run.requests.required or run.status.ended:
+        return
+    made_by = {step: _finished_attempt(run, step) for step in sorted(run.awaited_lists)}
+    known = {step: attempt for step, attempt in made_by.items() if attempt is not None}
+    if run.requests.add_known(known):
+        request_plan(run, c.PlanReason.EXPANDED)
+
+
+def settle(run: RunData, attempt: Attempt) -> None:
+    """A confirmed attempt has finished: promote its staged output and learn from it."""
+    if run.agent_of(attempt).effect is Effect.STAGEABLE:
+        run.commands.append(c.Promote(attempt=attempt.id))
+    run.learn(run.outcomes.of(attempt))
+
+
+def _confirm(run: RunData, attempt: Attempt, planned: PlannedStep, verdict: Verdict) -> None:
+    confirmed = attempt.as_confirmed(run.at_s, run.epoch, planned.step, verdict)
+    run.attempts.put(confirmed)
+    if attempt.speculative and attempt.status is AttemptStatus.DISPATCHED:
+        run.commands.append(c.Confirm(attempt=attempt.id))
+    if confirmed.finished and attempt.verdict is None:
+        run.finished += 1
+        settle(run, confirmed)
+
+
+def _set_steps(run: RunData, plan: Plan, found: Reconciliation) -> None:
+    adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
+    run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, run.steps)
+    for step in found.missing:
+        planned = plan.by_id[step]
+        placement, requests = planned.placement, run.requests
+        if placement.agent in requests.without_agents:
+            run.steps.block(step, run.at_s, c.PlanReason.AGENT_FAILED, agent=placement.agent)
+        elif placement.node in requests.without_nodes:
+            run.steps.block(step, run.at_s, c.PlanReason.NODE_LOST, node=placement.node)
+        elif (last := run.tries.last(found.keys[step])) is not None and not run.status.ended:
+            failure, failed_at_s = last
+            apply_policy(run, planned.step, run.catalog.by_name[placement.agent], failure, failed_at_s)
+
+
+def _finished_attempt(run: RunData, step: StepId) -> AttemptId | None:
+    state = run.steps.get(step)
+    finished = state is not None and state.attempt is not None and run.attempts[state.attempt].finished
+    return state.attempt if state is not None and finished else None

@@ -1,0 +1,186 @@
+"""What becomes of attempts: they start, finish, fail, are lost with a node, or are left in doubt."""
+
+from collections.abc import Iterable
+
+from planners.model import AttemptId, NodeId
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.attempts import Attempt
+from reconciler.state.failure_policy import guess_failure_counts, overran
+from reconciler.state.failures import apply_policy, serves
+from reconciler.state.handoff import Failure, FailureKind, Handoff
+from reconciler.state.lost_outputs import steps_to_redo
+from reconciler.state.planning import request_plan, settle, unroll
+from reconciler.state.run_data import RunData
+from reconciler.state.step_state import StepStatus
+
+
+def started(run: RunData, attempt: Attempt, at_s: float) -> None:
+    """The agent of a live attempt has begun; told again, that is no news."""
+    if not attempt.live or attempt.started_s is not None:
+        return
+    run.attempts.put(attempt.as_started(at_s))
+    if serves(run, attempt.id, attempt.step):
+        run.steps.start(attempt.step.id, run.at_s)
+
+
+def finished(run: RunData, attempt: Attempt, event: e.AttemptFinished) -> None:
+    """An attempt has returned; one in doubt thereby has acted. A late result of a flushed attempt is inert."""
+    if not attempt.live and not attempt.in_doubt:
+        return
+    done = attempt.as_finished(event.at_s, event.seconds, event.handoff)
+    run.attempts.put(done)
+    if done.verdict is None:
+        return
+    settle(run, done)
+    _finish_step(run, done, "finished")
+    if run.plan is not None and not run.replanning and overran(done, run.makespan_s, run.unfinished):
+        request_plan(run, c.PlanReason.ESTIMATE_WRONG)
+
+
+def failed(run: RunData, attempt: Attempt, event: e.AttemptFailed) -> None:
+    """An attempt has failed. With its node, everything else there has failed too."""
+    if attempt.in_doubt:
+        if not event.failure.uncertain:
+            _fail(run, attempt, event.failure, event.seconds)
+    elif attempt.live:
+        if event.failure.kind is FailureKind.NODE_LOST:
+            _lose_node(run, attempt.placement.node, event.failure)
+        else:
+            _fail(run, attempt, event.failure, event.seconds)
+
+
+def node_lost(run: RunData, node: NodeId) -> None:
+    """A node has left the cluster."""
+    _lose_node(run, node, Failure(kind=FailureKind.NODE_LOST, message=f"node {node} was lost"))
+
+
+def outputs_lost(run: RunData, attempts: Iterable[AttemptId], failure: Failure) -> None:
+    """What finished attempts had made is gone: work that still needs it is done again, acts are left in doubt."""
+    gone = {attempt for attempt in attempts if attempt in run.attempts and run.attempts[attempt].finished}
+    if not gone:
+        return
+    for step in steps_to_redo(run.plan, run.steps, gone) if run.plan is not None else ():
+        attempt = run.attempts[run.steps.attempt_of(step)]
+        gone.discard(attempt.id)
+        if run.is_act(attempt):
+            _leave_in_doubt(run, attempt, failure, attempt.seconds)
+        else:
+            run.attempts.put(attempt.as_failed(run.at_s, attempt.seconds, failure))
+            run.steps.lose_output(step, run.at_s, failure.message)
+    for attempt in (run.attempts[attempt] for attempt in gone):
+        # No plan may adopt it now. What the plan has finished and nobody reads any more stays as it is.
+        if not run.is_act(attempt) and not serves(run, attempt.id, attempt.step):
+            run.attempts.put(attempt.as_failed(run.at_s, attempt.seconds, failure))
+
+
+def verified(run: RunData, attempt: Attempt, event: e.AttemptVerified) -> None:
+    """The agent's verify hook has answered about an attempt in doubt."""
+    if attempt.in_doubt and event.happened is None:
+        run.attempts.put(attempt.as_unverified())
+    elif attempt.in_doubt:
+        _resolve(run, attempt, event.handoff or Handoff(), happened=event.happened is True)
+
+
+def resolved(run: RunData, attempt: Attempt, event: e.DoubtResolved) -> None:
+    """A person has answered about an attempt in doubt."""
+    if attempt.in_doubt:
+        summary = f"resolved by {event.by}" if event.by else "resolved by hand"
+        _resolve(run, attempt, Handoff(output=event.output, summary=summary), happened=event.happened)
+
+
+def answered_after_the_end(run: RunData, attempt: Attempt, event: e.Event) -> None:
+    """Note what is known now about an attempt that the end of the run left in doubt."""
+    match event:
+        case e.AttemptFinished(handoff=handoff, seconds=seconds):
+            run.attempts.put(attempt.as_finished(event.at_s, seconds, handoff))
+        case e.AttemptFailed(failure=failure) if not failure.uncertain:
+            run.attempts.put(attempt.as_failed(event.at_s, attempt.seconds, failure))
+        case e.AttemptVerified(happened=True) | e.DoubtResolved(happened=True):
+            given = event.handoff if isinstance(event, e.AttemptVerified) else Handoff(output=event.output)
+            run.attempts.put(attempt.as_finished(event.at_s, attempt.seconds, given or Handoff()))
+        case e.AttemptVerified(happened=False) | e.DoubtResolved(happened=False) if attempt.failure is not None:
+            run.attempts.put(attempt.as_failed(event.at_s, attempt.seconds, attempt.failure))
+        case _:
+            pass
+
+
+def _lose_node(run: RunData, node: NodeId, failure: Failure) -> None:
+    """Everything on the node has failed or is in doubt, and steps that were to run there need another place."""
+    run.requests.without_nodes[node] = None
+    for attempt in run.attempts.live_on(node):
+        if not run.status.ended:
+            _fail(run, attempt, failure, 0.0)
+    large = [attempt for attempt in run.attempts.large_outputs if run.attempts[attempt].placement.node == node]
+    outputs_lost(run, large, Failure(kind=FailureKind.NODE_LOST, message=f"its output was lost with node {node}"))
+    if run.status.ended or run.plan is None:
+        return
+    open_ = (StepStatus.WAITING, StepStatus.READY, StepStatus.RETRYING)
+    for step, state in run.steps.items():
+        if state.status in open_ and run.plan.by_id[step].placement.node == node:
+            run.steps.block(step, run.at_s, c.PlanReason.NODE_LOST, node=node)
+
+
+def _fail(run: RunData, attempt: Attempt, failure: Failure, seconds: float) -> None:
+    """One attempt has failed. An act that may have happened is in doubt instead."""
+    if failure.uncertain and run.is_act(attempt):
+        _leave_in_doubt(run, attempt, failure, seconds)
+        return
+    broken = attempt.as_failed(run.at_s, seconds, failure)
+    run.attempts.put(broken)
+    if attempt.verdict is None:
+        if guess_failure_counts(failure):
+            run.tries.record(attempt.work_key, failure, run.at_s)
+            run.outcomes.defer_failed(broken)
+        return
+    if attempt.live:
+        run.learn(run.outcomes.of(broken))
+    _handle_failure(run, broken, failure)
+
+
+def _handle_failure(run: RunData, broken: Attempt, failure: Failure, *, repeatable: bool = False) -> None:
+    """What the step of a failed confirmed attempt does next."""
+    if not serves(run, broken.id, broken.step):
+        return
+    if failure.kind is FailureKind.NODE_LOST:
+        run.steps.block(broken.step.id, run.at_s, c.PlanReason.NODE_LOST, node=broken.placement.node)
+        return
+    failure = run.tries.record(run.steps[broken.step.id].work_key, failure, run.at_s)
+    apply_policy(run, broken.step, run.agent_of(broken), failure, run.at_s, repeatable=repeatable)
+
+
+def _leave_in_doubt(run: RunData, attempt: Attempt, failure: Failure, seconds: float) -> None:
+    run.attempts.put(attempt.as_in_doubt(run.at_s, seconds, failure, verifying=True))
+    if serves(run, attempt.id, attempt.step):
+        run.steps.doubt(attempt.step.id, run.at_s, failure.message)
+    placement = attempt.placement
+    run.commands.append(c.Verify(attempt=attempt.id, step=attempt.step.id, agent=placement.agent, node=placement.node))
+
+
+def _resolve(run: RunData, attempt: Attempt, handoff: Handoff, *, happened: bool) -> None:
+    """It is known whether an attempt in doubt has acted. How long it took is not, so nothing is learned from it."""
+    if happened:
+        done = attempt.as_finished(run.at_s, attempt.seconds, handoff)
+        run.attempts.put(done)
+        if not handoff.by_reference:
+            run.commands.append(c.Restore(attempt=attempt.id, output=handoff.output))
+        _finish_step(run, done, handoff.summary or "verified")
+    elif attempt.handoff is not None:
+        # It had returned before its output was lost: that it did not happen cannot be.
+        run.attempts.put(attempt.as_unverified())
+    else:
+        assert attempt.failure is not None
+        # It is certain now, so no later plan takes this failure for a doubt.
+        failure = attempt.failure.model_copy(update={"never_began": True})
+        broken = attempt.as_failed(run.at_s, attempt.seconds, failure)
+        run.attempts.put(broken)
+        _handle_failure(run, broken, failure, repeatable=True)
+
+
+def _finish_step(run: RunData, done: Attempt, cause: str) -> None:
+    run.finished += 1
+    if not serves(run, done.id, done.step):
+        return
+    run.steps.finish(done.step.id, run.at_s, cause)
+    if done.step.id in run.awaited_lists:
+        unroll(run)

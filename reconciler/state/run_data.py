@@ -1,0 +1,110 @@
+"""Everything a run knows. `reconciler.state.run` says what happens to it; the modules beside it hold the rules."""
+
+from collections.abc import Iterable
+from copy import copy
+from typing import Self
+
+from planners.agents import AgentSpec, Catalog
+from planners.model import StepId, TaskId, WorkKey
+from planners.plans import Plan
+from planners.tasks import Task
+from planners.work_keys import InputDigests
+from reconciler.state import commands as c
+from reconciler.state.attempt_table import AttemptTable
+from reconciler.state.attempts import Attempt, Progress
+from reconciler.state.dispatch import Dispatcher
+from reconciler.state.failure_policy import Tries
+from reconciler.state.outcome_builder import OutcomeBuilder
+from reconciler.state.outcomes import Outcome
+from reconciler.state.plan_requests import PlanRequests
+from reconciler.state.speculation import Speculation
+from reconciler.state.step_table import StepTable
+
+
+class RunData:
+    """The state of one run. Moments are seconds from admission.
+
+    Attributes:
+        plan: the optimal plan that counts, or its longest prefix so far.
+        optimal_plan: the last complete one; ``optimal_plan_s``: when the first complete one was there.
+        guess: the last speculative plan; ``guess_s``: when it was there.
+        keys: the work key of each step of the plan, given the attempts that serve its parents.
+        finished: how many confirmed attempts have finished so far.
+        end: how the run ended; None while it has not.
+        commands: what the event at hand has led to so far.
+    """
+
+    def __init__(self, task_id: TaskId, task: Task, catalog: Catalog) -> None:
+        self.id = task_id
+        self.task = task
+        self.catalog = catalog
+        self.status = c.RunStatus.PLANNING
+        self.at_s = 0.0
+        self.epoch = 0
+        self.plan: Plan | None = None
+        self.makespan_s = 0.0
+        self.optimal_plan: Plan | None = None
+        self.optimal_plan_s: float | None = None
+        self.guess: Plan | None = None
+        self.guess_s: float | None = None
+        self.keys: dict[StepId, WorkKey] = {}
+        self.awaited_lists: frozenset[StepId] = frozenset()
+        self.finished = 0
+        self.end: c.EndRun | None = None
+        self.attempts = AttemptTable(catalog)
+        self.steps = StepTable()
+        self.requests = PlanRequests()
+        self.tries = Tries()
+        self.speculations: list[Speculation] = []
+        self.digests = InputDigests(task.values)
+        self.dispatcher = Dispatcher(task_id, task, catalog, self.digests)
+        self.outcomes = OutcomeBuilder(task_id, task, catalog)
+        self.commands: list[c.Command] = []
+
+    @property
+    def progress(self) -> Progress:
+        """All attempts as they are now; nothing is copied."""
+        return Progress(at_s=self.at_s, attempts=self.attempts)
+
+    @property
+    def changed(self) -> list[Attempt]:
+        """The attempts that the last event has changed, once each, in the order of their first change."""
+        return [self.attempts[attempt] for attempt in dict.fromkeys(self.attempts.changed)]
+
+    @property
+    def in_doubt(self) -> list[Attempt]:
+        """The attempts that may have acted, in order of dispatch."""
+        return [self.attempts[attempt] for attempt in self.attempts.in_doubt]
+
+    @property
+    def spent_usd(self) -> float:
+        """Dollars spent of the task's budget: those of work that the optimal plan holds or held."""
+        return max(0.0, self.attempts.spending.confirmed_usd)
+
+    @property
+    def unfinished(self) -> int:
+        """How many steps of the optimal plan have not finished."""
+        return self.steps.unfinished
+
+    @property
+    def replanning(self) -> bool:
+        """Whether an optimal plan has been asked for and is not complete yet."""
+        return self.requests.awaited is not None
+
+    def snapshot(self) -> Self:
+        """A copy for reading in another thread: later events do not change it. Linear."""
+        still = copy(self)
+        still.attempts, still.steps = self.attempts.snapshot(), self.steps.snapshot()
+        return still
+
+    def agent_of(self, attempt: Attempt) -> AgentSpec:
+        """The agent of an attempt."""
+        return self.catalog.by_name[attempt.placement.agent]
+
+    def is_act(self, attempt: Attempt) -> bool:
+        """Whether the attempt may be carried out at most once, whatever fails."""
+        return self.agent_of(attempt).effect.never_twice
+
+    def learn(self, outcomes: Iterable[Outcome]) -> None:
+        """Tell the learner."""
+        self.commands += [c.Learn(outcome=outcome) for outcome in outcomes]

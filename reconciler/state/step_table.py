@@ -1,0 +1,222 @@
+"""The states of all steps of one plan, and which of them are ready, retrying, blocked or in doubt.
+
+Each change costs the step itself and its children, never the plan.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
+from typing import Any
+
+from planners.model import AgentName, AttemptId, NodeId, StepId, WorkKey
+from planners.plans import Plan
+from reconciler.state.attempts import Attempt, AttemptStatus
+from reconciler.state.commands import PlanReason
+from reconciler.state.step_state import StepState, StepStatus
+
+_OF_ATTEMPT = {
+    AttemptStatus.DISPATCHED: StepStatus.DISPATCHED,
+    AttemptStatus.RUNNING: StepStatus.RUNNING,
+    AttemptStatus.FINISHED: StepStatus.FINISHED,
+    AttemptStatus.IN_DOUBT: StepStatus.IN_DOUBT,
+}
+_STATUSES_UNDER_WAY = (StepStatus.READY, StepStatus.DISPATCHED, StepStatus.RUNNING, StepStatus.RETRYING)
+
+
+class StepTable(Mapping[StepId, StepState]):
+    """The steps of one plan by id.
+
+    A parent that the plan does not hold (it is behind something not unrolled yet) never finishes, so its children wait.
+    """
+
+    def __init__(self, steps: Iterable[StepId] = ()) -> None:
+        self._states: dict[StepId, StepState] = {}
+        self._children: dict[StepId, list[StepId]] = {}
+        self._open_parents: dict[StepId, int] = dict.fromkeys(steps, 0)
+        self._counts: Counter[StepStatus] = Counter()
+        self._retries: list[tuple[float, StepId]] = []
+        self.ready: dict[StepId, None] = {}
+        self.blocked: dict[StepId, None] = {}
+        self.in_doubt: dict[StepId, None] = {}
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        keys: Mapping[StepId, WorkKey],
+        adopted: Mapping[StepId, Attempt],
+        at_s: float,
+        before: "StepTable",
+    ) -> "StepTable":
+        """The states that a plan gives its steps.
+
+        Args:
+            plan: the optimal plan, or a prefix of it.
+            keys: the work key of each step.
+            adopted: step -> the attempt that serves it.
+            at_s: now.
+            before: the states under the plan before it, whose stories go on.
+
+        Raises:
+            IllegalTransition: the plan takes back what cannot be taken back.
+        """
+        table = cls(planned.id for planned in plan.steps)
+        finished = {step for step, attempt in adopted.items() if attempt.finished}
+        for planned in plan.steps:
+            missing = 0
+            for parent in planned.step.parents:
+                table._children.setdefault(parent, []).append(planned.id)
+                missing += parent not in finished
+            table._open_parents[planned.id] = missing
+        for planned in plan.steps:
+            attempt = adopted.get(planned.id)
+            opened = StepStatus.WAITING if table._open_parents[planned.id] else StepStatus.READY
+            status = opened if attempt is None else _OF_ATTEMPT[attempt.status]
+            served_by = None if attempt is None else attempt.id
+            state = StepState(planned.id, keys[planned.id], status, at_s, "planned", served_by)
+            former = before.get(planned.id)
+            table._put(state if former is None else former.replanned(state))
+        return table
+
+    def __getitem__(self, step: StepId) -> StepState:
+        return self._states[step]
+
+    def __iter__(self) -> Iterator[StepId]:
+        return iter(self._states)
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    @property
+    def unfinished(self) -> int:
+        """How many steps have not finished."""
+        return len(self._states) - self._counts[StepStatus.FINISHED]
+
+    @property
+    def under_way(self) -> bool:
+        """Whether some step will go on without a new plan and without anybody's answer."""
+        return any(self._counts[status] for status in _STATUSES_UNDER_WAY)
+
+    def count(self, status: StepStatus) -> int:
+        """How many steps are in this state."""
+        return self._counts[status]
+
+    def snapshot(self) -> "StepTable":
+        """A copy that does not change with this one. Linear."""
+        still = copy(self)
+        still._states = dict(self._states)  # noqa: SLF001
+        still._counts = Counter(self._counts)  # noqa: SLF001
+        return still
+
+    def attempt_of(self, step: StepId) -> AttemptId:
+        """The attempt that serves a step.
+
+        Raises:
+            LookupError: none does, or there is no such step.
+        """
+        attempt = self._states[step].attempt
+        if attempt is None:
+            raise LookupError(f"step '{step}' has not run")
+        return attempt
+
+    def open_parents(self, step: StepId) -> int:
+        """How many parents have not finished."""
+        return self._open_parents[step]
+
+    def dispatch(self, step: StepId, attempt: AttemptId, at_s: float) -> None:
+        """An attempt has been dispatched for it."""
+        self._move(step, StepStatus.DISPATCHED, at_s, "dispatched", attempt=attempt)
+
+    def start(self, step: StepId, at_s: float) -> None:
+        """Its attempt runs."""
+        self._move(step, StepStatus.RUNNING, at_s, "started", attempt=self._states[step].attempt)
+
+    def finish(self, step: StepId, at_s: float, cause: str = "finished") -> None:
+        """Its output is there; children whose parents have all finished become ready."""
+        self._move(step, StepStatus.FINISHED, at_s, cause, attempt=self._states[step].attempt)
+        for child in self._children.get(step, ()):
+            self._open_parents[child] -= 1
+            if not self._open_parents[child] and self._states[child].status is StepStatus.WAITING:
+                self._open(child, at_s, f"'{step}' finished", self._states[child].retry_at_s)
+
+    def retry(self, step: StepId, at_s: float, retry_at_s: float, cause: str) -> None:
+        """It may be dispatched again from ``retry_at_s`` on."""
+        self._open(step, at_s, cause, retry_at_s)
+
+    def block(
+        self,
+        step: StepId,
+        at_s: float,
+        reason: PlanReason,
+        *,
+        node: NodeId | None = None,
+        agent: AgentName | None = None,
+    ) -> None:
+        """It waits for a new plan; nothing changes where it is blocked already."""
+        if step not in self.blocked:
+            self._move(step, StepStatus.BLOCKED, at_s, "", blocked_by=reason, node=node, agent=agent)
+
+    def doubt(self, step: StepId, at_s: float, cause: str) -> None:
+        """Its irreversible attempt may have acted."""
+        if self._states[step].status is StepStatus.FINISHED:
+            self._close_children(step, at_s, cause)
+        self._move(step, StepStatus.IN_DOUBT, at_s, cause, attempt=self._states[step].attempt)
+
+    def lose_output(self, step: StepId, at_s: float, cause: str) -> None:
+        """What it had made is gone: it runs again, and its children wait."""
+        self._close_children(step, at_s, cause)
+        self._open(step, at_s, cause, None)
+
+    def fail(self, step: StepId, at_s: float, cause: str) -> None:
+        """It failed for good."""
+        self._move(step, StepStatus.FAILED, at_s, cause, attempt=self._states[step].attempt)
+
+    def release_due(self, at_s: float) -> None:
+        """Steps whose retry is due become ready."""
+        while self._retries and self._retries[0][0] <= at_s:
+            due_s, step = heapq.heappop(self._retries)
+            state = self._states[step]
+            if state.status is StepStatus.RETRYING and state.retry_at_s == due_s:
+                self._move(step, StepStatus.READY, at_s, "retry is due")
+
+    def _open(self, step: StepId, at_s: float, cause: str, retry_at_s: float | None) -> None:
+        """Waiting while a parent is not finished, else retrying while its pause lasts, else ready."""
+        due_s = retry_at_s if retry_at_s is not None and retry_at_s > at_s else None
+        if self._open_parents[step]:
+            if self._states[step].status is not StepStatus.WAITING:
+                self._move(step, StepStatus.WAITING, at_s, cause, retry_at_s=due_s)
+        elif due_s is not None:
+            self._move(step, StepStatus.RETRYING, at_s, cause, retry_at_s=due_s)
+        elif self._states[step].status is not StepStatus.READY:
+            self._move(step, StepStatus.READY, at_s, cause)
+
+    def _close_children(self, step: StepId, at_s: float, cause: str) -> None:
+        for child in self._children.get(step, ()):
+            self._open_parents[child] += 1
+            if self._states[child].status in (StepStatus.READY, StepStatus.RETRYING):
+                self._move(child, StepStatus.WAITING, at_s, cause, retry_at_s=self._states[child].retry_at_s)
+
+    def _move(self, step: StepId, status: StepStatus, at_s: float, cause: str, **details: Any) -> None:
+        former = self._states[step]
+        following = former.to(status, at_s, cause, **details)
+        self._counts[former.status] -= 1
+        for index in (self.ready, self.blocked, self.in_doubt):
+            index.pop(step, None)
+        self._put(following)
+
+    def _put(self, state: StepState) -> None:
+        self._states[state.step] = state
+        self._counts[state.status] += 1
+        match state.status:
+            case StepStatus.READY:
+                self.ready[state.step] = None
+            case StepStatus.BLOCKED:
+                self.blocked[state.step] = None
+            case StepStatus.IN_DOUBT:
+                self.in_doubt[state.step] = None
+            case StepStatus.RETRYING:
+                assert state.retry_at_s is not None
+                heapq.heappush(self._retries, (state.retry_at_s, state.step))
+            case _:
+                pass
