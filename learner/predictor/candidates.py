@@ -13,7 +13,7 @@ _BEAM_TOOLS = 9
 _BEAM_WIDTH = 12
 _BEAM_KEPT = 8
 _LONGEST_CHAIN = 5
-_EDITED = 3
+_EDITED, _LONGEST_EDITED = 3, 24
 _LEXICAL_TOOLS = 2
 
 
@@ -29,7 +29,12 @@ def candidates(space: PlanSpace, evidence: Evidence, own: NumberedPlan | None = 
     known = [space.plans[column] for column in order.tolist() if space.plans[column] != hidden][:_KNOWN]
     tools, strength = _likely_tools(space, step_scores, evidence.strength)
     chains = [chain(tuple(tools)) for tools in _chains(space, tools, strength, edge_scores)]
-    edits = [without_step(plan, k) for plan in known[:_EDITED] if len(plan[0]) > 2 for k in range(len(plan[0]))]
+    edits = [
+        without_step(plan, k)
+        for plan in known[:_EDITED]
+        if 2 < len(plan[0]) <= _LONGEST_EDITED
+        for k in range(len(plan[0]))
+    ]
     return list(dict.fromkeys([*known, *_from_cold_guess(evidence.cold.plan, known), *chains, *edits]))
 
 

@@ -27,10 +27,13 @@ def without_step(plan: NumberedPlan, position: int) -> NumberedPlan:
 def work_ids(plan: NumberedPlan) -> tuple[int, ...]:
     """A number for each step with all its ancestors: equal where two plans do the same work, inputs aside."""
     tools, edges = plan
+    parents: list[list[int]] = [[] for _ in tools]
+    for parent, child in edges:
+        if parent < child:
+            parents[child].append(parent)
     found: list[int] = []
     for step, tool in enumerate(tools):
-        above = sorted(found[parent] for parent, child in edges if child == step and parent < step)
-        found.append(hash((tool, *above)))
+        found.append(hash((tool, *sorted(found[parent] for parent in parents[step]))))
     return tuple(found)
 
 

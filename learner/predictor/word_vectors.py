@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _PIECES = "tokenizers/l2_supercat_tokenizer_config.json"
 _MAX_CHARACTERS = 4_000
-_KEPT_WORDS = 50_000
+_KEPT_WORDS, _LONGEST_WORD = 50_000, 100
 
 
 class WordVectors:
@@ -55,7 +55,8 @@ class WordVectors:
         return np.asarray(both / max(float(np.linalg.norm(both)), 1e-9), dtype=np.float32)
 
     def _ids(self, text: str) -> list[int]:
-        return [piece for word in text[:_MAX_CHARACTERS].split() for piece in self._pieces_of(word)]
+        words = text[:_MAX_CHARACTERS].split()
+        return [piece for word in words for piece in self._pieces_of(word[:_LONGEST_WORD])]
 
 
 @cache

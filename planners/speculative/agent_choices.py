@@ -15,6 +15,8 @@ from planners.workflow import FlatWorkflow, Step
 
 # P(an agent is chosen) where others were chosen before it, but never it.
 _NEVER_CHOSEN = 0.05
+# Of a larger plan, evenly spaced steps are counted: a plan is one observation in any case.
+_MOST_OBSERVED = 1_000
 _COPY = re.compile(r"(\[\d+\])+$")
 
 # Step -> the agents that the optimal planner chose for it, with their shares, the likeliest first.
@@ -31,11 +33,11 @@ class AgentChoices:
         """Count the agents of an optimal plan. A plan is one observation, however many copies of a step it holds."""
         chosen: defaultdict[str, Counter[str]] = defaultdict(Counter)
         keys = _keys(task)
-        for planned in plan.steps:
+        for planned in plan.steps[:: len(plan.steps) // _MOST_OBSERVED + 1]:
             for key in keys(planned.step):
                 chosen[key][planned.placement.agent] += 1
-        if task.workflow is not None:
-            chosen[_workflow_key(task)]["planned"] = 1
+        if (workflow := _workflow_key(task)) is not None:
+            chosen[workflow]["planned"] = 1
         for key, counts in chosen.items():
             self._statistics.observe(key, {name: count / counts.total() for name, count in counts.items()})
 
@@ -51,8 +53,9 @@ class AgentChoices:
         return of
 
     def knows(self, task: Task) -> bool:
-        """Whether this very workflow was planned before, whatever its inputs."""
-        return task.workflow is not None and self._statistics.of(_workflow_key(task)) is not None
+        """Whether a workflow of the same steps was planned before, whatever their inputs."""
+        key = _workflow_key(task)
+        return key is not None and self._statistics.of(key) is not None
 
 
 def candidates(step: Step, request: PlanRequest) -> list[AgentName]:
@@ -100,14 +103,18 @@ def survival_probabilities(
     return probability
 
 
-def _workflow_key(task: Task) -> str:
-    return digest("workflow", task.workflow.digest if task.workflow is not None else task.kind)
+def _workflow_key(task: Task) -> str | None:
+    """A key of the declared workflow by the ids and capabilities of its nodes; None for a goal."""
+    if task.workflow is None:
+        return None
+    nodes = (f"{node.id} {node.capability if isinstance(node, Step) else ''}" for node in task.workflow.walk())
+    return digest("workflow", "\n".join(nodes))
 
 
 def _keys(task: Task) -> Callable[[Step], list[str]]:
     """From specific to general: this step of this workflow, this capability in tasks of this kind and objective."""
     objective = canonical_json(task.objective.model_dump(mode="json"))
-    workflow = _workflow_key(task) if task.workflow is not None else None
+    workflow = _workflow_key(task)
     known: dict[tuple[str, str], list[str]] = {}
 
     def of(step: Step) -> list[str]:

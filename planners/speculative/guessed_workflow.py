@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from planners.bindings import Binding, StepRef, step_refs
+from planners.expansion import flatten
 from planners.model import StepId, canonical_json
 from planners.requests import PlanRequest
 from planners.speculative.binding import BoundSteps
 from planners.speculative.cached_plan import CacheHit, still_possible
 from planners.speculative.settings import SpeculativeSettings
-from planners.workflow import FlatWorkflow, Step
+from planners.workflow import FlatWorkflow, Node, Step, Workflow
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,13 @@ class GuessedWorkflow:
         """The bound steps of a predicted plan of ``predicted`` steps."""
         flat = FlatWorkflow(steps=bound.steps, outputs=_final_outputs(bound.steps))
         return cls(flat, "predictor", bound.probability, complete=len(bound.steps) == predicted)
+
+    @classmethod
+    def from_declared(cls, workflow: Workflow, request: PlanRequest, max_steps: int) -> "GuessedWorkflow":
+        """The first steps of a declared workflow, unrolled: at most one more than ``max_steps``."""
+        first = _first_nodes(workflow, max_steps + 1)
+        flat = flatten(first, request.task.values, request.known, most=max_steps + 1)
+        return cls(flat, "declared", complete=first is workflow)
 
     @property
     def expected_correct(self) -> float:
@@ -82,6 +90,20 @@ def alternatives_to(
             return
         left -= p * scale
         yield replace(guess, probability={step: scale * q for step, q in guess.probability.items()})
+
+
+def _first_nodes(workflow: Workflow, number: int) -> Workflow:
+    """The first nodes in declaration order, without those that refer to later ones; the workflow if it is no larger.
+
+    Unrolling looks at every node, and of a large workflow only the first steps can be scheduled in time.
+    """
+    if len(workflow.steps) <= number:
+        return workflow
+    first: dict[StepId, Node] = {}
+    for node in workflow.steps:
+        if len(first) < number and all(ref in first for ref in node.refs):
+            first[node.id] = node
+    return workflow.model_copy(update={"steps": tuple(first.values()), "outputs": {}}) if first else workflow
 
 
 def _final_outputs(steps: tuple[Step, ...]) -> dict[str, Binding]:

@@ -19,8 +19,9 @@ from planners.workflow import Goal, Step
 
 # Choices are counted for so many times more keys than plans are cached.
 _CHOICES_PER_PLAN = 8
-# Of longer goals and plans nothing is cached but the choices: their values would take too long to find and to fill in.
-_LONGEST_GOAL, _MOST_STEPS = 10_000, 1_000
+# A plan beyond these bounds is not cached, only its choices are counted: it would take too long to fill in, or too much
+# memory. Characters of its goal, its steps, characters of their literals.
+_LONGEST_GOAL, _MOST_STEPS, _MOST_CHARACTERS = 10_000, 1_000, 200_000
 
 
 class PlanCache:
@@ -41,7 +42,7 @@ class PlanCache:
         if not is_final or not plan.steps:
             return
         text = _goal_text(task)
-        cached = _cached_plan(task, text, plan) if text is not None and len(plan.steps) <= _MOST_STEPS else None
+        cached = _cached_plan(task, text, plan) if text is not None else None
         with self._lock:
             self._agents.observe(task, plan)
             if cached is None or text is None:
@@ -94,7 +95,7 @@ class PlanCache:
         return self._agents.shares(task)
 
     def knows_workflow(self, task: Task) -> bool:
-        """Whether this very declared workflow was planned before, whatever its inputs."""
+        """Whether a declared workflow of the same steps was planned before, whatever their inputs."""
         return self._agents.knows(task)
 
     def sources(self, capability: str, name: str) -> list[tuple[BindingSource, float]]:
@@ -112,12 +113,17 @@ def _goal_text(task: Task) -> str | None:
     return None
 
 
-def _cached_plan(task: Task, text: str, plan: Plan) -> CachedPlan:
+def _cached_plan(task: Task, text: str, plan: Plan) -> CachedPlan | None:
+    if len(plan.steps) > _MOST_STEPS:
+        return None
     steps: Sequence[Step] = [planned.step for planned in plan.steps]
+    used = list(literal_strings(steps))
+    if sum(map(len, used)) > _MOST_CHARACTERS:
+        return None
     template, values = Template(texts=(text,)), tuple[str, ...]()
     if task.goal is not None:
         inputs = {value for value in task.inputs.values() if isinstance(value, str)}
-        template, values = template_of(text, {*literal_strings(steps), *inputs})
+        template, values = template_of(text, {*used, *inputs})
     return CachedPlan(
         kind=task.kind,
         template=template,

@@ -13,7 +13,6 @@ from itertools import islice
 from planners.agents import Catalog
 from planners.costs import CostModel
 from planners.errors import Infeasible
-from planners.expansion import flatten
 from planners.interfaces import Interface, interfaces
 from planners.model import AgentName, StepId
 from planners.plans import Plan, PlanKind
@@ -83,9 +82,7 @@ class SpeculativePlannerPipeline:
         elif task.plannable is not None:
             if only_cache and not self.cache.knows_workflow(task):
                 return
-            # One step more than is scheduled, so that a workflow that was cut off is not taken for complete.
-            flat = flatten(task.plannable, task.values, request.known, most=budget.steps_left + 1)
-            guess = GuessedWorkflow(flat, "declared")
+            guess = GuessedWorkflow.from_declared(task.plannable, request, budget.steps_left)
         elif only_cache:
             return
         else:

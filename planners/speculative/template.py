@@ -1,7 +1,7 @@
 """The template of a goal: its text with the values masked, so that it matches the same goal with other values."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from math import isfinite
 from typing import Any, NamedTuple
@@ -167,13 +167,27 @@ def _occurrences(goal: str, used: Iterable[str], known: Iterable[Literal]) -> li
         _take(taken, literal)
     texts = {text for text in used if 2 <= len(text) <= 200 and text != goal and text in goal}
     for text in sorted(texts, key=lambda text: (-len(text), text))[:_MOST_USED]:
-        for match in re.finditer(rf"(?<!\w){re.escape(text)}(?!\w)", goal):
-            literal = Literal(SlotKind.FREE, text, *match.span())
+        for start in _word_starts(goal, text):
+            literal = Literal(SlotKind.FREE, text, start, start + len(text))
             # Slots need fixed text between them, so values that touch overlap, too.
             if taken.find(1, literal.start, literal.end + 1) < 0:
                 _take(taken, literal)
                 found.append(literal)
     return found
+
+
+def _word_starts(goal: str, text: str) -> Iterator[int]:
+    """Where the text stands in the goal between word boundaries."""
+    start = goal.find(text)
+    while start >= 0:
+        end = start + len(text)
+        if not (start and _is_word(goal[start - 1])) and not _is_word(goal[end : end + 1]):
+            yield start
+        start = goal.find(text, start + 1)
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _take(taken: bytearray, literal: Literal) -> None:
@@ -209,7 +223,7 @@ def _text(value: str, values: Sequence[str]) -> JsonValue:
     """A literal that contains values of the goal: {"$text": [text, slot, text, ...]}."""
     parts: list[JsonValue] = [value]
     for index, known in enumerate(values):
-        if len(known) < 3:
+        if len(known) < 3 or known not in value:
             continue
         split: list[JsonValue] = []
         for part in parts:

@@ -4,6 +4,7 @@ A task that is just a goal is a workflow of one goal. A goal that is still open 
 leaves it and all its readers pending. The steps that do unroll are the growing prefix of the plan.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from planners.bindings import Binding, InputRef, Leaf, Path, StepRef, Value, follow, map_binding
@@ -37,6 +38,19 @@ class PartialWorkflow:
             workflow.confirm(_WHOLE, planned.step)
         workflow.close(_WHOLE)
         return workflow
+
+    @classmethod
+    def of_steps(cls, task: Task, steps: Mapping[StepId, Iterable[Step]]) -> "PartialWorkflow":
+        """The finished workflow of a task with the steps of its goals, as `steps_by_goal` gave them."""
+        workflow = cls(task)
+        workflow._steps = {goal: list(steps[goal]) for goal in workflow.goals}
+        workflow._closed = set(workflow.goals)
+        return workflow
+
+    @property
+    def steps_by_goal(self) -> dict[StepId, tuple[Step, ...]]:
+        """The steps confirmed so far, with ids and bindings of the whole workflow."""
+        return {goal: tuple(steps) for goal, steps in self._steps.items()}
 
     @property
     def complete(self) -> bool:

@@ -1,12 +1,13 @@
 """The plan predictor on small synthetic histories: what it learns, what it survives, what it stores."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from learner.predictor import CorruptPredictor, PlanExample, ToolText, TrainedPlanPredictor, storage
+from learner.predictor import CorruptPredictor, PlanExample, ToolText, TrainedPlanPredictor, candidates, storage
 from learner.predictor.decision import choose
 from learner.predictor.features import LabelledCandidates
 from learner.predictor.numbered_plan import work_ids
@@ -202,6 +203,26 @@ def test_a_predictor_guesses_alike_in_another_process(examples):
     request = "Find a train to Oslo, then book a hotel there for 3 nights."
     assert predictor.predict(request)
     assert arrived.predict(request) == predictor.predict(request)
+
+
+def test_threads_that_predict_at_once_get_what_one_alone_gets(trained):
+    requests = [f"Find a train to {city}, then cancel the alarm at {hour}." for city in CITIES for hour in (6, 7)]
+    alone = [trained.predict(request, k=2) for request in requests]
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(lambda request: trained.predict(request, k=2), requests)) == alone
+
+
+def test_very_long_plans_are_learned_but_not_edited_step_by_step(monkeypatch):
+    """Every edit of a plan of hundreds of steps would be one more candidate as long."""
+    long = chain("Book every hotel there is.", *("book_hotel", "search_train") * 150)
+    edited = []
+    monkeypatch.setattr(candidates, "without_step", lambda plan, at: edited.append(len(plan[0])) or plan)
+
+    (guess,) = TrainedPlanPredictor.fit([long] * 5 + history(20), CATALOG).predict("Book every hotel there is.")
+
+    assert guess.steps == long.steps
+    assert max(edited, default=0) < 30
 
 
 def test_two_steps_are_the_same_work_only_if_all_above_them_is_the_same():

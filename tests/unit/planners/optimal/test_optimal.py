@@ -153,6 +153,20 @@ async def test_a_later_epoch_schedules_the_same_steps_and_asks_no_llm():
     assert second[0].steps[-1].placement.agent == "translator-large"
 
 
+async def test_a_later_epoch_decomposes_the_goals_of_a_workflow_no_second_time():
+    text, inner = "caption it", steps([{**ANSWER[1], "inputs": {"image": "$inputs.picture"}}], later=["picture"])
+    say = Goal(id="say", goal=text, inputs={"picture": "$steps.load.image"})
+    load = {"id": "load", "capability": "fetch", "inputs": {"url": "u"}}
+    task = Task(workflow=Workflow(steps=(load, say)))
+    planner = pipeline(decomposer := StubDecomposer({text: inner}))
+    first = (await all_plans(planner, request(task)))[-1]
+
+    (second,) = await all_plans(planner, request(task, epoch=2))
+
+    assert len(decomposer.asked) == 1
+    assert [planned.step for planned in second.steps] == [planned.step for planned in first.steps]
+
+
 async def test_a_later_epoch_of_another_process_reads_the_steps_from_the_plan_in_hint():
     first = (await all_plans(pipeline(stub()), request()))[-1]
 

@@ -1,10 +1,13 @@
 """Goals guessed from cached and predicted plans: a right guess has the optimal planner's work keys."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from goals import ANSWER, CATALOG, Clock, goal_task, request, steps
 from planner_pipelines import guesser
 
 from planners.agents import Catalog
+from planners.bindings import Value
 from planners.costs import PriorCosts
 from planners.optimal.decompose import StubDecomposer
 from planners.optimal.planner import OptimalPlannerPipeline
@@ -12,6 +15,7 @@ from planners.plans import PlanKind
 from planners.speculative import GuessedPlan, PlanCache, SpeculativeSettings
 from planners.speculative import planner as pipeline
 from planners.tasks import Mode
+from planners.workflow import Step
 
 OTHER = "Caption the picture at https://b.example/dog.jpg and say it in 'Dutch'"
 FREE = "Caption the picture at https://b.example/dog.jpg and say it"
@@ -122,6 +126,43 @@ async def test_the_cache_is_bounded_and_drops_the_oldest_plan():
     assert len(cache) == 2
     assert cache.exact(goal_task("Paint a wall in red")) is None
     assert cache.exact(goal_task("Bake a cake of apples")) is not None
+
+
+async def test_of_goals_and_plans_out_of_all_proportion_only_the_choices_are_counted():
+    plan, cache = await optimal(goal_task()), PlanCache()
+    long_goal = goal_task("Caption " + "x" * 10_001)
+    huge = plan.model_copy(update={"steps": plan.steps * 400})
+    wordy = Step(id="a", capability="fetch", inputs={"url": Value(value="u" * 200_001)})
+    heavy = plan.model_copy(update={"steps": (plan.steps[0].model_copy(update={"step": wordy}),)})
+    for task, made in ((long_goal, plan), (goal_task(), huge), (goal_task(), heavy)):
+        cache.remember(task, made)
+
+    assert len(cache) == 0
+    assert cache.exact(long_goal) is None
+    assert cache.nearest(long_goal) is None
+    assert cache.agent_shares(goal_task())(plan.steps[0].step)[0][0] == plan.steps[0].placement.agent
+
+
+async def test_one_thread_may_guess_while_another_remembers():
+    """A small cache drops a plan with each one it takes in, while threads look for one."""
+    plan, cache = await optimal(goal_task()), PlanCache(size=3)
+    goals = [goal_task(f"Caption the {color} picture at https://b.example/dog.jpg") for color in "abcdefgh"]
+
+    def remember():
+        for _ in range(20):
+            for goal in goals:
+                cache.remember(goal, plan)
+
+    def look():
+        return [hit for _ in range(20) for goal in goals for hit in (cache.exact(goal), cache.nearest(goal)) if hit]
+
+    with ThreadPoolExecutor(3) as threads:
+        remembered, *found = [threads.submit(work) for work in (remember, look, look)]
+        remembered.result()
+        hits = [hit for each in found for hit in each.result()]
+
+    assert len(cache) == 3
+    assert all(len(hit.steps) <= len(plan.steps) for hit in hits)
 
 
 class Predictor:

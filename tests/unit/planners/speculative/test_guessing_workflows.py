@@ -16,6 +16,7 @@ from planners.plans import PlanKind
 from planners.resources import Resources
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
 from planners.speculative import PlanCache, SpeculativeSettings
+from planners.speculative.guessed_workflow import GuessedWorkflow
 from planners.tasks import Limits, Objective, Task
 from planners.workflow import FlatWorkflow, Goal, Workflow
 
@@ -100,6 +101,28 @@ def test_of_a_workflow_too_large_for_the_budget_the_first_steps_are_guessed():
     assert len(first.steps) == 100
     assert 32 <= len(second.steps) < 100
     assert not second.complete
+
+
+def _numbered(number, **more):
+    return {"id": f"s{number}", "capability": "caption", "inputs": {"image": f"{number}"}, **more}
+
+
+def test_of_a_large_workflow_only_the_first_nodes_are_unrolled():
+    workflow = Workflow.model_validate({"steps": [_numbered(i) for i in range(5_000)]})
+
+    guess = GuessedWorkflow.from_declared(workflow, request(Task(workflow=workflow)), 32)
+
+    assert [step.id for step in guess.flat.steps] == [f"s{i}" for i in range(33)]
+    assert not guess.complete
+
+
+def test_nodes_declared_before_their_parents_are_left_out_of_the_first_ones():
+    steps = [_numbered(0), _numbered(1, after=["s99"]), *(_numbered(i) for i in range(2, 100))]
+    workflow = Workflow.model_validate({"steps": steps})
+
+    guess = GuessedWorkflow.from_declared(workflow, request(Task(workflow=workflow)), 2)
+
+    assert [step.id for step in guess.flat.steps] == ["s0", "s2", "s3"]
 
 
 def test_a_guess_never_raises_even_where_nothing_can_be_placed():

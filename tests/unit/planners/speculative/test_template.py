@@ -96,3 +96,18 @@ def test_which_of_two_overlapping_values_becomes_a_slot_does_not_depend_on_the_h
 def test_long_numbers_of_a_goal_lose_no_digit():
     assert filled({"$number": 0}, ("1234567890123456789",), "") == 1234567890123456789
     assert filled({"$number": 0}, ("1e999",), "") == "1e999"
+
+
+def test_a_goal_with_very_many_values_has_a_bounded_number_of_slots():
+    goal = "Add " + " and ".join(str(number) for number in range(1000, 1200))
+    template, values = template_of(goal, [])
+
+    assert len(template.slots) == len(values) == 64
+    assert template.match(goal) == values
+
+
+def test_a_used_text_is_found_only_between_word_boundaries():
+    template, values = template_of("cut the cat out of the catalogue, cat", ["cat"])
+
+    assert values == ("cat", "cat")
+    assert template.texts == ("cut the ", " out of the catalogue, ", "")
