@@ -1,3 +1,3 @@
-"""Benchmarks: each a module whose `run` returns its figures; `forerun bench NAME` runs one. The rest is support."""
+"""Benchmarks: `forerun bench NAME` calls `run` of the module NAME and prints its figures. Other modules are support."""
 
 BENCHMARKS = ("burst", "drift", "fanout", "headstart", "learning", "planner", "similarity", "speculation")

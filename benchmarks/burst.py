@@ -1,4 +1,4 @@
-"""A thousand tasks at once: do all end correctly, how fast, and is anything left behind?"""
+"""Submit a thousand tasks at once: do all end correctly, how fast, and does anything remain afterwards?"""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ from planners.tasks import Task
 
 STEPS = 5
 CATALOG = Catalog(agents=(simulated("trivial", "pass_on", settings={"duration_s": 0.0}, expected_s=0.001),))
-# A client may open this many connections at once; more would only wait in the kernel.
+# The client's concurrent connections; more would only wait in the kernel.
 CONNECTIONS = 50
 
 
@@ -41,8 +41,8 @@ def _expected(number: int) -> Any:
 def run(tasks: PositiveInt = 1000) -> dict[str, Any]:
     """Submit ``tasks`` five-step tasks at once and wait for all results.
 
-    ``errors`` counts tasks that did not end with the very value expected. ``memory_growth`` is the reconciler's
-    resident memory after the burst over that before it, less 1, both after the same warm-up.
+    ``errors`` counts tasks that did not end with the expected value. ``memory_growth`` is the reconciler's resident
+    memory after the burst relative to before it, less 1, both after a warm-up of the same size.
     """
     with running(CATALOG) as service:
         return asyncio.run(_measure(service, tasks))
@@ -56,7 +56,7 @@ async def _measure(service: Any, tasks: int) -> dict[str, Any]:
             began_s = time.perf_counter()
             errors = await _burst(client, range(tasks, 2 * tasks), progress, "bursting")
             seconds = time.perf_counter() - began_s
-        await asyncio.sleep(3)  # the learner and Ray's workers come to rest
+        await asyncio.sleep(3)  # let the learner and Ray's workers become idle
         after = _left(service)
     return {
         "tasks": tasks,
@@ -85,7 +85,7 @@ async def _burst(client: Client, numbers: range, progress: Progress, what: str) 
 
 
 def _left(service: Any) -> dict[str, int]:
-    """What there is of processes, memory and objects."""
+    """Current processes, memory and object store use."""
     gc.collect()
     pids = ray.get([shard.pid.remote() for shard in service.shards])
     free, total = ray.available_resources(), ray.cluster_resources()  # type: ignore[no-untyped-call] # Ray leaves them untyped

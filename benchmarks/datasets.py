@@ -1,4 +1,4 @@
-"""Recorded workloads: JSON or JSON lines, gzipped or not. What is wrong with them is told with file and line."""
+"""Read recorded workloads: JSON or JSON lines, optionally gzipped. Errors name the file and line."""
 
 import gzip
 from pathlib import Path
@@ -11,13 +11,13 @@ from planners.errors import ForerunError
 
 
 class UnusableFile(ForerunError):
-    """A file of recorded workloads is not there, or not of the form that is needed."""
+    """A file of recorded workloads is missing or has the wrong format."""
 
 
 class PlanRecord(BaseModel):
     """A request and its plan: ``deps`` are pairs of positions in ``tools``, (earlier, later).
 
-    ``available``: the tools on offer, where there is no catalog that says so.
+    ``available`` lists the tools on offer if there is no catalog.
     """
 
     id: str | int = ""
@@ -27,12 +27,12 @@ class PlanRecord(BaseModel):
     available: list[str] = []
 
     def example(self) -> PlanExample:
-        """As the plan predictor learns from it."""
+        """Convert to an example for the plan predictor."""
         return PlanExample(self.request, tuple(self.tools), tuple(self.deps))
 
 
 class RecordedTask(BaseModel):
-    """One task of an executed workflow; what was not recorded counts as 0."""
+    """One task of an executed workflow; values that were not recorded count as 0."""
 
     id: str | int
     name: str
@@ -49,10 +49,10 @@ class Trace(BaseModel):
 
 
 def lines(path: Path, form: Any = dict[str, Any]) -> list[Any]:
-    """One value a line, each of the form given (a type that pydantic knows).
+    """One value a line, each of the given pydantic type.
 
     Raises:
-        UnusableFile: no such file, or a line is not of that form.
+        UnusableFile: the file is missing, or a line has another type.
     """
     adapter = TypeAdapter(form)
     numbered = enumerate(_content(path).split(b"\n"), start=1)
@@ -60,10 +60,10 @@ def lines(path: Path, form: Any = dict[str, Any]) -> list[Any]:
 
 
 def document(path: Path, form: Any = Any) -> Any:
-    """The one value that a file holds, of the form given.
+    """The single value in a file, of the given pydantic type.
 
     Raises:
-        UnusableFile: no such file, or it is not of that form.
+        UnusableFile: the file is missing, or its value has another type.
     """
     return _value(TypeAdapter(form), _content(path), path, "")
 
@@ -85,5 +85,5 @@ def _value(adapter: TypeAdapter[Any], content: bytes, path: Path, where: str) ->
         first = error.errors(include_url=False, include_context=False)[0]
         field = ".".join(map(str, first["loc"]))
         raise UnusableFile(
-            f"{path}{where}: {first['msg']}", field, "benchmarks/README.md says what form the files have"
+            f"{path}{where}: {first['msg']}", field, "see benchmarks/README.md for the file formats"
         ) from None

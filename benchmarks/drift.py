@@ -1,8 +1,8 @@
-"""`forerun bench drift`: the workload switches domain midway; how soon guesses are as good as ever, and what it costs.
+"""`forerun bench drift`: how soon guesses recover after the workload switches domain, and what that costs.
 
-The domains of UltraTool's tools are dealt into two worlds of about equal size. The steady similarity is what a learner
-reaches that has learned as many plans of the second world, and of nothing else, as this one had of the first when the
-workload switched. Similarity is measured on requests held out of the second world; waste and share on the stream.
+UltraTool's domains are divided into two workloads of about equal size. The steady similarity is that of a learner that
+has learned only from the second workload, from as many plans as this one had learned from the first before the switch.
+Similarity is measured on held-out requests of the second workload; waste and share on the stream of requests.
 """
 
 import math
@@ -33,12 +33,12 @@ def run(  # noqa: PLR0913 - the options of the command
     seed: int = 0,
     seeds: PositiveInt = 1,
 ) -> dict[str, Any]:
-    """Figures before the switch, after it, and when the learner was back.
+    """Figures before the switch, after it, and the number of outcomes until recovery.
 
-    ``outcomes_to_recover``: plans of the new domain learned from until similarity is within 0.05 of the steady one for
-    the first time, ``outcomes_to_stay``: until it is so for good; None if it was not reached. With ``seeds`` above 1
-    everything is that of ``seed``, and ``over_seeds`` holds both figures of each (other requests held out, in another
-    order), their median and their worst.
+    ``outcomes_to_recover`` counts the new domain's plans learned from until similarity is first within 0.05 of the
+    steady one, ``outcomes_to_stay`` until it stays there; None if that was not reached. With ``seeds`` above 1,
+    ``over_seeds`` holds both figures for each seed (other held-out requests, another order), their median and worst;
+    all other figures are those of ``seed``.
     """
     rounds = [_round(data, before, after, held_out, number) for number in range(seed, seed + seeds)]
     if len(rounds) == 1:
@@ -47,7 +47,7 @@ def run(  # noqa: PLR0913 - the options of the command
 
 
 def _spread(found: Sequence[int | None]) -> dict[str, Any]:
-    """Median and worst of counts; one that was not reached is worse than any."""
+    """Median and worst of counts; None (not reached) is worse than any number."""
     ordered = sorted(found, key=lambda count: math.inf if count is None else count)
     return {"each": list(found), "median": ordered[len(ordered) // 2], "worst": ordered[-1]}
 
@@ -81,7 +81,7 @@ def _round(data: Path, before: int, after: int, held_out: int, seed: int) -> dic
 
 
 def _lived(world: World, example: PlanExample) -> Lived:
-    """One task; then a refit of whatever the learner says is due, as the service has it."""
+    """Run one task, then refit whatever the learner says is due, as the service does."""
     lived, learner = world.live(example), world.learner
     if learner.plans_due:
         learner.adopt_plans(learner.begin_plan_training()())
@@ -92,7 +92,7 @@ def _lived(world: World, example: PlanExample) -> Lived:
 
 
 def _worlds(data: Path, seed: int) -> tuple[list[PlanExample], list[PlanExample], Sequence[Any]]:
-    """Domains by size, dealt alternately: (plans of the one world, plans of the other, catalog)."""
+    """Divide the domains alternately by size: (plans of the first workload, plans of the second, catalog)."""
     examples, tools = ultratool(data)
     if seed:
         random.Random(seed).shuffle(examples)
@@ -102,7 +102,7 @@ def _worlds(data: Path, seed: int) -> tuple[list[PlanExample], list[PlanExample]
 
 
 def plot(result: dict[str, Any], path: Path) -> None:
-    """Similarity on held-out requests of the new domain; waste and throttle on the stream."""
+    """Plot similarity on held-out requests of the new domain, and waste and throttle on the stream."""
     import matplotlib as mpl  # noqa: PLC0415 - an extra
 
     mpl.use("Agg")

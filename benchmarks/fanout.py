@@ -1,4 +1,4 @@
-"""The textbook fan-out: eight agents of 0.3 s, then a join of 0.3 s; 2.70 s one after another, 0.60 s at best."""
+"""The textbook fan-out: eight agents of 0.3 s, then a join of 0.3 s; 2.70 s in sequence, 0.60 s at best."""
 
 import asyncio
 import time
@@ -44,8 +44,7 @@ def _task(number: int) -> Task:
 def run(runs: PositiveInt = 20) -> dict[str, Any]:
     """Medians over ``runs`` warm runs, in seconds.
 
-    ``run_s`` is from the first dispatch to the finish, ``http_s`` what a client sees from sending the task to holding
-    the result.
+    ``run_s`` is from the first dispatch to the end, ``http_s`` from sending the task to receiving the result.
     """
     with running(CATALOG) as service:
         measured = asyncio.run(_measure(service, runs))

@@ -1,4 +1,4 @@
-"""The few figures that the README's first screen shows, each with workload, baseline and command."""
+"""The headline figures for the README, each with workload, baseline and command."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ Row = tuple[str, str, str]
 
 
 def headline(results: Mapping[str, Results], machine: str) -> str:
-    """A table of figure, workload, baseline and command; empty where nothing was measured."""
+    """A table of figures, workloads, baselines and commands; empty if nothing was measured."""
     rows = [
         [*row, f"`forerun bench {name}`"]
         for name, tell in _TELL.items()
@@ -25,7 +25,7 @@ def headline(results: Mapping[str, Results], machine: str) -> str:
 def _headstart(figures: Results) -> Iterator[Row]:
     first = f"first agent starts after **{milliseconds(figures['first_dispatch_ms_p50'])}** (median)"
     plan = f"waiting for the optimal plan: {milliseconds(figures['optimal_plan_ms_p50'])}"
-    yield first, f"goals seen before with other values; {figures['planner']}", plan
+    yield first, f"recurring goals with different values; {figures['planner']}", plan
 
 
 def _speculation(figures: Results) -> Iterator[Row]:
@@ -37,7 +37,7 @@ def _speculation(figures: Results) -> Iterator[Row]:
         saved = f"**{share(found['share_of_attainable'])}** of what an oracle would save"
         told = f"**{times(faster)}** as fast as waiting, {streamed} as fast as streaming the plan; {saved}"
         baseline = f"wait for the optimal plan: {seconds(found['wait']['t_s_p50'])} (median)"
-        workload = "warm requests, planning half of the wait" if name == "half" else f"{name} requests"
+        workload = "warm requests that spend half of the wait on planning" if name == "half" else f"{name} requests"
         yield f"{told}, waste {share(found['waste'])}", f"{found['requests']} {workload}, simulated agents", baseline
 
 
@@ -46,30 +46,29 @@ def _fanout(figures: Results) -> Iterator[Row]:
     over = share(figures["http_over_critical_path"])
     yield (
         f"**{seconds(figures['http_s'])}** over HTTP, {over} over the critical path",
-        "8 agents of 0.3 s, a join",
+        "8 agents of 0.3 s and a join",
         baseline,
     )
 
 
 def _burst(figures: Results) -> Iterator[Row]:
     told = f"**{number(figures['tasks_per_s'])} tasks/s**, {number(figures['steps_per_s'])} steps/s"
-    yield f"{told}, {figures['errors']} errors", f"{figures['tasks']} tasks of 5 trivial steps at once", "none"
+    yield f"{told}, {figures['errors']} errors", f"{figures['tasks']} concurrent tasks of 5 trivial steps", "none"
 
 
 def _similarity(figures: Results) -> Iterator[Row]:
     for name in ("ultratool", "given"):
         if name in figures:
             of = figures[name]["all"]
-            told = (
-                f"guess is **{number(of['similarity'])}** like the true plan, in {milliseconds(of['predict_ms_p50'])}"
-            )
+            guess_ms = milliseconds(of["predict_ms_p50"])
+            told = f"similarity of the guess to the true plan **{number(of['similarity'])}**, in {guess_ms}"
             baseline = "nearest neighbour by TF-IDF: 0.59" if name == "ultratool" else "none"
             yield told, f"{of['tasks']} unseen requests of {name}, {of['outcomes']} learned from", baseline
 
 
 def _planner(figures: Results) -> Iterator[Row]:
     limited, every = figures["summary"]["limited"], figures["summary"]["every"]
-    told = f"objective **{number(limited['objective_ratio'])}** of the best list schedule where limits bind"
+    told = f"objective **{number(limited['objective_ratio'])}** of the best list schedule's, in cases with limits"
     yield told, f"{every['cases']} cases from recorded workflows", "best of HEFT, CPOP and greedy: 1"
 
 

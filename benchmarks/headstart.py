@@ -1,4 +1,4 @@
-"""How soon after a request is accepted the first agent starts, whatever the optimal planner takes."""
+"""Measure how soon the first agent starts after a request is accepted, however long the optimal planner takes."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ from planners.agents import Catalog
 from planners.tasks import Task
 
 WARM_UP = 5
-# Median of LLM steps in the agentcgroup sessions (2-4 s); here the slow planner that a head start must not wait for.
+# Plans take 2 to 4 s, as the median LLM step in the agentcgroup sessions; the first agent must not wait for them.
 TTFT_S, TOKENS_PER_S = 1.0, 50.0
 GOAL = "Look up order {number}, check its invoice and write to the customer."
 CATALOG = Catalog(
@@ -43,10 +43,10 @@ def _goal(number: int) -> Task:
 
 
 def run(submissions: PositiveInt = 50) -> dict[str, Any]:
-    """First dispatch after acceptance, in milliseconds, of ``submissions`` warm submissions.
+    """Milliseconds from acceptance to the first dispatch, over ``submissions`` warm submissions.
 
-    Keys ``first_dispatch_ms_p50``, ``_p95``: of goals whose plan an LLM takes seconds to write (a scripted stand-in);
-    ``declared``: the same for declared workflows, planned by CP-SAT.
+    Keys ``first_dispatch_ms_p50`` and ``_p95`` are for goals whose plan a scripted LLM takes seconds to write;
+    ``declared`` holds the same for declared workflows, planned by CP-SAT.
     """
     answers = {GOAL.format(number=number): _steps(number) for number in range(1000, 1000 + submissions + WARM_UP)}
     with ScriptedLLM(answers, ttft_s=TTFT_S, tokens_per_s=TOKENS_PER_S) as llm:

@@ -1,7 +1,7 @@
-"""`forerun bench learning`: similarity, share of attainable and waste from a cold start on, as outcomes come in.
+"""`forerun bench learning`: similarity, share of attainable and waste from a cold start, as outcomes arrive.
 
-Requests of UltraTool arrive once each, in virtual time; each is guessed before its plan is learned, so every figure is
-of plans not seen. The plan predictor is trained anew whenever the learner says it is due.
+Each UltraTool request arrives once, in virtual time, and is guessed before its plan is learned from, so all figures are
+for unseen plans. The plan predictor is retrained whenever the learner says it is due.
 """
 
 import time
@@ -25,7 +25,7 @@ def run(
 ) -> dict[str, Any]:
     """Figures per window of tasks.
 
-    ``growth`` is the share of new plans that is worth a refit here: training is most of what this costs.
+    ``growth`` is the share of new plans that triggers a refit: training dominates the cost of this benchmark.
     """
     examples, tools = ultratool(data)
     world = World(tools, latencies(data), Learner(tools=tools), seed)
@@ -56,7 +56,7 @@ def run(
 
 
 def plot(result: dict[str, Any], path: Path) -> None:
-    """The three figures against plans learned from."""
+    """Plot the three figures against the number of plans learned from."""
     import matplotlib as mpl  # noqa: PLC0415 - an extra
 
     mpl.use("Agg")

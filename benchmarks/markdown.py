@@ -1,10 +1,10 @@
-"""Figures and tables as Markdown."""
+"""Format figures and tables as Markdown."""
 
 from collections.abc import Iterable, Sequence
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; all columns but the first are right-aligned where they hold figures only."""
+    """A table; columns after the first are right-aligned if they contain only figures."""
     kept = [list(row) for row in rows]
     figures = [bool(kept) and all(_is_figure(row[at]) for row in kept) for at in range(len(columns))]
     rule = ["---:" if figure and at else "---" for at, figure in enumerate(figures)]
@@ -12,7 +12,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that mean something; thousands whole."""
+    """Three significant digits; whole numbers from a thousand on."""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
@@ -27,12 +27,12 @@ def milliseconds(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """In percent."""
+    """A share in percent."""
     return f"{100 * value:.1f} %"
 
 
 def times(value: float) -> str:
-    """A factor."""
+    """A factor, such as 1.50x."""
     return f"{value:.2f}x" if abs(value) < 10 else f"{value:.0f}x"
 
 

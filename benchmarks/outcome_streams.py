@@ -1,7 +1,7 @@
-"""Warm, unseen and adversarial requests one after another in virtual time, as `forerun bench speculation` has on Ray.
+"""Streams of warm, unseen and adversarial requests in virtual time, like those of `forerun bench speculation` on Ray.
 
-The same learner lives through a history of recurring requests, then through the stream, whose guesses the gate sees as
-one kind of task of its own (``fresh``) or of the history's: then all that is known speaks for requests that are wrong.
+The learner first sees a history of recurring requests, then the stream. The gate sees the stream as a kind of task of
+its own (``fresh``) or as the kind of the history, whose good record then speaks for wrong guesses.
 """
 
 import random
@@ -19,7 +19,7 @@ Stream = Literal["warm", "unseen", "adversarial"]
 HISTORY = 60
 
 
-def live(  # noqa: PLR0913 what makes a world, named at the call
+def live(  # noqa: PLR0913 -- keyword-only options
     stream: Stream,
     *,
     past: Sequence[PlanExample],
@@ -32,7 +32,7 @@ def live(  # noqa: PLR0913 what makes a world, named at the call
     fresh: bool = False,
     policy: GatePolicy | None = None,
 ) -> list[Lived]:
-    """The tasks of the stream, after `HISTORY` tasks that recur. ``predictor`` has learned ``past``, not ``unseen``."""
+    """Run the stream after `HISTORY` recurring tasks. ``predictor`` has learned from ``past``, not from ``unseen``."""
     draw = random.Random(seed)
     world = World(tools, latencies_s, Learner(tools=tools), seed, predictor, policy or GatePolicy())
     shapes = draw.sample(list(past), min(len(past), 8))
@@ -49,13 +49,13 @@ def live(  # noqa: PLR0913 what makes a world, named at the call
 
 
 def _varied(example: PlanExample, draw: random.Random) -> PlanExample:
-    """The same request with other numbers."""
+    """The same request with different numbers."""
     return replace(
         example, request=re.sub(r"\d+", lambda m: str(draw.randrange(10 ** len(m.group()))), example.request)
     )
 
 
 def _contradicted(example: PlanExample, names: Sequence[str], draw: random.Random) -> PlanExample:
-    """The request now gets quite other tools: whatever is guessed is wrong."""
+    """The same request with entirely different tools, so that every guess is wrong."""
     others = [name for name in names if name not in example.steps]
     return replace(example, steps=tuple(draw.sample(others, len(example.steps))))

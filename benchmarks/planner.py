@@ -1,4 +1,4 @@
-"""CP-SAT against HEFT, CPOP and greedy on recorded workflows, and the millisecond plan against CP-SAT's."""
+"""Compare CP-SAT with HEFT, CPOP and greedy on recorded workflows, and the speculative plan with CP-SAT's."""
 
 import math
 import statistics
@@ -18,11 +18,11 @@ from planners.scheduling.cp_sat.solver import schedule
 from planners.scheduling.list_scheduling.list_schedule import best_list_schedule, list_schedule
 from planners.scheduling.validate import violations
 
-# The millisecond plan is timed so often and the middle taken; the optimal one once.
+# The speculative plan is timed this often and the median taken; the optimal one once.
 _REPEATS = 3
-# Cases whose optimal plan took so long count for ``speedup_slow``; those CP-SAT proves in milliseconds need no guess.
+# Cases whose optimal plan takes this long count for ``speedup_slow``; faster ones need no speculation.
 _SLOW_S = 0.5
-# Workflows of more steps are planned in parts.
+# Workflows with more steps are solved by large neighbourhood search.
 _LARGE = 300
 TARGETS = {
     "never_worse": True,
@@ -40,28 +40,28 @@ def run(
     time_limit_s: PositiveFloat = 4.0,
     report: Callable[[str], None] = lambda _line: None,
 ) -> dict[str, Any]:
-    """Plan every workflow on clusters of 8 and 64 nodes, free and limited; about five minutes on one idle core.
+    """Plan every workflow on clusters of 8 and 64 nodes, with and without limits; about five minutes on one idle core.
 
-    Planning times are seconds of one core (wall time on an idle one), so that a busy machine does not blur their ratio.
+    Planning times are CPU seconds of one core (wall time on an idle one), so that their ratio does not depend on load.
 
     Args:
-        data: the folder of the data sets; its ``wf/core`` holds the default selection.
+        data: the folder of the data sets; ``wf/core`` contains the default selection.
         workflows: traces to use instead, JSON or gzipped JSON lines.
-        time_limit_s: of each optimal plan.
-        report: told one line a case.
+        time_limit_s: the time limit of each optimal plan.
+        report: receives one line per case.
 
     Returns:
-        ``summary``: geometric means of ``objective_ratio`` (optimal to the best of HEFT, CPOP, greedy),
-        ``objective_over_lists`` (optimal to the best of all list schedules, the speculative one too),
-        ``placement_regret`` (speculative to optimal, less 1) and ``speedup``: of each case's optimal planning time over
-        its speculative one, so that neither long nor easy cases count for more; ``speedup_slow``: the same over the
-        cases where optimal planning took half a second or more, None where none did. Medians of ``plan_s`` and
-        ``speculative_plan_ms``. All this by scenario, for all limited ones together, for workflows of more than 300
-        steps (``large``) and in all; ``targets`` with what was reached;
-        ``referee``: our HEFT and CPOP against anrg-saga's; ``cases``: every row.
+        ``summary``: geometric means of ``objective_ratio`` (optimal plan to the best of HEFT, CPOP and greedy),
+        ``objective_over_lists`` (optimal plan to the best of all list schedules, including the speculative one),
+        ``placement_regret`` (speculative plan to optimal plan, less 1) and ``speedup`` (each case's optimal planning
+        time over its speculative one, so that all cases count equally); ``speedup_slow``, the same over the cases whose
+        optimal planning took half a second or more, or None; medians of ``plan_s`` and ``speculative_plan_ms``. All
+        figures are given by scenario, for all limited scenarios, for workflows of more than 300 steps (``large``) and
+        for all cases. ``targets``: each target and the value reached. ``referee``: HEFT and CPOP compared with
+        anrg-saga's. ``cases``: every row.
 
     Raises:
-        UnusableFile: no such trace, or no data folder and no files.
+        UnusableFile: a trace cannot be read, or neither files nor a data folder were given.
     """
     loaded = list(traces(data, workflows))
     rows: list[dict[str, Any]] = []
@@ -84,7 +84,7 @@ def run(
 
 
 def measured(case: PlannerCase, time_limit_s: float) -> dict[str, Any]:
-    """One row: both plans of one question, checked by the validator."""
+    """One row: both plans of a case, validated independently."""
     question = case.flat, case.request, case.costs
     guess, guess_s = _timed(lambda: list_schedule(*question), _REPEATS)
     baseline = best_list_schedule(*question)
@@ -108,7 +108,7 @@ def measured(case: PlannerCase, time_limit_s: float) -> dict[str, Any]:
 
 
 def summarised(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """Means over the rows of each scenario, of the limited ones, and of all."""
+    """Means over the rows of each scenario, of the limited scenarios, and of all rows."""
     groups = {scenario: [row for row in rows if row["scenario"] == scenario] for scenario in SCENARIOS}
     groups["limited"] = [row for row in rows if row["scenario"] in LIMITED]
     groups["large"] = [row for row in rows if row["steps"] > _LARGE]
@@ -117,7 +117,7 @@ def summarised(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]
 
 
 def targets(rows: list[dict[str, Any]], summary: dict[str, dict[str, float | None]]) -> dict[str, dict[str, Any]]:
-    """Each target, what was reached, and whether that is enough."""
+    """Each target, the value reached, and whether it is met."""
     reached: dict[str, Any] = {
         "never_worse": all(row["objective_ratio"] <= 1 + 1e-9 for row in rows),
         "speedup": summary["every"]["speedup"],
@@ -135,7 +135,7 @@ def targets(rows: list[dict[str, Any]], summary: dict[str, dict[str, float | Non
 
 
 def plot(result: dict[str, Any], path: Path) -> None:
-    """Ratio to the best list schedule, regret, and planning times, one panel each; written to ``path``."""
+    """Plot the ratio to the best list schedule, regret and planning times, one panel each, to ``path``."""
     import matplotlib as mpl  # noqa: PLC0415 an extra: only those who plot need it
 
     mpl.use("Agg")
@@ -145,7 +145,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
     figure, (ratios, regrets, times) = plt.subplots(1, 3, figsize=(15, 4.5), layout="constrained")
     for panel, key, title in (
         (ratios, "objective_ratio", "CP-SAT / best of HEFT, CPOP, greedy"),
-        (regrets, "placement_regret", "regret of the millisecond plan"),
+        (regrets, "placement_regret", "regret of the speculative plan"),
     ):
         panel.boxplot([[row[key] for row in rows if row["scenario"] == name] for name in SCENARIOS])
         panel.set_xticks(range(1, len(SCENARIOS) + 1), SCENARIOS, rotation=20)
@@ -176,7 +176,7 @@ def _ratio(plan: Plan, other: Plan) -> float:
 
 
 def _same(guess: Plan, plan: Plan) -> float:
-    """Share of steps with the same work: the same agent, the same parents' work."""
+    """The share of steps with the same work key: the same agent on the same inputs."""
     shared = Counter(step.work_key for step in guess.steps) & Counter(step.work_key for step in plan.steps)
     return shared.total() / len(plan.steps)
 

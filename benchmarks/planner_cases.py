@@ -1,9 +1,9 @@
-"""Questions for the planner benchmark: recorded scientific workflows on heterogeneous clusters, free and limited.
+"""Cases for the planner benchmark: recorded scientific workflows on heterogeneous clusters, with and without limits.
 
-A trace's task names become capabilities; runtimes and bytes are the recorded ones. Each capability has agents made up
-around them, the same rule for all: the recorded program (one core), a threaded build (four cores, 2.2 times faster), a
-rough approximation (one core, 1.5 times faster, low quality) and, where dollars or rates are the matter, a hosted
-service (no cores, 3 times faster, twenty times dearer a second, behind a provider). A core costs 0.05 USD an hour.
+A trace's task names become capabilities; runtimes and sizes are the recorded ones. Each capability has synthetic
+agents, derived by one rule: the recorded program (one core), a threaded build (four cores, 2.2 times faster), a rough
+approximation (one core, 1.5 times faster, low quality) and, in scenarios with costs or rates, a hosted service of a
+provider (no cores, 3 times faster, twenty times the price a second). A core costs 0.05 USD an hour.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,7 +34,7 @@ DEFAULT_WORKFLOWS = (
     "blast-chameleon-large-001",
     "taxprofiler-dirt02-001",
 )
-# Traces store zero for what ran below their clock's resolution.
+# Traces store zero for runtimes below the resolution of their clock.
 _SHORTEST_S = 0.05
 _PROGRAM, _THREADED, _HOSTED, _ROUGH = "program", "threaded", "hosted", "rough"
 _FACTOR = {_PROGRAM: 1.0, _THREADED: 1 / 2.2, _HOSTED: 1 / 3, _ROUGH: 1 / 1.5}
@@ -44,7 +44,7 @@ _USD_PER_S = {_PROGRAM: 1.4e-5, _THREADED: 5.6e-5, _HOSTED: 2.8e-4, _ROUGH: 1.4e
 
 @dataclass(frozen=True)
 class TraceCosts:
-    """Recorded seconds of each step, times the agent's factor; recorded output bytes, meaned by capability."""
+    """Recorded seconds of each step times the agent's factor; mean recorded output bytes by capability."""
 
     seconds: Mapping[str, float]
     sizes: Mapping[str, float]
@@ -59,13 +59,13 @@ class TraceCosts:
         return self.sizes[agent.capability]
 
     def survival(self, _agent: AgentSpec) -> float:
-        """Nothing is speculated on here."""
+        """The benchmark does not speculate."""
         return 1.0
 
 
 @dataclass(frozen=True)
 class PlannerCase:
-    """One question: a workflow on a cluster under a scenario's limits."""
+    """One case: a workflow on a cluster with the limits of a scenario."""
 
     workflow: str
     nodes: int
@@ -76,22 +76,24 @@ class PlannerCase:
 
 
 def traces(data: Path | None, files: Iterable[Path]) -> Iterator[Trace]:
-    """Given files (JSON or gzipped JSON lines), or the default selection of ``data``/wf/core.
+    """Read the given files (JSON or gzipped JSON lines), or the default selection from ``data``/wf/core.
 
     Raises:
-        UnusableFile: a file cannot be read, or neither files nor a data folder with the default selection.
+        UnusableFile: a file cannot be read, or neither files nor a data folder were given.
     """
     given = list(files)
     if not given:
         if data is None:
-            raise UnusableFile("no workflows", "", "give --workflows, or --data (FORERUN_DATA), which holds wf/core")
+            raise UnusableFile(
+                "no workflows", "", "give --workflows, or --data (FORERUN_DATA) with a folder that contains wf/core"
+            )
         given = [data / "wf" / "core" / f"{name}.json" for name in DEFAULT_WORKFLOWS]
     for path in given:
         yield from lines(path, Trace) if path.suffix == ".gz" else [document(path, Trace)]
 
 
 def cases(trace: Trace) -> Iterator[PlannerCase]:
-    """All scenarios on all clusters for one trace."""
+    """All scenarios on all clusters for a trace."""
     flat, costs = workflow_of(trace)
     for count in CLUSTERS:
         for scenario in SCENARIOS:
@@ -99,7 +101,7 @@ def cases(trace: Trace) -> Iterator[PlannerCase]:
 
 
 def case(name: str, flat: FlatWorkflow, costs: TraceCosts, count: int, scenario: str) -> PlannerCase:
-    """One question. The budget lies a fifth of the way from the cheapest plan to what HEFT spends when it may."""
+    """One case. The budget lies a fifth of the way from the cheapest plan to the cost of HEFT without a budget."""
     weights = Objective(min_quality=0.8 if scenario in ("quality", "all") else 0.0)
     task = Task(name=name, workflow=Workflow(steps=flat.steps), objective=weights)
     request = PlanRequest(task=task, catalog=_catalog(flat, costs, scenario), cluster=cluster(count))
@@ -116,7 +118,7 @@ def case(name: str, flat: FlatWorkflow, costs: TraceCosts, count: int, scenario:
 
 
 def cluster(count: int) -> ClusterSnapshot:
-    """Four classes in turn: old, plain, fast, and large nodes; 1 Gbit/s between them."""
+    """A cluster of four node classes in turn (old, plain, fast and large), linked by 1 Gbit/s."""
     shapes = [("old", 2, 0.7, 8), ("plain", 4, 1.0, 16), ("fast", 4, 1.5, 16), ("large", 8, 1.1, 64)]
     nodes = [
         ClusterNode(
@@ -132,7 +134,7 @@ def cluster(count: int) -> ClusterSnapshot:
 
 
 def workflow_of(trace: Trace) -> tuple[FlatWorkflow, TraceCosts]:
-    """A trace as a workflow, and what it says of seconds and bytes."""
+    """Convert a trace to a workflow and the cost model of its recorded seconds and bytes."""
     tasks = _in_order(trace.tasks)
     steps, seconds = [], {}
     sizes: dict[str, list[float]] = {}
@@ -147,7 +149,7 @@ def workflow_of(trace: Trace) -> tuple[FlatWorkflow, TraceCosts]:
 
 
 def _in_order(tasks: list[RecordedTask]) -> list[RecordedTask]:
-    """Tasks with parents first, in recorded order otherwise."""
+    """The tasks, parents first and otherwise in recorded order."""
     by_id = {task.id: task for task in tasks}
     ordered: dict[str | int, RecordedTask] = {}
     stack = [(task.id, False) for task in reversed(tasks)]
@@ -178,7 +180,7 @@ def _catalog(flat: FlatWorkflow, costs: TraceCosts, scenario: str) -> Catalog:
 
 
 def _rate(flat: FlatWorkflow, costs: TraceCosts) -> float:
-    """Calls a second that let about four mean steps run on the service at once."""
+    """The rate that lets about four mean steps run on the service concurrently."""
     mean_s = sum(costs.seconds[step.id] for step in flat.steps) / len(flat.steps)
     return max(0.01, round(4 / (mean_s * _FACTOR[_HOSTED]), 2))
 

@@ -1,8 +1,8 @@
-"""Our HEFT and CPOP against those of anrg-saga, on problems both can state: one slot a node, one agent, links only.
+"""Compare HEFT and CPOP with those of anrg-saga on problems that both can represent: one step a node, one agent.
 
-Source of the referee: https://github.com/ANRGUSC/saga. HEFT agrees but for our rounding up to milliseconds. CPOP does
-not always: saga's downward rank adds a step's own time where Topcuoglu, Hariri and Wu add its parent's, so fewer steps
-count as critical there, and fewer are bound to one node.
+Reference: https://github.com/ANRGUSC/saga. HEFT agrees except for rounding up to milliseconds. CPOP may differ: saga's
+downward rank adds a step's own duration where Topcuoglu, Hariri and Wu add its parent's, so saga counts fewer steps as
+critical and assigns fewer to the critical node.
 """
 
 import math
@@ -24,12 +24,12 @@ from planners.workflow import FlatWorkflow, Workflow
 
 _SPEEDS = (0.7, 1.0, 1.5, 1.1)
 _BANDWIDTH = 1.25e8
-# Saga's own schedulers take seconds beyond this.
+# With more steps, saga's schedulers take seconds.
 _MOST_STEPS = 130
 
 
 def referee(loaded: Iterable[Trace]) -> dict[str, Any]:
-    """Makespan of ours over saga's, geometric mean and extremes; empty where anrg-saga is not installed."""
+    """The ratio of makespans, Forerun's to saga's: geometric mean and extremes; empty if anrg-saga is not installed."""
     try:
         import saga  # noqa: F401, PLC0415 an extra: only the referee needs it
     except ImportError:
@@ -44,7 +44,7 @@ def referee(loaded: Iterable[Trace]) -> dict[str, Any]:
 
 
 def compared(flat: FlatWorkflow, costs: TraceCosts) -> dict[str, tuple[float, float]]:
-    """Scheduler -> (our makespan, saga's), in seconds."""
+    """Scheduler -> (Forerun's makespan, saga's), in seconds."""
     from saga.schedulers.cpop import CpopScheduler  # noqa: PLC0415 an extra
     from saga.schedulers.heft import HeftScheduler  # noqa: PLC0415 see above
 

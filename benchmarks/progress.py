@@ -1,4 +1,4 @@
-"""A progress bar on standard error, so that what is printed can still be piped."""
+"""A progress bar on standard error, so that standard output can be piped."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
@@ -10,6 +10,6 @@ T = TypeVar("T")
 
 
 def tracked(items: Sequence[T], what: str) -> Iterable[T]:
-    """The items, and a bar that tells how many are left; nothing where standard error is no terminal."""
+    """Iterate over the items with a progress bar; without one if standard error is not a terminal."""
     console = Console(stderr=True)
     return track(items, description=what, console=console, disable=not console.is_terminal)

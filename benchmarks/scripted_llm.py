@@ -1,11 +1,11 @@
-"""The scripted LLM: a stand-in for a language model that streams prepared plans at a stated speed.
+"""A scripted LLM: a stand-in for a language model that streams prepared plans at a stated speed.
 
-It speaks the OpenAI chat completions protocol on 127.0.0.1, streamed and whole, with JSON schema, JSON object or a
-forced tool call. It understands nothing: it looks for a prepared goal in the user's message and sends the answer
-prepared for it, ``ttft_s`` seconds after the request and then ``tokens_per_s`` tokens a second (a token is about four
-characters). Whatever is measured with it depends on those two figures, so they belong beside every result.
+It serves the OpenAI chat completions protocol on 127.0.0.1, streamed and whole, with a JSON schema, a JSON object or a
+forced tool call. It has no model: it searches the user's message for a prepared goal and sends the prepared answer,
+``ttft_s`` seconds after the request and then ``tokens_per_s`` tokens a second (a token is about four characters). Every
+measurement depends on these two figures, so report them with the result.
 
-It can also fail in stated ways, for tests.
+For tests, it can also fail in stated ways.
 """
 
 import json
@@ -24,7 +24,7 @@ _MODEL = "scripted-llm"
 
 
 class Fault(StrEnum):
-    """What goes wrong with one answer."""
+    """A way in which an answer fails."""
 
     MALFORMED = "malformed"
     UNKNOWN_CAPABILITY = "unknown_capability"
@@ -38,18 +38,18 @@ class Fault(StrEnum):
 
 @dataclass
 class ScriptedLLM:
-    """Context manager: serves while it is entered, at `base_url`.
+    """A context manager that serves at `base_url` while it is entered.
 
     Args:
         answers: steps (as an LLM writes them: id, capability, inputs in shorthand, after) by goal text.
         ttft_s: seconds from request to the first token.
-        tokens_per_s: speed from there on; 0: as fast as it goes.
-        faults: what goes wrong with the first, second, ... answer; after them all is well.
-        faults_after: complete steps that a STALL or DISCONNECT lets through.
-        holds: if given, every step but the first waits for one release of it: a test says what has streamed when.
-        port: 0: a free one.
+        tokens_per_s: speed from there on; 0 for no delay.
+        faults: the faults of the first, second, ... answer; later answers have none.
+        faults_after: the number of complete steps sent before a STALL or DISCONNECT.
+        holds: if given, every step but the first waits for one release, so a test controls the stream.
+        port: the port to listen on; 0 for a free one.
 
-    ``requests`` holds the body of every request, ``sent`` the number of steps sent so far, over all answers.
+    ``requests`` holds the body of every request, ``sent`` the number of steps sent over all answers.
     """
 
     answers: Mapping[str, Sequence[Mapping[str, Any]]]
@@ -81,59 +81,59 @@ class ScriptedLLM:
 
     @property
     def base_url(self) -> str:
-        """What an OpenAI client calls its base URL."""
+        """The base URL for an OpenAI client."""
         return f"http://127.0.0.1:{self.port}/v1"
 
     @property
     def model(self) -> str:
-        """The name of the model, which says what it is."""
+        """The name of the model."""
         return _MODEL
 
     def speed(self) -> str:
-        """The stated speed, to stand beside what is measured with it."""
+        """The stated speed, to be reported with every measurement."""
         rate = f"{self.tokens_per_s:g} tokens/s" if self.tokens_per_s else "unlimited speed"
         return f"scripted LLM (a stand-in): first token after {self.ttft_s:g} s, {rate}"
 
     def fault(self) -> Fault | None:
-        """What goes wrong with the answer to the request that came last."""
+        """The fault of the answer to the latest request."""
         turn = len(self.requests) - 1
         return self.faults[turn] if turn < len(self.faults) else None
 
     def steps(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The prepared steps for a request, without those it says stand already.
+        """The prepared steps for a request, without those that a repair request keeps.
 
         Raises:
-            LookupError: no prepared goal stands in the request.
+            LookupError: the request contains no prepared goal.
         """
         said = [str(turn.get("content") or "") for turn in body["messages"] if turn.get("role") == "user"]
-        # The longest first: one goal may be part of another.
+        # The longest goal first, because one goal may be part of another.
         for goal in sorted(self.answers, key=len, reverse=True):
             if goal in said[0]:
                 standing = _standing(said[-1]) if len(said) > 1 else set()
                 return [dict(step) for step in self.answers[goal] if step["id"] not in standing]
-        raise LookupError("the scripted LLM has no answer prepared for this goal")
+        raise LookupError("the scripted LLM has no prepared answer for this goal")
 
 
 def _standing(said: str) -> set[str]:
-    """Ids of the steps that a repair request says stand: one JSON object a line."""
+    """Ids of the steps that a repair request keeps: one JSON object a line."""
     lines = (line for line in said.splitlines() if line.startswith("{"))
     return {str(json.loads(line).get("id")) for line in lines}
 
 
 def answer_s(steps: Sequence[Mapping[str, Any]], ttft_s: float, tokens_per_s: float) -> float:
-    """Seconds that a plan of these steps takes to stream at that speed."""
+    """The seconds to stream a plan of these steps at this speed."""
     return ttft_s + sum(sum(1 for _ in _pieces(text)) for text in _texts(steps, None)) / tokens_per_s
 
 
 class _Disconnected(Exception):
-    """The connection is to be cut here."""
+    """Cut the connection here."""
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up when it has read enough is no error."""
+        """Ignore clients that disconnect early."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -148,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.script.keys.append(self.headers.get("Authorization", "").removeprefix("Bearer "))
         fault = self.script.fault()
         if fault in (Fault.HTTP_429, Fault.HTTP_500, Fault.UNAUTHORIZED):
-            # Some providers repeat the key they were sent in their refusal; so does this one.
+            # Some providers repeat the API key in their error message; so does this server.
             status = {Fault.HTTP_429: 429, Fault.HTTP_500: 500, Fault.UNAUTHORIZED: 401}[fault]
             self._whole({"error": {"message": f"refused, key {self.script.keys[-1]}", "type": fault}}, status)
             return
@@ -166,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._whole({**_frame(), "object": "chat.completion", "choices": [_whole_choice(body, text)]}, 200)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the name http.server gives it
-        """Say nothing."""
+        """Log nothing."""
 
     def _stream(self, steps: list[dict[str, Any]], fault: Fault | None, *, tool: bool) -> None:
         self.send_response(200)
@@ -192,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.script.hung_up.set()
 
     def _hold(self, number: int, steps: int, fault: Fault | None) -> None:
-        """Wait before the text of one step, or fail there. Text 0 opens the list, the last one closes it."""
+        """Wait before the text of a step, or fail there. Text 0 opens the list, the last text closes it."""
         if self.script.holds is not None and 1 < number <= steps:
             while not self.script.holds.acquire(timeout=0.02):
                 if self.script.stopping.is_set():
@@ -222,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(raw)
 
     def _paced(self, due_s: float) -> float:
-        """Wait until a token is due; returns when the next one is. Keeps to the stated speed over the whole answer."""
+        """Wait until a token is due; return when the next one is due. Keeps the stated speed over the whole answer."""
         if self.script.tokens_per_s <= 0:
             return due_s
         now_s = time.monotonic()
@@ -232,7 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _texts(steps: Sequence[Mapping[str, Any]], fault: Fault | None) -> Iterator[str]:
-    """The answer in its parts: the opening, each step, the end."""
+    """The parts of the answer: opening, steps, end."""
     yield '{"steps": ['
     for number, step in enumerate(steps):
         text = json.dumps(step, ensure_ascii=False)
@@ -243,7 +243,7 @@ def _texts(steps: Sequence[Mapping[str, Any]], fault: Fault | None) -> Iterator[
 
 
 def _spoilt(steps: list[dict[str, Any]], fault: Fault | None) -> list[dict[str, Any]]:
-    """The steps with the fault in the last one: those before it are right."""
+    """The steps with the fault in the last one; those before it are correct."""
     last = steps[-1] if steps else {}
     if fault is Fault.UNKNOWN_CAPABILITY:
         steps[-1] = {**last, "capability": "read_minds"}

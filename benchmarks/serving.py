@@ -1,4 +1,4 @@
-"""A service for the length of a measurement, with simulated agents and a scripted LLM where one is needed."""
+"""Run a service during a measurement, with simulated agents and, if needed, a scripted LLM."""
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +14,7 @@ from planners.agents import Catalog
 
 @contextmanager
 def running(catalog: Catalog, llm: LlmSettings | None = None, **sections: Any) -> Iterator[RunningService]:
-    """A whole service on a free port with a journal of its own; stopped and removed at the end."""
+    """A complete service on a free port with its own journal; stopped and removed at the end."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="forerun-bench-")))
         settings = Settings(
@@ -31,12 +31,12 @@ def running(catalog: Catalog, llm: LlmSettings | None = None, **sections: Any) -
 
 @asynccontextmanager
 async def client_of(service: RunningService) -> AsyncIterator[Client]:
-    """A client of a running service."""
+    """A client for a running service."""
     async with Client(service.url, timeout_s=120) as client:
         yield client
 
 
 def quantile(values: list[float], share: float) -> float:
-    """The value below which this share of the values lies, by nearest rank."""
+    """The quantile of the values by nearest rank."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,7 +1,7 @@
-"""`forerun bench similarity`: how alike the guessed plan and the true one are, cold and as outcomes come in.
+"""`forerun bench similarity`: the similarity of guessed and true plans, cold and as outcomes arrive.
 
-Step F1 and edge F1 are means over tasks of the F1 of multisets of tool names and of ordered pairs of them; a guess of
-nothing scores zero. Training and test parts are kept apart: by the files given, or by a hash of the record's id.
+Step F1 and edge F1 are means over tasks of the F1 of multisets of tool names and of ordered pairs of them; an empty
+guess scores zero. Training and test sets are the given files, or are separated by a hash of the record's id.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from learner.predictor.example import edge_names
 from planners.similarity import multiset_f1
 from planners.speculative.predictor import GuessedPlan
 
-STAGES = (0, 100, 500, None)  # outcomes learned from; None is all
+STAGES = (0, 100, 500, None)  # outcomes learned from; None: all
 TASKBENCH = "taskbench_"
 PlanSet = Literal[
     "ultratool",
@@ -35,7 +35,7 @@ PlanSet = Literal[
     "taskbench_dailylifeapis",
 ]
 SETS: tuple[PlanSet, ...] = get_args(PlanSet)
-_TEST_SHARE = 5  # one in five, where no test file is given
+_TEST_SHARE = 5  # one in five, if no test file is given
 
 
 def run(  # noqa: PLR0913 - the options of the command
@@ -49,11 +49,11 @@ def run(  # noqa: PLR0913 - the options of the command
 ) -> dict[str, Any]:
     """Figures per plan set and stage.
 
-    With ``train`` (and ``test``, and ``catalog``) one set, named "given"; otherwise the ``sets`` under ``data``.
-    Without ``test``, a fifth of the records by hash of their id is held out. TaskBench has gold plans for few requests:
-    there the plans that two LLMs wrote for other requests are learned from, and the gold ones are the test.
+    With ``train`` (and ``test`` and ``catalog``), one set named "given"; otherwise the ``sets`` in ``data``. Without
+    ``test``, a fifth of the records is held out by a hash of their id. TaskBench has few gold plans: they are the test
+    set, and the training set are plans that two LLMs wrote for other requests.
     """
-    # One core, as stated: BLAS would take all of them, and lose time waiting where others work on them.
+    # One core, as documented; BLAS would use all cores and wait where they are busy.
     with threadpool_limits(limits=1):
         if train is not None:
             records = lines(train, PlanRecord)
@@ -66,7 +66,7 @@ def run(  # noqa: PLR0913 - the options of the command
 
 
 def plot(figures: dict[str, Any], path: Path) -> None:
-    """Similarity against outcomes learned from, one line per plan set, with what is known of other methods."""
+    """Plot similarity against outcomes learned from, one line per plan set, with reference values of other methods."""
     import matplotlib as mpl  # noqa: PLC0415 - an extra
 
     mpl.use("Agg")
@@ -85,7 +85,7 @@ def plot(figures: dict[str, Any], path: Path) -> None:
 
 
 def _public(data: Path, name: str, seed: int) -> dict[str, Any]:
-    """Figures of one set; none where the folder does not have it."""
+    """The figures of one set; empty if the folder does not contain it."""
     if name.startswith(TASKBENCH):
         return _domain(data / "taskbench", name.removeprefix(TASKBENCH), seed)
     records, listed = data / "plans" / f"{name}.jsonl.gz", data / "plans" / f"tools_{name}.json"
@@ -97,7 +97,7 @@ def _public(data: Path, name: str, seed: int) -> dict[str, Any]:
 
 
 def _domain(folder: Path, domain: str, seed: int) -> dict[str, Any]:
-    """TaskBench: cold, and from LLM plans that can be read; of the others, how many were left out."""
+    """TaskBench: cold, and learned from usable LLM plans; ``left_out`` counts the others."""
     gold = folder / f"gold_sample_{domain}.jsonl.gz"
     if not gold.is_file():
         return {}
@@ -116,7 +116,7 @@ def _domain(folder: Path, domain: str, seed: int) -> dict[str, Any]:
 
 
 def _deps(tools: list[Any], links: list[Any], known: set[str]) -> list[Any] | None:
-    """Links by name as pairs of indices; None where an LLM's plan names unknown tools, one twice, or a link astray."""
+    """Convert links by name to pairs of indices; None if a plan has unknown or repeated tools or invalid links."""
     if not tools or not all(isinstance(tool, str) and tool in known for tool in tools) or len(set(tools)) < len(tools):
         return None
     number = {tool: index for index, tool in enumerate(tools)}
@@ -130,7 +130,7 @@ def _stages(
     learned: list[PlanRecord], held_out: list[PlanRecord], catalog: list[ToolText], seed: int
 ) -> dict[str, Any]:
     examples = [record.example() for record in learned]
-    # Records of a file may be grouped by subject: the first hundred outcomes are to be like the others.
+    # Files may be grouped by subject; shuffle, so that the first hundred outcomes are representative.
     order = np.random.default_rng(seed).permutation(len(examples))
     examples = [examples[index] for index in order.tolist()]
     truth = [record.example() for record in held_out]
@@ -173,7 +173,7 @@ def _figures(predictor: TrainedPlanPredictor, truth: list[PlanExample]) -> dict[
 
 
 def _scored(guesses: list[GuessedPlan], truth: PlanExample) -> tuple[float, float, float]:
-    """Step F1, edge F1 and exactness of the first guess; no guess is an error even where the truth has no edges."""
+    """Step F1, edge F1 and exactness of the first guess; no guess scores zero even if the true plan has no edges."""
     if not guesses:
         return 0.0, 0.0, 0.0
     edges = edge_names(guesses[0].steps, guesses[0].edges)
@@ -183,7 +183,7 @@ def _scored(guesses: list[GuessedPlan], truth: PlanExample) -> tuple[float, floa
 
 
 def _survivals(steps: tuple[str, ...], truth: tuple[str, ...]) -> list[bool]:
-    """Per guessed step, whether the truth still has one of its name to give."""
+    """Per guessed step, whether the true plan has an unmatched step of that name."""
     left = Counter(truth)
     out = []
     for step in steps:
@@ -201,7 +201,7 @@ def _split(records: list[PlanRecord]) -> tuple[list[PlanRecord], list[PlanRecord
 
 
 def _catalog(path: Path) -> list[ToolText]:
-    """A list of tools, or lists of tools by domain; a tool is ``{id, desc}``, with types of what it takes and gives."""
+    """Read a list of tools, or lists by domain; a tool is ``{id, desc}``, optionally with input and output types."""
     listed = document(path)
     tools = [tool for part in listed.values() for tool in part] if isinstance(listed, dict) else listed
     return list({tool["id"]: _tool(tool) for tool in tools}.values())
@@ -213,5 +213,5 @@ def _tool(tool: dict[str, Any]) -> ToolText:
 
 
 def _available(records: list[PlanRecord]) -> list[ToolText]:
-    """The tools the records say were on offer, known by their names alone."""
+    """The tools that the records list as available, by name only."""
     return [ToolText(name, "") for name in dict.fromkeys(name for r in records for name in r.available)]

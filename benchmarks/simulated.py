@@ -1,4 +1,4 @@
-"""The simulated agents of the benchmarks: they take time and do nothing else."""
+"""Simulated agents for the benchmarks: they take time and do nothing else."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from planners.resources import Resources
 
 
 def simulated(name: str, capability: str, **more: Any) -> AgentSpec:
-    """A simulated agent (it only takes time): settings of `actors.simulated.Simulation` under ``settings``."""
+    """A simulated agent; ``settings`` are those of `actors.simulated.Simulation`."""
     defaults: dict[str, Any] = {
         "kind": AgentKind.ASYNC,
         "target": "actors.simulated:simulated",

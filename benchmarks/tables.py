@@ -1,7 +1,7 @@
-"""The tables of the READMEs, from the JSON files that `forerun bench` writes: `python -m benchmarks.tables FOLDER`.
+"""Write the tables of the READMEs from the JSON files of `forerun bench`: `python -m benchmarks.tables FOLDER`.
 
-A table stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``, where NAME is a benchmark's or ``results`` (the few
-figures of each that matter most). Where there is no JSON the table stays as it is; without any it says so.
+A table goes between ``<!-- NAME -->`` and ``<!-- /NAME -->``, where NAME is a benchmark or ``results`` (the headline
+figures). Without a JSON file the table stays as it is; a table that was never measured says so.
 """
 
 import argparse
@@ -25,12 +25,12 @@ PAGES = (Path("benchmarks/README.md"), Path("README.md"))
 
 
 def filled(text: str, results: Mapping[str, Results], machine: str) -> str:
-    """The text with each table that there are results for made anew, and empty places marked as not measured.
+    """Replace each table that there are results for, and mark empty ones as not measured.
 
     Args:
         text: Markdown with markers.
-        results: by benchmark, what its JSON holds.
-        machine: what they were measured on, in words.
+        results: the content of each benchmark's JSON file, by name.
+        machine: a description of the machine they were measured on.
 
     Raises:
         ValueError: a marker is not closed.
@@ -41,38 +41,42 @@ def filled(text: str, results: Mapping[str, Results], machine: str) -> str:
 
 
 def read(folder: Path) -> dict[str, Results]:
-    """By benchmark, the results in a folder."""
+    """The results in a folder, by benchmark."""
     found = {name: folder / f"{name}.json" for name in BENCHMARKS}
     return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in found.items() if path.is_file()}
 
 
 def this_machine() -> str:
-    """In words."""
+    """A description of this machine."""
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores ({platform.machine()}), {gib:.0f} GiB"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Rewrite the tables; 2 where the folder holds no results."""
+    """Rewrite the tables; return 2 if the folder contains no results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path, help="where forerun bench has written its JSON files")
-    parser.add_argument("--machine", default=this_machine(), help="what they were measured on; default: this machine")
+    parser.add_argument("folder", type=Path, help="folder with the JSON files of forerun bench")
     parser.add_argument(
-        "--page", type=Path, action="append", help=f"what to rewrite; default: {', '.join(map(str, PAGES))}"
+        "--machine",
+        default=this_machine(),
+        help="description of the machine they were measured on; default: this machine",
+    )
+    parser.add_argument(
+        "--page", type=Path, action="append", help=f"files to rewrite; default: {', '.join(map(str, PAGES))}"
     )
     options = parser.parse_args(argv)
     results = read(options.folder)
     if not results:
-        print(f"{options.folder} holds no results; run forerun bench NAME --to {options.folder}", file=sys.stderr)
+        print(f"{options.folder} contains no results; run forerun bench NAME --to {options.folder}", file=sys.stderr)
         return 2
     for page in options.page or PAGES:
         page.write_text(filled(page.read_text(encoding="utf-8"), results, options.machine), encoding="utf-8")
-    print(f"tables made anew: {', '.join(results)}")
+    print(f"rewrote the tables of {', '.join(results)}")
     return 0
 
 
 def _between(text: str, name: str, made: str) -> str:
-    """The text with a new table; where none was made, what stood there."""
+    """The text with the new table, or with its old content if there is none."""
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     if (start in text) != (end in text):
         raise ValueError(f"the marker '{name}' is opened or closed, but not both")
@@ -141,13 +145,13 @@ def _speculation(figures: Results) -> str:
         [name, str(found["requests"]), *_of_workload(found), *(share(found["rates"][rate]) for rate in rates)]
         for name, found in workloads.items()
     ]
-    setting = f"{figures['planner']}; all seconds times {figures['scale']:g}."
+    setting = f"{figures['planner']}; all durations scaled by {figures['scale']:g}."
     by_workload = table([*head, "slower than wait", "faster than streamed", *rates], whole)
     return "\n\n".join(filter(None, [by_workload, by_mode, _halves(workloads), setting]))
 
 
 def _halves(workloads: Mapping[str, Results]) -> str:
-    """Of the requests for which planning is at least half of the wait, where there are any."""
+    """The speedup on requests that spend at least half of the wait on planning, if there are any."""
     halves = {name: found.get("where_planning_is_half", {"requests": 0}) for name, found in workloads.items()}
     told = [
         f"{name} {times(of['faster_than_streamed'])} ({of['requests']})"
@@ -156,7 +160,8 @@ def _halves(workloads: Mapping[str, Results]) -> str:
     ]
     if not told:
         return ""
-    return f"Faster than streamed where planning is at least half of the wait (so many requests): {', '.join(told)}."
+    what = "Faster than streamed on requests that spend at least half of the wait on planning (number of requests)"
+    return f"{what}: {', '.join(told)}."
 
 
 def _workloads(figures: Results) -> dict[str, Any]:

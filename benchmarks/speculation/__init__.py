@@ -1,4 +1,4 @@
-"""End to end on Ray: how much of what speculation could save is saved, and at what waste, against five other modes."""
+"""End to end on Ray: the share of attainable savings and the waste of speculation, compared with five other modes."""
 
 from benchmarks.speculation.bench import run
 from benchmarks.speculation.plot import plot

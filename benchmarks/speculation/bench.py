@@ -1,4 +1,4 @@
-"""Running the workloads in every mode, interleaved, and what comes of it."""
+"""Run the workloads in every mode, interleaved, and compute the figures."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ from reconciler.views.models import TaskView
 
 Workload = Literal["warm", "half", "unseen", "adversarial", "mixed"]
 WORKLOADS: tuple[Workload, ...] = get_args(Workload)
-# Guesses come first, so that no other run of the same request has taught them the answer; the oracle needs one.
+# Speculating modes run first, so that no other run of the request has taught them the answer; the oracle needs one.
 ORDER = (Mode.PLAN_CACHE, Mode.FORERUN, Mode.STREAMED, Mode.LIST_SCHEDULE, Mode.WAIT, Mode.ORACLE)
 AT_ONCE = 3
 VALUE_OF_TIME_USD_PER_S = 0.01
@@ -32,7 +32,7 @@ _TRAINING_S = 300.0
 
 @dataclass
 class Runs:
-    """The views of one mode, in the order of the cases; for forerun also the verdicts on guesses."""
+    """The task views of one mode, in the order of the cases; for forerun also the verdicts on guesses."""
 
     views: list[TaskView] = field(default_factory=list)
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -49,15 +49,15 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     """Per workload: seconds by mode, share of attainable, waste, verdict rates, planning share.
 
     Args:
-        data: the folder FORERUN_DATA names; None: requests made up here.
-        size: requests a workload.
-        scale: all seconds (of agents and of the LLM) are multiplied by this, so that the run is short. The service's
-            own overhead is not, so it weighs 1 / scale as much as in real time.
-        seed: for the choice of requests.
-        workloads: which.
-        agents: ``llm``: every agent takes as long as a recorded LLM step; ``mixed``: half of them as a tool call, most
-            of which take milliseconds. A run cannot end before its plan of authority is whole, so requests that are
-            done sooner than they are planned cap what any speculation can save.
+        data: the folder of the data sets; None for synthetic requests.
+        size: the number of requests a workload.
+        scale: factor on all durations of agents and of the LLM, to shorten the run. The service's own overhead is not
+            scaled, so it weighs 1 / scale as much as in real time.
+        seed: seeds the choice of requests.
+        workloads: the workloads to run.
+        agents: ``llm``: every agent takes as long as a recorded LLM step; ``mixed``: half of them take as long as a
+            recorded tool call, mostly milliseconds. A run cannot end before its optimal plan is complete, so requests
+            that are executed faster than planned limit what any speculation can save.
     """
     chosen = cases(data, size, scale, seed, agents)
     submitted = [*chosen.warm_up, *(case for workload in WORKLOADS for case in getattr(chosen, workload))]
@@ -96,7 +96,7 @@ async def _measure(service: Any, chosen: Cases, workloads: Iterable[str], scale:
 
 
 async def _trained(client: Client) -> None:
-    """Wait until the plan predictor has learned from the past plans."""
+    """Wait until the plan predictor is trained on the past plans."""
     until_s = time.monotonic() + _TRAINING_S
     while time.monotonic() < until_s:
         if int(str((await client.learner()).get("predictor", 0))) >= 1:
@@ -107,7 +107,7 @@ async def _trained(client: Client) -> None:
 
 @dataclass
 class _Rounds:
-    """``at_once`` requests together in one mode, then in the next; then the next requests."""
+    """Run ``at_once`` requests concurrently in one mode, then in the next; then the next requests."""
 
     client: Client
     progress: Progress
@@ -178,7 +178,7 @@ def _figures(runs: dict[Mode, Runs]) -> dict[str, Any]:
 
 
 def _where_planning_is_half(seconds: dict[Mode, list[float]], plan_s: Sequence[float]) -> dict[str, Any]:
-    """Of the requests that spend at least half of their time on planning when they wait for it."""
+    """Figures of the requests that spend at least half of the wait on planning."""
     of = [at for at, (plan, whole) in enumerate(zip(plan_s, seconds[Mode.WAIT], strict=True)) if plan >= whole / 2]
     streamed_s, forerun_s = (sum(seconds[mode][at] for at in of) for mode in (Mode.STREAMED, Mode.FORERUN))
     return {"requests": len(of), "faster_than_streamed": streamed_s / forerun_s if of else None}

@@ -1,7 +1,7 @@
-"""The requests of the workloads, the plans an LLM would write for them, and the agents that carry them out.
+"""The requests of the workloads, the plans an LLM would write for them, and the agents that execute them.
 
-Requests and plans are UltraTool's where FORERUN_DATA has them, else a few made up here. An edge carries data: each step
-reads the request and what the step before it made, so a step is right only if all before it are.
+Requests and plans are UltraTool's if FORERUN_DATA contains them, otherwise synthetic. Edges carry data: each step reads
+the request and the output of the step before it, so a guessed step is correct only if all steps before it are.
 """
 
 import itertools
@@ -24,7 +24,7 @@ from planners.workflow import Step
 # Medians over 5,367 LLM steps of 120 coding-agent sessions (agentcgroup): seconds to the first chunk, tokens a second.
 TTFT_S, TOKENS_PER_S = 2.38, 53.0
 # Durations of LLM steps and tool calls (seconds), quantiles over 120 coding-agent sessions (agentcgroup, GPL-2.0):
-# what FORERUN_DATA/agentcgroup gives, for when it is not there.
+# the values of FORERUN_DATA/agentcgroup, used if it is missing.
 _LLM_STEP_S = (1.15, 1.6, 2.0, 2.4, 2.95, 3.6, 4.6, 6.5, 11.15)
 _TOOL_CALL_S = (0.05, 0.05, 0.05, 0.05, 0.05, 0.1, 0.5, 2.0, 8.58)
 _LONGEST_S = 12.0
@@ -40,7 +40,7 @@ _OUTPUT_SCHEMA = {"type": "object", "properties": {"done": {"type": "string"}}, 
 
 @dataclass(frozen=True)
 class SpeculationCase:
-    """One request and the tools its plan runs one after another."""
+    """A request and the sequence of tools in its plan."""
 
     kind: str
     request: str
@@ -48,11 +48,11 @@ class SpeculationCase:
 
     @property
     def goal(self) -> str:
-        """What is submitted, and what the scripted LLM finds its answer by."""
+        """The submitted goal, by which the scripted LLM finds its answer."""
         return self.request
 
     def answer(self) -> list[dict[str, Any]]:
-        """The plan as an LLM writes it."""
+        """The plan in the LLM's format."""
         steps: list[dict[str, Any]] = []
         for index, tool in enumerate(self.tools):
             inputs: dict[str, Any] = {"request": "$inputs.request"}
@@ -74,7 +74,7 @@ class SpeculationCase:
 
 @dataclass(frozen=True)
 class Cases:
-    """What a run of the benchmark uses: ``past`` are plans learned from before, the others are submitted."""
+    """The cases of a benchmark run: ``past`` plans are learned from beforehand, the others are submitted."""
 
     catalog: Catalog
     past: Sequence[SpeculationCase]
@@ -87,7 +87,7 @@ class Cases:
 
 
 def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str = "llm") -> Cases:
-    """``size`` requests a workload; all seconds of agents multiplied by ``scale``; ``agents`` as in `bench.run`."""
+    """``size`` requests a workload; the agents' durations are multiplied by ``scale``; ``agents`` as in `bench.run`."""
     draw = random.Random(seed)
     tools, records = _records(data)
     train = [record for record in records if _part(record.id) < 0.7]
@@ -102,7 +102,7 @@ def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str
     shapes = draw.sample(recurring, classes)
     one_a_plan = {case.tools: case for case in recurring}.values()
     halves = sorted(one_a_plan, key=lambda case: abs(_planning_share(case, catalog, scale) - 0.5))[:classes]
-    # Each request has one true plan, so no two of them may read alike.
+    # Each request has one true plan, so no two requests may be equal.
     variants = _Variants(draw, {case.request for case in (*past, *unseen)})
 
     def warm(of: Sequence[SpeculationCase], count: int) -> list[SpeculationCase]:
@@ -126,13 +126,13 @@ def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str
 
 @dataclass(frozen=True)
 class _Variants:
-    """Requests with other numbers than all before: the class recurs, the values do not."""
+    """Requests with new numbers: the class recurs, the values do not."""
 
     draw: random.Random
     taken: set[str]
 
     def of(self, case: SpeculationCase, kind: str) -> SpeculationCase:
-        """A variant that was not there yet; numbers become longer where there are no others."""
+        """A new variant; numbers get longer if all of their length are used."""
         attempts = (self._renumbered(case.request, attempt // 10) for attempt in itertools.count())
         request = next(request for request in attempts if request not in self.taken)
         self.taken.add(request)
@@ -147,13 +147,13 @@ class _Variants:
 
 
 def _planning_share(case: SpeculationCase, catalog: Catalog, scale: float) -> float:
-    """The part of the wait that goes into planning, by the expected seconds of LLM and agents."""
+    """The share of the wait spent on planning, by the expected durations of LLM and agents."""
     plan_s = answer_s(case.answer(), TTFT_S, TOKENS_PER_S)
     return plan_s / (plan_s + sum(catalog.by_capability[tool][0].expected_s for tool in case.tools) / scale)
 
 
 def _contradicted(case: SpeculationCase, tools: Iterable[str], draw: random.Random) -> SpeculationCase:
-    """A request of a known class for which the LLM now wants quite other tools: whatever is guessed is wrong."""
+    """A request of a known class whose plan now has entirely different tools, so that every guess is wrong."""
     return replace(case, tools=tuple(draw.sample([tool for tool in tools if tool not in case.tools], len(case.tools))))
 
 

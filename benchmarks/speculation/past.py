@@ -1,4 +1,4 @@
-"""A journal that holds past plans, as a service finds it after a restart: what guesses and predictor learn from."""
+"""A journal with past plans, as a service finds it after a restart; guesses and predictor learn from it."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from reconciler.views.models import PlansView, TaskView
 
 @contextmanager
 def journal_holding(past: Sequence[SpeculationCase], catalog: Catalog) -> Iterator[str]:
-    """The URL of a new journal in which each case has been run once."""
+    """The URL of a new journal in which each case has succeeded once."""
     with tempfile.TemporaryDirectory(prefix="forerun-past-") as folder:
         url = f"sqlite:///{Path(folder) / 'journal.sqlite3'}"
         journal = Journal(url)

@@ -1,4 +1,4 @@
-"""Seconds by mode, a group of bars a workload; beside them share of attainable and waste."""
+"""Plot seconds by mode, grouped by workload, next to the share of attainable and waste."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ _COLOURS = ("#9e9e9e", "#bcaaa4", "#90caf9", "#a5d6a7", "#ef6c00", "#424242")
 
 
 def plot(results: dict[str, Any], path: Path) -> None:
-    """Draw the results of `run`."""
+    """Plot the results of `run`."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
 
     workloads = [name for name, figures in results.items() if isinstance(figures, dict) and "wait" in figures]
@@ -31,5 +31,5 @@ def plot(results: dict[str, Any], path: Path) -> None:
     shares.axhline(0, color="black", linewidth=0.8)
     shares.set_ylim(top=1.05)
     shares.legend(frameon=False)
-    figure.suptitle(f"{results['planner']}; all seconds scaled by {results['scale']:g}", fontsize=9)
+    figure.suptitle(f"{results['planner']}; all durations scaled by {results['scale']:g}", fontsize=9)
     figure.savefig(path, dpi=150)

@@ -1,1 +1,1 @@
-"""A goal in plain words, decomposed by an LLM, served by simulated agents: what slow planning looks like."""
+"""A goal in natural language, decomposed by an LLM and served by simulated agents: an example of slow planning."""

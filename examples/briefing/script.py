@@ -1,4 +1,4 @@
-"""The goals, and the plan that the scripted LLM streams for each of them, at a published speed."""
+"""The goals, and the plans that the scripted LLM streams for them at a published speed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,25 +16,25 @@ SOURCE = (
     "medians of 5,367 recorded LLM steps in AgentCgroup's public traces (github.com/eunomia-bpf/agentcgroup): "
     f"first token after {TTFT_S:g} s, then {TOKENS_PER_S:g} tokens a second"
 )
-# Somebody waits for the answer, and their hour costs 72 USD. The gate weighs this against the price of a wrong call.
+# A person whose hour costs 72 USD waits for the answer. The gate weighs this against the price of a wrong call.
 VALUE_OF_TIME_USD_PER_S = 0.02
 
 
 @dataclass(frozen=True)
 class BriefingCase:
-    """What somebody asks for, and what it is about."""
+    """A goal and its inputs."""
 
     goal: str
     inputs: dict[str, Any]
 
 
-# Asked once beforehand, so that the service has seen a goal of this kind.
+# Submitted once before the measurement, so that the service has seen a goal of this kind.
 EARLIER = BriefingCase(
     "We want to stop using dichloromethane as a paint stripper. Search literature and patents, compare hazards and "
     "prices of the two candidates, and write an edited one-page briefing.",
     {"substance": "dichloromethane", "use": "paint stripper", "candidates": ["benzyl alcohol", "dimethyl sulfoxide"]},
 )
-# The one that is measured: other words, other values.
+# The measured goal: different words, different values.
 ASKED = BriefingCase(
     "Please brief us, on one edited page, about substitutes for N-methyl-2-pyrrolidone in battery electrode coating: "
     "what papers and patents say, and how the two candidates compare in hazards and price.",
@@ -47,7 +47,7 @@ ASKED = BriefingCase(
 
 
 def briefing_task(case: BriefingCase, mode: Mode = Mode.FORERUN, plan: Plan | None = None) -> Task:
-    """The case as a task. ``plan`` is for mode oracle, and for it alone."""
+    """The case as a task. Only mode oracle takes a ``plan``."""
     return Task(
         name="A briefing on substitutes",
         kind="briefing",
@@ -59,7 +59,7 @@ def briefing_task(case: BriefingCase, mode: Mode = Mode.FORERUN, plan: Plan | No
 
 
 def answers() -> dict[str, list[dict[str, Any]]]:
-    """Goal -> steps, as an LLM writes them."""
+    """Goal -> steps in the LLM's format."""
     return {case.goal: _steps() for case in (EARLIER, ASKED)}
 
 

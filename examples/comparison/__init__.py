@@ -1,1 +1,1 @@
-"""The same task run in several modes, and how they compare: figures, a table, a page."""
+"""Run a task in several modes and compare the runs: figures, a table, an HTML report."""

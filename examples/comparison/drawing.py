@@ -1,4 +1,4 @@
-"""Molecules as drawings that a page can hold without loading anything."""
+"""Draw molecules as images that are embedded in a page."""
 
 import base64
 from typing import Any
@@ -7,8 +7,8 @@ _SIZE = (190, 130)
 
 
 def drawing(smiles: str) -> str:
-    """The structure as a ``data:`` address of an SVG image, by RDKit."""
-    from rdkit import Chem  # noqa: PLC0415 - only pages with molecules need the extra chem
+    """The structure as a ``data:`` URL of an SVG image, drawn by RDKit."""
+    from rdkit import Chem  # noqa: PLC0415 - only reports with molecules need the extra chem
     from rdkit.Chem.Draw import rdMolDraw2D  # noqa: PLC0415
 
     canvas = rdMolDraw2D.MolDraw2DSVG(*_SIZE)

@@ -1,4 +1,4 @@
-"""Where everything stands on the timeline: lanes by node and agent, one clock for all runs. Lengths in pixels."""
+"""The layout of the timeline: lanes by node and agent, one time axis for all runs. Lengths are in pixels."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -18,13 +18,13 @@ _CHARACTER = 6.2
 _TITLES = {
     Mode.WAIT: "Waiting for the optimal plan",
     Mode.FORERUN: "Forerun",
-    Mode.ORACLE: "Oracle: that plan known at time zero",
+    Mode.ORACLE: "Oracle: the optimal plan known at time zero",
 }
 
 
 @dataclass(frozen=True)
 class Box:
-    """One attempt. ``kind`` is its class in the style sheet, ``ahead`` how much of it ran before the plan arrived."""
+    """One attempt. ``kind`` is its CSS class, ``ahead`` the width of the part that ran before the plan arrived."""
 
     x: float
     y: float
@@ -38,7 +38,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Lane:
-    """The attempts of one agent on one node; as many rows as ran at once."""
+    """The attempts of one agent on one node, with one row per concurrent attempt."""
 
     node: str
     agent: str
@@ -49,7 +49,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment: a vertical line with a label. ``flip``: the label stands left of it."""
+    """A vertical line with a label; ``flip`` puts the label on its left."""
 
     x: float
     label: str
@@ -72,7 +72,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Figure:
-    """All runs of an act above each other on the same clock."""
+    """All runs of an act, one below another on the same time axis."""
 
     width: int
     gutter: int
@@ -83,7 +83,7 @@ class Figure:
 
 
 def figure(runs: Sequence[Run]) -> Figure:
-    """Lay the runs out."""
+    """Lay out the runs."""
     scale = _Scale(max((run.seconds for run in runs), default=1.0))
     panels: list[Panel] = []
     y = 0.0
@@ -94,9 +94,9 @@ def figure(runs: Sequence[Run]) -> Figure:
     return Figure(WIDTH, GUTTER, y + 26, tuple(panels), scale.ticks(), tuple(kind for kind in KINDS if kind in kinds))
 
 
-# Class in the style sheet -> what the legend says.
+# CSS class -> text of the legend.
 KINDS = {
-    "planned": "started by the plan",
+    "planned": "started by the optimal plan",
     "commit": "guess committed",
     "salvage-re-parent": "salvaged: re-parented",
     "salvage-keep": "salvaged: kept",
@@ -107,7 +107,7 @@ KINDS = {
 
 
 def kind_of(bar: TimelineBar) -> str:
-    """The class of an attempt: its verdict where it was a guess, else that the plan itself started it."""
+    """The CSS class of an attempt: its verdict if it was speculative, otherwise ``planned``."""
     if bar.status == "failed":
         return "failed"
     if bar.verdict is not None and (bar.speculative or bar.verdict.value != "commit"):
@@ -124,7 +124,7 @@ class _Scale:
         return GUTTER + self._pixels * min(at_s, self._seconds) / self._seconds
 
     def ticks(self) -> tuple[Mark, ...]:
-        """Eight to sixteen marks at round seconds (1, 2 or 5 times a power of ten)."""
+        """Eight to sixteen ticks at round seconds (1, 2 or 5 times a power of ten)."""
         rough = self._seconds / 8
         power = 10.0 ** math.floor(math.log10(rough))
         step = max(factor * power for factor in (1, 2, 5) if factor * power <= rough)
@@ -157,7 +157,7 @@ def _subtitle(run: Run, withdrawn: int) -> str:
     if run.view.first_dispatch_s is not None:
         parts.append(f"first agent dispatched after {_duration(run.view.first_dispatch_s)}")
     if withdrawn:
-        parts.append(f"{withdrawn} withdrawn before they began")
+        parts.append(f"{withdrawn} withdrawn before they started")
     return " · ".join(parts)
 
 
@@ -191,7 +191,7 @@ def _tip(bar: TimelineBar, start_s: float, end_s: float) -> str:
     lines = [
         f"{bar.step}: {bar.agent} on {short(bar.node)}",
         f"{start_s:.2f} to {end_s:.2f} s ({_duration(end_s - start_s)}), dispatched at {bar.dispatched_s:.2f} s",
-        ("started ahead of the plan" if bar.speculative else "started by the plan")
+        ("started before the optimal plan arrived" if bar.speculative else "started by the optimal plan")
         + (f", verdict: {bar.verdict.value}" if bar.verdict else ""),
     ]
     return "\n".join([*lines, bar.title, bar.reason]).strip()
@@ -214,6 +214,6 @@ def _duration(seconds: float) -> str:
 
 
 def short(node: str) -> str:
-    """A node's name as people can read it: the first eight digits of a long hexadecimal id."""
+    """A short name of a node: the first eight digits of a long hexadecimal id."""
     is_hexadecimal = len(node) > 16 and all(digit in "0123456789abcdef" for digit in node)
     return f"node {node[:8]}" if is_hexadecimal else node

@@ -1,4 +1,4 @@
-"""What one looks at when the same task was run waiting, speculating, and with the plan known beforehand."""
+"""The figures that compare runs of a task in modes wait, forerun and oracle."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,13 @@ from pydantic import JsonValue
 
 from forerun import Mode, Plan, PlansView, TaskView, Timeline
 
-# Two runs of the same plan differ by about this share on a busy machine; less than that cannot be told apart.
+# On a busy machine two runs of the same plan differ by about this share; smaller differences are noise.
 NOISE = 0.02
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run, as its own views tell it. ``http_s`` is from submission to the answer, as the HTTP client saw it."""
+    """One run and its views. ``http_s`` is from submission to the answer, as seen by the HTTP client."""
 
     mode: Mode
     view: TaskView
@@ -22,13 +22,13 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """From admission to the end."""
+        """Seconds from admission to the end."""
         return self.view.ended_s or self.http_s
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How many steps two plans gave to the same agent on the same work, and in how many the outputs are identical."""
+    """How many steps of two plans are the same work by the same agent, and how many of them have identical outputs."""
 
     identical: int
     compared: int
@@ -39,11 +39,11 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Figures:
-    """The row of the table. Seconds from admission; shares and similarity 0..1; None: there is nothing to tell.
+    """The figures of one act. Seconds count from admission; shares and similarity are 0..1; None: not applicable.
 
-    ``planning_s`` is how long the optimal plan took where nothing else ran (mode wait), ``planning_share`` its part of
-    that run. ``share_of_attainable`` = (T_wait - T_spec) / (T_wait - T_oracle), None where what is attainable drowns in
-    the noise of a run. ``waste`` is agent-seconds of flushed attempts over all agent-seconds of the speculating run.
+    ``planning_s`` is the duration of optimal planning in mode wait, where nothing else runs, and ``planning_share`` its
+    share of that run. ``share_of_attainable`` = (T_wait - T_spec) / (T_wait - T_oracle), None if the denominator is
+    within the noise. ``waste`` is the agent-seconds of flushed attempts over all agent-seconds of the forerun run.
     """
 
     planning_s: float | None
@@ -61,7 +61,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Act:
-    """One task in the three modes. ``caveat`` is what a reader must know before the figures, ``notes`` after them."""
+    """One task in three modes. The report shows ``caveat`` before the figures and ``notes`` after them."""
 
     title: str
     about: str
@@ -74,12 +74,12 @@ class Act:
 
     @property
     def runs(self) -> tuple[Run, Run, Run]:
-        """In the order in which they are told."""
+        """The runs in the order of the report."""
         return (self.wait, self.forerun, self.oracle)
 
 
 def figures(act: Act) -> Figures:
-    """The act in numbers."""
+    """Compute the figures of an act."""
     planning_s = act.wait.view.optimal_plan_s
     view = act.forerun.view
     return Figures(
@@ -98,13 +98,13 @@ def figures(act: Act) -> Figures:
 
 
 def share_of_attainable(t_wait_s: float, t_spec_s: float, t_oracle_s: float) -> float | None:
-    """(T_wait - T_spec) / (T_wait - T_oracle); None where the denominator is within the noise of T_wait."""
+    """(T_wait - T_spec) / (T_wait - T_oracle); None if the denominator is within the noise of T_wait."""
     attainable_s = t_wait_s - t_oracle_s
     return (t_wait_s - t_spec_s) / attainable_s if attainable_s > NOISE * t_wait_s else None
 
 
 def same_work(left: Plan | None, right: Plan | None) -> dict[str, str]:
-    """Step of the left plan -> step of the right that is the same work (agent and inputs included)."""
+    """Step of the left plan -> step of the right plan with the same work key."""
     if left is None or right is None:
         return {}
     there = {planned.work_key: planned.id for planned in right.steps}
@@ -112,5 +112,5 @@ def same_work(left: Plan | None, right: Plan | None) -> dict[str, str]:
 
 
 def agreement(pairs: list[tuple[JsonValue, JsonValue]]) -> Agreement:
-    """Of pairs of outputs; numbers agree to the last digit or not at all."""
+    """Compare pairs of outputs exactly, to the last digit."""
     return Agreement(sum(left == right for left, right in pairs), len(pairs))

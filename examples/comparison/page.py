@@ -1,4 +1,4 @@
-"""The report: one HTML file with everything in it, no script, nothing loaded from anywhere."""
+"""The report: one self-contained HTML file without scripts."""
 
 import platform
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _SHORT = {"wait": "Wait", "forerun": "Forerun", "oracle": "Oracle"}
 
 @dataclass(frozen=True)
 class _Span:
-    """One run in the overview: per cent of the longest run's time."""
+    """One run in the overview, in percent of the longest run's time."""
 
     name: str
     mode: str
@@ -35,7 +35,7 @@ class _Span:
 
 @dataclass(frozen=True)
 class _Scene:
-    """An act with all that is drawn of it."""
+    """An act and everything drawn for it."""
 
     act: Act
     figures: Figures
@@ -45,7 +45,7 @@ class _Scene:
 
 
 def render(acts: Sequence[Act], when: datetime) -> str:
-    """The page as text."""
+    """The report as HTML."""
     scenes = [_scene(act) for act in acts]
     table: list[Row] = rows(acts)
     return _ENVIRONMENT.get_template("page.html.j2").render(
@@ -54,7 +54,7 @@ def render(acts: Sequence[Act], when: datetime) -> str:
 
 
 def machine() -> str:
-    """What the figures were measured on, in words."""
+    """A description of the machine and the versions."""
     return (
         f"{platform.machine()}, {cpu_count()} logical CPUs, {platform.system()}, "
         f"Python {platform.python_version()}, Ray {version('ray')}, Forerun {version('forerun')}"
@@ -80,7 +80,7 @@ def _spans(act: Act) -> tuple[_Span, ...]:
 
 
 def _cards(act: Act) -> list[dict[str, Any]]:
-    """The ranking with drawings; empty where the task ranks no molecules."""
+    """The ranking with drawings; empty if the task ranks no molecules."""
     ranking: Any = (act.forerun.view.outputs or {}).get("ranking")
     if not isinstance(ranking, list) or not ranking:
         return []

@@ -1,4 +1,4 @@
-"""Forerun in a process of its own, as a user starts it, and gone without a trace afterwards."""
+"""Run Forerun in its own process, as a user starts it, and stop it without leaving processes behind."""
 
 import json
 import os
@@ -22,14 +22,14 @@ _STOP_S = 40.0
 
 @contextmanager
 def service(catalogs: Sequence[Path], variables: Mapping[str, str]) -> Iterator[str]:
-    """`forerun up` with these catalogs joined, on any free port; yields the URL.
+    """Run `forerun up` with these catalogs merged, on a free port; yields the URL.
 
     Args:
         catalogs: YAML files, each with ``agents``.
-        variables: environment for the service, on top of our own.
+        variables: environment variables for the service, added to the current ones.
 
     Raises:
-        CannotStart: it ended before it was ready, or was not in three minutes; the message has its last words.
+        CannotStart: it ended before it was ready, or took over three minutes; the message has its last output.
     """
     with tempfile.TemporaryDirectory(prefix="forerun-demo-", ignore_cleanup_errors=True) as folder:
         here = Path(folder)
@@ -38,8 +38,8 @@ def service(catalogs: Sequence[Path], variables: Mapping[str, str]) -> Iterator[
         command = [sys.executable, "-c", "from orchestrator.cli import main; main()", "up", "--json", "--port", "0"]
         command += ["--catalog", str(here / "catalog.json"), "--data-dir", str(here / "data")]
         with (here / "log").open("w+", encoding="utf-8") as log:
-            # In a session of its own Ctrl-C reaches us alone, and whatever the service started can be told by it.
-            process = subprocess.Popen(  # noqa: S603 - our own command with our own arguments
+            # In its own session Ctrl-C does not reach the service, and all processes that it started can be identified.
+            process = subprocess.Popen(  # noqa: S603 - a fixed command without user input
                 command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **variables}, start_new_session=True
             )
             try:
@@ -49,7 +49,7 @@ def service(catalogs: Sequence[Path], variables: Mapping[str, str]) -> Iterator[
 
 
 def _ready_url(process: subprocess.Popen[bytes], log: Path) -> str:
-    """The URL in the ready line (JSON, maybe over several lines)."""
+    """The URL in the ready message (JSON, possibly over several lines)."""
     assert process.stdout is not None
     until, said = time.monotonic() + _START_S, b""
     while time.monotonic() < until:
@@ -61,7 +61,7 @@ def _ready_url(process: subprocess.Popen[bytes], log: Path) -> str:
         if readable and not piece:
             break
     last = log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
-    raise CannotStart(f"the service did not come up:\n{last}", "", "try `forerun up` by itself")
+    raise CannotStart(f"the service did not start:\n{last}", "", "run `forerun up` on its own to see why")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -80,11 +80,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def processes_of_session(session: int) -> list[int]:
-    """Ids of the live processes of a session; nothing where there is no /proc."""
+    """Ids of the live processes of a session; empty on systems without /proc."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError, IndexError):
-            # The name in parentheses may hold anything; state, parent, group, session follow it.
+            # The name in parentheses may contain anything; state, parent, group and session follow it.
             state, _parent, _group, its_session = stat.read_text().rpartition(")")[2].split()[:4]
             if int(its_session) == session and state != "Z":
                 found.append(int(stat.parent.name))

@@ -1,4 +1,4 @@
-"""The one table: a row for each figure, a column for each act. For the terminal and for the page."""
+"""The table of figures, for the terminal and the report: one row per figure, one column per act."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from examples.comparison.measures import Act, Figures, figures
 
 @dataclass(frozen=True)
 class Row:
-    """A figure: its name, what it means, and its value in each act."""
+    """A figure: its name, its meaning, and its value in each act."""
 
     name: str
     meaning: str
@@ -19,14 +19,14 @@ class Row:
 
 
 def rows(acts: Sequence[Act]) -> list[Row]:
-    """All figures of all acts."""
+    """The rows of the table."""
     told = [figures(act) for act in acts]
     return [Row(name, meaning, tuple(map(tell, told)), weighty) for name, meaning, tell, weighty in _ROWS]
 
 
 def table(acts: Sequence[Act]) -> Table:
-    """For the terminal."""
-    made = Table(title="The same task three times: waiting, speculating, and knowing the plan", title_justify="left")
+    """The table for the terminal."""
+    made = Table(title="The same task in three modes: wait, forerun and oracle", title_justify="left")
     made.add_column("")
     for act in acts:
         made.add_column(act.title, justify="right")
@@ -45,21 +45,21 @@ def _share(value: float | None, nothing: str = "-") -> str:
 
 def _same(told: Figures) -> str:
     if not told.results_compared:
-        return "no step in common"
+        return "no common steps"
     if told.results_identical == told.results_compared:
         return f"yes, all {told.results_compared}"
     return f"NO: {told.results_compared - told.results_identical} of {told.results_compared} differ"
 
 
 _ROWS: tuple[tuple[str, str, Callable[[Figures], str], bool], ...] = (
-    ("planning", "until the optimal plan was whole, mode wait", lambda f: _seconds(f.planning_s), False),
+    ("planning", "until the optimal plan was complete, mode wait", lambda f: _seconds(f.planning_s), False),
     ("planning's share of the run", "of T_wait", lambda f: _share(f.planning_share), False),
     ("T_wait", "agents wait for the optimal plan", lambda f: _seconds(f.t_wait_s), True),
     ("T_spec", "Forerun: agents start ahead of it", lambda f: _seconds(f.t_spec_s), True),
-    ("T_oracle", "that plan known at time zero", lambda f: _seconds(f.t_oracle_s), True),
+    ("T_oracle", "the optimal plan known at time zero", lambda f: _seconds(f.t_oracle_s), True),
     (
         "first dispatch",
-        "of the speculating run, after admission",
+        "of the forerun run, after admission",
         lambda f: "-" if f.first_dispatch_ms is None else f"{f.first_dispatch_ms:.0f} ms",
         False,
     ),
@@ -72,9 +72,9 @@ _ROWS: tuple[tuple[str, str, Callable[[Figures], str], bool], ...] = (
     ("waste", "agent-seconds of flushed attempts / all", lambda f: _share(f.waste), False),
     (
         "similarity of the plans",
-        "guess against optimal: mean of step F1 and edge F1",
+        "of speculative and optimal plan: mean of step F1 and edge F1",
         lambda f: "-" if f.similarity is None else f"{f.similarity:.2f}",
         False,
     ),
-    ("same results", "identical to the last digit wherever the plans chose the same agents", _same, True),
+    ("same results", "identical to the last digit wherever both plans chose the same agents", _same, True),
 )

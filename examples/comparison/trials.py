@@ -1,4 +1,4 @@
-"""Running one task in three modes over HTTP, with live progress, and collecting what there is to compare."""
+"""Run a task in three modes over HTTP, with live progress, and collect the views to compare."""
 
 import asyncio
 import time
@@ -19,11 +19,11 @@ _NAMES = {Mode.WAIT: "wait for the plan", Mode.FORERUN: "forerun", Mode.ORACLE: 
 
 
 class TrialFailed(ServiceError):
-    """A run that should have succeeded did not."""
+    """A run failed that had to succeed."""
 
 
 def live_progress(console: Console) -> Progress:
-    """A line for each run: steps, seconds, and where the plan is."""
+    """One line per run: steps, seconds, and the state of the plan."""
     name, note = (
         TextColumn("{task.description:<18}"),
         TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True)),
@@ -32,35 +32,35 @@ def live_progress(console: Console) -> Progress:
 
 
 class _Seconds(ProgressColumn):
-    """Seconds since submission; the run's own once it has ended."""
+    """Seconds since submission; the run's own duration once it has ended."""
 
     def __init__(self) -> None:
         super().__init__(table_column=Column(no_wrap=True, min_width=7))
 
     def render(self, task: Line) -> Text:
-        """The seconds, right-aligned."""
+        """The seconds as text."""
         return Text(f"{task.fields.get('seconds') or task.elapsed or 0.0:5.1f} s")
 
 
 async def three_runs(client: Client, make: MakeTask, progress: Progress) -> tuple[Run, Run, Run]:
-    """Wait, forerun, oracle. The oracle runs the optimal plan that the waiting run was given.
+    """Run modes wait, forerun and oracle. The oracle gets the optimal plan of the waiting run.
 
     Raises:
         TrialFailed: a run did not succeed.
     """
     wait = await one_run(client, make(Mode.WAIT, None), progress)
     if wait.plans.optimal is None:
-        raise TrialFailed("the waiting run shows no optimal plan", "plans.optimal")
+        raise TrialFailed("the run in mode wait has no optimal plan", "plans.optimal")
     forerun = await one_run(client, make(Mode.FORERUN, None), progress)
     oracle = await one_run(client, make(Mode.ORACLE, wait.plans.optimal), progress)
     return wait, forerun, oracle
 
 
 async def one_run(client: Client, task: Task, progress: Progress, name: str = "") -> Run:
-    """Submit, watch, collect.
+    """Submit a task, show its progress, and collect its views.
 
     Raises:
-        TrialFailed: the run did not succeed; the message has its failure.
+        TrialFailed: the run did not succeed; the message contains its failure.
     """
     mode = task.planning.mode
     line = progress.add_task(name or _NAMES.get(mode, mode.value), total=None, note="submitted")
@@ -83,7 +83,7 @@ async def one_run(client: Client, task: Task, progress: Progress, name: str = ""
 
 
 async def agreement_of(client: Client, reference: Run, others: tuple[Run, ...]) -> Agreement:
-    """Outputs of the same work (same agent, same inputs) compared, step by step, with those of the reference."""
+    """Compare the outputs of steps with equal work keys with those of the reference."""
     pairs = [
         await asyncio.gather(client.output(reference.view.id, here), client.output(other.view.id, there))
         for other in others
@@ -98,9 +98,9 @@ def _show(progress: Progress, line: TaskID, view: TaskView) -> None:
 
 
 def _note(view: TaskView) -> str:
-    """Where the plan is, in a few words."""
+    """The state of the plan in a few words."""
     if view.mode is Mode.ORACLE:
-        return "the plan was given"
+        return "plan given"
     if view.optimal_plan_s is not None:
         return f"plan after {view.optimal_plan_s:.2f} s"
     begun = view.steps.running + view.steps.finished

@@ -1,1 +1,1 @@
-"""The smallest workflow worth running: greet everybody at once, then sign one card."""
+"""A first workflow: greet several people in parallel, then write one card."""

@@ -1,4 +1,4 @@
-"""The two acts of the demo: real chemistry planned by a solver, and a goal in plain words planned by an LLM."""
+"""The two acts of the demo: real chemistry planned by a solver, and a goal in natural language planned by an LLM."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _WARM_UP = 6
 
 @dataclass(frozen=True)
 class Scene:
-    """What an act is made of. The ``warm_up`` runs once before the three runs that are measured."""
+    """The parts of an act. The ``warm_up`` task runs once before the three measured runs."""
 
     title: str
     heading: str
@@ -30,7 +30,7 @@ class Scene:
 
 
 async def play(client: Client, scene: Scene, console: Console) -> Act:
-    """Warm up, then run the task waiting, speculating, and with the plan known.
+    """Run the warm-up task, then the task in modes wait, forerun and oracle.
 
     Raises:
         TrialFailed: a run did not succeed.
@@ -60,27 +60,27 @@ def molecules_scene(molecules: Sequence[Molecule]) -> Scene:
         warm_up=warm_up,
         warm_up_name=f"warm-up, {len(few)} of them",
         make=lambda mode, plan: molecules_task(molecules, mode, plan),
-        caveat="Real calculations, each on one core. The solver, the service and the agents share this machine.",
+        caveat="Real calculations on one core each. Solver, service and agents share this machine.",
         notes=(
-            f"Before the three runs {len(few)} of the molecules were ranked once: durations learned, processes warm.",
-            f"CP-SAT stops after {limit_s:g} s at the latest, with the best plan it has found by then.",
+            f"A warm-up ranked {len(few)} of the molecules first, so durations are known and processes are warm.",
+            f"CP-SAT stops after {limit_s:g} s at the latest and returns its best plan.",
         ),
     )
 
 
 def briefing_scene(spoken: str) -> Scene:
-    """Serve a goal in plain words. ``spoken`` says which LLM writes the plan, and how fast."""
+    """Serve a goal in natural language. ``spoken`` describes the LLM that writes the plan, and its speed."""
     value = script.VALUE_OF_TIME_USD_PER_S
     return Scene(
         title="A goal in words",
-        heading="Second act: a goal in plain words, planned by an LLM",
+        heading="Second act: a goal in natural language, planned by an LLM",
         about=f"“{script.ASKED.goal}”",
         warm_up=script.briefing_task(script.EARLIER),
         warm_up_name="an earlier goal",
         make=lambda mode, plan: script.briefing_task(script.ASKED, mode, plan),
         caveat=f"{spoken} The agents of this act are simulated: each waits as long as its catalog entry says.",
         notes=(
-            "Before the three runs one goal of this kind was served, in other words and on other substances.",
+            "A warm-up served one goal of this kind before the three runs, in other words and for other substances.",
             f"A second of waiting is valued at {value:g} USD; the gate weighs it against the price of a wrong call.",
         ),
     )

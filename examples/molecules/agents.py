@@ -1,7 +1,7 @@
-"""The agents: RDKit, MMFF94, GFN2-xTB and PySCF as plain functions of JSON, one thread each.
+"""The agents: RDKit, MMFF94, GFN2-xTB and PySCF as functions of JSON values, one thread each.
 
 Each is pure: the same input gives the same output to the last digit on one machine (fixed seeds, one thread, positions
-handed on with `_DECIMALS` decimals). Chemistry libraries are imported inside, so that reading a catalog costs nothing.
+rounded to `_DECIMALS` decimals). Functions import the chemistry libraries, so that reading a catalog is fast.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from examples.molecules.threads import one_thread
 from examples.molecules.values import Gap, Geometry, Molecule, Ranked
 
 HARTREE_EV = 27.211386245988  # CODATA 2018
-# 1e-6 angstrom moves an energy by less than 1e-10 hartree at a minimum, and hides what optimisers leave in the tail.
+# 1e-6 angstrom changes the energy at a minimum by less than 1e-10 hartree, and hides the optimisers' last digits.
 _DECIMALS = 6
 _SEED = 20_260_101
 _MAX_STEPS = 500

@@ -1,7 +1,7 @@
-"""The demo: the same task waiting, speculating and knowing the plan, on real chemistry and on a goal in plain words.
+"""Run a task with and without speculation, on real chemistry and on a goal in natural language, and compare the runs.
 
-``forerun demo`` or ``python -m examples.molecules.demo``; ``--help`` tells the rest. Takes about two minutes, writes a
-report that opens in any browser, leaves nothing running.
+``forerun demo`` or ``python -m examples.molecules.demo``; ``--help`` lists the options. It takes about two minutes,
+writes an HTML report, and leaves nothing running.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from forerun import Client, ForerunError, load_settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the demo; 0 when all went well, 2 for input that cannot be used, 1 for anything else."""
+    """Run the demo; returns 0 on success, 2 for invalid input, 1 for any other error."""
     options = _options(argv)
     console = Console(stderr=options.json, highlight=False)
     try:
@@ -50,18 +50,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="forerun demo", description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--input", type=Path, default=DEFAULT, help="your molecules: SMILES and a name, one a line")
-    parser.add_argument("--report", type=Path, default=Path("demo-report.html"), help="where the report goes")
-    parser.add_argument("--act", choices=("molecules", "briefing", "both"), default="both", help="which act to play")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON, all else on standard error")
+    parser.add_argument("--input", type=Path, default=DEFAULT, help="file of molecules: SMILES and a name, one a line")
+    parser.add_argument("--report", type=Path, default=Path("demo-report.html"), help="file for the report")
+    parser.add_argument("--act", choices=("molecules", "briefing", "both"), default="both", help="act to run")
+    parser.add_argument(
+        "--json", action="store_true", help="print the figures as JSON, everything else to standard error"
+    )
     return parser.parse_args(argv)
 
 
 def _played(molecules: Sequence[Molecule], options: argparse.Namespace, console: Console) -> list[Act]:
-    """Start the service, play the acts, end it.
+    """Start the service, run the acts, and stop the service.
 
     Raises:
-        ForerunError: something did not go as it should.
+        ForerunError: the service did not start, or a run failed.
     """
     began = time.perf_counter()
     with ExitStack() as stack:
@@ -72,12 +74,12 @@ def _played(molecules: Sequence[Molecule], options: argparse.Namespace, console:
         scenes = [] if options.act == "briefing" else [molecules_scene(molecules)]
         scenes += [] if options.act == "molecules" else [briefing_scene(spoken)]
         acts = asyncio.run(_acts(url, scenes, console))
-        console.print("Ending Forerun ...")
+        console.print("Stopping Forerun ...")
     return acts
 
 
 def _llm(stack: ExitStack) -> tuple[dict[str, str], str]:
-    """The configured LLM, or the scripted one on a port of its own; and what to say about it."""
+    """Environment variables for the configured or the scripted LLM, and its description."""
     configured = load_settings().llm
     if configured.base_url and configured.model:
         return {}, f"The goal is decomposed by the configured LLM, {configured.model}."
@@ -87,7 +89,7 @@ def _llm(stack: ExitStack) -> tuple[dict[str, str], str]:
     variables = {"FORERUN_LLM__BASE_URL": scripted.base_url, "FORERUN_LLM__MODEL": scripted.model}
     return variables, (
         "No LLM is configured, so a local server that speaks the OpenAI chat protocol streams a prepared plan. "
-        f"Its speed is a published one: {script.SOURCE}."
+        f"It has a published speed: {script.SOURCE}."
     )
 
 

@@ -1,7 +1,7 @@
-"""Where the catalog's seconds and qualities come from: ``python -m examples.molecules.measure [FILE]``.
+"""Measure the durations and qualities of the catalog: ``python -m examples.molecules.measure [FILE]``.
 
-Times every agent on every molecule, ranks by each agent of capability ``gap`` and compares the order (Spearman) with
-that of the best one, and asks that one how far above the lowest energy each agent of capability ``geometry`` ends.
+Times every agent on every molecule, compares the ranking by each agent of capability ``gap`` with that of the best one
+(Spearman correlation), and computes how far above the lowest energy each agent of capability ``geometry`` ends.
 """
 
 import sys
@@ -29,7 +29,7 @@ _KCAL_PER_MOL = 627.5094740631
 
 
 def main(argv: list[str]) -> int:
-    """Measure and print."""
+    """Measure and print the figures."""
     path = Path(argv[0]) if argv else DEFAULT
     seconds: dict[str, list[float]] = defaultdict(list)
     gaps: dict[str, list[float]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Reading the user's molecules: SMILES and names, one a line. What cannot be computed is refused, with line and fix."""
+"""Read the user's molecules: SMILES and names, one a line. Errors name the line and the fix."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from examples.molecules.values import Molecule
 from forerun import InvalidTask
 
 DEFAULT = Path(__file__).with_name("molecules.smi")
-# def2-SVP without effective core potentials, as these agents use it, ends at krypton.
+# These agents use def2-SVP without effective core potentials, which ends at krypton.
 _HEAVIEST = 36
 
 
@@ -14,7 +14,7 @@ def read_molecules(path: Path) -> list[Molecule]:
     """Molecules of a file, one a line: SMILES, white space, name (default: the SMILES).
 
     Raises:
-        InvalidTask: a line is no closed-shell molecule of light atoms; ``field`` is ``FILE:LINE``. Or there is none.
+        InvalidTask: a line is no closed-shell molecule of light atoms (``field`` is ``FILE:LINE``), or there is none.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -33,26 +33,30 @@ def read_molecules(path: Path) -> list[Molecule]:
             )
         molecules[molecule["name"]] = molecule
     if not molecules:
-        raise InvalidTask("no molecules in it", path.name, "write one a line: SMILES, a space, the name")
+        raise InvalidTask("contains no molecules", path.name, "write one a line: SMILES, a space, the name")
     return list(molecules.values())
 
 
 def _checked(smiles: str, name: str, field: str) -> Molecule:
-    from rdkit import Chem, rdBase  # noqa: PLC0415 - only those who rank molecules need the extra chem
+    from rdkit import Chem, rdBase  # noqa: PLC0415 - only the molecules example needs the extra chem
 
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(smiles, sanitize=False)
         if molecule is None or molecule.GetNumAtoms() == 0:
-            raise InvalidTask(f"'{smiles}' is no SMILES", field, "write it as RDKit reads it, such as CCO for ethanol")
+            raise InvalidTask(
+                f"'{smiles}' is not a SMILES string", field, "write it in RDKit's syntax, such as CCO for ethanol"
+            )
         if problems := Chem.DetectChemistryProblems(molecule):
-            raise InvalidTask(f"'{smiles}' is no molecule: {problems[0].Message()}", field, "mend the valence or ring")
+            raise InvalidTask(
+                f"'{smiles}' is not a molecule: {problems[0].Message()}", field, "correct the valence or ring"
+            )
         Chem.SanitizeMol(molecule)
     if "." in smiles:
-        raise InvalidTask(f"'{smiles}' holds several molecules", field, "give each its own line")
+        raise InvalidTask(f"'{smiles}' contains several molecules", field, "put each on its own line")
     heavy = sorted({atom.GetSymbol() for atom in molecule.GetAtoms() if not 0 < atom.GetAtomicNum() <= _HEAVIEST})
     if heavy:
         raise InvalidTask(
-            f"'{smiles}' holds {', '.join(heavy)}", field, "keep to the elements hydrogen to krypton (def2-SVP)"
+            f"'{smiles}' contains {', '.join(heavy)}", field, "use only the elements hydrogen to krypton (def2-SVP)"
         )
     if any(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms()):
         raise InvalidTask(

@@ -1,4 +1,4 @@
-"""The declared workflow as a task for these molecules, in the mode that is to be measured."""
+"""Build the task for a list of molecules from the declared workflow."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ CATALOG = Path(__file__).with_name("catalog.yaml")
 
 
 def molecules_task(molecules: Sequence[Molecule], mode: Mode = Mode.FORERUN, plan: Plan | None = None) -> Task:
-    """The task of `task.yaml` over these molecules. ``plan`` is for mode oracle, and for it alone."""
+    """The task of `task.yaml` for these molecules. Only mode oracle takes a ``plan``."""
     declared = yaml.safe_load(TASK.read_text(encoding="utf-8"))
     planning = {**declared["planning"], "mode": mode, "plan": plan}
     return Task.model_validate({**declared, "inputs": {"molecules": list(molecules)}, "planning": planning})

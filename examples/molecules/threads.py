@@ -1,4 +1,4 @@
-"""One thread for one agent: what the catalog promises the planner (``cpus: 1``) must be true."""
+"""Limit an agent to one thread, so that it uses the one CPU that the catalog declares (``cpus: 1``)."""
 
 import os
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Hold OpenMP and BLAS to one thread. Sums in a fixed order are also what makes results repeat to the last digit.
+    """Limit OpenMP and BLAS to one thread. The fixed order of sums also makes results repeatable to the last digit.
 
-    The variables speak to libraries that this process has yet to load, threadpoolctl to those already loaded: a reused
-    worker may have met NumPy before it meets us.
+    The environment variables affect libraries that are not loaded yet, threadpoolctl those that are: a reused worker
+    process may have loaded NumPy before.
     """
     os.environ.update(dict.fromkeys(_VARIABLES, "1"))
-    # Inside, because it looks for libraries and the variables go first. It comes without types.
+    # Imported here because it looks for loaded libraries, and the variables must be set first. It has no types.
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
 
     with threadpool_limits(limits=1):

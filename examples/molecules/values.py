@@ -1,11 +1,11 @@
-"""What travels between the agents: plain JSON with names and units."""
+"""The values that agents exchange: JSON with names and units."""
 
 # pydantic derives schemas from TypedDict only in this form before Python 3.12.
 from typing_extensions import TypedDict
 
 
 class Molecule(TypedDict):
-    """One line of the input: what the user wrote, and how it is called."""
+    """One line of the input: SMILES and name."""
 
     smiles: str
     name: str
@@ -30,7 +30,7 @@ class Gap(TypedDict):
 
 
 class Ranked(TypedDict):
-    """A molecule in its place; the smallest gap is number 1."""
+    """A molecule and its rank; the smallest gap has rank 1."""
 
     place: int
     name: str

@@ -179,7 +179,7 @@ class TestPage:
 
         text = self.rendered(replace(act, wait=replace(bare, mode=Mode.WAIT), forerun=bare))
 
-        assert "no agent began" in text
+        assert "no agent started" in text
 
 
 def plan(**agents: str) -> Plan:

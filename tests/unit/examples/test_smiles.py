@@ -37,13 +37,13 @@ def test_a_name_may_have_spaces_or_be_left_out_and_comments_are_skipped(tmp_path
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("hello world", "no SMILES"),
-        ("C1CC broken", "no SMILES"),
+        ("hello world", "not a SMILES"),
+        ("C1CC broken", "not a SMILES"),
         ("C(C)(C)(C)(C)C pentavalent", "valence"),
         ("c1cccc1 ring", "kekulize"),
         ("[Na+].[Cl-] salt", "several molecules"),
-        ("[Pt] platinum", "holds Pt"),
-        ("C[*] wildcard", r"holds \*"),
+        ("[Pt] platinum", "contains Pt"),
+        ("C[*] wildcard", r"contains \*"),
         ("[CH3] methyl", "unpaired electrons"),
         ("CCO methanol", "occurs twice"),
     ],
