@@ -13,6 +13,10 @@ class InvalidSettings(ServiceError):
     """A setting is unknown or has an invalid value."""
 
 
+class InvalidOption(ServiceError):
+    """An option of the command line has an invalid value."""
+
+
 class CannotStart(ServiceError):
     """The service could not be started."""
 

@@ -8,7 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from learner.errors import CorruptVersion, LearnerError, UnknownVersion
 from orchestrator.errors import InvalidRequest, LearnerOff, MalformedBody, Unavailable, UnsupportedMediaType
 from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTask, PlanningError
-from reconciler.errors import IdempotencyConflict, OutputNotReady, Overloaded, ShuttingDown, UnknownStep, UnknownTask
+from reconciler.errors import (
+    IdempotencyConflict,
+    NotInDoubt,
+    OutputNotReady,
+    Overloaded,
+    ShuttingDown,
+    UnknownStep,
+    UnknownTask,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -24,6 +32,7 @@ STATUS: dict[type[ForerunError], HTTPStatus] = {
     UnknownTask: HTTPStatus.NOT_FOUND,
     UnknownStep: HTTPStatus.NOT_FOUND,
     OutputNotReady: HTTPStatus.CONFLICT,
+    NotInDoubt: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.CONFLICT,
     UnknownVersion: HTTPStatus.NOT_FOUND,
     CorruptVersion: HTTPStatus.CONFLICT,

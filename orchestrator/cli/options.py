@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,4 +12,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 TaskFile = Annotated[str, typer.Argument(metavar="FILE|-", help="Task file (YAML or JSON); - reads standard input.")]
 TaskIdArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the task.")]
 
-__all__ = ["DEFAULT_URL", "AsJson", "TaskFile", "TaskIdArgument", "Url"]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the journal and the learned models.")]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", envvar="FORERUN_SETTINGS", help="YAML file of settings.")
+]
+
+__all__ = ["DEFAULT_URL", "AsJson", "DataDir", "SettingsFile", "TaskFile", "TaskIdArgument", "Url"]

@@ -13,13 +13,13 @@ import typer
 
 from forerun._packages import hiding_packages, shadowing_message
 from orchestrator.cli.exit_codes import ExitCode, report, reported
-from orchestrator.cli.options import AsJson
+from orchestrator.cli.options import AsJson, DataDir, SettingsFile
 from orchestrator.cli.output import console, print_json
 from orchestrator.cli.shutdown import shutdown_signals, stopped_within
 from orchestrator.config import load_settings
 from orchestrator.errors import CannotStart, RayLost
 from orchestrator.service.cluster_token import use_token
-from orchestrator.settings import Http
+from orchestrator.settings import Http, Settings
 from planners.agents import Catalog
 
 if TYPE_CHECKING:
@@ -44,10 +44,8 @@ def up(
     num_cpus: Annotated[float | None, typer.Option(help="Logical CPUs of the local Ray cluster.")] = None,
     num_gpus: Annotated[float | None, typer.Option(help="Logical GPUs of the local Ray cluster.")] = None,
     shards: Annotated[int | None, typer.Option(help="Number of actors that share the runs.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of the journal and the learned models.")] = None,
-    settings_file: Annotated[
-        Path | None, typer.Option("--settings", envvar="FORERUN_SETTINGS", help="YAML file of settings.")
-    ] = None,
+    data_dir: DataDir = None,
+    settings_file: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Start the service and run it until Ctrl-C or SIGTERM."""
@@ -67,6 +65,15 @@ def up(
         # The port is opened on the head, which may be another host. The token must be set before Ray is imported.
         use_token()
     agents = _agents(settings.catalog)
+    why = _run(settings, agents, as_json=as_json)
+    if why is not None:
+        _exit_without_ray(why, as_json=as_json)
+    if not as_json:
+        console.print("Forerun has stopped.")
+
+
+def _run(settings: Settings, agents: Catalog, *, as_json: bool) -> str | None:
+    """Start the service and wait until it is told to stop; why it could not be shut down in order, if so."""
     # Imported here: only this command needs Ray, and importing it takes seconds.
     from orchestrator.service.ray_watch import RayWatch, ray_processes  # noqa: PLC0415 (see above)
     from orchestrator.service.wiring import start  # noqa: PLC0415 (see above)
@@ -89,11 +96,8 @@ def up(
                 in_time = stopped_within(running.stop, _STOP_S)
     if watch.dead is not None:
         watch.kill_children()
-        _exit_without_ray(f"{watch.dead.title} has died", as_json=as_json)
-    if not in_time:
-        _exit_without_ray("Ray does not answer", as_json=as_json)
-    if not as_json:
-        console.print("Forerun has stopped.")
+        return f"{watch.dead.title} has died"
+    return None if in_time else "Ray does not answer"
 
 
 def _exit_without_ray(why: str, *, as_json: bool) -> NoReturn:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from orchestrator.client.blocking import SyncClient
 from orchestrator.client.errors import Busy, NotOurs, Unreachable, refusal
 from orchestrator.config import read_document
-from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview
+from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview, Resolution
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import InvalidTask
@@ -118,6 +118,11 @@ class Client:
     async def cancel(self, task_id: str, reason: str = "") -> TaskView:
         """Cancel the run. A task that has ended is returned unchanged."""
         return await self._view(TaskView, "DELETE", f"/v1/tasks/{task_id}", params={"reason": reason})
+
+    async def resolve(self, task_id: str, step: str, *, happened: bool, output: JsonValue = None) -> TaskView:
+        """Say whether the irreversible act of a step in doubt has happened, and with what output. The task goes on."""
+        body = Resolution(happened=happened, output=output).model_dump_json()
+        return await self._view(TaskView, "POST", f"/v1/tasks/{task_id}/resolutions/{step}", content=body)
 
     async def list(self, limit: int = 50, before: str | None = None, status: str | None = None) -> TaskPage:
         """Tasks, newest first. ``before`` is the ``next_before`` of the previous page."""

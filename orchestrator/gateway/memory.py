@@ -13,12 +13,12 @@ from pydantic import JsonValue
 
 from learner.errors import UnknownVersion
 from orchestrator.errors import Unavailable
-from orchestrator.gateway.protocol import LearnerVersions, Preview, View
+from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, View
 from planners.cluster import ClusterSnapshot
 from planners.model import StepId, TaskId
 from planners.plans import Plan, PlanKind
 from planners.tasks import AdmittedTask, Task
-from reconciler.errors import IdempotencyConflict, OutputNotReady, Overloaded, UnknownStep, UnknownTask
+from reconciler.errors import IdempotencyConflict, NotInDoubt, OutputNotReady, Overloaded, UnknownStep, UnknownTask
 from reconciler.state.commands import RunStatus
 from reconciler.views.models import EventPage, PlansView, StoredEvent, TaskPage, TaskView, Timeline
 
@@ -29,6 +29,7 @@ class _StoredTask:
     view: TaskView
     events: list[StoredEvent] = field(default_factory=list)
     outputs: dict[StepId, JsonValue] = field(default_factory=dict)
+    in_doubt: set[StepId] = field(default_factory=set)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
 
@@ -123,6 +124,18 @@ class MemoryGateway:
             await self.record(task_id, "cancel_requested", reason=reason)
             await self.end(task_id, RunStatus.CANCELLED)
         return self._find(task_id).view
+
+    async def resolve(self, task_id: TaskId, step: StepId, resolution: Resolution) -> TaskView:
+        """See `Gateway`. The run goes on as told by its owner."""
+        if step not in self._find(task_id).in_doubt:
+            raise NotInDoubt(f"step '{step}' is not in doubt", "step", "`forerun show` names the steps in doubt")
+        self._find(task_id).in_doubt.discard(step)
+        await self.record(task_id, "doubt_resolved", step=step, **resolution.model_dump(exclude={"v"}))
+        return self._find(task_id).view
+
+    def doubt(self, task_id: TaskId, step: StepId) -> None:
+        """Leave a step in doubt."""
+        self._find(task_id).in_doubt.add(step)
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Gateway`."""

@@ -1,9 +1,9 @@
 """The protocol through which HTTP handlers reach runs, cluster and learner."""
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from learner.registry import Manifest
 from planners.cluster import ClusterSnapshot
@@ -46,6 +46,19 @@ class LearnerVersions(Versioned):
     versions: tuple[Manifest, ...] = ()
 
 
+class Resolution(Versioned):
+    """What a person knows about an irreversible act in doubt: whether it happened, and then what it returned."""
+
+    happened: bool
+    output: JsonValue = None
+
+    @model_validator(mode="after")
+    def _output_needs_an_act(self) -> Self:
+        if not self.happened and self.output is not None:
+            raise ValueError("an act that did not happen has no output; leave output out")
+        return self
+
+
 class Gateway(Protocol):
     """Everything the HTTP API can ask for. Methods with a task id raise UnknownTask if there is no such task.
 
@@ -77,6 +90,15 @@ class Gateway(Protocol):
 
     async def cancel(self, task_id: TaskId, reason: str) -> TaskView:
         """Cancel the run. A task that has ended is returned unchanged."""
+        ...
+
+    async def resolve(self, task_id: TaskId, step: StepId, resolution: Resolution) -> TaskView:
+        """Tell the run whether the act of a step in doubt has happened; durable when this returns.
+
+        Raises:
+            UnknownStep: the task has no such step.
+            NotInDoubt: the step is not in doubt.
+        """
         ...
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:

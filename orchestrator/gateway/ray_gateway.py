@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from orchestrator.errors import LearnerOff
 from orchestrator.gateway.actor_calls import TIMEOUT_S, ActorCalls
 from orchestrator.gateway.preview import preview
-from orchestrator.gateway.protocol import LearnerVersions, Preview, View
+from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, View
 from orchestrator.gateway.task_ids import shard_of
 from orchestrator.settings import Settings
 from planners.cluster import ClusterSnapshot
@@ -69,6 +69,10 @@ class RayGateway:
     async def cancel(self, task_id: TaskId, reason: str) -> TaskView:
         """See `Gateway`."""
         return cast("TaskView", await self._of_task(task_id, "cancel", task_id, reason))
+
+    async def resolve(self, task_id: TaskId, step: StepId, resolution: Resolution) -> TaskView:
+        """See `Gateway`."""
+        return cast("TaskView", await self._of_task(task_id, "resolve", task_id, step, resolution))
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Gateway`."""

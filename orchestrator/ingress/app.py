@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orchestrator.gateway.protocol import Resolution
 from orchestrator.ingress import error_responses, service_routes, task_routes
 from orchestrator.ingress.body_limit import BodyLimit
 from orchestrator.ingress.context import IngressContext
@@ -57,7 +58,7 @@ def _declare_problem(app: FastAPI) -> None:
                 ref_template="#/components/schemas/{model}"
             )
             schemas.update(schemas[ProblemDetails.__name__].pop("$defs", {}))
-            add_body_models(schemas, Task)
+            add_body_models(schemas, Task, Resolution)
             app.openapi_schema = document
         return app.openapi_schema
 

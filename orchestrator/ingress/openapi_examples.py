@@ -42,3 +42,11 @@ TASKS: dict[str, Example] = {
         },
     },
 }
+
+RESOLUTIONS: dict[str, Example] = {
+    "happened": {
+        "summary": "The act happened, with this output",
+        "value": {"happened": True, "output": {"order": "17"}},
+    },
+    "did not happen": {"summary": "The act did not happen, so the step may run again", "value": {"happened": False}},
+}

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from orchestrator.gateway.protocol import Preview
+from orchestrator.gateway.protocol import Preview, Resolution
 from orchestrator.gateway.task_ids import TASK_ID_PATTERN
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.event_stream import event_stream
-from orchestrator.ingress.openapi_examples import TASKS
+from orchestrator.ingress.openapi_examples import RESOLUTIONS, TASKS
 from orchestrator.ingress.request_bodies import body_schema, json_body
 from orchestrator.ingress.responses import problems, sent
 from planners.model import StepId, TaskId
@@ -31,6 +31,8 @@ _Key = Annotated[
 ]
 # The largest integer that databases store.
 _MAX_SEQ = 2**63 - 1
+_Step = Annotated[str, Path(max_length=300, description="The step's id")]
+_Resolved = Annotated[Resolution, Depends(json_body(Resolution))]
 _Id = Annotated[str, Path(max_length=100, description="The task's id")]
 
 
@@ -74,6 +76,16 @@ def _submission(router: APIRouter, context: IngressContext) -> None:
     ) -> Response:
         """Cancel a task. A task that has ended is returned unchanged."""
         return sent(await gateway.cancel(TaskId(task_id), reason or "cancelled over HTTP"))
+
+    @router.post(
+        "/tasks/{task_id}/resolutions/{step:path}",
+        response_model=TaskView,
+        responses=problems(400, 404, 409, 413, 415, 422, 503),
+        openapi_extra=body_schema(Resolution, RESOLUTIONS),
+    )
+    async def resolve_step(task_id: _Id, step: _Step, resolution: _Resolved) -> Response:
+        """Say whether the irreversible act of a step in doubt has happened. The task then goes on."""
+        return sent(await gateway.resolve(TaskId(task_id), StepId(step), resolution))
 
 
 def _queries(router: APIRouter, context: IngressContext) -> None:
@@ -123,7 +135,7 @@ def _results(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
 
     @router.get("/tasks/{task_id}/outputs/{step:path}", responses=problems(404, 409, 503))
-    async def show_output(task_id: _Id, step: Annotated[str, Path(max_length=300)]) -> Response:
+    async def show_output(task_id: _Id, step: _Step) -> Response:
         """The output of a finished step, as JSON."""
         value = await gateway.output(TaskId(task_id), StepId(step))
         return Response(json.dumps(value, ensure_ascii=False), media_type="application/json")
