@@ -92,8 +92,8 @@ def _is_json(content_type: str) -> bool:
 
 
 def _unstorable(value: Any) -> str | None:
-    level = [value]
-    for _ in range(MAX_DEPTH):
+    level: list[Any] = [[value]]
+    for _ in range(MAX_DEPTH + 1):
         inside = [part for whole in level for part in (whole.values() if isinstance(whole, dict) else whole)]
         if any(part.__class__ is float and math.isinf(part) for part in inside):
             return "it contains a number beyond the range of doubles"

@@ -97,8 +97,9 @@ async def test_a_body_that_is_not_json_is_a_400(http, body):
     await refused(http, 400, reply)
 
 
-async def test_json_that_is_not_an_object_is_refused(http):
-    await refused(http, 422, await http.post("/v1/tasks", json=[1, 2, 3]))
+@pytest.mark.parametrize("body", [[1, 2, 3], None, 3, "x"])
+async def test_json_that_is_not_an_object_is_refused(http, body):
+    await refused(http, 422, await http.post("/v1/tasks", content=json.dumps(body), headers=JSON))
 
 
 async def test_too_deep_json_is_refused(http):
