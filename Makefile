@@ -7,13 +7,16 @@ STAMP  := $(VENV)/.installed
 # A shell setting that forbids bytecode would make every start of every worker compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test lint clean
+.PHONY: help install demo test test-slow laws chaos lint clean
 
 help:
-	@echo "make demo   set up, rank molecules with and without speculation, write demo-report.html"
-	@echo "make test   set up, run all tests"
-	@echo "make lint   style, types, import rules"
-	@echo "make clean  remove the virtual environment and all caches"
+	@echo "make demo       set up, rank molecules with and without speculation, write demo-report.html"
+	@echo "make test       set up, run all tests but the slow ones"
+	@echo "make test-slow  run the slow tests: several hosts, more faults, generated requests"
+	@echo "make laws       check the laws of a run over 10,000 random histories"
+	@echo "make chaos      kill real processes under load, 100 seeds"
+	@echo "make lint       check style, types, import rules"
+	@echo "make clean      remove the virtual environment and all caches"
 
 install: $(STAMP)
 
@@ -29,6 +32,15 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest
+
+test-slow: $(STAMP)
+	@$(BIN)/python -m pytest -m slow
+
+laws: $(STAMP)
+	@FORERUN_LAW_HISTORIES=10000 $(BIN)/python -m pytest tests/laws
+
+chaos: $(STAMP)
+	@FORERUN_CHAOS_SEEDS=100 $(BIN)/python -m pytest tests/chaos -m "slow or not slow"
 
 lint: $(STAMP)
 	@$(BIN)/ruff format --check .
