@@ -51,15 +51,19 @@ class Host:
         told = subprocess.run(["ip", "netns", "pids", self.namespace], capture_output=True, text=True, check=False)  # noqa: S603, S607
         return {int(pid) for pid in told.stdout.split()}
 
+    def _enter(self) -> None:
+        """Move the calling thread here."""
+        with Path(f"/run/netns/{self.namespace}").open("rb") as namespace:
+            if _LIBC.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+
     def call(self, function: Callable[[], _T], timeout_s: float = 60.0) -> _T:
         """Call a blocking function in a thread whose new sockets are this host's."""
         outcome: dict[str, Any] = {}
 
         def work() -> None:
             try:
-                with Path(f"/run/netns/{self.namespace}").open("rb") as namespace:
-                    if _LIBC.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
-                        raise OSError(ctypes.get_errno(), "setns")
+                self._enter()
                 outcome["value"] = function()
             except BaseException as error:  # noqa: BLE001 - raised again where it was called
                 outcome["error"] = error

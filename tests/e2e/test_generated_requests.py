@@ -1,0 +1,61 @@
+"""Ten thousand requests that schemathesis generates from the OpenAPI document: none makes the service fail."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.generation import GenerationMode
+
+from .conftest import Service, started
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+_REQUESTS = 10_000
+# A request may wait for the end of a task; generated ones ask for minutes.
+_ANSWER_S = 60
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Service]:
+    """A service of this test's own: what is generated stays out of the others' lists."""
+    service = started(tmp_path, environment={"FORERUN_HTTP__MAX_WAIT_S": "0.05"})
+    yield service
+    assert service.terminate() == 0, service.log.read_text()
+
+
+def test_no_generated_request_makes_the_service_fail(own: Service):
+    schema = schemathesis.openapi.from_url(f"{own.url}/openapi.json")
+    operations = [found.ok() for found in schema.get_all_operations()]
+    statuses: Counter[int] = Counter()
+    each = _REQUESTS // (2 * len(operations)) + 1
+
+    for operation in operations:
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            statuses += _sent(operation, mode, each)
+
+    assert statuses.total() >= _REQUESTS * 0.9, statuses
+    assert {status for status in statuses if status >= 500} == set(), statuses
+
+
+def _sent(operation, mode: GenerationMode, count: int) -> Counter[int]:
+    seen: Counter[int] = Counter()
+
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def send(case) -> None:
+        answer = case.call(timeout=_ANSWER_S)
+        seen[answer.status_code] += 1
+        assert answer.status_code < 500, (case.as_curl_command(), answer.text)
+
+    send()
+    return seen
