@@ -106,6 +106,10 @@ class ReconcilerActor:
         """See `Shard.cancel`."""
         return await (await self._shard()).cancel(task_id, reason)
 
+    async def resolve(self, task_id: TaskId, step: StepId, output: Any, happened: bool, by: str = "") -> TaskView:  # noqa: FBT001 Ray passes arguments by position
+        """See `Shard.resolve`."""
+        return await (await self._shard()).resolve(task_id, step, output, happened=happened, by=by)
+
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Shard.events`."""
         return await (await self._shard()).events(task_id, after, wait_s)

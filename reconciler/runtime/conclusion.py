@@ -2,25 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
-
-from pydantic import JsonValue
 
 from reconciler.runtime.outbox import Outbox
 from reconciler.runtime.ports import Executor
-from reconciler.runtime.promotions import Promotions
+from reconciler.runtime.promotions import Promotions, quoted
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run import RunState
-
-
-class Ending(NamedTuple):
-    """How a task ended. ``outputs`` are the values it returns, if it succeeded."""
-
-    status: c.RunStatus
-    failure: Failure | None = None
-    outputs: dict[str, JsonValue] | None = None
+from reconciler.views.projections import Ending
 
 
 class Conclusion:
@@ -58,7 +48,7 @@ class Conclusion:
     async def ending(self, next_event: Callable[[], Awaitable[e.Event]]) -> Ending:
         """The end of the task. ``next_event`` gives the events that arrive meanwhile."""
         if not self.succeeds:
-            return Ending(self._end.status, self._with_promotions(self._end.failure))
+            return Ending(self._end.status, self._with_effects(self._end.failure))
         if self._lost_effects is not None:
             return Ending(c.RunStatus.FAILED, self._lost_effects)
         return await self._promoted(next_event) or await self._outputs()
@@ -73,7 +63,7 @@ class Conclusion:
                 if not event.done():
                     event.cancel()
                 elif (interruption := self._interruption(event.result())) is not None:
-                    return Ending(interruption[0], self._with_promotions(interruption[1]))
+                    return Ending(interruption[0], self._with_effects(interruption[1]))
             failure = settled.result()
             return None if failure is None else Ending(c.RunStatus.FAILED, failure)
         finally:
@@ -94,16 +84,18 @@ class Conclusion:
             kind=FailureKind.LIMIT, message=f"the deadline of {deadline_s:g} s has passed"
         )
 
-    def _with_promotions(self, failure: Failure | None) -> Failure | None:
-        """The failure of a task that has not succeeded: it says which staged outputs are out. No others will be."""
+    def _with_effects(self, failure: Failure | None) -> Failure | None:
+        """The failure of a task that has not succeeded: it says what may have taken effect. Nothing else will."""
         for command in self._outbox.drop():
             if isinstance(command, c.Promote):
                 self._promotions.prevent(self._run.attempts[command.attempt].step.id)
-        report = self._promotions.report()
+        acts = quoted(attempt.step.id for attempt in self._run.in_doubt)
+        doubts = f"it is not known whether {acts} acted" if acts else ""
+        parts = [part for part in (doubts, self._promotions.report()) if part]
         self._promotions.stop()
-        if failure is None or not report:
+        if failure is None or not parts:
             return failure
-        return failure.model_copy(update={"message": f"{failure.message}; {report}"})
+        return failure.model_copy(update={"message": "; ".join([failure.message, *parts])})
 
     async def _outputs(self) -> Ending:
         try:

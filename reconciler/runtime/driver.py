@@ -5,9 +5,12 @@ import logging
 from concurrent.futures import Future
 from contextlib import suppress
 
+from pydantic import JsonValue
+
 from planners.model import AttemptId
 from planners.plans import Plan
 from planners.tasks import AdmittedTask, Mode
+from reconciler.errors import NotInDoubt
 from reconciler.journal.run_log import RunLog
 from reconciler.runtime.conclusion import Conclusion
 from reconciler.runtime.outbox import Outbox, leaves_the_process
@@ -25,6 +28,7 @@ from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
 from reconciler.views.models import TaskView
 from reconciler.views.projections import admitted_view, task_view
+from reconciler.views.totals import AttemptTotals
 
 _log = logging.getLogger(__name__)
 _USED = frozenset({Verdict.COMMIT, Verdict.REPARENT, Verdict.KEEP})
@@ -68,7 +72,9 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._alarms: list[asyncio.TimerHandle] = []
         self._verifying: list[asyncio.Task[None]] = []
+        self._resolutions: dict[AttemptId, asyncio.Future[Future[None]]] = {}
         self._reserved: Plan | None = None
+        self._totals = AttemptTotals(ports.catalog, self.run.attempts.values())
         self._planning = PlanningSession(self.run, shared, self._clock, self.post)
         self._outbox = Outbox(self._carry_out, self._inbox.put_nowait)
         self._promotions = Promotions(admitted.id, ports.executor, self._note_promoted)
@@ -85,13 +91,28 @@ class Driver:
 
     def view(self) -> TaskView:
         """The task as it is now; see `status`."""
-        view = task_view(self.admitted, self.run)
+        view = task_view(self.admitted, self.run, totals=self._totals)
         unended = {"status": c.RunStatus.RUNNING, "ended_s": None, "failure": None, "saved_s": None}
         return view.model_copy(update=unended) if view.status.ended else view
 
     def post(self, event: e.Event) -> None:
         """Queue an event, stamped with the current moment. Call it on the event loop."""
         self._inbox.put_nowait(event.model_copy(update={"at_s": self.now_s}))
+
+    async def resolve(self, attempt: AttemptId, output: JsonValue, *, happened: bool, by: str) -> None:
+        """Answer whether an attempt in doubt has acted. Returns once the answer is durable.
+
+        Raises:
+            NotInDoubt: somebody else has just answered, or the task ended before it read the answer.
+        """
+        if attempt in self._resolutions:
+            raise NotInDoubt("the step is being resolved already", "step")
+        resolution = self._resolutions[attempt] = self._loop.create_future()
+        self.post(e.DoubtResolved(at_s=0, attempt=attempt, happened=happened, output=output, by=by))
+        await asyncio.wait([resolution])
+        if resolution.cancelled():
+            raise NotInDoubt("the task has ended", "step")
+        await asyncio.wrap_future(resolution.result())
 
     # ---- the loop
 
@@ -126,15 +147,33 @@ class Driver:
 
     def _step(self, event: e.Event) -> None:
         commands = [self._with_speed(command) for command in self.run.handle(event)]
+        self._totals.update(self.run.changed)
         leaving = [leaves_the_process(command) for command in commands]
-        durable = self.log.record(event, commands, self.run, urgent=any(leaving))
+        urgent = any(leaving) or isinstance(event, e.DoubtResolved)
+        durable = self.log.record(event, commands, self.run, urgent=urgent)
         durable.add_done_callback(self._check_written)
+        if isinstance(event, e.DoubtResolved) and (resolution := self._resolutions.pop(event.attempt, None)):
+            resolution.set_result(durable)
         self._reserve(event)
         for command, leaves in zip(commands, leaving, strict=True):
             if leaves:
                 self._outbox.hold(command, *self._admission, durable)
             else:
                 self._carry_out(command)
+        self._withdraw_unsent()
+
+    def _withdraw_unsent(self) -> None:
+        """Acts in doubt whose dispatch still waits for the disk have not happened, and will not."""
+        for command in self._outbox.held:
+            attempt = self.run.attempts[command.attempt] if isinstance(command, c.Dispatch) else None
+            if attempt is not None and attempt.in_doubt and attempt.failure is not None:
+                certain = {"never_began": True, "counts": False}
+                failure = attempt.failure.model_copy(update=certain)
+                event = e.AttemptFailed(at_s=self.now_s, attempt=attempt.id, failure=failure)
+                if self.run.status.ended:
+                    self.run.handle(event)  # the run takes note, and no event is read any more
+                else:
+                    self.post(event)
 
     def _check_written(self, written: Future[None]) -> None:
         """A run whose facts cannot be recorded could not be recovered, so it ends. Called in the journal's thread."""
@@ -222,6 +261,8 @@ class Driver:
             alarm.cancel()
         for verifying in self._verifying:
             verifying.cancel()
+        for resolution in self._resolutions.values():
+            resolution.cancel()
         self._ports.executor.release(self.admitted.id)
         self._reservations.release(self.admitted.id)
 
@@ -229,22 +270,14 @@ class Driver:
 
     async def _conclude(self) -> TaskView:
         """Wait for promotions, fetch the outputs, and record how the run ended."""
-        self._withdraw_unsent()
         lost_effects = self._recovery.lost_effects if self._recovery is not None else None
         conclusion = Conclusion(self.run, self._ports.executor, self._outbox, self._promotions, lost_effects)
         if conclusion.succeeds:
             self._remember()
         ending = await conclusion.ending(self._next_event)
-        view = task_view(self.admitted, self.run, ending.outputs, ending.failure, ending.status)
+        view = task_view(self.admitted, self.run, ending=ending)
         await self.log.conclude(view, self.run)
         return view
-
-    def _withdraw_unsent(self) -> None:
-        """Acts whose dispatch still waits for the disk will not be carried out, so they are not in doubt."""
-        for command in self._outbox.held:
-            if isinstance(command, c.Dispatch):
-                failure = Failure(kind=FailureKind.CANCELLED, message="it was not dispatched", never_began=True)
-                self.run.handle(e.AttemptFailed(at_s=self.now_s, attempt=command.attempt, failure=failure))
 
     def _remember(self) -> None:
         """Let later guesses learn from the optimal plan."""

@@ -4,8 +4,10 @@ import asyncio
 import json
 from typing import Any
 
+from pydantic import JsonValue
+
 from planners.model import NodeId, StepId
-from reconciler.errors import OutputNotReady
+from reconciler.errors import NotInDoubt, OutputNotReady
 from reconciler.journal import Journal
 from reconciler.journal.rows import PAGE_EVENTS, page_of
 from reconciler.runtime.step_output import attempt_with_output
@@ -66,6 +68,14 @@ class EndedRun:
         if self._view.outputs and step in self._view.outputs:
             return self._view.outputs[step]
         raise OutputNotReady(f"step '{step}' has finished, but {_GONE}", "step")
+
+    async def resolve(self, step: StepId, output: JsonValue, *, happened: bool, by: str) -> None:
+        """Refuse: it has ended.
+
+        Raises:
+            NotInDoubt: always.
+        """
+        raise NotInDoubt("the task has ended, so nothing waits for an answer", "step")
 
     def cancel(self, reason: str) -> None:
         """Do nothing: it has ended."""

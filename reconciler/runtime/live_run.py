@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from pydantic import JsonValue
+
 from planners.model import NodeId, StepId
-from reconciler.errors import OutputNotReady
+from reconciler.errors import NotInDoubt, OutputNotReady
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.ports import Executor
-from reconciler.runtime.step_output import attempt_with_output
+from reconciler.runtime.step_output import attempt_with_output, unknown_step
 from reconciler.state.commands import OutputOf, RunStatus
 from reconciler.state.events import CancelRequested, NodeLost
 from reconciler.state.run import RunState
@@ -66,6 +68,23 @@ class LiveRun:
             return await self._executor.value(self._driver.admitted.id, OutputOf(attempt=attempt))
         except LookupError:
             raise OutputNotReady(f"step '{step}' has finished, but its output was lost", "step", _LOST) from None
+
+    async def resolve(self, step: StepId, output: JsonValue, *, happened: bool, by: str) -> None:
+        """Answer whether the irreversible attempt of a step has acted. Returns once the answer is durable.
+
+        Raises:
+            UnknownStep: the task has no such step.
+            NotInDoubt: nothing about the step is in doubt.
+        """
+        run = self._driver.run
+        attempt = run.doubt_about(step)
+        if attempt is None:
+            if run.plan is None or step not in run.plan.by_id:
+                raise unknown_step(step, run.id)
+            raise NotInDoubt(
+                f"nothing about step '{step}' is in doubt", "step", "GET the task: in_doubt names the steps"
+            )
+        await self._driver.resolve(attempt, output, happened=happened, by=by)
 
     def cancel(self, reason: str) -> None:
         """Ask the run to end."""

@@ -7,6 +7,8 @@ from planners.model import AttemptId, StepId, TaskId
 from reconciler.runtime.ports import Executor
 from reconciler.state.handoff import Failure
 
+_MOST_NAMED = 5
+
 
 class Promotions:
     """Starts promotions and keeps track of them. Lives on one event loop."""
@@ -52,7 +54,7 @@ class Promotions:
         """Which staged outputs are out, for the message of the task's failure; empty without promotions."""
         unknown = [self._steps[attempt] for attempt in self._waiting]
         parts = (("is out", self._out), ("is not out", self._prevented), ("may or may not be out", unknown))
-        return "; ".join(f"the staged output of {_named(steps)} {state}" for state, steps in parts if steps)
+        return "; ".join(f"the staged output of {quoted(steps)} {state}" for state, steps in parts if steps)
 
     def close(self) -> None:
         """Stop waiting. Promotions that have started go on."""
@@ -69,5 +71,8 @@ class Promotions:
             self._promoted(attempt)
 
 
-def _named(steps: Iterable[StepId]) -> str:
-    return ", ".join(f"'{step}'" for step in steps)
+def quoted(steps: Iterable[StepId]) -> str:
+    """The first few steps, for a message."""
+    names = [f"'{step}'" for step in steps]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

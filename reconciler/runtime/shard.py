@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import JsonValue
 from pydantic_core import PydanticSerializationError
 
 from planners.cluster import ClusterSnapshot
@@ -182,6 +183,26 @@ class Shard:
         run = await self._run(task_id)
         run.cancel(storable(reason))
         return await self.wait(task_id, _CANCEL_WAIT_S)
+
+    async def resolve(
+        self, task_id: TaskId, step: StepId, output: JsonValue = None, *, happened: bool, by: str = ""
+    ) -> TaskView:
+        """Answer whether the irreversible attempt of a step, which was lost, has acted. Durable when this returns.
+
+        Args:
+            task_id: the task.
+            step: the step in doubt.
+            output: what the act returned, if it happened.
+            happened: whether it happened. If not, the step runs again.
+            by: who answers.
+
+        Raises:
+            UnknownTask: there is no such task.
+            UnknownStep: the task has no such step.
+            NotInDoubt: nothing about the step is in doubt.
+        """
+        await (await self._run(task_id)).resolve(step, output, happened=happened, by=storable(by))
+        return await self.show(task_id)
 
     def node_lost(self, node: NodeId) -> None:
         """Tell every run that a node has left the cluster."""

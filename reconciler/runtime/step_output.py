@@ -1,9 +1,14 @@
 """Which attempt's output is the output of a step."""
 
-from planners.model import AttemptId, StepId
+from planners.model import AttemptId, StepId, TaskId
 from planners.plans import Plan
 from reconciler.errors import OutputNotReady, UnknownStep
 from reconciler.views.models import Timeline
+
+
+def unknown_step(step: StepId, task: TaskId) -> UnknownStep:
+    """The error of a step that neither the plan nor the timeline of a task has."""
+    return UnknownStep(f"the task has no step '{step}'", "step", f"GET /v1/tasks/{task}/plans names the steps")
 
 
 def attempt_with_output(step: StepId, timeline: Timeline, plan: Plan | None) -> AttemptId:
@@ -15,8 +20,7 @@ def attempt_with_output(step: StepId, timeline: Timeline, plan: Plan | None) -> 
     """
     bars = [bar for bar in timeline.bars if bar.step == step]
     if not bars and (plan is None or step not in plan.by_id):
-        fix = f"GET /v1/tasks/{timeline.task}/plans names the steps"
-        raise UnknownStep(f"the task has no step '{step}'", "step", fix)
+        raise unknown_step(step, timeline.task)
     finished = [bar for bar in bars if bar.status == "finished"]
     if not finished:
         raise OutputNotReady(f"step '{step}' has not finished", "step", "ask again when it has")

@@ -10,6 +10,7 @@ from planners.tasks import Mode
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
+from reconciler.state.waiting import WaitReason
 
 
 class StepCounts(Versioned):
@@ -19,13 +20,27 @@ class StepCounts(Versioned):
     waiting: int = 0
     running: int = 0
     finished: int = 0
+    in_doubt: int = 0
+
+
+class Doubt(Versioned):
+    """An irreversible attempt that was lost and may have acted. ``verifying``: its verify hook is being asked."""
+
+    step: StepId
+    attempt: AttemptId
+    agent: AgentName
+    node: NodeId
+    since_s: float
+    verifying: bool
+    reason: str = ""
 
 
 class TaskView(Versioned):
     """A task as `GET /v1/tasks/{id}` shows it.
 
     ``saved_s`` is how much earlier the run ended than it would have if nothing had started before the optimal plan was
-    whole. ``wasted_s`` counts agent-seconds of flushed attempts, ``agent_s`` of all.
+    whole. ``wasted_s`` counts agent-seconds of flushed attempts, ``agent_s`` of all. ``waiting`` says why steps wait,
+    for the first of them; the timeline has all.
     """
 
     id: TaskId
@@ -47,6 +62,8 @@ class TaskView(Versioned):
     wasted_usd: float = 0.0
     outputs: dict[str, JsonValue] | None = None
     failure: Failure | None = None
+    in_doubt: tuple[Doubt, ...] = ()
+    waiting: tuple[WaitReason, ...] = ()
 
 
 class TaskPage(Versioned):
@@ -93,13 +110,14 @@ class TimelineBar(Versioned):
 
 
 class Timeline(Versioned):
-    """All attempts of a task in order of dispatch, and when its plans arrived."""
+    """All attempts of a task in order of dispatch, when its plans arrived, and why each unfinished step waits."""
 
     task: TaskId
     bars: tuple[TimelineBar, ...]
     speculative_plan_s: float | None = None
     optimal_plan_s: float | None = None
     ended_s: float | None = None
+    waiting: tuple[WaitReason, ...] = ()
 
 
 class PlansView(Versioned):

@@ -1,7 +1,10 @@
 """Projections of a run's state: its view, timeline and plans. Pure."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import NamedTuple
+
+from pydantic import JsonValue
 
 from planners.similarity import similarity
 from planners.tasks import AdmittedTask
@@ -10,48 +13,76 @@ from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure
 from reconciler.state.run import RunState
-from reconciler.views.models import PlansView, StepCounts, TaskView, Timeline, TimelineBar
+from reconciler.state.step_state import StepStatus
+from reconciler.state.waiting import WaitReason
+from reconciler.views.models import Doubt, PlansView, StepCounts, TaskView, Timeline, TimelineBar
+from reconciler.views.totals import AttemptTotals
+
+# Reasons in a task's view, which clients poll.
+_MOST_REASONS = 20
+_WAITING = (StepStatus.WAITING, StepStatus.READY, StepStatus.DISPATCHED, StepStatus.RETRYING)
+
+
+class Ending(NamedTuple):
+    """How a task ended. ``outputs`` are the values it returns, if it succeeded."""
+
+    status: RunStatus
+    failure: Failure | None = None
+    outputs: dict[str, JsonValue] | None = None
 
 
 def task_view(
     admitted: AdmittedTask,
     run: RunState,
-    outputs: Mapping[str, Any] | None = None,
-    failure: Failure | None = None,
-    status: RunStatus | None = None,
+    *,
+    ending: Ending | None = None,
+    totals: AttemptTotals | None = None,
 ) -> TaskView:
     """The task as it is.
 
     Args:
         admitted: the task.
         run: its run.
-        outputs: the values it returns, once it has succeeded.
-        failure: why it failed, where that is not the run's own failure.
-        status: how it ended, where that is not the run's own status.
+        ending: how the task ended, once its effects and outputs are known.
+        totals: sums over the attempts, where they are kept; counted here otherwise.
     """
-    attempts = run.attempts.values()
-    wasted = accounts.wasted(attempts)
+    totals = totals or AttemptTotals(run.catalog, run.attempts.values())
+    agent_s, wasted_s, usd, wasted_usd = totals.sums
+    ending = ending or Ending(run.status, run.end.failure if run.end else None)
     return TaskView(
         id=admitted.id,
         name=admitted.task.name,
         kind=admitted.task.kind,
         mode=admitted.task.planning.mode,
-        status=status or run.status,
+        status=ending.status,
         submitted_at_s=admitted.submitted_at_s,
         epoch=run.epoch,
         steps=_counts(run),
-        first_dispatch_s=min((attempt.dispatched_s for attempt in attempts), default=None),
+        first_dispatch_s=totals.first_dispatch_s,
         speculative_plan_s=run.guess_s,
         optimal_plan_s=run.optimal_plan_s,
         ended_s=run.at_s if run.status.ended else None,
         saved_s=saved_s(run),
-        agent_s=sum(attempt.seconds for attempt in attempts),
-        wasted_s=sum(attempt.seconds for attempt in wasted),
-        usd=accounts.usd(run.catalog, attempts),
-        wasted_usd=accounts.usd(run.catalog, wasted),
-        outputs=dict(outputs) if outputs is not None else None,
-        failure=failure or (run.end.failure if run.end else None),
+        agent_s=agent_s,
+        wasted_s=wasted_s,
+        usd=usd,
+        wasted_usd=wasted_usd,
+        outputs=ending.outputs,
+        failure=ending.failure,
+        in_doubt=tuple(_doubt(attempt) for attempt in run.in_doubt),
+        waiting=tuple(islice(wait_reasons(run), _MOST_REASONS)),
     )
+
+
+def wait_reasons(run: RunState) -> Iterator[WaitReason]:
+    """Why each unfinished step waits: first those that need somebody or something, then the others in plan order."""
+    urgent = [*run.steps.in_doubt, *run.steps.blocked]
+    others = (step for step, state in run.steps.items() if state.status in _WAITING)
+    pending = (item.id for item in run.plan.pending) if run.plan is not None else ()
+    for step in chain(urgent, others, pending):
+        reason = run.waiting(step)
+        if reason is not None:
+            yield reason
 
 
 def admitted_view(admitted: AdmittedTask) -> TaskView:
@@ -78,12 +109,38 @@ def saved_s(run: RunState) -> float | None:
 
 
 def _counts(run: RunState) -> StepCounts:
-    total = len(run.plan.steps) if run.plan else len(run.guess.steps) if run.guess else 0
-    confirmed = [attempt for attempt in run.attempts.values() if attempt.usable]
-    finished = sum(1 for attempt in confirmed if attempt.finished)
-    running = sum(1 for attempt in confirmed if attempt.live)
-    waiting = max(0, total - finished - running)
-    return StepCounts(total=total, waiting=waiting, running=running, finished=finished)
+    if run.plan is None:
+        return _counts_of_guess(run)
+    steps = run.steps
+    finished, in_doubt = steps.count(StepStatus.FINISHED), steps.count(StepStatus.IN_DOUBT)
+    running = steps.count(StepStatus.DISPATCHED) + steps.count(StepStatus.RUNNING)
+    return StepCounts(
+        total=len(steps),
+        waiting=len(steps) - finished - running - in_doubt,
+        running=running,
+        finished=finished,
+        in_doubt=in_doubt,
+    )
+
+
+def _counts_of_guess(run: RunState) -> StepCounts:
+    total = len(run.guess.steps) if run.guess else 0
+    usable = run.progress.usable()
+    finished = sum(1 for attempt in usable if attempt.finished)
+    waiting = max(0, total - len(usable))
+    return StepCounts(total=total, waiting=waiting, running=len(usable) - finished, finished=finished)
+
+
+def _doubt(attempt: Attempt) -> Doubt:
+    return Doubt(
+        step=attempt.step.id,
+        attempt=attempt.id,
+        agent=attempt.placement.agent,
+        node=attempt.placement.node,
+        since_s=attempt.ended_s or attempt.dispatched_s,
+        verifying=attempt.verifying,
+        reason=attempt.failure.message if attempt.failure else "",
+    )
 
 
 def timeline(run: RunState) -> Timeline:
@@ -94,11 +151,13 @@ def timeline(run: RunState) -> Timeline:
         speculative_plan_s=run.guess_s,
         optimal_plan_s=run.optimal_plan_s,
         ended_s=run.at_s if run.status.ended else None,
+        waiting=tuple(wait_reasons(run)),
     )
 
 
 def _bar(run: RunState, attempt: Attempt) -> TimelineBar:
-    reason = attempt.failure.message if attempt.status is AttemptStatus.FAILED and attempt.failure else attempt.reason
+    failed = attempt.status in (AttemptStatus.FAILED, AttemptStatus.IN_DOUBT)
+    reason = attempt.failure.message if failed and attempt.failure else attempt.reason
     return TimelineBar(
         attempt=attempt.id,
         step=attempt.step.id,
