@@ -13,7 +13,7 @@ from planners.tasks import Mode, PlanningOptions, Task
 from planners.work_keys import InputDigests, work_keys
 from planners.workflow import Step, Workflow
 from reconciler.state.commands import RunStatus
-from reconciler.state.events import CancelRequested
+from reconciler.state.events import CancelRequested, NodeLost
 
 CATALOG = Catalog(
     agents=(
@@ -110,3 +110,18 @@ def test_what_still_waits_for_the_disk_when_a_task_is_cancelled_never_leaves(tas
 
     left = [attempt for what, attempt, _ in run.executor.asked if what == "promote" or effect_of(run, attempt) in WAITS]
     assert left == []
+
+
+async def lost(task: Task) -> SlowRun:
+    """The only node is lost while nothing has been written."""
+    async with SlowRun(task, CATALOG) as run:
+        run.driver.post(NodeLost(at_s=0, node=NodeId("n1")))
+        await run.settle()
+    return run
+
+
+@given(tasks())
+def test_an_act_that_has_not_left_is_not_in_doubt_when_its_node_is_lost(task):
+    run = asyncio.run(lost(task))
+
+    assert run.driver.run.in_doubt == []
