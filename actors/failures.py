@@ -50,10 +50,10 @@ def timed_out(timeout_s: float | None) -> Failure:
     return Failure(kind=FailureKind.TIMEOUT, message=f"still running after {timeout_s:g} s", fix=fix)
 
 
-def node_lost(node: NodeId, error_type: str = "") -> Failure:
-    """The failure of an attempt whose node left the cluster."""
+def node_lost(node: NodeId, error_type: str = "", *, never_began: bool = False) -> Failure:
+    """The failure of an attempt whose node left the cluster. ``never_began``: certainly no agent was called."""
     message = f"node {node} is no longer part of the cluster"
-    return Failure(kind=FailureKind.NODE_LOST, message=message, error_type=error_type)
+    return Failure(kind=FailureKind.NODE_LOST, message=message, error_type=error_type, never_began=never_began)
 
 
 def worker_lost(agent: AgentName, error_type: str = "") -> Failure:

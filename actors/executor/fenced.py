@@ -130,9 +130,11 @@ class FencedExecutor(ABC):
         lost = [hosted for live in self._live.values() for hosted in live.values() if hosted.order.node == node]
         for hosted in lost:
             del self._live[hosted.task][hosted.order.attempt]
+        waiting = [hosted for hosted in lost if hosted.handle is None]
         self._stop(lost)
         for hosted in lost:
-            self._report_end(hosted, Ended(self._seconds(hosted), failure=node_lost(node)))
+            failure = node_lost(node, never_began=hosted in waiting)
+            self._report_end(hosted, Ended(self._seconds(hosted), failure=failure))
 
     def promote(self, task: TaskId, attempt: AttemptId) -> None:
         """Start to promote the staged output of a finished attempt, once."""
@@ -224,7 +226,7 @@ class FencedExecutor(ABC):
         async with self._limits.admission(agent, order.attempt, speculative=order.speculative):
             order = hosted.order  # it may have been confirmed while it waited
             if order.node in self._lost_nodes:
-                return Ended(0.0, failure=node_lost(order.node))
+                return Ended(0.0, failure=node_lost(order.node, never_began=True))
             bound = self._outputs.bound(hosted.task, order.inputs)
             call = self._invocation(hosted.task, order, agent, bound)
             ended = await self._run(hosted, agent, call, bound)

@@ -239,7 +239,7 @@ class RayExecutor(FencedExecutor):
         if not await self._probe.is_alive(node):
             if self._on_node_lost is not None:
                 asyncio.get_running_loop().call_soon(self._on_node_lost, node)
-            return node_lost(node, error_type)
+            return node_lost(node, error_type, never_began=isinstance(error, _UNPLACEABLE))
         if lost:
             return worker_lost(name, error_type)
         message = f"node {node} can never give what agent '{name}' needs"

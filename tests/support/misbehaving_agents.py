@@ -2,11 +2,14 @@
 
 import asyncio
 import os
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
-from actors.agent import agent
+from actors.agent import DidNot, Happened, agent
+from actors.context import Context
 from planners.resources import Resources
 from reconciler.state.handoff import Handoff
 
@@ -73,6 +76,34 @@ async def innocent(seconds: float) -> str:
 async def blocks_its_loop() -> str:
     time.sleep(600)  # noqa: ASYNC251 - the mistake under test
     return "never"
+
+
+def _act_of(context: Context) -> Path:
+    return Path(tempfile.gettempdir()) / f"forerun-{context.agent}-{context.idempotency_key}"
+
+
+def _acted(context: Context) -> Happened | DidNot:
+    try:
+        _act_of(context).unlink()
+    except FileNotFoundError:
+        return DidNot()
+    return Happened("acted")
+
+
+@agent("act", effect="irreversible", verify=_acted)
+def dies_after_its_act(context: Context) -> str:
+    _act_of(context).touch()
+    os._exit(1)
+
+
+@agent("act", effect="irreversible", verify=_acted)
+def dies_before_its_act(witness: str, context: Context) -> str:
+    """Dies the first time; ``witness`` gets a byte per call."""
+    with Path(witness).open("ab") as file:
+        file.write(b".")
+    if Path(witness).stat().st_size == 1:
+        os._exit(1)
+    return "acted at the second try"
 
 
 @agent("environment")

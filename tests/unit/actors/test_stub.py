@@ -43,7 +43,20 @@ async def test_a_lost_node_fails_what_ran_there_and_what_is_sent_there():
 
     executor.lose_node("n2")
 
-    assert (await attempts.result(there)).kind is FailureKind.NODE_LOST
-    assert (await attempts.run(s.add, a=1, on="n2")).kind is FailureKind.NODE_LOST
+    interrupted, refused = await attempts.result(there), await attempts.run(s.add, a=1, on="n2")
+    assert (interrupted.kind, interrupted.never_began) == (FailureKind.NODE_LOST, False)
+    assert (refused.kind, refused.never_began) == (FailureKind.NODE_LOST, True)
     assert await attempts.result(elsewhere) == 2
     assert executor.warm() == {("add", "n1")}
+
+
+async def test_of_an_attempt_that_waits_for_a_limit_it_is_certain_that_it_never_began():
+    attempts = Attempts(StubExecutor(catalog_of(s.counted)), "n1")
+    running = [attempts.start(s.counted, seconds=600.0) for _ in range(2)]
+    waiting = attempts.start(s.counted, seconds=600.0)
+    for attempt in running:
+        await attempts.started(attempt)
+
+    attempts.executor.forget_node("n1")
+
+    assert [(await attempts.result(attempt)).never_began for attempt in (*running, waiting)] == [False, False, True]
