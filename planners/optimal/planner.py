@@ -92,7 +92,7 @@ class OptimalPlannerPipeline:
             yield given.model_copy(update={"kind": PlanKind.OPTIMAL, "complete": True})
             return
         stream = StreamingPlan(request, self._clock)
-        workflow = self._decompositions.get(request) or PartialWorkflow(request.task)
+        workflow = await asyncio.to_thread(self._begin, request)
         try:
             async with aclosing(self._prefixes(request, workflow, stream)) as prefixes:
                 async for prefix in prefixes:
@@ -100,14 +100,17 @@ class OptimalPlannerPipeline:
         except DecomposeFailed as failure:
             yield await self._without_decomposer(request, stream, failure)
             return
-        self._decompositions.put(request, workflow)
-        yield await self._complete(flatten(workflow.workflow(), request.task.values, request.known), request, stream)
+        await asyncio.to_thread(self._decompositions.put, request, workflow)
+        yield await self._complete(await asyncio.to_thread(_unrolled, workflow, request), request, stream)
 
     def close(self) -> None:
         """Cancel every solve and let the threads end."""
         for token in tuple(self._running):
             token.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _begin(self, request: PlanRequest) -> PartialWorkflow:
+        return self._decompositions.get(request) or PartialWorkflow(request.task)
 
     async def _prefixes(
         self, request: PlanRequest, workflow: PartialWorkflow, stream: StreamingPlan
@@ -123,23 +126,21 @@ class OptimalPlannerPipeline:
             async for _ in growth:
                 if request.task.planning.mode is Mode.WAIT or workflow.complete:
                     continue
-                flat = flatten(workflow.workflow(), request.task.values, request.known)
-                if stream.is_new(flat) and (prefix := await self._prefix(flat, request, stream)) is not None:
+                if (prefix := await asyncio.to_thread(self._prefix, workflow, request, stream)) is not None:
                     yield prefix
 
-    async def _prefix(self, flat: FlatWorkflow, request: PlanRequest, stream: StreamingPlan) -> Plan | None:
-        """The prefix of the plan that these steps allow; None if no further step can be confirmed yet.
+    def _prefix(self, workflow: PartialWorkflow, request: PlanRequest, stream: StreamingPlan) -> Plan | None:
+        """The prefix of the plan that the steps so far allow; None if no further step can be confirmed yet.
 
         Raises:
             Infeasible: no plan keeps to the task's limits, whatever steps follow.
         """
+        flat = _unrolled(workflow, request)
+        if not stream.is_new(flat):
+            return None
         pinned, current, costs = stream.pinned(flat), stream.request(request.hint), self._costs()
-
-        def confirmed_steps() -> Plan:
-            return cheapest_steps(self._list_scheduler(pinned, current, costs), pinned, current, costs)
-
         try:
-            plan = await asyncio.to_thread(confirmed_steps)
+            plan = cheapest_steps(self._list_scheduler(pinned, current, costs), pinned, current, costs)
         except Infeasible:
             # The agents that prefixes have chosen may be the cause; the complete plan can choose others.
             if stream.pins:
@@ -149,21 +150,25 @@ class OptimalPlannerPipeline:
 
     async def _complete(self, flat: FlatWorkflow, request: PlanRequest, stream: StreamingPlan) -> Plan:
         try:
-            plan = await self._schedule(stream.pinned(flat), request, stream)
+            return await self._schedule(flat, request, stream)
         except Infeasible:
             if not stream.pins:
                 raise
-            plan = await self._schedule(stream.pinned(flat, only_irreversible=True), request, stream)
-        return stream.complete(plan, flat)
+            return await self._schedule(flat, request, stream, only_irreversible=True)
 
-    async def _schedule(self, flat: FlatWorkflow, request: PlanRequest, stream: StreamingPlan) -> Plan:
-        current, costs, token = stream.request(request.hint or stream.last), self._costs(), CancellationToken()
-        if request.task.planning.mode is Mode.LIST_SCHEDULE:
-            return await asyncio.to_thread(self._list_scheduler, flat, current, costs)
+    async def _schedule(
+        self, flat: FlatWorkflow, request: PlanRequest, stream: StreamingPlan, *, only_irreversible: bool = False
+    ) -> Plan:
+        """The complete plan with the agents that prefixes chose, or with the irreversible ones of these only."""
+        token = CancellationToken()
 
         def solve() -> Plan:
-            return self._solver(
-                flat,
+            pinned = stream.pinned(flat, only_irreversible=only_irreversible)
+            current, costs = stream.request(request.hint or stream.last), self._costs()
+            if request.task.planning.mode is Mode.LIST_SCHEDULE:
+                return stream.complete(self._list_scheduler(pinned, current, costs), flat)
+            plan = self._solver(
+                pinned,
                 current,
                 costs,
                 time_limit_s=min(request.task.planning.time_limit_s, self._settings.time_limit_s),
@@ -171,9 +176,12 @@ class OptimalPlannerPipeline:
                 hint=current.hint,
                 cancellation=token,
             )
+            return stream.complete(plan, flat)
 
         self._running.add(token)
         try:
+            if request.task.planning.mode is Mode.LIST_SCHEDULE:
+                return await asyncio.to_thread(solve)
             return await self._in_thread(solve)
         finally:
             self._running.discard(token)
@@ -214,3 +222,7 @@ class OptimalPlannerPipeline:
         )
         plan = await self._complete(flat, request, stream)
         return plan.model_copy(update={"origin": f"fallback:{guess.origin}"})
+
+
+def _unrolled(workflow: PartialWorkflow, request: PlanRequest) -> FlatWorkflow:
+    return flatten(workflow.workflow(), request.task.values, request.known)

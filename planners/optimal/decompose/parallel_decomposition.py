@@ -1,4 +1,4 @@
-"""Decomposes all goals of a workflow at once, while the workflow grows."""
+"""Decomposes the goals of a workflow side by side, while the workflow grows."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -7,12 +7,16 @@ from contextlib import aclosing
 from planners.agents import Catalog
 from planners.errors import DecomposeFailed
 from planners.model import StepId
-from planners.optimal.decompose.goals import Decomposer, GoalText
+from planners.optimal.decompose.goals import Decomposer
 from planners.optimal.decompose.partial_workflow import PartialWorkflow
 from planners.workflow import Step
 
 # A step of a goal; None at the goal's end; or why it failed.
 _News = tuple[StepId, Step | BaseException | None]
+
+
+# Goals that are decomposed at once: a workflow may hold thousands of them.
+_AT_ONCE = 16
 
 
 async def decompose(workflow: PartialWorkflow, decomposer: Decomposer, catalog: Catalog) -> AsyncGenerator[None, None]:
@@ -22,9 +26,13 @@ async def decompose(workflow: PartialWorkflow, decomposer: Decomposer, catalog: 
         DecomposeFailed: a goal could not be decomposed; the steps confirmed before stay in the workflow.
     """
     news: asyncio.Queue[_News] = asyncio.Queue()
-    readers = [
-        asyncio.create_task(_read(goal, workflow.text(goal), decomposer, catalog, news)) for goal in workflow.goals
-    ]
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def read_in_turn(goal: StepId) -> None:
+        async with slots:
+            await _read(goal, workflow, decomposer, catalog, news)
+
+    readers = [asyncio.create_task(read_in_turn(goal)) for goal in workflow.goals]
     try:
         while not workflow.complete:
             arrived = [await news.get()]
@@ -40,10 +48,10 @@ async def decompose(workflow: PartialWorkflow, decomposer: Decomposer, catalog: 
 
 
 async def _read(
-    goal: StepId, text: GoalText, decomposer: Decomposer, catalog: Catalog, news: "asyncio.Queue[_News]"
+    goal: StepId, workflow: PartialWorkflow, decomposer: Decomposer, catalog: Catalog, news: "asyncio.Queue[_News]"
 ) -> None:
     try:
-        async with aclosing(decomposer.steps(text, catalog)) as steps:
+        async with aclosing(decomposer.steps(workflow.text(goal), catalog)) as steps:
             async for step in steps:
                 news.put_nowait((goal, step))
     # Whatever ends a decomposer, the queue's reader must hear of it, or it would wait forever. A CancelledError can be

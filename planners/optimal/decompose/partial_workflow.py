@@ -5,7 +5,7 @@ leaves it and all its readers pending. The steps that do unroll are the growing 
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from planners.bindings import Binding, InputRef, Leaf, Path, StepRef, Value, follow, map_binding
 from planners.errors import DecomposeFailed
@@ -58,17 +58,29 @@ class PartialWorkflow:
         return len(self._closed) == len(self.goals)
 
     def text(self, goal_id: StepId) -> GoalText:
-        """One goal as a decomposer gets it. Inputs bound to task inputs and literals are known now."""
+        """One goal as a decomposer gets it. Inputs bound to task inputs and literals are known now.
+
+        Raises:
+            DecomposeFailed: an input is bound to a part of a task input that does not exist.
+        """
         goal, known, later = self.goals[goal_id], {}, []
         for name, binding in goal.inputs.items():
             match binding:
                 case Value(value=value):
                     known[name] = value
                 case InputRef(input=source, path=path):
-                    known[name] = follow(self._task.values[source], path)
+                    known[name] = self._task_value(goal_id, source, path)
                 case _:
                     later.append(name)
         return GoalText(text=goal.goal, inputs=known, later=tuple(later))
+
+    def _task_value(self, goal_id: StepId, name: str, path: Path) -> Any:
+        try:
+            return follow(self._task.values[name], path)
+        except LookupError as error:
+            raise DecomposeFailed(
+                f"goal '{goal_id}' reads '$inputs.{name}', which has {error.args[0]}", "goal"
+            ) from error
 
     def confirm(self, goal_id: StepId, step: Step) -> None:
         """Add a step to a goal. Its ``$inputs`` are those of the goal, its ``$steps`` are steps of the same goal."""

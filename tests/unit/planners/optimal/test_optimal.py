@@ -253,3 +253,26 @@ async def test_a_plan_that_waits_for_a_solver_when_the_planner_is_closed_fails()
     with pytest.raises(PlanningError, match="closed"):
         await all_plans(planner, declared)
     assert (await running)[-1].complete
+
+
+class Counting:
+    """A decomposer that records how many goals it works on at once."""
+
+    def __init__(self):
+        self.now = self.most = 0
+
+    async def steps(self, goal, catalog):
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0)
+        self.now -= 1
+        yield steps()[0]
+
+
+async def test_of_very_many_goals_a_bounded_number_is_decomposed_at_once():
+    goals = tuple(Goal(id=f"g{number}", goal="x") for number in range(100))
+    decomposer = Counting()
+    plans = await all_plans(pipeline(decomposer), request(Task(workflow=Workflow(steps=goals))))
+
+    assert len(plans[-1].steps) == 100
+    assert 1 < decomposer.most <= 16
