@@ -76,19 +76,19 @@ def parse_catalog(raw: Any) -> Catalog:
     return _validated({**raw, "agents": [_agent(entry, f"agents.{index}") for index, entry in enumerate(agents)]})
 
 
-def _agent(entry: Any, place: str) -> Any:
+def _agent(entry: Any, location: str) -> Any:
     """An entry, checked and completed by its kind. Without a kind, its target is a callable."""
     if not isinstance(entry, Mapping):
         return entry
     kind = entry.get("kind")
     if kind is None:
-        return declared_by_callable(entry, place)
+        return declared_by_callable(entry, location)
     if kind not in set(AgentKind):
         return dict(entry)
     try:
-        return kind_of(AgentKind(kind)).declare(entry, place)
+        return kind_of(AgentKind(kind)).declare(entry, location)
     except UnsupportedKind as error:
-        raise InvalidCatalog(error.message, f"{place}.kind", error.fix) from None
+        raise InvalidCatalog(error.message, f"{location}.kind", error.fix) from None
 
 
 def _validated(raw: Mapping[str, Any]) -> Catalog:
@@ -97,12 +97,12 @@ def _validated(raw: Mapping[str, Any]) -> Catalog:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         *parents, key = first["loc"] or ("catalog",)
-        place = ".".join(map(str, first["loc"])) or "catalog"
+        location = ".".join(map(str, first["loc"])) or "catalog"
         fix = ""
         if first["type"] == "extra_forbidden":
             owner = next((name for name in reversed(parents) if isinstance(name, str)), "")
-            raise InvalidCatalog("unknown key", place, nearest_field(str(key), _MODELS.get(owner, Model))) from None
+            raise InvalidCatalog("unknown key", location, nearest_field(str(key), _MODELS.get(owner, Model))) from None
         if first["type"] == "missing":
             fix = f"add '{key}'"
         message = first["msg"].removeprefix("Value error, ")
-        raise InvalidCatalog(message, place, fix) from None
+        raise InvalidCatalog(message, location, fix) from None

@@ -117,7 +117,7 @@ class Hosts:
 
     def _started(self, node: NodeId, starting: asyncio.Task[RunningHost]) -> None:
         self._starting.pop(node, None)
-        _retrieved(starting)  # whoever asked may have been flushed meanwhile
+        _retrieved(starting)  # the attempts that asked may have been flushed
 
     async def _start(self, node: NodeId) -> RunningHost:
         actor = Host.options(max_concurrency=MAX_AGENTS_PER_HOST, scheduling_strategy=pinned(node)).remote()  # type: ignore[attr-defined]  # Ray adds it

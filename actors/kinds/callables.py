@@ -39,9 +39,9 @@ class CallableKind(ABC):
 
     checks_schemas = False  # a callable checks against its own types
 
-    def declare(self, entry: Mapping[str, Any], place: str) -> AgentSpec | Mapping[str, Any]:
+    def declare(self, entry: Mapping[str, Any], location: str) -> AgentSpec | Mapping[str, Any]:
         """See `declared_by_callable`."""
-        return declared_by_callable(entry, place)
+        return declared_by_callable(entry, location)
 
     @abstractmethod
     def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer | Awaitable[Answer]:
@@ -65,7 +65,7 @@ class CallableKind(ABC):
         return Answer(signature.dumped(returned))
 
 
-def declared_by_callable(entry: Mapping[str, Any], place: str) -> AgentSpec | Mapping[str, Any]:
+def declared_by_callable(entry: Mapping[str, Any], location: str) -> AgentSpec | Mapping[str, Any]:
     """The spec of a catalog entry whose target is a callable: the entry overrides what the callable declares.
 
     Raises:
@@ -75,16 +75,16 @@ def declared_by_callable(entry: Mapping[str, Any], place: str) -> AgentSpec | Ma
     if not isinstance(target, str):
         return dict(entry)
     if unknown := sorted(map(str, entry.keys() - AgentSpec.model_fields.keys())):
-        raise InvalidCatalog("unknown key", f"{place}.{unknown[0]}", nearest_field(unknown[0], AgentSpec))
+        raise InvalidCatalog("unknown key", f"{location}.{unknown[0]}", nearest_field(unknown[0], AgentSpec))
     try:
         function = load(target)
         spec = derived_spec(function, **{**entry, "target": target})
     except (InvalidAgent, UnknownTarget) as error:
-        raise InvalidCatalog(error.message, f"{place}.{error.field}", error.fix) from None
+        raise InvalidCatalog(error.message, f"{location}.{error.field}", error.fix) from None
     declared = declaration_of(function)
     if spec.effect is Effect.STAGEABLE and (declared is None or declared.promote is None):
         fix = "decorate the callable with @agent(promote=...)"
-        raise InvalidCatalog("a stageable agent needs a promote hook", f"{place}.effect", fix)
+        raise InvalidCatalog("a stageable agent needs a promote hook", f"{location}.effect", fix)
     return spec
 
 

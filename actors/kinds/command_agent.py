@@ -43,15 +43,15 @@ class CommandKind:
     runs_on_loop = False
     checks_schemas = True
 
-    def declare(self, entry: Mapping[str, Any], place: str) -> AgentSpec | Mapping[str, Any]:
+    def declare(self, entry: Mapping[str, Any], location: str) -> AgentSpec | Mapping[str, Any]:
         """Check the argument vector and the effect."""
         target = entry.get("target")
         if not isinstance(target, list | tuple) or not target or not all(isinstance(part, str) for part in target):
             fix = 'write target: ["program", "argument"]'
-            raise InvalidCatalog("the target of a command is its argument vector", f"{place}.target", fix)
+            raise InvalidCatalog("the target of a command is its argument vector", f"{location}.target", fix)
         if entry.get("effect") == Effect.STAGEABLE:
             fix = "declare it idempotent or irreversible, or wrap it in a callable with promote="
-            raise InvalidCatalog("a command cannot stage its effects", f"{place}.effect", fix)
+            raise InvalidCatalog("a command cannot stage its effects", f"{location}.effect", fix)
         return dict(entry)
 
     def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer:

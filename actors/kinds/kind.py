@@ -37,8 +37,8 @@ class Kind(Protocol):
         """Whether `run` needs the agent's schemas, which then travel with each attempt."""
         ...
 
-    def declare(self, entry: Mapping[str, Any], place: str) -> AgentSpec | Mapping[str, Any]:
-        """Check a catalog entry of this kind and complete it. ``place`` is where it stands in the catalog.
+    def declare(self, entry: Mapping[str, Any], location: str) -> AgentSpec | Mapping[str, Any]:
+        """Check a catalog entry of this kind and complete it. ``location`` is its path in the catalog.
 
         Raises:
             InvalidCatalog: names the field and the fix.
