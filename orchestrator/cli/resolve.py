@@ -23,6 +23,7 @@ def resolve(
     did_not_happen: Annotated[
         bool, typer.Option("--did-not-happen", help="The act did not happen; the step runs again.")
     ] = False,
+    by: Annotated[str, typer.Option(help="Who says so, for the record.")] = "",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -30,7 +31,9 @@ def resolve(
     if (happened is None) is not did_not_happen:
         refuse("say whether the act happened", "give either --happened JSON or --did-not-happen")
     output = None if happened is None else _json(happened)
-    view = with_client(url, lambda client: client.resolve(task_id, step, happened=not did_not_happen, output=output))
+    view = with_client(
+        url, lambda client: client.resolve(task_id, step, happened=not did_not_happen, output=output, by=by)
+    )
     if as_json:
         print_json(view)
     else:

@@ -119,9 +119,11 @@ class Client:
         """Cancel the run. A task that has ended is returned unchanged."""
         return await self._view(TaskView, "DELETE", f"/v1/tasks/{task_id}", params={"reason": reason})
 
-    async def resolve(self, task_id: str, step: str, *, happened: bool, output: JsonValue = None) -> TaskView:
+    async def resolve(
+        self, task_id: str, step: str, *, happened: bool, output: JsonValue = None, by: str = ""
+    ) -> TaskView:
         """Say whether the irreversible act of a step in doubt has happened, and with what output. The task goes on."""
-        body = Resolution(happened=happened, output=output).model_dump_json()
+        body = Resolution(happened=happened, output=output, by=by).model_dump_json()
         return await self._view(TaskView, "POST", f"/v1/tasks/{task_id}/resolutions/{step}", content=body)
 
     async def list(self, limit: int = 50, before: str | None = None, status: str | None = None) -> TaskPage:

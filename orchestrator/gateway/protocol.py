@@ -47,10 +47,14 @@ class LearnerVersions(Versioned):
 
 
 class Resolution(Versioned):
-    """What a person knows about an irreversible act in doubt: whether it happened, and then what it returned."""
+    """What a person knows about an irreversible act in doubt: whether it happened, and then what it returned.
+
+    ``by`` is who says so, for the record.
+    """
 
     happened: bool
     output: JsonValue = None
+    by: str = Field(default="", max_length=200)
 
     @model_validator(mode="after")
     def _output_needs_an_act(self) -> Self:

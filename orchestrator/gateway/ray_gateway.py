@@ -72,8 +72,8 @@ class RayGateway:
 
     async def resolve(self, task_id: TaskId, step: StepId, resolution: Resolution) -> TaskView:
         """See `Gateway`."""
-        answer = await self._of_task(task_id, "resolve", task_id, step, resolution.output, resolution.happened)
-        return cast("TaskView", answer)
+        said = resolution.output, resolution.happened, resolution.by
+        return cast("TaskView", await self._of_task(task_id, "resolve", task_id, step, *said))
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Gateway`."""

@@ -20,7 +20,11 @@ async def task_id(client, gateway, task):
 
 
 def resolutions(gateway, task_id):
-    return [event.data for event in gateway._stored[task_id].events if event.kind == "doubt_resolved"]
+    return [
+        {k: v for k, v in event.data.items() if k != "by"}
+        for event in gateway._stored[task_id].events
+        if event.kind == "doubt_resolved"
+    ]
 
 
 @pytest.fixture
