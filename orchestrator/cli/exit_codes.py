@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
     BAD_INPUT = 2
     UNREACHABLE = 3
     SERVICE_FAILED = 4
+    IN_DOUBT = 5
     INTERRUPTED = 130
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from planners.plans import Plan
-from reconciler.views.models import TaskView, Timeline, TimelineBar
+from reconciler.views.models import Doubt, TaskView, Timeline, TimelineBar
 
 console = Console(highlight=False)
 
@@ -27,6 +27,7 @@ _COLOURS = {
     "flush": "red",
     "flushed": "red",
     "cancelled": "yellow",
+    "in_doubt": "yellow",
 }
 
 
@@ -78,7 +79,28 @@ def task_summary(view: TaskView) -> str:
         lines.append(f"  [red]{escape(view.failure.message)}[/]")
         if view.failure.fix:
             lines.append(f"  [bold]fix:[/] {escape(view.failure.fix)}")
+    lines += [_doubt(view.id, doubt) for doubt in view.in_doubt]
     return "\n".join(lines)
+
+
+def _doubt(task: str, doubt: Doubt) -> str:
+    why = f"{escape(doubt.agent)}: {escape(doubt.reason)}"
+    about = f"  [yellow]in doubt:[/] step {escape(doubt.step)} may have acted ({why})"
+    if doubt.verifying:
+        return f"{about}; its agent is being asked"
+    answers = "--happened JSON, or --did-not-happen"
+    return f"{about}\n  [bold]fix:[/] find out, then: forerun resolve {task} {escape(doubt.step)} {answers}"
+
+
+def waiting_table(timeline: Timeline, most: int = 20) -> Table | None:
+    """Why steps wait, at most ``most`` of them; None if none does."""
+    rows = [[escape(reason.step), seconds(reason.since_s), escape(reason.message)] for reason in timeline.waiting]
+    hidden = len(rows) - most
+    if not rows:
+        return None
+    return table(
+        ["step", "since s", f"waits because{f' ({hidden} more not shown)' if hidden > 0 else ''}"], rows[:most]
+    )
 
 
 def timeline_table(timeline: Timeline, most: int = 40) -> Table:

@@ -11,7 +11,16 @@ from rich.markup import escape
 
 from orchestrator.cli.exit_codes import ExitCode, refuse, reported
 from orchestrator.cli.options import DEFAULT_URL, AsJson, TaskFile, TaskIdArgument, Url
-from orchestrator.cli.output import coloured, console, plan_table, print_json, seconds, table, task_summary
+from orchestrator.cli.output import (
+    coloured,
+    console,
+    plan_table,
+    print_json,
+    seconds,
+    table,
+    task_summary,
+    waiting_table,
+)
 from orchestrator.cli.output import timeline_table as attempts_table
 from orchestrator.cli.watch import watch
 from orchestrator.client.client import Client, task_of
@@ -55,7 +64,7 @@ def read_task(file: str, mode: Mode | None = None) -> Task:
 def submit(
     file: TaskFile,
     url: Url = DEFAULT_URL,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until the task has ended.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the task has ended or is in doubt.")] = False,
     watch_it: Annotated[bool, typer.Option("--watch", help="Wait, and show live progress.")] = False,
     mode: Annotated[Mode | None, typer.Option(help="When agents may start; overrides the file.")] = None,
     key: Annotated[
@@ -87,6 +96,8 @@ def submit(
 def _exit_by_status(view: TaskView) -> None:
     if view.status.ended and view.status is not RunStatus.SUCCEEDED:
         raise typer.Exit(ExitCode.TASK_FAILED)
+    if view.needs_resolution:
+        raise typer.Exit(ExitCode.IN_DOUBT)
 
 
 @reported
@@ -141,7 +152,10 @@ def show(
         view = await client.get(task_id)
         if not as_json:
             console.print(task_summary(view), soft_wrap=True)
-            console.print(attempts_table(await client.timeline(task_id)))
+            timeline = await client.timeline(task_id)
+            console.print(attempts_table(timeline))
+            if (waiting := waiting_table(timeline)) is not None:
+                console.print(waiting)
         return view
 
     view = with_client(url, ask)

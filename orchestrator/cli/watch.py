@@ -1,6 +1,8 @@
 """Live progress of a task in the terminal."""
 
+import asyncio
 import time
+from contextlib import suppress
 
 from rich.console import Group
 from rich.live import Live
@@ -17,22 +19,30 @@ _REDRAW_S = 0.15
 
 
 async def watch(client: Client, task_id: str) -> TaskView:
-    """Draw progress until the run has ended and return the final view. Without a terminal, draw only the end."""
+    """Draw progress until the run has ended or is in doubt; return the last view. Without a terminal, draw once."""
     if not console.is_terminal:
         view = await client.wait(task_id)
         console.print(_progress(view, await client.timeline(task_id)))
         return view
-    view, timeline = await client.get(task_id), await client.timeline(task_id)
-    drawn_s = 0.0
-    with Live(_progress(view, timeline), console=console, refresh_per_second=8) as live:
-        async for _event in client.events(task_id):
-            if time.monotonic() - drawn_s >= _REDRAW_S:
-                drawn_s = time.monotonic()
-                view, timeline = await client.get(task_id), await client.timeline(task_id)
-                live.update(_progress(view, timeline))
-        view, timeline = await client.wait(task_id), await client.timeline(task_id)
-        live.update(_progress(view, timeline))
+    with Live(console=console, refresh_per_second=8) as live:
+        drawing = asyncio.get_running_loop().create_task(_draw(client, task_id, live))
+        try:
+            view = await client.wait(task_id)
+        finally:
+            drawing.cancel()
+            with suppress(asyncio.CancelledError):
+                await drawing
+        live.update(_progress(view, await client.timeline(task_id)))
     return view
+
+
+async def _draw(client: Client, task_id: str, live: Live) -> None:
+    live.update(_progress(await client.get(task_id), await client.timeline(task_id)))
+    drawn_s = time.monotonic()
+    async for _event in client.events(task_id):
+        if time.monotonic() - drawn_s >= _REDRAW_S:
+            drawn_s = time.monotonic()
+            live.update(_progress(await client.get(task_id), await client.timeline(task_id)))
 
 
 def _progress(view: TaskView, timeline: Timeline) -> Group:

@@ -28,7 +28,8 @@ Submittable = Task | Mapping[str, Any] | Path | str
 _View = TypeVar("_View", bound=BaseModel)
 _LONGEST_MODEL_S = 900.0
 _MOST_PORTS = 65535
-_POLL_S = 30.0
+# A task in doubt does not end, so the service does not report it before this time is over.
+_POLL_S = 10.0
 _RESUME_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -106,13 +107,13 @@ class Client:
         return await self._view(TaskView, "GET", f"/v1/tasks/{task_id}")
 
     async def wait(self, task_id: str, timeout_s: float | None = None) -> TaskView:
-        """The task once it has ended, or as it is after ``timeout_s`` seconds."""
+        """The task once it has ended or needs `resolve`, or as it is after ``timeout_s`` seconds."""
         until = float("inf") if timeout_s is None else time.monotonic() + timeout_s
         while True:
             wait_s = max(0.0, min(_POLL_S, until - time.monotonic()))
             params = {"wait_s": str(wait_s)}
             view = await self._view(TaskView, "GET", f"/v1/tasks/{task_id}", params=params, timeout=wait_s + 30)
-            if view.status.ended or time.monotonic() >= until:
+            if view.status.ended or view.needs_resolution or time.monotonic() >= until:
                 return view
 
     async def cancel(self, task_id: str, reason: str = "") -> TaskView:

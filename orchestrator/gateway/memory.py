@@ -15,12 +15,12 @@ from learner.errors import UnknownVersion
 from orchestrator.errors import Unavailable
 from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, View
 from planners.cluster import ClusterSnapshot
-from planners.model import StepId, TaskId
+from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId
 from planners.plans import Plan, PlanKind
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import IdempotencyConflict, NotInDoubt, OutputNotReady, Overloaded, UnknownStep, UnknownTask
 from reconciler.state.commands import RunStatus
-from reconciler.views.models import EventPage, PlansView, StoredEvent, TaskPage, TaskView, Timeline
+from reconciler.views.models import Doubt, EventPage, PlansView, StoredEvent, TaskPage, TaskView, Timeline
 
 
 @dataclass
@@ -29,7 +29,6 @@ class _StoredTask:
     view: TaskView
     events: list[StoredEvent] = field(default_factory=list)
     outputs: dict[StepId, JsonValue] = field(default_factory=dict)
-    in_doubt: set[StepId] = field(default_factory=set)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
 
@@ -64,6 +63,21 @@ class MemoryGateway:
         change = {"status": status, "outputs": outputs, "ended_s": self._age_s(stored)}
         stored.view = stored.view.model_copy(update=change)
         await self.record(task_id, "run_ended", status=status.value)
+
+    def doubt(self, task_id: TaskId, step: str, *, verifying: bool = False) -> None:
+        """Leave a step in doubt."""
+        view = self._find(task_id).view
+        doubt = Doubt(
+            step=StepId(step),
+            attempt=AttemptId(f"{step}#1"),
+            agent=AgentName("actor"),
+            node=NodeId("n1"),
+            since_s=0.0,
+            verifying=verifying,
+            reason="the process died",
+        )
+        change = {"in_doubt": (*view.in_doubt, doubt), "status": RunStatus.IN_DOUBT}
+        self._find(task_id).view = view.model_copy(update=change)
 
     # ---- the protocol
 
@@ -126,16 +140,15 @@ class MemoryGateway:
         return self._find(task_id).view
 
     async def resolve(self, task_id: TaskId, step: StepId, resolution: Resolution) -> TaskView:
-        """See `Gateway`. The run goes on as told by its owner."""
-        if step not in self._find(task_id).in_doubt:
+        """See `Gateway`. What the run does then is up to the owner."""
+        view = self._find(task_id).view
+        others = tuple(doubt for doubt in view.in_doubt if doubt.step != step)
+        if others == view.in_doubt:
             raise NotInDoubt(f"step '{step}' is not in doubt", "step", "`forerun show` names the steps in doubt")
-        self._find(task_id).in_doubt.discard(step)
+        change = {"in_doubt": others, "status": RunStatus.IN_DOUBT if others else RunStatus.RUNNING}
+        self._find(task_id).view = view.model_copy(update=change)
         await self.record(task_id, "doubt_resolved", step=step, **resolution.model_dump(exclude={"v"}))
         return self._find(task_id).view
-
-    def doubt(self, task_id: TaskId, step: StepId) -> None:
-        """Leave a step in doubt."""
-        self._find(task_id).in_doubt.add(step)
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Gateway`."""

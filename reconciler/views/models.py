@@ -65,6 +65,11 @@ class TaskView(Versioned):
     in_doubt: tuple[Doubt, ...] = ()
     waiting: tuple[WaitReason, ...] = ()
 
+    @property
+    def needs_resolution(self) -> bool:
+        """Whether the task waits for a person to say whether an irreversible act has happened."""
+        return self.status is RunStatus.IN_DOUBT and any(not doubt.verifying for doubt in self.in_doubt)
+
 
 class TaskPage(Versioned):
     """Tasks, newest first. ``next_before`` is the ``before`` of the next page, None on the last one."""

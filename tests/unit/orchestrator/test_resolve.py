@@ -8,14 +8,13 @@ import orchestrator.cli.tasks
 from orchestrator.cli.app import app as cli
 from orchestrator.client.client import Client
 from orchestrator.client.errors import Conflict, NotFound
-from planners.model import StepId
 
 
 @pytest.fixture
 async def task_id(client, gateway, task):
     """A task whose step `digest` is in doubt."""
     view = await client.submit(task)
-    gateway.doubt(view.id, StepId("digest"))
+    gateway.doubt(view.id, "digest")
     return view.id
 
 
@@ -94,7 +93,7 @@ async def test_an_output_that_cannot_be_stored_is_refused(client, http, task_id)
 )
 def test_the_command_resolves_a_step(forerun, gateway, task_file, options, recorded):
     task_id = forerun("submit", str(task_file)).stdout.strip()
-    gateway.doubt(task_id, StepId("digest"))
+    gateway.doubt(task_id, "digest")
 
     result = forerun("resolve", task_id, "digest", *options)
 
@@ -115,3 +114,45 @@ def test_the_command_wants_one_answer_as_json(forerun, options, said):
 
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+@pytest.fixture
+def doubtful(gateway, monkeypatch):
+    """Every task is in doubt at once."""
+    submit = gateway.submit
+
+    async def submitted(task):
+        view = await submit(task)
+        gateway.doubt(view.id, "fetch")
+        return gateway._stored[view.id].view
+
+    monkeypatch.setattr(gateway, "submit", submitted)
+    return gateway
+
+
+@pytest.mark.parametrize("how", ["--wait", "--watch"])
+def test_waiting_for_a_task_ends_when_it_is_in_doubt_with_an_exit_code_and_the_fix(forerun, doubtful, task_file, how):
+    result = forerun("submit", str(task_file), how)
+
+    assert result.exit_code == 5
+    told = " ".join(result.stdout.split())
+    assert "step fetch may have acted (actor: the process died)" in told
+    assert "fetch --happened JSON, or --did-not-happen" in told
+
+
+def test_show_and_list_name_what_is_in_doubt(forerun, doubtful, task_file):
+    task_id = forerun("submit", str(task_file)).stdout.strip()
+
+    assert f"forerun resolve {task_id} fetch" in forerun("show", task_id).stdout
+    assert "in_doubt" in forerun("list").stdout
+    assert task_id in forerun("list", "--status", "in_doubt").stdout
+
+
+async def test_a_step_whose_hook_is_being_asked_needs_nobody_yet(client, gateway, task):
+    view = await client.submit(task)
+    gateway.doubt(view.id, "digest", verifying=True)
+
+    view = await client.wait(view.id, timeout_s=0.05)
+
+    assert view.status == "in_doubt"
+    assert not view.needs_resolution
