@@ -262,6 +262,15 @@ def _maybe(value: float | None) -> str:
     return "unknown" if value is None else number(value)
 
 
+def _kernel(figures: Results) -> str:
+    sizes = [f"{size} steps" for size in figures["sizes"]]
+    rows = [
+        [name, *(f"{cost:.0f} us" for cost in costs), *(f"{cost:.0f} us" for cost in figures["plan_us_per_step"][name])]
+        for name, costs in figures["us_per_event"].items()
+    ]
+    return table(["shape", *(f"event, {size}" for size in sizes), *(f"plan / step, {size}" for size in sizes)], rows)
+
+
 _TABLES: dict[str, Callable[[Results], str]] = {
     "headstart": _headstart,
     "fanout": _fanout,
@@ -271,6 +280,7 @@ _TABLES: dict[str, Callable[[Results], str]] = {
     "drift": _drift,
     "planner": _planner,
     "learning": _learning,
+    "kernel": _kernel,
 }
 
 

@@ -47,7 +47,8 @@ def _dispatch_confirmed(run: RunData, step: StepId) -> None:
         return
     attempt = run.dispatcher.confirmed(planned, run.keys, run.epoch, run.at_s)
     run.steps.dispatch(step, attempt.id, run.at_s)
-    if _dispatch(run, attempt, inputs).started_s is not None:
+    _dispatch(run, attempt, inputs)
+    if attempt.started_s is not None:
         run.steps.start(step, run.at_s)
 
 
@@ -83,8 +84,6 @@ def _dispatch_speculative(run: RunData, guess: Speculation, planned: PlannedStep
     _dispatch(run, attempt, inputs)
 
 
-def _dispatch(run: RunData, attempt: Attempt, inputs: dict[str, c.Source]) -> Attempt:
-    dispatched = attempt.as_started(run.at_s) if run.agent_of(attempt).starts_at_once else attempt
-    run.attempts.put(dispatched)
+def _dispatch(run: RunData, attempt: Attempt, inputs: dict[str, c.Source]) -> None:
+    run.attempts.put(attempt)
     run.commands.append(run.dispatcher.command(attempt, inputs))
-    return dispatched

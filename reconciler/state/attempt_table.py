@@ -73,13 +73,19 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
         if now != before:
             self.spending = self.spending.plus(now).plus(before, -1)
         self._attempts[attempt.id], self._spendings[attempt.id] = attempt, now
-        _keep(self.live, attempt.id, attempt.live)
-        _keep(self._live_on.setdefault(attempt.placement.node, {}), attempt.id, attempt.live)
-        _keep(self.unconfirmed, attempt.id, attempt.unconfirmed)
-        _keep(self.in_doubt, attempt.id, attempt.in_doubt)
-        by_reference = attempt.handoff is not None and attempt.handoff.by_reference
-        _keep(self.large_outputs, attempt.id, attempt.finished and by_reference)
-        self.changed.append(attempt.id)
+        live, identity = attempt.live, attempt.id
+        for index, kept in (
+            (self.live, live),
+            (self._live_on.setdefault(attempt.placement.node, {}), live),
+            (self.unconfirmed, attempt.unconfirmed),
+            (self.in_doubt, attempt.in_doubt),
+            (self.large_outputs, attempt.finished and attempt.handoff is not None and attempt.handoff.by_reference),
+        ):
+            if kept:
+                index[identity] = None
+            else:
+                index.pop(identity, None)
+        self.changed.append(identity)
 
     def live_on(self, node: NodeId) -> list[Attempt]:
         """The live attempts of a node, in order of dispatch."""
@@ -110,10 +116,3 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
         if attempt.unconfirmed:
             return Spending(0.0, usd, 1, attempt.seconds)
         return Spending(guesses_usd=usd) if usd else _NOTHING
-
-
-def _keep(index: dict[AttemptId, None], attempt: AttemptId, kept: bool) -> None:  # noqa: FBT001 a set's own question
-    if kept:
-        index[attempt] = None
-    else:
-        index.pop(attempt, None)

@@ -33,7 +33,8 @@ class Attempt:
 
     Attributes:
         step: the position that it serves now; re-parenting changes it.
-        loose_key: the work key without the agent: what interchangeable agents share.
+        loose_key: the work key without the agent, where the work may be matched whoever does it: interchangeable
+            agents share it, and acts are known by it. None elsewhere.
         verdict: what the optimal plan made of it; None while no plan has decided.
         began_speculative: whether it was dispatched before a plan confirmed it.
         confirmed_s: when a plan first held its work.
@@ -49,10 +50,10 @@ class Attempt:
     step: Step
     placement: Placement
     work_key: WorkKey
-    loose_key: WorkKey
+    loose_key: WorkKey | None
     epoch: int
-    speculative: bool
     dispatched_s: float
+    speculative: bool = False
     status: AttemptStatus = AttemptStatus.DISPATCHED
     verdict: Verdict | None = None
     began_speculative: bool = False

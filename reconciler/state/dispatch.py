@@ -1,15 +1,15 @@
 """Making attempts of planned steps, and the commands that start them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from typing import Any
 
 from planners.agents import AgentSpec, Catalog
 from planners.model import AttemptId, StepId, TaskId, WorkKey
 from planners.plans import PlannedStep
-from planners.tasks import Task
+from planners.tasks import Interchange, Task
 from planners.work_keys import InputDigests, work_key
 from reconciler.gate import Decision
-from reconciler.state.attempts import Attempt
+from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.commands import Dispatch, Source
 from reconciler.state.matching import ANY_AGENT
 from reconciler.state.outcomes import Verdict
@@ -24,6 +24,7 @@ class Dispatcher:
         self._task = task
         self._catalog = catalog
         self._digests = digests
+        self._interchanges = task.planning.interchange is Interchange.INTERCHANGEABLE
         self._made = 0
 
     def inputs(self, planned: PlannedStep, attempt_of: AttemptOf) -> dict[str, Source]:
@@ -37,32 +38,43 @@ class Dispatcher:
 
     def confirmed(self, planned: PlannedStep, keys: Mapping[StepId, WorkKey], epoch: int, at_s: float) -> Attempt:
         """An attempt that the optimal plan asks for."""
-        return replace(self._attempt(planned, keys, epoch, at_s), verdict=Verdict.COMMIT)
+        return self._attempt(planned, keys, epoch, at_s, verdict=Verdict.COMMIT)
 
     def speculative(
         self, planned: PlannedStep, keys: Mapping[StepId, WorkKey], epoch: int, at_s: float, decision: Decision
     ) -> Attempt:
         """An attempt that the gate has allowed."""
-        return replace(
-            self._attempt(planned, keys, epoch, at_s),
+        return self._attempt(
+            planned,
+            keys,
+            epoch,
+            at_s,
             speculative=True,
             began_speculative=True,
             appraisal=decision.appraisal,
             reason=decision.reason,
         )
 
-    def _attempt(self, planned: PlannedStep, keys: Mapping[StepId, WorkKey], epoch: int, at_s: float) -> Attempt:
+    def _attempt(
+        self, planned: PlannedStep, keys: Mapping[StepId, WorkKey], epoch: int, at_s: float, **more: Any
+    ) -> Attempt:
         self._made += 1
+        agent = self._catalog.by_name[planned.placement.agent]
         return Attempt(
             id=AttemptId(f"{self._task_id}.{self._made}"),
             step=planned.step,
             placement=planned.placement,
             work_key=keys[planned.id],
-            loose_key=work_key(planned.step, ANY_AGENT, keys, self._digests),
+            loose_key=self._loose_key(planned, keys) if self._interchanges or agent.effect.never_twice else None,
             epoch=epoch,
-            speculative=False,
             dispatched_s=at_s,
+            started_s=at_s if agent.starts_at_once else None,
+            status=AttemptStatus.RUNNING if agent.starts_at_once else AttemptStatus.DISPATCHED,
+            **more,
         )
+
+    def _loose_key(self, planned: PlannedStep, keys: Mapping[StepId, WorkKey]) -> WorkKey:
+        return work_key(planned.step, ANY_AGENT, keys, self._digests)
 
     def command(self, attempt: Attempt, inputs: dict[str, Source]) -> Dispatch:
         """The command that starts an attempt."""

@@ -199,7 +199,8 @@ class _Pass:
 def _by_loose_key(attempts: Iterable[Attempt]) -> dict[WorkKey, list[Attempt]]:
     grouped: dict[WorkKey, list[Attempt]] = {}
     for attempt in attempts:
-        grouped.setdefault(attempt.loose_key, []).append(attempt)
+        if attempt.loose_key is not None:
+            grouped.setdefault(attempt.loose_key, []).append(attempt)
     return grouped
 
 

@@ -12,10 +12,12 @@ from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.conditions import Conditions
 from reconciler.state.frontier import Frontier
 
-# The whole guess is priced again after this share of its steps' number of events, or once the plan is expected this
-# much later than last time. In between only steps that became ready are priced, so an event costs the same at any size.
-_REPRICED_SHARE = 8
+# The whole guess is priced again once the plan is expected this much later than last time, and after so many events
+# that each pays for this many steps; small guesses at every event. In between only steps that became ready are priced,
+# so an event costs the same at any size.
 _REPRICED_LATER = 1.1
+_REPRICED_STEPS = 5
+_SMALL_GUESS = 12
 
 
 def supersede(speculations: Sequence["Speculation"], prefix: Plan) -> None:
@@ -123,7 +125,8 @@ class Speculation:
     def _is_worth_repricing(self, plan_s: float) -> bool:
         if self._priced_for_s is None or plan_s > self._priced_for_s * _REPRICED_LATER:
             return True
-        return (self._events - self._priced_at_event) * _REPRICED_SHARE >= len(self.guess.steps)
+        paid_for = (self._events - self._priced_at_event) * _REPRICED_STEPS
+        return paid_for >= len(self.guess.steps) - _SMALL_GUESS
 
     def _remember(self, decisions: Sequence[Decision]) -> None:
         self.decisions.update({decision.step: decision for decision in decisions})

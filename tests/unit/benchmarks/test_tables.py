@@ -111,6 +111,7 @@ RESULTS = {
         "regret_usd": {"oracle": 1.0, "always": -0.5, "never": -2.0},
         "train_s": 60.0,
     },
+    "kernel": {"sizes": [100], "us_per_event": {"wide": [41.9]}, "plan_us_per_step": {"wide": [38.2]}},
 }
 PAGE = "\n".join(f"# {name}\n<!-- {name} -->\n<!-- /{name} -->\n" for name in (*BENCHMARKS, "results"))
 
@@ -146,6 +147,7 @@ def test_every_benchmark_has_its_table():
         ("drift", "after 110 outcomes, for good after more outcomes than were measured"),
         ("planner", "| speedup | 50.0 | 31 | no |"),
         ("learning", "ECE unknown"),
+        ("kernel", "| wide | 42 us | 38 us |"),
     ],
 )
 def test_the_figures_are_those_of_the_json(name, figure):
