@@ -150,7 +150,7 @@ _ADMITTED = select(TASKS.c.id, TASKS.c.task, TASKS.c.submitted_at_s, TASKS.c.ide
 
 
 def body_digest(task: Task) -> str:
-    """What tells whether an idempotency key is used with the same task again."""
+    """Equal for tasks that are equal; stored with the idempotency key of a task."""
     return digest(canonical_json(task.model_dump(mode="json")))
 
 

@@ -73,7 +73,7 @@ class RunLog:
         self._journal = journal
         self._lines = [EventRow(line.seq, line.at_s, line.kind, json.dumps(line.data)) for line in past]
         self._last_seq = last_seq or (past[-1].seq if past else 0)
-        self.effects_out = frozenset(AttemptId(line.data["attempt"]) for line in past if line.kind == _PROMOTED)
+        self.promoted_before = frozenset(AttemptId(line.data["attempt"]) for line in past if line.kind == _PROMOTED)
         self._verdicts = {
             AttemptId(line.data["attempt"]): Verdict(line.data["verdict"]) for line in past if line.kind == _VERDICT
         }

@@ -28,7 +28,7 @@ _SPECULATING = frozenset({Mode.FORERUN, Mode.PLAN_CACHE})
 
 
 class _Guess(NamedTuple):
-    """A speculative plan, and the event that tells the run of it; None where the learner gave no advice."""
+    """A speculative plan and its event, which is None if the learner failed to judge the plan."""
 
     plan: Plan
     event: e.SpeculativePlanReady | None = None

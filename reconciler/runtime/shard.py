@@ -105,7 +105,7 @@ class Shard:
         past = self._journal.events(admitted.id)
         log = RunLog(admitted.id, self._journal, past)
         run = RunState(admitted.id, admitted.task, self._ports.catalog)
-        recovery = recover(run, replayable(past), log.effects_out)
+        recovery = recover(run, replayable(past), log.promoted_before)
         return log, None if recovery is None else (run, recovery)
 
     async def submit(self, admitted: AdmittedTask) -> TaskView:
