@@ -101,7 +101,9 @@ def _first_nodes(workflow: Workflow, number: int) -> Workflow:
         return workflow
     first: dict[StepId, Node] = {}
     for node in workflow.steps:
-        if len(first) < number and all(ref in first for ref in node.refs):
+        if len(first) == number:
+            break
+        if all(ref in first for ref in node.refs):
             first[node.id] = node
     return workflow.model_copy(update={"steps": tuple(first.values()), "outputs": {}}) if first else workflow
 

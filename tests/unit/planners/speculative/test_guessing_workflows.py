@@ -1,9 +1,8 @@
 """Guesses of declared workflows: the usual agents, lists, and what fits the time budget."""
 
-import time
-
 import pytest
 from goals import ANSWER, CLUSTER, GOAL, Clock, goal_task, request, steps
+from operations import operations
 from planner_pipelines import guesser
 
 from planners.agents import AgentSpec, Catalog, Price
@@ -193,14 +192,32 @@ async def test_of_a_workflow_seen_with_a_longer_list_the_elements_that_are_there
     assert not guess.complete
 
 
-def test_a_task_over_a_very_long_list_is_guessed_by_its_first_steps_alone():
-    """Whatever the list's length, admission does not wait."""
+def _over(urls):
     each = {"id": "each", "for_each": "$inputs.urls", "steps": [{**ANSWER[0], "id": "one", "inputs": {"url": "$item"}}]}
-    task = Task.model_validate({"workflow": {"steps": [each]}, "inputs": {"urls": ["a"] * 90_000}})
-    asked, began_s = request(task), time.perf_counter()
+    return request(Task.model_validate({"workflow": {"steps": [each]}, "inputs": {"urls": ["a"] * urls}}))
 
-    guess = guesser(clock=Clock()).guess(asked)
 
-    assert [step.id for step in guess.steps] == [f"one[{i}]" for i in range(100)]
+def _declared(steps):
+    return request(Task(workflow=Workflow.model_validate({"steps": [_numbered(i) for i in range(steps)]})))
+
+
+@pytest.mark.parametrize("asked", [_over, _declared])
+def test_of_a_very_large_task_the_first_steps_are_guessed_at_little_cost(asked):
+    """Whatever its size, admission does not wait."""
+    large, larger = asked(1_000), asked(20_000)
+
+    guess = guesser().guess(larger)
+
+    assert len(guess.steps) == 100
     assert not guess.complete
-    assert time.perf_counter() - began_s < 2
+    assert operations(lambda: guesser().guess(larger)) < 4 * operations(lambda: guesser().guess(large))
+
+
+def test_what_is_remembered_of_a_very_large_plan_costs_little():
+    task, large = declared(), _took(declared(), "translator-large")
+    larger = large.model_copy(update={"steps": large.steps * 10_000})
+    large = large.model_copy(update={"steps": large.steps * 1_000})
+
+    assert operations(lambda: PlanCache().remember(task, larger)) < 2 * operations(
+        lambda: PlanCache().remember(task, large)
+    )
