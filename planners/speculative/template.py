@@ -12,7 +12,7 @@ from planners.model import Model
 
 _LITERAL = re.compile(
     r"""(?P<url>https?://[^\s"'<>]*[^\s"'<>.,;:!?)])"""
-    r"""|"(?P<double>[^"]{1,300})"|(?<!\w)'(?P<single>[^']{1,300})'(?!\w)"""
+    r"""|"(?P<double>[^"]{1,300})"|(?<!\w)'(?P<single>[^'"]{1,300})'(?!\w)"""
     r"""|(?<!\w)(?P<number>\w*\d\w*(?:[.,:/-]\w*\d\w*)*)"""
 )
 # With less fixed text than this share of the goal, or than these characters, a template would match anything.
