@@ -15,7 +15,7 @@ help:
 	@echo "make test-slow  run the slow tests: several hosts, more faults, generated requests"
 	@echo "make laws       check the laws of a run over 10,000 random histories"
 	@echo "make chaos      kill real processes under load, 100 seeds"
-	@echo "make lint       check style, types, import rules"
+	@echo "make lint       check style, types, import rules, sizes of files and functions"
 	@echo "make clean      remove the virtual environment and all caches"
 
 install: $(STAMP)
@@ -47,6 +47,7 @@ lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest -q tests/unit/test_structure.py
 
 clean:
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache

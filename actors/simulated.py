@@ -16,7 +16,7 @@ class SimulatedFailure(Exception):
     """The failure that the settings ask for."""
 
 
-class Simulation(BaseModel):
+class SimulationSettings(BaseModel):
     """The settings of a simulated agent.
 
     Give either ``duration_s``, or the 50 % and 90 % quantiles of a lognormal distribution. The duration depends only on
@@ -55,7 +55,7 @@ async def simulated(context: Context, **inputs: Any) -> Any:
     Raises:
         SimulatedFailure: with probability ``failure_rate``.
     """
-    settings = Simulation.model_validate(context.settings)
+    settings = SimulationSettings.model_validate(context.settings)
     draw = random.Random(f"{settings.seed}:{context.work_key}")
     seconds = settings.drawn_s(draw)
     await asyncio.sleep(seconds)

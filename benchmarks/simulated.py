@@ -7,7 +7,7 @@ from planners.resources import Resources
 
 
 def simulated(name: str, capability: str, **more: Any) -> AgentSpec:
-    """A simulated agent; ``settings`` are those of `actors.simulated.Simulation`."""
+    """A simulated agent; ``settings`` are those of `actors.simulated.SimulationSettings`."""
     defaults: dict[str, Any] = {
         "kind": AgentKind.ASYNC,
         "target": "actors.simulated:simulated",

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,14 +83,7 @@ class BuildShard:
         threadpool_limits(1)
         shards: list[Shard] = []
         # Ray lists a dead node as alive for about 13 s; the executor notices it earlier.
-        executor = RayExecutor(
-            catalog,
-            share=1 / settings.reconciler.shards,
-            heartbeat_timeout_s=settings.hosts.heartbeat_timeout_s,
-            processes_per_node=settings.hosts.processes_per_node,
-            verify_timeout_s=settings.hosts.verify_timeout_s,
-            on_node_lost=lambda node: cluster.lose(node),  # noqa: PLW0108 -- the cluster is created below
-        )
+        executor = self._executor(lambda node: cluster.lose(node))  # noqa: PLW0108 -- the cluster is created below
 
         def on_lost(node: NodeId) -> None:
             executor.forget_node(node)
@@ -109,14 +102,9 @@ class BuildShard:
         metrics = RunMetrics(index)
         planner = ray.get_actor(PLANNER, namespace=NAMESPACE)
         learner = ray.get_actor(LEARNER, namespace=NAMESPACE) if settings.learner.enabled else None
-        journal = await asyncio.to_thread(Journal, settings.journal_url, index)
-        await asyncio.to_thread(journal.redistribute, self._owner)
+        journal = await asyncio.to_thread(self._journal, index)
         advice = LearnedAdvice(settings, learner, planner, lambda restarted: _restore(restarted, journal))
-        planning = settings.planning
-        speculative_settings = SpeculativeSettings(
-            budget_s=planning.speculative_budget_s, alternatives=planning.alternatives
-        )
-        speculative = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=speculative_settings)
+        speculative = await self._speculative_planner(advice, journal)
         ports = Ports(
             catalog=catalog,
             executor=executor,
@@ -126,8 +114,6 @@ class BuildShard:
             outcomes=OutcomeFanOut(metrics, advice),
             advice=advice,
         )
-        for task, plan in await asyncio.to_thread(lambda: list(journal.plans(_PLANS_RESTORED))):
-            speculative.cache.remember(task, plan)
         if learner is not None:
             await _restore(learner, journal)
         advice.start()
@@ -135,6 +121,32 @@ class BuildShard:
         on_close = (advice.stop, cluster.stop, executor.close)
         shards.append(Shard(ports, journal, metrics, most_live=max_live, on_close=on_close))
         return shards[0]
+
+    def _executor(self, on_node_lost: Callable[[NodeId], None]) -> RayExecutor:
+        hosts = self.settings.hosts
+        return RayExecutor(
+            self.catalog,
+            share=1 / self.settings.reconciler.shards,
+            heartbeat_timeout_s=hosts.heartbeat_timeout_s,
+            processes_per_node=hosts.processes_per_node,
+            verify_timeout_s=hosts.verify_timeout_s,
+            on_node_lost=on_node_lost,
+        )
+
+    def _journal(self, index: int) -> Journal:
+        """The journal of this shard, which takes over the tasks that are its own now."""
+        journal = Journal(self.settings.journal_url, index)
+        journal.redistribute(self._owner)
+        return journal
+
+    async def _speculative_planner(self, advice: LearnedAdvice, journal: Journal) -> SpeculativePlannerPipeline:
+        """The planner with the latest plans of the journal in its cache."""
+        planning = self.settings.planning
+        settings = SpeculativeSettings(budget_s=planning.speculative_budget_s, alternatives=planning.alternatives)
+        planner = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=settings)
+        for task, plan in await asyncio.to_thread(lambda: list(journal.plans(_PLANS_RESTORED))):
+            planner.cache.remember(task, plan)
+        return planner
 
     def _owner(self, task_id: TaskId) -> int | None:
         try:

@@ -10,13 +10,13 @@ from planners.errors import InvalidTask
 from planners.expansion import in_order
 from planners.model import StepId
 from planners.validation.offers import Requirements
-from planners.validation.shapes import ANYTHING, Known, Many, Parts, Shape, of_schemas
+from planners.validation.shapes import ANYTHING, Known, Many, Parts, ValueShape, of_schemas
 from planners.validation.structure import ROOT
 from planners.validation.suggestions import nearest, shown
 from planners.workflow import ForEach, Goal, Node, Step, Workflow
 
 # What the ids that a node may refer to stand for.
-_Scope = ChainMap[StepId, Shape]
+_Scope = ChainMap[StepId, ValueShape]
 
 
 @dataclass(frozen=True)
@@ -49,31 +49,31 @@ class _Reader:
         self._requirements = requirements
         self._most = most
         self._known: dict[tuple[str, Path], Known] = {}
-        self._outputs: dict[tuple[str, ...], Shape] = {}
+        self._outputs: dict[tuple[str, ...], ValueShape] = {}
         self.reading = Reading()
 
-    def level(self, nodes: Sequence[Node], where: str, outer: _Scope, item: Shape | None) -> _Scope:
+    def level(self, nodes: Sequence[Node], where: str, outer: _Scope, item: ValueShape | None) -> _Scope:
         """Read one level; returns its scope."""
         scope = outer.new_child()
         for node in in_order(nodes):
             scope[node.id] = self._node(node, f"{where}.{node.id}", scope, item)
         return scope
 
-    def _node(self, node: Node, where: str, scope: _Scope, item: Shape | None) -> Shape:
+    def _node(self, node: Node, where: str, scope: _Scope, item: ValueShape | None) -> ValueShape:
         if isinstance(node, ForEach):
             return self._block(node, where, scope, item)
         for name, binding in node.inputs.items():
             self.shape(binding, f"{where}.inputs.{name}", scope, item)
         return ANYTHING if isinstance(node, Goal) else self._output(node)
 
-    def _output(self, step: Step) -> Shape:
+    def _output(self, step: Step) -> ValueShape:
         agents = self._requirements.candidates(step)
         names = tuple(agent.name for agent in agents)
         if names not in self._outputs:
             self._outputs[names] = of_schemas(agent.output_schema for agent in agents)
         return self._outputs[names]
 
-    def _block(self, block: ForEach, where: str, scope: _Scope, item: Shape | None) -> Shape:
+    def _block(self, block: ForEach, where: str, scope: _Scope, item: ValueShape | None) -> ValueShape:
         over = self.shape(block.for_each, f"{where}.for_each", scope, item)
         self.reading.lengths[block.id] = over.least_length
         element = over.elements
@@ -83,10 +83,10 @@ class _Reader:
         inner = self.level(block.steps, f"{where}.steps", scope, element or ANYTHING)
         return Many(inner[block.output_step])
 
-    def shape(self, binding: Binding, where: str, scope: _Scope, item: Shape | None) -> Shape:
+    def shape(self, binding: Binding, where: str, scope: _Scope, item: ValueShape | None) -> ValueShape:
         """What a binding stands for; errors are added to the reading."""
 
-        def of_leaf(leaf: Leaf) -> Shape:
+        def of_leaf(leaf: Leaf) -> ValueShape:
             match leaf:
                 case Value(value=value):
                     return Known(value)
@@ -102,7 +102,7 @@ class _Reader:
 
         return fold_binding(binding, of_leaf, lambda parts: Parts(tuple(parts)))
 
-    def _input(self, ref: InputRef, where: str) -> Shape:
+    def _input(self, ref: InputRef, where: str) -> ValueShape:
         if ref.input not in self._inputs:
             fix = f"add it to inputs ({nearest(ref.input, self._inputs)})"
             self._flaw(f"the task has no input '{shown(ref.input)}'", where, fix)
@@ -117,7 +117,7 @@ class _Reader:
             return ANYTHING
         return self._known[key]
 
-    def _walk(self, shape: Shape, path: Path, where: str, whose: str) -> Shape:
+    def _walk(self, shape: ValueShape, path: Path, where: str, whose: str) -> ValueShape:
         for depth, key in enumerate(path):
             found = shape.part(key)
             if found is None:
@@ -133,7 +133,7 @@ class _Reader:
             raise _EnoughFlaws
 
 
-def _fix(shape: Shape) -> str:
+def _fix(shape: ValueShape) -> str:
     if shape.is_list:
         return "it is a list: choose an element by its index, or run a for_each over it"
     return "refer to a field of the agents' output_schema"

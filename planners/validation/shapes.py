@@ -13,21 +13,21 @@ from planners.bindings import follow
 
 
 @dataclass(frozen=True, eq=False)
-class Shape:
+class ValueShape:
     """What is known of a value."""
 
     @cached_property
-    def _parts(self) -> "dict[str | int, Shape | None]":
+    def _parts(self) -> "dict[str | int, ValueShape | None]":
         return {}
 
-    def part(self, key: str | int) -> "Shape | None":
+    def part(self, key: str | int) -> "ValueShape | None":
         """What is at ``key``; None: certainly nothing."""
         if key not in self._parts:
             self._parts[key] = self._part(key)
         return self._parts[key]
 
     @cached_property
-    def elements(self) -> "Shape | None":
+    def elements(self) -> "ValueShape | None":
         """What all elements of a list have in common; None: it certainly is not a list."""
         return ANYTHING
 
@@ -41,12 +41,12 @@ class Shape:
         """Whether it certainly is a list."""
         return False
 
-    def _part(self, _key: str | int) -> "Shape | None":
+    def _part(self, _key: str | int) -> "ValueShape | None":
         return ANYTHING
 
 
 @dataclass(frozen=True, eq=False)
-class Anything(Shape):
+class Anything(ValueShape):
     """Nothing is known."""
 
 
@@ -54,13 +54,13 @@ ANYTHING = Anything()
 
 
 @dataclass(frozen=True, eq=False)
-class Known(Shape):
+class Known(ValueShape):
     """The value itself."""
 
     value: Any
 
     @cached_property
-    def elements(self) -> Shape | None:
+    def elements(self) -> ValueShape | None:
         """All elements of the list."""
         return Each(tuple(map(Known, self.value))) if isinstance(self.value, list) else None
 
@@ -74,7 +74,7 @@ class Known(Shape):
         """Whether it is a list."""
         return isinstance(self.value, list)
 
-    def _part(self, key: str | int) -> Shape | None:
+    def _part(self, key: str | int) -> ValueShape | None:
         try:
             return Known(follow(self.value, (key,)))
         except LookupError:
@@ -82,28 +82,28 @@ class Known(Shape):
 
 
 @dataclass(frozen=True, eq=False)
-class Typed(Shape):
+class Typed(ValueShape):
     """What agents declare: any of these schemas may hold, each with the document its ``$ref`` points into."""
 
     schemas: tuple[tuple[Any, Any], ...]
 
     @cached_property
-    def elements(self) -> Shape | None:
+    def elements(self) -> ValueShape | None:
         """What the schemas say of the elements."""
         return _any_of(found for schema, root in self.schemas for found in _schema_elements(schema, root))
 
-    def _part(self, key: str | int) -> Shape | None:
+    def _part(self, key: str | int) -> ValueShape | None:
         return _any_of(found for schema, root in self.schemas for found in _schema_part(schema, root, key))
 
 
 @dataclass(frozen=True, eq=False)
-class Many(Shape):
+class Many(ValueShape):
     """A list of unknown length whose elements all have one shape."""
 
-    of: Shape
+    of: ValueShape
 
     @cached_property
-    def elements(self) -> Shape | None:
+    def elements(self) -> ValueShape | None:
         """The shape of every element."""
         return self.of
 
@@ -112,18 +112,18 @@ class Many(Shape):
         """Always."""
         return True
 
-    def _part(self, key: str | int) -> Shape | None:
+    def _part(self, key: str | int) -> ValueShape | None:
         return self.of if isinstance(key, int) else None
 
 
 @dataclass(frozen=True, eq=False)
-class Parts(Shape):
+class Parts(ValueShape):
     """A list of exactly these elements."""
 
-    parts: tuple[Shape, ...]
+    parts: tuple[ValueShape, ...]
 
     @cached_property
-    def elements(self) -> Shape | None:
+    def elements(self) -> ValueShape | None:
         """All of the parts."""
         return Each(self.parts)
 
@@ -137,18 +137,18 @@ class Parts(Shape):
         """Always."""
         return True
 
-    def _part(self, key: str | int) -> Shape | None:
+    def _part(self, key: str | int) -> ValueShape | None:
         return self.parts[key] if isinstance(key, int) and 0 <= key < len(self.parts) else None
 
 
 @dataclass(frozen=True, eq=False)
-class Each(Shape):
+class Each(ValueShape):
     """One of these at a time: a part must be in all of them."""
 
-    shapes: tuple[Shape, ...]
+    shapes: tuple[ValueShape, ...]
 
     @cached_property
-    def elements(self) -> Shape | None:
+    def elements(self) -> ValueShape | None:
         """What the elements of all of them have in common."""
         return _all_of(each.elements for each in self.shapes)
 
@@ -157,11 +157,11 @@ class Each(Shape):
         """The length of the shortest."""
         return min((each.least_length for each in self.shapes), default=0)
 
-    def _part(self, key: str | int) -> Shape | None:
+    def _part(self, key: str | int) -> ValueShape | None:
         return _all_of(each.part(key) for each in self.shapes)
 
 
-def of_schemas(schemas: Iterable[Mapping[str, Any] | None]) -> Shape:
+def of_schemas(schemas: Iterable[Mapping[str, Any] | None]) -> ValueShape:
     """The shape of the output of one of several agents; an agent without a schema may return anything."""
     declared = list(schemas)
     if not declared or any(schema is None for schema in declared):
@@ -169,7 +169,7 @@ def of_schemas(schemas: Iterable[Mapping[str, Any] | None]) -> Shape:
     return Typed(tuple((schema, schema) for schema in declared))
 
 
-def _any_of(found: Iterable[Shape]) -> Shape | None:
+def _any_of(found: Iterable[ValueShape]) -> ValueShape | None:
     schemas: list[tuple[Any, Any]] = []
     for shape in found:
         if not isinstance(shape, Typed):
@@ -178,8 +178,8 @@ def _any_of(found: Iterable[Shape]) -> Shape | None:
     return Typed(tuple(schemas)) if schemas else None
 
 
-def _all_of(found: Iterable[Shape | None]) -> Shape | None:
-    shapes: list[Shape] = []
+def _all_of(found: Iterable[ValueShape | None]) -> ValueShape | None:
+    shapes: list[ValueShape] = []
     for shape in found:
         if shape is None:
             return None
@@ -212,7 +212,7 @@ def _pointed(root: Any, pointer: str) -> Any:
     return root
 
 
-def _schema_part(schema: Any, root: Any, key: str | int) -> Iterator[Shape]:
+def _schema_part(schema: Any, root: Any, key: str | int) -> Iterator[ValueShape]:
     for variant in _variants(schema, root):
         if variant is True:
             yield ANYTHING
@@ -223,7 +223,7 @@ def _schema_part(schema: Any, root: Any, key: str | int) -> Iterator[Shape]:
             yield from _item(variant, root, key)
 
 
-def _property(schema: Mapping[str, Any], root: Any, key: str) -> Iterator[Shape]:
+def _property(schema: Mapping[str, Any], root: Any, key: str) -> Iterator[ValueShape]:
     properties = schema.get("properties") or {}
     more = schema.get("additionalProperties", not properties)
     if key in properties:
@@ -234,7 +234,7 @@ def _property(schema: Mapping[str, Any], root: Any, key: str) -> Iterator[Shape]
         yield Typed(((more, root),))
 
 
-def _item(schema: Mapping[str, Any], root: Any, index: int) -> Iterator[Shape]:
+def _item(schema: Mapping[str, Any], root: Any, index: int) -> Iterator[ValueShape]:
     first = schema.get("prefixItems", ())
     if index < len(first):
         yield Typed(((first[index], root),))
@@ -242,7 +242,7 @@ def _item(schema: Mapping[str, Any], root: Any, index: int) -> Iterator[Shape]:
         yield Typed(((rest, root),)) if isinstance(rest, Mapping) else ANYTHING
 
 
-def _schema_elements(schema: Any, root: Any) -> Iterator[Shape]:
+def _schema_elements(schema: Any, root: Any) -> Iterator[ValueShape]:
     for variant in _variants(schema, root):
         if variant is True or (variant["type"] == "array" and "prefixItems" in variant):
             yield ANYTHING

@@ -11,7 +11,7 @@ from actors.executor import ray_cluster as cluster_module
 from actors.executor.ray_cluster import RayCluster, resources_of
 from actors.invocation import Invocation
 from actors.payloads.outputs import Outputs
-from actors.simulated import SimulatedFailure, Simulation, simulated
+from actors.simulated import SimulatedFailure, SimulationSettings, simulated
 from reconciler.state.commands import Given, ListOf, OutputOf
 
 
@@ -65,7 +65,7 @@ async def test_values_are_fetched_in_any_nesting():
 
 
 async def test_simulated_time_depends_on_the_work_alone():
-    settings = Simulation(p50_s=1.0, p90_s=3.0, seed=4)
+    settings = SimulationSettings(p50_s=1.0, p90_s=3.0, seed=4)
     context = Context(task="t", attempt="t.1", agent="a", work_key="k", settings={"duration_s": 0, "output": [1]})
 
     assert await simulated(context, x=1) == [1]
@@ -80,7 +80,7 @@ async def test_simulated_time_depends_on_the_work_alone():
 @pytest.mark.parametrize("settings", [{}, {"duration_s": 1, "p50_s": 1, "p90_s": 2}, {"p50_s": 2, "p90_s": 1}])
 def test_settings_that_make_no_duration_are_refused(settings: dict[str, float]):
     with pytest.raises(ValidationError):
-        Simulation.model_validate(settings)
+        SimulationSettings.model_validate(settings)
 
 
 def test_what_ray_keeps_for_itself_is_no_resource():
