@@ -35,6 +35,7 @@ _USED = frozenset({Verdict.COMMIT, Verdict.REPARENT, Verdict.KEEP})
 # Between admission at the ingress and here a task waits in queues, which counts. More than this is a wall clock that
 # differs from that of the ingress.
 _LONGEST_WAY_S = 5.0
+_LONGEST_TEXT = 2_000
 # Events that one run handles before the others get a turn. Reading a queue that is not empty gives them none.
 _STEPS_AT_ONCE = 10
 
@@ -222,7 +223,7 @@ class Driver:
         handoff, known = None, True
         try:
             handoff = await self._ports.executor.verification(self.admitted.id, command.attempt, command.agent)
-        except LookupError as error:
+        except Exception as error:  # noqa: BLE001 -- whatever is wrong with the hook, the act stays in doubt
             _log.info("attempt %s of task %s stays in doubt: %s", command.attempt, self.admitted.id, error)
             known = False
         happened = handoff is not None if known else None
@@ -297,7 +298,7 @@ class Driver:
         """Record that the run failed because of an error of the service. Whatever else is broken, this succeeds."""
         failure = Failure(
             kind=FailureKind.ERROR,
-            message=f"the service failed on this task: {error}",
+            message=f"the service failed on this task: {_text(error)}",
             error_type=type(error).__name__,
             fix="submit the task again; the service's log says more",
         )
@@ -310,6 +311,14 @@ class Driver:
             _log.exception("task %s cannot be recorded as it is", self.admitted.id)
             await self.log.conclude_without_details(view)
         return view
+
+
+def _text(error: Exception) -> str:
+    """What an error says, if it can say it, and not without end."""
+    try:
+        return str(error)[:_LONGEST_TEXT]
+    except Exception:  # noqa: BLE001 -- its __str__ may be what is broken
+        return type(error).__name__
 
 
 def _serves(attempt: Attempt | None) -> bool:

@@ -40,7 +40,7 @@ class Outbox:
 
         Args:
             carry_out: called with a command whose writes are durable.
-            failed: called with the error of a write that failed; its command is dropped.
+            failed: called with the error of a write, or of carrying out a command.
         """
         self._carry_out = carry_out
         self._failed = failed
@@ -64,6 +64,7 @@ class Outbox:
         self._held.clear()
         if self._sending is not None:
             self._sending.cancel()
+            self._sending = None
         return dropped
 
     async def drained(self) -> None:
@@ -82,5 +83,8 @@ class Outbox:
             errors = [error for write in writes if (error := write.exception()) is not None]
             if errors:
                 self._failed(errors[0])
-            else:
+                continue
+            try:
                 self._carry_out(held.command)
+            except Exception as error:  # noqa: BLE001 -- nobody waits for this task, and the run must end
+                self._failed(error)

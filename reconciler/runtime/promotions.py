@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from planners.model import AttemptId, StepId, TaskId
 from reconciler.runtime.ports import Executor
-from reconciler.state.handoff import Failure
+from reconciler.state.handoff import Failure, FailureKind
 
 _MOST_NAMED = 5
 
@@ -27,6 +27,7 @@ class Promotions:
         self._steps: dict[AttemptId, StepId] = {}
         self._out: list[StepId] = []
         self._prevented: list[StepId] = []
+        self._failed: list[StepId] = []
         self._failure: Failure | None = None
         self._waiting: dict[AttemptId, asyncio.Task[None]] = {}
 
@@ -53,7 +54,12 @@ class Promotions:
     def report(self) -> str:
         """Which staged outputs are out, for the message of the task's failure; empty without promotions."""
         unknown = [self._steps[attempt] for attempt in self._waiting]
-        parts = (("is out", self._out), ("is not out", self._prevented), ("may or may not be out", unknown))
+        parts = (
+            ("is out", self._out),
+            ("is not out", self._prevented),
+            ("could not be promoted", self._failed),
+            ("may or may not be out", unknown),
+        )
         return "; ".join(f"the staged output of {quoted(steps)} {state}" for state, steps in parts if steps)
 
     def close(self) -> None:
@@ -62,9 +68,13 @@ class Promotions:
             waiting.cancel()
 
     async def _wait_for(self, attempt: AttemptId) -> None:
-        failure = await self._executor.promoted(self._task, attempt)
+        try:
+            failure = await self._executor.promoted(self._task, attempt)
+        except Exception as error:  # noqa: BLE001 -- whatever is wrong with the executor, the task must end
+            failure = Failure(kind=FailureKind.ERROR, message=f"the promotion failed: {error}")
         del self._waiting[attempt]
         if failure is not None:
+            self._failed.append(self._steps[attempt])
             self._failure = self._failure or failure
         else:
             self._out.append(self._steps[attempt])
