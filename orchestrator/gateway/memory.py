@@ -20,7 +20,7 @@ from planners.plans import Plan, PlanKind
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import IdempotencyConflict, NotInDoubt, OutputNotReady, Overloaded, UnknownStep, UnknownTask
 from reconciler.state.commands import RunStatus
-from reconciler.views.models import Doubt, EventPage, PlansView, StoredEvent, TaskPage, TaskView, Timeline
+from reconciler.views.models import Doubt, EventPage, PlansView, StoredEvent, TaskFilter, TaskPage, TaskView, Timeline
 
 
 @dataclass
@@ -125,9 +125,9 @@ class MemoryGateway:
         await self._until(stored, lambda: stored.view.status.ended, wait_s)
         return stored.view
 
-    async def list_tasks(self, limit: int, before: str | None, status: RunStatus | None) -> TaskPage:
+    async def list_tasks(self, limit: int, before: str | None, where: TaskFilter) -> TaskPage:
         """See `Gateway`."""
-        views = [stored.view for stored in self._stored.values() if status in (None, stored.view.status)]
+        views = [stored.view for stored in self._stored.values() if where.status in (None, stored.view.status)]
         newest = sorted((v for v in views if before is None or v.id < before), key=lambda v: v.id, reverse=True)
         page = newest[:limit]
         return TaskPage(tasks=tuple(page), next_before=page[-1].id if len(newest) > limit else None)

@@ -10,9 +10,8 @@ from planners.cluster import ClusterSnapshot
 from planners.model import StepId, TaskId, Versioned
 from planners.plans import Plan
 from planners.tasks import AdmittedTask, Task
-from reconciler.state.commands import RunStatus
 from reconciler.state.outcomes import Verdict
-from reconciler.views.models import EventPage, PlansView, TaskPage, TaskView, Timeline
+from reconciler.views.models import EventPage, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 # The name of the last event of every stream. It has no id, so that no client resumes after it.
 END_OF_EVENTS = "end"
@@ -88,8 +87,8 @@ class Gateway(Protocol):
         """The task once it has ended, or as it is after ``wait_s`` seconds."""
         ...
 
-    async def list_tasks(self, limit: int, before: str | None, status: RunStatus | None) -> TaskPage:
-        """Tasks, newest first, starting after the task id ``before``."""
+    async def list_tasks(self, limit: int, before: str | None, where: TaskFilter) -> TaskPage:
+        """Tasks that match a filter, newest first, starting after the task id ``before``."""
         ...
 
     async def cancel(self, task_id: TaskId, reason: str) -> TaskView:

@@ -16,8 +16,7 @@ from orchestrator.settings import Settings
 from planners.cluster import ClusterSnapshot
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
-from reconciler.state.commands import RunStatus
-from reconciler.views.models import EventPage, PlansView, TaskPage, TaskView, Timeline
+from reconciler.views.models import EventPage, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 LEARNER = "forerun-learner"
 _READY_TIMEOUT_S = 2.0
@@ -58,9 +57,9 @@ class RayGateway:
         answer = await self._of_task(task_id, "wait", task_id, wait_s, timeout_s=wait_s + TIMEOUT_S)
         return cast("TaskView", answer)
 
-    async def list_tasks(self, limit: int, before: str | None, status: RunStatus | None) -> TaskPage:
+    async def list_tasks(self, limit: int, before: str | None, where: TaskFilter) -> TaskPage:
         """See `Gateway`. Ids sort by admission, so the pages of all shards merge into one."""
-        pages: list[TaskPage] = await self._of_all("list_tasks", limit, before, status)
+        pages: list[TaskPage] = await self._of_all("list_tasks", limit, before, where)
         merged = list(heapq.merge(*(page.tasks for page in pages), key=lambda view: view.id, reverse=True))
         more = len(merged) > limit or any(page.next_before is not None for page in pages)
         tasks = tuple(merged[:limit])

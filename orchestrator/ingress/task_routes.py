@@ -16,7 +16,7 @@ from orchestrator.ingress.responses import problems, sent
 from planners.model import StepId, TaskId
 from planners.tasks import Task
 from reconciler.state.commands import RunStatus
-from reconciler.views.models import PlansView, TaskPage, TaskView, Timeline
+from reconciler.views.models import PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 _Submitted = Annotated[Task, Depends(json_body(Task))]
 _TASK_BODY = body_schema(Task, TASKS)
@@ -101,7 +101,7 @@ def _queries(router: APIRouter, context: IngressContext) -> None:
         status: RunStatus | None = None,
     ) -> Response:
         """Tasks, newest first."""
-        return sent(await gateway.list_tasks(limit, before, status))
+        return sent(await gateway.list_tasks(limit, before, TaskFilter(status=status)))
 
     @router.get("/tasks/{task_id}", response_model=TaskView, responses=problems(404, 503))
     async def show_task(

@@ -15,8 +15,9 @@ from reconciler.journal.rows import EventRow
 from reconciler.journal.schema import EVENTS, OUTCOMES, SUMMARIES, TASKS, open_engine
 from reconciler.state.commands import RunStatus
 from reconciler.state.outcomes import Outcome
-from reconciler.views.models import PlansView, StoredEvent, TaskView, Timeline
+from reconciler.views.models import PlansView, StoredEvent, TaskFilter, TaskView, Timeline
 
+_ALL = TaskFilter()
 UNENDED = tuple(status.value for status in RunStatus if not status.ended)
 _log = logging.getLogger(__name__)
 _Read = TypeVar("_Read")
@@ -64,13 +65,14 @@ class JournalQueries:
                 return view
         return _summary(row)
 
-    def page(self, limit: int, before: str | None = None, status: RunStatus | None = None) -> list[TaskView]:
+    def page(self, limit: int, before: str | None = None, where: TaskFilter = _ALL) -> list[TaskView]:
         """This shard's tasks without outputs, newest first: ids sort by admission."""
         query = select(*SUMMARIES.c).join(TASKS, SUMMARIES.c.task == TASKS.c.id).where(TASKS.c.shard == self._shard)
         if before is not None:
             query = query.where(TASKS.c.id < before)
-        if status is not None:
-            query = query.where(TASKS.c.status.in_((status.value,) if status.ended else UNENDED))
+        if where.status is not None:
+            statuses = (where.status.value,) if where.status.ended else UNENDED
+            query = query.where(TASKS.c.status.in_(statuses))
         return [_summary(row) for row in self._all(query.order_by(TASKS.c.id.desc()).limit(limit))]
 
     def unfinished(self) -> list[AdmittedTask]:

@@ -14,8 +14,7 @@ from planners.cluster import ClusterSnapshot
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
 from reconciler.runtime.shard import PlannedPreview, Shard
-from reconciler.state.commands import RunStatus
-from reconciler.views.models import EventPage, PlansView, TaskPage, TaskView, Timeline
+from reconciler.views.models import EventPage, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 # Builds a shard inside the actor; takes the shard's number.
 Build = Callable[[int], Awaitable[Shard]]
@@ -98,9 +97,9 @@ class ReconcilerActor:
         """See `Shard.wait`."""
         return await (await self._shard()).wait(task_id, wait_s)
 
-    async def list_tasks(self, limit: int, before: str | None, status: RunStatus | None) -> TaskPage:
+    async def list_tasks(self, limit: int, before: str | None, where: TaskFilter) -> TaskPage:
         """See `Shard.list_tasks`."""
-        return await (await self._shard()).list_tasks(limit, before, status)
+        return await (await self._shard()).list_tasks(limit, before, where)
 
     async def cancel(self, task_id: TaskId, reason: str) -> TaskView:
         """See `Shard.cancel`."""

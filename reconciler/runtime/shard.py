@@ -30,9 +30,10 @@ from reconciler.runtime.shard_resources import ShardResources
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import storable
 from reconciler.state.run import RunState
-from reconciler.views.models import EventPage, PlansView, TaskPage, TaskView, Timeline
+from reconciler.views.models import EventPage, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 _log = logging.getLogger(__name__)
+_ALL = TaskFilter()
 _CANCEL_WAIT_S = 5.0
 
 
@@ -229,11 +230,11 @@ class Shard:
         await (await self._run(task_id)).wait(wait_s)
         return await self.show(task_id)
 
-    async def list_tasks(self, limit: int, before: str | None = None, status: RunStatus | None = None) -> TaskPage:
+    async def list_tasks(self, limit: int, before: str | None = None, where: TaskFilter = _ALL) -> TaskPage:
         """This shard's tasks, newest first, without their outputs."""
-        if status is not None and not status.ended:
-            return await self._live_tasks(limit, before, status)
-        stored = await asyncio.to_thread(self._journal.page, limit + 1, before, status)
+        if where.status is not None and not where.status.ended:
+            return await self._live_tasks(limit, before, where.status)
+        stored = await asyncio.to_thread(self._journal.page, limit + 1, before, where)
         views = [await self._live[view.id].view() if view.id in self._live else view for view in stored[:limit]]
         return _page(views, more=len(stored) > limit)
 

@@ -71,6 +71,12 @@ class TaskView(Versioned):
         return self.status is RunStatus.IN_DOUBT and any(not doubt.verifying for doubt in self.in_doubt)
 
 
+class TaskFilter(Versioned):
+    """Which tasks a list holds: those with all the given properties."""
+
+    status: RunStatus | None = None
+
+
 class TaskPage(Versioned):
     """Tasks, newest first. ``next_before`` is the ``before`` of the next page, None on the last one."""
 

@@ -14,7 +14,7 @@ from reconciler.journal import EventRow, Journal
 from reconciler.journal.schema import OUTCOMES, TASKS
 from reconciler.state.commands import RunStatus
 from reconciler.state.outcomes import Outcome, Verdict
-from reconciler.views.models import PlansView, TaskView, Timeline
+from reconciler.views.models import PlansView, TaskFilter, TaskView, Timeline
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -125,7 +125,7 @@ def test_pages_run_from_new_to_old_without_gaps(journal, task_id):
     second = journal.page(limit=9, before=first[-1].id)
 
     assert [view.id for view in (*first, *second)] == ids[::-1]
-    assert journal.page(limit=9, status=RunStatus.FAILED) == []
+    assert journal.page(limit=9, where=TaskFilter(status=RunStatus.FAILED)) == []
 
 
 def test_an_unreadable_row_hides_no_other(journal, url, task_id):

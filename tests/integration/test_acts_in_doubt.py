@@ -17,6 +17,7 @@ from planners.tasks import Task
 from reconciler.errors import NotInDoubt, UnknownStep
 from reconciler.state.commands import RunStatus
 from reconciler.state.waiting import WaitKind
+from reconciler.views.models import TaskFilter
 
 GUARD_S = 30.0
 ACT = StepId("act")
@@ -60,7 +61,7 @@ async def test_a_task_says_what_is_in_doubt_and_the_rest_of_it_goes_on(tmp_path)
     async with a_shard(catalog, tmp_path) as service:
         await in_doubt(service, task_id)
         view = await service.shard.wait(task_id, 0.2)
-        listed = await service.shard.list_tasks(10, status=RunStatus.IN_DOUBT)
+        listed = await service.shard.list_tasks(10, where=TaskFilter(status=RunStatus.IN_DOUBT))
         timeline = await service.shard.timeline(task_id)
 
         assert view.status is RunStatus.IN_DOUBT

@@ -19,6 +19,7 @@ from reconciler.errors import OutputNotReady
 from reconciler.journal import Journal
 from reconciler.state.commands import RunStatus
 from reconciler.state.run import RunState
+from reconciler.views.models import TaskFilter
 
 CATALOG = catalog_of(s.add, s.waits)
 GUARD_S = 30.0
@@ -132,9 +133,9 @@ async def test_the_list_of_a_status_holds_tasks_of_that_status_only(tmp_path):
                 await service.shard.events(task_id, 1, 1.0)
                 await asyncio.sleep(0)
 
-        assert (await service.shard.list_tasks(10, status=RunStatus.PLANNING)).tasks == ()
-        first = await service.shard.list_tasks(3, status=RunStatus.RUNNING)
-        rest = await service.shard.list_tasks(3, first.next_before, RunStatus.RUNNING)
+        assert (await service.shard.list_tasks(10, where=TaskFilter(status=RunStatus.PLANNING))).tasks == ()
+        first = await service.shard.list_tasks(3, where=TaskFilter(status=RunStatus.RUNNING))
+        rest = await service.shard.list_tasks(3, first.next_before, TaskFilter(status=RunStatus.RUNNING))
 
         assert [view.id for page in (first, rest) for view in page.tasks] == sorted(ids, reverse=True)
         assert rest.next_before is None

@@ -15,7 +15,7 @@ from planners.tasks import Task
 from planners.workflow import Step, Workflow
 from reconciler.errors import UnknownTask
 from reconciler.state.commands import RunStatus
-from reconciler.views.models import TaskPage, TaskView
+from reconciler.views.models import TaskFilter, TaskPage, TaskView
 
 WORKFLOW = Workflow(steps=(Step(id="a", capability="x"),))
 
@@ -74,7 +74,7 @@ async def test_pages_of_all_shards_merge_newest_first(monkeypatch):
     ]
     gateway = gateway_over(monkeypatch, *[_Shard(list_tasks=lambda *_, page=page: page) for page in pages])
 
-    page = await gateway.list_tasks(3, None, None)
+    page = await gateway.list_tasks(3, None, TaskFilter())
 
     assert [task.id for task in page.tasks] == ["t5", "t4", "t3"]
     assert page.next_before == "t3"
@@ -83,7 +83,7 @@ async def test_pages_of_all_shards_merge_newest_first(monkeypatch):
 async def test_the_last_page_has_no_next_page(monkeypatch):
     gateway = gateway_over(monkeypatch, _Shard(list_tasks=lambda *_: TaskPage(tasks=(view("t1"),))))
 
-    assert (await gateway.list_tasks(3, None, None)).next_before is None
+    assert (await gateway.list_tasks(3, None, TaskFilter())).next_before is None
 
 
 async def test_an_error_of_ours_keeps_its_type(monkeypatch):
