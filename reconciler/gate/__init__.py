@@ -1,7 +1,7 @@
-"""The gate: whether a speculative attempt is worth it. Pure arithmetic over a plan, prices and what the learner says.
+"""The gate decides whether a speculative attempt is worth its cost. Pure arithmetic over a plan, prices and guidance.
 
-`price` turns the undispatched steps of a guess into candidates with probability P, saved seconds L and cost C; `decide`
-answers each of them. Neither reads a clock, draws a number or keeps state.
+`price` turns the undispatched steps of a guess into candidates, each with probability P, saved seconds L and cost C.
+`decide` accepts or refuses each of them. Neither reads a clock or uses randomness. Not here: dispatching, run state.
 """
 
 from reconciler.gate.appraisal import Appraisal, nest_appraisal

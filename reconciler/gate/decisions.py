@@ -27,9 +27,9 @@ class Refusal(StrEnum):
 
 
 class Decision(Versioned):
-    """The gate's answer for one step, its appraisal, and the reason in a few words.
+    """The gate's decision about one step, with its appraisal and a short reason.
 
-    The rule was applied with ``throttle * probability``. ``margin_usd`` is the left side of the rule less the right.
+    The rule uses ``throttle * probability`` as P. ``margin_usd`` is its left side minus its right side.
     """
 
     step: StepId
@@ -44,19 +44,19 @@ class Decision(Versioned):
 
 
 class Worth(NamedTuple):
-    """Both sides of the rule, in dollars: what is gained, and what is asked for it."""
+    """Both sides of the rule, in dollars: the expected gain, and the charge for it."""
 
     gain_usd: float
     charge_usd: float
 
     @property
     def margin_usd(self) -> float:
-        """Gain less charge."""
+        """Gain minus charge."""
         return self.gain_usd - self.charge_usd
 
 
 def worth(probability: float, saved_s: float, cost_usd: float, options: PlanningOptions) -> Worth:
-    """P*L*value_of_time against (1-P)*C + (1-alpha)*C."""
+    """Both sides: P*L*value_of_time, and (1-P)*C + (1-alpha)*C."""
     return Worth(
         gain_usd=probability * saved_s * options.value_of_time_usd_per_s,
         charge_usd=(1 - probability) * cost_usd + (1 - options.alpha) * cost_usd,
@@ -66,10 +66,10 @@ def worth(probability: float, saved_s: float, cost_usd: float, options: Planning
 def decide(
     candidates: Sequence[Candidate], state: GateState, policy: GatePolicy, options: PlanningOptions
 ) -> list[Decision]:
-    """One decision a candidate, in their order.
+    """Decide about each candidate; decisions are in the order of the candidates.
 
-    Parents come before children, and among those that are ready the one that gains most per dollar risked comes first,
-    so when a cap binds it is spent on the best. A step whose parent is neither under way nor dispatched now is refused.
+    Parents are decided before children. Among ready candidates the one with the highest gain per dollar risked comes
+    first, so the best get what the caps allow. A step whose parent is neither under way nor dispatched now is refused.
     """
     round_ = _Round(state, policy, options)
     decided = {candidate.step: decision for candidate, decision in round_.run(candidates)}
@@ -77,7 +77,7 @@ def decide(
 
 
 def refused_for_price(decisions: Iterable[Decision], before: frozenset[StepId]) -> frozenset[StepId]:
-    """``GateState.refused`` after these decisions: what hysteresis holds against a step next time."""
+    """``GateState.refused`` after these decisions: the steps to which hysteresis applies next time."""
     refused = set(before)
     for decision in decisions:
         if decision.refusal is Refusal.PRICE:
@@ -88,7 +88,7 @@ def refused_for_price(decisions: Iterable[Decision], before: frozenset[StepId]) 
 
 
 class _Round:
-    """One call of `decide`: what is left of each cap while candidates are answered."""
+    """One call of `decide`: how much of each cap remains while candidates are decided."""
 
     def __init__(self, state: GateState, policy: GatePolicy, options: PlanningOptions) -> None:
         self._state, self._policy, self._options = state, policy, options
@@ -98,7 +98,7 @@ class _Round:
         self._agent_s = _least(_left(policy.max_agent_s, state.agent_s), state.tenant_agent_s_left)
 
     def run(self, candidates: Sequence[Candidate]) -> Iterable[tuple[Candidate, Decision]]:
-        """Answers in the order they are made."""
+        """Decisions in the order in which they are made."""
         missing = {candidate.step: len(candidate.waits_for) for candidate in candidates}
         children: dict[StepId, list[int]] = {}
         for index, candidate in enumerate(candidates):

@@ -1,4 +1,4 @@
-"""What the learner tells the gate about one kind of task. Owned here: the reconciler does not know the learner."""
+"""The learner's advice to the gate about one kind of task. Defined here because the reconciler does not import it."""
 
 from bisect import bisect_right
 from typing import Self
@@ -11,7 +11,7 @@ from planners.model import Model
 class Calibration(Model):
     """A monotone piecewise linear map from a claimed probability to the share that really survived.
 
-    ``claimed`` ascends strictly; beyond its ends the map is flat. No knots: every claim is taken at its word.
+    ``claimed`` ascends strictly; beyond its ends the map is flat. Without knots every claim is used as it is.
     """
 
     claimed: tuple[float, ...] = ()
@@ -43,12 +43,12 @@ class Calibration(Model):
         return y0 + (y1 - y0) * (probability - x0) / (x1 - x0)
 
 
-# Planning times vary by at least this share of their median, however few of them were seen.
+# Planning times are assumed to vary by at least this share of their median, however few were observed.
 _LEAST_SPREAD = 0.2
 
 
 class Guidance(Model):
-    """How guesses at one kind of task fare, and how long its optimal plan takes (None: not known yet)."""
+    """How well guesses at one kind of task work, and how long its optimal plan takes (None: not known yet)."""
 
     plan_p50_s: float | None = Field(default=None, ge=0)
     plan_p90_s: float | None = Field(default=None, ge=0)
@@ -57,10 +57,10 @@ class Guidance(Model):
     closed: bool = False
 
     def expected_plan_s(self, now_s: float, prior_s: float) -> float:
-        """When the optimal plan is expected, given that it is not there at ``now_s`` (both from admission).
+        """When the optimal plan is expected, given that it has not arrived at ``now_s`` (both from admission).
 
-        The median while it lies ahead, then the 90 % quantile; but never sooner than part of its spread from now: a
-        plan that is overdue is not there yet all the same, and work that gets ready meanwhile should not wait for it.
+        The median while that lies ahead, then the 90 % quantile, and never sooner than a part of the spread from now:
+        an overdue plan may still take a while, and work that becomes ready meanwhile should not wait for it.
         """
         median_s = prior_s if self.plan_p50_s is None else self.plan_p50_s
         late_s = median_s if self.plan_p90_s is None else max(median_s, self.plan_p90_s)

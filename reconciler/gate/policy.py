@@ -1,4 +1,4 @@
-"""What the operator allows, and where a run stands with respect to it."""
+"""The operator's limits on speculation, and how much of them a run has used."""
 
 from pydantic import Field
 
@@ -6,15 +6,24 @@ from planners.model import Model, StepId
 
 
 class GatePolicy(Model):
-    """The operator's bounds on speculation, for one run at a time. None means unlimited.
+    """The operator's limits on speculation in one run. None means unlimited.
 
-    ``idle_price`` is what a second of work ahead of the plan costs even where nobody else wants the node, as a fraction
-    of the task's value of time, once for steps side by side: without it a guess on an idle cluster is free and every
-    long shot is taken. ``node_usd_per_s`` is what a second of delay of other people's confirmed work costs.
-    ``min_saved_s`` is what a dispatch itself costs; a guess that saves less is not tried. ``hysteresis`` is the share
-    of its worth that a refused candidate must gain on top before it is taken after all. ``probe_attempts`` bounds the
-    unconfirmed attempts of a run whose kind is throttled below ``probe_below``: enough to learn whether guesses are
-    worth it again.
+    Caps count everything that no plan has confirmed, finished attempts included.
+
+    Attributes:
+        max_attempts: unconfirmed attempts.
+        max_usd: dollars of unconfirmed work, wasted dollars included. A task's own budget is for its plan, and guesses
+            never cost more than that budget on top of it.
+        max_agent_s: agent-seconds of unconfirmed attempts.
+        idle_price: the price of a second of speculative work on an idle node, as a fraction of the task's value of
+            time; charged once for parallel steps. Without it guesses on an idle cluster would be free and every
+            unlikely one would be accepted.
+        node_usd_per_s: the price of delaying confirmed work of others by a second.
+        min_saved_s: the cost of a dispatch in seconds; a guess that saves less is refused.
+        hysteresis: how much more than its charge, as a share, a refused candidate must gain to be accepted later.
+        probe_attempts: the cap on unconfirmed attempts of a run whose kind is throttled below ``probe_below``: enough
+            to learn whether guesses work again.
+        probe_below: see ``probe_attempts``.
     """
 
     max_attempts: int | None = Field(default=256, ge=0)
@@ -29,10 +38,10 @@ class GatePolicy(Model):
 
 
 class GateState(Model):
-    """The unconfirmed work of a run when the gate is asked, what its tenant has left, and what was refused before.
+    """The unconfirmed work of a run, what remains of its tenant's quota, and what was refused before.
 
-    ``refused`` holds the steps whose last refusal was one of price; ``throttle`` scales P, below 1 while the guesses of
-    this kind of task survive less often than promised; ``closed`` is the kill-switch.
+    ``refused`` holds the steps that were last refused for their price. ``throttle`` scales P; it is below 1 while
+    guesses at this kind of task survive less often than predicted. ``closed`` is the kill-switch.
     """
 
     attempts: int = Field(default=0, ge=0)

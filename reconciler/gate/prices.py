@@ -1,4 +1,4 @@
-"""Prices of contended nodes and providers: the delay that work there imposes on confirmed work. Nothing where idle."""
+"""Prices of contended nodes and providers: how long work there delays confirmed work. Idle ones cost nothing."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -11,15 +11,15 @@ from planners.model import Model, NodeId
 from planners.resources import Resources
 
 _FULL = 0.99
-# What a provider has of each: calls at once, and requests a second.
+# The resources of a provider: concurrent calls, and requests a second.
 _CALLS, _REQUESTS = "calls", "requests"
 
 
 class Contended(Model):
-    """What a node or a provider has and how much of it confirmed work wants.
+    """The capacity of a node or a provider, and how much of it confirmed work needs.
 
-    ``wanted`` is, per resource, the share of capacity that is reserved or waited for over the horizon; above 1 there
-    is a queue. A provider's resources are ``calls`` at once and ``requests`` a second, each only where limited.
+    ``wanted`` is, per resource, the share of capacity that is reserved or queued for over the horizon; above 1 there
+    is a queue. A provider's resources are concurrent ``calls`` and ``requests`` a second, each only where limited.
     """
 
     total: Resources
@@ -28,9 +28,9 @@ class Contended(Model):
     def delay_s(self, taken: Mapping[str, float]) -> float:
         """Seconds by which work that takes so many unit-seconds of each resource delays others.
 
-        taken/capacity * r/(1-r) of the most wanted resource. r/(1-r) is the number of customers in an M/M/1 queue at
-        utilisation r (Kleinrock, Queueing Systems I, 3.2): those that one more unit of work ahead of them holds up. One
-        request to a provider that serves n a second takes all of it for 1/n s, whatever becomes of the call.
+        taken/capacity * r/(1-r) of the scarcest resource. r/(1-r) is the number of customers in an M/M/1 queue at
+        utilisation r (Kleinrock, Queueing Systems I, 3.2), all of whom one more unit of work delays. One request to a
+        provider that serves n a second occupies it for 1/n s, however the call ends.
         """
         has = self.total.amounts()
         delays = (
@@ -40,7 +40,7 @@ class Contended(Model):
 
 
 class Prices(Model):
-    """The contended nodes and providers. One that is not named is idle, and its seconds cost nobody anything."""
+    """The contended nodes and providers. Those not listed are idle, and their seconds cost nothing."""
 
     nodes: dict[NodeId, Contended] = Field(default_factory=dict)
     providers: dict[str, Contended] = Field(default_factory=dict)
@@ -48,7 +48,7 @@ class Prices(Model):
     @model_validator(mode="before")
     @classmethod
     def _once_were_of_nodes_alone(cls, told: Any) -> Any:
-        """Journals of releases before providers had prices hold the nodes themselves: node -> price."""
+        """Accept journals of earlier releases, where only nodes had prices: node -> price."""
         return {"nodes": told} if isinstance(told, dict) and told.keys() - cls.model_fields.keys() else told
 
     @classmethod
@@ -61,16 +61,16 @@ class Prices(Model):
         share: float = 1.0,
         waiting: Mapping[NodeId, Resources] | None = None,
     ) -> Self:
-        """From reservations over the next ``horizon_s`` and confirmed work that waits for room on nodes.
+        """From reservations over the next ``horizon_s`` and confirmed work that is queued for nodes.
 
-        Tokens have no price: reservations do not tell how many a call takes.
+        Tokens have no price, because reservations do not say how many a call uses.
 
         Args:
-            cluster: nodes, and what others hold of them and of providers.
+            cluster: nodes, and reservations of nodes and providers by others.
             catalog: the providers with their limits.
             horizon_s: how far ahead a reservation counts.
-            share: the part of every provider's limits that the calls of this shard may use up.
-            waiting: node -> what confirmed work without a reservation waits for there.
+            share: the part of every provider's limits that this shard may use.
+            waiting: node -> resources for which confirmed work without a reservation is queued there.
         """
         nodes: dict[str, dict[str, float]] = {node.id: {} for node in cluster.nodes}
         providers: dict[str, dict[str, float]] = {provider.name: {} for provider in catalog.providers}
@@ -95,7 +95,7 @@ class Prices(Model):
     def delay_s(self, agent: AgentSpec, node: NodeId, seconds: float) -> float:
         """Seconds by which one call of the agent on a node, so many seconds long, delays confirmed work of others.
 
-        Those who queue for the node and those who queue for the provider add up: they are not the same.
+        Queues for the node and for the provider add up, because different work waits in them.
         """
         room, provider = self.nodes.get(node), self.providers.get(agent.provider or "")
         delay_s = room.delay_s(agent.resources.amounts()) * seconds if room else 0.0
@@ -126,7 +126,7 @@ def _overlap(held: Reservation, horizon_s: float) -> float:
 
 
 def _begun_per_s(held: Reservation, horizon_s: float) -> float:
-    """How often a second a call of it begins; one that starts at 0 has begun before."""
+    """Calls of the reservation that begin per second; one that starts at 0 has begun before."""
     return 1 / horizon_s if 0 < held.start_s < horizon_s else 0.0
 
 
@@ -136,6 +136,6 @@ def _add(demand: dict[str, float], amounts: Mapping[str, float], share: float) -
 
 
 def _waiting(utilisation: float) -> float:
-    """r/(1-r), kept finite; beyond a full node the queue itself is counted."""
+    """r/(1-r), kept finite; beyond full use the length of the queue is added."""
     below_full = min(utilisation, _FULL)
     return below_full / (1 - below_full) + max(0.0, utilisation - _FULL) / (1 - _FULL)

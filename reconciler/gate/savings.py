@@ -1,6 +1,6 @@
 """Seconds saved on the critical path by starting a step before the optimal plan holds it.
 
-With c the moment a step is expected to be confirmed (it starts at once then), E >= c that of the whole plan, d the
+With c the moment a step is expected to be confirmed (it starts at once then), E >= c that of the complete plan, d the
 step's seconds, tail the longest path after it, and T the end of the run if all of the guess that may start early does
 (not before E: it must be confirmed):
 
@@ -112,7 +112,7 @@ def savings(
     Args:
         shape: of the guess.
         now_s: now.
-        expected_plan_s: when the optimal plan is expected whole.
+        expected_plan_s: when the complete optimal plan is expected.
         under_way: step -> when its dispatched attempt ends or ended.
     """
     start_s, end_s = _earliest(shape, now_s, expected_plan_s, under_way)
@@ -136,9 +136,9 @@ def lateness(
         shape: of the plan.
         end_s: when each step ends, having started as early as it does.
         confirmed_s: when each step is confirmed.
-        plan_s: when the plan is whole: no run ends before.
+        plan_s: when the plan is complete: no run ends before.
     """
-    # Not end + tail: the tail of what is done has been under way for a while.
+    # Not end + tail: the tail of a finished step has been running for a while.
     run_end_s = max([plan_s, *end_s])
     spans = zip(confirmed_s, shape.seconds, shape.tails_s, strict=True)
     late_s = [confirmed + seconds + tail - run_end_s for confirmed, seconds, tail in spans]

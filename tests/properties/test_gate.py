@@ -179,7 +179,7 @@ def _run_end(plan, expected_s, held, now_s=0.0, under_way=None):
     st.builds(GateState, attempts=st.integers(0, 3), usd=st.floats(0, 0.005), agent_s=st.floats(0, 5)),
 )
 def test_caps_are_never_exceeded(plan, attempts, usd, agent_s, state):
-    """What is dispatched in one call, together with what is under way, stays within every cap."""
+    """Dispatches of one call and work under way stay within every cap together."""
     policy = GatePolicy(max_attempts=attempts, max_usd=usd, max_agent_s=agent_s)
     bold = PlanningOptions(alpha=1.0, value_of_time_usd_per_s=10.0)
     taken = [d for d in decide(priced(plan, 0.0, 30.0), state, policy, bold) if d.dispatch]

@@ -76,7 +76,7 @@ def test_a_step_that_queues_for_room_on_its_node_has_no_slack():
     assert queued["a"].appraisal.saved_s > 2.0
 
 
-def test_an_irreversible_step_waits_for_authority_and_so_does_what_is_behind_it():
+def test_an_irreversible_step_and_those_behind_it_wait_for_the_optimal_plan():
     """What precedes it still saves its own seconds."""
     found = candidates(step("a"), step("mail", ("a",), "sends_mail", start=1), step("after", ("mail",), start=2))
     answers = decisions(found)

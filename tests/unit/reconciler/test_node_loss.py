@@ -3,8 +3,9 @@
 import pytest
 from runs import SOON, chain, guess, plan
 from virtual_runs import ToldRun, play
-from worlds import CATALOG, a_run, a_task
+from worlds import CATALOG, a_run, a_task, planned
 
+from planners.plans import PlanKind
 from planners.tasks import Mode, PlanningOptions
 from reconciler.state import commands as c
 from reconciler.state import events as e
@@ -65,3 +66,49 @@ def test_the_lost_output_of_a_guess_is_made_again():
     told.plan(3.0, plan(chain("fetch", "solve"), node="n2"))
 
     assert [command.step for command in told.dispatched] == ["a"]
+
+
+def test_what_made_a_lost_output_is_made_again_too_where_its_own_output_was_lost():
+    """The last step reads b, b reads a, and the outputs of both were large."""
+    told = ToldRun(a_run(Mode.WAIT))
+    told.plan(1.0, plan(chain("fetch", "solve", "fetch"), node="n1"))
+    large = Handoff(by_reference=True, output_bytes=10**6)
+    told.tell(e.AttemptFinished(at_s=2.0, attempt="t.1", handoff=large, seconds=1.0))
+    told.tell(e.AttemptFinished(at_s=3.0, attempt="t.2", handoff=large, seconds=1.0))
+    told.tell(e.NodeLost(at_s=3.5, node="n1"))
+    told.dispatched.clear()
+
+    told.plan(4.0, plan(chain("fetch", "solve", "fetch"), node="n2"))
+
+    assert [command.step for command in told.dispatched] == ["a"]
+    told.tell(e.AttemptFinished(at_s=5.0, attempt=told.dispatched[-1].attempt, handoff=large, seconds=1.0))
+    assert [command.step for command in told.dispatched] == ["a", "b"]
+
+
+def test_outputs_that_a_restart_lost_are_made_again_where_they_were_made():
+    told = ToldRun(a_run(Mode.WAIT))
+    told.plan(1.0, plan(chain("fetch", "solve")))
+    large = Handoff(by_reference=True, output_bytes=10**6)
+    told.tell(e.AttemptFinished(at_s=2.0, attempt="t.1", handoff=large, seconds=1.0))
+
+    told.tell(e.OutputsLost(at_s=3.0, attempts=("t.1",)))
+
+    assert [(command.step, command.node) for command in told.dispatched] == [("a", "n1"), ("b", "n1"), ("a", "n1")]
+
+
+def test_a_node_on_which_nothing_is_needed_leads_to_no_new_plan():
+    told = ToldRun(a_run(Mode.WAIT))
+    told.plan(1.0, plan(chain("fetch", "solve"), node="n1"))
+
+    assert told.tell(e.NodeLost(at_s=2.0, node="n3")) == []
+
+
+def test_steps_that_are_not_on_the_lost_node_start_while_the_others_wait_for_a_new_plan():
+    told = ToldRun(a_run(Mode.WAIT))
+    told.tell(e.NodeLost(at_s=0.5, node="n1"))
+    steps = [one.model_copy(update={"inputs": {"k": one.inputs["k"]}}) for one in chain("fetch", "solve")]
+
+    told.plan(1.0, planned(steps, ["fetch-small", "solve-small"], ["n1", "n2"], PlanKind.OPTIMAL))
+
+    assert [command.step for command in told.dispatched] == ["b"]
+    assert (told.asked[-1].reason, told.asked[-1].without_nodes) == (c.PlanReason.NODE_LOST, ("n1",))

@@ -1,4 +1,4 @@
-"""What a run does with the plan of authority and with what befalls it: events in, commands compared."""
+"""What a run does with the optimal plan and with failures: events in, commands compared."""
 
 from runs import chain, finished, guess, names, plan, speculating
 from worlds import World, a_run
@@ -101,7 +101,7 @@ def test_a_large_output_that_went_with_its_node_is_made_again_and_a_small_one_is
     assert [command.step for command in commands if isinstance(command, c.Dispatch)] == ["b"]
 
 
-def test_a_list_that_becomes_known_is_unrolled_by_a_new_plan_of_authority():
+def test_a_list_that_becomes_known_is_unrolled_by_a_new_plan():
     run = a_run(Mode.WAIT)
     run.handle(e.RunStarted(at_s=0.0))
     waiting = plan(chain("fetch"), pending=(Pending(id=StepId("each"), waits_for=StepId("a")),))

@@ -110,7 +110,7 @@ def test_another_agents_work_is_kept_only_where_the_policy_says_agents_are_inter
     assert run.attempts["t.1"].verdict is verdict
 
 
-def test_an_irreversible_step_waits_for_the_plan_of_authority():
+def test_an_irreversible_step_waits_for_the_optimal_plan():
     run, commands = speculating(chain("write"))
     assert names(commands) == []
 
@@ -133,8 +133,8 @@ def streaming(seconds=0.5):
     return learned(first), learned(run.handle(e.OptimalPlanReady(at_s=2.0, plan=plan(chain("fetch", "solve")))))
 
 
-def test_what_a_guess_has_saved_is_learned_when_the_plan_is_whole():
-    """Before that nobody knows when what needs it will be confirmed."""
+def test_what_a_guess_has_saved_is_learned_when_the_plan_is_complete():
+    """Before that it is not known when the steps that need it will be confirmed."""
     early, late = streaming()
 
     assert early == {}
@@ -192,7 +192,7 @@ def test_when_a_stream_breaks_off_what_was_held_is_learned_all_the_same():
 
 @pytest.mark.parametrize("mode", [Mode.FORERUN, Mode.STREAMED, Mode.WAIT, Mode.LIST_SCHEDULE])
 def test_how_long_planning_took_is_told_where_an_optimal_planner_was_asked(mode):
-    """And it took as long as its whole plan, whatever of it was there before."""
+    """Planning took until the complete plan, whatever prefix was there before."""
     unasked = mode is Mode.LIST_SCHEDULE
     run = a_run(mode)
     run.handle(e.RunStarted(at_s=0.0))

@@ -1,13 +1,16 @@
 """An agent is tried as often, and as patiently, as it declares, whether or not its first attempt was speculative."""
 
 import pytest
+import worlds
 from runs import SOON, chain, guess, plan
-from virtual_runs import play
-from worlds import a_run
+from virtual_runs import ToldRun, play
+from worlds import CATALOG, a_run
 
+from planners.agents import Catalog, Retry
 from planners.tasks import Mode
 from reconciler.state import commands as c
 from reconciler.state import events as e
+from reconciler.state.failure_policy import MOST_LOST
 from reconciler.state.handoff import Failure, FailureKind, Handoff
 
 BROKE = Failure(kind=FailureKind.ERROR, message="it broke")
@@ -49,3 +52,32 @@ def test_the_pause_after_a_failed_guess_is_that_of_its_agent():
     first_s, second_s, *_ = when_the_small_agent_always_fails(Mode.FORERUN, fails_after_s=2.99)
 
     assert second_s - (first_s + 2.99) == pytest.approx(0.1)
+
+
+def test_a_guess_that_used_up_the_only_try_is_planned_around_at_once(monkeypatch):
+    retry = Retry(max_attempts=1)
+    once = Catalog(agents=tuple(one.model_copy(update={"retry": retry}) for one in CATALOG.agents))
+    monkeypatch.setattr(worlds, "CATALOG", once)
+    told = ToldRun(a_run())
+    told.tell(e.SpeculativePlanReady(at_s=0.01, plan=guess(chain("fetch")), conditions=SOON))
+    told.tell(e.AttemptFailed(at_s=0.5, attempt="t.1", failure=BROKE))
+
+    told.plan(1.0, plan(chain("fetch")))
+
+    assert [command.attempt for command in told.dispatched] == ["t.1"]
+    assert told.asked[-1].without_agents == ("fetch-small",)
+
+
+def test_failures_that_do_not_count_use_up_no_try_but_not_for_ever():
+    told = ToldRun(a_run(Mode.WAIT))
+    told.plan(1.0, plan(chain("fetch")))
+    restarted = Failure(kind=FailureKind.WORKER_LOST, message="the service was restarted", counts=False)
+
+    for number in range(1, MOST_LOST + 1):
+        told.tell(e.AttemptFailed(at_s=1.0 + number, attempt=f"t.{number}", failure=restarted))
+        assert len(told.dispatched) == number + 1
+
+    for number in range(MOST_LOST + 1, MOST_LOST + 4):
+        told.tell(e.AttemptFailed(at_s=100.0 * number, attempt=f"t.{number}", failure=restarted))
+        told.tell(e.TimePassed(at_s=100.0 * number + 50))
+    assert told.asked[-1].reason is c.PlanReason.AGENT_FAILED
