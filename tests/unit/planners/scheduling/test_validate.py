@@ -1,13 +1,13 @@
 """The independent check of plans enforces every rule, and no others."""
 
-from planners.agents import AgentSpec, Catalog, Provider
+from planners.agents import AgentSpec, Catalog, Price, Provider
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import PriorCosts
-from planners.requests import PlanRequest
+from planners.requests import InFlight, PlanRequest
 from planners.resources import Resources
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
 from planners.scheduling.validate import violations
-from planners.tasks import Objective, Task
+from planners.tasks import Limits, Objective, Task
 from planners.workflow import FlatWorkflow, Step, Workflow
 
 COSTS = PriorCosts()
@@ -49,4 +49,17 @@ def test_only_agents_of_sufficient_quality_determine_the_window_of_a_token_rate(
     provider = Provider(name="p", tokens_per_s=100)
     flat, request = asked(steps, small, large, providers=(provider,), objective=Objective(min_quality=0.5))
 
+    assert violations(list_schedule(flat, request, COSTS), flat, request, COSTS) == []
+
+
+def test_a_plan_that_repeats_finished_work_beyond_the_budget_is_a_violation():
+    agent = AgentSpec(name="x", capability="a", price=Price(usd_per_call=2))
+    steps = (Step(id="one", capability="a"), Step(id="two", capability="a"))
+    flat, request = asked(steps, agent)
+    again = list_schedule(flat, request, COSTS)
+    done = InFlight(work_key=again.by_id["two"].work_key, agent="x", node="n", finished=True)
+    tight = request.task.model_copy(update={"limits": Limits(budget_usd=2)})
+    request = request.model_copy(update={"in_flight": (done,), "task": tight})
+
+    assert "costs 4.000000 USD, the budget is 2.000000 USD" in violations(again, flat, request, COSTS)
     assert violations(list_schedule(flat, request, COSTS), flat, request, COSTS) == []
