@@ -25,7 +25,7 @@ settings.register_profile("forerun", deadline=None, derandomize=bool(os.environ.
 settings.load_profile("forerun")
 
 _TESTS = Path(__file__).parent
-_WITHOUT_RAY = ("unit", "properties")
+_WITHOUT_RAY = ("unit", "properties", "laws")
 
 
 @pytest.hookimpl(wrapper=True)

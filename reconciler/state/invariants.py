@@ -40,7 +40,8 @@ def _flaws(run: RunData) -> Iterator[str]:
         return
     for state in run.steps.values():
         yield from (f"{flaw}: {'; '.join(state.story())}" for flaw in _of_step(run, state))
-    yield from _of_attempts(run)
+    if run.plan is None or run.plan.complete:
+        yield from _of_attempts(run)
     started = run.requests.requested > 0
     if started and not (run.replanning or run.attempts.live or run.steps.under_way or run.steps.in_doubt):
         yield "nothing will ever happen again"

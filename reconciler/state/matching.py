@@ -75,6 +75,7 @@ class _Pass:
         acts = [attempt for attempt in self._usable if self._is_act(attempt)]
         self._act_at = {attempt.step.id: attempt for attempt in acts}
         # An act whose step the plan still holds under its name belongs to that step.
+        self._position = {planned.work_key: planned.id for planned in plan.steps} if self._loose else {}
         self._moved_acts = _by_loose_key(act for act in acts if not self._plan_holds(act.step))
         self._taken: set[AttemptId] = set()
         self._rekeyed: set[StepId] = set()
@@ -112,14 +113,16 @@ class _Pass:
         if not self._loose:
             return None
         for other in reversed(self._by_loose_key.get(self._loose_key(planned), ())):
-            if other.id not in self._taken and self._suffices(other, planned) and self._in_order(planned, other):
+            if other.id in self._taken or self._position.get(other.work_key, planned.id) != planned.id:
+                continue  # the plan holds this very work elsewhere
+            if self._suffices(other, planned) and self._in_order(planned, other):
                 return other
         return None
 
     def _act(self, planned: PlannedStep) -> Attempt | None:
         """The act that this step has carried out, or may have, under another key."""
         act = self._act_at.get(planned.id)
-        if act is not None and act.id not in self._taken and _same_step(act.step, planned.step):
+        if act is not None and act.id not in self._taken and same_step(act.step, planned.step):
             return act
         moved = self._moved_acts.get(self._loose_key(planned), ()) if self._moved_acts else ()
         return next((act for act in moved if act.id not in self._taken), None)
@@ -190,7 +193,7 @@ class _Pass:
 
     def _plan_holds(self, step: Step) -> bool:
         planned = self._plan.by_id.get(step.id)
-        return planned is not None and _same_step(planned.step, step)
+        return planned is not None and same_step(planned.step, step)
 
     def _loose_key(self, planned: PlannedStep) -> WorkKey:
         return work_key(planned.step, ANY_AGENT, self._found.keys, self._digests)
@@ -204,6 +207,6 @@ def _by_loose_key(attempts: Iterable[Attempt]) -> dict[WorkKey, list[Attempt]]:
     return grouped
 
 
-def _same_step(one: Step, other: Step) -> bool:
-    """Whether two steps of one name are the same piece of the workflow."""
-    return one.capability == other.capability and one.inputs == other.inputs
+def same_step(one: Step, other: Step) -> bool:
+    """Whether both are the same piece of the workflow."""
+    return one.id == other.id and one.capability == other.capability and one.inputs == other.inputs

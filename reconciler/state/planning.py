@@ -14,7 +14,7 @@ from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.conclusion import fail, flush
 from reconciler.state.failures import apply_policy
 from reconciler.state.handoff import Failure, FailureKind
-from reconciler.state.matching import Reconciliation, reconcile
+from reconciler.state.matching import Reconciliation, reconcile, same_step
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation, supersede
@@ -111,10 +111,19 @@ def unroll(run: RunData) -> None:
 
 
 def settle(run: RunData, attempt: Attempt) -> None:
-    """A confirmed attempt has finished: promote its staged output and learn from it."""
-    if run.agent_of(attempt).effect is Effect.STAGEABLE:
+    """A confirmed attempt has finished: promote its staged output, unless that is out, and learn from it."""
+    if run.agent_of(attempt).effect is Effect.STAGEABLE and not _is_out(run, attempt):
         run.commands.append(c.Promote(attempt=attempt.id))
     run.learn(run.outcomes.of(attempt))
+
+
+def _is_out(run: RunData, attempt: Attempt) -> bool:
+    """Whether the attempt makes a lost output again, and the effect of the one before it is out."""
+    for before in run.redone.values():
+        if before.work_key == attempt.work_key or same_step(before.step, attempt.step):
+            del run.redone[before.id]
+            return True
+    return False
 
 
 def _confirm(run: RunData, attempt: Attempt, planned: PlannedStep, verdict: Verdict) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from planners.agents import Effect
 from planners.model import AttemptId, NodeId
 from reconciler.state import commands as c
 from reconciler.state import events as e
@@ -66,12 +67,18 @@ def outputs_lost(run: RunData, attempts: Iterable[AttemptId], failure: Failure) 
         if run.is_act(attempt):
             _leave_in_doubt(run, attempt, failure, attempt.seconds)
         else:
-            run.attempts.put(attempt.as_failed(run.at_s, attempt.seconds, failure))
+            _lose_output(run, attempt, failure)
             run.steps.lose_output(step, run.at_s, failure.message)
     for attempt in (run.attempts[attempt] for attempt in gone):
         # No plan may adopt it now. What the plan has finished and nobody reads any more stays as it is.
         if not run.is_act(attempt) and not serves(run, attempt.id, attempt.step):
-            run.attempts.put(attempt.as_failed(run.at_s, attempt.seconds, failure))
+            _lose_output(run, attempt, failure)
+
+
+def _lose_output(run: RunData, attempt: Attempt, failure: Failure) -> None:
+    if attempt.verdict is not None and attempt.verdict.survives and run.agent_of(attempt).effect is Effect.STAGEABLE:
+        run.redone[attempt.id] = attempt
+    run.attempts.put(attempt.as_failed(run.at_s, attempt.seconds, failure))
 
 
 def verified(run: RunData, attempt: Attempt, event: e.AttemptVerified) -> None:

@@ -5,7 +5,7 @@ from copy import copy
 from typing import Self
 
 from planners.agents import AgentSpec, Catalog
-from planners.model import StepId, TaskId, WorkKey
+from planners.model import AttemptId, StepId, TaskId, WorkKey
 from planners.plans import Plan
 from planners.tasks import Task
 from planners.work_keys import InputDigests
@@ -30,6 +30,7 @@ class RunData:
         guess: the last speculative plan; ``guess_s``: when it was there.
         keys: the work key of each step of the plan, given the attempts that serve its parents.
         finished: how many confirmed attempts have finished so far.
+        redone: promoted attempts whose output was lost and is made again; their effects are out.
         end: how the run ended; None while it has not.
         commands: what the event at hand has led to so far.
     """
@@ -50,6 +51,7 @@ class RunData:
         self.keys: dict[StepId, WorkKey] = {}
         self.awaited_lists: frozenset[StepId] = frozenset()
         self.finished = 0
+        self.redone: dict[AttemptId, Attempt] = {}
         self.end: c.EndRun | None = None
         self.attempts = AttemptTable(catalog)
         self.steps = StepTable()

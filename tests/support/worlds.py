@@ -37,9 +37,9 @@ NODES = {"n1": "cpu", "n2": "cpu", "n3": "gpu"}
 INPUTS = {"seed": 7}
 
 
-def planned(steps, agents, nodes, kind, **more):
+def planned(steps, agents, nodes, kind, *, catalog=None, **more):
     """A plan of steps (in topological order) with the given agent and node for each."""
-    pairs = [(step, CATALOG.by_name[agent].identity) for step, agent in zip(steps, agents, strict=True)]
+    pairs = [(step, (catalog or CATALOG).by_name[agent].identity) for step, agent in zip(steps, agents, strict=True)]
     keys = work_keys(pairs, InputDigests(INPUTS))
     return Plan(
         kind=kind,
@@ -52,8 +52,7 @@ def planned(steps, agents, nodes, kind, **more):
             )
             for step, agent, node in zip(steps, agents, nodes, strict=True)
         ),
-        outputs={step.id: StepRef(step=step.id) for step in steps},
-        **more,
+        **{"outputs": {step.id: StepRef(step=step.id) for step in steps}, **more},
     )
 
 
@@ -93,7 +92,7 @@ def guesses(draw, truth):
     rename = draw(st.booleans())
     kept = truth.steps[:cut]
     names = {item.id: StepId(f"g{index}") if rename else item.id for index, item in enumerate(kept)}
-    steps = [_renamed(item.step, names) for item in kept]
+    steps = [renamed(item.step, names) for item in kept]
     agents, nodes = [], []
     for item in kept:
         same = draw(st.integers(0, 3)) > 0
@@ -103,7 +102,9 @@ def guesses(draw, truth):
     return planned(steps, agents, nodes, PlanKind.SPECULATIVE)
 
 
-def _renamed(step, names):
+def renamed(step, names):
+    """The step with other ids for itself and its parents."""
+
     def rebound(binding):
         def leaf(of):
             return StepRef(step=names[of.step], path=of.path) if isinstance(of, StepRef) else of

@@ -1,0 +1,119 @@
+"""Whatever happens to a run, these laws hold. `make laws` plays ten thousand histories, `make test` some hundreds."""
+
+import os
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from disturbed import Disturbed
+from histories import EFFECTS, histories
+from hypothesis import HealthCheck, given, settings
+
+from planners.agents import Effect
+from planners.model import canonical_json
+from reconciler.simulation import Restart
+from reconciler.state.attempts import AttemptStatus
+from reconciler.state.commands import RunStatus
+from reconciler.state.waiting import WaitKind
+
+HISTORIES = int(os.environ.get("FORERUN_LAW_HISTORIES", "300"))
+pytestmark = pytest.mark.timeout(60 + HISTORIES)
+
+
+def expected(history, effect):
+    """What agents of this effect do when nothing goes wrong, how often."""
+    alone = history.alone()
+    return Counter(
+        (step.capability, canonical_json(alone[step.id][0]))
+        for step in history.steps
+        if EFFECTS[step.capability] is effect
+    )
+
+
+def it_ends_or_says_what_is_in_doubt(world):
+    for status, doubted, waits in world.stuck:
+        assert status is RunStatus.IN_DOUBT
+        assert doubted
+        assert {wait.kind for wait in waits.values() if wait is not None} <= {
+            WaitKind.RESOLUTION,
+            WaitKind.VERIFICATION,
+        }
+    assert world.run.status.ended
+    assert not world.run.attempts.live
+
+
+def no_act_happens_twice(world):
+    assert world.acts <= expected(world.history, Effect.IRREVERSIBLE)
+
+
+def every_act_happened_if_the_task_succeeded(world):
+    if world.simulation.succeeded:
+        assert world.acts == expected(world.history, Effect.IRREVERSIBLE)
+
+
+def no_act_is_forgotten(world):
+    """What has acted is finished, in doubt, or said itself how it failed."""
+    for attempt, deed in world.deeds.items():
+        if deed.done:
+            known = world.run.attempts[attempt]
+            told = known.failure is not None and not known.failure.uncertain and not known.failure.never_began
+            assert known.status in (AttemptStatus.FINISHED, AttemptStatus.IN_DOUBT) or told, known
+
+
+def no_effect_is_promoted_twice_or_from_a_flushed_attempt(world):
+    assert world.effects <= expected(world.history, Effect.STAGEABLE)
+
+
+def every_effect_is_out_if_the_task_succeeded(world):
+    if world.simulation.succeeded:
+        assert world.effects == expected(world.history, Effect.STAGEABLE)
+
+
+def the_result_is_that_of_an_undisturbed_run(world):
+    outputs, alone = world.outputs, world.history.alone()
+    if outputs is not None:
+        assert outputs == {name: alone[name][1] for name in world.history.returned}
+
+
+def nothing_finished_is_run_again(world):
+    assert world.again == []
+
+
+def nothing_that_must_not_speculate_does(world):
+    assert world.early == []
+
+
+LAWS = (
+    it_ends_or_says_what_is_in_doubt,
+    no_act_happens_twice,
+    every_act_happened_if_the_task_succeeded,
+    no_act_is_forgotten,
+    no_effect_is_promoted_twice_or_from_a_flushed_attempt,
+    every_effect_is_out_if_the_task_succeeded,
+    the_result_is_that_of_an_undisturbed_run,
+    nothing_finished_is_run_again,
+    nothing_that_must_not_speculate_does,
+)
+
+
+def judge(world):
+    for law in LAWS:
+        try:
+            law(world)
+        except AssertionError as broken:
+            pytest.fail(f"broken: {law.__name__}: {broken}\n{world.told()}", pytrace=False)
+
+
+@given(histories())
+@settings(max_examples=HISTORIES // 2, suppress_health_check=list(HealthCheck))
+def test_a_run_keeps_the_laws_whatever_happens(history):
+    judge(Disturbed(history).play())
+
+
+@given(histories(restarts=False))
+@settings(max_examples=max(1, HISTORIES // 80), suppress_health_check=list(HealthCheck))
+def test_a_run_keeps_the_laws_wherever_it_is_restarted(history):
+    undisturbed = Disturbed(history).play()
+    judge(undisturbed)
+    for after in range(1, len(undisturbed.simulation.events) + 1):
+        judge(Disturbed(replace(history, restarts=(Restart(after),))).play())

@@ -1,0 +1,81 @@
+"""Work that is done again because its output was lost, and the same work at several steps of one plan."""
+
+from histories import CATALOG
+from virtual_runs import ToldRun
+from worlds import INPUTS, planned
+
+from planners.bindings import StepRef, Value
+from planners.model import StepId
+from planners.plans import PlanKind
+from planners.tasks import Interchange, PlanningOptions, Task
+from planners.workflow import Step, Workflow
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.handoff import Handoff
+from reconciler.state.run import RunState
+
+
+def a_run(interchange=Interchange.EXACT):
+    workflow = Workflow(steps=(Step(id=StepId("only"), capability="fetch"),))
+    task = Task(workflow=workflow, inputs=INPUTS, planning=PlanningOptions(interchange=interchange))
+    return RunState("t", task, CATALOG)
+
+
+def a_step(name, capability, *parents):
+    inputs = {"k": Value(value=1)} | {parent: StepRef(step=parent) for parent in parents}
+    return Step(id=StepId(name), capability=capability, inputs=inputs)
+
+
+def a_plan(steps, *nodes):
+    agents = [f"{step.capability}-small" for step in steps]
+    return planned(steps, agents, nodes, PlanKind.OPTIMAL, catalog=CATALOG)
+
+
+def finish(told, order, at_s):
+    large = Handoff(by_reference=True, output_bytes=10**6)
+    return told.tell(e.AttemptFinished(at_s=at_s, attempt=order.attempt, handoff=large, seconds=1.0))
+
+
+def promoted(commands):
+    return [command.attempt for command in commands if isinstance(command, c.Promote)]
+
+
+def test_an_effect_is_not_promoted_again_when_its_lost_output_is_made_again():
+    steps = [a_step("a", "file"), a_step("b", "fetch", "a")]
+    told = ToldRun(a_run())
+    told.plan(1.0, a_plan(steps, "n1", "n2"))
+    first = finish(told, told.dispatched[0], 2.0)
+
+    told.tell(e.NodeLost(at_s=2.5, node="n1"))
+    told.plan(3.0, a_plan(steps, "n3", "n2"))
+    again = finish(told, told.dispatched[-1], 4.0)
+
+    assert promoted(first) == [told.dispatched[0].attempt]
+    assert [order.step for order in told.dispatched] == ["a", "b", "a"]
+    assert promoted(again) == []
+
+
+def test_a_finished_step_keeps_its_attempt_when_the_same_work_at_another_step_is_lost():
+    steps = [a_step("a", "fetch"), a_step("b", "write", "a"), a_step("c", "fetch")]
+    told = ToldRun(a_run(Interchange.INTERCHANGEABLE))
+    told.plan(1.0, a_plan(steps, "n1", "n3", "n2"))
+    of_c = told.dispatched[1]
+    finish(told, of_c, 1.5)
+
+    told.tell(e.NodeLost(at_s=2.0, node="n1"))
+    told.plan(3.0, a_plan(steps, "n2", "n3", "n2"))
+
+    assert told.run.steps["c"].attempt == of_c.attempt
+    assert [order.step for order in told.dispatched[2:]] == ["a"]
+
+
+def test_a_prefix_may_leave_out_confirmed_work_that_runs():
+    steps = [a_step("a", "fetch"), a_step("b", "solve")]
+    told = ToldRun(a_run())
+    told.plan(1.0, a_plan([*steps, a_step("c", "file", "a")], "n2", "n2", "n1"))
+    told.tell(e.NodeLost(at_s=1.5, node="n1"))
+
+    told.plan(2.0, a_plan(steps[:1], "n2").model_copy(update={"complete": False}))
+
+    assert not told.run.status.ended
+    assert len(told.run.attempts.live) == 2
