@@ -28,7 +28,7 @@ class TimeScale:
 
     def down(self, seconds: float) -> int:
         """Quanta, rounded down."""
-        return floor(seconds / self.quantum_s + _ROUNDING)
+        return floor(min(seconds / self.quantum_s, _LATEST) + _ROUNDING)
 
     def span(self, seconds: float) -> int:
         """Quanta of a transfer or a rate window, rounded up, and cut so that one for each step stays countable."""

@@ -12,6 +12,7 @@ from planners.requests import PlanRequest
 from planners.resources import Resources
 from planners.scheduling.cp_sat.solver import schedule
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
+from planners.scheduling.problem.time_scale import TimeScale
 from planners.scheduling.validate import violations
 from planners.tasks import Limits, Objective, Task
 from planners.workflow import FlatWorkflow, Step, Workflow
@@ -117,3 +118,9 @@ def test_a_node_without_capacity_runs_agents_that_need_none(make):
 def test_a_clock_that_went_back_extends_no_deadline(make):
     with pytest.raises(Infeasible, match="1 s more than the 3 s until the deadline"):
         planned(make, limits=Limits(deadline_s=3.0), elapsed_s=-10.0)
+
+
+def test_a_deadline_beyond_all_quanta_is_the_latest_time():
+    scale = TimeScale(work_s=1.0, steps=1)
+
+    assert scale.down(1e308) == scale.up(1e308) == 10**14
