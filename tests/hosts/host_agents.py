@@ -11,9 +11,9 @@ from actors.context import Context
 
 
 @agent("locate", expected_s=0.5, resources={"cpus": 0.5})
-def locate(index: int) -> str:
-    """The address of the host it runs on."""
-    return f"{index}@{ray.util.get_node_ip_address()}"
+def locate(index: int) -> list[str]:
+    """The address of the host that it runs on, and Ray's id of the node."""
+    return [str(index), ray.util.get_node_ip_address(), ray.get_runtime_context().get_node_id()]
 
 
 @agent("linger", expected_s=2.0)
@@ -23,7 +23,7 @@ async def linger(index: int, seconds: float) -> int:
     return index
 
 
-@agent("act", effect="irreversible", expected_s=1.0, resources={"cpus": 0.1})
+@agent("act", effect="irreversible", expected_s=1.0, resources={"cpus": 0.3})
 async def act(index: int, seconds: float, witness: str, context: Context) -> int:
     """Acts on the world once, then takes its time."""
     file = os.open(Path(witness), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 _PARTS = ("ray::ReconcilerActor", "ray::PlannerActor", "ray::LearnerActor", "ray::ServeReplica", "ray::ProxyActor")
 # Bounds of the promise: HTTP answers, and work of a lost host runs elsewhere.
 _ANSWER_S, _ELSEWHERE_S = 1.0, 10.0
-_LINGER_S = 4.0
+_LINGER_S = 20.0
 
 
 def http(hosts: Hosts, method: str, path: str, timeout_s: float = 30.0, **more: Any) -> httpx.Response:
@@ -52,64 +53,77 @@ def titles(pids: set[int]) -> list[str]:
     return found
 
 
-def test_the_service_sits_where_it_was_started_and_agents_run_on_every_host(hosts: Hosts):
+def located(hosts: Hosts) -> dict[str, str]:
+    """Address -> node id, of all hosts that agents run on."""
     steps = [{"id": f"s{i}", "capability": "locate", "inputs": {"index": i}} for i in range(12)]
     view = ended(hosts, submit(hosts, steps), 60)
-
     assert view["status"] == "succeeded", view
-    assert {text.split("@")[1] for text in view["outputs"].values()} >= {worker.address for worker in hosts.workers}
+    return {address: node for _, address, node in view["outputs"].values()}
+
+
+def wait_until(hosts: Hosts, task: str, condition: Callable[[list[dict[str, Any]]], bool], within_s: float) -> float:
+    """Poll the timeline until the condition holds; the slowest answer in seconds."""
+    began, slowest_s = time.monotonic(), 0.0
+    while True:
+        asked = time.monotonic()
+        told = bars(hosts, task)
+        slowest_s = max(slowest_s, time.monotonic() - asked)
+        if condition(told):
+            return slowest_s
+        assert time.monotonic() < began + within_s, told
+        time.sleep(0.1)
+
+
+def test_the_service_sits_where_it_was_started_and_agents_run_on_every_host(hosts: Hosts):
+    assert located(hosts).keys() >= {worker.address for worker in hosts.workers}
     for worker in hosts.workers:
         assert [title for title in titles(worker.pids()) if title.startswith(_PARTS)] == []
 
 
 def test_a_host_that_is_cut_off_stops_neither_http_nor_its_tasks_and_stays_fenced(hosts: Hosts):
     lost = hosts.workers[0]
+    node = located(hosts)[lost.address]
     witness = hosts.folder / "witness.tsv"
-    steps: list[dict[str, Any]] = [
-        {"id": f"l{i}", "capability": "linger", "inputs": {"index": i, "seconds": _LINGER_S}} for i in range(30)
-    ]
-    steps += [
-        {"id": f"a{i}", "capability": "act", "inputs": {"index": i, "seconds": _LINGER_S, "witness": str(witness)}}
-        for i in range(6)
-    ]
+    lingering, acting = {f"l{i}" for i in range(30)}, {f"a{i}" for i in range(9)}
+    more = {"seconds": _LINGER_S}
+    steps = [{"id": f"l{i}", "capability": "linger", "inputs": {"index": i, **more}} for i in range(30)]
+    more |= {"witness": str(witness)}
+    steps += [{"id": f"a{i}", "capability": "act", "inputs": {"index": i, **more}} for i in range(9)]
     task = submit(hosts, steps, planning={"mode": "wait"})
-    until = time.monotonic() + 30
-    while {bar["status"] for bar in bars(hosts, task)} != {"running"} and time.monotonic() < until:
-        time.sleep(0.1)
-    begun = len(bars(hosts, task))
+    wait_until(hosts, task, lambda told: running(told) == lingering | acting, 60)
+    lost_acts = {bar["step"] for bar in bars(hosts, task) if bar["node"] == node} & acting
 
     lost.cut()
-    cut_at, slowest_s, answers = time.monotonic(), 0.0, 0
-    view: dict[str, Any] = {}
-    while time.monotonic() - cut_at < _LINGER_S + _ELSEWHERE_S + 30:
-        began = time.monotonic()
-        view = http(hosts, "GET", f"/v1/tasks/{task}").json()
-        slowest_s, answers = max(slowest_s, time.monotonic() - began), answers + 1
-        if view["status"] != "running":
-            break
-        time.sleep(0.1)
-    took_s = time.monotonic() - cut_at
+    slowest_s = wait_until(hosts, task, lambda told: running(told, but=node) >= lingering, _ELSEWHERE_S)
 
-    assert begun >= len(steps), "all of it was under way when the link was cut"
     assert slowest_s < _ANSWER_S
-    assert answers > 1
-    assert took_s < _LINGER_S + _ELSEWHERE_S
-    told = bars(hosts, task)
-    lingering = [bar for bar in told if bar["step"].startswith("l")]
-    assert {bar["step"] for bar in lingering if bar["status"] == "finished"} == {f"l{i}" for i in range(30)}
-    doubtful = {bar["step"] for bar in told if bar["status"] == "in_doubt"}
-    assert view["status"] == ("in_doubt" if doubtful else "succeeded")
+    view = settled(hosts, task)
+    assert lost_acts, "the plan puts acts on every host"
+    assert {doubt["step"] for doubt in view["in_doubt"]} == lost_acts
+    assert view["status"] == "in_doubt", view
 
     lost.heal()
-    seen = witness.read_text().splitlines()
-    for step in doubtful:
-        happened = any(line.split("\t")[0] == step[1:] for line in seen)
-        body = {"happened": happened, **({"output": int(step[1:])} if happened else {})}
-        assert http(hosts, "POST", f"/v1/tasks/{task}/resolutions/{step}", json=body).status_code < 300
-    assert ended(hosts, task, 60)["status"] == "succeeded"
-    acts = [line.split("\t")[0] for line in witness.read_text().splitlines()]
-    assert sorted(acts) == sorted(set(acts)), "no act was repeated, neither elsewhere nor when the link healed"
-    assert set(acts) == {str(i) for i in range(6)}
+    seen = {f"a{line.split()[0]}" for line in witness.read_text().splitlines()}
+    for step in lost_acts:
+        body = {"happened": True, "output": int(step[1:])} if step in seen else {"happened": False}
+        answer = http(hosts, "POST", f"/v1/tasks/{task}/resolutions/{step}", json=body)
+        assert answer.is_success, answer.text
+    assert settled(hosts, task)["status"] == "succeeded"
+    acts = [line.split()[0] for line in witness.read_text().splitlines()]
+    assert sorted(acts) == sorted(step[1:] for step in acting), "no act is lost, and none is repeated once it heals"
+
+
+def running(told: list[dict[str, Any]], but: str | None = None) -> set[str]:
+    """The steps that run or have finished, on any node but this one."""
+    return {bar["step"] for bar in told if bar["status"] in {"running", "finished"} and bar["node"] != but}
+
+
+def settled(hosts: Hosts, task: str) -> dict[str, Any]:
+    """The task once it has ended, or waits for somebody to say what has happened."""
+    until = time.monotonic() + 3 * _LINGER_S
+    while (view := ended(hosts, task, 1))["status"] in {"planning", "running"}:
+        assert time.monotonic() < until, view
+    return view
 
 
 def test_requests_are_answered_at_once_while_a_host_is_away(hosts: Hosts):
