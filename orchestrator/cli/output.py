@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel
@@ -11,6 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from planners.graph import PlanFigures, PlanGraph
+from planners.model import StepId
 from planners.plans import Plan
 from reconciler.views.models import Doubt, TaskView, Timeline, TimelineBar
 
@@ -121,8 +124,42 @@ def _bar(bar: TimelineBar) -> list[str]:
     return [*names, speculative, status, verdict, seconds(start_s), seconds(took_s)]
 
 
-def plan_table(plan: Plan, title: str) -> Table:
-    """The steps of a plan with their placements."""
+class PlanFormat(StrEnum):
+    """How the graph of a plan is printed: networkx's node-link JSON, Graphviz DOT, or Mermaid."""
+
+    JSON = "json"
+    DOT = "dot"
+    MERMAID = "mermaid"
+
+
+def print_graph(plan: Plan, form: PlanFormat) -> None:
+    """The graph of a plan on standard output, for other programs."""
+    graph = PlanGraph(plan)
+    match form:
+        case PlanFormat.JSON:
+            print_json(graph.as_node_link())
+        case PlanFormat.DOT:
+            sys.stdout.write(graph.as_dot())
+        case PlanFormat.MERMAID:
+            sys.stdout.write(graph.as_mermaid())
+
+
+def figures_summary(figures: PlanFigures, most: int = 12) -> str:
+    """Critical path, floor, parallelism and cost in a few lines."""
+    path = figures.critical_path
+    shown = path if len(path) <= most else (*path[: most - 2], f"({len(path) - most + 1} more)", path[-1])
+    return "\n".join(
+        [
+            f"\ncritical path: {escape(' -> '.join(shown)) or 'none'}",
+            f"floor {seconds(figures.floor_s)} s however large the cluster, {seconds(figures.work_s)} s of work, "
+            f"useful parallelism {figures.useful_parallelism}, expected cost ${figures.usd:.4g}",
+        ]
+    )
+
+
+def plan_table(plan: Plan, title: str, slack_s: Mapping[StepId, float] | None = None) -> Table:
+    """The steps of a plan with their placements, and with their slack if it is given."""
+    slack = [] if slack_s is None else ["slack s"]
     rows = [
         [
             escape(planned.id),
@@ -133,7 +170,9 @@ def plan_table(plan: Plan, title: str) -> Table:
             seconds(planned.placement.end_s),
             f"{planned.placement.usd:.4g}",
             f"{planned.probability:.2f}",
+            *([] if slack_s is None else [seconds(slack_s.get(planned.id))]),
         ]
         for planned in plan.steps
     ]
-    return table(["step", "capability", "agent", "node", "start s", "end s", "cost $", "probability"], rows, title)
+    columns = ["step", "capability", "agent", "node", "start s", "end s", "cost $", "probability", *slack]
+    return table(columns, rows, title)

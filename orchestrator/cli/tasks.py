@@ -12,9 +12,12 @@ from rich.markup import escape
 from orchestrator.cli.exit_codes import ExitCode, refuse, reported
 from orchestrator.cli.options import DEFAULT_URL, AsJson, TaskFile, TaskIdArgument, Url
 from orchestrator.cli.output import (
+    PlanFormat,
     coloured,
     console,
+    figures_summary,
     plan_table,
+    print_graph,
     print_json,
     seconds,
     table,
@@ -101,10 +104,22 @@ def _exit_by_status(view: TaskView) -> None:
 
 
 @reported
-def plan(file: TaskFile, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Show both plans of a task and the verdicts, without running it."""
+def plan(
+    file: TaskFile,
+    url: Url = DEFAULT_URL,
+    form: Annotated[
+        PlanFormat | None, typer.Option("--format", help="Print only the graph of the optimal plan, in this format.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show both plans of a task, the critical path and the verdicts, without running it."""
     task = read_task(file)
+    if form is not None and as_json:
+        refuse("--format prints the graph, --json the whole preview", "leave one of them out")
     preview = with_client(url, lambda client: client.preview(task))
+    if form is not None:
+        print_graph(preview.optimal, form)
+        return
     if as_json:
         print_json(preview)
         return
@@ -114,8 +129,13 @@ def plan(file: TaskFile, url: Url = DEFAULT_URL, as_json: AsJson = False) -> Non
     else:
         console.print("no speculative plan: no similar task was planned before")
     console.print(
-        plan_table(preview.optimal, f"\noptimal plan, {seconds(preview.optimal_plan_s)} s, {_origin(preview)}")
+        plan_table(
+            preview.optimal,
+            f"\noptimal plan, {seconds(preview.optimal_plan_s)} s, {_origin(preview)}",
+            preview.figures.slack_s,
+        )
     )
+    console.print(figures_summary(preview.figures))
     _print_verdicts(preview)
 
 

@@ -1,6 +1,7 @@
 """Compare both plans of a task that is not run: similarity, and the verdict of each speculative attempt."""
 
 from orchestrator.gateway.protocol import Preview
+from planners.graph import PlanGraph
 from planners.model import StepId
 from planners.plans import PlannedStep
 from planners.similarity import similarity
@@ -31,6 +32,7 @@ def preview(rehearsal: PlannedPreview) -> Preview:
         placement_similarity=alike and alike.placement,
         verdicts=verdicts,
         dispatched=tuple(planned.id for planned in plan.steps if planned.id not in matched),
+        figures=PlanGraph(plan).figures(),
     )
 
 

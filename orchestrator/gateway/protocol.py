@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from learner.registry import Manifest
 from planners.cluster import ClusterSnapshot
+from planners.graph import PlanFigures
 from planners.model import StepId, TaskId, Versioned
 from planners.plans import Plan
 from planners.tasks import AdmittedTask, Task
@@ -23,7 +24,7 @@ class Preview(Versioned):
     """Both plans of a task, made without running it, and the verdict that each speculative attempt would get.
 
     ``verdicts`` are by step of the speculative plan; ``dispatched`` are the steps that only the optimal plan holds.
-    Similarities are 0..1, or None where there is no speculative plan.
+    Similarities are 0..1, or None where there is no speculative plan. ``figures`` are those of the optimal plan.
     """
 
     speculative: Plan | None = None
@@ -36,6 +37,7 @@ class Preview(Versioned):
     placement_similarity: float | None = None
     verdicts: dict[StepId, Verdict] = Field(default_factory=dict)
     dispatched: tuple[StepId, ...] = ()
+    figures: PlanFigures = PlanFigures()
 
 
 class LearnerVersions(Versioned):

@@ -87,7 +87,9 @@ class RayGateway:
         """See `Gateway`."""
         decomposition_s = 0.0 if task.goal is None else self._decomposition_s
         timeout_s = decomposition_s + task.planning.time_limit_s + _PLANNING_MARGIN_S
-        return preview(await self._of_shard(0, "preview", task, timeout_s=timeout_s))
+        both = await self._of_shard(0, "preview", task, timeout_s=timeout_s)
+        # The figures of a plan of thousands of steps take tens of milliseconds.
+        return await asyncio.to_thread(preview, both)
 
     async def nodes(self) -> ClusterSnapshot:
         """See `Gateway`."""

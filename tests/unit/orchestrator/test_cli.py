@@ -12,7 +12,11 @@ import orchestrator.cli.tasks
 from orchestrator.cli.app import app as cli
 from orchestrator.client.client import Client
 from orchestrator.gateway.memory import MemoryGateway
+from orchestrator.gateway.preview import preview as compare
+from planners.plans import Placement, Plan, PlannedStep
 from planners.tasks import AdmittedTask, Task
+from planners.workflow import Step
+from reconciler.runtime.shard import PlannedPreview
 from reconciler.state.commands import RunStatus
 from reconciler.views.models import TaskView
 
@@ -156,6 +160,35 @@ def test_what_makes_no_sense_together_is_refused(forerun, task_file):
     assert forerun("submit", task_file, "--watch", "--json").exit_code == 2
     assert forerun("submit").exit_code == 2
     assert forerun("no-such-command").exit_code == 2
+
+
+def test_plan_shows_critical_path_floor_slack_parallelism_and_cost(forerun, task_file, gateway, monkeypatch):
+    def planned(name, seconds, *parents):
+        step = Step(id=name, capability="c", after=parents)
+        return PlannedStep(
+            step=step, placement=Placement(agent="a", node="n", duration_s=seconds, usd=0.5), work_key=name
+        )
+
+    plan = Plan(kind="optimal", steps=(planned("a", 1), planned("b", 2, "a"), planned("c", 0.5, "a")))
+
+    async def preview(task):
+        return compare(PlannedPreview(guess=None, guess_s=0.0, plan=plan, plan_s=1.0))
+
+    monkeypatch.setattr(gateway, "preview", preview)
+    shown = forerun("plan", task_file).stdout
+
+    assert "critical path: a -> b" in shown
+    assert "floor 3.000 s" in shown
+    assert "useful parallelism 2" in shown
+    assert "expected cost $1.5" in shown
+    assert "slack s" in shown
+    assert {node["id"] for node in json.loads(forerun("plan", task_file, "--format", "json").stdout)["nodes"]} == {
+        "a",
+        "b",
+        "c",
+    }
+    assert '"a" -> "b" [style=bold];' in forerun("plan", task_file, "--format", "dot").stdout
+    assert "s0 ==> s1" in forerun("plan", task_file, "--format", "mermaid").stdout
 
 
 def test_plan_shows_both_plans(forerun, task_file):
