@@ -148,12 +148,10 @@ def figures_summary(figures: PlanFigures, most: int = 12) -> str:
     """Critical path, floor, parallelism and cost in a few lines."""
     path = figures.critical_path
     shown = path if len(path) <= most else (*path[: most - 2], f"({len(path) - most + 1} more)", path[-1])
-    return "\n".join(
-        [
-            f"\ncritical path: {escape(' -> '.join(shown)) or 'none'}",
-            f"floor {seconds(figures.floor_s)} s however large the cluster, {seconds(figures.work_s)} s of work, "
-            f"useful parallelism {figures.useful_parallelism}, expected cost ${figures.usd:.4g}",
-        ]
+    return (
+        f"\ncritical path: {escape(' -> '.join(shown)) or 'none'}\n"
+        f"floor {seconds(figures.floor_s)} s however large the cluster, {seconds(figures.work_s)} s of work, "
+        f"useful parallelism {figures.useful_parallelism}, expected cost ${figures.usd:.4g}"
     )
 
 

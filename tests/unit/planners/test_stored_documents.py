@@ -35,10 +35,12 @@ def test_a_stored_plan_loads():
     planned = {"step": STEP, "placement": {"agent": "a", "node": "n"}, "work_key": "k"}
     stored = {"v": 1, "kind": "optimal", "steps": [planned], "outputs": {"o": {"value": 3}}}
 
-    for text in (json.dumps(stored), json.dumps({"v": 1, "goal": "g", "planning": {"mode": "oracle", "plan": stored}})):
-        loaded = (
-            Plan.model_validate_json(text) if '"goal"' not in text else Task.model_validate_json(text).planning.plan
-        )
+    task = {"v": 1, "goal": "g", "planning": {"mode": "oracle", "plan": stored}}
+
+    for loaded in (
+        Plan.model_validate_json(json.dumps(stored)),
+        Task.model_validate_json(json.dumps(task)).planning.plan,
+    ):
         assert loaded.steps[0].step.inputs["x"] == Value(value={"unit": "eV"})
         assert loaded.outputs == {"o": Value(value=3)}
 
