@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, JsonValue, model_serializer
+from pydantic import BeforeValidator, Discriminator, FailFast, JsonValue, Tag, model_serializer
 
 from planners.model import Model, StepId
 
@@ -16,7 +16,7 @@ Path = tuple[str | int, ...]
 _T = TypeVar("_T")
 # Written in one way only, so that "007" stays the key it is.
 _INDEX = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
-_FORMS = {"input", "step", "item", "value", "gather"}
+_FORMS = {"input": "InputRef", "step": "StepRef", "item": "ItemRef", "value": "Value", "gather": "Gather"}
 
 
 class InputRef(Model):
@@ -52,7 +52,7 @@ class Value(Model):
 class Gather(Model):
     """A list made of other bindings, in order. Fan-in reads one."""
 
-    gather: "tuple[Binding, ...]"
+    gather: "Annotated[tuple[Binding, ...], FailFast()]"
 
 
 def _parsed(raw: Any) -> Any:
@@ -85,7 +85,7 @@ def _reads_as_binding(raw: Any) -> bool:
     if isinstance(raw, str):
         return raw.startswith("$")
     if isinstance(raw, dict):
-        return len(raw.keys() & _FORMS) == 1 and raw.keys() <= _FORMS | {"path"}
+        return len(raw.keys() & _FORMS.keys()) == 1 and raw.keys() <= _FORMS.keys() | {"path"}
     return isinstance(raw, list | tuple) and any(isinstance(part, str) and part.startswith("$") for part in raw)
 
 
@@ -102,9 +102,21 @@ def _reference(text: str) -> dict[str, Any]:
     )
 
 
+def _form(raw: Any) -> str:
+    """The name of the form of a parsed binding. One form is tried, so an error is reported once."""
+    if isinstance(raw, Model):
+        return type(raw).__name__
+    return next((name for key, name in _FORMS.items() if key in raw), "Value")
+
+
 Leaf = InputRef | StepRef | ItemRef | Value
 Binding = Annotated[
-    Leaf | Gather,
+    Annotated[InputRef, Tag("InputRef")]
+    | Annotated[StepRef, Tag("StepRef")]
+    | Annotated[ItemRef, Tag("ItemRef")]
+    | Annotated[Value, Tag("Value")]
+    | Annotated[Gather, Tag("Gather")],
+    Discriminator(_form),
     BeforeValidator(_parsed, json_schema_input_type=JsonValue),
 ]
 Gather.model_rebuild()

@@ -30,9 +30,10 @@ def cycle(parents: Mapping[_Id, Iterable[_Id]]) -> list[_Id] | None:
     start = next((node for node in parents if node in loops), None)
     if start is None:
         return None
-    back = nx.single_source_shortest_path(graph.reverse(copy=False), start)
-    last = min((node for node in graph.successors(start) if node in back), key=lambda node: len(back[node]))
-    return [start] if last == start else [start, *back[last][::-1][:-1]]
+    # Lengths, not paths: all the paths together take memory quadratic in the nodes.
+    lengths = nx.single_source_shortest_path_length(graph.reverse(copy=False), start)
+    second = min((node for node in graph.successors(start) if node in lengths), key=lengths.__getitem__)
+    return [start, *nx.shortest_path(graph, second, start)[:-1]]
 
 
 class PlanFigures(Model):

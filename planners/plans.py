@@ -2,9 +2,9 @@
 
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
 from planners.bindings import Binding
 from planners.model import AgentName, Model, NodeId, StepId, Versioned, WorkKey
@@ -65,8 +65,8 @@ class Plan(Versioned):
     """
 
     kind: PlanKind
-    steps: tuple[PlannedStep, ...] = ()
-    pending: tuple[Pending, ...] = ()
+    steps: Annotated[tuple[PlannedStep, ...], FailFast()] = ()
+    pending: Annotated[tuple[Pending, ...], FailFast()] = ()
     outputs: dict[str, Binding] = Field(default_factory=dict)
     complete: bool = True
     origin: str = ""

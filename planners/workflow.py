@@ -5,10 +5,20 @@ of node has its own key (``capability``, ``for_each``, ``goal``), so new kinds c
 """
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import (
+    Discriminator,
+    FailFast,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from planners.bindings import Binding, step_refs, unwrapped
 from planners.model import AgentName, Model, StepId, Versioned, canonical_json, digest
@@ -49,7 +59,7 @@ class ForEach(Model):
 
     id: Id
     for_each: Binding
-    steps: "tuple[Node, ...]" = Field(min_length=1)
+    steps: "Nodes"
     output: StepId | None = None
     after: tuple[StepId, ...] = ()
     title: str = ""
@@ -96,13 +106,29 @@ Node = Annotated[
     Annotated[Step, Tag("capability")] | Annotated[ForEach, Tag("for_each")] | Annotated[Goal, Tag("goal")],
     Discriminator(_node_kind),
 ]
+FAIL_FAST = "fail_fast"
+
+
+def _listed(raw: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """Stop at the first wrong node if the context asks for it: pydantic's errors take far more room than the nodes."""
+    if info.context is None or not info.context.get(FAIL_FAST):
+        return handler(raw)
+    return _fail_fast_nodes().validate_python(raw, context=info.context)
+
+
+Nodes = Annotated[tuple[Node, ...], Field(min_length=1), WrapValidator(_listed)]
 ForEach.model_rebuild()
+
+
+@cache
+def _fail_fast_nodes() -> TypeAdapter[tuple[Node, ...]]:
+    return TypeAdapter(Annotated[tuple[Node, ...], FailFast(), Field(min_length=1)])
 
 
 class Workflow(Model):
     """Declared nodes and, by name, the outputs of the task (default: the output of every step that no other reads)."""
 
-    steps: tuple[Node, ...] = Field(min_length=1)
+    steps: Nodes
     outputs: dict[str, Binding] = Field(default_factory=dict)
 
     @cached_property

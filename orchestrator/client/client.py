@@ -19,7 +19,7 @@ from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import InvalidTask
 from planners.tasks import Task
-from planners.validation import explain
+from planners.validation import explain, parse
 from reconciler.views.models import PlansView, StoredEvent, TaskPage, TaskView, Timeline
 
 DEFAULT_URL = "http://127.0.0.1:8700"
@@ -43,7 +43,7 @@ def task_of(given: Submittable) -> Task:
         return given
     document = read_document(Path(given), InvalidTask) if isinstance(given, str | Path) else given
     try:
-        return Task.model_validate(document)
+        return parse(document)
     except ValidationError as error:
         raise explain(error)[0] from None
 

@@ -7,14 +7,16 @@ that contains one would be admitted and then fail, or come back changed.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pydantic_core
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.errors import InvalidRequest, MalformedBody, UnsupportedMediaType
-from planners.validation import explain_errors
+from planners.errors import InvalidTask
+from planners.tasks import Task
+from planners.validation import explain_errors, parse
 
 # A plan nests inputs a few levels deeper than the task does, and pydantic reads at most 200 levels.
 MAX_DEPTH = 100
@@ -77,7 +79,9 @@ def validated(body: bytes, model: type[_Body]) -> _Body:
     if (problem := _unstorable(value)) is not None:
         raise _malformed(problem)
     try:
-        return model.model_validate(value)
+        return cast("_Body", parse(value)) if model is Task else model.model_validate(value)
+    except InvalidTask as error:
+        raise InvalidRequest([error]) from None
     except ValidationError as error:
         raise InvalidRequest(explain_errors(error.errors(include_url=False), model)) from None
 

@@ -16,10 +16,11 @@ from planners.validation.explanations import explain, explain_errors
 from planners.validation.given_plans import broken_plan
 from planners.validation.limits import contradictions
 from planners.validation.offers import Requirements, unservable
+from planners.validation.parsing import parse
 from planners.validation.structure import broken_structure
 from planners.validation.suggestions import shortened
 
-__all__ = ["MAX_FLAWS", "check", "explain", "explain_errors", "flaws"]
+__all__ = ["MAX_FLAWS", "check", "explain", "explain_errors", "flaws", "parse"]
 
 MAX_FLAWS = 20
 

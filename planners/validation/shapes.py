@@ -4,9 +4,10 @@ A question without a certain answer is answered with `Anything`; ``None`` means 
 Shapes remember their answers, so many references to one value cost little more than one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from planners.bindings import follow
@@ -62,7 +63,7 @@ class Known(ValueShape):
     @cached_property
     def elements(self) -> ValueShape | None:
         """All elements of the list."""
-        return Each(tuple(map(Known, self.value))) if isinstance(self.value, list) else None
+        return Values(self.value) if isinstance(self.value, list) else None
 
     @property
     def least_length(self) -> int:
@@ -77,6 +78,31 @@ class Known(ValueShape):
     def _part(self, key: str | int) -> ValueShape | None:
         try:
             return Known(follow(self.value, (key,)))
+        except LookupError:
+            return None
+
+
+@dataclass(frozen=True, eq=False)
+class Values(ValueShape):
+    """One of these values at a time: a part must be in all of them. Holds no shape per value: there may be many."""
+
+    values: Sequence[Any]
+
+    @cached_property
+    def elements(self) -> ValueShape | None:
+        """The elements of all of the lists."""
+        if not all(isinstance(value, list) for value in self.values):
+            return None
+        return Values(list(chain.from_iterable(self.values)))
+
+    @cached_property
+    def least_length(self) -> int:
+        """The length of the shortest list."""
+        return min((len(value) if isinstance(value, list) else 0 for value in self.values), default=0)
+
+    def _part(self, key: str | int) -> ValueShape | None:
+        try:
+            return Values([follow(value, (key,)) for value in self.values])
         except LookupError:
             return None
 

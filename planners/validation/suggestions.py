@@ -7,16 +7,15 @@ from itertools import islice
 from planners.errors import InvalidTask
 
 _LISTED = 12
-_COMPARED = 50
-_SORTED = 1_000
+_COMPARED, _SORTED, _SCANNED = 50, 1_000, 2_000
 _LONGEST_NAME, _LONGEST_TEXT = 40, 500
 
 
 def nearest(wrong: str, known: Collection[str]) -> str:
     """'did you mean X?', or the names to choose from.
 
-    Long names are compared and shown by their first 40 characters. Of many names at most 50 are compared: those of
-    about the same length that begin or end with the same letter.
+    Long names are compared and shown by their first 40 characters. Of many names at most 50 are compared: the
+    first ones of about the same length that begin or end with the same letter.
     """
     if close := difflib.get_close_matches(shown(wrong), _comparable(wrong, known), n=1, cutoff=0.6):
         return f"did you mean '{close[0]}'?"
@@ -46,6 +45,8 @@ def _comparable(wrong: str, known: Collection[str]) -> list[str]:
         return sorted(set(map(shown, known)))
     length, first, last = len(wrong), wrong[:1], wrong[-1:]
     similar = (
-        shown(name) for name in known if abs(len(name) - length) <= 2 and (name[:1] == first or name[-1:] == last)
+        shown(name)
+        for name in islice(known, _SCANNED)
+        if abs(len(name) - length) <= 2 and (name[:1] == first or name[-1:] == last)
     )
     return sorted(set(islice(similar, _COMPARED)))
