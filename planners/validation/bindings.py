@@ -17,6 +17,8 @@ from planners.workflow import ForEach, Goal, Node, Step, Workflow
 
 # What the ids that a node may refer to stand for.
 _Scope = ChainMap[StepId, ValueShape]
+# A dotted path in parts, the first possibly in parts itself: joined for errors only.
+_Where = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,9 @@ def read(workflow: Workflow, inputs: Mapping[str, Any], requirements: Requiremen
     """Follow every binding of a workflow of sound structure; stop after ``most`` errors."""
     reader = _Reader(inputs, requirements, most)
     try:
-        scope = reader.level(workflow.steps, ROOT, ChainMap(), None)
+        scope = reader.level(workflow.steps, (ROOT,), ChainMap(), None)
         for name, binding in workflow.outputs.items():
-            reader.shape(binding, f"workflow.outputs.{name}", scope, None)
+            reader.shape(binding, ("workflow.outputs", name), scope, None)
     except _EnoughFlaws:
         pass
     return reader.reading
@@ -52,18 +54,18 @@ class _Reader:
         self._outputs: dict[tuple[str, ...], ValueShape] = {}
         self.reading = Reading()
 
-    def level(self, nodes: Sequence[Node], where: str, outer: _Scope, item: ValueShape | None) -> _Scope:
+    def level(self, nodes: Sequence[Node], where: _Where, outer: _Scope, item: ValueShape | None) -> _Scope:
         """Read one level; returns its scope."""
         scope = outer.new_child()
         for node in in_order(nodes):
-            scope[node.id] = self._node(node, f"{where}.{node.id}", scope, item)
+            scope[node.id] = self._node(node, (where, node.id), scope, item)
         return scope
 
-    def _node(self, node: Node, where: str, scope: _Scope, item: ValueShape | None) -> ValueShape:
+    def _node(self, node: Node, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
         if isinstance(node, ForEach):
             return self._block(node, where, scope, item)
         for name, binding in node.inputs.items():
-            self.shape(binding, f"{where}.inputs.{name}", scope, item)
+            self.shape(binding, (where, "inputs", name), scope, item)
         return ANYTHING if isinstance(node, Goal) else self._output(node)
 
     def _output(self, step: Step) -> ValueShape:
@@ -73,17 +75,17 @@ class _Reader:
             self._outputs[names] = of_schemas(agent.output_schema for agent in agents)
         return self._outputs[names]
 
-    def _block(self, block: ForEach, where: str, scope: _Scope, item: ValueShape | None) -> ValueShape:
-        over = self.shape(block.for_each, f"{where}.for_each", scope, item)
+    def _block(self, block: ForEach, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
+        over = self.shape(block.for_each, (where, "for_each"), scope, item)
         self.reading.lengths[block.id] = over.least_length
         element = over.elements
         if element is None:
             found = kind_of(over.value) if isinstance(over, Known) else "something else"
-            self._flaw(f"for_each needs a list, and this is {found}", f"{where}.for_each", "bind it to a list")
-        inner = self.level(block.steps, f"{where}.steps", scope, element or ANYTHING)
+            self._flaw(f"for_each needs a list, and this is {found}", (where, "for_each"), "bind it to a list")
+        inner = self.level(block.steps, (where, "steps"), scope, element or ANYTHING)
         return Many(inner[block.output_step])
 
-    def shape(self, binding: Binding, where: str, scope: _Scope, item: ValueShape | None) -> ValueShape:
+    def shape(self, binding: Binding, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
         """What a binding stands for; errors are added to the reading."""
 
         def of_leaf(leaf: Leaf) -> ValueShape:
@@ -102,7 +104,7 @@ class _Reader:
 
         return fold_binding(binding, of_leaf, lambda parts: Parts(tuple(parts)))
 
-    def _input(self, ref: InputRef, where: str) -> ValueShape:
+    def _input(self, ref: InputRef, where: _Where) -> ValueShape:
         if ref.input not in self._inputs:
             fix = f"add it to inputs ({nearest(ref.input, self._inputs)})"
             self._flaw(f"the task has no input '{shown(ref.input)}'", where, fix)
@@ -117,7 +119,7 @@ class _Reader:
             return ANYTHING
         return self._known[key]
 
-    def _walk(self, shape: ValueShape, path: Path, where: str, whose: str) -> ValueShape:
+    def _walk(self, shape: ValueShape, path: Path, where: _Where, whose: str) -> ValueShape:
         for depth, key in enumerate(path):
             found = shape.part(key)
             if found is None:
@@ -127,10 +129,14 @@ class _Reader:
             shape = found
         return shape
 
-    def _flaw(self, message: str, where: str, fix: str) -> None:
-        self.reading.flaws.append(InvalidTask(message, where, fix))
+    def _flaw(self, message: str, where: _Where, fix: str) -> None:
+        self.reading.flaws.append(InvalidTask(message, _dotted(where), fix))
         if len(self.reading.flaws) >= self._most:
             raise _EnoughFlaws
+
+
+def _dotted(where: _Where) -> str:
+    return ".".join(_dotted(part) if isinstance(part, tuple) else part for part in where)
 
 
 def _fix(shape: ValueShape) -> str:

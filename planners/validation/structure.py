@@ -1,6 +1,7 @@
 """Structure: unique ids, known dependencies, no cycles. Whether the declared nodes form a DAG."""
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from planners.bindings import Binding, step_refs
 from planners.errors import InvalidTask
+from planners.expansion import is_ordered
 from planners.graph import cycle
 from planners.model import StepId
 from planners.validation.suggestions import nearest, shown
@@ -114,28 +116,30 @@ def _duplicates(places: Sequence[Located]) -> Iterator[InvalidTask]:
 def _reserved(places: Sequence[Located]) -> Iterator[InvalidTask]:
     """Ids that unrolling a for_each (``inner[0]``) or decomposing a goal (``goal/step``) will create."""
     inner = {place.node.id for place in places if place.level.outer is not None}
-    goals = {place.node.id for place in places if isinstance(place.node, Goal)}
     for place in places:
         name = place.node.id
-        if (one := _COPY.sub("", name)) != name and one in inner:
+        if name.endswith("]") and (one := _COPY.sub("", name)) in inner:
             message = f"the id '{name}' is reserved for a copy of '{one}'"
             yield InvalidTask(message, place.field, "choose another id")
-        if goal := next((name[:at] for at in _slashes(name) if name[:at] in goals), None):
-            message = f"the id '{name}' is reserved for a step of the goal '{goal}'"
+    goals = [place.node.id for place in places if isinstance(place.node, Goal)]
+    by_name = sorted(places, key=lambda place: place.node.id) if goals else []
+    for goal in goals:
+        # Names with this prefix are neighbours, so not every name is compared with every goal.
+        at = bisect_left(by_name, f"{goal}/", key=lambda place: place.node.id)
+        for place in islice(by_name, at, None):
+            if not place.node.id.startswith(f"{goal}/"):
+                break
+            message = f"the id '{place.node.id}' is reserved for a step of the goal '{goal}'"
             yield InvalidTask(message, place.field, "choose another id")
-
-
-def _slashes(name: str) -> Iterator[int]:
-    at = name.find("/")
-    while at >= 0:
-        yield at
-        at = name.find("/", at + 1)
 
 
 def _dangling(workflow: Workflow, places: Sequence[Located]) -> Iterator[InvalidTask]:
     """References to ids that are not visible, and outputs of blocks that are not inside them."""
     levels = {place.node.id: place.level for place in places}
     for node, level in places:
+        # Nearly always all references are to siblings.
+        if not isinstance(node, ForEach) and level.ids.issuperset(node.refs):
+            continue
         for ref in node.after:
             if not level.sees(ref):
                 yield _dangling_reference(ref, f"{level.field}.{node.id}.after", level, levels)
@@ -187,6 +191,8 @@ def _cycles(workflow: Workflow, places: Iterable[Located]) -> Iterator[InvalidTa
 
 def cycle_flaw(parents: Mapping[StepId, Iterable[StepId]], field: str) -> Iterator[InvalidTask]:
     """The error that names a cycle, if there is one. References to ids that are no key are ignored."""
+    if is_ordered(parents):
+        return
     known = {step: [ref for ref in refs if ref in parents] for step, refs in parents.items()}
     try:
         TopologicalSorter(known).prepare()

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from tasks_to_refuse import CATALOG, loop, step, task
 
+from planners.errors import InvalidTask
 from planners.tasks import Task
-from planners.validation import flaws
+from planners.validation import explain, flaws, parse
 
 
 def calls(function: Callable[[], Any]) -> int:
@@ -93,3 +95,98 @@ def test_a_refusal_is_not_much_larger_than_its_request():
     told = sum(len(flaw.message) + len(flaw.field) + len(flaw.fix) for flaw in all_flaws(given))
 
     assert 0 < told < 2 * len(given.model_dump_json(exclude_defaults=True))
+
+
+def deep(levels: int) -> Any:
+    binding: Any = "$steps.s0"
+    for _ in range(levels):
+        binding = {"gather": [binding]}
+    return binding
+
+
+def nodes(count: int, **more: Any) -> dict[str, Any]:
+    return {"workflow": {"steps": [{"id": f"s{i}", "capability": "anything", **more} for i in range(count)]}}
+
+
+# Documents of about two megabytes, or just small enough to be parsed and checked.
+HOSTILE: dict[str, Callable[[], Any]] = {
+    "many steps": lambda: nodes(50_000),
+    "as many steps with inputs as are taken": lambda: nodes(9_999, inputs={"a": "$inputs.q", "b": 1}, after=["s1"]),
+    "steps that are numbers": lambda: {"workflow": {"steps": [1] * 900_000}},
+    "steps of unknown fields": lambda: nodes(3_000, **{f"k{i}": 1 for i in range(25)}),
+    "one object of unknown fields": lambda: {f"k{i}": 1 for i in range(150_000)},
+    "references that are none": lambda: nodes(4_000, inputs={f"x{i}": f"$y{i}" for i in range(15)}),
+    "one step with many inputs": lambda: nodes(1, inputs={f"x{i}": f"$y{i}" for i in range(100_000)}),
+    "forms that are wrong": lambda: nodes(4_000, inputs={f"x{i}": {"step": 1} for i in range(3)}),
+    "a list of references": lambda: nodes(1, inputs={"x": ["$steps.s0"] * 90_000}),
+    "a list of wrong references": lambda: nodes(1, inputs={"x": ["$y"] * 90_000}),
+    "deep bindings": lambda: nodes(400, inputs={"x": deep(40)}),
+    "nested blocks": lambda: task_nested(40),
+    "one list for many blocks": lambda: {
+        "inputs": {"xs": [{"k": 1}] * 100_000},
+        "workflow": {
+            "steps": [loop(f"b{i}", "$inputs.xs", step(f"c{i}", inputs={"x": "$item.k"})) for i in range(999)]
+        },
+    },
+    "a long cycle": lambda: {"workflow": {"steps": [step(f"s{i}", after=[f"s{(i + 1) % 5000}"]) for i in range(5000)]}},
+    "long names": lambda: {"workflow": {"steps": [step("a" * 2_000_000), step("b", "c" * 2_000_000)]}},
+    "a long path": lambda: nodes(1, inputs={"x": "$inputs.q" + ".0" * 1_000_000}),
+    "a number of many digits in a path": lambda: nodes(2, inputs={"x": "$steps.s0." + "9" * 2_000_000}),
+    "goals with many slashes": lambda: {
+        "workflow": {"steps": [{"id": "a" + "/" * 150 + str(i), "goal": "x"} for i in range(9_999)]}
+    },
+    "a given plan of numbers": lambda: {
+        "goal": "x",
+        "planning": {"mode": "oracle", "plan": {"kind": "optimal", "steps": [1] * 900_000}},
+    },
+}
+
+
+LARGE_ERRORS = {"references that are none", "forms that are wrong", "steps of unknown fields", "a long cycle"}
+
+
+def task_nested(levels: int) -> dict[str, Any]:
+    node = step("leaf")
+    for level in range(levels):
+        node = loop(f"n{level}", [1], node)
+    return {"workflow": {"steps": [node]}}
+
+
+def refuse_or_take(document: Any) -> str:
+    """How a submitted document ends."""
+    try:
+        return "refused" if all_flaws(parse(document)) else "taken"
+    except InvalidTask:
+        return "too large"
+    except ValidationError as error:
+        return "malformed" if error.error_count() <= 3_000 and explain(error) else "malformed beyond measure"
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_document_costs_little(kind):
+    document = HOSTILE[kind]()
+    ends: list[str] = []
+
+    assert calls(lambda: ends.append(refuse_or_take(document))) < 2_000_000
+    assert ends != ["malformed beyond measure"]
+    # Tracing memory is slow, and what matters are errors, which may take far more room than the document.
+    if kind in LARGE_ERRORS:
+        assert peak_bytes(lambda: refuse_or_take(document)) < 50e6
+
+
+def test_every_wrong_node_of_a_small_document_is_reported():
+    wrong = {"workflow": {"steps": [step("a", nothing=1), step("b"), step("c", nothing=2)]}}
+
+    with pytest.raises(ValidationError) as caught:
+        parse(wrong)
+
+    assert [flaw.field for flaw in explain(caught.value)] == [
+        "workflow.steps.0.nothing",
+        "workflow.steps.2.nothing",
+    ]
+
+
+def test_inputs_and_literals_of_any_size_are_taken():
+    large = {"inputs": {"q": list(range(200_000))}, **nodes(2, inputs={"x": [["$a"]] * 100_000, "y": "z" * 1_000_000})}
+
+    assert refuse_or_take(large) == "taken"
