@@ -1,4 +1,4 @@
-"""Plans with tools as numbers: how they are built and edited, and which work each step stands for."""
+"""Plans with tools as numbers: how they are built and edited, and the work of each step."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -31,7 +31,7 @@ def from_bytes(raw: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray
     """Inverse of `to_bytes`: header and arrays.
 
     Raises:
-        CorruptPredictor: the bytes are no whole archive of this format; ``name`` stands in the message.
+        CorruptPredictor: the bytes are no whole archive of this format; the message contains ``name``.
     """
     with damage_reported(name):
         with np.load(io.BytesIO(raw), allow_pickle=False) as archive:

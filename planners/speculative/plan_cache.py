@@ -104,7 +104,7 @@ class PlanCache:
 
 
 def _goal_text(task: Task) -> str | None:
-    """The text that identifies what is to be planned: the goal, or a digest of the workflow if goals stand in it."""
+    """The text that identifies what is to be planned: the goal, or a digest of the workflow if it contains goals."""
     if task.goal is not None:
         return collapsed(task.goal) if len(task.goal) <= _LONGEST_GOAL else None
     assert task.workflow is not None, "a task has a goal or a workflow"

@@ -177,7 +177,7 @@ def _occurrences(goal: str, used: Iterable[str], known: Iterable[Literal]) -> li
 
 
 def _word_starts(goal: str, text: str) -> Iterator[int]:
-    """Where the text stands in the goal between word boundaries."""
+    """Where the goal contains the text between word boundaries."""
     start = goal.find(text)
     while start >= 0:
         end = start + len(text)

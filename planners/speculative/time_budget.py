@@ -33,7 +33,7 @@ class TimeBudget:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the guess began."""
         return max(0.0, self._clock() - self._began_s)
 
     @property

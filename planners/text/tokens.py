@@ -1,4 +1,4 @@
-"""Words and n-grams of a request: arguments are masked by kind, and n-grams say where a word stands.
+"""Words and n-grams of a request: arguments are masked by kind, and n-grams carry positions.
 
 What an argument *is* (a date, an amount, a name) tells tools apart; its value does not. Weights by position let a
 linear model learn the order of steps: "change ... and then inquire" and "inquire ... and then change" have the same
@@ -22,7 +22,7 @@ _MIXED = re.compile(r"\b\w*\d\w*\b")
 _TOKEN = re.compile(r"[^\W\d_]+|[.,;!?]")
 _WORD = re.compile(r"[^\W\d_]+")
 _SUFFIXES = ("ing", "ed", "es", "s", "ation", "ion")
-# Of a longer request only the beginning and the end are read: first so many characters, then so many tokens of those.
+# Of a longer request only the start and the end are read: at most so many characters, and so many tokens of those.
 _MAX_CHARACTERS = 16_000
 _MAX_TOKENS = 256
 _PROPER = "properx"
