@@ -92,6 +92,11 @@ class Attempt:
         """Whether it is speculative work, running or finished, that no plan has decided about."""
         return self.verdict is None and (self.live or self.finished)
 
+    @property
+    def settled(self) -> bool:
+        """Whether it has finished and a plan holds its work, so that its effects are out."""
+        return self.finished and self.verdict is not None and self.verdict.survives
+
     def remaining_s(self, now_s: float) -> float:
         """Expected seconds until it ends; 0 when it has finished, the whole duration while it waits for room."""
         if self.finished:

@@ -4,9 +4,9 @@ Work keys are unique within a plan (see `planners.work_keys`), so a match is a d
 ``exact`` the plan's own keys are looked up. Where agents are interchangeable, a parent adopted from another agent
 changes the keys of its children, so the pass computes keys from what it has adopted.
 
-Acts, the attempts of irreversible agents, are matched more widely under every policy: a step that has acted, or may
-have, is that step whatever agent the plan would choose now and whatever its parents have become. So no plan can make
-an act happen twice.
+Acts are matched more widely under every policy: a step that has acted, or may have, is that step whatever agent the
+plan would choose now and whatever its parents have become. So no plan can make an act happen twice. Acts are the
+attempts of irreversible agents, and those whose staged output a plan has promoted.
 """
 
 from collections.abc import Iterable
@@ -186,7 +186,8 @@ class _Pass:
                 self._found.verdicts[attempt.id] = Verdict.FLUSH
 
     def _is_act(self, attempt: Attempt) -> bool:
-        return self._effect(attempt).never_twice
+        effect = self._effect(attempt)
+        return effect.never_twice or (effect is Effect.STAGEABLE and attempt.settled)
 
     def _effect(self, attempt: Attempt) -> Effect:
         return self._catalog.by_name[attempt.placement.agent].effect

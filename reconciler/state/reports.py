@@ -76,7 +76,7 @@ def outputs_lost(run: RunData, attempts: Iterable[AttemptId], failure: Failure) 
 
 
 def _lose_output(run: RunData, attempt: Attempt, failure: Failure) -> None:
-    if attempt.verdict is not None and attempt.verdict.survives and run.agent_of(attempt).effect is Effect.STAGEABLE:
+    if attempt.settled and run.agent_of(attempt).effect is Effect.STAGEABLE:
         run.redone[attempt.id] = attempt
     run.attempts.put(attempt.as_failed(run.at_s, attempt.seconds, failure))
 

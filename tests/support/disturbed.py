@@ -132,7 +132,7 @@ class Disturbed:
                     alternative=number > 0,
                 ),
             )
-        plan = self._optimal(command, now_s)
+        plan = self._optimal(command, reply, now_s)
         if plan is None or reply.end == "failure":
             failure = Failure(kind=FailureKind.PLANNING, message="no plan")
             yield now_s + reply.plan_s, e.PlanningFailed(at_s=0, failure=failure, epoch=command.epoch)
@@ -146,7 +146,7 @@ class Disturbed:
         if not (reply.end == "silence" and may_be_silent):
             yield now_s + reply.plan_s, e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch)
 
-    def _optimal(self, command, now_s):
+    def _optimal(self, command, reply, now_s):
         if any(not self._is_readable(attempt, now_s) for attempt in command.known_from.values()):
             return None
         told = {death.node for death in self.deaths.values() if death.at_s + death.told_after_s <= now_s}
@@ -154,7 +154,12 @@ class Disturbed:
             without_agents=command.without_agents,
             without_nodes=told.union(command.without_nodes),
             known=command.known_from.keys(),
+            under_way={} if reply.forgets else self._under_way(),
         )
+
+    def _under_way(self):
+        """What real planners keep where it is: work that has finished or runs."""
+        return {attempt.step.id: attempt.placement for attempt in self.run.attempts.values() if attempt.usable}
 
     def _work(self, order, now_s):
         fate, attempt, agent = self._fate(order), order.attempt, CATALOG.by_name[order.agent]

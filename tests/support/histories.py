@@ -1,6 +1,7 @@
 """Random histories of a run: what its planner, agents and nodes do to it, and when the service is killed."""
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from hypothesis import strategies as st
 from worlds import INPUTS, NODES, computed, planned, renamed
@@ -67,13 +68,17 @@ class Fate:
 
 @dataclass(frozen=True)
 class Reply:
-    """How the planners answer one request: guesses after ``guess_s``, prefixes, then the end after ``plan_s``."""
+    """How the planners answer one request: guesses after ``guess_s``, prefixes, then the end after ``plan_s``.
+
+    ``forgets``: the plan takes no account of the work under way, and may place it elsewhere.
+    """
 
     guesses: tuple[int, ...] = ()
     guess_s: float = 0.01
     plan_s: float = 0.5
     prefixes: int = 0
     end: str = "plan"
+    forgets: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,15 +124,24 @@ class History:
     cancels_arrive: bool = True
     orphans_report: bool = False
 
-    def plan(self, *, without_agents=(), without_nodes=(), known=frozenset()):
-        """The optimal plan around these agents and nodes; None if there is none."""
+    def plan(self, *, without_agents=(), without_nodes=(), known=frozenset(), under_way=MappingProxyType({})):
+        """The optimal plan around these agents and nodes; None if there is none.
+
+        ``under_way``: step -> the placement of its attempt.
+        """
         unrolled = self.list_step is None or self.list_step in known
         steps = self.steps if unrolled else self.steps[: self.known_first]
         alive = [node for node in sorted(NODES) if node not in without_nodes]
-        agents = [_other_than(without_agents, agent) for agent in self.agents[: len(steps)]]
+        agents = [
+            under_way[step.id].agent if step.id in under_way else _other_than(without_agents, agent)
+            for step, agent in zip(steps, self.agents, strict=False)
+        ]
         if not alive or None in agents:
             return None
         nodes = [node if node in alive else alive[0] for node in self.nodes[: len(steps)]]
+        nodes = [
+            under_way[step.id].node if step.id in under_way else node for step, node in zip(steps, nodes, strict=True)
+        ]
         ids = {step.id for step in steps}
         return planned(
             steps,
@@ -244,7 +258,7 @@ def _reply(number, guesses):
     order = (() if not first else (first - 1,)) + tuple(
         other for other in range(guesses) if both and other != first - 1
     )
-    return Reply(order, choices.seconds(1), choices.seconds(), choices.upto(3), choices.of(ends))
+    return Reply(order, choices.seconds(1), choices.seconds(), choices.upto(3), choices.of(ends), choices.once_in(3))
 
 
 def _guess(number, steps, agents, nodes):

@@ -79,3 +79,17 @@ def test_a_prefix_may_leave_out_confirmed_work_that_runs():
 
     assert not told.run.status.ended
     assert len(told.run.attempts.live) == 2
+
+
+def test_a_step_whose_effect_is_out_is_done_whatever_agent_a_new_plan_chooses():
+    steps = [a_step("a", "file"), a_step("b", "fetch")]
+    told = ToldRun(a_run())
+    told.plan(1.0, a_plan(steps, "n2", "n1"))
+    finish(told, told.dispatched[0], 1.5)
+    told.tell(e.NodeLost(at_s=2.0, node="n1"))
+
+    changed = planned(steps, ["file-large", "fetch-small"], ["n2", "n3"], PlanKind.OPTIMAL, catalog=CATALOG)
+    told.plan(3.0, changed)
+
+    assert told.run.steps["a"].attempt == told.dispatched[0].attempt
+    assert [order.step for order in told.dispatched] == ["a", "b", "b"]
