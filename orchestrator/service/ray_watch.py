@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,7 +72,7 @@ class RayWatch:
 
     def kill_children(self) -> None:
         """End what a dead process has left behind. Ray's agents would wait for their control store for a minute."""
-        for child in self._children:
+        for child in (*self._children, *_members(self.processes)):
             with suppress(psutil.NoSuchProcess):
                 child.kill()
 
@@ -81,6 +81,14 @@ class RayWatch:
             if not self.check():
                 self.on_death()
                 return
+
+
+def _members(processes: Iterable[RayProcess]) -> Iterator[psutil.Process]:
+    """The processes of a local cluster, by the control store they were told to join; some may have started just now."""
+    joined = tuple(f"address={one.host}:{one.port}" for one in processes if one.max_failures == _LOCAL_FAILURES)
+    for process in psutil.process_iter(["cmdline"]):
+        if any(argument.endswith(joined) for argument in process.info["cmdline"] or ()):
+            yield process
 
 
 def ray_processes(cluster: ClusterSettings) -> tuple[RayProcess, ...]:

@@ -1,6 +1,8 @@
 """A process of Ray that refuses connections counts as dead after some attempts, and is reported once."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -53,3 +55,14 @@ def test_a_death_is_reported_from_the_thread(listening):
     watch._run()
 
     assert told == ["dead"]
+
+
+def test_a_worker_that_started_just_before_the_death_is_ended_too(listening):
+    port = listening.getsockname()[1]
+    command = [sys.executable, "-c", "input()", f"--gcs-address=127.0.0.1:{port}"]
+    watch = RayWatch((process(listening),), on_death=pytest.fail)
+
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as worker:
+        watch.kill_children()
+
+        assert worker.wait(10) == -9
