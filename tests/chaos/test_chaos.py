@@ -45,6 +45,8 @@ class Rig:
         return self.folder / "witness.tsv"
 
     def restart(self) -> None:
+        with self.service.process:  # closes its pipe
+            pass
         self.service = start(self.folder)
 
     def acts(self) -> Counter[str]:

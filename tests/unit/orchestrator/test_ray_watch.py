@@ -62,7 +62,7 @@ def test_a_worker_that_started_just_before_the_death_is_ended_too(listening):
     command = [sys.executable, "-c", "input()", f"--gcs-address=127.0.0.1:{port}"]
     watch = RayWatch((process(listening),), on_death=pytest.fail)
 
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as worker:
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as worker:  # noqa: S603 - our own command
         watch.kill_children()
 
         assert worker.wait(10) == -9
