@@ -38,9 +38,11 @@ class Eligibility:
     nodes: Sequence[ClusterNode] | None = None
 
     @classmethod
-    def of_task(cls, task: Task, *, excluded: Collection[AgentName] = ()) -> "Eligibility":
-        """The rule for a task's own quality floor."""
-        return cls(min_quality=task.objective.min_quality, excluded=excluded)
+    def of_task(
+        cls, task: Task, *, excluded: Collection[AgentName] = (), nodes: Sequence[ClusterNode] | None = None
+    ) -> "Eligibility":
+        """The rule with the task's own quality floor."""
+        return cls(min_quality=task.objective.min_quality, excluded=excluded, nodes=nodes)
 
     def floor(self, step: Step) -> float:
         """The least quality that the step's agent must have: the task's floor or the step's, whichever is higher."""
@@ -60,8 +62,12 @@ class Eligibility:
             yield Obstacle.EXCLUDED
         if self.speculative and not agent.may_speculate:
             yield Obstacle.EFFECT
-        if self.nodes is not None and not any(agent.resources.fits(node.total) for node in self.nodes):
+        if not self.fits(agent):
             yield Obstacle.RESOURCES
+
+    def fits(self, agent: AgentSpec) -> bool:
+        """Whether some node is large enough for the agent, or nodes are left unchecked."""
+        return self.nodes is None or any(agent.resources.fits(node.total) for node in self.nodes)
 
     def allows(self, agent: AgentSpec, step: Step) -> bool:
         """Whether the agent may do the step."""
@@ -101,8 +107,3 @@ def refused_input(agent: AgentSpec, step: Step) -> RefusedInput | None:
         return None
     unknown = next((name for name in step.inputs if name not in properties), None)
     return None if unknown is None else RefusedInput(unknown, missing=False, known=tuple(properties))
-
-
-def accepts(agent: AgentSpec, step: Step) -> bool:
-    """Whether the agent takes the step's inputs, judged by their names."""
-    return refused_input(agent, step) is None

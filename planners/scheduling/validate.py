@@ -178,9 +178,8 @@ class _PlanCheck:
 
     def _candidates(self) -> list[AgentSpec]:
         """The agents that any step could use: the largest call among them determines the window of a token rate."""
-        nodes = self._request.cluster.nodes
-        fitting = [a for a in self._request.catalog.agents if any(a.resources.fits(node.total) for node in nodes)]
-        rule = Eligibility.of_task(self._request.task)
+        rule = Eligibility.of_task(self._request.task, nodes=self._request.cluster.nodes)
+        fitting = filter(rule.fits, self._request.catalog.agents)
         return [agent for agent in fitting if any(rule.allows(agent, planned.step) for planned in self._plan.steps)]
 
     def _calls(self) -> list[tuple[_Span, AgentSpec]]:

@@ -22,6 +22,7 @@ class Requirements:
         self.catalog = catalog
         self.cluster = cluster
         self.rule = Eligibility(min_quality=min_quality)
+        self._on_nodes = Eligibility(nodes=cluster.nodes) if cluster is not None and cluster.nodes else Eligibility()
         self._selective = {agent.capability for agent in catalog.agents if agent.input_schema is not None}
         self._candidates: dict[tuple[object, ...], list[AgentSpec]] = {}
         self._hosted: dict[str, bool] = {}
@@ -36,10 +37,8 @@ class Requirements:
 
     def hosted(self, agent: AgentSpec) -> bool:
         """Whether a node of the cluster is large enough for the agent; True if no node is known."""
-        if self.cluster is None or not self.cluster.nodes:
-            return True
         if agent.name not in self._hosted:
-            self._hosted[agent.name] = any(agent.resources.fits(node.total) for node in self.cluster.nodes)
+            self._hosted[agent.name] = self._on_nodes.fits(agent)
         return self._hosted[agent.name]
 
 

@@ -24,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from planners.agents import Catalog
+from planners.eligibility import Eligibility
 from planners.model import StepId
 from planners.plans import Plan
 
@@ -54,7 +55,11 @@ class Shape:
             planned.placement.duration_s or (agent.expected_s if agent else 0.0)
             for planned, agent in zip(plan.steps, agents, strict=True)
         )
-        may_start = tuple(agent is not None and agent.may_speculate for agent in agents)
+        rule = Eligibility(speculative=True)
+        may_start = tuple(
+            agent is not None and rule.allows(agent, planned.step)
+            for planned, agent in zip(plan.steps, agents, strict=True)
+        )
         return cls._of(plan, seconds, may_start, _waits(plan))
 
     @classmethod

@@ -5,7 +5,7 @@ from tasks_to_refuse import CATALOG, loop, refused, step, task
 
 from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterSnapshot
-from planners.eligibility import accepts
+from planners.eligibility import refused_input
 from planners.errors import InvalidTask
 from planners.tasks import Task
 from planners.validation import check
@@ -62,7 +62,7 @@ def test_an_unknown_input_gets_the_nearest_name():
 def test_what_an_agent_takes_is_what_its_schema_names(schema, inputs, takes):
     agent = AgentSpec(name="a", capability="c", input_schema=schema)
 
-    assert accepts(agent, Step(id="s", capability="c", inputs=inputs)) is takes
+    assert (refused_input(agent, Step(id="s", capability="c", inputs=inputs)) is None) is takes
 
 
 def test_a_resource_that_no_node_can_ever_give_is_refused():
