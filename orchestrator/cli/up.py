@@ -73,7 +73,7 @@ def up(
 
 
 def _run(settings: Settings, agents: Catalog, *, as_json: bool) -> str | None:
-    """Start the service and wait until it is told to stop; why it could not be shut down in order, if so."""
+    """Run the service until a signal requests shutdown. Returns why it could not be shut down cleanly, or None."""
     # Imported here: only this command needs Ray, and importing it takes seconds.
     from orchestrator.service.ray_watch import RayWatch, ray_processes  # noqa: PLC0415 (see above)
     from orchestrator.service.wiring import start  # noqa: PLC0415 (see above)
@@ -91,7 +91,7 @@ def _run(settings: Settings, agents: Catalog, *, as_json: bool) -> str | None:
             requested.wait()
         finally:
             watch.stop()
-            # Without Ray there is nothing to shut down in order, and every call would wait for an answer.
+            # Without Ray a clean shutdown is impossible: every call would wait for an answer.
             if watch.dead is None:
                 in_time = stopped_within(running.stop, _STOP_S)
     if watch.dead is not None:

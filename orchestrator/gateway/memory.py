@@ -168,7 +168,7 @@ class MemoryGateway:
 
     async def preview(self, task: Task) -> Preview:
         """See `Gateway`. The plan is empty."""
-        return Preview(optimal=Plan(kind=PlanKind.OPTIMAL, origin="nobody"), optimal_plan_s=0.0)
+        return Preview(optimal=Plan(kind=PlanKind.OPTIMAL, origin="memory"), optimal_plan_s=0.0)
 
     async def nodes(self) -> ClusterSnapshot:
         """See `Gateway`."""

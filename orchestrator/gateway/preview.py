@@ -9,9 +9,9 @@ from reconciler.runtime.shard import PlannedPreview
 from reconciler.state.outcomes import Verdict
 
 
-def preview(rehearsal: PlannedPreview) -> Preview:
+def preview(made: PlannedPreview) -> Preview:
     """Both plans with the verdicts of attempts that were only just dispatched, so that moving them costs nothing."""
-    guess, plan = rehearsal.guess, rehearsal.plan
+    guess, plan = made.guess, made.plan
     verdicts: dict[StepId, Verdict] = {}
     matched: set[StepId] = set()
     by_key = {planned.work_key: planned for planned in plan.steps}
@@ -24,8 +24,8 @@ def preview(rehearsal: PlannedPreview) -> Preview:
     return Preview(
         speculative=guess,
         optimal=plan,
-        speculative_plan_ms=None if guess is None else 1000 * rehearsal.guess_s,
-        optimal_plan_s=rehearsal.plan_s,
+        speculative_plan_ms=None if guess is None else 1000 * made.guess_s,
+        optimal_plan_s=made.plan_s,
         similarity=alike and alike.similarity,
         step_f1=alike and alike.step_f1,
         edge_f1=alike and alike.edge_f1,

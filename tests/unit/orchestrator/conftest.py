@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-# Benchmarks import the service; Ray Serve warns when it is first imported, and that is no fault of ours.
+# Ray Serve warns when it is first imported; benchmarks import it through the service.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import ray.serve  # noqa: F401

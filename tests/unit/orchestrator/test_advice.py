@@ -1,4 +1,4 @@
-"""What a shard tells the gate: guidance, bounds, prices."""
+"""The gate's inputs from a shard: guidance, bounds, prices."""
 
 from orchestrator.service.advice import LearnedAdvice
 from orchestrator.settings import ReconcilerSettings, Settings

@@ -24,7 +24,7 @@ from .conftest import NODES
 
 
 class _Finishing(MemoryGateway):
-    """Every run ends at once, as it is told to."""
+    """Every run ends at once with ``status``."""
 
     status = RunStatus.SUCCEEDED
 
@@ -196,7 +196,7 @@ def test_plan_shows_both_plans(forerun, task_file):
 
     assert result.exit_code == 0
     assert "optimal plan" in result.stdout
-    assert json.loads(forerun("plan", task_file, "--json").stdout)["optimal"]["origin"] == "nobody"
+    assert json.loads(forerun("plan", task_file, "--json").stdout)["optimal"]["origin"] == "memory"
 
 
 def test_list_shows_tasks_newest_first_with_the_way_on(forerun, task_file):

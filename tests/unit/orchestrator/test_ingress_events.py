@@ -178,7 +178,7 @@ async def test_the_client_gives_up_if_the_service_stays_away(impatient):
 
 
 async def test_a_stream_whose_shard_dies_ends_without_the_end_event(gateway, client, task):
-    """So that whoever reads it comes back."""
+    """So that the client reconnects."""
     task_id = (await client.submit(task)).id
     chunks = (await event_stream(gateway, task_id, 0, heartbeat_s=0.01)).body_iterator
     await anext(chunks)

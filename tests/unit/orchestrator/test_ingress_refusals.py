@@ -182,7 +182,7 @@ WORKFLOW = '{"workflow": {"steps": [{"id": "a", "capability": "fetch", "inputs":
     ids=["nan", "infinity", "beyond doubles", "half a pair", "half a pair as key", "deep"],
 )
 async def test_json_that_cannot_be_stored_is_refused(http, value):
-    """Taken on, it would come back as something else, or break the run."""
+    """If it were admitted, it would come back changed, or break the run."""
     reply = await http.post("/v1/tasks", content=WORKFLOW % value, headers=JSON)
 
     problem = await refused(http, 400, reply)

@@ -1,4 +1,4 @@
-"""What the service tells of itself."""
+"""Routes about the service: agents, nodes, metrics, OpenAPI, pages."""
 
 import re
 

@@ -20,7 +20,7 @@ REQUEST = PlanRequest(task=Task(goal="anything"), catalog=Catalog(), cluster=Clu
 
 
 class _Planner:
-    """Streams what it is told, as Ray's handle of the actor does; an error breaks the stream off."""
+    """Stands for the handle of the actor: streams the given plans; an error ends the stream."""
 
     def __init__(self, *streams: list[Plan | Exception]) -> None:
         self._streams = list(streams)
@@ -45,7 +45,7 @@ async def _ready(plan: Plan) -> Plan:
 
 
 def a_plan(steps: int, *, complete: bool = False) -> Plan:
-    # What is in the steps does not matter here.
+    # The content of the steps does not matter here.
     return Plan.model_construct(kind=PlanKind.OPTIMAL, steps=(None,) * steps, complete=complete)
 
 
