@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from actors.errors import MissingVariable
+from actors.errors import BadOutput, MissingVariable
 from planners.model import AgentName, AttemptId, TaskId, WorkKey
+
+# The journal keeps what is staged until it is promoted.
+MAX_STAGED_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -44,5 +47,24 @@ class Context:
             raise MissingVariable(f"agent '{self.agent}' has no variable {name}", "env", fix) from None
 
     def stage(self, name: str, data: bytes) -> None:
-        """Stage an effect. The agent's ``promote`` hook receives it at commit; a flushed attempt drops it."""
+        """Stage an effect. The agent's ``promote`` hook receives it at commit; a flushed attempt drops it.
+
+        Raises:
+            BadOutput: it is not bytes under a valid name, or the attempt has staged more than `MAX_STAGED_BYTES`.
+        """
+        if not isinstance(data, bytes):
+            raise BadOutput(f"staged '{name}' as {type(data).__name__}", "stage", "stage bytes")
+        size = _name_bytes(name) + len(data)
+        size += sum(len(other.encode()) + len(what) for other, what in self.staged.items() if other != name)
+        if size > MAX_STAGED_BYTES:
+            message = f"the attempt stages {size} bytes, and at most {MAX_STAGED_BYTES} are allowed"
+            fix = "write large data to a file or an object store, and stage its address"
+            raise BadOutput(message, "stage", fix)
         self.staged[name] = data
+
+
+def _name_bytes(name: str) -> int:
+    try:
+        return len(name.encode())
+    except UnicodeEncodeError as error:
+        raise BadOutput("the name is not valid Unicode", "stage", "stage under another name") from error

@@ -40,7 +40,7 @@ class HostedAttempt:
     began_s: float | None = None
     handle: Any = None
     body: Reference | None = None
-    staged: Any = None
+    staged: Mapping[str, bytes] | None = None
 
 
 Cancel = Callable[[Iterable[HostedAttempt]], None]
@@ -81,7 +81,7 @@ class FencedExecutor(ABC):
         self._outputs = Outputs(self._payloads)
         self._cancel = options.get("cancel") or self._cancelled
         self._live: dict[TaskId, dict[AttemptId, HostedAttempt]] = {}
-        self._staged: dict[TaskId, dict[AttemptId, tuple[Invocation, Any]]] = {}
+        self._staged: dict[TaskId, dict[AttemptId, tuple[Invocation, Mapping[str, bytes]]]] = {}
         self._promotions = RunningPromotions(self._promote, self._hook_failure)
         self._warm: set[tuple[AgentName, NodeId]] = set()
         self._lost_nodes: set[NodeId] = set()
@@ -135,6 +135,17 @@ class FencedExecutor(ABC):
         for hosted in lost:
             failure = node_lost(node, never_began=hosted in waiting)
             self._report_end(hosted, Ended(self._seconds(hosted), failure=failure))
+
+    def staged(self, task: TaskId, attempt: AttemptId) -> Mapping[str, bytes]:
+        """What a finished attempt has staged and nobody has promoted; empty if there is nothing."""
+        _, what = self._staged.get(task, {}).get(attempt, (None, {}))
+        return what
+
+    def restore_staged(self, task: TaskId, order: Dispatch, staged: Mapping[str, bytes]) -> None:
+        """After a restart: what the attempt of this order has staged can be promoted again."""
+        if staged:
+            call = self._call_of(task, order, self.catalog.by_name[order.agent])
+            self._staged.setdefault(task, {})[order.attempt] = (call, staged)
 
     def promote(self, task: TaskId, attempt: AttemptId) -> None:
         """Start to promote the staged output of a finished attempt, once."""
@@ -200,7 +211,7 @@ class FencedExecutor(ABC):
         """Stop attempts wherever they run. Does not block."""
 
     @abstractmethod
-    async def _promote(self, call: Invocation, staged: Any) -> None:
+    async def _promote(self, call: Invocation, staged: Mapping[str, bytes]) -> None:
         """Run the agent's promotion hook."""
 
     @abstractmethod
@@ -232,21 +243,27 @@ class FencedExecutor(ABC):
             ended = await self._run(hosted, agent, call, bound)
         if ended.failure is None:
             self._warm.add((agent.name, order.node))
-            if ended.staged and self._is_live(hosted):
+            if hosted.staged and self._is_live(hosted):
                 self._staged.setdefault(hosted.task, {})[order.attempt] = (call, hosted.staged)
         return ended
 
     def _invocation(self, task: TaskId, order: Dispatch, agent: AgentSpec, bound: BoundInputs) -> Invocation:
         checks = kind_of(agent.kind).checks_schemas
         return replace(
-            self._call(task, order.attempt, agent),
+            self._call_of(task, order, agent),
             inputs=bound.inputs,
             slots=tuple(bound.slots),
+            input_schema=agent.input_schema if checks else None,
+            output_schema=agent.output_schema if checks else None,
+        )
+
+    def _call_of(self, task: TaskId, order: Dispatch, agent: AgentSpec) -> Invocation:
+        """The invocation of an order without inputs."""
+        return replace(
+            self._call(task, order.attempt, agent),
             work_key=order.work_key,
             speculative=order.speculative,
             timeout_s=agent.timeout_s if order.timeout_s is None else order.timeout_s,
-            input_schema=agent.input_schema if checks else None,
-            output_schema=agent.output_schema if checks else None,
         )
 
     def _call(self, task: TaskId, attempt: AttemptId, agent: AgentSpec) -> Invocation:

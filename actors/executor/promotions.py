@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
 from actors.invocation import Invocation
 from planners.agents import Retry
@@ -15,7 +14,7 @@ RELEASED_S = 300.0
 _log = logging.getLogger(__name__)
 
 # Runs the promote hook for an attempt with what it staged.
-Promote = Callable[[Invocation, Any], Awaitable[None]]
+Promote = Callable[[Invocation, Mapping[str, bytes]], Awaitable[None]]
 
 
 class RunningPromotions:
@@ -27,7 +26,7 @@ class RunningPromotions:
         self._of: dict[TaskId, dict[AttemptId, asyncio.Task[Failure | None]]] = {}
         self._released: set[asyncio.Task[Failure | None]] = set()
 
-    def start(self, task: TaskId, call: Invocation, staged: Any, retry: Retry) -> None:
+    def start(self, task: TaskId, call: Invocation, staged: Mapping[str, bytes], retry: Retry) -> None:
         """Start to promote what an attempt staged."""
         started = asyncio.get_running_loop().create_task(self._promoted(call, staged, retry))
         self._of.setdefault(task, {})[call.attempt] = started
@@ -68,7 +67,7 @@ class RunningPromotions:
         for promotion in [*self._released, *(started for of in self._of.values() for started in of.values())]:
             promotion.cancel()
 
-    async def _promoted(self, call: Invocation, staged: Any, retry: Retry) -> Failure | None:
+    async def _promoted(self, call: Invocation, staged: Mapping[str, bytes], retry: Retry) -> Failure | None:
         """Promote, and retry as often as the agent is retried: the hook is idempotent."""
         failure = await self._failure(call, staged)
         for tried in range(1, retry.max_attempts):
@@ -78,7 +77,7 @@ class RunningPromotions:
             failure = await self._failure(call, staged)
         return failure
 
-    async def _failure(self, call: Invocation, staged: Any) -> Failure | None:
+    async def _failure(self, call: Invocation, staged: Mapping[str, bytes]) -> Failure | None:
         try:
             async with asyncio.timeout(call.timeout_s):
                 await self._promote(call, staged)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, Unpack
 
@@ -154,7 +154,9 @@ class RayExecutor(FencedExecutor):
             return Ended(self._seconds(hosted), failure=timed_out(call.timeout_s))
         if ended is None:
             return Ended(self._seconds(hosted), failure=Failure(kind=FailureKind.CANCELLED, message="cancelled"))
-        return _with_references(hosted, ended, body, *staged)
+        if ended.staged and staged:
+            hosted.staged = await _fetched(staged[0])
+        return _with_reference(hosted, ended, body)
 
     async def _in_worker(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         if agent.resources.amounts():
@@ -177,7 +179,9 @@ class RayExecutor(FencedExecutor):
         if apart:
             await items.completed()  # else anext would wait for the next item by fetching its bytes to here
         refs = [await anext(items) for _ in range(apart)]
-        return _with_references(hosted, ended, *refs) if apart else ended
+        if ended.staged:
+            hosted.staged = await _fetched(refs.pop())
+        return _with_reference(hosted, ended, *refs)
 
     def _worker(self, agent: AgentSpec, node: NodeId) -> Any:
         """The Ray function with the agent's resources, pinned to the node. Cached, as making it costs 0.1 ms."""
@@ -204,8 +208,8 @@ class RayExecutor(FencedExecutor):
         for host, together in in_hosts.items():
             host.flush.remote([hosted.order.attempt for hosted in together])
 
-    async def _promote(self, call: Invocation, staged: Any) -> None:
-        promoting = promotion.remote(call, staged)
+    async def _promote(self, call: Invocation, staged: Mapping[str, bytes]) -> None:
+        promoting = promotion.remote(call, dict(staged))
         try:
             await promoting
         except asyncio.CancelledError:  # also how the agent's timeout arrives here
@@ -246,11 +250,17 @@ class RayExecutor(FencedExecutor):
         return Failure(kind=FailureKind.LIMIT, message=message, error_type=error_type)
 
 
-def _with_references(hosted: HostedAttempt, ended: Ended, *refs: Any) -> Ended:
-    """Keep the references: ``refs`` are the output if it is large (in a host: always), then what was staged if any."""
-    left = list(refs)
+def _with_reference(hosted: HostedAttempt, ended: Ended, *refs: Any) -> Ended:
+    """Keep the reference to the output if it is large. A host returns one in any case."""
     if ended.handoff is not None and ended.handoff.by_reference:
-        hosted.body = left.pop(0)
-    if ended.staged:
-        hosted.staged = left.pop()
+        hosted.body = refs[0]
     return ended
+
+
+async def _fetched(staged: Any) -> Mapping[str, bytes] | None:
+    """What an attempt has staged: small, and the journal keeps it. If it is gone, so is the attempt's process."""
+    try:
+        what: Mapping[str, bytes] | None = await staged
+    except rx.ObjectLostError as error:
+        raise rx.WorkerCrashedError from error
+    return what

@@ -6,10 +6,9 @@ as they are between processes, so tests see what Ray would show.
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
-from actors.errors import ActorsError
 from actors.executor.execution import run_async, run_in_process, run_promotion, run_verification
 from actors.executor.fenced import ExecutorOptions, FencedExecutor, HostedAttempt
 from actors.invocation import Ended, Invocation
@@ -67,10 +66,8 @@ class StubExecutor(FencedExecutor):
             if hosted.handle is not None:
                 hosted.handle.cancel()
 
-    async def _promote(self, call: Invocation, staged: Any) -> None:
-        if staged is None:
-            raise ActorsError(f"attempt '{call.attempt}' has staged nothing")
-        await run_promotion(call, staged)
+    async def _promote(self, call: Invocation, staged: Mapping[str, bytes]) -> None:
+        await run_promotion(call, dict(staged))
 
     async def _verify(self, call: Invocation) -> tuple[Ended | None, Reference | None]:
         result = await run_verification(call)

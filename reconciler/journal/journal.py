@@ -1,15 +1,16 @@
 """The durable record of a shard's runs. Writes return futures that are done once durable; reads block."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from typing import Any
 
-from sqlalchemy import Delete, bindparam, delete, func, select, update
+from sqlalchemy import Delete, Table, Update, bindparam, delete, func, select, update
 
-from planners.model import TaskId
+from planners.model import AttemptId, TaskId
 from planners.tasks import AdmittedTask
 from reconciler.journal.queries import JournalQueries, body_digest
-from reconciler.journal.rows import EventRow
-from reconciler.journal.schema import EVENTS, OUTCOMES, SUMMARIES, TASKS
+from reconciler.journal.rows import EventRow, staged_text
+from reconciler.journal.schema import EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS
 from reconciler.journal.writer import Entry, GroupWriter, Rows
 from reconciler.state.outcomes import Outcome
 from reconciler.views.models import TaskView
@@ -91,12 +92,30 @@ class Journal(JournalQueries):
         return self._writer.write(Entry({TASKS: [row], SUMMARIES: [summary]}, urgent=True))
 
     def append(
-        self, task: TaskId, lines: Iterable[EventRow], outcomes: Iterable[Outcome] = (), *, urgent: bool = False
+        self,
+        task: TaskId,
+        lines: Iterable[EventRow],
+        outcomes: Iterable[Outcome] = (),
+        *,
+        staged: Mapping[AttemptId, Mapping[str, bytes]] | None = None,
+        urgent: bool = False,
     ) -> Future[None]:
-        """Record events and outcomes; ``urgent`` if somebody waits for the future."""
+        """Record events, outcomes, and what attempts have staged; ``urgent`` if somebody waits for the future."""
         learned = tuple(outcomes)
         rows = Rows(lambda: [{"task": task, "outcome": outcome.model_dump_json()} for outcome in learned])
-        return self._writer.write(Entry({EVENTS: _events(task, lines), OUTCOMES: rows}, urgent=urgent))
+        inserts: dict[Table, Iterable[Mapping[str, Any]]] = {EVENTS: _events(task, lines), OUTCOMES: rows}
+        if staged:
+            inserts[STAGED_OUTPUTS] = Rows(
+                lambda: [
+                    {"task": task, "attempt": attempt, "data": staged_text(what)} for attempt, what in staged.items()
+                ]
+            )
+        return self._writer.write(Entry(inserts, urgent=urgent))
+
+    def promoted(self, task: TaskId, attempt: AttemptId, line: EventRow) -> Future[None]:
+        """Record that what an attempt has staged is out, and delete it."""
+        out = delete(STAGED_OUTPUTS).where(STAGED_OUTPUTS.c.task == task, STAGED_OUTPUTS.c.attempt == attempt)
+        return self._writer.write(Entry({EVENTS: _events(task, [line])}, [out]))
 
     def end(
         self, view: TaskView, lines: Iterable[EventRow] = (), *, timeline: str | None = None, plans: str | None = None
@@ -108,11 +127,12 @@ class Journal(JournalQueries):
             "ended_at_s": view.submitted_at_s + (view.ended_s or 0.0),
             "summary": view.model_copy(update={"outputs": None}).model_dump_json(),
         }
-        updates = [
+        changes: list[Update | Delete] = [
             update(TASKS).where(TASKS.c.id == view.id).values(values),
             update(SUMMARIES).where(SUMMARIES.c.task == view.id).values(summary),
+            delete(STAGED_OUTPUTS).where(STAGED_OUTPUTS.c.task == view.id),
         ]
-        return self._writer.write(Entry({EVENTS: _events(view.id, lines)}, updates, urgent=True))
+        return self._writer.write(Entry({EVENTS: _events(view.id, lines)}, changes, urgent=True))
 
     # ---- retention
 

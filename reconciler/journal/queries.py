@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from sqlalchemy import Row, Select, func, select
 
-from planners.model import TaskId, canonical_json, digest
+from planners.model import AttemptId, TaskId, canonical_json, digest
 from planners.plans import Plan
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import IdempotencyConflict
-from reconciler.journal.rows import EventRow
-from reconciler.journal.schema import EVENTS, OUTCOMES, SUMMARIES, TASKS, open_engine
+from reconciler.journal.rows import EventRow, staged_from
+from reconciler.journal.schema import EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS, open_engine
 from reconciler.state.commands import RunStatus
 from reconciler.state.outcomes import Outcome
 from reconciler.views.models import PlansView, StoredEvent, TaskFilter, TaskView, Timeline
@@ -101,6 +101,11 @@ class JournalQueries:
         """The number of a task's last event; 0 if it has none."""
         row = self._first(select(func.max(EVENTS.c.seq)).where(EVENTS.c.task == task))
         return 0 if row is None or row[0] is None else int(row[0])
+
+    def staged(self, task: TaskId) -> dict[AttemptId, dict[str, bytes]]:
+        """What the finished attempts of a task have staged and what is not known to be out."""
+        rows = self._all(select(STAGED_OUTPUTS).where(STAGED_OUTPUTS.c.task == task))
+        return dict(_readable(rows, lambda row: (AttemptId(row.attempt), staged_from(row.data))))
 
     def timeline(self, task: TaskId) -> Timeline:
         """All attempts of an ended task; empty where nothing was recorded."""

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter
 
 from planners.plans import Plan
 from reconciler.state import events as e
@@ -18,6 +20,7 @@ _LARGE_BYTES = 100_000
 # Plans with more steps than this are turned into JSON in a thread and step by step, so that the event loop goes on.
 _LARGE_STEPS = 100
 _ENVELOPE = {"event", "at_s", "v"}
+_STAGED = TypeAdapter(dict[str, bytes], config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64"))
 
 
 class EventRow:
@@ -82,3 +85,13 @@ def _page(rows: Sequence[EventRow], *, ended: bool) -> EventPage:
     fitting = max(1, sum(size <= _PAGE_BYTES for size in sizes))
     page = rows[:fitting]
     return EventPage(events=tuple(row.parsed() for row in page), ended=ended and len(page) == len(rows))
+
+
+def staged_text(staged: Mapping[str, bytes]) -> str:
+    """What an attempt has staged, as JSON."""
+    return _STAGED.dump_json(dict(staged)).decode()
+
+
+def staged_from(text: str) -> dict[str, bytes]:
+    """What an attempt has staged, read back."""
+    return _STAGED.validate_json(text)

@@ -7,7 +7,7 @@ want to see that, and replaying skips it.
 import asyncio
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 
@@ -81,7 +81,13 @@ class RunLog:
         self.ended = False
 
     def record(
-        self, event: e.Event, commands: Sequence[c.Command], run: RunState, *, urgent: bool = False
+        self,
+        event: e.Event,
+        commands: Sequence[c.Command],
+        run: RunState,
+        *,
+        staged: Mapping[AttemptId, Mapping[str, bytes]] | None = None,
+        urgent: bool = False,
     ) -> Future[None]:
         """Record an event and what followed from it; the future is done once that is durable.
 
@@ -89,6 +95,7 @@ class RunLog:
             event: what happened.
             commands: what the run wants done about it.
             run: after the event.
+            staged: what the attempts that have finished have staged.
             urgent: somebody waits for the future.
         """
         dispatches = [command for command in commands if isinstance(command, c.Dispatch)]
@@ -102,11 +109,12 @@ class RunLog:
         learning = run.task.planning.learn
         outcomes = [command.outcome for command in commands if learning and isinstance(command, c.Learn)]
         self._announce()
-        return self._journal.append(self._task, lines, outcomes, urgent=urgent)
+        return self._journal.append(self._task, lines, outcomes, staged=staged, urgent=urgent)
 
     def promoted(self, attempt: AttemptId, at_s: float) -> None:
         """Record that the staged output of an attempt is out: no restart may lose or repeat it."""
-        self._journal.append(self._task, [self._line(at_s, _PROMOTED, json.dumps({"attempt": attempt}))])
+        line = self._line(at_s, _PROMOTED, json.dumps({"attempt": attempt}))
+        self._journal.promoted(self._task, attempt, line)
         self._announce()
 
     async def page(self, after: int, wait_s: float) -> EventPage:

@@ -74,7 +74,16 @@ OUTCOMES = Table(
     Index("outcomes_by_task", "task"),
 )
 
-REVISION = "0002"  # the newest of `migrations`
+# What stageable attempts have staged, until it is promoted. A row is written even for one that staged nothing.
+STAGED_OUTPUTS = Table(
+    "staged_outputs",
+    METADATA,
+    Column("task", Text, primary_key=True),
+    Column("attempt", Text, primary_key=True),
+    Column("data", Text, nullable=False),  # name -> base64
+)
+
+REVISION = "0003"  # the newest of `migrations`
 _FIRST_REVISION = "0001"
 _VERSIONS = "alembic_version"
 _LOCK = 0x_F0_4E_04_17  # any number, the same in every process

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, Update, insert
+from sqlalchemy import Connection, Delete, Engine, Table, Update, insert
 from sqlalchemy.exc import OperationalError
 
 from reconciler.errors import ShuttingDown
@@ -37,10 +37,13 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 
 @dataclass(slots=True)
 class Entry:
-    """Rows to insert by table, then updates, all or nothing. ``urgent``: somebody waits for it to be durable."""
+    """Rows to insert by table, then updates and deletions, all or nothing.
+
+    ``urgent``: somebody waits for it to be durable.
+    """
 
     inserts: dict[Table, Iterable[Mapping[str, Any]]] = field(default_factory=dict)
-    updates: Sequence[Update] = ()
+    updates: Sequence[Update | Delete] = ()
     urgent: bool = False
     done: Future[None] = field(default_factory=Future)
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 
 from pydantic import JsonValue
 
+from planners.agents import Effect
 from planners.model import AttemptId
 from planners.plans import Plan
 from planners.tasks import AdmittedTask, Mode
@@ -136,9 +138,15 @@ class Driver:
         if recovery is None:
             self.post(e.RunStarted(at_s=0))
             return
-        self._ports.executor.restore(self.admitted.id, recovery.outputs)
+        executor = self._ports.executor
+        executor.restore(self.admitted.id, recovery.outputs)
+        for order, staged in recovery.staged:
+            executor.restore_staged(self.admitted.id, order, staged)
         for event in recovery.events:
-            self.post(event)
+            if isinstance(event, e.OutputsLost):  # at once: it reopens a run that had succeeded
+                self._step(event.model_copy(update={"at_s": self.now_s}))
+            else:
+                self.post(event)
         for command in recovery.commands:
             self._carry_out(command)
 
@@ -158,7 +166,7 @@ class Driver:
         self._totals.update(self.run.changed)
         leaving = [leaves_the_process(command) for command in commands]
         urgent = any(leaving) or isinstance(event, e.DoubtResolved)
-        durable = self.log.record(event, commands, self.run, urgent=urgent)
+        durable = self.log.record(event, commands, self.run, staged=self._staged(event), urgent=urgent)
         durable.add_done_callback(self._check_written)
         if isinstance(event, e.DoubtResolved) and (resolution := self._resolutions.pop(event.attempt, None)):
             resolution.set_result(durable)
@@ -169,6 +177,13 @@ class Driver:
             else:
                 self._carry_out(command)
         self._withdraw_unsent()
+
+    def _staged(self, event: e.Event) -> dict[AttemptId, Mapping[str, bytes]]:
+        """What the attempt that has finished has staged: it must survive a restart, as its output does."""
+        attempt = self.run.attempts.find(event.attempt) if isinstance(event, e.AttemptFinished) else None
+        if attempt is None or self.run.agent_of(attempt).effect is not Effect.STAGEABLE:
+            return {}
+        return {attempt.id: self._ports.executor.staged(self.admitted.id, attempt.id)}
 
     def _withdraw_unsent(self) -> None:
         """Acts in doubt whose dispatch still waits for the disk have not happened, and will not."""

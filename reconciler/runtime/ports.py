@@ -59,6 +59,14 @@ class Executor(Protocol):
         """The attempt is no longer speculative. If it waits for capacity, it now waits with the confirmed ones."""
         ...
 
+    def staged(self, task: TaskId, attempt: AttemptId) -> Mapping[str, bytes]:
+        """What a finished attempt has staged and nobody has promoted; empty if there is nothing."""
+        ...
+
+    def restore_staged(self, task: TaskId, order: Dispatch, staged: Mapping[str, bytes]) -> None:
+        """After a restart: what the attempt of this order has staged can be promoted again."""
+        ...
+
     def promote(self, task: TaskId, attempt: AttemptId) -> None:
         """Start to promote the staged output of a finished attempt."""
         ...

@@ -1,6 +1,6 @@
 """Replays the recorded events of a run after a restart and says how to go on. Pure: no clock, no I/O."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -21,25 +21,35 @@ class Recovery:
     """How a replayed run goes on.
 
     ``outputs`` are the inline outputs of finished attempts; a large one was lost with the process that held it.
-    ``events`` tell the run what the restart did, ``commands`` are carried out again. ``at_s`` is the moment of the last
-    recorded event. ``lost_effects`` is set when a staged output may or may not have been promoted.
+    ``staged`` is what attempts have staged and what is not known to be out, with their orders. ``events`` tell the run
+    what the restart did, ``commands`` are carried out again: promotions too, under the same idempotency key. ``at_s``
+    is the moment of the last recorded event. ``lost_effects`` is set when a staged output may or may not be out and
+    the journal does not hold it, because an earlier version wrote it.
     """
 
     at_s: float
     outputs: dict[AttemptId, JsonValue]
+    staged: tuple[tuple[c.Dispatch, Mapping[str, bytes]], ...]
     events: tuple[e.Event, ...]
     commands: tuple[c.Command, ...]
     lost_effects: Failure | None = None
 
 
-def recover(run: RunState, past: Iterable[e.Event], promoted: frozenset[AttemptId]) -> Recovery | None:
+def recover(
+    run: RunState,
+    past: Iterable[e.Event],
+    promoted: frozenset[AttemptId] = frozenset(),
+    staged: Mapping[AttemptId, Mapping[str, bytes]] | None = None,
+) -> Recovery | None:
     """Replay recorded events on a new run. None when nothing was recorded: the run starts from the beginning.
 
     Args:
         run: as it was created.
         past: its recorded events, in order.
         promoted: attempts whose staged output is known to be out.
+        staged: what finished attempts have staged and what is not known to be out.
     """
+    staged = staged or {}
     commands = [command for event in past for command in run.handle(event)]
     if not commands:
         return None
@@ -47,22 +57,28 @@ def recover(run: RunState, past: Iterable[e.Event], promoted: frozenset[AttemptI
     return Recovery(
         at_s=run.at_s,
         outputs={attempt: handoff.output for attempt, handoff in handoffs.items() if not handoff.by_reference},
-        events=(*_lost_outputs(run), *_lost_attempts(run)),
-        commands=_again(run, commands),
-        lost_effects=_lost_effects(run, commands, promoted),
+        staged=tuple(
+            (command, staged[command.attempt])
+            for command in commands
+            if isinstance(command, c.Dispatch) and command.attempt in staged
+        ),
+        events=(*_lost_outputs(run, staged), *_lost_attempts(run)),
+        commands=_again(run, commands, staged),
+        lost_effects=_lost_effects(run, commands, promoted.union(staged)),
     )
 
 
-def _lost_outputs(run: RunState) -> tuple[e.Event, ...]:
-    """What the process held: large outputs, and outputs staged by attempts that no plan has confirmed."""
-    lost = tuple(attempt.id for attempt in run.attempts.values() if attempt.finished and _went_with_it(run, attempt))
+def _lost_outputs(run: RunState, staged: Collection[AttemptId]) -> tuple[e.Event, ...]:
+    """What the process held: large outputs, and what guesses had staged where the journal does not hold it."""
+    finished = (attempt for attempt in run.attempts.values() if attempt.finished)
+    lost = tuple(attempt.id for attempt in finished if _went_with_it(run, attempt, staged))
     reason = "its output was lost when the service was restarted"
     return (e.OutputsLost(at_s=run.at_s, attempts=lost, reason=reason),) if lost else ()
 
 
-def _went_with_it(run: RunState, attempt: Attempt) -> bool:
-    staged = attempt.unconfirmed and run.agent_of(attempt).effect is Effect.STAGEABLE
-    return staged or (attempt.handoff is not None and attempt.handoff.by_reference)
+def _went_with_it(run: RunState, attempt: Attempt, staged: Collection[AttemptId]) -> bool:
+    unusable = attempt.unconfirmed and attempt.id not in staged and run.agent_of(attempt).effect is Effect.STAGEABLE
+    return unusable or (attempt.handoff is not None and attempt.handoff.by_reference)
 
 
 def _lost_attempts(run: RunState) -> tuple[e.Event, ...]:
@@ -73,19 +89,20 @@ def _lost_attempts(run: RunState) -> tuple[e.Event, ...]:
     return (*lost, e.TimePassed(at_s=run.at_s))
 
 
-def _again(run: RunState, commands: Sequence[c.Command]) -> tuple[c.Command, ...]:
-    """All alarms, questions about acts in doubt, and the last request for a plan, if they are still unanswered."""
+def _again(run: RunState, commands: Sequence[c.Command], staged: Collection[AttemptId]) -> tuple[c.Command, ...]:
+    """All alarms; promotions, questions about acts in doubt, and the last request for a plan, if still unanswered."""
+    promotions = [command for command in commands if isinstance(command, c.Promote) and command.attempt in staged]
     alarms = [command for command in commands if isinstance(command, c.WakeAt)]
     requests = [command for command in commands if isinstance(command, c.RequestPlan)]
     asked = {attempt.id for attempt in run.in_doubt if attempt.verifying}
     questions = [command for command in commands if isinstance(command, c.Verify) and command.attempt in asked]
-    return (*alarms, *questions, *(requests[-1:] if run.replanning else ()))
+    return (*alarms, *promotions, *questions, *(requests[-1:] if run.replanning else ()))
 
 
-def _lost_effects(run: RunState, commands: Sequence[c.Command], promoted: frozenset[AttemptId]) -> Failure | None:
-    """Staged outputs whose promotion was started, and that are not known to be out."""
+def _lost_effects(run: RunState, commands: Sequence[c.Command], known: Collection[AttemptId]) -> Failure | None:
+    """Staged outputs whose promotion was started, and that are neither out for certain nor in the journal."""
     started = [command.attempt for command in commands if isinstance(command, c.Promote)]
-    unknown = [run.attempts[attempt].step.id for attempt in started if attempt not in promoted]
+    unknown = [run.attempts[attempt].step.id for attempt in started if attempt not in known]
     if not unknown:
         return None
     names = ", ".join(f"'{step}'" for step in unknown)

@@ -106,7 +106,7 @@ class Shard:
         past = self._journal.events(admitted.id)
         log = RunLog(admitted.id, self._journal, past)
         run = RunState(admitted.id, admitted.task, self._ports.catalog)
-        recovery = recover(run, replayable(past), log.promoted_before)
+        recovery = recover(run, replayable(past), log.promoted_before, self._journal.staged(admitted.id))
         return log, None if recovery is None else (run, recovery)
 
     async def submit(self, admitted: AdmittedTask) -> TaskView:

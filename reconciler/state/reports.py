@@ -81,6 +81,16 @@ def _lose_output(run: RunData, attempt: Attempt, failure: Failure) -> None:
     run.attempts.put(attempt.as_failed(run.at_s, attempt.seconds, failure))
 
 
+def reopened(run: RunData, event: e.Event) -> bool:
+    """Go on with a run that has succeeded if outputs that the task returns were lost; whether it does."""
+    if run.status is not c.RunStatus.SUCCEEDED or not isinstance(event, e.OutputsLost) or run.plan is None:
+        return False
+    if not steps_to_redo(run.plan, run.steps, set(event.attempts)):
+        return False
+    run.status, run.end = c.RunStatus.RUNNING, None
+    return True
+
+
 def verified(run: RunData, attempt: Attempt, event: e.AttemptVerified) -> None:
     """The agent's verify hook has answered about an attempt in doubt."""
     if attempt.in_doubt and event.happened is None:

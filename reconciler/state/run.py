@@ -30,9 +30,10 @@ class RunState(RunData):
     def handle(self, event: e.Event) -> list[c.Command]:
         """Take one event in; returns what is to be done about it, in order.
 
-        After the end nothing is to be done; an answer about an attempt in doubt is still noted.
+        After the end nothing is to be done; an answer about an attempt in doubt is still noted. One event reopens a run
+        that has succeeded: what the task returns was lost before anybody received it.
         """
-        if self.status.ended:
+        if self.status.ended and not reports.reopened(self, event):
             self._note_answer(event)
             return []
         self.at_s = max(self.at_s, event.at_s)

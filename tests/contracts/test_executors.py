@@ -267,6 +267,34 @@ async def test_staged_effects_are_promoted_once(attempts: Attempts, tmp_path: Pa
     await until(lambda: target.exists() and target.read_text() == f"hello {attempt}")
 
 
+@pytest.mark.parametrize("agent", [s.publishes, s.publishes_in_process])
+async def test_what_was_staged_can_be_kept_and_promoted_by_another_executor(
+    attempts: Attempts, tmp_path: Path, agent: object
+):
+    """As after a restart: under the same idempotency key."""
+    target = tmp_path / "out"
+    attempt = attempts.start(agent, path=str(target), text="hello ", speculative=True)
+    await attempts.ended(attempt)
+    kept = attempts.executor.staged(attempts.task, attempt)
+    assert kept == {str(target): b"hello "}
+    attempts.executor.release(attempts.task)
+    assert attempts.executor.staged(attempts.task, attempt) == {}
+
+    attempts.executor.restore_staged(attempts.task, attempts.orders[attempt], kept)
+    attempts.executor.promote(attempts.task, attempt)
+
+    assert await attempts.executor.promoted(attempts.task, attempt) is None
+    assert target.read_text() == f"hello {attempt}"
+
+
+async def test_an_attempt_that_stages_too_much_fails_and_says_what_to_do(attempts: Attempts, tmp_path: Path):
+    failure = await attempts.run(s.publishes, path=str(tmp_path / "out"), text="x" * 1024 * 1024)
+
+    assert failure.kind is FailureKind.BAD_OUTPUT
+    assert "at most 1048576" in failure.message
+    assert "address" in failure.fix
+
+
 async def test_a_failed_promotion_is_retried_as_often_as_its_agent(attempts: Attempts, tmp_path: Path):
     target = tmp_path / "out"
     attempt = attempts.start(s.publishes_at_the_third_go, path=str(target))

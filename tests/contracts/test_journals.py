@@ -101,6 +101,19 @@ def test_one_refused_append_does_not_fail_the_others_of_its_group(journal, task_
     assert len(journal.events(task_id)) == 1
 
 
+def test_what_is_staged_is_kept_until_it_is_out_or_the_task_has_ended(journal, task_id):
+    journal.admit(admitted(task_id))
+    first, second, third = (f"{task_id}.{number}" for number in (1, 2, 3))
+    journal.append(task_id, [line(1)], staged={first: {"page": b"\x00\xff", "ü": b""}, second: {}, third: {"x": b"3"}})
+    journal.promoted(task_id, third, line(2, "effect_out", attempt=third)).result(5)
+
+    assert journal.staged(task_id) == {first: {"page": b"\x00\xff", "ü": b""}, second: {}}
+    assert [event.kind for event in journal.events(task_id)] == ["time_passed", "effect_out"]
+
+    journal.end(TaskView(id=task_id, status=RunStatus.CANCELLED, submitted_at_s=1.0)).result(5)
+    assert journal.staged(task_id) == {}
+
+
 def test_an_ended_task_is_no_longer_unfinished_and_keeps_its_views(journal, task_id):
     journal.admit(admitted(task_id)).result(5)
     assert [task.id for task in journal.unfinished()] == [task_id]

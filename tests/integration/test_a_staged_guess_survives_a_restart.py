@@ -1,4 +1,4 @@
-"""A stageable guess whose staging went with a restart is made again: the task succeeds only with its effect out."""
+"""What a stageable guess has staged survives a restart: the plan adopts the guess, and its effect takes place once."""
 
 import asyncio
 from typing import Any
@@ -52,4 +52,4 @@ async def test_the_effect_of_a_guess_is_out_when_the_task_ends_after_a_restart(t
         view = await service.shard.wait(task_id, 30.0)
 
     assert view.status is RunStatus.SUCCEEDED
-    assert out.exists()
+    assert out.read_text() == f"x{task_id}.1"

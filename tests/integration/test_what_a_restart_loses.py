@@ -1,5 +1,6 @@
-"""A restart of a shard loses large outputs, which are made again, and what was staged, which fails the task."""
+"""A restart of a shard loses large outputs, which are made again; what was staged is promoted, and only once."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ from reconciler.views.models import TaskView
 ECHO = AgentSpec(
     name="echo", capability="echo", kind="async", target="actors.simulated:simulated", settings={"duration_s": 0}
 )
-CATALOG = Catalog(agents=(*catalog_of(s.makes_in_host, s.publishes, s.publishes_never).agents, ECHO))
+CATALOG = Catalog(agents=(*catalog_of(s.makes_in_host, s.publishes_by_appending, s.publishes_never).agents, ECHO))
 
 
-def a_task(*steps: dict[str, Any]) -> Task:
-    return Task.model_validate({"workflow": {"steps": steps}, "planning": {"mode": "wait"}})
+def a_task(*steps: dict[str, Any], **more: Any) -> Task:
+    return Task.model_validate({"workflow": {"steps": steps, **more}, "planning": {"mode": "wait"}})
 
 
 async def _told(service: Service, task_id: TaskId, kind: str, **data: Any) -> None:
@@ -36,9 +37,16 @@ async def _told(service: Service, task_id: TaskId, kind: str, **data: Any) -> No
         assert not page.ended
 
 
-async def _restarted(task: Task, folder: Path, *, before: str = "") -> TaskView:
+class _Cut(StubExecutor):
+    """Promotions begin and do not end: they are cut off by the restart."""
+
+    async def _promote(self, *_: Any) -> None:
+        await asyncio.Event().wait()
+
+
+async def _restarted(task: Task, folder: Path, *, executor: StubExecutor | None = None, before: str = "") -> TaskView:
     """The end of a task whose shard was restarted while its last step, that of the echo, had not ended."""
-    executor = StubExecutor(CATALOG, inline_bytes=200)
+    executor = executor or StubExecutor(CATALOG, inline_bytes=200)
     executor.hold("echo")
     async with a_shard(CATALOG, folder, executor=executor) as service:
         task_id = await service.submit(task)
@@ -65,22 +73,57 @@ PUBLISH = {"id": "publish", "capability": "publish"}
 TELL = {"id": "tell", "capability": "echo", "inputs": {"text": "$steps.publish"}}
 
 
-async def test_a_task_whose_effects_were_out_before_the_restart_ends_well(tmp_path):
-    inputs = {"path": str(tmp_path / "out"), "text": "x"}
+def published(folder: Path) -> str:
+    """What is out: the text, and the idempotency key of each promotion."""
+    return (folder / "out").read_text()
 
-    view = await _restarted(
-        a_task({**PUBLISH, "agent": "publishes", "inputs": inputs}, TELL), tmp_path, before="effect_out"
-    )
+
+async def test_effects_that_were_out_before_the_restart_are_not_repeated(tmp_path):
+    inputs = {"path": str(tmp_path / "out"), "text": "x"}
+    task = a_task({**PUBLISH, "agent": "publishes_by_appending", "inputs": inputs}, TELL)
+
+    view = await _restarted(task, tmp_path, before="effect_out")
 
     assert (view.status, view.failure) == (RunStatus.SUCCEEDED, None)
-    assert (tmp_path / "out").read_bytes().startswith(b"x")
+    assert published(tmp_path) == f"x{view.id}.1"
 
 
-async def test_a_task_whose_effects_went_with_the_restart_has_not_succeeded(tmp_path):
+async def test_a_promotion_that_the_restart_cut_off_is_repeated_under_the_same_key(tmp_path):
+    inputs = {"path": str(tmp_path / "out"), "text": "x"}
+    task = a_task({**PUBLISH, "agent": "publishes_by_appending", "inputs": inputs}, TELL)
+
+    view = await _restarted(task, tmp_path, executor=_Cut(CATALOG))
+
+    assert (view.status, view.failure) == (RunStatus.SUCCEEDED, None)
+    assert published(tmp_path) == f"x{view.id}.1"
+
+
+async def test_a_promotion_that_fails_after_the_restart_fails_the_task(tmp_path):
     inputs = {"path": str(tmp_path / "out")}
+    task = a_task({**PUBLISH, "agent": "publishes_never", "inputs": inputs}, TELL)
 
-    view = await _restarted(a_task({**PUBLISH, "agent": "publishes_never", "inputs": inputs}, TELL), tmp_path)
+    view = await _restarted(task, tmp_path, executor=_Cut(CATALOG))
 
     assert view.status is RunStatus.FAILED
-    assert "'publish'" in view.failure.message
-    assert "restart" in view.failure.message
+    assert "publishes_never" in view.failure.message
+
+
+async def test_a_large_output_that_only_the_task_returns_is_made_again(tmp_path):
+    """All steps had finished, and the task waited for a promotion."""
+    make = {"id": "make", "capability": "make", "inputs": {"size": 1000}}
+    inputs = {"path": str(tmp_path / "out"), "text": "x"}
+    publish = {**PUBLISH, "agent": "publishes_by_appending", "inputs": inputs, "after": ["make"]}
+    async with a_shard(CATALOG, tmp_path, executor=_Cut(CATALOG, inline_bytes=200)) as service:
+        task_id = await service.submit(a_task(make, publish, outputs={"make": "$steps.make"}))
+        await _told(service, task_id, "attempt_finished", attempt=f"{task_id}.2")
+
+    for executor in (_Cut(CATALOG, inline_bytes=200), StubExecutor(CATALOG, inline_bytes=200)):
+        async with a_shard(CATALOG, tmp_path, executor=executor) as service:
+            if isinstance(executor, _Cut):
+                await _told(service, task_id, "attempt_finished", attempt=f"{task_id}.3")
+            else:
+                view = await service.ended(task_id)
+
+    assert (view.status, view.failure) == (RunStatus.SUCCEEDED, None)
+    assert view.outputs["make"]["text"] == "x" * 1000
+    assert published(tmp_path) == f"x{task_id}.2"

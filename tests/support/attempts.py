@@ -21,6 +21,7 @@ class Attempts:
 
     def __init__(self, executor: FencedExecutor, node: str, task: str = "t") -> None:
         self.executor, self.node, self.task = executor, NodeId(node), TaskId(task)
+        self.orders: dict[AttemptId, Dispatch] = {}
         self.reports: list[AttemptStarted | AttemptFinished | AttemptFailed] = []
         self._news = asyncio.Event()
         self._ids: Iterator[int] = count(1)
@@ -40,6 +41,7 @@ class Attempts:
             effect=self.executor.catalog.by_name[name].effect if name in self.executor.catalog.by_name else "pure",
             **{"speculative": False, "work_key": WorkKey(attempt), **words},
         )
+        self.orders[attempt] = order
         self.executor.dispatch(self.task, order, self._report)
         return attempt
 

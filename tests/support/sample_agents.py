@@ -158,6 +158,18 @@ def publishes_in_process(path: str, text: str, context: Context) -> str:
     return "staged"
 
 
+def _append(context: Context, staged: dict[str, bytes]) -> None:
+    for name, data in staged.items():
+        with Path(name).open("ab") as file:
+            file.write(data + context.idempotency_key.encode())
+
+
+@agent("publish", effect="stageable", promote=_append)
+async def publishes_by_appending(path: str, text: str, context: Context) -> str:
+    context.stage(path, text.encode())
+    return "staged"
+
+
 def _publish_at_the_third_go(context: Context, staged: dict[str, bytes]) -> None:
     for name, data in staged.items():
         tries = Path(f"{name}.tries")

@@ -31,8 +31,11 @@ class SlowJournal:
     entries: list[tuple[list[Any], Future[None]]] = field(default_factory=list)
     durable: int = 0
 
-    def append(self, task: TaskId, lines: Any, outcomes: Any = (), *, urgent: bool = False) -> Future[None]:
+    def append(self, task: TaskId, lines: Any, outcomes: Any = (), **more: Any) -> Future[None]:
         return self._keep(list(lines))
+
+    def promoted(self, task: TaskId, attempt: AttemptId, line: Any) -> Future[None]:
+        return self._keep([line])
 
     def admit(self) -> Future[None]:
         return self._keep([])
@@ -81,6 +84,9 @@ class ToldExecutor:
 
     async def promoted(self, task: TaskId, attempt: AttemptId | None = None) -> None:
         return None
+
+    def staged(self, *_: Any) -> dict[str, bytes]:
+        return {}
 
     async def value(self, task: TaskId, source: Any) -> Any:
         return 1

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from actors import errors
 from actors.agent import agent
-from actors.context import Context
+from actors.context import MAX_STAGED_BYTES, Context
 from actors.import_path import load
 from actors.kinds.callables import declaration_of, derived_spec
 from actors.kinds.command_agent import CommandFailed
@@ -172,6 +172,22 @@ def test_staged_effects_wait_in_the_context():
     CONTEXT.stage("file", b"data")
 
     assert CONTEXT.staged == {"file": b"data"}
+
+
+def test_what_is_staged_again_under_the_same_name_counts_once():
+    context = Context(task="t", attempt="t.1", agent="a", work_key="k")
+    context.stage("file", b"x" * (MAX_STAGED_BYTES - 10))
+    context.stage("file", b"y" * (MAX_STAGED_BYTES - 10))
+
+    with pytest.raises(errors.BadOutput, match="at most"):
+        context.stage("more", b"123456789")
+    assert context.staged == {"file": b"y" * (MAX_STAGED_BYTES - 10)}
+
+
+@pytest.mark.parametrize(("name", "data"), [("file", "text"), ("file", 3), ("\ud83d", b"data")])
+def test_only_bytes_under_a_valid_name_are_staged(name: str, data: Any):
+    with pytest.raises(errors.BadOutput, match="stage"):
+        CONTEXT.stage(name, data)
     assert CONTEXT.idempotency_key == "t.1"
 
 

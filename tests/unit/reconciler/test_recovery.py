@@ -16,7 +16,7 @@ STARTED, PLANNED = e.RunStarted(at_s=0.0), e.OptimalPlanReady(at_s=1.0, plan=pla
 
 def recovered(*past, mode=Mode.WAIT):
     run = a_run(mode)
-    return run, recover(run, past, frozenset())
+    return run, recover(run, past)
 
 
 def test_a_run_of_which_nothing_was_recorded_starts_from_the_beginning():
