@@ -228,7 +228,9 @@ class Simulation:
         again = [event for event, outside in zip(self.events[known:], self._outside[known:], strict=True) if outside]
         del self.events[known:], self._outside[known:]
         self.run = RunState(self.run.id, self.run.task, self.run.catalog)
-        recovery = recover(self.run, self.events, frozenset(self.promoted))
+        finished = [event.attempt for event in self.events if isinstance(event, e.AttemptFinished)]
+        staged: dict[AttemptId, dict[str, bytes]] = {one: {} for one in finished if one not in self.promoted}
+        recovery = recover(self.run, self.events, frozenset(self.promoted), staged)
         self._queue = [queued for queued in self._queue if queued.outside or self._is_orphan(queued.news)]
         heapq.heapify(self._queue)
         self._flushed = set()
