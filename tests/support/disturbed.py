@@ -56,7 +56,7 @@ class Disturbed:
         history = self.history
         self.values = {}  # of every attempt that has begun
         self.by_reference = {}  # of every output that the executor holds: whether it lies on its node
-        self.staged, self.finished_works = set(), set()
+        self.staged, self.out, self.finished_works = set(), set(), set()
         self.asked = self.dispatched = self.acted = self.doubts = self.promotions = 0
         self.deaths = {death.node: death for death in history.deaths}
         faults = [(death.at_s + death.told_after_s, e.NodeLost(at_s=0, node=death.node)) for death in history.deaths]
@@ -226,7 +226,8 @@ class Disturbed:
         seconds = _nth(self.history.promotions, self.promotions, 0.0)
         self.promotions += 1
         attempt = self.run.attempts[command.attempt]
-        if command.attempt in self.staged and seconds is not None:
+        if command.attempt in self.staged - self.out and seconds is not None:
+            self.out.add(command.attempt)  # the hook is idempotent: its key is the attempt
             self.effects[attempt.step.capability, self._inputs_of(command.attempt)] += 1
         return None if seconds is None else now_s + seconds
 
@@ -245,7 +246,7 @@ class Disturbed:
 
     def _recovered(self, now_s, recovery):
         self.by_reference = dict.fromkeys(recovery.outputs, False)
-        self.staged = set()
+        self.staged = {order.attempt for order, _ in recovery.staged}
         for deed in self.deeds.values():
             if deed.end_s > now_s:
                 deed.done = deed.done and deed.if_killed
