@@ -37,8 +37,7 @@ def _request_if_blocked(run: RunData) -> None:
 
 
 def _dispatch_confirmed(run: RunData, step: StepId) -> None:
-    assert run.plan is not None
-    planned = run.plan.by_id[step]
+    planned = run.placed(step)
     try:
         inputs = run.dispatcher.inputs(planned, run.steps.attempt_of)
     except LookupError as error:

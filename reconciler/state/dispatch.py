@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from planners.agents import AgentSpec, Catalog
+from planners.agents import AgentSpec, Catalog, Effect
 from planners.model import AttemptId, StepId, TaskId, WorkKey
 from planners.plans import PlannedStep
 from planners.tasks import Interchange, Task
@@ -14,6 +14,10 @@ from reconciler.state.commands import Dispatch, Source
 from reconciler.state.matching import ANY_AGENT
 from reconciler.state.outcomes import Verdict
 from reconciler.state.sources import AttemptOf, source
+
+
+# What these agents have done outside is known by its loose key too; see `reconciler.state.matching`.
+_ACTING = frozenset({Effect.STAGEABLE, Effect.IRREVERSIBLE})
 
 
 class Dispatcher:
@@ -65,7 +69,7 @@ class Dispatcher:
             step=planned.step,
             placement=planned.placement,
             work_key=keys[planned.id],
-            loose_key=self._loose_key(planned, keys) if self._interchanges or agent.effect.never_twice else None,
+            loose_key=self._loose_key(planned, keys) if self._interchanges or agent.effect in _ACTING else None,
             epoch=epoch,
             dispatched_s=at_s,
             started_s=at_s if agent.starts_at_once else None,

@@ -9,8 +9,9 @@ plan would choose now and whatever its parents have become. So no plan can make 
 attempts of irreversible agents, and those whose staged output a plan has promoted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from planners.agents import Catalog, Effect
 from planners.eligibility import Eligibility
@@ -71,14 +72,14 @@ class _Pass:
         self._loose = task.planning.interchange is Interchange.INTERCHANGEABLE
         self._usable = progress.usable()
         self._by_key = {attempt.work_key: attempt for attempt in self._usable}
+        self._plan_keys = {planned.work_key for planned in plan.steps}
         self._by_loose_key = _by_loose_key(reversed(self._usable)) if self._loose else {}
         acts = [attempt for attempt in self._usable if self._is_act(attempt)]
         self._act_at = {attempt.step.id: attempt for attempt in acts}
-        # An act whose step the plan still holds under its name belongs to that step.
-        self._position = {planned.work_key: planned.id for planned in plan.steps} if self._loose else {}
-        self._moved_acts = _by_loose_key(act for act in acts if not self._plan_holds(act.step))
+        self._moved_acts = _by_loose_key(act for act in acts if not self._belongs_to_a_step(act))
         self._taken: set[AttemptId] = set()
         self._rekeyed: set[StepId] = set()
+        self._given: set[WorkKey] = set()
         self._found = Reconciliation()
 
     def run(self) -> Reconciliation:
@@ -86,11 +87,13 @@ class _Pass:
             key = self._found.keys[planned.id] = self._key(planned)
             attempt = self._match(planned, key)
             if attempt is None:
+                key = self._found.keys[planned.id] = self._free_key(planned, key)
                 self._found.missing.append(planned.id)
             else:
                 self._taken.add(attempt.id)
                 self._found.keys[planned.id] = attempt.work_key
                 self._judge(planned, attempt)
+            self._given.add(self._found.keys[planned.id])
             if self._found.keys[planned.id] != planned.work_key:
                 self._rekeyed.add(planned.id)
         if self._plan.complete:
@@ -98,34 +101,58 @@ class _Pass:
         return self._found
 
     def _key(self, planned: PlannedStep) -> WorkKey:
-        # Only a changed parent makes a difference; the plan's own key also numbers identical steps.
+        # Only a changed parent makes a difference.
         if self._rekeyed.isdisjoint(planned.step.data_parents):
             return planned.work_key
+        return next(key for key in self._numbered(planned) if key not in self._given)
+
+    def _free_key(self, planned: PlannedStep, key: WorkKey) -> WorkKey:
+        """The key of a step to be dispatched. Plans number like steps, and another one may have adopted this number."""
+        other = self._by_key.get(key)
+        taken = other is not None and (other.id in self._taken or self._is_act(other))
+        if not taken and key not in self._given:
+            return key
+        return next(key for key in self._numbered(planned) if key not in self._given and key not in self._by_key)
+
+    def _numbered(self, planned: PlannedStep) -> Iterator[WorkKey]:
+        """The keys that the step may have beside like steps."""
         identity = self._catalog.by_name[planned.placement.agent].identity
-        return work_key(planned.step, identity, self._found.keys, self._digests)
+        for occurrence in count():
+            yield work_key(planned.step, identity, self._found.keys, self._digests, occurrence)
 
     def _match(self, planned: PlannedStep, key: WorkKey) -> Attempt | None:
+        if (own := self._own_act(planned)) is not None:
+            return own
         attempt = self._by_key.get(key)
-        if attempt is not None and attempt.id not in self._taken and self._in_order(planned, attempt):
+        if attempt is not None and self._is_free(attempt) and self._in_order(planned, attempt):
             return attempt
-        if self._act_at and (act := self._act(planned)) is not None:
-            return act
+        if self._moved_acts and (moved := self._moved_act(planned)) is not None:
+            return moved
         if not self._loose:
             return None
-        for other in reversed(self._by_loose_key.get(self._loose_key(planned), ())):
-            if other.id in self._taken or self._position.get(other.work_key, planned.id) != planned.id:
-                continue  # the plan holds this very work elsewhere
-            if self._suffices(other, planned) and self._in_order(planned, other):
-                return other
-        return None
+        others = [
+            other
+            for other in reversed(self._by_loose_key.get(self._loose_key(planned), ()))
+            if other.id not in self._taken and self._suffices(other, planned) and self._in_order(planned, other)
+        ]
+        kept = (other for other in others if other.verdict is not None and other.step.id == planned.id)
+        return next(kept, None) or next((other for other in others if not self._belongs_to_a_step(other)), None)
 
-    def _act(self, planned: PlannedStep) -> Attempt | None:
-        """The act that this step has carried out, or may have, under another key."""
+    def _own_act(self, planned: PlannedStep) -> Attempt | None:
+        """The act that this very step has carried out, or may have, under whatever key."""
         act = self._act_at.get(planned.id)
-        if act is not None and act.id not in self._taken and same_step(act.step, planned.step):
-            return act
-        moved = self._moved_acts.get(self._loose_key(planned), ()) if self._moved_acts else ()
+        return act if act is not None and act.id not in self._taken and same_step(act.step, planned.step) else None
+
+    def _moved_act(self, planned: PlannedStep) -> Attempt | None:
+        """A like act whose own step the plan no longer holds."""
+        moved = self._moved_acts.get(self._loose_key(planned), ())
         return next((act for act in moved if act.id not in self._taken), None)
+
+    def _is_free(self, attempt: Attempt) -> bool:
+        """Whether no step has taken it, and it is not the act of another step of the plan."""
+        if attempt.id in self._taken:
+            return False
+        return not (self._is_act(attempt) and self._plan_holds(attempt.step))
 
     def _in_order(self, planned: PlannedStep, attempt: Attempt) -> bool:
         """Whether the attempt ran after what the step must follow, where that matters: not for pure work.
@@ -191,6 +218,11 @@ class _Pass:
 
     def _effect(self, attempt: Attempt) -> Effect:
         return self._catalog.by_name[attempt.placement.agent].effect
+
+    def _belongs_to_a_step(self, attempt: Attempt) -> bool:
+        """Whether a step of the plan has a better claim to it than a like one: its very work, or the step it serves."""
+        serves = attempt.verdict is not None and self._plan_holds(attempt.step)
+        return serves or attempt.work_key in self._plan_keys
 
     def _plan_holds(self, step: Step) -> bool:
         planned = self._plan.by_id.get(step.id)

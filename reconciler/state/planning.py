@@ -86,6 +86,11 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
         run.optimal_plan_s = run.at_s if run.optimal_plan_s is None else run.optimal_plan_s
         run.learn(run.outcomes.of_refusals(run.speculations, plan))
     run.plan, run.epoch, run.keys, run.makespan_s = plan, epoch, found.keys, plan.makespan_s
+    run.stand_ins = {
+        step: attempt.placement
+        for step, attempt in adopted.items()
+        if attempt.placement.agent != plan.by_id[step].placement.agent
+    }
     run.awaited_lists = frozenset(pending.waits_for for pending in plan.pending if pending.waits_for is not None)
     run.status = c.RunStatus.RUNNING
     flush(run, {attempt: found.verdicts[attempt] for attempt in (*found.flushed, *found.migrated.values())})

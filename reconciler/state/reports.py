@@ -134,7 +134,7 @@ def _lose_node(run: RunData, node: NodeId, failure: Failure) -> None:
         return
     open_ = (StepStatus.WAITING, StepStatus.READY, StepStatus.RETRYING)
     for step, state in run.steps.items():
-        if state.status in open_ and run.plan.by_id[step].placement.node == node:
+        if state.status in open_ and run.placed(step).placement.node == node:
             run.steps.block(step, run.at_s, c.PlanReason.NODE_LOST, node=node)
 
 

@@ -6,7 +6,7 @@ from typing import Self
 
 from planners.agents import AgentSpec, Catalog
 from planners.model import AttemptId, StepId, TaskId, WorkKey
-from planners.plans import Plan
+from planners.plans import Placement, Plan, PlannedStep
 from planners.tasks import Task
 from planners.work_keys import InputDigests
 from reconciler.state import commands as c
@@ -29,6 +29,8 @@ class RunData:
         optimal_plan: the last complete one; ``optimal_plan_s``: when the first complete one was there.
         guess: the last speculative plan; ``guess_s``: when it was there.
         keys: the work key of each step of the plan, given the attempts that serve its parents.
+        stand_ins: step -> the placement of an adopted attempt of another agent than the plan's; where such work has to
+            be done again, the same agent does it, because children know it by that agent's key.
         finished: how many confirmed attempts have finished so far.
         redone: promoted attempts whose output was lost and is made again; their effects are out.
         end: how the run ended; None while it has not.
@@ -49,6 +51,7 @@ class RunData:
         self.guess: Plan | None = None
         self.guess_s: float | None = None
         self.keys: dict[StepId, WorkKey] = {}
+        self.stand_ins: dict[StepId, Placement] = {}
         self.awaited_lists: frozenset[StepId] = frozenset()
         self.finished = 0
         self.redone: dict[AttemptId, Attempt] = {}
@@ -98,6 +101,12 @@ class RunData:
         still = copy(self)
         still.attempts, still.steps = self.attempts.snapshot(), self.steps.snapshot()
         return still
+
+    def placed(self, step: StepId) -> PlannedStep:
+        """The step of the plan with the placement at which it is to be dispatched."""
+        assert self.plan is not None
+        planned, stand_in = self.plan.by_id[step], self.stand_ins.get(step)
+        return planned if stand_in is None else planned.model_copy(update={"placement": stand_in})
 
     def agent_of(self, attempt: Attempt) -> AgentSpec:
         """The agent of an attempt."""

@@ -10,6 +10,7 @@ from planners.model import StepId
 from planners.plans import PlanKind
 from planners.tasks import Mode
 from planners.workflow import Step
+from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.handoff import Failure, FailureKind, Handoff
 from reconciler.views.projections import timeline
@@ -93,3 +94,29 @@ def test_an_act_that_was_running_when_its_run_ends_is_in_doubt(end):
     told.tell(end)
 
     assert status_shown(told) == "in_doubt"
+
+
+def test_like_acts_stay_with_their_own_steps_whatever_agents_a_new_plan_chooses():
+    """Plans number like steps of one agent, so with another choice of agents one step has the key of the other."""
+    first, second = (Step(id=StepId(name), capability="write", inputs={"k": Value(value=1)}) for name in ("x", "y"))
+    told = ToldRun(a_run(Mode.WAIT))
+    told.plan(1.0, planned([first, second], ["write-large", "write-small"], ["n1", "n3"], PlanKind.OPTIMAL))
+    told.tell(e.AttemptFinished(at_s=2.0, attempt="t.1", handoff=Handoff(), seconds=1.0))
+    third = Step(id=StepId("z"), capability="fetch", inputs={"k": Value(value=1)})
+    told.run.requests.ask(c.PlanReason.NODE_LOST, 1)
+
+    told.tell(
+        e.OptimalPlanReady(
+            at_s=3.0,
+            epoch=2,
+            plan=planned(
+                [first, second, third],
+                ["write-small", "write-small", "fetch-small"],
+                ["n1", "n1", "n1"],
+                PlanKind.OPTIMAL,
+            ),
+        )
+    )
+
+    assert acts(told) == ["t.1", "t.2"]
+    assert [told.run.steps[step].attempt for step in "xy"] == ["t.1", "t.2"]

@@ -12,7 +12,7 @@ from reconciler.gate import Guidance
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.conditions import Conditions
-from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.handoff import Failure, FailureKind, Handoff
 from reconciler.state.outcomes import Verdict
 
 
@@ -213,3 +213,35 @@ def test_the_gate_expects_the_steps_of_a_plan_with_all_of_it():
     commands = run.handle(e.SpeculativePlanReady(at_s=0.01, plan=guess(chain("fetch", "solve")), conditions=soon))
 
     assert names(commands) == ["Dispatch"]
+
+
+def keeping_another_agents_work():
+    """A run that has kept the work of the large agent, where its plan chose the small one."""
+    run = a_run(interchange="interchangeable")
+    run.handle(e.RunStarted(at_s=0.0))
+    run.handle(e.SpeculativePlanReady(at_s=0.01, plan=guess(chain("fetch"), agent="large"), conditions=SOON))
+    run.handle(e.OptimalPlanReady(at_s=0.1, plan=plan(chain("fetch"), agent="small")))
+    return run
+
+
+def test_work_of_another_agent_that_fails_is_tried_again_by_that_agent():
+    run = keeping_another_agents_work()
+
+    run.handle(e.AttemptFailed(at_s=0.5, attempt="t.1", failure=Failure(kind=FailureKind.ERROR, message="it broke")))
+    (dispatch,) = run.handle(e.TimePassed(at_s=0.6))
+
+    assert (dispatch.agent, dispatch.work_key) == ("fetch-large", run.attempts["t.1"].work_key)
+
+
+def test_a_like_step_does_not_take_the_work_of_another_step_of_the_plan():
+    first, second = (Step(id=StepId(name), capability="fetch", inputs={"k": Value(value=1)}) for name in ("x", "y"))
+    run = a_run(interchange="interchangeable")
+    run.handle(e.RunStarted(at_s=0.0))
+    run.handle(e.OptimalPlanReady(at_s=0.1, plan=plan([first, second])))
+    run.handle(e.AttemptFinished(at_s=1.0, attempt="t.2", handoff=Handoff(), seconds=0.5))
+    run.handle(e.NodeLost(at_s=1.5, node="n1"))
+
+    (dispatch,) = run.handle(e.OptimalPlanReady(at_s=2.0, plan=plan([first, second], node="n3"), epoch=2))
+
+    assert dispatch.step == "x"
+    assert run.steps["y"].attempt == "t.2"
