@@ -15,7 +15,6 @@ from reconciler.state.matching import ANY_AGENT
 from reconciler.state.outcomes import Verdict
 from reconciler.state.sources import AttemptOf, source
 
-
 # What these agents have done outside is known by its loose key too; see `reconciler.state.matching`.
 _ACTING = frozenset({Effect.STAGEABLE, Effect.IRREVERSIBLE})
 
