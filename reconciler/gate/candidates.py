@@ -130,8 +130,10 @@ class Pricing:
         waits = {index: self._waits_for(index, under_way) for index in wanted}
         # A step that nobody expected to be free at the last refresh shares with the others of this call.
         fresh = [i for i in wanted if i not in self._shares and not waits[i] and self._worth[i] > 0]
-        shares = self._shares if not fresh else self._shares | self._shared(fresh)
-        return [self._candidate(index, waits[index], shares.get(index, 1.0)) for index in wanted]
+        among = self._shared(fresh) if len(fresh) > 1 else {}  # alone it claims all of it
+        return [
+            self._candidate(index, waits[index], self._shares.get(index, among.get(index, 1.0))) for index in wanted
+        ]
 
     def _candidate(self, index: int, waits: tuple[StepId, ...], share: float) -> Candidate:
         planned: PlannedStep = self._plan.steps[index]
