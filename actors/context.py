@@ -16,6 +16,9 @@ MAX_STAGED_BYTES = 1024 * 1024
 class Context:
     """The attempt, the agent's settings and variables from the catalog, and the staging area.
 
+    ``idempotency_key``: send it with every request that must not take effect twice. It names the attempt, and for work
+    that may be done again also the work.
+
     ``speculative`` is how the attempt was dispatched; it may have been confirmed since. ``env`` holds the environment
     variables that the agent's catalog entry names, as far as they are set on the node.
     """
@@ -24,15 +27,15 @@ class Context:
     attempt: AttemptId
     agent: AgentName
     work_key: WorkKey
+    idempotency_key: str = ""
     speculative: bool = False
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     staged: dict[str, bytes] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    @property
-    def idempotency_key(self) -> str:
-        """Send this with every request that must not take effect twice. It is the id of the attempt."""
-        return self.attempt
+    def __post_init__(self) -> None:
+        if not self.idempotency_key:
+            object.__setattr__(self, "idempotency_key", self.attempt)
 
     def secret(self, name: str) -> str:
         """The value of an environment variable that the agent's catalog entry names.

@@ -28,6 +28,7 @@ class Invocation:
     slots: tuple[InputSlot, ...] = ()
     settings: dict[str, JsonValue] = field(default_factory=dict)
     env: tuple[str, ...] = ()
+    idempotency_key: str = ""
     speculative: bool = False
     timeout_s: float | None = None
     inline_bytes: int = 16 * 1024
@@ -43,6 +44,7 @@ class Invocation:
             attempt=self.attempt,
             agent=self.agent,
             work_key=self.work_key,
+            idempotency_key=self.idempotency_key,
             speculative=self.speculative,
             settings=self.settings,
             env=declared_variables(self.env),

@@ -262,6 +262,7 @@ class FencedExecutor(ABC):
         return replace(
             self._call(task, order.attempt, agent),
             work_key=order.work_key,
+            idempotency_key=order.idempotency_key,
             speculative=order.speculative,
             timeout_s=agent.timeout_s if order.timeout_s is None else order.timeout_s,
         )
@@ -275,6 +276,7 @@ class FencedExecutor(ABC):
             kind=agent.kind,
             target=agent.target,
             work_key=WorkKey(""),
+            idempotency_key=attempt,
             inputs={},
             settings=agent.settings,
             env=agent.env,

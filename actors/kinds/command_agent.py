@@ -97,7 +97,11 @@ def _guarded(call: Invocation, stdin: bytes) -> tuple[int, bytes, bytes]:
 
 
 def _environment(call: Invocation) -> dict[str, str]:
-    known = {"FORERUN_TASK": call.task, "FORERUN_ATTEMPT": call.attempt, "FORERUN_IDEMPOTENCY_KEY": call.attempt}
+    known = {
+        "FORERUN_TASK": call.task,
+        "FORERUN_ATTEMPT": call.attempt,
+        "FORERUN_IDEMPOTENCY_KEY": call.idempotency_key or call.attempt,
+    }
     return {**base_environment(), **declared_variables(call.env), **known}
 
 

@@ -36,7 +36,7 @@ ListOf.model_rebuild()
 
 
 class Dispatch(Versioned):
-    """Start an attempt: this agent, on this node, on these inputs. The attempt id is the idempotency key.
+    """Start an attempt: this agent, on this node, on these inputs.
 
     ``speculative`` output is staged: other speculative attempts may read it, the outside world may not. ``discloses``:
     the agent sends private inputs to a third party.
@@ -59,6 +59,14 @@ class Dispatch(Versioned):
     def waits_for_the_disk(self) -> bool:
         """Whether it must not leave the process before the journal holds it: it cannot be taken back."""
         return self.effect.never_twice or self.discloses
+
+    @property
+    def idempotency_key(self) -> str:
+        """Names this attempt at this work, for requests that must not take effect twice.
+
+        What runs ahead of the disk may be lost in a crash, and its id given to other work; the id alone is not enough.
+        """
+        return self.attempt if self.waits_for_the_disk else f"{self.attempt}-{self.work_key[:16]}"
 
 
 class Confirm(Versioned):

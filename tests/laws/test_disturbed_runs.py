@@ -89,6 +89,16 @@ def nothing_that_must_not_speculate_does(world):
     assert world.early == []
 
 
+def an_idempotency_key_stands_for_one_piece_of_work(world):
+    assert all(len(works) == 1 for works in world.keys.values())
+
+
+def what_the_end_left_in_doubt_can_be_resolved(world):
+    for attempt in list(world.run.in_doubt):
+        assert world.run.handle(world.told_by_a_person(attempt.id)) == []
+    assert world.run.in_doubt == []
+
+
 LAWS = (
     it_ends_or_says_what_is_in_doubt,
     no_act_happens_twice,
@@ -99,6 +109,8 @@ LAWS = (
     the_result_is_that_of_an_undisturbed_run,
     nothing_finished_is_run_again,
     nothing_that_must_not_speculate_does,
+    an_idempotency_key_stands_for_one_piece_of_work,
+    what_the_end_left_in_doubt_can_be_resolved,
 )
 
 

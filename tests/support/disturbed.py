@@ -15,6 +15,7 @@ from reconciler.state import events as e
 from reconciler.state.commands import PlanReason
 from reconciler.state.conditions import Conditions
 from reconciler.state.handoff import Failure, FailureKind, Handoff
+from reconciler.state.outcomes import Verdict
 
 MOST_ANSWERS = 30
 
@@ -56,6 +57,7 @@ class Disturbed:
         history = self.history
         self.values = {}  # of every attempt that has begun
         self.by_reference = {}  # of every output that the executor holds: whether it lies on its node
+        self.keys = {}  # idempotency key -> the works it has stood for
         self.staged, self.out, self.finished_works = set(), set(), set()
         self.asked = self.dispatched = self.acted = self.doubts = self.promotions = 0
         self.deaths = {death.node: death for death in history.deaths}
@@ -90,7 +92,7 @@ class Disturbed:
                 if not doubted:
                     break
                 for attempt in doubted:
-                    self.simulation.post(self.run.at_s + 0.1, self._told(attempt))
+                    self.simulation.post(self.run.at_s + 0.1, self.told_by_a_person(attempt))
                 self.simulation.go_on()
         except Exception as error:
             error.add_note(self.told())
@@ -119,7 +121,7 @@ class Disturbed:
     # ---- models
 
     def _plan(self, command, now_s):
-        reply = _nth(self.history.replies, self.asked, Reply())
+        reply = _nth(self.history.replies, self.asked, Reply(guesses=tuple(range(len(self.history.guesses)))))
         self.asked += 1
         for number, guess in enumerate(reply.guesses):
             yield (
@@ -155,6 +157,7 @@ class Disturbed:
             without_nodes=told.union(command.without_nodes),
             known=command.known_from.keys(),
             under_way={} if reply.forgets else self._under_way(),
+            prefix="r" if reply.renames else "s",
         )
 
     def _under_way(self):
@@ -164,7 +167,8 @@ class Disturbed:
     def _work(self, order, now_s):
         fate, attempt, agent = self._fate(order), order.attempt, CATALOG.by_name[order.agent]
         self.orders[attempt] = order
-        if order.work_key in self.finished_works:
+        self.keys.setdefault(order.idempotency_key, set()).add(order.work_key)
+        if order.work_key in self.finished_works and not self._was_given_up(order.work_key):
             self.again.append(attempt)
         if order.speculative and not agent.may_speculate:
             self.early.append(attempt)
@@ -207,14 +211,15 @@ class Disturbed:
         self.doubts += 1
         attempt = command.attempt
         if answer.person_s is not None:
-            yield now_s + answer.person_s, self._told(attempt)
+            yield now_s + answer.person_s, self.told_by_a_person(attempt)
         if answer.hook == "silence":
             return
-        happened = self._has_acted(attempt) if answer.hook == "truth" else None
+        knows = self.history.has_hook and answer.hook == "truth"
+        happened = self._has_acted(attempt) if knows else None
         handoff = Handoff(output=self.values[attempt]) if happened else None
         yield now_s + 0.05, e.AttemptVerified(at_s=0, attempt=attempt, happened=happened, handoff=handoff)
 
-    def _told(self, attempt):
+    def told_by_a_person(self, attempt):
         happened = self._has_acted(attempt)
         output = self.values[attempt] if happened else None
         return e.DoubtResolved(at_s=0, attempt=attempt, happened=happened, output=output, by="ops")
@@ -254,6 +259,10 @@ class Disturbed:
             keeps_output = attempt.finished and not attempt.handoff.by_reference
             if keeps_output and attempt.verdict is not None and attempt.verdict.survives:
                 self.finished_works.add(attempt.work_key)
+
+    def _was_given_up(self, work):
+        """Whether a later plan had no use for the finished work, so that its output was dropped."""
+        return any(one.work_key == work and one.verdict is Verdict.FLUSH for one in self.run.attempts.values())
 
     def _inputs_of(self, attempt):
         inputs = self.orders[attempt].inputs

@@ -1,5 +1,6 @@
 """Random histories of a run: what its planner, agents and nodes do to it, and when the service is killed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -51,6 +52,9 @@ _KINDS = (
 )
 
 
+_NOTHING: Mapping = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class Fate:
     """What becomes of one attempt.
@@ -70,7 +74,8 @@ class Fate:
 class Reply:
     """How the planners answer one request: guesses after ``guess_s``, prefixes, then the end after ``plan_s``.
 
-    ``forgets``: the plan takes no account of the work under way, and may place it elsewhere.
+    ``forgets``: the plan takes no account of the work under way, and may place it elsewhere. ``renames``: it gives the
+    same steps other names, as a goal does that is decomposed anew.
     """
 
     guesses: tuple[int, ...] = ()
@@ -79,6 +84,7 @@ class Reply:
     prefixes: int = 0
     end: str = "plan"
     forgets: bool = False
+    renames: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,7 @@ class History:
     fates: tuple[Fate, ...] = ()
     act_fates: tuple[Fate, ...] = ()
     answers: tuple[Answer, ...] = ()
+    has_hook: bool = True
     promotions: tuple[float | None, ...] = ()
     deaths: tuple[Death, ...] = ()
     cancel_s: float | None = None
@@ -124,33 +131,31 @@ class History:
     cancels_arrive: bool = True
     orphans_report: bool = False
 
-    def plan(self, *, without_agents=(), without_nodes=(), known=frozenset(), under_way=MappingProxyType({})):
+    def plan(self, *, without_agents=(), without_nodes=(), known=frozenset(), under_way=_NOTHING, prefix="s"):
         """The optimal plan around these agents and nodes; None if there is none.
 
-        ``under_way``: step -> the placement of its attempt.
+        ``under_way``: step -> the placement of its attempt. ``prefix``: of the names of steps.
         """
-        unrolled = self.list_step is None or self.list_step in known
-        steps = self.steps if unrolled else self.steps[: self.known_first]
+        names = {step.id: StepId(f"{prefix}{index}") for index, step in enumerate(self.steps)}
+        unrolled = self.list_step is None or names[self.list_step] in known
+        count = len(self.steps) if unrolled else self.known_first
+        steps = [renamed(step, names) for step in self.steps[:count]]
         alive = [node for node in sorted(NODES) if node not in without_nodes]
-        agents = [
-            under_way[step.id].agent if step.id in under_way else _other_than(without_agents, agent)
-            for step, agent in zip(steps, self.agents, strict=False)
-        ]
+        agents = [_other_than(without_agents, agent) for agent in self.agents[:count]]
+        nodes = [node if node in alive else alive[0] for node in self.nodes[:count]] if alive else []
+        for index, placement in ((index, under_way.get(step.id)) for index, step in enumerate(steps)):
+            if placement is not None and alive:
+                agents[index], nodes[index] = placement.agent, placement.node
         if not alive or None in agents:
             return None
-        nodes = [node if node in alive else alive[0] for node in self.nodes[: len(steps)]]
-        nodes = [
-            under_way[step.id].node if step.id in under_way else node for step, node in zip(steps, nodes, strict=True)
-        ]
-        ids = {step.id for step in steps}
         return planned(
             steps,
             agents,
             nodes,
             PlanKind.OPTIMAL,
             catalog=CATALOG,
-            outputs={name: StepRef(step=name) for name in self.returned if name in ids},
-            pending=() if unrolled else (Pending(id=StepId("rest"), waits_for=self.list_step),),
+            outputs={name: StepRef(step=names[name]) for name in self.returned if names[name] in {s.id for s in steps}},
+            pending=() if unrolled else (Pending(id=StepId("rest"), waits_for=names[self.list_step]),),
         )
 
     def task(self):
@@ -253,12 +258,16 @@ def _fate(number, kinds):
 
 def _reply(number, guesses):
     choices = _Choices(number)
-    ends = ("plan",) * 10 + ("silence", "failure")
-    first, both = choices.upto(guesses), choices.once_in(2)
-    order = (() if not first else (first - 1,)) + tuple(
-        other for other in range(guesses) if both and other != first - 1
+    order = [*range(guesses)][:: choices.of((1, -1))]
+    return Reply(
+        guesses=tuple(order[: choices.upto(guesses)]),
+        guess_s=choices.seconds(1),
+        plan_s=choices.seconds(),
+        prefixes=choices.upto(3),
+        end=choices.of(("plan",) * 10 + ("silence", "failure")),
+        forgets=choices.once_in(3),
+        renames=choices.once_in(6),
     )
-    return Reply(order, choices.seconds(1), choices.seconds(), choices.upto(3), choices.of(ends), choices.once_in(3))
 
 
 def _guess(number, steps, agents, nodes):
@@ -322,6 +331,7 @@ def histories(draw, *, restarts=True):
         fates=tuple(_fate(number, _KINDS) for number in draw(_LONG)),
         act_fates=tuple(_fate(number, _LOST) for number in draw(_SHORT)),
         answers=tuple(_answer(number) for number in draw(_SHORT)),
+        has_hook=not choices.once_in(3),
         promotions=tuple(_Choices(number).of((0.0, 0.5, 2.0, None)) for number in draw(_SHORT)),
         deaths=tuple(_death(number, node) for number, node in zip(dying, ("n1", "n3"), strict=False)),
         cancel_s=choices.seconds() if choices.once_in(8) else None,

@@ -146,6 +146,11 @@ async def _publish(context: Context, staged: dict[str, bytes]) -> None:
         Path(name).write_bytes(data + context.idempotency_key.encode())  # noqa: ASYNC240 - a few bytes, in a test
 
 
+@agent("tell_key")
+async def tells_its_key(context: Context) -> str:
+    return context.idempotency_key
+
+
 @agent("publish", effect="stageable", promote=_publish)
 async def publishes(path: str, text: str, context: Context) -> str:
     context.stage(path, text.encode())

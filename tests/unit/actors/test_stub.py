@@ -24,6 +24,12 @@ async def test_held_attempts_go_on_when_resumed():
     assert await attempts.result(attempt) == 2
 
 
+async def test_an_agent_finds_the_key_of_its_order():
+    attempts = Attempts(StubExecutor(catalog_of(s.tells_its_key)), "n1")
+
+    assert await attempts.run(s.tells_its_key, work_key="abc") == "t.1-abc"
+
+
 async def test_flushed_attempts_are_listed_as_cancelled():
     executor = StubExecutor(CATALOG)
     attempts = Attempts(executor, "n1")
