@@ -31,7 +31,8 @@ class ClusterSettings(Section):
 
     ``runtime_env`` is Ray's runtime environment of the workers; it ships what is not installed on the nodes.
     A node that does not answer for ``node_timeout_s`` is lost: its attempts run elsewhere, and it is not used again
-    before Ray is restarted there.
+    before Ray is restarted there. ``measure``: measure the speed of the nodes, the links between hosts, and load by
+    others.
     """
 
     address: str | None = None
@@ -39,6 +40,7 @@ class ClusterSettings(Section):
     num_gpus: int | None = Field(default=None, ge=0)
     refresh_s: float = Field(default=1.0, gt=0)
     node_timeout_s: float = Field(default=5.0, gt=0)
+    measure: bool = True
     runtime_env: dict[str, JsonValue] = Field(default_factory=dict)
 
     @property

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from actors.admission.limits import AdmissionLimits
 from actors.errors import ActorsError
 from actors.executor.promotions import RunningPromotions
+from actors.executor.readings import Held
 from actors.failures import failure_of, is_being_cancelled, node_lost
 from actors.invocation import Ended, Invocation
 from actors.kinds.kind import kind_of
@@ -89,6 +90,18 @@ class FencedExecutor(ABC):
     def warm(self) -> frozenset[tuple[AgentName, NodeId]]:
         """Which agents have run on which nodes, so that they start without delay there."""
         return frozenset(self._warm)
+
+    def held(self) -> dict[NodeId, Held]:
+        """What the live attempts hold on each node, or wait for there."""
+        held: dict[NodeId, Held] = {}
+        for hosted in (hosted for live in self._live.values() for hosted in live.values() if hosted.handle is not None):
+            needs = self.catalog.by_name[hosted.order.agent].resources
+            here = held.get(hosted.order.node, Held())
+            began = hosted.began_s is not None
+            held[hosted.order.node] = Held(
+                here.running + needs if began else here.running, here.waiting if began else here.waiting + needs
+            )
+        return held
 
     def dispatch(self, task: TaskId, order: Dispatch, report: Report) -> None:
         """Start an attempt. Never raises; a second order for a live attempt is ignored."""

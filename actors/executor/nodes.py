@@ -20,6 +20,12 @@ async def list_nodes() -> list[dict[str, Any]]:
     return await asyncio.to_thread(ray.nodes)
 
 
+async def free_resources() -> dict[NodeId, dict[str, float]]:
+    """Ray's amounts of each node that nothing holds, off the event loop."""
+    free = ray._private.state.available_resources_per_node  # noqa: SLF001 - Ray has no public call for it
+    return await asyncio.to_thread(free)
+
+
 def pinned(node: NodeId) -> NodeAffinitySchedulingStrategy:
     """On this node or nowhere.
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from actors.executor.nodes import NodeHeartbeats, list_nodes
+from actors.executor.measurements import Measurements
+from actors.executor.nodes import NodeHeartbeats, free_resources, list_nodes
+from actors.executor.readings import SnapshotParts
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.model import AgentName, NodeId, digest
 from planners.resources import Resources
@@ -27,7 +29,7 @@ class RayCluster:
     attempts that ran there run elsewhere by then. It comes back when Ray is restarted there, as a node with a new id.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords with defaults
         self,
         *,
         warm: Callable[[], frozenset[tuple[AgentName, NodeId]]] = frozenset,
@@ -35,6 +37,7 @@ class RayCluster:
         on_healed: Callable[[NodeId], None] | None = None,
         refresh_s: float = 0.5,
         node_timeout_s: float = NODE_TIMEOUT_S,
+        measurements: Measurements | None = None,
     ) -> None:
         """Set up; starts nothing.
 
@@ -44,6 +47,7 @@ class RayCluster:
             on_healed: called with a lost node that answers again.
             refresh_s: how often Ray is asked for its nodes.
             node_timeout_s: a node that does not answer for so long is lost.
+            measurements: measure speeds, links and load by others; None: all nodes are equal, and no load is seen.
         """
         self._warm = warm
         self._on_lost = on_lost
@@ -53,6 +57,8 @@ class RayCluster:
         self._fenced: set[NodeId] = set()
         self._refreshing: asyncio.Task[None] | None = None
         self._heartbeats = NodeHeartbeats(node_timeout_s, self.lose, self._heal)
+        self._measurements = measurements
+        self._parts = SnapshotParts()
 
     async def start(self) -> None:
         """Refresh once, then keep refreshing."""
@@ -67,22 +73,43 @@ class RayCluster:
             self._refreshing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._refreshing
+        if self._measurements is not None:
+            await self._measurements.stop()
 
     def snapshot(self) -> ClusterSnapshot:
-        """The nodes that were alive at the last refresh, in order of id."""
-        return ClusterSnapshot(nodes=self._nodes, warm=self._warm())
+        """The nodes that were alive at the last refresh, in order of id, with what was measured of them."""
+        parts = self._parts
+        return ClusterSnapshot(
+            nodes=self._nodes,
+            reservations=parts.reservations,
+            warm=self._warm(),
+            bandwidth_bytes_per_s=parts.bandwidth_bytes_per_s,
+            latency_s=parts.latency_s,
+            links=parts.links,
+        )
 
     async def refresh(self) -> None:
         """Ask Ray for its nodes now; report each node that has left since."""
         alive = [entry for entry in await list_nodes() if entry["Alive"]]
         self._fenced &= {NodeId(entry["NodeID"]) for entry in alive}
         self._heartbeats.watch(alive)
-        self._see(nodes_of(entry for entry in alive if entry["NodeID"] not in self._fenced))
+        used = [entry for entry in alive if entry["NodeID"] not in self._fenced]
+        if self._measurements is None:
+            self._see(nodes_of(used))
+            return
+        self._measurements.watch(used)
+        free = await free_resources()
+        used = [entry for entry in used if entry["NodeID"] not in self._fenced]  # one may have been lost meanwhile
+        self._see(nodes_of(used, self._measurements.speeds()))
+        self._parts = self._measurements.parts(
+            self._nodes, {node: resources_of(amounts) for node, amounts in free.items()}
+        )
 
     def lose(self, node: NodeId) -> None:
         """Fence a node that is known to be dead or cut off, though Ray may list it as alive for 13 s or for good."""
         if any(known.id == node for known in self._nodes):
             self._fenced.add(node)
+            self._parts = self._parts.without(node)
             _log.warning("node %s does not answer and is not used any more; to use it again, restart Ray there", node)
             self._see(tuple(known for known in self._nodes if known.id != node))
 
@@ -121,28 +148,33 @@ def resources_of(amounts: Mapping[str, float]) -> Resources:
     )
 
 
-def nodes_of(entries: Iterable[Mapping[str, Any]]) -> tuple[ClusterNode, ...]:
-    """The nodes of Ray's list, in order of id. Nodes with the same amounts and labels are of one class.
+def nodes_of(
+    entries: Iterable[Mapping[str, Any]], speeds: Mapping[NodeId, float] | None = None
+) -> tuple[ClusterNode, ...]:
+    """The nodes of Ray's list, in order of id. Nodes with the same amounts, labels and speed are of one class.
 
     Ray derives a node's memory from what is free when it starts, so equal machines differ a little: memory counts as
     equal within 10 % of the smallest node of a class.
     """
     kinds: dict[str, list[tuple[NodeId, Resources]]] = {}
+    measured = speeds or {}
     for entry in entries:
-        total = resources_of(entry["Resources"])
-        kinds.setdefault(_kind(total, entry.get("Labels", {})), []).append((NodeId(entry["NodeID"]), total))
+        node, total = NodeId(entry["NodeID"]), resources_of(entry["Resources"])
+        kinds.setdefault(_kind(total, entry.get("Labels", {}), measured.get(node, 1.0)), []).append((node, total))
     nodes = []
     for kind, alike in kinds.items():
         rank, smallest = 0, 0
         for node, total in sorted(alike, key=lambda pair: pair[1].memory_bytes):
             if total.memory_bytes > _SAME_MEMORY * smallest:
                 rank, smallest = rank + 1, total.memory_bytes
-            nodes.append(ClusterNode(id=node, node_class=kind if rank <= 1 else f"{kind}-m{rank}", total=total))
+            name = kind if rank <= 1 else f"{kind}-m{rank}"
+            nodes.append(ClusterNode(id=node, node_class=name, total=total, speed=measured.get(node, 1.0)))
     return tuple(sorted(nodes, key=lambda node: node.id))
 
 
-def _kind(total: Resources, labels: Mapping[str, str]) -> str:
+def _kind(total: Resources, labels: Mapping[str, str], speed: float) -> str:
     """The class of a node apart from its memory, in readable form."""
     parts = [f"{amount:g}{name}" for name, amount in total.amounts().items() if name != "memory_bytes"]
     own = [part for key in sorted(labels) if key not in _INTERNAL_LABELS for part in (key, str(labels[key]))]
-    return "-".join([*parts, *([digest(*own)[:6]] if own else [])]) or "bare"
+    parts += [digest(*own)[:6]] if own else []
+    return "-".join([*parts, *([f"x{speed:g}"] if speed != 1 else [])]) or "bare"

@@ -12,6 +12,7 @@ import ray
 from ray import serve
 from threadpoolctl import threadpool_limits
 
+from actors.executor.measurements import Measurements
 from actors.executor.ray_cluster import RayCluster
 from actors.executor.ray_executor import RayExecutor
 from learner.actor import create as create_learner
@@ -96,6 +97,7 @@ class BuildShard:
             on_healed=executor.stop_leftovers,
             refresh_s=settings.cluster.refresh_s,
             node_timeout_s=settings.cluster.node_timeout_s,
+            measurements=Measurements(executor.held) if settings.cluster.measure else None,
         )
         await cluster.start()
         await executor.prepare([node.id for node in cluster.snapshot().nodes])
