@@ -11,7 +11,7 @@ import ray
 
 from actors.errors import NoSuchNode
 from actors.executor.nodes import pinned
-from actors.executor.probe_tasks import OBJECTS, PATIENCE_S, fetch, read_node, read_object
+from actors.executor.probe_tasks import PATIENCE_S, fetch, read_node, start_objects
 from actors.executor.readings import (
     Address,
     Amounts,
@@ -145,8 +145,7 @@ class Measurements:
             source = (self._addresses[one], self._ports[one])
             ends = frozenset((source[0], self._addresses[other]))
             self._tried.add(ends)
-            objects = read_object.options(num_returns=OBJECTS, scheduling_strategy=pinned(one)).remote()
-            pair = await _answer(fetch, other, objects, source)
+            pair = await _answer(fetch, other, start_objects(one), source)
             if pair is not None:
                 self._pairs[ends] = pair
 
@@ -160,7 +159,7 @@ class Measurements:
 
 
 async def _answer(task: Any, node: NodeId, *arguments: Any) -> Any:
-    """What a task returns on a node; None if it does not, which is no reason to stop."""
+    """What a task returns on a node; None if it fails or takes too long."""
     try:
         reference = task.options(scheduling_strategy=pinned(node)).remote(*arguments)
         async with asyncio.timeout(PATIENCE_S):

@@ -12,9 +12,11 @@ import numpy as np
 import psutil
 import ray
 
+from actors.executor.nodes import pinned
 from actors.executor.readings import NodeReading, PairReading
+from planners.model import NodeId
 
-OBJECTS = 3
+_OBJECTS = 3
 PATIENCE_S = 30.0
 _KERNEL_RUNS = 7
 _ROUND_TRIPS = 5
@@ -32,10 +34,20 @@ def read_node(timed: bool) -> NodeReading:  # noqa: FBT001 - Ray passes position
 
 
 @ray.remote(num_cpus=0, max_retries=0)
-def read_object() -> list[Any]:
+def make_objects() -> list[Any]:
     """Objects of this node to fetch from another one. Random, so that nothing compresses them."""
     random = np.random.default_rng()
-    return [random.integers(0, 256, _OBJECT_BYTES, dtype=np.uint8) for _ in range(OBJECTS)]
+    return [random.integers(0, 256, _OBJECT_BYTES, dtype=np.uint8) for _ in range(_OBJECTS)]
+
+
+def start_objects(node: NodeId) -> list[Any]:
+    """References of objects that are made on a node.
+
+    Raises:
+        NoSuchNode: there is no such node.
+    """
+    references: Any = make_objects.options(num_returns=_OBJECTS, scheduling_strategy=pinned(node)).remote()
+    return list(references)
 
 
 @ray.remote(num_cpus=0, max_retries=0)

@@ -19,6 +19,8 @@ _PARTS = ("ray::ReconcilerActor", "ray::PlannerActor", "ray::LearnerActor", "ray
 # Bounds of the promise: HTTP answers, and work of a lost host runs elsewhere.
 _ANSWER_S, _ELSEWHERE_S = 1.0, 10.0
 _LINGER_S = 20.0
+# The bandwidth of a snapshot before any link is measured.
+_UNMEASURED = 1e9
 
 
 def http(hosts: Hosts, method: str, path: str, timeout_s: float = 30.0, **more: Any) -> httpx.Response:
@@ -78,6 +80,17 @@ def test_the_service_sits_where_it_was_started_and_agents_run_on_every_host(host
     assert located(hosts).keys() >= {worker.address for worker in hosts.workers}
     for worker in hosts.workers:
         assert [title for title in titles(worker.pids()) if title.startswith(_PARTS)] == []
+
+
+def test_hosts_on_one_machine_are_equally_fast_and_their_links_are_measured(hosts: Hosts):
+    until = time.monotonic() + 60
+    while (cluster := http(hosts, "GET", "/v1/nodes").json())["bandwidth_bytes_per_s"] == _UNMEASURED:
+        assert time.monotonic() < until, cluster
+        time.sleep(0.5)
+
+    assert {node["speed"] for node in cluster["nodes"]} == {1.0}
+    assert len({node["node_class"] for node in cluster["nodes"]}) == 1
+    assert cluster["reservations"] == []
 
 
 def test_a_host_that_is_cut_off_stops_neither_http_nor_its_tasks_and_stays_fenced(hosts: Hosts):
