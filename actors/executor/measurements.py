@@ -51,7 +51,8 @@ class Measurements:
         """Set up; starts nothing.
 
         Args:
-            held: what the attempts of this process hold, which is no load by others; an executor knows.
+            held: what the attempts of this process hold, which is no load by others; an executor knows. Attempts of
+                other shards are load: the reservations of this shard do not cover them.
         """
         self._held = held
         self._others = deque[tuple[float, dict[NodeId, dict[str, float]]]]([(0.0, {})])
