@@ -40,6 +40,7 @@ class Disturbed:
         effects: what promotions have let out, how often.
         again: attempts at work that the recovered run knew as finished.
         early: attempts of agents that must not speculate, dispatched speculatively.
+        unasked: attempts whose hook the run waits for although nobody has asked it.
         stuck: the run's status, its attempts in doubt and what it says about them, whenever it could not go on.
         story: what happened, one line each.
     """
@@ -50,6 +51,7 @@ class Disturbed:
     effects: Counter = field(default_factory=Counter)
     again: list = field(default_factory=list)
     early: list = field(default_factory=list)
+    unasked: list = field(default_factory=list)
     stuck: list = field(default_factory=list)
     story: list = field(default_factory=list)
 
@@ -57,6 +59,7 @@ class Disturbed:
         history = self.history
         self.values = {}  # of every attempt that has begun
         self.by_reference = {}  # of every output that the executor holds: whether it lies on its node
+        self.questions = set()  # attempts that this life of the service has asked about
         self.keys = {}  # idempotency key -> the works it has stood for
         self.staged, self.out, self.finished_works = set(), set(), set()
         self.asked = self.dispatched = self.acted = self.doubts = self.promotions = 0
@@ -87,8 +90,9 @@ class Disturbed:
             self.simulation.play()
             while not self.run.status.ended and len(self.stuck) < MOST_ANSWERS:
                 doubted = [attempt.id for attempt in self.run.in_doubt]
-                waits = {attempt.step.id: self.run.waiting(attempt.step.id) for attempt in self.run.in_doubt}
-                self.stuck.append((self.run.status, doubted, waits))
+                waits = [self.run.waiting(attempt.step.id) for attempt in self.run.in_doubt]
+                self.stuck.append((self.run.status, doubted, [wait for wait in waits if wait is not None]))
+                self.unasked += [attempt.id for attempt in self.run.in_doubt if self._is_unasked(attempt)]
                 if not doubted:
                     break
                 for attempt in doubted:
@@ -121,7 +125,7 @@ class Disturbed:
     # ---- models
 
     def _plan(self, command, now_s):
-        reply = _nth(self.history.replies, self.asked, Reply(guesses=tuple(range(len(self.history.guesses)))))
+        reply = _nth(self.history.replies, self.asked, self._usual_reply())
         self.asked += 1
         for number, guess in enumerate(reply.guesses):
             yield (
@@ -148,6 +152,10 @@ class Disturbed:
         if not (reply.end == "silence" and may_be_silent):
             yield now_s + reply.plan_s, e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch)
 
+    def _usual_reply(self):
+        strays = self.history.fickle and self.asked % 2 == 1
+        return Reply(guesses=tuple(range(len(self.history.guesses))), forgets=strays, swaps=strays)
+
     def _optimal(self, command, reply, now_s):
         if any(not self._is_readable(attempt, now_s) for attempt in command.known_from.values()):
             return None
@@ -158,6 +166,7 @@ class Disturbed:
             known=command.known_from.keys(),
             under_way={} if reply.forgets else self._under_way(),
             prefix="r" if reply.renames else "s",
+            swaps=reply.forgets and reply.swaps,
         )
 
     def _under_way(self):
@@ -209,6 +218,7 @@ class Disturbed:
     def _verify(self, command, now_s):
         answer = _nth(self.history.answers, self.doubts, Answer())
         self.doubts += 1
+        self.questions.add(command.attempt)
         attempt = command.attempt
         if answer.person_s is not None:
             yield now_s + answer.person_s, self.told_by_a_person(attempt)
@@ -251,6 +261,7 @@ class Disturbed:
 
     def _recovered(self, now_s, recovery):
         self.by_reference = dict.fromkeys(recovery.outputs, False)
+        self.questions = set()
         self.staged = {order.attempt for order, _ in recovery.staged}
         for deed in self.deeds.values():
             if deed.end_s > now_s:
@@ -259,6 +270,9 @@ class Disturbed:
             keeps_output = attempt.finished and not attempt.handoff.by_reference
             if keeps_output and attempt.verdict is not None and attempt.verdict.survives:
                 self.finished_works.add(attempt.work_key)
+
+    def _is_unasked(self, attempt):
+        return attempt.verifying and attempt.id not in self.questions
 
     def _was_given_up(self, work):
         """Whether a later plan had no use for the finished work, so that its output was dropped."""

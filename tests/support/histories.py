@@ -74,8 +74,8 @@ class Fate:
 class Reply:
     """How the planners answer one request: guesses after ``guess_s``, prefixes, then the end after ``plan_s``.
 
-    ``forgets``: the plan takes no account of the work under way, and may place it elsewhere. ``renames``: it gives the
-    same steps other names, as a goal does that is decomposed anew.
+    ``forgets``: the plan takes no account of the work under way, and may place it elsewhere. ``swaps``: it then prefers
+    the other agents. ``renames``: it gives the same steps other names, as a goal does that is decomposed anew.
     """
 
     guesses: tuple[int, ...] = ()
@@ -84,6 +84,7 @@ class Reply:
     prefixes: int = 0
     end: str = "plan"
     forgets: bool = False
+    swaps: bool = False
     renames: bool = False
 
 
@@ -106,7 +107,10 @@ class Death:
 
 @dataclass(frozen=True)
 class History:
-    """One run and everything that happens to it. Lists by number end in attempts, requests, ... that go well."""
+    """One run and everything that happens to it. What its lists do not name goes well.
+
+    ``fickle``: every other plan is made by a planner that forgets what is under way and prefers the other agents.
+    """
 
     steps: tuple[Step, ...]
     agents: tuple[str, ...]
@@ -120,6 +124,7 @@ class History:
     budget_usd: float | None = None
     guesses: tuple[Plan, ...] = ()
     replies: tuple[Reply, ...] = ()
+    fickle: bool = False
     fates: tuple[Fate, ...] = ()
     act_fates: tuple[Fate, ...] = ()
     answers: tuple[Answer, ...] = ()
@@ -131,17 +136,21 @@ class History:
     cancels_arrive: bool = True
     orphans_report: bool = False
 
-    def plan(self, *, without_agents=(), without_nodes=(), known=frozenset(), under_way=_NOTHING, prefix="s"):
+    def plan(
+        self, *, without_agents=(), without_nodes=(), known=frozenset(), under_way=_NOTHING, prefix="s", swaps=False
+    ):
         """The optimal plan around these agents and nodes; None if there is none.
 
-        ``under_way``: step -> the placement of its attempt. ``prefix``: of the names of steps.
+        ``under_way``: step -> the placement of its attempt. ``prefix``: of the names of steps. ``swaps``: the other
+        agent of each step is preferred.
         """
         names = {step.id: StepId(f"{prefix}{index}") for index, step in enumerate(self.steps)}
         unrolled = self.list_step is None or names[self.list_step] in known
         count = len(self.steps) if unrolled else self.known_first
         steps = [renamed(step, names) for step in self.steps[:count]]
         alive = [node for node in sorted(NODES) if node not in without_nodes]
-        agents = [_other_than(without_agents, agent) for agent in self.agents[:count]]
+        preferred = [_other_than({agent}, agent) if swaps else agent for agent in self.agents[:count]]
+        agents = [_other_than(without_agents, agent) for agent in preferred]
         nodes = [node if node in alive else alive[0] for node in self.nodes[:count]] if alive else []
         for index, placement in ((index, under_way.get(step.id)) for index, step in enumerate(steps)):
             if placement is not None and alive:
@@ -266,6 +275,7 @@ def _reply(number, guesses):
         prefixes=choices.upto(3),
         end=choices.of(("plan",) * 10 + ("silence", "failure")),
         forgets=choices.once_in(3),
+        swaps=choices.once_in(2),
         renames=choices.once_in(6),
     )
 
@@ -311,7 +321,7 @@ def histories(draw, *, restarts=True):
     steps, agents, nodes = (tuple(column) for column in zip(*drawn, strict=True))
     choices = _Choices(draw(_NUMBERS))
     mode = choices.of((Mode.FORERUN,) * 4 + (Mode.STREAMED, Mode.WAIT, Mode.ORACLE))
-    hides = mode is not Mode.ORACLE and choices.once_in(3)
+    hides = mode is not Mode.ORACLE and choices.once_in(2)
     known_first = len(steps) - (choices.upto(len(steps) - 1) if hides else 0)
     guesses = tuple(_guess(number, steps, agents, nodes) for number in draw(st.lists(_NUMBERS, max_size=2)))
     dying = draw(st.lists(_NUMBERS, max_size=2)) if choices.once_in(2) else ()
@@ -327,6 +337,7 @@ def histories(draw, *, restarts=True):
         deadline_s=choices.of((None, None, 30.0, 4.0)),
         budget_usd=choices.of((None,) * 6 + (1.0, 0.04)),
         guesses=guesses,
+        fickle=choices.once_in(4),
         replies=tuple(_reply(number, len(guesses)) for number in draw(_SHORT)),
         fates=tuple(_fate(number, _KINDS) for number in draw(_LONG)),
         act_fates=tuple(_fate(number, _LOST) for number in draw(_SHORT)),
