@@ -42,7 +42,7 @@ def grind(numbers: list[int], pause_s: float) -> int:
 
 def _promote(context: Context, staged: dict[str, bytes]) -> None:
     step, _, witness = staged["effect"].decode().partition("\t")
-    _testify(witness, "effect", step, context.attempt)
+    _testify(witness, "effect", step, context.idempotency_key)
 
 
 @agent("stage", effect="stageable", expected_s=0.1, promote=_promote)
@@ -57,6 +57,6 @@ async def stage(numbers: list[int], pause_s: float, step: str, witness: str, con
 async def act(numbers: list[int], pause_s: float, step: str, witness: str, context: Context) -> int:
     """The sum; acts on the world once, halfway through."""
     await asyncio.sleep(pause_s / 2)
-    _testify(witness, "act", step, context.attempt)
+    _testify(witness, "act", step, context.idempotency_key)
     await asyncio.sleep(pause_s / 2)
     return sum(numbers) + 4

@@ -41,8 +41,8 @@ async def test_a_cancel_that_comes_while_the_disk_writes_prevents_the_act(tmp_pa
     writing: list[Future[None]] = []
     append = Journal.append
 
-    def slow(journal: Journal, *lines: Any, urgent: bool = False) -> Future[None]:
-        durable = append(journal, *lines, urgent=urgent)
+    def slow(journal: Journal, *lines: Any, urgent: bool = False, **more: Any) -> Future[None]:
+        durable = append(journal, *lines, urgent=urgent, **more)
         if writing or not urgent:
             return durable
         writing.append(Future())

@@ -1,6 +1,7 @@
 """A restart of a shard loses large outputs, which are made again; what was staged is promoted, and only once."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ async def test_effects_that_were_out_before_the_restart_are_not_repeated(tmp_pat
     view = await _restarted(task, tmp_path, before="effect_out")
 
     assert (view.status, view.failure) == (RunStatus.SUCCEEDED, None)
-    assert published(tmp_path) == f"x{view.id}.1"
+    assert re.fullmatch(rf"x{view.id}\.1-[0-9a-f]{{16}}", published(tmp_path))
 
 
 async def test_a_promotion_that_the_restart_cut_off_is_repeated_under_the_same_key(tmp_path):
@@ -95,7 +96,7 @@ async def test_a_promotion_that_the_restart_cut_off_is_repeated_under_the_same_k
     view = await _restarted(task, tmp_path, executor=_Cut(CATALOG))
 
     assert (view.status, view.failure) == (RunStatus.SUCCEEDED, None)
-    assert published(tmp_path) == f"x{view.id}.1"
+    assert re.fullmatch(rf"x{view.id}\.1-[0-9a-f]{{16}}", published(tmp_path))
 
 
 async def test_a_promotion_that_fails_after_the_restart_fails_the_task(tmp_path):
@@ -126,4 +127,4 @@ async def test_a_large_output_that_only_the_task_returns_is_made_again(tmp_path)
 
     assert (view.status, view.failure) == (RunStatus.SUCCEEDED, None)
     assert view.outputs["make"]["text"] == "x" * 1000
-    assert published(tmp_path) == f"x{task_id}.2"
+    assert re.fullmatch(rf"x{task_id}\.2-[0-9a-f]{{16}}", published(tmp_path))
