@@ -284,7 +284,7 @@ async def test_what_was_staged_can_be_kept_and_promoted_by_another_executor(
     attempts.executor.promote(attempts.task, attempt)
 
     assert await attempts.executor.promoted(attempts.task, attempt) is None
-    assert target.read_text() == f"hello {attempt}"
+    assert target.read_text() == f"hello {attempts.orders[attempt].idempotency_key}"
 
 
 async def test_an_attempt_that_stages_too_much_fails_and_says_what_to_do(attempts: Attempts, tmp_path: Path):
