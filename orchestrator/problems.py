@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from learner.errors import CorruptVersion, LearnerError, UnknownVersion
 from orchestrator.errors import InvalidRequest, LearnerOff, MalformedBody, Unavailable, UnsupportedMediaType
-from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTask, PlanningError
+from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTask, NoLanguageModel, PlanningError
 from reconciler.errors import (
     IdempotencyConflict,
     NotInDoubt,
@@ -27,6 +27,7 @@ STATUS: dict[type[ForerunError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidTask: HTTPStatus.UNPROCESSABLE_ENTITY,
     Infeasible: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NoLanguageModel: HTTPStatus.UNPROCESSABLE_ENTITY,
     DecomposeFailed: HTTPStatus.BAD_GATEWAY,
     PlanningError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownTask: HTTPStatus.NOT_FOUND,

@@ -33,3 +33,7 @@ class Infeasible(PlanningError):
 
 class DecomposeFailed(PlanningError):
     """The goal could not be decomposed into a workflow."""
+
+
+class NoLanguageModel(DecomposeFailed):
+    """The task is a goal, and no LLM is configured that could decompose it."""

@@ -15,7 +15,7 @@ from typing import TypeVar
 from pydantic import Field
 
 from planners.costs import CostModel
-from planners.errors import DecomposeFailed, Infeasible, PlanningError
+from planners.errors import DecomposeFailed, Infeasible, NoLanguageModel, PlanningError
 from planners.expansion import flatten
 from planners.model import Model
 from planners.optimal.decompose.goals import Decomposer
@@ -118,9 +118,8 @@ class OptimalPlannerPipeline:
         if workflow.complete:
             return
         if self._decomposer is None:
-            raise DecomposeFailed(
-                "no LLM is configured that could decompose a goal", "goal", "declare a workflow, or configure an LLM"
-            )
+            fix = "declare a workflow, or set llm.base_url and llm.model in the settings"
+            raise NoLanguageModel("no LLM is configured that could decompose a goal", "goal", fix)
         catalog = request.catalog.without(request.without_agents)
         async with aclosing(decompose(workflow, self._decomposer, catalog)) as growth:
             async for _ in growth:

@@ -9,7 +9,7 @@ from goals import ANSWER, CATALOG, GOAL, Clock, goal_task, request, steps
 from planner_pipelines import all_plans, pipeline, stub
 
 from planners.costs import PriorCosts
-from planners.errors import DecomposeFailed, PlanningError
+from planners.errors import DecomposeFailed, NoLanguageModel, PlanningError
 from planners.expansion import flatten
 from planners.model import digest
 from planners.optimal.decompose import StubDecomposer
@@ -80,7 +80,7 @@ async def test_mode_oracle_gives_the_plan_that_was_given():
 
 
 async def test_without_a_decomposer_a_goal_fails_and_says_what_to_do():
-    with pytest.raises(DecomposeFailed, match="no LLM is configured"):
+    with pytest.raises(NoLanguageModel, match="no LLM is configured"):
         await all_plans(pipeline(), request())
 
 
