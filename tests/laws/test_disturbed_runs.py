@@ -77,9 +77,12 @@ def every_effect_is_out_if_the_task_succeeded(world):
 
 
 def the_result_is_that_of_an_undisturbed_run(world):
-    outputs, alone = world.outputs, world.history.alone()
+    """Only a node that nobody knows to be dead when the task ends may take its result along."""
+    outputs, alone, end_s = world.outputs, world.history.alone(), world.run.at_s
     if outputs is not None:
         assert outputs == {name: alone[name][1] for name in world.history.returned}
+    elif world.simulation.succeeded:
+        assert any(death.at_s <= end_s <= death.at_s + death.told_after_s for death in world.history.deaths)
 
 
 def nothing_finished_is_run_again(world):
