@@ -44,7 +44,7 @@ def _dispatch_confirmed(run: RunData, step: StepId) -> None:
         run.steps.fail(step, run.at_s, str(error.args[0]))
         fail(run, Failure(kind=FailureKind.BAD_INPUT, message=f"step '{step}': {error.args[0]}"))
         return
-    attempt = run.dispatcher.confirmed(planned, run.keys, run.epoch, run.at_s)
+    attempt = run.dispatcher.confirmed(planned, run.keys, run.steps.attempt_of, run.epoch, run.at_s)
     run.steps.dispatch(step, attempt.id, run.at_s)
     _dispatch(run, attempt, inputs)
     if attempt.started_s is not None:
@@ -78,7 +78,9 @@ def _dispatch_speculative(run: RunData, guess: Speculation, planned: PlannedStep
         # A wrong guess may bind to a part that is not there; the optimal plan decides what to do instead.
         guess.drop(planned.id)
         return
-    attempt = run.dispatcher.speculative(planned, guess.keys, run.epoch, run.at_s, decision)
+    attempt = run.dispatcher.speculative(
+        planned, guess.keys, guess.serving.__getitem__, run.epoch, run.at_s, decision=decision
+    )
     guess.take(planned.id, attempt.id)
     _dispatch(run, attempt, inputs)
 

@@ -33,8 +33,9 @@ class Attempt:
 
     Attributes:
         step: the position that it serves now; re-parenting changes it.
-        loose_key: the work key without the agent, where the work may be matched whoever does it: interchangeable
-            agents share it, and acts are known by it. None elsewhere.
+        loose_key: the work key without the agent, which interchangeable agents share. None where they are not.
+        deed: the work key without any agent, that of the step or of what is before it. Acts are known by it, because
+            no new plan undoes them. None where no agent acts.
         verdict: what the optimal plan made of it; None while no plan has decided.
         began_speculative: whether it was dispatched before a plan confirmed it.
         confirmed_s: when a plan first held its work.
@@ -51,6 +52,7 @@ class Attempt:
     placement: Placement
     work_key: WorkKey
     loose_key: WorkKey | None
+    deed: WorkKey | None
     epoch: int
     dispatched_s: float
     speculative: bool = False

@@ -15,7 +15,7 @@ from reconciler.state.matching import ANY_AGENT
 from reconciler.state.outcomes import Verdict
 from reconciler.state.sources import AttemptOf, source
 
-# What these agents have done outside is known by its loose key too; see `reconciler.state.matching`.
+# Agents whose work cannot be undone; see `reconciler.state.matching`.
 _ACTING = frozenset({Effect.STAGEABLE, Effect.IRREVERSIBLE})
 
 
@@ -28,6 +28,8 @@ class Dispatcher:
         self._catalog = catalog
         self._digests = digests
         self._interchanges = task.planning.interchange is Interchange.INTERCHANGEABLE
+        self._acts = any(agent.effect in _ACTING for agent in catalog.agents)
+        self._deeds: dict[AttemptId, WorkKey] = {}
         self._made = 0
 
     def inputs(self, planned: PlannedStep, attempt_of: AttemptOf) -> dict[str, Source]:
@@ -39,17 +41,27 @@ class Dispatcher:
         inputs = self._task.values
         return {name: source(binding, inputs, attempt_of) for name, binding in planned.step.inputs.items()}
 
-    def confirmed(self, planned: PlannedStep, keys: Mapping[StepId, WorkKey], epoch: int, at_s: float) -> Attempt:
+    def confirmed(
+        self, planned: PlannedStep, keys: Mapping[StepId, WorkKey], attempt_of: AttemptOf, epoch: int, at_s: float
+    ) -> Attempt:
         """An attempt that the optimal plan asks for."""
-        return self._attempt(planned, keys, epoch, at_s, verdict=Verdict.COMMIT)
+        return self._attempt(planned, keys, attempt_of, epoch, at_s, verdict=Verdict.COMMIT)
 
-    def speculative(
-        self, planned: PlannedStep, keys: Mapping[StepId, WorkKey], epoch: int, at_s: float, decision: Decision
+    def speculative(  # noqa: PLR0913 what an attempt is made of
+        self,
+        planned: PlannedStep,
+        keys: Mapping[StepId, WorkKey],
+        attempt_of: AttemptOf,
+        epoch: int,
+        at_s: float,
+        *,
+        decision: Decision,
     ) -> Attempt:
         """An attempt that the gate has allowed."""
         return self._attempt(
             planned,
             keys,
+            attempt_of,
             epoch,
             at_s,
             speculative=True,
@@ -59,16 +71,24 @@ class Dispatcher:
         )
 
     def _attempt(
-        self, planned: PlannedStep, keys: Mapping[StepId, WorkKey], epoch: int, at_s: float, **more: Any
+        self,
+        planned: PlannedStep,
+        keys: Mapping[StepId, WorkKey],
+        attempt_of: AttemptOf,
+        epoch: int,
+        at_s: float,
+        **more: Any,
     ) -> Attempt:
         self._made += 1
+        attempt = AttemptId(f"{self._task_id}.{self._made}")
         agent = self._catalog.by_name[planned.placement.agent]
         return Attempt(
-            id=AttemptId(f"{self._task_id}.{self._made}"),
+            id=attempt,
             step=planned.step,
             placement=planned.placement,
             work_key=keys[planned.id],
-            loose_key=self._loose_key(planned, keys) if self._interchanges or agent.effect in _ACTING else None,
+            loose_key=work_key(planned.step, ANY_AGENT, keys, self._digests) if self._interchanges else None,
+            deed=self._deed(attempt, planned, attempt_of) if self._acts else None,
             epoch=epoch,
             dispatched_s=at_s,
             started_s=at_s if agent.starts_at_once else None,
@@ -76,8 +96,11 @@ class Dispatcher:
             **more,
         )
 
-    def _loose_key(self, planned: PlannedStep, keys: Mapping[StepId, WorkKey]) -> WorkKey:
-        return work_key(planned.step, ANY_AGENT, keys, self._digests)
+    def _deed(self, attempt: AttemptId, planned: PlannedStep, attempt_of: AttemptOf) -> WorkKey:
+        """The work key without any agent; the attempts that made its inputs have one."""
+        made_by = {parent: self._deeds[attempt_of(parent)] for parent in planned.step.data_parents}
+        deed = self._deeds[attempt] = work_key(planned.step, ANY_AGENT, made_by, self._digests)
+        return deed
 
     def command(self, attempt: Attempt, inputs: dict[str, Source]) -> Dispatch:
         """The command that starts an attempt."""

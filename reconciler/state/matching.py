@@ -73,10 +73,12 @@ class _Pass:
         self._usable = progress.usable()
         self._by_key = {attempt.work_key: attempt for attempt in self._usable}
         self._plan_keys = {planned.work_key for planned in plan.steps}
-        self._by_loose_key = _by_loose_key(reversed(self._usable)) if self._loose else {}
+        self._by_loose_key = _grouped((one.loose_key, one) for one in reversed(self._usable)) if self._loose else {}
         acts = [attempt for attempt in self._usable if self._is_act(attempt)]
         self._act_at = {attempt.step.id: attempt for attempt in acts}
-        self._moved_acts = _by_loose_key(act for act in acts if not self._belongs_to_a_step(act))
+        moved = [act for act in acts if not self._belongs_to_a_step(act)]
+        self._moved_acts = _grouped((act.deed, act) for act in moved)
+        self._deeds = deeds(plan, digests) if moved else {}
         self._taken: set[AttemptId] = set()
         self._rekeyed: set[StepId] = set()
         self._given: set[WorkKey] = set()
@@ -145,7 +147,7 @@ class _Pass:
 
     def _moved_act(self, planned: PlannedStep) -> Attempt | None:
         """A like act whose own step the plan no longer holds."""
-        moved = self._moved_acts.get(self._loose_key(planned), ())
+        moved = self._moved_acts.get(self._deeds[planned.id], ())
         return next((act for act in moved if act.id not in self._taken), None)
 
     def _is_free(self, attempt: Attempt) -> bool:
@@ -232,11 +234,19 @@ class _Pass:
         return work_key(planned.step, ANY_AGENT, self._found.keys, self._digests)
 
 
-def _by_loose_key(attempts: Iterable[Attempt]) -> dict[WorkKey, list[Attempt]]:
+def deeds(plan: Plan, digests: InputDigests) -> dict[StepId, WorkKey]:
+    """The work key of each step without any agent, whatever the steps are called. Linear."""
+    found: dict[StepId, WorkKey] = {}
+    for planned in plan.steps:
+        found[planned.id] = work_key(planned.step, ANY_AGENT, found, digests)
+    return found
+
+
+def _grouped(attempts: Iterable[tuple[WorkKey | None, Attempt]]) -> dict[WorkKey, list[Attempt]]:
     grouped: dict[WorkKey, list[Attempt]] = {}
-    for attempt in attempts:
-        if attempt.loose_key is not None:
-            grouped.setdefault(attempt.loose_key, []).append(attempt)
+    for key, attempt in attempts:
+        if key is not None:
+            grouped.setdefault(key, []).append(attempt)
     return grouped
 
 

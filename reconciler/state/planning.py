@@ -14,7 +14,7 @@ from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.conclusion import fail, flush
 from reconciler.state.failures import apply_policy
 from reconciler.state.handoff import Failure, FailureKind
-from reconciler.state.matching import Reconciliation, reconcile, same_step
+from reconciler.state.matching import Reconciliation, reconcile
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation, supersede
@@ -125,7 +125,7 @@ def settle(run: RunData, attempt: Attempt) -> None:
 def _is_out(run: RunData, attempt: Attempt) -> bool:
     """Whether the attempt makes a lost output again, and the effect of the one before it is out."""
     for before in run.redone.values():
-        if before.work_key == attempt.work_key or same_step(before.step, attempt.step):
+        if before.deed == attempt.deed:
             del run.redone[before.id]
             return True
     return False

@@ -93,3 +93,23 @@ def test_a_step_whose_effect_is_out_is_done_whatever_agent_a_new_plan_chooses():
 
     assert told.run.steps["a"].attempt == told.dispatched[0].attempt
     assert [order.step for order in told.dispatched] == ["a", "b", "b"]
+
+
+def test_an_act_is_known_under_another_name_and_behind_another_agent():
+    told = ToldRun(a_run())
+    told.plan(
+        1.0, a_plan([a_step("a", "fetch"), a_step("b", "write", "a"), a_step("c", "solve", "b")], "n2", "n2", "n1")
+    )
+    finish(told, told.dispatched[0], 1.5)
+    finish(told, told.dispatched[1], 2.0)
+    told.tell(e.NodeLost(at_s=2.5, node="n1"))
+
+    fetch, write = (
+        a_step("x", "fetch"),
+        a_step("y", "write").model_copy(update={"inputs": {"k": Value(value=1), "a": StepRef(step="x")}}),
+    )
+    told.plan(
+        3.0, planned([fetch, write], ["fetch-large", "write-large"], ["n3", "n3"], PlanKind.OPTIMAL, catalog=CATALOG)
+    )
+
+    assert told.run.steps["y"].attempt == told.dispatched[1].attempt
