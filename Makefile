@@ -7,14 +7,15 @@ STAMP  := $(VENV)/.installed
 # A shell setting that forbids bytecode would make every start of every worker compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-slow laws chaos lint clean
+.PHONY: help install demo test test-slow laws chaos fuzz lint clean
 
 help:
 	@echo "make demo       set up, rank molecules with and without speculation, write demo-report.html"
 	@echo "make test       set up, run all tests but the slow ones"
-	@echo "make test-slow  run the slow tests: several hosts, more faults, generated requests"
+	@echo "make test-slow  run the slow tests: several hosts, more faults"
 	@echo "make laws       check the laws of a run over 10,000 random histories"
 	@echo "make chaos      kill real processes under load, 100 seeds"
+	@echo "make fuzz       send 10,000 generated requests to a service"
 	@echo "make lint       check style, types, import rules, sizes of files and functions"
 	@echo "make clean      remove the virtual environment and all caches"
 
@@ -41,6 +42,9 @@ laws: $(STAMP)
 
 chaos: $(STAMP)
 	@FORERUN_CHAOS_SEEDS=100 $(BIN)/python -m pytest tests/chaos -m "slow or not slow"
+
+fuzz: $(STAMP)
+	@$(BIN)/python -m pytest tests/e2e -m fuzz
 
 lint: $(STAMP)
 	@$(BIN)/ruff format --check .
