@@ -34,8 +34,8 @@ class Attempt:
     Attributes:
         step: the position that it serves now; re-parenting changes it.
         loose_key: the work key without the agent, which interchangeable agents share. None where they are not.
-        deed: the work key without any agent, that of the step or of what is before it. Acts are known by it, because
-            no new plan undoes them. None where no agent acts.
+        agentless_key: the work key without the agents of the step and of all steps before it. An act keeps it under any
+            plan, so no new plan repeats the act. None if no agent of the catalog acts.
         verdict: what the optimal plan made of it; None while no plan has decided.
         began_speculative: whether it was dispatched before a plan confirmed it.
         confirmed_s: when a plan first held its work.
@@ -52,7 +52,7 @@ class Attempt:
     placement: Placement
     work_key: WorkKey
     loose_key: WorkKey | None
-    deed: WorkKey | None
+    agentless_key: WorkKey | None
     epoch: int
     dispatched_s: float
     speculative: bool = False

@@ -29,7 +29,7 @@ class Dispatcher:
         self._digests = digests
         self._interchanges = task.planning.interchange is Interchange.INTERCHANGEABLE
         self._acts = any(agent.effect in _ACTING for agent in catalog.agents)
-        self._deeds: dict[AttemptId, WorkKey] = {}
+        self._agentless_keys: dict[AttemptId, WorkKey] = {}
         self._made = 0
 
     def inputs(self, planned: PlannedStep, attempt_of: AttemptOf) -> dict[str, Source]:
@@ -88,7 +88,7 @@ class Dispatcher:
             placement=planned.placement,
             work_key=keys[planned.id],
             loose_key=work_key(planned.step, ANY_AGENT, keys, self._digests) if self._interchanges else None,
-            deed=self._deed(attempt, planned, attempt_of) if self._acts else None,
+            agentless_key=self._agentless_key(attempt, planned, attempt_of) if self._acts else None,
             epoch=epoch,
             dispatched_s=at_s,
             started_s=at_s if agent.starts_at_once else None,
@@ -96,11 +96,11 @@ class Dispatcher:
             **more,
         )
 
-    def _deed(self, attempt: AttemptId, planned: PlannedStep, attempt_of: AttemptOf) -> WorkKey:
+    def _agentless_key(self, attempt: AttemptId, planned: PlannedStep, attempt_of: AttemptOf) -> WorkKey:
         """The work key without any agent; the attempts that made its inputs have one."""
-        made_by = {parent: self._deeds[attempt_of(parent)] for parent in planned.step.data_parents}
-        deed = self._deeds[attempt] = work_key(planned.step, ANY_AGENT, made_by, self._digests)
-        return deed
+        made_by = {parent: self._agentless_keys[attempt_of(parent)] for parent in planned.step.data_parents}
+        agentless_key = self._agentless_keys[attempt] = work_key(planned.step, ANY_AGENT, made_by, self._digests)
+        return agentless_key
 
     def command(self, attempt: Attempt, inputs: dict[str, Source]) -> Dispatch:
         """The command that starts an attempt."""

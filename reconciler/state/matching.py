@@ -77,8 +77,8 @@ class _Pass:
         acts = [attempt for attempt in self._usable if self._is_act(attempt)]
         self._act_at = {attempt.step.id: attempt for attempt in acts}
         moved = [act for act in acts if not self._belongs_to_a_step(act)]
-        self._moved_acts = _grouped((act.deed, act) for act in moved)
-        self._deeds = deeds(plan, digests) if moved else {}
+        self._moved_acts = _grouped((act.agentless_key, act) for act in moved)
+        self._agentless_keys = agentless_keys(plan, digests) if moved else {}
         self._taken: set[AttemptId] = set()
         self._rekeyed: set[StepId] = set()
         self._given: set[WorkKey] = set()
@@ -147,7 +147,7 @@ class _Pass:
 
     def _moved_act(self, planned: PlannedStep) -> Attempt | None:
         """A like act whose own step the plan no longer holds."""
-        moved = self._moved_acts.get(self._deeds[planned.id], ())
+        moved = self._moved_acts.get(self._agentless_keys[planned.id], ())
         return next((act for act in moved if act.id not in self._taken), None)
 
     def _is_free(self, attempt: Attempt) -> bool:
@@ -234,7 +234,7 @@ class _Pass:
         return work_key(planned.step, ANY_AGENT, self._found.keys, self._digests)
 
 
-def deeds(plan: Plan, digests: InputDigests) -> dict[StepId, WorkKey]:
+def agentless_keys(plan: Plan, digests: InputDigests) -> dict[StepId, WorkKey]:
     """The work key of each step without any agent, whatever the steps are called. Linear."""
     found: dict[StepId, WorkKey] = {}
     for planned in plan.steps:

@@ -125,7 +125,7 @@ def settle(run: RunData, attempt: Attempt) -> None:
 def _is_out(run: RunData, attempt: Attempt) -> bool:
     """Whether the attempt makes a lost output again, and the effect of the one before it is out."""
     for before in run.redone.values():
-        if before.deed == attempt.deed:
+        if before.agentless_key == attempt.agentless_key:
             del run.redone[before.id]
             return True
     return False

@@ -46,7 +46,7 @@ def _attempt(planned, begins_s, plan_s, *, guessed):
         placement=planned.placement,
         work_key=planned.work_key,
         loose_key=planned.work_key,
-        deed=None,
+        agentless_key=None,
         epoch=1,
         speculative=guessed and not done,
         dispatched_s=begins_s,
