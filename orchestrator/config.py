@@ -14,8 +14,8 @@ from orchestrator.settings import Settings
 from planners.errors import ForerunError
 from planners.validation.suggestions import nearest
 
-# Variables with the same prefix that are no settings: the client's URL, the settings file, the benchmarks' data.
-_NOT_SETTINGS = frozenset({"FORERUN_URL", "FORERUN_SETTINGS", "FORERUN_DATA"})
+# Variables with the same prefix that are no settings: those of the client, the settings file, the benchmarks' data.
+_NOT_SETTINGS = frozenset({"FORERUN_URL", "FORERUN_TOKEN", "FORERUN_HEADERS", "FORERUN_SETTINGS", "FORERUN_DATA"})
 
 
 def load_settings(file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:

@@ -1,6 +1,7 @@
 """Errors of the service: settings, start-up, availability, invalid requests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from planners.errors import ForerunError, InvalidTask
 
@@ -29,6 +30,16 @@ class Unavailable(ServiceError):
     """A part of the service does not answer now; nothing was changed."""
 
     retry_after_s = 2.0
+
+
+class Unauthenticated(ServiceError):
+    """The request needs an API key, and sends none or one that is not valid."""
+
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(ServiceError):
+    """The API key is valid, and its scope does not include the request."""
 
 
 class LearnerOff(ServiceError):

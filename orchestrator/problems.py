@@ -6,7 +6,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from learner.errors import CorruptVersion, LearnerError, UnknownVersion
-from orchestrator.errors import InvalidRequest, LearnerOff, MalformedBody, Unavailable, UnsupportedMediaType
+from orchestrator.errors import (
+    Forbidden,
+    InvalidRequest,
+    LearnerOff,
+    MalformedBody,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTask, NoLanguageModel, PlanningError
 from reconciler.errors import (
     IdempotencyConflict,
@@ -23,6 +31,8 @@ MEDIA_TYPE = "application/problem+json"
 # HTTP status by error; the most specific class counts, and anything else is a 500.
 STATUS: dict[type[ForerunError], HTTPStatus] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidTask: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -4,6 +4,7 @@ Flags override ``FORERUN_*`` variables (``__`` after the section: ``FORERUN_HTTP
 file.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
@@ -18,12 +19,28 @@ class Section(BaseModel):
 
 
 class Http(Section):
-    """Address of the service, and how long a request may stay open. Port 0 takes a free one."""
+    """Address of the service, and how long a request may stay open. Port 0 takes a free one.
+
+    ``require_keys``: whether requests need an API key. Default: unless ``host`` is a loopback address.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8700, ge=0, le=65535)
     max_wait_s: float = Field(default=60.0, gt=0, le=3600)
     heartbeat_s: float = Field(default=15.0, gt=0, le=600)
+    require_keys: bool | None = None
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether requests need an API key."""
+        return not _is_loopback(self.host) if self.require_keys is None else self.require_keys
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class ClusterSettings(Section):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from orchestrator.cli.credentials import with_credentials
 from orchestrator.cli.exit_codes import reported
 from orchestrator.cli.options import DEFAULT_URL, AsJson, Url
 from orchestrator.cli.output import coloured, console, print_json, seconds, table
@@ -21,6 +22,7 @@ learner = typer.Typer(help="Print the learner's status as JSON, or manage stored
 
 
 @learner.callback(invoke_without_command=True)
+@with_credentials
 @reported
 def status(context: typer.Context, url: Url = DEFAULT_URL) -> None:
     """Print the learner's status as JSON, or manage stored versions of its models."""
@@ -29,6 +31,7 @@ def status(context: typer.Context, url: Url = DEFAULT_URL) -> None:
 
 
 @learner.command("versions")
+@with_credentials
 @reported
 def versions(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """List the stored versions of the learned models, oldest first."""
@@ -42,6 +45,7 @@ def versions(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 
 
 @learner.command("rollback")
+@with_credentials
 @reported
 def rollback(
     version: Annotated[int | None, typer.Argument(min=1, help="Default: the version before the one in use.")] = None,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.markup import escape
 
+from orchestrator.cli.credentials import credentials
 from orchestrator.cli.exit_codes import ExitCode, refuse, reported
 from orchestrator.cli.options import DEFAULT_URL, AsJson, TaskFile, TaskIdArgument, Url
 from orchestrator.cli.output import (
@@ -41,7 +42,7 @@ def with_client(url: str, ask: Callable[[Client], Awaitable[_Answer]]) -> _Answe
     """Run one request against the service."""
 
     async def asking() -> _Answer:
-        async with Client(url) as client:
+        async with Client(url, **credentials()) as client:
             return await ask(client)
 
     return asyncio.run(asking())

@@ -87,7 +87,7 @@ def _run(settings: Settings, agents: Catalog, *, as_json: bool) -> str | None:
         watch.start()
         in_time = True
         try:
-            _print_ready(running, agents, as_json=as_json)
+            _print_ready(running, settings, agents, as_json=as_json)
             requested.wait()
         finally:
             watch.stop()
@@ -148,13 +148,15 @@ def _refuse_taken_port(http: Http) -> None:
             raise CannotStart(f"cannot listen on {http.host}:{http.port}: {error.strerror}", "http.port", fix) from None
 
 
-def _print_ready(running: "RunningService", agents: Catalog, *, as_json: bool) -> None:
+def _print_ready(running: "RunningService", settings: Settings, agents: Catalog, *, as_json: bool) -> None:
     if as_json:
         print_json({"url": running.url, "agents": len(agents.agents), "pid": os.getpid()})
     else:
         console.print(
             f"Forerun is ready at {running.url} ({len(agents.agents)} agents). Press Ctrl-C to stop it.", soft_wrap=True
         )
+        if settings.http.keys_required:
+            console.print("Requests need an API key; `forerun keys create NAME` makes one.", soft_wrap=True)
         if not agents.agents:
             console.print(
                 "There are no agents, so every task will be refused. Declare some with --catalog FILE.", soft_wrap=True

@@ -56,25 +56,48 @@ class Client:
     """
 
     def __init__(
-        self, url: str = DEFAULT_URL, timeout_s: float = 30.0, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        url: str = DEFAULT_URL,
+        timeout_s: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Connect to the service at a URL; ``timeout_s`` bounds one request.
+        """Connect to the service at a URL.
+
+        Args:
+            url: of the service.
+            timeout_s: bounds one request.
+            transport: how requests are sent; default: over the network.
+            token: API key, if the service requires one (`forerun keys create`).
+            headers: sent with every request, for a proxy. One that is named Authorization goes before ``token``, which
+                is then sent as X-Forerun-Key.
 
         Raises:
             Unreachable: the URL is invalid.
         """
         self.url = url.rstrip("/")
         _check_url(self.url)
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout_s, transport=transport)
+        self._http = httpx.AsyncClient(
+            base_url=self.url, timeout=timeout_s, transport=transport, headers=_headers(token, headers or {})
+        )
 
     @classmethod
-    def sync(cls, url: str = DEFAULT_URL, timeout_s: float = 30.0) -> SyncClient:
+    def sync(
+        cls,
+        url: str = DEFAULT_URL,
+        timeout_s: float = 30.0,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> SyncClient:
         """The same client for code without an event loop; works with and without a ``with`` block.
 
         Raises:
             Unreachable: the URL is invalid.
         """
-        return SyncClient(cls(url, timeout_s))
+        return SyncClient(cls(url, timeout_s, token=token, headers=headers))
 
     async def __aenter__(self) -> Self:
         return self
@@ -234,6 +257,13 @@ class Client:
         if response.is_error:
             raise refusal(response)
         return response
+
+
+def _headers(token: str | None, headers: Mapping[str, str]) -> dict[str, str]:
+    if token is None:
+        return dict(headers)
+    taken = any(name.lower() == "authorization" for name in headers)
+    return {**headers, **({"X-Forerun-Key": token} if taken else {"Authorization": f"Bearer {token}"})}
 
 
 def _check_url(url: str) -> None:

@@ -32,6 +32,10 @@ class BadRequest(Refused):
     """The request is invalid; ``field`` and ``fix`` say why."""
 
 
+class NotAllowed(Refused):
+    """The API key is missing, not valid, or its scope does not include the request; ``fix`` says what to do."""
+
+
 class NotFound(Refused):
     """There is no such task, step or version."""
 
@@ -64,7 +68,7 @@ class ServiceFailed(Refused):
     """The service failed while it handled the request."""
 
 
-_KINDS: dict[int, type[Refused]] = {404: NotFound, 409: Conflict}
+_KINDS: dict[int, type[Refused]] = {401: NotAllowed, 403: NotAllowed, 404: NotFound, 409: Conflict}
 _BUSY = frozenset({429, 503})
 
 

@@ -3,11 +3,12 @@
 import time
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.gateway.protocol import Resolution
 from orchestrator.ingress import error_responses, service_routes, task_routes
+from orchestrator.ingress.access import declare_security, key_check
 from orchestrator.ingress.body_limit import BodyLimit
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.request_bodies import add_body_models
@@ -25,6 +26,7 @@ Every error response is an RFC 9457 problem document (`application/problem+json`
 def build(context: IngressContext) -> FastAPI:
     """Build the application over a gateway."""
     http_metrics = HttpMetrics()
+    keyring = context.keyring
     app = FastAPI(
         title="Forerun",
         version="1",
@@ -33,6 +35,7 @@ def build(context: IngressContext) -> FastAPI:
         redoc_url=None,
         responses=problems(422),
         redirect_slashes=False,
+        dependencies=[] if keyring is None else [Depends(key_check(keyring))],
     )
     app.include_router(task_routes.routes(context))
     app.include_router(service_routes.routes(context, http_metrics))
@@ -59,6 +62,7 @@ def _declare_problem(app: FastAPI) -> None:
             )
             schemas.update(schemas[ProblemDetails.__name__].pop("$defs", {}))
             add_body_models(schemas, Task, Resolution)
+            declare_security(document)
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from orchestrator.errors import InvalidRequest, Unavailable
 from orchestrator.gateway.protocol import Gateway
 from orchestrator.gateway.task_ids import new_task_id
+from orchestrator.ingress.keyring import Keyring
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
@@ -30,6 +31,7 @@ class IngressContext:
     gateway: Gateway
     settings: Settings
     catalog: Catalog
+    keyring: Keyring | None = None  # None: requests need no key
     _cluster: ClusterSnapshot | None = None
     _refreshed_at_s: float = field(default=float("-inf"))
     _refreshing: asyncio.Task[None] | None = None

@@ -9,6 +9,7 @@ from ray import serve
 from orchestrator.gateway.ray_gateway import RayGateway
 from orchestrator.ingress.app import build
 from orchestrator.ingress.context import IngressContext
+from orchestrator.ingress.keyring import Keyring
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 
@@ -20,7 +21,8 @@ class Ingress:
     """One replica. It builds the application when it starts, on its own event loop."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
-        self._context = IngressContext(RayGateway(settings), settings, catalog)
+        keyring = Keyring.of_journal(settings.journal_url) if settings.http.keys_required else None
+        self._context = IngressContext(RayGateway(settings), settings, catalog, keyring)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return build(self._context)

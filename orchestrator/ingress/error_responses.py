@@ -37,7 +37,9 @@ def reply(problem: ProblemDetails, headers: dict[str, str] | None = None) -> Res
 async def _forerun_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ForerunError), "registered for this class only"
     retry_after_s = getattr(error, "retry_after_s", None)
-    headers = {} if retry_after_s is None else {"Retry-After": str(math.ceil(retry_after_s))}
+    headers = dict(getattr(error, "headers", {}))
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(math.ceil(retry_after_s))
     return reply(describe(error, request.url.path), headers)
 
 

@@ -21,6 +21,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 _WHEN = {
     400: "The body is not valid JSON",
+    401: "The request needs a valid API key",
+    403: "The scope of the API key does not include this request",
     404: "There is no such task, step or version",
     409: "The key was used for another task, the step is not in the state that this needs, or the version is damaged",
     413: "The body is too large",

@@ -83,7 +83,27 @@ STAGED_OUTPUTS = Table(
     Column("data", Text, nullable=False),  # name -> base64
 )
 
-REVISION = "0003"  # the newest of `migrations`
+# API keys: the digest of the secret, never the secret.
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("created_at_s", Float, nullable=False),
+    Column("revoked_at_s", Float),
+)
+
+# A row per shard, written to find out whether the journal can be written.
+HEARTBEATS = Table(
+    "heartbeats",
+    METADATA,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("at_s", Float, nullable=False),
+)
+
+REVISION = "0004"  # the newest of `migrations`
 _FIRST_REVISION = "0001"
 _VERSIONS = "alembic_version"
 _LOCK = 0x_F0_4E_04_17  # any number, the same in every process

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.client.errors import BadRequest as BadRequest
     from orchestrator.client.errors import Busy as Busy
     from orchestrator.client.errors import Conflict as Conflict
+    from orchestrator.client.errors import NotAllowed as NotAllowed
     from orchestrator.client.errors import NotFound as NotFound
     from orchestrator.client.errors import Refused as Refused
     from orchestrator.client.errors import Unreachable as Unreachable
@@ -81,6 +82,7 @@ _DEFINED_IN = {
     "InvalidTask": "planners.errors",
     "Limits": "planners.tasks",
     "Mode": "planners.tasks",
+    "NotAllowed": "orchestrator.client.errors",
     "NotFound": "orchestrator.client.errors",
     "Objective": "planners.tasks",
     "Plan": "planners.plans",
