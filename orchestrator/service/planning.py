@@ -12,6 +12,7 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from orchestrator.errors import Unavailable
 from orchestrator.service.advice import LearnedAdvice
+from orchestrator.service.parcels import Parcel, packed, unpacked
 from orchestrator.service.planning_requests import PlanningRequests
 from orchestrator.settings import Settings
 from planners.agents import Catalog
@@ -52,11 +53,13 @@ class PlannerActor:
             ),
         )
 
-    async def plan(self, request: PlanRequest, ticket: str) -> AsyncGenerator[Plan, None]:
+    async def plan(
+        self, request: PlanRequest | Parcel[PlanRequest], ticket: str
+    ) -> AsyncGenerator[Plan | Parcel[Plan], None]:
         """The optimal plan as it streams in, until `stop` with the same ticket. The actor adds the catalog."""
-        complete = request.model_copy(update={"catalog": self._catalog})
+        complete = (await unpacked(request)).model_copy(update={"catalog": self._catalog})
         async for plan in self._requests.follow(ticket, self._pipeline.plan(complete)):
-            yield plan
+            yield await packed(plan, len(plan.steps))
 
     async def stop(self, ticket: str) -> None:
         """Cancel a plan: close the connection to the LLM and stop the solver."""
@@ -146,15 +149,20 @@ class RemotePlanning:
     async def _request_plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
         """Ask once. The catalog is not sent, because the actor has it."""
         ticket = uuid4().hex
-        plans = self._planner.plan.options(num_returns="streaming").remote(
-            request.model_copy(update={"catalog": Catalog()}), ticket
-        )
+        asked = await packed(request.model_copy(update={"catalog": Catalog()}), _steps(request))
+        plans = self._planner.plan.options(num_returns="streaming").remote(asked, ticket)
         try:
             async for reference in plans:
-                yield await reference
+                yield await unpacked(await reference)
         except RayTaskError as error:
             cause = error.cause
             raise (cause if isinstance(cause, ForerunError) else Unavailable(f"the planner failed: {cause}")) from error
         finally:
             # Not ray.cancel: it misses some coroutines (ray #52628) and does not reach the solver's thread.
             self._planner.stop.remote(ticket)
+
+
+def _steps(request: PlanRequest) -> int:
+    """How many steps the request holds, in its workflow and in its hint."""
+    workflow, hint = request.task.workflow, request.hint
+    return (len(workflow.steps) if workflow is not None else 0) + (len(hint.steps) if hint is not None else 0)

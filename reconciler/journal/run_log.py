@@ -6,6 +6,7 @@ want to see that, and replaying skips it.
 
 import asyncio
 import json
+import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -77,6 +78,7 @@ class RunLog:
         self._verdicts = {
             AttemptId(line.data["attempt"]): Verdict(line.data["verdict"]) for line in past if line.kind == _VERDICT
         }
+        self._numbering = threading.Lock()
         self._news = asyncio.Event()
         self.ended = False
 
@@ -91,6 +93,8 @@ class RunLog:
     ) -> Future[None]:
         """Record an event and what followed from it; the future is done once that is durable.
 
+        May be called in any thread. Call `announce` afterwards, on the event loop.
+
         Args:
             event: what happened.
             commands: what the run wants done about it.
@@ -99,23 +103,29 @@ class RunLog:
             urgent: somebody waits for the future.
         """
         dispatches = [command for command in commands if isinstance(command, c.Dispatch)]
-        lines = [self._added(event_row(self._last_seq + 1, event))]
-        lines += [
-            self._line(event.at_s, _DISPATCHED, command.model_dump_json(exclude=_DISPATCH_INTERNALS))
-            for command in dispatches
-        ]
-        if commands:
-            lines += self._new_verdicts(event.at_s, run)
         learning = run.task.planning.learn
         outcomes = [command.outcome for command in commands if learning and isinstance(command, c.Learn)]
-        self._announce()
-        return self._journal.append(self._task, lines, outcomes, staged=staged, urgent=urgent)
+        with self._numbering:
+            lines = [self._added(event_row(self._last_seq + 1, event))]
+            lines += [
+                self._line(event.at_s, _DISPATCHED, command.model_dump_json(exclude=_DISPATCH_INTERNALS))
+                for command in dispatches
+            ]
+            if commands:
+                lines += self._new_verdicts(event.at_s, run)
+            return self._journal.append(self._task, lines, outcomes, staged=staged, urgent=urgent)
 
     def promoted(self, attempt: AttemptId, at_s: float) -> None:
         """Record that the staged output of an attempt is out: no restart may lose or repeat it."""
-        line = self._line(at_s, _PROMOTED, json.dumps({"attempt": attempt}))
-        self._journal.promoted(self._task, attempt, line)
-        self._announce()
+        with self._numbering:
+            line = self._line(at_s, _PROMOTED, json.dumps({"attempt": attempt}))
+            self._journal.promoted(self._task, attempt, line)
+        self.announce()
+
+    def announce(self) -> None:
+        """Wake whoever waits for the next event. Call it on the event loop."""
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def page(self, after: int, wait_s: float) -> EventPage:
         """Events after a sequence number, as many as one page holds; waits up to ``wait_s`` for the first."""
@@ -141,7 +151,7 @@ class RunLog:
     async def _ended(self, durable: Future[None]) -> None:
         await asyncio.wrap_future(durable)
         self.ended = True
-        self._announce()
+        self.announce()
 
     def _line(self, at_s: float, kind: str, text: str) -> EventRow:
         return self._added(EventRow(self._last_seq + 1, at_s, kind, text))
@@ -160,10 +170,6 @@ class RunLog:
                 verdict = {"attempt": attempt.id, "step": attempt.step.id, "verdict": attempt.verdict.value}
                 lines.append(self._line(at_s, _VERDICT, json.dumps(verdict)))
         return lines
-
-    def _announce(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
 
 
 def _details(run: RunState) -> tuple[str, str]:

@@ -10,36 +10,36 @@ from pydantic import JsonValue
 
 from planners.agents import Effect
 from planners.model import AttemptId
-from planners.plans import Plan
 from planners.tasks import AdmittedTask, Mode
 from reconciler.errors import NotInDoubt
 from reconciler.journal.run_log import RunLog
 from reconciler.runtime.conclusion import Conclusion
+from reconciler.runtime.event_handling import takes_long
 from reconciler.runtime.outbox import Outbox, leaves_the_process
 from reconciler.runtime.planning_session import PlanningSession
 from reconciler.runtime.ports import AttemptEvent
 from reconciler.runtime.promotions import Promotions
 from reconciler.runtime.recovery import Recovery
 from reconciler.runtime.run_clock import RunClock
+from reconciler.runtime.run_reservations import RunReservations
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.state import commands as c
 from reconciler.state import events as e
-from reconciler.state.attempts import Attempt
 from reconciler.state.handoff import Failure, FailureKind
-from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
 from reconciler.views.models import TaskView
 from reconciler.views.projections import admitted_view, task_view
 from reconciler.views.totals import AttemptTotals
 
 _log = logging.getLogger(__name__)
-_USED = frozenset({Verdict.COMMIT, Verdict.REPARENT, Verdict.KEEP})
 # Between admission at the ingress and here a task waits in queues, which counts. More than this is a wall clock that
 # differs from that of the ingress.
 _LONGEST_WAY_S = 5.0
 _LONGEST_TEXT = 2_000
 # Events that one run handles before the others get a turn. Reading a queue that is not empty gives them none.
 _STEPS_AT_ONCE = 10
+# Commands that one event carries out before the other runs get a turn.
+_COMMANDS_AT_ONCE = 100
 
 
 class Driver:
@@ -66,7 +66,6 @@ class Driver:
         self.admitted = admitted
         self.log = log
         self._ports = ports = shared.ports
-        self._reservations = shared.reservations
         self._planning_thread = shared.planning_thread
         self._admission = () if admission is None else (admission,)
         way_s = min(max(0.0, ports.clock.now_s() - admitted.submitted_at_s), _LONGEST_WAY_S)
@@ -74,12 +73,13 @@ class Driver:
         self._recovery = None if recovered is None else recovered[1]
         self._clock = RunClock(ports.clock, way_s if self._recovery is None else self._recovery.at_s)
         self._steps_at_once = 0
+        self._handling = asyncio.Lock()  # held while a thread handles an event
         self._inbox: asyncio.Queue[e.Event | BaseException] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._alarms: list[asyncio.TimerHandle] = []
         self._verifying: list[asyncio.Task[None]] = []
         self._resolutions: dict[AttemptId, asyncio.Future[Future[None]]] = {}
-        self._reserved: Plan | None = None
+        self._reservations = RunReservations(self.run, shared.reservations, ports.clock)
         self._totals = AttemptTotals(ports.catalog, self.run.attempts.values())
         self._planning = PlanningSession(self.run, shared, self._clock, self.post)
         self._outbox = Outbox(self._carry_out, self._inbox.put_nowait)
@@ -95,8 +95,13 @@ class Driver:
         """The run's status. Until its effects are out and its end is recorded it is running."""
         return c.RunStatus.RUNNING if self.run.status.ended else self.run.status
 
+    async def settled(self) -> None:
+        """Wait while a thread handles an event: the run is not to be read then."""
+        async with self._handling:
+            pass
+
     def view(self) -> TaskView:
-        """The task as it is now; see `status`."""
+        """The task as it is now; see `status` and `settled`."""
         view = task_view(self.admitted, self.run, totals=self._totals)
         unended = {"status": c.RunStatus.RUNNING, "ended_s": None, "failure": None, "saved_s": None}
         return view.model_copy(update=unended) if view.status.ended else view
@@ -125,15 +130,15 @@ class Driver:
     async def drive(self) -> TaskView:
         """Drive the run from its admission, or from where it was recovered, to its end."""
         try:
-            self._begin()
+            await self._begin()
             while not self.run.status.ended:
-                self._step(await self._next_event())
+                await self._step(await self._next_event())
             view = await self._conclude()
         finally:
             self._close()
         return view
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
         recovery = self._recovery
         if recovery is None:
             self.post(e.RunStarted(at_s=0))
@@ -144,7 +149,7 @@ class Driver:
             executor.restore_staged(self.admitted.id, order, staged)
         for event in recovery.events:
             if isinstance(event, e.OutputsLost):  # at once: it reopens a run that had succeeded
-                self._step(event.model_copy(update={"at_s": self.now_s}))
+                await self._step(event.model_copy(update={"at_s": self.now_s}))
             else:
                 self.post(event)
         for command in recovery.commands:
@@ -161,22 +166,32 @@ class Driver:
             raise event
         return event
 
-    def _step(self, event: e.Event) -> None:
-        commands = [self._with_speed(command) for command in self.run.handle(event)]
-        self._totals.update(self.run.changed)
-        leaving = [leaves_the_process(command) for command in commands]
-        urgent = any(leaving) or isinstance(event, e.DoubtResolved)
-        durable = self.log.record(event, commands, self.run, staged=self._staged(event), urgent=urgent)
+    async def _step(self, event: e.Event) -> None:
+        if takes_long(event, self.run):
+            async with self._handling:
+                commands, durable = await asyncio.to_thread(self._handled, event)
+        else:
+            commands, durable = self._handled(event)
+        self.log.announce()
         durable.add_done_callback(self._check_written)
         if isinstance(event, e.DoubtResolved) and (resolution := self._resolutions.pop(event.attempt, None)):
             resolution.set_result(durable)
-        self._reserve(event)
-        for command, leaves in zip(commands, leaving, strict=True):
-            if leaves:
+        self._reservations.update(event)
+        for number, command in enumerate(commands, 1):
+            if leaves_the_process(command):
                 self._outbox.hold(command, *self._admission, durable)
             else:
                 self._carry_out(command)
+            if number % _COMMANDS_AT_ONCE == 0:
+                await asyncio.sleep(0)
         self._withdraw_unsent()
+
+    def _handled(self, event: e.Event) -> tuple[list[c.Command], Future[None]]:
+        """Handle and record an event: what is to be done about it, and when it is durable."""
+        commands = [self._with_speed(command) for command in self.run.handle(event)]
+        self._totals.update(self.run.changed)
+        urgent = isinstance(event, e.DoubtResolved) or any(map(leaves_the_process, commands))
+        return commands, self.log.record(event, commands, self.run, staged=self._staged(event), urgent=urgent)
 
     def _staged(self, event: e.Event) -> dict[AttemptId, Mapping[str, bytes]]:
         """What the attempt that has finished has staged: it must survive a restart, as its output does."""
@@ -263,16 +278,6 @@ class Driver:
             return command
         return command.model_copy(update={"outcome": command.outcome.model_copy(update={"speed": speed})})
 
-    def _reserve(self, event: e.Event) -> None:
-        """Reserve what the optimal plan needs over time, and free what a finished step has held."""
-        run, task = self.run, self.admitted.id
-        if run.plan is not None and run.plan is not self._reserved:
-            self._reserved = run.plan
-            done = {attempt.step.id for attempt in run.attempts.values() if _serves(attempt)}
-            self._reservations.reserve(task, run.plan, self._ports.clock.monotonic_s() - run.plan.planning_s, done)
-        elif isinstance(event, e.AttemptFinished) and _serves(run.attempts.get(event.attempt)):
-            self._reservations.finish(task, run.attempts[event.attempt].step.id)
-
     def _note_promoted(self, attempt: AttemptId) -> None:
         self.log.promoted(attempt, self.now_s)
 
@@ -287,7 +292,7 @@ class Driver:
         for resolution in self._resolutions.values():
             resolution.cancel()
         self._ports.executor.release(self.admitted.id)
-        self._reservations.release(self.admitted.id)
+        self._reservations.release()
 
     # ---- the end
 
@@ -334,11 +339,6 @@ def _text(error: Exception) -> str:
         return str(error)[:_LONGEST_TEXT]
     except Exception:  # noqa: BLE001 -- its __str__ may be what is broken
         return type(error).__name__
-
-
-def _serves(attempt: Attempt | None) -> bool:
-    """Whether a step of the optimal plan is done because of this attempt."""
-    return attempt is not None and attempt.finished and attempt.verdict in _USED
 
 
 def _log_error(remembering: Future[None]) -> None:

@@ -38,6 +38,7 @@ class LiveRun:
 
     async def view(self) -> TaskView:
         """The task as it is now."""
+        await self._driver.settled()
         return self._driver.view()
 
     async def wait(self, wait_s: float) -> None:
@@ -76,6 +77,7 @@ class LiveRun:
             UnknownStep: the task has no such step.
             NotInDoubt: nothing about the step is in doubt.
         """
+        await self._driver.settled()
         run = self._driver.run
         attempt = run.doubt_about(step)
         if attempt is None:
@@ -96,6 +98,7 @@ class LiveRun:
 
     async def _projected(self, project: Callable[[RunState], _Result]) -> _Result:
         """A projection of the run, off the event loop if it is long."""
+        await self._driver.settled()
         run = self._driver.run
         if len(run.attempts) <= _LARGE:
             return project(run)

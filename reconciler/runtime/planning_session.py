@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ from reconciler.state.run import RunState
 _log = logging.getLogger(__name__)
 # The first speculative attempts are dispatched before the request to the optimal planner occupies the event loop.
 _HEAD_START_S = 0.002
+# The work in flight of runs with more attempts than this is listed in a thread.
+_LARGE = 500
 _SPECULATING = frozenset({Mode.FORERUN, Mode.PLAN_CACHE})
 
 
@@ -159,26 +161,38 @@ class PlanningSession:
             cluster=cluster,
             epoch=command.epoch,
             known=await self._known(command),
-            in_flight=tuple(
-                InFlight(
-                    work_key=attempt.work_key,
-                    agent=attempt.placement.agent,
-                    node=attempt.placement.node,
-                    elapsed_s=max(0.0, now_s - _began_s(attempt)),
-                    finished=attempt.finished,
-                )
-                for attempt in run.progress.usable()
-            ),
+            in_flight=await self._in_flight(now_s),
             without_agents=command.without_agents,
             spent_usd=run.spent_usd,
             elapsed_s=now_s,
         )
+
+    async def _in_flight(self, now_s: float) -> tuple[InFlight, ...]:
+        # A list, since a thread may be handling an event of the run.
+        attempts = list(self._run.attempts.values())
+        if len(attempts) > _LARGE:
+            return await asyncio.to_thread(_flights, attempts, now_s)
+        return _flights(attempts, now_s)
 
     async def _known(self, command: c.RequestPlan) -> dict[StepId, JsonValue]:
         return {
             step: await self._ports.executor.value(self._run.id, c.OutputOf(attempt=attempt))
             for step, attempt in command.known_from.items()
         }
+
+
+def _flights(attempts: Iterable[Attempt], now_s: float) -> tuple[InFlight, ...]:
+    return tuple(
+        InFlight(
+            work_key=attempt.work_key,
+            agent=attempt.placement.agent,
+            node=attempt.placement.node,
+            elapsed_s=max(0.0, now_s - _began_s(attempt)),
+            finished=attempt.finished,
+        )
+        for attempt in attempts
+        if attempt.usable
+    )
 
 
 def _began_s(attempt: Attempt) -> float:

@@ -149,6 +149,7 @@ class Shard:
                 raise
             return await self.show(known)
         self.observer.admitted(admitted.task.kind)
+        await driver.settled()
         return driver.view()
 
     def _recorded(self, admitted: AdmittedTask) -> Future[None]:

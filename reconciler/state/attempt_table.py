@@ -1,6 +1,6 @@
 """All attempts of a run, with what is asked of them often: who is live, where, and what they have cost."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, ValuesView
 from copy import copy
 from typing import NamedTuple
 
@@ -62,6 +62,10 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
 
     def __len__(self) -> int:
         return len(self._attempts)
+
+    def values(self) -> ValuesView[Attempt]:
+        """The attempts, in order of dispatch."""
+        return self._attempts.values()
 
     def find(self, attempt: AttemptId) -> Attempt | None:
         """The attempt, if there is one of this id."""
