@@ -20,6 +20,7 @@ from planners.cluster import ClusterSnapshot
 from planners.errors import InvalidTask
 from planners.tasks import Task
 from planners.validation import explain, parse
+from reconciler.views.logs import LogLevel, LogLine, LogPage, LogQuery
 from reconciler.views.models import PlansView, StoredEvent, TaskPage, TaskView, Timeline
 
 DEFAULT_URL = "http://127.0.0.1:8700"
@@ -190,6 +191,52 @@ class Client:
                     raise Unreachable.at(self.url, error) from None
             await asyncio.sleep(_RESUME_S[min(failures, len(_RESUME_S) - 1)])
             failures += 1
+
+    async def log_page(self, task_id: str, query: LogQuery | None = None, wait_s: float = 0.0) -> LogPage:
+        """One page of what the attempts of a task have printed and logged; waits up to ``wait_s`` for a first line."""
+        asked = (query or LogQuery()).model_dump(mode="json", exclude={"v"}, exclude_none=True)
+        params = {**asked, "wait_s": str(wait_s)}
+        return await self._view(LogPage, "GET", f"/v1/tasks/{task_id}/logs", params=params, timeout=wait_s + 30)
+
+    async def logs(  # noqa: PLR0913 - keywords with defaults
+        self,
+        task_id: str,
+        step: str | None = None,
+        *,
+        attempt: str | None = None,
+        level: LogLevel | str = LogLevel.DEBUG,
+        last: int | None = None,
+        follow: bool = False,
+    ) -> AsyncIterator[LogLine]:
+        """What the attempts of a task have printed and logged, in order.
+
+        Args:
+            task_id: the task.
+            step: only lines of this step, or of steps inside it.
+            attempt: only lines of this attempt.
+            level: only lines that are at least this severe.
+            last: only the last lines, so many of those that are there now.
+            follow: go on until the run has ended. Lost connections are resumed.
+        """
+        given = {"step": step, "attempt": attempt, "level": level, "tail": last is not None}
+        query = LogQuery.model_validate({**given, **({} if last is None else {"limit": last})})
+        wait_s = _POLL_S if follow else 0.0
+        failures = 0
+        while True:
+            try:
+                page = await self.log_page(task_id, query, wait_s)
+            except (Busy, Unreachable):
+                if not follow or failures >= len(_RESUME_S):
+                    raise
+                await asyncio.sleep(_RESUME_S[failures])
+                failures += 1
+                continue
+            failures = 0
+            for line in page.lines:
+                yield line
+            if page.ended or not (follow or page.next_after > query.after):
+                return
+            query = LogQuery(step=query.step, attempt=query.attempt, level=query.level, after=page.next_after)
 
     async def plans(self, task_id: str) -> PlansView:
         """The speculative and the optimal plan, their similarity, and the verdicts."""

@@ -20,6 +20,7 @@ from planners.plans import Plan, PlanKind
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import IdempotencyConflict, NotInDoubt, OutputNotReady, Overloaded, UnknownStep, UnknownTask
 from reconciler.state.commands import RunStatus
+from reconciler.views.logs import LogLevel, LogLine, LogPage, LogQuery, LogStream
 from reconciler.views.models import Doubt, EventPage, PlansView, StoredEvent, TaskFilter, TaskPage, TaskView, Timeline
 
 
@@ -29,6 +30,7 @@ class _StoredTask:
     view: TaskView
     events: list[StoredEvent] = field(default_factory=list)
     outputs: dict[StepId, JsonValue] = field(default_factory=dict)
+    lines: list[LogLine] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
 
@@ -52,6 +54,23 @@ class MemoryGateway:
         async with stored.changed:
             seq = len(stored.events) + 1
             stored.events.append(StoredEvent(seq=seq, at_s=self._age_s(stored), kind=kind, data=data))
+            stored.changed.notify_all()
+
+    async def log(self, task_id: TaskId, step: str, text: str, level: LogLevel = LogLevel.INFO) -> None:
+        """Add a line that an attempt of a step has printed."""
+        stored = self._find(task_id)
+        async with stored.changed:
+            line = LogLine(
+                seq=len(stored.lines) + 1,
+                task=task_id,
+                step=StepId(step),
+                attempt=AttemptId(f"{step}#1"),
+                logged_at_s=time.time(),
+                level=level,
+                stream=LogStream.STDOUT,
+                text=text,
+            )
+            stored.lines.append(line)
             stored.changed.notify_all()
 
     async def end(
@@ -155,6 +174,21 @@ class MemoryGateway:
         stored = self._find(task_id)
         await self._until(stored, lambda: len(stored.events) > after or stored.view.status.ended, wait_s)
         return EventPage(events=tuple(stored.events[after:]), ended=stored.view.status.ended)
+
+    async def logs(self, task_id: TaskId, query: LogQuery, wait_s: float) -> LogPage:
+        """See `Gateway`."""
+        stored = self._find(task_id)
+
+        def found() -> list[LogLine]:
+            lines = [line for line in stored.lines if line.seq > query.after and query.holds(line.attempt, line.step)]
+            return [line for line in lines if query.holds_level(line.level)]
+
+        await self._until(stored, lambda: found() or stored.view.status.ended, wait_s)
+        lines = found()
+        page = lines[-query.limit :] if query.tail else lines[: query.limit]
+        cut = len(page) < len(lines) and not query.tail
+        after = page[-1].seq if cut else max(query.after, len(stored.lines))
+        return LogPage(lines=tuple(page), next_after=after, ended=stored.view.status.ended and not cut)
 
     async def output(self, task_id: TaskId, step: StepId) -> JsonValue:
         """See `Gateway`."""

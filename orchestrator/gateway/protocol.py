@@ -12,6 +12,7 @@ from planners.model import StepId, TaskId, Versioned
 from planners.plans import Plan
 from planners.tasks import AdmittedTask, Task
 from reconciler.state.outcomes import Verdict
+from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import EventPage, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 # The name of the last event of every stream. It has no id, so that no client resumes after it.
@@ -108,6 +109,10 @@ class Gateway(Protocol):
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """Events after a sequence number; waits up to ``wait_s`` seconds for the first one."""
+        ...
+
+    async def logs(self, task_id: TaskId, query: LogQuery, wait_s: float) -> LogPage:
+        """What the attempts of a task have printed and logged; waits up to ``wait_s`` seconds for the first line."""
         ...
 
     async def output(self, task_id: TaskId, step: StepId) -> JsonValue:

@@ -16,6 +16,7 @@ from orchestrator.settings import Settings
 from planners.cluster import ClusterSnapshot
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
+from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import EventPage, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 LEARNER = "forerun-learner"
@@ -78,6 +79,11 @@ class RayGateway:
         """See `Gateway`."""
         answer = await self._of_task(task_id, "events", task_id, after, wait_s, timeout_s=wait_s + TIMEOUT_S)
         return cast("EventPage", answer)
+
+    async def logs(self, task_id: TaskId, query: LogQuery, wait_s: float) -> LogPage:
+        """See `Gateway`."""
+        answer = await self._of_task(task_id, "logs", task_id, query, wait_s, timeout_s=wait_s + TIMEOUT_S)
+        return cast("LogPage", answer)
 
     async def output(self, task_id: TaskId, step: StepId) -> JsonValue:
         """See `Gateway`."""

@@ -7,7 +7,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.gateway.protocol import Resolution
-from orchestrator.ingress import error_responses, service_routes, task_routes
+from orchestrator.ingress import error_responses, log_routes, service_routes, task_routes
 from orchestrator.ingress.access import declare_security, key_check
 from orchestrator.ingress.body_limit import BodyLimit
 from orchestrator.ingress.context import IngressContext
@@ -38,6 +38,7 @@ def build(context: IngressContext) -> FastAPI:
         dependencies=[] if keyring is None else [Depends(key_check(keyring))],
     )
     app.include_router(task_routes.routes(context))
+    app.include_router(log_routes.routes(context))
     app.include_router(service_routes.routes(context, http_metrics))
     app.add_middleware(SameOrigin)
     app.add_middleware(BodyLimit, max_bytes=context.settings.limits.max_body_bytes)

@@ -11,7 +11,7 @@ from orchestrator.gateway.protocol import END_OF_EVENTS, Gateway
 from planners.model import TaskId
 from reconciler.views.models import EventPage
 
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 async def event_stream(gateway: Gateway, task_id: TaskId, after: int, heartbeat_s: float) -> Response:
@@ -24,7 +24,7 @@ async def event_stream(gateway: Gateway, task_id: TaskId, after: int, heartbeat_
     if first.ended and not first.events:
         return Response(status_code=204)
     chunks = _chunks(gateway, task_id, first, after, heartbeat_s)
-    return StreamingResponse(chunks, media_type="text/event-stream", headers=_HEADERS)
+    return StreamingResponse(chunks, media_type="text/event-stream", headers=STREAM_HEADERS)
 
 
 async def _chunks(

@@ -6,13 +6,14 @@ from typing import Any
 
 from sqlalchemy import Delete, Table, Update, bindparam, delete, func, select, update
 
-from planners.model import AttemptId, TaskId
+from planners.model import AttemptId, StepId, TaskId
 from planners.tasks import AdmittedTask
 from reconciler.journal.queries import JournalQueries, body_digest
 from reconciler.journal.rows import EventRow, staged_text
-from reconciler.journal.schema import EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS
+from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS
 from reconciler.journal.writer import Entry, GroupWriter, Rows
 from reconciler.state.outcomes import Outcome
+from reconciler.views.logs import LogBatch
 from reconciler.views.models import TaskView
 from reconciler.views.projections import admitted_view
 
@@ -112,6 +113,18 @@ class Journal(JournalQueries):
             )
         return self._writer.write(Entry(inserts, urgent=urgent))
 
+    def append_logs(self, task: TaskId, step: StepId, batch: LogBatch, last_seq: int) -> Future[None]:
+        """Record lines of an attempt with the next commit; ``last_seq`` is the number of the last one in the task."""
+        row = {
+            "task": task,
+            "last_seq": last_seq,
+            "lines": batch.length,
+            "attempt": batch.attempt,
+            "step": step,
+            "data": batch.text,
+        }
+        return self._writer.write(Entry({ATTEMPT_LOGS: [row]}, lazy=True))
+
     def promoted(self, task: TaskId, attempt: AttemptId, line: EventRow) -> Future[None]:
         """Record that what an attempt has staged is out, and delete it."""
         out = delete(STAGED_OUTPUTS).where(STAGED_OUTPUTS.c.task == task, STAGED_OUTPUTS.c.attempt == attempt)
@@ -137,7 +150,7 @@ class Journal(JournalQueries):
     # ---- retention
 
     def delete_ended(self, before_s: float, *, keep_outcomes: int = 50_000) -> int:
-        """Delete the tasks of all shards that ended before a moment, with all their events; returns how many.
+        """Delete the tasks of all shards that ended before a moment, with all their events and logs; returns how many.
 
         Args:
             before_s: seconds since the epoch.
@@ -171,6 +184,7 @@ def _deletions(tasks: Sequence[str], keep_outcomes: int) -> list[Delete]:
     newest = select(func.max(OUTCOMES.c.id)).scalar_subquery()
     return [
         delete(EVENTS).where(EVENTS.c.task.in_(tasks)),
+        delete(ATTEMPT_LOGS).where(ATTEMPT_LOGS.c.task.in_(tasks)),
         delete(OUTCOMES).where(OUTCOMES.c.task.in_(tasks), OUTCOMES.c.id <= newest - keep_outcomes),
         delete(SUMMARIES).where(SUMMARIES.c.task.in_(tasks)),
         delete(TASKS).where(TASKS.c.id.in_(tasks)),

@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from sqlalchemy import Row, Select, func, select
 
-from planners.model import AttemptId, TaskId, canonical_json, digest
+from planners.model import AttemptId, StepId, TaskId, canonical_json, digest
 from planners.plans import Plan
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import IdempotencyConflict
+from reconciler.journal.log_rows import LogRow
 from reconciler.journal.rows import EventRow, staged_from
-from reconciler.journal.schema import EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS, open_engine
+from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS, open_engine
 from reconciler.state.commands import RunStatus
 from reconciler.state.outcomes import Outcome
 from reconciler.views.models import PlansView, StoredEvent, TaskFilter, TaskView, Timeline
@@ -107,6 +108,21 @@ class JournalQueries:
         rows = self._all(select(STAGED_OUTPUTS).where(STAGED_OUTPUTS.c.task == task))
         return dict(_readable(rows, lambda row: (AttemptId(row.attempt), staged_from(row.data))))
 
+    def log_rows(self, task: TaskId, after: int, most: int) -> list[LogRow]:
+        """The first rows of a task's log that hold lines after a sequence number, in order."""
+        query = select(ATTEMPT_LOGS).where(ATTEMPT_LOGS.c.task == task, ATTEMPT_LOGS.c.last_seq > after)
+        return [_log_row(row) for row in self._all(query.order_by(ATTEMPT_LOGS.c.last_seq).limit(most))]
+
+    def newest_log_rows(self, task: TaskId, before: int, most: int) -> list[LogRow]:
+        """The rows of a task's log that end before a sequence number, newest first."""
+        query = select(ATTEMPT_LOGS).where(ATTEMPT_LOGS.c.task == task, ATTEMPT_LOGS.c.last_seq < before)
+        return [_log_row(row) for row in self._all(query.order_by(ATTEMPT_LOGS.c.last_seq.desc()).limit(most))]
+
+    def last_log_seq(self, task: TaskId) -> int:
+        """The number of the last line of a task's log; 0 if there is none."""
+        row = self._first(select(func.max(ATTEMPT_LOGS.c.last_seq)).where(ATTEMPT_LOGS.c.task == task))
+        return 0 if row is None or row[0] is None else int(row[0])
+
     def timeline(self, task: TaskId) -> Timeline:
         """All attempts of an ended task; empty where nothing was recorded."""
         for timeline in self._detail(task, TASKS.c.timeline, Timeline.model_validate_json):
@@ -175,6 +191,10 @@ def _summary(row: Row[Any]) -> TaskView:
     for view in _readable([row.summary], TaskView.model_validate_json):
         return view
     return TaskView(id=TaskId(row.task), status=RunStatus(row.status), submitted_at_s=row.submitted_at_s)
+
+
+def _log_row(row: Row[Any]) -> LogRow:
+    return LogRow(row.last_seq, row.lines, AttemptId(row.attempt), StepId(row.step), row.data)
 
 
 def _planned(row: Row[Any]) -> tuple[Task, Plan | None]:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from planners.model import AttemptId, TaskId
 from reconciler.journal.journal import Journal
 from reconciler.journal.rows import PAGE_EVENTS, EventRow, event_row, page_of
+from reconciler.journal.task_log import TaskLog
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.outcomes import Verdict
@@ -60,7 +61,13 @@ class RunLog:
     """The facts of one live run, in memory until the run has ended and in the journal for good."""
 
     def __init__(
-        self, task: TaskId, journal: Journal, past: Sequence[StoredEvent] = (), last_seq: int | None = None
+        self,
+        task: TaskId,
+        journal: Journal,
+        past: Sequence[StoredEvent] = (),
+        *,
+        last_seq: int | None = None,
+        last_log_seq: int = 0,
     ) -> None:
         """Set up.
 
@@ -69,7 +76,9 @@ class RunLog:
             journal: keeps them.
             past: what was recorded before a restart, in order.
             last_seq: the number of the last recorded fact, where ``past`` could not be read.
+            last_log_seq: the number of the last line that its attempts had printed or logged.
         """
+        self.output = TaskLog(task, journal, last_log_seq)
         self._task = task
         self._journal = journal
         self._lines = [EventRow(line.seq, line.at_s, line.kind, json.dumps(line.data)) for line in past]
@@ -151,6 +160,7 @@ class RunLog:
     async def _ended(self, durable: Future[None]) -> None:
         await asyncio.wrap_future(durable)
         self.ended = True
+        self.output.end()
         self.announce()
 
     def _line(self, at_s: float, kind: str, text: str) -> EventRow:

@@ -103,7 +103,20 @@ HEARTBEATS = Table(
     Column("at_s", Float, nullable=False),
 )
 
-REVISION = "0004"  # the newest of `migrations`
+# What attempts print and log. A row holds consecutive lines of one attempt: a row for each line would cost ten times as
+# much. ``last_seq`` is the number of the last of them within the task.
+ATTEMPT_LOGS = Table(
+    "attempt_logs",
+    METADATA,
+    Column("task", Text, primary_key=True),
+    Column("last_seq", Integer, primary_key=True, autoincrement=False),
+    Column("lines", Integer, nullable=False),
+    Column("attempt", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
+REVISION = "0005"  # the newest of `migrations`
 _FIRST_REVISION = "0001"
 _VERSIONS = "alembic_version"
 _LOCK = 0x_F0_4E_04_17  # any number, the same in every process

@@ -1,11 +1,13 @@
 """Group commit: one thread writes everything that arrived during the last commit in one transaction."""
 
 import logging
+import math
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +33,8 @@ class Rows:
 _MOST_AT_ONCE = 5_000
 # Entries that nobody waits for are collected this long: fewer fsyncs, and less contention for the interpreter.
 _LINGER_S = 0.05
+# Entries that are no facts wait this long for a commit that happens anyway.
+_LAZY_LINGER_S = 0.5
 # While the database is unavailable (a full disk, a restart) entries wait, as a fact that is not written is lost.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 
@@ -39,12 +43,15 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 class Entry:
     """Rows to insert by table, then updates and deletions, all or nothing.
 
-    ``urgent``: somebody waits for it to be durable.
+    ``urgent``: somebody waits for it to be durable. ``lazy``: it is no fact that a run is recovered from, such as what
+    an attempt has printed. It goes with the next commit; without one it is written alone and without an fsync, so a
+    power cut may lose it.
     """
 
     inserts: dict[Table, Iterable[Mapping[str, Any]]] = field(default_factory=dict)
     updates: Sequence[Update | Delete] = ()
     urgent: bool = False
+    lazy: bool = False
     done: Future[None] = field(default_factory=Future)
 
 
@@ -89,10 +96,9 @@ class GroupWriter:
     def _gathered(self) -> list[Entry | None]:
         """The next entries: at once if somebody waits for any of them, else all that arrive within the linger time."""
         batch = [self._queue.get()]
-        until_s = time.monotonic() + _LINGER_S
+        until_s = math.inf
         while len(batch) < _MOST_AT_ONCE:
-            if batch[-1] is None or batch[-1].urgent:
-                until_s = 0.0
+            until_s = min(until_s, time.monotonic() + _linger_s(batch[-1]))
             try:
                 batch.append(self._queue.get(timeout=max(0.0, until_s - time.monotonic())))
             except queue.Empty:
@@ -120,17 +126,47 @@ class GroupWriter:
         while True:
             last = self._closing.is_set()
             try:
-                with self._engine.begin() as connection:
+                only_lazy = all(entry.lazy for entry in batch)
+                with _relaxed(self._engine) if only_lazy else self._engine.begin() as connection:
                     _write(connection, batch)
             except OperationalError as error:  # caused by the database's state, not by the entries
                 if last:
                     raise
                 _log.warning("the journal cannot be written now, retrying: %s", error.orig)
             else:
-                self.commits += 1
+                self.commits += not only_lazy
                 return
             self._closing.wait(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _linger_s(entry: Entry | None) -> float:
+    """How long others may join this entry."""
+    if entry is None or entry.urgent:
+        return 0.0
+    return _LAZY_LINGER_S if entry.lazy else _LINGER_S
+
+
+@contextmanager
+def _relaxed(engine: Engine) -> Iterator[Connection]:
+    """A transaction whose commit does not wait for the disk: a crash of the process loses nothing, a power cut may."""
+    with engine.connect() as connection:
+        is_sqlite = connection.dialect.name == "sqlite"
+        if is_sqlite:
+            _synchronise(connection, "NORMAL")  # with WAL, this leaves the fsync to the next checkpoint
+        try:
+            with connection.begin():
+                if not is_sqlite:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
+                yield connection
+        finally:
+            if is_sqlite:
+                _synchronise(connection, "FULL")
+
+
+def _synchronise(connection: Connection, mode: str) -> None:
+    connection.exec_driver_sql(f"PRAGMA synchronous={mode}")
+    connection.rollback()  # SQLAlchemy counts the statement as the start of a transaction
 
 
 def _write(connection: Connection, batch: Sequence[Entry]) -> None:

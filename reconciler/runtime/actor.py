@@ -14,6 +14,7 @@ from planners.cluster import ClusterSnapshot
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
 from reconciler.runtime.shard import PlannedPreview, Shard
+from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import EventPage, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 # Builds a shard inside the actor; takes the shard's number.
@@ -112,6 +113,10 @@ class ReconcilerActor:
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Shard.events`."""
         return await (await self._shard()).events(task_id, after, wait_s)
+
+    async def logs(self, task_id: TaskId, query: LogQuery, wait_s: float) -> LogPage:
+        """See `Shard.logs`."""
+        return await (await self._shard()).logs(task_id, query, wait_s)
 
     async def plans(self, task_id: TaskId) -> PlansView:
         """See `Shard.plans`."""

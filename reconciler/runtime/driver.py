@@ -27,6 +27,7 @@ from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run import RunState
+from reconciler.views.logs import LogBatch
 from reconciler.views.models import TaskView
 from reconciler.views.projections import admitted_view, task_view
 from reconciler.views.totals import AttemptTotals
@@ -259,8 +260,11 @@ class Driver:
         happened = handoff is not None if known else None
         self.post(e.AttemptVerified(at_s=0, attempt=command.attempt, happened=happened, handoff=handoff))
 
-    def _report(self, event: AttemptEvent) -> None:
+    def _report(self, event: AttemptEvent | LogBatch) -> None:
         """A report of the executor. A start that the run knows of already is dropped."""
+        if isinstance(event, LogBatch):
+            self.log.output.write(self.run.attempts[event.attempt].step.id, event)
+            return
         if isinstance(event, e.AttemptStarted) and self.run.attempts[event.attempt].started_s is not None:
             return
         self.post(event)

@@ -9,9 +9,11 @@ from pydantic import JsonValue
 from planners.model import NodeId, StepId
 from reconciler.errors import NotInDoubt, OutputNotReady
 from reconciler.journal import Journal
+from reconciler.journal.log_rows import LogReader
 from reconciler.journal.rows import PAGE_EVENTS, page_of
 from reconciler.runtime.step_output import attempt_with_output
 from reconciler.state.commands import RunStatus
+from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import EventPage, PlansView, TaskView, Timeline
 
 _GONE = "its output was large and was deleted with the run; name it in workflow.outputs to have it returned"
@@ -40,6 +42,14 @@ class EndedRun:
         """A page of events after a sequence number."""
         rows = await asyncio.to_thread(self._journal.event_rows, self._view.id, after, limit=PAGE_EVENTS + 1)
         return await page_of(rows, ended=self.status.ended)
+
+    async def logs(self, query: LogQuery, wait_s: float) -> LogPage:
+        """What its attempts have printed and logged."""
+        return await asyncio.to_thread(self._stored_logs, query)
+
+    def _stored_logs(self, query: LogQuery) -> LogPage:
+        steps = {bar.attempt: bar.step for bar in self._journal.timeline(self._view.id).bars}
+        return LogReader(self._journal, self._view.id, steps.get).page(query, ended=self.status.ended)
 
     async def plans(self) -> PlansView:
         """Both plans and the verdicts."""

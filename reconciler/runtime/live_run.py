@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
-from planners.model import NodeId, StepId
+from planners.model import AttemptId, NodeId, StepId
 from reconciler.errors import NotInDoubt, OutputNotReady
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.ports import Executor
@@ -14,6 +14,7 @@ from reconciler.runtime.step_output import attempt_with_output, unknown_step
 from reconciler.state.commands import OutputOf, RunStatus
 from reconciler.state.events import CancelRequested, NodeLost
 from reconciler.state.run import RunState
+from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import EventPage, PlansView, TaskView, Timeline
 from reconciler.views.projections import plans_view, timeline
 
@@ -48,6 +49,14 @@ class LiveRun:
     async def events(self, after: int, wait_s: float) -> EventPage:
         """A page of events after a sequence number; waits up to ``wait_s`` for the first."""
         return await self._driver.log.page(after, wait_s)
+
+    async def logs(self, query: LogQuery, wait_s: float) -> LogPage:
+        """What its attempts have printed and logged; waits up to ``wait_s`` for the first line."""
+        return await self._driver.log.output.page(query, self._step_of, wait_s)
+
+    def _step_of(self, attempt: AttemptId) -> StepId | None:
+        known = self._driver.run.attempts.find(attempt)
+        return None if known is None else known.step.id
 
     async def plans(self) -> PlansView:
         """Both plans and the verdicts."""

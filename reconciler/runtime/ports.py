@@ -17,12 +17,14 @@ from reconciler.state.conditions import Conditions
 from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStarted
 from reconciler.state.handoff import Failure, Handoff
 from reconciler.state.outcomes import Outcome
+from reconciler.views.logs import LogBatch
 from reconciler.views.models import TaskView
 
 AttemptEvent = AttemptStarted | AttemptFinished | AttemptFailed
 # Called on the run's event loop as soon as something happened. An executor does not know when a task was admitted, so
-# it leaves at_s at 0 and the receiver stamps the event (``model_copy``) with its own clock.
-Report = Callable[[AttemptEvent], None]
+# it leaves at_s at 0 and the receiver stamps the event (``model_copy``) with its own clock. Lines that an attempt has
+# printed or logged come the same way: in order, without gaps or repetitions, and before the end of the attempt.
+Report = Callable[[AttemptEvent | LogBatch], None]
 
 
 class Clock(Protocol):

@@ -30,6 +30,7 @@ from reconciler.runtime.shard_resources import ShardResources
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import storable
 from reconciler.state.run import RunState
+from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import EventPage, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 _log = logging.getLogger(__name__)
@@ -96,7 +97,8 @@ class Shard:
             except Exception as error:  # noqa: BLE001 -- one run that cannot be recovered must not stop the others
                 _log.exception("task %s cannot be resumed", admitted.id)
                 last_seq = await asyncio.to_thread(self._journal.last_seq, admitted.id)
-                log = RunLog(admitted.id, self._journal, last_seq=last_seq)
+                last_log_seq = await asyncio.to_thread(self._journal.last_log_seq, admitted.id)
+                log = RunLog(admitted.id, self._journal, last_seq=last_seq, last_log_seq=last_log_seq)
                 await Driver(admitted, self._shared, log).abandon(error)
                 continue
             self._start(driver)
@@ -104,7 +106,7 @@ class Shard:
 
     def _recovered(self, admitted: AdmittedTask) -> tuple[RunLog, tuple[RunState, Recovery] | None]:
         past = self._journal.events(admitted.id)
-        log = RunLog(admitted.id, self._journal, past)
+        log = RunLog(admitted.id, self._journal, past, last_log_seq=self._journal.last_log_seq(admitted.id))
         run = RunState(admitted.id, admitted.task, self._ports.catalog)
         recovery = recover(run, replayable(past), log.promoted_before, self._journal.staged(admitted.id))
         return log, None if recovery is None else (run, recovery)
@@ -249,6 +251,10 @@ class Shard:
     async def events(self, task_id: TaskId, after: int = 0, wait_s: float = 0.0) -> EventPage:
         """A page of a task's events after a sequence number; waits up to ``wait_s`` for the first."""
         return await (await self._run(task_id)).events(after, wait_s)
+
+    async def logs(self, task_id: TaskId, query: LogQuery, wait_s: float = 0.0) -> LogPage:
+        """What the attempts of a task have printed and logged; waits up to ``wait_s`` for the first line."""
+        return await (await self._run(task_id)).logs(query, wait_s)
 
     async def plans(self, task_id: TaskId) -> PlansView:
         """Both plans of a task, their similarity, and the verdicts."""

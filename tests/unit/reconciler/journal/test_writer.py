@@ -126,3 +126,13 @@ def test_what_comes_after_the_end_is_refused_at_once(engine):
     with pytest.raises(ShuttingDown):
         writer.write(rows(1)).result(GUARD_S)
     writer.close()
+
+
+def test_lazy_entries_go_with_the_next_commit_and_without_one_cost_no_fsync(writer, engine):
+    goes_along = writer.write(Entry({NUMBERS: [{"n": 1}]}, lazy=True))
+    writer.write(Entry({NUMBERS: [{"n": 2}]}, urgent=True)).result(GUARD_S)
+    assert goes_along.done()
+    writer.write(Entry({NUMBERS: [{"n": 3}]}, lazy=True)).result(GUARD_S)
+
+    assert written(engine) == [1, 2, 3]
+    assert writer.commits == 1
