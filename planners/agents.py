@@ -27,12 +27,16 @@ class Effect(StrEnum):
 
 
 class AgentKind(StrEnum):
-    """How an agent is hosted: ``async`` in host actors, ``sync`` and ``command`` as killable Ray tasks."""
+    """How an agent is hosted: ``async`` and ``http`` in host actors, ``sync`` and ``command`` as killable Ray tasks."""
 
     ASYNC = "async"
     SYNC = "sync"
     COMMAND = "command"
+    HTTP = "http"
     LLM = "llm"
+
+
+_IN_HOSTS = frozenset({AgentKind.ASYNC, AgentKind.HTTP})
 
 
 class Retry(Measured):
@@ -66,7 +70,8 @@ class AgentSpec(Measured):
     """What one agent declares: its capability, resources, price, quality and effect.
 
     ``target`` is an import path ``module:attribute`` of the callable (async, sync), the argument vector of a command,
-    or the model name of an LLM agent. ``expected_s`` and ``output_bytes`` are priors until there are outcomes.
+    the URL of an HTTP agent, or the model name of an LLM agent. ``expected_s`` and ``output_bytes`` are priors until
+    there are outcomes.
     ``env`` names the environment variables that the agent sees, besides those that every agent sees.
     ``discloses``: the agent sends private inputs to a third party, so it never runs speculatively.
     """
@@ -112,7 +117,7 @@ class AgentSpec(Measured):
     def starts_at_once(self) -> bool:
         """Whether an attempt starts as soon as it is dispatched: it runs in a shared host and no limit delays it."""
         unlimited = self.provider is None and self.concurrency is None
-        return self.kind is AgentKind.ASYNC and unlimited and self.may_speculate and not self.resources.amounts()
+        return self.kind in _IN_HOSTS and unlimited and self.may_speculate and not self.resources.amounts()
 
     @property
     def identity(self) -> str:

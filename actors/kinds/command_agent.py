@@ -13,7 +13,6 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import IO, Any
 
-import jsonschema
 import pydantic_core
 
 from actors.context import Context
@@ -21,6 +20,7 @@ from actors.environment import base_environment, declared_variables
 from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog
 from actors.invocation import Invocation
 from actors.kinds.kind import Answer, Kind
+from actors.kinds.schemas import check_schema
 from actors.payloads.json_values import decoded
 from planners.agents import AgentSpec, Effect
 
@@ -61,11 +61,11 @@ class CommandKind:
             BadInput, BadOutput: the declared schema does not match, or stdout is not JSON.
             CommandFailed: the exit code is not 0; ends with the last bytes of stderr.
         """
-        _check(inputs, call.input_schema, BadInput, "inputs")
+        check_schema(inputs, call.input_schema, BadInput, "inputs")
         code, stdout, stderr = _guarded(call, pydantic_core.to_json(inputs, inf_nan_mode="constants"))
         if code != 0:
             raise CommandFailed(f"exit code {code}: {stderr.decode(errors='replace').strip()}", "target")
-        _check(decoded(stdout, "output"), call.output_schema, BadOutput, "output")
+        check_schema(decoded(stdout, "output"), call.output_schema, BadOutput, "output")
         return Answer(stdout.strip())
 
 
@@ -125,14 +125,6 @@ def _last_bytes(stream: IO[bytes], max_bytes: int) -> bytes:
     while chunk := stream.read(_CHUNK_BYTES):
         last = (last + chunk)[-max_bytes:]
     return last
-
-
-def _check(value: Any, schema: dict[str, Any] | None, error: type[ActorsError], root: str) -> None:
-    if schema is None:
-        return
-    problem = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
-    if problem is not None:
-        raise error(problem.message, ".".join([root, *map(str, problem.absolute_path)]), "see the agent's schema")
 
 
 KIND: Kind = CommandKind()

@@ -1,0 +1,69 @@
+"""A real HTTP server on loopback that records requests and answers as a test says."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Seen:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class HttpCounterpart:
+    """``answers``: path without query -> (status, headers, body); a body of None stalls until the client leaves."""
+
+    url: str = ""
+    answers: dict[str, tuple[int, dict[str, str], Any]] = field(default_factory=dict)
+    seen: list[Seen] = field(default_factory=list)
+    stalled: threading.Event = field(default_factory=threading.Event)
+    left: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def http_counterpart() -> Iterator[HttpCounterpart]:
+    counterpart = HttpCounterpart()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            counterpart.seen.append(Seen(self.command, self.path, dict(self.headers), body))
+            status, headers, answer = counterpart.answers.get(self.path.partition("?")[0], (404, {}, {"no": "such"}))
+            if answer is None:
+                counterpart.stalled.set()
+                self.rfile.read(1)  # end-of-file: the client has closed the connection
+                counterpart.left.set()
+                self.close_connection = True
+                return
+            raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(raw)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(raw)
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - names of the base class
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        counterpart.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield counterpart
+        finally:
+            server.shutdown()
+            thread.join()
