@@ -40,7 +40,7 @@ async def run_async(call: Invocation, blobs: tuple[Any, ...]) -> Result:
     except BaseException as error:
         if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
             raise
-        failure = timed_out(call.timeout_s) if timer.expired() else failure_of(error)
+        failure = timed_out(call.timeout_s, call, error) if timer.expired() else failure_of(error, call=call)
         return Result(Ended(time.perf_counter() - began, failure=failure))
 
 
@@ -58,7 +58,7 @@ def run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
         assert isinstance(answer, Answer)
         return _result(call, answer, context, began)
     except BaseException as error:  # noqa: BLE001 - as above; Ray would take a KeyboardInterrupt for a cancel
-        return Result(Ended(time.perf_counter() - began, failure=failure_of(error)))
+        return Result(Ended(time.perf_counter() - began, failure=failure_of(error, call=call)))
 
 
 async def run_promotion(call: Invocation, staged: dict[str, bytes]) -> None:

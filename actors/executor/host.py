@@ -106,7 +106,8 @@ class Host:
         except asyncio.CancelledError as error:
             if attempt in self._flushed:
                 return None, None, None
-            return Ended(0.0, failure=failure_of(error)), None, None  # the agent has cancelled its own asyncio task
+            # The agent has cancelled its own asyncio task.
+            return Ended(0.0, failure=failure_of(error, call=call)), None, None
         finally:
             del self._running[attempt]
         return result.ended, result.body, result.staged

@@ -15,6 +15,8 @@ from rich.text import Text
 from planners.graph import PlanFigures, PlanGraph
 from planners.model import StepId
 from planners.plans import Plan
+from reconciler.state.handoff import Failure
+from reconciler.views.failure_text import failure_lines
 from reconciler.views.models import Doubt, TaskView, Timeline, TimelineBar
 
 console = Console(highlight=False)
@@ -79,11 +81,26 @@ def task_summary(view: TaskView) -> str:
     if view.agent_s:
         lines.append(f"  agents {seconds(view.agent_s)} s, wasted {seconds(view.wasted_s)} s, ${view.usd:.4g}")
     if view.failure is not None:
-        lines.append(f"  [red]{escape(view.failure.message)}[/]")
-        if view.failure.fix:
-            lines.append(f"  [bold]fix:[/] {escape(view.failure.fix)}")
+        lines += failure_markup(view.failure)
     lines += [_doubt(view.id, doubt) for doubt in view.in_doubt]
     return "\n".join(lines)
+
+
+def failure_markup(failure: Failure) -> list[str]:
+    """A failure in lines of markup, the root cause first."""
+    first, *more = (escape(line) for line in failure_lines(failure))
+    fixed = (line.replace("  fix:", "  [bold]fix:[/]", 1) if line.startswith("  fix:") else line for line in more)
+    return [f"  [red]{first}[/]", *(f"  {line}" for line in fixed)]
+
+
+def failed_table(timeline: Timeline, most: int = 10) -> Table | None:
+    """Why attempts failed, the latest ones; None if none did."""
+    failed = [bar for bar in timeline.bars if bar.failure is not None and bar.status == "failed"]
+    if not failed:
+        return None
+    rows = [[escape(bar.step), escape(bar.attempt), escape(bar.failure.told)] for bar in failed[-most:] if bar.failure]
+    hidden = f" ({len(failed) - most} earlier ones not shown)" if len(failed) > most else ""
+    return table(["step", "attempt", f"failed because{hidden}"], rows)
 
 
 def _doubt(task: str, doubt: Doubt) -> str:

@@ -16,6 +16,7 @@ from orchestrator.cli.output import (
     PlanFormat,
     coloured,
     console,
+    failed_table,
     figures_summary,
     plan_table,
     print_graph,
@@ -175,8 +176,9 @@ def show(
             console.print(task_summary(view), soft_wrap=True)
             timeline = await client.timeline(task_id)
             console.print(attempts_table(timeline))
-            if (waiting := waiting_table(timeline)) is not None:
-                console.print(waiting)
+            for more in (failed_table(timeline), waiting_table(timeline)):
+                if more is not None:
+                    console.print(more)
         return view
 
     view = with_client(url, ask)

@@ -12,7 +12,7 @@ from httpx_sse import EventSource
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from orchestrator.client.blocking import SyncClient
-from orchestrator.client.errors import Busy, NotOurs, Unreachable, refusal
+from orchestrator.client.errors import Busy, NotOurs, TaskFailed, Unreachable, refusal
 from orchestrator.config import read_document
 from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview, Resolution
 from planners.agents import Catalog
@@ -20,8 +20,9 @@ from planners.cluster import ClusterSnapshot
 from planners.errors import InvalidTask
 from planners.tasks import Task
 from planners.validation import explain, parse
+from reconciler.state.commands import RunStatus
 from reconciler.views.logs import LogLevel, LogLine, LogPage, LogQuery
-from reconciler.views.models import PlansView, StoredEvent, TaskPage, TaskView, Timeline
+from reconciler.views.models import FailuresView, PlansView, StoredEvent, TaskPage, TaskView, Timeline
 
 DEFAULT_URL = "http://127.0.0.1:8700"
 Submittable = Task | Mapping[str, Any] | Path | str
@@ -140,6 +141,20 @@ class Client:
             if view.status.ended or view.needs_resolution or time.monotonic() >= until:
                 return view
 
+    async def result(self, task_id: str, timeout_s: float | None = None) -> dict[str, JsonValue]:
+        """The outputs of the task once it has succeeded.
+
+        Raises:
+            TaskFailed: it has failed, was cancelled, or is in doubt; the message tells where and why.
+            TimeoutError: it goes on after ``timeout_s`` seconds.
+        """
+        view = await self.wait(task_id, timeout_s)
+        if view.status is RunStatus.SUCCEEDED:
+            return view.outputs or {}
+        if view.status.ended or view.needs_resolution:
+            raise TaskFailed(view)
+        raise TimeoutError(f"task {task_id} is {view.status.value} after {timeout_s:g} s")
+
     async def cancel(self, task_id: str, reason: str = "") -> TaskView:
         """Cancel the run. A task that has ended is returned unchanged."""
         return await self._view(TaskView, "DELETE", f"/v1/tasks/{task_id}", params={"reason": reason})
@@ -245,6 +260,10 @@ class Client:
     async def timeline(self, task_id: str) -> Timeline:
         """All attempts with their times and verdicts."""
         return await self._view(Timeline, "GET", f"/v1/tasks/{task_id}/timeline")
+
+    async def failures(self, task_id: str) -> FailuresView:
+        """The latest failed attempts with everything that is known of them, those that were retried included."""
+        return await self._view(FailuresView, "GET", f"/v1/tasks/{task_id}/failures")
 
     async def output(self, task_id: str, step: str) -> JsonValue:
         """The output of a finished step."""

@@ -7,6 +7,9 @@ from pydantic import ValidationError
 
 from orchestrator.errors import ServiceError
 from orchestrator.problems import ProblemDetails, plain
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.views.failure_text import failure_lines
+from reconciler.views.models import TaskView
 
 
 class Unreachable(ServiceError):
@@ -51,6 +54,19 @@ class Busy(Refused):
         super().__init__(problem)
         self.args = (problem, retry_after_s)
         self.retry_after_s = retry_after_s
+
+
+class TaskFailed(ServiceError):
+    """A task has failed, was cancelled, or is in doubt. ``view`` is the task, ``failure`` why it has no outputs."""
+
+    def __init__(self, view: TaskView) -> None:
+        self.view = view
+        self.failure = view.failure or Failure(kind=FailureKind.ERROR, message=f"the task is {view.status.value}")
+        super().__init__(f"task {view.id}: {self.failure.message}", "", self.failure.fix)
+        self.args = (view,)
+
+    def __str__(self) -> str:
+        return f"task {self.view.id}: " + "\n".join(failure_lines(self.failure))
 
 
 class NotOurs(ServiceError):

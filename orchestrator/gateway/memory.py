@@ -20,8 +20,19 @@ from planners.plans import Plan, PlanKind
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import IdempotencyConflict, NotInDoubt, OutputNotReady, Overloaded, UnknownStep, UnknownTask
 from reconciler.state.commands import RunStatus
+from reconciler.state.handoff import Failure
 from reconciler.views.logs import LogLevel, LogLine, LogPage, LogQuery, LogStream
-from reconciler.views.models import Doubt, EventPage, PlansView, StoredEvent, TaskFilter, TaskPage, TaskView, Timeline
+from reconciler.views.models import (
+    Doubt,
+    EventPage,
+    FailuresView,
+    PlansView,
+    StoredEvent,
+    TaskFilter,
+    TaskPage,
+    TaskView,
+    Timeline,
+)
 
 
 @dataclass
@@ -74,12 +85,16 @@ class MemoryGateway:
             stored.changed.notify_all()
 
     async def end(
-        self, task_id: TaskId, status: RunStatus = RunStatus.SUCCEEDED, outputs: dict[str, JsonValue] | None = None
+        self,
+        task_id: TaskId,
+        status: RunStatus = RunStatus.SUCCEEDED,
+        outputs: dict[str, JsonValue] | None = None,
+        failure: Failure | None = None,
     ) -> None:
         """End a run. Its outputs also become the outputs of the steps with these names."""
         stored = self._find(task_id)
         stored.outputs.update({StepId(name): value for name, value in (outputs or {}).items()})
-        change = {"status": status, "outputs": outputs, "ended_s": self._age_s(stored)}
+        change = {"status": status, "outputs": outputs, "ended_s": self._age_s(stored), "failure": failure}
         stored.view = stored.view.model_copy(update=change)
         await self.record(task_id, "run_ended", status=status.value)
 
@@ -130,11 +145,12 @@ class MemoryGateway:
         return first.view
 
     async def read(self, task_id: TaskId, view: type[View]) -> View:
-        """See `Gateway`. Plans and timeline are empty."""
+        """See `Gateway`. All but the task itself are empty."""
         views: dict[type, Any] = {
             TaskView: self._find(task_id).view,
             PlansView: PlansView(task=task_id),
             Timeline: Timeline(task=task_id, bars=()),
+            FailuresView: FailuresView(task=task_id),
         }
         return cast("View", views[view])
 

@@ -13,12 +13,12 @@ from planners.plans import Plan
 from planners.tasks import AdmittedTask, Task
 from reconciler.state.outcomes import Verdict
 from reconciler.views.logs import LogPage, LogQuery
-from reconciler.views.models import EventPage, PlansView, TaskFilter, TaskPage, TaskView, Timeline
+from reconciler.views.models import EventPage, FailuresView, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 # The name of the last event of every stream. It has no id, so that no client resumes after it.
 END_OF_EVENTS = "end"
 
-View = TypeVar("View", TaskView, PlansView, Timeline)
+View = TypeVar("View", TaskView, PlansView, Timeline, FailuresView)
 
 
 class Preview(Versioned):
@@ -83,7 +83,7 @@ class Gateway(Protocol):
         ...
 
     async def read(self, task_id: TaskId, view: type[View]) -> View:
-        """A view of the task as it is now: `TaskView`, `PlansView` or `Timeline`."""
+        """A view of the task as it is now: `TaskView`, `PlansView`, `Timeline` or `FailuresView`."""
         ...
 
     async def wait(self, task_id: TaskId, wait_s: float) -> TaskView:

@@ -17,7 +17,7 @@ from planners.cluster import ClusterSnapshot
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
 from reconciler.views.logs import LogPage, LogQuery
-from reconciler.views.models import EventPage, PlansView, TaskFilter, TaskPage, TaskView, Timeline
+from reconciler.views.models import EventPage, FailuresView, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 LEARNER = "forerun-learner"
 _READY_TIMEOUT_S = 2.0
@@ -28,7 +28,12 @@ _PLANNING_MARGIN_S = 30.0
 
 _SHARD_UP = "# HELP forerun_shard_up Whether the shard answers\n# TYPE forerun_shard_up gauge"
 # The shard's method that answers with a view.
-_QUERIES: dict[type, str] = {TaskView: "show", PlansView: "plans", Timeline: "timeline"}
+_QUERIES: dict[type, str] = {
+    TaskView: "show",
+    PlansView: "plans",
+    Timeline: "timeline",
+    FailuresView: "failures",
+}
 
 
 def shard_name(shard: int) -> str:

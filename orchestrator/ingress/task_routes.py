@@ -16,7 +16,7 @@ from orchestrator.ingress.responses import problems, sent
 from planners.model import StepId, TaskId
 from planners.tasks import Task
 from reconciler.state.commands import RunStatus
-from reconciler.views.models import PlansView, TaskFilter, TaskPage, TaskView, Timeline
+from reconciler.views.models import FailuresView, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 _Submitted = Annotated[Task, Depends(json_body(Task))]
 _TASK_BODY = body_schema(Task, TASKS)
@@ -129,6 +129,11 @@ def _queries(router: APIRouter, context: IngressContext) -> None:
     async def show_timeline(task_id: _Id) -> Response:
         """All attempts: step, agent, node, times and verdict."""
         return sent(await gateway.read(TaskId(task_id), Timeline))
+
+    @router.get("/tasks/{task_id}/failures", response_model=FailuresView, responses=problems(404, 503))
+    async def show_failures(task_id: _Id) -> Response:
+        """The latest failed attempts, retried ones included: exceptions, line of code, inputs, traceback, stderr."""
+        return sent(await gateway.read(TaskId(task_id), FailuresView))
 
 
 def _results(router: APIRouter, context: IngressContext) -> None:

@@ -15,7 +15,7 @@ from reconciler.journal.writer import Entry, GroupWriter, Rows
 from reconciler.state.outcomes import Outcome
 from reconciler.views.logs import LogBatch
 from reconciler.views.models import TaskView
-from reconciler.views.projections import admitted_view
+from reconciler.views.projections import admitted_view, summary_of
 
 # Newest tasks that are looked at to tell whether tasks are distributed as they should be.
 _SAMPLE = 256
@@ -138,7 +138,7 @@ class Journal(JournalQueries):
         summary = {
             "status": view.status.value,
             "ended_at_s": view.submitted_at_s + (view.ended_s or 0.0),
-            "summary": view.model_copy(update={"outputs": None}).model_dump_json(),
+            "summary": summary_of(view).model_dump_json(),
         }
         changes: list[Update | Delete] = [
             update(TASKS).where(TASKS.c.id == view.id).values(values),

@@ -21,7 +21,7 @@ from reconciler.state import events as e
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
 from reconciler.views.models import EventPage, StoredEvent, TaskView
-from reconciler.views.projections import plans_view, timeline
+from reconciler.views.projections import plans_view, summary_of, timeline
 
 _REPLAYED = frozenset(
     kind.model_fields["event"].default
@@ -150,7 +150,7 @@ class RunLog:
             details = await asyncio.to_thread(_details, run)
         else:
             details = _details(run)
-        line = self._line(run.at_s, _ENDED, view.model_dump_json(exclude={"outputs", "v"}))
+        line = self._line(run.at_s, _ENDED, summary_of(view).model_dump_json(exclude={"outputs", "v"}))
         await self._ended(self._journal.end(view, [line], timeline=details[0], plans=details[1]))
 
     async def conclude_without_details(self, view: TaskView) -> None:

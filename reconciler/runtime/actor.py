@@ -15,7 +15,7 @@ from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
 from reconciler.runtime.shard import PlannedPreview, Shard
 from reconciler.views.logs import LogPage, LogQuery
-from reconciler.views.models import EventPage, PlansView, TaskFilter, TaskPage, TaskView, Timeline
+from reconciler.views.models import EventPage, FailuresView, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 # Builds a shard inside the actor; takes the shard's number.
 Build = Callable[[int], Awaitable[Shard]]
@@ -125,6 +125,10 @@ class ReconcilerActor:
     async def timeline(self, task_id: TaskId) -> Timeline:
         """See `Shard.timeline`."""
         return await (await self._shard()).timeline(task_id)
+
+    async def failures(self, task_id: TaskId) -> FailuresView:
+        """See `Shard.failures`."""
+        return await (await self._shard()).failures(task_id)
 
     async def output(self, task_id: TaskId, step: StepId) -> Any:
         """See `Shard.output`."""

@@ -12,9 +12,10 @@ from reconciler.journal import Journal
 from reconciler.journal.log_rows import LogReader
 from reconciler.journal.rows import PAGE_EVENTS, page_of
 from reconciler.runtime.step_output import attempt_with_output
+from reconciler.runtime.stored_failures import FAILED_EVENTS, stored_failures
 from reconciler.state.commands import RunStatus
 from reconciler.views.logs import LogPage, LogQuery
-from reconciler.views.models import EventPage, PlansView, TaskView, Timeline
+from reconciler.views.models import EventPage, FailuresView, PlansView, TaskView, Timeline
 
 _GONE = "its output was large and was deleted with the run; name it in workflow.outputs to have it returned"
 
@@ -58,6 +59,13 @@ class EndedRun:
     async def timeline(self) -> Timeline:
         """All attempts."""
         return await asyncio.to_thread(self._journal.timeline, self._view.id)
+
+    async def failures(self) -> FailuresView:
+        """The latest attempts that failed or were left in doubt."""
+        timeline = await self.timeline()
+        return await asyncio.to_thread(
+            lambda: stored_failures(timeline, self._journal.event_rows(self._view.id, kinds=FAILED_EVENTS))
+        )
 
     async def output(self, step: StepId) -> Any:
         """The output of a finished step.

@@ -15,8 +15,8 @@ from reconciler.state.commands import OutputOf, RunStatus
 from reconciler.state.events import CancelRequested, NodeLost
 from reconciler.state.run import RunState
 from reconciler.views.logs import LogPage, LogQuery
-from reconciler.views.models import EventPage, PlansView, TaskView, Timeline
-from reconciler.views.projections import plans_view, timeline
+from reconciler.views.models import EventPage, FailuresView, PlansView, TaskView, Timeline
+from reconciler.views.projections import failures_view, plans_view, timeline
 
 _LOST = "it is made again if a step still needs it; ask again when the task has ended"
 # Of runs with more attempts than this, timelines and plans are computed in a thread.
@@ -65,6 +65,10 @@ class LiveRun:
     async def timeline(self) -> Timeline:
         """All attempts."""
         return await self._projected(timeline)
+
+    async def failures(self) -> FailuresView:
+        """The latest attempts that failed or are in doubt."""
+        return await self._projected(failures_view)
 
     async def output(self, step: StepId) -> Any:
         """The output of a finished step.

@@ -28,10 +28,11 @@ from reconciler.runtime.recovery import Recovery, recover
 from reconciler.runtime.reservations import Reservations
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.state.commands import RunStatus
-from reconciler.state.handoff import storable
 from reconciler.state.run import RunState
+from reconciler.state.stored_text import storable
 from reconciler.views.logs import LogPage, LogQuery
-from reconciler.views.models import EventPage, PlansView, TaskFilter, TaskPage, TaskView, Timeline
+from reconciler.views.models import EventPage, FailuresView, PlansView, TaskFilter, TaskPage, TaskView, Timeline
+from reconciler.views.projections import summary_of
 
 _log = logging.getLogger(__name__)
 _ALL = TaskFilter()
@@ -264,6 +265,10 @@ class Shard:
         """All attempts of a task."""
         return await (await self._run(task_id)).timeline()
 
+    async def failures(self, task_id: TaskId) -> FailuresView:
+        """The latest failed attempts of a task."""
+        return await (await self._run(task_id)).failures()
+
     async def output(self, task_id: TaskId, step: StepId) -> Any:
         """The output of a finished step.
 
@@ -317,5 +322,5 @@ class Shard:
 
 
 def _page(views: Sequence[TaskView], *, more: bool) -> TaskPage:
-    bare = tuple(view.model_copy(update={"outputs": None}) for view in views)
+    bare = tuple(summary_of(view) for view in views)
     return TaskPage(tasks=bare, next_before=bare[-1].id if more and bare else None)

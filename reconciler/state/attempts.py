@@ -99,6 +99,12 @@ class Attempt:
         """Whether it has finished and a plan holds its work, so that its effects are out."""
         return self.finished and self.verdict is not None and self.verdict.survives
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """Which attempt it is, as `FailureEvidence` names it."""
+        placement = self.placement
+        return {"step": self.step.id, "agent": placement.agent, "node": placement.node, "attempt": self.id}
+
     def remaining_s(self, now_s: float) -> float:
         """Expected seconds until it ends; 0 when it has finished, the whole duration while it waits for room."""
         if self.finished:

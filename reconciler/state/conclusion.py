@@ -92,6 +92,7 @@ def flush(run: RunData, verdicts: dict[AttemptId, Verdict]) -> None:
 
 def _leave_in_doubt(run: RunData, attempt: Attempt) -> None:
     failure = Failure(kind=FailureKind.CANCELLED, message="the run ended before the agent had returned")
+    failure = failure.with_evidence(**attempt.identity)
     seconds = 0.0 if attempt.started_s is None else run.at_s - attempt.started_s
     run.attempts.put(attempt.as_in_doubt(run.at_s, seconds, failure, verifying=False))
     state = run.steps.get(attempt.step.id)

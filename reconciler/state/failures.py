@@ -31,15 +31,17 @@ def apply_policy(  # noqa: PLR0913 one decision about one step
     tries = run.tries.used(state.work_key)
     match after_failure(agent, failure, tries, failed_at_s, others=others, repeatable=repeatable):
         case RetryLater(at_s=at_s):
-            run.steps.retry(step.id, run.at_s, at_s, f"failed: {failure.message}")
+            run.steps.retry(step.id, run.at_s, at_s, f"failed: {failure.told}")
             if at_s > run.at_s:
                 run.commands.append(c.WakeAt(at_s=at_s))
         case PlanAround():
             run.requests.without_agents[agent.name] = None
             run.steps.block(step.id, run.at_s, c.PlanReason.AGENT_FAILED, agent=agent.name)
         case FailRun():
-            run.steps.fail(step.id, run.at_s, failure.message)
-            fail(run, failure.model_copy(update={"message": f"step '{step.id}' failed: {failure.message}"}))
+            run.steps.fail(step.id, run.at_s, failure.told)
+            after = f" after {tries} tries" if tries > 1 else ""
+            message = f"step '{step.id}' failed{after}: {failure.told}"
+            fail(run, failure.with_evidence(tries=tries).model_copy(update={"message": message}))
 
 
 def serves(run: RunData, attempt: AttemptId, step: Step) -> bool:

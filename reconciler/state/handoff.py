@@ -1,19 +1,13 @@
 """What an agent returns, and how it fails: data, never an exception that crosses a process."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Any
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from planners.model import Versioned
-
-
-def storable(text: str) -> str:
-    """The text with its lone surrogates escaped: neither JSON nor a database can hold them."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-StorableText = Annotated[str, AfterValidator(storable)]
+from reconciler.state.evidence import FailureEvidence
+from reconciler.state.stored_text import StorableText
 
 
 class Handoff(Versioned):
@@ -62,6 +56,7 @@ class Failure(Versioned):
         counts: whether it uses up one of the agent's tries. False where the agent is not to blame: the service was
             restarted, or its host died through another attempt.
         never_began: the executor knows for certain that the agent's code did not run, so nothing can be in doubt.
+        evidence: what is known of the attempt that failed. None where no attempt did, and in older journals.
     """
 
     kind: FailureKind
@@ -70,6 +65,25 @@ class Failure(Versioned):
     fix: StorableText = ""
     counts: bool = True
     never_began: bool = False
+    evidence: FailureEvidence | None = None
+
+    @property
+    def told(self) -> str:
+        """What happened and where, in one line: ``KeyError: 'text' at bad.py:9 in summarise``."""
+        evidence = self.evidence or _NO_EVIDENCE
+        raised = bool(evidence.exceptions) and evidence.exceptions[-1].error_type == self.error_type
+        said = f"{self.error_type}: {self.message}" if raised and self.message != self.error_type else self.message
+        return said if evidence.frame is None else f"{said} at {evidence.frame.where}"
+
+    def with_evidence(self, **known: Any) -> "Failure":
+        """This failure, with evidence for what its own does not say yet."""
+        evidence = self.evidence or _NO_EVIDENCE
+        completed = evidence.completed(known)
+        return self if completed is evidence else self.model_copy(update={"evidence": completed})
+
+    def brief(self) -> "Failure":
+        """Without what takes much room, for lists and timelines."""
+        return self if self.evidence is None else self.model_copy(update={"evidence": self.evidence.brief()})
 
     @property
     def retryable(self) -> bool:
@@ -80,3 +94,6 @@ class Failure(Versioned):
     def uncertain(self) -> bool:
         """Whether the agent may have acted all the same."""
         return self.kind in _UNCERTAIN and not self.never_began
+
+
+_NO_EVIDENCE = FailureEvidence()

@@ -140,6 +140,7 @@ def _lose_node(run: RunData, node: NodeId, failure: Failure) -> None:
 
 def _fail(run: RunData, attempt: Attempt, failure: Failure, seconds: float) -> None:
     """One attempt has failed. An act that may have happened is in doubt instead."""
+    failure = failure.with_evidence(**attempt.identity)
     if failure.uncertain and run.is_act(attempt):
         _leave_in_doubt(run, attempt, failure, seconds)
         return

@@ -39,8 +39,9 @@ class TaskView(Versioned):
     """A task as `GET /v1/tasks/{id}` shows it.
 
     ``saved_s`` is how much earlier the run ended than it would have if nothing had started before the optimal plan was
-    whole. ``wasted_s`` counts agent-seconds of flushed attempts, ``agent_s`` of all. ``waiting`` says why steps wait,
-    for the first of them; the timeline has all.
+    whole. ``agent_s`` counts the agent-seconds of all attempts, ``wasted_s`` those of flushed ones, ``failed_s`` those
+    of confirmed ones that failed. ``failed_attempts`` counts all that failed, retried ones included; ``failure`` is
+    that of the task. ``waiting`` says why steps wait, for the first of them; the timeline has all.
     """
 
     id: TaskId
@@ -58,6 +59,8 @@ class TaskView(Versioned):
     saved_s: float | None = None
     agent_s: float = 0.0
     wasted_s: float = 0.0
+    failed_s: float = 0.0
+    failed_attempts: int = 0
     usd: float = 0.0
     wasted_usd: float = 0.0
     outputs: dict[str, JsonValue] | None = None
@@ -101,7 +104,11 @@ class EventPage(Versioned):
 
 
 class TimelineBar(Versioned):
-    """One attempt on the timeline."""
+    """One attempt on the timeline.
+
+    A failed attempt has no verdict, unless it was flushed: nothing of it was used. ``failure`` says why it failed, or
+    why it is in doubt, without traceback and inputs; `FailuresView` has all.
+    """
 
     attempt: AttemptId
     step: StepId
@@ -118,6 +125,7 @@ class TimelineBar(Versioned):
     usd: float = 0.0
     title: str = ""
     reason: str = ""
+    failure: Failure | None = None
 
 
 class Timeline(Versioned):
@@ -129,6 +137,26 @@ class Timeline(Versioned):
     optimal_plan_s: float | None = None
     ended_s: float | None = None
     waiting: tuple[WaitReason, ...] = ()
+
+
+class FailedAttempt(Versioned):
+    """One attempt that failed, or that is in doubt, with everything that is known of it."""
+
+    attempt: AttemptId
+    step: StepId
+    agent: AgentName
+    node: NodeId
+    status: str
+    began_s: float | None = None
+    ended_s: float | None = None
+    failure: Failure
+
+
+class FailuresView(Versioned):
+    """The latest failed attempts of a task, the latest first, those that were retried included."""
+
+    task: TaskId
+    failures: tuple[FailedAttempt, ...] = ()
 
 
 class PlansView(Versioned):

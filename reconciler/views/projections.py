@@ -12,14 +12,27 @@ from reconciler.state import accounts
 from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure
+from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
 from reconciler.state.step_state import StepStatus
 from reconciler.state.waiting import WaitReason
-from reconciler.views.models import Doubt, PlansView, StepCounts, TaskView, Timeline, TimelineBar
+from reconciler.views.models import (
+    Doubt,
+    FailedAttempt,
+    FailuresView,
+    PlansView,
+    StepCounts,
+    TaskView,
+    Timeline,
+    TimelineBar,
+)
 from reconciler.views.totals import AttemptTotals
 
 # Reasons in a task's view, which clients poll.
 _MOST_REASONS = 20
+# Failed attempts in the view of failures, each with its traceback.
+MOST_FAILURES = 50
+_FAILED = (AttemptStatus.FAILED, AttemptStatus.IN_DOUBT)
 _WAITING = (StepStatus.WAITING, StepStatus.READY, StepStatus.DISPATCHED, StepStatus.RETRYING)
 
 
@@ -47,7 +60,7 @@ def task_view(
         totals: sums over the attempts, where they are kept; counted here otherwise.
     """
     totals = totals or AttemptTotals(run.catalog, run.attempts.values())
-    agent_s, wasted_s, usd, wasted_usd = totals.sums
+    sums = totals.sums
     ending = ending or Ending(run.status, run.end.failure if run.end else None)
     return TaskView(
         id=admitted.id,
@@ -63,10 +76,12 @@ def task_view(
         optimal_plan_s=run.optimal_plan_s,
         ended_s=run.at_s if run.status.ended else None,
         saved_s=saved_s(run),
-        agent_s=agent_s,
-        wasted_s=wasted_s,
-        usd=usd,
-        wasted_usd=wasted_usd,
+        agent_s=sums.agent_s,
+        wasted_s=sums.wasted_s,
+        failed_s=sums.failed_s,
+        failed_attempts=round(sums.failed),
+        usd=sums.usd,
+        wasted_usd=sums.wasted_usd,
         outputs=ending.outputs,
         failure=ending.failure,
         in_doubt=tuple(_doubt(attempt) for attempt in run.in_doubt),
@@ -83,6 +98,11 @@ def wait_reasons(run: RunState) -> Iterator[WaitReason]:
         reason = run.waiting(step)
         if reason is not None:
             yield reason
+
+
+def summary_of(view: TaskView) -> TaskView:
+    """The view without what takes much room, for lists: no outputs, no tracebacks."""
+    return view.model_copy(update={"outputs": None, "failure": view.failure and view.failure.brief()})
 
 
 def admitted_view(admitted: AdmittedTask) -> TaskView:
@@ -156,8 +176,7 @@ def timeline(run: RunState) -> Timeline:
 
 
 def _bar(run: RunState, attempt: Attempt) -> TimelineBar:
-    failed = attempt.status in (AttemptStatus.FAILED, AttemptStatus.IN_DOUBT)
-    reason = attempt.failure.message if failed and attempt.failure else attempt.reason
+    failure = attempt.failure if attempt.status in _FAILED else None
     return TimelineBar(
         attempt=attempt.id,
         step=attempt.step.id,
@@ -166,15 +185,42 @@ def _bar(run: RunState, attempt: Attempt) -> TimelineBar:
         node=attempt.placement.node,
         epoch=attempt.epoch,
         speculative=attempt.began_speculative,
-        verdict=attempt.verdict,
+        verdict=_verdict(attempt),
         status=attempt.status.value,
         dispatched_s=attempt.dispatched_s,
         started_s=attempt.started_s,
         ended_s=attempt.ended_s,
         usd=accounts.cost_usd(run.catalog.by_name[attempt.placement.agent], attempt),
         title=attempt.step.title,
-        reason=reason,
+        reason=attempt.reason if failure is None else failure.message,
+        failure=failure and failure.brief(),
     )
+
+
+def failures_view(run: RunState) -> FailuresView:
+    """The latest attempts that failed or are in doubt."""
+    failed = (attempt for attempt in reversed(list(run.attempts.values())) if attempt.status in _FAILED)
+    return FailuresView(task=run.id, failures=tuple(map(_failed_attempt, islice(failed, MOST_FAILURES))))
+
+
+def _failed_attempt(attempt: Attempt) -> FailedAttempt:
+    assert attempt.failure is not None
+    return FailedAttempt(
+        attempt=attempt.id,
+        step=attempt.step.id,
+        agent=attempt.placement.agent,
+        node=attempt.placement.node,
+        status=attempt.status.value,
+        began_s=attempt.started_s,
+        ended_s=attempt.ended_s,
+        failure=attempt.failure,
+    )
+
+
+def _verdict(attempt: Attempt) -> Verdict | None:
+    """The verdict that is shown: of a failed attempt nothing was used, although its plan held its work."""
+    failed = attempt.status is AttemptStatus.FAILED
+    return None if failed and attempt.verdict is not None and attempt.verdict.survives else attempt.verdict
 
 
 def plans_view(run: RunState) -> PlansView:
@@ -188,5 +234,7 @@ def plans_view(run: RunState) -> PlansView:
         step_f1=alike.step_f1 if alike else None,
         edge_f1=alike.edge_f1 if alike else None,
         placement_similarity=alike.placement if alike else None,
-        verdicts={attempt.id: attempt.verdict for attempt in run.attempts.values() if attempt.verdict is not None},
+        verdicts={
+            attempt.id: verdict for attempt in run.attempts.values() if (verdict := _verdict(attempt)) is not None
+        },
     )

@@ -6,26 +6,28 @@ from typing import NamedTuple
 from planners.agents import Catalog
 from planners.model import AttemptId
 from reconciler.state.accounts import cost_usd
-from reconciler.state.attempts import Attempt
+from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.outcomes import Verdict
 
 
-class _Share(NamedTuple):
-    """What one attempt adds."""
+class Sums(NamedTuple):
+    """What one attempt adds, or the sums over all: agent-seconds, dollars, and the number of failed attempts."""
 
-    seconds: float = 0.0
+    agent_s: float = 0.0
     wasted_s: float = 0.0
+    failed_s: float = 0.0
     usd: float = 0.0
     wasted_usd: float = 0.0
+    failed: float = 0.0
 
 
 class AttemptTotals:
-    """Agent-seconds and dollars of all attempts, and of those whose work no plan uses."""
+    """Agent-seconds and dollars of all attempts, of those whose work no plan uses, and of failed ones."""
 
     def __init__(self, catalog: Catalog, attempts: Iterable[Attempt] = ()) -> None:
         self._catalog = catalog
-        self._shares: dict[AttemptId, _Share] = {}
-        self._sums = [0.0] * len(_Share._fields)
+        self._shares: dict[AttemptId, Sums] = {}
+        self._sums = [0.0] * len(Sums._fields)
         self.first_dispatch_s: float | None = None
         self.update(attempts)
 
@@ -40,16 +42,16 @@ class AttemptTotals:
                 self._sums = [total + new - old for total, new, old in zip(self._sums, share, former, strict=True)]
 
     @property
-    def sums(self) -> tuple[float, float, float, float]:
-        """Agent-seconds, wasted agent-seconds, dollars, wasted dollars."""
-        seconds, wasted_s, usd, wasted_usd = (max(0.0, total) for total in self._sums)
-        return seconds, wasted_s, usd, wasted_usd
+    def sums(self) -> Sums:
+        """The sums over all attempts."""
+        return Sums(*(max(0.0, total) for total in self._sums))
 
-    def _share(self, attempt: Attempt) -> _Share:
-        usd = cost_usd(self._catalog.by_name[attempt.placement.agent], attempt)
+    def _share(self, attempt: Attempt) -> Sums:
+        usd, seconds = cost_usd(self._catalog.by_name[attempt.placement.agent], attempt), attempt.seconds
+        failed = attempt.status is AttemptStatus.FAILED
         if attempt.verdict in (Verdict.FLUSH, Verdict.MIGRATE):
-            return _Share(attempt.seconds, attempt.seconds, usd, usd)
-        return _Share(attempt.seconds, 0.0, usd, 0.0)
+            return Sums(agent_s=seconds, wasted_s=seconds, usd=usd, wasted_usd=usd, failed=failed)
+        return Sums(agent_s=seconds, failed_s=seconds if failed else 0.0, usd=usd, failed=failed)
 
 
-_NOTHING = _Share()
+_NOTHING = Sums()

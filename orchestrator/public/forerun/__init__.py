@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.client.errors import NotAllowed as NotAllowed
     from orchestrator.client.errors import NotFound as NotFound
     from orchestrator.client.errors import Refused as Refused
+    from orchestrator.client.errors import TaskFailed as TaskFailed
     from orchestrator.client.errors import Unreachable as Unreachable
     from orchestrator.config import load_settings as load_settings
     from orchestrator.errors import CannotStart as CannotStart
@@ -51,8 +52,10 @@ if TYPE_CHECKING:
     from planners.workflow import Step as Step
     from planners.workflow import Workflow as Workflow
     from reconciler.state.commands import RunStatus as RunStatus
+    from reconciler.state.evidence import FailureEvidence as FailureEvidence
     from reconciler.state.handoff import Failure as Failure
     from reconciler.state.handoff import Handoff as Handoff
+    from reconciler.views.models import FailuresView as FailuresView
     from reconciler.views.models import PlansView as PlansView
     from reconciler.views.models import StoredEvent as StoredEvent
     from reconciler.views.models import TaskPage as TaskPage
@@ -73,6 +76,8 @@ _DEFINED_IN = {
     "DidNot": "actors.verification",
     "Effect": "planners.agents",
     "Failure": "reconciler.state.handoff",
+    "FailureEvidence": "reconciler.state.evidence",
+    "FailuresView": "reconciler.views.models",
     "ForEach": "planners.workflow",
     "ForerunError": "planners.errors",
     "Goal": "planners.workflow",
@@ -100,6 +105,7 @@ _DEFINED_IN = {
     "StoredEvent": "reconciler.views.models",
     "SyncClient": "orchestrator.client.blocking",
     "Task": "planners.tasks",
+    "TaskFailed": "orchestrator.client.errors",
     "TaskPage": "reconciler.views.models",
     "TaskView": "reconciler.views.models",
     "Timeline": "reconciler.views.models",

@@ -1,16 +1,26 @@
 """The client in Python: typed answers, typed errors, and the same without await."""
 
 import asyncio
+import pickle
 
 import httpx
 import pytest
 
 from orchestrator.client.blocking import SyncClient
 from orchestrator.client.client import Client, task_of
-from orchestrator.client.errors import BadRequest, Busy, NotFound, NotOurs, ServiceFailed, Unreachable
+from orchestrator.client.errors import BadRequest, Busy, NotFound, NotOurs, ServiceFailed, TaskFailed, Unreachable
 from planners.errors import InvalidTask
 from planners.tasks import Task
 from reconciler.state.commands import RunStatus
+from reconciler.state.evidence import FailureEvidence, Frame
+from reconciler.state.handoff import Failure, FailureKind
+
+FAILURE = Failure(
+    kind=FailureKind.ERROR,
+    message="step 'a' failed: KeyError: 'text' at bad.py:9 in summarise",
+    fix="mend it",
+    evidence=FailureEvidence(agent="digester", frame=Frame(file="bad.py", line=9, function="summarise")),
+)
 
 
 async def test_a_task_goes_in_and_its_output_comes_out(client, gateway, task):
@@ -46,6 +56,23 @@ async def test_waiting_outlasts_many_rounds(client, gateway, task, monkeypatch):
     await gateway.end(view.id, RunStatus.FAILED)
 
     assert (await waiting).status is RunStatus.FAILED
+
+
+async def test_the_result_of_a_failed_task_is_an_error_that_tells_where_and_why(client, gateway, task):
+    failed, good, slow = [(await client.submit(task)).id for _ in range(3)]
+    await gateway.end(failed, RunStatus.FAILED, failure=FAILURE)
+    await gateway.end(good, outputs={"digest": 7})
+
+    with pytest.raises(TaskFailed) as caught:
+        await client.result(failed)
+    error = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own
+
+    assert error.failure == FAILURE
+    for told in (f"task {failed}: step 'a' failed", "at: bad.py:9 in summarise", "agent digester", "fix: mend it"):
+        assert told in str(error)
+    assert await client.result(good) == {"digest": 7}
+    with pytest.raises(TimeoutError):
+        await client.result(slow, timeout_s=0.02)
 
 
 async def test_refusals_are_typed_and_carry_the_problem(client, gateway, task):

@@ -1,0 +1,66 @@
+"""Agents that fail, each in another way, importable by workers. Tests find their lines by the marks in the comments."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from actors.agent import agent
+from actors.context import Context
+
+
+def line_of(mark: str) -> int:
+    """The number of the line that ends with a comment of this word."""
+    lines = Path(__file__).read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if line.endswith(f"# {mark}"))
+
+
+def _text_of(document: dict[str, Any]) -> str:
+    return document["text"]  # lookup
+
+
+@agent("summarise", retry={"max_attempts": 1})
+def summarises(document: dict[str, Any]) -> str:
+    try:
+        return _text_of(document)
+    except KeyError as error:
+        raise ValueError("the document cannot be summarised") from error  # summarise
+
+
+@agent("parse", retry={"max_attempts": 1})
+async def parses() -> Any:
+    return json.loads("{")  # parse
+
+
+@agent("gather", retry={"max_attempts": 1})
+async def gathers() -> None:
+    async def child() -> None:
+        raise LookupError("nothing found")  # child
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(child())
+
+
+@agent("wait", retry={"max_attempts": 1}, timeout_s=0.05)
+async def waits_too_long() -> None:
+    await asyncio.Event().wait()  # waits
+
+
+@agent("count", retry={"max_attempts": 1})
+def returns_a_text() -> int:
+    return "many"  # type: ignore[return-value]  # the mistake under test
+
+
+@agent("count", retry={"max_attempts": 1})
+def counts(number: int) -> int:
+    return number
+
+
+@agent("post", retry={"max_attempts": 1}, env=["POSTING_KEY"])
+def tells_its_secrets(context: Context, login: dict[str, str]) -> None:
+    raise PermissionError(f"{context.secret('POSTING_KEY')} and {login['password']} were refused")
+
+
+@agent("loop", retry={"max_attempts": 1})
+def recurses(depth: int = 0) -> int:
+    return recurses(depth + 1)
