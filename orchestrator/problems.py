@@ -18,10 +18,12 @@ from orchestrator.errors import (
 from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTask, NoLanguageModel, PlanningError
 from reconciler.errors import (
     IdempotencyConflict,
+    JournalUnavailable,
     NotInDoubt,
     OutputNotReady,
     Overloaded,
     ShuttingDown,
+    StartingUp,
     UnknownStep,
     UnknownTask,
 )
@@ -50,6 +52,8 @@ STATUS: dict[type[ForerunError], HTTPStatus] = {
     LearnerError: HTTPStatus.CONFLICT,
     LearnerOff: HTTPStatus.CONFLICT,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
+    JournalUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    StartingUp: HTTPStatus.SERVICE_UNAVAILABLE,
     ShuttingDown: HTTPStatus.SERVICE_UNAVAILABLE,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -40,6 +40,18 @@ class Overloaded(RunError):
         self.retry_after_s = retry_after_s
 
 
+class JournalUnavailable(RunError):
+    """The journal's database does not answer, or cannot be written. Nothing was changed."""
+
+    retry_after_s = 2.0
+
+
+class StartingUp(RunError):
+    """The shard is starting and accepts nothing yet. Nothing was changed."""
+
+    retry_after_s = 2.0
+
+
 class ShuttingDown(RunError):
     """The service is shutting down and accepts nothing more. Nothing was changed."""
 

@@ -165,6 +165,8 @@ class Gateway(Protocol):
         """Return if tasks can be submitted.
 
         Raises:
-            Unavailable: a shard does not answer.
+            Unavailable: a shard or the planner does not answer.
+            JournalUnavailable: the journal cannot be written.
+            StartingUp: a shard is starting.
         """
         ...

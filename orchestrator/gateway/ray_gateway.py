@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from orchestrator.errors import LearnerOff
 from orchestrator.gateway.actor_calls import TIMEOUT_S, ActorCalls
+from orchestrator.gateway.liveness import Liveness
 from orchestrator.gateway.preview import preview
 from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, View
 from orchestrator.gateway.task_ids import shard_of
@@ -20,7 +21,9 @@ from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import EventPage, FailuresView, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
 LEARNER = "forerun-learner"
-_READY_TIMEOUT_S = 2.0
+PLANNER = "forerun-planner"
+# `/readyz` and submissions answer within two seconds, whatever is away.
+_READY_TIMEOUT_S = 1.5
 # Prometheus waits for 10 s by default.
 _SCRAPE_TIMEOUT_S = 5.0
 # Added to the time limits of model and solver, which a task can set.
@@ -49,9 +52,11 @@ class RayGateway:
         self._learns = settings.learner.enabled
         self._decomposition_s = settings.llm.timeout_s
         self._actors = ActorCalls()
+        self._planner = Liveness(lambda: self._actors.call(PLANNER, "the planner", "under_way"))
 
     async def submit(self, task: AdmittedTask) -> TaskView:
         """See `Gateway`."""
+        await self._planner.require()
         return cast("TaskView", await self._of_task(task.id, "submit", task))
 
     async def read(self, task_id: TaskId, view: type[View]) -> View:
@@ -130,7 +135,7 @@ class RayGateway:
 
     async def ready(self) -> None:
         """See `Gateway`."""
-        await self._of_all("ready", timeout_s=_READY_TIMEOUT_S)
+        await asyncio.gather(self._planner.require(), self._of_all("ready", timeout_s=_READY_TIMEOUT_S))
 
     async def _of_task(self, task_id: TaskId, method: str, *arguments: Any, timeout_s: float = TIMEOUT_S) -> Any:
         return await self._of_shard(shard_of(task_id, self._shards), method, *arguments, timeout_s=timeout_s)

@@ -17,6 +17,8 @@ from planners.tasks import AdmittedTask, Task
 from planners.validation import flaws
 
 _log = logging.getLogger(__name__)
+# The first submission waits this long for a snapshot, at most: while a shard is away it is to be refused soon.
+_SNAPSHOT_S = 0.8
 # Tasks of more nodes than this are checked in a thread.
 _INLINE_NODES = 100
 
@@ -83,9 +85,10 @@ class IngressContext:
     async def _refresh(self) -> None:
         """Take a snapshot. If that fails, resources are not checked here; the planner checks them again."""
         try:
-            self._cluster = await self.gateway.nodes()
-        except Unavailable as error:
-            _log.warning("no snapshot of the cluster: %s", error)
+            async with asyncio.timeout(_SNAPSHOT_S):
+                self._cluster = await self.gateway.nodes()
+        except (Unavailable, TimeoutError) as error:
+            _log.warning("no snapshot of the cluster: %s", error or "the shard does not answer")
         self._refreshed_at_s = time.monotonic()
 
 

@@ -19,7 +19,7 @@ from learner.actor import create as create_learner
 from learner.models.plan_examples import plan_example, tool_texts
 from orchestrator.errors import CannotStart
 from orchestrator.gateway.actor_calls import NAMESPACE
-from orchestrator.gateway.ray_gateway import LEARNER, shard_name
+from orchestrator.gateway.ray_gateway import LEARNER, PLANNER, shard_name
 from orchestrator.gateway.task_ids import shard_of
 from orchestrator.ingress.deployment import application
 from orchestrator.metrics import RunMetrics
@@ -39,7 +39,6 @@ from reconciler.runtime.ports import OutcomeSink, Ports
 from reconciler.runtime.shard import Shard
 from reconciler.state.outcomes import Outcome
 
-PLANNER = "forerun-planner"
 _PLANS_RESTORED = 2_000
 _OUTCOMES_RESTORED = 50_000
 _log = logging.getLogger(__name__)

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from sqlalchemy import Delete, Table, Update, bindparam, delete, func, select, update
+from sqlalchemy import Delete, Table, Update, bindparam, delete, func, insert, select, update
 
 from planners.model import AttemptId, StepId, TaskId
 from planners.tasks import AdmittedTask
 from reconciler.journal.queries import JournalQueries, body_digest
 from reconciler.journal.rows import EventRow, staged_text
-from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS
+from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, HEARTBEATS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS
 from reconciler.journal.writer import Entry, GroupWriter, Rows
 from reconciler.state.outcomes import Outcome
 from reconciler.views.logs import LogBatch
@@ -39,6 +39,16 @@ class Journal(JournalQueries):
     def commits(self) -> int:
         """How many transactions were committed, each with one fsync."""
         return self._writer.commits
+
+    @property
+    def stalled_s(self) -> float:
+        """For how long the journal has been trying to write; 0 when nothing waits to be written."""
+        return self._writer.stalled_s
+
+    @property
+    def last_error(self) -> str:
+        """Why the latest attempt to write failed; empty if it did not fail."""
+        return self._writer.last_error
 
     def close(self) -> None:
         """Write what is left and disconnect."""
@@ -146,6 +156,16 @@ class Journal(JournalQueries):
             delete(STAGED_OUTPUTS).where(STAGED_OUTPUTS.c.task == view.id),
         ]
         return self._writer.write(Entry({EVENTS: _events(view.id, lines)}, changes, urgent=True))
+
+    def beat(self, now_s: float) -> Future[None]:
+        """Write a row, to find out whether the journal can be written."""
+        mine = HEARTBEATS.c.shard == self._shard
+        row = insert(HEARTBEATS).values(shard=self._shard, at_s=now_s)
+        return self._writer.write(Entry(updates=[delete(HEARTBEATS).where(mine), row], urgent=True))
+
+    def withdraw(self, durable: Future[None]) -> bool:
+        """Take back what was to be written; whether that was possible. Its future then fails."""
+        return self._writer.withdraw(durable)
 
     # ---- retention
 

@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy.exc import OperationalError
 
 from planners.model import AttemptId, StepId, TaskId, canonical_json, digest
 from planners.plans import Plan
 from planners.tasks import AdmittedTask, Task
-from reconciler.errors import IdempotencyConflict
+from reconciler.errors import IdempotencyConflict, JournalUnavailable
 from reconciler.journal.log_rows import LogRow
 from reconciler.journal.rows import EventRow, staged_from
 from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS, open_engine
@@ -20,6 +22,7 @@ from reconciler.views.models import PlansView, StoredEvent, TaskFilter, TaskView
 
 _ALL = TaskFilter()
 UNENDED = tuple(status.value for status in RunStatus if not status.ended)
+HOW_TO_HEAL = "see that its database runs and its disk has room (`forerun doctor`); the service recovers by itself"
 _log = logging.getLogger(__name__)
 _Read = TypeVar("_Read")
 
@@ -161,12 +164,21 @@ class JournalQueries:
         yield from _readable(self._all(query)[::-1], lambda row: Outcome.model_validate_json(row.outcome))
 
     def _first(self, query: Select[Any]) -> Row[Any] | None:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return connection.execute(query).first()
 
     def _all(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return connection.execute(query).all()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except OperationalError as error:  # caused by the database's state, not by the query
+            why = str(error.orig).partition("\n")[0]
+            raise JournalUnavailable(f"the journal cannot be read: {why}", "journal.url", HOW_TO_HEAL) from error
 
 
 _ADMITTED = select(TASKS.c.id, TASKS.c.task, TASKS.c.submitted_at_s, TASKS.c.idempotency_key)

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     Column,
     Connection,
     Engine,
@@ -116,6 +117,8 @@ ATTEMPT_LOGS = Table(
     Column("data", Text, nullable=False),
 )
 
+# libpq's: seconds to connect, milliseconds until sent data must be acknowledged.
+_POSTGRES_TIMEOUTS = {"connect_timeout": "5", "tcp_user_timeout": "10000", "keepalives_idle": "10"}
 REVISION = "0005"  # the newest of `migrations`
 _FIRST_REVISION = "0001"
 _VERSIONS = "alembic_version"
@@ -130,7 +133,7 @@ def open_engine(url: str) -> Engine:
         JournalTooNew: a newer version has written the journal.
     """
     is_sqlite = make_url(url).get_backend_name() == "sqlite"
-    engine = create_engine(url, pool_pre_ping=not is_sqlite)
+    engine = create_engine(_impatient(url), pool_pre_ping=not is_sqlite)
     if is_sqlite:
         event.listen(engine, "connect", _tune_sqlite)
     try:
@@ -142,6 +145,15 @@ def open_engine(url: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def _impatient(url: str) -> URL:
+    """The URL with timeouts: a database host that is gone would otherwise block a connection for many minutes."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        return parsed
+    missing = {name: value for name, value in _POSTGRES_TIMEOUTS.items() if name not in parsed.query}
+    return parsed.update_query_dict(missing)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Engine, Table, Update, insert
+from sqlalchemy import Connection, Delete, Engine, Insert, Table, Update, insert
 from sqlalchemy.exc import OperationalError
 
-from reconciler.errors import ShuttingDown
+from reconciler.errors import JournalUnavailable, ShuttingDown
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 
 @dataclass(slots=True)
 class Entry:
-    """Rows to insert by table, then updates and deletions, all or nothing.
+    """Rows to insert by table, then further statements in order, all or nothing.
 
     ``urgent``: somebody waits for it to be durable. ``lazy``: it is no fact that a run is recovered from, such as what
     an attempt has printed. It goes with the next commit; without one it is written alone and without an fsync, so a
@@ -49,7 +49,7 @@ class Entry:
     """
 
     inserts: dict[Table, Iterable[Mapping[str, Any]]] = field(default_factory=dict)
-    updates: Sequence[Update | Delete] = ()
+    updates: Sequence[Insert | Update | Delete] = ()
     urgent: bool = False
     lazy: bool = False
     done: Future[None] = field(default_factory=Future)
@@ -63,7 +63,11 @@ class GroupWriter:
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._appending = threading.Lock()
         self._closing = threading.Event()
+        self._taking = threading.Lock()
+        self._in_hand: frozenset[Future[None]] = frozenset()  # of the transaction under way
+        self._began_s: float | None = None
         self.commits = 0
+        self.last_error = ""
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
@@ -79,6 +83,28 @@ class GroupWriter:
             entry.done.set_exception(ShuttingDown("the journal is closed", fix="try again when the service is back"))
         return entry.done
 
+    @property
+    def stalled_s(self) -> float:
+        """For how long the writer has been trying to write what it holds; 0 when it holds nothing."""
+        began_s = self._began_s
+        return 0.0 if began_s is None else time.monotonic() - began_s
+
+    @property
+    def waiting(self) -> int:
+        """About how many entries wait behind those that are being written."""
+        return self._queue.qsize()
+
+    def withdraw(self, durable: Future[None]) -> bool:
+        """Take back an entry; whether that was possible. One whose transaction is under way may yet be written.
+
+        The future of an entry that was taken back fails with JournalUnavailable.
+        """
+        with self._taking:
+            if durable.done() or durable in self._in_hand:
+                return False
+            durable.set_exception(JournalUnavailable("the entry was withdrawn before it was written"))
+            return True
+
     def close(self) -> None:
         """Write what is left and end the thread."""
         with self._appending:
@@ -91,7 +117,9 @@ class GroupWriter:
         while not ended:
             batch = self._gathered()
             ended = None in batch
+            self._began_s = time.monotonic()
             self._commit([entry for entry in batch if entry is not None])
+            self._began_s = None
 
     def _gathered(self) -> list[Entry | None]:
         """The next entries: at once if somebody waits for any of them, else all that arrive within the linger time."""
@@ -111,33 +139,51 @@ class GroupWriter:
             self._write_once_it_can(batch)
         except Exception as error:  # noqa: BLE001 -- whatever an entry holds, this thread goes on and the future gets the error
             if len(batch) == 1:
+                self._in_hand = frozenset()
                 if not batch[0].urgent:  # nobody waits, so nobody else would log it
                     _log.error("an entry of the journal could not be written", exc_info=error)
-                batch[0].done.set_exception(error)
+                if not batch[0].done.done():  # else it was withdrawn
+                    batch[0].done.set_exception(error)
                 return
             for entry in batch:
                 self._commit([entry])
             return
         for entry in batch:
-            entry.done.set_result(None)
+            if not entry.done.done():  # else it was withdrawn
+                entry.done.set_result(None)
+        self._in_hand = frozenset()
 
     def _write_once_it_can(self, batch: Sequence[Entry]) -> None:
         pause_s = _FIRST_PAUSE_S
         while True:
             last = self._closing.is_set()
             try:
-                only_lazy = all(entry.lazy for entry in batch)
+                taken = self._taken(batch)
+                only_lazy = all(entry.lazy for entry in taken)
                 with _relaxed(self._engine) if only_lazy else self._engine.begin() as connection:
-                    _write(connection, batch)
+                    _write(connection, taken)
             except OperationalError as error:  # caused by the database's state, not by the entries
                 if last:
                     raise
-                _log.warning("the journal cannot be written now, retrying: %s", error.orig)
+                self._in_hand = frozenset()
+                if not self.last_error:
+                    _log.warning("the journal cannot be written now, retrying: %s", error.orig)
+                self.last_error = str(error.orig)
             else:
+                if self.last_error:
+                    _log.warning("the journal can be written again")
+                self.last_error = ""
                 self.commits += not only_lazy
                 return
             self._closing.wait(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _taken(self, batch: Sequence[Entry]) -> Sequence[Entry]:
+        """The entries that were not withdrawn. From here on none of them can be."""
+        with self._taking:
+            taken = [entry for entry in batch if not entry.done.done()]
+            self._in_hand = frozenset(entry.done for entry in taken)
+        return taken
 
 
 def _linger_s(entry: Entry | None) -> float:

@@ -13,6 +13,7 @@ import ray
 from planners.cluster import ClusterSnapshot
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
+from reconciler.errors import StartingUp
 from reconciler.runtime.shard import PlannedPreview, Shard
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import EventPage, FailuresView, PlansView, TaskFilter, TaskPage, TaskView, Timeline
@@ -24,6 +25,8 @@ Build = Callable[[int], Awaitable[Shard]]
 _MOST_CALLS = 10_000
 _SWITCH_S = 0.0005
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+# A caller who submits a task wants an answer within two seconds.
+_START_WAIT_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -86,9 +89,25 @@ class ReconcilerActor:
         assert self._started is not None
         return self._started
 
+    async def _shard_soon(self) -> Shard:
+        """The shard, if it is there or about to be.
+
+        Raises:
+            StartingUp: it is not, or cannot be started now.
+        """
+        if self._started is None:
+            starting = asyncio.ensure_future(self.start())
+            await asyncio.wait([starting], timeout=_START_WAIT_S)
+            if not starting.done() or starting.exception() is not None:
+                why = f": {starting.exception()}".partition("\n")[0] if starting.done() else ""
+                fix = "try again in a moment; the service's log says more"
+                raise StartingUp(f"shard {self._index} of the reconciler is starting{why}", "", fix)
+        assert self._started is not None
+        return self._started
+
     async def submit(self, admitted: AdmittedTask) -> TaskView:
-        """See `Shard.submit`."""
-        return await (await self._shard()).submit(admitted)
+        """See `Shard.submit`. Does not wait for a shard that is starting."""
+        return await (await self._shard_soon()).submit(admitted)
 
     async def show(self, task_id: TaskId) -> TaskView:
         """See `Shard.show`."""
@@ -151,8 +170,8 @@ class ReconcilerActor:
         return os.getpid()
 
     async def ready(self) -> None:
-        """Return once the shard accepts tasks."""
-        await self._shard()
+        """See `Shard.ready`. Does not wait for a shard that is starting."""
+        await (await self._shard_soon()).ready()
 
     async def metrics(self) -> str:
         """The metrics of the shard as Prometheus text."""

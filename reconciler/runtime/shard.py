@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
-from pydantic_core import PydanticSerializationError
 
 from planners.cluster import ClusterSnapshot
-from planners.errors import InvalidTask
 from planners.model import NodeId, StepId, TaskId
 from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.tasks import AdmittedTask, Task
-from reconciler.errors import Overloaded, UnknownTask
+from reconciler.errors import JournalUnavailable, Overloaded, UnknownTask
 from reconciler.journal import Journal
 from reconciler.journal.run_log import RunLog, replayable
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.ended_run import EndedRun
+from reconciler.runtime.journal_health import JournalHealth
 from reconciler.runtime.live_run import LiveRun
 from reconciler.runtime.ports import Observer, Ports
 from reconciler.runtime.recovery import Recovery, recover
 from reconciler.runtime.reservations import Reservations
 from reconciler.runtime.shard_resources import ShardResources
+from reconciler.runtime.submissions import Begun, Submissions
 from reconciler.state.commands import RunStatus
 from reconciler.state.run import RunState
 from reconciler.state.stored_text import storable
@@ -76,10 +76,11 @@ class Shard:
         self._journal = journal
         self._reservations = Reservations(ports.catalog)
         self._planning_thread = ThreadPoolExecutor(1, thread_name_prefix="speculative-planning")
+        self._health = JournalHealth(journal, ports.clock.now_s)
         self._shared = ShardResources(ports, self._reservations, self._planning_thread)
         self.observer = observer
         self._live: dict[TaskId, LiveRun] = {}
-        self._admitting: dict[str, asyncio.Future[None]] = {}  # by idempotency key
+        self._submissions = Submissions(journal, self._health, self._begin, self.show, observer)
 
     @property
     def live(self) -> int:
@@ -91,17 +92,20 @@ class Shard:
     async def resume(self) -> int:
         """Resume the tasks that a former process left unfinished; returns how many."""
         unfinished = await asyncio.to_thread(self._journal.unfinished)
+        drivers = []
         for admitted in unfinished:
             try:
                 log, recovered = await asyncio.to_thread(self._recovered, admitted)
-                driver = Driver(admitted, self._shared, log, recovered=recovered)
+                drivers.append(Driver(admitted, self._shared, log, recovered=recovered))
+            except JournalUnavailable:
+                raise  # the caller tries again, and no run has been started yet
             except Exception as error:  # noqa: BLE001 -- one run that cannot be recovered must not stop the others
                 _log.exception("task %s cannot be resumed", admitted.id)
                 last_seq = await asyncio.to_thread(self._journal.last_seq, admitted.id)
                 last_log_seq = await asyncio.to_thread(self._journal.last_log_seq, admitted.id)
                 log = RunLog(admitted.id, self._journal, last_seq=last_seq, last_log_seq=last_log_seq)
                 await Driver(admitted, self._shared, log).abandon(error)
-                continue
+        for driver in drivers:
             self._start(driver)
         return len(unfinished)
 
@@ -113,57 +117,28 @@ class Shard:
         return log, None if recovery is None else (run, recovery)
 
     async def submit(self, admitted: AdmittedTask) -> TaskView:
-        """Admit a task; it is durable when this returns. A repeated idempotency key answers with the first task.
-
-        The run begins while the disk is still writing; what leaves the process waits for it (see `Outbox`).
+        """See `Submissions.submit`.
 
         Raises:
-            IdempotencyConflict: the key was used with another body.
-            InvalidTask: the task holds text that cannot be stored.
             Overloaded: too many tasks are running; nothing was changed.
         """
-        key = admitted.idempotency_key
-        if key is None:
-            return await self._admit(admitted)
-        while (under_way := self._admitting.get(key)) is not None:
-            # Two of the same millisecond even have the same id; the second would overwrite the first one.
-            await asyncio.wait([under_way])
-        mine = self._admitting[key] = asyncio.get_running_loop().create_future()
-        try:
-            known = await self._known_as(admitted)
-            return await (self._admit(admitted) if known is None else self.show(known))
-        finally:
-            del self._admitting[key]
-            mine.set_result(None)
+        return await self._submissions.submit(admitted)
 
-    async def _admit(self, admitted: AdmittedTask) -> TaskView:
+    def _begin(self, admitted: AdmittedTask, record: Callable[[AdmittedTask], Future[None]]) -> Begun:
+        """Record a task and start its run while that is being written."""
         if self.live >= self._most_live:
             raise Overloaded(f"{self.live} tasks are running already", fix="try again later", retry_after_s=5.0)
-        admission = self._recorded(admitted)
+        admission = record(admitted)
         driver = Driver(admitted, self._shared, RunLog(admitted.id, self._journal), admission=admission)
-        run = self._start(driver)
-        try:
-            await asyncio.wrap_future(admission)
-        except Exception:
-            # Not admitted after all: the journal is gone, or another shard has admitted a task with the same key.
-            run.running.cancel()
-            known = None if admitted.idempotency_key is None else await self._known_as(admitted)
-            if known is None:
-                raise
-            return await self.show(known)
-        self.observer.admitted(admitted.task.kind)
-        await driver.settled()
-        return driver.view()
+        return Begun(self._start(driver), admission)
 
-    def _recorded(self, admitted: AdmittedTask) -> Future[None]:
-        try:
-            return self._journal.admit(admitted)
-        except (PydanticSerializationError, UnicodeEncodeError) as error:
-            fix = "replace half surrogate pairs such as \\ud83d"
-            raise InvalidTask("the task holds text that is not valid Unicode", "", fix) from error
+    async def ready(self) -> None:
+        """Return if tasks can be submitted.
 
-    async def _known_as(self, admitted: AdmittedTask) -> TaskId | None:
-        return await asyncio.to_thread(self._journal.known_as, admitted)
+        Raises:
+            JournalUnavailable: the journal cannot be written.
+        """
+        await self._health.probe()
 
     def _start(self, driver: Driver) -> LiveRun:
         running = asyncio.get_running_loop().create_task(self._drive(driver))

@@ -11,7 +11,7 @@ from orchestrator.gateway.task_ids import new_task_id, shard_of
 from orchestrator.metrics import joined
 from orchestrator.settings import ReconcilerSettings, Settings
 from planners.model import TaskId
-from planners.tasks import Task
+from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step, Workflow
 from reconciler.errors import UnknownTask
 from reconciler.state.commands import RunStatus
@@ -45,9 +45,10 @@ def view(task_id: str) -> TaskView:
     return TaskView(id=TaskId(task_id), status=RunStatus.RUNNING, submitted_at_s=0)
 
 
-def gateway_over(monkeypatch, *shards: _Shard) -> RayGateway:
+def gateway_over(monkeypatch, *shards: _Shard, planner: _Shard | None = None) -> RayGateway:
     settings = Settings(reconciler=ReconcilerSettings(shards=len(shards)))
     by_name = {f"forerun-reconciler-{index}": shard for index, shard in enumerate(shards)}
+    by_name["forerun-planner"] = planner or _Shard(under_way=lambda: 0)
     monkeypatch.setattr("ray.get_actor", lambda name, namespace: by_name[name])
     return RayGateway(settings)
 
@@ -167,3 +168,15 @@ async def test_a_preview_is_waited_for_as_long_as_the_planners_may_take(monkeypa
         await gateway.preview(task)
 
     assert least_s < waited[0] < least_s + 60
+
+
+async def test_without_a_planner_tasks_are_refused_and_the_service_is_not_ready(monkeypatch):
+    def dead():
+        raise RayActorError
+
+    gateway = gateway_over(monkeypatch, _Shard(ready=lambda: None, submit=view), planner=_Shard(under_way=dead))
+
+    with pytest.raises(Unavailable, match="the planner has died"):
+        await gateway.submit(AdmittedTask(id=new_task_id(0.0), task=Task(workflow=WORKFLOW), submitted_at_s=0.0))
+    with pytest.raises(Unavailable, match="the planner has died"):
+        await gateway.ready()

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from planners.model import TaskId
-from reconciler.errors import UnknownTask
+from reconciler.errors import StartingUp, UnknownTask
 from reconciler.runtime.actor import ReconcilerActor
 
 
@@ -30,6 +30,9 @@ class _Shard:
 
     async def show(self, task_id: TaskId) -> str:
         return task_id
+
+    async def ready(self) -> None:
+        return None
 
 
 class _Builds:
@@ -89,3 +92,25 @@ async def test_a_caller_that_gives_up_does_not_stop_the_start():
 
     assert await actor.show(TaskId("t1")) == "t1"
     assert builds.made == 1
+
+
+async def test_a_shard_that_is_starting_is_not_ready_and_says_so_soon(monkeypatch):
+    monkeypatch.setattr("reconciler.runtime.actor._START_WAIT_S", 0.01)
+    may_start = asyncio.Event()
+
+    async def build(index: int) -> _Shard:
+        await may_start.wait()
+        return _Shard()
+
+    actor = ReconcilerActor(build, 0)
+    with pytest.raises(StartingUp, match="shard 0 of the reconciler is starting"):
+        await actor.ready()
+
+    may_start.set()
+    await actor.start()
+    await actor.ready()
+
+
+async def test_a_shard_that_cannot_start_says_why():
+    with pytest.raises(StartingUp, match="no disk"):
+        await ReconcilerActor(_Builds(failing=1), 0).ready()

@@ -1,6 +1,8 @@
 """The journal's thread writes on, whatever one entry holds and whoever stops waiting for it."""
 
 import sqlite3
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from sqlalchemy import Column, Engine, Integer, MetaData, Table, create_engine, 
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
-from reconciler.errors import ShuttingDown
+from reconciler.errors import JournalUnavailable, ShuttingDown
 from reconciler.journal.writer import Entry, GroupWriter
 
 GUARD_S = 30.0
@@ -136,3 +138,89 @@ def test_lazy_entries_go_with_the_next_commit_and_without_one_cost_no_fsync(writ
 
     assert written(engine) == [1, 2, 3]
     assert writer.commits == 1
+
+
+class Blocked:
+    """An engine whose transactions do not begin before it is told to; then they fail, or go on."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.asked, self.go_on, self.is_full = threading.Event(), threading.Event(), False
+
+    def begin(self) -> Any:
+        self.asked.set()
+        assert self.go_on.wait(GUARD_S)
+        if self.is_full:
+            raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+        return self._engine.begin()
+
+
+@pytest.fixture
+def blocked(engine):
+    made = Blocked(engine)
+    writer = GroupWriter(made)
+    yield made, writer
+    made.is_full = False
+    made.go_on.set()
+    writer.close()
+
+
+def test_a_writer_that_cannot_write_is_stalled_and_says_why(blocked):
+    database, writer = blocked
+    assert writer.stalled_s == 0.0
+    database.is_full = True
+    durable = writer.write(rows(1))
+    assert database.asked.wait(GUARD_S)
+
+    database.go_on.set()
+    wait_until(lambda: writer.last_error == "database or disk is full")
+    assert writer.stalled_s > 0.0
+    assert not durable.done()
+
+    database.is_full = False
+    durable.result(GUARD_S)
+    wait_until(lambda: writer.stalled_s == 0.0)
+    assert writer.last_error == ""
+
+
+def test_an_entry_behind_a_transaction_that_is_stuck_can_be_withdrawn(blocked, engine):
+    database, writer = blocked
+    first = writer.write(rows(1))
+    assert database.asked.wait(GUARD_S)
+    second, third = writer.write(rows(2)), writer.write(rows(3))
+
+    assert writer.withdraw(second)
+    database.go_on.set()
+
+    for durable in (first, third):
+        durable.result(GUARD_S)
+    with pytest.raises(JournalUnavailable):
+        second.result(GUARD_S)
+    assert written(engine) == [1, 3]
+
+
+def test_an_entry_is_withdrawn_between_two_tries(blocked, engine):
+    database, writer = blocked
+    database.is_full = True
+    database.go_on.set()
+    durable = writer.write(rows(1))
+
+    wait_until(lambda: writer.withdraw(durable))
+    database.is_full = False
+    writer.write(rows(2)).result(GUARD_S)
+
+    assert written(engine) == [2]
+
+
+def test_an_entry_that_is_written_cannot_be_withdrawn(writer):
+    durable = writer.write(rows(1))
+    durable.result(GUARD_S)
+
+    assert not writer.withdraw(durable)
+
+
+def wait_until(holds: Any) -> None:
+    until_s = time.monotonic() + GUARD_S
+    while not holds():
+        assert time.monotonic() < until_s
+        time.sleep(0.001)

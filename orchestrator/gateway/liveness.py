@@ -1,0 +1,52 @@
+"""Whether an actor that submissions depend on is there, from pings that are seldom sent."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from orchestrator.errors import Unavailable
+
+# An answer counts for so long, so that a burst of submissions sends few pings.
+_FRESH_S = 0.5
+_WAIT_S = 0.5
+# An actor that is busy answers late. One that has died fails a ping at once.
+_LONGEST_SILENCE_S = 15.0
+
+
+class Liveness:
+    """Whether one actor answers. Lives on one event loop."""
+
+    def __init__(self, ping: Callable[[], Awaitable[object]], clock: Callable[[], float] = time.monotonic) -> None:
+        """Set up. ``ping`` raises Unavailable if the actor is not there."""
+        self._ping = ping
+        self._clock = clock
+        self._answered_s = float("-inf")
+        self._pinging: asyncio.Task[object] | None = None
+
+    async def require(self) -> None:
+        """Return if the actor is there, or only busy.
+
+        Raises:
+            Unavailable: it has died, or has not answered for long.
+        """
+        if self._clock() - self._answered_s < _FRESH_S:
+            return
+        if self._pinging is None or self._pinging.done():
+            self._pinging = asyncio.get_running_loop().create_task(self._answer())
+            self._pinging.add_done_callback(_retrieved)
+        pinging = self._pinging
+        await asyncio.wait([pinging], timeout=_WAIT_S)
+        if pinging.done():
+            pinging.result()
+        elif self._clock() - self._answered_s > _LONGEST_SILENCE_S:
+            raise Unavailable("the planner does not answer", fix="try again in a moment")
+
+    async def _answer(self) -> None:
+        await self._ping()
+        self._answered_s = self._clock()
+
+
+def _retrieved(pinging: "asyncio.Task[object]") -> None:
+    """Nobody may wait for a late ping, and its error is none of the event loop's."""
+    if not pinging.cancelled():
+        pinging.exception()

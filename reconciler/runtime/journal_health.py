@@ -1,0 +1,64 @@
+"""Whether the journal can be written: refuses work that could not be recorded, soon and with the reason."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from reconciler.errors import JournalUnavailable
+from reconciler.journal import Journal
+from reconciler.journal.queries import HOW_TO_HEAL
+
+# A write that takes longer counts as stalled: a disk that is full or blocked, a database that is away. It is the age
+# of the transaction, not of one entry, so a busy event loop or a long queue is no stall.
+_STALLED_S = 1.0
+_LOOK_S = 0.1
+
+
+class JournalHealth:
+    """The health of one shard's journal. Lives on one event loop."""
+
+    def __init__(self, journal: Journal, now_s: Callable[[], float]) -> None:
+        """Set up. ``now_s`` gives seconds since the epoch."""
+        self._journal = journal
+        self._now_s = now_s
+        self._beat: Future[None] | None = None
+
+    def require(self) -> None:
+        """Return if the journal is not known to be stalled.
+
+        Raises:
+            JournalUnavailable: a write has been under way for too long.
+        """
+        if self._journal.stalled_s > _STALLED_S:
+            raise self._unavailable()
+
+    async def probe(self) -> None:
+        """Write to the journal and return once that is durable. Probes at the same time share one write.
+
+        Raises:
+            JournalUnavailable: it does not become durable in time.
+        """
+        if self._beat is None or self._beat.done():
+            self._beat = self._journal.beat(self._now_s())
+        await self.written(self._beat)
+
+    async def written(self, durable: Future[None]) -> None:
+        """Return once an entry is on disk.
+
+        Raises:
+            JournalUnavailable: the journal is stalled; the entry may yet be written.
+            Exception: the entry's own error.
+        """
+        waiting = asyncio.wrap_future(durable)
+        try:
+            while not waiting.done():
+                await asyncio.wait([waiting], timeout=_LOOK_S)
+                if not waiting.done():
+                    self.require()
+            waiting.result()
+        finally:
+            waiting.cancel()
+
+    def _unavailable(self) -> JournalUnavailable:
+        why = self._journal.last_error.partition("\n")[0] or "a write does not end"
+        return JournalUnavailable(f"the journal cannot be written: {why}", "journal.url", HOW_TO_HEAL)
