@@ -1,8 +1,9 @@
-"""Finding callables by import path, ``module:attribute``."""
+"""Finding callables by import path, ``module:attribute``, or in this process by a target made for them."""
 
 import importlib
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from actors.errors import UnknownTarget
@@ -15,12 +16,25 @@ def import_path(function: Callable[..., Any]) -> str:
     return f"{function.__module__}:{name}"
 
 
+_IN_PROCESS: dict[str, Callable[..., Any]] = {}
+_NUMBERS = count(1)
+
+
+def in_process_path(function: Callable[..., Any]) -> str:
+    """A target that `load` resolves in this process alone; for callables that no other process can import."""
+    target = f"{import_path(function)}#{next(_NUMBERS)}"
+    _IN_PROCESS[target] = function
+    return target
+
+
 def load(target: str) -> Callable[..., Any]:
     """The callable at an import path.
 
     Raises:
         UnknownTarget: says what is missing and what to do.
     """
+    if target in _IN_PROCESS:
+        return _IN_PROCESS[target]
     module_name, colon, attribute = target.partition(":")
     if not colon or not module_name or not attribute:
         raise UnknownTarget(f"'{target}' is not an import path", "target", "write module:attribute")

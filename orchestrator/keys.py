@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import sha256
 
-from reconciler.journal.keys import StoredKey
+from reconciler.journal.stored_key import StoredKey
 
 _SECRET_BYTES = 32
 _PREFIX = "forerun"

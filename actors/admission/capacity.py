@@ -28,9 +28,9 @@ class Capacity(Protocol):
 
 
 class Semaphore:
-    """Limits how many attempts run at once."""
+    """Limits how many attempts run at once, or what they hold together."""
 
-    def __init__(self, permits: int) -> None:
+    def __init__(self, permits: float) -> None:
         self._free = float(permits)
 
     def wait_s(self, amount: float, now_s: float, left: float = 0.0) -> float:

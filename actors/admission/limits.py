@@ -1,15 +1,12 @@
 """Enforces the concurrency and rate limits of agents and providers. Attempts wait here before they are submitted."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
+from actors.admission.admission import Admission
 from actors.admission.capacity import Capacity, Semaphore, TokenBucket
-from actors.admission.queues import AdmissionQueue, AgentQueue, Ticket, Uses
+from actors.admission.queues import AdmissionQueue, AgentQueue, Uses
 from planners.agents import AgentSpec, Catalog, Provider
-from planners.model import AgentName, AttemptId
 
 
-class AdmissionLimits:
+class AdmissionLimits(Admission):
     """The limits of a catalog, as far as one executor may use them.
 
     ``share`` is the part of every limit that belongs to this executor (1 / number of executors); one call at once is
@@ -19,11 +16,10 @@ class AdmissionLimits:
     """
 
     def __init__(self, catalog: Catalog, share: float = 1.0) -> None:
+        super().__init__()
         self._share = share
         providers = {provider.name: self._of_provider(provider) for provider in catalog.providers}
         shared = {provider.name: AdmissionQueue() for provider in catalog.providers}
-        self._queues: dict[AgentName, tuple[AdmissionQueue, AgentQueue]] = {}
-        self._waiting: dict[AttemptId, tuple[AdmissionQueue, Ticket]] = {}
         for agent in catalog.agents:
             uses = self._of_agent(agent)
             if agent.provider is not None:
@@ -34,35 +30,6 @@ class AdmissionLimits:
             if uses:
                 queue = AdmissionQueue() if agent.provider is None else shared[agent.provider]
                 self._queues[agent.name] = queue, AgentQueue(uses)
-
-    @asynccontextmanager
-    async def admission(
-        self, agent: AgentSpec, attempt: AttemptId, *, speculative: bool = False
-    ) -> AsyncIterator[None]:
-        """Wait until the limits admit the attempt, and hold them while the context is open.
-
-        An attempt that is cancelled while it waits has used nothing.
-        """
-        if agent.name not in self._queues:
-            yield
-            return
-        queue, agent_queue = self._queues[agent.name]
-        ticket = queue.ticket(agent_queue, speculative=speculative)
-        self._waiting[attempt] = queue, ticket
-        try:
-            await queue.enter(ticket)
-        finally:
-            self._waiting.pop(attempt, None)
-        try:
-            yield
-        finally:
-            queue.leave(agent_queue.uses)
-
-    def confirm(self, attempt: AttemptId) -> None:
-        """Let a speculative attempt that waits wait with the confirmed ones. Does nothing if it does not wait."""
-        if (waiting := self._waiting.get(attempt)) is not None:
-            queue, ticket = waiting
-            queue.confirm(ticket)
 
     def _of_agent(self, agent: AgentSpec) -> Uses:
         return () if agent.concurrency is None else ((self._semaphore(agent.concurrency), 1.0),)

@@ -23,11 +23,14 @@ from actors.kinds.kind import Answer, Kind
 from actors.kinds.schemas import check_schema
 from actors.payloads.json_values import decoded
 from planners.agents import AgentSpec, Effect
+from planners.model import AttemptId
 
 _PROCESS_GUARD = str(Path(__file__).with_name("process_guard.py"))
 _TAIL_BYTES = 1800  # with the exit code it fits into a failure message
 _CHUNK_BYTES = 1 << 16
 MAX_STDOUT_BYTES = 256 * 1024 * 1024
+# The writing ends that keep the commands of this process alive, by attempt.
+_RUNNING: dict[AttemptId, IO[bytes]] = {}
 
 
 class CommandFailed(ActorsError):
@@ -69,6 +72,12 @@ class CommandKind:
         return Answer(stdout.strip())
 
 
+def stop_command(attempt: AttemptId) -> None:
+    """End the command of an attempt that runs in this process; does nothing if there is none. Thread-safe."""
+    if (alive := _RUNNING.get(attempt)) is not None:
+        alive.close()  # the guard kills the group
+
+
 def _guarded(call: Invocation, stdin: bytes) -> tuple[int, bytes, bytes]:
     """Run the command under its guard: the exit code, stdout, and the last bytes of stderr."""
     # Only this process holds the writing end, and nothing is ever written: the guard reads end-of-file when it dies.
@@ -85,6 +94,7 @@ def _guarded(call: Invocation, stdin: bytes) -> tuple[int, bytes, bytes]:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
+        _RUNNING[call.attempt] = alive
         pool.submit(_write, process.stdin, stdin)
         stderr = pool.submit(_last_bytes, process.stderr, _TAIL_BYTES)
         try:
@@ -93,6 +103,8 @@ def _guarded(call: Invocation, stdin: bytes) -> tuple[int, bytes, bytes]:
             alive.close()  # the guard kills the group, which ends the threads too
             process.kill()
             raise
+        finally:
+            del _RUNNING[call.attempt]
         return process.wait(), stdout, stderr.result()
 
 

@@ -8,6 +8,7 @@ from orchestrator.cli.credentials import with_credentials
 from orchestrator.cli.gc import gc
 from orchestrator.cli.keys import keys
 from orchestrator.cli.resolve import resolve
+from orchestrator.cli.run import run
 from orchestrator.cli.up import up
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 
 app.command("up")(up)
+app.command("run")(run)
 app.command("submit")(with_credentials(tasks.submit))
 app.command("plan")(with_credentials(tasks.plan))
 app.command("show")(with_credentials(tasks.show))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import make_url
 
 from orchestrator.cli.exit_codes import reported
 from orchestrator.cli.options import AsJson, DataDir, SettingsFile
@@ -65,6 +64,9 @@ def seconds_in(duration: str) -> float:
 
 
 def _require_journal(settings: Settings) -> None:
+    # Imported here: only this command needs it.
+    from sqlalchemy import make_url  # noqa: PLC0415 (see above)
+
     url = make_url(settings.journal_url)
     if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).is_file()):
         fix = "give the --data-dir or the --settings of the service"

@@ -28,9 +28,10 @@ from orchestrator.cli.output import (
 )
 from orchestrator.cli.output import timeline_table as attempts_table
 from orchestrator.cli.watch import watch
-from orchestrator.client.client import Client, task_of
+from orchestrator.client.client import Client
 from orchestrator.config import parse_document
 from orchestrator.gateway.protocol import Preview
+from orchestrator.task_documents import task_of
 from planners.errors import InvalidTask
 from planners.tasks import Mode, Task
 from reconciler.state.commands import RunStatus
@@ -95,10 +96,11 @@ def submit(
         console.print(task_summary(view) if wait else view.id, soft_wrap=True)
     if (wait or watch_it) and not as_json and view.outputs:
         print_json(view.outputs)
-    _exit_by_status(view)
+    exit_by_status(view)
 
 
-def _exit_by_status(view: TaskView) -> None:
+def exit_by_status(view: TaskView) -> None:
+    """End the command with the exit code of a task that has not succeeded."""
     if view.status.ended and view.status is not RunStatus.SUCCEEDED:
         raise typer.Exit(ExitCode.TASK_FAILED)
     if view.needs_resolution:

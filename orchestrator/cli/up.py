@@ -1,7 +1,6 @@
 """`forerun up`: start the service, print its URL, shut it down cleanly."""
 # ruff: noqa: FBT002, PLR0913, PLR0917 - a command's parameters are the options people type, flags among them
 
-import itertools
 import logging
 import os
 import socket
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from forerun._packages import hiding_packages, shadowing_message
+from orchestrator.agent_files import load_agents
 from orchestrator.cli.exit_codes import ExitCode, report, reported
 from orchestrator.cli.options import AsJson, DataDir, SettingsFile
 from orchestrator.cli.output import console, print_json
@@ -64,7 +63,7 @@ def up(
     else:
         # The port is opened on the head, which may be another host. The token must be set before Ray is imported.
         use_token()
-    agents = _agents(settings.catalog)
+    agents = Catalog() if settings.catalog is None else load_agents(settings.catalog)
     why = _run(settings, agents, as_json=as_json)
     if why is not None:
         _exit_without_ray(why, as_json=as_json)
@@ -107,24 +106,6 @@ def _exit_without_ray(why: str, *, as_json: bool) -> NoReturn:
     sys.stderr.flush()
     # Ray's own shutdown at exit would wait for an answer. Its processes end with this one.
     os._exit(ExitCode.SERVICE_FAILED)
-
-
-def _agents(file: Path | None) -> Catalog:
-    """The catalog. Its agents may be modules in the current folder or beside the file, here and in Ray's workers."""
-    if file is None:
-        return Catalog()
-    # Imported here: reading a catalog imports what its agents need.
-    from actors.catalog import load_catalog  # noqa: PLC0415 (see above)
-
-    places = dict.fromkeys((Path.cwd(), file.absolute().parent))
-    for hidden in itertools.chain.from_iterable(hiding_packages(place) for place in places):
-        raise CannotStart(shadowing_message(hidden.stem, hidden), "catalog", f"rename {hidden.name}")
-    folders = [str(place) for place in places]
-    sys.path[:0] = [folder for folder in folders if folder not in sys.path]
-    # Workers of a local Ray inherit the environment; a cluster that is joined gets it by runtime_env.
-    inherited = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [inherited])])
-    return load_catalog(file)
 
 
 def _only_given(**flags: Any) -> dict[str, Any]:

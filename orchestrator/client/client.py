@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -13,19 +12,15 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from orchestrator.client.blocking import SyncClient
 from orchestrator.client.errors import Busy, NotOurs, TaskFailed, Unreachable, refusal
-from orchestrator.config import read_document
 from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview, Resolution
+from orchestrator.task_documents import Submittable, task_of
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
-from planners.errors import InvalidTask
-from planners.tasks import Task
-from planners.validation import explain, parse
 from reconciler.state.commands import RunStatus
 from reconciler.views.logs import LogLevel, LogLine, LogPage, LogQuery
 from reconciler.views.models import FailuresView, PlansView, StoredEvent, TaskPage, TaskView, Timeline
 
 DEFAULT_URL = "http://127.0.0.1:8700"
-Submittable = Task | Mapping[str, Any] | Path | str
 
 _View = TypeVar("_View", bound=BaseModel)
 _LONGEST_MODEL_S = 900.0
@@ -33,21 +28,6 @@ _MOST_PORTS = 65535
 # A task in doubt does not end, so the service does not report it before this time is over.
 _POLL_S = 10.0
 _RESUME_S = (0.1, 0.5, 1.0, 2.0, 5.0)
-
-
-def task_of(given: Submittable) -> Task:
-    """The task in a model, a mapping, or a YAML or JSON file.
-
-    Raises:
-        InvalidTask: it is not a valid task.
-    """
-    if isinstance(given, Task):
-        return given
-    document = read_document(Path(given), InvalidTask) if isinstance(given, str | Path) else given
-    try:
-        return parse(document)
-    except ValidationError as error:
-        raise explain(error)[0] from None
 
 
 class Client:

@@ -10,6 +10,7 @@ from orchestrator.gateway.protocol import Gateway
 from orchestrator.gateway.task_ids import new_task_id
 from orchestrator.ingress.keyring import Keyring
 from orchestrator.settings import Settings
+from orchestrator.task_defaults import with_defaults
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import InvalidTask
@@ -63,17 +64,10 @@ class IngressContext:
             found = await asyncio.to_thread(self._flaws, task)
         if found:
             raise InvalidRequest(found)
-        return self._with_defaults(task)
+        return with_defaults(task, self.settings)
 
     def _flaws(self, task: Task) -> list[InvalidTask]:
         return list(flaws(task, self.catalog, self._cluster))
-
-    def _with_defaults(self, task: Task) -> Task:
-        """The task with the service's ``gate.alpha``, unless it sets its own."""
-        if "alpha" in task.planning.model_fields_set:
-            return task
-        planning = task.planning.model_copy(update={"alpha": self.settings.gate.alpha})
-        return task.model_copy(update={"planning": planning})
 
     async def _recent_cluster(self) -> None:
         stale = time.monotonic() - self._refreshed_at_s > self.settings.cluster.refresh_s

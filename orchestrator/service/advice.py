@@ -12,22 +12,17 @@ from learner.models.learned_costs import LearnedCosts
 from learner.models.plan_examples import plan_example
 from learner.predictor import PlanExample, TrainedPlanPredictor
 from learner.snapshot import LearnerSnapshot
+from orchestrator.prior_conditions import prior_conditions
 from orchestrator.settings import Settings
 from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.speculative.predictor import GuessedPlan
 from planners.tasks import Task
-from reconciler.gate import GatePolicy, Prices
 from reconciler.state.conditions import Conditions
 from reconciler.state.outcomes import Outcome
 
 _log = logging.getLogger(__name__)
 
-# Expected planning time before anything is learned: an LLM takes seconds, a solver a fraction of a second.
-PRIOR_GOAL_PLAN_S = 5.0
-PRIOR_DECLARED_PLAN_S = 0.2
-# Reservations up to this far ahead raise the price of a node or a provider.
-_HORIZON_S = 10.0
 # Outcomes buffered while the learner does not answer; the journal holds all of them.
 _MAX_BUFFERED = 100_000
 
@@ -68,14 +63,9 @@ class LearnedAdvice:
 
     def conditions(self, request: PlanRequest, guess: Plan) -> Conditions:
         """Inputs of the gate: guidance for this kind of task, the operator's bounds, prices of contended resources."""
-        task, gate = request.task, self._settings.gate
-        return Conditions(
-            guidance=self._snapshot.guidance_for(task.kind),
-            chances=self._snapshot.chances(guess, task.kind),
-            policy=GatePolicy(max_attempts=gate.max_unconfirmed, max_usd=gate.budget_usd),
-            prices=Prices.of(request.cluster, request.catalog, horizon_s=_HORIZON_S, share=self._share),
-            prior_plan_s=request.elapsed_s + (PRIOR_DECLARED_PLAN_S if task.goal is None else PRIOR_GOAL_PLAN_S),
-        )
+        kind = request.task.kind
+        learned = {"guidance": self._snapshot.guidance_for(kind), "chances": self._snapshot.chances(guess, kind)}
+        return prior_conditions(request, self._settings.gate, self._share).model_copy(update=learned)
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
         """Buffer outcomes for the next exchange."""

@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from orchestrator.errors import Unavailable
+from orchestrator.llm import decomposer
 from orchestrator.service.advice import LearnedAdvice
 from orchestrator.service.parcels import Parcel, packed, unpacked
 from orchestrator.service.planning_requests import PlanningRequests
@@ -18,15 +19,12 @@ from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.costs import CostModel, PriorCosts
 from planners.errors import ForerunError
-from planners.optimal.decompose.config import LLMConfig
 from planners.optimal.planner import OptimalPlannerPipeline, OptimalSettings
 from planners.plans import Plan
 from planners.requests import PlanRequest
+from planners.scheduling.cp_sat.solver import schedule
 from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.tasks import Task
-
-if TYPE_CHECKING:
-    from planners.optimal.decompose.llm import LLMDecomposer
 
 _log = logging.getLogger(__name__)
 # Pauses before a planner that died is asked again. A new one imports for 10 to 20 s on a busy machine.
@@ -51,6 +49,7 @@ class PlannerActor:
                 solves_at_once=settings.planning.solves_at_once,
                 time_limit_s=settings.planning.time_limit_s,
             ),
+            solver=schedule,
         )
 
     async def plan(
@@ -91,18 +90,6 @@ def create_planner(settings: Settings, catalog: Any, name: str, scheduling_strat
         scheduling_strategy=scheduling_strategy,
     )
     return options.remote(settings, catalog)
-
-
-def decomposer(settings: Settings) -> "LLMDecomposer | None":
-    """The LLM that the settings name, or None."""
-    llm = settings.llm
-    if llm.base_url is None or llm.model is None:
-        return None
-    config = LLMConfig.model_validate(llm.model_dump())
-    # Imported here: the client is an extra, and importing it takes seconds.
-    from planners.optimal.decompose.llm import LLMDecomposer  # noqa: PLC0415
-
-    return LLMDecomposer(config)
 
 
 class RemotePlanning:

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import Field
 
@@ -27,7 +27,6 @@ from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest, SpeculativePlanner
 from planners.schedulers import ListScheduler, Solver
 from planners.scheduling.cancellation import CancellationToken
-from planners.scheduling.cp_sat.solver import schedule
 from planners.scheduling.list_scheduling.list_schedule import cheapest_steps, list_schedule
 from planners.tasks import Mode
 from planners.workflow import FlatWorkflow
@@ -63,7 +62,7 @@ class OptimalPlannerPipeline:
         fallback: SpeculativePlanner | None = None,
         settings: OptimalSettings | None = None,
         list_scheduler: ListScheduler = list_schedule,
-        solver: Solver = schedule,
+        solver: Solver | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._costs = costs
@@ -71,7 +70,7 @@ class OptimalPlannerPipeline:
         self._fallback = fallback
         self._settings = settings or OptimalSettings()
         self._list_scheduler = list_scheduler
-        self._solver = solver
+        self._solver = solver or _cp_sat
         self._clock = clock
         self._decompositions = DecompositionCache(self._settings.cached_decompositions)
         self._running: set[CancellationToken] = set()
@@ -194,11 +193,11 @@ class OptimalPlannerPipeline:
         """
         closed = PlanningError("the planner was closed before it had a plan", "", "try again")
         try:
-            future = self._threads.submit(solve)
+            future = asyncio.get_running_loop().run_in_executor(self._threads, solve)
         except RuntimeError:
             raise closed from None
         try:
-            return await asyncio.wrap_future(future)
+            return await future
         except asyncio.CancelledError:
             # `close` cancels solves that wait for a thread. Without a cancel of this asyncio task that is a failure.
             if (task := asyncio.current_task()) is not None and task.cancelling():
@@ -225,3 +224,10 @@ class OptimalPlannerPipeline:
 
 def _unrolled(workflow: PartialWorkflow, request: PlanRequest) -> FlatWorkflow:
     return flatten(workflow.workflow(), request.task.values, request.known)
+
+
+def _cp_sat(flat: FlatWorkflow, request: PlanRequest, costs: CostModel, **options: Any) -> Plan:
+    # Imported in the thread of the first solve: it takes a second, while the first agents run already.
+    from planners.scheduling.cp_sat.solver import schedule  # noqa: PLC0415 (see above)
+
+    return schedule(flat, request, costs, **options)

@@ -1,23 +1,11 @@
 """API keys in the journal's database. Only digests of secrets are stored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import insert, select, update
 
 from reconciler.journal.schema import API_KEYS, open_engine
-
-
-@dataclass(frozen=True, slots=True)
-class StoredKey:
-    """An API key: ``digest`` is the SHA-256 of the whole token, hexadecimal. Moments are seconds since the epoch."""
-
-    id: str
-    name: str
-    scope: str
-    digest: str
-    created_at_s: float
-    revoked_at_s: float | None = None
+from reconciler.journal.stored_key import StoredKey
 
 
 class KeyTable:

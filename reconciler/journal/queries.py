@@ -14,6 +14,7 @@ from planners.plans import Plan
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import IdempotencyConflict, JournalUnavailable
 from reconciler.journal.log_rows import LogRow
+from reconciler.journal.protocol import HOW_TO_HEAL
 from reconciler.journal.rows import EventRow, staged_from
 from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS, open_engine
 from reconciler.state.commands import RunStatus
@@ -22,7 +23,6 @@ from reconciler.views.models import PlansView, StoredEvent, TaskFilter, TaskView
 
 _ALL = TaskFilter()
 UNENDED = tuple(status.value for status in RunStatus if not status.ended)
-HOW_TO_HEAL = "see that its database runs and its disk has room (`forerun doctor`); the service recovers by itself"
 _log = logging.getLogger(__name__)
 _Read = TypeVar("_Read")
 

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from planners.model import AttemptId, TaskId
-from reconciler.journal.journal import Journal
+from reconciler.journal.protocol import RunJournal
 from reconciler.journal.rows import PAGE_EVENTS, EventRow, event_row, page_of
 from reconciler.journal.task_log import TaskLog
 from reconciler.state import commands as c
@@ -63,7 +63,7 @@ class RunLog:
     def __init__(
         self,
         task: TaskId,
-        journal: Journal,
+        journal: RunJournal,
         past: Sequence[StoredEvent] = (),
         *,
         last_seq: int | None = None,

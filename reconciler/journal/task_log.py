@@ -5,15 +5,15 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from planners.model import StepId, TaskId
-from reconciler.journal.journal import Journal
 from reconciler.journal.log_rows import LogReader, StepOf
+from reconciler.journal.protocol import RunJournal
 from reconciler.views.logs import LogBatch, LogPage, LogQuery
 
 
 class TaskLog:
     """What the attempts of a run print and log. Lives on one event loop; the journal is read in threads."""
 
-    def __init__(self, task: TaskId, journal: Journal, last_seq: int = 0) -> None:
+    def __init__(self, task: TaskId, journal: RunJournal, last_seq: int = 0) -> None:
         """Set up; ``last_seq`` is the number of the last line that was stored before a restart."""
         self._task = task
         self._journal = journal

@@ -8,8 +8,8 @@ from pydantic import JsonValue
 
 from planners.model import NodeId, StepId
 from reconciler.errors import NotInDoubt, OutputNotReady
-from reconciler.journal import Journal
 from reconciler.journal.log_rows import LogReader
+from reconciler.journal.protocol import RunJournal
 from reconciler.journal.rows import PAGE_EVENTS, page_of
 from reconciler.runtime.step_output import attempt_with_output
 from reconciler.runtime.stored_failures import FAILED_EVENTS, stored_failures
@@ -23,7 +23,7 @@ _GONE = "its output was large and was deleted with the run; name it in workflow.
 class EndedRun:
     """A run that has ended. The journal is read in threads."""
 
-    def __init__(self, view: TaskView, journal: Journal) -> None:
+    def __init__(self, view: TaskView, journal: RunJournal) -> None:
         self._view = view
         self._journal = journal
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from reconciler.errors import JournalUnavailable
-from reconciler.journal import Journal
-from reconciler.journal.queries import HOW_TO_HEAL
+from reconciler.journal.protocol import HOW_TO_HEAL, RunJournal
 
 # A write that takes longer counts as stalled: a disk that is full or blocked, a database that is away. It is the age
 # of the transaction, not of one entry, so a busy event loop or a long queue is no stall.
@@ -17,7 +16,7 @@ _LOOK_S = 0.1
 class JournalHealth:
     """The health of one shard's journal. Lives on one event loop."""
 
-    def __init__(self, journal: Journal, now_s: Callable[[], float]) -> None:
+    def __init__(self, journal: RunJournal, now_s: Callable[[], float]) -> None:
         """Set up. ``now_s`` gives seconds since the epoch."""
         self._journal = journal
         self._now_s = now_s

@@ -16,7 +16,7 @@ from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import JournalUnavailable, Overloaded, UnknownTask
-from reconciler.journal import Journal
+from reconciler.journal.protocol import RunJournal
 from reconciler.journal.run_log import RunLog, replayable
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.ended_run import EndedRun
@@ -55,7 +55,7 @@ class Shard:
     def __init__(
         self,
         ports: Ports,
-        journal: Journal,
+        journal: RunJournal,
         observer: Observer,
         *,
         most_live: int = 20_000,

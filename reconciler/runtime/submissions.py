@@ -11,8 +11,7 @@ from planners.errors import InvalidTask
 from planners.model import TaskId
 from planners.tasks import AdmittedTask
 from reconciler.errors import JournalUnavailable
-from reconciler.journal import Journal
-from reconciler.journal.queries import HOW_TO_HEAL
+from reconciler.journal.protocol import HOW_TO_HEAL, RunJournal
 from reconciler.runtime.journal_health import JournalHealth
 from reconciler.runtime.live_run import LiveRun
 from reconciler.runtime.ports import Observer
@@ -38,7 +37,7 @@ class Submissions:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: RunJournal,
         health: JournalHealth,
         begin: Callable[[AdmittedTask, Record], Begun],
         show: Callable[[TaskId], Awaitable[TaskView]],

@@ -42,6 +42,8 @@ _RUN = ("bash", "python")
 # What the blocks must have said: a line of each, by what the block holds.
 _SAID = {
     "hello/task.yaml --watch": "HELLO, GRACE!",
+    "forerun run examples": "HELLO, KATHERINE!",
+    "virtual_time=True": "succeeded after 60 virtual seconds",
     "forerun plan": "verdicts on the speculative plan",
     "client.submit": "HELLO, KATHERINE!",
     "curl": '"capability":"greet"',

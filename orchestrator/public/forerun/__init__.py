@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from orchestrator.config import load_settings as load_settings
     from orchestrator.errors import CannotStart as CannotStart
     from orchestrator.errors import ServiceError as ServiceError
+    from orchestrator.local.run import run as run
+    from orchestrator.local.run import run_async as run_async
+    from orchestrator.local.service import LocalService as LocalService
     from orchestrator.settings import Settings as Settings
     from planners.agents import AgentSpec as AgentSpec
     from planners.agents import Catalog as Catalog
@@ -86,6 +89,7 @@ _DEFINED_IN = {
     "Interchange": "planners.tasks",
     "InvalidTask": "planners.errors",
     "Limits": "planners.tasks",
+    "LocalService": "orchestrator.local.service",
     "Mode": "planners.tasks",
     "NotAllowed": "orchestrator.client.errors",
     "NotFound": "orchestrator.client.errors",
@@ -117,6 +121,8 @@ _DEFINED_IN = {
     "catalog_of": "actors.catalog",
     "load_catalog": "actors.catalog",
     "load_settings": "orchestrator.config",
+    "run": "orchestrator.local.run",
+    "run_async": "orchestrator.local.run",
 }
 
 __all__ = list(_DEFINED_IN)

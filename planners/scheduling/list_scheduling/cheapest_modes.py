@@ -1,7 +1,6 @@
 """The cheapest consistent choice of modes, by integer programming: which attempts in flight a tight budget needs."""
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
@@ -26,6 +25,9 @@ def cheapest_schedule(problem: Problem) -> Schedule | None:
 
 def cheapest_modes(problem: Problem) -> list[int] | None:
     """Per step, its mode in the cheapest choice that meets all requirements of attempts in flight; None: not found."""
+    # Imported here: few plans need it, and it takes a third of the time in which a small task is planned and run.
+    from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 (see above)
+
     first = np.cumsum([0, *(len(modes) for modes in problem.modes)])
     columns = [(step, index, mode) for step, modes in enumerate(problem.modes) for index, mode in enumerate(modes)]
     # Row by row: exactly one mode a step, then "a mode is chosen only if one of the allowed ones is".

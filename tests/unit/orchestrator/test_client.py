@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from orchestrator.client.blocking import SyncClient
-from orchestrator.client.client import Client, task_of
+from orchestrator.client.client import Client
 from orchestrator.client.errors import BadRequest, Busy, NotFound, NotOurs, ServiceFailed, TaskFailed, Unreachable
+from orchestrator.task_documents import task_of
 from planners.errors import InvalidTask
 from planners.tasks import Task
 from reconciler.state.commands import RunStatus

@@ -1,0 +1,45 @@
+"""Attempts wait for what they use, hold it while they run, and may be confirmed while they wait."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from actors.admission.queues import AdmissionQueue, AgentQueue, Ticket
+from planners.agents import AgentSpec
+from planners.model import AgentName, AttemptId
+
+
+class Admission:
+    """Admits the attempts of agents that share capacities. An agent without a queue is admitted at once."""
+
+    def __init__(self) -> None:
+        self._queues: dict[AgentName, tuple[AdmissionQueue, AgentQueue]] = {}
+        self._waiting: dict[AttemptId, tuple[AdmissionQueue, Ticket]] = {}
+
+    @asynccontextmanager
+    async def admission(
+        self, agent: AgentSpec, attempt: AttemptId, *, speculative: bool = False
+    ) -> AsyncIterator[None]:
+        """Wait until the attempt is admitted, and hold what it uses while the context is open.
+
+        An attempt that is cancelled while it waits has used nothing.
+        """
+        if agent.name not in self._queues:
+            yield
+            return
+        queue, agent_queue = self._queues[agent.name]
+        ticket = queue.ticket(agent_queue, speculative=speculative)
+        self._waiting[attempt] = queue, ticket
+        try:
+            await queue.enter(ticket)
+        finally:
+            self._waiting.pop(attempt, None)
+        try:
+            yield
+        finally:
+            queue.leave(agent_queue.uses)
+
+    def confirm(self, attempt: AttemptId) -> None:
+        """Let a speculative attempt that waits wait with the confirmed ones. Does nothing if it does not wait."""
+        if (waiting := self._waiting.get(attempt)) is not None:
+            queue, ticket = waiting
+            queue.confirm(ticket)

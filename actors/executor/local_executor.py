@@ -1,0 +1,127 @@
+"""An executor without Ray that runs agents in this process: async agents on its event loop, others in threads."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Unpack
+
+from actors.admission.node_room import NodeRoom
+from actors.executor.daemon_threads import DaemonThreads
+from actors.executor.execution import run_async, run_in_process, run_promotion, run_verification
+from actors.executor.fenced import ExecutorOptions, FencedExecutor, HostedAttempt
+from actors.failures import timed_out
+from actors.invocation import Ended, Invocation, Result
+from actors.kinds.command_agent import stop_command
+from actors.kinds.kind import kind_of
+from actors.payloads.outputs import BoundInputs, Reference
+from planners.agents import AgentKind, AgentSpec, Catalog
+from planners.model import AgentName, AttemptId, NodeId, TaskId
+from planners.resources import Resources
+
+
+class LocalExecutor(FencedExecutor):
+    """Fulfils `reconciler.runtime.ports.Executor` in this process.
+
+    A thread cannot be stopped: a sync agent that is flushed or exceeds its timeout goes on, fenced, until it returns or
+    the process ends. Commands are stopped. Values are copied through JSON, as they are between processes.
+    """
+
+    def __init__(
+        self, catalog: Catalog, nodes: Mapping[NodeId, Resources] | None = None, **options: Unpack[ExecutorOptions]
+    ) -> None:
+        """Set up.
+
+        Args:
+            catalog: the agents.
+            nodes: what the attempts on each node may hold together; on any other node there is no bound.
+            options: see `FencedExecutor`.
+        """
+        super().__init__(catalog, **options)
+        self._rooms = {node: NodeRoom(total, catalog.agents) for node, total in (nodes or {}).items()}
+        self._threads = DaemonThreads()
+
+    def confirm(self, task: TaskId, attempt: AttemptId) -> None:
+        """As `FencedExecutor`; the attempt may also wait for room on its node."""
+        super().confirm(task, attempt)
+        for room in self._rooms.values():
+            room.confirm(attempt)
+
+    def close(self) -> None:
+        """End what can be ended: attempts on the event loop, commands, promotions."""
+        for task in list(self._live):
+            self.release(task)
+        self._promotions.close()
+
+    async def _run(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
+        async with self._room(hosted, agent):
+            self._began(hosted)
+            hosted.handle = asyncio.ensure_future(self._hosted(hosted, agent, call, bound))
+            return await asyncio.shield(hosted.handle)
+
+    @asynccontextmanager
+    async def _room(self, hosted: HostedAttempt, agent: AgentSpec) -> AsyncIterator[None]:
+        if (room := self._rooms.get(hosted.order.node)) is None:
+            yield
+            return
+        async with room.admission(agent, hosted.order.attempt, speculative=hosted.order.speculative):
+            yield
+
+    async def _hosted(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
+        call.inputs.update(json.loads(json.dumps(call.inputs)))
+        blobs = tuple([await blob for blob in bound.blobs])
+        run = self._on_loop if kind_of(agent.kind).runs_on_loop else self._in_thread
+        result = await run(call, blobs)
+        if result.body is not None:
+            hosted.body = Kept(result.body)
+        hosted.staged = result.staged
+        return result.ended
+
+    async def _on_loop(self, call: Invocation, blobs: tuple[Any, ...]) -> Result:
+        """Run an async agent; it takes as long as the clock of the loop says, which may be virtual."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        result = await run_async(call, blobs)
+        return replace(result, ended=replace(result.ended, seconds=loop.time() - began_s))
+
+    async def _in_thread(self, call: Invocation, blobs: tuple[Any, ...]) -> Result:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        try:
+            async with asyncio.timeout(call.timeout_s):
+                return await loop.run_in_executor(self._threads, run_in_process, call, blobs)
+        except TimeoutError:
+            stop_command(call.attempt)
+            return Result(Ended(loop.time() - began_s, failure=timed_out(call.timeout_s)))
+
+    def _cancelled(self, attempts: Iterable[HostedAttempt]) -> None:
+        for hosted in attempts:
+            if hosted.handle is not None:
+                hosted.handle.cancel()
+                if self._kind(hosted.order.agent) is AgentKind.COMMAND:
+                    stop_command(hosted.order.attempt)
+
+    def _kind(self, agent: AgentName) -> AgentKind | None:
+        spec = self.catalog.by_name.get(agent)
+        return None if spec is None else spec.kind
+
+    async def _promote(self, call: Invocation, staged: Mapping[str, bytes]) -> None:
+        await run_promotion(call, dict(staged))
+
+    async def _verify(self, call: Invocation) -> tuple[Ended | None, Reference | None]:
+        result = await run_verification(call)
+        if result is None:
+            return None, None
+        return result.ended, None if result.body is None else Kept(result.body)
+
+
+class Kept:
+    """A large output, as an awaitable."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def __await__(self) -> Any:
+        return self._body
+        yield  # makes this a generator, which is what awaiting needs

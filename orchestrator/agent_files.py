@@ -1,0 +1,39 @@
+"""Catalog files, and the Python modules of their agents."""
+
+import itertools
+import os
+import sys
+from pathlib import Path
+
+from forerun._packages import hiding_packages, shadowing_message
+from orchestrator.errors import CannotStart
+from planners.agents import Catalog
+
+_NAMES = ("catalog.yaml", "catalog.yml", "catalog.json")
+
+
+def load_agents(file: Path) -> Catalog:
+    """The catalog in a file. Its agents may be modules in the current folder or beside the file, here and in workers.
+
+    Raises:
+        CannotStart: a module there would hide one of Forerun's packages.
+        InvalidCatalog: the file cannot be read, or its content is not valid.
+    """
+    # Imported here: reading a catalog imports what its agents need.
+    from actors.catalog import load_catalog  # noqa: PLC0415 (see above)
+
+    places = dict.fromkeys((Path.cwd(), file.absolute().parent))
+    for hidden in itertools.chain.from_iterable(hiding_packages(place) for place in places):
+        raise CannotStart(shadowing_message(hidden.stem, hidden), "catalog", f"rename {hidden.name}")
+    folders = [str(place) for place in places]
+    sys.path[:0] = [folder for folder in folders if folder not in sys.path]
+    # Workers of a local Ray inherit the environment; a cluster that is joined gets it by runtime_env.
+    inherited = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [inherited])])
+    return load_catalog(file)
+
+
+def catalog_near(task_file: Path | None) -> Path | None:
+    """``catalog.yaml`` (or ``.yml``, ``.json``) in the folder of a task file, else in the current folder."""
+    places = dict.fromkeys([*([] if task_file is None else [task_file.absolute().parent]), Path.cwd()])
+    return next((place / name for place in places for name in _NAMES if (place / name).is_file()), None)

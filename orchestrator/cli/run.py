@@ -1,0 +1,45 @@
+"""`forerun run`: run a task in this process, without a service."""
+# ruff: noqa: FBT002 - a command's parameters are the options people type, flags among them
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.exit_codes import reported
+from orchestrator.cli.options import AsJson, SettingsFile, TaskFile
+from orchestrator.cli.output import console, print_json, task_summary
+from orchestrator.cli.tasks import exit_by_status, read_task
+from orchestrator.config import load_settings
+from planners.tasks import Mode
+
+
+@reported
+def run(
+    file: TaskFile,
+    catalog: Annotated[
+        list[Path] | None,
+        typer.Option(
+            envvar="FORERUN_CATALOG",
+            help="YAML or JSON file that declares agents; may be repeated. "
+            "Default: catalog.yaml beside the task, else in the current folder.",
+        ),
+    ] = None,
+    mode: Annotated[Mode | None, typer.Option(help="When agents may start; overrides the file.")] = None,
+    settings_file: SettingsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a task in this process and print its result. Needs no service, starts no Ray, and stores nothing."""
+    # Imported here: only this command needs planners and executor.
+    from orchestrator.local.run import catalog_for, run as run_here  # noqa: I001, PLC0415 (see above)
+
+    task = read_task(file, mode)
+    agents = [catalog_for(None if file == "-" else Path(file), catalog)]
+    view = run_here(task, agents, settings=load_settings(settings_file))
+    if as_json:
+        print_json(view)
+    else:
+        console.print(task_summary(view), soft_wrap=True)
+        if view.outputs:
+            print_json(view.outputs)
+    exit_by_status(view)

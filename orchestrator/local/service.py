@@ -1,0 +1,92 @@
+"""A service in this process: submit tasks, follow them, and close it."""
+
+from types import TracebackType
+from typing import Self
+
+from actors.executor.local_executor import LocalExecutor
+from orchestrator.errors import InvalidRequest
+from orchestrator.gateway.task_ids import new_task_id
+from orchestrator.llm import decomposer
+from orchestrator.local.ports import NODE, LocalPlanning, LoopClock, NothingLearned, ThisMachine, room_for
+from orchestrator.settings import Settings
+from orchestrator.task_defaults import with_defaults
+from planners.agents import Catalog
+from planners.model import TaskId
+from planners.tasks import AdmittedTask, Task
+from planners.validation import flaws
+from reconciler.journal.memory import MemoryJournal
+from reconciler.runtime.ports import Ports
+from reconciler.runtime.shard import Shard
+from reconciler.views.models import TaskView
+
+# A task in doubt does not end, so this often it is looked at.
+_POLL_S = 1.0
+
+
+class LocalService:
+    """Runs tasks in this process, on the running event loop. Nothing outlives it.
+
+    Use it as an async context manager. `shard` answers every further question about its tasks.
+    """
+
+    def __init__(self, catalog: Catalog, settings: Settings | None = None) -> None:
+        """Set up.
+
+        Args:
+            catalog: the agents.
+            settings: of which planning, gate and llm are used; by default those of a service without a file.
+        """
+        self._catalog = catalog
+        self._settings = settings or Settings()
+        self._decomposer = decomposer(self._settings)
+        self._planning = LocalPlanning(self._settings.planning, self._decomposer)
+        self._executor = LocalExecutor(catalog, {NODE: room_for(catalog)})
+        self._machine = ThisMachine(catalog, self._executor)
+        self._clock = LoopClock()
+        nothing = NothingLearned(self._settings.gate)
+        ports = Ports(
+            catalog=catalog,
+            executor=self._executor,
+            planning=self._planning,
+            cluster=self._machine,
+            clock=self._clock,
+            outcomes=nothing,
+            advice=nothing,
+        )
+        self.shard = Shard(ports, MemoryJournal(), nothing, on_close=(self._executor.close, self._planning.close))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.shard.close()
+        if self._decomposer is not None:
+            await self._decomposer.close()
+
+    async def submit(self, task: Task) -> TaskView:
+        """Admit a task; it begins at once.
+
+        Raises:
+            InvalidRequest: the task cannot be run; names all errors.
+        """
+        if found := list(flaws(task, self._catalog, self._machine.snapshot())):
+            raise InvalidRequest(found)
+        now_s, complete = self._clock.now_s(), with_defaults(task, self._settings)
+        return await self.shard.submit(AdmittedTask(id=new_task_id(now_s), task=complete, submitted_at_s=now_s))
+
+    async def ended(self, task_id: TaskId) -> TaskView:
+        """The task once it has ended, or once only a person can say how it goes on (`TaskView.needs_resolution`)."""
+        while True:
+            view = await self.shard.wait(task_id, _POLL_S)
+            if view.status.ended or view.needs_resolution:
+                return view
+
+    async def run(self, task: Task) -> TaskView:
+        """Submit a task and wait for its end.
+
+        Raises:
+            InvalidRequest: the task cannot be run; names all errors.
+        """
+        return await self.ended((await self.submit(task)).id)

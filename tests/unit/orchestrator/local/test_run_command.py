@@ -1,0 +1,81 @@
+"""`forerun run`: a task from a file, in this process."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator.cli.app import app
+
+ROOT = Path(__file__).parents[4]
+HELLO = ROOT / "examples" / "hello" / "task.yaml"
+CATALOG = """
+agents:
+  - {name: good, capability: say, kind: command, target: [echo, '"hello"']}
+  - {name: bad, capability: fail, kind: command, target: [sh, -c, "exit 3"], retry: {max_attempts: 1}}
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with a catalog; returns a function that writes a task of one step."""
+    monkeypatch.delenv("FORERUN_CATALOG", raising=False)
+    (tmp_path / "catalog.yaml").write_text(CATALOG)
+
+    def task(capability: str) -> str:
+        file = tmp_path / "task.yaml"
+        file.write_text(f"workflow: {{steps: [{{id: s, capability: {capability}}}]}}")
+        return str(file)
+
+    return task
+
+
+def test_it_prints_the_summary_and_the_outputs(project):
+    result = CliRunner().invoke(app, ["run", project("say")])
+
+    assert result.exit_code == 0
+    assert "succeeded" in result.output
+    assert json.loads(result.output[result.output.index("\n{") :]) == {"s": "hello"}
+
+
+def test_json_is_the_view_of_the_task(project):
+    result = CliRunner().invoke(app, ["run", project("say"), "--json", "--mode", "wait"])
+
+    view = json.loads(result.output)
+    assert (view["status"], view["mode"], view["outputs"]) == ("succeeded", "wait", {"s": "hello"})
+
+
+def test_a_failed_task_ends_with_1_and_a_wrong_one_with_2(project):
+    assert CliRunner().invoke(app, ["run", project("fail")]).exit_code == 1
+
+    wrong = CliRunner().invoke(app, ["run", project("sey")])
+    assert wrong.exit_code == 2
+    assert "did you mean 'say'?" in wrong.output
+
+
+def test_a_catalog_may_be_elsewhere(project, tmp_path):
+    task = project("say")
+    elsewhere = tmp_path / "agents.yaml"
+    (tmp_path / "catalog.yaml").rename(elsewhere)
+
+    assert CliRunner().invoke(app, ["run", task, "--catalog", str(elsewhere)]).exit_code == 0
+
+
+def test_the_first_example_needs_no_ray():
+    command = f"app(['run', '--json', {str(HELLO)!r}], standalone_mode=False)"
+    code = f"import sys; from orchestrator.cli.app import app; {command}"
+    ended = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", f"{code}; assert 'ray' not in sys.modules and 'sqlalchemy' not in sys.modules"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "orchestrator" / "public")])},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert "HELLO, KATHERINE!" in json.loads(ended.stdout)["outputs"]["card"]
