@@ -19,7 +19,8 @@ from orchestrator.errors import CannotStart, InvalidOption
 from orchestrator.keys import Scope, new_key
 
 if TYPE_CHECKING:
-    from reconciler.journal.keys import KeyTable, StoredKey
+    from reconciler.journal.keys import KeyTable
+    from reconciler.journal.stored_key import StoredKey
 
 keys = typer.Typer(
     help="Create, list and revoke API keys. Run it on the service's host, with its --data-dir or --settings. "

@@ -10,7 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.errors import Unavailable
 from planners.errors import ForerunError
-from reconciler.journal.keys import KeyTable, StoredKey
+from reconciler.journal.keys import KeyTable
+from reconciler.journal.stored_key import StoredKey
 
 _log = logging.getLogger(__name__)
 # A key that was revoked is refused after this time, and a new one is known.

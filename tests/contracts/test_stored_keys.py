@@ -2,7 +2,8 @@
 
 from contextlib import closing
 
-from reconciler.journal.keys import KeyTable, StoredKey
+from reconciler.journal.keys import KeyTable
+from reconciler.journal.stored_key import StoredKey
 
 KEY = StoredKey(id="a1", name="ci", scope="submit", digest="d" * 64, created_at_s=5.0)
 
