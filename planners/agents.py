@@ -27,7 +27,7 @@ class Effect(StrEnum):
 
 
 class AgentKind(StrEnum):
-    """How an agent is hosted: ``async`` and ``http`` in host actors, ``sync`` and ``command`` as killable Ray tasks."""
+    """How an agent is hosted: ``async``, ``http`` and ``llm`` in host actors, others as killable Ray tasks."""
 
     ASYNC = "async"
     SYNC = "sync"
@@ -36,7 +36,7 @@ class AgentKind(StrEnum):
     LLM = "llm"
 
 
-_IN_HOSTS = frozenset({AgentKind.ASYNC, AgentKind.HTTP})
+_IN_HOSTS = frozenset({AgentKind.ASYNC, AgentKind.HTTP, AgentKind.LLM})
 
 
 class Retry(Measured):
@@ -70,7 +70,7 @@ class AgentSpec(Measured):
     """What one agent declares: its capability, resources, price, quality and effect.
 
     ``target`` is an import path ``module:attribute`` of the callable (async, sync), the argument vector of a command,
-    the URL of an HTTP agent, or the model name of an LLM agent. ``expected_s`` and ``output_bytes`` are priors until
+    the URL of an HTTP agent, or the model of an LLM agent. ``expected_s`` and ``output_bytes`` are priors until
     there are outcomes.
     ``env`` names the environment variables that the agent sees, besides those that every agent sees.
     ``discloses``: the agent sends private inputs to a third party, so it never runs speculatively.

@@ -21,6 +21,7 @@ from actors.verification import DidNot, Happened, Unknown
 from reconciler.state.handoff import Handoff
 
 _NO_WORDS = Handoff()
+_WORDS = ("summary", "confidence", "next", "usage")
 
 
 async def run_async(call: Invocation, blobs: tuple[Any, ...]) -> Result:
@@ -135,7 +136,7 @@ def _checked(handoff: Handoff, max_bytes: int) -> Handoff:
     if handoff.model_fields_set <= {"output"}:
         return _NO_WORDS
     try:
-        checked = Handoff(summary=handoff.summary, confidence=handoff.confidence, next=handoff.next)
+        checked = Handoff(**{name: getattr(handoff, name) for name in _WORDS})
         size = len(checked.summary.encode()) + len(encoded(checked.next, "next"))
     except ValidationError as error:
         raise BadOutput(str(error), "handoff", "see Handoff") from None

@@ -15,7 +15,10 @@ def usd(catalog: Catalog, attempts: Iterable[Attempt]) -> float:
 
 
 def cost_usd(agent: AgentSpec, attempt: Attempt) -> float:
-    """Dollars of one attempt; one that never began costs nothing."""
+    """Dollars of one attempt: what it reports, else by the agent's price. One that never began costs nothing."""
+    usage = attempt.handoff.usage if attempt.handoff is not None else None
+    if usage is not None and usage.usd is not None:
+        return usage.usd
     begun = attempt.started_s is not None or attempt.seconds > 0 or attempt.finished
     return agent.price.of(attempt.seconds) if begun else 0.0
 

@@ -5,9 +5,18 @@ from typing import Any
 
 from pydantic import Field, JsonValue
 
-from planners.model import Versioned
+from planners.model import Measured, Versioned
 from reconciler.state.evidence import FailureEvidence
 from reconciler.state.stored_text import StorableText
+
+
+class Usage(Measured):
+    """What an attempt used of a metered service. ``usd``: what that cost; None: the agent's declared price applies."""
+
+    requests: int = Field(default=1, ge=0)
+    input_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    usd: float | None = Field(default=None, ge=0)
 
 
 class Handoff(Versioned):
@@ -23,6 +32,7 @@ class Handoff(Versioned):
     by_reference: bool = False
     output_bytes: int = Field(default=0, ge=0)
     next: JsonValue = None
+    usage: Usage | None = None
 
 
 class FailureKind(StrEnum):

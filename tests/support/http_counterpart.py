@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+Answer = tuple[int, dict[str, str], Any]
+
 
 @dataclass
 class Seen:
@@ -19,13 +21,22 @@ class Seen:
 
 @dataclass
 class HttpCounterpart:
-    """``answers``: path without query -> (status, headers, body); a body of None stalls until the client leaves."""
+    """``answers``: path without query -> (status, headers, body), or a list of them, the last of which repeats.
+
+    A body of None stalls until the client leaves.
+    """
 
     url: str = ""
-    answers: dict[str, tuple[int, dict[str, str], Any]] = field(default_factory=dict)
+    answers: dict[str, Answer | list[Answer]] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     stalled: threading.Event = field(default_factory=threading.Event)
     left: threading.Event = field(default_factory=threading.Event)
+
+    def answer(self, path: str) -> Answer:
+        prepared = self.answers.get(path, (404, {}, {"no": "such"}))
+        if isinstance(prepared, tuple):
+            return prepared
+        return prepared.pop(0) if len(prepared) > 1 else prepared[0]
 
 
 @contextmanager
@@ -38,7 +49,7 @@ def http_counterpart() -> Iterator[HttpCounterpart]:
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             counterpart.seen.append(Seen(self.command, self.path, dict(self.headers), body))
-            status, headers, answer = counterpart.answers.get(self.path.partition("?")[0], (404, {}, {"no": "such"}))
+            status, headers, answer = counterpart.answer(self.path.partition("?")[0])
             if answer is None:
                 counterpart.stalled.set()
                 self.rfile.read(1)  # end-of-file: the client has closed the connection

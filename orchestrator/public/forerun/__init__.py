@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from reconciler.state.evidence import FailureEvidence as FailureEvidence
     from reconciler.state.handoff import Failure as Failure
     from reconciler.state.handoff import Handoff as Handoff
+    from reconciler.state.handoff import Usage as Usage
     from reconciler.views.models import FailuresView as FailuresView
     from reconciler.views.models import PlansView as PlansView
     from reconciler.views.models import StoredEvent as StoredEvent
@@ -116,6 +117,7 @@ _DEFINED_IN = {
     "TimelineBar": "reconciler.views.models",
     "Unknown": "actors.verification",
     "Unreachable": "orchestrator.client.errors",
+    "Usage": "reconciler.state.handoff",
     "Workflow": "planners.workflow",
     "agent": "actors.agent",
     "catalog_of": "actors.catalog",

@@ -1,0 +1,199 @@
+"""One conversation with a model through pydantic-ai: its answer, checked and repaired, and what it used."""
+
+from typing import Any
+
+import httpx2
+import jsonschema
+from openai import AsyncOpenAI
+from pydantic_ai import Agent, ModelRetry, NativeOutput, PromptedOutput, StructuredDict, ToolOutput
+from pydantic_ai.exceptions import (
+    AgentRunError,
+    ModelAPIError,
+    ModelHTTPError,
+    UnexpectedModelBehavior,
+    UsageLimitExceeded,
+    UserError,
+)
+from pydantic_ai.messages import ModelResponse
+from pydantic_ai.models import Model as ChatModel
+from pydantic_ai.models import infer_model
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers import Provider, infer_provider, infer_provider_class
+from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_ai.run import AgentRunResult
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.usage import UsageLimits
+
+from actors.errors import BadOutput
+from actors.import_path import load
+from actors.kinds.llm_settings import LLMFailed, LLMRefused, LLMSettings
+from reconciler.state.handoff import Usage
+
+_NO_KEY = "none"  # a local server needs no key, but the client insists on one
+_SHOWN = 500
+_CONNECT_S = 10.0
+# The provider may answer differently later; any other status from 400 to 499 is final.
+_LATER = frozenset({408, 409, 425, 429})
+_FIXES = {
+    401: "check the API key",
+    403: "check what the API key may do",
+    404: "check the model's name and settings.base_url",
+    429: "the provider limits the rate; declare its limits in the catalog's providers, or raise them",
+}
+_MODES = {"json_schema": NativeOutput, "tool": ToolOutput, "json_object": PromptedOutput}
+_OUTPUT = "output"
+_WRAPPED = "result"
+
+
+class Conversation:
+    """Asks a model until its answer matches the schema. Connections are closed at the end."""
+
+    def __init__(self, model: str, settings: LLMSettings, key: str | None, schema: dict[str, Any] | None) -> None:
+        self._name = model
+        self._settings = settings
+        self._key = key
+        self._schema = schema
+
+    async def held(self, system: str, prompt: str) -> tuple[Any, Usage]:
+        """The answer and what it used: a JSON value if there is a schema, else a text.
+
+        Raises:
+            BadOutput: no answer matched the schema.
+            LLMRefused, LLMFailed: the provider refused, failed or was not reached.
+        """
+        try:
+            if self._settings.base_url is None:
+                return await self._answered(self._known_model(), system, prompt)
+            async with self._client(self._settings.base_url) as client:
+                model = OpenAIChatModel(self._name, provider=OpenAIProvider(openai_client=client))
+                return await self._answered(model, system, prompt)
+        except ModelHTTPError as error:
+            raise self._refusal(error) from None
+        except UsageLimitExceeded as error:
+            fix = "raise settings.max_requests, or give the model less to do"
+            raise LLMFailed(self._masked(str(error)), "settings.max_requests", fix) from None
+        except UnexpectedModelBehavior as error:
+            fix = "make the prompt clearer or the schema simpler, raise settings.max_repairs, or use another model"
+            raise BadOutput(self._masked(f"the model '{self._name}': {_whole(error)}"), "output", fix) from None
+        except UserError as error:
+            raise LLMRefused(self._masked(str(error)), "target", "correct target and settings") from None
+        except (ModelAPIError, AgentRunError) as error:
+            message = self._masked(f"the model '{self._name}' cannot be reached: {_whole(error)}")
+            raise LLMFailed(message, "settings.base_url", "check the address, and that the provider is up") from None
+
+    async def _answered(self, model: ChatModel, system: str, prompt: str) -> tuple[Any, Usage]:
+        agent: Agent[None, Any] = Agent(
+            model,
+            deps_type=type(None),
+            output_type=self._output_type(),
+            instructions=system or None,
+            tools=[load(tool) for tool in self._settings.tools],
+            retries=self._settings.max_repairs,
+            model_settings=self._model_settings(),
+        )
+        agent.output_validator(self._checked)
+        result = await agent.run(prompt, usage_limits=UsageLimits(request_limit=self._settings.max_requests))
+        return self._unwrapped(result.output), self._usage(result)
+
+    def _known_model(self) -> ChatModel:
+        def provider(name: str) -> Provider[Any]:
+            if self._key is None:
+                return infer_provider(name)
+            made: Any = infer_provider_class(name)
+            found: Provider[Any] = made(api_key=self._key)
+            return found
+
+        try:
+            return infer_model(self._name, provider)
+        except (ImportError, ValueError) as error:
+            fix = "install the provider's client, correct the name, or set settings.base_url"
+            raise LLMRefused(self._masked(f"the model '{self._name}': {error}"), "target", fix) from None
+
+    def _client(self, base_url: str) -> AsyncOpenAI:
+        """No key, address or proxy is read from the environment."""
+        timeout = httpx2.Timeout(None, connect=_CONNECT_S)  # the attempt's timeout bounds the whole
+        return AsyncOpenAI(
+            base_url=base_url,
+            api_key=self._key or _NO_KEY,
+            max_retries=self._settings.max_retries,
+            timeout=timeout,
+            http_client=httpx2.AsyncClient(trust_env=False, timeout=timeout, follow_redirects=False),
+        )
+
+    def _output_type(self) -> Any:
+        if self._schema is None:
+            return str
+        return _MODES[self._settings.output](StructuredDict(self._object_schema(), name=_OUTPUT), name=_OUTPUT)
+
+    def _object_schema(self) -> dict[str, Any]:
+        """Providers accept only objects, so any other value is wrapped into one."""
+        schema = self._schema or {}
+        if schema.get("type") == "object":
+            return dict(schema)  # pydantic-ai adds a title to it
+        definitions = {key: schema[key] for key in ("$defs",) if key in schema}
+        properties = {_WRAPPED: {key: value for key, value in schema.items() if key not in definitions}}
+        return {"type": "object", "properties": properties, "required": [_WRAPPED], **definitions}
+
+    def _unwrapped(self, output: Any) -> Any:
+        wrapped = self._schema is not None and self._schema.get("type") != "object"
+        return output[_WRAPPED] if wrapped else output
+
+    def _checked(self, output: Any) -> Any:
+        """An answer that does not match the schema is sent back with the reason."""
+        if self._schema is None:
+            return output
+        validator = jsonschema.Draft202012Validator(self._object_schema())
+        problem = jsonschema.exceptions.best_match(validator.iter_errors(output))
+        if problem is not None:
+            raise ModelRetry(f"{problem.json_path}: {problem.message}")
+        return output
+
+    def _model_settings(self) -> ModelSettings:
+        settings = ModelSettings()
+        if self._settings.temperature is not None:
+            settings["temperature"] = self._settings.temperature
+        if self._settings.max_tokens is not None:
+            settings["max_tokens"] = self._settings.max_tokens
+        if self._settings.extra:
+            settings["extra_body"] = dict(self._settings.extra)
+        return settings
+
+    def _usage(self, result: AgentRunResult[Any]) -> Usage:
+        used = result.usage
+        return Usage(
+            requests=used.requests,
+            input_tokens=used.input_tokens,
+            output_tokens=used.output_tokens,
+            usd=self._usd(result, used.input_tokens, used.output_tokens),
+        )
+
+    def _usd(self, result: AgentRunResult[Any], input_tokens: int, output_tokens: int) -> float | None:
+        """By the declared prices, else by the table; None where neither knows the model."""
+        prices = self._settings.prices
+        if prices is not None:
+            return (input_tokens * prices.input_usd_per_mtok + output_tokens * prices.output_usd_per_mtok) / 1e6
+        responses = [message for message in result.new_messages() if isinstance(message, ModelResponse)]
+        try:
+            return float(sum(response.cost().total_price for response in responses))
+        except (LookupError, ValueError, AssertionError):
+            return None
+
+    def _refusal(self, error: ModelHTTPError) -> LLMRefused | LLMFailed:
+        status = error.status_code
+        message = self._masked(f"the model '{self._name}' answered {status}: {error.body}")
+        fix = _FIXES.get(status, "see the provider's documentation of this answer")
+        final = 400 <= status < 500 and status not in _LATER
+        return LLMRefused(message, "settings", fix) if final else LLMFailed(message, "settings", fix)
+
+    def _masked(self, text: str) -> str:
+        """Text that may be shown: a provider may echo the key."""
+        return (text.replace(self._key, "***") if self._key else text)[:_SHOWN]
+
+
+def _whole(error: BaseException) -> str:
+    """The messages of an error and of what caused it."""
+    parts, seen = [str(error)], error
+    while (cause := seen.__cause__ or seen.__context__) is not None and len(parts) < 4:
+        parts.append(str(cause))
+        seen = cause
+    return ": ".join(dict.fromkeys(part for part in parts if part))
