@@ -1,7 +1,8 @@
 """Bindings: where a step's inputs come from. Task inputs, outputs of other steps and literals, so never free text.
 
-People write shorthand: ``$inputs.molecules.0.smiles``, ``$steps.conformer.xyz``, ``$item.name``. Any other value is a
-literal. A literal that would read as a binding is wrapped: ``{value: "$5"}``, ``{value: {step: 3}}``.
+People write shorthand: ``$inputs.molecules.0.smiles``, ``$steps.conformer.xyz``, ``$item.name``, ``$state.draft``.
+Any other value is a literal. A literal that would read as a binding is wrapped: ``{value: "$5"}``,
+``{value: {step: 3}}``.
 """
 
 import re
@@ -16,7 +17,14 @@ Path = tuple[str | int, ...]
 _T = TypeVar("_T")
 # Written in one way only, so that "007" stays the key it is.
 _INDEX = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
-_FORMS = {"input": "InputRef", "step": "StepRef", "item": "ItemRef", "value": "Value", "gather": "Gather"}
+_FORMS = {
+    "input": "InputRef",
+    "step": "StepRef",
+    "item": "ItemRef",
+    "loop_state": "StateRef",
+    "value": "Value",
+    "gather": "Gather",
+}
 
 
 class InputRef(Model):
@@ -37,6 +45,13 @@ class ItemRef(Model):
     """The current element of the innermost ``for_each``, or a part of it."""
 
     item: Path = ()
+
+
+class StateRef(Model):
+    """The state of the innermost ``loop`` at the beginning of the current turn, or a part of it."""
+
+    # Its name is unlike any that a literal object is likely to have.
+    loop_state: Path = ()
 
 
 class Value(Model):
@@ -94,6 +109,8 @@ def _reference(text: str) -> dict[str, Any]:
     path = [int(part) if _INDEX.fullmatch(part) else part for part in rest]
     if root == "item":
         return {"item": path}
+    if root == "state":
+        return {"loop_state": path}
     if root in ("inputs", "steps") and path:
         return {"input" if root == "inputs" else "step": str(path[0]), "path": path[1:]}
     raise ValueError(
@@ -109,11 +126,12 @@ def _form(raw: Any) -> str:
     return next((name for key, name in _FORMS.items() if key in raw), "Value")
 
 
-Leaf = InputRef | StepRef | ItemRef | Value
+Leaf = InputRef | StepRef | ItemRef | StateRef | Value
 Binding = Annotated[
     Annotated[InputRef, Tag("InputRef")]
     | Annotated[StepRef, Tag("StepRef")]
     | Annotated[ItemRef, Tag("ItemRef")]
+    | Annotated[StateRef, Tag("StateRef")]
     | Annotated[Value, Tag("Value")]
     | Annotated[Gather, Tag("Gather")],
     Discriminator(_form),
@@ -202,5 +220,7 @@ def _leaf_shorthand(leaf: Leaf) -> Any:
             return ".".join(["$steps", step, *map(str, path)])
         case ItemRef(item=path):
             return ".".join(["$item", *map(str, path)])
+        case StateRef(loop_state=path):
+            return ".".join(["$state", *map(str, path)])
         case Value(value=value):
             return value

@@ -1,31 +1,35 @@
 """Expansion: unroll a declared workflow into flat steps. A ``for_each`` becomes one copy of its steps per element.
 
+A route becomes the steps of one branch; those of the others, and what reads them, are skipped.
+
 Always starts from the declared workflow and the outputs known so far, so equal input gives an equal flat workflow.
-A block whose list is the output of an unfinished step stays pending, together with the nodes that read it; the other
-nodes and the other elements do not wait for it. When the step finishes, the workflow is unrolled again for a new plan.
+A block whose list is the output of an unfinished step stays pending, together with the nodes that read it; so does a
+route whose conditions read such an output. The other nodes and the other elements do not wait for it. When the step
+finishes, the workflow is unrolled again for a new plan.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from planners.bindings import (
-    Binding,
-    Gather,
-    InputRef,
-    ItemRef,
-    Leaf,
-    Path,
-    StepRef,
-    Value,
-    follow,
-    kind_of,
-    map_binding,
-    shorthand,
-    step_refs,
-)
+from planners.bindings import Binding, Gather, InputRef, Leaf, StepRef, Value, fold_binding, follow, kind_of, step_refs
 from planners.errors import InvalidTask
+from planners.expressions.errors import ExpressionFailed
+from planners.expressions.evaluation import evaluate
+from planners.expressions.references import parsed
 from planners.model import StepId
-from planners.workflow import FlatWorkflow, ForEach, Goal, Node, Pending, Step, Workflow
+from planners.scopes import NodeScope, NotRun, part_of, told
+from planners.workflow import (
+    Branch,
+    FlatWorkflow,
+    ForEach,
+    Goal,
+    Node,
+    Pending,
+    Route,
+    Skipped,
+    Step,
+    Workflow,
+)
 
 MAX_STEPS = 100_000
 
@@ -42,22 +46,24 @@ def flatten(
     Args:
         workflow: a workflow that `planners.validation` accepts.
         inputs: the task's inputs.
-        known: outputs of finished steps by flat id, where a ``for_each`` runs over them.
+        known: outputs of finished steps by flat id, where a ``for_each`` runs over them or a condition reads them.
         most: stop after this many steps.
 
     Raises:
-        InvalidTask: a ``for_each`` runs over a value that is not a list, or the result exceeds MAX_STEPS.
+        InvalidTask: a ``for_each`` runs over a value that is not a list, a condition has no value, or the result
+            exceeds MAX_STEPS.
     """
     unroller = _Unroller(inputs, known or {}, most)
-    scope = unroller.unroll(in_order(workflow.steps), _Scope(), item=None, suffix="")
+    scope = unroller.unroll(in_order(workflow.steps), NodeScope(), suffix="")
     outputs = dict(workflow.outputs) or {node.id: StepRef(step=node.id) for node in _sinks(workflow)}
     return FlatWorkflow(
         steps=tuple(unroller.steps),
         pending=tuple(unroller.pending),
+        skipped=tuple(unroller.skipped),
         outputs={
-            name: _substituted(binding, scope, None, f"outputs.{name}")
+            name: scope.substituted(binding, f"outputs.{name}")
             for name, binding in outputs.items()
-            if all(scope[ref.step] is not None for ref in step_refs(binding))
+            if all(scope.is_bound(ref.step) for ref in step_refs(binding))
         },
     )
 
@@ -92,15 +98,8 @@ def is_ordered(parents: Mapping[StepId, Iterable[StepId]]) -> bool:
     return True
 
 
-class _Scope(dict[StepId, Binding | None]):
-    """What each visible id stands for once unrolled; None: not unrolled yet."""
-
-    def __init__(self, outer: "_Scope | None" = None) -> None:
-        super().__init__()
-        self._outer = outer
-
-    def __missing__(self, name: StepId) -> Binding | None:
-        return None if self._outer is None else self._outer[name]
+# What a node stands for: a binding, nothing because it is skipped, or nothing yet.
+_Meaning = Binding | NotRun | None
 
 
 class _Unroller:
@@ -108,164 +107,173 @@ class _Unroller:
         self._most = most
         self._inputs = inputs
         self._known = known
-        self._inner: dict[StepId, list[Node]] = {}
+        self._ordered: dict[int, list[Node]] = {}
         self.steps: list[Step] = []
         self.pending: list[Pending] = []
+        self.skipped: list[Skipped] = []
 
     @property
     def _full(self) -> bool:
         return len(self.steps) >= self._most
 
-    def unroll(self, nodes: Iterable[Node], outer: _Scope, item: Binding | None, suffix: str) -> _Scope:
+    def unroll(self, nodes: Iterable[Node], scope: NodeScope, suffix: str) -> NodeScope:
         """Append the flat steps of one level, given in topological order; returns the level's scope."""
-        scope = _Scope(outer)
         for node in nodes:
-            self._unroll_node(node, scope, item, suffix)
+            scope[node.id] = self._unroll_node(node, scope, suffix)
+            if len(self.steps) + len(self.pending) + len(self.skipped) > MAX_STEPS:
+                raise InvalidTask(f"it unrolls to more than {MAX_STEPS} steps", "workflow", "split the task")
         return scope
 
-    def _unroll_node(self, node: Node, scope: _Scope, item: Binding | None, suffix: str) -> None:
+    def _unroll_node(self, node: Node, scope: NodeScope, suffix: str) -> _Meaning:
         flat_id = StepId(node.id + suffix)
         if self._full:
-            scope[node.id] = None
-        elif isinstance(node, Goal) or any(scope[ref] is None for ref in node.refs):
-            self.pending.append(Pending(id=flat_id))
-            scope[node.id] = None
-        elif isinstance(node, Step):
-            self.steps.append(_flat_step(node, flat_id, scope, item))
-            scope[node.id] = StepRef(step=flat_id)
-        else:
-            scope[node.id] = self._unroll_block(node, flat_id, scope, item, suffix)
-        if len(self.steps) + len(self.pending) > MAX_STEPS:
-            raise InvalidTask(f"it unrolls to more than {MAX_STEPS} steps", "workflow", "split the task")
-
-    def _unroll_block(
-        self, block: ForEach, flat_id: StepId, outer: _Scope, item: Binding | None, suffix: str
-    ) -> Binding | None:
-        over = _substituted(block.for_each, outer, item, "for_each", block.id)
-        if isinstance(over, StepRef) and over.step not in self._known:
-            self.pending.append(Pending(id=flat_id, waits_for=over.step))
             return None
-        if block.id not in self._inner:
-            self._inner[block.id] = in_order(block.steps)
+        missing = next((not_run for ref in node.own_refs if isinstance(not_run := scope[ref], NotRun)), None)
+        if missing is not None:
+            return self._skip(node, suffix, missing.reason)
+        refs = node.own_refs if isinstance(node, Route) else node.refs
+        if isinstance(node, Goal) or any(scope[ref] is None for ref in refs):
+            return self._wait(flat_id)
+        match node:
+            case Step():
+                self.steps.append(_flat_step(node, flat_id, scope))
+                return StepRef(step=flat_id)
+            case ForEach():
+                return self._unroll_block(node, flat_id, scope, suffix)
+            case Route():
+                return self._unroll_route(node, flat_id, scope, suffix)
+
+    def _wait(self, flat_id: StepId, steps: Sequence[StepId] = ()) -> _Meaning:
+        """The node is pending, until the outputs of these steps are known."""
+        first, others = (steps[0], tuple(steps[1:])) if steps else (None, ())
+        self.pending.append(Pending(id=flat_id, waits_for=first, and_for=others))
+        return None
+
+    def _skip(self, node: Node, suffix: str, reason: str) -> _Meaning:
+        """Skip a node and everything inside it."""
+        self.skipped.append(Skipped(id=StepId(node.id + suffix), reason=reason))
+        for _, branch in node.branches:
+            self._skip_all(branch, suffix, reason)
+        return NotRun(reason) if node.default is None else Value(value=node.default.value)
+
+    def _skip_all(self, branch: Branch, suffix: str, reason: str) -> None:
+        for node in branch.steps:
+            self._skip(node, suffix, reason)
+
+    def _inside(self, branch: Branch) -> list[Node]:
+        """The nodes of a branch in topological order, sorted once."""
+        if id(branch) not in self._ordered:
+            self._ordered[id(branch)] = in_order(branch.steps)
+        return self._ordered[id(branch)]
+
+    def _unroll_block(self, block: ForEach, flat_id: StepId, outer: NodeScope, suffix: str) -> _Meaning:
+        over = outer.substituted(block.for_each, "for_each", block.id)
+        if isinstance(over, StepRef) and over.step not in self._known:
+            return self._wait(flat_id, [over.step])
         gathered: list[Binding] = []
         complete = True
         for index in range(self._length(over, block.id)):
             if self._full:
                 return None
-            inner = self.unroll(self._inner[block.id], outer, part_of(over, (index,)), f"{suffix}[{index}]")
-            output = inner[block.output_step]
+            scope = NodeScope(outer, item=part_of(over, (index,)))
+            output = self.unroll(self._inside(block), scope, f"{suffix}[{index}]")[block.output_step]
             if output is None:
                 complete = False
-            else:
+            elif not isinstance(output, NotRun):
                 gathered.append(output)
-        if complete:
-            return Gather(gather=tuple(gathered))
-        self.pending.append(Pending(id=flat_id))
-        return None
+        return Gather(gather=tuple(gathered)) if complete else self._wait(flat_id)
+
+    def _unroll_route(self, route: Route, flat_id: StepId, scope: NodeScope, suffix: str) -> _Meaning:
+        branches = [branch for _, branch in route.branches]
+        chosen = len(route.route)
+        for number, (field, condition) in enumerate(route.conditions):
+            held = self._holds(condition, scope, f"workflow.steps.{route.id}.{field}")
+            if not isinstance(held, bool):
+                return self._wait(flat_id, held)
+            if held:
+                chosen = number
+                break
+        if chosen == len(branches):
+            return self._skip(route, suffix, f"no case of the route '{flat_id}' applies")
+        for number, branch in enumerate(branches):
+            if number != chosen:
+                self._skip_all(branch, suffix, f"the route '{flat_id}' takes another way")
+        taken = branches[chosen]
+        output = self.unroll(self._inside(taken), NodeScope(scope), suffix)[taken.output_step]
+        if output is None:
+            return self._wait(flat_id)
+        return Value(value=route.default.value) if isinstance(output, NotRun) and route.default is not None else output
+
+    def _holds(self, condition: str, scope: NodeScope, field: str) -> bool | list[StepId]:
+        """Whether a condition holds, or the steps whose outputs must be known first.
+
+        Raises:
+            InvalidTask: it has no value, or one that is neither true nor false.
+        """
+        expression, unknown = parsed(condition), list[StepId]()
+        try:
+            values = [self._value(scope.leaf(root), unknown) for root in expression.roots]
+            if unknown:
+                return list(dict.fromkeys(unknown))
+            held = evaluate(expression, values)
+        except LookupError as error:
+            message = f"it reads a value that has {error.args[0]}"
+            raise InvalidTask(message, field, "bind it to a part that exists") from None
+        except ExpressionFailed as error:
+            fix = "test for what may be missing with has(), and compare like with like"
+            raise InvalidTask(f"'{condition}' has no value: {error.message}", field, fix) from None
+        if not isinstance(held, bool):
+            message = f"'{condition}' is {kind_of(held)}, neither true nor false"
+            raise InvalidTask(message, field, "compare it with something")
+        return held
 
     def _length(self, over: Binding, block: StepId) -> int:
         if isinstance(over, Gather):
             return len(over.gather)
-        value = self._value(over, block)
+        try:
+            value = self._value(over, [])
+        except LookupError as error:
+            raise InvalidTask(
+                f"for_each of '{block}' runs over {told(over)}, which has {error.args[0]}",
+                f"workflow.steps.{block}.for_each",
+                "bind it to a list that exists",
+            ) from None
         if isinstance(value, list):
             return len(value)
         raise InvalidTask(
-            f"for_each of '{block}' needs a list, and {_told(over)} is {kind_of(value)}",
+            f"for_each of '{block}' needs a list, and {told(over)} is {kind_of(value)}",
             f"workflow.steps.{block}.for_each",
             "bind it to a list",
         )
 
-    def _value(self, over: Binding, block: StepId) -> Any:
-        try:
-            match over:
+    def _value(self, binding: Binding, unknown: list[StepId]) -> Any:
+        """The value of a substituted binding. Steps whose outputs are not known are added to ``unknown``.
+
+        Raises:
+            LookupError: there is no such part.
+        """
+
+        def of_leaf(leaf: Leaf) -> Any:
+            match leaf:
                 case InputRef(input=name, path=path):
                     return follow(self._inputs[name], path)
-                case StepRef(step=step, path=path):
+                case StepRef(step=step, path=path) if step in self._known:
                     return follow(self._known[step], path)
+                case StepRef(step=step):
+                    unknown.append(step)
+                    return None
                 case Value(value=value):
                     return value
                 case _:
-                    raise AssertionError("$item is substituted before")
-        except LookupError as error:
-            raise InvalidTask(
-                f"for_each of '{block}' runs over {_told(over)}, which has {error.args[0]}",
-                f"workflow.steps.{block}.for_each",
-                "bind it to a list that exists",
-            ) from None
+                    raise AssertionError("$item and $state are substituted before")
+
+        return fold_binding(binding, of_leaf, list)
 
 
-def _told(over: Binding) -> str:
-    return "its literal" if isinstance(over, Value) else str(shorthand(over))
-
-
-def _flat_step(step: Step, flat_id: StepId, scope: _Scope, item: Binding | None) -> Step:
-    after = tuple(dict.fromkeys(ref.step for name in step.after for ref in step_refs(_bound(scope, name))))
-    return step.model_copy(
-        update={
-            "id": flat_id,
-            "inputs": {
-                name: _substituted(binding, scope, item, f"inputs.{name}", step.id)
-                for name, binding in step.inputs.items()
-            },
-            "after": after,
-        }
-    )
-
-
-def _bound(scope: _Scope, name: StepId) -> Binding:
-    binding = scope[name]
-    assert binding is not None, "a node whose references are pending is pending itself"
-    return binding
-
-
-def _substituted(
-    binding: Binding, scope: _Scope, item: Binding | None, field: str, step: StepId | None = None
-) -> Binding:
-    """The binding with ids and ``$item`` replaced by what they stand for.
-
-    Raises:
-        InvalidTask: it certainly leads nowhere; the message names ``field`` and ``step``.
-    """
-
-    def of_leaf(leaf: Leaf) -> Binding:
-        match leaf:
-            case StepRef(step=step, path=path):
-                return part_of(_bound(scope, step), path)
-            case ItemRef(item=path):
-                assert item is not None, "validation refuses $item outside a for_each"
-                return part_of(item, path)
-            case _:
-                return leaf
-
-    try:
-        return map_binding(binding, of_leaf)
-    except LookupError as error:
-        whose, where = ("", "") if step is None else (f" of '{step}'", f"steps.{step}.")
-        message = f"{field}{whose} reads {_told(binding)}, which has {error.args[0]}"
-        raise InvalidTask(message, f"workflow.{where}{field}", "bind it to a part that exists") from None
-
-
-def part_of(binding: Binding, path: Path) -> Binding:
-    """The part of what a binding stands for. References get a longer path; only literals are copied.
-
-    Raises:
-        LookupError: there certainly is no such part.
-    """
-    if not path:
-        return binding
-    match binding:
-        case StepRef(step=step, path=base):
-            return StepRef(step=step, path=(*base, *path))
-        case InputRef(input=name, path=base):
-            return InputRef(input=name, path=(*base, *path))
-        case ItemRef(item=base):
-            return ItemRef(item=(*base, *path))
-        case Value(value=value):
-            return Value(value=follow(value, path))
-    index, *rest = path
-    if not isinstance(index, int) or not 0 <= index < len(binding.gather):
-        raise LookupError(f"no '{index}' at the top, {kind_of(binding.gather)}")
-    return part_of(binding.gather[index], tuple(rest))
+def _flat_step(step: Step, flat_id: StepId, scope: NodeScope) -> Step:
+    after = tuple(dict.fromkeys(ref.step for name in step.after for ref in step_refs(scope.bound(name))))
+    inputs = {name: scope.substituted(binding, f"inputs.{name}", step.id) for name, binding in step.inputs.items()}
+    return step.model_copy(update={"id": flat_id, "inputs": inputs, "after": after})
 
 
 def _sinks(workflow: Workflow) -> list[Node]:

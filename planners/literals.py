@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from planners.bindings import Binding, InputRef, Leaf, Value, map_binding
 from planners.model import canonical_json
-from planners.workflow import ForEach, Goal, Node, Workflow
+from planners.workflow import Goal, Node, Workflow
 
 # Shorter literals are copied: a reference takes about as much room.
 _LARGE = 200
@@ -42,16 +42,20 @@ class _Naming:
 
     def node(self, node: Node, *, inside: bool) -> Node:
         """The node with references in place of large literals; ``inside``: it is inside a block."""
-        if isinstance(node, ForEach):
-            update = {
-                "for_each": self._named(node.for_each, f"literal:{node.id}"),
-                "steps": tuple(self.node(child, inside=True) for child in node.steps),
-            }
-            return node.model_copy(update=update)
-        if not inside and not isinstance(node, Goal):
+        if node.branches:
+            branches = [
+                branch.model_copy(update={"steps": tuple(self.node(child, inside=True) for child in branch.steps)})
+                for _, branch in node.branches
+            ]
+            node = node.with_branches(branches)
+        elif not inside and not isinstance(node, Goal):
             return node
-        inputs = {name: self._named(binding, f"literal:{node.id}.{name}") for name, binding in node.inputs.items()}
-        return node.model_copy(update={"inputs": inputs})
+
+        def named(field: str, binding: Binding) -> Binding:
+            part = "" if field == "for_each" else "." + field.removeprefix("inputs.")
+            return self._named(binding, f"literal:{node.id}{part}")
+
+        return node.rebound(named)
 
     def _named(self, binding: Binding, name: str) -> Binding:
         counted = 0

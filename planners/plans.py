@@ -8,7 +8,7 @@ from pydantic import FailFast, Field, model_validator
 
 from planners.bindings import Binding
 from planners.model import AgentName, Model, NodeId, StepId, Versioned, WorkKey
-from planners.workflow import Pending, Step, unwrapped_bindings, unwrapped_nodes
+from planners.workflow import Pending, Skipped, Step, unwrapped_bindings, unwrapped_nodes
 
 
 class PlanKind(StrEnum):
@@ -60,13 +60,15 @@ class Plan(Versioned):
     """Planned steps in topological order.
 
     ``complete`` is false for the prefix of a plan that is still streaming. ``pending``: nodes that can only be planned
-    once a step's output is known. ``bound`` and ``gap`` (relative, 0 = proven optimal) refer to ``objective``; None if
-    the planner proves nothing. ``origin`` names the planner (``cp-sat``, ``heft``, ``retrieval``, ...).
+    once a step's output is known. ``skipped``: nodes that are not run. ``bound`` and ``gap`` (relative, 0 = proven
+    optimal) refer to ``objective``; None if the planner proves nothing. ``origin`` names the planner (``cp-sat``,
+    ``heft``, ``retrieval``, ...).
     """
 
     kind: PlanKind
     steps: Annotated[tuple[PlannedStep, ...], FailFast()] = ()
     pending: Annotated[tuple[Pending, ...], FailFast()] = ()
+    skipped: Annotated[tuple[Skipped, ...], FailFast()] = Field(default=(), exclude_if=lambda skipped: not skipped)
     outputs: dict[str, Binding] = Field(default_factory=dict)
     complete: bool = True
     origin: str = ""
@@ -87,6 +89,11 @@ class Plan(Versioned):
     def by_id(self) -> dict[StepId, PlannedStep]:
         """Step id -> planned step."""
         return {planned.id: planned for planned in self.steps}
+
+    @cached_property
+    def pending_by_id(self) -> dict[StepId, Pending]:
+        """Node id -> pending node."""
+        return {pending.id: pending for pending in self.pending}
 
     @property
     def makespan_s(self) -> float:

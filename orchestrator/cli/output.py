@@ -68,6 +68,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | No
 def task_summary(view: TaskView) -> str:
     """A task in a few lines of markup."""
     steps = f"{view.steps.finished} of {view.steps.total} steps finished"
+    if view.steps.skipped:
+        steps += f", {view.steps.skipped} skipped"
     lines = [f"{view.id}  {coloured(view.status.value)}  {escape(view.name)}".rstrip(), f"  {steps}, mode {view.mode}"]
     times = {
         "first dispatch": view.first_dispatch_s,

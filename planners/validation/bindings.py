@@ -5,18 +5,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from planners.bindings import Binding, InputRef, ItemRef, Leaf, Path, StepRef, Value, fold_binding, follow, kind_of
+from planners.bindings import (
+    Binding,
+    InputRef,
+    ItemRef,
+    Leaf,
+    Path,
+    StateRef,
+    StepRef,
+    Value,
+    fold_binding,
+    follow,
+    kind_of,
+)
 from planners.errors import InvalidTask
 from planners.expansion import in_order
+from planners.expressions.engine import ValueKind
+from planners.expressions.evaluation import type_flaw
+from planners.expressions.references import Reference, parsed, written
 from planners.model import StepId
 from planners.validation.offers import Requirements
-from planners.validation.shapes import ANYTHING, Known, Many, Parts, ValueShape, of_schemas
+from planners.validation.shapes import ANYTHING, Each, Known, Many, Parts, ValueShape, of_schemas
 from planners.validation.structure import ROOT
 from planners.validation.suggestions import nearest, shown
-from planners.workflow import ForEach, Goal, Node, Step, Workflow
+from planners.workflow import ForEach, Node, Route, Step, Workflow
 
 # What the ids that a node may refer to stand for.
 _Scope = ChainMap[StepId, ValueShape]
+# Numbers are left out: JSON does not tell 1 from 1.0, and CEL does.
+_KINDS = {"string": ValueKind.TEXT, "boolean": ValueKind.BOOLEAN, "array": ValueKind.LIST, "object": ValueKind.OBJECT}
 # A dotted path in parts, the first possibly in parts itself: joined for errors only.
 _Where = tuple[Any, ...]
 
@@ -62,11 +79,39 @@ class _Reader:
         return scope
 
     def _node(self, node: Node, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
+        found = self._kind(node, where, scope, item)
+        # What stands in for a skipped output may be anything.
+        return found if node.default is None else ANYTHING
+
+    def _kind(self, node: Node, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
+        for name, condition in node.conditions:
+            self._condition(condition, (where, name), scope, item)
         if isinstance(node, ForEach):
             return self._block(node, where, scope, item)
-        for name, binding in node.inputs.items():
-            self.shape(binding, (where, "inputs", name), scope, item)
-        return ANYTHING if isinstance(node, Goal) else self._output(node)
+        for name, binding in node.bindings:
+            self.shape(binding, (where, name), scope, item)
+        match node:
+            case Step():
+                return self._output(node)
+            case Route():
+                branches = [
+                    self.level(branch.steps, (where, name), scope, item)[branch.output_step]
+                    for name, branch in node.branches
+                ]
+                return Each(tuple(branches))
+            case _:
+                return ANYTHING
+
+    def _condition(self, text: str, where: _Where, scope: _Scope, item: ValueShape | None) -> None:
+        """Whether a condition reads what exists and compares like with like."""
+        expression, kinds = parsed(text), dict[Reference, ValueKind]()
+        before = len(self.reading.flaws)
+        for reference in expression.references:
+            root = self.shape(reference.root, where, scope, item)
+            found = self._walk(root, reference.certain, where, written(reference.root))
+            kinds[reference] = _KINDS.get(found.json_type or "", ValueKind.ANY)
+        if len(self.reading.flaws) == before and (flaw := type_flaw(expression, kinds)) is not None:
+            self._flaw(f"'{shown(text)}' is not a condition: {flaw}", where, "see the language definition of CEL")
 
     def _output(self, step: Step) -> ValueShape:
         agents = self._requirements.candidates(step)
@@ -98,8 +143,11 @@ class _Reader:
                     return self._walk(scope.get(step, ANYTHING), path, where, f"the output of '{step}'")
                 case ItemRef(item=path) if item is not None:
                     return self._walk(item, path, where, "an element of the list")
-                case _:
+                case ItemRef():
                     self._flaw("$item has no meaning outside a for_each", where, "put the step into a for_each")
+                    return ANYTHING
+                case StateRef():
+                    self._flaw("$state has no meaning outside a loop", where, "put the step into a loop")
                     return ANYTHING
 
         return fold_binding(binding, of_leaf, lambda parts: Parts(tuple(parts)))

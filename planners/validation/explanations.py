@@ -7,14 +7,15 @@ from pydantic import BaseModel, ValidationError
 
 from planners.agents import AgentSpec, Price, Provider, Retry
 from planners.errors import InvalidTask
+from planners.nodes import KINDS
 from planners.resources import Resources
 from planners.tasks import Limits, Objective, PlanningOptions, Task
 from planners.validation.suggestions import nearest, shortened
-from planners.workflow import ForEach, Goal, Step, Workflow
+from planners.workflow import Workflow
 
 # pydantic adds the member of a union that it tried to the location; documents do not contain it.
-_TAGS = frozenset({"capability", "for_each", "goal"})
-_UNION_MEMBERS = frozenset({"InputRef", "StepRef", "ItemRef", "Value", "Gather"})
+_TAGS = frozenset(KINDS)
+_UNION_MEMBERS = frozenset({"InputRef", "StepRef", "ItemRef", "StateRef", "Value", "Gather"})
 
 # The model behind the last name of a location.
 _MODELS: dict[str, type[BaseModel]] = {
@@ -22,9 +23,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "limits": Limits,
     "planning": PlanningOptions,
     "workflow": Workflow,
-    "capability": Step,
-    "for_each": ForEach,
-    "goal": Goal,
+    **KINDS,
     "agents": AgentSpec,
     "providers": Provider,
     "resources": Resources,
@@ -51,6 +50,8 @@ def explain_errors(details: Sequence[Mapping[str, Any]], model: type[BaseModel] 
     """The same for pydantic's error dictionaries. One error per field, and at most MAX_EXPLAINED."""
     flaws: dict[str, InvalidTask] = {}
     for detail in details[:_MOST_READ]:
+        if detail["type"] == "too_short" and detail.get("input"):
+            continue  # only because all of its items are wrong, which is told of each
         flaw = shortened(_explained(detail, model))
         flaws.setdefault(flaw.field, flaw)
         if len(flaws) == MAX_EXPLAINED:

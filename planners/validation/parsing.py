@@ -58,7 +58,15 @@ class _Count:
             for node in self._list_of_nodes(levels.pop(), "workflow.steps"):
                 self._node(node, "workflow.steps")
                 if isinstance(node, dict):
-                    levels.append(node.get("steps"))
+                    levels += self._lists_inside(node)
+
+    def _lists_inside(self, node: dict[str, Any]) -> list[Any]:
+        """The lists of nodes inside a node, whatever its kind."""
+        branches = [node, *(node["route"] if isinstance(node.get("route"), list) else ())]
+        self._add(len(branches), "workflow.steps")
+        otherwise = node.get("else", node.get("otherwise"))
+        found = [branch.get("steps") for branch in branches if isinstance(branch, dict)]
+        return [*found, otherwise.get("steps") if isinstance(otherwise, dict) else otherwise]
 
     def _list_of_nodes(self, nodes: Any, field: str) -> Iterator[Any]:
         if isinstance(nodes, list):

@@ -12,6 +12,8 @@ from typing import Any
 
 from planners.bindings import follow
 
+_JSON_TYPES = {str: "string", bool: "boolean", list: "array", dict: "object", int: "number", float: "number"}
+
 
 @dataclass(frozen=True, eq=False)
 class ValueShape:
@@ -40,7 +42,12 @@ class ValueShape:
     @property
     def is_list(self) -> bool:
         """Whether it certainly is a list."""
-        return False
+        return self.json_type == "array"
+
+    @property
+    def json_type(self) -> str | None:
+        """Its type as JSON schema names it; None where that is not certain."""
+        return None
 
     def _part(self, _key: str | int) -> "ValueShape | None":
         return ANYTHING
@@ -71,9 +78,9 @@ class Known(ValueShape):
         return len(self.value) if isinstance(self.value, list) else 0
 
     @property
-    def is_list(self) -> bool:
-        """Whether it is a list."""
-        return isinstance(self.value, list)
+    def json_type(self) -> str | None:
+        """The type of the value; numbers are of one type."""
+        return _JSON_TYPES.get(type(self.value))
 
     def _part(self, key: str | int) -> ValueShape | None:
         try:
@@ -113,6 +120,16 @@ class Typed(ValueShape):
 
     schemas: tuple[tuple[Any, Any], ...]
 
+    @property
+    def json_type(self) -> str | None:
+        """The type that all of the schemas name."""
+        found = {
+            variant["type"] if variant is not True else None
+            for schema, root in self.schemas
+            for variant in _variants(schema, root)
+        }
+        return found.pop() if len(found) == 1 else None
+
     @cached_property
     def elements(self) -> ValueShape | None:
         """What the schemas say of the elements."""
@@ -134,9 +151,9 @@ class Many(ValueShape):
         return self.of
 
     @property
-    def is_list(self) -> bool:
-        """Always."""
-        return True
+    def json_type(self) -> str | None:
+        """Always a list."""
+        return "array"
 
     def _part(self, key: str | int) -> ValueShape | None:
         return self.of if isinstance(key, int) else None
@@ -159,9 +176,9 @@ class Parts(ValueShape):
         return len(self.parts)
 
     @property
-    def is_list(self) -> bool:
-        """Always."""
-        return True
+    def json_type(self) -> str | None:
+        """Always a list."""
+        return "array"
 
     def _part(self, key: str | int) -> ValueShape | None:
         return self.parts[key] if isinstance(key, int) and 0 <= key < len(self.parts) else None
@@ -172,6 +189,12 @@ class Each(ValueShape):
     """One of these at a time: a part must be in all of them."""
 
     shapes: tuple[ValueShape, ...]
+
+    @property
+    def json_type(self) -> str | None:
+        """The type of all of them."""
+        found = {shape.json_type for shape in self.shapes}
+        return found.pop() if len(found) == 1 else None
 
     @cached_property
     def elements(self) -> ValueShape | None:

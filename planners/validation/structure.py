@@ -9,37 +9,42 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 from typing import NamedTuple
 
-from planners.bindings import Binding, step_refs
+from planners.bindings import step_refs
 from planners.errors import InvalidTask
 from planners.expansion import is_ordered
+from planners.expressions.references import parsed
 from planners.graph import cycle
 from planners.model import StepId
 from planners.validation.suggestions import nearest, shown
-from planners.workflow import ForEach, Goal, Node, Workflow
+from planners.workflow import Goal, Node, Workflow
 
 ROOT = "workflow.steps"
-MAX_DEPTH = 16
+MAX_DEPTH = 32
 _COPY = re.compile(r"(\[\d+\])+$")
 _MOST_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Level:
-    """The nodes of one list of steps: the top level, or the inside of a ``for_each``."""
+    """The nodes of one list of steps: the top level, or a branch of a node.
+
+    ``list_name`` is the field of the list in the node, such as ``steps``.
+    """
 
     ids: frozenset[StepId]
     block: StepId | None = None
     outer: "Level | None" = None
     depth: int = 1
+    list_name: str = "steps"
 
     @property
     def field(self) -> str:
         """The dotted path of the list. Built on demand: stored for each level it would grow with their square."""
-        return ROOT if self.outer is None else f"{self.outer.field}.{self.block}.steps"
+        return ROOT if self.outer is None else f"{self.outer.field}.{self.block}.{self.list_name}"
 
     @property
     def blocks(self) -> tuple[StepId, ...]:
-        """The ``for_each`` blocks around this level, outermost first."""
+        """The nodes around this level, outermost first."""
         return () if self.outer is None or self.block is None else (*self.outer.blocks, self.block)
 
     def sees(self, ref: StepId) -> bool:
@@ -79,9 +84,9 @@ def locate(nodes: Sequence[Node]) -> Iterator[Located]:
         place = pending.pop()
         yield place
         node, level = place
-        if isinstance(node, ForEach) and level.depth <= MAX_DEPTH:
-            inner = Level(frozenset(child.id for child in node.steps), node.id, level, level.depth + 1)
-            pending.extend(Located(child, inner) for child in reversed(node.steps))
+        for name, branch in reversed(node.branches if level.depth <= MAX_DEPTH else []):
+            inner = Level(frozenset(child.id for child in branch.steps), node.id, level, level.depth + 1, name)
+            pending.extend(Located(child, inner) for child in reversed(branch.steps))
 
 
 def broken_structure(workflow: Workflow) -> Iterator[InvalidTask]:
@@ -99,7 +104,7 @@ def broken_structure(workflow: Workflow) -> Iterator[InvalidTask]:
 def _too_deep(places: Iterable[Located]) -> Iterator[InvalidTask]:
     for place in places:
         if place.level.depth > MAX_DEPTH:
-            fix = f"nest at most {MAX_DEPTH - 1} for_each blocks"
+            fix = f"nest at most {MAX_DEPTH - 1} nodes with steps inside"
             yield InvalidTask(f"steps are nested {place.level.depth} levels deep", place.field, fix)
 
 
@@ -138,19 +143,20 @@ def _dangling(workflow: Workflow, places: Sequence[Located]) -> Iterator[Invalid
     levels = {place.node.id: place.level for place in places}
     for node, level in places:
         # Nearly always all references are to siblings.
-        if not isinstance(node, ForEach) and level.ids.issuperset(node.refs):
+        if not node.branches and level.ids.issuperset(node.refs):
             continue
         for ref in node.after:
             if not level.sees(ref):
                 yield _dangling_reference(ref, f"{level.field}.{node.id}.after", level, levels)
-        for name, binding in bindings_of(node):
-            for step_ref in step_refs(binding):
-                if not level.sees(step_ref.step):
-                    yield _dangling_reference(step_ref.step, f"{level.field}.{node.id}.{name}", level, levels)
-        if isinstance(node, ForEach) and all(child.id != node.output_step for child in node.steps):
-            inner = [child.id for child in node.steps]
-            message = f"no step '{node.output_step}' directly inside"
-            yield InvalidTask(message, f"{level.field}.{node.id}.output", nearest(node.output_step, inner))
+        for name, ref in references_of(node):
+            if not level.sees(ref):
+                yield _dangling_reference(ref, f"{level.field}.{node.id}.{name}", level, levels)
+        for name, branch in node.branches:
+            inner = [child.id for child in branch.steps]
+            if branch.output_step not in inner:
+                message = f"no step '{branch.output_step}' directly inside"
+                field = f"{level.field}.{node.id}.{name.removesuffix('steps')}output"
+                yield InvalidTask(message, field, nearest(branch.output_step, inner))
     top = Level(frozenset(node.id for node in workflow.steps))
     for name, binding in workflow.outputs.items():
         for step_ref in step_refs(binding):
@@ -158,11 +164,12 @@ def _dangling(workflow: Workflow, places: Sequence[Located]) -> Iterator[Invalid
                 yield _dangling_reference(step_ref.step, f"workflow.outputs.{name}", top, levels)
 
 
-def bindings_of(node: Node) -> list[tuple[str, Binding]]:
-    """(field, binding) of a node's own bindings."""
-    if isinstance(node, ForEach):
-        return [("for_each", node.for_each)]
-    return [(f"inputs.{name}", binding) for name, binding in node.inputs.items()]
+def references_of(node: Node) -> Iterator[tuple[str, StepId]]:
+    """(field, step) of every reference of a node's own bindings and conditions."""
+    for name, binding in node.bindings:
+        yield from ((name, ref.step) for ref in step_refs(binding))
+    for name, condition in node.conditions:
+        yield from ((name, step) for step in parsed(condition).steps)
 
 
 def _dangling_reference(ref: StepId, field: str, level: Level, levels: Mapping[StepId, Level]) -> InvalidTask:
@@ -172,11 +179,8 @@ def _dangling_reference(ref: StepId, field: str, level: Level, levels: Mapping[S
     found = levels.get(ref)
     block = next((block for block in found.blocks if level.sees(block)), None) if found is not None else None
     if block is not None:
-        return InvalidTask(
-            f"'{ref}' is inside the for_each '{block}', so there is one for each element",
-            field,
-            f"refer to '{block}', the list of the outputs",
-        )
+        message = f"'{ref}' is inside '{block}', and only the output of '{block}' can be read from outside"
+        return InvalidTask(message, field, f"refer to '{block}'")
     return InvalidTask(f"there is no step '{ref}'", field, nearest(ref, level.visible()))
 
 
@@ -184,9 +188,9 @@ def _cycles(workflow: Workflow, places: Iterable[Located]) -> Iterator[InvalidTa
     top = Level(frozenset(node.id for node in workflow.steps))
     yield from cycle_flaw({node.id: node.refs for node in workflow.steps}, top.field)
     for node, level in places:
-        if isinstance(node, ForEach):
-            parents = {child.id: child.refs for child in node.steps}
-            yield from cycle_flaw(parents, f"{level.field}.{node.id}.steps")
+        for name, branch in node.branches:
+            parents = {child.id: child.refs for child in branch.steps}
+            yield from cycle_flaw(parents, f"{level.field}.{node.id}.{name}")
 
 
 def cycle_flaw(parents: Mapping[StepId, Iterable[StepId]], field: str) -> Iterator[InvalidTask]:

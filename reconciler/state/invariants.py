@@ -39,7 +39,8 @@ def _flaws(run: RunData) -> Iterator[str]:
         yield from (f"attempt {attempt} is live after the end" for attempt in run.attempts.live)
         return
     for state in run.steps.values():
-        yield from (f"{flaw}: {'; '.join(state.story())}" for flaw in _of_step(run, state))
+        if state.status is not StepStatus.SKIPPED:
+            yield from (f"{flaw}: {'; '.join(state.story())}" for flaw in _of_step(run, state))
     if run.plan is None or run.plan.complete:
         yield from _of_attempts(run)
     started = run.requests.requested > 0

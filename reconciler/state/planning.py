@@ -11,6 +11,7 @@ from planners.tasks import Mode
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.attempts import Attempt, AttemptStatus
+from reconciler.state.awaited_outputs import AwaitedOutputs
 from reconciler.state.conclusion import fail, flush
 from reconciler.state.failures import apply_policy
 from reconciler.state.handoff import Failure, FailureKind
@@ -91,13 +92,13 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
         for step, attempt in adopted.items()
         if attempt.placement.agent != plan.by_id[step].placement.agent
     }
-    run.awaited_lists = frozenset(pending.waits_for for pending in plan.pending if pending.waits_for is not None)
     run.status = c.RunStatus.RUNNING
     flush(run, {attempt: found.verdicts[attempt] for attempt in (*found.flushed, *found.migrated.values())})
     for step, attempt in adopted.items():
         if attempt.id in found.verdicts:
             _confirm(run, attempt, plan.by_id[step], found.verdicts[attempt.id])
     _set_steps(run, plan, found)
+    run.awaited = AwaitedOutputs(plan.pending, lambda step: _finished_attempt(run, step) is not None)
     supersede(run.speculations, plan)
     if plan.complete:
         run.speculations = []
@@ -106,10 +107,10 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
 
 
 def unroll(run: RunData) -> None:
-    """Ask for the next plan when a list that a for_each runs over has become known."""
+    """Ask for the next plan when what a pending node needs has become known: a list, or what a condition reads."""
     if run.plan is None or run.requests.required or run.status.ended:
         return
-    made_by = {step: _finished_attempt(run, step) for step in sorted(run.awaited_lists)}
+    made_by = {step: _finished_attempt(run, step) for step in sorted(run.awaited.due)}
     known = {step: attempt for step, attempt in made_by.items() if attempt is not None}
     if run.requests.add_known(known):
         request_plan(run, c.PlanReason.EXPANDED)

@@ -200,5 +200,5 @@ def _finish_step(run: RunData, done: Attempt, cause: str) -> None:
     if not serves(run, done.id, done.step):
         return
     run.steps.finish(done.step.id, run.at_s, cause)
-    if done.step.id in run.awaited_lists:
+    if run.awaited.finish(done.step.id):
         unroll(run)

@@ -12,6 +12,7 @@ from planners.work_keys import InputDigests
 from reconciler.state import commands as c
 from reconciler.state.attempt_table import AttemptTable
 from reconciler.state.attempts import Attempt, Progress
+from reconciler.state.awaited_outputs import AwaitedOutputs
 from reconciler.state.dispatch import Dispatcher
 from reconciler.state.failure_policy import Tries
 from reconciler.state.outcome_builder import OutcomeBuilder
@@ -31,6 +32,7 @@ class RunData:
         keys: the work key of each step of the plan, given the attempts that serve its parents.
         stand_ins: step -> the placement of an adopted attempt of another agent than the plan's; where such work has to
             be done again, the same agent does it, because children know it by that agent's key.
+        awaited: the outputs that the pending nodes of the plan need.
         finished: how many confirmed attempts have finished so far.
         redone: promoted attempts whose output was lost and is made again; their effects are out.
         end: how the run ended; None while it has not.
@@ -52,7 +54,7 @@ class RunData:
         self.guess_s: float | None = None
         self.keys: dict[StepId, WorkKey] = {}
         self.stand_ins: dict[StepId, Placement] = {}
-        self.awaited_lists: frozenset[StepId] = frozenset()
+        self.awaited = AwaitedOutputs()
         self.finished = 0
         self.redone: dict[AttemptId, Attempt] = {}
         self.end: c.EndRun | None = None

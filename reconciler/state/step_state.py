@@ -6,8 +6,9 @@ transition of this table. An illegal one raises with the step's story, as dask's
     waiting ──► ready ──► dispatched ──► running ──► finished
        │          ▲  ▲        │             │            │
        │          │  └─ retrying ◄── failed attempt      └─► waiting, ready (its output was lost)
-       └──► blocked ◄─── node lost, agent failed for good
-                              in_doubt ◄── an irreversible attempt was lost
+       ├──► blocked ◄─── node lost, agent failed for good
+       │                      in_doubt ◄── an irreversible attempt was lost
+       └──► skipped ◄── a new plan does without it
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,7 @@ class StepStatus(StrEnum):
             known.
         FINISHED: its output is there.
         FAILED: it failed for good, which ends the run.
+        SKIPPED: it is not run: a route takes another way, or what it reads is skipped.
     """
 
     WAITING = "waiting"
@@ -46,6 +48,7 @@ class StepStatus(StrEnum):
     IN_DOUBT = "in_doubt"
     FINISHED = "finished"
     FAILED = "failed"
+    SKIPPED = "skipped"
 
 
 _S = StepStatus
@@ -64,6 +67,7 @@ TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
         _S.IN_DOUBT: frozenset({_S.FINISHED, _S.RETRYING, _S.READY, _S.WAITING, _S.BLOCKED, _S.FAILED}),
         _S.FINISHED: frozenset({_S.WAITING, _S.READY, _S.IN_DOUBT}),
         _S.FAILED: frozenset(),
+        _S.SKIPPED: frozenset(),
     }
 )
 
@@ -71,11 +75,12 @@ TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
 # a step out of doubt and never dispatches one in doubt.
 REPLANNED: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
     {
-        **dict.fromkeys(_OPEN, _OPEN | {_S.DISPATCHED, _S.RUNNING, _S.FINISHED}),
-        _S.DISPATCHED: frozenset({_S.DISPATCHED}),
-        _S.RUNNING: frozenset({_S.RUNNING}),
+        **dict.fromkeys(_OPEN, _OPEN | {_S.DISPATCHED, _S.RUNNING, _S.FINISHED, _S.SKIPPED}),
+        _S.DISPATCHED: frozenset({_S.DISPATCHED, _S.SKIPPED}),
+        _S.RUNNING: frozenset({_S.RUNNING, _S.SKIPPED}),
         _S.IN_DOUBT: frozenset({_S.IN_DOUBT}),
         _S.FINISHED: frozenset({_S.FINISHED}),
+        _S.SKIPPED: frozenset({_S.SKIPPED}),
     }
 )
 

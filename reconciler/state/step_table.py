@@ -11,6 +11,7 @@ from typing import Any
 
 from planners.model import AgentName, AttemptId, NodeId, StepId, WorkKey
 from planners.plans import Plan
+from planners.workflow import Skipped
 from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.commands import PlanReason
 from reconciler.state.step_state import StepState, StepStatus
@@ -77,6 +78,8 @@ class StepTable(Mapping[StepId, StepState]):
             state = StepState(planned.id, keys[planned.id], status, at_s, "planned", served_by)
             former = before.get(planned.id)
             table._put(state if former is None else former.replanned(state))
+        for skipped in plan.skipped:
+            table._put(_skipped(skipped, at_s, before.get(skipped.id)))
         return table
 
     def __getitem__(self, step: StepId) -> StepState:
@@ -90,8 +93,8 @@ class StepTable(Mapping[StepId, StepState]):
 
     @property
     def unfinished(self) -> int:
-        """How many steps have not finished."""
-        return len(self._states) - self._counts[StepStatus.FINISHED]
+        """How many steps have still to finish."""
+        return len(self._states) - self._counts[StepStatus.FINISHED] - self._counts[StepStatus.SKIPPED]
 
     @property
     def under_way(self) -> bool:
@@ -220,3 +223,9 @@ class StepTable(Mapping[StepId, StepState]):
                 heapq.heappush(self._retries, (state.retry_at_s, state.step))
             case _:
                 pass
+
+
+def _skipped(skipped: Skipped, at_s: float, former: StepState | None) -> StepState:
+    key = WorkKey("") if former is None else former.work_key
+    state = StepState(skipped.id, key, StepStatus.SKIPPED, at_s, skipped.reason)
+    return state if former is None else former.replanned(state)

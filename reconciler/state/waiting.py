@@ -54,18 +54,11 @@ def wait_reason(run: RunData, step: StepId) -> WaitReason | None:
     state = run.steps.get(step)
     if state is not None:
         return None if run.status.ended and state.status is not StepStatus.IN_DOUBT else _of_state(run, state)
-    if run.plan is not None:
-        for pending in run.plan.pending:
-            if pending.id == step:
-                after = "the block before it" if pending.waits_for is None else f"'{pending.waits_for}'"
-                message = f"it is unrolled once {after} has finished"
-                return WaitReason(
-                    step=step,
-                    kind=WaitKind.LIST,
-                    since_s=run.at_s,
-                    message=message,
-                    parents=() if pending.waits_for is None else (pending.waits_for,),
-                )
+    if run.plan is not None and (pending := run.plan.pending_by_id.get(step)) is not None:
+        after = " and ".join(f"'{awaited}'" for awaited in pending.awaited) or "the block before it"
+        message = f"it is unrolled once {after} {'have' if len(pending.awaited) > 1 else 'has'} finished"
+        kind = WaitKind.LIST
+        return WaitReason(step=step, kind=kind, since_s=run.at_s, message=message, parents=pending.awaited)
     if run.replanning and not run.status.ended:
         epoch = run.requests.requested
         message = f"the plan of epoch {epoch} is being made"
@@ -88,7 +81,7 @@ def _of_state(run: RunData, state: StepState) -> WaitReason | None:
             return _of_block(run, state)
         case StepStatus.IN_DOUBT:
             return _of_doubt(run, state)
-        case StepStatus.RUNNING | StepStatus.FINISHED | StepStatus.FAILED:
+        case StepStatus.RUNNING | StepStatus.FINISHED | StepStatus.FAILED | StepStatus.SKIPPED:
             return None
         case never:
             assert_never(never)

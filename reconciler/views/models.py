@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue
 from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId, Versioned
 from planners.plans import Plan
 from planners.tasks import Mode
+from planners.workflow import Skipped
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
@@ -21,6 +22,7 @@ class StepCounts(Versioned):
     running: int = 0
     finished: int = 0
     in_doubt: int = 0
+    skipped: int = 0
 
 
 class Doubt(Versioned):
@@ -129,7 +131,7 @@ class TimelineBar(Versioned):
 
 
 class Timeline(Versioned):
-    """All attempts of a task in order of dispatch, when its plans arrived, and why each unfinished step waits."""
+    """All attempts of a task in order of dispatch, when its plans arrived, and why steps wait or are skipped."""
 
     task: TaskId
     bars: tuple[TimelineBar, ...]
@@ -137,6 +139,7 @@ class Timeline(Versioned):
     optimal_plan_s: float | None = None
     ended_s: float | None = None
     waiting: tuple[WaitReason, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 class FailedAttempt(Versioned):

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from planners.similarity import similarity
 from planners.tasks import AdmittedTask
+from planners.workflow import Skipped
 from reconciler.state import accounts
 from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.commands import RunStatus
@@ -133,13 +134,15 @@ def _counts(run: RunState) -> StepCounts:
         return _counts_of_guess(run)
     steps = run.steps
     finished, in_doubt = steps.count(StepStatus.FINISHED), steps.count(StepStatus.IN_DOUBT)
+    skipped = steps.count(StepStatus.SKIPPED)
     running = steps.count(StepStatus.DISPATCHED) + steps.count(StepStatus.RUNNING)
     return StepCounts(
         total=len(steps),
-        waiting=len(steps) - finished - running - in_doubt,
+        waiting=len(steps) - finished - running - in_doubt - skipped,
         running=running,
         finished=finished,
         in_doubt=in_doubt,
+        skipped=skipped,
     )
 
 
@@ -172,6 +175,11 @@ def timeline(run: RunState) -> Timeline:
         optimal_plan_s=run.optimal_plan_s,
         ended_s=run.at_s if run.status.ended else None,
         waiting=tuple(wait_reasons(run)),
+        skipped=tuple(
+            Skipped(id=step, reason=state.cause)
+            for step, state in run.steps.items()
+            if state.status is StepStatus.SKIPPED
+        ),
     )
 
 

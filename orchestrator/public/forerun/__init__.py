@@ -50,8 +50,11 @@ if TYPE_CHECKING:
     from planners.tasks import Objective as Objective
     from planners.tasks import PlanningOptions as PlanningOptions
     from planners.tasks import Task as Task
+    from planners.workflow import Branch as Branch
+    from planners.workflow import Case as Case
     from planners.workflow import ForEach as ForEach
     from planners.workflow import Goal as Goal
+    from planners.workflow import Route as Route
     from planners.workflow import Step as Step
     from planners.workflow import Workflow as Workflow
     from reconciler.state.commands import RunStatus as RunStatus
@@ -71,8 +74,10 @@ if TYPE_CHECKING:
 _DEFINED_IN = {
     "AgentSpec": "planners.agents",
     "BadRequest": "orchestrator.client.errors",
+    "Branch": "planners.workflow",
     "Busy": "orchestrator.client.errors",
     "CannotStart": "orchestrator.errors",
+    "Case": "planners.workflow",
     "Catalog": "planners.agents",
     "Client": "orchestrator.client.client",
     "Conflict": "orchestrator.client.errors",
@@ -103,6 +108,7 @@ _DEFINED_IN = {
     "Refused": "orchestrator.client.errors",
     "Resources": "planners.resources",
     "Retry": "planners.agents",
+    "Route": "planners.workflow",
     "RunStatus": "reconciler.state.commands",
     "ServiceError": "orchestrator.errors",
     "Settings": "orchestrator.settings",

@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 from planners.bindings import Binding, InputRef, Leaf, Path, StepRef, Value, follow, map_binding
 from planners.errors import DecomposeFailed
-from planners.expansion import part_of
 from planners.model import StepId
 from planners.optimal.decompose.goals import GoalText
 from planners.plans import Plan
+from planners.scopes import part_of
 from planners.tasks import Task
-from planners.workflow import ForEach, Goal, Node, Step, Workflow
+from planners.workflow import Goal, Node, NodeBase, Step, Workflow
 
 _WHOLE = StepId("goal")
-_Bound = TypeVar("_Bound", Step, Goal)
+_Kind = TypeVar("_Kind", bound=NodeBase)
 
 
 class PartialWorkflow:
@@ -139,8 +139,6 @@ class PartialWorkflow:
                 filled += self._steps_of(node.id)
                 if node.id not in self._closed:
                     filled.append(self._resolved_node(node))
-            elif isinstance(node, ForEach):
-                filled.append(self._block(node))
             else:
                 filled.append(self._resolved_node(node))
         return tuple(filled)
@@ -150,18 +148,15 @@ class PartialWorkflow:
         steps = self._steps[goal_id]
         return steps if self._task.workflow is None else [self._resolved_node(step) for step in steps]
 
-    def _block(self, block: ForEach) -> ForEach:
-        update = {
-            "for_each": self._resolved(block.for_each),
-            "steps": self._filled(block.steps),
-            "output": self._output_of(block.output_step),
-            "after": self._after(block.after),
-        }
-        return block.model_copy(update=update)
-
-    def _resolved_node(self, node: _Bound) -> _Bound:
-        inputs = {name: self._resolved(binding) for name, binding in node.inputs.items()}
-        return node.model_copy(update={"inputs": inputs, "after": self._after(node.after)})
+    def _resolved_node(self, node: _Kind) -> _Kind:
+        branches = [
+            branch.model_copy(
+                update={"steps": self._filled(branch.steps), "output": self._output_of(branch.output_step)}
+            )
+            for _, branch in node.branches
+        ]
+        resolved = node.rebound(lambda _, binding: self._resolved(binding), self._output_of)
+        return resolved.with_branches(branches).model_copy(update={"after": self._after(node.after)})
 
     def _resolved(self, binding: Binding) -> Binding:
         """A reference to a finished goal becomes a reference to the step that produces its output."""

@@ -37,6 +37,7 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
         kind=kind,
         steps=steps,
         pending=problem.flat.pending,
+        skipped=problem.flat.skipped,
         outputs=problem.flat.outputs,
         origin=origin,
         objective=schedule.value,

@@ -48,7 +48,7 @@ def test_an_illegal_transition_tells_the_steps_story():
 def test_no_plan_takes_back_what_an_attempt_of_the_same_work_does_or_has_done(status):
     state = in_state(status, attempt="t.1")
 
-    assert REPLANNED[status] == {status}
+    assert REPLANNED[status] <= {status, StepStatus.SKIPPED}
     with pytest.raises(IllegalTransition):
         state.replanned(in_state(StepStatus.READY))
 

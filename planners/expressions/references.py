@@ -1,0 +1,144 @@
+"""The references of an expression: ``$inputs.NAME``, ``$steps.ID``, ``$item`` and ``$state`` become CEL variables.
+
+What follows a reference is CEL: ``.field``, ``[0]``, ``.size()``. A ``$`` in a text literal or a comment means nothing.
+An id may contain ``-``, ``/`` and ``:``, so an operator after a reference is separated from it by a space.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from planners.bindings import InputRef, ItemRef, Leaf, StateRef, StepRef
+from planners.model import StepId
+
+_NAME = r"[A-Za-z0-9_]+(?:[-/:][A-Za-z0-9_]+)*"
+_TOKEN = re.compile(
+    rf"""
+      (?P<literal> [bB]?[rR][bB]?(?:"[^"]*"|'[^']*')
+                 | [bB]?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*') )
+    | (?P<comment> //[^\n]* )
+    | (?P<guard> \bhas\s*\(\s* )?
+      \$(?: (?P<root>inputs|steps)\.(?P<name>{_NAME}) | (?P<bare>item|state)\b )
+      (?P<path> (?:\.[A-Za-z_]\w*(?!\w*\s*\())* )
+    | (?P<stray> \$[\w.]* )
+    """,
+    re.VERBOSE | re.DOTALL | re.ASCII,
+)
+_VARIABLE = re.compile(r"\bref_(\d+)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One reference of an expression and the fields that follow it. ``guarded``: `has` asks whether the last exists."""
+
+    root: Leaf
+    fields: tuple[str, ...] = ()
+    guarded: bool = False
+
+    @property
+    def certain(self) -> tuple[str, ...]:
+        """The fields that must exist."""
+        return self.fields[:-1] if self.guarded else self.fields
+
+
+@dataclass(frozen=True)
+class Expression:
+    """An expression in parts: texts of CEL and references, as they stand."""
+
+    parts: tuple[str | Reference, ...]
+
+    @cached_property
+    def references(self) -> tuple[Reference, ...]:
+        """Every reference, in order."""
+        return tuple(part for part in self.parts if isinstance(part, Reference))
+
+    @cached_property
+    def roots(self) -> tuple[Leaf, ...]:
+        """What the variables stand for, once each: ``ref_0``, ``ref_1``, ..."""
+        return tuple(dict.fromkeys(reference.root for reference in self.references))
+
+    @cached_property
+    def steps(self) -> tuple[StepId, ...]:
+        """The steps whose outputs it reads, once each."""
+        return tuple(dict.fromkeys(root.step for root in self.roots if isinstance(root, StepRef)))
+
+    @cached_property
+    def cel(self) -> str:
+        """The CEL text, with a variable for each root."""
+        names = {root: f"ref_{number}" for number, root in enumerate(self.roots)}
+        return self.rendered(lambda reference: ".".join([names[reference.root], *reference.fields]))
+
+    def told(self, text: str) -> str:
+        """A message about the CEL text with the references that its variables stand for."""
+
+        def original(found: re.Match[str]) -> str:
+            number = int(found[1])
+            return written(self.roots[number]) if number < len(self.roots) else found[0]
+
+        return _VARIABLE.sub(original, text)
+
+    def renamed(self, names: Callable[[StepId], StepId]) -> str:
+        """The expression with other step ids, as people write it."""
+
+        def text(reference: Reference) -> str:
+            root = reference.root
+            if isinstance(root, StepRef):
+                root = StepRef(step=names(root.step))
+            return ".".join([written(root), *reference.fields])
+
+        return self.rendered(text)
+
+    def rendered(self, of: Callable[[Reference], str]) -> str:
+        """The text with something else in place of each reference and its fields."""
+        return "".join(
+            part if isinstance(part, str) else ("has(" if part.guarded else "") + of(part) for part in self.parts
+        )
+
+
+@lru_cache(maxsize=4096)
+def parsed(text: str) -> Expression:
+    """Find the references of an expression.
+
+    Raises:
+        ValueError: a ``$`` begins no reference.
+    """
+    parts: list[str | Reference] = []
+    end = 0
+    for found in _TOKEN.finditer(text):
+        if found["literal"] is not None or found["comment"] is not None:
+            continue
+        if found["stray"] is not None:
+            raise ValueError(
+                f"'{found['stray']}' is not a reference; write $inputs.NAME, $steps.ID, $item or $state.NAME"
+            )
+        parts += [text[end : found.start()], _reference(found)]
+        end = found.end()
+    return Expression((*parts, text[end:]))
+
+
+def _reference(found: re.Match[str]) -> Reference:
+    fields = tuple(found["path"].split(".")[1:])
+    guarded = found["guard"] is not None
+    match found["root"] or found["bare"]:
+        case "inputs":
+            return Reference(InputRef(input=found["name"]), fields, guarded)
+        case "steps":
+            return Reference(StepRef(step=StepId(found["name"])), fields, guarded)
+        case "item":
+            return Reference(ItemRef(), fields, guarded)
+        case _:
+            return Reference(StateRef(), fields, guarded)
+
+
+def written(root: Leaf) -> str:
+    """A reference as people write it."""
+    match root:
+        case InputRef(input=name):
+            return f"$inputs.{name}"
+        case StepRef(step=step):
+            return f"$steps.{step}"
+        case ItemRef():
+            return "$item"
+        case _:
+            return "$state"

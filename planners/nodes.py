@@ -1,0 +1,300 @@
+"""The kinds of nodes that a declared workflow is made of.
+
+Each kind has a key of its own (``capability``, ``for_each``, ``route``, ``goal``), so new kinds can be added without
+changing documents. What does not depend on the kind goes through `NodeBase`: a node has bindings and conditions of its
+own, and branches, the lists of nodes inside it.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Discriminator,
+    FailFast,
+    Field,
+    JsonValue,
+    Tag,
+    TypeAdapter,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_serializer,
+)
+
+from planners.bindings import Binding, step_refs
+from planners.expressions.references import parsed
+from planners.model import AgentName, Model, StepId
+
+Id = Annotated[StepId, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*(\[\d+\])*$")]
+# Maps the binding of a field.
+Bind = Callable[[str, Binding], Binding]
+Rename = Callable[[StepId], StepId]
+
+
+def _condition(text: str) -> str:
+    parsed(text)
+    return text
+
+
+# An expression in CEL; see `planners.expressions`.
+Condition = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_condition)]
+
+
+class Default(Model):
+    """What stands in for the output of a node that is skipped. Written as the bare value, which may be null."""
+
+    value: JsonValue
+
+    @model_serializer
+    def _bare(self) -> Any:
+        return self.value
+
+
+def _as_default(raw: Any) -> Any:
+    return raw if isinstance(raw, Default) else Default(value=raw)
+
+
+class NodeBase(Model):
+    """What all kinds of nodes have in common.
+
+    A node whose input is the output of a skipped node, or that is ``after`` one, is skipped itself, unless the skipped
+    node declares a ``default``. ``title`` is for people and not part of the work.
+    """
+
+    id: Id
+    after: tuple[StepId, ...] = ()
+    title: str = ""
+    # Left out of documents where there is none, because there null is a value.
+    default: Annotated[Default | None, BeforeValidator(_as_default, json_schema_input_type=JsonValue)] = Field(
+        default=None, exclude_if=lambda default: default is None
+    )
+
+    @property
+    def bindings(self) -> list[tuple[str, Binding]]:
+        """(field, binding) of its own, without those of nodes inside."""
+        return []
+
+    @property
+    def conditions(self) -> list[tuple[str, Condition]]:
+        """(field, expression) of its own."""
+        return []
+
+    @property
+    def branches(self) -> "list[tuple[str, Branch]]":
+        """(field, branch) of the lists of nodes inside."""
+        return []
+
+    def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
+        """The node with its own bindings mapped, and with other names for the steps that its conditions read."""
+        return self
+
+    def with_branches(self, branches: "Sequence[Branch]") -> Self:
+        """The node with other branches, in the same order."""
+        return self
+
+    @cached_property
+    def own_refs(self) -> tuple[StepId, ...]:
+        """The ids that this node itself refers to, once each."""
+        found = [ref.step for _, binding in self.bindings for ref in step_refs(binding)]
+        found += [step for _, condition in self.conditions for step in parsed(condition).steps]
+        return tuple(dict.fromkeys((*found, *self.after)))
+
+    @cached_property
+    def refs(self) -> tuple[StepId, ...]:
+        """The ids outside itself that this node, or a node inside, refers to, once each."""
+        found = list(self.own_refs)
+        for _, branch in self.branches:
+            inner = {child.id for child in branch.steps}
+            found += [ref for child in branch.steps for ref in child.refs if ref not in inner]
+        return tuple(dict.fromkeys(found))
+
+
+class Step(NodeBase):
+    """One piece of work, named by its capability."""
+
+    capability: str = Field(min_length=1)
+    inputs: dict[str, Binding] = Field(default_factory=dict)
+    agent: AgentName | None = None
+    min_quality: float | None = Field(default=None, ge=0, le=1)
+
+    @property
+    def bindings(self) -> list[tuple[str, Binding]]:
+        """Its inputs."""
+        return _inputs(self.inputs)
+
+    def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
+        """See `NodeBase.rebound`."""
+        return self.model_copy(update={"inputs": _bound(self.inputs, bind)})
+
+    @cached_property
+    def data_parents(self) -> tuple[StepId, ...]:
+        """The steps whose output this step reads, once each, in binding order."""
+        refs = (ref.step for binding in self.inputs.values() for ref in step_refs(binding))
+        return tuple(dict.fromkeys(refs))
+
+    @cached_property
+    def parents(self) -> tuple[StepId, ...]:
+        """All steps that must end before this step starts: data parents, then ``after``."""
+        return tuple(dict.fromkeys((*self.data_parents, *self.after)))
+
+    @cached_property
+    def own_refs(self) -> tuple[StepId, ...]:
+        """The ids that this step refers to."""
+        return self.parents
+
+    @cached_property
+    def refs(self) -> tuple[StepId, ...]:
+        """The same."""
+        return self.parents
+
+
+class Goal(NodeBase):
+    """A part of a workflow given as a goal in plain words. The planner decomposes it in place."""
+
+    goal: str = Field(min_length=1)
+    inputs: dict[str, Binding] = Field(default_factory=dict)
+
+    @property
+    def bindings(self) -> list[tuple[str, Binding]]:
+        """Its inputs."""
+        return _inputs(self.inputs)
+
+    def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
+        """See `NodeBase.rebound`."""
+        return self.model_copy(update={"inputs": _bound(self.inputs, bind)})
+
+
+class Branch(Model):
+    """Nodes inside another one. ``output`` names the one whose output is that of the branch (default: the last)."""
+
+    steps: "Nodes"
+    output: StepId | None = None
+
+    @property
+    def output_step(self) -> StepId:
+        """The node whose output is that of the branch."""
+        return self.output or self.steps[-1].id
+
+
+class ForEach(NodeBase, Branch):
+    """The same steps for every element of a list. The outputs of ``output`` (default: the last step) are gathered."""
+
+    for_each: Binding
+
+    @property
+    def bindings(self) -> list[tuple[str, Binding]]:
+        """The list that it runs over."""
+        return [("for_each", self.for_each)]
+
+    @property
+    def branches(self) -> list[tuple[str, Branch]]:
+        """Its steps."""
+        return [("steps", self)]
+
+    def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
+        """See `NodeBase.rebound`."""
+        return self.model_copy(update={"for_each": bind("for_each", self.for_each)})
+
+    def with_branches(self, branches: Sequence[Branch]) -> Self:
+        """See `NodeBase.with_branches`."""
+        return self.model_copy(update={"steps": branches[0].steps, "output": branches[0].output})
+
+
+class Case(Branch):
+    """One way of a route, taken if ``when`` is the first condition that holds."""
+
+    when: Condition
+
+
+def _as_branch(raw: Any) -> Any:
+    return {"steps": raw} if isinstance(raw, list | tuple) else raw
+
+
+class Route(NodeBase):
+    """A choice: the steps of the first case whose condition holds, or of ``else``. Those of the others are skipped.
+
+    The output is that of the branch that is taken. If none is taken, the route is skipped.
+    """
+
+    route: tuple[Case, ...] = Field(min_length=1, max_length=1_000)
+    otherwise: Annotated[Branch | None, BeforeValidator(_as_branch)] = Field(
+        default=None, validation_alias=AliasChoices("else", "otherwise")
+    )
+
+    @property
+    def conditions(self) -> list[tuple[str, Condition]]:
+        """Those of its cases."""
+        return [(f"route.{number}.when", case.when) for number, case in enumerate(self.route)]
+
+    @property
+    def branches(self) -> list[tuple[str, Branch]]:
+        """Its cases in order, then ``else``."""
+        cases: list[tuple[str, Branch]] = [(f"route.{number}.steps", case) for number, case in enumerate(self.route)]
+        return cases if self.otherwise is None else [*cases, ("else.steps", self.otherwise)]
+
+    def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
+        """See `NodeBase.rebound`."""
+        if rename is None:
+            return self
+        cases = [case.model_copy(update={"when": parsed(case.when).renamed(rename)}) for case in self.route]
+        return self.model_copy(update={"route": tuple(cases)})
+
+    def with_branches(self, branches: Sequence[Branch]) -> Self:
+        """See `NodeBase.with_branches`."""
+        cases = [
+            case.model_copy(update={"steps": branch.steps, "output": branch.output})
+            for case, branch in zip(self.route, branches, strict=False)
+        ]
+        otherwise = None if self.otherwise is None else branches[-1]
+        return self.model_copy(update={"route": tuple(cases), "otherwise": otherwise})
+
+
+KINDS: dict[str, type[NodeBase]] = {"for_each": ForEach, "goal": Goal, "route": Route, "capability": Step}
+
+
+def _node_kind(raw: Any) -> str | None:
+    # hasattr is slow on pydantic models that lack the attribute, and this runs for every node.
+    names = raw if isinstance(raw, dict) else getattr(type(raw), "model_fields", ())
+    for key in KINDS:
+        if key in names:
+            return key
+    return "capability"
+
+
+Node = Annotated[
+    Annotated[Step, Tag("capability")]
+    | Annotated[ForEach, Tag("for_each")]
+    | Annotated[Route, Tag("route")]
+    | Annotated[Goal, Tag("goal")],
+    Discriminator(_node_kind),
+]
+FAIL_FAST = "fail_fast"
+
+
+def _listed(raw: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """Stop at the first wrong node if the context asks for it: pydantic's errors take far more room than the nodes."""
+    if info.context is None or not info.context.get(FAIL_FAST):
+        return handler(raw)
+    return _fail_fast_nodes().validate_python(raw, context=info.context)
+
+
+Nodes = Annotated[tuple[Node, ...], Field(min_length=1), WrapValidator(_listed)]
+for _model in (Branch, ForEach, Case, Route):
+    _model.model_rebuild()
+
+
+@cache
+def _fail_fast_nodes() -> TypeAdapter[tuple[Node, ...]]:
+    return TypeAdapter(Annotated[tuple[Node, ...], FailFast(), Field(min_length=1)])
+
+
+def _bound(inputs: dict[str, Binding], bind: Bind) -> dict[str, Binding]:
+    return {name: bind(f"inputs.{name}", binding) for name, binding in inputs.items()}
+
+
+def _inputs(inputs: dict[str, Binding]) -> list[tuple[str, Binding]]:
+    return [(f"inputs.{name}", binding) for name, binding in inputs.items()]

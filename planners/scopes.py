@@ -1,0 +1,120 @@
+"""Scopes: what the ids that a node may refer to stand for once the workflow is unrolled, and substituting them."""
+
+from dataclasses import dataclass
+
+from planners.bindings import (
+    Binding,
+    InputRef,
+    ItemRef,
+    Leaf,
+    Path,
+    StateRef,
+    StepRef,
+    Value,
+    follow,
+    kind_of,
+    map_binding,
+    shorthand,
+)
+from planners.errors import InvalidTask
+from planners.model import StepId
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """Stands for a node that is skipped and declares no default."""
+
+    reason: str
+
+
+class NodeScope(dict[StepId, Binding | NotRun | None]):
+    """What each visible id stands for; None: not unrolled yet.
+
+    Args:
+        outer: the scope of the level around, if there is one.
+        item: what ``$item`` stands for. By default as in the level around.
+        state: what each part of ``$state`` stands for. By default as in the level around.
+    """
+
+    def __init__(
+        self, outer: "NodeScope | None" = None, item: Binding | None = None, state: dict[str, Binding] | None = None
+    ) -> None:
+        super().__init__()
+        self._outer = outer
+        self.item: Binding | None = outer.item if item is None and outer is not None else item
+        self.state: dict[str, Binding] | None = outer.state if state is None and outer is not None else state
+
+    def __missing__(self, name: StepId) -> Binding | NotRun | None:
+        return None if self._outer is None else self._outer[name]
+
+    def bound(self, name: StepId) -> Binding:
+        """What an id stands for that is unrolled and not skipped."""
+        binding = self[name]
+        assert binding is not None, "a node whose references are pending is pending itself"
+        assert not isinstance(binding, NotRun), "a node whose references are skipped is skipped itself"
+        return binding
+
+    def is_bound(self, name: StepId) -> bool:
+        """Whether an id is unrolled and not skipped."""
+        return not isinstance(self[name], NotRun | None)
+
+    def leaf(self, leaf: Leaf) -> Binding:
+        """What a leaf stands for.
+
+        Raises:
+            LookupError: there certainly is no such part.
+        """
+        match leaf:
+            case StepRef(step=step, path=path):
+                return part_of(self.bound(step), path)
+            case ItemRef(item=path):
+                assert self.item is not None, "validation refuses $item outside a for_each"
+                return part_of(self.item, path)
+            case StateRef(loop_state=path):
+                assert self.state is not None, "validation refuses $state outside a loop"
+                return part_of(self.state[str(path[0])], path[1:])
+            case _:
+                return leaf
+
+    def substituted(self, binding: Binding, field: str, step: StepId | None = None) -> Binding:
+        """The binding with ids, ``$item`` and ``$state`` replaced by what they stand for.
+
+        Raises:
+            InvalidTask: it certainly leads nowhere; the message names ``field`` and ``step``.
+        """
+        try:
+            return map_binding(binding, self.leaf)
+        except LookupError as error:
+            whose, where = ("", "") if step is None else (f" of '{step}'", f"steps.{step}.")
+            message = f"{field}{whose} reads {told(binding)}, which has {error.args[0]}"
+            raise InvalidTask(message, f"workflow.{where}{field}", "bind it to a part that exists") from None
+
+
+def told(binding: Binding) -> str:
+    """A binding in messages."""
+    return "its literal" if isinstance(binding, Value) else str(shorthand(binding))
+
+
+def part_of(binding: Binding, path: Path) -> Binding:
+    """The part of what a binding stands for. References get a longer path; only literals are copied.
+
+    Raises:
+        LookupError: there certainly is no such part.
+    """
+    if not path:
+        return binding
+    match binding:
+        case StepRef(step=step, path=base):
+            return StepRef(step=step, path=(*base, *path))
+        case InputRef(input=name, path=base):
+            return InputRef(input=name, path=(*base, *path))
+        case ItemRef(item=base):
+            return ItemRef(item=(*base, *path))
+        case StateRef(loop_state=base):
+            return StateRef(loop_state=(*base, *path))
+        case Value(value=value):
+            return Value(value=follow(value, path))
+    index, *rest = path
+    if not isinstance(index, int) or not 0 <= index < len(binding.gather):
+        raise LookupError(f"no '{index}' at the top, {kind_of(binding.gather)}")
+    return part_of(binding.gather[index], tuple(rest))

@@ -1,0 +1,187 @@
+"""Declared workflows in virtual time: the real expansion as planner, and agents that are functions of their inputs."""
+
+from dataclasses import dataclass, field
+
+from worlds import computed
+
+from planners.agents import AgentKind, AgentSpec, Catalog, Effect, Retry
+from planners.errors import PlanningError
+from planners.expansion import flatten
+from planners.model import NodeId, TaskId
+from planners.plans import Placement, Plan, PlanKind, PlannedStep
+from planners.resources import Resources
+from planners.tasks import Mode, PlanningOptions, Task
+from planners.work_keys import InputDigests, work_keys
+from planners.workflow import Workflow
+from reconciler.simulation import Simulation
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.conditions import Conditions
+from reconciler.state.handoff import Failure, FailureKind, Handoff
+from reconciler.state.run import RunState
+
+NODE = NodeId("n1")
+CATALOG = Catalog(
+    agents=tuple(
+        AgentSpec(
+            name=f"{capability}er",
+            capability=capability,
+            kind=AgentKind.ASYNC,
+            resources=Resources(),
+            effect=effect,
+            retry=Retry(max_attempts=2, backoff_s=0.1),
+        )
+        for capability, effect in (("do", Effect.PURE), ("say", Effect.IDEMPOTENT), ("act", Effect.IRREVERSIBLE))
+    )
+)
+
+
+def step(name, capability="do", **more):
+    """A declared step."""
+    return {"id": name, "capability": capability, **more}
+
+
+def a_task(steps, inputs=None, *, mode=Mode.FORERUN, outputs=None, **limits):
+    """A task with a declared workflow; speculation dares everything."""
+    return Task(
+        workflow=Workflow.model_validate({"steps": steps, "outputs": outputs or {}}),
+        inputs=inputs or {},
+        planning=PlanningOptions(mode=mode, alpha=1.0, value_of_time_usd_per_s=1.0),
+        limits=limits,
+    )
+
+
+@dataclass
+class Declared:
+    """A run of a declared task.
+
+    Attributes:
+        task: with a declared workflow.
+        output: (capability, inputs, number of its dispatch) -> output. A `Failure` that it returns or an error that it
+            raises fails the attempt. By default a digest.
+        seconds: the same -> seconds of the attempt.
+        plan_s: how long an optimal plan takes.
+        imagined: outputs by step that guesses are made with, right or wrong, where they are not known.
+        faults: events from outside, with their moments.
+    """
+
+    task: Task
+    output: object = None
+    seconds: object = lambda _capability, _inputs, _number: 0.5
+    plan_s: float = 0.5
+    guess_s: float = 0.01
+    imagined: dict = field(default_factory=dict)
+    faults: tuple = ()
+    restarts: tuple = ()
+    most_events: int = 20_000
+    catalog: Catalog = CATALOG
+
+    def __post_init__(self):
+        self.values, self.orders, self.plans, self.ended_s = {}, {}, [], {}
+        self.simulation = Simulation(
+            RunState(TaskId("t"), self.task, self.catalog),
+            planner=self._plan,
+            agents=self._work,
+            faults=self.faults,
+            restarts=self.restarts,
+            most_events=self.most_events,
+            cancels_arrive=True,
+        )
+
+    @property
+    def run(self):
+        return self.simulation.run
+
+    def play(self):
+        self.simulation.play()
+        return self
+
+    @property
+    def outputs(self):
+        """What the task returns: name -> value."""
+        return {name: self.value(source) for name, source in self.run.end.outputs.items()}
+
+    @property
+    def done(self):
+        """The steps that were dispatched, in order, with their inputs."""
+        return [order.step for order in self.orders.values()]
+
+    # ---- models
+
+    def _flat(self, command, known):
+        return flatten(self.task.plannable, self.task.values, known)
+
+    def _plan(self, command, now_s):
+        known = {step: self.values[attempt] for step, attempt in command.known_from.items()}
+        if self.task.planning.mode is Mode.FORERUN:
+            guess = self._planned(command, {**self.imagined, **known}, PlanKind.SPECULATIVE)
+            if guess is not None:
+                conditions = Conditions(prior_plan_s=now_s + self.plan_s)
+                event = e.SpeculativePlanReady(at_s=0, plan=guess, epoch=command.epoch, conditions=conditions)
+                yield now_s + self.guess_s, event
+        try:
+            plan = self.planned(self._flat(command, known), PlanKind.OPTIMAL)
+        except PlanningError as error:
+            failure = Failure(kind=FailureKind.PLANNING, message=error.message)
+            yield now_s + self.plan_s, e.PlanningFailed(at_s=0, failure=failure, epoch=command.epoch)
+            return
+        self.plans.append(plan)
+        yield now_s + self.plan_s, e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch)
+
+    def _planned(self, command, known, kind):
+        try:
+            return self.planned(self._flat(command, known), kind)
+        except PlanningError:
+            return None
+
+    def planned(self, flat, kind):
+        """A plan of the flat workflow on one node."""
+        agents = [self.catalog.by_capability[step.capability][0] for step in flat.steps]
+        digests = InputDigests(self.task.values)
+        keys = work_keys([(s, agent.identity) for s, agent in zip(flat.steps, agents, strict=True)], digests)
+        return Plan(
+            kind=kind,
+            steps=tuple(
+                PlannedStep(
+                    step=one,
+                    placement=Placement(agent=agent.name, node=NODE, duration_s=0.5),
+                    work_key=keys[one.id],
+                    probability=1.0 if kind is PlanKind.OPTIMAL else 0.9,
+                )
+                for one, agent in zip(flat.steps, agents, strict=True)
+            ),
+            pending=flat.pending,
+            skipped=flat.skipped,
+            outputs=flat.outputs,
+        )
+
+    def _work(self, order, now_s):
+        self.orders[order.attempt] = order
+        number = len(self.orders)
+        capability = self.catalog.by_name[order.agent].capability
+        try:
+            inputs = {name: self.value(source) for name, source in sorted(order.inputs.items())}
+            made = self.output(capability, inputs, number) if self.output else computed(capability, inputs)
+        except (LookupError, TypeError, ValueError) as error:
+            made, inputs = Failure(kind=FailureKind.ERROR, message=str(error)), {}
+        seconds = self.seconds(capability, inputs, number)
+        end_s = now_s + seconds
+        if isinstance(made, Failure):
+            yield end_s, e.AttemptFailed(at_s=0, attempt=order.attempt, failure=made, seconds=seconds)
+            return
+        self.values[order.attempt] = made
+        handoff = Handoff(output=made)
+        yield end_s, e.AttemptFinished(at_s=0, attempt=order.attempt, handoff=handoff, seconds=seconds)
+
+    def value(self, source):
+        """The value of a source."""
+        match source:
+            case c.Given(value=value):
+                return value
+            case c.OutputOf(attempt=attempt, path=path):
+                value = self.values[attempt]
+                for part in path:
+                    value = value[part]
+                return value
+            case c.ListOf(items=items):
+                return [self.value(item) for item in items]
