@@ -30,6 +30,7 @@ _SCRAPE_TIMEOUT_S = 5.0
 _PLANNING_MARGIN_S = 30.0
 
 _SHARD_UP = "# HELP forerun_shard_up Whether the shard answers\n# TYPE forerun_shard_up gauge"
+_PLANNER_UP = "# HELP forerun_planner_up Whether the planner answers\n# TYPE forerun_planner_up gauge"
 # The shard's method that answers with a view.
 _QUERIES: dict[type, str] = {
     TaskView: "show",
@@ -129,9 +130,11 @@ class RayGateway:
     async def metrics(self) -> Sequence[str]:
         """See `Gateway`. A shard that does not answer is reported as down and does not hide the others."""
         calls = (self._of_shard(shard, "metrics", timeout_s=_SCRAPE_TIMEOUT_S) for shard in range(self._shards))
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-        up = [f'forerun_shard_up{{shard="{shard}"}} {int(isinstance(a, str))}' for shard, a in enumerate(answers)]
-        return [*(a for a in answers if isinstance(a, str)), "\n".join([_SHARD_UP, *up, ""])]
+        planner = self._actors.call(PLANNER, "the planner", "metrics", timeout_s=_SCRAPE_TIMEOUT_S)
+        plans, *shards = await asyncio.gather(planner, *calls, return_exceptions=True)
+        up = [f'forerun_shard_up{{shard="{shard}"}} {int(isinstance(a, str))}' for shard, a in enumerate(shards)]
+        states = [_SHARD_UP, *up, _PLANNER_UP, f"forerun_planner_up {int(isinstance(plans, str))}", ""]
+        return [*(answer for answer in (*shards, plans) if isinstance(answer, str)), "\n".join(states)]
 
     async def ready(self) -> None:
         """See `Gateway`."""

@@ -1,6 +1,9 @@
 """The FastAPI application: routes, middleware, error handlers and OpenAPI document."""
 
+import re
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -15,9 +18,12 @@ from orchestrator.ingress.request_bodies import add_body_models
 from orchestrator.ingress.responses import problems
 from orchestrator.ingress.same_origin import SameOrigin
 from orchestrator.metrics import HttpMetrics
+from orchestrator.metrics.loop_lag import LoopLag
 from orchestrator.problems import ProblemDetails
 from planners.tasks import Task
 
+# A query that asks for a late answer.
+_WAITS = re.compile(rb"(?:^|&)wait_s=(?!0*(?:\.0*)?(?:&|$))")
 _DESCRIPTION = """Dispatches multi-agent workflows ahead of their plan.
 
 Every error response is an RFC 9457 problem document (`application/problem+json`) with `field` and `fix`."""
@@ -27,7 +33,16 @@ def build(context: IngressContext) -> FastAPI:
     """Build the application over a gateway."""
     http_metrics = HttpMetrics()
     keyring = context.keyring
+    lag = LoopLag(http_metrics.registry, "ingress")
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        lag.start()
+        yield
+        lag.stop()
+
     app = FastAPI(
+        lifespan=lifespan,
         title="Forerun",
         version="1",
         description=_DESCRIPTION,
@@ -87,7 +102,8 @@ class _Counted:
             nonlocal answered
             answered = True
             route = getattr(scope.get("route"), "path", "unknown")
-            self._metrics.answered(scope["method"], route, status, time.perf_counter() - began_s)
+            waits = _WAITS.search(scope["query_string"]) is not None
+            self._metrics.answered(scope["method"], route, status, time.perf_counter() - began_s, waits=waits)
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":

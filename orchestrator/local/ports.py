@@ -21,6 +21,7 @@ from planners.resources import Resources
 from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.speculative.settings import SpeculativeSettings
 from planners.tasks import Task
+from reconciler.runtime.figures import ShardFigures
 from reconciler.state.conditions import Conditions
 from reconciler.state.outcomes import Outcome
 from reconciler.views.models import TaskView
@@ -120,12 +121,15 @@ class NothingLearned:
     def record(self, outcomes: Iterable[Outcome]) -> None:
         """Drop outcomes."""
 
+    def count(self, outcomes: Iterable[Outcome]) -> None:
+        """Count nothing."""
+
     def admitted(self, kind: str) -> None:
         """Count nothing."""
 
     def ended(self, view: TaskView) -> None:
         """Count nothing."""
 
-    def exposition(self) -> str:
+    def exposition(self, figures: ShardFigures) -> str:
         """No metrics."""
         return ""

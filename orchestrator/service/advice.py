@@ -72,6 +72,9 @@ class LearnedAdvice:
         if len(self._outcomes) < _MAX_BUFFERED:
             self._outcomes.extend(outcomes)
 
+    def count(self, outcomes: Iterable[Outcome]) -> None:
+        """Ignore outcomes that are excluded from learning."""
+
     async def status(self) -> dict[str, Any]:
         """The learner's status."""
         if self._learner is None:

@@ -8,10 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import ray
+from prometheus_client import CollectorRegistry, generate_latest
 from ray.exceptions import RayActorError, RayTaskError
 
 from orchestrator.errors import Unavailable
 from orchestrator.llm import decomposer
+from orchestrator.metrics.llm import LlmMetrics
+from orchestrator.metrics.loop_lag import LoopLag
+from orchestrator.metrics.planning import PlanningMetrics
 from orchestrator.service.advice import LearnedAdvice
 from orchestrator.service.parcels import Parcel, packed, unpacked
 from orchestrator.service.planning_requests import PlanningRequests
@@ -40,7 +44,9 @@ class PlannerActor:
         self._catalog = catalog
         self._costs: CostModel = PriorCosts()
         self._requests = PlanningRequests()
-        self._decomposer = decomposer(settings)
+        self._registry = CollectorRegistry()
+        self._lag = LoopLag(self._registry, "planner")
+        self._decomposer = decomposer(settings, LlmMetrics(self._registry))
         self._pipeline = OptimalPlannerPipeline(
             lambda: self._costs,
             self._decomposer,
@@ -64,12 +70,18 @@ class PlannerActor:
         """Cancel a plan: close the connection to the LLM and stop the solver."""
         self._requests.stop(ticket)
 
+    async def metrics(self) -> str:
+        """What this process counts, as Prometheus text."""
+        return generate_latest(self._registry).decode()
+
     async def under_way(self) -> int:
         """Number of plans in progress."""
+        self._lag.start()  # the first ping comes soon; __init__ may not run on the event loop
         return len(self._requests)
 
     async def close(self) -> None:
         """Cancel all plans and release threads and connections."""
+        self._lag.stop()
         self._requests.stop_all()
         self._pipeline.close()
         if self._decomposer is not None:
@@ -95,21 +107,34 @@ def create_planner(settings: Settings, catalog: Any, name: str, scheduling_strat
 class RemotePlanning:
     """Fulfils `reconciler.runtime.ports.Planning`."""
 
-    def __init__(self, speculative: SpeculativePlannerPipeline, planner: Any, advice: LearnedAdvice) -> None:
+    def __init__(
+        self,
+        speculative: SpeculativePlannerPipeline,
+        planner: Any,
+        advice: LearnedAdvice,
+        metrics: PlanningMetrics | None = None,
+    ) -> None:
+        self._metrics = metrics
         self._speculative = speculative
         self._planner = planner
         self._advice = advice
 
     def guesses(self, request: PlanRequest) -> Iterator[Plan]:
         """The speculative plan and its alternatives, made in this thread."""
-        return self._speculative.guesses(request)
+        guesses = self._speculative.guesses(request)
+        return guesses if self._metrics is None else self._metrics.timed_guesses(guesses)
 
     def remember(self, task: Task, plan: Plan) -> None:
         """Store an optimal plan for later speculative plans."""
         self._speculative.cache.remember(task, plan)
         self._advice.learn_plan(task, plan)
 
-    async def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
+    def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
+        """See `_plan`."""
+        plans = self._plan(request)
+        return plans if self._metrics is None else self._metrics.timed_plans(plans)
+
+    async def _plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
         """The optimal plan from the planner actor. If the actor dies, Ray restarts it and it is asked again.
 
         Raises:

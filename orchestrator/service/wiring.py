@@ -23,6 +23,9 @@ from orchestrator.gateway.ray_gateway import LEARNER, PLANNER, shard_name
 from orchestrator.gateway.task_ids import shard_of
 from orchestrator.ingress.deployment import application
 from orchestrator.metrics import RunMetrics
+from orchestrator.metrics.journal import JournalMetrics
+from orchestrator.metrics.loop_lag import LoopLag
+from orchestrator.metrics.planning import PlanningMetrics
 from orchestrator.service.advice import LearnedAdvice
 from orchestrator.service.placement import refuse_client_with_files, service_placement
 from orchestrator.service.planning import RemotePlanning, create_planner
@@ -34,6 +37,7 @@ from planners.model import NodeId, TaskId
 from planners.speculative import SpeculativePlannerPipeline, SpeculativeSettings
 from reconciler.errors import UnknownTask
 from reconciler.journal import Journal
+from reconciler.journal.writer import CommitObserver
 from reconciler.runtime.actor import create
 from reconciler.runtime.ports import OutcomeSink, Ports
 from reconciler.runtime.shard import Shard
@@ -68,6 +72,12 @@ class OutcomeFanOut:
         for sink in self._sinks:
             sink.record(listed)
 
+    def count(self, outcomes: Iterable[Outcome]) -> None:
+        """Count the outcomes in each sink."""
+        listed = list(outcomes)
+        for sink in self._sinks:
+            sink.count(listed)
+
 
 @dataclass
 class BuildShard:
@@ -101,15 +111,18 @@ class BuildShard:
         await cluster.start()
         await executor.prepare([node.id for node in cluster.snapshot().nodes])
         metrics = RunMetrics(index)
+        planning_metrics = PlanningMetrics(metrics.registry, index)
+        lag = LoopLag(metrics.registry, f"shard-{index}")
+        lag.start()
         planner = ray.get_actor(PLANNER, namespace=NAMESPACE)
         learner = ray.get_actor(LEARNER, namespace=NAMESPACE) if settings.learner.enabled else None
-        journal = await asyncio.to_thread(self._journal, index)
+        journal = await asyncio.to_thread(self._journal, index, JournalMetrics(metrics.registry, index))
         advice = LearnedAdvice(settings, learner, planner, lambda restarted: _restore(restarted, journal))
         speculative = await self._speculative_planner(advice, journal)
         ports = Ports(
             catalog=catalog,
             executor=executor,
-            planning=RemotePlanning(speculative, planner, advice),
+            planning=RemotePlanning(speculative, planner, advice, planning_metrics),
             cluster=cluster,
             clock=WallClock(),
             outcomes=OutcomeFanOut(metrics, advice),
@@ -119,7 +132,7 @@ class BuildShard:
             await _restore(learner, journal)
         advice.start()
         max_live = max(1, settings.limits.max_queue // settings.reconciler.shards)
-        on_close = (advice.stop, cluster.stop, executor.close)
+        on_close = (lag.stop, advice.stop, cluster.stop, executor.close)
         shards.append(Shard(ports, journal, metrics, most_live=max_live, on_close=on_close))
         return shards[0]
 
@@ -134,9 +147,9 @@ class BuildShard:
             on_node_lost=on_node_lost,
         )
 
-    def _journal(self, index: int) -> Journal:
+    def _journal(self, index: int, observer: CommitObserver) -> Journal:
         """The journal of this shard, which takes over the tasks that are its own now."""
-        journal = Journal(self.settings.journal_url, index)
+        journal = Journal(self.settings.journal_url, index, observer)
         journal.redistribute(self._owner)
         return journal
 

@@ -11,7 +11,7 @@ from planners.tasks import AdmittedTask
 from reconciler.journal.queries import JournalQueries, body_digest
 from reconciler.journal.rows import EventRow, staged_text
 from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, HEARTBEATS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS
-from reconciler.journal.writer import Entry, GroupWriter, Rows
+from reconciler.journal.writer import CommitObserver, Entry, GroupWriter, Rows
 from reconciler.state.outcomes import Outcome
 from reconciler.views.logs import LogBatch
 from reconciler.views.models import TaskView
@@ -26,14 +26,19 @@ _DELETED_AT_ONCE = 50
 class Journal(JournalQueries):
     """The durable record of one shard's runs. Thread-safe."""
 
-    def __init__(self, url: str, shard: int = 0) -> None:
+    def __init__(self, url: str, shard: int = 0, observer: CommitObserver | None = None) -> None:
         """Connect, and bring the schema up to date.
+
+        Args:
+            url: of the database.
+            shard: whose runs these are.
+            observer: hears of every transaction, in the journal's thread.
 
         Raises:
             JournalTooNew: a newer version has written the journal.
         """
         super().__init__(url, shard)
-        self._writer = GroupWriter(self._engine)
+        self._writer = GroupWriter(self._engine, observer)
 
     @property
     def commits(self) -> int:
@@ -44,6 +49,11 @@ class Journal(JournalQueries):
     def stalled_s(self) -> float:
         """For how long the journal has been trying to write; 0 when nothing waits to be written."""
         return self._writer.stalled_s
+
+    @property
+    def waiting(self) -> int:
+        """About how many entries wait behind those that are being written."""
+        return self._writer.waiting
 
     @property
     def last_error(self) -> str:

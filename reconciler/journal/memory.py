@@ -35,10 +35,15 @@ class MemoryJournal:
 
     stalled_s = 0.0
     last_error = ""
+    waiting = 0
 
     def __init__(self) -> None:
         self._recorded: dict[TaskId, _Recorded] = {}
         self._by_key: dict[str, TaskId] = {}
+
+    def size_bytes(self) -> int:
+        """See `RunJournal`. Nothing is on a disk."""
+        return 0
 
     # ---- writing
 

@@ -29,6 +29,15 @@ class RunJournal(StoredLogs, Protocol):
         """Why the latest attempt to write failed; empty if it did not fail."""
         ...
 
+    @property
+    def waiting(self) -> int:
+        """About how many entries wait behind those that are being written."""
+        ...
+
+    def size_bytes(self) -> int:
+        """How large the database is. Blocks."""
+        ...
+
     def beat(self, now_s: float) -> Future[None]:
         """Write a row, to find out whether the journal can be written."""
         ...

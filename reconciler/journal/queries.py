@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -162,6 +163,15 @@ class JournalQueries:
         """The latest outcomes of all shards, oldest first."""
         query = select(OUTCOMES.c.outcome).order_by(OUTCOMES.c.id.desc()).limit(most)
         yield from _readable(self._all(query)[::-1], lambda row: Outcome.model_validate_json(row.outcome))
+
+    def size_bytes(self) -> int:
+        """How large the database is."""
+        database = self._engine.url.database
+        if self._engine.dialect.name == "sqlite" and database:
+            files = (Path(f"{database}{ending}") for ending in ("", "-wal"))
+            return sum(file.stat().st_size for file in files if file.exists())
+        row = self._first(select(func.pg_database_size(func.current_database())))
+        return 0 if row is None else int(row[0])
 
     def _first(self, query: Select[Any]) -> Row[Any] | None:
         with self._reading() as connection:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Delete, Engine, Insert, Table, Update, insert
 from sqlalchemy.exc import OperationalError
@@ -55,10 +55,23 @@ class Entry:
     done: Future[None] = field(default_factory=Future)
 
 
+class CommitObserver(Protocol):
+    """Hears of every transaction, in the writer's thread. Never raises."""
+
+    def committed(self, seconds: float, entries: int) -> None:
+        """A transaction is durable."""
+        ...
+
+    def failed(self) -> None:
+        """A transaction failed because of the database's state, and will be tried again."""
+        ...
+
+
 class GroupWriter:
     """Writes entries in order. An entry is durable when its future is done; many share one fsync and one statement."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, observer: CommitObserver | None = None) -> None:
+        self._observer = observer
         self._engine = engine
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._appending = threading.Lock()
@@ -156,7 +169,7 @@ class GroupWriter:
     def _write_once_it_can(self, batch: Sequence[Entry]) -> None:
         pause_s = _FIRST_PAUSE_S
         while True:
-            last = self._closing.is_set()
+            last, began_s = self._closing.is_set(), time.monotonic()
             try:
                 taken = self._taken(batch)
                 only_lazy = all(entry.lazy for entry in taken)
@@ -166,6 +179,8 @@ class GroupWriter:
                 if last:
                     raise
                 self._in_hand = frozenset()
+                if self._observer is not None:
+                    self._observer.failed()
                 if not self.last_error:
                     _log.warning("the journal cannot be written now, retrying: %s", error.orig)
                 self.last_error = str(error.orig)
@@ -174,6 +189,8 @@ class GroupWriter:
                     _log.warning("the journal can be written again")
                 self.last_error = ""
                 self.commits += not only_lazy
+                if self._observer is not None:
+                    self._observer.committed(time.monotonic() - began_s, len(batch))
                 return
             self._closing.wait(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

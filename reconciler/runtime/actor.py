@@ -175,7 +175,7 @@ class ReconcilerActor:
 
     async def metrics(self) -> str:
         """The metrics of the shard as Prometheus text."""
-        return (await self._shard()).observer.exposition()
+        return await (await self._shard()).metrics()
 
     async def close(self) -> None:
         """Stop driving and close the journal."""

@@ -244,8 +244,8 @@ class Driver:
                 loop = asyncio.get_running_loop()
                 self._alarms.append(loop.call_later(max(0.0, at_s - self.now_s), self._wake, at_s))
             case c.Learn(outcome=outcome):
-                if self.run.task.planning.learn:
-                    self._ports.outcomes.record([outcome])
+                sink = self._ports.outcomes
+                (sink.record if self.run.task.planning.learn else sink.count)([outcome])
             case c.EndRun():
                 self._planning.stop()
 

@@ -21,6 +21,7 @@ class JournalHealth:
         self._journal = journal
         self._now_s = now_s
         self._beat: Future[None] | None = None
+        self._sizing: asyncio.Future[int] | None = None
 
     def require(self) -> None:
         """Return if the journal is not known to be stalled.
@@ -57,6 +58,14 @@ class JournalHealth:
             waiting.result()
         finally:
             waiting.cancel()
+
+    async def size_bytes(self) -> int | None:
+        """How large the database is; None if it does not answer."""
+        if self._sizing is None or self._sizing.done():  # one that is stuck must not hold more threads
+            self._sizing = asyncio.ensure_future(asyncio.to_thread(self._journal.size_bytes))
+        await asyncio.wait([self._sizing], timeout=_STALLED_S)
+        known = self._sizing.done() and not self._sizing.cancelled() and self._sizing.exception() is None
+        return self._sizing.result() if known else None
 
     def _unavailable(self) -> JournalUnavailable:
         why = self._journal.last_error.partition("\n")[0] or "a write does not end"

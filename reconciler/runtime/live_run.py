@@ -37,6 +37,11 @@ class LiveRun:
         """Its status."""
         return self._driver.status
 
+    @property
+    def state(self) -> RunState:
+        """The state machine; only to be read."""
+        return self._driver.run
+
     async def view(self) -> TaskView:
         """The task as it is now."""
         await self._driver.settled()

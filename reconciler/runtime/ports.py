@@ -12,6 +12,7 @@ from planners.model import AgentName, AttemptId, TaskId
 from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.tasks import Task
+from reconciler.runtime.figures import ShardFigures
 from reconciler.state.commands import Dispatch, Source
 from reconciler.state.conditions import Conditions
 from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStarted
@@ -141,6 +142,10 @@ class OutcomeSink(Protocol):
         """Add outcomes."""
         ...
 
+    def count(self, outcomes: Iterable[Outcome]) -> None:
+        """Outcomes of a task that is excluded from learning: they are counted, and nothing is learned from them."""
+        ...
+
 
 class Observer(Protocol):
     """Counts what a shard does. Never blocks, never raises."""
@@ -153,8 +158,8 @@ class Observer(Protocol):
         """A run has ended."""
         ...
 
-    def exposition(self) -> str:
-        """All metrics as Prometheus text."""
+    def exposition(self, figures: ShardFigures) -> str:
+        """All metrics as Prometheus text, with the shard's figures."""
         ...
 
 

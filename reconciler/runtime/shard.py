@@ -20,6 +20,7 @@ from reconciler.journal.protocol import RunJournal
 from reconciler.journal.run_log import RunLog, replayable
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.ended_run import EndedRun
+from reconciler.runtime.figures import JournalFigures, shard_figures
 from reconciler.runtime.journal_health import JournalHealth
 from reconciler.runtime.live_run import LiveRun
 from reconciler.runtime.ports import Observer, Ports
@@ -274,6 +275,12 @@ class Shard:
         cluster = self._ports.cluster.snapshot()
         held = self._reservations.of_others(None, self._ports.clock.monotonic_s())
         return cluster.model_copy(update={"reservations": (*cluster.reservations, *held)})
+
+    async def metrics(self) -> str:
+        """What this shard counts, and its figures as they are now, as Prometheus text."""
+        journal = JournalFigures(self._journal.stalled_s, self._journal.waiting, await self._health.size_bytes())
+        states = [run.state for run in self._live.values()]
+        return self.observer.exposition(shard_figures(states, self._most_live, journal))
 
     async def learner(self) -> dict[str, Any]:
         """What the learner has learned, for people."""

@@ -39,12 +39,14 @@ class Seen:
     def record(self, outcomes: Any) -> None:
         self.outcomes += outcomes
 
+    def count(self, outcomes: Any) -> None: ...
+
     def admitted(self, kind: str) -> None: ...
 
     def ended(self, view: TaskView) -> None:
         self.views.append(view)
 
-    def exposition(self) -> str:
+    def exposition(self, figures: Any) -> str:
         return ""
 
 
