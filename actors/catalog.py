@@ -73,7 +73,27 @@ def parse_catalog(raw: Any) -> Catalog:
     agents = raw.get("agents", ())
     if not isinstance(agents, list | tuple):
         raise InvalidCatalog("agents is not a list", "agents", "write each agent as a list item")
-    return _validated({**raw, "agents": [_agent(entry, f"agents.{index}") for index, entry in enumerate(agents)]})
+    declared = [_agent(entry, f"agents.{index}") for index, entry in enumerate(agents)]
+    return _validated(_with_servers({**raw, "agents": declared}))
+
+
+def _with_servers(raw: dict[str, Any]) -> dict[str, Any]:
+    """A catalog with the tools of its MCP servers as agents."""
+    servers = raw.pop("mcp_servers", None)
+    if servers is None:
+        return raw
+    # Imported here: reading other catalogs needs no client of the protocol.
+    from actors.discovery.mcp import discovered  # noqa: PLC0415 (see above)
+
+    if not isinstance(servers, list | tuple):
+        raise InvalidCatalog("mcp_servers is not a list", "mcp_servers", "write each server as a list item")
+    agents, providers = list(raw["agents"]), list(raw.get("providers") or ())
+    for index, server in enumerate(servers):
+        location = f"mcp_servers.{index}"
+        entries, provider = discovered(server, location)
+        agents += [_agent(entry, f"{location}.tools.{entry['target']}") for entry in entries]
+        providers.append(provider)
+    return {**raw, "agents": agents, "providers": providers}
 
 
 def _agent(entry: Any, location: str) -> Any:

@@ -27,16 +27,17 @@ class Effect(StrEnum):
 
 
 class AgentKind(StrEnum):
-    """How an agent is hosted: ``async``, ``http`` and ``llm`` in host actors, others as killable Ray tasks."""
+    """How an agent is hosted: ``sync`` and ``command`` as killable Ray tasks, all others in host actors."""
 
     ASYNC = "async"
     SYNC = "sync"
     COMMAND = "command"
     HTTP = "http"
     LLM = "llm"
+    MCP = "mcp"
 
 
-_IN_HOSTS = frozenset({AgentKind.ASYNC, AgentKind.HTTP, AgentKind.LLM})
+_IN_HOSTS = frozenset({AgentKind.ASYNC, AgentKind.HTTP, AgentKind.LLM, AgentKind.MCP})
 
 
 class Retry(Measured):
@@ -70,8 +71,8 @@ class AgentSpec(Measured):
     """What one agent declares: its capability, resources, price, quality and effect.
 
     ``target`` is an import path ``module:attribute`` of the callable (async, sync), the argument vector of a command,
-    the URL of an HTTP agent, or the model of an LLM agent. ``expected_s`` and ``output_bytes`` are priors until
-    there are outcomes.
+    the URL of an HTTP agent, the model of an LLM agent, or the name of an MCP tool. ``expected_s`` and ``output_bytes``
+    are priors until there are outcomes.
     ``env`` names the environment variables that the agent sees, besides those that every agent sees.
     ``discloses``: the agent sends private inputs to a third party, so it never runs speculatively.
     """

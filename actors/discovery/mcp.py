@@ -1,0 +1,118 @@
+"""Tools of MCP servers as catalog entries.
+
+What a server says about its tools is not trusted with decisions: names, descriptions and schemas are taken over, the
+annotations are not. A tool is irreversible, and one call at a time, unless the catalog says otherwise.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, JsonValue, ValidationError
+
+from actors.context import Context
+from actors.environment import declared_variables
+from actors.errors import InvalidCatalog
+from actors.kinds.mcp_agent import check_installed, parsed_server
+from actors.kinds.mcp_server import McpServer, ServerAway
+from actors.suggestions import nearest_field
+from planners.agents import Provider
+from planners.model import AgentName, AttemptId, Model, TaskId, WorkKey
+
+if TYPE_CHECKING:
+    from mcp.types import Tool
+
+_LISTING_S = 60.0
+_MOST_PAGES = 100
+_PLACE = ("url", "command", "headers")
+
+
+class ServerEntry(Model):
+    """A server in a catalog.
+
+    Attributes:
+        name: begins the names of its agents, ``NAME.TOOL``, and names their provider.
+        url, command, headers: see `McpServer`.
+        env: the variables that its headers or its process read.
+        concurrency: calls at a time.
+        tools: which tools to add, each with fields of its catalog entry; None: all of them.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    url: str | None = None
+    command: tuple[str, ...] | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    env: tuple[str, ...] = ()
+    concurrency: int = Field(default=1, ge=1)
+    tools: dict[str, dict[str, JsonValue] | None] | None = None
+
+
+def discovered(raw: Any, location: str) -> tuple[list[dict[str, Any]], Provider]:
+    """Connect to a server and list its tools: catalog entries, and the provider that bounds them. Blocks.
+
+    Raises:
+        InvalidCatalog: the entry is not valid, the server does not answer, or it lacks a tool that the entry names.
+    """
+    check_installed(location)
+    entry = _parsed(raw, location)
+    place = {name: value for name, value in entry.model_dump(mode="json", include=set(_PLACE)).items() if value}
+    server = parsed_server(place, location)
+    offered = {tool.name: tool for tool in _listed(entry, server, location)}
+    provider = Provider(name=f"mcp:{entry.name}", max_concurrent=entry.concurrency)
+    chosen = dict.fromkeys(offered) if entry.tools is None else entry.tools
+    for missing in sorted(chosen.keys() - offered.keys()):
+        fix = f"the server offers: {', '.join(sorted(offered)) or 'none'}"
+        raise InvalidCatalog(f"the server has no tool '{missing}'", f"{location}.tools.{missing}", fix)
+    known = {"settings": place, "env": entry.env, "provider": provider.name}
+    entries = [_entry(entry.name, offered[name], known, fields or {}) for name, fields in chosen.items()]
+    return entries, provider
+
+
+def _entry(server: str, tool: "Tool", known: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[str, Any]:
+    name = f"{server}.{tool.name}"
+    offered = {
+        "name": name,
+        "capability": name,
+        "description": tool.description or tool.title or "",
+        "input_schema": tool.input_schema,
+        "output_schema": tool.output_schema,
+    }
+    return {**offered, **known, **declared, "kind": "mcp", "target": tool.name}
+
+
+def _listed(entry: ServerEntry, server: McpServer, location: str) -> "list[Tool]":
+    """Ask the server, on an event loop of its own: the caller may have one that runs."""
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            return pool.submit(asyncio.run, _tools(entry, server)).result()
+        except (ServerAway, TimeoutError) as error:
+            message = getattr(error, "message", f"'{server.place}' did not list its tools within {_LISTING_S:g} s")
+            raise InvalidCatalog(message, location, "start the server, or correct its url or command") from None
+
+
+async def _tools(entry: ServerEntry, server: McpServer) -> "list[Tool]":
+    context = Context(
+        TaskId(""), AttemptId("catalog"), AgentName(entry.name), WorkKey(""), env=declared_variables(entry.env)
+    )
+    tools: list[Tool] = []
+    cursor = None
+    async with asyncio.timeout(_LISTING_S), server.session(entry.env, context) as session:
+        for _ in range(_MOST_PAGES):
+            page = await session.list_tools(cursor=cursor)
+            tools += page.tools
+            cursor = page.next_cursor
+            if not cursor:
+                break
+    return tools
+
+
+def _parsed(raw: Any, location: str) -> ServerEntry:
+    try:
+        return ServerEntry.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, (location, *first["loc"])))
+        unknown = first["type"] == "extra_forbidden"
+        fix = nearest_field(str(first["loc"][-1]), ServerEntry) if unknown else "see the fields of mcp_servers"
+        raise InvalidCatalog("unknown key" if unknown else first["msg"], field, fix) from None
