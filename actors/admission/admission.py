@@ -43,3 +43,14 @@ class Admission:
         if (waiting := self._waiting.get(attempt)) is not None:
             queue, ticket = waiting
             queue.confirm(ticket)
+
+    def told(self, attempt: AttemptId, now_s: float) -> str | None:
+        """What an attempt waits for, in words; None if it does not wait here. ``now_s``: monotonic."""
+        waiting = self._waiting.get(attempt)
+        if waiting is None or waiting[1].admitted.done():
+            return None
+        queue, ticket = waiting
+        lacking = [capacity for capacity, amount in ticket.queue.uses if capacity.wait_s(amount, now_s) > 0]
+        if lacking:
+            return ", ".join(capacity.told() for capacity in lacking)
+        return f"{queue.length - 1} others wait for the same and go first"

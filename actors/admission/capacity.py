@@ -26,12 +26,22 @@ class Capacity(Protocol):
         """It was taken and never used."""
         ...
 
+    def told(self) -> str:
+        """How much of it is used, in words, as an attempt sees it that waits for it."""
+        ...
+
 
 class Semaphore:
-    """Limits how many attempts run at once, or what they hold together."""
+    """Limits how many attempts run at once, or what they hold together.
 
-    def __init__(self, permits: float) -> None:
+    ``owner`` is whose limit it is, ``unit`` what it counts.
+    """
+
+    def __init__(self, permits: float, owner: str = "", unit: str = "at once") -> None:
+        self._permits = permits
         self._free = float(permits)
+        self._owner = owner
+        self._unit = unit
 
     def wait_s(self, amount: float, now_s: float, left: float = 0.0) -> float:
         """See `Capacity`."""
@@ -49,15 +59,22 @@ class Semaphore:
         """See `Capacity`."""
         self._free += amount
 
+    def told(self) -> str:
+        """See `Capacity`."""
+        return f"{self._owner} at {self._permits - self._free:g} of {self._permits:g} {self._unit}"
+
 
 class TokenBucket:
     """Limits a rate: refills at ``rate_per_s`` up to ``burst``.
 
-    An amount above ``burst`` waits for a full bucket and leaves it negative, so the rate holds over time.
+    An amount above ``burst`` waits for a full bucket and leaves it negative, so the rate holds over time. ``owner`` is
+    the provider whose limit it is, ``unit`` what it counts.
     """
 
-    def __init__(self, rate_per_s: float, burst: float) -> None:
+    def __init__(self, rate_per_s: float, burst: float, owner: str = "", unit: str = "requests") -> None:
         self._rate_per_s = rate_per_s
+        self._owner = owner
+        self._unit = unit
         self._burst = self._level = burst
         self._at_s = -math.inf
 
@@ -81,6 +98,11 @@ class TokenBucket:
     def refund(self, amount: float) -> None:
         """See `Capacity`."""
         self._level = min(self._burst, self._level + amount)
+
+    def told(self) -> str:
+        """See `Capacity`. Whoever waits finds the whole rate in use."""
+        rate, period = (self._rate_per_s, "second") if self._rate_per_s > 1 else (60 * self._rate_per_s, "minute")
+        return f"{self._owner} at {rate:,.6g} of {rate:,.6g} {self._unit} a {period}"
 
     def _refill(self, now_s: float) -> None:
         if now_s > self._at_s:

@@ -32,17 +32,20 @@ class AdmissionLimits(Admission):
                 self._queues[agent.name] = queue, AgentQueue(uses)
 
     def _of_agent(self, agent: AgentSpec) -> Uses:
-        return () if agent.concurrency is None else ((self._semaphore(agent.concurrency), 1.0),)
+        return () if agent.concurrency is None else ((self._semaphore(agent.concurrency, f"agent {agent.name}"), 1.0),)
 
     def _of_provider(self, provider: Provider) -> tuple[Uses, Capacity | None]:
         """What every call uses, and the bucket of its tokens."""
         calls: list[tuple[Capacity, float]] = []
+        owner = f"provider {provider.name}"
         if provider.max_concurrent is not None:
-            calls.append((self._semaphore(provider.max_concurrent), 1.0))
+            calls.append((self._semaphore(provider.max_concurrent, owner), 1.0))
         if provider.requests_per_s is not None:
-            calls.append((TokenBucket(provider.requests_per_s * self._share, burst=1.0), 1.0))
-        tokens_per_s = None if provider.tokens_per_s is None else provider.tokens_per_s * self._share
-        return tuple(calls), None if tokens_per_s is None else TokenBucket(tokens_per_s, burst=tokens_per_s)
+            calls.append((TokenBucket(provider.requests_per_s * self._share, 1.0, owner), 1.0))
+        if provider.tokens_per_s is None:
+            return tuple(calls), None
+        tokens_per_s = provider.tokens_per_s * self._share
+        return tuple(calls), TokenBucket(tokens_per_s, tokens_per_s, owner, "tokens")
 
-    def _semaphore(self, limit: int) -> Semaphore:
-        return Semaphore(max(1, int(limit * self._share)))
+    def _semaphore(self, limit: int, owner: str) -> Semaphore:
+        return Semaphore(max(1, int(limit * self._share)), owner)

@@ -15,7 +15,7 @@ class NodeRoom(Admission):
     def __init__(self, total: Resources, agents: Iterable[AgentSpec]) -> None:
         super().__init__()
         queue = AdmissionQueue()
-        there = {name: Semaphore(amount) for name, amount in total.amounts().items()}
+        there = {name: Semaphore(amount, "this node", name) for name, amount in total.amounts().items()}
         for agent in agents:
             if needs := {name: amount for name, amount in agent.resources.amounts().items() if name in there}:
                 uses = tuple((there[name], amount) for name, amount in needs.items())

@@ -69,6 +69,11 @@ class AdmissionQueue:
         """A ticket behind all earlier ones."""
         return Ticket(queue, speculative, next(self._numbers))
 
+    @property
+    def length(self) -> int:
+        """How many attempts wait."""
+        return sum(len(tickets) for queue in self._queues for tickets in queue.waiting.values())
+
     def leave(self, uses: Uses) -> None:
         """An attempt has ended."""
         for capacity, amount in uses:

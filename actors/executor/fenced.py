@@ -2,66 +2,35 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, TypedDict, Unpack
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Unpack
 
 from pydantic import JsonValue
 
 from actors.admission.limits import AdmissionLimits
 from actors.errors import ActorsError
+from actors.executor.hosted import ExecutorOptions, HostedAttempt
 from actors.executor.promotions import RunningPromotions
 from actors.executor.readings import Held
+from actors.executor.waits import limit_wait, start_wait
 from actors.failures import failure_of, is_being_cancelled, node_lost
 from actors.invocation import Ended, Invocation
 from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs, Outputs, Reference
-from actors.payloads.store import PayloadStore, ReturnedPayloads
+from actors.payloads.store import ReturnedPayloads
 from planners.agents import AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId, TaskId, WorkKey
 from reconciler.runtime.ports import Report
 from reconciler.state.commands import Dispatch, Source
 from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStarted
 from reconciler.state.handoff import Failure, Handoff
+from reconciler.state.waiting import DispatchWait
 
 INLINE_BYTES = 16 * 1024
 VERIFY_TIMEOUT_S = 30.0
 # What the process of a hook may take to start, on a busy machine.
 _PROCESS_START_S = 15.0
-
-
-@dataclass(eq=False, slots=True)
-class HostedAttempt:
-    """An attempt as the executor sees it. ``handle`` is what cancels it where it runs (None: it does not run yet)."""
-
-    task: TaskId
-    order: Dispatch
-    report: Report
-    waiter: asyncio.Task[None] | None = None
-    began_s: float | None = None
-    handle: Any = None
-    body: Reference | None = None
-    staged: Mapping[str, bytes] | None = None
-
-
-Cancel = Callable[[Iterable[HostedAttempt]], None]
-
-
-class ExecutorOptions(TypedDict, total=False):
-    """What every executor takes besides the catalog.
-
-    ``inline_bytes``: an output whose JSON is larger travels by reference.
-    ``share``: the part of every limit of agents and providers that is this executor's (1 / number of executors).
-    ``cancel``: how attempts are cancelled; tests inject one that gets lost.
-    ``payloads``: where large outputs are kept.
-    ``verify_timeout_s``: how long a verify hook may take.
-    """
-
-    inline_bytes: int
-    share: float
-    cancel: Cancel | None
-    payloads: PayloadStore
-    verify_timeout_s: float
 
 
 class FencedExecutor(ABC):
@@ -109,6 +78,14 @@ class FencedExecutor(ABC):
         if order.attempt not in live:
             hosted = live[order.attempt] = HostedAttempt(task, order, report)
             hosted.waiter = asyncio.get_running_loop().create_task(self._carry_out(hosted))
+
+    def wait_of(self, task: TaskId, attempt: AttemptId) -> DispatchWait | None:
+        """Why an attempt has not begun; None if it has."""
+        hosted = self._live.get(task, {}).get(attempt)
+        if hosted is None or hosted.began_s is not None:
+            return None
+        queued = self._limits.told(attempt, asyncio.get_running_loop().time())
+        return self._room_wait(hosted) if queued is None else limit_wait(queued)
 
     def flush(self, task: TaskId, attempts: Iterable[AttemptId]) -> None:
         """Cancel attempts, fence them, and drop what they hold."""
@@ -218,6 +195,10 @@ class FencedExecutor(ABC):
     @abstractmethod
     async def _run(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         """Run an attempt to its end; call `_began` when the agent begins. What it raises becomes the failure."""
+
+    def _room_wait(self, hosted: HostedAttempt) -> DispatchWait:
+        """Why an attempt that no limit delays has not begun."""
+        return start_wait(hosted.order.node)
 
     @abstractmethod
     def _cancelled(self, attempts: Iterable[HostedAttempt]) -> None:

@@ -10,7 +10,9 @@ from typing import Any, Unpack
 from actors.admission.node_room import NodeRoom
 from actors.executor.daemon_threads import DaemonThreads
 from actors.executor.execution import run_async, run_in_process, run_promotion, run_verification
-from actors.executor.fenced import ExecutorOptions, FencedExecutor, HostedAttempt
+from actors.executor.fenced import FencedExecutor
+from actors.executor.hosted import ExecutorOptions, HostedAttempt
+from actors.executor.waits import limit_wait
 from actors.failures import timed_out
 from actors.invocation import Ended, Invocation, Result
 from actors.kinds.command_agent import stop_command
@@ -19,6 +21,7 @@ from actors.payloads.outputs import BoundInputs, Reference
 from planners.agents import AgentKind, AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId, TaskId
 from planners.resources import Resources
+from reconciler.state.waiting import DispatchWait
 
 
 class LocalExecutor(FencedExecutor):
@@ -59,6 +62,12 @@ class LocalExecutor(FencedExecutor):
             self._began(hosted)
             hosted.handle = asyncio.ensure_future(self._hosted(hosted, agent, call, bound))
             return await asyncio.shield(hosted.handle)
+
+    def _room_wait(self, hosted: HostedAttempt) -> DispatchWait:
+        order, now_s = hosted.order, asyncio.get_running_loop().time()
+        room = self._rooms.get(order.node)
+        queued = None if room is None else room.told(order.attempt, now_s)
+        return super()._room_wait(hosted) if queued is None else limit_wait(queued)
 
     @asynccontextmanager
     async def _room(self, hosted: HostedAttempt, agent: AgentSpec) -> AsyncIterator[None]:

@@ -59,6 +59,7 @@ class RayCluster:
         self._heartbeats = NodeHeartbeats(node_timeout_s, self.lose, self._heal)
         self._measurements = measurements
         self._parts = SnapshotParts()
+        self._free: dict[NodeId, Resources] = {}
 
     async def start(self) -> None:
         """Refresh once, then keep refreshing."""
@@ -88,6 +89,10 @@ class RayCluster:
             links=parts.links,
         )
 
+    def room(self, node: NodeId) -> tuple[ClusterNode | None, Resources | None]:
+        """A node, and what nothing held there at the last refresh; None where that is not known."""
+        return next((known for known in self._nodes if known.id == node), None), self._free.get(node)
+
     async def refresh(self) -> None:
         """Ask Ray for its nodes now; report each node that has left since."""
         alive = [entry for entry in await list_nodes() if entry["Alive"]]
@@ -98,12 +103,10 @@ class RayCluster:
             self._see(nodes_of(used))
             return
         self._measurements.watch(used)
-        free = await free_resources()
+        self._free = {node: resources_of(amounts) for node, amounts in (await free_resources()).items()}
         used = [entry for entry in used if entry["NodeID"] not in self._fenced]  # one may have been lost meanwhile
         self._see(nodes_of(used, self._measurements.speeds()))
-        self._parts = self._measurements.parts(
-            self._nodes, {node: resources_of(amounts) for node, amounts in free.items()}
-        )
+        self._parts = self._measurements.parts(self._nodes, self._free)
 
     def lose(self, node: NodeId) -> None:
         """Fence a node that is known to be dead or cut off, though Ray may list it as alive for 13 s or for good."""

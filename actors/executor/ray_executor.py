@@ -11,24 +11,31 @@ from pydantic import JsonValue
 from ray import exceptions as rx
 
 from actors.errors import NoSuchNode, OutputGone
-from actors.executor.fenced import ExecutorOptions, FencedExecutor, HostedAttempt
+from actors.executor.fenced import FencedExecutor
 from actors.executor.host import promotion, shares_a_host, verification, worker
+from actors.executor.hosted import ExecutorOptions, HostedAttempt
 from actors.executor.hosts import Hosts, Next, RunningHost, after_host_end, kill
 from actors.executor.nodes import NodeProbe, pinned
+from actors.executor.readings import Held
+from actors.executor.waits import Stage, in_use, process_wait, resource_wait, start_wait
 from actors.failures import blocked_loop, failure_of, node_lost, timed_out, worker_lost
 from actors.invocation import Ended, Invocation
 from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs, Reference
 from planners.agents import AgentSpec, Catalog, Effect
+from planners.cluster import ClusterNode
 from planners.model import AgentName, NodeId, TaskId
+from planners.resources import Resources
 from reconciler.state.commands import Source
 from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.waiting import DispatchWait
 
 HEARTBEAT_TIMEOUT_S = 10.0
 # Agents without resources that run alone on a node at once: Ray bounds only what needs resources.
 PROCESSES_PER_NODE = 32
 # Kinds that run on a loop enforce their timeout themselves; this much later the executor does.
 _GRACE_S = 5.0
+_HELD_FOR_S = 0.2
 _LOST = (
     rx.RayActorError,
     rx.WorkerCrashedError,
@@ -38,6 +45,13 @@ _LOST = (
     rx.TaskCancelledError,
 )
 _UNPLACEABLE = (rx.TaskUnschedulableError, rx.ActorUnschedulableError, NoSuchNode)
+
+
+Room = Callable[[NodeId], tuple[ClusterNode | None, Resources | None]]
+
+
+def _unknown_room(_: NodeId) -> tuple[None, None]:
+    return None, None
 
 
 class RayExecutor(FencedExecutor):
@@ -54,6 +68,7 @@ class RayExecutor(FencedExecutor):
         on_node_lost: Callable[[NodeId], None] | None = None,
         heartbeat_timeout_s: float = HEARTBEAT_TIMEOUT_S,
         processes_per_node: int = PROCESSES_PER_NODE,
+        room: Room = _unknown_room,
         **options: Unpack[ExecutorOptions],
     ) -> None:
         """Set up; starts nothing.
@@ -63,6 +78,7 @@ class RayExecutor(FencedExecutor):
             on_node_lost: called with a node that was found dead, seconds before Ray knows.
             heartbeat_timeout_s: a host whose event loop does not answer for so long is replaced.
             processes_per_node: how many agents without resources may run in processes of their own at once.
+            room: a node of the cluster, and what nothing holds there; None where that is not known.
             options: see `FencedExecutor`.
         """
         super().__init__(catalog, **options)
@@ -72,6 +88,9 @@ class RayExecutor(FencedExecutor):
         self._probe = NodeProbe()
         self._workers: dict[tuple[AgentName, NodeId], Any] = {}
         self._cut_off: dict[NodeId, list[Any]] = {}
+        self._processes_per_node = processes_per_node
+        self._room = room
+        self._held_at: tuple[float, dict[NodeId, Held]] = (0.0, {})
         self._alone = defaultdict[NodeId, asyncio.Semaphore](lambda: asyncio.Semaphore(processes_per_node))
 
     async def prepare(self, nodes: Iterable[NodeId]) -> None:
@@ -104,6 +123,23 @@ class RayExecutor(FencedExecutor):
             message = f"an output was lost with the process that held it ({type(error).__name__})"
             raise OutputGone(message, "outputs", "run the step that made it again") from error
 
+    def _room_wait(self, hosted: HostedAttempt) -> DispatchWait:
+        node = hosted.order.node
+        if hosted.stage is Stage.PROCESS:
+            return process_wait(node, self._processes_per_node)
+        if hosted.stage is not Stage.RESOURCES:
+            return start_wait(node)
+        needs = self.catalog.by_name[hosted.order.agent].resources
+        known, free = self._room(node)
+        return resource_wait(node, needs, known, in_use(self._held_lately().get(node), known, free))
+
+    def _held_lately(self) -> dict[NodeId, Held]:
+        """`held`, not older than a moment: views ask for many attempts at once."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._held_at[0] > _HELD_FOR_S:
+            self._held_at = now_s, self.held()
+        return self._held_at[1]
+
     def close(self) -> None:
         """End everything: attempts, outputs, promotions, hosts."""
         for task in list(self._live):
@@ -121,6 +157,7 @@ class RayExecutor(FencedExecutor):
     async def _in_hosts(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         """Run an attempt in the node's host, and again if that ends through another attempt."""
         node = hosted.order.node
+        hosted.stage = Stage.HOST
         for ended_hosts in count(1):
             host = await self._hosts.on(node)
             try:
@@ -161,10 +198,12 @@ class RayExecutor(FencedExecutor):
     async def _in_worker(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         if agent.resources.amounts():
             return await self._in_process(hosted, agent, call, bound)
+        hosted.stage = Stage.PROCESS
         async with self._alone[hosted.order.node]:
             return await self._in_process(hosted, agent, call, bound)
 
     async def _in_process(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
+        hosted.stage = Stage.RESOURCES
         items = hosted.handle = self._worker(agent, hosted.order.node).remote(call, *bound.blobs)
         await (await anext(items))
         self._began(hosted)

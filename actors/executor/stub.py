@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Unpack
 
-from actors.executor.fenced import ExecutorOptions, HostedAttempt
+from actors.executor.hosted import ExecutorOptions, HostedAttempt
 from actors.executor.local_executor import LocalExecutor
 from actors.invocation import Ended, Invocation
 from actors.payloads.outputs import BoundInputs

@@ -22,11 +22,12 @@ from reconciler.runtime.promotions import Promotions
 from reconciler.runtime.recovery import Recovery
 from reconciler.runtime.run_clock import RunClock
 from reconciler.runtime.run_reservations import RunReservations
+from reconciler.runtime.service_failure import service_failure
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.state import commands as c
 from reconciler.state import events as e
-from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run import RunState
+from reconciler.state.waiting import DispatchWait, WaitContext
 from reconciler.views.logs import LogBatch
 from reconciler.views.models import TaskView
 from reconciler.views.projections import admitted_view, task_view
@@ -36,7 +37,6 @@ _log = logging.getLogger(__name__)
 # Between admission at the ingress and here a task waits in queues, which counts. More than this is a wall clock that
 # differs from that of the ingress.
 _LONGEST_WAY_S = 5.0
-_LONGEST_TEXT = 2_000
 # Events that one run handles before the others get a turn. Reading a queue that is not empty gives them none.
 _STEPS_AT_ONCE = 10
 # Commands that one event carries out before the other runs get a turn.
@@ -103,9 +103,14 @@ class Driver:
 
     def view(self) -> TaskView:
         """The task as it is now; see `status` and `settled`."""
-        view = task_view(self.admitted, self.run, totals=self._totals)
+        context = WaitContext(self.now_s, self.dispatch_wait)
+        view = task_view(self.admitted, self.run, totals=self._totals, context=context)
         unended = {"status": c.RunStatus.RUNNING, "ended_s": None, "failure": None, "saved_s": None}
         return view.model_copy(update=unended) if view.status.ended else view
+
+    def dispatch_wait(self, attempt: AttemptId) -> DispatchWait | None:
+        """Why a dispatched attempt has not begun."""
+        return self._ports.executor.wait_of(self.admitted.id, attempt)
 
     def post(self, event: e.Event) -> None:
         """Queue an event, stamped with the current moment. Call it on the event loop."""
@@ -320,13 +325,12 @@ class Driver:
 
     async def abandon(self, error: Exception) -> TaskView:
         """Record that the run failed because of an error of the service. Whatever else is broken, this succeeds."""
-        failure = Failure(
-            kind=FailureKind.ERROR,
-            message=f"the service failed on this task: {_text(error)}",
-            error_type=type(error).__name__,
-            fix="submit the task again; the service's log says more",
-        )
-        ended = {"status": c.RunStatus.FAILED, "ended_s": self.now_s, "failure": failure, "saved_s": None}
+        ended = {
+            "status": c.RunStatus.FAILED,
+            "ended_s": self.now_s,
+            "failure": service_failure(error),
+            "saved_s": None,
+        }
         view = admitted_view(self.admitted).model_copy(update=ended)
         try:
             view = task_view(self.admitted, self.run).model_copy(update=ended)
@@ -335,14 +339,6 @@ class Driver:
             _log.exception("task %s cannot be recorded as it is", self.admitted.id)
             await self.log.conclude_without_details(view)
         return view
-
-
-def _text(error: Exception) -> str:
-    """What an error says, if it can say it, and not without end."""
-    try:
-        return str(error)[:_LONGEST_TEXT]
-    except Exception:  # noqa: BLE001 -- its __str__ may be what is broken
-        return type(error).__name__
 
 
 def _log_error(remembering: Future[None]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import JsonValue
@@ -11,9 +12,11 @@ from reconciler.errors import NotInDoubt, OutputNotReady
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.ports import Executor
 from reconciler.runtime.step_output import attempt_with_output, unknown_step
+from reconciler.state.attempts import AttemptStatus
 from reconciler.state.commands import OutputOf, RunStatus
 from reconciler.state.events import CancelRequested, NodeLost
 from reconciler.state.run import RunState
+from reconciler.state.waiting import DispatchWait, WaitContext
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import EventPage, FailuresView, PlansView, TaskView, Timeline
 from reconciler.views.projections import failures_view, plans_view, timeline
@@ -21,6 +24,7 @@ from reconciler.views.projections import failures_view, plans_view, timeline
 _LOST = "it is made again if a step still needs it; ask again when the task has ended"
 # Of runs with more attempts than this, timelines and plans are computed in a thread.
 _LARGE = 200
+_MOST_WAITS = 200
 _Result = TypeVar("_Result")
 
 
@@ -69,7 +73,8 @@ class LiveRun:
 
     async def timeline(self) -> Timeline:
         """All attempts."""
-        return await self._projected(timeline)
+        context = WaitContext(self._driver.now_s, self._dispatch_waits().get)
+        return await self._projected(lambda run: timeline(run, context))
 
     async def failures(self) -> FailuresView:
         """The latest attempts that failed or are in doubt."""
@@ -113,6 +118,13 @@ class LiveRun:
     def node_lost(self, node: NodeId) -> None:
         """Tell the run that a node has left the cluster."""
         self._driver.post(NodeLost(at_s=0, node=node))
+
+    def _dispatch_waits(self) -> dict[AttemptId, DispatchWait]:
+        """Why attempts have not begun, for the first of them: the timeline may be computed in a thread."""
+        run = self._driver.run
+        queued = (a for a in run.attempts.live if run.attempts[a].status is AttemptStatus.DISPATCHED)
+        waits = ((attempt, self._driver.dispatch_wait(attempt)) for attempt in islice(queued, _MOST_WAITS))
+        return {attempt: wait for attempt, wait in waits if wait is not None}
 
     async def _projected(self, project: Callable[[RunState], _Result]) -> _Result:
         """A projection of the run, off the event loop if it is long."""

@@ -18,6 +18,7 @@ from reconciler.state.conditions import Conditions
 from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStarted
 from reconciler.state.handoff import Failure, Handoff
 from reconciler.state.outcomes import Outcome
+from reconciler.state.waiting import DispatchWait
 from reconciler.views.logs import LogBatch
 from reconciler.views.models import TaskView
 
@@ -60,6 +61,10 @@ class Executor(Protocol):
 
     def confirm(self, task: TaskId, attempt: AttemptId) -> None:
         """The attempt is no longer speculative. If it waits for capacity, it now waits with the confirmed ones."""
+        ...
+
+    def wait_of(self, task: TaskId, attempt: AttemptId) -> DispatchWait | None:
+        """Why a dispatched attempt has not begun; None if it has, or if that is not known."""
         ...
 
     def staged(self, task: TaskId, attempt: AttemptId) -> Mapping[str, bytes]:

@@ -16,7 +16,7 @@ from reconciler.state.conclusion import end
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.invariants import check
 from reconciler.state.run_data import RunData
-from reconciler.state.waiting import WaitReason, wait_reason
+from reconciler.state.waiting import WaitContext, WaitReason, wait_reason
 
 _OfAttempt = e.AttemptStarted | e.AttemptFinished | e.AttemptFailed | e.AttemptVerified | e.DoubtResolved
 
@@ -55,9 +55,9 @@ class RunState(RunData):
         """
         check(self)
 
-    def waiting(self, step: StepId) -> WaitReason | None:
+    def waiting(self, step: StepId, context: WaitContext | None = None) -> WaitReason | None:
         """Why a step has not finished and does not run; None where it has, does, or is unknown."""
-        return wait_reason(self, step)
+        return wait_reason(self, step, context or WaitContext())
 
     def doubt_about(self, step: StepId) -> AttemptId | None:
         """The attempt in doubt of a step, if it has one."""

@@ -1,11 +1,15 @@
 """Why a step waits: one look-up for the task's view, the timeline and the command line."""
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from planners.model import AgentName, AttemptId, Model, NodeId, StepId
+from reconciler.state.attempts import Attempt
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepState, StepStatus
+
+_MOST_NAMED = 5
 
 
 class WaitKind(StrEnum):
@@ -14,6 +18,7 @@ class WaitKind(StrEnum):
     PLAN = "plan"
     PARENTS = "parents"
     LIST = "list"
+    LIMIT = "limit"
     ROOM = "room"
     RETRY = "retry"
     NEW_PLAN = "new_plan"
@@ -21,19 +26,43 @@ class WaitKind(StrEnum):
     RESOLUTION = "resolution"
 
 
+class DispatchWait(Model):
+    """Why a dispatched attempt has not begun, as its executor knows it: for a limit, or for room on its node."""
+
+    kind: WaitKind
+    message: str
+
+
+class WaitContext(NamedTuple):
+    """What a run itself does not know about waiting.
+
+    Attributes:
+        now_s: seconds from admission; None: the moment of the last event.
+        of_attempt: why a dispatched attempt has not begun; None where the executor does not know.
+    """
+
+    now_s: float | None = None
+    of_attempt: Callable[[AttemptId], DispatchWait | None] = lambda _: None
+
+
+_NO_CONTEXT = WaitContext()
+
+
 class WaitReason(Model):
     """What a step waits for, with the details of its kind.
 
     Attributes:
         step: the step, or the block that is not unrolled yet.
-        kind: what it waits for.
+        kind: what it waits for: the optimal plan, parents, the list that a block runs over, a limit of its agent or
+            provider, room on its node, the pause before a retry, a new plan, the agent's verify hook, a person.
         since_s: since when, seconds from admission.
         message: the same in one sentence.
         parents: those that have not finished (parents), or the step that makes the list (list).
         retry_at_s: when it is tried again (retry).
         node: where it waits for room, or the lost node that blocks it.
-        agent: the failed agent that blocks it, or the one that may have acted.
-        attempt: the one that waits for room, or that is in doubt.
+        agent: the one that it waits for, the failed one that blocks it, or the one that may have acted.
+        provider: the provider of the agent, where it waits for a limit.
+        attempt: the one that waits for a limit or for room, or that is in doubt.
         epoch: of the plan that it waits for (plan, new plan).
     """
 
@@ -45,35 +74,56 @@ class WaitReason(Model):
     retry_at_s: float | None = None
     node: NodeId | None = None
     agent: AgentName | None = None
+    provider: str | None = None
     attempt: AttemptId | None = None
     epoch: int | None = None
 
 
-def wait_reason(run: RunData, step: StepId) -> WaitReason | None:
-    """Why a step has not finished and does not run; None where it has, does, or is unknown."""
+def wait_reason(run: RunData, step: StepId, context: WaitContext = _NO_CONTEXT) -> WaitReason | None:
+    """Why a step, or a block that is not unrolled yet, does not run; None if it does, has finished, or is unknown."""
     state = run.steps.get(step)
     if state is not None:
-        return None if run.status.ended and state.status is not StepStatus.IN_DOUBT else _of_state(run, state)
+        if run.status.ended and state.status is not StepStatus.IN_DOUBT:
+            return None
+        if state.status is StepStatus.DISPATCHED and state.attempt is not None:
+            return attempt_wait(run, run.attempts[state.attempt], state.at_s, context)
+        return _of_state(run, state, run.at_s if context.now_s is None else context.now_s)
     if run.plan is not None and (pending := run.plan.pending_by_id.get(step)) is not None:
-        after = " and ".join(f"'{awaited}'" for awaited in pending.awaited) or "the block before it"
-        message = f"it is unrolled once {after} {'have' if len(pending.awaited) > 1 else 'has'} finished"
+        message = f"after {' and '.join(pending.awaited) or 'the block before it'}, which it depends on"
         kind = WaitKind.LIST
         return WaitReason(step=step, kind=kind, since_s=run.at_s, message=message, parents=pending.awaited)
     if run.replanning and not run.status.ended:
         epoch = run.requests.requested
-        message = f"the plan of epoch {epoch} is being made"
+        message = "waiting for the optimal plan"
         return WaitReason(step=step, kind=WaitKind.PLAN, since_s=run.at_s, message=message, epoch=epoch)
     return None
 
 
-def _of_state(run: RunData, state: StepState) -> WaitReason | None:
+def attempt_wait(run: RunData, attempt: Attempt, since_s: float, context: WaitContext = _NO_CONTEXT) -> WaitReason:
+    """Why an attempt that was dispatched has not begun."""
+    placement = attempt.placement
+    wait = context.of_attempt(attempt.id) or DispatchWait(
+        kind=WaitKind.ROOM, message=f"waiting for room on node {placement.node}"
+    )
+    return WaitReason(
+        step=attempt.step.id,
+        kind=wait.kind,
+        since_s=since_s,
+        message=wait.message,
+        node=placement.node,
+        agent=placement.agent,
+        provider=run.agent_of(attempt).provider if wait.kind is WaitKind.LIMIT else None,
+        attempt=attempt.id,
+    )
+
+
+def _of_state(run: RunData, state: StepState, now_s: float) -> WaitReason | None:
     match state.status:
         case StepStatus.WAITING | StepStatus.READY:
             return _of_parents(run, state)
-        case StepStatus.DISPATCHED:
-            return _of_room(run, state)
         case StepStatus.RETRYING:
-            message = f"{state.cause}; it is tried again at {state.retry_at_s:.3f} s"
+            left_s = max(0.0, (state.retry_at_s or 0.0) - now_s)
+            message = f"retry in {left_s:.2g} s; {state.cause}"
             return WaitReason(
                 step=state.step, kind=WaitKind.RETRY, since_s=state.at_s, message=message, retry_at_s=state.retry_at_s
             )
@@ -81,7 +131,7 @@ def _of_state(run: RunData, state: StepState) -> WaitReason | None:
             return _of_block(run, state)
         case StepStatus.IN_DOUBT:
             return _of_doubt(run, state)
-        case StepStatus.RUNNING | StepStatus.FINISHED | StepStatus.FAILED | StepStatus.SKIPPED:
+        case StepStatus.DISPATCHED | StepStatus.RUNNING | StepStatus.FINISHED | StepStatus.FAILED | StepStatus.SKIPPED:
             return None
         case never:
             assert_never(never)
@@ -91,28 +141,15 @@ def _of_parents(run: RunData, state: StepState) -> WaitReason:
     assert run.plan is not None
     parents = run.plan.by_id[state.step].step.parents
     open_ = tuple(parent for parent in parents if not _finished(run, parent))
-    message = "it waits for " + ", ".join(f"'{parent}'" for parent in open_)
+    more = f" and {len(open_) - _MOST_NAMED} more" if len(open_) > _MOST_NAMED else ""
+    message = f"after {', '.join(open_[:_MOST_NAMED])}{more}"
     return WaitReason(step=state.step, kind=WaitKind.PARENTS, since_s=state.at_s, message=message, parents=open_)
-
-
-def _of_room(run: RunData, state: StepState) -> WaitReason:
-    assert state.attempt is not None
-    placement = run.attempts[state.attempt].placement
-    message = f"attempt {state.attempt} waits for room on {placement.node}"
-    return WaitReason(
-        step=state.step,
-        kind=WaitKind.ROOM,
-        since_s=state.at_s,
-        message=message,
-        node=placement.node,
-        attempt=state.attempt,
-    )
 
 
 def _of_block(run: RunData, state: StepState) -> WaitReason:
     gone = f"node {state.node} was lost" if state.node is not None else f"agent '{state.agent}' failed for good"
     epoch = run.requests.requested
-    message = f"{gone}; the plan of epoch {epoch} says where and by whom it is done"
+    message = f"waiting for a new plan: {gone}"
     kind = WaitKind.NEW_PLAN
     return WaitReason(
         step=state.step, kind=kind, since_s=state.at_s, message=message, node=state.node, agent=state.agent, epoch=epoch

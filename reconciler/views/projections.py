@@ -16,7 +16,7 @@ from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
 from reconciler.state.step_state import StepStatus
-from reconciler.state.waiting import WaitReason
+from reconciler.state.waiting import WaitContext, WaitReason, attempt_wait
 from reconciler.views.models import (
     Doubt,
     FailedAttempt,
@@ -51,6 +51,7 @@ def task_view(
     *,
     ending: Ending | None = None,
     totals: AttemptTotals | None = None,
+    context: WaitContext | None = None,
 ) -> TaskView:
     """The task as it is.
 
@@ -59,6 +60,7 @@ def task_view(
         run: its run.
         ending: how the task ended, once its effects and outputs are known.
         totals: sums over the attempts, where they are kept; counted here otherwise.
+        context: what the run does not know about waiting.
     """
     totals = totals or AttemptTotals(run.catalog, run.attempts.values())
     sums = totals.sums
@@ -86,17 +88,26 @@ def task_view(
         outputs=ending.outputs,
         failure=ending.failure,
         in_doubt=tuple(_doubt(attempt) for attempt in run.in_doubt),
-        waiting=tuple(islice(wait_reasons(run), _MOST_REASONS)),
+        waiting=tuple(islice(wait_reasons(run, context), _MOST_REASONS)),
     )
 
 
-def wait_reasons(run: RunState) -> Iterator[WaitReason]:
-    """Why each unfinished step waits: first those that need somebody or something, then the others in plan order."""
+def wait_reasons(run: RunState, context: WaitContext | None = None) -> Iterator[WaitReason]:
+    """Why each unfinished step waits: first those that need somebody or something, then the others in plan order.
+
+    Before there is an optimal plan: why guesses have not begun.
+    """
+    if run.plan is None:
+        guesses = (run.attempts[attempt] for attempt in run.attempts.live)
+        for guess in guesses:
+            if guess.status is AttemptStatus.DISPATCHED:
+                yield attempt_wait(run, guess, guess.dispatched_s, context or WaitContext())
+        return
     urgent = [*run.steps.in_doubt, *run.steps.blocked]
     others = (step for step, state in run.steps.items() if state.status in _WAITING)
     pending = (item.id for item in run.plan.pending) if run.plan is not None else ()
     for step in chain(urgent, others, pending):
-        reason = run.waiting(step)
+        reason = run.waiting(step, context)
         if reason is not None:
             yield reason
 
@@ -166,15 +177,15 @@ def _doubt(attempt: Attempt) -> Doubt:
     )
 
 
-def timeline(run: RunState) -> Timeline:
-    """Every attempt of the run as a bar."""
+def timeline(run: RunState, context: WaitContext | None = None) -> Timeline:
+    """Every attempt of the run as a bar, and why steps wait; see `task_view`."""
     return Timeline(
         task=run.id,
         bars=tuple(_bar(run, attempt) for attempt in run.attempts.values()),
         speculative_plan_s=run.guess_s,
         optimal_plan_s=run.optimal_plan_s,
         ended_s=run.at_s if run.status.ended else None,
-        waiting=tuple(wait_reasons(run)),
+        waiting=tuple(wait_reasons(run, context)),
         skipped=tuple(
             Skipped(id=step, reason=state.cause)
             for step, state in run.steps.items()

@@ -71,7 +71,7 @@ def test_every_wait_has_its_reason():
     told.plan(1.0, plan(chain("fetch", "solve"), pending=(Pending(id=StepId("each"), waits_for=StepId("b")),)))
     assert waiting(told, "a") is WaitKind.ROOM
     assert told.run.waiting("b").parents == ("a",)
-    assert told.run.waiting("each").message == "it is unrolled once 'b' has finished"
+    assert told.run.waiting("each").message == "after b, which it depends on"
     assert waiting(told, "unheard_of") is None
 
     told.tell(e.AttemptStarted(at_s=1.1, attempt="t.1", node="n1"))

@@ -1,0 +1,48 @@
+"""An attempt as an executor sees it, and what every executor is given besides its catalog."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from actors.executor.waits import Stage
+from actors.payloads.outputs import Reference
+from actors.payloads.store import PayloadStore
+from planners.model import TaskId
+from reconciler.runtime.ports import Report
+from reconciler.state.commands import Dispatch
+
+
+@dataclass(eq=False, slots=True)
+class HostedAttempt:
+    """An attempt as the executor sees it. ``handle`` is what cancels it where it runs (None: it does not run yet)."""
+
+    task: TaskId
+    order: Dispatch
+    report: Report
+    waiter: asyncio.Task[None] | None = None
+    began_s: float | None = None
+    stage: Stage = Stage.LIMITS
+    handle: Any = None
+    body: Reference | None = None
+    staged: Mapping[str, bytes] | None = None
+
+
+Cancel = Callable[[Iterable[HostedAttempt]], None]
+
+
+class ExecutorOptions(TypedDict, total=False):
+    """What every executor takes besides the catalog.
+
+    ``inline_bytes``: an output whose JSON is larger travels by reference.
+    ``share``: the part of every limit of agents and providers that is this executor's (1 / number of executors).
+    ``cancel``: how attempts are cancelled; tests inject one that gets lost.
+    ``payloads``: where large outputs are kept.
+    ``verify_timeout_s``: how long a verify hook may take.
+    """
+
+    inline_bytes: int
+    share: float
+    cancel: Cancel | None
+    payloads: PayloadStore
+    verify_timeout_s: float
