@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from actors.executor.measurements import Measurements
 from actors.executor.ray_cluster import RayCluster
-from actors.executor.ray_executor import RayExecutor, Room
+from actors.executor.ray_executor import RayExecutor
 from learner.actor import create as create_learner
 from learner.models.plan_examples import plan_example, tool_texts
 from orchestrator.errors import CannotStart
@@ -92,11 +92,7 @@ class BuildShard:
         # The speculative planner works on small matrices, for which BLAS threads are ten times slower.
         threadpool_limits(1)
         shards: list[Shard] = []
-        # Ray lists a dead node as alive for about 13 s; the executor notices it earlier.
-        executor = self._executor(
-            lambda node: cluster.lose(node),  # noqa: PLW0108 -- the cluster is created below
-            lambda node: cluster.room(node),  # noqa: PLW0108 -- as above
-        )
+        executor = self._executor(lambda: cluster)
 
         def on_lost(node: NodeId) -> None:
             executor.forget_node(node)
@@ -139,7 +135,8 @@ class BuildShard:
         shards.append(Shard(ports, journal, metrics, most_live=max_live, on_close=on_close))
         return shards[0]
 
-    def _executor(self, on_node_lost: Callable[[NodeId], None], room: Room) -> RayExecutor:
+    def _executor(self, cluster: Callable[[], RayCluster]) -> RayExecutor:
+        """The executor; ``cluster`` gives the cluster, which is created after it."""
         hosts = self.settings.hosts
         return RayExecutor(
             self.catalog,
@@ -147,8 +144,9 @@ class BuildShard:
             heartbeat_timeout_s=hosts.heartbeat_timeout_s,
             processes_per_node=hosts.processes_per_node,
             verify_timeout_s=hosts.verify_timeout_s,
-            on_node_lost=on_node_lost,
-            room=room,
+            # Ray lists a dead node as alive for about 13 s; the executor notices it earlier.
+            on_node_lost=lambda node: cluster().lose(node),
+            room=lambda node: cluster().room(node),
         )
 
     def _journal(self, index: int, observer: CommitObserver) -> Journal:
