@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -10,6 +10,7 @@ import httpx
 from httpx_sse import EventSource
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from orchestrator.batch_answer import BatchAnswer
 from orchestrator.client.blocking import SyncClient
 from orchestrator.client.errors import Busy, NotOurs, TaskFailed, Unreachable, refusal
 from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview, Resolution
@@ -93,11 +94,20 @@ class Client:
         """Close the connections."""
         await self._http.aclose()
 
-    async def submit(self, task: Submittable, idempotency_key: str | None = None) -> TaskView:
-        """Submit a task. It is durable when this returns; sent again with the same key it is the same task."""
-        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+    async def submit(self, task: Submittable, idempotency_key: str | None = None, *, wait_s: float = 0.0) -> TaskView:
+        """Submit a task. It is durable when this returns; sent again with the same key it is the same task.
+
+        With ``wait_s`` it returns once the task has ended, but no later than after so many seconds.
+        """
         body = task_of(task).model_dump_json(exclude_unset=True)
-        return await self._view(TaskView, "POST", "/v1/tasks", content=body, headers=headers)
+        how: dict[str, Any] = {"params": {"wait_s": str(wait_s)}, "timeout": wait_s + 30} if wait_s > 0 else {}
+        return await self._view(TaskView, "POST", "/v1/tasks", content=body, headers=_keyed(idempotency_key), **how)
+
+    async def submit_many(self, tasks: Iterable[Submittable], idempotency_key: str | None = None) -> BatchAnswer:
+        """Submit up to 1,000 tasks in one request. Each is admitted or refused by itself, in the same order."""
+        bodies = ",".join(task_of(task).model_dump_json(exclude_unset=True) for task in tasks)
+        body, headers = f'{{"tasks": [{bodies}]}}', _keyed(idempotency_key)
+        return await self._view(BatchAnswer, "POST", "/v1/tasks:batch", content=body, headers=headers)
 
     async def preview(self, task: Submittable) -> Preview:
         """Both plans of a task and the verdicts, without running it."""
@@ -319,3 +329,7 @@ def _check_url(url: str) -> None:
         raise Unreachable.at(url, error) from None
     if port is not None and not 0 < port <= _MOST_PORTS:
         raise Unreachable.at(url, ValueError(f"{port} is not a valid port"))
+
+
+def _keyed(idempotency_key: str | None) -> dict[str, str]:
+    return {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}

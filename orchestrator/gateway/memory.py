@@ -15,6 +15,7 @@ from learner.errors import UnknownVersion
 from orchestrator.errors import Unavailable
 from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, View
 from planners.cluster import ClusterSnapshot
+from planners.errors import ForerunError
 from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId
 from planners.plans import Plan, PlanKind
 from planners.tasks import AdmittedTask, Task
@@ -115,8 +116,22 @@ class MemoryGateway:
 
     # ---- the protocol
 
-    async def submit(self, task: AdmittedTask) -> TaskView:
+    async def submit(self, task: AdmittedTask, wait_s: float = 0.0) -> TaskView:
         """See `Gateway`."""
+        view = self._submitted(task)
+        return view if wait_s <= 0 else await self.wait(view.id, wait_s)
+
+    async def submit_many(self, tasks: Sequence[AdmittedTask]) -> list[TaskView | ForerunError]:
+        """See `Gateway`."""
+        answers: list[TaskView | ForerunError] = []
+        for task in tasks:
+            try:
+                answers.append(self._submitted(task))
+            except ForerunError as error:
+                answers.append(error)
+        return answers
+
+    def _submitted(self, task: AdmittedTask) -> TaskView:
         self._require_up()
         if task.idempotency_key in self._by_key:
             return self._repeated(task)

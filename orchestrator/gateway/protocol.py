@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from learner.registry import Manifest
 from planners.cluster import ClusterSnapshot
+from planners.errors import ForerunError
 from planners.graph import PlanFigures
 from planners.model import StepId, TaskId, Versioned
 from planners.plans import Plan
@@ -71,15 +72,20 @@ class Gateway(Protocol):
     Every method may raise Unavailable.
     """
 
-    async def submit(self, task: AdmittedTask) -> TaskView:
+    async def submit(self, task: AdmittedTask, wait_s: float = 0.0) -> TaskView:
         """Accept a task. It is durable when this returns.
 
+        Returns the task as it is then, or with ``wait_s`` once it has ended, but no later than after so many seconds.
         If the idempotency key was used before for the same task, return that task's view and change nothing.
 
         Raises:
             IdempotencyConflict: the key was used for another task.
             Overloaded: the queue is full.
         """
+        ...
+
+    async def submit_many(self, tasks: Sequence[AdmittedTask]) -> list[TaskView | ForerunError]:
+        """Accept many tasks at once: for each its view, or why it was not accepted."""
         ...
 
     async def read(self, task_id: TaskId, view: type[View]) -> View:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from orchestrator.errors import LearnerOff
+from orchestrator.errors import LearnerOff, Unavailable
 from orchestrator.gateway.actor_calls import TIMEOUT_S, ActorCalls
 from orchestrator.gateway.liveness import Liveness
 from orchestrator.gateway.preview import preview
@@ -15,6 +15,7 @@ from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, 
 from orchestrator.gateway.task_ids import shard_of
 from orchestrator.settings import Settings
 from planners.cluster import ClusterSnapshot
+from planners.errors import ForerunError
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
 from reconciler.views.logs import LogPage, LogQuery
@@ -55,10 +56,28 @@ class RayGateway:
         self._actors = ActorCalls()
         self._planner = Liveness(lambda: self._actors.call(PLANNER, "the planner", "under_way"))
 
-    async def submit(self, task: AdmittedTask) -> TaskView:
+    async def submit(self, task: AdmittedTask, wait_s: float = 0.0) -> TaskView:
         """See `Gateway`."""
         await self._planner.require()
-        return cast("TaskView", await self._of_task(task.id, "submit", task))
+        answer = await self._of_task(task.id, "submit", task, wait_s, timeout_s=wait_s + TIMEOUT_S)
+        return cast("TaskView", answer)
+
+    async def submit_many(self, tasks: Sequence[AdmittedTask]) -> list[TaskView | ForerunError]:
+        """See `Gateway`. One call for each shard."""
+        await self._planner.require()
+        of_shard: dict[int, list[AdmittedTask]] = {}
+        for task in tasks:
+            of_shard.setdefault(shard_of(task.id, self._shards), []).append(task)
+        calls = [self._submit_to(shard, together) for shard, together in of_shard.items()]
+        found = {task_id: answer for answers in await asyncio.gather(*calls) for task_id, answer in answers.items()}
+        return [found[task.id] for task in tasks]
+
+    async def _submit_to(self, shard: int, tasks: list[AdmittedTask]) -> dict[TaskId, TaskView | ForerunError]:
+        ids = [task.id for task in tasks]
+        try:
+            return dict(zip(ids, await self._of_shard(shard, "submit_many", tasks), strict=True))
+        except Unavailable as error:
+            return dict.fromkeys(ids, error)
 
     async def read(self, task_id: TaskId, view: type[View]) -> View:
         """See `Gateway`."""

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from orchestrator.gateway.protocol import Resolution
 from orchestrator.ingress import error_responses, log_routes, service_routes, task_routes
 from orchestrator.ingress.access import declare_security, key_check
+from orchestrator.ingress.batches import TaskBatch
 from orchestrator.ingress.body_limit import BodyLimit
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.request_bodies import add_body_models
@@ -77,7 +78,8 @@ def _declare_problem(app: FastAPI) -> None:
                 ref_template="#/components/schemas/{model}"
             )
             schemas.update(schemas[ProblemDetails.__name__].pop("$defs", {}))
-            add_body_models(schemas, Task, Resolution)
+            add_body_models(schemas, Task, Resolution, TaskBatch)
+            schemas[TaskBatch.__name__]["properties"]["tasks"]["items"] = {"$ref": "#/components/schemas/Task"}
             declare_security(document)
             app.openapi_schema = document
         return app.openapi_schema

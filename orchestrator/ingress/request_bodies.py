@@ -78,6 +78,15 @@ def validated(body: bytes, model: type[_Body]) -> _Body:
         raise _malformed(str(error)) from None
     if (problem := _unstorable(value)) is not None:
         raise _malformed(problem)
+    return checked(value, model)
+
+
+def checked(value: Any, model: type[_Body]) -> _Body:
+    """The model in a JSON value.
+
+    Raises:
+        InvalidRequest: the value is not a valid ``model``; names the errors.
+    """
     try:
         return cast("_Body", parse(value)) if model is Task else model.model_validate(value)
     except InvalidTask as error:

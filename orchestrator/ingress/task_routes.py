@@ -6,8 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
+from orchestrator.batch_answer import BatchAnswer
 from orchestrator.gateway.protocol import Preview, Resolution
 from orchestrator.gateway.task_ids import TASK_ID_PATTERN
+from orchestrator.ingress.batches import TaskBatch, submit_batch
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.event_stream import event_stream
 from orchestrator.ingress.openapi_examples import RESOLUTIONS, TASKS
@@ -33,6 +35,15 @@ _Key = Annotated[
 _MAX_SEQ = 2**63 - 1
 _Step = Annotated[str, Path(max_length=300, description="The step's id")]
 _Resolved = Annotated[Resolution, Depends(json_body(Resolution))]
+_Batch = Annotated[TaskBatch, Depends(json_body(TaskBatch))]
+_Wait = Annotated[
+    float,
+    Query(
+        ge=0,
+        allow_inf_nan=False,
+        description="Answer once the task has ended, but no later than after this many seconds",
+    ),
+]
 _Id = Annotated[str, Path(max_length=100, description="The task's id")]
 
 
@@ -40,6 +51,7 @@ def routes(context: IngressContext) -> APIRouter:
     """The routes over a gateway."""
     router = APIRouter(prefix="/v1", tags=["tasks"])
     _submission(router, context)
+    _batches(router, context)
     _queries(router, context)
     _results(router, context)
     return router
@@ -48,17 +60,26 @@ def routes(context: IngressContext) -> APIRouter:
 def _submission(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
 
+    max_wait_s = context.settings.http.max_wait_s
+
     @router.post(
         "/tasks",
         status_code=202,
         response_model=TaskView,
-        responses=problems(400, 409, 413, 415, 422, 429, 503),
+        responses={
+            200: {"model": TaskView, "description": "The task has ended"},
+            **problems(400, 409, 413, 415, 422, 429, 503),
+        },
         openapi_extra=_TASK_BODY,
     )
-    async def submit_task(task: _Submitted, idempotency_key: _Key = None) -> Response:
-        """Submit a task. It is durable when this answers. The header Location is its URL."""
-        view = await gateway.submit(await context.admit(task, idempotency_key))
-        return sent(view, 202, {"Location": f"/v1/tasks/{view.id}"})
+    async def submit_task(task: _Submitted, idempotency_key: _Key = None, wait_s: _Wait = 0.0) -> Response:
+        """Submit a task. It is durable when this answers. The header Location is its URL.
+
+        With ``wait_s`` the answer is the task once it has ended (status 200).
+        """
+        view = await gateway.submit(await context.admit(task, idempotency_key), min(wait_s, max_wait_s))
+        status = 200 if wait_s > 0 and view.status.ended else 202
+        return sent(view, status, {"Location": f"/v1/tasks/{view.id}"})
 
     @router.post(
         "/plans",
@@ -88,6 +109,18 @@ def _submission(router: APIRouter, context: IngressContext) -> None:
         return sent(await gateway.resolve(TaskId(task_id), StepId(step), resolution))
 
 
+def _batches(router: APIRouter, context: IngressContext) -> None:
+    @router.post(
+        "/tasks:batch",
+        response_model=BatchAnswer,
+        responses=problems(400, 413, 415, 422, 503),
+        openapi_extra=body_schema(TaskBatch),
+    )
+    async def submit_tasks(batch: _Batch, idempotency_key: _Key = None) -> Response:
+        """Submit many tasks. The answer holds each one's view, or the problem that refused it, in the same order."""
+        return sent(await submit_batch(context, batch, idempotency_key))
+
+
 def _queries(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
     max_wait_s = context.settings.http.max_wait_s
@@ -106,14 +139,7 @@ def _queries(router: APIRouter, context: IngressContext) -> None:
     @router.get("/tasks/{task_id}", response_model=TaskView, responses=problems(404, 503))
     async def show_task(
         task_id: _Id,
-        wait_s: Annotated[
-            float,
-            Query(
-                ge=0,
-                allow_inf_nan=False,
-                description="Answer once the task has ended, but no later than after this many seconds",
-            ),
-        ] = 0.0,
+        wait_s: _Wait = 0.0,
     ) -> Response:
         """A task as it is now, or once it has ended."""
         if wait_s > 0:

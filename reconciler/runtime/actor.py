@@ -5,12 +5,13 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import ray
 
 from planners.cluster import ClusterSnapshot
+from planners.errors import ForerunError
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import StartingUp
@@ -105,9 +106,15 @@ class ReconcilerActor:
         assert self._started is not None
         return self._started
 
-    async def submit(self, admitted: AdmittedTask) -> TaskView:
-        """See `Shard.submit`. Does not wait for a shard that is starting."""
-        return await (await self._shard_soon()).submit(admitted)
+    async def submit(self, admitted: AdmittedTask, wait_s: float = 0.0) -> TaskView:
+        """See `Shard.submit` and, for ``wait_s``, `Shard.wait`. Does not wait for a shard that is starting."""
+        shard = await self._shard_soon()
+        view = await shard.submit(admitted)
+        return view if wait_s <= 0 else await shard.wait(view.id, wait_s)
+
+    async def submit_many(self, admitted: Sequence[AdmittedTask]) -> list[TaskView | ForerunError]:
+        """See `Shard.submit_many`. Does not wait for a shard that is starting."""
+        return await (await self._shard_soon()).submit_many(admitted)
 
     async def show(self, task_id: TaskId) -> TaskView:
         """See `Shard.show`."""

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from planners.cluster import ClusterSnapshot
+from planners.errors import ForerunError
 from planners.model import NodeId, StepId, TaskId
 from planners.plans import Plan
 from planners.requests import PlanRequest
@@ -124,6 +125,16 @@ class Shard:
             Overloaded: too many tasks are running; nothing was changed.
         """
         return await self._submissions.submit(admitted)
+
+    async def submit_many(self, admitted: Sequence[AdmittedTask]) -> list[TaskView | ForerunError]:
+        """Admit many tasks, which share a commit: for each its view, or why it was not admitted."""
+        return await asyncio.gather(*map(self._submitted, admitted))
+
+    async def _submitted(self, admitted: AdmittedTask) -> TaskView | ForerunError:
+        try:
+            return await self.submit(admitted)
+        except ForerunError as error:
+            return error
 
     def _begin(self, admitted: AdmittedTask, record: Callable[[AdmittedTask], Future[None]]) -> Begun:
         """Record a task and start its run while that is being written."""

@@ -28,7 +28,7 @@ class _Finishing(MemoryGateway):
 
     status = RunStatus.SUCCEEDED
 
-    async def submit(self, task: AdmittedTask) -> TaskView:
+    async def submit(self, task: AdmittedTask, wait_s: float = 0.0) -> TaskView:
         view = await super().submit(task)
         if view.id == task.id:
             await self.record(task.id, "run_started")

@@ -197,3 +197,13 @@ def test_the_sync_client_completes_its_methods():
 def test_an_invalid_url_is_refused_when_the_sync_client_is_made():
     with pytest.raises(Unreachable):
         Client.sync("http://h:abc")
+
+
+async def test_many_tasks_go_in_one_request(client, task):
+    answer = await client.submit_many([task, task], idempotency_key="k")
+
+    assert [item.task.status for item in answer.items] == [RunStatus.PLANNING] * 2
+
+
+async def test_submitting_may_wait(client, task):
+    assert (await client.submit(task, wait_s=0.01)).status is RunStatus.PLANNING

@@ -137,3 +137,49 @@ async def test_an_unknown_task_is_a_404_everywhere(http, path):
 
     assert reply.status_code == 404
     assert reply.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_submission_can_wait_for_the_end_of_its_task(http, gateway, task):
+    submitting = asyncio.create_task(http.post("/v1/tasks", params={"wait_s": 5}, json=task))
+    while not (tasks := (await http.get("/v1/tasks")).json()["tasks"]):  # noqa: ASYNC110 -- nothing tells of it
+        await asyncio.sleep(0)
+    await gateway.end(tasks[0]["id"], RunStatus.SUCCEEDED, {"digest": 7})
+
+    reply = await submitting
+
+    assert reply.status_code == 200
+    assert reply.json()["outputs"] == {"digest": 7}
+
+
+async def test_a_submission_that_waits_too_short_is_answered_as_one_that_does_not_wait(http, task):
+    reply = await http.post("/v1/tasks", params={"wait_s": 0.01}, json=task)
+
+    assert reply.status_code == 202
+    assert reply.json()["status"] == "planning"
+
+
+async def test_a_batch_is_admitted_task_by_task(http, task):
+    broken = {"workflow": {"steps": [{"id": "x", "capability": "no such thing"}]}}
+
+    reply = await http.post("/v1/tasks:batch", json={"tasks": [task, broken, {"goal": 7}, task]})
+
+    assert reply.status_code == 200
+    items = reply.json()["items"]
+    assert [item["task"] is not None for item in items] == [True, False, False, True]
+    assert {items[position]["problem"]["status"] for position in (1, 2)} == {422}
+    assert len((await http.get("/v1/tasks")).json()["tasks"]) == 2
+
+
+async def test_a_batch_with_a_key_is_admitted_once(http, task):
+    batch, headers = {"tasks": [task, task]}, {"Idempotency-Key": "k"}
+
+    first, again = [await http.post("/v1/tasks:batch", json=batch, headers=headers) for _ in range(2)]
+
+    ids = [item["task"]["id"] for item in first.json()["items"]]
+    assert len(set(ids)) == 2
+    assert [item["task"]["id"] for item in again.json()["items"]] == ids
+
+
+@pytest.mark.parametrize("body", [{"tasks": []}, {}, {"tasks": "x"}])
+async def test_a_batch_holds_at_least_one_task(http, body):
+    assert (await http.post("/v1/tasks:batch", json=body)).status_code == 422

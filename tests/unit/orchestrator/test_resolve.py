@@ -121,8 +121,8 @@ def doubtful(gateway, monkeypatch):
     """Every task is in doubt at once."""
     submit = gateway.submit
 
-    async def submitted(task):
-        view = await submit(task)
+    async def submitted(task, wait_s):
+        view = await submit(task, wait_s)
         gateway.doubt(view.id, "fetch")
         return gateway._stored[view.id].view
 
