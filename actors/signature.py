@@ -9,8 +9,10 @@ from pydantic import ConfigDict, Field, PydanticSchemaGenerationError, PydanticU
 from typing_extensions import TypedDict
 
 from actors.context import Context
+from actors.conversions import converting_fields, is_serialized_by_function
 from actors.errors import BadInput, BadOutput, InvalidAgent
 from actors.payloads.json_values import check_finite, encoded
+from planners.agents import CONVERTS
 from reconciler.state.handoff import Handoff
 
 _EMPTY = inspect.Parameter.empty
@@ -73,12 +75,17 @@ class Signature:
     @property
     def input_schema(self) -> dict[str, Any]:
         """JSON Schema of the inputs, an object."""
-        return {**self._inputs.json_schema(), "title": self.name}
+        schema = self._inputs.json_schema()
+        for name in converting_fields(self._inputs.core_schema):
+            if name in schema.get("properties", {}):
+                schema["properties"][name][CONVERTS] = True
+        return {**schema, "title": self.name}
 
     @property
     def output_schema(self) -> dict[str, Any]:
         """JSON Schema of the output."""
-        return self._output.json_schema(mode="serialization")
+        schema = self._output.json_schema(mode="serialization")
+        return {**schema, CONVERTS: True} if is_serialized_by_function(self._output.core_schema) else schema
 
     def _hints(self, function: Callable[..., Any]) -> dict[str, Any]:
         body = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004 - see is_async

@@ -11,6 +11,9 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from planners.model import AgentName, Measured, Versioned
 from planners.resources import Resources
 
+# A keyword of schemas whose validator or serializer converts values: the types are not those that the schema tells.
+CONVERTS = "x-forerun-converts"
+
 
 class Effect(StrEnum):
     """What running an agent does to the world. Decides whether it may run speculatively."""

@@ -4,6 +4,7 @@ import typer
 
 from orchestrator.cli import bench, inventory, tasks
 from orchestrator.cli import learner as learner_commands
+from orchestrator.cli.check import check
 from orchestrator.cli.credentials import with_credentials
 from orchestrator.cli.gc import gc
 from orchestrator.cli.keys import keys
@@ -22,6 +23,7 @@ app = typer.Typer(
 
 app.command("up")(up)
 app.command("run")(run)
+app.command("check")(check)
 app.command("submit")(with_credentials(tasks.submit))
 app.command("plan")(with_credentials(tasks.plan))
 app.command("show")(with_credentials(tasks.show))

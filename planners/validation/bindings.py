@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from planners.agents import AgentSpec
 from planners.bindings import (
     Binding,
     InputRef,
@@ -25,9 +26,10 @@ from planners.expressions.evaluation import type_flaw
 from planners.expressions.references import Reference, parsed, written
 from planners.model import StepId
 from planners.validation.offers import Requirements
-from planners.validation.shapes import ANYTHING, Each, Known, Many, Parts, ValueShape, of_schemas
+from planners.validation.shapes import ANYTHING, Known, Many, OneOf, Parts, ValueShape, of_schemas
 from planners.validation.structure import ROOT
 from planners.validation.suggestions import nearest, shown
+from planners.validation.type_match import Mismatch, mismatch
 from planners.workflow import ForEach, Node, Route, Step, Workflow
 
 # What the ids that a node may refer to stand for.
@@ -69,6 +71,8 @@ class _Reader:
         self._most = most
         self._known: dict[tuple[str, Path], Known] = {}
         self._outputs: dict[tuple[str, ...], ValueShape] = {}
+        self._mismatches: dict[tuple[tuple[str, ...], str, ValueShape, bool], Mismatch | None] = {}
+        self._inside_routes = 0
         self.reading = Reading()
 
     def level(self, nodes: Sequence[Node], where: _Where, outer: _Scope, item: ValueShape | None) -> _Scope:
@@ -89,16 +93,20 @@ class _Reader:
         if isinstance(node, ForEach):
             return self._block(node, where, scope, item)
         for name, binding in node.bindings:
-            self.shape(binding, (where, name), scope, item)
+            shape = self.shape(binding, (where, name), scope, item)
+            if isinstance(node, Step):
+                self._check_type(node, name.removeprefix("inputs."), shape, (where, name))
         match node:
             case Step():
                 return self._output(node)
             case Route():
+                self._inside_routes += 1
                 branches = [
                     self.level(branch.steps, (where, name), scope, item)[branch.output_step]
                     for name, branch in node.branches
                 ]
-                return Each(tuple(branches))
+                self._inside_routes -= 1
+                return OneOf(tuple(branches))
             case _:
                 return ANYTHING
 
@@ -112,6 +120,21 @@ class _Reader:
             kinds[reference] = _KINDS.get(found.json_type or "", ValueKind.ANY)
         if len(self.reading.flaws) == before and (flaw := type_flaw(expression, kinds)) is not None:
             self._flaw(f"'{shown(text)}' is not a condition: {flaw}", where, "see the language definition of CEL")
+
+    def _check_type(self, step: Step, name: str, shape: ValueShape, where: _Where) -> None:
+        """Refuse an input that is of the wrong type for every agent that may do the step."""
+        if shape is ANYTHING:
+            return
+        agents = self._requirements.candidates(step)
+        some = self._inside_routes > 0
+        key = tuple(agent.name for agent in agents), name, shape, some
+        if key not in self._mismatches:
+            self._mismatches[key] = _mismatch_of_all(agents, name, shape, some=some)
+        if (found := self._mismatches[key]) is not None:
+            part = f" at '{found.where}'" if found.path else ""
+            takes = f"agent '{agents[0].name}' takes {found.wanted} as input '{shown(name)}'{part}"
+            message = f"{takes}, and this is {found.found}"
+            self._flaw(message, where, f"give {found.wanted}, or correct the types of the agents")
 
     def _output(self, step: Step) -> ValueShape:
         agents = self._requirements.candidates(step)
@@ -181,6 +204,18 @@ class _Reader:
         self.reading.flaws.append(InvalidTask(message, _dotted(where), fix))
         if len(self.reading.flaws) >= self._most:
             raise _EnoughFlaws
+
+
+def _mismatch_of_all(agents: Sequence[AgentSpec], name: str, shape: ValueShape, *, some: bool) -> Mismatch | None:
+    """Why the value is of the wrong type for the first agent; None if some agent may take it."""
+    first: Mismatch | None = None
+    for agent in agents:
+        properties = (agent.input_schema or {}).get("properties") or {}
+        found = mismatch(shape, properties[name], agent.input_schema, some=some) if name in properties else None
+        if found is None:
+            return None
+        first = first or found
+    return first
 
 
 def _dotted(where: _Where) -> str:

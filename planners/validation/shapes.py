@@ -126,7 +126,7 @@ class Typed(ValueShape):
         found = {
             variant["type"] if variant is not True else None
             for schema, root in self.schemas
-            for variant in _variants(schema, root)
+            for variant in variants(schema, root)
         }
         return found.pop() if len(found) == 1 else None
 
@@ -210,6 +210,11 @@ class Each(ValueShape):
         return _all_of(each.part(key) for each in self.shapes)
 
 
+@dataclass(frozen=True, eq=False)
+class OneOf(Each):
+    """What one of several branches gives, of which only one is taken."""
+
+
 def of_schemas(schemas: Iterable[Mapping[str, Any] | None]) -> ValueShape:
     """The shape of the output of one of several agents; an agent without a schema may return anything."""
     declared = list(schemas)
@@ -236,17 +241,19 @@ def _all_of(found: Iterable[ValueShape | None]) -> ValueShape | None:
     return Each(tuple(shapes))
 
 
-def _variants(schema: Any, root: Any, depth: int = 0) -> Iterator[Any]:
+def variants(schema: Any, root: Any, depth: int = 0) -> Iterator[Any]:
     """The schema with references followed and alternatives listed; True stands for what is not understood."""
     if not isinstance(schema, Mapping) or depth > 32:
         yield True
     elif "$ref" in schema:
-        yield from _variants(_pointed(root, schema["$ref"]), root, depth + 1)
+        yield from variants(_pointed(root, schema["$ref"]), root, depth + 1)
     elif "anyOf" in schema or "oneOf" in schema:
         for option in schema.get("anyOf", schema.get("oneOf", ())):
-            yield from _variants(option, root, depth + 1)
+            yield from variants(option, root, depth + 1)
     elif isinstance(schema.get("type"), str) and "allOf" not in schema:
         yield schema
+    elif isinstance(schema.get("type"), list) and "allOf" not in schema:
+        yield from ({**schema, "type": kind} for kind in schema["type"])
     else:
         yield True
 
@@ -262,7 +269,7 @@ def _pointed(root: Any, pointer: str) -> Any:
 
 
 def _schema_part(schema: Any, root: Any, key: str | int) -> Iterator[ValueShape]:
-    for variant in _variants(schema, root):
+    for variant in variants(schema, root):
         if variant is True:
             yield ANYTHING
         elif variant["type"] == "object":
@@ -292,7 +299,7 @@ def _item(schema: Mapping[str, Any], root: Any, index: int) -> Iterator[ValueSha
 
 
 def _schema_elements(schema: Any, root: Any) -> Iterator[ValueShape]:
-    for variant in _variants(schema, root):
+    for variant in variants(schema, root):
         if variant is True or (variant["type"] == "array" and "prefixItems" in variant):
             yield ANYTHING
         elif variant["type"] == "array":
