@@ -1,30 +1,40 @@
 """Kind ``command``: a program that reads its inputs as JSON from stdin and prints its output as JSON.
 
-Each attempt has a worker process of its own, and no process of the command outlives the attempt.
+``target`` is the argument vector, and ``settings`` are `CommandSettings`. Each attempt has a worker process of its own,
+and no process of the command outlives the attempt.
 """
 
+import logging
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from subprocess import PIPE
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import pydantic_core
+from pydantic import ValidationError
 
 from actors.context import Context
 from actors.environment import base_environment, declared_variables
 from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog
 from actors.invocation import Invocation
+from actors.kinds.command_settings import CommandSettings
 from actors.kinds.kind import Answer, Kind
+from actors.kinds.sandbox import lacks, sandboxed
 from actors.kinds.schemas import check_schema
-from actors.payloads.json_values import decoded
+from actors.kinds.templates import Rendering, check_template, schema_of
+from actors.payloads.json_values import decoded, encoded
+from actors.suggestions import nearest_field
 from planners.agents import AgentSpec, Effect
 from planners.model import AttemptId
 
+_log = logging.getLogger(__name__)
 _PROCESS_GUARD = str(Path(__file__).with_name("process_guard.py"))
 _TAIL_BYTES = 1800  # with the exit code it fits into a failure message
 _CHUNK_BYTES = 1 << 16
@@ -38,16 +48,16 @@ class CommandFailed(ActorsError):
 
 
 class CommandKind:
-    """Runs a program in a process group of its own, under a guard process.
+    """Runs a program under a guard process, and in a sandbox if the catalog says so.
 
-    However the calling process ends, kill -9 included, the whole group dies.
+    However the calling process ends, kill -9 included, all processes of the command die.
     """
 
     runs_on_loop = False
     checks_schemas = True
 
     def declare(self, entry: Mapping[str, Any], location: str) -> AgentSpec | Mapping[str, Any]:
-        """Check the argument vector and the effect."""
+        """Check the argument vector, the effect and the settings; derive the input schema from the templates."""
         target = entry.get("target")
         if not isinstance(target, list | tuple) or not target or not all(isinstance(part, str) for part in target):
             fix = 'write target: ["program", "argument"]'
@@ -55,40 +65,87 @@ class CommandKind:
         if entry.get("effect") == Effect.STAGEABLE:
             fix = "declare it idempotent or irreversible, or wrap it in a callable with promote="
             raise InvalidCatalog("a command cannot stage its effects", f"{location}.effect", fix)
-        return dict(entry)
+        settings = _settings(entry, location)
+        if settings.sandbox is not None and (reason := lacks()) is not None:
+            _log.warning("command '%s' is NOT sandboxed on this machine: %s", entry.get("name", location), reason)
+        env = entry.get("env") or ()
+        read = check_template(list(settings.arguments), env, f"{location}.settings.arguments")
+        read |= check_template(dict(settings.files), env, f"{location}.settings.files")
+        return {"input_schema": schema_of(read), **entry} if read else dict(entry)
 
     def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer:
         """Run the program to its end.
 
         Raises:
-            BadInput, BadOutput: the declared schema does not match, or stdout is not JSON.
+            BadInput, BadOutput: the declared schema does not match, or the output is not what is declared.
             CommandFailed: the exit code is not 0; ends with the last bytes of stderr.
         """
         check_schema(inputs, call.input_schema, BadInput, "inputs")
-        code, stdout, stderr = _guarded(call, pydantic_core.to_json(inputs, inf_nan_mode="constants"))
-        if code != 0:
-            raise CommandFailed(f"exit code {code}: {stderr.decode(errors='replace').strip()}", "target")
-        check_schema(decoded(stdout, "output"), call.output_schema, BadOutput, "output")
-        return Answer(stdout.strip())
+        settings = CommandSettings.model_validate(call.settings)
+        rendering = Rendering(inputs, context)
+        with ExitStack() as stack:
+            folder = stack.enter_context(TemporaryDirectory(prefix="forerun-")) if settings.own_folder else None
+            for name, template in settings.files.items():
+                Path(folder or "", name).write_text(rendering.text(template, f"settings.files.{name}"), "utf-8")
+            argv = [*call.target, *(rendering.text(text, "settings.arguments") for text in settings.arguments)]
+            if settings.sandbox is not None and folder is not None:
+                argv = sandboxed(argv, settings.sandbox, folder)
+            code, stdout, stderr = _guarded(call, argv, folder, pydantic_core.to_json(inputs, inf_nan_mode="constants"))
+            if code != 0:
+                fix = (
+                    "" if settings.sandbox is None else "if it needs more than settings.sandbox allows, allow it there"
+                )
+                message = f"exit code {code}: {rendering.masked(stderr.decode(errors='replace').strip())}"
+                raise CommandFailed(message, "target", fix)
+            body = stdout if folder is None or settings.output == "stdout" else _file(folder, settings.output)
+        output = decoded(body, "output") if settings.format == "json" else body.decode(errors="replace")
+        check_schema(output, call.output_schema, BadOutput, "output")
+        return Answer(body.strip() if settings.format == "json" else encoded(output, "output"))
 
 
 def stop_command(attempt: AttemptId) -> None:
     """End the command of an attempt that runs in this process; does nothing if there is none. Thread-safe."""
     if (alive := _RUNNING.get(attempt)) is not None:
-        alive.close()  # the guard kills the group
+        alive.close()  # the guard kills all its processes
 
 
-def _guarded(call: Invocation, stdin: bytes) -> tuple[int, bytes, bytes]:
+def _settings(entry: Mapping[str, Any], location: str) -> CommandSettings:
+    try:
+        return CommandSettings.model_validate(entry.get("settings") or {})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, (location, "settings", *first["loc"])))
+        unknown = first["type"] == "extra_forbidden"
+        fix = nearest_field(str(first["loc"][-1]), CommandSettings) if unknown else "see the fields of kind command"
+        message = "unknown key" if unknown else first["msg"].removeprefix("Value error, ")
+        raise InvalidCatalog(message, field, fix) from None
+
+
+def _file(folder: str, name: str) -> bytes:
+    """What the command wrote. A link is not followed: it may point to what the command itself may not read."""
+    try:
+        file = os.open(Path(folder, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        fix = f"write the output to the file '{name}' in the working folder, or print it and leave settings.output out"
+        raise BadOutput(f"'{name}': {error.strerror}", "output", fix) from None
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise BadOutput(f"'{name}' is not a file", "output", "write a regular file")
+    with os.fdopen(file, "rb") as stream:
+        return _read(stream, MAX_STDOUT_BYTES)
+
+
+def _guarded(call: Invocation, argv: list[str], folder: str | None, stdin: bytes) -> tuple[int, bytes, bytes]:
     """Run the command under its guard: the exit code, stdout, and the last bytes of stderr."""
     # Only this process holds the writing end, and nothing is ever written: the guard reads end-of-file when it dies.
     reading, writing = os.pipe()
-    command = [sys.executable, "-I", "-S", _PROCESS_GUARD, str(reading), *call.target]
+    command = [sys.executable, "-I", "-S", _PROCESS_GUARD, str(reading), *argv]
     with (
         os.fdopen(reading),
         os.fdopen(writing, "wb") as alive,
         ThreadPoolExecutor(2) as pool,
         subprocess.Popen(  # noqa: S603 - running declared commands is the purpose; no shell is involved
-            command, stdin=PIPE, stdout=PIPE, stderr=PIPE, pass_fds=(reading,), env=_environment(call)
+            command, stdin=PIPE, stdout=PIPE, stderr=PIPE, pass_fds=(reading,), cwd=folder, env=_environment(call)
         ) as process,
     ):
         assert process.stdin is not None
@@ -100,8 +157,7 @@ def _guarded(call: Invocation, stdin: bytes) -> tuple[int, bytes, bytes]:
         try:
             stdout = _read(process.stdout, MAX_STDOUT_BYTES)
         except BadOutput:
-            alive.close()  # the guard kills the group, which ends the threads too
-            process.kill()
+            alive.close()  # the guard kills all its processes, which ends the threads too
             raise
         finally:
             del _RUNNING[call.attempt]

@@ -1,0 +1,64 @@
+"""What a catalog says about a command besides its argument vector: arguments, files, output, sandbox."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from planners.model import Model
+
+
+class Sandbox(Model):
+    """What a sandboxed command may do. Its working folder is its own, empty and writable, and removed afterwards.
+
+    Attributes:
+        readable: paths that it may read besides its folder and the programs and libraries of the system.
+        writable: paths that it may read and write besides its folder.
+        network: ``host:port`` that it may connect to; ``*`` for any port. Empty: none.
+        memory_bytes: of all its processes together.
+        processes: at most so many at a time.
+    """
+
+    readable: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+    network: tuple[str, ...] = ()
+    memory_bytes: int = Field(default=1024**3, ge=1024**2)
+    processes: int = Field(default=64, ge=1)
+
+    @model_validator(mode="after")
+    def _names_places(self) -> Self:
+        for name in ("readable", "writable"):
+            if relative := [path for path in getattr(self, name) if not path.startswith("/")]:
+                raise ValueError(f"{name}: '{relative[0]}' is not an absolute path")
+        if wrong := [place for place in self.network if place.count(":") != 1 or place.startswith(":")]:
+            raise ValueError(f"network: '{wrong[0]}' is not host:port")
+        return self
+
+
+class CommandSettings(Model):
+    """How a command gets its inputs and gives its output.
+
+    Attributes:
+        arguments: added to the argument vector; templates over the inputs. Each stays one argument.
+        files: written into its working folder before it starts: name -> template.
+        output: where the output is: ``stdout``, or the name of a file in its working folder.
+        format: of the output: ``json``, or ``text``.
+        sandbox: what it may do; None: whatever the service may.
+    """
+
+    arguments: tuple[str, ...] = ()
+    files: dict[str, str] = Field(default_factory=dict)
+    output: str = "stdout"
+    format: Literal["json", "text"] = "json"
+    sandbox: Sandbox | None = None
+
+    @model_validator(mode="after")
+    def _files_are_in_its_folder(self) -> Self:
+        for name in (*self.files, self.output):
+            if not name or "/" in name or name in (".", "..") or "\0" in name:
+                raise ValueError(f"'{name}' is not the name of a file in the working folder")
+        return self
+
+    @property
+    def own_folder(self) -> bool:
+        """Whether the command runs in a folder of its own, and not in that of the service."""
+        return self.sandbox is not None or bool(self.files) or self.output != "stdout"
