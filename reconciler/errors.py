@@ -27,6 +27,14 @@ class JournalTooNew(RunError):
     """A newer version has written the journal, so this one cannot read it."""
 
 
+class InvalidArchive(RunError):
+    """An export of tasks cannot be read; ``field`` names the line."""
+
+
+class CannotBackUp(RunError):
+    """The journal cannot be copied."""
+
+
 class NotInDoubt(RunError):
     """The step is not in doubt, so there is nothing to resolve."""
 

@@ -1,8 +1,11 @@
 """The command line application: all commands of `forerun`."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
-from orchestrator.cli import bench, inventory, tasks
+from orchestrator.cli import archive, bench, inventory, tasks
 from orchestrator.cli import learner as learner_commands
 from orchestrator.cli.check import check
 from orchestrator.cli.credentials import with_credentials
@@ -21,6 +24,22 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - called by typer
+    if wanted:
+        print(f"forerun {version('forerun')}")  # noqa: T201 one line, for scripts
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[  # noqa: FBT002 - a flag that people type
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Dispatches multi-agent workflows ahead of their plan."""
+
+
 app.command("up")(up)
 app.command("run")(run)
 app.command("check")(check)
@@ -36,6 +55,9 @@ app.add_typer(learner_commands.learner, name="learner")
 app.command("ledger")(with_credentials(learner_commands.ledger))
 app.command("schema")(inventory.schema)
 app.command("gc")(gc)
+app.command("backup")(archive.backup)
+app.command("export")(archive.export)
+app.command("import")(archive.import_tasks)
 app.add_typer(keys, name="keys")
 app.command("demo", context_settings=bench.PASSED_ON)(bench.demo)
 app.command("bench", context_settings=bench.PASSED_ON)(bench.bench)

@@ -35,7 +35,7 @@ def gc(
     """
     age_s = seconds_in(older_than)
     settings = load_settings(settings_file, {} if data_dir is None else {"data_dir": data_dir})
-    _require_journal(settings)
+    require_journal(settings)
     # Imported here: only this command needs it.
     from reconciler.journal import Journal  # noqa: PLC0415 (see above)
 
@@ -63,7 +63,12 @@ def seconds_in(duration: str) -> float:
     return seconds
 
 
-def _require_journal(settings: Settings) -> None:
+def require_journal(settings: Settings) -> None:
+    """Check that the settings name a journal that exists.
+
+    Raises:
+        InvalidSettings: they do not.
+    """
     # Imported here: only this command needs it.
     from sqlalchemy import make_url  # noqa: PLC0415 (see above)
 
