@@ -9,6 +9,7 @@ from orchestrator.cli import archive, bench, inventory, tasks
 from orchestrator.cli import learner as learner_commands
 from orchestrator.cli.check import check
 from orchestrator.cli.credentials import with_credentials
+from orchestrator.cli.doctor import doctor
 from orchestrator.cli.gc import gc
 from orchestrator.cli.keys import keys
 from orchestrator.cli.resolve import resolve
@@ -54,6 +55,7 @@ app.command("nodes")(with_credentials(inventory.nodes))
 app.add_typer(learner_commands.learner, name="learner")
 app.command("ledger")(with_credentials(learner_commands.ledger))
 app.command("schema")(inventory.schema)
+app.command("doctor")(doctor)
 app.command("gc")(gc)
 app.command("backup")(archive.backup)
 app.command("export")(archive.export)
