@@ -5,7 +5,7 @@ from enum import StrEnum
 from planners.model import Model
 
 
-class Level(StrEnum):
+class Gravity(StrEnum):
     """Whether the service can run: yes, yes with limits, or no."""
 
     OK = "ok"
@@ -17,21 +17,21 @@ class Finding(Model):
     """What a check has found; ``fix`` says what to do about a warning or an error."""
 
     check: str
-    level: Level
+    level: Gravity
     message: str
     fix: str = ""
 
 
 def ok(check: str, message: str) -> Finding:
     """All is well."""
-    return Finding(check=check, level=Level.OK, message=message)
+    return Finding(check=check, level=Gravity.OK, message=message)
 
 
 def warning(check: str, message: str, fix: str) -> Finding:
     """The service can run, with limits."""
-    return Finding(check=check, level=Level.WARNING, message=message, fix=fix)
+    return Finding(check=check, level=Gravity.WARNING, message=message, fix=fix)
 
 
 def error(check: str, message: str, fix: str) -> Finding:
     """The service cannot run, or not do all that it is set up for."""
-    return Finding(check=check, level=Level.ERROR, message=message, fix=fix)
+    return Finding(check=check, level=Gravity.ERROR, message=message, fix=fix)

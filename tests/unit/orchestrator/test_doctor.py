@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.app import app as cli
 from orchestrator.doctor import installation, machine
-from orchestrator.doctor.finding import Level
+from orchestrator.doctor.finding import Gravity
 from orchestrator.doctor.installation import check_installation
 from orchestrator.doctor.journal import check_journal
 from orchestrator.doctor.machine import check_disk, check_port
@@ -29,11 +29,11 @@ def answering(status: int = 200, **more) -> httpx.MockTransport:
     return httpx.MockTransport(lambda _: httpx.Response(status, **more))
 
 
-def only(findings, level: Level):
+def only(findings, level: Gravity):
     """The one finding; it has this level."""
     (found,) = findings
     assert found.level is level, found
-    assert (found.fix == "") is (level is Level.OK), "what is wrong has a fix"
+    assert (found.fix == "") is (level is Gravity.OK), "what is wrong has a fix"
     return found
 
 
@@ -52,13 +52,13 @@ def written(settings: Settings) -> Settings:
 def test_an_installation_with_all_packages_is_well(settings, monkeypatch):
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 
-    assert "Ray" in only(check_installation(settings), Level.OK).message
+    assert "Ray" in only(check_installation(settings), Gravity.OK).message
 
 
 def test_a_package_that_is_too_old_is_named(settings, monkeypatch):
     monkeypatch.setattr(installation, "version", lambda name: "0.1")
 
-    wrong = [found for found in check_installation(settings) if found.level is Level.ERROR]
+    wrong = [found for found in check_installation(settings) if found.level is Gravity.ERROR]
 
     assert "ortools is 0.1, and Forerun needs >=9.12" in [found.message for found in wrong]
 
@@ -66,7 +66,7 @@ def test_a_package_that_is_too_old_is_named(settings, monkeypatch):
 def test_a_missing_command_is_a_warning_that_says_where_it_is(settings, monkeypatch):
     monkeypatch.setenv("PATH", "")
 
-    (found,) = (found for found in check_installation(settings) if found.level is Level.WARNING)
+    (found,) = (found for found in check_installation(settings) if found.level is Gravity.WARNING)
     assert f"{sys.prefix}/bin/forerun" in found.fix
 
 
@@ -74,7 +74,7 @@ def test_missing_extras_are_named_when_the_settings_need_them(settings, monkeypa
     monkeypatch.setattr(installation, "find_spec", lambda name: None)
     needy = settings.model_copy(update={"llm": LLM, "journal": JournalSettings(url="postgresql+psycopg://h/d")})
 
-    fixes = [found.fix for found in check_installation(needy) if found.level is Level.ERROR]
+    fixes = [found.fix for found in check_installation(needy) if found.level is Gravity.ERROR]
 
     assert fixes == ["pip install 'forerun[llm]'", "pip install 'forerun[postgres]'"]
 
@@ -87,12 +87,12 @@ def dumped(settings: Settings) -> list[str]:
 def test_a_journal_that_can_be_written_is_well_and_stays_as_it_is(written):
     before = dumped(written)
 
-    assert "can be written" in only(check_journal(written), Level.OK).message
+    assert "can be written" in only(check_journal(written), Gravity.OK).message
     assert dumped(written) == before
 
 
 def test_a_journal_that_does_not_exist_yet_is_not_created(settings):
-    assert "the first start creates it" in only(check_journal(settings), Level.OK).message
+    assert "the first start creates it" in only(check_journal(settings), Gravity.OK).message
     assert not list(settings.data_dir.iterdir())
 
 
@@ -101,7 +101,7 @@ def test_a_locked_journal_is_an_error(written, monkeypatch):
     with closing(sqlite3.connect(written.data_dir / "journal.sqlite3", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
 
-        assert "locked" in only(check_journal(written), Level.ERROR).message
+        assert "locked" in only(check_journal(written), Gravity.ERROR).message
 
 
 def test_a_journal_of_a_newer_version_is_an_error(written):
@@ -109,12 +109,12 @@ def test_a_journal_of_a_newer_version_is_an_error(written):
         other.execute("UPDATE alembic_version SET version_num = '9999'")
 
     first, *_ = check_journal(written)
-    assert (first.level, "9999" in first.message) == (Level.ERROR, True)
+    assert (first.level, "9999" in first.message) == (Gravity.ERROR, True)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "postgresql+psycopg://u:secret@127.0.0.1:1/d"])
 def test_a_journal_that_cannot_be_reached_is_an_error_that_shows_no_password(settings, url):
-    found = only(check_journal(settings.model_copy(update={"journal": JournalSettings(url=url)})), Level.ERROR)
+    found = only(check_journal(settings.model_copy(update={"journal": JournalSettings(url=url)})), Gravity.ERROR)
 
     assert "secret" not in found.message
 
@@ -122,11 +122,11 @@ def test_a_journal_that_cannot_be_reached_is_an_error_that_shows_no_password(set
 @pytest.mark.parametrize(
     ("transport", "level", "text"),
     [
-        (answering(json={"data": [{"id": "m"}]}), Level.OK, "model m"),
-        (answering(json={"data": [{"id": "other"}]}), Level.WARNING, "does not list the model m"),
-        (answering(404), Level.OK, "answers"),
-        (answering(401), Level.ERROR, "refuses the key"),
-        (answering(503), Level.WARNING, "HTTP 503"),
+        (answering(json={"data": [{"id": "m"}]}), Gravity.OK, "model m"),
+        (answering(json={"data": [{"id": "other"}]}), Gravity.WARNING, "does not list the model m"),
+        (answering(404), Gravity.OK, "answers"),
+        (answering(401), Gravity.ERROR, "refuses the key"),
+        (answering(503), Gravity.WARNING, "HTTP 503"),
     ],
 )
 def test_the_llm_is_asked_for_its_models(transport, level, text):
@@ -137,12 +137,12 @@ def test_an_llm_that_does_not_answer_is_an_error():
     def refusing(request):
         raise httpx.ConnectError("refused")
 
-    assert "llm.base_url" in only(check_llm(LLM, httpx.MockTransport(refusing)), Level.ERROR).fix
+    assert "llm.base_url" in only(check_llm(LLM, httpx.MockTransport(refusing)), Gravity.ERROR).fix
 
 
 def test_without_an_llm_all_is_well_and_half_of_one_is_an_error():
-    only(check_llm(LlmSettings()), Level.OK)
-    assert "llm.model" in only(check_llm(LlmSettings(base_url="http://llm")), Level.ERROR).message
+    only(check_llm(LlmSettings()), Gravity.OK)
+    assert "llm.model" in only(check_llm(LlmSettings(base_url="http://llm")), Gravity.ERROR).message
 
 
 def test_a_cluster_that_does_not_answer_is_an_error():
@@ -150,16 +150,16 @@ def test_a_cluster_that_does_not_answer_is_an_error():
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
 
-        assert address in only(check_ray(ClusterSettings(address=address)), Level.ERROR).message
+        assert address in only(check_ray(ClusterSettings(address=address)), Gravity.ERROR).message
         unused.listen()
-        only(check_ray(ClusterSettings(address=address)), Level.OK)
-    only(check_ray(ClusterSettings()), Level.OK)
+        only(check_ray(ClusterSettings(address=address)), Gravity.OK)
+    only(check_ray(ClusterSettings()), Gravity.OK)
 
 
 def test_a_service_that_is_not_ready_gives_its_reason_and_its_fix():
     problem = {"detail": "the journal cannot be written: database or disk is full", "fix": "make room"}
 
-    found = only(check_service("http://forerun", 0.0, answering(503, json=problem)), Level.ERROR)
+    found = only(check_service("http://forerun", 0.0, answering(503, json=problem)), Gravity.ERROR)
 
     assert ("disk is full" in found.message, found.fix) == (True, "make room")
 
@@ -167,7 +167,7 @@ def test_a_service_that_is_not_ready_gives_its_reason_and_its_fix():
 def test_clocks_that_differ_are_a_warning():
     ready, clock = check_service("http://forerun", 0.0, answering(headers={"Date": "Thu, 01 Jan 1970 00:01:00 GMT"}))
 
-    assert (ready.level, clock.level) == (Level.OK, Level.WARNING)
+    assert (ready.level, clock.level) == (Gravity.OK, Gravity.WARNING)
     assert "differs by 60 s" in clock.message
 
 
@@ -175,7 +175,7 @@ def test_a_disk_without_room_is_an_error(settings, monkeypatch):
     usage = type("Usage", (), {"free": 1024})
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: usage)
 
-    assert "forerun gc" in only(check_disk(settings), Level.ERROR).fix
+    assert "forerun gc" in only(check_disk(settings), Gravity.ERROR).fix
 
 
 def test_a_port_that_is_taken_is_a_warning(settings):
@@ -184,7 +184,7 @@ def test_a_port_that_is_taken_is_a_warning(settings):
         other.listen()
         taken = settings.model_copy(update={"http": Http(port=other.getsockname()[1])})
 
-        only(check_port(taken), Level.WARNING)
+        only(check_port(taken), Gravity.WARNING)
 
 
 @pytest.fixture
