@@ -63,7 +63,7 @@ def flatten(
         outputs={
             name: scope.substituted(binding, f"outputs.{name}")
             for name, binding in outputs.items()
-            if all(scope.is_bound(ref.step) for ref in step_refs(binding))
+            if all(scope.is_bound(ref.step) and not scope.waits(ref) for ref in step_refs(binding))
         },
     )
 
@@ -108,6 +108,7 @@ class _Unroller:
         self._inputs = inputs
         self._known = known
         self._ordered: dict[int, list[Node]] = {}
+        self._unfinished = False  # whether a list of a step inside a for_each is pending
         self.steps: list[Step] = []
         self.pending: list[Pending] = []
         self.skipped: list[Skipped] = []
@@ -132,7 +133,7 @@ class _Unroller:
         if missing is not None:
             return self._skip(node, suffix, missing.reason)
         refs = node.own_refs if isinstance(node, Route) else node.refs
-        if isinstance(node, Goal) or any(scope[ref] is None for ref in refs):
+        if isinstance(node, Goal) or any(scope[ref] is None for ref in refs) or self._reads_unfinished(node, scope):
             return self._wait(flat_id)
         match node:
             case Step():
@@ -142,6 +143,10 @@ class _Unroller:
                 return self._unroll_block(node, flat_id, scope, suffix)
             case Route():
                 return self._unroll_route(node, flat_id, scope, suffix)
+
+    def _reads_unfinished(self, node: Node, scope: NodeScope) -> bool:
+        """Whether the node reads the list of a step inside a ``for_each`` of which some elements are pending."""
+        return self._unfinished and any(scope.waits(ref) for _, read in node.bindings for ref in step_refs(read))
 
     def _wait(self, flat_id: StepId, steps: Sequence[StepId] = ()) -> _Meaning:
         """The node is pending, until the outputs of these steps are known."""
@@ -170,18 +175,18 @@ class _Unroller:
         over = outer.substituted(block.for_each, "for_each", block.id)
         if isinstance(over, StepRef) and over.step not in self._known:
             return self._wait(flat_id, [over.step])
-        gathered: list[Binding] = []
-        complete = True
+        gathered: dict[StepId, list[_Meaning]] = {child.id: [] for child in block.steps}
         for index in range(self._length(over, block.id)):
             if self._full:
                 return None
             scope = NodeScope(outer, item=part_of(over, (index,)))
-            output = self.unroll(self._inside(block), scope, f"{suffix}[{index}]")[block.output_step]
-            if output is None:
-                complete = False
-            elif not isinstance(output, NotRun):
-                gathered.append(output)
-        return Gather(gather=tuple(gathered)) if complete else self._wait(flat_id)
+            self.unroll(self._inside(block), scope, f"{suffix}[{index}]")
+            for child, meanings in gathered.items():
+                meanings.append(scope[child])
+        lists = outer.lists[block.id] = {child: _gathered(meanings) for child, meanings in gathered.items()}
+        self._unfinished = self._unfinished or None in lists.values()
+        output = lists[block.output_step]
+        return self._wait(flat_id) if output is None else output
 
     def _unroll_route(self, route: Route, flat_id: StepId, scope: NodeScope, suffix: str) -> _Meaning:
         branches = [branch for _, branch in route.branches]
@@ -268,6 +273,14 @@ class _Unroller:
                     raise AssertionError("$item and $state are substituted before")
 
         return fold_binding(binding, of_leaf, list)
+
+
+def _gathered(meanings: Iterable[_Meaning]) -> Gather | None:
+    """The list of what the copies of a step stand for, without those that are skipped; None if one is pending."""
+    listed = list(meanings)
+    if any(each is None for each in listed):
+        return None
+    return Gather(gather=tuple(each for each in listed if each is not None and not isinstance(each, NotRun)))
 
 
 def _flat_step(step: Step, flat_id: StepId, scope: NodeScope) -> Step:

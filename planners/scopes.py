@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from planners.bindings import (
     Binding,
+    Gather,
     InputRef,
     ItemRef,
     Leaf,
@@ -41,6 +42,8 @@ class NodeScope(dict[StepId, Binding | NotRun | None]):
     ) -> None:
         super().__init__()
         self._outer = outer
+        # Of each for_each of this level, the list of the outputs of each step directly inside; None: not all unrolled.
+        self.lists: dict[StepId, dict[StepId, Gather | None]] = {}
         self.item: Binding | None = outer.item if item is None and outer is not None else item
         self.state: dict[str, Binding] | None = outer.state if state is None and outer is not None else state
 
@@ -58,6 +61,21 @@ class NodeScope(dict[StepId, Binding | NotRun | None]):
         """Whether an id is unrolled and not skipped."""
         return not isinstance(self[name], NotRun | None)
 
+    def waits(self, ref: StepRef) -> bool:
+        """Whether what a reference stands for is not unrolled yet."""
+        return self[ref.step] is None or (
+            self._is_list(ref) and self._lists_of(ref.step)[StepId(str(ref.path[0]))] is None
+        )
+
+    def _is_list(self, ref: StepRef) -> bool:
+        """Whether a reference names a step inside a ``for_each``, and so the list of its outputs."""
+        return bool(ref.path) and isinstance(ref.path[0], str) and ref.path[0] in self._lists_of(ref.step)
+
+    def _lists_of(self, block: StepId) -> dict[StepId, Gather | None]:
+        if block in self or self._outer is None:
+            return self.lists.get(block, {})
+        return self._outer._lists_of(block)  # noqa: SLF001 -- of the same class
+
     def leaf(self, leaf: Leaf) -> Binding:
         """What a leaf stands for.
 
@@ -66,7 +84,11 @@ class NodeScope(dict[StepId, Binding | NotRun | None]):
         """
         match leaf:
             case StepRef(step=step, path=path):
-                return part_of(self.bound(step), path)
+                if not self._is_list(leaf):
+                    return part_of(self.bound(step), path)
+                listed = self._lists_of(step)[StepId(str(path[0]))]
+                assert listed is not None, "a node whose references are pending is pending itself"
+                return part_of(listed, path[1:])
             case ItemRef(item=path):
                 assert self.item is not None, "validation refuses $item outside a for_each"
                 return part_of(self.item, path)

@@ -26,7 +26,7 @@ from planners.expressions.evaluation import type_flaw
 from planners.expressions.references import Reference, parsed, written
 from planners.model import StepId
 from planners.validation.offers import Requirements
-from planners.validation.shapes import ANYTHING, Known, Many, OneOf, Parts, ValueShape, of_schemas
+from planners.validation.shapes import ANYTHING, Block, Known, OneOf, Parts, ValueShape, of_schemas
 from planners.validation.structure import ROOT
 from planners.validation.suggestions import nearest, shown
 from planners.validation.type_match import Mismatch, mismatch
@@ -151,7 +151,7 @@ class _Reader:
             found = kind_of(over.value) if isinstance(over, Known) else "something else"
             self._flaw(f"for_each needs a list, and this is {found}", (where, "for_each"), "bind it to a list")
         inner = self.level(block.steps, (where, "steps"), scope, element or ANYTHING)
-        return Many(inner[block.output_step])
+        return Block(inner[block.output_step], {child.id: inner[child.id] for child in block.steps})
 
     def shape(self, binding: Binding, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
         """What a binding stands for; errors are added to the reading."""

@@ -160,6 +160,16 @@ class Many(ValueShape):
 
 
 @dataclass(frozen=True, eq=False)
+class Block(Many):
+    """The outputs of a ``for_each``: a list, and by name the list of each step directly inside."""
+
+    lists: Mapping[str, ValueShape]
+
+    def _part(self, key: str | int) -> ValueShape | None:
+        return Many(self.lists[key]) if isinstance(key, str) and key in self.lists else super()._part(key)
+
+
+@dataclass(frozen=True, eq=False)
 class Parts(ValueShape):
     """A list of exactly these elements."""
 

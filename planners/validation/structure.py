@@ -15,8 +15,9 @@ from planners.expansion import is_ordered
 from planners.expressions.references import parsed
 from planners.graph import cycle
 from planners.model import StepId
+from planners.validation.block_outputs import ambiguous_outputs
 from planners.validation.suggestions import nearest, shown
-from planners.workflow import Goal, Node, Workflow
+from planners.workflow import ForEach, Goal, Node, Workflow
 
 ROOT = "workflow.steps"
 MAX_DEPTH = 32
@@ -99,6 +100,7 @@ def broken_structure(workflow: Workflow) -> Iterator[InvalidTask]:
             yield flaw
     if sound:
         yield from _cycles(workflow, places)
+        yield from ambiguous_outputs(workflow, places)
 
 
 def _too_deep(places: Iterable[Located]) -> Iterator[InvalidTask]:
@@ -140,17 +142,17 @@ def _reserved(places: Sequence[Located]) -> Iterator[InvalidTask]:
 
 def _dangling(workflow: Workflow, places: Sequence[Located]) -> Iterator[InvalidTask]:
     """References to ids that are not visible, and outputs of blocks that are not inside them."""
-    levels = {place.node.id: place.level for place in places}
+    known = {place.node.id: place for place in places}
     for node, level in places:
         # Nearly always all references are to siblings.
         if not node.branches and level.ids.issuperset(node.refs):
             continue
         for ref in node.after:
             if not level.sees(ref):
-                yield _dangling_reference(ref, f"{level.field}.{node.id}.after", level, levels)
+                yield _dangling_reference(ref, f"{level.field}.{node.id}.after", level, known)
         for name, ref in references_of(node):
             if not level.sees(ref):
-                yield _dangling_reference(ref, f"{level.field}.{node.id}.{name}", level, levels)
+                yield _dangling_reference(ref, f"{level.field}.{node.id}.{name}", level, known)
         for name, branch in node.branches:
             inner = [child.id for child in branch.steps]
             if branch.output_step not in inner:
@@ -161,7 +163,7 @@ def _dangling(workflow: Workflow, places: Sequence[Located]) -> Iterator[Invalid
     for name, binding in workflow.outputs.items():
         for step_ref in step_refs(binding):
             if not top.sees(step_ref.step):
-                yield _dangling_reference(step_ref.step, f"workflow.outputs.{name}", top, levels)
+                yield _dangling_reference(step_ref.step, f"workflow.outputs.{name}", top, known)
 
 
 def references_of(node: Node) -> Iterator[tuple[str, StepId]]:
@@ -172,15 +174,17 @@ def references_of(node: Node) -> Iterator[tuple[str, StepId]]:
         yield from ((name, step) for step in parsed(condition).steps)
 
 
-def _dangling_reference(ref: StepId, field: str, level: Level, levels: Mapping[StepId, Level]) -> InvalidTask:
+def _dangling_reference(ref: StepId, field: str, level: Level, known: Mapping[StepId, Located]) -> InvalidTask:
     if ref in level.blocks:
         message = f"a step inside '{ref}' cannot wait for the whole of it"
         return InvalidTask(message, field, "refer to $item or a sibling")
-    found = levels.get(ref)
+    found = known[ref].level if ref in known else None
     block = next((block for block in found.blocks if level.sees(block)), None) if found is not None else None
     if block is not None:
         message = f"'{ref}' is inside '{block}', and only the output of '{block}' can be read from outside"
-        return InvalidTask(message, field, f"refer to '{block}'")
+        direct = found is not None and found.block == block and isinstance(known[block].node, ForEach)
+        fix = f"refer to $steps.{block}.{ref}, the list of its outputs" if direct else f"refer to '{block}'"
+        return InvalidTask(message, field, fix)
     return InvalidTask(f"there is no step '{ref}'", field, nearest(ref, level.visible()))
 
 
