@@ -80,7 +80,7 @@ class World:
         """One task from its admission to its outcomes: guess, decide, work, reconcile, learn."""
         self._number += 1
         predictor = self.predictor or TrainedPlanPredictor.cold(self.tools)
-        guesses = predictor.predict(task.request)
+        guesses = predictor.predict(task.request, kind=kind)
         snapshot = self.learner.snapshot()
         guidance = snapshot.guidance_for(kind)
         plan_s = self._draw(self._random.choice(self.latencies_s))

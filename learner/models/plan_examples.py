@@ -5,8 +5,8 @@ from planners.agents import AgentSpec, Catalog
 from planners.plans import Plan
 
 
-def plan_example(goal: str, plan: Plan) -> PlanExample:
-    """The example that the predictor learns from: a goal and the optimal plan it got."""
+def plan_example(goal: str, plan: Plan, kind: str = "") -> PlanExample:
+    """The example that the predictor learns from: the goal of a task of a kind, and the optimal plan it got."""
     index = {planned.id: number for number, planned in enumerate(plan.steps)}
     edges = [
         (index[parent], number)
@@ -14,7 +14,7 @@ def plan_example(goal: str, plan: Plan) -> PlanExample:
         for parent in planned.step.parents
         if parent in index
     ]
-    return PlanExample(goal, tuple(planned.step.capability for planned in plan.steps), tuple(edges))
+    return PlanExample(goal, tuple(planned.step.capability for planned in plan.steps), tuple(edges), kind)
 
 
 def tool_texts(catalog: Catalog) -> list[ToolText]:

@@ -1,11 +1,13 @@
 """Candidate plans for a request: the likeliest known plans, chains of likely steps, and small edits of both."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from learner.predictor.arrays import Floats
 from learner.predictor.cold_guess import Evidence
-from learner.predictor.numbered_plan import NumberedPlan, chain, without_step
+from learner.predictor.numbered_plan import NumberedPlan, begins_with, chain, extended_by, without_step, work_ids
 from learner.predictor.plan_space import PlanSpace
 
 _KNOWN = 12
@@ -15,18 +17,23 @@ _BEAM_KEPT = 8
 _LONGEST_CHAIN = 5
 _EDITED, _LONGEST_EDITED = 3, 24
 _LEXICAL_TOOLS = 2
+_CONTINUED, _GRAFTED = 5, 6
 
 
-def candidates(space: PlanSpace, evidence: Evidence, own: NumberedPlan | None = None) -> list[NumberedPlan]:
-    """Distinct plans: the likeliest known ones first, then what the catalog suggests.
+def candidates(
+    space: PlanSpace,
+    evidence: Evidence,
+    recalled: Sequence[NumberedPlan] = (),
+    hidden: frozenset[NumberedPlan] = frozenset(),
+) -> list[NumberedPlan]:
+    """Distinct plans: the likeliest known ones first, then what the catalog suggests, then those ``recalled``.
 
-    ``own`` is the example's own plan, in training. Where no other example has it, it is left out of the known plans, as
-    it would be for a new request.
+    ``hidden`` are the plans that only the request itself got, in training: they are left out of the known plans, as
+    they would be for a new request.
     """
     plan_scores, step_scores, edge_scores, _ = space.parts(evidence.scores)
-    hidden = own if own is not None and space.occurs_once(own) else None
-    order = np.argsort(-plan_scores, kind="stable")[: _KNOWN + 1]
-    known = [space.plans[column] for column in order.tolist() if space.plans[column] != hidden][:_KNOWN]
+    order = np.argsort(-plan_scores, kind="stable")[: _KNOWN + len(hidden)]
+    known = [space.plans[column] for column in order.tolist() if space.plans[column] not in hidden][:_KNOWN]
     tools, strength = _likely_tools(space, step_scores, evidence.strength)
     chains = [chain(tuple(tools)) for tools in _chains(space, tools, strength, edge_scores)]
     edits = [
@@ -35,7 +42,51 @@ def candidates(space: PlanSpace, evidence: Evidence, own: NumberedPlan | None = 
         if 2 < len(plan[0]) <= _LONGEST_EDITED
         for k in range(len(plan[0]))
     ]
-    return list(dict.fromkeys([*known, *_from_cold_guess(evidence.cold.plan, known), *chains, *edits]))
+    return list(dict.fromkeys([*known, *_from_cold_guess(evidence.cold.plan, known), *chains, *edits, *recalled]))
+
+
+def continuations(
+    space: PlanSpace,
+    evidence: Evidence,
+    prefix: NumberedPlan,
+    others: Sequence[NumberedPlan],
+    hidden: frozenset[NumberedPlan] = frozenset(),
+) -> list[NumberedPlan]:
+    """Distinct plans that begin with the prefix, its steps first.
+
+    The likeliest known ones that are not ``hidden``, those among ``others``, the prefix with nothing behind it or with
+    likely steps behind its last one, and what ``others`` hold beside it.
+    """
+    plan_scores, step_scores, edge_scores, _ = space.parts(evidence.scores)
+    columns = space.with_works(work_ids(prefix))
+    best = columns[np.argsort(-plan_scores[columns], kind="stable")[: _KNOWN + len(hidden)]]
+    known = [space.plans[column] for column in best.tolist() if space.plans[column] not in hidden][:_KNOWN]
+    begun = [begins_with(plan, prefix) for plan in (*known, *others)]
+    tools, strength = _likely_tools(space, step_scores, evidence.strength)
+    rests = _rests(space, prefix, tools, strength, edge_scores)
+    grafts = [[tool for tool in plan[0] if tool not in prefix[0]] for plan in others[:_GRAFTED]]
+    extended = [extended_by(prefix, rest) for rest in ([], *rests, *grafts)]
+    return list(dict.fromkeys([*(plan for plan in begun if plan is not None), *extended]))
+
+
+def _rests(
+    space: PlanSpace, prefix: NumberedPlan, tools: list[int], strength: Floats, edge_scores: Floats
+) -> list[list[int]]:
+    """The likeliest chains of one or two further tools behind the last step of the prefix."""
+    last = prefix[0][-1]
+    among = [index for index, tool in enumerate(tools) if tool not in prefix[0]]
+    if not among:
+        return []
+    nodes, odds = [last, *(tools[index] for index in among)], np.log(strength[among] / (1 - strength[among]))
+    links = _link_scores(space, nodes, edge_scores)
+    first = odds + links[0, 1:]
+    pairs = first[:, None] + odds[None, :] + links[1:, 1:]
+    np.fill_diagonal(pairs, -np.inf)
+    one = [[nodes[1 + at]] for at in np.argsort(-first, kind="stable")[:_CONTINUED].tolist()]
+    best = np.argsort(-pairs, axis=None, kind="stable")[:_CONTINUED]
+    rows, columns = np.divmod(best, len(among))
+    two = [[nodes[1 + i], nodes[1 + j]] for i, j in zip(rows.tolist(), columns.tolist(), strict=True) if i != j]
+    return one + two
 
 
 def _from_cold_guess(cold: NumberedPlan | None, known: list[NumberedPlan]) -> list[NumberedPlan]:

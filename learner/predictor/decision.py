@@ -16,6 +16,8 @@ from learner.predictor.features import Incidence, LabelledCandidates
 from learner.predictor.numbered_plan import NumberedPlan, distinct_work_ids, work_ids
 from learner.predictor.plan_space import PlanSpace
 
+_EXACT = 0.2  # what it is worth that the plan is right as a whole, beside its similarity
+
 
 @dataclass(frozen=True)
 class PlanChoice:
@@ -31,7 +33,8 @@ class PlanChoice:
 def choose(space: PlanSpace, considered: LabelledCandidates, probability: Floats, k: int = 1) -> list[PlanChoice]:
     """The ``k`` candidates of highest expected similarity. A part is as probable as all candidates that have it."""
     posterior = probability / max(float(probability.sum()), 1e-9)
-    order = np.argsort(-(considered.similarity @ posterior), kind="stable")[:k]
+    worth = considered.similarity @ posterior + _EXACT * posterior
+    order = np.argsort(-worth, kind="stable")[:k]
     step_mass = _mass(considered.steps, posterior)
     edge_mass = _mass(considered.edges, posterior)
     work_mass = _work_mass(considered.plans, posterior)

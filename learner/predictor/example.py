@@ -8,12 +8,14 @@ from dataclasses import dataclass
 class PlanExample:
     """One past task: its goal in plain words and the optimal plan it got.
 
-    ``steps`` are capability names in plan order; ``edges`` are (parent, child) pairs of indices into them.
+    ``steps`` are capability names in plan order; ``edges`` are (parent, child) pairs of indices into them. ``kind`` is
+    that of the task.
     """
 
     request: str
     steps: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
+    kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -67,13 +67,18 @@ class LabelledCandidates:
         steps, edges = Incidence([of_steps for of_steps, _ in labels]), Incidence([of_edges for _, of_edges in labels])
         return cls(plans, columns, steps, edges, np.asarray((steps.f1() + edges.f1()) / 2, dtype=np.float32))
 
+    def similarity_to(self, space: PlanSpace, plan: NumberedPlan) -> Floats:
+        """Similarity of each candidate to a plan, which need not be one of them."""
+        labels = space.labels
+        both = self.steps.f1_with(labels.steps_of(plan)) + self.edges.f1_with(labels.edges_of(plan))
+        return np.asarray(both / 2, dtype=np.float32)
+
     def nearest_to(self, space: PlanSpace, plan: NumberedPlan) -> Floats:
         """1 for the true plan and 0 for others. If it is not a candidate, the nearest ones count by their similarity.
 
         A ranker of few or noisy plans, which hardly ever recur, would otherwise learn that no candidate is ever right.
         """
-        labels = space.labels
-        similarity = (self.steps.f1_with(labels.steps_of(plan)) + self.edges.f1_with(labels.edges_of(plan))) / 2
+        similarity = self.similarity_to(space, plan)
         return np.asarray(np.where(similarity == similarity.max(), similarity, 0), dtype=np.float32)
 
 
@@ -91,9 +96,9 @@ def candidate_features(
     plans: list[NumberedPlan],
     evidence: Evidence,
     counts: LabelCounts,
-    own: NumberedPlan | None = None,
+    hidden: frozenset[NumberedPlan] = frozenset(),
 ) -> CandidateFeatures:
-    """Build the features. ``counts``: how often labels occurred; ``own``: in training, the example's own plan."""
+    """Build the features. ``counts``: how often labels occurred; ``hidden``: plans that only the request itself got."""
     labelled, cold = LabelledCandidates.of(space, plans), _cold_confidence(plans, evidence.cold)
     columns = [
         *_history(space, labelled, counts),
@@ -103,7 +108,7 @@ def candidate_features(
         np.full(len(plans), cold.max()),
         *_order(space, labelled.edges, evidence),
     ]
-    columns += (regression := _regression(space, labelled, evidence.scores, own))
+    columns += (regression := _regression(space, labelled, evidence.scores, hidden))
     features = np.stack(columns, axis=1).astype(np.float32)
     return CandidateFeatures(
         plans, labelled.columns, labelled.steps, labelled.edges, labelled.similarity, features, regression[0], cold
@@ -133,7 +138,7 @@ def _words(space: PlanSpace, steps: Incidence, strength: Floats) -> list[Floats]
 def _cold_confidence(plans: list[NumberedPlan], cold: CatalogGuess) -> Floats:
     """Confidence of the cold guess, at its position; 0 for all other plans."""
     out = np.zeros(len(plans), dtype=np.float32)
-    if cold.plan is not None:
+    if cold.plan is not None and cold.plan in plans:
         out[plans.index(cold.plan)] = sum(cold.confidence) / len(cold.confidence)
     return out
 
@@ -147,11 +152,11 @@ def _order(space: PlanSpace, edges: Incidence, evidence: Evidence) -> list[Float
 
 
 def _regression(
-    space: PlanSpace, labelled: LabelledCandidates, scores: Floats, own: NumberedPlan | None
+    space: PlanSpace, labelled: LabelledCandidates, scores: Floats, hidden: frozenset[NumberedPlan]
 ) -> list[Floats]:
     """The regression's scores of each plan: as a whole, by its length, by its steps, by its edges."""
     plan_scores, step_scores, edge_scores, length_scores = space.parts(scores)
-    whole = _whole(space, labelled.columns, plan_scores, own)
+    whole = _whole(space, labelled.columns, plan_scores, hidden)
     posterior = np.maximum(whole, 0)
     expected = labelled.similarity @ (posterior / (posterior.sum() + 1e-9))
     length = length_scores[[length_column(len(plan[0])) for plan in labelled.plans]]
@@ -180,11 +185,11 @@ def _labels(incidence: Incidence, score: Floats, expected: float) -> list[Floats
     return [total, f1, incidence.least(score), incidence.has @ odds, incidence.most_left_out(score)]
 
 
-def _whole(space: PlanSpace, columns: Columns, scores: Floats, own: NumberedPlan | None) -> Floats:
-    """Scores of the plans as wholes; 0 for those outside the history, and for one that only the example itself has."""
+def _whole(space: PlanSpace, columns: Columns, scores: Floats, hidden: frozenset[NumberedPlan]) -> Floats:
+    """Scores of the plans as wholes; 0 for those outside the history, and for the hidden ones."""
     known = np.append(scores, np.float32(0))
-    if own is not None and space.occurs_once(own):
-        known[space.plan_columns([own])] = 0
+    if hidden:
+        known[space.plan_columns(list(hidden))] = 0
     return known[columns]
 
 

@@ -1,6 +1,6 @@
 """The models of a trained predictor, and their form in storage."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from learner.predictor.calibration import IsotonicCalibration
 from learner.predictor.errors import CorruptPredictor
+from learner.predictor.history import RequestHistory
 from learner.predictor.kernel import RequestKernel
+from learner.predictor.mixture import ExpertWeights
 from learner.predictor.numbered_plan import NumberedPlan
 from learner.predictor.plan_space import PlanSpace
 from learner.predictor.ranker import Ranker, ranker_from_text
@@ -28,22 +30,33 @@ class Calibrations(NamedTuple):
 
 @dataclass(frozen=True)
 class FittedModels:
-    """The result of training. Immutable; ``ranker`` is None after few examples."""
+    """The result of training. Immutable; ``ranker`` is None after few examples.
+
+    ``calibrations`` are those of guesses at the whole plan, ``continued`` those of guesses at what follows known steps.
+    ``familiar``: the similarity to its most similar other request that nearly every request here has.
+    """
 
     space: PlanSpace
-    history: list[NumberedPlan]
+    history: RequestHistory
     kernel: RequestKernel
     ridge: StackedRidge
     ranker: Ranker | None
     calibrations: Calibrations
+    weights: ExpertWeights
+    familiar: float
+    continued: Calibrations
 
     def header(self) -> dict[str, Any]:
         """The part that is stored as JSON."""
         return {
             "tools": self.space.tools,
-            "history": self.history,
+            "history": self.history.plans,
+            "requests": [self.history.rows, self.history.kinds, self.history.keys],
+            "weights": self.weights.rows.tolist(),
+            "familiar": self.familiar,
             "ranker": self.ranker.text() if self.ranker else None,
-            "calibrations": [[c.knots.tolist(), c.values.tolist()] for c in self.calibrations],
+            "calibrations": _listed(self.calibrations),
+            "continued": _listed(self.continued),
         }
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -59,14 +72,33 @@ class FittedModels:
             CorruptPredictor: the parts do not fit together.
             SemanticsMissing: trained with word vectors, which are not installed here.
         """
-        history: list[NumberedPlan] = [
+        plans: list[NumberedPlan] = [
             (tuple(steps), tuple((i, j) for i, j in edges)) for steps, edges in header["history"]
         ]
+        rows = range(len(plans))  # of format 4, where every plan had a row and requests were not recognised
+        requests = header.get("requests") or [list(rows), [""] * len(plans), [f"plan {row}" for row in rows]]
+        history = RequestHistory(plans, *requests)
         kernel = RequestKernel.from_arrays(under("kernel.", arrays))
-        space = PlanSpace(header["tools"], history)
+        space = PlanSpace(header["tools"], plans)
         ridge = StackedRidge.from_arrays(under("ridge.", arrays))
         if ridge.second.weights.shape != (kernel.size, space.columns):
             raise CorruptPredictor("the weights do not fit the plans and requests beside them")
-        calibrations = (IsotonicCalibration(np.array(knots), np.array(v)) for knots, v in header["calibrations"])
-        ranker = ranker_from_text(header["ranker"]) if header["ranker"] else None
-        return cls(space, history, kernel, ridge, ranker, Calibrations(*calibrations))
+        return cls(
+            space,
+            history,
+            kernel,
+            ridge,
+            ranker_from_text(header["ranker"]) if header["ranker"] else None,
+            _calibrations(header["calibrations"]),
+            ExpertWeights(np.array(header["weights"])) if "weights" in header else ExpertWeights.prior(),
+            float(header.get("familiar", 0.0)),
+            _calibrations(header.get("continued", header["calibrations"])),
+        )
+
+
+def _listed(calibrations: Calibrations) -> list[list[list[float]]]:
+    return [[calibration.knots.tolist(), calibration.values.tolist()] for calibration in calibrations]
+
+
+def _calibrations(listed: Sequence[tuple[list[float], list[float]]]) -> Calibrations:
+    return Calibrations(*(IsotonicCalibration(np.array(knots), np.array(values)) for knots, values in listed))

@@ -12,6 +12,19 @@ def chain(tools: Sequence[int]) -> NumberedPlan:
     return tuple(tools), tuple((i, i + 1) for i in range(len(tools) - 1))
 
 
+def first_steps(plan: NumberedPlan, number: int) -> NumberedPlan:
+    """The beginning of the plan: its first steps and the edges among them."""
+    tools, edges = plan
+    return tools[:number], tuple((i, j) for i, j in edges if i < number and j < number)
+
+
+def extended_by(plan: NumberedPlan, tools: Sequence[int]) -> NumberedPlan:
+    """The plan with further tools in a chain behind its last step."""
+    steps, edges = plan
+    at = range(len(steps), len(steps) + len(tools))
+    return (*steps, *tools), (*edges, *((index - 1, index) for index in at if index))
+
+
 def without_step(plan: NumberedPlan, position: int) -> NumberedPlan:
     """The plan without one step; the parents of that step become the parents of its children."""
     tools, edges = plan
@@ -41,3 +54,21 @@ def work_ids(plan: NumberedPlan) -> tuple[int, ...]:
 def distinct_work_ids(plan: NumberedPlan) -> frozenset[int]:
     """The numbers of `work_ids`, each once."""
     return frozenset(work_ids(plan))
+
+
+def begins_with(plan: NumberedPlan, prefix: NumberedPlan) -> NumberedPlan | None:
+    """The plan with the steps of the prefix first, in its order; None if it lacks the work of one of them.
+
+    Both list parents before children, and the prefix holds every parent of its steps.
+    """
+    works, wanted = work_ids(plan), work_ids(prefix)
+    order: list[int] = []
+    for work in wanted:
+        found = next((at for at, own in enumerate(works) if own == work and at not in order), None)
+        if found is None:
+            return None
+        order.append(found)
+    order += [at for at in range(len(works)) if at not in order]
+    number = {old: new for new, old in enumerate(order)}
+    tools, edges = plan
+    return tuple(tools[at] for at in order), tuple(sorted((number[i], number[j]) for i, j in edges))

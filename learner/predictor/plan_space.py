@@ -1,8 +1,8 @@
 """The columns that a history of plans spans: one for each plan, step label, edge label and length."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from learner.predictor.arrays import Columns, Floats
 from learner.predictor.example import PlanExample
 from learner.predictor.labels import PlanLabels
-from learner.predictor.numbered_plan import NumberedPlan
+from learner.predictor.numbered_plan import NumberedPlan, distinct_work_ids
 
 _LENGTHS = 8
 
@@ -36,9 +36,9 @@ class PlanSpace:
 
     def __init__(self, tools: Sequence[str], plans: Sequence[NumberedPlan]) -> None:
         self.tools = tuple(tools)
+        self.number = {tool: index for index, tool in enumerate(self.tools)}
         self.labels = PlanLabels(len(self.tools))
-        self._frequency = Counter(plans)
-        self.plans = list(self._frequency)
+        self.plans = list(dict.fromkeys(plans))
         self._column = {plan: column for column, plan in enumerate(self.plans)}
         self._labels_of = [(self.labels.steps_of(plan), self.labels.edges_of(plan)) for plan in self.plans]
         # Every tool has a column, used or not: its own description is an example of it.
@@ -78,9 +78,18 @@ class PlanSpace:
             _counted(self.edge_columns(edges), len(self._edge_labels)),
         )
 
-    def occurs_once(self, plan: NumberedPlan) -> bool:
-        """Whether one example of the history has this plan and no other."""
-        return self._frequency[plan] == 1
+    def with_works(self, works: Iterable[int]) -> Columns:
+        """Columns of the plans that hold the work of all these steps (`work_ids`)."""
+        found = [self._plans_with.get(work, frozenset[int]()) for work in works]
+        return np.array(sorted(frozenset.intersection(*found)) if found else range(len(self.plans)), dtype=int)
+
+    @cached_property
+    def _plans_with(self) -> dict[int, frozenset[int]]:
+        found: dict[int, set[int]] = {}
+        for column, plan in enumerate(self.plans):
+            for work in distinct_work_ids(plan):
+                found.setdefault(work, set()).add(column)
+        return {work: frozenset(columns) for work, columns in found.items()}
 
     def times_used(self, tools: Columns) -> Floats:
         """In how many past plans each tool is."""

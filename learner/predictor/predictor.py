@@ -10,22 +10,26 @@ Four stages:
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from learner.predictor import storage
-from learner.predictor.candidates import candidates
+from learner.predictor.arrays import Floats
+from learner.predictor.calibration import IsotonicCalibration
 from learner.predictor.catalog_text import CatalogText
-from learner.predictor.cold_guess import ColdGuess, Evidence
+from learner.predictor.cold_guess import ColdGuess
 from learner.predictor.decision import PlanChoice, choose
 from learner.predictor.example import PlanExample, ToolText
-from learner.predictor.features import candidate_features
-from learner.predictor.fitted import FittedModels
-from learner.predictor.ranker import unranked
+from learner.predictor.fitted import Calibrations, FittedModels
+from learner.predictor.forecast import Forecast, continued, forecast
 from learner.predictor.training import fit_models, tool_texts_of
 from learner.predictor.word_vectors import installed_word_vectors
-from planners.speculative.predictor import GuessedPlan
+from planners.speculative.predictor import ConfirmedSteps, GuessedPlan
+
+_KEPT = 64  # requests whose evidence is kept while their plans stream in
 
 
 class TrainedPlanPredictor:
@@ -41,6 +45,11 @@ class TrainedPlanPredictor:
         # As in training: a ranker knows the cold guess either with meaning or without.
         by_meaning = fitted is None or fitted.kernel.by_meaning
         self._cold = ColdGuess(self._text, installed_word_vectors() if by_meaning else None)
+        self._forecast = lru_cache(maxsize=_KEPT)(self._new_forecast)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What is kept of past requests does not travel."""
+        return TrainedPlanPredictor, (self.catalog, self.fitted)
 
     @classmethod
     def cold(cls, catalog: Sequence[ToolText]) -> "TrainedPlanPredictor":
@@ -54,17 +63,31 @@ class TrainedPlanPredictor:
         """Learn from past plans (`learner.predictor.training`). Deterministic given ``seed``."""
         return cls(catalog, fit_models(examples, catalog, seed))
 
-    def predict(self, request_text: str, k: int = 1) -> list[GuessedPlan]:
+    def predict(self, request_text: str, k: int = 1, kind: str = "") -> list[GuessedPlan]:
         """At most ``k`` guesses, the best first; none without a catalog and outcomes. Probabilities are calibrated."""
         if self.fitted is None:
             return self._cold(request_text)[:k]
-        fitted = self.fitted
-        scores = fitted.ridge.scores(fitted.kernel.row(request_text))
-        evidence = Evidence(scores, *self._text.mentions(request_text), self._cold.of(request_text))
-        plans = candidates(fitted.space, evidence)
-        considered = candidate_features(fitted.space, plans, evidence, fitted.space.counts)
-        probability = fitted.ranker.probabilities(considered) if fitted.ranker else unranked(considered)
-        return [_guess(fitted, choice) for choice in choose(fitted.space, considered, probability, k)]
+        return _guesses(self.fitted, self._forecast(request_text, kind), k, self.fitted.calibrations)
+
+    def continuations(
+        self, request_text: str, confirmed: ConfirmedSteps, k: int = 1, kind: str = ""
+    ) -> list[GuessedPlan]:
+        """At most ``k`` guesses that begin with the confirmed steps; none if nothing was learned about one of them.
+
+        The evidence for a request is kept from `predict`, so that a continuation costs a fraction of a guess.
+        """
+        if self.fitted is None:
+            return []
+        number = self.fitted.space.number
+        if not confirmed.steps or any(step not in number for step in confirmed.steps):
+            return []
+        prefix = tuple(number[step] for step in confirmed.steps), tuple(sorted(confirmed.edges))
+        expected = continued(self.fitted, self._forecast(request_text, kind), prefix)
+        return _guesses(self.fitted, expected, k, self.fitted.continued)
+
+    def _new_forecast(self, request: str, kind: str) -> Forecast:
+        assert self.fitted is not None
+        return forecast(self.fitted, self._text, self._cold, request, kind)
 
     def save(self, path: Path) -> None:
         """Write one file: to a temporary file beside ``path``, then over it."""
@@ -92,14 +115,22 @@ class TrainedPlanPredictor:
             return cls(catalog, FittedModels.from_stored(header, arrays) if "tools" in header else None)
 
 
-def _guess(fitted: FittedModels, choice: PlanChoice) -> GuessedPlan:
-    tools, edges = choice.plan
-    calibrations = fitted.calibrations
+def _guesses(fitted: FittedModels, expected: Forecast, k: int, calibrations: Calibrations) -> list[GuessedPlan]:
+    chosen = choose(fitted.space, expected.considered, expected.probability, k)
+    return [_guess(fitted.space.tools, choice, expected.known, calibrations) for choice in chosen]
+
+
+def _guess(tools: Sequence[str], choice: PlanChoice, known: float, calibrations: Calibrations) -> GuessedPlan:
+    steps, edges = choice.plan
+
+    def likely(calibration: IsotonicCalibration, raw: Floats) -> tuple[float, ...]:
+        return tuple((known * calibration(raw)).tolist())
+
     return GuessedPlan(
-        steps=tuple(fitted.space.tools[tool] for tool in tools),
+        steps=tuple(tools[step] for step in steps),
         edges=edges,
-        step_probability=tuple(calibrations.step(choice.steps).tolist()),
-        edge_probability=tuple(calibrations.edge(choice.edges).tolist()),
-        work_probability=tuple(calibrations.work(choice.works).tolist()),
-        probability=float(calibrations.whole(np.array([choice.whole]))[0]),
+        step_probability=likely(calibrations.step, choice.steps),
+        edge_probability=likely(calibrations.edge, choice.edges),
+        work_probability=likely(calibrations.work, choice.works),
+        probability=likely(calibrations.whole, np.array([choice.whole], dtype=np.float32))[0],
     )

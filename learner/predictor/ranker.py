@@ -4,10 +4,11 @@ Training asks `fit_ranker`, storage `ranker_from_text`: another kind of ranker f
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import lightgbm as lgb
 import numpy as np
+from numpy.typing import NDArray
 
 from learner.predictor.arrays import Floats
 from learner.predictor.errors import CorruptPredictor
@@ -15,7 +16,6 @@ from learner.predictor.features import CandidateFeatures
 
 FOLDS = 3
 _LEAST_EXAMPLES = 30  # below, a ranker learns noise
-_COLD = 0.7  # weight of the cold guess beside the scores of known plans, without a ranker
 _PARAMETERS = {
     "objective": "cross_entropy",
     "learning_rate": 0.1,
@@ -69,27 +69,34 @@ class BoostedRanker:
         return self._booster.model_to_string()
 
 
-def fit_ranker(
-    candidates: Sequence[CandidateFeatures], truth: Sequence[Floats], seed: int
-) -> tuple[Ranker | None, list[Floats]]:
-    """The ranker and, per example, out-of-fold probabilities. No ranker where there is nothing to tell apart.
+class CrossFitted(NamedTuple):
+    """The ranker of all examples, and for each example one that has not seen it. None: nothing to tell apart."""
 
-    ``truth``: per candidate how far it is the true plan, 0..1.
-    """
+    ranker: Ranker | None
+    of_folds: Sequence[Ranker]
+    fold: NDArray[np.int_]
+
+    def left_out(self, example: int, candidates: CandidateFeatures) -> Floats:
+        """Probabilities of candidates of an example, by the ranker that has not seen it."""
+        return self.of_folds[self.fold[example]].probabilities(candidates) if self.ranker else unranked(candidates)
+
+
+def fit_ranker(candidates: Sequence[CandidateFeatures], truth: Sequence[Floats], seed: int) -> CrossFitted:
+    """The ranker and those of the folds. ``truth``: per candidate how far it is the true plan, 0..1."""
+    fold = np.random.default_rng(seed).permutation(len(candidates)) % FOLDS
     hits = sum(int(labels.any()) for labels in truth)
     if len(candidates) < _LEAST_EXAMPLES or hits < FOLDS or all(bool(labels.all()) for labels in truth):
-        return None, [unranked(one) for one in candidates]
-    fold = np.random.default_rng(seed).permutation(len(candidates)) % FOLDS
+        return CrossFitted(None, (), fold)
     features = np.concatenate([one.features for one in candidates])
     labels = np.concatenate(truth)
     row_fold = np.repeat(fold, [len(one.plans) for one in candidates])
-    probability = np.zeros(len(labels), dtype=np.float32)
-    for held_out in range(FOLDS):
-        learn = row_fold != held_out
-        ranker = BoostedRanker.fit(features[learn], labels[learn], len(candidates), seed + held_out)
-        probability[~learn] = ranker.of_features(features[~learn])
-    ends = np.cumsum([len(one.plans) for one in candidates])[:-1]
-    return BoostedRanker.fit(features, labels, len(candidates), seed), np.split(probability, ends)
+    of_folds = [
+        BoostedRanker.fit(
+            features[row_fold != held_out], labels[row_fold != held_out], len(candidates), seed + held_out
+        )
+        for held_out in range(FOLDS)
+    ]
+    return CrossFitted(BoostedRanker.fit(features, labels, len(candidates), seed), of_folds, fold)
 
 
 def ranker_from_text(text: str) -> Ranker:
@@ -105,9 +112,6 @@ def ranker_from_text(text: str) -> Ranker:
 
 
 def unranked(candidates: CandidateFeatures) -> Floats:
-    """Probabilities without a ranker: the regression's scores of whole plans, with a floor for the others.
-
-    The cold guess counts by its confidence: where no past request is similar, it is the better one.
-    """
-    whole = np.maximum(candidates.whole, 0) + _COLD * candidates.cold + 1e-3
+    """Probabilities without a ranker: the regression's scores of whole plans, with a floor for the others."""
+    whole = np.maximum(candidates.whole, 0) + 1e-3
     return np.asarray(whole / max(1.0, float(whole.sum())), dtype=np.float32)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from learner.predictor.errors import CorruptPredictor, PredictorError
 
-FORMAT = 4  # raise it when arrays or labels change their meaning
+FORMAT = 5  # raise it when arrays or labels change their meaning
+READABLE = (4, FORMAT)  # 4: without what requests got before (`FittedModels.from_stored`)
 Arrays = Mapping[str, NDArray[np.generic]]
 # All that a damaged archive makes numpy, zipfile, json or a model's constructor raise.
 _DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError, IndexError, MemoryError)
@@ -37,7 +38,7 @@ def from_bytes(raw: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray
         with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
         header: dict[str, Any] = json.loads(arrays.pop("header").tobytes())
-        if header["format"] != FORMAT:
+        if header["format"] not in READABLE:
             raise CorruptPredictor(f"{name}: format {header['format']}, this version reads {FORMAT}")
         return header, arrays
 

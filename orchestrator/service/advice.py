@@ -16,7 +16,7 @@ from orchestrator.prior_conditions import prior_conditions
 from orchestrator.settings import Settings
 from planners.plans import Plan
 from planners.requests import PlanRequest
-from planners.speculative.predictor import GuessedPlan
+from planners.speculative.predictor import ConfirmedSteps, GuessedPlan
 from planners.tasks import Task
 from reconciler.state.conditions import Conditions
 from reconciler.state.outcomes import Outcome
@@ -52,14 +52,18 @@ class LearnedAdvice:
         """The latest learned cost model."""
         return self._snapshot.costs
 
-    def predict(self, request_text: str, k: int) -> list[GuessedPlan]:
+    def predict(self, request_text: str, k: int, kind: str = "") -> list[GuessedPlan]:
         """Fulfils `planners.speculative.predictor.PlanPredictor`. Empty until a predictor is trained."""
-        return [] if self._predictor is None else self._predictor.predict(request_text, k)
+        return [] if self._predictor is None else self._predictor.predict(request_text, k, kind)
+
+    def continuations(self, request_text: str, confirmed: ConfirmedSteps, k: int, kind: str = "") -> list[GuessedPlan]:
+        """Fulfils `planners.speculative.predictor.PlanPredictor`. Empty until a predictor is trained."""
+        return [] if self._predictor is None else self._predictor.continuations(request_text, confirmed, k, kind)
 
     def learn_plan(self, task: Task, plan: Plan) -> None:
         """Buffer the plan of a goal for the next exchange."""
         if task.goal is not None and len(self._examples) < _MAX_BUFFERED:
-            self._examples.append(plan_example(task.goal, plan))
+            self._examples.append(plan_example(task.goal, plan, task.kind))
 
     def conditions(self, request: PlanRequest, guess: Plan) -> Conditions:
         """Inputs of the gate: guidance for this kind of task, the operator's bounds, prices of contended resources."""

@@ -175,7 +175,7 @@ async def _restore(learner: Any, journal: Journal) -> None:
     """Send the journal's outcomes and plans to a learner that has just started."""
     plans = await asyncio.to_thread(lambda: list(journal.plans(_PLANS_RESTORED)))
     outcomes = await asyncio.to_thread(lambda: list(journal.outcomes(_OUTCOMES_RESTORED)))
-    examples = [plan_example(task.goal, plan) for task, plan in plans if task.goal is not None]
+    examples = [plan_example(task.goal, plan, task.kind) for task, plan in plans if task.goal is not None]
     await learner.restore.remote(outcomes, examples)
 
 

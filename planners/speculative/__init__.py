@@ -6,10 +6,11 @@ Here: the planner, the cache of past plans, and the binding of predicted steps t
 
 from planners.speculative.plan_cache import PlanCache
 from planners.speculative.planner import SpeculativePlannerPipeline
-from planners.speculative.predictor import GuessedPlan, PlanPredictor
+from planners.speculative.predictor import ConfirmedSteps, GuessedPlan, PlanPredictor
 from planners.speculative.settings import SpeculativeSettings
 
 __all__ = [
+    "ConfirmedSteps",
     "GuessedPlan",
     "PlanCache",
     "PlanPredictor",

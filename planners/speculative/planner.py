@@ -115,7 +115,7 @@ class SpeculativePlannerPipeline:
             return
         offered = self._interfaces(request.catalog)
         wanted = max(settings.guesses, settings.considered if settings.alternatives else 0)
-        for guessed in self._predictor.predict(task.goal, wanted):
+        for guessed in self._predictor.predict(task.goal, wanted, task.kind):
             bound = bind(guessed, task, offered, self.cache)
             yield GuessedWorkflow.from_prediction(bound, len(guessed.steps))
 

@@ -1,6 +1,6 @@
 """The interface of a learned plan predictor, which `learner.predictor` implements."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic import Field
 
@@ -36,9 +36,26 @@ class GuessedPlan(Versioned):
         return self.work_probability[index] if index < len(self.work_probability) else None
 
 
+class ConfirmedSteps(NamedTuple):
+    """The steps of the optimal plan that are known already: a step is there only with all its parents.
+
+    ``steps`` are capability names in topological order; ``edges`` are (parent, child) pairs of indices into them.
+    """
+
+    steps: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...] = ()
+
+
 class PlanPredictor(Protocol):
     """Guesses plans from the words of a request within milliseconds. Pure: any thread may ask, at any time."""
 
-    def predict(self, request_text: str, k: int) -> list[GuessedPlan]:
-        """At most ``k`` guesses, the likeliest first; none before anything was learned."""
+    def predict(self, request_text: str, k: int, kind: str = "") -> list[GuessedPlan]:
+        """At most ``k`` guesses for a task of a kind, the likeliest first; none before anything was learned."""
+        ...
+
+    def continuations(self, request_text: str, confirmed: ConfirmedSteps, k: int, kind: str = "") -> list[GuessedPlan]:
+        """At most ``k`` guesses that begin with the confirmed steps, in their order; the likeliest first.
+
+        Asked again and again while a plan streams in, so what `predict` found out about the request is kept.
+        """
         ...

@@ -42,7 +42,7 @@ ANSWER = ({"id": "s1", "capability": "shorten", "inputs": {"text": "$inputs.text
 class _Torn:
     """Thinks of translating first."""
 
-    def predict(self, _text: str, k: int) -> list[GuessedPlan]:
+    def predict(self, _text: str, k: int, _kind: str = "") -> list[GuessedPlan]:
         likely, less = (("translate",), (0.6,)), (("shorten",), (0.4,))
         return [GuessedPlan(steps=steps, work_probability=chances) for steps, chances in (likely, less)][:k]
 

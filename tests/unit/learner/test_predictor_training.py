@@ -1,5 +1,7 @@
 """A new plan predictor replaces the one in use if it is no worse; after an alarm, recent plans alone are tried."""
 
+from dataclasses import replace
+
 from plan_examples import TOOLS, examples
 
 from learner.models.plan_history import TrainingSet
@@ -15,10 +17,20 @@ def test_a_trained_predictor_beats_a_cold_one_on_unseen_plans():
     assert trained.better
 
 
+def once_each(count: int) -> list[PlanExample]:
+    """Like `examples`, but no request repeats another one, whatever its values."""
+    letters = "abcdefghij"
+    words = (f"{letters[n // 10 % 10]}{letters[n % 10]}word" for n in range(count))
+    return [
+        replace(example, request=f"{example.request} {word}")
+        for example, word in zip(examples(count), words, strict=True)
+    ]
+
+
 def test_after_a_change_the_predictor_learns_from_recent_plans_alone_if_that_is_better():
     """Requests that were answered by booking are now answered by paying twice."""
-    old = list(examples(90))
-    new = [PlanExample(example.request, ("pay", "pay"), ()) for example in examples(40)]
+    old = once_each(90)
+    new = [PlanExample(example.request, ("pay", "pay"), ()) for example in once_each(40)]
     trained = train_predictor(
         TrainingSet([*old, *new], since_suspected_change=40), TOOLS, TrainedPlanPredictor.fit(old, TOOLS)
     )
@@ -42,8 +54,8 @@ def test_after_a_false_alarm_the_predictor_learns_from_all_plans():
 
 
 def test_earlier_trainings_outweigh_one_lucky_round():
-    old = list(examples(90))
-    new = [PlanExample(example.request, ("pay", "pay"), ()) for example in examples(40)]
+    old = once_each(90)
+    new = [PlanExample(example.request, ("pay", "pay"), ()) for example in once_each(40)]
     doubted = TrainingSet([*old, *new], since_suspected_change=40, differences=(-1.0,) * 60)
     trained = train_predictor(doubted, TOOLS, TrainedPlanPredictor.fit(old, TOOLS))
 

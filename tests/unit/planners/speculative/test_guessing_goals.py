@@ -169,7 +169,7 @@ class Predictor:
     def __init__(self, *guesses):
         self.guesses = guesses
 
-    def predict(self, request_text, k):
+    def predict(self, request_text, k, kind=""):
         return list(self.guesses[:k])
 
 
@@ -246,7 +246,7 @@ def test_a_predicted_capability_that_is_not_offered_is_left_out():
 
 def test_a_predictor_that_raises_means_no_guess():
     class Broken:
-        def predict(self, request_text, k):
+        def predict(self, request_text, k, kind=""):
             raise RuntimeError("corrupt model")
 
     assert guesser(predictor=Broken()).guess(request()) is None
@@ -254,7 +254,7 @@ def test_a_predictor_that_raises_means_no_guess():
 
 def test_past_half_of_the_budget_the_predictor_is_not_asked():
     class Slow:
-        def predict(self, request_text, k):
+        def predict(self, request_text, k, kind=""):
             pytest.fail("asked too late")
 
     late = guesser(predictor=Slow(), clock=Clock(tick_s=1.0), settings=SpeculativeSettings(budget_s=0.5))
@@ -266,7 +266,7 @@ def test_interfaces_are_computed_once_per_catalog(monkeypatch):
     monkeypatch.setattr(pipeline, "interfaces", lambda catalog: asked.append(catalog) or {})
 
     class Predictor:
-        def predict(self, _text, _k):
+        def predict(self, _text, _k, _kind=""):
             return []
 
     planner = guesser(predictor=Predictor(), clock=Clock())

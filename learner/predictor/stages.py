@@ -1,0 +1,140 @@
+"""The stages of training after the regressions: rankers, weights of the experts, calibrations.
+
+They see what the regressions say of requests they have not seen, and each plan of a request as it came: the first as
+that of a new request, the others after those before them.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from learner.predictor.arrays import Floats
+from learner.predictor.calibration import IsotonicCalibration
+from learner.predictor.candidates import candidates
+from learner.predictor.decision import PlanChoice, choose
+from learner.predictor.experts import expert_probabilities
+from learner.predictor.features import CandidateFeatures, candidate_features
+from learner.predictor.fitted import Calibrations
+from learner.predictor.forecast import MOST_REPEATED, Judgement, continuation_features
+from learner.predictor.history import Recollection, RequestHistory
+from learner.predictor.mixture import ExpertWeights, Observation
+from learner.predictor.numbered_plan import NumberedPlan, first_steps, work_ids
+from learner.predictor.plan_space import PlanSpace
+from learner.predictor.ranker import CrossFitted, Ranker, fit_ranker
+
+_NEWEST = 16  # repeats of a request that are learned from
+# Likelihood of a plan like the true one, as a power of their similarity: mostly the true plan itself counts.
+_SHARPNESS = 3.0
+_PREFIXES = (1, 2)  # numbers of known first steps that continuations are learned from
+_MOST_CONTINUED = 400  # requests that continuations are learned from
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """One plan of a request, with what the experts knew before it came."""
+
+    considered: CandidateFeatures
+    experts: Floats
+    repeats: int
+    plan: NumberedPlan
+    known_steps: int = 0
+
+
+class Stages:
+    """Trained stages of one history. ``ranker`` is None after few requests."""
+
+    def __init__(self, space: PlanSpace, history: RequestHistory, judgements: Sequence[Judgement], seed: int) -> None:
+        """Train.
+
+        Args:
+            space: of the plans.
+            history: the plans by request.
+            judgements: of each request, by all others.
+            seed: of the folds and of the trees.
+        """
+        self._space, self._history, self._judgements = space, history, judgements
+        considered = [self._considered(one, replace(one.recalled, repeats=())) for one in judgements]
+        truth = [self._truth(one, plans) for one, plans in zip(considered, history.by_row, strict=True)]
+        fitted = fit_ranker(considered, truth, seed)
+        draws = [draw for row, new in enumerate(considered) for draw in self._draws_of(row, new, fitted)]
+        self.ranker: Ranker | None = fitted.ranker
+        self.weights = ExpertWeights.fit(map(self._observation, draws))
+        self.calibrations = self._calibrated(draws)
+        self.continued = self._calibrated(self._continuations(draws, fitted, seed))
+
+    def _considered(self, judgement: Judgement, recalled: Recollection) -> CandidateFeatures:
+        plans = candidates(self._space, judgement.evidence, recalled.likely(MOST_REPEATED), judgement.hidden)
+        return candidate_features(self._space, plans, judgement.evidence, judgement.counts, judgement.hidden)
+
+    def _truth(self, considered: CandidateFeatures, plans: Sequence[NumberedPlan]) -> Floats:
+        """Mean over the plans of a request."""
+        nearest = {plan: considered.nearest_to(self._space, plan) for plan in set(plans)}
+        return np.asarray(np.mean([nearest[plan] for plan in plans], axis=0), dtype=np.float32)
+
+    def _draws_of(self, row: int, new: CandidateFeatures, fitted: CrossFitted) -> Iterator[_Draw]:
+        judgement, plans = self._judgements[row], self._history.by_row[row]
+        known = new if len(plans) == 1 else self._considered(judgement, judgement.recalled)
+        ranked_new = ranked = fitted.left_out(row, new)
+        if known is not new:
+            ranked = fitted.left_out(row, known)
+        for repeats in dict.fromkeys((0, *range(max(0, len(plans) - _NEWEST), len(plans)))):
+            considered, p = (known, ranked) if repeats else (new, ranked_new)
+            recalled = replace(judgement.recalled, repeats=plans[:repeats])
+            yield _Draw(considered, self._experts(considered, p, recalled), repeats, plans[repeats])
+
+    def _experts(self, considered: CandidateFeatures, ranked: Floats, recalled: Recollection) -> Floats:
+        return expert_probabilities(considered.plans, ranked, considered.cold, recalled)
+
+    def _observation(self, draw: _Draw) -> Observation:
+        similarity = draw.considered.similarity_to(self._space, draw.plan)
+        return Observation(draw.experts @ similarity**_SHARPNESS, draw.repeats)
+
+    def _continuations(self, draws: Sequence[_Draw], fitted: CrossFitted, seed: int) -> Iterator[_Draw]:
+        """Of each request's first plan, given its first steps."""
+        first = [draw for draw in draws if not draw.repeats]
+        for row in np.random.default_rng(seed).permutation(len(first))[:_MOST_CONTINUED].tolist():
+            draw, recalled = first[row], replace(self._judgements[row].recalled, repeats=())
+            for known in _PREFIXES:
+                if known <= len(draw.plan[0]):
+                    considered = self._continued(row, draw, known)
+                    experts = self._experts(considered, fitted.left_out(row, considered), recalled)
+                    yield replace(draw, considered=considered, experts=experts, known_steps=known)
+
+    def _continued(self, row: int, draw: _Draw, steps: int) -> CandidateFeatures:
+        order = np.argsort(-self.weights.mix(draw.experts, 0), kind="stable").tolist()
+        likeliest = [draw.considered.plans[at] for at in order]
+        return continuation_features(self._space, self._judgements[row], first_steps(draw.plan, steps), likeliest)
+
+    def _calibrated(self, draws: Iterable[_Draw]) -> Calibrations:
+        """From the choices that would have been made."""
+        pairs: list[list[tuple[float, bool]]] = [[], [], [], []]
+        for draw in draws:
+            probability = self.weights.mix(draw.experts, draw.repeats)
+            choice = choose(self._space, draw.considered, probability)[0]
+            for of_kind, found in zip(pairs, self._hits(choice, draw), strict=True):
+                of_kind.extend(found)
+        return Calibrations(*map(_calibration, pairs))
+
+    def _hits(self, choice: PlanChoice, draw: _Draw) -> Iterator[Iterable[tuple[float, bool]]]:
+        """Probability and truth of the whole plan, of its steps, edges and works; without what was known."""
+        labels, plan, known = self._space.labels, draw.plan, draw.known_steps
+        true_steps, true_edges = set(labels.steps_of(plan)), set(labels.edges_of(plan))
+        true_works = set(work_ids(plan))
+        steps, edges = labels.steps_of(choice.plan), labels.edges_of(choice.plan)
+        yield [(choice.whole, set(steps) == true_steps and set(edges) == true_edges)]
+        yield [(float(p), one in true_steps) for p, one in list(zip(choice.steps, steps, strict=True))[known:]]
+        yield [
+            (float(p), one in true_edges)
+            for p, one, (_, child) in zip(choice.edges, edges, choice.plan[1], strict=True)
+            if child >= known
+        ]
+        yield [
+            (float(p), one in true_works)
+            for p, one in list(zip(choice.works, work_ids(choice.plan), strict=True))[known:]
+        ]
+
+
+def _calibration(pairs: list[tuple[float, bool]]) -> IsotonicCalibration:
+    table = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    return IsotonicCalibration.fit(table[:, 0], table[:, 1])
