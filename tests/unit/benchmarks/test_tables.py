@@ -82,7 +82,7 @@ RESULTS = {
                 "exact": 0.44,
                 "ece": 0.03,
                 "predict_ms_p50": 4.2,
-                "simple": {name: _GUESSED for name in ("constant", "last", "commonest", "nearest")},
+                "simple": dict.fromkeys(("constant", "last", "commonest", "nearest"), _GUESSED),
                 "self_consistency": 0.58,
                 "given": {"1": {"tasks": 1000, "unrevised": 0.73, "similarity": 0.78}},
             }
