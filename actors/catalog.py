@@ -1,5 +1,6 @@
 """Reads catalogs from a file or a mapping. An agent is given in full, or by the import path of a callable."""
 
+import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -78,21 +79,18 @@ def parse_catalog(raw: Any) -> Catalog:
 
 
 def _with_servers(raw: dict[str, Any]) -> dict[str, Any]:
-    """A catalog with the tools of its MCP servers as agents."""
-    servers = raw.pop("mcp_servers", None)
-    if servers is None:
-        return raw
-    # Imported here: reading other catalogs needs no client of the protocol.
-    from actors.discovery.mcp import discovered  # noqa: PLC0415 (see above)
-
-    if not isinstance(servers, list | tuple):
-        raise InvalidCatalog("mcp_servers is not a list", "mcp_servers", "write each server as a list item")
+    """A catalog with what its MCP servers and remote agents offer as agents."""
     agents, providers = list(raw["agents"]), list(raw.get("providers") or ())
-    for index, server in enumerate(servers):
-        location = f"mcp_servers.{index}"
-        entries, provider = discovered(server, location)
-        agents += [_agent(entry, f"{location}.tools.{entry['target']}") for entry in entries]
-        providers.append(provider)
+    for key, protocol, offers in (("mcp_servers", "mcp", "tools"), ("a2a_agents", "a2a", "skills")):
+        servers = raw.pop(key, None) or ()
+        if not isinstance(servers, list | tuple):
+            raise InvalidCatalog(f"{key} is not a list", key, "write each of them as a list item")
+        for index, server in enumerate(servers):
+            # Imported here: reading other catalogs needs no client of the protocol.
+            discovery = importlib.import_module(f"actors.discovery.{protocol}")
+            entries, provider = discovery.discovered(server, f"{key}.{index}")
+            agents += [_agent(entry, f"{key}.{index}.{offers}.{entry['name'].partition('.')[2]}") for entry in entries]
+            providers.append(provider)
     return {**raw, "agents": agents, "providers": providers}
 
 

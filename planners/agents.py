@@ -38,9 +38,10 @@ class AgentKind(StrEnum):
     HTTP = "http"
     LLM = "llm"
     MCP = "mcp"
+    A2A = "a2a"
 
 
-_IN_HOSTS = frozenset({AgentKind.ASYNC, AgentKind.HTTP, AgentKind.LLM, AgentKind.MCP})
+_IN_HOSTS = frozenset({AgentKind.ASYNC, AgentKind.HTTP, AgentKind.LLM, AgentKind.MCP, AgentKind.A2A})
 
 
 class Retry(Measured):
@@ -74,8 +75,8 @@ class AgentSpec(Measured):
     """What one agent declares: its capability, resources, price, quality and effect.
 
     ``target`` is an import path ``module:attribute`` of the callable (async, sync), the argument vector of a command,
-    the URL of an HTTP agent, the model of an LLM agent, or the name of an MCP tool. ``expected_s`` and ``output_bytes``
-    are priors until there are outcomes.
+    the URL of an HTTP agent, the model of an LLM agent, the name of an MCP tool, or the address of a remote agent.
+    ``expected_s`` and ``output_bytes`` are priors until there are outcomes.
     ``env`` names the environment variables that the agent sees, besides those that every agent sees.
     ``discloses``: the agent sends private inputs to a third party, so it never runs speculatively.
     """

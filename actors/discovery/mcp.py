@@ -4,26 +4,22 @@ What a server says about its tools is not trusted with decisions: names, descrip
 annotations are not. A tool is irreversible, and one call at a time, unless the catalog says otherwise.
 """
 
-import asyncio
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue
 
-from actors.context import Context
-from actors.environment import declared_variables
+from actors.discovery.listing import LISTING_S, asked, context_of
 from actors.errors import InvalidCatalog
-from actors.kinds.mcp_agent import check_installed, parsed_server
+from actors.kinds.declared import declared
+from actors.kinds.mcp_agent import check_installed
 from actors.kinds.mcp_server import McpServer, ServerAway
-from actors.suggestions import nearest_field
 from planners.agents import Provider
-from planners.model import AgentName, AttemptId, Model, TaskId, WorkKey
+from planners.model import Model
 
 if TYPE_CHECKING:
     from mcp.types import Tool
 
-_LISTING_S = 60.0
 _MOST_PAGES = 100
 _PLACE = ("url", "command", "headers")
 
@@ -55,9 +51,9 @@ def discovered(raw: Any, location: str) -> tuple[list[dict[str, Any]], Provider]
         InvalidCatalog: the entry is not valid, the server does not answer, or it lacks a tool that the entry names.
     """
     check_installed(location)
-    entry = _parsed(raw, location)
+    entry = declared(ServerEntry, raw, location)
     place = {name: value for name, value in entry.model_dump(mode="json", include=set(_PLACE)).items() if value}
-    server = parsed_server(place, location)
+    server = declared(McpServer, place, location)
     offered = {tool.name: tool for tool in _listed(entry, server, location)}
     provider = Provider(name=f"mcp:{entry.name}", max_concurrent=entry.concurrency)
     chosen = dict.fromkeys(offered) if entry.tools is None else entry.tools
@@ -69,7 +65,7 @@ def discovered(raw: Any, location: str) -> tuple[list[dict[str, Any]], Provider]
     return entries, provider
 
 
-def _entry(server: str, tool: "Tool", known: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(server: str, tool: "Tool", known: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     name = f"{server}.{tool.name}"
     offered = {
         "name": name,
@@ -78,26 +74,21 @@ def _entry(server: str, tool: "Tool", known: Mapping[str, Any], declared: Mappin
         "input_schema": tool.input_schema,
         "output_schema": tool.output_schema,
     }
-    return {**offered, **known, **declared, "kind": "mcp", "target": tool.name}
+    return {**offered, **known, **fields, "kind": "mcp", "target": tool.name}
 
 
 def _listed(entry: ServerEntry, server: McpServer, location: str) -> "list[Tool]":
-    """Ask the server, on an event loop of its own: the caller may have one that runs."""
-    with ThreadPoolExecutor(1) as pool:
-        try:
-            return pool.submit(asyncio.run, _tools(entry, server)).result()
-        except (ServerAway, TimeoutError) as error:
-            message = getattr(error, "message", f"'{server.place}' did not list its tools within {_LISTING_S:g} s")
-            raise InvalidCatalog(message, location, "start the server, or correct its url or command") from None
+    try:
+        return asked(_tools(entry, server))
+    except (ServerAway, TimeoutError) as error:
+        message = getattr(error, "message", f"'{server.place}' did not list its tools within {LISTING_S:g} s")
+        raise InvalidCatalog(message, location, "start the server, or correct its url or command") from None
 
 
 async def _tools(entry: ServerEntry, server: McpServer) -> "list[Tool]":
-    context = Context(
-        TaskId(""), AttemptId("catalog"), AgentName(entry.name), WorkKey(""), env=declared_variables(entry.env)
-    )
     tools: list[Tool] = []
     cursor = None
-    async with asyncio.timeout(_LISTING_S), server.session(entry.env, context) as session:
+    async with server.session(entry.env, context_of(entry.name, entry.env)) as session:
         for _ in range(_MOST_PAGES):
             page = await session.list_tools(cursor=cursor)
             tools += page.tools
@@ -105,14 +96,3 @@ async def _tools(entry: ServerEntry, server: McpServer) -> "list[Tool]":
             if not cursor:
                 break
     return tools
-
-
-def _parsed(raw: Any, location: str) -> ServerEntry:
-    try:
-        return ServerEntry.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, (location, *first["loc"])))
-        unknown = first["type"] == "extra_forbidden"
-        fix = nearest_field(str(first["loc"][-1]), ServerEntry) if unknown else "see the fields of mcp_servers"
-        raise InvalidCatalog("unknown key" if unknown else first["msg"], field, fix) from None

@@ -18,19 +18,18 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import pydantic_core
-from pydantic import ValidationError
 
 from actors.context import Context
 from actors.environment import base_environment, declared_variables
 from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog
 from actors.invocation import Invocation
 from actors.kinds.command_settings import CommandSettings
+from actors.kinds.declared import declared
 from actors.kinds.kind import Answer, Kind
 from actors.kinds.sandbox import lacks, sandboxed
 from actors.kinds.schemas import check_schema
 from actors.kinds.templates import Rendering, check_template, schema_of
 from actors.payloads.json_values import decoded, encoded
-from actors.suggestions import nearest_field
 from planners.agents import AgentSpec, Effect
 from planners.model import AttemptId
 
@@ -65,7 +64,7 @@ class CommandKind:
         if entry.get("effect") == Effect.STAGEABLE:
             fix = "declare it idempotent or irreversible, or wrap it in a callable with promote="
             raise InvalidCatalog("a command cannot stage its effects", f"{location}.effect", fix)
-        settings = _settings(entry, location)
+        settings = declared(CommandSettings, entry.get("settings") or {}, f"{location}.settings")
         if settings.sandbox is not None and (reason := lacks()) is not None:
             _log.warning("command '%s' is NOT sandboxed on this machine: %s", entry.get("name", location), reason)
         env = entry.get("env") or ()
@@ -107,18 +106,6 @@ def stop_command(attempt: AttemptId) -> None:
     """End the command of an attempt that runs in this process; does nothing if there is none. Thread-safe."""
     if (alive := _RUNNING.get(attempt)) is not None:
         alive.close()  # the guard kills all its processes
-
-
-def _settings(entry: Mapping[str, Any], location: str) -> CommandSettings:
-    try:
-        return CommandSettings.model_validate(entry.get("settings") or {})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, (location, "settings", *first["loc"])))
-        unknown = first["type"] == "extra_forbidden"
-        fix = nearest_field(str(first["loc"][-1]), CommandSettings) if unknown else "see the fields of kind command"
-        message = "unknown key" if unknown else first["msg"].removeprefix("Value error, ")
-        raise InvalidCatalog(message, field, fix) from None
 
 
 def _file(folder: str, name: str) -> bytes:

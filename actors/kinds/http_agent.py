@@ -11,17 +11,17 @@ from urllib.parse import urlsplit
 
 import httpx
 import pydantic_core
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue
 
 from actors.context import Context
 from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog
 from actors.invocation import Invocation
+from actors.kinds.declared import declared
 from actors.kinds.kind import Answer, Kind
 from actors.kinds.outbound import GuardedTransport, parsed_allowances
 from actors.kinds.schemas import check_schema
 from actors.kinds.templates import Rendering, check_template, schema_of
 from actors.payloads.json_values import decoded, encoded
-from actors.suggestions import nearest_field
 from planners.agents import AgentSpec
 from planners.bindings import follow
 from planners.model import Model
@@ -81,7 +81,7 @@ class HttpKind:
 
     def declare(self, entry: Mapping[str, Any], location: str) -> AgentSpec | Mapping[str, Any]:
         """Check the address, the settings and all templates; derive the input schema from the templates."""
-        settings = _settings(entry, location)
+        settings = declared(HttpSettings, entry.get("settings") or {}, f"{location}.settings")
         target = _target(entry, location)
         if settings.method not in _SAFE and "effect" not in entry:
             fix = "declare effect: pure, idempotent or irreversible; only you know what the request does"
@@ -123,17 +123,6 @@ class HttpKind:
             raise HttpFailed(message, "target", "check the address, and that the service runs") from None
         _check_status(request, response, body, rendering)
         return _answer(call, settings, response, body)
-
-
-def _settings(entry: Mapping[str, Any], location: str) -> HttpSettings:
-    try:
-        return HttpSettings.model_validate(entry.get("settings") or {})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, (location, "settings", *first["loc"])))
-        unknown = first["type"] == "extra_forbidden"
-        fix = nearest_field(str(first["loc"][-1]), HttpSettings) if unknown else "see the fields of kind http"
-        raise InvalidCatalog("unknown key" if unknown else first["msg"], field, fix) from None
 
 
 def _target(entry: Mapping[str, Any], location: str) -> str:

@@ -8,18 +8,16 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from actors.context import Context
 from actors.errors import BadInput, BadOutput, InvalidCatalog, UnknownTarget
 from actors.import_path import load
 from actors.invocation import Invocation
+from actors.kinds.declared import declared
 from actors.kinds.kind import Answer, Kind
 from actors.kinds.llm_settings import LLMSettings
 from actors.kinds.schemas import check_schema
 from actors.kinds.templates import Rendering, check_template, schema_of
 from actors.payloads.json_values import encoded
-from actors.suggestions import nearest_field
 from planners.agents import AgentSpec
 from planners.resources import Resources
 from reconciler.state.handoff import Handoff
@@ -84,14 +82,7 @@ def _conversation(call: Invocation, settings: LLMSettings, context: Context) -> 
 
 
 def _settings(entry: Mapping[str, Any], location: str) -> LLMSettings:
-    try:
-        settings = LLMSettings.model_validate(entry.get("settings") or {})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, (location, "settings", *first["loc"])))
-        unknown = first["type"] == "extra_forbidden"
-        fix = nearest_field(str(first["loc"][-1]), LLMSettings) if unknown else "see the fields of kind llm"
-        raise InvalidCatalog("unknown key" if unknown else first["msg"], field, fix) from None
+    settings = declared(LLMSettings, entry.get("settings") or {}, f"{location}.settings")
     for index, tool in enumerate(settings.tools):
         try:
             load(tool)

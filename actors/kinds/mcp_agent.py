@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from actors.context import Context
 from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog
 from actors.invocation import Invocation
+from actors.kinds.declared import declared
 from actors.kinds.kind import Answer, Kind
 from actors.kinds.mcp_server import McpServer, ServerAway
 from actors.kinds.schemas import check_schema
@@ -44,7 +43,7 @@ class McpKind:
         if entry.get("effect") == Effect.STAGEABLE:
             fix = "declare it idempotent or irreversible, or wrap it in a callable with promote="
             raise InvalidCatalog("a tool cannot stage its effects", f"{location}.effect", fix)
-        parsed_server(entry.get("settings") or {}, f"{location}.settings")
+        declared(McpServer, entry.get("settings") or {}, f"{location}.settings")
         derived = {"resources": Resources(), "timeout_s": TIMEOUT_S, "effect": Effect.IRREVERSIBLE}
         return {**derived, **entry}
 
@@ -84,21 +83,6 @@ def check_installed(field: str) -> None:
     """
     if find_spec("mcp") is None:
         raise InvalidCatalog("tools of MCP servers need the extra mcp", field, "pip install 'forerun[mcp]'")
-
-
-def parsed_server(settings: Any, location: str) -> McpServer:
-    """The server that settings name.
-
-    Raises:
-        InvalidCatalog: names the field.
-    """
-    try:
-        return McpServer.model_validate(settings)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, (location, *first["loc"])))
-        message = first["msg"].removeprefix("Value error, ")
-        raise InvalidCatalog(message, field, "see the fields of mcp_servers") from None
 
 
 def _output(result: "CallToolResult") -> Any:

@@ -1,16 +1,15 @@
 """A real MCP server, made with the protocol's SDK. Run as a script, it speaks over stdin and stdout."""
 
 import os
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import anyio
-import uvicorn
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel
+from served import served
 
 
 class Weather(BaseModel):
@@ -18,7 +17,7 @@ class Weather(BaseModel):
     degrees: float
 
 
-def served() -> tuple[MCPServer, dict[str, threading.Event]]:
+def tools() -> tuple[MCPServer, dict[str, threading.Event]]:
     """The server, and events: a call of ``waits`` has begun, or has been cancelled."""
     server = MCPServer("tools")
     events = {"waits": threading.Event(), "cancelled": threading.Event()}
@@ -60,19 +59,10 @@ def served() -> tuple[MCPServer, dict[str, threading.Event]]:
 @contextmanager
 def over_http() -> Iterator[tuple[str, dict[str, threading.Event]]]:
     """The server on a free port: its address and events."""
-    server, events = served()
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(server.streamable_http_app(), log_level="critical", timeout_graceful_shutdown=1)
-        running = uvicorn.Server(config)
-        thread = threading.Thread(target=running.run, args=([listening],))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}/mcp", events
-        finally:
-            running.should_exit = True
-            thread.join()
+    server, events = tools()
+    with served(server.streamable_http_app()) as port:
+        yield f"http://127.0.0.1:{port}/mcp", events
 
 
 if __name__ == "__main__":
-    served()[0].run("stdio")
+    tools()[0].run("stdio")

@@ -1,0 +1,34 @@
+"""What asking other servers has in common: a time limit, and an event loop of its own."""
+
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from actors.context import Context
+from actors.environment import declared_variables
+from planners.model import AgentName, AttemptId, TaskId, WorkKey
+
+LISTING_S = 60.0
+_T = TypeVar("_T")
+
+
+def asked(question: Coroutine[Any, Any, _T]) -> _T:
+    """The answer. Blocks; works whether or not the caller has an event loop that runs.
+
+    Raises:
+        TimeoutError: it took longer than `LISTING_S`.
+        Exception: whatever the question raises.
+    """
+
+    async def in_time() -> _T:
+        async with asyncio.timeout(LISTING_S):
+            return await question
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, in_time()).result()
+
+
+def context_of(name: str, env: tuple[str, ...]) -> Context:
+    """A context for templates of a server's entry, outside any attempt."""
+    return Context(TaskId(""), AttemptId("catalog"), AgentName(name), WorkKey(""), env=declared_variables(env))

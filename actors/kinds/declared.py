@@ -1,0 +1,28 @@
+"""Parts of a catalog entry as models; what is wrong is reported with its place in the catalog."""
+
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from actors.errors import InvalidCatalog
+from actors.suggestions import nearest_field
+from planners.model import Model
+
+_M = TypeVar("_M", bound=Model)
+
+
+def declared(model: type[_M], raw: Any, location: str) -> _M:
+    """The part of an entry at ``location``, such as ``agents.0.settings``.
+
+    Raises:
+        InvalidCatalog: names the field and the fix.
+    """
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, (location, *first["loc"])))
+        if first["type"] == "extra_forbidden":
+            raise InvalidCatalog("unknown key", field, nearest_field(str(first["loc"][-1]), model)) from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise InvalidCatalog(message, field, f"known keys: {', '.join(sorted(model.model_fields))}") from None
