@@ -1,20 +1,23 @@
 """Turns exceptions into `Failure` data."""
 
 import asyncio
+from dataclasses import replace
 
 from actors.abridged import abridged
 from actors.environment import declared_variables
 from actors.errors import BadInput, BadOutput
 from actors.import_path import loaded
-from actors.invocation import Invocation
+from actors.invocation import Ended, Invocation
+from actors.lost_processes import MORE_MEMORY
 from actors.masking import Mask
 from actors.raised import chain_of, definition_of, formatted, own_frame, raised_exceptions, text_of, unwrapped
+from actors.stacks import frame_in
 from planners.errors import ForerunError
-from planners.model import AgentName, NodeId
 from reconciler.state.evidence import FailureEvidence, Frame
 from reconciler.state.handoff import Failure, FailureKind
 
 _MAX_MESSAGE = 2000
+_SHOWN_OF_ID = 12
 
 
 def failure_of(error: BaseException, kind: FailureKind | None = None, call: Invocation | None = None) -> Failure:
@@ -28,16 +31,22 @@ def failure_of(error: BaseException, kind: FailureKind | None = None, call: Invo
     mask = Mask.of(declared_variables(call.env) if call else {}, call.inputs if call else None)
     trace, error = formatted(error), unwrapped(error)
     evidence = _evidence_of(error, call, mask, mask.text(trace))
-    fix = error.fix if isinstance(error, ForerunError) else ""
-    if not fix and evidence.frame is not None:
-        fix = f"correct {evidence.frame.where}, or what the step gives to it"
     return Failure(
         kind=kind or _kind(error),
         message=mask.text(_text(error))[:_MAX_MESSAGE] or type(error).__name__,
         error_type=type(error).__name__,
-        fix=mask.text(fix),
+        fix=mask.text(_fix(error, evidence.frame, call)),
         evidence=evidence,
     )
+
+
+def with_inputs(ended: Ended, call: Invocation) -> Ended:
+    """The end of an attempt whose process could not tell its inputs; large ones are not known here."""
+    failure = ended.failure
+    if failure is None or (failure.evidence is not None and failure.evidence.inputs is not None):
+        return ended
+    mask = Mask.of(declared_variables(call.env), call.inputs)
+    return replace(ended, failure=failure.with_evidence(inputs=abridged(call.inputs, mask)))
 
 
 def _evidence_of(error: BaseException, call: Invocation | None, mask: Mask, trace: str) -> FailureEvidence:
@@ -45,14 +54,15 @@ def _evidence_of(error: BaseException, call: Invocation | None, mask: Mask, trac
     package = target.partition(":")[0].partition(".")[0]
     chain = chain_of(error)
     exceptions = raised_exceptions(chain, mask, package)
-    frames = [own_frame(error.__traceback__, mask, package), *(raised.frame for raised in exceptions)]
+    stderr = mask.text(getattr(error, "stderr", ""))
+    frames = [own_frame(error.__traceback__, mask, package), *(raised.frame for raised in exceptions), frame_in(stderr)]
     return FailureEvidence(
         frame=next((frame for frame in frames if frame is not None), None) or _definition(error, target),
         exceptions=exceptions,
         traceback=trace if exceptions else "",
         inputs=abridged(call.inputs, mask) if call is not None else None,
         exit_code=getattr(error, "exit_code", None),
-        stderr=mask.text(getattr(error, "stderr", "")),
+        stderr=stderr,
     )
 
 
@@ -64,6 +74,19 @@ def _definition(error: BaseException, target: str) -> Frame | None:
         return definition_of(loaded(target)[0])
     except ForerunError:  # it is not loaded where this is asked
         return None
+
+
+def _fix(error: BaseException, frame: Frame | None, call: Invocation | None) -> str:
+    """What to do about it: for a module or memory that is missing, on which node."""
+    root = chain_of(error)[0]
+    if isinstance(root, ModuleNotFoundError) and root.name:
+        where = f"on node {call.node[:_SHOWN_OF_ID]}" if call is not None and call.node else "where the workers run"
+        return f"install module '{root.name}' {where}, or ship it in cluster.runtime_env of the settings"
+    if isinstance(error, ForerunError):
+        return error.fix
+    if isinstance(root, MemoryError):
+        return MORE_MEMORY
+    return "" if frame is None else f"correct {frame.where}, or what the step gives to it"
 
 
 def _text(error: BaseException) -> str:
@@ -95,22 +118,3 @@ def timed_out(timeout_s: float | None, call: Invocation | None = None, error: Ba
     cancelled = failure_of(chain_of(error)[0], call=call).evidence
     # That it was cancelled says nothing to a user.
     return failure.model_copy(update={"evidence": cancelled and cancelled.model_copy(update={"exceptions": ()})})
-
-
-def node_lost(node: NodeId, error_type: str = "", *, never_began: bool = False) -> Failure:
-    """The failure of an attempt whose node left the cluster. ``never_began``: certainly no agent was called."""
-    message = f"node {node} is no longer part of the cluster"
-    return Failure(kind=FailureKind.NODE_LOST, message=message, error_type=error_type, never_began=never_began)
-
-
-def worker_lost(agent: AgentName, error_type: str = "") -> Failure:
-    """The failure of an attempt that ended its own process, or whose process was killed."""
-    message = f"the process of agent '{agent}' died"
-    return Failure(kind=FailureKind.WORKER_LOST, message=message, error_type=error_type)
-
-
-def blocked_loop(agent: AgentName, timeout_s: float) -> Failure:
-    """The failure of an async agent that did not yield to the event loop of its host."""
-    message = f"agent '{agent}' blocked the event loop that it shares for {timeout_s:g} s"
-    fix = "await what blocks, run it by asyncio.to_thread, or declare the agent with def instead of async def"
-    return Failure(kind=FailureKind.ERROR, message=message, error_type="BlockedEventLoop", fix=fix)

@@ -10,7 +10,7 @@ from actors.environment import declared_variables
 from actors.payloads.slots import InputSlot, fill
 from actors.payloads.store import PayloadStore, ReturnedPayloads
 from planners.agents import AgentKind
-from planners.model import AgentName, AttemptId, TaskId, WorkKey
+from planners.model import AgentName, AttemptId, NodeId, TaskId, WorkKey
 from reconciler.state.handoff import Failure, Handoff
 
 
@@ -35,6 +35,7 @@ class Invocation:
     input_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
     payloads: PayloadStore = field(default_factory=ReturnedPayloads)
+    node: NodeId | None = None
     v: int = 1
 
     def context(self) -> Context:

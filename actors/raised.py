@@ -90,7 +90,11 @@ def own_frame(trace: TracebackType | None, mask: Mask, package: str = "") -> Fra
 def formatted(error: BaseException) -> str:
     """The traceback as Python prints it, with its causes, from the first line that is not Forerun's on."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None and _owner(trace.tb_frame.f_code.co_filename) is Owner.HOST:
+    while (
+        trace is not None
+        and trace.tb_next is not None
+        and owner_of_file(trace.tb_frame.f_code.co_filename) is Owner.HOST
+    ):
         trace = trace.tb_next
     try:
         lines = traceback.TracebackException(type(error), error, trace, compact=True).format()
@@ -125,11 +129,12 @@ def _steps(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
 def _owner_of(frame: FrameType, package: str) -> Owner:
     if package and str(frame.f_globals.get("__name__", "")).partition(".")[0] == package:
         return Owner.USER
-    return _owner(frame.f_code.co_filename)
+    return owner_of_file(frame.f_code.co_filename)
 
 
 @lru_cache(maxsize=4096)
-def _owner(file: str) -> Owner:
+def owner_of_file(file: str) -> Owner:
+    """Whose code a file is, by its path."""
     if file.startswith("<frozen "):
         return Owner.HOST
     path = Path(file)

@@ -14,9 +14,10 @@ from actors.executor.hosted import ExecutorOptions, HostedAttempt
 from actors.executor.promotions import RunningPromotions
 from actors.executor.readings import Held
 from actors.executor.waits import limit_wait, start_wait
-from actors.failures import failure_of, is_being_cancelled, node_lost
+from actors.failures import failure_of, is_being_cancelled, with_inputs
 from actors.invocation import Ended, Invocation
 from actors.kinds.kind import kind_of
+from actors.lost_processes import node_lost
 from actors.payloads.outputs import BoundInputs, Outputs, Reference
 from actors.payloads.store import ReturnedPayloads
 from planners.agents import AgentSpec, Catalog
@@ -234,7 +235,7 @@ class FencedExecutor(ABC):
                 return Ended(0.0, failure=node_lost(order.node, never_began=True))
             bound = self._outputs.bound(hosted.task, order.inputs)
             call = self._invocation(hosted.task, order, agent, bound)
-            ended = await self._run(hosted, agent, call, bound)
+            ended = with_inputs(await self._run(hosted, agent, call, bound), call)
         if ended.failure is None:
             self._warm.add((agent.name, order.node))
             if hosted.staged and self._is_live(hosted):
@@ -256,6 +257,7 @@ class FencedExecutor(ABC):
         return replace(
             self._call(task, order.attempt, agent),
             work_key=order.work_key,
+            node=order.node,
             idempotency_key=order.idempotency_key,
             speculative=order.speculative,
             timeout_s=agent.timeout_s if order.timeout_s is None else order.timeout_s,

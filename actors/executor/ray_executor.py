@@ -18,9 +18,10 @@ from actors.executor.hosts import Hosts, Next, RunningHost, after_host_end, kill
 from actors.executor.nodes import NodeProbe, pinned
 from actors.executor.readings import Held
 from actors.executor.waits import Stage, in_use, process_wait, resource_wait, start_wait
-from actors.failures import blocked_loop, failure_of, node_lost, timed_out, worker_lost
+from actors.failures import failure_of, timed_out
 from actors.invocation import Ended, Invocation
 from actors.kinds.kind import kind_of
+from actors.lost_processes import blocked_loop, node_lost, out_of_memory, worker_lost
 from actors.payloads.outputs import BoundInputs, Reference
 from planners.agents import AgentSpec, Catalog, Effect
 from planners.cluster import ClusterNode
@@ -283,6 +284,8 @@ class RayExecutor(FencedExecutor):
             if self._on_node_lost is not None:
                 asyncio.get_running_loop().call_soon(self._on_node_lost, node)
             return node_lost(node, error_type, never_began=isinstance(error, _UNPLACEABLE))
+        if isinstance(error, rx.OutOfMemoryError):
+            return out_of_memory(name, node, str(error))
         if lost:
             return worker_lost(name, error_type)
         message = f"node {node} can never give what agent '{name}' needs"

@@ -21,8 +21,9 @@ import pydantic_core
 
 from actors.context import Context
 from actors.environment import base_environment, declared_variables
-from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog
+from actors.errors import BadInput, BadOutput, InvalidCatalog
 from actors.invocation import Invocation
+from actors.kinds.command_failure import command_failed
 from actors.kinds.command_settings import CommandSettings
 from actors.kinds.declared import declared
 from actors.kinds.kind import Answer, Kind
@@ -35,15 +36,11 @@ from planners.model import AttemptId
 
 _log = logging.getLogger(__name__)
 _PROCESS_GUARD = str(Path(__file__).with_name("process_guard.py"))
-_TAIL_BYTES = 1800  # with the exit code it fits into a failure message
+_TAIL_BYTES = 8_000
 _CHUNK_BYTES = 1 << 16
 MAX_STDOUT_BYTES = 256 * 1024 * 1024
 # The writing ends that keep the commands of this process alive, by attempt.
 _RUNNING: dict[AttemptId, IO[bytes]] = {}
-
-
-class CommandFailed(ActorsError):
-    """A command ended with an exit code other than 0."""
 
 
 class CommandKind:
@@ -77,7 +74,7 @@ class CommandKind:
 
         Raises:
             BadInput, BadOutput: the declared schema does not match, or the output is not what is declared.
-            CommandFailed: the exit code is not 0; ends with the last bytes of stderr.
+            CommandFailed: the exit code is not 0; tells the last bytes of stderr.
         """
         check_schema(inputs, call.input_schema, BadInput, "inputs")
         settings = CommandSettings.model_validate(call.settings)
@@ -91,11 +88,8 @@ class CommandKind:
                 argv = sandboxed(argv, settings.sandbox, folder)
             code, stdout, stderr = _guarded(call, argv, folder, pydantic_core.to_json(inputs, inf_nan_mode="constants"))
             if code != 0:
-                fix = (
-                    "" if settings.sandbox is None else "if it needs more than settings.sandbox allows, allow it there"
-                )
-                message = f"exit code {code}: {rendering.masked(stderr.decode(errors='replace').strip())}"
-                raise CommandFailed(message, "target", fix)
+                said = rendering.masked(stderr.decode(errors="replace").strip())
+                raise command_failed(call.target, code, said, sandboxed=settings.sandbox is not None)
             body = stdout if folder is None or settings.output == "stdout" else _file(folder, settings.output)
         output = decoded(body, "output") if settings.format == "json" else body.decode(errors="replace")
         check_schema(output, call.output_schema, BadOutput, "output")

@@ -13,7 +13,7 @@ from actors.agent import agent
 from actors.context import MAX_STAGED_BYTES, Context
 from actors.import_path import load
 from actors.kinds.callables import declaration_of, derived_spec
-from actors.kinds.command_agent import CommandFailed
+from actors.kinds.command_failure import CommandFailed
 from actors.signature import Signature
 from planners.agents import AgentKind, Effect
 from planners.resources import Resources

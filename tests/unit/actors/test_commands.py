@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from actors import environment
 from actors.executor.execution import run_in_process
 from actors.invocation import Ended, Invocation
 from actors.kinds import command_agent
@@ -78,3 +79,15 @@ def test_a_command_that_prints_too_many_levels_fails():
 
     assert failure is not None
     assert failure.kind is FailureKind.BAD_OUTPUT
+
+
+def test_exit_code_and_stderr_are_evidence_and_show_no_secret(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(environment, "inherited_environment", lambda: {"POSTING_KEY": "posting-key-17"})
+
+    failure = ended("sh", "-c", "echo refused: $POSTING_KEY >&2; exit 7", env=("POSTING_KEY",)).failure
+
+    assert failure is not None
+    assert failure.evidence is not None
+    assert (failure.evidence.exit_code, failure.evidence.stderr) == (7, "refused: ***")
+    assert failure.message.endswith("exit code 7: refused: ***")
+    assert failure.evidence.inputs == {"x": 1}

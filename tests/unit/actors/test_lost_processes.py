@@ -1,0 +1,109 @@
+"""What is told of attempts whose process could not report their end, and of commands that failed."""
+
+import faulthandler
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from actors.kinds.command_failure import command_failed
+from actors.lost_processes import blocked_loop, out_of_memory, worker_lost
+from actors.stacks import frame_in, stack_of
+from reconciler.state.handoff import FailureKind
+
+CRASH = """
+import faulthandler, signal, os
+faulthandler.enable()
+def summarise():
+    os.kill(os.getpid(), signal.SIGSEGV)
+summarise()
+"""
+
+
+@pytest.fixture
+def crashed(tmp_path: Path) -> str:
+    """What a process that crashed in `summarise` of bad.py has written to stderr."""
+    script = tmp_path / "bad.py"
+    script.write_text(CRASH)
+    return subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False).stderr  # noqa: S603 - our own
+
+
+def test_a_crash_is_told_with_its_signal_and_its_line(crashed: str):
+    failure = worker_lost("writer", "WorkerCrashedError", stderr=crashed)
+
+    assert failure.kind is FailureKind.WORKER_LOST
+    assert failure.message == "the process of agent 'writer' died of: Segmentation fault"
+    assert failure.evidence.frame.where == "bad.py:5 in summarise"
+    assert failure.evidence.stderr == crashed
+
+
+def test_a_process_that_was_killed_is_told_without_a_line():
+    failure = worker_lost("writer", "WorkerCrashedError")
+
+    assert "was killed, or it ended itself" in failure.message
+    assert failure.evidence.frame is None
+    assert "memory" in failure.fix
+
+
+def test_a_process_that_ray_ended_for_memory_is_told_as_such():
+    told = "Task was killed due to the node running low on memory.\nMemory on the node was 7.61GB / 8.00GB (0.951250)"
+
+    failure = out_of_memory("writer", "node-1", told)
+
+    assert failure.message == (
+        "node node-1 ran out of memory, which ended the process of agent 'writer': 7.61GB of 8.00GB were in use"
+    )
+    assert "memory_bytes" in failure.fix
+
+
+def test_a_blocked_loop_is_told_with_the_line_that_blocks_it(tmp_path: Path):
+    with (tmp_path / "stack").open("w+") as file:
+        faulthandler.dump_traceback(file)
+        file.seek(0)
+        stack = file.read()
+
+    failure = blocked_loop("waiter", 10.0, stack)
+
+    assert failure.evidence.frame.function == "test_a_blocked_loop_is_told_with_the_line_that_blocks_it"
+    assert failure.evidence.traceback == stack
+
+
+def test_of_several_stacks_that_of_the_thread_in_question_is_found():
+    stacks = (
+        'Thread 0x01 (most recent call first):\n  File "/x/idle.py", line 1 in wait\n\n'
+        'Thread 0x02 (most recent call first):\n  File "/x/bad.py", line 9 in f\n  File "/x/containment.py", line 2 in send\n'
+        '\nThread 0x03 (most recent call first):\n  File "/x/other.py", line 3 in main\n'
+    )
+
+    found = stack_of(stacks, "containment.py")
+
+    assert frame_in(found).where == "bad.py:9 in f"
+    assert "idle" not in found
+    assert "other" not in found
+
+
+def test_the_last_traceback_of_a_program_tells_its_line():
+    text = (
+        'noise\nTraceback (most recent call last):\n  File "/x/bad.py", line 9, in <module>\n    f()\nValueError: x\n'
+    )
+
+    assert frame_in(text).where == "bad.py:9 in <module>"
+    assert frame_in("no stack at all") is None
+
+
+@pytest.mark.parametrize(
+    ("code", "stderr", "message", "fix"),
+    [
+        (7, "first\noh no\n", "'sh' ended with exit code 7: oh no", "by hand"),
+        (127, "sh: No such file or directory", "exit code 127", "install 'sh'"),
+        (137, "", "'sh' ended with exit code 137 (SIGKILL)", "memory"),
+        (200, "", "'sh' ended with exit code 200", "by hand"),
+    ],
+)
+def test_a_command_that_failed_tells_its_exit_code_and_last_line(code: int, stderr: str, message: str, fix: str):
+    error = command_failed(("sh", "-c"), code, stderr)
+
+    assert message in error.message
+    assert fix in error.fix
+    assert (error.exit_code, error.stderr) == (code, stderr)
