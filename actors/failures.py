@@ -8,7 +8,6 @@ from actors.environment import declared_variables
 from actors.errors import BadInput, BadOutput
 from actors.import_path import loaded
 from actors.invocation import Ended, Invocation
-from actors.lost_processes import MORE_MEMORY
 from actors.masking import Mask
 from actors.raised import chain_of, definition_of, formatted, own_frame, raised_exceptions, text_of, unwrapped
 from actors.stacks import frame_in
@@ -16,6 +15,9 @@ from planners.errors import ForerunError
 from reconciler.state.evidence import FailureEvidence, Frame
 from reconciler.state.handoff import Failure, FailureKind
 
+MORE_MEMORY = (
+    "declare what the agent needs as resources.memory_bytes, so that fewer run at once, or give it less to do at once"
+)
 _MAX_MESSAGE = 2000
 _SHOWN_OF_ID = 12
 
@@ -109,12 +111,21 @@ def is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def timed_out(timeout_s: float | None, call: Invocation | None = None, error: BaseException | None = None) -> Failure:
-    """The failure of an attempt that exceeded its timeout. ``error``: its cancellation, which tells where it was."""
+def timed_out(
+    timeout_s: float | None, call: Invocation | None = None, error: BaseException | None = None, stack: str = ""
+) -> Failure:
+    """The failure of an attempt that exceeded its timeout.
+
+    Args:
+        timeout_s: its timeout.
+        call: the attempt, in the process that ran it.
+        error: its cancellation, which tells where it was.
+        stack: of its process, which tells the same.
+    """
     fix = "raise the agent's timeout_s or give it less to do"
     failure = Failure(kind=FailureKind.TIMEOUT, message=f"still running after {timeout_s:g} s", fix=fix)
     if error is None:
-        return failure
+        return failure.with_evidence(frame=frame_in(stack), traceback=stack)
     cancelled = failure_of(chain_of(error)[0], call=call).evidence
     # That it was cancelled says nothing to a user.
     return failure.model_copy(update={"evidence": cancelled and cancelled.model_copy(update={"exceptions": ()})})

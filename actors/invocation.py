@@ -63,9 +63,10 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """An attempt has begun in a process of its own."""
+    """An attempt has begun in a process of its own. ``stack``: see `actors.executor.process_remains`."""
 
     pid: int
+    stack: str = ""
     v: int = 1
 
 

@@ -25,10 +25,10 @@ def frame_in(text: str) -> Frame | None:
     return None
 
 
-def stack_of(text: str, function: str) -> str:
-    """Of the stacks in what ``faulthandler`` has written, the one of the thread that runs in this file."""
+def stack_of(text: str, file: str) -> str:
+    """Of the stacks in what ``faulthandler`` has written, the one of the thread that runs code of this file."""
     blocks = re.split(r"\n(?=(?:Current thread|Thread) 0x)", text)
-    return next((block.strip() for block in reversed(blocks) if function in block), text.strip())
+    return next((block.strip() for block in reversed(blocks) if file in block), text.strip())
 
 
 def _frames(lines: Iterable[str]) -> list[Frame]:

@@ -11,13 +11,13 @@ from pydantic import JsonValue
 from actors.admission.limits import AdmissionLimits
 from actors.errors import ActorsError
 from actors.executor.hosted import ExecutorOptions, HostedAttempt
+from actors.executor.lost_processes import node_lost
 from actors.executor.promotions import RunningPromotions
 from actors.executor.readings import Held
 from actors.executor.waits import limit_wait, start_wait
 from actors.failures import failure_of, is_being_cancelled, with_inputs
 from actors.invocation import Ended, Invocation
 from actors.kinds.kind import kind_of
-from actors.lost_processes import node_lost
 from actors.payloads.outputs import BoundInputs, Outputs, Reference
 from actors.payloads.store import ReturnedPayloads
 from planners.agents import AgentSpec, Catalog

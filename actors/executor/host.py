@@ -20,6 +20,7 @@ import ray
 from actors.environment import restrict_environment
 from actors.executor.containment import RunningMark, contain_spawned_tasks, remove_stale_marks, start_contained
 from actors.executor.execution import run_async, run_in_process, run_promotion, run_verification
+from actors.executor.process_remains import ProcessRemains, oom_kills, remains_of, remove_stale_stacks, watch
 from actors.failures import failure_of
 from actors.invocation import Began, Ended, Invocation, Result
 from actors.kinds.kind import kind_of
@@ -28,6 +29,8 @@ from planners.model import AttemptId
 
 MAX_AGENTS_PER_HOST = 100_000
 _REMEMBERED_FLUSHES = 10_000
+# The stacks of a host are written before it is declared blocked and killed.
+_WATCH_SHARE = 0.9
 _MARK_PREFIX = "forerun-host-"
 
 # The end of an attempt (None: flushed), a large output as its store keeps it, and what was staged.
@@ -41,10 +44,11 @@ def shares_a_host(agent: AgentSpec) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class HostProcess:
-    """A host that is ready. ``mark`` is the path of its `RunningMark`, on its node."""
+    """A host that is ready. ``mark`` and ``stack`` are paths on its node: of its `RunningMark`, and of its stacks."""
 
     pid: int
     mark: str
+    stack: str = ""
 
 
 @ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)
@@ -62,15 +66,25 @@ class Host:
         self._mark = RunningMark(self._path)
         self._running: dict[AttemptId, asyncio.Task[Result]] = {}
         self._flushed: OrderedDict[AttemptId, None] = OrderedDict()
+        self._watch_s: float | None = None
+        self._oom_kills = oom_kills()
         remove_stale_marks(folder, _MARK_PREFIX)
+        remove_stale_stacks()
 
-    async def start(self) -> HostProcess:
+    async def start(self, heartbeat_timeout_s: float) -> HostProcess:
         """Prepare the event loop; answers when the host is ready."""
         contain_spawned_tasks(asyncio.get_running_loop(), self._mark)
-        return HostProcess(os.getpid(), str(self._path))
+        self._watch_s = _WATCH_SHARE * heartbeat_timeout_s
+        return HostProcess(os.getpid(), str(self._path), watch(self._watch_s))
 
     async def heartbeat(self) -> None:
         """Answers as long as no agent blocks the event loop."""
+        watch(self._watch_s)
+        self._oom_kills = oom_kills()
+
+    async def remains(self, stack: str) -> ProcessRemains:
+        """What is left of another process of this node, which is gone or hangs."""
+        return remains_of(stack, self._oom_kills)
 
     async def last_running(self, mark: str) -> AttemptId | None:
         """The attempt whose code was running when another host of this node ended."""
@@ -121,8 +135,10 @@ def worker(call: Invocation, *blobs: Any) -> Iterator[Any]:
     in the same call and for 1 ms. The items belong to the caller, so they outlive this process.
     """
     restrict_environment(call.env)
-    yield Began(os.getpid())
+    on_loop = kind_of(call.kind).runs_on_loop  # such kinds enforce their timeout themselves
+    yield Began(os.getpid(), watch(None if on_loop else call.timeout_s))
     result = run_in_process(call, blobs)
+    watch(None)
     yield result.ended
     if result.body is not None:
         yield result.body

@@ -15,7 +15,11 @@ from reconciler.state.commands import Dispatch
 
 @dataclass(eq=False, slots=True)
 class HostedAttempt:
-    """An attempt as the executor sees it. ``handle`` is what cancels it where it runs (None: it does not run yet)."""
+    """An attempt as the executor sees it.
+
+    ``handle`` is what cancels it where it runs (None: it does not run yet). ``stack``: the path, on its node, where its
+    process leaves stacks.
+    """
 
     task: TaskId
     order: Dispatch
@@ -24,6 +28,7 @@ class HostedAttempt:
     began_s: float | None = None
     stage: Stage = Stage.LIMITS
     handle: Any = None
+    stack: str = ""
     body: Reference | None = None
     staged: Mapping[str, bytes] | None = None
 

@@ -9,14 +9,17 @@ from typing import Any
 import ray
 from ray import exceptions as rx
 
+from actors.errors import NoSuchNode
 from actors.executor.host import MAX_AGENTS_PER_HOST, Host, HostProcess
 from actors.executor.nodes import pinned
+from actors.executor.process_remains import ProcessRemains
 from planners.model import AttemptId, NodeId
 
 # How often a host is asked, as a share of the timeout.
 _INTERVAL = 0.25
 # If this process itself was late by so much, a missing answer proves nothing.
 _OWN_DELAY_S = 0.5
+_REMAINS_S = 3.0
 
 
 @dataclass(eq=False, slots=True)
@@ -33,10 +36,15 @@ class RunningHost:
 
 @dataclass(frozen=True, slots=True)
 class HostEnd:
-    """Why a host ended: the attempt whose code was running then (None: not known), and whether it blocked the loop."""
+    """Why a host ended.
+
+    ``culprit``: the attempt whose code was running then (None: not known). ``blocked``: it blocked the event loop, and
+    ``stack`` tells where.
+    """
 
     culprit: AttemptId | None
     blocked: bool
+    stack: str = ""
 
 
 class Next(Enum):
@@ -91,6 +99,16 @@ class Hosts:
             host.end.add_done_callback(_retrieved)
         return await asyncio.shield(host.end)
 
+    async def remains(self, node: NodeId, stack: str) -> ProcessRemains:
+        """What is left of a process of this node. Nothing if the node does not answer soon: nobody waits for it."""
+        try:
+            async with asyncio.timeout(_REMAINS_S):
+                host = await self.on(node)
+                left: ProcessRemains = await host.actor.remains.remote(stack)
+        except (rx.RayError, NoSuchNode, TimeoutError):
+            return ProcessRemains()
+        return left
+
     def drop(self, node: NodeId, host: RunningHost | None = None) -> Any:
         """Kill the node's host, if it is still this one (None: any), and return its actor."""
         known = self._ready.get(node)
@@ -113,7 +131,8 @@ class Hosts:
         self.drop(host.node, host)
         replacement = await self.on(host.node)
         culprit: AttemptId | None = await replacement.actor.last_running.remote(host.process.mark)
-        return HostEnd(culprit, host.blocked)
+        left: ProcessRemains = await replacement.actor.remains.remote(host.process.stack)
+        return HostEnd(culprit, host.blocked, left.stack if host.blocked else "")
 
     def _started(self, node: NodeId, starting: asyncio.Task[RunningHost]) -> None:
         self._starting.pop(node, None)
@@ -121,7 +140,7 @@ class Hosts:
 
     async def _start(self, node: NodeId) -> RunningHost:
         actor = Host.options(max_concurrency=MAX_AGENTS_PER_HOST, scheduling_strategy=pinned(node)).remote()  # type: ignore[attr-defined]  # Ray adds it
-        host = self._ready[node] = RunningHost(node, actor, await actor.start.remote())
+        host = self._ready[node] = RunningHost(node, actor, await actor.start.remote(self._heartbeat_timeout_s))
         host.watch = asyncio.ensure_future(self._watch(host))
         return host
 

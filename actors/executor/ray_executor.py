@@ -15,13 +15,13 @@ from actors.executor.fenced import FencedExecutor
 from actors.executor.host import promotion, shares_a_host, verification, worker
 from actors.executor.hosted import ExecutorOptions, HostedAttempt
 from actors.executor.hosts import Hosts, Next, RunningHost, after_host_end, kill
+from actors.executor.lost_processes import blocked_loop, node_lost, out_of_memory, worker_lost
 from actors.executor.nodes import NodeProbe, pinned
 from actors.executor.readings import Held
 from actors.executor.waits import Stage, in_use, process_wait, resource_wait, start_wait
 from actors.failures import failure_of, timed_out
-from actors.invocation import Ended, Invocation
+from actors.invocation import Began, Ended, Invocation
 from actors.kinds.kind import kind_of
-from actors.lost_processes import blocked_loop, node_lost, out_of_memory, worker_lost
 from actors.payloads.outputs import BoundInputs, Reference
 from planners.agents import AgentSpec, Catalog, Effect
 from planners.cluster import ClusterNode
@@ -173,8 +173,10 @@ class RayExecutor(FencedExecutor):
                     break
                 case Next.FAILED:
                     late = call.timeout_s is not None and self._seconds(hosted) > call.timeout_s
-                    failure = blocked_loop(agent.name, self._heartbeat_timeout_s)
-                    return Ended(self._seconds(hosted), failure=timed_out(call.timeout_s) if late else failure)
+                    failure = blocked_loop(agent.name, self._heartbeat_timeout_s, end.stack)
+                    if late:
+                        failure = timed_out(call.timeout_s, stack=end.stack)
+                    return Ended(self._seconds(hosted), failure=failure)
         return await self._in_worker(hosted, agent, call, bound)
 
     async def _in_host(
@@ -206,7 +208,8 @@ class RayExecutor(FencedExecutor):
     async def _in_process(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         hosted.stage = Stage.RESOURCES
         items = hosted.handle = self._worker(agent, hosted.order.node).remote(call, *bound.blobs)
-        await (await anext(items))
+        began: Began = await (await anext(items))
+        hosted.stack = began.stack
         self._began(hosted)
         grace_s = _GRACE_S if kind_of(agent.kind).runs_on_loop else 0.0
         try:
@@ -214,7 +217,8 @@ class RayExecutor(FencedExecutor):
                 ended: Ended = await (await anext(items))
         except TimeoutError:
             self._cancel([hosted])
-            return Ended(self._seconds(hosted), failure=timed_out(call.timeout_s))
+            left = await self._hosts.remains(hosted.order.node, hosted.stack)
+            return Ended(self._seconds(hosted), failure=timed_out(call.timeout_s, stack=left.stack))
         apart = int(ended.handoff is not None and ended.handoff.by_reference) + int(ended.staged)
         if apart:
             await items.completed()  # else anext would wait for the next item by fetching its bytes to here
@@ -284,10 +288,11 @@ class RayExecutor(FencedExecutor):
             if self._on_node_lost is not None:
                 asyncio.get_running_loop().call_soon(self._on_node_lost, node)
             return node_lost(node, error_type, never_began=isinstance(error, _UNPLACEABLE))
-        if isinstance(error, rx.OutOfMemoryError):
-            return out_of_memory(name, node, str(error))
         if lost:
-            return worker_lost(name, error_type)
+            left = await self._hosts.remains(node, hosted.stack)
+            if isinstance(error, rx.OutOfMemoryError) or left.oom_killed:
+                return out_of_memory(name, node, str(error))
+            return worker_lost(name, left, error_type)
         message = f"node {node} can never give what agent '{name}' needs"
         return Failure(kind=FailureKind.LIMIT, message=message, error_type=error_type)
 

@@ -1,7 +1,11 @@
 """Agents that fail, each in another way, importable by workers. Tests find their lines by the marks in the comments."""
 
 import asyncio
+import ctypes
 import json
+import os
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +68,35 @@ def tells_its_secrets(context: Context, login: dict[str, str]) -> None:
 @agent("loop", retry={"max_attempts": 1})
 def recurses(depth: int = 0) -> int:
     return recurses(depth + 1)
+
+
+@agent("crash", retry={"max_attempts": 1})
+def crashes() -> None:
+    ctypes.string_at(0)  # crash
+
+
+@agent("crash", retry={"max_attempts": 1})
+def exits() -> None:
+    sys.stderr.write("about to exit\n")
+    sys.stderr.flush()
+    os._exit(3)
+
+
+@agent("hang", retry={"max_attempts": 1}, timeout_s=1.0)
+def hangs() -> None:
+    time.sleep(600)  # hang
+
+
+@agent("hang", retry={"max_attempts": 1})
+async def blocks() -> None:
+    time.sleep(600)  # noqa: ASYNC251 - the mistake under test  # block
+
+
+@agent("import", retry={"max_attempts": 1})
+def misses_a_module() -> None:
+    import no_such_module_here  # noqa: F401, PLC0415 - the mistake under test  # missing
+
+
+@agent("allocate", retry={"max_attempts": 1})
+def allocates_too_much() -> int:
+    return len(bytearray(1 << 60))  # allocate

@@ -3,12 +3,15 @@
 import faulthandler
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from actors.executor.lost_processes import blocked_loop, out_of_memory, worker_lost
+from actors.executor.process_remains import ProcessRemains, oom_kills, remains_of
 from actors.kinds.command_failure import command_failed
-from actors.lost_processes import blocked_loop, out_of_memory, worker_lost
 from actors.stacks import frame_in, stack_of
 from reconciler.state.handoff import FailureKind
 
@@ -30,20 +33,34 @@ def crashed(tmp_path: Path) -> str:
 
 
 def test_a_crash_is_told_with_its_signal_and_its_line(crashed: str):
-    failure = worker_lost("writer", "WorkerCrashedError", stderr=crashed)
+    path = Path(tempfile.gettempdir()) / f"forerun-stack-{uuid4().hex}"
+    path.write_text(crashed)
+    left = remains_of(str(path), oom_kills())
+
+    failure = worker_lost("writer", left, "WorkerCrashedError")
 
     assert failure.kind is FailureKind.WORKER_LOST
     assert failure.message == "the process of agent 'writer' died of: Segmentation fault"
     assert failure.evidence.frame.where == "bad.py:5 in summarise"
-    assert failure.evidence.stderr == crashed
+    assert "most recent call first" in failure.evidence.traceback
+    assert not path.exists()
 
 
 def test_a_process_that_was_killed_is_told_without_a_line():
-    failure = worker_lost("writer", "WorkerCrashedError")
+    failure = worker_lost("writer", ProcessRemains(), "WorkerCrashedError", stderr="bye")
 
     assert "was killed, or it ended itself" in failure.message
     assert failure.evidence.frame is None
+    assert failure.evidence.stderr == "bye"
     assert "memory" in failure.fix
+
+
+def test_only_stacks_are_read_and_removed(tmp_path: Path):
+    other = tmp_path / "precious"
+    other.write_text("x")
+
+    assert remains_of(str(other), 0).stack == ""
+    assert other.exists()
 
 
 def test_a_process_that_ray_ended_for_memory_is_told_as_such():
@@ -72,7 +89,8 @@ def test_a_blocked_loop_is_told_with_the_line_that_blocks_it(tmp_path: Path):
 def test_of_several_stacks_that_of_the_thread_in_question_is_found():
     stacks = (
         'Thread 0x01 (most recent call first):\n  File "/x/idle.py", line 1 in wait\n\n'
-        'Thread 0x02 (most recent call first):\n  File "/x/bad.py", line 9 in f\n  File "/x/containment.py", line 2 in send\n'
+        'Thread 0x02 (most recent call first):\n  File "/x/bad.py", line 9 in f\n'
+        '  File "/x/containment.py", line 2 in send\n'
         '\nThread 0x03 (most recent call first):\n  File "/x/other.py", line 3 in main\n'
     )
 

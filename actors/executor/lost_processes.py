@@ -2,18 +2,16 @@
 
 import re
 
+from actors.executor.process_remains import ProcessRemains
+from actors.failures import MORE_MEMORY
 from actors.stacks import frame_in
 from planners.model import AgentName, NodeId
 from reconciler.state.evidence import FailureEvidence
 from reconciler.state.handoff import Failure, FailureKind
 
-MORE_MEMORY = (
-    "declare what the agent needs as resources.memory_bytes, so that fewer run at once, or give it less to do at once"
-)
 _SHOWN_OF_ID = 12
 # What Ray tells of the memory of a node whose processes it ends.
 _MEMORY = re.compile(r"(\d[\d.]*\s?[KMGT]i?B) / (\d[\d.]*\s?[KMGT]i?B)")
-_FATAL = re.compile(r"^Fatal Python error: (?P<what>.+)$", re.MULTILINE)
 
 
 def node_lost(node: NodeId, error_type: str = "", *, never_began: bool = False) -> Failure:
@@ -27,23 +25,24 @@ def node_lost(node: NodeId, error_type: str = "", *, never_began: bool = False) 
     )
 
 
-def worker_lost(agent: AgentName, error_type: str = "", *, stderr: str = "") -> Failure:
+def worker_lost(agent: AgentName, left: ProcessRemains, error_type: str = "", *, stderr: str = "") -> Failure:
     """The failure of an attempt that ended its own process, or whose process was killed.
 
     Args:
         agent: the agent.
+        left: what is left of the process.
         error_type: the type of the error that showed it.
         stderr: the last that the process wrote there.
     """
-    fatal = _FATAL.search(stderr)
-    how = "without a message: it was killed, or it ended itself" if fatal is None else f"of: {fatal['what'].rstrip()}"
-    fix = "see the last lines of its stderr; a process that is killed without a message has often used too much memory"
+    how = f"of: {left.fatal}" if left.fatal else "without a message: it was killed, or it ended itself"
+    killed = "look for who ended it (kill, os._exit, an operator); too much memory is the most frequent reason"
+    frame = frame_in(left.stack) or frame_in(stderr)
     return Failure(
         kind=FailureKind.WORKER_LOST,
         message=f"the process of agent '{agent}' died {how}",
         error_type=error_type,
-        fix=fix,
-        evidence=FailureEvidence(frame=frame_in(stderr), stderr=stderr),
+        fix=f"correct {frame.where}, or the library that it calls" if left.fatal and frame else killed,
+        evidence=FailureEvidence(frame=frame, traceback=left.stack, stderr=stderr),
     )
 
 
