@@ -5,14 +5,14 @@ For tests of handlers and for developing pages without a cluster.
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from pydantic import JsonValue
 
 from learner.errors import UnknownVersion
 from orchestrator.errors import Unavailable
+from orchestrator.gateway.memory_task import StoredTask
 from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, View
 from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
@@ -22,8 +22,10 @@ from planners.tasks import AdmittedTask, Task
 from reconciler.errors import IdempotencyConflict, NotInDoubt, OutputNotReady, Overloaded, UnknownStep, UnknownTask
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure
+from reconciler.views.graph import RunGraph, run_graph
 from reconciler.views.logs import LogLevel, LogLine, LogPage, LogQuery, LogStream
 from reconciler.views.models import (
+    Changes,
     Doubt,
     EventPage,
     FailuresView,
@@ -33,17 +35,9 @@ from reconciler.views.models import (
     TaskPage,
     TaskView,
     Timeline,
+    TimelineBar,
 )
-
-
-@dataclass
-class _StoredTask:
-    admitted: AdmittedTask
-    view: TaskView
-    events: list[StoredEvent] = field(default_factory=list)
-    outputs: dict[StepId, JsonValue] = field(default_factory=dict)
-    lines: list[LogLine] = field(default_factory=list)
-    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+from reconciler.views.step_view import StepView, step_view
 
 
 class MemoryGateway:
@@ -52,7 +46,7 @@ class MemoryGateway:
     def __init__(self, cluster: ClusterSnapshot | None = None, max_queue: int = 1000) -> None:
         self._cluster = cluster or ClusterSnapshot(nodes=())
         self._max_queue = max_queue
-        self._stored: dict[TaskId, _StoredTask] = {}
+        self._stored: dict[TaskId, StoredTask] = {}
         self._by_key: dict[str, TaskId] = {}
         self.learned: dict[str, JsonValue] = {"outcomes": 0}
         self.versions = LearnerVersions()
@@ -98,6 +92,26 @@ class MemoryGateway:
         change = {"status": status, "outputs": outputs, "ended_s": self._age_s(stored), "failure": failure}
         stored.view = stored.view.model_copy(update=change)
         await self.record(task_id, "run_ended", status=status.value)
+
+    async def show(
+        self,
+        task_id: TaskId,
+        bars: Iterable[TimelineBar] = (),
+        plans: PlansView | None = None,
+        timeline: Mapping[str, Any] | None = None,
+        **view: Any,
+    ) -> None:
+        """Let a run look otherwise: these attempts, plans, other fields of its timeline, fields of its view."""
+        stored = self._find(task_id)
+        async with stored.changed:
+            stored.seq += 1
+            stored.bars.update({bar.attempt: (stored.seq, bar) for bar in bars})
+            stored.view = stored.view.model_copy(update=view)
+            if plans is not None:
+                stored.plans, stored.planned_seq = plans, stored.seq
+            before = stored.timeline or Timeline(task=task_id, bars=())
+            stored.timeline = before.model_copy(update=timeline or {})
+            stored.changed.notify_all()
 
     def doubt(self, task_id: TaskId, step: str, *, verifying: bool = False) -> None:
         """Leave a step in doubt."""
@@ -145,7 +159,7 @@ class MemoryGateway:
             status=RunStatus.PLANNING,
             submitted_at_s=task.submitted_at_s,
         )
-        self._stored[task.id] = _StoredTask(task, view)
+        self._stored[task.id] = StoredTask(task, view)
         if task.idempotency_key is not None:
             self._by_key[task.idempotency_key] = task.id
         return view
@@ -160,14 +174,40 @@ class MemoryGateway:
         return first.view
 
     async def read(self, task_id: TaskId, view: type[View]) -> View:
-        """See `Gateway`. All but the task itself are empty."""
-        views: dict[type, Any] = {
-            TaskView: self._find(task_id).view,
-            PlansView: PlansView(task=task_id),
-            Timeline: Timeline(task=task_id, bars=()),
-            FailuresView: FailuresView(task=task_id),
+        """See `Gateway`. Plans and timeline are those of the latest `show`."""
+        stored = self._find(task_id)
+        plans = stored.plans or PlansView(task=task_id)
+        views: dict[type, Callable[[], Any]] = {
+            TaskView: lambda: stored.view,
+            PlansView: lambda: plans,
+            RunGraph: lambda: run_graph(task_id, plans.speculative, plans.optimal),
+            Timeline: stored.shown_timeline,
+            FailuresView: lambda: FailuresView(task=task_id),
         }
-        return cast("View", views[view])
+        shown: View = views[view]()
+        return shown
+
+    async def step(self, task_id: TaskId, step: StepId) -> StepView:
+        """See `Gateway`."""
+        plans, timeline = await self.read(task_id, PlansView), await self.read(task_id, Timeline)
+        found = step_view(step, plans, timeline, self._find(task_id).admitted.task.values)
+        if found is None:
+            raise UnknownStep(f"the task has no step '{step}'", "step", "see the task's plans")
+        return found
+
+    async def changes(self, task_id: TaskId, after: int, wait_s: float) -> Changes:
+        """See `Gateway`."""
+        stored = self._find(task_id)
+        await self._until(stored, lambda: stored.seq > after or stored.view.status.ended, wait_s)
+        bars = tuple(bar for seq, bar in stored.bars.values() if seq > after)
+        return Changes(
+            seq=stored.seq,
+            planned_seq=stored.planned_seq,
+            at_s=self._age_s(stored) if stored.view.ended_s is None else stored.view.ended_s,
+            view=stored.view,
+            bars=bars,
+            ended=stored.view.status.ended,
+        )
 
     async def wait(self, task_id: TaskId, wait_s: float) -> TaskView:
         """See `Gateway`."""
@@ -177,7 +217,12 @@ class MemoryGateway:
 
     async def list_tasks(self, limit: int, before: str | None, where: TaskFilter) -> TaskPage:
         """See `Gateway`."""
-        views = [stored.view for stored in self._stored.values() if where.status in (None, stored.view.status)]
+        views = [
+            stored.view
+            for stored in self._stored.values()
+            if where.status in (None, stored.view.status)
+            and any(where.text.lower() in part.lower() for part in (stored.view.name, stored.view.kind, stored.view.id))
+        ]
         newest = sorted((v for v in views if before is None or v.id < before), key=lambda v: v.id, reverse=True)
         page = newest[:limit]
         return TaskPage(tasks=tuple(page), next_before=page[-1].id if len(newest) > limit else None)
@@ -270,14 +315,14 @@ class MemoryGateway:
         if not self.is_up:
             raise Unavailable("shard 0 of the reconciler has died", "", "try again in a moment")
 
-    def _find(self, task_id: TaskId) -> _StoredTask:
+    def _find(self, task_id: TaskId) -> StoredTask:
         self._require_up()
         if task_id not in self._stored:
             raise UnknownTask(f"there is no task '{task_id}'", "id", "GET /v1/tasks lists the tasks there are")
         return self._stored[task_id]
 
     @staticmethod
-    async def _until(stored: _StoredTask, holds: Any, wait_s: float) -> None:
+    async def _until(stored: StoredTask, holds: Any, wait_s: float) -> None:
         try:
             async with asyncio.timeout(wait_s), stored.changed:
                 await stored.changed.wait_for(holds)
@@ -285,5 +330,5 @@ class MemoryGateway:
             return
 
     @staticmethod
-    def _age_s(stored: _StoredTask) -> float:
+    def _age_s(stored: StoredTask) -> float:
         return max(0.0, time.time() - stored.admitted.submitted_at_s)

@@ -13,13 +13,24 @@ from planners.model import StepId, TaskId, Versioned
 from planners.plans import Plan
 from planners.tasks import AdmittedTask, Task
 from reconciler.state.outcomes import Verdict
+from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
-from reconciler.views.models import EventPage, FailuresView, PlansView, TaskFilter, TaskPage, TaskView, Timeline
+from reconciler.views.models import (
+    Changes,
+    EventPage,
+    FailuresView,
+    PlansView,
+    TaskFilter,
+    TaskPage,
+    TaskView,
+    Timeline,
+)
+from reconciler.views.step_view import StepView
 
 # The name of the last event of every stream. It has no id, so that no client resumes after it.
 END_OF_EVENTS = "end"
 
-View = TypeVar("View", TaskView, PlansView, Timeline, FailuresView)
+View = TypeVar("View", TaskView, PlansView, Timeline, FailuresView, RunGraph)
 
 
 class Preview(Versioned):
@@ -89,7 +100,7 @@ class Gateway(Protocol):
         ...
 
     async def read(self, task_id: TaskId, view: type[View]) -> View:
-        """A view of the task as it is now: `TaskView`, `PlansView`, `Timeline` or `FailuresView`."""
+        """A view of the task as it is now: `TaskView`, `PlansView`, `Timeline`, `FailuresView` or `RunGraph`."""
         ...
 
     async def wait(self, task_id: TaskId, wait_s: float) -> TaskView:
@@ -119,6 +130,18 @@ class Gateway(Protocol):
 
     async def logs(self, task_id: TaskId, query: LogQuery, wait_s: float) -> LogPage:
         """What the attempts of a task have printed and logged; waits up to ``wait_s`` seconds for the first line."""
+        ...
+
+    async def step(self, task_id: TaskId, step: StepId) -> StepView:
+        """One step of the task as it is now.
+
+        Raises:
+            UnknownStep: the task has no such step.
+        """
+        ...
+
+    async def changes(self, task_id: TaskId, after: int, wait_s: float) -> Changes:
+        """What has changed after a sequence number; waits up to ``wait_s`` seconds for the first change."""
         ...
 
     async def output(self, task_id: TaskId, step: StepId) -> JsonValue:

@@ -18,8 +18,19 @@ from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
+from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
-from reconciler.views.models import EventPage, FailuresView, PlansView, TaskFilter, TaskPage, TaskView, Timeline
+from reconciler.views.models import (
+    Changes,
+    EventPage,
+    FailuresView,
+    PlansView,
+    TaskFilter,
+    TaskPage,
+    TaskView,
+    Timeline,
+)
+from reconciler.views.step_view import StepView
 
 LEARNER = "forerun-learner"
 PLANNER = "forerun-planner"
@@ -38,6 +49,7 @@ _QUERIES: dict[type, str] = {
     PlansView: "plans",
     Timeline: "timeline",
     FailuresView: "failures",
+    RunGraph: "graph",
 }
 
 
@@ -114,6 +126,15 @@ class RayGateway:
         """See `Gateway`."""
         answer = await self._of_task(task_id, "logs", task_id, query, wait_s, timeout_s=wait_s + TIMEOUT_S)
         return cast("LogPage", answer)
+
+    async def step(self, task_id: TaskId, step: StepId) -> StepView:
+        """See `Gateway`."""
+        return cast("StepView", await self._of_task(task_id, "step", task_id, step))
+
+    async def changes(self, task_id: TaskId, after: int, wait_s: float) -> Changes:
+        """See `Gateway`."""
+        answer = await self._of_task(task_id, "changes", task_id, after, wait_s, timeout_s=wait_s + TIMEOUT_S)
+        return cast("Changes", answer)
 
     async def output(self, task_id: TaskId, step: StepId) -> JsonValue:
         """See `Gateway`."""

@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.gateway.protocol import Resolution
-from orchestrator.ingress import error_responses, log_routes, service_routes, task_routes
+from orchestrator.ingress import error_responses, log_routes, page_routes, service_routes, task_routes, view_routes
 from orchestrator.ingress.access import declare_security, key_check
 from orchestrator.ingress.batches import TaskBatch
 from orchestrator.ingress.body_limit import BodyLimit
@@ -55,7 +55,9 @@ def build(context: IngressContext) -> FastAPI:
     )
     app.include_router(task_routes.routes(context))
     app.include_router(log_routes.routes(context))
+    app.include_router(view_routes.routes(context))
     app.include_router(service_routes.routes(context, http_metrics))
+    app.include_router(page_routes.routes())
     app.add_middleware(SameOrigin)
     app.add_middleware(BodyLimit, max_bytes=context.settings.limits.max_body_bytes)
     app.add_middleware(_Counted, metrics=http_metrics)

@@ -10,7 +10,7 @@ from orchestrator.problems import MEDIA_TYPE, ProblemDetails
 
 def sent(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """The model as a JSON response."""
-    return Response(model.model_dump_json(), status, headers=headers, media_type="application/json")
+    return Response(model.model_dump_json(by_alias=True), status, headers=headers, media_type="application/json")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

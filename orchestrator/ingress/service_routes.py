@@ -1,10 +1,8 @@
-"""Routes about the service: agents, nodes, learner, probes, metrics, pages."""
+"""Routes about the service: agents, nodes, learner, probes, metrics."""
 
-from importlib.resources import files
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from orchestrator.gateway.protocol import LearnerVersions
@@ -23,7 +21,6 @@ class Health(Versioned):
 
 
 _MAX_VERSION = 2**31 - 1
-_CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 
 
 def routes(context: IngressContext, http_metrics: HttpMetrics) -> APIRouter:
@@ -32,7 +29,6 @@ def routes(context: IngressContext, http_metrics: HttpMetrics) -> APIRouter:
     _inventory(router, context)
     _learner(router, context)
     _probes(router, context, http_metrics)
-    _pages(router)
     return router
 
 
@@ -94,21 +90,3 @@ def _probes(router: APIRouter, context: IngressContext, http_metrics: HttpMetric
         """Prometheus metrics of this replica and of every shard."""
         body = joined([http_metrics.exposition(), *await gateway.metrics()])
         return Response(body, media_type=CONTENT_TYPE_LATEST)
-
-
-def _pages(router: APIRouter) -> None:
-    here = files(__package__)
-    index = here.joinpath("index.html").read_text(encoding="utf-8")
-    docs = here.joinpath("docs.html").read_text(encoding="utf-8")
-
-    @router.get("/", include_in_schema=False)
-    async def page() -> Response:
-        return HTMLResponse(index, headers={"Content-Security-Policy": _CSP})
-
-    @router.get("/docs", include_in_schema=False)
-    async def documentation() -> Response:
-        return HTMLResponse(docs, headers={"Content-Security-Policy": _CSP})
-
-    @router.get("/favicon.ico", include_in_schema=False)
-    async def favicon() -> Response:
-        return Response(status_code=204)

@@ -132,9 +132,10 @@ def _queries(router: APIRouter, context: IngressContext) -> None:
             str | None, Query(max_length=100, pattern=TASK_ID_PATTERN, description="`next_before` of the previous page")
         ] = None,
         status: RunStatus | None = None,
+        text: Annotated[str, Query(max_length=200, description="A part of the name, the kind or the id")] = "",
     ) -> Response:
         """Tasks, newest first."""
-        return sent(await gateway.list_tasks(limit, before, TaskFilter(status=status)))
+        return sent(await gateway.list_tasks(limit, before, TaskFilter(status=status, text=text)))
 
     @router.get("/tasks/{task_id}", response_model=TaskView, responses=problems(404, 503))
     async def show_task(

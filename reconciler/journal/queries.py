@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import OperationalError
 
 from planners.model import AttemptId, StepId, TaskId, canonical_json, digest
@@ -78,7 +79,18 @@ class JournalQueries:
         if where.status is not None:
             statuses = (where.status.value,) if where.status.ended else UNENDED
             query = query.where(TASKS.c.status.in_(statuses))
+        if where.text:
+            query = query.where(or_(TASKS.c.id.contains(where.text, autoescape=True), *self._names_hold(where.text)))
         return [_summary(row) for row in self._all(query.order_by(TASKS.c.id.desc()).limit(limit))]
+
+    def _names_hold(self, text: str) -> Iterator[ColumnElement[bool]]:
+        """Conditions: the name, or the kind, holds a text, in upper or lower case."""
+        for field in ("name", "kind"):
+            if self._engine.dialect.name == "postgresql":
+                value: ColumnElement[Any] = cast(SUMMARIES.c.summary, JSONB)[field].astext
+            else:
+                value = func.json_extract(SUMMARIES.c.summary, f"$.{field}", type_=Text)
+            yield value.icontains(text, autoescape=True)
 
     def unfinished(self) -> list[AdmittedTask]:
         """This shard's tasks that have not ended, oldest first."""

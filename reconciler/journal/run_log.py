@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from itertools import takewhile
 
 from planners.model import AttemptId, TaskId
 from reconciler.journal.protocol import RunJournal
@@ -42,6 +43,7 @@ _REPLAYED = frozenset(
     )
 )
 
+_PLANS = ("speculative_plan_ready", "optimal_plan_ready")
 _DISPATCHED, _VERDICT, _PROMOTED, _ENDED = "attempt_dispatched", "verdict", "effect_out", "run_ended"
 _DISPATCH_INTERNALS = {"command", "v", "inputs", "timeout_s"}
 # Runs with more attempts than this are turned into JSON in a thread, to keep the event loop free.
@@ -83,6 +85,9 @@ class RunLog:
         self._journal = journal
         self._lines = [EventRow(line.seq, line.at_s, line.kind, json.dumps(line.data)) for line in past]
         self._last_seq = last_seq or (past[-1].seq if past else 0)
+        self._first_seq = self._last_seq
+        self.planned_seq = max((line.seq for line in past if line.kind in _PLANS), default=0)
+        self._changed: dict[AttemptId, int] = {}  # the number of the last fact that changed it, oldest first
         self.promoted_before = frozenset(AttemptId(line.data["attempt"]) for line in past if line.kind == _PROMOTED)
         self._verdicts = {
             AttemptId(line.data["attempt"]): Verdict(line.data["verdict"]) for line in past if line.kind == _VERDICT
@@ -122,6 +127,7 @@ class RunLog:
             ]
             if commands:
                 lines += self._new_verdicts(event.at_s, run)
+            self._note_changes(event, run)
             return self._journal.append(self._task, lines, outcomes, staged=staged, urgent=urgent)
 
     def promoted(self, attempt: AttemptId, at_s: float) -> None:
@@ -138,11 +144,29 @@ class RunLog:
 
     async def page(self, after: int, wait_s: float) -> EventPage:
         """Events after a sequence number, as many as one page holds; waits up to ``wait_s`` for the first."""
+        await self.news(after, wait_s)
+        first = bisect_right(self._lines, after, key=lambda line: line.seq)
+        return await page_of(self._lines[first : first + PAGE_EVENTS + 1], ended=self.ended)
+
+    async def news(self, after: int, wait_s: float) -> int:
+        """Wait up to ``wait_s`` for a fact after a sequence number; returns the number of the last one."""
         if wait_s > 0 and self._last_seq <= after and not self.ended:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), wait_s)
-        first = bisect_right(self._lines, after, key=lambda line: line.seq)
-        return await page_of(self._lines[first : first + PAGE_EVENTS + 1], ended=self.ended)
+        return self._last_seq
+
+    def changed_since(self, after: int) -> list[AttemptId] | None:
+        """The attempts that facts after a sequence number have changed; None: not known, any of them may have."""
+        if after < self._first_seq or after == 0:
+            return None
+        return [attempt for attempt, _ in takewhile(lambda known: known[1] > after, reversed(self._changed.items()))]
+
+    def _note_changes(self, event: e.Event, run: RunState) -> None:
+        if isinstance(event, e.SpeculativePlanReady | e.OptimalPlanReady):
+            self.planned_seq = self._last_seq
+        for attempt in run.attempts.changed:
+            self._changed.pop(attempt, None)
+            self._changed[attempt] = self._last_seq
 
     async def conclude(self, view: TaskView, run: RunState) -> None:
         """Record the end with everything that is shown of the run later. Returns once that is durable."""

@@ -16,8 +16,19 @@ from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import StartingUp
 from reconciler.runtime.shard import PlannedPreview, Shard
+from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
-from reconciler.views.models import EventPage, FailuresView, PlansView, TaskFilter, TaskPage, TaskView, Timeline
+from reconciler.views.models import (
+    Changes,
+    EventPage,
+    FailuresView,
+    PlansView,
+    TaskFilter,
+    TaskPage,
+    TaskView,
+    Timeline,
+)
+from reconciler.views.step_view import StepView
 
 # Builds a shard inside the actor; takes the shard's number.
 Build = Callable[[int], Awaitable[Shard]]
@@ -155,6 +166,18 @@ class ReconcilerActor:
     async def failures(self, task_id: TaskId) -> FailuresView:
         """See `Shard.failures`."""
         return await (await self._shard()).failures(task_id)
+
+    async def graph(self, task_id: TaskId) -> RunGraph:
+        """See `Shard.graph`."""
+        return await (await self._shard()).graph(task_id)
+
+    async def step(self, task_id: TaskId, step: StepId) -> StepView:
+        """See `Shard.step`."""
+        return await (await self._shard()).step(task_id, step)
+
+    async def changes(self, task_id: TaskId, after: int, wait_s: float) -> Changes:
+        """See `Shard.changes`."""
+        return await (await self._shard()).changes(task_id, after, wait_s)
 
     async def output(self, task_id: TaskId, step: StepId) -> Any:
         """See `Shard.output`."""

@@ -11,11 +11,13 @@ from reconciler.errors import NotInDoubt, OutputNotReady
 from reconciler.journal.log_rows import LogReader
 from reconciler.journal.protocol import RunJournal
 from reconciler.journal.rows import PAGE_EVENTS, page_of
-from reconciler.runtime.step_output import attempt_with_output
+from reconciler.runtime.step_output import attempt_with_output, unknown_step
 from reconciler.runtime.stored_failures import FAILED_EVENTS, stored_failures
 from reconciler.state.commands import RunStatus
+from reconciler.views.graph import RunGraph, run_graph
 from reconciler.views.logs import LogPage, LogQuery
-from reconciler.views.models import EventPage, FailuresView, PlansView, TaskView, Timeline
+from reconciler.views.models import Changes, EventPage, FailuresView, PlansView, TaskView, Timeline
+from reconciler.views.step_view import StepView, step_view
 
 _GONE = "its output was large and was deleted with the run; name it in workflow.outputs to have it returned"
 
@@ -66,6 +68,32 @@ class EndedRun:
         return await asyncio.to_thread(
             lambda: stored_failures(timeline, self._journal.event_rows(self._view.id, kinds=FAILED_EVENTS))
         )
+
+    async def graph(self) -> RunGraph:
+        """Both plans as one graph."""
+        plans = await self.plans()
+        return await asyncio.to_thread(run_graph, self._view.id, plans.speculative, plans.optimal)
+
+    async def step(self, step: StepId) -> StepView:
+        """One step.
+
+        Raises:
+            UnknownStep: the task has no such step.
+        """
+        plans, timeline = await self.plans(), await self.timeline()
+        admitted = await asyncio.to_thread(self._journal.admitted, self._view.id)
+        values = admitted.task.values if admitted is not None else {}
+        found = await asyncio.to_thread(step_view, step, plans, timeline, values)
+        if found is None:
+            raise unknown_step(step, self._view.id)
+        return found
+
+    async def changes(self, after: int, wait_s: float) -> Changes:
+        """Everything, unless the caller has seen the last fact; nothing will follow."""
+        seq = await asyncio.to_thread(self._journal.last_seq, self._view.id)
+        bars = (await self.timeline()).bars if seq > after else ()
+        at_s = self._view.ended_s or 0.0
+        return Changes(seq=seq, planned_seq=seq, at_s=at_s, view=self._view, bars=bars, ended=True)
 
     async def output(self, step: StepId) -> Any:
         """The output of a finished step.

@@ -17,9 +17,11 @@ from reconciler.state.commands import OutputOf, RunStatus
 from reconciler.state.events import CancelRequested, NodeLost
 from reconciler.state.run import RunState
 from reconciler.state.waiting import DispatchWait, WaitContext
+from reconciler.views.graph import RunGraph, run_graph
 from reconciler.views.logs import LogPage, LogQuery
-from reconciler.views.models import EventPage, FailuresView, PlansView, TaskView, Timeline
-from reconciler.views.projections import failures_view, plans_view, timeline
+from reconciler.views.models import Changes, EventPage, FailuresView, PlansView, TaskView, Timeline, TimelineBar
+from reconciler.views.projections import bar, failures_view, plans_view, timeline
+from reconciler.views.step_view import StepView, step_view
 
 _LOST = "it is made again if a step still needs it; ask again when the task has ended"
 # Of runs with more attempts than this, timelines and plans are computed in a thread.
@@ -45,6 +47,11 @@ class LiveRun:
     def state(self) -> RunState:
         """The state machine; only to be read."""
         return self._driver.run
+
+    def is_named(self, text: str) -> bool:
+        """Whether its task's name, kind or id holds a text, in upper or lower case."""
+        admitted = self._driver.admitted
+        return any(text.lower() in part.lower() for part in (admitted.task.name, admitted.task.kind, admitted.id))
 
     async def view(self) -> TaskView:
         """The task as it is now."""
@@ -79,6 +86,47 @@ class LiveRun:
     async def failures(self) -> FailuresView:
         """The latest attempts that failed or are in doubt."""
         return await self._projected(failures_view)
+
+    async def graph(self) -> RunGraph:
+        """Both plans as one graph, as far as the optimal plan has arrived."""
+        return await self._projected(lambda run: run_graph(run.id, run.guess, run.plan or run.optimal_plan))
+
+    async def step(self, step: StepId) -> StepView:
+        """One step.
+
+        Raises:
+            UnknownStep: the task has no such step.
+        """
+        values, attempts = self._driver.run.task.values, await self.timeline()
+
+        def project(run: RunState) -> StepView | None:
+            plans = plans_view(run).model_copy(update={"optimal": run.plan or run.optimal_plan})
+            return step_view(step, plans, attempts, values)
+
+        found = await self._projected(project)
+        if found is None:
+            raise unknown_step(step, self._driver.run.id)
+        return found
+
+    async def changes(self, after: int, wait_s: float) -> Changes:
+        """What facts after a sequence number have changed; waits up to ``wait_s`` for the first.
+
+        A run that ends meanwhile answers once its end is recorded, so that the next question reaches `EndedRun`.
+        """
+        log = self._driver.log
+        seq = await log.news(after, wait_s)
+        if log.ended:
+            await asyncio.wait([self.running])
+        await self._driver.settled()
+        known = log.changed_since(after)
+        changed = list(self._driver.run.attempts) if known is None else known
+
+        def project(run: RunState) -> tuple[TimelineBar, ...]:
+            return tuple(bar(run, run.attempts[attempt]) for attempt in changed)
+
+        planned_seq, view = log.planned_seq, self._driver.view()
+        bars = await self._projected(project, len(changed))
+        return Changes(seq=seq, planned_seq=planned_seq, at_s=self._driver.now_s, view=view, bars=bars)
 
     async def output(self, step: StepId) -> Any:
         """The output of a finished step.
@@ -126,11 +174,16 @@ class LiveRun:
         waits = ((attempt, self._driver.dispatch_wait(attempt)) for attempt in islice(queued, _MOST_WAITS))
         return {attempt: wait for attempt, wait in waits if wait is not None}
 
-    async def _projected(self, project: Callable[[RunState], _Result]) -> _Result:
-        """A projection of the run, off the event loop if it is long."""
+    async def _projected(self, project: Callable[[RunState], _Result], size: int | None = None) -> _Result:
+        """A projection of the run, off the event loop if it is long. ``size``: of how many attempts or steps."""
         await self._driver.settled()
         run = self._driver.run
-        if len(run.attempts) <= _LARGE:
+        if (_size(run) if size is None else size) <= _LARGE:
             return project(run)
         # The event loop goes on changing the run.
         return await asyncio.to_thread(project, run.snapshot())
+
+
+def _size(run: RunState) -> int:
+    """The attempts of a run, or the steps of its longer plan."""
+    return max(len(run.attempts), *(len(plan.steps) for plan in (run.guess, run.plan) if plan is not None), 0)

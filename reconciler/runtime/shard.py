@@ -29,12 +29,22 @@ from reconciler.runtime.recovery import Recovery, recover
 from reconciler.runtime.reservations import Reservations
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.runtime.submissions import Begun, Submissions
-from reconciler.state.commands import RunStatus
 from reconciler.state.run import RunState
 from reconciler.state.stored_text import storable
+from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
-from reconciler.views.models import EventPage, FailuresView, PlansView, TaskFilter, TaskPage, TaskView, Timeline
+from reconciler.views.models import (
+    Changes,
+    EventPage,
+    FailuresView,
+    PlansView,
+    TaskFilter,
+    TaskPage,
+    TaskView,
+    Timeline,
+)
 from reconciler.views.projections import summary_of
+from reconciler.views.step_view import StepView
 
 _log = logging.getLogger(__name__)
 _ALL = TaskFilter()
@@ -224,14 +234,16 @@ class Shard:
     async def list_tasks(self, limit: int, before: str | None = None, where: TaskFilter = _ALL) -> TaskPage:
         """This shard's tasks, newest first, without their outputs."""
         if where.status is not None and not where.status.ended:
-            return await self._live_tasks(limit, before, where.status)
+            return await self._live_tasks(limit, before, where)
         stored = await asyncio.to_thread(self._journal.page, limit + 1, before, where)
         views = [await self._live[view.id].view() if view.id in self._live else view for view in stored[:limit]]
         return _page(views, more=len(stored) > limit)
 
-    async def _live_tasks(self, limit: int, before: str | None, status: RunStatus) -> TaskPage:
+    async def _live_tasks(self, limit: int, before: str | None, where: TaskFilter) -> TaskPage:
         """Tasks with a status that only their live runs know, such as whether they are still being planned."""
-        ids = sorted(task_id for task_id, run in self._live.items() if run.status is status)
+        ids = sorted(
+            task_id for task_id, run in self._live.items() if run.status is where.status and run.is_named(where.text)
+        )
         found = [task_id for task_id in reversed(ids) if before is None or task_id < before]
         views = [await self._live[task_id].view() for task_id in found[:limit]]
         return _page(views, more=len(found) > limit)
@@ -255,6 +267,22 @@ class Shard:
     async def failures(self, task_id: TaskId) -> FailuresView:
         """The latest failed attempts of a task."""
         return await (await self._run(task_id)).failures()
+
+    async def graph(self, task_id: TaskId) -> RunGraph:
+        """Both plans of a task as one graph."""
+        return await (await self._run(task_id)).graph()
+
+    async def step(self, task_id: TaskId, step: StepId) -> StepView:
+        """One step of a task.
+
+        Raises:
+            UnknownStep: the task has no such step.
+        """
+        return await (await self._run(task_id)).step(step)
+
+    async def changes(self, task_id: TaskId, after: int, wait_s: float) -> Changes:
+        """What has changed after a sequence number; waits up to ``wait_s`` for the first change."""
+        return await (await self._run(task_id)).changes(after, wait_s)
 
     async def output(self, task_id: TaskId, step: StepId) -> Any:
         """The output of a finished step.

@@ -86,6 +86,7 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
         run.optimal_plan = plan
         run.optimal_plan_s = run.at_s if run.optimal_plan_s is None else run.optimal_plan_s
         run.learn(run.outcomes.of_refusals(run.speculations, plan))
+        run.refused = {decision.step: decision for decision in run.refusals()}
     run.plan, run.epoch, run.keys, run.makespan_s = plan, epoch, found.keys, plan.makespan_s
     run.stand_ins = {
         step: attempt.placement

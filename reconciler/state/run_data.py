@@ -1,6 +1,6 @@
 """Everything a run knows. `reconciler.state.run` says what happens to it; the modules beside it hold the rules."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import Self
 
@@ -9,6 +9,7 @@ from planners.model import AttemptId, StepId, TaskId, WorkKey
 from planners.plans import Placement, Plan, PlannedStep
 from planners.tasks import Task
 from planners.work_keys import InputDigests
+from reconciler.gate import Decision
 from reconciler.state import commands as c
 from reconciler.state.attempt_table import AttemptTable
 from reconciler.state.attempts import Attempt, Progress
@@ -34,6 +35,7 @@ class RunData:
             be done again, the same agent does it, because children know it by that agent's key.
         awaited: the outputs that the pending nodes of the plan need.
         finished: how many confirmed attempts have finished so far.
+        refused: what the gate had refused to the last when the optimal plan decided about it.
         redone: promoted attempts whose output was lost and is made again; their effects are out.
         end: how the run ended; None while it has not.
         commands: what the event at hand has led to so far.
@@ -56,6 +58,7 @@ class RunData:
         self.stand_ins: dict[StepId, Placement] = {}
         self.awaited = AwaitedOutputs()
         self.finished = 0
+        self.refused: dict[StepId, Decision] = {}
         self.redone: dict[AttemptId, Attempt] = {}
         self.end: c.EndRun | None = None
         self.attempts = AttemptTable(catalog)
@@ -97,6 +100,11 @@ class RunData:
     def replanning(self) -> bool:
         """Whether an optimal plan has been asked for and is not complete yet."""
         return self.requests.awaited is not None
+
+    def refusals(self) -> Iterator[Decision]:
+        """The gate's last decision about each guessed step that it has refused to the last."""
+        asked = {step.id: decision for speculation in self.speculations for step, decision in speculation.refused()}
+        yield from {**self.refused, **asked}.values()
 
     def snapshot(self) -> Self:
         """A copy for reading in another thread: later events do not change it. Linear."""

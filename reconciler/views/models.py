@@ -8,6 +8,7 @@ from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId, Version
 from planners.plans import Plan
 from planners.tasks import Mode
 from planners.workflow import Skipped
+from reconciler.gate import Appraisal, Decision
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
@@ -43,7 +44,8 @@ class TaskView(Versioned):
     ``saved_s`` is how much earlier the run ended than it would have if nothing had started before the optimal plan was
     whole. ``agent_s`` counts the agent-seconds of all attempts, ``wasted_s`` those of flushed ones, ``failed_s`` those
     of confirmed ones that failed. ``failed_attempts`` counts all that failed, retried ones included; ``failure`` is
-    that of the task. ``waiting`` says why steps wait, for the first of them; the timeline has all.
+    that of the task. ``waiting`` says why steps wait, for the first of them; the timeline has all. ``similarity``
+    (0..1) of the guess to the optimal plan is known once the task has ended.
     """
 
     id: TaskId
@@ -65,6 +67,7 @@ class TaskView(Versioned):
     failed_attempts: int = 0
     usd: float = 0.0
     wasted_usd: float = 0.0
+    similarity: float | None = None
     outputs: dict[str, JsonValue] | None = None
     failure: Failure | None = None
     in_doubt: tuple[Doubt, ...] = ()
@@ -77,9 +80,10 @@ class TaskView(Versioned):
 
 
 class TaskFilter(Versioned):
-    """Which tasks a list holds: those with all the given properties."""
+    """Which tasks a list holds: those with all the given properties. ``text`` is a part of the name, kind or id."""
 
     status: RunStatus | None = None
+    text: str = ""
 
 
 class TaskPage(Versioned):
@@ -109,7 +113,8 @@ class TimelineBar(Versioned):
     """One attempt on the timeline.
 
     A failed attempt has no verdict, unless it was flushed: nothing of it was used. ``failure`` says why it failed, or
-    why it is in doubt, without traceback and inputs; `FailuresView` has all.
+    why it is in doubt, without traceback and inputs; `FailuresView` has all. ``appraisal`` is the gate's, if it started
+    before a plan confirmed it.
     """
 
     attempt: AttemptId
@@ -128,10 +133,14 @@ class TimelineBar(Versioned):
     title: str = ""
     reason: str = ""
     failure: Failure | None = None
+    appraisal: Appraisal | None = None
 
 
 class Timeline(Versioned):
-    """All attempts of a task in order of dispatch, when its plans arrived, and why steps wait or are skipped."""
+    """All attempts of a task in order of dispatch, when its plans arrived, and why steps wait or are skipped.
+
+    ``refusals``: guessed steps that the gate refused to the last, at most the first thousand.
+    """
 
     task: TaskId
     bars: tuple[TimelineBar, ...]
@@ -140,6 +149,23 @@ class Timeline(Versioned):
     ended_s: float | None = None
     waiting: tuple[WaitReason, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    refusals: tuple[Decision, ...] = ()
+
+
+class Changes(Versioned):
+    """What has changed of a run since a fact of it, or all of it.
+
+    ``seq`` is the number of the last fact that this includes, ``planned_seq`` that of the last plan or guess: the graph
+    is to be read again when it grows. ``at_s`` is now. ``bars`` replace those of the same attempts. ``ended``: nothing
+    will follow.
+    """
+
+    seq: int
+    planned_seq: int = 0
+    at_s: float = 0.0
+    view: TaskView
+    bars: tuple[TimelineBar, ...] = ()
+    ended: bool = False
 
 
 class FailedAttempt(Versioned):

@@ -34,6 +34,7 @@ _MOST_REASONS = 20
 # Failed attempts in the view of failures, each with its traceback.
 MOST_FAILURES = 50
 _FAILED = (AttemptStatus.FAILED, AttemptStatus.IN_DOUBT)
+_MOST_REFUSALS = 1_000
 _WAITING = (StepStatus.WAITING, StepStatus.READY, StepStatus.DISPATCHED, StepStatus.RETRYING)
 
 
@@ -64,6 +65,7 @@ def task_view(
     """
     totals = totals or AttemptTotals(run.catalog, run.attempts.values())
     sums = totals.sums
+    alike = None if ending is None else _similarity(run)
     ending = ending or Ending(run.status, run.end.failure if run.end else None)
     return TaskView(
         id=admitted.id,
@@ -85,6 +87,7 @@ def task_view(
         failed_attempts=round(sums.failed),
         usd=sums.usd,
         wasted_usd=sums.wasted_usd,
+        similarity=alike,
         outputs=ending.outputs,
         failure=ending.failure,
         in_doubt=tuple(_doubt(attempt) for attempt in run.in_doubt),
@@ -140,6 +143,13 @@ def saved_s(run: RunState) -> float | None:
     return max(0.0, run.optimal_plan_s + accounts.critical_path_s(run.plan, seconds) - run.at_s)
 
 
+def _similarity(run: RunState) -> float | None:
+    """Of both plans. It takes time linear in the steps, so it is computed only once, when the run has ended."""
+    if run.guess is None or run.optimal_plan is None:
+        return None
+    return similarity(run.guess, run.optimal_plan).similarity
+
+
 def _counts(run: RunState) -> StepCounts:
     if run.plan is None:
         return _counts_of_guess(run)
@@ -181,7 +191,7 @@ def timeline(run: RunState, context: WaitContext | None = None) -> Timeline:
     """Every attempt of the run as a bar, and why steps wait; see `task_view`."""
     return Timeline(
         task=run.id,
-        bars=tuple(_bar(run, attempt) for attempt in run.attempts.values()),
+        bars=tuple(bar(run, attempt) for attempt in run.attempts.values()),
         speculative_plan_s=run.guess_s,
         optimal_plan_s=run.optimal_plan_s,
         ended_s=run.at_s if run.status.ended else None,
@@ -191,10 +201,12 @@ def timeline(run: RunState, context: WaitContext | None = None) -> Timeline:
             for step, state in run.steps.items()
             if state.status is StepStatus.SKIPPED
         ),
+        refusals=tuple(islice(run.refusals(), _MOST_REFUSALS)),
     )
 
 
-def _bar(run: RunState, attempt: Attempt) -> TimelineBar:
+def bar(run: RunState, attempt: Attempt) -> TimelineBar:
+    """One attempt of the run."""
     failure = attempt.failure if attempt.status in _FAILED else None
     return TimelineBar(
         attempt=attempt.id,
@@ -213,6 +225,7 @@ def _bar(run: RunState, attempt: Attempt) -> TimelineBar:
         title=attempt.step.title,
         reason=attempt.reason if failure is None else failure.message,
         failure=failure and failure.brief(),
+        appraisal=attempt.appraisal,
     )
 
 

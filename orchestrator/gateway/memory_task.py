@@ -1,0 +1,33 @@
+"""What the gateway in memory stores of one task."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from planners.model import AttemptId, StepId
+from planners.tasks import AdmittedTask
+from reconciler.views.logs import LogLine
+from reconciler.views.models import PlansView, StoredEvent, TaskView, Timeline, TimelineBar
+
+
+@dataclass
+class StoredTask:
+    """A task as its owner has told it. ``bars``: each attempt, and the number of the change that it came with."""
+
+    admitted: AdmittedTask
+    view: TaskView
+    events: list[StoredEvent] = field(default_factory=list)
+    outputs: dict[StepId, JsonValue] = field(default_factory=dict)
+    lines: list[LogLine] = field(default_factory=list)
+    plans: PlansView | None = None
+    timeline: Timeline | None = None
+    bars: dict[AttemptId, tuple[int, TimelineBar]] = field(default_factory=dict)
+    seq: int = 0
+    planned_seq: int = 0
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def shown_timeline(self) -> Timeline:
+        """The timeline with the attempts as they are now."""
+        timeline = self.timeline or Timeline(task=self.view.id, bars=())
+        return timeline.model_copy(update={"bars": tuple(bar for _, bar in self.bars.values())})

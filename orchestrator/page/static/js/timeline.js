@@ -1,0 +1,428 @@
+// The timeline: attempts in lanes by node and agent, waiting apart from working, drawn on a canvas.
+import {Canvas, fitted, pointers} from "./canvas.js";
+import {h, icon, say} from "./dom.js";
+import {node, seconds} from "./format.js";
+import {Axis} from "./axis.js";
+import {CRITICAL, KIND, KINDS, LIVE, SPECULATIVE} from "./worker/kinds.js";
+
+const ROW = 18;
+const BAR = 14;
+const HEAD = 30;
+const MOST_HEIGHT = 620;
+const LEAST_WIDTH = 2;
+
+export class Timeline {
+  constructor(parent, {select}) {
+    this.select = select;
+    this.run = null;
+    this.axis = new Axis();
+    this.selected = -1;
+    this.canvas = h("canvas", {class: "plot", tabindex: 0, role: "application", "aria-label": "Timeline of attempts. Arrow keys move between attempts, Enter opens the step; the tab Steps lists the same."});
+    this.spacer = h("div", {class: "spacer"});
+    this.scroller = h("div", {class: "plot-scroll", on: {scroll: () => this.view.ask()}}, this.canvas, this.spacer);
+    this.tip = h("div", {class: "tip", hidden: true});
+    this.compress = h("input", {type: "checkbox", checked: true, on: {change: () => this.relayout()}});
+    this.idleLabel = h("label", {class: "check", hidden: true}, this.compress, "Compress idle time");
+    this.legend = h("div", {class: "legend"});
+    this.element = h("div", {class: "plot-box"},
+      h("div", {class: "plot-tools"}, this.legend, this.idleLabel, h("span", {class: "zoom"},
+        tool("minus", "Zoom out", () => this.zoom(1 / 1.5)), tool("plus", "Zoom in", () => this.zoom(1.5)), tool("fit", "Zoom to fit", () => this.fit()))),
+      this.scroller, this.tip);
+    parent.append(this.element);
+    this.view = new Canvas(this.canvas, (context, width, height, colours) => this.draw(context, width, height, colours));
+    this.view.onresize = () => this.axis.resize(this.gutter(), this.view.width - 12);
+    pointers(this.canvas, {
+      pan: (dx, dy) => { this.axis.pan(dx); this.scroller.scrollTop -= dy; this.view.ask(); },
+      zoom: (factor, x) => { this.axis.zoom(factor, x); this.view.ask(); },
+      tap: (x, y) => this.tapped(x, y), hover: (x, y) => this.hover(x, y),
+    });
+    this.canvas.addEventListener("wheel", event => this.wheel(event), {passive: false});
+    this.canvas.addEventListener("keydown", event => this.key(event));
+  }
+
+  close() {
+    this.view.close();
+    clearTimeout(this.ticking);
+  }
+
+  gutter() {
+    return this.view.width < 560 ? 92 : 190;
+  }
+
+  /** New columns of the run. */
+  update(run) {
+    const grown = this.run?.timeline.rows !== run.timeline.rows;
+    this.run = run;
+    this.received = performance.now();
+    if (grown) {
+      const height = HEAD + this.tops().total + 8;
+      this.spacer.style.height = `${Math.max(0, height)}px`;
+      this.scroller.style.height = `${Math.min(height + 2, MOST_HEIGHT)}px`;
+    }
+    this.idleLabel.hidden = !run.timeline.idle.length;
+    this.drawLegend();
+    this.relayout();
+    this.tick();
+  }
+
+  relayout() {
+    this.axis.extend(Math.max(this.nowS(), this.run.marks.plan ?? 0), this.compress.checked ? this.run.timeline.idle : []);
+    this.view.ask();
+  }
+
+  /** Bars of running attempts grow between two messages. */
+  tick() {
+    clearTimeout(this.ticking);
+    if (this.run.ended || !this.element.isConnected) return;
+    this.ticking = setTimeout(() => { if (this.element.offsetParent) this.relayout(); this.tick(); }, 250);
+  }
+
+  nowS() {
+    return this.run.ended ? this.run.marks.end ?? this.run.atS : this.run.atS + (performance.now() - this.received) / 1000;
+  }
+
+  /** Where lanes begin: each has a little room above it. */
+  tops() {
+    let top = 0;
+    const lanes = this.run.timeline.lanes.map(lane => {
+      const shown = {...lane, top: top + 4};
+      top += lane.rows * ROW + 8;
+      return shown;
+    });
+    return {lanes, total: top};
+  }
+
+  drawLegend() {
+    const used = new Set(this.run.timeline.kind);
+    const key = [...used].sort().join();
+    if (key === this.legendKey) return;
+    this.legendKey = key;
+    const entry = (kind, text) => h("span", {}, h("i", {class: "swatch", data: {kind}}), text);
+    this.legend.replaceChildren(...KINDS.filter((_, index) => used.has(index)).map(kind => entry(kind.name, kind.text)),
+      entry("queued", "waits for room"), entry("ahead", "before the plan"), entry("critical", "critical path"));
+  }
+
+  // ---- drawing
+
+  draw(context, width, height, colours) {
+    context.fillStyle = colours.card;
+    context.fillRect(0, 0, width, height);
+    if (!this.run) return;
+    this.axis.resize(this.gutter(), width - 12);
+    const {lanes} = this.tops();
+    const scroll = this.scroller.scrollTop;
+    this.layout = {lanes, scroll};
+    this.drawGround(context, width, height, colours);
+    context.save();
+    context.beginPath();
+    context.rect(0, HEAD, width, height - HEAD);
+    context.clip();
+    for (const lane of lanes) {
+      const top = HEAD + lane.top - scroll;
+      if (top > height || top + lane.rows * ROW < HEAD) continue;
+      this.drawLane(context, lane, top, width, height, colours);
+    }
+    context.restore();
+    this.drawMarks(context, height, colours);
+  }
+
+  drawGround(context, width, height, colours) {
+    const {plan} = this.run.marks;
+    context.font = `11px ${colours.sans}`;
+    context.textBaseline = "middle";
+    if (plan !== null) {
+      context.globalAlpha = 0.07;
+      context.fillStyle = colours.arrival;
+      const from = Math.max(this.gutter(), this.axis.x(0));
+      context.fillRect(from, HEAD, Math.max(0, this.axis.x(plan) - from), height - HEAD);
+      context.globalAlpha = 1;
+    }
+    context.strokeStyle = colours.line;
+    context.fillStyle = colours.soft;
+    context.lineWidth = 1;
+    context.beginPath();
+    for (const at of this.axis.ticks()) {
+      const x = Math.round(this.axis.x(at)) + 0.5;
+      if (x < this.gutter()) continue;
+      context.moveTo(x, HEAD);
+      context.lineTo(x, height);
+      context.textAlign = "center";
+      context.fillText(this.axis.label(at), x, HEAD / 2);
+    }
+    context.moveTo(0, HEAD - 0.5);
+    context.lineTo(width, HEAD - 0.5);
+    context.stroke();
+    for (const [from, to] of this.axis.breaks) this.drawBreak(context, from, to, height, colours);
+  }
+
+  drawBreak(context, from, to, height, colours) {
+    const left = Math.max(this.gutter(), this.axis.x(from));
+    const right = this.axis.x(to);
+    if (right <= left) return;
+    context.fillStyle = colours.wash;
+    context.fillRect(left, HEAD, right - left, height - HEAD);
+    context.fillStyle = colours.soft;
+    context.save();
+    context.translate((left + right) / 2, Math.min(height - 10, HEAD + 70));
+    context.rotate(-Math.PI / 2);
+    context.textAlign = "center";
+    context.fillText(`${seconds(to - from)} idle`, 0, 0);
+    context.restore();
+  }
+
+  drawLane(context, lane, top, width, height, colours) {
+    const gutter = this.gutter();
+    context.fillStyle = colours.line;
+    context.fillRect(0, Math.round(top - 4), width, 1);
+    context.textAlign = "left";
+    const label = Math.max(top, HEAD);
+    context.fillStyle = colours.ink;
+    context.fillText(fitted(context, lane.agent, gutter - 12, 6.3), 8, label + ROW / 2 - 1);
+    context.fillStyle = colours.soft;
+    if (lane.rows > 1) context.fillText(fitted(context, node(lane.node), gutter - 12, 6.3), 8, label + ROW * 1.5 - 3);
+    else if (gutter > 100) {
+      context.textAlign = "right";
+      const left = gutter - 14 - lane.agent.length * 6.3;
+      context.fillText(fitted(context, node(lane.node), left, 6.3), gutter - 8, label + ROW / 2 - 1);
+    }
+    const first = Math.max(0, Math.floor((HEAD - top) / ROW));
+    const last = Math.min(lane.rows, Math.ceil((height - top) / ROW));
+    context.save();
+    context.beginPath();
+    context.rect(gutter, HEAD, width - gutter, height - HEAD);
+    context.clip();
+    for (let row = first; row < last; row += 1) this.drawRow(context, lane.first + row, top + row * ROW, width, colours);
+    context.restore();
+  }
+
+  drawRow(context, row, y, width, colours) {
+    const {rowStart, dispatchedS, startedS, endedS} = this.run.timeline;
+    const now = this.nowS();
+    for (let index = rowStart[row]; index < rowStart[row + 1]; index += 1) {
+      const end = Number.isNaN(endedS[index]) ? now : endedS[index];
+      const waits = Number.isNaN(startedS[index]);
+      const x0 = this.axis.x(dispatchedS[index]);
+      const x1 = this.axis.x(waits ? end : startedS[index]);
+      const x2 = waits ? x1 : Math.max(this.axis.x(end), x1 + LEAST_WIDTH);
+      if (x2 < this.gutter() || x0 > width) continue;
+      this.drawBar(context, index, [x0, x1, x2], y, colours);
+    }
+  }
+
+  drawBar(context, index, [x0, x1, x2], y, colours) {
+    const {kind, flags, step} = this.run.timeline;
+    const colour = colours.kinds[kind[index]];
+    if (x1 - x0 >= 1) {
+      context.fillStyle = colours.waiting;
+      context.fillRect(x0, y + BAR / 2 - 1.5, x1 - x0, 3);
+    }
+    if (x2 > x1) {
+      context.fillStyle = colour;
+      context.fillRect(x1, y, x2 - x1, BAR);
+      if (flags[index] & SPECULATIVE) this.drawAhead(context, x1, x2, y, colours);
+      if (flags[index] & LIVE) {
+        context.globalAlpha = 0.45;
+        context.fillStyle = colours.card;
+        context.fillRect(x2 - 3, y, 3, BAR);
+        context.globalAlpha = 1;
+      }
+      if (kind[index] === KIND.flush) this.drawCross(context, x2, y, colours);
+      this.drawLabel(context, step[index], [x1, x2], y, colour, colours);
+    }
+    if (flags[index] & CRITICAL) {
+      context.fillStyle = colours.ink;
+      context.fillRect(x1, y + BAR, Math.max(LEAST_WIDTH, x2 - x1), 2);
+    }
+    if (step[index] === this.selected) {
+      context.strokeStyle = colours.focus;
+      context.lineWidth = 2;
+      context.strokeRect(x1 - 1, y - 1, Math.max(4, x2 - x1) + 2, BAR + 2);
+    }
+  }
+
+  /** Stripes over what ran before the optimal plan arrived. */
+  drawAhead(context, x1, x2, y, colours) {
+    const until = this.run.marks.plan === null ? x2 : Math.min(x2, this.axis.x(this.run.marks.plan));
+    const from = Math.max(x1, 0);
+    if (until - from < 4) return;
+    context.save();
+    context.beginPath();
+    context.rect(from, y, until - from, BAR);
+    context.clip();
+    context.globalAlpha = 0.4;
+    context.strokeStyle = colours.card;
+    context.lineWidth = 1.5;
+    context.beginPath();
+    for (let x = from - BAR - (from % 6); x < Math.min(until, this.view.width); x += 6) {
+      context.moveTo(x, y + BAR);
+      context.lineTo(x + BAR, y);
+    }
+    context.stroke();
+    context.restore();
+  }
+
+  drawCross(context, x, y, colours) {
+    context.strokeStyle = colours.kinds[KIND.flush];
+    context.lineWidth = 2;
+    context.beginPath();
+    context.moveTo(x + 2, y + 3);
+    context.lineTo(x + 10, y + BAR - 3);
+    context.moveTo(x + 10, y + 3);
+    context.lineTo(x + 2, y + BAR - 3);
+    context.stroke();
+  }
+
+  drawLabel(context, step, [x1, x2], y, colour, colours) {
+    const left = Math.max(x1, this.gutter()) + 5;
+    const text = fitted(context, this.names?.id[step] ?? "", x2 - left - 4, 6.2);
+    if (!text) return;
+    context.textAlign = "left";
+    // Its own colour around the letters takes the stripes away behind them.
+    context.lineWidth = 4;
+    context.lineJoin = "round";
+    context.strokeStyle = colour;
+    context.strokeText(text, left, y + BAR / 2 + 0.5);
+    context.fillStyle = colours.card;
+    context.fillText(text, left, y + BAR / 2 + 0.5);
+  }
+
+  drawMarks(context, height, colours) {
+    const {guess, plan, end} = this.run.marks;
+    const line = (at, colour, text) => {
+      const x = this.axis.x(at);
+      if (x < this.gutter() || x > this.view.width) return;
+      context.fillStyle = colour;
+      context.fillRect(Math.round(x) - 1, HEAD - 4, 2, height);
+      if (!text) return;
+      const wide = context.measureText(text).width + 12;
+      const left = Math.min(Math.max(this.gutter(), x - wide / 2), this.view.width - wide - 2);
+      context.fillRect(left, 3, wide, HEAD - 10);
+      context.fillStyle = colours.card;
+      context.textAlign = "left";
+      context.fillText(text, left + 6, HEAD / 2 - 1);
+    };
+    if (guess !== null && (plan === null || this.axis.x(plan) - this.axis.x(guess) > 3)) line(guess, colours.accent, "");
+    if (end !== null && end !== undefined) line(end, colours.ink, "");
+    if (plan !== null) line(plan, colours.arrival, `optimal plan ${seconds(plan)}`);
+  }
+
+  // ---- moving about
+
+  fit() {
+    this.axis.fit();
+    this.view.ask();
+  }
+
+  zoom(factor) {
+    this.axis.zoom(factor, (this.gutter() + this.view.width) / 2);
+    this.view.ask();
+  }
+
+  wheel(event) {
+    if (event.ctrlKey || event.metaKey) this.axis.zoom(Math.exp(-event.deltaY / 300), event.offsetX);
+    else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) this.axis.pan(-(event.deltaX || event.deltaY));
+    else return;
+    event.preventDefault();
+    this.view.ask();
+  }
+
+  rowAt(y) {
+    if (!this.layout || y < HEAD) return -1;
+    const at = y - HEAD + this.layout.scroll;
+    const lane = this.layout.lanes.find(one => at >= one.top - 4 && at < one.top + one.rows * ROW + 4);
+    return lane ? lane.first + Math.min(lane.rows - 1, Math.max(0, Math.floor((at - lane.top) / ROW))) : -1;
+  }
+
+  attemptAt(x, y) {
+    const row = this.rowAt(y);
+    if (row < 0) return -1;
+    const {rowStart, dispatchedS, endedS} = this.run.timeline;
+    for (let index = rowStart[row + 1] - 1; index >= rowStart[row]; index -= 1) {
+      const end = Number.isNaN(endedS[index]) ? this.nowS() : endedS[index];
+      if (x >= this.axis.x(dispatchedS[index]) - 3 && x <= Math.max(this.axis.x(end), this.axis.x(dispatchedS[index]) + 4) + 3) return index;
+    }
+    return -1;
+  }
+
+  tapped(x, y) {
+    const index = this.attemptAt(x, y);
+    if (index >= 0) this.choose(this.run.timeline.step[index], true);
+  }
+
+  choose(step, open) {
+    this.selected = step;
+    this.view.ask();
+    if (open) this.select(step);
+  }
+
+  hover(x, y) {
+    const index = x === null ? -1 : this.attemptAt(x, y);
+    this.tip.hidden = index < 0;
+    this.canvas.style.cursor = index < 0 ? "default" : "pointer";
+    if (index < 0) return;
+    say(this.tip, this.description(index));
+    this.tip.style.left = `${Math.max(4, Math.min(x + 14, this.view.width - 270))}px`;
+    this.tip.style.top = `${this.scroller.offsetTop + y + 18}px`;
+  }
+
+  description(index) {
+    const {dispatchedS, startedS, endedS, kind, flags, step} = this.run.timeline;
+    const place = step[index];
+    const end = Number.isNaN(endedS[index]) ? this.nowS() : endedS[index];
+    const waits = Number.isNaN(startedS[index]);
+    const lines = [this.names?.id[place] ?? "", KINDS[kind[index]].text + (flags[index] & CRITICAL ? ", on the critical path" : "")];
+    if (waits) lines.push(`waits since ${seconds(dispatchedS[index])}`);
+    else {
+      lines.push(`works ${seconds(end - startedS[index])}, from ${seconds(startedS[index])} to ${flags[index] & LIVE ? "now" : seconds(end)}`);
+      if (startedS[index] - dispatchedS[index] > 0.0005) lines.push(`waited ${seconds(startedS[index] - dispatchedS[index])} for room`);
+    }
+    return lines.join("\n");
+  }
+
+  key(event) {
+    const {timeline} = this.run ?? {};
+    if (!timeline?.step.length) return;
+    if (event.key === "+" || event.key === "=") this.zoom(1.5);
+    else if (event.key === "-") this.zoom(1 / 1.5);
+    else if (event.key === "0") this.fit();
+    else if (event.key === "Enter" && this.selected >= 0) this.select(this.selected);
+    else if (event.key.startsWith("Arrow")) this.step(event.key);
+    else return;
+    event.preventDefault();
+  }
+
+  /** Select the next attempt in the row, or the nearest in the next row. */
+  step(key) {
+    const {step, rowStart, dispatchedS, rows} = this.run.timeline;
+    const at = step.indexOf(this.selected);
+    if (at < 0) return this.reveal(0);
+    let row = 0;
+    while (rowStart[row + 1] <= at) row += 1;
+    if (key === "ArrowRight") return this.reveal(Math.min(at + 1, step.length - 1));
+    if (key === "ArrowLeft") return this.reveal(Math.max(at - 1, 0));
+    const next = row + (key === "ArrowDown" ? 1 : -1);
+    if (next < 0 || next >= rows) return undefined;
+    let best = rowStart[next];
+    for (let index = best; index < rowStart[next + 1]; index += 1) {
+      if (Math.abs(dispatchedS[index] - dispatchedS[at]) < Math.abs(dispatchedS[best] - dispatchedS[at])) best = index;
+    }
+    return this.reveal(best);
+  }
+
+  reveal(index) {
+    const {step, rowStart, dispatchedS} = this.run.timeline;
+    this.choose(step[index], false);
+    this.axis.reveal(dispatchedS[index]);
+    let row = 0;
+    while (rowStart[row + 1] <= index) row += 1;
+    const lane = this.tops().lanes.findLast(one => one.first <= row);
+    const top = lane.top + (row - lane.first) * ROW;
+    if (top < this.scroller.scrollTop || top > this.scroller.scrollTop + this.view.height - HEAD - ROW) this.scroller.scrollTop = top - this.view.height / 2;
+    say(document.getElementById("announcer"), this.description(index));
+  }
+}
+
+export function tool(glyph, label, work) {
+  return h("button", {type: "button", class: "icon", "aria-label": label, title: label, on: {click: work}}, icon(glyph));
+}
+

@@ -1,0 +1,101 @@
+"""One step of a run with everything that is known of it: inputs, placements, attempts, the gate's decision. Pure."""
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from planners.bindings import Binding, InputRef, Value, follow, shorthand
+from planners.model import Model, StepId, TaskId, Versioned, canonical_json
+from planners.plans import Placement, PlannedStep
+from reconciler.gate import Decision
+from reconciler.state.waiting import WaitReason
+from reconciler.views.models import PlansView, Timeline, TimelineBar
+
+# A larger value is left out: people read the step, programs read the task.
+_MOST_BYTES = 20_000
+
+
+class StepInput(Model):
+    """One input. ``known``: ``value`` is what it is bound to; values of other steps are in their outputs."""
+
+    name: str
+    binding: JsonValue
+    known: bool = False
+    value: JsonValue = None
+
+
+class StepView(Versioned):
+    """One step.
+
+    Attributes:
+        capability: what it asks for; likewise title, inputs and parents: by the optimal plan, or by the guess.
+        speculative: its placement in the guess; None where the guess does not have it.
+        optimal: its placement in the optimal plan; None where that does not have it, or is not there yet.
+        probability: by the guess, that the optimal plan holds this work.
+        decision: why the gate refused to start it before the optimal plan, if it refused to the last. The appraisal of
+            one that it let start is with the attempt.
+        attempts: in order of dispatch.
+        waiting: why it does not run, if it has not finished.
+    """
+
+    task: TaskId
+    step: StepId
+    capability: str = ""
+    title: str = ""
+    inputs: tuple[StepInput, ...] = ()
+    parents: tuple[StepId, ...] = ()
+    speculative: Placement | None = None
+    optimal: Placement | None = None
+    probability: float | None = None
+    decision: Decision | None = None
+    attempts: tuple[TimelineBar, ...] = ()
+    waiting: WaitReason | None = None
+
+
+def step_view(step: StepId, plans: PlansView, timeline: Timeline, values: Mapping[str, JsonValue]) -> StepView | None:
+    """The step; None if neither plan nor any attempt knows it. ``values`` are the inputs of the task."""
+    guess = plans.speculative.by_id.get(step) if plans.speculative else None
+    planned = plans.optimal.by_id.get(step) if plans.optimal else None
+    attempts = tuple(bar for bar in timeline.bars if bar.step == step)
+    waiting = next((reason for reason in timeline.waiting if reason.step == step), None)
+    known = planned or guess
+    if known is None and not attempts and waiting is None:
+        return None
+    return StepView(
+        task=timeline.task,
+        step=step,
+        capability=known.step.capability if known else next((bar.capability for bar in attempts), ""),
+        title=known.step.title if known else "",
+        inputs=_inputs(known, values) if known else (),
+        parents=known.step.parents if known else (),
+        speculative=guess.placement if guess else None,
+        optimal=planned.placement if planned else None,
+        probability=guess.probability if guess else None,
+        decision=next((one for one in timeline.refusals if one.step == step), None),
+        attempts=attempts,
+        waiting=waiting,
+    )
+
+
+def _inputs(planned: PlannedStep, values: Mapping[str, JsonValue]) -> tuple[StepInput, ...]:
+    return tuple(_input(name, binding, values) for name, binding in planned.step.inputs.items())
+
+
+def _input(name: str, binding: Binding, values: Mapping[str, JsonValue]) -> StepInput:
+    shown = StepInput(name=name, binding=_bounded(shorthand(binding)))
+    match binding:
+        case Value(value=literal):
+            return shown.model_copy(update={"known": True, "value": _bounded(literal)})
+        case InputRef(input=of, path=path) if of in values:
+            try:
+                value = follow(values[of], path)
+            except LookupError:
+                return shown
+            return shown.model_copy(update={"known": True, "value": _bounded(value)})
+        case _:
+            return shown
+
+
+def _bounded(value: JsonValue) -> JsonValue:
+    size = len(canonical_json(value))
+    return value if size <= _MOST_BYTES else f"({size} bytes)"
