@@ -141,6 +141,20 @@ def test_pages_run_from_new_to_old_without_gaps(journal, task_id):
     assert journal.page(limit=9, where=TaskFilter(status=RunStatus.FAILED)) == []
 
 
+def test_a_part_of_the_name_the_kind_or_the_id_finds_a_task(journal, task_id):
+    named, other = admitted(task_id), TaskId(f"{task_id}-other")
+    about = {"name": 'Spin, 100 % "fresh"', "kind": "briefing"}
+    journal.admit(named.model_copy(update={"task": named.task.model_copy(update=about)})).result(5)
+    journal.admit(admitted(other)).result(5)
+
+    def found(text: str) -> list[TaskId]:
+        return [view.id for view in journal.page(limit=9, where=TaskFilter(text=text))]
+
+    assert found("SPIN, 100 % ") == found('"fresh') == found("brief") == [task_id]
+    assert found("-other") == [other]
+    assert found("Spin_ 100") == []
+
+
 def test_an_unreadable_row_hides_no_other(journal, url, task_id):
     """Neither the list of tasks nor the start of the service fails because one row cannot be read."""
     sound, strange = TaskId(f"{task_id}-1"), TaskId(f"{task_id}-2")
