@@ -8,22 +8,25 @@ route whose conditions read such an output. The other nodes and the other elemen
 finishes, the workflow is unrolled again for a new plan.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from planners.bindings import Binding, Gather, InputRef, Leaf, StepRef, Value, fold_binding, follow, kind_of, step_refs
+from planners.bindings import StepRef, Value, step_refs
 from planners.errors import InvalidTask
-from planners.expressions.errors import ExpressionFailed
-from planners.expressions.evaluation import evaluate
-from planners.expressions.references import parsed
+from planners.facts import Elements, Facts
+from planners.fan_out_builder import FanOutBuilder
+from planners.known_values import KnownValues
 from planners.model import StepId
-from planners.scopes import NodeScope, NotRun, part_of, told
+from planners.scopes import Meaning, NodeScope, NotRun, part_of
 from planners.workflow import (
     Branch,
+    FanOut,
+    FanOutNode,
     FlatWorkflow,
     ForEach,
     Goal,
     Node,
+    Parallel,
     Pending,
     Route,
     Skipped,
@@ -38,6 +41,7 @@ def flatten(
     workflow: Workflow,
     inputs: Mapping[str, Any],
     known: Mapping[StepId, Any] | None = None,
+    facts: Facts | None = None,
     *,
     most: int = MAX_STEPS + 1,
 ) -> FlatWorkflow:
@@ -47,19 +51,21 @@ def flatten(
         workflow: a workflow that `planners.validation` accepts.
         inputs: the task's inputs.
         known: outputs of finished steps by flat id, where a ``for_each`` runs over them or a condition reads them.
+        facts: what else has happened to the run.
         most: stop after this many steps.
 
     Raises:
         InvalidTask: a ``for_each`` runs over a value that is not a list, a condition has no value, or the result
             exceeds MAX_STEPS.
     """
-    unroller = _Unroller(inputs, known or {}, most)
+    unroller = _Unroller(inputs, known or {}, facts or Facts(), most)
     scope = unroller.unroll(in_order(workflow.steps), NodeScope(), suffix="")
     outputs = dict(workflow.outputs) or {node.id: StepRef(step=node.id) for node in _sinks(workflow)}
     return FlatWorkflow(
         steps=tuple(unroller.steps),
         pending=tuple(unroller.pending),
         skipped=tuple(unroller.skipped),
+        fan_outs=tuple(unroller.fan_outs),
         outputs={
             name: scope.substituted(binding, f"outputs.{name}")
             for name, binding in outputs.items()
@@ -98,20 +104,26 @@ def is_ordered(parents: Mapping[StepId, Iterable[StepId]]) -> bool:
     return True
 
 
-# What a node stands for: a binding, nothing because it is skipped, or nothing yet.
-_Meaning = Binding | NotRun | None
+class _Element(NamedTuple):
+    """One element of a fan-out: it is unrolled, which gives its output and scope, or skipped for a reason."""
+
+    number: int
+    unroll: Callable[[], tuple[Meaning, NodeScope]]
+    skip: Callable[[str], None]
 
 
 class _Unroller:
-    def __init__(self, inputs: Mapping[str, Any], known: Mapping[StepId, Any], most: int) -> None:
+    def __init__(self, inputs: Mapping[str, Any], known: Mapping[StepId, Any], facts: Facts, most: int) -> None:
         self._most = most
-        self._inputs = inputs
-        self._known = known
+        self._facts = facts
+        self._around: tuple[StepId, int] | None = None
+        self._known = KnownValues(inputs, known)
         self._ordered: dict[int, list[Node]] = {}
         self._unfinished = False  # whether a list of a step inside a for_each is pending
         self.steps: list[Step] = []
         self.pending: list[Pending] = []
         self.skipped: list[Skipped] = []
+        self.fan_outs: list[FanOut] = []
 
     @property
     def _full(self) -> bool:
@@ -125,13 +137,15 @@ class _Unroller:
                 raise InvalidTask(f"it unrolls to more than {MAX_STEPS} steps", "workflow", "split the task")
         return scope
 
-    def _unroll_node(self, node: Node, scope: NodeScope, suffix: str) -> _Meaning:
+    def _unroll_node(self, node: Node, scope: NodeScope, suffix: str) -> Meaning:
         flat_id = StepId(node.id + suffix)
         if self._full:
             return None
         missing = next((not_run for ref in node.own_refs if isinstance(not_run := scope[ref], NotRun)), None)
         if missing is not None:
             return self._skip(node, suffix, missing.reason)
+        if (reason := self._facts.given_up.get(flat_id)) is not None:
+            return self._skip(node, suffix, reason)
         refs = node.own_refs if isinstance(node, Route) else node.refs
         if isinstance(node, Goal) or any(scope[ref] is None for ref in refs) or self._reads_unfinished(node, scope):
             return self._wait(flat_id)
@@ -140,7 +154,10 @@ class _Unroller:
                 self.steps.append(_flat_step(node, flat_id, scope))
                 return StepRef(step=flat_id)
             case ForEach():
-                return self._unroll_block(node, flat_id, scope, suffix)
+                elements = self._elements_of_block(node, scope, suffix)
+                return None if elements is None else self._unroll_fan_out(node, flat_id, scope, elements)
+            case Parallel():
+                return self._unroll_fan_out(node, flat_id, scope, self._elements_of_parallel(node, scope, suffix))
             case Route():
                 return self._unroll_route(node, flat_id, scope, suffix)
 
@@ -148,13 +165,13 @@ class _Unroller:
         """Whether the node reads the list of a step inside a ``for_each`` of which some elements are pending."""
         return self._unfinished and any(scope.waits(ref) for _, read in node.bindings for ref in step_refs(read))
 
-    def _wait(self, flat_id: StepId, steps: Sequence[StepId] = ()) -> _Meaning:
+    def _wait(self, flat_id: StepId, steps: Sequence[StepId] = ()) -> Meaning:
         """The node is pending, until the outputs of these steps are known."""
         first, others = (steps[0], tuple(steps[1:])) if steps else (None, ())
         self.pending.append(Pending(id=flat_id, waits_for=first, and_for=others))
         return None
 
-    def _skip(self, node: Node, suffix: str, reason: str) -> _Meaning:
+    def _skip(self, node: Node, suffix: str, reason: str) -> Meaning:
         """Skip a node and everything inside it."""
         self.skipped.append(Skipped(id=StepId(node.id + suffix), reason=reason))
         for _, branch in node.branches:
@@ -171,28 +188,73 @@ class _Unroller:
             self._ordered[id(branch)] = in_order(branch.steps)
         return self._ordered[id(branch)]
 
-    def _unroll_block(self, block: ForEach, flat_id: StepId, outer: NodeScope, suffix: str) -> _Meaning:
+    def _elements_of_block(self, block: ForEach, outer: NodeScope, suffix: str) -> list[_Element] | None:
+        """An element for each part of the list; None where the list is not known yet."""
         over = outer.substituted(block.for_each, "for_each", block.id)
         if isinstance(over, StepRef) and over.step not in self._known:
-            return self._wait(flat_id, [over.step])
-        gathered: dict[StepId, list[_Meaning]] = {child.id: [] for child in block.steps}
-        for index in range(self._length(over, block.id)):
+            self._wait(StepId(block.id + suffix), [over.step])
+            return None
+
+        def element(index: int) -> _Element:
+            inner = f"{suffix}[{index}]"
+
+            def unroll() -> tuple[Meaning, NodeScope]:
+                scope = NodeScope(outer, item=part_of(over, (index,)))
+                self.unroll(self._inside(block), scope, inner)
+                return scope[block.output_step], scope
+
+            return _Element(index, unroll, lambda reason: self._skip_all(block, inner, reason))
+
+        return [element(index) for index in range(self._known.length(over, block.id))]
+
+    def _elements_of_parallel(self, node: Parallel, outer: NodeScope, suffix: str) -> list[_Element]:
+        scope, index = NodeScope(outer), {child.id: index for index, child in enumerate(node.parallel)}
+
+        def element(child: Node) -> _Element:
+            def unroll() -> tuple[Meaning, NodeScope]:
+                scope[child.id] = self._unroll_node(child, scope, suffix)
+                return scope[child.id], scope
+
+            def skip(reason: str) -> None:
+                scope[child.id] = self._skip(child, suffix, reason)
+
+            return _Element(index[child.id], unroll, skip)
+
+        return [element(child) for child in in_order(node.parallel)]
+
+    def _unroll_fan_out(
+        self, node: FanOutNode, flat_id: StepId, outer: NodeScope, elements: Sequence[_Element]
+    ) -> Meaning:
+        """Unroll the elements that were not dropped; the output is the list of their outputs."""
+        known, around = self._facts.fan_outs.get(flat_id, Elements()), self._around
+        made = FanOutBuilder(flat_id, node, around)
+        for element in elements:
             if self._full:
                 return None
-            scope = NodeScope(outer, item=part_of(over, (index,)))
-            self.unroll(self._inside(block), scope, f"{suffix}[{index}]")
-            for child, meanings in gathered.items():
-                meanings.append(scope[child])
-        lists = outer.lists[block.id] = {child: _gathered(meanings) for child, meanings in gathered.items()}
-        self._unfinished = self._unfinished or None in lists.values()
-        output = lists[block.output_step]
-        return self._wait(flat_id) if output is None else output
+            if (reason := known.dropped.get(element.number)) is not None:
+                element.skip(reason)
+                made.add(element.number, (), NotRun(reason), None, unresolved=False)
+                continue
+            self._around = (flat_id, element.number) if made.declared else around
+            steps, pending = len(self.steps), len(self.pending)
+            output, inner = element.unroll()
+            new = [step.id for step in self.steps[steps:]] if made.declared else []
+            made.add(element.number, new, output, inner, unresolved=len(self.pending) > pending)
+        self._around = around
+        if isinstance(node, ForEach):
+            lists = outer.lists[node.id] = {child.id: made.listed(child.id, known.kept) for child in node.steps}
+            self._unfinished = self._unfinished or None in lists.values()
+        if known.failed is not None:
+            return NotRun(known.failed) if node.default is None else Value(value=node.default.value)
+        if known.kept is None:
+            self.fan_outs += made.fan_outs
+        return made.gathered(known.kept) or self._wait(flat_id)
 
-    def _unroll_route(self, route: Route, flat_id: StepId, scope: NodeScope, suffix: str) -> _Meaning:
+    def _unroll_route(self, route: Route, flat_id: StepId, scope: NodeScope, suffix: str) -> Meaning:
         branches = [branch for _, branch in route.branches]
         chosen = len(route.route)
         for number, (field, condition) in enumerate(route.conditions):
-            held = self._holds(condition, scope, f"workflow.steps.{route.id}.{field}")
+            held = self._known.holds(condition, scope, f"workflow.steps.{route.id}.{field}")
             if not isinstance(held, bool):
                 return self._wait(flat_id, held)
             if held:
@@ -208,79 +270,6 @@ class _Unroller:
         if output is None:
             return self._wait(flat_id)
         return Value(value=route.default.value) if isinstance(output, NotRun) and route.default is not None else output
-
-    def _holds(self, condition: str, scope: NodeScope, field: str) -> bool | list[StepId]:
-        """Whether a condition holds, or the steps whose outputs must be known first.
-
-        Raises:
-            InvalidTask: it has no value, or one that is neither true nor false.
-        """
-        expression, unknown = parsed(condition), list[StepId]()
-        try:
-            values = [self._value(scope.leaf(root), unknown) for root in expression.roots]
-            if unknown:
-                return list(dict.fromkeys(unknown))
-            held = evaluate(expression, values)
-        except LookupError as error:
-            message = f"it reads a value that has {error.args[0]}"
-            raise InvalidTask(message, field, "bind it to a part that exists") from None
-        except ExpressionFailed as error:
-            fix = "test for what may be missing with has(), and compare like with like"
-            raise InvalidTask(f"'{condition}' has no value: {error.message}", field, fix) from None
-        if not isinstance(held, bool):
-            message = f"'{condition}' is {kind_of(held)}, neither true nor false"
-            raise InvalidTask(message, field, "compare it with something")
-        return held
-
-    def _length(self, over: Binding, block: StepId) -> int:
-        if isinstance(over, Gather):
-            return len(over.gather)
-        try:
-            value = self._value(over, [])
-        except LookupError as error:
-            raise InvalidTask(
-                f"for_each of '{block}' runs over {told(over)}, which has {error.args[0]}",
-                f"workflow.steps.{block}.for_each",
-                "bind it to a list that exists",
-            ) from None
-        if isinstance(value, list):
-            return len(value)
-        raise InvalidTask(
-            f"for_each of '{block}' needs a list, and {told(over)} is {kind_of(value)}",
-            f"workflow.steps.{block}.for_each",
-            "bind it to a list",
-        )
-
-    def _value(self, binding: Binding, unknown: list[StepId]) -> Any:
-        """The value of a substituted binding. Steps whose outputs are not known are added to ``unknown``.
-
-        Raises:
-            LookupError: there is no such part.
-        """
-
-        def of_leaf(leaf: Leaf) -> Any:
-            match leaf:
-                case InputRef(input=name, path=path):
-                    return follow(self._inputs[name], path)
-                case StepRef(step=step, path=path) if step in self._known:
-                    return follow(self._known[step], path)
-                case StepRef(step=step):
-                    unknown.append(step)
-                    return None
-                case Value(value=value):
-                    return value
-                case _:
-                    raise AssertionError("$item and $state are substituted before")
-
-        return fold_binding(binding, of_leaf, list)
-
-
-def _gathered(meanings: Iterable[_Meaning]) -> Gather | None:
-    """The list of what the copies of a step stand for, without those that are skipped; None if one is pending."""
-    listed = list(meanings)
-    if any(each is None for each in listed):
-        return None
-    return Gather(gather=tuple(each for each in listed if each is not None and not isinstance(each, NotRun)))
 
 
 def _flat_step(step: Step, flat_id: StepId, scope: NodeScope) -> Step:

@@ -28,6 +28,7 @@ from pydantic import (
 from planners.bindings import Binding, step_refs
 from planners.expressions.references import parsed
 from planners.model import AgentName, Model, StepId
+from planners.policies import CompletionPolicy, Failing, StepRetry
 
 Id = Annotated[StepId, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*(\[\d+\])*$")]
 # Maps the binding of a field.
@@ -58,7 +59,7 @@ def _as_default(raw: Any) -> Any:
     return raw if isinstance(raw, Default) else Default(value=raw)
 
 
-class NodeBase(Model):
+class NodeBase(Failing):
     """What all kinds of nodes have in common.
 
     A node whose input is the output of a skipped node, or that is ``after`` one, is skipped itself, unless the skipped
@@ -113,6 +114,10 @@ class NodeBase(Model):
         return tuple(dict.fromkeys(found))
 
 
+def _optional_s(told: str) -> Any:
+    return Field(default=None, gt=0, allow_inf_nan=False, exclude_if=lambda seconds: seconds is None, description=told)
+
+
 class Step(NodeBase):
     """One piece of work, named by its capability."""
 
@@ -120,6 +125,9 @@ class Step(NodeBase):
     inputs: dict[str, Binding] = Field(default_factory=dict)
     agent: AgentName | None = None
     min_quality: float | None = Field(default=None, ge=0, le=1)
+    timeout_s: float | None = _optional_s("Seconds of one attempt, in place of what the agent declares")
+    deadline_s: float | None = _optional_s("When it must have finished, in seconds from the task's admission")
+    retry: StepRetry | None = Field(default=None, exclude_if=lambda retry: retry is None)
 
     @property
     def bindings(self) -> list[tuple[str, Binding]]:
@@ -180,7 +188,17 @@ class Branch(Model):
         return self.output or self.steps[-1].id
 
 
-class ForEach(NodeBase, Branch):
+class FanOutNode(NodeBase, CompletionPolicy):
+    """A node with elements, whose outputs are gathered in the order of the elements; what is missing is left out."""
+
+    @property
+    def completion(self) -> CompletionPolicy:
+        """When it is complete."""
+        fields = CompletionPolicy.model_fields
+        return CompletionPolicy.model_construct(**{name: getattr(self, name) for name in fields})
+
+
+class ForEach(FanOutNode, Branch):
     """The same steps for every element of a list. The outputs of ``output`` (default: the last step) are gathered."""
 
     for_each: Binding
@@ -202,6 +220,21 @@ class ForEach(NodeBase, Branch):
     def with_branches(self, branches: Sequence[Branch]) -> Self:
         """See `NodeBase.with_branches`."""
         return self.model_copy(update={"steps": branches[0].steps, "output": branches[0].output})
+
+
+class Parallel(FanOutNode):
+    """Nodes side by side, each of them an element. Their outputs are gathered."""
+
+    parallel: "Nodes"
+
+    @property
+    def branches(self) -> list[tuple[str, Branch]]:
+        """Its nodes. Each of them is an output."""
+        return [("parallel", Branch.model_construct(steps=self.parallel, output=None))]
+
+    def with_branches(self, branches: Sequence[Branch]) -> Self:
+        """See `NodeBase.with_branches`."""
+        return self.model_copy(update={"parallel": branches[0].steps})
 
 
 class Case(Branch):
@@ -253,7 +286,13 @@ class Route(NodeBase):
         return self.model_copy(update={"route": tuple(cases), "otherwise": otherwise})
 
 
-KINDS: dict[str, type[NodeBase]] = {"for_each": ForEach, "goal": Goal, "route": Route, "capability": Step}
+KINDS: dict[str, type[NodeBase]] = {
+    "for_each": ForEach,
+    "parallel": Parallel,
+    "goal": Goal,
+    "route": Route,
+    "capability": Step,
+}
 
 
 def _node_kind(raw: Any) -> str | None:
@@ -268,6 +307,7 @@ def _node_kind(raw: Any) -> str | None:
 Node = Annotated[
     Annotated[Step, Tag("capability")]
     | Annotated[ForEach, Tag("for_each")]
+    | Annotated[Parallel, Tag("parallel")]
     | Annotated[Route, Tag("route")]
     | Annotated[Goal, Tag("goal")],
     Discriminator(_node_kind),
@@ -283,7 +323,7 @@ def _listed(raw: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInf
 
 
 Nodes = Annotated[tuple[Node, ...], Field(min_length=1), WrapValidator(_listed)]
-for _model in (Branch, ForEach, Case, Route):
+for _model in (Branch, ForEach, Parallel, Case, Route):
     _model.model_rebuild()
 
 

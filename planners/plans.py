@@ -8,7 +8,7 @@ from pydantic import FailFast, Field, model_validator
 
 from planners.bindings import Binding
 from planners.model import AgentName, Model, NodeId, StepId, Versioned, WorkKey
-from planners.workflow import Pending, Skipped, Step, unwrapped_bindings, unwrapped_nodes
+from planners.workflow import FanOut, Pending, Skipped, Step, unwrapped_bindings, unwrapped_nodes
 
 
 class PlanKind(StrEnum):
@@ -60,7 +60,8 @@ class Plan(Versioned):
     """Planned steps in topological order.
 
     ``complete`` is false for the prefix of a plan that is still streaming. ``pending``: nodes that can only be planned
-    once a step's output is known. ``skipped``: nodes that are not run. ``bound`` and ``gap`` (relative, 0 = proven
+    once a step's output is known. ``skipped``: nodes that are not run. ``fan_outs``: nodes with a policy
+    of completion. ``bound`` and ``gap`` (relative, 0 = proven
     optimal) refer to ``objective``; None if the planner proves nothing. ``origin`` names the planner (``cp-sat``,
     ``heft``, ``retrieval``, ...).
     """
@@ -69,6 +70,7 @@ class Plan(Versioned):
     steps: Annotated[tuple[PlannedStep, ...], FailFast()] = ()
     pending: Annotated[tuple[Pending, ...], FailFast()] = ()
     skipped: Annotated[tuple[Skipped, ...], FailFast()] = Field(default=(), exclude_if=lambda skipped: not skipped)
+    fan_outs: Annotated[tuple[FanOut, ...], FailFast()] = Field(default=(), exclude_if=lambda fan_outs: not fan_outs)
     outputs: dict[str, Binding] = Field(default_factory=dict)
     complete: bool = True
     origin: str = ""

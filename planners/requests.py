@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue
 
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
+from planners.facts import Facts
 from planners.model import AgentName, Model, NodeId, StepId, Versioned, WorkKey
 from planners.plans import Plan
 from planners.tasks import Task
@@ -25,7 +26,8 @@ class InFlight(Model):
 class PlanRequest(Versioned):
     """One request to a planner.
 
-    ``known``: outputs of finished steps that a ``for_each`` runs over. ``hint``: the speculative plan, a warm start for
+    ``known``: outputs of finished steps that a ``for_each`` runs over or a condition reads. ``facts``: what else has
+    happened that decides how the workflow is unrolled. ``hint``: the speculative plan, a warm start for
     the optimal one. ``spent_usd``: dollars already charged to the task's budget. ``without_agents``: agents that failed
     permanently; they get no new attempts, but their finished and running attempts remain an option.
     """
@@ -35,6 +37,7 @@ class PlanRequest(Versioned):
     cluster: ClusterSnapshot
     epoch: int = 1
     known: dict[StepId, JsonValue] = Field(default_factory=dict)
+    facts: Facts = Facts()
     in_flight: tuple[InFlight, ...] = ()
     hint: Plan | None = None
     without_agents: tuple[AgentName, ...] = ()

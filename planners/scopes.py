@@ -28,7 +28,11 @@ class NotRun:
     reason: str
 
 
-class NodeScope(dict[StepId, Binding | NotRun | None]):
+# What a node stands for: a binding, nothing because it is skipped, or nothing yet.
+Meaning = Binding | NotRun | None
+
+
+class NodeScope(dict[StepId, Meaning]):
     """What each visible id stands for; None: not unrolled yet.
 
     Args:
@@ -47,7 +51,7 @@ class NodeScope(dict[StepId, Binding | NotRun | None]):
         self.item: Binding | None = outer.item if item is None and outer is not None else item
         self.state: dict[str, Binding] | None = outer.state if state is None and outer is not None else state
 
-    def __missing__(self, name: StepId) -> Binding | NotRun | None:
+    def __missing__(self, name: StepId) -> Meaning:
         return None if self._outer is None else self._outer[name]
 
     def bound(self, name: StepId) -> Binding:

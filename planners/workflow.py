@@ -12,13 +12,32 @@ from pydantic import Field, model_validator
 
 from planners.bindings import Binding, unwrapped
 from planners.model import Model, StepId, Versioned, canonical_json, digest
-from planners.nodes import FAIL_FAST, Branch, Case, Default, ForEach, Goal, Id, Node, NodeBase, Nodes, Route, Step
+from planners.nodes import (
+    FAIL_FAST,
+    Branch,
+    Case,
+    Default,
+    FanOutNode,
+    ForEach,
+    Goal,
+    Id,
+    Node,
+    NodeBase,
+    Nodes,
+    Parallel,
+    Route,
+    Step,
+)
+from planners.policies import CompletionPolicy, OnFailure, StepRetry
 
 __all__ = [
     "FAIL_FAST",
     "Branch",
     "Case",
+    "CompletionPolicy",
     "Default",
+    "FanOut",
+    "FanOutNode",
     "FlatWorkflow",
     "ForEach",
     "Goal",
@@ -26,10 +45,13 @@ __all__ = [
     "Node",
     "NodeBase",
     "Nodes",
+    "OnFailure",
+    "Parallel",
     "Pending",
     "Route",
     "Skipped",
     "Step",
+    "StepRetry",
     "Workflow",
     "unwrapped_bindings",
     "unwrapped_nodes",
@@ -73,6 +95,28 @@ class Pending(Model):
         return () if self.waits_for is None else (self.waits_for, *self.and_for)
 
 
+class FanOut(Model):
+    """A node whose elements may fail, or be cancelled, or must not all run at once, and the flat steps of each element.
+
+    Attributes:
+        id: the flat id of the node.
+        elements: the flat steps of each element.
+        unresolved: elements with nodes inside that are not unrolled yet.
+        without_output: elements whose output is skipped.
+        policy: when it is complete.
+        on_failure: what its failure means.
+        within: the fan-out around it, and in which of its elements it is.
+    """
+
+    id: StepId
+    elements: tuple[tuple[StepId, ...], ...]
+    unresolved: tuple[int, ...] = ()
+    without_output: tuple[int, ...] = ()
+    policy: CompletionPolicy
+    on_failure: OnFailure = OnFailure.FAIL
+    within: tuple[StepId, int] | None = None
+
+
 class Skipped(Model):
     """A node that is not run, and why."""
 
@@ -101,6 +145,7 @@ _UNWRAPPED = {
     "steps": unwrapped_nodes,
     "for_each": unwrapped,
     "route": unwrapped_nodes,
+    "parallel": unwrapped_nodes,
     "otherwise": _unwrapped_node,
     "else": _unwrapped_node,
 }
@@ -112,6 +157,7 @@ class FlatWorkflow(Versioned):
     steps: tuple[Step, ...] = ()
     pending: tuple[Pending, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    fan_outs: tuple[FanOut, ...] = ()
     outputs: dict[str, Binding] = Field(default_factory=dict)
 
     @model_validator(mode="before")

@@ -15,6 +15,7 @@ from rich.text import Text
 from planners.graph import PlanFigures, PlanGraph
 from planners.model import StepId
 from planners.plans import Plan
+from reconciler.state.fan_outs import Completion
 from reconciler.state.handoff import Failure
 from reconciler.views.failure_text import failure_lines
 from reconciler.views.models import Doubt, TaskView, Timeline, TimelineBar
@@ -84,6 +85,8 @@ def task_summary(view: TaskView) -> str:
         lines.append(f"  agents {seconds(view.agent_s)} s, wasted {seconds(view.wasted_s)} s, ${view.usd:.4g}")
     if view.failure is not None:
         lines += failure_markup(view.failure)
+    lines += [f"  [yellow]went on without:[/] {escape(reason)}" for reason in view.given_up.values()]
+    lines += [_completion(completion) for completion in view.completions]
     lines += [_doubt(view.id, doubt) for doubt in view.in_doubt]
     return "\n".join(lines)
 
@@ -103,6 +106,12 @@ def failed_table(timeline: Timeline, most: int = 10) -> Table | None:
     rows = [[escape(bar.step), escape(bar.attempt), escape(bar.failure.told)] for bar in failed[-most:] if bar.failure]
     hidden = f" ({len(failed) - most} earlier ones not shown)" if len(failed) > most else ""
     return table(["step", "attempt", f"failed because{hidden}"], rows)
+
+
+def _completion(completion: Completion) -> str:
+    how = "complete" if completion.succeeded else "[red]failed[/]"
+    results = f"{completion.results} of {completion.total} results"
+    return f"  {escape(completion.fan_out)} is {how} with {results}: {completion.reason.value}"
 
 
 def _doubt(task: str, doubt: Doubt) -> str:

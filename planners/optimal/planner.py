@@ -223,7 +223,7 @@ class OptimalPlannerPipeline:
 
 
 def _unrolled(workflow: PartialWorkflow, request: PlanRequest) -> FlatWorkflow:
-    return flatten(workflow.workflow(), request.task.values, request.known)
+    return flatten(workflow.workflow(), request.task.values, request.known, request.facts)
 
 
 def _cp_sat(flat: FlatWorkflow, request: PlanRequest, costs: CostModel, **options: Any) -> Plan:

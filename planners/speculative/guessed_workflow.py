@@ -49,7 +49,7 @@ class GuessedWorkflow:
     def from_declared(cls, workflow: Workflow, request: PlanRequest, max_steps: int) -> "GuessedWorkflow":
         """The first steps of a declared workflow, unrolled: at most one more than ``max_steps``."""
         first = _first_nodes(workflow, max_steps + 1)
-        flat = flatten(first, request.task.values, request.known, most=max_steps + 1)
+        flat = flatten(first, request.task.values, request.known, request.facts, most=max_steps + 1)
         return cls(flat, "declared", complete=first is workflow)
 
     @property

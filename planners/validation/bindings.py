@@ -26,11 +26,11 @@ from planners.expressions.evaluation import type_flaw
 from planners.expressions.references import Reference, parsed, written
 from planners.model import StepId
 from planners.validation.offers import Requirements
-from planners.validation.shapes import ANYTHING, Block, Known, OneOf, Parts, ValueShape, of_schemas
+from planners.validation.shapes import ANYTHING, Block, Known, Many, OneOf, Parts, ValueShape, of_schemas
 from planners.validation.structure import ROOT
 from planners.validation.suggestions import nearest, shown
 from planners.validation.type_match import Mismatch, mismatch
-from planners.workflow import ForEach, Node, Route, Step, Workflow
+from planners.workflow import FanOutNode, ForEach, Node, Parallel, Route, Step, Workflow
 
 # What the ids that a node may refer to stand for.
 _Scope = ChainMap[StepId, ValueShape]
@@ -99,6 +99,11 @@ class _Reader:
         match node:
             case Step():
                 return self._output(node)
+            case Parallel():
+                scope = self.level(node.parallel, (where, "parallel"), scope, item)
+                self._enough(node, len(node.parallel), where)
+                outputs = tuple(scope[child.id] for child in node.parallel)
+                return Many(OneOf(outputs)) if node.completion.may_drop else Parts(outputs)
             case Route():
                 self._inside_routes += 1
                 branches = [
@@ -150,8 +155,17 @@ class _Reader:
         if element is None:
             found = kind_of(over.value) if isinstance(over, Known) else "something else"
             self._flaw(f"for_each needs a list, and this is {found}", (where, "for_each"), "bind it to a list")
+        if isinstance(over, Known) and over.is_list:
+            self._enough(block, over.least_length, where)
         inner = self.level(block.steps, (where, "steps"), scope, element or ANYTHING)
         return Block(inner[block.output_step], {child.id: inner[child.id] for child in block.steps})
+
+    def _enough(self, node: FanOutNode, elements: int, where: _Where) -> None:
+        """Whether a fan-out can be complete."""
+        least = node.completion.least_successful(elements)
+        if least is not None and least > elements:
+            message = f"it needs {least} successful elements, and there are {elements}"
+            self._flaw(message, (where, "min_successful"), f"ask for {elements} at most")
 
     def shape(self, binding: Binding, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
         """What a binding stands for; errors are added to the reading."""

@@ -8,7 +8,7 @@ from planners.expansion import MAX_STEPS, in_order
 from planners.model import StepId
 from planners.tasks import Task
 from planners.validation.offers import Requirements
-from planners.workflow import ForEach, Node, Route, Step
+from planners.workflow import FanOutNode, ForEach, Node, OnFailure, Parallel, Route, Step
 
 # Declared durations are rough priors: an agent may turn out ten times faster, but hardly more.
 _LEAST_SHARE = 0.1
@@ -88,7 +88,11 @@ def _total(nodes: Sequence[Node], lengths: Mapping[StepId, int], of: Callable[[S
     """The sum over all unrolled steps, as far as lengths are known and steps are not skipped whatever happens."""
     total = 0.0
     for node in _certain(nodes):
-        if isinstance(node, ForEach):
+        if isinstance(node, FanOutNode) and node.completion.may_drop:
+            continue
+        if isinstance(node, Parallel):
+            total += _total(node.parallel, lengths, of)
+        elif isinstance(node, ForEach):
             times = lengths.get(node.id, 0)
             total += times * _total(node.steps, lengths, of) if times else 0.0
         elif isinstance(node, Route):
@@ -102,10 +106,10 @@ def _certain(nodes: Sequence[Node]) -> Iterator[Node]:
     """The nodes that surely run, in topological order. A route without ``else`` may be skipped, and so its readers."""
     may_be_skipped: set[StepId] = set()
     for node in in_order(nodes):
-        if (isinstance(node, Route) and node.otherwise is None) or not may_be_skipped.isdisjoint(node.own_refs):
-            if node.default is None:
-                may_be_skipped.add(node.id)
-        else:
+        runs = may_be_skipped.isdisjoint(node.own_refs) and not (isinstance(node, Route) and node.otherwise is None)
+        if node.default is None and not (runs and node.on_failure is OnFailure.FAIL):
+            may_be_skipped.add(node.id)
+        if runs:
             yield node
 
 
@@ -115,7 +119,11 @@ def _path_s(nodes: Sequence[Node], lengths: Mapping[StepId, int], requirements: 
     for node in _certain(nodes):
         start = max((ends[ref] for ref in node.refs if ref in ends), default=0.0)
         seconds = 0.0
-        if isinstance(node, ForEach):
+        if isinstance(node, FanOutNode) and node.completion.may_drop:
+            pass
+        elif isinstance(node, Parallel):
+            seconds = _path_s(node.parallel, lengths, requirements)
+        elif isinstance(node, ForEach):
             seconds = _path_s(node.steps, lengths, requirements) if lengths.get(node.id, 0) else 0.0
         elif isinstance(node, Route):
             seconds = min(_path_s(branch.steps, lengths, requirements) for _, branch in node.branches)

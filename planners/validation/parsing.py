@@ -66,6 +66,7 @@ class _Count:
         self._add(len(branches), "workflow.steps")
         otherwise = node.get("else", node.get("otherwise"))
         found = [branch.get("steps") for branch in branches if isinstance(branch, dict)]
+        found.append(node.get("parallel"))
         return [*found, otherwise.get("steps") if isinstance(otherwise, dict) else otherwise]
 
     def _list_of_nodes(self, nodes: Any, field: str) -> Iterator[Any]:

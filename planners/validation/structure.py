@@ -94,7 +94,8 @@ def broken_structure(workflow: Workflow) -> Iterator[InvalidTask]:
     """What is wrong with ids and dependencies; cycles only if these are right."""
     places = list(locate(workflow.steps))
     sound = True
-    for stage in (_too_deep(places), _duplicates(places), _reserved(places), _dangling(workflow, places)):
+    stages = (_too_deep(places), _duplicates(places), _reserved(places), _goals_as_elements(places))
+    for stage in (*stages, _dangling(workflow, places)):
         for flaw in stage:
             sound = False
             yield flaw
@@ -138,6 +139,14 @@ def _reserved(places: Sequence[Located]) -> Iterator[InvalidTask]:
                 break
             message = f"the id '{place.node.id}' is reserved for a step of the goal '{goal}'"
             yield InvalidTask(message, place.field, "choose another id")
+
+
+def _goals_as_elements(places: Iterable[Located]) -> Iterator[InvalidTask]:
+    """A goal becomes several steps, and each node of ``parallel`` is one element."""
+    for place in places:
+        if isinstance(place.node, Goal) and place.level.list_name == "parallel":
+            fix = "put it into a route with one case, or run it beside the other steps"
+            yield InvalidTask("a goal cannot be an element of parallel", place.field, fix)
 
 
 def _dangling(workflow: Workflow, places: Sequence[Located]) -> Iterator[InvalidTask]:

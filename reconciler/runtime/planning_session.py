@@ -161,6 +161,7 @@ class PlanningSession:
             cluster=cluster,
             epoch=command.epoch,
             known=await self._known(command),
+            facts=command.facts,
             in_flight=await self._in_flight(now_s),
             without_agents=command.without_agents,
             spent_usd=run.spent_usd,

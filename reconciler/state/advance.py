@@ -5,7 +5,10 @@ from planners.plans import PlannedStep
 from reconciler.gate import Decision
 from reconciler.state import commands as c
 from reconciler.state.attempts import Attempt
-from reconciler.state.conclusion import check_limits, end_if_done, fail
+from reconciler.state.completion import settle_fan_outs
+from reconciler.state.conclusion import check_limits, end_if_done
+from reconciler.state.deadlines import give_up_late_steps
+from reconciler.state.giving_up import give_up
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.planning import request_plan
 from reconciler.state.run_data import RunData
@@ -17,23 +20,41 @@ def advance(run: RunData) -> None:
     if not run.status.ended:
         check_limits(run)
     if not run.status.ended:
-        _request_if_blocked(run)
+        _start_what_is_ready(run)
     if not run.status.ended:
-        run.steps.release_due(run.at_s)
-        for step in list(run.steps.ready):
-            if not run.status.ended:
-                _dispatch_confirmed(run, step)
+        _request_if_needed(run)
     if not run.status.ended:
         _speculate(run)
     end_if_done(run)
 
 
-def _request_if_blocked(run: RunData) -> None:
+def _start_what_is_ready(run: RunData) -> None:
+    """Dispatch every step that is ready, or hold it. That may complete a fan-out, which may make others ready."""
+    run.steps.release_due(run.at_s)
+    give_up_late_steps(run)
+    settle_fan_outs(run)
+    while run.steps.ready and not run.status.ended:
+        for step in list(run.steps.ready):
+            if step not in run.steps.ready or run.status.ended:
+                continue
+            if (full := run.fan_outs.holding(step)) is None:
+                _dispatch_confirmed(run, step)
+            else:
+                run.steps.hold(step, run.at_s, f"'{full}' is at max_concurrency")
+                run.fan_outs.hold(step, full)
+        settle_fan_outs(run)
+
+
+def _request_if_needed(run: RunData) -> None:
     """Blocked steps wait for a plan that is being made; if it blocks them again, another one is asked for."""
-    if run.steps.blocked and not run.requests.required:
+    if run.requests.required:
+        return
+    if run.steps.blocked:
         reason = run.steps[next(iter(run.steps.blocked))].blocked_by
         assert reason is not None
         request_plan(run, reason)
+    elif run.facts.asks:
+        request_plan(run, c.PlanReason.SETTLED)
 
 
 def _dispatch_confirmed(run: RunData, step: StepId) -> None:
@@ -41,8 +62,8 @@ def _dispatch_confirmed(run: RunData, step: StepId) -> None:
     try:
         inputs = run.dispatcher.inputs(planned, run.steps.attempt_of)
     except LookupError as error:
-        run.steps.fail(step, run.at_s, str(error.args[0]))
-        fail(run, Failure(kind=FailureKind.BAD_INPUT, message=f"step '{step}': {error.args[0]}"))
+        failure = Failure(kind=FailureKind.BAD_INPUT, message=f"step '{step}': {error.args[0]}")
+        give_up(run, planned.step, failure, str(error.args[0]))
         return
     attempt = run.dispatcher.confirmed(planned, run.keys, run.steps.attempt_of, run.epoch, run.at_s)
     run.steps.dispatch(step, attempt.id, run.at_s)
@@ -69,8 +90,10 @@ def _catch_up(run: RunData, speculation: Speculation) -> None:
 
 
 def _dispatch_speculative(run: RunData, guess: Speculation, planned: PlannedStep, decision: Decision) -> None:
-    if planned.placement.node in run.requests.without_nodes:
+    if planned.placement.node in run.requests.without_nodes or run.is_settled(planned.id):
         guess.drop(planned.id)
+        return
+    if guess.holds(planned.id) or run.fan_outs.holding(planned.id) is not None:
         return
     try:
         inputs = run.dispatcher.inputs(planned, guess.serving.__getitem__)

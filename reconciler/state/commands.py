@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue
 
 from planners.agents import Effect
 from planners.bindings import Path
+from planners.facts import Facts
 from planners.model import AgentName, AttemptId, Model, NodeId, StepId, Versioned, WorkKey
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Outcome
@@ -112,22 +113,28 @@ class Restore(Versioned):
 
 
 class PlanReason(StrEnum):
-    """Why an optimal plan is asked for."""
+    """Why an optimal plan is asked for. ``settled``: the workflow goes on without a step or an element."""
 
     ADMITTED = "admitted"
     EXPANDED = "expanded"
     AGENT_FAILED = "agent_failed"
     NODE_LOST = "node_lost"
     ESTIMATE_WRONG = "estimate_wrong"
+    SETTLED = "settled"
 
 
 class RequestPlan(Versioned):
-    """Ask for the plan of this epoch. ``known_from`` names finished attempts whose outputs a for_each runs over."""
+    """Ask for the plan of this epoch.
+
+    ``known_from`` names finished attempts whose outputs a for_each runs over or a condition reads. ``facts``: what else
+    decides how the workflow is unrolled.
+    """
 
     command: Literal["request_plan"] = "request_plan"
     epoch: int
     reason: PlanReason
     known_from: dict[StepId, AttemptId] = Field(default_factory=dict)
+    facts: Facts = Facts()
     without_agents: tuple[AgentName, ...] = ()
     without_nodes: tuple[NodeId, ...] = ()
 

@@ -115,6 +115,6 @@ class Dispatcher:
             speculative=attempt.speculative,
             effect=agent.effect,
             work_key=attempt.work_key,
-            timeout_s=agent.timeout_s,
+            timeout_s=attempt.step.timeout_s or agent.timeout_s,
             discloses=agent.discloses,
         )

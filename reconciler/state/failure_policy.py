@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from planners.agents import AgentSpec, Catalog
 from planners.eligibility import Eligibility
-from planners.model import AgentName, WorkKey
+from planners.model import AgentName, WorkKey, digest
 from planners.tasks import Task
 from planners.workflow import Step
 from reconciler.state.attempts import Attempt
@@ -43,7 +43,14 @@ AfterFailure = RetryLater | PlanAround | FailRun
 
 
 def after_failure(  # noqa: PLR0913 what the decision depends on, named at the call
-    agent: AgentSpec, failure: Failure, tries: int, failed_at_s: float, *, others: bool, repeatable: bool = False
+    agent: AgentSpec,
+    failure: Failure,
+    tries: int,
+    failed_at_s: float,
+    *,
+    others: bool,
+    repeatable: bool = False,
+    step: Step | None = None,
 ) -> AfterFailure:
     """Decide after a failure that was the ``tries``-th of one piece of work.
 
@@ -54,14 +61,24 @@ def after_failure(  # noqa: PLR0913 what the decision depends on, named at the c
         failed_at_s: when; the pause is counted from here and doubles from try to try.
         others: whether another agent that has not failed for good may do the step.
         repeatable: whether an irreversible agent is known not to have acted.
+        step: whose retry policy takes the place of the agent's, if it has one.
     """
     if not failure.retryable or (agent.effect.never_twice and not (repeatable or failure.never_began)):
         return FailRun()
-    if not failure.counts and tries < agent.retry.max_attempts:
-        return RetryLater(failed_at_s)
-    if tries < agent.retry.max_attempts:
-        return RetryLater(failed_at_s + agent.retry.backoff_s * 2 ** (tries - 1))
+    retry = step.retry if step is not None else None
+    if retry is None:
+        pause_s, left = agent.retry.backoff_s * 2 ** (tries - 1), tries < agent.retry.max_attempts
+    else:
+        pause_s = retry.pause_s(tries, _drawn(step, tries))
+        left = tries < retry.max_attempts and (not retry.on or failure.kind in retry.on or not failure.counts)
+    if left:
+        return RetryLater(failed_at_s + pause_s if failure.counts else failed_at_s)
     return PlanAround() if others else FailRun()
+
+
+def _drawn(step: Step | None, tries: int) -> float:
+    """A number in 0..1 that spreads the retries of like steps, and is the same in a replay."""
+    return int(digest("" if step is None else step.id, str(tries))[:8], 16) / 2**32
 
 
 class Tries:

@@ -5,8 +5,8 @@ from planners.model import AttemptId
 from planners.tasks import Mode
 from planners.workflow import Step
 from reconciler.state import commands as c
-from reconciler.state.conclusion import fail
 from reconciler.state.failure_policy import FailRun, PlanAround, RetryLater, after_failure, others_can
+from reconciler.state.giving_up import give_up
 from reconciler.state.handoff import Failure
 from reconciler.state.run_data import RunData
 
@@ -29,7 +29,7 @@ def apply_policy(  # noqa: PLR0913 one decision about one step
         step, agent.name, run.task, run.catalog, run.requests.without_agents
     )
     tries = run.tries.used(state.work_key)
-    match after_failure(agent, failure, tries, failed_at_s, others=others, repeatable=repeatable):
+    match after_failure(agent, failure, tries, failed_at_s, others=others, repeatable=repeatable, step=step):
         case RetryLater(at_s=at_s):
             run.steps.retry(step.id, run.at_s, at_s, f"failed: {failure.told}")
             if at_s > run.at_s:
@@ -38,10 +38,10 @@ def apply_policy(  # noqa: PLR0913 one decision about one step
             run.requests.without_agents[agent.name] = None
             run.steps.block(step.id, run.at_s, c.PlanReason.AGENT_FAILED, agent=agent.name)
         case FailRun():
-            run.steps.fail(step.id, run.at_s, failure.told)
             after = f" after {tries} tries" if tries > 1 else ""
             message = f"step '{step.id}' failed{after}: {failure.told}"
-            fail(run, failure.with_evidence(tries=tries).model_copy(update={"message": message}))
+            named = failure.with_evidence(tries=tries).model_copy(update={"message": message})
+            give_up(run, step, named, failure.told)
 
 
 def serves(run: RunData, attempt: AttemptId, step: Step) -> bool:

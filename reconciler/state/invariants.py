@@ -39,7 +39,7 @@ def _flaws(run: RunData) -> Iterator[str]:
         yield from (f"attempt {attempt} is live after the end" for attempt in run.attempts.live)
         return
     for state in run.steps.values():
-        if state.status is not StepStatus.SKIPPED:
+        if run.plan is not None and state.step in run.plan.by_id and state.status is not StepStatus.SKIPPED:
             yield from (f"{flaw}: {'; '.join(state.story())}" for flaw in _of_step(run, state))
     if run.plan is None or run.plan.complete:
         yield from _of_attempts(run)
@@ -65,7 +65,7 @@ def _of_step(run: RunData, state: StepState) -> Iterator[str]:
             yield f"step '{step}' is due and was not dispatched"
         case StepStatus.BLOCKED if not run.requests.required:
             yield f"step '{step}' is blocked and no plan was asked for"
-        case StepStatus.FAILED:
+        case StepStatus.FAILED if state.step not in run.facts.given_up:
             yield f"step '{step}' failed and the run goes on"
         case _:
             pass

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from planners.model import AgentName, AttemptId, NodeId, StepId
 from reconciler.state.commands import PlanReason, RequestPlan
+from reconciler.state.run_facts import RunFacts
 
 # A run that asks for a plan this often without having come any further goes round in circles.
 MOST_WITHOUT_PROGRESS = 20
@@ -48,16 +49,17 @@ class PlanRequests:
         """Whether too many plans in a row have brought nothing new."""
         return self._fruitless >= MOST_WITHOUT_PROGRESS
 
-    def ask(self, reason: PlanReason, finished: int) -> RequestPlan:
+    def ask(self, reason: PlanReason, finished: int, facts: RunFacts) -> RequestPlan:
         """The request for the next epoch.
 
         Args:
             reason: why it is made.
+            facts: what decides how the workflow is unrolled; new ones are progress too.
             finished: how many confirmed attempts have finished so far. That, a lost node, a failed agent and a list
                 that became known are progress: a request after none of them counts towards `exhausted`.
         """
         if reason not in OPTIONAL:
-            came_to = (finished, len(self.without_agents), len(self.without_nodes), len(self.known_from))
+            came_to = (finished, len(self.without_agents), len(self.without_nodes), len(self.known_from), facts.count)
             self._fruitless = self._fruitless + 1 if came_to == self._last else 0
             self._last = came_to
         self.requested += 1
@@ -66,6 +68,7 @@ class PlanRequests:
             epoch=self.requested,
             reason=reason,
             known_from=dict(self.known_from),
+            facts=facts.taken(),
             without_agents=tuple(self.without_agents),
             without_nodes=tuple(self.without_nodes),
         )

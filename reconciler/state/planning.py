@@ -13,7 +13,9 @@ from reconciler.state import events as e
 from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.awaited_outputs import AwaitedOutputs
 from reconciler.state.conclusion import fail, flush
+from reconciler.state.deadlines import watch_deadlines
 from reconciler.state.failures import apply_policy
+from reconciler.state.fan_outs import FanOuts
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.matching import Reconciliation, reconcile
 from reconciler.state.outcomes import Verdict
@@ -35,7 +37,7 @@ def start(run: RunData) -> None:
 
 def request_plan(run: RunData, reason: c.PlanReason) -> None:
     """Ask for the plan of the next epoch; fail the run if plan after plan has brought nothing new."""
-    question = run.requests.ask(reason, run.finished)
+    question = run.requests.ask(reason, run.finished, run.facts)
     if run.requests.exhausted:
         message = f"{question.epoch - 1} plans were made, and the last of them brought the run no further"
         fail(run, Failure(kind=FailureKind.PLANNING, message=message))
@@ -99,6 +101,7 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
         if attempt.id in found.verdicts:
             _confirm(run, attempt, plan.by_id[step], found.verdicts[attempt.id])
     _set_steps(run, plan, found)
+    watch_deadlines(run, plan)
     run.awaited = AwaitedOutputs(plan.pending, lambda step: _finished_attempt(run, step) is not None)
     supersede(run.speculations, plan)
     if plan.complete:
@@ -146,6 +149,9 @@ def _confirm(run: RunData, attempt: Attempt, planned: PlannedStep, verdict: Verd
 def _set_steps(run: RunData, plan: Plan, found: Reconciliation) -> None:
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
     run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, run.steps)
+    statuses = {step: state.status for step, state in run.steps.items()} if plan.fan_outs else {}
+    run.fan_outs = FanOuts(plan, statuses, run.facts.failures)
+    run.steps.moved = run.fan_outs.moved if plan.fan_outs else None
     for step in found.missing:
         planned = plan.by_id[step]
         placement, requests = planned.placement, run.requests

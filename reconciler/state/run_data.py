@@ -16,10 +16,13 @@ from reconciler.state.attempts import Attempt, Progress
 from reconciler.state.awaited_outputs import AwaitedOutputs
 from reconciler.state.dispatch import Dispatcher
 from reconciler.state.failure_policy import Tries
+from reconciler.state.fan_outs import FanOuts
 from reconciler.state.outcome_builder import OutcomeBuilder
 from reconciler.state.outcomes import Outcome
 from reconciler.state.plan_requests import PlanRequests
+from reconciler.state.run_facts import RunFacts
 from reconciler.state.speculation import Speculation
+from reconciler.state.step_state import StepStatus
 from reconciler.state.step_table import StepTable
 
 
@@ -36,6 +39,8 @@ class RunData:
         awaited: the outputs that the pending nodes of the plan need.
         finished: how many confirmed attempts have finished so far.
         refused: what the gate had refused to the last when the optimal plan decided about it.
+        facts: what decides how the workflow is unrolled next, apart from outputs.
+        fan_outs: the open ones of the plan.
         redone: promoted attempts whose output was lost and is made again; their effects are out.
         end: how the run ended; None while it has not.
         commands: what the event at hand has led to so far.
@@ -59,6 +64,8 @@ class RunData:
         self.awaited = AwaitedOutputs()
         self.finished = 0
         self.refused: dict[StepId, Decision] = {}
+        self.facts = RunFacts()
+        self.fan_outs = FanOuts()
         self.redone: dict[AttemptId, Attempt] = {}
         self.end: c.EndRun | None = None
         self.attempts = AttemptTable(catalog)
@@ -95,6 +102,11 @@ class RunData:
     def unfinished(self) -> int:
         """How many steps of the optimal plan have not finished."""
         return self.steps.unfinished
+
+    def is_settled(self, step: StepId) -> bool:
+        """Whether the workflow goes on without the step, so that no guess may start it."""
+        state = self.steps.get(step)
+        return state is not None and state.status in (StepStatus.SKIPPED, StepStatus.FAILED)
 
     @property
     def replanning(self) -> bool:

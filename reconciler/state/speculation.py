@@ -10,7 +10,9 @@ from reconciler.gate import Decision, GatePolicy, GateState, Pricing, decide, re
 from reconciler.state.attempt_table import AttemptTable
 from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.conditions import Conditions
+from reconciler.state.fan_outs import FanOuts
 from reconciler.state.frontier import Frontier
+from reconciler.state.step_state import StepStatus
 
 # The whole guess is priced again once the plan is expected this much later than last time, and after so many events
 # that each pays for this many steps; small guesses at every event. In between only steps that became ready are priced,
@@ -46,6 +48,7 @@ class Speculation:
         self._options = task.planning
         self._policy = _with_allowance(conditions.policy, task.limits.budget_usd)
         self._frontier = Frontier(guess)
+        self._fan_outs = FanOuts(guess)
         self._position = {key: step for step, key in self.keys.items()}
         self._finished: set[StepId] = set()
         self._refused: set[StepId] = set()
@@ -72,7 +75,8 @@ class Speculation:
         if attempt.finished and step not in self._finished:
             self.serving[step] = attempt.id
             self._finished.add(step)
-            self._undecided.update(dict.fromkeys(self._frontier.finish(step)))
+            self._fan_outs.moved(step, StepStatus.RUNNING, StepStatus.FINISHED)
+            self._undecided.update(dict.fromkeys((*self._frontier.finish(step), *self._fan_outs.take_released())))
         elif attempt.status is AttemptStatus.FAILED and self.serving[step] == attempt.id and step in self._finished:
             self._drop_behind(step)
 
@@ -99,7 +103,15 @@ class Speculation:
     def take(self, step: StepId, attempt: AttemptId) -> None:
         """The step is under way."""
         self.serving[step] = attempt
+        self._fan_outs.moved(step, StepStatus.WAITING, StepStatus.RUNNING)
         self._leave(step)
+
+    def holds(self, step: StepId) -> bool:
+        """Whether a fan-out around the step is at its limit; the step is then decided about again when it is not."""
+        full = self._fan_outs.holding(step)
+        if full is not None:
+            self._fan_outs.hold(step, full)
+        return full is not None
 
     def drop(self, step: StepId) -> None:
         """The step cannot be started as guessed, and neither can the steps behind it."""

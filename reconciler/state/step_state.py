@@ -8,7 +8,8 @@ transition of this table. An illegal one raises with the step's story, as dask's
        │          │  └─ retrying ◄── failed attempt      └─► waiting, ready (its output was lost)
        ├──► blocked ◄─── node lost, agent failed for good
        │                      in_doubt ◄── an irreversible attempt was lost
-       └──► skipped ◄── a new plan does without it
+       └──► skipped ◄── a new plan does without it, or its element is dropped
+    held ◄─► ready: the fan-out around it is at its limit
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +36,8 @@ class StepStatus(StrEnum):
         IN_DOUBT: its irreversible attempt was lost and may have acted; it is never dispatched again until that is
             known.
         FINISHED: its output is there.
-        FAILED: it failed for good, which ends the run.
+        HELD: it could start, and a fan-out around it works on as many elements as it may.
+        FAILED: it failed for good. The run ends, unless the workflow goes on without it.
         SKIPPED: it is not run: a route takes another way, or what it reads is skipped.
     """
 
@@ -47,23 +49,26 @@ class StepStatus(StrEnum):
     BLOCKED = "blocked"
     IN_DOUBT = "in_doubt"
     FINISHED = "finished"
+    HELD = "held"
     FAILED = "failed"
     SKIPPED = "skipped"
 
 
 _S = StepStatus
-_OPEN = frozenset({_S.WAITING, _S.READY, _S.RETRYING, _S.BLOCKED})
+_OPEN = frozenset({_S.WAITING, _S.READY, _S.HELD, _S.RETRYING, _S.BLOCKED})
 _LOST = frozenset({_S.RETRYING, _S.READY, _S.WAITING, _S.BLOCKED, _S.IN_DOUBT, _S.FAILED})
 
 # What may follow while a plan stands.
 TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
     {
-        _S.WAITING: frozenset({_S.READY, _S.RETRYING, _S.BLOCKED, _S.FAILED}),
-        _S.READY: frozenset({_S.DISPATCHED, _S.RUNNING, _S.WAITING, _S.RETRYING, _S.BLOCKED, _S.FAILED}),
-        _S.DISPATCHED: frozenset({_S.RUNNING, _S.FINISHED}) | _LOST,
-        _S.RUNNING: frozenset({_S.FINISHED}) | _LOST,
-        _S.RETRYING: frozenset({_S.READY, _S.WAITING, _S.BLOCKED, _S.FAILED}),
-        _S.BLOCKED: frozenset({_S.FAILED}),
+        _S.WAITING: frozenset({_S.READY, _S.RETRYING, _S.BLOCKED, _S.FAILED, _S.SKIPPED}),
+        _S.READY: frozenset({_S.DISPATCHED, _S.RUNNING, _S.HELD, _S.WAITING, _S.RETRYING, _S.BLOCKED})
+        | {_S.FAILED, _S.SKIPPED},
+        _S.HELD: frozenset({_S.READY, _S.WAITING, _S.BLOCKED, _S.FAILED, _S.SKIPPED}),
+        _S.DISPATCHED: frozenset({_S.RUNNING, _S.FINISHED, _S.SKIPPED}) | _LOST,
+        _S.RUNNING: frozenset({_S.FINISHED, _S.SKIPPED}) | _LOST,
+        _S.RETRYING: frozenset({_S.READY, _S.WAITING, _S.BLOCKED, _S.FAILED, _S.SKIPPED}),
+        _S.BLOCKED: frozenset({_S.FAILED, _S.SKIPPED}),
         _S.IN_DOUBT: frozenset({_S.FINISHED, _S.RETRYING, _S.READY, _S.WAITING, _S.BLOCKED, _S.FAILED}),
         _S.FINISHED: frozenset({_S.WAITING, _S.READY, _S.IN_DOUBT}),
         _S.FAILED: frozenset(),
@@ -79,7 +84,8 @@ REPLANNED: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
         _S.DISPATCHED: frozenset({_S.DISPATCHED, _S.SKIPPED}),
         _S.RUNNING: frozenset({_S.RUNNING, _S.SKIPPED}),
         _S.IN_DOUBT: frozenset({_S.IN_DOUBT}),
-        _S.FINISHED: frozenset({_S.FINISHED}),
+        _S.FINISHED: frozenset({_S.FINISHED, _S.SKIPPED}),
+        _S.FAILED: frozenset({_S.FAILED, _S.SKIPPED}),
         _S.SKIPPED: frozenset({_S.SKIPPED}),
     }
 )

@@ -5,7 +5,7 @@ Each change costs the step itself and its children, never the plan.
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any
 
@@ -22,7 +22,15 @@ _OF_ATTEMPT = {
     AttemptStatus.FINISHED: StepStatus.FINISHED,
     AttemptStatus.IN_DOUBT: StepStatus.IN_DOUBT,
 }
-_STATUSES_UNDER_WAY = (StepStatus.READY, StepStatus.DISPATCHED, StepStatus.RUNNING, StepStatus.RETRYING)
+_STATUSES_UNDER_WAY = (
+    StepStatus.READY,
+    StepStatus.HELD,
+    StepStatus.DISPATCHED,
+    StepStatus.RUNNING,
+    StepStatus.RETRYING,
+)
+_DONE = (StepStatus.FINISHED, StepStatus.SKIPPED, StepStatus.FAILED)
+Moved = Callable[[StepId, StepStatus, StepStatus], None]
 
 
 class StepTable(Mapping[StepId, StepState]):
@@ -37,6 +45,7 @@ class StepTable(Mapping[StepId, StepState]):
         self._open_parents: dict[StepId, int] = dict.fromkeys(steps, 0)
         self._counts: Counter[StepStatus] = Counter()
         self._retries: list[tuple[float, StepId]] = []
+        self.moved: Moved | None = None  # told of every change of a step
         self.ready: dict[StepId, None] = {}
         self.blocked: dict[StepId, None] = {}
         self.in_doubt: dict[StepId, None] = {}
@@ -94,7 +103,7 @@ class StepTable(Mapping[StepId, StepState]):
     @property
     def unfinished(self) -> int:
         """How many steps have still to finish."""
-        return len(self._states) - self._counts[StepStatus.FINISHED] - self._counts[StepStatus.SKIPPED]
+        return len(self._states) - sum(self._counts[status] for status in _DONE)
 
     @property
     def under_way(self) -> bool:
@@ -109,6 +118,7 @@ class StepTable(Mapping[StepId, StepState]):
         """A copy that does not change with this one. Linear."""
         still = copy(self)
         still._states = dict(self._states)  # noqa: SLF001
+        still.moved = None
         still._counts = Counter(self._counts)  # noqa: SLF001
         return still
 
@@ -175,6 +185,19 @@ class StepTable(Mapping[StepId, StepState]):
         """It failed for good."""
         self._move(step, StepStatus.FAILED, at_s, cause, attempt=self._states[step].attempt)
 
+    def hold(self, step: StepId, at_s: float, cause: str) -> None:
+        """A fan-out around it is at its limit."""
+        self._move(step, StepStatus.HELD, at_s, cause)
+
+    def release(self, step: StepId, at_s: float) -> None:
+        """It need not be held any more."""
+        if self._states[step].status is StepStatus.HELD:
+            self._move(step, StepStatus.READY, at_s, "its fan-out has room")
+
+    def skip(self, step: StepId, at_s: float, cause: str) -> None:
+        """It is not run, or not to its end."""
+        self._move(step, StepStatus.SKIPPED, at_s, cause)
+
     def release_due(self, at_s: float) -> None:
         """Steps whose retry is due become ready."""
         while self._retries and self._retries[0][0] <= at_s:
@@ -197,7 +220,7 @@ class StepTable(Mapping[StepId, StepState]):
     def _close_children(self, step: StepId, at_s: float, cause: str) -> None:
         for child in self._children.get(step, ()):
             self._open_parents[child] += 1
-            if self._states[child].status in (StepStatus.READY, StepStatus.RETRYING):
+            if self._states[child].status in (StepStatus.READY, StepStatus.HELD, StepStatus.RETRYING):
                 self._move(child, StepStatus.WAITING, at_s, cause, retry_at_s=self._states[child].retry_at_s)
 
     def _move(self, step: StepId, status: StepStatus, at_s: float, cause: str, **details: Any) -> None:
@@ -207,6 +230,8 @@ class StepTable(Mapping[StepId, StepState]):
         for index in (self.ready, self.blocked, self.in_doubt):
             index.pop(step, None)
         self._put(following)
+        if self.moved is not None:
+            self.moved(step, former.status, status)
 
     def _put(self, state: StepState) -> None:
         self._states[state.step] = state
@@ -228,4 +253,6 @@ class StepTable(Mapping[StepId, StepState]):
 def _skipped(skipped: Skipped, at_s: float, former: StepState | None) -> StepState:
     key = WorkKey("") if former is None else former.work_key
     state = StepState(skipped.id, key, StepStatus.SKIPPED, at_s, skipped.reason)
-    return state if former is None else former.replanned(state)
+    if former is None:
+        return state
+    return former if former.status is StepStatus.FAILED else former.replanned(state)

@@ -19,6 +19,7 @@ class WaitKind(StrEnum):
     PARENTS = "parents"
     LIST = "list"
     LIMIT = "limit"
+    FAN_OUT = "fan_out"
     ROOM = "room"
     RETRY = "retry"
     NEW_PLAN = "new_plan"
@@ -54,7 +55,8 @@ class WaitReason(Model):
     Attributes:
         step: the step, or the block that is not unrolled yet.
         kind: what it waits for: the optimal plan, parents, the list that a block runs over, a limit of its agent or
-            provider, room on its node, the pause before a retry, a new plan, the agent's verify hook, a person.
+            provider, an element of its fan-out to end, room on its node, the pause before a retry, a new plan, the
+            agent's verify hook, a person.
         since_s: since when, seconds from admission.
         message: the same in one sentence.
         parents: those that have not finished (parents), or the step that makes the list (list).
@@ -127,6 +129,9 @@ def _of_state(run: RunData, state: StepState, now_s: float) -> WaitReason | None
             return WaitReason(
                 step=state.step, kind=WaitKind.RETRY, since_s=state.at_s, message=message, retry_at_s=state.retry_at_s
             )
+        case StepStatus.HELD:
+            kind = WaitKind.FAN_OUT
+            return WaitReason(step=state.step, kind=kind, since_s=state.at_s, message=f"held: {state.cause}")
         case StepStatus.BLOCKED:
             return _of_block(run, state)
         case StepStatus.IN_DOUBT:

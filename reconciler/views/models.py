@@ -10,6 +10,7 @@ from planners.tasks import Mode
 from planners.workflow import Skipped
 from reconciler.gate import Appraisal, Decision
 from reconciler.state.commands import RunStatus
+from reconciler.state.fan_outs import Completion
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
 from reconciler.state.waiting import WaitReason
@@ -46,6 +47,9 @@ class TaskView(Versioned):
     of confirmed ones that failed. ``failed_attempts`` counts all that failed, retried ones included; ``failure`` is
     that of the task. ``waiting`` says why steps wait, for the first of them; the timeline has all. ``similarity``
     (0..1) of the guess to the optimal plan is known once the task has ended.
+
+    ``given_up`` says why the workflow went on without steps that failed, and ``completions`` how fan-outs with a policy
+    ended: the first of each. Where there are any, the outputs may be partial.
     """
 
     id: TaskId
@@ -71,6 +75,8 @@ class TaskView(Versioned):
     outputs: dict[str, JsonValue] | None = None
     failure: Failure | None = None
     in_doubt: tuple[Doubt, ...] = ()
+    given_up: dict[StepId, str] = Field(default_factory=dict)
+    completions: tuple[Completion, ...] = ()
     waiting: tuple[WaitReason, ...] = ()
 
     @property
@@ -149,6 +155,7 @@ class Timeline(Versioned):
     ended_s: float | None = None
     waiting: tuple[WaitReason, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    completions: tuple[Completion, ...] = ()
     refusals: tuple[Decision, ...] = ()
 
 

@@ -35,7 +35,7 @@ _MOST_REASONS = 20
 MOST_FAILURES = 50
 _FAILED = (AttemptStatus.FAILED, AttemptStatus.IN_DOUBT)
 _MOST_REFUSALS = 1_000
-_WAITING = (StepStatus.WAITING, StepStatus.READY, StepStatus.DISPATCHED, StepStatus.RETRYING)
+_WAITING = (StepStatus.WAITING, StepStatus.READY, StepStatus.HELD, StepStatus.DISPATCHED, StepStatus.RETRYING)
 
 
 class Ending(NamedTuple):
@@ -91,6 +91,8 @@ def task_view(
         outputs=ending.outputs,
         failure=ending.failure,
         in_doubt=tuple(_doubt(attempt) for attempt in run.in_doubt),
+        given_up=dict(islice(run.facts.given_up.items(), _MOST_REASONS)),
+        completions=tuple(islice(run.facts.completions.values(), _MOST_REASONS)),
         waiting=tuple(islice(wait_reasons(run, context), _MOST_REASONS)),
     )
 
@@ -202,6 +204,7 @@ def timeline(run: RunState, context: WaitContext | None = None) -> Timeline:
             if state.status is StepStatus.SKIPPED
         ),
         refusals=tuple(islice(run.refusals(), _MOST_REFUSALS)),
+        completions=tuple(run.facts.completions.values()),
     )
 
 

@@ -109,7 +109,7 @@ class Declared:
     # ---- models
 
     def _flat(self, command, known):
-        return flatten(self.task.plannable, self.task.values, known)
+        return flatten(self.task.plannable, self.task.values, known, command.facts)
 
     def _plan(self, command, now_s):
         known = {step: self.values[attempt] for step, attempt in command.known_from.items()}
@@ -152,6 +152,7 @@ class Declared:
             ),
             pending=flat.pending,
             skipped=flat.skipped,
+            fan_outs=flat.fan_outs,
             outputs=flat.outputs,
         )
 

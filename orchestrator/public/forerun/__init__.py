@@ -54,8 +54,11 @@ if TYPE_CHECKING:
     from planners.workflow import Case as Case
     from planners.workflow import ForEach as ForEach
     from planners.workflow import Goal as Goal
+    from planners.workflow import OnFailure as OnFailure
+    from planners.workflow import Parallel as Parallel
     from planners.workflow import Route as Route
     from planners.workflow import Step as Step
+    from planners.workflow import StepRetry as StepRetry
     from planners.workflow import Workflow as Workflow
     from reconciler.state.commands import RunStatus as RunStatus
     from reconciler.state.evidence import FailureEvidence as FailureEvidence
@@ -99,7 +102,9 @@ _DEFINED_IN = {
     "Mode": "planners.tasks",
     "NotAllowed": "orchestrator.client.errors",
     "NotFound": "orchestrator.client.errors",
+    "OnFailure": "planners.workflow",
     "Objective": "planners.tasks",
+    "Parallel": "planners.workflow",
     "Plan": "planners.plans",
     "PlanningOptions": "planners.tasks",
     "PlansView": "reconciler.views.models",
@@ -113,6 +118,7 @@ _DEFINED_IN = {
     "ServiceError": "orchestrator.errors",
     "Settings": "orchestrator.settings",
     "Step": "planners.workflow",
+    "StepRetry": "planners.workflow",
     "StoredEvent": "reconciler.views.models",
     "SyncClient": "orchestrator.client.blocking",
     "Task": "planners.tasks",

@@ -38,6 +38,7 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
         steps=steps,
         pending=problem.flat.pending,
         skipped=problem.flat.skipped,
+        fan_outs=problem.flat.fan_outs,
         outputs=problem.flat.outputs,
         origin=origin,
         objective=schedule.value,

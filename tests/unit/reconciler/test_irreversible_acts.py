@@ -103,7 +103,7 @@ def test_like_acts_stay_with_their_own_steps_whatever_agents_a_new_plan_chooses(
     told.plan(1.0, planned([first, second], ["write-large", "write-small"], ["n1", "n3"], PlanKind.OPTIMAL))
     told.tell(e.AttemptFinished(at_s=2.0, attempt="t.1", handoff=Handoff(), seconds=1.0))
     third = Step(id=StepId("z"), capability="fetch", inputs={"k": Value(value=1)})
-    told.run.requests.ask(c.PlanReason.NODE_LOST, 1)
+    told.run.requests.ask(c.PlanReason.NODE_LOST, 1, told.run.facts)
 
     told.tell(
         e.OptimalPlanReady(

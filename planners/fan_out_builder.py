@@ -1,0 +1,67 @@
+"""Collects the elements of one fan-out while it is unrolled."""
+
+from collections.abc import Iterable, Sequence
+
+from planners.bindings import Gather
+from planners.model import StepId
+from planners.scopes import Meaning, NodeScope, NotRun
+from planners.workflow import FanOut, FanOutNode
+
+
+class FanOutBuilder:
+    """One fan-out. ``declared``: whether it has a policy of completion, so that the run must know its elements."""
+
+    def __init__(self, flat_id: StepId, node: FanOutNode, within: tuple[StepId, int] | None) -> None:
+        self.declared = node.completion.declared or node.on_failure is not node.on_failure.FAIL
+        self._id = flat_id
+        self._node = node
+        self._within = within
+        self._outputs: dict[int, Meaning] = {}
+        self._scopes: dict[int, NodeScope | None] = {}
+        self._steps: dict[int, tuple[StepId, ...]] = {}
+        self._unresolved: list[int] = []
+
+    def add(
+        self, index: int, steps: Sequence[StepId], output: Meaning, scope: NodeScope | None, *, unresolved: bool
+    ) -> None:
+        """Take in an element: its flat steps, what its output and its nodes stand for, whether some are pending."""
+        self._outputs[index] = output
+        self._scopes[index] = scope
+        if self.declared:
+            self._steps[index] = tuple(steps)
+            if unresolved:
+                self._unresolved.append(index)
+
+    def gathered(self, kept: Iterable[int] | None = None) -> Gather | None:
+        """The list of the outputs, or of those of some elements; None where one is not unrolled yet."""
+        return _gathered([self._outputs[index] for index in (sorted(self._outputs) if kept is None else kept)])
+
+    def listed(self, child: StepId, kept: Iterable[int] | None = None) -> Gather | None:
+        """The list of what the copies of a node inside stand for; None where one is not unrolled yet."""
+        counted = [self._scopes[index] for index in (sorted(self._scopes) if kept is None else kept)]
+        return _gathered([scope[child] for scope in counted if scope is not None])
+
+    @property
+    def fan_outs(self) -> list[FanOut]:
+        """The fan-out, if the run must know of it."""
+        if not self.declared:
+            return []
+        without = [index for index, output in self._outputs.items() if isinstance(output, NotRun)]
+        return [
+            FanOut(
+                id=self._id,
+                elements=tuple(self._steps[index] for index in sorted(self._steps)),
+                unresolved=tuple(self._unresolved),
+                without_output=tuple(without),
+                policy=self._node.completion,
+                on_failure=self._node.on_failure,
+                within=self._within,
+            )
+        ]
+
+
+def _gathered(meanings: Sequence[Meaning]) -> Gather | None:
+    """The list of bindings, without those that are skipped; None if one is pending."""
+    if any(each is None for each in meanings):
+        return None
+    return Gather(gather=tuple(each for each in meanings if not isinstance(each, NotRun | None)))

@@ -1,0 +1,93 @@
+"""The values that are known while a workflow is unrolled: task inputs and the outputs of some finished steps."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from planners.bindings import Binding, Gather, InputRef, Leaf, StepRef, Value, fold_binding, follow, kind_of
+from planners.errors import InvalidTask
+from planners.expressions.errors import ExpressionFailed
+from planners.expressions.evaluation import evaluate
+from planners.expressions.references import parsed
+from planners.model import StepId
+from planners.scopes import NodeScope, told
+
+
+class KnownValues:
+    """Task inputs by name, and outputs of steps by flat id."""
+
+    def __init__(self, inputs: Mapping[str, Any], outputs: Mapping[StepId, Any]) -> None:
+        self._inputs = inputs
+        self._outputs = outputs
+
+    def __contains__(self, step: StepId) -> bool:
+        return step in self._outputs
+
+    def holds(self, condition: str, scope: NodeScope, field: str) -> bool | list[StepId]:
+        """Whether a condition holds, or the steps whose outputs must be known first.
+
+        Raises:
+            InvalidTask: it has no value, or one that is neither true nor false.
+        """
+        expression, unknown = parsed(condition), list[StepId]()
+        try:
+            values = [self._value(scope.leaf(root), unknown) for root in expression.roots]
+            if unknown:
+                return list(dict.fromkeys(unknown))
+            held = evaluate(expression, values)
+        except LookupError as error:
+            message = f"it reads a value that has {error.args[0]}"
+            raise InvalidTask(message, field, "bind it to a part that exists") from None
+        except ExpressionFailed as error:
+            fix = "test for what may be missing with has(), and compare like with like"
+            raise InvalidTask(f"'{condition}' has no value: {error.message}", field, fix) from None
+        if not isinstance(held, bool):
+            message = f"'{condition}' is {kind_of(held)}, neither true nor false"
+            raise InvalidTask(message, field, "compare it with something")
+        return held
+
+    def length(self, over: Binding, block: StepId) -> int:
+        """The length of the list that a block runs over.
+
+        Raises:
+            InvalidTask: it is no list.
+        """
+        if isinstance(over, Gather):
+            return len(over.gather)
+        try:
+            value = self._value(over, [])
+        except LookupError as error:
+            raise InvalidTask(
+                f"for_each of '{block}' runs over {told(over)}, which has {error.args[0]}",
+                f"workflow.steps.{block}.for_each",
+                "bind it to a list that exists",
+            ) from None
+        if isinstance(value, list):
+            return len(value)
+        raise InvalidTask(
+            f"for_each of '{block}' needs a list, and {told(over)} is {kind_of(value)}",
+            f"workflow.steps.{block}.for_each",
+            "bind it to a list",
+        )
+
+    def _value(self, binding: Binding, unknown: list[StepId]) -> Any:
+        """The value of a substituted binding. Steps whose outputs are not known are added to ``unknown``.
+
+        Raises:
+            LookupError: there is no such part.
+        """
+
+        def of_leaf(leaf: Leaf) -> Any:
+            match leaf:
+                case InputRef(input=name, path=path):
+                    return follow(self._inputs[name], path)
+                case StepRef(step=step, path=path) if step in self._outputs:
+                    return follow(self._outputs[step], path)
+                case StepRef(step=step):
+                    unknown.append(step)
+                    return None
+                case Value(value=value):
+                    return value
+                case _:
+                    raise AssertionError("$item and $state are substituted before")
+
+        return fold_binding(binding, of_leaf, list)

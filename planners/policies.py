@@ -1,0 +1,116 @@
+"""Policies that nodes of a workflow declare: when a fan-out is complete, how failures are met, how work is retried."""
+
+from enum import StrEnum
+from math import ceil, floor
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from planners.model import Model
+
+
+def _absent(value: Any) -> bool:
+    return value is None
+
+
+# A count of elements, or a share of them such as "25%".
+Amount = (
+    Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
+    | Annotated[str, Field(pattern=r"^(?:100|\d{1,2})(?:\.\d+)?%$")]
+)
+
+
+def share_of(amount: Amount, total: int) -> float:
+    """How many of ``total`` elements an amount is; a share need not be whole."""
+    return amount if isinstance(amount, int) else total * float(amount.removesuffix("%")) / 100
+
+
+class OnFailure(StrEnum):
+    """What the final failure of a node means.
+
+    ``fail``: the element that it is in fails, or the task. ``skip``: the node is skipped, and with it what reads it.
+    ``default``: its ``default`` stands in for its output.
+    """
+
+    FAIL = "fail"
+    SKIP = "skip"
+    DEFAULT = "default"
+
+
+class CompletionPolicy(Model):
+    """When a fan-out is complete. Without any of these, when all elements have succeeded.
+
+    Attributes:
+        max_concurrency: how many elements are worked on at once.
+        min_successful: the fan-out is complete when so many elements have succeeded; the others are cancelled.
+        tolerated_failures: the fan-out fails when more elements have failed. Without it, ``min_successful`` decides,
+            and without that too, no failure is tolerated.
+        timeout_s: seconds from the start of its first step. Then the fan-out goes on with the results that are there
+            if they are at least ``min_successful`` (1 by default), and fails otherwise.
+    """
+
+    max_concurrency: int | None = Field(default=None, ge=1, strict=True, exclude_if=_absent)
+    min_successful: Amount | None = Field(default=None, exclude_if=_absent)
+    tolerated_failures: Amount | None = Field(default=None, exclude_if=_absent)
+    timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False, exclude_if=_absent)
+
+    @property
+    def declared(self) -> bool:
+        """Whether it says anything."""
+        parts = (self.max_concurrency, self.min_successful, self.tolerated_failures, self.timeout_s)
+        return any(part is not None for part in parts)
+
+    @property
+    def may_drop(self) -> bool:
+        """Whether it may be complete although elements have failed or not ended."""
+        return any(part is not None for part in (self.min_successful, self.tolerated_failures, self.timeout_s))
+
+    def least_successful(self, total: int) -> int | None:
+        """How many of ``total`` elements suffice; None if it does not say."""
+        return None if self.min_successful is None else ceil(share_of(self.min_successful, total) - 1e-9)
+
+    def most_failed(self, total: int) -> int:
+        """How many of ``total`` elements may fail."""
+        least = self.least_successful(total)
+        rest = 0 if least is None else max(0, total - least)
+        if self.tolerated_failures is None:
+            return rest
+        tolerated = floor(share_of(self.tolerated_failures, total) + 1e-9)
+        return tolerated if least is None else min(tolerated, rest)
+
+
+class Failing(Model):
+    """The part of a node that says what its failure means."""
+
+    on_failure: OnFailure = Field(default=OnFailure.FAIL, exclude_if=lambda value: value is OnFailure.FAIL)
+
+    @model_validator(mode="after")
+    def _default_is_declared(self) -> Self:
+        if self.on_failure is OnFailure.DEFAULT and getattr(self, "default", None) is None:
+            raise ValueError("on_failure is default, and the node has no default; add one, or say skip")
+        return self
+
+
+class StepRetry(Model):
+    """How the work of one step is retried, in place of what its agent declares.
+
+    Attributes:
+        max_attempts: how often it is tried.
+        backoff_s: the pause before the first retry.
+        factor: each further pause is so many times as long.
+        max_backoff_s: no pause is longer.
+        jitter: each pause is shortened by a share of up to this, so that retries do not come all at once.
+        on: the kinds of failure that are retried; all that may be if it is empty.
+    """
+
+    max_attempts: int = Field(default=2, ge=1, le=100)
+    backoff_s: float = Field(default=0.1, ge=0, le=1e6, allow_inf_nan=False)
+    factor: float = Field(default=2.0, ge=1, le=100, allow_inf_nan=False)
+    max_backoff_s: float = Field(default=300.0, ge=0, le=1e6, allow_inf_nan=False)
+    jitter: float = Field(default=0.0, ge=0, le=1)
+    on: tuple[Literal["error", "bad_output", "timeout", "worker_lost"], ...] = ()
+
+    def pause_s(self, tries: int, drawn: float) -> float:
+        """The pause after so many tries; ``drawn`` is in 0..1."""
+        pause_s = min(self.max_backoff_s, self.backoff_s * self.factor ** min(tries - 1, 1_000))
+        return pause_s * (1 - self.jitter * drawn)

@@ -1,0 +1,86 @@
+"""Fan-outs begin, reach their limits, time out and are complete; the next plan goes on with what they have."""
+
+from planners.model import StepId
+from planners.policies import OnFailure
+from reconciler.state import commands as c
+from reconciler.state.conclusion import fail
+from reconciler.state.fan_outs import CompletionReason, ElementStatus, OpenFanOut
+from reconciler.state.giving_up import close, drop, fail_element
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.run_data import RunData
+
+
+def settle_fan_outs(run: RunData) -> None:
+    """Take in what the last changes of steps mean for the fan-outs around them."""
+    fan_outs = run.fan_outs
+    for fan_out in fan_outs.take_begun():
+        if fan_out not in run.facts.started_s:
+            _start(run, fan_outs.open[fan_out])
+    for fan_out in run.facts.due(run.at_s):
+        if fan_out in fan_outs.open:
+            fan_outs.changed[fan_out] = None
+    while fan_outs.changed and not run.status.ended:
+        _decide(run, next(iter(fan_outs.changed)))
+    for step in fan_outs.take_released():
+        run.steps.release(step, run.at_s)
+
+
+def _start(run: RunData, fan_out: OpenFanOut) -> None:
+    name, timeout_s = fan_out.spec.id, fan_out.spec.policy.timeout_s
+    run.facts.start(name, run.at_s, timeout_s)
+    if timeout_s is not None:
+        run.commands.append(c.WakeAt(at_s=run.at_s + timeout_s))
+
+
+def _decide(run: RunData, fan_out_id: StepId) -> None:
+    fan_out = run.fan_outs.open[fan_out_id]
+    run.fan_outs.changed.pop(fan_out_id)
+    timeout_s, started_s = fan_out.spec.policy.timeout_s, run.facts.started_s.get(fan_out_id)
+    timed_out = timeout_s is not None and started_s is not None and run.at_s >= started_s + timeout_s
+    decided = fan_out.completed(timed_out=timed_out)
+    if decided is None:
+        return
+    reason, succeeded = decided
+    close(run, fan_out_id, reason, succeeded=succeeded)
+    if not succeeded:
+        _fail(run, fan_out, reason)
+    elif fan_out.counts[ElementStatus.FAILED] or fan_out.counts[ElementStatus.OPEN]:
+        run.facts.keep(fan_out_id, fan_out.numbers(ElementStatus.SUCCEEDED))
+        _drop_the_rest(run, fan_out, f"'{fan_out_id}' is complete without it: {reason.value}")
+
+
+def _drop_the_rest(run: RunData, fan_out: OpenFanOut, reason: str) -> None:
+    for number in fan_out.numbers(ElementStatus.OPEN):
+        drop(run, (fan_out.spec.id, number), reason)
+
+
+def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
+    """A fan-out has failed: what that means depends on its own policy and on the fan-out around it."""
+    spec = fan_out.spec
+    failure = _cause(run, fan_out, reason)
+    run.facts.keep(spec.id, (), failed=failure.message)
+    around = spec.within if spec.within is not None and spec.within[0] in run.fan_outs.open else None
+    if spec.on_failure is OnFailure.FAIL and around is None:
+        fail(run, failure)
+        return
+    _drop_the_rest(run, fan_out, failure.message)
+    if spec.on_failure is OnFailure.FAIL and around is not None:
+        fail_element(run, around, failure)
+
+
+def _cause(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> Failure:
+    """The first failure of an element, and how many there are."""
+    name, total = fan_out.spec.id, fan_out.total
+    first = next((failure for (of, _), failure in run.facts.failures.items() if of == name), None)
+    counts = f"{fan_out.counts[ElementStatus.FAILED]} of {total} elements of '{name}' failed"
+    if reason is CompletionReason.TIMED_OUT:
+        results = fan_out.counts[ElementStatus.SUCCEEDED]
+        late = f"'{name}' had {results} of {total} results after {fan_out.spec.policy.timeout_s:g} s"
+        message = late if first is None else f"{late}; {first.message}"
+        return Failure(kind=FailureKind.TIMEOUT, message=message, fix=f"raise timeout_s of '{name}'")
+    if first is None:
+        message = f"'{name}' needs {fan_out.spec.policy.least_successful(total)} results, and it has {total} elements"
+        return Failure(kind=FailureKind.ERROR, message=message, fix=f"lower min_successful of '{name}'")
+    if total == 1 or not fan_out.spec.policy.may_drop:
+        return first
+    return first.model_copy(update={"message": f"{first.message}; {counts}"})

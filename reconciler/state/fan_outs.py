@@ -1,0 +1,294 @@
+"""Counts what becomes of the elements of fan-outs, and says when a fan-out is complete, and why. Pure.
+
+Each change of a step costs the fan-outs around it, never their size. Where several reasons apply at the same instant,
+the first of these counts: too many failures, all elements have ended, enough have succeeded, the time is over. Events
+of one moment count in the order in which they are recorded.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import Field
+
+from planners.model import Model, StepId
+from planners.plans import Plan
+from planners.workflow import FanOut
+from reconciler.state.step_state import StepStatus
+
+Element = tuple[StepId, int]
+_ENDED = frozenset({StepStatus.FINISHED, StepStatus.SKIPPED})
+_MOST_NAMED = 100
+_AT_WORK = frozenset({StepStatus.DISPATCHED, StepStatus.RUNNING, StepStatus.IN_DOUBT})
+
+
+class CompletionReason(StrEnum):
+    """Why a fan-out is complete."""
+
+    ALL_COMPLETED = "all_completed"
+    MIN_SUCCESSFUL_REACHED = "min_successful_reached"
+    FAILURE_TOLERANCE_EXCEEDED = "failure_tolerance_exceeded"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+
+
+class ElementStatus(StrEnum):
+    """Where an element of a fan-out is. ``skipped``: it has ended without an output."""
+
+    OPEN = "open"
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+_MISSING = {
+    ElementStatus.OPEN: "it was cancelled",
+    ElementStatus.SKIPPED: "it was skipped",
+    ElementStatus.FAILED: "it failed",
+}
+
+
+class Completion(Model):
+    """How a fan-out ended: whether it has succeeded, and apart from that, why it is complete.
+
+    ``missing``: what has become of the elements without a result, for the first of them.
+    """
+
+    fan_out: StepId
+    succeeded: bool
+    reason: CompletionReason
+    at_s: float
+    total: int
+    results: int
+    missing: dict[int, str] = Field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _ElementState:
+    left: int
+    status: ElementStatus = ElementStatus.OPEN
+    admitted: bool = False
+    at_work: int = 0
+
+
+@dataclass(slots=True)
+class OpenFanOut:
+    """A fan-out that is not complete."""
+
+    spec: FanOut
+    elements: list[_ElementState]
+    counts: dict[ElementStatus, int] = field(default_factory=lambda: dict.fromkeys(ElementStatus, 0))
+    admitted: int = 0
+    held: list[int] = field(default_factory=list)
+    held_steps: dict[int, list[StepId]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """How many elements it has."""
+        return len(self.elements)
+
+    def numbers(self, status: ElementStatus) -> tuple[int, ...]:
+        """The elements with this status, in order."""
+        return tuple(number for number, element in enumerate(self.elements) if element.status is status)
+
+    def completion(
+        self, reason: CompletionReason, at_s: float, why: Mapping[int, str], *, succeeded: bool
+    ) -> Completion:
+        """How it has ended. ``why``: of the elements that failed."""
+        without = [number for number, one in enumerate(self.elements) if one.status is not ElementStatus.SUCCEEDED]
+        told = {number: why.get(number, _MISSING[self.elements[number].status]) for number in without[:_MOST_NAMED]}
+        results = self.counts[ElementStatus.SUCCEEDED]
+        return Completion(
+            fan_out=self.spec.id,
+            succeeded=succeeded,
+            reason=reason,
+            at_s=at_s,
+            total=self.total,
+            results=results,
+            missing=told,
+        )
+
+    def completed(self, *, timed_out: bool) -> tuple[CompletionReason, bool] | None:
+        """Why it is complete and whether it has succeeded; None if it is not complete."""
+        policy, total = self.spec.policy, self.total
+        results, failed = self.counts[ElementStatus.SUCCEEDED], self.counts[ElementStatus.FAILED]
+        least = policy.least_successful(total)
+        without = failed + self.counts[ElementStatus.SKIPPED]
+        if failed > policy.most_failed(total) or (least is not None and total - without < least):
+            return CompletionReason.FAILURE_TOLERANCE_EXCEEDED, False
+        if results + without == total:
+            return CompletionReason.ALL_COMPLETED, True
+        if least is not None and results >= least:
+            return CompletionReason.MIN_SUCCESSFUL_REACHED, True
+        if timed_out:
+            return CompletionReason.TIMED_OUT, results >= (1 if least is None else least)
+        return None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many elements are worked on as may be."""
+        most = self.spec.policy.max_concurrency
+        return most is not None and self.admitted >= most
+
+
+class FanOuts:
+    """The open fan-outs of a plan. ``changed``: those whose counts have changed since they were last looked at."""
+
+    def __init__(
+        self,
+        plan: Plan | None = None,
+        statuses: Mapping[StepId, StepStatus] | None = None,
+        failed: Iterable[Element] = (),
+    ) -> None:
+        """Count anew.
+
+        Args:
+            plan: whose fan-outs.
+            statuses: of its steps.
+            failed: the elements that have failed.
+        """
+        self._members: dict[StepId, list[Element]] = {}
+        self._inside: dict[Element, list[StepId]] = {}
+        self.specs: dict[StepId, FanOut] = {}
+        self.open: dict[StepId, OpenFanOut] = {}
+        self.changed: dict[StepId, None] = {}
+        self._begun: dict[StepId, None] = {}
+        self._released: list[StepId] = []
+        for spec in plan.fan_outs if plan is not None else ():
+            self._add(spec, statuses or {})
+        for fan_out, element in failed:
+            if fan_out in self.open:
+                self._end(fan_out, element, ElementStatus.FAILED)
+
+    def _add(self, spec: FanOut, statuses: Mapping[StepId, StepStatus]) -> None:
+        unresolved = frozenset(spec.unresolved)
+        states = [
+            _ElementState(sum(statuses.get(step) not in _ENDED for step in steps) + (number in unresolved))
+            for number, steps in enumerate(spec.elements)
+        ]
+        self.specs[spec.id] = spec
+        if spec.within is not None:
+            self._inside.setdefault(spec.within, []).append(spec.id)
+        self.open[spec.id] = fan_out = OpenFanOut(spec, states)
+        fan_out.counts[ElementStatus.OPEN] = len(states)
+        self.changed[spec.id] = None
+        for number, steps in enumerate(spec.elements):
+            for step in steps:
+                self._members.setdefault(step, []).append((spec.id, number))
+                if (status := statuses.get(step)) in _AT_WORK or status is StepStatus.FINISHED:
+                    self._begun[spec.id] = None
+                    self._admit(fan_out, number)
+            if not states[number].left:
+                self._end(spec.id, number, self._good_end(spec, number))
+
+    def take_begun(self) -> list[StepId]:
+        """Open fan-outs of which a step has begun since the last call."""
+        begun, self._begun = [one for one in self._begun if one in self.open], {}
+        return begun
+
+    def take_released(self) -> list[StepId]:
+        """Steps that need not be held any more, since the last call."""
+        released, self._released = self._released, []
+        return released
+
+    def inside(self, element: Element) -> Iterator[StepId]:
+        """The open fan-outs inside an element, the outer ones first."""
+        pending = list(self._inside.get(element, ()))
+        while pending:
+            inner = pending.pop()
+            if inner in self.open:
+                yield inner
+            for number in range(len(self.specs[inner].elements)):
+                pending += self._inside.get((inner, number), ())
+
+    def around(self, step: StepId) -> list[Element]:
+        """The elements of open fan-outs that a step is in, the innermost first."""
+        return [one for one in self._members.get(step, ()) if one[0] in self.open]
+
+    def moved(self, step: StepId, before: StepStatus, now: StepStatus) -> None:
+        """A step has changed."""
+        for fan_out_id, number in self._members.get(step, ()):
+            if (fan_out := self.open.get(fan_out_id)) is None:
+                continue
+            element = fan_out.elements[number]
+            if now in _AT_WORK:
+                self._begun[fan_out_id] = None
+                self._admit(fan_out, number)
+            element.left += (before in _ENDED) - (now in _ENDED)
+            if before in _ENDED and now not in _ENDED:
+                self._reopen(fan_out_id, number)
+            elif not element.left:
+                self._end(fan_out_id, number, self._good_end(fan_out.spec, number))
+
+    def holding(self, step: StepId) -> StepId | None:
+        """The fan-out that is at its limit, so that the step must wait; None if it may start."""
+        for fan_out_id, number in self._members.get(step, ()):
+            fan_out = self.open.get(fan_out_id)
+            if fan_out is not None and fan_out.is_full and not fan_out.elements[number].admitted:
+                return fan_out_id
+        return None
+
+    def hold(self, step: StepId, fan_out_id: StepId) -> None:
+        """The step waits until an element of the fan-out ends; elements go on in their order."""
+        number = next(number for one, number in self._members[step] if one == fan_out_id)
+        fan_out = self.open[fan_out_id]
+        if number not in fan_out.held_steps:
+            heapq.heappush(fan_out.held, number)
+        fan_out.held_steps.setdefault(number, []).append(step)
+
+    def fail(self, fan_out: StepId, number: int) -> None:
+        """An element has failed."""
+        self._end(fan_out, number, ElementStatus.FAILED)
+
+    def close(self, fan_out: StepId) -> Iterator[StepId]:
+        """It is complete; yields the steps that it held."""
+        closed = self.open.pop(fan_out)
+        self.changed.pop(fan_out, None)
+        for steps in closed.held_steps.values():
+            yield from steps
+
+    @staticmethod
+    def _good_end(spec: FanOut, number: int) -> ElementStatus:
+        return ElementStatus.SKIPPED if number in spec.without_output else ElementStatus.SUCCEEDED
+
+    def _admit(self, fan_out: OpenFanOut, number: int) -> None:
+        element = fan_out.elements[number]
+        if not element.admitted and element.status is ElementStatus.OPEN:
+            element.admitted = True
+            fan_out.admitted += 1
+            # Its other steps need not wait any more; the entry in the heap is skipped later.
+            self._released += fan_out.held_steps.pop(number, [])
+
+    def _end(self, fan_out_id: StepId, number: int, status: ElementStatus) -> None:
+        fan_out = self.open[fan_out_id]
+        element = fan_out.elements[number]
+        if element.status is not ElementStatus.OPEN:
+            return
+        fan_out.counts[ElementStatus.OPEN] -= 1
+        fan_out.counts[status] += 1
+        element.status = status
+        self.changed[fan_out_id] = None
+        fan_out.held_steps.pop(number, None)
+        if element.admitted:
+            element.admitted = False
+            fan_out.admitted -= 1
+        self._release(fan_out)
+
+    def _release(self, fan_out: OpenFanOut) -> None:
+        """Let the next elements begin."""
+        free = (fan_out.spec.policy.max_concurrency or 0) - fan_out.admitted
+        while fan_out.held and free > 0:
+            number = heapq.heappop(fan_out.held)
+            if steps := fan_out.held_steps.pop(number, None):
+                self._released += steps
+                free -= 1
+
+    def _reopen(self, fan_out_id: StepId, number: int) -> None:
+        """An output of the element was lost and is made again."""
+        fan_out = self.open[fan_out_id]
+        element = fan_out.elements[number]
+        if element.status in (ElementStatus.SUCCEEDED, ElementStatus.SKIPPED):
+            fan_out.counts[element.status] -= 1
+            fan_out.counts[ElementStatus.OPEN] += 1
+            element.status = ElementStatus.OPEN

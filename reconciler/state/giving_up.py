@@ -1,0 +1,76 @@
+"""What the final failure of a step means: it is skipped, its element of a fan-out fails, or the run does."""
+
+from planners.model import StepId
+from planners.policies import OnFailure
+from planners.workflow import Step
+from reconciler.state.conclusion import fail, flush
+from reconciler.state.fan_outs import CompletionReason, Element
+from reconciler.state.handoff import Failure
+from reconciler.state.outcomes import Verdict
+from reconciler.state.run_data import RunData
+from reconciler.state.step_state import StepStatus
+
+UNBEGUN = frozenset({StepStatus.WAITING, StepStatus.READY, StepStatus.HELD, StepStatus.RETRYING, StepStatus.BLOCKED})
+LIVE = frozenset({StepStatus.DISPATCHED, StepStatus.RUNNING})
+
+
+def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
+    """A step of the plan has failed for good.
+
+    Args:
+        run: the run.
+        step: as the plan holds it.
+        failure: names the step.
+        told: the failure without the step.
+    """
+    run.steps.fail(step.id, run.at_s, told)
+    if step.on_failure is not OnFailure.FAIL:
+        run.facts.given_up[step.id] = failure.message
+        run.facts.asks = True
+        return
+    around = run.fan_outs.around(step.id)
+    if around:
+        run.facts.given_up[step.id] = failure.message
+        fail_element(run, around[0], failure)
+    else:
+        fail(run, failure)
+
+
+def fail_element(run: RunData, element: Element, failure: Failure) -> None:
+    """An element of an open fan-out has failed; the fan-out decides later what that means."""
+    run.facts.failures[element] = failure
+    run.fan_outs.fail(*element)
+    drop(run, element, failure.message)
+
+
+def drop(run: RunData, element: Element, reason: str) -> None:
+    """Stop the work on an element. One in which an act may be under way runs to its end instead."""
+    fan_out, number = element
+    steps = run.fan_outs.specs[fan_out].elements[number]
+    if any(may_be_acting(run, step) for step in steps):
+        return
+    run.facts.drop(element, reason)
+    for inner in run.fan_outs.inside(element):
+        close(run, inner, CompletionReason.CANCELLED, succeeded=False)
+    live = [state.attempt for step in steps if (state := run.steps[step]).status in LIVE]
+    for step in steps:
+        if run.steps[step].status in UNBEGUN | LIVE:
+            run.steps.skip(step, run.at_s, reason)
+    flush(run, {attempt: Verdict.FLUSH for attempt in live if attempt is not None})
+
+
+def close(run: RunData, fan_out: StepId, reason: CompletionReason, *, succeeded: bool) -> None:
+    """Note how a fan-out has ended."""
+    why = {number: failure.message for (of, number), failure in run.facts.failures.items() if of == fan_out}
+    completion = run.fan_outs.open[fan_out].completion(reason, run.at_s, why, succeeded=succeeded)
+    run.facts.completions[fan_out] = completion
+    for step in run.fan_outs.close(fan_out):
+        run.steps.release(step, run.at_s)
+
+
+def may_be_acting(run: RunData, step: StepId) -> bool:
+    """Whether an irreversible attempt of the step runs, or is in doubt."""
+    state = run.steps[step]
+    if state.status is StepStatus.IN_DOUBT:
+        return True
+    return state.status in LIVE and state.attempt is not None and run.is_act(run.attempts[state.attempt])

@@ -1,0 +1,92 @@
+"""What has happened in a run that decides how its workflow is unrolled next, apart from the outputs of steps."""
+
+import heapq
+
+from planners.facts import Elements, Facts
+from planners.model import StepId
+from reconciler.state.fan_outs import Completion, Element
+from reconciler.state.handoff import Failure
+
+
+class RunFacts:
+    """Grows while a run goes on; the plan asked for next takes it into account.
+
+    Attributes:
+        given_up: step -> why the workflow goes on without it.
+        failures: why elements have failed, in the order in which they did.
+        started_s: fan-out -> when its first step started.
+        completions: the fan-outs that are complete.
+        asks: whether a new plan is needed.
+    """
+
+    def __init__(self) -> None:
+        self.given_up: dict[StepId, str] = {}
+        self.failures: dict[Element, Failure] = {}
+        self.started_s: dict[StepId, float] = {}
+        self.completions: dict[StepId, Completion] = {}
+        self.asks = False
+        self._timeouts: list[tuple[float, StepId]] = []
+        self._deadlines: list[tuple[float, StepId]] = []
+        self._watched: set[StepId] = set()
+        self._dropped: dict[StepId, dict[int, str]] = {}
+        self._kept: dict[StepId, tuple[int, ...]] = {}
+        self._failed: dict[StepId, str] = {}
+
+    def start(self, fan_out: StepId, at_s: float, timeout_s: float | None) -> None:
+        """The first step of a fan-out has started."""
+        self.started_s[fan_out] = at_s
+        if timeout_s is not None:
+            heapq.heappush(self._timeouts, (at_s + timeout_s, fan_out))
+
+    def due(self, now_s: float) -> list[StepId]:
+        """The fan-outs whose time has become over since the last call."""
+        due = []
+        while self._timeouts and self._timeouts[0][0] <= now_s:
+            due.append(heapq.heappop(self._timeouts)[1])
+        return due
+
+    def watch_deadline(self, step: StepId, deadline_s: float) -> bool:
+        """A step must finish by then; whether that is news."""
+        if step in self._watched:
+            return False
+        self._watched.add(step)
+        heapq.heappush(self._deadlines, (deadline_s, step))
+        return True
+
+    def late(self, now_s: float) -> list[StepId]:
+        """The steps whose deadline has passed since the last call."""
+        late = []
+        while self._deadlines and self._deadlines[0][0] <= now_s:
+            late.append(heapq.heappop(self._deadlines)[1])
+        return late
+
+    def drop(self, element: Element, reason: str) -> None:
+        """An element does not run any more."""
+        fan_out, number = element
+        self._dropped.setdefault(fan_out, {})[number] = reason
+
+    def keep(self, fan_out: StepId, kept: tuple[int, ...], failed: str | None = None) -> None:
+        """A fan-out is complete with the outputs of these elements, or has failed."""
+        self._kept[fan_out] = kept
+        if failed is not None:
+            self._failed[fan_out] = failed
+        self.asks = True
+
+    @property
+    def count(self) -> int:
+        """How many facts there are."""
+        return len(self.given_up) + len(self._kept)
+
+    def taken(self) -> Facts:
+        """All of them, for a plan that is asked for now."""
+        self.asks = False
+        names = self._dropped.keys() | self._kept.keys()
+        return Facts(
+            given_up=dict(self.given_up),
+            fan_outs={
+                name: Elements(
+                    dropped=dict(self._dropped.get(name, {})), kept=self._kept.get(name), failed=self._failed.get(name)
+                )
+                for name in sorted(names)
+            },
+        )
