@@ -1,10 +1,11 @@
 """What an agent can know about the attempt it runs. A parameter annotated `Context` receives it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from actors.environment import declared_variables
 from actors.errors import BadOutput, MissingVariable
 from planners.model import AgentName, AttemptId, TaskId, WorkKey
 
@@ -36,6 +37,11 @@ class Context:
     def __post_init__(self) -> None:
         if not self.idempotency_key:
             object.__setattr__(self, "idempotency_key", self.attempt)
+
+    @classmethod
+    def of_catalog(cls, agent: str, env: Iterable[str]) -> "Context":
+        """A context outside any attempt, for what is done when a catalog is read or checked."""
+        return cls(TaskId(""), AttemptId("catalog"), AgentName(agent), WorkKey(""), env=declared_variables(env))
 
     def secret(self, name: str) -> str:
         """The value of an environment variable that the agent's catalog entry names.

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import Field, JsonValue
 
-from actors.discovery.listing import LISTING_S, asked, context_of
+from actors.context import Context
+from actors.discovery.listing import LISTING_S, asked
 from actors.errors import ActorsError, InvalidCatalog
 from actors.kinds.a2a_agent import check_address, check_installed
 from actors.kinds.declared import declared
@@ -69,7 +70,7 @@ def _skills(entry: RemoteEntry, location: str) -> dict[str, str]:
 
     from actors.kinds.a2a_remote import connected  # noqa: PLC0415 (see `A2aKind.run`)
 
-    rendering = Rendering({}, context_of(entry.name, entry.env))
+    rendering = Rendering({}, Context.of_catalog(entry.name, entry.env))
 
     async def listed() -> dict[str, str]:
         headers = {name: rendering.text(text, f"headers.{name}") for name, text in entry.headers.items()}

@@ -5,10 +5,6 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from actors.context import Context
-from actors.environment import declared_variables
-from planners.model import AgentName, AttemptId, TaskId, WorkKey
-
 LISTING_S = 60.0
 _T = TypeVar("_T")
 
@@ -27,8 +23,3 @@ def asked(question: Coroutine[Any, Any, _T]) -> _T:
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, in_time()).result()
-
-
-def context_of(name: str, env: tuple[str, ...]) -> Context:
-    """A context for templates of a server's entry, outside any attempt."""
-    return Context(TaskId(""), AttemptId("catalog"), AgentName(name), WorkKey(""), env=declared_variables(env))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, JsonValue
 
-from actors.discovery.listing import LISTING_S, asked, context_of
+from actors.context import Context
+from actors.discovery.listing import LISTING_S, asked
 from actors.errors import InvalidCatalog
 from actors.kinds.declared import declared
 from actors.kinds.mcp_agent import check_installed
@@ -88,7 +89,7 @@ def _listed(entry: ServerEntry, server: McpServer, location: str) -> "list[Tool]
 async def _tools(entry: ServerEntry, server: McpServer) -> "list[Tool]":
     tools: list[Tool] = []
     cursor = None
-    async with server.session(entry.env, context_of(entry.name, entry.env)) as session:
+    async with server.session(entry.env, Context.of_catalog(entry.name, entry.env)) as session:
         for _ in range(_MOST_PAGES):
             page = await session.list_tools(cursor=cursor)
             tools += page.tools

@@ -64,6 +64,24 @@ class A2aKind:
         derived = {"resources": Resources(), "timeout_s": TIMEOUT_S, "effect": Effect.IRREVERSIBLE}
         return {**derived, **entry}
 
+    async def health(self, agent: AgentSpec) -> str:
+        """Fetch the card."""
+        import httpx  # noqa: PLC0415 (see `run`)
+        from a2a.utils.errors import A2AError  # noqa: PLC0415 (see `run`)
+
+        from actors.kinds.a2a_remote import connected  # noqa: PLC0415 (see `run`)
+
+        settings = A2aSettings.model_validate(agent.settings)
+        rendering = Rendering({}, Context.of_catalog(agent.name, agent.env))
+        headers = {name: rendering.text(text, f"settings.headers.{name}") for name, text in settings.headers.items()}
+        assert isinstance(agent.target, str)
+        try:
+            async with connected(agent.target, headers) as (card, _):
+                return f"{agent.target} is '{card.name}' {card.version}"
+        except (A2AError, httpx.HTTPError) as error:
+            message = rendering.masked(f"'{agent.target}': {error or type(error).__name__}")[:_SHOWN]
+            raise RemoteFailed(message, "target", "check the address, the credentials, and that it runs") from None
+
     async def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer:
         """Send the message and follow the task to its end.
 

@@ -43,6 +43,12 @@ class CallableKind(ABC):
         """See `declared_by_callable`."""
         return declared_by_callable(entry, location)
 
+    async def health(self, agent: AgentSpec) -> str:
+        """Import the callable."""
+        if isinstance(agent.target, str):
+            loaded(agent.target)
+        return "imported"
+
     @abstractmethod
     def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer | Awaitable[Answer]:
         """See `actors.kinds.kind.Kind`."""

@@ -6,6 +6,7 @@ and no process of the command outlives the attempt.
 
 import logging
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import pydantic_core
 
 from actors.context import Context
 from actors.environment import base_environment, declared_variables
-from actors.errors import BadInput, BadOutput, InvalidCatalog
+from actors.errors import BadInput, BadOutput, InvalidCatalog, UnknownTarget
 from actors.invocation import Invocation
 from actors.kinds.command_failure import command_failed
 from actors.kinds.command_settings import CommandSettings
@@ -68,6 +69,17 @@ class CommandKind:
         read = check_template(list(settings.arguments), env, f"{location}.settings.arguments")
         read |= check_template(dict(settings.files), env, f"{location}.settings.files")
         return {"input_schema": schema_of(read), **entry} if read else dict(entry)
+
+    async def health(self, agent: AgentSpec) -> str:
+        """Look for the program and for what its sandbox needs."""
+        program = agent.target[0]
+        found = shutil.which(program, path=base_environment().get("PATH"))
+        if found is None:
+            raise UnknownTarget(f"there is no program '{program}'", "target", "install it, or give its full path")
+        if CommandSettings.model_validate(agent.settings).sandbox is None:
+            return f"{found}, not sandboxed"
+        reason = lacks()
+        return f"{found}, sandboxed" if reason is None else f"{found}, NOT sandboxed: {reason}"
 
     def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer:
         """Run the program to its end.

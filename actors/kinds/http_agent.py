@@ -98,6 +98,20 @@ class HttpKind:
             derived["input_schema"] = schema_of(read)
         return {**derived, **entry}
 
+    async def health(self, agent: AgentSpec) -> str:
+        """Ask the host for anything; any answer shows that it is there."""
+        assert isinstance(agent.target, str)
+        parts = urlsplit(agent.target)
+        root = f"{parts.scheme}://{parts.netloc}/"
+        transport = GuardedTransport(parsed_allowances(HttpSettings.model_validate(agent.settings).allow))
+        try:
+            async with httpx.AsyncClient(transport=transport) as client:
+                answer = await client.head(root)
+        except httpx.HTTPError as error:
+            message = f"{root}: {error or type(error).__name__}"
+            raise HttpFailed(message, "target", "check the address, and that the service runs") from None
+        return f"{root} answers ({answer.status_code} to HEAD)"
+
     async def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer:
         """Send the request and read the response.
 

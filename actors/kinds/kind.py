@@ -45,6 +45,14 @@ class Kind(Protocol):
         """
         ...
 
+    async def health(self, agent: AgentSpec) -> str:
+        """Try whether attempts could run on this machine now, without running one; what was found, for people.
+
+        Raises:
+            ActorsError: they could not; names the fix.
+        """
+        ...
+
     def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer | Awaitable[Answer]:
         """Run one attempt to its end; a coroutine if `runs_on_loop`.
 

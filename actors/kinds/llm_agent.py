@@ -54,6 +54,17 @@ class LLMKind:
         derived = {"resources": Resources(), "timeout_s": TIMEOUT_S, "input_schema": schema_of(read)}
         return {**derived, **entry}
 
+    async def health(self, agent: AgentSpec) -> str:
+        """Ask the server for its models, which costs nothing. Other providers are not asked."""
+        settings = LLMSettings.model_validate(agent.settings)
+        context = Context.of_catalog(agent.name, agent.env)
+        key = None if settings.api_key is None else context.secret(settings.api_key)
+        # Imported here: it takes a second, and only processes that hold conversations need it.
+        from actors.kinds.llm_conversation import Conversation  # noqa: PLC0415 (see above)
+
+        assert isinstance(agent.target, str)
+        return await Conversation(agent.target, settings, key, agent.output_schema).health()
+
     async def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer:
         """Hold the conversation.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx2
 import jsonschema
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, OpenAIError
 from pydantic_ai import Agent, ModelRetry, NativeOutput, PromptedOutput, StructuredDict, ToolOutput
 from pydantic_ai.exceptions import (
     AgentRunError,
@@ -80,6 +80,27 @@ class Conversation:
         except (ModelAPIError, AgentRunError) as error:
             message = self._masked(f"the model '{self._name}' cannot be reached: {_whole(error)}")
             raise LLMFailed(message, "settings.base_url", "check the address, and that the provider is up") from None
+
+    async def health(self) -> str:
+        """Whether the provider knows the model, as far as that can be asked for nothing.
+
+        Raises:
+            LLMRefused, LLMFailed: the provider refused, does not know the model, or was not reached.
+        """
+        if self._settings.base_url is None:
+            self._known_model()
+            return "the provider's client is installed; it was not asked"
+        try:
+            async with self._client(self._settings.base_url) as client:
+                names = [model.id async for model in client.models.list()]
+        except OpenAIError as error:
+            message = self._masked(f"{self._settings.base_url}: {_whole(error)}")
+            fix = _FIXES.get(getattr(error, "status_code", 0), "check the address, and that the provider is up")
+            raise LLMFailed(message, "settings.base_url", fix) from None
+        if self._name not in names:
+            fix = f"it offers: {', '.join(names[:20]) or 'none'}"
+            raise LLMRefused(f"{self._settings.base_url} has no model '{self._name}'", "target", fix)
+        return f"{self._settings.base_url} offers {self._name}"
 
     async def _answered(self, model: ChatModel, system: str, prompt: str) -> tuple[Any, Usage]:
         agent: Agent[None, Any] = Agent(

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from actors.context import Context
-from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog
+from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog, UnknownTarget
 from actors.invocation import Invocation
 from actors.kinds.declared import declared
 from actors.kinds.kind import Answer, Kind
@@ -46,6 +46,16 @@ class McpKind:
         declared(McpServer, entry.get("settings") or {}, f"{location}.settings")
         derived = {"resources": Resources(), "timeout_s": TIMEOUT_S, "effect": Effect.IRREVERSIBLE}
         return {**derived, **entry}
+
+    async def health(self, agent: AgentSpec) -> str:
+        """Open a session and look for the tool."""
+        server = McpServer.model_validate(agent.settings)
+        async with server.session(agent.env, Context.of_catalog(agent.name, agent.env)) as session:
+            names = [tool.name for tool in (await session.list_tools()).tools]
+        if agent.target not in names:
+            fix = f"it offers: {', '.join(names) or 'none'}"
+            raise UnknownTarget(f"'{server.place}' has no tool '{agent.target}'", "target", fix)
+        return f"'{server.place}' offers {agent.target}"
 
     async def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer:
         """Call the tool.

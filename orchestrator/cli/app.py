@@ -7,10 +7,12 @@ import typer
 
 from orchestrator.cli import archive, bench, inventory, tasks
 from orchestrator.cli import learner as learner_commands
+from orchestrator.cli.agents import agents
 from orchestrator.cli.check import check
 from orchestrator.cli.credentials import with_credentials
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.gc import gc
+from orchestrator.cli.init import init
 from orchestrator.cli.keys import keys
 from orchestrator.cli.resolve import resolve
 from orchestrator.cli.run import run
@@ -41,6 +43,7 @@ def main(
     """Dispatches multi-agent workflows ahead of their plan."""
 
 
+app.command("init")(init)
 app.command("up")(up)
 app.command("run")(run)
 app.command("check")(check)
@@ -50,7 +53,7 @@ app.command("show")(with_credentials(tasks.show))
 app.command("list")(with_credentials(tasks.list_tasks))
 app.command("cancel")(with_credentials(tasks.cancel))
 app.command("resolve")(with_credentials(resolve))
-app.command("agents")(with_credentials(inventory.agents))
+app.add_typer(agents, name="agents")
 app.command("nodes")(with_credentials(inventory.nodes))
 app.add_typer(learner_commands.learner, name="learner")
 app.command("ledger")(with_credentials(learner_commands.ledger))

@@ -29,8 +29,7 @@ class SchemaOf(StrEnum):
 _MODELS: dict[SchemaOf, type[BaseModel]] = {SchemaOf.TASK: Task, SchemaOf.CATALOG: Catalog, SchemaOf.SETTINGS: Settings}
 
 
-@reported
-def agents(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+def agents(url: str, as_json: bool) -> None:  # noqa: FBT001 (see above)
     """List the agents."""
     catalog = with_client(url, lambda client: client.agents())
     if as_json:
