@@ -1,7 +1,7 @@
 """Plan requests and the planners' protocols: the task, the agents and cluster as they are now, the work in flight."""
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic import Field, JsonValue
 
@@ -43,6 +43,17 @@ class PlanRequest(Versioned):
     without_agents: tuple[AgentName, ...] = ()
     spent_usd: float = 0.0
     elapsed_s: float = 0.0
+
+
+class Continuation(NamedTuple):
+    """A guess made again when the first steps of the optimal plan are known.
+
+    ``plan`` holds these steps and a guess at the rest. ``unlikely``: work of earlier guesses that the optimal plan will
+    probably not hold.
+    """
+
+    plan: Plan
+    unlikely: frozenset[WorkKey] = frozenset()
 
 
 class OptimalPlanner(Protocol):

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from typing import Any
 
 from actors.executor.local_executor import LocalExecutor
@@ -16,7 +16,7 @@ from planners.model import NodeId
 from planners.optimal.decompose.goals import Decomposer
 from planners.optimal.planner import OptimalPlannerPipeline, OptimalSettings
 from planners.plans import Plan
-from planners.requests import PlanRequest
+from planners.requests import Continuation, PlanRequest
 from planners.resources import Resources
 from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.speculative.settings import SpeculativeSettings
@@ -66,6 +66,10 @@ class LocalPlanning:
     def guesses(self, request: PlanRequest) -> Iterator[Plan]:
         """See `reconciler.runtime.ports.Planning`."""
         return self._speculative.guesses(request)
+
+    def continuation(self, request: PlanRequest, prefix: Plan, before: Sequence[Plan]) -> Continuation | None:
+        """See `reconciler.runtime.ports.Planning`."""
+        return self._speculative.continuation(request, prefix, before)
 
     def remember(self, task: Task, plan: Plan) -> None:
         """Store an optimal plan for later guesses."""

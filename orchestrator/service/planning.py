@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
@@ -25,7 +25,7 @@ from planners.costs import CostModel, PriorCosts
 from planners.errors import ForerunError
 from planners.optimal.planner import OptimalPlannerPipeline, OptimalSettings
 from planners.plans import Plan
-from planners.requests import PlanRequest
+from planners.requests import Continuation, PlanRequest
 from planners.scheduling.cp_sat.solver import schedule
 from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.tasks import Task
@@ -123,6 +123,10 @@ class RemotePlanning:
         """The speculative plan and its alternatives, made in this thread."""
         guesses = self._speculative.guesses(request)
         return guesses if self._metrics is None else self._metrics.timed_guesses(guesses)
+
+    def continuation(self, request: PlanRequest, prefix: Plan, before: Sequence[Plan]) -> Continuation | None:
+        """See `reconciler.runtime.ports.Planning`."""
+        return self._speculative.continuation(request, prefix, before)
 
     def remember(self, task: Task, plan: Plan) -> None:
         """Store an optimal plan for later speculative plans."""

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from planners.costs import CostModel
 from planners.eligibility import Eligibility
@@ -76,13 +76,20 @@ def usual_agents(
     return chosen
 
 
-def survival_probabilities(
-    plan: Plan, work: Mapping[StepId, float], request: PlanRequest, shares: AgentShares, costs: CostModel
+def survival_probabilities(  # noqa: PLR0913 -- the inputs of the formula
+    plan: Plan,
+    work: Mapping[StepId, float],
+    request: PlanRequest,
+    shares: AgentShares,
+    costs: CostModel,
+    *,
+    certain: Container[StepId] = frozenset(),
 ) -> dict[StepId, float]:
     """P(step) = P(its work) * product of P(agent) over the distinct choices of itself and its data ancestors.
 
-    ``work`` holds P(work), 1 where a step is missing. Copies of a step usually get the same agent, so a capability with
-    an agent counts once in the product: independent choices would make the end of a wide fan-in look hopeless.
+    ``work`` holds P(work), 1 where a step is missing; the agents of ``certain`` steps are known. Copies of a step
+    usually get the same agent, so a capability with an agent counts once in the product: independent choices would make
+    the end of a wide fan-in look hopeless.
     """
     choices: dict[StepId, dict[tuple[str, AgentName], float]] = {}
     probability: dict[StepId, float] = {}
@@ -91,7 +98,7 @@ def survival_probabilities(
         above: dict[tuple[str, AgentName], float] = {}
         for parent in step.data_parents:
             above |= choices.get(parent, {})
-        if len(candidates(step, request)) > 1:
+        if step.id not in certain and len(candidates(step, request)) > 1:
             known = dict(shares(step))
             spec = request.catalog.by_name[agent]
             above[step.capability, agent] = known.get(agent, _NEVER_CHOSEN) if known else costs.survival(spec)

@@ -1,6 +1,6 @@
 """Binds the inputs of predicted steps: as in past plans where there are any, else by what the schemas allow."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -10,6 +10,7 @@ from planners.canonical import canonical_id, canonical_inputs
 from planners.interfaces import Interface, Schema, compatible, json_type, types
 from planners.model import StepId
 from planners.speculative.binding_sources import BindingSource
+from planners.speculative.cached_plan import literal_strings
 from planners.speculative.plan_cache import PlanCache
 from planners.speculative.predictor import GuessedPlan
 from planners.speculative.template import Literal, SlotKind, collapsed, filled, literals
@@ -35,8 +36,14 @@ class _BoundInput(NamedTuple):
     p: float
 
 
-def bind(guess: GuessedPlan, task: Task, offered: Mapping[str, Interface], cache: PlanCache) -> BoundSteps:
-    """The predicted steps with their inputs bound.
+def bind(
+    guess: GuessedPlan,
+    task: Task,
+    offered: Mapping[str, Interface],
+    cache: PlanCache,
+    known: Sequence[Step] = (),
+) -> BoundSteps:
+    """The predicted steps with their inputs bound; the first ones are those that are ``known``.
 
     A step with a required input that nothing fits is left out, with all its descendants: work that cannot be right must
     not be started. P(step) is the predictor's P(its work survives), times the P of each binding of the step and of its
@@ -44,7 +51,9 @@ def bind(guess: GuessedPlan, task: Task, offered: Mapping[str, Interface], cache
     least P(whole plan).
     """
     binder = _Binder(guess, task, offered, cache)
-    for index in range(len(guess.steps)):
+    for step in known:
+        binder.add_known(step)
+    for index in range(len(known), len(guess.steps)):
         binder.bind_step(index)
     return BoundSteps(tuple(binder.steps.values()), binder.probabilities())
 
@@ -59,7 +68,17 @@ class _Binder:
         self._unused: list[Literal] = literals(self._goal)
         self._ids: dict[int, StepId] = {}
         self._own: dict[StepId, tuple[float, float]] = {}
+        self._known: set[StepId] = set()
         self.steps: dict[StepId, Step] = {}
+
+    def add_known(self, step: Step) -> None:
+        """A step that the optimal plan holds. The values of the goal that it uses are not bound again."""
+        self._ids[len(self.steps)] = step.id
+        self.steps[step.id] = step
+        self._own[step.id] = (1.0, 1.0)
+        self._known.add(step.id)
+        used = set(literal_strings([step]))
+        self._unused = [literal for literal in self._unused if literal.text not in used]
 
     def bind_step(self, index: int) -> None:
         """Bind one step, after its parents."""
@@ -88,7 +107,7 @@ class _Binder:
                 bindings *= self._own[ancestor][1]
             known = self._guess.work_p(index_of[step.id])
             work = max(stepwise, self._guess.probability) if known is None else known
-            result[step.id] = min(1.0, work * bindings)
+            result[step.id] = 1.0 if step.id in self._known else min(1.0, work * bindings)
         return result
 
     def _add(self, index: int, interface: Interface, bound: Mapping[str, _BoundInput], parents: list[StepId]) -> None:

@@ -7,7 +7,7 @@ nodes and times come from list scheduling. Where the first steps are uncertain, 
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from planners.agents import Catalog
@@ -16,11 +16,12 @@ from planners.errors import Infeasible
 from planners.interfaces import Interface, interfaces
 from planners.model import AgentName, StepId
 from planners.plans import Plan, PlanKind
-from planners.requests import PlanRequest
+from planners.requests import Continuation, PlanRequest
 from planners.schedulers import ListScheduler
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
 from planners.speculative.agent_choices import survival_probabilities, usual_agents
 from planners.speculative.binding import bind
+from planners.speculative.continuation import confirmed_steps, unlikely_works
 from planners.speculative.guessed_workflow import GuessedWorkflow, alternatives_to
 from planners.speculative.plan_cache import PlanCache
 from planners.speculative.predictor import PlanPredictor
@@ -30,6 +31,8 @@ from planners.tasks import Mode
 from planners.workflow import FlatWorkflow
 
 _log = logging.getLogger(__name__)
+_EXACT = "plan-cache"
+_CONSIDERED = 16  # guesses at the rest by which earlier guesses are judged
 
 
 class SpeculativePlannerPipeline:
@@ -75,10 +78,40 @@ class SpeculativePlannerPipeline:
         except Exception:  # noqa: BLE001
             _log.debug("no guess", exc_info=True)
 
+    def continuation(self, request: PlanRequest, prefix: Plan, before: Sequence[Plan]) -> Continuation | None:
+        """The guess at the plan of a goal again, given its first steps; ``before``: the guesses acted on so far.
+
+        None where there is nothing to add: the goal is one of the plan cache, whose plan begins like that.
+        """
+        try:
+            return self._continuation(request, prefix, before)
+        # A task goes on with the guesses it has.
+        except Exception:  # noqa: BLE001
+            _log.debug("no continuation", exc_info=True)
+            return None
+
+    def _continuation(self, request: PlanRequest, prefix: Plan, before: Sequence[Plan]) -> Continuation | None:
+        task = request.task
+        if self._predictor is None or task.goal is None or task.planning.mode is Mode.PLAN_CACHE:
+            return None
+        works = {planned.work_key for planned in prefix.steps}
+        if before and before[-1].origin.startswith(_EXACT) and works <= {one.work_key for one in before[-1].steps}:
+            return None
+        guesses = self._predictor.continuations(task.goal, confirmed_steps(prefix), _CONSIDERED, task.kind)
+        if not guesses:
+            return None
+        known = [planned.step for planned in prefix.steps]
+        bound = bind(guesses[0], task, self._interfaces(request.catalog), self.cache, known)
+        workflow = GuessedWorkflow.from_prediction(bound, len(guesses[0].steps))
+        agents = {planned.id: planned.placement.agent for planned in prefix.steps}
+        plan = self._scheduled(workflow, request, self._new_budget(), agents)
+        unlikely = unlikely_works(guesses, before, works | {planned.work_key for planned in plan.steps})
+        return Continuation(plan, unlikely)
+
     def _workflows(self, request: PlanRequest, budget: TimeBudget) -> Iterator[GuessedWorkflow]:
         task, only_cache = request.task, request.task.planning.mode is Mode.PLAN_CACHE
         if (hit := self.cache.exact(task)) is not None:
-            guess = GuessedWorkflow.from_cache(hit, request, "plan-cache")
+            guess = GuessedWorkflow.from_cache(hit, request, _EXACT)
         elif task.plannable is not None:
             if only_cache and not self.cache.knows_workflow(task):
                 return
@@ -126,14 +159,21 @@ class SpeculativePlannerPipeline:
             self._offered = offered = catalog, interfaces(catalog)
         return offered[1]
 
-    def _scheduled(self, guess: GuessedWorkflow, request: PlanRequest, budget: TimeBudget) -> Plan:
-        flat, shares = budget.affordable(guess.flat), self.cache.agent_shares(request.task)
-        agents = usual_agents(flat, request, shares, self._settings.min_agent_share)
-        plan = self._list_schedule(flat, agents, request)
+    def _scheduled(
+        self,
+        guess: GuessedWorkflow,
+        request: PlanRequest,
+        budget: TimeBudget,
+        known: Mapping[StepId, AgentName] | None = None,
+    ) -> Plan:
+        """The guess with agents, nodes and times. ``known``: agents that the optimal plan has chosen."""
+        flat, shares, certain = budget.affordable(guess.flat), self.cache.agent_shares(request.task), known or {}
+        agents = {**usual_agents(flat, request, shares, self._settings.min_agent_share), **certain}
+        plan = self._list_schedule(flat, agents, request, certain)
         # The agents of the placements are guesses; the steps themselves do not ask for them.
         steps = tuple(planned.model_copy(update={"step": flat.by_id[planned.id]}) for planned in plan.steps)
         plan = plan.model_copy(update={"steps": steps})
-        likely = survival_probabilities(plan, guess.probability, request, shares, self._costs())
+        likely = survival_probabilities(plan, guess.probability, request, shares, self._costs(), certain=certain)
         return plan.model_copy(
             update={
                 "kind": PlanKind.SPECULATIVE,
@@ -144,23 +184,31 @@ class SpeculativePlannerPipeline:
             }
         )
 
-    def _list_schedule(self, flat: FlatWorkflow, agents: Mapping[StepId, AgentName], request: PlanRequest) -> Plan:
+    def _list_schedule(
+        self,
+        flat: FlatWorkflow,
+        agents: Mapping[StepId, AgentName],
+        request: PlanRequest,
+        certain: Mapping[StepId, AgentName],
+    ) -> Plan:
         began_s, costs = self._clock(), self._costs()
-        steps = tuple(
-            step.model_copy(update={"agent": agents[step.id]}) if step.id in agents else step for step in flat.steps
-        )
         try:
-            plan = self._list_scheduler(flat.model_copy(update={"steps": steps}), request, costs)
+            plan = self._list_scheduler(_with_agents(flat, agents), request, costs)
         except Infeasible:
             if not agents:
                 raise
             # The usual agents no longer fit anywhere, or cost more than this task has; others may do.
-            plan = self._list_scheduler(flat, request, costs)
+            plan = self._list_scheduler(_with_agents(flat, certain), request, costs)
         self._speed.observe(self._clock() - began_s, len(flat.steps))
         return plan
 
     def _new_budget(self) -> TimeBudget:
         return TimeBudget(self._settings.budget_s, self._clock, self._speed)
+
+
+def _with_agents(flat: FlatWorkflow, agents: Mapping[StepId, AgentName]) -> FlatWorkflow:
+    steps = (step.model_copy(update={"agent": agents[step.id]}) if step.id in agents else step for step in flat.steps)
+    return flat.model_copy(update={"steps": tuple(steps)})
 
 
 def _in_time(guesses: Iterator[GuessedWorkflow], budget: TimeBudget) -> Iterator[GuessedWorkflow]:

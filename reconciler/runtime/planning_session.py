@@ -13,6 +13,7 @@ from planners.model import NodeId, StepId
 from planners.plans import Plan
 from planners.requests import InFlight, PlanRequest
 from planners.tasks import Mode
+from reconciler.runtime.guess_revision import GuessRevision
 from reconciler.runtime.run_clock import RunClock
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.state import commands as c
@@ -60,7 +61,9 @@ class PlanningSession:
         self._clock = clock
         self._planning_thread = shared.planning_thread
         self._post = post
+        self._shared = shared
         self._task: asyncio.Task[None] | None = None
+        self._revision: GuessRevision | None = None
         self.speeds: dict[NodeId, float] = {}  # of all nodes that were ever planned for
 
     def start(self, command: c.RequestPlan) -> None:
@@ -70,6 +73,8 @@ class PlanningSession:
 
     def stop(self) -> None:
         """Stop asking. Nothing more is posted."""
+        if self._revision is not None:
+            self._revision.stop()
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
         self._task = None
@@ -91,12 +96,14 @@ class PlanningSession:
     async def _plan(self, command: c.RequestPlan) -> None:
         """Make the speculative plan, then ask the optimal planner with it as a hint."""
         request = await self._request(command)
+        self._revision = GuessRevision(self._shared, self._post)
         hint = await self._speculate(request) or self._run.optimal_plan
         complete = False
         async with aclosing(self._ports.planning.plan(request.model_copy(update={"hint": hint}))) as plans:
             async for plan in plans:
                 complete = complete or plan.complete
                 self._post(e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch))
+                self._revision.prefix(request, plan)
         if not complete:
             self._failed(command.epoch, "", "the planner ended without a whole plan", "submit the task again")
 
@@ -120,12 +127,17 @@ class PlanningSession:
         if first is None:
             return None
         if speculates and first.event is not None:
-            self._post(first.event)
+            self._act_on(first.event)
         await asyncio.sleep(_HEAD_START_S)
         while speculates and (other := await self._next(guesses, request)) is not None:
             if other.event is not None:
-                self._post(other.event.model_copy(update={"alternative": True}))
+                self._act_on(other.event.model_copy(update={"alternative": True}))
         return first.plan
+
+    def _act_on(self, event: e.SpeculativePlanReady) -> None:
+        self._post(event)
+        if self._revision is not None:
+            self._revision.acted_on(event.plan)
 
     async def _next(self, guesses: Iterator[Plan], request: PlanRequest) -> _Guess | None:
         return await asyncio.get_running_loop().run_in_executor(self._planning_thread, self._guess, guesses, request)

@@ -1,6 +1,6 @@
 """The protocols a run depends on. This package owns them; `orchestrator` provides the implementations."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.model import AgentName, AttemptId, TaskId
 from planners.plans import Plan
-from planners.requests import PlanRequest
+from planners.requests import Continuation, PlanRequest
 from planners.tasks import Task
 from reconciler.runtime.figures import ShardFigures
 from reconciler.state.commands import Dispatch, Source
@@ -117,6 +117,13 @@ class Planning(Protocol):
 
     def guesses(self, request: PlanRequest) -> Iterator[Plan]:
         """The speculative plan, then alternatives. A shard iterates in a thread of its own, not on its event loop."""
+        ...
+
+    def continuation(self, request: PlanRequest, prefix: Plan, before: Sequence[Plan]) -> Continuation | None:
+        """The guess again, given the first steps of the optimal plan. Called in the same thread as `guesses`.
+
+        ``before``: the guesses that the run has been acting on. None if there is nothing to add to them.
+        """
         ...
 
     def remember(self, task: Task, plan: Plan) -> None:

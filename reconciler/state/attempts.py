@@ -37,6 +37,7 @@ class Attempt:
         agentless_key: the work key without the agents of the step and of all steps before it. An act keeps it under any
             plan, so no new plan repeats the act. None if no agent of the catalog acts.
         verdict: what the optimal plan made of it; None while no plan has decided.
+        given_up: whether it was flushed as unlikely before a plan decided about it.
         began_speculative: whether it was dispatched before a plan confirmed it.
         confirmed_s: when a plan first held its work.
         seconds: how long the agent ran.
@@ -58,6 +59,7 @@ class Attempt:
     speculative: bool = False
     status: AttemptStatus = AttemptStatus.DISPATCHED
     verdict: Verdict | None = None
+    given_up: bool = False
     began_speculative: bool = False
     confirmed_s: float | None = None
     started_s: float | None = None

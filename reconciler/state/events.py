@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, TypeAdapter
 
-from planners.model import AttemptId, NodeId, Versioned
+from planners.model import AttemptId, NodeId, Versioned, WorkKey
 from planners.plans import Plan
 from reconciler.state.conditions import Conditions
 from reconciler.state.handoff import Failure, Handoff
@@ -24,12 +24,18 @@ class RunStarted(_Event):
 
 
 class SpeculativePlanReady(_Event):
-    """The speculative planner has made a guess. An ``alternative`` may be right where the guess before it is not."""
+    """The speculative planner has made a guess. An ``alternative`` may be right where the guess before it is not.
+
+    A guess that ``continues`` so many first steps of the optimal plan replaces those before. ``unlikely``: work of
+    earlier guesses that the optimal plan will probably not hold.
+    """
 
     event: Literal["speculative_plan_ready"] = "speculative_plan_ready"
     plan: Plan
     epoch: int = 1
     alternative: bool = False
+    continues: int = Field(default=0, ge=0)
+    unlikely: tuple[WorkKey, ...] = ()
     conditions: Conditions = Conditions()
 
 

@@ -23,7 +23,8 @@ class OutcomeBuilder:
 
     What a guess has saved is known only once everything that needs it is confirmed, so outcomes of guesses that finish
     while the optimal plan streams are deferred until it is complete or the run ends. Guesses that fail before a plan
-    has decided about them are deferred too; without a plan nothing is learned from them.
+    has decided about them are deferred too, and those that were given up as unlikely: whether that was right shows in
+    the complete plan. Without one nothing is learned from them.
     """
 
     def __init__(self, task_id: TaskId, task: Task, catalog: Catalog) -> None:
@@ -35,6 +36,8 @@ class OutcomeBuilder:
         self._saved_s: dict[AttemptId, float] = {}
         self._deferred: dict[AttemptId, None] = {}
         self._failed_guesses: list[Attempt] = []
+        self._given_up: dict[AttemptId, Attempt] = {}
+        self._held: frozenset[WorkKey] = frozenset()
         self._streaming = False
 
     def plan_arrived(self, plan: Plan, at_s: float, adopted: Mapping[StepId, Attempt]) -> None:
@@ -43,6 +46,7 @@ class OutcomeBuilder:
         for planned in plan.steps:
             self._confirmed_s.setdefault(planned.id, at_s)
         if plan.complete:
+            self._held = frozenset(planned.work_key for planned in plan.steps)
             if self._planning_s is None and self._task.planning.mode not in _UNPLANNED:
                 self._planning_s = at_s
             if any(attempt.began_speculative and attempt.id not in self._saved_s for attempt in adopted.values()):
@@ -51,8 +55,14 @@ class OutcomeBuilder:
     def deferred(self, attempts: Mapping[AttemptId, Attempt], *, decided: bool) -> list[Outcome]:
         """The deferred outcomes of attempts as they are now; ``decided``: a complete plan is there."""
         deferred, self._deferred = self._deferred, {}
-        failed, self._failed_guesses = self._failed_guesses, []
+        failed, self._failed_guesses = [*self._failed_guesses, *self._given_up.values()], []
+        if decided:
+            self._given_up = {}
         return [self._of(attempts[attempt]) for attempt in deferred] + [self._of(one) for one in failed if decided]
+
+    def give_up(self, guess: Attempt) -> None:
+        """A guess that runs is flushed before a plan has decided about it."""
+        self._given_up[guess.id] = guess
 
     def defer_failed(self, guess: Attempt) -> None:
         """A guess has failed before a plan decided about it."""
@@ -61,6 +71,9 @@ class OutcomeBuilder:
     def of(self, attempt: Attempt) -> list[Outcome]:
         """The outcome of an attempt whose end and verdict are known; none yet if it is deferred."""
         assert attempt.verdict is not None
+        if attempt.id in self._given_up:
+            self._given_up[attempt.id] = attempt
+            return []
         guess_kept = attempt.began_speculative and attempt.finished and attempt.verdict.survives
         if self._streaming and guess_kept and attempt.id not in self._saved_s:
             self._deferred[attempt.id] = None
@@ -69,6 +82,8 @@ class OutcomeBuilder:
 
     def _of(self, attempt: Attempt) -> Outcome:
         assert attempt.verdict is not None
+        early = attempt.given_up
+        wrongly = early and attempt.work_key in self._held
         return Outcome(
             task=self._task_id,
             task_kind=self._task.kind,
@@ -78,8 +93,9 @@ class OutcomeBuilder:
             agent=attempt.placement.agent,
             node=attempt.placement.node,
             speculative=attempt.began_speculative,
-            verdict=attempt.verdict,
+            verdict=Verdict.COMMIT if wrongly else attempt.verdict,
             succeeded=attempt.finished,
+            given_up=early,
             seconds=max(0.0, attempt.seconds),
             expected_s=attempt.placement.duration_s,
             usd=accounts.cost_usd(self._catalog.by_name[attempt.placement.agent], attempt),

@@ -38,9 +38,12 @@ class Outcome(Versioned):
 
     A guess that the gate refused is an outcome too, with ``dispatched`` false: no seconds, the verdict its work would
     have had, and in ``realised_s`` what it would have saved. Without these the gate would learn only about steps it
-    already accepts. ``planning_s`` is how long the optimal plan took, from admission. ``features`` are numbers known of
-    the step's inputs (`reconciler.state.features`). ``speed`` is that of the node: seconds times speed is what a node
-    of speed 1 would take.
+    already accepts. ``given_up``: it was flushed as unlikely while the plan streamed in; its verdict is what the
+    complete plan says of its work.
+
+    ``planning_s`` is how long the optimal plan took, from admission. ``features`` are numbers known of the step's
+    inputs (`reconciler.state.features`). ``speed`` is that of the node: seconds times speed is what a node of speed 1
+    would take.
     """
 
     task: TaskId
@@ -60,6 +63,7 @@ class Outcome(Versioned):
     appraisal: Appraisal | None = None
     realised_s: float | None = None
     dispatched: bool = True
+    given_up: bool = False
     value_of_time_usd_per_s: float = 0.001
     planning_s: float | None = None
     features: dict[str, float] = Field(default_factory=dict)

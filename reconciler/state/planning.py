@@ -4,8 +4,10 @@ A plan that streamed in, a list that became known, an agent that failed for good
 for a new optimal plan, and its answer is held against the work under way.
 """
 
+from dataclasses import replace
+
 from planners.agents import Effect
-from planners.model import AttemptId, StepId
+from planners.model import AttemptId, StepId, WorkKey
 from planners.plans import Plan, PlannedStep
 from planners.tasks import Mode
 from reconciler.state import commands as c
@@ -50,12 +52,27 @@ def take_guess(run: RunData, event: e.SpeculativePlanReady) -> None:
     """Act on a guess while the plan that it guesses at is being made."""
     if not run.requests.required or event.epoch != run.requests.requested:
         return
-    if not event.alternative:
+    if event.continues:
+        _give_up(run, frozenset(event.unlikely))
+        run.guess, run.speculations = event.plan, []
+    elif not event.alternative:
         run.guess, run.guess_s, run.speculations = event.plan, run.at_s, []
     speculation = Speculation(event.plan, event.conditions, run.task, run.catalog)
     for attempt in run.attempts.values():
-        speculation.observe(attempt)
+        # Work that was given up is as if it had never begun.
+        if attempt.status is not AttemptStatus.FLUSHED:
+            speculation.observe(attempt)
     run.speculations.append(speculation)
+
+
+def _give_up(run: RunData, unlikely: frozenset[WorkKey]) -> None:
+    """Flush guesses that run and are probably wrong. What has finished costs nothing more and stays."""
+    unconfirmed = (run.attempts[attempt] for attempt in list(run.attempts.unconfirmed))
+    given_up = [one for one in unconfirmed if one.live and one.work_key in unlikely and not run.is_act(one)]
+    for attempt in given_up:
+        run.attempts.put(replace(attempt, given_up=True))
+        run.outcomes.give_up(attempt)
+    flush(run, {attempt.id: Verdict.FLUSH for attempt in given_up})
 
 
 def take_plan(run: RunData, event: e.OptimalPlanReady) -> None:

@@ -148,9 +148,22 @@ class Disturbed:
             prefix = plan.model_copy(update={"steps": steps, "complete": False, "outputs": {}, "pending": ()})
             at_s = now_s + reply.plan_s * (index + 1) / (reply.prefixes + 1)
             yield at_s, e.OptimalPlanReady(at_s=0, plan=prefix, epoch=command.epoch)
+            if reply.revises and self.history.guesses:
+                yield at_s + 0.005, self._revised(command, index, len(steps))
         may_be_silent = self.history.deadline_s is not None or command.reason is PlanReason.ESTIMATE_WRONG
         if not (reply.end == "silence" and may_be_silent):
             yield now_s + reply.plan_s, e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch)
+
+    def _revised(self, command, index, known):
+        guesses = self.history.guesses
+        return e.SpeculativePlanReady(
+            at_s=0,
+            plan=guesses[index % len(guesses)],
+            epoch=command.epoch,
+            conditions=Conditions(prior_plan_s=3.0),
+            continues=known or 1,
+            unlikely=tuple(planned.work_key for guess in guesses for planned in guess.steps),
+        )
 
     def _usual_reply(self):
         strays = self.history.fickle and self.asked % 2 == 1

@@ -76,6 +76,7 @@ class Reply:
 
     ``forgets``: the plan takes no account of the work under way, and may place it elsewhere. ``swaps``: it then prefers
     the other agents. ``renames``: it gives the same steps other names, as a goal does that is decomposed anew.
+    ``revises``: after each prefix comes another guess, which gives up all guesses before, right ones, too.
     """
 
     guesses: tuple[int, ...] = ()
@@ -86,6 +87,7 @@ class Reply:
     forgets: bool = False
     swaps: bool = False
     renames: bool = False
+    revises: bool = False
 
 
 @dataclass(frozen=True)
@@ -277,6 +279,7 @@ def _reply(number, guesses):
         forgets=choices.once_in(3),
         swaps=choices.once_in(2),
         renames=choices.once_in(6),
+        revises=choices.once_in(3),
     )
 
 

@@ -69,6 +69,9 @@ class Planners:
     def guesses(self, request: PlanRequest) -> Any:
         return self.speculative.guesses(request)
 
+    def continuation(self, request: PlanRequest, prefix: Any, before: Any) -> Any:
+        return self.speculative.continuation(request, prefix, before)
+
     def remember(self, task: Task, plan: Any) -> None:
         self.speculative.cache.remember(task, plan)
 
