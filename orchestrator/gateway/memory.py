@@ -182,7 +182,7 @@ class MemoryGateway:
             PlansView: lambda: plans,
             RunGraph: lambda: run_graph(task_id, plans.speculative, plans.optimal),
             Timeline: stored.shown_timeline,
-            FailuresView: lambda: FailuresView(task=task_id),
+            FailuresView: stored.shown_failures,
         }
         shown: View = views[view]()
         return shown

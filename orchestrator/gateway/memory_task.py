@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from planners.model import AttemptId, StepId
 from planners.tasks import AdmittedTask
 from reconciler.views.logs import LogLine
-from reconciler.views.models import PlansView, StoredEvent, TaskView, Timeline, TimelineBar
+from reconciler.views.models import FailedAttempt, FailuresView, PlansView, StoredEvent, TaskView, Timeline, TimelineBar
 
 
 @dataclass
@@ -31,3 +31,21 @@ class StoredTask:
         """The timeline with the attempts as they are now."""
         timeline = self.timeline or Timeline(task=self.view.id, bars=())
         return timeline.model_copy(update={"bars": tuple(bar for _, bar in self.bars.values())})
+
+    def shown_failures(self) -> FailuresView:
+        """The attempts that have failed."""
+        failed = [
+            FailedAttempt(
+                attempt=bar.attempt,
+                step=bar.step,
+                agent=bar.agent,
+                node=bar.node,
+                status=bar.status,
+                began_s=bar.started_s,
+                ended_s=bar.ended_s,
+                failure=bar.failure,
+            )
+            for _, bar in self.bars.values()
+            if bar.failure is not None
+        ]
+        return FailuresView(task=self.view.id, failures=tuple(reversed(failed)))

@@ -63,6 +63,7 @@ def site() -> Iterator[Site]:
             ("idle", runs.briefing(idle_s=3600, name="An hour of waiting")),
         ):
             site.tasks[name] = server.run(runs.ended(server, run))
+        runs.logged(server, site.tasks["bad"])
         yield site
 
 

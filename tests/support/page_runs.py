@@ -20,8 +20,10 @@ from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step
 from reconciler.gate import Appraisal, Decision, Refusal
 from reconciler.state.commands import RunStatus
+from reconciler.state.evidence import FailureEvidence, Frame, RaisedException
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.outcomes import Verdict
+from reconciler.views.logs import LogLevel
 from reconciler.views.models import PlansView, StepCounts, TimelineBar
 
 CATALOG = Catalog(
@@ -212,6 +214,17 @@ async def ended(server: PageServer, run: MadeUpRun, age_s: float = 60.0) -> Task
     return task
 
 
+def logged(server: PageServer, task: TaskId) -> None:
+    """Let a task have printed and logged something."""
+    lines = (
+        ("search[0]", "found 12 pages", LogLevel.INFO),
+        ("draft", f"asking the model <b>again</b> {EVIL}", LogLevel.WARNING),
+        ("draft", "no text in the answer", LogLevel.ERROR),
+    )
+    for step, text, level in lines:
+        server.run(server.gateway.log(task, step, text, level))
+
+
 async def many(server: PageServer, run: MadeUpRun, count: int) -> None:
     """So many tasks of this run that have ended, one a second."""
     first = server.gateway._find(await ended(server, run, age_s=0.0))
@@ -372,6 +385,21 @@ def briefing(
             message=f"step 'draft' failed: the model returned no text {EVIL}",
             error_type="ValueError",
             fix="see the traceback, mend the agent and retry",
+            evidence=FailureEvidence(
+                step=StepId("draft"),
+                agent="writer-large",
+                node=NodeId("head"),
+                attempt=AttemptId("draft#1"),
+                frame=Frame(file="/srv/agents.py", line=9, function="draft", code='raise ValueError("no text")'),
+                exceptions=(
+                    RaisedException(error_type="KeyError", message="'choices'"),
+                    RaisedException(error_type="ValueError", message="no text"),
+                ),
+                traceback='Traceback (most recent call last):\n  File "agents.py", line 9, in draft\n' + EVIL,
+                inputs={"text": EVIL},
+                stderr=f"warning: {EVIL}",
+                tries=2,
+            ),
         )
         bars.append(
             _bar(

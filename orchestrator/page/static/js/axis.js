@@ -94,8 +94,9 @@ export class Axis {
   /** The text of a tick: as exact as the ticks are apart. */
   label(at) {
     const step = this.step ?? 1;
-    if (at < 60 || step >= 60) return seconds(at);
-    const digits = step < 1 ? Math.min(3, Math.ceil(-Math.log10(step))) : 0;
+    const digits = step < 1 ? Math.min(3, Math.ceil(-Math.log10(step) - 1e-9)) : 0;
+    if (at < 60) return step < 0.001 ? seconds(at) : `${at.toFixed(digits)} s`;
+    if (step >= 60) return seconds(at);
     const rest = (at % 60).toFixed(digits).padStart(digits ? digits + 3 : 2, "0");
     const minutes = Math.floor(at / 60);
     return at < 3600 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;

@@ -29,6 +29,11 @@ function card(title, ...children) {
   return h("section", {class: "card"}, h("h2", {}, title), children);
 }
 
+function wide(element) {
+  element.classList.add("wide");
+  return element;
+}
+
 function queueTiles(queues) {
   const tile = (value, text) => h("div", {class: "tile"}, h("b", {}, value), h("span", {}, text));
   const steps = name => queues.flatMap(page => page.tasks).reduce((sum, task) => sum + task.steps[name], 0);
@@ -58,9 +63,7 @@ function nodesCard({nodes, reservations, warm}) {
     return [h("span", {title: one.id}, node(one.id)), one.node_class, one.speed === 1 ? "1" : one.speed.toFixed(2), amounts(one.total).map(([name, total]) => use(name, used[name] ?? 0, total)),
       warm.filter(([, at]) => at === one.id).map(([agent]) => agent).sort().join(", ") || "–"];
   });
-  const box = card("Nodes", rows.length ? table(["Node", "Class", "Speed", "Reserved now", "Warm agents"], rows) : h("p", {class: "soft"}, "No node answers."));
-  box.classList.add("wide");
-  return box;
+  return wide(card("Nodes", rows.length ? table(["Node", "Class", "Speed", "Reserved now", "Warm agents"], rows) : h("p", {class: "soft"}, "No node answers.")));
 }
 
 function use(name, used, total) {
@@ -71,19 +74,17 @@ function use(name, used, total) {
 /** Why steps wait, by reason, the most frequent first. */
 function waitingCard(queues) {
   const rows = queues.flatMap(page => page.tasks).flatMap(task => task.waiting.map(reason => ({task, reason}))).filter(({reason}) => reason.kind !== "parents");
-  if (!rows.length) return card("Queues", h("p", {class: "soft"}, "Nothing waits for room, a retry or an answer."));
-  return card("Queues", table(["Task", "Step", "Waits for"], rows.slice(0, 30).map(({task, reason}) => [
-    h("a", {href: `#/tasks/${encodeURIComponent(task.id)}`}, task.name || task.id), h("a", {href: `#/tasks/${encodeURIComponent(task.id)}?step=${encodeURIComponent(reason.step)}`}, reason.step), reason.message])));
+  if (!rows.length) return wide(card("Queues", h("p", {class: "soft"}, "Nothing waits for room, a retry or an answer.")));
+  return wide(card("Queues", table(["Task", "Step", "Waits for"], rows.slice(0, 30).map(({task, reason}) => [
+    h("a", {href: `#/tasks/${encodeURIComponent(task.id)}`}, task.name || task.id), h("a", {href: `#/tasks/${encodeURIComponent(task.id)}?step=${encodeURIComponent(reason.step)}`}, reason.step), reason.message]))));
 }
 
 function agentsCard({agents}, {warm}) {
   const warmAt = agent => warm.filter(([name]) => name === agent).length;
   const rows = agents.map(one => [h("span", {title: one.description || null}, h("b", {}, one.name)), one.capability, one.kind,
-    h("span", {class: "tag", data: {kind: one.effect}}, one.effect), one.provider ?? "–", amounts(one.resources).map(([name, amount]) => `${name === "memory" ? bytes(amount) : `${amount} ${name}`}`).join(", ") || "–",
+    h("span", {class: "tag", data: {kind: one.effect}}, one.effect), one.provider ?? "–", amounts(one.resources).map(([name, amount]) => `${name === "memory" ? bytes(amount) : `${amount} ${amount === 1 ? name.replace(/s$/, "") : name}`}`).join(", ") || "–",
     percent(one.quality), seconds(one.expected_s), price(one.price), warmAt(one.name) ? `${warmAt(one.name)}` : "–"]);
-  const box = card("Agents", rows.length ? table(["Agent", "Capability", "Kind", "Effect", "Provider", "Needs", "Quality", "Expected", "Price", "Warm on"], rows) : h("p", {class: "soft"}, "The catalog has no agents."));
-  box.classList.add("wide");
-  return box;
+  return wide(card("Agents", rows.length ? table(["Agent", "Capability", "Kind", "Effect", "Provider", "Needs", "Quality", "Expected", "Price", "Warm on"], rows) : h("p", {class: "soft"}, "The catalog has no agents.")));
 }
 
 function price({usd_per_call: call, usd_per_s: second}) {
@@ -97,7 +98,5 @@ function providersCard({providers, agents}, {reservations}) {
     return [h("b", {}, one.name), one.max_concurrent ? use("calls", calls, one.max_concurrent) : `${calls} calls`, one.requests_per_s ? `${one.requests_per_s} a second` : "no limit",
       one.tokens_per_s ? `${count(one.tokens_per_s)} a second` : "no limit", agents.filter(agent => agent.provider === one.name).map(agent => words(agent.name)).join(", ")];
   });
-  const box = card("Providers", table(["Provider", "Reserved now", "Requests", "Tokens", "Agents"], rows));
-  box.classList.add("wide");
-  return box;
+  return wide(card("Providers", table(["Provider", "Reserved now", "Requests", "Tokens", "Agents"], rows)));
 }

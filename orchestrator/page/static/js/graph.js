@@ -49,7 +49,7 @@ export class Graph {
 
   update(run) {
     this.steps = run.steps;
-    if (run.graph) {
+    if (run.graph?.loaded) {
       this.graph = run.graph;
       this.children = null;
       const {id, pending} = run.graph;

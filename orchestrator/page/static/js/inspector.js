@@ -3,10 +3,11 @@ import {json, taskPath} from "./api.js";
 import {h, icon} from "./dom.js";
 import {bytes, dollars, node, number, percent, seconds, words} from "./format.js";
 import {failureDetails} from "./failure.js";
+import {lastLines} from "./logs.js";
 
 export class Inspector {
-  constructor(parent, {id, close, select, textOf, logs}) {
-    Object.assign(this, {id, textOf, select, logs});
+  constructor(parent, {id, close, select, textOf, showLogs}) {
+    Object.assign(this, {id, textOf, select, showLogs});
     this.title = h("h2", {id: "step-title", tabindex: -1});
     this.body = h("div", {class: "inspector-body"});
     this.element = h("aside", {class: "inspector", hidden: true, "aria-labelledby": "step-title"},
@@ -41,6 +42,7 @@ export class Inspector {
     this.reading = true;
     try {
       const view = await json(taskPath(this.id, "steps", step));
+      await this.readFailure(view);
       const shown = JSON.stringify(view);
       if (this.step === step && shown !== this.shown) this.show(view);
       this.shown = shown;
@@ -52,12 +54,20 @@ export class Inspector {
     if (this.step !== null && this.step !== step) await this.refresh();
   }
 
+  /** The attempts of a step hold failures in brief; read the whole one of the last attempt. */
+  async readFailure(view) {
+    const last = view.attempts.at(-1);
+    if (!last?.failure) return;
+    const {failures} = await json(taskPath(this.id, "failures"));
+    last.failure = failures.find(one => one.attempt === last.attempt)?.failure ?? last.failure;
+  }
+
   show(view) {
     const last = view.attempts.at(-1);
     const open = new Set([...this.body.querySelectorAll("details[open]")].map(details => details.dataset.key));
     this.body.replaceChildren(
       h("p", {class: "step-line"}, h("span", {class: "tag"}, view.capability), view.title ? h("span", {}, view.title) : ""),
-      ...[waiting(view.waiting), failure(last), this.inputs(view), this.output(view), this.attempts(view), gate(view), placements(view), this.logs?.(view)].filter(Boolean));
+      ...[waiting(view.waiting), failure(last), this.inputs(view), this.output(view), this.attempts(view), gate(view), this.logs(view), placements(view)].filter(Boolean));
     for (const details of this.body.querySelectorAll("details")) if (open.has(details.dataset.key)) details.open = true;
   }
 
@@ -93,6 +103,23 @@ export class Inspector {
     return this.outputBox = h("section", {}, h("h3", {}, "Output"), box);
   }
 
+  logs(view) {
+    if (!view.attempts.length) return null;
+    const box = h("div");
+    const details = h("details", {data: {key: "logs"}, on: {toggle: () => { if (details.open) this.readLogs(view.step, box); }}}, h("summary", {}, "Logs"), box);
+    return details;
+  }
+
+  async readLogs(step, box) {
+    try {
+      const text = await lastLines(this.id, step);
+      box.replaceChildren(text ? h("pre", {tabindex: 0, "aria-label": "Last log lines"}, text) : h("p", {class: "soft"}, "Nothing was printed or logged."),
+        text ? h("button", {type: "button", class: "link", on: {click: () => this.showLogs(step)}}, "All lines of this step") : "");
+    } catch (error) {
+      box.replaceChildren(h("p", {class: "soft"}, error.message));
+    }
+  }
+
   attempts(view) {
     if (!view.attempts.length) return null;
     return h("section", {}, h("h3", {}, view.attempts.length === 1 ? "Attempt" : `${view.attempts.length} attempts`),
@@ -120,8 +147,8 @@ function waiting(reason) {
 }
 
 function failure(attempt) {
-  if (!attempt || attempt.status !== "failed") return null;
-  return h("div", {class: "box bad-box"}, failureDetails(attempt.failure ?? {message: attempt.reason}));
+  if (!attempt || !["failed", "in_doubt"].includes(attempt.status)) return null;
+  return h("div", {class: "box bad-box"}, failureDetails(attempt.failure ?? {message: attempt.reason}, {open: true}));
 }
 
 /** The gate's decision: dispatch when P·L·value > the charge; what P, L and C were. */

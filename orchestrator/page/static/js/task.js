@@ -4,6 +4,7 @@ import {announce, h, icon, say} from "./dom.js";
 import {ago, dollars, moment, number, percent, plural, seconds, words} from "./format.js";
 import {failureDetails} from "./failure.js";
 import {Graph} from "./graph.js";
+import {Logs} from "./logs.js";
 import {Inspector} from "./inspector.js";
 import {keyFromUser, storedKey} from "./key.js";
 import {Plans} from "./plans.js";
@@ -12,7 +13,7 @@ import {acting, cancel} from "./task-actions.js";
 import {Timeline} from "./timeline.js";
 import {download} from "./download.js";
 
-const TABS = [["timeline", "Timeline"], ["graph", "Graph"], ["steps", "Steps"], ["plans", "Plans"]];
+const TABS = [["timeline", "Timeline"], ["graph", "Graph"], ["steps", "Steps"], ["plans", "Plans"], ["logs", "Logs"]];
 
 export function open(main, parameters, id) {
   return new TaskPage(main, parameters, id);
@@ -60,6 +61,7 @@ class TaskPage {
     main.append(this.page, this.split);
     this.inspector = new Inspector(this.split, {
       id: this.id, close: () => this.go({step: ""}), select: step => this.go({step}), textOf: (path, most) => this.textOf(path, most),
+      showLogs: step => { this.tab = ""; this.go({tab: "logs", log: step}); },
     });
   }
 
@@ -101,8 +103,11 @@ class TaskPage {
     this.holder.setAttribute("aria-labelledby", `tab-${tab}`);
     this.panel?.close();
     this.holder.replaceChildren();
-    const Kind = {timeline: Timeline, graph: Graph, steps: Steps, plans: Plans}[tab];
-    this.panel = new Kind(this.holder, {select: place => this.go({step: this.graph?.id[place]})});
+    const Kind = {timeline: Timeline, graph: Graph, steps: Steps, plans: Plans, logs: Logs}[tab];
+    this.panel = new Kind(this.holder, {
+      id: this.id, step: this.parameters.log,
+      select: chosen => this.go({step: typeof chosen === "string" ? chosen : this.graph?.id[chosen]}),
+    });
     this.panel.names = this.graph;
     if (this.run) this.panel.update({...this.run, graph: this.graph});
   }
@@ -112,7 +117,7 @@ class TaskPage {
     if (!move) return;
     const at = TABS.findIndex(([key]) => key === this.tab);
     const next = TABS[(at + move + TABS.length) % TABS.length][0];
-    this.go({tab: next});
+    this.go({tab: next, log: ""});
     this.tabs.querySelector(`[data-tab=${next}]`).focus();
     event.preventDefault();
   }

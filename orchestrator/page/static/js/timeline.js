@@ -1,15 +1,12 @@
 // The timeline: attempts in lanes by node and agent, waiting apart from working, drawn on a canvas.
-import {Canvas, fitted, pointers} from "./canvas.js";
+import {Canvas, pointers} from "./canvas.js";
 import {h, icon, say} from "./dom.js";
-import {node, seconds} from "./format.js";
+import {seconds} from "./format.js";
 import {Axis} from "./axis.js";
-import {CRITICAL, KIND, KINDS, LIVE, SPECULATIVE} from "./worker/kinds.js";
+import {HEAD, Painter, ROW} from "./timeline-painter.js";
+import {CRITICAL, KINDS, LIVE} from "./worker/kinds.js";
 
-const ROW = 18;
-const BAR = 14;
-const HEAD = 30;
 const MOST_HEIGHT = 620;
-const LEAST_WIDTH = 2;
 
 export class Timeline {
   constructor(parent, {select}) {
@@ -102,8 +99,6 @@ export class Timeline {
       entry("queued", "waits for room"), entry("ahead", "before the plan"), entry("critical", "critical path"));
   }
 
-  // ---- drawing
-
   draw(context, width, height, colours) {
     context.fillStyle = colours.card;
     context.fillRect(0, 0, width, height);
@@ -112,198 +107,8 @@ export class Timeline {
     const {lanes} = this.tops();
     const scroll = this.scroller.scrollTop;
     this.layout = {lanes, scroll};
-    this.drawGround(context, width, height, colours);
-    context.save();
-    context.beginPath();
-    context.rect(0, HEAD, width, height - HEAD);
-    context.clip();
-    for (const lane of lanes) {
-      const top = HEAD + lane.top - scroll;
-      if (top > height || top + lane.rows * ROW < HEAD) continue;
-      this.drawLane(context, lane, top, width, height, colours);
-    }
-    context.restore();
-    this.drawMarks(context, height, colours);
-  }
-
-  drawGround(context, width, height, colours) {
-    const {plan} = this.run.marks;
-    context.font = `11px ${colours.sans}`;
-    context.textBaseline = "middle";
-    if (plan !== null) {
-      context.globalAlpha = 0.07;
-      context.fillStyle = colours.arrival;
-      const from = Math.max(this.gutter(), this.axis.x(0));
-      context.fillRect(from, HEAD, Math.max(0, this.axis.x(plan) - from), height - HEAD);
-      context.globalAlpha = 1;
-    }
-    context.strokeStyle = colours.line;
-    context.fillStyle = colours.soft;
-    context.lineWidth = 1;
-    context.beginPath();
-    for (const at of this.axis.ticks()) {
-      const x = Math.round(this.axis.x(at)) + 0.5;
-      if (x < this.gutter()) continue;
-      context.moveTo(x, HEAD);
-      context.lineTo(x, height);
-      context.textAlign = "center";
-      context.fillText(this.axis.label(at), x, HEAD / 2);
-    }
-    context.moveTo(0, HEAD - 0.5);
-    context.lineTo(width, HEAD - 0.5);
-    context.stroke();
-    for (const [from, to] of this.axis.breaks) this.drawBreak(context, from, to, height, colours);
-  }
-
-  drawBreak(context, from, to, height, colours) {
-    const left = Math.max(this.gutter(), this.axis.x(from));
-    const right = this.axis.x(to);
-    if (right <= left) return;
-    context.fillStyle = colours.wash;
-    context.fillRect(left, HEAD, right - left, height - HEAD);
-    context.fillStyle = colours.soft;
-    context.save();
-    context.translate((left + right) / 2, Math.min(height - 10, HEAD + 70));
-    context.rotate(-Math.PI / 2);
-    context.textAlign = "center";
-    context.fillText(`${seconds(to - from)} idle`, 0, 0);
-    context.restore();
-  }
-
-  drawLane(context, lane, top, width, height, colours) {
-    const gutter = this.gutter();
-    context.fillStyle = colours.line;
-    context.fillRect(0, Math.round(top - 4), width, 1);
-    context.textAlign = "left";
-    const label = Math.max(top, HEAD);
-    context.fillStyle = colours.ink;
-    context.fillText(fitted(context, lane.agent, gutter - 12, 6.3), 8, label + ROW / 2 - 1);
-    context.fillStyle = colours.soft;
-    if (lane.rows > 1) context.fillText(fitted(context, node(lane.node), gutter - 12, 6.3), 8, label + ROW * 1.5 - 3);
-    else if (gutter > 100) {
-      context.textAlign = "right";
-      const left = gutter - 14 - lane.agent.length * 6.3;
-      context.fillText(fitted(context, node(lane.node), left, 6.3), gutter - 8, label + ROW / 2 - 1);
-    }
-    const first = Math.max(0, Math.floor((HEAD - top) / ROW));
-    const last = Math.min(lane.rows, Math.ceil((height - top) / ROW));
-    context.save();
-    context.beginPath();
-    context.rect(gutter, HEAD, width - gutter, height - HEAD);
-    context.clip();
-    for (let row = first; row < last; row += 1) this.drawRow(context, lane.first + row, top + row * ROW, width, colours);
-    context.restore();
-  }
-
-  drawRow(context, row, y, width, colours) {
-    const {rowStart, dispatchedS, startedS, endedS} = this.run.timeline;
-    const now = this.nowS();
-    for (let index = rowStart[row]; index < rowStart[row + 1]; index += 1) {
-      const end = Number.isNaN(endedS[index]) ? now : endedS[index];
-      const waits = Number.isNaN(startedS[index]);
-      const x0 = this.axis.x(dispatchedS[index]);
-      const x1 = this.axis.x(waits ? end : startedS[index]);
-      const x2 = waits ? x1 : Math.max(this.axis.x(end), x1 + LEAST_WIDTH);
-      if (x2 < this.gutter() || x0 > width) continue;
-      this.drawBar(context, index, [x0, x1, x2], y, colours);
-    }
-  }
-
-  drawBar(context, index, [x0, x1, x2], y, colours) {
-    const {kind, flags, step} = this.run.timeline;
-    const colour = colours.kinds[kind[index]];
-    if (x1 - x0 >= 1) {
-      context.fillStyle = colours.waiting;
-      context.fillRect(x0, y + BAR / 2 - 1.5, x1 - x0, 3);
-    }
-    if (x2 > x1) {
-      context.fillStyle = colour;
-      context.fillRect(x1, y, x2 - x1, BAR);
-      if (flags[index] & SPECULATIVE) this.drawAhead(context, x1, x2, y, colours);
-      if (flags[index] & LIVE) {
-        context.globalAlpha = 0.45;
-        context.fillStyle = colours.card;
-        context.fillRect(x2 - 3, y, 3, BAR);
-        context.globalAlpha = 1;
-      }
-      if (kind[index] === KIND.flush) this.drawCross(context, x2, y, colours);
-      this.drawLabel(context, step[index], [x1, x2], y, colour, colours);
-    }
-    if (flags[index] & CRITICAL) {
-      context.fillStyle = colours.ink;
-      context.fillRect(x1, y + BAR, Math.max(LEAST_WIDTH, x2 - x1), 2);
-    }
-    if (step[index] === this.selected) {
-      context.strokeStyle = colours.focus;
-      context.lineWidth = 2;
-      context.strokeRect(x1 - 1, y - 1, Math.max(4, x2 - x1) + 2, BAR + 2);
-    }
-  }
-
-  /** Stripes over what ran before the optimal plan arrived. */
-  drawAhead(context, x1, x2, y, colours) {
-    const until = this.run.marks.plan === null ? x2 : Math.min(x2, this.axis.x(this.run.marks.plan));
-    const from = Math.max(x1, 0);
-    if (until - from < 4) return;
-    context.save();
-    context.beginPath();
-    context.rect(from, y, until - from, BAR);
-    context.clip();
-    context.globalAlpha = 0.4;
-    context.strokeStyle = colours.card;
-    context.lineWidth = 1.5;
-    context.beginPath();
-    for (let x = from - BAR - (from % 6); x < Math.min(until, this.view.width); x += 6) {
-      context.moveTo(x, y + BAR);
-      context.lineTo(x + BAR, y);
-    }
-    context.stroke();
-    context.restore();
-  }
-
-  drawCross(context, x, y, colours) {
-    context.strokeStyle = colours.kinds[KIND.flush];
-    context.lineWidth = 2;
-    context.beginPath();
-    context.moveTo(x + 2, y + 3);
-    context.lineTo(x + 10, y + BAR - 3);
-    context.moveTo(x + 10, y + 3);
-    context.lineTo(x + 2, y + BAR - 3);
-    context.stroke();
-  }
-
-  drawLabel(context, step, [x1, x2], y, colour, colours) {
-    const left = Math.max(x1, this.gutter()) + 5;
-    const text = fitted(context, this.names?.id[step] ?? "", x2 - left - 4, 6.2);
-    if (!text) return;
-    context.textAlign = "left";
-    // Its own colour around the letters takes the stripes away behind them.
-    context.lineWidth = 4;
-    context.lineJoin = "round";
-    context.strokeStyle = colour;
-    context.strokeText(text, left, y + BAR / 2 + 0.5);
-    context.fillStyle = colours.card;
-    context.fillText(text, left, y + BAR / 2 + 0.5);
-  }
-
-  drawMarks(context, height, colours) {
-    const {guess, plan, end} = this.run.marks;
-    const line = (at, colour, text) => {
-      const x = this.axis.x(at);
-      if (x < this.gutter() || x > this.view.width) return;
-      context.fillStyle = colour;
-      context.fillRect(Math.round(x) - 1, HEAD - 4, 2, height);
-      if (!text) return;
-      const wide = context.measureText(text).width + 12;
-      const left = Math.min(Math.max(this.gutter(), x - wide / 2), this.view.width - wide - 2);
-      context.fillRect(left, 3, wide, HEAD - 10);
-      context.fillStyle = colours.card;
-      context.textAlign = "left";
-      context.fillText(text, left + 6, HEAD / 2 - 1);
-    };
-    if (guess !== null && (plan === null || this.axis.x(plan) - this.axis.x(guess) > 3)) line(guess, colours.accent, "");
-    if (end !== null && end !== undefined) line(end, colours.ink, "");
-    if (plan !== null) line(plan, colours.arrival, `optimal plan ${seconds(plan)}`);
+    const {axis, run, names, selected} = this;
+    new Painter({context, width, height, colours, axis, run, names, selected, gutter: this.gutter(), nowS: this.nowS()}).paint(lanes, scroll);
   }
 
   // ---- moving about

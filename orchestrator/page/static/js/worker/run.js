@@ -17,6 +17,7 @@ export class Run {
     this.stepOf = new Map();
     this.extra = [];
     this.graphChanged = true;
+    this.graphLoaded = false;
   }
 
   /** Take changes in. */
@@ -31,6 +32,7 @@ export class Run {
 
   takeGraph(graph) {
     this.graph = graph;
+    this.graphLoaded = true;
     this.stepOf = new Map(graph.steps.map((step, place) => [step.id, place]));
     // A flushed attempt may belong to a step that only a former guess had; it is shown after the others.
     this.extra = [];
@@ -76,7 +78,7 @@ export class Run {
   graphColumns(steps) {
     const layout = layered(steps);
     return {
-      ...layout, id: steps.map(step => step.id), capability: steps.map(step => step.capability), title: steps.map(step => step.title ?? ""),
+      ...layout, loaded: this.graphLoaded, id: steps.map(step => step.id), capability: steps.map(step => step.capability), title: steps.map(step => step.title ?? ""),
       agent: steps.map(step => step.agent), node: steps.map(step => step.node), relation: steps.map(step => step.relation),
       guessedAs: steps.map(step => step.guessed_as ?? null), guessedAgent: steps.map(step => step.guessed_agent ?? null),
       guessedNode: steps.map(step => step.guessed_node ?? null),
