@@ -94,15 +94,17 @@ class JournalSettings(Section):
 class PlanningSettings(Section):
     """Bounds of the two planners.
 
-    ``workers`` are the threads of one solve, ``solves_at_once`` the solves that run in parallel. The speculative
-    planner has a hard time budget. Up to ``alternatives`` alternative first steps run alongside the speculative plan,
-    each subject to the gate; the default is none, because their waste on contended and misleading requests has not
-    been measured.
+    ``workers`` are the threads of one solve, ``solves_at_once`` the solves that run in parallel. Declared workflows of
+    up to ``certified_steps`` steps whose optimal plan needs no search are planned at once, without a speculative plan;
+    0 leaves all plans to the optimal planner. The speculative planner has a hard time budget. Up to ``alternatives``
+    alternative first steps run alongside the speculative plan, each subject to the gate; the default is none, because
+    their waste on contended and misleading requests has not been measured.
     """
 
     time_limit_s: float = Field(default=10.0, gt=0, le=600)
     workers: int = Field(default=1, ge=1)
     solves_at_once: int = Field(default=2, ge=1)
+    certified_steps: int = Field(default=1_000, ge=0)
     speculative_budget_s: float = Field(default=0.02, gt=0, le=10)
     alternatives: int = Field(default=0, ge=0, le=8)
 

@@ -34,6 +34,7 @@ from orchestrator.service.serve_instance import APP, owns_serve, serve_on
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.model import NodeId, TaskId
+from planners.optimal.certified import CertifiedPlans
 from planners.speculative import SpeculativePlannerPipeline, SpeculativeSettings
 from reconciler.errors import UnknownTask
 from reconciler.journal import Journal
@@ -126,6 +127,7 @@ class BuildShard:
             clock=WallClock(),
             outcomes=OutcomeFanOut(metrics, advice),
             advice=advice,
+            certifier=CertifiedPlans(advice.costs, most_steps=settings.planning.certified_steps),
         )
         if learner is not None:
             await _restore(learner, journal)

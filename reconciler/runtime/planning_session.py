@@ -94,8 +94,14 @@ class PlanningSession:
             self._failed(command.epoch, type(error).__name__, f"the planner failed: {error}")
 
     async def _plan(self, command: c.RequestPlan) -> None:
-        """Make the speculative plan, then ask the optimal planner with it as a hint."""
+        """Make the speculative plan, then ask the optimal planner with it as a hint.
+
+        Where the optimal plan needs no search, there is nothing to guess and nobody to ask.
+        """
         request = await self._request(command)
+        if (certified := await self._certified(request)) is not None:
+            self._post(e.OptimalPlanReady(at_s=0, plan=certified, epoch=command.epoch))
+            return
         self._revision = GuessRevision(self._shared, self._post)
         hint = await self._speculate(request) or self._run.optimal_plan
         complete = False
@@ -110,6 +116,19 @@ class PlanningSession:
     def _failed(self, epoch: int, error_type: str, message: str, fix: str = "") -> None:
         failure = Failure(kind=FailureKind.PLANNING, message=message, fix=fix, error_type=error_type)
         self._post(e.PlanningFailed(at_s=0, failure=failure, epoch=epoch))
+
+    async def _certified(self, request: PlanRequest) -> Plan | None:
+        certifier = self._ports.certifier
+        if certifier is None:
+            return None
+        try:
+            if certifier.is_quick(request):
+                return certifier.plan(request)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._planning_thread, certifier.plan, request)
+        except Exception:  # noqa: BLE001 -- whatever is wrong here, the optimal planner is asked
+            _log.exception("no certified plan for task %s", self._run.id)
+            return None
 
     # ---- the speculative plan
 

@@ -139,6 +139,18 @@ class Planning(Protocol):
         ...
 
 
+class Certifier(Protocol):
+    """Makes optimal plans that need no search. Everything else is left to `Planning`."""
+
+    def is_quick(self, request: PlanRequest) -> bool:
+        """Whether `plan` may be called on the event loop."""
+        ...
+
+    def plan(self, request: PlanRequest) -> Plan | None:
+        """The optimal plan, proven; None if that needs a search."""
+        ...
+
+
 class Cluster(Protocol):
     """The cluster as it is now."""
 
@@ -189,7 +201,7 @@ class Advice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Everything a run depends on."""
+    """Everything a run depends on. Without a certifier, `planning` makes all plans."""
 
     catalog: Catalog
     executor: Executor
@@ -198,3 +210,4 @@ class Ports:
     clock: Clock
     outcomes: OutcomeSink
     advice: Advice
+    certifier: Certifier | None = None

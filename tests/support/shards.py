@@ -127,6 +127,7 @@ async def a_shard(
     executor: FencedExecutor | None = None,
     cluster: ClusterSnapshot = NODES,
     on_close: Sequence[Any] = (),
+    certifier: Any = None,
 ) -> AsyncIterator[Service]:
     """A shard that runs while the context is entered."""
     made = executor or StubExecutor(catalog)
@@ -139,6 +140,7 @@ async def a_shard(
         clock=WallClock(),
         outcomes=seen,
         advice=NoAdvice(),
+        certifier=certifier,
     )
     shard = Shard(ports, Journal(f"sqlite:///{folder / 'journal.sqlite3'}"), seen, on_close=on_close)
     await shard.resume()

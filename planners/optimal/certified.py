@@ -1,0 +1,89 @@
+"""Optimal plans without a search: a list schedule that meets the path bound is optimal, and no solver can do better.
+
+Chains, fans with room for all their steps, and whatever else waits for nothing but its own parents are such workflows.
+The answer is certified or nothing, so whoever asks needs no solver and waits for none: about 0.1 ms a step.
+"""
+
+import time
+from collections.abc import Callable
+
+from planners.costs import CostModel
+from planners.errors import ForerunError
+from planners.expansion import flatten
+from planners.plans import Plan, PlanKind
+from planners.requests import PlanRequest
+from planners.scheduling.list_scheduling.conversion import to_plan
+from planners.scheduling.list_scheduling.heft import heft
+from planners.scheduling.list_scheduling.partial_schedule import satisfies_limits
+from planners.scheduling.list_scheduling.tie_breaking import break_ties
+from planners.scheduling.problem.build import build_problem
+from planners.tasks import Mode
+from planners.workflow import FlatWorkflow, Step
+
+_MODES = frozenset({Mode.FORERUN, Mode.STREAMED, Mode.WAIT})
+# Workflows of so many steps are planned in about 2 ms.
+_FEW = 20
+# Rounding of the objective; the solver calls a plan with this gap optimal too.
+_TOLERANCE = 1e-9
+
+
+class CertifiedPlans:
+    """Plans declared workflows whose list schedule is provably optimal."""
+
+    def __init__(
+        self,
+        costs: Callable[[], CostModel],
+        *,
+        most_steps: int = 1_000,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Set up.
+
+        Args:
+            costs: called for each plan.
+            most_steps: larger workflows are not tried.
+            clock: seconds, to measure how long a plan takes.
+        """
+        self._costs = costs
+        self._most_steps = most_steps
+        self._clock = clock
+
+    def is_quick(self, request: PlanRequest) -> bool:
+        """Whether `plan` takes a few milliseconds at most: the workflow is small and is not unrolled."""
+        workflow = request.task.plannable
+        if workflow is None:
+            return True
+        return len(workflow.steps) <= _FEW and all(isinstance(node, Step) for node in workflow.steps)
+
+    def plan(self, request: PlanRequest) -> Plan | None:
+        """The optimal plan; None if a search is needed to find it or to prove it, or if there is none.
+
+        Plans that have to fit attempts in flight are not tried: moving these has a cost that the bound ignores.
+        """
+        began_s = self._clock()
+        flat = self._flat(request)
+        if flat is None:
+            return None
+        try:
+            problem = build_problem(flat, request, self._costs())
+            schedule = heft(problem)
+        except ForerunError:
+            return None  # the optimal planner is asked next, and says what is wrong
+        bound = problem.path_bound()
+        if not satisfies_limits(problem, schedule) or schedule.value > bound * (1 + _TOLERANCE):
+            return None
+        plan = to_plan(problem, break_ties(problem, schedule), request, PlanKind.OPTIMAL, "certified")
+        proof = {"bound": min(bound, schedule.value), "gap": 0.0, "planning_s": max(0.0, self._clock() - began_s)}
+        return plan.model_copy(update=proof)
+
+    def _flat(self, request: PlanRequest) -> FlatWorkflow | None:
+        workflow = request.task.plannable
+        if workflow is None or request.task.planning.mode not in _MODES or request.in_flight:
+            return None
+        if len(workflow.steps) > self._most_steps:
+            return None
+        try:
+            flat = flatten(workflow, request.task.values, request.known, most=self._most_steps + 1)
+        except ForerunError:
+            return None
+        return flat if 0 < len(flat.steps) <= self._most_steps else None
