@@ -9,8 +9,7 @@ twice never shares a process, because the process may die through another agent.
 import asyncio
 import os
 import tempfile
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,23 +17,20 @@ from typing import Any
 import ray
 
 from actors.environment import restrict_environment
-from actors.executor.containment import RunningMark, contain_spawned_tasks, remove_stale_marks, start_contained
-from actors.executor.execution import run_async, run_in_process, run_promotion, run_verification
+from actors.executor.containment import RunningMark, contain_spawned_tasks, remove_stale_marks
+from actors.executor.execution import run_in_process, run_promotion, run_verification
+from actors.executor.host_attempts import HostAttempts
+from actors.executor.messages import packed, unpacked
 from actors.executor.process_remains import ProcessRemains, oom_kills, remains_of, remove_stale_stacks, watch
-from actors.failures import failure_of
-from actors.invocation import Began, Ended, Invocation, Result
+from actors.invocation import Began, Ended, Invocation
 from actors.kinds.kind import kind_of
 from planners.agents import AgentSpec
 from planners.model import AttemptId
 
 MAX_AGENTS_PER_HOST = 100_000
-_REMEMBERED_FLUSHES = 10_000
 # The stacks of a host are written before it is declared blocked and killed.
 _WATCH_SHARE = 0.9
 _MARK_PREFIX = "forerun-host-"
-
-# The end of an attempt (None: flushed), a large output as its store keeps it, and what was staged.
-_End = tuple[Ended | None, Any, dict[str, bytes] | None]
 
 
 def shares_a_host(agent: AgentSpec) -> bool:
@@ -55,8 +51,7 @@ class HostProcess:
 class Host:
     """All async agents of one executor on one node.
 
-    Flushing is a call of its own, not ``ray.cancel``, which is known to miss methods that have not begun (ray #52628):
-    an attempt that is flushed before it arrives is remembered and refused.
+    `actors.executor.host_link` is the other end.
     """
 
     def __init__(self) -> None:
@@ -64,8 +59,7 @@ class Host:
         folder = Path(tempfile.gettempdir())
         self._path = folder / f"{_MARK_PREFIX}{os.getpid()}"
         self._mark = RunningMark(self._path)
-        self._running: dict[AttemptId, asyncio.Task[Result]] = {}
-        self._flushed: OrderedDict[AttemptId, None] = OrderedDict()
+        self._attempts = HostAttempts(self._mark)
         self._watch_s: float | None = None
         self._oom_kills = oom_kills()
         remove_stale_marks(folder, _MARK_PREFIX)
@@ -90,41 +84,19 @@ class Host:
         """The attempt whose code was running when another host of this node ended."""
         return RunningMark.take(Path(mark))
 
+    async def take(self, orders: bytes, *blobs: Any) -> None:
+        """Flush and start attempts; see `actors.executor.messages`. ``blobs``: the outputs that the calls read."""
+        self._attempts.take(unpacked(orders), blobs)
+
+    async def exchange(self, orders: bytes) -> bytes:
+        """Like `take`, then wait for results and return them."""
+        self._attempts.take(unpacked(orders))
+        return packed(await self._attempts.results())
+
     @ray.method(num_returns=2)
-    async def run(self, call: Invocation, *blobs: Any) -> tuple[Ended | None, Any]:
-        """Run an attempt. Returns its end, and its output apart if that is large."""
-        ended, body, _ = await self._run(call, blobs)
-        return ended, body
-
-    @ray.method(num_returns=3)
-    async def run_staged(self, call: Invocation, *blobs: Any) -> _End:
-        """Like `run`, and returns what a stageable agent has staged."""
-        return await self._run(call, blobs)
-
-    async def flush(self, attempts: Iterable[AttemptId]) -> None:
-        """Cancel attempts, whether they run or have yet to arrive."""
-        for attempt in attempts:
-            self._flushed[attempt] = None
-            if (running := self._running.get(attempt)) is not None:
-                running.cancel()
-        while len(self._flushed) > _REMEMBERED_FLUSHES:
-            self._flushed.popitem(last=False)
-
-    async def _run(self, call: Invocation, blobs: tuple[Any, ...]) -> _End:
-        attempt = call.attempt
-        if attempt in self._flushed:
-            return None, None, None
-        task = self._running[attempt] = start_contained(run_async(call, blobs), attempt, self._mark)
-        try:
-            result = await task
-        except asyncio.CancelledError as error:
-            if attempt in self._flushed:
-                return None, None, None
-            # The agent has cancelled its own asyncio task.
-            return Ended(0.0, failure=failure_of(error, call=call)), None, None
-        finally:
-            del self._running[attempt]
-        return result.ended, result.body, result.staged
+    async def body(self, attempt: AttemptId) -> tuple[None, Any]:
+        """The large output of an attempt that has returned. It belongs to the caller, so it outlives this process."""
+        return None, self._attempts.body(attempt)
 
 
 @ray.remote(max_retries=0, num_returns="streaming")

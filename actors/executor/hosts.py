@@ -11,6 +11,7 @@ from ray import exceptions as rx
 
 from actors.errors import NoSuchNode
 from actors.executor.host import MAX_AGENTS_PER_HOST, Host, HostProcess
+from actors.executor.host_link import HostLink
 from actors.executor.nodes import pinned
 from actors.executor.process_remains import ProcessRemains
 from planners.model import AttemptId, NodeId
@@ -28,6 +29,7 @@ class RunningHost:
 
     node: NodeId
     actor: Any
+    link: HostLink
     process: HostProcess
     blocked: bool = False
     watch: asyncio.Task[None] | None = None
@@ -140,7 +142,8 @@ class Hosts:
 
     async def _start(self, node: NodeId) -> RunningHost:
         actor = Host.options(max_concurrency=MAX_AGENTS_PER_HOST, scheduling_strategy=pinned(node)).remote()  # type: ignore[attr-defined]  # Ray adds it
-        host = self._ready[node] = RunningHost(node, actor, await actor.start.remote(self._heartbeat_timeout_s))
+        process = await actor.start.remote(self._heartbeat_timeout_s)
+        host = self._ready[node] = RunningHost(node, actor, HostLink(actor), process)
         host.watch = asyncio.ensure_future(self._watch(host))
         return host
 

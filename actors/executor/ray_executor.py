@@ -13,6 +13,7 @@ from ray import exceptions as rx
 from actors.errors import NoSuchNode, OutputGone
 from actors.executor.fenced import FencedExecutor
 from actors.executor.host import promotion, shares_a_host, verification, worker
+from actors.executor.host_link import HostLink
 from actors.executor.hosted import ExecutorOptions, HostedAttempt
 from actors.executor.hosts import Hosts, Next, RunningHost, after_host_end, kill
 from actors.executor.lost_processes import blocked_loop, node_lost, out_of_memory, worker_lost
@@ -23,9 +24,9 @@ from actors.failures import failure_of, timed_out
 from actors.invocation import Began, Ended, Invocation
 from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs, Reference
-from planners.agents import AgentSpec, Catalog, Effect
+from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterNode
-from planners.model import AgentName, NodeId, TaskId
+from planners.model import AgentName, AttemptId, NodeId, TaskId
 from planners.resources import Resources
 from reconciler.state.commands import Source
 from reconciler.state.handoff import Failure, FailureKind
@@ -162,7 +163,7 @@ class RayExecutor(FencedExecutor):
         for ended_hosts in count(1):
             host = await self._hosts.on(node)
             try:
-                return await self._in_host(hosted, host, agent, call, bound)
+                return await self._in_host(hosted, host, call, bound)
             except rx.RayActorError:
                 if not await self._probe.is_alive(node):
                     raise
@@ -179,24 +180,22 @@ class RayExecutor(FencedExecutor):
                     return Ended(self._seconds(hosted), failure=failure)
         return await self._in_worker(hosted, agent, call, bound)
 
-    async def _in_host(
-        self, hosted: HostedAttempt, host: RunningHost, agent: AgentSpec, call: Invocation, bound: BoundInputs
-    ) -> Ended:
-        hosted.handle = host.actor
-        method = host.actor.run_staged if agent.effect is Effect.STAGEABLE else host.actor.run
-        end, body, *staged = method.remote(call, *bound.blobs)
+    async def _in_host(self, hosted: HostedAttempt, host: RunningHost, call: Invocation, bound: BoundInputs) -> Ended:
+        hosted.handle = host.link
+        end = host.link.run(call, bound.blobs)
         self._began(hosted)
         try:
             async with asyncio.timeout(None if call.timeout_s is None else call.timeout_s + _GRACE_S):
-                ended: Ended | None = await end
+                returned = await end
         except TimeoutError:
             self._cancel([hosted])  # the agent ignores its timeout; if it blocks the host, the heartbeat shows it
             return Ended(self._seconds(hosted), failure=timed_out(call.timeout_s))
-        if ended is None:
+        if returned.ended is None:
             return Ended(self._seconds(hosted), failure=Failure(kind=FailureKind.CANCELLED, message="cancelled"))
-        if ended.staged and staged:
-            hosted.staged = await _fetched(staged[0])
-        return _with_reference(hosted, ended, body)
+        if returned.is_large:
+            hosted.body = await host.link.body(call.attempt)
+        hosted.staged = returned.staged
+        return returned.ended
 
     async def _in_worker(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         if agent.resources.amounts():
@@ -225,7 +224,9 @@ class RayExecutor(FencedExecutor):
         refs = [await anext(items) for _ in range(apart)]
         if ended.staged:
             hosted.staged = await _fetched(refs.pop())
-        return _with_reference(hosted, ended, *refs)
+        if refs:
+            hosted.body = refs[0]
+        return ended
 
     def _worker(self, agent: AgentSpec, node: NodeId) -> Any:
         """The Ray function with the agent's resources, pinned to the node. Cached, as making it costs 0.1 ms."""
@@ -243,14 +244,14 @@ class RayExecutor(FencedExecutor):
         return bound
 
     def _cancelled(self, attempts: Iterable[HostedAttempt]) -> None:
-        in_hosts: dict[Any, list[HostedAttempt]] = {}
+        in_hosts: dict[HostLink, list[AttemptId]] = {}
         for hosted in attempts:
             if isinstance(hosted.handle, ray.ObjectRefGenerator):
                 ray.cancel(hosted.handle, force=True)
-            elif hosted.handle is not None:
-                in_hosts.setdefault(hosted.handle, []).append(hosted)
-        for host, together in in_hosts.items():
-            host.flush.remote([hosted.order.attempt for hosted in together])
+            elif isinstance(hosted.handle, HostLink):
+                in_hosts.setdefault(hosted.handle, []).append(hosted.order.attempt)
+        for link, together in in_hosts.items():
+            link.flush(together)
 
     async def _promote(self, call: Invocation, staged: Mapping[str, bytes]) -> None:
         promoting = promotion.remote(call, dict(staged))
@@ -295,13 +296,6 @@ class RayExecutor(FencedExecutor):
             return worker_lost(name, left, error_type)
         message = f"node {node} can never give what agent '{name}' needs"
         return Failure(kind=FailureKind.LIMIT, message=message, error_type=error_type)
-
-
-def _with_reference(hosted: HostedAttempt, ended: Ended, *refs: Any) -> Ended:
-    """Keep the reference to the output if it is large. A host returns one in any case."""
-    if ended.handoff is not None and ended.handoff.by_reference:
-        hosted.body = refs[0]
-    return ended
 
 
 async def _fetched(staged: Any) -> Mapping[str, bytes] | None:

@@ -1,0 +1,90 @@
+"""The attempts of one host process: orders come in, results go out in batches."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from actors.executor.containment import RunningMark, start_contained
+from actors.executor.execution import run_async
+from actors.executor.messages import Orders, Returned
+from actors.failures import failure_of
+from actors.invocation import Ended, Invocation, Result
+from planners.model import AttemptId
+
+_REMEMBERED_FLUSHES = 10_000
+# Bounds a batch of results, so that reading one does not hold up the event loop of the executor.
+_MOST_RESULTS = 250
+
+
+class HostAttempts:
+    """Attempts on the event loop of a host.
+
+    Flushing does not use ``ray.cancel``, which is known to miss methods that have not begun (ray #52628): an attempt
+    that is flushed before it arrives is remembered and refused.
+    """
+
+    def __init__(self, mark: RunningMark) -> None:
+        self._mark = mark
+        self._running: dict[AttemptId, asyncio.Task[Result]] = {}
+        self._flushed: OrderedDict[AttemptId, None] = OrderedDict()
+        self._bodies: dict[AttemptId, Any] = {}
+        self._returned: list[Returned] = []
+        self._news = asyncio.Event()
+
+    def take(self, orders: Orders, blobs: Sequence[Any] = ()) -> None:
+        """Flush and start attempts. ``blobs``: the referenced outputs that the calls read."""
+        self._flush(orders.flushed)
+        for call in orders.calls:
+            if call.attempt in self._flushed:
+                self._return(Returned(call.attempt, None))
+            else:
+                self._start(call, tuple(blobs))
+
+    async def results(self) -> list[Returned]:
+        """The ends that have not been taken yet, oldest first; waits for the first one."""
+        await self._news.wait()
+        batch, self._returned = self._returned[:_MOST_RESULTS], self._returned[_MOST_RESULTS:]
+        if not self._returned:
+            self._news.clear()
+        return batch
+
+    def body(self, attempt: AttemptId) -> Any:
+        """Take a large output.
+
+        Raises:
+            KeyError: there is none of this attempt, or it was taken.
+        """
+        return self._bodies.pop(attempt)
+
+    def _flush(self, attempts: Sequence[AttemptId]) -> None:
+        for attempt in attempts:
+            self._flushed[attempt] = None
+            self._bodies.pop(attempt, None)
+            if (running := self._running.get(attempt)) is not None:
+                running.cancel()
+        while len(self._flushed) > _REMEMBERED_FLUSHES:
+            self._flushed.popitem(last=False)
+
+    def _start(self, call: Invocation, blobs: tuple[Any, ...]) -> None:
+        task = self._running[call.attempt] = start_contained(run_async(call, blobs), call.attempt, self._mark)
+        task.add_done_callback(partial(self._ended, call))
+
+    def _ended(self, call: Invocation, task: asyncio.Task[Result]) -> None:
+        attempt = call.attempt
+        del self._running[attempt]
+        try:
+            result = task.result()
+        except BaseException as error:  # noqa: BLE001 -- whatever ended the asyncio task of an attempt, its end is reported
+            # A cancellation that nobody asked for is the agent's own.
+            failed = None if attempt in self._flushed else Ended(0.0, failure=failure_of(error, call=call))
+            self._return(Returned(attempt, failed))
+            return
+        if result.body is not None and attempt not in self._flushed:
+            self._bodies[attempt] = result.body
+        self._return(Returned(attempt, result.ended, result.staged))
+
+    def _return(self, returned: Returned) -> None:
+        self._returned.append(returned)
+        self._news.set()

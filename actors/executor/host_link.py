@@ -1,0 +1,122 @@
+"""The executor's side of a host: what one tick of the event loop orders goes in one call, results come in batches.
+
+At most one call at a time waits for results. It carries the orders that are there when it starts, so a lone attempt
+costs one call; orders of later ticks go in calls of their own, which return at once.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from ray import exceptions as rx
+
+from actors.executor.messages import Orders, Returned, packed, unpacked
+from actors.invocation import Invocation
+from actors.payloads.outputs import Reference
+from planners.model import AttemptId
+
+# Bounds a message, so that writing one does not hold up the event loop.
+_MOST_CALLS = 250
+
+
+class HostLink:
+    """Sends attempts to one host actor and receives their ends. Lives on one event loop."""
+
+    def __init__(self, actor: Any) -> None:
+        """Set up. ``actor``: the handle of a `Host`."""
+        self._actor = actor
+        self._calls: list[Invocation] = []
+        self._flushed: list[AttemptId] = []
+        self._expected: dict[AttemptId, asyncio.Future[Returned]] = {}
+        self._sending: asyncio.Handle | None = None
+        self._receiving: asyncio.Task[None] | None = None
+        self._confirming: set[asyncio.Task[None]] = set()
+
+    def run(self, call: Invocation, blobs: Iterable[Reference] = ()) -> asyncio.Future[Returned]:
+        """Start an attempt; its end.
+
+        The future raises a RayError if the host ends or an output in ``blobs`` is lost. Cancelling it stops nothing:
+        see `flush`.
+        """
+        end = self._expected[call.attempt] = asyncio.get_running_loop().create_future()
+        if references := tuple(blobs):
+            # Alone, since Ray holds the call back until the outputs are there.
+            self._send(Orders((call,)), references)
+        else:
+            self._calls.append(call)
+        self._send_soon()
+        return end
+
+    def flush(self, attempts: Iterable[AttemptId]) -> None:
+        """Cancel attempts, whether they run or have yet to arrive, and drop large outputs that were not fetched."""
+        self._flushed += attempts
+        self._send_soon()
+
+    async def body(self, attempt: AttemptId) -> Reference:
+        """The reference to the large output of an attempt that has just returned; this process becomes its owner.
+
+        Raises:
+            RayError: the host has ended.
+        """
+        fetched, body = self._actor.body.remote(attempt)
+        await fetched  # not the body itself, which stays on its node
+        return body  # type: ignore[no-any-return]  # an ObjectRef
+
+    def _send_soon(self) -> None:
+        if self._sending is None:
+            self._sending = asyncio.get_running_loop().call_soon(self._send_all)
+
+    def _send_all(self) -> None:
+        self._sending = None
+        if self._expected and self._receiving is None:
+            self._receiving = asyncio.ensure_future(self._receive(self._next_orders()))
+        elif self._calls or self._flushed:
+            self._send(self._next_orders())
+        if self._calls or self._flushed:
+            self._send_soon()
+
+    def _next_orders(self) -> Orders:
+        orders = Orders(self._calls[:_MOST_CALLS], self._flushed)
+        del self._calls[:_MOST_CALLS]
+        self._flushed = []
+        return orders
+
+    def _send(self, orders: Orders, references: tuple[Reference, ...] = ()) -> None:
+        confirming = asyncio.ensure_future(self._sent(orders, references))
+        self._confirming.add(confirming)
+        confirming.add_done_callback(self._confirming.discard)
+
+    async def _sent(self, orders: Orders, references: tuple[Reference, ...]) -> None:
+        try:
+            await self._actor.take.remote(packed(orders), *references)
+        except Exception as error:  # noqa: BLE001 -- a lost output or host; whatever it is, the attempts must hear of it
+            self._fail([call.attempt for call in orders.calls], error)
+
+    async def _receive(self, orders: Orders) -> None:
+        try:
+            while self._expected:
+                for returned in unpacked(await self._actor.exchange.remote(packed(orders))):
+                    self._settle(returned)
+                orders = self._next_orders() if self._expected else Orders()
+        except Exception as error:  # noqa: BLE001 -- the host has ended; whatever it is, the attempts must hear of it
+            self._fail(list(self._expected), error)
+        finally:
+            self._receiving = None
+        if self._expected or self._calls or self._flushed:
+            self._send_soon()
+
+    def _settle(self, returned: Returned) -> None:
+        end = self._expected.pop(returned.attempt, None)
+        if end is not None and not end.done():
+            end.set_result(returned)
+        elif returned.is_large:
+            self.flush([returned.attempt])  # nobody will fetch it
+
+    def _fail(self, attempts: Iterable[AttemptId], error: Exception) -> None:
+        attempts = [attempt for attempt in attempts if attempt in self._expected]
+        for attempt in attempts:
+            end = self._expected.pop(attempt)
+            if not end.done():
+                end.set_exception(error)
+        if attempts and not isinstance(error, rx.RayActorError):
+            self.flush(attempts)  # the host may be running them all the same

@@ -1,0 +1,161 @@
+"""Executor and host exchange many attempts in few calls, and every attempt hears of its end."""
+
+import asyncio
+import pickle
+from types import SimpleNamespace
+
+import pytest
+import sample_agents as s
+from ray.exceptions import ObjectLostError, RayActorError
+
+from actors.executor.containment import RunningMark
+from actors.executor.host_attempts import HostAttempts
+from actors.executor.host_link import HostLink
+from actors.executor.messages import packed, unpacked
+from actors.invocation import Invocation
+from planners.agents import AgentKind
+
+GUARD_S = 30.0
+
+
+class HostHere:
+    """A host actor on this event loop. ``calls`` names the methods that were called; `die` ends it."""
+
+    def __init__(self, mark):
+        self.attempts, self.calls, self._death = HostAttempts(mark), [], asyncio.get_running_loop().create_future()
+        for name, method in (("take", self._take), ("exchange", self._exchange)):
+            setattr(self, name, SimpleNamespace(remote=self._remote(name, method)))
+        self.body = SimpleNamespace(remote=self._body)
+
+    def die(self):
+        self._death.set_exception(RayActorError())
+
+    def _remote(self, name, method):
+        def remote(*arguments):
+            self.calls.append(name)
+            return self._alive(method(*arguments))
+
+        return remote
+
+    async def _alive(self, answering):
+        answer = asyncio.ensure_future(answering)
+        await asyncio.wait({answer, self._death}, return_when=asyncio.FIRST_COMPLETED)
+        if self._death.done():
+            answer.cancel()
+            return await self._death
+        return answer.result()
+
+    async def _take(self, orders, *blobs):
+        self.attempts.take(unpacked(orders), [await blob for blob in blobs])
+
+    async def _exchange(self, orders):
+        self.attempts.take(unpacked(orders))
+        return packed(await self.attempts.results())
+
+    def _body(self, attempt):
+        self.calls.append("body")
+        body = self.attempts.body(attempt)
+        return asyncio.sleep(0), asyncio.sleep(0, body)
+
+
+@pytest.fixture
+async def host(tmp_path):
+    return HostHere(RunningMark(tmp_path / "mark"))
+
+
+@pytest.fixture
+async def link(host):
+    return HostLink(host)
+
+
+def a_call(number, agent=s.add, **inputs):
+    target = f"{agent.__module__}:{agent.__name__}"
+    known = {"task": "t", "agent": "a", "kind": AgentKind.ASYNC, "work_key": "k", "inline_bytes": 100}
+    return Invocation(attempt=f"t.{number}", target=target, inputs=inputs, **known)
+
+
+async def ended(end):
+    return await asyncio.wait_for(end, GUARD_S)
+
+
+async def lost():
+    raise ObjectLostError("ref", "owner", "stack")
+
+
+async def test_attempts_of_one_tick_travel_in_one_call_and_so_do_their_ends(host, link):
+    ends = [link.run(a_call(n, a=n)) for n in range(20)]
+
+    outputs = [(await ended(end)).ended.handoff.output for end in ends]
+
+    assert outputs == [n + 1 for n in range(20)]
+    assert host.calls == ["exchange"]
+
+
+async def test_a_later_attempt_does_not_wait_for_the_end_of_an_earlier_one(host, link):
+    waiting = link.run(a_call(1, s.waits))
+    await asyncio.sleep(0.01)
+
+    later = await ended(link.run(a_call(2, a=1)))
+
+    assert later.ended.handoff.output == 2
+    assert not waiting.done()
+    assert host.calls[:2] == ["exchange", "take"]
+
+
+async def test_messages_are_bounded(link, host):
+    ends = [link.run(a_call(n, a=n)) for n in range(600)]
+
+    assert len([await ended(end) for end in ends]) == 600
+    assert len(host.calls) < 12
+
+
+async def test_a_flushed_attempt_ends_without_a_result_wherever_it_is(link):
+    running = link.run(a_call(1, s.waits))
+    await asyncio.sleep(0.01)
+    unsent = link.run(a_call(2, s.waits))
+
+    link.flush(["t.1", "t.2"])
+
+    assert [(await ended(end)).ended for end in (running, unsent)] == [None, None]
+
+
+async def test_the_end_of_a_host_reaches_all_its_attempts(host, link):
+    ends = [link.run(a_call(n, s.waits)) for n in range(3)]
+    await asyncio.sleep(0.01)
+    ends.append(link.run(a_call(3, s.waits)))
+
+    host.die()
+
+    for end in ends:
+        with pytest.raises(RayActorError):
+            await ended(end)
+
+
+async def test_a_lost_input_fails_only_the_attempt_that_reads_it(link):
+    fine = link.run(a_call(1, a=1))
+    broken = link.run(a_call(2, s.reads), [lost()])
+
+    with pytest.raises(ObjectLostError):
+        await ended(broken)
+    assert (await ended(fine)).ended.handoff.output == 2
+
+
+async def test_a_large_output_is_fetched_apart(host, link):
+    returned = await ended(link.run(a_call(1, s.makes_in_host, size=500)))
+
+    body = await (await link.body("t.1"))
+
+    assert returned.is_large
+    assert returned.ended.handoff.output is None
+    assert len(body) > 500
+    assert len(pickle.dumps(returned)) < 500
+
+
+async def test_a_large_output_that_nobody_waits_for_is_dropped(host, link):
+    end = link.run(a_call(1, s.makes_in_host, size=500))
+    end.cancel()
+    await ended(link.run(a_call(2, a=1)))
+    await ended(link.run(a_call(3, a=1)))
+
+    with pytest.raises(KeyError):
+        host.attempts.body("t.1")
