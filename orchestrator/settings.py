@@ -4,6 +4,7 @@ Flags override ``FORERUN_*`` variables (``__`` after the section: ``FORERUN_HTTP
 file.
 """
 
+from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,17 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class IngressMode(StrEnum):
+    """How requests reach the service.
+
+    ``serve``: through a Ray Serve deployment, on any cluster. ``direct``: without Serve, for a service on one machine.
+    A single shard answers requests in its own process; several share one process that does.
+    """
+
+    SERVE = "serve"
+    DIRECT = "direct"
+
+
 class Http(Section):
     """Address of the service, and how long a request may stay open. Port 0 takes a free one.
 
@@ -26,6 +38,7 @@ class Http(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8700, ge=0, le=65535)
+    ingress: IngressMode = IngressMode.SERVE
     max_wait_s: float = Field(default=60.0, gt=0, le=3600)
     heartbeat_s: float = Field(default=15.0, gt=0, le=600)
     require_keys: bool | None = None

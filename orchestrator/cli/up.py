@@ -18,7 +18,7 @@ from orchestrator.cli.shutdown import shutdown_signals, stopped_within
 from orchestrator.config import load_settings
 from orchestrator.errors import CannotStart, RayLost
 from orchestrator.service.cluster_token import use_token
-from orchestrator.settings import Http, Settings
+from orchestrator.settings import Http, IngressMode, Settings
 from planners.agents import Catalog
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ def up(
     address: Annotated[str | None, typer.Option(help=_ADDRESS_HELP)] = None,
     num_cpus: Annotated[float | None, typer.Option(help="Logical CPUs of the local Ray cluster.")] = None,
     num_gpus: Annotated[float | None, typer.Option(help="Logical GPUs of the local Ray cluster.")] = None,
+    ingress: Annotated[
+        IngressMode | None, typer.Option(help="Through Ray Serve, or directly on this machine, which costs less CPU.")
+    ] = None,
     shards: Annotated[int | None, typer.Option(help="Number of actors that share the runs.")] = None,
     data_dir: DataDir = None,
     settings_file: SettingsFile = None,
@@ -51,7 +54,7 @@ def up(
     settings = load_settings(
         settings_file,
         _only_given(
-            http={"host": host, "port": port},
+            http={"host": host, "port": port, "ingress": ingress},
             cluster={"address": address, "num_cpus": num_cpus, "num_gpus": num_gpus},
             reconciler={"shards": shards},
             catalog=catalog,

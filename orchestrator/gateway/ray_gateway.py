@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from pydantic import JsonValue
@@ -61,11 +61,12 @@ def shard_name(shard: int) -> str:
 class RayGateway:
     """Fulfils `Gateway`. Holds no state but actor handles."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, local: Mapping[str, Any] | None = None) -> None:
+        """Set up. ``local``: actors of this process by name."""
         self._shards = settings.reconciler.shards
         self._learns = settings.learner.enabled
         self._decomposition_s = settings.llm.timeout_s
-        self._actors = ActorCalls()
+        self._actors = ActorCalls(local)
         self._planner = Liveness(lambda: self._actors.call(PLANNER, "the planner", "under_way"))
 
     async def submit(self, task: AdmittedTask, wait_s: float = 0.0) -> TaskView:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from actors.executor.nodes import pinned
 from orchestrator.errors import CannotStart
-from orchestrator.settings import Settings
+from orchestrator.settings import IngressMode, Settings
 from planners.model import NodeId
 
 # Ray gives every node the resource node:ADDRESS. A share of it pins a Serve replica, which takes no other strategy.
@@ -51,6 +51,13 @@ def refuse_client_with_files(settings: Settings) -> None:
     Raises:
         CannotStart: it does.
     """
+    if settings.cluster.through_client and settings.http.ingress is IngressMode.DIRECT:
+        raise CannotStart(
+            f"{settings.cluster.address} connects from outside of the cluster, where a direct ingress cannot listen at "
+            "an address of this host",
+            "http.ingress",
+            "use the ingress serve, or run `forerun up` on a host of the cluster with --address HOST:PORT",
+        )
     if settings.cluster.through_client and not runs_anywhere(settings):
         raise CannotStart(
             f"{settings.cluster.address} connects from outside of the cluster, where the service's actors cannot read "
@@ -62,8 +69,11 @@ def refuse_client_with_files(settings: Settings) -> None:
 
 
 def service_placement(settings: Settings) -> ServicePlacement:
-    """Where the actors of this service belong. Call it while Ray is up."""
-    if runs_anywhere(settings):
+    """Where the actors of this service belong. Call it while Ray is up.
+
+    A direct ingress answers at an address of this host, so the actors are pinned to it.
+    """
+    if runs_anywhere(settings) and settings.http.ingress is IngressMode.SERVE:
         return ServicePlacement()
     here = ray.get_runtime_context().get_node_id()
     nodes = ray.nodes()  # type: ignore[no-untyped-call] # Ray leaves it untyped

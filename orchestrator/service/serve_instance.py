@@ -1,7 +1,5 @@
 """Ray Serve: start it for the HTTP application, or use the one that runs on a cluster that was joined."""
 
-import socket
-
 import httpx
 from ray import serve
 from ray.exceptions import RayError
@@ -10,6 +8,7 @@ from ray.serve.exceptions import RayServeException
 from ray.util import list_named_actors
 
 from orchestrator.errors import CannotStart
+from orchestrator.service.addresses import url_of
 from orchestrator.settings import Http
 
 APP = "forerun"
@@ -33,15 +32,14 @@ def owns_serve() -> bool:
 
 
 def serve_on(http: Http, application: Application, *, owned: bool) -> str:
-    """Deploy the application and return its URL.
+    """Deploy the application at an address with a port, and return its URL.
 
     Raises:
         CannotStart: the port is taken on Ray's head, or Serve already listens at another address.
     """
-    port = http.port or _free_port(http.host)
-    url = f"http://{http.host}:{port}"
+    url = url_of(http)
     try:
-        serve.start(proxy_location="HeadOnly", http_options={"host": http.host, "port": port})
+        serve.start(proxy_location="HeadOnly", http_options={"host": http.host, "port": http.port})
     except (RayError, RayServeException, TimeoutError) as error:
         raise CannotStart(
             f"cannot serve at {url}: {error}", "http.port", "give a --port that is free on Ray's head"
@@ -59,9 +57,3 @@ def _answers(url: str) -> bool:
         return httpx.get(f"{url}/healthz", timeout=_HEALTH_TIMEOUT_S, trust_env=False).is_success
     except httpx.HTTPError:
         return False
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])

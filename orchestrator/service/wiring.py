@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray import serve
 from threadpoolctl import threadpool_limits
 
 from actors.executor.measurements import Measurements
@@ -21,16 +20,16 @@ from orchestrator.errors import CannotStart
 from orchestrator.gateway.actor_calls import NAMESPACE
 from orchestrator.gateway.ray_gateway import LEARNER, PLANNER, shard_name
 from orchestrator.gateway.task_ids import shard_of
-from orchestrator.ingress.deployment import application
 from orchestrator.metrics import RunMetrics
 from orchestrator.metrics.journal import JournalMetrics
 from orchestrator.metrics.loop_lag import LoopLag
 from orchestrator.metrics.planning import PlanningMetrics
+from orchestrator.service.addresses import with_port
 from orchestrator.service.advice import LearnedAdvice
+from orchestrator.service.open_ingress import OpenIngress, open_ingress, shard_class
 from orchestrator.service.placement import refuse_client_with_files, service_placement
 from orchestrator.service.planning import RemotePlanning, create_planner
 from orchestrator.service.ray_connection import connect
-from orchestrator.service.serve_instance import APP, owns_serve, serve_on
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.model import NodeId, TaskId
@@ -185,29 +184,31 @@ async def _restore(learner: Any, journal: Journal) -> None:
 class RunningService:
     """A running service. `stop` shuts down what `start` started and nothing else."""
 
-    url: str
+    ingress: OpenIngress
     shards: list[Any]
     owns_ray: bool
-    owns_serve: bool = True
     planner: Any = None
     actors: list[Any] = field(default_factory=list)
     references: list[Any] = field(default_factory=list)
 
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self.ingress.url
+
     def stop(self) -> None:
         """Shut down the ingress, the shards (unfinished tasks resume after a restart), and a Ray of our own."""
-        if not self.owns_serve:
-            serve.delete(APP, _blocking=True)
+        self.ingress.withdraw()
         for shard in self.shards:
             try:
                 ray.get(shard.close.remote(), timeout=10)
             except (ray.exceptions.RayError, TimeoutError):
                 _log.warning("a shard did not close in time; its journal is consistent nevertheless")
-        if self.owns_serve:
-            serve.shutdown()  # type: ignore[no-untyped-call] # Serve leaves it untyped
+        self.ingress.shut_down()
         if self.planner is not None:
             with suppress(ray.exceptions.RayError, TimeoutError):
                 ray.get(self.planner.close.remote(), timeout=5)
-        for actor in (*self.shards, *self.actors):
+        for actor in (*self.shards, *self.ingress.actors, *self.actors):
             ray.kill(actor, no_restart=True)
         if self.owns_ray:
             ray.shutdown()
@@ -232,6 +233,7 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
         message = f"the folder {settings.data_dir} cannot be created: {error.strerror}"
         raise CannotStart(message, "data_dir", "give a --data-dir that is writable") from None
     refuse_client_with_files(settings)
+    settings = settings.model_copy(update={"http": with_port(settings.http)})
     owns_ray = connect(settings.cluster)
     if not owns_ray:
         _refuse_second_service()
@@ -244,22 +246,21 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
         actors.append(
             create_learner(LEARNER, folder=settings.models_folder, tools=references[1], scheduling_strategy=strategy)
         )
-    shards = [create(references[2], index, shard_name(index), strategy) for index in range(settings.reconciler.shards)]
+    actor_class, indices = shard_class(settings), range(settings.reconciler.shards)
+    shards = [create(references[2], index, shard_name(index), strategy, actor_class) for index in indices]
     starting = [shard.start.remote() for shard in shards]
-    # Serve starts while the actors import their modules; replicas look the shards up with the first request.
-    serve_is_ours = owns_ray or owns_serve()
-    url = serve_on(settings.http, application(settings, catalog, placement.replica_resources), owned=serve_is_ours)
+    ingress = open_ingress(settings, catalog, references[0], placement, owns_ray=owns_ray)
     try:
         resumed = sum(ray.get(starting))
+        ray.get(ingress.starting)
     except ray.exceptions.RayError as error:
         raise _cannot_start_a_shard(error) from error
     if resumed:
         _log.info("resuming %d unfinished tasks", resumed)
     return RunningService(
-        url=url,
+        ingress=ingress,
         shards=shards,
         owns_ray=owns_ray,
-        owns_serve=serve_is_ours,
         planner=actors[0],
         actors=actors,
         references=references,
@@ -268,6 +269,8 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
 
 def _cannot_start_a_shard(error: Exception) -> CannotStart:
     cause = getattr(error, "cause", None) or error
+    if isinstance(cause, CannotStart):
+        return cause
     if type(cause).__module__.startswith("sqlalchemy"):
         why = str(cause).partition("\n")[0]
         return CannotStart(f"the journal cannot be opened: {why}", "journal.url", "give a database that is writable")

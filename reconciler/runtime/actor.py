@@ -42,9 +42,15 @@ _START_WAIT_S = 1.0
 _log = logging.getLogger(__name__)
 
 
-def create(build: Any, index: int, name: str, scheduling_strategy: Any = None) -> Any:
+def create(
+    build: Any,
+    index: int,
+    name: str,
+    scheduling_strategy: Any = None,
+    actor_class: "type[ReconcilerActor] | None" = None,
+) -> Any:
     """Start the actor of one shard; returns its handle. ``build`` is a Build or a reference to one."""
-    options = ray.remote(ReconcilerActor).options(
+    options = ray.remote(actor_class or ReconcilerActor).options(
         name=name,
         num_cpus=0,
         max_concurrency=_MOST_CALLS,

@@ -1,0 +1,87 @@
+"""The application without Ray Serve: a server on the event loop, and a gateway to a shard of the same process."""
+
+import asyncio
+import socket
+
+import httpx
+import pytest
+
+from orchestrator.errors import CannotStart, Unavailable
+from orchestrator.gateway.actor_calls import ActorCalls
+from orchestrator.ingress.http_server import HttpServer
+from orchestrator.service.addresses import url_of, with_port
+from orchestrator.service.placement import refuse_client_with_files
+from orchestrator.settings import ClusterSettings, Http, IngressMode, Settings
+from reconciler.errors import UnknownTask
+
+LOCAL = Http(host="127.0.0.1", port=0)
+
+
+async def test_the_application_answers_at_the_address_until_it_is_stopped(app, task):
+    http = with_port(LOCAL)
+    server = HttpServer(http.host, http.port)
+    await server.start(app)
+    async with httpx.AsyncClient(base_url=url_of(http), trust_env=False) as client:
+        reply = await client.post("/v1/tasks", json=task)
+    await server.stop()
+
+    assert reply.status_code == 202
+    async with httpx.AsyncClient(base_url=url_of(http), trust_env=False) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get("/healthz")
+
+
+async def test_an_address_that_is_taken_is_reported_with_the_fix(app):
+    with socket.socket() as other:
+        other.bind((LOCAL.host, 0))
+        other.listen()
+        with pytest.raises(CannotStart, match="cannot listen on") as refused:
+            await HttpServer(LOCAL.host, other.getsockname()[1]).start(app)
+
+    assert refused.value.field == "http.port"
+
+
+def test_a_port_that_is_given_is_kept():
+    assert with_port(Http(port=1234)).port == 1234
+    assert with_port(LOCAL).port != 0
+
+
+class Here:
+    """A shard of this process."""
+
+    def __init__(self):
+        self.done = []
+
+    async def show(self, task_id):
+        raise UnknownTask(f"there is no task '{task_id}'")
+
+    async def slow(self):
+        await asyncio.sleep(0.05)
+        self.done.append("slow")
+
+    async def pid(self):
+        return 7
+
+
+async def test_a_shard_of_the_same_process_is_called_directly():
+    calls = ActorCalls({"shard": Here()})
+
+    assert await calls.call("shard", "the shard", "pid") == 7
+    with pytest.raises(UnknownTask):
+        await calls.call("shard", "the shard", "show", "t1")
+
+
+async def test_a_late_answer_is_an_error_and_the_call_goes_on():
+    here = Here()
+
+    with pytest.raises(Unavailable, match="did not answer"):
+        await ActorCalls({"shard": here}).call("shard", "the shard", "slow", timeout_s=0.001)
+    while not here.done:  # noqa: ASYNC110 -- nothing tells of it
+        await asyncio.sleep(0.005)
+
+
+def test_a_direct_ingress_needs_a_service_on_its_own_host():
+    settings = Settings(cluster=ClusterSettings(address="ray://head:10001"), http=Http(ingress=IngressMode.DIRECT))
+
+    with pytest.raises(CannotStart, match="direct ingress"):
+        refuse_client_with_files(settings)
