@@ -1,87 +1,64 @@
 """Submit a thousand tasks at once: do all end correctly, how fast, and does anything remain afterwards?"""
 
-import asyncio
 import gc
+import json
+import subprocess
+import sys
 import time
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 import ray
 from pydantic import PositiveInt
-from rich.progress import Progress
 
-from benchmarks.serving import client_of, running
+from benchmarks.burst_client import STEPS
+from benchmarks.cpu_by_process import cpu_ms_per_task, cpu_s
+from benchmarks.serving import running
 from benchmarks.simulated import simulated
-from orchestrator.client.client import Client
+from orchestrator.settings import Http, IngressMode
 from planners.agents import Catalog
-from planners.tasks import Task
 
-STEPS = 5
 CATALOG = Catalog(agents=(simulated("trivial", "pass_on", settings={"duration_s": 0.0}, expected_s=0.001),))
-# The client's concurrent connections; more would only wait in the kernel.
-CONNECTIONS = 50
+# Until the learner and Ray's workers are idle.
+_IDLE_S = 3.0
 
 
-def _task(number: int) -> Task:
-    steps: list[dict[str, Any]] = [{"id": "s0", "capability": "pass_on", "inputs": {"number": number}}]
-    steps += [
-        {"id": f"s{index}", "capability": "pass_on", "inputs": {"before": f"$steps.s{index - 1}"}}
-        for index in range(1, STEPS)
-    ]
-    return Task.model_validate({"kind": "burst", "workflow": {"steps": steps}})
+def run(tasks: PositiveInt = 1000, ingress: Literal["serve", "direct"] = "serve") -> dict[str, Any]:
+    """Submit ``tasks`` five-step tasks at once, each in one request that waits for its end.
 
-
-def _expected(number: int) -> Any:
-    value: Any = {"number": number}
-    for _ in range(1, STEPS):
-        value = {"before": value}
-    return value
-
-
-def run(tasks: PositiveInt = 1000) -> dict[str, Any]:
-    """Submit ``tasks`` five-step tasks at once and wait for all results.
-
-    ``errors`` counts tasks that did not end with the expected value. ``memory_growth`` is the reconciler's resident
-    memory after the burst relative to before it, less 1, both after a warm-up of the same size.
+    The client runs in a process of its own. ``errors`` counts tasks that did not end with the expected value.
+    ``cpu_ms_per_task`` is the CPU time of the service's processes by name. ``memory_growth`` is the reconciler's
+    resident memory after the burst relative to before it, less 1, both after a warm-up of the same size.
     """
-    with running(CATALOG) as service:
-        return asyncio.run(_measure(service, tasks))
+    with running(CATALOG, http=Http(port=0, ingress=IngressMode(ingress))) as service:
+        return {"ingress": ingress, **_measure(service, tasks)}
 
 
-async def _measure(service: Any, tasks: int) -> dict[str, Any]:
-    async with client_of(service) as client:
-        with Progress() as progress:
-            await _burst(client, range(tasks), progress, "warming up")
-            before = _left(service)
-            began_s = time.perf_counter()
-            errors = await _burst(client, range(tasks, 2 * tasks), progress, "bursting")
-            seconds = time.perf_counter() - began_s
-        await asyncio.sleep(3)  # let the learner and Ray's workers become idle
-        after = _left(service)
+def _measure(service: Any, tasks: int) -> dict[str, Any]:
+    _burst(service.url, range(tasks))  # warms up
+    before, used_before = _left(service), cpu_s()
+    answered = _burst(service.url, range(tasks, 2 * tasks))
+    used_after = cpu_s()
+    time.sleep(_IDLE_S)
+    after, seconds = _left(service), answered["seconds"]
     return {
         "tasks": tasks,
-        "errors": errors,
+        "errors": int(answered["errors"]),
         "seconds": seconds,
         "tasks_per_s": tasks / seconds,
         "steps_per_s": tasks * STEPS / seconds,
+        "cpu_ms_per_task": cpu_ms_per_task(used_before, used_after, tasks),
         "memory_growth": after["reconciler_bytes"] / before["reconciler_bytes"] - 1,
         "before": before,
         "after": after,
     }
 
 
-async def _burst(client: Client, numbers: range, progress: Progress, what: str) -> int:
-    bar, room = progress.add_task(what, total=len(numbers)), asyncio.Semaphore(CONNECTIONS)
-
-    async def one(number: int) -> bool:
-        async with room:
-            task_id = (await client.submit(_task(number))).id
-        async with room:
-            view = await client.wait(task_id, 300)
-        progress.advance(bar)
-        return view.status == "succeeded" and view.outputs == {f"s{STEPS - 1}": _expected(number)}
-
-    return (await asyncio.gather(*(one(number) for number in numbers))).count(False)
+def _burst(url: str, numbers: range) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.burst_client", url, str(numbers.start), str(numbers.stop)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own command
+    answered: dict[str, float] = json.loads(done.stdout)
+    return answered
 
 
 def _left(service: Any) -> dict[str, int]:

@@ -18,7 +18,7 @@ def running(catalog: Catalog, llm: LlmSettings | None = None, **sections: Any) -
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="forerun-bench-")))
         settings = Settings(
-            http=Http(port=0),
+            http=sections.pop("http", Http(port=0)),
             cluster=ClusterSettings(num_cpus=sections.pop("num_cpus", None)),
             llm=llm or LlmSettings(),
             data_dir=folder,

@@ -120,6 +120,7 @@ def _burst(figures: Results) -> str:
         ["errors", str(figures["errors"])],
         ["tasks per second", number(figures["tasks_per_s"])],
         ["steps per second", number(figures["steps_per_s"])],
+        *([f"CPU-ms a task, {name}", number(used)] for name, used in figures.get("cpu_ms_per_task", {}).items()),
         ["growth of the reconciler's memory", share(figures["memory_growth"])],
         ["worker processes before, after", f"{before['processes']}, {after['processes']}"],
         ["bytes in the object store before, after", f"{before['object_store_bytes']}, {after['object_store_bytes']}"],
