@@ -99,7 +99,8 @@ class Journal(JournalQueries):
             "shard": self._shard,
             "submitted_at_s": admitted.submitted_at_s,
             "idempotency_key": admitted.idempotency_key,
-            "body_digest": body_digest(admitted.task),
+            # Only a task with a key is ever compared with a repeated request.
+            "body_digest": "" if admitted.idempotency_key is None else body_digest(admitted.task),
             "task": admitted.task.model_dump_json(),
             "status": view.status.value,
         }
