@@ -252,7 +252,7 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
     ingress = open_ingress(settings, catalog, references[0], placement, owns_ray=owns_ray)
     try:
         resumed = sum(ray.get(starting))
-        ray.get(ingress.starting)
+        ray.get([*ingress.starting, actors[0].under_way.remote()])  # submissions are refused without a planner
     except ray.exceptions.RayError as error:
         raise _cannot_start_a_shard(error) from error
     if resumed:

@@ -1,0 +1,55 @@
+"""Without Ray Serve the same API answers, in the process of the shard or in its own, and comes back after a crash."""
+
+import time
+from pathlib import Path
+
+import live_service
+import psutil
+import pytest
+from live_service import alive
+
+from orchestrator.client.client import Client
+from orchestrator.client.errors import Busy, Unreachable
+from reconciler.state.commands import RunStatus
+
+pytestmark = pytest.mark.timeout(300)
+GUARD_S = 120.0
+CATALOG = Path(__file__).parent / "catalog.yaml"
+COUNTED = {"workflow": {"steps": [{"id": "only", "capability": "count", "inputs": {"word": "plan"}}]}}
+
+
+def the(service, title):
+    found = [process for process in map(psutil.Process, service.descendants()) if title in " ".join(process.cmdline())]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def answered(client):
+    """The view of a task, once the service answers."""
+    until = time.monotonic() + GUARD_S
+    while True:
+        try:
+            return client.submit(COUNTED, wait_s=60)
+        except (Unreachable, Busy):
+            assert time.monotonic() < until
+            time.sleep(0.2)
+
+
+@pytest.mark.parametrize(
+    ("flags", "process"), [((), "ray::IngressShard"), (("--shards", "2"), "ray::DirectIngress")], ids=["one", "two"]
+)
+def test_tasks_run_and_the_process_that_answers_may_crash(tmp_path, flags, process):
+    service = live_service.started(tmp_path, "--ingress", "direct", *flags, catalog=CATALOG)
+    with Client.sync(service.url) as client:
+        first = answered(client)
+        the(service, process).kill()
+        second = answered(client)
+        many = client.submit_many([COUNTED] * 10)
+        ended = [client.wait(item.task.id, GUARD_S) for item in many.items]
+        kept = client.get(first.id)
+    processes = service.descendants()
+
+    assert service.terminate() == 0, service.log.read_text()
+    assert alive(processes) == set()
+    assert first.outputs == second.outputs == kept.outputs == {"only": 4}
+    assert {view.status for view in ended} == {RunStatus.SUCCEEDED}
