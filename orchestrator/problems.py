@@ -17,6 +17,7 @@ from orchestrator.errors import (
 )
 from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTask, NoLanguageModel, PlanningError
 from reconciler.errors import (
+    CannotRetry,
     IdempotencyConflict,
     JournalUnavailable,
     NotInDoubt,
@@ -45,6 +46,7 @@ STATUS: dict[type[ForerunError], HTTPStatus] = {
     UnknownTask: HTTPStatus.NOT_FOUND,
     UnknownStep: HTTPStatus.NOT_FOUND,
     OutputNotReady: HTTPStatus.CONFLICT,
+    CannotRetry: HTTPStatus.CONFLICT,
     NotInDoubt: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.CONFLICT,
     UnknownVersion: HTTPStatus.NOT_FOUND,

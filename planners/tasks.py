@@ -8,7 +8,7 @@ from typing import Any, Self
 from pydantic import Field, JsonValue, model_validator
 
 from planners.literals import NamedLiterals, name_literals
-from planners.model import Measured, TaskId, Versioned
+from planners.model import Measured, Model, StepId, TaskId, Versioned
 from planners.plans import Plan
 from planners.workflow import Workflow, unwrapped_bindings, unwrapped_nodes
 
@@ -82,6 +82,16 @@ class PlanningOptions(Measured):
         return self
 
 
+class RetryOf(Model):
+    """An ended task whose finished work is kept where its work keys still hold.
+
+    ``from_step``: this step and everything behind it is run again. An act that has happened is never run again.
+    """
+
+    task: TaskId
+    from_step: StepId | None = None
+
+
 class Task(Versioned):
     """One submission. ``kind`` names the class of tasks it belongs to (for learning); ``name`` is for people."""
 
@@ -93,6 +103,8 @@ class Task(Versioned):
     objective: Objective = Objective()
     limits: Limits = Limits()
     planning: PlanningOptions = PlanningOptions()
+    # Left out where there is none: the digests of tasks of earlier versions do not know it.
+    retry_of: RetryOf | None = Field(default=None, exclude_if=lambda retry: retry is None)
 
     @model_validator(mode="before")
     @classmethod

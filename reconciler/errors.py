@@ -35,6 +35,10 @@ class CannotBackUp(RunError):
     """The journal cannot be copied."""
 
 
+class CannotRetry(RunError):
+    """The task cannot be run again: it has not ended, or an act would be repeated."""
+
+
 class NotInDoubt(RunError):
     """The step is not in doubt, so there is nothing to resolve."""
 

@@ -15,6 +15,7 @@ from orchestrator.cli.gc import gc
 from orchestrator.cli.init import init
 from orchestrator.cli.keys import keys
 from orchestrator.cli.resolve import resolve
+from orchestrator.cli.retries import diff, retry
 from orchestrator.cli.run import run
 from orchestrator.cli.up import up
 
@@ -53,6 +54,8 @@ app.command("show")(with_credentials(tasks.show))
 app.command("list")(with_credentials(tasks.list_tasks))
 app.command("cancel")(with_credentials(tasks.cancel))
 app.command("resolve")(with_credentials(resolve))
+app.command("retry")(with_credentials(retry))
+app.command("diff")(with_credentials(diff))
 app.add_typer(agents, name="agents")
 app.command("nodes")(with_credentials(inventory.nodes))
 app.add_typer(learner_commands.learner, name="learner")

@@ -149,6 +149,12 @@ class Client:
         """Cancel the run. A task that has ended is returned unchanged."""
         return await self._view(TaskView, "DELETE", f"/v1/tasks/{task_id}", params={"reason": reason})
 
+    async def retry(self, task_id: str, from_step: str | None = None, idempotency_key: str | None = None) -> TaskView:
+        """Run an ended task again, as a new task that keeps finished work; with ``from_step`` only that before it."""
+        params = {} if from_step is None else {"from_step": from_step}
+        path = f"/v1/tasks/{task_id}:retry"
+        return await self._view(TaskView, "POST", path, params=params, headers=_keyed(idempotency_key))
+
     async def resolve(
         self, task_id: str, step: str, *, happened: bool, output: JsonValue = None, by: str = ""
     ) -> TaskView:

@@ -18,8 +18,16 @@ from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId
 from planners.plans import Plan, PlanKind
-from planners.tasks import AdmittedTask, Task
-from reconciler.errors import IdempotencyConflict, NotInDoubt, OutputNotReady, Overloaded, UnknownStep, UnknownTask
+from planners.tasks import AdmittedTask, RetryOf, Task
+from reconciler.errors import (
+    CannotRetry,
+    IdempotencyConflict,
+    NotInDoubt,
+    OutputNotReady,
+    Overloaded,
+    UnknownStep,
+    UnknownTask,
+)
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure
 from reconciler.views.graph import RunGraph, run_graph
@@ -233,6 +241,13 @@ class MemoryGateway:
             await self.record(task_id, "cancel_requested", reason=reason)
             await self.end(task_id, RunStatus.CANCELLED)
         return self._find(task_id).view
+
+    async def retried(self, task_id: TaskId, from_step: StepId | None) -> Task:
+        """See `Gateway`. Steps are not checked."""
+        stored = self._find(task_id)
+        if not stored.view.status.ended:
+            raise CannotRetry("the task has not ended", "id", "wait for its end, or cancel it")
+        return stored.admitted.task.model_copy(update={"retry_of": RetryOf(task=task_id, from_step=from_step)})
 
     async def resolve(self, task_id: TaskId, step: StepId, resolution: Resolution) -> TaskView:
         """See `Gateway`. What the run does then is up to the owner."""

@@ -115,6 +115,15 @@ class Gateway(Protocol):
         """Cancel the run. A task that has ended is returned unchanged."""
         ...
 
+    async def retried(self, task_id: TaskId, from_step: StepId | None) -> Task:
+        """The task that runs an ended one again; it is yet to be submitted.
+
+        Raises:
+            UnknownStep: the task has no such step.
+            CannotRetry: the task has not ended, or an act would be repeated.
+        """
+        ...
+
     async def resolve(self, task_id: TaskId, step: StepId, resolution: Resolution) -> TaskView:
         """Tell the run whether the act of a step in doubt has happened; durable when this returns.
 

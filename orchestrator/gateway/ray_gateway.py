@@ -113,6 +113,10 @@ class RayGateway:
         """See `Gateway`."""
         return cast("TaskView", await self._of_task(task_id, "cancel", task_id, reason))
 
+    async def retried(self, task_id: TaskId, from_step: StepId | None) -> Task:
+        """See `Gateway`."""
+        return cast("Task", await self._of_task(task_id, "retried", task_id, from_step))
+
     async def resolve(self, task_id: TaskId, step: StepId, resolution: Resolution) -> TaskView:
         """See `Gateway`."""
         said = resolution.output, resolution.happened, resolution.by

@@ -51,6 +51,7 @@ def routes(context: IngressContext) -> APIRouter:
     """The routes over a gateway."""
     router = APIRouter(prefix="/v1", tags=["tasks"])
     _submission(router, context)
+    _retries(router, context)
     _batches(router, context)
     _queries(router, context)
     _results(router, context)
@@ -107,6 +108,28 @@ def _submission(router: APIRouter, context: IngressContext) -> None:
     async def resolve_step(task_id: _Id, step: _Step, resolution: _Resolved) -> Response:
         """Say whether the irreversible act of a step in doubt has happened. The task then goes on."""
         return sent(await gateway.resolve(TaskId(task_id), StepId(step), resolution))
+
+
+def _retries(router: APIRouter, context: IngressContext) -> None:
+    gateway = context.gateway
+
+    @router.post(
+        "/tasks/{task_id}:retry",
+        status_code=202,
+        response_model=TaskView,
+        responses=problems(404, 409, 422, 429, 503),
+    )
+    async def retry_task(
+        task_id: _Id,
+        from_step: Annotated[
+            str | None, Query(max_length=300, description="Run this step and everything behind it again")
+        ] = None,
+        idempotency_key: _Key = None,
+    ) -> Response:
+        """Run an ended task again, as a new task. Finished work is kept; an act that has happened is never repeated."""
+        task = await gateway.retried(TaskId(task_id), None if from_step is None else StepId(from_step))
+        view = await gateway.submit(await context.admit(task, idempotency_key))
+        return sent(view, 202, {"Location": f"/v1/tasks/{view.id}"})
 
 
 def _batches(router: APIRouter, context: IngressContext) -> None:

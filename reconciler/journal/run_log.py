@@ -59,6 +59,11 @@ def replayable(stored: Iterable[StoredEvent]) -> list[e.Event]:
     ]
 
 
+def promoted_in(stored: Iterable[StoredEvent]) -> frozenset[AttemptId]:
+    """The attempts whose staged output is known to be out."""
+    return frozenset(AttemptId(line.data["attempt"]) for line in stored if line.kind == _PROMOTED)
+
+
 class RunLog:
     """The facts of one live run, in memory until the run has ended and in the journal for good."""
 
@@ -82,13 +87,13 @@ class RunLog:
         """
         self.output = TaskLog(task, journal, last_log_seq)
         self._task = task
-        self._journal = journal
+        self.journal = self._journal = journal
         self._lines = [EventRow(line.seq, line.at_s, line.kind, json.dumps(line.data)) for line in past]
         self._last_seq = last_seq or (past[-1].seq if past else 0)
         self._first_seq = self._last_seq
         self.planned_seq = max((line.seq for line in past if line.kind in _PLANS), default=0)
         self._changed: dict[AttemptId, int] = {}  # the number of the last fact that changed it, oldest first
-        self.promoted_before = frozenset(AttemptId(line.data["attempt"]) for line in past if line.kind == _PROMOTED)
+        self.promoted_before = promoted_in(past)
         self._verdicts = {
             AttemptId(line.data["attempt"]): Verdict(line.data["verdict"]) for line in past if line.kind == _VERDICT
         }

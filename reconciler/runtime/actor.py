@@ -153,6 +153,10 @@ class ReconcilerActor:
         """See `Shard.resolve`."""
         return await (await self._shard()).resolve(task_id, step, output, happened=happened, by=by)
 
+    async def retried(self, task_id: TaskId, from_step: StepId | None = None) -> Task:
+        """See `Shard.retried`."""
+        return await (await self._shard()).retried(task_id, from_step)
+
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Shard.events`."""
         return await (await self._shard()).events(task_id, after, wait_s)

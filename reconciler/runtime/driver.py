@@ -20,6 +20,7 @@ from reconciler.runtime.planning_session import PlanningSession
 from reconciler.runtime.ports import AttemptEvent
 from reconciler.runtime.promotions import Promotions
 from reconciler.runtime.recovery import Recovery
+from reconciler.runtime.retries import kept_by
 from reconciler.runtime.run_clock import RunClock
 from reconciler.runtime.run_reservations import RunReservations
 from reconciler.runtime.service_failure import service_failure
@@ -147,7 +148,7 @@ class Driver:
     async def _begin(self) -> None:
         recovery = self._recovery
         if recovery is None:
-            self.post(e.RunStarted(at_s=0))
+            self.post(e.RunStarted(at_s=0, kept=await kept_by(self.admitted.task, self.log.journal, self._ports)))
             return
         executor = self._ports.executor
         executor.restore(self.admitted.id, recovery.outputs)

@@ -17,8 +17,8 @@ def takes_long(event: e.Event, run: RunState) -> bool:
     match event:
         case e.OptimalPlanReady() | e.SpeculativePlanReady():
             return _steps(event.plan) + len(run.attempts) > _LARGE
-        case e.RunStarted():
-            return _steps(run.task.planning.plan) > _LARGE
+        case e.RunStarted(kept=kept):
+            return _steps(run.task.planning.plan) + len(kept) > _LARGE
         case e.AttemptStarted() | e.AttemptFinished():
             return False
         case e.TimePassed(at_s=at_s):

@@ -27,6 +27,7 @@ from reconciler.runtime.live_run import LiveRun
 from reconciler.runtime.ports import Observer, Ports
 from reconciler.runtime.recovery import Recovery, recover
 from reconciler.runtime.reservations import Reservations
+from reconciler.runtime.retries import retried_task
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.runtime.submissions import Begun, Submissions
 from reconciler.state.run import RunState
@@ -205,6 +206,11 @@ class Shard:
         """
         await (await self._run(task_id)).resolve(step, output, happened=happened, by=storable(by))
         return await self.show(task_id)
+
+    async def retried(self, task_id: TaskId, from_step: StepId | None = None) -> Task:
+        """See `reconciler.runtime.retries.retried_task`."""
+        nodes = [node.id for node in self._ports.cluster.snapshot().nodes]
+        return await asyncio.to_thread(retried_task, self._journal, task_id, from_step, self._ports.catalog, nodes)
 
     def node_lost(self, node: NodeId) -> None:
         """Tell every run that a node has left the cluster."""

@@ -15,7 +15,12 @@ def usd(catalog: Catalog, attempts: Iterable[Attempt]) -> float:
 
 
 def cost_usd(agent: AgentSpec, attempt: Attempt) -> float:
-    """Dollars of one attempt: what it reports, else by the agent's price. One that never began costs nothing."""
+    """Dollars of one attempt: what it reports, else by the agent's price. One that never began costs nothing.
+
+    Neither does one that is kept from an earlier task, which has paid for it.
+    """
+    if attempt.kept:
+        return 0.0
     usage = attempt.handoff.usage if attempt.handoff is not None else None
     if usage is not None and usage.usd is not None:
         return usage.usd

@@ -44,6 +44,7 @@ class Attempt:
         failure: why it failed, or why it is in doubt.
         verifying: whether the agent's verify hook has been asked about it (in doubt).
         appraisal: the gate's, if it began as a speculative attempt.
+        kept: whether an earlier task has run it; it costs this one nothing.
 
     All moments are seconds from admission.
     """
@@ -70,6 +71,7 @@ class Attempt:
     verifying: bool = False
     appraisal: Appraisal | None = None
     reason: str = ""
+    kept: bool = False
 
     @property
     def live(self) -> bool:

@@ -32,6 +32,10 @@ class Dispatcher:
         self._agentless_keys: dict[AttemptId, WorkKey] = {}
         self._made = 0
 
+    def know(self, attempt: Attempt) -> None:
+        """Take note of an attempt that another run has made, so that work behind it can be dispatched."""
+        self._agentless_keys[attempt.id] = attempt.agentless_key or attempt.work_key
+
     def inputs(self, planned: PlannedStep, attempt_of: AttemptOf) -> dict[str, Source]:
         """Where each input of a step lies, given which attempt serves each parent.
 

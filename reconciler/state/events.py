@@ -3,14 +3,35 @@
 ``at_s`` counts seconds from the task's admission.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, TypeAdapter
+from pydantic import Field, JsonValue, TypeAdapter, model_validator
 
 from planners.model import AttemptId, NodeId, Versioned, WorkKey
-from planners.plans import Plan
+from planners.plans import Placement, Plan
+from planners.workflow import Step, unwrapped_nodes
 from reconciler.state.conditions import Conditions
 from reconciler.state.handoff import Failure, Handoff
+
+
+class KeptAttempt(Versioned):
+    """An attempt of an earlier task whose work is kept: it has finished, or it may have acted (with ``failure``)."""
+
+    attempt: AttemptId
+    step: Step
+    placement: Placement
+    work_key: WorkKey
+    loose_key: WorkKey | None = None
+    agentless_key: WorkKey | None = None
+    handoff: Handoff | None = None
+    failure: Failure | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrapped(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or "v" not in raw or "step" not in raw:
+            return raw
+        return raw | {"step": unwrapped_nodes([raw["step"]])[0]}
 
 
 class _Event(Versioned):
@@ -18,9 +39,10 @@ class _Event(Versioned):
 
 
 class RunStarted(_Event):
-    """The task was admitted and its run begins."""
+    """The task was admitted and its run begins, with the work that it keeps of an earlier task."""
 
     event: Literal["run_started"] = "run_started"
+    kept: tuple[KeptAttempt, ...] = Field(default=(), exclude_if=lambda kept: not kept)
 
 
 class SpeculativePlanReady(_Event):

@@ -15,6 +15,7 @@ from reconciler.state.advance import advance
 from reconciler.state.conclusion import end
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.invariants import check
+from reconciler.state.kept_work import keep
 from reconciler.state.run_data import RunData
 from reconciler.state.waiting import WaitContext, WaitReason, wait_reason
 
@@ -70,7 +71,8 @@ class RunState(RunData):
 
     def _take(self, event: e.Event) -> None:
         match event:
-            case e.RunStarted():
+            case e.RunStarted(kept=kept):
+                keep(self, kept)
                 planning.start(self)
             case e.SpeculativePlanReady():
                 planning.take_guess(self, event)

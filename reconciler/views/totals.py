@@ -34,7 +34,7 @@ class AttemptTotals:
     def update(self, changed: Iterable[Attempt]) -> None:
         """Count these attempts as they are now."""
         for attempt in changed:
-            if self.first_dispatch_s is None or attempt.dispatched_s < self.first_dispatch_s:
+            if not attempt.kept and (self.first_dispatch_s is None or attempt.dispatched_s < self.first_dispatch_s):
                 self.first_dispatch_s = attempt.dispatched_s
             share, former = self._share(attempt), self._shares.get(attempt.id, _NOTHING)
             if share != former:

@@ -1,0 +1,72 @@
+"""Running an ended task again: reads from the journal what the new task keeps."""
+
+import asyncio
+from collections.abc import Collection
+
+from planners.agents import AgentSpec, Catalog
+from planners.model import AgentName, NodeId, StepId, TaskId
+from planners.tasks import RetryOf, Task
+from reconciler.errors import CannotRetry, UnknownTask
+from reconciler.journal.protocol import RunJournal
+from reconciler.journal.run_log import promoted_in, replayable
+from reconciler.runtime.ports import Ports
+from reconciler.state.events import KeptAttempt
+from reconciler.state.kept_work import kept_attempts
+from reconciler.state.run import RunState
+from reconciler.views.models import StoredEvent
+
+
+def retried_task(
+    journal: RunJournal, task_id: TaskId, from_step: StepId | None, catalog: Catalog, nodes: Collection[NodeId]
+) -> Task:
+    """The task that runs an ended one again. Blocks.
+
+    Raises:
+        UnknownTask, UnknownStep: there is no such task or step.
+        CannotRetry: the task has not ended, or an act would be repeated.
+    """
+    admitted = journal.admitted(task_id)
+    if admitted is None:
+        raise UnknownTask(f"there is no task '{task_id}'", "id", "GET /v1/tasks lists all tasks")
+    retry = RetryOf(task=task_id, from_step=from_step)
+    kept_work(journal, retry, catalog, nodes)
+    return admitted.task.model_copy(update={"retry_of": retry})
+
+
+async def kept_by(task: Task, journal: RunJournal, ports: Ports) -> tuple[KeptAttempt, ...]:
+    """What a task keeps of the one that it repeats; nothing if it repeats none. Raises as `kept_work` does."""
+    if task.retry_of is None:
+        return ()
+    nodes = [node.id for node in ports.cluster.snapshot().nodes]
+    return await asyncio.to_thread(kept_work, journal, task.retry_of, ports.catalog, nodes)
+
+
+def kept_work(
+    journal: RunJournal, retry: RetryOf, catalog: Catalog, nodes: Collection[NodeId]
+) -> tuple[KeptAttempt, ...]:
+    """What a retry keeps of the task that it repeats. Blocks: it replays that task's run.
+
+    Raises:
+        UnknownTask, UnknownStep, CannotRetry: see `retried_task`.
+    """
+    admitted, view = journal.admitted(retry.task), journal.view(retry.task)
+    if admitted is None or view is None:
+        raise UnknownTask(f"there is no task '{retry.task}'", "retry_of.task", "GET /v1/tasks lists all tasks")
+    if not view.status.ended:
+        raise CannotRetry("the task has not ended", "id", "wait for its end, or cancel it")
+    past = journal.events(retry.task)
+    run = RunState(admitted.id, admitted.task, _with_former_agents(catalog, past))
+    for event in replayable(past):
+        run.handle(event)
+    return kept_attempts(run, retry, promoted=promoted_in(past), agents=catalog.by_name.keys(), nodes=nodes)
+
+
+def _with_former_agents(catalog: Catalog, past: list[StoredEvent]) -> Catalog:
+    """The catalog with the agents that the run has used and that are no longer in it, as far as events tell of them."""
+    former: dict[str, AgentSpec] = {}
+    for line in past:
+        name = line.data.get("agent") if line.kind == "attempt_dispatched" else None
+        if name is not None and name not in catalog.by_name:
+            effect = line.data.get("effect", "irreversible")
+            former[name] = AgentSpec(name=AgentName(name), capability="former", effect=effect)
+    return Catalog(agents=(*catalog.agents, *former.values()), providers=catalog.providers) if former else catalog
