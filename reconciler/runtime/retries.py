@@ -16,21 +16,19 @@ from reconciler.state.run import RunState
 from reconciler.views.models import StoredEvent
 
 
-def retried_task(
-    journal: RunJournal, task_id: TaskId, from_step: StepId | None, catalog: Catalog, nodes: Collection[NodeId]
-) -> Task:
-    """The task that runs an ended one again. Blocks.
+async def retried_task(task_id: TaskId, from_step: StepId | None, journal: RunJournal, ports: Ports) -> Task:
+    """The task that runs an ended one again.
 
     Raises:
         UnknownTask, UnknownStep: there is no such task or step.
         CannotRetry: the task has not ended, or an act would be repeated.
     """
-    admitted = journal.admitted(task_id)
+    admitted = await asyncio.to_thread(journal.admitted, task_id)
     if admitted is None:
         raise UnknownTask(f"there is no task '{task_id}'", "id", "GET /v1/tasks lists all tasks")
-    retry = RetryOf(task=task_id, from_step=from_step)
-    kept_work(journal, retry, catalog, nodes)
-    return admitted.task.model_copy(update={"retry_of": retry})
+    task = admitted.task.model_copy(update={"retry_of": RetryOf(task=task_id, from_step=from_step)})
+    await kept_by(task, journal, ports)  # refuses what cannot be retried
+    return task
 
 
 async def kept_by(task: Task, journal: RunJournal, ports: Ports) -> tuple[KeptAttempt, ...]:

@@ -44,7 +44,7 @@ from reconciler.views.models import (
     TaskView,
     Timeline,
 )
-from reconciler.views.projections import summary_of
+from reconciler.views.projections import page_of_tasks
 from reconciler.views.step_view import StepView
 
 _log = logging.getLogger(__name__)
@@ -209,8 +209,7 @@ class Shard:
 
     async def retried(self, task_id: TaskId, from_step: StepId | None = None) -> Task:
         """See `reconciler.runtime.retries.retried_task`."""
-        nodes = [node.id for node in self._ports.cluster.snapshot().nodes]
-        return await asyncio.to_thread(retried_task, self._journal, task_id, from_step, self._ports.catalog, nodes)
+        return await retried_task(task_id, from_step, self._journal, self._ports)
 
     def node_lost(self, node: NodeId) -> None:
         """Tell every run that a node has left the cluster."""
@@ -243,7 +242,7 @@ class Shard:
             return await self._live_tasks(limit, before, where)
         stored = await asyncio.to_thread(self._journal.page, limit + 1, before, where)
         views = [await self._live[view.id].view() if view.id in self._live else view for view in stored[:limit]]
-        return _page(views, more=len(stored) > limit)
+        return page_of_tasks(views, more=len(stored) > limit)
 
     async def _live_tasks(self, limit: int, before: str | None, where: TaskFilter) -> TaskPage:
         """Tasks with a status that only their live runs know, such as whether they are still being planned."""
@@ -252,7 +251,7 @@ class Shard:
         )
         found = [task_id for task_id in reversed(ids) if before is None or task_id < before]
         views = [await self._live[task_id].view() for task_id in found[:limit]]
-        return _page(views, more=len(found) > limit)
+        return page_of_tasks(views, more=len(found) > limit)
 
     async def events(self, task_id: TaskId, after: int = 0, wait_s: float = 0.0) -> EventPage:
         """A page of a task's events after a sequence number; waits up to ``wait_s`` for the first."""
@@ -346,8 +345,3 @@ class Shard:
             except Exception:  # noqa: BLE001 -- the journal must be closed, whatever else fails to close
                 _log.exception("a part of the shard could not be closed")
         await asyncio.to_thread(self._journal.close)
-
-
-def _page(views: Sequence[TaskView], *, more: bool) -> TaskPage:
-    bare = tuple(summary_of(view) for view in views)
-    return TaskPage(tasks=bare, next_before=bare[-1].id if more and bare else None)

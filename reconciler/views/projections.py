@@ -1,6 +1,6 @@
 """Projections of a run's state: its view, timeline and plans. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from reconciler.views.models import (
     FailuresView,
     PlansView,
     StepCounts,
+    TaskPage,
     TaskView,
     Timeline,
     TimelineBar,
@@ -120,6 +121,12 @@ def wait_reasons(run: RunState, context: WaitContext | None = None) -> Iterator[
 def summary_of(view: TaskView) -> TaskView:
     """The view without what takes much room, for lists: no outputs, no tracebacks."""
     return view.model_copy(update={"outputs": None, "failure": view.failure and view.failure.brief()})
+
+
+def page_of_tasks(views: Sequence[TaskView], *, more: bool) -> TaskPage:
+    """A page of a list; ``more``: there are tasks behind it."""
+    bare = tuple(summary_of(view) for view in views)
+    return TaskPage(tasks=bare, next_before=bare[-1].id if more and bare else None)
 
 
 def admitted_view(admitted: AdmittedTask) -> TaskView:
