@@ -1,22 +1,27 @@
 """The data that travels to the process of an agent and back. All of it has a version."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import JsonValue
 
 from actors.context import Context
 from actors.environment import declared_variables
+from actors.logs.limits import LogLimits
 from actors.payloads.slots import InputSlot, fill
 from actors.payloads.store import PayloadStore, ReturnedPayloads
 from planners.agents import AgentKind
 from planners.model import AgentName, AttemptId, NodeId, TaskId, WorkKey
 from reconciler.state.handoff import Failure, Handoff
+from reconciler.views.logs import LogBatch
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One attempt, as its host sees it. An output whose JSON exceeds ``inline_bytes`` travels by reference."""
+    """One attempt, as its host sees it. An output whose JSON exceeds ``inline_bytes`` travels by reference.
+
+    ``logs``: how much of what it prints and logs is kept; None: nothing is captured. ``executor``: a name of its own.
+    """
 
     task: TaskId
     attempt: AttemptId
@@ -36,6 +41,8 @@ class Invocation:
     output_schema: dict[str, Any] | None = None
     payloads: PayloadStore = field(default_factory=ReturnedPayloads)
     node: NodeId | None = None
+    logs: LogLimits | None = None
+    executor: str = ""
     v: int = 1
 
     def context(self) -> Context:
@@ -72,12 +79,16 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an attempt ended, with exactly one of handoff and failure. ``staged``: it has effects to promote."""
+    """How an attempt ended, with exactly one of handoff and failure.
+
+    ``staged``: it has effects to promote. ``logs``: what it has printed and logged and what has not arrived yet.
+    """
 
     seconds: float
     handoff: Handoff | None = None
     failure: Failure | None = None
     staged: bool = False
+    logs: tuple[LogBatch, ...] = ()
     v: int = 1
 
 
@@ -88,3 +99,7 @@ class Result:
     ended: Ended
     body: Any = None
     staged: dict[str, bytes] | None = None
+
+    def with_logs(self, logs: tuple[LogBatch, ...]) -> "Result":
+        """The same, with what the attempt has printed and logged."""
+        return replace(self, ended=replace(self.ended, logs=logs)) if logs else self

@@ -28,17 +28,18 @@ _SEEN_OUTCOMES = 100_000
 _TRAINING_NICE = 15
 
 
-def create(
+def create(  # noqa: PLR0913 - keywords with defaults
     name: str = "forerun-learner",
     *,
     settings: LearningSettings | None = None,
     folder: Path | None = None,
     tools: Any = (),
     scheduling_strategy: Any = None,
+    prepare: Callable[[], None] | None = None,
 ) -> Any:
     """Start the learner's actor and return its handle. ``tools`` are ToolTexts, or a reference to them.
 
-    Without a folder, models are lost when the actor ends.
+    Without a folder, models are lost when the actor ends. ``prepare`` is called first in its process.
     """
     options = ray.remote(LearnerActor).options(
         name=name,
@@ -47,15 +48,21 @@ def create(
         max_restarts=-1,
         scheduling_strategy=scheduling_strategy,
     )
-    return options.remote(settings, folder, tools)
+    return options.remote(settings, folder, tools, prepare)
 
 
 class LearnerActor:
     """The learner of the whole service. After a crash it starts with the stored models; `restore` does the rest."""
 
     def __init__(
-        self, settings: LearningSettings | None = None, folder: Path | None = None, tools: Sequence[ToolText] = ()
+        self,
+        settings: LearningSettings | None = None,
+        folder: Path | None = None,
+        tools: Sequence[ToolText] = (),
+        prepare: Callable[[], None] | None = None,
     ) -> None:
+        if prepare is not None:
+            prepare()
         self._learner = Learner(settings, Registry(folder) if folder else None, tools)
         self._seen = SeenOutcomes(_SEEN_OUTCOMES)
         self._lock = threading.Lock()

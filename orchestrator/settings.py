@@ -160,6 +160,24 @@ class LearnerSettings(Section):
     shared_folder: Path | None = None
 
 
+class LogSettings(Section):
+    """Logs: those of the service, and those of attempts.
+
+    ``file`` is the service's own log (default: ``logs/service.log`` in the data directory), ``format`` and ``level``
+    apply to it. ``capture``: keep what agents print and log. Of one attempt at most ``attempt_bytes`` are kept, at most
+    ``bytes_per_s`` after the first ``burst_bytes``, and a line is cut after ``line_chars``.
+    """
+
+    file: Path | None = None
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    capture: bool = True
+    line_chars: int = Field(default=4_000, ge=80, le=100_000)
+    attempt_bytes: int = Field(default=1_000_000, ge=0)
+    bytes_per_s: int = Field(default=64_000, ge=1)
+    burst_bytes: int = Field(default=256_000, ge=0, le=512_000)
+
+
 class LimitSettings(Section):
     """Bounds on requests (413) and on unfinished tasks (429)."""
 
@@ -184,6 +202,7 @@ class Settings(BaseSettings):
     llm: LlmSettings = LlmSettings()
     learner: LearnerSettings = LearnerSettings()
     limits: LimitSettings = LimitSettings()
+    logs: LogSettings = LogSettings()
     catalog: Path | None = None
     data_dir: Path = Path(".forerun")
 
@@ -191,6 +210,11 @@ class Settings(BaseSettings):
     def models_folder(self) -> Path:
         """The folder of the learned models."""
         return (self.learner.shared_folder or self.data_dir / "models").absolute()
+
+    @property
+    def log_file(self) -> Path:
+        """The service's own log."""
+        return (self.logs.file or self.data_dir / "logs" / "service.log").absolute()
 
     @property
     def journal_url(self) -> str:

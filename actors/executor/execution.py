@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from actors.context import Context
 from actors.errors import BadInput, BadOutput, HookFailed, OutputGone
+from actors.executor.captured import Captures, captured
 from actors.failures import failure_of, is_being_cancelled, timed_out
 from actors.import_path import loaded
 from actors.invocation import Ended, Invocation, Result
@@ -22,14 +23,21 @@ from reconciler.state.handoff import Handoff
 
 _NO_WORDS = Handoff()
 _WORDS = ("summary", "confidence", "next", "usage")
+_PLAIN = Captures()
 
 
-async def run_async(call: Invocation, blobs: tuple[Any, ...]) -> Result:
+async def run_async(call: Invocation, blobs: tuple[Any, ...], captures: Captures = _PLAIN) -> Result:
     """Run an attempt on the caller's event loop; its ``timeout_s`` cancels it. For kinds that run on a loop.
 
     Raises:
         asyncio.CancelledError: the asyncio task was cancelled. One that the agent raises is its failure.
     """
+    with captured(call, captures) as output:
+        result = await _run_async(call, blobs)
+    return result.with_logs(output.lines)
+
+
+async def _run_async(call: Invocation, blobs: tuple[Any, ...]) -> Result:
     began, context, timer = time.perf_counter(), call.context(), asyncio.timeout(call.timeout_s)
     try:
         inputs = _inputs(call, blobs)
@@ -45,16 +53,22 @@ async def run_async(call: Invocation, blobs: tuple[Any, ...]) -> Result:
         return Result(Ended(time.perf_counter() - began, failure=failure))
 
 
-def run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
+def run_in_process(call: Invocation, blobs: tuple[Any, ...], captures: Captures = _PLAIN) -> Result:
     """Run an attempt of any kind and block until it ends.
 
     Kinds that do not run on a loop have no timeout here: the caller enforces it by killing the process.
     """
+    with captured(call, captures) as output:
+        result = _run_in_process(call, blobs)
+    return result.with_logs(output.lines)
+
+
+def _run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
     began = time.perf_counter()
     try:
         kind, context = kind_of(call.kind), call.context()
         if kind.runs_on_loop:
-            return asyncio.run(run_async(call, blobs))
+            return asyncio.run(_run_async(call, blobs))
         answer = kind.run(call, _inputs(call, blobs), context)
         assert isinstance(answer, Answer)
         return _result(call, answer, context, began)

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Unpack
+from uuid import uuid4
 
 from pydantic import JsonValue
 
@@ -18,15 +19,18 @@ from actors.executor.waits import limit_wait, start_wait
 from actors.failures import failure_of, is_being_cancelled, with_inputs
 from actors.invocation import Ended, Invocation
 from actors.kinds.kind import kind_of
+from actors.logs.limits import LogLimits
 from actors.payloads.outputs import BoundInputs, Outputs, Reference
 from actors.payloads.store import ReturnedPayloads
 from planners.agents import AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId, TaskId, WorkKey
+from reconciler.log_context import log_ids
 from reconciler.runtime.ports import Report
 from reconciler.state.commands import Dispatch, Source
 from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStarted
 from reconciler.state.handoff import Failure, Handoff
 from reconciler.state.waiting import DispatchWait
+from reconciler.views.logs import LogBatch
 
 INLINE_BYTES = 16 * 1024
 VERIFY_TIMEOUT_S = 30.0
@@ -49,6 +53,8 @@ class FencedExecutor(ABC):
         self._verify_timeout_s = options.get("verify_timeout_s", VERIFY_TIMEOUT_S)
         self._limits = AdmissionLimits(catalog, options.get("share", 1.0))
         self._payloads = options.get("payloads", ReturnedPayloads())
+        self._logs = options.get("logs", LogLimits())
+        self.name = uuid4().hex
         self._outputs = Outputs(self._payloads)
         self._cancel = options.get("cancel") or self._cancelled
         self._live: dict[TaskId, dict[AttemptId, HostedAttempt]] = {}
@@ -215,12 +221,14 @@ class FencedExecutor(ABC):
 
     async def _carry_out(self, hosted: HostedAttempt) -> None:
         try:
-            ended = await self._ended(hosted)
+            with log_ids(step=hosted.order.step, attempt=hosted.order.attempt):
+                ended = await self._ended(hosted)
         except (Exception, asyncio.CancelledError) as error:  # whatever breaks, the attempt ends with a report
             if is_being_cancelled():
                 raise
             ended = Ended(self._seconds(hosted), failure=failure_of(error))
         if self._is_live(hosted):
+            self._report_output(hosted, ended.logs)
             del self._live[hosted.task][hosted.order.attempt]
             self._report_end(hosted, ended)
 
@@ -278,6 +286,8 @@ class FencedExecutor(ABC):
             env=agent.env,
             inline_bytes=self._inline_bytes,
             payloads=self._payloads,
+            logs=self._logs,
+            executor=self.name,
         )
 
     def _began(self, hosted: HostedAttempt) -> None:
@@ -285,6 +295,23 @@ class FencedExecutor(ABC):
         if self._is_live(hosted) and hosted.began_s is None:
             hosted.began_s = asyncio.get_running_loop().time()
             hosted.report(AttemptStarted(at_s=0.0, attempt=hosted.order.attempt, node=hosted.order.node))
+
+    def _report_output(self, hosted: HostedAttempt, batches: Iterable[LogBatch]) -> None:
+        """Report what the attempt has printed and logged, each line once."""
+        for batch in batches if self._is_live(hosted) else ():
+            if (new := hosted.output.news(batch)) is not None:
+                hosted.report(new)
+
+    def _report_arrived(self, batches: Iterable[LogBatch]) -> None:
+        """Report lines of live attempts. Those of others are dropped, as all that they still report."""
+        for batch in batches:
+            live = self._live.get(TaskId(batch.attempt.rpartition(".")[0]), {})
+            hosted = live.get(batch.attempt) or self._found(batch.attempt)
+            if hosted is not None:
+                self._report_output(hosted, (batch,))
+
+    def _found(self, attempt: AttemptId) -> HostedAttempt | None:
+        return next((live[attempt] for live in self._live.values() if attempt in live), None)
 
     def _report_end(self, hosted: HostedAttempt, ended: Ended) -> None:
         attempt = hosted.order.attempt

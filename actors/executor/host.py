@@ -9,7 +9,7 @@ twice never shares a process, because the process may die through another agent.
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,19 @@ from typing import Any
 import ray
 
 from actors.environment import restrict_environment
+from actors.executor.captured import Captures, mask_of
 from actors.executor.containment import RunningMark, contain_spawned_tasks, remove_stale_marks
 from actors.executor.execution import run_in_process, run_promotion, run_verification
 from actors.executor.host_attempts import HostAttempts
+from actors.executor.host_output import HostOutput
 from actors.executor.messages import packed, unpacked
 from actors.executor.process_remains import ProcessRemains, oom_kills, remains_of, remove_stale_stacks, watch
+from actors.executor.worker_output import worker_captures
 from actors.invocation import Began, Ended, Invocation
 from actors.kinds.kind import kind_of
 from planners.agents import AgentSpec
 from planners.model import AttemptId
+from reconciler.views.logs import LogBatch
 
 MAX_AGENTS_PER_HOST = 100_000
 # The stacks of a host are written before it is declared blocked and killed.
@@ -40,11 +44,12 @@ def shares_a_host(agent: AgentSpec) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class HostProcess:
-    """A host that is ready. ``mark`` and ``stack`` are paths on its node: of its `RunningMark`, and of its stacks."""
+    """A host that is ready: paths, on its node, of its `RunningMark`, of its stacks, and of its latest lines."""
 
     pid: int
     mark: str
     stack: str = ""
+    ring: str = ""
 
 
 @ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)
@@ -54,12 +59,13 @@ class Host:
     `actors.executor.host_link` is the other end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, executor: str = "") -> None:
         restrict_environment()
+        self._output = HostOutput(executor) if executor else None
         folder = Path(tempfile.gettempdir())
         self._path = folder / f"{_MARK_PREFIX}{os.getpid()}"
         self._mark = RunningMark(self._path)
-        self._attempts = HostAttempts(self._mark)
+        self._attempts = HostAttempts(self._mark, *([] if self._output is None else [self._output.captures]))
         self._watch_s: float | None = None
         self._oom_kills = oom_kills()
         remove_stale_marks(folder, _MARK_PREFIX)
@@ -69,7 +75,8 @@ class Host:
         """Prepare the event loop; answers when the host is ready."""
         contain_spawned_tasks(asyncio.get_running_loop(), self._mark)
         self._watch_s = _WATCH_SHARE * heartbeat_timeout_s
-        return HostProcess(os.getpid(), str(self._path), watch(self._watch_s))
+        ring = self._output.ring_path if self._output is not None else None
+        return HostProcess(os.getpid(), str(self._path), watch(self._watch_s), str(ring or ""))
 
     async def heartbeat(self) -> None:
         """Answers as long as no agent blocks the event loop."""
@@ -98,6 +105,18 @@ class Host:
         """The large output of an attempt that has returned. It belongs to the caller, so it outlives this process."""
         return None, self._attempts.body(attempt)
 
+    async def output(self) -> list[LogBatch]:
+        """What the attempts of this node have printed and logged since the last call, once there is something."""
+        return [] if self._output is None else await self._output.next()
+
+    async def left_by(self, attempt: AttemptId, env: tuple[str, ...]) -> Collection[LogBatch]:
+        """The lines of an attempt that have not arrived and whose worker process is gone. ``env``: see `AgentSpec`."""
+        return () if self._output is None else self._output.left_by(attempt, mask_of(env))
+
+    async def left_by_host(self, ring: str) -> Collection[LogBatch]:
+        """The latest lines of another host of this node, which is gone."""
+        return await asyncio.to_thread(HostOutput.left_by_host, ring)
+
 
 @ray.remote(max_retries=0, num_returns="streaming")
 def worker(call: Invocation, *blobs: Any) -> Iterator[Any]:
@@ -109,13 +128,17 @@ def worker(call: Invocation, *blobs: Any) -> Iterator[Any]:
     restrict_environment(call.env)
     on_loop = kind_of(call.kind).runs_on_loop  # such kinds enforce their timeout themselves
     yield Began(os.getpid(), watch(None if on_loop else call.timeout_s))
-    result = run_in_process(call, blobs)
+    result = run_in_process(call, blobs, *_captures_of(call))
     watch(None)
     yield result.ended
     if result.body is not None:
         yield result.body
     if result.staged is not None:
         yield result.staged
+
+
+def _captures_of(call: Invocation) -> tuple[Captures, ...]:
+    return () if call.logs is None else (worker_captures(call.executor),)
 
 
 @ray.remote(num_cpus=0, max_retries=2)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from actors.executor.captured import Captures
 from actors.executor.containment import RunningMark, start_contained
 from actors.executor.execution import run_async
 from actors.executor.messages import Orders, Returned
@@ -14,6 +15,7 @@ from actors.invocation import Ended, Invocation, Result
 from planners.model import AttemptId
 
 _REMEMBERED_FLUSHES = 10_000
+_PLAIN = Captures()
 # Bounds a batch of results, so that reading one does not hold up the event loop of the executor.
 _MOST_RESULTS = 250
 
@@ -25,8 +27,9 @@ class HostAttempts:
     that is flushed before it arrives is remembered and refused.
     """
 
-    def __init__(self, mark: RunningMark) -> None:
+    def __init__(self, mark: RunningMark, captures: Captures = _PLAIN) -> None:
         self._mark = mark
+        self._captures = captures
         self._running: dict[AttemptId, asyncio.Task[Result]] = {}
         self._flushed: OrderedDict[AttemptId, None] = OrderedDict()
         self._bodies: dict[AttemptId, Any] = {}
@@ -68,7 +71,8 @@ class HostAttempts:
             self._flushed.popitem(last=False)
 
     def _start(self, call: Invocation, blobs: tuple[Any, ...]) -> None:
-        task = self._running[call.attempt] = start_contained(run_async(call, blobs), call.attempt, self._mark)
+        running = run_async(call, blobs, self._captures)
+        task = self._running[call.attempt] = start_contained(running, call.attempt, self._mark)
         task.add_done_callback(partial(self._ended, call))
 
     def _ended(self, call: Invocation, task: asyncio.Task[Result]) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
+from actors.executor.output import AttemptOutput
 from actors.executor.waits import Stage
+from actors.logs.limits import LogLimits
 from actors.payloads.outputs import Reference
 from actors.payloads.store import PayloadStore
 from planners.model import TaskId
@@ -18,7 +20,7 @@ class HostedAttempt:
     """An attempt as the executor sees it.
 
     ``handle`` is what cancels it where it runs (None: it does not run yet). ``stack``: the path, on its node, where its
-    process leaves stacks.
+    process leaves stacks. ``output``: what it printed and logged.
     """
 
     task: TaskId
@@ -31,6 +33,7 @@ class HostedAttempt:
     stack: str = ""
     body: Reference | None = None
     staged: Mapping[str, bytes] | None = None
+    output: AttemptOutput = field(default_factory=AttemptOutput)
 
 
 Cancel = Callable[[Iterable[HostedAttempt]], None]
@@ -44,6 +47,7 @@ class ExecutorOptions(TypedDict, total=False):
     ``cancel``: how attempts are cancelled; tests inject one that gets lost.
     ``payloads``: where large outputs are kept.
     ``verify_timeout_s``: how long a verify hook may take.
+    ``logs``: how much of what attempts print and log is kept; None: nothing is captured.
     """
 
     inline_bytes: int
@@ -51,3 +55,4 @@ class ExecutorOptions(TypedDict, total=False):
     cancel: Cancel | None
     payloads: PayloadStore
     verify_timeout_s: float
+    logs: LogLimits | None

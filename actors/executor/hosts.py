@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -15,12 +16,17 @@ from actors.executor.host_link import HostLink
 from actors.executor.nodes import pinned
 from actors.executor.process_remains import ProcessRemains
 from planners.model import AttemptId, NodeId
+from reconciler.views.logs import LogBatch
 
 # How often a host is asked, as a share of the timeout.
 _INTERVAL = 0.25
+# An attempt whose process is gone waits so long for its last lines.
+_LEFT_TIMEOUT_S = 20.0
 # If this process itself was late by so much, a missing answer proves nothing.
 _OWN_DELAY_S = 0.5
 _REMAINS_S = 3.0
+
+OnOutput = Callable[[Iterable[LogBatch]], None]
 
 
 @dataclass(eq=False, slots=True)
@@ -33,6 +39,7 @@ class RunningHost:
     process: HostProcess
     blocked: bool = False
     watch: asyncio.Task[None] | None = None
+    output: asyncio.Task[None] | None = None
     end: "asyncio.Task[HostEnd] | None" = None
 
 
@@ -71,8 +78,17 @@ def after_host_end(attempt: AttemptId, end: HostEnd, ended_hosts: int) -> Next:
 class Hosts:
     """Node -> its host actor."""
 
-    def __init__(self, heartbeat_timeout_s: float) -> None:
+    def __init__(self, heartbeat_timeout_s: float, executor: str = "", on_output: OnOutput | None = None) -> None:
+        """Set up; starts nothing.
+
+        Args:
+            heartbeat_timeout_s: a host whose event loop does not answer for so long is replaced.
+            executor: the name of the executor; empty: hosts capture nothing.
+            on_output: called with what attempts have printed and logged.
+        """
         self._heartbeat_timeout_s = heartbeat_timeout_s
+        self._executor = executor
+        self._on_output = on_output
         self._starting: dict[NodeId, asyncio.Task[RunningHost]] = {}
         self._ready: dict[NodeId, RunningHost] = {}
 
@@ -85,10 +101,18 @@ class Hosts:
         """
         if (ready := self._ready.get(node)) is not None:
             return ready
+        return await asyncio.shield(self._begin(node))
+
+    def follow(self, node: NodeId) -> None:
+        """Pass on what worker processes on a node print and log: its host, which does that, starts unless it runs."""
+        if self._on_output is not None and node not in self._ready:
+            self._begin(node)
+
+    def _begin(self, node: NodeId) -> asyncio.Task[RunningHost]:
         if node not in self._starting:
             starting = self._starting[node] = asyncio.ensure_future(self._start(node))
             starting.add_done_callback(lambda started: self._started(node, started))
-        return await asyncio.shield(self._starting[node])
+        return self._starting[node]
 
     async def end_of(self, host: RunningHost) -> HostEnd:
         """Replace a host whose process does not answer any more, and find out why it ended.
@@ -117,8 +141,9 @@ class Hosts:
         if known is None or host not in (None, known):
             return None
         del self._ready[node]
-        if known.watch is not None:
-            known.watch.cancel()
+        for following in (known.watch, known.output):
+            if following is not None:
+                following.cancel()
         kill(known.actor)
         return known.actor
 
@@ -132,6 +157,8 @@ class Hosts:
     async def _replace(self, host: RunningHost) -> HostEnd:
         self.drop(host.node, host)
         replacement = await self.on(host.node)
+        if host.process.ring and self._on_output is not None:
+            self._on_output(await replacement.actor.left_by_host.remote(host.process.ring))
         culprit: AttemptId | None = await replacement.actor.last_running.remote(host.process.mark)
         left: ProcessRemains = await replacement.actor.remains.remote(host.process.stack)
         return HostEnd(culprit, host.blocked, left.stack if host.blocked else "")
@@ -141,11 +168,31 @@ class Hosts:
         _retrieved(starting)  # the attempts that asked may have been flushed
 
     async def _start(self, node: NodeId) -> RunningHost:
-        actor = Host.options(max_concurrency=MAX_AGENTS_PER_HOST, scheduling_strategy=pinned(node)).remote()  # type: ignore[attr-defined]  # Ray adds it
+        placed = Host.options(max_concurrency=MAX_AGENTS_PER_HOST, scheduling_strategy=pinned(node))  # type: ignore[attr-defined]  # Ray adds it
+        actor = placed.remote(self._executor)
         process = await actor.start.remote(self._heartbeat_timeout_s)
         host = self._ready[node] = RunningHost(node, actor, HostLink(actor), process)
         host.watch = asyncio.ensure_future(self._watch(host))
+        if self._on_output is not None:
+            host.output = asyncio.ensure_future(self._follow(host, self._on_output))
         return host
+
+    async def left_by(self, node: NodeId, attempt: AttemptId, env: tuple[str, ...]) -> Iterable[LogBatch]:
+        """What an attempt has left whose worker process is gone; nothing if the node's host cannot tell in time."""
+        with contextlib.suppress(rx.RayError, NoSuchNode, TimeoutError):
+            if self._on_output is not None:
+                async with asyncio.timeout(_LEFT_TIMEOUT_S):
+                    host = await self.on(node)
+                    left: Iterable[LogBatch] = await host.actor.left_by.remote(attempt, env)
+                return left
+        return ()
+
+    @staticmethod
+    async def _follow(host: RunningHost, on_output: OnOutput) -> None:
+        """Pass on what the attempts of a node print and log, until its host ends."""
+        with contextlib.suppress(rx.RayError):
+            while True:
+                on_output(await host.actor.output.remote())
 
     async def _watch(self, host: RunningHost) -> None:
         """Kill a host whose event loop does not answer; its attempts then notice that it has ended."""

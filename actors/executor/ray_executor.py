@@ -86,6 +86,8 @@ class RayExecutor(FencedExecutor):
         super().__init__(catalog, **options)
         self._on_node_lost = on_node_lost
         self._hosts = Hosts(heartbeat_timeout_s)
+        if self._logs is not None:
+            self._hosts = Hosts(heartbeat_timeout_s, self.name, self._report_arrived)
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._probe = NodeProbe()
         self._workers: dict[tuple[AgentName, NodeId], Any] = {}
@@ -154,7 +156,15 @@ class RayExecutor(FencedExecutor):
         try:
             return await run(hosted, agent, call, bound)
         except (rx.RayError, NoSuchNode) as error:
-            return Ended(self._seconds(hosted), failure=await self._failure(hosted, error))
+            failure = await self._failure(hosted, error)
+            if isinstance(error, _LOST) and failure.kind is not FailureKind.NODE_LOST:
+                await self._collect_left(hosted, agent)
+                failure = hosted.output.add_to(failure)
+            return Ended(self._seconds(hosted), failure=failure)
+
+    async def _collect_left(self, hosted: HostedAttempt, agent: AgentSpec) -> None:
+        """Report what an attempt has printed and logged whose worker process is gone."""
+        self._report_output(hosted, await self._hosts.left_by(hosted.order.node, hosted.order.attempt, agent.env))
 
     async def _in_hosts(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         """Run an attempt in the node's host, and again if that ends through another attempt."""
@@ -182,6 +192,7 @@ class RayExecutor(FencedExecutor):
 
     async def _in_host(self, hosted: HostedAttempt, host: RunningHost, call: Invocation, bound: BoundInputs) -> Ended:
         hosted.handle = host.link
+        hosted.output.restart()
         end = host.link.run(call, bound.blobs)
         self._began(hosted)
         try:
@@ -206,6 +217,8 @@ class RayExecutor(FencedExecutor):
 
     async def _in_process(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         hosted.stage = Stage.RESOURCES
+        hosted.output.restart()
+        self._hosts.follow(hosted.order.node)
         items = hosted.handle = self._worker(agent, hosted.order.node).remote(call, *bound.blobs)
         began: Began = await (await anext(items))
         hosted.stack = began.stack
@@ -216,8 +229,10 @@ class RayExecutor(FencedExecutor):
                 ended: Ended = await (await anext(items))
         except TimeoutError:
             self._cancel([hosted])
+            await self._collect_left(hosted, agent)
             left = await self._hosts.remains(hosted.order.node, hosted.stack)
-            return Ended(self._seconds(hosted), failure=timed_out(call.timeout_s, stack=left.stack))
+            failure = hosted.output.add_to(timed_out(call.timeout_s, stack=left.stack))
+            return Ended(self._seconds(hosted), failure=failure)
         apart = int(ended.handoff is not None and ended.handoff.by_reference) + int(ended.staged)
         if apart:
             await items.completed()  # else anext would wait for the next item by fetching its bytes to here

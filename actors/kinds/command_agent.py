@@ -10,9 +10,11 @@ import shutil
 import stat
 import subprocess
 import sys
+from codecs import getincrementaldecoder
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from io import BufferedReader
 from pathlib import Path
 from subprocess import PIPE
 from tempfile import TemporaryDirectory
@@ -31,9 +33,11 @@ from actors.kinds.kind import Answer, Kind
 from actors.kinds.sandbox import lacks, sandboxed
 from actors.kinds.schemas import check_schema
 from actors.kinds.templates import Rendering, check_template, schema_of
+from actors.logs.current import current_capture
 from actors.payloads.json_values import decoded, encoded
 from planners.agents import AgentSpec, Effect
 from planners.model import AttemptId
+from reconciler.views.logs import LogStream
 
 _log = logging.getLogger(__name__)
 _PROCESS_GUARD = str(Path(__file__).with_name("process_guard.py"))
@@ -182,9 +186,14 @@ def _read(stream: IO[bytes], max_bytes: int) -> bytes:
 
 
 def _last_bytes(stream: IO[bytes], max_bytes: int) -> bytes:
+    """Read stderr to its end, for the log of the attempt, and return the last bytes."""
+    assert isinstance(stream, BufferedReader)
+    capture, decoder = current_capture(), getincrementaldecoder("utf-8")(errors="replace")
     last = b""
-    while chunk := stream.read(_CHUNK_BYTES):
+    while chunk := stream.read1(_CHUNK_BYTES):
         last = (last + chunk)[-max_bytes:]
+        if capture is not None:
+            capture.write(LogStream.STDERR, decoder.decode(chunk))
     return last
 
 

@@ -14,6 +14,7 @@ from orchestrator.cli.doctor import doctor
 from orchestrator.cli.gc import gc
 from orchestrator.cli.init import init
 from orchestrator.cli.keys import keys
+from orchestrator.cli.logs import logs
 from orchestrator.cli.resolve import resolve
 from orchestrator.cli.retries import diff, retry
 from orchestrator.cli.run import run
@@ -51,6 +52,7 @@ app.command("check")(check)
 app.command("submit")(with_credentials(tasks.submit))
 app.command("plan")(with_credentials(tasks.plan))
 app.command("show")(with_credentials(tasks.show))
+app.command("logs")(with_credentials(logs))
 app.command("list")(with_credentials(tasks.list_tasks))
 app.command("cancel")(with_credentials(tasks.cancel))
 app.command("resolve")(with_credentials(resolve))

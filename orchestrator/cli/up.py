@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -18,12 +19,14 @@ from orchestrator.cli.shutdown import shutdown_signals, stopped_within
 from orchestrator.config import load_settings
 from orchestrator.errors import CannotStart, RayLost
 from orchestrator.service.cluster_token import use_token
+from orchestrator.service_log import ServiceLog
 from orchestrator.settings import Http, IngressMode, Settings
 from planners.agents import Catalog
 
 if TYPE_CHECKING:
     from orchestrator.service.wiring import RunningService
 
+_ROTATION_S = 60.0
 # Shutting down closes journals and kills workers.
 _STOP_S = 20.0
 _ADDRESS_HELP = (
@@ -32,6 +35,13 @@ _ADDRESS_HELP = (
     "~/.ray/auth_token (`ray get-auth-token` on the head prints it). "
     "Forerun and the agents must be installed on every node, or shipped with the setting cluster.runtime_env."
 )
+
+
+class LogFormat(StrEnum):
+    """How the service's own log is written."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 @reported
@@ -46,6 +56,7 @@ def up(
         IngressMode | None, typer.Option(help="Through Ray Serve, or directly on this machine, which costs less CPU.")
     ] = None,
     shards: Annotated[int | None, typer.Option(help="Number of actors that share the runs.")] = None,
+    log_format: Annotated[LogFormat | None, typer.Option(help="Format of the service's own log.")] = None,
     data_dir: DataDir = None,
     settings_file: SettingsFile = None,
     as_json: AsJson = False,
@@ -57,6 +68,7 @@ def up(
             http={"host": host, "port": port, "ingress": ingress},
             cluster={"address": address, "num_cpus": num_cpus, "num_gpus": num_gpus},
             reconciler={"shards": shards},
+            logs={"format": log_format and log_format.value},
             catalog=catalog,
             data_dir=data_dir,
         ),
@@ -81,6 +93,7 @@ def _run(settings: Settings, agents: Catalog, *, as_json: bool) -> str | None:
     from orchestrator.service.wiring import start  # noqa: PLC0415 (see above)
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    log = _installed_log(settings)
     with shutdown_signals() as (requested, install_handlers):
         running = start(settings, agents)
         # Ray has installed handlers of its own, which would end the process without a clean shutdown.
@@ -90,7 +103,8 @@ def _run(settings: Settings, agents: Catalog, *, as_json: bool) -> str | None:
         in_time = True
         try:
             _print_ready(running, settings, agents, as_json=as_json)
-            requested.wait()
+            while not requested.wait(_ROTATION_S):
+                log.rotate()
         finally:
             watch.stop()
             # Without Ray a clean shutdown is impossible: every call would wait for an answer.
@@ -102,6 +116,17 @@ def _run(settings: Settings, agents: Catalog, *, as_json: bool) -> str | None:
     return None if in_time else "Ray does not answer"
 
 
+def _installed_log(settings: Settings) -> ServiceLog:
+    log = ServiceLog.of(settings)
+    try:
+        log.rotate()
+        log.install("up", stderr=True)
+    except OSError as error:
+        message = f"the log {log.file} cannot be written: {error.strerror}"
+        raise CannotStart(message, "logs.file", "give a file that is writable, or another --data-dir") from None
+    return log
+
+
 def _exit_without_ray(why: str, *, as_json: bool) -> NoReturn:
     fix = "start the service again; unfinished tasks resume"
     report(RayLost(f"{why}, so the service has stopped", "", fix), as_json=as_json)
@@ -109,6 +134,11 @@ def _exit_without_ray(why: str, *, as_json: bool) -> NoReturn:
     sys.stderr.flush()
     # Ray's own shutdown at exit would wait for an answer. Its processes end with this one.
     os._exit(ExitCode.SERVICE_FAILED)
+
+
+def _near(file: Path) -> str:
+    """A path as short as people write it."""
+    return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
 
 
 def _only_given(**flags: Any) -> dict[str, Any]:
@@ -134,11 +164,13 @@ def _refuse_taken_port(http: Http) -> None:
 
 def _print_ready(running: "RunningService", settings: Settings, agents: Catalog, *, as_json: bool) -> None:
     if as_json:
-        print_json({"url": running.url, "agents": len(agents.agents), "pid": os.getpid()})
+        known = {"url": running.url, "agents": len(agents.agents), "pid": os.getpid(), "log": str(settings.log_file)}
+        print_json(known)
     else:
         console.print(
             f"Forerun is ready at {running.url} ({len(agents.agents)} agents). Press Ctrl-C to stop it.", soft_wrap=True
         )
+        console.print(f"Its log is {_near(settings.log_file)}", soft_wrap=True)
         if settings.http.keys_required:
             console.print("Requests need an API key; `forerun keys create NAME` makes one.", soft_wrap=True)
         if not agents.agents:

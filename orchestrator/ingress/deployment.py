@@ -10,6 +10,7 @@ from orchestrator.gateway.ray_gateway import RayGateway
 from orchestrator.ingress.app import build
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.keyring import Keyring
+from orchestrator.service_log import ServiceLog
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 
@@ -21,6 +22,7 @@ class Ingress:
     """One replica. It builds the application when it starts, on its own event loop."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        ServiceLog.of(settings).install("ingress")
         keyring = Keyring.of_journal(settings.journal_url) if settings.http.keys_required else None
         self._context = IngressContext(RayGateway(settings), settings, catalog, keyring)
 

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from orchestrator.errors import InvalidRequest
 from orchestrator.problems import MEDIA_TYPE, ProblemDetails, describe, plain
 from planners.errors import ForerunError, InvalidTask
+from reconciler.log_context import log_place
 
 _log = logging.getLogger(__name__)
 
@@ -66,5 +67,5 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _unexpected_error(request: Request, error: Exception) -> Response:
     # The boundary: unexpected errors are logged with their traceback, which the response leaves out.
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    detail = "the service failed while it handled this request; its log has the details"
+    detail = f"the service failed while it handled this request; {log_place()} has the details"
     return reply(plain(500, detail, request.url.path, "try again; report it if it happens again"))

@@ -40,7 +40,7 @@ class LocalService:
         self._settings = settings or Settings()
         self._decomposer = decomposer(self._settings)
         self._planning = LocalPlanning(self._settings.planning, self._decomposer)
-        self._executor = LocalExecutor(catalog, {NODE: room_for(catalog)})
+        self._executor = LocalExecutor(catalog, {NODE: room_for(catalog)}, logs=None)  # agents print to the terminal
         self._machine = ThisMachine(catalog, self._executor)
         self._clock = LoopClock()
         nothing = NothingLearned(self._settings.gate)

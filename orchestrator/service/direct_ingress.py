@@ -19,6 +19,7 @@ from orchestrator.ingress.app import build
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.http_server import HttpServer
 from orchestrator.ingress.keyring import Keyring
+from orchestrator.service_log import ServiceLog
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 from reconciler.runtime.actor import ReconcilerActor
@@ -79,6 +80,7 @@ class DirectIngress:
     """The HTTP application in a process of its own. When Ray restarts it after a crash it listens at once."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        ServiceLog.of(settings).install("ingress")
         self._listening = asyncio.get_running_loop().create_task(listen(settings, catalog))
 
     async def start(self) -> None:

@@ -19,6 +19,7 @@ from orchestrator.metrics.planning import PlanningMetrics
 from orchestrator.service.advice import LearnedAdvice
 from orchestrator.service.parcels import Parcel, packed, unpacked
 from orchestrator.service.planning_requests import PlanningRequests
+from orchestrator.service_log import ServiceLog
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.costs import CostModel, PriorCosts
@@ -41,6 +42,7 @@ class PlannerActor:
     """Hosts the optimal planner, so that no solver blocks a shard's event loop."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        ServiceLog.of(settings).install("planner")
         self._catalog = catalog
         self._costs: CostModel = PriorCosts()
         self._requests = PlanningRequests()

@@ -1,6 +1,7 @@
 """The composition root: starts and connects all parts of the service, and shuts them down."""
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -14,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from actors.executor.measurements import Measurements
 from actors.executor.ray_cluster import RayCluster
 from actors.executor.ray_executor import RayExecutor
+from actors.logs.limits import LogLimits
 from learner.actor import create as create_learner
 from learner.models.plan_examples import plan_example, tool_texts
 from orchestrator.errors import CannotStart
@@ -30,7 +32,8 @@ from orchestrator.service.open_ingress import OpenIngress, open_ingress, shard_c
 from orchestrator.service.placement import refuse_client_with_files, service_placement
 from orchestrator.service.planning import RemotePlanning, create_planner
 from orchestrator.service.ray_connection import connect
-from orchestrator.settings import Settings
+from orchestrator.service_log import ServiceLog
+from orchestrator.settings import LogSettings, Settings
 from planners.agents import Catalog
 from planners.model import NodeId, TaskId
 from planners.optimal.certified import CertifiedPlans
@@ -38,6 +41,7 @@ from planners.speculative import SpeculativePlannerPipeline, SpeculativeSettings
 from reconciler.errors import UnknownTask
 from reconciler.journal import Journal
 from reconciler.journal.writer import CommitObserver
+from reconciler.log_context import log_place
 from reconciler.runtime.actor import create
 from reconciler.runtime.ports import OutcomeSink, Ports
 from reconciler.runtime.shard import Shard
@@ -89,6 +93,7 @@ class BuildShard:
     async def __call__(self, index: int) -> Shard:
         """Build and start everything a shard needs."""
         settings, catalog = self.settings, self.catalog
+        ServiceLog.of(settings).install(f"shard-{index}")
         # The speculative planner works on small matrices, for which BLAS threads are ten times slower.
         threadpool_limits(1)
         shards: list[Shard] = []
@@ -148,6 +153,7 @@ class BuildShard:
             # Ray lists a dead node as alive for about 13 s; the executor notices it earlier.
             on_node_lost=lambda node: cluster().lose(node),
             room=lambda node: cluster().room(node),
+            logs=_limits(self.settings.logs),
         )
 
     def _journal(self, index: int, observer: CommitObserver) -> Journal:
@@ -178,6 +184,13 @@ async def _restore(learner: Any, journal: Journal) -> None:
     outcomes = await asyncio.to_thread(lambda: list(journal.outcomes(_OUTCOMES_RESTORED)))
     examples = [plan_example(task.goal, plan, task.kind) for task, plan in plans if task.goal is not None]
     await learner.restore.remote(outcomes, examples)
+
+
+def _limits(logs: LogSettings) -> LogLimits | None:
+    """How much of what an attempt prints and logs is kept; None: nothing."""
+    if not logs.capture:
+        return None
+    return LogLimits(logs.line_chars, logs.attempt_bytes, logs.bytes_per_s, logs.burst_bytes)
 
 
 @dataclass
@@ -244,7 +257,13 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
     actors = [create_planner(settings, references[0], PLANNER, strategy)]
     if settings.learner.enabled:
         actors.append(
-            create_learner(LEARNER, folder=settings.models_folder, tools=references[1], scheduling_strategy=strategy)
+            create_learner(
+                LEARNER,
+                folder=settings.models_folder,
+                tools=references[1],
+                scheduling_strategy=strategy,
+                prepare=functools.partial(ServiceLog.of(settings).install, "learner"),
+            )
         )
     actor_class, indices = shard_class(settings), range(settings.reconciler.shards)
     shards = [create(references[2], index, shard_name(index), strategy, actor_class) for index in indices]
@@ -274,4 +293,6 @@ def _cannot_start_a_shard(error: Exception) -> CannotStart:
     if type(cause).__module__.startswith("sqlalchemy"):
         why = str(cause).partition("\n")[0]
         return CannotStart(f"the journal cannot be opened: {why}", "journal.url", "give a database that is writable")
-    return CannotStart(f"a shard cannot be started: {type(cause).__name__}: {cause}", "", "see Ray's logs")
+    return CannotStart(
+        f"a shard cannot be started: {type(cause).__name__}: {cause}", "", f"see {log_place()} and Ray's own logs"
+    )

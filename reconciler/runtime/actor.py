@@ -15,6 +15,7 @@ from planners.errors import ForerunError
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import StartingUp
+from reconciler.log_context import log_place
 from reconciler.runtime.shard import PlannedPreview, Shard
 from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
@@ -118,7 +119,7 @@ class ReconcilerActor:
             await asyncio.wait([starting], timeout=_START_WAIT_S)
             if not starting.done() or starting.exception() is not None:
                 why = f": {starting.exception()}".partition("\n")[0] if starting.done() else ""
-                fix = "try again in a moment; the service's log says more"
+                fix = f"try again in a moment; {log_place()} says more"
                 raise StartingUp(f"shard {self._index} of the reconciler is starting{why}", "", fix)
         assert self._started is not None
         return self._started

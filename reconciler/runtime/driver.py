@@ -270,10 +270,8 @@ class Driver:
         """A report of the executor. A start that the run knows of already is dropped."""
         if isinstance(event, LogBatch):
             self.log.output.write(self.run.attempts[event.attempt].step.id, event)
-            return
-        if isinstance(event, e.AttemptStarted) and self.run.attempts[event.attempt].started_s is not None:
-            return
-        self.post(event)
+        elif not isinstance(event, e.AttemptStarted) or self.run.attempts[event.attempt].started_s is None:
+            self.post(event)
 
     def _wake(self, at_s: float) -> None:
         """A timer may fire a moment early by another clock. It counts as due all the same: no other timer follows."""

@@ -1,5 +1,6 @@
 """The failure of a task because of an error of the service."""
 
+from reconciler.log_context import log_place
 from reconciler.state.handoff import Failure, FailureKind
 
 _LONGEST_TEXT = 2_000
@@ -11,7 +12,7 @@ def service_failure(error: Exception) -> Failure:
         kind=FailureKind.ERROR,
         message=f"the service failed on this task: {_text(error)}",
         error_type=type(error).__name__,
-        fix="submit the task again; the service's log says more",
+        fix=f"submit the task again; {log_place()} says more",
     )
 
 

@@ -19,6 +19,7 @@ from planners.tasks import AdmittedTask, Task
 from reconciler.errors import JournalUnavailable, Overloaded, UnknownTask
 from reconciler.journal.protocol import RunJournal
 from reconciler.journal.run_log import RunLog, replayable
+from reconciler.log_context import log_ids
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.ended_run import EndedRun
 from reconciler.runtime.figures import JournalFigures, shard_figures
@@ -170,7 +171,8 @@ class Shard:
 
     async def _drive(self, driver: Driver) -> None:
         try:
-            self.observer.ended(await self._ended(driver))
+            with log_ids(task=driver.admitted.id):
+                self.observer.ended(await self._ended(driver))
         finally:
             self._live.pop(driver.admitted.id, None)
 

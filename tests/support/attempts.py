@@ -12,6 +12,7 @@ from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId, WorkKey
 from reconciler.state.commands import Dispatch, Given, ListOf, OutputOf, Source
 from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStarted
 from reconciler.state.handoff import Failure, Handoff
+from reconciler.views.logs import CapturedLine, LogBatch
 
 GUARD_S = 60.0
 
@@ -23,6 +24,7 @@ class Attempts:
         self.executor, self.node, self.task = executor, NodeId(node), TaskId(task)
         self.orders: dict[AttemptId, Dispatch] = {}
         self.reports: list[AttemptStarted | AttemptFinished | AttemptFailed] = []
+        self.logs: dict[AttemptId, list[CapturedLine]] = {}
         self._news = asyncio.Event()
         self._ids: Iterator[int] = count(1)
 
@@ -70,11 +72,25 @@ class Attempts:
                 self._news.clear()
                 await self._news.wait()
 
+    async def printed(self, attempt: AttemptId, text: str) -> None:
+        """Wait for a line of an attempt that runs."""
+        async with asyncio.timeout(GUARD_S):
+            while text not in self.texts(attempt):
+                self._news.clear()
+                await self._news.wait()
+
+    def texts(self, attempt: AttemptId) -> list[str]:
+        """The lines of an attempt that have arrived."""
+        return [line.text for line in self.logs.get(attempt, ())]
+
     def of(self, attempt: AttemptId) -> list[str]:
         return [event.event for event in self.reports if event.attempt == attempt]
 
-    def _report(self, event: AttemptStarted | AttemptFinished | AttemptFailed) -> None:
-        self.reports.append(event)
+    def _report(self, event: AttemptStarted | AttemptFinished | AttemptFailed | LogBatch) -> None:
+        if isinstance(event, LogBatch):
+            self.logs.setdefault(event.attempt, []).extend(event.lines())
+        else:
+            self.reports.append(event)
         self._news.set()
 
 
