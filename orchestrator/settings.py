@@ -7,10 +7,13 @@ file.
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from planners.speculative.settings import SpeculativeSettings
 
 
 class Section(BaseModel):
@@ -110,8 +113,9 @@ class PlanningSettings(Section):
     ``workers`` are the threads of one solve, ``solves_at_once`` the solves that run in parallel. Declared workflows of
     up to ``certified_steps`` steps whose optimal plan needs no search are planned at once, without a speculative plan;
     0 leaves all plans to the optimal planner. The speculative planner has a hard time budget. Up to ``alternatives``
-    alternative first steps run alongside the speculative plan, each subject to the gate; the default is none, because
-    their waste on contended and misleading requests has not been measured.
+    alternative first steps run alongside the speculative plan, each subject to the gate; together they claim no more
+    probability than the speculative plan leaves. With ``revise_guesses``, the rest of a goal's plan is guessed again
+    while the plan streams in.
     """
 
     time_limit_s: float = Field(default=10.0, gt=0, le=600)
@@ -119,7 +123,17 @@ class PlanningSettings(Section):
     solves_at_once: int = Field(default=2, ge=1)
     certified_steps: int = Field(default=1_000, ge=0)
     speculative_budget_s: float = Field(default=0.02, gt=0, le=10)
-    alternatives: int = Field(default=0, ge=0, le=8)
+    alternatives: int = Field(default=2, ge=0, le=8)
+    revise_guesses: bool = True
+
+    @property
+    def speculative(self) -> "SpeculativeSettings":
+        """The bounds of the speculative planner."""
+        from planners.speculative.settings import SpeculativeSettings  # noqa: PLC0415 - the package imports scipy
+
+        return SpeculativeSettings(
+            budget_s=self.speculative_budget_s, alternatives=self.alternatives, revises=self.revise_guesses
+        )
 
 
 class GateSettings(Section):

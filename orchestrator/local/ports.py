@@ -19,7 +19,6 @@ from planners.plans import Plan
 from planners.requests import Continuation, PlanRequest
 from planners.resources import Resources
 from planners.speculative.planner import SpeculativePlannerPipeline
-from planners.speculative.settings import SpeculativeSettings
 from planners.tasks import Task
 from reconciler.runtime.figures import ShardFigures
 from reconciler.state.conditions import Conditions
@@ -51,7 +50,7 @@ class LocalPlanning:
     def __init__(self, settings: PlanningSettings, decomposer: Decomposer | None) -> None:
         self._speculative = SpeculativePlannerPipeline(
             PriorCosts,
-            settings=SpeculativeSettings(budget_s=settings.speculative_budget_s, alternatives=settings.alternatives),
+            settings=settings.speculative,
         )
         self._optimal = OptimalPlannerPipeline(
             PriorCosts,

@@ -37,7 +37,7 @@ from orchestrator.settings import LogSettings, Settings
 from planners.agents import Catalog
 from planners.model import NodeId, TaskId
 from planners.optimal.certified import CertifiedPlans
-from planners.speculative import SpeculativePlannerPipeline, SpeculativeSettings
+from planners.speculative import SpeculativePlannerPipeline
 from reconciler.errors import UnknownTask
 from reconciler.journal import Journal
 from reconciler.journal.writer import CommitObserver
@@ -165,8 +165,7 @@ class BuildShard:
     async def _speculative_planner(self, advice: LearnedAdvice, journal: Journal) -> SpeculativePlannerPipeline:
         """The planner with the latest plans of the journal in its cache."""
         planning = self.settings.planning
-        settings = SpeculativeSettings(budget_s=planning.speculative_budget_s, alternatives=planning.alternatives)
-        planner = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=settings)
+        planner = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=planning.speculative)
         for task, plan in await asyncio.to_thread(lambda: list(journal.plans(_PLANS_RESTORED))):
             planner.cache.remember(task, plan)
         return planner

@@ -17,6 +17,9 @@ from planners.workflow import Step
 # The trust in work that was seen once, and how fast experience changes it.
 _FIRST_TRUST, _RATE = 0.9, 0.3
 _NEGLIGIBLE_TRUST = 0.01
+_SURE = 0.8
+# What a later plan leaves of the weight of earlier ones: about twenty plans count.
+_VARIANT_DECAY, _MOST_VARIANTS = 0.95, 8
 
 
 class NamedDigests(InputDigests):
@@ -30,12 +33,25 @@ class NamedDigests(InputDigests):
         return digest("input", ref.input, canonical_json(ref.path))
 
 
+class PlanVariant(Model):
+    """One of the plans for a template. ``weight``: how often it came, with recent plans weighing more."""
+
+    steps: tuple[Step, ...]
+    outputs: dict[str, Binding] = Field(default_factory=dict)
+    weight: float = 1.0
+
+    @cached_property
+    def work(self) -> frozenset[WorkKey]:
+        """Keys of all its work."""
+        return frozenset(work_keys(((step, "") for step in self.steps), NamedDigests()).values())
+
+
 class CachedPlan(Model):
-    """A goal template and the steps of the latest plan for it.
+    """A goal template and the steps of the commonest plan for it: a planner may answer the same goal differently.
 
     ``searchable`` says whether the template's words are those of a goal. Literals of ``steps`` that came from the goal
-    are masked (`planners.speculative.template`). ``trust`` is a moving average, per work of this and earlier plans, of
-    whether the next plan had that work too.
+    are masked (`planners.speculative.template`). ``variants`` are the plans so far, the commonest first; of equally
+    common ones the latest. ``trust`` is a moving average, per work of these plans, of whether the next plan had it.
     """
 
     kind: str = ""
@@ -45,6 +61,7 @@ class CachedPlan(Model):
     steps: tuple[Step, ...]
     outputs: dict[str, Binding] = Field(default_factory=dict)
     trust: dict[WorkKey, float] = Field(default_factory=dict)
+    variants: tuple[PlanVariant, ...] = ()
 
     @cached_property
     def work(self) -> dict[StepId, WorkKey]:
@@ -56,13 +73,24 @@ class CachedPlan(Model):
         return self.trust.get(self.work[step], _FIRST_TRUST)
 
     def followed_by(self, later: "CachedPlan") -> "CachedPlan":
-        """The later plan for the same template, with the trust updated by what it kept of the earlier ones."""
+        """The commonest of these and the later plan, with the trust updated by what the later one kept."""
         still = set(later.work.values())
         before = dict.fromkeys(self.work.values(), _FIRST_TRUST) | self.trust
         moved = {work: trust + _RATE * ((work in still) - trust) for work, trust in before.items()}
         usual = sum(moved.values()) / len(moved)
         trust = {work: moved.get(work, usual) for work in (*moved, *still)}
-        return later.model_copy(update={"trust": {work: p for work, p in trust.items() if p > _NEGLIGIBLE_TRUST}})
+        variants = _with_variant(self.variants or (self._variant(),), later._variant())  # noqa: SLF001 - the same class
+        return later.model_copy(
+            update={
+                "trust": {work: p for work, p in trust.items() if p > _NEGLIGIBLE_TRUST},
+                "variants": variants,
+                "steps": variants[0].steps,
+                "outputs": variants[0].outputs,
+            }
+        )
+
+    def _variant(self) -> PlanVariant:
+        return PlanVariant(steps=self.steps, outputs=self.outputs)
 
     def steps_for(self, values: Sequence[str | None], goal: str) -> tuple[Step, ...]:
         """The steps with the values of another goal; a step that needs a value the goal lacks is left out."""
@@ -73,6 +101,17 @@ class CachedPlan(Model):
         return tuple(steps)
 
 
+def _with_variant(before: Sequence[PlanVariant], latest: PlanVariant) -> tuple[PlanVariant, ...]:
+    others = []
+    for variant in before:
+        weight = _VARIANT_DECAY * variant.weight
+        if variant.work == latest.work:
+            latest = latest.model_copy(update={"weight": weight + 1})
+        else:
+            others.append(variant.model_copy(update={"weight": weight}))
+    return tuple(sorted([latest, *others], key=lambda variant: -variant.weight)[:_MOST_VARIANTS])
+
+
 class CacheHit(Model):
     """Cached steps for a task, with P(the optimal plan has it) of each; ``exact``: the goal matches the template."""
 
@@ -81,6 +120,11 @@ class CacheHit(Model):
     probability: dict[StepId, float]
     exact: bool
     similarity: float = 1.0
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the plans for this goal have hardly differed, so that no other guess needs to be asked for."""
+        return min(self.probability.values(), default=0.0) >= _SURE
 
 
 def still_possible(steps: Iterable[Step], request: PlanRequest) -> Iterator[Step]:

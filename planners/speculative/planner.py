@@ -21,6 +21,7 @@ from planners.schedulers import ListScheduler
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
 from planners.speculative.agent_choices import survival_probabilities, usual_agents
 from planners.speculative.binding import bind
+from planners.speculative.cached_plan import CacheHit
 from planners.speculative.continuation import confirmed_steps, unlikely_works
 from planners.speculative.guessed_workflow import GuessedWorkflow, alternatives_to
 from planners.speculative.plan_cache import PlanCache
@@ -94,6 +95,8 @@ class SpeculativePlannerPipeline:
         task = request.task
         if self._predictor is None or task.goal is None or task.planning.mode is Mode.PLAN_CACHE:
             return None
+        if not self._settings.revises:
+            return None
         works = {planned.work_key for planned in prefix.steps}
         if before and before[-1].origin.startswith(_EXACT) and works <= {one.work_key for one in before[-1].steps}:
             return None
@@ -110,7 +113,8 @@ class SpeculativePlannerPipeline:
 
     def _workflows(self, request: PlanRequest, budget: TimeBudget) -> Iterator[GuessedWorkflow]:
         task, only_cache = request.task, request.task.planning.mode is Mode.PLAN_CACHE
-        if (hit := self.cache.exact(task)) is not None:
+        hit = self.cache.exact(task)
+        if hit is not None and (only_cache or task.goal is None or hit.is_sure):
             guess = GuessedWorkflow.from_cache(hit, request, _EXACT)
         elif task.plannable is not None:
             if only_cache and not self.cache.knows_workflow(task):
@@ -119,17 +123,22 @@ class SpeculativePlannerPipeline:
         elif only_cache:
             return
         else:
-            yield from self._of_goal(request, budget)
+            yield from self._of_goal(request, budget, hit)
             return
         if guess.flat.steps:
             yield guess
 
-    def _of_goal(self, request: PlanRequest, budget: TimeBudget) -> Iterator[GuessedWorkflow]:
-        """The guess with the most steps expected to be right, then those with other first steps."""
+    def _of_goal(self, request: PlanRequest, budget: TimeBudget, exact: CacheHit | None) -> Iterator[GuessedWorkflow]:
+        """The guess with the most steps expected to be right, then those with other first steps.
+
+        ``exact``: what the plan cache holds for the goal, if its plans differed.
+        """
         predicted = self._predicted(request, budget)
         first = list(_in_time(islice(predicted, self._settings.guesses), budget))
-        hit, cached = self.cache.nearest(request.task), list[GuessedWorkflow]()
-        if hit is not None and hit.similarity >= self._settings.min_similarity:
+        cached = list[GuessedWorkflow]()
+        if exact is not None:
+            cached.append(GuessedWorkflow.from_cache(exact, request, _EXACT))
+        elif (hit := self.cache.nearest(request.task)) is not None and hit.similarity >= self._settings.min_similarity:
             cached.append(GuessedWorkflow.from_cache(hit, request, f"retrieval:{hit.similarity:.2f}"))
         guesses = [guess for guess in (*first, *cached) if guess.flat.steps]
         if not guesses:

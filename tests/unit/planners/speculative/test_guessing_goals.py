@@ -69,6 +69,23 @@ async def test_experience_changes_the_trust_in_a_step():
     assert seldom.steps[1].probability < 0.6 < seldom.steps[0].probability
 
 
+async def test_a_goal_that_got_different_plans_is_guessed_to_get_the_commonest_and_not_the_last():
+    cache = await taught(*[goal_task()] * 3)
+    cache.remember(goal_task(), await optimal(goal_task(), steps(ANSWER[:1])))
+
+    guess = guesser(cache).guess(request(goal_task(OTHER)))
+
+    assert len(guess.steps) == len(ANSWER)
+
+
+async def test_a_plan_that_comes_often_enough_displaces_the_one_that_came_before():
+    cache = await taught(*[goal_task()] * 3)
+    for _ in range(3):
+        cache.remember(goal_task(), await optimal(goal_task(), steps(ANSWER[:1])))
+
+    assert len(guesser(cache).guess(request(goal_task(OTHER))).steps) == 1
+
+
 async def test_mode_plan_cache_guesses_only_goals_that_match_a_template():
     planner = guesser(await taught(goal_task()))
 
