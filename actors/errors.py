@@ -35,6 +35,14 @@ class BadOutput(ActorsError):
     """An agent's output does not match its declaration, or cannot be stored as JSON."""
 
 
+class ProviderBusy(ActorsError):
+    """A provider refused a request for now, and said when to try again."""
+
+    def __init__(self, message: str, field: str, retry_after_s: float) -> None:
+        super().__init__(message, field, f"tried again after {retry_after_s:g} s, as the provider asked")
+        self.retry_after_s = retry_after_s
+
+
 class MissingVariable(ActorsError):
     """An agent asked for an environment variable that it does not have."""
 

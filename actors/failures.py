@@ -33,8 +33,11 @@ def failure_of(error: BaseException, kind: FailureKind | None = None, call: Invo
     mask = Mask.of(declared_variables(call.env) if call else {}, call.inputs if call else None)
     trace, error = formatted(error), unwrapped(error)
     evidence = _evidence_of(error, call, mask, mask.text(trace))
+    retry_after_s = getattr(error, "retry_after_s", None)
     return Failure(
         kind=kind or _kind(error),
+        counts=retry_after_s is None,
+        retry_after_s=retry_after_s,
         message=mask.text(_text(error))[:_MAX_MESSAGE] or type(error).__name__,
         error_type=type(error).__name__,
         fix=mask.text(_fix(error, evidence.frame, call)),

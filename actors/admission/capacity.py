@@ -64,6 +64,36 @@ class Semaphore:
         return f"{self._owner} at {self._permits - self._free:g} of {self._permits:g} {self._unit}"
 
 
+class Cooldown:
+    """Admits nobody until a moment, such as the one that a busy provider named. ``owner`` is the provider."""
+
+    def __init__(self, owner: str = "") -> None:
+        self._owner = owner
+        self._until_s = -math.inf
+
+    def extend(self, until_s: float) -> None:
+        """Wait at least until then."""
+        self._until_s = max(self._until_s, until_s)
+
+    def wait_s(self, amount: float, now_s: float, left: float = 0.0) -> float:
+        """See `Capacity`."""
+        lacking_s = self._until_s - now_s
+        return lacking_s if lacking_s > _NO_WAIT_S else 0.0
+
+    def take(self, amount: float, now_s: float) -> None:
+        """See `Capacity`. Nothing is used up."""
+
+    def release(self, amount: float) -> None:
+        """See `Capacity`."""
+
+    def refund(self, amount: float) -> None:
+        """See `Capacity`."""
+
+    def told(self) -> str:
+        """See `Capacity`."""
+        return f"{self._owner} asked to wait"
+
+
 class TokenBucket:
     """Limits a rate: refills at ``rate_per_s`` up to ``burst``.
 

@@ -1,7 +1,7 @@
 """Enforces the concurrency and rate limits of agents and providers. Attempts wait here before they are submitted."""
 
 from actors.admission.admission import Admission
-from actors.admission.capacity import Capacity, Semaphore, TokenBucket
+from actors.admission.capacity import Capacity, Cooldown, Semaphore, TokenBucket
 from actors.admission.queues import AdmissionQueue, AgentQueue, Uses
 from planners.agents import AgentSpec, Catalog, Provider
 
@@ -18,6 +18,7 @@ class AdmissionLimits(Admission):
     def __init__(self, catalog: Catalog, share: float = 1.0) -> None:
         super().__init__()
         self._share = share
+        self._cooldowns = {one.name: Cooldown(f"provider {one.name}") for one in catalog.providers}
         providers = {provider.name: self._of_provider(provider) for provider in catalog.providers}
         shared = {provider.name: AdmissionQueue() for provider in catalog.providers}
         for agent in catalog.agents:
@@ -31,12 +32,17 @@ class AdmissionLimits(Admission):
                 queue = AdmissionQueue() if agent.provider is None else shared[agent.provider]
                 self._queues[agent.name] = queue, AgentQueue(uses)
 
+    def cool_down(self, provider: str, until_s: float) -> None:
+        """Admit no call of a provider before then, on the monotonic clock of the event loop."""
+        if (cooldown := self._cooldowns.get(provider)) is not None:
+            cooldown.extend(until_s)
+
     def _of_agent(self, agent: AgentSpec) -> Uses:
         return () if agent.concurrency is None else ((self._semaphore(agent.concurrency, f"agent {agent.name}"), 1.0),)
 
     def _of_provider(self, provider: Provider) -> tuple[Uses, Capacity | None]:
         """What every call uses, and the bucket of its tokens."""
-        calls: list[tuple[Capacity, float]] = []
+        calls: list[tuple[Capacity, float]] = [(self._cooldowns[provider.name], 0.0)]
         owner = f"provider {provider.name}"
         if provider.max_concurrent is not None:
             calls.append((self._semaphore(provider.max_concurrent, owner), 1.0))

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from actors.admission.limits import AdmissionLimits
 from actors.errors import ActorsError
-from actors.executor.hosted import ExecutorOptions, HostedAttempt
+from actors.executor.hosted import ExecutorOptions, HostedAttempt, held_by
 from actors.executor.lost_processes import node_lost
 from actors.executor.promotions import RunningPromotions
 from actors.executor.readings import Held
@@ -69,15 +69,7 @@ class FencedExecutor(ABC):
 
     def held(self) -> dict[NodeId, Held]:
         """What the live attempts hold on each node, or wait for there."""
-        held: dict[NodeId, Held] = {}
-        for hosted in (hosted for live in self._live.values() for hosted in live.values() if hosted.handle is not None):
-            needs = self.catalog.by_name[hosted.order.agent].resources
-            here = held.get(hosted.order.node, Held())
-            began = hosted.began_s is not None
-            held[hosted.order.node] = Held(
-                here.running + needs if began else here.running, here.waiting if began else here.waiting + needs
-            )
-        return held
+        return held_by((hosted for live in self._live.values() for hosted in live.values()), self.catalog)
 
     def dispatch(self, task: TaskId, order: Dispatch, report: Report) -> None:
         """Start an attempt. Never raises; a second order for a live attempt is ignored."""
@@ -248,6 +240,9 @@ class FencedExecutor(ABC):
             self._warm.add((agent.name, order.node))
             if hosted.staged and self._is_live(hosted):
                 self._staged.setdefault(hosted.task, {})[order.attempt] = (call, hosted.staged)
+        elif agent.provider is not None and ended.failure.retry_after_s is not None:
+            until_s = asyncio.get_running_loop().time() + ended.failure.retry_after_s
+            self._limits.cool_down(agent.provider, until_s)
         return ended
 
     def _invocation(self, task: TaskId, order: Dispatch, agent: AgentSpec, bound: BoundInputs) -> Invocation:

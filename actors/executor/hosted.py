@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from actors.executor.output import AttemptOutput
+from actors.executor.readings import Held
 from actors.executor.waits import Stage
 from actors.logs.limits import LogLimits
 from actors.payloads.outputs import Reference
 from actors.payloads.store import PayloadStore
-from planners.model import TaskId
+from planners.agents import Catalog
+from planners.model import NodeId, TaskId
 from reconciler.runtime.ports import Report
 from reconciler.state.commands import Dispatch
 
@@ -56,3 +58,17 @@ class ExecutorOptions(TypedDict, total=False):
     payloads: PayloadStore
     verify_timeout_s: float
     logs: LogLimits | None
+
+
+def held_by(attempts: Iterable[HostedAttempt], catalog: Catalog) -> dict[NodeId, Held]:
+    """What attempts hold on each node, or wait for there."""
+    held: dict[NodeId, Held] = {}
+    for hosted in attempts:
+        if hosted.handle is None:
+            continue
+        needs, here = catalog.by_name[hosted.order.agent].resources, held.get(hosted.order.node, Held())
+        began = hosted.began_s is not None
+        held[hosted.order.node] = Held(
+            here.running + needs if began else here.running, here.waiting if began else here.waiting + needs
+        )
+    return held

@@ -14,11 +14,12 @@ import pydantic_core
 from pydantic import Field, JsonValue
 
 from actors.context import Context
-from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog
+from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog, ProviderBusy
 from actors.invocation import Invocation
 from actors.kinds.declared import declared
 from actors.kinds.kind import Answer, Kind
 from actors.kinds.outbound import GuardedTransport, parsed_allowances
+from actors.kinds.retry_after import retry_after_s
 from actors.kinds.schemas import check_schema
 from actors.kinds.templates import Rendering, check_template, schema_of
 from actors.payloads.json_values import decoded, encoded
@@ -117,7 +118,7 @@ class HttpKind:
 
         Raises:
             BadInput, BadOutput: a schema or template does not match, or the response is not what is declared.
-            HttpRefused, HttpFailed: the service answered with an error, or not at all.
+            HttpRefused, HttpFailed, ProviderBusy: the service answered with an error, or not at all.
             AddressRefused: the service is not on a public address.
         """
         check_schema(inputs, call.input_schema, BadInput, "inputs")
@@ -189,8 +190,9 @@ def _check_status(request: httpx.Request, response: httpx.Response, body: bytes,
         raise HttpRefused(message, "target", f"redirects are not followed; if it is right, use {_location(response)}")
     if response.is_client_error and response.status_code not in _LATER:
         raise HttpRefused(message, "target", "correct the request: its address, headers, body or inputs")
-    wait = response.headers.get("Retry-After")
-    raise HttpFailed(message, "target", "try again later" if wait is None else f"try again after {wait} (Retry-After)")
+    if (wait_s := retry_after_s(response.headers.get("Retry-After"))) is not None:
+        raise ProviderBusy(message, "target", wait_s)
+    raise HttpFailed(message, "target", "try again later")
 
 
 def _answer(call: Invocation, settings: HttpSettings, response: httpx.Response, body: bytes) -> Answer:

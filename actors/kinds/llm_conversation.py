@@ -24,9 +24,10 @@ from pydantic_ai.run import AgentRunResult
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import UsageLimits
 
-from actors.errors import BadOutput
+from actors.errors import ActorsError, BadOutput, ProviderBusy
 from actors.import_path import load
 from actors.kinds.llm_settings import LLMFailed, LLMRefused, LLMSettings
+from actors.kinds.retry_after import retry_after_s
 from reconciler.state.handoff import Usage
 
 _NO_KEY = "none"  # a local server needs no key, but the client insists on one
@@ -199,10 +200,13 @@ class Conversation:
         except (LookupError, ValueError, AssertionError):
             return None
 
-    def _refusal(self, error: ModelHTTPError) -> LLMRefused | LLMFailed:
+    def _refusal(self, error: ModelHTTPError) -> ActorsError:
         status = error.status_code
         message = self._masked(f"the model '{self._name}' answered {status}: {error.body}")
         fix = _FIXES.get(status, "see the provider's documentation of this answer")
+        wait_s = retry_after_s((getattr(error, "headers", None) or {}).get("retry-after"))
+        if wait_s is not None and status in (*_LATER, 503):
+            return ProviderBusy(message, "settings", wait_s)
         final = 400 <= status < 500 and status not in _LATER
         return LLMRefused(message, "settings", fix) if final else LLMFailed(message, "settings", fix)
 

@@ -72,7 +72,7 @@ def after_failure(  # noqa: PLR0913 what the decision depends on, named at the c
         pause_s = retry.pause_s(tries, _drawn(step, tries))
         left = tries < retry.max_attempts and (not retry.on or failure.kind in retry.on or not failure.counts)
     if left:
-        return RetryLater(failed_at_s + pause_s if failure.counts else failed_at_s)
+        return RetryLater(failed_at_s + max(pause_s if failure.counts else 0.0, failure.retry_after_s or 0.0))
     return PlanAround() if others else FailRun()
 
 

@@ -66,6 +66,7 @@ class Failure(Versioned):
         counts: whether it uses up one of the agent's tries. False where the agent is not to blame: the service was
             restarted, or its host died through another attempt.
         never_began: the executor knows for certain that the agent's code did not run, so nothing can be in doubt.
+        retry_after_s: the provider asked to wait so long before the next request; such a failure does not count.
         evidence: what is known of the attempt that failed. None where no attempt did, and in older journals.
     """
 
@@ -75,6 +76,7 @@ class Failure(Versioned):
     fix: StorableText = ""
     counts: bool = True
     never_began: bool = False
+    retry_after_s: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     evidence: FailureEvidence | None = None
 
     @property
