@@ -18,7 +18,7 @@ from orchestrator.keys import Scope, key_of
 KEY_HEADER = "X-Forerun-Key"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # Pages hold no data of tasks: they ask for a key and send it with their requests.
-_OPEN = frozenset({"/", "/docs", "/favicon.ico", "/page/{name:path}", "/healthz", "/readyz"})
+_OPEN = frozenset({"/", "/docs", "/favicon.ico", "/page/{of_version}/{name:path}", "/healthz", "/readyz"})
 _ADMIN = frozenset({("POST", "/v1/learner/rollback"), ("POST", "/v1/reload")})
 _CREATE = "create one on the service's host: forerun keys create NAME --scope {scope}"
 

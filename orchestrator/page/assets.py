@@ -20,6 +20,7 @@ _RULES = (
     "frame-ancestors 'none'",
 )
 CONTENT_SECURITY_POLICY = "; ".join(_RULES)
+_VERSION = b"{version}"
 _MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -37,10 +38,27 @@ class Asset:
     etag: str
 
 
+@dataclass(frozen=True, slots=True)
+class PageFiles:
+    """All files by their path below ``static``, such as ``js/main.js``. ``version`` changes with any of them.
+
+    Documents refer to ``page/VERSION/...``, and modules to each other, so a browser may keep the files of a version for
+    good and never mixes two versions.
+    """
+
+    version: str
+    by_name: dict[str, Asset]
+
+
 @cache
-def assets() -> dict[str, Asset]:
-    """All files by their path below ``static``, such as ``js/main.js``."""
-    return dict(_read(files(__package__).joinpath("static"), ""))
+def page_files() -> PageFiles:
+    """The files of this installation."""
+    found = dict(_read(files(__package__).joinpath("static"), ""))
+    version = hashlib.sha256("".join(found[name].etag for name in sorted(found)).encode()).hexdigest()[:16]
+    for name, asset in found.items():
+        if name.endswith(".html"):
+            found[name] = _asset(asset.body.replace(_VERSION, version.encode()), asset.media_type)
+    return PageFiles(version, found)
 
 
 def _read(folder: Traversable, prefix: str) -> Iterator[tuple[str, Asset]]:
@@ -48,6 +66,8 @@ def _read(folder: Traversable, prefix: str) -> Iterator[tuple[str, Asset]]:
         if entry.is_dir():
             yield from _read(entry, f"{prefix}{entry.name}/")
         elif (media_type := _MEDIA_TYPES.get(entry.name.rpartition(".")[2])) is not None:
-            body = entry.read_bytes()
-            digest = hashlib.sha256(body).hexdigest()[:32]
-            yield f"{prefix}{entry.name}", Asset(body, media_type, f'"{digest}"')
+            yield f"{prefix}{entry.name}", _asset(entry.read_bytes(), media_type)
+
+
+def _asset(body: bytes, media_type: str) -> Asset:
+    return Asset(body, media_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')

@@ -1,2 +1,2 @@
-// Where the service is: two folders above this module, so that it works under any path prefix.
-export const root = new URL("../../", import.meta.url);
+// Where the service is: three folders above this module, so that it works under any path prefix.
+export const root = new URL("../../../", import.meta.url);
