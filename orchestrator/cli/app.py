@@ -18,6 +18,7 @@ from orchestrator.cli.logs import logs
 from orchestrator.cli.resolve import resolve
 from orchestrator.cli.retries import diff, retry
 from orchestrator.cli.run import run
+from orchestrator.cli.trace import trace
 from orchestrator.cli.up import up
 
 app = typer.Typer(
@@ -58,6 +59,7 @@ app.command("cancel")(with_credentials(tasks.cancel))
 app.command("resolve")(with_credentials(resolve))
 app.command("retry")(with_credentials(retry))
 app.command("diff")(with_credentials(diff))
+app.command("trace")(with_credentials(trace))
 app.add_typer(agents, name="agents")
 app.command("nodes")(with_credentials(inventory.nodes))
 app.add_typer(learner_commands.learner, name="learner")

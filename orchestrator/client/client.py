@@ -261,6 +261,11 @@ class Client:
         """The latest failed attempts with everything that is known of them, those that were retried included."""
         return await self._view(FailuresView, "GET", f"/v1/tasks/{task_id}/failures")
 
+    async def trace(self, task_id: str) -> dict[str, JsonValue]:
+        """The run in the Trace Event Format, for ui.perfetto.dev or chrome://tracing."""
+        found: dict[str, JsonValue] = await self._json(f"/v1/tasks/{task_id}/trace")
+        return found
+
     async def output(self, task_id: str, step: str) -> JsonValue:
         """The output of a finished step."""
         value: JsonValue = await self._json(f"/v1/tasks/{task_id}/outputs/{step}")

@@ -14,7 +14,6 @@ from reconciler.state.outcomes import Verdict
 from reconciler.views.models import TaskView, Timeline, TimelineBar
 
 _RUN = 0  # the process that holds the run itself
-_MICROSECONDS = 1e6
 # Reserved colour names of the viewers.
 _COLOURS = {
     Verdict.COMMIT: "good",
@@ -70,7 +69,7 @@ def _of_run(view: TaskView, timeline: Timeline, now_s: float) -> Iterator[dict[s
     moments = {"speculative plan": timeline.speculative_plan_s, "optimal plan": timeline.optimal_plan_s}
     for name, at_s in moments.items():
         if at_s is not None:
-            yield {"name": name, "cat": "plan", "ph": "i", "s": "g", "ts": at_s * _MICROSECONDS, "pid": _RUN, "tid": 1}
+            yield {"name": name, "cat": "plan", "ph": "i", "s": "g", "ts": _microseconds(at_s), "pid": _RUN, "tid": 1}
 
 
 def _of_attempt(bar: TimelineBar, pid: int, thread: int, now_s: float) -> Iterator[dict[str, Any]]:
@@ -100,13 +99,13 @@ def _slice(
     name: str, category: str, span_s: tuple[float, float], track: tuple[int, int], known: dict[str, Any]
 ) -> dict[str, Any]:
     start_s, end_s = span_s
-    duration = max(0.0, end_s - start_s) * _MICROSECONDS
+    duration = _microseconds(max(0.0, end_s - start_s))
     pid, thread = track
     return {
         "name": name,
         "cat": category,
         "ph": "X",
-        "ts": start_s * _MICROSECONDS,
+        "ts": _microseconds(start_s),
         "dur": duration,
         "pid": pid,
         "tid": thread,
@@ -116,6 +115,10 @@ def _slice(
 
 def _name(kind: str, pid: int, thread: int, name: str) -> dict[str, Any]:
     return {"name": kind, "ph": "M", "pid": pid, "tid": thread, "args": {"name": name}}
+
+
+def _microseconds(seconds: float) -> float:
+    return round(seconds * 1e6, 3)
 
 
 def _end_s(bar: TimelineBar, now_s: float) -> float:

@@ -124,3 +124,17 @@ def test_the_page_asks_for_a_key_and_keeps_it_for_the_tab(opened):
         expect(page.get_by_text("15 steps")).to_be_visible()
         page.reload()
         expect(page.locator(".task-name .status")).to_have_text("succeeded")
+
+
+def test_an_ended_task_is_retried_from_the_list_and_from_a_step(opened):
+    with page_server(runs.CATALOG, runs.CLUSTER) as server:
+        task = server.run(runs.ended(server, runs.briefing(fails=True)))
+        page = opened(server.url)
+
+        page.get_by_role("button", name="Retry").click()
+
+        expect(page.locator(".task-name .status")).to_have_text("planning")
+        assert task not in page.url
+        page.goto(f"{server.url}#/tasks/{task}?step=read[0]")
+        page.get_by_role("button", name="Retry from here").click()
+        expect(page.get_by_text("the task has no step 'read[0]'")).to_be_visible()

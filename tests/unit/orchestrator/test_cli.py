@@ -54,6 +54,19 @@ def forerun(app, monkeypatch):
     return lambda *arguments, **more: runner.invoke(cli, [str(part) for part in arguments], **more)
 
 
+def test_trace_writes_a_file_for_trace_viewers(forerun, task_file, tmp_path):
+    task_id = forerun("submit", task_file).output.strip()
+    file = tmp_path / "run.json"
+
+    result = forerun("trace", task_id, "--output", file)
+
+    assert result.exit_code == 0
+    assert "ui.perfetto.dev" in result.output
+    assert json.loads(file.read_text())["otherData"]["task"] == task_id
+    assert json.loads(forerun("trace", task_id, "--output", "-").output)["traceEvents"]
+    assert forerun("trace", task_id, "--output", tmp_path / "no" / "folder").exit_code == 2
+
+
 def test_submit_prints_the_id(forerun, task_file):
     result = forerun("submit", task_file)
 

@@ -4,10 +4,11 @@ import {h, icon} from "./dom.js";
 import {bytes, dollars, node, number, percent, seconds, words} from "./format.js";
 import {failureDetails} from "./failure.js";
 import {lastLines} from "./logs.js";
+import {acting, retry} from "./task-actions.js";
 
 export class Inspector {
-  constructor(parent, {id, close, select, textOf, showLogs}) {
-    Object.assign(this, {id, textOf, select, showLogs});
+  constructor(parent, {id, close, select, textOf, showLogs, ended}) {
+    Object.assign(this, {id, textOf, select, showLogs, ended});
     this.title = h("h2", {id: "step-title", tabindex: -1});
     this.body = h("div", {class: "inspector-body"});
     this.element = h("aside", {class: "inspector", hidden: true, "aria-labelledby": "step-title"},
@@ -67,7 +68,7 @@ export class Inspector {
     const open = new Set([...this.body.querySelectorAll("details[open]")].map(details => details.dataset.key));
     this.body.replaceChildren(
       h("p", {class: "step-line"}, h("span", {class: "tag"}, view.capability), view.title ? h("span", {}, view.title) : ""),
-      ...[waiting(view.waiting), failure(last), this.inputs(view), this.output(view), this.attempts(view), gate(view), this.logs(view), placements(view)].filter(Boolean));
+      ...[waiting(view.waiting), failure(last), this.inputs(view), this.output(view), this.attempts(view), gate(view), this.logs(view), placements(view), this.again(view)].filter(Boolean));
     for (const details of this.body.querySelectorAll("details")) if (open.has(details.dataset.key)) details.open = true;
   }
 
@@ -108,6 +109,11 @@ export class Inspector {
     const box = h("div");
     const details = h("details", {data: {key: "logs"}, on: {toggle: () => { if (details.open) this.readLogs(view.step, box); }}}, h("summary", {}, "Logs"), box);
     return details;
+  }
+
+  again(view) {
+    if (!this.ended() || !view.attempts.length) return null;
+    return h("p", {}, h("button", {type: "button", title: "Run this step and everything behind it again, as a new task", on: {click: event => acting(event.currentTarget, () => retry(this.id, view.step))}}, icon("retry"), "Retry from here"));
   }
 
   async readLogs(step, box) {

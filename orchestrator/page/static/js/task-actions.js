@@ -1,5 +1,5 @@
-// What people do to tasks: cancel, and what is shown when that fails.
-import {ask, taskPath} from "./api.js";
+// What people do to tasks: cancel, retry, and what is shown when that fails.
+import {ask, json, taskPath} from "./api.js";
 import {announce, h, icon} from "./dom.js";
 
 /** Run `work` with the button switched off; say what went wrong. */
@@ -25,4 +25,10 @@ export function notice(error) {
 export async function cancel(id) {
   await ask(taskPath(id), {method: "DELETE", parameters: {reason: "cancelled on the page"}});
   announce("Cancelled");
+}
+
+/** Run an ended task again, all that failed or everything behind a step, and show the new task. */
+export async function retry(id, step) {
+  const task = await json(`${taskPath(id)}:retry`, {method: "POST", parameters: {from_step: step}});
+  location.hash = `#/tasks/${encodeURIComponent(task.id)}`;
 }

@@ -9,7 +9,7 @@ import {Inspector} from "./inspector.js";
 import {keyFromUser, storedKey} from "./key.js";
 import {Plans} from "./plans.js";
 import {Steps} from "./steps.js";
-import {acting, cancel} from "./task-actions.js";
+import {acting, cancel, retry} from "./task-actions.js";
 import {Timeline} from "./timeline.js";
 import {download} from "./download.js";
 
@@ -61,6 +61,7 @@ class TaskPage {
     main.append(this.page, this.split);
     this.inspector = new Inspector(this.split, {
       id: this.id, close: () => this.go({step: ""}), select: step => this.go({step}), textOf: (path, most) => this.textOf(path, most),
+      ended: () => this.run?.ended ?? false,
       showLogs: step => { this.tab = ""; this.go({tab: "logs", log: step}); },
     });
   }
@@ -243,7 +244,8 @@ class TaskPage {
     const trace = h("button", {type: "button", on: {click: event => acting(event.currentTarget, () => download(taskPath(this.id, "trace"), `${this.id}.trace.json`))}}, icon("download"), "Trace");
     trace.title = "For ui.perfetto.dev or chrome://tracing";
     const stop = h("button", {type: "button", on: {click: event => acting(event.currentTarget, () => cancel(this.id))}}, icon("cancel"), "Cancel");
-    this.actions.replaceChildren(...(ended ? [trace] : [stop, trace]));
+    const again = h("button", {type: "button", title: "Run it again and keep the finished work that still holds", on: {click: event => acting(event.currentTarget, () => retry(this.id))}}, icon("retry"), "Retry");
+    this.actions.replaceChildren(...(ended ? [again, trace] : [stop, trace]));
   }
 }
 

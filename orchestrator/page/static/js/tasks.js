@@ -2,7 +2,7 @@
 import {json, repeat} from "./api.js";
 import {h, icon, keyed, say} from "./dom.js";
 import {ago, dollars, moment, seconds, words} from "./format.js";
-import {acting, cancel} from "./task-actions.js";
+import {acting, cancel, retry} from "./task-actions.js";
 
 const STATUSES = [["", "All"], ["planning", "Planning"], ["running", "Running"], ["in_doubt", "In doubt"],
   ["succeeded", "Succeeded"], ["failed", "Failed"], ["cancelled", "Cancelled"]];
@@ -132,7 +132,7 @@ function actions(cell, task) {
   if (cell.dataset.ended === String(ended)) return;
   cell.dataset.ended = ended;
   const name = task.name || task.id;
-  cell.replaceChildren(ended ? "" : button("cancel", `Cancel ${name}`, () => cancel(task.id)));
+  cell.replaceChildren(ended ? button("retry", `Retry ${name}`, () => retry(task.id)) : button("cancel", `Cancel ${name}`, () => cancel(task.id)));
 }
 
 function button(glyph, label, work) {
