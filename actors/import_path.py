@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 from actors.errors import UnknownTarget
+from actors.raised import own_frame
 from actors.signature import Signature
 
 
@@ -42,9 +43,9 @@ def load(target: str) -> Callable[..., Any]:
         found: Any = importlib.import_module(module_name)
     except ImportError as error:
         fix = "install it where the workers run, or ship it in Ray's runtime_env"
-        raise UnknownTarget(f"'{target}' cannot be imported: {error}", "target", fix) from error
+        raise UnknownTarget(f"'{target}' cannot be imported: {error}{_where(error)}", "target", fix) from error
     except Exception as error:  # a user's module may raise anything while it is imported
-        why = f"{type(error).__name__}: {error}"
+        why = f"{type(error).__name__}: {error}{_where(error)}"
         raise UnknownTarget(f"'{target}' cannot be imported: {why}", "target", f"fix module {module_name}") from error
     try:
         for part in attribute.split("."):
@@ -55,6 +56,12 @@ def load(target: str) -> Callable[..., Any]:
     if not callable(found):
         raise UnknownTarget(f"'{target}' is a {type(found).__name__}, not a callable", "target", "name a callable")
     return found  # type: ignore[no-any-return]  # narrowed by callable()
+
+
+def _where(error: Exception) -> str:
+    """The line of the user's code that failed. The text of a syntax error names its line itself."""
+    frame = None if isinstance(error, SyntaxError) else own_frame(error.__traceback__)
+    return "" if frame is None else f" at {frame.where}"
 
 
 @lru_cache(maxsize=4096)

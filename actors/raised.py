@@ -23,6 +23,8 @@ _MOST_EXCEPTIONS = 8
 _LONGEST_CHAIN = 1_000
 _PACKAGES = ("actors", "planners", "reconciler", "learner", "orchestrator", "forerun")
 
+_NO_SECRETS = Mask(())
+
 
 class Owner(IntEnum):
     """Whose code a file is."""
@@ -70,7 +72,7 @@ def text_of(error: BaseException) -> str:
         return ""
 
 
-def own_frame(trace: TracebackType | None, mask: Mask, package: str = "") -> Frame | None:
+def own_frame(trace: TracebackType | None, mask: Mask = _NO_SECRETS, package: str = "") -> Frame | None:
     """The innermost line of the user's own code; else of an installed package; None if all is Forerun's or Python's.
 
     Args:

@@ -23,7 +23,22 @@ def check_limits(run: RunData) -> None:
     limits = run.task.limits
     passed = limit_passed(limits.deadline_s, limits.budget_usd, run.at_s, run.spent_usd)
     if passed is not None:
-        fail(run, passed)
+        message = f"{passed.message} {_under_way(run)}"
+        fail(run, with_whereabouts(run, passed.model_copy(update={"message": message})))
+
+
+def with_whereabouts(run: RunData, failure: Failure) -> Failure:
+    """A failure that cut a run off, with the attempt that ran longest as evidence."""
+    first = next((run.attempts[attempt] for attempt in run.attempts.live), None)
+    return failure if first is None else failure.with_evidence(**first.identity)
+
+
+def _under_way(run: RunData) -> str:
+    """What a run was doing when it was cut off."""
+    steps = list(dict.fromkeys(run.attempts[attempt].step.id for attempt in run.attempts.live))
+    if steps:
+        return f"while {_some(steps)} ran"
+    return "before there was a plan" if run.plan is None else "while no step ran"
 
 
 def end_if_done(run: RunData) -> None:

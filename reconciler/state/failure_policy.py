@@ -125,11 +125,13 @@ def limit_passed(deadline_s: float | None, budget_usd: float | None, now_s: floa
     """The limit that the run has passed, if any."""
     if deadline_s is not None and now_s >= deadline_s:
         message = f"the deadline of {deadline_s:g} s has passed"
-        return Failure(kind=FailureKind.LIMIT, message=message, fix="raise limits.deadline_s")
+        return Failure(
+            kind=FailureKind.LIMIT, message=message, fix="raise limits.deadline_s, or give the task less to do"
+        )
     # Dollars are added up as attempts change, so a sum may be off in its last digit.
     if budget_usd is not None and spent_usd > budget_usd + 1e-9:
         message = f"${spent_usd:.4f} are spent of a budget of ${budget_usd:.4f}"
-        return Failure(kind=FailureKind.LIMIT, message=message, fix="raise limits.budget_usd")
+        return Failure(kind=FailureKind.LIMIT, message=message, fix="raise limits.budget_usd, or offer cheaper agents")
     return None
 
 

@@ -85,7 +85,8 @@ class Failure(Versioned):
         evidence = self.evidence or _NO_EVIDENCE
         raised = bool(evidence.exceptions) and evidence.exceptions[-1].error_type == self.error_type
         said = f"{self.error_type}: {self.message}" if raised and self.message != self.error_type else self.message
-        return said if evidence.frame is None else f"{said} at {evidence.frame.where}"
+        where = "" if evidence.frame is None else evidence.frame.where
+        return said if where in said else f"{said} at {where}"
 
     def with_evidence(self, **known: Any) -> "Failure":
         """This failure, with evidence for what its own does not say yet."""

@@ -12,7 +12,7 @@ from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state import planning, reports
 from reconciler.state.advance import advance
-from reconciler.state.conclusion import end
+from reconciler.state.conclusion import end, with_whereabouts
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.invariants import check
 from reconciler.state.kept_work import keep
@@ -86,8 +86,9 @@ class RunState(RunData):
                 failure = Failure(kind=FailureKind.WORKER_LOST, message=reason or "its output was lost", counts=False)
                 reports.outputs_lost(self, attempts, failure)
             case e.CancelRequested(reason=reason):
-                failure = Failure(kind=FailureKind.CANCELLED, message=reason or "cancelled")
-                end(self, c.RunStatus.CANCELLED, failure=failure)
+                again = "submit the task again to start it anew"
+                failure = Failure(kind=FailureKind.CANCELLED, message=reason or "cancelled", fix=again)
+                end(self, c.RunStatus.CANCELLED, failure=with_whereabouts(self, failure))
             case e.TimePassed():  # `advance` sees what has become due
                 pass
             case _:

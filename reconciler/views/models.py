@@ -28,7 +28,11 @@ class StepCounts(Versioned):
 
 
 class Doubt(Versioned):
-    """An irreversible attempt that was lost and may have acted. ``verifying``: its verify hook is being asked."""
+    """An irreversible attempt that was lost and may have acted.
+
+    ``verifying``: its verify hook is being asked. ``reason``: why it was lost; ``failure`` tells more, without
+    traceback and inputs.
+    """
 
     step: StepId
     attempt: AttemptId
@@ -37,6 +41,7 @@ class Doubt(Versioned):
     since_s: float
     verifying: bool
     reason: str = ""
+    failure: Failure | None = None
 
 
 class TaskView(Versioned):

@@ -193,6 +193,7 @@ def _doubt(attempt: Attempt) -> Doubt:
         since_s=attempt.ended_s or attempt.dispatched_s,
         verifying=attempt.verifying,
         reason=attempt.failure.message if attempt.failure else "",
+        failure=attempt.failure and attempt.failure.brief(),
     )
 
 

@@ -100,3 +100,30 @@ def misses_a_module() -> None:
 @agent("allocate", retry={"max_attempts": 1})
 def allocates_too_much() -> int:
     return len(bytearray(1 << 60))  # allocate
+
+
+@agent("wait-for-kill", retry={"max_attempts": 1})
+def tells_its_pid(path: str) -> None:
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+@agent("pay", effect="irreversible")
+def pays_and_dies() -> None:
+    os._exit(1)
+
+
+@agent("buy", retry={"max_attempts": 5, "backoff_s": 0}, price={"usd_per_call": 0.6})
+async def buys_in_vain() -> None:
+    raise ValueError("sold out")
+
+
+@agent("rest", expected_s=0.1)
+async def rests() -> None:
+    await asyncio.Event().wait()
+
+
+@agent("repeat")
+async def repeats(value: Any) -> Any:
+    """Never fails."""
+    return value

@@ -1,0 +1,383 @@
+"""However a task fails, command line and API tell what failed, where, and what to do. One service serves all ways."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import failing_agents as f
+import live_service
+import pytest
+import yaml
+from live_service import alive
+from typer.testing import CliRunner
+
+from benchmarks.scripted_llm import Fault, ScriptedLLM
+from orchestrator.cli.app import app
+from orchestrator.client.client import Client
+from orchestrator.client.errors import BadRequest, TaskFailed
+from reconciler.state.commands import RunStatus
+from reconciler.views.models import TaskView
+
+# The first of these waits for Ray and Serve to start, on a machine that may be busy.
+pytestmark = pytest.mark.timeout(300)
+
+GUARD_S = 120
+_SUPPORT = Path(f.__file__).parent
+_AGENTS = (
+    *("summarises", "returns_a_text", "counts", "crashes", "exits", "hangs", "misses_a_module", "allocates_too_much"),
+    *("tells_its_pid", "pays_and_dies", "buys_in_vain", "rests", "repeats"),
+)
+
+
+class Case(NamedTuple):
+    """A task, and texts that must be told of it: what failed, where, and what to do."""
+
+    task: dict[str, Any]
+    what: tuple[str, ...]
+    where: tuple[str, ...]
+    fix: str
+
+
+def one(capability: str, given: dict[str, Any] | None = None, **task: Any) -> dict[str, Any]:
+    step = {"id": "only", "capability": capability, "inputs": given or {}}
+    return {"workflow": {"steps": [step]}, "planning": {"mode": "wait"}, **task}
+
+
+def at(mark: str, function: str) -> str:
+    return f"failing_agents.py:{f.line_of(mark)} in {function}"
+
+
+CASES = {
+    "exception": Case(
+        one("summarise", {"document": {"title": "x", "api_key": "a-secret-key"}}),
+        ("cause: KeyError: 'text'", "ValueError: the document cannot be summarised"),
+        (at("lookup", "_text_of"), at("summarise", "summarises"), "step only, agent summarises, node", '"title": "x"'),
+        "correct failing_agents.py",
+    ),
+    "import error": Case(
+        one("license"),
+        ("RuntimeError: this machine has no licence",),
+        ("failing_import.py:6 in <module>", "agent unreachable"),
+        "fix module failing_import",
+    ),
+    "wrong output": Case(
+        one("count-badly"),
+        ("output: Input should be a valid integer",),
+        ("in returns_a_text", "agent returns_a_text"),
+        "correct what 'returns_a_text' returns, or its return type",
+    ),
+    "wrong input": Case(
+        {
+            "workflow": {
+                "steps": [
+                    {"id": "first", "capability": "repeat", "inputs": {"value": "many"}},
+                    {"id": "only", "capability": "count", "inputs": {"number": "$steps.first"}},
+                ]
+            }
+        },
+        ("inputs.number: Input should be a valid integer",),
+        ("in counts", "agent counts"),
+        "see the parameters of 'counts'",
+    ),
+    "crash": Case(
+        one("crash"),
+        ("the process of agent 'crashes' died of: Segmentation fault",),
+        (at("crash", "crashes"), "agent crashes, node"),
+        "correct failing_agents.py",
+    ),
+    "exit": Case(
+        one("exit"),
+        ("the process of agent 'exits' died without a message",),
+        ("step only, agent exits, node",),
+        "os._exit",
+    ),
+    "hang": Case(
+        one("hang"),
+        ("still running after 1 s",),
+        (at("hang", "hangs"), "agent hangs, node"),
+        "raise the agent's timeout_s",
+    ),
+    "out of memory": Case(
+        one("allocate"),
+        ("MemoryError",),
+        (at("allocate", "allocates_too_much"), "agent allocates_too_much, node"),
+        "resources.memory_bytes",
+    ),
+    "missing dependency": Case(
+        one("import"),
+        ("No module named 'no_such_module_here'",),
+        (at("missing", "misses_a_module"), "agent misses_a_module, node"),
+        "install module 'no_such_module_here' on node",
+    ),
+    "command": Case(
+        one("shell"),
+        ("'sh' ended with exit code 7: disk full",),
+        ("exit code: 7", "last lines of stderr", "agent sheller"),
+        "run the command by hand",
+    ),
+    "service answers 429": Case(
+        one("call-429"), ("answered 429 Too Many Requests",), ("/429", "agent caller-429"), "try again after 7"
+    ),
+    "service answers 500": Case(
+        one("call-500"), ("answered 500 Internal Server Error",), ("/500", "agent caller-500"), "try again later"
+    ),
+    "service stalls": Case(
+        one("call-stall"), ("still running after 1 s",), ("agent caller-stall, node",), "raise the agent's timeout_s"
+    ),
+    "budget": Case(
+        one("buy", limits={"budget_usd": 1.0}),
+        ("$1.2000 are spent of a budget of $1.0000",),
+        ("sold out",),
+        "raise limits.budget_usd",
+    ),
+    "deadline": Case(
+        one("rest", limits={"deadline_s": 2.0}),
+        ("the deadline of 2 s has passed while 'only' ran",),
+        ("step only, agent rests, node",),
+        "raise limits.deadline_s",
+    ),
+    "planner gives nonsense": Case(
+        {"goal": "answer with nonsense"}, ("gave a plan that cannot run",), ("the LLM scripted-llm",), "reword the goal"
+    ),
+    "provider of the planner answers 429": Case(
+        {"goal": "answer with http_429"}, ("answered with HTTP 429",), ("the LLM scripted-llm",), "limits the rate"
+    ),
+    "provider of the planner answers 500": Case(
+        {"goal": "answer with http_500"}, ("answered with HTTP 500",), ("the LLM scripted-llm",), "try again"
+    ),
+    "provider of the planner stalls": Case(
+        {"goal": "answer with stall"}, ("stalled: no token for 1 s",), ("the LLM scripted-llm",), "try again"
+    ),
+}
+
+
+class GoalFaults(ScriptedLLM):
+    """Its faults follow from the goal, not from the order of requests."""
+
+    def fault(self) -> Fault | None:
+        said = json.dumps(self.requests[-1]["messages"])
+        fault = next((fault for fault in Fault if f"answer with {fault.value}" in said), None)
+        return Fault.CYCLE if "answer with nonsense" in said else fault
+
+
+class _FailingService(BaseHTTPRequestHandler):
+    """Answers with the status in the path, or not at all."""
+
+    stopping = threading.Event()
+
+    def do_POST(self) -> None:
+        if self.path == "/stall":
+            self.stopping.wait(GUARD_S)
+            return
+        self.send_response(int(self.path[1:]))
+        self.send_header("Retry-After", "7")
+        self.end_headers()
+
+    def log_message(self, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def failing_url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _FailingService)
+    server.daemon_threads = True
+    serving = threading.Thread(target=server.serve_forever, args=(0.05,))
+    serving.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    _FailingService.stopping.set()
+    server.shutdown()
+    server.server_close()
+    serving.join()
+
+
+@pytest.fixture(scope="module")
+def llm() -> Iterator[ScriptedLLM]:
+    answers = {case.task["goal"]: [{"id": "a", "capability": "rest"}] for case in CASES.values() if "goal" in case.task}
+    with GoalFaults(answers, faults_after=0) as serving:
+        yield serving
+
+
+def catalog(failing_url: str) -> dict[str, Any]:
+    agents: list[dict[str, Any]] = [{"target": f"failing_agents:{name}"} for name in _AGENTS]
+    for name, capability in {"returns_a_text": "count-badly", "exits": "exit"}.items():
+        agents[_AGENTS.index(name)]["capability"] = capability
+    agents.append({"capability": "license", "target": "failing_import:unreachable", "retry": {"max_attempts": 1}})
+    shell = ["sh", "-c", "echo disk full >&2; exit 7"]
+    agents.append(
+        {"name": "sheller", "capability": "shell", "kind": "command", "target": shell, "retry": {"max_attempts": 1}}
+    )
+    agents += [
+        {
+            "name": f"caller-{path}",
+            "capability": f"call-{path}",
+            "kind": "http",
+            "effect": "pure",
+            "target": f"{failing_url}/{path}",
+            "settings": {"allow": ["127.0.0.1"]},
+            "retry": {"max_attempts": 1},
+            "timeout_s": 1.0 if path == "stall" else 30.0,
+        }
+        for path in ("429", "500", "stall")
+    ]
+    return {"agents": agents}
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, failing_url: str, llm: ScriptedLLM) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("failing")
+    (folder / "catalog.yaml").write_text(yaml.safe_dump(catalog(failing_url)))
+    environment = {
+        "PYTHONPATH": os.pathsep.join([str(_SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "FORERUN_DATA_DIR": str(folder),
+        "FORERUN_LLM__BASE_URL": llm.base_url,
+        "FORERUN_LLM__MODEL": llm.model,
+        "FORERUN_LLM__STALL_S": "1",
+        "FORERUN_LLM__MAX_RETRIES": "0",
+        "FORERUN_LLM__MAX_REPAIRS": "0",
+    }
+    running = live_service.started(folder, catalog=folder / "catalog.yaml", environment=environment)
+    yield running.url
+    processes = running.descendants()
+    assert running.terminate() == 0, running.log.read_text()
+    assert alive(processes) == set()
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[Any]:
+    with Client.sync(url) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def ended(client: Any) -> Callable[[str], TaskView]:
+    """The task of a case once it has ended. All are submitted at once, so that they wait for each other's processes."""
+    ids = {name: client.submit(case.task).id for name, case in CASES.items()}
+
+    def wait(name: str) -> TaskView:
+        view: TaskView = client.wait(ids[name], GUARD_S)
+        assert view.status is RunStatus.FAILED, view
+        return view
+
+    return wait
+
+
+def shown(url: str, *arguments: str) -> str:
+    """What the command line prints, in one line, however it is wrapped."""
+    result = CliRunner().invoke(app, [*arguments, "--url", url])
+    return " ".join(result.output.split())
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + GUARD_S
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_failed_task_tells_what_failed_where_and_what_to_do(
+    name: str, url: str, client: Any, ended: Callable[[str], TaskView]
+):
+    case, view = CASES[name], ended(name)
+
+    text = shown(url, "show", view.id)
+    with pytest.raises(TaskFailed) as caught:
+        client.result(view.id)
+
+    for told in (*case.what, *case.where, case.fix):
+        assert told in text
+    assert case.what[-1] in view.failure.message or case.what[-1] in str(caught.value)
+    assert case.fix in view.failure.fix
+    assert view.failure.fix in str(caught.value)
+    assert "a-secret-key" not in view.model_dump_json() + text
+
+
+def test_a_failed_attempt_is_no_commit_and_is_listed_with_its_evidence(client: Any, ended: Callable[[str], TaskView]):
+    view = ended("exception")
+
+    bars = client.timeline(view.id).bars
+    (failed,) = client.failures(view.id).failures
+
+    assert [(bar.status, bar.verdict) for bar in bars] == [("failed", None)]
+    assert (view.failed_attempts, client.plans(view.id).verdicts) == (1, {})
+    assert failed.failure.evidence.frame.line == f.line_of("summarise")
+    assert failed.failure.evidence.traceback.endswith("ValueError: the document cannot be summarised")
+    assert failed.failure.evidence.inputs == {"document": {"title": "x", "api_key": "***"}}
+
+
+def test_an_agent_that_is_killed_is_told_as_such(url: str, client: Any, tmp_path: Path):
+    path = tmp_path / "pid"
+    task = client.submit(one("wait-for-kill", {"path": str(path)})).id
+    until(lambda: path.exists() and bool(path.read_text()))
+
+    os.kill(int(path.read_text()), signal.SIGKILL)
+    view = client.wait(task, GUARD_S)
+
+    text = shown(url, "show", task)
+    assert "the process of agent 'tells_its_pid' died without a message: it was killed" in view.failure.message
+    for told in ("step only, agent tells_its_pid, node", str(path), "kill, os._exit, an operator"):
+        assert told in text
+
+
+def test_a_cancelled_task_tells_who_wanted_it_and_what_ran(url: str, client: Any):
+    task = client.submit(one("rest")).id
+    until(lambda: client.get(task).steps.running == 1)
+
+    client.cancel(task, "wrong inputs")
+    view = client.wait(task, GUARD_S)
+
+    assert view.status is RunStatus.CANCELLED
+    text = shown(url, "show", task)
+    for told in ("wrong inputs", "step only, agent rests, node", "submit the task again"):
+        assert told in text
+
+
+def test_an_act_in_doubt_tells_which_act_why_and_what_to_do(url: str, client: Any):
+    task = client.submit(one("pay")).id
+
+    view = client.wait(task, GUARD_S)
+
+    assert view.status is RunStatus.IN_DOUBT
+    text = shown(url, "show", task)
+    for told in ("step only may have acted", "pays_and_dies", "died without a message", f"forerun resolve {task} only"):
+        assert told in text
+    with pytest.raises(TaskFailed, match="in_doubt"):
+        client.result(task)
+
+
+def test_a_file_that_is_no_yaml_is_told_with_its_line(url: str, tmp_path: Path):
+    bad = tmp_path / "task.yaml"
+    bad.write_text("workflow:\n  steps: [{id: a, capability: rest}\n")
+
+    text = shown(url, "submit", str(bad))
+
+    assert "task.yaml" in text
+    assert "line 3" in text
+    assert "fix:" in text
+
+
+def test_a_step_that_waits_for_room_tells_what_is_in_use(url: str, client: Any, tmp_path: Path):
+    tasks = [client.submit(one("wait-for-kill", {"path": str(tmp_path / f"{n}")})).id for n in range(3)]
+
+    def waiting() -> list[str]:
+        return [wait.message for task in tasks for wait in client.get(task).waiting]
+
+    until(lambda: any("2 of 2 in use" in message for message in waiting()))
+    last = next(task for task in tasks if any("in use" in wait.message for wait in client.get(task).waiting))
+    assert "waiting for 1 CPU on node" in shown(url, "show", last)
+    for task in tasks:
+        client.cancel(task)
+
+
+def test_a_wrong_capability_is_refused_with_the_field_and_the_nearest_name(client: Any):
+    with pytest.raises(BadRequest) as caught:
+        client.submit(one("summarize"))
+
+    assert caught.value.field == "workflow.steps.only.capability"
+    assert "summarise" in caught.value.fix
