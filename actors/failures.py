@@ -96,7 +96,8 @@ def _fix(error: BaseException, frame: Frame | None, call: Invocation | None) -> 
 
 def _text(error: BaseException) -> str:
     if isinstance(error, ForerunError):  # its own text repeats the fix
-        return f"{error.field}: {error.message}" if error.field else error.message
+        named = error.field and error.field != "target"  # the message names what it calls
+        return f"{error.field}: {error.message}" if named else error.message
     return text_of(error)
 
 

@@ -28,7 +28,15 @@ def frame_in(text: str) -> Frame | None:
 def stack_of(text: str, file: str) -> str:
     """Of the stacks in what ``faulthandler`` has written, the one of the thread that runs code of this file."""
     blocks = re.split(r"\n(?=(?:Current thread|Thread) 0x)", text)
-    return next((block.strip() for block in reversed(blocks) if file in block), text.strip())
+    return _trimmed(next((block for block in reversed(blocks) if file in block), text))
+
+
+def _trimmed(stack: str) -> str:
+    """The stack without the code that called the agent, which comes last, and without the list of extension modules."""
+    lines = stack.partition("\nExtension modules:")[0].strip().splitlines()
+    while lines and (frames := _frames(lines[-1:])) and owner_of_file(frames[0].file) is Owner.HOST:
+        lines.pop()
+    return "\n".join(lines)
 
 
 def _frames(lines: Iterable[str]) -> list[Frame]:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from planners.graph import PlanFigures, PlanGraph
-from planners.model import StepId
+from planners.model import AttemptId, StepId
 from planners.plans import Plan
 from reconciler.state.fan_outs import Completion
 from reconciler.state.handoff import Failure
@@ -98,9 +98,9 @@ def failure_markup(failure: Failure) -> list[str]:
     return [f"  [red]{first}[/]", *(f"  {line}" for line in fixed)]
 
 
-def failed_table(timeline: Timeline, most: int = 10) -> Table | None:
-    """Why attempts failed, the latest ones; None if none did."""
-    failed = [bar for bar in timeline.bars if bar.failure is not None and bar.status == "failed"]
+def failed_table(timeline: Timeline, told: AttemptId | None, most: int = 10) -> Table | None:
+    """Why attempts failed, the latest ones; None if none did but the one that the failure of the task tells of."""
+    failed = [bar for bar in timeline.bars if bar.status == "failed" and bar.failure and bar.attempt != told]
     if not failed:
         return None
     rows = [[escape(bar.step), escape(bar.attempt), escape(bar.failure.told)] for bar in failed[-most:] if bar.failure]

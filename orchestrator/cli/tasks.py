@@ -178,7 +178,9 @@ def show(
             console.print(task_summary(view), soft_wrap=True)
             timeline = await client.timeline(task_id)
             console.print(attempts_table(timeline))
-            for more in (failed_table(timeline), waiting_table(timeline)):
+            evidence = view.failure.evidence if view.failure is not None else None
+            told = evidence.attempt if evidence is not None else None
+            for more in (failed_table(timeline, told), waiting_table(timeline)):
                 if more is not None:
                     console.print(more)
         return view

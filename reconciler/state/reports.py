@@ -53,7 +53,8 @@ def failed(run: RunData, attempt: Attempt, event: e.AttemptFailed) -> None:
 
 def node_lost(run: RunData, node: NodeId) -> None:
     """A node has left the cluster."""
-    _lose_node(run, node, Failure(kind=FailureKind.NODE_LOST, message=f"node {node} was lost"))
+    fix = "its work is placed on other nodes; to use the node again, restart Ray there"
+    _lose_node(run, node, Failure(kind=FailureKind.NODE_LOST, message=f"node {node} was lost", fix=fix))
 
 
 def outputs_lost(run: RunData, attempts: Iterable[AttemptId], failure: Failure) -> None:

@@ -18,16 +18,18 @@ def failure_lines(failure: Failure, *, full: bool = True) -> list[str]:
         failure: of a task or an attempt.
         full: with traceback and stderr.
     """
-    lines = [failure.message]
-    if failure.evidence is not None:
-        lines += _indented(_evidence(failure.evidence, full=full))
+    evidence = failure.evidence or FailureEvidence()
+    lines = [*_cause(evidence), *_circumstances(evidence)]
     if failure.fix:
-        lines.append(f"  fix: {failure.fix}")
-    return lines
+        lines.append(f"fix: {failure.fix}")
+    if full and evidence.stderr:
+        lines += _block("last lines of stderr", evidence.stderr, _MOST_STDERR_LINES)
+    if full and evidence.traceback:
+        lines += _block("traceback", evidence.traceback, _MOST_TRACEBACK_LINES)
+    return [failure.message, *(f"  {line}" for line in lines)]
 
 
-def _evidence(evidence: FailureEvidence, *, full: bool) -> Iterator[str]:
-    yield from _cause(evidence)
+def _circumstances(evidence: FailureEvidence) -> Iterator[str]:
     names = {
         "step": evidence.step,
         "agent": evidence.agent,
@@ -41,10 +43,6 @@ def _evidence(evidence: FailureEvidence, *, full: bool) -> Iterator[str]:
         yield f"inputs: {text if len(text) <= _MOST_INPUTS else text[:_MOST_INPUTS] + '...'}"
     if evidence.exit_code is not None:
         yield f"exit code: {evidence.exit_code}"
-    if full and evidence.stderr:
-        yield from _block("last lines of stderr", evidence.stderr, _MOST_STDERR_LINES)
-    if full and evidence.traceback:
-        yield from _block("traceback", evidence.traceback, _MOST_TRACEBACK_LINES)
 
 
 def _cause(evidence: FailureEvidence) -> Iterator[str]:
@@ -66,7 +64,3 @@ def _block(title: str, text: str, most: int) -> Iterator[str]:
     lines = text.splitlines()
     yield f"{title}:" if len(lines) <= most else f"{title} (the last {most} of {len(lines)} lines):"
     yield from (f"  {line}" for line in lines[-most:])
-
-
-def _indented(lines: Iterator[str]) -> Iterator[str]:
-    return (f"  {line}" for line in lines)

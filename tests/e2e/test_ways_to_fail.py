@@ -176,7 +176,8 @@ class _FailingService(BaseHTTPRequestHandler):
             self.stopping.wait(GUARD_S)
             return
         self.send_response(int(self.path[1:]))
-        self.send_header("Retry-After", "7")
+        if self.path == "/429":
+            self.send_header("Retry-After", "7")
         self.end_headers()
 
     def log_message(self, *arguments: Any) -> None:

@@ -84,6 +84,7 @@ def test_a_blocked_loop_is_told_with_the_line_that_blocks_it(tmp_path: Path):
 
     assert failure.evidence.frame.function == "test_a_blocked_loop_is_told_with_the_line_that_blocks_it"
     assert failure.evidence.traceback == stack
+    assert "Extension modules" not in stack_of(stack, "anything")
 
 
 def test_of_several_stacks_that_of_the_thread_in_question_is_found():

@@ -5,6 +5,7 @@ from worlds import CATALOG, a_run
 
 from planners.agents import Catalog
 from planners.model import TaskId
+from planners.tasks import Limits
 from reconciler.journal.rows import event_row
 from reconciler.runtime.stored_failures import stored_failures
 from reconciler.state import events as e
@@ -122,4 +123,56 @@ def test_a_failure_is_told_from_its_root_cause_to_what_to_do():
     assert lines[2] == "  then: ValueError: no text"
     assert 'at: bad.py:9 in summarise: return document["text"]' in lines[3]
     assert "on: step b, agent solve-small, node n1, attempt t.2" in lines[4]
-    assert lines[-1] == "  fix: mend it"
+    assert lines[5:7] == ['  inputs: {"document": {}}', "  fix: mend it"]
+    assert lines[-1] == "    Traceback ..."
+
+
+def running_run(**limits):
+    """A run whose first attempt runs on n1."""
+    task = a_run().task.model_copy(update={"limits": Limits(**limits)})
+    run = RunState(TaskId("t"), task, CATALOG)
+    run.handle(e.RunStarted(at_s=0.0))
+    run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(chain("fetch", "solve"))))
+    run.handle(e.AttemptStarted(at_s=1.1, attempt="t.1", node="n1"))
+    return run
+
+
+def test_a_passed_deadline_tells_which_step_ran_and_where():
+    run = running_run(deadline_s=5.0)
+
+    run.handle(e.TimePassed(at_s=5.0))
+
+    failure = run.end.failure
+    assert failure.message == "the deadline of 5 s has passed while 'a' ran"
+    assert (failure.evidence.agent, failure.evidence.node) == ("fetch-small", "n1")
+    assert "limits.deadline_s" in failure.fix
+
+
+def test_a_deadline_that_passes_before_there_is_a_plan_says_so():
+    run = RunState(TaskId("t"), a_run().task.model_copy(update={"limits": Limits(deadline_s=5.0)}), CATALOG)
+    run.handle(e.RunStarted(at_s=0.0))
+
+    run.handle(e.TimePassed(at_s=5.0))
+
+    assert run.end.failure.message == "the deadline of 5 s has passed before there was a plan"
+
+
+def test_a_cancelled_run_tells_what_ran():
+    run = running_run()
+
+    run.handle(e.CancelRequested(at_s=2.0, reason="wrong inputs"))
+
+    failure = run.end.failure
+    assert (failure.message, failure.evidence.step, failure.evidence.node) == ("wrong inputs", "a", "n1")
+    assert failure.fix
+
+
+def test_attempts_on_a_lost_node_tell_which_node_it_was():
+    run = running_run()
+
+    run.handle(e.NodeLost(at_s=2.0, node="n1"))
+
+    (failed,) = failures_view(run).failures
+    assert failed.failure.kind is FailureKind.NODE_LOST
+    assert (failed.node, failed.failure.evidence.step, failed.failure.evidence.agent) == ("n1", "a", "fetch-small")
+    assert "n1" in failed.failure.message
