@@ -139,7 +139,7 @@ def _speculation(figures: Results) -> str:
         for mode in _MODES
         if (of := found.get(mode)) is not None
     ]
-    by_mode = table(["workload", "mode", "T, median", "T, 95th percentile", "share of attainable"], rows)
+    by_mode = table(["workload", "mode", "T, median", "T, 95th percentile", "share (95 % interval)"], rows)
     head = ["workload", "requests", "planning share", "share of attainable", "waste (s)", "waste ($)"]
     rates = ["commit", "salvage", "flush"]
     whole = [
@@ -170,7 +170,11 @@ def _workloads(figures: Results) -> dict[str, Any]:
 
 
 def _share_of(of: Results) -> str:
-    return share(of["share_of_attainable"]) if "share_of_attainable" in of else ""
+    if "share_of_attainable" not in of:
+        return ""
+    interval = of.get("share_interval")
+    told = "" if interval is None else f" ({100 * interval[0]:.0f} to {100 * interval[1]:.0f} %)"
+    return share(of["share_of_attainable"]) + told
 
 
 def _of_workload(found: Results) -> list[str]:

@@ -12,15 +12,17 @@ from rich.progress import Progress
 
 from benchmarks.scripted_llm import ScriptedLLM
 from benchmarks.serving import client_of, quantile, running
+from benchmarks.speculation.bootstrap import share_interval
 from benchmarks.speculation.cases import TOKENS_PER_S, TTFT_S, Cases, SpeculationCase, cases
 from benchmarks.speculation.past import journal_holding
 from orchestrator.client.client import Client
-from orchestrator.settings import JournalSettings, LlmSettings
+from orchestrator.settings import JournalSettings, LlmSettings, PlanningSettings
 from planners.plans import Plan
 from planners.tasks import Mode, PlanningOptions, Task
 from reconciler.views.models import TaskView
 
-Workload = Literal["warm", "half", "unseen", "adversarial", "mixed"]
+Workload = Literal["warm", "half", "unseen", "quick", "adversarial", "unwilling", "mixed"]
+Lever = Literal["alternatives", "revisions", "learning"]
 WORKLOADS: tuple[Workload, ...] = get_args(Workload)
 # Speculating modes run first, so that no other run of the request has taught them the answer; the oracle needs one.
 ORDER = (Mode.PLAN_CACHE, Mode.FORERUN, Mode.STREAMED, Mode.LIST_SCHEDULE, Mode.WAIT, Mode.ORACLE)
@@ -28,6 +30,7 @@ AT_ONCE = 3
 VALUE_OF_TIME_USD_PER_S = 0.01
 BURST = 8
 _TRAINING_S = 300.0
+_FIRST_TASKS = 10  # of a kind, in which the gate learns what its guesses are worth
 
 
 @dataclass
@@ -40,13 +43,14 @@ class Runs:
 
 def run(  # noqa: PLR0913, PLR0917 - the options of the command
     data: DirectoryPath | None = None,
-    size: PositiveInt = 24,
+    size: PositiveInt = 48,
     scale: PositiveFloat = 0.25,
     seed: int = 0,
     workloads: Sequence[Workload] = WORKLOADS,
     agents: Literal["llm", "mixed"] = "llm",
+    without: Sequence[Lever] = (),
 ) -> dict[str, Any]:
-    """Per workload: seconds by mode, share of attainable, waste, verdict rates, planning share.
+    """Per workload: seconds by mode, share of attainable with its 95 % interval, waste, verdict rates, planning share.
 
     Args:
         data: the folder of the data sets; None for synthetic requests.
@@ -57,37 +61,51 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
         workloads: the workloads to run.
         agents: ``llm``: every agent takes as long as a recorded LLM step; ``mixed``: half of them take as long as a
             recorded tool call, mostly milliseconds. A run cannot end before its optimal plan is complete, so requests
-            that are executed faster than planned limit what any speculation can save.
+            that are executed faster than planned limit what any speculation can save. The workload ``quick`` are the
+            unseen requests with mixed agents, on a service of its own.
+        without: turns levers of the speculation off: alternatives to the guess, guesses made again while the plan
+            streams in, learning from past plans.
     """
-    chosen = cases(data, size, scale, seed, agents)
-    submitted = [*chosen.warm_up, *(case for workload in WORKLOADS for case in getattr(chosen, workload))]
+    found: dict[str, Any] = {}
+    if plain := [workload for workload in workloads if workload != "quick"]:
+        found = _on_a_service(cases(data, size, scale, seed, agents), plain, scale, without)
+    if "quick" in workloads:
+        quick = _on_a_service(cases(data, size, scale, seed, "mixed"), ["unseen"], scale, without)
+        found = {**quick, **found, "quick": quick["unseen"]} if found else {**quick, "quick": quick.pop("unseen")}
+    return {"agents": agents, "scale": scale, "size": size, "without": list(without), **found}
+
+
+def _on_a_service(chosen: Cases, workloads: Sequence[str], scale: float, without: Sequence[Lever]) -> dict[str, Any]:
+    submitted = [*chosen.warm_up, *(case for workload in workloads for case in getattr(chosen, workload))]
     answers = {case.goal: case.answer() for case in submitted}
     with (
         ScriptedLLM(answers, ttft_s=TTFT_S * scale, tokens_per_s=TOKENS_PER_S / scale) as llm,
-        journal_holding(chosen.past, chosen.catalog) as journal_url,
+        journal_holding(() if "learning" in without else chosen.past, chosen.catalog) as journal_url,
         running(
             chosen.catalog,
             LlmSettings(base_url=llm.base_url, model=llm.model),
             journal=JournalSettings(url=journal_url),
+            planning=_levers(without),
         ) as service,
     ):
-        results = asyncio.run(_measure(service, chosen, workloads, scale))
-    return {
-        "planner": llm.speed(),
-        "agents": agents,
-        "scale": scale,
-        "size": size,
-        "past_plans": len(chosen.past),
-        **results,
-    }
+        results = asyncio.run(_measure(service, chosen, workloads, scale, learns="learning" not in without))
+    return {"planner": llm.speed(), "past_plans": len(chosen.past), **results}
 
 
-async def _measure(service: Any, chosen: Cases, workloads: Iterable[str], scale: float) -> dict[str, Any]:
+def _levers(without: Sequence[Lever]) -> PlanningSettings:
+    settings = PlanningSettings(revise_guesses="revisions" not in without)
+    return settings.model_copy(update={"alternatives": 0}) if "alternatives" in without else settings
+
+
+async def _measure(
+    service: Any, chosen: Cases, workloads: Iterable[str], scale: float, *, learns: bool
+) -> dict[str, Any]:
     results: dict[str, Any] = {}
     async with client_of(service) as client:
-        await _trained(client)
+        if learns:
+            await _trained(client)
         with Progress() as progress:
-            rounds = _Rounds(client, progress, scale)
+            rounds = _Rounds(client, progress, scale, learns)
             await rounds.play(chosen.warm_up, (Mode.FORERUN,), "warming up", AT_ONCE)
             for workload in workloads:
                 at_once = BURST if workload == "mixed" else AT_ONCE
@@ -112,6 +130,7 @@ class _Rounds:
     client: Client
     progress: Progress
     scale: float
+    learns: bool = True
 
     async def play(
         self, requests: Sequence[SpeculationCase], modes: Sequence[Mode], what: str, at_once: int
@@ -137,7 +156,7 @@ class _Rounds:
         planning = PlanningOptions(
             mode=mode,
             plan=plans[case.goal] if mode is Mode.ORACLE else None,
-            learn=mode is Mode.FORERUN,
+            learn=self.learns and mode is Mode.FORERUN,
             value_of_time_usd_per_s=VALUE_OF_TIME_USD_PER_S / self.scale,
         )
         task = Task(kind=case.kind, goal=case.goal, inputs={"request": case.request}, planning=planning)
@@ -160,16 +179,19 @@ def _figures(runs: dict[Mode, Runs]) -> dict[str, Any]:
     attainable_s = mean[Mode.WAIT] - mean[Mode.ORACLE]
     for mode in (Mode.STREAMED, Mode.PLAN_CACHE, Mode.LIST_SCHEDULE, Mode.FORERUN):
         figures[mode.value]["share_of_attainable"] = (mean[Mode.WAIT] - mean[mode]) / attainable_s
+        figures[mode.value]["share_interval"] = share_interval(seconds[Mode.WAIT], seconds[mode], seconds[Mode.ORACLE])
     views, verdicts = runs[Mode.FORERUN].views, runs[Mode.FORERUN].verdicts
-    guesses = max(1, verdicts.total())
+    guesses, late = max(1, verdicts.total()), views[_FIRST_TASKS:]
     plan_s = [view.optimal_plan_s or 0.0 for view in runs[Mode.WAIT].views]
     return figures | {
         "requests": len(views),
         "share_of_attainable": figures["forerun"]["share_of_attainable"],
         "waste": sum(view.wasted_s for view in views) / max(1e-9, sum(view.agent_s for view in views)),
+        "waste_after_ten": sum(view.wasted_s for view in late) / max(1e-9, sum(view.agent_s for view in late)),
         "waste_usd": sum(view.wasted_usd for view in views) / max(1e-9, sum(view.usd for view in views)),
         "planning_share": sum(plan_s) / sum(seconds[Mode.WAIT]),
         "slower_than_wait": mean[Mode.FORERUN] / mean[Mode.WAIT] - 1,
+        "slower_than_cache": mean[Mode.FORERUN] / mean[Mode.PLAN_CACHE] - 1,
         "faster_than_streamed": mean[Mode.STREAMED] / mean[Mode.FORERUN],
         "where_planning_is_half": _where_planning_is_half(seconds, plan_s),
         "guesses": verdicts.total(),

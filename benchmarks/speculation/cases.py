@@ -40,11 +40,23 @@ _OUTPUT_SCHEMA = {"type": "object", "properties": {"done": {"type": "string"}}, 
 
 @dataclass(frozen=True)
 class SpeculationCase:
-    """A request and the sequence of tools in its plan."""
+    """A request and its plan: tools, and pairs of positions (earlier, later). Without ``deps`` it is a chain."""
 
     kind: str
     request: str
     tools: tuple[str, ...]
+    deps: tuple[tuple[int, int], ...] | None = None
+
+    @classmethod
+    def of(cls, kind: str, record: PlanRecord) -> "SpeculationCase":
+        """The recorded request with its plan as recorded."""
+        return cls(kind, record.request, tuple(record.tools), tuple(record.deps) if record.deps else None)
+
+    def parents(self, index: int) -> tuple[int, ...]:
+        """The positions that a tool waits for; it reads the output of the last of them."""
+        if self.deps is None:
+            return (index - 1,) if index else ()
+        return tuple(sorted(earlier for earlier, later in self.deps if later == index and earlier < index))
 
     @property
     def goal(self) -> str:
@@ -56,9 +68,11 @@ class SpeculationCase:
         steps: list[dict[str, Any]] = []
         for index, tool in enumerate(self.tools):
             inputs: dict[str, Any] = {"request": "$inputs.request"}
-            if steps:
-                inputs["before"] = f"$steps.{steps[-1]['id']}"
-            steps.append({"id": f"s{index}", "capability": tool, "inputs": inputs, "after": []})
+            *others, last = self.parents(index) or (None,)
+            if last is not None:
+                inputs["before"] = f"$steps.s{last}"
+            after = [f"s{other}" for other in others]
+            steps.append({"id": f"s{index}", "capability": tool, "inputs": inputs, "after": after})
         return steps
 
     def steps(self) -> list[Step]:
@@ -66,9 +80,11 @@ class SpeculationCase:
         made: list[Step] = []
         for index, tool in enumerate(self.tools):
             inputs: dict[str, Any] = {"request": InputRef(input="request")}
-            if made:
-                inputs["before"] = StepRef(step=made[-1].id)
-            made.append(Step(id=StepId(f"s{index}"), capability=tool, inputs=inputs))
+            *others, last = self.parents(index) or (None,)
+            if last is not None:
+                inputs["before"] = StepRef(step=made[last].id)
+            after = tuple(made[other].id for other in others if other is not None)
+            made.append(Step(id=StepId(f"s{index}"), capability=tool, inputs=inputs, after=after))
         return made
 
 
@@ -83,6 +99,7 @@ class Cases:
     half: Sequence[SpeculationCase]
     unseen: Sequence[SpeculationCase]
     adversarial: Sequence[SpeculationCase]
+    unwilling: Sequence[SpeculationCase]
     mixed: Sequence[SpeculationCase]
 
 
@@ -92,10 +109,11 @@ def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str
     tools, records = _records(data)
     train = [record for record in records if _part(record.id) < 0.7]
     test = [record for record in records if _part(record.id) >= 0.7]
-    past = [SpeculationCase("past", record.request, tuple(record.tools)) for record in train]
-    unseen = [SpeculationCase("unseen", record.request, tuple(record.tools)) for record in test]
-    unseen = draw.sample(unseen, min(2 * size, len(unseen)))
-    alone, among = unseen[: (len(unseen) + 1) // 2], unseen[(len(unseen) + 1) // 2 :]
+    past = [SpeculationCase.of("past", record) for record in train]
+    unseen = [SpeculationCase.of("unseen", record) for record in test]
+    # Unseen requests vary most: twice as many as of other workloads.
+    unseen = draw.sample(unseen, min(4 * size, len(unseen)))
+    alone, among, new = unseen[: len(unseen) // 2], unseen[len(unseen) // 2 :: 2], unseen[len(unseen) // 2 + 1 :: 2]
     catalog = _catalog(tools, data, scale, quick_share=0.5 if agents == "mixed" else 0.0)
     recurring = [case for case in past if re.search(r"\d", case.request)]
     classes = min(len(recurring), max(4, size // 3))
@@ -120,6 +138,7 @@ def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str
         half=warm(halves, size),
         unseen=alone,
         adversarial=adversarial(size),
+        unwilling=[_contradicted(replace(case, kind="unwilling"), tools, draw) for case in new],
         mixed=mixed,
     )
 
@@ -153,7 +172,7 @@ def _planning_share(case: SpeculationCase, catalog: Catalog, scale: float) -> fl
 
 
 def _contradicted(case: SpeculationCase, tools: Iterable[str], draw: random.Random) -> SpeculationCase:
-    """A request of a known class whose plan now has entirely different tools, so that every guess is wrong."""
+    """The request with entirely different tools in its plan, so that every guess is wrong."""
     return replace(case, tools=tuple(draw.sample([tool for tool in tools if tool not in case.tools], len(case.tools))))
 
 

@@ -5,7 +5,8 @@ from itertools import chain
 import pytest
 
 from benchmarks.scripted_llm import answer_s
-from benchmarks.speculation.cases import TOKENS_PER_S, TTFT_S, cases
+from benchmarks.speculation.bootstrap import share_interval
+from benchmarks.speculation.cases import TOKENS_PER_S, TTFT_S, SpeculationCase, cases
 
 SCALE = 0.25
 
@@ -16,7 +17,10 @@ def made_up():
 
 
 def test_no_two_requests_read_alike(made_up):
-    of = (made_up.warm_up, made_up.warm, made_up.half, made_up.unseen, made_up.adversarial, made_up.mixed)
+    of = (
+        *(made_up.warm_up, made_up.warm, made_up.half, made_up.unseen),
+        *(made_up.adversarial, made_up.unwilling, made_up.mixed),
+    )
     goals = [case.goal for case in chain.from_iterable(of)]
     assert len(set(goals)) == len(goals)
 
@@ -44,3 +48,32 @@ def test_adversarial_requests_get_none_of_the_tools_of_their_class(made_up):
     tools = {case.goal.translate(numbers): set(case.tools) for case in made_up.past}
     for case in made_up.adversarial:
         assert not set(case.tools) & tools[case.goal.translate(numbers)]
+
+
+def test_unseen_requests_are_more_than_of_any_other_workload(made_up):
+    assert len(made_up.unseen) > max(len(made_up.warm), len(made_up.unwilling)) > 0
+
+
+def test_a_plan_with_parallel_steps_is_written_as_recorded():
+    case = SpeculationCase("unseen", "Do it.", ("find", "look", "join"), ((0, 2), (1, 2)))
+
+    answer, steps = case.answer(), case.steps()
+
+    assert [step["inputs"].get("before") for step in answer] == [None, None, "$steps.s1"]
+    assert [step["after"] for step in answer] == [[], [], ["s0"]]
+    assert [set(step.parents) for step in steps] == [set(), set(), {"s0", "s1"}]
+
+
+def test_a_share_lies_in_its_interval_and_the_interval_shrinks_with_more_requests():
+    wait, oracle = [4.0, 6.0, 8.0, 5.0], [2.0, 3.0, 4.0, 2.0]
+    mode = [3.0, 4.0, 8.0, 3.0]
+    share = (sum(wait) - sum(mode)) / (sum(wait) - sum(oracle))
+
+    few, many = share_interval(wait, mode, oracle), share_interval(wait * 25, mode * 25, oracle * 25)
+
+    assert few[0] <= share <= few[1]
+    assert few[0] < many[0] <= share <= many[1] < few[1]
+
+
+def test_the_share_of_the_oracle_is_certain():
+    assert share_interval([4.0, 6.0], [2.0, 3.0], [2.0, 3.0]) == (1.0, 1.0)
