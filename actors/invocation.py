@@ -21,6 +21,7 @@ class Invocation:
     """One attempt, as its host sees it. An output whose JSON exceeds ``inline_bytes`` travels by reference.
 
     ``logs``: how much of what it prints and logs is kept; None: nothing is captured. ``executor``: a name of its own.
+    ``watched``: the agent declares no effect, so its host notices if it has one.
     """
 
     task: TaskId
@@ -43,6 +44,7 @@ class Invocation:
     node: NodeId | None = None
     logs: LogLimits | None = None
     executor: str = ""
+    watched: bool = False
     v: int = 1
 
     def context(self) -> Context:
@@ -82,6 +84,7 @@ class Ended:
     """How an attempt ended, with exactly one of handoff and failure.
 
     ``staged``: it has effects to promote. ``logs``: what it has printed and logged and what has not arrived yet.
+    ``notices``: what its process has noticed about the agent; see `actors.notices`.
     """
 
     seconds: float
@@ -89,6 +92,7 @@ class Ended:
     failure: Failure | None = None
     staged: bool = False
     logs: tuple[LogBatch, ...] = ()
+    notices: tuple[str, ...] = ()
     v: int = 1
 
 

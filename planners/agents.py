@@ -15,6 +15,10 @@ from planners.resources import Resources
 CONVERTS = "x-forerun-converts"
 
 
+# Generous: it only keeps an attempt that hangs from holding its room for ever.
+DEFAULT_TIMEOUT_S = 3600.0
+
+
 class Effect(StrEnum):
     """What running an agent does to the world. Decides whether it may run speculatively."""
 
@@ -95,7 +99,7 @@ class AgentSpec(Measured):
     tokens_per_call: float = Field(default=0.0, ge=0)
     quality: float = Field(default=1.0, ge=0, le=1)
     concurrency: int | None = Field(default=None, ge=1)
-    timeout_s: float | None = Field(default=None, gt=0)
+    timeout_s: float | None = Field(default=DEFAULT_TIMEOUT_S, gt=0)
     retry: Retry = Retry()
     expected_s: float = Field(default=1.0, gt=0)
     cold_start_s: float = Field(default=0.0, ge=0)

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pydantic_core
@@ -17,8 +18,10 @@ from actors.import_path import loaded
 from actors.invocation import Ended, Invocation, Result
 from actors.kinds.callables import declaration_of
 from actors.kinds.kind import Answer, kind_of
+from actors.notices import noticing, with_notices
 from actors.payloads.json_values import encoded
 from actors.verification import DidNot, Happened, Unknown
+from planners.agents import AgentKind
 from reconciler.state.handoff import Handoff
 
 _NO_WORDS = Handoff()
@@ -33,11 +36,19 @@ async def run_async(call: Invocation, blobs: tuple[Any, ...], captures: Captures
         asyncio.CancelledError: the asyncio task was cancelled. One that the agent raises is its failure.
     """
     with captured(call, captures) as output:
-        result = await _run_async(call, blobs)
+        result = await _noticed(call, blobs)
     return result.with_logs(output.lines)
 
 
-async def _run_async(call: Invocation, blobs: tuple[Any, ...]) -> Result:
+async def _noticed(call: Invocation, blobs: tuple[Any, ...]) -> Result:
+    _preload(call)
+    with noticing(call) as watched:
+        result = await run_watched(call, blobs)
+    return with_notices(result, call, watched)
+
+
+async def run_watched(call: Invocation, blobs: tuple[Any, ...]) -> Result:
+    """As `run_async`. `actors.executor.loop_watch` finds the attempt that holds a loop by this function's frame."""
     began, context, timer = time.perf_counter(), call.context(), asyncio.timeout(call.timeout_s)
     try:
         inputs = _inputs(call, blobs)
@@ -64,16 +75,26 @@ def run_in_process(call: Invocation, blobs: tuple[Any, ...], captures: Captures 
 
 
 def _run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
+    if not kind_of(call.kind).runs_on_loop:
+        _preload(call)
     began = time.perf_counter()
     try:
         kind, context = kind_of(call.kind), call.context()
         if kind.runs_on_loop:
-            return asyncio.run(_run_async(call, blobs))
-        answer = kind.run(call, _inputs(call, blobs), context)
+            return asyncio.run(_noticed(call, blobs))
+        with noticing(call) as watched:
+            answer = kind.run(call, _inputs(call, blobs), context)
         assert isinstance(answer, Answer)
-        return _result(call, answer, context, began)
+        return with_notices(_result(call, answer, context, began), call, watched)
     except BaseException as error:  # noqa: BLE001 - as above; Ray would take a KeyboardInterrupt for a cancel
         return Result(Ended(time.perf_counter() - began, failure=failure_of(error, call=call)))
+
+
+def _preload(call: Invocation) -> None:
+    """Import the callable before its time is taken. What is wrong with it, its first attempt says."""
+    if call.kind in {AgentKind.ASYNC, AgentKind.SYNC} and isinstance(call.target, str):
+        with suppress(BaseException):
+            loaded(call.target)
 
 
 async def run_promotion(call: Invocation, staged: dict[str, bytes]) -> None:

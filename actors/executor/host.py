@@ -22,6 +22,7 @@ from actors.executor.containment import RunningMark, contain_spawned_tasks, remo
 from actors.executor.execution import run_in_process, run_promotion, run_verification
 from actors.executor.host_attempts import HostAttempts
 from actors.executor.host_output import HostOutput
+from actors.executor.loop_watch import LoopWatch
 from actors.executor.messages import packed, unpacked
 from actors.executor.process_remains import ProcessRemains, oom_kills, remains_of, remove_stale_stacks, watch
 from actors.executor.worker_output import worker_captures
@@ -74,6 +75,7 @@ class Host:
     async def start(self, heartbeat_timeout_s: float) -> HostProcess:
         """Prepare the event loop; answers when the host is ready."""
         contain_spawned_tasks(asyncio.get_running_loop(), self._mark)
+        LoopWatch(asyncio.get_running_loop()).start()
         self._watch_s = _WATCH_SHARE * heartbeat_timeout_s
         ring = self._output.ring_path if self._output is not None else None
         return HostProcess(os.getpid(), str(self._path), watch(self._watch_s), str(ring or ""))

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from orchestrator.cli.exit_codes import reported
 from orchestrator.cli.options import DEFAULT_URL, AsJson, Url
-from orchestrator.cli.output import console, print_json, table
+from orchestrator.cli.output import console, dollars, print_json, table
 from orchestrator.cli.tasks import with_client
 from orchestrator.settings import Settings
 from planners.agents import Catalog
@@ -43,12 +43,14 @@ def agents(url: str, as_json: bool) -> None:  # noqa: FBT001 (see above)
             agent.effect.value,
             f"{agent.quality:g}",
             f"{agent.expected_s:g}",
-            f"{agent.price.of(agent.expected_s):.4g}",
+            dollars(agent.price.of(agent.expected_s)),
+            str(agent.retry.max_attempts),
+            "none" if agent.timeout_s is None else f"{agent.timeout_s:g}",
             _amounts(agent.resources),
         ]
         for agent in catalog.agents
     ]
-    columns = ["agent", "capability", "kind", "effect", "quality", "expected s", "call $", "needs"]
+    columns = ["agent", "capability", "kind", "effect", "quality", "expected s", "call $", "tries", "limit s", "needs"]
     console.print(table(columns, rows))
 
 

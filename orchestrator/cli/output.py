@@ -1,6 +1,8 @@
 """Output of the commands: tables, or JSON with ``--json``."""
 
 import json
+import math
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -20,7 +22,11 @@ from reconciler.state.handoff import Failure
 from reconciler.views.failure_text import failure_lines
 from reconciler.views.models import Doubt, TaskView, Timeline, TimelineBar
 
-console = Console(highlight=False)
+# Tables in a pipe are not cut: other programs read them.
+_PIPE_WIDTH = 400
+console = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH)
+# What people copy is never cut.
+_COPIED = frozenset({"id", "task", "agent", "step"})
 
 _COLOURS = {
     "succeeded": "green",
@@ -54,13 +60,21 @@ def seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
 
+def dollars(usd: float) -> str:
+    """Dollars as people read them: cents, or two digits of what is less than a cent."""
+    if usd == 0 or usd >= 0.01:
+        return f"${usd:,.2f}" if usd else "$0"
+    return f"${usd:.{max(2, 1 - math.floor(math.log10(usd)))}f}"
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> Table:
     """A table. Columns whose name ends in a unit are right-aligned. Rows may contain markup."""
     # rich would wrap the title to the width of the table.
     shown_title = None if title is None else Text(title, no_wrap=True, overflow="ignore")
     made = Table(title=shown_title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        made.add_column(column, justify="right" if column.endswith((" s", " ms", " $", "steps")) else "left")
+        right = column.endswith((" s", " ms", " $", "steps", "tries"))
+        made.add_column(column, justify="right" if right else "left", no_wrap=column in _COPIED)
     for row in rows:
         made.add_row(*row)
     return made
@@ -82,7 +96,7 @@ def task_summary(view: TaskView) -> str:
     if known := [f"{name} {seconds(value)} s" for name, value in times.items() if value is not None]:
         lines.append(f"  {', '.join(known)}")
     if view.agent_s:
-        lines.append(f"  agents {seconds(view.agent_s)} s, wasted {seconds(view.wasted_s)} s, ${view.usd:.4g}")
+        lines.append(f"  agents {seconds(view.agent_s)} s, wasted {seconds(view.wasted_s)} s, {dollars(view.usd)}")
     if view.failure is not None:
         lines += failure_markup(view.failure)
     lines += [f"  [yellow]went on without:[/] {escape(reason)}" for reason in view.given_up.values()]
@@ -179,7 +193,7 @@ def figures_summary(figures: PlanFigures, most: int = 12) -> str:
     return (
         f"\ncritical path: {escape(' -> '.join(shown)) or 'none'}\n"
         f"floor {seconds(figures.floor_s)} s however large the cluster, {seconds(figures.work_s)} s of work, "
-        f"useful parallelism {figures.useful_parallelism}, expected cost ${figures.usd:.4g}"
+        f"useful parallelism {figures.useful_parallelism}, expected cost {dollars(figures.usd)}"
     )
 
 
@@ -194,7 +208,7 @@ def plan_table(plan: Plan, title: str, slack_s: Mapping[StepId, float] | None = 
             escape(planned.placement.node[:12]),
             seconds(planned.placement.start_s),
             seconds(planned.placement.end_s),
-            f"{planned.placement.usd:.4g}",
+            dollars(planned.placement.usd),
             f"{planned.probability:.2f}",
             *([] if slack_s is None else [seconds(slack_s.get(planned.id))]),
         ]

@@ -1,13 +1,16 @@
 """A service in this process: submit tasks, follow them, and close it."""
 
+import asyncio
 from types import TracebackType
 from typing import Self
 
 from actors.executor.local_executor import LocalExecutor
+from actors.executor.loop_watch import LoopWatch
 from orchestrator.errors import InvalidRequest
 from orchestrator.gateway.task_ids import new_task_id
 from orchestrator.llm import decomposer
 from orchestrator.local.ports import NODE, LocalPlanning, LoopClock, NothingLearned, ThisMachine, room_for
+from orchestrator.local.virtual_loop import VirtualLoop
 from orchestrator.settings import Settings
 from orchestrator.task_defaults import with_defaults
 from planners.agents import Catalog
@@ -53,14 +56,18 @@ class LocalService:
             outcomes=nothing,
             advice=nothing,
         )
+        self._watch = LoopWatch(asyncio.get_running_loop())
         self.shard = Shard(ports, MemoryJournal(), nothing, on_close=(self._executor.close, self._planning.close))
 
     async def __aenter__(self) -> Self:
+        if not isinstance(asyncio.get_running_loop(), VirtualLoop):  # its clock says nothing about what takes long
+            self._watch.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._watch.stop()
         await self.shard.close()
         if self._decomposer is not None:
             await self._decomposer.close()

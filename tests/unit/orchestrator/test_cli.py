@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import orchestrator.cli.tasks
 from orchestrator.cli.app import app as cli
+from orchestrator.cli.output import dollars
 from orchestrator.client.client import Client
 from orchestrator.gateway.memory import MemoryGateway
 from orchestrator.gateway.preview import preview as compare
@@ -338,3 +339,18 @@ def test_up_reports_a_port_that_is_in_use(forerun):
 
     assert result.exit_code == 4
     assert "--port" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("usd", "shown"),
+    [
+        (0, "$0"),
+        (5.309e-05, "$0.000053"),
+        (0.0042, "$0.0042"),
+        (0.01, "$0.01"),
+        (12.345, "$12.35"),
+        (1234.5, "$1,234.50"),
+    ],
+)
+def test_dollars_are_shown_as_people_read_them(usd, shown):
+    assert dollars(usd) == shown

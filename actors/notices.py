@@ -1,0 +1,104 @@
+"""What the process of an agent notices about it: effects that it does not declare, and code that blocks its loop.
+
+Notices travel with the end of the attempt, and the executor logs each of them once. An effect is noticed by an audit
+hook of the interpreter, which sees no more than what the agent's own context does: threads that it starts without
+passing its context on are not seen.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from actors.invocation import Invocation, Result
+from planners.model import AttemptId
+
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
+_NETWORK = frozenset({"socket.connect", "socket.sendto", "socket.bind"})
+# Written by the interpreter and by libraries on an agent's behalf, or not stored at all.
+_NO_EFFECT = ("/dev/", "/proc/", "/sys/")
+_FIX = "declare effect: idempotent, stageable or irreversible, or pure if that does no harm"
+
+
+@dataclass
+class _Watched:
+    """An attempt whose agent declares no effect."""
+
+    agent: str
+    folder: str
+    effects: dict[str, str] = field(default_factory=dict)  # by kind, the first of each
+
+
+_watched: ContextVar[_Watched | None] = ContextVar("watched", default=None)
+_blocks: dict[AttemptId, str] = {}
+
+
+@contextmanager
+def noticing(call: Invocation) -> Iterator[_Watched | None]:
+    """Watch what an attempt does while the context is open, if its agent declares no effect."""
+    if not call.watched:
+        yield None
+        return
+    _install()
+    watched = _Watched(call.agent, os.getcwd())  # noqa: PTH109 -- a quarter of the time
+    token = _watched.set(watched)
+    try:
+        yield watched
+    finally:
+        _watched.reset(token)
+
+
+def with_notices(result: Result, call: Invocation, watched: _Watched | None) -> Result:
+    """The result with what was noticed during the attempt."""
+    agent = f"agent '{call.agent}' declares no effect, so it counts as pure and may run speculatively"
+    notices = [
+        f"{agent}, but it {effect}; {_FIX}" for effect in (watched.effects.values() if watched is not None else ())
+    ]
+    if (block := _blocks.pop(call.attempt, None)) is not None:
+        notices.append(block)
+    if not notices:
+        return result
+    return replace(result, ended=replace(result.ended, notices=tuple(notices)))
+
+
+def note_block(call: Invocation, where: str, seconds: float) -> None:
+    """The attempt has held the event loop that it shares for so long. Called from another thread."""
+    _blocks[call.attempt] = (
+        f"agent '{call.agent}' has held the event loop that it shares for more than {seconds:g} s at {where}; "
+        "await what blocks, run it by asyncio.to_thread, or declare the agent with def instead of async def"
+    )
+
+
+@cache
+def _install() -> None:
+    """Add the hook, which cannot be removed again; it costs 0.1 us an event while nothing is watched."""
+    sys.addaudithook(_audit)
+
+
+def _audit(event: str, args: tuple[Any, ...]) -> None:
+    if event != "open" and event not in _NETWORK:
+        return
+    watched = _watched.get(None)
+    if watched is None:
+        return
+    if event == "open":
+        _opened(watched, *args)
+    elif "network" not in watched.effects:
+        watched.effects["network"] = f"opens a socket ({args[1] if len(args) > 1 else event})"
+
+
+def _opened(watched: _Watched, path: Any, _mode: Any, flags: Any) -> None:
+    if "file" in watched.effects or not isinstance(path, str | bytes) or not isinstance(flags, int):
+        return
+    if not flags & _WRITES:
+        return
+    name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 -- a hook that runs for every file
+    harmless = (watched.folder + os.sep, tempfile.gettempdir() + os.sep, *_NO_EFFECT)
+    if not name.startswith(harmless) and "__pycache__" not in name:
+        watched.effects["file"] = f"writes a file outside its folder ({Path(name)})"

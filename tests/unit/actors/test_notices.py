@@ -1,0 +1,110 @@
+"""What is noticed about agents: effects they do not declare, and code that blocks the loop they share."""
+
+import asyncio
+import logging
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from actors.agent import agent
+from forerun import run
+
+
+@pytest.fixture
+def noticed(caplog, monkeypatch, tmp_path):
+    """Runs an agent alone and returns what was logged about it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.chdir(_made(tmp_path / "work"))
+
+    def notices(function, times=1, **inputs):
+        steps = [{"id": f"s{number}", "capability": function.__name__, "inputs": inputs} for number in range(times)]
+        with caplog.at_level(logging.WARNING, "actors.executor.fenced"):
+            run({"workflow": {"steps": steps}}, [function])
+        return [record.getMessage() for record in caplog.records if record.name == "actors.executor.fenced"]
+
+    return notices
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _connects() -> str:
+    with socket.socket() as found:
+        found.connect_ex(("127.0.0.1", 9))
+    return "tried"
+
+
+def test_an_agent_without_an_effect_that_opens_a_socket_is_named_once(noticed):
+    def connects(number: int = 0) -> str:
+        return _connects()
+
+    (notice,) = noticed(connects, times=3)
+
+    assert notice.startswith("agent 'connects' declares no effect, so it counts as pure and may run speculatively, but")
+    assert "it opens a socket (('127.0.0.1', 9))" in notice
+    assert "declare effect: idempotent" in notice
+
+
+def test_async_agents_are_watched_too(noticed):
+    async def connects() -> str:
+        await asyncio.sleep(0)
+        return _connects()
+
+    assert len(noticed(connects)) == 1
+
+
+def test_an_agent_that_writes_outside_its_folder_is_named_with_the_file(noticed, tmp_path):
+    outside = tmp_path / "outside.txt"
+
+    def writes() -> str:
+        outside.write_text("x")
+        return "written"
+
+    (notice,) = noticed(writes)
+
+    assert f"writes a file outside its folder ({outside})" in notice
+
+
+def test_reading_and_writing_inside_the_folder_is_nothing_to_notice(noticed, tmp_path):
+    (tmp_path / "readable").write_text("x")
+
+    def works() -> str:
+        Path("inside.txt").write_text("x")
+        return (tmp_path / "readable").read_text()
+
+    assert noticed(works) == []
+
+
+def test_an_agent_that_declares_its_effect_is_not_watched(noticed):
+    @agent("connects", effect="pure")
+    def connects() -> str:
+        return _connects()
+
+    assert noticed(connects) == []
+
+
+def test_code_that_holds_the_loop_is_named_with_file_and_line(noticed):
+    async def blocks() -> str:
+        until = time.monotonic() + 3.0
+        while time.monotonic() < until:
+            time.sleep(0.01)  # noqa: ASYNC251 -- what is to be noticed
+        return "late"
+
+    (notice,) = noticed(blocks)
+
+    line = blocks.__code__.co_firstlineno
+    assert "agent 'blocks' has held the event loop that it shares for more than 0.5 s at" in notice
+    assert any(f"{__file__}:{number};" in notice for number in range(line, line + 5))
+
+
+def test_an_agent_that_waits_is_no_agent_that_blocks(noticed):
+    async def waits() -> str:
+        await asyncio.sleep(1.5)
+        return "waited"
+
+    assert noticed(waits) == []
