@@ -1,7 +1,6 @@
 """What all executors share: fencing, limits, outputs and reports. Subclasses decide where agents run."""
 
 import asyncio
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ from actors.admission.limits import AdmissionLimits
 from actors.errors import ActorsError
 from actors.executor.hosted import ExecutorOptions, HostedAttempt, held_by
 from actors.executor.lost_processes import node_lost
+from actors.executor.notice_log import NoticeLog, is_watched
 from actors.executor.promotions import RunningPromotions
 from actors.executor.readings import Held
 from actors.executor.waits import limit_wait, start_wait
@@ -23,7 +23,7 @@ from actors.kinds.kind import kind_of
 from actors.logs.limits import LogLimits
 from actors.payloads.outputs import BoundInputs, Outputs, Reference
 from actors.payloads.store import ReturnedPayloads
-from planners.agents import AgentKind, AgentSpec, Catalog
+from planners.agents import AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId, TaskId, WorkKey
 from reconciler.log_context import log_ids
 from reconciler.runtime.ports import Report
@@ -34,9 +34,6 @@ from reconciler.state.waiting import DispatchWait
 from reconciler.views.logs import LogBatch
 
 INLINE_BYTES = 16 * 1024
-# Kinds whose code runs in the process of the host, so that the host can see what it does.
-_WATCHED = frozenset({AgentKind.ASYNC, AgentKind.SYNC})
-_log = logging.getLogger(__name__)
 VERIFY_TIMEOUT_S = 30.0
 # What the process of a hook may take to start, on a busy machine.
 _PROCESS_START_S = 15.0
@@ -66,7 +63,7 @@ class FencedExecutor(ABC):
         self._promotions = RunningPromotions(self._promote, self._hook_failure)
         self._warm: set[tuple[AgentName, NodeId]] = set()
         self._lost_nodes: set[NodeId] = set()
-        self._noticed: set[tuple[AgentName, str]] = set()
+        self._notices = NoticeLog()
 
     def warm(self) -> frozenset[tuple[AgentName, NodeId]]:
         """Which agents have run on which nodes, so that they start without delay there."""
@@ -241,7 +238,7 @@ class FencedExecutor(ABC):
             bound = self._outputs.bound(hosted.task, order.inputs)
             call = self._invocation(hosted.task, order, agent, bound)
             ended = with_inputs(await self._run(hosted, agent, call, bound), call)
-        self._log_notices(agent, ended)
+        self._notices.log(agent, ended)
         if ended.failure is None:
             self._warm.add((agent.name, order.node))
             if hosted.staged and self._is_live(hosted):
@@ -250,14 +247,6 @@ class FencedExecutor(ABC):
             until_s = asyncio.get_running_loop().time() + ended.failure.retry_after_s
             self._limits.cool_down(agent.provider, until_s)
         return ended
-
-    def _log_notices(self, agent: AgentSpec, ended: Ended) -> None:
-        """Log what a host has noticed about an agent, each thing once."""
-        for notice in ended.notices:
-            kind = (agent.name, notice.partition("(")[0])
-            if kind not in self._noticed:
-                self._noticed.add(kind)
-                _log.warning("%s", notice)
 
     def _invocation(self, task: TaskId, order: Dispatch, agent: AgentSpec, bound: BoundInputs) -> Invocation:
         checks = kind_of(agent.kind).checks_schemas
@@ -293,7 +282,7 @@ class FencedExecutor(ABC):
             inputs={},
             settings=agent.settings,
             env=agent.env,
-            watched=agent.kind in _WATCHED and "effect" not in agent.model_fields_set,
+            watched=is_watched(agent),
             inline_bytes=self._inline_bytes,
             payloads=self._payloads,
             logs=self._logs,

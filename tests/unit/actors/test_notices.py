@@ -21,9 +21,9 @@ def noticed(caplog, monkeypatch, tmp_path):
 
     def notices(function, times=1, **inputs):
         steps = [{"id": f"s{number}", "capability": function.__name__, "inputs": inputs} for number in range(times)]
-        with caplog.at_level(logging.WARNING, "actors.executor.fenced"):
+        with caplog.at_level(logging.WARNING, "actors.executor.notice_log"):
             run({"workflow": {"steps": steps}}, [function])
-        return [record.getMessage() for record in caplog.records if record.name == "actors.executor.fenced"]
+        return [record.getMessage() for record in caplog.records if record.name == "actors.executor.notice_log"]
 
     return notices
 
