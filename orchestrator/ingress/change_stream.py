@@ -33,19 +33,20 @@ async def _chunks(
 ) -> AsyncIterator[bytes]:
     # The first bytes make proxies forward the headers at once.
     yield format_sse_event(comment="forerun", retry=1000)
+    seen: int | None = after or None  # None: nothing; a task of which nothing is recorded yet is shown too
     while True:
-        if changes.seq > after or changes.ended:
+        if seen is None or changes.seq > seen or changes.ended:
             yield await asyncio.to_thread(_encoded, changes)
-            after = changes.seq
+            seen = changes.seq
         if changes.ended:
             yield format_sse_event(event=END_OF_EVENTS, data_str="{}")
             return
         await asyncio.sleep(_LEAST_S)
         try:
-            changes = await gateway.changes(task_id, after, heartbeat_s)
+            changes = await gateway.changes(task_id, seen, heartbeat_s)
         except Unavailable:
             return  # without the end event, clients reconnect and resume
-        if changes.seq <= after and not changes.ended:
+        if changes.seq <= seen and not changes.ended:
             yield format_sse_event(comment="still running")
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import page_runs as runs
 import pytest
 from page_server import PageServer, page_server
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 GUARD_MS = 30_000
+expect.set_options(timeout=GUARD_MS)
 PHONE = {"width": 390, "height": 844}
 
 

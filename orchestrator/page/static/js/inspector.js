@@ -6,6 +6,8 @@ import {failureDetails} from "./failure.js";
 import {lastLines} from "./logs.js";
 import {acting, retry} from "./task-actions.js";
 
+const REFRESH_MS = 700;
+
 export class Inspector {
   constructor(parent, {id, close, select, textOf, showLogs, ended}) {
     Object.assign(this, {id, textOf, select, showLogs, ended});
@@ -19,6 +21,8 @@ export class Inspector {
   }
 
   close() {
+    clearTimeout(this.due);
+    this.due = null;
     this.element.hidden = true;
     this.step = null;
   }
@@ -37,6 +41,12 @@ export class Inspector {
     await this.refresh();
   }
 
+  /** The run has changed; read the step again soon. */
+  changed() {
+    if (this.step === null || this.due) return;
+    this.due = setTimeout(() => { this.due = null; this.refresh(); }, REFRESH_MS);
+  }
+
   async refresh() {
     const step = this.step;
     if (step === null || this.reading) return;
@@ -44,7 +54,7 @@ export class Inspector {
     try {
       const view = await json(taskPath(this.id, "steps", step));
       await this.readFailure(view);
-      const shown = JSON.stringify(view);
+      const shown = JSON.stringify([view, this.ended()]);
       if (this.step === step && shown !== this.shown) this.show(view);
       this.shown = shown;
     } catch (error) {

@@ -166,7 +166,7 @@ class TaskPage {
     this.panel.names = this.graph;
     this.panel.update(run);
     if (first) this.choose(this.parameters.step);
-    if (this.inspector.step !== null) this.inspector.refresh();
+    this.inspector.changed();
     if (run.ended && this.wasLive) announce(`The task has ${words(run.view.status)}`);
     this.wasLive = !run.ended;
     this.tick();
