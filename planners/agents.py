@@ -41,6 +41,7 @@ class AgentKind(StrEnum):
     COMMAND = "command"
     HTTP = "http"
     LLM = "llm"
+    BUILT_IN = "built_in"
     MCP = "mcp"
     A2A = "a2a"
 
@@ -126,12 +127,41 @@ class AgentSpec(Measured):
     def starts_at_once(self) -> bool:
         """Whether an attempt starts as soon as it is dispatched: it runs in a shared host and no limit delays it."""
         unlimited = self.provider is None and self.concurrency is None
-        return self.kind in _IN_HOSTS and unlimited and self.may_speculate and not self.resources.amounts()
+        hosted = self.kind in _IN_HOSTS and unlimited and self.may_speculate and not self.resources.amounts()
+        return hosted or self.built_in
+
+    @property
+    def built_in(self) -> bool:
+        """Whether the run itself plays it: it waits for a moment, a person or a message, and occupies nothing."""
+        return self.kind is AgentKind.BUILT_IN
 
     @property
     def identity(self) -> str:
         """Name and version: the agent's part of a work key."""
         return f"{self.name}@{self.version}"
+
+
+def _built_in(name: str, effect: Effect, expected_s: float, *, discloses: bool) -> AgentSpec:
+    return AgentSpec(
+        name=AgentName(name),
+        capability=name,
+        kind=AgentKind.BUILT_IN,
+        effect=effect,
+        discloses=discloses,
+        resources=Resources(),
+        expected_s=expected_s,
+        retry=Retry(max_attempts=1),
+    )
+
+
+WAIT, APPROVAL, CALLBACK = "forerun.wait", "forerun.approval", "forerun.callback"
+# A question goes to somebody, so nobody is asked before a plan of authority says so.
+BUILT_IN_AGENTS = (
+    _built_in(WAIT, Effect.PURE, 1.0, discloses=False),
+    _built_in(APPROVAL, Effect.IDEMPOTENT, 60.0, discloses=True),
+    _built_in(CALLBACK, Effect.IDEMPOTENT, 60.0, discloses=True),
+)
+_BUILT_IN_NAMES = frozenset(agent.name for agent in BUILT_IN_AGENTS)
 
 
 class Catalog(Versioned):
@@ -149,14 +179,18 @@ class Catalog(Versioned):
             raise ValueError(f"providers: {', '.join(twice)} declared more than once; give each provider its own name")
         known = {provider.name for provider in self.providers}
         for agent in self.agents:
+            if agent.built_in or agent.name in _BUILT_IN_NAMES or agent.capability in _BUILT_IN_NAMES:
+                raise ValueError(
+                    f"agents.{agent.name}: Forerun itself has this kind, name or capability; choose another"
+                )
             if agent.provider is not None and agent.provider not in known:
                 raise ValueError(f"agents.{agent.name}.provider: no provider '{agent.provider}'; add it to providers")
         return self
 
     @cached_property
     def by_name(self) -> Mapping[str, AgentSpec]:
-        """Agent name -> agent."""
-        return {agent.name: agent for agent in self.agents}
+        """Agent name -> agent, with those that a run itself plays."""
+        return {agent.name: agent for agent in (*self.agents, *BUILT_IN_AGENTS)}
 
     @cached_property
     def by_capability(self) -> Mapping[str, tuple[AgentSpec, ...]]:
@@ -165,6 +199,11 @@ class Catalog(Versioned):
         for agent in self.agents:
             grouped.setdefault(agent.capability, []).append(agent)
         return {capability: tuple(agents) for capability, agents in grouped.items()}
+
+    def offering(self, capability: str) -> tuple[AgentSpec, ...]:
+        """The agents that offer a capability, in catalog order; those that a run itself plays, too."""
+        found = self.by_capability.get(capability)
+        return found or tuple(agent for agent in BUILT_IN_AGENTS if agent.capability == capability)
 
     @cached_property
     def provider_by_name(self) -> Mapping[str, Provider]:

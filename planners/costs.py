@@ -4,6 +4,7 @@ from math import inf
 from typing import NamedTuple, Protocol
 
 from planners.agents import AgentSpec
+from planners.bindings import Value
 from planners.workflow import Step
 
 
@@ -33,6 +34,8 @@ class CostModel(Protocol):
 
 def mean_duration_s(costs: CostModel, agent: AgentSpec, step: Step) -> float:
     """The expected seconds on a node of speed 1; the declared prior if the model's answer is not finite or negative."""
+    if agent.built_in:
+        return _waited_s(agent, step)
     mean_s = costs.duration(agent, step).mean_s
     return mean_s if 0 <= mean_s < inf else agent.expected_s
 
@@ -41,6 +44,13 @@ def output_bytes(costs: CostModel, agent: AgentSpec) -> float:
     """The expected size of the output; the declared prior if the model's answer is not finite or negative."""
     size = costs.output_bytes(agent)
     return size if 0 <= size < inf else float(agent.output_bytes)
+
+
+def _waited_s(agent: AgentSpec, step: Step) -> float:
+    """The seconds that a step waits, where it says so."""
+    seconds = step.inputs.get("seconds")
+    known = seconds.value if isinstance(seconds, Value) else None
+    return float(known) if isinstance(known, int | float) and 0 <= known < inf else agent.expected_s
 
 
 class PriorCosts:

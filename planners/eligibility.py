@@ -75,7 +75,7 @@ class Eligibility:
 
     def agents(self, step: Step, catalog: Catalog) -> list[AgentSpec]:
         """The agents of the catalog that may do the step, in catalog order."""
-        return [agent for agent in catalog.by_capability.get(step.capability, ()) if self.allows(agent, step)]
+        return [agent for agent in catalog.offering(step.capability) if self.allows(agent, step)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ from planners.known_values import KnownValues
 from planners.model import StepId
 from planners.scopes import Meaning, NodeScope, NotRun, part_of
 from planners.workflow import (
+    Approval,
     Branch,
+    Callback,
     FanOut,
     FanOutNode,
     FlatWorkflow,
@@ -31,6 +33,7 @@ from planners.workflow import (
     Route,
     Skipped,
     Step,
+    Wait,
     Workflow,
 )
 
@@ -150,6 +153,9 @@ class _Unroller:
         if isinstance(node, Goal) or any(scope[ref] is None for ref in refs) or self._reads_unfinished(node, scope):
             return self._wait(flat_id)
         match node:
+            case Wait() | Approval() | Callback():
+                self.steps.append(_flat_step(node.as_step(), flat_id, scope))
+                return StepRef(step=flat_id)
             case Step():
                 self.steps.append(_flat_step(node, flat_id, scope))
                 return StepRef(step=flat_id)

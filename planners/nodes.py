@@ -5,12 +5,11 @@ changing documents. What does not depend on the kind goes through `NodeBase`: a 
 own, and branches, the lists of nodes inside it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import Annotated, Any, Self
 
 from pydantic import (
-    AfterValidator,
     AliasChoices,
     BeforeValidator,
     Discriminator,
@@ -22,41 +21,14 @@ from pydantic import (
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
-    model_serializer,
 )
 
-from planners.bindings import Binding, step_refs
+from planners.agents import APPROVAL, CALLBACK, WAIT
+from planners.bindings import Binding, Value, step_refs
 from planners.expressions.references import parsed
 from planners.model import AgentName, Model, StepId
-from planners.policies import CompletionPolicy, Failing, StepRetry
-
-Id = Annotated[StepId, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*(\[\d+\])*$")]
-# Maps the binding of a field.
-Bind = Callable[[str, Binding], Binding]
-Rename = Callable[[StepId], StepId]
-
-
-def _condition(text: str) -> str:
-    parsed(text)
-    return text
-
-
-# An expression in CEL; see `planners.expressions`.
-Condition = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_condition)]
-
-
-class Default(Model):
-    """What stands in for the output of a node that is skipped. Written as the bare value, which may be null."""
-
-    value: JsonValue
-
-    @model_serializer
-    def _bare(self) -> Any:
-        return self.value
-
-
-def _as_default(raw: Any) -> Any:
-    return raw if isinstance(raw, Default) else Default(value=raw)
+from planners.node_fields import Bind, Condition, Default, Id, Rename, WithInputs, as_default, optional_s
+from planners.policies import ApprovalFields, CompletionPolicy, Failing, StepRetry
 
 
 class NodeBase(Failing):
@@ -70,7 +42,7 @@ class NodeBase(Failing):
     after: tuple[StepId, ...] = ()
     title: str = ""
     # Left out of documents where there is none, because there null is a value.
-    default: Annotated[Default | None, BeforeValidator(_as_default, json_schema_input_type=JsonValue)] = Field(
+    default: Annotated[Default | None, BeforeValidator(as_default, json_schema_input_type=JsonValue)] = Field(
         default=None, exclude_if=lambda default: default is None
     )
 
@@ -114,29 +86,15 @@ class NodeBase(Failing):
         return tuple(dict.fromkeys(found))
 
 
-def _optional_s(told: str) -> Any:
-    return Field(default=None, gt=0, allow_inf_nan=False, exclude_if=lambda seconds: seconds is None, description=told)
-
-
-class Step(NodeBase):
+class Step(WithInputs, NodeBase):
     """One piece of work, named by its capability."""
 
     capability: str = Field(min_length=1)
-    inputs: dict[str, Binding] = Field(default_factory=dict)
     agent: AgentName | None = None
     min_quality: float | None = Field(default=None, ge=0, le=1)
-    timeout_s: float | None = _optional_s("Seconds of one attempt, in place of what the agent declares")
-    deadline_s: float | None = _optional_s("When it must have finished, in seconds from the task's admission")
+    timeout_s: float | None = optional_s("Seconds of one attempt, in place of what the agent declares")
+    deadline_s: float | None = optional_s("When it must have finished, in seconds from the task's admission")
     retry: StepRetry | None = Field(default=None, exclude_if=lambda retry: retry is None)
-
-    @property
-    def bindings(self) -> list[tuple[str, Binding]]:
-        """Its inputs."""
-        return _inputs(self.inputs)
-
-    def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
-        """See `NodeBase.rebound`."""
-        return self.model_copy(update={"inputs": _bound(self.inputs, bind)})
 
     @cached_property
     def data_parents(self) -> tuple[StepId, ...]:
@@ -160,20 +118,54 @@ class Step(NodeBase):
         return self.parents
 
 
-class Goal(NodeBase):
+class Goal(WithInputs, NodeBase):
     """A part of a workflow given as a goal in plain words. The planner decomposes it in place."""
 
     goal: str = Field(min_length=1)
-    inputs: dict[str, Binding] = Field(default_factory=dict)
+
+
+class Wait(NodeBase):
+    """A pause: its output, null, is there so many seconds after the nodes that it is ``after``.
+
+    ``wait`` is a number, or refers to one.
+    """
+
+    wait: Binding
 
     @property
     def bindings(self) -> list[tuple[str, Binding]]:
-        """Its inputs."""
-        return _inputs(self.inputs)
+        """The seconds."""
+        return [("wait", self.wait)]
 
     def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
         """See `NodeBase.rebound`."""
-        return self.model_copy(update={"inputs": _bound(self.inputs, bind)})
+        return self.model_copy(update={"wait": bind("wait", self.wait)})
+
+    def as_step(self) -> Step:
+        """The step that stands for it in a flat workflow."""
+        return _step_of(self, WAIT, {"seconds": self.wait})
+
+
+class Approval(WithInputs, ApprovalFields, NodeBase):
+    """A question to a person, who approves or rejects. ``inputs`` are what the person should look at."""
+
+    approval: str = Field(min_length=1, max_length=10_000)
+
+    def as_step(self) -> Step:
+        """The step that stands for it in a flat workflow."""
+        how = {name: Value(value=value) for name, value in self.terms().items()}
+        return _step_of(self, APPROVAL, {**self.inputs, **how, "question": Value(value=self.approval)}, self.timeout_s)
+
+
+class Callback(WithInputs, NodeBase):
+    """A message from outside, which is the output. ``callback`` says what is waited for."""
+
+    callback: str = Field(min_length=1, max_length=10_000)
+    timeout_s: float | None = optional_s("Seconds to wait; then the node fails, and `on_failure` decides")
+
+    def as_step(self) -> Step:
+        """The step that stands for it in a flat workflow."""
+        return _step_of(self, CALLBACK, {**self.inputs, "question": Value(value=self.callback)}, self.timeout_s)
 
 
 class Branch(Model):
@@ -287,6 +279,9 @@ class Route(NodeBase):
 
 
 KINDS: dict[str, type[NodeBase]] = {
+    "wait": Wait,
+    "approval": Approval,
+    "callback": Callback,
     "for_each": ForEach,
     "parallel": Parallel,
     "goal": Goal,
@@ -309,6 +304,9 @@ Node = Annotated[
     | Annotated[ForEach, Tag("for_each")]
     | Annotated[Parallel, Tag("parallel")]
     | Annotated[Route, Tag("route")]
+    | Annotated[Wait, Tag("wait")]
+    | Annotated[Approval, Tag("approval")]
+    | Annotated[Callback, Tag("callback")]
     | Annotated[Goal, Tag("goal")],
     Discriminator(_node_kind),
 ]
@@ -332,9 +330,6 @@ def _fail_fast_nodes() -> TypeAdapter[tuple[Node, ...]]:
     return TypeAdapter(Annotated[tuple[Node, ...], FailFast(), Field(min_length=1)])
 
 
-def _bound(inputs: dict[str, Binding], bind: Bind) -> dict[str, Binding]:
-    return {name: bind(f"inputs.{name}", binding) for name, binding in inputs.items()}
-
-
-def _inputs(inputs: dict[str, Binding]) -> list[tuple[str, Binding]]:
-    return [(f"inputs.{name}", binding) for name, binding in inputs.items()]
+def _step_of(node: NodeBase, capability: str, inputs: dict[str, Binding], timeout_s: float | None = None) -> Step:
+    common = {name: getattr(node, name) for name in NodeBase.model_fields}
+    return Step.model_construct(**common, capability=capability, inputs=inputs, timeout_s=timeout_s)

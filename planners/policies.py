@@ -114,3 +114,21 @@ class StepRetry(Model):
         """The pause after so many tries; ``drawn`` is in 0..1."""
         pause_s = min(self.max_backoff_s, self.backoff_s * self.factor ** min(tries - 1, 1_000))
         return pause_s * (1 - self.jitter * drawn)
+
+
+class ApprovalFields(Model):
+    """How an approval ends.
+
+    Attributes:
+        timeout_s: seconds to wait for an answer.
+        on_expiry: what happens then: it counts as approved, as rejected, or the node fails.
+        on_rejection: whether a rejection fails the node, or the workflow goes on and reads ``approved: false``.
+    """
+
+    timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False, exclude_if=_absent)
+    on_expiry: Literal["approve", "reject", "fail"] = "fail"
+    on_rejection: Literal["fail", "continue"] = "fail"
+
+    def terms(self) -> dict[str, str]:
+        """The two rules by name."""
+        return {"on_expiry": self.on_expiry, "on_rejection": self.on_rejection}

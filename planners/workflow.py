@@ -12,27 +12,31 @@ from pydantic import Field, model_validator
 
 from planners.bindings import Binding, unwrapped
 from planners.model import Model, StepId, Versioned, canonical_json, digest
+from planners.node_fields import Default, Id
 from planners.nodes import (
     FAIL_FAST,
+    Approval,
     Branch,
+    Callback,
     Case,
-    Default,
     FanOutNode,
     ForEach,
     Goal,
-    Id,
     Node,
     NodeBase,
     Nodes,
     Parallel,
     Route,
     Step,
+    Wait,
 )
 from planners.policies import CompletionPolicy, OnFailure, StepRetry
 
 __all__ = [
     "FAIL_FAST",
+    "Approval",
     "Branch",
+    "Callback",
     "Case",
     "CompletionPolicy",
     "Default",
@@ -52,6 +56,7 @@ __all__ = [
     "Skipped",
     "Step",
     "StepRetry",
+    "Wait",
     "Workflow",
     "unwrapped_bindings",
     "unwrapped_nodes",
@@ -144,6 +149,7 @@ _UNWRAPPED = {
     "inputs": unwrapped_bindings,
     "steps": unwrapped_nodes,
     "for_each": unwrapped,
+    "wait": unwrapped,
     "route": unwrapped_nodes,
     "parallel": unwrapped_nodes,
     "otherwise": _unwrapped_node,

@@ -43,6 +43,10 @@ class NotInDoubt(RunError):
     """The step is not in doubt, so there is nothing to resolve."""
 
 
+class NotAsked(RunError):
+    """The step does not wait for an answer."""
+
+
 class Overloaded(RunError):
     """More work is waiting than the service accepts. Nothing was changed; try again after ``retry_after_s``."""
 

@@ -8,6 +8,7 @@ import typer
 from orchestrator.cli import archive, bench, inventory, tasks
 from orchestrator.cli import learner as learner_commands
 from orchestrator.cli.agents import agents
+from orchestrator.cli.answer import approve, reject
 from orchestrator.cli.check import check
 from orchestrator.cli.credentials import with_credentials
 from orchestrator.cli.doctor import doctor
@@ -61,6 +62,8 @@ app.command("retry")(with_credentials(retry))
 app.command("diff")(with_credentials(diff))
 app.command("trace")(with_credentials(trace))
 app.add_typer(agents, name="agents")
+app.command("approve")(with_credentials(approve))
+app.command("reject")(with_credentials(reject))
 app.command("nodes")(with_credentials(inventory.nodes))
 app.add_typer(learner_commands.learner, name="learner")
 app.command("ledger")(with_credentials(learner_commands.ledger))

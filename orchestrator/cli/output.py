@@ -19,6 +19,7 @@ from planners.model import AttemptId, StepId
 from planners.plans import Plan
 from reconciler.state.fan_outs import Completion
 from reconciler.state.handoff import Failure
+from reconciler.state.waiting import WaitKind, WaitReason
 from reconciler.views.failure_text import failure_lines
 from reconciler.views.models import Doubt, TaskView, Timeline, TimelineBar
 
@@ -101,6 +102,7 @@ def task_summary(view: TaskView) -> str:
         lines += failure_markup(view.failure)
     lines += [f"  [yellow]went on without:[/] {escape(reason)}" for reason in view.given_up.values()]
     lines += [_completion(completion) for completion in view.completions]
+    lines += [_question(view.id, reason) for reason in view.waiting if reason.kind is WaitKind.ANSWER]
     lines += [_doubt(view.id, doubt) for doubt in view.in_doubt]
     return "\n".join(lines)
 
@@ -120,6 +122,11 @@ def failed_table(timeline: Timeline, told: AttemptId | None, most: int = 10) -> 
     rows = [[escape(bar.step), escape(bar.attempt), escape(bar.failure.told)] for bar in failed[-most:] if bar.failure]
     hidden = f" ({len(failed) - most} earlier ones not shown)" if len(failed) > most else ""
     return table(["step", "attempt", f"failed because{hidden}"], rows)
+
+
+def _question(task: str, reason: WaitReason) -> str:
+    answers = f"forerun approve {task} {escape(reason.step)}, or forerun reject {task} {escape(reason.step)}"
+    return f"  [yellow]asks:[/] step {escape(reason.step)} is {escape(reason.message)}\n  [bold]fix:[/] {answers}"
 
 
 def _completion(completion: Completion) -> str:

@@ -30,7 +30,7 @@ def resolve(
     """Say whether the act of a step in doubt has happened, so that the task goes on."""
     if (happened is None) is not did_not_happen:
         refuse("say whether the act happened", "give either --happened JSON or --did-not-happen")
-    output = None if happened is None else _json(happened)
+    output = None if happened is None else json_option(happened, "--happened")
     view = with_client(
         url, lambda client: client.resolve(task_id, step, happened=not did_not_happen, output=output, by=by)
     )
@@ -40,9 +40,14 @@ def resolve(
         console.print(task_summary(view), soft_wrap=True)
 
 
-def _json(text: str) -> Any:
+def json_option(text: str, option: str) -> Any:
+    """The value of an option that holds JSON.
+
+    Raises:
+        InvalidOption: it holds something else.
+    """
     try:
         return json.loads(text)
     except ValueError as error:
         fix = "give the output as JSON, such as '\"order-17\"' or null"
-        raise InvalidOption(f"this is not JSON: {error}", "--happened", fix) from None
+        raise InvalidOption(f"this is not JSON: {error}", option, fix) from None

@@ -13,7 +13,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from orchestrator.batch_answer import BatchAnswer
 from orchestrator.client.blocking import SyncClient
 from orchestrator.client.errors import Busy, NotOurs, TaskFailed, Unreachable, refusal
-from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview, Resolution
+from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview, Resolution, StepAnswer
 from orchestrator.task_documents import Submittable, task_of
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
@@ -159,13 +159,17 @@ class Client:
         self, task_id: str, step: str, *, happened: bool, output: JsonValue = None, by: str = ""
     ) -> TaskView:
         """Say whether the irreversible act of a step in doubt has happened, and with what output. The task goes on."""
-        body = Resolution(happened=happened, output=output, by=by).model_dump_json()
-        return await self._view(TaskView, "POST", f"/v1/tasks/{task_id}/resolutions/{step}", content=body)
+        content = Resolution(happened=happened, output=output, by=by).model_dump_json()
+        return await self._view(TaskView, "POST", f"/v1/tasks/{task_id}/resolutions/{step}", content=content)
+
+    async def answer(self, task_id: str, step: str, answer: StepAnswer) -> TaskView:
+        """Approve or reject what a step asks, or send the output that a callback waits for. The task goes on."""
+        body = answer.model_dump_json()
+        return await self._view(TaskView, "POST", f"/v1/tasks/{task_id}/approvals/{step}", content=body)
 
     async def list(self, limit: int = 50, before: str | None = None, status: str | None = None) -> TaskPage:
         """Tasks, newest first. ``before`` is the ``next_before`` of the previous page."""
-        given = {"limit": str(limit), "before": before, "status": status}
-        params = {name: value for name, value in given.items() if value is not None}
+        params = {k: v for k, v in (("limit", str(limit)), ("before", before), ("status", status)) if v is not None}
         return await self._view(TaskPage, "GET", "/v1/tasks", params=params)
 
     async def events(self, task_id: str, after: int = 0) -> AsyncIterator[StoredEvent]:

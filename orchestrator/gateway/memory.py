@@ -6,14 +6,14 @@ For tests of handlers and for developing pages without a cluster.
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from pydantic import JsonValue
 
 from learner.errors import UnknownVersion
 from orchestrator.errors import Unavailable
 from orchestrator.gateway.memory_task import StoredTask
-from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, View
+from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, StepAnswer, View
 from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId
@@ -22,7 +22,6 @@ from planners.tasks import AdmittedTask, RetryOf, Task
 from reconciler.errors import (
     CannotRetry,
     IdempotencyConflict,
-    NotInDoubt,
     OutputNotReady,
     Overloaded,
     UnknownStep,
@@ -192,8 +191,7 @@ class MemoryGateway:
             Timeline: stored.shown_timeline,
             FailuresView: stored.shown_failures,
         }
-        shown: View = views[view]()
-        return shown
+        return cast("View", views[view]())
 
     async def step(self, task_id: TaskId, step: StepId) -> StepView:
         """See `Gateway`."""
@@ -232,8 +230,7 @@ class MemoryGateway:
             and any(where.text.lower() in part.lower() for part in (stored.view.name, stored.view.kind, stored.view.id))
         ]
         newest = sorted((v for v in views if before is None or v.id < before), key=lambda v: v.id, reverse=True)
-        page = newest[:limit]
-        return TaskPage(tasks=tuple(page), next_before=page[-1].id if len(newest) > limit else None)
+        return TaskPage(tasks=tuple(newest[:limit]), next_before=newest[limit - 1].id if newest[limit:] else None)
 
     async def cancel(self, task_id: TaskId, reason: str) -> TaskView:
         """See `Gateway`."""
@@ -251,13 +248,17 @@ class MemoryGateway:
 
     async def resolve(self, task_id: TaskId, step: StepId, resolution: Resolution) -> TaskView:
         """See `Gateway`. What the run does then is up to the owner."""
-        view = self._find(task_id).view
-        others = tuple(doubt for doubt in view.in_doubt if doubt.step != step)
-        if others == view.in_doubt:
-            raise NotInDoubt(f"step '{step}' is not in doubt", "step", "`forerun show` names the steps in doubt")
+        stored = self._find(task_id)
+        others = stored.doubts_without(step)
         change = {"in_doubt": others, "status": RunStatus.IN_DOUBT if others else RunStatus.RUNNING}
-        self._find(task_id).view = view.model_copy(update=change)
+        stored.view = stored.view.model_copy(update=change)
         await self.record(task_id, "doubt_resolved", step=step, **resolution.model_dump(exclude={"v"}))
+        return self._find(task_id).view
+
+    async def answer(self, task_id: TaskId, step: StepId, answer: StepAnswer) -> TaskView:
+        """See `Gateway`. What the run does then is up to the owner."""
+        self._find(task_id).refuse_unasked(step)
+        await self.record(task_id, "step_answered", step=step, **answer.model_dump(exclude={"v"}))
         return self._find(task_id).view
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:

@@ -7,8 +7,19 @@ from pydantic import JsonValue
 
 from planners.model import AttemptId, StepId
 from planners.tasks import AdmittedTask
+from reconciler.errors import NotAsked, NotInDoubt
+from reconciler.state.waiting import WaitKind
 from reconciler.views.logs import LogLine
-from reconciler.views.models import FailedAttempt, FailuresView, PlansView, StoredEvent, TaskView, Timeline, TimelineBar
+from reconciler.views.models import (
+    Doubt,
+    FailedAttempt,
+    FailuresView,
+    PlansView,
+    StoredEvent,
+    TaskView,
+    Timeline,
+    TimelineBar,
+)
 
 
 @dataclass
@@ -26,6 +37,18 @@ class StoredTask:
     seq: int = 0
     planned_seq: int = 0
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def refuse_unasked(self, step: StepId) -> None:
+        """Raise `NotAsked` unless the step waits for an answer."""
+        if not any(reason.step == step and reason.kind is WaitKind.ANSWER for reason in self.view.waiting):
+            raise NotAsked(f"step '{step}' does not wait for an answer", "step", "`forerun show` names those that do")
+
+    def doubts_without(self, step: StepId) -> tuple[Doubt, ...]:
+        """What is in doubt apart from a step. Raises `NotInDoubt` where that is everything."""
+        others = tuple(doubt for doubt in self.view.in_doubt if doubt.step != step)
+        if others == self.view.in_doubt:
+            raise NotInDoubt(f"step '{step}' is not in doubt", "step", "`forerun show` names the steps in doubt")
+        return others
 
     def shown_timeline(self) -> Timeline:
         """The timeline with the attempts as they are now."""

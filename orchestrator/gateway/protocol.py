@@ -60,6 +60,18 @@ class LearnerVersions(Versioned):
     versions: tuple[Manifest, ...] = ()
 
 
+class StepAnswer(Versioned):
+    """An answer to a step that waits for one: an approval (``approved``), or a callback (``output`` is its output).
+
+    ``by`` is who says so, for the record.
+    """
+
+    approved: bool = True
+    output: JsonValue = None
+    comment: str = Field(default="", max_length=2_000)
+    by: str = Field(default="", max_length=200)
+
+
 class Resolution(Versioned):
     """What a person knows about an irreversible act in doubt: whether it happened, and then what it returned.
 
@@ -130,6 +142,15 @@ class Gateway(Protocol):
         Raises:
             UnknownStep: the task has no such step.
             NotInDoubt: the step is not in doubt.
+        """
+        ...
+
+    async def answer(self, task_id: TaskId, step: StepId, answer: StepAnswer) -> TaskView:
+        """StepAnswer a step that waits for a person or a message; durable when this returns.
+
+        Raises:
+            UnknownStep: the task has no such step.
+            NotAsked: the step does not wait for an answer.
         """
         ...
 

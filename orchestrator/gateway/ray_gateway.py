@@ -11,13 +11,14 @@ from orchestrator.errors import LearnerOff, Unavailable
 from orchestrator.gateway.actor_calls import TIMEOUT_S, ActorCalls
 from orchestrator.gateway.liveness import Liveness
 from orchestrator.gateway.preview import preview
-from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, View
+from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, StepAnswer, View
 from orchestrator.gateway.task_ids import shard_of
 from orchestrator.settings import Settings
 from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
-from planners.model import StepId, TaskId
+from planners.model import AttemptId, StepId, TaskId
 from planners.tasks import AdmittedTask, Task
+from reconciler.state.events import StepAnswered
 from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import (
@@ -121,6 +122,11 @@ class RayGateway:
         """See `Gateway`."""
         said = resolution.output, resolution.happened, resolution.by
         return cast("TaskView", await self._of_task(task_id, "resolve", task_id, step, *said))
+
+    async def answer(self, task_id: TaskId, step: StepId, answer: StepAnswer) -> TaskView:
+        """See `Gateway`."""
+        told = StepAnswered(at_s=0, attempt=AttemptId(""), **answer.model_dump(exclude={"v"}))
+        return cast("TaskView", await self._of_task(task_id, "answer", task_id, step, told))
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Gateway`."""

@@ -43,6 +43,11 @@ TASKS: dict[str, Example] = {
     },
 }
 
+ANSWERS: dict[str, Example] = {
+    "approve": {"summary": "Approve", "value": {"approved": True, "by": "ada"}},
+    "reject": {"summary": "Reject, with a reason", "value": {"approved": False, "comment": "too long", "by": "ada"}},
+    "callback": {"summary": "The message that a callback waits for", "value": {"output": {"paid_usd": 12}}},
+}
 RESOLUTIONS: dict[str, Example] = {
     "happened": {
         "summary": "The act happened, with this output",

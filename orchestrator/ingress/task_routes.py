@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from orchestrator.batch_answer import BatchAnswer
-from orchestrator.gateway.protocol import Preview, Resolution
+from orchestrator.gateway.protocol import Preview, Resolution, StepAnswer
 from orchestrator.gateway.task_ids import TASK_ID_PATTERN
 from orchestrator.ingress.batches import TaskBatch, submit_batch
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.event_stream import event_stream
-from orchestrator.ingress.openapi_examples import RESOLUTIONS, TASKS
+from orchestrator.ingress.openapi_examples import ANSWERS, RESOLUTIONS, TASKS
 from orchestrator.ingress.request_bodies import body_schema, json_body
 from orchestrator.ingress.responses import problems, sent
 from planners.model import StepId, TaskId
@@ -41,9 +41,10 @@ _Wait = Annotated[
     Query(
         ge=0,
         allow_inf_nan=False,
-        description="Answer once the task has ended, but no later than after this many seconds",
+        description="StepAnswer once the task has ended, but no later than after this many seconds",
     ),
 ]
+_Answered = Annotated[StepAnswer, Depends(json_body(StepAnswer))]
 _Id = Annotated[str, Path(max_length=100, description="The task's id")]
 
 
@@ -53,6 +54,7 @@ def routes(context: IngressContext) -> APIRouter:
     _submission(router, context)
     _retries(router, context)
     _batches(router, context)
+    _answers(router, context)
     _queries(router, context)
     _results(router, context)
     return router
@@ -142,6 +144,20 @@ def _batches(router: APIRouter, context: IngressContext) -> None:
     async def submit_tasks(batch: _Batch, idempotency_key: _Key = None) -> Response:
         """Submit many tasks. The answer holds each one's view, or the problem that refused it, in the same order."""
         return sent(await submit_batch(context, batch, idempotency_key))
+
+
+def _answers(router: APIRouter, context: IngressContext) -> None:
+    gateway = context.gateway
+
+    @router.post(
+        "/tasks/{task_id}/approvals/{step:path}",
+        response_model=TaskView,
+        responses=problems(400, 404, 409, 413, 415, 422, 503),
+        openapi_extra=body_schema(StepAnswer, ANSWERS),
+    )
+    async def answer_step(task_id: _Id, step: _Step, answer: _Answered) -> Response:
+        """Approve or reject what a step asks, or send what a callback waits for. The task then goes on."""
+        return sent(await gateway.answer(TaskId(task_id), StepId(step), answer))
 
 
 def _queries(router: APIRouter, context: IngressContext) -> None:

@@ -219,7 +219,7 @@ class _PlanCheck:
         work_s = sum(
             duration_s(mean_duration_s(self._costs, agent, planned.step), slowest, agent.cold_start_s)
             for planned in self._plan.steps
-            for agent in self._request.catalog.by_capability.get(planned.step.capability, ())
+            for agent in self._request.catalog.offering(planned.step.capability)
         )
         return max(0.001, 2e-9 * work_s)
 

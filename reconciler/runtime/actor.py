@@ -17,6 +17,7 @@ from planners.tasks import AdmittedTask, Task
 from reconciler.errors import StartingUp
 from reconciler.log_context import log_place
 from reconciler.runtime.shard import PlannedPreview, Shard
+from reconciler.state.events import StepAnswered
 from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import (
@@ -157,6 +158,10 @@ class ReconcilerActor:
     async def retried(self, task_id: TaskId, from_step: StepId | None = None) -> Task:
         """See `Shard.retried`."""
         return await (await self._shard()).retried(task_id, from_step)
+
+    async def answer(self, task_id: TaskId, step: StepId, answer: StepAnswered) -> TaskView:
+        """See `Shard.answer`."""
+        return await (await self._shard()).answer(task_id, step, answer)
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Shard.events`."""

@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 
-from pydantic import JsonValue
-
 from planners.agents import Effect
 from planners.model import AttemptId
 from planners.tasks import AdmittedTask, Mode
-from reconciler.errors import NotInDoubt
 from reconciler.journal.run_log import RunLog
 from reconciler.runtime.conclusion import Conclusion
 from reconciler.runtime.event_handling import takes_long
@@ -42,6 +39,8 @@ _LONGEST_WAY_S = 5.0
 _STEPS_AT_ONCE = 10
 # Commands that one event carries out before the other runs get a turn.
 _COMMANDS_AT_ONCE = 100
+# What people and outside systems say; they wait until it is durable.
+_TOLD = (e.DoubtResolved, e.StepAnswered)
 
 
 class Driver:
@@ -117,20 +116,17 @@ class Driver:
         """Queue an event, stamped with the current moment. Call it on the event loop."""
         self._inbox.put_nowait(event.model_copy(update={"at_s": self.now_s}))
 
-    async def resolve(self, attempt: AttemptId, output: JsonValue, *, happened: bool, by: str) -> None:
-        """Answer whether an attempt in doubt has acted. Returns once the answer is durable.
-
-        Raises:
-            NotInDoubt: somebody else has just answered, or the task ended before it read the answer.
-        """
-        if attempt in self._resolutions:
-            raise NotInDoubt("the step is being resolved already", "step")
-        resolution = self._resolutions[attempt] = self._loop.create_future()
-        self.post(e.DoubtResolved(at_s=0, attempt=attempt, happened=happened, output=output, by=by))
+    async def told(self, event: e.DoubtResolved | e.StepAnswered) -> bool:
+        """Post what somebody says about an attempt; whether it was the first to be read. Returns once it is durable."""
+        if event.attempt in self._resolutions:
+            return False
+        resolution = self._resolutions[event.attempt] = self._loop.create_future()
+        self.post(event)
         await asyncio.wait([resolution])
         if resolution.cancelled():
-            raise NotInDoubt("the task has ended", "step")
+            return False
         await asyncio.wrap_future(resolution.result())
+        return True
 
     # ---- the loop
 
@@ -181,7 +177,7 @@ class Driver:
             commands, durable = self._handled(event)
         self.log.announce()
         durable.add_done_callback(self._check_written)
-        if isinstance(event, e.DoubtResolved) and (resolution := self._resolutions.pop(event.attempt, None)):
+        if isinstance(event, _TOLD) and (resolution := self._resolutions.pop(event.attempt, None)):
             resolution.set_result(durable)
         self._reservations.update(event)
         for number, command in enumerate(commands, 1):
@@ -197,7 +193,7 @@ class Driver:
         """Handle and record an event: what is to be done about it, and when it is durable."""
         commands = [self._with_speed(command) for command in self.run.handle(event)]
         self._totals.update(self.run.changed)
-        urgent = isinstance(event, e.DoubtResolved) or any(map(leaves_the_process, commands))
+        urgent = isinstance(event, _TOLD) or any(map(leaves_the_process, commands))
         return commands, self.log.record(event, commands, self.run, staged=self._staged(event), urgent=urgent)
 
     def _staged(self, event: e.Event) -> dict[AttemptId, Mapping[str, bytes]]:

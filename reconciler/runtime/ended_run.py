@@ -7,13 +7,14 @@ from typing import Any
 from pydantic import JsonValue
 
 from planners.model import NodeId, StepId
-from reconciler.errors import NotInDoubt, OutputNotReady
+from reconciler.errors import NotAsked, NotInDoubt, OutputNotReady
 from reconciler.journal.log_rows import LogReader
 from reconciler.journal.protocol import RunJournal
 from reconciler.journal.rows import PAGE_EVENTS, page_of
 from reconciler.runtime.step_output import attempt_with_output, unknown_step
 from reconciler.runtime.stored_failures import FAILED_EVENTS, stored_failures
 from reconciler.state.commands import RunStatus
+from reconciler.state.events import StepAnswered
 from reconciler.views.graph import RunGraph, run_graph
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import Changes, EventPage, FailuresView, PlansView, TaskView, Timeline
@@ -122,6 +123,14 @@ class EndedRun:
             NotInDoubt: always.
         """
         raise NotInDoubt("the task has ended, so nothing waits for an answer", "step")
+
+    async def answer(self, step: StepId, answer: StepAnswered) -> None:
+        """Refuse: it has ended.
+
+        Raises:
+            NotAsked: always.
+        """
+        raise NotAsked("the task has ended, so nothing waits for an answer", "step")
 
     def cancel(self, reason: str) -> None:
         """Do nothing: it has ended."""

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 from pydantic import JsonValue
 
 from planners.model import AttemptId, NodeId, StepId
-from reconciler.errors import NotInDoubt, OutputNotReady
+from reconciler.errors import NotAsked, NotInDoubt, OutputNotReady
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.ports import Executor
 from reconciler.runtime.step_output import attempt_with_output, unknown_step
 from reconciler.state.attempts import AttemptStatus
 from reconciler.state.commands import OutputOf, RunStatus
-from reconciler.state.events import CancelRequested, NodeLost
+from reconciler.state.events import CancelRequested, DoubtResolved, NodeLost, StepAnswered
 from reconciler.state.run import RunState
 from reconciler.state.waiting import DispatchWait, WaitContext
 from reconciler.views.graph import RunGraph, run_graph
@@ -157,7 +157,27 @@ class LiveRun:
             raise NotInDoubt(
                 f"nothing about step '{step}' is in doubt", "step", "GET the task: in_doubt names the steps"
             )
-        await self._driver.resolve(attempt, output, happened=happened, by=by)
+        told = DoubtResolved(at_s=0, attempt=attempt, happened=happened, output=output, by=by)
+        if not await self._driver.told(told):
+            raise NotInDoubt("somebody else has answered, or the task has ended", "step")
+
+    async def answer(self, step: StepId, answer: StepAnswered) -> None:
+        """Answer a step that waits for somebody. Returns once the answer is durable. ``answer.attempt`` is ignored.
+
+        Raises:
+            UnknownStep: the task has no such step.
+            NotAsked: the step does not wait for an answer.
+        """
+        await self._driver.settled()
+        run = self._driver.run
+        attempt = run.asked_by(step)
+        if attempt is None:
+            if run.plan is None or step not in run.plan.by_id:
+                raise unknown_step(step, run.id)
+            fix = "GET the task: waiting names the steps"
+            raise NotAsked(f"step '{step}' does not wait for an answer", "step", fix)
+        if not await self._driver.told(answer.model_copy(update={"attempt": attempt})):
+            raise NotAsked("somebody else has answered, or the task has ended", "step")
 
     def cancel(self, reason: str) -> None:
         """Ask the run to end."""

@@ -84,7 +84,7 @@ def _went_with_it(run: RunState, attempt: Attempt, staged: Collection[AttemptId]
 def _lost_attempts(run: RunState) -> tuple[e.Event, ...]:
     """What ran died with its process."""
     failure = Failure(kind=FailureKind.WORKER_LOST, message=_RESTARTED, counts=False)
-    live = [attempt.id for attempt in run.attempts.values() if attempt.live]
+    live = [one.id for one in run.attempts.values() if one.live and not run.agent_of(one).built_in]
     lost = [e.AttemptFailed(at_s=run.at_s, attempt=attempt, failure=failure) for attempt in live]
     return (*lost, e.TimePassed(at_s=run.at_s))
 

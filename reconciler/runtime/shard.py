@@ -31,6 +31,7 @@ from reconciler.runtime.reservations import Reservations
 from reconciler.runtime.retries import retried_task
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.runtime.submissions import Begun, Submissions
+from reconciler.state.events import StepAnswered
 from reconciler.state.run import RunState
 from reconciler.state.stored_text import storable
 from reconciler.views.graph import RunGraph
@@ -194,12 +195,7 @@ class Shard:
     ) -> TaskView:
         """Answer whether the irreversible attempt of a step, which was lost, has acted. Durable when this returns.
 
-        Args:
-            task_id: the task.
-            step: the step in doubt.
-            output: what the act returned, if it happened.
-            happened: whether it happened. If not, the step runs again.
-            by: who answers.
+        ``output`` is what the act returned. If it did not happen, the step runs again.
 
         Raises:
             UnknownTask: there is no such task.
@@ -212,6 +208,11 @@ class Shard:
     async def retried(self, task_id: TaskId, from_step: StepId | None = None) -> Task:
         """See `reconciler.runtime.retries.retried_task`."""
         return await retried_task(task_id, from_step, self._journal, self._ports)
+
+    async def answer(self, task_id: TaskId, step: StepId, answer: StepAnswered) -> TaskView:
+        """Answer a step that waits for a person or a message; see `LiveRun.answer`. Durable when this returns."""
+        await (await self._run(task_id)).answer(step, answer)
+        return await self.show(task_id)
 
     def node_lost(self, node: NodeId) -> None:
         """Tell every run that a node has left the cluster."""

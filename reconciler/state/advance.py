@@ -4,6 +4,7 @@ from planners.model import StepId
 from planners.plans import PlannedStep
 from reconciler.gate import Decision
 from reconciler.state import commands as c
+from reconciler.state import waits
 from reconciler.state.attempts import Attempt
 from reconciler.state.completion import settle_fan_outs
 from reconciler.state.conclusion import check_limits, end_if_done
@@ -110,4 +111,7 @@ def _dispatch_speculative(run: RunData, guess: Speculation, planned: PlannedStep
 
 def _dispatch(run: RunData, attempt: Attempt, inputs: dict[str, c.Source]) -> None:
     run.attempts.put(attempt)
-    run.commands.append(run.dispatcher.command(attempt, inputs))
+    if run.agent_of(attempt).built_in:
+        waits.begin(run, attempt, inputs)
+    else:
+        run.commands.append(run.dispatcher.command(attempt, inputs))

@@ -95,7 +95,7 @@ def flush(run: RunData, verdicts: dict[AttemptId, Verdict]) -> None:
             continue
         given_up = attempt.as_flushed(run.at_s, verdict)
         run.attempts.put(given_up)
-        if attempt.live:
+        if attempt.live and not run.agent_of(attempt).built_in:
             cancelled.append(attempt.id)
         # The end of a run says nothing about guesses that no plan has decided about.
         decided = attempt.verdict is not None or not run.status.ended

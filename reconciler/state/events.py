@@ -12,6 +12,7 @@ from planners.plans import Placement, Plan
 from planners.workflow import Step, unwrapped_nodes
 from reconciler.state.conditions import Conditions
 from reconciler.state.handoff import Failure, Handoff
+from reconciler.state.stored_text import StorableText
 
 
 class KeptAttempt(Versioned):
@@ -125,6 +126,17 @@ class DoubtResolved(_Event):
     by: str = ""
 
 
+class StepAnswered(_Event):
+    """Somebody has answered the attempt of an approval (``approved``), or a callback has come (``output``)."""
+
+    event: Literal["step_answered"] = "step_answered"
+    attempt: AttemptId
+    approved: bool = True
+    output: JsonValue = None
+    by: StorableText = ""
+    comment: StorableText = ""
+
+
 class OutputsLost(_Event):
     """What these finished attempts had made, or had staged, went with the process that held it."""
 
@@ -163,6 +175,7 @@ Event = Annotated[
     | AttemptFailed
     | AttemptVerified
     | DoubtResolved
+    | StepAnswered
     | OutputsLost
     | NodeLost
     | CancelRequested

@@ -25,12 +25,12 @@ def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
     """
     run.steps.fail(step.id, run.at_s, told)
     if step.on_failure is not OnFailure.FAIL:
-        run.facts.given_up[step.id] = failure.message
+        run.facts.give_up(step.id, failure.message)
         run.facts.asks = True
         return
     around = run.fan_outs.around(step.id)
     if around:
-        run.facts.given_up[step.id] = failure.message
+        run.facts.give_up(step.id, failure.message)
         fail_element(run, around[0], failure)
     else:
         fail(run, failure)
@@ -49,7 +49,8 @@ def drop(run: RunData, element: Element, reason: str) -> None:
     steps = run.fan_outs.specs[fan_out].elements[number]
     if any(may_be_acting(run, step) for step in steps):
         return
-    run.facts.drop(element, reason)
+    unfinished = [step for step in steps if run.steps[step].status is not StepStatus.FINISHED]
+    run.facts.drop(element, unfinished, reason)
     for inner in run.fan_outs.inside(element):
         close(run, inner, CompletionReason.CANCELLED, succeeded=False)
     live = [state.attempt for step in steps if (state := run.steps[step]).status in LIVE]

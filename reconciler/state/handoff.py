@@ -47,9 +47,12 @@ class FailureKind(StrEnum):
     LIMIT = "limit"
     CANCELLED = "cancelled"
     PLANNING = "planning"
+    REJECTED = "rejected"
 
 
-_FINAL = frozenset({FailureKind.BAD_INPUT, FailureKind.CANCELLED, FailureKind.LIMIT, FailureKind.PLANNING})
+_FINAL = frozenset(
+    {FailureKind.BAD_INPUT, FailureKind.CANCELLED, FailureKind.LIMIT, FailureKind.PLANNING, FailureKind.REJECTED}
+)
 
 # The agent did not say how it ended: it may have acted before it was lost.
 _UNCERTAIN = frozenset({FailureKind.NODE_LOST, FailureKind.WORKER_LOST, FailureKind.TIMEOUT, FailureKind.CANCELLED})

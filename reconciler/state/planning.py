@@ -165,11 +165,13 @@ def _confirm(run: RunData, attempt: Attempt, planned: PlannedStep, verdict: Verd
 
 def _set_steps(run: RunData, plan: Plan, found: Reconciliation) -> None:
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
-    run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, run.steps)
+    run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, run.steps, gone=run.facts.gone)
     statuses = {step: state.status for step, state in run.steps.items()} if plan.fan_outs else {}
     run.fan_outs = FanOuts(plan, statuses, run.facts.failures)
     run.steps.moved = run.fan_outs.moved if plan.fan_outs else None
     for step in found.missing:
+        if step in run.facts.gone:
+            continue
         planned = plan.by_id[step]
         placement, requests = planned.placement, run.requests
         if placement.agent in requests.without_agents:

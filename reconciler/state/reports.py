@@ -35,7 +35,12 @@ def finished(run: RunData, attempt: Attempt, event: e.AttemptFinished) -> None:
         return
     settle(run, done)
     _finish_step(run, done, "finished")
-    if run.plan is not None and not run.replanning and overran(done, run.makespan_s, run.unfinished):
+    if (
+        run.plan is not None
+        and not run.replanning
+        and not run.agent_of(done).built_in
+        and overran(done, run.makespan_s, run.unfinished)
+    ):
         request_plan(run, c.PlanReason.ESTIMATE_WRONG)
 
 
@@ -127,7 +132,8 @@ def _lose_node(run: RunData, node: NodeId, failure: Failure) -> None:
     """Everything on the node has failed or is in doubt, and steps that were to run there need another place."""
     run.requests.without_nodes[node] = None
     for attempt in run.attempts.live_on(node):
-        if not run.status.ended:
+        # What only waits does so nowhere in particular.
+        if not run.status.ended and not run.agent_of(attempt).built_in:
             _fail(run, attempt, failure, 0.0)
     large = [attempt for attempt in run.attempts.large_outputs if run.attempts[attempt].placement.node == node]
     outputs_lost(run, large, Failure(kind=FailureKind.NODE_LOST, message=f"its output was lost with node {node}"))

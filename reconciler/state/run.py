@@ -10,7 +10,7 @@ from typing import ClassVar
 from planners.model import AttemptId, StepId
 from reconciler.state import commands as c
 from reconciler.state import events as e
-from reconciler.state import planning, reports
+from reconciler.state import planning, reports, waits
 from reconciler.state.advance import advance
 from reconciler.state.conclusion import end, with_whereabouts
 from reconciler.state.handoff import Failure, FailureKind
@@ -19,7 +19,9 @@ from reconciler.state.kept_work import keep
 from reconciler.state.run_data import RunData
 from reconciler.state.waiting import WaitContext, WaitReason, wait_reason
 
-_OfAttempt = e.AttemptStarted | e.AttemptFinished | e.AttemptFailed | e.AttemptVerified | e.DoubtResolved
+_OfAttempt = (
+    e.AttemptStarted | e.AttemptFinished | e.AttemptFailed | e.AttemptVerified | e.DoubtResolved | e.StepAnswered
+)
 
 
 class RunState(RunData):
@@ -43,6 +45,7 @@ class RunState(RunData):
         for speculation in self.speculations:
             speculation.seen = 0
         self._take(event)
+        waits.end_due(self)
         advance(self)
         if self.validates:
             self.validate()
@@ -63,6 +66,12 @@ class RunState(RunData):
     def doubt_about(self, step: StepId) -> AttemptId | None:
         """The attempt in doubt of a step, if it has one."""
         return next((attempt.id for attempt in self.in_doubt if attempt.step.id == step), None)
+
+    def asked_by(self, step: StepId) -> AttemptId | None:
+        """The attempt of an approval or a callback that waits for an answer, if the step has one."""
+        state = self.steps.get(step)
+        attempt = None if state is None or state.attempt is None else self.attempts[state.attempt]
+        return attempt.id if attempt is not None and attempt.live and self.asks_somebody(attempt) else None
 
     def _note_answer(self, event: e.Event) -> None:
         attempt = self.attempts.find(event.attempt) if isinstance(event, _OfAttempt) else None
@@ -109,3 +118,5 @@ class RunState(RunData):
                 reports.verified(self, attempt, event)
             case e.DoubtResolved():
                 reports.resolved(self, attempt, event)
+            case e.StepAnswered():
+                waits.answered(self, attempt, event)

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import Self
 
-from planners.agents import AgentSpec, Catalog
+from planners.agents import APPROVAL, CALLBACK, AgentSpec, Catalog
 from planners.model import AttemptId, StepId, TaskId, WorkKey
 from planners.plans import Placement, Plan, PlannedStep
 from planners.tasks import Task
 from planners.work_keys import InputDigests
 from reconciler.gate import Decision
 from reconciler.state import commands as c
+from reconciler.state.alarms import Waits
 from reconciler.state.attempt_table import AttemptTable
 from reconciler.state.attempts import Attempt, Progress
 from reconciler.state.awaited_outputs import AwaitedOutputs
@@ -41,6 +42,7 @@ class RunData:
         refused: what the gate had refused to the last when the optimal plan decided about it.
         facts: what decides how the workflow is unrolled next, apart from outputs.
         fan_outs: the open ones of the plan.
+        waits: when attempts that the run itself plays are over.
         redone: promoted attempts whose output was lost and is made again; their effects are out.
         end: how the run ended; None while it has not.
         commands: what the event at hand has led to so far.
@@ -65,6 +67,7 @@ class RunData:
         self.finished = 0
         self.refused: dict[StepId, Decision] = {}
         self.facts = RunFacts()
+        self.waits = Waits()
         self.fan_outs = FanOuts()
         self.redone: dict[AttemptId, Attempt] = {}
         self.end: c.EndRun | None = None
@@ -134,10 +137,17 @@ class RunData:
         """The agent of an attempt."""
         return self.catalog.by_name[attempt.placement.agent]
 
+    def asks_somebody(self, attempt: Attempt) -> bool:
+        """Whether the attempt waits for an answer from outside."""
+        agent = self.agent_of(attempt)
+        return agent.built_in and agent.name in (APPROVAL, CALLBACK)
+
     def is_act(self, attempt: Attempt) -> bool:
         """Whether the attempt may be carried out at most once, whatever fails."""
         return self.agent_of(attempt).effect.never_twice
 
     def learn(self, outcomes: Iterable[Outcome]) -> None:
         """Tell the learner."""
-        self.commands += [c.Learn(outcome=outcome) for outcome in outcomes]
+        self.commands += [
+            c.Learn(outcome=outcome) for outcome in outcomes if not self.catalog.by_name[outcome.agent].built_in
+        ]

@@ -1,6 +1,7 @@
 """What has happened in a run that decides how its workflow is unrolled next, apart from the outputs of steps."""
 
 import heapq
+from collections.abc import Iterable
 
 from planners.facts import Elements, Facts
 from planners.model import StepId
@@ -17,6 +18,7 @@ class RunFacts:
         started_s: fan-out -> when its first step started.
         completions: the fan-outs that are complete.
         asks: whether a new plan is needed.
+        gone: steps that do not run any more, whatever a plan says that was asked for before.
     """
 
     def __init__(self) -> None:
@@ -25,6 +27,7 @@ class RunFacts:
         self.started_s: dict[StepId, float] = {}
         self.completions: dict[StepId, Completion] = {}
         self.asks = False
+        self.gone: set[StepId] = set()
         self._timeouts: list[tuple[float, StepId]] = []
         self._deadlines: list[tuple[float, StepId]] = []
         self._watched: set[StepId] = set()
@@ -60,8 +63,14 @@ class RunFacts:
             late.append(heapq.heappop(self._deadlines)[1])
         return late
 
-    def drop(self, element: Element, reason: str) -> None:
-        """An element does not run any more."""
+    def give_up(self, step: StepId, reason: str) -> None:
+        """The workflow goes on without a step that has failed."""
+        self.given_up[step] = reason
+        self.gone.add(step)
+
+    def drop(self, element: Element, steps: Iterable[StepId], reason: str) -> None:
+        """An element does not run any more; ``steps`` are those of it that have not finished."""
+        self.gone.update(steps)
         fan_out, number = element
         self._dropped.setdefault(fan_out, {})[number] = reason
 

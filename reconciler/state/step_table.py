@@ -5,7 +5,7 @@ Each change costs the step itself and its children, never the plan.
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any
 
@@ -51,13 +51,15 @@ class StepTable(Mapping[StepId, StepState]):
         self.in_doubt: dict[StepId, None] = {}
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 what the states depend on
         cls,
         plan: Plan,
         keys: Mapping[StepId, WorkKey],
         adopted: Mapping[StepId, Attempt],
         at_s: float,
         before: "StepTable",
+        *,
+        gone: Collection[StepId] = (),
     ) -> "StepTable":
         """The states that a plan gives its steps.
 
@@ -67,6 +69,7 @@ class StepTable(Mapping[StepId, StepState]):
             adopted: step -> the attempt that serves it.
             at_s: now.
             before: the states under the plan before it, whose stories go on.
+            gone: steps that the workflow goes on without, although the plan may hold them: it was asked for before.
 
         Raises:
             IllegalTransition: the plan takes back what cannot be taken back.
@@ -86,7 +89,10 @@ class StepTable(Mapping[StepId, StepState]):
             served_by = None if attempt is None else attempt.id
             state = StepState(planned.id, keys[planned.id], status, at_s, "planned", served_by)
             former = before.get(planned.id)
-            table._put(state if former is None else former.replanned(state))
+            if former is not None and planned.id in gone:
+                table._put(former)
+            else:
+                table._put(state if former is None else former.replanned(state))
         for skipped in plan.skipped:
             table._put(_skipped(skipped, at_s, before.get(skipped.id)))
         return table

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple, assert_never
 
+from planners.bindings import Value
 from planners.model import AgentName, AttemptId, Model, NodeId, StepId
 from reconciler.state.attempts import Attempt
 from reconciler.state.run_data import RunData
@@ -20,6 +21,8 @@ class WaitKind(StrEnum):
     LIST = "list"
     LIMIT = "limit"
     FAN_OUT = "fan_out"
+    TIMER = "timer"
+    ANSWER = "answer"
     ROOM = "room"
     RETRY = "retry"
     NEW_PLAN = "new_plan"
@@ -55,8 +58,8 @@ class WaitReason(Model):
     Attributes:
         step: the step, or the block that is not unrolled yet.
         kind: what it waits for: the optimal plan, parents, the list that a block runs over, a limit of its agent or
-            provider, an element of its fan-out to end, room on its node, the pause before a retry, a new plan, the
-            agent's verify hook, a person.
+            provider, an element of its fan-out to end, a timer, an answer, room on its node, the pause before a retry,
+            a new plan, the agent's verify hook, a person.
         since_s: since when, seconds from admission.
         message: the same in one sentence.
         parents: those that have not finished (parents), or the step that makes the list (list).
@@ -136,10 +139,32 @@ def _of_state(run: RunData, state: StepState, now_s: float) -> WaitReason | None
             return _of_block(run, state)
         case StepStatus.IN_DOUBT:
             return _of_doubt(run, state)
+        case StepStatus.RUNNING if (attempt := _waiting_attempt(run, state)) is not None:
+            return _of_wait(run, state, attempt)
         case StepStatus.DISPATCHED | StepStatus.RUNNING | StepStatus.FINISHED | StepStatus.FAILED | StepStatus.SKIPPED:
             return None
         case never:
             assert_never(never)
+
+
+def _waiting_attempt(run: RunData, state: StepState) -> Attempt | None:
+    """The attempt of a step that the run itself plays."""
+    attempt = None if state.attempt is None else run.attempts[state.attempt]
+    return attempt if attempt is not None and run.agent_of(attempt).built_in else None
+
+
+def _of_wait(run: RunData, state: StepState, attempt: Attempt) -> WaitReason:
+    asks = run.asks_somebody(attempt)
+    question = attempt.step.inputs.get("question")
+    told = str(question.value) if isinstance(question, Value) else ""
+    return WaitReason(
+        step=state.step,
+        kind=WaitKind.ANSWER if asks else WaitKind.TIMER,
+        since_s=state.at_s,
+        message=f"waiting for an answer: {told}" if asks else "waiting for time to pass",
+        agent=attempt.placement.agent,
+        attempt=attempt.id,
+    )
 
 
 def _of_parents(run: RunData, state: StepState) -> WaitReason:

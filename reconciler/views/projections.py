@@ -109,7 +109,9 @@ def wait_reasons(run: RunState, context: WaitContext | None = None) -> Iterator[
             if guess.status is AttemptStatus.DISPATCHED:
                 yield attempt_wait(run, guess, guess.dispatched_s, context or WaitContext())
         return
-    urgent = [*run.steps.in_doubt, *run.steps.blocked]
+    asked = [run.attempts[attempt] for attempt in run.attempts.live]
+    waits = [attempt.step.id for attempt in asked if run.agent_of(attempt).built_in and attempt.verdict is not None]
+    urgent = [*run.steps.in_doubt, *run.steps.blocked, *waits]
     others = (step for step, state in run.steps.items() if state.status in _WAITING)
     pending = (item.id for item in run.plan.pending) if run.plan is not None else ()
     for step in chain(urgent, others, pending):

@@ -20,7 +20,7 @@ from reconciler.state.conditions import Conditions
 from reconciler.state.handoff import Failure, FailureKind, Handoff
 from reconciler.state.run import RunState
 
-NODE = NodeId("n1")
+NODES = (NodeId("n1"), NodeId("n2"))
 CATALOG = Catalog(
     agents=tuple(
         AgentSpec(
@@ -86,6 +86,7 @@ class Declared:
             restarts=self.restarts,
             most_events=self.most_events,
             cancels_arrive=True,
+            watch=self._watch,
         )
 
     @property
@@ -106,7 +107,14 @@ class Declared:
         """The steps that were dispatched, in order, with their inputs."""
         return [order.step for order in self.orders.values()]
 
+    def _watch(self, _now_s, news):
+        if isinstance(news, c.Restore):
+            self.values[news.attempt] = news.output
+
     # ---- models
+
+    def _node(self, command):
+        return next((node for node in NODES if node not in command.without_nodes), NODES[0])
 
     def _flat(self, command, known):
         return flatten(self.task.plannable, self.task.values, known, command.facts)
@@ -120,7 +128,7 @@ class Declared:
                 event = e.SpeculativePlanReady(at_s=0, plan=guess, epoch=command.epoch, conditions=conditions)
                 yield now_s + self.guess_s, event
         try:
-            plan = self.planned(self._flat(command, known), PlanKind.OPTIMAL)
+            plan = self.planned(self._flat(command, known), PlanKind.OPTIMAL, self._node(command))
         except PlanningError as error:
             failure = Failure(kind=FailureKind.PLANNING, message=error.message)
             yield now_s + self.plan_s, e.PlanningFailed(at_s=0, failure=failure, epoch=command.epoch)
@@ -130,13 +138,13 @@ class Declared:
 
     def _planned(self, command, known, kind):
         try:
-            return self.planned(self._flat(command, known), kind)
+            return self.planned(self._flat(command, known), kind, self._node(command))
         except PlanningError:
             return None
 
-    def planned(self, flat, kind):
+    def planned(self, flat, kind, node=NODES[0]):
         """A plan of the flat workflow on one node."""
-        agents = [self.catalog.by_capability[step.capability][0] for step in flat.steps]
+        agents = [self.catalog.offering(step.capability)[0] for step in flat.steps]
         digests = InputDigests(self.task.values)
         keys = work_keys([(s, agent.identity) for s, agent in zip(flat.steps, agents, strict=True)], digests)
         return Plan(
@@ -144,7 +152,7 @@ class Declared:
             steps=tuple(
                 PlannedStep(
                     step=one,
-                    placement=Placement(agent=agent.name, node=NODE, duration_s=0.5),
+                    placement=Placement(agent=agent.name, node=node, duration_s=0.5),
                     work_key=keys[one.id],
                     probability=1.0 if kind is PlanKind.OPTIMAL else 0.9,
                 )

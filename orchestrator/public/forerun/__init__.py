@@ -50,7 +50,9 @@ if TYPE_CHECKING:
     from planners.tasks import Objective as Objective
     from planners.tasks import PlanningOptions as PlanningOptions
     from planners.tasks import Task as Task
+    from planners.workflow import Approval as Approval
     from planners.workflow import Branch as Branch
+    from planners.workflow import Callback as Callback
     from planners.workflow import Case as Case
     from planners.workflow import ForEach as ForEach
     from planners.workflow import Goal as Goal
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from planners.workflow import Route as Route
     from planners.workflow import Step as Step
     from planners.workflow import StepRetry as StepRetry
+    from planners.workflow import Wait as Wait
     from planners.workflow import Workflow as Workflow
     from reconciler.state.commands import RunStatus as RunStatus
     from reconciler.state.evidence import FailureEvidence as FailureEvidence
@@ -76,10 +79,12 @@ if TYPE_CHECKING:
 # The module that defines each name. The imports above repeat it for type checkers.
 _DEFINED_IN = {
     "AgentSpec": "planners.agents",
+    "Approval": "planners.workflow",
     "BadRequest": "orchestrator.client.errors",
     "Branch": "planners.workflow",
     "Busy": "orchestrator.client.errors",
     "CannotStart": "orchestrator.errors",
+    "Callback": "planners.workflow",
     "Case": "planners.workflow",
     "Catalog": "planners.agents",
     "Client": "orchestrator.client.client",
@@ -130,6 +135,7 @@ _DEFINED_IN = {
     "Unknown": "actors.verification",
     "Unreachable": "orchestrator.client.errors",
     "Usage": "reconciler.state.handoff",
+    "Wait": "planners.workflow",
     "Workflow": "planners.workflow",
     "agent": "actors.agent",
     "catalog_of": "actors.catalog",

@@ -45,7 +45,7 @@ def raise_unplaceable(step: Step, request: PlanRequest, agents: Sequence[AgentSp
 
 
 def _raise_no_agent(step: Step, request: PlanRequest, field: str) -> NoReturn:
-    offered = request.catalog.by_capability.get(step.capability, ())
+    offered = request.catalog.offering(step.capability)
     if not offered:
         raise Infeasible(f"no agent offers capability '{step.capability}'", field, "add one to the catalog")
     pinned = [agent for agent in offered if step.agent in (None, agent.name)]

@@ -1,0 +1,113 @@
+"""Attempts that a run itself plays: they wait until a moment, for a person's answer, or for a message from outside.
+
+Nothing is dispatched for them. They end by time that passes or by an answer, both of which are events of the run, so a
+replay waits and ends as the run did.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from planners.agents import APPROVAL, WAIT
+from planners.bindings import Value, follow
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state import reports
+from reconciler.state.attempts import Attempt
+from reconciler.state.handoff import Failure, FailureKind, Handoff
+from reconciler.state.run_data import RunData
+
+_LONGEST_S = 1e9
+
+
+def begin(run: RunData, attempt: Attempt, inputs: Mapping[str, c.Source]) -> None:
+    """An attempt begins to wait."""
+    waits_s = attempt.step.timeout_s
+    if attempt.placement.agent == WAIT:
+        seconds = _value(run, inputs["seconds"])
+        waits_s = seconds if _is_pause(seconds) else 0.0
+        if not _is_pause(seconds):
+            run.waits.unknown.add(attempt.id)
+    if waits_s is not None:
+        run.waits.add(attempt.id, run.at_s + waits_s)
+        run.commands.append(c.WakeAt(at_s=run.at_s + waits_s))
+
+
+def end_due(run: RunData) -> None:
+    """End the waiting that is over."""
+    for identity in run.waits.take_due(run.at_s):
+        attempt = run.attempts[identity]
+        if attempt.live and not run.status.ended:
+            _expire(run, attempt)
+
+
+def answered(run: RunData, attempt: Attempt, event: e.StepAnswered) -> None:
+    """Somebody has answered. An attempt that waits for nobody, or not any more, takes no answer."""
+    if not (attempt.live and run.asks_somebody(attempt)):
+        return
+    if attempt.placement.agent != APPROVAL:
+        _finish(run, attempt, event.output, f"answered by {event.by}" if event.by else "answered")
+    else:
+        _decide(run, attempt, event, approved=event.approved)
+
+
+def _expire(run: RunData, attempt: Attempt) -> None:
+    if attempt.placement.agent == WAIT:
+        seconds = run.at_s - attempt.dispatched_s
+        if attempt.id in run.waits.unknown:
+            _fail(
+                run, attempt, Failure(kind=FailureKind.BAD_INPUT, message="wait needs a number of seconds, 0 or more")
+            )
+        else:
+            _finish(run, attempt, None, f"waited {seconds:g} s")
+        return
+    on_expiry = _term(attempt, "on_expiry") if attempt.placement.agent == APPROVAL else "fail"
+    if on_expiry == "fail":
+        message = f"nobody answered within {attempt.step.timeout_s:g} s"
+        _fail(run, attempt, Failure(kind=FailureKind.TIMEOUT, message=message, fix="raise timeout_s, or set on_expiry"))
+        return
+    expired = e.StepAnswered(at_s=run.at_s, attempt=attempt.id, by="", comment="nobody answered in time")
+    _decide(run, attempt, expired, approved=on_expiry == "approve")
+
+
+def _decide(run: RunData, attempt: Attempt, answer: e.StepAnswered, *, approved: bool) -> None:
+    by = f" by {answer.by}" if answer.by else ""
+    told = f"{'approved' if approved else 'rejected'}{by}" + (f": {answer.comment}" if answer.comment else "")
+    if not approved and _term(attempt, "on_rejection") == "fail":
+        _fail(run, attempt, Failure(kind=FailureKind.REJECTED, message=told))
+        return
+    output = {"approved": approved, "by": answer.by, "comment": answer.comment, "answer": answer.output}
+    _finish(run, attempt, output, told)
+
+
+def _finish(run: RunData, attempt: Attempt, output: Any, summary: str) -> None:
+    run.commands.append(c.Restore(attempt=attempt.id, output=output))
+    handoff, seconds = Handoff(output=output, summary=summary), run.at_s - attempt.dispatched_s
+    reports.finished(
+        run, attempt, e.AttemptFinished(at_s=run.at_s, attempt=attempt.id, handoff=handoff, seconds=seconds)
+    )
+
+
+def _fail(run: RunData, attempt: Attempt, failure: Failure) -> None:
+    seconds = run.at_s - attempt.dispatched_s
+    reports.failed(run, attempt, e.AttemptFailed(at_s=run.at_s, attempt=attempt.id, failure=failure, seconds=seconds))
+
+
+def _term(attempt: Attempt, name: str) -> str:
+    declared = attempt.step.inputs.get(name)
+    return str(declared.value) if isinstance(declared, Value) else "fail"
+
+
+def _value(run: RunData, source: c.Source) -> Any:
+    """The value of a source, where the run knows it."""
+    if isinstance(source, c.Given):
+        return source.value
+    if isinstance(source, c.OutputOf) and (handoff := run.attempts[source.attempt].handoff) is not None:
+        try:
+            return follow(handoff.output, source.path)
+        except LookupError:
+            return None
+    return None
+
+
+def _is_pause(seconds: Any) -> bool:
+    return isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds <= _LONGEST_S

@@ -1,0 +1,96 @@
+"""Random declared workflows with all kinds of nodes, and agents whose answers and failures follow from their inputs."""
+
+from hypothesis import strategies as st
+
+from planners.model import canonical_json, digest
+from reconciler.state.handoff import Failure, FailureKind
+
+
+@st.composite
+def workflows(draw, depth=2, *, policies=True):
+    """The steps of a workflow, as people declare them."""
+    return _Drawing(draw, policies=policies).level(depth, ())
+
+
+class _Drawing:
+    def __init__(self, draw, *, policies):
+        self.draw = draw
+        self.policies = policies
+        self.count = 0
+
+    def level(self, depth, outer, *, item=False, least=1, most=4):
+        """Nodes that read the outputs of those before them; ``outer`` are visible from around."""
+        nodes, seen = [], list(outer)
+        for _ in range(self.draw(st.integers(least, most))):
+            node = self.node(depth, seen, item)
+            nodes.append(node)
+            seen.append(node["id"])
+        return nodes
+
+    def node(self, depth, seen, item):
+        self.count += 1
+        name = f"n{self.count}"
+        kinds = ["step", "step", "step"] + (["for_each", "parallel", "route"] if depth else [])
+        node = getattr(self, "a_" + self.draw(st.sampled_from(kinds)))(name, depth, seen, item)
+        if self.draw(st.integers(0, 4)) == 0:
+            node["default"] = self.draw(st.sampled_from([None, 0, "none"]))
+        if self.policies and "route" not in node and self.draw(st.integers(0, 2)) == 0:
+            node["on_failure"] = "default" if "default" in node else "skip"
+        return node
+
+    def binding(self, seen, item):
+        choices = ["$inputs.seed", 1, 2] + [f"$steps.{one}" for one in seen] + (["$item"] if item else [])
+        return self.draw(st.sampled_from(choices))
+
+    def a_step(self, name, depth, seen, item):
+        inputs = {"k": self.binding(seen, item)}
+        if self.draw(st.booleans()):
+            inputs["m"] = self.draw(st.sampled_from([[self.binding(seen, item), 1], self.binding(seen, item)]))
+        capability = self.draw(st.sampled_from(["do", "do", "say"]))
+        after = self.draw(st.lists(st.sampled_from(seen), max_size=1)) if seen else []
+        return {"id": name, "capability": capability, "inputs": inputs, "after": after}
+
+    def policy(self, total):
+        if not self.policies:
+            return {}
+        few = [{}, {"max_concurrency": 1}, {"tolerated_failures": 1}, {"tolerated_failures": total}]
+        return self.draw(st.sampled_from([*few, {"tolerated_failures": "50%", "max_concurrency": 2}]))
+
+    def a_for_each(self, name, depth, seen, item):
+        over = self.draw(st.sampled_from([[1], [1, 2, 3], [], "$inputs.list"]))
+        steps = self.level(depth - 1, seen, item=True, most=2)
+        return {"id": name, "for_each": over, "steps": steps, "output": steps[-1]["id"], **self.policy(2)}
+
+    def a_parallel(self, name, depth, seen, item):
+        # No reads between elements: which one fails first would then depend on time.
+        nodes = [self.node(depth - 1, seen, item) for _ in range(self.draw(st.integers(1, 3)))]
+        return {"id": name, "parallel": nodes, **self.policy(2)}
+
+    def a_route(self, name, depth, seen, item):
+        read = self.binding(seen, item)
+        cases = [
+            self.branch(
+                depth, seen, item, when=f"type({read}) == string && {read} < '{self.draw(st.sampled_from('159b'))}'"
+            )
+            for _ in range(self.draw(st.integers(1, 2)))
+        ]
+        node = {"id": name, "route": cases}
+        if self.draw(st.booleans()):
+            node["else"] = self.branch(depth, seen, item)
+        return node
+
+    def branch(self, depth, seen, item, **more):
+        steps = self.level(depth - 1, seen, item=item, most=2)
+        return {"steps": steps, "output": steps[-1]["id"], **more}
+
+
+def answered(share=4):
+    """Agents that fail for good on some inputs, once in ``share``; else their output is a digest of the inputs."""
+
+    def output(capability, inputs, _number):
+        made = digest(capability, canonical_json(inputs))
+        if share and int(made[:6], 16) % share == 0:
+            return Failure(kind=FailureKind.BAD_INPUT, message=f"{made[:6]} is bad")
+        return made
+
+    return output

@@ -1,0 +1,187 @@
+"""Steps that wait: for time to pass, for a person, for a message. They survive restarts and occupy nothing."""
+
+import pytest
+from declared import Declared, a_task, step
+
+from reconciler.simulation import Restart
+from reconciler.state import events as e
+from reconciler.state.commands import RunStatus
+from reconciler.state.handoff import FailureKind
+from reconciler.state.run import RunState
+from reconciler.state.waiting import WaitKind
+
+
+@pytest.fixture(autouse=True)
+def validated(monkeypatch):
+    monkeypatch.setattr(RunState, "validates", True)
+
+
+SEND = [
+    step("draft", inputs={"n": 1}),
+    {"id": "sign", "approval": "Send it?", "inputs": {"text": "$steps.draft"}},
+    step("send", "act", inputs={"text": "$steps.draft"}, after=["sign"]),
+]
+
+
+def answered(at_s, *, attempt="t.2", **answer):
+    return at_s, e.StepAnswered(at_s=0, attempt=attempt, **answer)
+
+
+def played(steps, *faults, inputs=None, **more):
+    return Declared(a_task(steps, inputs), plan_s=0.1, faults=faults, **more).play()
+
+
+def test_a_pause_delays_what_comes_after_it():
+    world = played([step("a"), {"id": "rest", "wait": 30, "after": ["a"]}, step("b", "say", after=["rest"])])
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert 31.0 <= world.run.at_s < 32.0
+    assert world.done == ["a", "b"]
+
+
+def test_a_pause_may_be_an_output():
+    steps = [step("a"), {"id": "rest", "wait": "$steps.a.retry_after_s"}, step("b", "say", after=["rest"])]
+
+    world = played(steps, output=lambda *_: {"retry_after_s": 7})
+
+    assert 7.5 <= world.run.at_s < 9.0
+
+
+@pytest.mark.parametrize("seconds", [-1, "soon", None, True])
+def test_a_pause_that_is_no_number_of_seconds_fails(seconds):
+    world = played([{"id": "rest", "wait": "$inputs.pause"}], inputs={"pause": seconds})
+
+    assert world.run.end.failure.message == "step 'rest' failed: wait needs a number of seconds, 0 or more"
+
+
+def test_an_approval_holds_what_comes_after_it_until_somebody_approves():
+    world = played(SEND, answered(500.0, by="ada", comment="fine"))
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.run.at_s > 500.0
+    assert world.run.attempts["t.2"].handoff.output == {
+        "approved": True,
+        "by": "ada",
+        "comment": "fine",
+        "answer": None,
+    }
+
+
+def test_nothing_happens_without_an_answer_and_the_run_says_what_it_waits_for():
+    world = played(SEND)
+
+    assert world.run.status is RunStatus.RUNNING
+    reason = world.run.waiting("sign")
+    assert (reason.kind, reason.message) == (WaitKind.ANSWER, "waiting for an answer: Send it?")
+    assert world.run.asked_by("sign") == "t.2"
+    assert world.run.asked_by("draft") is None
+
+
+def test_a_rejection_fails_the_step():
+    world = played(SEND, answered(9.0, approved=False, by="ada", comment="too rude"))
+
+    assert world.run.status is RunStatus.FAILED
+    assert world.run.end.failure.kind is FailureKind.REJECTED
+    assert world.run.end.failure.message == "step 'sign' failed: rejected by ada: too rude"
+
+
+def test_a_rejection_can_be_routed():
+    steps = [
+        {"id": "sign", "approval": "Send it?", "on_rejection": "continue"},
+        {
+            "id": "way",
+            "route": [{"when": "$steps.sign.approved", "steps": [step("send", "act")]}],
+            "else": [step("drop", "say", inputs={"why": "$steps.sign.comment"})],
+        },
+    ]
+
+    world = played(steps, answered(9.0, attempt="t.1", approved=False, comment="no"))
+
+    assert world.done == ["drop"]
+
+
+@pytest.mark.parametrize(
+    ("on_expiry", "status"),
+    [("approve", RunStatus.SUCCEEDED), ("reject", RunStatus.FAILED), ("fail", RunStatus.FAILED)],
+)
+def test_an_approval_that_nobody_answers_has_a_default(on_expiry, status):
+    steps = [SEND[0], {**SEND[1], "timeout_s": 60, "on_expiry": on_expiry}, SEND[2]]
+
+    world = played(steps)
+
+    assert world.run.status is status
+    assert 60.0 <= world.run.at_s < 63.0
+    if on_expiry == "fail":
+        assert world.run.end.failure.message == "step 'sign' failed: nobody answered within 60 s"
+
+
+def test_a_callback_gives_what_was_sent():
+    steps = [{"id": "paid", "callback": "the payment"}, step("book", "say", inputs={"n": "$steps.paid.amount"})]
+
+    world = played(
+        steps, answered(20.0, attempt="t.1", output={"amount": 7}), output=lambda _c, inputs, _n: inputs["n"]
+    )
+
+    assert world.outputs == {"book": 7}
+
+
+def test_a_callback_that_never_comes_can_have_a_default():
+    steps = [
+        {"id": "paid", "callback": "the payment", "timeout_s": 9, "on_failure": "default", "default": 0},
+        step("book", "say", inputs={"n": "$steps.paid"}),
+    ]
+
+    assert played(steps, output=lambda _c, inputs, _n: inputs["n"]).outputs == {"book": 0}
+
+
+def test_answers_to_what_does_not_ask_change_nothing():
+    world = played(SEND, answered(0.2, attempt="t.1"), answered(9.0), answered(9.1, approved=False))
+
+    assert world.run.status is RunStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("after", range(1, 9))
+def test_waiting_goes_on_after_a_restart(after):
+    steps = [*SEND[:2], step("send", "say", after=["sign"]), {"id": "rest", "wait": 40, "after": ["draft"]}]
+
+    world = played(steps, restarts=(Restart(after=after),))
+    world.simulation.post(60.0, answered(0, attempt=world.run.asked_by("sign"))[1])
+    world.simulation.go_on()
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert 40.0 <= world.run.attempts[world.run.steps["rest"].attempt].ended_s < 43.0
+    assert sum(one.step.id == "sign" for one in world.run.attempts.values()) == 1
+
+
+def test_a_lost_node_does_not_interrupt_waiting():
+    world = played(SEND, (5.0, e.NodeLost(at_s=0, node="n1")), answered(30.0))
+
+    assert world.run.attempts["t.2"].finished
+
+
+def test_nobody_is_asked_speculatively():
+    world = Declared(a_task(SEND), plan_s=5.0, faults=(answered(30.0),)).play()
+
+    sign = next(one for one in world.run.attempts.values() if one.step.id == "sign")
+    assert not sign.began_speculative
+
+
+def test_an_approval_inside_a_fan_out_can_be_left_unanswered():
+    steps = [
+        {
+            "id": "votes",
+            "for_each": ["ada", "bob", "eve"],
+            "min_successful": 2,
+            "steps": [{"id": "vote", "approval": "Yes?", "inputs": {"who": "$item"}, "on_rejection": "continue"}],
+        },
+        step("count", "say", inputs={"votes": "$steps.votes"}),
+    ]
+
+    world = played(
+        steps,
+        answered(5.0, attempt="t.1"),
+        answered(6.0, attempt="t.3", approved=False),
+        output=lambda _c, inputs, _n: [vote["approved"] for vote in inputs["votes"]],
+    )
+
+    assert world.outputs == {"count": [True, False]}
