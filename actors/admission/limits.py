@@ -1,5 +1,8 @@
 """Enforces the concurrency and rate limits of agents and providers. Attempts wait here before they are submitted."""
 
+import asyncio
+from collections.abc import Callable
+
 from actors.admission.admission import Admission
 from actors.admission.capacity import Capacity, Cooldown, Semaphore, TokenBucket
 from actors.admission.queues import AdmissionQueue, AgentQueue, Uses
@@ -7,17 +10,15 @@ from planners.agents import AgentSpec, Catalog, Provider
 
 
 class AdmissionLimits(Admission):
-    """The limits of a catalog, as far as one executor may use them.
+    """The limits of a catalog, for one executor, or for several that share them through `SharedLimits`.
 
-    ``share`` is the part of every limit that belongs to this executor (1 / number of executors); one call at once is
-    always allowed. Requests are spaced evenly (5 requests/s: one every 200 ms); tokens may come in bursts of one
-    second's worth. Confirmed attempts go before speculative ones, each in order of arrival, whatever their run. The
-    limiters of libraries hold one limit while they wait for the next; this one takes all of them or none.
+    Requests are spaced evenly (5 requests/s: one every 200 ms); tokens may come in bursts of one second's worth.
+    Confirmed attempts go before speculative ones, each in order of arrival, whatever their run. The limiters of
+    libraries hold one limit while they wait for the next; this one takes all of them or none.
     """
 
-    def __init__(self, catalog: Catalog, share: float = 1.0) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         super().__init__()
-        self._share = share
         self._cooldowns = {one.name: Cooldown(f"provider {one.name}") for one in catalog.providers}
         providers = {provider.name: self._of_provider(provider) for provider in catalog.providers}
         shared = {provider.name: AdmissionQueue() for provider in catalog.providers}
@@ -32,26 +33,32 @@ class AdmissionLimits(Admission):
                 queue = AdmissionQueue() if agent.provider is None else shared[agent.provider]
                 self._queues[agent.name] = queue, AgentQueue(uses)
 
+    def take(self, agent: AgentSpec) -> Callable[[], None]:
+        """Take what a call of an agent uses, whether or not it is free; what is returned gives it back."""
+        if agent.name not in self._queues:
+            return lambda: None
+        queue, uses = self._queues[agent.name][0], self._queues[agent.name][1].uses
+        now_s = asyncio.get_running_loop().time()
+        for capacity, amount in uses:
+            capacity.take(amount, now_s)
+        return lambda: queue.leave(uses)
+
     def cool_down(self, provider: str, until_s: float) -> None:
         """Admit no call of a provider before then, on the monotonic clock of the event loop."""
         if (cooldown := self._cooldowns.get(provider)) is not None:
             cooldown.extend(until_s)
 
     def _of_agent(self, agent: AgentSpec) -> Uses:
-        return () if agent.concurrency is None else ((self._semaphore(agent.concurrency, f"agent {agent.name}"), 1.0),)
+        return () if agent.concurrency is None else ((Semaphore(agent.concurrency, f"agent {agent.name}"), 1.0),)
 
     def _of_provider(self, provider: Provider) -> tuple[Uses, Capacity | None]:
         """What every call uses, and the bucket of its tokens."""
         calls: list[tuple[Capacity, float]] = [(self._cooldowns[provider.name], 0.0)]
         owner = f"provider {provider.name}"
         if provider.max_concurrent is not None:
-            calls.append((self._semaphore(provider.max_concurrent, owner), 1.0))
+            calls.append((Semaphore(provider.max_concurrent, owner), 1.0))
         if provider.requests_per_s is not None:
-            calls.append((TokenBucket(provider.requests_per_s * self._share, 1.0, owner), 1.0))
+            calls.append((TokenBucket(provider.requests_per_s, 1.0, owner), 1.0))
         if provider.tokens_per_s is None:
             return tuple(calls), None
-        tokens_per_s = provider.tokens_per_s * self._share
-        return tuple(calls), TokenBucket(tokens_per_s, tokens_per_s, owner, "tokens")
-
-    def _semaphore(self, limit: int, owner: str) -> Semaphore:
-        return Semaphore(max(1, int(limit * self._share)), owner)
+        return tuple(calls), TokenBucket(provider.tokens_per_s, provider.tokens_per_s, owner, "tokens")

@@ -52,7 +52,7 @@ class FencedExecutor(ABC):
         self.catalog = catalog
         self._inline_bytes = options.get("inline_bytes", INLINE_BYTES)
         self._verify_timeout_s = options.get("verify_timeout_s", VERIFY_TIMEOUT_S)
-        self._limits = AdmissionLimits(catalog, options.get("share", 1.0))
+        self._limits = options.get("limits") or AdmissionLimits(catalog)
         self._payloads = options.get("payloads", ReturnedPayloads())
         self._logs = options.get("logs", LogLimits())
         self.name = uuid4().hex

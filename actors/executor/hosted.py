@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
 from actors.executor.output import AttemptOutput
 from actors.executor.readings import Held
@@ -11,8 +12,8 @@ from actors.executor.waits import Stage
 from actors.logs.limits import LogLimits
 from actors.payloads.outputs import Reference
 from actors.payloads.store import PayloadStore
-from planners.agents import Catalog
-from planners.model import NodeId, TaskId
+from planners.agents import AgentSpec, Catalog
+from planners.model import AttemptId, NodeId, TaskId
 from reconciler.runtime.ports import Report
 from reconciler.state.commands import Dispatch
 
@@ -41,11 +42,33 @@ class HostedAttempt:
 Cancel = Callable[[Iterable[HostedAttempt]], None]
 
 
+class Limits(Protocol):
+    """The limits of agents and providers; see `actors.admission.limits.AdmissionLimits`."""
+
+    def admission(
+        self, agent: AgentSpec, attempt: AttemptId, *, speculative: bool = False
+    ) -> AbstractAsyncContextManager[None]:
+        """Wait until the attempt is admitted, and hold what it uses while the context is open."""
+        ...
+
+    def confirm(self, attempt: AttemptId) -> None:
+        """A waiting attempt is no longer speculative."""
+        ...
+
+    def cool_down(self, provider: str, until_s: float) -> None:
+        """Admit no call of a provider before then, on the monotonic clock of the event loop."""
+        ...
+
+    def told(self, attempt: AttemptId, now_s: float) -> str | None:
+        """What an attempt waits for, in words; None if it does not wait here."""
+        ...
+
+
 class ExecutorOptions(TypedDict, total=False):
     """What every executor takes besides the catalog.
 
     ``inline_bytes``: an output whose JSON is larger travels by reference.
-    ``share``: the part of every limit of agents and providers that is this executor's (1 / number of executors).
+    ``limits``: those of agents and providers; by default this executor has them to itself.
     ``cancel``: how attempts are cancelled; tests inject one that gets lost.
     ``payloads``: where large outputs are kept.
     ``verify_timeout_s``: how long a verify hook may take.
@@ -53,7 +76,7 @@ class ExecutorOptions(TypedDict, total=False):
     """
 
     inline_bytes: int
-    share: float
+    limits: Limits
     cancel: Cancel | None
     payloads: PayloadStore
     verify_timeout_s: float

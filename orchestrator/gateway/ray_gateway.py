@@ -35,6 +35,7 @@ from reconciler.views.step_view import StepView
 
 LEARNER = "forerun-learner"
 PLANNER = "forerun-planner"
+LIMITS = "forerun-limits"
 # `/readyz` and submissions answer within two seconds, whatever is away.
 _READY_TIMEOUT_S = 1.5
 # Prometheus waits for 10 s by default.

@@ -12,6 +12,9 @@ from typing import Any
 import ray
 from threadpoolctl import threadpool_limits
 
+from actors.admission.limits import AdmissionLimits
+from actors.executor.central_limits import CentralLimits, create_limits
+from actors.executor.hosted import Limits
 from actors.executor.measurements import Measurements
 from actors.executor.ray_cluster import RayCluster
 from actors.executor.ray_executor import RayExecutor
@@ -20,7 +23,7 @@ from learner.actor import create as create_learner
 from learner.models.plan_examples import plan_example, tool_texts
 from orchestrator.errors import CannotStart
 from orchestrator.gateway.actor_calls import NAMESPACE
-from orchestrator.gateway.ray_gateway import LEARNER, PLANNER, shard_name
+from orchestrator.gateway.ray_gateway import LEARNER, LIMITS, PLANNER, shard_name
 from orchestrator.gateway.task_ids import shard_of
 from orchestrator.metrics import RunMetrics
 from orchestrator.metrics.journal import JournalMetrics
@@ -97,7 +100,7 @@ class BuildShard:
         # The speculative planner works on small matrices, for which BLAS threads are ten times slower.
         threadpool_limits(1)
         shards: list[Shard] = []
-        executor = self._executor(lambda: cluster)
+        executor = self._executor(index, lambda: cluster)
 
         def on_lost(node: NodeId) -> None:
             executor.forget_node(node)
@@ -141,20 +144,26 @@ class BuildShard:
         shards.append(Shard(ports, journal, metrics, most_live=max_live, on_close=on_close))
         return shards[0]
 
-    def _executor(self, cluster: Callable[[], RayCluster]) -> RayExecutor:
+    def _executor(self, index: int, cluster: Callable[[], RayCluster]) -> RayExecutor:
         """The executor; ``cluster`` gives the cluster, which is created after it."""
         hosts = self.settings.hosts
         return RayExecutor(
             self.catalog,
-            share=1 / self.settings.reconciler.shards,
+            limits=self._limits(index),
             heartbeat_timeout_s=hosts.heartbeat_timeout_s,
             processes_per_node=hosts.processes_per_node,
             verify_timeout_s=hosts.verify_timeout_s,
             # Ray lists a dead node as alive for about 13 s; the executor notices it earlier.
             on_node_lost=lambda node: cluster().lose(node),
             room=lambda node: cluster().room(node),
-            logs=_limits(self.settings.logs),
+            logs=_log_limits(self.settings.logs),
         )
+
+    def _limits(self, index: int) -> Limits:
+        """Those of agents and providers. A single shard has them to itself; several ask the actor that they share."""
+        if self.settings.reconciler.shards == 1:
+            return AdmissionLimits(self.catalog)
+        return CentralLimits(self.catalog, ray.get_actor(LIMITS, namespace=NAMESPACE), index)
 
     def _journal(self, index: int, observer: CommitObserver) -> Journal:
         """The journal of this shard, which takes over the tasks that are its own now."""
@@ -185,7 +194,7 @@ async def _restore(learner: Any, journal: Journal) -> None:
     await learner.restore.remote(outcomes, examples)
 
 
-def _limits(logs: LogSettings) -> LogLimits | None:
+def _log_limits(logs: LogSettings) -> LogLimits | None:
     """How much of what an attempt prints and logs is kept; None: nothing."""
     if not logs.capture:
         return None
@@ -264,6 +273,8 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
                 prepare=functools.partial(ServiceLog.of(settings).install, "learner"),
             )
         )
+    if settings.reconciler.shards > 1:
+        actors.append(create_limits(references[0], LIMITS, strategy))
     actor_class, indices = shard_class(settings), range(settings.reconciler.shards)
     shards = [create(references[2], index, shard_name(index), strategy, actor_class) for index in indices]
     starting = [shard.start.remote() for shard in shards]

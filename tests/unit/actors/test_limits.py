@@ -13,9 +13,9 @@ from planners.agents import AgentSpec, Catalog, Provider
 class Rush:
     """Attempts at a set of limits; records when each was admitted."""
 
-    def __init__(self, *agents: AgentSpec, share: float = 1.0, **provider: Any) -> None:
+    def __init__(self, *agents: AgentSpec, **provider: Any) -> None:
         providers = (Provider(name="p", **provider),) if provider else ()
-        self.limits = AdmissionLimits(Catalog(agents=agents, providers=providers), share=share)
+        self.limits = AdmissionLimits(Catalog(agents=agents, providers=providers))
         self.agents = {agent.name: agent for agent in agents}
         self.entered: dict[str, float] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -60,10 +60,10 @@ def an_agent(name: str = "a", **fields: Any) -> AgentSpec:
 
 def test_agents_of_one_provider_share_its_limits():
     async def scenario() -> None:
-        rush = Rush(an_agent("a", provider="p"), an_agent("b", provider="p"), max_concurrent=4, share=0.5)
+        rush = Rush(an_agent("a", provider="p"), an_agent("b", provider="p"), max_concurrent=2)
         await rush.come("1", "2", agent="a", seconds=None)
         await rush.come("3", agent="b", seconds=None)
-        assert list(rush.entered) == ["1", "2"]  # half of four
+        assert list(rush.entered) == ["1", "2"]
         await rush.leave("1")
         assert list(rush.entered) == ["1", "2", "3"]
         await rush.all_out()

@@ -1,0 +1,90 @@
+"""The limits of a catalog for several executors together: one queue for all, so that no share lies idle."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from actors.admission.limits import AdmissionLimits
+from planners.agents import Catalog
+from planners.model import AgentName, AttemptId
+
+
+@dataclass
+class _Member:
+    """What an executor holds and waits for."""
+
+    inside: dict[AttemptId, AsyncExitStack] = field(default_factory=dict)
+    waiting: dict[AttemptId, asyncio.Task[AsyncExitStack]] = field(default_factory=dict)
+
+
+class SharedLimits:
+    """Admits attempts of several executors ("members"), each under a name that a restart of it does not repeat."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._agents = catalog.by_name
+        self._limits = AdmissionLimits(catalog)
+        self._members: dict[str, _Member] = {}
+
+    async def enter(self, member: str, agent: AgentName, attempt: AttemptId, *, speculative: bool) -> bool:
+        """Wait until the attempt is admitted. False: it has left while it waited."""
+        known = self._members.setdefault(member, _Member())
+        task = known.waiting[attempt] = asyncio.ensure_future(self._entered(agent, attempt, speculative))
+        try:
+            stack = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                return False
+            task.cancel()
+            raise
+        finally:
+            known.waiting.pop(attempt, None)
+        if self._members.get(member) is not known:  # the member was forgotten meanwhile
+            await stack.aclose()
+            return False
+        known.inside[attempt] = stack
+        return True
+
+    async def leave(self, member: str, attempts: Iterable[AttemptId]) -> None:
+        """Attempts have ended, or no longer wait."""
+        known = self._members.get(member, _Member())
+        for attempt in attempts:
+            if (waiting := known.waiting.get(attempt)) is not None:
+                waiting.cancel()
+            if (inside := known.inside.pop(attempt, None)) is not None:
+                await inside.aclose()
+
+    async def hold(self, member: str, attempts: Iterable[tuple[AgentName, AttemptId]]) -> None:
+        """A member tells what it holds, to limits that have started anew. They are taken without waiting in turn."""
+        known = self._members.setdefault(member, _Member())
+        for agent, attempt in attempts:
+            if attempt not in known.inside and agent in self._agents:
+                stack = known.inside[attempt] = AsyncExitStack()
+                stack.callback(self._limits.take(self._agents[agent]))
+
+    async def forget(self, member: str) -> None:
+        """A member has died: what it held is free."""
+        if (known := self._members.pop(member, None)) is not None:
+            for waiting in known.waiting.values():
+                waiting.cancel()
+            for inside in known.inside.values():
+                await inside.aclose()
+
+    def confirm(self, attempt: AttemptId) -> None:
+        """See `Admission.confirm`."""
+        self._limits.confirm(attempt)
+
+    def cool_down(self, provider: str, seconds: float) -> None:
+        """See `AdmissionLimits.cool_down`."""
+        self._limits.cool_down(provider, asyncio.get_running_loop().time() + seconds)
+
+    def told(self, member: str) -> dict[AttemptId, str]:
+        """What each waiting attempt of a member waits for, in words."""
+        now_s, known = asyncio.get_running_loop().time(), self._members.get(member, _Member())
+        said = {attempt: self._limits.told(attempt, now_s) for attempt in known.waiting}
+        return {attempt: words for attempt, words in said.items() if words is not None}
+
+    async def _entered(self, agent: AgentName, attempt: AttemptId, speculative: bool) -> AsyncExitStack:  # noqa: FBT001 passed on
+        stack = AsyncExitStack()
+        await stack.enter_async_context(self._limits.admission(self._agents[agent], attempt, speculative=speculative))
+        return stack

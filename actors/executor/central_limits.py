@@ -1,0 +1,171 @@
+"""The limits that several shards share: an actor that admits their attempts, and what an executor uses to ask it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import ray
+from ray.exceptions import RayActorError
+
+from actors.admission.shared_limits import SharedLimits
+from planners.agents import AgentSpec, Catalog
+from planners.model import AgentName, AttemptId
+
+_MOST_WAITING = 100_000
+_WORDS_EVERY_S = 1.0
+_AGAIN_S = 0.2
+_log = logging.getLogger(__name__)
+
+
+class LimitsActor:
+    """`SharedLimits` as a Ray actor. Restarted if it dies; the members then tell it what they hold."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._limits = SharedLimits(catalog)
+        self._seats: dict[int, str] = {}
+
+    async def join(self, seat: int, member: str, held: list[tuple[AgentName, AttemptId]]) -> None:
+        """A member takes a shard's seat; whoever had it before has died."""
+        before = self._seats.get(seat)
+        self._seats[seat] = member
+        if before is not None and before != member:
+            await self._limits.forget(before)
+        await self._limits.hold(member, held)
+
+    async def enter(self, member: str, agent: AgentName, attempt: AttemptId, speculative: bool) -> bool:  # noqa: FBT001 Ray
+        """See `SharedLimits.enter`."""
+        return await self._limits.enter(member, agent, attempt, speculative=speculative)
+
+    async def leave(self, member: str, attempts: list[AttemptId]) -> None:
+        """See `SharedLimits.leave`."""
+        await self._limits.leave(member, attempts)
+
+    async def confirm(self, attempt: AttemptId) -> None:
+        """See `SharedLimits.confirm`."""
+        self._limits.confirm(attempt)
+
+    async def cool_down(self, provider: str, seconds: float) -> None:
+        """See `SharedLimits.cool_down`."""
+        self._limits.cool_down(provider, seconds)
+
+    async def told(self, member: str) -> dict[AttemptId, str]:
+        """See `SharedLimits.told`."""
+        return self._limits.told(member)
+
+
+def create_limits(catalog: Any, name: str, scheduling_strategy: Any = None) -> Any:
+    """Start the actor; returns its handle. ``catalog`` is a catalog or a reference to one."""
+    options = ray.remote(LimitsActor).options(
+        name=name,
+        num_cpus=0,
+        max_concurrency=_MOST_WAITING,
+        max_restarts=-1,
+        max_task_retries=0,
+        scheduling_strategy=scheduling_strategy,
+    )
+    return options.remote(catalog)
+
+
+class CentralLimits:
+    """Fulfils `actors.executor.hosted.Limits` by asking a `LimitsActor`, for agents that have limits."""
+
+    def __init__(self, catalog: Catalog, actor: Any, seat: int) -> None:
+        """Set up; asks nothing. ``seat``: the number of the shard."""
+        self._actor = actor
+        self._seat = seat
+        self._member = uuid4().hex
+        self._limited = frozenset(
+            agent.name for agent in catalog.agents if agent.provider is not None or agent.concurrency is not None
+        )
+        self._held: dict[AttemptId, AgentName] = {}
+        self._waiting: dict[AttemptId, None] = {}
+        self._words: Mapping[AttemptId, str] = {}
+        self._left: list[AttemptId] = []
+        self._joining: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def admission(
+        self, agent: AgentSpec, attempt: AttemptId, *, speculative: bool = False
+    ) -> AsyncIterator[None]:
+        """See `Admission.admission`."""
+        if agent.name not in self._limited:
+            yield
+            return
+        self._waiting[attempt] = None
+        try:
+            await self._enter(agent.name, attempt, speculative=speculative)
+            self._held[attempt] = agent.name
+        except asyncio.CancelledError:
+            self._leave(attempt)
+            raise
+        finally:
+            del self._waiting[attempt]
+        try:
+            yield
+        finally:
+            del self._held[attempt]
+            self._leave(attempt)
+
+    def confirm(self, attempt: AttemptId) -> None:
+        """See `Admission.confirm`."""
+        if attempt in self._waiting:
+            self._actor.confirm.remote(attempt)
+
+    def cool_down(self, provider: str, until_s: float) -> None:
+        """See `AdmissionLimits.cool_down`."""
+        self._actor.cool_down.remote(provider, until_s - asyncio.get_running_loop().time())
+
+    def told(self, attempt: AttemptId, now_s: float) -> str | None:
+        """See `Admission.told`; at most a second old."""
+        if attempt not in self._waiting:
+            return None
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(self._ask())
+        return self._words.get(attempt, "the limits of its agent or provider are in use")
+
+    async def _enter(self, agent: AgentName, attempt: AttemptId, *, speculative: bool) -> None:
+        while True:
+            await self._joined()
+            try:
+                if await self._actor.enter.remote(self._member, agent, attempt, speculative):
+                    return
+            except RayActorError as error:  # it is being restarted
+                _log.warning("the limits that all shards share are away: %s", type(error).__name__)
+                self._joining = None
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _joined(self) -> None:
+        if self._joining is None:
+            self._joining = asyncio.ensure_future(self._join())
+        await asyncio.shield(self._joining)
+
+    async def _join(self) -> None:
+        while True:
+            try:
+                held = [(agent, attempt) for attempt, agent in self._held.items()]
+                await self._actor.join.remote(self._seat, self._member, held)
+            except RayActorError:
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return
+
+    def _leave(self, attempt: AttemptId) -> None:
+        """Tell it at the end of this turn of the event loop, together with others."""
+        if not self._left:
+            asyncio.get_running_loop().call_soon(self._send_left)
+        self._left.append(attempt)
+
+    def _send_left(self) -> None:
+        left, self._left = self._left, []
+        self._actor.leave.remote(self._member, left)
+
+    async def _ask(self) -> None:
+        try:
+            self._words = await self._actor.told.remote(self._member)
+        except RayActorError:
+            self._words = {}
+        await asyncio.sleep(_WORDS_EVERY_S)
