@@ -70,7 +70,7 @@ def create_limits(catalog: Any, name: str, scheduling_strategy: Any = None) -> A
 
 
 class CentralLimits:
-    """Fulfils `actors.executor.hosted.Limits` by asking a `LimitsActor`, for agents that have limits."""
+    """Fulfils `actors.executor.hosted.AdmissionControl` by asking a `LimitsActor`, for agents that have limits."""
 
     def __init__(self, catalog: Catalog, actor: Any, seat: int) -> None:
         """Set up; asks nothing. ``seat``: the number of the shard."""

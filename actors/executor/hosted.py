@@ -42,7 +42,7 @@ class HostedAttempt:
 Cancel = Callable[[Iterable[HostedAttempt]], None]
 
 
-class Limits(Protocol):
+class AdmissionControl(Protocol):
     """The limits of agents and providers; see `actors.admission.limits.AdmissionLimits`."""
 
     def admission(
@@ -76,7 +76,7 @@ class ExecutorOptions(TypedDict, total=False):
     """
 
     inline_bytes: int
-    limits: Limits
+    limits: AdmissionControl
     cancel: Cancel | None
     payloads: PayloadStore
     verify_timeout_s: float

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from actors.admission.limits import AdmissionLimits
 from actors.executor.central_limits import CentralLimits, create_limits
-from actors.executor.hosted import Limits
+from actors.executor.hosted import AdmissionControl
 from actors.executor.measurements import Measurements
 from actors.executor.ray_cluster import RayCluster
 from actors.executor.ray_executor import RayExecutor
@@ -159,7 +159,7 @@ class BuildShard:
             logs=_log_limits(self.settings.logs),
         )
 
-    def _limits(self, index: int) -> Limits:
+    def _limits(self, index: int) -> AdmissionControl:
         """Those of agents and providers. A single shard has them to itself; several ask the actor that they share."""
         if self.settings.reconciler.shards == 1:
             return AdmissionLimits(self.catalog)
@@ -262,19 +262,7 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
     strategy = placement.scheduling_strategy
     # Ray can restart an actor only while the references of its arguments are held (ray #53727).
     references = [ray.put(catalog), ray.put(tool_texts(catalog)), ray.put(BuildShard(settings, catalog))]
-    actors = [create_planner(settings, references[0], PLANNER, strategy)]
-    if settings.learner.enabled:
-        actors.append(
-            create_learner(
-                LEARNER,
-                folder=settings.models_folder,
-                tools=references[1],
-                scheduling_strategy=strategy,
-                prepare=functools.partial(ServiceLog.of(settings).install, "learner"),
-            )
-        )
-    if settings.reconciler.shards > 1:
-        actors.append(create_limits(references[0], LIMITS, strategy))
+    actors = _service_actors(settings, references, strategy)
     actor_class, indices = shard_class(settings), range(settings.reconciler.shards)
     shards = [create(references[2], index, shard_name(index), strategy, actor_class) for index in indices]
     starting = [shard.start.remote() for shard in shards]
@@ -294,6 +282,24 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
         actors=actors,
         references=references,
     )
+
+
+def _service_actors(settings: Settings, references: list[Any], strategy: Any) -> list[Any]:
+    """The planner, then what the shards share besides it. ``references``: the catalog, then the texts of its tools."""
+    actors = [create_planner(settings, references[0], PLANNER, strategy)]
+    if settings.learner.enabled:
+        actors.append(
+            create_learner(
+                LEARNER,
+                folder=settings.models_folder,
+                tools=references[1],
+                scheduling_strategy=strategy,
+                prepare=functools.partial(ServiceLog.of(settings).install, "learner"),
+            )
+        )
+    if settings.reconciler.shards > 1:
+        actors.append(create_limits(references[0], LIMITS, strategy))
+    return actors
 
 
 def _cannot_start_a_shard(error: Exception) -> CannotStart:
