@@ -1,3 +1,14 @@
 """Benchmarks: `forerun bench NAME` calls `run` of the module NAME and prints its figures. Other modules are support."""
 
-BENCHMARKS = ("burst", "drift", "fanout", "headstart", "kernel", "learning", "planner", "similarity", "speculation")
+BENCHMARKS = (
+    "burst",
+    "drift",
+    "fanout",
+    "headstart",
+    "kernel",
+    "learning",
+    "logs",
+    "planner",
+    "similarity",
+    "speculation",
+)

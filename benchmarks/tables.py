@@ -311,6 +311,20 @@ def _kernel(figures: Results) -> str:
     return table(["shape", *(f"event, {size}" for size in sizes), *(f"plan / step, {size}" for size in sizes)], rows)
 
 
+def _logs(figures: Results) -> str:
+    rows = [
+        [
+            name,
+            str(of["tasks"]),
+            *(f"{of['cpu_ms_per_task'][key]} ms" for key in _CAPTURE),
+            f"{100 * of['overhead']:.1f} %",
+        ]
+        for name, of in figures["workloads"].items()
+    ]
+    return table(["agents", "tasks", *(f"CPU a task, {key}" for key in _CAPTURE), "overhead"], rows)
+
+
+_CAPTURE = ("without", "with capture")
 _TABLES: dict[str, Callable[[Results], str]] = {
     "headstart": _headstart,
     "fanout": _fanout,
@@ -321,6 +335,7 @@ _TABLES: dict[str, Callable[[Results], str]] = {
     "planner": _planner,
     "learning": _learning,
     "kernel": _kernel,
+    "logs": _logs,
 }
 
 

@@ -7,13 +7,12 @@ about, where they are known.
 import json
 import logging
 import os
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TextIO
 
 from orchestrator.settings import Settings
 from reconciler.log_context import current_log_ids, set_log_place
@@ -37,21 +36,22 @@ class ServiceLog:
         """The log that the settings ask for."""
         return cls(settings.log_file, settings.logs.format, settings.logs.level)
 
-    def install(self, process: str, *, stderr: bool = False) -> None:
+    def install(self, process: str, stderr: TextIO | None = None) -> None:
         """Log to the file from now on: everything of Forerun from ``level`` on, and warnings of all other libraries.
 
         Args:
             process: which process of the service this is, such as ``shard-0``.
-            stderr: warnings also go to standard error.
+            stderr: warnings of Forerun also go there.
 
         Raises:
             OSError: the file cannot be written.
         """
         self.file.parent.mkdir(parents=True, exist_ok=True)
         handlers: list[logging.Handler] = [WatchedFileHandler(self.file, encoding="utf-8", errors="backslashreplace")]
-        if stderr:
-            handlers.append(logging.StreamHandler(sys.stderr))
+        if stderr is not None:
+            handlers.append(logging.StreamHandler(stderr))
             handlers[-1].setLevel(logging.WARNING)
+            handlers[-1].addFilter(_is_ours)
         root = logging.getLogger()
         for handler in handlers:
             handler.addFilter(_Ids(process))
@@ -66,6 +66,10 @@ class ServiceLog:
         with suppress(OSError):
             if self.file.stat().st_size > MOST_BYTES:
                 self.file.replace(self.file.with_suffix(f"{self.file.suffix}.1"))
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] in OWN_LOGGERS
 
 
 class _Ids(logging.Filter):

@@ -14,6 +14,7 @@ from actors.errors import ActorsError
 from actors.executor.hosted import ExecutorOptions, HostedAttempt, held_by
 from actors.executor.lost_processes import node_lost
 from actors.executor.notice_log import NoticeLog, is_watched
+from actors.executor.output import log_host_lines
 from actors.executor.promotions import RunningPromotions
 from actors.executor.readings import Held
 from actors.executor.waits import limit_wait, start_wait
@@ -301,16 +302,15 @@ class FencedExecutor(ABC):
             if (new := hosted.output.news(batch)) is not None:
                 hosted.report(new)
 
-    def _report_arrived(self, batches: Iterable[LogBatch]) -> None:
+    def _report_arrived(self, node: NodeId, batches: Iterable[LogBatch]) -> None:
         """Report lines of live attempts. Those of others are dropped, as all that they still report."""
         for batch in batches:
+            if not batch.attempt:
+                log_host_lines(node, batch)
+                continue
             live = self._live.get(TaskId(batch.attempt.rpartition(".")[0]), {})
-            hosted = live.get(batch.attempt) or self._found(batch.attempt)
-            if hosted is not None:
+            if (hosted := live.get(batch.attempt)) is not None:
                 self._report_output(hosted, (batch,))
-
-    def _found(self, attempt: AttemptId) -> HostedAttempt | None:
-        return next((live[attempt] for live in self._live.values() if attempt in live), None)
 
     def _report_end(self, hosted: HostedAttempt, ended: Ended) -> None:
         attempt = hosted.order.attempt

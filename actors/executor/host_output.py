@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
 from actors.executor.captured import Captures
@@ -14,16 +15,21 @@ from actors.executor.worker_output import (
     remove_stale_folders,
 )
 from actors.logs.attempt_capture import AttemptCapture
-from actors.logs.current import install, log_from_info
+from actors.logs.current import belongs_to_the_process, install, log_from_info
+from actors.logs.limits import LogLimits
+from actors.logs.raw_output import RawOutput
 from planners.model import AttemptId
 from reconciler.views.logs import LogBatch
 
 # Lines are collected this long: a line that an attempt prints right before its end then travels with its result.
 _BATCH_S = 0.25
+_HOST_LIMITS = LogLimits(attempt_bytes=1 << 50, bytes_per_s=16_000, burst_bytes=64_000)
 
 
 class HostOutput:
     """The lines of a host's own attempts, and of the worker processes on its node.
+
+    What no attempt has printed, as far as that can be told, comes with an empty attempt: it is the host's own.
 
     What was sent counts as arrived when the next batches are asked for. The lines of a host that dies before are in its
     ring, and those of a worker in the worker's ring.
@@ -44,8 +50,13 @@ class HostOutput:
         except OSError:
             pass
         self.captures = Captures(ring=ring, on_line=self._note)
+        self._of_host = AttemptCapture(AttemptId(""), _HOST_LIMITS, on_line=self._note)
         install()
         log_from_info()
+        belongs_to_the_process(self._of_host)
+        if self.ring_path is not None:
+            with suppress(OSError):  # descriptors that are written to without Python
+                RawOutput(self.ring_path.with_suffix("")).begin(self._of_host)
 
     async def next(self) -> list[LogBatch]:
         """What was added since the last call, once there is something."""

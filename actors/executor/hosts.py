@@ -26,7 +26,7 @@ _LEFT_TIMEOUT_S = 20.0
 _OWN_DELAY_S = 0.5
 _REMAINS_S = 3.0
 
-OnOutput = Callable[[Iterable[LogBatch]], None]
+OnOutput = Callable[[NodeId, Iterable[LogBatch]], None]
 
 
 @dataclass(eq=False, slots=True)
@@ -158,7 +158,7 @@ class Hosts:
         self.drop(host.node, host)
         replacement = await self.on(host.node)
         if host.process.ring and self._on_output is not None:
-            self._on_output(await replacement.actor.left_by_host.remote(host.process.ring))
+            self._on_output(host.node, await replacement.actor.left_by_host.remote(host.process.ring))
         culprit: AttemptId | None = await replacement.actor.last_running.remote(host.process.mark)
         left: ProcessRemains = await replacement.actor.remains.remote(host.process.stack)
         return HostEnd(culprit, host.blocked, left.stack if host.blocked else "")
@@ -192,7 +192,7 @@ class Hosts:
         """Pass on what the attempts of a node print and log, until its host ends."""
         with contextlib.suppress(rx.RayError):
             while True:
-                on_output(await host.actor.output.remote())
+                on_output(host.node, await host.actor.output.remote())
 
     async def _watch(self, host: RunningHost) -> None:
         """Kill a host whose event loop does not answer; its attempts then notice that it has ended."""

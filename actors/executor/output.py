@@ -1,8 +1,10 @@
 """What an executor knows of the lines that a live attempt has printed and logged."""
 
+import logging
 from collections import deque
 from collections.abc import Collection
 
+from planners.model import NodeId
 from reconciler.state.evidence import FailureEvidence
 from reconciler.state.handoff import Failure
 from reconciler.views.logs import CapturedLine, LogBatch, LogStream
@@ -11,6 +13,18 @@ _ALL = frozenset(LogStream)
 # Lines that are kept for the failure of an attempt.
 _KEPT = 100
 _MOST_STDERR = 1_800
+
+
+_LEVELS = logging.getLevelNamesMapping()
+_host_log = logging.getLogger("actors.host")
+
+
+def log_host_lines(node: NodeId, batch: LogBatch) -> None:
+    """Log what was printed in the host of a node by no attempt, or by one that cannot be told, as the service's own."""
+    for line in batch.lines():
+        origin = line.logger or f"{line.stream}, of no attempt"
+        about = {"node": node[:12], "process_name": "host"}
+        _host_log.log(_LEVELS[line.level.upper()], "%s: %s", origin, line.text, extra=about)
 
 
 class AttemptOutput:

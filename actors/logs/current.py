@@ -87,6 +87,11 @@ def uninstall() -> None:
         ThreadPoolExecutor.submit = _SUBMIT  # type: ignore[method-assign]
 
 
+def belongs_to_the_process(capture: AttemptCapture) -> None:
+    """From now on ``capture`` gets what no attempt of this process has printed or logged."""
+    _process.wide = capture
+
+
 def log_from_info() -> None:
     """Let records of level info through, unless this process has set a level. For processes that only run agents."""
     root = logging.getLogger()

@@ -47,7 +47,7 @@ _COLOURS = {
 def print_json(value: BaseModel | Any) -> None:
     """Print JSON to standard output, without rich's formatting."""
     text = value.model_dump_json(indent=2) if isinstance(value, BaseModel) else json.dumps(value, indent=2)
-    sys.stdout.write(text + "\n")
+    console.file.write(text + "\n")
 
 
 def coloured(word: str) -> str:

@@ -7,7 +7,7 @@ import socket
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
@@ -16,6 +16,7 @@ from orchestrator.cli.exit_codes import ExitCode, report, reported
 from orchestrator.cli.options import AsJson, DataDir, SettingsFile
 from orchestrator.cli.output import console, print_json
 from orchestrator.cli.shutdown import shutdown_signals, stopped_within
+from orchestrator.cli.terminal import own_terminal
 from orchestrator.config import load_settings
 from orchestrator.errors import CannotStart, RayLost
 from orchestrator.service.cluster_token import use_token
@@ -93,8 +94,8 @@ def _run(settings: Settings, agents: Catalog, *, as_json: bool) -> str | None:
     from orchestrator.service.wiring import start  # noqa: PLC0415 (see above)
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    log = _installed_log(settings)
-    with shutdown_signals() as (requested, install_handlers):
+    with own_terminal() as stderr, shutdown_signals() as (requested, install_handlers):
+        log = _installed_log(settings, stderr)
         running = start(settings, agents)
         # Ray has installed handlers of its own, which would end the process without a clean shutdown.
         install_handlers()
@@ -116,11 +117,11 @@ def _run(settings: Settings, agents: Catalog, *, as_json: bool) -> str | None:
     return None if in_time else "Ray does not answer"
 
 
-def _installed_log(settings: Settings) -> ServiceLog:
+def _installed_log(settings: Settings, stderr: TextIO) -> ServiceLog:
     log = ServiceLog.of(settings)
     try:
         log.rotate()
-        log.install("up", stderr=True)
+        log.install("up", stderr)
     except OSError as error:
         message = f"the log {log.file} cannot be written: {error.strerror}"
         raise CannotStart(message, "logs.file", "give a file that is writable, or another --data-dir") from None

@@ -40,6 +40,16 @@ async def test_programs_that_a_sync_agent_starts_print_to_its_log(attempts_with)
     ]
 
 
+async def test_what_cannot_be_attributed_goes_to_the_log_of_the_service_and_says_so(attempts_with, caplog):
+    caplog.set_level("INFO", "actors.host")
+    attempts = attempts_with(p.runs_a_program_in_host)
+
+    assert await attempts.run(p.runs_a_program_in_host) == 0
+    await until(lambda: "stdout, of no attempt: out of a program" in caplog.messages)
+
+    assert attempts.logs == {}
+
+
 async def test_the_last_lines_of_a_killed_worker_survive(attempts_with):
     attempts = attempts_with(p.prints_and_is_killed)
 

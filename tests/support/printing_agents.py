@@ -74,6 +74,13 @@ def runs_a_program() -> int:
     return subprocess.run(["sh", "-c", "echo out of a program; echo err of a program >&2"], check=True).returncode  # noqa: S607
 
 
+@agent("print")
+async def runs_a_program_in_host() -> int | None:
+    """What its program writes cannot be told from that of other agents."""
+    program = await asyncio.create_subprocess_exec("echo", "out of a program")
+    return await program.wait()
+
+
 @agent("print", retry={"max_attempts": 1})
 def prints_and_is_killed() -> str:
     print("last line of Python")

@@ -1,0 +1,134 @@
+"""What it costs to capture logs: CPU time a task of a service that captures them, relative to one that does not."""
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+from pydantic import PositiveInt
+
+from orchestrator.client.client import Client
+
+_STEPS = 5
+_START_S = 300.0
+_SETTLE_S = 1.5
+_CATALOG = """
+agents:
+  - {name: async-agent, capability: async, target: "benchmarks.printing:prints_async", expected_s: 0.001}
+  - {name: sync-agent, capability: sync, target: "benchmarks.printing:prints_sync", expected_s: 0.001}
+"""
+
+
+def run(pairs: PositiveInt = 7, tasks: PositiveInt = 100, lines: PositiveInt = 5) -> dict[str, Any]:
+    """Measure two services, one with `logs.capture` and one without, in turns.
+
+    Both run at the same time, each on a Ray of its own, and only the processes of the one under load are counted. A
+    task is a chain of five agents that print nothing, or ``lines`` lines each. ``overhead`` is the median over the
+    pairs of CPU time with capture by CPU time without, less 1.
+    """
+    workloads = {
+        "quiet": ("async", 0, tasks),
+        "printing": ("async", lines, tasks),
+        "printing, a process each": ("sync", lines, max(1, tasks // 5)),
+    }
+    with ExitStack() as stack:
+        on, off = (stack.enter_context(_service(capture=capture)) for capture in (True, False))
+        return {
+            "pairs": pairs,
+            "lines": lines,
+            "workloads": {name: _compared((on, off), pairs, workload) for name, workload in workloads.items()},
+        }
+
+
+def _compared(services: tuple["_Service", "_Service"], pairs: int, workload: tuple[str, int, int]) -> dict[str, Any]:
+    on, off = services
+    for service in (on, off):
+        service.cpu_ms_per_task(*workload)  # warms up
+    measured = []
+    for number in range(pairs):
+        order = (on, off) if number % 2 else (off, on)
+        cost = {service: service.cpu_ms_per_task(*workload) for service in order}
+        measured.append((cost[on], cost[off]))
+    return {
+        "tasks": workload[-1],
+        "cpu_ms_per_task": {
+            "with capture": round(statistics.median(with_it for with_it, _ in measured), 2),
+            "without": round(statistics.median(without for _, without in measured), 2),
+        },
+        "overhead": round(statistics.median(with_it / without for with_it, without in measured) - 1, 4),
+    }
+
+
+class _Service:
+    """A service in processes of its own."""
+
+    def __init__(self, url: str, pid: int) -> None:
+        self.url = url
+        self._pid = pid
+
+    def cpu_ms_per_task(self, agent: str, lines: int, tasks: int) -> float:
+        """CPU time of all its processes for each of the tasks, until it is quiet again."""
+        before = self._cpu_s()
+        asyncio.run(_burst(self.url, agent, lines, tasks))
+        time.sleep(_SETTLE_S)
+        return 1e3 * (self._cpu_s() - before) / tasks
+
+    def _cpu_s(self) -> float:
+        parent = psutil.Process(self._pid)
+        seconds = 0.0
+        for process in (parent, *parent.children(recursive=True)):
+            with suppress(psutil.Error):
+                times = process.cpu_times()
+                seconds += times.user + times.system
+        return seconds
+
+
+@contextmanager
+def _service(*, capture: bool) -> Iterator[_Service]:
+    with tempfile.TemporaryDirectory(prefix="forerun-bench-") as name:
+        folder = Path(name)
+        (folder / "catalog.yaml").write_text(_CATALOG)
+        command = [sys.executable, "-m", "orchestrator.cli", "up", "--catalog", "catalog.yaml", "--port", "0", "--json"]
+        environment = {**os.environ, "FORERUN_LOGS__CAPTURE": str(capture), "FORERUN_LEARNER__ENABLED": "false"}
+        with subprocess.Popen(  # noqa: S603 - our own command
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                yield _Service(_url_of(process), process.pid)
+            finally:
+                process.terminate()
+
+
+def _url_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    text = ""
+    for line in process.stdout:
+        text += line
+        with suppress(ValueError):
+            return str(json.loads(text)["url"])
+    raise RuntimeError("the service has not started")
+
+
+async def _burst(url: str, agent: str, lines: int, tasks: int) -> None:
+    async with Client(url, timeout_s=_START_S) as client:
+        ended = await asyncio.gather(*(_run_one(client, agent, lines) for _ in range(tasks)))
+    assert all(ended), "every task succeeds"
+
+
+async def _run_one(client: Client, agent: str, lines: int) -> bool:
+    steps: list[dict[str, Any]] = [{"id": "s0", "capability": agent, "inputs": {"lines": lines}}]
+    steps += [
+        {"id": f"s{number}", "capability": agent, "inputs": {"lines": f"$steps.s{number - 1}"}}
+        for number in range(1, _STEPS)
+    ]
+    view = await client.submit({"workflow": {"steps": steps}, "planning": {"mode": "wait"}})
+    return (await client.wait(view.id)).status == "succeeded"
