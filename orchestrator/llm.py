@@ -4,10 +4,27 @@ from typing import TYPE_CHECKING
 
 from orchestrator.metrics.llm import LlmMetrics, TimedTokens
 from orchestrator.settings import Settings
+from planners.errors import InvalidTask
 from planners.optimal.decompose.config import LLMConfig
+from planners.tasks import Task
+from planners.validation import MAX_FLAWS
+from planners.workflow import Goal
 
 if TYPE_CHECKING:
     from planners.optimal.decompose.llm import LLMDecomposer
+
+
+def goals_without_llm(task: Task, settings: Settings) -> list[InvalidTask]:
+    """What is wrong with goals if no LLM is configured. A task that may fall back on a guess may run without one."""
+    configured = settings.llm.base_url is not None and settings.llm.model is not None
+    if configured or task.planning.plan is not None or task.planning.fallback:
+        return []
+    nodes = task.workflow.walk() if task.workflow is not None else ()
+    fields = [f"workflow.steps.{node.id}.goal" for node in nodes if isinstance(node, Goal)]
+    fields += ["goal"] if task.goal is not None else []
+    message = "no LLM is configured that could decompose a goal"
+    fix = "set llm.base_url and llm.model in the settings of the service, or declare a workflow"
+    return [InvalidTask(message, field, fix) for field in fields[:MAX_FLAWS]]
 
 
 def decomposer(settings: Settings, metrics: LlmMetrics | None = None) -> "LLMDecomposer | None":

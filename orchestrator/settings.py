@@ -59,6 +59,13 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+# The one place that describes addresses; the command line and errors quote it.
+ADDRESS_FORMS = (
+    "HOST:PORT of the head (joins as a driver on a node of the cluster), auto (the cluster of this machine), or "
+    "ray://HOST:10001 (Ray's client, from outside)"
+)
+
+
 class ClusterSettings(Section):
     """The Ray cluster. Without an address, a local one with ``num_cpus`` logical CPUs (default: those of the machine).
 

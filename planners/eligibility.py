@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterNode
@@ -80,14 +81,21 @@ class Eligibility:
 
 @dataclass(frozen=True, slots=True)
 class RefusedInput:
-    """An input that the agent needs and the step lacks (``missing``), or that the agent does not take."""
+    """An input that the agent needs and the step lacks (``missing``), or that the agent does not take.
+
+    ``unknown``: of a step that lacks one, an input that the agent does not take; often it is the same, misspelt.
+    """
 
     name: str
     missing: bool
     known: Collection[str] = ()
+    unknown: str | None = None
 
     def __str__(self) -> str:
-        return f"it needs the input '{self.name}'" if self.missing else f"it has no input '{self.name}'"
+        if not self.missing:
+            return f"it has no input '{self.name}'"
+        beside = "" if self.unknown is None else f", and has no input '{self.unknown}'"
+        return f"it needs the input '{self.name}'{beside}"
 
 
 def refused_input(agent: AgentSpec, step: Step) -> RefusedInput | None:
@@ -98,12 +106,11 @@ def refused_input(agent: AgentSpec, step: Step) -> RefusedInput | None:
     schema = agent.input_schema
     if schema is None:
         return None
-    for name in schema.get("required", ()):
-        if name not in step.inputs:
-            return RefusedInput(name, missing=True)
-    properties = schema.get("properties")
+    missing = next((name for name in schema.get("required", ()) if name not in step.inputs), None)
+    properties: dict[str, Any] | None = schema.get("properties")
     # A callable takes no argument that it does not name, so an absent `additionalProperties` means closed here.
-    if properties is None or schema.get("additionalProperties", False) is not False:
-        return None
-    unknown = next((name for name in step.inputs if name not in properties), None)
-    return None if unknown is None else RefusedInput(unknown, missing=False, known=tuple(properties))
+    closed = properties is not None and schema.get("additionalProperties", False) is False
+    unknown = next((name for name in step.inputs if closed and name not in (properties or ())), None)
+    if missing is not None:
+        return RefusedInput(missing, missing=True, known=tuple(properties or ()), unknown=unknown)
+    return None if unknown is None else RefusedInput(unknown, missing=False, known=tuple(properties or ()))

@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError, validate_call
 
 from orchestrator.cli.exit_codes import refuse, reported
-from orchestrator.cli.output import console, print_json
+from orchestrator.cli.output import console, print_json, table
 from orchestrator.errors import InvalidRequest
 from planners.errors import InvalidTask
 from planners.validation.suggestions import nearest
@@ -40,6 +40,9 @@ def bench(
 ) -> None:
     """Run a benchmark, print its JSON, and save it with a plot."""
     known = imported("benchmarks").BENCHMARKS
+    if name in {"--help", "-h"}:
+        _print_help(known)
+        return
     if name not in known:
         refuse(f"there is no benchmark '{name}'" if name else "name a benchmark", nearest(name, known))
     module = imported(f"benchmarks.{name}")
@@ -56,6 +59,14 @@ def bench(
     print_json(dict(results))
     if hasattr(module, "plot"):
         _plot(module, results, to / f"{name}.png")
+
+
+def _print_help(known: Iterable[str]) -> None:
+    console.print(
+        "Usage: forerun bench NAME [OPTIONS] [--to FOLDER]\n\nRun a benchmark, print its JSON, and save it with a plot."
+    )
+    rows = [[name, (inspect.getdoc(imported(f"benchmarks.{name}")) or "").partition("\n")[0]] for name in known]
+    console.print(table(["benchmark", "measures"], rows), "\nforerun bench NAME --help shows the options of one.")
 
 
 def options_of(run: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -21,7 +21,7 @@ from orchestrator.config import load_settings
 from orchestrator.errors import CannotStart, RayLost
 from orchestrator.service.cluster_token import use_token
 from orchestrator.service_log import ServiceLog
-from orchestrator.settings import Http, IngressMode, Settings
+from orchestrator.settings import ADDRESS_FORMS, Http, IngressMode, Settings
 from planners.agents import Catalog
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _ROTATION_S = 60.0
 # Shutting down closes journals and kills workers.
 _STOP_S = 20.0
 _ADDRESS_HELP = (
-    "Join the Ray cluster at this address (HOST:PORT of its head) instead of starting a local one. "
+    f"Join the Ray cluster at this address instead of starting a local one: {ADDRESS_FORMS}. "
     "The cluster's token is read from RAY_AUTH_TOKEN, from the file that RAY_AUTH_TOKEN_PATH names, or from "
     "~/.ray/auth_token (`ray get-auth-token` on the head prints it). "
     "Forerun and the agents must be installed on every node, or shipped with the setting cluster.runtime_env."

@@ -9,6 +9,7 @@ from orchestrator.errors import InvalidRequest, Unavailable
 from orchestrator.gateway.protocol import Gateway
 from orchestrator.gateway.task_ids import new_task_id
 from orchestrator.ingress.keyring import Keyring
+from orchestrator.llm import goals_without_llm
 from orchestrator.settings import Settings
 from orchestrator.task_defaults import with_defaults
 from planners.agents import Catalog
@@ -67,7 +68,7 @@ class IngressContext:
         return with_defaults(task, self.settings)
 
     def _flaws(self, task: Task) -> list[InvalidTask]:
-        return list(flaws(task, self.catalog, self._cluster))
+        return [*flaws(task, self.catalog, self._cluster), *goals_without_llm(task, self.settings)]
 
     async def _recent_cluster(self) -> None:
         stale = time.monotonic() - self._refreshed_at_s > self.settings.cluster.refresh_s

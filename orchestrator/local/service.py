@@ -8,7 +8,7 @@ from actors.executor.local_executor import LocalExecutor
 from actors.executor.loop_watch import LoopWatch
 from orchestrator.errors import InvalidRequest
 from orchestrator.gateway.task_ids import new_task_id
-from orchestrator.llm import decomposer
+from orchestrator.llm import decomposer, goals_without_llm
 from orchestrator.local.ports import NODE, LocalPlanning, LoopClock, NothingLearned, ThisMachine, room_for
 from orchestrator.local.virtual_loop import VirtualLoop
 from orchestrator.settings import Settings
@@ -78,7 +78,8 @@ class LocalService:
         Raises:
             InvalidRequest: the task cannot be run; names all errors.
         """
-        if found := list(flaws(task, self._catalog, self._machine.snapshot())):
+        found = [*flaws(task, self._catalog, self._machine.snapshot()), *goals_without_llm(task, self._settings)]
+        if found:
             raise InvalidRequest(found)
         now_s, complete = self._clock.now_s(), with_defaults(task, self._settings)
         return await self.shard.submit(AdmittedTask(id=new_task_id(now_s), task=complete, submitted_at_s=now_s))

@@ -14,7 +14,7 @@ from actors.executor.nodes import pinned
 from orchestrator.errors import CannotStart
 from orchestrator.gateway.actor_calls import NAMESPACE
 from orchestrator.service.cluster_token import HOW_TO_GIVE
-from orchestrator.settings import ClusterSettings
+from orchestrator.settings import ADDRESS_FORMS, ClusterSettings
 from planners.model import NodeId
 
 # An attribute that every worker must be able to import.
@@ -100,7 +100,9 @@ def _refusal(cluster: ClusterSettings, error: Exception) -> CannotStart:
         return CannotStart(f"{where}: it asks for a token, and none is configured", "cluster.address", HOW_TO_GIVE)
     if any(_REFUSAL in str(link) for link in _chain(error)):
         return CannotStart(f"{where}: the token is missing or not the cluster's", "cluster.address", HOW_TO_GIVE)
-    return CannotStart(f"{where}: {error}", "cluster.address", "give the address of a running cluster")
+    return CannotStart(
+        f"{where}: {error}", "cluster.address", f"give the address of a running cluster: {ADDRESS_FORMS}"
+    )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -114,7 +114,8 @@ def _unacceptable(step: Step, field: str, requirements: Requirements) -> Invalid
 
 
 def _worded(refusal: RefusedInput) -> str:
-    return str(refusal) if refusal.missing else f"{refusal} ({nearest(refusal.name, refusal.known)})"
+    wrong = refusal.unknown if refusal.missing else refusal.name
+    return str(refusal) if wrong is None else f"{refusal} ({nearest(wrong, refusal.known)})"
 
 
 def _does_not_fit(step: Step, field: str, requirements: Requirements) -> InvalidTask:

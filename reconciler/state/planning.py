@@ -56,7 +56,8 @@ def take_guess(run: RunData, event: e.SpeculativePlanReady) -> None:
         _give_up(run, frozenset(event.unlikely))
         run.guess, run.speculations = event.plan, []
     elif not event.alternative:
-        run.guess, run.guess_s, run.speculations = event.plan, run.at_s, []
+        run.guess, run.speculations = event.plan, []
+        run.guess_s = run.at_s if run.guess_s is None else run.guess_s
     speculation = Speculation(event.plan, event.conditions, run.task, run.catalog)
     for attempt in run.attempts.values():
         # Work that was given up is as if it had never begun.

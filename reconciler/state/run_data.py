@@ -33,7 +33,7 @@ class RunData:
     Attributes:
         plan: the optimal plan that counts, or its longest prefix so far.
         optimal_plan: the last complete one; ``optimal_plan_s``: when the first complete one was there.
-        guess: the last speculative plan; ``guess_s``: when it was there.
+        guess: the last speculative plan; ``guess_s``: when the first one was there.
         keys: the work key of each step of the plan, given the attempts that serve its parents.
         stand_ins: step -> the placement of an adopted attempt of another agent than the plan's; where such work has to
             be done again, the same agent does it, because children know it by that agent's key.

@@ -245,3 +245,12 @@ def test_a_like_step_does_not_take_the_work_of_another_step_of_the_plan():
 
     assert dispatch.step == "x"
     assert run.steps["y"].attempt == "t.2"
+
+
+def test_a_later_guess_does_not_change_when_the_first_was_there():
+    run, _ = speculating(chain("fetch", "solve"))
+    first_s = run.guess_s
+
+    run.handle(e.SpeculativePlanReady(at_s=0.9, plan=guess(chain("fetch", "solve"))))
+
+    assert run.guess_s == first_s is not None

@@ -231,3 +231,18 @@ def test_the_catalog_beside_the_task_is_found(tmp_path, monkeypatch):
 
     (folder / "catalog.yaml").write_text("agents: [{name: a, capability: say, kind: command, target: [echo, '1']}]")
     assert run(task).outputs == {"s": 1}
+
+
+def test_a_goal_without_an_llm_is_refused_and_names_the_setting():
+    with pytest.raises(InvalidRequest) as refused:
+        run({"goal": "Greet Ada."}, [greet])
+
+    assert refused.value.field == "goal"
+    assert "llm.base_url" in refused.value.fix
+
+
+def test_a_misspelt_input_is_named_beside_the_missing_one():
+    with pytest.raises(InvalidRequest) as refused:
+        run(one("greet", nmae="Ada"), [greet])
+
+    assert "it needs the input 'name', and has no input 'nmae' (did you mean 'name'?)" in refused.value.message
