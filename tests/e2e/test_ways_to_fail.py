@@ -22,6 +22,7 @@ from orchestrator.cli.app import app
 from orchestrator.client.client import Client
 from orchestrator.client.errors import BadRequest, Busy, TaskFailed
 from reconciler.state.commands import RunStatus
+from reconciler.state.waiting import WaitKind
 from reconciler.views.models import TaskView
 
 # The first of these waits for Ray and Serve to start, on a machine that may be busy.
@@ -99,7 +100,7 @@ CASES = {
     ),
     "hang": Case(
         one("hang"),
-        ("still running after 1 s",),
+        ("still running after 8 s",),
         (at("hang", "hangs"), "agent hangs, node"),
         "raise the agent's timeout_s",
     ),
@@ -122,7 +123,7 @@ CASES = {
         "run the command by hand",
     ),
     "service answers 429": Case(
-        one("call-429"), ("answered 429 Too Many Requests",), ("/429", "agent caller-429"), "try again after 7"
+        one("call-429"), ("answered 429 Too Many Requests",), ("/429", "agent caller-429"), "try again later"
     ),
     "service answers 500": Case(
         one("call-500"), ("answered 500 Internal Server Error",), ("/500", "agent caller-500"), "try again later"
@@ -175,9 +176,9 @@ class _FailingService(BaseHTTPRequestHandler):
         if self.path == "/stall":
             self.stopping.wait(GUARD_S)
             return
-        self.send_response(int(self.path[1:]))
-        if self.path == "/429":
-            self.send_header("Retry-After", "7")
+        self.send_response(int(self.path[1:4]))
+        if self.path == "/429-busy":
+            self.send_header("Retry-After", "600")
         self.end_headers()
 
     def log_message(self, *arguments: Any) -> None:
@@ -224,7 +225,7 @@ def catalog(failing_url: str) -> dict[str, Any]:
             "retry": {"max_attempts": 1},
             "timeout_s": 1.0 if path == "stall" else 30.0,
         }
-        for path in ("429", "500", "stall")
+        for path in ("429", "429-busy", "500", "stall")
     ]
     return {"agents": agents}
 
@@ -337,6 +338,17 @@ def test_an_agent_that_is_killed_is_told_as_such(url: str, client: Any, tmp_path
         assert told in text
 
 
+def test_a_service_that_asks_to_wait_is_told_as_the_reason_why_a_step_waits(url: str, client: Any):
+    task = submitted(client, one("call-429-busy"))
+    until(lambda: bool(client.get(task).waiting) and client.get(task).waiting[0].kind is WaitKind.RETRY)
+
+    text = shown(url, "show", task)
+    client.cancel(task)
+
+    for told in ("retry in", "answered 429 Too Many Requests", "/429-busy"):
+        assert told in text
+
+
 def test_a_cancelled_task_tells_who_wanted_it_and_what_ran(url: str, client: Any):
     task = submitted(client, one("rest"))
     until(lambda: client.get(task).steps.running == 1)
@@ -377,12 +389,11 @@ def test_a_file_that_is_no_yaml_is_told_with_its_line(url: str, tmp_path: Path):
 def test_a_step_that_waits_for_room_tells_what_is_in_use(url: str, client: Any, tmp_path: Path):
     tasks = [submitted(client, one("wait-for-kill", {"path": str(tmp_path / f"{n}")})) for n in range(3)]
 
-    def waiting() -> list[str]:
-        return [wait.message for task in tasks for wait in client.get(task).waiting]
+    def told(task: str) -> bool:
+        text = shown(url, "show", task)
+        return "waiting for 1 CPU on node" in text and "2 of 2 in use" in text
 
-    until(lambda: any("2 of 2 in use" in message for message in waiting()))
-    last = next(task for task in tasks if any("in use" in wait.message for wait in client.get(task).waiting))
-    assert "waiting for 1 CPU on node" in shown(url, "show", last)
+    until(lambda: any(told(task) for task in tasks))
     for task in tasks:
         client.cancel(task)
 

@@ -28,6 +28,7 @@ async def test_a_process_that_ends_itself_is_told_as_such(attempts_with: Any):
     assert failure.kind is FailureKind.WORKER_LOST
     assert "ended itself" in failure.message
     assert "os._exit" in failure.fix
+    assert "about to exit" in failure.evidence.stderr
 
 
 async def test_a_hang_tells_the_line_at_which_its_time_was_over(attempts_with: Any):

@@ -82,7 +82,8 @@ def exits() -> None:
     os._exit(3)
 
 
-@agent("hang", retry={"max_attempts": 1}, timeout_s=1.0)
+# Long enough for its module to be imported on a busy machine.
+@agent("hang", retry={"max_attempts": 1}, timeout_s=8.0)
 def hangs() -> None:
     time.sleep(600)  # hang
 
