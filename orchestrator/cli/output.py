@@ -114,6 +114,15 @@ def failure_markup(failure: Failure) -> list[str]:
     return [f"  [red]{first}[/]", *(f"  {line}" for line in fixed)]
 
 
+def print_next_commands(view: TaskView) -> None:
+    """For a task of a service that has failed: the commands that tell more and that run it again."""
+    if view.failure is None or not view.status.ended:
+        return
+    step = view.failure.evidence.step if view.failure.evidence is not None else None
+    logs = f"forerun logs {view.id}" + (f" '{escape(step)}'" if step else "")
+    console.print(f"  logs: {logs}\n  run it again: forerun retry {view.id}", soft_wrap=True)
+
+
 def failed_table(timeline: Timeline, told: AttemptId | None, most: int = 10) -> Table | None:
     """Why attempts failed, the latest ones; None if none did but the one that the failure of the task tells of."""
     failed = [bar for bar in timeline.bars if bar.status == "failed" and bar.failure and bar.attempt != told]

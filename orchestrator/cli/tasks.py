@@ -21,6 +21,7 @@ from orchestrator.cli.output import (
     plan_table,
     print_graph,
     print_json,
+    print_next_commands,
     seconds,
     table,
     task_summary,
@@ -94,8 +95,10 @@ def submit(
         print_json(view)
     elif not watch_it:
         console.print(task_summary(view) if wait else view.id, soft_wrap=True)
-    if (wait or watch_it) and not as_json and view.outputs:
-        print_json(view.outputs)
+    if (wait or watch_it) and not as_json:
+        print_next_commands(view)
+        if view.outputs:
+            print_json(view.outputs)
     exit_by_status(view)
 
 
@@ -188,7 +191,9 @@ def show(
     view = with_client(url, ask)
     if as_json:
         print_json(view)
-    elif view.outputs:
+        return
+    print_next_commands(view)
+    if view.outputs:
         print_json(view.outputs)
 
 

@@ -303,7 +303,7 @@ def test_a_failed_task_tells_what_failed_where_and_what_to_do(
     with pytest.raises(TaskFailed) as caught:
         client.result(view.id)
 
-    for told in (*case.what, *case.where, case.fix):
+    for told in (*case.what, *case.where, case.fix, f"forerun logs {view.id}", f"forerun retry {view.id}"):
         assert told in text
     assert case.what[-1] in view.failure.message or case.what[-1] in str(caught.value)
     assert case.fix in view.failure.fix

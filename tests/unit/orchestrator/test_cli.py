@@ -19,21 +19,24 @@ from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step
 from reconciler.runtime.shard import PlannedPreview
 from reconciler.state.commands import RunStatus
+from reconciler.state.evidence import FailureEvidence, Frame
+from reconciler.state.handoff import Failure, FailureKind
 from reconciler.views.models import TaskView
 
 from .conftest import NODES
 
 
 class _Finishing(MemoryGateway):
-    """Every run ends at once with ``status``."""
+    """Every run ends at once with ``status`` and ``failure``."""
 
     status = RunStatus.SUCCEEDED
+    failure: Failure | None = None
 
     async def submit(self, task: AdmittedTask, wait_s: float = 0.0) -> TaskView:
         view = await super().submit(task)
         if view.id == task.id:
             await self.record(task.id, "run_started")
-            await self.end(task.id, self.status, {"fetch": {"text": "hello"}})
+            await self.end(task.id, self.status, {"fetch": {"text": "hello"}}, self.failure)
         return view
 
 
@@ -102,6 +105,23 @@ def test_a_failed_task_is_exit_code_1(forerun, gateway, task_file, how):
     gateway.status = RunStatus.FAILED
 
     assert forerun("submit", task_file, how).exit_code == 1
+
+
+def test_a_failed_task_tells_why_and_how_to_go_on(forerun, gateway, task_file):
+    gateway.status = RunStatus.FAILED
+    frame = Frame(file="bad.py", line=9, function="summarise")
+    gateway.failure = Failure(
+        kind=FailureKind.ERROR,
+        message="step 'a' failed: KeyError: 'text' at bad.py:9 in summarise",
+        fix="correct bad.py:9",
+        evidence=FailureEvidence(step="a", agent="fetcher", node="n1", frame=frame, stderr="oh no"),
+    )
+
+    for arguments in (("submit", task_file, "--wait"), ("submit", task_file, "--watch")):
+        text = " ".join(forerun(*arguments).stdout.split())
+        for told in ("at: bad.py:9 in summarise", "agent fetcher, node n1", "oh no", "fix: correct", "forerun retry t"):
+            assert told in text
+        assert "forerun logs t" in text
 
 
 def test_mode_overrides_the_file(forerun, task_file):
