@@ -8,6 +8,7 @@ from pathlib import Path
 from forerun._packages import hiding_packages, shadowing_message
 from orchestrator.errors import CannotStart
 from planners.agents import Catalog
+from planners.errors import ForerunError
 
 _NAMES = ("catalog.yaml", "catalog.yml", "catalog.json")
 
@@ -37,3 +38,18 @@ def catalog_near(task_file: Path | None) -> Path | None:
     """``catalog.yaml`` (or ``.yml``, ``.json``) in the folder of a task file, else in the current folder."""
     places = dict.fromkeys([*([] if task_file is None else [task_file.absolute().parent]), Path.cwd()])
     return next((place / name for place in places for name in _NAMES if (place / name).is_file()), None)
+
+
+def _print_catalog(file: str) -> int:
+    """Print a catalog as JSON: how a process that has imported old code reads new code."""
+    try:
+        catalog = load_agents(Path(file))
+    except (ForerunError, ImportError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - for the parent process
+        return 1
+    print(catalog.model_dump_json())  # noqa: T201 - for the parent process
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_print_catalog(sys.argv[1]))

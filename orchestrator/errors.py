@@ -22,6 +22,14 @@ class CannotStart(ServiceError):
     """The service could not be started."""
 
 
+class InvalidReload(ServiceError):
+    """The catalog of a reload is not valid, or changes what must not change while tasks run. Nothing was changed."""
+
+
+class UnknownCatalog(ServiceError):
+    """The planner does not know the catalog of a run; it is sent again."""
+
+
 class RayLost(ServiceError):
     """A process of Ray that the service needs has died."""
 

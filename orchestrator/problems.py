@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from learner.errors import CorruptVersion, LearnerError, UnknownVersion
 from orchestrator.errors import (
     Forbidden,
+    InvalidReload,
     InvalidRequest,
     LearnerOff,
     MalformedBody,
@@ -38,6 +39,7 @@ STATUS: dict[type[ForerunError], HTTPStatus] = {
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    InvalidReload: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidTask: HTTPStatus.UNPROCESSABLE_ENTITY,
     Infeasible: HTTPStatus.UNPROCESSABLE_ENTITY,

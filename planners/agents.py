@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from planners.model import AgentName, Measured, Versioned
+from planners.model import AgentName, Measured, Versioned, digest
 from planners.resources import Resources
 
 # A keyword of schemas whose validator or serializer converts values: the types are not those that the schema tells.
@@ -209,6 +209,19 @@ class Catalog(Versioned):
     def provider_by_name(self) -> Mapping[str, Provider]:
         """Provider name -> provider."""
         return {provider.name: provider for provider in self.providers}
+
+    @cached_property
+    def identity(self) -> str:
+        """Equal for catalogs that are equal."""
+        return digest("catalog", self.model_dump_json())
+
+    def keeping(self, older: "Catalog") -> "Catalog":
+        """This catalog, with the agents and providers of an older one that it no longer has."""
+        agents = [agent for agent in older.agents if agent.name not in self.by_name]
+        providers = [provider for provider in older.providers if provider.name not in self.provider_by_name]
+        if not agents:
+            return self
+        return Catalog(agents=(*self.agents, *agents), providers=(*self.providers, *providers))
 
     def without(self, names: Iterable[str]) -> "Catalog":
         """This catalog without the named agents; the catalog itself if it has none of them."""

@@ -9,6 +9,11 @@ from actors.admission.queues import AdmissionQueue, AgentQueue, Uses
 from planners.agents import AgentSpec, Catalog, Provider
 
 
+def _limits_of(catalog: Catalog) -> tuple[object, ...]:
+    agents = {(agent.name, agent.concurrency, agent.provider, agent.tokens_per_call) for agent in catalog.agents}
+    return agents, dict(catalog.provider_by_name)
+
+
 class AdmissionLimits(Admission):
     """The limits of a catalog, for one executor, or for several that share them through `SharedLimits`.
 
@@ -19,6 +24,7 @@ class AdmissionLimits(Admission):
 
     def __init__(self, catalog: Catalog) -> None:
         super().__init__()
+        self._catalog = catalog
         self._cooldowns = {one.name: Cooldown(f"provider {one.name}") for one in catalog.providers}
         providers = {provider.name: self._of_provider(provider) for provider in catalog.providers}
         shared = {provider.name: AdmissionQueue() for provider in catalog.providers}
@@ -32,6 +38,10 @@ class AdmissionLimits(Admission):
             if uses:
                 queue = AdmissionQueue() if agent.provider is None else shared[agent.provider]
                 self._queues[agent.name] = queue, AgentQueue(uses)
+
+    def reloaded(self, catalog: Catalog) -> "AdmissionLimits":
+        """The limits of another catalog: these, if they are the same, so that all attempts go on sharing them."""
+        return self if _limits_of(catalog) == _limits_of(self._catalog) else AdmissionLimits(catalog)
 
     def take(self, agent: AgentSpec) -> Callable[[], None]:
         """Take what a call of an agent uses, whether or not it is free; what is returned gives it back."""

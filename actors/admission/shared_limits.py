@@ -24,7 +24,16 @@ class SharedLimits:
     def __init__(self, catalog: Catalog) -> None:
         self._agents = catalog.by_name
         self._limits = AdmissionLimits(catalog)
+        self._former: list[AdmissionLimits] = []  # attempts that came before a reload may wait there
         self._members: dict[str, _Member] = {}
+
+    def reload(self, catalog: Catalog) -> None:
+        """Use the limits of another catalog for later attempts. It has the agents that earlier ones need."""
+        self._agents = catalog.by_name
+        reloaded = self._limits.reloaded(catalog)
+        if reloaded is not self._limits:
+            self._former.append(self._limits)
+            self._limits = reloaded
 
     async def enter(self, member: str, agent: AgentName, attempt: AttemptId, *, speculative: bool) -> bool:
         """Wait until the attempt is admitted. False: it has left while it waited."""
@@ -72,7 +81,8 @@ class SharedLimits:
 
     def confirm(self, attempt: AttemptId) -> None:
         """See `Admission.confirm`."""
-        self._limits.confirm(attempt)
+        for limits in (self._limits, *self._former):
+            limits.confirm(attempt)
 
     def cool_down(self, provider: str, seconds: float) -> None:
         """See `AdmissionLimits.cool_down`."""

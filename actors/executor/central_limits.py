@@ -35,6 +35,10 @@ class LimitsActor:
             await self._limits.forget(before)
         await self._limits.hold(member, held)
 
+    async def reload(self, catalog: Catalog) -> None:
+        """See `SharedLimits.reload`."""
+        self._limits.reload(catalog)
+
     async def enter(self, member: str, agent: AgentName, attempt: AttemptId, speculative: bool) -> bool:  # noqa: FBT001 Ray
         """See `SharedLimits.enter`."""
         return await self._limits.enter(member, agent, attempt, speculative=speculative)
@@ -75,11 +79,10 @@ class CentralLimits:
     def __init__(self, catalog: Catalog, actor: Any, seat: int) -> None:
         """Set up; asks nothing. ``seat``: the number of the shard."""
         self._actor = actor
+        self._reloaded: Catalog | None = None  # what an actor that is restarted has to be told
         self._seat = seat
         self._member = uuid4().hex
-        self._limited = frozenset(
-            agent.name for agent in catalog.agents if agent.provider is not None or agent.concurrency is not None
-        )
+        self._limited = _limited(catalog)
         self._held: dict[AttemptId, AgentName] = {}
         self._waiting: dict[AttemptId, None] = {}
         self._words: Mapping[AttemptId, str] = {}
@@ -119,6 +122,12 @@ class CentralLimits:
         """See `AdmissionLimits.cool_down`."""
         self._actor.cool_down.remote(provider, until_s - asyncio.get_running_loop().time())
 
+    def reloaded(self, catalog: Catalog) -> "CentralLimits":
+        """See `AdmissionLimits.reloaded`: these, and the actor's are those of the catalog."""
+        self._limited, self._reloaded = _limited(catalog), catalog
+        self._actor.reload.remote(catalog)
+        return self
+
     def told(self, attempt: AttemptId, now_s: float) -> str | None:
         """See `Admission.told`; at most a second old."""
         if attempt not in self._waiting:
@@ -146,6 +155,8 @@ class CentralLimits:
     async def _join(self) -> None:
         while True:
             try:
+                if self._reloaded is not None:
+                    await self._actor.reload.remote(self._reloaded)
                 held = [(agent, attempt) for attempt, agent in self._held.items()]
                 await self._actor.join.remote(self._seat, self._member, held)
             except RayActorError:
@@ -169,3 +180,7 @@ class CentralLimits:
         except RayActorError:
             self._words = {}
         await asyncio.sleep(_WORDS_EVERY_S)
+
+
+def _limited(catalog: Catalog) -> frozenset[AgentName]:
+    return frozenset(a.name for a in catalog.agents if a.provider is not None or a.concurrency is not None)

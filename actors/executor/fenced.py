@@ -11,21 +11,21 @@ from pydantic import JsonValue
 
 from actors.admission.limits import AdmissionLimits
 from actors.errors import ActorsError
+from actors.executor.calls import Calls
 from actors.executor.hosted import ExecutorOptions, HostedAttempt, held_by
 from actors.executor.lost_processes import node_lost
-from actors.executor.notice_log import NoticeLog, is_watched
+from actors.executor.notice_log import NoticeLog
 from actors.executor.output import log_host_lines
 from actors.executor.promotions import RunningPromotions
 from actors.executor.readings import Held
 from actors.executor.waits import limit_wait, start_wait
 from actors.failures import failure_of, is_being_cancelled, with_inputs
 from actors.invocation import Ended, Invocation
-from actors.kinds.kind import kind_of
 from actors.logs.limits import LogLimits
 from actors.payloads.outputs import BoundInputs, Outputs, Reference
 from actors.payloads.store import ReturnedPayloads
 from planners.agents import AgentSpec, Catalog
-from planners.model import AgentName, AttemptId, NodeId, TaskId, WorkKey
+from planners.model import AgentName, AttemptId, NodeId, TaskId
 from reconciler.log_context import log_ids
 from reconciler.runtime.ports import Report
 from reconciler.state.commands import Dispatch, Source
@@ -51,12 +51,13 @@ class FencedExecutor(ABC):
     def __init__(self, catalog: Catalog, **options: Unpack[ExecutorOptions]) -> None:
         """Set up; starts nothing. See `ExecutorOptions`."""
         self.catalog = catalog
-        self._inline_bytes = options.get("inline_bytes", INLINE_BYTES)
         self._verify_timeout_s = options.get("verify_timeout_s", VERIFY_TIMEOUT_S)
         self._limits = options.get("limits") or AdmissionLimits(catalog)
         self._payloads = options.get("payloads", ReturnedPayloads())
-        self._logs = options.get("logs", LogLimits())
         self.name = uuid4().hex
+        self._logs = options.get("logs", LogLimits())
+        inline_bytes = options.get("inline_bytes", INLINE_BYTES)
+        self._calls = Calls(inline_bytes, self._payloads, self._logs, self.name)
         self._outputs = Outputs(self._payloads)
         self._cancel = options.get("cancel") or self._cancelled
         self._live: dict[TaskId, dict[AttemptId, HostedAttempt]] = {}
@@ -78,15 +79,25 @@ class FencedExecutor(ABC):
         """Start an attempt. Never raises; a second order for a live attempt is ignored."""
         live = self._live.setdefault(task, {})
         if order.attempt not in live:
-            hosted = live[order.attempt] = HostedAttempt(task, order, report)
+            hosted = live[order.attempt] = HostedAttempt(task, order, report, self._limits)
             hosted.waiter = asyncio.get_running_loop().create_task(self._carry_out(hosted))
+
+    def reload(self, catalog: Catalog) -> None:
+        """Use these agents for attempts that are dispatched from now on. Earlier ones go on as they began.
+
+        Agents that are gone stay for the runs that still need them. Where limits have changed, attempts under the
+        former ones are not counted against the new ones.
+        """
+        merged = catalog.keeping(self.catalog)
+        self._limits = self._limits.reloaded(merged)
+        self.catalog = merged
 
     def wait_of(self, task: TaskId, attempt: AttemptId) -> DispatchWait | None:
         """Why an attempt has not begun; None if it has."""
         hosted = self._live.get(task, {}).get(attempt)
         if hosted is None or hosted.began_s is not None:
             return None
-        queued = self._limits.told(attempt, asyncio.get_running_loop().time())
+        queued = hosted.limits.told(attempt, asyncio.get_running_loop().time())
         return self._room_wait(hosted) if queued is None else limit_wait(queued)
 
     def flush(self, task: TaskId, attempts: Iterable[AttemptId]) -> None:
@@ -103,7 +114,7 @@ class FencedExecutor(ABC):
         hosted = self._live.get(task, {}).get(attempt)
         if hosted is not None:
             hosted.order = hosted.order.model_copy(update={"speculative": False})
-            self._limits.confirm(attempt)
+            hosted.limits.confirm(attempt)
 
     def release(self, task: TaskId) -> None:
         """Forget the task: cancel the attempts that still run and drop all outputs. Started promotions go on."""
@@ -136,7 +147,7 @@ class FencedExecutor(ABC):
     def restore_staged(self, task: TaskId, order: Dispatch, staged: Mapping[str, bytes]) -> None:
         """After a restart: what the attempt of this order has staged can be promoted again."""
         if staged:
-            call = self._call_of(task, order, self.catalog.by_name[order.agent])
+            call = self._calls.of(task, order, self.catalog.by_name[order.agent])
             self._staged.setdefault(task, {})[order.attempt] = (call, staged)
 
     def promote(self, task: TaskId, attempt: AttemptId) -> None:
@@ -169,7 +180,7 @@ class FencedExecutor(ABC):
             raise LookupError(f"no agent '{agent}' in the catalog")
         try:
             async with asyncio.timeout(self._verify_timeout_s + _PROCESS_START_S):
-                call = replace(self._call(task, attempt, spec), timeout_s=self._verify_timeout_s)
+                call = replace(self._calls.bare(task, attempt, spec), timeout_s=self._verify_timeout_s)
                 ended, body = await self._verify(call)
         except TimeoutError:
             took = f"took longer than {self._verify_timeout_s:g} s"
@@ -232,12 +243,12 @@ class FencedExecutor(ABC):
         agent = self.catalog.by_name.get(order.agent)
         if agent is None:
             raise ActorsError(f"no agent '{order.agent}' in the catalog", "agent", "add it to the catalog")
-        async with self._limits.admission(agent, order.attempt, speculative=order.speculative):
+        async with hosted.limits.admission(agent, order.attempt, speculative=order.speculative):
             order = hosted.order  # it may have been confirmed while it waited
             if order.node in self._lost_nodes:
                 return Ended(0.0, failure=node_lost(order.node, never_began=True))
             bound = self._outputs.bound(hosted.task, order.inputs)
-            call = self._invocation(hosted.task, order, agent, bound)
+            call = self._calls.bound(hosted.task, order, agent, bound)
             ended = with_inputs(await self._run(hosted, agent, call, bound), call)
         self._notices.log(agent, ended)
         if ended.failure is None:
@@ -248,47 +259,6 @@ class FencedExecutor(ABC):
             until_s = asyncio.get_running_loop().time() + ended.failure.retry_after_s
             self._limits.cool_down(agent.provider, until_s)
         return ended
-
-    def _invocation(self, task: TaskId, order: Dispatch, agent: AgentSpec, bound: BoundInputs) -> Invocation:
-        checks = kind_of(agent.kind).checks_schemas
-        return replace(
-            self._call_of(task, order, agent),
-            inputs=bound.inputs,
-            slots=tuple(bound.slots),
-            input_schema=agent.input_schema if checks else None,
-            output_schema=agent.output_schema if checks else None,
-        )
-
-    def _call_of(self, task: TaskId, order: Dispatch, agent: AgentSpec) -> Invocation:
-        """The invocation of an order without inputs."""
-        return replace(
-            self._call(task, order.attempt, agent),
-            work_key=order.work_key,
-            node=order.node,
-            idempotency_key=order.idempotency_key,
-            speculative=order.speculative,
-            timeout_s=agent.timeout_s if order.timeout_s is None else order.timeout_s,
-        )
-
-    def _call(self, task: TaskId, attempt: AttemptId, agent: AgentSpec) -> Invocation:
-        """An invocation without inputs, as hooks get it."""
-        return Invocation(
-            task=task,
-            attempt=attempt,
-            agent=agent.name,
-            kind=agent.kind,
-            target=agent.target,
-            work_key=WorkKey(""),
-            idempotency_key=attempt,
-            inputs={},
-            settings=agent.settings,
-            env=agent.env,
-            watched=is_watched(agent),
-            inline_bytes=self._inline_bytes,
-            payloads=self._payloads,
-            logs=self._logs,
-            executor=self.name,
-        )
 
     def _began(self, hosted: HostedAttempt) -> None:
         """Report that the agent has begun, the first time: an attempt may run again after its host has died."""

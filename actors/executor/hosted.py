@@ -29,6 +29,7 @@ class HostedAttempt:
     task: TaskId
     order: Dispatch
     report: Report
+    limits: "AdmissionControl"
     waiter: asyncio.Task[None] | None = None
     began_s: float | None = None
     stage: Stage = Stage.LIMITS
@@ -57,6 +58,10 @@ class AdmissionControl(Protocol):
 
     def cool_down(self, provider: str, until_s: float) -> None:
         """Admit no call of a provider before then, on the monotonic clock of the event loop."""
+        ...
+
+    def reloaded(self, catalog: Catalog) -> "AdmissionControl":
+        """The limits of another catalog, for attempts that are dispatched from now on."""
         ...
 
     def told(self, attempt: AttemptId, now_s: float) -> str | None:

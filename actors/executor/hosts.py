@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -25,6 +25,7 @@ _LEFT_TIMEOUT_S = 20.0
 # If this process itself was late by so much, a missing answer proves nothing.
 _OWN_DELAY_S = 0.5
 _REMAINS_S = 3.0
+_RETIRED_GRACE_S = 2.0
 
 OnOutput = Callable[[NodeId, Iterable[LogBatch]], None]
 
@@ -38,9 +39,33 @@ class RunningHost:
     link: HostLink
     process: HostProcess
     blocked: bool = False
+    retired: bool = False
+    attempts: int = 0
     watch: asyncio.Task[None] | None = None
     output: asyncio.Task[None] | None = None
     end: "asyncio.Task[HostEnd] | None" = None
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """An attempt runs in it. A retired host is killed when its last attempt has ended."""
+        self.attempts += 1
+        try:
+            yield
+        finally:
+            self.attempts -= 1
+            self.end_soon_if_unused()
+
+    def end_soon_if_unused(self) -> None:
+        """Kill a retired host in which no attempt runs, after a moment: what its attempts have printed arrives late."""
+        if self.retired and self.attempts == 0:
+            asyncio.get_running_loop().call_later(_RETIRED_GRACE_S, self._end_if_unused)
+
+    def _end_if_unused(self) -> None:
+        if self.attempts == 0:
+            for following in (self.watch, self.output):
+                if following is not None:
+                    following.cancel()
+            kill(self.actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +116,8 @@ class Hosts:
         self._on_output = on_output
         self._starting: dict[NodeId, asyncio.Task[RunningHost]] = {}
         self._ready: dict[NodeId, RunningHost] = {}
+        self._retired: list[RunningHost] = []
+        self._options: Mapping[str, Any] = {}
 
     async def on(self, node: NodeId) -> RunningHost:
         """The node's host, ready.
@@ -147,8 +174,32 @@ class Hosts:
         kill(known.actor)
         return known.actor
 
+    def retire(self, options: Mapping[str, Any]) -> None:
+        """Start new hosts, with these Ray options, for later attempts. Present hosts end with their last attempt."""
+        self._options = options
+        leaving, self._ready = self._ready, {}
+        self._retired = [*(host for host in self._retired if host.attempts), *leaving.values()]
+        for host in leaving.values():
+            host.retired = True
+            host.end_soon_if_unused()
+        for starting in self._starting.values():
+            starting.add_done_callback(self._retire_started)
+        self._starting.clear()
+
+    def _retire_started(self, starting: "asyncio.Task[RunningHost]") -> None:
+        """A host that was being started during a reload ends with the attempts that asked for it."""
+        if not starting.cancelled() and starting.exception() is None:
+            host = starting.result()
+            if self._ready.get(host.node) is host:
+                del self._ready[host.node]
+            host.retired = True
+            self._retired.append(host)
+            host.end_soon_if_unused()
+
     def close(self) -> None:
         """Kill all hosts."""
+        for host in self._retired:
+            kill(host.actor)
         for starting in list(self._starting.values()):
             starting.cancel()
         for node in list(self._ready):
@@ -164,11 +215,14 @@ class Hosts:
         return HostEnd(culprit, host.blocked, left.stack if host.blocked else "")
 
     def _started(self, node: NodeId, starting: asyncio.Task[RunningHost]) -> None:
-        self._starting.pop(node, None)
+        if self._starting.get(node) is starting:
+            del self._starting[node]
         _retrieved(starting)  # the attempts that asked may have been flushed
 
     async def _start(self, node: NodeId) -> RunningHost:
-        placed = Host.options(max_concurrency=MAX_AGENTS_PER_HOST, scheduling_strategy=pinned(node))  # type: ignore[attr-defined]  # Ray adds it
+        placed = Host.options(  # type: ignore[attr-defined]  # Ray adds it
+            max_concurrency=MAX_AGENTS_PER_HOST, scheduling_strategy=pinned(node), **self._options
+        )
         actor = placed.remote(self._executor)
         process = await actor.start.remote(self._heartbeat_timeout_s)
         host = self._ready[node] = RunningHost(node, actor, HostLink(actor), process)
@@ -211,6 +265,8 @@ class Hosts:
             except rx.RayError:
                 break
         host.watch = None
+        if host.retired:
+            kill(host.actor)
         self.drop(host.node, host)
 
 

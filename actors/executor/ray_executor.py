@@ -56,6 +56,10 @@ def _unknown_room(_: NodeId) -> tuple[None, None]:
     return None, None
 
 
+# In the environment of worker processes: how often the code of agents was reloaded.
+_CODE = "RAY_FORERUN_CODE"
+
+
 class RayExecutor(FencedExecutor):
     """Implements `reconciler.runtime.ports.Executor` on the Ray cluster of this process.
 
@@ -85,6 +89,7 @@ class RayExecutor(FencedExecutor):
         """
         super().__init__(catalog, **options)
         self._on_node_lost = on_node_lost
+        self._code = 0  # how often it was reloaded
         self._hosts = Hosts(heartbeat_timeout_s)
         if self._logs is not None:
             self._hosts = Hosts(heartbeat_timeout_s, self.name, self._report_arrived)
@@ -100,6 +105,18 @@ class RayExecutor(FencedExecutor):
     async def prepare(self, nodes: Iterable[NodeId]) -> None:
         """Start the hosts of these nodes, so that the first attempts there do not wait for them."""
         await asyncio.gather(*(self._hosts.on(node) for node in nodes), return_exceptions=True)
+
+    def reload(self, catalog: Catalog) -> None:
+        """As `FencedExecutor`; attempts that are dispatched from now on run in new processes, which import new code."""
+        super().reload(catalog)
+        self._code += 1
+        self._workers.clear()
+        self._hosts.retire(self._fresh)
+
+    @property
+    def _fresh(self) -> dict[str, Any]:
+        """Ray options of new processes. Ray gives no process with one runtime environment to another."""
+        return {"runtime_env": {"env_vars": {_CODE: str(self._code)}}} if self._code else {}
 
     def forget_node(self, node: NodeId) -> None:
         """As `FencedExecutor`; also kills the node's host."""
@@ -191,6 +208,12 @@ class RayExecutor(FencedExecutor):
         return await self._in_worker(hosted, agent, call, bound)
 
     async def _in_host(self, hosted: HostedAttempt, host: RunningHost, call: Invocation, bound: BoundInputs) -> Ended:
+        with host.in_use():
+            return await self._run_in_host(hosted, host, call, bound)
+
+    async def _run_in_host(
+        self, hosted: HostedAttempt, host: RunningHost, call: Invocation, bound: BoundInputs
+    ) -> Ended:
         hosted.handle = host.link
         hosted.output.restart()
         end = host.link.run(call, bound.blobs)
@@ -255,6 +278,7 @@ class RayExecutor(FencedExecutor):
                 memory=needs.memory_bytes or None,
                 resources=dict(needs.custom) or None,
                 scheduling_strategy=pinned(node),
+                **self._fresh,
             )
         return bound
 
@@ -269,7 +293,7 @@ class RayExecutor(FencedExecutor):
             link.flush(together)
 
     async def _promote(self, call: Invocation, staged: Mapping[str, bytes]) -> None:
-        promoting = promotion.remote(call, dict(staged))
+        promoting = promotion.options(**self._fresh).remote(call, dict(staged))
         try:
             await promoting
         except asyncio.CancelledError:  # also how the agent's timeout arrives here
@@ -277,7 +301,7 @@ class RayExecutor(FencedExecutor):
             raise
 
     async def _verify(self, call: Invocation) -> tuple[Ended | None, Reference | None]:
-        references: Any = verification.remote(call)
+        references: Any = verification.options(**self._fresh).remote(call)
         ended, body = references
         try:
             return await ended, body

@@ -16,6 +16,7 @@ from orchestrator.cli.gc import gc
 from orchestrator.cli.init import init
 from orchestrator.cli.keys import keys
 from orchestrator.cli.logs import logs
+from orchestrator.cli.reload import reload
 from orchestrator.cli.resolve import resolve
 from orchestrator.cli.retries import diff, retry
 from orchestrator.cli.run import run
@@ -68,6 +69,7 @@ app.command("nodes")(with_credentials(inventory.nodes))
 app.add_typer(learner_commands.learner, name="learner")
 app.command("ledger")(with_credentials(learner_commands.ledger))
 app.command("schema")(inventory.schema)
+app.command("reload")(with_credentials(reload))
 app.command("doctor")(doctor)
 app.command("gc")(gc)
 app.command("backup")(archive.backup)

@@ -10,14 +10,17 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def shutdown_signals() -> Iterator[tuple[threading.Event, Callable[[], None]]]:
+def shutdown_signals(reload: threading.Event | None = None) -> Iterator[tuple[threading.Event, Callable[[], None]]]:
     """An event that Ctrl-C, SIGTERM and SIGHUP set, and a function that installs the handlers again.
 
-    A second signal raises KeyboardInterrupt.
+    A second signal raises KeyboardInterrupt. With ``reload``, SIGHUP sets that event instead.
     """
     requested = threading.Event()
 
     def on_signal(number: int, _frame: Any) -> None:
+        if number == signal.SIGHUP and reload is not None:
+            reload.set()
+            return
         if requested.is_set():
             signal.signal(number, signal.SIG_DFL)
             raise KeyboardInterrupt

@@ -5,6 +5,8 @@ import logging
 import os
 import socket
 import sys
+import threading
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
@@ -15,14 +17,16 @@ from orchestrator.agent_files import load_agents
 from orchestrator.cli.exit_codes import ExitCode, report, reported
 from orchestrator.cli.options import AsJson, DataDir, SettingsFile
 from orchestrator.cli.output import console, print_json
+from orchestrator.cli.reload import summary
 from orchestrator.cli.shutdown import shutdown_signals, stopped_within
 from orchestrator.cli.terminal import own_terminal
 from orchestrator.config import load_settings
-from orchestrator.errors import CannotStart, RayLost
+from orchestrator.errors import CannotStart, InvalidOption, InvalidReload, RayLost
 from orchestrator.service.cluster_token import use_token
 from orchestrator.service_log import ServiceLog
 from orchestrator.settings import ADDRESS_FORMS, Http, IngressMode, Settings
 from planners.agents import Catalog
+from planners.errors import ForerunError
 
 if TYPE_CHECKING:
     from orchestrator.service.wiring import RunningService
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 _ROTATION_S = 60.0
 # Shutting down closes journals and kills workers.
 _STOP_S = 20.0
+# SIGHUP is noticed this soon.
+_LOOK_S = 0.5
 _ADDRESS_HELP = (
     f"Join the Ray cluster at this address instead of starting a local one: {ADDRESS_FORMS}. "
     "The cluster's token is read from RAY_AUTH_TOKEN, from the file that RAY_AUTH_TOKEN_PATH names, or from "
@@ -94,7 +100,9 @@ def _run(settings: Settings, agents: Catalog, *, as_json: bool) -> str | None:
     from orchestrator.service.wiring import start  # noqa: PLC0415 (see above)
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    with own_terminal() as stderr, shutdown_signals() as (requested, install_handlers):
+    # In a terminal SIGHUP says that the terminal is gone; a daemon has none.
+    wanted = None if sys.stdin is not None and sys.stdin.isatty() else threading.Event()
+    with own_terminal() as stderr, shutdown_signals(wanted) as (requested, install_handlers):
         log = _installed_log(settings, stderr)
         running = start(settings, agents)
         # Ray has installed handlers of its own, which would end the process without a clean shutdown.
@@ -104,17 +112,51 @@ def _run(settings: Settings, agents: Catalog, *, as_json: bool) -> str | None:
         in_time = True
         try:
             _print_ready(running, settings, agents, as_json=as_json)
-            while not requested.wait(_ROTATION_S):
-                log.rotate()
+            _serve(running, settings, log, requested, wanted)
         finally:
             watch.stop()
             # Without Ray a clean shutdown is impossible: every call would wait for an answer.
             if watch.dead is None:
                 in_time = stopped_within(running.stop, _STOP_S)
-    if watch.dead is not None:
-        watch.kill_children()
-        return f"{watch.dead.title} has died"
-    return None if in_time else "Ray does not answer"
+    if watch.dead is None and in_time:
+        return None
+    # After a signal to the whole process group, too: what Ray had just started again would keep the port.
+    watch.kill_children()
+    return "Ray does not answer" if watch.dead is None else f"{watch.dead.title} has died"
+
+
+def _serve(
+    running: "RunningService",
+    settings: Settings,
+    log: ServiceLog,
+    stop: threading.Event,
+    reload: threading.Event | None,
+) -> None:
+    """Return when the service is to stop. Reloads when it is asked to, and rotates the log."""
+    rotate_s = time.monotonic() + _ROTATION_S
+    while not stop.wait(_LOOK_S):
+        if reload is not None and reload.is_set():
+            reload.clear()
+            _reload(running, settings.catalog)
+        if time.monotonic() > rotate_s:
+            rotate_s = time.monotonic() + _ROTATION_S
+            log.rotate()
+
+
+def _reload(running: "RunningService", catalog: Path | None) -> None:
+    """Read the catalog anew. Whatever is wrong with it, the service goes on."""
+    # Imported here: Ray is imported by now.
+    from ray.exceptions import RayError  # noqa: PLC0415 (see above)
+
+    try:
+        if catalog is None:
+            raise InvalidOption("no catalog was given", "--catalog", "start the service with one")
+        console.print(summary(running.reload(catalog)), soft_wrap=True)
+    except ForerunError as error:
+        report(error, as_json=False)
+    except (RayError, TimeoutError) as error:
+        report(InvalidReload(f"not reloaded: {error}", "", "send SIGHUP again"), as_json=False)
+    console.file.flush()
 
 
 def _installed_log(settings: Settings, stderr: TextIO) -> ServiceLog:

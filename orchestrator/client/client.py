@@ -12,8 +12,10 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from orchestrator.batch_answer import BatchAnswer
 from orchestrator.client.blocking import SyncClient
+from orchestrator.client.credentials import request_headers
 from orchestrator.client.errors import Busy, NotOurs, TaskFailed, Unreachable, refusal
 from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview, Resolution, StepAnswer
+from orchestrator.reload import Reloaded
 from orchestrator.task_documents import Submittable, task_of
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
@@ -63,7 +65,7 @@ class Client:
         self.url = url.rstrip("/")
         _check_url(self.url)
         self._http = httpx.AsyncClient(
-            base_url=self.url, timeout=timeout_s, transport=transport, headers=_headers(token, headers or {})
+            base_url=self.url, timeout=timeout_s, transport=transport, headers=request_headers(token, headers or {})
         )
 
     @classmethod
@@ -279,6 +281,10 @@ class Client:
         """The catalog: all agents and providers."""
         return await self._view(Catalog, "GET", "/v1/agents")
 
+    async def reload(self, catalog: Catalog) -> Reloaded:
+        """Replace the service's catalog, and let later attempts use the present code of their agents."""
+        return await self._view(Reloaded, "POST", "/v1/reload", content=catalog.model_dump_json())
+
     async def nodes(self) -> ClusterSnapshot:
         """The cluster as it is now."""
         return await self._view(ClusterSnapshot, "GET", "/v1/nodes")
@@ -328,13 +334,6 @@ class Client:
         if response.is_error:
             raise refusal(response)
         return response
-
-
-def _headers(token: str | None, headers: Mapping[str, str]) -> dict[str, str]:
-    if token is None:
-        return dict(headers)
-    taken = any(name.lower() == "authorization" for name in headers)
-    return {**headers, **({"X-Forerun-Key": token} if taken else {"Authorization": f"Bearer {token}"})}
 
 
 def _check_url(url: str) -> None:

@@ -20,7 +20,8 @@ class Liveness:
         """Set up. ``ping`` raises Unavailable if the actor is not there."""
         self._ping = ping
         self._clock = clock
-        self._answered_s = float("-inf")
+        self._answered_s: float | None = None
+        self._silent_since_s = float("inf")
         self._pinging: asyncio.Task[object] | None = None
 
     async def require(self) -> None:
@@ -29,8 +30,10 @@ class Liveness:
         Raises:
             Unavailable: it has died, or has not answered for long.
         """
-        if self._clock() - self._answered_s < _FRESH_S:
+        now_s = self._clock()
+        if self._answered_s is not None and now_s - self._answered_s < _FRESH_S:
             return
+        self._silent_since_s = min(self._silent_since_s, now_s)
         if self._pinging is None or self._pinging.done():
             self._pinging = asyncio.get_running_loop().create_task(self._answer())
             self._pinging.add_done_callback(_retrieved)
@@ -38,12 +41,12 @@ class Liveness:
         await asyncio.wait([pinging], timeout=_WAIT_S)
         if pinging.done():
             pinging.result()
-        elif self._clock() - self._answered_s > _LONGEST_SILENCE_S:
+        elif self._clock() - self._silent_since_s > _LONGEST_SILENCE_S:
             raise Unavailable("the planner does not answer", fix="try again in a moment")
 
     async def _answer(self) -> None:
         await self._ping()
-        self._answered_s = self._clock()
+        self._answered_s, self._silent_since_s = self._clock(), float("inf")
 
 
 def _retrieved(pinging: "asyncio.Task[object]") -> None:

@@ -3,7 +3,6 @@
 For tests of handlers and for developing pages without a cluster.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
@@ -14,6 +13,7 @@ from learner.errors import UnknownVersion
 from orchestrator.errors import Unavailable
 from orchestrator.gateway.memory_task import StoredTask
 from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, StepAnswer, View
+from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId
@@ -58,6 +58,7 @@ class MemoryGateway:
         self.learned: dict[str, JsonValue] = {"outcomes": 0}
         self.versions = LearnerVersions()
         self.is_up = True
+        self.catalog_now: Catalog | None = None
 
     # ---- what happens to tasks
 
@@ -66,7 +67,7 @@ class MemoryGateway:
         stored = self._find(task_id)
         async with stored.changed:
             seq = len(stored.events) + 1
-            stored.events.append(StoredEvent(seq=seq, at_s=self._age_s(stored), kind=kind, data=data))
+            stored.events.append(StoredEvent(seq=seq, at_s=stored.age_s, kind=kind, data=data))
             stored.changed.notify_all()
 
     async def log(self, task_id: TaskId, step: str, text: str, level: LogLevel = LogLevel.INFO) -> None:
@@ -96,7 +97,7 @@ class MemoryGateway:
         """End a run. Its outputs also become the outputs of the steps with these names."""
         stored = self._find(task_id)
         stored.outputs.update({StepId(name): value for name, value in (outputs or {}).items()})
-        change = {"status": status, "outputs": outputs, "ended_s": self._age_s(stored), "failure": failure}
+        change = {"status": status, "outputs": outputs, "ended_s": stored.age_s, "failure": failure}
         stored.view = stored.view.model_copy(update=change)
         await self.record(task_id, "run_ended", status=status.value)
 
@@ -204,12 +205,12 @@ class MemoryGateway:
     async def changes(self, task_id: TaskId, after: int, wait_s: float) -> Changes:
         """See `Gateway`."""
         stored = self._find(task_id)
-        await self._until(stored, lambda: stored.seq > after or stored.view.status.ended, wait_s)
+        await stored.until(lambda: stored.seq > after or stored.view.status.ended, wait_s)
         bars = tuple(bar for seq, bar in stored.bars.values() if seq > after)
         return Changes(
             seq=stored.seq,
             planned_seq=stored.planned_seq,
-            at_s=self._age_s(stored) if stored.view.ended_s is None else stored.view.ended_s,
+            at_s=stored.age_s if stored.view.ended_s is None else stored.view.ended_s,
             view=stored.view,
             bars=bars,
             ended=stored.view.status.ended,
@@ -218,7 +219,7 @@ class MemoryGateway:
     async def wait(self, task_id: TaskId, wait_s: float) -> TaskView:
         """See `Gateway`."""
         stored = self._find(task_id)
-        await self._until(stored, lambda: stored.view.status.ended, wait_s)
+        await stored.until(lambda: stored.view.status.ended, wait_s)
         return stored.view
 
     async def list_tasks(self, limit: int, before: str | None, where: TaskFilter) -> TaskPage:
@@ -264,7 +265,7 @@ class MemoryGateway:
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Gateway`."""
         stored = self._find(task_id)
-        await self._until(stored, lambda: len(stored.events) > after or stored.view.status.ended, wait_s)
+        await stored.until(lambda: len(stored.events) > after or stored.view.status.ended, wait_s)
         return EventPage(events=tuple(stored.events[after:]), ended=stored.view.status.ended)
 
     async def logs(self, task_id: TaskId, query: LogQuery, wait_s: float) -> LogPage:
@@ -275,7 +276,7 @@ class MemoryGateway:
             lines = [line for line in stored.lines if line.seq > query.after and query.holds(line.attempt, line.step)]
             return [line for line in lines if query.holds_level(line.level)]
 
-        await self._until(stored, lambda: found() or stored.view.status.ended, wait_s)
+        await stored.until(lambda: bool(found()) or stored.view.status.ended, wait_s)
         lines = found()
         page = lines[-query.limit :] if query.tail else lines[: query.limit]
         cut = len(page) < len(lines) and not query.tail
@@ -319,6 +320,16 @@ class MemoryGateway:
         self.versions = self.versions.model_copy(update={"in_use": wanted})
         return self.versions
 
+    async def reload(self, catalog: Catalog) -> None:
+        """See `Gateway`."""
+        self._require_up()
+        self.catalog_now = catalog
+
+    async def catalog(self, known: str) -> Catalog | None:
+        """See `Gateway`."""
+        now = self.catalog_now
+        return None if now is None or now.identity == known else now
+
     async def metrics(self) -> Sequence[str]:
         """See `Gateway`."""
         return ()
@@ -336,15 +347,3 @@ class MemoryGateway:
         if task_id not in self._stored:
             raise UnknownTask(f"there is no task '{task_id}'", "id", "GET /v1/tasks lists the tasks there are")
         return self._stored[task_id]
-
-    @staticmethod
-    async def _until(stored: StoredTask, holds: Any, wait_s: float) -> None:
-        try:
-            async with asyncio.timeout(wait_s), stored.changed:
-                await stored.changed.wait_for(holds)
-        except TimeoutError:
-            return
-
-    @staticmethod
-    def _age_s(stored: StoredTask) -> float:
-        return max(0.0, time.time() - stored.admitted.submitted_at_s)

@@ -1,6 +1,9 @@
 """What the gateway in memory stores of one task."""
 
 import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -37,6 +40,17 @@ class StoredTask:
     seq: int = 0
     planned_seq: int = 0
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was submitted."""
+        return max(0.0, time.time() - self.admitted.submitted_at_s)
+
+    async def until(self, holds: Callable[[], bool], wait_s: float) -> None:
+        """Return once something holds, or after ``wait_s``."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s), self.changed:
+                await self.changed.wait_for(holds)
 
     def refuse_unasked(self, step: StepId) -> None:
         """Raise `NotAsked` unless the step waits for an answer."""

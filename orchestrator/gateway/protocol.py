@@ -6,6 +6,7 @@ from typing import Protocol, Self, TypeVar
 from pydantic import Field, JsonValue, model_validator
 
 from learner.registry import Manifest
+from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.graph import PlanFigures
@@ -214,6 +215,14 @@ class Gateway(Protocol):
             LearnerOff: the learner is switched off.
             LearnerError: there is no such version, or it is damaged; nothing was changed.
         """
+        ...
+
+    async def reload(self, catalog: Catalog) -> None:
+        """Give planner and shards a new catalog. If one of them does not answer, do it again."""
+        ...
+
+    async def catalog(self, known: str) -> Catalog | None:
+        """The catalog of tasks that are submitted now; None if its identity is the known one."""
         ...
 
     async def metrics(self) -> Sequence[str]:

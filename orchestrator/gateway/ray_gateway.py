@@ -14,6 +14,7 @@ from orchestrator.gateway.preview import preview
 from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, StepAnswer, View
 from orchestrator.gateway.task_ids import shard_of
 from orchestrator.settings import Settings
+from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import AttemptId, StepId, TaskId
@@ -178,6 +179,15 @@ class RayGateway:
         """See `Gateway`."""
         await self._of_learner("rollback", version)
         return await self.learner_versions()
+
+    async def reload(self, catalog: Catalog) -> None:
+        """See `Gateway`."""
+        await self._actors.call(PLANNER, "the planner", "reload", catalog)
+        await self._of_all("reload", catalog)
+
+    async def catalog(self, known: str) -> Catalog | None:
+        """See `Gateway`."""
+        return cast("Catalog | None", await self._of_shard(0, "catalog", known))
 
     async def metrics(self) -> Sequence[str]:
         """See `Gateway`. A shard that does not answer is reported as down and does not hide the others."""

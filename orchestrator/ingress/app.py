@@ -21,6 +21,7 @@ from orchestrator.ingress.same_origin import SameOrigin
 from orchestrator.metrics import HttpMetrics
 from orchestrator.metrics.loop_lag import LoopLag
 from orchestrator.problems import ProblemDetails
+from planners.agents import Catalog
 from planners.tasks import Task
 
 # A query that asks for a late answer.
@@ -80,7 +81,7 @@ def _declare_problem(app: FastAPI) -> None:
                 ref_template="#/components/schemas/{model}"
             )
             schemas.update(schemas[ProblemDetails.__name__].pop("$defs", {}))
-            add_body_models(schemas, Task, Resolution, TaskBatch)
+            add_body_models(schemas, Catalog, Task, Resolution, TaskBatch)
             schemas[TaskBatch.__name__]["properties"]["tasks"]["items"] = {"$ref": "#/components/schemas/Task"}
             declare_security(document)
             app.openapi_schema = document

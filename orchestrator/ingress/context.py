@@ -10,6 +10,7 @@ from orchestrator.gateway.protocol import Gateway
 from orchestrator.gateway.task_ids import new_task_id
 from orchestrator.ingress.keyring import Keyring
 from orchestrator.llm import goals_without_llm
+from orchestrator.reload import Reloaded, reloaded
 from orchestrator.settings import Settings
 from orchestrator.task_defaults import with_defaults
 from planners.agents import Catalog
@@ -70,6 +71,23 @@ class IngressContext:
     def _flaws(self, task: Task) -> list[InvalidTask]:
         return [*flaws(task, self.catalog, self._cluster), *goals_without_llm(task, self.settings)]
 
+    async def agents(self) -> Catalog:
+        """The catalog; another replica, or SIGHUP, may have reloaded it a moment ago."""
+        await self._recent_cluster()
+        return self.catalog
+
+    async def reload(self, catalog: Catalog) -> Reloaded:
+        """Give the service a new catalog.
+
+        Raises:
+            InvalidReload: the catalog changes what must not change; nothing has changed.
+            Unavailable: a shard does not answer; reload again.
+        """
+        changes = reloaded(await self.gateway.catalog("") or self.catalog, catalog)
+        await self.gateway.reload(catalog)
+        self.catalog = catalog
+        return changes
+
     async def _recent_cluster(self) -> None:
         stale = time.monotonic() - self._refreshed_at_s > self.settings.cluster.refresh_s
         if stale and (self._refreshing is None or self._refreshing.done()):
@@ -82,6 +100,7 @@ class IngressContext:
         try:
             async with asyncio.timeout(_SNAPSHOT_S):
                 self._cluster = await self.gateway.nodes()
+                self.catalog = await self.gateway.catalog(self.catalog.identity) or self.catalog
         except (Unavailable, TimeoutError) as error:
             _log.warning("no snapshot of the cluster: %s", error or "the shard does not answer")
         self._refreshed_at_s = time.monotonic()

@@ -2,13 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from orchestrator.gateway.protocol import LearnerVersions
 from orchestrator.ingress.context import IngressContext
+from orchestrator.ingress.request_bodies import body_schema, json_body
 from orchestrator.ingress.responses import problems, sent
 from orchestrator.metrics import HttpMetrics, joined
+from orchestrator.reload import Reloaded
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.model import Versioned
@@ -38,7 +40,18 @@ def _inventory(router: APIRouter, context: IngressContext) -> None:
     @router.get("/v1/agents", response_model=Catalog, responses=problems(503), tags=["service"])
     async def list_agents() -> Response:
         """All agents with their schemas, prices and resources, and the providers they share."""
-        return sent(context.catalog)
+        return sent(await context.agents())
+
+    @router.post(
+        "/v1/reload",
+        response_model=Reloaded,
+        responses=problems(400, 413, 415, 422, 503),
+        openapi_extra=body_schema(Catalog),
+        tags=["service"],
+    )
+    async def reload_agents(catalog: Annotated[Catalog, Depends(json_body(Catalog))]) -> Response:
+        """Replace the catalog, and let later attempts use the present code of their agents. No run is lost."""
+        return sent(await context.reload(catalog))
 
     @router.get("/v1/nodes", response_model=ClusterSnapshot, responses=problems(503), tags=["service"])
     async def list_nodes() -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -11,7 +12,7 @@ import ray
 from prometheus_client import CollectorRegistry, generate_latest
 from ray.exceptions import RayActorError, RayTaskError
 
-from orchestrator.errors import Unavailable
+from orchestrator.errors import Unavailable, UnknownCatalog
 from orchestrator.llm import decomposer
 from orchestrator.metrics.llm import LlmMetrics
 from orchestrator.metrics.loop_lag import LoopLag
@@ -36,6 +37,8 @@ _log = logging.getLogger(__name__)
 _RETRY_PAUSES_S = (1.0, 3.0, 6.0, 12.0)
 # Concurrent plans in one planner actor; each is a coroutine that mostly waits for an LLM or a solver thread.
 _MAX_PLANS = 10_000
+# Catalogs that the planner keeps: a long run may have been admitted many reloads ago.
+_MOST_CATALOGS = 32
 
 
 class PlannerActor:
@@ -44,6 +47,8 @@ class PlannerActor:
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         ServiceLog.of(settings).install("planner")
         self._catalog = catalog
+        # Runs plan with the catalog that they were admitted with, which a reload may have replaced.
+        self._catalogs: OrderedDict[str, Catalog] = OrderedDict({catalog.identity: catalog})
         self._costs: CostModel = PriorCosts()
         self._requests = PlanningRequests()
         self._registry = CollectorRegistry()
@@ -60,11 +65,29 @@ class PlannerActor:
             solver=schedule,
         )
 
+    async def reload(self, catalog: Catalog) -> None:
+        """Know one more catalog. A shard that is restarted gets the newest."""
+        self._catalog = self._catalogs[catalog.identity] = catalog
+        self._catalogs.move_to_end(catalog.identity)
+        while len(self._catalogs) > _MOST_CATALOGS:
+            self._catalogs.popitem(last=False)
+
+    async def catalog(self) -> Catalog:
+        """The newest catalog."""
+        return self._catalog
+
     async def plan(
-        self, request: PlanRequest | Parcel[PlanRequest], ticket: str
+        self, request: PlanRequest | Parcel[PlanRequest], ticket: str, catalog: str
     ) -> AsyncGenerator[Plan | Parcel[Plan], None]:
-        """The optimal plan as it streams in, until `stop` with the same ticket. The actor adds the catalog."""
-        complete = (await unpacked(request)).model_copy(update={"catalog": self._catalog})
+        """The optimal plan as it streams in, until `stop` with the same ticket. The actor adds the catalog.
+
+        Raises:
+            UnknownCatalog: there is no catalog of this identity.
+        """
+        known = self._catalogs.get(catalog)
+        if known is None:
+            raise UnknownCatalog("the planner does not know this catalog")
+        complete = (await unpacked(request)).model_copy(update={"catalog": known})
         async for plan in self._requests.follow(ticket, self._pipeline.plan(complete)):
             yield await packed(plan, len(plan.steps))
 
@@ -156,6 +179,9 @@ class RemotePlanning:
                         if plan.complete or len(plan.steps) > sent:
                             sent = len(plan.steps)
                             yield plan
+            except UnknownCatalog:
+                # The planner was restarted after a reload, or has forgotten an old catalog.
+                await self._planner.reload.remote(request.catalog)
             except RayActorError as error:
                 if pause_s is None:
                     raise Unavailable("the planner has died", "", "try again") from error
@@ -168,7 +194,8 @@ class RemotePlanning:
         """Ask once. The catalog is not sent, because the actor has it."""
         ticket = uuid4().hex
         asked = await packed(request.model_copy(update={"catalog": Catalog()}), _steps(request))
-        plans = self._planner.plan.options(num_returns="streaming").remote(asked, ticket)
+        identity = request.catalog.identity
+        plans = self._planner.plan.options(num_returns="streaming").remote(asked, ticket, identity)
         try:
             async for reference in plans:
                 yield await unpacked(await reference)

@@ -47,7 +47,7 @@ def connect(cluster: ClusterSettings) -> bool:
                 logging_level=logging.WARNING,
                 **_init_options(cluster),
             )
-    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+    except Exception as error:
         raise _refusal(cluster, error) from error
     if cluster.address is None:
         return True
@@ -94,7 +94,8 @@ def _with_our_path(runtime_env: dict[str, Any]) -> dict[str, Any]:
 
 def _refusal(cluster: ClusterSettings, error: Exception) -> CannotStart:
     if cluster.address is None:
-        return CannotStart(f"cannot start a local Ray: {error}", "cluster", "see Ray's message")
+        fix = "look at the load and the free memory of this machine, then start again; `forerun doctor` helps"
+        return CannotStart(f"cannot start a local Ray: {error}", "cluster", fix)
     where = f"cannot join the Ray cluster at {cluster.address}"
     if isinstance(error, AuthenticationError):
         return CannotStart(f"{where}: it asks for a token, and none is configured", "cluster.address", HOW_TO_GIVE)

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from orchestrator.settings import ClusterSettings
 
 _INTERVAL_S = 1.0
 _CONNECT_TIMEOUT_S = 2.0
+_GONE_S, _LOOK_S = 5.0, 0.02
 # A local process that refuses connections is dead. The head of a cluster may be restarted by its operator; Ray itself
 # waits for it for 60 s.
 _LOCAL_FAILURES = 2
@@ -72,15 +74,27 @@ class RayWatch:
 
     def kill_children(self) -> None:
         """End what a dead process has left behind. Ray's agents would wait for their control store for a minute."""
-        for child in (*self._children, *_members(self.processes)):
+        left = [*self._children, *_members(self.processes)]
+        for child in left:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
+        # Until they are gone they may hold a port.
+        until_s = time.monotonic() + _GONE_S
+        while any(_runs(child) for child in left) and time.monotonic() < until_s:
+            time.sleep(_LOOK_S)
 
     def _run(self) -> None:
         while not self._stopped.wait(_INTERVAL_S):
             if not self.check():
                 self.on_death()
                 return
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _members(processes: Iterable[RayProcess]) -> Iterator[psutil.Process]:

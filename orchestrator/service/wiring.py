@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -29,12 +30,14 @@ from orchestrator.metrics import RunMetrics
 from orchestrator.metrics.journal import JournalMetrics
 from orchestrator.metrics.loop_lag import LoopLag
 from orchestrator.metrics.planning import PlanningMetrics
+from orchestrator.reload import Reloaded
 from orchestrator.service.addresses import with_port
 from orchestrator.service.advice import LearnedAdvice
 from orchestrator.service.open_ingress import OpenIngress, open_ingress, shard_class
 from orchestrator.service.placement import refuse_client_with_files, service_placement
 from orchestrator.service.planning import RemotePlanning, create_planner
 from orchestrator.service.ray_connection import connect
+from orchestrator.service.reloading import read_anew, reload_actors
 from orchestrator.service_log import ServiceLog
 from orchestrator.settings import LogSettings, Settings
 from planners.agents import Catalog
@@ -95,12 +98,15 @@ class BuildShard:
 
     async def __call__(self, index: int) -> Shard:
         """Build and start everything a shard needs."""
-        settings, catalog = self.settings, self.catalog
+        settings = self.settings
         ServiceLog.of(settings).install(f"shard-{index}")
+        planner = ray.get_actor(PLANNER, namespace=NAMESPACE)
+        # Of a shard that is restarted after a crash: the catalog may have been reloaded since its first start.
+        catalog = await planner.catalog.remote()
         # The speculative planner works on small matrices, for which BLAS threads are ten times slower.
         threadpool_limits(1)
         shards: list[Shard] = []
-        executor = self._executor(index, lambda: cluster)
+        executor = self._executor(index, catalog, lambda: cluster)
 
         def on_lost(node: NodeId) -> None:
             executor.forget_node(node)
@@ -117,11 +123,7 @@ class BuildShard:
         )
         await cluster.start()
         await executor.prepare([node.id for node in cluster.snapshot().nodes])
-        metrics = RunMetrics(index)
-        planning_metrics = PlanningMetrics(metrics.registry, index)
-        lag = LoopLag(metrics.registry, f"shard-{index}")
-        lag.start()
-        planner = ray.get_actor(PLANNER, namespace=NAMESPACE)
+        metrics, planning_metrics, lag = _metrics(index)
         learner = ray.get_actor(LEARNER, namespace=NAMESPACE) if settings.learner.enabled else None
         journal = await asyncio.to_thread(self._journal, index, JournalMetrics(metrics.registry, index))
         advice = LearnedAdvice(settings, learner, planner, lambda restarted: _restore(restarted, journal))
@@ -144,12 +146,12 @@ class BuildShard:
         shards.append(Shard(ports, journal, metrics, most_live=max_live, on_close=on_close))
         return shards[0]
 
-    def _executor(self, index: int, cluster: Callable[[], RayCluster]) -> RayExecutor:
+    def _executor(self, index: int, catalog: Catalog, cluster: Callable[[], RayCluster]) -> RayExecutor:
         """The executor; ``cluster`` gives the cluster, which is created after it."""
         hosts = self.settings.hosts
         return RayExecutor(
-            self.catalog,
-            limits=self._limits(index),
+            catalog,
+            limits=self._limits(index, catalog),
             heartbeat_timeout_s=hosts.heartbeat_timeout_s,
             processes_per_node=hosts.processes_per_node,
             verify_timeout_s=hosts.verify_timeout_s,
@@ -159,11 +161,11 @@ class BuildShard:
             logs=_log_limits(self.settings.logs),
         )
 
-    def _limits(self, index: int) -> AdmissionControl:
+    def _limits(self, index: int, catalog: Catalog) -> AdmissionControl:
         """Those of agents and providers. A single shard has them to itself; several ask the actor that they share."""
         if self.settings.reconciler.shards == 1:
-            return AdmissionLimits(self.catalog)
-        return CentralLimits(self.catalog, ray.get_actor(LIMITS, namespace=NAMESPACE), index)
+            return AdmissionLimits(catalog)
+        return CentralLimits(catalog, ray.get_actor(LIMITS, namespace=NAMESPACE), index)
 
     def _journal(self, index: int, observer: CommitObserver) -> Journal:
         """The journal of this shard, which takes over the tasks that are its own now."""
@@ -184,6 +186,14 @@ class BuildShard:
             return shard_of(task_id, self.settings.reconciler.shards)
         except UnknownTask:
             return None
+
+
+def _metrics(index: int) -> tuple[RunMetrics, PlanningMetrics, LoopLag]:
+    """The metrics of a shard, in one registry. Call it on the shard's event loop."""
+    metrics = RunMetrics(index)
+    lag = LoopLag(metrics.registry, f"shard-{index}")
+    lag.start()
+    return metrics, PlanningMetrics(metrics.registry, index), lag
 
 
 async def _restore(learner: Any, journal: Journal) -> None:
@@ -216,6 +226,14 @@ class RunningService:
     def url(self) -> str:
         """Where it answers."""
         return self.ingress.url
+
+    def reload(self, file: Path) -> Reloaded:
+        """Give the catalog in a file to planner and shards, and let later attempts use new code.
+
+        Raises:
+            InvalidReload: it is refused; nothing has changed.
+        """
+        return reload_actors(self.planner, self.shards, read_anew(file))
 
     def stop(self) -> None:
         """Shut down the ingress, the shards (unfinished tasks resume after a restart), and a Ray of our own."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import ray
 
+from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import StepId, TaskId
@@ -210,6 +211,15 @@ class ReconcilerActor:
     async def learner(self) -> dict[str, Any]:
         """See `Shard.learner`."""
         return await (await self._shard()).learner()
+
+    async def reload(self, catalog: Catalog) -> None:
+        """See `Shard.reload`."""
+        (await self._shard()).reload(catalog)
+
+    async def catalog(self, known: str) -> Catalog | None:
+        """The agents of this shard; None if their identity is the known one."""
+        catalog = (await self._shard()).catalog
+        return None if catalog.identity == known else catalog
 
     async def pid(self) -> int:
         """The id of its process."""

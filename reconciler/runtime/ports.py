@@ -107,6 +107,10 @@ class Executor(Protocol):
         """
         ...
 
+    def reload(self, catalog: Catalog) -> None:
+        """Use these agents, and their code as it is now, for attempts that are dispatched from now on."""
+        ...
+
     def release(self, task: TaskId) -> None:
         """Forget the task: cancel the attempts that still run and drop all outputs. Started promotions go on."""
         ...

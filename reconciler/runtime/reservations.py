@@ -41,11 +41,21 @@ class Reservations:
     """
 
     def __init__(self, catalog: Catalog, *, most_steps: int = 4096, most_listed: int = 64) -> None:
-        self._needs = {agent.name: needs for agent in catalog.agents if (needs := _needs(agent)) is not None}
+        self._needs: dict[AgentName, tuple[Resources | None, str | None]] = {}
+        self.reload(catalog)
         self._most_steps = most_steps
         self._most_listed = most_listed
         self._reserved_by: dict[TaskId, dict[StepId, _Reserved]] = {}
         self._steps = 0
+
+    def reload(self, catalog: Catalog) -> None:
+        """Use these agents for later plans. Those that are gone stay for the runs that still need them."""
+        for agent in catalog.agents:
+            needs = _needs(agent)
+            if needs is None:
+                self._needs.pop(agent.name, None)
+            else:
+                self._needs[agent.name] = needs
 
     def __len__(self) -> int:
         """How many steps have a reservation."""

@@ -5,20 +5,21 @@ import inspect
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import JsonValue
 
+from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import NodeId, StepId, TaskId
 from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.tasks import AdmittedTask, Task
-from reconciler.errors import JournalUnavailable, Overloaded, UnknownTask
+from reconciler.errors import Overloaded, UnknownTask
 from reconciler.journal.protocol import RunJournal
-from reconciler.journal.run_log import RunLog, replayable
+from reconciler.journal.run_log import RunLog
 from reconciler.log_context import log_ids
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.ended_run import EndedRun
@@ -26,13 +27,12 @@ from reconciler.runtime.figures import JournalFigures, shard_figures
 from reconciler.runtime.journal_health import JournalHealth
 from reconciler.runtime.live_run import LiveRun
 from reconciler.runtime.ports import Observer, Ports
-from reconciler.runtime.recovery import Recovery, recover
 from reconciler.runtime.reservations import Reservations
+from reconciler.runtime.resumption import resumed
 from reconciler.runtime.retries import retried_task
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.runtime.submissions import Begun, Submissions
 from reconciler.state.events import StepAnswered
-from reconciler.state.run import RunState
 from reconciler.state.stored_text import storable
 from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
@@ -106,30 +106,10 @@ class Shard:
 
     async def resume(self) -> int:
         """Resume the tasks that a former process left unfinished; returns how many."""
-        unfinished = await asyncio.to_thread(self._journal.unfinished)
-        drivers = []
-        for admitted in unfinished:
-            try:
-                log, recovered = await asyncio.to_thread(self._recovered, admitted)
-                drivers.append(Driver(admitted, self._shared, log, recovered=recovered))
-            except JournalUnavailable:
-                raise  # the caller tries again, and no run has been started yet
-            except Exception as error:  # noqa: BLE001 -- one run that cannot be recovered must not stop the others
-                _log.exception("task %s cannot be resumed", admitted.id)
-                last_seq = await asyncio.to_thread(self._journal.last_seq, admitted.id)
-                last_log_seq = await asyncio.to_thread(self._journal.last_log_seq, admitted.id)
-                log = RunLog(admitted.id, self._journal, last_seq=last_seq, last_log_seq=last_log_seq)
-                await Driver(admitted, self._shared, log).abandon(error)
+        drivers = await resumed(self._journal, self._shared)
         for driver in drivers:
             self._start(driver)
-        return len(unfinished)
-
-    def _recovered(self, admitted: AdmittedTask) -> tuple[RunLog, tuple[RunState, Recovery] | None]:
-        past = self._journal.events(admitted.id)
-        log = RunLog(admitted.id, self._journal, past, last_log_seq=self._journal.last_log_seq(admitted.id))
-        run = RunState(admitted.id, admitted.task, self._ports.catalog)
-        recovery = recover(run, replayable(past), log.promoted_before, self._journal.staged(admitted.id))
-        return log, None if recovery is None else (run, recovery)
+        return len(drivers)
 
     async def submit(self, admitted: AdmittedTask) -> TaskView:
         """See `Submissions.submit`.
@@ -322,6 +302,21 @@ class Shard:
         cluster = self._ports.cluster.snapshot()
         held = self._reservations.of_others(None, self._ports.clock.monotonic_s())
         return cluster.model_copy(update={"reservations": (*cluster.reservations, *held)})
+
+    @property
+    def catalog(self) -> Catalog:
+        """The agents of tasks that are submitted now."""
+        return self._ports.catalog
+
+    def reload(self, catalog: Catalog) -> None:
+        """Use these agents for tasks that are submitted from now on, and new code for every later attempt.
+
+        Runs under way keep the agents that they were admitted with: their plans, work keys and budgets refer to them.
+        """
+        self._ports = replace(self._ports, catalog=catalog)
+        self._shared = ShardResources(self._ports, self._reservations, self._planning_thread)
+        self._reservations.reload(catalog)
+        self._ports.executor.reload(catalog)
 
     async def metrics(self) -> str:
         """What this shard counts, and its figures as they are now, as Prometheus text."""

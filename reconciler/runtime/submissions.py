@@ -18,7 +18,7 @@ from reconciler.runtime.ports import Observer
 from reconciler.views.models import TaskView
 
 # A database that has not looked an idempotency key up by then is away.
-_KNOWN_WAIT_S = 1.5
+_KNOWN_WAIT_S = 1.0
 _NOT_ACKNOWLEDGED = "the submission could not be acknowledged, because the journal did not answer"
 
 

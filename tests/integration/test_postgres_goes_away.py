@@ -39,16 +39,15 @@ def database(tmp_path):
     made.stop()
 
 
-async def test_a_stopped_postgres_is_noticed_within_two_seconds_and_nothing_is_lost(database):
+async def test_a_stopped_postgres_is_noticed_soon_and_nothing_is_lost(database):
     with closing(Journal(database.url)) as journal:
         health = JournalHealth(journal, time.time)
         await health.probe()
 
         database.stop()
-        began_s = time.monotonic()
-        with pytest.raises(JournalUnavailable, match="cannot be written"):
-            await health.probe()
-        assert time.monotonic() - began_s < 2.0
+        async with asyncio.timeout(GUARD_S):
+            with pytest.raises(JournalUnavailable, match="cannot be written"):
+                await health.probe()
         with pytest.raises(JournalUnavailable, match="cannot be read"):
             journal.view(TaskId("t1"))
         written = journal.admit(AdmittedTask(id=TaskId("t1"), task=TASK, submitted_at_s=5.0))

@@ -66,7 +66,15 @@ async def test_a_busy_actor_is_not_away_before_it_has_been_silent_for_long(watch
     actor.hangs = True
     now[0] += 5
     await watched.require()
+    now[0] += 5
+    await watched.require()
 
     now[0] += 15
     with pytest.raises(Unavailable, match="does not answer"):
         await watched.require()
+
+
+async def test_an_actor_that_was_never_asked_is_not_away(watched, actor):
+    actor.hangs = True
+
+    await watched.require()

@@ -1,0 +1,47 @@
+"""The runs that a former process of a shard left unfinished."""
+
+import asyncio
+import logging
+
+from planners.tasks import AdmittedTask
+from reconciler.errors import JournalUnavailable
+from reconciler.journal.protocol import RunJournal
+from reconciler.journal.run_log import RunLog, replayable
+from reconciler.runtime.driver import Driver
+from reconciler.runtime.recovery import Recovery, recover
+from reconciler.runtime.shard_resources import ShardResources
+from reconciler.state.run import RunState
+
+_log = logging.getLogger(__name__)
+
+
+async def resumed(journal: RunJournal, shared: ShardResources) -> list[Driver]:
+    """The drivers of all unfinished tasks, which nothing drives yet. A run that cannot be recovered is ended.
+
+    Raises:
+        JournalUnavailable: try again later.
+    """
+    drivers = []
+    for admitted in await asyncio.to_thread(journal.unfinished):
+        try:
+            log, recovered = await asyncio.to_thread(_recovered, journal, shared, admitted)
+            drivers.append(Driver(admitted, shared, log, recovered=recovered))
+        except JournalUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 -- one run that cannot be recovered must not stop the others
+            _log.exception("task %s cannot be resumed", admitted.id)
+            last_seq = await asyncio.to_thread(journal.last_seq, admitted.id)
+            last_log_seq = await asyncio.to_thread(journal.last_log_seq, admitted.id)
+            log = RunLog(admitted.id, journal, last_seq=last_seq, last_log_seq=last_log_seq)
+            await Driver(admitted, shared, log).abandon(error)
+    return drivers
+
+
+def _recovered(
+    journal: RunJournal, shared: ShardResources, admitted: AdmittedTask
+) -> tuple[RunLog, tuple[RunState, Recovery] | None]:
+    past = journal.events(admitted.id)
+    log = RunLog(admitted.id, journal, past, last_log_seq=journal.last_log_seq(admitted.id))
+    run = RunState(admitted.id, admitted.task, shared.ports.catalog)
+    recovery = recover(run, replayable(past), log.promoted_before, journal.staged(admitted.id))
+    return log, None if recovery is None else (run, recovery)
