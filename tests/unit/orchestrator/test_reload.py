@@ -62,7 +62,7 @@ def test_agents_that_are_gone_are_kept_for_the_runs_that_need_them():
 
     kept = new.keeping(old)
 
-    assert {name: agent.version for name, agent in kept.by_name.items()} == {"a": "1", "b": "2"}
+    assert {agent.name: agent.version for agent in kept.agents} == {"a": "1", "b": "2"}
     assert kept.provider_by_name == old.provider_by_name
     assert old.keeping(old) is old
 
