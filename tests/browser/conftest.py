@@ -1,40 +1,22 @@
 """A browser, and a server over a gateway in memory that holds made-up runs. Needs Debian's chromium, and no Ray."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import page_runs as runs
 import pytest
+from browsers import GUARD_MS, chromium
 from page_server import PageServer, page_server
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page
 
-GUARD_MS = 30_000
-expect.set_options(timeout=GUARD_MS)
 PHONE = {"width": 390, "height": 844}
-
-
-def chromium() -> str:
-    """The path of the browser; skips without one, or fails in CI."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is not None:
-        return path
-    why = "install the Debian package chromium"
-    if os.environ.get("CI") == "true":
-        pytest.fail(why)
-    pytest.skip(why)
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    path = chromium()
-    with sync_playwright() as playwright:
-        # The sandbox needs user namespaces, which containers often forbid; the pages are our own.
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @dataclass

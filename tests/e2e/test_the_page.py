@@ -1,0 +1,94 @@
+"""The page of a real service in a real browser: a run while it goes on, after its end, and one that fails."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from browsers import GUARD_MS, chromium
+from playwright.sync_api import Page, expect
+
+# The first of these waits for Ray and Serve to start, on a machine that may be busy.
+pytestmark = pytest.mark.timeout(300)
+LETTERS = {
+    "name": "count letters",
+    "inputs": {"text": "agents ahead of plan"},
+    "workflow": {
+        "steps": [
+            {"id": "words", "capability": "split", "inputs": {"text": "$inputs.text"}},
+            {
+                "id": "each",
+                "for_each": "$steps.words",
+                "steps": [{"id": "count", "capability": "count", "inputs": {"word": "$item"}}],
+            },
+            {"id": "sum", "capability": "add", "inputs": {"numbers": "$steps.each"}},
+        ]
+    },
+}
+
+
+def one(capability: str, **inputs) -> dict:
+    return {"name": capability, "workflow": {"steps": [{"id": "only", "capability": capability, "inputs": inputs}]}}
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with chromium() as browser:
+        page = browser.new_page()
+        page.set_default_timeout(GUARD_MS)
+        yield page
+
+
+def test_a_run_is_followed_to_its_end_and_its_steps_are_shown(service, client, page):
+    task = client.submit(LETTERS).id
+    page.goto(f"{service.url}/#/tasks/{task}")
+
+    expect(page.locator(".task-name .status")).to_have_text("succeeded")
+    page.get_by_role("tab", name="Steps").click()
+    grid = page.get_by_role("grid", name="Steps")
+    expect(grid.get_by_role("row")).to_have_count(7)
+    grid.get_by_text("sum", exact=True).click()
+    step = page.get_by_role("complementary")
+    expect(step).to_contain_text("17")
+    expect(step).to_contain_text("adder")
+    page.get_by_role("tab", name="Graph").click()
+    expect(page.get_by_text("6 steps")).to_be_visible()
+
+
+def test_a_running_task_is_listed_and_cancelled(service, client, page):
+    task = client.submit(one("sleep", seconds=600)).id
+    page.goto(f"{service.url}/#/tasks?status=running")
+
+    page.get_by_role("button", name="Cancel sleep").first.click()
+
+    assert client.wait(task, 60).status == "cancelled"
+
+
+def test_a_failure_names_the_line_of_the_user(service, client, page):
+    task = client.wait(client.submit(one("break", reason="no <b>luck</b>")).id, 60).id
+    page.goto(f"{service.url}/#/tasks/{task}?step=only")
+
+    banner = page.get_by_role("region", name="Failure")
+    expect(banner).to_contain_text("ValueError")
+    expect(banner).to_contain_text("no <b>luck</b>")
+    expect(banner).to_contain_text("e2e_agents.py:")
+    expect(page.get_by_role("complementary")).to_contain_text("Traceback")
+
+
+def test_cluster_and_learner_of_a_real_service_are_shown(service, client, page):
+    client.wait(client.submit(LETTERS).id, 60)
+
+    page.goto(f"{service.url}/#/cluster")
+    expect(page.get_by_role("heading", name="Nodes")).to_be_visible()
+    expect(page.get_by_text("splitter").first).to_be_visible()
+    page.goto(f"{service.url}/#/learner")
+    expect(page.get_by_role("heading", name="Calibration")).to_be_visible()
+
+
+def test_the_trace_of_a_run_is_written_by_the_command(client, forerun, tmp_path):
+    task = client.wait(client.submit(LETTERS).id, 60).id
+
+    done = forerun("trace", task, "--output", str(tmp_path / "run.json"))
+
+    assert done.returncode == 0, done.stderr
+    names = {event["name"] for event in json.loads((tmp_path / "run.json").read_text())["traceEvents"]}
+    assert {"words", "sum", "optimal planning"} <= names
