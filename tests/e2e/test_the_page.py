@@ -1,14 +1,20 @@
 """The page of a real service in a real browser: a run while it goes on, after its end, and one that fails."""
 
 import json
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from browsers import GUARD_MS, chromium
 from playwright.sync_api import Page, expect
 
+from orchestrator.client.errors import Busy
+from reconciler.views.models import TaskView
+
 # The first of these waits for Ray and Serve to start, on a machine that may be busy.
 pytestmark = pytest.mark.timeout(300)
+READY_S = 60.0
 LETTERS = {
     "name": "count letters",
     "inputs": {"text": "agents ahead of plan"},
@@ -30,6 +36,17 @@ def one(capability: str, **inputs) -> dict:
     return {"name": capability, "workflow": {"steps": [{"id": "only", "capability": capability, "inputs": inputs}]}}
 
 
+def submitted(client: Any, task: dict) -> TaskView:
+    """Submit as soon as the service takes tasks: a busy machine may not have its planner ready with its port."""
+    until = time.monotonic() + READY_S
+    while True:
+        try:
+            return client.submit(task)
+        except Busy:
+            if time.monotonic() > until:
+                raise
+
+
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     with chromium() as browser:
@@ -39,7 +56,7 @@ def page() -> Iterator[Page]:
 
 
 def test_a_run_is_followed_to_its_end_and_its_steps_are_shown(service, client, page):
-    task = client.submit(LETTERS).id
+    task = submitted(client, LETTERS).id
     page.goto(f"{service.url}/#/tasks/{task}")
 
     expect(page.locator(".task-name .status")).to_have_text("succeeded")
@@ -55,7 +72,7 @@ def test_a_run_is_followed_to_its_end_and_its_steps_are_shown(service, client, p
 
 
 def test_a_running_task_is_listed_and_cancelled(service, client, page):
-    task = client.submit(one("sleep", seconds=600)).id
+    task = submitted(client, one("sleep", seconds=600)).id
     page.goto(f"{service.url}/#/tasks?status=running")
 
     page.get_by_role("button", name="Cancel sleep").first.click()
@@ -64,7 +81,7 @@ def test_a_running_task_is_listed_and_cancelled(service, client, page):
 
 
 def test_a_failure_names_the_line_of_the_user(service, client, page):
-    task = client.wait(client.submit(one("break", reason="no <b>luck</b>")).id, 60).id
+    task = client.wait(submitted(client, one("break", reason="no <b>luck</b>")).id, 60).id
     page.goto(f"{service.url}/#/tasks/{task}?step=only")
 
     banner = page.get_by_role("region", name="Failure")
@@ -75,7 +92,7 @@ def test_a_failure_names_the_line_of_the_user(service, client, page):
 
 
 def test_cluster_and_learner_of_a_real_service_are_shown(service, client, page):
-    client.wait(client.submit(LETTERS).id, 60)
+    client.wait(submitted(client, LETTERS).id, 60)
 
     page.goto(f"{service.url}/#/cluster")
     expect(page.get_by_role("heading", name="Nodes")).to_be_visible()
@@ -85,7 +102,7 @@ def test_cluster_and_learner_of_a_real_service_are_shown(service, client, page):
 
 
 def test_the_trace_of_a_run_is_written_by_the_command(client, forerun, tmp_path):
-    task = client.wait(client.submit(LETTERS).id, 60).id
+    task = client.wait(submitted(client, LETTERS).id, 60).id
 
     done = forerun("trace", task, "--output", str(tmp_path / "run.json"))
 
