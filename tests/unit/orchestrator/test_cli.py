@@ -246,7 +246,7 @@ def test_list_shows_tasks_newest_first_with_the_way_on(forerun, task_file):
 
 
 def test_names_are_shown_as_they_are_and_never_read_as_markup(forerun, tmp_path):
-    (tmp_path / "task.yaml").write_text('{name: "[/red] [bold]x", goal: anything}')
+    (tmp_path / "task.yaml").write_text('{name: "[/red] [bold]x", workflow: {steps: [{id: a, capability: fetch}]}}')
     forerun("submit", tmp_path / "task.yaml")
 
     listed = forerun("list")
