@@ -24,7 +24,8 @@ _INTERVAL = 0.25
 _LEFT_TIMEOUT_S = 20.0
 # If this process itself was late by so much, a missing answer proves nothing.
 _OWN_DELAY_S = 0.5
-_REMAINS_S = 3.0
+# A host that imports agents does not answer for some seconds.
+_REMAINS_S = 10.0
 _RETIRED_GRACE_S = 2.0
 
 OnOutput = Callable[[NodeId, Iterable[LogBatch]], None]
