@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, Page
 PHONE = {"width": 390, "height": 844}
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One a module: while playwright is open, no test that follows can run an event loop of its own."""
     with chromium() as running:
         yield running
 
@@ -34,9 +35,9 @@ class Site:
         return self.at(f"#/tasks/{self.tasks[name]}" + (f"?{query}" if query else ""))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    """One server for all tests that change nothing."""
+    """One server for all tests of a module that change nothing."""
     with page_server(runs.CATALOG, runs.CLUSTER) as server:
         site = Site(server)
         server.gateway.learned = runs.LEARNED

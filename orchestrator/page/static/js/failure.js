@@ -7,12 +7,12 @@ export function failureDetails(failure, {select, open = false} = {}) {
   const evidence = failure.evidence ?? {};
   return [
     h("p", {class: "failure-message"}, failure.error_type ? h("b", {}, `${failure.error_type}: `) : "", failure.message),
-    evidence.frame ? h("p", {class: "where"}, place(evidence.frame), evidence.frame.code ? h("code", {}, `  ${evidence.frame.code}`) : "") : "",
+    evidence.frame ? h("p", {class: "where"}, place(evidence.frame), evidence.frame.code ? h("code", {class: "source"}, evidence.frame.code) : "") : "",
     failure.fix ? h("p", {}, h("b", {}, "What to do: "), failure.fix) : "",
     origin(evidence, select),
     (evidence.exceptions?.length ?? 0) > 1 ? h("ol", {class: "causes"}, evidence.exceptions.map(cause)) : "",
     evidence.exit_code === null || evidence.exit_code === undefined ? "" : h("p", {}, `Exit code ${evidence.exit_code}`),
-    block("Last lines of stderr", evidence.stderr, true),
+    block("Last lines of stderr", evidence.stderr, open),
     block("Traceback", evidence.traceback, open),
     evidence.inputs ? block("Inputs", JSON.stringify(evidence.inputs, null, 2), false) : "",
   ];

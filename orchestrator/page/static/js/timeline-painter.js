@@ -192,7 +192,7 @@ export class Painter {
   drawLabel(step, [x1, x2], y, colour) {
     const {context, colours} = this;
     const left = Math.max(x1, this.gutter) + 5;
-    const text = fitted(context, this.names?.id[step] ?? "", x2 - left - 4, 6.2);
+    const text = fitted(context, this.names?.id[step] ?? "", x2 - left - 4, 6.9);
     if (!text) return;
     context.textAlign = "left";
     // Its own colour around the letters takes the stripes away behind them.
