@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.gateway.protocol import Resolution
+from orchestrator.gateway.protocol import Resolution, StepAnswer
 from orchestrator.ingress import error_responses, log_routes, page_routes, service_routes, task_routes, view_routes
 from orchestrator.ingress.access import declare_security, key_check
 from orchestrator.ingress.batches import TaskBatch
@@ -81,7 +81,7 @@ def _declare_problem(app: FastAPI) -> None:
                 ref_template="#/components/schemas/{model}"
             )
             schemas.update(schemas[ProblemDetails.__name__].pop("$defs", {}))
-            add_body_models(schemas, Catalog, Task, Resolution, TaskBatch)
+            add_body_models(schemas, Catalog, Task, Resolution, StepAnswer, TaskBatch)
             schemas[TaskBatch.__name__]["properties"]["tasks"]["items"] = {"$ref": "#/components/schemas/Task"}
             declare_security(document)
             app.openapi_schema = document
