@@ -10,7 +10,7 @@ TESTS = """
 import asyncio
 
 async def wait(name: str) -> str:
-    await asyncio.sleep(3600.0)
+    await asyncio.sleep(1800.0)
     return f"waited for {name}"
 
 def test_it_succeeds(forerun):
