@@ -11,8 +11,9 @@ finishes, the workflow is unrolled again for a new plan.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from planners.bindings import StepRef, Value, step_refs
+from planners.bindings import Binding, StepRef, Value, step_refs
 from planners.errors import InvalidTask
+from planners.expressions.references import parsed
 from planners.facts import Elements, Facts
 from planners.fan_out_builder import FanOutBuilder
 from planners.known_values import KnownValues
@@ -27,6 +28,7 @@ from planners.workflow import (
     FlatWorkflow,
     ForEach,
     Goal,
+    Loop,
     Node,
     Parallel,
     Pending,
@@ -149,7 +151,7 @@ class _Unroller:
             return self._skip(node, suffix, missing.reason)
         if (reason := self._facts.given_up.get(flat_id)) is not None:
             return self._skip(node, suffix, reason)
-        refs = node.own_refs if isinstance(node, Route) else node.refs
+        refs = node.own_refs if isinstance(node, Route | Loop) else node.refs
         if isinstance(node, Goal) or any(scope[ref] is None for ref in refs) or self._reads_unfinished(node, scope):
             return self._wait(flat_id)
         match node:
@@ -166,6 +168,8 @@ class _Unroller:
                 return self._unroll_fan_out(node, flat_id, scope, self._elements_of_parallel(node, scope, suffix))
             case Route():
                 return self._unroll_route(node, flat_id, scope, suffix)
+            case Loop():
+                return self._unroll_loop(node, flat_id, scope, suffix)
 
     def _reads_unfinished(self, node: Node, scope: NodeScope) -> bool:
         """Whether the node reads the list of a step inside a ``for_each`` of which some elements are pending."""
@@ -190,9 +194,11 @@ class _Unroller:
 
     def _inside(self, branch: Branch) -> list[Node]:
         """The nodes of a branch in topological order, sorted once."""
-        if id(branch) not in self._ordered:
-            self._ordered[id(branch)] = in_order(branch.steps)
-        return self._ordered[id(branch)]
+        # A branch may be made anew at each call; its nodes are not.
+        key = id(branch.steps)
+        if key not in self._ordered:
+            self._ordered[key] = in_order(branch.steps)
+        return self._ordered[key]
 
     def _elements_of_block(self, block: ForEach, outer: NodeScope, suffix: str) -> list[_Element] | None:
         """An element for each part of the list; None where the list is not known yet."""
@@ -276,6 +282,40 @@ class _Unroller:
         if output is None:
             return self._wait(flat_id)
         return Value(value=route.default.value) if isinstance(output, NotRun) and route.default is not None else output
+
+    def _unroll_loop(self, loop: Loop, flat_id: StepId, outer: NodeScope, suffix: str) -> Meaning:
+        """Unroll the turns that are known to be made."""
+        ((_, branch),), where = loop.branches, f"workflow.steps.{loop.id}"
+        state = {name: outer.substituted(binding, f"state.{name}", loop.id) for name, binding in loop.state.items()}
+        output: Meaning = NotRun(f"the loop '{flat_id}' makes no turn")
+        for turn in range(loop.max):
+            scope = NodeScope(outer, state={**state, "turn": Value(value=turn)})
+            if loop.go_on is not None:
+                held = self._known.holds(loop.go_on, scope, f"{where}.while")
+                if not isinstance(held, bool):
+                    return self._wait(flat_id, held)
+                if not held:
+                    break
+            output = self.unroll(self._inside(branch), scope, f"{suffix}[{turn}]")[branch.output_step]
+            following = self._after_turn(loop, scope, f"{where}.until")
+            if output is None or self._full or not isinstance(following, dict | bool):
+                return self._wait(flat_id, following if isinstance(following, list) else ())
+            if isinstance(following, bool):
+                break
+            state = {**state, **following}
+        return Value(value=loop.default.value) if isinstance(output, NotRun) and loop.default is not None else output
+
+    def _after_turn(self, loop: Loop, scope: NodeScope, field: str) -> dict[str, Binding] | bool | list[StepId] | None:
+        """The state of the next turn, True if there is none, or what must be known first; None: nodes are pending."""
+        read = [ref.step for _, binding in loop.inner_bindings for ref in step_refs(binding)]
+        read += [step for _, condition in loop.inner_conditions for step in parsed(condition).steps]
+        if any(scope[step] is None for step in read):
+            return None
+        if any(isinstance(scope[step], NotRun) for step in read):
+            return True
+        if loop.until is not None and (held := self._known.holds(loop.until, scope, field)) is not False:
+            return held
+        return {name: scope.substituted(of, f"next.{name}", loop.id) for name, of in loop.next.items()}
 
 
 def _flat_step(step: Step, flat_id: StepId, scope: NodeScope) -> Step:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, JsonValue, model_serializer
+from pydantic import AfterValidator, AliasChoices, Field, JsonValue, model_serializer, model_validator
 
-from planners.bindings import Binding
+from planners.bindings import Binding, Value
 from planners.expressions.references import parsed
 from planners.model import Model, StepId
+from planners.policies import ApprovalFields
 
 Id = Annotated[StepId, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*(\[\d+\])*$")]
 # Maps the binding of a field.
@@ -59,3 +60,101 @@ class WithInputs(Model):
         return self.model_copy(
             update={"inputs": {name: bind(f"inputs.{name}", of) for name, of in self.inputs.items()}}
         )
+
+
+class Pausing(Model):
+    """The part of a node that says how long it pauses: a number of seconds, or a reference to one."""
+
+    wait: Binding
+
+    @property
+    def bindings(self) -> list[tuple[str, Binding]]:
+        """The seconds."""
+        return [("wait", self.wait)]
+
+    def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
+        """The node with its seconds mapped."""
+        return self.model_copy(update={"wait": bind("wait", self.wait)})
+
+    def told(self) -> dict[str, Binding]:
+        """The inputs of the step that stands for it."""
+        return {"seconds": self.wait}
+
+
+class AskingPerson(WithInputs, ApprovalFields):
+    """The part of a node that asks a person."""
+
+    approval: str = Field(min_length=1, max_length=10_000)
+
+    def told(self) -> dict[str, Binding]:
+        """The inputs of the step that stands for it."""
+        terms = {name: Value(value=value) for name, value in self.terms().items()}
+        return {**self.inputs, **terms, "question": Value(value=self.approval)}
+
+
+class AskingSystem(WithInputs):
+    """The part of a node that waits for a message."""
+
+    callback: str = Field(min_length=1, max_length=10_000)
+    timeout_s: float | None = optional_s("Seconds to wait; then the node fails, and `on_failure` decides")
+
+    def told(self) -> dict[str, Binding]:
+        """The inputs of the step that stands for it."""
+        return {**self.inputs, "question": Value(value=self.callback)}
+
+
+class Looping(Model):
+    """How a loop goes on from turn to turn, and when it ends.
+
+    Attributes:
+        state: what ``$state.NAME`` stands for in the first turn. ``$state.turn`` counts the turns from 0.
+        next: what it stands for in the following turn, in terms of this turn's steps; what is not named stays.
+        until: ends the loop after the turn in which it holds.
+        go_on: written ``while``; ends the loop before a turn in which it does not hold.
+        max: the loop ends after so many turns in any case.
+    """
+
+    state: dict[str, Binding] = Field(default_factory=dict)
+    next: dict[str, Binding] = Field(default_factory=dict)
+    until: Condition | None = None
+    go_on: Condition | None = Field(default=None, validation_alias=AliasChoices("while", "go_on"))
+    max: int = Field(ge=1, le=10_000, strict=True)
+
+    @model_validator(mode="after")
+    def _state_is_declared(self) -> Self:
+        if "turn" in self.state:
+            raise ValueError("$state.turn counts the turns; choose another name for the state")
+        if unknown := self.next.keys() - self.state.keys():
+            raise ValueError(f"next names {min(unknown)}, which is not in state; give it a value for the first turn")
+        return self
+
+    @property
+    def bindings(self) -> list[tuple[str, Binding]]:
+        """The state of the first turn."""
+        return [(f"state.{name}", binding) for name, binding in self.state.items()]
+
+    @property
+    def conditions(self) -> list[tuple[str, Condition]]:
+        """What is asked before a turn."""
+        return [] if self.go_on is None else [("while", self.go_on)]
+
+    @property
+    def inner_bindings(self) -> list[tuple[str, Binding]]:
+        """The state of the following turn."""
+        return [(f"next.{name}", binding) for name, binding in self.next.items()]
+
+    @property
+    def inner_conditions(self) -> list[tuple[str, Condition]]:
+        """What is asked after a turn."""
+        return [] if self.until is None else [("until", self.until)]
+
+    def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
+        """The node with its bindings and the names in its conditions mapped."""
+        update: dict[str, Any] = {
+            "state": {name: bind(f"state.{name}", binding) for name, binding in self.state.items()},
+            "next": {name: bind(f"next.{name}", binding) for name, binding in self.next.items()},
+        }
+        if rename is not None:
+            for field, text in (("until", self.until), ("go_on", self.go_on)):
+                update[field] = text and parsed(text).renamed(rename)
+        return self.model_copy(update=update)

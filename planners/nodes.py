@@ -7,7 +7,7 @@ own, and branches, the lists of nodes inside it.
 
 from collections.abc import Sequence
 from functools import cache, cached_property
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AliasChoices,
@@ -23,12 +23,13 @@ from pydantic import (
     WrapValidator,
 )
 
+from planners import node_fields as fields
 from planners.agents import APPROVAL, CALLBACK, WAIT
-from planners.bindings import Binding, Value, step_refs
+from planners.bindings import Binding, step_refs
 from planners.expressions.references import parsed
 from planners.model import AgentName, Model, StepId
-from planners.node_fields import Bind, Condition, Default, Id, Rename, WithInputs, as_default, optional_s
-from planners.policies import ApprovalFields, CompletionPolicy, Failing, StepRetry
+from planners.node_fields import Bind, Condition, Default, Id, Rename, as_default, optional_s
+from planners.policies import CompletionPolicy, Failing, StepRetry
 
 
 class NodeBase(Failing):
@@ -61,6 +62,16 @@ class NodeBase(Failing):
         """(field, branch) of the lists of nodes inside."""
         return []
 
+    @property
+    def inner_bindings(self) -> list[tuple[str, Binding]]:
+        """(field, binding) of its own that see the nodes of its only branch."""
+        return []
+
+    @property
+    def inner_conditions(self) -> list[tuple[str, Condition]]:
+        """(field, expression) of its own that see the nodes of its only branch."""
+        return []
+
     def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
         """The node with its own bindings mapped, and with other names for the steps that its conditions read."""
         return self
@@ -82,11 +93,13 @@ class NodeBase(Failing):
         found = list(self.own_refs)
         for _, branch in self.branches:
             inner = {child.id for child in branch.steps}
-            found += [ref for child in branch.steps for ref in child.refs if ref not in inner]
+            read = [ref.step for _, binding in self.inner_bindings for ref in step_refs(binding)]
+            read += [step for _, condition in self.inner_conditions for step in parsed(condition).steps]
+            found += [ref for ref in (*read, *(r for child in branch.steps for r in child.refs)) if ref not in inner]
         return tuple(dict.fromkeys(found))
 
 
-class Step(WithInputs, NodeBase):
+class Step(fields.WithInputs, NodeBase):
     """One piece of work, named by its capability."""
 
     capability: str = Field(min_length=1)
@@ -118,54 +131,43 @@ class Step(WithInputs, NodeBase):
         return self.parents
 
 
-class Goal(WithInputs, NodeBase):
+class Goal(fields.WithInputs, NodeBase):
     """A part of a workflow given as a goal in plain words. The planner decomposes it in place."""
 
     goal: str = Field(min_length=1)
 
 
-class Wait(NodeBase):
-    """A pause: its output, null, is there so many seconds after the nodes that it is ``after``.
+class WaitingNode(NodeBase):
+    """A node that the run itself plays: it waits durably and holds nothing. It becomes one flat step."""
 
-    ``wait`` is a number, or refers to one.
-    """
-
-    wait: Binding
-
-    @property
-    def bindings(self) -> list[tuple[str, Binding]]:
-        """The seconds."""
-        return [("wait", self.wait)]
-
-    def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
-        """See `NodeBase.rebound`."""
-        return self.model_copy(update={"wait": bind("wait", self.wait)})
+    played_by: ClassVar[str]
 
     def as_step(self) -> Step:
         """The step that stands for it in a flat workflow."""
-        return _step_of(self, WAIT, {"seconds": self.wait})
+        common: dict[str, Any] = {name: getattr(self, name, None) for name in (*NodeBase.model_fields, "timeout_s")}
+        return Step.model_construct(**common, capability=self.played_by, inputs=self.told())
+
+    def told(self) -> dict[str, Binding]:
+        """The inputs of the step."""
+        raise NotImplementedError
 
 
-class Approval(WithInputs, ApprovalFields, NodeBase):
+class Wait(fields.Pausing, WaitingNode):
+    """A pause: its output, null, is there so many seconds after the nodes that it is ``after``."""
+
+    played_by: ClassVar[str] = WAIT
+
+
+class Approval(fields.AskingPerson, WaitingNode):
     """A question to a person, who approves or rejects. ``inputs`` are what the person should look at."""
 
-    approval: str = Field(min_length=1, max_length=10_000)
-
-    def as_step(self) -> Step:
-        """The step that stands for it in a flat workflow."""
-        how = {name: Value(value=value) for name, value in self.terms().items()}
-        return _step_of(self, APPROVAL, {**self.inputs, **how, "question": Value(value=self.approval)}, self.timeout_s)
+    played_by: ClassVar[str] = APPROVAL
 
 
-class Callback(WithInputs, NodeBase):
+class Callback(fields.AskingSystem, WaitingNode):
     """A message from outside, which is the output. ``callback`` says what is waited for."""
 
-    callback: str = Field(min_length=1, max_length=10_000)
-    timeout_s: float | None = optional_s("Seconds to wait; then the node fails, and `on_failure` decides")
-
-    def as_step(self) -> Step:
-        """The step that stands for it in a flat workflow."""
-        return _step_of(self, CALLBACK, {**self.inputs, "question": Value(value=self.callback)}, self.timeout_s)
+    played_by: ClassVar[str] = CALLBACK
 
 
 class Branch(Model):
@@ -182,12 +184,6 @@ class Branch(Model):
 
 class FanOutNode(NodeBase, CompletionPolicy):
     """A node with elements, whose outputs are gathered in the order of the elements; what is missing is left out."""
-
-    @property
-    def completion(self) -> CompletionPolicy:
-        """When it is complete."""
-        fields = CompletionPolicy.model_fields
-        return CompletionPolicy.model_construct(**{name: getattr(self, name) for name in fields})
 
 
 class ForEach(FanOutNode, Branch):
@@ -278,7 +274,27 @@ class Route(NodeBase):
         return self.model_copy(update={"route": tuple(cases), "otherwise": otherwise})
 
 
+class Loop(fields.Looping, NodeBase):
+    """Steps that are repeated, with a state that is carried from turn to turn.
+
+    The output is that of ``output`` (default: the last step) in the last turn. Without any turn, the loop is skipped.
+    """
+
+    loop: "Nodes"
+    output: StepId | None = None
+
+    @property
+    def branches(self) -> list[tuple[str, Branch]]:
+        """The steps of a turn."""
+        return [("loop", Branch.model_construct(steps=self.loop, output=self.output))]
+
+    def with_branches(self, branches: Sequence[Branch]) -> Self:
+        """See `NodeBase.with_branches`."""
+        return self.model_copy(update={"loop": branches[0].steps, "output": branches[0].output})
+
+
 KINDS: dict[str, type[NodeBase]] = {
+    "loop": Loop,
     "wait": Wait,
     "approval": Approval,
     "callback": Callback,
@@ -304,6 +320,7 @@ Node = Annotated[
     | Annotated[ForEach, Tag("for_each")]
     | Annotated[Parallel, Tag("parallel")]
     | Annotated[Route, Tag("route")]
+    | Annotated[Loop, Tag("loop")]
     | Annotated[Wait, Tag("wait")]
     | Annotated[Approval, Tag("approval")]
     | Annotated[Callback, Tag("callback")]
@@ -321,15 +338,10 @@ def _listed(raw: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInf
 
 
 Nodes = Annotated[tuple[Node, ...], Field(min_length=1), WrapValidator(_listed)]
-for _model in (Branch, ForEach, Parallel, Case, Route):
+for _model in (Branch, ForEach, Parallel, Case, Route, Loop):
     _model.model_rebuild()
 
 
 @cache
 def _fail_fast_nodes() -> TypeAdapter[tuple[Node, ...]]:
     return TypeAdapter(Annotated[tuple[Node, ...], FailFast(), Field(min_length=1)])
-
-
-def _step_of(node: NodeBase, capability: str, inputs: dict[str, Binding], timeout_s: float | None = None) -> Step:
-    common = {name: getattr(node, name) for name in NodeBase.model_fields}
-    return Step.model_construct(**common, capability=capability, inputs=inputs, timeout_s=timeout_s)

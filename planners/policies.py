@@ -55,6 +55,12 @@ class CompletionPolicy(Model):
     timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False, exclude_if=_absent)
 
     @property
+    def completion(self) -> "CompletionPolicy":
+        """The policy alone, without the node that declares it."""
+        fields = CompletionPolicy.model_fields
+        return CompletionPolicy.model_construct(**{name: getattr(self, name) for name in fields})
+
+    @property
     def declared(self) -> bool:
         """Whether it says anything."""
         parts = (self.max_concurrency, self.min_successful, self.tolerated_failures, self.timeout_s)

@@ -98,6 +98,8 @@ class NodeScope(dict[StepId, Meaning]):
                 return part_of(self.item, path)
             case StateRef(loop_state=path):
                 assert self.state is not None, "validation refuses $state outside a loop"
+                if not path or str(path[0]) not in self.state:
+                    raise LookupError("no such state; write $state.NAME")
                 return part_of(self.state[str(path[0])], path[1:])
             case _:
                 return leaf

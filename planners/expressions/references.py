@@ -19,7 +19,7 @@ _TOKEN = re.compile(
                  | [bB]?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*') )
     | (?P<comment> //[^\n]* )
     | (?P<guard> \bhas\s*\(\s* )?
-      \$(?: (?P<root>inputs|steps)\.(?P<name>{_NAME}) | (?P<bare>item|state)\b )
+      \$(?: (?P<root>inputs|steps|state)\.(?P<name>{_NAME}) | (?P<bare>item)\b )
       (?P<path> (?:\.[A-Za-z_]\w*(?!\w*\s*\())* )
     | (?P<stray> \$[\w.]* )
     """,
@@ -125,10 +125,10 @@ def _reference(found: re.Match[str]) -> Reference:
             return Reference(InputRef(input=found["name"]), fields, guarded)
         case "steps":
             return Reference(StepRef(step=StepId(found["name"])), fields, guarded)
-        case "item":
-            return Reference(ItemRef(), fields, guarded)
+        case "state":
+            return Reference(StateRef(loop_state=(found["name"],)), fields, guarded)
         case _:
-            return Reference(StateRef(), fields, guarded)
+            return Reference(ItemRef(), fields, guarded)
 
 
 def written(root: Leaf) -> str:
@@ -140,5 +140,7 @@ def written(root: Leaf) -> str:
             return f"$steps.{step}"
         case ItemRef():
             return "$item"
+        case StateRef(loop_state=path):
+            return ".".join(["$state", *map(str, path)])
         case _:
-            return "$state"
+            return "a literal"

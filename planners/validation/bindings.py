@@ -30,7 +30,7 @@ from planners.validation.shapes import ANYTHING, Block, Known, Many, OneOf, Part
 from planners.validation.structure import ROOT
 from planners.validation.suggestions import nearest, shown
 from planners.validation.type_match import Mismatch, mismatch
-from planners.workflow import FanOutNode, ForEach, Node, Parallel, Route, Step, Workflow
+from planners.workflow import FanOutNode, ForEach, Loop, Node, Parallel, Route, Step, Workflow
 
 # What the ids that a node may refer to stand for.
 _Scope = ChainMap[StepId, ValueShape]
@@ -73,6 +73,7 @@ class _Reader:
         self._outputs: dict[tuple[str, ...], ValueShape] = {}
         self._mismatches: dict[tuple[tuple[str, ...], str, ValueShape, bool], Mismatch | None] = {}
         self._inside_routes = 0
+        self._states: list[frozenset[str]] = []
         self.reading = Reading()
 
     def level(self, nodes: Sequence[Node], where: _Where, outer: _Scope, item: ValueShape | None) -> _Scope:
@@ -88,7 +89,7 @@ class _Reader:
         return found if node.default is None else ANYTHING
 
     def _kind(self, node: Node, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
-        for name, condition in node.conditions:
+        for name, condition in () if isinstance(node, Loop) else node.conditions:
             self._condition(condition, (where, name), scope, item)
         if isinstance(node, ForEach):
             return self._block(node, where, scope, item)
@@ -104,6 +105,8 @@ class _Reader:
                 self._enough(node, len(node.parallel), where)
                 outputs = tuple(scope[child.id] for child in node.parallel)
                 return Many(OneOf(outputs)) if node.completion.may_drop else Parts(outputs)
+            case Loop():
+                return self._loop(node, where, scope, item)
             case Route():
                 self._inside_routes += 1
                 branches = [
@@ -160,6 +163,30 @@ class _Reader:
         inner = self.level(block.steps, (where, "steps"), scope, element or ANYTHING)
         return Block(inner[block.output_step], {child.id: inner[child.id] for child in block.steps})
 
+    def _loop(self, loop: Loop, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
+        """What a turn reads. Of the state only the names are known: each turn may give it another type."""
+        self._states.append(frozenset({*loop.state, "turn"}))
+        for name, condition in loop.conditions:
+            self._condition(condition, (where, name), scope, item)
+        ((name, branch),) = loop.branches
+        self._inside_routes += 1
+        inner = self.level(branch.steps, (where, name), scope, item)
+        for field_, binding in loop.inner_bindings:
+            self.shape(binding, (where, field_), inner, item)
+        for field_, condition in loop.inner_conditions:
+            self._condition(condition, (where, field_), inner, item)
+        self._inside_routes -= 1
+        self._states.pop()
+        return inner[branch.output_step]
+
+    def _state(self, path: Path, where: _Where) -> ValueShape:
+        if not self._states:
+            self._flaw("$state has no meaning outside a loop", where, "put the step into a loop")
+        elif not path or str(path[0]) not in self._states[-1]:
+            name = str(path[0]) if path else ""
+            self._flaw(f"the loop has no state '{shown(name)}'", where, nearest(name, self._states[-1]))
+        return ANYTHING
+
     def _enough(self, node: FanOutNode, elements: int, where: _Where) -> None:
         """Whether a fan-out can be complete."""
         least = node.completion.least_successful(elements)
@@ -183,9 +210,8 @@ class _Reader:
                 case ItemRef():
                     self._flaw("$item has no meaning outside a for_each", where, "put the step into a for_each")
                     return ANYTHING
-                case StateRef():
-                    self._flaw("$state has no meaning outside a loop", where, "put the step into a loop")
-                    return ANYTHING
+                case StateRef(loop_state=path):
+                    return self._state(path, where)
 
         return fold_binding(binding, of_leaf, lambda parts: Parts(tuple(parts)))
 

@@ -8,7 +8,7 @@ from planners.expansion import MAX_STEPS, in_order
 from planners.model import StepId
 from planners.tasks import Task
 from planners.validation.offers import Requirements
-from planners.workflow import FanOutNode, ForEach, Node, OnFailure, Parallel, Route, Step
+from planners.workflow import FanOutNode, ForEach, Loop, Node, OnFailure, Parallel, Route, Step
 
 # Declared durations are rough priors: an agent may turn out ten times faster, but hardly more.
 _LEAST_SHARE = 0.1
@@ -95,6 +95,8 @@ def _total(nodes: Sequence[Node], lengths: Mapping[StepId, int], of: Callable[[S
         elif isinstance(node, ForEach):
             times = lengths.get(node.id, 0)
             total += times * _total(node.steps, lengths, of) if times else 0.0
+        elif isinstance(node, Loop):
+            total += _total(node.loop, lengths, of) if node.go_on is None else 0.0
         elif isinstance(node, Route):
             total += min(_total(branch.steps, lengths, of) for _, branch in node.branches)
         elif isinstance(node, Step):
@@ -107,6 +109,7 @@ def _certain(nodes: Sequence[Node]) -> Iterator[Node]:
     may_be_skipped: set[StepId] = set()
     for node in in_order(nodes):
         runs = may_be_skipped.isdisjoint(node.own_refs) and not (isinstance(node, Route) and node.otherwise is None)
+        runs = runs and not (isinstance(node, Loop) and node.go_on is not None)
         if node.default is None and not (runs and node.on_failure is OnFailure.FAIL):
             may_be_skipped.add(node.id)
         if runs:
@@ -125,6 +128,8 @@ def _path_s(nodes: Sequence[Node], lengths: Mapping[StepId, int], requirements: 
             seconds = _path_s(node.parallel, lengths, requirements)
         elif isinstance(node, ForEach):
             seconds = _path_s(node.steps, lengths, requirements) if lengths.get(node.id, 0) else 0.0
+        elif isinstance(node, Loop):
+            seconds = _path_s(node.loop, lengths, requirements) if node.go_on is None else 0.0
         elif isinstance(node, Route):
             seconds = min(_path_s(branch.steps, lengths, requirements) for _, branch in node.branches)
         elif isinstance(node, Step):

@@ -66,7 +66,7 @@ class _Count:
         self._add(len(branches), "workflow.steps")
         otherwise = node.get("else", node.get("otherwise"))
         found = [branch.get("steps") for branch in branches if isinstance(branch, dict)]
-        found.append(node.get("parallel"))
+        found += [node.get("parallel"), node.get("loop")]
         return [*found, otherwise.get("steps") if isinstance(otherwise, dict) else otherwise]
 
     def _list_of_nodes(self, nodes: Any, field: str) -> Iterator[Any]:
@@ -80,7 +80,8 @@ class _Count:
     def _node(self, raw: Any, field: str) -> None:
         node = self._object(raw, field)
         self._add(_length(node.get("after")), field)
-        self._bindings(node.get("inputs"), field)
+        for name in ("inputs", "state", "next"):
+            self._bindings(node.get(name), field)
         self._binding(node.get("for_each"), field)
 
     def _bindings(self, raw: Any, field: str) -> None:

@@ -156,6 +156,7 @@ def _dangling(workflow: Workflow, places: Sequence[Located]) -> Iterator[Invalid
         # Nearly always all references are to siblings.
         if not node.branches and level.ids.issuperset(node.refs):
             continue
+        yield from _dangling_inside(node, level, known)
         for ref in node.after:
             if not level.sees(ref):
                 yield _dangling_reference(ref, f"{level.field}.{node.id}.after", level, known)
@@ -173,6 +174,19 @@ def _dangling(workflow: Workflow, places: Sequence[Located]) -> Iterator[Invalid
         for step_ref in step_refs(binding):
             if not top.sees(step_ref.step):
                 yield _dangling_reference(step_ref.step, f"workflow.outputs.{name}", top, known)
+
+
+def _dangling_inside(node: Node, level: Level, located: Mapping[StepId, Located]) -> Iterator[InvalidTask]:
+    """References of a node's own that see the nodes inside it."""
+    if not (node.inner_bindings or node.inner_conditions):
+        return
+    ((name, branch),) = node.branches
+    inner = Level(frozenset(child.id for child in branch.steps), node.id, level, level.depth + 1, name)
+    read = [(field, ref.step) for field, binding in node.inner_bindings for ref in step_refs(binding)]
+    read += [(field, step) for field, condition in node.inner_conditions for step in parsed(condition).steps]
+    for field, ref in read:
+        if not inner.sees(ref):
+            yield _dangling_reference(ref, f"{level.field}.{node.id}.{field}", inner, located)
 
 
 def references_of(node: Node) -> Iterator[tuple[str, StepId]]:

@@ -6,7 +6,7 @@ of one moment count in the order in which they are recorded.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -155,13 +155,11 @@ class FanOuts:
         self.changed: dict[StepId, None] = {}
         self._begun: dict[StepId, None] = {}
         self._released: list[StepId] = []
+        gone = frozenset(failed)
         for spec in plan.fan_outs if plan is not None else ():
-            self._add(spec, statuses or {})
-        for fan_out, element in failed:
-            if fan_out in self.open:
-                self._end(fan_out, element, ElementStatus.FAILED)
+            self._add(spec, statuses or {}, gone)
 
-    def _add(self, spec: FanOut, statuses: Mapping[StepId, StepStatus]) -> None:
+    def _add(self, spec: FanOut, statuses: Mapping[StepId, StepStatus], failed: Collection[Element]) -> None:
         unresolved = frozenset(spec.unresolved)
         states = [
             _ElementState(sum(statuses.get(step) not in _ENDED for step in steps) + (number in unresolved))
@@ -179,7 +177,10 @@ class FanOuts:
                 if (status := statuses.get(step)) in _AT_WORK or status is StepStatus.FINISHED:
                     self._begun[spec.id] = None
                     self._admit(fan_out, number)
-            if not states[number].left:
+            # A dropped element has no steps any more; that it has failed is remembered.
+            if (spec.id, number) in failed:
+                self._end(spec.id, number, ElementStatus.FAILED)
+            elif not states[number].left:
                 self._end(spec.id, number, self._good_end(spec, number))
 
     def take_begun(self) -> list[StepId]:

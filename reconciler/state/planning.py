@@ -99,6 +99,7 @@ def planning_failed(run: RunData, epoch: int, failure: Failure) -> None:
 def accept(run: RunData, plan: Plan, epoch: int) -> None:
     """Hold an optimal plan against the work under way and carry on from there."""
     found = reconcile(run.progress, plan, run.task, run.catalog, run.digests)
+    _drop_gone(run, found)
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
     run.outcomes.plan_arrived(plan, run.at_s, adopted)
     if plan.complete:
@@ -126,6 +127,15 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
         run.speculations = []
         run.learn(run.outcomes.deferred(run.attempts, decided=True))
         unroll(run)
+
+
+def _drop_gone(run: RunData, found: Reconciliation) -> None:
+    """Give up guesses at steps that the workflow goes on without, although the plan, asked for before, holds them."""
+    for step in [step for step in found.adopted if step in run.facts.gone]:
+        attempt = found.adopted.pop(step)
+        if (run.attempts[attempt].live or run.attempts[attempt].unconfirmed) and not run.is_act(run.attempts[attempt]):
+            found.flushed.append(attempt)
+            found.verdicts[attempt] = Verdict.FLUSH
 
 
 def unroll(run: RunData) -> None:

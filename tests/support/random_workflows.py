@@ -16,7 +16,7 @@ class _Drawing:
     def __init__(self, draw, *, policies):
         self.draw = draw
         self.policies = policies
-        self.count = 0
+        self.count = self.loops = 0
 
     def level(self, depth, outer, *, item=False, least=1, most=4):
         """Nodes that read the outputs of those before them; ``outer`` are visible from around."""
@@ -30,16 +30,21 @@ class _Drawing:
     def node(self, depth, seen, item):
         self.count += 1
         name = f"n{self.count}"
-        kinds = ["step", "step", "step"] + (["for_each", "parallel", "route"] if depth else [])
+        kinds = ["step", "step", "step"] + (["for_each", "parallel", "route", "loop", "wait"] if depth else [])
         node = getattr(self, "a_" + self.draw(st.sampled_from(kinds)))(name, depth, seen, item)
         if self.draw(st.integers(0, 4)) == 0:
             node["default"] = self.draw(st.sampled_from([None, 0, "none"]))
-        if self.policies and "route" not in node and self.draw(st.integers(0, 2)) == 0:
+        if self.policies and not {"route", "loop", "wait"} & node.keys() and self.draw(st.integers(0, 2)) == 0:
             node["on_failure"] = "default" if "default" in node else "skip"
         return node
 
     def binding(self, seen, item):
-        choices = ["$inputs.seed", 1, 2] + [f"$steps.{one}" for one in seen] + (["$item"] if item else [])
+        choices = (
+            ["$inputs.seed", 1, 2]
+            + (["$state.x"] if self.loops else [])
+            + [f"$steps.{one}" for one in seen]
+            + (["$item"] if item else [])
+        )
         return self.draw(st.sampled_from(choices))
 
     def a_step(self, name, depth, seen, item):
@@ -78,6 +83,29 @@ class _Drawing:
         if self.draw(st.booleans()):
             node["else"] = self.branch(depth, seen, item)
         return node
+
+    def a_loop(self, name, depth, seen, item):
+        self.loops += 1
+        steps = self.level(depth - 1, seen, item=item, most=2)
+        last = steps[-1]["id"]
+        self.loops -= 1
+        over = f"type($steps.{last}) == string && $steps.{last} < '{self.draw(st.sampled_from('37c'))}'"
+        return {
+            "id": name,
+            "loop": steps,
+            "output": last,
+            "state": {"x": self.binding(seen, item)},
+            "next": {"x": f"$steps.{last}"},
+            "max": 3,
+            **self.draw(st.sampled_from([{}, {"until": over}, {"while": "$state.turn < 2"}])),
+        }
+
+    def a_wait(self, name, depth, seen, item):
+        return {
+            "id": name,
+            "wait": 0.2,
+            "after": self.draw(st.lists(st.sampled_from(seen), max_size=1)) if seen else [],
+        }
 
     def branch(self, depth, seen, item, **more):
         steps = self.level(depth - 1, seen, item=item, most=2)

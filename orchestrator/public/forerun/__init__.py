@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from planners.workflow import Case as Case
     from planners.workflow import ForEach as ForEach
     from planners.workflow import Goal as Goal
+    from planners.workflow import Loop as Loop
     from planners.workflow import OnFailure as OnFailure
     from planners.workflow import Parallel as Parallel
     from planners.workflow import Route as Route
@@ -104,6 +105,7 @@ _DEFINED_IN = {
     "InvalidTask": "planners.errors",
     "Limits": "planners.tasks",
     "LocalService": "orchestrator.local.service",
+    "Loop": "planners.workflow",
     "Mode": "planners.tasks",
     "NotAllowed": "orchestrator.client.errors",
     "NotFound": "orchestrator.client.errors",
