@@ -103,7 +103,9 @@ def _service(*, capture: bool) -> Iterator[_Service]:
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
         ) as process:
             try:
-                yield _Service(_url_of(process), process.pid)
+                url = _url_of(process)
+                asyncio.run(_until_ready(url))
+                yield _Service(url, process.pid)
             finally:
                 process.terminate()
 
@@ -116,6 +118,12 @@ def _url_of(process: subprocess.Popen[str]) -> str:
         with suppress(ValueError):
             return str(json.loads(text)["url"])
     raise RuntimeError("the service has not started")
+
+
+async def _until_ready(url: str) -> None:
+    async with Client(url) as client, asyncio.timeout(_START_S):
+        while not await client.ready():  # noqa: ASYNC110 - another process becomes ready
+            await asyncio.sleep(0.2)
 
 
 async def _burst(url: str, agent: str, lines: int, tasks: int) -> None:

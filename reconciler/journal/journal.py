@@ -8,6 +8,7 @@ from sqlalchemy import Delete, Table, Update, bindparam, delete, func, insert, s
 
 from planners.model import AttemptId, StepId, TaskId
 from planners.tasks import AdmittedTask
+from reconciler.errors import JournalUnavailable
 from reconciler.journal.queries import JournalQueries, body_digest
 from reconciler.journal.rows import EventRow, staged_text
 from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, HEARTBEATS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS
@@ -19,6 +20,8 @@ from reconciler.views.projections import admitted_view, summary_of
 
 # Newest tasks that are looked at to tell whether tasks are distributed as they should be.
 _SAMPLE = 256
+# While the database is away, facts wait in memory, and lines only up to so many entries.
+_MOST_WAITING = 2_000
 # Tasks deleted in one transaction, so that no shard waits long to write.
 _DELETED_AT_ONCE = 50
 
@@ -135,7 +138,14 @@ class Journal(JournalQueries):
         return self._writer.write(Entry(inserts, urgent=urgent))
 
     def append_logs(self, task: TaskId, step: StepId, batch: LogBatch, last_seq: int) -> Future[None]:
-        """Record lines of an attempt with the next commit; ``last_seq`` is the number of the last one in the task."""
+        """Record lines of an attempt with the next commit; ``last_seq`` is the number of the last one in the task.
+
+        The future fails at once with JournalUnavailable if too many entries wait to be written.
+        """
+        if self._writer.waiting > _MOST_WAITING:
+            refused: Future[None] = Future()
+            refused.set_exception(JournalUnavailable("too many entries wait to be written"))
+            return refused
         row = {
             "task": task,
             "last_seq": last_seq,

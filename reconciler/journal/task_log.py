@@ -3,11 +3,12 @@
 import asyncio
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 
 from planners.model import StepId, TaskId
 from reconciler.journal.log_rows import LogReader, StepOf
 from reconciler.journal.protocol import RunJournal
-from reconciler.views.logs import LogBatch, LogPage, LogQuery
+from reconciler.views.logs import CapturedLine, LogBatch, LogLevel, LogPage, LogQuery, LogStream, batch_of
 
 
 class TaskLog:
@@ -22,12 +23,19 @@ class TaskLog:
         self._news = asyncio.Event()
         self._readers = 0
         self._ended = False
+        self._lost = 0
 
     def write(self, step: StepId, batch: LogBatch) -> None:
-        """Store lines of an attempt. Does not block."""
+        """Store lines of an attempt. Does not block; lines that the journal cannot take are counted as dropped."""
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self._append(step, _note(batch, lost), lost)
+        self._append(step, batch, batch.length)
+
+    def _append(self, step: StepId, batch: LogBatch, stands_for: int) -> None:
         self._last_seq += batch.length
         stored = self._journal.append_logs(self._task, step, batch, self._last_seq)
-        stored.add_done_callback(self._stored)
+        stored.add_done_callback(partial(self._stored, stands_for))
 
     async def page(self, query: LogQuery, step_of: StepOf, wait_s: float) -> LogPage:
         """The lines of a query; waits up to ``wait_s`` for the first."""
@@ -50,8 +58,10 @@ class TaskLog:
         self._ended = True
         self._announce()
 
-    def _stored(self, _stored: Future[None]) -> None:
+    def _stored(self, lines: int, stored: Future[None]) -> None:
         """Called in the journal's thread. Almost always nobody reads the log."""
+        if stored.exception() is not None:
+            self._lost += lines
         if self._readers and self._loop is not None:
             with suppress(RuntimeError):  # the event loop is closed
                 self._loop.call_soon_threadsafe(self._announce)
@@ -59,3 +69,10 @@ class TaskLog:
     def _announce(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+
+def _note(before: LogBatch, lost: int) -> LogBatch:
+    """The line that says how many were not stored."""
+    text = f"{lost} lines were dropped here: the journal could not be written"
+    line = CapturedLine(before.lines()[0].at_s, LogLevel.WARNING, LogStream.FORERUN, "", text)
+    return batch_of(before.attempt, before.first, [line])

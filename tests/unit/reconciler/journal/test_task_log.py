@@ -110,6 +110,19 @@ async def test_the_tail_is_the_last_lines_that_match(journal):
     assert [(line.seq, line.text) for line in severe.lines] == [(6, "f")]
 
 
+async def test_lines_that_the_journal_cannot_take_are_counted(journal, monkeypatch):
+    log = TaskLog(TASK, journal)
+    monkeypatch.setattr("reconciler.journal.journal._MOST_WAITING", -1)
+    log.write(StepId("a"), batch("t.1", 1, "lost", "lost"))
+    log.write(StepId("a"), batch("t.1", 3, "lost"))
+    monkeypatch.undo()
+
+    log.write(StepId("a"), batch("t.1", 4, "kept"))
+    found = await page(log)
+
+    assert [line.text.partition(":")[0] for line in found.lines] == ["3 lines were dropped here", "kept"]
+
+
 def test_a_batch_that_comes_again_is_cut_to_what_is_new():
     twice = batch("t.1", 3, *"abc")
 
