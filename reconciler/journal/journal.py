@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from sqlalchemy import Delete, Table, Update, bindparam, delete, func, insert, select, update
+from sqlalchemy import Delete, Table, bindparam, delete, func, select, update
 
 from planners.model import AttemptId, StepId, TaskId
 from planners.tasks import AdmittedTask
 from reconciler.errors import JournalUnavailable
+from reconciler.journal import statements
 from reconciler.journal.queries import JournalQueries, body_digest
 from reconciler.journal.rows import EventRow, staged_text
-from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, HEARTBEATS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS
+from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS
 from reconciler.journal.writer import CommitObserver, Entry, GroupWriter, Rows
 from reconciler.state.outcomes import Outcome
 from reconciler.views.logs import LogBatch
@@ -158,8 +159,7 @@ class Journal(JournalQueries):
 
     def promoted(self, task: TaskId, attempt: AttemptId, line: EventRow) -> Future[None]:
         """Record that what an attempt has staged is out, and delete it."""
-        out = delete(STAGED_OUTPUTS).where(STAGED_OUTPUTS.c.task == task, STAGED_OUTPUTS.c.attempt == attempt)
-        return self._writer.write(Entry({EVENTS: _events(task, [line])}, [out]))
+        return self._writer.write(Entry({EVENTS: _events(task, [line])}, [statements.drop_staged(task, attempt)]))
 
     def end(
         self, view: TaskView, lines: Iterable[EventRow] = (), *, timeline: str | None = None, plans: str | None = None
@@ -171,18 +171,12 @@ class Journal(JournalQueries):
             "ended_at_s": view.submitted_at_s + (view.ended_s or 0.0),
             "summary": summary_of(view).model_dump_json(),
         }
-        changes: list[Update | Delete] = [
-            update(TASKS).where(TASKS.c.id == view.id).values(values),
-            update(SUMMARIES).where(SUMMARIES.c.task == view.id).values(summary),
-            delete(STAGED_OUTPUTS).where(STAGED_OUTPUTS.c.task == view.id),
-        ]
+        changes = statements.end_task(view.id, values, summary)
         return self._writer.write(Entry({EVENTS: _events(view.id, lines)}, changes, urgent=True))
 
     def beat(self, now_s: float) -> Future[None]:
         """Write a row, to find out whether the journal can be written."""
-        mine = HEARTBEATS.c.shard == self._shard
-        row = insert(HEARTBEATS).values(shard=self._shard, at_s=now_s)
-        return self._writer.write(Entry(updates=[delete(HEARTBEATS).where(mine), row], urgent=True))
+        return self._writer.write(Entry(updates=statements.beat(self._shard, now_s), urgent=True))
 
     def withdraw(self, durable: Future[None]) -> bool:
         """Take back what was to be written; whether that was possible. Its future then fails."""

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Delete, Engine, Insert, Table, Update, insert
+from sqlalchemy import Connection, Engine, Table, insert
 from sqlalchemy.exc import OperationalError
 
 from reconciler.errors import JournalUnavailable, ShuttingDown
+from reconciler.journal.statements import Change
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Entry:
     """
 
     inserts: dict[Table, Iterable[Mapping[str, Any]]] = field(default_factory=dict)
-    updates: Sequence[Insert | Update | Delete] = ()
+    updates: Sequence[Change] = ()
     urgent: bool = False
     lazy: bool = False
     done: Future[None] = field(default_factory=Future)
@@ -241,5 +242,5 @@ def _write(connection: Connection, batch: Sequence[Entry]) -> None:
         if new_rows:
             connection.execute(insert(table), new_rows)
     for entry in batch:
-        for statement in entry.updates:
-            connection.execute(statement)
+        for change in entry.updates:
+            connection.execute(change.statement, change.values)
