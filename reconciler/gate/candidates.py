@@ -10,10 +10,11 @@ it holds, so a wrong guess runs until then (`reconciler.state.matching`), howeve
 """
 
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from planners.agents import AgentSpec, Catalog
-from planners.model import AgentName, Model, NodeId, StepId
+from planners.model import AgentName, NodeId, StepId
 from planners.plans import Plan, PlannedStep
 from planners.tasks import PlanningOptions
 from reconciler.gate.appraisal import Appraisal
@@ -26,7 +27,8 @@ from reconciler.gate.savings import Savings, Shape, savings
 _LEAST_USD = 1e-12
 
 
-class Candidate(Model):
+@dataclass(frozen=True, slots=True)
+class Candidate:
     """One step that might start before the optimal plan.
 
     ``waits_for`` names the parents that are not under way. ``allowed`` is false where the effect rules speculation out.

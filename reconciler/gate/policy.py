@@ -1,5 +1,7 @@
 """The operator's limits on speculation, and how much of them a run has used."""
 
+from dataclasses import dataclass
+
 from pydantic import Field
 
 from planners.model import Model, StepId
@@ -37,19 +39,20 @@ class GatePolicy(Model):
     probe_below: float = Field(default=0.5, ge=0, le=1)
 
 
-class GateState(Model):
+@dataclass(frozen=True, slots=True)
+class GateState:
     """The unconfirmed work of a run, what remains of its tenant's quota, and what was refused before.
 
     ``refused`` holds the steps that were last refused for their price. ``throttle`` scales P; it is below 1 while
     guesses at this kind of task survive less often than predicted. ``closed`` is the kill-switch.
     """
 
-    attempts: int = Field(default=0, ge=0)
-    usd: float = Field(default=0.0, ge=0)
-    agent_s: float = Field(default=0.0, ge=0)
+    attempts: int = 0
+    usd: float = 0.0
+    agent_s: float = 0.0
     tenant_attempts_left: int | None = None
     tenant_usd_left: float | None = None
     tenant_agent_s_left: float | None = None
     refused: frozenset[StepId] = frozenset()
-    throttle: float = Field(default=1.0, ge=0, le=1)
+    throttle: float = 1.0
     closed: bool = False

@@ -73,23 +73,21 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
 
     def put(self, attempt: Attempt) -> None:
         """Add an attempt, or replace the one of its id."""
-        before, now = self._spendings.get(attempt.id, _NOTHING), self._spending(attempt)
+        identity, live = attempt.id, attempt.live
+        before, now = self._spendings.get(identity, _NOTHING), self._spending(attempt)
         if now != before:
             self.spending = self.spending.plus(now).plus(before, -1)
-        self._attempts[attempt.id], self._spendings[attempt.id] = attempt, now
-        live, identity = attempt.live, attempt.id
-        for index, kept in (
-            (self.live, live),
-            (self._live_on.setdefault(attempt.placement.node, {}), live),
-            (self.unconfirmed, attempt.unconfirmed),
-            (self.in_doubt, attempt.in_doubt),
-            (self.large_outputs, attempt.finished and attempt.handoff is not None and attempt.handoff.by_reference),
-        ):
-            if kept:
-                index[identity] = None
-            else:
-                index.pop(identity, None)
+            self._spendings[identity] = now
+        self._attempts[identity] = attempt
         self.changed.append(identity)
+        if live:
+            self.live[identity] = self._live_on.setdefault(attempt.placement.node, {})[identity] = None
+        elif identity in self.live:
+            del self.live[identity], self._live_on[attempt.placement.node][identity]
+        _keep(self.unconfirmed, identity, kept=attempt.unconfirmed)
+        _keep(self.in_doubt, identity, kept=attempt.in_doubt)
+        large = attempt.handoff is not None and attempt.handoff.by_reference and attempt.finished
+        _keep(self.large_outputs, identity, kept=large)
 
     def live_on(self, node: NodeId) -> list[Attempt]:
         """The live attempts of a node, in order of dispatch."""
@@ -120,3 +118,10 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
         if attempt.unconfirmed:
             return Spending(0.0, usd, 1, attempt.seconds)
         return Spending(guesses_usd=usd) if usd else _NOTHING
+
+
+def _keep(index: dict[AttemptId, None], attempt: AttemptId, *, kept: bool) -> None:
+    if kept:
+        index[attempt] = None
+    else:
+        index.pop(attempt, None)

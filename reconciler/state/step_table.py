@@ -44,6 +44,7 @@ class StepTable(Mapping[StepId, StepState]):
         self._children: dict[StepId, list[StepId]] = {}
         self._open_parents: dict[StepId, int] = dict.fromkeys(steps, 0)
         self._counts: Counter[StepStatus] = Counter()
+        self._done = self._going = 0  # asked for at every event
         self._retries: list[tuple[float, StepId]] = []
         self.moved: Moved | None = None  # told of every change of a step
         self.ready: dict[StepId, None] = {}
@@ -109,12 +110,12 @@ class StepTable(Mapping[StepId, StepState]):
     @property
     def unfinished(self) -> int:
         """How many steps have still to finish."""
-        return len(self._states) - sum(self._counts[status] for status in _DONE)
+        return len(self._states) - self._done
 
     @property
     def under_way(self) -> bool:
         """Whether some step will go on without a new plan and without anybody's answer."""
-        return any(self._counts[status] for status in _STATUSES_UNDER_WAY)
+        return self._going > 0
 
     def count(self, status: StepStatus) -> int:
         """How many steps are in this state."""
@@ -232,16 +233,23 @@ class StepTable(Mapping[StepId, StepState]):
     def _move(self, step: StepId, status: StepStatus, at_s: float, cause: str, **details: Any) -> None:
         former = self._states[step]
         following = former.to(status, at_s, cause, **details)
-        self._counts[former.status] -= 1
+        self._count(former.status, -1)
         for index in (self.ready, self.blocked, self.in_doubt):
             index.pop(step, None)
         self._put(following)
         if self.moved is not None:
             self.moved(step, former.status, status)
 
+    def _count(self, status: StepStatus, by: int) -> None:
+        self._counts[status] += by
+        if status in _STATUSES_UNDER_WAY:
+            self._going += by
+        elif status in _DONE:
+            self._done += by
+
     def _put(self, state: StepState) -> None:
         self._states[state.step] = state
-        self._counts[state.status] += 1
+        self._count(state.status, 1)
         match state.status:
             case StepStatus.READY:
                 self.ready[state.step] = None

@@ -1,0 +1,55 @@
+"""Statements that every run executes, built once: building one takes longer than executing it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Delete, Insert, Update, bindparam, delete, insert, update
+
+from reconciler.journal.schema import HEARTBEATS, STAGED_OUTPUTS, SUMMARIES, TASKS
+
+
+class Change(NamedTuple):
+    """A statement and the values of its parameters."""
+
+    statement: Insert | Update | Delete
+    values: Mapping[str, Any]
+
+
+# Parameters of updates must not be called like columns.
+_END_TASK = (
+    update(TASKS)
+    .where(TASKS.c.id == bindparam("of_task"))
+    .values({name: bindparam(f"new_{name}") for name in ("status", "view", "timeline", "plans")})
+)
+_END_SUMMARY = (
+    update(SUMMARIES)
+    .where(SUMMARIES.c.task == bindparam("of_task"))
+    .values({name: bindparam(f"new_{name}") for name in ("status", "ended_at_s", "summary")})
+)
+_DROP_STAGED = delete(STAGED_OUTPUTS).where(STAGED_OUTPUTS.c.task == bindparam("of_task"))
+_DROP_STAGED_OF_ATTEMPT = _DROP_STAGED.where(STAGED_OUTPUTS.c.attempt == bindparam("of_attempt"))
+_DROP_HEARTBEAT = delete(HEARTBEATS).where(HEARTBEATS.c.shard == bindparam("of_shard"))
+_ADD_HEARTBEAT = insert(HEARTBEATS)
+
+
+def end_task(task: str, values: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Change]:
+    """Store how a task ended, in both tables, and delete what it has staged."""
+    return [
+        Change(_END_TASK, {"of_task": task, **_new(values)}),
+        Change(_END_SUMMARY, {"of_task": task, **_new(summary)}),
+        Change(_DROP_STAGED, {"of_task": task}),
+    ]
+
+
+def drop_staged(task: str, attempt: str) -> Change:
+    """Delete what an attempt has staged."""
+    return Change(_DROP_STAGED_OF_ATTEMPT, {"of_task": task, "of_attempt": attempt})
+
+
+def beat(shard: int, at_s: float) -> list[Change]:
+    """Replace the heartbeat of a shard."""
+    return [Change(_DROP_HEARTBEAT, {"of_shard": shard}), Change(_ADD_HEARTBEAT, {"shard": shard, "at_s": at_s})]
+
+
+def _new(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"new_{name}": value for name, value in values.items()}
