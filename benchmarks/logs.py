@@ -17,6 +17,7 @@ import psutil
 from pydantic import PositiveInt
 
 from orchestrator.client.client import Client
+from reconciler.views.models import TaskView
 
 _STEPS = 5
 _START_S = 300.0
@@ -28,12 +29,15 @@ agents:
 """
 
 
-def run(pairs: PositiveInt = 7, tasks: PositiveInt = 100, lines: PositiveInt = 5) -> dict[str, Any]:
+def run(
+    pairs: PositiveInt = 7, tasks: PositiveInt = 100, lines: PositiveInt = 5, *, control: bool = False
+) -> dict[str, Any]:
     """Measure two services, one with `logs.capture` and one without, in turns.
 
     Both run at the same time, each on a Ray of its own, and only the processes of the one under load are counted. A
-    task is a chain of five agents that print nothing, or ``lines`` lines each. ``overhead`` is the median over the
-    pairs of CPU time with capture by CPU time without, less 1.
+    task is a chain of five agents that print nothing, or ``lines`` lines each. A pair is with, without, without, with,
+    so that a steady drift cancels. ``overhead`` is the median over the pairs of CPU time with capture by CPU time
+    without, less 1. With ``control`` neither service captures: what is found then is the error of the measurement.
     """
     workloads = {
         "quiet": ("async", 0, tasks),
@@ -41,8 +45,9 @@ def run(pairs: PositiveInt = 7, tasks: PositiveInt = 100, lines: PositiveInt = 5
         "printing, a process each": ("sync", lines, max(1, tasks // 5)),
     }
     with ExitStack() as stack:
-        on, off = (stack.enter_context(_service(capture=capture)) for capture in (True, False))
+        on, off = (stack.enter_context(_service(capture=capture)) for capture in (not control, False))
         return {
+            "control": control,
             "pairs": pairs,
             "lines": lines,
             "workloads": {name: _compared((on, off), pairs, workload) for name, workload in workloads.items()},
@@ -55,30 +60,36 @@ def _compared(services: tuple["_Service", "_Service"], pairs: int, workload: tup
         service.cpu_ms_per_task(*workload)  # warms up
     measured = []
     for number in range(pairs):
-        order = (on, off) if number % 2 else (off, on)
-        cost = {service: service.cpu_ms_per_task(*workload) for service in order}
+        first, second = (on, off) if number % 2 else (off, on)
+        cost = {on: 0.0, off: 0.0}
+        for service in (first, second, second, first):
+            cost[service] += service.cpu_ms_per_task(*workload) / 2
         measured.append((cost[on], cost[off]))
+    ratios = sorted(with_it / without - 1 for with_it, without in measured)
     return {
         "tasks": workload[-1],
         "cpu_ms_per_task": {
             "with capture": round(statistics.median(with_it for with_it, _ in measured), 2),
             "without": round(statistics.median(without for _, without in measured), 2),
         },
-        "overhead": round(statistics.median(with_it / without for with_it, without in measured) - 1, 4),
+        "overhead": round(statistics.median(ratios), 4),
+        "overhead_of_pairs": [round(ratio, 4) for ratio in ratios],
     }
 
 
 class _Service:
     """A service in processes of its own."""
 
-    def __init__(self, url: str, pid: int) -> None:
+    def __init__(self, url: str, pid: int, *, captures: bool) -> None:
         self.url = url
         self._pid = pid
+        self._captures = captures
 
     def cpu_ms_per_task(self, agent: str, lines: int, tasks: int) -> float:
         """CPU time of all its processes for each of the tasks, until it is quiet again."""
         before = self._cpu_s()
-        asyncio.run(_burst(self.url, agent, lines, tasks))
+        logged = asyncio.run(_burst(self.url, agent, lines, tasks))
+        assert logged == (_STEPS * lines if self._captures else 0), "capture is as the service was asked for"
         time.sleep(_SETTLE_S)
         return 1e3 * (self._cpu_s() - before) / tasks
 
@@ -105,7 +116,7 @@ def _service(*, capture: bool) -> Iterator[_Service]:
             try:
                 url = _url_of(process)
                 asyncio.run(_until_ready(url))
-                yield _Service(url, process.pid)
+                yield _Service(url, process.pid, captures=capture)
             finally:
                 process.terminate()
 
@@ -126,17 +137,19 @@ async def _until_ready(url: str) -> None:
             await asyncio.sleep(0.2)
 
 
-async def _burst(url: str, agent: str, lines: int, tasks: int) -> None:
+async def _burst(url: str, agent: str, lines: int, tasks: int) -> int:
+    """Run the tasks; how many lines the log of one of them holds."""
     async with Client(url, timeout_s=_START_S) as client:
         ended = await asyncio.gather(*(_run_one(client, agent, lines) for _ in range(tasks)))
-    assert all(ended), "every task succeeds"
+        assert all(view.status == "succeeded" for view in ended), "every task succeeds"
+        return len((await client.log_page(ended[0].id)).lines)
 
 
-async def _run_one(client: Client, agent: str, lines: int) -> bool:
+async def _run_one(client: Client, agent: str, lines: int) -> TaskView:
     steps: list[dict[str, Any]] = [{"id": "s0", "capability": agent, "inputs": {"lines": lines}}]
     steps += [
         {"id": f"s{number}", "capability": agent, "inputs": {"lines": f"$steps.s{number - 1}"}}
         for number in range(1, _STEPS)
     ]
     view = await client.submit({"workflow": {"steps": steps}, "planning": {"mode": "wait"}})
-    return (await client.wait(view.id)).status == "succeeded"
+    return await client.wait(view.id)
