@@ -38,9 +38,14 @@ class BadOutput(ActorsError):
 class ProviderBusy(ActorsError):
     """A provider refused a request for now, and said when to try again."""
 
-    def __init__(self, message: str, field: str, retry_after_s: float) -> None:
-        super().__init__(message, field, f"tried again after {retry_after_s:g} s, as the provider asked")
-        self.retry_after_s = retry_after_s
+    retry_after_s: float = 0.0
+
+    @classmethod
+    def until(cls, message: str, field: str, retry_after_s: float) -> "ProviderBusy":
+        """With the seconds that the provider asked for."""
+        error = cls(message, field, f"tried again after {retry_after_s:g} s, as the provider asked")
+        error.retry_after_s = retry_after_s
+        return error
 
 
 class MissingVariable(ActorsError):

@@ -191,7 +191,7 @@ def _check_status(request: httpx.Request, response: httpx.Response, body: bytes,
     if response.is_client_error and response.status_code not in _LATER:
         raise HttpRefused(message, "target", "correct the request: its address, headers, body or inputs")
     if (wait_s := retry_after_s(response.headers.get("Retry-After"))) is not None:
-        raise ProviderBusy(message, "target", wait_s)
+        raise ProviderBusy.until(message, "target", wait_s)
     raise HttpFailed(message, "target", "try again later")
 
 

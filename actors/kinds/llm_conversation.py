@@ -206,7 +206,7 @@ class Conversation:
         fix = _FIXES.get(status, "see the provider's documentation of this answer")
         wait_s = retry_after_s((getattr(error, "headers", None) or {}).get("retry-after"))
         if wait_s is not None and status in (*_LATER, 503):
-            return ProviderBusy(message, "settings", wait_s)
+            return ProviderBusy.until(message, "settings", wait_s)
         final = 400 <= status < 500 and status not in _LATER
         return LLMRefused(message, "settings", fix) if final else LLMFailed(message, "settings", fix)
 
