@@ -1,6 +1,8 @@
 """The tables of the journal, one schema for SQLite and PostgreSQL, and its migration. Values are JSON texts."""
 
 import logging
+import time
+from sqlite3 import OperationalError
 from typing import Any
 
 from sqlalchemy import (
@@ -20,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from reconciler.errors import JournalTooNew
@@ -121,6 +123,8 @@ ATTEMPT_LOGS = Table(
 _POSTGRES_TIMEOUTS = {"connect_timeout": "5", "tcp_user_timeout": "10000", "keepalives_idle": "10"}
 REVISION = "0005"  # the newest of `migrations`
 _FIRST_REVISION = "0001"
+_BUSY_S = 30.0
+_SWITCH_PAUSE_S = 0.01
 _VERSIONS = "alembic_version"
 _LOCK = 0x_F0_4E_04_17  # any number, the same in every process
 _log = logging.getLogger(__name__)
@@ -196,9 +200,24 @@ def _migrate(url: str, *, is_sqlite: bool) -> None:
 def _tune_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     """WAL lets readers read while a shard writes; FULL makes a commit survive a power cut, not only a crash."""
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL"):
-        cursor.execute(f"PRAGMA {pragma}")
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_S * 1000:.0f}")
+    _use_wal(cursor)
+    cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
+
+
+def _use_wal(cursor: DBAPICursor) -> None:
+    """Switch to WAL. SQLite does not wait for its busy timeout here if several connections switch at the same time."""
+    deadline_s = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except OperationalError:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(_SWITCH_PAUSE_S)
+        else:
+            return
 
 
 def _begin_nothing(connection: Any, _record: ConnectionPoolEntry) -> None:
