@@ -157,7 +157,7 @@ def test_the_service_tells_of_itself(client, service):
     with httpx.Client(base_url=service.url, timeout=30) as http:
         metrics = http.get("/metrics").text
         assert http.get("/openapi.json").json()["paths"]["/v1/tasks"]
-        assert "<table>" in http.get("/").text
+        assert "<main" in http.get("/").text
     assert "forerun_attempts_total" in metrics
 
 
