@@ -302,6 +302,16 @@ def test_the_doctor_and_a_backup_work_beside_the_service(operated, tmp_path):
     assert (tmp_path / "copy.sqlite3").stat().st_size > 0
 
 
+def is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
 def test_sigterm_to_the_process_group_frees_the_port(operated):
     address = urlsplit(operated.service.url)
     processes = operated.service.descendants()
@@ -311,6 +321,4 @@ def test_sigterm_to_the_process_group_frees_the_port(operated):
         process.wait(GUARD_S)
 
     until(lambda: not live_service.alive(processes))
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((address.hostname, address.port))
+    until(lambda: is_free(address.hostname, address.port))

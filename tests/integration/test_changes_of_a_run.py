@@ -32,7 +32,7 @@ async def test_what_a_client_has_not_seen_adds_up_to_the_timeline(tmp_path):
         timeline = await service.shard.timeline(task_id)
 
     assert not first.ended
-    assert list(bars.values()) == list(timeline.bars)
+    assert bars == {bar.attempt: bar for bar in timeline.bars}
     assert changes.view.status == "succeeded"
     assert changes.planned_seq > 0
 
