@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from planners.literals import NamedLiterals, name_literals
 from planners.model import Measured, Model, StepId, TaskId, Versioned
@@ -92,8 +92,16 @@ class RetryOf(Model):
     from_step: StepId | None = None
 
 
+_LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
+_LabelValue = Annotated[str, StringConstraints(max_length=500)]
+Labels = Annotated[dict[_LabelKey, _LabelValue], Field(max_length=32)]
+
+
 class Task(Versioned):
-    """One submission. ``kind`` names the class of tasks it belongs to (for learning); ``name`` is for people."""
+    """One submission. ``kind`` names the class of tasks it belongs to (for learning); ``name`` is for people.
+
+    ``labels`` are yours: stored and shown with the task, and lists can be filtered by them. No agent sees them.
+    """
 
     name: str = Field(default="", max_length=200)
     kind: str = Field(default="", max_length=200)
@@ -103,6 +111,7 @@ class Task(Versioned):
     objective: Objective = Objective()
     limits: Limits = Limits()
     planning: PlanningOptions = PlanningOptions()
+    labels: Labels = Field(default_factory=dict, exclude_if=lambda labels: not labels)
     # Left out where there is none: the digests of tasks of earlier versions do not know it.
     retry_of: RetryOf | None = Field(default=None, exclude_if=lambda retry: retry is None)
 

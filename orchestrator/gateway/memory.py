@@ -166,6 +166,7 @@ class MemoryGateway:
             mode=task.task.planning.mode,
             status=RunStatus.PLANNING,
             submitted_at_s=task.submitted_at_s,
+            labels=task.task.labels,
         )
         self._stored[task.id] = StoredTask(task, view)
         if task.idempotency_key is not None:
@@ -227,8 +228,7 @@ class MemoryGateway:
         views = [
             stored.view
             for stored in self._stored.values()
-            if where.status in (None, stored.view.status)
-            and any(where.text.lower() in part.lower() for part in (stored.view.name, stored.view.kind, stored.view.id))
+            if where.status in (None, stored.view.status) and where.describes(stored.view)
         ]
         newest = sorted((v for v in views if before is None or v.id < before), key=lambda v: v.id, reverse=True)
         return TaskPage(tasks=tuple(newest[:limit]), next_before=newest[limit - 1].id if newest[limit:] else None)

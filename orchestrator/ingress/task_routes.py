@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
+from pydantic import StringConstraints
 
 from orchestrator.batch_answer import BatchAnswer
 from orchestrator.gateway.protocol import Preview, Resolution, StepAnswer
@@ -45,6 +46,7 @@ _Wait = Annotated[
     ),
 ]
 _Answered = Annotated[StepAnswer, Depends(json_body(StepAnswer))]
+_Label = Annotated[str, StringConstraints(max_length=601, pattern=r"^[A-Za-z0-9._/-]+=")]
 _Id = Annotated[str, Path(max_length=100, description="The task's id")]
 
 
@@ -172,9 +174,13 @@ def _queries(router: APIRouter, context: IngressContext) -> None:
         ] = None,
         status: RunStatus | None = None,
         text: Annotated[str, Query(max_length=200, description="A part of the name, the kind or the id")] = "",
+        label: Annotated[
+            list[_Label] | None, Query(max_length=32, description="A label that tasks must have, as `key=value`")
+        ] = None,
     ) -> Response:
         """Tasks, newest first."""
-        return sent(await gateway.list_tasks(limit, before, TaskFilter(status=status, text=text)))
+        labels = dict(pair.split("=", 1) for pair in label or ())
+        return sent(await gateway.list_tasks(limit, before, TaskFilter(status=status, text=text, labels=labels)))
 
     @router.get("/tasks/{task_id}", response_model=TaskView, responses=problems(404, 503))
     async def show_task(

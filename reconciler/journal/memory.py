@@ -190,6 +190,8 @@ class MemoryJournal:
 
 def _matches(view: TaskView, where: TaskFilter) -> bool:
     """As in the database, tasks that have not ended are not told apart by status."""
+    if not where.describes(view):
+        return False
     return where.status is None or (view.status is where.status if where.status.ended else not view.status.ended)
 
 

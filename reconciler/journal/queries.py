@@ -81,16 +81,21 @@ class JournalQueries:
             query = query.where(TASKS.c.status.in_(statuses))
         if where.text:
             query = query.where(or_(TASKS.c.id.contains(where.text, autoescape=True), *self._names_hold(where.text)))
+        for key, value in where.labels.items():
+            query = query.where(self._field("labels", key) == value)
         return [_summary(row) for row in self._all(query.order_by(TASKS.c.id.desc()).limit(limit))]
 
     def _names_hold(self, text: str) -> Iterator[ColumnElement[bool]]:
         """Conditions: the name, or the kind, holds a text, in upper or lower case."""
         for field in ("name", "kind"):
-            if self._engine.dialect.name == "postgresql":
-                value: ColumnElement[Any] = cast(SUMMARIES.c.summary, JSONB)[field].astext
-            else:
-                value = func.json_extract(SUMMARIES.c.summary, f"$.{field}", type_=Text)
-            yield value.icontains(text, autoescape=True)
+            yield self._field(field).icontains(text, autoescape=True)
+
+    def _field(self, *path: str) -> ColumnElement[Any]:
+        """A text in a summary. No part of a path holds a quotation mark."""
+        if self._engine.dialect.name == "postgresql":
+            text: ColumnElement[Any] = cast(SUMMARIES.c.summary, JSONB)[path].astext
+            return text
+        return func.json_extract(SUMMARIES.c.summary, ".".join(["$", *(f'"{part}"' for part in path)]), type_=Text)
 
     def unfinished(self) -> list[AdmittedTask]:
         """This shard's tasks that have not ended, oldest first."""

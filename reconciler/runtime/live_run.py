@@ -19,8 +19,17 @@ from reconciler.state.run import RunState
 from reconciler.state.waiting import DispatchWait, WaitContext
 from reconciler.views.graph import RunGraph, run_graph
 from reconciler.views.logs import LogPage, LogQuery
-from reconciler.views.models import Changes, EventPage, FailuresView, PlansView, TaskView, Timeline, TimelineBar
-from reconciler.views.projections import bar, failures_view, plans_view, timeline
+from reconciler.views.models import (
+    Changes,
+    EventPage,
+    FailuresView,
+    PlansView,
+    TaskFilter,
+    TaskView,
+    Timeline,
+    TimelineBar,
+)
+from reconciler.views.projections import admitted_view, bar, failures_view, plans_view, timeline
 from reconciler.views.step_view import StepView, step_view
 
 _LOST = "it is made again if a step still needs it; ask again when the task has ended"
@@ -48,10 +57,9 @@ class LiveRun:
         """The state machine; only to be read."""
         return self._driver.run
 
-    def is_named(self, text: str) -> bool:
-        """Whether its task's name, kind or id holds a text, in upper or lower case."""
-        admitted = self._driver.admitted
-        return any(text.lower() in part.lower() for part in (admitted.task.name, admitted.task.kind, admitted.id))
+    def is_described_by(self, where: TaskFilter) -> bool:
+        """Whether its task has the text and the labels of a filter."""
+        return where.describes(admitted_view(self._driver.admitted))
 
     async def view(self) -> TaskView:
         """The task as it is now."""

@@ -230,7 +230,7 @@ class Shard:
     async def _live_tasks(self, limit: int, before: str | None, where: TaskFilter) -> TaskPage:
         """Tasks with a status that only their live runs know, such as whether they are still being planned."""
         ids = sorted(
-            task_id for task_id, run in self._live.items() if run.status is where.status and run.is_named(where.text)
+            task_id for task_id, run in self._live.items() if run.status is where.status and run.is_described_by(where)
         )
         found = [task_id for task_id in reversed(ids) if before is None or task_id < before]
         views = [await self._live[task_id].view() for task_id in found[:limit]]

@@ -63,6 +63,7 @@ class TaskView(Versioned):
     mode: Mode = Mode.FORERUN
     status: RunStatus
     submitted_at_s: float
+    labels: dict[str, str] = Field(default_factory=dict)
     epoch: int = 0
     steps: StepCounts = StepCounts()
     first_dispatch_s: float | None = None
@@ -95,6 +96,12 @@ class TaskFilter(Versioned):
 
     status: RunStatus | None = None
     text: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
+
+    def describes(self, view: TaskView) -> bool:
+        """Whether a task has the text and the labels; its status is not looked at."""
+        named = any(self.text.lower() in part.lower() for part in (view.name, view.kind, view.id))
+        return named and self.labels.items() <= view.labels.items()
 
 
 class TaskPage(Versioned):

@@ -75,6 +75,7 @@ def task_view(
         mode=admitted.task.planning.mode,
         status=ending.status,
         submitted_at_s=admitted.submitted_at_s,
+        labels=admitted.task.labels,
         epoch=run.epoch,
         steps=_counts(run),
         first_dispatch_s=totals.first_dispatch_s,
@@ -140,6 +141,7 @@ def admitted_view(admitted: AdmittedTask) -> TaskView:
         mode=admitted.task.planning.mode,
         status=RunStatus.PLANNING,
         submitted_at_s=admitted.submitted_at_s,
+        labels=admitted.task.labels,
     )
 
 

@@ -155,6 +155,22 @@ def test_a_part_of_the_name_the_kind_or_the_id_finds_a_task(journal, task_id):
     assert found("Spin_ 100") == []
 
 
+def test_a_label_finds_the_tasks_that_have_it(journal, task_id):
+    labels = {task_id: {"team.example/owner": "ana's", "run": "7"}, TaskId(f"{task_id}-b"): {"run": "7"}}
+    for each, given in labels.items():
+        plain = admitted(each)
+        journal.admit(plain.model_copy(update={"task": plain.task.model_copy(update={"labels": given})})).result(5)
+
+    def found(**where: str) -> set[TaskId]:
+        filtered = journal.page(limit=9, where=TaskFilter(labels={"run": "7"} | where))
+        assert all(view.labels == labels[view.id] for view in filtered)
+        return {view.id for view in filtered}
+
+    assert found() == set(labels)
+    assert found(**{"team.example/owner": "ana's"}) == {task_id}
+    assert found(run="8") == found(other="") == set()
+
+
 def test_an_unreadable_row_hides_no_other(journal, url, task_id):
     """Neither the list of tasks nor the start of the service fails because one row cannot be read."""
     sound, strange = TaskId(f"{task_id}-1"), TaskId(f"{task_id}-2")

@@ -56,6 +56,19 @@ async def test_pages_hold_every_task_once_newest_first(http, task):
     assert seen == sorted(ids, reverse=True)
 
 
+async def test_the_list_can_be_narrowed_to_labels(http, task):
+    labelled = await submitted(http, task | {"labels": {"team": "blue", "run": "a=b"}})
+    await submitted(http, task | {"labels": {"team": "red"}})
+
+    both = await http.get("/v1/tasks", params={"label": ["team=blue", "run=a=b"]})
+    refused = await http.get("/v1/tasks", params={"label": "team"})
+
+    assert [(view["id"], view["labels"]) for view in both.json()["tasks"]] == [
+        (labelled, {"team": "blue", "run": "a=b"})
+    ]
+    assert refused.status_code == 422
+
+
 async def test_the_list_can_be_narrowed_to_a_status(http, gateway, task):
     first, second = await submitted(http, task), await submitted(http, task)
     await gateway.end(first)
