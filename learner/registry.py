@@ -26,10 +26,10 @@ T = TypeVar("T")
 class Manifest(Versioned):
     """A version: from how many outcomes it was learned, its scores on unseen outcomes, and its files' digests."""
 
-    version: int = Field(ge=1)
-    outcomes: int = Field(default=0, ge=0)
-    figures: dict[str, float] = Field(default_factory=dict)
-    files: dict[str, str]
+    version: int = Field(ge=1, description="Its number")
+    outcomes: int = Field(default=0, ge=0, description="From how many outcomes it was learned")
+    figures: dict[str, float] = Field(default_factory=dict, description="Its scores on outcomes that it has not seen")
+    files: dict[str, str] = Field(description="File -> digest")
 
 
 class LoadedVersion(NamedTuple, Generic[T]):

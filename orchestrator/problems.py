@@ -68,13 +68,13 @@ STATUS: dict[type[ForerunError], HTTPStatus] = {
 class Flaw(BaseModel):
     """One error of a request: where it is, what it is, and how to fix it."""
 
-    message: str
-    field: str = ""
-    fix: str = ""
+    message: str = Field(description="What is wrong")
+    field: str = Field(default="", description="Where")
+    fix: str = Field(default="", description="What to do")
 
 
 class ProblemDetails(BaseModel):
-    """A problem document. ``field`` and ``fix`` are those of the first error; ``errors`` holds all of them."""
+    """A problem document (RFC 9457)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -93,14 +93,14 @@ class ProblemDetails(BaseModel):
         }
     )
 
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str = ""
-    instance: str = ""
-    field: str = ""
-    fix: str = ""
-    errors: list[Flaw] = Field(default_factory=list)
+    type: str = Field(default="about:blank", description="A URN of the kind of problem")
+    title: str = Field(description="The kind of problem in words")
+    status: int = Field(description="The HTTP status")
+    detail: str = Field(default="", description="What happened")
+    instance: str = Field(default="", description="The path of the request")
+    field: str = Field(default="", description="Where in the request, for the first error")
+    fix: str = Field(default="", description="What to do about it")
+    errors: list[Flaw] = Field(default_factory=list, description="All errors of the request")
 
 
 def status_of(error: ForerunError) -> HTTPStatus:

@@ -1,5 +1,7 @@
 """What a new catalog changes, and what it must not change while tasks run. Pure."""
 
+from pydantic import Field
+
 from orchestrator.errors import InvalidReload
 from planners.agents import AgentSpec, Catalog
 from planners.model import AgentName, Versioned
@@ -8,10 +10,10 @@ from planners.model import AgentName, Versioned
 class Reloaded(Versioned):
     """What a reload has changed in the catalog. The code of all agents is read anew in any case."""
 
-    agents: int
-    added: tuple[AgentName, ...] = ()
-    changed: tuple[AgentName, ...] = ()
-    removed: tuple[AgentName, ...] = ()
+    agents: int = Field(description="Number of agents of the new catalog")
+    added: tuple[AgentName, ...] = Field(default=(), description="New agents")
+    changed: tuple[AgentName, ...] = Field(default=(), description="Agents whose declaration differs")
+    removed: tuple[AgentName, ...] = Field(default=(), description="Agents that are gone")
 
 
 def reloaded(old: Catalog, new: Catalog) -> Reloaded:

@@ -34,17 +34,20 @@ class IngressMode(StrEnum):
 
 
 class Http(Section):
-    """Address of the service, and how long a request may stay open. Port 0 takes a free one.
+    """Address of the service, and how long a request may stay open."""
 
-    ``require_keys``: whether requests need an API key. Default: unless ``host`` is a loopback address.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=8700, ge=0, le=65535)
-    ingress: IngressMode = IngressMode.SERVE
-    max_wait_s: float = Field(default=60.0, gt=0, le=3600)
-    heartbeat_s: float = Field(default=15.0, gt=0, le=600)
-    require_keys: bool | None = None
+    host: str = Field(default="127.0.0.1", description="The address to listen on")
+    port: int = Field(default=8700, ge=0, le=65535, description="The port; 0: a free one")
+    ingress: IngressMode = Field(default=IngressMode.SERVE, description="How requests reach the service")
+    max_wait_s: float = Field(
+        default=60.0, gt=0, le=3600, description="The longest that a request with `wait_s` stays open"
+    )
+    heartbeat_s: float = Field(
+        default=15.0, gt=0, le=600, description="Streams without events send a comment this often"
+    )
+    require_keys: bool | None = Field(
+        default=None, description="Whether requests need an API key. Default: unless `host` is a loopback address"
+    )
 
     @property
     def keys_required(self) -> bool:
@@ -67,21 +70,29 @@ ADDRESS_FORMS = (
 
 
 class ClusterSettings(Section):
-    """The Ray cluster. Without an address, a local one with ``num_cpus`` logical CPUs (default: those of the machine).
+    """The Ray cluster: a local one, or the running one at an address."""
 
-    ``runtime_env`` is Ray's runtime environment of the workers; it ships what is not installed on the nodes.
-    A node that does not answer for ``node_timeout_s`` is lost: its attempts run elsewhere, and it is not used again
-    before Ray is restarted there. ``measure``: measure the speed of the nodes, the links between hosts, and load by
-    others.
-    """
-
-    address: str | None = None
-    num_cpus: int | None = Field(default=None, gt=0)
-    num_gpus: int | None = Field(default=None, ge=0)
-    refresh_s: float = Field(default=1.0, gt=0)
-    node_timeout_s: float = Field(default=5.0, gt=0)
-    measure: bool = True
-    runtime_env: dict[str, JsonValue] = Field(default_factory=dict)
+    address: str | None = Field(default=None, description="Address of a running cluster; null: start a local one")
+    num_cpus: int | None = Field(
+        default=None, gt=0, description="Logical CPUs of a local cluster. Default: those of the machine"
+    )
+    num_gpus: int | None = Field(
+        default=None, ge=0, description="GPUs of a local cluster. Default: those of the machine"
+    )
+    refresh_s: float = Field(default=1.0, gt=0, description="The state of the nodes is read this often")
+    node_timeout_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="A node that does not answer for so long is lost: its attempts run elsewhere, and it is not "
+        "used again before Ray is restarted there",
+    )
+    measure: bool = Field(
+        default=True, description="Measure the speed of the nodes, the links between hosts, and load by others"
+    )
+    runtime_env: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Ray's runtime environment of the workers; it ships what is not installed on the nodes",
+    )
 
     @property
     def through_client(self) -> bool:
@@ -90,48 +101,67 @@ class ClusterSettings(Section):
 
 
 class HostSettings(Section):
-    """The processes of agents.
+    """The processes of agents."""
 
-    A process of async agents whose event loop does not answer for ``heartbeat_timeout_s`` is replaced. At most
-    ``processes_per_node`` agents without resources run in processes of their own on a node. A verify hook may take
-    ``verify_timeout_s``.
-    """
-
-    heartbeat_timeout_s: float = Field(default=10.0, gt=0)
-    processes_per_node: int = Field(default=32, ge=1)
-    verify_timeout_s: float = Field(default=30.0, gt=0)
+    heartbeat_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="A process of async agents whose event loop does not answer for so long is replaced",
+    )
+    processes_per_node: int = Field(
+        default=32, ge=1, description="How many agents without resources run in processes of their own on a node"
+    )
+    verify_timeout_s: float = Field(default=30.0, gt=0, description="Time limit of a verify hook")
 
 
 class ReconcilerSettings(Section):
-    """Number of actors that share the runs, by task id."""
+    """The actors that run tasks."""
 
-    shards: int = Field(default=1, ge=1, le=256)
+    shards: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Number of actors that run tasks; each has its share of the tasks, by their ids",
+    )
 
 
 class JournalSettings(Section):
-    """Database of the journal: an SQLAlchemy URL. Default: SQLite in the data directory."""
+    """The database of the journal."""
 
-    url: SecretStr | None = None
+    url: SecretStr | None = Field(
+        default=None, description="SQLAlchemy URL of the database. Default: SQLite in the data directory"
+    )
 
 
 class PlanningSettings(Section):
     """Bounds of the two planners.
 
-    ``workers`` are the threads of one solve, ``solves_at_once`` the solves that run in parallel. Declared workflows of
-    up to ``certified_steps`` steps whose optimal plan needs no search are planned at once, without a speculative plan;
-    0 leaves all plans to the optimal planner. The speculative planner has a hard time budget. Up to ``alternatives``
-    alternative first steps run alongside the speculative plan, each subject to the gate; together they claim no more
-    probability than the speculative plan leaves. With ``revise_guesses``, the rest of a goal's plan is guessed again
-    while the plan streams in.
+    Alternative first steps together claim no more probability than the speculative plan leaves.
     """
 
-    time_limit_s: float = Field(default=10.0, gt=0, le=600)
-    workers: int = Field(default=1, ge=1)
-    solves_at_once: int = Field(default=2, ge=1)
-    certified_steps: int = Field(default=1_000, ge=0)
-    speculative_budget_s: float = Field(default=0.02, gt=0, le=10)
-    alternatives: int = Field(default=2, ge=0, le=8)
-    revise_guesses: bool = True
+    time_limit_s: float = Field(
+        default=10.0, gt=0, le=600, description="Time limit of the optimal planner; that of a task may be shorter"
+    )
+    workers: int = Field(default=1, ge=1, description="Threads of one solve")
+    solves_at_once: int = Field(default=2, ge=1, description="Solves that run in parallel")
+    certified_steps: int = Field(
+        default=1_000,
+        ge=0,
+        description="Declared workflows of up to so many steps whose optimal plan needs no search are planned at "
+        "once, without a speculative plan; 0: none",
+    )
+    speculative_budget_s: float = Field(
+        default=0.02, gt=0, le=10, description="Hard time limit of the speculative planner"
+    )
+    alternatives: int = Field(
+        default=2,
+        ge=0,
+        le=8,
+        description="How many alternative first steps may run beside the speculative plan; each is subject to the gate",
+    )
+    revise_guesses: bool = Field(
+        default=True, description="Guess the rest of a goal's plan again while the plan streams in"
+    )
 
     @property
     def speculative(self) -> "SpeculativeSettings":
@@ -144,11 +174,11 @@ class PlanningSettings(Section):
 
 
 class GateSettings(Section):
-    """Bounds of speculation: alpha of tasks that do not set it, unconfirmed attempts and dollars at risk per task."""
+    """Bounds of speculation."""
 
-    alpha: float = Field(default=0.5, ge=0, le=1)
-    max_unconfirmed: int = Field(default=256, ge=0)
-    budget_usd: float | None = Field(default=None, ge=0)
+    alpha: float = Field(default=0.5, ge=0, le=1, description="`planning.alpha` of tasks that do not set it")
+    max_unconfirmed: int = Field(default=256, ge=0, description="Unconfirmed attempts of a task at a time")
+    budget_usd: float | None = Field(default=None, ge=0, description="Dollars at risk per task; null: no limit")
 
 
 class LlmSettings(Section):
@@ -157,53 +187,61 @@ class LlmSettings(Section):
     `planners.optimal.decompose.config.LLMConfig` documents each key.
     """
 
-    base_url: str | None = None
-    model: str | None = None
-    api_key: SecretStr | None = None
-    output: Literal["json_schema", "tool", "json_object"] = "json_schema"
-    first_token_s: float = Field(default=60.0, gt=0)
-    stall_s: float = Field(default=15.0, gt=0)
-    timeout_s: float = Field(default=180.0, gt=0)
-    max_repairs: int = Field(default=2, ge=0)
-    max_retries: int = Field(default=2, ge=0)
-    extra: dict[str, JsonValue] = Field(default_factory=dict)
+    base_url: str | None = Field(default=None, description="Base URL of the API, such as `https://api.openai.com/v1`")
+    model: str | None = Field(default=None, description="Name of the model")
+    api_key: SecretStr | None = Field(default=None, description="Key of the API")
+    output: Literal["json_schema", "tool", "json_object"] = Field(
+        default="json_schema",
+        description="How the answer is kept to its schema: by the server, by a forced tool call, or by instructions",
+    )
+    first_token_s: float = Field(default=60.0, gt=0, description="Seconds until the first token")
+    stall_s: float = Field(default=15.0, gt=0, description="Seconds between two tokens")
+    timeout_s: float = Field(default=180.0, gt=0, description="Seconds of the whole answer")
+    max_repairs: int = Field(default=2, ge=0, description="How often the model may correct an invalid plan")
+    max_retries: int = Field(default=2, ge=0, description="How often a failed request is repeated")
+    extra: dict[str, JsonValue] = Field(default_factory=dict, description="Further fields of the request's body")
 
 
 class LearnerSettings(Section):
-    """Whether the service learns from outcomes, and how often the planners receive updates.
+    """Learning from outcomes."""
 
-    Models are stored under the data directory, or in ``shared_folder``: a folder that every node mounts, for a service
-    whose actors may run on any node.
-    """
-
-    enabled: bool = True
-    refresh_s: float = Field(default=1.0, gt=0)
-    shared_folder: Path | None = None
+    enabled: bool = Field(default=True, description="Whether the service learns from outcomes")
+    refresh_s: float = Field(default=1.0, gt=0, description="The planners receive updates this often")
+    shared_folder: Path | None = Field(
+        default=None,
+        description="Folder of the models that every node mounts, for a service whose actors may run on any node. "
+        "Default: a folder in the data directory of one node",
+    )
 
 
 class LogSettings(Section):
-    """Logs: those of the service, and those of attempts.
+    """Logs: those of the service, and those of attempts."""
 
-    ``file`` is the service's own log (default: ``logs/service.log`` in the data directory), ``format`` and ``level``
-    apply to it. ``capture``: keep what agents print and log. Of one attempt at most ``attempt_bytes`` are kept, at most
-    ``bytes_per_s`` after the first ``burst_bytes``, and a line is cut after ``line_chars``.
-    """
-
-    file: Path | None = None
-    format: Literal["text", "json"] = "text"
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    capture: bool = True
-    line_chars: int = Field(default=4_000, ge=80, le=100_000)
-    attempt_bytes: int = Field(default=1_000_000, ge=0)
-    bytes_per_s: int = Field(default=64_000, ge=1)
-    burst_bytes: int = Field(default=256_000, ge=0, le=512_000)
+    file: Path | None = Field(
+        default=None, description="The service's own log. Default: `logs/service.log` in the data directory"
+    )
+    format: Literal["text", "json"] = Field(default="text", description="Form of the service's own log")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe level of the service's own log"
+    )
+    capture: bool = Field(default=True, description="Keep what agents print and log")
+    line_chars: int = Field(
+        default=4_000, ge=80, le=100_000, description="Lines of attempts are cut after so many characters"
+    )
+    attempt_bytes: int = Field(default=1_000_000, ge=0, description="Most that is kept of one attempt")
+    bytes_per_s: int = Field(
+        default=64_000, ge=1, description="Rate that an attempt may log at after the first `burst_bytes`"
+    )
+    burst_bytes: int = Field(default=256_000, ge=0, le=512_000, description="What an attempt may log at once")
 
 
 class LimitSettings(Section):
     """Bounds on requests (413) and on unfinished tasks (429)."""
 
-    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
-    max_queue: int = Field(default=20_000, ge=1)
+    max_body_bytes: int = Field(
+        default=4 * 1024 * 1024, ge=1024, description="Size of a request's body; larger ones get 413"
+    )
+    max_queue: int = Field(default=20_000, ge=1, description="Number of unfinished tasks; further ones get 429")
 
 
 class Settings(BaseSettings):
@@ -213,19 +251,19 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", env_prefix="FORERUN_", env_nested_delimiter="__", env_ignore_empty=True
     )
 
-    http: Http = Http()
-    cluster: ClusterSettings = ClusterSettings()
-    hosts: HostSettings = HostSettings()
-    reconciler: ReconcilerSettings = ReconcilerSettings()
-    journal: JournalSettings = JournalSettings()
-    planning: PlanningSettings = PlanningSettings()
-    gate: GateSettings = GateSettings()
-    llm: LlmSettings = LlmSettings()
-    learner: LearnerSettings = LearnerSettings()
-    limits: LimitSettings = LimitSettings()
-    logs: LogSettings = LogSettings()
-    catalog: Path | None = None
-    data_dir: Path = Path(".forerun")
+    http: Http = Field(default=Http(), description="Address of the service")
+    cluster: ClusterSettings = Field(default=ClusterSettings(), description="The Ray cluster")
+    hosts: HostSettings = Field(default=HostSettings(), description="The processes of agents")
+    reconciler: ReconcilerSettings = Field(default=ReconcilerSettings(), description="The actors that run tasks")
+    journal: JournalSettings = Field(default=JournalSettings(), description="The database of the journal")
+    planning: PlanningSettings = Field(default=PlanningSettings(), description="Bounds of the two planners")
+    gate: GateSettings = Field(default=GateSettings(), description="Bounds of speculation")
+    llm: LlmSettings = Field(default=LlmSettings(), description="The model that decomposes goals")
+    learner: LearnerSettings = Field(default=LearnerSettings(), description="Learning from outcomes")
+    limits: LimitSettings = Field(default=LimitSettings(), description="Bounds on requests and tasks")
+    logs: LogSettings = Field(default=LogSettings(), description="Logs of the service and of attempts")
+    catalog: Path | None = Field(default=None, description="The catalog file")
+    data_dir: Path = Field(default=Path(".forerun"), description="Folder of journal, models and logs")
 
     @property
     def models_folder(self) -> Path:

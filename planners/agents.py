@@ -50,17 +50,19 @@ _IN_HOSTS = frozenset({AgentKind.ASYNC, AgentKind.HTTP, AgentKind.LLM, AgentKind
 
 
 class Retry(Measured):
-    """How often a piece of work is attempted. The first retry waits ``backoff_s``, each further one twice as long."""
+    """How often a piece of work is tried, and the pauses between the tries."""
 
-    max_attempts: int = Field(default=2, ge=1, le=100)
-    backoff_s: float = Field(default=0.1, ge=0)
+    max_attempts: int = Field(default=2, ge=1, le=100, description="How often a piece of work is tried")
+    backoff_s: float = Field(
+        default=0.1, ge=0, description="Pause before the first retry; each further pause is twice as long"
+    )
 
 
 class Price(Measured):
     """Dollars per call and per second of running."""
 
-    usd_per_call: float = Field(default=0.0, ge=0)
-    usd_per_s: float = Field(default=0.0, ge=0)
+    usd_per_call: float = Field(default=0.0, ge=0, description="Dollars a call")
+    usd_per_s: float = Field(default=0.0, ge=0, description="Dollars a second of running")
 
     def of(self, seconds: float) -> float:
         """Dollars of one call of ``seconds``."""
@@ -70,45 +72,63 @@ class Price(Measured):
 class Provider(Measured):
     """A service that several agents call and whose limits they share. None: unlimited."""
 
-    name: str
-    max_concurrent: int | None = Field(default=None, ge=1)
-    requests_per_s: float | None = Field(default=None, gt=0)
-    tokens_per_s: float | None = Field(default=None, gt=0)
+    name: str = Field(description="Agents refer to it by this name")
+    max_concurrent: int | None = Field(default=None, ge=1, description="Calls at a time")
+    requests_per_s: float | None = Field(default=None, gt=0, description="Requests a second")
+    tokens_per_s: float | None = Field(default=None, gt=0, description="Tokens a second")
 
 
 class AgentSpec(Measured):
-    """What one agent declares: its capability, resources, price, quality and effect.
+    """What one agent declares: its capability, resources, price, quality and effect."""
 
-    ``target`` is an import path ``module:attribute`` of the callable (async, sync), the argument vector of a command,
-    the URL of an HTTP agent, the model of an LLM agent, the name of an MCP tool, or the address of a remote agent.
-    ``expected_s`` and ``output_bytes`` are priors until there are outcomes.
-    ``env`` names the environment variables that the agent sees, besides those that every agent sees.
-    ``discloses``: the agent sends private inputs to a third party, so it never runs speculatively.
-    """
-
-    name: AgentName
-    capability: str = Field(min_length=1)
-    kind: AgentKind = AgentKind.SYNC
-    target: str | tuple[str, ...] = ""
-    version: str = "1"
-    description: str = ""
-    effect: Effect = Effect.PURE
-    discloses: bool = False
-    resources: Resources = Resources(cpus=1.0)
-    provider: str | None = None
-    price: Price = Price()
-    tokens_per_call: float = Field(default=0.0, ge=0)
-    quality: float = Field(default=1.0, ge=0, le=1)
-    concurrency: int | None = Field(default=None, ge=1)
-    timeout_s: float | None = Field(default=DEFAULT_TIMEOUT_S, gt=0)
-    retry: Retry = Retry()
-    expected_s: float = Field(default=1.0, gt=0)
-    cold_start_s: float = Field(default=0.0, ge=0)
-    output_bytes: int = Field(default=1024, ge=0)
-    settings: dict[str, JsonValue] = Field(default_factory=dict)
-    env: tuple[str, ...] = ()
-    input_schema: dict[str, Any] | None = None
-    output_schema: dict[str, Any] | None = None
+    name: AgentName = Field(description="Unique in the catalog")
+    capability: str = Field(
+        min_length=1, description="What the agent can do; steps ask for it. Several agents may offer the same"
+    )
+    kind: AgentKind = Field(
+        default=AgentKind.SYNC,
+        description="How the agent is called and hosted. Without it, `target` is the import path of a callable, "
+        "and its kind is derived",
+    )
+    target: str | tuple[str, ...] = Field(
+        default="",
+        description="`module:attribute` of a callable (async, sync), argument vector of a command, URL (http), "
+        "model (llm), tool (mcp), or address of a remote agent (a2a)",
+    )
+    version: str = Field(default="1", description="Part of the work key: work of another version is other work")
+    description: str = Field(default="", description="For people, and for the LLM that decomposes goals")
+    effect: Effect = Field(default=Effect.PURE, description="What a call does to the world")
+    discloses: bool = Field(
+        default=False, description="The agent sends private inputs to a third party, so it never runs speculatively"
+    )
+    resources: Resources = Field(
+        default=Resources(cpus=1.0),
+        description="What an attempt occupies. Default: one CPU for sync agents and commands, nothing for async agents",
+    )
+    provider: str | None = Field(default=None, description="The provider whose limits its calls count against")
+    price: Price = Field(default=Price(), description="Dollars per call and second")
+    tokens_per_call: float = Field(
+        default=0.0, ge=0, description="Tokens that a call counts against the provider's limit"
+    )
+    quality: float = Field(default=1.0, ge=0, le=1, description="Quality of the results, for choosing between agents")
+    concurrency: int | None = Field(default=None, ge=1, description="Attempts at a time; null: no limit")
+    timeout_s: float | None = Field(default=DEFAULT_TIMEOUT_S, gt=0, description="Time limit of an attempt; null: none")
+    retry: Retry = Field(default=Retry(), description="How often work is tried")
+    expected_s: float = Field(default=1.0, gt=0, description="Expected seconds of an attempt, until there are outcomes")
+    cold_start_s: float = Field(
+        default=0.0, ge=0, description="Expected seconds until a node that has not run the agent yet is ready"
+    )
+    output_bytes: int = Field(default=1024, ge=0, description="Expected size of an output, until there are outcomes")
+    settings: dict[str, JsonValue] = Field(default_factory=dict, description="Settings of the kind of agent")
+    env: tuple[str, ...] = Field(
+        default=(), description="Environment variables that the agent sees, besides those that every agent sees"
+    )
+    input_schema: dict[str, Any] | None = Field(
+        default=None, description="JSON Schema of the inputs; derived from the types of a callable"
+    )
+    output_schema: dict[str, Any] | None = Field(
+        default=None, description="JSON Schema of the output; derived from the types of a callable"
+    )
 
     @field_validator("env")
     @classmethod
@@ -167,9 +187,9 @@ _BUILT_IN_NAMES = frozenset(agent.name for agent in BUILT_IN_AGENTS)
 class Catalog(Versioned):
     """All agents that a service knows, and the providers they share."""
 
-    agents: tuple[AgentSpec, ...] = ()
-    providers: tuple[Provider, ...] = ()
-    kind: Literal["catalog"] = "catalog"
+    agents: tuple[AgentSpec, ...] = Field(default=(), description="The agents")
+    providers: tuple[Provider, ...] = Field(default=(), description="The providers whose limits agents share")
+    kind: Literal["catalog"] = Field(default="catalog", description="The kind of this document")
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> Self:

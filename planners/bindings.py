@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, Discriminator, FailFast, JsonValue, Tag, model_serializer
+from pydantic import BeforeValidator, Discriminator, FailFast, Field, JsonValue, Tag, model_serializer
 
 from planners.model import Model, StepId
 
@@ -30,34 +30,34 @@ _FORMS = {
 class InputRef(Model):
     """A task input, or a part of it."""
 
-    input: str
-    path: Path = ()
+    input: str = Field(description="The name of the task input")
+    path: Path = Field(default=(), description="Keys and indexes of the part")
 
 
 class StepRef(Model):
     """The output of another step, or a part of it."""
 
-    step: StepId
-    path: Path = ()
+    step: StepId = Field(description="The id of the step")
+    path: Path = Field(default=(), description="Keys and indexes of the part")
 
 
 class ItemRef(Model):
     """The current element of the innermost ``for_each``, or a part of it."""
 
-    item: Path = ()
+    item: Path = Field(default=(), description="Keys and indexes of the part")
 
 
 class StateRef(Model):
     """The state of the innermost ``loop`` at the beginning of the current turn, or a part of it."""
 
     # Its name is unlike any that a literal object is likely to have.
-    loop_state: Path = ()
+    loop_state: Path = Field(default=(), description="The name in the state, then keys and indexes of the part")
 
 
 class Value(Model):
     """A literal copied from the request. Serialized as itself, or wrapped if it would read as another binding."""
 
-    value: JsonValue
+    value: JsonValue = Field(description="The literal")
 
     @model_serializer
     def _as_written(self) -> Any:
@@ -67,7 +67,7 @@ class Value(Model):
 class Gather(Model):
     """A list made of other bindings, in order. Fan-in reads one."""
 
-    gather: "Annotated[tuple[Binding, ...], FailFast()]"
+    gather: "Annotated[tuple[Binding, ...], FailFast()]" = Field(description="The bindings of the elements")
 
 
 def _parsed(raw: Any) -> Any:

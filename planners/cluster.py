@@ -11,10 +11,10 @@ from planners.resources import Resources
 class ClusterNode(Measured):
     """One node. Nodes of the same ``node_class`` are interchangeable: same totals, same links."""
 
-    id: NodeId
-    node_class: str
-    total: Resources
-    speed: float = Field(default=1.0, gt=0)
+    id: NodeId = Field(description="Ray's id of the node")
+    node_class: str = Field(description="Nodes of the same class are interchangeable")
+    total: Resources = Field(description="What the node has")
+    speed: float = Field(default=1.0, gt=0, description="Relative speed: work takes the expected seconds divided by it")
 
 
 class Reservation(Measured):
@@ -23,20 +23,20 @@ class Reservation(Measured):
     Exactly one of ``node`` and ``provider`` is set; a provider's reservation counts concurrent ``calls``.
     """
 
-    node: NodeId | None = None
-    provider: str | None = None
-    resources: Resources = Resources()
-    calls: int = 0
-    start_s: float = 0.0
-    end_s: float = Field(ge=0)
+    node: NodeId | None = Field(default=None, description="The node; null for a provider")
+    provider: str | None = Field(default=None, description="The provider; null for a node")
+    resources: Resources = Field(default=Resources(), description="What is held of the node")
+    calls: int = Field(default=0, description="Concurrent calls that are held of the provider")
+    start_s: float = Field(default=0.0, description="Seconds from the snapshot")
+    end_s: float = Field(ge=0, description="Seconds from the snapshot")
 
 
 class Link(Measured):
     """The measured link between two nodes, in both directions."""
 
-    nodes: tuple[NodeId, NodeId]
-    bandwidth_bytes_per_s: float = Field(gt=0)
-    latency_s: float = Field(default=0.0, ge=0)
+    nodes: tuple[NodeId, NodeId] = Field(description="The two nodes")
+    bandwidth_bytes_per_s: float = Field(gt=0, description="Measured bandwidth")
+    latency_s: float = Field(default=0.0, ge=0, description="Measured latency")
 
 
 class ClusterSnapshot(Versioned):
@@ -46,12 +46,14 @@ class ClusterSnapshot(Versioned):
     not mention. Load by others is a reservation for as long as it is expected to last.
     """
 
-    nodes: tuple[ClusterNode, ...]
-    reservations: tuple[Reservation, ...] = ()
-    warm: frozenset[tuple[AgentName, NodeId]] = frozenset()
-    bandwidth_bytes_per_s: float = Field(default=1e9, gt=0)
-    latency_s: float = Field(default=0.001, ge=0)
-    links: tuple[Link, ...] = ()
+    nodes: tuple[ClusterNode, ...] = Field(description="All live nodes")
+    reservations: tuple[Reservation, ...] = Field(default=(), description="Capacity that is held")
+    warm: frozenset[tuple[AgentName, NodeId]] = Field(
+        default=frozenset(), description="Pairs of agent and node: the node has run the agent"
+    )
+    bandwidth_bytes_per_s: float = Field(default=1e9, gt=0, description="Of every link that `links` does not mention")
+    latency_s: float = Field(default=0.001, ge=0, description="Of every link that `links` does not mention")
+    links: tuple[Link, ...] = Field(default=(), description="The measured links")
 
     @cached_property
     def by_id(self) -> dict[NodeId, ClusterNode]:

@@ -37,19 +37,20 @@ def cycle(parents: Mapping[_Id, Iterable[_Id]]) -> list[_Id] | None:
 
 
 class PlanFigures(Model):
-    """What the shape of a plan says about its duration and cost, whatever the size of the cluster.
+    """What the shape of a plan says about its duration and cost, whatever the size of the cluster."""
 
-    ``floor_s``: seconds of the critical path; no cluster finishes the plan sooner. ``work_s``: seconds of all steps in
-    a row. ``useful_parallelism``: how many steps run at once if each starts as early as its parents allow; capacity
-    for more than this saves no time. ``slack_s``: how much later each step may end without delaying the plan.
-    """
-
-    critical_path: tuple[StepId, ...] = ()
-    floor_s: float = 0.0
-    work_s: float = 0.0
-    useful_parallelism: int = 0
-    slack_s: dict[StepId, float] = Field(default_factory=dict)
-    usd: float = 0.0
+    critical_path: tuple[StepId, ...] = Field(default=(), description="Its steps, in order")
+    floor_s: float = Field(default=0.0, description="Seconds of the critical path; no cluster finishes the plan sooner")
+    work_s: float = Field(default=0.0, description="Seconds of all steps in a row")
+    useful_parallelism: int = Field(
+        default=0,
+        description="How many steps run at once if each starts as early as its parents allow; capacity for more "
+        "saves no time",
+    )
+    slack_s: dict[StepId, float] = Field(
+        default_factory=dict, description="Step -> how much later it may end without delaying the plan"
+    )
+    usd: float = Field(default=0.0, description="Dollars of all steps")
 
 
 class PlanGraph:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, NewType, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 TaskId = NewType("TaskId", str)
 StepId = NewType("StepId", str)
@@ -37,7 +37,7 @@ class Measured(Model):
 class Versioned(Model):
     """A value that is stored, or sent between processes of possibly different releases."""
 
-    v: Literal[1] = 1
+    v: Literal[1] = Field(default=1, description="Version of this document's form")
 
 
 # json.dumps with options creates an encoder per call, and work keys need thousands of texts per plan.

@@ -3,14 +3,22 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AliasChoices, Field, JsonValue, model_serializer, model_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, JsonValue, model_serializer, model_validator
 
 from planners.bindings import Binding, Value
 from planners.expressions.references import parsed
 from planners.model import Model, StepId
-from planners.policies import ApprovalFields
+from planners.policies import ApprovalFields, Failing
 
-Id = Annotated[StepId, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*(\[\d+\])*$")]
+Id = Annotated[
+    StepId,
+    Field(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*(\[\d+\])*$",
+        description="Unique among the nodes beside it. Others refer to its output as `$steps.ID`",
+    ),
+]
 # Maps the binding of a field.
 Bind = Callable[[str, Binding], Binding]
 Rename = Callable[[StepId], StepId]
@@ -28,7 +36,7 @@ Condition = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidato
 class Default(Model):
     """What stands in for the output of a node that is skipped. Written as the bare value, which may be null."""
 
-    value: JsonValue
+    value: JsonValue = Field(description="The output")
 
     @model_serializer
     def _bare(self) -> Any:
@@ -40,6 +48,28 @@ def as_default(raw: Any) -> Any:
     return raw if isinstance(raw, Default) else Default(value=raw)
 
 
+# The node whose output is that of a block.
+Output = Annotated[
+    StepId | None, Field(description="The node inside whose output is that of the block. Default: the last")
+]
+
+
+class NodeFields(Failing):
+    """The fields of every kind of node."""
+
+    id: Id
+    after: tuple[StepId, ...] = Field(
+        default=(), description="Nodes that must end before this one starts, besides those whose outputs it reads"
+    )
+    title: str = Field(default="", description="A title for people; it is not part of the work")
+    # Left out of documents where there is none, because there null is a value.
+    default: Annotated[Default | None, BeforeValidator(as_default, json_schema_input_type=JsonValue)] = Field(
+        default=None,
+        exclude_if=lambda default: default is None,
+        description="What stands in for the output if the node is skipped; may be null",
+    )
+
+
 def optional_s(told: str) -> Any:
     """A field for seconds, left out of documents where there are none."""
     return Field(default=None, gt=0, allow_inf_nan=False, exclude_if=lambda seconds: seconds is None, description=told)
@@ -48,7 +78,10 @@ def optional_s(told: str) -> Any:
 class WithInputs(Model):
     """The part of a node that reads values by name."""
 
-    inputs: dict[str, Binding] = Field(default_factory=dict)
+    inputs: dict[str, Binding] = Field(
+        default_factory=dict,
+        description="Inputs by name: literals, or references such as `$inputs.NAME` and `$steps.ID`",
+    )
 
     @property
     def bindings(self) -> list[tuple[str, Binding]]:
@@ -65,7 +98,7 @@ class WithInputs(Model):
 class Pausing(Model):
     """The part of a node that says how long it pauses: a number of seconds, or a reference to one."""
 
-    wait: Binding
+    wait: Binding = Field(description="Seconds, or a reference to a number of seconds")
 
     @property
     def bindings(self) -> list[tuple[str, Binding]]:
@@ -84,7 +117,7 @@ class Pausing(Model):
 class AskingPerson(WithInputs, ApprovalFields):
     """The part of a node that asks a person."""
 
-    approval: str = Field(min_length=1, max_length=10_000)
+    approval: str = Field(min_length=1, max_length=10_000, description="The question")
 
     def told(self) -> dict[str, Binding]:
         """The inputs of the step that stands for it."""
@@ -95,7 +128,7 @@ class AskingPerson(WithInputs, ApprovalFields):
 class AskingSystem(WithInputs):
     """The part of a node that waits for a message."""
 
-    callback: str = Field(min_length=1, max_length=10_000)
+    callback: str = Field(min_length=1, max_length=10_000, description="What is waited for")
     timeout_s: float | None = optional_s("Seconds to wait; then the node fails, and `on_failure` decides")
 
     def told(self) -> dict[str, Binding]:
@@ -104,21 +137,23 @@ class AskingSystem(WithInputs):
 
 
 class Looping(Model):
-    """How a loop goes on from turn to turn, and when it ends.
+    """How a loop goes on from turn to turn, and when it ends."""
 
-    Attributes:
-        state: what ``$state.NAME`` stands for in the first turn. ``$state.turn`` counts the turns from 0.
-        next: what it stands for in the following turn, in terms of this turn's steps; what is not named stays.
-        until: ends the loop after the turn in which it holds.
-        go_on: written ``while``; ends the loop before a turn in which it does not hold.
-        max: the loop ends after so many turns in any case.
-    """
-
-    state: dict[str, Binding] = Field(default_factory=dict)
-    next: dict[str, Binding] = Field(default_factory=dict)
-    until: Condition | None = None
-    go_on: Condition | None = Field(default=None, validation_alias=AliasChoices("while", "go_on"))
-    max: int = Field(ge=1, le=10_000, strict=True)
+    state: dict[str, Binding] = Field(
+        default_factory=dict,
+        description="What ``$state.NAME`` stands for in the first turn. ``$state.turn`` counts the turns from 0",
+    )
+    next: dict[str, Binding] = Field(
+        default_factory=dict,
+        description="What it stands for in the following turn, in terms of this turn's steps; what is not named stays",
+    )
+    until: Condition | None = Field(default=None, description="Ends the loop after the turn in which it holds")
+    go_on: Condition | None = Field(
+        default=None,
+        validation_alias=AliasChoices("while", "go_on"),
+        description="Written ``while``; ends the loop before a turn in which it does not hold",
+    )
+    max: int = Field(ge=1, le=10_000, strict=True, description="The loop ends after so many turns in any case")
 
     @model_validator(mode="after")
     def _state_is_declared(self) -> Self:

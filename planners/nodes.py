@@ -15,7 +15,6 @@ from pydantic import (
     Discriminator,
     FailFast,
     Field,
-    JsonValue,
     Tag,
     TypeAdapter,
     ValidationInfo,
@@ -28,24 +27,16 @@ from planners.agents import APPROVAL, CALLBACK, WAIT
 from planners.bindings import Binding, step_refs
 from planners.expressions.references import parsed
 from planners.model import AgentName, Model, StepId
-from planners.node_fields import Bind, Condition, Default, Id, Rename, as_default, optional_s
-from planners.policies import CompletionPolicy, Failing, StepRetry
+from planners.node_fields import Bind, Condition, Rename, optional_s
+from planners.policies import CompletionPolicy, StepRetry
 
 
-class NodeBase(Failing):
+class NodeBase(fields.NodeFields):
     """What all kinds of nodes have in common.
 
     A node whose input is the output of a skipped node, or that is ``after`` one, is skipped itself, unless the skipped
     node declares a ``default``. ``title`` is for people and not part of the work.
     """
-
-    id: Id
-    after: tuple[StepId, ...] = ()
-    title: str = ""
-    # Left out of documents where there is none, because there null is a value.
-    default: Annotated[Default | None, BeforeValidator(as_default, json_schema_input_type=JsonValue)] = Field(
-        default=None, exclude_if=lambda default: default is None
-    )
 
     @property
     def bindings(self) -> list[tuple[str, Binding]]:
@@ -102,12 +93,16 @@ class NodeBase(Failing):
 class Step(fields.WithInputs, NodeBase):
     """One piece of work, named by its capability."""
 
-    capability: str = Field(min_length=1)
-    agent: AgentName | None = None
-    min_quality: float | None = Field(default=None, ge=0, le=1)
+    capability: str = Field(min_length=1, description="What is to be done: the capability of some agent")
+    agent: AgentName | None = Field(default=None, description="Only this agent. Default: the planner chooses")
+    min_quality: float | None = Field(default=None, ge=0, le=1, description="No agent of lower quality")
     timeout_s: float | None = optional_s("Seconds of one attempt, in place of what the agent declares")
     deadline_s: float | None = optional_s("When it must have finished, in seconds from the task's admission")
-    retry: StepRetry | None = Field(default=None, exclude_if=lambda retry: retry is None)
+    retry: StepRetry | None = Field(
+        default=None,
+        exclude_if=lambda retry: retry is None,
+        description="How the work is retried, in place of what its agent declares",
+    )
 
     @cached_property
     def data_parents(self) -> tuple[StepId, ...]:
@@ -134,7 +129,7 @@ class Step(fields.WithInputs, NodeBase):
 class Goal(fields.WithInputs, NodeBase):
     """A part of a workflow given as a goal in plain words. The planner decomposes it in place."""
 
-    goal: str = Field(min_length=1)
+    goal: str = Field(min_length=1, description="What to do, in plain words")
 
 
 class WaitingNode(NodeBase):
@@ -173,8 +168,8 @@ class Callback(fields.AskingSystem, WaitingNode):
 class Branch(Model):
     """Nodes inside another one. ``output`` names the one whose output is that of the branch (default: the last)."""
 
-    steps: "Nodes"
-    output: StepId | None = None
+    steps: "Nodes" = Field(description="The nodes inside")
+    output: fields.Output = None
 
     @property
     def output_step(self) -> StepId:
@@ -189,7 +184,9 @@ class FanOutNode(NodeBase, CompletionPolicy):
 class ForEach(FanOutNode, Branch):
     """The same steps for every element of a list. The outputs of ``output`` (default: the last step) are gathered."""
 
-    for_each: Binding
+    for_each: Binding = Field(
+        description="The list: `$inputs.NAME`, `$steps.ID`, or literals. Steps inside read an element as `$item`"
+    )
 
     @property
     def bindings(self) -> list[tuple[str, Binding]]:
@@ -213,7 +210,7 @@ class ForEach(FanOutNode, Branch):
 class Parallel(FanOutNode):
     """Nodes side by side, each of them an element. Their outputs are gathered."""
 
-    parallel: "Nodes"
+    parallel: "Nodes" = Field(description="Nodes that run side by side")
 
     @property
     def branches(self) -> list[tuple[str, Branch]]:
@@ -228,7 +225,7 @@ class Parallel(FanOutNode):
 class Case(Branch):
     """One way of a route, taken if ``when`` is the first condition that holds."""
 
-    when: Condition
+    when: Condition = Field(description="The condition, an expression in CEL over inputs and outputs")
 
 
 def _as_branch(raw: Any) -> Any:
@@ -241,9 +238,13 @@ class Route(NodeBase):
     The output is that of the branch that is taken. If none is taken, the route is skipped.
     """
 
-    route: tuple[Case, ...] = Field(min_length=1, max_length=1_000)
+    route: tuple[Case, ...] = Field(
+        min_length=1, max_length=1_000, description="The cases, in the order in which they are tried"
+    )
     otherwise: Annotated[Branch | None, BeforeValidator(_as_branch)] = Field(
-        default=None, validation_alias=AliasChoices("else", "otherwise")
+        default=None,
+        validation_alias=AliasChoices("else", "otherwise"),
+        description="Written `else`: the nodes that run if no condition holds",
     )
 
     @property
@@ -280,8 +281,8 @@ class Loop(fields.Looping, NodeBase):
     The output is that of ``output`` (default: the last step) in the last turn. Without any turn, the loop is skipped.
     """
 
-    loop: "Nodes"
-    output: StepId | None = None
+    loop: "Nodes" = Field(description="The nodes of a turn")
+    output: fields.Output = None
 
     @property
     def branches(self) -> list[tuple[str, Branch]]:

@@ -25,12 +25,12 @@ class Placement(Model):
     nodes.
     """
 
-    agent: AgentName
-    node: NodeId
-    node_class: str = ""
-    start_s: float = Field(default=0.0, ge=0)
-    duration_s: float = Field(default=0.0, ge=0)
-    usd: float = Field(default=0.0, ge=0)
+    agent: AgentName = Field(description="The agent")
+    node: NodeId = Field(description="The node")
+    node_class: str = Field(default="", description="The class of the node: nodes of the same class are equal")
+    start_s: float = Field(default=0.0, ge=0, description="Planned start, in seconds from the request of the plan")
+    duration_s: float = Field(default=0.0, ge=0, description="Expected seconds")
+    usd: float = Field(default=0.0, ge=0, description="Expected dollars")
 
     @property
     def end_s(self) -> float:
@@ -45,10 +45,15 @@ class Placement(Model):
 class PlannedStep(Model):
     """A step, its placement, its work key, and the probability that the optimal plan contains this work."""
 
-    step: Step
-    placement: Placement
-    work_key: WorkKey
-    probability: float = Field(default=1.0, ge=0, le=1)
+    step: Step = Field(description="The step, with its inputs bound")
+    placement: Placement = Field(description="Agent, node and time")
+    work_key: WorkKey = Field(description="Hash of the work: equal for the same work in any plan")
+    probability: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="The probability that the optimal plan contains this work; 1 in the optimal plan",
+    )
 
     @property
     def id(self) -> StepId:
@@ -57,27 +62,30 @@ class PlannedStep(Model):
 
 
 class Plan(Versioned):
-    """Planned steps in topological order.
+    """A workflow with a placement for each step, whole or as far as it has arrived."""
 
-    ``complete`` is false for the prefix of a plan that is still streaming. ``pending``: nodes that can only be planned
-    once a step's output is known. ``skipped``: nodes that are not run. ``fan_outs``: nodes with a policy
-    of completion. ``bound`` and ``gap`` (relative, 0 = proven
-    optimal) refer to ``objective``; None if the planner proves nothing. ``origin`` names the planner (``cp-sat``,
-    ``heft``, ``retrieval``, ...).
-    """
-
-    kind: PlanKind
-    steps: Annotated[tuple[PlannedStep, ...], FailFast()] = ()
-    pending: Annotated[tuple[Pending, ...], FailFast()] = ()
-    skipped: Annotated[tuple[Skipped, ...], FailFast()] = Field(default=(), exclude_if=lambda skipped: not skipped)
-    fan_outs: Annotated[tuple[FanOut, ...], FailFast()] = Field(default=(), exclude_if=lambda fan_outs: not fan_outs)
-    outputs: dict[str, Binding] = Field(default_factory=dict)
-    complete: bool = True
-    origin: str = ""
-    planning_s: float = Field(default=0.0, ge=0)
-    objective: float | None = None
-    bound: float | None = None
-    gap: float | None = None
+    kind: PlanKind = Field(description="Guess or optimal plan")
+    steps: Annotated[tuple[PlannedStep, ...], FailFast()] = Field(default=(), description="Steps in topological order")
+    pending: Annotated[tuple[Pending, ...], FailFast()] = Field(
+        default=(), description="Nodes that can be planned once an output is known"
+    )
+    skipped: Annotated[tuple[Skipped, ...], FailFast()] = Field(
+        default=(), exclude_if=lambda skipped: not skipped, description="Nodes that are not run"
+    )
+    fan_outs: Annotated[tuple[FanOut, ...], FailFast()] = Field(
+        default=(), exclude_if=lambda fan_outs: not fan_outs, description="Fan-outs with a completion policy"
+    )
+    outputs: dict[str, Binding] = Field(default_factory=dict, description="The outputs of the task by name")
+    complete: bool = Field(default=True, description="False for the beginning of a plan that is still streaming")
+    origin: str = Field(default="", description="The planner: `cp-sat`, `heft`, `retrieval`, ...")
+    planning_s: float = Field(default=0.0, ge=0, description="Seconds of planning")
+    objective: float | None = Field(
+        default=None, description="The value of the task's objective; null if the planner has none"
+    )
+    bound: float | None = Field(
+        default=None, description="A lower bound of the objective; null if the planner proves nothing"
+    )
+    gap: float | None = Field(default=None, description="Relative distance of objective and bound; 0: proven optimal")
 
     @model_validator(mode="before")
     @classmethod

@@ -38,21 +38,30 @@ class OnFailure(StrEnum):
 
 
 class CompletionPolicy(Model):
-    """When a fan-out is complete. Without any of these, when all elements have succeeded.
+    """When a fan-out is complete. Without any of these, when all elements have succeeded."""
 
-    Attributes:
-        max_concurrency: how many elements are worked on at once.
-        min_successful: the fan-out is complete when so many elements have succeeded; the others are cancelled.
-        tolerated_failures: the fan-out fails when more elements have failed. Without it, ``min_successful`` decides,
-            and without that too, no failure is tolerated.
-        timeout_s: seconds from the start of its first step. Then the fan-out goes on with the results that are there
-            if they are at least ``min_successful`` (1 by default), and fails otherwise.
-    """
-
-    max_concurrency: int | None = Field(default=None, ge=1, strict=True, exclude_if=_absent)
-    min_successful: Amount | None = Field(default=None, exclude_if=_absent)
-    tolerated_failures: Amount | None = Field(default=None, exclude_if=_absent)
-    timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False, exclude_if=_absent)
+    max_concurrency: int | None = Field(
+        default=None, ge=1, strict=True, exclude_if=_absent, description="How many elements are worked on at once"
+    )
+    min_successful: Amount | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="The fan-out is complete when so many elements have succeeded; the others are cancelled",
+    )
+    tolerated_failures: Amount | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="The fan-out fails when more elements have failed. Without it, ``min_successful`` decides, "
+        "and without that too, no failure is tolerated",
+    )
+    timeout_s: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        exclude_if=_absent,
+        description="Seconds from the start of its first step. Then the fan-out goes on with the results that are "
+        "there if they are at least ``min_successful`` (1 by default), and fails otherwise",
+    )
 
     @property
     def completion(self) -> "CompletionPolicy":
@@ -88,7 +97,11 @@ class CompletionPolicy(Model):
 class Failing(Model):
     """The part of a node that says what its failure means."""
 
-    on_failure: OnFailure = Field(default=OnFailure.FAIL, exclude_if=lambda value: value is OnFailure.FAIL)
+    on_failure: OnFailure = Field(
+        default=OnFailure.FAIL,
+        exclude_if=lambda value: value is OnFailure.FAIL,
+        description="What the final failure of the node means",
+    )
 
     @model_validator(mode="after")
     def _default_is_declared(self) -> Self:
@@ -98,23 +111,25 @@ class Failing(Model):
 
 
 class StepRetry(Model):
-    """How the work of one step is retried, in place of what its agent declares.
+    """How the work of one step is retried, in place of what its agent declares."""
 
-    Attributes:
-        max_attempts: how often it is tried.
-        backoff_s: the pause before the first retry.
-        factor: each further pause is so many times as long.
-        max_backoff_s: no pause is longer.
-        jitter: each pause is shortened by a share of up to this, so that retries do not come all at once.
-        on: the kinds of failure that are retried; all that may be if it is empty.
-    """
-
-    max_attempts: int = Field(default=2, ge=1, le=100)
-    backoff_s: float = Field(default=0.1, ge=0, le=1e6, allow_inf_nan=False)
-    factor: float = Field(default=2.0, ge=1, le=100, allow_inf_nan=False)
-    max_backoff_s: float = Field(default=300.0, ge=0, le=1e6, allow_inf_nan=False)
-    jitter: float = Field(default=0.0, ge=0, le=1)
-    on: tuple[Literal["error", "bad_output", "timeout", "worker_lost"], ...] = ()
+    max_attempts: int = Field(default=2, ge=1, le=100, description="How often it is tried")
+    backoff_s: float = Field(
+        default=0.1, ge=0, le=1e6, allow_inf_nan=False, description="The pause before the first retry"
+    )
+    factor: float = Field(
+        default=2.0, ge=1, le=100, allow_inf_nan=False, description="Each further pause is so many times as long"
+    )
+    max_backoff_s: float = Field(default=300.0, ge=0, le=1e6, allow_inf_nan=False, description="No pause is longer")
+    jitter: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Each pause is shortened by a share of up to this, so that retries do not come all at once",
+    )
+    on: tuple[Literal["error", "bad_output", "timeout", "worker_lost"], ...] = Field(
+        default=(), description="The kinds of failure that are retried; all that may be if it is empty"
+    )
 
     def pause_s(self, tries: int, drawn: float) -> float:
         """The pause after so many tries; ``drawn`` is in 0..1."""
@@ -123,17 +138,18 @@ class StepRetry(Model):
 
 
 class ApprovalFields(Model):
-    """How an approval ends.
+    """How an approval ends."""
 
-    Attributes:
-        timeout_s: seconds to wait for an answer.
-        on_expiry: what happens then: it counts as approved, as rejected, or the node fails.
-        on_rejection: whether a rejection fails the node, or the workflow goes on and reads ``approved: false``.
-    """
-
-    timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False, exclude_if=_absent)
-    on_expiry: Literal["approve", "reject", "fail"] = "fail"
-    on_rejection: Literal["fail", "continue"] = "fail"
+    timeout_s: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, exclude_if=_absent, description="Seconds to wait for an answer"
+    )
+    on_expiry: Literal["approve", "reject", "fail"] = Field(
+        default="fail", description="What happens then: it counts as approved, as rejected, or the node fails"
+    )
+    on_rejection: Literal["fail", "continue"] = Field(
+        default="fail",
+        description="Whether a rejection fails the node, or the workflow goes on and reads ``approved: false``",
+    )
 
     def terms(self) -> dict[str, str]:
         """The two rules by name."""

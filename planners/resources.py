@@ -13,10 +13,10 @@ _TOLERANCE = 1e-6
 class Resources(Measured):
     """CPUs and GPUs (may be fractions), memory in bytes, and custom amounts by name."""
 
-    cpus: float = Field(default=0.0, ge=0)
-    gpus: float = Field(default=0.0, ge=0)
-    memory_bytes: int = Field(default=0, ge=0)
-    custom: dict[str, float] = Field(default_factory=dict)
+    cpus: float = Field(default=0.0, ge=0, description="Number of CPUs")
+    gpus: float = Field(default=0.0, ge=0, description="Number of GPUs")
+    memory_bytes: int = Field(default=0, ge=0, description="Memory")
+    custom: dict[str, float] = Field(default_factory=dict, description="Amounts of custom resources by name")
 
     def amounts(self) -> dict[str, float]:
         """Every non-zero amount by name; custom resources keep their own names."""

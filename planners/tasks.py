@@ -16,9 +16,9 @@ from planners.workflow import Workflow, unwrapped_bindings, unwrapped_nodes
 class Objective(Measured):
     """What the plan minimises: latency_weight * makespan_s + usd_weight * dollars, no step below min_quality."""
 
-    latency_weight: float = Field(default=1.0, ge=0, le=1e12)
-    usd_weight: float = Field(default=0.0, ge=0, le=1e12)
-    min_quality: float = Field(default=0.0, ge=0, le=1)
+    latency_weight: float = Field(default=1.0, ge=0, le=1e12, description="Weight of a second of the plan's makespan")
+    usd_weight: float = Field(default=0.0, ge=0, le=1e12, description="Weight of a dollar")
+    min_quality: float = Field(default=0.0, ge=0, le=1, description="Agents of lower quality are not used")
 
     @model_validator(mode="after")
     def _has_a_weight(self) -> Self:
@@ -30,8 +30,12 @@ class Objective(Measured):
 class Limits(Measured):
     """Hard bounds. A task that exceeds one ends as failed, and the failure names the limit."""
 
-    deadline_s: float | None = Field(default=None, gt=0)
-    budget_usd: float | None = Field(default=None, ge=0)
+    deadline_s: float | None = Field(
+        default=None, gt=0, description="The task fails if it has not ended so many seconds after its admission"
+    )
+    budget_usd: float | None = Field(
+        default=None, ge=0, description="The task fails before it spends more than so many dollars"
+    )
 
 
 class Mode(StrEnum):
@@ -58,22 +62,35 @@ class Interchange(StrEnum):
 
 
 class PlanningOptions(Measured):
-    """How the task is planned, and how much is speculated.
+    """How the task is planned, and how much is speculated."""
 
-    ``alpha`` is the gate's dial: 0 speculates only where it surely pays, 1 wherever it may pay. A second of waiting is
-    worth ``value_of_time_usd_per_s`` (by default an hour is worth 36 dollars). ``plan`` is the optimal plan of mode
-    ``oracle``. ``learn`` false: nothing is learned from this task (a rehearsal, a measurement).
-    """
-
-    mode: Mode = Mode.FORERUN
-    alpha: float = Field(default=0.5, ge=0, le=1)
-    value_of_time_usd_per_s: float = Field(default=0.01, ge=0)
-    interchange: Interchange = Interchange.EXACT
-    time_limit_s: float = Field(default=10.0, gt=0, le=600)
-    seed: int = 0
-    fallback: bool = False
-    learn: bool = True
-    plan: Plan | None = None
+    mode: Mode = Field(default=Mode.FORERUN, description="When agents may start")
+    alpha: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="The gate's dial: 0 speculates only where it surely pays, 1 wherever it may pay. Default: "
+        "`gate.alpha` of the settings",
+    )
+    value_of_time_usd_per_s: float = Field(
+        default=0.01, ge=0, description="What a second of waiting is worth; by default an hour is worth 36 dollars"
+    )
+    interchange: Interchange = Field(
+        default=Interchange.EXACT, description="Whether the work of another agent may replace that of the planned agent"
+    )
+    time_limit_s: float = Field(
+        default=10.0, gt=0, le=600, description="Seconds that the optimal planner may search for a better plan"
+    )
+    seed: int = Field(
+        default=0, description="Seed of the optimal planner: the same task, cluster and seed give the same plan"
+    )
+    fallback: bool = Field(
+        default=False, description="If the optimal planner fails, run the speculative plan instead of failing"
+    )
+    learn: bool = Field(
+        default=True, description="False: nothing is learned from this task, because it is a rehearsal or a measurement"
+    )
+    plan: Plan | None = Field(default=None, description="The optimal plan of mode `oracle`")
 
     @model_validator(mode="after")
     def _oracle_has_its_plan(self) -> Self:
@@ -88,8 +105,8 @@ class RetryOf(Model):
     ``from_step``: this step and everything behind it is run again. An act that has happened is never run again.
     """
 
-    task: TaskId
-    from_step: StepId | None = None
+    task: TaskId = Field(description="The ended task")
+    from_step: StepId | None = Field(default=None, description="Run this step and everything behind it again")
 
 
 _LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
@@ -98,22 +115,32 @@ Labels = Annotated[dict[_LabelKey, _LabelValue], Field(max_length=32)]
 
 
 class Task(Versioned):
-    """One submission. ``kind`` names the class of tasks it belongs to (for learning); ``name`` is for people.
+    """One submission: a goal or a workflow, with inputs, an objective and limits."""
 
-    ``labels`` are yours: stored and shown with the task, and lists can be filtered by them. No agent sees them.
-    """
-
-    name: str = Field(default="", max_length=200)
-    kind: str = Field(default="", max_length=200)
-    goal: str | None = Field(default=None, min_length=1)
-    workflow: Workflow | None = None
-    inputs: dict[str, JsonValue] = Field(default_factory=dict)
-    objective: Objective = Objective()
-    limits: Limits = Limits()
-    planning: PlanningOptions = PlanningOptions()
-    labels: Labels = Field(default_factory=dict, exclude_if=lambda labels: not labels)
+    name: str = Field(default="", max_length=200, description="A name for people")
+    kind: str = Field(default="", max_length=200, description="The class of tasks it belongs to, for learning")
+    goal: str | None = Field(default=None, min_length=1, description="What to do, in plain words")
+    workflow: Workflow | None = Field(default=None, description="What to do, as declared steps")
+    inputs: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Values by name; steps refer to them as `$inputs.NAME`"
+    )
+    objective: Objective = Field(default=Objective(), description="What the plan minimises")
+    limits: Limits = Field(default=Limits(), description="Deadline and budget")
+    planning: PlanningOptions = Field(
+        default=PlanningOptions(), description="How the task is planned, and how much is speculated"
+    )
+    labels: Labels = Field(
+        default_factory=dict,
+        exclude_if=lambda labels: not labels,
+        description="Your own labels: stored and shown with the task, and lists can be filtered by them. No agent sees "
+        "them",
+    )
     # Left out where there is none: the digests of tasks of earlier versions do not know it.
-    retry_of: RetryOf | None = Field(default=None, exclude_if=lambda retry: retry is None)
+    retry_of: RetryOf | None = Field(
+        default=None,
+        exclude_if=lambda retry: retry is None,
+        description="The ended task that this one runs again; `POST /v1/tasks/{id}:retry` sets it",
+    )
 
     @model_validator(mode="before")
     @classmethod

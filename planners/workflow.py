@@ -68,8 +68,11 @@ __all__ = [
 class Workflow(Model):
     """Declared nodes and, by name, the outputs of the task (default: the output of every step that no other reads)."""
 
-    steps: Nodes
-    outputs: dict[str, Binding] = Field(default_factory=dict)
+    steps: Nodes = Field(description="The nodes: steps, and blocks of steps")
+    outputs: dict[str, Binding] = Field(
+        default_factory=dict,
+        description="The outputs of the task by name. Default: the output of every step that no other step reads",
+    )
 
     @cached_property
     def digest(self) -> str:
@@ -87,14 +90,17 @@ class Workflow(Model):
 
 
 class Pending(Model):
-    """A node that cannot be unrolled yet. ``waits_for``: the step whose output it needs; None: it waits for a node.
+    """A node that cannot be unrolled yet."""
 
-    ``and_for``: further steps whose outputs it needs, where its condition reads several.
-    """
-
-    id: StepId
-    waits_for: StepId | None = None
-    and_for: tuple[StepId, ...] = Field(default=(), exclude_if=lambda steps: not steps)
+    id: StepId = Field(description="The id of the node")
+    waits_for: StepId | None = Field(
+        default=None, description="The step whose output it needs; null: it waits for a node"
+    )
+    and_for: tuple[StepId, ...] = Field(
+        default=(),
+        exclude_if=lambda steps: not steps,
+        description="Further steps whose outputs it needs, where its condition reads several",
+    )
 
     @property
     def awaited(self) -> tuple[StepId, ...]:
@@ -103,32 +109,24 @@ class Pending(Model):
 
 
 class FanOut(Model):
-    """A node whose elements may fail, or be cancelled, or must not all run at once, and the flat steps of each element.
+    """A node whose elements may fail, be cancelled, or must not all run at once, and the flat steps of each element."""
 
-    Attributes:
-        id: the flat id of the node.
-        elements: the flat steps of each element.
-        unresolved: elements with nodes inside that are not unrolled yet.
-        without_output: elements whose output is skipped.
-        policy: when it is complete.
-        on_failure: what its failure means.
-        within: the fan-out around it, and in which of its elements it is.
-    """
-
-    id: StepId
-    elements: tuple[tuple[StepId, ...], ...]
-    unresolved: tuple[int, ...] = ()
-    without_output: tuple[int, ...] = ()
-    policy: CompletionPolicy
-    on_failure: OnFailure = OnFailure.FAIL
-    within: tuple[StepId, int] | None = None
+    id: StepId = Field(description="The flat id of the node")
+    elements: tuple[tuple[StepId, ...], ...] = Field(description="The flat steps of each element")
+    unresolved: tuple[int, ...] = Field(default=(), description="Elements with nodes inside that are not unrolled yet")
+    without_output: tuple[int, ...] = Field(default=(), description="Elements whose output is skipped")
+    policy: CompletionPolicy = Field(description="When it is complete")
+    on_failure: OnFailure = Field(default=OnFailure.FAIL, description="What its failure means")
+    within: tuple[StepId, int] | None = Field(
+        default=None, description="The fan-out around it, and in which of its elements it is"
+    )
 
 
 class Skipped(Model):
     """A node that is not run, and why."""
 
-    id: StepId
-    reason: str
+    id: StepId = Field(description="The id of the node")
+    reason: str = Field(description="Why it is not run")
 
 
 def unwrapped_bindings(raw: Any) -> Any:

@@ -19,23 +19,19 @@ from planners.model import Model
 
 
 class RemoteEntry(Model):
-    """A remote agent in a catalog.
+    """A remote agent in a catalog."""
 
-    Attributes:
-        name: begins the names of its entries, ``NAME.SKILL``, and names their provider.
-        url: its address; the card is at ``/.well-known/agent-card.json`` below it.
-        headers: of every request, the card's too; templates.
-        env: the variables that the headers read.
-        concurrency: messages at a time.
-        skills: which skills to add, each with fields of its catalog entry; None: all of them.
-    """
-
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
-    url: str
-    headers: dict[str, str] = Field(default_factory=dict)
-    env: tuple[str, ...] = ()
-    concurrency: int = Field(default=1, ge=1)
-    skills: dict[str, dict[str, JsonValue] | None] | None = None
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="Begins the names of its entries, ``NAME.SKILL``, and names their provider",
+    )
+    url: str = Field(description="Its address; the card is at ``/.well-known/agent-card.json`` below it")
+    headers: dict[str, str] = Field(default_factory=dict, description="Of every request, the card's too; templates")
+    env: tuple[str, ...] = Field(default=(), description="The variables that the headers read")
+    concurrency: int = Field(default=1, ge=1, description="Messages at a time")
+    skills: dict[str, dict[str, JsonValue] | None] | None = Field(
+        default=None, description="Which skills to add, each with fields of its catalog entry; None: all of them"
+    )
 
 
 def discovered(raw: Any, location: str) -> tuple[list[dict[str, Any]], Provider]:

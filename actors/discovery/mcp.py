@@ -26,23 +26,26 @@ _PLACE = ("url", "command", "headers")
 
 
 class ServerEntry(Model):
-    """A server in a catalog.
+    """A server in a catalog."""
 
-    Attributes:
-        name: begins the names of its agents, ``NAME.TOOL``, and names their provider.
-        url, command, headers: see `McpServer`.
-        env: the variables that its headers or its process read.
-        concurrency: calls at a time.
-        tools: which tools to add, each with fields of its catalog entry; None: all of them.
-    """
-
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
-    url: str | None = None
-    command: tuple[str, ...] | None = None
-    headers: dict[str, str] = Field(default_factory=dict)
-    env: tuple[str, ...] = ()
-    concurrency: int = Field(default=1, ge=1)
-    tools: dict[str, dict[str, JsonValue] | None] | None = None
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="Begins the names of its agents, ``NAME.TOOL``, and names their provider",
+    )
+    url: str | None = Field(
+        default=None, description="Address of the server (streamable HTTP); either this or `command`"
+    )
+    command: tuple[str, ...] | None = Field(
+        default=None, description="Program that speaks over stdin and stdout, with its arguments; either this or `url`"
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict, description="Headers of every request; templates such as `Bearer {{ secret('NAME') }}`"
+    )
+    env: tuple[str, ...] = Field(default=(), description="The variables that its headers or its process read")
+    concurrency: int = Field(default=1, ge=1, description="Calls at a time")
+    tools: dict[str, dict[str, JsonValue] | None] | None = Field(
+        default=None, description="Which tools to add, each with fields of its catalog entry; None: all of them"
+    )
 
 
 def discovered(raw: Any, location: str) -> tuple[list[dict[str, Any]], Provider]:

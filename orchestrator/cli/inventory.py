@@ -1,19 +1,19 @@
 """Commands that list agents, nodes and schemas."""
 # ruff: noqa: FBT002 - a command's parameters are the options people type, flags among them
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from pydantic import BaseModel
 from rich.markup import escape
 
+from actors.catalog_schema import catalog_schema
 from orchestrator.cli.exit_codes import reported
 from orchestrator.cli.options import DEFAULT_URL, AsJson, Url
 from orchestrator.cli.output import console, dollars, print_json, table
 from orchestrator.cli.tasks import with_client
 from orchestrator.settings import Settings
-from planners.agents import Catalog
 from planners.resources import Resources
 from planners.tasks import Task
 
@@ -26,7 +26,11 @@ class SchemaOf(StrEnum):
     SETTINGS = "settings"
 
 
-_MODELS: dict[SchemaOf, type[BaseModel]] = {SchemaOf.TASK: Task, SchemaOf.CATALOG: Catalog, SchemaOf.SETTINGS: Settings}
+_SCHEMAS: dict[SchemaOf, Callable[[], dict[str, Any]]] = {
+    SchemaOf.TASK: Task.model_json_schema,
+    SchemaOf.CATALOG: catalog_schema,
+    SchemaOf.SETTINGS: Settings.model_json_schema,
+}
 
 
 def agents(url: str, as_json: bool) -> None:  # noqa: FBT001 (see above)
@@ -75,8 +79,12 @@ def nodes(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 @reported
 def schema(of: Annotated[SchemaOf, typer.Argument(help="Kind of file.")] = SchemaOf.TASK) -> None:
     """Print the JSON Schema of a file, so that editors can complete and check it."""
-    model = _MODELS[of]
-    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()})
+    print_json(schema_of(of))
+
+
+def schema_of(of: SchemaOf) -> dict[str, Any]:
+    """The JSON Schema of a kind of file."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_SCHEMAS[of]()}
 
 
 def _amounts(resources: Resources) -> str:

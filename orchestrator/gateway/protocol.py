@@ -35,53 +35,47 @@ View = TypeVar("View", TaskView, PlansView, Timeline, FailuresView, RunGraph)
 
 
 class Preview(Versioned):
-    """Both plans of a task, made without running it, and the verdict that each speculative attempt would get.
+    """Both plans of a task, made without running it, and the verdict that each speculative attempt would get."""
 
-    ``verdicts`` are by step of the speculative plan; ``dispatched`` are the steps that only the optimal plan holds.
-    Similarities are 0..1, or None where there is no speculative plan. ``figures`` are those of the optimal plan.
-    """
-
-    speculative: Plan | None = None
-    optimal: Plan
-    speculative_plan_ms: float | None = None
-    optimal_plan_s: float
-    similarity: float | None = None
-    step_f1: float | None = None
-    edge_f1: float | None = None
-    placement_similarity: float | None = None
-    verdicts: dict[StepId, Verdict] = Field(default_factory=dict)
-    dispatched: tuple[StepId, ...] = ()
-    figures: PlanFigures = PlanFigures()
+    speculative: Plan | None = Field(default=None, description="The guess; null if there is none")
+    optimal: Plan = Field(description="The optimal plan")
+    speculative_plan_ms: float | None = Field(default=None, description="Milliseconds of the speculative planner")
+    optimal_plan_s: float = Field(description="Seconds of the optimal planner")
+    similarity: float | None = Field(default=None, description="Mean of the two F1 scores; null without a guess")
+    step_f1: float | None = Field(default=None, description="F1 of the steps")
+    edge_f1: float | None = Field(default=None, description="F1 of the edges")
+    placement_similarity: float | None = Field(
+        default=None, description="Share of the common steps with the same placement"
+    )
+    verdicts: dict[StepId, Verdict] = Field(
+        default_factory=dict, description="Step of the speculative plan -> the verdict that it would get"
+    )
+    dispatched: tuple[StepId, ...] = Field(default=(), description="Steps that only the optimal plan holds")
+    figures: PlanFigures = Field(default=PlanFigures(), description="Figures of the optimal plan")
 
 
 class LearnerVersions(Versioned):
-    """The stored versions of the learned models, oldest first. ``in_use`` is None until the first one is trained."""
+    """The stored versions of the learned models."""
 
-    in_use: int | None = None
-    versions: tuple[Manifest, ...] = ()
+    in_use: int | None = Field(default=None, description="The version in use; null until the first one is trained")
+    versions: tuple[Manifest, ...] = Field(default=(), description="The stored versions, oldest first")
 
 
 class StepAnswer(Versioned):
-    """An answer to a step that waits for one: an approval (``approved``), or a callback (``output`` is its output).
+    """An answer to a step that waits for one: an approval (``approved``), or a callback (``output``)."""
 
-    ``by`` is who says so, for the record.
-    """
-
-    approved: bool = True
-    output: JsonValue = None
-    comment: str = Field(default="", max_length=2_000)
-    by: str = Field(default="", max_length=200)
+    approved: bool = Field(default=True, description="Whether it is approved")
+    output: JsonValue = Field(default=None, description="The output of a callback")
+    comment: str = Field(default="", max_length=2_000, description="A reason, for the record")
+    by: str = Field(default="", max_length=200, description="Who says so, for the record")
 
 
 class Resolution(Versioned):
-    """What a person knows about an irreversible act in doubt: whether it happened, and then what it returned.
+    """What a person knows about an irreversible act in doubt: whether it happened, and then what it returned."""
 
-    ``by`` is who says so, for the record.
-    """
-
-    happened: bool
-    output: JsonValue = None
-    by: str = Field(default="", max_length=200)
+    happened: bool = Field(description="Whether the act happened")
+    output: JsonValue = Field(default=None, description="What it returned, if it happened")
+    by: str = Field(default="", max_length=200, description="Who says so, for the record")
 
     @model_validator(mode="after")
     def _output_needs_an_act(self) -> Self:

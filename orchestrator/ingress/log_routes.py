@@ -21,6 +21,8 @@ _MAX_SEQ = 2**63 - 1
 # Lines in one message of a stream's source; a larger page would hold up others.
 _STREAM_LINES = 500
 
+_LAST_EVENT = Header(alias="Last-Event-ID", max_length=20, description="The id of the last event that was received")
+
 
 def _filter(
     step: Annotated[
@@ -46,7 +48,12 @@ def routes(context: IngressContext) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["tasks"])
     gateway, http = context.gateway, context.settings.http
 
-    @router.get("/tasks/{task_id}/logs", response_model=LogPage, responses=problems(404, 503))
+    @router.get(
+        "/tasks/{task_id}/logs",
+        summary="Show what attempts print and log",
+        response_model=LogPage,
+        responses=problems(404, 503),
+    )
     async def show_logs(
         task_id: _Id,
         query: _Filter,
@@ -62,6 +69,7 @@ def routes(context: IngressContext) -> APIRouter:
 
     @router.get(
         "/tasks/{task_id}/logs/stream",
+        summary="Follow what attempts print and log",
         response_class=StreamingResponse,
         responses={
             200: {"content": {"text/event-stream": {}}, "description": "Lines as they come, until the run ends"},
@@ -72,7 +80,7 @@ def routes(context: IngressContext) -> APIRouter:
     async def follow_logs(
         task_id: _Id,
         query: _Filter,
-        last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)] = None,
+        last_event_id: Annotated[str | None, _LAST_EVENT] = None,
     ) -> Response:
         """Server-sent events, one a line. ``id`` is ``seq``; to resume, send the last one as Last-Event-ID."""
         resumed = last_event_id is not None and last_event_id.isdecimal()

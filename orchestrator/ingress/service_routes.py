@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import Field
 
 from orchestrator.gateway.protocol import LearnerVersions
 from orchestrator.ingress.context import IngressContext
@@ -19,7 +20,7 @@ from planners.model import Versioned
 class Health(Versioned):
     """Response of the probes."""
 
-    status: str = "ok"
+    status: str = Field(default="ok", description="`ok`, or `ready`")
 
 
 _MAX_VERSION = 2**31 - 1
@@ -37,13 +38,14 @@ def routes(context: IngressContext, http_metrics: HttpMetrics) -> APIRouter:
 def _inventory(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
 
-    @router.get("/v1/agents", response_model=Catalog, responses=problems(503), tags=["service"])
+    @router.get("/v1/agents", summary="List agents", response_model=Catalog, responses=problems(503), tags=["service"])
     async def list_agents() -> Response:
         """All agents with their schemas, prices and resources, and the providers they share."""
         return sent(await context.agents())
 
     @router.post(
         "/v1/reload",
+        summary="Replace the catalog",
         response_model=Reloaded,
         responses=problems(400, 413, 415, 422, 503),
         openapi_extra=body_schema(Catalog),
@@ -53,7 +55,9 @@ def _inventory(router: APIRouter, context: IngressContext) -> None:
         """Replace the catalog, and let later attempts use the present code of their agents. No run is lost."""
         return sent(await context.reload(catalog))
 
-    @router.get("/v1/nodes", response_model=ClusterSnapshot, responses=problems(503), tags=["service"])
+    @router.get(
+        "/v1/nodes", summary="List nodes", response_model=ClusterSnapshot, responses=problems(503), tags=["service"]
+    )
     async def list_nodes() -> Response:
         """The nodes as they are now, their reservations, and which agents are warm on them."""
         return sent(await gateway.nodes())
@@ -62,18 +66,30 @@ def _inventory(router: APIRouter, context: IngressContext) -> None:
 def _learner(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
 
-    @router.get("/v1/learner", responses=problems(503), tags=["service"])
+    @router.get(
+        "/v1/learner", summary="Show the learner and the gate's ledger", responses=problems(503), tags=["service"]
+    )
     async def show_learner() -> dict[str, Any]:
         """The learner's status and the gate's ledger: calibration, regret, newest decisions."""
         return dict(await gateway.learner())
 
-    @router.get("/v1/learner/versions", response_model=LearnerVersions, responses=problems(409, 503), tags=["service"])
+    @router.get(
+        "/v1/learner/versions",
+        summary="List versions of the models",
+        response_model=LearnerVersions,
+        responses=problems(409, 503),
+        tags=["service"],
+    )
     async def list_versions() -> Response:
         """The stored versions of the learned models, oldest first, and the one in use."""
         return sent(await gateway.learner_versions())
 
     @router.post(
-        "/v1/learner/rollback", response_model=LearnerVersions, responses=problems(404, 409, 503), tags=["service"]
+        "/v1/learner/rollback",
+        summary="Restore a version of the models",
+        response_model=LearnerVersions,
+        responses=problems(404, 409, 503),
+        tags=["service"],
     )
     async def roll_back(
         version: Annotated[
@@ -87,18 +103,24 @@ def _learner(router: APIRouter, context: IngressContext) -> None:
 def _probes(router: APIRouter, context: IngressContext, http_metrics: HttpMetrics) -> None:
     gateway = context.gateway
 
-    @router.get("/healthz", response_model=Health, tags=["probes"])
+    @router.get("/healthz", summary="Whether the process is alive", response_model=Health, tags=["probes"])
     async def healthz() -> Response:
         """This process is alive."""
         return sent(Health())
 
-    @router.get("/readyz", response_model=Health, responses=problems(503), tags=["probes"])
+    @router.get(
+        "/readyz",
+        summary="Whether tasks can be submitted",
+        response_model=Health,
+        responses=problems(503),
+        tags=["probes"],
+    )
     async def readyz() -> Response:
         """Tasks can be submitted."""
         await gateway.ready()
         return sent(Health(status="ready"))
 
-    @router.get("/metrics", response_class=Response, tags=["probes"])
+    @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, tags=["probes"])
     async def metrics() -> Response:
         """Prometheus metrics of this replica and of every shard."""
         body = joined([http_metrics.exposition(), *await gateway.metrics()])

@@ -42,12 +42,14 @@ _Wait = Annotated[
     Query(
         ge=0,
         allow_inf_nan=False,
-        description="StepAnswer once the task has ended, but no later than after this many seconds",
+        description="Answer once the task has ended, but no later than after this many seconds",
     ),
 ]
 _Answered = Annotated[StepAnswer, Depends(json_body(StepAnswer))]
 _Label = Annotated[str, StringConstraints(max_length=601, pattern=r"^[A-Za-z0-9._/-]+=")]
 _Id = Annotated[str, Path(max_length=100, description="The task's id")]
+
+_LAST_EVENT = Header(alias="Last-Event-ID", max_length=20, description="The id of the last event that was received")
 
 
 def routes(context: IngressContext) -> APIRouter:
@@ -57,6 +59,7 @@ def routes(context: IngressContext) -> APIRouter:
     _retries(router, context)
     _batches(router, context)
     _answers(router, context)
+    _lists(router, context)
     _queries(router, context)
     _results(router, context)
     return router
@@ -69,6 +72,7 @@ def _submission(router: APIRouter, context: IngressContext) -> None:
 
     @router.post(
         "/tasks",
+        summary="Submit a task",
         status_code=202,
         response_model=TaskView,
         responses={
@@ -88,6 +92,7 @@ def _submission(router: APIRouter, context: IngressContext) -> None:
 
     @router.post(
         "/plans",
+        summary="Plan a task without running it",
         response_model=Preview,
         responses=problems(400, 413, 415, 422, 502, 503),
         openapi_extra=_TASK_BODY,
@@ -96,22 +101,12 @@ def _submission(router: APIRouter, context: IngressContext) -> None:
         """Make both plans of a task and the verdicts, without running it."""
         return sent(await gateway.preview(await context.checked(task)))
 
-    @router.delete("/tasks/{task_id}", response_model=TaskView, responses=problems(404, 503))
+    @router.delete("/tasks/{task_id}", summary="Cancel a task", response_model=TaskView, responses=problems(404, 503))
     async def cancel_task(
         task_id: _Id, reason: Annotated[str, Query(max_length=500, description="Recorded with the task")] = ""
     ) -> Response:
         """Cancel a task. A task that has ended is returned unchanged."""
         return sent(await gateway.cancel(TaskId(task_id), reason or "cancelled over HTTP"))
-
-    @router.post(
-        "/tasks/{task_id}/resolutions/{step:path}",
-        response_model=TaskView,
-        responses=problems(400, 404, 409, 413, 415, 422, 503),
-        openapi_extra=body_schema(Resolution, RESOLUTIONS),
-    )
-    async def resolve_step(task_id: _Id, step: _Step, resolution: _Resolved) -> Response:
-        """Say whether the irreversible act of a step in doubt has happened. The task then goes on."""
-        return sent(await gateway.resolve(TaskId(task_id), StepId(step), resolution))
 
 
 def _retries(router: APIRouter, context: IngressContext) -> None:
@@ -119,6 +114,7 @@ def _retries(router: APIRouter, context: IngressContext) -> None:
 
     @router.post(
         "/tasks/{task_id}:retry",
+        summary="Run an ended task again",
         status_code=202,
         response_model=TaskView,
         responses=problems(404, 409, 422, 429, 503),
@@ -139,6 +135,7 @@ def _retries(router: APIRouter, context: IngressContext) -> None:
 def _batches(router: APIRouter, context: IngressContext) -> None:
     @router.post(
         "/tasks:batch",
+        summary="Submit many tasks",
         response_model=BatchAnswer,
         responses=problems(400, 413, 415, 422, 503),
         openapi_extra=body_schema(TaskBatch),
@@ -153,6 +150,7 @@ def _answers(router: APIRouter, context: IngressContext) -> None:
 
     @router.post(
         "/tasks/{task_id}/approvals/{step:path}",
+        summary="Answer an approval or a callback",
         response_model=TaskView,
         responses=problems(400, 404, 409, 413, 415, 422, 503),
         openapi_extra=body_schema(StepAnswer, ANSWERS),
@@ -161,18 +159,28 @@ def _answers(router: APIRouter, context: IngressContext) -> None:
         """Approve or reject what a step asks, or send what a callback waits for. The task then goes on."""
         return sent(await gateway.answer(TaskId(task_id), StepId(step), answer))
 
+    @router.post(
+        "/tasks/{task_id}/resolutions/{step:path}",
+        summary="Resolve a step in doubt",
+        response_model=TaskView,
+        responses=problems(400, 404, 409, 413, 415, 422, 503),
+        openapi_extra=body_schema(Resolution, RESOLUTIONS),
+    )
+    async def resolve_step(task_id: _Id, step: _Step, resolution: _Resolved) -> Response:
+        """Say whether the irreversible act of a step in doubt has happened. The task then goes on."""
+        return sent(await gateway.resolve(TaskId(task_id), StepId(step), resolution))
 
-def _queries(router: APIRouter, context: IngressContext) -> None:
+
+def _lists(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
-    max_wait_s = context.settings.http.max_wait_s
 
-    @router.get("/tasks", response_model=TaskPage, responses=problems(422, 503))
+    @router.get("/tasks", summary="List tasks", response_model=TaskPage, responses=problems(422, 503))
     async def list_tasks(
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        limit: Annotated[int, Query(ge=1, le=500, description="Tasks of a page")] = 50,
         before: Annotated[
             str | None, Query(max_length=100, pattern=TASK_ID_PATTERN, description="`next_before` of the previous page")
         ] = None,
-        status: RunStatus | None = None,
+        status: Annotated[RunStatus | None, Query(description="Only tasks with this status")] = None,
         text: Annotated[str, Query(max_length=200, description="A part of the name, the kind or the id")] = "",
         label: Annotated[
             list[_Label] | None, Query(max_length=32, description="A label that tasks must have, as `key=value`")
@@ -182,7 +190,17 @@ def _queries(router: APIRouter, context: IngressContext) -> None:
         labels = dict(pair.split("=", 1) for pair in label or ())
         return sent(await gateway.list_tasks(limit, before, TaskFilter(status=status, text=text, labels=labels)))
 
-    @router.get("/tasks/{task_id}", response_model=TaskView, responses=problems(404, 503))
+
+def _queries(router: APIRouter, context: IngressContext) -> None:
+    gateway = context.gateway
+    max_wait_s = context.settings.http.max_wait_s
+
+    @router.get(
+        "/tasks/{task_id}",
+        summary="Show a task, or wait for its end",
+        response_model=TaskView,
+        responses=problems(404, 503),
+    )
     async def show_task(
         task_id: _Id,
         wait_s: _Wait = 0.0,
@@ -192,17 +210,29 @@ def _queries(router: APIRouter, context: IngressContext) -> None:
             return sent(await gateway.wait(TaskId(task_id), min(wait_s, max_wait_s)))
         return sent(await gateway.read(TaskId(task_id), TaskView))
 
-    @router.get("/tasks/{task_id}/plans", response_model=PlansView, responses=problems(404, 503))
+    @router.get(
+        "/tasks/{task_id}/plans",
+        summary="Show both plans and the verdicts",
+        response_model=PlansView,
+        responses=problems(404, 503),
+    )
     async def show_plans(task_id: _Id) -> Response:
         """The speculative and the optimal plan, their similarity, and the verdicts."""
         return sent(await gateway.read(TaskId(task_id), PlansView))
 
-    @router.get("/tasks/{task_id}/timeline", response_model=Timeline, responses=problems(404, 503))
+    @router.get(
+        "/tasks/{task_id}/timeline", summary="Show all attempts", response_model=Timeline, responses=problems(404, 503)
+    )
     async def show_timeline(task_id: _Id) -> Response:
         """All attempts: step, agent, node, times and verdict."""
         return sent(await gateway.read(TaskId(task_id), Timeline))
 
-    @router.get("/tasks/{task_id}/failures", response_model=FailuresView, responses=problems(404, 503))
+    @router.get(
+        "/tasks/{task_id}/failures",
+        summary="Show the latest failures",
+        response_model=FailuresView,
+        responses=problems(404, 503),
+    )
     async def show_failures(task_id: _Id) -> Response:
         """The latest failed attempts, retried ones included: exceptions, line of code, inputs, traceback, stderr."""
         return sent(await gateway.read(TaskId(task_id), FailuresView))
@@ -211,7 +241,9 @@ def _queries(router: APIRouter, context: IngressContext) -> None:
 def _results(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
 
-    @router.get("/tasks/{task_id}/outputs/{step:path}", responses=problems(404, 409, 503))
+    @router.get(
+        "/tasks/{task_id}/outputs/{step:path}", summary="Show the output of a step", responses=problems(404, 409, 503)
+    )
     async def show_output(task_id: _Id, step: _Step) -> Response:
         """The output of a finished step, as JSON."""
         value = await gateway.output(TaskId(task_id), StepId(step))
@@ -219,6 +251,7 @@ def _results(router: APIRouter, context: IngressContext) -> None:
 
     @router.get(
         "/tasks/{task_id}/events",
+        summary="Follow the recorded events",
         response_class=StreamingResponse,
         responses={
             200: {"content": {"text/event-stream": {}}, "description": "Events as they happen, until the run ends"},
@@ -228,7 +261,7 @@ def _results(router: APIRouter, context: IngressContext) -> None:
     )
     async def follow_events(
         task_id: _Id,
-        last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)] = None,
+        last_event_id: Annotated[str | None, _LAST_EVENT] = None,
         after: Annotated[
             int, Query(ge=0, le=_MAX_SEQ, description="Like Last-Event-ID, for clients that cannot send headers")
         ] = 0,

@@ -20,6 +20,8 @@ _MAX_SEQ = 2**63 - 1
 _Id = Annotated[str, Path(max_length=100, description="The task's id")]
 _Step = Annotated[str, Path(max_length=300, description="The step's id")]
 
+_LAST_EVENT = Header(alias="Last-Event-ID", max_length=20, description="The id of the last event that was received")
+
 
 def routes(context: IngressContext) -> APIRouter:
     """The routes over a gateway."""
@@ -32,17 +34,17 @@ def routes(context: IngressContext) -> APIRouter:
 def _snapshots(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
 
-    @router.get("/graph", response_model=RunGraph, responses=problems(404, 503))
+    @router.get("/graph", summary="Show both plans as one graph", response_model=RunGraph, responses=problems(404, 503))
     async def show_graph(task_id: _Id) -> Response:
         """Both plans as one graph: every step once, how the plans differ in it, and the steps it depends on."""
         return sent(await gateway.read(TaskId(task_id), RunGraph))
 
-    @router.get("/steps/{step:path}", response_model=StepView, responses=problems(404, 503))
+    @router.get("/steps/{step:path}", summary="Show one step", response_model=StepView, responses=problems(404, 503))
     async def show_step(task_id: _Id, step: _Step) -> Response:
         """One step: inputs, placements, attempts, the gate's decision, and why it waits."""
         return sent(await gateway.step(TaskId(task_id), StepId(step)))
 
-    @router.get("/trace", response_model=RunTrace, responses=problems(404, 503))
+    @router.get("/trace", summary="Download the run as a trace", response_model=RunTrace, responses=problems(404, 503))
     async def show_trace(task_id: _Id) -> Response:
         """The run in the Trace Event Format: open it at ui.perfetto.dev or in chrome://tracing."""
         view, timeline = await asyncio.gather(
@@ -57,6 +59,7 @@ def _changes(router: APIRouter, context: IngressContext) -> None:
 
     @router.get(
         "/changes",
+        summary="Follow what changes",
         response_class=StreamingResponse,
         responses={
             200: {"content": {"text/event-stream": {}}, "description": "Changes as they happen, until the run ends"},
@@ -66,7 +69,7 @@ def _changes(router: APIRouter, context: IngressContext) -> None:
     )
     async def follow_changes(
         task_id: _Id,
-        last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)] = None,
+        last_event_id: Annotated[str | None, _LAST_EVENT] = None,
         after: Annotated[int, Query(ge=0, le=_MAX_SEQ, description="Like Last-Event-ID; 0: everything")] = 0,
     ) -> Response:
         """Server-sent events: the task's view and the attempts that have changed, a few times a second at most.

@@ -11,25 +11,25 @@ _FLAT = ("claimed", "probability", "saved_s", "own_s", "cost_usd")
 
 
 class Appraisal(Model):
-    """What the gate expected of running a step before a plan confirms it.
+    """What the gate expected of running a step before a plan confirms it."""
 
-    Attributes:
-        claimed: the planner's own probability that the work survives.
-        probability: P, the same after calibration.
-        saved_s: L, seconds by which the run ends earlier if the work survives, including what the step enables.
-        own_s: the part of L that no other step claims too, so that sums along a path count nothing twice.
-        cost_usd: C, what a wrong guess loses: dollars, and node-seconds at their price.
-        risked_s: agent-seconds that a wrong guess uses.
-        risked_usd: dollars that its provider charges for them.
-    """
-
-    claimed: float = Field(ge=0, le=1)
-    probability: float = Field(ge=0, le=1)
-    saved_s: float = Field(default=0.0, ge=0)
-    own_s: float = Field(default=0.0, ge=0)
-    cost_usd: float = Field(default=0.0, ge=0)
-    risked_s: float = Field(default=0.0, ge=0)
-    risked_usd: float = Field(default=0.0, ge=0)
+    claimed: float = Field(ge=0, le=1, description="The planner's own probability that the work survives")
+    probability: float = Field(ge=0, le=1, description="P, the same after calibration")
+    saved_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="L, seconds by which the run ends earlier if the work survives, including what the step enables",
+    )
+    own_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="The part of L that no other step claims too, so that sums along a path count nothing twice",
+    )
+    cost_usd: float = Field(
+        default=0.0, ge=0, description="C, what a wrong guess loses: dollars, and node-seconds at their price"
+    )
+    risked_s: float = Field(default=0.0, ge=0, description="Agent-seconds that a wrong guess uses")
+    risked_usd: float = Field(default=0.0, ge=0, description="Dollars that its provider charges for them")
 
 
 def nest_appraisal(given: Any) -> Any:

@@ -32,15 +32,17 @@ class Decision(Versioned):
     The rule uses ``throttle * probability`` as P. ``margin_usd`` is its left side minus its right side.
     """
 
-    step: StepId
-    agent: AgentName
-    node: NodeId
-    dispatch: bool
-    appraisal: Appraisal
-    throttle: float = Field(default=1.0, ge=0, le=1)
-    margin_usd: float = 0.0
-    refusal: Refusal | None = None
-    reason: str = ""
+    step: StepId = Field(description="The guessed step")
+    agent: AgentName = Field(description="Its agent in the guess")
+    node: NodeId = Field(description="Its node in the guess")
+    dispatch: bool = Field(description="Whether it may start before the optimal plan")
+    appraisal: Appraisal = Field(description="P, L and C")
+    throttle: float = Field(
+        default=1.0, ge=0, le=1, description="Factor on P; below 1 while guesses of this kind of task are often wrong"
+    )
+    margin_usd: float = Field(default=0.0, description="Left side minus right side of the rule")
+    refusal: Refusal | None = Field(default=None, description="Why it was refused")
+    reason: str = Field(default="", description="The same in words")
 
 
 class Worth(NamedTuple):

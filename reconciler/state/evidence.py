@@ -14,10 +14,10 @@ _BRIEF_MESSAGE = 300
 class Frame(Model):
     """A line of code. ``code`` is its text, as far as the source was found; ``file`` is a path on the node."""
 
-    file: StorableText
-    line: int = Field(ge=0)
-    function: StorableText = ""
-    code: StorableText = ""
+    file: StorableText = Field(description="Path on the node")
+    line: int = Field(ge=0, description="Line number")
+    function: StorableText = Field(default="", description="The function that the line belongs to")
+    code: StorableText = Field(default="", description="The line's text, where the source was found")
 
     @property
     def where(self) -> str:
@@ -29,9 +29,9 @@ class Frame(Model):
 class RaisedException(Model):
     """One exception of a chain, and the line of the user's code that it came from."""
 
-    error_type: StorableText
-    message: StorableText = ""
-    frame: Frame | None = None
+    error_type: StorableText = Field(description="The name of the exception's class")
+    message: StorableText = Field(default="", description="Its message")
+    frame: Frame | None = Field(default=None, description="The line of the user's code that it came from")
 
     @property
     def said(self) -> str:
@@ -40,34 +40,32 @@ class RaisedException(Model):
 
 
 class FailureEvidence(Versioned):
-    """What is known of a failed attempt. Texts are bounded, and secrets in them are masked.
+    """What is known of a failed attempt. Texts are bounded, and secrets in them are masked."""
 
-    Attributes:
-        step: the step that the attempt served.
-        agent: the agent that failed.
-        node: the node it ran on.
-        attempt: the failed attempt.
-        frame: the user's own code where it failed: the innermost line that does not belong to Forerun, Ray, the
-            standard library or an installed package. For a wrong input or output: where the agent is defined.
-        exceptions: those of the agent, the root cause first; the last one ended the attempt.
-        traceback: as Python prints it, from the agent's own code on; of a dead or blocked process, its stack.
-        inputs: what the agent was given, shortened.
-        exit_code: of a command; 128 and the number of the signal if one ended it. None where it is not known.
-        stderr: the last lines that the command or the dead process wrote.
-        tries: how many tries the work had used up.
-    """
-
-    step: StepId | None = None
-    agent: AgentName | None = None
-    node: NodeId | None = None
-    attempt: AttemptId | None = None
-    frame: Frame | None = None
-    exceptions: tuple[RaisedException, ...] = ()
-    traceback: StorableText = ""
-    inputs: dict[str, JsonValue] | None = None
-    exit_code: int | None = None
-    stderr: StorableText = ""
-    tries: int | None = None
+    step: StepId | None = Field(default=None, description="The step that the attempt served")
+    agent: AgentName | None = Field(default=None, description="The agent that failed")
+    node: NodeId | None = Field(default=None, description="The node it ran on")
+    attempt: AttemptId | None = Field(default=None, description="The failed attempt")
+    frame: Frame | None = Field(
+        default=None,
+        description="The user's own code where it failed: the innermost line that does not belong to Forerun, "
+        "Ray, the standard library or an installed package. For a wrong input or output: where the "
+        "agent is defined",
+    )
+    exceptions: tuple[RaisedException, ...] = Field(
+        default=(), description="Those of the agent, the root cause first; the last one ended the attempt"
+    )
+    traceback: StorableText = Field(
+        default="",
+        description="As Python prints it, from the agent's own code on; of a dead or blocked process, its stack",
+    )
+    inputs: dict[str, JsonValue] | None = Field(default=None, description="What the agent was given, shortened")
+    exit_code: int | None = Field(
+        default=None,
+        description="Of a command; 128 and the number of the signal if one ended it. None where it is not known",
+    )
+    stderr: StorableText = Field(default="", description="The last lines that the command or the dead process wrote")
+    tries: int | None = Field(default=None, description="How many tries the work had used up")
 
     def completed(self, known: Mapping[str, Any]) -> "FailureEvidence":
         """This evidence, with values for what it does not say."""

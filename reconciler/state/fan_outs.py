@@ -55,13 +55,16 @@ class Completion(Model):
     ``missing``: what has become of the elements without a result, for the first of them.
     """
 
-    fan_out: StepId
-    succeeded: bool
-    reason: CompletionReason
-    at_s: float
-    total: int
-    results: int
-    missing: dict[int, str] = Field(default_factory=dict)
+    fan_out: StepId = Field(description="The id of the fan-out")
+    succeeded: bool = Field(description="Whether the fan-out has succeeded")
+    reason: CompletionReason = Field(description="Why it is complete")
+    at_s: float = Field(description="When, in seconds from admission")
+    total: int = Field(description="Number of elements")
+    results: int = Field(description="Elements with a result")
+    missing: dict[int, str] = Field(
+        default_factory=dict,
+        description="What has become of the elements without a result, by their number, for the first of them",
+    )
 
 
 @dataclass(slots=True)

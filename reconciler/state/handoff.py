@@ -59,28 +59,31 @@ _UNCERTAIN = frozenset({FailureKind.NODE_LOST, FailureKind.WORKER_LOST, FailureK
 
 
 class Failure(Versioned):
-    """Why something failed.
+    """Why something failed."""
 
-    Attributes:
-        kind: the class of failure; it decides what happens next.
-        message: one sentence for people.
-        error_type: the type of the error behind it.
-        fix: what a user can do about it.
-        counts: whether it uses up one of the agent's tries. False where the agent is not to blame: the service was
-            restarted, or its host died through another attempt.
-        never_began: the executor knows for certain that the agent's code did not run, so nothing can be in doubt.
-        retry_after_s: the provider asked to wait so long before the next request; such a failure does not count.
-        evidence: what is known of the attempt that failed. None where no attempt did, and in older journals.
-    """
-
-    kind: FailureKind
-    message: StorableText
-    error_type: StorableText = ""
-    fix: StorableText = ""
-    counts: bool = True
-    never_began: bool = False
-    retry_after_s: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    evidence: FailureEvidence | None = None
+    kind: FailureKind = Field(description="The class of failure; it decides what happens next")
+    message: StorableText = Field(description="One sentence for people")
+    error_type: StorableText = Field(default="", description="The type of the error behind it")
+    fix: StorableText = Field(default="", description="What a user can do about it")
+    counts: bool = Field(
+        default=True,
+        description="Whether it uses up one of the agent's tries. False where the agent is not to blame: the "
+        "service was restarted, or its host died through another attempt",
+    )
+    never_began: bool = Field(
+        default=False,
+        description="The executor knows for certain that the agent's code did not run, so nothing can be in doubt",
+    )
+    retry_after_s: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="The provider asked to wait so long before the next request; such a failure does not count",
+    )
+    evidence: FailureEvidence | None = Field(
+        default=None,
+        description="What is known of the attempt that failed. None where no attempt did, and in older journals",
+    )
 
     @property
     def told(self) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple, assert_never
 
+from pydantic import Field
+
 from planners.bindings import Value
 from planners.model import AgentName, AttemptId, Model, NodeId, StepId
 from reconciler.state.attempts import Attempt
@@ -53,35 +55,30 @@ _NO_CONTEXT = WaitContext()
 
 
 class WaitReason(Model):
-    """What a step waits for, with the details of its kind.
+    """What a step waits for, with the details of its kind."""
 
-    Attributes:
-        step: the step, or the block that is not unrolled yet.
-        kind: what it waits for: the optimal plan, parents, the list that a block runs over, a limit of its agent or
-            provider, an element of its fan-out to end, a timer, an answer, room on its node, the pause before a retry,
-            a new plan, the agent's verify hook, a person.
-        since_s: since when, seconds from admission.
-        message: the same in one sentence.
-        parents: those that have not finished (parents), or the step that makes the list (list).
-        retry_at_s: when it is tried again (retry).
-        node: where it waits for room, or the lost node that blocks it.
-        agent: the one that it waits for, the failed one that blocks it, or the one that may have acted.
-        provider: the provider of the agent, where it waits for a limit.
-        attempt: the one that waits for a limit or for room, or that is in doubt.
-        epoch: of the plan that it waits for (plan, new plan).
-    """
-
-    step: StepId
-    kind: WaitKind
-    since_s: float
-    message: str
-    parents: tuple[StepId, ...] = ()
-    retry_at_s: float | None = None
-    node: NodeId | None = None
-    agent: AgentName | None = None
-    provider: str | None = None
-    attempt: AttemptId | None = None
-    epoch: int | None = None
+    step: StepId = Field(description="The step, or the block that is not unrolled yet")
+    kind: WaitKind = Field(
+        description="What it waits for: the optimal plan, parents, the list that a block runs over, a limit of "
+        "its agent or provider, an element of its fan-out to end, a timer, an answer, room on its "
+        "node, the pause before a retry, a new plan, the agent's verify hook, a person"
+    )
+    since_s: float = Field(description="Since when, seconds from admission")
+    message: str = Field(description="The same in one sentence")
+    parents: tuple[StepId, ...] = Field(
+        default=(), description="Those that have not finished (parents), or the step that makes the list (list)"
+    )
+    retry_at_s: float | None = Field(default=None, description="When it is tried again (retry)")
+    node: NodeId | None = Field(default=None, description="Where it waits for room, or the lost node that blocks it")
+    agent: AgentName | None = Field(
+        default=None,
+        description="The one that it waits for, the failed one that blocks it, or the one that may have acted",
+    )
+    provider: str | None = Field(default=None, description="The provider of the agent, where it waits for a limit")
+    attempt: AttemptId | None = Field(
+        default=None, description="The one that waits for a limit or for room, or that is in doubt"
+    )
+    epoch: int | None = Field(default=None, description="Of the plan that it waits for (plan, new plan)")
 
 
 def wait_reason(run: RunData, step: StepId, context: WaitContext = _NO_CONTEXT) -> WaitReason | None:

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from planners.model import AgentName, Model, NodeId, StepId, TaskId, Versioned, WorkKey
 from planners.plans import Plan, PlannedStep
 from planners.workflow import Pending
@@ -22,41 +24,40 @@ class StepRelation(StrEnum):
 
 
 class GraphStep(Model):
-    """One step.
+    """One step."""
 
-    Attributes:
-        id: its id in the optimal plan, or in the guess where only that has it.
-        parents: the positions, in ``RunGraph.steps``, of the steps it depends on.
-        agent: by the optimal plan, or by the guess where only that has it; likewise node, start and duration.
-        start_s: seconds from when the plan was requested.
-        guessed_as: its id in the guess; None where the guess does not have it. Likewise agent, node and probability.
-    """
-
-    id: StepId
-    capability: str
-    title: str = ""
-    parents: tuple[int, ...] = ()
-    relation: StepRelation
-    agent: AgentName
-    node: NodeId
-    start_s: float = 0.0
-    duration_s: float = 0.0
-    guessed_as: StepId | None = None
-    guessed_agent: AgentName | None = None
-    guessed_node: NodeId | None = None
-    probability: float | None = None
+    id: StepId = Field(description="Its id in the optimal plan, or in the guess where only that has it")
+    capability: str = Field(description="What the step asks for")
+    title: str = Field(default="", description="Its title for people")
+    parents: tuple[int, ...] = Field(
+        default=(), description="The positions, in ``RunGraph.steps``, of the steps it depends on"
+    )
+    relation: StepRelation = Field(description="How it stands in the two plans")
+    agent: AgentName = Field(
+        description="By the optimal plan, or by the guess where only that has it; likewise node, start and duration"
+    )
+    node: NodeId = Field(description="The node, likewise")
+    start_s: float = Field(default=0.0, description="Seconds from when the plan was requested")
+    duration_s: float = Field(default=0.0, description="Expected seconds, likewise")
+    guessed_as: StepId | None = Field(
+        default=None,
+        description="Its id in the guess; None where the guess does not have it. Likewise agent, node and probability",
+    )
+    guessed_agent: AgentName | None = Field(default=None, description="Its agent in the guess")
+    guessed_node: NodeId | None = Field(default=None, description="Its node in the guess")
+    probability: float | None = Field(default=None, description="By the guess, that the optimal plan holds this work")
 
 
 class PlanSummary(Model):
     """One plan without its steps."""
 
-    origin: str = ""
-    steps: int = 0
-    complete: bool = True
-    planning_s: float = 0.0
-    makespan_s: float = 0.0
-    usd: float = 0.0
-    gap: float | None = None
+    origin: str = Field(default="", description="The planner")
+    steps: int = Field(default=0, description="Number of steps")
+    complete: bool = Field(default=True, description="False while the plan is streaming")
+    planning_s: float = Field(default=0.0, description="Seconds of planning")
+    makespan_s: float = Field(default=0.0, description="Expected end of the last step")
+    usd: float = Field(default=0.0, description="Expected dollars")
+    gap: float | None = Field(default=None, description="Relative distance of objective and bound")
 
     @classmethod
     def of(cls, plan: Plan) -> "PlanSummary":
@@ -75,11 +76,11 @@ class PlanSummary(Model):
 class RunGraph(Versioned):
     """The steps of both plans, those of the optimal plan first, and the blocks that are not unrolled yet."""
 
-    task: TaskId
-    steps: tuple[GraphStep, ...] = ()
-    pending: tuple[Pending, ...] = ()
-    speculative: PlanSummary | None = None
-    optimal: PlanSummary | None = None
+    task: TaskId = Field(description="The task's id")
+    steps: tuple[GraphStep, ...] = Field(default=(), description="The steps, those of the optimal plan first")
+    pending: tuple[Pending, ...] = Field(default=(), description="Nodes that can be planned once an output is known")
+    speculative: PlanSummary | None = Field(default=None, description="The last guess")
+    optimal: PlanSummary | None = Field(default=None, description="The optimal plan")
 
 
 def run_graph(task: TaskId, guess: Plan | None, plan: Plan | None) -> RunGraph:

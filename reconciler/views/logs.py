@@ -34,31 +34,25 @@ _RANKS = {level: rank for rank, level in enumerate(LogLevel)}
 
 
 class LogLine(Versioned):
-    """One line. ``seq`` counts from 1 within the task and is the SSE event id; ``logged_at_s`` is since the epoch.
+    """One line of the log of an attempt."""
 
-    ``logger`` is the name of the logger, for lines of the module `logging`.
-    """
-
-    seq: int = Field(ge=1)
-    task: TaskId
-    step: StepId
-    attempt: AttemptId
-    logged_at_s: float
-    level: LogLevel
-    stream: LogStream
-    logger: str = ""
-    text: str
+    seq: int = Field(ge=1, description="Counts from 1 within the task; the id of the server-sent event")
+    task: TaskId = Field(description="The task's id")
+    step: StepId = Field(description="The step's id")
+    attempt: AttemptId = Field(description="The attempt's id")
+    logged_at_s: float = Field(description="Seconds since the epoch")
+    level: LogLevel = Field(description="How severe it is")
+    stream: LogStream = Field(description="Where it comes from")
+    logger: str = Field(default="", description="The name of the logger, for lines of the module `logging`")
+    text: str = Field(description="The line")
 
 
 class LogPage(Versioned):
-    """The next lines after a number, as many as a page holds.
+    """The next lines after a number, as many as a page holds."""
 
-    ``next_after`` is the ``after`` of the next page. ``ended``: no line will follow these.
-    """
-
-    lines: tuple[LogLine, ...]
-    next_after: int
-    ended: bool
+    lines: tuple[LogLine, ...] = Field(description="The lines")
+    next_after: int = Field(description="`after` of the next page")
+    ended: bool = Field(description="No line will follow these")
 
 
 class LogQuery(Versioned):

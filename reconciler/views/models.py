@@ -19,71 +19,73 @@ from reconciler.state.waiting import WaitReason
 class StepCounts(Versioned):
     """How many steps of the current plan are in which state."""
 
-    total: int = 0
-    waiting: int = 0
-    running: int = 0
-    finished: int = 0
-    in_doubt: int = 0
-    skipped: int = 0
+    total: int = Field(default=0, description="Steps of the current plan")
+    waiting: int = Field(default=0, description="Steps that have not started")
+    running: int = Field(default=0, description="Steps that were dispatched or run")
+    finished: int = Field(default=0, description="Steps with an output")
+    in_doubt: int = Field(default=0, description="Irreversible steps that may or may not have acted")
+    skipped: int = Field(default=0, description="Steps that are not run")
 
 
 class Doubt(Versioned):
-    """An irreversible attempt that was lost and may have acted.
+    """An irreversible attempt that was lost and may have acted."""
 
-    ``verifying``: its verify hook is being asked. ``reason``: why it was lost; ``failure`` tells more, without
-    traceback and inputs.
-    """
-
-    step: StepId
-    attempt: AttemptId
-    agent: AgentName
-    node: NodeId
-    since_s: float
-    verifying: bool
-    reason: str = ""
-    failure: Failure | None = None
+    step: StepId = Field(description="The step in doubt")
+    attempt: AttemptId = Field(description="The attempt that was lost")
+    agent: AgentName = Field(description="Its agent")
+    node: NodeId = Field(description="Its node")
+    since_s: float = Field(description="When it was lost")
+    verifying: bool = Field(description="Its verify hook is being asked")
+    reason: str = Field(default="", description="Why it was lost")
+    failure: Failure | None = Field(default=None, description="More of it, without traceback and inputs")
 
 
 class TaskView(Versioned):
-    """A task as `GET /v1/tasks/{id}` shows it.
+    """A task as `GET /v1/tasks/{id}` shows it."""
 
-    ``saved_s`` is how much earlier the run ended than it would have if nothing had started before the optimal plan was
-    whole. ``agent_s`` counts the agent-seconds of all attempts, ``wasted_s`` those of flushed ones, ``failed_s`` those
-    of confirmed ones that failed. ``failed_attempts`` counts all that failed, retried ones included; ``failure`` is
-    that of the task. ``waiting`` says why steps wait, for the first of them; the timeline has all. ``similarity``
-    (0..1) of the guess to the optimal plan is known once the task has ended.
-
-    ``given_up`` says why the workflow went on without steps that failed, and ``completions`` how fan-outs with a policy
-    ended: the first of each. Where there are any, the outputs may be partial.
-    """
-
-    id: TaskId
-    name: str = ""
-    kind: str = ""
-    mode: Mode = Mode.FORERUN
-    status: RunStatus
-    submitted_at_s: float
-    labels: dict[str, str] = Field(default_factory=dict)
-    epoch: int = 0
-    steps: StepCounts = StepCounts()
-    first_dispatch_s: float | None = None
-    speculative_plan_s: float | None = None
-    optimal_plan_s: float | None = None
-    ended_s: float | None = None
-    saved_s: float | None = None
-    agent_s: float = 0.0
-    wasted_s: float = 0.0
-    failed_s: float = 0.0
-    failed_attempts: int = 0
-    usd: float = 0.0
-    wasted_usd: float = 0.0
-    similarity: float | None = None
-    outputs: dict[str, JsonValue] | None = None
-    failure: Failure | None = None
-    in_doubt: tuple[Doubt, ...] = ()
-    given_up: dict[StepId, str] = Field(default_factory=dict)
-    completions: tuple[Completion, ...] = ()
-    waiting: tuple[WaitReason, ...] = ()
+    id: TaskId = Field(description="The task's id")
+    name: str = Field(default="", description="Its name for people")
+    kind: str = Field(default="", description="The class of tasks it belongs to")
+    mode: Mode = Field(default=Mode.FORERUN, description="When agents may start")
+    status: RunStatus = Field(description="Where the task is")
+    submitted_at_s: float = Field(description="Seconds since the epoch")
+    labels: dict[str, str] = Field(default_factory=dict, description="The user's own labels")
+    epoch: int = Field(default=0, description="Number of the current plan")
+    steps: StepCounts = Field(default=StepCounts(), description="How many steps are in which state")
+    first_dispatch_s: float | None = Field(default=None, description="When the first agent started")
+    speculative_plan_s: float | None = Field(default=None, description="When the speculative plan arrived")
+    optimal_plan_s: float | None = Field(default=None, description="When the optimal plan was complete")
+    ended_s: float | None = Field(default=None, description="When the task ended")
+    saved_s: float | None = Field(
+        default=None,
+        description="How much earlier the run ended than it would have if nothing had started before the optimal "
+        "plan was complete",
+    )
+    agent_s: float = Field(default=0.0, description="Agent-seconds of all attempts")
+    wasted_s: float = Field(default=0.0, description="Agent-seconds of flushed attempts")
+    failed_s: float = Field(default=0.0, description="Agent-seconds of confirmed attempts that failed")
+    failed_attempts: int = Field(default=0, description="Attempts that failed, retried ones included")
+    usd: float = Field(default=0.0, description="Dollars of all attempts")
+    wasted_usd: float = Field(default=0.0, description="Dollars of flushed attempts")
+    similarity: float | None = Field(
+        default=None, description="Of the guess to the optimal plan, 0..1; known once the task has ended"
+    )
+    outputs: dict[str, JsonValue] | None = Field(
+        default=None, description="The outputs by name, once the task has succeeded; lists of tasks leave them out"
+    )
+    failure: Failure | None = Field(default=None, description="Why the task failed")
+    in_doubt: tuple[Doubt, ...] = Field(default=(), description="Irreversible attempts that may or may not have acted")
+    given_up: dict[StepId, str] = Field(
+        default_factory=dict,
+        description="Step -> why the workflow went on without it, for the first of them. If there are any, the "
+        "outputs may be partial",
+    )
+    completions: tuple[Completion, ...] = Field(
+        default=(), description="How fan-outs with a policy ended, the first of them"
+    )
+    waiting: tuple[WaitReason, ...] = Field(
+        default=(), description="Why steps wait, the first of them; the timeline has all"
+    )
 
     @property
     def needs_resolution(self) -> bool:
@@ -105,10 +107,10 @@ class TaskFilter(Versioned):
 
 
 class TaskPage(Versioned):
-    """Tasks, newest first. ``next_before`` is the ``before`` of the next page, None on the last one."""
+    """A page of the list of tasks."""
 
-    tasks: tuple[TaskView, ...]
-    next_before: str | None = None
+    tasks: tuple[TaskView, ...] = Field(description="The tasks, newest first, without outputs and tracebacks")
+    next_before: str | None = Field(default=None, description="`before` of the next page; null on the last one")
 
 
 class StoredEvent(Versioned):
@@ -128,93 +130,95 @@ class EventPage(Versioned):
 
 
 class TimelineBar(Versioned):
-    """One attempt on the timeline.
+    """One attempt on the timeline."""
 
-    A failed attempt has no verdict, unless it was flushed: nothing of it was used. ``failure`` says why it failed, or
-    why it is in doubt, without traceback and inputs; `FailuresView` has all. ``appraisal`` is the gate's, if it started
-    before a plan confirmed it.
-    """
-
-    attempt: AttemptId
-    step: StepId
-    capability: str
-    agent: AgentName
-    node: NodeId
-    epoch: int
-    speculative: bool
-    verdict: Verdict | None = None
-    status: str
-    dispatched_s: float
-    started_s: float | None = None
-    ended_s: float | None = None
-    usd: float = 0.0
-    title: str = ""
-    reason: str = ""
-    failure: Failure | None = None
-    appraisal: Appraisal | None = None
+    attempt: AttemptId = Field(description="The attempt's id")
+    step: StepId = Field(description="The step that it serves")
+    capability: str = Field(description="What the step asks for")
+    agent: AgentName = Field(description="The agent")
+    node: NodeId = Field(description="The node")
+    epoch: int = Field(description="The plan that it belongs to")
+    speculative: bool = Field(description="Whether it started before a plan confirmed it")
+    verdict: Verdict | None = Field(
+        default=None,
+        description="What has become of it; null while that is open, and for a failed attempt that was not flushed",
+    )
+    status: str = Field(description="Where the attempt is")
+    dispatched_s: float = Field(description="When it was dispatched")
+    started_s: float | None = Field(default=None, description="When the agent began")
+    ended_s: float | None = Field(default=None, description="When it ended")
+    usd: float = Field(default=0.0, description="What it cost")
+    title: str = Field(default="", description="The step's title for people")
+    reason: str = Field(default="", description="Why it failed, was cancelled or is in doubt")
+    failure: Failure | None = Field(
+        default=None, description="The failure without traceback and inputs; `/failures` has all"
+    )
+    appraisal: Appraisal | None = Field(
+        default=None, description="The gate's, if it started before a plan confirmed it"
+    )
 
 
 class Timeline(Versioned):
-    """All attempts of a task in order of dispatch, when its plans arrived, and why steps wait or are skipped.
+    """All attempts of a task in order of dispatch, when its plans arrived, and why steps wait or are skipped."""
 
-    ``refusals``: guessed steps that the gate refused to the last, at most the first thousand.
-    """
-
-    task: TaskId
-    bars: tuple[TimelineBar, ...]
-    speculative_plan_s: float | None = None
-    optimal_plan_s: float | None = None
-    ended_s: float | None = None
-    waiting: tuple[WaitReason, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
-    completions: tuple[Completion, ...] = ()
-    refusals: tuple[Decision, ...] = ()
+    task: TaskId = Field(description="The task's id")
+    bars: tuple[TimelineBar, ...] = Field(description="All attempts in order of dispatch")
+    speculative_plan_s: float | None = Field(default=None, description="When the speculative plan arrived")
+    optimal_plan_s: float | None = Field(default=None, description="When the optimal plan was complete")
+    ended_s: float | None = Field(default=None, description="When the task ended")
+    waiting: tuple[WaitReason, ...] = Field(default=(), description="Why unfinished steps wait")
+    skipped: tuple[Skipped, ...] = Field(default=(), description="Steps that are not run, and why")
+    completions: tuple[Completion, ...] = Field(default=(), description="How fan-outs with a policy ended")
+    refusals: tuple[Decision, ...] = Field(
+        default=(), description="Guessed steps that the gate refused to the last, at most the first thousand"
+    )
 
 
 class Changes(Versioned):
-    """What has changed of a run since a fact of it, or all of it.
+    """What has changed of a run since a fact of it, or all of it."""
 
-    ``seq`` is the number of the last fact that this includes, ``planned_seq`` that of the last plan or guess: the graph
-    is to be read again when it grows. ``at_s`` is now. ``bars`` replace those of the same attempts. ``ended``: nothing
-    will follow.
-    """
-
-    seq: int
-    planned_seq: int = 0
-    at_s: float = 0.0
-    view: TaskView
-    bars: tuple[TimelineBar, ...] = ()
-    ended: bool = False
+    seq: int = Field(description="The number of the last fact that this includes")
+    planned_seq: int = Field(
+        default=0, description="The number of the last plan or guess: read the graph again when it grows"
+    )
+    at_s: float = Field(default=0.0, description="Now")
+    view: TaskView = Field(description="The task")
+    bars: tuple[TimelineBar, ...] = Field(default=(), description="Attempts; they replace those with the same ids")
+    ended: bool = Field(default=False, description="Nothing will follow")
 
 
 class FailedAttempt(Versioned):
     """One attempt that failed, or that is in doubt, with everything that is known of it."""
 
-    attempt: AttemptId
-    step: StepId
-    agent: AgentName
-    node: NodeId
-    status: str
-    began_s: float | None = None
-    ended_s: float | None = None
-    failure: Failure
+    attempt: AttemptId = Field(description="The attempt's id")
+    step: StepId = Field(description="The step that it served")
+    agent: AgentName = Field(description="The agent")
+    node: NodeId = Field(description="The node")
+    status: str = Field(description="`failed` or `in_doubt`")
+    began_s: float | None = Field(default=None, description="When the agent began")
+    ended_s: float | None = Field(default=None, description="When it ended")
+    failure: Failure = Field(description="Everything that is known of the failure")
 
 
 class FailuresView(Versioned):
     """The latest failed attempts of a task, the latest first, those that were retried included."""
 
-    task: TaskId
-    failures: tuple[FailedAttempt, ...] = ()
+    task: TaskId = Field(description="The task's id")
+    failures: tuple[FailedAttempt, ...] = Field(default=(), description="The latest first, retried ones included")
 
 
 class PlansView(Versioned):
     """The speculative and the optimal plan, their similarity (0..1, None while one is missing), verdicts by attempt."""
 
-    task: TaskId
-    speculative: Plan | None = None
-    optimal: Plan | None = None
-    similarity: float | None = None
-    step_f1: float | None = None
-    edge_f1: float | None = None
-    placement_similarity: float | None = None
-    verdicts: dict[AttemptId, Verdict] = Field(default_factory=dict)
+    task: TaskId = Field(description="The task's id")
+    speculative: Plan | None = Field(default=None, description="The last guess")
+    optimal: Plan | None = Field(default=None, description="The optimal plan")
+    similarity: float | None = Field(
+        default=None, description="Mean of the two F1 scores; null while a plan is missing"
+    )
+    step_f1: float | None = Field(default=None, description="F1 of the steps")
+    edge_f1: float | None = Field(default=None, description="F1 of the edges")
+    placement_similarity: float | None = Field(
+        default=None, description="Share of the common steps with the same placement"
+    )
+    verdicts: dict[AttemptId, Verdict] = Field(default_factory=dict, description="Attempt -> verdict")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from planners.bindings import Binding, InputRef, Value, follow, shorthand
 from planners.model import Model, StepId, TaskId, Versioned, canonical_json
@@ -18,38 +18,41 @@ _MOST_BYTES = 20_000
 class StepInput(Model):
     """One input. ``known``: ``value`` is what it is bound to; values of other steps are in their outputs."""
 
-    name: str
-    binding: JsonValue
-    known: bool = False
-    value: JsonValue = None
+    name: str = Field(description="The input's name")
+    binding: JsonValue = Field(description="What it is bound to, as people write it")
+    known: bool = Field(
+        default=False, description="Whether `value` is known: values of other steps are in their outputs"
+    )
+    value: JsonValue = Field(default=None, description="The value")
 
 
 class StepView(Versioned):
-    """One step.
+    """One step."""
 
-    Attributes:
-        capability: what it asks for; likewise title, inputs and parents: by the optimal plan, or by the guess.
-        speculative: its placement in the guess; None where the guess does not have it.
-        optimal: its placement in the optimal plan; None where that does not have it, or is not there yet.
-        probability: by the guess, that the optimal plan holds this work.
-        decision: why the gate refused to start it before the optimal plan, if it refused to the last. The appraisal of
-            one that it let start is with the attempt.
-        attempts: in order of dispatch.
-        waiting: why it does not run, if it has not finished.
-    """
-
-    task: TaskId
-    step: StepId
-    capability: str = ""
-    title: str = ""
-    inputs: tuple[StepInput, ...] = ()
-    parents: tuple[StepId, ...] = ()
-    speculative: Placement | None = None
-    optimal: Placement | None = None
-    probability: float | None = None
-    decision: Decision | None = None
-    attempts: tuple[TimelineBar, ...] = ()
-    waiting: WaitReason | None = None
+    task: TaskId = Field(description="The task's id")
+    step: StepId = Field(description="The step's id")
+    capability: str = Field(
+        default="",
+        description="What it asks for, by the optimal plan, or by the guess; likewise title, inputs and parents",
+    )
+    title: str = Field(default="", description="Its title for people")
+    inputs: tuple[StepInput, ...] = Field(default=(), description="Its inputs")
+    parents: tuple[StepId, ...] = Field(default=(), description="The steps that it depends on")
+    speculative: Placement | None = Field(
+        default=None, description="Its placement in the guess; None where the guess does not have it"
+    )
+    optimal: Placement | None = Field(
+        default=None,
+        description="Its placement in the optimal plan; None where that does not have it, or is not there yet",
+    )
+    probability: float | None = Field(default=None, description="By the guess, that the optimal plan holds this work")
+    decision: Decision | None = Field(
+        default=None,
+        description="Why the gate refused to start it before the optimal plan, if it refused to the last. The "
+        "appraisal of one that it let start is with the attempt",
+    )
+    attempts: tuple[TimelineBar, ...] = Field(default=(), description="In order of dispatch")
+    waiting: WaitReason | None = Field(default=None, description="Why it does not run, if it has not finished")
 
 
 def step_view(step: StepId, plans: PlansView, timeline: Timeline, values: Mapping[str, JsonValue]) -> StepView | None:

@@ -27,9 +27,11 @@ _COLOURS = {
 class RunTrace(Model):
     """A trace. The names are those of the format."""
 
-    trace_events: tuple[dict[str, Any], ...] = Field(serialization_alias="traceEvents")
-    display_time_unit: str = Field(default="ms", serialization_alias="displayTimeUnit")
-    other_data: dict[str, Any] = Field(default_factory=dict, serialization_alias="otherData")
+    trace_events: tuple[dict[str, Any], ...] = Field(serialization_alias="traceEvents", description="The events")
+    display_time_unit: str = Field(
+        default="ms", serialization_alias="displayTimeUnit", description="The unit in which viewers show times"
+    )
+    other_data: dict[str, Any] = Field(default_factory=dict, serialization_alias="otherData", description="The task")
 
 
 def run_trace(view: TaskView, timeline: Timeline) -> RunTrace:

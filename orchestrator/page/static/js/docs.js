@@ -12,8 +12,23 @@ function route(path, method, operation) {
     [one.name, one.in + (one.required ? ", required" : ""), one.description ?? ""]);
   const responses = Object.entries(operation.responses).map(([status, reply]) =>
     [status, reply.description, Object.keys(reply.content ?? {}).join(", ")]);
-  return h("details", {}, h("summary", {}, h("b", {class: `method ${method}`}, method.toUpperCase()), h("code", {}, path)),
-    h("div", {}, h("p", {}, operation.description || operation.summary || ""), table(parameters), examples, table(responses)));
+  return h("details", {}, h("summary", {}, h("b", {class: `method ${method}`}, method.toUpperCase()), h("code", {}, path), h("span", {class: "soft"}, ` ${operation.summary ?? ""}`)),
+    h("div", {}, h("p", {}, operation.description ?? ""), table(parameters), examples, table(responses)));
+}
+
+/** Name, type and description of each field. */
+function fields(schema) {
+  return Object.entries(schema.properties ?? {}).map(([name, field]) => [name, typeOf(field), field.description ?? ""]);
+}
+
+function typeOf(field) {
+  if (field.$ref) return field.$ref.split("/").pop();
+  if (field.const !== undefined) return JSON.stringify(field.const);
+  if (field.enum) return field.enum.map(value => JSON.stringify(value)).join(" | ");
+  const several = field.anyOf ?? field.oneOf;
+  if (several) return [...new Set(several.map(typeOf))].join(" | ");
+  if (field.type === "array") return `list of ${typeOf(field.items ?? {})}`;
+  return field.type ?? "any JSON";
 }
 
 async function show() {
@@ -23,7 +38,7 @@ async function show() {
     routes.replaceChildren(...Object.entries(api.paths).flatMap(([path, item]) =>
       Object.entries(item).map(([method, operation]) => route(path, method, operation))));
     document.getElementById("schemas").replaceChildren(...Object.entries(api.components.schemas).map(([name, schema]) =>
-      h("details", {id: name}, h("summary", {}, name), json(schema))));
+      h("details", {id: name}, h("summary", {}, name), h("div", {}, h("p", {}, schema.description ?? ""), table(fields(schema)), h("details", {}, h("summary", {}, "JSON Schema"), json(schema))))));
   } catch (error) {
     routes.textContent = `The service did not answer: ${error.message}`;
   }
