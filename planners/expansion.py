@@ -17,7 +17,9 @@ from planners.expressions.references import parsed
 from planners.facts import Elements, Facts
 from planners.fan_out_builder import FanOutBuilder
 from planners.known_values import KnownValues
+from planners.loop_turns import LoopTurns
 from planners.model import StepId
+from planners.node_order import in_order
 from planners.scopes import Meaning, NodeScope, NotRun, part_of
 from planners.workflow import (
     Approval,
@@ -71,42 +73,15 @@ def flatten(
         pending=tuple(unroller.pending),
         skipped=tuple(unroller.skipped),
         fan_outs=tuple(unroller.fan_outs),
+        loops=tuple(unroller.turns.made),
+        finished={step: one.work_key for step, one in unroller.facts.finished.items()},
+        repeats=unroller.facts.repeats,
         outputs={
             name: scope.substituted(binding, f"outputs.{name}")
             for name, binding in outputs.items()
             if all(scope.is_bound(ref.step) and not scope.waits(ref) for ref in step_refs(binding))
         },
     )
-
-
-def in_order(nodes: Iterable[Node]) -> list[Node]:
-    """Nodes of one level in topological order; in declaration order wherever dependencies allow it."""
-    by_id = {node.id: node for node in nodes}
-    if is_ordered({node.id: node.refs for node in by_id.values()}):
-        return list(by_id.values())
-    ordered: dict[StepId, Node] = {}
-    stack = [(node, False) for node in reversed(by_id.values())]
-    while stack:
-        node, parents_done = stack.pop()
-        if node.id in ordered:
-            continue
-        if parents_done:
-            ordered[node.id] = node
-            continue
-        stack.append((node, True))
-        missing = [by_id[ref] for ref in node.refs if ref in by_id and ref not in ordered]
-        stack.extend((parent, False) for parent in reversed(missing))
-    return list(ordered.values())
-
-
-def is_ordered(parents: Mapping[StepId, Iterable[StepId]]) -> bool:
-    """Whether no key comes before one of its parents. Parents that are no key are ignored."""
-    listed: set[StepId] = set()
-    for step, refs in parents.items():
-        if any(ref in parents and ref not in listed for ref in refs):
-            return False
-        listed.add(step)
-    return True
 
 
 class _Element(NamedTuple):
@@ -120,12 +95,13 @@ class _Element(NamedTuple):
 class _Unroller:
     def __init__(self, inputs: Mapping[str, Any], known: Mapping[StepId, Any], facts: Facts, most: int) -> None:
         self._most = most
-        self._facts = facts
+        self.facts = facts
         self._around: tuple[StepId, int] | None = None
         self._known = KnownValues(inputs, known)
         self._ordered: dict[int, list[Node]] = {}
         self._unfinished = False  # whether a list of a step inside a for_each is pending
-        self.steps: list[Step] = []
+        self.steps: list[Step] = [one.step for one in facts.finished.values()]
+        self.turns = LoopTurns(facts)
         self.pending: list[Pending] = []
         self.skipped: list[Skipped] = []
         self.fan_outs: list[FanOut] = []
@@ -149,7 +125,7 @@ class _Unroller:
         missing = next((not_run for ref in node.own_refs if isinstance(not_run := scope[ref], NotRun)), None)
         if missing is not None:
             return self._skip(node, suffix, missing.reason)
-        if (reason := self._facts.given_up.get(flat_id)) is not None:
+        if (reason := self.facts.given_up.get(flat_id)) is not None:
             return self._skip(node, suffix, reason)
         refs = node.own_refs if isinstance(node, Route | Loop) else node.refs
         if isinstance(node, Goal) or any(scope[ref] is None for ref in refs) or self._reads_unfinished(node, scope):
@@ -238,7 +214,8 @@ class _Unroller:
         self, node: FanOutNode, flat_id: StepId, outer: NodeScope, elements: Sequence[_Element]
     ) -> Meaning:
         """Unroll the elements that were not dropped; the output is the list of their outputs."""
-        known, around = self._facts.fan_outs.get(flat_id, Elements()), self._around
+        known, around = self.facts.fan_outs.get(flat_id, Elements()), self._around
+        self.turns.see(flat_id)
         made = FanOutBuilder(flat_id, node, around)
         for element in elements:
             if self._full:
@@ -248,10 +225,12 @@ class _Unroller:
                 made.add(element.number, (), NotRun(reason), None, unresolved=False)
                 continue
             self._around = (flat_id, element.number) if made.declared else around
-            steps, pending = len(self.steps), len(self.pending)
+            steps, pending, resumed = len(self.steps), len(self.pending), self.turns.resumed
             output, inner = element.unroll()
             new = [step.id for step in self.steps[steps:]] if made.declared else []
             made.add(element.number, new, output, inner, unresolved=len(self.pending) > pending)
+            if self.turns.resumed > resumed:
+                made.begun.append(element.number)
         self._around = around
         if isinstance(node, ForEach):
             lists = outer.lists[node.id] = {child.id: made.listed(child.id, known.kept) for child in node.steps}
@@ -286,9 +265,8 @@ class _Unroller:
     def _unroll_loop(self, loop: Loop, flat_id: StepId, outer: NodeScope, suffix: str) -> Meaning:
         """Unroll the turns that are known to be made."""
         ((_, branch),), where = loop.branches, f"workflow.steps.{loop.id}"
-        state = {name: outer.substituted(binding, f"state.{name}", loop.id) for name, binding in loop.state.items()}
-        output: Meaning = NotRun(f"the loop '{flat_id}' makes no turn")
-        for turn in range(loop.max):
+        first, state, output = self.turns.start(loop, flat_id, outer)
+        for turn in range(first, loop.max):
             scope = NodeScope(outer, state={**state, "turn": Value(value=turn)})
             if loop.go_on is not None:
                 held = self._known.holds(loop.go_on, scope, f"{where}.while")
@@ -296,6 +274,8 @@ class _Unroller:
                     return self._wait(flat_id, held)
                 if not held:
                     break
+            steps, pending, skipped = len(self.steps), len(self.pending), len(self.skipped)
+            seen = self.turns.mark()
             output = self.unroll(self._inside(branch), scope, f"{suffix}[{turn}]")[branch.output_step]
             following = self._after_turn(loop, scope, f"{where}.until")
             if output is None or self._full or not isinstance(following, dict | bool):
@@ -303,6 +283,10 @@ class _Unroller:
             if isinstance(following, bool):
                 break
             state = {**state, **following}
+            if len(self.pending) == pending:
+                inside = (step.id for step in self.steps[steps:])
+                left_out = (node.id for node in self.skipped[skipped:])
+                self.turns.add((flat_id, turn), inside, (*self.turns.since(seen), *left_out), state, output)
         return Value(value=loop.default.value) if isinstance(output, NotRun) and loop.default is not None else output
 
     def _after_turn(self, loop: Loop, scope: NodeScope, field: str) -> dict[str, Binding] | bool | list[StepId] | None:

@@ -2,7 +2,9 @@
 
 from pydantic import Field
 
-from planners.model import Model, StepId
+from planners.bindings import Binding
+from planners.model import Model, StepId, WorkKey
+from planners.nodes import Step
 
 
 class Elements(Model):
@@ -20,13 +22,40 @@ class Elements(Model):
     failed: str | None = None
 
 
+class ResumedLoop(Model):
+    """A loop whose first turns have finished, so that they are not unrolled any more."""
+
+    turn: int = Field(ge=1, description="The first turn to unroll")
+    state: dict[str, Binding] = Field(
+        default_factory=dict, description="What each part of `$state` stands for in that turn, except `$state.turn`"
+    )
+    output: Binding | None = Field(
+        default=None, description="What the output of the turn before stands for; null if it was skipped"
+    )
+    skipped: str = Field(default="", description="Why it was")
+
+
+class FinishedStep(Model):
+    """A step of a finished turn whose output is still read. ``step`` has no parents: they are not planned any more."""
+
+    step: Step
+    work_key: WorkKey
+
+
 class Facts(Model):
     """See the module.
 
     Attributes:
         given_up: step -> why it was given up: it failed for good, and the workflow goes on.
         fan_outs: those with elements that were dropped, or that are complete without all of their elements.
+        loops: those with turns that have finished.
+        finished: the steps of finished turns that the loops still read.
+        repeats: how often work was done in finished turns that may come again: the work key of its first occurrence
+            -> how many there were.
     """
 
     given_up: dict[StepId, str] = Field(default_factory=dict)
     fan_outs: dict[StepId, Elements] = Field(default_factory=dict)
+    loops: dict[StepId, ResumedLoop] = Field(default_factory=dict)
+    finished: dict[StepId, FinishedStep] = Field(default_factory=dict)
+    repeats: dict[WorkKey, int] = Field(default_factory=dict)

@@ -20,6 +20,7 @@ class FanOutBuilder:
         self._scopes: dict[int, NodeScope | None] = {}
         self._steps: dict[int, tuple[StepId, ...]] = {}
         self._unresolved: list[int] = []
+        self.begun: list[int] = []  # elements with finished turns of loops
 
     def add(
         self, index: int, steps: Sequence[StepId], output: Meaning, scope: NodeScope | None, *, unresolved: bool
@@ -56,6 +57,7 @@ class FanOutBuilder:
                 policy=self._node.completion,
                 on_failure=self._node.on_failure,
                 within=self._within,
+                begun=tuple(self.begun),
             )
         ]
 

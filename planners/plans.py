@@ -8,7 +8,7 @@ from pydantic import FailFast, Field, model_validator
 
 from planners.bindings import Binding
 from planners.model import AgentName, Model, NodeId, StepId, Versioned, WorkKey
-from planners.workflow import FanOut, Pending, Skipped, Step, unwrapped_bindings, unwrapped_nodes
+from planners.workflow import FanOut, LoopTurn, Pending, Skipped, Step, unwrapped_bindings, unwrapped_nodes
 
 
 class PlanKind(StrEnum):
@@ -74,6 +74,11 @@ class Plan(Versioned):
     )
     fan_outs: Annotated[tuple[FanOut, ...], FailFast()] = Field(
         default=(), exclude_if=lambda fan_outs: not fan_outs, description="Fan-outs with a completion policy"
+    )
+    loops: Annotated[tuple[LoopTurn, ...], FailFast()] = Field(
+        default=(),
+        exclude_if=lambda turns: not turns,
+        description="Turns of loops that the next plan need not hold once they have finished",
     )
     outputs: dict[str, Binding] = Field(default_factory=dict, description="The outputs of the task by name")
     complete: bool = Field(default=True, description="False for the beginning of a plan that is still streaming")

@@ -65,11 +65,25 @@ def work_key(
     return WorkKey(digest(step.capability, agent_identity, str(occurrence), *bound))
 
 
-def work_keys(steps: Iterable[tuple[Step, str]], inputs: InputDigests) -> dict[StepId, WorkKey]:
-    """Keys of (step, agent identity) pairs given in topological order; unique within the call."""
-    keys: dict[StepId, WorkKey] = {}
-    seen: Counter[str] = Counter()
+def work_keys(
+    steps: Iterable[tuple[Step, str]],
+    inputs: InputDigests,
+    finished: Mapping[StepId, WorkKey] | None = None,
+    repeats: Mapping[WorkKey, int] | None = None,
+) -> dict[StepId, WorkKey]:
+    """Keys of (step, agent identity) pairs given in topological order; unique within the call.
+
+    Args:
+        steps: the pairs.
+        inputs: digests of the task's inputs.
+        finished: the keys of steps that are known to have them, whatever they are bound to now.
+        repeats: how often work was done before, outside these steps: the key of its first occurrence -> how often.
+    """
+    keys: dict[StepId, WorkKey] = dict(finished or {})
+    seen: Counter[str] = Counter(repeats or {})
     for step, identity in steps:
+        if step.id in keys:
+            continue
         first = work_key(step, identity, keys, inputs)
         keys[step.id] = work_key(step, identity, keys, inputs, seen[first]) if seen[first] else first
         seen[first] += 1

@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from planners.bindings import Binding, unwrapped
-from planners.model import Model, StepId, Versioned, canonical_json, digest
+from planners.facts import ResumedLoop
+from planners.model import Model, StepId, Versioned, WorkKey, canonical_json, digest
 from planners.node_fields import Default, Id
 from planners.nodes import (
     FAIL_FAST,
@@ -48,6 +49,7 @@ __all__ = [
     "Goal",
     "Id",
     "Loop",
+    "LoopTurn",
     "Node",
     "NodeBase",
     "Nodes",
@@ -120,6 +122,25 @@ class FanOut(Model):
     within: tuple[StepId, int] | None = Field(
         default=None, description="The fan-out around it, and in which of its elements it is"
     )
+    begun: tuple[int, ...] = Field(
+        default=(),
+        exclude_if=lambda elements: not elements,
+        description="Elements with finished turns of loops, whose steps are not listed any more",
+    )
+
+
+class LoopTurn(Model):
+    """A turn of a loop after which another one follows, so that it need not be unrolled again once it has finished."""
+
+    loop: StepId = Field(description="The flat id of the loop")
+    turn: int = Field(description="Its number")
+    steps: tuple[StepId, ...] = Field(description="Its flat steps")
+    inner: tuple[StepId, ...] = Field(
+        default=(),
+        exclude_if=lambda inner: not inner,
+        description="The flat ids of loops, fan-outs and skipped nodes in it",
+    )
+    next: ResumedLoop = Field(description="Where the loop goes on")
 
 
 class Skipped(Model):
@@ -161,13 +182,20 @@ _UNWRAPPED = {
 
 
 class FlatWorkflow(Versioned):
-    """Steps in topological order, nodes that wait for values not known yet or are skipped, and the task's outputs."""
+    """Steps in topological order, nodes that wait for values not known yet or are skipped, and the task's outputs.
+
+    ``loops``: the turns that need not be unrolled again once they have finished. ``finished``: the work keys of steps
+    whose parents are not part of it any more. ``repeats``: see `planners.facts.Facts`.
+    """
 
     steps: tuple[Step, ...] = ()
     pending: tuple[Pending, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     fan_outs: tuple[FanOut, ...] = ()
     outputs: dict[str, Binding] = Field(default_factory=dict)
+    loops: tuple[LoopTurn, ...] = ()
+    finished: dict[StepId, WorkKey] = Field(default_factory=dict)
+    repeats: dict[WorkKey, int] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

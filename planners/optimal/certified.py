@@ -58,7 +58,7 @@ class CertifiedPlans:
     def plan(self, request: PlanRequest) -> Plan | None:
         """The optimal plan; None if a search is needed to find it or to prove it, or if there is none.
 
-        Plans that have to fit attempts in flight are not tried: moving these has a cost that the bound ignores.
+        Plans that have to fit running attempts are not tried: moving these has a cost that the bound ignores.
         """
         began_s = self._clock()
         flat = self._flat(request)
@@ -78,12 +78,14 @@ class CertifiedPlans:
 
     def _flat(self, request: PlanRequest) -> FlatWorkflow | None:
         workflow = request.task.plannable
-        if workflow is None or request.task.planning.mode not in _MODES or request.in_flight:
+        if workflow is None or request.task.planning.mode not in _MODES:
+            return None
+        if not all(flight.finished for flight in request.in_flight):
             return None
         if len(workflow.steps) > self._most_steps:
             return None
         try:
-            flat = flatten(workflow, request.task.values, request.known, most=self._most_steps + 1)
+            flat = flatten(workflow, request.task.values, request.known, request.facts, most=self._most_steps + 1)
         except ForerunError:
             return None
         return flat if 0 < len(flat.steps) <= self._most_steps else None

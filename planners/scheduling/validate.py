@@ -32,7 +32,7 @@ def violations(plan: Plan, flat: FlatWorkflow, request: PlanRequest, costs: Cost
         return wrong
     check = _PlanCheck(plan, request, costs)
     parts = (
-        check.agents(), check.work_keys(), check.durations(), check.precedence(flat),
+        check.agents(), check.work_keys(flat), check.durations(), check.precedence(flat),
         check.node_capacities(), check.concurrency(), check.rates(), check.limits(),
     )  # fmt: skip
     return list(chain.from_iterable(parts))
@@ -77,10 +77,10 @@ class _PlanCheck:
             }
             yield from (f"{step.id}: {words[obstacle]}" for obstacle in rule.obstacles(agent, step))
 
-    def work_keys(self) -> Iterable[str]:
+    def work_keys(self, flat: FlatWorkflow) -> Iterable[str]:
         """Each step has the right work key."""
         pairs = [(p.step, self._agent(p).identity) for p in self._plan.steps]
-        keys = work_keys(pairs, InputDigests(self._request.task.values))
+        keys = work_keys(pairs, InputDigests(self._request.task.values), flat.finished, flat.repeats)
         yield from (f"{p.id}: wrong work key" for p in self._plan.steps if keys[p.id] != p.work_key)
 
     def durations(self) -> Iterable[str]:

@@ -113,7 +113,8 @@ class SpeculativePlannerPipeline:
 
     def _workflows(self, request: PlanRequest, budget: TimeBudget) -> Iterator[GuessedWorkflow]:
         task, only_cache = request.task, request.task.planning.mode is Mode.PLAN_CACHE
-        hit = self.cache.exact(task)
+        # A plan of the cache holds all turns of a loop, and a request is about those that have not finished.
+        hit = None if request.facts.loops else self.cache.exact(task)
         if hit is not None and (only_cache or task.goal is None or hit.is_sure):
             guess = GuessedWorkflow.from_cache(hit, request, _EXACT)
         elif task.plannable is not None:

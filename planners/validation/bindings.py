@@ -20,11 +20,11 @@ from planners.bindings import (
     kind_of,
 )
 from planners.errors import InvalidTask
-from planners.expansion import in_order
 from planners.expressions.engine import ValueKind
 from planners.expressions.evaluation import type_flaw
 from planners.expressions.references import Reference, parsed, written
 from planners.model import StepId
+from planners.node_order import in_order
 from planners.validation.offers import Requirements
 from planners.validation.shapes import ANYTHING, Block, Known, Many, OneOf, Parts, ValueShape, of_schemas
 from planners.validation.structure import ROOT

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from planners.agents import AgentSpec
 from planners.errors import InvalidTask
-from planners.expansion import MAX_STEPS, in_order
+from planners.expansion import MAX_STEPS
 from planners.model import StepId
+from planners.node_order import in_order
 from planners.tasks import Task
 from planners.validation.offers import Requirements
 from planners.workflow import FanOutNode, ForEach, Loop, Node, OnFailure, Parallel, Route, Step

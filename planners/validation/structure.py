@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from planners.bindings import step_refs
 from planners.errors import InvalidTask
-from planners.expansion import is_ordered
 from planners.expressions.references import parsed
 from planners.graph import cycle
 from planners.model import StepId
+from planners.node_order import is_ordered
 from planners.validation.block_outputs import ambiguous_outputs
 from planners.validation.suggestions import nearest, shown
 from planners.workflow import ForEach, Goal, Node, Workflow

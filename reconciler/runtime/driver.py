@@ -315,7 +315,8 @@ class Driver:
         """Let later guesses learn from the optimal plan."""
         run, planning = self.run, self.run.task.planning
         if run.optimal_plan is not None and planning.learn and planning.mode is not Mode.ORACLE:
-            remembering = self._planning_thread.submit(self._ports.planning.remember, run.task, run.optimal_plan)
+            whole = run.history.whole(run.optimal_plan)
+            remembering = self._planning_thread.submit(self._ports.planning.remember, run.task, whole)
             remembering.add_done_callback(_log_error)
 
     async def abandon(self, error: Exception) -> TaskView:

@@ -16,7 +16,7 @@ def takes_long(event: e.Event, run: RunState) -> bool:
     """
     match event:
         case e.OptimalPlanReady() | e.SpeculativePlanReady():
-            return _steps(event.plan) + len(run.attempts) > _LARGE
+            return _steps(event.plan) + run.attempts.current_count > _LARGE
         case e.RunStarted(kept=kept):
             return _steps(run.task.planning.plan) + len(kept) > _LARGE
         case e.AttemptStarted() | e.AttemptFinished():

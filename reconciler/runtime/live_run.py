@@ -97,7 +97,7 @@ class LiveRun:
 
     async def graph(self) -> RunGraph:
         """Both plans as one graph, as far as the optimal plan has arrived."""
-        return await self._projected(lambda run: run_graph(run.id, run.guess, run.plan or run.optimal_plan))
+        return await self._projected(lambda run: run_graph(run.id, run.guess, run.whole_plan))
 
     async def step(self, step: StepId) -> StepView:
         """One step.
@@ -108,7 +108,7 @@ class LiveRun:
         values, attempts = self._driver.run.task.values, await self.timeline()
 
         def project(run: RunState) -> StepView | None:
-            plans = plans_view(run).model_copy(update={"optimal": run.plan or run.optimal_plan})
+            plans = plans_view(run).model_copy(update={"optimal": run.whole_plan})
             return step_view(step, plans, attempts, values)
 
         found = await self._projected(project)
@@ -143,7 +143,7 @@ class LiveRun:
             UnknownStep: the task has no such step.
             OutputNotReady: it has not finished, or its output was lost.
         """
-        attempt = attempt_with_output(step, await self.timeline(), self._driver.run.plan)
+        attempt = attempt_with_output(step, await self.timeline(), self._driver.run.whole_plan)
         try:
             return await self._executor.value(self._driver.admitted.id, OutputOf(attempt=attempt))
         except LookupError:
@@ -160,7 +160,7 @@ class LiveRun:
         run = self._driver.run
         attempt = run.doubt_about(step)
         if attempt is None:
-            if run.plan is None or step not in run.plan.by_id:
+            if step not in run.steps:
                 raise unknown_step(step, run.id)
             raise NotInDoubt(
                 f"nothing about step '{step}' is in doubt", "step", "GET the task: in_doubt names the steps"
@@ -180,7 +180,7 @@ class LiveRun:
         run = self._driver.run
         attempt = run.asked_by(step)
         if attempt is None:
-            if run.plan is None or step not in run.plan.by_id:
+            if step not in run.steps:
                 raise unknown_step(step, run.id)
             fix = "GET the task: waiting names the steps"
             raise NotAsked(f"step '{step}' does not wait for an answer", "step", fix)

@@ -200,8 +200,7 @@ class PlanningSession:
         )
 
     async def _in_flight(self, now_s: float) -> tuple[InFlight, ...]:
-        # A list, since a thread may be handling an event of the run.
-        attempts = list(self._run.attempts.values())
+        attempts = self._run.attempts.current()  # a list, since a thread may be handling an event of the run
         if len(attempts) > _LARGE:
             return await asyncio.to_thread(_flights, attempts, now_s)
         return _flights(attempts, now_s)

@@ -25,7 +25,7 @@ class RunReservations:
         run = self._run
         if run.plan is not None and run.plan is not self._reserved:
             self._reserved = run.plan
-            done = {attempt.step.id for attempt in run.attempts.values() if _serves(attempt)}
+            done = {attempt.step.id for attempt in run.attempts.current() if _serves(attempt)}
             self._reservations.reserve(run.id, run.plan, self._clock.monotonic_s() - run.plan.planning_s, done)
         elif isinstance(event, e.AttemptFinished) and _serves(run.attempts.find(event.attempt)):
             self._reservations.finish(run.id, run.attempts[event.attempt].step.id)

@@ -1,13 +1,13 @@
 """All attempts of a run, with what is asked of them often: who is live, where, and what they have cost."""
 
-from collections.abc import Iterator, Mapping, ValuesView
+from collections.abc import Collection, Iterator, Mapping, ValuesView
 from copy import copy
 from typing import NamedTuple
 
 from planners.agents import Catalog
-from planners.model import AttemptId, NodeId
+from planners.model import AttemptId, NodeId, StepId
 from reconciler.state import accounts
-from reconciler.state.attempts import Attempt
+from reconciler.state.attempts import Attempt, AttemptStatus
 
 
 class Spending(NamedTuple):
@@ -46,6 +46,7 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
         self._catalog = catalog
         self._attempts: dict[AttemptId, Attempt] = {}
         self._spendings: dict[AttemptId, Spending] = {}
+        self._current: dict[AttemptId, None] = {}
         self._live_on: dict[NodeId, dict[AttemptId, None]] = {}
         self.live: dict[AttemptId, None] = {}
         self.unconfirmed: dict[AttemptId, None] = {}
@@ -67,6 +68,25 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
         """The attempts, in order of dispatch."""
         return self._attempts.values()
 
+    @property
+    def current_count(self) -> int:
+        """How many `current` has."""
+        return len(self._current)
+
+    def current(self) -> list[Attempt]:
+        """Those that a plan may have to do with, in order of dispatch: not of steps that it leaves out, not flushed."""
+        return [self._attempts[attempt] for attempt in self._current]
+
+    def retire(self, steps: Collection[StepId]) -> None:
+        """No plan holds these steps any more: their attempts are not current unless something is open about them."""
+        for attempt in self.current():
+            if attempt.step.id in steps and not (attempt.live or attempt.unconfirmed or attempt.in_doubt):
+                del self._current[attempt.id]
+
+    def restore(self) -> None:
+        """Plans may have to do with all attempts again."""
+        self._current = {one.id: None for one in self.values() if one.status is not AttemptStatus.FLUSHED}
+
     def find(self, attempt: AttemptId) -> Attempt | None:
         """The attempt, if there is one of this id."""
         return self._attempts.get(attempt)
@@ -78,6 +98,10 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
         if now != before:
             self.spending = self.spending.plus(now).plus(before, -1)
             self._spendings[identity] = now
+        if attempt.status is AttemptStatus.FLUSHED:
+            self._current.pop(identity, None)
+        elif identity not in self._attempts:
+            self._current[identity] = None
         self._attempts[identity] = attempt
         self.changed.append(identity)
         if live:
@@ -96,7 +120,7 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
     def snapshot(self) -> "AttemptTable":
         """A copy that does not change with this one. Linear."""
         still = copy(self)
-        still._attempts = dict(self._attempts)  # noqa: SLF001
+        still._attempts, still._current = dict(self._attempts), dict(self._current)  # noqa: SLF001
         still.in_doubt = dict(self.in_doubt)
         return still
 

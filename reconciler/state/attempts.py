@@ -1,6 +1,6 @@
 """One dispatch of one step and what may become of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from operator import attrgetter
@@ -189,11 +189,16 @@ _values = attrgetter(*_FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The attempts of a task and the moment (seconds from admission) at which they are looked at."""
+    """The attempts of a task and the moment (seconds from admission) at which they are looked at.
+
+    ``current``: those that a plan may adopt, where that is known; any of them otherwise.
+    """
 
     at_s: float = 0.0
     attempts: Mapping[AttemptId, Attempt] = field(default_factory=dict)
+    current: Sequence[Attempt] | None = None
 
     def usable(self) -> list[Attempt]:
         """Attempts whose work a plan may adopt, in order of dispatch."""
-        return [attempt for attempt in self.attempts.values() if attempt.usable]
+        known = self.attempts.values() if self.current is None else self.current
+        return [attempt for attempt in known if attempt.usable]

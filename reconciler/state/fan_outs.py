@@ -174,6 +174,9 @@ class FanOuts:
         self.open[spec.id] = fan_out = OpenFanOut(spec, states)
         fan_out.counts[ElementStatus.OPEN] = len(states)
         self.changed[spec.id] = None
+        for number in spec.begun:
+            self._begun[spec.id] = None
+            self._admit(fan_out, number)
         for number, steps in enumerate(spec.elements):
             for step in steps:
                 self._members.setdefault(step, []).append((spec.id, number))

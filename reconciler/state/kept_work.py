@@ -119,7 +119,7 @@ def _behind(run: RunData, from_step: StepId | None, acts: Collection[AttemptId])
     """The steps to run again: the named one, in all its copies, and everything that follows from it."""
     if from_step is None:
         return set()
-    plan = run.plan
+    plan = run.whole_plan
     named = _named(run.task, from_step, plan)
     if not named or plan is None:
         raise UnknownStep(

@@ -9,18 +9,23 @@ from reconciler.state.step_state import StepStatus
 from reconciler.state.step_table import StepTable
 
 
-def steps_to_redo(plan: Plan, steps: StepTable, gone: Collection[AttemptId]) -> list[StepId]:
+def steps_to_redo(
+    plan: Plan, steps: StepTable, gone: Collection[AttemptId], closed: Collection[StepId] = ()
+) -> list[StepId]:
     """The finished steps whose lost output is still to be read, in plan order. Linear in steps and edges.
 
     An output is still to be read if the task returns it, if a step that reads it has not finished or is itself to be
-    done again, or if part of the workflow is not unrolled yet and might read it.
+    done again, or if part of the workflow is not unrolled yet and might read it. What is not unrolled yet reads nothing
+    of the steps that are ``closed``.
     """
+    open_ended = bool(plan.pending) or not plan.complete
     wanted = {ref.step for output in plan.outputs.values() for ref in step_refs(output)}
     redone = []
     for planned in reversed(plan.steps):
         state = steps[planned.id]
         finished = state.status is StepStatus.FINISHED
-        redo = finished and state.attempt in gone and (planned.id in wanted or bool(plan.pending) or not plan.complete)
+        needed = planned.id in wanted or (open_ended and planned.id not in closed)
+        redo = finished and state.attempt in gone and needed
         if redo:
             redone.append(planned.id)
         if redo or not finished:

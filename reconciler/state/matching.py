@@ -9,7 +9,7 @@ plan would choose now and whatever its parents have become. So no plan can make 
 attempts of irreversible agents, and those whose staged output a plan has promoted.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -78,7 +78,7 @@ class _Pass:
         self._act_at = {attempt.step.id: attempt for attempt in acts}
         moved = [act for act in acts if not self._belongs_to_a_step(act)]
         self._moved_acts = _grouped((act.agentless_key, act) for act in moved)
-        self._agentless_keys = agentless_keys(plan, digests) if moved else {}
+        self._agentless_keys = agentless_keys(plan, digests, self._by_key) if moved else {}
         self._taken: set[AttemptId] = set()
         self._rekeyed: set[StepId] = set()
         self._given: set[WorkKey] = set()
@@ -236,11 +236,17 @@ class _Pass:
         return work_key(planned.step, ANY_AGENT, self._found.keys, self._digests)
 
 
-def agentless_keys(plan: Plan, digests: InputDigests) -> dict[StepId, WorkKey]:
-    """The work key of each step without any agent, whatever the steps are called. Linear."""
+def agentless_keys(plan: Plan, digests: InputDigests, known: Mapping[WorkKey, Attempt]) -> dict[StepId, WorkKey]:
+    """The work key of each step without any agent, whatever the steps are called. Linear.
+
+    ``known``: attempts by work key. A plan may hold a finished step without the parents that its key depends on.
+    """
     found: dict[StepId, WorkKey] = {}
     for planned in plan.steps:
-        found[planned.id] = work_key(planned.step, ANY_AGENT, found, digests)
+        own = known.get(planned.work_key)
+        at_step = own is not None and own.step.id == planned.id
+        kept = own.agentless_key if own is not None and at_step else None
+        found[planned.id] = kept or work_key(planned.step, ANY_AGENT, found, digests)
     return found
 
 

@@ -1,6 +1,6 @@
 """Which plan the run waits for, and what the next request for one must say."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from planners.model import AgentName, AttemptId, NodeId, StepId
@@ -23,7 +23,7 @@ class PlanRequests:
         awaited: why a plan is being made; None if none is.
         without_agents: agents that failed for good.
         without_nodes: nodes that were lost.
-        known_from: steps whose outputs a for_each runs over, each with the attempt that made it.
+        known_from: steps whose outputs a for_each runs over or a condition reads, each with the attempt that made it.
     """
 
     requested: int = 0
@@ -31,6 +31,7 @@ class PlanRequests:
     without_agents: dict[AgentName, None] = field(default_factory=dict)
     without_nodes: dict[NodeId, None] = field(default_factory=dict)
     known_from: dict[StepId, AttemptId] = field(default_factory=dict)
+    _forgotten: dict[StepId, AttemptId] = field(default_factory=dict)
     _fruitless: int = 0
     _last: Hashable = None
 
@@ -59,7 +60,8 @@ class PlanRequests:
                 that became known are progress: a request after none of them counts towards `exhausted`.
         """
         if reason not in OPTIONAL:
-            came_to = (finished, len(self.without_agents), len(self.without_nodes), len(self.known_from), facts.count)
+            known = len(self.known_from) + len(self._forgotten)
+            came_to = (finished, len(self.without_agents), len(self.without_nodes), known, facts.count)
             self._fruitless = self._fruitless + 1 if came_to == self._last else 0
             self._last = came_to
         self.requested += 1
@@ -86,3 +88,13 @@ class PlanRequests:
         fresh = known.keys() - self.known_from.keys()
         self.known_from.update(known)
         return bool(fresh)
+
+    def forget(self, steps: Iterable[StepId]) -> None:
+        """No plan reads the outputs of these steps any more."""
+        for step in steps:
+            if (attempt := self.known_from.pop(step, None)) is not None:
+                self._forgotten[step] = attempt
+
+    def recall(self) -> None:
+        """Plans read all outputs again."""
+        self.known_from, self._forgotten = {**self._forgotten, **self.known_from}, {}

@@ -18,6 +18,7 @@ from reconciler.state.conclusion import fail, flush
 from reconciler.state.deadlines import watch_deadlines
 from reconciler.state.failures import apply_policy
 from reconciler.state.fan_outs import FanOuts
+from reconciler.state.finished_turns import leave_out, resume_loops
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.matching import Reconciliation, reconcile
 from reconciler.state.outcomes import Verdict
@@ -39,6 +40,7 @@ def start(run: RunData) -> None:
 
 def request_plan(run: RunData, reason: c.PlanReason) -> None:
     """Ask for the plan of the next epoch; fail the run if plan after plan has brought nothing new."""
+    resume_loops(run)
     question = run.requests.ask(reason, run.finished, run.facts)
     if run.requests.exhausted:
         message = f"{question.epoch - 1} plans were made, and the last of them brought the run no further"
@@ -59,10 +61,8 @@ def take_guess(run: RunData, event: e.SpeculativePlanReady) -> None:
         run.guess, run.speculations = event.plan, []
         run.guess_s = run.at_s if run.guess_s is None else run.guess_s
     speculation = Speculation(event.plan, event.conditions, run.task, run.catalog)
-    for attempt in run.attempts.values():
-        # Work that was given up is as if it had never begun.
-        if attempt.status is not AttemptStatus.FLUSHED:
-            speculation.observe(attempt)
+    for attempt in run.attempts.current():  # work that was given up is as if it had never begun
+        speculation.observe(attempt)
     run.speculations.append(speculation)
 
 
@@ -98,7 +98,8 @@ def planning_failed(run: RunData, epoch: int, failure: Failure) -> None:
 
 def accept(run: RunData, plan: Plan, epoch: int) -> None:
     """Hold an optimal plan against the work under way and carry on from there."""
-    found = reconcile(run.progress, plan, run.task, run.catalog, run.digests)
+    leave_out(run, plan)
+    found = reconcile(replace(run.progress, current=run.attempts.current()), plan, run.task, run.catalog, run.digests)
     _drop_gone(run, found)
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
     run.outcomes.plan_arrived(plan, run.at_s, adopted)
@@ -177,7 +178,7 @@ def _confirm(run: RunData, attempt: Attempt, planned: PlannedStep, verdict: Verd
 def _set_steps(run: RunData, plan: Plan, found: Reconciliation) -> None:
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
     run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, run.steps, gone=run.facts.gone)
-    statuses = {step: state.status for step, state in run.steps.items()} if plan.fan_outs else {}
+    statuses = run.steps.statuses if plan.fan_outs else {}
     run.fan_outs = FanOuts(plan, statuses, run.facts.failures)
     run.steps.moved = run.fan_outs.moved if plan.fan_outs else None
     for step in found.missing:

@@ -9,6 +9,7 @@ from reconciler.state import events as e
 from reconciler.state.attempts import Attempt
 from reconciler.state.failure_policy import guess_failure_counts, overran
 from reconciler.state.failures import apply_policy, serves
+from reconciler.state.finished_turns import whole_again
 from reconciler.state.handoff import Failure, FailureKind, Handoff
 from reconciler.state.lost_outputs import steps_to_redo
 from reconciler.state.planning import request_plan, settle, unroll
@@ -67,7 +68,12 @@ def outputs_lost(run: RunData, attempts: Iterable[AttemptId], failure: Failure) 
     gone = {attempt for attempt in attempts if attempt in run.attempts and run.attempts[attempt].finished}
     if not gone:
         return
-    for step in steps_to_redo(run.plan, run.steps, gone) if run.plan is not None else ():
+    closed = frozenset(run.history.steps.keys() - run.facts.finished.keys())
+    redone = steps_to_redo(run.plan, run.steps, gone) if run.plan is not None else []
+    whole = whole_again(run, redone)
+    if whole and run.plan is not None:
+        redone = steps_to_redo(run.plan, run.steps, gone, closed)
+    for step in redone:
         attempt = run.attempts[run.steps.attempt_of(step)]
         gone.discard(attempt.id)
         if run.is_act(attempt):
@@ -79,6 +85,8 @@ def outputs_lost(run: RunData, attempts: Iterable[AttemptId], failure: Failure) 
         # No plan may adopt it now. What the plan has finished and nobody reads any more stays as it is.
         if not run.is_act(attempt) and not serves(run, attempt.id, attempt.step):
             _lose_output(run, attempt, failure)
+    if whole and run.requests.awaited is not None:
+        request_plan(run, run.requests.awaited)  # the plan that is being made leaves finished turns out
 
 
 def _lose_output(run: RunData, attempt: Attempt, failure: Failure) -> None:

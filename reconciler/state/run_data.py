@@ -18,6 +18,7 @@ from reconciler.state.awaited_outputs import AwaitedOutputs
 from reconciler.state.dispatch import Dispatcher
 from reconciler.state.failure_policy import Tries
 from reconciler.state.fan_outs import FanOuts
+from reconciler.state.history import History
 from reconciler.state.outcome_builder import OutcomeBuilder
 from reconciler.state.outcomes import Outcome
 from reconciler.state.plan_requests import PlanRequests
@@ -41,6 +42,7 @@ class RunData:
         finished: how many confirmed attempts have finished so far.
         refused: what the gate had refused to the last when the optimal plan decided about it.
         facts: what decides how the workflow is unrolled next, apart from outputs.
+        history: finished turns of loops, which ``plan`` and ``optimal_plan`` leave out.
         fan_outs: the open ones of the plan.
         waits: when attempts that the run itself plays are over.
         redone: promoted attempts whose output was lost and is made again; their effects are out.
@@ -67,6 +69,7 @@ class RunData:
         self.finished = 0
         self.refused: dict[StepId, Decision] = {}
         self.facts = RunFacts()
+        self.history = History()
         self.waits = Waits()
         self.fan_outs = FanOuts()
         self.redone: dict[AttemptId, Attempt] = {}
@@ -85,6 +88,12 @@ class RunData:
     def progress(self) -> Progress:
         """All attempts as they are now; nothing is copied."""
         return Progress(at_s=self.at_s, attempts=self.attempts)
+
+    @property
+    def whole_plan(self) -> Plan | None:
+        """The optimal plan that counts, or the last complete one, with all finished turns of loops. Linear."""
+        plan = self.plan or self.optimal_plan
+        return None if plan is None else self.history.whole(plan)
 
     @property
     def changed(self) -> list[Attempt]:

@@ -3,8 +3,9 @@
 import heapq
 from collections.abc import Iterable
 
-from planners.facts import Elements, Facts
-from planners.model import StepId
+from planners.facts import Elements, Facts, FinishedStep, ResumedLoop
+from planners.model import StepId, WorkKey
+from planners.workflow import LoopTurn
 from reconciler.state.fan_outs import Completion, Element
 from reconciler.state.handoff import Failure
 
@@ -19,6 +20,9 @@ class RunFacts:
         completions: the fan-outs that are complete.
         asks: whether a new plan is needed.
         gone: steps that do not run any more, whatever a plan says that was asked for before.
+        loops: those that the next plan resumes behind finished turns; ``finished`` and ``repeats``: see
+            `planners.facts.Facts`.
+        told: how many facts the last request for a plan knew, and ``planned``: the last plan that was accepted.
     """
 
     def __init__(self) -> None:
@@ -34,6 +38,11 @@ class RunFacts:
         self._dropped: dict[StepId, dict[int, str]] = {}
         self._kept: dict[StepId, tuple[int, ...]] = {}
         self._failed: dict[StepId, str] = {}
+        self._telling: dict[StepId, None] = {}  # nodes of which the next plan must know
+        self.loops: dict[StepId, ResumedLoop] = {}
+        self.finished: dict[StepId, FinishedStep] = {}
+        self.repeats: dict[WorkKey, int] = {}
+        self.told = self.planned = 0
 
     def start(self, fan_out: StepId, at_s: float, timeout_s: float | None) -> None:
         """The first step of a fan-out has started."""
@@ -66,17 +75,20 @@ class RunFacts:
     def give_up(self, step: StepId, reason: str) -> None:
         """The workflow goes on without a step that has failed."""
         self.given_up[step] = reason
+        self._telling[step] = None
         self.gone.add(step)
 
     def drop(self, element: Element, steps: Iterable[StepId], reason: str) -> None:
         """An element does not run any more; ``steps`` are those of it that have not finished."""
         self.gone.update(steps)
         fan_out, number = element
+        self._telling[fan_out] = None
         self._dropped.setdefault(fan_out, {})[number] = reason
 
     def keep(self, fan_out: StepId, kept: tuple[int, ...], failed: str | None = None) -> None:
         """A fan-out is complete with the outputs of these elements, or has failed."""
         self._kept[fan_out] = kept
+        self._telling[fan_out] = None
         if failed is not None:
             self._failed[fan_out] = failed
         self.asks = True
@@ -86,16 +98,32 @@ class RunFacts:
         """How many facts there are."""
         return len(self.given_up) + len(self._kept)
 
+    def resume(self, turn: LoopTurn) -> None:
+        """A turn has finished: the next plan resumes the loop behind it and need not know what happened in it."""
+        for node in turn.inner:
+            self._telling.pop(node, None)
+            self.loops.pop(node, None)
+        self.loops[turn.loop] = turn.next
+
+    def start_over(self) -> None:
+        """The next plan holds all turns again."""
+        self.loops, self.finished, self.repeats = {}, {}, {}
+        self._telling = dict.fromkeys((*self.given_up, *self._dropped, *self._kept))
+
     def taken(self) -> Facts:
         """All of them, for a plan that is asked for now."""
         self.asks = False
-        names = self._dropped.keys() | self._kept.keys()
+        self.told = self.count
         return Facts(
-            given_up=dict(self.given_up),
+            given_up={name: self.given_up[name] for name in self._telling if name in self.given_up},
             fan_outs={
                 name: Elements(
                     dropped=dict(self._dropped.get(name, {})), kept=self._kept.get(name), failed=self._failed.get(name)
                 )
-                for name in sorted(names)
+                for name in sorted(self._telling)
+                if name in self._dropped or name in self._kept
             },
+            loops=dict(self.loops),
+            finished=dict(self.finished),
+            repeats=dict(self.repeats),
         )

@@ -7,10 +7,11 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import copy
+from itertools import chain
 from typing import Any
 
 from planners.model import AgentName, AttemptId, NodeId, StepId, WorkKey
-from planners.plans import Plan
+from planners.plans import Plan, PlannedStep
 from planners.workflow import Skipped
 from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.commands import PlanReason
@@ -41,6 +42,8 @@ class StepTable(Mapping[StepId, StepState]):
 
     def __init__(self, steps: Iterable[StepId] = ()) -> None:
         self._states: dict[StepId, StepState] = {}
+        self._retired: dict[StepId, StepState] = {}  # of steps that the plan does not hold any more
+        self._retired_counts: Counter[StepStatus] = Counter()
         self._children: dict[StepId, list[StepId]] = {}
         self._open_parents: dict[StepId, int] = dict.fromkeys(steps, 0)
         self._counts: Counter[StepStatus] = Counter()
@@ -76,6 +79,7 @@ class StepTable(Mapping[StepId, StepState]):
             IllegalTransition: the plan takes back what cannot be taken back.
         """
         table = cls(planned.id for planned in plan.steps)
+        table._take_retired(before)
         finished = {step for step, attempt in adopted.items() if attempt.finished}
         for planned in plan.steps:
             missing = 0
@@ -99,18 +103,45 @@ class StepTable(Mapping[StepId, StepState]):
         return table
 
     def __getitem__(self, step: StepId) -> StepState:
-        return self._states[step]
+        state = self._states.get(step)
+        return self._retired[step] if state is None else state
 
     def __iter__(self) -> Iterator[StepId]:
-        return iter(self._states)
+        return chain(self._retired, self._states)
 
     def __len__(self) -> int:
-        return len(self._states)
+        return len(self._retired) + len(self._states)
 
     @property
     def unfinished(self) -> int:
         """How many steps have still to finish."""
-        return len(self._states) - self._done
+        return len(self) - self._done
+
+    @property
+    def statuses(self) -> dict[StepId, StepStatus]:
+        """Those of the steps of the plan."""
+        return {step: state.status for step, state in self._states.items()}
+
+    def retire(self, steps: Iterable[StepId]) -> None:
+        """These steps have ended, and the next plan does not hold them. Their states stay as they are."""
+        for step in steps:
+            if (state := self._states.pop(step, None)) is not None:
+                self._retired[step] = state
+                self._retired_counts[state.status] += 1
+
+    def restore(self, steps: Iterable[PlannedStep]) -> None:
+        """The plan holds these finished steps again."""
+        self._states, self._retired = {**self._retired, **self._states}, {}
+        self._retired_counts = Counter()
+        for planned in steps:
+            self._open_parents[planned.id] = 0
+            for parent in planned.step.parents:
+                self._children.setdefault(parent, []).append(planned.id)
+
+    def _take_retired(self, before: "StepTable") -> None:
+        self._retired, self._retired_counts = before._retired, before._retired_counts  # noqa: SLF001 -- of this class
+        self._counts.update(self._retired_counts)
+        self._done = len(self._retired)
 
     @property
     def under_way(self) -> bool:
@@ -124,7 +155,7 @@ class StepTable(Mapping[StepId, StepState]):
     def snapshot(self) -> "StepTable":
         """A copy that does not change with this one. Linear."""
         still = copy(self)
-        still._states = dict(self._states)  # noqa: SLF001
+        still._states, still._retired = dict(self._states), dict(self._retired)  # noqa: SLF001
         still.moved = None
         still._counts = Counter(self._counts)  # noqa: SLF001
         return still

@@ -153,7 +153,7 @@ def saved_s(run: RunState) -> float | None:
     if not run.status.ended or run.plan is None or run.optimal_plan_s is None:
         return None
     seconds = {attempt.step.id: attempt.seconds for attempt in run.progress.usable() if attempt.finished}
-    return max(0.0, run.optimal_plan_s + accounts.critical_path_s(run.plan, seconds) - run.at_s)
+    return max(0.0, run.optimal_plan_s + accounts.critical_path_s(run.history.whole(run.plan), seconds) - run.at_s)
 
 
 def _similarity(run: RunState) -> float | None:
@@ -276,7 +276,7 @@ def plans_view(run: RunState) -> PlansView:
     return PlansView(
         task=run.id,
         speculative=run.guess,
-        optimal=run.optimal_plan,
+        optimal=run.optimal_plan and run.history.whole(run.optimal_plan),
         similarity=alike.similarity if alike else None,
         step_f1=alike.step_f1 if alike else None,
         edge_f1=alike.edge_f1 if alike else None,

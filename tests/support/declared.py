@@ -146,7 +146,12 @@ class Declared:
         """A plan of the flat workflow on one node."""
         agents = [self.catalog.offering(step.capability)[0] for step in flat.steps]
         digests = InputDigests(self.task.values)
-        keys = work_keys([(s, agent.identity) for s, agent in zip(flat.steps, agents, strict=True)], digests)
+        keys = work_keys(
+            [(s, agent.identity) for s, agent in zip(flat.steps, agents, strict=True)],
+            digests,
+            flat.finished,
+            flat.repeats,
+        )
         return Plan(
             kind=kind,
             steps=tuple(
@@ -161,6 +166,7 @@ class Declared:
             pending=flat.pending,
             skipped=flat.skipped,
             fan_outs=flat.fan_outs,
+            loops=flat.loops,
             outputs=flat.outputs,
         )
 

@@ -16,6 +16,8 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
     keys = work_keys(
         ((step, mode.agent.identity) for step, mode in zip(problem.steps, modes, strict=True)),
         InputDigests(request.task.values),
+        problem.flat.finished,
+        problem.flat.repeats,
     )
     quantum, nodes = problem.quantum_s, request.cluster.nodes
     steps = tuple(
@@ -39,6 +41,7 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
         pending=problem.flat.pending,
         skipped=problem.flat.skipped,
         fan_outs=problem.flat.fan_outs,
+        loops=problem.flat.loops,
         outputs=problem.flat.outputs,
         origin=origin,
         objective=schedule.value,

@@ -143,7 +143,7 @@ class _Builder:
         if not self._request.in_flight:
             return self._require_modes(modes)
         candidates = [step_class.agents for step_class, _ in self._class_of]
-        found = match_in_flight(self._flat.steps, candidates, self._request)
+        found = match_in_flight(self._flat, candidates, self._request)
         new_count = [len(row) for row in modes]
         for step, matches in enumerate(found):
             modes[step] += [self._in_flight_mode(step, match) for match in matches]

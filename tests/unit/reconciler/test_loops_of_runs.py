@@ -2,11 +2,16 @@
 
 import pytest
 from declared import Declared, a_task, step
+from operations import operations
 
+from planners.graph import PlanGraph
 from reconciler.simulation import Restart
+from reconciler.state import events as e
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run import RunState
+from reconciler.state.step_state import StepStatus
+from reconciler.views.projections import plans_view, timeline
 
 
 def counting(until, **more):
@@ -74,5 +79,115 @@ def test_a_loop_ends_with_what_it_has_when_a_turn_is_skipped():
     assert world.run.status is RunStatus.SUCCEEDED
 
 
-def test_hundreds_of_turns_are_made():
-    assert played(counting("$steps.add >= 200")).outputs == {"tell": 200}
+def test_ten_times_the_turns_cost_ten_times_as_much(monkeypatch):
+    monkeypatch.setattr(RunState, "validates", False)  # checking a run costs work in proportion to its size
+
+    few = operations(lambda: played(counting("$steps.add >= 20")))
+    many = operations(lambda: played(counting("$steps.add >= 200")))
+
+    assert many < 11 * few
+
+
+def test_a_plan_holds_the_turns_that_have_not_finished_and_what_they_read(monkeypatch):
+    monkeypatch.setattr(RunState, "validates", False)
+
+    world = played(counting("$steps.add >= 1000"))
+
+    assert world.outputs == {"tell": 1000}
+    assert max(len(plan.steps) for plan in world.plans) == 3
+
+
+def test_a_run_is_shown_whole():
+    world = played(counting("$steps.add >= 30"))
+
+    shown = plans_view(world.run).optimal
+    assert [planned.id for planned in shown.steps] == [*(f"add[{turn}]" for turn in range(30)), "tell"]
+    assert PlanGraph(shown).critical_path()[0] == "add[0]"
+    assert len(timeline(world.run).bars) == 31
+    assert world.run.steps.count(StepStatus.FINISHED) == len(world.run.steps) == 31
+
+
+@pytest.mark.parametrize("mode", ["wait", "forerun"])
+@pytest.mark.parametrize("lost_at_s", [3.25, 3.45, 3.65, 3.85])
+def test_an_output_that_was_lost_is_made_again_with_everything_it_needs(lost_at_s, mode, monkeypatch):
+    monkeypatch.setattr(RunState, "validates", True)
+    lost = e.OutputsLost(at_s=0, attempts=tuple(f"t.{number}" for number in range(1, 50)), reason="gone")
+
+    world = played(counting("$steps.add >= 12"), mode, faults=((lost_at_s, lost),))
+
+    assert world.outputs == {"tell": 12}
+    assert world.done.count("add[0]") == 2
+
+
+def test_an_output_that_nobody_reads_any_more_is_not_made_again():
+    lost = e.OutputsLost(at_s=0, attempts=("t.1", "t.2"), reason="gone")
+
+    world = played(counting("$steps.add >= 12"), faults=((5.0, lost),))
+
+    assert world.outputs == {"tell": 12}
+    assert (world.done.count("add[0]"), world.done.count("add[1]")) == (1, 1)
+
+
+@pytest.mark.parametrize("mode", ["wait", "forerun"])
+def test_like_work_in_each_turn_is_done_once_a_turn(mode, monkeypatch):
+    monkeypatch.setattr(RunState, "validates", True)
+    steps = counting("$steps.add >= 8", output="add")
+    steps[0]["loop"] += [step("sample", "say", inputs={"n": 1}), step("act", "act", inputs={"n": 1})]
+
+    world = played(steps, mode)
+
+    assert world.outputs == {"tell": 8}
+    assert len(world.done) == len(set(world.done)) == 25
+
+
+def routed(rounds):
+    """For each element, a loop whose turns take one way or the other."""
+    way = {
+        "id": "way",
+        "route": [{"when": "$state.n % 2 == 0", "steps": [step("even", inputs={"n": "$state.n"})]}],
+        "else": [step("odd", inputs={"n": "$state.n"})],
+    }
+    loop = {"id": "again", "loop": [way], "state": {"n": "$item"}, "next": {"n": "$steps.way"}, "max": 5_000}
+    loop["until"] = f"$steps.way >= {rounds}"
+    return [
+        {"id": "each", "for_each": [0, 1, 4], "max_concurrency": 2, "steps": [loop]},
+        step("tell", "say", inputs={"n": "$steps.each"}),
+    ]
+
+
+@pytest.mark.parametrize("after", [None, 5, 17, 40])
+@pytest.mark.parametrize("mode", ["wait", "forerun"])
+def test_a_route_inside_a_loop_inside_a_for_each(mode, after, monkeypatch):
+    monkeypatch.setattr(RunState, "validates", True)
+    world = Declared(
+        a_task(routed(9), mode=mode),
+        output=one_more,
+        seconds=lambda _capability, inputs, _number: 0.3 + 0.1 * (str(inputs["n"]) > "4"),
+        plan_s=0.1,
+        restarts=() if after is None else (Restart(after=after),),
+    ).play()
+
+    assert world.outputs == {"tell": [9, 9, 9]}
+    assert [plan for plan in world.plans if len(plan.steps) > 12] == []
+    taken = {one for one in world.run.steps if world.run.steps[one].status is StepStatus.FINISHED}
+    assert taken == {
+        *(
+            f"{'odd' if n % 2 else 'even'}[{element}][{n - first}]"
+            for element, first in enumerate([0, 1, 4])
+            for n in range(first, 9)
+        ),
+        "tell",
+    }
+
+
+def test_no_more_elements_than_allowed_are_in_their_loops_at_once():
+    world = played(routed(12))
+
+    begun, ended = {}, {}
+    for bar in timeline(world.run).bars:
+        if bar.step != "tell":
+            element = bar.step.split("[")[1]
+            begun[element] = min(begun.get(element, bar.started_s or bar.dispatched_s), bar.dispatched_s)
+            ended[element] = max(ended.get(element, 0.0), bar.ended_s)
+    third = max(begun, key=begun.get)
+    assert begun[third] >= min(ended[element] for element in ended if element != third)
