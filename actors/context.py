@@ -7,10 +7,12 @@ from pydantic import JsonValue
 
 from actors.environment import declared_variables
 from actors.errors import BadOutput, MissingVariable
+from actors.logs.attempt_capture import AttemptCapture
 from planners.model import AgentName, AttemptId, TaskId, WorkKey
 
 # The journal keeps what is staged until it is promoted.
 MAX_STAGED_BYTES = 1024 * 1024
+MAX_ARTEFACT_CHARS = 32_000
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Context:
     that may be done again also the work.
 
     ``speculative`` is how the attempt was dispatched; it may have been confirmed since. ``env`` holds the environment
-    variables that the agent's catalog entry names, as far as they are set on the node.
+    variables that the agent's catalog entry names, as far as they are set on the node. ``capture`` takes what is told
+    while the attempt runs; None: nobody listens.
     """
 
     task: TaskId
@@ -33,6 +36,7 @@ class Context:
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     staged: dict[str, bytes] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    capture: AttemptCapture | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.idempotency_key:
@@ -54,6 +58,31 @@ class Context:
         except KeyError:
             fix = f"add {name} to env of the agent's catalog entry, and set it on every node that runs the agent"
             raise MissingVariable(f"agent '{self.agent}' has no variable {name}", "env", fix) from None
+
+    def progress(self, message: str = "", done: float | None = None) -> None:
+        """Tell how far the attempt is. The timeline shows the latest; all are in the log. Thread-safe, never raises.
+
+        Args:
+            message: what is being done.
+            done: the share that is done, 0..1; None if it is not known.
+        """
+        if self.capture is not None:
+            self.capture.progress(message, done)
+
+    def artefact(self, name: str, content: str) -> None:
+        """Show a result while the attempt still runs: a short text, or the address of something large. Thread-safe.
+
+        Raises:
+            BadOutput: it has more than `MAX_ARTEFACT_CHARS` characters.
+        """
+        if len(content) > MAX_ARTEFACT_CHARS:
+            message = (
+                f"the artefact '{name}' has {len(content)} characters, and at most {MAX_ARTEFACT_CHARS} are allowed"
+            )
+            fix = "write it to a file or a store, and show its address"
+            raise BadOutput(message, "artefact", fix)
+        if self.capture is not None:
+            self.capture.artefact(name, content)
 
     def stage(self, name: str, data: bytes) -> None:
         """Stage an effect. The agent's ``promote`` hook receives it at commit; a flushed attempt drops it.

@@ -7,6 +7,7 @@ from pydantic import JsonValue
 
 from actors.context import Context
 from actors.environment import declared_variables
+from actors.logs.current import current_capture
 from actors.logs.limits import LogLimits
 from actors.payloads.slots import InputSlot, fill
 from actors.payloads.store import PayloadStore, ReturnedPayloads
@@ -58,6 +59,7 @@ class Invocation:
             speculative=self.speculative,
             settings=self.settings,
             env=declared_variables(self.env),
+            capture=current_capture() if self.logs is not None else None,
         )
 
     def filled(self, blobs: tuple[Any, ...]) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Unpack
 
 from actors.admission.node_room import NodeRoom
+from actors.executor.captured import Captures
 from actors.executor.daemon_threads import DaemonThreads
 from actors.executor.execution import run_async, run_in_process, run_promotion, run_verification
 from actors.executor.fenced import FencedExecutor
@@ -17,6 +18,7 @@ from actors.failures import timed_out
 from actors.invocation import Ended, Invocation, Result
 from actors.kinds.command_agent import stop_command
 from actors.kinds.kind import kind_of
+from actors.logs.attempt_capture import AttemptCapture
 from actors.payloads.outputs import BoundInputs, Reference
 from planners.agents import AgentKind, AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId, TaskId
@@ -81,25 +83,45 @@ class LocalExecutor(FencedExecutor):
         call.inputs.update(json.loads(json.dumps(call.inputs)))
         blobs = tuple([await blob for blob in bound.blobs])
         run = self._on_loop if kind_of(agent.kind).runs_on_loop else self._in_thread
-        result = await run(call, blobs)
+        result = await run(call, blobs, self._captures(hosted))
         if result.body is not None:
             hosted.body = Kept(result.body)
         hosted.staged = result.staged
         return result.ended
 
-    async def _on_loop(self, call: Invocation, blobs: tuple[Any, ...]) -> Result:
+    def _captures(self, hosted: HostedAttempt) -> Captures:
+        """Lines are reported while the attempt runs, those of one turn of the event loop together."""
+        loop, pending = asyncio.get_running_loop(), False
+
+        def report(capture: AttemptCapture) -> None:
+            nonlocal pending
+            pending = False
+            if not capture.closed and (batch := capture.batch()) is not None:
+                self._report_output(hosted, (batch,))
+                capture.arrived(batch.first + batch.length - 1)
+
+        def note(capture: AttemptCapture) -> None:
+            nonlocal pending
+            if not pending and not capture.closed:
+                pending = True
+                with suppress(RuntimeError):  # the event loop is closed: a thread has outlived it
+                    loop.call_soon_threadsafe(report, capture)
+
+        return Captures(on_line=note)
+
+    async def _on_loop(self, call: Invocation, blobs: tuple[Any, ...], captures: Captures) -> Result:
         """Run an async agent; it takes as long as the clock of the loop says, which may be virtual."""
         loop = asyncio.get_running_loop()
         began_s = loop.time()
-        result = await run_async(call, blobs)
+        result = await run_async(call, blobs, captures)
         return replace(result, ended=replace(result.ended, seconds=loop.time() - began_s))
 
-    async def _in_thread(self, call: Invocation, blobs: tuple[Any, ...]) -> Result:
+    async def _in_thread(self, call: Invocation, blobs: tuple[Any, ...], captures: Captures) -> Result:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         try:
             async with asyncio.timeout(call.timeout_s):
-                return await loop.run_in_executor(self._threads, run_in_process, call, blobs)
+                return await loop.run_in_executor(self._threads, run_in_process, call, blobs, captures)
         except TimeoutError:
             stop_command(call.attempt)
             return Result(Ended(loop.time() - began_s, failure=timed_out(call.timeout_s)))

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from actors.context import Context
+from actors.context import MAX_ARTEFACT_CHARS, Context
 from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog
 from actors.invocation import Invocation
 from actors.kinds.declared import declared
@@ -102,7 +102,8 @@ class A2aKind:
         assert isinstance(call.target, str)
         try:
             async with connected(call.target, headers) as (_, client):
-                await _follow(client, request_of(inputs, call.idempotency_key or call.attempt, settings.skill), reply)
+                request = request_of(inputs, call.idempotency_key or call.attempt, settings.skill)
+                await _follow(client, request, reply, context)
         except (A2AError, httpx.HTTPError) as error:
             message = rendering.masked(f"'{call.target}': {error or type(error).__name__}")[:_SHOWN]
             raise RemoteFailed(message, "target", "check the address, the credentials, and that it runs") from None
@@ -135,15 +136,24 @@ def check_address(address: Any, field: str) -> str:
     return address
 
 
-async def _follow(client: "Client", request: Any, reply: "Reply") -> None:
-    """Take in all events. When cancelled, cancel the remote task, as soon as the stream has named it."""
+async def _follow(client: "Client", request: Any, reply: "Reply", context: Context) -> None:
+    """Take in all events, and tell what they say of progress.
+
+    When cancelled, cancel the remote task, as soon as the stream has named it.
+    """
     from a2a.types import CancelTaskRequest  # noqa: PLC0415 (see `A2aKind.run`)
+
+    from actors.kinds.a2a_remote import artefact_in, said_in  # noqa: PLC0415 (see `A2aKind.run`)
 
     named = asyncio.Event()
 
     async def follow() -> None:
         async for event in client.send_message(request):
             reply.add(event)
+            if message := said_in(event):
+                context.progress(message)
+            if (shown := artefact_in(event)) is not None:
+                context.artefact(shown[0], shown[1][:MAX_ARTEFACT_CHARS])
             if reply.task is not None:
                 named.set()
 

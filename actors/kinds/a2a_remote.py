@@ -108,5 +108,19 @@ class Reply:
             self.parts[artifact.artifact_id] = list(artifact.parts)
 
 
+def said_in(event: StreamResponse) -> str:
+    """What a status update says; empty if the event is another, or says nothing."""
+    return _text(event.status_update.status.message.parts) if event.HasField("status_update") else ""
+
+
+def artefact_in(event: StreamResponse) -> tuple[str, str] | None:
+    """Name and content of the piece of an artefact that an event brings."""
+    if not event.HasField("artifact_update"):
+        return None
+    artefact = event.artifact_update.artifact
+    data = [json_format.MessageToJson(part.data, indent=None) for part in artefact.parts if part.HasField("data")]
+    return artefact.name or artefact.artifact_id, "\n".join([_text(artefact.parts), *data]).strip()
+
+
 def _text(parts: Any) -> str:
     return "\n".join(part.text for part in parts if part.HasField("text"))

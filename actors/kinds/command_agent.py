@@ -11,9 +11,10 @@ import stat
 import subprocess
 import sys
 from codecs import getincrementaldecoder
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from subprocess import PIPE
@@ -27,6 +28,7 @@ from actors.environment import base_environment, declared_variables
 from actors.errors import BadInput, BadOutput, InvalidCatalog, UnknownTarget
 from actors.invocation import Invocation
 from actors.kinds.command_failure import command_failed
+from actors.kinds.command_progress import tell_lines
 from actors.kinds.command_settings import CommandSettings
 from actors.kinds.declared import declared
 from actors.kinds.kind import Answer, Kind
@@ -102,7 +104,9 @@ class CommandKind:
             argv = [*call.target, *(rendering.text(text, "settings.arguments") for text in settings.arguments)]
             if settings.sandbox is not None and folder is not None:
                 argv = sandboxed(argv, settings.sandbox, folder)
-            code, stdout, stderr = _guarded(call, argv, folder, pydantic_core.to_json(inputs, inf_nan_mode="constants"))
+            read = partial(_read, max_bytes=MAX_STDOUT_BYTES) if settings.output == "stdout" else _told(context)
+            stdin = pydantic_core.to_json(inputs, inf_nan_mode="constants")
+            code, stdout, stderr = _guarded(call, argv, folder, stdin, read)
             if code != 0:
                 said = rendering.masked(stderr.decode(errors="replace").strip())
                 raise command_failed(call.target, code, said, sandboxed=settings.sandbox is not None)
@@ -132,8 +136,20 @@ def _file(folder: str, name: str) -> bytes:
         return _read(stream, MAX_STDOUT_BYTES)
 
 
-def _guarded(call: Invocation, argv: list[str], folder: str | None, stdin: bytes) -> tuple[int, bytes, bytes]:
-    """Run the command under its guard: the exit code, stdout, and the last bytes of stderr."""
+def _told(context: Context) -> Callable[[IO[bytes]], bytes]:
+    """Reads stdout as progress; nothing of it is the output."""
+
+    def read(stream: IO[bytes]) -> bytes:
+        tell_lines(stream, context.progress)
+        return b""
+
+    return read
+
+
+def _guarded(
+    call: Invocation, argv: list[str], folder: str | None, stdin: bytes, read: Callable[[IO[bytes]], bytes]
+) -> tuple[int, bytes, bytes]:
+    """Run the command under its guard: the exit code, what ``read`` makes of stdout, and the last bytes of stderr."""
     # Only this process holds the writing end, and nothing is ever written: the guard reads end-of-file when it dies.
     reading, writing = os.pipe()
     command = [sys.executable, "-I", "-S", _PROCESS_GUARD, str(reading), *argv]
@@ -152,7 +168,7 @@ def _guarded(call: Invocation, argv: list[str], folder: str | None, stdin: bytes
         pool.submit(_write, process.stdin, stdin)
         stderr = pool.submit(_last_bytes, process.stderr, _TAIL_BYTES)
         try:
-            stdout = _read(process.stdout, MAX_STDOUT_BYTES)
+            stdout = read(process.stdout)
         except BadOutput:
             alive.close()  # the guard kills all its processes, which ends the threads too
             raise

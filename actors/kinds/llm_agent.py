@@ -89,7 +89,7 @@ def _conversation(call: Invocation, settings: LLMSettings, context: Context) -> 
 
     assert isinstance(call.target, str)
     key = None if settings.api_key is None else context.secret(settings.api_key)
-    return Conversation(call.target, settings, key, call.output_schema)
+    return Conversation(call.target, settings, key, call.output_schema, context.progress)
 
 
 def _settings(entry: Mapping[str, Any], location: str) -> LLMSettings:

@@ -1,5 +1,6 @@
 """One conversation with a model through pydantic-ai: its answer, checked and repaired, and what it used."""
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -26,6 +27,7 @@ from pydantic_ai.usage import UsageLimits
 
 from actors.errors import ActorsError, BadOutput, ProviderBusy
 from actors.import_path import load
+from actors.kinds.llm_progress import AnswerProgress
 from actors.kinds.llm_settings import LLMFailed, LLMRefused, LLMSettings
 from actors.kinds.retry_after import retry_after_s
 from reconciler.state.handoff import Usage
@@ -46,11 +48,23 @@ _OUTPUT = "output"
 _WRAPPED = "result"
 
 
+def _unheard(_: str) -> None:
+    """Nobody follows the conversation."""
+
+
 class Conversation:
     """Asks a model until its answer matches the schema. Connections are closed at the end."""
 
-    def __init__(self, model: str, settings: LLMSettings, key: str | None, schema: dict[str, Any] | None) -> None:
+    def __init__(
+        self,
+        model: str,
+        settings: LLMSettings,
+        key: str | None,
+        schema: dict[str, Any] | None,
+        tell: Callable[[str], None] = _unheard,
+    ) -> None:
         self._name = model
+        self._tell = tell
         self._settings = settings
         self._key = key
         self._schema = schema
@@ -114,7 +128,9 @@ class Conversation:
             model_settings=self._model_settings(),
         )
         agent.output_validator(self._checked)
-        result = await agent.run(prompt, usage_limits=UsageLimits(request_limit=self._settings.max_requests))
+        limits = UsageLimits(request_limit=self._settings.max_requests)
+        follow = AnswerProgress(self._tell) if self._settings.stream else None
+        result = await agent.run(prompt, usage_limits=limits, event_stream_handler=follow)
         return self._unwrapped(result.output), self._usage(result)
 
     def _known_model(self) -> ChatModel:

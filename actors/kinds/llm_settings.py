@@ -38,6 +38,7 @@ class LLMSettings(Model):
         max_retries: how often the client repeats a request that was refused for now (429, 5xx); it honours Retry-After.
         tools: import paths of typed callables that the model may call.
         max_requests: of one attempt; bounds loops of tool calls.
+        stream: the answer is streamed, and its last words are the progress of the attempt.
         prices: of tokens; None: the price table of genai-prices, else the entry's ``price``.
         temperature, max_tokens: of the answer; None: the provider's default.
         extra: added to the body of every request.
@@ -52,6 +53,7 @@ class LLMSettings(Model):
     max_retries: int = Field(default=2, ge=0)
     tools: tuple[str, ...] = ()
     max_requests: int = Field(default=20, ge=1)
+    stream: bool = False
     prices: TokenPrices | None = None
     temperature: float | None = None
     max_tokens: int | None = Field(default=None, ge=1)

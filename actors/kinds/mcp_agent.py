@@ -20,6 +20,7 @@ from planners.agents import AgentSpec, Effect
 from planners.resources import Resources
 
 if TYPE_CHECKING:
+    from mcp.shared.dispatcher import ProgressFnT
     from mcp.types import CallToolResult
 
 TIMEOUT_S = 60.0
@@ -73,7 +74,7 @@ class McpKind:
         named = f"'{call.target}' of '{server.place}'"
         try:
             async with server.session(call.env, context) as session:
-                result = await session.call_tool(call.target, inputs)
+                result = await session.call_tool(call.target, inputs, progress_callback=_telling(context))
         except MCPError as error:
             raise ToolFailed(f"{named}: {error}", "target", "see the server's log") from None
         except ExceptionGroup as error:
@@ -83,6 +84,16 @@ class McpKind:
             raise ToolFailed(f"{named}: {output}", "target", "correct what it complains of")
         check_schema(output, call.output_schema, BadOutput, "output")
         return Answer(encoded(output, "output"))
+
+
+def _telling(context: Context) -> "ProgressFnT":
+    """Takes the progress notifications of the server."""
+
+    async def tell(progress: float, total: float | None, message: str | None) -> None:
+        counted = "" if total is not None else f"{progress:g}"
+        context.progress(message or counted, progress / total if total else None)
+
+    return tell
 
 
 def check_installed(field: str) -> None:

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii
+from math import isnan
 from threading import RLock, get_ident
 from typing import NamedTuple
 
@@ -98,19 +99,28 @@ class AttemptCapture:
             text = f"{record.msg!r} cannot be formatted: {type(error).__name__}"
         self.add(_level_of(record.levelno), LogStream.LOGGING, record.name, text)
 
-    def add(self, level: LogLevel, stream: LogStream, logger: str, text: str) -> None:
+    def progress(self, message: str, done: float | None) -> None:
+        """What the agent tells of its progress; ``done`` is the share that is done, if it is known."""
+        share = None if done is None or isnan(done) else min(1.0, max(0.0, done))
+        self.add(LogLevel.INFO, LogStream.PROGRESS, "", message, share)
+
+    def artefact(self, name: str, content: str) -> None:
+        """A result that the agent shows before its end. Its size is the caller's to bound."""
+        self.add(LogLevel.INFO, LogStream.ARTEFACT, name, content)
+
+    def add(self, level: LogLevel, stream: LogStream, logger: str, text: str, done: float | None = None) -> None:
         """Add a line, as far as the limits allow."""
         limits, at_s = self._limits, self._now_s()
         if self._masked is not None:
             text = self._masked(text)
-        if len(text) > limits.line_chars:
+        if len(text) > limits.line_chars and stream is not LogStream.ARTEFACT:
             text = f"{text[: limits.line_chars]}... ({len(text) - limits.line_chars} characters cut)"
         size = len(text) + LINE_OVERHEAD_BYTES
         with self._lock:
             self._tokens += max(0.0, at_s - self._filled_at_s) * limits.bytes_per_s
             self._tokens = min(self._tokens, float(limits.burst_bytes))
             self._filled_at_s = at_s
-            line = _encoded(at_s, level, stream, logger, text)
+            line = _encoded(CapturedLine(at_s, level, stream, logger, text, done))
             # Once lines are dropped, some time must pass: single lines between notes would tell nobody anything.
             needed = max(size, self._resume_bytes) if self._dropped else size
             if needed > self._tokens or size > self._left_bytes or not self._append(line):
@@ -162,7 +172,7 @@ class AttemptCapture:
         """The last lines, also of those that were dropped and of those that are not whole."""
         with self._lock:
             partial = [
-                _encoded(self._now_s(), LEVEL_OF_STREAM[stream], stream, "", text)
+                _encoded(CapturedLine(self._now_s(), LEVEL_OF_STREAM[stream], stream, "", text))
                 for (stream, _), text in self._partial.items()
             ]
             texts = [*(line.text for line in self._pending), *self._last, *partial][-most:]
@@ -206,7 +216,7 @@ class AttemptCapture:
             f"{dropped} lines were dropped here: an attempt may log {limits.burst_bytes} bytes at once, "
             f"{limits.bytes_per_s} bytes/s and {limits.attempt_bytes} bytes in all (settings: logs)"
         )
-        return _encoded(self._now_s(), LogLevel.WARNING, LogStream.FORERUN, "", text)
+        return _encoded(CapturedLine(self._now_s(), LogLevel.WARNING, LogStream.FORERUN, "", text))
 
     def _forget_dropped(self) -> None:
         self._dropped = self._last_bytes = 0
@@ -215,12 +225,14 @@ class AttemptCapture:
             self._ring.clear_last()
 
 
-def _encoded(at_s: float, level: LogLevel, stream: LogStream, logger: str, text: str) -> str:
-    """The JSON of a `CapturedLine`. A third of the time of `json.dumps`."""
+def _encoded(line: CapturedLine) -> str:
+    """Its JSON. A third of the time of `json.dumps`."""
+    at_s, level, stream, logger, text, done = line
     if not text.isascii():
         text = storable(text)
     name = encode_basestring_ascii(logger) if logger else '""'
-    return f'[{at_s:.6f},"{level.value}","{stream.value}",{name},{encode_basestring_ascii(text)}]'
+    share = "" if done is None else f",{done:.6g}"
+    return f'[{at_s:.6f},"{level.value}","{stream.value}",{name},{encode_basestring_ascii(text)}{share}]'
 
 
 def _level_of(number: int) -> LogLevel:

@@ -89,4 +89,6 @@ def _origin(line: LogLine) -> str:
 
 def _shown(line: LogLine) -> str:
     name = f"{line.logger}: " if line.logger else ""
+    if line.done is not None:
+        name += f"{line.done:.0%} "
     return f"{name}{_CONTROL.sub('', line.text)}"

@@ -177,9 +177,19 @@ def _bar(bar: TimelineBar) -> list[str]:
     verdict = coloured(bar.verdict.value) if bar.verdict is not None else ""
     start_s = bar.dispatched_s if bar.started_s is None else bar.started_s
     took_s = None if bar.ended_s is None else bar.ended_s - start_s
-    status = coloured(bar.status)
+    status = coloured(bar.status) + (progress_text(bar) if bar.ended_s is None else "")
     names = escape(bar.step), escape(bar.agent), escape(bar.node[:12])
     return [*names, speculative, status, verdict, seconds(start_s), seconds(took_s)]
+
+
+def progress_text(bar: TimelineBar, most: int = 40) -> str:
+    """What the agent of an attempt has told of its progress, in one line."""
+    if bar.progress is None:
+        return ""
+    share = "" if bar.progress.done is None else f" {bar.progress.done:.0%}"
+    message = " ".join(bar.progress.message.split())
+    shown = f"{message[:most]}..." if len(message) > most else message
+    return f"{share} {escape(shown)}".rstrip()
 
 
 class PlanFormat(StrEnum):

@@ -101,4 +101,5 @@ class LogReader:
                     stream=line.stream,
                     logger=line.logger,
                     text=line.text,
+                    done=line.done,
                 )

@@ -22,6 +22,7 @@ from reconciler.state import events as e
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
 from reconciler.views.models import EventPage, StoredEvent, TaskView
+from reconciler.views.progress import AttemptProgress, ProgressFact, progress_after
 from reconciler.views.projections import plans_view, summary_of, timeline
 
 _REPLAYED = frozenset(
@@ -94,6 +95,7 @@ class RunLog:
         self.planned_seq = max((line.seq for line in past if line.kind in _PLANS), default=0)
         self._changed: dict[AttemptId, int] = {}  # the number of the last fact that changed it, oldest first
         self.promoted_before = promoted_in(past)
+        self.progress = progress_after({}, ((line.at_s, line.kind, line.data) for line in past))
         self._verdicts = {
             AttemptId(line.data["attempt"]): Verdict(line.data["verdict"]) for line in past if line.kind == _VERDICT
         }
@@ -142,6 +144,16 @@ class RunLog:
             self._journal.promoted(self._task, attempt, line)
         self.announce()
 
+    def progressed(self, at_s: float, facts: Sequence[ProgressFact]) -> None:
+        """Record what attempts tell of their progress. Nothing waits for that to be durable."""
+        with self._numbering:
+            lines = [self._line(at_s, fact.kind, json.dumps(fact.data)) for fact in facts]
+            for fact in facts:
+                self._note_change(fact.attempt)
+            self.progress = progress_after(self.progress, ((at_s, fact.kind, fact.data) for fact in facts))
+            self._journal.append(self._task, lines)
+        self.announce()
+
     def announce(self) -> None:
         """Wake whoever waits for the next event. Call it on the event loop."""
         self._news.set()
@@ -170,15 +182,18 @@ class RunLog:
         if isinstance(event, e.SpeculativePlanReady | e.OptimalPlanReady):
             self.planned_seq = self._last_seq
         for attempt in run.attempts.changed:
-            self._changed.pop(attempt, None)
-            self._changed[attempt] = self._last_seq
+            self._note_change(attempt)
+
+    def _note_change(self, attempt: AttemptId) -> None:
+        self._changed.pop(attempt, None)
+        self._changed[attempt] = self._last_seq
 
     async def conclude(self, view: TaskView, run: RunState) -> None:
         """Record the end with everything that is shown of the run later. Returns once that is durable."""
         if len(run.attempts) > _LARGE:
-            details = await asyncio.to_thread(_details, run)
+            details = await asyncio.to_thread(_details, run, self.progress)
         else:
-            details = _details(run)
+            details = _details(run, self.progress)
         line = self._line(run.at_s, _ENDED, summary_of(view).model_dump_json(exclude={"outputs", "v"}))
         await self._ended(self._journal.end(view, [line], timeline=details[0], plans=details[1]))
 
@@ -211,5 +226,5 @@ class RunLog:
         return lines
 
 
-def _details(run: RunState) -> tuple[str, str]:
-    return timeline(run).model_dump_json(), plans_view(run).model_dump_json()
+def _details(run: RunState, progress: Mapping[AttemptId, AttemptProgress]) -> tuple[str, str]:
+    return timeline(run, progress=progress).model_dump_json(), plans_view(run).model_dump_json()

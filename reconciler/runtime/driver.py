@@ -15,6 +15,7 @@ from reconciler.runtime.event_handling import takes_long
 from reconciler.runtime.outbox import Outbox, leaves_the_process
 from reconciler.runtime.planning_session import PlanningSession
 from reconciler.runtime.ports import AttemptEvent
+from reconciler.runtime.progress_reports import ProgressReports
 from reconciler.runtime.promotions import Promotions
 from reconciler.runtime.recovery import Recovery
 from reconciler.runtime.retries import kept_by
@@ -85,6 +86,7 @@ class Driver:
         self._planning = PlanningSession(self.run, shared, self._clock, self.post)
         self._outbox = Outbox(self._carry_out, self._inbox.put_nowait)
         self._promotions = Promotions(admitted.id, ports.executor, self._note_promoted)
+        self._progress = ProgressReports(self.run, log, self._clock)
 
     @property
     def now_s(self) -> float:
@@ -266,6 +268,7 @@ class Driver:
         """A report of the executor. A start that the run knows of already is dropped."""
         if isinstance(event, LogBatch):
             self.log.output.write(self.run.attempts[event.attempt].step.id, event)
+            self._progress.take(event)
         elif not isinstance(event, e.AttemptStarted) or self.run.attempts[event.attempt].started_s is None:
             self.post(event)
 
@@ -289,6 +292,7 @@ class Driver:
         self._planning.stop()
         self._outbox.drop()
         self._promotions.close()
+        self._progress.close()
         for alarm in self._alarms:
             alarm.cancel()
         for verifying in self._verifying:
@@ -308,6 +312,7 @@ class Driver:
             self._remember()
         ending = await conclusion.ending(self._next_event)
         view = task_view(self.admitted, self.run, ending=ending)
+        self._progress.record()
         await self.log.conclude(view, self.run)
         return view
 

@@ -88,8 +88,8 @@ class LiveRun:
 
     async def timeline(self) -> Timeline:
         """All attempts."""
-        context = WaitContext(self._driver.now_s, self._dispatch_waits().get)
-        return await self._projected(lambda run: timeline(run, context))
+        context, progress = WaitContext(self._driver.now_s, self._dispatch_waits().get), self._driver.log.progress
+        return await self._projected(lambda run: timeline(run, context, progress))
 
     async def failures(self) -> FailuresView:
         """The latest attempts that failed or are in doubt."""
@@ -130,7 +130,7 @@ class LiveRun:
         changed = list(self._driver.run.attempts) if known is None else known
 
         def project(run: RunState) -> tuple[TimelineBar, ...]:
-            return tuple(bar(run, run.attempts[attempt]) for attempt in changed)
+            return tuple(bar(run, run.attempts[attempt], log.progress.get(attempt)) for attempt in changed)
 
         planned_seq, view = log.planned_seq, self._driver.view()
         bars = await self._projected(project, len(changed))

@@ -21,12 +21,17 @@ class LogLevel(StrEnum):
 
 
 class LogStream(StrEnum):
-    """Where a line comes from. `forerun`: a note of the service, such as how much was dropped."""
+    """Where a line comes from. `forerun`: a note of the service, such as how much was dropped.
+
+    `progress`: what an agent has told of its progress. `artefact`: a result that it showed before its end.
+    """
 
     STDOUT = "stdout"
     STDERR = "stderr"
     LOGGING = "logging"
     FORERUN = "forerun"
+    PROGRESS = "progress"
+    ARTEFACT = "artefact"
 
 
 MAX_LINES = 5_000
@@ -43,8 +48,13 @@ class LogLine(Versioned):
     logged_at_s: float = Field(description="Seconds since the epoch")
     level: LogLevel = Field(description="How severe it is")
     stream: LogStream = Field(description="Where it comes from")
-    logger: str = Field(default="", description="The name of the logger, for lines of the module `logging`")
+    logger: str = Field(
+        default="", description="The name of the logger, for lines of the module `logging`, or of the artefact"
+    )
     text: str = Field(description="The line")
+    done: float | None = Field(
+        default=None, description="The share that is done, 0 to 1, if a line of progress tells it"
+    )
 
 
 class LogPage(Versioned):
@@ -87,6 +97,7 @@ class CapturedLine(NamedTuple):
     stream: LogStream
     logger: str
     text: str
+    done: float | None = None
 
 
 class LogBatch(NamedTuple):
@@ -119,5 +130,5 @@ def batch_of(attempt: AttemptId, first: int, lines: Collection[CapturedLine]) ->
 
 def lines_in(text: str) -> Iterator[CapturedLine]:
     """The lines in the text of a batch."""
-    for at_s, level, stream, logger, words in json.loads(text):
-        yield CapturedLine(at_s, LogLevel(level), LogStream(stream), logger, words)
+    for at_s, level, stream, logger, words, *done in json.loads(text):
+        yield CapturedLine(at_s, LogLevel(level), LogStream(stream), logger, words, *done)

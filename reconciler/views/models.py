@@ -14,6 +14,7 @@ from reconciler.state.fan_outs import Completion
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
 from reconciler.state.waiting import WaitReason
+from reconciler.views.progress import AttemptProgress
 
 
 class StepCounts(Versioned):
@@ -156,6 +157,7 @@ class TimelineBar(Versioned):
     appraisal: Appraisal | None = Field(
         default=None, description="The gate's, if it started before a plan confirmed it"
     )
+    progress: AttemptProgress | None = Field(default=None, description="What its agent has told of its progress last")
 
 
 class Timeline(Versioned):

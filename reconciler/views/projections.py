@@ -1,11 +1,12 @@
 """Projections of a run's state: its view, timeline and plans. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from planners.model import AttemptId
 from planners.similarity import similarity
 from planners.tasks import AdmittedTask
 from planners.workflow import Skipped
@@ -28,6 +29,7 @@ from reconciler.views.models import (
     Timeline,
     TimelineBar,
 )
+from reconciler.views.progress import AttemptProgress
 from reconciler.views.totals import AttemptTotals
 
 # Reasons in a task's view, which clients poll.
@@ -201,11 +203,14 @@ def _doubt(attempt: Attempt) -> Doubt:
     )
 
 
-def timeline(run: RunState, context: WaitContext | None = None) -> Timeline:
-    """Every attempt of the run as a bar, and why steps wait; see `task_view`."""
+def timeline(
+    run: RunState, context: WaitContext | None = None, progress: Mapping[AttemptId, AttemptProgress] | None = None
+) -> Timeline:
+    """Every attempt of the run as a bar, and why steps wait; see `task_view`. ``progress``: what attempts have told."""
+    told = progress or {}
     return Timeline(
         task=run.id,
-        bars=tuple(bar(run, attempt) for attempt in run.attempts.values()),
+        bars=tuple(bar(run, attempt, told.get(attempt.id)) for attempt in run.attempts.values()),
         speculative_plan_s=run.guess_s,
         optimal_plan_s=run.optimal_plan_s,
         ended_s=run.at_s if run.status.ended else None,
@@ -220,7 +225,7 @@ def timeline(run: RunState, context: WaitContext | None = None) -> Timeline:
     )
 
 
-def bar(run: RunState, attempt: Attempt) -> TimelineBar:
+def bar(run: RunState, attempt: Attempt, progress: AttemptProgress | None = None) -> TimelineBar:
     """One attempt of the run."""
     failure = attempt.failure if attempt.status in _FAILED else None
     return TimelineBar(
@@ -241,6 +246,7 @@ def bar(run: RunState, attempt: Attempt) -> TimelineBar:
         reason=attempt.reason if failure is None else failure.message,
         failure=failure and failure.brief(),
         appraisal=attempt.appraisal,
+        progress=progress,
     )
 
 

@@ -16,7 +16,8 @@ from reconciler.state.handoff import Failure
 from reconciler.views.logs import LogStream
 
 DECLARED = catalog_of(
-    *(p.prints, p.prints_in_host, p.prints_and_fails, p.prints_and_fails_in_host, p.floods, p.floods_in_host)
+    *(p.prints, p.prints_in_host, p.prints_and_fails, p.prints_and_fails_in_host, p.floods, p.floods_in_host),
+    *(p.tells_progress, p.tells_progress_in_host),
 )
 COMPLAINS = AgentSpec(
     name="complains",
@@ -71,6 +72,22 @@ async def test_an_attempt_that_fails_has_its_lines(attempts: Attempts, agent):
 
     assert isinstance(await attempts.ended(attempt), Failure)
     assert attempts.texts(attempt) == ["before the end"]
+
+
+@pytest.mark.parametrize("agent", [p.tells_progress, p.tells_progress_in_host])
+async def test_progress_and_artefacts_arrive_while_an_attempt_runs(attempts: Attempts, agent, tmp_path):
+    attempt = attempts.start(agent, release=str(tmp_path / "release"))
+    await attempts.printed(attempt, "half a table")
+    assert [event for event in attempts.of(attempt) if event != "attempt_started"] == []
+
+    (tmp_path / "release").touch()
+
+    assert await attempts.result(attempt) == "done"
+    assert [(line.stream, line.logger, line.text, line.done) for line in attempts.logs[attempt]] == [
+        ("progress", "", "reads", 0.25),
+        ("artefact", "preview", "half a table", None),
+        ("progress", "", "writes", 1.0),
+    ]
 
 
 async def test_stderr_of_a_command_is_its_log_and_stdout_its_output(attempts: Attempts):

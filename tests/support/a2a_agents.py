@@ -51,6 +51,11 @@ class Remote(AgentExecutor):
                 await updater.add_artifact([new_text_part("one")], artifact_id="a", append=False, last_chunk=False)
                 await updater.add_artifact([new_text_part("two")], artifact_id="a", append=True, last_chunk=True)
                 await updater.complete()
+            case "report":
+                working = TaskState.TASK_STATE_WORKING
+                await updater.update_status(working, updater.new_agent_message([new_text_part("half of it")]))
+                await updater.add_artifact([new_text_part("a draft")], name="draft")
+                await updater.complete()
             case "":
                 given = json_format.MessageToDict(message.parts[0].data)
                 await updater.add_artifact([new_data_part({"got": given})])

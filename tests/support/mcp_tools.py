@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import anyio
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel
 from served import served
@@ -41,6 +42,13 @@ def tools() -> tuple[MCPServer, dict[str, threading.Event]]:
     def refuses() -> str:
         """Always fails."""
         raise ToolError("not on Sundays")
+
+    @server.tool()
+    async def counts(context: Context) -> str:
+        """Tells how far it is."""
+        await context.report_progress(1, 4, "one of four")
+        await context.report_progress(2, 4)
+        return "counted"
 
     @server.tool()
     async def waits() -> str:

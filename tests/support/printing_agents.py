@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 from actors.agent import agent
+from actors.context import Context
 
 _log = logging.getLogger("printing")
 
@@ -115,3 +116,24 @@ async def floods_in_host(megabytes: int, name: str = "flood") -> int:
             await asyncio.sleep(0)
     print("the last line")
     return megabytes
+
+
+@agent("print")
+async def tells_progress_in_host(release: str, context: Context) -> str:
+    context.progress("reads", 0.25)
+    context.artefact("preview", "half a table")
+    while not Path(release).exists():  # noqa: ASYNC110, ASYNC240 - another process makes the file
+        await asyncio.sleep(0.01)
+    context.progress("writes", 7.0)
+    return "done"
+
+
+@agent("print")
+def tells_progress(release: str, context: Context) -> str:
+    context.progress("reads", 0.25)
+    context.artefact("preview", "half a table")
+    stopped = threading.Event()
+    while not Path(release).exists():
+        stopped.wait(0.01)
+    context.progress("writes", 7.0)
+    return "done"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from actors.catalog import parse_catalog
 from actors.errors import InvalidCatalog
 from actors.executor.execution import run_async, run_in_process
 from actors.invocation import Ended, Invocation
+from actors.logs.limits import LogLimits
 from planners.agents import AgentSpec, Catalog, Effect
 
 
@@ -70,6 +72,14 @@ def test_the_catalog_says_which_skills_and_what_they_do(remote: Remote):
     (write,) = found.agents
     assert (write.effect, write.capability) == (Effect.IDEMPOTENT, "write")
     assert found.provider_by_name["a2a:remote"].max_concurrent == 3
+
+
+def test_status_updates_and_artefacts_are_the_progress_of_the_attempt(shout: AgentSpec):
+    end = run_in_process(replace(invocation(shout, text="report"), logs=LogLimits()), ()).ended
+
+    assert end.handoff is not None, end.failure
+    told = [line for batch in end.logs for line in batch.lines() if line.stream in ("progress", "artefact")]
+    assert [(line.logger, line.text) for line in told] == [("", "half of it"), ("draft", "a draft")]
 
 
 def test_one_text_is_sent_as_text_under_the_idempotency_key(remote: Remote, shout: AgentSpec):

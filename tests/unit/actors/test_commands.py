@@ -9,6 +9,8 @@ from actors import environment
 from actors.executor.execution import run_in_process
 from actors.invocation import Ended, Invocation
 from actors.kinds import command_agent
+from actors.kinds.command_progress import share_in
+from actors.logs.limits import LogLimits
 from planners.agents import AgentKind
 from reconciler.state.handoff import FailureKind
 
@@ -49,6 +51,29 @@ def test_a_command_that_prints_too_much_is_stopped_and_refused(monkeypatch: pyte
     assert failure.kind is FailureKind.BAD_OUTPUT
     assert "100000 bytes" in failure.message
     assert failure.fix
+
+
+def test_what_a_command_prints_is_its_progress_if_its_output_is_a_file():
+    script = 'printf "reads\\r 25 %%\\r 50 %%\\nwrites\\n"; printf 7 > out'
+
+    end = ended("sh", "-c", script, settings={"output": "out"}, logs=LogLimits())
+
+    assert end.handoff is not None, end.failure
+    assert end.handoff.output == 7
+    told = [line for batch in end.logs for line in batch.lines()]
+    assert [(line.stream, line.text, line.done) for line in told] == [
+        ("progress", "reads", None),
+        ("progress", "25 %", 0.25),
+        ("progress", "50 %", 0.5),
+        ("progress", "writes", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "share"), [("40%", 0.4), ("epoch 3: 12.5 % done", 0.125), ("250 %", None), ("no number %", None)]
+)
+def test_a_percentage_in_a_line_is_the_share_that_is_done(line: str, share: float | None):
+    assert share_in(line) == share
 
 
 def test_of_a_long_error_text_the_end_is_told():

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from actors.environment import inherited_environment
 from actors.errors import InvalidCatalog
 from actors.executor.execution import run_async
 from actors.invocation import Ended, Invocation
+from actors.logs.limits import LogLimits
 from planners.agents import AgentSpec
 from reconciler.state.handoff import Failure, FailureKind, Handoff
 
@@ -39,6 +41,17 @@ def said(text: str, **message: Any) -> tuple[int, dict[str, str], Any]:
     usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
     known = {"id": "c1", "object": "chat.completion", "created": 1, "model": "small"}
     return 200, {}, {**known, "choices": [choice], "usage": usage}
+
+
+def streamed(*pieces: str) -> tuple[int, dict[str, str], bytes]:
+    known = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "small"}
+    deltas = [{"index": 0, "delta": {"role": "assistant", "content": piece}} for piece in pieces]
+    chunks: list[dict[str, Any]] = [{**known, "choices": [delta]} for delta in deltas]
+    chunks.append({**known, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+    chunks.append({**known, "choices": [], "usage": usage})
+    body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    return 200, {"Content-Type": "text/event-stream"}, body.encode()
 
 
 def declared(server: HttpCounterpart, *, schema: dict[str, Any] | None = None, **fields: Any) -> AgentSpec:
@@ -208,6 +221,21 @@ async def test_cancelling_an_attempt_closes_its_connection(server: HttpCounterpa
     with pytest.raises(asyncio.CancelledError):
         await running
     assert await asyncio.to_thread(server.left.wait, 30)
+
+
+async def test_the_words_of_a_streamed_answer_are_the_progress_of_the_attempt(server: HttpCounterpart):
+    server.answers[CHAT] = streamed("Alien", " and ", "Brazil")
+    call = replace(invocation(declared(server, settings={"stream": True}), n=2), logs=LogLimits())
+
+    end = (await run_async(call, ())).ended
+
+    assert end.handoff is not None, end.failure
+    assert end.handoff.output == "Alien and Brazil"
+    assert end.handoff.usage is not None
+    assert end.handoff.usage.output_tokens == 20
+    told = [line for batch in end.logs for line in batch.lines() if line.stream == "progress"]
+    assert told[0].text.startswith("Alien")
+    assert told[-1].text == "Alien and Brazil"
 
 
 async def test_missing_inputs_are_refused_before_anything_is_paid_for(server: HttpCounterpart):

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -14,6 +15,7 @@ from actors.catalog import parse_catalog
 from actors.errors import InvalidCatalog
 from actors.executor.execution import run_async, run_in_process
 from actors.invocation import Ended, Invocation
+from actors.logs.limits import LogLimits
 from planners.agents import AgentSpec, Catalog, Effect
 
 Place = dict[str, Any]
@@ -100,6 +102,16 @@ def test_an_error_of_the_tool_names_tool_server_and_reason(http: tuple[Place, An
     assert "'refuses'" in failure.message
     assert http[0]["url"] in failure.message
     assert "not on Sundays" in failure.message
+
+
+def test_what_the_server_tells_of_its_progress_is_the_progress_of_the_attempt(place: Place):
+    call = replace(invocation(catalog(place).by_name["tools.counts"]), logs=LogLimits())
+
+    ended = run_in_process(call, ()).ended
+
+    assert ended.handoff is not None, ended.failure
+    told = [line for batch in ended.logs for line in batch.lines() if line.stream == "progress"]
+    assert [(line.text, line.done) for line in told] == [("one of four", 0.25), ("", 0.5)]
 
 
 def test_inputs_that_do_not_match_are_refused_before_the_call(http: tuple[Place, Any]):
