@@ -32,7 +32,22 @@ def decomposer(settings: Settings, metrics: LlmMetrics | None = None) -> "LLMDec
     llm = settings.llm
     if llm.base_url is None or llm.model is None:
         return None
-    config = LLMConfig.model_validate(llm.model_dump())
+    return _decomposer(LLMConfig.model_validate(llm.model_dump(exclude={"draft"})), metrics)
+
+
+def draft_decomposer(settings: Settings) -> "LLMDecomposer | None":
+    """The LLM that drafts plans, or None. It gets one try: a late draft is of no use."""
+    llm, draft = settings.llm, settings.llm.draft
+    base_url = draft.base_url or llm.base_url if draft is not None else None
+    if draft is None or base_url is None:
+        return None
+    given = draft.model_dump(include={"model", "output", "timeout_s", "extra"})
+    tries = {"first_token_s": draft.timeout_s, "max_repairs": 0, "max_retries": 0}
+    config = LLMConfig(base_url=base_url, api_key=draft.api_key or llm.api_key, **given, **tries)
+    return _decomposer(config, None)
+
+
+def _decomposer(config: LLMConfig, metrics: LlmMetrics | None) -> "LLMDecomposer":
     # Imported here: the client is an extra, and importing it takes seconds.
     from planners.optimal.decompose.llm import LLMDecomposer  # noqa: PLC0415
     from planners.optimal.decompose.provider import ChatTokens  # noqa: PLC0415

@@ -181,8 +181,27 @@ class GateSettings(Section):
     budget_usd: float | None = Field(default=None, ge=0, description="Dollars at risk per task; null: no limit")
 
 
+class DraftSettings(Section):
+    """A small model that decomposes goals too, in about a second. Its plan is a guess, which only starts work early."""
+
+    model: str = Field(description="Name of the model")
+    base_url: str | None = Field(default=None, description="Base URL of the API. Default: that of the other model")
+    api_key: SecretStr | None = Field(default=None, description="Key of the API. Default: that of the other model")
+    output: Literal["json_schema", "tool", "json_object"] = Field(
+        default="json_schema", description="How the answer is kept to its schema"
+    )
+    usd_per_plan: float = Field(
+        default=0.0,
+        ge=0,
+        description="Dollars of one draft. It is asked for where the time that it probably gains is worth more",
+    )
+    expected_s: float = Field(default=1.0, gt=0, description="Seconds of a draft before any was measured")
+    timeout_s: float = Field(default=15.0, gt=0, description="Seconds after which a draft is given up")
+    extra: dict[str, JsonValue] = Field(default_factory=dict, description="Further fields of the request's body")
+
+
 class LlmSettings(Section):
-    """The model that decomposes goals, at any URL that speaks the OpenAI chat protocol.
+    """The model that decomposes goals, at any URL that speaks the OpenAI chat protocol, and one for drafts.
 
     `planners.optimal.decompose.config.LLMConfig` documents each key.
     """
@@ -200,6 +219,7 @@ class LlmSettings(Section):
     max_repairs: int = Field(default=2, ge=0, description="How often the model may correct an invalid plan")
     max_retries: int = Field(default=2, ge=0, description="How often a failed request is repeated")
     extra: dict[str, JsonValue] = Field(default_factory=dict, description="Further fields of the request's body")
+    draft: DraftSettings | None = Field(default=None, description="A small model that drafts plans")
 
 
 class LearnerSettings(Section):

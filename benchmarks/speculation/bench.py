@@ -30,6 +30,7 @@ AT_ONCE = 3
 VALUE_OF_TIME_USD_PER_S = 0.01
 BURST = 8
 _TRAINING_S = 300.0
+_EXCHANGE_S = 3.0  # after which the learner has the outcomes of the last tasks
 _FIRST_TASKS = 10  # of a kind, in which the gate learns what its guesses are worth
 
 
@@ -71,7 +72,9 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
         found = _on_a_service(cases(data, size, scale, seed, agents), plain, scale, without)
     if "quick" in workloads:
         quick = _on_a_service(cases(data, size, scale, seed, "mixed"), ["unseen"], scale, without)
-        found = {**quick, **found, "quick": quick["unseen"]} if found else {**quick, "quick": quick.pop("unseen")}
+        quick["quick"] = quick.pop("unseen")
+        early = {"quick": quick.pop("early_flushes", None)}
+        found = {**quick, **found, "early_flushes": found.get("early_flushes", {}) | early}
     return {"agents": agents, "scale": scale, "size": size, "without": list(without), **found}
 
 
@@ -110,7 +113,17 @@ async def _measure(
             for workload in workloads:
                 at_once = BURST if workload == "mixed" else AT_ONCE
                 results[workload] = _figures(await rounds.play(getattr(chosen, workload), ORDER, workload, at_once))
+        if learns:
+            results["early_flushes"] = await _early_flushes(client)
     return results
+
+
+async def _early_flushes(client: Client) -> dict[str, Any]:
+    """Guesses that were flushed as unlikely while the plan streamed in, and the share that the plan did not hold."""
+    await asyncio.sleep(_EXCHANGE_S)
+    ledger: Any = (await client.learner())["ledger"]
+    total, right = ledger["total"]["given_up"], ledger["total"]["given_up_rightly"]
+    return {"flushed": total, "right": right / total if total else None}
 
 
 async def _trained(client: Client) -> None:

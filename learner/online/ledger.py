@@ -72,12 +72,15 @@ class PolicyWorth(Model):
 class LedgerSummary(Versioned):
     """The ledger of one kind of task, or of all.
 
-    ``waste``: agent-seconds of flushed guesses over agent-seconds of all guesses.
+    ``waste``: agent-seconds of flushed guesses over agent-seconds of all guesses. ``given_up`` guesses were flushed as
+    unlikely before the plan was complete; for ``given_up_rightly`` of them it held no such work.
     """
 
     decisions: int = 0
     dispatched: int = 0
     survived: int = 0
+    given_up: int = 0
+    given_up_rightly: int = 0
     verdicts: dict[str, int] = Field(default_factory=dict)
     realised_s: float = 0.0
     wasted_s: float = 0.0
@@ -141,7 +144,7 @@ def ledger_entry(outcome: Outcome) -> LedgerEntry:
 
 class _LedgerSums:
     def __init__(self) -> None:
-        self.decisions = self.dispatched = self.survived = 0
+        self.decisions = self.dispatched = self.survived = self.given_up = self.given_up_rightly = 0
         self.verdicts: dict[str, int] = {}
         self.realised_s = self.spent_s = self.wasted_s = self.wasted_usd = 0.0
         self.gate = self.oracle = self.always = 0.0
@@ -157,6 +160,8 @@ class _LedgerSums:
             return
         self.dispatched += 1
         self.survived += survived
+        self.given_up += outcome.given_up
+        self.given_up_rightly += outcome.given_up and not survived
         self.verdicts[outcome.verdict.value] = self.verdicts.get(outcome.verdict.value, 0) + 1
         self.spent_s += outcome.seconds
         if survived:
@@ -187,6 +192,8 @@ class _LedgerSums:
             decisions=self.decisions,
             dispatched=self.dispatched,
             survived=self.survived,
+            given_up=self.given_up,
+            given_up_rightly=self.given_up_rightly,
             verdicts=dict(self.verdicts),
             realised_s=self.realised_s,
             wasted_s=self.wasted_s,

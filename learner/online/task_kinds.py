@@ -1,4 +1,4 @@
-"""Statistics by kind of task: how claims were calibrated, how long optimal plans took, and drift."""
+"""Statistics by kind of task: how claims were calibrated, how long plans took, drift, and whether guessing pays."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import numpy as np
 from learner.online.claim_calibration import fit_calibration
 from learner.online.drift import DriftMonitor
 from learner.online.lru import LruDict
+from learner.online.speculation_worth import SpeculationWorth
 from learner.online.usable_outcomes import claimed_probability, gate_probability
 from reconciler.gate import Calibration, Guidance
 from reconciler.state.outcomes import Outcome
@@ -29,6 +30,7 @@ class TaskKindStatistics:
 
     def __init__(self, claims: int = 512, plans: int = 128) -> None:
         self.drift = DriftMonitor()
+        self.worth = SpeculationWorth()
         self._claims: _Claims = deque(maxlen=claims)
         self._plans_s: deque[float] = deque(maxlen=plans)
         self._guesses_by_task: LruDict[str, int] = LruDict(_COUNTED_TASKS)
@@ -54,6 +56,7 @@ class TaskKindStatistics:
         """An attempt that was no guess ended."""
         self._guidance = None
         self.drift.observe_confirmed()
+        self.worth.observe_confirmed()
 
     def observe_planning(self, seconds: float) -> None:
         """An optimal plan took this long."""
@@ -70,7 +73,7 @@ class TaskKindStatistics:
                 plan_p90_s=p90_s,
                 calibration=_calibration(self._claims),
                 throttle=throttle.factor,
-                closed=throttle.closed,
+                closed=throttle.closed or not self.worth.pays,
             )
         return self._guidance
 
@@ -99,6 +102,7 @@ class TaskKinds:
         if not outcome.speculative:
             kind.observe_confirmed()
             return None
+        kind.worth.observe(outcome)
         claimed, survived = claimed_probability(outcome), outcome.verdict.survives
         self._pooled.append((claimed, survived))
         alarmed = kind.observe_guess(claimed, gate_probability(outcome), survived=survived, task=outcome.task)

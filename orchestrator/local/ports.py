@@ -1,6 +1,7 @@
 """What a shard depends on, in one process: both planners, this machine as the only node, the loop's clock."""
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
@@ -12,8 +13,10 @@ from orchestrator.settings import GateSettings, PlanningSettings
 from planners.agents import Catalog
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import PriorCosts
+from planners.errors import PlanningError
 from planners.model import NodeId
 from planners.optimal.decompose.goals import Decomposer
+from planners.optimal.draft import DraftPlanner
 from planners.optimal.planner import OptimalPlannerPipeline, OptimalSettings
 from planners.plans import Plan
 from planners.requests import Continuation, PlanRequest
@@ -25,6 +28,7 @@ from reconciler.state.conditions import Conditions
 from reconciler.state.outcomes import Outcome
 from reconciler.views.models import TaskView
 
+_log = logging.getLogger(__name__)
 NODE = NodeId("local")
 
 
@@ -47,7 +51,11 @@ class LoopClock:
 class LocalPlanning:
     """Both planners in this process, with the priors that the catalog declares."""
 
-    def __init__(self, settings: PlanningSettings, decomposer: Decomposer | None) -> None:
+    def __init__(
+        self, settings: PlanningSettings, decomposer: Decomposer | None, drafter: Decomposer | None = None
+    ) -> None:
+        """``drafter`` decomposes goals for drafts."""
+        self._drafts = DraftPlanner(PriorCosts, drafter)
         self._speculative = SpeculativePlannerPipeline(
             PriorCosts,
             settings=settings.speculative,
@@ -78,9 +86,19 @@ class LocalPlanning:
         """See `reconciler.runtime.ports.Planning`."""
         return self._optimal.plan(request)
 
+    async def draft(self, request: PlanRequest) -> Plan | None:
+        """A draft of the plan; None if it could not be made."""
+        try:
+            drafts = [draft async for draft in self._drafts.plan(request)]
+        except PlanningError as error:
+            _log.warning("no draft of the plan: %s", error.message)
+            return None
+        return drafts[-1] if drafts else None
+
     def close(self) -> None:
-        """Stop all solves."""
+        """Stop all solves and drafts."""
         self._optimal.close()
+        self._drafts.close()
 
 
 class ThisMachine:

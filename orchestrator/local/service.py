@@ -6,9 +6,10 @@ from typing import Self
 
 from actors.executor.local_executor import LocalExecutor
 from actors.executor.loop_watch import LoopWatch
+from orchestrator.drafts import Drafts
 from orchestrator.errors import InvalidRequest
 from orchestrator.gateway.task_ids import new_task_id
-from orchestrator.llm import decomposer, goals_without_llm
+from orchestrator.llm import decomposer, draft_decomposer, goals_without_llm
 from orchestrator.local.ports import NODE, LocalPlanning, LoopClock, NothingLearned, ThisMachine, room_for
 from orchestrator.local.virtual_loop import VirtualLoop
 from orchestrator.settings import Settings
@@ -41,8 +42,9 @@ class LocalService:
         """
         self._catalog = catalog
         self._settings = settings or Settings()
-        self._decomposer = decomposer(self._settings)
-        self._planning = LocalPlanning(self._settings.planning, self._decomposer)
+        draft = self._settings.llm.draft
+        self._llms = decomposer(self._settings), draft_decomposer(self._settings)
+        self._planning = LocalPlanning(self._settings.planning, *self._llms)
         self._executor = LocalExecutor(catalog, {NODE: room_for(catalog)}, logs=None)  # agents print to the terminal
         self._machine = ThisMachine(catalog, self._executor)
         self._clock = LoopClock()
@@ -55,6 +57,7 @@ class LocalService:
             clock=self._clock,
             outcomes=nothing,
             advice=nothing,
+            drafter=None if draft is None else Drafts(draft, self._planning.draft),
         )
         self._watch = LoopWatch(asyncio.get_running_loop())
         self.shard = Shard(ports, MemoryJournal(), nothing, on_close=(self._executor.close, self._planning.close))
@@ -69,8 +72,9 @@ class LocalService:
     ) -> None:
         self._watch.stop()
         await self.shard.close()
-        if self._decomposer is not None:
-            await self._decomposer.close()
+        for llm in self._llms:
+            if llm is not None:
+                await llm.close()
 
     async def submit(self, task: Task) -> TaskView:
         """Admit a task; it begins at once.

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from ray.exceptions import RayActorError, RayTaskError
 
 from orchestrator.errors import Unavailable, UnknownCatalog
-from orchestrator.llm import decomposer
+from orchestrator.llm import decomposer, draft_decomposer
 from orchestrator.metrics.llm import LlmMetrics
 from orchestrator.metrics.loop_lag import LoopLag
 from orchestrator.metrics.planning import PlanningMetrics
@@ -25,6 +25,7 @@ from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.costs import CostModel, PriorCosts
 from planners.errors import ForerunError
+from planners.optimal.draft import DraftPlanner
 from planners.optimal.planner import OptimalPlannerPipeline, OptimalSettings
 from planners.plans import Plan
 from planners.requests import Continuation, PlanRequest
@@ -64,6 +65,8 @@ class PlannerActor:
             ),
             solver=schedule,
         )
+        self._draft_decomposer = draft_decomposer(settings)
+        self._drafts = DraftPlanner(lambda: self._costs, self._draft_decomposer)
 
     async def reload(self, catalog: Catalog) -> None:
         """Know one more catalog. A shard that is restarted gets the newest."""
@@ -84,12 +87,25 @@ class PlannerActor:
         Raises:
             UnknownCatalog: there is no catalog of this identity.
         """
+        complete = await self._with_catalog(request, catalog)
+        async for plan in self._requests.follow(ticket, self._pipeline.plan(complete)):
+            yield await packed(plan, len(plan.steps))
+
+    async def draft(self, request: PlanRequest | Parcel[PlanRequest], ticket: str, catalog: str) -> Plan | None:
+        """A draft of the plan by the small LLM, until `stop` with the same ticket; None if there is none.
+
+        Raises:
+            UnknownCatalog: there is no catalog of this identity.
+        """
+        complete = await self._with_catalog(request, catalog)
+        drafts = [draft async for draft in self._requests.follow(ticket, self._drafts.plan(complete))]
+        return drafts[-1] if drafts else None
+
+    async def _with_catalog(self, request: PlanRequest | Parcel[PlanRequest], catalog: str) -> PlanRequest:
         known = self._catalogs.get(catalog)
         if known is None:
             raise UnknownCatalog("the planner does not know this catalog")
-        complete = (await unpacked(request)).model_copy(update={"catalog": known})
-        async for plan in self._requests.follow(ticket, self._pipeline.plan(complete)):
-            yield await packed(plan, len(plan.steps))
+        return (await unpacked(request)).model_copy(update={"catalog": known})
 
     async def stop(self, ticket: str) -> None:
         """Cancel a plan: close the connection to the LLM and stop the solver."""
@@ -109,8 +125,10 @@ class PlannerActor:
         self._lag.stop()
         self._requests.stop_all()
         self._pipeline.close()
-        if self._decomposer is not None:
-            await self._decomposer.close()
+        self._drafts.close()
+        for llm in (self._decomposer, self._draft_decomposer):
+            if llm is not None:
+                await llm.close()
 
     async def learn(self, costs: CostModel) -> None:
         """Use this cost model from now on."""
@@ -189,6 +207,19 @@ class RemotePlanning:
                 await asyncio.sleep(pause_s)
             else:
                 return
+
+    async def draft(self, request: PlanRequest) -> Plan | None:
+        """A draft of the plan from the planner actor; None if it could not be made."""
+        ticket = uuid4().hex
+        asked = await packed(request.model_copy(update={"catalog": Catalog(), "hint": None}), _steps(request))
+        try:
+            draft: Plan | None = await self._planner.draft.remote(asked, ticket, request.catalog.identity)
+        except (RayActorError, RayTaskError) as error:
+            _log.warning("no draft of the plan: %s", getattr(error, "cause", None) or error)
+            return None
+        finally:
+            self._planner.stop.remote(ticket)
+        return draft
 
     async def _request_plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
         """Ask once. The catalog is not sent, because the actor has it."""

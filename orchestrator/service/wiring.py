@@ -22,6 +22,7 @@ from actors.executor.ray_executor import RayExecutor
 from actors.logs.limits import LogLimits
 from learner.actor import create as create_learner
 from learner.models.plan_examples import plan_example, tool_texts
+from orchestrator.drafts import Drafts
 from orchestrator.errors import CannotStart
 from orchestrator.gateway.actor_calls import NAMESPACE
 from orchestrator.gateway.ray_gateway import LEARNER, LIMITS, PLANNER, shard_name
@@ -128,22 +129,23 @@ class BuildShard:
         journal = await asyncio.to_thread(self._journal, index, JournalMetrics(metrics.registry, index))
         advice = LearnedAdvice(settings, learner, planner, lambda restarted: _restore(restarted, journal))
         speculative = await self._speculative_planner(advice, journal)
+        planning = RemotePlanning(speculative, planner, advice, planning_metrics)
         ports = Ports(
             catalog=catalog,
             executor=executor,
-            planning=RemotePlanning(speculative, planner, advice, planning_metrics),
+            planning=planning,
             cluster=cluster,
             clock=WallClock(),
             outcomes=OutcomeFanOut(metrics, advice),
             advice=advice,
             certifier=CertifiedPlans(advice.costs, most_steps=settings.planning.certified_steps),
+            drafter=_drafter(settings, planning),
         )
         if learner is not None:
             await _restore(learner, journal)
         advice.start()
-        max_live = max(1, settings.limits.max_queue // settings.reconciler.shards)
         on_close = (lag.stop, advice.stop, cluster.stop, executor.close)
-        shards.append(Shard(ports, journal, metrics, most_live=max_live, on_close=on_close))
+        shards.append(Shard(ports, journal, metrics, most_live=_most_live(settings), on_close=on_close))
         return shards[0]
 
     def _executor(self, index: int, catalog: Catalog, cluster: Callable[[], RayCluster]) -> RayExecutor:
@@ -186,6 +188,15 @@ class BuildShard:
             return shard_of(task_id, self.settings.reconciler.shards)
         except UnknownTask:
             return None
+
+
+def _most_live(settings: Settings) -> int:
+    return max(1, settings.limits.max_queue // settings.reconciler.shards)
+
+
+def _drafter(settings: Settings, planning: RemotePlanning) -> Drafts | None:
+    draft = settings.llm.draft
+    return None if draft is None else Drafts(draft, planning.draft)
 
 
 def _metrics(index: int) -> tuple[RunMetrics, PlanningMetrics, LoopLag]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from planners.guesses import LEAST_LIKELY
 from planners.model import StepId, WorkKey, digest
 from planners.plans import Plan
 from planners.speculative.predictor import ConfirmedSteps, GuessedPlan
 
-# P(work survives) below which going on with it is not worth an idle agent: the gate's rule at its price of idle time.
-_LEAST_LIKELY = 0.08
 # P(a plan that nobody has guessed holds a work that no guess holds).
 _BY_ACCIDENT = 0.05
 
@@ -43,7 +42,7 @@ def unlikely_works(
         key
         for plan in before
         for key, work in _planned_works(plan).items()
-        if key not in certain and survival.get(work, 0.0) + by_accident < _LEAST_LIKELY
+        if key not in certain and survival.get(work, 0.0) + by_accident < LEAST_LIKELY
     )
 
 

@@ -13,6 +13,7 @@ from itertools import islice
 from planners.agents import Catalog
 from planners.costs import CostModel
 from planners.errors import Infeasible
+from planners.guesses import DRAFT
 from planners.interfaces import Interface, interfaces
 from planners.model import AgentName, StepId
 from planners.plans import Plan, PlanKind
@@ -33,6 +34,8 @@ from planners.workflow import FlatWorkflow
 
 _log = logging.getLogger(__name__)
 _EXACT = "plan-cache"
+# Origins of guesses that a prediction does not replace while the plan goes as they say.
+_SURE = (_EXACT, DRAFT)
 _CONSIDERED = 16  # guesses at the rest by which earlier guesses are judged
 
 
@@ -82,7 +85,8 @@ class SpeculativePlannerPipeline:
     def continuation(self, request: PlanRequest, prefix: Plan, before: Sequence[Plan]) -> Continuation | None:
         """The guess at the plan of a goal again, given its first steps; ``before``: the guesses acted on so far.
 
-        None where there is nothing to add: the goal is one of the plan cache, whose plan begins like that.
+        None where there is nothing to add: the guess in hand is a draft, or the last plan of the same goal, and begins
+        like that.
         """
         try:
             return self._continuation(request, prefix, before)
@@ -98,7 +102,7 @@ class SpeculativePlannerPipeline:
         if not self._settings.revises:
             return None
         works = {planned.work_key for planned in prefix.steps}
-        if before and before[-1].origin.startswith(_EXACT) and works <= {one.work_key for one in before[-1].steps}:
+        if before and before[-1].origin.startswith(_SURE) and works <= {one.work_key for one in before[-1].steps}:
             return None
         guesses = self._predictor.continuations(task.goal, confirmed_steps(prefix), _CONSIDERED, task.kind)
         if not guesses:

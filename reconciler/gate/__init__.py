@@ -6,8 +6,9 @@
 
 from reconciler.gate.appraisal import Appraisal, nest_appraisal
 from reconciler.gate.candidates import Candidate, Pricing, price
-from reconciler.gate.decisions import Decision, Refusal, decide, refused_for_price
+from reconciler.gate.decisions import Decision, Refusal, decide, refused_for_price, worth
 from reconciler.gate.guidance import Calibration, Guidance
+from reconciler.gate.later_guess import LaterGuess, worth_asking
 from reconciler.gate.policy import GatePolicy, GateState
 from reconciler.gate.prices import Contended, Prices
 from reconciler.gate.savings import Shape, lateness
@@ -21,6 +22,7 @@ __all__ = [
     "GatePolicy",
     "GateState",
     "Guidance",
+    "LaterGuess",
     "Prices",
     "Pricing",
     "Refusal",
@@ -30,4 +32,6 @@ __all__ = [
     "nest_appraisal",
     "price",
     "refused_for_price",
+    "worth",
+    "worth_asking",
 ]

@@ -3,6 +3,8 @@
     L = share * (P*own + min(L_certain, behind) * min over the steps behind of (expected seconds / seconds)) / P
     C = usd_per_call + risked_s * (usd_per_s + share * idle_price * value_of_time) + node_usd_per_s * delay_s
 
+A later guess of higher authority, where one is expected, leaves less of L and of risked_s (`later_guess`).
+
 `savings` defines L_certain, own and behind. share is below 1 only for parallel steps (`_shares`): the run gains what
 they save together and pays for trying once; dollars and delays of other work count for each attempt. risked_s is
 min(d, E - start), where E is the moment the plan is complete, even if it streams: a prefix decides only about the steps
@@ -19,6 +21,7 @@ from planners.plans import Plan, PlannedStep
 from planners.tasks import PlanningOptions
 from reconciler.gate.appraisal import Appraisal
 from reconciler.gate.guidance import Calibration
+from reconciler.gate.later_guess import LaterGuess
 from reconciler.gate.policy import GatePolicy
 from reconciler.gate.prices import Prices
 from reconciler.gate.savings import Savings, Shape, savings
@@ -55,6 +58,7 @@ def price(  # noqa: PLR0913 the inputs of the formula, named at the call
     calibration: Calibration | None = None,
     chances: Mapping[StepId, float] | None = None,
     shape: Shape | None = None,
+    later: LaterGuess | None = None,
     steps: Collection[StepId] | None = None,
 ) -> list[Candidate]:
     """Price the steps of a guess that are not under way, in plan order. Linear in steps and edges.
@@ -71,9 +75,12 @@ def price(  # noqa: PLR0913 the inputs of the formula, named at the call
         calibration: from claimed to observed survival; None uses the claims as they are.
         chances: P of single steps from a model that beats the calibrated claims.
         shape: ``Shape.of(plan, catalog)`` if the caller has kept it.
+        later: a better guess that is being made.
         steps: the steps to price; None prices all.
     """
-    pricing = Pricing(plan, catalog, prices, policy, options, calibration=calibration, chances=chances, shape=shape)
+    pricing = Pricing(
+        plan, catalog, prices, policy, options, calibration=calibration, chances=chances, shape=shape, later=later
+    )
     pricing.refresh(now_s, expected_plan_s, under_way)
     return pricing.candidates((planned.id for planned in plan.steps if steps is None or planned.id in steps), under_way)
 
@@ -96,8 +103,10 @@ class Pricing:
         calibration: Calibration | None = None,
         chances: Mapping[StepId, float] | None = None,
         shape: Shape | None = None,
+        later: LaterGuess | None = None,
     ) -> None:
         self._plan = plan
+        self._later = later
         self._agents = [catalog.by_name.get(planned.placement.agent) for planned in plan.steps]
         self._prices = prices
         self._policy = policy
@@ -139,7 +148,9 @@ class Pricing:
 
     def _candidate(self, index: int, waits: tuple[StepId, ...], share: float) -> Candidate:
         planned: PlannedStep = self._plan.steps[index]
-        cost = self._cost(index, share)
+        cost, saved_s = self._cost(index, share), self._worth[index] * share
+        if self._later is not None:
+            saved_s = self._later.leaves(self._now_s, saved_s, 0.0).saved_s
         return Candidate(
             step=planned.id,
             agent=planned.placement.agent,
@@ -147,8 +158,8 @@ class Pricing:
             appraisal=Appraisal(
                 claimed=planned.probability,
                 probability=self._survival[index],
-                saved_s=self._worth[index] * share,
-                own_s=self._savings.own_s[index] * share,
+                saved_s=saved_s,
+                own_s=min(self._savings.own_s[index] * share, saved_s),
                 cost_usd=cost.cost_usd,
                 risked_s=cost.risked_s,
                 risked_usd=cost.risked_usd,
@@ -172,6 +183,8 @@ class Pricing:
         assert agent is not None
         start_s = self._savings.start_s[index]
         risked_s = min(self._shape.seconds[index], max(0.0, self._expected_plan_s - start_s))
+        if self._later is not None:
+            risked_s = self._later.leaves(start_s, 0.0, risked_s).risked_s
         delay_s = self._prices.delay_s(agent, node, risked_s)
         beyond_usd = risked_s * share * self._idle_usd_per_s + self._policy.node_usd_per_s * delay_s
         return _Cost.of(agent, risked_s, beyond_usd)

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
-from typing import NamedTuple
 
 from pydantic import JsonValue
 
@@ -12,8 +11,7 @@ from planners.errors import ForerunError
 from planners.model import NodeId, StepId
 from planners.plans import Plan
 from planners.requests import InFlight, PlanRequest
-from planners.tasks import Mode
-from reconciler.runtime.guess_revision import GuessRevision
+from reconciler.runtime.guess_session import GuessSession
 from reconciler.runtime.run_clock import RunClock
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.state import commands as c
@@ -23,18 +21,8 @@ from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run import RunState
 
 _log = logging.getLogger(__name__)
-# The first speculative attempts are dispatched before the request to the optimal planner occupies the event loop.
-_HEAD_START_S = 0.002
 # The work in flight of runs with more attempts than this is listed in a thread.
 _LARGE = 500
-_SPECULATING = frozenset({Mode.FORERUN, Mode.PLAN_CACHE})
-
-
-class _Guess(NamedTuple):
-    """A speculative plan and its event, which is None if the learner failed to judge the plan."""
-
-    plan: Plan
-    event: e.SpeculativePlanReady | None = None
 
 
 class PlanningSession:
@@ -63,7 +51,7 @@ class PlanningSession:
         self._post = post
         self._shared = shared
         self._task: asyncio.Task[None] | None = None
-        self._revision: GuessRevision | None = None
+        self._guesses: GuessSession | None = None
         self.speeds: dict[NodeId, float] = {}  # of all nodes that were ever planned for
 
     def start(self, command: c.RequestPlan) -> None:
@@ -73,8 +61,8 @@ class PlanningSession:
 
     def stop(self) -> None:
         """Stop asking. Nothing more is posted."""
-        if self._revision is not None:
-            self._revision.stop()
+        if self._guesses is not None:
+            self._guesses.stop()
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
         self._task = None
@@ -94,7 +82,7 @@ class PlanningSession:
             self._failed(command.epoch, type(error).__name__, f"the planner failed: {error}")
 
     async def _plan(self, command: c.RequestPlan) -> None:
-        """Make the speculative plan, then ask the optimal planner with it as a hint.
+        """Begin to guess, then ask the optimal planner, with the first guess as a hint.
 
         Where the optimal plan needs no search, there is nothing to guess and nobody to ask.
         """
@@ -102,14 +90,14 @@ class PlanningSession:
         if (certified := await self._certified(request)) is not None:
             self._post(e.OptimalPlanReady(at_s=0, plan=certified, epoch=command.epoch))
             return
-        self._revision = GuessRevision(self._shared, self._post)
-        hint = await self._speculate(request) or self._run.optimal_plan
+        guesses = self._guesses = GuessSession(request, self._shared, self._clock, self._post)
+        hint = await guesses.first() or self._run.optimal_plan
         complete = False
         async with aclosing(self._ports.planning.plan(request.model_copy(update={"hint": hint}))) as plans:
             async for plan in plans:
                 complete = complete or plan.complete
                 self._post(e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch))
-                self._revision.prefix(request, plan)
+                guesses.plan_arrived(plan)
         if not complete:
             self._failed(command.epoch, "", "the planner ended without a whole plan", "submit the task again")
 
@@ -129,53 +117,6 @@ class PlanningSession:
         except Exception:  # noqa: BLE001 -- whatever is wrong here, the optimal planner is asked
             _log.exception("no certified plan for task %s", self._run.id)
             return None
-
-    # ---- the speculative plan
-
-    async def _speculate(self, request: PlanRequest) -> Plan | None:
-        """Post the speculative plan and its alternatives, each as soon as it is made; returns the first.
-
-        A task that may fall back on a speculative plan gets one in every mode, as a hint.
-        """
-        planning = self._run.task.planning
-        speculates = planning.mode in _SPECULATING
-        if not (speculates or planning.fallback):
-            return None
-        guesses = self._ports.planning.guesses(request)
-        first = await self._next(guesses, request)
-        if first is None:
-            return None
-        if speculates and first.event is not None:
-            self._act_on(first.event)
-        await asyncio.sleep(_HEAD_START_S)
-        while speculates and (other := await self._next(guesses, request)) is not None:
-            if other.event is not None:
-                self._act_on(other.event.model_copy(update={"alternative": True}))
-        return first.plan
-
-    def _act_on(self, event: e.SpeculativePlanReady) -> None:
-        self._post(event)
-        if self._revision is not None:
-            self._revision.acted_on(event.plan)
-
-    async def _next(self, guesses: Iterator[Plan], request: PlanRequest) -> _Guess | None:
-        return await asyncio.get_running_loop().run_in_executor(self._planning_thread, self._guess, guesses, request)
-
-    def _guess(self, guesses: Iterator[Plan], request: PlanRequest) -> _Guess | None:
-        """The next guess. Runs in the shard's planning thread: a guess at a large task takes seconds."""
-        try:
-            plan = next(guesses, None)
-        except Exception:  # noqa: BLE001 -- whatever is wrong with the speculative planner, the task goes on without it
-            _log.exception("no speculative plan for task %s", self._run.id)
-            return None
-        if plan is None:
-            return None
-        try:
-            conditions = self._ports.advice.conditions(request, plan)
-        except Exception:  # noqa: BLE001 -- whatever is wrong with learned models, the task goes on without them
-            _log.exception("no advice for task %s, so nothing of it is speculated on", self._run.id)
-            return _Guess(plan)
-        return _Guess(plan, e.SpeculativePlanReady(at_s=0, plan=plan, epoch=request.epoch, conditions=conditions))
 
     # ---- the request
 

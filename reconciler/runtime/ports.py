@@ -12,6 +12,7 @@ from planners.model import AgentName, AttemptId, TaskId
 from planners.plans import Plan
 from planners.requests import Continuation, PlanRequest
 from planners.tasks import Task
+from reconciler.gate import LaterGuess
 from reconciler.runtime.figures import ShardFigures
 from reconciler.state.commands import Dispatch, Source
 from reconciler.state.conditions import Conditions
@@ -143,6 +144,27 @@ class Planning(Protocol):
         ...
 
 
+class Drafter(Protocol):
+    """A planner that is faster than the optimal one and more often right than the speculative one, for a price."""
+
+    @property
+    def usd_per_call(self) -> float:
+        """Dollars of one draft."""
+        ...
+
+    def expected(self, task: Task) -> LaterGuess:
+        """How many seconds after it is asked for a draft is expected, and how often its steps are right."""
+        ...
+
+    async def draft(self, request: PlanRequest) -> Plan | None:
+        """A guess at the whole plan of a goal; None if there is none. Cancelling the call stops the drafter."""
+        ...
+
+    def observe(self, task: Task, draft: Plan | None, plan: Plan, took_s: float) -> None:
+        """The optimal plan of a task for which a draft was asked. None: after ``took_s`` there was none yet."""
+        ...
+
+
 class Certifier(Protocol):
     """Makes optimal plans that need no search. Everything else is left to `Planning`."""
 
@@ -205,7 +227,7 @@ class Advice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Everything a run depends on. Without a certifier, `planning` makes all plans."""
+    """Everything a run depends on. Without a certifier, `planning` makes all plans; without a drafter, all guesses."""
 
     catalog: Catalog
     executor: Executor
@@ -215,3 +237,4 @@ class Ports:
     outcomes: OutcomeSink
     advice: Advice
     certifier: Certifier | None = None
+    drafter: Drafter | None = None

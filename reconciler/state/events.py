@@ -49,8 +49,8 @@ class RunStarted(_Event):
 class SpeculativePlanReady(_Event):
     """The speculative planner has made a guess. An ``alternative`` may be right where the guess before it is not.
 
-    A guess that ``continues`` so many first steps of the optimal plan replaces those before. ``unlikely``: work of
-    earlier guesses that the optimal plan will probably not hold.
+    Any other guess replaces those before; one that ``continues`` so many first steps of the optimal plan knows these.
+    ``unlikely``: work of earlier guesses that the optimal plan will probably not hold.
     """
 
     event: Literal["speculative_plan_ready"] = "speculative_plan_ready"

@@ -54,10 +54,8 @@ def take_guess(run: RunData, event: e.SpeculativePlanReady) -> None:
     """Act on a guess while the plan that it guesses at is being made."""
     if not run.requests.required or event.epoch != run.requests.requested:
         return
-    if event.continues:
+    if not event.alternative:
         _give_up(run, frozenset(event.unlikely))
-        run.guess, run.speculations = event.plan, []
-    elif not event.alternative:
         run.guess, run.speculations = event.plan, []
         run.guess_s = run.at_s if run.guess_s is None else run.guess_s
     speculation = Speculation(event.plan, event.conditions, run.task, run.catalog)

@@ -63,6 +63,7 @@ class Speculation:
             task.planning,
             calibration=conditions.guidance.calibration,
             chances=conditions.chances,
+            later=conditions.later,
         )
 
     def observe(self, attempt: Attempt) -> None:

@@ -161,7 +161,7 @@ class Disturbed:
             plan=guesses[index % len(guesses)],
             epoch=command.epoch,
             conditions=Conditions(prior_plan_s=3.0),
-            continues=known or 1,
+            continues=(known or 1) if index % 2 == 0 else 0,  # a continuation, or a draft
             unlikely=tuple(planned.work_key for guess in guesses for planned in guess.steps),
         )
 
