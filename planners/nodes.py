@@ -28,7 +28,7 @@ from planners.bindings import Binding, step_refs
 from planners.expressions.references import parsed
 from planners.model import AgentName, Model, StepId
 from planners.node_fields import Bind, Condition, Rename, optional_s
-from planners.policies import CompletionPolicy, StepRetry
+from planners.policies import CompletionPolicy, Hedge, StepRetry
 
 
 class NodeBase(fields.NodeFields):
@@ -102,6 +102,11 @@ class Step(fields.WithInputs, NodeBase):
         default=None,
         exclude_if=lambda retry: retry is None,
         description="How the work is retried, in place of what its agent declares",
+    )
+    hedge: bool | Hedge | None = Field(
+        default=None,
+        exclude_if=lambda hedge: hedge is None,
+        description="When a second attempt starts beside one that is late; false: never",
     )
 
     @cached_property

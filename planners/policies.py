@@ -137,6 +137,16 @@ class StepRetry(Model):
         return pause_s * (1 - self.jitter * drawn)
 
 
+class Hedge(Model):
+    """When a second attempt is started beside one that runs.
+
+    Attributes:
+        after_s: seconds from its start. Without it, what was learned of its agent's durations decides.
+    """
+
+    after_s: float | None = Field(default=None, ge=0, allow_inf_nan=False, exclude_if=_absent)
+
+
 class ApprovalFields(Model):
     """How an approval ends."""
 

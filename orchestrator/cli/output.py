@@ -174,6 +174,8 @@ def timeline_table(timeline: Timeline, most: int = 40) -> Table:
 
 def _bar(bar: TimelineBar) -> list[str]:
     speculative = "[magenta]speculative[/]" if bar.speculative and bar.verdict is None else "confirmed"
+    if bar.reason.startswith("hedge"):
+        speculative = "hedge"
     verdict = coloured(bar.verdict.value) if bar.verdict is not None else ""
     start_s = bar.dispatched_s if bar.started_s is None else bar.started_s
     took_s = None if bar.ended_s is None else bar.ended_s - start_s

@@ -25,6 +25,7 @@ from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.tasks import Task
 from reconciler.runtime.figures import ShardFigures
 from reconciler.state.conditions import Conditions
+from reconciler.state.learned_times import LearnedTimes
 from reconciler.state.outcomes import Outcome
 from reconciler.views.models import TaskView
 
@@ -134,6 +135,10 @@ class NothingLearned:
     def conditions(self, request: PlanRequest, guess: Plan) -> Conditions:
         """The gate's inputs while nothing is learned."""
         return prior_conditions(request, self._gate)
+
+    def times(self, request: PlanRequest, plan: Plan) -> LearnedTimes | None:
+        """Nothing is learned."""
+        return None
 
     async def status(self) -> dict[str, Any]:
         """There is no learner."""

@@ -49,6 +49,8 @@ class RunMetrics:
             "forerun_saved_seconds", "Time that speculation saved on the critical path", "kind"
         )
 
+        self._hedges = self._counter("forerun_hedges", "Second attempts beside late ones", "kind")
+
     def admitted(self, kind: str) -> None:
         """Count an admitted task."""
         self._admitted.labels(self._shard, self._kind(kind)).inc()
@@ -57,6 +59,7 @@ class RunMetrics:
         """Count a task that has ended."""
         kind = self._kind(view.kind)
         self._ended.labels(self._shard, kind, view.status.value).inc()
+        self._hedges.labels(self._shard, kind).inc(view.hedges)
         if view.first_dispatch_s is not None:
             self._first.labels(self._shard, view.mode.value).observe(view.first_dispatch_s)
         if view.ended_s is not None:

@@ -13,12 +13,14 @@ from learner.models.plan_examples import plan_example
 from learner.predictor import PlanExample, TrainedPlanPredictor
 from learner.snapshot import LearnerSnapshot
 from orchestrator.prior_conditions import prior_conditions
+from orchestrator.service.late_times import late_times
 from orchestrator.settings import Settings
 from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.speculative.predictor import ConfirmedSteps, GuessedPlan
 from planners.tasks import Task
 from reconciler.state.conditions import Conditions
+from reconciler.state.learned_times import LearnedTimes
 from reconciler.state.outcomes import Outcome
 
 _log = logging.getLogger(__name__)
@@ -70,6 +72,10 @@ class LearnedAdvice:
         kind = request.task.kind
         learned = {"guidance": self._snapshot.guidance_for(kind), "chances": self._snapshot.chances(guess, kind)}
         return prior_conditions(request, self._settings.gate, self._share).model_copy(update=learned)
+
+    def times(self, request: PlanRequest, plan: Plan) -> LearnedTimes | None:
+        """See `orchestrator.service.late_times`."""
+        return late_times(self._snapshot.costs, request, plan)
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
         """Buffer outcomes for the next exchange."""

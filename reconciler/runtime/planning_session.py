@@ -18,6 +18,7 @@ from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.attempts import Attempt
 from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.learned_times import LearnedTimes
 from reconciler.state.run import RunState
 
 _log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ class PlanningSession:
         """
         request = await self._request(command)
         if (certified := await self._certified(request)) is not None:
-            self._post(e.OptimalPlanReady(at_s=0, plan=certified, epoch=command.epoch))
+            await self._post_plan(request, certified)
             return
         guesses = self._guesses = GuessSession(request, self._shared, self._clock, self._post)
         hint = await guesses.first() or self._run.optimal_plan
@@ -96,10 +97,25 @@ class PlanningSession:
         async with aclosing(self._ports.planning.plan(request.model_copy(update={"hint": hint}))) as plans:
             async for plan in plans:
                 complete = complete or plan.complete
-                self._post(e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch))
+                await self._post_plan(request, plan)
                 guesses.plan_arrived(plan)
         if not complete:
             self._failed(command.epoch, "", "the planner ended without a whole plan", "submit the task again")
+
+    async def _post_plan(self, request: PlanRequest, plan: Plan) -> None:
+        """Post an optimal plan with what is learned of its steps."""
+        if len(plan.steps) > _LARGE:
+            times = await asyncio.to_thread(self._times, request, plan)
+        else:
+            times = self._times(request, plan)
+        self._post(e.OptimalPlanReady(at_s=0, plan=plan, epoch=request.epoch, times=times))
+
+    def _times(self, request: PlanRequest, plan: Plan) -> LearnedTimes | None:
+        try:
+            return self._ports.advice.times(request, plan)
+        except Exception:  # noqa: BLE001 -- whatever is wrong with learned models, the task goes on without them
+            _log.exception("no learned times for task %s", self._run.id)
+            return None
 
     def _failed(self, epoch: int, error_type: str, message: str, fix: str = "") -> None:
         failure = Failure(kind=FailureKind.PLANNING, message=message, fix=fix, error_type=error_type)

@@ -18,6 +18,7 @@ from reconciler.state.commands import Dispatch, Source
 from reconciler.state.conditions import Conditions
 from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStarted
 from reconciler.state.handoff import Failure, Handoff
+from reconciler.state.learned_times import LearnedTimes
 from reconciler.state.outcomes import Outcome
 from reconciler.state.waiting import DispatchWait
 from reconciler.views.logs import LogBatch
@@ -218,6 +219,10 @@ class Advice(Protocol):
 
     def conditions(self, request: PlanRequest, guess: Plan) -> Conditions:
         """The inputs of the gate, from memory. Called in the same thread as `Planning.guesses`."""
+        ...
+
+    def times(self, request: PlanRequest, plan: Plan) -> LearnedTimes | None:
+        """When attempts of an optimal plan's steps count as late; None if nothing is learned. Called in any thread."""
         ...
 
     async def status(self) -> dict[str, Any]:

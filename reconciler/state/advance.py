@@ -11,6 +11,7 @@ from reconciler.state.conclusion import check_limits, end_if_done
 from reconciler.state.deadlines import give_up_late_steps
 from reconciler.state.giving_up import give_up
 from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.hedging import meet_late_attempts, watch
 from reconciler.state.planning import request_plan
 from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation
@@ -21,12 +22,15 @@ def advance(run: RunData) -> None:
     if not run.status.ended:
         check_limits(run)
     if not run.status.ended:
+        meet_late_attempts(run)
         _start_what_is_ready(run)
     if not run.status.ended:
         _request_if_needed(run)
     if not run.status.ended:
         _speculate(run)
     end_if_done(run)
+    if not run.status.ended:
+        watch(run)
 
 
 def _start_what_is_ready(run: RunData) -> None:
@@ -114,4 +118,4 @@ def _dispatch(run: RunData, attempt: Attempt, inputs: dict[str, c.Source]) -> No
     if run.agent_of(attempt).built_in:
         waits.begin(run, attempt, inputs)
     else:
-        run.commands.append(run.dispatcher.command(attempt, inputs))
+        run.commands.append(run.dispatcher.command(attempt, inputs, run.late.late_s(attempt.step.id)))

@@ -47,6 +47,7 @@ class Attempt:
         verifying: whether the agent's verify hook has been asked about it (in doubt).
         appraisal: the gate's, if it began as a speculative attempt.
         kept: whether an earlier task has run it; it costs this one nothing.
+        hedges: the attempt beside which it does the same work; None once it serves the step itself.
 
     All moments are seconds from admission.
     """
@@ -74,6 +75,7 @@ class Attempt:
     appraisal: Appraisal | None = None
     reason: str = ""
     kept: bool = False
+    hedges: AttemptId | None = None
 
     @property
     def live(self) -> bool:
@@ -93,7 +95,8 @@ class Attempt:
     @property
     def usable(self) -> bool:
         """Whether a plan may still adopt its work."""
-        return (self.live or self.finished or self.in_doubt) and self.verdict is not Verdict.FLUSH
+        under_way = self.live or self.finished or self.in_doubt
+        return under_way and self.hedges is None and self.verdict is not Verdict.FLUSH
 
     @property
     def unconfirmed(self) -> bool:

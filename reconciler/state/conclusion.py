@@ -89,7 +89,9 @@ def flush(run: RunData, verdicts: dict[AttemptId, Verdict]) -> None:
     An act that runs is not cancelled: stopping it midway is no better than its end. It is in doubt from here on.
     """
     cancelled = []
-    for attempt, verdict in ((run.attempts[attempt], verdict) for attempt, verdict in verdicts.items()):
+    hedges = {hedge: verdicts[first] for first, hedge in run.late.hedges.items() if first in verdicts}
+    for attempt, verdict in ((run.attempts[one], verdict) for one, verdict in {**verdicts, **hedges}.items()):
+        run.late.hedges.pop(attempt.id, None)
         if attempt.live and run.is_act(attempt):
             _leave_in_doubt(run, attempt)
             continue

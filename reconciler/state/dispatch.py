@@ -1,10 +1,11 @@
 """Making attempts of planned steps, and the commands that start them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from planners.agents import AgentSpec, Catalog, Effect
-from planners.model import AttemptId, StepId, TaskId, WorkKey
+from planners.model import AttemptId, NodeId, StepId, TaskId, WorkKey
 from planners.plans import PlannedStep
 from planners.tasks import Interchange, Task
 from planners.work_keys import InputDigests, work_key
@@ -17,6 +18,11 @@ from reconciler.state.sources import AttemptOf, source
 
 # Agents whose work cannot be undone; see `reconciler.state.matching`.
 _ACTING = frozenset({Effect.STAGEABLE, Effect.IRREVERSIBLE})
+
+
+# Where no timeout is declared, an attempt that takes so many times its learned 90 % quantile hangs.
+ADAPTIVE_TIMEOUT_FACTOR = 10.0
+ADAPTIVE_TIMEOUT_LEAST_S = 60.0
 
 
 class Dispatcher:
@@ -74,6 +80,29 @@ class Dispatcher:
             reason=decision.reason,
         )
 
+    def hedge(self, first: Attempt, node: NodeId, at_s: float, reason: str) -> Attempt:
+        """A second attempt at the work of one that runs."""
+        self._made += 1
+        attempt = AttemptId(f"{self._task_id}.{self._made}")
+        at_once = self._catalog.by_name[first.placement.agent].starts_at_once
+        if (agentless_key := self._agentless_keys.get(first.id)) is not None:
+            self._agentless_keys[attempt] = agentless_key
+        return replace(
+            first,
+            id=attempt,
+            placement=first.placement.model_copy(update={"node": node}),
+            dispatched_s=at_s,
+            started_s=at_s if at_once else None,
+            status=AttemptStatus.RUNNING if at_once else AttemptStatus.DISPATCHED,
+            speculative=False,
+            began_speculative=False,
+            verdict=Verdict.COMMIT,
+            confirmed_s=None,
+            appraisal=None,
+            reason=reason,
+            hedges=first.id,
+        )
+
     def _attempt(
         self,
         planned: PlannedStep,
@@ -106,8 +135,8 @@ class Dispatcher:
         agentless_key = self._agentless_keys[attempt] = work_key(planned.step, ANY_AGENT, made_by, self._digests)
         return agentless_key
 
-    def command(self, attempt: Attempt, inputs: dict[str, Source]) -> Dispatch:
-        """The command that starts an attempt."""
+    def command(self, attempt: Attempt, inputs: dict[str, Source], late_s: float | None = None) -> Dispatch:
+        """The command that starts an attempt. ``late_s``: the learned 90 % quantile of its seconds, if known."""
         agent: AgentSpec = self._catalog.by_name[attempt.placement.agent]
         return Dispatch(
             attempt=attempt.id,
@@ -116,9 +145,18 @@ class Dispatcher:
             node=attempt.placement.node,
             inputs=inputs,
             epoch=attempt.epoch,
-            speculative=attempt.speculative,
+            # A hedge takes no capacity that confirmed work waits for.
+            speculative=attempt.speculative or attempt.hedges is not None,
             effect=agent.effect,
             work_key=attempt.work_key,
-            timeout_s=attempt.step.timeout_s or agent.timeout_s,
+            timeout_s=attempt.step.timeout_s or _timeout_s(agent, late_s),
             discloses=agent.discloses,
         )
+
+
+def _timeout_s(agent: AgentSpec, late_s: float | None) -> float | None:
+    """The declared timeout, else one from what was learned. An act that is cut off would be in doubt."""
+    declared = "timeout_s" in agent.model_fields_set or agent.effect.never_twice
+    if declared or late_s is None:
+        return agent.timeout_s
+    return max(ADAPTIVE_TIMEOUT_LEAST_S, ADAPTIVE_TIMEOUT_FACTOR * late_s)

@@ -12,6 +12,7 @@ from planners.plans import Placement, Plan
 from planners.workflow import Step, unwrapped_nodes
 from reconciler.state.conditions import Conditions
 from reconciler.state.handoff import Failure, Handoff
+from reconciler.state.learned_times import LearnedTimes
 from reconciler.state.stored_text import StorableText
 
 
@@ -68,6 +69,7 @@ class OptimalPlanReady(_Event):
     event: Literal["optimal_plan_ready"] = "optimal_plan_ready"
     plan: Plan
     epoch: int = 1
+    times: LearnedTimes | None = Field(default=None, exclude_if=lambda times: times is None)
 
 
 class PlanningFailed(_Event):

@@ -144,6 +144,9 @@ def overran(attempt: Attempt, makespan_s: float, unfinished: int) -> bool:
         unfinished: how many steps the plan has left.
     """
     expected_s = attempt.placement.duration_s
-    over_s = attempt.seconds - expected_s
-    threshold_s = max(OVERRUN_LEAST_S, OVERRUN_SHARE_OF_PLAN * makespan_s, (OVERRUN_FACTOR - 1) * expected_s)
-    return unfinished > 1 and expected_s > 0 and over_s > threshold_s
+    return unfinished > 1 and expected_s > 0 and attempt.seconds - expected_s > overrun_s(expected_s, makespan_s)
+
+
+def overrun_s(expected_s: float, makespan_s: float) -> float:
+    """How many seconds beyond its expected ones prove the plan wrong."""
+    return max(OVERRUN_LEAST_S, OVERRUN_SHARE_OF_PLAN * makespan_s, (OVERRUN_FACTOR - 1) * expected_s)

@@ -86,7 +86,10 @@ def _of_served(run: RunData, state: StepState) -> Iterator[str]:
 def _of_attempts(run: RunData) -> Iterator[str]:
     served = {state.attempt for state in run.steps.values() if state.attempt is not None}
     for attempt in run.attempts.values():
-        if attempt.live and not attempt.unconfirmed and attempt.id not in served and not run.is_act(attempt):
+        if attempt.live and attempt.hedges is not None:
+            if run.late.hedges.get(attempt.hedges) != attempt.id or attempt.hedges not in served:
+                yield f"attempt {attempt.id} hedges {attempt.hedges}, which serves no step"
+        elif attempt.live and not attempt.unconfirmed and attempt.id not in served and not run.is_act(attempt):
             yield f"attempt {attempt.id} is confirmed and live, and serves no step"
 
 

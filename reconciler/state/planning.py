@@ -81,6 +81,8 @@ def take_plan(run: RunData, event: e.OptimalPlanReady) -> None:
     """
     whole_only = run.task.planning.mode is Mode.WAIT or run.requests.optional
     if event.epoch == run.requests.requested and run.replanning and (event.plan.complete or not whole_only):
+        if event.times is not None:
+            run.late.learn(event.times)
         accept(run, event.plan, event.epoch)
 
 

@@ -7,11 +7,14 @@ from planners.model import AttemptId, NodeId
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.attempts import Attempt
+from reconciler.state.conclusion import flush
 from reconciler.state.failure_policy import guess_failure_counts, overran
 from reconciler.state.failures import apply_policy, serves
 from reconciler.state.finished_turns import whole_again
 from reconciler.state.handoff import Failure, FailureKind, Handoff
+from reconciler.state.hedging import inherited, won
 from reconciler.state.lost_outputs import steps_to_redo
+from reconciler.state.outcomes import Verdict
 from reconciler.state.planning import request_plan, settle, unroll
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
@@ -30,6 +33,7 @@ def finished(run: RunData, attempt: Attempt, event: e.AttemptFinished) -> None:
     """An attempt has returned; one in doubt thereby has acted. A late result of a flushed attempt is inert."""
     if not attempt.live and not attempt.in_doubt:
         return
+    attempt = _first_of_two(run, attempt)
     done = attempt.as_finished(event.at_s, event.seconds, event.handoff)
     run.attempts.put(done)
     if done.verdict is None:
@@ -43,6 +47,17 @@ def finished(run: RunData, attempt: Attempt, event: e.AttemptFinished) -> None:
         and overran(done, run.makespan_s, run.unfinished)
     ):
         request_plan(run, c.PlanReason.ESTIMATE_WRONG)
+
+
+def _first_of_two(run: RunData, attempt: Attempt) -> Attempt:
+    """An attempt that has returned, as the one that serves its step: of two at the same work the other is flushed."""
+    if attempt.hedges is not None:
+        first = attempt.hedges
+        attempt = won(run, attempt)
+        flush(run, {first: Verdict.FLUSH} if run.attempts[first].live else {})
+    elif (hedge := run.late.hedges.pop(attempt.id, None)) is not None and run.attempts[hedge].live:
+        flush(run, {hedge: Verdict.FLUSH})
+    return attempt
 
 
 def failed(run: RunData, attempt: Attempt, event: e.AttemptFailed) -> None:
@@ -174,6 +189,8 @@ def _fail(run: RunData, attempt: Attempt, failure: Failure, seconds: float) -> N
 def _handle_failure(run: RunData, broken: Attempt, failure: Failure, *, repeatable: bool = False) -> None:
     """What the step of a failed confirmed attempt does next."""
     if not serves(run, broken.id, broken.step):
+        return
+    if inherited(run, broken):
         return
     if failure.kind is FailureKind.NODE_LOST:
         run.steps.block(broken.step.id, run.at_s, c.PlanReason.NODE_LOST, node=broken.placement.node)

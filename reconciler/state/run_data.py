@@ -19,6 +19,7 @@ from reconciler.state.dispatch import Dispatcher
 from reconciler.state.failure_policy import Tries
 from reconciler.state.fan_outs import FanOuts
 from reconciler.state.history import History
+from reconciler.state.late_attempts import LateAttempts
 from reconciler.state.outcome_builder import OutcomeBuilder
 from reconciler.state.outcomes import Outcome
 from reconciler.state.plan_requests import PlanRequests
@@ -44,6 +45,7 @@ class RunData:
         facts: what decides how the workflow is unrolled next, apart from outputs.
         history: finished turns of loops, which ``plan`` and ``optimal_plan`` leave out.
         fan_outs: the open ones of the plan.
+        late: which attempts become late, and which have a second one beside them.
         waits: when attempts that the run itself plays are over.
         redone: promoted attempts whose output was lost and is made again; their effects are out.
         end: how the run ended; None while it has not.
@@ -71,6 +73,7 @@ class RunData:
         self.facts = RunFacts()
         self.history = History()
         self.waits = Waits()
+        self.late = LateAttempts()
         self.fan_outs = FanOuts()
         self.redone: dict[AttemptId, Attempt] = {}
         self.end: c.EndRun | None = None

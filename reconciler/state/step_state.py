@@ -65,8 +65,9 @@ TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
         _S.READY: frozenset({_S.DISPATCHED, _S.RUNNING, _S.HELD, _S.WAITING, _S.RETRYING, _S.BLOCKED})
         | {_S.FAILED, _S.SKIPPED},
         _S.HELD: frozenset({_S.READY, _S.WAITING, _S.BLOCKED, _S.FAILED, _S.SKIPPED}),
-        _S.DISPATCHED: frozenset({_S.RUNNING, _S.FINISHED, _S.SKIPPED}) | _LOST,
-        _S.RUNNING: frozenset({_S.FINISHED, _S.SKIPPED}) | _LOST,
+        # Their hedge may take their place, dispatched or running.
+        _S.DISPATCHED: frozenset({_S.DISPATCHED, _S.RUNNING, _S.FINISHED, _S.SKIPPED}) | _LOST,
+        _S.RUNNING: frozenset({_S.DISPATCHED, _S.RUNNING, _S.FINISHED, _S.SKIPPED}) | _LOST,
         _S.RETRYING: frozenset({_S.READY, _S.WAITING, _S.BLOCKED, _S.FAILED, _S.SKIPPED}),
         _S.BLOCKED: frozenset({_S.FAILED, _S.SKIPPED}),
         _S.IN_DOUBT: frozenset({_S.FINISHED, _S.RETRYING, _S.READY, _S.WAITING, _S.BLOCKED, _S.FAILED}),

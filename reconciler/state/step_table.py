@@ -183,6 +183,11 @@ class StepTable(Mapping[StepId, StepState]):
         """Its attempt runs."""
         self._move(step, StepStatus.RUNNING, at_s, "started", attempt=self._states[step].attempt)
 
+    def hand_over(self, step: StepId, attempt: AttemptId, at_s: float, *, running: bool) -> None:
+        """Another attempt serves it from here on: the hedge beside the one before."""
+        status = StepStatus.RUNNING if running else StepStatus.DISPATCHED
+        self._move(step, status, at_s, "its hedge takes over", attempt=attempt)
+
     def finish(self, step: StepId, at_s: float, cause: str = "finished") -> None:
         """Its output is there; children whose parents have all finished become ready."""
         self._move(step, StepStatus.FINISHED, at_s, cause, attempt=self._states[step].attempt)

@@ -66,6 +66,7 @@ class TaskView(Versioned):
     wasted_s: float = Field(default=0.0, description="Agent-seconds of flushed attempts")
     failed_s: float = Field(default=0.0, description="Agent-seconds of confirmed attempts that failed")
     failed_attempts: int = Field(default=0, description="Attempts that failed, retried ones included")
+    hedges: int = Field(default=0, description="Second attempts beside late ones")
     usd: float = Field(default=0.0, description="Dollars of all attempts")
     wasted_usd: float = Field(default=0.0, description="Dollars of flushed attempts")
     similarity: float | None = Field(
@@ -156,6 +157,9 @@ class TimelineBar(Versioned):
     )
     appraisal: Appraisal | None = Field(
         default=None, description="The gate's, if it started before a plan confirmed it"
+    )
+    hedges: AttemptId | None = Field(
+        default=None, description="The late attempt beside which it does the same work, while both run"
     )
     progress: AttemptProgress | None = Field(default=None, description="What its agent has told of its progress last")
 

@@ -89,6 +89,7 @@ def task_view(
         wasted_s=sums.wasted_s,
         failed_s=sums.failed_s,
         failed_attempts=round(sums.failed),
+        hedges=run.late.made,
         usd=sums.usd,
         wasted_usd=sums.wasted_usd,
         similarity=alike,
@@ -246,6 +247,7 @@ def bar(run: RunState, attempt: Attempt, progress: AttemptProgress | None = None
         reason=attempt.reason if failure is None else failure.message,
         failure=failure and failure.brief(),
         appraisal=attempt.appraisal,
+        hedges=attempt.hedges,
         progress=progress,
     )
 

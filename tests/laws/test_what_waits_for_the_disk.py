@@ -87,6 +87,9 @@ class World:
     def conditions(self, request, guess):
         return Conditions()
 
+    def times(self, request, plan):
+        return None
+
     def guesses(self, request):
         return iter(self.history.guesses)
 

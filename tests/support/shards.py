@@ -94,6 +94,9 @@ class NoAdvice:
     def conditions(self, request: PlanRequest, guess: Any) -> Conditions:
         return Conditions()
 
+    def times(self, request: PlanRequest, plan: Any) -> None:
+        return None
+
     async def status(self) -> dict[str, Any]:
         return {}
 

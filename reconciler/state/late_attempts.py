@@ -1,0 +1,100 @@
+"""Which running attempts become late, and when; and which have a second attempt beside them.
+
+The run is woken for the first of them only, so an attempt that ends in time costs no event.
+"""
+
+import heapq
+from collections.abc import Container, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from planners.model import AgentName, AttemptId, NodeId, StepId
+from planners.plans import Plan
+from reconciler.state.learned_times import LearnedTimes
+
+
+class Lateness(StrEnum):
+    """What an attempt is too late for: to be the only one, or for the plan to hold."""
+
+    HEDGE = "hedge"
+    PLAN = "plan"
+
+
+class Due(NamedTuple):
+    """A moment at which an attempt is late, if it still runs."""
+
+    at_s: float
+    attempt: AttemptId
+    lateness: Lateness
+
+
+class LateAttempts:
+    """See the module.
+
+    Attributes:
+        hedges: attempt -> the second attempt beside it, while both run.
+        made: how many second attempts there were.
+    """
+
+    def __init__(self) -> None:
+        self.hedges: dict[AttemptId, AttemptId] = {}
+        self.made = 0
+        self._late_s: dict[StepId, float] = {}
+        self._nodes: dict[AgentName, tuple[NodeId, ...]] = {}
+        self._due: list[Due] = []
+        self._watched: set[AttemptId] = set()
+        self._alarm_s: float | None = None
+        self._rests: tuple[Plan, dict[StepId, float]] | None = None
+
+    def learn(self, times: LearnedTimes) -> None:
+        """Take in what came with a plan."""
+        self._late_s.update(times.late_s)
+        self._nodes.update(times.nodes)
+
+    def late_s(self, step: StepId) -> float | None:
+        """After how many seconds an attempt of the step is late; None where little is known."""
+        return self._late_s.get(step)
+
+    def nodes(self, agent: AgentName) -> tuple[NodeId, ...]:
+        """The nodes that an agent is known to fit on."""
+        return self._nodes.get(agent, ())
+
+    def watch(self, attempt: AttemptId, moments: Sequence[Due]) -> None:
+        """Remember when an attempt becomes late, the first time that this is known."""
+        if moments and attempt not in self._watched:
+            self._watched.add(attempt)
+            for due in moments:
+                heapq.heappush(self._due, due)
+
+    def take_due(self, now_s: float) -> list[Due]:
+        """What is due, once each."""
+        due = []
+        while self._due and self._due[0].at_s <= now_s:
+            due.append(heapq.heappop(self._due))
+        if self._alarm_s is not None and self._alarm_s <= now_s:
+            self._alarm_s = None
+        return due
+
+    def alarm(self, live: Container[AttemptId]) -> float | None:
+        """When the run must be woken next; None if it will be, or need not. ``live``: the attempts that run."""
+        while self._due and self._due[0].attempt not in live:
+            heapq.heappop(self._due)
+        if not self._due or (self._alarm_s is not None and self._alarm_s <= self._due[0].at_s):
+            return None
+        self._alarm_s = self._due[0].at_s
+        return self._alarm_s
+
+    def rest_s(self, plan: Plan, step: StepId) -> float:
+        """Expected seconds of the longest chain behind a step. Computed once a plan."""
+        if self._rests is None or self._rests[0] is not plan:
+            self._rests = plan, _rests(plan)
+        return self._rests[1].get(step, 0.0)
+
+
+def _rests(plan: Plan) -> dict[StepId, float]:
+    rests: dict[StepId, float] = {}
+    for planned in reversed(plan.steps):
+        behind_s = rests.get(planned.id, 0.0) + planned.placement.duration_s
+        for parent in planned.step.parents:
+            rests[parent] = max(rests.get(parent, 0.0), behind_s)
+    return rests

@@ -1,0 +1,207 @@
+"""Attempts that take longer than they should get a second one beside them, and the first result counts."""
+
+import pytest
+from declared import CATALOG, NODES, Declared, a_task, step
+from worlds import computed
+
+from planners.agents import Catalog, Price
+from planners.workflow import Step
+from reconciler.gate.hedges import hedge_appraisal, pays
+from reconciler.state import commands as c
+from reconciler.state import events as e
+from reconciler.state.attempts import AttemptStatus
+from reconciler.state.commands import PlanReason, RunStatus
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.learned_times import LearnedTimes
+from reconciler.state.outcomes import Verdict
+from reconciler.state.run import RunState
+
+LATE_S = 0.55
+
+
+@pytest.fixture(autouse=True)
+def validated(monkeypatch):
+    monkeypatch.setattr(RunState, "validates", True)
+
+
+class Learned(Declared):
+    """Plans come with learned times, and agents report that they start."""
+
+    late_s = LATE_S
+
+    def _plan(self, command, now_s):
+        for at_s, event in super()._plan(command, now_s):
+            if isinstance(event, e.OptimalPlanReady) and self.late_s is not None:
+                late_s = {planned.id: self.late_s for planned in event.plan.steps}
+                times = LearnedTimes(late_s=late_s, nodes={agent.name: NODES for agent in CATALOG.agents})
+                yield at_s, event.model_copy(update={"times": times})
+            else:
+                yield at_s, event
+
+
+def seconds_of(slow):
+    """Half a second; five times that for the attempts of these numbers."""
+    return lambda _capability, _inputs, number: 2.5 if number in slow else 0.5
+
+
+def branches(agents, turns, **more):
+    """Agents side by side, each with so many steps one after the other, and a step that reads all of them."""
+    steps = []
+    for agent in range(agents):
+        for turn in range(turns):
+            inputs = {"n": agent, "turn": turn} | ({"before": f"$steps.a{agent}_{turn - 1}"} if turn else {})
+            steps.append(step(f"a{agent}_{turn}", inputs=inputs, **more))
+    last = [f"$steps.a{agent}_{turns - 1}" for agent in range(agents)]
+    return [*steps, step("join", inputs={"all": last})]
+
+
+def run_of(steps, slow=(), world=Learned, **more):
+    return world(a_task(steps, mode="wait"), seconds=seconds_of(slow), **more).play()
+
+
+def attempts_of(world, name):
+    return [attempt for attempt in world.run.attempts.values() if attempt.step.id == name]
+
+
+def test_with_a_hedge_one_slow_agent_of_eight_costs_less_than_ten_percent():
+    steps = branches(8, 12)
+    even, unhedged = run_of(steps), run_of(steps, slow={20}, world=Declared)
+
+    hedged = run_of(steps, slow={20})
+
+    assert unhedged.run.at_s > 1.25 * even.run.at_s
+    assert hedged.run.at_s < 1.1 * even.run.at_s
+    assert hedged.run.late.made == 1
+    assert hedged.outputs == even.outputs
+
+
+def test_a_hedge_that_is_declared_needs_nothing_learned():
+    fan = branches(8, 1, hedge={"after_s": 0.1})
+    even = run_of(fan, world=Declared)
+
+    hedged = run_of(fan, slow={5}, world=Declared)
+
+    assert hedged.run.at_s == pytest.approx(even.run.at_s + 0.1)
+
+
+def test_the_first_result_counts_and_the_other_attempt_is_flushed():
+    world = run_of(branches(1, 2), slow={1})
+
+    first, hedge = attempts_of(world, "a0_0")
+    assert (first.status, first.verdict) == (AttemptStatus.FLUSHED, Verdict.FLUSH)
+    assert (hedge.status, hedge.verdict, hedge.hedges) == (AttemptStatus.FINISHED, Verdict.COMMIT, None)
+    assert hedge.placement.node != first.placement.node
+    assert hedge.reason.startswith(f"hedge: {first.id} is late")
+
+
+def test_a_hedge_that_is_slower_is_flushed():
+    world = run_of(branches(1, 3), slow={1, 2}, world=Learned)
+
+    first, hedge = attempts_of(world, "a0_0")
+    assert (first.status, hedge.status) == (AttemptStatus.FINISHED, AttemptStatus.FLUSHED)
+    assert world.run.status is RunStatus.SUCCEEDED
+
+
+def test_a_hedge_takes_the_place_of_an_attempt_that_fails():
+    def output(capability, inputs, number):
+        if number == 1:
+            return Failure(kind=FailureKind.ERROR, message="it broke")
+        return computed(capability, inputs)
+
+    world = run_of(branches(1, 1), slow={1, 2, 3}, output=output)
+
+    first, hedge, _ = attempts_of(world, "a0_0")
+    assert (first.status, hedge.status) == (AttemptStatus.FAILED, AttemptStatus.FINISHED)
+    assert world.run.status is RunStatus.SUCCEEDED
+
+
+def test_a_hedge_survives_the_node_of_the_attempt_beside_it():
+    world = run_of(branches(1, 1), slow={1, 2, 3}, faults=[(1.5, e.NodeLost(at_s=0, node=NODES[0]))])
+
+    first, hedge, _ = attempts_of(world, "a0_0")
+    assert (first.failure.kind, hedge.status) == (FailureKind.NODE_LOST, AttemptStatus.FINISHED)
+    assert world.run.status is RunStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(("capability", "hedge", "hedged"), [("do", None, 1), ("say", None, 1), ("do", False, 0)])
+def test_harmless_work_is_hedged_unless_its_step_forbids_it(capability, hedge, hedged):
+    world = run_of([step("a", capability, hedge=hedge), step("b", inputs={"n": "$steps.a"})], slow={1})
+
+    assert world.run.late.made == hedged
+
+
+def test_an_act_is_never_hedged():
+    world = run_of([step("a", "act", hedge=True), step("b", inputs={"n": "$steps.a"})], slow={1})
+
+    assert len(attempts_of(world, "a")) == 1
+
+
+def test_hedges_have_a_budget():
+    world = run_of([step(f"s{n}", inputs={"n": n}) for n in range(20)], slow=set(range(1, 21)))
+
+    assert 2 <= world.run.late.made <= 5
+
+
+def test_a_hedge_costs_no_more_than_the_task_may_spend():
+    price = Price(usd_per_call=1.0)
+    catalog = Catalog(agents=tuple(agent.model_copy(update={"price": price}) for agent in CATALOG.agents))
+    task = a_task([step("a")], mode="wait", budget_usd=1.5)
+
+    world = Learned(task, seconds=seconds_of({1}), catalog=catalog).play()
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.run.late.made == 0
+
+
+def test_a_restart_forgets_hedges_and_the_task_ends():
+    from reconciler.simulation import Restart  # noqa: PLC0415
+
+    steps = branches(2, 3)
+    for after in range(4, 16):
+        world = run_of(steps, slow={1}, restarts=[Restart(after)])
+        assert world.run.status is RunStatus.SUCCEEDED, after
+
+
+def test_an_overdue_running_step_makes_the_planner_think_again():
+    world = Learned(
+        a_task([step("a", hedge=False), step("b", inputs={"n": "$steps.a"})], mode="wait"),
+        seconds=lambda _c, _i, number: 20.0 if number == 1 else 0.5,
+    ).play()
+
+    asked = [event for event in world.simulation.commands if isinstance(event, c.RequestPlan)]
+    assert PlanReason.ESTIMATE_WRONG in [command.reason for command in asked]
+    planned_s = [event.at_s for event in world.simulation.events if isinstance(event, e.OptimalPlanReady)]
+    assert planned_s[1] < 5.0
+
+
+def test_attempts_that_end_in_time_wake_nobody():
+    world = run_of(branches(4, 5))
+
+    woken = [event for event in world.simulation.events if isinstance(event, e.TimePassed)]
+    assert len(woken) <= 1 + world.run.at_s / 0.5 < len(world.run.attempts)
+
+
+def test_a_hedge_pays_where_it_saves_more_than_it_costs():
+    common = {"rest_s": 1.0, "value_usd_per_s": 0.01}
+    late = hedge_appraisal(elapsed_s=2.0, duration_s=1.0, others_end_s=0.0, usd=0.0, **common)
+    behind_others = hedge_appraisal(elapsed_s=2.0, duration_s=1.0, others_end_s=9.0, usd=0.0, **common)
+    dear = hedge_appraisal(elapsed_s=2.0, duration_s=1.0, others_end_s=0.0, usd=0.1, **common)
+
+    assert (late.saved_s, behind_others.saved_s) == (3.0, 0.0)
+    assert [pays(one, 0.01, 0.5) for one in (late, behind_others, dear)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("declared", "late_s", "timeout_s"), [(None, 20.0, 200.0), (None, 1.0, 60.0), (7.0, 20.0, 7.0)]
+)
+def test_timeouts_follow_learned_durations_where_none_is_declared(declared, late_s, timeout_s):
+    world = Learned(a_task([step("a", **({"timeout_s": declared} if declared else {}))], mode="wait"))
+    world.late_s = late_s
+    world.play()
+
+    assert [order.timeout_s for order in world.orders.values()] == [timeout_s]
+
+
+def test_a_workflow_declares_hedges():
+    assert Step.model_validate(step("a", hedge={"after_s": 2})).hedge.after_s == 2
+    assert "hedge" not in Step.model_validate(step("a")).model_dump()
