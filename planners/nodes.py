@@ -27,8 +27,9 @@ from planners.agents import APPROVAL, CALLBACK, WAIT
 from planners.bindings import Binding, step_refs
 from planners.expressions.references import parsed
 from planners.model import AgentName, Model, StepId
-from planners.node_fields import Bind, Condition, Rename, optional_s
-from planners.policies import CompletionPolicy, Hedge, StepRetry
+from planners.node_fields import Bind, Condition, Rename
+from planners.policies import CompletionPolicy
+from planners.step_policies import StepPolicies
 
 
 class NodeBase(fields.NodeFields):
@@ -90,24 +91,12 @@ class NodeBase(fields.NodeFields):
         return tuple(dict.fromkeys(found))
 
 
-class Step(fields.WithInputs, NodeBase):
+class Step(fields.WithInputs, StepPolicies, NodeBase):
     """One piece of work, named by its capability."""
 
     capability: str = Field(min_length=1, description="What is to be done: the capability of some agent")
     agent: AgentName | None = Field(default=None, description="Only this agent. Default: the planner chooses")
     min_quality: float | None = Field(default=None, ge=0, le=1, description="No agent of lower quality")
-    timeout_s: float | None = optional_s("Seconds of one attempt, in place of what the agent declares")
-    deadline_s: float | None = optional_s("When it must have finished, in seconds from the task's admission")
-    retry: StepRetry | None = Field(
-        default=None,
-        exclude_if=lambda retry: retry is None,
-        description="How the work is retried, in place of what its agent declares",
-    )
-    hedge: bool | Hedge | None = Field(
-        default=None,
-        exclude_if=lambda hedge: hedge is None,
-        description="When a second attempt starts beside one that is late; false: never",
-    )
 
     @cached_property
     def data_parents(self) -> tuple[StepId, ...]:

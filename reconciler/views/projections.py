@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
@@ -67,7 +67,6 @@ def task_view(
         context: what the run does not know about waiting.
     """
     totals = totals or AttemptTotals(run.catalog, run.attempts.values())
-    sums = totals.sums
     alike = None if ending is None else _similarity(run)
     ending = ending or Ending(run.status, run.end.failure if run.end else None)
     return TaskView(
@@ -85,13 +84,8 @@ def task_view(
         optimal_plan_s=run.optimal_plan_s,
         ended_s=run.at_s if run.status.ended else None,
         saved_s=saved_s(run),
-        agent_s=sums.agent_s,
-        wasted_s=sums.wasted_s,
-        failed_s=sums.failed_s,
-        failed_attempts=round(sums.failed),
         hedges=run.late.made,
-        usd=sums.usd,
-        wasted_usd=sums.wasted_usd,
+        **_amounts(totals),
         similarity=alike,
         outputs=ending.outputs,
         failure=ending.failure,
@@ -100,6 +94,19 @@ def task_view(
         completions=tuple(islice(run.facts.completions.values(), _MOST_REASONS)),
         waiting=tuple(islice(wait_reasons(run, context), _MOST_REASONS)),
     )
+
+
+def _amounts(totals: AttemptTotals) -> dict[str, Any]:
+    """Seconds, dollars and failures of all attempts."""
+    sums = totals.sums
+    return {
+        "agent_s": sums.agent_s,
+        "wasted_s": sums.wasted_s,
+        "failed_s": sums.failed_s,
+        "failed_attempts": round(sums.failed),
+        "usd": sums.usd,
+        "wasted_usd": sums.wasted_usd,
+    }
 
 
 def wait_reasons(run: RunState, context: WaitContext | None = None) -> Iterator[WaitReason]:
