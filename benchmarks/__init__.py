@@ -8,7 +8,10 @@ BENCHMARKS = (
     "kernel",
     "learning",
     "logs",
+    "many",
+    "peers",
     "planner",
+    "rate",
     "similarity",
     "speculation",
 )

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 
 import psutil
 
@@ -24,12 +25,19 @@ _NAMES = {
 def cpu_s() -> dict[int, tuple[str, float]]:
     """Process id -> its name and the CPU seconds it has used, for all processes that this one has started."""
     found = {}
-    for process in psutil.Process().children(recursive=True):
-        try:
+    for process, name in named_processes():
+        with suppress(psutil.Error):
             times = process.cpu_times()
-            found[process.pid] = (_name(process), times.user + times.system)
-        except psutil.Error:
-            continue
+            found[process.pid] = (name, times.user + times.system)
+    return found
+
+
+def named_processes() -> list[tuple[psutil.Process, str]]:
+    """All processes that this one has started, with their names."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            found.append((process, _name(process)))
     return found
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks import BENCHMARKS
 from benchmarks.headline import headline
+from benchmarks.load_tables import many_table, peers_table, rate_table
 from benchmarks.markdown import milliseconds, number, seconds, share, table, times
 
 Results = Mapping[str, Any]
@@ -336,6 +337,9 @@ _TABLES: dict[str, Callable[[Results], str]] = {
     "learning": _learning,
     "kernel": _kernel,
     "logs": _logs,
+    "many": many_table,
+    "peers": peers_table,
+    "rate": rate_table,
 }
 
 

@@ -15,10 +15,13 @@ from orchestrator.local.virtual_loop import VirtualLoop
 from orchestrator.settings import Settings
 from orchestrator.task_defaults import with_defaults
 from planners.agents import Catalog
+from planners.costs import PriorCosts
 from planners.model import TaskId
+from planners.optimal.certified import CertifiedPlans
 from planners.tasks import AdmittedTask, Task
 from planners.validation import flaws
 from reconciler.journal.memory import MemoryJournal
+from reconciler.journal.protocol import RunJournal
 from reconciler.runtime.ports import Ports
 from reconciler.runtime.shard import Shard
 from reconciler.views.models import TaskView
@@ -28,17 +31,20 @@ _POLL_S = 1.0
 
 
 class LocalService:
-    """Runs tasks in this process, on the running event loop. Nothing outlives it.
+    """Runs tasks in this process, on the running event loop. Nothing outlives it but what a journal on disk keeps.
 
     Use it as an async context manager. `shard` answers every further question about its tasks.
     """
 
-    def __init__(self, catalog: Catalog, settings: Settings | None = None) -> None:
+    def __init__(
+        self, catalog: Catalog, settings: Settings | None = None, *, journal: RunJournal | None = None
+    ) -> None:
         """Set up.
 
         Args:
             catalog: the agents.
             settings: of which planning, gate and llm are used; by default those of a service without a file.
+            journal: keeps the tasks, and is closed with the service; by default they are kept in memory.
         """
         self._catalog = catalog
         self._settings = settings or Settings()
@@ -58,9 +64,11 @@ class LocalService:
             outcomes=nothing,
             advice=nothing,
             drafter=None if draft is None else Drafts(draft, self._planning.draft),
+            certifier=CertifiedPlans(PriorCosts, most_steps=self._settings.planning.certified_steps),
         )
         self._watch = LoopWatch(asyncio.get_running_loop())
-        self.shard = Shard(ports, MemoryJournal(), nothing, on_close=(self._executor.close, self._planning.close))
+        on_close = (self._executor.close, self._planning.close)
+        self.shard = Shard(ports, MemoryJournal() if journal is None else journal, nothing, on_close=on_close)
 
     async def __aenter__(self) -> Self:
         if not isinstance(asyncio.get_running_loop(), VirtualLoop):  # its clock says nothing about what takes long

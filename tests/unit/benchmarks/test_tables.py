@@ -25,6 +25,8 @@ _WORKLOAD = {
     "guesses": 10,
     "rates": {"commit": 0.7, "salvage": 0.2, "flush": 0.1},
 }
+_QUANTILES = {"p50": 5.0, "p95": 9.0, "p99": 14.0}
+_LATENCIES = dict.fromkeys(("admission_ms", "first_dispatch_ms", "completion_ms"), _QUANTILES)
 _GUESSED = {"exact": 0.34, "similarity": 0.51}
 _LIVED = {"tasks": 25, "similarity": 0.71, "share_of_attainable": 0.6, "waste": 0.1, "dispatched": 0.5, "throttle": 0.9}
 _LEFT = {"reconciler_bytes": 100, "processes": 7, "object_store_bytes": 0}
@@ -116,6 +118,37 @@ RESULTS = {
         "train_s": 60.0,
     },
     "kernel": {"sizes": [100], "us_per_event": {"wide": [41.9]}, "plan_us_per_step": {"wide": [38.2]}},
+    "peers": {
+        "tasks": 500,
+        "fan": 1000,
+        "naps": 5000,
+        "rounds": 3,
+        "left_out": {},
+        "peers": {
+            "ray_actor": {
+                "title": "Ray, async actor",
+                "durable": False,
+                "chains": {"seconds": 2.0, "tasks_per_s": 250.0, "steps_per_s": 1250.0, "cpu_ms_per_task": 6.0},
+                "fan": {"seconds": 0.8, "steps_per_s": 1250.0, "cpu_ms_per_step": 1.1},
+                "naps": {"seconds": 2.5},
+            }
+        },
+    },
+    "many": {
+        "short_chain_ms": 21.0,
+        "chain_ms_per_step": 1.4,
+        "fan_ms_per_step": 0.71,
+        "naps": [{"agents": 5000, "seconds": 3.1}],
+        "ten_tasks": {"agents": 5000, "seconds": 3.2},
+        "bytes_per_attempt": {"shard": 3100.0, "host": 2900.0},
+    },
+    "rate": {
+        "ingress": "direct",
+        "capacity_tasks_per_s": 90.0,
+        "failed": 0,
+        "idle": {"tasks": 200, **_LATENCIES},
+        "levels": [{"load": 0.5, "offered_per_s": 45.0, "tasks": 900, **_LATENCIES}],
+    },
     "logs": {
         "workloads": {
             "quiet": {"tasks": 100, "cpu_ms_per_task": {"without": 50.0, "with capture": 51.0}, "overhead": 0.021}
@@ -159,6 +192,9 @@ def test_every_benchmark_has_its_table():
         ("planner", "| speedup | 50.0 | 31 | no |"),
         ("learning", "ECE unknown"),
         ("kernel", "| wide | 42 us | 38 us |"),
+        ("many", "| memory of an attempt that waits, host | 2.9 kB |"),
+        ("rate", "| 50 % | 45 | 900 | 5.0 ms / 9.0 ms / 14.0 ms |"),
+        ("peers", "| Ray, async actor | no | 250 | 1250 | 6 | 1250 | 1.1 | 2.500 s |"),
     ],
 )
 def test_the_figures_are_those_of_the_json(name, figure):
