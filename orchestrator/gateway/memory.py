@@ -214,6 +214,7 @@ class MemoryGateway:
             at_s=stored.age_s if stored.view.ended_s is None else stored.view.ended_s,
             view=stored.view,
             bars=bars,
+            steps=stored.shown_notes(),
             ended=stored.view.status.ended,
         )
 
@@ -249,16 +250,14 @@ class MemoryGateway:
 
     async def resolve(self, task_id: TaskId, step: StepId, resolution: Resolution) -> TaskView:
         """See `Gateway`. What the run does then is up to the owner."""
-        stored = self._find(task_id)
-        others = stored.doubts_without(step)
-        change = {"in_doubt": others, "status": RunStatus.IN_DOUBT if others else RunStatus.RUNNING}
-        stored.view = stored.view.model_copy(update=change)
+        others = self._find(task_id).doubts_without(step)
+        await self.show(task_id, in_doubt=others, status=RunStatus.IN_DOUBT if others else RunStatus.RUNNING)
         await self.record(task_id, "doubt_resolved", step=step, **resolution.model_dump(exclude={"v"}))
         return self._find(task_id).view
 
     async def answer(self, task_id: TaskId, step: StepId, answer: StepAnswer) -> TaskView:
         """See `Gateway`. What the run does then is up to the owner."""
-        self._find(task_id).refuse_unasked(step)
+        await self.show(task_id, waiting=self._find(task_id).waits_without(step))
         await self.record(task_id, "step_answered", step=step, **answer.model_dump(exclude={"v"}))
         return self._find(task_id).view
 

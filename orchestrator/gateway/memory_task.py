@@ -11,18 +11,20 @@ from pydantic import JsonValue
 from planners.model import AttemptId, StepId
 from planners.tasks import AdmittedTask
 from reconciler.errors import NotAsked, NotInDoubt
-from reconciler.state.waiting import WaitKind
+from reconciler.state.waiting import WaitKind, WaitReason
 from reconciler.views.logs import LogLine
 from reconciler.views.models import (
     Doubt,
     FailedAttempt,
     FailuresView,
     PlansView,
+    StepNote,
     StoredEvent,
     TaskView,
     Timeline,
     TimelineBar,
 )
+from reconciler.views.step_notes import notes_in
 
 
 @dataclass
@@ -52,10 +54,14 @@ class StoredTask:
             async with asyncio.timeout(wait_s), self.changed:
                 await self.changed.wait_for(holds)
 
-    def refuse_unasked(self, step: StepId) -> None:
-        """Raise `NotAsked` unless the step waits for an answer."""
-        if not any(reason.step == step and reason.kind is WaitKind.ANSWER for reason in self.view.waiting):
+    def waits_without(self, step: StepId) -> tuple[WaitReason, ...]:
+        """Why steps wait apart from one. Raises `NotAsked` unless that one waits for an answer."""
+        others = tuple(
+            reason for reason in self.view.waiting if reason.step != step or reason.kind is not WaitKind.ANSWER
+        )
+        if others == self.view.waiting:
             raise NotAsked(f"step '{step}' does not wait for an answer", "step", "`forerun show` names those that do")
+        return others
 
     def doubts_without(self, step: StepId) -> tuple[Doubt, ...]:
         """What is in doubt apart from a step. Raises `NotInDoubt` where that is everything."""
@@ -68,6 +74,10 @@ class StoredTask:
         """The timeline with the attempts as they are now."""
         timeline = self.timeline or Timeline(task=self.view.id, bars=())
         return timeline.model_copy(update={"bars": tuple(bar for _, bar in self.bars.values())})
+
+    def shown_notes(self) -> tuple[StepNote, ...]:
+        """The states of steps that no attempt shows."""
+        return notes_in(self.shown_timeline())
 
     def shown_failures(self) -> FailuresView:
         """The attempts that have failed."""

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from itertools import takewhile
+from typing import TypeVar
 
-from planners.model import AttemptId, TaskId
+from planners.model import AttemptId, StepId, TaskId
 from reconciler.journal.protocol import RunJournal
 from reconciler.journal.rows import PAGE_EVENTS, EventRow, event_row, page_of
 from reconciler.journal.task_log import TaskLog
@@ -50,6 +51,8 @@ _DISPATCH_INTERNALS = {"command", "v", "inputs", "timeout_s"}
 # Runs with more attempts than this are turned into JSON in a thread, to keep the event loop free.
 _LARGE = 200
 
+_Id = TypeVar("_Id", AttemptId, StepId)
+
 
 def replayable(stored: Iterable[StoredEvent]) -> list[e.Event]:
     """The events among the recorded facts of a run."""
@@ -63,6 +66,11 @@ def replayable(stored: Iterable[StoredEvent]) -> list[e.Event]:
 def promoted_in(stored: Iterable[StoredEvent]) -> frozenset[AttemptId]:
     """The attempts whose staged output is known to be out."""
     return frozenset(AttemptId(line.data["attempt"]) for line in stored if line.kind == _PROMOTED)
+
+
+def _behind(changed: dict[_Id, int], after: int) -> list[_Id]:
+    """What a fact after a number was the last to change; ``changed`` is in the order of the changes."""
+    return [one for one, _ in takewhile(lambda known: known[1] > after, reversed(changed.items()))]
 
 
 class RunLog:
@@ -94,6 +102,7 @@ class RunLog:
         self._first_seq = self._last_seq
         self.planned_seq = max((line.seq for line in past if line.kind in _PLANS), default=0)
         self._changed: dict[AttemptId, int] = {}  # the number of the last fact that changed it, oldest first
+        self._changed_steps: dict[StepId, int] = {}  # likewise, for states that no attempt shows
         self.promoted_before = promoted_in(past)
         self.progress = progress_after({}, ((line.at_s, line.kind, line.data) for line in past))
         self._verdicts = {
@@ -174,15 +183,20 @@ class RunLog:
 
     def changed_since(self, after: int) -> list[AttemptId] | None:
         """The attempts that facts after a sequence number have changed; None: not known, any of them may have."""
-        if after < self._first_seq or after == 0:
-            return None
-        return [attempt for attempt, _ in takewhile(lambda known: known[1] > after, reversed(self._changed.items()))]
+        return None if after < self._first_seq or after == 0 else _behind(self._changed, after)
+
+    def changed_steps_since(self, after: int) -> list[StepId] | None:
+        """The steps that have since been in a state that no attempt shows; None: not known, any of them may have."""
+        return None if after < self._first_seq or after == 0 else _behind(self._changed_steps, after)
 
     def _note_changes(self, event: e.Event, run: RunState) -> None:
         if isinstance(event, e.SpeculativePlanReady | e.OptimalPlanReady):
             self.planned_seq = self._last_seq
         for attempt in run.attempts.changed:
             self._note_change(attempt)
+        for step in run.steps.changed:
+            self._changed_steps.pop(step, None)
+            self._changed_steps[step] = self._last_seq
 
     def _note_change(self, attempt: AttemptId) -> None:
         self._changed.pop(attempt, None)

@@ -18,6 +18,7 @@ from reconciler.state.events import StepAnswered
 from reconciler.views.graph import RunGraph, run_graph
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import Changes, EventPage, FailuresView, PlansView, TaskView, Timeline
+from reconciler.views.step_notes import notes_in
 from reconciler.views.step_view import StepView, step_view
 
 _GONE = "its output was large and was deleted with the run; name it in workflow.outputs to have it returned"
@@ -92,9 +93,16 @@ class EndedRun:
     async def changes(self, after: int, wait_s: float) -> Changes:
         """Everything, unless the caller has seen the last fact; nothing will follow."""
         seq = await asyncio.to_thread(self._journal.last_seq, self._view.id)
-        bars = (await self.timeline()).bars if seq > after else ()
-        at_s = self._view.ended_s or 0.0
-        return Changes(seq=seq, planned_seq=seq, at_s=at_s, view=self._view, bars=bars, ended=True)
+        timeline = await self.timeline() if seq > after else Timeline(task=self._view.id, bars=())
+        return Changes(
+            seq=seq,
+            planned_seq=seq,
+            at_s=self._view.ended_s or 0.0,
+            view=self._view,
+            bars=timeline.bars,
+            steps=notes_in(timeline),
+            ended=True,
+        )
 
     async def output(self, step: StepId) -> Any:
         """The output of a finished step.

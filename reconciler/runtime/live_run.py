@@ -24,12 +24,14 @@ from reconciler.views.models import (
     EventPage,
     FailuresView,
     PlansView,
+    StepNote,
     TaskFilter,
     TaskView,
     Timeline,
     TimelineBar,
 )
 from reconciler.views.projections import admitted_view, bar, failures_view, plans_view, timeline
+from reconciler.views.step_notes import step_notes
 from reconciler.views.step_view import StepView, step_view
 
 _LOST = "it is made again if a step still needs it; ask again when the task has ended"
@@ -126,15 +128,16 @@ class LiveRun:
         if log.ended:
             await asyncio.wait([self.running])
         await self._driver.settled()
-        known = log.changed_since(after)
+        known, moved = log.changed_since(after), log.changed_steps_since(after)
         changed = list(self._driver.run.attempts) if known is None else known
 
-        def project(run: RunState) -> tuple[TimelineBar, ...]:
-            return tuple(bar(run, run.attempts[attempt], log.progress.get(attempt)) for attempt in changed)
+        def project(run: RunState) -> tuple[tuple[TimelineBar, ...], tuple[StepNote, ...]]:
+            bars = tuple(bar(run, run.attempts[attempt], log.progress.get(attempt)) for attempt in changed)
+            return bars, step_notes(run, moved)
 
         planned_seq, view = log.planned_seq, self._driver.view()
-        bars = await self._projected(project, len(changed))
-        return Changes(seq=seq, planned_seq=planned_seq, at_s=self._driver.now_s, view=view, bars=bars)
+        bars, steps = await self._projected(project, None if moved is None else len(changed) + len(moved))
+        return Changes(seq=seq, planned_seq=planned_seq, at_s=self._driver.now_s, view=view, bars=bars, steps=steps)
 
     async def output(self, step: StepId) -> Any:
         """The output of a finished step.

@@ -42,6 +42,7 @@ class RunState(RunData):
         self.at_s = max(self.at_s, event.at_s)
         self.commands = []
         self.attempts.changed = []
+        self.steps.changed = []
         for speculation in self.speculations:
             speculation.seen = 0
         self._take(event)

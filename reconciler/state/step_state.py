@@ -58,6 +58,9 @@ _S = StepStatus
 _OPEN = frozenset({_S.WAITING, _S.READY, _S.HELD, _S.RETRYING, _S.BLOCKED})
 _LOST = frozenset({_S.RETRYING, _S.READY, _S.WAITING, _S.BLOCKED, _S.IN_DOUBT, _S.FAILED})
 
+# States that no attempt shows.
+WITHOUT_ATTEMPT = frozenset({_S.HELD, _S.RETRYING, _S.BLOCKED, _S.SKIPPED, _S.FAILED})
+
 # What may follow while a plan stands.
 TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
     {

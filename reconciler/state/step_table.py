@@ -15,7 +15,7 @@ from planners.plans import Plan, PlannedStep
 from planners.workflow import Skipped
 from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.commands import PlanReason
-from reconciler.state.step_state import StepState, StepStatus
+from reconciler.state.step_state import WITHOUT_ATTEMPT, StepState, StepStatus
 
 _OF_ATTEMPT = {
     AttemptStatus.DISPATCHED: StepStatus.DISPATCHED,
@@ -50,6 +50,8 @@ class StepTable(Mapping[StepId, StepState]):
         self._done = self._going = 0  # asked for at every event
         self._retries: list[tuple[float, StepId]] = []
         self.moved: Moved | None = None  # told of every change of a step
+        # The steps that the last event took into a state that no attempt shows, or out of one.
+        self.changed: list[StepId] = []
         self.ready: dict[StepId, None] = {}
         self.blocked: dict[StepId, None] = {}
         self.in_doubt: dict[StepId, None] = {}
@@ -80,6 +82,7 @@ class StepTable(Mapping[StepId, StepState]):
         """
         table = cls(planned.id for planned in plan.steps)
         table._take_retired(before)
+        table.changed = before.changed
         finished = {step for step, attempt in adopted.items() if attempt.finished}
         for planned in plan.steps:
             missing = 0
@@ -97,9 +100,10 @@ class StepTable(Mapping[StepId, StepState]):
             if former is not None and planned.id in gone:
                 table._put(former)
             else:
-                table._put(state if former is None else former.replanned(state))
+                table._replan(former, state if former is None else former.replanned(state))
         for skipped in plan.skipped:
-            table._put(_skipped(skipped, at_s, before.get(skipped.id)))
+            former = before.get(skipped.id)
+            table._replan(former, _skipped(skipped, at_s, former))
         return table
 
     def __getitem__(self, step: StepId) -> StepState:
@@ -273,8 +277,18 @@ class StepTable(Mapping[StepId, StepState]):
         for index in (self.ready, self.blocked, self.in_doubt):
             index.pop(step, None)
         self._put(following)
+        self._note(former, following)
         if self.moved is not None:
             self.moved(step, former.status, status)
+
+    def _replan(self, former: StepState | None, state: StepState) -> None:
+        self._put(state)
+        if state is not former:
+            self._note(former, state)
+
+    def _note(self, former: StepState | None, state: StepState) -> None:
+        if state.status in WITHOUT_ATTEMPT or (former is not None and former.status in WITHOUT_ATTEMPT):
+            self.changed.append(state.step)
 
     def _count(self, status: StepStatus, by: int) -> None:
         self._counts[status] += by

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from planners.model import AgentName, Model, NodeId, StepId, TaskId, Versioned, WorkKey
 from planners.plans import Plan, PlannedStep
-from planners.workflow import Pending
+from planners.workflow import Pending, Skipped
 
 
 class StepRelation(StrEnum):
@@ -79,6 +79,7 @@ class RunGraph(Versioned):
     task: TaskId = Field(description="The task's id")
     steps: tuple[GraphStep, ...] = Field(default=(), description="The steps, those of the optimal plan first")
     pending: tuple[Pending, ...] = Field(default=(), description="Nodes that can be planned once an output is known")
+    skipped: tuple[Skipped, ...] = Field(default=(), description="Nodes that the optimal plan does not run, and why")
     speculative: PlanSummary | None = Field(default=None, description="The last guess")
     optimal: PlanSummary | None = Field(default=None, description="The optimal plan")
 
@@ -99,6 +100,7 @@ def run_graph(task: TaskId, guess: Plan | None, plan: Plan | None) -> RunGraph:
         task=task,
         steps=tuple(steps),
         pending=plan.pending if plan else (),
+        skipped=plan.skipped if plan else (),
         speculative=PlanSummary.of(guess) if guess else None,
         optimal=PlanSummary.of(plan) if plan else None,
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field, JsonValue
 
-from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId, Versioned
+from planners.model import AgentName, AttemptId, Model, NodeId, StepId, TaskId, Versioned
 from planners.plans import Plan
 from planners.tasks import Mode
 from planners.workflow import Skipped
@@ -13,6 +13,7 @@ from reconciler.state.commands import RunStatus
 from reconciler.state.fan_outs import Completion
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
+from reconciler.state.step_state import StepStatus
 from reconciler.state.waiting import WaitReason
 from reconciler.views.progress import AttemptProgress
 
@@ -180,6 +181,15 @@ class Timeline(Versioned):
     )
 
 
+class StepNote(Model):
+    """The state of one step, and why it is in it."""
+
+    step: StepId = Field(description="The step's id")
+    status: StepStatus = Field(description="Its state; for a state that an attempt shows, the attempt counts")
+    reason: str = Field(default="", description="Why it is in this state")
+    at_s: float = Field(default=0.0, description="Since when")
+
+
 class Changes(Versioned):
     """What has changed of a run since a fact of it, or all of it."""
 
@@ -190,6 +200,9 @@ class Changes(Versioned):
     at_s: float = Field(default=0.0, description="Now")
     view: TaskView = Field(description="The task")
     bars: tuple[TimelineBar, ...] = Field(default=(), description="Attempts; they replace those with the same ids")
+    steps: tuple[StepNote, ...] = Field(
+        default=(), description="States of steps that no attempt shows; they replace those of the same steps"
+    )
     ended: bool = Field(default=False, description="Nothing will follow")
 
 

@@ -53,6 +53,7 @@ class StepView(Versioned):
     )
     attempts: tuple[TimelineBar, ...] = Field(default=(), description="In order of dispatch")
     waiting: WaitReason | None = Field(default=None, description="Why it does not run, if it has not finished")
+    skipped: str | None = Field(default=None, description="Why it is not run, if it is skipped")
 
 
 def step_view(step: StepId, plans: PlansView, timeline: Timeline, values: Mapping[str, JsonValue]) -> StepView | None:
@@ -61,8 +62,9 @@ def step_view(step: StepId, plans: PlansView, timeline: Timeline, values: Mappin
     planned = plans.optimal.by_id.get(step) if plans.optimal else None
     attempts = tuple(bar for bar in timeline.bars if bar.step == step)
     waiting = next((reason for reason in timeline.waiting if reason.step == step), None)
+    skipped = next((one.reason for one in timeline.skipped if one.id == step), None)
     known = planned or guess
-    if known is None and not attempts and waiting is None:
+    if known is None and not attempts and waiting is None and skipped is None:
         return None
     return StepView(
         task=timeline.task,
@@ -77,6 +79,7 @@ def step_view(step: StepId, plans: PlansView, timeline: Timeline, values: Mappin
         decision=next((one for one in timeline.refusals if one.step == step), None),
         attempts=attempts,
         waiting=waiting,
+        skipped=skipped,
     )
 
 

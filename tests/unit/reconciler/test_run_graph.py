@@ -4,7 +4,7 @@ from runs import chain, guess, plan
 
 from planners.bindings import StepRef, Value
 from planners.model import StepId
-from planners.workflow import Pending, Step
+from planners.workflow import Pending, Skipped, Step
 from reconciler.views.graph import RunGraph, StepRelation, run_graph
 
 
@@ -41,6 +41,15 @@ def test_other_work_under_the_same_id_has_changed():
 
     assert relations(graph) == {"a": StepRelation.CHANGED}
     assert (graph.steps[0].agent, graph.steps[0].guessed_agent) == ("fetch-small", "fetch-large")
+
+
+def test_nodes_that_are_pending_or_skipped_are_part_of_the_graph():
+    pending, skipped = Pending(id=StepId("rest"), waits_for=StepId("a")), Skipped(id=StepId("other"), reason="no way")
+    whole = plan(chain("fetch")).model_copy(update={"pending": (pending,), "skipped": (skipped,)})
+
+    graph = run_graph("t", None, whole)
+
+    assert (graph.pending, graph.skipped) == ((pending,), (skipped,))
 
 
 def test_steps_that_only_the_guess_has_come_last_and_hang_on_the_steps_of_the_plan():

@@ -52,8 +52,7 @@ export class Graph {
     if (run.graph?.loaded) {
       this.graph = run.graph;
       this.children = null;
-      const {id, pending} = run.graph;
-      say(this.note, `${id.length} steps${pending.length ? `, ${pending.length} to be unrolled` : ""}`);
+      say(this.note, inventory(run.graph.relation));
       if (this.fitting) this.fit();
     }
     this.view.ask();
@@ -138,7 +137,7 @@ export class Graph {
     context.fill();
     context.lineWidth = this.steps.critical[step] ? 2 : 1;
     context.strokeStyle = this.steps.critical[step] ? colours.ink : colours.line;
-    context.setLineDash(relation[step] === "guessed" || relation[step] === "gone" ? [4, 3] : []);
+    context.setLineDash(DASHED.has(relation[step]) ? [4, 3] : []);
     context.stroke();
     context.setLineDash([]);
     context.beginPath();
@@ -158,7 +157,7 @@ export class Graph {
     context.fillText(fitted(context, title[step] || id[step], WIDTH - 30, 7), left + 13, top + 12);
     context.fillStyle = colours.soft;
     context.font = `11px ${colours.sans}`;
-    context.fillText(fitted(context, agent[step], WIDTH - 20, 6.2), left + 13, top + 26);
+    context.fillText(fitted(context, agent[step] || STATES[this.steps.state[step]], WIDTH - 20, 6.2), left + 13, top + 26);
   }
 
   // ---- moving about
@@ -224,7 +223,10 @@ export class Graph {
   description(step) {
     const {id, capability, agent, relation} = this.graph;
     const kind = KINDS[this.steps.kind[step]].text;
-    return `${id[step]}\n${capability[step]} by ${agent[step]} on ${node(this.graph.node[step])}\n${words(STATES[this.steps.state[step]])}${this.steps.kind[step] ? `: ${kind}` : ""}\n${RELATIONS[relation[step]] ?? ""}`.trim();
+    const reason = this.steps.reasons[step] ?? (this.steps.kind[step] ? kind : "");
+    const place = agent[step] ? `${capability[step]} by ${agent[step]} on ${node(this.graph.node[step])}` : "";
+    const state = words(STATES[this.steps.state[step]]);
+    return [id[step], place, reason && reason !== state ? `${state}: ${reason}` : state, RELATIONS[relation[step]]].filter(Boolean).join("\n");
   }
 
   key(event) {
@@ -265,7 +267,17 @@ export class Graph {
   }
 }
 
+const DASHED = new Set(["guessed", "gone", "pending", "skipped"]);
+
+/** `15 steps, 1 to be unrolled, 2 skipped`. */
+function inventory(relations) {
+  const amount = relation => relations.filter(one => one === relation).length;
+  const [pending, skipped] = [amount("pending"), amount("skipped")];
+  return `${relations.length - pending - skipped} steps${pending ? `, ${pending} to be unrolled` : ""}${skipped ? `, ${skipped} skipped` : ""}`;
+}
+
 export const RELATIONS = {
   same: "guessed as planned", moved: "guessed at another position", changed: "guessed otherwise",
   planned: "not guessed", guessed: "only guessed", gone: "in a former plan only",
+  pending: "planned once an output is known", skipped: "not run",
 };

@@ -77,8 +77,8 @@ export class Inspector {
     const last = view.attempts.at(-1);
     const open = new Set([...this.body.querySelectorAll("details[open]")].map(details => details.dataset.key));
     this.body.replaceChildren(
-      h("p", {class: "step-line"}, h("span", {class: "tag"}, view.capability), view.title ? h("span", {}, view.title) : ""),
-      ...[waiting(view.waiting), failure(last), this.inputs(view), this.output(view), this.attempts(view), gate(view), this.logs(view), placements(view), this.again(view)].filter(Boolean));
+      h("p", {class: "step-line"}, view.capability ? h("span", {class: "tag"}, view.capability) : "", view.title ? h("span", {}, view.title) : ""),
+      ...[skipped(view.skipped), waiting(view.waiting), failure(last), this.inputs(view), this.output(view), this.attempts(view), gate(view), this.logs(view), placements(view), this.again(view)].filter(Boolean));
     for (const details of this.body.querySelectorAll("details")) if (open.has(details.dataset.key)) details.open = true;
   }
 
@@ -158,6 +158,10 @@ function attemptBox(attempt, open) {
   return h("details", {open, data: {key: attempt.attempt}},
     h("summary", {}, h("code", {}, attempt.attempt), ` ${words(attempt.status)}`, attempt.verdict ? h("span", {class: "tag", data: {kind: attempt.verdict === "flush" ? "bad" : "good"}}, words(attempt.verdict)) : ""),
     pairs(rows));
+}
+
+function skipped(reason) {
+  return reason === null || reason === undefined ? null : h("p", {class: "box"}, h("b", {}, "Skipped: "), reason);
 }
 
 function waiting(reason) {

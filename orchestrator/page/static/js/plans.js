@@ -4,7 +4,7 @@ import {dollars, node, number, percent, seconds} from "./format.js";
 import {RELATIONS} from "./graph.js";
 import {Rows} from "./rows.js";
 
-const ORDER = ["changed", "moved", "guessed", "planned", "same"];
+const ORDER = ["changed", "moved", "guessed", "planned", "same", "pending", "skipped"];
 
 export class Plans {
   constructor(parent, {select}) {
@@ -38,7 +38,7 @@ export class Plans {
 
   planned(step) {
     const {relation, agent} = this.names;
-    return relation[step] === "guessed" || relation[step] === "gone" ? "–" : `${agent[step]} on ${node(this.names.node[step])}`;
+    return relation[step] === "guessed" || !agent[step] || relation[step] === "gone" ? "–" : `${agent[step]} on ${node(this.names.node[step])}`;
   }
 
   update(run) {

@@ -19,8 +19,8 @@ export class Steps {
       columns: [
         {title: "Step", width: "minmax(140px, 2.2fr)", fill: (cell, step) => { say(cell, this.names.title[step] || this.names.id[step]); cell.title = this.names.id[step]; }},
         {title: "State", width: "minmax(110px, 1.2fr)", fill: (cell, step) => this.fillState(cell, step)},
-        {title: "Agent", width: "minmax(90px, 1.3fr)", fill: text(step => this.names.agent[step])},
-        {title: "Node", width: "minmax(70px, .9fr)", kind: "wide-only", fill: text(step => node(this.names.node[step]))},
+        {title: "Agent", width: "minmax(90px, 1.3fr)", fill: text(step => this.names.agent[step] || "–")},
+        {title: "Node", width: "minmax(70px, .9fr)", kind: "wide-only", fill: text(step => node(this.names.node[step]) || "–")},
         {title: "Start", width: "80px", kind: "n wide-only", fill: text(step => seconds(value(this.run.steps.startS[step])))},
         {title: "Took", width: "80px", kind: "n", fill: text(step => seconds(value(this.run.steps.endS[step] - this.run.steps.startS[step])))},
         {title: "Tries", width: "56px", kind: "n wide-only", fill: text(step => String(this.run.steps.attempts[step] || "–"))},
@@ -43,7 +43,7 @@ export class Steps {
     swatch.dataset.kind = KINDS[kind[step]].name;
     const label = cell.children[1] ?? cell.appendChild(h("span"));
     say(label, STATES[state[step]] + (this.run.steps.critical[step] ? " ·critical" : ""));
-    cell.title = kind[step] ? KINDS[kind[step]].text : "";
+    cell.title = this.run.steps.reasons[step] ?? (kind[step] ? KINDS[kind[step]].text : "");
   }
 
   filter() {

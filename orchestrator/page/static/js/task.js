@@ -8,6 +8,7 @@ import {Logs} from "./logs.js";
 import {Inspector} from "./inspector.js";
 import {keyFromUser, storedKey} from "./key.js";
 import {Plans} from "./plans.js";
+import {partial, Questions} from "./questions.js";
 import {Steps} from "./steps.js";
 import {acting, cancel, retry} from "./task-actions.js";
 import {Timeline} from "./timeline.js";
@@ -49,6 +50,7 @@ class TaskPage {
     this.actions = h("span", {class: "actions"});
     this.figures = h("dl", {class: "figures"});
     this.alerts = h("div", {role: "status"});
+    this.questions = new Questions(this.id, {select: step => this.go({step}), answered: view => this.head(view)});
     this.results = h("div");
     this.bar = h("span", {class: "meter"}, this.done = h("i"), this.doing = h("i", {class: "running"}));
     this.tabs = h("div", {class: "tabs", role: "tablist", "aria-label": "Parts of the task"}, TABS.map(([key, text]) =>
@@ -56,7 +58,7 @@ class TaskPage {
     this.holder = h("div", {id: "panel", role: "tabpanel", class: "panel"});
     this.page = h("div", {class: "task"},
       h("div", {class: "task-head"}, h("div", {class: "task-name"}, this.name, h("div", {class: "task-line"}, this.status, this.code, copyButton(this.id), this.when)), this.actions),
-      this.alerts, this.figures, this.bar, this.results);
+      this.alerts, this.questions.element, this.figures, this.bar, this.results);
     this.split = h("div", {class: "split"}, h("div", {class: "card flush main-card"}, this.tabs, this.holder));
     main.append(this.page, this.split);
     this.inspector = new Inspector(this.split, {
@@ -217,14 +219,14 @@ class TaskPage {
   }
 
   showAlerts(view) {
-    const key = JSON.stringify([view.failure, view.in_doubt, view.waiting.slice(0, 3), view.outputs]);
+    this.questions.update(view);
+    const key = JSON.stringify([view.failure, view.waiting.slice(0, 3), view.outputs, view.given_up, view.completions]);
     if (key === this.alertKey) return;
     this.alertKey = key;
-    const blocked = view.waiting.filter(reason => !["parents", "list"].includes(reason.kind));
+    const blocked = view.waiting.filter(reason => !["parents", "list", "answer", "resolution"].includes(reason.kind));
     this.alerts.replaceChildren(...[
       view.failure ? h("section", {class: "box bad-box", "aria-label": "Failure"}, failureDetails(view.failure, {select: step => this.go({step})})) : null,
-      ...view.in_doubt.map(doubt => h("div", {class: "box warn"}, h("b", {}, `Step ${doubt.step} is in doubt: `), doubt.reason,
-        doubt.verifying ? " Its verify hook is being asked." : h("p", {}, "Say whether it has acted: ", h("code", {}, `forerun resolve ${this.id} ${doubt.step}`)))),
+      partial(view, step => this.go({step})),
       blocked.length ? h("details", {class: "box"}, h("summary", {}, `${plural(blocked.length, "step")} waiting: ${blocked[0].message}`),
         h("ul", {}, blocked.map(reason => h("li", {}, h("button", {type: "button", class: "link", on: {click: () => this.go({step: reason.step})}}, reason.step), ` ${reason.message}`)))) : null,
     ].filter(Boolean));

@@ -11,11 +11,16 @@ export const KINDS = [
   {name: "flush", text: "flushed"},
   {name: "failed", text: "failed"},
   {name: "doubt", text: "in doubt"},
+  {name: "skipped", text: "skipped"},
 ];
 export const KIND = Object.fromEntries(KINDS.map((kind, index) => [kind.name, index]));
 
-export const STATES = ["waiting", "queued", "running", "finished", "failed", "flushed", "in doubt"];
-export const STATE = {waiting: 0, dispatched: 1, running: 2, finished: 3, failed: 4, flushed: 5, in_doubt: 6};
+export const STATES = ["waiting", "queued", "running", "finished", "failed", "flushed", "in doubt", "held", "retrying", "blocked", "skipped", "to be unrolled", "not run"];
+export const STATE = {
+  waiting: 0, dispatched: 1, running: 2, finished: 3, failed: 4, flushed: 5, in_doubt: 6, held: 7, retrying: 8, blocked: 9, skipped: 10, pending: 11, not_run: 12,
+};
+/** States that the service tells of a step, because no attempt shows them. */
+export const NOTED = new Set(["held", "retrying", "blocked", "skipped", "failed"]);
 
 export const SPECULATIVE = 1;
 export const CRITICAL = 2;

@@ -1,5 +1,5 @@
 // One run as the page knows it: attempts by id, the graph, and the columns made of them.
-import {kindOf, isLive, CRITICAL, LIVE, SPECULATIVE, STATE} from "./kinds.js";
+import {kindOf, isLive, CRITICAL, KIND, LIVE, NOTED, SPECULATIVE, STATE} from "./kinds.js";
 import {criticalPath} from "./critical.js";
 import {timeline} from "./lanes.js";
 import {layered} from "./layers.js";
@@ -13,7 +13,8 @@ export class Run {
     this.ended = false;
     this.published = false;
     this.bars = new Map();
-    this.graph = {steps: [], pending: [], speculative: null, optimal: null};
+    this.notes = new Map();
+    this.graph = {steps: [], speculative: null, optimal: null};
     this.stepOf = new Map();
     this.extra = [];
     this.graphChanged = true;
@@ -28,12 +29,13 @@ export class Run {
     this.atS = changes.at_s;
     this.ended = changes.ended;
     for (const bar of changes.bars) this.bars.set(bar.attempt, bar);
+    for (const note of changes.steps ?? []) this.notes.set(note.step, note);
   }
 
   takeGraph(graph) {
-    this.graph = graph;
+    this.graph = {...graph, steps: withOthers(graph)};
     this.graphLoaded = true;
-    this.stepOf = new Map(graph.steps.map((step, place) => [step.id, place]));
+    this.stepOf = new Map(this.graph.steps.map((step, place) => [step.id, place]));
     // A flushed attempt may belong to a step that only a former guess had; it is shown after the others.
     this.extra = [];
     this.graphChanged = true;
@@ -58,13 +60,13 @@ export class Run {
     const places = Int32Array.from(bars, bar => this.place(bar));
     const steps = [...this.graph.steps, ...this.extra];
     const now = this.atS ?? 0;
-    const progress = stepProgress(steps, bars, places, now);
+    const progress = stepProgress(steps, bars, places, now, this);
     const critical = criticalPath(steps, progress);
     const columns = attemptColumns(bars, places, progress, critical);
     const lanes = timeline(bars, columns, now, this.ended);
     const message = {
       type: "run", view: this.view, seq: this.seq, ended: this.ended, atS: now, marks: {guess: this.view.speculative_plan_s, plan: this.view.optimal_plan_s, end: this.view.ended_s},
-      timeline: lanes, steps: {state: progress.state, kind: progress.kind, startS: progress.startS, endS: progress.endS, attempts: progress.attempts, critical},
+      timeline: lanes, steps: {state: progress.state, kind: progress.kind, startS: progress.startS, endS: progress.endS, attempts: progress.attempts, critical, reasons: progress.reasons},
     };
     const transfer = [...Object.values(lanes), ...Object.values(message.steps)].filter(ArrayBuffer.isView).map(column => column.buffer);
     if (this.graphChanged) {
@@ -83,13 +85,21 @@ export class Run {
       guessedAs: steps.map(step => step.guessed_as ?? null), guessedAgent: steps.map(step => step.guessed_agent ?? null),
       guessedNode: steps.map(step => step.guessed_node ?? null),
       probability: Float32Array.from(steps, step => step.probability ?? NaN),
-      speculative: this.graph.speculative, optimal: this.graph.optimal, pending: this.graph.pending,
+      speculative: this.graph.speculative, optimal: this.graph.optimal,
     };
   }
 }
 
+/** The steps, and after them the nodes that are not unrolled yet and those that are not run. */
+function withOthers({steps, pending = [], skipped = []}) {
+  const place = new Map(steps.map((step, at) => [step.id, at]));
+  const other = (id, relation, parents) => ({id, capability: "", title: "", parents: parents.filter(parent => place.has(parent)).map(parent => place.get(parent)), relation, agent: "", node: ""});
+  return [...steps, ...pending.map(node => other(node.id, "pending", [node.waits_for, ...(node.and_for ?? [])])),
+    ...skipped.filter(node => !place.has(node.id)).map(node => other(node.id, "skipped", []))];
+}
+
 /** Of each step: its state, colour and times, by the attempt that serves it, or by its last one. */
-function stepProgress(steps, bars, places, now) {
+function stepProgress(steps, bars, places, now, {notes, ended}) {
   const size = steps.length;
   const serving = new Int32Array(size).fill(-1);
   const attempts = new Uint16Array(size);
@@ -99,16 +109,31 @@ function stepProgress(steps, bars, places, now) {
     const best = serving[place];
     if (best < 0 || rank(bar) >= rank(bars[best])) serving[place] = index;
   });
-  const progress = {state: new Uint8Array(size), kind: new Uint8Array(size), startS: new Float64Array(size).fill(NaN), endS: new Float64Array(size).fill(NaN), attempts, serving};
+  const progress = {state: new Uint8Array(size), kind: new Uint8Array(size), startS: new Float64Array(size).fill(NaN), endS: new Float64Array(size).fill(NaN), attempts, serving, reasons: {}};
   for (let place = 0; place < size; place += 1) {
+    noted(progress, place, steps[place], notes.get(steps[place].id), ended);
     if (serving[place] < 0) continue;
     const bar = bars[serving[place]];
-    progress.state[place] = STATE[bar.status] ?? 0;
-    progress.kind[place] = kindOf(bar);
+    if (!progress.reasons[place]) progress.state[place] = STATE[bar.status] ?? 0;
+    if (progress.kind[place] === KIND.waiting) progress.kind[place] = kindOf(bar);
     progress.startS[place] = bar.started_s ?? bar.dispatched_s;
     progress.endS[place] = bar.ended_s ?? (isLive(bar) ? now : bar.started_s ?? bar.dispatched_s);
   }
   return progress;
+}
+
+/** What the service says of a step, or what its place in the plan does; an attempt may say more. */
+function noted(progress, place, step, note, ended) {
+  if (note && NOTED.has(note.status)) {
+    progress.state[place] = STATE[note.status];
+    progress.reasons[place] = note.reason || note.status;
+    if (note.status === "skipped") progress.kind[place] = KIND.skipped;
+    if (note.status === "failed") progress.kind[place] = KIND.failed;
+  } else if (step.relation === "skipped") {
+    progress.state[place] = STATE.skipped;
+    progress.kind[place] = KIND.skipped;
+  } else if (ended) progress.state[place] = STATE.not_run;
+  else if (step.relation === "pending") progress.state[place] = STATE.pending;
 }
 
 /** Work that is used counts more than work that failed, and that more than what was flushed. */

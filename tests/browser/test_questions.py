@@ -1,0 +1,117 @@
+"""A task that asks people, and steps that no attempt shows."""
+
+import page_runs as runs
+import pytest
+from asking_runs import asking
+from page_server import page_server
+from playwright.sync_api import expect
+
+
+@pytest.fixture
+def asked(opened):
+    """The server, the task, and its page."""
+    with page_server(runs.CATALOG, runs.CLUSTER) as server:
+        task = server.run(asking(server))
+        yield server, task, lambda tab="timeline": opened(f"{server.url}#/tasks/{task}?tab={tab}")
+
+
+def told(server, kind):
+    """The facts of a kind that the gateway has recorded."""
+    return [event.data for stored in server.gateway._stored.values() for event in stored.events if event.kind == kind]
+
+
+def test_a_step_in_doubt_is_resolved_with_what_the_act_returned(asked):
+    server, _task, open_ = asked
+    question = open_().get_by_role("region", name="Question of step draft")
+    expect(question).to_contain_text("the process of agent 'publisher' died")
+
+    question.get_by_label("It has happened").check()
+    question.get_by_label("What it returned").fill('{"order": 17')
+    question.get_by_label("Your name").fill("ada")
+    question.get_by_role("button", name="Record").click()
+    page = question.page
+    expect(page.get_by_role("alert")).to_contain_text("This is not JSON")
+    question.get_by_label("What it returned").fill('{"order": 17}')
+    question.get_by_role("button", name="Record").click()
+
+    expect(question).to_have_count(0)
+    (answer,) = told(server, "doubt_resolved")
+    assert (answer["happened"], answer["output"]) == (True, {"order": 17})
+
+
+def test_a_step_in_doubt_is_resolved_as_not_having_happened(asked):
+    server, _, open_ = asked
+    question = open_().get_by_role("region", name="Question of step draft")
+
+    question.get_by_label("It has not happened").check()
+    expect(question.get_by_label("What it returned")).to_be_hidden()
+    question.get_by_role("button", name="Record").click()
+
+    expect(question).to_have_count(0)
+    assert told(server, "doubt_resolved")[0]["happened"] is False
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_an_approval_is_given_or_rejected_with_a_comment(asked, approved):
+    server, _, open_ = asked
+    question = open_().get_by_role("region", name="Question of step sign_off")
+    expect(question).to_contain_text("May the briefing be published?")
+
+    question.get_by_label("Comment").fill("too long")
+    question.get_by_role("button", name="Approve" if approved else "Reject").click()
+
+    expect(question).to_have_count(0)
+    (answer,) = told(server, "step_answered")
+    assert (answer["approved"], answer["comment"]) == (approved, "too long")
+
+
+def test_a_callback_gets_its_message(asked):
+    server, _, open_ = asked
+    question = open_().get_by_role("region", name="Question of step paid")
+
+    question.get_by_label("The message, as JSON").fill("[12]")
+    question.get_by_role("button", name="Send").click()
+
+    expect(question).to_have_count(0)
+    assert told(server, "step_answered")[0]["output"] == [12]
+
+
+def test_what_is_typed_survives_changes_of_the_run(asked):
+    server, task, open_ = asked
+    question = open_().get_by_role("region", name="Question of step sign_off")
+    question.get_by_label("Comment").fill("half a thought")
+
+    server.run(server.gateway.show(task, usd=0.5))
+
+    expect(question.page.locator(".figures")).to_contain_text("$0.50")
+    expect(question.get_by_label("Comment")).to_have_value("half a thought")
+
+
+def test_graph_and_table_show_steps_that_are_skipped_held_pending_and_in_doubt(asked):
+    _, _, open_ = asked
+    page = open_("steps")
+    grid = page.get_by_role("grid", name="Steps")
+
+    for step, state in {
+        "publish": "held",
+        "apologise": "skipped",
+        "each_figure": "to be unrolled",
+        "draft": "in doubt",
+    }.items():
+        expect(grid.get_by_role("row").filter(has=page.get_by_text(step, exact=True))).to_contain_text(state)
+    page.get_by_label("State").select_option("skipped")
+    grid.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("complementary")).to_contain_text("the route 'answer' takes another way")
+    page.get_by_role("tab", name="Graph").click()
+    expect(page.get_by_text("15 steps, 1 to be unrolled, 1 skipped")).to_be_visible()
+
+
+def test_the_end_of_a_fan_out_and_what_was_given_up_is_told(asked):
+    _, _, open_ = asked
+    page = open_()
+
+    page.get_by_text("each: 3 of 5 results, min successful reached · went on without 1 step").click()
+
+    expect(page.get_by_text("step 'figure' failed: no data")).to_be_visible()
+    expect(page.get_by_text("enough elements have succeeded")).to_be_visible()
