@@ -138,13 +138,15 @@ class StepRetry(Model):
 
 
 class Hedge(Model):
-    """When a second attempt is started beside one that runs.
+    """When a second attempt is started beside one that runs."""
 
-    Attributes:
-        after_s: seconds from its start. Without it, what was learned of its agent's durations decides.
-    """
-
-    after_s: float | None = Field(default=None, ge=0, allow_inf_nan=False, exclude_if=_absent)
+    after_s: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        exclude_if=_absent,
+        description="Seconds from its start. Without it, what was learned of its agent's durations decides",
+    )
 
 
 class ApprovalFields(Model):
