@@ -1,6 +1,7 @@
-"""Optimal plans without a search: a list schedule that meets the path bound is optimal, and no solver can do better.
+"""Optimal plans without a search: a list schedule that meets a lower bound is optimal, and no solver can do better.
 
-Chains, fans with room for all their steps, and whatever else waits for nothing but its own parents are such workflows.
+Chains, fans with room for all their steps or in whole rounds, and whatever else waits for nothing but its own parents
+are such workflows.
 The answer is certified or nothing, so whoever asks needs no solver and waits for none: about 0.1 ms a step.
 """
 
@@ -17,6 +18,7 @@ from planners.scheduling.list_scheduling.heft import heft
 from planners.scheduling.list_scheduling.partial_schedule import satisfies_limits
 from planners.scheduling.list_scheduling.tie_breaking import break_ties
 from planners.scheduling.problem.build import build_problem
+from planners.scheduling.problem.lower_bound import lower_bound
 from planners.tasks import Mode
 from planners.workflow import FlatWorkflow, Step
 
@@ -69,7 +71,7 @@ class CertifiedPlans:
             schedule = heft(problem)
         except ForerunError:
             return None  # the optimal planner is asked next, and says what is wrong
-        bound = problem.path_bound()
+        bound = lower_bound(problem)
         if not satisfies_limits(problem, schedule) or schedule.value > bound * (1 + _TOLERANCE):
             return None
         plan = to_plan(problem, break_ties(problem, schedule), request, PlanKind.OPTIMAL, "certified")

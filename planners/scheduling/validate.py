@@ -33,7 +33,7 @@ def violations(plan: Plan, flat: FlatWorkflow, request: PlanRequest, costs: Cost
     check = _PlanCheck(plan, request, costs)
     parts = (
         check.agents(), check.work_keys(flat), check.durations(), check.precedence(flat),
-        check.node_capacities(), check.concurrency(), check.rates(), check.limits(),
+        check.node_capacities(), check.concurrency(), check.fan_outs(flat), check.rates(), check.limits(),
     )  # fmt: skip
     return list(chain.from_iterable(parts))
 
@@ -139,6 +139,15 @@ class _PlanCheck:
                 yield from _over(
                     f"max_concurrent of provider {provider.name}", spans, reserved, provider.max_concurrent
                 )
+
+    def fan_outs(self, flat: FlatWorkflow) -> Iterable[str]:
+        """Concurrent steps of fan-outs whose elements have one step each."""
+        for fan_out in flat.fan_outs:
+            most = fan_out.policy.max_concurrency
+            if most is not None and all(len(element) <= 1 for element in fan_out.elements):
+                steps = [self._plan.by_id[step].placement for element in fan_out.elements for step in element]
+                spans = [(placed.start_s, placed.end_s, 1.0) for placed in steps]
+                yield from _over(f"max_concurrency of '{fan_out.id}'", spans, [], most)
 
     def rates(self) -> Iterable[str]:
         """Calls and tokens within every time window of a provider's rates."""

@@ -25,6 +25,7 @@ from planners.scheduling.list_scheduling.partial_schedule import Schedule
 from planners.scheduling.list_scheduling.serial import replay
 from planners.scheduling.problem.build import build_problem
 from planners.scheduling.problem.disaggregation import disaggregated, disaggregated_size
+from planners.scheduling.problem.lower_bound import lower_bound
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 from planners.workflow import FlatWorkflow
@@ -108,7 +109,7 @@ class _Search:
     def run(self) -> None:
         """Solve group by group, then node by node if groups were too coarse."""
         problem, incumbent = self._problem, self._incumbent
-        incumbent.raise_bound(problem.path_bound())
+        incumbent.raise_bound(lower_bound(problem))
         if not problem.steps or incumbent.proven_optimal or self._budget.exhausted:
             return
         incumbent.raise_bound(lp_bound(problem, self._budget.time_limit_s))

@@ -18,6 +18,7 @@ from planners.scheduling.list_scheduling.partial_schedule import Schedule, satis
 from planners.scheduling.list_scheduling.priorities import order_by_priority, order_by_rank, upward_ranks
 from planners.scheduling.list_scheduling.score import PlacementScore, build_score
 from planners.scheduling.list_scheduling.serial import serial_schedule
+from planners.scheduling.problem.lower_bound import lower_bound
 from planners.scheduling.problem.problem import Problem
 
 # The weight of an end within the slack: of modes that are otherwise equal, the earlier end wins.
@@ -170,7 +171,7 @@ class _IteratedHeft:
 
 def _meets_bound(problem: Problem, schedule: Schedule) -> bool:
     """Whether the longest path of the fastest modes and the cheapest modes leave nothing to gain."""
-    return satisfies_limits(problem, schedule) and schedule.value <= problem.path_bound() * (1 + _BOUND_TOLERANCE)
+    return satisfies_limits(problem, schedule) and schedule.value <= lower_bound(problem) * (1 + _BOUND_TOLERANCE)
 
 
 def latest_ends(problem: Problem, schedule: Schedule, makespan_share: float = 1.0) -> tuple[float, ...]:
@@ -193,6 +194,7 @@ def _cluster_shares(problem: Problem) -> dict[str, float]:
     for mode in (mode for members in problem.step_classes for mode in problem.modes[members[0]]):
         if mode.agent.name not in shares:
             of_totals = [a / t for a, t in zip(mode.amounts, totals, strict=True) if t]
-            of_limits = [use.amount / problem.limits[use.limit].capacity for use in mode.uses if use.hold is None]
+            limits = ((use, problem.limits[use.limit]) for use in mode.uses if use.hold is None)
+            of_limits = [use.amount / limit.capacity for use, limit in limits if limit.of_agents]
             shares[mode.agent.name] = max([*of_totals, *of_limits], default=0.0)
     return shares

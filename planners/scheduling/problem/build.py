@@ -13,6 +13,7 @@ from planners.requests import PlanRequest
 from planners.resources import Resources
 from planners.scheduling.problem.agent_candidates import Candidates
 from planners.scheduling.problem.capacity_limits import CapacityLimits
+from planners.scheduling.problem.fan_out_limits import FanOutLimits
 from planners.scheduling.problem.feasibility import check_bounds, raise_unplaceable
 from planners.scheduling.problem.in_flight import MatchedAttempt, match_in_flight, remaining_s
 from planners.scheduling.problem.modes import ExecutionMode, LimitUse
@@ -55,10 +56,14 @@ class _AgentOnGroup(NamedTuple):
 
 
 class _StepClass:
-    """Steps that the same agents may execute: candidates and fitting nodes are determined once for all of them."""
+    """Steps that the same agents may execute: candidates and fitting nodes are determined once for all of them.
 
-    def __init__(self, agents: list[AgentSpec]) -> None:
+    ``uses``: what they take of the limits of the fan-outs around them.
+    """
+
+    def __init__(self, agents: list[AgentSpec], uses: tuple[LimitUse, ...]) -> None:
         self.agents = agents
+        self.uses = uses
         self.steps: list[int] = []
         # Per step, the mean seconds of each agent on a node of speed 1.
         self.means: list[list[float]] = []
@@ -77,6 +82,7 @@ class _Builder:
         self._demands: dict[ResourceShape, list[tuple[int, ClusterNode, tuple[int, tuple[int, ...]]]]] = {}
         self._index = {step.id: i for i, step in enumerate(flat.steps)}
         self._on_groups: dict[AgentName, list[_AgentOnGroup]] = {}
+        self._fan_outs = FanOutLimits(flat)
         self._shapes = ResourceShapes([node.total for node in self._cluster.nodes])
         self._classes = self._classify_steps()
         agents = {agent.name: agent for step_class in self._classes for agent in step_class.agents}
@@ -85,7 +91,9 @@ class _Builder:
         self._scale = ResourceScale(demands, totals)
         slowest = min((node.speed for node in self._cluster.nodes), default=1.0)
         self._time = TimeScale(sum(step_class.longest_s(slowest) for step_class in self._classes), len(flat.steps))
-        self._limits = CapacityLimits(agents.values(), request.catalog, self._cluster.reservations, self._time)
+        self._limits = CapacityLimits(
+            agents.values(), request.catalog, self._cluster.reservations, self._time, self._fan_outs.all
+        )
         self._nodes = NodeGroups(self._cluster, agents, request.in_flight, self._scale, self._time)
 
     def build(self) -> Problem:
@@ -122,13 +130,14 @@ class _Builder:
         self._class_of: list[tuple[_StepClass, int]] = []
         candidates = Candidates(self._request)
         for i, step in enumerate(self._flat.steps):
-            key = candidates.key(step)
+            uses = self._fan_outs.uses.get(step.id, ())
+            key = (*candidates.key(step), uses)
             if key not in classes:
                 agents = candidates.of(step)
                 usable = [agent for agent in agents if self._shapes.fitting(agent.resources)]
                 if not usable:
                     raise_unplaceable(step, self._request, agents)
-                classes[key] = _StepClass(usable)
+                classes[key] = _StepClass(usable, uses)
             step_class = classes[key]
             self._class_of.append((step_class, len(step_class.steps)))
             step_class.steps.append(i)
@@ -169,6 +178,8 @@ class _Builder:
         pairs = [(i, pair) for i, agent in agents for pair in self._agent_on_groups(agent)]
         if not pairs:
             return [[] for _ in step_class.steps]
+        if step_class.uses:
+            pairs = [(i, pair._replace(uses=(*pair.uses, *step_class.uses))) for i, pair in pairs]
         speed, cold, call, per_s = np.array(
             [(p.speed, p.cold_start_s, p.agent.price.usd_per_call, p.agent.price.usd_per_s) for _, p in pairs]
         ).T
@@ -227,7 +238,8 @@ class _Builder:
         mean_s = step_class.means[row][[one.name for one in step_class.agents].index(agent.name)]
         left_s = remaining_s(duration_s(mean_s, pair.speed), match.flight.elapsed_s)
         mode = pair.mode(self._time.duration(left_s), agent.price.usd_per_s * left_s)
-        return mode._replace(uses=tuple(use for use in pair.uses if use.hold is None), in_flight=True)
+        uses = (*(use for use in pair.uses if use.hold is None), *step_class.uses)
+        return mode._replace(uses=uses, in_flight=True)
 
 
 def _requirements(

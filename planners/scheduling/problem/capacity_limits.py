@@ -44,8 +44,9 @@ class CapacityLimits:
         catalog: Catalog,
         reservations: Iterable[Reservation],
         time: TimeScale,
+        others: Iterable[SharedLimit] = (),
     ) -> None:
-        self._limits: list[SharedLimit] = []
+        self._limits = list(others)  # the first of all
         self._uses: dict[str, list[LimitUse]] = {}
         self._time = time
         offered = list(agents)

@@ -29,11 +29,12 @@ class NodeGroup:
 
 @dataclass(frozen=True, slots=True)
 class SharedLimit:
-    """A capacity that calls share on all nodes: a limit of a provider or an agent."""
+    """A capacity that calls share on all nodes: a limit of a provider, an agent (``of_agents``) or a fan-out."""
 
     name: str
     capacity: int
     profile: ResourceProfile
+    of_agents: bool = True
 
 
 @dataclass(frozen=True)
@@ -150,13 +151,6 @@ class Problem:
     def value(self, makespan: int, usd: float) -> float:
         """The objective: latency_weight * makespan_s + usd_weight * usd."""
         return self.objective.latency_weight * makespan * self.quantum_s + self.objective.usd_weight * usd
-
-    def path_bound(self) -> float:
-        """A lower bound on the objective from the longest path of fastest modes and the cheapest mode of each step.
-
-        A list schedule that meets it (a chain, a fan-out with enough capacity) is optimal and needs no search.
-        """
-        return self.value(max(self.min_tails, default=0), sum(self.min_usd))
 
     def tails(self, durations: Sequence[int]) -> list[int]:
         """Per step, the longest path from its start to the end of the workflow, without transfers."""

@@ -2,6 +2,7 @@
 
 import pytest
 import worlds
+from declared import Declared, a_task, step
 from operations import operations
 
 from planners.bindings import Value
@@ -59,3 +60,18 @@ def test_the_work_of_an_event_does_not_grow_with_the_workflow(mode, limits):
     few, many = (operations_of_20_ends(under_way(count, mode, limits)) for count in (FEW, MANY))
 
     assert many < 2 * few
+
+
+def test_ten_times_the_elements_of_a_for_each_in_a_for_each_cost_ten_times_as_much(monkeypatch):
+    monkeypatch.setattr(RunState, "validates", False)
+
+    def run(width):
+        inner = {"id": "cells", "for_each": "$item", "steps": [step("cell", inputs={"n": "$item"})]}
+        rows = {"id": "rows", "for_each": "$inputs.rows", "steps": [inner]}
+        task = a_task([rows], {"rows": [list(range(width))] * 4}, mode=Mode.WAIT)
+        world = Declared(task).play()
+        assert world.run.finished == 4 * width
+
+    few, many = (operations(lambda width=width: run(width)) for width in (10, 100))
+
+    assert many < 11 * few

@@ -15,7 +15,12 @@ from planners.scheduling.cp_sat.solver import schedule
 from planners.tasks import Limits, Mode, PlanningOptions, Task
 from planners.workflow import Step, Workflow
 
-CATALOG = Catalog(agents=(AgentSpec(name="worker", capability="work", quality=0.5, resources=Resources(cpus=1)),))
+CATALOG = Catalog(
+    agents=tuple(
+        AgentSpec(name=name, capability=capability, quality=0.5, expected_s=seconds, resources=Resources(cpus=1))
+        for name, capability, seconds in (("worker", "work", 1.0), ("lifter", "lift", 2.0), ("hauler", "haul", 3.0))
+    )
+)
 CLUSTER = ClusterSnapshot(nodes=(ClusterNode(id="n1", node_class="cpu", total=Resources(cpus=3)),))
 GOAL = Task(goal="anything")
 
@@ -33,6 +38,11 @@ def fan(count):
     return [Step(id=f"s{number}", capability="work", inputs={"x": Value(value=number)}) for number in range(count)]
 
 
+def uneven():
+    """Steps that fill no round of three cores."""
+    return [Step(id=f"s{n}", capability=name) for n, name in enumerate(("haul", "haul", "lift", "lift", "lift"))]
+
+
 def asked(steps, *, limits=None, mode=Mode.FORERUN, **more):
     task = Task(workflow=Workflow(steps=tuple(steps)), limits=limits or Limits(), planning=PlanningOptions(mode=mode))
     return PlanRequest(task=task, catalog=CATALOG, cluster=CLUSTER, **more)
@@ -42,7 +52,7 @@ def certified(request, **how):
     return CertifiedPlans(PriorCosts, **how).plan(request)
 
 
-@pytest.mark.parametrize("steps", [chain(1), chain(12), fan(3)], ids=["one step", "chain", "fan"])
+@pytest.mark.parametrize("steps", [chain(1), chain(12), fan(3), fan(8)], ids=["one step", "chain", "fan", "rounds"])
 def test_the_plan_is_complete_and_no_solver_finds_a_better_one(steps):
     request = asked(steps)
 
@@ -59,7 +69,7 @@ def test_the_plan_is_complete_and_no_solver_finds_a_better_one(steps):
 @pytest.mark.parametrize(
     "request_",
     [
-        pytest.param(asked(fan(4)), id="the nodes have no room for all steps at once"),
+        pytest.param(asked(uneven()), id="the steps do not fill whole rounds"),
         pytest.param(asked(chain(3), limits=Limits(deadline_s=1e-3)), id="no plan meets the deadline"),
         pytest.param(asked([Step(id="s", capability="unknown")]), id="there is no agent"),
         pytest.param(asked(chain(2), mode=Mode.LIST_SCHEDULE), id="another mode"),

@@ -1,0 +1,87 @@
+"""A lower bound on the objective without a search: the longest path, and the rounds in which capacity admits steps.
+
+Where at most m steps run at once, some of them have to wait for others: of any m*j + 1 steps, j + 1 run one after
+another. That is the bound of identical parallel machines, with the earliest start and the least time behind the steps
+added. A list schedule that meets the bound (a chain, a fan-out in whole rounds) is optimal.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from planners.scheduling.problem.modes import ExecutionMode
+from planners.scheduling.problem.problem import Problem
+
+
+def lower_bound(problem: Problem) -> float:
+    """The bound, in units of the objective: of the time, and of the cheapest mode of each step."""
+    makespan = max(problem.min_tails, default=0)
+    if problem.objective.latency_weight > 0:
+        makespan = max(makespan, _rounds(problem))
+    return problem.value(makespan, sum(problem.min_usd))
+
+
+def _rounds(problem: Problem) -> int:
+    """The longest time that any scarce capacity enforces, in quanta."""
+    heads = _heads(problem)
+    durations, tails = problem.min_durations, problem.min_tails
+    longest = 0
+    for steps, slots in _scarce(problem):
+        first = min(heads[step] for step in steps)
+        last = min(tails[step] - durations[step] for step in steps)
+        longest = max(longest, first + last + _in_rounds([durations[step] for step in steps], slots))
+    return longest
+
+
+def _heads(problem: Problem) -> list[int]:
+    """When each step can start at the earliest."""
+    heads = [0] * len(problem.steps)
+    for step, parents in enumerate(problem.parents):
+        if parents and not problem.modes[step][-1].in_flight:
+            heads[step] = max(heads[parent] + problem.min_durations[parent] for parent in parents)
+    return heads
+
+
+def _in_rounds(durations: Sequence[int], slots: int) -> int:
+    """The least time in which these steps run if so many run at once."""
+    longest_first = np.sort(np.array(durations, dtype=np.int64))[::-1]
+    total = np.concatenate(([0], np.cumsum(longest_first)))
+    rounds = np.arange((len(durations) - 1) // slots + 1)
+    # Of the first slots * j + 1 steps, the j + 1 shortest.
+    last = rounds * slots + 1
+    return int(max(np.max(total[last] - total[last - rounds - 1]), -(-total[-1] // slots)))
+
+
+def _scarce(problem: Problem) -> Iterator[tuple[list[int], int]]:
+    """Steps that all need the same capacity, and how many of them it can have at once at the most."""
+    needs: dict[tuple[str, int], list[tuple[list[int], int]]] = {}
+    for members in problem.step_classes:
+        new = [step for step in members if not problem.modes[step][-1].in_flight]
+        if not new:
+            continue
+        for capacity, amount in _always_needed(problem.modes[new[0]]).items():
+            needs.setdefault(capacity, []).append((new, amount))
+    for capacity, of_classes in needs.items():
+        together = ([step for steps, _ in of_classes for step in steps], min(amount for _, amount in of_classes))
+        for steps, amount in (together, *(of_classes if len(of_classes) > 1 else ())):
+            slots = _slots(problem, capacity, amount)
+            if 0 < slots < len(steps):
+                yield steps, slots
+
+
+def _always_needed(modes: Sequence[ExecutionMode]) -> dict[tuple[str, int], int]:
+    """What every mode needs while it runs, and the least amount of it."""
+    of_modes = []
+    for mode in modes:
+        need = {("node", dimension): amount for dimension, amount in enumerate(mode.amounts) if amount}
+        need |= {("limit", use.limit): use.amount for use in mode.uses if use.hold is None and use.amount}
+        of_modes.append(need)
+    shared = set(of_modes[0]).intersection(*of_modes)
+    return {capacity: min(need[capacity] for need in of_modes) for capacity in shared}
+
+
+def _slots(problem: Problem, capacity: tuple[str, int], amount: int) -> int:
+    kind, index = capacity
+    if kind == "limit":
+        return problem.limits[index].capacity // amount
+    return sum(len(group.nodes) * (group.amounts[index] // amount) for group in problem.groups)
