@@ -31,8 +31,11 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	@$(BIN)/forerun demo
 
+# Tests that share a cluster stay on one worker (tests/conftest.py), and several Ray clusters need room.
+PARALLEL := -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
 test: $(STAMP)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(PARALLEL)
 
 test-slow: $(STAMP)
 	@$(BIN)/python -m pytest -m slow

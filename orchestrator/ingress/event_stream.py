@@ -1,5 +1,6 @@
 """A run's events as server-sent events: resumable, with heartbeats, until the run ends."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from fastapi import Response
@@ -11,6 +12,8 @@ from orchestrator.gateway.protocol import END_OF_EVENTS, Gateway
 from planners.model import TaskId
 from reconciler.views.models import EventPage
 
+# Pages of more events are turned into text in a thread.
+_INLINE_EVENTS = 100
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -34,7 +37,7 @@ async def _chunks(
     yield format_sse_event(comment="forerun", retry=1000)
     while True:
         if page.events:
-            yield _encoded(page)
+            yield _encoded(page) if len(page.events) <= _INLINE_EVENTS else await asyncio.to_thread(_encoded, page)
             after = page.events[-1].seq
         if page.ended:
             yield format_sse_event(event=END_OF_EVENTS, data_str="{}")

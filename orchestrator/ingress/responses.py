@@ -1,5 +1,6 @@
 """Responses: models are serialized by pydantic once, without FastAPI's second validation."""
 
+import asyncio
 from typing import Any
 
 from fastapi import Response
@@ -11,6 +12,11 @@ from orchestrator.problems import MEDIA_TYPE, ProblemDetails
 def sent(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """The model as a JSON response."""
     return Response(model.model_dump_json(by_alias=True), status, headers=headers, media_type="application/json")
+
+
+async def sent_large(model: BaseModel, headers: dict[str, str] | None = None) -> Response:
+    """As `sent`, for models that may hold thousands of steps: the JSON is made in a thread."""
+    return await asyncio.to_thread(sent, model, 200, headers)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.event_stream import event_stream
 from orchestrator.ingress.openapi_examples import ANSWERS, RESOLUTIONS, TASKS
 from orchestrator.ingress.request_bodies import body_schema, json_body
-from orchestrator.ingress.responses import problems, sent
+from orchestrator.ingress.responses import problems, sent, sent_large
 from planners.model import StepId, TaskId
 from planners.tasks import Task
 from reconciler.state.commands import RunStatus
@@ -99,7 +99,7 @@ def _submission(router: APIRouter, context: IngressContext) -> None:
     )
     async def plan_task(task: _Submitted) -> Response:
         """Make both plans of a task and the verdicts, without running it."""
-        return sent(await gateway.preview(await context.checked(task)))
+        return await sent_large(await gateway.preview(await context.checked(task)))
 
     @router.delete("/tasks/{task_id}", summary="Cancel a task", response_model=TaskView, responses=problems(404, 503))
     async def cancel_task(
@@ -218,14 +218,14 @@ def _queries(router: APIRouter, context: IngressContext) -> None:
     )
     async def show_plans(task_id: _Id) -> Response:
         """The speculative and the optimal plan, their similarity, and the verdicts."""
-        return sent(await gateway.read(TaskId(task_id), PlansView))
+        return await sent_large(await gateway.read(TaskId(task_id), PlansView))
 
     @router.get(
         "/tasks/{task_id}/timeline", summary="Show all attempts", response_model=Timeline, responses=problems(404, 503)
     )
     async def show_timeline(task_id: _Id) -> Response:
         """All attempts: step, agent, node, times and verdict."""
-        return sent(await gateway.read(TaskId(task_id), Timeline))
+        return await sent_large(await gateway.read(TaskId(task_id), Timeline))
 
     @router.get(
         "/tasks/{task_id}/failures",
@@ -235,7 +235,7 @@ def _queries(router: APIRouter, context: IngressContext) -> None:
     )
     async def show_failures(task_id: _Id) -> Response:
         """The latest failed attempts, retried ones included: exceptions, line of code, inputs, traceback, stderr."""
-        return sent(await gateway.read(TaskId(task_id), FailuresView))
+        return await sent_large(await gateway.read(TaskId(task_id), FailuresView))
 
 
 def _results(router: APIRouter, context: IngressContext) -> None:

@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from orchestrator.ingress.change_stream import change_stream
 from orchestrator.ingress.context import IngressContext
-from orchestrator.ingress.responses import problems, sent
+from orchestrator.ingress.responses import problems, sent, sent_large
 from planners.model import StepId, TaskId
 from reconciler.views.graph import RunGraph
 from reconciler.views.models import TaskView, Timeline
@@ -37,7 +37,7 @@ def _snapshots(router: APIRouter, context: IngressContext) -> None:
     @router.get("/graph", summary="Show both plans as one graph", response_model=RunGraph, responses=problems(404, 503))
     async def show_graph(task_id: _Id) -> Response:
         """Both plans as one graph: every step once, how the plans differ in it, and the steps it depends on."""
-        return sent(await gateway.read(TaskId(task_id), RunGraph))
+        return await sent_large(await gateway.read(TaskId(task_id), RunGraph))
 
     @router.get("/steps/{step:path}", summary="Show one step", response_model=StepView, responses=problems(404, 503))
     async def show_step(task_id: _Id, step: _Step) -> Response:
@@ -51,7 +51,7 @@ def _snapshots(router: APIRouter, context: IngressContext) -> None:
             gateway.read(TaskId(task_id), TaskView), gateway.read(TaskId(task_id), Timeline)
         )
         trace = await asyncio.to_thread(run_trace, view, timeline)
-        return sent(trace, headers={"Content-Disposition": f'attachment; filename="{view.id}.trace.json"'})
+        return await sent_large(trace, headers={"Content-Disposition": f'attachment; filename="{view.id}.trace.json"'})
 
 
 def _changes(router: APIRouter, context: IngressContext) -> None:

@@ -10,7 +10,8 @@ from planners.model import AttemptId, StepId, TaskId
 from planners.tasks import AdmittedTask
 from reconciler.errors import JournalUnavailable
 from reconciler.journal import statements
-from reconciler.journal.queries import JournalQueries, body_digest
+from reconciler.journal.admission_text import AdmissionText
+from reconciler.journal.queries import JournalQueries
 from reconciler.journal.rows import EventRow, staged_text
 from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS
 from reconciler.journal.writer import CommitObserver, Entry, GroupWriter, Rows
@@ -95,17 +96,16 @@ class Journal(JournalQueries):
 
     # ---- appending
 
-    def admit(self, admitted: AdmittedTask) -> Future[None]:
+    def admit(self, admitted: AdmittedTask, text: AdmissionText | None = None) -> Future[None]:
         """Record a task. The future fails with IntegrityError if its idempotency key is known: see `known_as`."""
-        view = admitted_view(admitted)
+        view, text = admitted_view(admitted), text or AdmissionText.of(admitted)
         row = {
             "id": admitted.id,
             "shard": self._shard,
             "submitted_at_s": admitted.submitted_at_s,
             "idempotency_key": admitted.idempotency_key,
-            # Only a task with a key is ever compared with a repeated request.
-            "body_digest": "" if admitted.idempotency_key is None else body_digest(admitted.task),
-            "task": admitted.task.model_dump_json(),
+            "body_digest": text.digest,
+            "task": text.task,
             "status": view.status.value,
         }
         summary = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from planners.model import AttemptId, StepId, TaskId
 from planners.tasks import AdmittedTask
 from reconciler.errors import IdempotencyConflict
+from reconciler.journal.admission_text import AdmissionText
 from reconciler.journal.log_rows import LogRow
 from reconciler.journal.rows import EventRow
 from reconciler.state.outcomes import Outcome
@@ -47,9 +48,10 @@ class MemoryJournal:
 
     # ---- writing
 
-    def admit(self, admitted: AdmittedTask) -> Future[None]:
+    def admit(self, admitted: AdmittedTask, text: AdmissionText | None = None) -> Future[None]:
         """See `RunJournal`. Refuses, as `known_as` does, what is not valid Unicode."""
-        admitted.task.model_dump_json()
+        if text is None:
+            admitted.task.model_dump_json()
         self._recorded[admitted.id] = _Recorded(admitted, admitted_view(admitted))
         if admitted.idempotency_key is not None:
             self._by_key[admitted.idempotency_key] = admitted.id

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from planners.model import AttemptId, StepId, TaskId
 from planners.tasks import AdmittedTask
+from reconciler.journal.admission_text import AdmissionText
 from reconciler.journal.log_rows import StoredLogs
 from reconciler.journal.rows import EventRow
 from reconciler.state.outcomes import Outcome
@@ -46,8 +47,8 @@ class RunJournal(StoredLogs, Protocol):
         """Take back what was to be written; whether that was possible. Its future then fails."""
         ...
 
-    def admit(self, admitted: AdmittedTask) -> Future[None]:
-        """Record a task."""
+    def admit(self, admitted: AdmittedTask, text: AdmissionText | None = None) -> Future[None]:
+        """Record a task. ``text``: where it has been made before."""
         ...
 
     def append(

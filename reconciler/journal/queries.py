@@ -11,10 +11,11 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Text, cast, func,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import OperationalError
 
-from planners.model import AttemptId, StepId, TaskId, canonical_json, digest
+from planners.model import AttemptId, StepId, TaskId
 from planners.plans import Plan
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import IdempotencyConflict, JournalUnavailable
+from reconciler.journal.admission_text import body_digest
 from reconciler.journal.log_rows import LogRow
 from reconciler.journal.protocol import HOW_TO_HEAL
 from reconciler.journal.rows import EventRow, staged_from
@@ -209,11 +210,6 @@ class JournalQueries:
 
 
 _ADMITTED = select(TASKS.c.id, TASKS.c.task, TASKS.c.submitted_at_s, TASKS.c.idempotency_key)
-
-
-def body_digest(task: Task) -> str:
-    """Equal for tasks that are equal; stored with the idempotency key of a task."""
-    return digest(canonical_json(task.model_dump(mode="json")))
 
 
 def _readable(rows: Iterable[Any], read: Callable[[Any], _Read]) -> Iterator[_Read]:

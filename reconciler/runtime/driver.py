@@ -11,7 +11,7 @@ from planners.model import AttemptId
 from planners.tasks import AdmittedTask, Mode
 from reconciler.journal.run_log import RunLog
 from reconciler.runtime.conclusion import Conclusion
-from reconciler.runtime.event_handling import takes_long
+from reconciler.runtime.event_handling import is_large, takes_long
 from reconciler.runtime.outbox import Outbox, leaves_the_process
 from reconciler.runtime.planning_session import PlanningSession
 from reconciler.runtime.ports import AttemptEvent
@@ -311,7 +311,10 @@ class Driver:
         if conclusion.succeeds:
             self._remember()
         ending = await conclusion.ending(self._next_event)
-        view = task_view(self.admitted, self.run, ending=ending)
+        if is_large(self.run):
+            view = await asyncio.to_thread(task_view, self.admitted, self.run, ending=ending)
+        else:
+            view = task_view(self.admitted, self.run, ending=ending)
         self._progress.record()
         await self.log.conclude(view, self.run)
         return view

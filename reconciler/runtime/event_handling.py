@@ -11,26 +11,35 @@ _LARGE = 300
 def takes_long(event: e.Event, run: RunState) -> bool:
     """Whether handling the event may take more than a few milliseconds.
 
-    Reports of progress and timers cost the same at any size. A plan costs time for each of its steps. Everything else
-    may end the run or move many of its steps.
+    Reports of progress and timers cost the same at any size, unless a guess is due to be priced again or the run ends.
+    A plan costs time for each of its steps. Everything else may end the run or move many of its steps.
     """
     match event:
         case e.OptimalPlanReady() | e.SpeculativePlanReady():
             return _steps(event.plan) + run.attempts.current_count > _LARGE
         case e.RunStarted(kept=kept):
             return _steps(run.task.planning.plan) + len(kept) > _LARGE
-        case e.AttemptStarted() | e.AttemptFinished():
-            return False
+        case e.AttemptStarted(at_s=at_s):
+            return _reprices(run, at_s)
+        case e.AttemptFinished(at_s=at_s):
+            # The last one looks up every output that the task returns.
+            return _reprices(run, at_s) or (run.unfinished <= 1 and run.plan is not None and is_large(run))
         case e.TimePassed(at_s=at_s):
             deadline_s = run.task.limits.deadline_s
-            return deadline_s is not None and at_s >= deadline_s and _of_run(run) > _LARGE
+            ends = deadline_s is not None and at_s >= deadline_s and is_large(run)
+            return ends or _reprices(run, at_s)
         case _:
-            return _of_run(run) > _LARGE
+            return is_large(run)
+
+
+def _reprices(run: RunState, at_s: float) -> bool:
+    return any(len(one.guess.steps) > _LARGE and one.reprices(at_s) for one in run.speculations)
 
 
 def _steps(plan: Plan | None) -> int:
     return 0 if plan is None else len(plan.steps)
 
 
-def _of_run(run: RunState) -> int:
-    return len(run.steps) + len(run.attempts)
+def is_large(run: RunState) -> bool:
+    """Whether what is linear in the steps and attempts of a run takes more than a few milliseconds."""
+    return len(run.steps) + len(run.attempts) > _LARGE

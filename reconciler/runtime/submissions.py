@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 from pydantic_core import PydanticSerializationError
@@ -11,6 +13,7 @@ from planners.errors import InvalidTask
 from planners.model import TaskId
 from planners.tasks import AdmittedTask
 from reconciler.errors import JournalUnavailable
+from reconciler.journal.admission_text import AdmissionText
 from reconciler.journal.protocol import HOW_TO_HEAL, RunJournal
 from reconciler.runtime.journal_health import JournalHealth
 from reconciler.runtime.live_run import LiveRun
@@ -19,6 +22,8 @@ from reconciler.views.models import TaskView
 
 # A database that has not looked an idempotency key up by then is away.
 _KNOWN_WAIT_S = 1.0
+# Tasks of more nodes than this are turned into JSON in a thread.
+_INLINE_NODES = 100
 _NOT_ACKNOWLEDGED = "the submission could not be acknowledged, because the journal did not answer"
 
 
@@ -86,7 +91,8 @@ class Submissions:
             mine.set_result(None)
 
     async def _admit(self, admitted: AdmittedTask) -> TaskView:
-        run, admission = self._begin(admitted, self._recorded)
+        text = await asyncio.to_thread(_text, admitted) if _is_large(admitted) else None
+        run, admission = self._begin(admitted, partial(self._recorded, text))
         try:
             await self._health.written(admission)
         except JournalUnavailable:
@@ -109,12 +115,8 @@ class Submissions:
         elif admitted.idempotency_key is None:
             run.cancel(_NOT_ACKNOWLEDGED)
 
-    def _recorded(self, admitted: AdmittedTask) -> Future[None]:
-        try:
-            return self._journal.admit(admitted)
-        except (PydanticSerializationError, UnicodeEncodeError) as error:
-            fix = "replace half surrogate pairs such as \\ud83d"
-            raise InvalidTask("the task holds text that is not valid Unicode", "", fix) from error
+    def _recorded(self, text: AdmissionText | None, admitted: AdmittedTask) -> Future[None]:
+        return self._journal.admit(admitted, text or _text(admitted))
 
     async def _known_as(self, admitted: AdmittedTask) -> TaskId | None:
         try:
@@ -122,3 +124,16 @@ class Submissions:
                 return await asyncio.to_thread(self._journal.known_as, admitted)
         except TimeoutError:
             raise JournalUnavailable("the journal does not answer", "journal.url", HOW_TO_HEAL) from None
+
+
+def _text(admitted: AdmittedTask) -> AdmissionText:
+    try:
+        return AdmissionText.of(admitted)
+    except (PydanticSerializationError, UnicodeEncodeError) as error:
+        fix = "replace half surrogate pairs such as \\ud83d"
+        raise InvalidTask("the task holds text that is not valid Unicode", "", fix) from error
+
+
+def _is_large(admitted: AdmittedTask) -> bool:
+    nodes = admitted.task.workflow.walk() if admitted.task.workflow is not None else ()
+    return next(islice(nodes, _INLINE_NODES, None), None) is not None

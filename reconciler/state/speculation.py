@@ -87,10 +87,9 @@ class Speculation:
         if self.superseded or not ready:
             return []
         self._events += 1
-        guidance = self._conditions.guidance
-        plan_s = guidance.expected_plan_s(now_s, self._conditions.prior_plan_s)
+        plan_s = self._expected_plan_s(now_s)
         asked = self._undecided
-        if self._is_worth_repricing(plan_s):
+        if self._is_worth_repricing(plan_s, self._events):
             self._pricing.refresh(now_s, plan_s, self._ends(now_s, attempts))
             self._priced_at_event, self._priced_for_s, asked = self._events, plan_s, ready
         if not asked:
@@ -100,6 +99,12 @@ class Speculation:
         self._undecided = {}
         self._remember(decisions)
         return [(self.guess.by_id[decision.step], decision) for decision in decisions]
+
+    def reprices(self, now_s: float) -> bool:
+        """Whether the next decision may price the whole guess, which takes time linear in its steps."""
+        if self.superseded or len(self.serving) == len(self.keys):
+            return False
+        return self._is_worth_repricing(self._expected_plan_s(now_s), self._events + 1)
 
     def take(self, step: StepId, attempt: AttemptId) -> None:
         """The step is under way."""
@@ -135,10 +140,13 @@ class Speculation:
         for child in self._frontier.children(step):
             self._leave(child)
 
-    def _is_worth_repricing(self, plan_s: float) -> bool:
+    def _expected_plan_s(self, now_s: float) -> float:
+        return self._conditions.guidance.expected_plan_s(now_s, self._conditions.prior_plan_s)
+
+    def _is_worth_repricing(self, plan_s: float, events: int) -> bool:
         if self._priced_for_s is None or plan_s > self._priced_for_s * _REPRICED_LATER:
             return True
-        paid_for = (self._events - self._priced_at_event) * _REPRICED_STEPS
+        paid_for = (events - self._priced_at_event) * _REPRICED_STEPS
         return paid_for >= len(self.guess.steps) - _SMALL_GUESS
 
     def _remember(self, decisions: Sequence[Decision]) -> None:

@@ -62,12 +62,13 @@ def task_view(
     Args:
         admitted: the task.
         run: its run.
-        ending: how the task ended, once its effects and outputs are known.
+        ending: how the task ended, once its effects and outputs are known; only then its savings are computed.
         totals: sums over the attempts, where they are kept; counted here otherwise.
         context: what the run does not know about waiting.
     """
     totals = totals or AttemptTotals(run.catalog, run.attempts.values())
-    alike = None if ending is None else _similarity(run)
+    # Both take time linear in the steps, and a run is asked for its view often.
+    alike, saved = (None, None) if ending is None else (_similarity(run), saved_s(run))
     ending = ending or Ending(run.status, run.end.failure if run.end else None)
     return TaskView(
         id=admitted.id,
@@ -83,7 +84,7 @@ def task_view(
         speculative_plan_s=run.guess_s,
         optimal_plan_s=run.optimal_plan_s,
         ended_s=run.at_s if run.status.ended else None,
-        saved_s=saved_s(run),
+        saved_s=saved,
         hedges=run.late.made,
         **_amounts(totals),
         similarity=alike,
@@ -167,7 +168,7 @@ def saved_s(run: RunState) -> float | None:
 
 
 def _similarity(run: RunState) -> float | None:
-    """Of both plans. It takes time linear in the steps, so it is computed only once, when the run has ended."""
+    """Of both plans."""
     if run.guess is None or run.optimal_plan is None:
         return None
     return similarity(run.guess, run.optimal_plan).similarity

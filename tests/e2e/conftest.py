@@ -12,7 +12,7 @@ from live_service import Service, alive, clean_environment, family
 
 from orchestrator.client.client import Client
 
-__all__ = ["Service", "alive", "clean_environment", "family", "started"]
+__all__ = ["Service", "alive", "clean_environment", "family", "restart", "started"]
 
 _HERE = Path(__file__).parent
 
@@ -22,9 +22,17 @@ def started(data_dir: Path, *flags: str, environment: Mapping[str, str] | None =
     return live_service.started(data_dir, *flags, catalog=_HERE / "catalog.yaml", environment=environment)
 
 
+def restart(service: Service) -> None:
+    """Start a service that has ended again, on its journal."""
+    with service.process:  # closes its pipe
+        pass
+    again = started(service.log.parent)
+    service.process, service.url, service.log = again.process, again.url, again.log
+
+
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One for all scenarios; the one that ends it starts it again."""
+    """One for all scenarios; those that end it start it again."""
     running = started(tmp_path_factory.mktemp("up"))
     yield running
     processes = running.descendants()

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.client.client import Client
 
-from .conftest import alive, started
+from .conftest import alive, restart
 
 # Two starts of Ray and Serve, on a machine that may be busy.
 pytestmark = pytest.mark.timeout(400)
@@ -29,8 +29,7 @@ def test_ctrl_c_ends_it_cleanly_and_a_restart_knows_every_task(service):
     assert code == 0, told
     assert "Traceback" not in told
 
-    again = started(service.log.parent)
-    service.process, service.url, service.log = again.process, again.url, again.log
+    restart(service)
     with Client.sync(service.url) as client:
         assert client.wait(running.id, 60).outputs == {"a": 2}
         after = {view.id: view.status for view in client.list(limit=500).tasks}

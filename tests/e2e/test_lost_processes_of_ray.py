@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from forerun import Client
 from orchestrator.cli.exit_codes import ExitCode
+from orchestrator.client.client import Client
 
-from .conftest import Service, alive, started
+from .conftest import Service, alive, restart
 
+# Starts of Ray and Serve, on a machine that may be busy.
 pytestmark = pytest.mark.timeout(240)
 
 _END_S = 10
@@ -21,16 +22,16 @@ _SLEEP = {"workflow": {"steps": [{"id": "a", "capability": "sleep", "inputs": {"
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Service]:
-    """A service of this test's own; whatever is left of it is killed."""
-    service = started(tmp_path)
+def doomed(service: Service) -> Iterator[Service]:
+    """The service, which is killed to the last process and started again if the test fails before it has."""
     processes = {service.process.pid, *service.descendants()}
     yield service
+    if service.process.pid not in processes:
+        return
     for pid in processes:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    with service.process:
-        pass
+    restart(service)
 
 
 def _process(service: Service, wanted: str) -> int:
@@ -46,23 +47,20 @@ def _await_death(processes: set[int]) -> None:
 
 
 @pytest.mark.parametrize("killed", ["raylet", "gcs_server"])
-def test_kill_9_of_a_process_of_ray_ends_the_service_and_a_restart_ends_its_tasks(own: Service, killed: str):
-    with Client.sync(own.url) as client:
+def test_kill_9_of_a_process_of_ray_ends_the_service_and_a_restart_ends_its_tasks(doomed: Service, killed: str):
+    with Client.sync(doomed.url) as client:
         task_id = client.submit(_SLEEP).id
 
-    processes = own.descendants()
+    processes = doomed.descendants()
 
-    os.kill(_process(own, killed), signal.SIGKILL)
+    os.kill(_process(doomed, killed), signal.SIGKILL)
 
-    assert own.process.wait(_END_S) == ExitCode.SERVICE_FAILED
-    told = own.log.read_text()
+    assert doomed.process.wait(_END_S) == ExitCode.SERVICE_FAILED
+    told = doomed.log.read_text()
     assert "Ray" in told
     assert "has died" in told
     assert "Traceback" not in told
     _await_death(processes)
-    again = started(own.log.parent)
-    try:
-        with Client.sync(again.url) as client:
-            assert client.wait(task_id, 60).outputs == {"a": 2}
-    finally:
-        again.terminate()
+    restart(doomed)
+    with Client.sync(doomed.url) as client:
+        assert client.wait(task_id, 60).outputs == {"a": 2}

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import Counter
 
 from odd_agents import echoes
 from shards import a_shard
@@ -17,11 +18,11 @@ STEPS = 400
 
 
 async def test_only_large_events_are_handled_in_a_thread(tmp_path, monkeypatch):
-    loop_thread, on_loop, in_threads = threading.get_ident(), set(), set()
+    loop_thread, on_loop, in_threads = threading.get_ident(), Counter(), Counter()
     handle = RunState.handle
 
     def observed(run, event):
-        (on_loop if threading.get_ident() == loop_thread else in_threads).add(type(event))
+        (on_loop if threading.get_ident() == loop_thread else in_threads)[type(event)] += 1
         return handle(run, event)
 
     monkeypatch.setattr(RunState, "handle", observed)
@@ -31,8 +32,8 @@ async def test_only_large_events_are_handled_in_a_thread(tmp_path, monkeypatch):
         view = await service.ended(await service.submit(Task.model_validate(task)))
 
     assert view.status is RunStatus.SUCCEEDED
-    assert in_threads == {e.OptimalPlanReady}
-    assert on_loop == {e.RunStarted, e.AttemptFinished}
+    assert in_threads == {e.OptimalPlanReady: 1, e.AttemptFinished: 1}, "the plan, and what ends the run"
+    assert on_loop == {e.RunStarted: 1, e.AttemptFinished: STEPS - 1}
 
 
 async def test_a_task_is_shown_as_it_is_before_or_after_a_large_event(tmp_path, monkeypatch):
