@@ -23,7 +23,7 @@ def takes_long(event: e.Event, run: RunState) -> bool:
             return _reprices(run, at_s)
         case e.AttemptFinished(at_s=at_s):
             # The last one looks up every output that the task returns.
-            return _reprices(run, at_s) or (run.unfinished <= 1 and run.plan is not None and is_large(run))
+            return _reprices(run, at_s) or (run.unfinished <= 1 and len(run.steps) > _LARGE)
         case e.TimePassed(at_s=at_s):
             deadline_s = run.task.limits.deadline_s
             ends = deadline_s is not None and at_s >= deadline_s and is_large(run)
