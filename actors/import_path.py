@@ -34,6 +34,14 @@ def load(target: str) -> Callable[..., Any]:
     Raises:
         UnknownTarget: says what is missing and what to do.
     """
+    found = load_object(target)
+    if not callable(found):
+        raise UnknownTarget(f"'{target}' is a {type(found).__name__}, not a callable", "target", "name a callable")
+    return found  # type: ignore[no-any-return]  # narrowed by callable()
+
+
+def load_object(target: str) -> Any:
+    """Whatever stands at an import path. Raises as `load`."""
     if target in _IN_PROCESS:
         return _IN_PROCESS[target]
     module_name, colon, attribute = target.partition(":")
@@ -53,9 +61,7 @@ def load(target: str) -> Callable[..., Any]:
     except AttributeError:
         fix = "define agents at the top of an importable module"
         raise UnknownTarget(f"module '{module_name}' has no '{attribute}'", "target", fix) from None
-    if not callable(found):
-        raise UnknownTarget(f"'{target}' is a {type(found).__name__}, not a callable", "target", "name a callable")
-    return found  # type: ignore[no-any-return]  # narrowed by callable()
+    return found
 
 
 def _where(error: Exception) -> str:

@@ -44,9 +44,11 @@ class AgentKind(StrEnum):
     BUILT_IN = "built_in"
     MCP = "mcp"
     A2A = "a2a"
+    LANGGRAPH = "langgraph"
+    PYDANTIC_AI = "pydantic_ai"
 
 
-_IN_HOSTS = frozenset({AgentKind.ASYNC, AgentKind.HTTP, AgentKind.LLM, AgentKind.MCP, AgentKind.A2A})
+_IN_PROCESSES = frozenset({AgentKind.SYNC, AgentKind.COMMAND, AgentKind.BUILT_IN})
 
 
 class Retry(Measured):
@@ -147,7 +149,7 @@ class AgentSpec(Measured):
     def starts_at_once(self) -> bool:
         """Whether an attempt starts as soon as it is dispatched: it runs in a shared host and no limit delays it."""
         unlimited = self.provider is None and self.concurrency is None
-        hosted = self.kind in _IN_HOSTS and unlimited and self.may_speculate and not self.resources.amounts()
+        hosted = self.kind not in _IN_PROCESSES and unlimited and self.may_speculate and not self.resources.amounts()
         return hosted or self.built_in
 
     @property

@@ -1,11 +1,13 @@
 """Parts of a catalog entry as models; what is wrong is reported with its place in the catalog."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from actors.errors import InvalidCatalog
 from actors.suggestions import nearest_field
+from planners.agents import Effect
 from planners.model import Model
 
 _M = TypeVar("_M", bound=Model)
@@ -26,3 +28,17 @@ def declared(model: type[_M], raw: Any, location: str) -> _M:
             raise InvalidCatalog("unknown key", field, nearest_field(str(first["loc"][-1]), model)) from None
         message = first["msg"].removeprefix("Value error, ")
         raise InvalidCatalog(message, field, f"known keys: {', '.join(sorted(model.model_fields))}") from None
+
+
+def check_acting(entry: Mapping[str, Any], location: str, what: str) -> None:
+    """Refuse an entry whose effect cannot be told from its target and is not declared, or cannot be.
+
+    Raises:
+        InvalidCatalog: names the field and the fix.
+    """
+    if "effect" not in entry:
+        fix = "declare effect: pure, idempotent or irreversible; only you know what it does"
+        raise InvalidCatalog(f"{what} may act", f"{location}.effect", fix)
+    if entry["effect"] == Effect.STAGEABLE:
+        fix = "declare it idempotent or irreversible, or wrap it in a callable with promote="
+        raise InvalidCatalog(f"{what} cannot stage its effects", f"{location}.effect", fix)

@@ -7,42 +7,24 @@ import httpx2
 import jsonschema
 from openai import AsyncOpenAI, OpenAIError
 from pydantic_ai import Agent, ModelRetry, NativeOutput, PromptedOutput, StructuredDict, ToolOutput
-from pydantic_ai.exceptions import (
-    AgentRunError,
-    ModelAPIError,
-    ModelHTTPError,
-    UnexpectedModelBehavior,
-    UsageLimitExceeded,
-    UserError,
-)
-from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models import Model as ChatModel
 from pydantic_ai.models import infer_model
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers import Provider, infer_provider, infer_provider_class
 from pydantic_ai.providers.openai import OpenAIProvider
-from pydantic_ai.run import AgentRunResult
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import UsageLimits
 
-from actors.errors import ActorsError, BadOutput, ProviderBusy
 from actors.import_path import load
+from actors.kinds.llm_failures import FIXES, failures_of, whole_message
 from actors.kinds.llm_progress import AnswerProgress
 from actors.kinds.llm_settings import LLMFailed, LLMRefused, LLMSettings
-from actors.kinds.retry_after import retry_after_s
+from actors.kinds.llm_usage import usage_of
 from reconciler.state.handoff import Usage
 
 _NO_KEY = "none"  # a local server needs no key, but the client insists on one
 _SHOWN = 500
 _CONNECT_S = 10.0
-# The provider may answer differently later; any other status from 400 to 499 is final.
-_LATER = frozenset({408, 409, 425, 429})
-_FIXES = {
-    401: "check the API key",
-    403: "check what the API key may do",
-    404: "check the model's name and settings.base_url",
-    429: "the provider limits the rate; declare its limits in the catalog's providers, or raise them",
-}
 _MODES = {"json_schema": NativeOutput, "tool": ToolOutput, "json_object": PromptedOutput}
 _OUTPUT = "output"
 _WRAPPED = "result"
@@ -76,25 +58,12 @@ class Conversation:
             BadOutput: no answer matched the schema.
             LLMRefused, LLMFailed: the provider refused, failed or was not reached.
         """
-        try:
+        with failures_of(self._name, self._masked):
             if self._settings.base_url is None:
                 return await self._answered(self._known_model(), system, prompt)
             async with self._client(self._settings.base_url) as client:
                 model = OpenAIChatModel(self._name, provider=OpenAIProvider(openai_client=client))
                 return await self._answered(model, system, prompt)
-        except ModelHTTPError as error:
-            raise self._refusal(error) from None
-        except UsageLimitExceeded as error:
-            fix = "raise settings.max_requests, or give the model less to do"
-            raise LLMFailed(self._masked(str(error)), "settings.max_requests", fix) from None
-        except UnexpectedModelBehavior as error:
-            fix = "make the prompt clearer or the schema simpler, raise settings.max_repairs, or use another model"
-            raise BadOutput(self._masked(f"the model '{self._name}': {_whole(error)}"), "output", fix) from None
-        except UserError as error:
-            raise LLMRefused(self._masked(str(error)), "target", "correct target and settings") from None
-        except (ModelAPIError, AgentRunError) as error:
-            message = self._masked(f"the model '{self._name}' cannot be reached: {_whole(error)}")
-            raise LLMFailed(message, "settings.base_url", "check the address, and that the provider is up") from None
 
     async def health(self) -> str:
         """Whether the provider knows the model, as far as that can be asked for nothing.
@@ -109,8 +78,8 @@ class Conversation:
             async with self._client(self._settings.base_url) as client:
                 names = [model.id async for model in client.models.list()]
         except OpenAIError as error:
-            message = self._masked(f"{self._settings.base_url}: {_whole(error)}")
-            fix = _FIXES.get(getattr(error, "status_code", 0), "check the address, and that the provider is up")
+            message = self._masked(f"{self._settings.base_url}: {whole_message(error)}")
+            fix = FIXES.get(getattr(error, "status_code", 0), "check the address, and that the provider is up")
             raise LLMFailed(message, "settings.base_url", fix) from None
         if self._name not in names:
             fix = f"it offers: {', '.join(names[:20]) or 'none'}"
@@ -131,7 +100,7 @@ class Conversation:
         limits = UsageLimits(request_limit=self._settings.max_requests)
         follow = AnswerProgress(self._tell) if self._settings.stream else None
         result = await agent.run(prompt, usage_limits=limits, event_stream_handler=follow)
-        return self._unwrapped(result.output), self._usage(result)
+        return self._unwrapped(result.output), usage_of(result, self._settings.prices)
 
     def _known_model(self) -> ChatModel:
         def provider(name: str) -> Provider[Any]:
@@ -196,45 +165,6 @@ class Conversation:
             settings["extra_body"] = dict(self._settings.extra)
         return settings
 
-    def _usage(self, result: AgentRunResult[Any]) -> Usage:
-        used = result.usage
-        return Usage(
-            requests=used.requests,
-            input_tokens=used.input_tokens,
-            output_tokens=used.output_tokens,
-            usd=self._usd(result, used.input_tokens, used.output_tokens),
-        )
-
-    def _usd(self, result: AgentRunResult[Any], input_tokens: int, output_tokens: int) -> float | None:
-        """By the declared prices, else by the table; None where neither knows the model."""
-        prices = self._settings.prices
-        if prices is not None:
-            return (input_tokens * prices.input_usd_per_mtok + output_tokens * prices.output_usd_per_mtok) / 1e6
-        responses = [message for message in result.new_messages() if isinstance(message, ModelResponse)]
-        try:
-            return float(sum(response.cost().total_price for response in responses))
-        except (LookupError, ValueError, AssertionError):
-            return None
-
-    def _refusal(self, error: ModelHTTPError) -> ActorsError:
-        status = error.status_code
-        message = self._masked(f"the model '{self._name}' answered {status}: {error.body}")
-        fix = _FIXES.get(status, "see the provider's documentation of this answer")
-        wait_s = retry_after_s((getattr(error, "headers", None) or {}).get("retry-after"))
-        if wait_s is not None and status in (*_LATER, 503):
-            return ProviderBusy.until(message, "settings", wait_s)
-        final = 400 <= status < 500 and status not in _LATER
-        return LLMRefused(message, "settings", fix) if final else LLMFailed(message, "settings", fix)
-
     def _masked(self, text: str) -> str:
         """Text that may be shown: a provider may echo the key."""
         return (text.replace(self._key, "***") if self._key else text)[:_SHOWN]
-
-
-def _whole(error: BaseException) -> str:
-    """The messages of an error and of what caused it."""
-    parts, seen = [str(error)], error
-    while (cause := seen.__cause__ or seen.__context__) is not None and len(parts) < 4:
-        parts.append(str(cause))
-        seen = cause
-    return ": ".join(dict.fromkeys(part for part in parts if part))

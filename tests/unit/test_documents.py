@@ -1,6 +1,8 @@
 """The excerpts in the documents are valid, and their links lead somewhere."""
 
 import re
+import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,17 @@ def excerpts(name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("excerpt", excerpts("agents.md"), ids=str)
-def test_excerpts_of_catalogs_are_valid(excerpt: Any):
-    if isinstance(excerpt, list):
+def test_excerpts_of_catalogs_are_valid(excerpt: Any, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("langgraph", reason="pip install 'forerun[langgraph]'")
+    for name in ("myproject", "myproject.agents", "myproject.graphs"):
+        monkeypatch.setitem(sys.modules, name, import_module("graphs"))
+    if isinstance(excerpt, list) and "id" in excerpt[0]:
+        assert TypeAdapter(tuple[Node, ...]).validate_python(excerpt)
+    elif isinstance(excerpt, list):
         assert parse_catalog({"agents": excerpt}).agents
-        return
-    for key, servers in excerpt.items():
-        assert [_SERVERS[key].model_validate(server) for server in servers]
+    else:
+        for key, servers in excerpt.items():
+            assert [_SERVERS[key].model_validate(server) for server in servers]
 
 
 @pytest.mark.parametrize("excerpt", excerpts("workflows.md"), ids=str)

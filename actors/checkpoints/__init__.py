@@ -1,0 +1,1 @@
+"""Checkpoints of LangGraph graphs on SQLite or PostgreSQL (extra ``langgraph``)."""
