@@ -76,7 +76,7 @@ def _fan(saver: Any, body: Callable[[Any], Any]) -> Any:
     def split(state: FanState) -> list[Any]:
         return [Send("step", {"number": number}) for number in state["numbers"]]
 
-    graph = StateGraph(FanState)
+    graph: Any = StateGraph(FanState)
     graph.add_node("step", step)
     graph.add_conditional_edges(START, split, ["step"])
     graph.add_edge("step", END)
