@@ -14,6 +14,7 @@ from actors.kinds.callables import declaration_of, declared_by_callable, derived
 from actors.kinds.kind import kind_of
 from actors.suggestions import nearest_field
 from planners.agents import AgentKind, AgentSpec, Catalog, Price, Provider, Retry
+from planners.definitions import NamedWorkflow
 from planners.model import Model
 from planners.resources import Resources
 
@@ -25,6 +26,7 @@ _MODELS: dict[str, type[Model]] = {
     "resources": Resources,
     "price": Price,
     "retry": Retry,
+    "workflows": NamedWorkflow,
 }
 
 

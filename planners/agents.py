@@ -8,6 +8,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from planners.built_in_names import APPROVAL, CALLBACK, WAIT
+from planners.definitions import NamedWorkflow
 from planners.model import AgentName, Measured, Versioned, digest
 from planners.resources import Resources
 
@@ -176,7 +178,6 @@ def _built_in(name: str, effect: Effect, expected_s: float, *, discloses: bool) 
     )
 
 
-WAIT, APPROVAL, CALLBACK = "forerun.wait", "forerun.approval", "forerun.callback"
 # A question goes to somebody, so nobody is asked before a plan of authority says so.
 BUILT_IN_AGENTS = (
     _built_in(WAIT, Effect.PURE, 1.0, discloses=False),
@@ -187,10 +188,13 @@ _BUILT_IN_NAMES = frozenset(agent.name for agent in BUILT_IN_AGENTS)
 
 
 class Catalog(Versioned):
-    """All agents that a service knows, and the providers they share."""
+    """All agents that a service knows, the providers they share, and the workflows that tasks may use by name."""
 
     agents: tuple[AgentSpec, ...] = Field(default=(), description="The agents")
     providers: tuple[Provider, ...] = Field(default=(), description="The providers whose limits agents share")
+    workflows: tuple[NamedWorkflow, ...] = Field(
+        default=(), exclude_if=lambda workflows: not workflows, description="Workflows that tasks may use as steps"
+    )
     kind: Literal["catalog"] = Field(default="catalog", description="The kind of this document")
 
     @model_validator(mode="after")
@@ -199,6 +203,8 @@ class Catalog(Versioned):
             raise ValueError(f"agents: {', '.join(twice)} declared more than once; give each agent its own name")
         if twice := _more_than_once(provider.name for provider in self.providers):
             raise ValueError(f"providers: {', '.join(twice)} declared more than once; give each provider its own name")
+        if twice := _more_than_once(workflow.identity for workflow in self.workflows):
+            raise ValueError(f"workflows: {', '.join(twice)} declared more than once; give each version its own number")
         known = {provider.name for provider in self.providers}
         for agent in self.agents:
             if agent.built_in or agent.name in _BUILT_IN_NAMES or agent.capability in _BUILT_IN_NAMES:
@@ -233,6 +239,14 @@ class Catalog(Versioned):
         return {provider.name: provider for provider in self.providers}
 
     @cached_property
+    def workflows_by_name(self) -> Mapping[str, tuple[NamedWorkflow, ...]]:
+        """Name -> the versions of a workflow, in catalog order."""
+        grouped: dict[str, list[NamedWorkflow]] = {}
+        for workflow in self.workflows:
+            grouped.setdefault(workflow.name, []).append(workflow)
+        return {name: tuple(versions) for name, versions in grouped.items()}
+
+    @cached_property
     def identity(self) -> str:
         """Equal for catalogs that are equal."""
         return digest("catalog", self.model_dump_json())
@@ -243,16 +257,14 @@ class Catalog(Versioned):
         providers = [provider for provider in older.providers if provider.name not in self.provider_by_name]
         if not agents:
             return self
-        return Catalog(agents=(*self.agents, *agents), providers=(*self.providers, *providers))
+        return self.model_copy(update={"agents": (*self.agents, *agents), "providers": (*self.providers, *providers)})
 
     def without(self, names: Iterable[str]) -> "Catalog":
         """This catalog without the named agents; the catalog itself if it has none of them."""
         dropped = self.by_name.keys() & set(names)
         if not dropped:
             return self
-        return Catalog(
-            agents=tuple(agent for agent in self.agents if agent.name not in dropped), providers=self.providers
-        )
+        return self.model_copy(update={"agents": tuple(agent for agent in self.agents if agent.name not in dropped)})
 
 
 def _more_than_once(names: Iterable[str]) -> list[str]:

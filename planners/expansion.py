@@ -37,6 +37,7 @@ from planners.workflow import (
     Route,
     Skipped,
     Step,
+    Use,
     Wait,
     Workflow,
 )
@@ -146,6 +147,8 @@ class _Unroller:
                 return self._unroll_route(node, flat_id, scope, suffix)
             case Loop():
                 return self._unroll_loop(node, flat_id, scope, suffix)
+            case Use():
+                return self._unroll_use(node, flat_id, scope, suffix)
 
     def _reads_unfinished(self, node: Node, scope: NodeScope) -> bool:
         """Whether the node reads the list of a step inside a ``for_each`` of which some elements are pending."""
@@ -187,7 +190,7 @@ class _Unroller:
             inner = f"{suffix}[{index}]"
 
             def unroll() -> tuple[Meaning, NodeScope]:
-                scope = NodeScope(outer, item=part_of(over, (index,)))
+                scope = _inside_of(block, outer, item=part_of(over, (index,)))
                 self.unroll(self._inside(block), scope, inner)
                 return scope[block.output_step], scope
 
@@ -196,7 +199,7 @@ class _Unroller:
         return [element(index) for index in range(self._known.length(over, block.id))]
 
     def _elements_of_parallel(self, node: Parallel, outer: NodeScope, suffix: str) -> list[_Element]:
-        scope, index = NodeScope(outer), {child.id: index for index, child in enumerate(node.parallel)}
+        scope, index = _inside_of(node, outer), {child.id: index for index, child in enumerate(node.parallel)}
 
         def element(child: Node) -> _Element:
             def unroll() -> tuple[Meaning, NodeScope]:
@@ -257,17 +260,23 @@ class _Unroller:
             if number != chosen:
                 self._skip_all(branch, suffix, f"the route '{flat_id}' takes another way")
         taken = branches[chosen]
-        output = self.unroll(self._inside(taken), NodeScope(scope), suffix)[taken.output_step]
-        if output is None:
-            return self._wait(flat_id)
-        return Value(value=route.default.value) if isinstance(output, NotRun) and route.default is not None else output
+        output = self.unroll(self._inside(taken), _inside_of(route, scope), suffix)[taken.output_step]
+        return self._wait(flat_id) if output is None else _or_default(output, route)
+
+    def _unroll_use(self, node: Use, flat_id: StepId, outer: NodeScope, suffix: str) -> Meaning:
+        ((_, branch),) = node.branches
+        inputs = {
+            f"{node.id}/{name}": outer.substituted(of, f"inputs.{name}", node.id) for name, of in node.inputs.items()
+        }
+        output = self.unroll(self._inside(branch), _inside_of(node, outer, inputs=inputs), suffix)[branch.output_step]
+        return self._wait(flat_id) if output is None else _or_default(output, node)
 
     def _unroll_loop(self, loop: Loop, flat_id: StepId, outer: NodeScope, suffix: str) -> Meaning:
         """Unroll the turns that are known to be made."""
         ((_, branch),), where = loop.branches, f"workflow.steps.{loop.id}"
         first, state, output = self.turns.start(loop, flat_id, outer)
         for turn in range(first, loop.max):
-            scope = NodeScope(outer, state={**state, "turn": Value(value=turn)})
+            scope = _inside_of(loop, outer, state={**state, "turn": Value(value=turn)})
             if loop.go_on is not None:
                 held = self._known.holds(loop.go_on, scope, f"{where}.while")
                 if not isinstance(held, bool):
@@ -287,7 +296,7 @@ class _Unroller:
                 inside = (step.id for step in self.steps[steps:])
                 left_out = (node.id for node in self.skipped[skipped:])
                 self.turns.add((flat_id, turn), inside, (*self.turns.since(seen), *left_out), state, output)
-        return Value(value=loop.default.value) if isinstance(output, NotRun) and loop.default is not None else output
+        return _or_default(output, loop)
 
     def _after_turn(self, loop: Loop, scope: NodeScope, field: str) -> dict[str, Binding] | bool | list[StepId] | None:
         """The state of the next turn, True if there is none, or what must be known first; None: nodes are pending."""
@@ -302,8 +311,21 @@ class _Unroller:
         return {name: scope.substituted(of, f"next.{name}", loop.id) for name, of in loop.next.items()}
 
 
+def _or_default(output: Meaning, node: Node) -> Meaning:
+    return Value(value=node.default.value) if isinstance(output, NotRun) and node.default is not None else output
+
+
+def _inside_of(node: Node, outer: NodeScope, **bound: Any) -> NodeScope:
+    """The scope of nodes inside another one, all of which wait for what that one is ``after``."""
+    return NodeScope(outer, after=_flat_ids(node.after, outer), **bound)
+
+
+def _flat_ids(names: Iterable[StepId], scope: NodeScope) -> list[StepId]:
+    return [ref.step for name in names for ref in step_refs(scope.bound(name))]
+
+
 def _flat_step(step: Step, flat_id: StepId, scope: NodeScope) -> Step:
-    after = tuple(dict.fromkeys(ref.step for name in step.after for ref in step_refs(scope.bound(name))))
+    after = tuple(dict.fromkeys((*_flat_ids(step.after, scope), *scope.after)))
     inputs = {name: scope.substituted(binding, f"inputs.{name}", step.id) for name, binding in step.inputs.items()}
     return step.model_copy(update={"id": flat_id, "inputs": inputs, "after": after})
 

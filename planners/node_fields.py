@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, JsonValue, model_serializer, model_validator
 
-from planners.bindings import Binding, Value
+from planners.bindings import Binding, Leaf, Value
 from planners.expressions.references import parsed
 from planners.model import Model, StepId
 from planners.policies import ApprovalFields, Failing
@@ -21,7 +21,8 @@ Id = Annotated[
 ]
 # Maps the binding of a field.
 Bind = Callable[[str, Binding], Binding]
-Rename = Callable[[StepId], StepId]
+# Maps the references of conditions.
+Rename = Callable[[Leaf], Leaf]
 
 
 def _condition(text: str) -> str:
@@ -93,6 +94,17 @@ class WithInputs(Model):
         return self.model_copy(
             update={"inputs": {name: bind(f"inputs.{name}", of) for name, of in self.inputs.items()}}
         )
+
+
+class Using(WithInputs):
+    """The part of a node that names a workflow of the catalog. ``version``: by default the last one in the catalog."""
+
+    use: str = Field(min_length=1, max_length=200, description="The name of a workflow of the catalog")
+    version: str | None = Field(
+        default=None,
+        exclude_if=lambda version: version is None,
+        description="Its version; by default the last one in the catalog",
+    )
 
 
 class Pausing(Model):

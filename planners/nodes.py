@@ -23,8 +23,8 @@ from pydantic import (
 )
 
 from planners import node_fields as fields
-from planners.agents import APPROVAL, CALLBACK, WAIT
 from planners.bindings import Binding, step_refs
+from planners.built_in_names import APPROVAL, CALLBACK, WAIT
 from planners.expressions.references import parsed
 from planners.model import AgentName, Model, StepId
 from planners.node_fields import Bind, Condition, Rename
@@ -39,6 +39,9 @@ class NodeBase(fields.NodeFields):
     node declares a ``default``. ``title`` is for people and not part of the work.
     """
 
+    # The field of the list of nodes inside, of kinds that have one.
+    inside: ClassVar[str] = ""
+
     @property
     def bindings(self) -> list[tuple[str, Binding]]:
         """(field, binding) of its own, without those of nodes inside."""
@@ -52,7 +55,9 @@ class NodeBase(fields.NodeFields):
     @property
     def branches(self) -> "list[tuple[str, Branch]]":
         """(field, branch) of the lists of nodes inside."""
-        return []
+        if not self.inside or (steps := getattr(self, self.inside)) is None:
+            return []
+        return [(self.inside, Branch.model_construct(steps=steps, output=getattr(self, "output", None)))]
 
     @property
     def inner_bindings(self) -> list[tuple[str, Binding]]:
@@ -65,12 +70,15 @@ class NodeBase(fields.NodeFields):
         return []
 
     def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
-        """The node with its own bindings mapped, and with other names for the steps that its conditions read."""
+        """The node with its own bindings mapped, and with other references in its conditions."""
         return self
 
     def with_branches(self, branches: "Sequence[Branch]") -> Self:
         """The node with other branches, in the same order."""
-        return self
+        if not self.inside or not branches:
+            return self
+        update = {self.inside: branches[0].steps}
+        return self.model_copy(update=update | ({"output": branches[0].output} if hasattr(self, "output") else {}))
 
     @cached_property
     def own_refs(self) -> tuple[StepId, ...]:
@@ -178,6 +186,8 @@ class FanOutNode(NodeBase, CompletionPolicy):
 class ForEach(FanOutNode, Branch):
     """The same steps for every element of a list. The outputs of ``output`` (default: the last step) are gathered."""
 
+    inside: ClassVar[str] = "steps"
+
     for_each: Binding = Field(
         description="The list: `$inputs.NAME`, `$steps.ID`, or literals. Steps inside read an element as `$item`"
     )
@@ -187,33 +197,17 @@ class ForEach(FanOutNode, Branch):
         """The list that it runs over."""
         return [("for_each", self.for_each)]
 
-    @property
-    def branches(self) -> list[tuple[str, Branch]]:
-        """Its steps."""
-        return [("steps", self)]
-
     def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
         """See `NodeBase.rebound`."""
         return self.model_copy(update={"for_each": bind("for_each", self.for_each)})
-
-    def with_branches(self, branches: Sequence[Branch]) -> Self:
-        """See `NodeBase.with_branches`."""
-        return self.model_copy(update={"steps": branches[0].steps, "output": branches[0].output})
 
 
 class Parallel(FanOutNode):
     """Nodes side by side, each of them an element. Their outputs are gathered."""
 
+    inside: ClassVar[str] = "parallel"
+
     parallel: "Nodes" = Field(description="Nodes that run side by side")
-
-    @property
-    def branches(self) -> list[tuple[str, Branch]]:
-        """Its nodes. Each of them is an output."""
-        return [("parallel", Branch.model_construct(steps=self.parallel, output=None))]
-
-    def with_branches(self, branches: Sequence[Branch]) -> Self:
-        """See `NodeBase.with_branches`."""
-        return self.model_copy(update={"parallel": branches[0].steps})
 
 
 class Case(Branch):
@@ -275,20 +269,31 @@ class Loop(fields.Looping, NodeBase):
     The output is that of ``output`` (default: the last step) in the last turn. Without any turn, the loop is skipped.
     """
 
+    inside: ClassVar[str] = "loop"
+
     loop: "Nodes" = Field(description="The nodes of a turn")
     output: fields.Output = None
 
-    @property
-    def branches(self) -> list[tuple[str, Branch]]:
-        """The steps of a turn."""
-        return [("loop", Branch.model_construct(steps=self.loop, output=self.output))]
 
-    def with_branches(self, branches: Sequence[Branch]) -> Self:
-        """See `NodeBase.with_branches`."""
-        return self.model_copy(update={"loop": branches[0].steps, "output": branches[0].output})
+class Use(fields.Using, NodeBase):
+    """A workflow of the catalog in place of a step. Its steps read ``inputs`` and nothing else.
+
+    The output is that of the workflow. ``steps`` and ``output`` are filled in when the task is admitted, so that a task
+    keeps the workflow with which it was admitted; see `planners.linking`.
+    """
+
+    inside: ClassVar[str] = "steps"
+
+    steps: "Nodes | None" = Field(
+        default=None, exclude_if=lambda steps: steps is None, description="Filled in when the task is admitted"
+    )
+    output: StepId | None = Field(
+        default=None, exclude_if=lambda output: output is None, description="Filled in when the task is admitted"
+    )
 
 
 KINDS: dict[str, type[NodeBase]] = {
+    "use": Use,
     "loop": Loop,
     "wait": Wait,
     "approval": Approval,
@@ -315,6 +320,7 @@ Node = Annotated[
     | Annotated[ForEach, Tag("for_each")]
     | Annotated[Parallel, Tag("parallel")]
     | Annotated[Route, Tag("route")]
+    | Annotated[Use, Tag("use")]
     | Annotated[Loop, Tag("loop")]
     | Annotated[Wait, Tag("wait")]
     | Annotated[Approval, Tag("approval")]
@@ -333,7 +339,7 @@ def _listed(raw: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInf
 
 
 Nodes = Annotated[tuple[Node, ...], Field(min_length=1), WrapValidator(_listed)]
-for _model in (Branch, ForEach, Parallel, Case, Route, Loop):
+for _model in (Branch, ForEach, Parallel, Case, Route, Loop, Use):
     _model.model_rebuild()
 
 

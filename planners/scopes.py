@@ -1,5 +1,6 @@
 """Scopes: what the ids that a node may refer to stand for once the workflow is unrolled, and substituting them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from planners.bindings import (
@@ -39,10 +40,18 @@ class NodeScope(dict[StepId, Meaning]):
         outer: the scope of the level around, if there is one.
         item: what ``$item`` stands for. By default as in the level around.
         state: what each part of ``$state`` stands for. By default as in the level around.
+        inputs: what the inputs of a workflow inside another stand for. By default as in the level around.
+        after: flat steps that all steps of the level wait for, besides those of the level around.
     """
 
     def __init__(
-        self, outer: "NodeScope | None" = None, item: Binding | None = None, state: dict[str, Binding] | None = None
+        self,
+        outer: "NodeScope | None" = None,
+        *,
+        item: Binding | None = None,
+        state: dict[str, Binding] | None = None,
+        inputs: dict[str, Binding] | None = None,
+        after: Iterable[StepId] = (),
     ) -> None:
         super().__init__()
         self._outer = outer
@@ -50,6 +59,9 @@ class NodeScope(dict[StepId, Meaning]):
         self.lists: dict[StepId, dict[StepId, Gather | None]] = {}
         self.item: Binding | None = outer.item if item is None and outer is not None else item
         self.state: dict[str, Binding] | None = outer.state if state is None and outer is not None else state
+        around = {} if outer is None else outer.inputs
+        self.inputs: dict[str, Binding] = around if inputs is None else inputs
+        self.after: tuple[StepId, ...] = (*(() if outer is None else outer.after), *after)
 
     def __missing__(self, name: StepId) -> Meaning:
         return None if self._outer is None else self._outer[name]
@@ -101,6 +113,8 @@ class NodeScope(dict[StepId, Meaning]):
                 if not path or str(path[0]) not in self.state:
                     raise LookupError("no such state; write $state.NAME")
                 return part_of(self.state[str(path[0])], path[1:])
+            case InputRef(input=name, path=path) if name in self.inputs:
+                return part_of(self.inputs[name], path)
             case _:
                 return leaf
 

@@ -30,6 +30,7 @@ from planners.nodes import (
     Parallel,
     Route,
     Step,
+    Use,
     Wait,
 )
 from planners.policies import CompletionPolicy, OnFailure, StepRetry
@@ -60,6 +61,7 @@ __all__ = [
     "Skipped",
     "Step",
     "StepRetry",
+    "Use",
     "Wait",
     "Workflow",
     "unwrapped_bindings",

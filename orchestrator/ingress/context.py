@@ -16,6 +16,7 @@ from orchestrator.task_defaults import with_defaults
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import InvalidTask
+from planners.linking import linked
 from planners.tasks import AdmittedTask, Task
 from planners.validation import flaws
 
@@ -60,6 +61,10 @@ class IngressContext:
             InvalidRequest: the task cannot be run; names all errors.
         """
         await self._recent_cluster()
+        try:
+            task = linked(task, self.catalog)
+        except InvalidTask as error:
+            raise InvalidRequest([error]) from None
         if _is_small(task):
             found = self._flaws(task)
         else:

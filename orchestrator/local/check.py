@@ -13,6 +13,7 @@ from orchestrator.local.run import catalog_for
 from orchestrator.problems import Flaw
 from planners.agents import Catalog
 from planners.errors import ForerunError, InvalidTask
+from planners.linking import definition_flaws, linked
 from planners.validation import explain, flaws, parse
 
 
@@ -46,10 +47,10 @@ def _kind(file: Path) -> Literal["catalog", "task"]:
 
 def _catalog(file: Path) -> CheckedFile:
     try:
-        load_agents(file)
+        errors: tuple[ForerunError, ...] = tuple(definition_flaws(load_agents(file)))
     except ForerunError as error:
-        return CheckedFile(file=str(file), kind="catalog", errors=(_flaw(error),))
-    return CheckedFile(file=str(file), kind="catalog")
+        errors = (error,)
+    return CheckedFile(file=str(file), kind="catalog", errors=tuple(map(_flaw, errors)))
 
 
 def _task(file: Path, catalogs: Sequence[Path]) -> CheckedFile:
@@ -69,9 +70,11 @@ def _task(file: Path, catalogs: Sequence[Path]) -> CheckedFile:
 
 def _task_errors(document: Any, catalog: Catalog) -> list[InvalidTask]:
     try:
-        return list(flaws(parse(document), catalog))
+        return list(flaws(linked(parse(document), catalog), catalog))
     except ValidationError as error:
         return explain(error)
+    except InvalidTask as error:
+        return [error]
 
 
 def _flaw(error: ForerunError) -> Flaw:

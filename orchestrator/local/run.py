@@ -15,6 +15,7 @@ from orchestrator.local.virtual_loop import VirtualLoop
 from orchestrator.settings import Settings
 from orchestrator.task_documents import Submittable, task_of
 from planners.agents import AgentSpec, Catalog, Provider
+from planners.definitions import NamedWorkflow
 from reconciler.views.models import TaskView
 
 Agents = Callable[..., Any] | Catalog | Path | str
@@ -88,11 +89,15 @@ def catalog_for(task: Submittable | None, agents: Iterable[Agents] | None) -> Ca
         agents = [found]
     specs: dict[str, AgentSpec] = {}
     providers: dict[str, Provider] = {}
+    workflows: dict[str, NamedWorkflow] = {}
     for given in agents:
         catalog = _catalog(given)
+        workflows |= {workflow.identity: workflow for workflow in catalog.workflows}
         specs |= {agent.name: agent for agent in catalog.agents}
         providers = {provider.name: provider for provider in catalog.providers} | providers
-    return Catalog(agents=tuple(specs.values()), providers=tuple(providers.values()))
+    return Catalog(
+        agents=tuple(specs.values()), providers=tuple(providers.values()), workflows=tuple(workflows.values())
+    )
 
 
 def _catalog(given: Agents) -> Catalog:

@@ -16,6 +16,8 @@ from orchestrator.settings import Settings
 from orchestrator.task_defaults import with_defaults
 from planners.agents import Catalog
 from planners.costs import PriorCosts
+from planners.errors import InvalidTask
+from planners.linking import linked
 from planners.model import TaskId
 from planners.optimal.certified import CertifiedPlans
 from planners.tasks import AdmittedTask, Task
@@ -90,6 +92,10 @@ class LocalService:
         Raises:
             InvalidRequest: the task cannot be run; names all errors.
         """
+        try:
+            task = linked(task, self._catalog)
+        except InvalidTask as error:
+            raise InvalidRequest([error]) from None
         found = [*flaws(task, self._catalog, self._machine.snapshot()), *goals_without_llm(task, self._settings)]
         if found:
             raise InvalidRequest(found)

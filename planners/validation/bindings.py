@@ -30,7 +30,7 @@ from planners.validation.shapes import ANYTHING, Block, Known, Many, OneOf, Part
 from planners.validation.structure import ROOT
 from planners.validation.suggestions import nearest, shown
 from planners.validation.type_match import Mismatch, mismatch
-from planners.workflow import FanOutNode, ForEach, Loop, Node, Parallel, Route, Step, Workflow
+from planners.workflow import FanOutNode, ForEach, Loop, Node, Parallel, Route, Step, Use, Workflow
 
 # What the ids that a node may refer to stand for.
 _Scope = ChainMap[StepId, ValueShape]
@@ -74,6 +74,7 @@ class _Reader:
         self._mismatches: dict[tuple[tuple[str, ...], str, ValueShape, bool], Mismatch | None] = {}
         self._inside_routes = 0
         self._states: list[frozenset[str]] = []
+        self._of_used: dict[str, ValueShape] = {}
         self.reading = Reading()
 
     def level(self, nodes: Sequence[Node], where: _Where, outer: _Scope, item: ValueShape | None) -> _Scope:
@@ -97,6 +98,8 @@ class _Reader:
             shape = self.shape(binding, (where, name), scope, item)
             if isinstance(node, Step):
                 self._check_type(node, name.removeprefix("inputs."), shape, (where, name))
+            if isinstance(node, Use):
+                self._check_used(node, name.removeprefix("inputs."), shape, (where, name))
         match node:
             case Step():
                 return self._output(node)
@@ -107,6 +110,9 @@ class _Reader:
                 return Many(OneOf(outputs)) if node.completion.may_drop else Parts(outputs)
             case Loop():
                 return self._loop(node, where, scope, item)
+            case Use(steps=steps) if steps is not None:
+                ((name, branch),) = node.branches
+                return self.level(steps, (where, name), scope, None)[branch.output_step]
             case Route():
                 self._inside_routes += 1
                 branches = [
@@ -215,7 +221,21 @@ class _Reader:
 
         return fold_binding(binding, of_leaf, lambda parts: Parts(tuple(parts)))
 
+    def _check_used(self, node: Use, name: str, shape: ValueShape, where: _Where) -> None:
+        """Refuse an input of a used workflow that is of the wrong type; its steps read what is given."""
+        versions = self._requirements.catalog.workflows_by_name.get(node.use, ())
+        schema = next(
+            (each.inputs[name] for each in versions if each.version == node.version and name in each.inputs), {}
+        )
+        found = None if shape is ANYTHING else mismatch(shape, schema, schema, some=self._inside_routes > 0)
+        if found is not None:
+            message = f"workflow '{node.use}' takes {found.wanted} as input '{name}', and this is {found.found}"
+            self._flaw(message, where, f"give {found.wanted}")
+        self._of_used[f"{node.id}/{name}"] = shape
+
     def _input(self, ref: InputRef, where: _Where) -> ValueShape:
+        if ref.input in self._of_used:
+            return self._walk(self._of_used[ref.input], ref.path, where, f"the input '{ref.input.rpartition('/')[2]}'")
         if ref.input not in self._inputs:
             fix = f"add it to inputs ({nearest(ref.input, self._inputs)})"
             self._flaw(f"the task has no input '{shown(ref.input)}'", where, fix)

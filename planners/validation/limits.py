@@ -9,7 +9,7 @@ from planners.model import StepId
 from planners.node_order import in_order
 from planners.tasks import Task
 from planners.validation.offers import Requirements
-from planners.workflow import FanOutNode, ForEach, Loop, Node, OnFailure, Parallel, Route, Step
+from planners.workflow import FanOutNode, ForEach, Loop, Node, OnFailure, Parallel, Route, Step, Use
 
 # Declared durations are rough priors: an agent may turn out ten times faster, but hardly more.
 _LEAST_SHARE = 0.1
@@ -98,6 +98,8 @@ def _total(nodes: Sequence[Node], lengths: Mapping[StepId, int], of: Callable[[S
             total += times * _total(node.steps, lengths, of) if times else 0.0
         elif isinstance(node, Loop):
             total += _total(node.loop, lengths, of) if node.go_on is None else 0.0
+        elif isinstance(node, Use):
+            total += _total(node.steps or (), lengths, of)
         elif isinstance(node, Route):
             total += min(_total(branch.steps, lengths, of) for _, branch in node.branches)
         elif isinstance(node, Step):
@@ -131,6 +133,8 @@ def _path_s(nodes: Sequence[Node], lengths: Mapping[StepId, int], requirements: 
             seconds = _path_s(node.steps, lengths, requirements) if lengths.get(node.id, 0) else 0.0
         elif isinstance(node, Loop):
             seconds = _path_s(node.loop, lengths, requirements) if node.go_on is None else 0.0
+        elif isinstance(node, Use):
+            seconds = _path_s(node.steps or (), lengths, requirements)
         elif isinstance(node, Route):
             seconds = min(_path_s(branch.steps, lengths, requirements) for _, branch in node.branches)
         elif isinstance(node, Step):

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import Self
 
-from planners.agents import APPROVAL, CALLBACK, AgentSpec, Catalog
+from planners.agents import AgentSpec, Catalog
+from planners.built_in_names import APPROVAL, CALLBACK
 from planners.model import AttemptId, StepId, TaskId, WorkKey
 from planners.plans import Placement, Plan, PlannedStep
 from planners.tasks import Task

@@ -7,8 +7,8 @@ replay waits and ends as the run did.
 from collections.abc import Mapping
 from typing import Any
 
-from planners.agents import APPROVAL, WAIT
 from planners.bindings import Value, follow
+from planners.built_in_names import APPROVAL, WAIT
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state import reports

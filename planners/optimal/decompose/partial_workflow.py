@@ -68,7 +68,8 @@ class PartialWorkflow:
             match binding:
                 case Value(value=value):
                     known[name] = value
-                case InputRef(input=source, path=path):
+                # Other names are inputs of a workflow around, known when the workflow is unrolled.
+                case InputRef(input=source, path=path) if source in self._task.values:
                     known[name] = self._task_value(goal_id, source, path)
                 case _:
                     later.append(name)
@@ -155,17 +156,15 @@ class PartialWorkflow:
             )
             for _, branch in node.branches
         ]
-        resolved = node.rebound(lambda _, binding: self._resolved(binding), self._output_of)
+        resolved = node.rebound(lambda _, binding: self._resolved(binding), self._resolved_leaf)
         return resolved.with_branches(branches).model_copy(update={"after": self._after(node.after)})
 
     def _resolved(self, binding: Binding) -> Binding:
         """A reference to a finished goal becomes a reference to the step that produces its output."""
-        return map_binding(
-            binding,
-            lambda leaf: (
-                StepRef(step=self._output_of(leaf.step), path=leaf.path) if isinstance(leaf, StepRef) else leaf
-            ),
-        )
+        return map_binding(binding, self._resolved_leaf)
+
+    def _resolved_leaf(self, leaf: Leaf) -> Leaf:
+        return StepRef(step=self._output_of(leaf.step), path=leaf.path) if isinstance(leaf, StepRef) else leaf
 
     def _output_of(self, node_id: StepId) -> StepId:
         return self._sinks(node_id)[-1]

@@ -25,7 +25,10 @@ def test_methods_and_indexes_after_a_reference_are_cel():
 
 
 def test_steps_can_be_renamed():
-    assert parsed("has($steps.a.x) && 'a' != $steps.b").renamed(str.upper) == "has($steps.A.x) && 'a' != $steps.B"
+    def upper(root):
+        return StepRef(step=root.step.upper())
+
+    assert parsed("has($steps.a.x) && 'a' != $steps.b").renamed(upper) == "has($steps.A.x) && 'a' != $steps.B"
 
 
 @pytest.mark.parametrize("text", ["$", "$steps", "$other.x == 1", "1 == $inputs"])
