@@ -117,6 +117,10 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
         """The live attempts of a node, in order of dispatch."""
         return [self[attempt] for attempt in self._live_on.get(node, ())]
 
+    def live_count_on(self, node: NodeId) -> int:
+        """How many live attempts a node has."""
+        return len(self._live_on.get(node, ()))
+
     def snapshot(self) -> "AttemptTable":
         """A copy that does not change with this one. Linear."""
         still = copy(self)

@@ -7,6 +7,7 @@ matched with the attempt that serves the step.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from planners.agents import AgentKind, AgentSpec, Effect
 from planners.model import NodeId
@@ -33,6 +34,8 @@ def watch(run: RunData) -> None:
     """Note when the attempts that have begun become late, and ask to be woken for the first of them."""
     for identity in dict.fromkeys(run.attempts.changed):
         attempt = run.attempts[identity]
+        if run.plan is not None:
+            run.late.ends.note(attempt, partial(run.late.rest_s, run.plan))
         confirmed = attempt.verdict is not None and attempt.verdict.survives
         if attempt.status is AttemptStatus.RUNNING and confirmed and attempt.hedges is None:
             run.late.watch(identity, list(_moments(run, attempt)))
@@ -107,14 +110,12 @@ def _declared_s(step: Step) -> float | None:
 def _appraisal(run: RunData, first: Attempt) -> Appraisal:
     assert run.plan is not None
     agent, duration_s = run.agent_of(first), first.placement.duration_s
-    others = (run.attempts[other] for other in run.attempts.live if other != first.id)
-    others_end_s = max(
-        (one.remaining_s(run.at_s) + run.late.rest_s(run.plan, one.step.id) for one in others if one.verdict), default=0
-    )
+    rest_s = partial(run.late.rest_s, run.plan)
+    others_end_s = run.late.ends.latest_s(run.at_s, run.plan, run.attempts, rest_s, without=first)
     return hedge_appraisal(
         elapsed_s=run.at_s - (first.started_s or first.dispatched_s),
         duration_s=duration_s,
-        rest_s=run.late.rest_s(run.plan, first.step.id),
+        rest_s=rest_s(first.step.id),
         others_end_s=others_end_s,
         usd=agent.price.of(duration_s),
         value_usd_per_s=run.task.planning.value_of_time_usd_per_s,
@@ -129,7 +130,7 @@ def _other_node(run: RunData, first: Attempt) -> NodeId | None:
     known = run.late.nodes(agent.name) or tuple(dict.fromkeys(one.node for one in used if one.agent == agent.name))
     others = [node for node in known if node != here and node not in run.requests.without_nodes]
     if others:
-        return min(others, key=lambda node: len(run.attempts.live_on(node)))
+        return min(others, key=run.attempts.live_count_on)
     return here if agent.kind in _REMOTE else None
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from planners.model import AgentName, AttemptId, NodeId, StepId
 from planners.plans import Plan
+from reconciler.state.expected_ends import ExpectedEnds
 from reconciler.state.learned_times import LearnedTimes
 
 
@@ -34,11 +35,13 @@ class LateAttempts:
     Attributes:
         hedges: attempt -> the second attempt beside it, while both run.
         made: how many second attempts there were.
+        ends: when the attempts under way are expected to end.
     """
 
     def __init__(self) -> None:
         self.hedges: dict[AttemptId, AttemptId] = {}
         self.made = 0
+        self.ends = ExpectedEnds()
         self._late_s: dict[StepId, float] = {}
         self._nodes: dict[AgentName, tuple[NodeId, ...]] = {}
         self._due: list[Due] = []
