@@ -12,6 +12,7 @@ BENCHMARKS = (
     "peers",
     "planner",
     "rate",
+    "routes",
     "similarity",
     "speculation",
 )

@@ -18,6 +18,7 @@ from benchmarks import BENCHMARKS
 from benchmarks.headline import headline
 from benchmarks.load_tables import many_table, peers_table, rate_table
 from benchmarks.markdown import milliseconds, number, seconds, share, table, times
+from benchmarks.route_tables import routes_table
 
 Results = Mapping[str, Any]
 HEADLINE = "results"
@@ -337,6 +338,7 @@ _TABLES: dict[str, Callable[[Results], str]] = {
     "learning": _learning,
     "kernel": _kernel,
     "logs": _logs,
+    "routes": routes_table,
     "many": many_table,
     "peers": peers_table,
     "rate": rate_table,

@@ -79,6 +79,10 @@ class LocalPlanning:
         """See `reconciler.runtime.ports.Planning`."""
         return self._speculative.continuation(request, prefix, before)
 
+    def ahead(self, request: PlanRequest, plan: Plan) -> Plan | None:
+        """See `reconciler.runtime.ports.Planning`."""
+        return self._speculative.ahead(request, plan)
+
     def remember(self, task: Task, plan: Plan) -> None:
         """Store an optimal plan for later guesses."""
         self._speculative.cache.remember(task, plan)

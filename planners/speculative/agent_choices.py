@@ -36,7 +36,7 @@ class AgentChoices:
         for planned in plan.steps[:: len(plan.steps) // _MOST_OBSERVED + 1]:
             for key in keys(planned.step):
                 chosen[key][planned.placement.agent] += 1
-        if (workflow := _workflow_key(task)) is not None:
+        if (workflow := workflow_key(task)) is not None:
             chosen[workflow]["planned"] = 1
         for key, counts in chosen.items():
             self._statistics.observe(key, {name: count / counts.total() for name, count in counts.items()})
@@ -54,7 +54,7 @@ class AgentChoices:
 
     def knows(self, task: Task) -> bool:
         """Whether a workflow of the same steps was planned before, whatever their inputs."""
-        key = _workflow_key(task)
+        key = workflow_key(task)
         return key is not None and self._statistics.of(key) is not None
 
 
@@ -110,7 +110,12 @@ def survival_probabilities(  # noqa: PLR0913 -- the inputs of the formula
     return probability
 
 
-def _workflow_key(task: Task) -> str | None:
+def base_id(step: StepId) -> StepId:
+    """The id of a step in the workflow, of which a plan may hold copies."""
+    return StepId(_COPY.sub("", step))
+
+
+def workflow_key(task: Task) -> str | None:
     """A key of the declared workflow by the ids and capabilities of its nodes; None for a goal."""
     if task.workflow is None:
         return None
@@ -121,11 +126,11 @@ def _workflow_key(task: Task) -> str | None:
 def _keys(task: Task) -> Callable[[Step], list[str]]:
     """From specific to general: this step of this workflow, this capability in tasks of this kind and objective."""
     objective = canonical_json(task.objective.model_dump(mode="json"))
-    workflow = _workflow_key(task)
+    workflow = workflow_key(task)
     known: dict[tuple[str, str], list[str]] = {}
 
     def of(step: Step) -> list[str]:
-        name = _COPY.sub("", step.id) if workflow is not None else ""
+        name = base_id(step.id) if workflow is not None else ""
         # The copies of a step, of which there may be thousands, share their keys.
         if (keys := known.get((step.capability, name))) is None:
             keys = [digest("capability", task.kind, objective, step.capability)]

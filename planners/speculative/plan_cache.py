@@ -1,4 +1,4 @@
-"""The plan cache: past optimal plans by goal, the agents they chose, and where their steps got their inputs.
+"""The plan cache: past optimal plans by goal, their agents and branches, and where their steps got their inputs.
 
 Bounded and in memory; a service fills it again from its journal.
 """
@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from threading import RLock
 
-from planners.model import digest
+from planners.model import StepId, digest
 from planners.plans import Plan, PlanKind
 from planners.speculative.agent_choices import AgentChoices, AgentShares
 from planners.speculative.binding_sources import BindingSource, BindingSources
+from planners.speculative.branch_choices import BranchChoices, LikelyBranch
 from planners.speculative.cached_plan import CachedPlan, CacheHit, literal_strings, mask_steps
 from planners.speculative.cached_plan_index import CachedPlanIndex
 from planners.speculative.template import SlotKind, Template, collapsed, literals, template_of
@@ -31,6 +32,7 @@ class PlanCache:
         self._lock = RLock()
         self._plans = CachedPlanIndex(size)
         self._agents = AgentChoices(_CHOICES_PER_PLAN * size)
+        self._branches = BranchChoices(_CHOICES_PER_PLAN * size)
         self._sources = BindingSources(_CHOICES_PER_PLAN * size)
 
     def __len__(self) -> int:
@@ -45,6 +47,7 @@ class PlanCache:
         cached = _cached_plan(task, text, plan) if text is not None else None
         with self._lock:
             self._agents.observe(task, plan)
+            self._branches.observe(task, plan)
             if cached is None or text is None:
                 return
             self._sources.observe(cached.steps)
@@ -97,6 +100,11 @@ class PlanCache:
     def knows_workflow(self, task: Task) -> bool:
         """Whether a declared workflow of the same steps was planned before, whatever their inputs."""
         return self._agents.knows(task)
+
+    def likely_branch(self, task: Task, route: StepId) -> LikelyBranch | None:
+        """The branch that a route of the task's workflow took most often; None if it was never seen."""
+        with self._lock:
+            return self._branches.likely(task, route)
 
     def sources(self, capability: str, name: str) -> list[tuple[BindingSource, float]]:
         """Where an input of a capability came from in past plans, with shares."""

@@ -21,6 +21,7 @@ from planners.requests import Continuation, PlanRequest
 from planners.schedulers import ListScheduler
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
 from planners.speculative.agent_choices import survival_probabilities, usual_agents
+from planners.speculative.ahead import workflow_ahead
 from planners.speculative.binding import bind
 from planners.speculative.cached_plan import CacheHit
 from planners.speculative.continuation import confirmed_steps, unlikely_works
@@ -93,6 +94,22 @@ class SpeculativePlannerPipeline:
         # A task goes on with the guesses it has.
         except Exception:  # noqa: BLE001
             _log.debug("no continuation", exc_info=True)
+            return None
+
+    def ahead(self, request: PlanRequest, plan: Plan) -> Plan | None:
+        """A guess at what follows the pending routes of a plan, together with the plan's own steps.
+
+        None if nothing is known about them.
+        """
+        try:
+            guess = workflow_ahead(request, plan, self.cache)
+            if guess is None:
+                return None
+            agents = {planned.id: planned.placement.agent for planned in plan.steps}
+            return self._scheduled(guess, request, self._new_budget(), agents)
+        # A task goes on with its plan.
+        except Exception:  # noqa: BLE001
+            _log.debug("no guess at what follows", exc_info=True)
             return None
 
     def _continuation(self, request: PlanRequest, prefix: Plan, before: Sequence[Plan]) -> Continuation | None:

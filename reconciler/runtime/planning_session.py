@@ -11,6 +11,7 @@ from planners.errors import ForerunError
 from planners.model import NodeId, StepId
 from planners.plans import Plan
 from planners.requests import InFlight, PlanRequest
+from reconciler.runtime.ahead_guess import AheadGuess
 from reconciler.runtime.guess_session import GuessSession
 from reconciler.runtime.run_clock import RunClock
 from reconciler.runtime.shard_resources import ShardResources
@@ -53,6 +54,7 @@ class PlanningSession:
         self._shared = shared
         self._task: asyncio.Task[None] | None = None
         self._guesses: GuessSession | None = None
+        self._ahead = AheadGuess(shared, post)
         self.speeds: dict[NodeId, float] = {}  # of all nodes that were ever planned for
 
     def start(self, command: c.RequestPlan) -> None:
@@ -90,17 +92,20 @@ class PlanningSession:
         request = await self._request(command)
         if (certified := await self._certified(request)) is not None:
             await self._post_plan(request, certified)
+            await self._ahead.guess(request, certified)
             return
         guesses = self._guesses = GuessSession(request, self._shared, self._clock, self._post)
         hint = await guesses.first() or self._run.optimal_plan
-        complete = False
+        complete: Plan | None = None
         async with aclosing(self._ports.planning.plan(request.model_copy(update={"hint": hint}))) as plans:
             async for plan in plans:
-                complete = complete or plan.complete
+                complete = plan if plan.complete else complete
                 await self._post_plan(request, plan)
                 guesses.plan_arrived(plan)
-        if not complete:
+        if complete is None:
             self._failed(command.epoch, "", "the planner ended without a whole plan", "submit the task again")
+        else:
+            await self._ahead.guess(request, complete)
 
     async def _post_plan(self, request: PlanRequest, plan: Plan) -> None:
         """Post an optimal plan with what is learned of its steps."""

@@ -132,6 +132,13 @@ class Planning(Protocol):
         """
         ...
 
+    def ahead(self, request: PlanRequest, plan: Plan) -> Plan | None:
+        """A guess at what follows the pending routes of a plan, beside its own steps. Called as `continuation` is.
+
+        None if nothing is known about them.
+        """
+        ...
+
     def remember(self, task: Task, plan: Plan) -> None:
         """Learn from the optimal plan of a task. Called in the same thread as `guesses`."""
         ...

@@ -107,7 +107,7 @@ def _dispatch_speculative(run: RunData, guess: Speculation, planned: PlannedStep
         guess.drop(planned.id)
         return
     attempt = run.dispatcher.speculative(
-        planned, guess.keys, guess.serving.__getitem__, run.epoch, run.at_s, decision=decision
+        planned, guess.keys, guess.serving.__getitem__, run.epoch, run.at_s, decision=decision, ahead=guess.ahead
     )
     guess.take(planned.id, attempt.id)
     _dispatch(run, attempt, inputs)

@@ -47,6 +47,8 @@ class Attempt:
         verifying: whether the agent's verify hook has been asked about it (in doubt).
         appraisal: the gate's, if it began as a speculative attempt.
         kept: whether an earlier task has run it; it costs this one nothing.
+        ahead: whether it is a guess at what follows the pending nodes of a plan. Plans with pending nodes leave it
+            undecided.
         hedges: the attempt beside which it does the same work; None once it serves the step itself.
 
     All moments are seconds from admission.
@@ -75,6 +77,7 @@ class Attempt:
     appraisal: Appraisal | None = None
     reason: str = ""
     kept: bool = False
+    ahead: bool = False
     hedges: AttemptId | None = None
 
     @property

@@ -66,8 +66,9 @@ class Dispatcher:
         at_s: float,
         *,
         decision: Decision,
+        ahead: bool = False,
     ) -> Attempt:
-        """An attempt that the gate has allowed."""
+        """An attempt that the gate has allowed; ``ahead`` as in `Attempt`."""
         return self._attempt(
             planned,
             keys,
@@ -78,6 +79,7 @@ class Dispatcher:
             began_speculative=True,
             appraisal=decision.appraisal,
             reason=decision.reason,
+            ahead=ahead,
         )
 
     def hedge(self, first: Attempt, node: NodeId, at_s: float, reason: str) -> Attempt:

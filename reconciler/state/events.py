@@ -51,7 +51,8 @@ class SpeculativePlanReady(_Event):
     """The speculative planner has made a guess. An ``alternative`` may be right where the guess before it is not.
 
     Any other guess replaces those before; one that ``continues`` so many first steps of the optimal plan knows these.
-    ``unlikely``: work of earlier guesses that the optimal plan will probably not hold.
+    ``unlikely``: work of earlier guesses that the optimal plan will probably not hold. A guess ``ahead`` is at what
+    follows the pending nodes of the optimal plan of its epoch; it holds that plan's steps as well.
     """
 
     event: Literal["speculative_plan_ready"] = "speculative_plan_ready"
@@ -60,6 +61,7 @@ class SpeculativePlanReady(_Event):
     alternative: bool = False
     continues: int = Field(default=0, ge=0)
     unlikely: tuple[WorkKey, ...] = ()
+    ahead: bool = Field(default=False, exclude_if=lambda ahead: not ahead)
     conditions: Conditions = Conditions()
 
 

@@ -210,8 +210,9 @@ class _Pass:
     def _flush_the_rest(self) -> None:
         for attempt in self._usable:
             # An act stays what it is even where no step needs it: a later plan may hold it again. So does the work of
-            # an earlier task while steps are yet to be unrolled.
-            unrolled = not (attempt.kept and self._plan.pending)
+            # an earlier task, and what was guessed ahead, while steps are yet to be unrolled.
+            waits = attempt.kept or (attempt.ahead and attempt.verdict is None)
+            unrolled = not (waits and self._plan.pending)
             if attempt.id not in self._taken and unrolled and not self._is_act(attempt):
                 self._found.flushed.append(attempt.id)
                 self._found.verdicts[attempt.id] = Verdict.FLUSH

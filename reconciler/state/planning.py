@@ -51,17 +51,32 @@ def request_plan(run: RunData, reason: c.PlanReason) -> None:
 
 
 def take_guess(run: RunData, event: e.SpeculativePlanReady) -> None:
-    """Act on a guess while the plan that it guesses at is being made."""
-    if not run.requests.required or event.epoch != run.requests.requested:
+    """Act on a guess while the plan that it guesses at is being made, or while its pending nodes cannot be unrolled."""
+    if event.ahead:
+        if not _is_pending(run, event.epoch):
+            return
+        works = {planned.work_key for planned in event.plan.steps}
+        ahead = [one for one in map(run.attempts.__getitem__, run.attempts.unconfirmed) if one.ahead]
+        _give_up(run, frozenset(one.work_key for one in ahead if one.work_key not in works))
+        run.speculations = []
+    elif not run.requests.required or event.epoch != run.requests.requested:
         return
-    if not event.alternative:
+    elif not event.alternative:
         _give_up(run, frozenset(event.unlikely))
         run.guess, run.speculations = event.plan, []
         run.guess_s = run.at_s if run.guess_s is None else run.guess_s
-    speculation = Speculation(event.plan, event.conditions, run.task, run.catalog)
+    planned = frozenset(run.plan.by_id) if event.ahead and run.plan is not None else None
+    speculation = Speculation(event.plan, event.conditions, run.task, run.catalog, planned)
     for attempt in run.attempts.current():  # work that was given up is as if it had never begun
         speculation.observe(attempt)
     run.speculations.append(speculation)
+
+
+def _is_pending(run: RunData, epoch: int) -> bool:
+    """Whether the run carries the plan of this epoch out, and nodes of it are pending."""
+    if run.plan is None or run.requests.required or epoch != run.epoch:
+        return False
+    return run.plan.complete and bool(run.plan.pending)
 
 
 def _give_up(run: RunData, unlikely: frozenset[WorkKey]) -> None:

@@ -36,8 +36,18 @@ def supersede(speculations: Sequence["Speculation"], prefix: Plan) -> None:
 class Speculation:
     """One guess of one epoch. Work that is under way already, for whatever reason, is not started again."""
 
-    def __init__(self, guess: Plan, conditions: Conditions, task: Task, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        guess: Plan,
+        conditions: Conditions,
+        task: Task,
+        catalog: Catalog,
+        planned: frozenset[StepId] | None = None,
+    ) -> None:
+        """``planned``: of a guess ahead, the steps that the plan in hand holds; these start only as planned."""
         self.guess = guess
+        self.ahead = planned is not None
+        self._planned = planned or frozenset()
         self.keys: dict[StepId, WorkKey] = {planned.id: planned.work_key for planned in guess.steps}
         self.serving: dict[StepId, AttemptId] = {}
         self.first_works = frozenset(planned.work_key for planned in guess.steps if not planned.step.parents)
@@ -94,7 +104,8 @@ class Speculation:
             self._priced_at_event, self._priced_for_s, asked = self._events, plan_s, ready
         if not asked:
             return []
-        candidates = self._pricing.candidates([step for step in asked if step in ready], self.serving)
+        wanted = [step for step in asked if step in ready and step not in self._planned]
+        candidates = self._pricing.candidates(wanted, self.serving)
         decisions = decide(candidates, self._state(asked, attempts), self._policy, self._options)
         self._undecided = {}
         self._remember(decisions)

@@ -135,6 +135,17 @@ class Declared:
             return
         self.plans.append(plan)
         yield now_s + self.plan_s, e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch)
+        if plan.pending and self.task.planning.mode is Mode.FORERUN:
+            yield from self._ahead(command, known, now_s + self.plan_s)
+
+    def _ahead(self, command, known, now_s):
+        """A guess at what follows the pending nodes, made with the imagined outputs."""
+        guess = self._planned(command, {**self.imagined, **known}, PlanKind.SPECULATIVE)
+        if guess is not None:
+            event = e.SpeculativePlanReady(
+                at_s=0, plan=guess, epoch=command.epoch, conditions=Conditions(prior_plan_s=now_s + 2.0), ahead=True
+            )
+            yield now_s + self.guess_s, event
 
     def _planned(self, command, known, kind):
         try:

@@ -72,6 +72,9 @@ class Planners:
     def continuation(self, request: PlanRequest, prefix: Any, before: Any) -> Any:
         return self.speculative.continuation(request, prefix, before)
 
+    def ahead(self, request: PlanRequest, plan: Any) -> Any:
+        return self.speculative.ahead(request, plan)
+
     def remember(self, task: Task, plan: Any) -> None:
         self.speculative.cache.remember(task, plan)
 

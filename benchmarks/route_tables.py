@@ -1,0 +1,20 @@
+"""The table of the benchmark of routes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.markdown import seconds, share, table
+
+
+def routes_table(figures: Mapping[str, Any]) -> str:
+    """A row per probability of the usual branch."""
+    rows = [
+        [
+            f"{100 * float(name):g} %",
+            *(seconds(of[key]) for key in ("wait_s", "forerun_s", "oracle_s")),
+            *(share(of[key]) for key in ("share_of_attainable", "waste", "tasks_with_guesses")),
+        ]
+        for name, of in figures.items()
+    ]
+    head = ["usual branch", "without guesses", "forerun", "branch known", "share of attainable", "waste"]
+    return table([*head, "tasks with guesses"], rows)
