@@ -48,6 +48,7 @@ class AgentKind(StrEnum):
     A2A = "a2a"
     LANGGRAPH = "langgraph"
     PYDANTIC_AI = "pydantic_ai"
+    BATCH = "batch"
 
 
 _IN_PROCESSES = frozenset({AgentKind.SYNC, AgentKind.COMMAND, AgentKind.BUILT_IN})

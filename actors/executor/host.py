@@ -28,7 +28,7 @@ from actors.executor.process_remains import ProcessRemains, oom_kills, remains_o
 from actors.executor.worker_output import worker_captures
 from actors.invocation import Began, Ended, Invocation
 from actors.kinds.kind import kind_of
-from planners.agents import AgentSpec
+from planners.agents import AgentKind, AgentSpec
 from planners.model import AttemptId
 from reconciler.views.logs import LogBatch
 
@@ -40,6 +40,8 @@ _MARK_PREFIX = "forerun-host-"
 
 def shares_a_host(agent: AgentSpec) -> bool:
     """Whether attempts of this agent run in the node's host actor, and not each in a worker process."""
+    if agent.kind is AgentKind.BATCH:
+        return True
     return kind_of(agent.kind).runs_on_loop and agent.may_speculate and not agent.resources.amounts()
 
 

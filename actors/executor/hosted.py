@@ -12,7 +12,7 @@ from actors.executor.waits import Stage
 from actors.logs.limits import LogLimits
 from actors.payloads.outputs import Reference
 from actors.payloads.store import PayloadStore
-from planners.agents import AgentSpec, Catalog
+from planners.agents import AgentKind, AgentSpec, Catalog
 from planners.model import AttemptId, NodeId, TaskId
 from reconciler.runtime.ports import Report
 from reconciler.state.commands import Dispatch
@@ -92,9 +92,10 @@ def held_by(attempts: Iterable[HostedAttempt], catalog: Catalog) -> dict[NodeId,
     """What attempts hold on each node, or wait for there."""
     held: dict[NodeId, Held] = {}
     for hosted in attempts:
-        if hosted.handle is None:
+        agent = catalog.by_name[hosted.order.agent]
+        if hosted.handle is None or agent.kind is AgentKind.BATCH:  # its host holds them: see `HostGroups`
             continue
-        needs, here = catalog.by_name[hosted.order.agent].resources, held.get(hosted.order.node, Held())
+        needs, here = agent.resources, held.get(hosted.order.node, Held())
         began = hosted.began_s is not None
         held[hosted.order.node] = Held(
             here.running + needs if began else here.running, here.waiting if began else here.waiting + needs

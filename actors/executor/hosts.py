@@ -13,9 +13,10 @@ from ray import exceptions as rx
 from actors.errors import NoSuchNode
 from actors.executor.host import MAX_AGENTS_PER_HOST, Host, HostProcess
 from actors.executor.host_link import HostLink
-from actors.executor.nodes import pinned
+from actors.executor.nodes import pinned, ray_amounts
 from actors.executor.process_remains import ProcessRemains
 from planners.model import AttemptId, NodeId
+from planners.resources import Resources
 from reconciler.views.logs import LogBatch
 
 # How often a host is asked, as a share of the timeout.
@@ -104,14 +105,22 @@ def after_host_end(attempt: AttemptId, end: HostEnd, ended_hosts: int) -> Next:
 class Hosts:
     """Node -> its host actor."""
 
-    def __init__(self, heartbeat_timeout_s: float, executor: str = "", on_output: OnOutput | None = None) -> None:
+    def __init__(
+        self,
+        heartbeat_timeout_s: float,
+        executor: str = "",
+        on_output: OnOutput | None = None,
+        resources: Resources | None = None,
+    ) -> None:
         """Set up; starts nothing.
 
         Args:
             heartbeat_timeout_s: a host whose event loop does not answer for so long is replaced.
             executor: the name of the executor; empty: hosts capture nothing.
             on_output: called with what attempts have printed and logged.
+            resources: what each of them holds on its node.
         """
+        self.resources = resources or Resources()
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._executor = executor
         self._on_output = on_output
@@ -162,6 +171,10 @@ class Hosts:
         except (rx.RayError, NoSuchNode, TimeoutError):
             return ProcessRemains()
         return left
+
+    def nodes(self) -> dict[NodeId, bool]:
+        """The nodes with a host, and whether it is ready."""
+        return dict.fromkeys(self._starting, False) | dict.fromkeys(self._ready, True)
 
     def drop(self, node: NodeId, host: RunningHost | None = None) -> Any:
         """Kill the node's host, if it is still this one (None: any), and return its actor."""
@@ -222,7 +235,10 @@ class Hosts:
 
     async def _start(self, node: NodeId) -> RunningHost:
         placed = Host.options(  # type: ignore[attr-defined]  # Ray adds it
-            max_concurrency=MAX_AGENTS_PER_HOST, scheduling_strategy=pinned(node), **self._options
+            max_concurrency=MAX_AGENTS_PER_HOST,
+            scheduling_strategy=pinned(node),
+            **ray_amounts(self.resources),
+            **self._options,
         )
         actor = placed.remote(self._executor)
         process = await actor.start.remote(self._heartbeat_timeout_s)

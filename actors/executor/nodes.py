@@ -10,6 +10,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.errors import NoSuchNode
 from planners.model import NodeId
+from planners.resources import Resources
 
 _CONNECT_S = 2.0
 _BEATS_PER_TIMEOUT = 5
@@ -137,3 +138,13 @@ async def _is_alive(node: NodeId) -> bool:
     if entry is None or not entry["Alive"]:
         return False
     return await answers_within(entry["NodeManagerAddress"], entry["NodeManagerPort"], _CONNECT_S)
+
+
+def ray_amounts(needs: Resources) -> dict[str, Any]:
+    """Ray's options for what a task or actor holds."""
+    return {
+        "num_cpus": needs.cpus,
+        "num_gpus": needs.gpus or None,
+        "memory": needs.memory_bytes or None,
+        "resources": dict(needs.custom) or None,
+    }

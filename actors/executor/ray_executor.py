@@ -13,18 +13,20 @@ from ray import exceptions as rx
 from actors.errors import NoSuchNode, OutputGone
 from actors.executor.fenced import FencedExecutor
 from actors.executor.host import promotion, shares_a_host, verification, worker
+from actors.executor.host_groups import HostGroups
 from actors.executor.host_link import HostLink
 from actors.executor.hosted import ExecutorOptions, HostedAttempt
-from actors.executor.hosts import Hosts, Next, RunningHost, after_host_end, kill
+from actors.executor.hosts import Next, RunningHost, after_host_end, kill
 from actors.executor.lost_processes import blocked_loop, node_lost, out_of_memory, worker_lost
-from actors.executor.nodes import NodeProbe, pinned
-from actors.executor.readings import Held
+from actors.executor.nodes import NodeProbe, pinned, ray_amounts
+from actors.executor.readings import Held, merged
 from actors.executor.waits import Stage, in_use, process_wait, resource_wait, start_wait
 from actors.failures import failure_of, timed_out
 from actors.invocation import Began, Ended, Invocation
+from actors.kinds.batch_agent import process_resources
 from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs, Reference
-from planners.agents import AgentSpec, Catalog
+from planners.agents import AgentKind, AgentSpec, Catalog
 from planners.cluster import ClusterNode
 from planners.model import AgentName, AttemptId, NodeId, TaskId
 from planners.resources import Resources
@@ -90,9 +92,9 @@ class RayExecutor(FencedExecutor):
         super().__init__(catalog, **options)
         self._on_node_lost = on_node_lost
         self._code = 0  # how often it was reloaded
-        self._hosts = Hosts(heartbeat_timeout_s)
-        if self._logs is not None:
-            self._hosts = Hosts(heartbeat_timeout_s, self.name, self._report_arrived)
+        on_output = None if self._logs is None else self._report_arrived
+        self._groups = HostGroups(heartbeat_timeout_s, self.name, on_output)
+        self._hosts = self._groups.shared
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._probe = NodeProbe()
         self._workers: dict[tuple[AgentName, NodeId], Any] = {}
@@ -101,6 +103,10 @@ class RayExecutor(FencedExecutor):
         self._room = room
         self._held_at: tuple[float, dict[NodeId, Held]] = (0.0, {})
         self._alone = defaultdict[NodeId, asyncio.Semaphore](lambda: asyncio.Semaphore(processes_per_node))
+
+    def held(self) -> dict[NodeId, Held]:
+        """As `FencedExecutor`, with what the hosts of agents hold."""
+        return merged(super().held(), self._groups.held())
 
     async def prepare(self, nodes: Iterable[NodeId]) -> None:
         """Start the hosts of these nodes, so that the first attempts there do not wait for them."""
@@ -111,7 +117,7 @@ class RayExecutor(FencedExecutor):
         super().reload(catalog)
         self._code += 1
         self._workers.clear()
-        self._hosts.retire(self._fresh)
+        self._groups.retire(self._fresh)
 
     @property
     def _fresh(self) -> dict[str, Any]:
@@ -124,8 +130,7 @@ class RayExecutor(FencedExecutor):
         running = [hosted for live in self._live.values() for hosted in live.values() if hosted.order.node == node]
         cut_off += [hosted.handle for hosted in running if isinstance(hosted.handle, ray.ObjectRefGenerator)]
         super().forget_node(node)
-        if (host := self._hosts.drop(node)) is not None:
-            cut_off.append(host)
+        cut_off += self._groups.drop(node)
         self._workers = {key: bound for key, bound in self._workers.items() if key[1] != node}
 
     def stop_leftovers(self, node: NodeId) -> None:
@@ -166,7 +171,7 @@ class RayExecutor(FencedExecutor):
         for task in list(self._live):
             self.release(task)
         self._promotions.close()
-        self._hosts.close()
+        self._groups.close()
 
     async def _run(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         run = self._in_hosts if shares_a_host(agent) else self._in_worker
@@ -185,17 +190,17 @@ class RayExecutor(FencedExecutor):
 
     async def _in_hosts(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         """Run an attempt in the node's host, and again if that ends through another attempt."""
-        node = hosted.order.node
+        node, hosts = hosted.order.node, self._groups.of(agent)
         hosted.stage = Stage.HOST
         for ended_hosts in count(1):
-            host = await self._hosts.on(node)
+            host = await hosts.on(node)
             try:
                 return await self._in_host(hosted, host, call, bound)
             except rx.RayActorError:
                 if not await self._probe.is_alive(node):
                     raise
             hosted.handle = None
-            end = await self._hosts.end_of(host)
+            end = await hosts.end_of(host)
             match after_host_end(call.attempt, end, ended_hosts):
                 case Next.ALONE:
                     break
@@ -270,13 +275,9 @@ class RayExecutor(FencedExecutor):
         """The Ray function with the agent's resources, pinned to the node. Cached, as making it costs 0.1 ms."""
         bound = self._workers.get((agent.name, node))
         if bound is None:
-            needs = agent.resources
             bound = self._workers[agent.name, node] = worker.options(
                 name=f"agent:{agent.name}",
-                num_cpus=needs.cpus,
-                num_gpus=needs.gpus or None,
-                memory=needs.memory_bytes or None,
-                resources=dict(needs.custom) or None,
+                **ray_amounts(process_resources(agent) if agent.kind is AgentKind.BATCH else agent.resources),
                 scheduling_strategy=pinned(node),
                 **self._fresh,
             )

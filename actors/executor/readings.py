@@ -35,6 +35,12 @@ class Held:
     waiting: Resources = field(default_factory=Resources)
 
 
+def merged(one: Mapping[NodeId, Held], other: Mapping[NodeId, Held]) -> dict[NodeId, Held]:
+    """What two sets of attempts hold together."""
+    both = {node: (one.get(node, Held()), other.get(node, Held())) for node in one.keys() | other.keys()}
+    return {node: Held(a.running + b.running, a.waiting + b.waiting) for node, (a, b) in both.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class NodeReading:
     """A node, read by a process on it.

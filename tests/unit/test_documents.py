@@ -30,7 +30,7 @@ def excerpts(name: str) -> list[Any]:
 @pytest.mark.parametrize("excerpt", excerpts("agents.md"), ids=str)
 def test_excerpts_of_catalogs_are_valid(excerpt: Any, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("langgraph", reason="pip install 'forerun[langgraph]'")
-    for name in ("myproject", "myproject.agents", "myproject.graphs"):
+    for name in ("myproject", "myproject.agents", "myproject.graphs", "myproject.models"):
         monkeypatch.setitem(sys.modules, name, import_module("graphs"))
     if isinstance(excerpt, list) and "id" in excerpt[0]:
         assert TypeAdapter(tuple[Node, ...]).validate_python(excerpt)

@@ -1,0 +1,28 @@
+"""A batch agent has one process on a node, which holds its share of a GPU; waiting calls reach it together."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import sample_agents as s
+
+from actors.catalog import parse_catalog
+
+pytestmark = pytest.mark.ray
+
+ENTRY = {"name": "where", "capability": "c", "kind": "batch", "target": "batching_agents:where"}
+AGENT = parse_catalog({"agents": [{**ENTRY, "resources": {"gpus": 0.5}, "settings": {"max_batch": 16}}]}).agents[0]
+
+
+async def test_waiting_calls_share_a_process_with_a_fraction_of_a_gpu(attempts_with: Any, cluster: Any):
+    attempts = attempts_with(AGENT, s.where_is_the_gpu)
+    first = await attempts.run("where", on=cluster.gpu, number=0)  # the process starts
+
+    found = await asyncio.gather(*(attempts.run("where", on=cluster.gpu, number=number) for number in range(64)))
+
+    assert {one["pid"] for one in found} == {first["pid"]}
+    assert {one["gpus"] for one in found} == {first["gpus"]} != {""}
+    assert max(one["batch"] for one in found) == 16
+    assert len(found) / sum(1 / one["batch"] for one in found) > 4  # calls in a batch, on average
+    held = attempts.executor.held()[cluster.gpu]
+    assert (held.running.gpus, held.waiting.gpus) == (0.5, 0.0)
