@@ -21,14 +21,14 @@ class HostGroups:
         """As `Hosts`, without ``on_output`` hosts capture nothing."""
         self._made = (heartbeat_timeout_s, executor, on_output)
         self.shared = self._group(0, Resources())
-        self._own: dict[tuple[AgentName, Resources], Hosts] = {}
+        self._own: dict[tuple[AgentName, str], Hosts] = {}
         self._options: Mapping[str, Any] = {}
 
     def of(self, agent: AgentSpec) -> Hosts:
         """The hosts in which attempts of this agent run."""
         if agent.kind is not AgentKind.BATCH or not (needs := process_resources(agent)).amounts():
             return self.shared
-        key = (agent.name, needs)
+        key = (agent.name, needs.model_dump_json())
         if key not in self._own:
             self._own[key] = self._group(len(self._own) + 1, needs)
             self._own[key].retire(self._options)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from examples.briefing import script
 from examples.comparison.measures import Act
 from examples.comparison.trials import MakeTask, agreement_of, live_progress, one_run, three_runs
 from examples.molecules.task import molecules_task
 from examples.molecules.values import Molecule
+from examples.screening import script
 from forerun import Client, Task
 
 _WARM_UP = 6
@@ -68,19 +68,19 @@ def molecules_scene(molecules: Sequence[Molecule]) -> Scene:
     )
 
 
-def briefing_scene(spoken: str) -> Scene:
+def screening_scene(spoken: str) -> Scene:
     """Serve a goal in natural language. ``spoken`` describes the LLM that writes the plan, and its speed."""
     value = script.VALUE_OF_TIME_USD_PER_S
     return Scene(
         title="A goal in words",
         heading="Second act: a goal in natural language, planned by an LLM",
         about=f"“{script.ASKED.goal}”",
-        warm_up=script.briefing_task(script.EARLIER),
+        warm_up=script.screening_task(script.EARLIER),
         warm_up_name="an earlier goal",
-        make=lambda mode, plan: script.briefing_task(script.ASKED, mode, plan),
-        caveat=f"{spoken} The agents of this act are simulated: each waits as long as its catalog entry says.",
+        make=lambda mode, plan: script.screening_task(script.ASKED, mode, plan),
+        caveat=f"{spoken} The chemistry and the tools are real.",
         notes=(
-            "A warm-up served one goal of this kind before the three runs, in other words and for other substances.",
+            "A warm-up served one goal of this kind before the three runs, in other words and for other molecules.",
             f"A second of waiting is valued at {value:g} USD; the gate weighs it against the price of a wrong call.",
         ),
     )

@@ -18,15 +18,15 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.scripted_llm import ScriptedLLM
-from examples.briefing import script
 from examples.comparison.measures import Act, figures
 from examples.comparison.page import machine, render
 from examples.comparison.service import service
 from examples.comparison.table import table
-from examples.molecules.acts import Scene, briefing_scene, molecules_scene, play
+from examples.molecules.acts import Scene, molecules_scene, play, screening_scene
 from examples.molecules.smiles import DEFAULT, read_molecules
 from examples.molecules.task import CATALOG
 from examples.molecules.values import Molecule
+from examples.screening import script
 from forerun import Client, ForerunError, load_settings
 
 
@@ -52,7 +52,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="forerun demo", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--input", type=Path, default=DEFAULT, help="file of molecules: SMILES and a name, one a line")
     parser.add_argument("--report", type=Path, default=Path("demo-report.html"), help="file for the report")
-    parser.add_argument("--act", choices=("molecules", "briefing", "both"), default="both", help="act to run")
+    parser.add_argument("--act", choices=("molecules", "goal", "both"), default="both", help="act to run")
     parser.add_argument(
         "--json", action="store_true", help="print the figures as JSON, everything else to standard error"
     )
@@ -71,8 +71,8 @@ def _played(molecules: Sequence[Molecule], options: argparse.Namespace, console:
         with console.status("Starting Forerun ..."):
             url = stack.enter_context(service([CATALOG, script.CATALOG], variables))
         console.print(f"Forerun is at {url} ({time.perf_counter() - began:.1f} s to start), on {machine()}.")
-        scenes = [] if options.act == "briefing" else [molecules_scene(molecules)]
-        scenes += [] if options.act == "molecules" else [briefing_scene(spoken)]
+        scenes = [] if options.act == "goal" else [molecules_scene(molecules)]
+        scenes += [] if options.act == "molecules" else [screening_scene(spoken)]
         acts = asyncio.run(_acts(url, scenes, console))
         console.print("Stopping Forerun ...")
     return acts

@@ -7,6 +7,7 @@ import pytest
 import sample_agents as s
 
 from actors.catalog import parse_catalog
+from reconciler.state.handoff import Failure
 
 pytestmark = pytest.mark.ray
 
@@ -20,6 +21,7 @@ async def test_waiting_calls_share_a_process_with_a_fraction_of_a_gpu(attempts_w
 
     found = await asyncio.gather(*(attempts.run("where", on=cluster.gpu, number=number) for number in range(64)))
 
+    assert not [one for one in (first, *found) if isinstance(one, Failure)]
     assert {one["pid"] for one in found} == {first["pid"]}
     assert {one["gpus"] for one in found} == {first["gpus"]} != {""}
     assert max(one["batch"] for one in found) == 16
