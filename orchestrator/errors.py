@@ -14,6 +14,10 @@ class InvalidSettings(ServiceError):
     """A setting is unknown or has an invalid value."""
 
 
+class ExtraMissing(ServiceError):
+    """Something needs a library that only an extra installs."""
+
+
 class InvalidOption(ServiceError):
     """An option of the command line has an invalid value."""
 

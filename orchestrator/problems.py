@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from learner.errors import CorruptVersion, LearnerError, UnknownVersion
 from orchestrator.errors import (
+    ExtraMissing,
     Forbidden,
     InvalidReload,
     InvalidRequest,
@@ -57,6 +58,7 @@ STATUS: dict[type[ForerunError], HTTPStatus] = {
     CorruptVersion: HTTPStatus.CONFLICT,
     LearnerError: HTTPStatus.CONFLICT,
     LearnerOff: HTTPStatus.CONFLICT,
+    ExtraMissing: HTTPStatus.NOT_IMPLEMENTED,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
     JournalUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     StartingUp: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -49,6 +49,14 @@ class Http(Section):
         default=None, description="Whether requests need an API key. Default: unless `host` is a loopback address"
     )
 
+    a2a: bool = Field(default=False, description="Whether other agents can use the service over A2A (extra `a2a`)")
+    mcp: bool = Field(default=False, description="Whether models can use the service over MCP (extra `mcp`)")
+    skills: tuple[str, ...] | None = Field(
+        default=None, description="The workflows and capabilities that others may use. Default: all, and goals"
+    )
+    default_skill: str = Field(default="", description="The skill of a request that names none. Default: `goal`")
+    public_url: str | None = Field(default=None, description="The URL that clients outside use, for cards and links")
+
     @property
     def keys_required(self) -> bool:
         """Whether requests need an API key."""

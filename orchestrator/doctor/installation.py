@@ -47,6 +47,10 @@ def _requirements() -> Iterator[Finding]:
 def _extras(settings: Settings) -> Iterator[Finding]:
     if settings.llm.base_url is not None and find_spec("pydantic_ai") is None:
         yield error(CHECK, "an LLM is configured, and its client is missing", "pip install 'forerun[llm]'")
+    for wanted, package, extra in ((settings.http.a2a, "a2a", "a2a"), (settings.http.mcp, "mcp", "mcp")):
+        if wanted and find_spec(package) is None:
+            told = f"http.{extra} is on, and its library is missing"
+            yield error(CHECK, told, f"pip install 'forerun[{extra}]', or set http.{extra} to false")
     try:
         backend = make_url(settings.journal_url).get_backend_name()
     except ArgumentError:

@@ -18,7 +18,9 @@ from orchestrator.keys import Scope, key_of
 KEY_HEADER = "X-Forerun-Key"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # Pages hold no data of tasks: they ask for a key and send it with their requests.
-_OPEN = frozenset({"/", "/docs", "/favicon.ico", "/page/{of_version}/{name:path}", "/healthz", "/readyz"})
+_PAGES = frozenset({"/", "/docs", "/favicon.ico", "/page/{of_version}/{name:path}"})
+# The card of A2A shows skills only to those who show a key.
+_OPEN = _PAGES | {"/healthz", "/readyz", "/.well-known/agent-card.json"}
 _ADMIN = frozenset({("POST", "/v1/learner/rollback"), ("POST", "/v1/reload")})
 _CREATE = "create one on the service's host: forerun keys create NAME --scope {scope}"
 
@@ -40,29 +42,38 @@ def key_check(keyring: Keyring) -> Callable[[Request], Awaitable[None]]:
 
     async def check(request: Request) -> None:
         needed = scope_of(request.method, request.scope["route"].path)
-        if needed is None:
-            return
-        token = _token(request.headers)
-        if not token:
-            raise Unauthenticated(
-                f"this request needs an API key with the scope {needed}",
-                "header.Authorization",
-                "send the header 'Authorization: Bearer KEY' (forerun --token or FORERUN_TOKEN). To get a key, "
-                + _CREATE.format(scope=needed),
-            )
-        key = key_of(token, await keyring.keys())
-        if key is None or key.revoked_at_s is not None:
-            state = "unknown" if key is None else "revoked"
-            fix = "check the key; `forerun keys list` lists all. If it is lost, " + _CREATE.format(scope=needed)
-            raise Unauthenticated(f"the API key is {state}", "header.Authorization", fix)
-        if not Scope(key.scope).includes(needed):
-            raise Forbidden(
-                f"the API key '{key.name}' has the scope {key.scope}, and this request needs {needed}",
-                "header.Authorization",
-                "use another key, or " + _CREATE.format(scope=needed),
-            )
+        if needed is not None:
+            await allow(request.headers, keyring, needed)
 
     return check
+
+
+async def allow(headers: Mapping[str, str], keyring: Keyring, needed: Scope) -> None:
+    """Return if a request's headers hold a key that includes a scope.
+
+    Raises:
+        Unauthenticated: there is no key, or it is unknown or revoked.
+        Forbidden: its scope does not include the needed one.
+    """
+    token = _token(headers)
+    if not token:
+        raise Unauthenticated(
+            f"this request needs an API key with the scope {needed}",
+            "header.Authorization",
+            "send the header 'Authorization: Bearer KEY' (forerun --token or FORERUN_TOKEN). To get a key, "
+            + _CREATE.format(scope=needed),
+        )
+    key = key_of(token, await keyring.keys())
+    if key is None or key.revoked_at_s is not None:
+        state = "unknown" if key is None else "revoked"
+        fix = "check the key; `forerun keys list` lists all. If it is lost, " + _CREATE.format(scope=needed)
+        raise Unauthenticated(f"the API key is {state}", "header.Authorization", fix)
+    if not Scope(key.scope).includes(needed):
+        raise Forbidden(
+            f"the API key '{key.name}' has the scope {key.scope}, and this request needs {needed}",
+            "header.Authorization",
+            "use another key, or " + _CREATE.format(scope=needed),
+        )
 
 
 def declare_security(document: dict[str, Any]) -> None:

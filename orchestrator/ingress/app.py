@@ -15,6 +15,7 @@ from orchestrator.ingress.access import declare_security, key_check
 from orchestrator.ingress.batches import TaskBatch
 from orchestrator.ingress.body_limit import BodyLimit
 from orchestrator.ingress.context import IngressContext
+from orchestrator.ingress.protocols import add_protocols
 from orchestrator.ingress.request_bodies import add_body_models
 from orchestrator.ingress.responses import problems
 from orchestrator.ingress.same_origin import SameOrigin
@@ -59,6 +60,7 @@ def build(context: IngressContext) -> FastAPI:
     app.include_router(view_routes.routes(context))
     app.include_router(service_routes.routes(context, http_metrics))
     app.include_router(page_routes.routes())
+    add_protocols(app, context)
     app.add_middleware(SameOrigin)
     app.add_middleware(BodyLimit, max_bytes=context.settings.limits.max_body_bytes)
     app.add_middleware(_Counted, metrics=http_metrics)

@@ -14,6 +14,7 @@ from orchestrator.ingress.batches import TaskBatch, submit_batch
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.event_stream import event_stream
 from orchestrator.ingress.openapi_examples import ANSWERS, RESOLUTIONS, TASKS
+from orchestrator.ingress.protocols import EventForm, ag_ui_events
 from orchestrator.ingress.request_bodies import body_schema, json_body
 from orchestrator.ingress.responses import problems, sent, sent_large
 from planners.model import StepId, TaskId
@@ -265,7 +266,12 @@ def _results(router: APIRouter, context: IngressContext) -> None:
         after: Annotated[
             int, Query(ge=0, le=_MAX_SEQ, description="Like Last-Event-ID, for clients that cannot send headers")
         ] = 0,
+        form: Annotated[
+            EventForm, Query(alias="format", description="`ag-ui`: events of AG-UI, from the beginning of the run")
+        ] = EventForm.FORERUN,
     ) -> Response:
         """Server-sent events. ``id`` counts from 1; to resume, send the last one as Last-Event-ID."""
+        if form is EventForm.AG_UI:
+            return await ag_ui_events(gateway, TaskId(task_id), context.settings.http.heartbeat_s)
         seen = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else after
         return await event_stream(gateway, TaskId(task_id), min(seen, _MAX_SEQ), context.settings.http.heartbeat_s)

@@ -17,9 +17,13 @@ __all__ = ["Service", "alive", "clean_environment", "family", "restart", "starte
 _HERE = Path(__file__).parent
 
 
+_SERVED = {"FORERUN_HTTP__A2A": "true", "FORERUN_HTTP__MCP": "true"}
+
+
 def started(data_dir: Path, *flags: str, environment: Mapping[str, str] | None = None) -> Service:
-    """Start a service with the catalog of these tests."""
-    return live_service.started(data_dir, *flags, catalog=_HERE / "catalog.yaml", environment=environment)
+    """Start a service with the catalog of these tests, which others can use over A2A and MCP."""
+    served = _SERVED | dict(environment or {})
+    return live_service.started(data_dir, *flags, catalog=_HERE / "catalog.yaml", environment=served)
 
 
 def restart(service: Service) -> None:

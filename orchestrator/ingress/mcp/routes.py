@@ -1,0 +1,44 @@
+"""The route of MCP: streamable HTTP, without sessions, so that any replica answers any request."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.types import Receive, Scope, Send
+
+from orchestrator.ingress.context import IngressContext
+from orchestrator.ingress.mcp.server import mcp_server
+
+PATH = "/mcp"
+
+
+def add_mcp(app: FastAPI, context: IngressContext) -> None:
+    """Serve MCP on an application. Its route needs the same keys as all others."""
+    manager = StreamableHTTPSessionManager(
+        mcp_server(context), stateless=True, max_request_body_size=context.settings.limits.max_body_bytes
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with manager.run():
+            yield
+
+    router = APIRouter(include_in_schema=False, lifespan=lifespan)
+
+    @router.api_route(PATH, methods=["GET", "POST", "DELETE"], response_model=None)
+    async def answer(_: Request) -> Response:
+        return _Answer(manager)
+
+    app.include_router(router)
+
+
+class _Answer(Response):
+    """Whatever the SDK answers."""
+
+    def __init__(self, manager: StreamableHTTPSessionManager) -> None:
+        super().__init__()
+        self._manager = manager
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._manager.handle_request(scope, receive, send)

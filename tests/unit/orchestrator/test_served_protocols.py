@@ -1,0 +1,107 @@
+"""A2A, MCP and AG-UI over a gateway in memory: who may see what, and what a front end is told."""
+
+import json
+
+import httpx
+import pytest
+
+from orchestrator.gateway.memory import MemoryGateway
+from orchestrator.ingress.app import build
+from orchestrator.ingress.context import IngressContext
+from orchestrator.ingress.keyring import Keyring
+from orchestrator.keys import Scope, new_key
+from reconciler.state.commands import RunStatus
+
+from .conftest import CATALOG, NODES, SETTINGS
+
+CARD = "/.well-known/agent-card.json"
+LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+MCP = {"Accept": "application/json, text/event-stream"}
+
+
+@pytest.fixture(scope="module")
+def keys():
+    token, key = new_key("reader", Scope.READ, 0.0)
+    return {"Authorization": f"Bearer {token}"}, Keyring(lambda: _Keys(key))
+
+
+class _Keys:
+    def __init__(self, key):
+        self._key = key
+
+    def all(self):
+        return (self._key,)
+
+
+@pytest.fixture(scope="module")
+def locked(keys):
+    http = SETTINGS.http.model_copy(update={"a2a": True, "mcp": True})
+    settings = SETTINGS.model_copy(update={"http": http})
+    return build(IngressContext(MemoryGateway(NODES), settings, CATALOG, keys[1]))
+
+
+@pytest.fixture
+async def guarded(locked):
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(locked), base_url="http://forerun") as client:
+        yield client
+
+
+async def test_without_a_key_nothing_is_listed(guarded):
+    card = (await guarded.get(CARD)).json()
+    refused = [
+        await guarded.get("/a2a/v1/tasks", headers={"A2A-Version": "1.0"}),
+        await guarded.post("/a2a/v1", json={"jsonrpc": "2.0", "id": 1, "method": "ListTasks", "params": {}}),
+        await guarded.post("/mcp", json=LIST, headers=MCP),
+    ]
+
+    assert "skills" not in card or not card["skills"]
+    assert card["securitySchemes"]["key"]["httpAuthSecurityScheme"]["scheme"] == "bearer"
+    assert [reply.status_code for reply in refused] == [401, 401, 401]
+
+
+async def test_with_a_key_the_card_has_the_skills(guarded, keys):
+    card = (await guarded.get(CARD, headers=keys[0])).json()
+    extended = await guarded.get("/a2a/v1/extendedAgentCard", headers=keys[0] | {"A2A-Version": "1.0"})
+
+    assert {skill["id"] for skill in card["skills"]} >= {"fetch", "digest"}
+    assert extended.json()["skills"] == card["skills"]
+
+
+async def test_a_key_that_may_only_read_starts_nothing(guarded, keys):
+    reply = await guarded.post("/a2a/v1/message:send", json={}, headers=keys[0])
+
+    assert reply.status_code == 403
+
+
+async def test_a_card_that_has_not_changed_is_not_sent_again(guarded):
+    first = await guarded.get(CARD)
+
+    again = await guarded.get(CARD, headers={"If-None-Match": first.headers["ETag"]})
+
+    assert again.status_code == 304
+
+
+async def test_neither_protocol_is_served_unless_the_settings_say_so(http):
+    assert (await http.get(CARD)).status_code == 404
+    assert (await http.post("/mcp", json=LIST, headers=MCP)).status_code == 404
+
+
+async def test_a_run_is_told_as_events_of_ag_ui(http, gateway, task):
+    task_id = (await http.post("/v1/tasks", json=task)).json()["id"]
+    await gateway.end(task_id, RunStatus.SUCCEEDED, {"answer": 7})
+
+    reply = await http.get(f"/v1/tasks/{task_id}/events", params={"format": "ag-ui"})
+
+    told = [json.loads(line.removeprefix("data: ")) for line in reply.text.splitlines() if line.startswith("data: ")]
+    assert [event["type"] for event in told] == ["RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED"]
+    assert told[0]["runId"] == task_id
+    assert told[-1]["result"] == {"answer": 7}
+
+
+async def test_a_failed_run_ends_with_an_error_of_ag_ui(http, gateway, task):
+    task_id = (await http.post("/v1/tasks", json=task)).json()["id"]
+    await gateway.end(task_id, RunStatus.FAILED)
+
+    reply = await http.get(f"/v1/tasks/{task_id}/events", params={"format": "ag-ui"})
+
+    assert '"type":"RUN_ERROR"' in reply.text
