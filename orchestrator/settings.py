@@ -156,7 +156,7 @@ class PlanningSettings(Section):
         default=1_000,
         ge=0,
         description="Declared workflows of up to so many steps whose optimal plan needs no search are planned at "
-        "once, without a speculative plan; 0: none",
+        "once, without a speculative plan, and larger ones if all their agents start at once; 0: none",
     )
     speculative_budget_s: float = Field(
         default=0.02, gt=0, le=10, description="Hard time limit of the speculative planner"

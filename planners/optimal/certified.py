@@ -8,6 +8,7 @@ The answer is certified or nothing, so whoever asks needs no solver and waits fo
 import time
 from collections.abc import Callable
 
+from planners.agents import Catalog
 from planners.costs import CostModel
 from planners.errors import ForerunError
 from planners.expansion import flatten
@@ -20,11 +21,14 @@ from planners.scheduling.list_scheduling.tie_breaking import break_ties
 from planners.scheduling.problem.build import build_problem
 from planners.scheduling.problem.lower_bound import lower_bound
 from planners.tasks import Mode
-from planners.workflow import FlatWorkflow, Step
+from planners.validation.structure import locate
+from planners.workflow import FlatWorkflow, Step, Workflow
 
 _MODES = frozenset({Mode.FORERUN, Mode.STREAMED, Mode.WAIT})
 # Workflows of so many steps are planned in about 2 ms.
 _FEW = 20
+# Workflows of agents that start at once are certified at any size, so no attempt is in vain: 0.5 s for 5,000 steps.
+_MOST_WITHOUT_LIMITS = 50_000
 # Rounding of the objective; the solver calls a plan with this gap optimal too.
 _TOLERANCE = 1e-9
 
@@ -43,7 +47,7 @@ class CertifiedPlans:
 
         Args:
             costs: called for each plan.
-            most_steps: larger workflows are not tried.
+            most_steps: larger workflows are not tried, except those whose agents all start at once; 0: none is.
             clock: seconds, to measure how long a plan takes.
         """
         self._costs = costs
@@ -84,10 +88,20 @@ class CertifiedPlans:
             return None
         if not all(flight.finished for flight in request.in_flight):
             return None
-        if len(workflow.steps) > self._most_steps:
+        most = self._most_steps
+        if most and _start_at_once(workflow, request.catalog):
+            most = max(most, _MOST_WITHOUT_LIMITS)
+        if len(workflow.steps) > most:
             return None
         try:
-            flat = flatten(workflow, request.task.values, request.known, request.facts, most=self._most_steps + 1)
+            flat = flatten(workflow, request.task.values, request.known, request.facts, most=most + 1)
         except ForerunError:
             return None
-        return flat if 0 < len(flat.steps) <= self._most_steps else None
+        return flat if 0 < len(flat.steps) <= most else None
+
+
+def _start_at_once(workflow: Workflow, catalog: Catalog) -> bool:
+    """Whether no step has to wait for room or a limit, whichever agent does it."""
+    steps = [place.node for place in locate(workflow.steps) if isinstance(place.node, Step)]
+    capabilities = {step.capability for step in steps}
+    return all(agent.starts_at_once for agent in catalog.agents if agent.capability in capabilities)

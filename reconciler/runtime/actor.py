@@ -39,6 +39,8 @@ Build = Callable[[int], Awaitable[Shard]]
 # Calls that wait (for the end of a task, for its next event) count as running calls and cost nothing else.
 _MOST_CALLS = 10_000
 _SWITCH_S = 0.0005
+# Objects that are created between two collections of the youngest, and multiples of that for the older ones.
+_GC_THRESHOLDS = (5_000, 10, 10)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 # A caller who submits a task wants an answer within two seconds.
 _START_WAIT_S = 1.0
@@ -97,6 +99,8 @@ class ReconcilerActor:
         shard = await self._build(self._index)
         # These objects stay for good, so the garbage collector need not look at them again.
         gc.freeze()
+        # By default it looks at the objects of a run with thousands of steps many times, for half of its CPU time.
+        gc.set_threshold(*_GC_THRESHOLDS)
         # Threads that write the journal or deserialise must not keep the interpreter from the event loop for long.
         sys.setswitchinterval(_SWITCH_S)
         resumed = await shard.resume()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from planners.agents import AgentSpec, Catalog
+from planners.agents import AgentKind, AgentSpec, Catalog
 from planners.bindings import StepRef, Value
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import PriorCosts
@@ -86,6 +86,15 @@ def test_what_needs_a_search_or_has_no_plan_is_left_to_the_optimal_planner(reque
 def test_large_workflows_are_not_tried():
     assert certified(asked(chain(10)), most_steps=9) is None
     assert certified(asked([Step(id="s", capability="work")]), most_steps=0) is None
+
+
+def test_large_workflows_of_agents_that_start_at_once_are_planned_too_unless_none_is_to_be():
+    lazy = AgentSpec(name="worker", capability="work", quality=0.5, expected_s=1.0, kind=AgentKind.ASYNC)
+    catalog = Catalog(agents=(lazy.model_copy(update={"resources": Resources()}),))
+    request = asked(fan(30)).model_copy(update={"catalog": catalog})
+
+    assert certified(request, most_steps=20) is not None
+    assert certified(request, most_steps=0) is None
 
 
 def test_only_small_workflows_that_are_not_unrolled_are_quick():
