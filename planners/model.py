@@ -51,9 +51,8 @@ def canonical_json(value: Any) -> str:
 
 def digest(*parts: str) -> str:
     """128-bit BLAKE2b of the parts in hexadecimal. Each part is length-prefixed, so different splits do not collide."""
-    h = hashlib.blake2b(digest_size=16)
+    pieces: list[bytes] = []
     for part in parts:
         raw = part.encode()
-        h.update(len(raw).to_bytes(8, "little"))
-        h.update(raw)
-    return h.hexdigest()
+        pieces += (len(raw).to_bytes(8, "little"), raw)
+    return hashlib.blake2b(b"".join(pieces), digest_size=16).hexdigest()

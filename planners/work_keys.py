@@ -14,6 +14,8 @@ from planners.bindings import Binding, InputRef, Leaf, StepRef, Value, fold_bind
 from planners.model import StepId, WorkKey, canonical_json, digest
 from planners.workflow import Step
 
+_WHOLE = canonical_json(())  # the path of a whole output
+
 
 def value_digest(value: Any) -> str:
     """The digest of a JSON value. JSON has one kind of number, so 1 and 1.0 have the same digest."""
@@ -99,7 +101,7 @@ def _bound(binding: Binding, parents: Mapping[StepId, WorkKey], inputs: InputDig
             case InputRef():
                 return "v" + inputs.of(leaf)
             case StepRef(step=step, path=path):
-                return "s" + parents[step] + canonical_json(path)
+                return "s" + parents[step] + (canonical_json(path) if path else _WHOLE)
             case _:
                 raise ValueError("unroll a for_each before computing work keys of its steps")
 

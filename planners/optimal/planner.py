@@ -6,10 +6,13 @@ that may be repeated are chosen again.
 """
 
 import asyncio
+import os
+import sys
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
 from pydantic import Field
@@ -32,6 +35,8 @@ from planners.tasks import Mode
 from planners.workflow import FlatWorkflow
 
 _T = TypeVar("_T")
+# Of threads that solve: the service and its agents come first.
+_NICENESS = 10
 
 
 class OptimalSettings(Model):
@@ -74,7 +79,9 @@ class OptimalPlannerPipeline:
         self._clock = clock
         self._decompositions = DecompositionCache(self._settings.cached_decompositions)
         self._running: set[CancellationToken] = set()
-        self._threads = ThreadPoolExecutor(self._settings.solves_at_once, thread_name_prefix="solve")
+        self._threads = ThreadPoolExecutor(
+            self._settings.solves_at_once, thread_name_prefix="solve", initializer=_give_way
+        )
 
     async def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
         """Prefixes of the plan as a goal streams in (none in mode wait), then the complete plan.
@@ -220,6 +227,14 @@ class OptimalPlannerPipeline:
         )
         plan = await self._complete(flat, request, stream)
         return plan.model_copy(update={"origin": f"fallback:{guess.origin}"})
+
+
+def _give_way() -> None:
+    """Give this thread, and those that a solver starts in it, less of a core than whatever else wants it."""
+    if sys.platform == "linux":  # elsewhere the priority is that of the process
+        with suppress(OSError):
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 def _unrolled(workflow: PartialWorkflow, request: PlanRequest) -> FlatWorkflow:

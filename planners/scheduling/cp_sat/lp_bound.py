@@ -9,11 +9,12 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
+from planners.scheduling.problem.lower_bound import earliest_starts, least_makespan
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 
 # The number of modes that the program solves in half a second, and the number it solves a second.
-_SMALL, _PER_S = 3000, 2000
+_SMALL, _PER_S = 3000, 4000
 # A generous bound on the solver's feasibility tolerance.
 _TOLERANCE = 1e-6
 
@@ -41,6 +42,9 @@ class _LinearRelaxation:
         self._starts = len(self._modes)
         self._makespan = self._starts + len(problem.steps)
         self._rows: list[tuple[list[int], list[float], float]] = []
+        # Of each mode, the time before its step can start and after it has ended.
+        heads, tails = earliest_starts(problem), problem.min_tails
+        self._around = [(heads[step], tails[step] - problem.min_durations[step]) for step, _ in self._modes]
         self.columns = len(self._modes)
 
     def solve(self) -> float:
@@ -57,8 +61,10 @@ class _LinearRelaxation:
         cost[self._makespan] = weights.latency_weight * self._problem.quantum_s
         if not np.isfinite(cost).all():
             return 0.0
+        least = [0.0] * self._makespan + [float(least_makespan(self._problem))]
         answer = linprog(
             cost,
+            bounds=[(low, None) for low in least],
             A_ub=upper,
             b_ub=[row[2] for row in self._rows],
             A_eq=_matrix(ones, width),
@@ -87,11 +93,16 @@ class _LinearRelaxation:
             self._add_capacity(work, float(limit.capacity), float(hold))
 
     def _add_capacity(self, work: list[float], capacity: float, beyond: float) -> None:
-        """All work fits into the capacity until the makespan, plus ``beyond`` where windows outlast their calls."""
+        """All work fits into the capacity until the makespan, plus ``beyond`` where windows outlast their calls.
+
+        There is no such work before the first of its steps can start, nor while the least that follows any of them is
+        done.
+        """
         columns = [i for i, amount in enumerate(work) if amount]
         if columns and capacity:
             amounts = [work[i] / capacity for i in columns]
-            self._rows.append(([*columns, self._makespan], [*amounts, -1.0], beyond))
+            idle = min(self._around[i][0] for i in columns) + min(self._around[i][1] for i in columns)
+            self._rows.append(([*columns, self._makespan], [*amounts, -1.0], beyond - idle))
 
     def _add_budget(self) -> None:
         if self._problem.budget_usd is not None:

@@ -4,6 +4,7 @@ from planners.costs import CostModel
 from planners.model import StepId
 from planners.plans import Plan, PlanKind, PlannedStep
 from planners.requests import PlanRequest
+from planners.scheduling.garbage import no_collection
 from planners.scheduling.list_scheduling.cheapest_modes import cheapest_schedule
 from planners.scheduling.list_scheduling.conversion import to_plan
 from planners.scheduling.list_scheduling.cpop import cpop
@@ -26,8 +27,9 @@ def list_schedule(flat: FlatWorkflow, request: PlanRequest, costs: CostModel) ->
     Raises:
         Infeasible: certainly no plan exists.
     """
-    problem = build_problem(flat, request, costs)
-    return to_plan(problem, fast_schedule(problem), request, PlanKind.SPECULATIVE, "list")
+    with no_collection():
+        problem = build_problem(flat, request, costs)
+        return to_plan(problem, fast_schedule(problem), request, PlanKind.SPECULATIVE, "list")
 
 
 def best_list_schedule(flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Plan:

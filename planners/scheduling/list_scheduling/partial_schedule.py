@@ -218,6 +218,35 @@ class PartialSchedule:
         opening.earliest = min(opens)
         return best_start, best_node
 
+    def fit(self, mode: ExecutionMode, ready: ReadyTimes, latest: int) -> tuple[int, int] | None:
+        """(start, node): the first node of the mode's group on which it can start by ``latest``; None if there is none.
+
+        Nodes that produced inputs come first.
+        """
+        for node, at in ready.producers.get(mode.group, ()):
+            if at <= latest and (start := self._start_by(node, at, mode, latest)) >= 0:
+                return start, node
+        elsewhere = ready.elsewhere_in(mode.group)
+        if mode.uses and elsewhere <= latest:
+            elsewhere = self._earliest_in_limits(mode.uses, elsewhere, mode.duration)
+        if elsewhere > latest:
+            return None
+        nodes = self.problem.groups[mode.group].nodes
+        if not mode.demand or not mode.duration:
+            return elsewhere, nodes[0]
+        for node in nodes:
+            if (start := self._start_by(node, elsewhere, mode, latest)) >= 0:
+                return start, node
+        return None
+
+    def _start_by(self, node: int, ready: int, mode: ExecutionMode, latest: int) -> int:
+        """The first start on a node from ``ready`` to ``latest``, or -1."""
+        start = self.nodes[node].fits(ready, latest, mode.duration, mode.demand)
+        if start < 0 or not mode.uses:
+            return start
+        start = self.earliest_on(node, start, mode)
+        return start if start <= latest else -1
+
     def place(self, step: int, index: int, node: int, start: int) -> None:
         """Schedule a step."""
         mode = self.problem.modes[step][index]

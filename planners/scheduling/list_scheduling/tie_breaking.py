@@ -23,10 +23,11 @@ def break_ties(problem: Problem, schedule: Schedule, preferences: Sequence[Place
     partial = PartialSchedule(problem)
     for step, index in enumerate(schedule.mode):
         partial.place(step, index, schedule.node[step], schedule.start[step])
+    makespan = schedule.makespan
     required = {other for step, index in enumerate(schedule.mode) for other, _ in problem.modes[step][index].requires}
     for step in work:
         if step not in required and not problem.modes[step][partial.mode[step]].in_flight:
-            _reassign(partial, step, schedule.makespan, preferences[step] if preferences else None)
+            _reassign(partial, step, makespan, preferences[step] if preferences else None)
     improved = partial.schedule()
     return improved if improved.value <= schedule.value else schedule
 
@@ -60,9 +61,12 @@ def _reassign(partial: PartialSchedule, step: int, makespan: int, preference: Pl
     for index, node in candidates:
         mode = problem.modes[step][index]
         if node is None:
-            start, at = partial.earliest(mode, ready)
+            found = partial.fit(mode, ready, latest - mode.duration)
         else:
-            start, at = partial.earliest_on(node, ready.on(node, mode.group), mode), node
+            found = partial.earliest_on(node, ready.on(node, mode.group), mode), node
+        if found is None:
+            continue
+        start, at = found
         if start + mode.duration <= _latest_end(partial, step, mode, at, makespan):
             partial.place(step, index, at, start)
             return

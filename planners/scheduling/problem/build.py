@@ -187,10 +187,14 @@ class _Builder:
         seconds = np.minimum(means / speed + cold, MAX_DURATION_S)
         durations = self._time.durations(seconds)
         usd = (call + per_s * seconds).tolist()
-        return [
-            [pair.mode(quanta, price) for (_, pair), quanta, price in zip(pairs, *row, strict=True)]
-            for row in zip(durations, usd, strict=True)
-        ]
+        modes: list[list[ExecutionMode]] = []
+        # Most steps of a large fan-out are alike, and share their modes.
+        rows: dict[tuple[tuple[int, ...], tuple[float, ...]], list[ExecutionMode]] = {}
+        for row in zip(map(tuple, durations), map(tuple, usd), strict=True):
+            if row not in rows:
+                rows[row] = [pair.mode(quanta, price) for (_, pair), quanta, price in zip(pairs, *row, strict=True)]
+            modes.append(rows[row].copy())
+        return modes
 
     def _agent_on_groups(self, agent: AgentSpec) -> list[_AgentOnGroup]:
         if agent.name not in self._on_groups:

@@ -15,15 +15,18 @@ from planners.scheduling.problem.problem import Problem
 
 def lower_bound(problem: Problem) -> float:
     """The bound, in units of the objective: of the time, and of the cheapest mode of each step."""
-    makespan = max(problem.min_tails, default=0)
-    if problem.objective.latency_weight > 0:
-        makespan = max(makespan, _rounds(problem))
+    makespan = least_makespan(problem) if problem.objective.latency_weight > 0 else 0
     return problem.value(makespan, sum(problem.min_usd))
+
+
+def least_makespan(problem: Problem) -> int:
+    """No schedule ends sooner, in quanta."""
+    return max(max(problem.min_tails, default=0), _rounds(problem))
 
 
 def _rounds(problem: Problem) -> int:
     """The longest time that any scarce capacity enforces, in quanta."""
-    heads = _heads(problem)
+    heads = earliest_starts(problem)
     durations, tails = problem.min_durations, problem.min_tails
     longest = 0
     for steps, slots in _scarce(problem):
@@ -33,8 +36,8 @@ def _rounds(problem: Problem) -> int:
     return longest
 
 
-def _heads(problem: Problem) -> list[int]:
-    """When each step can start at the earliest."""
+def earliest_starts(problem: Problem) -> list[int]:
+    """When each step can start at the earliest, in quanta, whatever the capacity."""
     heads = [0] * len(problem.steps)
     for step, parents in enumerate(problem.parents):
         if parents and not problem.modes[step][-1].in_flight:

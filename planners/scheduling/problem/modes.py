@@ -72,8 +72,12 @@ class ModeTable:
             new = [mode for mode in modes[members[0]] if not mode.in_flight]
             ids = [self.opening_ids.setdefault((m.group, m.demand), len(self.opening_ids)) for m in new]
             dominators = _dominators(new)
+            known: dict[int, list[int]] = {}  # steps that are alike share their modes
             for step in members:
-                self.index[step] = index = _non_dominated(modes[step], dominators)
+                row = id(modes[step][0])
+                if row not in known:
+                    known[row] = _non_dominated(modes[step], dominators)
+                self.index[step] = index = known[row]
                 self.opening[step] = [ids[k] for k in index]
         self.modes = [[row[i] for i in index] for row, index in zip(modes, self.index, strict=True)]
         self.rows = np.arange(len(modes))

@@ -1,6 +1,8 @@
 """The optimal planner composed of a stub decomposer and the real schedulers."""
 
 import asyncio
+import os
+import sys
 import threading
 from contextlib import aclosing
 
@@ -276,3 +278,16 @@ async def test_of_very_many_goals_a_bounded_number_is_decomposed_at_once():
 
     assert len(plans[-1].steps) == 100
     assert 1 < decomposer.most <= 16
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has the priority of its process")
+async def test_a_solve_gives_way_to_everything_else():
+    niceness = []
+
+    def solver(flat, request, costs, **_options):
+        niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return list_schedule(flat, request, costs)
+
+    await all_plans(pipeline(solver=solver), request(Task(workflow=Workflow(steps=tuple(steps())))))
+
+    assert niceness == [max(10, os.getpriority(os.PRIO_PROCESS, 0))]
