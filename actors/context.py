@@ -22,6 +22,9 @@ class Context:
     ``idempotency_key``: send it with every request that must not take effect twice. It names the attempt, and for work
     that may be done again also the work.
 
+    ``refusal`` says why the output of the attempt before was refused, by its schema or by the step's ``check``; empty
+    the first time.
+
     ``speculative`` is how the attempt was dispatched; it may have been confirmed since. ``env`` holds the environment
     variables that the agent's catalog entry names, as far as they are set on the node. ``capture`` takes what is told
     while the attempt runs; None: nobody listens.
@@ -33,6 +36,7 @@ class Context:
     work_key: WorkKey
     idempotency_key: str = ""
     speculative: bool = False
+    refusal: str = ""
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     staged: dict[str, bytes] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)

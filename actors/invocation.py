@@ -22,6 +22,7 @@ class Invocation:
     """One attempt, as its host sees it. An output whose JSON exceeds ``inline_bytes`` travels by reference.
 
     ``logs``: how much of what it prints and logs is kept; None: nothing is captured. ``executor``: a name of its own.
+    ``check``: what its output must fulfil. ``refusal``: why the output before this one was refused.
     ``watched``: the agent declares no effect, so its host notices if it has one.
     """
 
@@ -46,6 +47,8 @@ class Invocation:
     logs: LogLimits | None = None
     executor: str = ""
     watched: bool = False
+    check: str | None = None
+    refusal: str = ""
     v: int = 1
 
     def context(self) -> Context:
@@ -57,6 +60,7 @@ class Invocation:
             work_key=self.work_key,
             idempotency_key=self.idempotency_key,
             speculative=self.speculative,
+            refusal=self.refusal,
             settings=self.settings,
             env=declared_variables(self.env),
             capture=current_capture() if self.logs is not None else None,

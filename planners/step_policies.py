@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from planners.expressions.checks import Check
 from planners.model import Model
 from planners.node_fields import optional_s
 from planners.policies import Hedge, StepRetry
@@ -16,6 +17,11 @@ class StepPolicies(Model):
         default=None,
         exclude_if=lambda retry: retry is None,
         description="How the work is retried, in place of what its agent declares",
+    )
+    check: Check | None = Field(
+        default=None,
+        exclude_if=lambda check: check is None,
+        description="A condition over $output. An output that does not fulfil it is a failure, and the agent is told",
     )
     hedge: bool | Hedge | None = Field(
         default=None,

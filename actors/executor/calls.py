@@ -41,6 +41,8 @@ class Calls:
             node=order.node,
             idempotency_key=order.idempotency_key,
             speculative=order.speculative,
+            check=order.check,
+            refusal=order.refusal,
             timeout_s=agent.timeout_s if order.timeout_s is None else order.timeout_s,
         )
 

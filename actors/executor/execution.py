@@ -19,6 +19,7 @@ from actors.invocation import Ended, Invocation, Result
 from actors.kinds.callables import declaration_of
 from actors.kinds.kind import Answer, kind_of
 from actors.notices import noticing, with_notices
+from actors.output_check import QUICK_BYTES, check_output
 from actors.payloads.json_values import encoded
 from actors.verification import DidNot, Happened, Unknown
 from planners.agents import AgentKind
@@ -56,6 +57,10 @@ async def run_watched(call: Invocation, blobs: tuple[Any, ...]) -> Result:
             answer = kind_of(call.kind).run(call, inputs, context)
             if not isinstance(answer, Answer):
                 answer = await answer
+            if call.check is not None and len(answer.body) > QUICK_BYTES:
+                await asyncio.to_thread(check_output, call, answer.body)
+            else:
+                check_output(call, answer.body)
         return _result(call, answer, context, began)
     except BaseException as error:
         if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
@@ -85,6 +90,7 @@ def _run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
         with noticing(call) as watched:
             answer = kind.run(call, _inputs(call, blobs), context)
         assert isinstance(answer, Answer)
+        check_output(call, answer.body)
         return with_notices(_result(call, answer, context, began), call, watched)
     except BaseException as error:  # noqa: BLE001 - as above; Ray would take a KeyboardInterrupt for a cancel
         return Result(Ended(time.perf_counter() - began, failure=failure_of(error, call=call)))

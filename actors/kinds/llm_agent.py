@@ -77,10 +77,17 @@ class LLMKind:
         settings = LLMSettings.model_validate(call.settings)
         rendering = Rendering(inputs, context)
         answer, usage = await _conversation(call, settings, context).held(
-            rendering.text(settings.system, "settings.system"), rendering.text(settings.prompt, "settings.prompt")
+            rendering.text(settings.system, "settings.system"), _prompt(settings, rendering, context)
         )
         check_schema(answer, call.output_schema, BadOutput, "output")
         return Answer(encoded(answer, "output"), Handoff(usage=usage))
+
+
+def _prompt(settings: LLMSettings, rendering: Rendering, context: Context) -> str:
+    prompt = rendering.text(settings.prompt, "settings.prompt")
+    if not context.refusal:
+        return prompt
+    return f"{prompt}\n\nYour answer before this one was refused: {context.refusal}"
 
 
 def _conversation(call: Invocation, settings: LLMSettings, context: Context) -> "Conversation":

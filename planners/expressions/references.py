@@ -1,5 +1,6 @@
 """The references of an expression: ``$inputs.NAME``, ``$steps.ID``, ``$item`` and ``$state`` become CEL variables.
 
+``$output`` is the output of the step whose `check` it stands in.
 What follows a reference is CEL: ``.field``, ``[0]``, ``.size()``. A ``$`` in a text literal or a comment means nothing.
 An id may contain ``-``, ``/`` and ``:``, so an operator after a reference is separated from it by a space.
 """
@@ -19,12 +20,14 @@ _TOKEN = re.compile(
                  | [bB]?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*') )
     | (?P<comment> //[^\n]* )
     | (?P<guard> \bhas\s*\(\s* )?
-      \$(?: (?P<root>inputs|steps|state)\.(?P<name>{_NAME}) | (?P<bare>item)\b )
+      \$(?: (?P<root>inputs|steps|state)\.(?P<name>{_NAME}) | (?P<bare>item|output)\b )
       (?P<path> (?:\.[A-Za-z_]\w*(?!\w*\s*\())* )
     | (?P<stray> \$[\w.]* )
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
+# No step can have this name.
+OUTPUT = StepId("$output")
 _VARIABLE = re.compile(r"\bref_(\d+)\b")
 
 
@@ -120,6 +123,8 @@ def _reference(found: re.Match[str]) -> Reference:
             return Reference(StepRef(step=StepId(found["name"])), fields, guarded)
         case "state":
             return Reference(StateRef(loop_state=(found["name"],)), fields, guarded)
+        case "output":
+            return Reference(StepRef(step=OUTPUT), fields, guarded)
         case _:
             return Reference(ItemRef(), fields, guarded)
 
@@ -130,7 +135,7 @@ def written(root: Leaf) -> str:
         case InputRef(input=name):
             return f"$inputs.{name}"
         case StepRef(step=step):
-            return f"$steps.{step}"
+            return step if step == OUTPUT else f"$steps.{step}"
         case ItemRef():
             return "$item"
         case StateRef(loop_state=path):

@@ -118,4 +118,4 @@ def _dispatch(run: RunData, attempt: Attempt, inputs: dict[str, c.Source]) -> No
     if run.agent_of(attempt).built_in:
         waits.begin(run, attempt, inputs)
     else:
-        run.commands.append(run.dispatcher.command(attempt, inputs, run.late.late_s(attempt.step.id)))
+        run.commands.append(run.dispatcher.command(attempt, inputs, run.tries, run.late.late_s(attempt.step.id)))

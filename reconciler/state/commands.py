@@ -39,7 +39,8 @@ ListOf.model_rebuild()
 class Dispatch(Versioned):
     """Start an attempt: this agent, on this node, on these inputs.
 
-    ``speculative`` output is staged: other speculative attempts may read it, the outside world may not. ``discloses``:
+    ``speculative`` output is staged: other speculative attempts may read it, the outside world may not. ``check``: what
+    the output must fulfil. ``refusal``: why the output of the attempt before was refused. ``discloses``:
     the agent sends private inputs to a third party.
     """
 
@@ -54,6 +55,8 @@ class Dispatch(Versioned):
     effect: Effect
     work_key: WorkKey
     timeout_s: float | None = None
+    check: str | None = None
+    refusal: str = ""
     discloses: bool = False
 
     @property

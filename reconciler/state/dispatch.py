@@ -12,6 +12,7 @@ from planners.work_keys import InputDigests, work_key
 from reconciler.gate import Decision
 from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.commands import Dispatch, Source
+from reconciler.state.failure_policy import Tries
 from reconciler.state.matching import ANY_AGENT
 from reconciler.state.outcomes import Verdict
 from reconciler.state.sources import AttemptOf, source
@@ -137,7 +138,9 @@ class Dispatcher:
         agentless_key = self._agentless_keys[attempt] = work_key(planned.step, ANY_AGENT, made_by, self._digests)
         return agentless_key
 
-    def command(self, attempt: Attempt, inputs: dict[str, Source], late_s: float | None = None) -> Dispatch:
+    def command(
+        self, attempt: Attempt, inputs: dict[str, Source], tries: Tries, late_s: float | None = None
+    ) -> Dispatch:
         """The command that starts an attempt. ``late_s``: the learned 90 % quantile of its seconds, if known."""
         agent: AgentSpec = self._catalog.by_name[attempt.placement.agent]
         return Dispatch(
@@ -152,6 +155,8 @@ class Dispatcher:
             effect=agent.effect,
             work_key=attempt.work_key,
             timeout_s=attempt.step.timeout_s or _timeout_s(agent, late_s),
+            check=attempt.step.check,
+            refusal=tries.refusal(attempt.work_key),
             discloses=agent.discloses,
         )
 

@@ -103,6 +103,11 @@ class Tries:
         """How many tries the work has used up."""
         return self._used[work]
 
+    def refusal(self, work: WorkKey) -> str:
+        """Why the last output of the work was refused; empty if it was not."""
+        failure, _ = self._last.get(work, (None, 0.0))
+        return failure.message if failure is not None and failure.kind is FailureKind.BAD_OUTPUT else ""
+
     def last(self, work: WorkKey) -> tuple[Failure, float] | None:
         """The last failure of the work and when it was, if it has failed."""
         return self._last.get(work)

@@ -91,7 +91,7 @@ def _hedge(run: RunData, first: Attempt) -> None:
     run.late.made += 1
     run.late.hedges[first.id] = attempt.id
     run.attempts.put(attempt)
-    run.commands.append(run.dispatcher.command(attempt, inputs, run.late.late_s(first.step.id)))
+    run.commands.append(run.dispatcher.command(attempt, inputs, run.tries, run.late.late_s(first.step.id)))
 
 
 def _is_wanted(run: RunData, first: Attempt, appraisal: Appraisal) -> bool:

@@ -115,6 +115,15 @@ async def test_the_answer_is_the_output_and_tokens_and_dollars_are_reported(serv
     assert server.seen[0].headers["authorization"] == "Bearer s3cret"
 
 
+async def test_the_prompt_ends_with_why_the_answer_before_was_refused(server: HttpCounterpart):
+    server.answers[CHAT] = said("Alien")
+
+    await run_async(replace(invocation(declared(server), n=1), refusal="one film is missing"), ())
+
+    (request,) = requests(server)
+    assert request["messages"][-1]["content"].endswith("Your answer before this one was refused: one film is missing")
+
+
 async def test_the_dollars_of_a_model_that_no_table_knows_are_left_to_the_catalog(server: HttpCounterpart):
     server.answers[CHAT] = said("Alien")
 
