@@ -38,6 +38,7 @@ def failure_of(error: BaseException, kind: FailureKind | None = None, call: Invo
         kind=kind or _kind(error),
         counts=retry_after_s is None,
         retry_after_s=retry_after_s,
+        unavailable=getattr(error, "unavailable", False) or isinstance(error, ConnectionError),
         message=mask.text(_text(error))[:_MAX_MESSAGE] or type(error).__name__,
         error_type=type(error).__name__,
         fix=mask.text(_fix(error, evidence.frame, call)),

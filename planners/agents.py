@@ -51,6 +51,8 @@ class AgentKind(StrEnum):
     BATCH = "batch"
 
 
+# What answers, or does not, is elsewhere.
+REMOTE_KINDS = frozenset({AgentKind.HTTP, AgentKind.LLM, AgentKind.MCP, AgentKind.A2A, AgentKind.PYDANTIC_AI})
 _IN_PROCESSES = frozenset({AgentKind.SYNC, AgentKind.COMMAND, AgentKind.BUILT_IN})
 
 
@@ -151,7 +153,7 @@ class AgentSpec(Measured):
     @property
     def starts_at_once(self) -> bool:
         """Whether an attempt starts as soon as it is dispatched: it runs in a shared host and no limit delays it."""
-        unlimited = self.provider is None and self.concurrency is None
+        unlimited = self.provider is None and self.concurrency is None and self.kind not in REMOTE_KINDS
         hosted = self.kind not in _IN_PROCESSES and unlimited and self.may_speculate and not self.resources.amounts()
         return hosted or self.built_in
 

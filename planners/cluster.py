@@ -4,6 +4,7 @@ from functools import cached_property
 
 from pydantic import Field
 
+from planners.agents import AgentSpec
 from planners.model import AgentName, Measured, NodeId, Versioned
 from planners.resources import Resources
 
@@ -39,6 +40,18 @@ class Link(Measured):
     latency_s: float = Field(default=0.0, ge=0, description="Measured latency")
 
 
+class Outage(Measured):
+    """A provider or an agent that does not answer; its circuit breaker is ``open`` or ``half_open``."""
+
+    kind: str = Field(description="`provider` or `agent`")
+    name: str = Field(description="Its name")
+    state: str = Field(description="`open`: it is left alone; `half_open`: it is being probed")
+
+    def concerns(self, agent: AgentSpec) -> bool:
+        """Whether the agent cannot work because of it."""
+        return self.name == (agent.name if self.kind == "agent" else agent.provider)
+
+
 class ClusterSnapshot(Versioned):
     """All live nodes, the reservations on them, the links between them, and which agents are warm where.
 
@@ -53,6 +66,9 @@ class ClusterSnapshot(Versioned):
     )
     bandwidth_bytes_per_s: float = Field(default=1e9, gt=0, description="Of every link that `links` does not mention")
     latency_s: float = Field(default=0.001, ge=0, description="Of every link that `links` does not mention")
+    outages: tuple[Outage, ...] = Field(
+        default=(), exclude_if=lambda outages: not outages, description="Providers and agents that do not answer"
+    )
     links: tuple[Link, ...] = Field(default=(), description="The measured links")
 
     @cached_property

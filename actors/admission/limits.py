@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 from actors.admission.admission import Admission
+from actors.admission.breaker import Breaker
 from actors.admission.capacity import Capacity, Cooldown, Semaphore, TokenBucket
 from actors.admission.queues import AdmissionQueue, AgentQueue, Uses
-from planners.agents import AgentSpec, Catalog, Provider
+from planners.agents import REMOTE_KINDS, AgentSpec, Catalog, Provider
+from planners.cluster import Outage
 
 
 def _limits_of(catalog: Catalog) -> tuple[object, ...]:
@@ -25,6 +27,7 @@ class AdmissionLimits(Admission):
     def __init__(self, catalog: Catalog) -> None:
         super().__init__()
         self._catalog = catalog
+        self._breakers = {f"provider {one.name}": Breaker(f"provider {one.name}") for one in catalog.providers}
         self._cooldowns = {one.name: Cooldown(f"provider {one.name}") for one in catalog.providers}
         providers = {provider.name: self._of_provider(provider) for provider in catalog.providers}
         shared = {provider.name: AdmissionQueue() for provider in catalog.providers}
@@ -58,12 +61,36 @@ class AdmissionLimits(Admission):
         if (cooldown := self._cooldowns.get(provider)) is not None:
             cooldown.extend(until_s)
 
+    def record(self, agent: AgentSpec, *, down: bool) -> None:
+        """An admitted attempt has ended. ``down``: nobody has answered it."""
+        now_s = asyncio.get_running_loop().time()
+        for breaker in self._breakers_of(agent):
+            breaker.record(now_s, down=down)
+
+    def outages(self) -> tuple[Outage, ...]:
+        """The circuit breakers that are not closed."""
+        now_s = asyncio.get_running_loop().time()
+        found = (breaker.outage(now_s) for breaker in self._breakers.values())
+        return tuple(outage for outage in found if outage is not None)
+
+    def _breakers_of(self, agent: AgentSpec) -> list[Breaker]:
+        owners = (f"agent {agent.name}", f"provider {agent.provider}")
+        return [self._breakers[owner] for owner in owners if owner in self._breakers]
+
     def _of_agent(self, agent: AgentSpec) -> Uses:
-        return () if agent.concurrency is None else ((Semaphore(agent.concurrency, f"agent {agent.name}"), 1.0),)
+        """What a call uses that belongs to the agent alone."""
+        owner, uses = f"agent {agent.name}", list[tuple[Capacity, float]]()
+        if agent.kind in REMOTE_KINDS or agent.provider is not None:
+            breaker = self._breakers[owner] = Breaker(owner)
+            uses.append((breaker, 0.0))
+        if agent.concurrency is not None:
+            uses.append((Semaphore(agent.concurrency, owner), 1.0))
+        return tuple(uses)
 
     def _of_provider(self, provider: Provider) -> tuple[Uses, Capacity | None]:
         """What every call uses, and the bucket of its tokens."""
         calls: list[tuple[Capacity, float]] = [(self._cooldowns[provider.name], 0.0)]
+        calls.append((self._breakers[f"provider {provider.name}"], 0.0))
         owner = f"provider {provider.name}"
         if provider.max_concurrent is not None:
             calls.append((Semaphore(provider.max_concurrent, owner), 1.0))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from actors.admission.limits import AdmissionLimits
 from planners.agents import Catalog
+from planners.cluster import Outage
 from planners.model import AgentName, AttemptId
 
 
@@ -78,6 +79,15 @@ class SharedLimits:
                 waiting.cancel()
             for inside in known.inside.values():
                 await inside.aclose()
+
+    def record(self, agent: AgentName, *, down: bool) -> None:
+        """See `AdmissionLimits.record`."""
+        if agent in self._agents:
+            self._limits.record(self._agents[agent], down=down)
+
+    def outages(self) -> tuple[Outage, ...]:
+        """See `AdmissionLimits.outages`."""
+        return self._limits.outages()
 
     def confirm(self, attempt: AttemptId) -> None:
         """See `Admission.confirm`."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +11,8 @@ import ray
 from ray.exceptions import RayActorError
 
 from actors.admission.shared_limits import SharedLimits
-from planners.agents import AgentSpec, Catalog
+from planners.agents import REMOTE_KINDS, AgentSpec, Catalog
+from planners.cluster import Outage
 from planners.model import AgentName, AttemptId
 
 _MOST_WAITING = 100_000
@@ -43,9 +44,18 @@ class LimitsActor:
         """See `SharedLimits.enter`."""
         return await self._limits.enter(member, agent, attempt, speculative=speculative)
 
-    async def leave(self, member: str, attempts: list[AttemptId]) -> None:
-        """See `SharedLimits.leave`."""
+    async def leave(
+        self, member: str, attempts: list[AttemptId], ended: Sequence[tuple[AgentName, bool]] = ()
+    ) -> tuple[Outage, ...]:
+        """See `SharedLimits.leave`. ``ended``: agents whose attempts have ended, and whether nobody has answered.
+
+        Returns:
+            See `SharedLimits.outages`.
+        """
+        for agent, down in ended:
+            self._limits.record(agent, down=down)
         await self._limits.leave(member, attempts)
+        return self._limits.outages()
 
     async def confirm(self, attempt: AttemptId) -> None:
         """See `SharedLimits.confirm`."""
@@ -87,6 +97,9 @@ class CentralLimits:
         self._waiting: dict[AttemptId, None] = {}
         self._words: Mapping[AttemptId, str] = {}
         self._left: list[AttemptId] = []
+        self._ended: list[tuple[AgentName, bool]] = []
+        self._outages: tuple[Outage, ...] = ()
+        self._following: asyncio.Task[None] | None = None
         self._joining: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[None] | None = None
 
@@ -121,6 +134,17 @@ class CentralLimits:
     def cool_down(self, provider: str, until_s: float) -> None:
         """See `AdmissionLimits.cool_down`."""
         self._actor.cool_down.remote(provider, until_s - asyncio.get_running_loop().time())
+
+    def record(self, agent: AgentSpec, *, down: bool) -> None:
+        """See `AdmissionLimits.record`."""
+        if agent.name in self._limited:
+            self._ended.append((agent.name, down))
+
+    def outages(self) -> tuple[Outage, ...]:
+        """See `AdmissionLimits.outages`; as of the last attempt of this shard that has ended, or a second ago."""
+        if self._outages and (self._following is None or self._following.done()):
+            self._following = asyncio.ensure_future(self._follow_outages())
+        return self._outages
 
     def reloaded(self, catalog: Catalog) -> "CentralLimits":
         """See `AdmissionLimits.reloaded`: these, and the actor's are those of the catalog."""
@@ -172,7 +196,18 @@ class CentralLimits:
 
     def _send_left(self) -> None:
         left, self._left = self._left, []
-        self._actor.leave.remote(self._member, left)
+        ended, self._ended = self._ended, []
+        answer = self._actor.leave.remote(self._member, left, ended)
+        if any(down for _, down in ended) or self._outages:
+            self._following = asyncio.ensure_future(self._take_outages(answer))
+
+    async def _take_outages(self, answer: Any) -> None:
+        with suppress(RayActorError):  # a new actor has no outages yet
+            self._outages = await answer
+
+    async def _follow_outages(self) -> None:
+        await asyncio.sleep(_WORDS_EVERY_S)
+        await self._take_outages(self._actor.leave.remote(self._member, []))
 
     async def _ask(self) -> None:
         try:
@@ -183,4 +218,8 @@ class CentralLimits:
 
 
 def _limited(catalog: Catalog) -> frozenset[AgentName]:
-    return frozenset(a.name for a in catalog.agents if a.provider is not None or a.concurrency is not None)
+    return frozenset(
+        agent.name
+        for agent in catalog.agents
+        if agent.provider is not None or agent.concurrency is not None or agent.kind in REMOTE_KINDS
+    )

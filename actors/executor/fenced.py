@@ -15,16 +15,18 @@ from actors.executor.calls import Calls
 from actors.executor.hosted import ExecutorOptions, HostedAttempt, held_by
 from actors.executor.lost_processes import node_lost
 from actors.executor.notice_log import NoticeLog
+from actors.executor.outages import is_down, left_alone
 from actors.executor.output import log_host_lines
 from actors.executor.promotions import RunningPromotions
 from actors.executor.readings import Held
-from actors.executor.waits import limit_wait, start_wait
+from actors.executor.waits import Stage, limit_wait, start_wait
 from actors.failures import failure_of, is_being_cancelled, with_inputs
 from actors.invocation import Ended, Invocation
 from actors.logs.limits import LogLimits
 from actors.payloads.outputs import BoundInputs, Outputs, Reference
 from actors.payloads.store import ReturnedPayloads
 from planners.agents import AgentSpec, Catalog
+from planners.cluster import Outage
 from planners.model import AgentName, AttemptId, NodeId, TaskId
 from reconciler.log_context import log_ids
 from reconciler.runtime.ports import Report
@@ -243,6 +245,8 @@ class FencedExecutor(ABC):
         agent = self.catalog.by_name.get(order.agent)
         if agent is None:
             raise ActorsError(f"no agent '{order.agent}' in the catalog", "agent", "add it to the catalog")
+        if order.fallback and self._is_down(agent):
+            return Ended(0.0, failure=left_alone(agent))
         async with hosted.limits.admission(agent, order.attempt, speculative=order.speculative):
             order = hosted.order  # it may have been confirmed while it waited
             if order.node in self._lost_nodes:
@@ -250,6 +254,7 @@ class FencedExecutor(ABC):
             bound = self._outputs.bound(hosted.task, order.inputs)
             call = self._calls.bound(hosted.task, order, agent, bound)
             ended = with_inputs(await self._run(hosted, agent, call, bound), call)
+            ended = self._with_outage(hosted, agent, ended)
         self._notices.log(agent, ended)
         if ended.failure is None:
             self._warm.add((agent.name, order.node))
@@ -259,6 +264,32 @@ class FencedExecutor(ABC):
             until_s = asyncio.get_running_loop().time() + ended.failure.retry_after_s
             self._limits.cool_down(agent.provider, until_s)
         return ended
+
+    def outages(self) -> tuple[Outage, ...]:
+        """Providers and agents that do not answer."""
+        return self._limits.outages()
+
+    def _is_down(self, agent: AgentSpec) -> bool:
+        return any(outage.concerns(agent) for outage in self.outages())
+
+    def _with_outage(self, hosted: HostedAttempt, agent: AgentSpec, ended: Ended) -> Ended:
+        """Tell the circuit breakers how an attempt has ended. While one is open, no failure uses up a try."""
+        down = is_down(agent, ended.failure)
+        hosted.limits.record(agent, down=down)
+        if ended.failure is None or not down or not self._is_down(agent):
+            return ended
+        self._divert()
+        return replace(ended, failure=ended.failure.model_copy(update={"counts": False, "unavailable": True}))
+
+    def _divert(self) -> None:
+        """End the attempts that wait for an agent that does not answer, where another one can do their work."""
+        waiting = [one for live in self._live.values() for one in live.values() if one.stage is Stage.LIMITS]
+        for hosted in waiting:
+            spec = self.catalog.by_name.get(hosted.order.agent)
+            if hosted.order.fallback and hosted.began_s is None and spec is not None and self._is_down(spec):
+                del self._live[hosted.task][hosted.order.attempt]
+                self._stop([hosted])
+                self._report_end(hosted, Ended(0.0, failure=left_alone(spec)))
 
     def _began(self, hosted: HostedAttempt) -> None:
         """Report that the agent has begun, the first time: an attempt may run again after its host has died."""

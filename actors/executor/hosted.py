@@ -13,6 +13,7 @@ from actors.logs.limits import LogLimits
 from actors.payloads.outputs import Reference
 from actors.payloads.store import PayloadStore
 from planners.agents import AgentKind, AgentSpec, Catalog
+from planners.cluster import Outage
 from planners.model import AttemptId, NodeId, TaskId
 from reconciler.runtime.ports import Report
 from reconciler.state.commands import Dispatch
@@ -58,6 +59,14 @@ class AdmissionControl(Protocol):
 
     def cool_down(self, provider: str, until_s: float) -> None:
         """Admit no call of a provider before then, on the monotonic clock of the event loop."""
+        ...
+
+    def record(self, agent: AgentSpec, *, down: bool) -> None:
+        """An admitted attempt has ended, and nobody has answered it if ``down``. Called while it is still admitted."""
+        ...
+
+    def outages(self) -> tuple[Outage, ...]:
+        """The circuit breakers that are not closed."""
         ...
 
     def reloaded(self, catalog: Catalog) -> "AdmissionControl":

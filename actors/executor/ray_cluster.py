@@ -9,7 +9,7 @@ from typing import Any
 from actors.executor.measurements import Measurements
 from actors.executor.nodes import NodeHeartbeats, free_resources, list_nodes
 from actors.executor.readings import SnapshotParts
-from planners.cluster import ClusterNode, ClusterSnapshot
+from planners.cluster import ClusterNode, ClusterSnapshot, Outage
 from planners.model import AgentName, NodeId, digest
 from planners.resources import Resources
 
@@ -33,6 +33,7 @@ class RayCluster:
         self,
         *,
         warm: Callable[[], frozenset[tuple[AgentName, NodeId]]] = frozenset,
+        outages: Callable[[], tuple[Outage, ...]] = tuple,
         on_lost: Callable[[NodeId], None] | None = None,
         on_healed: Callable[[NodeId], None] | None = None,
         refresh_s: float = 0.5,
@@ -43,6 +44,7 @@ class RayCluster:
 
         Args:
             warm: which agents are warm where; an executor knows.
+            outages: which providers and agents do not answer; an executor knows that too.
             on_lost: called on the event loop with each node that has left.
             on_healed: called with a lost node that answers again.
             refresh_s: how often Ray is asked for its nodes.
@@ -50,6 +52,7 @@ class RayCluster:
             measurements: measure speeds, links and load by others; None: all nodes are equal, and no load is seen.
         """
         self._warm = warm
+        self._outages = outages
         self._on_lost = on_lost
         self._on_healed = on_healed
         self._refresh_s = refresh_s
@@ -84,6 +87,7 @@ class RayCluster:
             nodes=self._nodes,
             reservations=parts.reservations,
             warm=self._warm(),
+            outages=self._outages(),
             bandwidth_bytes_per_s=parts.bandwidth_bytes_per_s,
             latency_s=parts.latency_s,
             links=parts.links,

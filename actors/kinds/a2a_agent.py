@@ -39,6 +39,12 @@ class RemoteFailed(ActorsError):
     """The remote agent cannot be reached, or ended without a result."""
 
 
+class RemoteAway(RemoteFailed):
+    """The remote agent cannot be reached."""
+
+    unavailable = True
+
+
 class A2aSettings(Model):
     """How to talk to the agent. ``headers`` are templates; ``skill`` is sent along for agents that ask for one."""
 
@@ -80,7 +86,7 @@ class A2aKind:
                 return f"{agent.target} is '{card.name}' {card.version}"
         except (A2AError, httpx.HTTPError) as error:
             message = rendering.masked(f"'{agent.target}': {error or type(error).__name__}")[:_SHOWN]
-            raise RemoteFailed(message, "target", "check the address, the credentials, and that it runs") from None
+            raise RemoteAway(message, "target", "check the address, the credentials, and that it runs") from None
 
     async def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer:
         """Send the message and follow the task to its end.
@@ -106,7 +112,7 @@ class A2aKind:
                 await _follow(client, request, reply, context)
         except (A2AError, httpx.HTTPError) as error:
             message = rendering.masked(f"'{call.target}': {error or type(error).__name__}")[:_SHOWN]
-            raise RemoteFailed(message, "target", "check the address, the credentials, and that it runs") from None
+            raise RemoteAway(message, "target", "check the address, the credentials, and that it runs") from None
         if (problem := reply.problem()) is not None:
             message = rendering.masked(f"the agent at '{call.target}' {problem}")[:_SHOWN]
             raise RemoteFailed(message, "target", "give it what it asks for, or see its own log")

@@ -38,6 +38,8 @@ _LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus
 class HttpFailed(ActorsError):
     """The service could not be reached, or answered with an error that may pass."""
 
+    unavailable = True
+
 
 class HttpRefused(BadInput):
     """The service refused the request, and would refuse it again."""

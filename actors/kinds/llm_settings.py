@@ -11,6 +11,8 @@ from planners.model import Model
 class LLMFailed(ActorsError):
     """The provider could not be reached or is over its limits, or the model's answer was wrong too often."""
 
+    unavailable = True
+
 
 class LLMRefused(BadInput):
     """The provider refused the request, and would refuse it again."""

@@ -56,6 +56,8 @@ def agents(url: str, as_json: bool) -> None:  # noqa: FBT001 (see above)
     ]
     columns = ["agent", "capability", "kind", "effect", "quality", "expected s", "call $", "tries", "limit s", "needs"]
     console.print(table(columns, rows))
+    for outage in catalog.outages:
+        console.print(f"[yellow]{outage.kind} {escape(outage.name)} does not answer[/] (breaker {outage.state})")
 
 
 @reported

@@ -15,6 +15,7 @@ from orchestrator.client.blocking import SyncClient
 from orchestrator.client.credentials import request_headers
 from orchestrator.client.errors import Busy, NotOurs, TaskFailed, Unreachable, refusal
 from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview, Resolution, StepAnswer
+from orchestrator.known_agents import KnownAgents
 from orchestrator.reload import Reloaded
 from orchestrator.task_documents import Submittable, task_of
 from planners.agents import Catalog
@@ -277,9 +278,9 @@ class Client:
         value: JsonValue = await self._json(f"/v1/tasks/{task_id}/outputs/{step}")
         return value
 
-    async def agents(self) -> Catalog:
-        """The catalog: all agents and providers."""
-        return await self._view(Catalog, "GET", "/v1/agents")
+    async def agents(self) -> KnownAgents:
+        """The catalog: all agents and providers, and who does not answer."""
+        return await self._view(KnownAgents, "GET", "/v1/agents")
 
     async def reload(self, catalog: Catalog) -> Reloaded:
         """Replace the service's catalog, and let later attempts use the present code of their agents."""

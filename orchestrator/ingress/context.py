@@ -9,6 +9,7 @@ from orchestrator.errors import InvalidRequest, Unavailable
 from orchestrator.gateway.protocol import Gateway
 from orchestrator.gateway.task_ids import new_task_id
 from orchestrator.ingress.keyring import Keyring
+from orchestrator.known_agents import KnownAgents
 from orchestrator.llm import goals_without_llm
 from orchestrator.reload import Reloaded, reloaded
 from orchestrator.settings import Settings
@@ -76,10 +77,11 @@ class IngressContext:
     def _flaws(self, task: Task) -> list[InvalidTask]:
         return [*flaws(task, self.catalog, self._cluster), *goals_without_llm(task, self.settings)]
 
-    async def agents(self) -> Catalog:
-        """The catalog; another replica, or SIGHUP, may have reloaded it a moment ago."""
+    async def agents(self) -> KnownAgents:
+        """The catalog; another replica, or SIGHUP, may have reloaded it a moment ago. And who does not answer."""
         await self._recent_cluster()
-        return self.catalog
+        outages = () if self._cluster is None else self._cluster.outages
+        return KnownAgents(agents=self.catalog.agents, providers=self.catalog.providers, outages=outages)
 
     async def reload(self, catalog: Catalog) -> Reloaded:
         """Give the service a new catalog.

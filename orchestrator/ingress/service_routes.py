@@ -10,6 +10,7 @@ from orchestrator.gateway.protocol import LearnerVersions
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.request_bodies import body_schema, json_body
 from orchestrator.ingress.responses import problems, sent
+from orchestrator.known_agents import KnownAgents
 from orchestrator.metrics import HttpMetrics, joined
 from orchestrator.reload import Reloaded
 from planners.agents import Catalog
@@ -38,9 +39,11 @@ def routes(context: IngressContext, http_metrics: HttpMetrics) -> APIRouter:
 def _inventory(router: APIRouter, context: IngressContext) -> None:
     gateway = context.gateway
 
-    @router.get("/v1/agents", summary="List agents", response_model=Catalog, responses=problems(503), tags=["service"])
+    @router.get(
+        "/v1/agents", summary="List agents", response_model=KnownAgents, responses=problems(503), tags=["service"]
+    )
     async def list_agents() -> Response:
-        """All agents with their schemas, prices and resources, and the providers they share."""
+        """All agents with their schemas, prices and resources, their providers, and who does not answer now."""
         return sent(await context.agents())
 
     @router.post(

@@ -115,7 +115,7 @@ class ThisMachine:
 
     def snapshot(self) -> ClusterSnapshot:
         """The node, and which agents have run on it."""
-        return self._cluster.model_copy(update={"warm": self._executor.warm()})
+        return self._cluster.model_copy(update={"warm": self._executor.warm(), "outages": self._executor.outages()})
 
 
 def room_for(catalog: Catalog) -> Resources:

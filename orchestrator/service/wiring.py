@@ -27,10 +27,8 @@ from orchestrator.errors import CannotStart
 from orchestrator.gateway.actor_calls import NAMESPACE
 from orchestrator.gateway.ray_gateway import LEARNER, LIMITS, PLANNER, shard_name
 from orchestrator.gateway.task_ids import shard_of
-from orchestrator.metrics import RunMetrics
 from orchestrator.metrics.journal import JournalMetrics
-from orchestrator.metrics.loop_lag import LoopLag
-from orchestrator.metrics.planning import PlanningMetrics
+from orchestrator.metrics.shard import shard_metrics
 from orchestrator.reload import Reloaded
 from orchestrator.service.addresses import with_port
 from orchestrator.service.advice import LearnedAdvice
@@ -109,22 +107,10 @@ class BuildShard:
         shards: list[Shard] = []
         executor = self._executor(index, catalog, lambda: cluster)
 
-        def on_lost(node: NodeId) -> None:
-            executor.forget_node(node)
-            for shard in shards:
-                shard.node_lost(node)
-
-        cluster = RayCluster(
-            warm=executor.warm,
-            on_lost=on_lost,
-            on_healed=executor.stop_leftovers,
-            refresh_s=settings.cluster.refresh_s,
-            node_timeout_s=settings.cluster.node_timeout_s,
-            measurements=Measurements(executor.held) if settings.cluster.measure else None,
-        )
+        cluster = self._cluster(executor, shards)
         await cluster.start()
         await executor.prepare([node.id for node in cluster.snapshot().nodes])
-        metrics, planning_metrics, lag = _metrics(index)
+        metrics, planning_metrics, lag = shard_metrics(index, executor.outages)
         learner = ray.get_actor(LEARNER, namespace=NAMESPACE) if settings.learner.enabled else None
         journal = await asyncio.to_thread(self._journal, index, JournalMetrics(metrics.registry, index))
         advice = LearnedAdvice(settings, learner, planner, lambda restarted: _restore(restarted, journal))
@@ -147,6 +133,25 @@ class BuildShard:
         on_close = (lag.stop, advice.stop, cluster.stop, executor.close)
         shards.append(Shard(ports, journal, metrics, most_live=_most_live(settings), on_close=on_close))
         return shards[0]
+
+    def _cluster(self, executor: RayExecutor, shards: Iterable[Shard]) -> RayCluster:
+        """The cluster, which tells executor and shards of lost nodes."""
+
+        def on_lost(node: NodeId) -> None:
+            executor.forget_node(node)
+            for shard in shards:
+                shard.node_lost(node)
+
+        settings = self.settings.cluster
+        return RayCluster(
+            warm=executor.warm,
+            outages=executor.outages,
+            on_lost=on_lost,
+            on_healed=executor.stop_leftovers,
+            refresh_s=settings.refresh_s,
+            node_timeout_s=settings.node_timeout_s,
+            measurements=Measurements(executor.held) if settings.measure else None,
+        )
 
     def _executor(self, index: int, catalog: Catalog, cluster: Callable[[], RayCluster]) -> RayExecutor:
         """The executor; ``cluster`` gives the cluster, which is created after it."""
@@ -197,14 +202,6 @@ def _most_live(settings: Settings) -> int:
 def _drafter(settings: Settings, planning: RemotePlanning) -> Drafts | None:
     draft = settings.llm.draft
     return None if draft is None else Drafts(draft, planning.draft)
-
-
-def _metrics(index: int) -> tuple[RunMetrics, PlanningMetrics, LoopLag]:
-    """The metrics of a shard, in one registry. Call it on the shard's event loop."""
-    metrics = RunMetrics(index)
-    lag = LoopLag(metrics.registry, f"shard-{index}")
-    lag.start()
-    return metrics, PlanningMetrics(metrics.registry, index), lag
 
 
 async def _restore(learner: Any, journal: Journal) -> None:

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from pydantic import JsonValue
 
+from planners.availability import avoidable
 from planners.errors import ForerunError
 from planners.model import NodeId, StepId
 from planners.plans import Plan
@@ -148,6 +149,7 @@ class PlanningSession:
         others = self._reservations.of_others(run.id, ports.clock.monotonic_s())
         nodes = tuple(node for node in cluster.nodes if node.id not in lost)
         cluster = cluster.model_copy(update={"nodes": nodes, "reservations": (*cluster.reservations, *others)})
+        avoided = set(avoidable(cluster.outages, run.task, run.catalog)).difference(command.without_agents)
         return PlanRequest(
             task=run.task,
             catalog=ports.catalog,
@@ -156,7 +158,7 @@ class PlanningSession:
             known=await self._known(command),
             facts=command.facts,
             in_flight=await self._in_flight(now_s),
-            without_agents=command.without_agents,
+            without_agents=(*command.without_agents, *sorted(avoided)),
             spent_usd=run.spent_usd,
             elapsed_s=now_s,
         )

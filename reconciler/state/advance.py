@@ -9,6 +9,7 @@ from reconciler.state.attempts import Attempt
 from reconciler.state.completion import settle_fan_outs
 from reconciler.state.conclusion import check_limits, end_if_done
 from reconciler.state.deadlines import give_up_late_steps
+from reconciler.state.failures import has_fallback
 from reconciler.state.giving_up import give_up
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.hedging import meet_late_attempts, watch
@@ -118,4 +119,6 @@ def _dispatch(run: RunData, attempt: Attempt, inputs: dict[str, c.Source]) -> No
     if run.agent_of(attempt).built_in:
         waits.begin(run, attempt, inputs)
     else:
-        run.commands.append(run.dispatcher.command(attempt, inputs, run.tries, run.late.late_s(attempt.step.id)))
+        late_s = run.late.late_s(attempt.step.id)
+        fallback = has_fallback(run, attempt)
+        run.commands.append(run.dispatcher.command(attempt, inputs, run.tries, late_s, fallback=fallback))

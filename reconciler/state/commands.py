@@ -40,7 +40,8 @@ class Dispatch(Versioned):
     """Start an attempt: this agent, on this node, on these inputs.
 
     ``speculative`` output is staged: other speculative attempts may read it, the outside world may not. ``check``: what
-    the output must fulfil. ``refusal``: why the output of the attempt before was refused. ``discloses``:
+    the output must fulfil. ``refusal``: why the output of the attempt before was refused. ``fallback``: another
+    agent can do the work if this one does not answer. ``discloses``:
     the agent sends private inputs to a third party.
     """
 
@@ -57,6 +58,7 @@ class Dispatch(Versioned):
     timeout_s: float | None = None
     check: str | None = None
     refusal: str = ""
+    fallback: bool = False
     discloses: bool = False
 
     @property

@@ -139,7 +139,13 @@ class Dispatcher:
         return agentless_key
 
     def command(
-        self, attempt: Attempt, inputs: dict[str, Source], tries: Tries, late_s: float | None = None
+        self,
+        attempt: Attempt,
+        inputs: dict[str, Source],
+        tries: Tries,
+        late_s: float | None = None,
+        *,
+        fallback: bool = False,
     ) -> Dispatch:
         """The command that starts an attempt. ``late_s``: the learned 90 % quantile of its seconds, if known."""
         agent: AgentSpec = self._catalog.by_name[attempt.placement.agent]
@@ -157,6 +163,7 @@ class Dispatcher:
             timeout_s=attempt.step.timeout_s or _timeout_s(agent, late_s),
             check=attempt.step.check,
             refusal=tries.refusal(attempt.work_key),
+            fallback=fallback,
             discloses=agent.discloses,
         )
 

@@ -65,6 +65,8 @@ def after_failure(  # noqa: PLR0913 what the decision depends on, named at the c
     """
     if not failure.retryable or (agent.effect.never_twice and not (repeatable or failure.never_began)):
         return FailRun()
+    if failure.unavailable and not failure.counts and others:
+        return PlanAround()
     retry = step.retry if step is not None else None
     if retry is None:
         pause_s, left = agent.retry.backoff_s * 2 ** (tries - 1), tries < agent.retry.max_attempts

@@ -1,10 +1,11 @@
 """Carrying out the failure policy for one step: retry it, block it until a new plan, or fail the run."""
 
-from planners.agents import AgentSpec
+from planners.agents import REMOTE_KINDS, AgentSpec
 from planners.model import AttemptId
 from planners.tasks import Mode
 from planners.workflow import Step
 from reconciler.state import commands as c
+from reconciler.state.attempts import Attempt
 from reconciler.state.failure_policy import FailRun, PlanAround, RetryLater, after_failure, others_can
 from reconciler.state.giving_up import give_up
 from reconciler.state.handoff import Failure
@@ -42,6 +43,16 @@ def apply_policy(  # noqa: PLR0913 one decision about one step
             message = f"step '{step.id}' failed{after}: {failure.told}"
             named = failure.with_evidence(tries=tries).model_copy(update={"message": message})
             give_up(run, step, named, failure.told)
+
+
+def has_fallback(run: RunData, attempt: Attempt) -> bool:
+    """Whether another agent can do the work of an attempt if its own does not answer."""
+    agent = run.agent_of(attempt)
+    if attempt.verdict is None or not (agent.kind in REMOTE_KINDS or agent.provider is not None):
+        return False
+    return run.task.planning.mode is not Mode.ORACLE and others_can(
+        attempt.step, agent.name, run.task, run.catalog, run.requests.without_agents
+    )
 
 
 def serves(run: RunData, attempt: AttemptId, step: Step) -> bool:

@@ -74,6 +74,11 @@ class Failure(Versioned):
         default=False,
         description="The executor knows for certain that the agent's code did not run, so nothing can be in doubt",
     )
+    unavailable: bool = Field(
+        default=False,
+        exclude_if=lambda unavailable: not unavailable,
+        description="Nobody has answered, so any other attempt would fare the same now",
+    )
     retry_after_s: float | None = Field(
         default=None,
         ge=0,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from planners.agents import AgentKind, AgentSpec, Effect
+from planners.agents import REMOTE_KINDS, AgentKind, AgentSpec, Effect
 from planners.model import NodeId
 from planners.policies import Hedge
 from planners.workflow import Step
@@ -27,7 +27,7 @@ HEDGES_LEAST = 2
 HEDGES_SHARE = 0.1
 _HEDGED_EFFECTS = frozenset({Effect.PURE, Effect.IDEMPOTENT})
 # What these wait for is mostly elsewhere, so a second attempt helps on the same node too.
-_REMOTE = frozenset({AgentKind.HTTP, AgentKind.LLM, AgentKind.MCP, AgentKind.A2A, AgentKind.ASYNC})
+_WAITING = REMOTE_KINDS | {AgentKind.ASYNC}
 
 
 def watch(run: RunData) -> None:
@@ -131,7 +131,7 @@ def _other_node(run: RunData, first: Attempt) -> NodeId | None:
     others = [node for node in known if node != here and node not in run.requests.without_nodes]
     if others:
         return min(others, key=run.attempts.live_count_on)
-    return here if agent.kind in _REMOTE else None
+    return here if agent.kind in _WAITING else None
 
 
 def won(run: RunData, hedge: Attempt) -> Attempt:
