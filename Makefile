@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make demo       set up, rank molecules with and without speculation, write demo-report.html"
 	@echo "make test       set up, run all tests but the slow ones"
-	@echo "make test-slow  run the slow tests: several hosts, more faults"
+	@echo "make test-slow  run the slow tests: several hosts, more faults, generated requests"
 	@echo "make laws       check the laws of a run over 10,000 random histories"
 	@echo "make chaos      kill real processes under load, 100 seeds"
 	@echo "make fuzz       send 10,000 generated requests to a service"
@@ -47,7 +47,7 @@ chaos: $(STAMP)
 	@FORERUN_CHAOS_SEEDS=100 $(BIN)/python -m pytest tests/chaos -m "slow or not slow"
 
 fuzz: $(STAMP)
-	@$(BIN)/python -m pytest tests/e2e -m fuzz
+	@FORERUN_FUZZ_REQUESTS=10000 $(BIN)/python -m pytest tests/e2e/test_generated_requests.py -m slow
 
 lint: $(STAMP)
 	@$(BIN)/ruff format --check .

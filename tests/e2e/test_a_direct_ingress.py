@@ -36,7 +36,11 @@ def answered(client):
 
 
 @pytest.mark.parametrize(
-    ("flags", "process"), [((), "ray::IngressShard"), (("--shards", "2"), "ray::DirectIngress")], ids=["one", "two"]
+    ("flags", "process"),
+    [
+        pytest.param((), "ray::IngressShard", id="one"),
+        pytest.param(("--shards", "2"), "ray::DirectIngress", id="two", marks=pytest.mark.slow),
+    ],
 )
 def test_tasks_run_and_the_process_that_answers_may_crash(tmp_path, flags, process):
     service = live_service.started(tmp_path, "--ingress", "direct", *flags, catalog=CATALOG)

@@ -46,7 +46,7 @@ def _await_death(processes: set[int]) -> None:
     assert alive(processes) == set()
 
 
-@pytest.mark.parametrize("killed", ["raylet", "gcs_server"])
+@pytest.mark.parametrize("killed", ["gcs_server", pytest.param("raylet", marks=pytest.mark.slow)])
 def test_kill_9_of_a_process_of_ray_ends_the_service_and_a_restart_ends_its_tasks(doomed: Service, killed: str):
     with Client.sync(doomed.url) as client:
         task_id = client.submit(_SLEEP).id

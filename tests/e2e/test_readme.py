@@ -111,7 +111,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     ]
     with ScriptedLLM({goal: steps}) as llm:
         _prepare(folder, llm)
-        service = started(folder, "--catalog", str(folder / "all.yaml"), "--settings", str(folder / "adapted.yaml"))
+        flags = ("--catalog", str(folder / "all.yaml"), "--settings", str(folder / "adapted.yaml"))
+        service = started(folder, "--ingress", "direct", *flags)  # Ray Serve takes seconds to start
         try:
             yield Place(folder, service.url)
         finally:

@@ -243,7 +243,9 @@ def url(tmp_path_factory: pytest.TempPathFactory, failing_url: str, llm: Scripte
         "FORERUN_LLM__MAX_RETRIES": "0",
         "FORERUN_LLM__MAX_REPAIRS": "0",
     }
-    running = live_service.started(folder, catalog=folder / "catalog.yaml", environment=environment)
+    # Without Ray Serve it starts sooner, and failures are told the same.
+    direct = ("--ingress", "direct")
+    running = live_service.started(folder, *direct, catalog=folder / "catalog.yaml", environment=environment)
     yield running.url
     processes = running.descendants()
     assert running.terminate() == 0, running.log.read_text()
