@@ -2,6 +2,7 @@
 
 BENCHMARKS = (
     "burst",
+    "callbacks",
     "drift",
     "fanout",
     "headstart",

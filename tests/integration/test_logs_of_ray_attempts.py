@@ -73,7 +73,7 @@ async def test_the_last_lines_of_a_killed_host_survive(attempts_with):
     assert set(attempts.texts(attempt)) == {"last line of the host"}
 
 
-@pytest.mark.parametrize("agent", [p.floods, p.floods_in_host])
+@pytest.mark.parametrize("agent", [pytest.param(p.floods, marks=pytest.mark.slow), p.floods_in_host])
 async def test_an_agent_that_prints_100_mb_is_bounded_and_others_go_on(attempts_with, agent):
     attempts = attempts_with(agent, p.prints_in_host, p.prints)
 
