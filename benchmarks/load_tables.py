@@ -73,3 +73,18 @@ def rate_table(figures: Results) -> str:
 
 def _quantiles(of: Mapping[str, float] | None) -> str:
     return "" if of is None else " / ".join(milliseconds(of[name]) for name in ("p50", "p95", "p99"))
+
+
+def callbacks_table(figures: Mapping[str, Any]) -> str:
+    """A row per part: what callbacks of the event loop took, and the median of the requests."""
+    rows = [
+        [
+            name,
+            str(of["callbacks"]),
+            f"{of['p999_ms']} ms",
+            f"{of['longest'][0].partition(' ')[0]} ms",
+            f"{of['latency_ms'][0]} ms",
+        ]
+        for name, of in figures.items()
+    ]
+    return table(["part", "callbacks", "p99.9", "longest", "request, median"], rows)

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import BENCHMARKS
 from benchmarks.headline import headline
-from benchmarks.load_tables import many_table, peers_table, rate_table
+from benchmarks.load_tables import callbacks_table, many_table, peers_table, rate_table
 from benchmarks.markdown import milliseconds, number, seconds, share, table, times
 from benchmarks.route_tables import routes_table
 
@@ -337,6 +337,7 @@ _TABLES: dict[str, Callable[[Results], str]] = {
     "planner": _planner,
     "learning": _learning,
     "kernel": _kernel,
+    "callbacks": callbacks_table,
     "logs": _logs,
     "routes": routes_table,
     "many": many_table,

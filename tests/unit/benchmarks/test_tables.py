@@ -128,6 +128,9 @@ RESULTS = {
         "regret_usd": {"oracle": 1.0, "always": -0.5, "never": -2.0},
         "train_s": 60.0,
     },
+    "callbacks": {
+        "chain": {"callbacks": 900, "p999_ms": 2.5, "longest": ["6.1 <coroutine>"], "latency_ms": [4.0, 9.0]},
+    },
     "kernel": {"sizes": [100], "us_per_event": {"wide": [41.9]}, "plan_us_per_step": {"wide": [38.2]}},
     "peers": {
         "tasks": 500,
