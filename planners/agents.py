@@ -151,6 +151,11 @@ class AgentSpec(Measured):
         return self.effect is not Effect.IRREVERSIBLE and not self.discloses
 
     @property
+    def cacheable(self) -> bool:
+        """Whether results are kept for identical work: the agent is pure and declares a version."""
+        return self.effect is Effect.PURE and "version" in self.model_fields_set and not self.built_in
+
+    @property
     def starts_at_once(self) -> bool:
         """Whether an attempt starts as soon as it is dispatched: it runs in a shared host and no limit delays it."""
         unlimited = self.provider is None and self.concurrency is None and self.kind not in REMOTE_KINDS

@@ -23,6 +23,11 @@ class StepPolicies(Model):
         exclude_if=lambda check: check is None,
         description="A condition over $output. An output that does not fulfil it is a failure, and the agent is told",
     )
+    cache: bool | None = Field(
+        default=None,
+        exclude_if=lambda cache: cache is None,
+        description="false: the result cache neither answers nor keeps its work",
+    )
     hedge: bool | Hedge | None = Field(
         default=None,
         exclude_if=lambda hedge: hedge is None,

@@ -1,6 +1,7 @@
 """What all executors share: fencing, limits, outputs and reports. Subclasses decide where agents run."""
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,20 +12,22 @@ from pydantic import JsonValue
 
 from actors.admission.limits import AdmissionLimits
 from actors.errors import ActorsError
+from actors.executor.cached_results import with_results
 from actors.executor.calls import Calls
 from actors.executor.hosted import ExecutorOptions, HostedAttempt, held_by
 from actors.executor.lost_processes import node_lost
 from actors.executor.notice_log import NoticeLog
-from actors.executor.outages import is_down, left_alone
+from actors.executor.outages import is_down, left_alone, to_divert
 from actors.executor.output import log_host_lines
 from actors.executor.promotions import RunningPromotions
 from actors.executor.readings import Held
-from actors.executor.waits import Stage, limit_wait, start_wait
+from actors.executor.waits import limit_wait, start_wait
 from actors.failures import failure_of, is_being_cancelled, with_inputs
 from actors.invocation import Ended, Invocation
 from actors.logs.limits import LogLimits
 from actors.payloads.outputs import BoundInputs, Outputs, Reference
 from actors.payloads.store import ReturnedPayloads
+from actors.result_cache import ResultCache
 from planners.agents import AgentSpec, Catalog
 from planners.cluster import Outage
 from planners.model import AgentName, AttemptId, NodeId, TaskId
@@ -61,6 +64,7 @@ class FencedExecutor(ABC):
         inline_bytes = options.get("inline_bytes", INLINE_BYTES)
         self._calls = Calls(inline_bytes, self._payloads, self._logs, self.name)
         self._outputs = Outputs(self._payloads)
+        self._results = options.get("results") or ResultCache(time.monotonic)
         self._cancel = options.get("cancel") or self._cancelled
         self._live: dict[TaskId, dict[AttemptId, HostedAttempt]] = {}
         self._staged: dict[TaskId, dict[AttemptId, tuple[Invocation, Mapping[str, bytes]]]] = {}
@@ -124,6 +128,7 @@ class FencedExecutor(ABC):
         self._outputs.release(task)
         self._staged.pop(task, None)
         self._promotions.release(task)
+        self._results.forget_task(task)
 
     def forget_node(self, node: NodeId) -> None:
         """A node is lost for good: its attempts have failed, and so does whatever is still sent there.
@@ -230,7 +235,7 @@ class FencedExecutor(ABC):
     async def _carry_out(self, hosted: HostedAttempt) -> None:
         try:
             with log_ids(step=hosted.order.step, attempt=hosted.order.attempt):
-                ended = await self._ended(hosted)
+                ended = await with_results(self._results, hosted, self.catalog, self._outputs, self._ended)
         except (Exception, asyncio.CancelledError) as error:  # whatever breaks, the attempt ends with a report
             if is_being_cancelled():
                 raise
@@ -278,18 +283,11 @@ class FencedExecutor(ABC):
         hosted.limits.record(agent, down=down)
         if ended.failure is None or not down or not self._is_down(agent):
             return ended
-        self._divert()
+        for waiting in to_divert(self._live, self.catalog, self._is_down):
+            del self._live[waiting.task][waiting.order.attempt]
+            self._stop([waiting])
+            self._report_end(waiting, Ended(0.0, failure=left_alone(self.catalog.by_name[waiting.order.agent])))
         return replace(ended, failure=ended.failure.model_copy(update={"counts": False, "unavailable": True}))
-
-    def _divert(self) -> None:
-        """End the attempts that wait for an agent that does not answer, where another one can do their work."""
-        waiting = [one for live in self._live.values() for one in live.values() if one.stage is Stage.LIMITS]
-        for hosted in waiting:
-            spec = self.catalog.by_name.get(hosted.order.agent)
-            if hosted.order.fallback and hosted.began_s is None and spec is not None and self._is_down(spec):
-                del self._live[hosted.task][hosted.order.attempt]
-                self._stop([hosted])
-                self._report_end(hosted, Ended(0.0, failure=left_alone(spec)))
 
     def _began(self, hosted: HostedAttempt) -> None:
         """Report that the agent has begun, the first time: an attempt may run again after its host has died."""

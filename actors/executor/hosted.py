@@ -12,6 +12,7 @@ from actors.executor.waits import Stage
 from actors.logs.limits import LogLimits
 from actors.payloads.outputs import Reference
 from actors.payloads.store import PayloadStore
+from actors.result_cache import ResultCache
 from planners.agents import AgentKind, AgentSpec, Catalog
 from planners.cluster import Outage
 from planners.model import AttemptId, NodeId, TaskId
@@ -86,6 +87,7 @@ class ExecutorOptions(TypedDict, total=False):
     ``cancel``: how attempts are cancelled; tests inject one that gets lost.
     ``payloads``: where large outputs are kept.
     ``verify_timeout_s``: how long a verify hook may take.
+    ``results``: the result cache; by default this executor has one to itself.
     ``logs``: how much of what attempts print and log is kept; None: nothing is captured.
     """
 
@@ -95,6 +97,7 @@ class ExecutorOptions(TypedDict, total=False):
     payloads: PayloadStore
     verify_timeout_s: float
     logs: LogLimits | None
+    results: ResultCache
 
 
 def held_by(attempts: Iterable[HostedAttempt], catalog: Catalog) -> dict[NodeId, Held]:

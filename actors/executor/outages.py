@@ -1,6 +1,11 @@
 """Which failures say that nobody answers, and the failure of an attempt that does not wait until somebody does."""
 
-from planners.agents import REMOTE_KINDS, AgentSpec
+from collections.abc import Callable, Mapping
+
+from actors.executor.hosted import HostedAttempt
+from actors.executor.waits import Stage
+from planners.agents import REMOTE_KINDS, AgentSpec, Catalog
+from planners.model import AttemptId, TaskId
 from reconciler.state.handoff import Failure, FailureKind
 
 
@@ -10,6 +15,15 @@ def is_down(agent: AgentSpec, failure: Failure | None) -> bool:
         return False
     remote = agent.kind in REMOTE_KINDS or agent.provider is not None
     return failure.unavailable or (remote and failure.kind is FailureKind.TIMEOUT)
+
+
+def to_divert(
+    live: Mapping[TaskId, Mapping[AttemptId, HostedAttempt]], catalog: Catalog, is_down: Callable[[AgentSpec], bool]
+) -> list[HostedAttempt]:
+    """The attempts that wait for an agent that does not answer, where another one can do their work."""
+    waiting = (one for attempts in live.values() for one in attempts.values() if one.stage is Stage.LIMITS)
+    asked = ((one, catalog.by_name.get(one.order.agent)) for one in waiting if one.order.fallback)
+    return [one for one, agent in asked if one.began_s is None and agent is not None and is_down(agent)]
 
 
 def left_alone(agent: AgentSpec) -> Failure:

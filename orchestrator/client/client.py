@@ -284,7 +284,7 @@ class Client:
 
     async def reload(self, catalog: Catalog) -> Reloaded:
         """Replace the service's catalog, and let later attempts use the present code of their agents."""
-        return await self._view(Reloaded, "POST", "/v1/reload", content=catalog.model_dump_json())
+        return await self._view(Reloaded, "POST", "/v1/reload", content=catalog.model_dump_json(exclude_unset=True))
 
     async def nodes(self) -> ClusterSnapshot:
         """The cluster as it is now."""

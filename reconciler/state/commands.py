@@ -41,7 +41,7 @@ class Dispatch(Versioned):
 
     ``speculative`` output is staged: other speculative attempts may read it, the outside world may not. ``check``: what
     the output must fulfil. ``refusal``: why the output of the attempt before was refused. ``fallback``: another
-    agent can do the work if this one does not answer. ``discloses``:
+    agent can do the work if this one does not answer. ``cached``: the result cache may answer. ``discloses``:
     the agent sends private inputs to a third party.
     """
 
@@ -59,6 +59,7 @@ class Dispatch(Versioned):
     check: str | None = None
     refusal: str = ""
     fallback: bool = False
+    cached: bool = False
     discloses: bool = False
 
     @property

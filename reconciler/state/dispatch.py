@@ -164,6 +164,8 @@ class Dispatcher:
             check=attempt.step.check,
             refusal=tries.refusal(attempt.work_key),
             fallback=fallback,
+            # A hedge must not wait for the work that it repeats, and a refused answer is asked for again.
+            cached=agent.cacheable and attempt.step.cache is not False and attempt.hedges is None,
             discloses=agent.discloses,
         )
 

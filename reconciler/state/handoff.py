@@ -33,6 +33,8 @@ class Handoff(Versioned):
     output_bytes: int = Field(default=0, ge=0)
     next: JsonValue = None
     usage: Usage | None = None
+    # It was in the result cache: nothing has run, so nothing is learned from it.
+    cached: bool = Field(default=False, exclude_if=lambda cached: not cached)
 
 
 class FailureKind(StrEnum):

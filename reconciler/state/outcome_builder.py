@@ -58,7 +58,11 @@ class OutcomeBuilder:
         failed, self._failed_guesses = [*self._failed_guesses, *self._given_up.values()], []
         if decided:
             self._given_up = {}
-        return [self._of(attempts[attempt]) for attempt in deferred] + [self._of(one) for one in failed if decided]
+        return self._learnable([attempts[one] for one in deferred] + (failed if decided else []))
+
+    def _learnable(self, attempts: Iterable[Attempt]) -> list[Outcome]:
+        """The outcomes of attempts that have run."""
+        return [self._of(one) for one in attempts if one.handoff is None or not one.handoff.cached]
 
     def give_up(self, guess: Attempt) -> None:
         """A guess that runs is flushed before a plan has decided about it."""
@@ -78,7 +82,7 @@ class OutcomeBuilder:
         if self._streaming and guess_kept and attempt.id not in self._saved_s:
             self._deferred[attempt.id] = None
             return []
-        return [self._of(attempt)]
+        return self._learnable([attempt])
 
     def _of(self, attempt: Attempt) -> Outcome:
         assert attempt.verdict is not None

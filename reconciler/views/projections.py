@@ -252,12 +252,17 @@ def bar(run: RunState, attempt: Attempt, progress: AttemptProgress | None = None
         ended_s=attempt.ended_s,
         usd=accounts.cost_usd(run.catalog.by_name[attempt.placement.agent], attempt),
         title=attempt.step.title,
-        reason=attempt.reason if failure is None else failure.message,
+        reason=_why(attempt) if failure is None else failure.message,
         failure=failure and failure.brief(),
         appraisal=attempt.appraisal,
         hedges=attempt.hedges,
         progress=progress,
     )
+
+
+def _why(attempt: Attempt) -> str:
+    cached = attempt.handoff is not None and attempt.handoff.cached
+    return "from the result cache" if cached else attempt.reason
 
 
 def failures_view(run: RunState) -> FailuresView:

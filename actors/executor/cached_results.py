@@ -1,0 +1,37 @@
+"""Answers attempts from the result cache where it can, and keeps what they return."""
+
+from collections.abc import Awaitable, Callable
+
+from actors.executor.hosted import HostedAttempt
+from actors.invocation import Ended
+from actors.payloads.outputs import Outputs
+from actors.result_cache import ResultCache
+from planners.agents import Catalog
+
+
+async def with_results(
+    results: ResultCache,
+    hosted: HostedAttempt,
+    catalog: Catalog,
+    outputs: Outputs,
+    run: Callable[[HostedAttempt], Awaitable[Ended]],
+) -> Ended:
+    """The end of an attempt: that of identical work, else of running it.
+
+    Inputs and outputs that travel by reference are neither compared nor kept.
+    """
+    order, agent = hosted.order, catalog.by_name.get(hosted.order.agent)
+    if agent is None or not order.cached:
+        return await run(hosted)
+    bound = outputs.bound(hosted.task, order.inputs)
+    if bound.slots:
+        return await run(hosted)
+    key = results.key(hosted.task, order.work_key, agent, order.check, bound.inputs)
+    await results.identical(key, speculative=order.speculative)
+    if (known := results.get(key)) is not None:
+        return Ended(0.0, handoff=known)
+    with results.working(key, speculative=order.speculative):
+        ended = await run(hosted)
+        if ended.handoff is not None and not ended.handoff.by_reference and not ended.staged:
+            results.put(key, ended.handoff)
+    return ended

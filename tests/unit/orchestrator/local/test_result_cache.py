@@ -1,0 +1,112 @@
+"""Identical work of pure agents with a version is done once, whatever task it is part of."""
+
+import asyncio
+
+import pytest
+from virtual_loop import in_virtual_time
+
+from actors.agent import agent
+from actors.result_cache import ResultCache
+from orchestrator.local.run import catalog_for
+from orchestrator.local.service import LocalService
+from orchestrator.task_documents import task_of
+from planners.agents import AgentSpec
+from reconciler.state.handoff import Handoff
+
+
+def squaring(**declared):
+    calls = []
+
+    async def square(n: int) -> int:
+        calls.append(n)
+        await asyncio.sleep(10.0)
+        return n * n
+
+    return calls, agent(capability="square", **declared)(square)
+
+
+def steps(*numbers, **more):
+    listed = [{"id": f"s{at}", "capability": "square", "inputs": {"n": n}, **more} for at, n in enumerate(numbers)]
+    return task_of({"workflow": {"steps": listed}})
+
+
+def played(square, *tasks, together=False):
+    """The views of tasks, and how long each took in virtual time."""
+
+    async def play():
+        async with LocalService(catalog_for(None, [square])) as service:
+            loop = asyncio.get_running_loop()
+
+            async def one(task):
+                began_s = loop.time()
+                return await service.run(task), loop.time() - began_s
+
+            return await asyncio.gather(*map(one, tasks)) if together else [await one(task) for task in tasks]
+
+    return in_virtual_time(play())
+
+
+def test_a_result_answers_identical_work_of_another_task_at_once():
+    calls, square = squaring(version="2")
+
+    (first, first_s), (second, second_s) = played(square, steps(3), steps(3))
+
+    assert first.outputs == second.outputs == {"s0": 9}
+    assert calls == [3]
+    assert first_s >= 10.0
+    assert second_s < 0.1
+    assert second.usd == 0.0
+
+
+def test_identical_work_under_way_is_waited_for():
+    calls, square = squaring(version="2")
+
+    views = played(square, steps(3), steps(3), together=True)
+
+    assert [view.outputs for view, _ in views] == [{"s0": 9}] * 2
+    assert calls == [3]
+
+
+def test_samples_of_one_task_stay_several():
+    calls, square = squaring(version="2")
+
+    views = played(square, steps(3, 3), steps(3, 3))
+
+    assert calls == [3, 3]
+    assert views[1][0].outputs == {"s0": 9, "s1": 9}
+
+
+@pytest.mark.parametrize(
+    ("declared", "step"),
+    [({"effect": "idempotent", "version": "2"}, {}), ({"version": "2"}, {"cache": False}), ({}, {})],
+)
+def test_other_work_is_repeated(declared, step):
+    calls, square = squaring(**declared)
+
+    played(square, steps(3, **step), steps(3, **step))
+
+    assert calls == [3, 3]
+
+
+def test_results_expire_and_the_least_recently_used_go_first():
+    now = [0.0]
+    cache = ResultCache(lambda: now[0], max_bytes=1_200, ttl_s=60.0)
+    spec = AgentSpec(name="a", capability="c", version="2")
+    keys = [cache.key("t", f"w{n}", spec, None, {"n": n}) for n in range(3)]
+
+    cache.put(keys[0], Handoff(output=0))
+    cache.put(keys[1], Handoff(output=1))
+    assert cache.get(keys[0]).output == 0
+    cache.put(keys[2], Handoff(output=2))
+
+    assert [cache.get(key) is not None for key in keys] == [True, False, True]
+    now[0] = 61.0
+    assert cache.get(keys[0]) is None
+    assert cache.clear() == 1
+
+
+def test_the_version_is_part_of_the_key():
+    cache = ResultCache(lambda: 0.0)
+    one, other = (AgentSpec(name="a", capability="c", version=version) for version in "12")
+
+    assert cache.key("t", "w", one, None, {"n": 1}) != cache.key("t", "w", other, None, {"n": 1})
