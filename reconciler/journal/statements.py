@@ -1,9 +1,10 @@
 """Statements that every run executes, built once: building one takes longer than executing it."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Delete, Insert, Update, bindparam, delete, insert, update
+from sqlalchemy import Delete, Dialect, Insert, Table, Update, bindparam, delete, insert, update
 
 from reconciler.journal.schema import HEARTBEATS, STAGED_OUTPUTS, SUMMARIES, TASKS
 
@@ -30,6 +31,25 @@ _DROP_STAGED = delete(STAGED_OUTPUTS).where(STAGED_OUTPUTS.c.task == bindparam("
 _DROP_STAGED_OF_ATTEMPT = _DROP_STAGED.where(STAGED_OUTPUTS.c.attempt == bindparam("of_attempt"))
 _DROP_HEARTBEAT = delete(HEARTBEATS).where(HEARTBEATS.c.shard == bindparam("of_shard"))
 _ADD_HEARTBEAT = insert(HEARTBEATS)
+
+
+class PreparedInsert(NamedTuple):
+    """The text of an insert of one row, and the columns in the order of its parameters; None: they go by name."""
+
+    text: str
+    order: tuple[str, ...] | None
+
+    def parameters(self, row: Mapping[str, Any]) -> Any:
+        """The values of a row in the form that the driver takes."""
+        return row if self.order is None else tuple([row[name] for name in self.order])
+
+
+@lru_cache(maxsize=64)
+def prepared_insert(table: Table, columns: tuple[str, ...], dialect: Dialect) -> PreparedInsert:
+    """The insert of these columns of a table. They hold text and numbers, which drivers take as they are."""
+    compiled = insert(table).compile(dialect=dialect, column_keys=list(columns))
+    order = None if compiled.positiontup is None else tuple(compiled.positiontup)
+    return PreparedInsert(str(compiled), order)
 
 
 def end_task(task: str, values: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Change]:

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, Table, insert
+from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import OperationalError
 
 from reconciler.errors import JournalUnavailable, ShuttingDown
-from reconciler.journal.statements import Change
+from reconciler.journal.statements import Change, prepared_insert
 
 _log = logging.getLogger(__name__)
 
@@ -240,7 +240,8 @@ def _write(connection: Connection, batch: Sequence[Entry]) -> None:
             rows.setdefault(table, []).extend(new)
     for table, new_rows in rows.items():
         if new_rows:
-            connection.execute(insert(table), new_rows)
+            statement = prepared_insert(table, tuple(new_rows[0]), connection.dialect)
+            connection.exec_driver_sql(statement.text, [statement.parameters(row) for row in new_rows])
     for entry in batch:
         for change in entry.updates:
             connection.execute(change.statement, change.values)
