@@ -59,6 +59,8 @@ def _destroy_and_repair(
     subproblem = Subproblem(problem, known, destroyed, objective)
     solver = budget.new_solver(_REPAIR_UNITS, conflicts=_REPAIR_CONFLICTS)
     status = budget.solve(solver, subproblem.cp)
+    if status == cp_model.UNKNOWN and budget.exhausted:
+        return float("inf")  # it may have ended before the solver was asked
     spent_s = _MODEL_S + _REPLAYED_S * len(problem.steps) + SECONDS_PER_UNIT * solver.deterministic_time
     spent_s += _CONFLICT_S * solver.num_conflicts
     if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):

@@ -1,7 +1,9 @@
 """Repaired schedules are valid and never worse."""
 
+from itertools import chain, repeat
 from random import Random
 
+import pytest
 from schedule_questions import COSTS, question
 
 from planners.plans import PlanKind
@@ -47,3 +49,15 @@ def test_a_subproblem_contains_the_schedule_it_was_made_from():
         plan = to_plan(problem, made, request, PlanKind.OPTIMAL, "part")
         assert [one for one in violations(plan, flat, request, COSTS) if "USD" not in one] == []
         assert len(destroyed) == 12
+
+
+@pytest.mark.parametrize("looks", range(1, 9))
+def test_the_time_may_be_over_at_any_moment(looks):
+    flat, request = question(12, 4, None)
+    problem = build_problem(flat, request, COSTS)
+    times = chain(repeat(0.0, looks), repeat(1e9))
+    incumbent = Incumbent(problem, request, best=greedy(problem))
+
+    improve(incumbent, IntegerObjective(problem), SearchBudget(0.02, 0, None, clock=lambda: next(times)), 0)
+
+    assert incumbent.best.value <= greedy(problem).value
