@@ -1,6 +1,7 @@
 """Makes the invocations of attempts from their orders."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from actors.executor.notice_log import is_watched
 from actors.invocation import Invocation
@@ -25,8 +26,11 @@ class Calls:
     def bound(self, task: TaskId, order: Dispatch, agent: AgentSpec, bound: BoundInputs) -> Invocation:
         """The invocation of an order with its inputs."""
         checks = kind_of(agent.kind).checks_schemas
-        return replace(
-            self.of(task, order, agent),
+        return self._made(
+            task,
+            order.attempt,
+            agent,
+            **_of_order(order, agent),
             inputs=bound.inputs,
             slots=tuple(bound.slots),
             input_schema=agent.input_schema if checks else None,
@@ -35,28 +39,20 @@ class Calls:
 
     def of(self, task: TaskId, order: Dispatch, agent: AgentSpec) -> Invocation:
         """The invocation of an order without inputs."""
-        return replace(
-            self.bare(task, order.attempt, agent),
-            work_key=order.work_key,
-            node=order.node,
-            idempotency_key=order.idempotency_key,
-            speculative=order.speculative,
-            check=order.check,
-            refusal=order.refusal,
-            timeout_s=agent.timeout_s if order.timeout_s is None else order.timeout_s,
-        )
+        return self._made(task, order.attempt, agent, **_of_order(order, agent), inputs={})
 
     def bare(self, task: TaskId, attempt: AttemptId, agent: AgentSpec) -> Invocation:
         """An invocation without inputs, as hooks get it."""
+        return self._made(task, attempt, agent, work_key=WorkKey(""), idempotency_key=attempt, inputs={})
+
+    def _made(self, task: TaskId, attempt: AttemptId, agent: AgentSpec, **more: Any) -> Invocation:
+        """An invocation, made at once: copying one of so many fields takes longer than making it."""
         return Invocation(
             task=task,
             attempt=attempt,
             agent=agent.name,
             kind=agent.kind,
             target=agent.target,
-            work_key=WorkKey(""),
-            idempotency_key=attempt,
-            inputs={},
             settings=agent.settings,
             env=agent.env,
             watched=is_watched(agent),
@@ -64,4 +60,17 @@ class Calls:
             payloads=self.payloads,
             logs=self.logs,
             executor=self.executor,
+            **more,
         )
+
+
+def _of_order(order: Dispatch, agent: AgentSpec) -> dict[str, Any]:
+    return {
+        "work_key": order.work_key,
+        "node": order.node,
+        "idempotency_key": order.idempotency_key,
+        "speculative": order.speculative,
+        "check": order.check,
+        "refusal": order.refusal,
+        "timeout_s": agent.timeout_s if order.timeout_s is None else order.timeout_s,
+    }
