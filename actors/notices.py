@@ -1,8 +1,8 @@
 """What the process of an agent notices about it: effects that it does not declare, and code that blocks its loop.
 
-Notices travel with the end of the attempt, and the executor logs each of them once. An effect is noticed by an audit
-hook of the interpreter, which sees no more than what the agent's own context does: threads that it starts without
-passing its context on are not seen.
+Notices are lines of the attempt's log, and they travel with its end, so that the executor logs each of them once.
+Effects are noticed by an audit hook of the interpreter, which sees no more than what the agent's own context does:
+threads that it starts without passing its context on are not seen.
 """
 
 import os
@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from actors.invocation import Invocation, Result
+from actors.logs.current import current_capture
 from planners.model import AttemptId
+from reconciler.views.logs import LogLevel, LogStream
+from reconciler.views.progress import NOTICE
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
 _NETWORK = frozenset({"socket.connect", "socket.sendto", "socket.bind"})
@@ -64,6 +67,9 @@ def with_notices(result: Result, call: Invocation, watched: _Watched | None) -> 
         notices.append(block)
     if not notices:
         return result
+    if (capture := current_capture()) is not None:
+        for notice in notices:
+            capture.add(LogLevel.WARNING, LogStream.FORERUN, NOTICE, notice)
     return replace(result, ended=replace(result.ended, notices=tuple(notices)))
 
 

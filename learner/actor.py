@@ -88,6 +88,12 @@ class LearnerActor:
             self._learner.observe_plans(examples)
         self._wake_training()
 
+    def know_tools(self, tools: Sequence[ToolText]) -> None:
+        """See `Learner.know_tools`."""
+        with self._lock:
+            self._learner.know_tools(tools)
+        self._wake_training()
+
     def restore(self, outcomes: Sequence[Outcome], examples: Sequence[PlanExample] = ()) -> bool:
         """Learn what the journal holds, after a restart of this learner or of a shard; return whether it was needed.
 

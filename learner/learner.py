@@ -35,6 +35,8 @@ class Learner:
     ) -> None:
         self.settings = settings or LearningSettings()
         self._tools = tuple(tools)
+        self._tool_changes = 0
+        self._tools_are_new = False
         self._statistics = OnlineStatistics(self.settings)
         self._plans = PlanHistory()
         self._store = ModelStore(registry)
@@ -55,6 +57,13 @@ class Learner:
         """Add the plans that goals got, oldest first."""
         self._plans.add(examples)
 
+    def know_tools(self, tools: Sequence[ToolText]) -> None:
+        """The catalog has changed. A trained predictor learns of its new tools with the next training, which is due."""
+        if (known := tuple(tools)) != self._tools:
+            self._tools = known
+            self._tool_changes += 1
+            self._tools_are_new = self._store.models.predictor is not None
+
     @property
     def due(self) -> bool:
         """Whether there are enough new outcomes to train the models again."""
@@ -63,7 +72,9 @@ class Learner:
     @property
     def plans_due(self) -> bool:
         """Whether there are enough new plans to train the plan predictor again."""
-        return self._plans.due(drifting=self._statistics.kinds.drifting)
+        return self._plans.due(drifting=self._statistics.kinds.drifting) or (
+            self._tools_are_new and len(self._plans) > 0
+        )
 
     def begin_training(self) -> Callable[[], TrainingResult]:
         """Start a round of training. The returned function shares nothing with the learner; `adopt` its result."""
@@ -78,6 +89,7 @@ class Learner:
 
     def begin_plan_training(self) -> Callable[[], PredictorTrainingResult]:
         """Start training the plan predictor, which takes up to a minute. `adopt_plans` the result."""
+        self._tools_are_new = False
         training_set, champion, generation = self._plans.begin_training(), self.predictor, self._store.generation
         return lambda: train_predictor(training_set, self._tools, champion, self.settings.seed, generation)
 
@@ -97,7 +109,7 @@ class Learner:
     @property
     def predictor_number(self) -> int:
         """Grows whenever another predictor comes into use."""
-        return self._store.predictor_number
+        return self._store.predictor_number + self._tool_changes
 
     def snapshot(self) -> LearnerSnapshot:
         """Everything learned so far; the same object until something changes."""

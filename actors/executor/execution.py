@@ -82,7 +82,7 @@ def run_in_process(call: Invocation, blobs: tuple[Any, ...], captures: Captures 
 def _run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
     if not kind_of(call.kind).runs_on_loop:
         _preload(call)
-    began = time.perf_counter()
+    began, watched = time.perf_counter(), None
     try:
         kind, context = kind_of(call.kind), call.context()
         if kind.runs_on_loop:
@@ -91,9 +91,10 @@ def _run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
             answer = kind.run(call, _inputs(call, blobs), context)
         assert isinstance(answer, Answer)
         check_output(call, answer.body)
-        return with_notices(_result(call, answer, context, began), call, watched)
+        result = _result(call, answer, context, began)
     except BaseException as error:  # noqa: BLE001 - as above; Ray would take a KeyboardInterrupt for a cancel
-        return Result(Ended(time.perf_counter() - began, failure=failure_of(error, call=call)))
+        result = Result(Ended(time.perf_counter() - began, failure=failure_of(error, call=call)))
+    return with_notices(result, call, watched)
 
 
 def _preload(call: Invocation) -> None:

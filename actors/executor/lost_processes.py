@@ -11,6 +11,7 @@ from reconciler.state.handoff import Failure, FailureKind
 
 _SHOWN_OF_ID = 12
 # What Ray tells of the memory of a node whose processes it ends.
+_KILLED = "look for who ended it (kill, an exit in a library, an operator); too much memory is the most frequent reason"
 _MEMORY = re.compile(r"(\d[\d.]*\s?[KMGT]i?B) / (\d[\d.]*\s?[KMGT]i?B)")
 
 
@@ -34,15 +35,22 @@ def worker_lost(agent: AgentName, left: ProcessRemains, error_type: str = "", *,
         error_type: the type of the error that showed it.
         stderr: the last that the process wrote there.
     """
-    how = f"of: {left.fatal}" if left.fatal else "without a message: it was killed, or it ended itself"
-    killed = "look for who ended it (kill, os._exit, an operator); too much memory is the most frequent reason"
     frame = frame_in(left.stack) or frame_in(stderr)
+    if left.fatal:
+        how, fix = (
+            f"died of: {left.fatal}",
+            f"correct {frame.where}, or the library that it calls" if frame else _KILLED,
+        )
+    elif left.exit_code is not None:
+        how, fix = f"ended itself by os._exit({left.exit_code})", "raise an exception where the agent calls os._exit"
+    else:
+        how, fix = "died without a message: it was killed, or it ended itself", _KILLED
     return Failure(
         kind=FailureKind.WORKER_LOST,
-        message=f"the process of agent '{agent}' died {how}",
+        message=f"the process of agent '{agent}' {how}",
         error_type=error_type,
-        fix=f"correct {frame.where}, or the library that it calls" if left.fatal and frame else killed,
-        evidence=FailureEvidence(frame=frame, traceback=left.stack, stderr=stderr),
+        fix=fix,
+        evidence=FailureEvidence(frame=frame, traceback=left.stack, stderr=stderr, exit_code=left.exit_code),
     )
 
 

@@ -1,21 +1,34 @@
 """What a process leaves for those who ask why it ended or hung: the stacks of its threads, in a file on its node.
 
-``faulthandler`` writes them without Python's help, so also while code in C holds the interpreter, and in a crash.
+``faulthandler`` writes them without Python's help, so also while code in C holds the interpreter, and in a crash. The
+exit code is there, too, if the process ended itself by ``os._exit``: only its parent, Ray, learns it otherwise.
 """
 
 import faulthandler
 import os
+import signal
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 from actors.executor.containment import remove_stale_marks
 from actors.stacks import stack_of
 
 _PREFIX = "forerun-stack-"
 _MOST_BYTES = 64_000
+_EXITED = "Forerun: exit code "
+# The signals that `faulthandler` tells of, by its names for them.
+_SIGNALS = {
+    "Segmentation fault": signal.SIGSEGV,
+    "Floating point exception": signal.SIGFPE,
+    "Floating-point exception": signal.SIGFPE,
+    "Aborted": signal.SIGABRT,
+    "Bus error": signal.SIGBUS,
+    "Illegal instruction": signal.SIGILL,
+}
 _VMSTAT = Path("/proc/vmstat")
 # The file of Forerun that every attempt runs in: which of the stacks is the attempt's.
 _HOST_CODE = "containment.py"
@@ -27,12 +40,14 @@ class ProcessRemains:
     """What is left of a process.
 
     ``stack`` is the one of the thread that ran the attempt. ``fatal`` is what ``faulthandler`` says of a crash.
+    ``exit_code``: 128 and the number of the signal if one ended it; None where it is not known.
     ``oom_killed``: the kernel has ended a process of this machine for memory within the last seconds.
     """
 
     stack: str = ""
     fatal: str = ""
     oom_killed: bool = False
+    exit_code: int | None = None
 
 
 class StackFile:
@@ -42,6 +57,7 @@ class StackFile:
         self.path = Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}"
         self._file = self.path.open("wb", buffering=0)
         faulthandler.enable(self._file, all_threads=False)
+        self._tell_exit()
 
     def watch(self, after_s: float | None) -> None:
         """Write the stacks unless this is called again within ``after_s`` seconds; None: do not watch any more."""
@@ -51,6 +67,18 @@ class StackFile:
             self._file.truncate()
         if after_s is not None:
             faulthandler.dump_traceback_later(after_s, file=self._file)
+
+    def _tell_exit(self) -> None:
+        """Write the code that ``os._exit`` is called with; children of this process are others."""
+        exit_at_once, pid, file = os._exit, os.getpid(), self._file
+
+        def told(status: int) -> NoReturn:
+            if os.getpid() == pid:
+                with suppress(OSError, ValueError):
+                    file.write(f"{_EXITED}{status}\n".encode())
+            exit_at_once(status)
+
+        os._exit = told
 
 
 @cache
@@ -84,7 +112,15 @@ def remains_of(path: str, oom_kills_before: int) -> ProcessRemains:
             Path(path).unlink()
     fatal = next((line for line in text.splitlines() if line.startswith("Fatal Python error")), "")
     code = _HOST_CODE if _HOST_CODE in text else _WORKER_CODE
-    return ProcessRemains(stack_of(text, code), fatal.partition(": ")[2], oom_kills() > oom_kills_before)
+    died_of = fatal.partition(": ")[2]
+    return ProcessRemains(stack_of(text, code), died_of, oom_kills() > oom_kills_before, _exit_code(text, died_of))
+
+
+def _exit_code(text: str, fatal: str) -> int | None:
+    if (number := _SIGNALS.get(fatal)) is not None:
+        return 128 + number
+    _, found, code = text.rpartition(_EXITED)
+    return int(code.split()[0]) % 256 if found else None
 
 
 def oom_kills() -> int:

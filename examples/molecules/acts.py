@@ -55,7 +55,7 @@ def molecules_scene(molecules: Sequence[Molecule]) -> Scene:
     )
     return Scene(
         title="Molecules",
-        heading="First act: rank molecules by HOMO-LUMO gap",
+        heading="Second act: rank molecules by HOMO-LUMO gap",
         about=about,
         warm_up=warm_up,
         warm_up_name=f"warm-up, {len(few)} of them",
@@ -73,7 +73,7 @@ def screening_scene(spoken: str) -> Scene:
     value = script.VALUE_OF_TIME_USD_PER_S
     return Scene(
         title="A goal in words",
-        heading="Second act: a goal in natural language, planned by an LLM",
+        heading="First act: a goal in natural language, planned by an LLM",
         about=f"“{script.ASKED.goal}”",
         warm_up=script.screening_task(script.EARLIER),
         warm_up_name="an earlier goal",

@@ -71,8 +71,8 @@ def _played(molecules: Sequence[Molecule], options: argparse.Namespace, console:
         with console.status("Starting Forerun ..."):
             url = stack.enter_context(service([CATALOG, script.CATALOG], variables))
         console.print(f"Forerun is at {url} ({time.perf_counter() - began:.1f} s to start), on {machine()}.")
-        scenes = [] if options.act == "goal" else [molecules_scene(molecules)]
-        scenes += [] if options.act == "molecules" else [screening_scene(spoken)]
+        scenes = [] if options.act == "molecules" else [screening_scene(spoken)]
+        scenes += [] if options.act == "goal" else [molecules_scene(molecules)]
         acts = asyncio.run(_acts(url, scenes, console))
         console.print("Stopping Forerun ...")
     return acts

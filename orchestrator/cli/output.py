@@ -101,6 +101,7 @@ def task_summary(view: TaskView) -> str:
     if view.failure is not None:
         lines += failure_markup(view.failure)
     lines += [f"  [yellow]went on without:[/] {escape(reason)}" for reason in view.given_up.values()]
+    lines += [f"  [yellow]noticed:[/] {escape(notice)}" for notice in view.notices]
     lines += [_completion(completion) for completion in view.completions]
     lines += [_question(view.id, reason) for reason in view.waiting if reason.kind is WaitKind.ANSWER]
     lines += [_doubt(view.id, doubt) for doubt in view.in_doubt]

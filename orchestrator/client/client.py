@@ -1,6 +1,7 @@
 """The async client of the HTTP API. `Client.sync` returns one with the same methods without ``await``."""
 
 import asyncio
+import functools
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
@@ -14,6 +15,7 @@ from orchestrator.batch_answer import BatchAnswer
 from orchestrator.client.blocking import SyncClient
 from orchestrator.client.credentials import request_headers
 from orchestrator.client.errors import Busy, NotOurs, TaskFailed, Unreachable, refusal
+from orchestrator.client.patience import keyed, patiently
 from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview, Resolution, StepAnswer
 from orchestrator.known_agents import KnownAgents
 from orchestrator.reload import Reloaded
@@ -100,16 +102,17 @@ class Client:
     async def submit(self, task: Submittable, idempotency_key: str | None = None, *, wait_s: float = 0.0) -> TaskView:
         """Submit a task. It is durable when this returns; sent again with the same key it is the same task.
 
+        While a part of the service does not answer (503), it is sent again for some seconds.
         With ``wait_s`` it returns once the task has ended, but no later than after so many seconds.
         """
         body = task_of(task).model_dump_json(exclude_unset=True)
         how: dict[str, Any] = {"params": {"wait_s": str(wait_s)}, "timeout": wait_s + 30} if wait_s > 0 else {}
-        return await self._view(TaskView, "POST", "/v1/tasks", content=body, headers=_keyed(idempotency_key), **how)
+        return await self._view(TaskView, "POST", "/v1/tasks", content=body, headers=keyed(idempotency_key), **how)
 
     async def submit_many(self, tasks: Iterable[Submittable], idempotency_key: str | None = None) -> BatchAnswer:
         """Submit up to 1,000 tasks in one request. Each is admitted or refused by itself, in the same order."""
         bodies = ",".join(task_of(task).model_dump_json(exclude_unset=True) for task in tasks)
-        body, headers = f'{{"tasks": [{bodies}]}}', _keyed(idempotency_key)
+        body, headers = f'{{"tasks": [{bodies}]}}', keyed(idempotency_key)
         return await self._view(BatchAnswer, "POST", "/v1/tasks:batch", content=body, headers=headers)
 
     async def preview(self, task: Submittable) -> Preview:
@@ -156,7 +159,7 @@ class Client:
         """Run an ended task again, as a new task that keeps finished work; with ``from_step`` only that before it."""
         params = {} if from_step is None else {"from_step": from_step}
         path = f"/v1/tasks/{task_id}:retry"
-        return await self._view(TaskView, "POST", path, params=params, headers=_keyed(idempotency_key))
+        return await self._view(TaskView, "POST", path, params=params, headers=keyed(idempotency_key))
 
     async def resolve(
         self, task_id: str, step: str, *, happened: bool, output: JsonValue = None, by: str = ""
@@ -328,8 +331,9 @@ class Client:
     async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         if "content" in request:
             request["headers"] = {"Content-Type": "application/json", **request.get("headers", {})}
+        send = functools.partial(self._http.request, method, path, **request)
         try:
-            response = await self._http.request(method, path, **request)
+            response = await (patiently(send) if "Idempotency-Key" in request.get("headers", {}) else send())
         except httpx.TransportError as error:
             raise Unreachable.at(self.url, error) from None
         if response.is_error:
@@ -344,7 +348,3 @@ def _check_url(url: str) -> None:
         raise Unreachable.at(url, error) from None
     if port is not None and not 0 < port <= _MOST_PORTS:
         raise Unreachable.at(url, ValueError(f"{port} is not a valid port"))
-
-
-def _keyed(idempotency_key: str | None) -> dict[str, str]:
-    return {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}

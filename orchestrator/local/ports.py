@@ -136,6 +136,9 @@ class NothingLearned:
     def __init__(self, gate: GateSettings) -> None:
         self._gate = gate
 
+    def reload(self, catalog: Catalog) -> None:
+        """Nothing is learned, so nothing depends on the agents."""
+
     def conditions(self, request: PlanRequest, guess: Plan) -> Conditions:
         """The gate's inputs while nothing is learned."""
         return prior_conditions(request, self._gate)

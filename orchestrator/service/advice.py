@@ -9,12 +9,13 @@ from typing import Any
 from ray.exceptions import RayTaskError
 
 from learner.models.learned_costs import LearnedCosts
-from learner.models.plan_examples import plan_example
-from learner.predictor import PlanExample, TrainedPlanPredictor
+from learner.models.plan_examples import plan_example, tool_texts
+from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from learner.snapshot import LearnerSnapshot
 from orchestrator.prior_conditions import prior_conditions
 from orchestrator.service.late_times import late_times
 from orchestrator.settings import Settings
+from planners.agents import Catalog
 from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.speculative.predictor import ConfirmedSteps, GuessedPlan
@@ -48,6 +49,8 @@ class LearnedAdvice:
         self._examples: list[PlanExample] = []
         self._predictor: TrainedPlanPredictor | None = None
         self._predictor_number = -1
+        self._tools: list[ToolText] = []
+        self._tools_are_known = True
         self._exchange_task: asyncio.Task[None] | None = None
 
     def costs(self) -> LearnedCosts:
@@ -76,6 +79,10 @@ class LearnedAdvice:
     def times(self, request: PlanRequest, plan: Plan) -> LearnedTimes | None:
         """See `orchestrator.service.late_times`."""
         return late_times(self._snapshot.costs, request, plan)
+
+    def reload(self, catalog: Catalog) -> None:
+        """Tell the learner with the next exchange what the tools of the catalog are."""
+        self._tools, self._tools_are_known = tool_texts(catalog), False
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
         """Buffer outcomes for the next exchange."""
@@ -132,12 +139,17 @@ class LearnedAdvice:
         """
         outcomes, examples = list(self._outcomes), list(self._examples)
         if not await learner.record.remote(outcomes):
+            self._tools_are_known = not self._tools
             await self._restore(learner)
             del self._examples[: len(examples)]  # the journal holds these plans as well
         elif examples:
             del self._examples[: len(examples)]  # plans have no identity, so they are sent at most once
             await learner.record_plans.remote(examples)
         del self._outcomes[: len(outcomes)]
+        if not self._tools_are_known:
+            tools = self._tools
+            await learner.know_tools.remote(tools)
+            self._tools_are_known = tools is self._tools
 
     def _take(self, newer: LearnerSnapshot | None) -> None:
         if newer is not None:

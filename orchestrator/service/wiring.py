@@ -113,7 +113,7 @@ class BuildShard:
         metrics, planning_metrics, lag = shard_metrics(index, executor.outages)
         learner = ray.get_actor(LEARNER, namespace=NAMESPACE) if settings.learner.enabled else None
         journal = await asyncio.to_thread(self._journal, index, JournalMetrics(metrics.registry, index))
-        advice = LearnedAdvice(settings, learner, planner, lambda restarted: _restore(restarted, journal))
+        advice = _advice(settings, catalog, (learner, planner), journal)
         speculative = await self._speculative_planner(advice, journal)
         planning = RemotePlanning(speculative, planner, advice, planning_metrics)
         ports = Ports(
@@ -202,6 +202,13 @@ def _most_live(settings: Settings) -> int:
 def _drafter(settings: Settings, planning: RemotePlanning) -> Drafts | None:
     draft = settings.llm.draft
     return None if draft is None else Drafts(draft, planning.draft)
+
+
+def _advice(settings: Settings, catalog: Catalog, actors: tuple[Any, Any], journal: Journal) -> LearnedAdvice:
+    """What a shard learns. ``actors``: the learner, if there is one, and the planner."""
+    advice = LearnedAdvice(settings, *actors, lambda restarted: _restore(restarted, journal))
+    advice.reload(catalog)
+    return advice
 
 
 async def _restore(learner: Any, journal: Journal) -> None:

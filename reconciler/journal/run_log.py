@@ -23,7 +23,7 @@ from reconciler.state import events as e
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
 from reconciler.views.models import EventPage, StoredEvent, TaskView
-from reconciler.views.progress import AttemptProgress, ProgressFact, progress_after
+from reconciler.views.progress import AttemptProgress, ProgressFact, notices_of, progress_after
 from reconciler.views.projections import plans_view, summary_of, timeline
 
 _REPLAYED = frozenset(
@@ -105,6 +105,7 @@ class RunLog:
         self._changed_steps: dict[StepId, int] = {}  # likewise, for states that no attempt shows
         self.promoted_before = promoted_in(past)
         self.progress = progress_after({}, ((line.at_s, line.kind, line.data) for line in past))
+        self.notices = notices_of(self.progress)
         self._verdicts = {
             AttemptId(line.data["attempt"]): Verdict(line.data["verdict"]) for line in past if line.kind == _VERDICT
         }
@@ -160,6 +161,7 @@ class RunLog:
             for fact in facts:
                 self._note_change(fact.attempt)
             self.progress = progress_after(self.progress, ((at_s, fact.kind, fact.data) for fact in facts))
+            self.notices = notices_of(self.progress)
             self._journal.append(self._task, lines)
         self.announce()
 

@@ -106,7 +106,7 @@ class Driver:
     def view(self) -> TaskView:
         """The task as it is now; see `status` and `settled`."""
         context = WaitContext(self.now_s, self.dispatch_wait)
-        view = task_view(self.admitted, self.run, totals=self._totals, context=context)
+        view = task_view(self.admitted, self.run, totals=self._totals, context=context, notices=self.log.notices)
         unended = {"status": c.RunStatus.RUNNING, "ended_s": None, "failure": None, "saved_s": None}
         return view.model_copy(update=unended) if view.status.ended else view
 
@@ -314,7 +314,7 @@ class Driver:
         if is_large(self.run):
             view = await asyncio.to_thread(task_view, self.admitted, self.run, ending=ending)
         else:
-            view = task_view(self.admitted, self.run, ending=ending)
+            view = task_view(self.admitted, self.run, ending=ending, notices=self.log.notices)
         self._progress.record()
         await self.log.conclude(view, self.run)
         return view

@@ -232,6 +232,10 @@ class Advice(Protocol):
         """When attempts of an optimal plan's steps count as late; None if nothing is learned. Called in any thread."""
         ...
 
+    def reload(self, catalog: Catalog) -> None:
+        """The agents of tasks that are submitted from now on."""
+        ...
+
     async def status(self) -> dict[str, Any]:
         """What was learned, for people."""
         ...

@@ -7,10 +7,10 @@ from reconciler.journal.run_log import RunLog
 from reconciler.runtime.run_clock import RunClock
 from reconciler.state.run import RunState
 from reconciler.views.logs import CapturedLine, LogBatch, LogStream
-from reconciler.views.progress import fact_of
+from reconciler.views.progress import NOTICE, fact_of
 
 # How lines of progress and artefacts look in a batch, which nobody else on the way parses.
-_MARKS = (f'"{LogStream.PROGRESS}"', f'"{LogStream.ARTEFACT}"')
+_MARKS = (f'"{LogStream.PROGRESS}"', f'"{LogStream.ARTEFACT}"', f'"{LogStream.FORERUN}","{NOTICE}"')
 _LEAST_S = 0.5
 _FACTS_PER_S = 100
 # Of long runs less is recorded, for their facts stay in memory.
@@ -19,6 +19,8 @@ _SHARE_OF_RUN = 0.001
 
 class ProgressReports:
     """The latest line of progress of each attempt becomes a fact of the run, and so does every artefact.
+
+    What is noticed about an agent becomes one the first time. Of notices that differ in details only, one does.
 
     Facts are recorded together, after a pause since the last ones; of two lines that come between only the second is.
     Lives on the event loop of the run.
@@ -30,6 +32,7 @@ class ProgressReports:
         self._clock = clock
         self._latest: dict[AttemptId, CapturedLine] = {}
         self._shown: list[tuple[AttemptId, CapturedLine]] = []
+        self._noticed: set[str] = set()
         self._next_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -40,7 +43,7 @@ class ProgressReports:
         for line in batch.lines():
             if line.stream is LogStream.PROGRESS:
                 self._latest[batch.attempt] = line
-            elif line.stream is LogStream.ARTEFACT:
+            elif line.stream is LogStream.ARTEFACT or self._is_news(line):
                 self._shown.append((batch.attempt, line))
         if self._timer is None and (self._latest or self._shown):
             wait_s = self._next_s - self._clock.now_s
@@ -48,6 +51,15 @@ class ProgressReports:
                 self.record()
             else:
                 self._timer = asyncio.get_running_loop().call_later(wait_s, self.record)
+
+    def _is_news(self, line: CapturedLine) -> bool:
+        if (line.stream, line.logger) != (LogStream.FORERUN, NOTICE):
+            return False
+        told = line.text.partition("(")[0]
+        if told in self._noticed:
+            return False
+        self._noticed.add(told)
+        return True
 
     def record(self) -> None:
         """Record what has come since the last time."""

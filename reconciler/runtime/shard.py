@@ -317,6 +317,7 @@ class Shard:
         self._shared = ShardResources(self._ports, self._reservations, self._planning_thread)
         self._reservations.reload(catalog)
         self._ports.executor.reload(catalog)
+        self._ports.advice.reload(catalog)
 
     async def metrics(self) -> str:
         """What this shard counts, and its figures as they are now, as Prometheus text."""

@@ -62,7 +62,8 @@ class FailureEvidence(Versioned):
     inputs: dict[str, JsonValue] | None = Field(default=None, description="What the agent was given, shortened")
     exit_code: int | None = Field(
         default=None,
-        description="Of a command; 128 and the number of the signal if one ended it. None where it is not known",
+        description="Of a command, or of a process that died; 128 and the number of the signal if one ended it. "
+        "None where it is not known",
     )
     stderr: StorableText = Field(default="", description="The last lines that the command or the dead process wrote")
     tries: int | None = Field(default=None, description="How many tries the work had used up")

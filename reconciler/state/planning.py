@@ -106,9 +106,21 @@ def planning_failed(run: RunData, epoch: int, failure: Failure) -> None:
     if epoch != run.requests.requested:
         return
     if run.requests.required:
-        fail(run, failure)
+        fail(run, _with_lost_nodes(run, failure))
     else:
         run.requests.answered()
+
+
+def _with_lost_nodes(run: RunData, failure: Failure) -> Failure:
+    """The failure of planning around lost nodes names them, and the step that was to run there."""
+    blocked = [run.steps[step] for step in run.steps.blocked]
+    nodes = list(dict.fromkeys(state.node for state in blocked if state.node is not None))
+    if not nodes:
+        return failure
+    what = f"node {', '.join(nodes)} is no longer part of the cluster"
+    told = failure.model_copy(update={"message": f"{what}, and there is no plan without it: {failure.message}"})
+    step = next(state.step for state in blocked if state.node is not None)
+    return told.with_evidence(step=step, node=nodes[0])
 
 
 def accept(run: RunData, plan: Plan, epoch: int) -> None:

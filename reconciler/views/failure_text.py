@@ -1,6 +1,7 @@
 """A failure as lines of text for the terminal and for exceptions: the root cause first, then what to do."""
 
 import json
+import signal
 from collections.abc import Iterator
 
 from reconciler.state.evidence import FailureEvidence
@@ -42,7 +43,15 @@ def _circumstances(evidence: FailureEvidence) -> Iterator[str]:
         text = json.dumps(evidence.inputs, ensure_ascii=False)
         yield f"inputs: {text if len(text) <= _MOST_INPUTS else text[:_MOST_INPUTS] + '...'}"
     if evidence.exit_code is not None:
-        yield f"exit code: {evidence.exit_code}"
+        yield f"exit code: {evidence.exit_code}{_signal(evidence.exit_code)}"
+
+
+def _signal(exit_code: int) -> str:
+    """`` (SIGSEGV)`` where a signal has ended the process."""
+    try:
+        return f" ({signal.Signals(exit_code - 128).name})"
+    except ValueError:
+        return ""
 
 
 def _cause(evidence: FailureEvidence) -> Iterator[str]:

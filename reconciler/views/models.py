@@ -89,6 +89,9 @@ class TaskView(Versioned):
     waiting: tuple[WaitReason, ...] = Field(
         default=(), description="Why steps wait, the first of them; the timeline has all"
     )
+    notices: tuple[str, ...] = Field(
+        default=(), description="What was noticed about its agents: effects that they do not declare, blocking code"
+    )
 
     @property
     def needs_resolution(self) -> bool:

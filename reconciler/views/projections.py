@@ -49,13 +49,14 @@ class Ending(NamedTuple):
     outputs: dict[str, JsonValue] | None = None
 
 
-def task_view(
+def task_view(  # noqa: PLR0913 - keywords with defaults
     admitted: AdmittedTask,
     run: RunState,
     *,
     ending: Ending | None = None,
     totals: AttemptTotals | None = None,
     context: WaitContext | None = None,
+    notices: tuple[str, ...] = (),
 ) -> TaskView:
     """The task as it is.
 
@@ -65,6 +66,7 @@ def task_view(
         ending: how the task ended, once its effects and outputs are known; only then its savings are computed.
         totals: sums over the attempts, where they are kept; counted here otherwise.
         context: what the run does not know about waiting.
+        notices: what was noticed about its agents.
     """
     totals = totals or AttemptTotals(run.catalog, run.attempts.values())
     # Both take time linear in the steps, and a run is asked for its view often.
@@ -94,6 +96,7 @@ def task_view(
         given_up=dict(islice(run.facts.given_up.items(), _MOST_REASONS)),
         completions=tuple(islice(run.facts.completions.values(), _MOST_REASONS)),
         waiting=tuple(islice(wait_reasons(run, context), _MOST_REASONS)),
+        notices=notices[:_MOST_REASONS],
     )
 
 

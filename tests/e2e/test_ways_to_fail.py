@@ -89,14 +89,14 @@ CASES = {
     "crash": Case(
         one("crash"),
         ("the process of agent 'crashes' died of: Segmentation fault",),
-        (at("crash", "crashes"), "agent crashes, node"),
+        (at("crash", "crashes"), "agent crashes, node", "exit code: 139 (SIGSEGV)"),
         "correct failing_agents.py",
     ),
     "exit": Case(
         one("exit"),
-        ("the process of agent 'exits' died without a message",),
-        ("step only, agent exits, node",),
-        "os._exit",
+        ("the process of agent 'exits' ended itself by os._exit(",),
+        ("step only, agent exits, node", "exit code: "),
+        "raise an exception where the agent calls os._exit",
     ),
     "hang": Case(
         one("hang"),
@@ -336,7 +336,7 @@ def test_an_agent_that_is_killed_is_told_as_such(url: str, client: Any, tmp_path
 
     text = shown(url, "show", task)
     assert "the process of agent 'tells_its_pid' died without a message: it was killed" in view.failure.message
-    for told in ("step only, agent tells_its_pid, node", str(path), "kill, os._exit, an operator"):
+    for told in ("step only, agent tells_its_pid, node", str(path), "kill, an exit in a library, an operator"):
         assert told in text
 
 
@@ -371,7 +371,12 @@ def test_an_act_in_doubt_tells_which_act_why_and_what_to_do(url: str, client: An
 
     assert view.status is RunStatus.IN_DOUBT
     text = shown(url, "show", task)
-    for told in ("step only may have acted", "pays_and_dies", "died without a message", f"forerun resolve {task} only"):
+    for told in (
+        "step only may have acted",
+        "pays_and_dies",
+        "ended itself by os._exit(1)",
+        f"forerun resolve {task} only",
+    ):
         assert told in text
     with pytest.raises(TaskFailed, match="in_doubt"):
         client.result(task)

@@ -94,6 +94,9 @@ class Now:
 
 
 class NoAdvice:
+    def reload(self, catalog: Catalog) -> None:
+        """Nothing is learned."""
+
     def conditions(self, request: PlanRequest, guess: Any) -> Conditions:
         return Conditions()
 

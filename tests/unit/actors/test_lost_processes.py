@@ -1,6 +1,7 @@
 """What is told of attempts whose process could not report their end, and of commands that failed."""
 
 import faulthandler
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from actors.executor.process_remains import ProcessRemains, oom_kills, remains_o
 from actors.kinds.command_failure import command_failed
 from actors.stacks import frame_in, stack_of
 from reconciler.state.handoff import FailureKind
+from reconciler.views.failure_text import failure_lines
 
 CRASH = """
 import faulthandler, signal, os
@@ -21,6 +23,15 @@ faulthandler.enable()
 def summarise():
     os.kill(os.getpid(), signal.SIGSEGV)
 summarise()
+"""
+EXIT = """
+import os
+from actors.executor.process_remains import watch
+print(watch(None), flush=True)
+if os.fork() == 0:
+    os._exit(3)
+os.wait()
+os._exit(7)
 """
 
 
@@ -42,6 +53,8 @@ def test_a_crash_is_told_with_its_signal_and_its_line(crashed: str):
     assert failure.kind is FailureKind.WORKER_LOST
     assert failure.message == "the process of agent 'writer' died of: Segmentation fault"
     assert failure.evidence.frame.where == "bad.py:5 in summarise"
+    assert failure.evidence.exit_code == 128 + signal.SIGSEGV
+    assert "exit code: 139 (SIGSEGV)" in " ".join(failure_lines(failure))
     assert "most recent call first" in failure.evidence.traceback
     assert not path.exists()
 
@@ -53,6 +66,18 @@ def test_a_process_that_was_killed_is_told_without_a_line():
     assert failure.evidence.frame is None
     assert failure.evidence.stderr == "bye"
     assert "memory" in failure.fix
+
+
+def test_a_process_that_ends_itself_is_told_with_its_exit_code_and_its_children_are_not(tmp_path: Path):
+    script = tmp_path / "ends.py"
+    script.write_text(EXIT)
+    path = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - our own
+
+    failure = worker_lost("writer", remains_of(path, oom_kills()), "WorkerCrashedError")
+
+    assert failure.message == "the process of agent 'writer' ended itself by os._exit(7)"
+    assert failure.evidence.exit_code == 7
+    assert "os._exit" in failure.fix
 
 
 def test_only_stacks_are_read_and_removed(tmp_path: Path):

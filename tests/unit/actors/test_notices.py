@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -10,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from actors.agent import agent
+from actors.executor.execution import run_in_process
+from actors.invocation import Invocation
+from actors.logs.limits import LogLimits
 from forerun import run
+from planners.agents import AgentKind
+from reconciler.views.logs import LogLevel, LogStream
+from reconciler.views.progress import NOTICE
 
 
 @pytest.fixture
@@ -108,3 +115,29 @@ def test_an_agent_that_waits_is_no_agent_that_blocks(noticed):
         return "waited"
 
     assert noticed(waits) == []
+
+
+def fails_connecting() -> str:
+    raise ValueError(_connects())
+
+
+def test_what_is_noticed_is_a_line_of_the_log_of_the_attempt_even_if_it_fails():
+    call = Invocation(
+        task="t",
+        attempt="t.1",
+        agent="fails",
+        kind=AgentKind.SYNC,
+        target="test_notices:fails_connecting",
+        work_key="k",
+        inputs={},
+        logs=LogLimits(),
+        watched=True,
+    )
+    sys.modules.setdefault("test_notices", sys.modules[__name__])
+
+    ended = run_in_process(call, ()).ended
+
+    (line,) = [line for batch in ended.logs for line in batch.lines() if line.logger == NOTICE]
+    assert ended.failure is not None
+    assert (line.level, line.stream) == (LogLevel.WARNING, LogStream.FORERUN)
+    assert "it opens a socket" in line.text

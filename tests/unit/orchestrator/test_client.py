@@ -6,6 +6,7 @@ import pickle
 import httpx
 import pytest
 
+from orchestrator.client import patience
 from orchestrator.client.blocking import SyncClient
 from orchestrator.client.client import Client
 from orchestrator.client.errors import BadRequest, Busy, NotFound, NotOurs, ServiceFailed, TaskFailed, Unreachable
@@ -76,13 +77,14 @@ async def test_the_result_of_a_failed_task_is_an_error_that_tells_where_and_why(
         await client.result(slow, timeout_s=0.02)
 
 
-async def test_refusals_are_typed_and_carry_the_problem(client, gateway, task):
+async def test_refusals_are_typed_and_carry_the_problem(client, gateway, task, monkeypatch):
     with pytest.raises(BadRequest) as caught:
         await client.submit({"workflow": {"steps": [{"id": "a", "capability": "fetsh"}]}})
     assert caught.value.problem.errors[0].field == caught.value.field == "workflow.steps.a.capability"
     with pytest.raises(NotFound):
         await client.get("t1")
     gateway.is_up = False
+    monkeypatch.setattr(patience, "PATIENCE_S", 0.0)
     with pytest.raises(Busy) as caught_busy:
         await client.submit(task)
     assert caught_busy.value.retry_after_s == 2
@@ -207,3 +209,23 @@ async def test_many_tasks_go_in_one_request(client, task):
 
 async def test_submitting_may_wait(client, task):
     assert (await client.submit(task, wait_s=0.01)).status is RunStatus.PLANNING
+
+
+async def test_a_submission_is_sent_again_with_the_same_key_while_a_part_of_the_service_is_away(task, monkeypatch):
+    monkeypatch.setattr(patience, "_LEAST_S", 0.0)
+    keys = []
+
+    def answer(request):
+        keys.append(request.headers["Idempotency-Key"])
+        if len(keys) < 3:
+            return httpx.Response(503, headers={"Retry-After": "0"}, json={"title": "away", "status": 503})
+        return httpx.Response(202, json={"id": "t1", "status": "planning", "submitted_at_s": 0.0})
+
+    async with Client("http://forerun", transport=httpx.MockTransport(answer)) as client:
+        view = await client.submit(task)
+        await client.submit(task)
+
+    assert view.id == "t1"
+    assert len(keys) == 4
+    assert len(set(keys[:3])) == 1
+    assert keys[3] != keys[0]

@@ -10,6 +10,7 @@ from ray.exceptions import ActorUnavailableError, RayTaskError
 from learner.actor import LearnerActor
 from orchestrator.service.advice import LearnedAdvice
 from orchestrator.settings import Settings
+from planners.agents import AgentSpec, Catalog
 
 OUTCOMES = list(stream(30))
 
@@ -141,3 +142,29 @@ async def test_outcomes_under_way_when_the_shard_stops_are_sent_again(advice, le
 
     assert learner.actor.status().outcomes == 30
     assert advice._outcomes == []
+
+
+def offering(*capabilities):
+    return Catalog(agents=tuple(AgentSpec(name=name, capability=name, description=name) for name in capabilities))
+
+
+async def test_a_predictor_that_was_never_trained_guesses_with_the_tools_of_a_reloaded_catalog(advice, learner):
+    advice.reload(offering("translate"))
+    await advice._exchange_once()
+    before = {step for guess in advice.predict("summarise the report", 3) for step in guess.steps}
+
+    advice.reload(offering("translate", "summarise"))
+    await advice._exchange_once()
+
+    assert "summarise" not in before
+    assert "summarise" in {step for guess in advice.predict("summarise the report", 3) for step in guess.steps}
+
+
+async def test_a_restarted_learner_gets_the_tools_of_the_newest_catalog(advice, learner):
+    advice.reload(offering("summarise"))
+    await advice._exchange_once()
+    learner.actor = LearnerActor()
+
+    await advice._exchange_once()
+
+    assert [tool.name for tool in learner.actor._learner._tools] == ["summarise"]

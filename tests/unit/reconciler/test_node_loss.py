@@ -55,6 +55,21 @@ def test_a_run_whose_plans_never_leave_a_lost_node_ends():
     assert play(oracle(), without_n1(STALE), e.NodeLost(at_s=0.0, node="n1")) is c.RunStatus.FAILED
 
 
+def test_a_run_that_needs_the_lost_node_fails_and_names_node_and_step():
+    told = ToldRun(a_run(Mode.WAIT))
+    told.tell(e.OptimalPlanReady(at_s=0.1, plan=STALE))
+    told.tell(e.NodeLost(at_s=0.5, node="n1"))
+    none = Failure(kind=FailureKind.PLANNING, message="no node has lasers 1", fix="add a node")
+
+    told.tell(e.PlanningFailed(at_s=0.6, epoch=told.run.requests.requested, failure=none))
+
+    failure = told.run.end.failure
+    assert failure.message.endswith(
+        "node n1 is no longer part of the cluster, and there is no plan without it: no node has lasers 1"
+    )
+    assert (failure.evidence.node, failure.evidence.step, failure.fix) == ("n1", "a", "add a node")
+
+
 def test_the_lost_output_of_a_guess_is_made_again():
     told = ToldRun(a_run())
     told.tell(e.SpeculativePlanReady(at_s=0.01, plan=guess(chain("fetch", "solve")), conditions=SOON))

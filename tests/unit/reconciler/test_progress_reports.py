@@ -10,7 +10,7 @@ from virtual_loop import in_virtual_time
 from planners.model import AttemptId
 from reconciler.runtime.progress_reports import ProgressReports
 from reconciler.views.logs import CapturedLine, LogLevel, LogStream, batch_of
-from reconciler.views.progress import AttemptProgress, ProgressFact, progress_after
+from reconciler.views.progress import NOTICE, AttemptProgress, ProgressFact, notices_of, progress_after
 
 
 class Recorded:
@@ -35,7 +35,11 @@ def reports(recorded: Recorded) -> ProgressReports:
 
 
 def line(text: str, stream: LogStream = LogStream.PROGRESS, attempt: str = "t.1") -> Any:
-    return batch_of(AttemptId(attempt), 1, [CapturedLine(0.0, LogLevel.INFO, stream, "name", text, 0.5)])
+    return batch_of(AttemptId(attempt), 1, [CapturedLine(0.0, LogLevel.INFO, stream, _logger(stream, text), text, 0.5)])
+
+
+def _logger(stream: LogStream, text: str) -> str:
+    return NOTICE if stream is LogStream.FORERUN and "agent" in text else "name"
 
 
 def test_a_chatty_attempt_becomes_few_facts_and_the_last_of_them_is_what_it_said_last():
@@ -100,3 +104,25 @@ def test_progress_keeps_the_artefacts_and_the_latest_message():
     known = progress_after({}, told)
 
     assert known == {AttemptId("t.1"): AttemptProgress(at_s=4.0, message="writes", artefacts=("table",))}
+
+
+def test_what_is_noticed_about_an_agent_is_a_fact_the_first_time():
+    recorded = Recorded()
+
+    async def notice() -> None:
+        mine = reports(recorded)
+        for number in range(20):
+            mine.take(
+                line(f"agent 'a' opens a socket (('127.0.0.1', {number})); declare", LogStream.FORERUN, f"t.{number}")
+            )
+            mine.take(line("3 lines were dropped", LogStream.FORERUN))
+        mine.take(line("agent 'b' opens a socket (x)", LogStream.FORERUN, "t.99"))
+        await asyncio.sleep(10)
+
+    in_virtual_time(notice())
+
+    known = progress_after({}, [(at_s, fact.kind, fact.data) for at_s, fact in recorded.facts])
+    assert notices_of(known) == (
+        "agent 'a' opens a socket (('127.0.0.1', 0)); declare",
+        "agent 'b' opens a socket (x)",
+    )

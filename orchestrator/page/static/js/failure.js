@@ -11,7 +11,7 @@ export function failureDetails(failure, {select, open = false} = {}) {
     failure.fix ? h("p", {}, h("b", {}, "What to do: "), failure.fix) : "",
     origin(evidence, select),
     (evidence.exceptions?.length ?? 0) > 1 ? h("ol", {class: "causes"}, evidence.exceptions.map(cause)) : "",
-    evidence.exit_code === null || evidence.exit_code === undefined ? "" : h("p", {}, `Exit code ${evidence.exit_code}`),
+    evidence.exit_code === null || evidence.exit_code === undefined ? "" : h("p", {}, `Exit code ${evidence.exit_code}${evidence.exit_code > 128 ? ` (signal ${evidence.exit_code - 128})` : ""}`),
     block("Last lines of stderr", evidence.stderr, open),
     block("Traceback", evidence.traceback, open),
     evidence.inputs ? block("Inputs", JSON.stringify(evidence.inputs, null, 2), false) : "",

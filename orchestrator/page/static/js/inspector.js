@@ -151,7 +151,8 @@ function attemptBox(attempt, open) {
     ["worked", worked === null ? "–" : seconds(worked)], ["cost", dollars(attempt.usd)], ["epoch", String(attempt.epoch)],
     ["began", attempt.speculative ? "as a guess" : "by the optimal plan"],
   ];
-  if (attempt.progress) rows.push(["progress", [attempt.progress.done === null ? "" : percent(attempt.progress.done), attempt.progress.message].filter(Boolean).join(" ")]);
+  if (attempt.progress?.message || (attempt.progress?.done ?? null) !== null) rows.push(["progress", [attempt.progress.done === null ? "" : percent(attempt.progress.done), attempt.progress.message].filter(Boolean).join(" ")]);
+  for (const notice of attempt.progress?.notices ?? []) rows.push(["noticed", notice]);
   if (attempt.progress?.artefacts.length) rows.push(["artefacts", attempt.progress.artefacts.join(", ")]);
   if (attempt.reason) rows.push(["reason", attempt.reason]);
   if (attempt.appraisal) rows.push(["gate", `P ${percent(attempt.appraisal.probability)} · L ${seconds(attempt.appraisal.saved_s)} · C ${dollars(attempt.appraisal.cost_usd)}`]);

@@ -220,13 +220,14 @@ class TaskPage {
 
   showAlerts(view) {
     this.questions.update(view);
-    const key = JSON.stringify([view.failure, view.waiting.slice(0, 3), view.outputs, view.given_up, view.completions]);
+    const key = JSON.stringify([view.failure, view.waiting.slice(0, 3), view.outputs, view.given_up, view.completions, view.notices]);
     if (key === this.alertKey) return;
     this.alertKey = key;
     const blocked = view.waiting.filter(reason => !["parents", "list", "answer", "resolution"].includes(reason.kind));
     this.alerts.replaceChildren(...[
       view.failure ? h("section", {class: "box bad-box", "aria-label": "Failure"}, failureDetails(view.failure, {select: step => this.go({step})})) : null,
       partial(view, step => this.go({step})),
+      ...(view.notices ?? []).map(notice => h("p", {class: "box warn"}, h("b", {}, "Noticed: "), notice)),
       blocked.length ? h("details", {class: "box"}, h("summary", {}, `${plural(blocked.length, "step")} waiting: ${blocked[0].message}`),
         h("ul", {}, blocked.map(reason => h("li", {}, h("button", {type: "button", class: "link", on: {click: () => this.go({step: reason.step})}}, reason.step), ` ${reason.message}`)))) : null,
     ].filter(Boolean));
