@@ -84,6 +84,8 @@ def note_block(call: Invocation, where: str, seconds: float) -> None:
 @cache
 def _install() -> None:
     """Add the hook, which cannot be removed again; it costs 0.1 us an event while nothing is watched."""
+    # Looked up now: the first lookup writes a file while it holds a lock, and the hook would wait for that lock.
+    tempfile.gettempdir()
     sys.addaudithook(_audit)
 
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from planners.agents import Price as Price
     from planners.agents import Provider as Provider
     from planners.agents import Retry as Retry
+    from planners.builder import WorkflowBuilder as WorkflowBuilder
+    from planners.definitions import NamedWorkflow as NamedWorkflow
     from planners.errors import ForerunError as ForerunError
     from planners.errors import InvalidTask as InvalidTask
     from planners.plans import Plan as Plan
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from planners.workflow import Route as Route
     from planners.workflow import Step as Step
     from planners.workflow import StepRetry as StepRetry
+    from planners.workflow import Use as Use
     from planners.workflow import Wait as Wait
     from planners.workflow import Workflow as Workflow
     from reconciler.state.commands import RunStatus as RunStatus
@@ -107,6 +110,7 @@ _DEFINED_IN = {
     "LocalService": "orchestrator.local.service",
     "Loop": "planners.workflow",
     "Mode": "planners.tasks",
+    "NamedWorkflow": "planners.definitions",
     "NotAllowed": "orchestrator.client.errors",
     "NotFound": "orchestrator.client.errors",
     "OnFailure": "planners.workflow",
@@ -137,8 +141,10 @@ _DEFINED_IN = {
     "Unknown": "actors.verification",
     "Unreachable": "orchestrator.client.errors",
     "Usage": "reconciler.state.handoff",
+    "Use": "planners.workflow",
     "Wait": "planners.workflow",
     "Workflow": "planners.workflow",
+    "WorkflowBuilder": "planners.builder",
     "agent": "actors.agent",
     "catalog_of": "actors.catalog",
     "load_catalog": "actors.catalog",

@@ -1,0 +1,183 @@
+"""The same workflow from YAML, JSON, pydantic objects and the builder."""
+
+import json
+
+import pytest
+import yaml
+
+from forerun import (
+    Approval,
+    Branch,
+    Callback,
+    Case,
+    ForEach,
+    Goal,
+    InvalidTask,
+    Loop,
+    Parallel,
+    Route,
+    Step,
+    Use,
+    Wait,
+    Workflow,
+    WorkflowBuilder,
+)
+
+WRITTEN = """
+steps:
+  - {id: triage, capability: classify, inputs: {mail: $inputs.mail}, timeout_s: 3}
+  - id: answer
+    route:
+      - when: ($steps.triage.label == "refund") && ($inputs.amount < 100)
+        steps: [{id: refund, capability: refund}]
+      - when: $steps.triage.notes[0].size() > 3
+        steps: [{id: look, capability: search}, {id: file, capability: file, after: [look]}]
+        output: look
+    else: {steps: [{id: ask, goal: find out, inputs: {mail: $inputs.mail}}]}
+    default: nothing
+  - id: profiles
+    for_each: $inputs.names
+    steps: [{id: profile, capability: search, inputs: {name: $item.name}}]
+    min_successful: 60%
+  - id: opinions
+    parallel: [{id: first, capability: ask}, {id: second, use: reply, inputs: {mail: $inputs.mail}, version: "2"}]
+    timeout_s: 20
+  - id: revise
+    loop:
+      - {id: judge, capability: judge, inputs: {text: $state.draft}}
+      - {id: rewrite, capability: write, inputs: {text: $state.draft, remarks: $steps.judge}}
+    max: 5
+    state: {draft: $steps.answer}
+    next: {draft: $steps.rewrite}
+    until: $steps.judge.good
+    output: rewrite
+  - {id: rest, wait: 30, after: [revise]}
+  - {id: sign, approval: "Send it?", inputs: {text: $steps.revise, seen: [$steps.profiles, $steps.opinions]}}
+  - {id: paid, callback: the payment, timeout_s: 3600, after: [sign]}
+outputs: {paid: $steps.paid.amount, label: $steps.triage.label}
+"""
+
+
+def built() -> Workflow:
+    flow = WorkflowBuilder()
+    triage = flow.step("triage", "classify", {"mail": flow.inputs.mail}, timeout_s=3)
+    with flow.route("answer", default="nothing") as answer:
+        with answer.case((triage.label == "refund") & (flow.inputs.amount < 100)):
+            flow.step("refund", "refund")
+        with answer.case(triage.notes[0].size() > 3) as bug:
+            look = flow.step("look", "search")
+            flow.step("file", "file", after=look)
+            bug.gives(look)
+        with answer.otherwise():
+            flow.goal("ask", "find out", {"mail": flow.inputs.mail})
+    with flow.for_each("profiles", flow.inputs.names, min_successful="60%") as profiles:
+        flow.step("profile", "search", {"name": flow.item.name})
+    with flow.parallel("opinions", timeout_s=20) as opinions:
+        flow.step("first", "ask")
+        flow.use("second", "reply", {"mail": flow.inputs.mail}, version="2")
+    with flow.loop("revise", max=5, state={"draft": answer}) as revise:
+        judge = flow.step("judge", "judge", {"text": flow.state.draft})
+        rewrite = flow.step("rewrite", "write", {"text": flow.state.draft, "remarks": judge})
+        revise.next({"draft": rewrite})
+        revise.until(judge.good)
+        revise.gives(rewrite)
+    flow.wait("rest", 30, after=[revise])
+    sign = flow.approval("sign", "Send it?", {"text": revise, "seen": [profiles, opinions.output]})
+    paid = flow.callback("paid", "the payment", timeout_s=3600, after=sign)
+    flow.output("paid", paid.amount)
+    flow.output("label", triage.label)
+    return flow.build()
+
+
+def objects() -> Workflow:
+    mail = {"mail": "$inputs.mail"}
+    return Workflow(
+        steps=(
+            Step(id="triage", capability="classify", inputs=mail, timeout_s=3),
+            Route(
+                id="answer",
+                route=(
+                    Case(
+                        when='($steps.triage.label == "refund") && ($inputs.amount < 100)',
+                        steps=(Step(id="refund", capability="refund"),),
+                    ),
+                    Case(
+                        when="$steps.triage.notes[0].size() > 3",
+                        steps=(
+                            Step(id="look", capability="search"),
+                            Step(id="file", capability="file", after=("look",)),
+                        ),
+                        output="look",
+                    ),
+                ),
+                otherwise=Branch(steps=(Goal(id="ask", goal="find out", inputs=mail),)),
+                default="nothing",
+            ),
+            ForEach(
+                id="profiles",
+                for_each="$inputs.names",
+                steps=(Step(id="profile", capability="search", inputs={"name": "$item.name"}),),
+                min_successful="60%",
+            ),
+            Parallel(
+                id="opinions",
+                parallel=(Step(id="first", capability="ask"), Use(id="second", use="reply", inputs=mail, version="2")),
+                timeout_s=20,
+            ),
+            Loop(
+                id="revise",
+                loop=(
+                    Step(id="judge", capability="judge", inputs={"text": "$state.draft"}),
+                    Step(id="rewrite", capability="write", inputs={"text": "$state.draft", "remarks": "$steps.judge"}),
+                ),
+                max=5,
+                state={"draft": "$steps.answer"},
+                next={"draft": "$steps.rewrite"},
+                until="$steps.judge.good",
+                output="rewrite",
+            ),
+            Wait(id="rest", wait=30, after=("revise",)),
+            Approval(
+                id="sign",
+                approval="Send it?",
+                inputs={"text": "$steps.revise", "seen": ["$steps.profiles", "$steps.opinions"]},
+            ),
+            Callback(id="paid", callback="the payment", timeout_s=3600, after=("sign",)),
+        ),
+        outputs={"paid": "$steps.paid.amount", "label": "$steps.triage.label"},
+    )
+
+
+def test_yaml_json_objects_and_builder_give_the_same_workflow():
+    from_yaml = Workflow.model_validate(yaml.safe_load(WRITTEN))
+    from_json = Workflow.model_validate(json.loads(json.dumps(yaml.safe_load(WRITTEN))))
+
+    assert built() == objects() == from_yaml == from_json
+    assert len({each.digest for each in (built(), objects(), from_yaml, from_json)}) == 1
+
+
+def test_a_node_that_is_not_well_formed_is_named():
+    flow = WorkflowBuilder()
+    flow.step("a", "do", timeouts=3)
+
+    with pytest.raises(InvalidTask) as caught:
+        flow.build()
+
+    assert caught.value.field == "steps.0.timeouts"
+    assert "timeout_s" in caught.value.fix
+
+
+def test_a_condition_is_not_a_truth_value():
+    flow = WorkflowBuilder()
+
+    with pytest.raises(TypeError, match="combine conditions with &"):
+        bool(flow.inputs.a == 1 and flow.inputs.b == 2)
+
+
+def test_conditions_keep_their_grouping():
+    flow = WorkflowBuilder()
+    a, b = flow.inputs.a, flow.inputs.b["strange name"]
+
+    assert str(~((a == 1) | (b != "x")) & a.exists()) == (
+        '(!(($inputs.a == 1) || ($inputs.b["strange name"] != "x"))) && has($inputs.a)'
+    )
