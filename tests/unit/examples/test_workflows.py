@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from forerun import Catalog, LocalService, Task, agent, load_catalog, run
+from forerun import Catalog, LocalService, Task, TaskView, agent, load_catalog, run
 from planners.model import StepId
 from planners.validation import parse
 from reconciler.state.events import StepAnswered
+from reconciler.state.waiting import WaitKind
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 # Fewer molecules than the example has, and gaps as if the costly methods had run.
@@ -25,12 +26,16 @@ def the_catalog(name: str) -> Catalog:
     return load_catalog(EXAMPLES / name / "catalog.yaml")
 
 
+def _asks(view: TaskView) -> bool:
+    return any(reason.step == "sign" and reason.kind is WaitKind.ANSWER for reason in view.waiting)
+
+
 async def answered(task: Task, catalog: Catalog, **answer):
     """The task after its approval was answered."""
     async with LocalService(catalog) as service:
         view = await service.submit(task)
         async with asyncio.timeout(60):
-            while not any(reason.step == "sign" for reason in (await service.shard.show(view.id)).waiting):  # noqa: ASYNC110
+            while not _asks(await service.shard.show(view.id)):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         await service.shard.answer(view.id, StepId("sign"), StepAnswered(at_s=0, attempt="", **answer))
         return await service.ended(view.id)
