@@ -16,4 +16,5 @@ BENCHMARKS = (
     "routes",
     "similarity",
     "speculation",
+    "textbook",
 )

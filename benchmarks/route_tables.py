@@ -1,4 +1,4 @@
-"""The table of the benchmark of routes."""
+"""The tables of the benchmarks of routes and of the patterns of textbooks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,3 +18,19 @@ def routes_table(figures: Mapping[str, Any]) -> str:
     ]
     head = ["usual branch", "without guesses", "forerun", "branch known", "share of attainable", "waste"]
     return table([*head, "tasks with guesses"], rows)
+
+
+def textbook_table(figures: Mapping[str, Any]) -> str:
+    """A row per pattern."""
+    rows = [
+        [
+            name,
+            seconds(of["seconds"]),
+            share(of["share_of_critical_path"]),
+            f"${of['usd']:.4f}",
+            f"${of['wasted_usd']:.4f}",
+            str(of["lost_results"]),
+        ]
+        for name, of in figures.items()
+    ]
+    return table(["pattern", "seconds", "share of critical path", "dollars", "of that flushed", "results lost"], rows)

@@ -18,11 +18,12 @@ from benchmarks import BENCHMARKS
 from benchmarks.headline import headline
 from benchmarks.load_tables import callbacks_table, many_table, peers_table, rate_table
 from benchmarks.markdown import milliseconds, number, seconds, share, table, times
-from benchmarks.route_tables import routes_table
+from benchmarks.route_tables import routes_table, textbook_table
 
 Results = Mapping[str, Any]
 HEADLINE = "results"
 UNMEASURED = "Not measured yet."
+_CAPTURE = ("without", "with capture")
 PAGES = (Path("benchmarks/README.md"), Path("README.md"))
 
 
@@ -326,7 +327,6 @@ def _logs(figures: Results) -> str:
     return table(["agents", "tasks", *(f"CPU a task, {key}" for key in _CAPTURE), "overhead"], rows)
 
 
-_CAPTURE = ("without", "with capture")
 _TABLES: dict[str, Callable[[Results], str]] = {
     "headstart": _headstart,
     "fanout": _fanout,
@@ -340,6 +340,7 @@ _TABLES: dict[str, Callable[[Results], str]] = {
     "callbacks": callbacks_table,
     "logs": _logs,
     "routes": routes_table,
+    "textbook": textbook_table,
     "many": many_table,
     "peers": peers_table,
     "rate": rate_table,

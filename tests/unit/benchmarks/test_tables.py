@@ -101,6 +101,15 @@ RESULTS = {
             "tasks_with_guesses": 0.99,
         }
     },
+    "textbook": {
+        "a straggler": {
+            "seconds": 6.0,
+            "share_of_critical_path": 0.33,
+            "usd": 0.013,
+            "wasted_usd": 0.0,
+            "lost_results": 0,
+        }
+    },
     "drift": {
         "outcomes_to_recover": 110,
         "outcomes_to_stay": None,
