@@ -134,10 +134,11 @@ def _figures(view: TaskView, critical_path_s: float) -> dict[str, Any]:
     assert view.ended_s is not None
     assert view.first_dispatch_s is not None
     seconds = view.ended_s - view.first_dispatch_s
+    joined = (view.outputs or {}).get("join")
     return {
         "seconds": seconds,
         "share_of_critical_path": critical_path_s / seconds,
         "usd": view.usd,
         "wasted_usd": view.wasted_usd,
-        "lost_results": WIDTH - view.outputs["join"] if view.outputs and "join" in view.outputs else 0,
+        "lost_results": WIDTH - joined if isinstance(joined, int) else 0,
     }
