@@ -35,6 +35,7 @@ class _Watched:
 
     agent: str
     folder: str
+    temporary: str
     effects: dict[str, str] = field(default_factory=dict)  # by kind, the first of each
 
 
@@ -49,7 +50,8 @@ def noticing(call: Invocation) -> Iterator[_Watched | None]:
         yield None
         return
     _install()
-    watched = _Watched(call.agent, os.getcwd())  # noqa: PTH109 -- a quarter of the time
+    # The folder for temporary files is found here: its lock is held while an agent that asks first opens a file.
+    watched = _Watched(call.agent, os.getcwd(), tempfile.gettempdir())  # noqa: PTH109 -- a quarter of the time
     token = _watched.set(watched)
     try:
         yield watched
@@ -107,6 +109,6 @@ def _opened(watched: _Watched, path: Any, _mode: Any, flags: Any) -> None:
     if not flags & _WRITES:
         return
     name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 -- a hook that runs for every file
-    harmless = (watched.folder + os.sep, tempfile.gettempdir() + os.sep, *_NO_EFFECT)
+    harmless = (watched.folder + os.sep, watched.temporary + os.sep, *_NO_EFFECT)
     if not name.startswith(harmless) and "__pycache__" not in name:
         watched.effects["file"] = f"writes a file outside its folder ({Path(name)})"

@@ -57,6 +57,22 @@ def test_an_agent_without_an_effect_that_opens_a_socket_is_named_once(noticed):
     assert "declare effect: idempotent" in notice
 
 
+def test_an_agent_may_be_the_first_that_asks_for_the_folder_of_temporary_files(noticed, monkeypatch):
+    """Python looks for it behind a lock, by opening files there."""
+
+    found: list[str] = []
+
+    def asks() -> str:
+        tempfile.tempdir = None
+        found.append(tempfile.gettempdir())
+        return found[0]
+
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
+    noticed(asks)
+
+    assert len(found) == 1
+
+
 def test_async_agents_are_watched_too(noticed):
     async def connects() -> str:
         await asyncio.sleep(0)
