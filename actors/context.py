@@ -60,7 +60,7 @@ class Context:
         try:
             return self.env[name]
         except KeyError:
-            fix = f"add {name} to env of the agent's catalog entry, and set it on every node that runs the agent"
+            fix = f"add {name} to env of the catalog entry, and set it, {name}_FILE or {name}_COMMAND on every node"
             raise MissingVariable(f"agent '{self.agent}' has no variable {name}", "env", fix) from None
 
     def progress(self, message: str = "", done: float | None = None) -> None:

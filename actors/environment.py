@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import cache
 
+from actors.secrets import SecretSources
+
 _NAMES = frozenset(
     (
         *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TERM", "TZ", "TMPDIR", "TEMP", "TMP"),
@@ -36,9 +38,20 @@ def base_environment() -> dict[str, str]:
 
 
 def declared_variables(names: Iterable[str]) -> dict[str, str]:
-    """The declared variables that are set on this node."""
+    """The declared variables that are set on this node, or that a file or command gives; see `SecretSources`."""
+    sources = _sources()
+    return {name: value for name in names if (value := sources.value(name)) is not None}
+
+
+def _sources() -> SecretSources:
+    global _known  # noqa: PLW0603 - what commands have printed is kept in the process
     inherited = inherited_environment()
-    return {name: inherited[name] for name in names if name in inherited}
+    if _known is None or _known.variables is not inherited:
+        _known = SecretSources(inherited)
+    return _known
+
+
+_known: SecretSources | None = None
 
 
 @cache

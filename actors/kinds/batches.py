@@ -10,6 +10,7 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from actors.errors import BadOutput
+from actors.failures import is_being_cancelled
 
 
 @dataclass(eq=False, slots=True)
@@ -85,7 +86,9 @@ class Batches:
     async def _answer(self, calls: Sequence[_Waiting]) -> None:
         try:
             results = await self._called(calls)
-        except Exception as error:  # noqa: BLE001 - the error is the result of each call, or of one of them
+        except BaseException as error:  # the error is the result of each call, or of one of them
+            if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
+                raise
             if len(calls) > 1:
                 for call in calls:
                     await self._answer([call])

@@ -43,6 +43,11 @@ def tools() -> tuple[MCPServer, dict[str, threading.Event]]:
         """Always fails."""
         raise ToolError("not on Sundays")
 
+    @server.tool(structured_output=False)
+    def large() -> str:
+        """A long text."""
+        return 40_000 * "x"
+
     @server.tool()
     async def counts(context: Context) -> str:
         """Tells how far it is."""
