@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
@@ -34,7 +34,12 @@ class Limits(Measured):
         default=None, gt=0, description="The task fails if it has not ended so many seconds after its admission"
     )
     budget_usd: float | None = Field(
-        default=None, ge=0, description="The task fails before it spends more than so many dollars"
+        default=None, ge=0, description="No step starts whose expected dollars would exceed this budget"
+    )
+    on_budget: Literal["fail", "finish"] = Field(
+        default="fail",
+        exclude_if=lambda action: action == "fail",
+        description="What happens then: the task fails, or goes on without such steps and returns what is there",
     )
 
 

@@ -39,7 +39,7 @@ def _unreachable_quality(task: Task, requirements: Requirements) -> Iterator[Inv
 
 def _budget_too_small(task: Task, requirements: Requirements, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
     budget_usd = task.limits.budget_usd
-    if budget_usd is None:
+    if budget_usd is None or task.limits.on_budget == "finish":
         return
     if task.workflow is None:
         least_usd = min(map(_least_usd, requirements.catalog.agents), default=0.0)

@@ -12,6 +12,7 @@ from planners.errors import ForerunError
 from planners.model import NodeId, StepId
 from planners.plans import Plan
 from planners.requests import InFlight, PlanRequest
+from planners.tasks import Task
 from reconciler.runtime.ahead_guess import AheadGuess
 from reconciler.runtime.guess_session import GuessSession
 from reconciler.runtime.run_clock import RunClock
@@ -151,7 +152,7 @@ class PlanningSession:
         cluster = cluster.model_copy(update={"nodes": nodes, "reservations": (*cluster.reservations, *others)})
         avoided = set(avoidable(cluster.outages, run.task, run.catalog)).difference(command.without_agents)
         return PlanRequest(
-            task=run.task,
+            task=_plannable(run.task),
             catalog=ports.catalog,
             cluster=cluster,
             epoch=command.epoch,
@@ -192,3 +193,11 @@ def _flights(attempts: Iterable[Attempt], now_s: float) -> tuple[InFlight, ...]:
 
 def _began_s(attempt: Attempt) -> float:
     return attempt.dispatched_s if attempt.started_s is None else attempt.started_s
+
+
+def _plannable(task: Task) -> Task:
+    """The task without a budget that its plan may exceed: what does not fit is left out when it is due."""
+    limits = task.limits
+    if limits.budget_usd is None or limits.on_budget == "fail":
+        return task
+    return task.model_copy(update={"limits": limits.model_copy(update={"budget_usd": None})})

@@ -6,6 +6,7 @@ from reconciler.gate import Decision
 from reconciler.state import commands as c
 from reconciler.state import waits
 from reconciler.state.attempts import Attempt
+from reconciler.state.budget import within_budget
 from reconciler.state.completion import settle_fan_outs
 from reconciler.state.conclusion import check_limits, end_if_done
 from reconciler.state.deadlines import give_up_late_steps
@@ -65,6 +66,8 @@ def _request_if_needed(run: RunData) -> None:
 
 def _dispatch_confirmed(run: RunData, step: StepId) -> None:
     planned = run.placed(step)
+    if not within_budget(run, planned):
+        return
     try:
         inputs = run.dispatcher.inputs(planned, run.steps.attempt_of)
     except LookupError as error:

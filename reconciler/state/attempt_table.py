@@ -19,12 +19,14 @@ class Spending(NamedTuple):
             with what it is expected to cost.
         unconfirmed: attempts that no plan has decided about, finished ones included.
         unconfirmed_s: their agent-seconds, run or expected.
+        reserved_usd: dollars that confirmed attempts under way are still expected to cost.
     """
 
     confirmed_usd: float = 0.0
     guesses_usd: float = 0.0
     unconfirmed: int = 0
     unconfirmed_s: float = 0.0
+    reserved_usd: float = 0.0
 
     def plus(self, other: "Spending", sign: int = 1) -> "Spending":
         """The sum, or with ``sign`` -1 the difference."""
@@ -33,6 +35,7 @@ class Spending(NamedTuple):
             self.guesses_usd + sign * other.guesses_usd,
             self.unconfirmed + sign * other.unconfirmed,
             self.unconfirmed_s + sign * other.unconfirmed_s,
+            self.reserved_usd + sign * other.reserved_usd,
         )
 
 
@@ -139,7 +142,9 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
         agent = self._catalog.by_name[attempt.placement.agent]
         usd = accounts.cost_usd(agent, attempt)
         if not attempt.began_speculative or attempt.confirmed_s is not None:
-            return Spending(confirmed_usd=usd) if usd else _NOTHING
+            expected_usd = agent.price.of(attempt.placement.duration_s) if attempt.live else 0.0
+            reserved_usd = max(0.0, expected_usd - usd)
+            return Spending(confirmed_usd=usd, reserved_usd=reserved_usd) if usd or reserved_usd else _NOTHING
         if attempt.live:
             expected_s = attempt.placement.duration_s
             return Spending(0.0, max(usd, agent.price.of(expected_s)), 1, expected_s)

@@ -21,7 +21,8 @@ def fail(run: RunData, failure: Failure) -> None:
 def check_limits(run: RunData) -> None:
     """Fail the run if it has passed its deadline or spent its budget."""
     limits = run.task.limits
-    passed = limit_passed(limits.deadline_s, limits.budget_usd, run.at_s, run.spent_usd)
+    budget_usd = limits.budget_usd if limits.on_budget == "fail" else None
+    passed = limit_passed(limits.deadline_s, budget_usd, run.at_s, run.spent_usd)
     if passed is not None:
         message = f"{passed.message} {_under_way(run)}"
         fail(run, with_whereabouts(run, passed.model_copy(update={"message": message})))
