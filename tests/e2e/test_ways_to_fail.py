@@ -133,7 +133,7 @@ CASES = {
     ),
     "budget": Case(
         one("buy", limits={"budget_usd": 1.0}),
-        ("$1.2000 are spent of a budget of $1.0000",),
+        ("step 'only' would cost $0.6000, and $0.6000 of the budget of $1.0000 are spent",),
         ("sold out",),
         "raise limits.budget_usd",
     ),
