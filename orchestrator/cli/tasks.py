@@ -143,6 +143,8 @@ def plan(
         )
     )
     console.print(figures_summary(preview.figures))
+    for hint in preview.hints:
+        console.print(f"hint: {escape(hint)}", soft_wrap=True)
     _print_verdicts(preview)
 
 

@@ -4,6 +4,7 @@ from orchestrator.gateway.protocol import Preview
 from planners.graph import PlanGraph
 from planners.model import StepId
 from planners.plans import PlannedStep
+from planners.shortening import needless_waits
 from planners.similarity import similarity
 from reconciler.runtime.shard import PlannedPreview
 from reconciler.state.outcomes import Verdict
@@ -33,6 +34,7 @@ def preview(made: PlannedPreview) -> Preview:
         verdicts=verdicts,
         dispatched=tuple(planned.id for planned in plan.steps if planned.id not in matched),
         figures=PlanGraph(plan).figures(),
+        hints=tuple(map(str, needless_waits(plan))),
     )
 
 

@@ -52,6 +52,7 @@ class Preview(Versioned):
     )
     dispatched: tuple[StepId, ...] = Field(default=(), description="Steps that only the optimal plan holds")
     figures: PlanFigures = Field(default=PlanFigures(), description="Figures of the optimal plan")
+    hints: tuple[str, ...] = Field(default=(), description="What would shorten the plan, the largest gain first")
 
 
 class LearnerVersions(Versioned):
