@@ -31,8 +31,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	@$(BIN)/forerun demo
 
-# Tests that share a cluster stay on one worker (tests/conftest.py), and several Ray clusters need room.
-PARALLEL := -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+# The tests of a file stay on one worker. Each worker starts a Ray cluster and a service, so four are enough.
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest $(PARALLEL)

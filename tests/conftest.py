@@ -26,29 +26,6 @@ settings.load_profile("forerun")
 
 _TESTS = Path(__file__).parent
 _WITHOUT_RAY = ("unit", "properties", "laws")
-# What takes longest comes first, so that the workers end together.
-_LONGEST_FIRST = ("e2e", "chaos", "integration", "contracts", "browser")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Group tests for `--dist loadgroup` of pytest-xdist: those that share a cluster or a service, and else by file."""
-    if config.getoption("dist", "no") != "loadgroup":
-        return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    rank = {folder: number for number, folder in enumerate(_LONGEST_FIRST)}
-    items.sort(key=lambda item: rank.get(item.path.relative_to(_TESTS).parts[0], len(rank)))
-
-
-def _group(item: pytest.Item) -> str:
-    folder = item.path.relative_to(_TESTS).parts[0]
-    used = getattr(item, "fixturenames", ())
-    if folder == "e2e":
-        return "service" if "service" in used else str(item.path)
-    if folder not in _WITHOUT_RAY and ("cluster" in used or item.get_closest_marker("ray") is not None):
-        return "cluster"
-    return str(item.path)
 
 
 @pytest.hookimpl(wrapper=True)
