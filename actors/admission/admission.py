@@ -1,6 +1,6 @@
 """Attempts wait for what they use, hold it while they run, and may be confirmed while they wait."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from actors.admission.queues import AdmissionQueue, AgentQueue, Ticket
@@ -13,40 +13,46 @@ class Admission:
 
     def __init__(self) -> None:
         self._queues: dict[AgentName, tuple[AdmissionQueue, AgentQueue]] = {}
-        self._waiting: dict[AttemptId, tuple[AdmissionQueue, Ticket]] = {}
+        self._present: dict[AttemptId, tuple[AdmissionQueue, Ticket]] = {}
 
     @asynccontextmanager
     async def admission(
-        self, agent: AgentSpec, attempt: AttemptId, *, speculative: bool = False
+        self,
+        agent: AgentSpec,
+        attempt: AttemptId,
+        *,
+        speculative: bool = False,
+        preempt: Callable[[], None] | None = None,
     ) -> AsyncIterator[None]:
         """Wait until the attempt is admitted, and hold what it uses while the context is open.
 
-        An attempt that is cancelled while it waits has used nothing.
+        An attempt that is cancelled while it waits has used nothing. ``preempt`` is called when a speculative attempt
+        has to make room for a confirmed one; it must end the attempt, and must not block.
         """
         if agent.name not in self._queues:
             yield
             return
         queue, agent_queue = self._queues[agent.name]
-        ticket = queue.ticket(agent_queue, speculative=speculative)
-        self._waiting[attempt] = queue, ticket
+        ticket = queue.ticket(agent_queue, speculative=speculative, preempt=preempt)
+        self._present[attempt] = queue, ticket
         try:
             await queue.enter(ticket)
+            try:
+                yield
+            finally:
+                queue.leave_with(ticket)
         finally:
-            self._waiting.pop(attempt, None)
-        try:
-            yield
-        finally:
-            queue.leave(agent_queue.uses)
+            self._present.pop(attempt, None)
 
     def confirm(self, attempt: AttemptId) -> None:
-        """Let a speculative attempt that waits wait with the confirmed ones. Does nothing if it does not wait."""
-        if (waiting := self._waiting.get(attempt)) is not None:
-            queue, ticket = waiting
+        """Let a speculative attempt that waits wait with the confirmed ones, and preempt it no more."""
+        if (present := self._present.get(attempt)) is not None:
+            queue, ticket = present
             queue.confirm(ticket)
 
     def told(self, attempt: AttemptId, now_s: float) -> str | None:
         """What an attempt waits for, in words; None if it does not wait here. ``now_s``: monotonic."""
-        waiting = self._waiting.get(attempt)
+        waiting = self._present.get(attempt)
         if waiting is None or waiting[1].admitted.done():
             return None
         queue, ticket = waiting

@@ -3,11 +3,11 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 
-from actors.admission.capacity import Capacity
+from actors.admission.capacity import Capacity, Semaphore
 
 # What an attempt uses: the amount of each capacity.
 Uses = tuple[tuple[Capacity, float], ...]
@@ -27,11 +27,15 @@ class AgentQueue:
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """A waiting attempt. ``number`` is its order of arrival; ``admitted`` is done once it may start."""
+    """An attempt that waits, or is admitted. ``number`` is its order of arrival.
+
+    ``admitted`` is done once it may start. ``preempt`` ends it; it leaves soon after. None: nothing can end it.
+    """
 
     queue: AgentQueue
     speculative: bool
     number: int
+    preempt: Callable[[], None] | None = None
     admitted: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
@@ -46,11 +50,14 @@ class AdmissionQueue:
     An attempt takes everything it uses at once or nothing, so none holds one limit while it waits for another. The
     first in the queue reserves the capacities it lacks: no later attempt takes from them, so a large call is not
     overtaken forever. An attempt that uses none of these may go ahead. A speculative attempt is admitted only if enough
-    is left for all confirmed attempts that wait.
+    is left for all confirmed attempts that wait, and is preempted where a confirmed one lacks a place that it holds.
     """
 
     def __init__(self) -> None:
         self._queues: dict[AgentQueue, None] = {}  # those with waiting attempts
+        self._guests: dict[Ticket, None] = {}  # speculative attempts that are admitted, in that order
+        self._leaving = Counter[Capacity]()  # what preempted attempts will release
+        self._preempted: set[Ticket] = set()
         self._numbers = count()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -65,14 +72,22 @@ class AdmissionQueue:
             self._withdraw(ticket)
             raise
 
-    def ticket(self, queue: AgentQueue, *, speculative: bool) -> Ticket:
-        """A ticket behind all earlier ones."""
-        return Ticket(queue, speculative, next(self._numbers))
+    def ticket(self, queue: AgentQueue, *, speculative: bool, preempt: Callable[[], None] | None = None) -> Ticket:
+        """A ticket behind all earlier ones; see `Ticket`."""
+        return Ticket(queue, speculative, next(self._numbers), preempt)
 
     @property
     def length(self) -> int:
         """How many attempts wait."""
         return sum(len(tickets) for queue in self._queues for tickets in queue.waiting.values())
+
+    def leave_with(self, ticket: Ticket) -> None:
+        """An admitted attempt has ended."""
+        self._guests.pop(ticket, None)
+        if ticket in self._preempted:
+            self._preempted.discard(ticket)
+            self._leaving.subtract(dict(ticket.queue.uses))
+        self.leave(ticket.queue.uses)
 
     def leave(self, uses: Uses) -> None:
         """An attempt has ended."""
@@ -87,8 +102,10 @@ class AdmissionQueue:
     def confirm(self, ticket: Ticket) -> None:
         """Move a waiting attempt behind the confirmed ones that wait.
 
-        It stands where it would stand had it been dispatched now: speculative attempts never gain queue priority.
+        It stands where it would stand had it been dispatched now: speculative attempts never gain queue priority. One
+        that is admitted is not preempted any more.
         """
+        self._guests.pop(ticket, None)
         if ticket.speculative and not ticket.admitted.done():
             self._remove(ticket)
             ticket.speculative, ticket.number = False, next(self._numbers)
@@ -120,6 +137,7 @@ class AdmissionQueue:
             now_s = loop.time()
             first, soonest_s = self._next(now_s)
             if first is None:
+                self._make_room(now_s)
                 if soonest_s < math.inf:
                     self._timer = loop.call_later(soonest_s, self._admit)
                 return
@@ -129,6 +147,8 @@ class AdmissionQueue:
             for capacity, amount in first.queue.uses:
                 capacity.take(amount, now_s)
             first.admitted.set_result(None)
+            if first.speculative and first.preempt is not None:
+                self._guests[first] = None
 
     def _next(self, now_s: float) -> tuple[Ticket | None, float]:
         """The attempt to admit now; if there is none, the seconds until it is worth looking again."""
@@ -149,3 +169,25 @@ class AdmissionQueue:
             reserved |= lacking.keys()
             soonest_s = min([soonest_s, *lacking.values()])
         return None, soonest_s
+
+    def _make_room(self, now_s: float) -> None:
+        """Preempt speculative attempts, the newest first, that hold places which the first confirmed one lacks."""
+        confirmed = [head for queue in self._queues for head in queue.heads() if not head.speculative]
+        if not confirmed or not self._guests:
+            return
+        first = min(confirmed, key=lambda ticket: ticket.rank)
+        for capacity, amount in first.queue.uses:
+            if not isinstance(capacity, Semaphore):
+                continue  # what a rate limit lacks nobody can give back
+            for guest in reversed(list(self._guests)):
+                if capacity.wait_s(amount - self._leaving[capacity], now_s) <= 0:
+                    break
+                if any(used is capacity for used, _ in guest.queue.uses):
+                    self._preempt(guest)
+
+    def _preempt(self, guest: Ticket) -> None:
+        assert guest.preempt is not None
+        del self._guests[guest]
+        self._preempted.add(guest)
+        self._leaving.update(dict(guest.queue.uses))
+        guest.preempt()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
@@ -105,9 +105,14 @@ class CentralLimits:
 
     @asynccontextmanager
     async def admission(
-        self, agent: AgentSpec, attempt: AttemptId, *, speculative: bool = False
+        self,
+        agent: AgentSpec,
+        attempt: AttemptId,
+        *,
+        speculative: bool = False,
+        preempt: Callable[[], None] | None = None,
     ) -> AsyncIterator[None]:
-        """See `Admission.admission`."""
+        """See `Admission.admission`. Attempts of several shards are not preempted."""
         if agent.name not in self._limited:
             yield
             return

@@ -15,7 +15,7 @@ from actors.errors import ActorsError
 from actors.executor.cached_results import with_results
 from actors.executor.calls import Calls
 from actors.executor.hosted import ExecutorOptions, HostedAttempt, held_by
-from actors.executor.lost_processes import node_lost
+from actors.executor.lost_processes import node_lost, preempted
 from actors.executor.notice_log import NoticeLog
 from actors.executor.outages import is_down, left_alone, to_divert
 from actors.executor.output import log_host_lines
@@ -61,8 +61,7 @@ class FencedExecutor(ABC):
         self._payloads = options.get("payloads", ReturnedPayloads())
         self.name = uuid4().hex
         self._logs = options.get("logs", LogLimits())
-        inline_bytes = options.get("inline_bytes", INLINE_BYTES)
-        self._calls = Calls(inline_bytes, self._payloads, self._logs, self.name)
+        self._calls = Calls(options.get("inline_bytes", INLINE_BYTES), self._payloads, self._logs, self.name)
         self._outputs = Outputs(self._payloads)
         self._results = options.get("results") or ResultCache(time.monotonic)
         self._cancel = options.get("cancel") or self._cancelled
@@ -94,9 +93,8 @@ class FencedExecutor(ABC):
         Agents that are gone stay for the runs that still need them. Where limits have changed, attempts under the
         former ones are not counted against the new ones.
         """
-        merged = catalog.keeping(self.catalog)
-        self._limits = self._limits.reloaded(merged)
-        self.catalog = merged
+        self.catalog = catalog.keeping(self.catalog)
+        self._limits = self._limits.reloaded(self.catalog)
 
     def wait_of(self, task: TaskId, attempt: AttemptId) -> DispatchWait | None:
         """Why an attempt has not begun; None if it has."""
@@ -137,19 +135,13 @@ class FencedExecutor(ABC):
         """
         self._lost_nodes.add(node)
         self._warm = {(agent, on) for agent, on in self._warm if on != node}
-        lost = [hosted for live in self._live.values() for hosted in live.values() if hosted.order.node == node]
-        for hosted in lost:
-            del self._live[hosted.task][hosted.order.attempt]
-        waiting = [hosted for hosted in lost if hosted.handle is None]
-        self._stop(lost)
-        for hosted in lost:
-            failure = node_lost(node, never_began=hosted in waiting)
-            self._report_end(hosted, Ended(self._seconds(hosted), failure=failure))
+        for hosted in [hosted for live in self._live.values() for hosted in live.values()]:
+            if hosted.order.node == node:
+                self._end(hosted, node_lost(node, never_began=hosted.handle is None))
 
     def staged(self, task: TaskId, attempt: AttemptId) -> Mapping[str, bytes]:
         """What a finished attempt has staged and nobody has promoted; empty if there is nothing."""
-        _, what = self._staged.get(task, {}).get(attempt, (None, {}))
-        return what
+        return self._staged.get(task, {}).get(attempt, (None, {}))[1]
 
     def restore_staged(self, task: TaskId, order: Dispatch, staged: Mapping[str, bytes]) -> None:
         """After a restart: what the attempt of this order has staged can be promoted again."""
@@ -252,7 +244,7 @@ class FencedExecutor(ABC):
             raise ActorsError(f"no agent '{order.agent}' in the catalog", "agent", "add it to the catalog")
         if order.fallback and self._is_down(agent):
             return Ended(0.0, failure=left_alone(agent))
-        async with hosted.limits.admission(agent, order.attempt, speculative=order.speculative):
+        async with hosted.admission(agent, self._preempt):
             order = hosted.order  # it may have been confirmed while it waited
             if order.node in self._lost_nodes:
                 return Ended(0.0, failure=node_lost(order.node, never_began=True))
@@ -284,10 +276,19 @@ class FencedExecutor(ABC):
         if ended.failure is None or not down or not self._is_down(agent):
             return ended
         for waiting in to_divert(self._live, self.catalog, self._is_down):
-            del self._live[waiting.task][waiting.order.attempt]
-            self._stop([waiting])
-            self._report_end(waiting, Ended(0.0, failure=left_alone(self.catalog.by_name[waiting.order.agent])))
+            self._end(waiting, left_alone(self.catalog.by_name[waiting.order.agent]))
         return replace(ended, failure=ended.failure.model_copy(update={"counts": False, "unavailable": True}))
+
+    def _preempt(self, hosted: HostedAttempt) -> None:
+        """End a speculative attempt, because confirmed work needs its place."""
+        if self._is_live(hosted) and hosted.order.speculative:
+            self._end(hosted, preempted())
+
+    def _end(self, hosted: HostedAttempt, failure: Failure) -> None:
+        """Stop a live attempt and report that it failed."""
+        del self._live[hosted.task][hosted.order.attempt]
+        self._stop([hosted])
+        self._report_end(hosted, Ended(self._seconds(hosted), failure=failure))
 
     def _began(self, hosted: HostedAttempt) -> None:
         """Report that the agent has begun, the first time: an attempt may run again after its host has died."""
@@ -337,7 +338,7 @@ class FencedExecutor(ABC):
         for hosted in attempts:
             if hosted.waiter is not None:
                 hosted.waiter.cancel()
-                hosted.waiter = None  # else a cycle keeps what the attempt holds until garbage is collected
+            hosted.waiter = None  # else a cycle keeps what the attempt holds until garbage is collected
         if attempts:
             self._cancel(attempts)
         for hosted in attempts:

@@ -41,6 +41,13 @@ class HostedAttempt:
     staged: Mapping[str, bytes] | None = None
     output: AttemptOutput = field(default_factory=AttemptOutput)
 
+    def admission(
+        self, agent: AgentSpec, preempt: "Callable[[HostedAttempt], None]"
+    ) -> AbstractAsyncContextManager[None]:
+        """Wait for the limits; ``preempt`` ends it where a confirmed attempt lacks what it holds."""
+        order = self.order
+        return self.limits.admission(agent, order.attempt, speculative=order.speculative, preempt=lambda: preempt(self))
+
 
 Cancel = Callable[[Iterable[HostedAttempt]], None]
 
@@ -49,13 +56,21 @@ class AdmissionControl(Protocol):
     """The limits of agents and providers; see `actors.admission.limits.AdmissionLimits`."""
 
     def admission(
-        self, agent: AgentSpec, attempt: AttemptId, *, speculative: bool = False
+        self,
+        agent: AgentSpec,
+        attempt: AttemptId,
+        *,
+        speculative: bool = False,
+        preempt: Callable[[], None] | None = None,
     ) -> AbstractAsyncContextManager[None]:
-        """Wait until the attempt is admitted, and hold what it uses while the context is open."""
+        """Wait until the attempt is admitted, and hold what it uses while the context is open.
+
+        ``preempt`` ends a speculative attempt that holds what a confirmed one lacks.
+        """
         ...
 
     def confirm(self, attempt: AttemptId) -> None:
-        """A waiting attempt is no longer speculative."""
+        """An attempt that waits or is admitted is no longer speculative."""
         ...
 
     def cool_down(self, provider: str, until_s: float) -> None:

@@ -26,6 +26,16 @@ def node_lost(node: NodeId, error_type: str = "", *, never_began: bool = False) 
     )
 
 
+def preempted() -> Failure:
+    """The failure of a speculative attempt that was ended because confirmed work needed its place."""
+    return Failure(
+        kind=FailureKind.WORKER_LOST,
+        message="it was ended before its work was confirmed, to make room for confirmed work",
+        fix="nothing: if the plan holds its work, it runs again",
+        counts=False,
+    )
+
+
 def worker_lost(agent: AgentName, left: ProcessRemains, error_type: str = "", *, stderr: str = "") -> Failure:
     """The failure of an attempt that ended its own process, or whose process was killed.
 

@@ -93,7 +93,7 @@ async def _compare(steps) -> None:
             await asyncio.sleep(0)
         model.fill()
         assert inside == model.inside
-        assert limits._waiting.keys() == model.waiting.keys()
+        assert limits._present.keys() == model.waiting.keys() | model.inside.keys()
     for task in tasks.values():
         task.cancel()
 

@@ -2,7 +2,7 @@
 
 import pytest
 import worlds
-from runs import SOON, chain, guess, plan
+from runs import SOON, chain, guess, plan, speculating
 from virtual_runs import ToldRun, play
 from worlds import CATALOG, a_run
 
@@ -81,3 +81,14 @@ def test_failures_that_do_not_count_use_up_no_try_but_not_for_ever():
         told.tell(e.AttemptFailed(at_s=100.0 * number, attempt=f"t.{number}", failure=restarted))
         told.tell(e.TimePassed(at_s=100.0 * number + 50))
     assert told.asked[-1].reason is c.PlanReason.AGENT_FAILED
+
+
+def test_a_guess_that_made_room_for_confirmed_work_runs_again_at_once_if_the_plan_holds_it():
+    steps = chain("fetch")
+    run, _ = speculating(steps)
+    made_room = Failure(kind=FailureKind.WORKER_LOST, message="it made room", counts=False)
+    run.handle(e.AttemptFailed(at_s=0.2, attempt="t.1", failure=made_room, seconds=0.1))
+
+    commands = run.handle(e.OptimalPlanReady(at_s=1.0, plan=plan(steps)))
+
+    assert [command.attempt for command in commands if isinstance(command, c.Dispatch)] == ["t.2"]
