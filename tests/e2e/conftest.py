@@ -18,11 +18,16 @@ _HERE = Path(__file__).parent
 
 
 _SERVED = {"FORERUN_HTTP__A2A": "true", "FORERUN_HTTP__MCP": "true"}
+# Given to agents, which tell them wherever they can: nothing that the service keeps or says may hold them.
+PLANTED = {"PLANTED_TOKEN": "planted-in-the-environment", "PLANTED_KEY": "planted-in-a-file"}
 
 
 def started(data_dir: Path, *flags: str, environment: Mapping[str, str] | None = None) -> Service:
     """Start a service with the catalog of these tests, which others can use over A2A and MCP."""
-    served = _SERVED | dict(environment or {})
+    secret = data_dir.parent / f"{data_dir.name}-secret"
+    secret.write_text(PLANTED["PLANTED_KEY"] + "\n", encoding="utf-8")
+    given = {"PLANTED_TOKEN": PLANTED["PLANTED_TOKEN"], "PLANTED_KEY_FILE": str(secret)}
+    served = _SERVED | given | dict(environment or {})
     return live_service.started(data_dir, *flags, catalog=_HERE / "catalog.yaml", environment=served)
 
 
@@ -42,6 +47,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     processes = running.descendants()
     assert running.terminate() == 0, running.log.read_text()
     assert alive(processes) == set()
+
+
+@pytest.fixture(scope="session")
+def planted() -> tuple[str, ...]:
+    """Secrets that agents of the service are given."""
+    return tuple(PLANTED.values())
 
 
 @pytest.fixture

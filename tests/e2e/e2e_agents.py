@@ -1,6 +1,9 @@
 """Agents of the end-to-end tests; found because they lie beside the catalog."""
 
 import asyncio
+import logging
+
+from actors.context import Context
 
 
 def split(text: str) -> list[str]:
@@ -28,3 +31,13 @@ async def sleep(seconds: float) -> float:
 async def fail(reason: str) -> str:
     """Never succeeds."""
     raise ValueError(reason)
+
+
+async def leak(context: Context) -> str:
+    """Tells its secrets wherever it can, and fails with them."""
+    told = f"{context.secret('PLANTED_TOKEN')} and {context.secret('PLANTED_KEY')}"
+    print(told)  # noqa: T201 - see above
+    logging.getLogger("leak").warning(told)
+    context.progress(told, 0.5)
+    context.artefact("leak", told)
+    raise ValueError(told)
