@@ -5,6 +5,7 @@ BENCHMARKS = (
     "callbacks",
     "drift",
     "fanout",
+    "federated",
     "headstart",
     "kernel",
     "learning",

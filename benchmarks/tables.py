@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import BENCHMARKS
+from benchmarks.federated_table import federated_table
 from benchmarks.headline import headline
 from benchmarks.load_tables import callbacks_table, many_table, peers_table, rate_table
 from benchmarks.markdown import milliseconds, number, seconds, share, table, times
@@ -329,6 +330,7 @@ def _logs(figures: Results) -> str:
 _TABLES: dict[str, Callable[[Results], str]] = {
     "headstart": _headstart,
     "fanout": _fanout,
+    "federated": federated_table,
     "burst": _burst,
     "speculation": _speculation,
     "similarity": _similarity,

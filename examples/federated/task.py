@@ -1,0 +1,121 @@
+"""Federated learning as a task: a round is a turn of a loop, in which clients are the elements of a fan-out."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from examples.federated.aggregation import Rule
+from forerun import Task
+
+_INPUTS = {
+    "choice": ("clients", "alpha", "slow", "poisoned", "seconds"),
+    "training": ("epochs", "rate", "share"),
+    "merging": ("rule", "robust"),
+}
+_TURN = {"client": "$item", "turn": "$state.turn"}
+_TRAINING = {"model": "$state.model", "training": "$inputs.training"}
+_JUDGE = {"id": "judge", "capability": "judge", "inputs": {"model": "$steps.merge.model"}}
+CATALOG = Path(__file__).with_name("catalog.yaml")
+
+
+class Plan(BaseModel):
+    """What is varied.
+
+    Attributes:
+        clients: how many there are.
+        slow: how many of them take five times as long as the others.
+        poisoned: how many send nonsense.
+        alpha: the smaller, the more uneven the shards.
+        rounds: how many at most.
+        target: the accuracy to stop at.
+        seconds: what a round of a fast client takes.
+        enough: a round ends when this share of the clients has answered.
+        share: how many of its changes a client sends; 1: all.
+        rule: how changes become one.
+        robust: whether odd changes are left out.
+        secure: whether the server gets sums of groups only. Then changes are dense, and ``rule`` combines the groups.
+        group: how many clients a group has.
+    """
+
+    clients: int = Field(default=20, ge=2)
+    slow: int = 0
+    poisoned: int = 0
+    alpha: float = Field(default=1.0, gt=0)
+    rounds: int = Field(default=30, ge=1)
+    target: float = 1.0
+    seconds: float = 0.2
+    epochs: int = 5
+    rate: float = 0.2
+    enough: float = Field(default=1.0, gt=0, le=1)
+    share: float = Field(default=0.1, gt=0, le=1)
+    rule: Rule = Rule.MEAN
+    robust: bool = True
+    secure: bool = False
+    group: int = Field(default=10, ge=3)
+
+
+def federated_task(plan: Plan) -> Task:
+    """The task of a training. Its output is the last round's `Merged`, and the accuracy."""
+    values = plan.model_dump(mode="json")
+    inputs = {name: {key: values[key] for key in keys} for name, keys in _INPUTS.items()} | {"target": plan.target}
+    round_ = _secure_round(plan) if plan.secure else _open_round(plan)
+    learn = {
+        "id": "learn",
+        "loop": round_,
+        "state": {"model": "$steps.begin.model", "velocity": "$steps.begin.velocity", "so_far": [0, 0]},
+        "next": {
+            "model": "$steps.merge.model",
+            "velocity": "$steps.merge.velocity",
+            "so_far": ["$steps.merge.sent_bytes", "$steps.merge.dense_bytes"],
+        },
+        "until": "$steps.judge >= $inputs.target",
+        "output": "merge",
+        "max": plan.rounds,
+    }
+    end = {"id": "accuracy", "capability": "judge", "inputs": {"model": "$steps.learn.model"}}
+    workflow = {
+        "steps": [{"id": "begin", "capability": "begin"}, learn, end],
+        "outputs": {"result": "$steps.learn", "accuracy": "$steps.accuracy"},
+    }
+    return Task.model_validate({"name": "Train without seeing the images", "workflow": workflow, "inputs": inputs})
+
+
+def _open_round(plan: Plan) -> list[dict[str, Any]]:
+    client = {"id": "update", "capability": "train", "inputs": _TURN | _TRAINING}
+    return [
+        {"id": "choose", "capability": "choose", "inputs": {"choice": "$inputs.choice"}},
+        {"id": "train", "for_each": "$steps.choose", "min_successful": f"{plan.enough:.0%}", "steps": [client]},
+        _merge("merge", {"updates": "$steps.train", "merging": "$inputs.merging"}),
+        _JUDGE,
+    ]
+
+
+def _secure_round(plan: Plan) -> list[dict[str, Any]]:
+    offers = {"offers": "$steps.offers"}
+    telling = _TURN | offers | {"sealed": "$steps.shares", "stayed": "$steps.masked"}
+    summing = {"turn": "$state.turn", "masked": "$steps.masked", "revealed": "$steps.revealed"} | offers
+    masking = _for_each("masked", "$steps.members", "train_masked", _TURN | _TRAINING | offers)
+    group = [
+        {"id": "members", "capability": "members", "inputs": {"group": "$item"}},
+        _for_each("offers", "$steps.members", "offer", _TURN),
+        _for_each("shares", "$steps.members", "share", _TURN | offers),
+        masking | {"min_successful": f"{plan.enough:.0%}"},
+        _for_each("revealed", "$steps.masked", "reveal", telling),
+        {"id": "sum", "capability": "unmask", "inputs": summing},
+    ]
+    return [
+        {"id": "groups", "capability": "groups", "inputs": {"choice": "$inputs.choice", "size": plan.group}},
+        {"id": "sums", "for_each": "$steps.groups", "steps": group},
+        _merge("merge_groups", {"sums": "$steps.sums", "rule": "$inputs.merging.rule"}),
+        _JUDGE,
+    ]
+
+
+def _merge(capability: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    state = {name: f"$state.{name}" for name in ("model", "velocity", "so_far")}
+    return {"id": "merge", "capability": capability, "inputs": inputs | state}
+
+
+def _for_each(id_: str, over: str, capability: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    return {"id": id_, "for_each": over, "steps": [{"id": f"{id_}-one", "capability": capability, "inputs": inputs}]}
