@@ -9,7 +9,7 @@ from benchmarks.progress import tracked
 from examples.federated.aggregation import Rule
 from examples.federated.model import accuracy, initial, trained
 from examples.federated.shards import digits
-from examples.federated.task import CATALOG, Plan, federated_task
+from examples.federated.task import CATALOG, FederatedPlan, federated_task
 
 _CENTRAL_EPOCHS = 30
 
@@ -33,13 +33,13 @@ def run(rounds: PositiveInt = 30, clients: PositiveInt = 20) -> dict[str, Any]:
     train, test = digits()
     central = accuracy(trained(initial(0), train, _CENTRAL_EPOCHS, 0.1, seed=0), *test)
     found = {
-        name: _played(Plan(rounds=rounds, clients=clients, **given))
+        name: _played(FederatedPlan(rounds=rounds, clients=clients, **given))
         for name, given in tracked(list(variants.items()), "Training")
     }
     return {"rounds": rounds, "clients": clients, "central": central, "variants": found}
 
 
-def _played(plan: Plan) -> dict[str, Any]:
+def _played(plan: FederatedPlan) -> dict[str, Any]:
     view = forerun.run(federated_task(plan), agents=[CATALOG], virtual_time=True)
     if view.outputs is None:
         raise RuntimeError(f"a training failed: {view.failure and view.failure.told}")

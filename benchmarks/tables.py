@@ -59,11 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Rewrite the tables; return 2 if the folder contains no results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, help="folder with the JSON files of forerun bench")
-    parser.add_argument(
-        "--machine",
-        default=this_machine(),
-        help="description of the machine they were measured on; default: this machine",
-    )
+    about = "description of the machine they were measured on; default: this machine"
+    parser.add_argument("--machine", default=this_machine(), help=about)
     parser.add_argument(
         "--page", type=Path, action="append", help=f"files to rewrite; default: {', '.join(map(str, PAGES))}"
     )

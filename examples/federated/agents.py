@@ -16,7 +16,7 @@ _ODD = 2.0
 _POISON = -5.0
 
 
-class Client(BaseModel):
+class Device(BaseModel):
     """A client of this round.
 
     Attributes:
@@ -92,11 +92,11 @@ def begin(seed: int = 0) -> dict[str, str]:
     return {"model": packed(initial(seed)), "velocity": packed(np.zeros(SIZE, np.float32))}
 
 
-def choose(choice: Choice) -> list[Client]:
+def choose(choice: Choice) -> list[Device]:
     """All clients."""
     fast = choice.clients - choice.slow
     return [
-        Client(
+        Device(
             number=number,
             of=choice.clients,
             alpha=choice.alpha,
@@ -107,14 +107,14 @@ def choose(choice: Choice) -> list[Client]:
     ]
 
 
-async def train(client: Client, model: str, turn: int, training: Training) -> Update:
+async def train(client: Device, model: str, turn: int, training: Training) -> Update:
     """Train on the client's own shard and send the largest changes."""
     change = await changed(client, model, turn, training)
     examples = len(shards(client.of, client.alpha)[client.number].labels)
     return Update(client=client.number, examples=examples, change=compressed(change, training.share))
 
 
-async def changed(client: Client, model: str, turn: int, training: Training) -> Vector:
+async def changed(client: Device, model: str, turn: int, training: Training) -> Vector:
     """What a client's training changes, shape (SIZE,)."""
     await asyncio.sleep(client.seconds)  # a phone is slower than this machine
     start, seed = unpacked(model), turn * client.of + client.number

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel
 
-from examples.federated.agents import MOMENTUM, Choice, Client, Merged, Training, changed, choose
+from examples.federated.agents import MOMENTUM, Choice, Device, Merged, Training, changed, choose
 from examples.federated.aggregation import Rule, combined
 from examples.federated.model import SIZE, packed, unpacked
 from examples.federated.secure import Member, Offer, Revealed, Shares, fixed_point, floating, unmasked
@@ -32,29 +32,29 @@ class GroupSum(BaseModel):
     answered: int
 
 
-def groups(choice: Choice, size: int) -> list[list[Client]]:
+def groups(choice: Choice, size: int) -> list[list[Device]]:
     """The clients in groups whose vectors are summed securely."""
     everyone = choose(choice)
     count = max(1, choice.clients // size)
     return [everyone[number::count] for number in range(count)]
 
 
-def members(group: list[Client]) -> list[Client]:
+def members(group: list[Device]) -> list[Device]:
     """The clients of one group."""
     return group
 
 
-def offer(client: Client, turn: int) -> Offer:
+def offer(client: Device, turn: int) -> Offer:
     """A client's public keys of this round."""
     return _member(client.number, turn).offer()
 
 
-def share(client: Client, turn: int, offers: list[Offer]) -> Shares:
+def share(client: Device, turn: int, offers: list[Offer]) -> Shares:
     """A client's shares for the others, sealed."""
     return _member(client.number, turn).shares(offers, threshold(len(offers)))
 
 
-async def train_masked(client: Client, model: str, turn: int, training: Training, offers: list[Offer]) -> Masked:
+async def train_masked(client: Device, model: str, turn: int, training: Training, offers: list[Offer]) -> Masked:
     """Train on the client's own shard and send the weighted changes behind masks."""
     change = await changed(client, model, turn, training)
     weight = len(shards(client.of, client.alpha)[client.number].labels) / _EXAMPLES

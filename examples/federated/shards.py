@@ -12,7 +12,7 @@ _TEST_SHARE = 0.25
 _SEED = 7
 
 
-class Shard(NamedTuple):
+class ImageSet(NamedTuple):
     """Images (n, 64), each pixel 0..1, and their digits (n,)."""
 
     images: Matrix
@@ -20,17 +20,17 @@ class Shard(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def digits() -> tuple[Shard, Shard]:
+def digits() -> tuple[ImageSet, ImageSet]:
     """All training images, and the images for tests, which no client has."""
     found = load_digits()
     images, labels = (found.data / 16).astype(np.float32), found.target.astype(np.int64)
     order = np.random.default_rng(_SEED).permutation(len(labels))
     test = int(len(order) * _TEST_SHARE)
-    return Shard(images[order[test:]], labels[order[test:]]), Shard(images[order[:test]], labels[order[:test]])
+    return ImageSet(images[order[test:]], labels[order[test:]]), ImageSet(images[order[:test]], labels[order[:test]])
 
 
 @lru_cache(maxsize=8)
-def shards(clients: int, alpha: float) -> tuple[Shard, ...]:
+def shards(clients: int, alpha: float) -> tuple[ImageSet, ...]:
     """The training images by client.
 
     Of each digit, the clients' shares are drawn from a Dirichlet distribution (Hsu, Qi and Brown, 2019): the smaller
@@ -44,4 +44,4 @@ def shards(clients: int, alpha: float) -> tuple[Shard, ...]:
         ends = np.cumsum(draw.dirichlet([alpha] * clients))[:-1] * len(having)
         for client, part in enumerate(np.split(having, ends.astype(int))):
             mine[client].extend(part.tolist())
-    return tuple(Shard(images[rows], labels[rows]) for rows in map(np.array, (part or [0] for part in mine)))
+    return tuple(ImageSet(images[rows], labels[rows]) for rows in map(np.array, (part or [0] for part in mine)))

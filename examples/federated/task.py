@@ -19,7 +19,7 @@ _JUDGE = {"id": "judge", "capability": "judge", "inputs": {"model": "$steps.merg
 CATALOG = Path(__file__).with_name("catalog.yaml")
 
 
-class Plan(BaseModel):
+class FederatedPlan(BaseModel):
     """What is varied.
 
     Attributes:
@@ -55,7 +55,7 @@ class Plan(BaseModel):
     group: int = Field(default=10, ge=3)
 
 
-def federated_task(plan: Plan) -> Task:
+def federated_task(plan: FederatedPlan) -> Task:
     """The task of a training. Its output is the last round's `Merged`, and the accuracy."""
     values = plan.model_dump(mode="json")
     inputs = {name: {key: values[key] for key in keys} for name, keys in _INPUTS.items()} | {"target": plan.target}
@@ -81,7 +81,7 @@ def federated_task(plan: Plan) -> Task:
     return Task.model_validate({"name": "Train without seeing the images", "workflow": workflow, "inputs": inputs})
 
 
-def _open_round(plan: Plan) -> list[dict[str, Any]]:
+def _open_round(plan: FederatedPlan) -> list[dict[str, Any]]:
     client = {"id": "update", "capability": "train", "inputs": _TURN | _TRAINING}
     return [
         {"id": "choose", "capability": "choose", "inputs": {"choice": "$inputs.choice"}},
@@ -91,7 +91,7 @@ def _open_round(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _secure_round(plan: Plan) -> list[dict[str, Any]]:
+def _secure_round(plan: FederatedPlan) -> list[dict[str, Any]]:
     offers = {"offers": "$steps.offers"}
     telling = _TURN | offers | {"sealed": "$steps.shares", "stayed": "$steps.masked"}
     summing = {"turn": "$state.turn", "masked": "$steps.masked", "revealed": "$steps.revealed"} | offers

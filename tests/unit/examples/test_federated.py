@@ -14,14 +14,14 @@ from examples.federated.model import SIZE, accuracy, initial, packed, trained, u
 from examples.federated.secure import Member, TooFewSharesError, Words, fixed_point, floating, unmasked
 from examples.federated.secure_agents import KEYS, threshold
 from examples.federated.shards import digits, shards
-from examples.federated.task import CATALOG, Plan, federated_task
+from examples.federated.task import CATALOG, FederatedPlan, federated_task
 
 ROUND = "round 0"
 
 
 def played(**plan: Any):
     """A training in virtual time."""
-    view = forerun.run(federated_task(Plan(**plan)), agents=[CATALOG], virtual_time=True)
+    view = forerun.run(federated_task(FederatedPlan(**plan)), agents=[CATALOG], virtual_time=True)
     assert view.failure is None, view.failure.told
     return view
 
