@@ -26,6 +26,8 @@ from reconciler.state.run import RunState
 
 _log = logging.getLogger(__name__)
 # The work in flight of runs with more attempts than this is listed in a thread.
+# Between two looks for a node.
+_NODES_S = 0.2
 _LARGE = 500
 
 
@@ -91,6 +93,7 @@ class PlanningSession:
 
         Where the optimal plan needs no search, there is nothing to guess and nobody to ask.
         """
+        await self._some_node(command)
         request = await self._request(command)
         if (certified := await self._certified(request)) is not None:
             await self._post_plan(request, certified)
@@ -108,6 +111,12 @@ class PlanningSession:
             self._failed(command.epoch, "", "the planner ended without a whole plan", "submit the task again")
         else:
             await self._ahead.guess(request, complete)
+
+    async def _some_node(self, command: c.RequestPlan) -> None:
+        """Wait for a node to plan for. While the cluster is away, or before new nodes join, there is none."""
+        lost = set(command.without_nodes)
+        while all(node.id in lost for node in self._ports.cluster.snapshot().nodes):  # noqa: ASYNC110 -- nobody tells
+            await asyncio.sleep(_NODES_S)
 
     async def _post_plan(self, request: PlanRequest, plan: Plan) -> None:
         """Post an optimal plan with what is learned of its steps."""

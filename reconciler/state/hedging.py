@@ -54,7 +54,7 @@ def meet_late_attempts(run: RunData) -> None:
             continue
         if due.lateness is Lateness.HEDGE:
             _hedge(run, attempt)
-        elif not run.replanning and run.unfinished > 1:
+        elif not run.replanning and run.unfinished > 1 and run.may_be_planned_better:
             request_plan(run, c.PlanReason.ESTIMATE_WRONG)
 
 

@@ -41,7 +41,7 @@ def finished(run: RunData, attempt: Attempt, event: e.AttemptFinished) -> None:
     settle(run, done)
     _finish_step(run, done, "finished")
     if (
-        run.plan is not None
+        run.may_be_planned_better
         and not run.replanning
         and not run.agent_of(done).built_in
         and overran(done, run.makespan_s, run.unfinished)

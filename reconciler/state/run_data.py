@@ -29,6 +29,16 @@ from reconciler.state.speculation import Speculation
 from reconciler.state.step_state import StepStatus
 from reconciler.state.step_table import StepTable
 
+# Steps whose placement another plan could change.
+_PLACEABLE = (
+    StepStatus.WAITING,
+    StepStatus.READY,
+    StepStatus.DISPATCHED,
+    StepStatus.RETRYING,
+    StepStatus.BLOCKED,
+    StepStatus.HELD,
+)
+
 
 class RunData:
     """The state of one run. Moments are seconds from admission.
@@ -118,6 +128,13 @@ class RunData:
     def unfinished(self) -> int:
         """How many steps of the optimal plan have not finished."""
         return self.steps.unfinished
+
+    @property
+    def may_be_planned_better(self) -> bool:
+        """Whether another plan could place anything differently: not all that is left is running already."""
+        plan = self.plan
+        open_ = any(self.steps.count(status) for status in _PLACEABLE)
+        return plan is not None and (bool(plan.pending) or open_)
 
     def is_settled(self, step: StepId) -> bool:
         """Whether the workflow goes on without the step, so that no guess may start it."""

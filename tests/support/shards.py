@@ -134,7 +134,7 @@ async def a_shard(
     *,
     planning: Any = None,
     executor: FencedExecutor | None = None,
-    cluster: ClusterSnapshot = NODES,
+    cluster: Any = NODES,
     on_close: Sequence[Any] = (),
     certifier: Any = None,
 ) -> AsyncIterator[Service]:
@@ -145,7 +145,7 @@ async def a_shard(
         catalog=catalog,
         executor=made,
         planning=planners,
-        cluster=Now(cluster),
+        cluster=Now(cluster) if isinstance(cluster, ClusterSnapshot) else cluster,
         clock=WallClock(),
         outcomes=seen,
         advice=NoAdvice(),
