@@ -42,27 +42,27 @@ class ScreeningCase:
 
 # Submitted once before the measurement, so that the service has seen a goal of this kind.
 EARLIER = ScreeningCase(
-    "Estimate at which wavelengths toluene, benzonitrile, anisole and fluorobenzene absorb, from gaps in relaxed "
-    "geometries, compare them with styrene, and give me a table.",
+    "Estimate at which wavelengths acetaldehyde, acetonitrile, dimethyl ether and fluoromethane absorb, from gaps in "
+    "relaxed geometries, compare them with acetone, and give me a table.",
     (
-        Molecule(smiles="Cc1ccccc1", name="toluene"),
-        Molecule(smiles="N#Cc1ccccc1", name="benzonitrile"),
-        Molecule(smiles="COc1ccccc1", name="anisole"),
-        Molecule(smiles="Fc1ccccc1", name="fluorobenzene"),
+        Molecule(smiles="CC=O", name="acetaldehyde"),
+        Molecule(smiles="CC#N", name="acetonitrile"),
+        Molecule(smiles="COC", name="dimethyl ether"),
+        Molecule(smiles="CF", name="fluoromethane"),
     ),
-    "C=Cc1ccccc1",
+    "CC(C)=O",
 )
-# The measured goal: different words, different molecules.
+# The measured goal: different words, different molecules. All are small, so that B3LYP takes about a second.
 ASKED = ScreeningCase(
-    "Which of nitrobenzene, aniline, benzaldehyde and phenol should absorb at the longest wavelength? Use the "
-    "HOMO-LUMO gaps of relaxed geometries, say how similar each is to 4-nitroaniline, and tabulate the result.",
+    "Which of nitromethane, acrolein, formamide and glyoxal should absorb at the longest wavelength? Use the "
+    "HOMO-LUMO gaps of relaxed geometries, say how similar each is to nitroethylene, and tabulate the result.",
     (
-        Molecule(smiles="[O-][N+](=O)c1ccccc1", name="nitrobenzene"),
-        Molecule(smiles="Nc1ccccc1", name="aniline"),
-        Molecule(smiles="O=Cc1ccccc1", name="benzaldehyde"),
-        Molecule(smiles="Oc1ccccc1", name="phenol"),
+        Molecule(smiles="C[N+](=O)[O-]", name="nitromethane"),
+        Molecule(smiles="C=CC=O", name="acrolein"),
+        Molecule(smiles="NC=O", name="formamide"),
+        Molecule(smiles="O=CC=O", name="glyoxal"),
     ),
-    "Nc1ccc(cc1)[N+](=O)[O-]",
+    "C=C[N+](=O)[O-]",
 )
 
 
