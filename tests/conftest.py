@@ -12,6 +12,11 @@ from typing import Any
 # in its workers.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Importing it writes the size of the terminal to COLUMNS, which tables of the command line keep to.
+import readline  # noqa: F401
+
+os.environ.pop("COLUMNS", None)
+
 import pytest
 from hypothesis import settings
 

@@ -77,8 +77,13 @@ class IngressContext:
     def _flaws(self, task: Task) -> list[InvalidTask]:
         return [*flaws(task, self.catalog, self._cluster), *goals_without_llm(task, self.settings)]
 
+    async def recent_catalog(self) -> Catalog:
+        """The catalog; another replica, or SIGHUP, may have reloaded it a moment ago."""
+        await self._recent_cluster()
+        return self.catalog
+
     async def agents(self) -> KnownAgents:
-        """The catalog; another replica, or SIGHUP, may have reloaded it a moment ago. And who does not answer."""
+        """The agents and providers of the catalog, and who does not answer."""
         await self._recent_cluster()
         outages = () if self._cluster is None else self._cluster.outages
         return KnownAgents(agents=self.catalog.agents, providers=self.catalog.providers, outages=outages)

@@ -67,4 +67,4 @@ def _with_former_agents(catalog: Catalog, past: list[StoredEvent]) -> Catalog:
         if name is not None and name not in catalog.by_name:
             effect = line.data.get("effect", "irreversible")
             former[name] = AgentSpec(name=AgentName(name), capability="former", effect=effect)
-    return Catalog(agents=(*catalog.agents, *former.values()), providers=catalog.providers) if former else catalog
+    return catalog.model_copy(update={"agents": (*catalog.agents, *former.values())}) if former else catalog

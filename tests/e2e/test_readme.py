@@ -49,7 +49,7 @@ _SAID = {
     "curl": '"capability":"greet"',
     "submit task.yaml": "published: AGENTS, SALVAGE",
     "submit goal.yaml": "HELLO, ADA!",
-    "forerun ledger": "calibration over",
+    "forerun ledger": "task kind",
 }
 
 

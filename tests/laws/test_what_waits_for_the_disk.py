@@ -44,6 +44,7 @@ class Disk:
     """A run's log on a disk that takes its time, in order. It remembers when each command was recorded."""
 
     journal = None  # the tasks of these histories repeat no other
+    notices = ()
 
     def __init__(self, delays):
         self.delays, self.durable_s = cycle(delays), 0.0

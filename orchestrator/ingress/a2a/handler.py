@@ -95,7 +95,7 @@ class ForerunRequestHandler(RequestHandler):
             return await self._started(message)
 
     async def _started(self, message: Message) -> TaskView:
-        offered = skills(await self._context.agents(), self._context.settings)
+        offered = skills(await self._context.recent_catalog(), self._context.settings)
         name = named_skill(message)
         skill = default_skill(offered, self._context.settings) if name is None else offered.get(name)
         if skill is None:

@@ -66,7 +66,7 @@ def _not_json(request: Request) -> Response:
 def _card(router: APIRouter, context: IngressContext) -> None:
     @router.get(AGENT_CARD_WELL_KNOWN_PATH)
     async def card(request: Request) -> Response:
-        await context.agents()
+        await context.recent_catalog()
         url = context.settings.http.public_url or str(request.base_url)
         body = json.dumps(agent_card_to_dict(_card_of(context, url, shown=await _may_read(request, context))))
         tag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'

@@ -57,7 +57,7 @@ class _Calls:
             return refused(_told(error))
 
     async def _tools(self) -> dict[str, Skill]:
-        return tools(skills(await self._context.agents(), self._context.settings))
+        return tools(skills(await self._context.recent_catalog(), self._context.settings))
 
     async def _submitted(self, skill: Skill, arguments: dict[str, JsonValue]) -> TaskView:
         try:
