@@ -12,8 +12,6 @@ Labels = NDArray[np.int64]
 PIXELS, HIDDEN, CLASSES = 64, 32, 10
 _SHAPES = ((PIXELS, HIDDEN), (HIDDEN,), (HIDDEN, CLASSES), (CLASSES,))
 SIZE = sum(int(np.prod(shape)) for shape in _SHAPES)
-# The parameters of the last layer, which a client may keep to itself.
-HEAD = slice(SIZE - HIDDEN * CLASSES - CLASSES, SIZE)
 _BATCH = 16
 
 

@@ -44,7 +44,8 @@ async def _chunks(gateway: Gateway, task_id: TaskId, changes: Changes, heartbeat
         for event in run.events(changes):
             yield encoder.encode(event)
         if changes.ended:
-            yield encoder.encode(run.ended(await gateway.read(task_id, TaskView)))
+            for event in run.ended(await gateway.read(task_id, TaskView)):
+                yield encoder.encode(event)
             return
         try:
             before, changes = changes, await gateway.changes(task_id, changes.seq, heartbeat_s)
@@ -80,13 +81,16 @@ class _Told:
             snapshot={"task": view.id, "status": view.status.value, "steps": view.steps.model_dump(exclude={"v"})}
         )
 
-    def ended(self, view: TaskView) -> BaseEvent:
-        """How the run ended. Attempts that never ended are left behind by it."""
+    def ended(self, view: TaskView) -> Iterator[BaseEvent]:
+        """The end of attempts that are still open, since clients take no end of a run before it, and how it ended."""
+        for attempt in sorted(self._open):
+            yield self._closing(attempt, {})
         if view.status is RunStatus.SUCCEEDED:
-            return RunFinishedEvent(threadId=self._thread, runId=self._run, result=view.outputs)
+            yield RunFinishedEvent(threadId=self._thread, runId=self._run, result=view.outputs)
+            return
         failure = view.failure
         message = failure.told if failure is not None else f"the task {view.status.value}"
-        return RunErrorEvent(message=message, code=view.status.value)
+        yield RunErrorEvent(message=message, code=view.status.value)
 
     def _closing(self, attempt: str, about: dict[str, object]) -> BaseEvent:
         self._open.discard(attempt)

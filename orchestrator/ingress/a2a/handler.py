@@ -39,7 +39,16 @@ from orchestrator.ingress.a2a.answers import answered
 from orchestrator.ingress.a2a.errors import as_a2a
 from orchestrator.ingress.a2a.listing import listed
 from orchestrator.ingress.a2a.messages import artifacts_of, check_media_types, inputs_of, message_of, named_skill
-from orchestrator.ingress.a2a.tasks import TERMINAL, context_of, history_of, labels_of, state_of, status_of, task_of
+from orchestrator.ingress.a2a.tasks import (
+    TERMINAL,
+    VIA,
+    context_of,
+    history_of,
+    labels_of,
+    state_of,
+    status_of,
+    task_of,
+)
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.skills import default_skill, skills
 from planners.model import TaskId
@@ -160,7 +169,8 @@ class ForerunRequestHandler(RequestHandler):
     async def _whole(self, view: TaskView) -> Task:
         with as_a2a():
             answers: list[StoredEvent] = []
-            after, ended = 0, False
+            # Only tasks that came over A2A have a history, and reading it takes all events.
+            after, ended = 0, VIA not in view.labels
             while not ended:
                 page = await self._gateway.events(view.id, after, 0.0)
                 answers += [event for event in page.events if event.kind == _ANSWERED]

@@ -11,6 +11,7 @@ from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.keyring import Keyring
 from orchestrator.keys import Scope, new_key
 from reconciler.state.commands import RunStatus
+from reconciler.views.models import TimelineBar
 
 from .conftest import CATALOG, NODES, SETTINGS
 
@@ -96,6 +97,28 @@ async def test_a_run_is_told_as_events_of_ag_ui(http, gateway, task):
     assert [event["type"] for event in told] == ["RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED"]
     assert told[0]["runId"] == task_id
     assert told[-1]["result"] == {"answer": 7}
+
+
+async def test_attempts_that_are_still_open_end_before_their_run(http, gateway, task):
+    task_id = (await http.post("/v1/tasks", json=task)).json()["id"]
+    bar = TimelineBar(
+        attempt="a#1",
+        step="a",
+        capability="fetch",
+        agent="fetcher",
+        node="n1",
+        epoch=1,
+        speculative=True,
+        status="running",
+        dispatched_s=0.1,
+    )
+    await gateway.show(task_id, bars=[bar])
+    await gateway.end(task_id, RunStatus.CANCELLED)
+
+    reply = await http.get(f"/v1/tasks/{task_id}/events", params={"format": "ag-ui"})
+
+    kinds = [json.loads(line[6:])["type"] for line in reply.text.splitlines() if line.startswith("data: ")]
+    assert kinds == ["RUN_STARTED", "STEP_STARTED", "STATE_SNAPSHOT", "STEP_FINISHED", "RUN_ERROR"]
 
 
 async def test_a_failed_run_ends_with_an_error_of_ag_ui(http, gateway, task):
