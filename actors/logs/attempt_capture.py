@@ -54,6 +54,7 @@ class AttemptCapture:
         """
         self.attempt = attempt
         self.closed = False
+        self.since = 0  # which replacement of the process's streams it began after (`actors.logs.current`)
         self._limits = limits
         self._ring = ring
         self._on_line = on_line

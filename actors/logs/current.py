@@ -28,12 +28,16 @@ _muted: ContextVar[bool] = ContextVar("muted", default=False)
 
 @dataclass
 class _Process:
-    """What is installed in this process. ``forked``: it is a child, whose lines nobody would collect."""
+    """What is installed in this process.
+
+    ``forked``: it is a child, whose lines nobody would collect. ``replaced``: how often others have replaced a stream
+    while hooks were installed.
+    """
 
     wide: AttemptCapture | None = None
     installed: int = 0
+    replaced: int = 0
     forked: bool = False
-    before: tuple[Any, ...] = ()
 
 
 _process = _Process()
@@ -49,6 +53,7 @@ def current_capture() -> AttemptCapture | None:
 def capturing(capture: AttemptCapture, *, process_wide: bool = False) -> Iterator[None]:
     """Capture what this context does; with ``process_wide`` also what threads do that no attempt has started."""
     install()
+    capture.since = _process.replaced
     token = _current.set(capture)
     if process_wide:
         _process.wide = capture
@@ -65,11 +70,17 @@ def install() -> None:
     """Install the hooks, unless they are. Every call needs one of `uninstall`; a host never calls that."""
     with _lock:
         _process.installed += 1
+        # Each time: others (contextlib.redirect_stdout, pytest) may have replaced a stream since. What was captured
+        # before goes on to the replacement.
+        out, err = isinstance(sys.stdout, CapturedStream), isinstance(sys.stderr, CapturedStream)
+        if _process.installed > 1 and not (out and err):
+            _process.replaced += 1
+        if not out:
+            sys.stdout = cast("TextIO", CapturedStream(sys.stdout, LogStream.STDOUT, since=_process.replaced))
+        if not err:
+            sys.stderr = cast("TextIO", CapturedStream(sys.stderr, LogStream.STDERR, since=_process.replaced))
         if _process.installed > 1:
             return
-        _process.before = (sys.stdout, sys.stderr)
-        sys.stdout = cast("TextIO", CapturedStream(sys.stdout, LogStream.STDOUT))
-        sys.stderr = cast("TextIO", CapturedStream(sys.stderr, LogStream.STDERR))
         logging.Logger.callHandlers = _call_handlers  # type: ignore[method-assign,assignment] # sees records before any handler
         threading.Thread.start = _start  # type: ignore[method-assign,assignment] # threads do not inherit context variables
         ThreadPoolExecutor.submit = _submit  # type: ignore[method-assign,assignment] # nor do the tasks of a pool
@@ -81,7 +92,10 @@ def uninstall() -> None:
         _process.installed -= 1
         if _process.installed:
             return
-        sys.stdout, sys.stderr = _process.before
+        if isinstance(sys.stdout, CapturedStream):
+            sys.stdout = sys.stdout.beneath
+        if isinstance(sys.stderr, CapturedStream):
+            sys.stderr = sys.stderr.beneath
         logging.Logger.callHandlers = _CALL_HANDLERS  # type: ignore[method-assign]
         threading.Thread.start = _START  # type: ignore[method-assign]
         ThreadPoolExecutor.submit = _SUBMIT  # type: ignore[method-assign]
@@ -89,6 +103,7 @@ def uninstall() -> None:
 
 def belongs_to_the_process(capture: AttemptCapture) -> None:
     """From now on ``capture`` gets what no attempt of this process has printed or logged."""
+    capture.since = _process.replaced
     _process.wide = capture
 
 
@@ -100,19 +115,20 @@ def log_from_info() -> None:
 
 
 class CapturedStream(io.TextIOBase):
-    """Stands for ``sys.stdout`` or ``sys.stderr``."""
+    """Stands for ``sys.stdout`` or ``sys.stderr``, for captures that began when it was installed or later."""
 
-    def __init__(self, beneath: TextIO, stream: LogStream) -> None:
-        self._beneath = beneath
+    def __init__(self, beneath: TextIO, stream: LogStream, *, since: int = 0) -> None:
+        self.beneath = beneath
         self._stream = stream
+        self._since = since
 
     def write(self, text: str) -> int:
         """Give the text to the current attempt, or to the stream beneath."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         capture = current_capture()
-        if capture is None:
-            return self._beneath.write(text)
+        if capture is None or capture.since < self._since:
+            return self.beneath.write(text)
         if not _muted.get():
             capture.write(self._stream, text)
         return len(text)
@@ -123,25 +139,25 @@ class CapturedStream(io.TextIOBase):
 
     def flush(self) -> None:
         """Flush the stream beneath."""
-        self._beneath.flush()
+        self.beneath.flush()
 
     def fileno(self) -> int:
         """The descriptor of the stream beneath: what is written to it directly belongs to no attempt."""
-        return self._beneath.fileno()
+        return self.beneath.fileno()
 
     def isatty(self) -> bool:
         """Whether the stream beneath is a terminal."""
-        return self._beneath.isatty()
+        return self.beneath.isatty()
 
     @property
     def encoding(self) -> str:  # type: ignore[override] # read-only here
         """Of the stream beneath."""
-        return getattr(self._beneath, "encoding", None) or "utf-8"
+        return getattr(self.beneath, "encoding", None) or "utf-8"
 
     @property
     def buffer(self) -> "CapturedBytes":
         """For what is written as bytes."""
-        return CapturedBytes(self, getattr(self._beneath, "buffer", None))
+        return CapturedBytes(self, getattr(self.beneath, "buffer", None))
 
 
 class CapturedBytes(io.RawIOBase):
@@ -149,12 +165,12 @@ class CapturedBytes(io.RawIOBase):
 
     def __init__(self, text: CapturedStream, beneath: Any) -> None:
         self._text = text
-        self._beneath = beneath
+        self.beneath = beneath
 
     def write(self, data: Any) -> int:
         """Give the bytes to the current attempt as text, or to the stream beneath."""
-        if current_capture() is None and self._beneath is not None:
-            return int(self._beneath.write(data))
+        if current_capture() is None and self.beneath is not None:
+            return int(self.beneath.write(data))
         self._text.write(bytes(data).decode(errors="replace"))
         return len(data)
 

@@ -77,7 +77,7 @@ def sleeps(mark: str, seconds: float = 600.0) -> str:
     return "slept"
 
 
-@agent("wait", resources=Resources(cpus=0.1), timeout_s=0.5)
+@agent("wait", resources=Resources(cpus=0.1), timeout_s=3.0)
 def sleeps_too_long(mark: str) -> str:
     return sleeps(mark)
 

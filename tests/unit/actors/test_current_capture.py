@@ -2,6 +2,8 @@
 # ruff: noqa: T201 - prints are what is tested
 
 import asyncio
+import contextlib
+import io
 import logging
 import multiprocessing
 import sys
@@ -184,3 +186,16 @@ def test_the_hooks_are_gone_after_the_last_capture():
 
     assert after == before
     assert current_capture() is None
+
+
+def test_streams_replaced_while_a_capture_is_open_do_not_hide_the_next_one():
+    with capturing(new()):
+        mine = io.StringIO()
+        with contextlib.redirect_stdout(mine):
+            second = new("t.2")
+            with capturing(second):
+                print("to the second")
+            print("to the redirected stream")
+
+    assert mine.getvalue() == "to the redirected stream\n"
+    assert texts(second) == ["to the second"]
