@@ -25,11 +25,13 @@ class SpeculationWorth:
     `Outcome.realised_s` is measured against the moment at which the plan confirmed the step, so the sum is what
     speculation gains over streaming. Guesses that the gate refused only because it is closed count as if they had been
     dispatched, so that the gate opens again. What they would have saved is an estimate, which is corrected by how much
-    of their estimates other guesses have really saved.
+    of their estimates other guesses have really saved. The first task of a kind does not count, because it is guessed
+    before anything of the kind is learned.
     """
 
     def __init__(self) -> None:
         self._decisions: deque[_Decision] = deque(maxlen=_WINDOW)
+        self._first: str | None = None  # the kind's first task
         self._confirmed_in_a_row = 0
         self._realised = 1.0  # seconds saved over seconds expected, of guesses that survived
 
@@ -40,7 +42,7 @@ class SpeculationWorth:
             return True
         if len({decision.task for decision in self._decisions}) < _LEAST_TASKS:
             return True
-        return sum(decision.usd for decision in self._decisions) >= 0
+        return sum(decision.usd for decision in self._decisions if decision.task != self._first) >= 0
 
     def observe_confirmed(self) -> None:
         """An attempt that was no guess ended. After enough of them in a row guesses are tried again."""
@@ -51,6 +53,7 @@ class SpeculationWorth:
     def observe(self, outcome: Outcome) -> None:
         """Take in the verdict on a guess that was dispatched, or that an open gate would have dispatched."""
         appraisal = outcome.appraisal
+        self._first = self._first or outcome.task
         if appraisal is None or not (outcome.dispatched or _is_acceptable(outcome)):
             return
         self._confirmed_in_a_row = 0

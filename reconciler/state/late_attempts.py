@@ -13,6 +13,9 @@ from planners.plans import Plan
 from reconciler.state.expected_ends import ExpectedEnds
 from reconciler.state.learned_times import LearnedTimes
 
+# Messages to and from a host take about 10 ms on a busy node. An attempt that is late by less is not known to be.
+_LEAST_LATE_S = 0.05
+
 
 class Lateness(StrEnum):
     """What an attempt is too late for: to be the only one, or for the plan to hold."""
@@ -51,7 +54,7 @@ class LateAttempts:
 
     def learn(self, times: LearnedTimes) -> None:
         """Take in what came with a plan."""
-        self._late_s.update(times.late_s)
+        self._late_s.update({step: max(_LEAST_LATE_S, late_s) for step, late_s in times.late_s.items()})
         self._nodes.update(times.nodes)
 
     def late_s(self, step: StepId) -> float | None:

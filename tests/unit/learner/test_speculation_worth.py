@@ -36,6 +36,14 @@ def test_a_few_wrong_guesses_among_right_ones_pay():
     assert after(*(outcome(n, task=f"t{n}", survived=n % 3 > 0) for n in range(30))).pays
 
 
+def test_what_the_first_task_lost_does_not_stop_guesses_that_have_been_right_since():
+    """Nothing is gained by them either, since the agents are quick, so nothing ever makes up for the first."""
+    first = [wrong(number, task="t0") for number in range(2)]
+    since = [outcome(number, realised_s=0.0, task=f"t{number}") for number in range(2, 30)]
+
+    assert after(*first, *since).pays
+
+
 def test_one_task_says_nothing_of_its_kind():
     assert after(*(wrong(number, task="t") for number in range(30))).pays
 
