@@ -43,6 +43,18 @@ class LoopBlock(NodeBlock):
         self._node["next"] = _bindings(state)
 
 
+class TryBlock(NodeBlock):
+    """Nodes that may fail, and those that run then."""
+
+    @contextmanager
+    def fallback(self) -> Iterator[NodeBlock]:
+        """The nodes to run if one of the first has failed."""
+        branch: Document = {"steps": []}
+        self._node["fallback"] = branch
+        with self._builder.inside(branch["steps"]):
+            yield NodeBlock(self._builder, branch)
+
+
 class RouteBlock(NodeBlock):
     """A route. Its cases are tried in the order in which they are written."""
 
@@ -140,6 +152,14 @@ class WorkflowBuilder:
         self._add(id, {"loop": steps, "max": max, **more}, fields)
         with self.inside(steps):
             yield LoopBlock(self, self._added)
+
+    @contextmanager
+    def try_(self, id: str, **fields: Any) -> Iterator[TryBlock]:  # noqa: A002
+        """The nodes inside, and those that ``fallback`` of the block opens in their place if one of them fails."""
+        steps: list[Document] = []
+        self._add(id, {"try": steps}, fields)
+        with self.inside(steps):
+            yield TryBlock(self, self._added)
 
     @contextmanager
     def route(self, id: str, **fields: Any) -> Iterator[RouteBlock]:  # noqa: A002

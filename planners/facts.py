@@ -4,7 +4,7 @@ from pydantic import Field
 
 from planners.bindings import Binding
 from planners.model import Model, StepId, WorkKey
-from planners.nodes import Step
+from planners.steps import Step
 
 
 class Elements(Model):

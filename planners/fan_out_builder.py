@@ -5,16 +5,19 @@ from collections.abc import Iterable, Sequence
 from planners.bindings import Gather
 from planners.model import StepId
 from planners.scopes import Meaning, NodeScope, NotRun
-from planners.workflow import FanOut, FanOutNode
+from planners.workflow import CompletionPolicy, FanOut, OnFailure
 
 
 class FanOutBuilder:
     """One fan-out. ``declared``: whether it has a policy of completion, so that the run must know its elements."""
 
-    def __init__(self, flat_id: StepId, node: FanOutNode, within: tuple[StepId, int] | None) -> None:
-        self.declared = node.completion.declared or node.on_failure is not node.on_failure.FAIL
+    def __init__(
+        self, flat_id: StepId, policy: CompletionPolicy, on_failure: OnFailure, within: tuple[StepId, int] | None
+    ) -> None:
+        self.declared = policy.declared or on_failure is not OnFailure.FAIL
         self._id = flat_id
-        self._node = node
+        self._policy = policy
+        self._on_failure = on_failure
         self._within = within
         self._outputs: dict[int, Meaning] = {}
         self._scopes: dict[int, NodeScope | None] = {}
@@ -32,6 +35,10 @@ class FanOutBuilder:
             self._steps[index] = tuple(steps)
             if unresolved:
                 self._unresolved.append(index)
+
+    def output(self, index: int) -> Meaning:
+        """What the output of an element stands for."""
+        return self._outputs[index]
 
     def gathered(self, kept: Iterable[int] | None = None) -> Gather | None:
         """The list of the outputs, or of those of some elements; None where one is not unrolled yet."""
@@ -54,8 +61,8 @@ class FanOutBuilder:
                 elements=tuple(self._steps[index] for index in sorted(self._steps)),
                 unresolved=tuple(self._unresolved),
                 without_output=tuple(without),
-                policy=self._node.completion,
-                on_failure=self._node.on_failure,
+                policy=self._policy,
+                on_failure=self._on_failure,
                 within=self._within,
                 begun=tuple(self.begun),
             )

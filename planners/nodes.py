@@ -6,7 +6,7 @@ own, and branches, the lists of nodes inside it.
 """
 
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cache
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
@@ -20,112 +20,16 @@ from pydantic import (
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    field_validator,
 )
 
 from planners import node_fields as fields
-from planners.bindings import Binding, step_refs
-from planners.built_in_names import APPROVAL, CALLBACK, WAIT
+from planners.bindings import Binding
 from planners.expressions.references import parsed
-from planners.model import AgentName, Model, StepId
+from planners.model import Model, StepId
 from planners.node_fields import Bind, Condition, Rename
-from planners.policies import CompletionPolicy
-from planners.step_policies import StepPolicies
-
-
-class NodeBase(fields.NodeFields):
-    """What all kinds of nodes have in common.
-
-    A node whose input is the output of a skipped node, or that is ``after`` one, is skipped itself, unless the skipped
-    node declares a ``default``. ``title`` is for people and not part of the work.
-    """
-
-    # The field of the list of nodes inside, of kinds that have one.
-    inside: ClassVar[str] = ""
-
-    @property
-    def bindings(self) -> list[tuple[str, Binding]]:
-        """(field, binding) of its own, without those of nodes inside."""
-        return []
-
-    @property
-    def conditions(self) -> list[tuple[str, Condition]]:
-        """(field, expression) of its own."""
-        return []
-
-    @property
-    def branches(self) -> "list[tuple[str, Branch]]":
-        """(field, branch) of the lists of nodes inside."""
-        if not self.inside or (steps := getattr(self, self.inside)) is None:
-            return []
-        return [(self.inside, Branch.model_construct(steps=steps, output=getattr(self, "output", None)))]
-
-    @property
-    def inner_bindings(self) -> list[tuple[str, Binding]]:
-        """(field, binding) of its own that see the nodes of its only branch."""
-        return []
-
-    @property
-    def inner_conditions(self) -> list[tuple[str, Condition]]:
-        """(field, expression) of its own that see the nodes of its only branch."""
-        return []
-
-    def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
-        """The node with its own bindings mapped, and with other references in its conditions."""
-        return self
-
-    def with_branches(self, branches: "Sequence[Branch]") -> Self:
-        """The node with other branches, in the same order."""
-        if not self.inside or not branches:
-            return self
-        update = {self.inside: branches[0].steps}
-        return self.model_copy(update=update | ({"output": branches[0].output} if hasattr(self, "output") else {}))
-
-    @cached_property
-    def own_refs(self) -> tuple[StepId, ...]:
-        """The ids that this node itself refers to, once each."""
-        found = [ref.step for _, binding in self.bindings for ref in step_refs(binding)]
-        found += [step for _, condition in self.conditions for step in parsed(condition).steps]
-        return tuple(dict.fromkeys((*found, *self.after)))
-
-    @cached_property
-    def refs(self) -> tuple[StepId, ...]:
-        """The ids outside itself that this node, or a node inside, refers to, once each."""
-        found = list(self.own_refs)
-        for _, branch in self.branches:
-            inner = {child.id for child in branch.steps}
-            read = [ref.step for _, binding in self.inner_bindings for ref in step_refs(binding)]
-            read += [step for _, condition in self.inner_conditions for step in parsed(condition).steps]
-            found += [ref for ref in (*read, *(r for child in branch.steps for r in child.refs)) if ref not in inner]
-        return tuple(dict.fromkeys(found))
-
-
-class Step(fields.WithInputs, StepPolicies, NodeBase):
-    """One piece of work, named by its capability."""
-
-    capability: str = Field(min_length=1, description="What is to be done: the capability of some agent")
-    agent: AgentName | None = Field(default=None, description="Only this agent. Default: the planner chooses")
-    min_quality: float | None = Field(default=None, ge=0, le=1, description="No agent of lower quality")
-
-    @cached_property
-    def data_parents(self) -> tuple[StepId, ...]:
-        """The steps whose output this step reads, once each, in binding order."""
-        refs = (ref.step for binding in self.inputs.values() for ref in step_refs(binding))
-        return tuple(dict.fromkeys(refs))
-
-    @cached_property
-    def parents(self) -> tuple[StepId, ...]:
-        """All steps that must end before this step starts: data parents, then ``after``."""
-        return tuple(dict.fromkeys((*self.data_parents, *self.after)))
-
-    @cached_property
-    def own_refs(self) -> tuple[StepId, ...]:
-        """The ids that this step refers to."""
-        return self.parents
-
-    @cached_property
-    def refs(self) -> tuple[StepId, ...]:
-        """The same."""
-        return self.parents
+from planners.policies import CompletionPolicy, OnFailure
+from planners.steps import Approval, Callback, NodeBase, Step, Wait
 
 
 class Goal(fields.WithInputs, NodeBase):
@@ -133,38 +37,12 @@ class Goal(fields.WithInputs, NodeBase):
 
     goal: str = Field(min_length=1, description="What to do, in plain words")
 
-
-class WaitingNode(NodeBase):
-    """A node that the run itself plays: it waits durably and holds nothing. It becomes one flat step."""
-
-    played_by: ClassVar[str]
-
-    def as_step(self) -> Step:
-        """The step that stands for it in a flat workflow."""
-        common: dict[str, Any] = {name: getattr(self, name, None) for name in (*NodeBase.model_fields, "timeout_s")}
-        return Step.model_construct(**common, capability=self.played_by, inputs=self.told())
-
-    def told(self) -> dict[str, Binding]:
-        """The inputs of the step."""
-        raise NotImplementedError
-
-
-class Wait(fields.Pausing, WaitingNode):
-    """A pause: its output, null, is there so many seconds after the nodes that it is ``after``."""
-
-    played_by: ClassVar[str] = WAIT
-
-
-class Approval(fields.AskingPerson, WaitingNode):
-    """A question to a person, who approves or rejects. ``inputs`` are what the person should look at."""
-
-    played_by: ClassVar[str] = APPROVAL
-
-
-class Callback(fields.AskingSystem, WaitingNode):
-    """A message from outside, which is the output. ``callback`` says what is waited for."""
-
-    played_by: ClassVar[str] = CALLBACK
+    @field_validator("on_failure")
+    @classmethod
+    def _fails_with_its_steps(cls, value: OnFailure) -> OnFailure:
+        if value is not OnFailure.FAIL:
+            raise ValueError("a goal becomes steps, which fail one by one; put the goal into `try` or a route")
+        return value
 
 
 class Branch(Model):
@@ -179,7 +57,27 @@ class Branch(Model):
         return self.output or self.steps[-1].id
 
 
-class FanOutNode(NodeBase, CompletionPolicy):
+class BlockNode(NodeBase):
+    """A node with one list of nodes inside. ``inside``: its field."""
+
+    inside: ClassVar[str]
+
+    @property
+    def branches(self) -> list[tuple[str, Branch]]:
+        """See `NodeBase.branches`."""
+        if (steps := getattr(self, self.inside)) is None:
+            return []
+        return [(self.inside, Branch.model_construct(steps=steps, output=getattr(self, "output", None)))]
+
+    def with_branches(self, branches: Sequence[Branch]) -> Self:
+        """See `NodeBase.with_branches`."""
+        if not branches:
+            return self
+        update = {self.inside: branches[0].steps}
+        return self.model_copy(update=update | ({"output": branches[0].output} if hasattr(self, "output") else {}))
+
+
+class FanOutNode(BlockNode, CompletionPolicy):
     """A node with elements, whose outputs are gathered in the order of the elements; what is missing is left out."""
 
 
@@ -263,7 +161,38 @@ class Route(NodeBase):
         return self.model_copy(update={"route": tuple(cases), "otherwise": otherwise})
 
 
-class Loop(fields.Looping, NodeBase):
+class Try(NodeBase):
+    """Steps, and others that run in their place if one of the first fails for good.
+
+    The output is that of the first steps, or that of ``fallback`` if they have failed.
+    """
+
+    tried: "Nodes" = Field(validation_alias=AliasChoices("try", "tried"), description="Written `try`: the first steps")
+    output: fields.Output = None
+    fallback: Annotated[Branch, BeforeValidator(_as_branch)] = Field(
+        description="The nodes that run if the first steps fail. They read what the node may read, and nothing inside"
+    )
+
+    @field_validator("on_failure")
+    @classmethod
+    def _has_a_fallback(cls, value: OnFailure) -> OnFailure:
+        if value is not OnFailure.FAIL:
+            raise ValueError("`fallback` says what happens; declare on_failure on the nodes of the fallback")
+        return value
+
+    @property
+    def branches(self) -> list[tuple[str, Branch]]:
+        """The first steps, then the fallback."""
+        first = Branch.model_construct(steps=self.tried, output=self.output)
+        return [("try", first), ("fallback.steps", self.fallback)]
+
+    def with_branches(self, branches: Sequence[Branch]) -> Self:
+        """See `NodeBase.with_branches`."""
+        first, fallback = branches
+        return self.model_copy(update={"tried": first.steps, "output": first.output, "fallback": fallback})
+
+
+class Loop(fields.Looping, BlockNode):
     """Steps that are repeated, with a state that is carried from turn to turn.
 
     The output is that of ``output`` (default: the last step) in the last turn. Without any turn, the loop is skipped.
@@ -275,7 +204,7 @@ class Loop(fields.Looping, NodeBase):
     output: fields.Output = None
 
 
-class Use(fields.Using, NodeBase):
+class Use(fields.Using, BlockNode):
     """A workflow of the catalog in place of a step. Its steps read ``inputs`` and nothing else.
 
     The output is that of the workflow. ``steps`` and ``output`` are filled in when the task is admitted, so that a task
@@ -302,6 +231,8 @@ KINDS: dict[str, type[NodeBase]] = {
     "parallel": Parallel,
     "goal": Goal,
     "route": Route,
+    "try": Try,
+    "tried": Try,
     "capability": Step,
 }
 
@@ -311,7 +242,7 @@ def _node_kind(raw: Any) -> str | None:
     names = raw if isinstance(raw, dict) else getattr(type(raw), "model_fields", ())
     for key in KINDS:
         if key in names:
-            return key
+            return "try" if key == "tried" else key
     return "capability"
 
 
@@ -320,6 +251,7 @@ Node = Annotated[
     | Annotated[ForEach, Tag("for_each")]
     | Annotated[Parallel, Tag("parallel")]
     | Annotated[Route, Tag("route")]
+    | Annotated[Try, Tag("try")]
     | Annotated[Use, Tag("use")]
     | Annotated[Loop, Tag("loop")]
     | Annotated[Wait, Tag("wait")]
@@ -339,7 +271,7 @@ def _listed(raw: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInf
 
 
 Nodes = Annotated[tuple[Node, ...], Field(min_length=1), WrapValidator(_listed)]
-for _model in (Branch, ForEach, Parallel, Case, Route, Loop, Use):
+for _model in (Branch, ForEach, Parallel, Case, Route, Try, Loop, Use):
     _model.model_rebuild()
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 from math import ceil, floor
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from planners.model import Model
 
@@ -29,12 +29,13 @@ class OnFailure(StrEnum):
     """What the final failure of a node means.
 
     ``fail``: the element that it is in fails, or the task. ``skip``: the node is skipped, and with it what reads it.
-    ``default``: its ``default`` stands in for its output.
+    ``default``: its ``default`` stands in for its output. ``route``: another branch runs; only a ``try`` has one.
     """
 
     FAIL = "fail"
     SKIP = "skip"
     DEFAULT = "default"
+    ROUTE = "route"
 
 
 class CompletionPolicy(Model):
@@ -102,6 +103,20 @@ class Failing(Model):
         exclude_if=lambda value: value is OnFailure.FAIL,
         description="What the final failure of the node means",
     )
+
+    @field_validator("on_failure", mode="before")
+    @classmethod
+    def _is_no_node(cls, raw: Any) -> Any:
+        if raw == "compensate":
+            raise ValueError("a failed step is not undone; declare `compensate` on the steps that the task must undo")
+        return raw
+
+    @field_validator("on_failure")
+    @classmethod
+    def _has_a_branch(cls, value: OnFailure) -> OnFailure:
+        if value is OnFailure.ROUTE:
+            raise ValueError("no other branch is declared; put the node into `try`, and the branch into its `fallback`")
+        return value
 
     @model_validator(mode="after")
     def _default_is_declared(self) -> Self:

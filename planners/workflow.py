@@ -16,24 +16,21 @@ from planners.model import Model, StepId, Versioned, WorkKey, canonical_json, di
 from planners.node_fields import Default, Id
 from planners.nodes import (
     FAIL_FAST,
-    Approval,
     Branch,
-    Callback,
     Case,
     FanOutNode,
     ForEach,
     Goal,
     Loop,
     Node,
-    NodeBase,
     Nodes,
     Parallel,
     Route,
-    Step,
+    Try,
     Use,
-    Wait,
 )
 from planners.policies import CompletionPolicy, OnFailure, StepRetry
+from planners.steps import Approval, Callback, NodeBase, Step, Wait
 
 __all__ = [
     "FAIL_FAST",
@@ -61,6 +58,7 @@ __all__ = [
     "Skipped",
     "Step",
     "StepRetry",
+    "Try",
     "Use",
     "Wait",
     "Workflow",
@@ -178,6 +176,8 @@ _UNWRAPPED = {
     "next": unwrapped_bindings,
     "route": unwrapped_nodes,
     "parallel": unwrapped_nodes,
+    "tried": unwrapped_nodes,
+    "fallback": _unwrapped_node,
     "otherwise": _unwrapped_node,
     "else": _unwrapped_node,
 }

@@ -30,7 +30,7 @@ from planners.validation.shapes import ANYTHING, Block, Known, Many, OneOf, Part
 from planners.validation.structure import ROOT
 from planners.validation.suggestions import nearest, shown
 from planners.validation.type_match import Mismatch, mismatch
-from planners.workflow import FanOutNode, ForEach, Loop, Node, Parallel, Route, Step, Use, Workflow
+from planners.workflow import FanOutNode, ForEach, Loop, Node, Parallel, Route, Step, Try, Use, Workflow
 
 # What the ids that a node may refer to stand for.
 _Scope = ChainMap[StepId, ValueShape]
@@ -113,7 +113,7 @@ class _Reader:
             case Use(steps=steps) if steps is not None:
                 ((name, branch),) = node.branches
                 return self.level(steps, (where, name), scope, None)[branch.output_step]
-            case Route():
+            case Route() | Try():
                 self._inside_routes += 1
                 branches = [
                     self.level(branch.steps, (where, name), scope, item)[branch.output_step]

@@ -9,7 +9,7 @@ from planners.model import StepId
 from planners.node_order import in_order
 from planners.tasks import Task
 from planners.validation.offers import Requirements
-from planners.workflow import FanOutNode, ForEach, Loop, Node, OnFailure, Parallel, Route, Step, Use
+from planners.workflow import FanOutNode, ForEach, Loop, Node, OnFailure, Parallel, Route, Step, Try, Use
 
 # Declared durations are rough priors: an agent may turn out ten times faster, but hardly more.
 _LEAST_SHARE = 0.1
@@ -89,7 +89,7 @@ def _total(nodes: Sequence[Node], lengths: Mapping[StepId, int], of: Callable[[S
     """The sum over all unrolled steps, as far as lengths are known and steps are not skipped whatever happens."""
     total = 0.0
     for node in _certain(nodes):
-        if isinstance(node, FanOutNode) and node.completion.may_drop:
+        if _may_end_early(node):
             continue
         if isinstance(node, Parallel):
             total += _total(node.parallel, lengths, of)
@@ -100,11 +100,18 @@ def _total(nodes: Sequence[Node], lengths: Mapping[StepId, int], of: Callable[[S
             total += _total(node.loop, lengths, of) if node.go_on is None else 0.0
         elif isinstance(node, Use):
             total += _total(node.steps or (), lengths, of)
-        elif isinstance(node, Route):
+        elif isinstance(node, Route | Try):
             total += min(_total(branch.steps, lengths, of) for _, branch in node.branches)
         elif isinstance(node, Step):
             total += of(node)
     return total
+
+
+def _may_end_early(node: Node) -> bool:
+    """Whether the task may succeed although only some of the steps inside the node have run."""
+    if isinstance(node, FanOutNode):
+        return node.completion.may_drop or node.on_failure is not OnFailure.FAIL
+    return bool(node.branches) and node.on_failure is not OnFailure.FAIL
 
 
 def _certain(nodes: Sequence[Node]) -> Iterator[Node]:
@@ -125,7 +132,7 @@ def _path_s(nodes: Sequence[Node], lengths: Mapping[StepId, int], requirements: 
     for node in _certain(nodes):
         start = max((ends[ref] for ref in node.refs if ref in ends), default=0.0)
         seconds = 0.0
-        if isinstance(node, FanOutNode) and node.completion.may_drop:
+        if _may_end_early(node):
             pass
         elif isinstance(node, Parallel):
             seconds = _path_s(node.parallel, lengths, requirements)
@@ -135,7 +142,7 @@ def _path_s(nodes: Sequence[Node], lengths: Mapping[StepId, int], requirements: 
             seconds = _path_s(node.loop, lengths, requirements) if node.go_on is None else 0.0
         elif isinstance(node, Use):
             seconds = _path_s(node.steps or (), lengths, requirements)
-        elif isinstance(node, Route):
+        elif isinstance(node, Route | Try):
             seconds = min(_path_s(branch.steps, lengths, requirements) for _, branch in node.branches)
         elif isinstance(node, Step):
             seconds = min(map(_least_s, requirements.candidates(node)))

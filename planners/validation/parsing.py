@@ -64,10 +64,10 @@ class _Count:
         """The lists of nodes inside a node, whatever its kind."""
         branches = [node, *(node["route"] if isinstance(node.get("route"), list) else ())]
         self._add(len(branches), "workflow.steps")
-        otherwise = node.get("else", node.get("otherwise"))
+        others = (node.get("else", node.get("otherwise")), node.get("fallback"))
         found = [branch.get("steps") for branch in branches if isinstance(branch, dict)]
-        found += [node.get("parallel"), node.get("loop")]
-        return [*found, otherwise.get("steps") if isinstance(otherwise, dict) else otherwise]
+        found += [node.get("parallel"), node.get("loop"), node.get("try", node.get("tried"))]
+        return [*found, *(other.get("steps") if isinstance(other, dict) else other for other in others)]
 
     def _list_of_nodes(self, nodes: Any, field: str) -> Iterator[Any]:
         if isinstance(nodes, list):

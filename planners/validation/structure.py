@@ -167,7 +167,8 @@ def _dangling(workflow: Workflow, places: Sequence[Located]) -> Iterator[Invalid
             inner = [child.id for child in branch.steps]
             if branch.output_step not in inner:
                 message = f"no step '{branch.output_step}' directly inside"
-                field = f"{level.field}.{node.id}.{name.removesuffix('steps')}output"
+                beside = name.removesuffix("steps") if name.endswith("steps") else ""
+                field = f"{level.field}.{node.id}.{beside}output"
                 yield InvalidTask(message, field, nearest(branch.output_step, inner))
     top = Level(frozenset(node.id for node in workflow.steps))
     for name, binding in workflow.outputs.items():
@@ -208,6 +209,10 @@ def _dangling_reference(ref: StepId, field: str, level: Level, known: Mapping[St
         direct = found is not None and found.block == block and isinstance(known[block].node, ForEach)
         fix = f"refer to $steps.{block}.{ref}, the list of its outputs" if direct else f"refer to '{block}'"
         return InvalidTask(message, field, fix)
+    shared = next((around for around in reversed(found.blocks) if around in level.blocks), None) if found else None
+    if shared is not None and len(known[shared].node.branches) > 1:
+        message = f"'{ref}' is in another branch of '{shared}'"
+        return InvalidTask(message, field, f"read what is outside of '{shared}', or a step of the same branch")
     return InvalidTask(f"there is no step '{ref}'", field, nearest(ref, level.visible()))
 
 

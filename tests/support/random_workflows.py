@@ -30,11 +30,11 @@ class _Drawing:
     def node(self, depth, seen, item):
         self.count += 1
         name = f"n{self.count}"
-        kinds = ["step", "step", "step"] + (["for_each", "parallel", "route", "loop", "wait"] if depth else [])
+        kinds = ["step", "step", "step"] + (["for_each", "parallel", "route", "loop", "wait", "try"] if depth else [])
         node = getattr(self, "a_" + self.draw(st.sampled_from(kinds)))(name, depth, seen, item)
         if self.draw(st.integers(0, 4)) == 0:
             node["default"] = self.draw(st.sampled_from([None, 0, "none"]))
-        if self.policies and not {"route", "loop", "wait"} & node.keys() and self.draw(st.integers(0, 2)) == 0:
+        if self.policies and not {"wait", "try"} & node.keys() and self.draw(st.integers(0, 2)) == 0:
             node["on_failure"] = "default" if "default" in node else "skip"
         return node
 
@@ -99,6 +99,11 @@ class _Drawing:
             "max": 3,
             **self.draw(st.sampled_from([{}, {"until": over}, {"while": "$state.turn < 2"}])),
         }
+
+    def a_try(self, name, depth, seen, item):
+        first = self.level(depth - 1, seen, item=item, most=2)
+        fallback = self.branch(depth, seen, item)
+        return {"id": name, "try": first, "output": first[-1]["id"], "fallback": fallback}
 
     def a_wait(self, name, depth, seen, item):
         return {

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from planners.workflow import Route as Route
     from planners.workflow import Step as Step
     from planners.workflow import StepRetry as StepRetry
+    from planners.workflow import Try as Try
     from planners.workflow import Use as Use
     from planners.workflow import Wait as Wait
     from planners.workflow import Workflow as Workflow
@@ -138,6 +139,7 @@ _DEFINED_IN = {
     "TaskView": "reconciler.views.models",
     "Timeline": "reconciler.views.models",
     "TimelineBar": "reconciler.views.models",
+    "Try": "planners.workflow",
     "Unknown": "actors.verification",
     "Unreachable": "orchestrator.client.errors",
     "Usage": "reconciler.state.handoff",

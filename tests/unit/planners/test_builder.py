@@ -17,6 +17,7 @@ from forerun import (
     Parallel,
     Route,
     Step,
+    Try,
     Use,
     Wait,
     Workflow,
@@ -51,6 +52,10 @@ steps:
     next: {draft: $steps.rewrite}
     until: $steps.judge.good
     output: rewrite
+  - id: told
+    try: [{id: tell, capability: write, inputs: {text: $steps.revise}}]
+    fallback: [{id: print, capability: print, inputs: {text: $steps.revise}}]
+    default: ""
   - {id: rest, wait: 30, after: [revise]}
   - {id: sign, approval: "Send it?", inputs: {text: $steps.revise, seen: [$steps.profiles, $steps.opinions]}}
   - {id: paid, callback: the payment, timeout_s: 3600, after: [sign]}
@@ -81,6 +86,10 @@ def built() -> Workflow:
         revise.next({"draft": rewrite})
         revise.until(judge.good)
         revise.gives(rewrite)
+    with flow.try_("told", default="") as told:
+        flow.step("tell", "write", {"text": revise})
+        with told.fallback():
+            flow.step("print", "print", {"text": revise})
     flow.wait("rest", 30, after=[revise])
     sign = flow.approval("sign", "Send it?", {"text": revise, "seen": [profiles, opinions.output]})
     paid = flow.callback("paid", "the payment", timeout_s=3600, after=sign)
@@ -135,6 +144,12 @@ def objects() -> Workflow:
                 next={"draft": "$steps.rewrite"},
                 until="$steps.judge.good",
                 output="rewrite",
+            ),
+            Try(
+                id="told",
+                tried=(Step(id="tell", capability="write", inputs={"text": "$steps.revise"}),),
+                fallback=Branch(steps=(Step(id="print", capability="print", inputs={"text": "$steps.revise"}),)),
+                default="",
             ),
             Wait(id="rest", wait=30, after=("revise",)),
             Approval(

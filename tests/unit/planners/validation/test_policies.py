@@ -83,3 +83,41 @@ def test_amounts_are_counts_or_shares(policy, total, least, most):
     declared = CompletionPolicy(**policy)
 
     assert (declared.least_successful(total), declared.most_failed(total)) == (least, most)
+
+
+@pytest.mark.parametrize(
+    ("node", "field", "fix"),
+    [
+        ({"id": "g", "goal": "do it", "on_failure": "skip"}, "on_failure", "put the goal into `try` or a route"),
+        (step("a", on_failure="route"), "on_failure", "into `try`"),
+        (step("a", on_failure="compensate"), "on_failure", "declare `compensate`"),
+        (
+            {"id": "t", "try": [step("a")], "fallback": [step("b")], "on_failure": "skip"},
+            "on_failure",
+            "of the fallback",
+        ),
+        ({"id": "t", "try": [step("a")]}, "fallback", "add it"),
+        ({"id": "t", "try": [step("a")], "fallback": []}, "fallback.steps", "at least 1"),
+        ({"id": "r", "route": [{"when": "true", "steps": [step("a")]}], "on_failure": "default"}, "", "add one"),
+    ],
+)
+def test_a_failure_that_nobody_could_meet_is_refused(node, field, fix):
+    flaw = flaws_of(node)[0]
+
+    assert flaw.field.startswith(f"workflow.steps.0.{field}".removesuffix("."))
+    assert fix in flaw.fix
+
+
+def test_a_fallback_reads_nothing_of_the_steps_that_have_failed():
+    tried = {"id": "t", "try": [step("a")], "fallback": [step("b", inputs={"x": "$steps.a"})]}
+
+    error = refused(task(tried))
+
+    assert error.field == "workflow.steps.t.fallback.steps.b.inputs.x"
+    assert error.message == "'a' is in another branch of 't'"
+
+
+def test_an_output_that_is_not_inside_is_named_with_its_field():
+    tried = {"id": "t", "try": [step("a")], "output": "b", "fallback": [step("b")]}
+
+    assert refused(task(tried)).field == "workflow.steps.t.output"

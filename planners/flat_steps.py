@@ -1,0 +1,31 @@
+"""Flat steps: what declared nodes become in the scope that they are unrolled in."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from planners.bindings import Value, step_refs
+from planners.model import StepId
+from planners.scopes import Meaning, NodeScope, NotRun
+from planners.workflow import Node, Step
+
+
+def or_default(output: Meaning, node: Node) -> Meaning:
+    """What a node stands for: its default if it is skipped and has one."""
+    return Value(value=node.default.value) if isinstance(output, NotRun) and node.default is not None else output
+
+
+def inside_of(node: Node, outer: NodeScope, **bound: Any) -> NodeScope:
+    """The scope of nodes inside another one, all of which wait for what that one is ``after``."""
+    return NodeScope(outer, after=flat_ids(node.after, outer), **bound)
+
+
+def flat_ids(names: Iterable[StepId], scope: NodeScope) -> list[StepId]:
+    """The flat steps that some nodes stand for."""
+    return [ref.step for name in names for ref in step_refs(scope.bound(name))]
+
+
+def flat_step(step: Step, flat_id: StepId, scope: NodeScope) -> Step:
+    """A step with the bindings and the order that it has in the flat workflow."""
+    after = tuple(dict.fromkeys((*flat_ids(step.after, scope), *scope.after)))
+    inputs = {name: scope.substituted(binding, f"inputs.{name}", step.id) for name, binding in step.inputs.items()}
+    return step.model_copy(update={"id": flat_id, "inputs": inputs, "after": after})

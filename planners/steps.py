@@ -1,0 +1,136 @@
+"""What all nodes of a workflow have in common, and the nodes that become one flat step: work and waiting."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+from pydantic import Field
+
+from planners import node_fields as fields
+from planners.bindings import Binding, step_refs
+from planners.built_in_names import APPROVAL, CALLBACK, WAIT
+from planners.expressions.references import parsed
+from planners.model import AgentName, StepId
+from planners.node_fields import Bind, Condition, Rename
+from planners.step_policies import StepPolicies
+
+
+class NodeBase(fields.NodeFields):
+    """What all kinds of nodes have in common.
+
+    A node whose input is the output of a skipped node, or that is ``after`` one, is skipped itself, unless the skipped
+    node declares a ``default``. ``title`` is for people and not part of the work.
+    """
+
+    @property
+    def bindings(self) -> list[tuple[str, Binding]]:
+        """(field, binding) of its own, without those of nodes inside."""
+        return []
+
+    @property
+    def conditions(self) -> list[tuple[str, Condition]]:
+        """(field, expression) of its own."""
+        return []
+
+    @property
+    def branches(self) -> Sequence[tuple[str, Any]]:
+        """(field, `planners.nodes.Branch`) of the lists of nodes inside, of kinds that have some."""
+        return ()
+
+    @property
+    def inner_bindings(self) -> list[tuple[str, Binding]]:
+        """(field, binding) of its own that see the nodes of its only branch."""
+        return []
+
+    @property
+    def inner_conditions(self) -> list[tuple[str, Condition]]:
+        """(field, expression) of its own that see the nodes of its only branch."""
+        return []
+
+    def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
+        """The node with its own bindings mapped, and with other references in its conditions."""
+        return self
+
+    def with_branches(self, branches: Sequence[Any]) -> Self:
+        """The node with other branches, in the same order."""
+        return self
+
+    @cached_property
+    def own_refs(self) -> tuple[StepId, ...]:
+        """The ids that this node itself refers to, once each."""
+        found = [ref.step for _, binding in self.bindings for ref in step_refs(binding)]
+        found += [step for _, condition in self.conditions for step in parsed(condition).steps]
+        return tuple(dict.fromkeys((*found, *self.after)))
+
+    @cached_property
+    def refs(self) -> tuple[StepId, ...]:
+        """The ids outside itself that this node, or a node inside, refers to, once each."""
+        found = list(self.own_refs)
+        for _, branch in self.branches:
+            inner = {child.id for child in branch.steps}
+            read = [ref.step for _, binding in self.inner_bindings for ref in step_refs(binding)]
+            read += [step for _, condition in self.inner_conditions for step in parsed(condition).steps]
+            found += [ref for ref in (*read, *(r for child in branch.steps for r in child.refs)) if ref not in inner]
+        return tuple(dict.fromkeys(found))
+
+
+class Step(fields.WithInputs, StepPolicies, NodeBase):
+    """One piece of work, named by its capability."""
+
+    capability: str = Field(min_length=1, description="What is to be done: the capability of some agent")
+    agent: AgentName | None = Field(default=None, description="Only this agent. Default: the planner chooses")
+    min_quality: float | None = Field(default=None, ge=0, le=1, description="No agent of lower quality")
+
+    @cached_property
+    def data_parents(self) -> tuple[StepId, ...]:
+        """The steps whose output this step reads, once each, in binding order."""
+        refs = (ref.step for binding in self.inputs.values() for ref in step_refs(binding))
+        return tuple(dict.fromkeys(refs))
+
+    @cached_property
+    def parents(self) -> tuple[StepId, ...]:
+        """All steps that must end before this step starts: data parents, then ``after``."""
+        return tuple(dict.fromkeys((*self.data_parents, *self.after)))
+
+    @cached_property
+    def own_refs(self) -> tuple[StepId, ...]:
+        """The ids that this step refers to."""
+        return self.parents
+
+    @cached_property
+    def refs(self) -> tuple[StepId, ...]:
+        """The same."""
+        return self.parents
+
+
+class WaitingNode(NodeBase):
+    """A node that the run itself plays: it waits durably and holds nothing. It becomes one flat step."""
+
+    played_by: ClassVar[str]
+
+    def as_step(self) -> Step:
+        """The step that stands for it in a flat workflow."""
+        common: dict[str, Any] = {name: getattr(self, name, None) for name in (*NodeBase.model_fields, "timeout_s")}
+        return Step.model_construct(**common, capability=self.played_by, inputs=self.told())
+
+    def told(self) -> dict[str, Binding]:
+        """The inputs of the step."""
+        raise NotImplementedError
+
+
+class Wait(fields.Pausing, WaitingNode):
+    """A pause: its output, null, is there so many seconds after the nodes that it is ``after``."""
+
+    played_by: ClassVar[str] = WAIT
+
+
+class Approval(fields.AskingPerson, WaitingNode):
+    """A question to a person, who approves or rejects. ``inputs`` are what the person should look at."""
+
+    played_by: ClassVar[str] = APPROVAL
+
+
+class Callback(fields.AskingSystem, WaitingNode):
+    """A message from outside, which is the output. ``callback`` says what is waited for."""
+
+    played_by: ClassVar[str] = CALLBACK

@@ -1,0 +1,97 @@
+"""What has been unrolled of a workflow so far, and what does not depend on the kinds of its nodes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from planners.bindings import Value, step_refs
+from planners.facts import Elements, Facts
+from planners.fan_out_builder import FanOutBuilder
+from planners.known_values import KnownValues
+from planners.loop_turns import LoopTurns
+from planners.model import StepId
+from planners.node_order import in_order
+from planners.scopes import Meaning, NodeScope, NotRun
+from planners.workflow import Branch, FanOut, Node, Pending, Skipped, Step
+
+
+class Element(NamedTuple):
+    """One element of a fan-out: it is unrolled, which gives its output and scope, or skipped for a reason."""
+
+    number: int
+    unroll: Callable[[], tuple[Meaning, NodeScope | None]]
+    skip: Callable[[str], None]
+
+
+class UnrolledSteps:
+    """The flat steps, what is pending or skipped, and the elements of fan-outs.
+
+    Args:
+        inputs: the task's inputs.
+        known: outputs of finished steps.
+        facts: what else has happened to the run.
+        most: stop after so many steps.
+    """
+
+    def __init__(self, inputs: Mapping[str, Any], known: Mapping[StepId, Any], facts: Facts, most: int) -> None:
+        self._most = most
+        self.facts = facts
+        self.around: tuple[StepId, int] | None = None
+        self.known = KnownValues(inputs, known)
+        self._ordered: dict[int, list[Node]] = {}
+        self.unfinished = False  # whether a list of a step inside a for_each is pending
+        self.steps: list[Step] = [one.step for one in facts.finished.values()]
+        self.turns = LoopTurns(facts)
+        self.pending: list[Pending] = []
+        self.skipped: list[Skipped] = []
+        self.fan_outs: list[FanOut] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many steps as are asked for."""
+        return len(self.steps) >= self._most
+
+    def reads_unfinished(self, node: Node, scope: NodeScope) -> bool:
+        """Whether the node reads the list of a step inside a ``for_each`` of which some elements are pending."""
+        return self.unfinished and any(scope.waits(ref) for _, read in node.bindings for ref in step_refs(read))
+
+    def wait(self, flat_id: StepId, steps: Sequence[StepId] = ()) -> Meaning:
+        """The node is pending, until the outputs of these steps are known."""
+        first, others = (steps[0], tuple(steps[1:])) if steps else (None, ())
+        self.pending.append(Pending(id=flat_id, waits_for=first, and_for=others))
+        return None
+
+    def skip(self, node: Node, suffix: str, reason: str) -> Meaning:
+        """Skip a node and everything inside it."""
+        self.skipped.append(Skipped(id=StepId(node.id + suffix), reason=reason))
+        for _, branch in node.branches:
+            self.skip_all(branch, suffix, reason)
+        return NotRun(reason) if node.default is None else Value(value=node.default.value)
+
+    def skip_all(self, branch: Branch, suffix: str, reason: str) -> None:
+        """Skip the nodes of a branch."""
+        for node in branch.steps:
+            self.skip(node, suffix, reason)
+
+    def inside(self, branch: Branch) -> list[Node]:
+        """The nodes of a branch in topological order, sorted once."""
+        # A branch may be made anew at each call; its nodes are not.
+        key = id(branch.steps)
+        if key not in self._ordered:
+            self._ordered[key] = in_order(branch.steps)
+        return self._ordered[key]
+
+    def unroll_element(self, made: FanOutBuilder, fan_out: StepId, element: Element, known: Elements) -> None:
+        """Unroll one element, unless it was dropped."""
+        if (reason := known.dropped.get(element.number)) is not None:
+            element.skip(reason)
+            made.add(element.number, (), NotRun(reason), None, unresolved=False)
+            return
+        around = self.around
+        self.around = (fan_out, element.number) if made.declared else around
+        steps, pending, resumed = len(self.steps), len(self.pending), self.turns.resumed
+        output, inner = element.unroll()
+        new = [step.id for step in self.steps[steps:]] if made.declared else []
+        made.add(element.number, new, output, inner, unresolved=len(self.pending) > pending)
+        if self.turns.resumed > resumed:
+            made.begun.append(element.number)
+        self.around = around
