@@ -29,7 +29,7 @@ def combined(changes: Sequence[Vector], weights: Sequence[float], rule: Rule) ->
         return np.median(stacked, axis=0).astype(np.float32)
     ordered = np.sort(stacked, axis=0)
     cut = int(len(changes) * _TRIMMED)
-    return ordered[cut : len(ordered) - cut].mean(axis=0).astype(np.float32)
+    return np.asarray(ordered[cut : len(ordered) - cut].mean(axis=0), np.float32)
 
 
 def anomaly_scores(changes: Sequence[Vector]) -> NDArray[np.float64]:
@@ -56,4 +56,4 @@ def trusted(changes: Sequence[Vector], most: float = _ODD) -> list[int]:
 def _deviations(values: NDArray[np.float64]) -> NDArray[np.float64]:
     centre = np.median(values)
     spread = np.median(np.abs(values - centre)) + 1e-12
-    return np.maximum(0.0, (values - centre) / (1.4826 * spread))
+    return np.asarray(np.maximum(0.0, (values - centre) / (1.4826 * spread)))

@@ -89,9 +89,11 @@ def _total(nodes: Sequence[Node], lengths: Mapping[StepId, int], of: Callable[[S
     """The sum over all unrolled steps, as far as lengths are known and steps are not skipped whatever happens."""
     total = 0.0
     for node in _certain(nodes):
-        if _may_end_early(node):
+        if isinstance(node, Step):
+            total += of(node)
+        elif _may_end_early(node):
             continue
-        if isinstance(node, Parallel):
+        elif isinstance(node, Parallel):
             total += _total(node.parallel, lengths, of)
         elif isinstance(node, ForEach):
             times = lengths.get(node.id, 0)
@@ -102,8 +104,6 @@ def _total(nodes: Sequence[Node], lengths: Mapping[StepId, int], of: Callable[[S
             total += _total(node.steps or (), lengths, of)
         elif isinstance(node, Route | Try):
             total += min(_total(branch.steps, lengths, of) for _, branch in node.branches)
-        elif isinstance(node, Step):
-            total += of(node)
     return total
 
 
@@ -132,7 +132,9 @@ def _path_s(nodes: Sequence[Node], lengths: Mapping[StepId, int], requirements: 
     for node in _certain(nodes):
         start = max((ends[ref] for ref in node.refs if ref in ends), default=0.0)
         seconds = 0.0
-        if _may_end_early(node):
+        if isinstance(node, Step):
+            seconds = min(map(_least_s, requirements.candidates(node)))
+        elif _may_end_early(node):
             pass
         elif isinstance(node, Parallel):
             seconds = _path_s(node.parallel, lengths, requirements)
@@ -144,7 +146,5 @@ def _path_s(nodes: Sequence[Node], lengths: Mapping[StepId, int], requirements: 
             seconds = _path_s(node.steps or (), lengths, requirements)
         elif isinstance(node, Route | Try):
             seconds = min(_path_s(branch.steps, lengths, requirements) for _, branch in node.branches)
-        elif isinstance(node, Step):
-            seconds = min(map(_least_s, requirements.candidates(node)))
         ends[node.id] = start + seconds
     return max(ends.values(), default=0.0)

@@ -17,6 +17,8 @@ MAX_PARTS = 100_000
 _MOST_FIELDS, _MOST_NAMES = 50, 2_000
 # Of documents with fewer parts every wrong node is reported, of larger ones the first.
 _SMALL = 2_000
+# Fields of nodes, besides `steps`, that hold nodes: a list of them, or an object with one.
+_LISTS = frozenset({"parallel", "loop", "try", "tried", "fallback", "else", "otherwise"})
 
 
 def parse(document: Any) -> Task:
@@ -64,10 +66,11 @@ class _Count:
         """The lists of nodes inside a node, whatever its kind."""
         branches = [node, *(node["route"] if isinstance(node.get("route"), list) else ())]
         self._add(len(branches), "workflow.steps")
-        others = (node.get("else", node.get("otherwise")), node.get("fallback"))
         found = [branch.get("steps") for branch in branches if isinstance(branch, dict)]
-        found += [node.get("parallel"), node.get("loop"), node.get("try", node.get("tried"))]
-        return [*found, *(other.get("steps") if isinstance(other, dict) else other for other in others)]
+        for name in node.keys() & _LISTS:
+            inside = node[name]
+            found.append(inside.get("steps") if isinstance(inside, dict) else inside)
+        return found
 
     def _list_of_nodes(self, nodes: Any, field: str) -> Iterator[Any]:
         if isinstance(nodes, list):
