@@ -22,7 +22,7 @@ from reconciler.state.late_attempts import Due, Lateness
 from reconciler.state.planning import request_plan
 from reconciler.state.run_data import RunData
 
-# How many hedges a run may make: some, and a share of its attempts.
+# How many hedges a run may make: some, and a share of its attempts. If more of those that run are late, none are made.
 HEDGES_LEAST = 2
 HEDGES_SHARE = 0.1
 _HEDGED_EFFECTS = frozenset({Effect.PURE, Effect.IDEMPOTENT})
@@ -37,6 +37,8 @@ def watch(run: RunData) -> None:
         if run.plan is not None:
             run.late.ends.note(attempt, partial(run.late.rest_s, run.plan))
         confirmed = attempt.verdict is not None and attempt.verdict.survives
+        if attempt.status is not AttemptStatus.RUNNING:
+            run.late.overdue.discard(identity)
         if attempt.status is AttemptStatus.RUNNING and confirmed and attempt.hedges is None:
             run.late.watch(identity, list(_moments(run, attempt)))
     if (at_s := run.late.alarm(run.attempts.live)) is not None:
@@ -45,7 +47,9 @@ def watch(run: RunData) -> None:
 
 def meet_late_attempts(run: RunData) -> None:
     """Hedge the attempts that are late by now, or ask for a new plan."""
-    for due in run.late.take_due(run.at_s):
+    all_due = run.late.take_due(run.at_s)
+    run.late.overdue.update(due.attempt for due in all_due if due.attempt in run.attempts.live)
+    for due in all_due:
         attempt = run.attempts[due.attempt]
         state = run.steps.get(attempt.step.id)
         if run.status.ended or attempt.status is not AttemptStatus.RUNNING or state is None:
@@ -99,6 +103,11 @@ def _is_wanted(run: RunData, first: Attempt, appraisal: Appraisal) -> bool:
     if _declared_s(first.step) is not None:
         return True
     if run.late.made >= HEDGES_LEAST + HEDGES_SHARE * len(run.attempts):
+        return False
+    if len(run.late.overdue) > HEDGES_LEAST + HEDGES_SHARE * len(run.attempts.live):
+        # Most are late, so what runs them is overloaded, and more attempts would make it worse. Look again later.
+        if (late_s := run.late.late_s(first.step.id)) is not None:
+            run.late.postpone(Due(run.at_s + late_s, first.id, Lateness.HEDGE))
         return False
     return pays(appraisal, run.task.planning.value_of_time_usd_per_s, run.task.planning.alpha)
 

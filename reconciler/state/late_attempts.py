@@ -38,12 +38,14 @@ class LateAttempts:
     Attributes:
         hedges: attempt -> the second attempt beside it, while both run.
         made: how many second attempts there were.
+        overdue: attempts that run and are late.
         ends: when the attempts under way are expected to end.
     """
 
     def __init__(self) -> None:
         self.hedges: dict[AttemptId, AttemptId] = {}
         self.made = 0
+        self.overdue: set[AttemptId] = set()
         self.ends = ExpectedEnds()
         self._late_s: dict[StepId, float] = {}
         self._nodes: dict[AgentName, tuple[NodeId, ...]] = {}
@@ -71,6 +73,10 @@ class LateAttempts:
             self._watched.add(attempt)
             for due in moments:
                 heapq.heappush(self._due, due)
+
+    def postpone(self, due: Due) -> None:
+        """Look at an attempt again then."""
+        heapq.heappush(self._due, due)
 
     def take_due(self, now_s: float) -> list[Due]:
         """What is due, once each."""
