@@ -49,6 +49,8 @@ def meet_late_attempts(run: RunData) -> None:
     """Hedge the attempts that are late by now, or ask for a new plan."""
     all_due = run.late.take_due(run.at_s)
     run.late.overdue.update(due.attempt for due in all_due if due.attempt in run.attempts.live)
+    # If most are late, what runs them is overloaded, and more attempts would make it worse.
+    overloaded = len(run.late.overdue) > HEDGES_LEAST + HEDGES_SHARE * len(run.attempts.live)
     for due in all_due:
         attempt = run.attempts[due.attempt]
         state = run.steps.get(attempt.step.id)
@@ -57,7 +59,11 @@ def meet_late_attempts(run: RunData) -> None:
         if state.attempt != attempt.id or attempt.id in run.late.hedges:
             continue
         if due.lateness is Lateness.HEDGE:
-            _hedge(run, attempt)
+            late_s = run.late.late_s(attempt.step.id)
+            if overloaded and late_s is not None and _declared_s(attempt.step) is None:
+                run.late.postpone(due, run.at_s + late_s)
+            else:
+                _hedge(run, attempt)
         elif not run.replanning and run.unfinished > 1 and run.may_be_planned_better:
             request_plan(run, c.PlanReason.ESTIMATE_WRONG)
 
@@ -103,11 +109,6 @@ def _is_wanted(run: RunData, first: Attempt, appraisal: Appraisal) -> bool:
     if _declared_s(first.step) is not None:
         return True
     if run.late.made >= HEDGES_LEAST + HEDGES_SHARE * len(run.attempts):
-        return False
-    if len(run.late.overdue) > HEDGES_LEAST + HEDGES_SHARE * len(run.attempts.live):
-        # Most are late, so what runs them is overloaded, and more attempts would make it worse. Look again later.
-        if (late_s := run.late.late_s(first.step.id)) is not None:
-            run.late.postpone(Due(run.at_s + late_s, first.id, Lateness.HEDGE))
         return False
     return pays(appraisal, run.task.planning.value_of_time_usd_per_s, run.task.planning.alpha)
 

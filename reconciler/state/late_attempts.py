@@ -74,9 +74,9 @@ class LateAttempts:
             for due in moments:
                 heapq.heappush(self._due, due)
 
-    def postpone(self, due: Due) -> None:
+    def postpone(self, due: Due, at_s: float) -> None:
         """Look at an attempt again then."""
-        heapq.heappush(self._due, due)
+        heapq.heappush(self._due, due._replace(at_s=at_s))
 
     def take_due(self, now_s: float) -> list[Due]:
         """What is due, once each."""
