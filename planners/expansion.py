@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from planners.bindings import Binding, StepRef, Value, step_refs
+from planners.compensation import undo_workflow
 from planners.errors import InvalidTask
 from planners.expressions.references import parsed
 from planners.facts import Elements, Facts
@@ -65,6 +66,8 @@ def flatten(
         InvalidTask: a ``for_each`` runs over a value that is not a list, a condition has no value, or the result
             exceeds MAX_STEPS.
     """
+    if facts is not None and facts.undo:
+        return undo_workflow(facts)
     unroller = _Unroller(inputs, known or {}, facts or Facts(), most)
     scope = unroller.unroll(in_order(workflow.steps), NodeScope(), suffix="")
     outputs = dict(workflow.outputs) or {node.id: StepRef(step=node.id) for node in _sinks(workflow)}

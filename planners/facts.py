@@ -52,6 +52,8 @@ class Facts(Model):
         finished: the steps of finished turns that the loops still read.
         repeats: how often work was done in finished turns that may come again: the work key of its first occurrence
             -> how many there were.
+        undo: the steps that undo what the task has done, in order. The plan then holds these and ``finished``, and
+            nothing else.
     """
 
     given_up: dict[StepId, str] = Field(default_factory=dict)
@@ -59,3 +61,4 @@ class Facts(Model):
     loops: dict[StepId, ResumedLoop] = Field(default_factory=dict)
     finished: dict[StepId, FinishedStep] = Field(default_factory=dict)
     repeats: dict[WorkKey, int] = Field(default_factory=dict)
+    undo: tuple[Step, ...] = Field(default=(), exclude_if=lambda undo: not undo)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from planners.bindings import Value, step_refs
+from planners.bindings import StepRef, Value, step_refs
 from planners.model import StepId
 from planners.scopes import Meaning, NodeScope, NotRun
 from planners.workflow import Node, Step
@@ -28,4 +28,10 @@ def flat_step(step: Step, flat_id: StepId, scope: NodeScope) -> Step:
     """A step with the bindings and the order that it has in the flat workflow."""
     after = tuple(dict.fromkeys((*flat_ids(step.after, scope), *scope.after)))
     inputs = {name: scope.substituted(binding, f"inputs.{name}", step.id) for name, binding in step.inputs.items()}
-    return step.model_copy(update={"id": flat_id, "inputs": inputs, "after": after})
+    flat = step.model_copy(update={"id": flat_id, "inputs": inputs, "after": after})
+    if step.compensate is None:
+        return flat
+    own = NodeScope(scope)
+    own[step.id] = StepRef(step=flat_id)
+    compensate = step.compensate.rebound(lambda field, of: own.substituted(of, f"compensate.{field}", step.id))
+    return flat.model_copy(update={"compensate": compensate})

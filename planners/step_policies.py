@@ -3,9 +3,25 @@
 from pydantic import Field
 
 from planners.expressions.checks import Check
-from planners.model import Model
-from planners.node_fields import optional_s
+from planners.model import AgentName, Model
+from planners.node_fields import WithInputs, optional_s
 from planners.policies import Hedge, StepRetry
+
+
+class Compensation(WithInputs):
+    """The work that undoes what a step has done, if the task fails or is cancelled afterwards.
+
+    Its inputs may read what the step itself reads, and the output of the step.
+    """
+
+    capability: str = Field(min_length=1, description="What undoes the step: the capability of some agent")
+    agent: AgentName | None = Field(default=None, description="Only this agent. Default: the planner chooses")
+    timeout_s: float | None = optional_s("Seconds of one attempt, in place of what the agent declares")
+    retry: StepRetry | None = Field(
+        default=None,
+        exclude_if=lambda retry: retry is None,
+        description="How it is retried, in place of what its agent declares",
+    )
 
 
 class StepPolicies(Model):
@@ -22,6 +38,11 @@ class StepPolicies(Model):
         default=None,
         exclude_if=lambda check: check is None,
         description="A condition over $output. An output that does not fulfil it is a failure, and the agent is told",
+    )
+    compensate: Compensation | None = Field(
+        default=None,
+        exclude_if=lambda compensate: compensate is None,
+        description="What undoes the step, if the task fails or is cancelled after the step has succeeded",
     )
     cache: bool | None = Field(
         default=None,

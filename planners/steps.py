@@ -81,6 +81,13 @@ class Step(fields.WithInputs, StepPolicies, NodeBase):
     agent: AgentName | None = Field(default=None, description="Only this agent. Default: the planner chooses")
     min_quality: float | None = Field(default=None, ge=0, le=1, description="No agent of lower quality")
 
+    def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
+        """See `NodeBase.rebound`."""
+        if self.compensate is None:
+            return super().rebound(bind, rename)
+        compensate = self.compensate.rebound(lambda field, of: bind(f"compensate.{field}", of))
+        return super().rebound(bind, rename).model_copy(update={"compensate": compensate})
+
     @cached_property
     def data_parents(self) -> tuple[StepId, ...]:
         """The steps whose output this step reads, once each, in binding order."""

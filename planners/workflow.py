@@ -178,6 +178,7 @@ _UNWRAPPED = {
     "parallel": unwrapped_nodes,
     "tried": unwrapped_nodes,
     "fallback": _unwrapped_node,
+    "compensate": _unwrapped_node,
     "otherwise": _unwrapped_node,
     "else": _unwrapped_node,
 }

@@ -100,6 +100,8 @@ def task_summary(view: TaskView) -> str:
         lines.append(f"  agents {seconds(view.agent_s)} s, wasted {seconds(view.wasted_s)} s, {dollars(view.usd)}")
     if view.failure is not None:
         lines += failure_markup(view.failure)
+    elif view.undoing is not None:
+        lines.append(f"  [yellow]undoing[/] ({view.undoing.left} left): {escape(view.undoing.reason)}")
     lines += [f"  [yellow]went on without:[/] {escape(reason)}" for reason in view.given_up.values()]
     lines += [f"  [yellow]noticed:[/] {escape(notice)}" for notice in view.notices]
     lines += [_completion(completion) for completion in view.completions]

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from pydantic import Field
 
+from planners.compensation import undo_workflow
 from planners.costs import CostModel
 from planners.errors import DecomposeFailed, Infeasible, NoLanguageModel, PlanningError
 from planners.expansion import flatten
@@ -94,10 +95,13 @@ class OptimalPlannerPipeline:
             PlanningError: the planner was closed.
         """
         given = request.task.planning.plan
-        if given is not None:
+        if given is not None and not request.facts.undo:
             yield given.model_copy(update={"kind": PlanKind.OPTIMAL, "complete": True})
             return
         stream = StreamingPlan(request, self._clock)
+        if request.facts.undo:
+            yield await self._complete(undo_workflow(request.facts), request, stream)
+            return
         workflow = await asyncio.to_thread(self._begin, request)
         try:
             async with aclosing(self._prefixes(request, workflow, stream)) as prefixes:

@@ -19,6 +19,7 @@ from planners.bindings import (
     follow,
     kind_of,
 )
+from planners.compensation import undo_step
 from planners.errors import InvalidTask
 from planners.expressions.engine import ValueKind
 from planners.expressions.evaluation import type_flaw
@@ -102,7 +103,10 @@ class _Reader:
                 self._check_used(node, name.removeprefix("inputs."), shape, (where, name))
         match node:
             case Step():
-                return self._output(node)
+                output = self._output(node)
+                if node.compensate is not None:
+                    self._compensation(node, where, scope.new_child({node.id: output}), item)
+                return output
             case Parallel():
                 scope = self.level(node.parallel, (where, "parallel"), scope, item)
                 self._enough(node, len(node.parallel), where)
@@ -149,6 +153,13 @@ class _Reader:
             takes = f"agent '{agents[0].name}' takes {found.wanted} as input '{shown(name)}'{part}"
             message = f"{takes}, and this is {found.found}"
             self._flaw(message, where, f"give {found.wanted}, or correct the types of the agents")
+
+    def _compensation(self, step: Step, where: _Where, scope: _Scope, item: ValueShape | None) -> None:
+        """What undoes a step may read the step's own output too."""
+        undo = undo_step(step)
+        for name, binding in undo.bindings:
+            shape = self.shape(binding, (where, "compensate", name), scope, item)
+            self._check_type(undo, name.removeprefix("inputs."), shape, (where, "compensate", name))
 
     def _output(self, step: Step) -> ValueShape:
         agents = self._requirements.candidates(step)

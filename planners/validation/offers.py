@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterSnapshot
+from planners.compensation import undo_step
 from planners.eligibility import Eligibility, Obstacle, RefusedInput, refused_input
 from planners.errors import InvalidTask
 from planners.plans import PlannedStep
 from planners.tasks import Task
-from planners.validation.structure import locate
+from planners.validation.structure import Located, locate
 from planners.validation.suggestions import nearest, shown
 from planners.workflow import Step
 
@@ -49,11 +50,20 @@ def unservable(task: Task, requirements: Requirements) -> Iterator[InvalidTask]:
     elif task.workflow is not None:
         for place in locate(task.workflow.steps):
             node = place.node
-            if isinstance(node, Step) and not any(map(requirements.hosted, requirements.candidates(node))):
-                yield _reason(node, place.field, requirements)
+            if isinstance(node, Step):
+                yield from _unservable_step(node, place, requirements)
     if task.planning.plan is not None:
         for planned in task.planning.plan.steps:
             yield from _unservable_in_plan(planned, requirements)
+
+
+def _unservable_step(step: Step, place: Located, requirements: Requirements) -> Iterator[InvalidTask]:
+    if not any(map(requirements.hosted, requirements.candidates(step))):
+        yield _reason(step, place.field, requirements)
+    if step.compensate is not None:
+        undo = undo_step(step)
+        if not any(map(requirements.hosted, requirements.candidates(undo))):
+            yield _reason(undo, f"{place.field}.compensate", requirements)
 
 
 def _reason(step: Step, field: str, requirements: Requirements) -> InvalidTask:

@@ -86,6 +86,8 @@ class _Count:
         for name in ("inputs", "state", "next"):
             self._bindings(node.get(name), field)
         self._binding(node.get("for_each"), field)
+        if "compensate" in node:
+            self._bindings(self._object(node["compensate"], field).get("inputs"), field)
 
     def _bindings(self, raw: Any, field: str) -> None:
         if isinstance(raw, dict):

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from planners.bindings import step_refs
+from planners.compensation import PREFIX
 from planners.errors import InvalidTask
 from planners.expressions.references import parsed
 from planners.graph import cycle
@@ -17,7 +18,7 @@ from planners.model import StepId
 from planners.node_order import is_ordered
 from planners.validation.block_outputs import ambiguous_outputs
 from planners.validation.suggestions import nearest, shown
-from planners.workflow import ForEach, Goal, Node, Workflow
+from planners.workflow import ForEach, Goal, Node, Step, Workflow
 
 ROOT = "workflow.steps"
 MAX_DEPTH = 32
@@ -95,7 +96,7 @@ def broken_structure(workflow: Workflow) -> Iterator[InvalidTask]:
     places = list(locate(workflow.steps))
     sound = True
     stages = (_too_deep(places), _duplicates(places), _reserved(places), _goals_as_elements(places))
-    for stage in (*stages, _dangling(workflow, places)):
+    for stage in (*stages, _dangling(workflow, places), _compensations(places)):
         for flaw in stage:
             sound = False
             yield flaw
@@ -139,6 +140,25 @@ def _reserved(places: Sequence[Located]) -> Iterator[InvalidTask]:
                 break
             message = f"the id '{place.node.id}' is reserved for a step of the goal '{goal}'"
             yield InvalidTask(message, place.field, "choose another id")
+
+
+def _compensations(places: Sequence[Located]) -> Iterator[InvalidTask]:
+    """Compensations that read what may not be there, and ids that are those of compensations."""
+    for place in places:
+        node = place.node
+        if node.id.startswith(PREFIX):
+            yield InvalidTask(
+                f"ids with '{PREFIX}' in front are those of compensations", place.field, "choose another id"
+            )
+        if isinstance(node, Step) and node.compensate is not None:
+            for name, binding in node.compensate.bindings:
+                for ref in step_refs(binding):
+                    if ref.step != node.id and ref.step not in node.own_refs:
+                        field = f"{place.field}.compensate.{name}"
+                        message = f"it reads '{shown(ref.step)}', which may not have run before '{node.id}'"
+                        yield InvalidTask(
+                            message, field, f"read $steps.{node.id}, or what '{node.id}' reads or is after"
+                        )
 
 
 def _goals_as_elements(places: Iterable[Located]) -> Iterator[InvalidTask]:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from reconciler.runtime.outbox import Outbox
 from reconciler.runtime.ports import Executor
-from reconciler.runtime.promotions import Promotions, quoted
+from reconciler.runtime.promotions import Promotions, all_out, quoted
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.handoff import Failure, FailureKind
@@ -58,7 +58,7 @@ class Conclusion:
 
     async def _promoted(self, next_event: Callable[[], Awaitable[e.Event]]) -> Ending | None:
         """Wait until all staged outputs are out; None if they are. A promotion hook may hang for ever."""
-        settled = asyncio.ensure_future(self._settled())
+        settled = asyncio.ensure_future(all_out(self._outbox, self._promotions))
         try:
             while not settled.done():
                 event = asyncio.ensure_future(next_event())
@@ -71,10 +71,6 @@ class Conclusion:
             return None if failure is None else Ending(c.RunStatus.FAILED, failure)
         finally:
             settled.cancel()
-
-    async def _settled(self) -> Failure | None:
-        await self._outbox.drained()
-        return await self._promotions.settled()
 
     def _interruption(self, event: e.Event) -> tuple[c.RunStatus, Failure] | None:
         """The status and failure of a task that ends because of an event although its promotions have not settled."""

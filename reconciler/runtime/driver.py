@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 
 from planners.agents import Effect
 from planners.model import AttemptId
@@ -16,7 +17,7 @@ from reconciler.runtime.outbox import Outbox, leaves_the_process
 from reconciler.runtime.planning_session import PlanningSession
 from reconciler.runtime.ports import AttemptEvent
 from reconciler.runtime.progress_reports import ProgressReports
-from reconciler.runtime.promotions import Promotions
+from reconciler.runtime.promotions import Promotions, all_out
 from reconciler.runtime.recovery import Recovery
 from reconciler.runtime.retries import kept_by
 from reconciler.runtime.run_clock import RunClock
@@ -83,9 +84,10 @@ class Driver:
         self._resolutions: dict[AttemptId, asyncio.Future[Future[None]]] = {}
         self._reservations = RunReservations(self.run, shared.reservations, ports.clock)
         self._totals = AttemptTotals(ports.catalog, self.run.attempts.values())
-        self._planning = PlanningSession(self.run, shared, self._clock, self.post)
         self._outbox = Outbox(self._carry_out, self._inbox.put_nowait)
         self._promotions = Promotions(admitted.id, ports.executor, self._note_promoted)
+        out = partial(all_out, self._outbox, self._promotions)
+        self._planning = PlanningSession(self.run, shared, self._clock, self.post, out)
         self._progress = ProgressReports(self.run, log, self._clock)
 
     @property
@@ -129,8 +131,6 @@ class Driver:
             return False
         await asyncio.wrap_future(resolution.result())
         return True
-
-    # ---- the loop
 
     async def drive(self) -> TaskView:
         """Drive the run from its admission, or from where it was recovered, to its end."""

@@ -51,9 +51,11 @@ class GuessSession:
     async def first(self) -> Plan | None:
         """Begin to guess. Returns the first guess, as a hint for the optimal planner.
 
-        None if there is none, or if the plan of a goal should not wait for it. A task that may fall back on its guess
-        gets one in every mode, and waits for it.
+        None if there is none, if the plan undoes what was done, or if the plan of a goal should not wait for it. A task
+        that may fall back on its guess gets one in every mode, and waits for it.
         """
+        if self._request.facts.undo:
+            return None
         planning = self._request.task.planning
         speculates = planning.mode in _SPECULATING
         if not (speculates or planning.fallback):

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 
 from pydantic import JsonValue
@@ -12,7 +12,7 @@ from planners.errors import ForerunError
 from planners.model import NodeId, StepId
 from planners.plans import Plan
 from planners.requests import InFlight, PlanRequest
-from planners.tasks import Task
+from planners.tasks import Limits, Task
 from reconciler.runtime.ahead_guess import AheadGuess
 from reconciler.runtime.guess_session import GuessSession
 from reconciler.runtime.run_clock import RunClock
@@ -40,6 +40,7 @@ class PlanningSession:
         shared: ShardResources,
         clock: RunClock,
         post: Callable[[e.Event], None],
+        effects_out: Callable[[], Awaitable[object]],
     ) -> None:
         """Set up.
 
@@ -48,6 +49,7 @@ class PlanningSession:
             shared: the planners, the cluster, the reservations of other runs, the thread to guess in.
             clock: seconds since the run's admission.
             post: receives the events.
+            effects_out: returns once what was promoted is out, so that it can be undone.
         """
         self._run = run
         self._ports = shared.ports
@@ -55,6 +57,7 @@ class PlanningSession:
         self._clock = clock
         self._planning_thread = shared.planning_thread
         self._post = post
+        self._effects_out = effects_out
         self._shared = shared
         self._task: asyncio.Task[None] | None = None
         self._guesses: GuessSession | None = None
@@ -93,6 +96,8 @@ class PlanningSession:
 
         Where the optimal plan needs no search, there is nothing to guess and nobody to ask.
         """
+        if command.facts.undo:
+            await self._effects_out()
         await self._some_node(command)
         request = await self._request(command)
         if (certified := await self._certified(request)) is not None:
@@ -161,7 +166,7 @@ class PlanningSession:
         cluster = cluster.model_copy(update={"nodes": nodes, "reservations": (*cluster.reservations, *others)})
         avoided = set(avoidable(cluster.outages, run.task, run.catalog)).difference(command.without_agents)
         return PlanRequest(
-            task=_plannable(run.task),
+            task=_plannable(run.task, undoes=bool(command.facts.undo)),
             catalog=ports.catalog,
             cluster=cluster,
             epoch=command.epoch,
@@ -204,9 +209,14 @@ def _began_s(attempt: Attempt) -> float:
     return attempt.dispatched_s if attempt.started_s is None else attempt.started_s
 
 
-def _plannable(task: Task) -> Task:
-    """The task without a budget that its plan may exceed: what does not fit is left out when it is due."""
+def _plannable(task: Task, *, undoes: bool) -> Task:
+    """The task without limits that its plan may exceed: what does not fit is left out when it is due.
+
+    What a task has done is undone whatever its limits are.
+    """
     limits = task.limits
+    if undoes:
+        return task.model_copy(update={"limits": Limits()})
     if limits.budget_usd is None or limits.on_budget == "fail":
         return task
     return task.model_copy(update={"limits": limits.model_copy(update={"budget_usd": None})})

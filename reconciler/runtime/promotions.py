@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from planners.model import AttemptId, StepId, TaskId
+from reconciler.runtime.outbox import Outbox
 from reconciler.runtime.ports import Executor
 from reconciler.state.handoff import Failure, FailureKind
 
@@ -79,6 +80,12 @@ class Promotions:
         else:
             self._out.append(self._steps[attempt])
             self._promoted(attempt)
+
+
+async def all_out(outbox: Outbox, promotions: Promotions) -> Failure | None:
+    """Wait until nothing waits for the disk and all promotions have ended; returns the first failure."""
+    await outbox.drained()
+    return await promotions.settled()
 
 
 def quoted(steps: Iterable[StepId]) -> str:

@@ -17,21 +17,25 @@ from reconciler.state.hedging import meet_late_attempts, watch
 from reconciler.state.planning import request_plan
 from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation
+from reconciler.state.undo import go_on_undoing
 
 
 def advance(run: RunData) -> None:
     """Bring the run as far as it comes without another event."""
-    if not run.status.ended:
+    if not run.ending:
         check_limits(run)
-    if not run.status.ended:
+    if not run.ending:
         meet_late_attempts(run)
         _start_what_is_ready(run)
-    if not run.status.ended:
+    if not run.ending:
         _request_if_needed(run)
-    if not run.status.ended:
+    if not run.ending:
         _speculate(run)
     end_if_done(run)
-    if not run.status.ended:
+    if run.undoing is not None and not run.status.ended:
+        _start_what_is_ready(run)
+        go_on_undoing(run)
+    elif not run.status.ended:
         watch(run)
 
 
@@ -66,7 +70,7 @@ def _request_if_needed(run: RunData) -> None:
 
 def _dispatch_confirmed(run: RunData, step: StepId) -> None:
     planned = run.placed(step)
-    if not within_budget(run, planned):
+    if run.undoing is None and not within_budget(run, planned):
         return
     try:
         inputs = run.dispatcher.inputs(planned, run.steps.attempt_of)

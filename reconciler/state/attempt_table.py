@@ -1,6 +1,6 @@
 """All attempts of a run, with what is asked of them often: who is live, where, and what they have cost."""
 
-from collections.abc import Collection, Iterator, Mapping, ValuesView
+from collections.abc import Collection, Iterable, Iterator, Mapping, ValuesView
 from copy import copy
 from typing import NamedTuple
 
@@ -85,6 +85,10 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
         for attempt in self.current():
             if attempt.step.id in steps and not (attempt.live or attempt.unconfirmed or attempt.in_doubt):
                 del self._current[attempt.id]
+
+    def recall(self, attempts: Iterable[AttemptId]) -> None:
+        """Plans hold the steps of these attempts again."""
+        self._current.update(dict.fromkeys(attempts))
 
     def restore(self) -> None:
         """Plans may have to do with all attempts again."""

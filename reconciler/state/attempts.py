@@ -112,6 +112,12 @@ class Attempt:
         return self.finished and self.verdict is not None and self.verdict.survives
 
     @property
+    def took_effect(self) -> bool:
+        """Whether its effects are out, although a later plan may have no use for its output."""
+        confirmed = not self.began_speculative or self.confirmed_s is not None
+        return self.settled or (self.finished and confirmed and self.hedges is None)
+
+    @property
     def identity(self) -> dict[str, str]:
         """Which attempt it is, as `FailureEvidence` names it."""
         placement = self.placement
@@ -177,6 +183,10 @@ class Attempt:
             return self._with(verdict=verdict)
         seconds = 0.0 if self.started_s is None else at_s - self.started_s
         return self._with(verdict=verdict, status=AttemptStatus.FLUSHED, seconds=seconds, ended_s=at_s)
+
+    def as_kept(self) -> "Attempt":
+        """Its output is read once more."""
+        return self._with(verdict=Verdict.KEEP)
 
     def as_confirmed(self, at_s: float, epoch: int, step: Step, verdict: Verdict) -> "Attempt":
         """The optimal plan holds its work, perhaps at another place in the graph."""

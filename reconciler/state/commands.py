@@ -119,7 +119,11 @@ class Restore(Versioned):
 
 
 class PlanReason(StrEnum):
-    """Why an optimal plan is asked for. ``settled``: the workflow goes on without a step or an element."""
+    """Why an optimal plan is asked for.
+
+    ``settled``: the workflow goes on without a step or an element. ``undo``: the task ends, and what it has done is
+    undone.
+    """
 
     ADMITTED = "admitted"
     EXPANDED = "expanded"
@@ -127,6 +131,7 @@ class PlanReason(StrEnum):
     NODE_LOST = "node_lost"
     ESTIMATE_WRONG = "estimate_wrong"
     SETTLED = "settled"
+    UNDO = "undo"
 
 
 class RequestPlan(Versioned):

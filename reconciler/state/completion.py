@@ -19,7 +19,7 @@ def settle_fan_outs(run: RunData) -> None:
     for fan_out in run.facts.due(run.at_s):
         if fan_out in fan_outs.open:
             fan_outs.changed[fan_out] = None
-    while fan_outs.changed and not run.status.ended:
+    while fan_outs.changed and not run.ending:
         _decide(run, next(iter(fan_outs.changed)))
     for step in fan_outs.take_released():
         run.steps.release(step, run.at_s)

@@ -3,14 +3,18 @@
 from planners.model import AttemptId, StepId
 from reconciler.state import commands as c
 from reconciler.state.attempts import Attempt
+from reconciler.state.awaited_outputs import AwaitedOutputs
 from reconciler.state.failure_policy import limit_passed
+from reconciler.state.fan_outs import FanOuts
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run_data import RunData
 from reconciler.state.sources import source
 from reconciler.state.step_state import StepStatus
+from reconciler.state.undoing import Undoing, may_be_undone
 
 _MOST_NAMED = 5
+_OPEN = frozenset(StepStatus) - {StepStatus.FINISHED, StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.IN_DOUBT}
 
 
 def fail(run: RunData, failure: Failure) -> None:
@@ -44,7 +48,7 @@ def _under_way(run: RunData) -> str:
 
 def end_if_done(run: RunData) -> None:
     """End the run if every step has finished, or if it cannot go on; say so where it waits for an answer."""
-    if run.status.ended or run.plan is None:
+    if run.ending or run.plan is None:
         return
     steps = run.steps
     if run.requests.required:
@@ -76,12 +80,46 @@ def end(
     """End the run: cancel what is live, leave acts that run in doubt, learn from what a plan has decided about."""
     if run.status.ended:
         return
+    if run.undoing is not None:
+        if failure is not None and failure is not run.undoing.failure:  # it cannot go on
+            run.undoing.stopped = failure.message
+        status, failure = run.undoing.status, run.undoing.ended(run.attempts, run.steps)
+    elif failure is not None and _has_to_undo(run):
+        _begin_undoing(run, status, failure)
+        return
     run.status = status
     left = list(dict.fromkeys([*run.attempts.live, *run.attempts.unconfirmed]))
     flush(run, {attempt: run.attempts[attempt].verdict or Verdict.FLUSH for attempt in left})
     run.learn(run.outcomes.deferred(run.attempts, decided=False))
     run.end = c.EndRun(status=status, outputs=outputs or {}, failure=failure)
     run.commands.append(run.end)
+
+
+def _has_to_undo(run: RunData) -> bool:
+    return any(may_be_undone(attempt) or _awaited(run, attempt) for attempt in run.attempts.values())
+
+
+def _awaited(run: RunData, attempt: Attempt) -> bool:
+    """Whether an act runs that is to be undone: it is not cut short."""
+    return attempt.live and attempt.step.compensate is not None and run.is_act(attempt)
+
+
+def _begin_undoing(run: RunData, status: c.RunStatus, failure: Failure) -> None:
+    """Stop everything but acts that have to be undone. `reconciler.state.undo` goes on from here."""
+    run.undoing = Undoing(status, failure)
+    run.status = c.RunStatus.RUNNING
+    run.speculations, run.awaited, run.fan_outs = [], AwaitedOutputs(), FanOuts()
+    run.steps.moved = None
+    run.facts.asks = False
+    run.requests.answered()
+    left = (run.attempts[one] for one in dict.fromkeys([*run.attempts.live, *run.attempts.unconfirmed]))
+    flush(run, {one.id: one.verdict or Verdict.FLUSH for one in left if not _awaited(run, one)})
+    if run.plan is not None:
+        run.plan = run.plan.model_copy(update={"pending": (), "fan_outs": (), "outputs": {}, "complete": True})
+    for step, state in list(run.steps.items()):
+        acts = state.attempt is not None and run.attempts[state.attempt].live
+        if state.status in _OPEN and not acts:
+            run.steps.skip(step, run.at_s, f"the task ends: {failure.message}")
 
 
 def flush(run: RunData, verdicts: dict[AttemptId, Verdict]) -> None:
@@ -101,7 +139,7 @@ def flush(run: RunData, verdicts: dict[AttemptId, Verdict]) -> None:
         if attempt.live and not run.agent_of(attempt).built_in:
             cancelled.append(attempt.id)
         # The end of a run says nothing about guesses that no plan has decided about.
-        decided = attempt.verdict is not None or not run.status.ended
+        decided = attempt.verdict is not None or not run.ending
         if decided and (attempt.live or attempt.verdict is None):
             run.learn(run.outcomes.of(given_up))
     if cancelled:

@@ -9,6 +9,7 @@ from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
+from reconciler.state.undo_plan import give_up_undoing
 
 UNBEGUN = frozenset({StepStatus.WAITING, StepStatus.READY, StepStatus.HELD, StepStatus.RETRYING, StepStatus.BLOCKED})
 LIVE = frozenset({StepStatus.DISPATCHED, StepStatus.RUNNING})
@@ -23,6 +24,9 @@ def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
         failure: names the step.
         told: the failure without the step.
     """
+    if run.undoing is not None:
+        give_up_undoing(run, step.id, told)
+        return
     run.steps.fail(step.id, run.at_s, told)
     if step.on_failure is not OnFailure.FAIL:
         run.facts.give_up(step.id, failure.message)

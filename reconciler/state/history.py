@@ -40,6 +40,15 @@ class History:
             del self.due[node]
         return gone
 
+    def close(self, plan: Plan) -> None:
+        """Nothing of a plan has to be held by later ones."""
+        for planned in plan.steps:
+            self.steps.setdefault(planned.id, planned)
+        self._skipped.update({one.id: one for one in plan.skipped})
+        self._fan_outs.update({one.id: one for one in plan.fan_outs})
+        self._turns.update({(one.loop, one.turn): one for one in plan.loops})
+        self.due.clear()
+
     def whole(self, plan: Plan) -> Plan:
         """The plan together with what it leaves out. Linear; the plan itself where nothing is left out."""
         if not self.steps:

@@ -44,7 +44,8 @@ def _flaws(run: RunData) -> Iterator[str]:
     if run.plan is None or run.plan.complete:
         yield from _of_attempts(run)
     started = run.requests.requested > 0
-    if started and not (run.replanning or run.attempts.live or run.steps.under_way or run.steps.in_doubt):
+    waits = run.steps.in_doubt or (run.undoing is not None and run.attempts.in_doubt)
+    if started and not (run.replanning or run.attempts.live or run.steps.under_way or waits):
         yield "nothing will ever happen again"
 
 
@@ -65,7 +66,7 @@ def _of_step(run: RunData, state: StepState) -> Iterator[str]:
             yield f"step '{step}' is due and was not dispatched"
         case StepStatus.BLOCKED if not run.requests.required:
             yield f"step '{step}' is blocked and no plan was asked for"
-        case StepStatus.FAILED if state.step not in run.facts.given_up:
+        case StepStatus.FAILED if state.step not in run.facts.given_up and run.undoing is None:
             yield f"step '{step}' failed and the run goes on"
         case _:
             pass

@@ -8,6 +8,7 @@ plan makes it happen twice.
 from collections.abc import Collection, Iterable
 
 from planners.agents import Effect
+from planners.compensation import is_undo
 from planners.model import AttemptId, NodeId, StepId
 from planners.plans import Plan
 from planners.tasks import RetryOf, Task
@@ -70,10 +71,11 @@ def kept_attempts(
         UnknownStep: the run has no such step.
         CannotRetry: the step has acted, or the agent of an act is no longer in the catalog.
     """
-    acts = {attempt.id for attempt in run.attempts.values() if _has_acted(run, attempt, promoted)}
-    again = _behind(run, retry.from_step, acts)
-    kept = []
-    for attempt in run.attempts.values():
+    undone = frozenset[AttemptId]() if run.undoing is None else frozenset(run.undoing.undone(run.steps).values())
+    kept, left = [], [one for one in run.attempts.values() if one.id not in undone and not is_undo(one.step.id)]
+    acts = {attempt.id for attempt in left if _has_acted(run, attempt, promoted)}
+    again = _behind(run, retry.from_step, acts, {run.attempts[attempt].step.id for attempt in undone})
+    for attempt in left:
         known = attempt.placement.agent in agents
         if attempt.id in acts and not known:
             message = f"agent '{attempt.placement.agent}', which has acted at step '{attempt.step.id}', is gone"
@@ -115,12 +117,16 @@ def _kept(attempt: Attempt, nodes: Collection[NodeId]) -> e.KeptAttempt:
     )
 
 
-def _behind(run: RunData, from_step: StepId | None, acts: Collection[AttemptId]) -> set[StepId]:
-    """The steps to run again: the named one, in all its copies, and everything that follows from it."""
-    if from_step is None:
+def _behind(
+    run: RunData, from_step: StepId | None, acts: Collection[AttemptId], undone: Collection[StepId]
+) -> set[StepId]:
+    """The steps to run again: the named one, in all its copies, those undone, and everything that follows from them."""
+    if from_step is None and not undone:
         return set()
     plan = run.whole_plan
-    named = _named(run.task, from_step, plan)
+    named = set() if from_step is None else _named(run.task, from_step, plan)
+    if from_step is None and plan is not None:
+        return _followed(plan, set(undone))
     if not named or plan is None:
         raise UnknownStep(
             f"the task has no step '{from_step}'", "from_step", f"`forerun show {run.id}` lists its steps"
@@ -129,7 +135,11 @@ def _behind(run: RunData, from_step: StepId | None, acts: Collection[AttemptId])
     if acted is not None:
         message = f"step '{acted}' has acted, or may have, and an act is never repeated"
         raise CannotRetry(message, "from_step", "choose a step behind it, or none")
-    again = set(named)
+    return _followed(plan, named.union(undone))
+
+
+def _followed(plan: Plan, again: set[StepId]) -> set[StepId]:
+    """These steps, and those that follow from them."""
     for planned in plan.steps:
         if not again.isdisjoint(planned.step.parents):
             again.add(planned.id)

@@ -24,7 +24,9 @@ from reconciler.state.matching import Reconciliation, reconcile
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation, supersede
+from reconciler.state.step_state import StepStatus
 from reconciler.state.step_table import StepTable
+from reconciler.state.undo_plan import prepare
 
 
 def start(run: RunData) -> None:
@@ -40,7 +42,10 @@ def start(run: RunData) -> None:
 
 def request_plan(run: RunData, reason: c.PlanReason) -> None:
     """Ask for the plan of the next epoch; fail the run if plan after plan has brought nothing new."""
-    resume_loops(run)
+    if run.undoing is None:
+        resume_loops(run)
+    else:
+        prepare(run)
     question = run.requests.ask(reason, run.finished, run.facts)
     if run.requests.exhausted:
         message = f"{question.epoch - 1} plans were made, and the last of them brought the run no further"
@@ -52,6 +57,8 @@ def request_plan(run: RunData, reason: c.PlanReason) -> None:
 
 def take_guess(run: RunData, event: e.SpeculativePlanReady) -> None:
     """Act on a guess while the plan that it guesses at is being made, or while its pending nodes cannot be unrolled."""
+    if run.undoing is not None:  # an effect is not undone on a guess
+        return
     if event.ahead:
         if not _is_pending(run, event.epoch):
             return
@@ -168,7 +175,7 @@ def _drop_gone(run: RunData, found: Reconciliation) -> None:
 
 def unroll(run: RunData) -> None:
     """Ask for the next plan when what a pending node needs has become known: a list, or what a condition reads."""
-    if run.plan is None or run.requests.required or run.status.ended:
+    if run.plan is None or run.requests.required or run.ending:
         return
     made_by = {step: _finished_attempt(run, step) for step in sorted(run.awaited.due)}
     known = {step: attempt for step, attempt in made_by.items() if attempt is not None}
@@ -209,7 +216,7 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation) -> None:
     run.fan_outs = FanOuts(plan, statuses, run.facts.failures)
     run.steps.moved = run.fan_outs.moved if plan.fan_outs else None
     for step in found.missing:
-        if step in run.facts.gone:
+        if step in run.facts.gone or run.steps[step].status is StepStatus.SKIPPED:
             continue
         planned = plan.by_id[step]
         placement, requests = planned.placement, run.requests

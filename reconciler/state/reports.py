@@ -18,6 +18,7 @@ from reconciler.state.outcomes import Verdict
 from reconciler.state.planning import request_plan, settle, unroll
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
+from reconciler.state.undo_plan import lose_inputs
 
 
 def started(run: RunData, attempt: Attempt, at_s: float) -> None:
@@ -82,6 +83,9 @@ def outputs_lost(run: RunData, attempts: Iterable[AttemptId], failure: Failure) 
     """What finished attempts had made is gone: work that still needs it is done again, acts are left in doubt."""
     gone = {attempt for attempt in attempts if attempt in run.attempts and run.attempts[attempt].finished}
     if not gone:
+        return
+    if run.undoing is not None:
+        lose_inputs(run, gone)
         return
     closed = frozenset(run.history.steps.keys() - run.facts.finished.keys())
     redone = steps_to_redo(run.plan, run.steps, gone) if run.plan is not None else []
@@ -155,8 +159,8 @@ def _lose_node(run: RunData, node: NodeId, failure: Failure) -> None:
     """Everything on the node has failed or is in doubt, and steps that were to run there need another place."""
     run.requests.without_nodes[node] = None
     for attempt in run.attempts.live_on(node):
-        # What only waits does so nowhere in particular.
-        if not run.status.ended and not run.agent_of(attempt).built_in:
+        # What only waits does so nowhere in particular. One failure may end the run, or what it does.
+        if not run.status.ended and run.attempts[attempt.id].live and not run.agent_of(attempt).built_in:
             _fail(run, attempt, failure, 0.0)
     large = [attempt for attempt in run.attempts.large_outputs if run.attempts[attempt].placement.node == node]
     outputs_lost(run, large, Failure(kind=FailureKind.NODE_LOST, message=f"its output was lost with node {node}"))
@@ -189,6 +193,9 @@ def _fail(run: RunData, attempt: Attempt, failure: Failure, seconds: float) -> N
 def _handle_failure(run: RunData, broken: Attempt, failure: Failure, *, repeatable: bool = False) -> None:
     """What the step of a failed confirmed attempt does next."""
     if not serves(run, broken.id, broken.step):
+        return
+    if run.undoing is not None and broken.step.id not in run.undoing.made:
+        run.steps.leave(broken.step.id, StepStatus.FAILED, run.at_s, failure.told)
         return
     if inherited(run, broken):
         return
@@ -230,6 +237,9 @@ def _resolve(run: RunData, attempt: Attempt, handoff: Handoff, *, happened: bool
 def _finish_step(run: RunData, done: Attempt, cause: str) -> None:
     run.finished += 1
     if not serves(run, done.id, done.step):
+        return
+    if run.undoing is not None and done.step.id not in run.undoing.made:
+        run.steps.leave(done.step.id, StepStatus.FINISHED, run.at_s, cause)
         return
     run.steps.finish(done.step.id, run.at_s, cause)
     if run.awaited.finish(done.step.id):

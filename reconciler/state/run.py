@@ -95,6 +95,8 @@ class RunState(RunData):
             case e.OutputsLost(attempts=attempts, reason=reason):
                 failure = Failure(kind=FailureKind.WORKER_LOST, message=reason or "its output was lost", counts=False)
                 reports.outputs_lost(self, attempts, failure)
+            case e.CancelRequested() if self.undoing is not None:  # it ends already
+                pass
             case e.CancelRequested(reason=reason):
                 again = "submit the task again to start it anew"
                 failure = Failure(kind=FailureKind.CANCELLED, message=reason or "cancelled", fix=again)

@@ -28,6 +28,7 @@ from reconciler.state.run_facts import RunFacts
 from reconciler.state.speculation import Speculation
 from reconciler.state.step_state import StepStatus
 from reconciler.state.step_table import StepTable
+from reconciler.state.undoing import Undoing
 
 # Steps whose placement another plan could change.
 _PLACEABLE = (
@@ -58,6 +59,7 @@ class RunData:
         fan_outs: the open ones of the plan.
         late: which attempts become late, and which have a second one beside them.
         waits: when attempts that the run itself plays are over.
+        undoing: how the task undoes what it has done, once it has failed or was cancelled.
         redone: promoted attempts whose output was lost and is made again; their effects are out.
         end: how the run ended; None while it has not.
         commands: what the event at hand has led to so far.
@@ -87,6 +89,7 @@ class RunData:
         self.late = LateAttempts()
         self.fan_outs = FanOuts()
         self.redone: dict[AttemptId, Attempt] = {}
+        self.undoing: Undoing | None = None
         self.end: c.EndRun | None = None
         self.attempts = AttemptTable(catalog)
         self.steps = StepTable()
@@ -132,9 +135,14 @@ class RunData:
     @property
     def may_be_planned_better(self) -> bool:
         """Whether another plan could place anything differently: not all that is left is running already."""
-        plan = self.plan
+        plan = None if self.ending else self.plan
         open_ = any(self.steps.count(status) for status in _PLACEABLE)
         return plan is not None and (bool(plan.pending) or open_)
+
+    @property
+    def ending(self) -> bool:
+        """Whether nothing of the workflow goes on: the run has ended, or undoes what it has done."""
+        return self.status.ended or self.undoing is not None
 
     def is_settled(self, step: StepId) -> bool:
         """Whether the workflow goes on without the step, so that no guess may start it."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from planners.facts import Elements, Facts, FinishedStep, ResumedLoop
 from planners.model import StepId, WorkKey
-from planners.workflow import LoopTurn
+from planners.workflow import LoopTurn, Step
 from reconciler.state.fan_outs import Completion, Element
 from reconciler.state.handoff import Failure
 
@@ -20,7 +20,7 @@ class RunFacts:
         completions: the fan-outs that are complete.
         asks: whether a new plan is needed.
         gone: steps that do not run any more, whatever a plan says that was asked for before.
-        loops: those that the next plan resumes behind finished turns; ``finished`` and ``repeats``: see
+        loops: those that the next plan resumes behind finished turns; ``finished``, ``repeats`` and ``undo``: see
             `planners.facts.Facts`.
         told: how many facts the last request for a plan knew, and ``planned``: the last plan that was accepted.
     """
@@ -42,6 +42,7 @@ class RunFacts:
         self.loops: dict[StepId, ResumedLoop] = {}
         self.finished: dict[StepId, FinishedStep] = {}
         self.repeats: dict[WorkKey, int] = {}
+        self.undo: tuple[Step, ...] = ()
         self.told = self.planned = 0
 
     def start(self, fan_out: StepId, at_s: float, timeout_s: float | None) -> None:
@@ -126,4 +127,5 @@ class RunFacts:
             loops=dict(self.loops),
             finished=dict(self.finished),
             repeats=dict(self.repeats),
+            undo=self.undo,
         )

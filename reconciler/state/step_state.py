@@ -90,7 +90,8 @@ REPLANNED: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
         _S.IN_DOUBT: frozenset({_S.IN_DOUBT}),
         _S.FINISHED: frozenset({_S.FINISHED, _S.SKIPPED}),
         _S.FAILED: frozenset({_S.FAILED, _S.SKIPPED}),
-        _S.SKIPPED: frozenset({_S.SKIPPED}),
+        # The output of a step whose result was not used is read again when the step is undone.
+        _S.SKIPPED: frozenset({_S.SKIPPED, _S.FINISHED}),
     }
 )
 

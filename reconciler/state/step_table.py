@@ -133,6 +133,25 @@ class StepTable(Mapping[StepId, StepState]):
                 self._retired[step] = state
                 self._retired_counts[state.status] += 1
 
+    def recall(self, steps: Iterable[StepId]) -> None:
+        """The next plan holds these retired steps again."""
+        for step in steps:
+            if (state := self._retired.pop(step, None)) is not None:
+                self._states[step] = state
+                self._retired_counts[state.status] -= 1
+
+    def leave(self, step: StepId, status: StepStatus, at_s: float, cause: str) -> None:
+        """A step that no other follows any more, retired or not, has ended."""
+        if step not in self._retired:
+            self._move(step, status, at_s, cause, attempt=self._states[step].attempt)
+            return
+        former = self._retired[step]
+        self._retired[step] = former.to(status, at_s, cause, attempt=former.attempt)
+        for counts in (self._counts, self._retired_counts):
+            counts[former.status] -= 1
+            counts[status] += 1
+        self.changed.append(step)
+
     def restore(self, steps: Iterable[PlannedStep]) -> None:
         """The plan holds these finished steps again."""
         self._states, self._retired = {**self._retired, **self._states}, {}

@@ -42,6 +42,17 @@ class Doubt(Versioned):
     failure: Failure | None = Field(default=None, description="More of it, without traceback and inputs")
 
 
+class UndoingView(Model):
+    """How a task that has failed or was cancelled undoes what it has done, before it ends."""
+
+    reason: str = Field(description="Why the task ends")
+    left: int = Field(default=0, description="Steps that are still to be undone")
+    undone: tuple[StepId, ...] = Field(default=(), description="Steps that are undone, the first of them")
+    failed: dict[StepId, str] = Field(
+        default_factory=dict, description="Compensation -> why it could not be carried out, for the first of them"
+    )
+
+
 class TaskView(Versioned):
     """A task as `GET /v1/tasks/{id}` shows it."""
 
@@ -77,6 +88,9 @@ class TaskView(Versioned):
         default=None, description="The outputs by name, once the task has succeeded; lists of tasks leave them out"
     )
     failure: Failure | None = Field(default=None, description="Why the task failed")
+    undoing: UndoingView | None = Field(
+        default=None, description="What is undone after the task has failed or was cancelled; null if nothing is"
+    )
     in_doubt: tuple[Doubt, ...] = Field(default=(), description="Irreversible attempts that may or may not have acted")
     given_up: dict[StepId, str] = Field(
         default_factory=dict,

@@ -28,6 +28,7 @@ from reconciler.views.models import (
     TaskView,
     Timeline,
     TimelineBar,
+    UndoingView,
 )
 from reconciler.views.progress import AttemptProgress
 from reconciler.views.totals import AttemptTotals
@@ -92,11 +93,26 @@ def task_view(  # noqa: PLR0913 - keywords with defaults
         similarity=alike,
         outputs=ending.outputs,
         failure=ending.failure,
+        undoing=_undoing(run),
         in_doubt=tuple(_doubt(attempt) for attempt in run.in_doubt),
         given_up=dict(islice(run.facts.given_up.items(), _MOST_REASONS)),
         completions=tuple(islice(run.facts.completions.values(), _MOST_REASONS)),
         waiting=tuple(islice(wait_reasons(run, context), _MOST_REASONS)),
         notices=notices[:_MOST_REASONS],
+    )
+
+
+def _undoing(run: RunState) -> UndoingView | None:
+    undoing = run.undoing
+    if undoing is None:
+        return None
+    undone = undoing.undone(run.steps)
+    names = (run.attempts[attempt].step.id for attempt in undone.values())
+    return UndoingView(
+        reason=undoing.failure.message,
+        left=len(undoing.made.keys() - undone.keys() - undoing.failed.keys()),
+        undone=tuple(islice(names, _MOST_REASONS)),
+        failed=dict(islice(undoing.failed.items(), _MOST_REASONS)),
     )
 
 

@@ -31,7 +31,13 @@ CATALOG = Catalog(
             effect=effect,
             retry=Retry(max_attempts=2, backoff_s=0.1),
         )
-        for capability, effect in (("do", Effect.PURE), ("say", Effect.IDEMPOTENT), ("act", Effect.IRREVERSIBLE))
+        for capability, effect in (
+            ("do", Effect.PURE),
+            ("say", Effect.IDEMPOTENT),
+            ("act", Effect.IRREVERSIBLE),
+            ("undo", Effect.IDEMPOTENT),
+            ("refund", Effect.IRREVERSIBLE),
+        )
     )
 )
 

@@ -7,15 +7,16 @@ from reconciler.state.handoff import Failure, FailureKind
 
 
 @st.composite
-def workflows(draw, depth=2, *, policies=True):
-    """The steps of a workflow, as people declare them."""
-    return _Drawing(draw, policies=policies).level(depth, ())
+def workflows(draw, depth=2, *, policies=True, undo=False):
+    """The steps of a workflow, as people declare them; with ``undo`` some say how they are undone."""
+    return _Drawing(draw, policies=policies, undo=undo).level(depth, ())
 
 
 class _Drawing:
-    def __init__(self, draw, *, policies):
+    def __init__(self, draw, *, policies, undo):
         self.draw = draw
         self.policies = policies
+        self.undo = undo
         self.count = self.loops = 0
 
     def level(self, depth, outer, *, item=False, least=1, most=4):
@@ -53,7 +54,10 @@ class _Drawing:
             inputs["m"] = self.draw(st.sampled_from([[self.binding(seen, item), 1], self.binding(seen, item)]))
         capability = self.draw(st.sampled_from(["do", "do", "say"]))
         after = self.draw(st.lists(st.sampled_from(seen), max_size=1)) if seen else []
-        return {"id": name, "capability": capability, "inputs": inputs, "after": after}
+        node = {"id": name, "capability": capability, "inputs": inputs, "after": after}
+        if self.undo and self.draw(st.integers(0, 3)):
+            node["compensate"] = {"capability": "undo", "inputs": {"of": f"$steps.{name}", **inputs}}
+        return node
 
     def policy(self, total):
         if not self.policies:

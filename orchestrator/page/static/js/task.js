@@ -220,12 +220,13 @@ class TaskPage {
 
   showAlerts(view) {
     this.questions.update(view);
-    const key = JSON.stringify([view.failure, view.waiting.slice(0, 3), view.outputs, view.given_up, view.completions, view.notices]);
+    const key = JSON.stringify([view.failure, view.waiting.slice(0, 3), view.outputs, view.given_up, view.completions, view.notices, view.undoing]);
     if (key === this.alertKey) return;
     this.alertKey = key;
     const blocked = view.waiting.filter(reason => !["parents", "list", "answer", "resolution"].includes(reason.kind));
     this.alerts.replaceChildren(...[
       view.failure ? h("section", {class: "box bad-box", "aria-label": "Failure"}, failureDetails(view.failure, {select: step => this.go({step})})) : null,
+      view.undoing && !view.failure ? h("section", {class: "box warn", "aria-label": "Undoing"}, h("b", {}, `Undoing, ${plural(view.undoing.left, "step")} left: `), view.undoing.reason) : null,
       partial(view, step => this.go({step})),
       ...(view.notices ?? []).map(notice => h("p", {class: "box warn"}, h("b", {}, "Noticed: "), notice)),
       blocked.length ? h("details", {class: "box"}, h("summary", {}, `${plural(blocked.length, "step")} waiting: ${blocked[0].message}`),

@@ -1,0 +1,62 @@
+"""Whatever fails, and whenever a task is cancelled or the service restarted: what has succeeded is undone, once."""
+
+import pytest
+from declared import Declared, a_task
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from random_workflows import answered, workflows
+
+from planners.compensation import PREFIX, is_undo
+from reconciler.simulation import Restart
+from reconciler.state import events as e
+from reconciler.state.commands import RunStatus
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.run import RunState
+
+BAD = Failure(kind=FailureKind.BAD_INPUT, message="bad")
+
+
+@pytest.fixture(autouse=True)
+def validated(monkeypatch):
+    monkeypatch.setattr(RunState, "validates", True)
+
+
+def undone_in_order(run):
+    """The compensations that were begun, each once, in the order of their first attempts."""
+    return list(dict.fromkeys(one.step.id for one in run.attempts.values() if is_undo(one.step.id)))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
+@given(
+    workflows(undo=True),
+    st.sampled_from(["wait", "forerun"]),
+    st.lists(st.sampled_from([0.1, 0.4, 0.9, 3.0]), min_size=1, max_size=7),
+    st.sampled_from([0.2, 1.0, 2.0, 5.0]),
+    st.sampled_from([None, None, 0.8, 1.2, 2.0, 4.0]),
+    st.lists(st.integers(1, 30), max_size=2).map(sorted),
+)
+def test_a_task_that_does_not_succeed_undoes_what_its_steps_have_done(steps, mode, seconds, fails_s, cancel_s, kills):
+    steps = [*steps, {"id": "fails", "capability": "say", "inputs": {"fails": 1}}]
+    agents = answered(10)
+    world = Declared(
+        a_task(steps, {"seed": 7, "list": [3, 4]}, mode=mode),
+        output=lambda capability, inputs, number: BAD if "fails" in inputs else agents(capability, inputs, number),
+        seconds=lambda _, inputs, number: fails_s if "fails" in inputs else seconds[number % len(seconds)],
+        plan_s=0.3,
+        faults=() if cancel_s is None else ((cancel_s, e.CancelRequested(at_s=0)),),
+        restarts=tuple(Restart(after=after) for after in dict.fromkeys(kills)),
+    ).play()
+
+    run = world.run
+    assert run.status.ended
+    assert run.status is not RunStatus.SUCCEEDED
+    begun = undone_in_order(run)
+    did = {one.step.id: one for one in run.attempts.values() if one.took_effect and one.step.compensate is not None}
+    undone = {one.step.id for one in run.attempts.values() if one.took_effect and is_undo(one.step.id)}
+    failed = set() if run.undoing is None else run.undoing.failed.keys()
+    assert undone | failed == {PREFIX + step for step in did}
+    assert undone.isdisjoint(failed)
+    moments = [
+        max(did[step.removeprefix(PREFIX)].ended_s, did[step.removeprefix(PREFIX)].confirmed_s or 0) for step in begun
+    ]
+    assert moments == sorted(moments, reverse=True)
