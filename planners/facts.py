@@ -4,6 +4,7 @@ from pydantic import Field
 
 from planners.bindings import Binding
 from planners.model import Model, StepId, WorkKey
+from planners.occurrences import Ranges
 from planners.steps import Step
 
 
@@ -50,8 +51,8 @@ class Facts(Model):
         fan_outs: those with elements that were dropped, or that are complete without all of their elements.
         loops: those with turns that have finished.
         finished: the steps of finished turns that the loops still read.
-        repeats: how often work was done in finished turns that may come again: the work key of its first occurrence
-            -> how many there were.
+        repeats: the numbers of work in finished turns that may come again: the work key of its first occurrence -> the
+            numbers of those in finished turns.
         undo: the steps that undo what the task has done, in order. The plan then holds these and ``finished``, and
             nothing else.
     """
@@ -60,5 +61,5 @@ class Facts(Model):
     fan_outs: dict[StepId, Elements] = Field(default_factory=dict)
     loops: dict[StepId, ResumedLoop] = Field(default_factory=dict)
     finished: dict[StepId, FinishedStep] = Field(default_factory=dict)
-    repeats: dict[WorkKey, int] = Field(default_factory=dict)
+    repeats: dict[WorkKey, Ranges] = Field(default_factory=dict)
     undo: tuple[Step, ...] = Field(default=(), exclude_if=lambda undo: not undo)

@@ -12,6 +12,7 @@ from typing import Any
 
 from planners.bindings import Binding, InputRef, Leaf, StepRef, Value, fold_binding, follow
 from planners.model import StepId, WorkKey, canonical_json, digest
+from planners.occurrences import Ranges, nth_free
 from planners.workflow import Step
 
 _WHOLE = canonical_json(())  # the path of a whole output
@@ -71,7 +72,7 @@ def work_keys(
     steps: Iterable[tuple[Step, str]],
     inputs: InputDigests,
     finished: Mapping[StepId, WorkKey] | None = None,
-    repeats: Mapping[WorkKey, int] | None = None,
+    repeats: Mapping[WorkKey, Ranges] | None = None,
 ) -> dict[StepId, WorkKey]:
     """Keys of (step, agent identity) pairs given in topological order; unique within the call.
 
@@ -79,16 +80,21 @@ def work_keys(
         steps: the pairs.
         inputs: digests of the task's inputs.
         finished: the keys of steps that are known to have them, whatever they are bound to now.
-        repeats: how often work was done before, outside these steps: the key of its first occurrence -> how often.
+        repeats: the numbers of like steps outside these: the key of the first such step -> the numbers.
     """
     keys: dict[StepId, WorkKey] = dict(finished or {})
-    seen: Counter[str] = Counter(repeats or {})
+    taken, given, seen = repeats or {}, set(keys.values()), Counter[WorkKey]()
     for step, identity in steps:
         if step.id in keys:
             continue
         first = work_key(step, identity, keys, inputs)
-        keys[step.id] = work_key(step, identity, keys, inputs, seen[first]) if seen[first] else first
-        seen[first] += 1
+        key = None
+        while key is None or key in given:
+            number = nth_free(seen[first], taken.get(first, ()))
+            seen[first] += 1
+            key = work_key(step, identity, keys, inputs, number) if number else first
+        keys[step.id] = key
+        given.add(key)
     return keys
 
 

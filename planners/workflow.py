@@ -29,6 +29,7 @@ from planners.nodes import (
     Try,
     Use,
 )
+from planners.occurrences import Ranges
 from planners.policies import CompletionPolicy, OnFailure, StepRetry
 from planners.steps import Approval, Callback, NodeBase, Step, Wait
 
@@ -198,7 +199,7 @@ class FlatWorkflow(Versioned):
     outputs: dict[str, Binding] = Field(default_factory=dict)
     loops: tuple[LoopTurn, ...] = ()
     finished: dict[StepId, WorkKey] = Field(default_factory=dict)
-    repeats: dict[WorkKey, int] = Field(default_factory=dict)
+    repeats: dict[WorkKey, Ranges] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

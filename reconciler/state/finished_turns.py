@@ -6,16 +6,21 @@ step is lost, the plan becomes whole again, because making the output again may 
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 
 from planners.bindings import Value, step_refs
 from planners.facts import FinishedStep
 from planners.model import StepId, WorkKey
+from planners.occurrences import with_number
 from planners.plans import Plan, PlannedStep
 from planners.work_keys import work_key
 from planners.workflow import LoopTurn
 from reconciler.state.history import History
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
+
+# Like steps that may stand before a step and behind those of finished turns.
+_MOST_BETWEEN = 1_000
 
 
 def resume_loops(run: RunData) -> None:
@@ -26,7 +31,7 @@ def resume_loops(run: RunData) -> None:
     turns = list(_finished(run, plan))
     if not turns:
         return
-    _count_repeats(run, plan, {step for turn in turns for step in turn.steps})
+    _note_numbers(run, plan, {step for turn in turns for step in turn.steps})
     for turn in turns:
         run.history.add(turn, plan)
         run.facts.resume(turn)
@@ -44,18 +49,35 @@ def _finished(run: RunData, plan: Plan) -> Iterator[LoopTurn]:
             yield turn
 
 
-def _count_repeats(run: RunData, plan: Plan, finished: Collection[StepId]) -> None:
-    """Count work of finished turns that steps of the plan do again: plans number like steps, and the numbers stay."""
+def _note_numbers(run: RunData, plan: Plan, finished: Collection[StepId]) -> None:
+    """Note the numbers of work in finished turns that steps of the plan do again: no later plan gives them anew."""
     first = {planned.id: _first_key(run, plan, planned) for planned in plan.steps if planned.id not in run.history.due}
     still = {key for step, key in first.items() if step not in finished}
-    for step in finished:
-        if (key := first.get(step)) is not None and (key in still or key in run.facts.repeats):
-            run.facts.repeats[key] = run.facts.repeats.get(key, 0) + 1
+    repeats = run.facts.repeats
+    for planned in plan.steps:
+        if planned.id in finished and (key := first.get(planned.id)) is not None and (key in still or key in repeats):
+            taken = repeats.get(key, ())
+            repeats[key] = with_number(taken, _number(run, plan, planned, key, taken[-1][1] if taken else 0))
+
+
+def _number(run: RunData, plan: Plan, planned: PlannedStep, first: WorkKey, guess: int) -> int:
+    """The number of a step among like ones, given the key of the first; mostly it is that guess, or little more."""
+    if planned.work_key == first:
+        return 0
+    numbers = chain(range(guess, guess + _MOST_BETWEEN), range(1, guess))
+    parents = _parent_keys(plan, planned)
+    identity = run.catalog.by_name[planned.placement.agent].identity
+    keys = ((number, work_key(planned.step, identity, parents, run.digests, number)) for number in numbers)
+    return next((number for number, key in keys if key == planned.work_key), guess)
+
+
+def _parent_keys(plan: Plan, planned: PlannedStep) -> dict[StepId, WorkKey]:
+    return {parent: plan.by_id[parent].work_key for parent in planned.step.data_parents if parent in plan.by_id}
 
 
 def _first_key(run: RunData, plan: Plan, planned: PlannedStep) -> WorkKey:
     """The work key that the step would have without like steps before it."""
-    parents = {parent: plan.by_id[parent].work_key for parent in planned.step.data_parents if parent in plan.by_id}
+    parents = _parent_keys(plan, planned)
     if len(parents) < len(planned.step.data_parents):
         return planned.work_key
     return work_key(planned.step, run.catalog.by_name[planned.placement.agent].identity, parents, run.digests)

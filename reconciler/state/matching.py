@@ -11,6 +11,7 @@ attempts of irreversible agents, and those whose staged output a plan has promot
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 
 from planners.agents import Catalog, Effect
@@ -114,7 +115,13 @@ class _Pass:
         taken = other is not None and (other.id in self._taken or self._is_act(other))
         if not taken and key not in self._given:
             return key
-        return next(key for key in self._numbered(planned) if key not in self._given and key not in self._by_key)
+        return next(key for key in self._numbered(planned) if key not in self._given and key not in self._done_keys)
+
+    @cached_property
+    def _done_keys(self) -> set[WorkKey]:
+        """Of all work that was done or is under way, that of finished turns of loops included. Rarely asked for."""
+        attempts = self._progress.attempts.values()
+        return {one.work_key for one in attempts if one.live or one.finished or one.in_doubt}
 
     def _numbered(self, planned: PlannedStep) -> Iterator[WorkKey]:
         """The keys that the step may have beside like steps."""

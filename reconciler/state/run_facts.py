@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from planners.facts import Elements, Facts, FinishedStep, ResumedLoop
 from planners.model import StepId, WorkKey
+from planners.occurrences import Ranges
 from planners.workflow import LoopTurn, Step
 from reconciler.state.fan_outs import Completion, Element
 from reconciler.state.handoff import Failure
@@ -41,7 +42,7 @@ class RunFacts:
         self._telling: dict[StepId, None] = {}  # nodes of which the next plan must know
         self.loops: dict[StepId, ResumedLoop] = {}
         self.finished: dict[StepId, FinishedStep] = {}
-        self.repeats: dict[WorkKey, int] = {}
+        self.repeats: dict[WorkKey, Ranges] = {}
         self.undo: tuple[Step, ...] = ()
         self.told = self.planned = 0
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from planners.agents import AgentSpec
 from planners.model import StepId, WorkKey
+from planners.occurrences import nth_free
 from planners.requests import InFlight, PlanRequest
 from planners.work_keys import InputDigests, work_key
 from planners.workflow import FlatWorkflow, Step
@@ -90,7 +91,7 @@ class _Matcher:
         same_work = self._steps_by_key.setdefault(first, [])
         twins = tuple(same_work)
         same_work.append(index[step.id])
-        occurrence = len(twins) + self._flat.repeats.get(first, 0)
+        occurrence = nth_free(len(twins), self._flat.repeats.get(first, ()))
         key = work_key(step, agent.identity, parents, self._digests, occurrence) if occurrence else first
         needed = tuple((index[p], parent_key) for p, parent_key in parents.items())
         return [MatchedAttempt(agent, flight, key, needed, twins) for flight in self._flights.get(key, ())]

@@ -191,3 +191,15 @@ def test_no_more_elements_than_allowed_are_in_their_loops_at_once():
             ended[element] = max(ended.get(element, 0.0), bar.ended_s)
     third = max(begun, key=begun.get)
     assert begun[third] >= min(ended[element] for element in ended if element != third)
+
+
+def test_like_work_before_a_loop_is_done_once_however_many_turns_follow():
+    work = {"inputs": {"k": 1}}
+    turn = [step("b", "act", **work), step("c", **work)]
+    loop = {"id": "turns", "loop": turn, "output": "c", "max": 4, "until": "$steps.c == 'never'"}
+
+    world = Declared(a_task([step("a", "act", **work), loop, step("d", "act", **work)], mode="wait")).play()
+
+    assert sorted(world.done) == sorted(["a", "d", *(f"{name}[{turn}]" for name in "bc" for turn in range(4))])
+    keys = [one.work_key for one in world.run.attempts.values()]
+    assert len(set(keys)) == len(keys)
