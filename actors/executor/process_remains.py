@@ -113,7 +113,10 @@ def remains_of(path: str, oom_kills_before: int) -> ProcessRemains:
     fatal = next((line for line in text.splitlines() if line.startswith("Fatal Python error")), "")
     code = _HOST_CODE if _HOST_CODE in text else _WORKER_CODE
     died_of = fatal.partition(": ")[2]
-    return ProcessRemains(stack_of(text, code), died_of, oom_kills() > oom_kills_before, _exit_code(text, died_of))
+    exit_code = _exit_code(text, died_of)
+    # The kernel counts for the whole machine. A process that tells how it ended was not the one that it has killed.
+    oom_killed = exit_code is None and not died_of and oom_kills() > oom_kills_before
+    return ProcessRemains(stack_of(text, code), died_of, oom_killed, exit_code)
 
 
 def _exit_code(text: str, fatal: str) -> int | None:

@@ -2,10 +2,14 @@
 
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +37,7 @@ _SUPPORT = Path(f.__file__).parent
 _AGENTS = (
     *("summarises", "returns_a_text", "counts", "crashes", "exits", "hangs", "misses_a_module", "allocates_too_much"),
     *("tells_its_pid", "pays_and_dies", "buys_in_vain", "rests", "repeats"),
+    *("lingers", "lingers_to_pay"),
 )
 
 
@@ -231,7 +236,9 @@ def catalog(failing_url: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory, failing_url: str, llm: ScriptedLLM) -> Iterator[str]:
+def service(
+    tmp_path_factory: pytest.TempPathFactory, failing_url: str, llm: ScriptedLLM
+) -> Iterator[live_service.Service]:
     folder = tmp_path_factory.mktemp("failing")
     (folder / "catalog.yaml").write_text(yaml.safe_dump(catalog(failing_url)))
     environment = {
@@ -246,10 +253,49 @@ def url(tmp_path_factory: pytest.TempPathFactory, failing_url: str, llm: Scripte
     # Without Ray Serve it starts sooner, and failures are told the same.
     direct = ("--ingress", "direct")
     running = live_service.started(folder, *direct, catalog=folder / "catalog.yaml", environment=environment)
-    yield running.url
+    yield running
     processes = running.descendants()
     assert running.terminate() == 0, running.log.read_text()
     assert alive(processes) == set()
+
+
+@pytest.fixture(scope="module")
+def url(service: live_service.Service) -> str:
+    return service.url
+
+
+@pytest.fixture
+def second_node(service: live_service.Service, tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """A node that alone has the resource `doomed`; call what is yielded to lose it."""
+    raylet = next(pid for pid in service.descendants() if _name(pid) == "raylet")
+    address = re.search(r"--gcs-address=([^ \0]+)", Path(f"/proc/{raylet}/cmdline").read_text())
+    assert address is not None
+    inherited = Path(f"/proc/{raylet}/environ").read_text().split("\0")
+    token = dict(line.split("=", 1) for line in inherited if line.startswith("RAY_AUTH"))
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", f"--address={address[1]}"]
+    command += ["--num-cpus=2", "--node-ip-address=127.0.0.1", "--disable-usage-stats"]
+    command += ["--object-store-memory=100000000", '--resources={"doomed": 2}']
+    paths = os.pathsep.join([str(_SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = live_service.clean_environment(
+        {**token, "PYTHONPATH": paths, "RAY_raylet_start_wait_time_s": str(GUARD_S)}
+    )
+    with (tmp_path / "node.log").open("wb") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said, env=environment, start_new_session=True)  # noqa: S603 - our own
+
+    def lose() -> None:
+        for pid in live_service.family(process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    yield lose
+    lose()
+    process.wait(GUARD_S)
+
+
+def _name(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 @pytest.fixture(scope="module")
@@ -278,6 +324,17 @@ def submitted(client: Any, task: dict[str, Any]) -> str:
         try:
             return str(client.submit(task).id)
         except Busy:
+            assert time.monotonic() < end_s
+            time.sleep(0.2)
+
+
+def submitted_where_it_fits(client: Any, task: dict[str, Any]) -> str:
+    """As `submitted`; a node that has just joined is known to the ingress a moment later."""
+    end_s = time.monotonic() + GUARD_S
+    while True:
+        try:
+            return submitted(client, task)
+        except BadRequest:
             assert time.monotonic() < end_s
             time.sleep(0.2)
 
@@ -338,6 +395,27 @@ def test_an_agent_that_is_killed_is_told_as_such(url: str, client: Any, tmp_path
     assert "the process of agent 'tells_its_pid' died without a message: it was killed" in view.failure.message
     for told in ("step only, agent tells_its_pid, node", str(path), "kill, an exit in a library, an operator"):
         assert told in text
+
+
+@pytest.mark.slow  # Ray takes its time to notice
+def test_work_on_a_node_that_is_lost_tells_which_node_and_what_to_do(
+    url: str, client: Any, second_node: Callable[[], None]
+):
+    until(lambda: any("doomed" in node.total.custom for node in client.nodes().nodes))
+    node = next(node.id for node in client.nodes().nodes if "doomed" in node.total.custom)
+    pure, act = (submitted_where_it_fits(client, one(name)) for name in ("linger", "linger-and-pay"))
+    until(lambda: all(client.get(task).steps.running == 1 for task in (pure, act)))
+
+    second_node()
+    failed, doubted = client.wait(pure, GUARD_S), client.wait(act, GUARD_S)
+
+    assert (failed.status, doubted.status) == (RunStatus.FAILED, RunStatus.IN_DOUBT)
+    for task, more in ((pure, ("doomed",)), (act, (f"forerun resolve {act} only", "only may have acted"))):
+        text = shown(url, "show", task)
+        assert f"node {node}"[:17] in text, text
+        assert "no longer part of the cluster" in text, text
+        for told in more:
+            assert told in text
 
 
 def test_a_service_that_asks_to_wait_is_told_as_the_reason_why_a_step_waits(url: str, client: Any):

@@ -128,3 +128,13 @@ async def rests() -> None:
 async def repeats(value: Any) -> Any:
     """Never fails."""
     return value
+
+
+@agent("linger", resources={"custom": {"doomed": 1}})
+def lingers() -> None:
+    time.sleep(600)
+
+
+@agent("linger-and-pay", effect="irreversible", resources={"custom": {"doomed": 1}})
+def lingers_to_pay() -> None:
+    time.sleep(600)
