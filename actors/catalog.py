@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from actors.agent_tools import with_tools
 from actors.errors import InvalidCatalog, UnsupportedKind
 from actors.kinds.callables import declaration_of, declared_by_callable, derived_spec
 from actors.kinds.kind import kind_of
@@ -77,7 +78,7 @@ def parse_catalog(raw: Any) -> Catalog:
     if not isinstance(agents, list | tuple):
         raise InvalidCatalog("agents is not a list", "agents", "write each agent as a list item")
     declared = [_agent(entry, f"agents.{index}") for index, entry in enumerate(agents)]
-    return _validated(_with_servers({**raw, "agents": declared}))
+    return with_tools(_validated(_with_servers({**raw, "agents": declared})))
 
 
 def _with_servers(raw: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from actors.logs.current import current_capture
 from actors.logs.limits import LogLimits
 from actors.payloads.slots import InputSlot, fill
 from actors.payloads.store import PayloadStore, ReturnedPayloads
-from planners.agents import AgentKind
+from planners.agents import AgentKind, AgentSpec
 from planners.model import AgentName, AttemptId, NodeId, TaskId, WorkKey
 from reconciler.state.handoff import Failure, Handoff
 from reconciler.views.logs import LogBatch
@@ -24,6 +24,7 @@ class Invocation:
     ``logs``: how much of what it prints and logs is kept; None: nothing is captured. ``executor``: a name of its own.
     ``check``: what its output must fulfil. ``refusal``: why the output before this one was refused.
     ``watched``: the agent declares no effect, so its host notices if it has one.
+    ``tools``: the agents that a language model may call in it.
     """
 
     task: TaskId
@@ -49,6 +50,7 @@ class Invocation:
     watched: bool = False
     check: str | None = None
     refusal: str = ""
+    tools: tuple[AgentSpec, ...] = ()
     v: int = 1
 
     def context(self) -> Context:

@@ -1,6 +1,7 @@
-"""Suggestions for misspelt keys."""
+"""Suggestions for misspelt keys and names."""
 
 import difflib
+from collections.abc import Iterable
 
 from planners.model import Model
 
@@ -10,3 +11,9 @@ def nearest_field(key: str, model: type[Model]) -> str:
     known = sorted(model.model_fields)
     nearest = difflib.get_close_matches(key, known, n=1)
     return f"did you mean '{nearest[0]}'?" if nearest else f"known keys: {', '.join(known)}"
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """A question for the name that a misspelt one most likely means; empty if none is close."""
+    nearest = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean '{nearest[0]}'?" if nearest else ""

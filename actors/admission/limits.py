@@ -1,19 +1,28 @@
 """Enforces the concurrency and rate limits of agents and providers. Attempts wait here before they are submitted."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from actors.admission.admission import Admission
 from actors.admission.breaker import Breaker
 from actors.admission.capacity import Capacity, Cooldown, Semaphore, TokenBucket
 from actors.admission.queues import AdmissionQueue, AgentQueue, Uses
+from actors.agent_tools import tools_of
 from planners.agents import REMOTE_KINDS, AgentSpec, Catalog, Provider
 from planners.cluster import Outage
+from planners.model import AgentName
 
 
 def _limits_of(catalog: Catalog) -> tuple[object, ...]:
-    agents = {(agent.name, agent.concurrency, agent.provider, agent.tokens_per_call) for agent in catalog.agents}
+    agents = {
+        (agent.name, agent.concurrency, agent.provider, agent.tokens_per_call, *_tools(agent, catalog))
+        for agent in catalog.agents
+    }
     return agents, dict(catalog.provider_by_name)
+
+
+def _tools(agent: AgentSpec, catalog: Catalog) -> tuple[AgentName, ...]:
+    return tuple(tool.name for tool in tools_of(agent, catalog))
 
 
 class AdmissionLimits(Admission):
@@ -21,7 +30,8 @@ class AdmissionLimits(Admission):
 
     Requests are spaced evenly (5 requests/s: one every 200 ms); tokens may come in bursts of one second's worth.
     Confirmed attempts go before speculative ones, each in order of arrival, whatever their run. The limiters of
-    libraries hold one limit while they wait for the next; this one takes all of them or none.
+    libraries hold one limit while they wait for the next; this one takes all of them or none. A conversation with a
+    language model holds the places of its tools, too, and counts as one call of each.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -30,7 +40,7 @@ class AdmissionLimits(Admission):
         self._breakers = {f"provider {one.name}": Breaker(f"provider {one.name}") for one in catalog.providers}
         self._cooldowns = {one.name: Cooldown(f"provider {one.name}") for one in catalog.providers}
         providers = {provider.name: self._of_provider(provider) for provider in catalog.providers}
-        shared = {provider.name: AdmissionQueue() for provider in catalog.providers}
+        used: dict[AgentName, Uses] = {}
         for agent in catalog.agents:
             uses = self._of_agent(agent)
             if agent.provider is not None:
@@ -38,9 +48,11 @@ class AdmissionLimits(Admission):
                 uses += calls
                 if tokens is not None and agent.tokens_per_call > 0:
                     uses += ((tokens, agent.tokens_per_call),)
-            if uses:
-                queue = AdmissionQueue() if agent.provider is None else shared[agent.provider]
-                self._queues[agent.name] = queue, AgentQueue(uses)
+            used[agent.name] = uses
+        queues = _queues_of(catalog)
+        for agent in catalog.agents:
+            if uses := _with_tools(used[agent.name], [used[tool] for tool in _tools(agent, catalog)]):
+                self._queues[agent.name] = queues[agent.name], AgentQueue(uses)
 
     def reloaded(self, catalog: Catalog) -> "AdmissionLimits":
         """The limits of another catalog: these, if they are the same, so that all attempts go on sharing them."""
@@ -99,3 +111,25 @@ class AdmissionLimits(Admission):
         if provider.tokens_per_s is None:
             return tuple(calls), None
         return tuple(calls), TokenBucket(provider.tokens_per_s, provider.tokens_per_s, owner, "tokens")
+
+
+def _queues_of(catalog: Catalog) -> dict[AgentName, AdmissionQueue]:
+    """The queue of each agent: agents that share a capacity share the queue."""
+    queues: dict[str, AdmissionQueue] = {}
+    for agent in catalog.agents:
+        together = [agent, *tools_of(agent, catalog)]
+        owners = {f"agent {one.name}" for one in together}
+        owners |= {f"provider {one.provider}" for one in together if one.provider is not None}
+        joined = {queues[owner] for owner in owners & queues.keys()}
+        owners |= {owner for owner, queue in queues.items() if len(joined) > 1 and queue in joined}
+        queues |= dict.fromkeys(owners, next(iter(joined)) if len(joined) == 1 else AdmissionQueue())
+    return {agent.name: queues[f"agent {agent.name}"] for agent in catalog.agents}
+
+
+def _with_tools(own: Uses, tools: Iterable[Uses]) -> Uses:
+    """What a conversation uses, each capacity once. Tools that do not answer hold up no conversation."""
+    uses = dict(own)
+    for capacity, amount in (one for tool in tools for one in tool):
+        if isinstance(capacity, Semaphore | TokenBucket):
+            uses.setdefault(capacity, amount)
+    return tuple(uses.items())

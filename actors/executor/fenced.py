@@ -249,7 +249,7 @@ class FencedExecutor(ABC):
             if order.node in self._lost_nodes:
                 return Ended(0.0, failure=node_lost(order.node, never_began=True))
             bound = self._outputs.bound(hosted.task, order.inputs)
-            call = self._calls.bound(hosted.task, order, agent, bound)
+            call = self._calls.bound(hosted.task, order, agent, bound, self.catalog)
             ended = with_inputs(await self._run(hosted, agent, call, bound), call)
             ended = self._with_outage(hosted, agent, ended)
         self._notices.log(agent, ended)

@@ -180,13 +180,13 @@ class RayExecutor(FencedExecutor):
         except (rx.RayError, NoSuchNode) as error:
             failure = await self._failure(hosted, error)
             if isinstance(error, _LOST) and failure.kind is not FailureKind.NODE_LOST:
-                await self._collect_left(hosted, agent)
+                await self._collect_left(hosted, call.env)
                 failure = hosted.output.add_to(failure)
             return Ended(self._seconds(hosted), failure=failure)
 
-    async def _collect_left(self, hosted: HostedAttempt, agent: AgentSpec) -> None:
+    async def _collect_left(self, hosted: HostedAttempt, env: tuple[str, ...]) -> None:
         """Report what an attempt has printed and logged whose worker process is gone."""
-        self._report_output(hosted, await self._hosts.left_by(hosted.order.node, hosted.order.attempt, agent.env))
+        self._report_output(hosted, await self._hosts.left_by(hosted.order.node, hosted.order.attempt, env))
 
     async def _in_hosts(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         """Run an attempt in the node's host, and again if that ends through another attempt."""
@@ -257,7 +257,7 @@ class RayExecutor(FencedExecutor):
                 ended: Ended = await (await anext(items))
         except TimeoutError:
             self._cancel([hosted])
-            await self._collect_left(hosted, agent)
+            await self._collect_left(hosted, call.env)
             left = await self._hosts.remains(hosted.order.node, hosted.stack)
             failure = hosted.output.add_to(timed_out(call.timeout_s, stack=left.stack))
             return Ended(self._seconds(hosted), failure=failure)

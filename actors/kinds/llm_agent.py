@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from actors.agent_tools import is_import_path
 from actors.context import Context
 from actors.errors import BadInput, BadOutput, InvalidCatalog, UnknownTarget
 from actors.import_path import load
@@ -72,13 +73,20 @@ class LLMKind:
             BadInput: the inputs do not match the schema or the templates.
             BadOutput: no answer matched the output schema.
             LLMRefused, LLMFailed: the provider refused, failed or was not reached.
+            ServerAway: a server whose tools it may call cannot be started or reached.
         """
+        # Imported here: see `_conversation`.
+        from actors.kinds.llm_tools import opened  # noqa: PLC0415 (see above)
+        from actors.kinds.llm_usage import with_tools  # noqa: PLC0415 (see above)
+
         check_schema(inputs, call.input_schema, BadInput, "inputs")
         settings = LLMSettings.model_validate(call.settings)
         rendering = Rendering(inputs, context)
-        answer, usage = await _conversation(call, settings, context).held(
-            rendering.text(settings.system, "settings.system"), _prompt(settings, rendering, context)
-        )
+        system, prompt = rendering.text(settings.system, "settings.system"), _prompt(settings, rendering, context)
+        async with opened(call, settings, context) as tools:
+            toolset = None if tools is None else tools.toolset
+            answer, usage = await _conversation(call, settings, context).held(system, prompt, toolset)
+            usage = usage if tools is None else with_tools(usage, tools.used)
         check_schema(answer, call.output_schema, BadOutput, "output")
         return Answer(encoded(answer, "output"), Handoff(usage=usage))
 
@@ -103,14 +111,16 @@ def _settings(entry: Mapping[str, Any], location: str) -> LLMSettings:
     settings = declared(LLMSettings, entry.get("settings") or {}, f"{location}.settings")
     for index, tool in enumerate(settings.tools):
         try:
-            load(tool)
+            if is_import_path(tool):
+                load(tool)
         except UnknownTarget as error:
             raise InvalidCatalog(error.message, f"{location}.settings.tools.{index}", error.fix) from None
     return settings
 
 
 def _check_effect(entry: Mapping[str, Any], settings: LLMSettings, location: str) -> None:
-    if settings.tools and "effect" not in entry:
+    # Agents of the catalog declare their effects; see `actors.agent_tools`.
+    if any(map(is_import_path, settings.tools)) and "effect" not in entry:
         fix = "declare effect: pure, idempotent or irreversible; only you know what the tools do"
         raise InvalidCatalog("an agent with tools may act", f"{location}.effect", fix)
     if entry.get("effect") == "stageable":

@@ -13,9 +13,9 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers import Provider, infer_provider, infer_provider_class
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
+from pydantic_ai.toolsets import AbstractToolset
 from pydantic_ai.usage import UsageLimits
 
-from actors.import_path import load
 from actors.kinds.llm_failures import FIXES, failures_of, whole_message
 from actors.kinds.llm_progress import AnswerProgress
 from actors.kinds.llm_settings import LLMFailed, LLMRefused, LLMSettings
@@ -51,8 +51,8 @@ class Conversation:
         self._key = key
         self._schema = schema
 
-    async def held(self, system: str, prompt: str) -> tuple[Any, Usage]:
-        """The answer and what it used: a JSON value if there is a schema, else a text.
+    async def held(self, system: str, prompt: str, tools: AbstractToolset[None] | None = None) -> tuple[Any, Usage]:
+        """The answer and what it used: a JSON value if there is a schema, else a text. ``tools``: it may call them.
 
         Raises:
             BadOutput: no answer matched the schema.
@@ -60,10 +60,10 @@ class Conversation:
         """
         with failures_of(self._name, self._masked):
             if self._settings.base_url is None:
-                return await self._answered(self._known_model(), system, prompt)
+                return await self._answered(self._known_model(), system, prompt, tools)
             async with self._client(self._settings.base_url) as client:
                 model = OpenAIChatModel(self._name, provider=OpenAIProvider(openai_client=client))
-                return await self._answered(model, system, prompt)
+                return await self._answered(model, system, prompt, tools)
 
     async def health(self) -> str:
         """Whether the provider knows the model, as far as that can be asked for nothing.
@@ -86,19 +86,21 @@ class Conversation:
             raise LLMRefused(f"{self._settings.base_url} has no model '{self._name}'", "target", fix)
         return f"{self._settings.base_url} offers {self._name}"
 
-    async def _answered(self, model: ChatModel, system: str, prompt: str) -> tuple[Any, Usage]:
+    async def _answered(
+        self, model: ChatModel, system: str, prompt: str, tools: AbstractToolset[None] | None
+    ) -> tuple[Any, Usage]:
         agent: Agent[None, Any] = Agent(
             model,
             deps_type=type(None),
             output_type=self._output_type(),
             instructions=system or None,
-            tools=[load(tool) for tool in self._settings.tools],
+            toolsets=None if tools is None else [tools],
             retries=self._settings.max_repairs,
             model_settings=self._model_settings(),
         )
         agent.output_validator(self._checked)
         limits = UsageLimits(request_limit=self._settings.max_requests)
-        follow = AnswerProgress(self._tell) if self._settings.stream else None
+        follow = AnswerProgress(self._tell, tools=False) if self._settings.stream else None
         result = await agent.run(prompt, usage_limits=limits, event_stream_handler=follow)
         return self._unwrapped(result.output), usage_of(result, self._settings.prices)
 

@@ -20,10 +20,13 @@ _LEAST_S = 0.25
 
 
 class AnswerProgress:
-    """Handles the events of a streamed answer: its last words, and the tools that the model calls."""
+    """Handles the events of a streamed answer: its last words, and with ``tools`` which ones the model calls."""
 
-    def __init__(self, tell: Callable[[str], None], now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, tell: Callable[[str], None], now_s: Callable[[], float] = time.monotonic, *, tools: bool = True
+    ) -> None:
         self._tell = tell
+        self._tools = tools
         self._now_s = now_s
         self._told_s = float("-inf")
         self._said = ""
@@ -32,7 +35,7 @@ class AnswerProgress:
         """Follow the events of one request to the model."""
         self._said, told = "", ""
         async for event in events:
-            if isinstance(event, FunctionToolCallEvent):
+            if isinstance(event, FunctionToolCallEvent) and self._tools:
                 self._tell(f"calls {event.part.tool_name}")
             elif text := _text_of(event):
                 self._said += text

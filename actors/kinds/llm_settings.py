@@ -38,8 +38,10 @@ class LLMSettings(Model):
             (``tool``), or by the prompt (``json_object``). Without a schema, the answer is a text.
         max_repairs: how often the model is asked again, with the reason, if its answer does not match the schema.
         max_retries: how often the client repeats a request that was refused for now (429, 5xx); it honours Retry-After.
-        tools: import paths of typed callables that the model may call.
-        max_requests: of one attempt; bounds loops of tool calls.
+        tools: what the model may call: import paths of typed callables, and names of agents of the catalog
+            (``PREFIX.*``: all whose names begin so, such as the tools of an MCP server).
+        max_requests: of one attempt.
+        max_tool_calls: of one attempt; further calls are refused, and the model is told so.
         stream: the answer is streamed, and its last words are the progress of the attempt.
         prices: of tokens; None: the price table of genai-prices, else the entry's ``price``.
         temperature, max_tokens: of the answer; None: the provider's default.
@@ -55,6 +57,7 @@ class LLMSettings(Model):
     max_retries: int = Field(default=2, ge=0)
     tools: tuple[str, ...] = ()
     max_requests: int = Field(default=20, ge=1)
+    max_tool_calls: int = Field(default=20, ge=1)
     stream: bool = False
     prices: TokenPrices | None = None
     temperature: float | None = None

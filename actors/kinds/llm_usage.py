@@ -1,5 +1,6 @@
 """What a conversation with a model has used: requests, tokens and dollars."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic_ai.messages import ModelResponse
@@ -17,6 +18,17 @@ def usage_of(result: AgentRunResult[Any], prices: TokenPrices | None) -> Usage:
         input_tokens=used.input_tokens,
         output_tokens=used.output_tokens,
         usd=_usd(result, used.input_tokens, used.output_tokens, prices),
+    )
+
+
+def with_tools(usage: Usage, tools: Iterable[Usage]) -> Usage:
+    """What a conversation has used together with its tools. Unknown dollars of the conversation stay unknown."""
+    used = [usage, *tools]
+    return Usage(
+        requests=sum(one.requests for one in used),
+        input_tokens=sum(one.input_tokens for one in used),
+        output_tokens=sum(one.output_tokens for one in used),
+        usd=None if usage.usd is None else sum(one.usd or 0.0 for one in used),
     )
 
 

@@ -16,10 +16,12 @@ from actors.kinds.kind import Answer, Kind
 from actors.kinds.mcp_server import McpServer, ServerAway
 from actors.kinds.schemas import check_schema
 from actors.payloads.json_values import encoded
+from actors.raised import unwrapped
 from planners.agents import AgentSpec, Effect
 from planners.resources import Resources
 
 if TYPE_CHECKING:
+    from mcp import Client
     from mcp.shared.dispatcher import ProgressFnT
     from mcp.types import CallToolResult
 
@@ -66,24 +68,42 @@ class McpKind:
             ServerAway: the server cannot be started or reached, or the session broke.
             ToolFailed: the tool reported an error.
         """
-        from mcp import MCPError  # noqa: PLC0415 (see `McpServer.session`)
-
         check_schema(inputs, call.input_schema, BadInput, "inputs")
-        assert isinstance(call.target, str)
         server = McpServer.model_validate(call.settings)
-        named = f"'{call.target}' of '{server.place}'"
         try:
             async with server.session(call.env, context) as session:
-                result = await session.call_tool(call.target, inputs, progress_callback=_telling(context))
-        except MCPError as error:
-            raise ToolFailed(f"{named}: {error}", "target", "see the server's log") from None
-        except ExceptionGroup as error:
-            raise ServerAway(f"{named}: {error.exceptions[0]}", "settings", "see the server's log") from None
-        output = _output(result)
-        if result.is_error:
-            raise ToolFailed(f"{named}: {output}", "target", "correct what it complains of")
-        check_schema(output, call.output_schema, BadOutput, "output")
-        return Answer(encoded(output, "output"))
+                return await answer_of(session, call, inputs, context)
+        except ExceptionGroup as group:  # what is raised in a session arrives in groups
+            error = unwrapped(group)
+            if isinstance(error, ActorsError):
+                raise error from None
+            raise ServerAway(f"{_named(call, server)}: {error}", "settings", "see the server's log") from None
+
+
+async def answer_of(session: "Client", call: Invocation, inputs: dict[str, Any], context: Context) -> Answer:
+    """Call the tool in a session that is open.
+
+    Raises:
+        BadOutput: the output does not match its schema.
+        ToolFailed: the tool reported an error.
+    """
+    from mcp import MCPError  # noqa: PLC0415 (see `McpServer.session`)
+
+    assert isinstance(call.target, str)
+    named = _named(call, McpServer.model_validate(call.settings))
+    try:
+        result = await session.call_tool(call.target, inputs, progress_callback=_telling(context))
+    except MCPError as error:
+        raise ToolFailed(f"{named}: {error}", "target", "see the server's log") from None
+    output = _output(result)
+    if result.is_error:
+        raise ToolFailed(f"{named}: {output}", "target", "correct what it complains of")
+    check_schema(output, call.output_schema, BadOutput, "output")
+    return Answer(encoded(output, "output"))
+
+
+def _named(call: Invocation, server: McpServer) -> str:
+    return f"'{call.target}' of '{server.place}'"
 
 
 def _telling(context: Context) -> "ProgressFnT":

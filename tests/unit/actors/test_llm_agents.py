@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from chat_answers import CHAT, said
 from http_counterpart import HttpCounterpart, http_counterpart
 
 from actors.catalog import parse_catalog
@@ -18,7 +19,6 @@ from actors.logs.limits import LogLimits
 from planners.agents import AgentSpec
 from reconciler.state.handoff import Failure, FailureKind, Handoff
 
-CHAT = "/v1/chat/completions"
 MOVIE = {
     "type": "object",
     "properties": {"title": {"type": "string"}, "year": {"type": "integer"}},
@@ -33,14 +33,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpCounterpart]:
     with http_counterpart() as counterpart:
         yield counterpart
     inherited_environment.cache_clear()
-
-
-def said(text: str, **message: Any) -> tuple[int, dict[str, str], Any]:
-    whole = {"role": "assistant", "content": text, **message}
-    choice = {"index": 0, "message": whole, "finish_reason": "tool_calls" if message else "stop"}
-    usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
-    known = {"id": "c1", "object": "chat.completion", "created": 1, "model": "small"}
-    return 200, {}, {**known, "choices": [choice], "usage": usage}
 
 
 def streamed(*pieces: str) -> tuple[int, dict[str, str], bytes]:
