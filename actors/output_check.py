@@ -3,6 +3,7 @@
 from actors.abridged import abridged
 from actors.errors import BadOutput
 from actors.invocation import Invocation
+from actors.kinds.kind import Answer
 from actors.masking import Mask
 from actors.payloads.json_values import decoded
 from planners.expressions.checks import passes
@@ -16,20 +17,21 @@ class CheckFailed(BadOutput):
     """An output does not pass the check that its step declares."""
 
 
-def check_output(call: Invocation, body: bytes) -> None:
-    """Check the JSON of an output.
+def check_output(call: Invocation, answer: Answer) -> None:
+    """Check an output.
 
     Raises:
         CheckFailed: it does not pass; the message is what the agent is told when it is asked again.
     """
     if call.check is None:
         return
-    value = decoded(body, "output")
+    value, confidence = decoded(answer.body, "output"), answer.handoff.confidence
     fix = "change the agent or the check of the step"
     try:
-        passed = passes(call.check, value)
+        passed = passes(call.check, value, confidence)
     except ExpressionFailed as error:
         raise CheckFailed(f"the check '{call.check}' cannot be made: {error.message}", "output", fix) from None
     if not passed:
         shown = abridged({"output": value}, Mask(()))["output"]
-        raise CheckFailed(f"it does not pass the check '{call.check}': {shown}", "output", fix)
+        sure = f", confidence {confidence:g}" if confidence < 1 else ""
+        raise CheckFailed(f"it does not pass the check '{call.check}': {shown}{sure}", "output", fix)

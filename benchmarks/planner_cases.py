@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.datasets import RecordedTask, Trace, UnusableFile, document, lines
 from planners.agents import AgentSpec, Catalog, Price, Provider
 from planners.cluster import ClusterNode, ClusterSnapshot
-from planners.costs import Estimate
+from planners.costs import Acceptance, Estimate
 from planners.requests import PlanRequest
 from planners.resources import Resources
 from planners.scheduling.list_scheduling.heft import heft
@@ -61,6 +61,10 @@ class TraceCosts:
     def survival(self, _agent: AgentSpec) -> float:
         """The benchmark does not speculate."""
         return 1.0
+
+    def acceptance(self, _agent: AgentSpec, _step: Step) -> Acceptance:
+        """No step has a check."""
+        return Acceptance(1.0, 1.0)
 
 
 @dataclass(frozen=True)

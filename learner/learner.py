@@ -7,6 +7,7 @@ from learner.models.model_store import ModelStore
 from learner.models.plan_history import PlanHistory
 from learner.models.predictor_training import PredictorTrainingResult, train_predictor
 from learner.models.training import TrainingResult, train
+from learner.agent_status import agents_status
 from learner.online.ledger import LedgerView
 from learner.online.statistics import OnlineStatistics
 from learner.online.task_kinds import TaskKindStatistics
@@ -118,7 +119,12 @@ class Learner:
             self._snapshot = LearnerSnapshot(
                 number=self._snapshot.number + 1,
                 version=self._store.version,
-                costs=LearnedCosts(statistics.durations.observed(), models.durations, statistics.rates.by_agent()),
+                costs=LearnedCosts(
+                    statistics.durations.observed(),
+                    models.durations,
+                    statistics.rates.by_agent(),
+                    statistics.accepted.rates(),
+                ),
                 guidance=statistics.kinds.guidance(),
                 default_guidance=statistics.kinds.default_guidance(),
                 rates=statistics.rates.copy(),
@@ -142,6 +148,7 @@ class Learner:
             models=(*(["survival"] if models.survival else []), *durations),
             figures=self._store.figures,
             kinds={name: _kind_status(kind) for name, kind in self._statistics.kinds},
+            agents=agents_status(self._statistics.durations, self._statistics.accepted),
             calibration=ledger.total.calibration,
             ledger=ledger,
             plans=len(self._plans),

@@ -1,5 +1,7 @@
 """The learner's status as `GET /v1/learner` shows it."""
 
+from pydantic import Field
+
 from learner.online.ledger import LedgerView
 from learner.online.reliability import CalibrationReport
 from planners.model import Model, Versioned
@@ -16,12 +18,33 @@ class KindStatus(Model):
     plan_p90_s: float | None = None
 
 
+class Checked(Model):
+    """How many outputs were checked, older ones discounted, and the share of them that was accepted."""
+
+    outputs: float
+    accepted: float | None = None
+
+
+class AgentStatus(Model):
+    """What is learned about an agent: its durations, and how often its outputs pass the checks of steps.
+
+    ``checked`` counts outputs when the agent was asked for the first time; ``kinds`` is the same by kind of input
+    (`planners.input_kinds`), the most frequent ones. Seconds are those on a node of speed 1; None: it never finished.
+    """
+
+    outcomes: int = 0
+    p50_s: float | None = None
+    p90_s: float | None = None
+    checked: Checked
+    kinds: dict[str, Checked] = Field(default_factory=dict)
+
+
 class LearnerStatus(Versioned):
     """What the learner knows and how well it does.
 
     ``version``: the stored version in use, None before there is one. ``remembered``: outcomes kept for training.
     ``plans``: plans kept for training the predictor. ``predictor``: how often the predictor changed since the start.
-    ``figures``: scores of the latest rounds of training on unseen data. ``problems``: what went wrong and has not been
+    ``agents``: what is learned by agent. ``figures``: scores of the latest rounds of training on unseen data. ``problems``: what went wrong and has not been
     resolved since.
     """
 
@@ -33,6 +56,7 @@ class LearnerStatus(Versioned):
     models: tuple[str, ...]
     figures: dict[str, float]
     kinds: dict[str, KindStatus]
+    agents: dict[str, AgentStatus] = Field(default_factory=dict)
     calibration: CalibrationReport
     ledger: LedgerView
     plans: int

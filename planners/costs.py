@@ -16,6 +16,13 @@ class Estimate(NamedTuple):
     p90_s: float
 
 
+class Acceptance(NamedTuple):
+    """P(an output passes the check of its step), the first time and when the output before was refused."""
+
+    first: float
+    again: float
+
+
 class CostModel(Protocol):
     """What planners ask about agents. Implementations must be fast: one plan asks thousands of times."""
 
@@ -29,6 +36,10 @@ class CostModel(Protocol):
 
     def survival(self, agent: AgentSpec) -> float:
         """Share of this agent's speculative attempts that were committed or salvaged, 0..1."""
+        ...
+
+    def acceptance(self, agent: AgentSpec, step: Step) -> Acceptance:
+        """The probability that an output of ``agent`` passes the check of ``step``."""
         ...
 
 
@@ -67,3 +78,7 @@ class PriorCosts:
     def survival(self, agent: AgentSpec) -> float:
         """A fixed prior, high enough that speculation starts without any outcome."""
         return 0.7
+
+    def acceptance(self, agent: AgentSpec, step: Step) -> Acceptance:
+        """The declared quality, and half of it when the output before was refused."""
+        return Acceptance(agent.quality, agent.quality / 2)

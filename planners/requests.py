@@ -29,7 +29,8 @@ class PlanRequest(Versioned):
     ``known``: outputs of finished steps that a ``for_each`` runs over or a condition reads. ``facts``: what else has
     happened that decides how the workflow is unrolled. ``hint``: the speculative plan, a warm start for
     the optimal one. ``spent_usd``: dollars already charged to the task's budget. ``without_agents``: agents that failed
-    permanently; they get no new attempts, but their finished and running attempts remain an option.
+    permanently; they get no new attempts, but their finished and running attempts remain an option. ``refused``: the same,
+    but of one step alone: agents whose outputs it did not accept.
     """
 
     task: Task
@@ -41,8 +42,13 @@ class PlanRequest(Versioned):
     in_flight: tuple[InFlight, ...] = ()
     hint: Plan | None = None
     without_agents: tuple[AgentName, ...] = ()
+    refused: dict[StepId, tuple[AgentName, ...]] = Field(default_factory=dict)
     spent_usd: float = 0.0
     elapsed_s: float = 0.0
+
+    def excluded(self, step: StepId) -> tuple[AgentName, ...]:
+        """The agents that get no new attempt of a step."""
+        return (*self.without_agents, *self.refused.get(step, ()))
 
 
 class Continuation(NamedTuple):

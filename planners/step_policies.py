@@ -37,7 +37,8 @@ class StepPolicies(Model):
     check: Check | None = Field(
         default=None,
         exclude_if=lambda check: check is None,
-        description="A condition over $output. An output that does not fulfil it is a failure, and the agent is told",
+        description="A condition over $output and $confidence. An output that does not fulfil it is a failure, and the "
+        "agent is told",
     )
     compensate: Compensation | None = Field(
         default=None,

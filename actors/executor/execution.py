@@ -58,9 +58,9 @@ async def run_watched(call: Invocation, blobs: tuple[Any, ...]) -> Result:
             if not isinstance(answer, Answer):
                 answer = await answer
             if call.check is not None and len(answer.body) > QUICK_BYTES:
-                await asyncio.to_thread(check_output, call, answer.body)
+                await asyncio.to_thread(check_output, call, answer)
             else:
-                check_output(call, answer.body)
+                check_output(call, answer)
         return _result(call, answer, context, began)
     except BaseException as error:
         if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
@@ -90,7 +90,7 @@ def _run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
         with noticing(call) as watched:
             answer = kind.run(call, _inputs(call, blobs), context)
         assert isinstance(answer, Answer)
-        check_output(call, answer.body)
+        check_output(call, answer)
         result = _result(call, answer, context, began)
     except BaseException as error:  # noqa: BLE001 - as above; Ray would take a KeyboardInterrupt for a cancel
         result = Result(Ended(time.perf_counter() - began, failure=failure_of(error, call=call)))

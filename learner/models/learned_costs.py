@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from learner.models.durations import DurationModel
+from learner.online.acceptance import AcceptanceRates
 from learner.online.duration_windows import ObservedDuration
 from planners.agents import AgentSpec
-from planners.costs import Estimate, PriorCosts
+from planners.costs import Acceptance, Estimate, PriorCosts
 from planners.workflow import Step
 from reconciler.state.features import step_features
 
@@ -15,7 +16,7 @@ _PRIOR = PriorCosts()
 
 @dataclass(frozen=True, slots=True)
 class LearnedCosts:
-    """Durations, output sizes and survival rates by agent name, shrunk towards the catalog's priors.
+    """Durations, output sizes, and how often guesses survive and outputs are accepted, shrunk to the catalog's priors.
 
     Implements `planners.costs.CostModel`. A new version of an agent starts with the statistics of the former one.
     """
@@ -23,6 +24,7 @@ class LearnedCosts:
     observed: Mapping[str, ObservedDuration] = field(default_factory=dict)
     models: Mapping[str, DurationModel] = field(default_factory=dict)
     survivals: Mapping[str, float] = field(default_factory=dict)
+    accepted: AcceptanceRates = field(default_factory=AcceptanceRates)
 
     def duration(self, agent: AgentSpec, step: Step) -> Estimate:
         """The estimate of the agent's model, else its observed durations shrunk to the prior, else the prior."""
@@ -40,3 +42,7 @@ class LearnedCosts:
     def survival(self, agent: AgentSpec) -> float:
         """The survival rate of the agent's guesses, else the prior."""
         return self.survivals.get(agent.name, _PRIOR.survival(agent))
+
+    def acceptance(self, agent: AgentSpec, step: Step) -> Acceptance:
+        """The share of accepted outputs for inputs of the step's kind, shrunk to that of the agent and the prior."""
+        return self.accepted.acceptance(agent, step)

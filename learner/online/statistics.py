@@ -1,5 +1,6 @@
 """Everything that outcomes update at once, behind one `observe`."""
 
+from learner.online.acceptance import AcceptanceCounts
 from learner.online.duration_windows import DurationWindows
 from learner.online.ledger import Ledger
 from learner.online.outcome_sample import OutcomeSample
@@ -19,6 +20,7 @@ class OnlineStatistics:
         self.rates = SurvivalRates()
         self.kinds = TaskKinds(settings.kinds)
         self.durations = DurationWindows(settings.agents)
+        self.accepted = AcceptanceCounts()
         self.ignored = 0
 
     def observe(self, outcome: Outcome) -> int | None:
@@ -33,6 +35,7 @@ class OnlineStatistics:
         self.sample.add(usable)
         self.ledger.add(usable)
         self._observe_duration(usable)
+        self.accepted.add(usable)
         if usable.speculative:
             self.rates.add(usable.task_kind, usable.agent, survived=usable.verdict.survives)
         return self.kinds.observe(usable)

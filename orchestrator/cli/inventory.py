@@ -1,6 +1,7 @@
 """Commands that list agents, nodes and schemas."""
 # ruff: noqa: FBT002 - a command's parameters are the options people type, flags among them
 
+import asyncio
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any
@@ -13,6 +14,8 @@ from orchestrator.cli.exit_codes import reported
 from orchestrator.cli.options import DEFAULT_URL, AsJson, Url
 from orchestrator.cli.output import console, dollars, print_json, table
 from orchestrator.cli.tasks import with_client
+from orchestrator.client.client import Client
+from orchestrator.known_agents import KnownAgents
 from orchestrator.settings import Settings
 from planners.resources import Resources
 from planners.tasks import Task
@@ -34,10 +37,10 @@ _SCHEMAS: dict[SchemaOf, Callable[[], dict[str, Any]]] = {
 
 
 def agents(url: str, as_json: bool) -> None:  # noqa: FBT001 (see above)
-    """List the agents."""
-    catalog = with_client(url, lambda client: client.agents())
+    """List the agents, and what was learned about them."""
+    catalog, learned = with_client(url, _known_and_learned)
     if as_json:
-        print_json(catalog)
+        print_json({**catalog.model_dump(mode="json"), "learned": learned})
         return
     rows = [
         [
@@ -51,11 +54,14 @@ def agents(url: str, as_json: bool) -> None:  # noqa: FBT001 (see above)
             str(agent.retry.max_attempts),
             "none" if agent.timeout_s is None else f"{agent.timeout_s:g}",
             _amounts(agent.resources),
+            *_learned(learned.get(agent.name, {})),
         ]
         for agent in catalog.agents
     ]
     columns = ["agent", "capability", "kind", "effect", "quality", "expected s", "call $", "tries", "limit s", "needs"]
-    console.print(table(columns, rows))
+    console.print(table([*columns, "learned s", "accepted"], rows))
+    if by_kind := [row for name, known in learned.items() for row in _by_kind(name, known)]:
+        console.print(table(["agent", "kind of input", "accepted"], by_kind))
     for outage in catalog.outages:
         console.print(f"[yellow]{outage.kind} {escape(outage.name)} does not answer[/] (breaker {outage.state})")
 
@@ -87,6 +93,29 @@ def schema(of: Annotated[SchemaOf, typer.Argument(help="Kind of file.")] = Schem
 def schema_of(of: SchemaOf) -> dict[str, Any]:
     """The JSON Schema of a kind of file."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_SCHEMAS[of]()}
+
+
+async def _known_and_learned(client: Client) -> tuple[KnownAgents, dict[str, Any]]:
+    """The agents, and by agent what the learner says of it; nothing if there is no learner."""
+    catalog, status = await asyncio.gather(client.agents(), client.learner())
+    learned = status.get("agents")
+    return catalog, learned if isinstance(learned, dict) else {}
+
+
+def _learned(known: dict[str, Any]) -> tuple[str, str]:
+    seconds = known.get("p50_s")
+    return "" if seconds is None else f"{seconds:.3g}", _accepted(known.get("checked") or {})
+
+
+def _by_kind(name: str, known: dict[str, Any]) -> list[list[str]]:
+    kinds = known.get("kinds") or {}
+    return [[escape(name), escape(kind), _accepted(checked)] for kind, checked in kinds.items()]
+
+
+def _accepted(checked: dict[str, Any]) -> str:
+    """The share of accepted outputs, of how many; older ones count less, so the number is not whole."""
+    share = checked.get("accepted")
+    return "" if share is None else f"{share:.0%} of {checked['outputs']:.0f}"
 
 
 def _amounts(resources: Resources) -> str:

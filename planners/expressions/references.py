@@ -1,6 +1,6 @@
 """The references of an expression: ``$inputs.NAME``, ``$steps.ID``, ``$item`` and ``$state`` become CEL variables.
 
-``$output`` is the output of the step whose `check` it stands in.
+``$output`` is the output of the step whose `check` it stands in, and ``$confidence`` what its agent says of it.
 What follows a reference is CEL: ``.field``, ``[0]``, ``.size()``. A ``$`` in a text literal or a comment means nothing.
 An id may contain ``-``, ``/`` and ``:``, so an operator after a reference is separated from it by a space.
 """
@@ -20,14 +20,15 @@ _TOKEN = re.compile(
                  | [bB]?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*') )
     | (?P<comment> //[^\n]* )
     | (?P<guard> \bhas\s*\(\s* )?
-      \$(?: (?P<root>inputs|steps|state)\.(?P<name>{_NAME}) | (?P<bare>item|output)\b )
+      \$(?: (?P<root>inputs|steps|state)\.(?P<name>{_NAME}) | (?P<bare>item|output|confidence)\b )
       (?P<path> (?:\.[A-Za-z_]\w*(?!\w*\s*\())* )
     | (?P<stray> \$[\w.]* )
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
-# No step can have this name.
+# No step can have these names.
 OUTPUT = StepId("$output")
+CONFIDENCE = StepId("$confidence")
 _VARIABLE = re.compile(r"\bref_(\d+)\b")
 
 
@@ -125,6 +126,8 @@ def _reference(found: re.Match[str]) -> Reference:
             return Reference(StateRef(loop_state=(found["name"],)), fields, guarded)
         case "output":
             return Reference(StepRef(step=OUTPUT), fields, guarded)
+        case "confidence":
+            return Reference(StepRef(step=CONFIDENCE), fields, guarded)
         case _:
             return Reference(ItemRef(), fields, guarded)
 
@@ -135,7 +138,7 @@ def written(root: Leaf) -> str:
         case InputRef(input=name):
             return f"$inputs.{name}"
         case StepRef(step=step):
-            return step if step == OUTPUT else f"$steps.{step}"
+            return step if step in (OUTPUT, CONFIDENCE) else f"$steps.{step}"
         case ItemRef():
             return "$item"
         case StateRef(loop_state=path):

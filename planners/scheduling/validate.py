@@ -10,13 +10,14 @@ from itertools import chain
 from planners.agents import AgentSpec
 from planners.costs import CostModel, mean_duration_s, output_bytes
 from planners.eligibility import Eligibility, Obstacle, refused_input
+from planners.escalation import NOTHING, Extra, extras_of
 from planners.plans import Plan, PlannedStep
 from planners.requests import InFlight, PlanRequest
 from planners.scheduling.problem.capacity_limits import request_window, token_window
 from planners.scheduling.problem.in_flight import remaining_s
 from planners.scheduling.problem.time_scale import duration_s
 from planners.work_keys import InputDigests, work_keys
-from planners.workflow import FlatWorkflow
+from planners.workflow import FlatWorkflow, Step
 
 _EPS_S = 1e-6
 _EPS = 1e-6
@@ -66,7 +67,7 @@ class _PlanCheck:
         """Capability, pinned agent, inputs and quality; no new attempts of agents that have failed permanently."""
         for planned in self._plan.steps:
             agent, step = self._agent(planned), planned.step
-            failed = () if step.id in self._continued else self._request.without_agents
+            failed = () if step.id in self._continued else self._request.excluded(step.id)
             rule = Eligibility.of_task(self._request.task, excluded=failed)
             words = {
                 Obstacle.CAPABILITY: f"agent '{agent.name}' does not offer '{step.capability}'",
@@ -220,7 +221,15 @@ class _PlanCheck:
         cluster, node = self._request.cluster, planned.placement.node
         cold_start_s = 0.0 if (agent.name, node) in cluster.warm else agent.cold_start_s
         seconds = duration_s(mean_duration_s(self._costs, agent, planned.step), cluster.by_id[node].speed, cold_start_s)
-        return seconds, agent.price.of(seconds)
+        extra = self._extra(planned.step, agent)
+        return seconds + extra.seconds, agent.price.of(seconds) + extra.usd
+
+    def _extra(self, step: Step, agent: AgentSpec) -> Extra:
+        """What follows if the step refuses the agent's output."""
+        rule = Eligibility.of_task(self._request.task, nodes=self._request.cluster.nodes)
+        agents, excluded = rule.agents(step, self._request.catalog), self._request.excluded(step.id)
+        found = extras_of(step, agents, excluded, self._costs, self._request.task.objective)
+        return next((extra for one, extra in zip(agents, found, strict=True) if one.name == agent.name), NOTHING)
 
     def _largest_quantum_s(self) -> float:
         """An upper bound on the quantum: a millisecond, or two billionths of all work in a row."""

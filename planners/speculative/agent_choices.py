@@ -60,7 +60,7 @@ class AgentChoices:
 
 def candidates(step: Step, request: PlanRequest) -> list[AgentName]:
     """The agents that may do a step of this task."""
-    rule = Eligibility.of_task(request.task, excluded=request.without_agents)
+    rule = Eligibility.of_task(request.task, excluded=request.excluded(step.id))
     return [agent.name for agent in rule.agents(step, request.catalog)]
 
 

@@ -174,6 +174,7 @@ class PlanningSession:
             facts=command.facts,
             in_flight=await self._in_flight(now_s),
             without_agents=(*command.without_agents, *sorted(avoided)),
+            refused=command.refused,
             spent_usd=run.spent_usd,
             elapsed_s=now_s,
         )

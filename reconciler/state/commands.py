@@ -147,6 +147,7 @@ class RequestPlan(Versioned):
     known_from: dict[StepId, AttemptId] = Field(default_factory=dict)
     facts: Facts = Facts()
     without_agents: tuple[AgentName, ...] = ()
+    refused: dict[StepId, tuple[AgentName, ...]] = Field(default_factory=dict)
     without_nodes: tuple[NodeId, ...] = ()
 
 

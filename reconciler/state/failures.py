@@ -8,7 +8,7 @@ from reconciler.state import commands as c
 from reconciler.state.attempts import Attempt
 from reconciler.state.failure_policy import FailRun, PlanAround, RetryLater, after_failure, others_can
 from reconciler.state.giving_up import give_up
-from reconciler.state.handoff import Failure
+from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run_data import RunData
 
 
@@ -27,7 +27,7 @@ def apply_policy(  # noqa: PLR0913 one decision about one step
     """
     state = run.steps[step.id]
     others = run.task.planning.mode is not Mode.ORACLE and others_can(
-        step, agent.name, run.task, run.catalog, run.requests.without_agents
+        step, agent.name, run.task, run.catalog, run.requests.excluded(step.id)
     )
     tries = run.tries.used(state.work_key)
     match after_failure(agent, failure, tries, failed_at_s, others=others, repeatable=repeatable, step=step):
@@ -36,7 +36,10 @@ def apply_policy(  # noqa: PLR0913 one decision about one step
             if at_s > run.at_s:
                 run.commands.append(c.WakeAt(at_s=at_s))
         case PlanAround():
-            run.requests.without_agents[agent.name] = None
+            if failure.kind is FailureKind.BAD_OUTPUT:  # the agent may do well elsewhere
+                run.requests.refuse(step.id, agent.name)
+            else:
+                run.requests.without_agents[agent.name] = None
             run.steps.block(step.id, run.at_s, c.PlanReason.AGENT_FAILED, agent=agent.name)
         case FailRun():
             after = f" after {tries} tries" if tries > 1 else ""
@@ -51,7 +54,7 @@ def has_fallback(run: RunData, attempt: Attempt) -> bool:
     if attempt.verdict is None or not (agent.kind in REMOTE_KINDS or agent.provider is not None):
         return False
     return run.task.planning.mode is not Mode.ORACLE and others_can(
-        attempt.step, agent.name, run.task, run.catalog, run.requests.without_agents
+        attempt.step, agent.name, run.task, run.catalog, run.requests.excluded(attempt.step.id)
     )
 
 

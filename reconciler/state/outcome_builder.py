@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from planners.agents import Catalog
+from planners.input_kinds import input_kind
 from planners.model import AttemptId, StepId, TaskId, WorkKey
 from planners.plans import Plan, PlannedStep
 from planners.tasks import Mode, Task
@@ -10,6 +11,7 @@ from reconciler.gate import Decision
 from reconciler.state import accounts
 from reconciler.state.attempts import Attempt
 from reconciler.state.features import step_features
+from reconciler.state.handoff import FailureKind
 from reconciler.state.outcomes import Outcome, Verdict
 from reconciler.state.realised_savings import realised_s
 from reconciler.state.speculation import Speculation
@@ -38,6 +40,7 @@ class OutcomeBuilder:
         self._failed_guesses: list[Attempt] = []
         self._given_up: dict[AttemptId, Attempt] = {}
         self._held: frozenset[WorkKey] = frozenset()
+        self._refused: set[WorkKey] = set()
         self._streaming = False
 
     def plan_arrived(self, plan: Plan, at_s: float, adopted: Mapping[StepId, Attempt]) -> None:
@@ -88,6 +91,9 @@ class OutcomeBuilder:
         assert attempt.verdict is not None
         early = attempt.given_up
         wrongly = early and attempt.work_key in self._held
+        accepted, again = _accepted(attempt), attempt.work_key in self._refused
+        if accepted is False:
+            self._refused.add(attempt.work_key)
         return Outcome(
             task=self._task_id,
             task_kind=self._task.kind,
@@ -109,6 +115,9 @@ class OutcomeBuilder:
             value_of_time_usd_per_s=self._task.planning.value_of_time_usd_per_s,
             planning_s=self._planning_s,
             features=dict(step_features(attempt.step)),
+            accepted=accepted,
+            input_kind=input_kind(attempt.step),
+            again=again,
         )
 
     def of_refusals(self, speculations: Iterable[Speculation], plan: Plan) -> list[Outcome]:
@@ -156,3 +165,13 @@ class OutcomeBuilder:
             return self._saved_s[attempt.id]
         ended_s = attempt.confirmed_s if attempt.ended_s is None else attempt.ended_s
         return max(0.0, min(ended_s, attempt.confirmed_s) - attempt.dispatched_s)
+
+
+def _accepted(attempt: Attempt) -> bool | None:
+    """Whether the output passed the check of its step; None if there was no output or no check."""
+    if attempt.step.check is None:
+        return None
+    if attempt.finished:
+        return True
+    refused = attempt.failure is not None and attempt.failure.kind is FailureKind.BAD_OUTPUT
+    return False if refused else None

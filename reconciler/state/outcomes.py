@@ -44,6 +44,9 @@ class Outcome(Versioned):
     ``planning_s`` is how long the optimal plan took, from admission. ``features`` are numbers known of the step's
     inputs (`reconciler.state.features`). ``speed`` is that of the node: seconds times speed is what a node of speed 1
     would take.
+
+    ``accepted``: whether the output passed the step's check; None if none was made. ``input_kind``: see
+    `planners.input_kinds`. ``again``: the output before was refused, and the agent was told why.
     """
 
     task: TaskId
@@ -68,6 +71,9 @@ class Outcome(Versioned):
     planning_s: float | None = None
     features: dict[str, float] = Field(default_factory=dict)
     speed: float = Field(default=1.0, gt=0)
+    accepted: bool | None = None
+    input_kind: str = ""
+    again: bool = False
 
     @model_validator(mode="before")
     @classmethod

@@ -22,6 +22,7 @@ class PlanRequests:
         requested: the epoch of the last request; plans of earlier epochs count no more.
         awaited: why a plan is being made; None if none is.
         without_agents: agents that failed for good.
+        refused: by step, agents whose outputs it refused for good; other steps may still use them.
         without_nodes: nodes that were lost.
         known_from: steps whose outputs a for_each runs over or a condition reads, each with the attempt that made it.
     """
@@ -29,6 +30,7 @@ class PlanRequests:
     requested: int = 0
     awaited: PlanReason | None = None
     without_agents: dict[AgentName, None] = field(default_factory=dict)
+    refused: dict[StepId, tuple[AgentName, ...]] = field(default_factory=dict)
     without_nodes: dict[NodeId, None] = field(default_factory=dict)
     known_from: dict[StepId, AttemptId] = field(default_factory=dict)
     _forgotten: dict[StepId, AttemptId] = field(default_factory=dict)
@@ -61,7 +63,8 @@ class PlanRequests:
         """
         if reason not in OPTIONAL:
             known = len(self.known_from) + len(self._forgotten)
-            came_to = (finished, len(self.without_agents), len(self.without_nodes), known, facts.count)
+            lost = (len(self.without_agents), sum(map(len, self.refused.values())), len(self.without_nodes))
+            came_to = (finished, *lost, known, facts.count)
             self._fruitless = self._fruitless + 1 if came_to == self._last else 0
             self._last = came_to
         self.requested += 1
@@ -72,8 +75,18 @@ class PlanRequests:
             known_from=dict(self.known_from),
             facts=facts.taken(),
             without_agents=tuple(self.without_agents),
+            refused=dict(self.refused),
             without_nodes=tuple(self.without_nodes),
         )
+
+    def refuse(self, step: StepId, agent: AgentName) -> None:
+        """A step asks this agent no more."""
+        if agent not in (known := self.refused.get(step, ())):
+            self.refused[step] = (*known, agent)
+
+    def excluded(self, step: StepId) -> tuple[AgentName, ...]:
+        """The agents that get no new attempt of a step."""
+        return (*self.without_agents, *self.refused.get(step, ()))
 
     def given(self) -> None:
         """The task brought its plan along: epoch 1 needs no request."""

@@ -220,7 +220,7 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation) -> None:
             continue
         planned = plan.by_id[step]
         placement, requests = planned.placement, run.requests
-        if placement.agent in requests.without_agents:
+        if placement.agent in requests.excluded(step):
             run.steps.block(step, run.at_s, c.PlanReason.AGENT_FAILED, agent=placement.agent)
         elif placement.node in requests.without_nodes:
             run.steps.block(step, run.at_s, c.PlanReason.NODE_LOST, node=placement.node)

@@ -11,6 +11,7 @@ class Candidates:
 
     def __init__(self, request: PlanRequest) -> None:
         self._catalog = request.catalog
+        self._refused = request.refused
         self._rule = Eligibility.of_task(request.task)
         # The names of a step's inputs only matter where an agent declares an input schema.
         self._with_schema = {agent.capability for agent in request.catalog.agents if agent.input_schema is not None}
@@ -18,7 +19,7 @@ class Candidates:
     def key(self, step: Step) -> tuple[object, ...]:
         """Everything the candidates of a step depend on."""
         names = tuple(sorted(step.inputs)) if step.capability in self._with_schema else ()
-        return step.capability, self._rule.floor(step), step.agent, names
+        return step.capability, self._rule.floor(step), step.agent, names, self._refused.get(step.id, ())
 
     def of(self, step: Step) -> list[AgentSpec]:
         """The agents that may execute the step, in catalog order."""

@@ -1,13 +1,16 @@
 """Build a scheduling problem from a plan request."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planners.agents import AgentSpec
 from planners.cluster import ClusterNode
 from planners.costs import CostModel, mean_duration_s, output_bytes
 from planners.errors import Infeasible
+from planners.escalation import Extra, extras_of
 from planners.model import AgentName
 from planners.requests import PlanRequest
 from planners.resources import Resources
@@ -58,27 +61,39 @@ class _AgentOnGroup(NamedTuple):
 class _StepClass:
     """Steps that the same agents may execute: candidates and fitting nodes are determined once for all of them.
 
-    ``uses``: what they take of the limits of the fan-outs around them.
+    ``refused``: those of the agents that get no new attempts of them. ``uses``: what they take of the limits of the
+    fan-outs around them.
     """
 
-    def __init__(self, agents: list[AgentSpec], uses: tuple[LimitUse, ...]) -> None:
+    def __init__(
+        self, agents: list[AgentSpec], refused: Collection[AgentName], uses: tuple[LimitUse, ...]
+    ) -> None:
         self.agents = agents
+        self.refused = refused
         self.uses = uses
         self.steps: list[int] = []
-        # Per step, the mean seconds of each agent on a node of speed 1.
+        # Per step, the mean seconds of each agent on a node of speed 1, and what follows if its output is refused.
         self.means: list[list[float]] = []
+        self.extras: list[list[Extra]] = []
+        self.checked = False
 
     def longest_s(self, slowest: float) -> float:
         """The seconds of all steps one after another, each by its slowest agent on a node of speed ``slowest``."""
         cold = np.array([agent.cold_start_s for agent in self.agents])
-        return float(np.minimum(np.array(self.means) / slowest + cold, MAX_DURATION_S).max(axis=1).sum())
+        seconds = np.array(self.means) / slowest + cold + self.extra()[..., 0]
+        return float(np.minimum(seconds, MAX_DURATION_S).max(axis=1).sum())
+
+
+    def extra(self) -> NDArray[np.float64]:
+        """`extras` as an array of steps x agents x (seconds, dollars)."""
+        shape = (len(self.steps), len(self.agents), 2)
+        return np.array(self.extras).reshape(shape) if self.checked else np.zeros(shape)
 
 
 class _Builder:
     def __init__(self, flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> None:
         self._flat, self._request, self._costs = flat, request, costs
         self._cluster = request.cluster
-        self._failed = frozenset(request.without_agents)
         self._demands: dict[ResourceShape, list[tuple[int, ClusterNode, tuple[int, tuple[int, ...]]]]] = {}
         self._index = {step.id: i for i, step in enumerate(flat.steps)}
         self._on_groups: dict[AgentName, list[_AgentOnGroup]] = {}
@@ -137,11 +152,15 @@ class _Builder:
                 usable = [agent for agent in agents if self._shapes.fitting(agent.resources)]
                 if not usable:
                     raise_unplaceable(step, self._request, agents)
-                classes[key] = _StepClass(usable, uses)
+                classes[key] = _StepClass(usable, self._request.excluded(step.id), uses)
             step_class = classes[key]
             self._class_of.append((step_class, len(step_class.steps)))
             step_class.steps.append(i)
             step_class.means.append([mean_duration_s(self._costs, agent, step) for agent in step_class.agents])
+            step_class.checked |= step.check is not None
+            step_class.extras.append(
+                extras_of(step, step_class.agents, step_class.refused, self._costs, self._request.task.objective)
+            )
         return list(classes.values())
 
     def _modes(self) -> tuple[tuple[ExecutionMode, ...], ...]:
@@ -174,7 +193,7 @@ class _Builder:
 
     def _new_modes(self, step_class: _StepClass) -> list[list[ExecutionMode]]:
         """Per step of a class, the modes of new attempts: every agent that has not failed, on every group."""
-        agents = [(i, agent) for i, agent in enumerate(step_class.agents) if agent.name not in self._failed]
+        agents = [(i, agent) for i, agent in enumerate(step_class.agents) if agent.name not in step_class.refused]
         pairs = [(i, pair) for i, agent in agents for pair in self._agent_on_groups(agent)]
         if not pairs:
             return [[] for _ in step_class.steps]
@@ -183,10 +202,11 @@ class _Builder:
         speed, cold, call, per_s = np.array(
             [(p.speed, p.cold_start_s, p.agent.price.usd_per_call, p.agent.price.usd_per_s) for _, p in pairs]
         ).T
-        means = np.array(step_class.means)[:, [i for i, _ in pairs]]
+        chosen = [i for i, _ in pairs]
+        means, extra = np.array(step_class.means)[:, chosen], step_class.extra()[:, chosen]
         seconds = np.minimum(means / speed + cold, MAX_DURATION_S)
-        durations = self._time.durations(seconds)
-        usd = (call + per_s * seconds).tolist()
+        durations = self._time.durations(np.minimum(seconds + extra[..., 0], MAX_DURATION_S))
+        usd = (call + per_s * seconds + extra[..., 1]).tolist()
         modes: list[list[ExecutionMode]] = []
         # Most steps of a large fan-out are alike, and share their modes.
         rows: dict[tuple[tuple[int, ...], tuple[float, ...]], list[ExecutionMode]] = {}

@@ -268,6 +268,23 @@ def test_cancel_prints_the_task(forerun, task_file):
     assert forerun("cancel", "t000000000000-0000000000000000").exit_code == 2
 
 
+def test_agents_are_shown_with_what_was_learned_about_them(forerun, gateway, monkeypatch):
+    name = json.loads(forerun("agents", "--json").stdout)["agents"][0]["name"]
+    checked = {"outputs": 24.4, "accepted": 0.625}
+    learned = {"p50_s": 1.25, "checked": checked, "kinds": {"language=de": {"outputs": 9.0, "accepted": 1.0}}}
+
+    async def learner():
+        return {"enabled": True, "agents": {name: learned}}
+
+    monkeypatch.setattr(gateway, "learner", learner)
+    shown = forerun("agents", env={"COLUMNS": "250"}).stdout
+
+    assert "1.25" in shown
+    assert "62% of 24" in shown
+    assert "language=de" in shown
+    assert json.loads(forerun("agents", "--json").stdout)["learned"] == {name: learned}
+
+
 def test_agents_and_nodes_are_shown(forerun):
     assert "digester" in forerun("agents").stdout
     assert "gpus 8" in forerun("agents").stdout
