@@ -31,6 +31,7 @@ class AgentFields(TypedDict, total=False):
     quality: float
     concurrency: int | None
     timeout_s: float | None
+    idle_s: float | None
     retry: Retry | Mapping[str, float]
     expected_s: float
     cold_start_s: float

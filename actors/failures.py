@@ -134,3 +134,9 @@ def timed_out(
     cancelled = failure_of(chain_of(error)[0], call=call).evidence
     # That it was cancelled says nothing to a user.
     return failure.model_copy(update={"evidence": cancelled and cancelled.model_copy(update={"exceptions": ()})})
+
+
+def idle(idle_s: float) -> Failure:
+    """The failure of an attempt that has told no progress for so long."""
+    fix = "raise the agent's idle_s, or let it tell its progress more often"
+    return Failure(kind=FailureKind.TIMEOUT, message=f"no progress for {idle_s:g} s", fix=fix)

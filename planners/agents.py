@@ -120,6 +120,12 @@ class AgentSpec(Measured):
     quality: float = Field(default=1.0, ge=0, le=1, description="Quality of the results, for choosing between agents")
     concurrency: int | None = Field(default=None, ge=1, description="Attempts at a time; null: no limit")
     timeout_s: float | None = Field(default=DEFAULT_TIMEOUT_S, gt=0, description="Time limit of an attempt; null: none")
+    idle_s: float | None = Field(
+        default=None,
+        gt=0,
+        exclude_if=lambda idle_s: idle_s is None,
+        description="An attempt that tells no progress for so long has failed; null: no limit",
+    )
     retry: Retry = Field(default=Retry(), description="How often work is tried")
     expected_s: float = Field(default=1.0, gt=0, description="Expected seconds of an attempt, until there are outcomes")
     cold_start_s: float = Field(

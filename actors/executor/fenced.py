@@ -14,7 +14,7 @@ from actors.admission.limits import AdmissionLimits
 from actors.errors import ActorsError
 from actors.executor.cached_results import with_results
 from actors.executor.calls import Calls
-from actors.executor.hosted import ExecutorOptions, HostedAttempt, held_by
+from actors.executor.hosted import ExecutorOptions, HostedAttempt, held_by, watch_progress
 from actors.executor.lost_processes import node_lost, preempted
 from actors.executor.notice_log import NoticeLog
 from actors.executor.outages import is_down, left_alone, to_divert
@@ -295,12 +295,13 @@ class FencedExecutor(ABC):
         if self._is_live(hosted) and hosted.began_s is None:
             hosted.began_s = asyncio.get_running_loop().time()
             hosted.report(AttemptStarted(at_s=0.0, attempt=hosted.order.attempt, node=hosted.order.node))
+            watch_progress(hosted, self.catalog.by_name[hosted.order.agent], self._logs, self._end)
 
     def _report_output(self, hosted: HostedAttempt, batches: Iterable[LogBatch]) -> None:
         """Report what the attempt has printed and logged, each line once."""
         for batch in batches if self._is_live(hosted) else ():
             if (new := hosted.output.news(batch)) is not None:
-                hosted.report(new)
+                hosted.tell(new)
 
     def _report_arrived(self, node: NodeId, batches: Iterable[LogBatch]) -> None:
         """Report lines of live attempts. Those of others are dropped, as all that they still report."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypedDict
 from actors.executor.output import AttemptOutput
 from actors.executor.readings import Held
 from actors.executor.waits import Stage
+from actors.failures import idle
 from actors.logs.limits import LogLimits
 from actors.payloads.outputs import Reference
 from actors.payloads.store import PayloadStore
@@ -18,6 +19,10 @@ from planners.cluster import Outage
 from planners.model import AttemptId, NodeId, TaskId
 from reconciler.runtime.ports import Report
 from reconciler.state.commands import Dispatch
+from reconciler.state.handoff import Failure
+from reconciler.views.logs import LogBatch, LogStream
+
+_PROGRESS = (LogStream.PROGRESS, LogStream.ARTEFACT)
 
 
 @dataclass(eq=False, slots=True)
@@ -25,7 +30,8 @@ class HostedAttempt:
     """An attempt as the executor sees it.
 
     ``handle`` is what cancels it where it runs (None: it does not run yet). ``stack``: the path, on its node, where its
-    process leaves stacks. ``output``: what it printed and logged.
+    process leaves stacks. ``output``: what it printed and logged. ``heard_s``: when it began or last told its progress,
+    if that is watched. ``told_bytes``: of its lines since then.
     """
 
     task: TaskId
@@ -40,6 +46,8 @@ class HostedAttempt:
     body: Reference | None = None
     staged: Mapping[str, bytes] | None = None
     output: AttemptOutput = field(default_factory=AttemptOutput)
+    heard_s: float | None = None
+    told_bytes: int = 0
 
     def admission(
         self, agent: AgentSpec, preempt: "Callable[[HostedAttempt], None]"
@@ -47,6 +55,39 @@ class HostedAttempt:
         """Wait for the limits; ``preempt`` ends it where a confirmed attempt lacks what it holds."""
         order = self.order
         return self.limits.admission(agent, order.attempt, speculative=order.speculative, preempt=lambda: preempt(self))
+
+
+    def tell(self, lines: LogBatch) -> None:
+        """Report new lines."""
+        if self.heard_s is not None:
+            self.told_bytes += len(lines.text)
+            if any(line.stream in _PROGRESS for line in lines.lines()):
+                self.heard_s = asyncio.get_running_loop().time()
+        self.report(lines)
+
+
+def watch_progress(
+    hosted: HostedAttempt, agent: AgentSpec, logs: LogLimits | None, end: Callable[[HostedAttempt, Failure], None]
+) -> None:
+    """An attempt has begun: end it once it has told no progress for longer than its agent allows.
+
+    Progress is part of the log. Where that is not kept, or is full, nobody knows of progress, and nothing is ended.
+    """
+    if agent.idle_s is None or logs is None:
+        return
+    idle_s, most_bytes, loop = agent.idle_s, logs.attempt_bytes // 2, asyncio.get_running_loop()
+    hosted.heard_s = loop.time()
+
+    def look() -> None:
+        if hosted.waiter is None or hosted.waiter.done() or hosted.heard_s is None or hosted.told_bytes > most_bytes:
+            return
+        left_s = hosted.heard_s + idle_s - loop.time()
+        if left_s > 0:
+            loop.call_later(left_s, look)
+        else:
+            end(hosted, idle(idle_s))
+
+    loop.call_later(idle_s, look)
 
 
 Cancel = Callable[[Iterable[HostedAttempt]], None]

@@ -35,6 +35,20 @@ async def test_a_command_that_takes_too_long_is_killed(attempts_with: Any, tmp_p
     await until(lambda: not lives(int(mark.read_text())), within_s=2.0)
 
 
+async def test_a_command_that_tells_no_progress_is_killed(attempts_with: Any, tmp_path: Path):
+    mark = tmp_path / "pid"
+    argv = ("sh", "-c", f"echo $$ > {mark}; echo begun; exec sleep 600")
+    settings = {"output": "out", "format": "text"}
+    spec = AgentSpec(name="stalls", capability="wait", kind="command", target=argv, settings=settings, idle_s=1.0)
+    attempts = attempts_with(spec)
+
+    failure = await attempts.run("stalls")
+
+    assert failure.kind is FailureKind.TIMEOUT
+    assert failure.message == "no progress for 1 s"
+    await until(lambda: not lives(int(mark.read_text())), within_s=2.0)
+
+
 async def test_time_spent_waiting_for_room_does_not_count(attempts_with: Any, cluster: Any):
     attempts = attempts_with(s.where_is_the_microscope)
     both = [attempts.start(s.where_is_the_microscope, on=cluster.lab, seconds=0.6, timeout_s=1.0) for _ in range(2)]
