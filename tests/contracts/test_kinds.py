@@ -9,6 +9,7 @@ pytest.importorskip("langgraph", reason="pip install 'forerun[langgraph]'")
 
 from kinds import KINDS, SECRET, SECRET_NAME, Case, Counterparts, counterparts
 
+from actors.catalog import parse_catalog
 from actors.environment import inherited_environment
 from actors.executor.local_executor import LocalExecutor
 from planners.agents import Catalog
@@ -42,6 +43,15 @@ def started(case: Case) -> tuple[Attempts, AttemptId]:
 async def ended(case: Case) -> tuple[Handoff | Failure, Attempts]:
     attempts, attempt = started(case)
     return await attempts.ended(attempt), attempts
+
+
+@every_kind
+def test_an_entry_that_was_completed_before_stays_as_it_is(servers: Counterparts, kind: str):
+    agent = servers.case(kind, "returns").agent
+
+    again = parse_catalog(Catalog(agents=(agent,)).model_dump(mode="json"))
+
+    assert again.agents == (agent,)
 
 
 @every_kind

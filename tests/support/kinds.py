@@ -125,16 +125,18 @@ def counterparts() -> Iterator["Counterparts"]:
 
 @dataclass(frozen=True)
 class Counterparts:
-    """The addresses of real servers."""
+    """The addresses of real servers. ``secret``: agents send one."""
 
     http: HttpCounterpart
     mcp: str
     a2a: str
+    secret: bool = True
 
     def case(self, kind: str, do: str, **fields: Any) -> Case:
         """The agent of a kind that behaves so. ``fields`` go into its catalog entry."""
         known, inputs, output = getattr(self, f"_{kind}")(do)
-        entry = {"name": f"{kind}-{do}", "capability": "c", "effect": "pure", "env": [SECRET_NAME], **known, **fields}
+        env = [SECRET_NAME] if self.secret else []
+        entry = {"name": f"{kind}-{do}", "capability": "c", "effect": "pure", "env": env, **known, **fields}
         kept = {key: value for key, value in entry.items() if not (key == "kind" and kind in ("async", "sync"))}
         (agent,) = parse_catalog({"agents": [kept]}).agents
         return Case(agent, inputs, LARGE * "x" if do == "large" and output == "done" else output)
@@ -169,13 +171,14 @@ class Counterparts:
 
     def _http(self, do: str) -> Any:
         base = NOWHERE if do == "crashes" else self.http.url
-        headers = {"Authorization": "Bearer {{ secret('KIND_SECRET') }}"}
+        headers = {"Authorization": "Bearer {{ secret('KIND_SECRET') }}"} if self.secret else {}
         settings = {"allow": ["127.0.0.1"], "format": "text", "headers": headers}
         return {"kind": "http", "target": f"{base}/{do}", "settings": settings}, {}, "done"
 
     def _llm(self, do: str) -> Any:
         base = f"{NOWHERE}/v1" if do == "crashes" else f"{self.http.url}/{do}/v1"
-        settings = {"prompt": "Act", "base_url": base, "api_key": SECRET_NAME, "max_retries": 0, "stream": True}
+        key = {"api_key": SECRET_NAME} if self.secret else {}
+        settings = {"prompt": "Act", "base_url": base, **key, "max_retries": 0, "stream": True}
         output = f"half of it, with {SECRET}" if do == "tells" else "done"
         return {"kind": "llm", "target": "small", "settings": settings}, {}, output
 
