@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from learner.agent_status import agents_status
 from learner.models.learned_costs import LearnedCosts
 from learner.models.model_store import ModelStore
 from learner.models.plan_history import PlanHistory
 from learner.models.predictor_training import PredictorTrainingResult, train_predictor
 from learner.models.training import TrainingResult, train
-from learner.agent_status import agents_status
 from learner.online.ledger import LedgerView
 from learner.online.statistics import OnlineStatistics
 from learner.online.task_kinds import TaskKindStatistics

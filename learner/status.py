@@ -44,8 +44,8 @@ class LearnerStatus(Versioned):
 
     ``version``: the stored version in use, None before there is one. ``remembered``: outcomes kept for training.
     ``plans``: plans kept for training the predictor. ``predictor``: how often the predictor changed since the start.
-    ``agents``: what is learned by agent. ``figures``: scores of the latest rounds of training on unseen data. ``problems``: what went wrong and has not been
-    resolved since.
+    ``agents``: what is learned by agent. ``figures``: scores of the latest rounds of training on unseen data.
+    ``problems``: what went wrong and has not been resolved since.
     """
 
     outcomes: int

@@ -29,8 +29,8 @@ class PlanRequest(Versioned):
     ``known``: outputs of finished steps that a ``for_each`` runs over or a condition reads. ``facts``: what else has
     happened that decides how the workflow is unrolled. ``hint``: the speculative plan, a warm start for
     the optimal one. ``spent_usd``: dollars already charged to the task's budget. ``without_agents``: agents that failed
-    permanently; they get no new attempts, but their finished and running attempts remain an option. ``refused``: the same,
-    but of one step alone: agents whose outputs it did not accept.
+    permanently; they get no new attempts, but their finished and running attempts remain an option. ``refused``: the
+    same for single steps: agents whose outputs they did not accept.
     """
 
     task: Task

@@ -56,7 +56,6 @@ class HostedAttempt:
         order = self.order
         return self.limits.admission(agent, order.attempt, speculative=order.speculative, preempt=lambda: preempt(self))
 
-
     def tell(self, lines: LogBatch) -> None:
         """Report new lines."""
         if self.heard_s is not None:

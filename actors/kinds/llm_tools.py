@@ -217,6 +217,4 @@ def _defined(name: str, agent: AgentSpec) -> ToolDefinition:
     limited = agent.concurrency is not None or agent.provider is not None
     schema = agent.input_schema or _NO_PARAMETERS
     description = agent.description or agent.capability
-    return ToolDefinition(
-        name=name, parameters_json_schema=dict(schema), description=description, sequential=limited
-    )
+    return ToolDefinition(name=name, parameters_json_schema=dict(schema), description=description, sequential=limited)

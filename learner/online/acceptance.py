@@ -56,7 +56,9 @@ class AcceptanceRates:
         found: dict[str, dict[str, tuple[float, float]]] = {}
         for key, seen in self.seen.items():
             if not key.again:
-                found.setdefault(key.owner, {})[key.kind] = self._faded(key.owner, seen.capability, key.kind, again=False)
+                found.setdefault(key.owner, {})[key.kind] = self._faded(
+                    key.owner, seen.capability, key.kind, again=False
+                )
         return found
 
     def _share(self, agent: AgentSpec, kind: str, prior: float, *, again: bool) -> float:

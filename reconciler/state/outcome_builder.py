@@ -40,7 +40,7 @@ class OutcomeBuilder:
         self._failed_guesses: list[Attempt] = []
         self._given_up: dict[AttemptId, Attempt] = {}
         self._held: frozenset[WorkKey] = frozenset()
-        self._refused: set[WorkKey] = set()
+        self._refused_work: set[WorkKey] = set()
         self._streaming = False
 
     def plan_arrived(self, plan: Plan, at_s: float, adopted: Mapping[StepId, Attempt]) -> None:
@@ -91,9 +91,9 @@ class OutcomeBuilder:
         assert attempt.verdict is not None
         early = attempt.given_up
         wrongly = early and attempt.work_key in self._held
-        accepted, again = _accepted(attempt), attempt.work_key in self._refused
+        accepted, again = _accepted(attempt), attempt.work_key in self._refused_work
         if accepted is False:
-            self._refused.add(attempt.work_key)
+            self._refused_work.add(attempt.work_key)
         return Outcome(
             task=self._task_id,
             task_kind=self._task.kind,

@@ -1,4 +1,4 @@
-"""The checkpointer passes LangGraph's own conformance suite on every database, and other processes find what it keeps."""
+"""The checkpointer passes LangGraph's own conformance suite on every database; other processes find what it keeps."""
 
 from collections.abc import AsyncIterator
 from typing import Any

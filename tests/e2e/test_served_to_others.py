@@ -148,3 +148,24 @@ async def test_a_call_that_the_client_gives_up_cancels_the_task(service: Service
         (task,) = (await http.get("/v1/tasks", params=where)).json()["tasks"]
     ended = await asyncio.to_thread(client.wait, task["id"])
     assert ended.status == "cancelled"
+
+
+async def test_an_agent_of_pydantic_ai_runs_a_workflow_as_its_tool(service: Service):
+    pytest.importorskip("fastmcp", reason="pip install 'pydantic-ai-slim[mcp]'")
+    from pydantic_ai import Agent  # noqa: PLC0415 - needs what the line above asks for
+    from pydantic_ai.mcp import MCPToolset  # noqa: PLC0415 (see above)
+    from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart  # noqa: PLC0415 (see above)
+    from pydantic_ai.models.function import FunctionModel  # noqa: PLC0415 (see above)
+
+    def model(messages: list[Any], _: Any) -> ModelResponse:
+        """Calls the tool, then tells what it has returned."""
+        last = messages[-1].parts[-1]
+        if last.part_kind == "user-prompt":
+            return ModelResponse([ToolCallPart("count", {"word": last.content})])
+        return ModelResponse([TextPart(f"{last.content} letters")])
+
+    async with asyncio.timeout(_PATIENCE_S):
+        result = await Agent(FunctionModel(model), toolsets=[MCPToolset(f"{service.url}/mcp")]).run("seven")
+
+    assert "5" in result.output
+    assert result.output.endswith("letters")

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
 
 
 async def test_all_kinds_return_fail_and_crash_beside_each_other(attempts_with: Any):
-    # The nodes of the test cluster have no secret that an agent could send, and fewer CPUs than there are sync attempts.
+    # The nodes of the test cluster have no secret that an agent could send, and too few CPUs for all sync attempts.
     free = {"sync": {"resources": {}}}
     with counterparts() as servers:
         plain = replace(servers, secret=False)

@@ -114,7 +114,10 @@ class Service:
             yield now_s, e.AttemptStarted(at_s=0, attempt=order.attempt, node=order.node)
             if draws.random() < shares[order.agent][kind]:
                 handoff = Handoff(output={"good": True})
-                yield now_s + seconds, e.AttemptFinished(at_s=0, attempt=order.attempt, handoff=handoff, seconds=seconds)
+                yield (
+                    now_s + seconds,
+                    e.AttemptFinished(at_s=0, attempt=order.attempt, handoff=handoff, seconds=seconds),
+                )
                 return
             failure = Failure(kind=FailureKind.BAD_OUTPUT, message="it does not pass the check")
             yield now_s + seconds, e.AttemptFailed(at_s=0, attempt=order.attempt, failure=failure, seconds=seconds)

@@ -65,9 +65,7 @@ class _StepClass:
     fan-outs around them.
     """
 
-    def __init__(
-        self, agents: list[AgentSpec], refused: Collection[AgentName], uses: tuple[LimitUse, ...]
-    ) -> None:
+    def __init__(self, agents: list[AgentSpec], refused: Collection[AgentName], uses: tuple[LimitUse, ...]) -> None:
         self.agents = agents
         self.refused = refused
         self.uses = uses
@@ -82,7 +80,6 @@ class _StepClass:
         cold = np.array([agent.cold_start_s for agent in self.agents])
         seconds = np.array(self.means) / slowest + cold + self.extra()[..., 0]
         return float(np.minimum(seconds, MAX_DURATION_S).max(axis=1).sum())
-
 
     def extra(self) -> NDArray[np.float64]:
         """`extras` as an array of steps x agents x (seconds, dollars)."""

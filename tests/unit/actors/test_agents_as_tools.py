@@ -275,9 +275,7 @@ def test_an_agent_that_is_declared_to_act_may_call_tools_that_act():
         (["batches"], {}, "settings.tools", "is of kind batch"),
     ],
 )
-def test_an_agent_that_cannot_be_a_tool_is_refused(
-    tools: list[str], fields: dict[str, Any], field: str, message: str
-):
+def test_an_agent_that_cannot_be_a_tool_is_refused(tools: list[str], fields: dict[str, Any], field: str, message: str):
     heavy = {**LENGTH, "name": "heavy", "resources": {"gpus": 1}}
     batches = {"name": "batches", "capability": "b", "kind": "batch", "target": "kinds:acts_on_many"}
 

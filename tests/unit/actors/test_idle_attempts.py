@@ -27,7 +27,7 @@ async def works(context: Context, tells: int, pause_s: float) -> str:
 @agent(capability="work", idle_s=1.0)
 async def prints(pause_s: float) -> str:
     await asyncio.sleep(pause_s)
-    print("still waiting")
+    print("still waiting")  # noqa: T201 - what an agent may do
     await asyncio.sleep(pause_s)
     return "done"
 
@@ -39,7 +39,10 @@ async def shouts(context: Context) -> str:
     return "done"
 
 
-def ended(called, *, logs=LogLimits(), **inputs):
+KEPT = LogLimits()
+
+
+def ended(called, *, logs=KEPT, **inputs):
     """How an attempt ends, in virtual time."""
 
     async def attempt():

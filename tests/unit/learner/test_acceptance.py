@@ -88,7 +88,9 @@ def test_old_outcomes_of_an_agent_count_less_than_new_ones():
 
 def test_the_status_of_the_learner_shows_what_was_learned_of_each_agent():
     learner = Learner()
-    learner.observe([outcome(SMALL, accepted, number=at, topic="tax") for at, accepted in enumerate([True] * 3 + [False])])
+    learner.observe(
+        [outcome(SMALL, accepted, number=at, topic="tax") for at, accepted in enumerate([True] * 3 + [False])]
+    )
 
     status = learner.status().agents["small"]
 
