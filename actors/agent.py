@@ -24,6 +24,7 @@ class AgentFields(TypedDict, total=False):
     description: str
     effect: Effect | str
     discloses: bool
+    proposes: bool
     resources: Resources | Mapping[str, Any]
     provider: str | None
     price: Price | Mapping[str, float]

@@ -108,6 +108,11 @@ class AgentSpec(Measured):
     discloses: bool = Field(
         default=False, description="The agent sends private inputs to a third party, so it never runs speculatively"
     )
+    proposes: bool = Field(
+        default=False,
+        exclude_if=lambda proposes: not proposes,
+        description="What its handoffs suggest as `next`, a sub-workflow or a goal, is run in place of the step",
+    )
     resources: Resources = Field(
         default=Resources(cpus=1.0),
         description="What an attempt occupies. Default: one CPU for sync agents and commands, nothing for async agents",

@@ -17,7 +17,7 @@ from planners.errors import InvalidTask
 from planners.expressions.references import parsed
 from planners.facts import Elements, Facts
 from planners.fan_out_builder import FanOutBuilder
-from planners.flat_steps import flat_step, inside_of, or_default
+from planners.flat_steps import FlatPlace, flat_step, inside_of, or_default
 from planners.model import StepId
 from planners.node_order import in_order
 from planners.scopes import Meaning, NodeScope, NotRun, part_of
@@ -69,7 +69,7 @@ def flatten(
     if facts is not None and facts.undo:
         return undo_workflow(facts)
     unroller = _Unroller(inputs, known or {}, facts or Facts(), most)
-    scope = unroller.unroll(in_order(workflow.steps), NodeScope(), suffix="")
+    scope = unroller.unroll(in_order(workflow.steps), NodeScope(), FlatPlace())
     outputs = dict(workflow.outputs) or {node.id: StepRef(step=node.id) for node in _sinks(workflow)}
     return FlatWorkflow(
         steps=tuple(unroller.steps),
@@ -88,23 +88,23 @@ def flatten(
 
 
 class _Unroller(UnrolledSteps):
-    def unroll(self, nodes: Iterable[Node], scope: NodeScope, suffix: str) -> NodeScope:
+    def unroll(self, nodes: Iterable[Node], scope: NodeScope, place: FlatPlace) -> NodeScope:
         """Append the flat steps of one level, given in topological order; returns the level's scope."""
         for node in nodes:
-            scope[node.id] = self._unroll_node(node, scope, suffix)
+            scope[node.id] = self._unroll_node(node, scope, place)
             if len(self.steps) + len(self.pending) + len(self.skipped) > MAX_STEPS:
                 raise InvalidTask(f"it unrolls to more than {MAX_STEPS} steps", "workflow", "split the task")
         return scope
 
-    def _unroll_node(self, node: Node, scope: NodeScope, suffix: str) -> Meaning:
-        flat_id = StepId(node.id + suffix)
+    def _unroll_node(self, node: Node, scope: NodeScope, place: FlatPlace) -> Meaning:
+        flat_id = place.id(node.id)
         if self.full:
             return None
         missing = next((not_run for ref in node.own_refs if isinstance(not_run := scope[ref], NotRun)), None)
         if missing is not None:
-            return self.skip(node, suffix, missing.reason)
+            return self.skip(node, place, missing.reason)
         if (reason := self.facts.given_up.get(flat_id)) is not None:
-            return self.skip(node, suffix, reason)
+            return self.skip(node, place, reason)
         refs = node.own_refs if isinstance(node, Route | Loop | Try) else node.refs
         if isinstance(node, Goal) or any(scope[ref] is None for ref in refs) or self.reads_unfinished(node, scope):
             return self.wait(flat_id)
@@ -113,30 +113,47 @@ class _Unroller(UnrolledSteps):
                 self.steps.append(flat_step(node.as_step(), flat_id, scope))
                 return StepRef(step=flat_id)
             case Step():
-                self.steps.append(flat_step(node, flat_id, scope))
-                return StepRef(step=flat_id)
+                return self._unroll_step(node, flat_id, scope)
             case ForEach():
-                elements = self._elements_of_block(node, scope, suffix)
+                elements = self._elements_of_block(node, scope, place)
                 return None if elements is None else self._unroll_fan_out(node, flat_id, scope, elements)
             case Parallel():
-                return self._unroll_fan_out(node, flat_id, scope, self._elements_of_parallel(node, scope, suffix))
+                return self._unroll_fan_out(node, flat_id, scope, self._elements_of_parallel(node, scope, place))
             case Try():
-                return self._unroll_try(node, flat_id, scope, suffix)
+                return self._unroll_try(node, flat_id, scope, place)
             case Route() | Loop() | Use() if node.on_failure is not OnFailure.FAIL:
-                found = self._unroll_guarded(node.on_failure, flat_id, self._block(node, flat_id, scope, suffix))
+                found = self._unroll_guarded(node.on_failure, flat_id, self._block(node, flat_id, scope, place))
                 return or_default(found, node)
             case Route() | Loop() | Use():
-                return self._block(node, flat_id, scope, suffix).unroll()[0]
+                return self._block(node, flat_id, scope, place).unroll()[0]
 
-    def _elements_of_block(self, block: ForEach, outer: NodeScope, suffix: str) -> list[Element] | None:
+    def _unroll_step(self, node: Step, flat_id: StepId, scope: NodeScope) -> Meaning:
+        """The step, and what it has proposed: then it stands for the result of that."""
+        step = flat_step(node, flat_id, scope)
+        self.steps.append(step)
+        proposal = self.facts.proposals.get(flat_id)
+        if proposal is None:
+            return StepRef(step=flat_id)
+        branch, place = proposal.branch, FlatPlace(f"{flat_id}/")
+
+        def unroll() -> tuple[Meaning, NodeScope]:
+            inner = self.unroll(self.inside(branch), proposal.scope(flat_id, step.inputs), place)
+            return inner[branch.output_step], inner
+
+        if node.on_failure is OnFailure.FAIL:
+            return or_default(unroll()[0], node)
+        element = Element(0, unroll, lambda reason: self.skip_all(branch, place, reason))
+        return or_default(self._unroll_guarded(node.on_failure, flat_id, element), node)
+
+    def _elements_of_block(self, block: ForEach, outer: NodeScope, place: FlatPlace) -> list[Element] | None:
         """An element for each part of the list; None where the list is not known yet."""
         over = outer.substituted(block.for_each, "for_each", block.id)
         if isinstance(over, StepRef) and over.step not in self.known:
-            self.wait(StepId(block.id + suffix), [over.step])
+            self.wait(place.id(block.id), [over.step])
             return None
 
         def element(index: int) -> Element:
-            inner = f"{suffix}[{index}]"
+            inner = place.copy(index)
 
             def unroll() -> tuple[Meaning, NodeScope]:
                 scope = inside_of(block, outer, item=part_of(over, (index,)))
@@ -147,16 +164,16 @@ class _Unroller(UnrolledSteps):
 
         return [element(index) for index in range(self.known.length(over, block.id))]
 
-    def _elements_of_parallel(self, node: Parallel, outer: NodeScope, suffix: str) -> list[Element]:
+    def _elements_of_parallel(self, node: Parallel, outer: NodeScope, place: FlatPlace) -> list[Element]:
         scope, index = inside_of(node, outer), {child.id: index for index, child in enumerate(node.parallel)}
 
         def element(child: Node) -> Element:
             def unroll() -> tuple[Meaning, NodeScope]:
-                scope[child.id] = self._unroll_node(child, scope, suffix)
+                scope[child.id] = self._unroll_node(child, scope, place)
                 return scope[child.id], scope
 
             def skip(reason: str) -> None:
-                scope[child.id] = self.skip(child, suffix, reason)
+                scope[child.id] = self.skip(child, place, reason)
 
             return Element(index[child.id], unroll, skip)
 
@@ -194,39 +211,39 @@ class _Unroller(UnrolledSteps):
             self.fan_outs += made.fan_outs
         return made.output(element.number)
 
-    def _unroll_try(self, node: Try, flat_id: StepId, outer: NodeScope, suffix: str) -> Meaning:
+    def _unroll_try(self, node: Try, flat_id: StepId, outer: NodeScope, place: FlatPlace) -> Meaning:
         """Unroll the first steps; once they have failed, the fallback."""
         first, fallback = (branch for _, branch in node.branches)
 
         def unroll() -> tuple[Meaning, NodeScope]:
-            scope = self.unroll(self.inside(first), inside_of(node, outer), suffix)
+            scope = self.unroll(self.inside(first), inside_of(node, outer), place)
             return scope[first.output_step], scope
 
-        element = Element(0, unroll, lambda reason: self.skip_all(first, suffix, reason))
+        element = Element(0, unroll, lambda reason: self.skip_all(first, place, reason))
         output = self._unroll_guarded(OnFailure.ROUTE, flat_id, element)
         if self.facts.fan_outs.get(flat_id, Elements()).failed is not None:
-            output = self.unroll(self.inside(fallback), inside_of(node, outer), suffix)[fallback.output_step]
+            output = self.unroll(self.inside(fallback), inside_of(node, outer), place)[fallback.output_step]
         return self.wait(flat_id) if output is None else or_default(output, node)
 
-    def _block(self, node: Route | Loop | Use, flat_id: StepId, outer: NodeScope, suffix: str) -> Element:
+    def _block(self, node: Route | Loop | Use, flat_id: StepId, outer: NodeScope, place: FlatPlace) -> Element:
         """The whole of a node as one element."""
 
         def unroll() -> tuple[Meaning, None]:
             match node:
                 case Route():
-                    return self._unroll_route(node, flat_id, outer, suffix), None
+                    return self._unroll_route(node, flat_id, outer, place), None
                 case Loop():
-                    return self._unroll_loop(node, flat_id, outer, suffix), None
+                    return self._unroll_loop(node, flat_id, outer, place), None
                 case Use():
-                    return self._unroll_use(node, flat_id, outer, suffix), None
+                    return self._unroll_use(node, flat_id, outer, place), None
 
         def skip(reason: str) -> None:
             for _, branch in node.branches:
-                self.skip_all(branch, suffix, reason)
+                self.skip_all(branch, place, reason)
 
         return Element(0, unroll, skip)
 
-    def _unroll_route(self, route: Route, flat_id: StepId, scope: NodeScope, suffix: str) -> Meaning:
+    def _unroll_route(self, route: Route, flat_id: StepId, scope: NodeScope, place: FlatPlace) -> Meaning:
         branches = [branch for _, branch in route.branches]
         chosen = len(route.route)
         for number, (field, condition) in enumerate(route.conditions):
@@ -237,23 +254,23 @@ class _Unroller(UnrolledSteps):
                 chosen = number
                 break
         if chosen == len(branches):
-            return self.skip(route, suffix, f"no case of the route '{flat_id}' applies")
+            return self.skip(route, place, f"no case of the route '{flat_id}' applies")
         for number, branch in enumerate(branches):
             if number != chosen:
-                self.skip_all(branch, suffix, f"the route '{flat_id}' takes another way")
+                self.skip_all(branch, place, f"the route '{flat_id}' takes another way")
         taken = branches[chosen]
-        output = self.unroll(self.inside(taken), inside_of(route, scope), suffix)[taken.output_step]
+        output = self.unroll(self.inside(taken), inside_of(route, scope), place)[taken.output_step]
         return self.wait(flat_id) if output is None else or_default(output, route)
 
-    def _unroll_use(self, node: Use, flat_id: StepId, outer: NodeScope, suffix: str) -> Meaning:
+    def _unroll_use(self, node: Use, flat_id: StepId, outer: NodeScope, place: FlatPlace) -> Meaning:
         ((_, branch),) = node.branches
         inputs = {
             f"{node.id}/{name}": outer.substituted(of, f"inputs.{name}", node.id) for name, of in node.inputs.items()
         }
-        output = self.unroll(self.inside(branch), inside_of(node, outer, inputs=inputs), suffix)[branch.output_step]
+        output = self.unroll(self.inside(branch), inside_of(node, outer, inputs=inputs), place)[branch.output_step]
         return self.wait(flat_id) if output is None else or_default(output, node)
 
-    def _unroll_loop(self, loop: Loop, flat_id: StepId, outer: NodeScope, suffix: str) -> Meaning:
+    def _unroll_loop(self, loop: Loop, flat_id: StepId, outer: NodeScope, place: FlatPlace) -> Meaning:
         """Unroll the turns that are known to be made."""
         ((_, branch),), where = loop.branches, f"workflow.steps.{loop.id}"
         first, state, output = self.turns.start(loop, flat_id, outer)
@@ -267,7 +284,7 @@ class _Unroller(UnrolledSteps):
                     break
             steps, pending, skipped = len(self.steps), len(self.pending), len(self.skipped)
             seen = self.turns.mark()
-            output = self.unroll(self.inside(branch), scope, f"{suffix}[{turn}]")[branch.output_step]
+            output = self.unroll(self.inside(branch), scope, place.copy(turn))[branch.output_step]
             following = self._after_turn(loop, scope, f"{where}.until")
             if output is None or self.full or not isinstance(following, dict | bool):
                 return self.wait(flat_id, following if isinstance(following, list) else ())

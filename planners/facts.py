@@ -5,6 +5,7 @@ from pydantic import Field
 from planners.bindings import Binding
 from planners.model import Model, StepId, WorkKey
 from planners.occurrences import Ranges
+from planners.proposals import Proposal
 from planners.steps import Step
 
 
@@ -53,6 +54,7 @@ class Facts(Model):
         finished: the steps of finished turns that the loops still read.
         repeats: the numbers of work in finished turns that may come again: the work key of its first occurrence -> the
             numbers of those in finished turns.
+        proposals: step -> what it has proposed.
         undo: the steps that undo what the task has done, in order. The plan then holds these and ``finished``, and
             nothing else.
     """
@@ -63,3 +65,4 @@ class Facts(Model):
     finished: dict[StepId, FinishedStep] = Field(default_factory=dict)
     repeats: dict[WorkKey, Ranges] = Field(default_factory=dict)
     undo: tuple[Step, ...] = Field(default=(), exclude_if=lambda undo: not undo)
+    proposals: dict[StepId, Proposal] = Field(default_factory=dict)

@@ -1,12 +1,27 @@
 """Flat steps: what declared nodes become in the scope that they are unrolled in."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from planners.bindings import StepRef, Value, step_refs
 from planners.model import StepId
 from planners.scopes import Meaning, NodeScope, NotRun
 from planners.workflow import Node, Step
+
+
+class FlatPlace(NamedTuple):
+    """Where a level is unrolled: inside the proposal of which step, and in which copies of the blocks around."""
+
+    prefix: str = ""
+    suffix: str = ""
+
+    def id(self, node: StepId) -> StepId:
+        """The flat id of a node of the level."""
+        return StepId(f"{self.prefix}{node}{self.suffix}")
+
+    def copy(self, number: int) -> "FlatPlace":
+        """The place of an element or a turn of a node of the level."""
+        return FlatPlace(self.prefix, f"{self.suffix}[{number}]")
 
 
 def or_default(output: Meaning, node: Node) -> Meaning:

@@ -15,7 +15,7 @@ Id = Annotated[
     Field(
         min_length=1,
         max_length=200,
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*(\[\d+\])*$",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*((\[\d+\])+(/[A-Za-z0-9_:/-]+)?)*$",
         description="Unique among the nodes beside it. Others refer to its output as `$steps.ID`",
     ),
 ]

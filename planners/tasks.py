@@ -41,6 +41,22 @@ class Limits(Measured):
         exclude_if=lambda action: action == "fail",
         description="What happens then: the task fails, or goes on without such steps and returns what is there",
     )
+    proposal_depth: int = Field(
+        default=3,
+        ge=0,
+        le=8,
+        strict=True,
+        exclude_if=lambda depth: depth == 3,
+        description="How deep proposals of agents may nest; 0: none is taken",
+    )
+    proposed_steps: int = Field(
+        default=1_000,
+        ge=0,
+        le=10_000,
+        strict=True,
+        exclude_if=lambda steps: steps == 1_000,
+        description="The most nodes that agents may propose in the whole task",
+    )
 
 
 class Mode(StrEnum):

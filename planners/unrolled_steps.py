@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from planners.bindings import Value, step_refs
 from planners.facts import Elements, Facts
 from planners.fan_out_builder import FanOutBuilder
+from planners.flat_steps import FlatPlace
 from planners.known_values import KnownValues
 from planners.loop_turns import LoopTurns
 from planners.model import StepId
@@ -60,17 +61,17 @@ class UnrolledSteps:
         self.pending.append(Pending(id=flat_id, waits_for=first, and_for=others))
         return None
 
-    def skip(self, node: Node, suffix: str, reason: str) -> Meaning:
+    def skip(self, node: Node, place: FlatPlace, reason: str) -> Meaning:
         """Skip a node and everything inside it."""
-        self.skipped.append(Skipped(id=StepId(node.id + suffix), reason=reason))
+        self.skipped.append(Skipped(id=place.id(node.id), reason=reason))
         for _, branch in node.branches:
-            self.skip_all(branch, suffix, reason)
+            self.skip_all(branch, place, reason)
         return NotRun(reason) if node.default is None else Value(value=node.default.value)
 
-    def skip_all(self, branch: Branch, suffix: str, reason: str) -> None:
+    def skip_all(self, branch: Branch, place: FlatPlace, reason: str) -> None:
         """Skip the nodes of a branch."""
         for node in branch.steps:
-            self.skip(node, suffix, reason)
+            self.skip(node, place, reason)
 
     def inside(self, branch: Branch) -> list[Node]:
         """The nodes of a branch in topological order, sorted once."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from planners.bindings import Binding, unwrapped
+from planners.bindings import Binding
 from planners.facts import ResumedLoop
 from planners.model import Model, StepId, Versioned, WorkKey, canonical_json, digest
 from planners.node_fields import Default, Id
@@ -32,6 +32,7 @@ from planners.nodes import (
 from planners.occurrences import Ranges
 from planners.policies import CompletionPolicy, OnFailure, StepRetry
 from planners.steps import Approval, Callback, NodeBase, Step, Wait
+from planners.stored_nodes import unwrapped_bindings, unwrapped_nodes
 
 __all__ = [
     "FAIL_FAST",
@@ -149,40 +150,6 @@ class Skipped(Model):
 
     id: StepId = Field(description="The id of the node")
     reason: str = Field(description="Why it is not run")
-
-
-def unwrapped_bindings(raw: Any) -> Any:
-    """Bindings by name in a document that Forerun wrote; see `planners.bindings.unwrapped`."""
-    return {name: unwrapped(binding) for name, binding in raw.items()} if isinstance(raw, dict) else raw
-
-
-def unwrapped_nodes(raw: Any) -> Any:
-    """Nodes in a document that Forerun wrote; see `planners.bindings.unwrapped`."""
-    return [_unwrapped_node(node) for node in raw] if isinstance(raw, list | tuple) else raw
-
-
-def _unwrapped_node(raw: Any) -> Any:
-    if not isinstance(raw, dict):
-        return raw
-    return {name: _UNWRAPPED[name](value) if name in _UNWRAPPED else value for name, value in raw.items()}
-
-
-_UNWRAPPED = {
-    "inputs": unwrapped_bindings,
-    "steps": unwrapped_nodes,
-    "for_each": unwrapped,
-    "wait": unwrapped,
-    "loop": unwrapped_nodes,
-    "state": unwrapped_bindings,
-    "next": unwrapped_bindings,
-    "route": unwrapped_nodes,
-    "parallel": unwrapped_nodes,
-    "tried": unwrapped_nodes,
-    "fallback": _unwrapped_node,
-    "compensate": _unwrapped_node,
-    "otherwise": _unwrapped_node,
-    "else": _unwrapped_node,
-}
 
 
 class FlatWorkflow(Versioned):

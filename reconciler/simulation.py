@@ -181,6 +181,7 @@ class Simulation:
 
     def _step(self, event: e.Event, *, outside: bool) -> None:
         self._handled += 1
+        event = self.run.checked(event)
         self.events.append(event)
         self._outside.append(outside)
         self.watch(event.at_s, event)

@@ -22,7 +22,7 @@ from planners.scheduling.problem.build import build_problem
 from planners.scheduling.problem.lower_bound import lower_bound
 from planners.tasks import Mode
 from planners.validation.structure import locate
-from planners.workflow import FlatWorkflow, Step, Workflow
+from planners.workflow import FlatWorkflow, Goal, Step, Workflow
 
 _MODES = frozenset({Mode.FORERUN, Mode.STREAMED, Mode.WAIT})
 # Workflows of so many steps are planned in about 2 ms.
@@ -91,13 +91,19 @@ class CertifiedPlans:
         most = self._most_steps
         if most and _start_at_once(workflow, request.catalog):
             most = max(most, _MOST_WITHOUT_LIMITS)
-        if len(workflow.steps) > most:
+        if len(workflow.steps) > most or _has_goals(workflow, request):
             return None
         try:
             flat = flatten(workflow, request.task.values, request.known, request.facts, most=most + 1)
         except ForerunError:
             return None
         return flat if 0 < len(flat.steps) <= most else None
+
+
+def _has_goals(workflow: Workflow, request: PlanRequest) -> bool:
+    """Whether something has to be decomposed first."""
+    proposed = any(proposal.has_goals for proposal in request.facts.proposals.values())
+    return proposed or any(isinstance(node, Goal) for node in workflow.walk())
 
 
 def _start_at_once(workflow: Workflow, catalog: Catalog) -> bool:

@@ -23,8 +23,8 @@ from planners.errors import DecomposeFailed, Infeasible, NoLanguageModel, Planni
 from planners.expansion import flatten
 from planners.model import Model
 from planners.optimal.decompose.goals import Decomposer
+from planners.optimal.decompose.growing_workflow import GrowingWorkflow
 from planners.optimal.decompose.parallel_decomposition import decompose
-from planners.optimal.decompose.partial_workflow import PartialWorkflow
 from planners.optimal.decomposition_cache import DecompositionCache
 from planners.optimal.streaming_plan import StreamingPlan
 from planners.plans import Plan, PlanKind
@@ -102,7 +102,7 @@ class OptimalPlannerPipeline:
         if request.facts.undo:
             yield await self._complete(undo_workflow(request.facts), request, stream)
             return
-        workflow = await asyncio.to_thread(self._begin, request)
+        workflow = await asyncio.to_thread(self._decompositions.begin, request)
         try:
             async with aclosing(self._prefixes(request, workflow, stream)) as prefixes:
                 async for prefix in prefixes:
@@ -119,11 +119,8 @@ class OptimalPlannerPipeline:
             token.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _begin(self, request: PlanRequest) -> PartialWorkflow:
-        return self._decompositions.get(request) or PartialWorkflow(request.task)
-
     async def _prefixes(
-        self, request: PlanRequest, workflow: PartialWorkflow, stream: StreamingPlan
+        self, request: PlanRequest, workflow: GrowingWorkflow, stream: StreamingPlan
     ) -> AsyncGenerator[Plan, None]:
         if workflow.complete:
             return
@@ -138,7 +135,7 @@ class OptimalPlannerPipeline:
                 if (prefix := await asyncio.to_thread(self._prefix, workflow, request, stream)) is not None:
                     yield prefix
 
-    def _prefix(self, workflow: PartialWorkflow, request: PlanRequest, stream: StreamingPlan) -> Plan | None:
+    def _prefix(self, workflow: GrowingWorkflow, request: PlanRequest, stream: StreamingPlan) -> Plan | None:
         """The prefix of the plan that the steps so far allow; None if no further step can be confirmed yet.
 
         Raises:
@@ -241,8 +238,8 @@ def _give_way() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
-def _unrolled(workflow: PartialWorkflow, request: PlanRequest) -> FlatWorkflow:
-    return flatten(workflow.workflow(), request.task.values, request.known, request.facts)
+def _unrolled(workflow: GrowingWorkflow, request: PlanRequest) -> FlatWorkflow:
+    return flatten(workflow.workflow(), request.task.values, request.known, workflow.facts)
 
 
 def _cp_sat(flat: FlatWorkflow, request: PlanRequest, costs: CostModel, **options: Any) -> Plan:

@@ -53,9 +53,18 @@ class _EnoughFlaws(Exception):
     """The most errors that are reported have been found."""
 
 
-def read(workflow: Workflow, inputs: Mapping[str, Any], requirements: Requirements, most: int) -> Reading:
-    """Follow every binding of a workflow of sound structure; stop after ``most`` errors."""
-    reader = _Reader(inputs, requirements, most)
+def read(
+    workflow: Workflow,
+    inputs: Mapping[str, Any],
+    requirements: Requirements,
+    most: int,
+    given: Mapping[str, ValueShape] | None = None,
+) -> Reading:
+    """Follow every binding of a workflow of sound structure; stop after ``most`` errors.
+
+    ``given``: inputs of which no value is known.
+    """
+    reader = _Reader(inputs, requirements, most, given or {})
     try:
         scope = reader.level(workflow.steps, (ROOT,), ChainMap(), None)
         for name, binding in workflow.outputs.items():
@@ -66,7 +75,9 @@ def read(workflow: Workflow, inputs: Mapping[str, Any], requirements: Requiremen
 
 
 class _Reader:
-    def __init__(self, inputs: Mapping[str, Any], requirements: Requirements, most: int) -> None:
+    def __init__(
+        self, inputs: Mapping[str, Any], requirements: Requirements, most: int, given: Mapping[str, ValueShape]
+    ) -> None:
         self._inputs = inputs
         self._requirements = requirements
         self._most = most
@@ -75,7 +86,7 @@ class _Reader:
         self._mismatches: dict[tuple[tuple[str, ...], str, ValueShape, bool], Mismatch | None] = {}
         self._inside_routes = 0
         self._states: list[frozenset[str]] = []
-        self._of_used: dict[str, ValueShape] = {}
+        self._of_used: dict[str, ValueShape] = dict(given)
         self.reading = Reading()
 
     def level(self, nodes: Sequence[Node], where: _Where, outer: _Scope, item: ValueShape | None) -> _Scope:

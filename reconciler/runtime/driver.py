@@ -193,6 +193,7 @@ class Driver:
 
     def _handled(self, event: e.Event) -> tuple[list[c.Command], Future[None]]:
         """Handle and record an event: what is to be done about it, and when it is durable."""
+        event = self.run.checked(event)
         commands = [self._with_speed(command) for command in self.run.handle(event)]
         self._totals.update(self.run.changed)
         urgent = isinstance(event, _TOLD) or any(map(leaves_the_process, commands))
@@ -324,8 +325,7 @@ class Driver:
         run, planning = self.run, self.run.task.planning
         if run.optimal_plan is not None and planning.learn and planning.mode is not Mode.ORACLE:
             whole = run.history.whole(run.optimal_plan)
-            remembering = self._planning_thread.submit(self._ports.planning.remember, run.task, whole)
-            remembering.add_done_callback(_log_error)
+            self._planning_thread.submit(self._ports.planning.remember, run.task, whole).add_done_callback(_log_error)
 
     async def abandon(self, error: Exception) -> TaskView:
         """Record that the run failed because of an error of the service. Whatever else is broken, this succeeds."""

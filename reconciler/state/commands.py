@@ -121,8 +121,8 @@ class Restore(Versioned):
 class PlanReason(StrEnum):
     """Why an optimal plan is asked for.
 
-    ``settled``: the workflow goes on without a step or an element. ``undo``: the task ends, and what it has done is
-    undone.
+    ``settled``: the workflow goes on without a step or an element. ``proposed``: an agent proposed what to do next.
+    ``undo``: the task ends, and what it has done is undone.
     """
 
     ADMITTED = "admitted"
@@ -131,6 +131,7 @@ class PlanReason(StrEnum):
     NODE_LOST = "node_lost"
     ESTIMATE_WRONG = "estimate_wrong"
     SETTLED = "settled"
+    PROPOSED = "proposed"
     UNDO = "undo"
 
 

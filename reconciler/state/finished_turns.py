@@ -99,7 +99,7 @@ def _still_read(run: RunData) -> Iterator[tuple[StepId, FinishedStep]]:
 
 def leave_out(run: RunData, plan: Plan) -> None:
     """A new plan is accepted: take the steps that it leaves out from what is matched with it."""
-    run.facts.planned = run.facts.told
+    run.facts.accepted()
     if gone := run.history.replace(run.plan, plan):
         run.steps.retire(gone)
         run.attempts.retire(frozenset(gone))

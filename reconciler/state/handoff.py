@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field, JsonValue
 
 from planners.model import Measured, Versioned
+from planners.proposals import Proposal
 from reconciler.state.evidence import FailureEvidence
 from reconciler.state.stored_text import StorableText
 
@@ -32,6 +33,8 @@ class Handoff(Versioned):
     by_reference: bool = False
     output_bytes: int = Field(default=0, ge=0)
     next: JsonValue = None
+    # What ``next`` proposes, once it has been checked; part of the journal, so a replay checks nothing again.
+    proposal: Proposal | None = Field(default=None, exclude_if=lambda proposal: proposal is None)
     usage: Usage | None = None
     # It was in the result cache: nothing has run, so nothing is learned from it.
     cached: bool = Field(default=False, exclude_if=lambda cached: not cached)

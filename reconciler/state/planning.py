@@ -22,6 +22,7 @@ from reconciler.state.finished_turns import leave_out, resume_loops
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.matching import Reconciliation, reconcile
 from reconciler.state.outcomes import Verdict
+from reconciler.state.proposals import awaits_plan
 from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation, supersede
 from reconciler.state.step_state import StepStatus
@@ -211,7 +212,8 @@ def _confirm(run: RunData, attempt: Attempt, planned: PlannedStep, verdict: Verd
 
 def _set_steps(run: RunData, plan: Plan, found: Reconciliation) -> None:
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
-    run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, run.steps, gone=run.facts.gone)
+    proposing = {step for step, attempt in adopted.items() if attempt.finished and awaits_plan(run, attempt)}
+    run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, run.steps, gone=run.facts.gone, proposing=proposing)
     statuses = run.steps.statuses if plan.fan_outs else {}
     run.fan_outs = FanOuts(plan, statuses, run.facts.failures)
     run.steps.moved = run.fan_outs.moved if plan.fan_outs else None

@@ -16,6 +16,7 @@ from reconciler.state.hedging import inherited, won
 from reconciler.state.lost_outputs import steps_to_redo
 from reconciler.state.outcomes import Verdict
 from reconciler.state.planning import request_plan, settle, unroll
+from reconciler.state.proposals import awaits_plan
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
 from reconciler.state.undo_plan import lose_inputs
@@ -240,6 +241,9 @@ def _finish_step(run: RunData, done: Attempt, cause: str) -> None:
         return
     if run.undoing is not None and done.step.id not in run.undoing.made:
         run.steps.leave(done.step.id, StepStatus.FINISHED, run.at_s, cause)
+        return
+    if awaits_plan(run, done):
+        run.steps.block(done.step.id, run.at_s, c.PlanReason.PROPOSED)
         return
     run.steps.finish(done.step.id, run.at_s, cause)
     if run.awaited.finish(done.step.id):

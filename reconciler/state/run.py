@@ -10,7 +10,7 @@ from typing import ClassVar
 from planners.model import AttemptId, StepId
 from reconciler.state import commands as c
 from reconciler.state import events as e
-from reconciler.state import planning, reports, waits
+from reconciler.state import planning, proposals, reports, waits
 from reconciler.state.advance import advance
 from reconciler.state.conclusion import end, with_whereabouts
 from reconciler.state.handoff import Failure, FailureKind
@@ -51,6 +51,10 @@ class RunState(RunData):
         if self.validates:
             self.validate()
         return self.commands
+
+    def checked(self, event: e.Event) -> e.Event:
+        """The event as it is to be recorded and handled; see `reconciler.state.proposals`. Changes nothing."""
+        return proposals.checked(self, event)
 
     def validate(self) -> None:
         """Check that the parts of the state agree with each other. Linear in steps and attempts; for tests.

@@ -9,6 +9,7 @@ from planners.occurrences import Ranges
 from planners.workflow import LoopTurn, Step
 from reconciler.state.fan_outs import Completion, Element
 from reconciler.state.handoff import Failure
+from reconciler.state.proposed_steps import ProposedSteps
 
 
 class RunFacts:
@@ -23,6 +24,7 @@ class RunFacts:
         gone: steps that do not run any more, whatever a plan says that was asked for before.
         loops: those that the next plan resumes behind finished turns; ``finished``, ``repeats`` and ``undo``: see
             `planners.facts.Facts`.
+        proposed: what agents have proposed.
         told: how many facts the last request for a plan knew, and ``planned``: the last plan that was accepted.
     """
 
@@ -44,6 +46,7 @@ class RunFacts:
         self.finished: dict[StepId, FinishedStep] = {}
         self.repeats: dict[WorkKey, Ranges] = {}
         self.undo: tuple[Step, ...] = ()
+        self.proposed = ProposedSteps()
         self.told = self.planned = 0
 
     def start(self, fan_out: StepId, at_s: float, timeout_s: float | None) -> None:
@@ -98,7 +101,7 @@ class RunFacts:
     @property
     def count(self) -> int:
         """How many facts there are."""
-        return len(self.given_up) + len(self._kept)
+        return len(self.given_up) + len(self._kept) + self.proposed.changes
 
     def resume(self, turn: LoopTurn) -> None:
         """A turn has finished: the next plan resumes the loop behind it and need not know what happened in it."""
@@ -106,11 +109,18 @@ class RunFacts:
             self._telling.pop(node, None)
             self.loops.pop(node, None)
         self.loops[turn.loop] = turn.next
+        self.proposed.leave_out(turn.steps)
 
     def start_over(self) -> None:
         """The next plan holds all turns again."""
         self.loops, self.finished, self.repeats = {}, {}, {}
         self._telling = dict.fromkeys((*self.given_up, *self._dropped, *self._kept))
+        self.proposed.start_over()
+
+    def accepted(self) -> None:
+        """The plan that was asked for last, or a prefix of it, counts from here on."""
+        self.planned = self.told
+        self.proposed.planned()
 
     def taken(self) -> Facts:
         """All of them, for a plan that is asked for now."""
@@ -127,6 +137,7 @@ class RunFacts:
             },
             loops=dict(self.loops),
             finished=dict(self.finished),
+            proposals=self.proposed.taken(),
             repeats=dict(self.repeats),
             undo=self.undo,
         )

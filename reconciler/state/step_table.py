@@ -66,6 +66,7 @@ class StepTable(Mapping[StepId, StepState]):
         before: "StepTable",
         *,
         gone: Collection[StepId] = (),
+        proposing: Collection[StepId] = (),
     ) -> "StepTable":
         """The states that a plan gives its steps.
 
@@ -76,6 +77,7 @@ class StepTable(Mapping[StepId, StepState]):
             at_s: now.
             before: the states under the plan before it, whose stories go on.
             gone: steps that the workflow goes on without, although the plan may hold them: it was asked for before.
+            proposing: steps whose attempts have finished and proposed what the plan does not hold yet.
 
         Raises:
             IllegalTransition: the plan takes back what cannot be taken back.
@@ -83,7 +85,7 @@ class StepTable(Mapping[StepId, StepState]):
         table = cls(planned.id for planned in plan.steps)
         table._take_retired(before)
         table.changed = before.changed
-        finished = {step for step, attempt in adopted.items() if attempt.finished}
+        finished = {step for step, attempt in adopted.items() if attempt.finished and step not in proposing}
         for planned in plan.steps:
             missing = 0
             for parent in planned.step.parents:
@@ -91,11 +93,9 @@ class StepTable(Mapping[StepId, StepState]):
                 missing += parent not in finished
             table._open_parents[planned.id] = missing
         for planned in plan.steps:
-            attempt = adopted.get(planned.id)
-            opened = StepStatus.WAITING if table._open_parents[planned.id] else StepStatus.READY
-            status = opened if attempt is None else _OF_ATTEMPT[attempt.status]
-            served_by = None if attempt is None else attempt.id
-            state = StepState(planned.id, keys[planned.id], status, at_s, "planned", served_by)
+            state = table._planned(planned.id, keys[planned.id], adopted.get(planned.id), at_s)
+            if planned.id in proposing:
+                state = StepState(planned.id, state.work_key, StepStatus.BLOCKED, at_s, blocked_by=PlanReason.PROPOSED)
             former = before.get(planned.id)
             if former is not None and planned.id in gone:
                 table._put(former)
@@ -105,6 +105,12 @@ class StepTable(Mapping[StepId, StepState]):
             former = before.get(skipped.id)
             table._replan(former, _skipped(skipped, at_s, former))
         return table
+
+    def _planned(self, step: StepId, key: WorkKey, attempt: Attempt | None, at_s: float) -> StepState:
+        if attempt is not None:
+            return StepState(step, key, _OF_ATTEMPT[attempt.status], at_s, "planned", attempt.id)
+        status = StepStatus.WAITING if self._open_parents[step] else StepStatus.READY
+        return StepState(step, key, status, at_s, "planned")
 
     def __getitem__(self, step: StepId) -> StepState:
         state = self._states.get(step)

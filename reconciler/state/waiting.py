@@ -9,6 +9,7 @@ from pydantic import Field
 from planners.bindings import Value
 from planners.model import AgentName, AttemptId, Model, NodeId, StepId
 from reconciler.state.attempts import Attempt
+from reconciler.state.commands import PlanReason
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepState, StepStatus
 
@@ -174,7 +175,10 @@ def _of_parents(run: RunData, state: StepState) -> WaitReason:
 
 
 def _of_block(run: RunData, state: StepState) -> WaitReason:
-    gone = f"node {state.node} was lost" if state.node is not None else f"agent '{state.agent}' failed for good"
+    if state.blocked_by is PlanReason.PROPOSED:
+        gone = "its agent proposed what to do next"
+    else:
+        gone = f"node {state.node} was lost" if state.node is not None else f"agent '{state.agent}' failed for good"
     epoch = run.requests.requested
     message = f"waiting for a new plan: {gone}"
     kind = WaitKind.NEW_PLAN

@@ -37,6 +37,7 @@ from reconciler.views.totals import AttemptTotals
 _MOST_REASONS = 20
 # Failed attempts in the view of failures, each with its traceback.
 MOST_FAILURES = 50
+_MOST_NAMED = 5
 _FAILED = (AttemptStatus.FAILED, AttemptStatus.IN_DOUBT)
 _MOST_REFUSALS = 1_000
 _WAITING = (StepStatus.WAITING, StepStatus.READY, StepStatus.HELD, StepStatus.DISPATCHED, StepStatus.RETRYING)
@@ -280,8 +281,10 @@ def bar(run: RunState, attempt: Attempt, progress: AttemptProgress | None = None
 
 
 def _why(attempt: Attempt) -> str:
-    cached = attempt.handoff is not None and attempt.handoff.cached
-    return "from the result cache" if cached else attempt.reason
+    handoff = attempt.handoff
+    if handoff is not None and handoff.proposal is not None:
+        return f"proposed {', '.join(node.id for node in handoff.proposal.steps[:_MOST_NAMED])}"
+    return "from the result cache" if handoff is not None and handoff.cached else attempt.reason
 
 
 def failures_view(run: RunState) -> FailuresView:

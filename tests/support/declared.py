@@ -29,6 +29,7 @@ CATALOG = Catalog(
             kind=AgentKind.ASYNC,
             resources=Resources(),
             effect=effect,
+            proposes=capability == "propose",
             retry=Retry(max_attempts=2, backoff_s=0.1),
         )
         for capability, effect in (
@@ -37,6 +38,7 @@ CATALOG = Catalog(
             ("act", Effect.IRREVERSIBLE),
             ("undo", Effect.IDEMPOTENT),
             ("refund", Effect.IRREVERSIBLE),
+            ("propose", Effect.PURE),
         )
     )
 )
@@ -63,8 +65,8 @@ class Declared:
 
     Attributes:
         task: with a declared workflow.
-        output: (capability, inputs, number of its dispatch) -> output. A `Failure` that it returns or an error that it
-            raises fails the attempt. By default a digest.
+        output: (capability, inputs, number of its dispatch) -> output, or a handoff. A `Failure` that it returns or an
+            error that it raises fails the attempt. By default a digest.
         seconds: the same -> seconds of the attempt.
         plan_s: how long an optimal plan takes.
         imagined: outputs by step that guesses are made with, right or wrong, where they are not known.
@@ -201,8 +203,8 @@ class Declared:
         if isinstance(made, Failure):
             yield end_s, e.AttemptFailed(at_s=0, attempt=order.attempt, failure=made, seconds=seconds)
             return
-        self.values[order.attempt] = made
-        handoff = Handoff(output=made)
+        handoff = made if isinstance(made, Handoff) else Handoff(output=made)
+        self.values[order.attempt] = handoff.output
         yield end_s, e.AttemptFinished(at_s=0, attempt=order.attempt, handoff=handoff, seconds=seconds)
 
     def value(self, source):

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from planners.model import canonical_json, digest
-from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.handoff import Failure, FailureKind, Handoff
 
 
 @st.composite
@@ -52,7 +52,7 @@ class _Drawing:
         inputs = {"k": self.binding(seen, item)}
         if self.draw(st.booleans()):
             inputs["m"] = self.draw(st.sampled_from([[self.binding(seen, item), 1], self.binding(seen, item)]))
-        capability = self.draw(st.sampled_from(["do", "do", "say"]))
+        capability = self.draw(st.sampled_from(["do", "do", "say", "propose"]))
         after = self.draw(st.lists(st.sampled_from(seen), max_size=1)) if seen else []
         node = {"id": name, "capability": capability, "inputs": inputs, "after": after}
         if self.undo and self.draw(st.integers(0, 3)):
@@ -122,12 +122,24 @@ class _Drawing:
 
 
 def answered(share=4):
-    """Agents that fail for good on some inputs, once in ``share``; else their output is a digest of the inputs."""
+    """Agents that fail for good on some inputs, once in ``share``; else their output is a digest of the inputs.
+
+    Those that may propose do so for half of the inputs: one or two steps, of which the last may propose again.
+    """
 
     def output(capability, inputs, _number):
         made = digest(capability, canonical_json(inputs))
         if share and int(made[:6], 16) % share == 0:
             return Failure(kind=FailureKind.BAD_INPUT, message=f"{made[:6]} is bad")
-        return made
+        return Handoff(output=made, next=_proposal(made)) if capability == "propose" else made
 
     return output
+
+
+def _proposal(made):
+    drawn = int(made[6:8], 16)
+    if drawn % 2:
+        return None
+    last = {"id": "last", "capability": "propose" if drawn % 8 == 0 else "do", "inputs": {"k": "$inputs.output"}}
+    first = {"id": "first", "capability": "say", "inputs": {"k": "$inputs.k", "m": drawn}}
+    return {"steps": [first, {**last, "after": ["first"]}] if drawn % 4 else [last]}

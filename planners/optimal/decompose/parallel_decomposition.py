@@ -8,7 +8,7 @@ from planners.agents import Catalog
 from planners.errors import DecomposeFailed
 from planners.model import StepId
 from planners.optimal.decompose.goals import Decomposer
-from planners.optimal.decompose.partial_workflow import PartialWorkflow
+from planners.optimal.decompose.growing_workflow import GrowingWorkflow
 from planners.workflow import Step
 
 # A step of a goal; None at the goal's end; or why it failed.
@@ -19,7 +19,7 @@ _News = tuple[StepId, Step | BaseException | None]
 _AT_ONCE = 16
 
 
-async def decompose(workflow: PartialWorkflow, decomposer: Decomposer, catalog: Catalog) -> AsyncGenerator[None, None]:
+async def decompose(workflow: GrowingWorkflow, decomposer: Decomposer, catalog: Catalog) -> AsyncGenerator[None, None]:
     """Yields whenever the workflow has grown, once for all steps that arrived meanwhile; ends when no goal is open.
 
     Raises:
@@ -48,7 +48,7 @@ async def decompose(workflow: PartialWorkflow, decomposer: Decomposer, catalog: 
 
 
 async def _read(
-    goal: StepId, workflow: PartialWorkflow, decomposer: Decomposer, catalog: Catalog, news: "asyncio.Queue[_News]"
+    goal: StepId, workflow: GrowingWorkflow, decomposer: Decomposer, catalog: Catalog, news: "asyncio.Queue[_News]"
 ) -> None:
     try:
         async with aclosing(decomposer.steps(workflow.text(goal), catalog)) as steps:
@@ -64,7 +64,7 @@ async def _read(
         news.put_nowait((goal, None))
 
 
-def _apply(workflow: PartialWorkflow, goal: StepId, what: Step | BaseException | None) -> None:
+def _apply(workflow: GrowingWorkflow, goal: StepId, what: Step | BaseException | None) -> None:
     match what:
         case Step():
             workflow.confirm(goal, what)

@@ -4,8 +4,8 @@ A task that is just a goal is a workflow of one goal. A goal that is still open 
 leaves it and all its readers pending. The steps that do unroll are the growing prefix of the plan.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Self, TypeVar
 
 from planners.bindings import Binding, InputRef, Leaf, Path, StepRef, Value, follow, map_binding
 from planners.errors import DecomposeFailed
@@ -23,9 +23,9 @@ _Kind = TypeVar("_Kind", bound=NodeBase)
 class PartialWorkflow:
     """The workflow of a task. Each of its goals is open until `close`."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, declared: Workflow | None = None) -> None:
         self._task = task
-        self._declared = task.plannable or _of_goal(task)
+        self._declared = declared or task.plannable or _of_goal(task)
         self.goals: dict[StepId, Goal] = {node.id: node for node in self._declared.walk() if isinstance(node, Goal)}
         self._steps: dict[StepId, list[Step]] = {goal: [] for goal in self.goals}
         self._closed: set[StepId] = set()
@@ -39,18 +39,21 @@ class PartialWorkflow:
         workflow.close(_WHOLE)
         return workflow
 
-    @classmethod
-    def of_steps(cls, task: Task, steps: Mapping[StepId, Iterable[Step]]) -> "PartialWorkflow":
-        """The finished workflow of a task with the steps of its goals, as `steps_by_goal` gave them."""
-        workflow = cls(task)
-        workflow._steps = {goal: list(steps[goal]) for goal in workflow.goals}
-        workflow._closed = set(workflow.goals)
-        return workflow
+    def restore(self, steps: Mapping[StepId, Iterable[Step]]) -> Self:
+        """The finished workflow with the steps of its goals, as `steps_by_goal` gave them."""
+        self._steps = {goal: list(steps[goal]) for goal in self.goals}
+        self._closed = set(self.goals)
+        return self
 
     @property
     def steps_by_goal(self) -> dict[StepId, tuple[Step, ...]]:
         """The steps confirmed so far, with ids and bindings of the whole workflow."""
         return {goal: tuple(steps) for goal, steps in self._steps.items()}
+
+    @property
+    def open_goals(self) -> Collection[StepId]:
+        """The goals that are not decomposed yet."""
+        return self.goals.keys() - self._closed
 
     @property
     def complete(self) -> bool:

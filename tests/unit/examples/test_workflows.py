@@ -107,3 +107,14 @@ def test_screening_asks_costly_methods_only_where_that_matters_and_stops_early()
     assert view.outputs["hits"] == [{"name": "O=CC=O", "gap_ev": 3.0, "method": "B3LYP"}]
     assert [molecule["name"] for molecule in view.outputs["unseen"]] == ["CCC", "CCCC"]
     assert set(asked) == {"O=CC=O"}
+
+
+def test_levels_propose_the_ones_below_and_the_step_stands_for_the_result():
+    view = run(the_task("strategy"), [the_catalog("strategy")], virtual_time=True)
+
+    assert view.outputs["advice"].splitlines() == [
+        "Where should we open the next office?",
+        "- Chile: the press says that Chile grows; the chamber of trade says that Chile grows",
+        "- Ghana: the press says that Ghana grows; the chamber of trade says that Ghana grows",
+        "- Japan: mature, slow to change suppliers",
+    ]

@@ -7,13 +7,15 @@ from planners.bindings import StepRef, Value
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import PriorCosts
 from planners.expansion import flatten
+from planners.facts import Facts
 from planners.optimal.certified import CertifiedPlans
 from planners.plans import PlanKind
+from planners.proposals import Proposal
 from planners.requests import InFlight, PlanRequest
 from planners.resources import Resources
 from planners.scheduling.cp_sat.solver import schedule
 from planners.tasks import Limits, Mode, PlanningOptions, Task
-from planners.workflow import Step, Workflow
+from planners.workflow import Goal, Step, Workflow
 
 CATALOG = Catalog(
     agents=tuple(
@@ -23,6 +25,7 @@ CATALOG = Catalog(
 )
 CLUSTER = ClusterSnapshot(nodes=(ClusterNode(id="n1", node_class="cpu", total=Resources(cpus=3)),))
 GOAL = Task(goal="anything")
+PROPOSED_GOAL = Facts(proposals={"s0": Proposal(steps=(Goal(id="goal", goal="anything"),))})
 
 
 def chain(count):
@@ -77,6 +80,8 @@ def test_the_plan_is_complete_and_no_solver_finds_a_better_one(steps):
             asked(chain(1), in_flight=(InFlight(work_key="k", agent="worker", node="n1"),)), id="attempts in flight"
         ),
         pytest.param(PlanRequest(task=GOAL, catalog=CATALOG, cluster=CLUSTER), id="a goal"),
+        pytest.param(asked([*chain(1), Goal(id="rest", goal="anything")]), id="a goal beside a step"),
+        pytest.param(asked(chain(1), facts=PROPOSED_GOAL), id="a goal that a step has proposed"),
     ],
 )
 def test_what_needs_a_search_or_has_no_plan_is_left_to_the_optimal_planner(request_):

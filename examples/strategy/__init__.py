@@ -1,0 +1,1 @@
+"""Levels: agents that propose what to do, and agents that do it."""
