@@ -5,7 +5,7 @@ to the planner: its state, and the finished steps that the state reads, each wit
 step is lost, the plan becomes whole again, because making the output again may need the steps before it.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 
 from planners.bindings import Value, step_refs
@@ -31,11 +31,12 @@ def resume_loops(run: RunData) -> None:
     turns = list(_finished(run, plan))
     if not turns:
         return
-    _note_numbers(run, plan, {step for turn in turns for step in turn.steps})
+    first = {planned.id: _first_key(run, plan, planned) for planned in plan.steps if planned.id not in run.history.due}
     for turn in turns:
         run.history.add(turn, plan)
         run.facts.resume(turn)
     run.facts.finished = dict(_still_read(run))
+    _note_numbers(run, plan, first, {step for turn in turns for step in turn.steps})
     run.requests.forget(run.history.due.keys() - run.facts.finished.keys())
 
 
@@ -49,15 +50,24 @@ def _finished(run: RunData, plan: Plan) -> Iterator[LoopTurn]:
             yield turn
 
 
-def _note_numbers(run: RunData, plan: Plan, finished: Collection[StepId]) -> None:
-    """Note the numbers of work in finished turns that steps of the plan do again: no later plan gives them anew."""
-    first = {planned.id: _first_key(run, plan, planned) for planned in plan.steps if planned.id not in run.history.due}
-    still = {key for step, key in first.items() if step not in finished}
-    repeats = run.facts.repeats
+def _note_numbers(run: RunData, plan: Plan, first: Mapping[StepId, WorkKey], finished: Collection[StepId]) -> None:
+    """Note the numbers of work in finished turns that the next plan holds again: no other step gets them.
+
+    Args:
+        run: with the facts for the next plan.
+        plan: the plan that counts.
+        first: step -> the key of the first step with like work, of steps that were not left out before.
+        finished: those of them that are left out now.
+    """
+    facts = run.facts
+    facts.pinned = {step: key for step, key in {**facts.pinned, **first}.items() if step in facts.finished}
+    still = {key for step, key in first.items() if step not in finished}.union(facts.pinned.values())
     for planned in plan.steps:
-        if planned.id in finished and (key := first.get(planned.id)) is not None and (key in still or key in repeats):
-            taken = repeats.get(key, ())
-            repeats[key] = with_number(taken, _number(run, plan, planned, key, taken[-1][1] if taken else 0))
+        if planned.id in finished and (key := first.get(planned.id)) in still and key is not None:
+            taken = facts.repeats.get(key, ())
+            number = _number(run, plan, planned, key, taken[-1][1] if taken else 0)
+            facts.repeats[key] = with_number(taken, number)
+    facts.repeats = {key: numbers for key, numbers in facts.repeats.items() if key in still}
 
 
 def _number(run: RunData, plan: Plan, planned: PlannedStep, first: WorkKey, guess: int) -> int:

@@ -134,6 +134,7 @@ def _with_lost_nodes(run: RunData, failure: Failure) -> Failure:
 def accept(run: RunData, plan: Plan, epoch: int) -> None:
     """Hold an optimal plan against the work under way and carry on from there."""
     leave_out(run, plan)
+    run.facts.see(plan.fan_outs, lambda step: _finished_attempt(run, step) is not None)
     found = reconcile(replace(run.progress, current=run.attempts.current()), plan, run.task, run.catalog, run.digests)
     _drop_gone(run, found)
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}

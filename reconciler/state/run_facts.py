@@ -1,12 +1,12 @@
 """What has happened in a run that decides how its workflow is unrolled next, apart from the outputs of steps."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from planners.facts import Elements, Facts, FinishedStep, ResumedLoop
 from planners.model import StepId, WorkKey
 from planners.occurrences import Ranges
-from planners.workflow import LoopTurn, Step
+from planners.workflow import FanOut, LoopTurn, Step
 from reconciler.state.fan_outs import Completion, Element
 from reconciler.state.handoff import Failure
 from reconciler.state.proposed_steps import ProposedSteps
@@ -24,6 +24,7 @@ class RunFacts:
         gone: steps that do not run any more, whatever a plan says that was asked for before.
         loops: those that the next plan resumes behind finished turns; ``finished``, ``repeats`` and ``undo``: see
             `planners.facts.Facts`.
+        pinned: the steps of ``finished`` -> the key of the first step with like work.
         proposed: what agents have proposed.
         told: how many facts the last request for a plan knew, and ``planned``: the last plan that was accepted.
     """
@@ -46,6 +47,7 @@ class RunFacts:
         self.finished: dict[StepId, FinishedStep] = {}
         self.repeats: dict[WorkKey, Ranges] = {}
         self.undo: tuple[Step, ...] = ()
+        self.pinned: dict[StepId, WorkKey] = {}
         self.proposed = ProposedSteps()
         self.told = self.planned = 0
 
@@ -90,6 +92,12 @@ class RunFacts:
         self._telling[fan_out] = None
         self._dropped.setdefault(fan_out, {})[number] = reason
 
+    def see(self, fan_outs: Iterable[FanOut], finished: Callable[[StepId], bool]) -> None:
+        """A plan was accepted; of elements that were dropped after it was asked for, nothing more runs."""
+        for spec in fan_outs:
+            for number in self._dropped.get(spec.id, ()):
+                self.gone.update(step for step in spec.elements[number] if not finished(step))
+
     def keep(self, fan_out: StepId, kept: tuple[int, ...], failed: str | None = None) -> None:
         """A fan-out is complete with the outputs of these elements, or has failed."""
         self._kept[fan_out] = kept
@@ -113,7 +121,7 @@ class RunFacts:
 
     def start_over(self) -> None:
         """The next plan holds all turns again."""
-        self.loops, self.finished, self.repeats = {}, {}, {}
+        self.loops, self.finished, self.repeats, self.pinned = {}, {}, {}, {}
         self._telling = dict.fromkeys((*self.given_up, *self._dropped, *self._kept))
         self.proposed.start_over()
 

@@ -97,10 +97,12 @@ class StepTable(Mapping[StepId, StepState]):
             if planned.id in proposing:
                 state = StepState(planned.id, state.work_key, StepStatus.BLOCKED, at_s, blocked_by=PlanReason.PROPOSED)
             former = before.get(planned.id)
-            if former is not None and planned.id in gone:
+            if planned.id not in gone:
+                table._replan(former, state if former is None else former.replanned(state))
+            elif former is not None:
                 table._put(former)
             else:
-                table._replan(former, state if former is None else former.replanned(state))
+                table._put(StepState(planned.id, state.work_key, StepStatus.SKIPPED, at_s, "its element was dropped"))
         for skipped in plan.skipped:
             former = before.get(skipped.id)
             table._replan(former, _skipped(skipped, at_s, former))

@@ -203,3 +203,76 @@ def test_like_work_before_a_loop_is_done_once_however_many_turns_follow():
     assert sorted(world.done) == sorted(["a", "d", *(f"{name}[{turn}]" for name in "bc" for turn in range(4))])
     keys = [one.work_key for one in world.run.attempts.values()]
     assert len(set(keys)) == len(keys)
+
+
+def same(_capability, inputs, _number):
+    """Output that depends on the inputs only, so that equal steps do equal work."""
+    return str(sorted(inputs.items()))
+
+
+ONCE_AND_IN_EACH_TURN = [
+    step("once", inputs={"k": 1}),
+    {
+        "id": "turns",
+        "loop": [step("again", inputs={"k": 1})],
+        "state": {"x": 0},
+        "next": {"x": "$steps.again"},
+        "until": "$steps.again == 'never'",
+        "max": 4,
+    },
+]
+NESTED = [
+    {
+        "id": "outer",
+        "loop": [
+            {
+                "id": "inner",
+                "loop": [step("count", inputs={"k": 1}), step("work", inputs={"k": "$state.x"})],
+                "state": {"x": 2},
+                "next": {"x": "$steps.work"},
+                "until": "$steps.work == 'never'",
+                "max": 3,
+            }
+        ],
+        "state": {"x": 1},
+        "next": {"x": "$steps.inner"},
+        "until": "$steps.inner == 'never'",
+        "max": 3,
+    }
+]
+
+
+@pytest.mark.parametrize("steps", [ONCE_AND_IN_EACH_TURN, NESTED], ids=["beside a loop", "in nested loops"])
+@pytest.mark.parametrize("mode", ["wait", "forerun"])
+def test_like_work_keeps_its_number_when_finished_turns_leave_the_plan(steps, mode, monkeypatch):
+    """Otherwise two steps get one work key, and work that has finished is done again."""
+    monkeypatch.setattr(RunState, "validates", True)
+
+    world = Declared(a_task(steps, mode=mode), output=same, seconds=lambda *_: 0.2, plan_s=0.3).play()
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert len(world.done) == len(set(world.done)), "each step runs once"
+
+
+def test_nothing_runs_of_a_turn_that_was_planned_before_its_loop_failed(monkeypatch):
+    monkeypatch.setattr(RunState, "validates", True)
+    loop = {
+        "id": "turns",
+        "loop": [step("slow", "say", inputs={"k": "$state.x"}), step("fast", inputs={"k": "$state.x"})],
+        "state": {"x": 0},
+        "next": {"x": "$steps.fast"},
+        "until": "$steps.fast == 'never'",
+        "max": 3,
+        "on_failure": "default",
+        "default": "none",
+    }
+
+    def output(capability, inputs, number):
+        return Failure(kind=FailureKind.BAD_INPUT, message="bad") if capability == "say" else same("", inputs, number)
+
+    world = Declared(
+        a_task([loop], mode="wait"), output=output, seconds=lambda kind, *_: 0.3 if kind == "say" else 0.2, plan_s=0.3
+    ).play()
+
+    assert world.outputs == {"turns": "none"}
+    assert not any(name.endswith("[1]") for name in world.done)
