@@ -15,6 +15,7 @@ from reconciler.state.giving_up import give_up
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.hedging import meet_late_attempts, watch
 from reconciler.state.planning import request_plan
+from reconciler.state.proposals import will_be_replaced
 from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation
 from reconciler.state.undo import go_on_undoing
@@ -107,6 +108,9 @@ def _dispatch_speculative(run: RunData, guess: Speculation, planned: PlannedStep
         guess.drop(planned.id)
         return
     if guess.holds(planned.id) or run.fan_outs.holding(planned.id) is not None:
+        return
+    if any(will_be_replaced(run, parent, guess.serving.get(parent)) for parent in planned.step.data_parents):
+        guess.drop(planned.id)
         return
     try:
         inputs = run.dispatcher.inputs(planned, guess.serving.__getitem__)

@@ -4,6 +4,7 @@ A plan that streamed in, a list that became known, an agent that failed for good
 for a new optimal plan, and its answer is held against the work under way.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from planners.agents import Effect
@@ -137,6 +138,7 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
     run.facts.see(plan.fan_outs, lambda step: _finished_attempt(run, step) is not None)
     found = reconcile(replace(run.progress, current=run.attempts.current()), plan, run.task, run.catalog, run.digests)
     _drop_gone(run, found)
+    proposing = _proposing(run, found)
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
     run.outcomes.plan_arrived(plan, run.at_s, adopted)
     if plan.complete:
@@ -156,7 +158,7 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
     for step, attempt in adopted.items():
         if attempt.id in found.verdicts:
             _confirm(run, attempt, plan.by_id[step], found.verdicts[attempt.id])
-    _set_steps(run, plan, found)
+    _set_steps(run, plan, found, proposing)
     watch_deadlines(run, plan)
     run.awaited = AwaitedOutputs(plan.pending, lambda step: _finished_attempt(run, step) is not None)
     supersede(run.speculations, plan)
@@ -173,6 +175,12 @@ def _drop_gone(run: RunData, found: Reconciliation) -> None:
         if (run.attempts[attempt].live or run.attempts[attempt].unconfirmed) and not run.is_act(run.attempts[attempt]):
             found.flushed.append(attempt)
             found.verdicts[attempt] = Verdict.FLUSH
+
+
+def _proposing(run: RunData, found: Reconciliation) -> set[StepId]:
+    """The finished steps that have proposed what this plan does not hold yet."""
+    finished = ((step, run.attempts[one]) for step, one in found.adopted.items() if run.attempts[one].finished)
+    return {step for step, attempt in finished if awaits_plan(run, step, attempt)}
 
 
 def unroll(run: RunData) -> None:
@@ -211,9 +219,8 @@ def _confirm(run: RunData, attempt: Attempt, planned: PlannedStep, verdict: Verd
         settle(run, confirmed)
 
 
-def _set_steps(run: RunData, plan: Plan, found: Reconciliation) -> None:
+def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Collection[StepId]) -> None:
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
-    proposing = {step for step, attempt in adopted.items() if attempt.finished and awaits_plan(run, attempt)}
     run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, run.steps, gone=run.facts.gone, proposing=proposing)
     statuses = run.steps.statuses if plan.fan_outs else {}
     run.fan_outs = FanOuts(plan, statuses, run.facts.failures)

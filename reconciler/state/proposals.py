@@ -5,6 +5,7 @@ so nothing reads its output. What an unconfirmed attempt proposes waits until a 
 """
 
 from planners.errors import InvalidTask
+from planners.model import AttemptId, StepId
 from planners.proposal_check import Allowed, checked_proposal
 from planners.tasks import Mode
 from reconciler.state import events as e
@@ -23,7 +24,8 @@ def checked(run: RunData, event: e.Event) -> e.Event:
     attempt = run.attempts.find(event.attempt)
     if attempt is None or not (attempt.live or attempt.in_doubt) or not run.agent_of(attempt).proposes:
         return event
-    if run.task.planning.mode is Mode.ORACLE:  # the given plan holds what was proposed
+    # In mode oracle, the given plan holds what was proposed; once the task is undone, nothing new is done.
+    if run.task.planning.mode is Mode.ORACLE or run.undoing is not None:
         return event
     try:
         proposal = checked_proposal(event.handoff.next, attempt.step, run.catalog, _allowed(run, attempt))
@@ -34,10 +36,16 @@ def checked(run: RunData, event: e.Event) -> e.Event:
     return event.model_copy(update={"handoff": event.handoff.model_copy(update={"proposal": proposal})})
 
 
-def awaits_plan(run: RunData, attempt: Attempt) -> bool:
-    """Whether a step that a finished, confirmed attempt serves waits for a plan that holds what was proposed."""
+def awaits_plan(run: RunData, step: StepId, attempt: Attempt) -> bool:
+    """Whether a step that a finished attempt serves waits for a plan that holds what was proposed."""
     proposal = None if attempt.handoff is None else attempt.handoff.proposal
-    return run.facts.proposed.take(attempt.step.id, attempt.work_key, proposal)
+    return run.facts.proposed.take(step, attempt.work_key, proposal)
+
+
+def will_be_replaced(run: RunData, step: StepId, attempt_id: AttemptId | None) -> bool:
+    """Whether an attempt has proposed what no plan holds yet, so that a guess must not read its output."""
+    handoff = None if attempt_id is None else run.attempts[attempt_id].handoff
+    return handoff is not None and handoff.proposal is not None and run.facts.proposed.get(step) is None
 
 
 def _allowed(run: RunData, attempt: Attempt) -> Allowed:

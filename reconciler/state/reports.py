@@ -242,7 +242,7 @@ def _finish_step(run: RunData, done: Attempt, cause: str) -> None:
     if run.undoing is not None and done.step.id not in run.undoing.made:
         run.steps.leave(done.step.id, StepStatus.FINISHED, run.at_s, cause)
         return
-    if awaits_plan(run, done):
+    if awaits_plan(run, done.step.id, done):
         run.steps.block(done.step.id, run.at_s, c.PlanReason.PROPOSED)
         return
     run.steps.finish(done.step.id, run.at_s, cause)

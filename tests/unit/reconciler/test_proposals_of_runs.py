@@ -8,7 +8,7 @@ from planners.definitions import NamedWorkflow
 from reconciler.simulation import Restart
 from reconciler.state.commands import PlanReason, RequestPlan, RunStatus
 from reconciler.state.events import AttemptFailed, NodeLost
-from reconciler.state.handoff import Handoff
+from reconciler.state.handoff import Failure, Handoff
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
 
@@ -306,3 +306,18 @@ def test_a_failure_inside_a_proposal_means_what_the_failure_of_the_step_means():
 
     assert world.run.status is RunStatus.SUCCEEDED
     assert world.outputs == {"send": "act {'text': 'none'}"}
+
+
+def test_no_guess_reads_the_output_of_a_step_that_has_proposed():
+    """It would fail the run: the agent cannot work with what was thought before the proposal."""
+    steps = [step("plan", "propose"), step("tell", "say", inputs={"text": "$steps.plan"})]
+    answers = proposing({"steps": [{"id": "work", "capability": "do"}]})
+
+    def output(capability, inputs, number):
+        wrong = capability == "say" and inputs["text"] == "thoughts"
+        return Failure(kind="bad_input", message="bad") if wrong else answers(capability, inputs, number)
+
+    world = Declared(a_task(steps), output=output, seconds=lambda kind, *_: 0.1 if kind == "propose" else 0.4).play()
+
+    assert world.done == ["plan", "plan/work", "tell"]
+    assert world.outputs == {"tell": "say {'text': 'do {}'}"}
