@@ -1,10 +1,11 @@
 """Bindings: where a step's inputs come from. Task inputs, outputs of other steps and literals, so never free text.
 
 People write shorthand: ``$inputs.molecules.0.smiles``, ``$steps.conformer.xyz``, ``$item.name``, ``$state.draft``.
-Any other value is a literal. A literal that would read as a binding is wrapped: ``{value: "$5"}``,
-``{value: {step: 3}}``.
+Any other value is a literal, unless a reference is somewhere inside it: lists and objects are made of what their parts
+stand for. A literal that would read as a binding is wrapped: ``{value: "$5"}``, ``{value: {step: 3}}``.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar
@@ -17,6 +18,10 @@ Path = tuple[str | int, ...]
 _T = TypeVar("_T")
 # Written in one way only, so that "007" stays the key it is.
 _INDEX = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
+# Inside objects, texts such as "$5" or "$ {x}" are none.
+_LIKE_A_REFERENCE = re.compile(r"\$[A-Za-z_]\w*(\.|$)", re.ASCII)
+# More levels take pydantic and the work keys too long.
+MOST_LEVELS = 32
 _FORMS = {
     "input": "InputRef",
     "step": "StepRef",
@@ -24,6 +29,7 @@ _FORMS = {
     "loop_state": "StateRef",
     "value": "Value",
     "gather": "Gather",
+    "composed": "Composed",
 }
 
 
@@ -70,15 +76,43 @@ class Gather(Model):
     gather: "Annotated[tuple[Binding, ...], FailFast()]" = Field(description="The bindings of the elements")
 
 
+class Composed(Model):
+    """An object made of other bindings."""
+
+    # Its name is unlike any that a literal object is likely to have.
+    composed: "dict[str, Binding]" = Field(description="The bindings of its fields")
+
+
 def _parsed(raw: Any) -> Any:
     """Expand shorthand. The full form and model instances pass through."""
     if isinstance(raw, Model):
         return raw
     if isinstance(raw, str) and raw.startswith("$"):
         return _reference(raw)
-    if not _reads_as_binding(raw) or (isinstance(raw, dict) and "value" in raw and not _reads_as_binding(raw["value"])):
+    if _is_form(raw):
+        return {"value": raw} if "value" in raw and not _reads_as_binding(raw["value"]) else raw
+    if not refers(raw):
         return {"value": raw}
-    return {"gather": list(raw)} if isinstance(raw, list | tuple) else raw
+    return {"gather": list(raw)} if isinstance(raw, list | tuple) else _composed(raw)
+
+
+def _composed(raw: dict[str, Any], depth: int = 1) -> dict[str, Any]:
+    return {"composed": {name: _part_of_object(part, depth) for name, part in raw.items()}}
+
+
+def _part_of_object(raw: Any, depth: int) -> Any:
+    """A part of an object that contains a reference. Of the full forms only the wrapped literal is read."""
+    if isinstance(raw, Model):
+        return raw
+    if isinstance(raw, str):
+        return _reference(raw) if _LIKE_A_REFERENCE.match(raw) else Value(value=raw)
+    if isinstance(raw, dict) and raw.keys() == {"value"}:
+        return Value(value=raw["value"] if _reads_as_binding(raw["value"]) else raw)
+    if not refers(raw, inside=True, depth=depth):
+        return Value(value=raw)
+    if isinstance(raw, dict):
+        return _composed(raw, depth + 1)
+    return {"gather": [_part_of_object(part, depth + 1) for part in raw]}
 
 
 def unwrapped(raw: Any) -> Any:
@@ -86,22 +120,73 @@ def unwrapped(raw: Any) -> Any:
 
     In documents that people write, ``{value: 5}`` is itself a literal.
     """
+    if isinstance(raw, list):
+        return Value(value=raw)
     if not isinstance(raw, dict):
         return raw
     if raw.keys() == {"value"}:
-        return raw if _reads_as_binding(raw["value"]) else raw["value"]
+        return Value(value=raw["value"])
     if raw.keys() == {"gather"} and isinstance(raw["gather"], list | tuple):
         return {"gather": [unwrapped(part) for part in raw["gather"]]}
-    return raw
+    if raw.keys() == {"composed"} and isinstance(raw["composed"], dict):
+        return {"composed": {name: unwrapped(part) for name, part in raw["composed"].items()}}
+    return raw if _is_form(raw) else Value(value=raw)
+
+
+def refers(raw: Any, *, inside: bool = False, depth: int = 0) -> bool:
+    """Whether there is a reference somewhere in a list or an object.
+
+    Args:
+        raw: a JSON value, perhaps with bindings in it.
+        inside: whether it is a part of an object.
+        depth: how many levels are above it.
+
+    Raises:
+        ValueError: there is a reference deeper than MOST_LEVELS.
+    """
+    found = _level_of_reference(raw, inside=inside)
+    if found is not None and found + depth > MOST_LEVELS:
+        raise ValueError(f"a reference is {found + depth} levels deep; give it an input of its own")
+    return found is not None
+
+
+def _level_of_reference(raw: Any, *, inside: bool = False) -> int | None:
+    """How deep some reference in a list or an object is; None if there is none."""
+    if not isinstance(raw, dict | list | tuple) or not _may_refer(raw):
+        return None
+    pending: list[tuple[Any, bool, int]] = [(raw, inside, 0)]
+    while pending:
+        value, in_object, depth = pending.pop()
+        if isinstance(value, Model):
+            return depth
+        if isinstance(value, str):
+            if _LIKE_A_REFERENCE.match(value) if in_object else value.startswith("$"):
+                return depth
+        elif isinstance(value, dict):
+            pending += [(part, True, depth + 1) for part in value.values()]
+        elif isinstance(value, list | tuple):
+            pending += [(part, in_object, depth + 1) for part in value]
+    return None
+
+
+def _may_refer(raw: Any) -> bool:
+    """Quickly, whether some text in a JSON value begins with $."""
+    try:
+        return '"$' in json.dumps(raw)
+    except (TypeError, ValueError, RecursionError):  # it holds models, or is deep
+        return True
+
+
+def _is_form(raw: Any) -> bool:
+    """Whether a JSON value is the full form of a binding."""
+    return isinstance(raw, dict) and len(raw.keys() & _FORMS.keys()) == 1 and raw.keys() <= _FORMS.keys() | {"path"}
 
 
 def _reads_as_binding(raw: Any) -> bool:
     """Whether a JSON value would be read as a binding other than a literal."""
     if isinstance(raw, str):
         return raw.startswith("$")
-    if isinstance(raw, dict):
-        return len(raw.keys() & _FORMS.keys()) == 1 and raw.keys() <= _FORMS.keys() | {"path"}
-    return isinstance(raw, list | tuple) and any(isinstance(part, str) and part.startswith("$") for part in raw)
+    return _is_form(raw) or _level_of_reference(raw) is not None
 
 
 def _reference(text: str) -> dict[str, Any]:
@@ -133,31 +218,42 @@ Binding = Annotated[
     | Annotated[ItemRef, Tag("ItemRef")]
     | Annotated[StateRef, Tag("StateRef")]
     | Annotated[Value, Tag("Value")]
-    | Annotated[Gather, Tag("Gather")],
+    | Annotated[Gather, Tag("Gather")]
+    | Annotated[Composed, Tag("Composed")],
     Discriminator(_form),
     BeforeValidator(_parsed, json_schema_input_type=JsonValue),
 ]
 Gather.model_rebuild()
+Composed.model_rebuild()
 
 
-def fold_binding(binding: Binding, leaf: Callable[[Leaf], _T], gather: Callable[[list[_T]], _T]) -> _T:
-    """Reduce a binding: ``leaf`` of each leaf, ``gather`` of what the parts of each list gave, in order."""
+def fold_binding(
+    binding: Binding,
+    leaf: Callable[[Leaf], _T],
+    gather: Callable[[list[_T]], _T],
+    compose: Callable[[dict[str, _T]], _T],
+) -> _T:
+    """Reduce a binding: ``leaf`` of each leaf, then ``gather`` of the parts of a list, ``compose`` of an object's."""
     if isinstance(binding, Gather):
-        return gather([fold_binding(part, leaf, gather) for part in binding.gather])
+        return gather([fold_binding(part, leaf, gather, compose) for part in binding.gather])
+    if isinstance(binding, Composed):
+        return compose({name: fold_binding(part, leaf, gather, compose) for name, part in binding.composed.items()})
     return leaf(binding)
 
 
 def map_binding(binding: Binding, leaf: Callable[[Leaf], Binding]) -> Binding:
-    """The binding with ``leaf`` applied to each of its leaves; lists keep their shape."""
+    """The binding with ``leaf`` applied to each of its leaves; lists and objects keep their shape."""
     if isinstance(binding, Gather):
         return Gather(gather=tuple(map_binding(part, leaf) for part in binding.gather))
+    if isinstance(binding, Composed):
+        return Composed(composed={name: map_binding(part, leaf) for name, part in binding.composed.items()})
     return leaf(binding)
 
 
 def leaves(binding: Binding) -> Iterator[Leaf]:
     """Every leaf of a binding, in order."""
-    if isinstance(binding, Gather):
-        for part in binding.gather:
+    if isinstance(binding, Gather | Composed):
+        for part in binding.gather if isinstance(binding, Gather) else binding.composed.values():
             yield from leaves(part)
     else:
         yield binding
@@ -209,7 +305,7 @@ def kind_of(value: Any) -> str:
 
 def shorthand(binding: Binding) -> Any:
     """A binding as people write it; a literal is its value, also where that would read as a binding."""
-    return fold_binding(binding, _leaf_shorthand, list)
+    return fold_binding(binding, _leaf_shorthand, list, dict)
 
 
 def _leaf_shorthand(leaf: Leaf) -> Any:

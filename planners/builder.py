@@ -217,6 +217,8 @@ def _bindings(values: Inputs) -> Document:
 def _binding(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_binding(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _binding(part) for name, part in value.items()}
     return plain(value.output if isinstance(value, NodeBlock) else value)
 
 

@@ -90,4 +90,4 @@ class KnownValues:
                 case _:
                     raise AssertionError("$item and $state are substituted before")
 
-        return fold_binding(binding, of_leaf, list)
+        return fold_binding(binding, of_leaf, list, dict)

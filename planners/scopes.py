@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from planners.bindings import (
     Binding,
+    Composed,
     Gather,
     InputRef,
     ItemRef,
@@ -157,6 +158,10 @@ def part_of(binding: Binding, path: Path) -> Binding:
         case Value(value=value):
             return Value(value=follow(value, path))
     index, *rest = path
+    if isinstance(binding, Composed):
+        if str(index) not in binding.composed:
+            raise LookupError(f"no '{index}' at the top, {kind_of(binding.composed)}")
+        return part_of(binding.composed[str(index)], tuple(rest))
     if not isinstance(index, int) or not 0 <= index < len(binding.gather):
         raise LookupError(f"no '{index}' at the top, {kind_of(binding.gather)}")
     return part_of(binding.gather[index], tuple(rest))

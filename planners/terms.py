@@ -145,11 +145,13 @@ def _literal(value: object) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as it is written in a document: references as shorthand, at the top and in lists."""
+    """A value as it is written in a document: references as shorthand, at any depth."""
     if isinstance(value, ValueRef):
         return value.binding
     if isinstance(value, Term):
         return value.cel
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
     return value

@@ -111,4 +111,7 @@ def _bound(binding: Binding, parents: Mapping[StepId, WorkKey], inputs: InputDig
             case _:
                 raise ValueError("unroll a for_each before computing work keys of its steps")
 
-    return fold_binding(binding, of_leaf, lambda parts: "g" + digest(*parts))
+    def of_object(parts: dict[str, str]) -> str:
+        return "o" + digest(*(canonical_json([name, parts[name]]) for name in sorted(parts)))
+
+    return fold_binding(binding, of_leaf, lambda parts: "g" + digest(*parts), of_object)

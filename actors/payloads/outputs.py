@@ -12,7 +12,7 @@ from actors.payloads.slots import InputSlot
 from actors.payloads.store import PayloadStore, ReturnedPayloads
 from planners.bindings import Path, follow
 from planners.model import AttemptId, TaskId
-from reconciler.state.commands import Given, ListOf, OutputOf, Source
+from reconciler.state.commands import Given, ListOf, ObjectOf, OutputOf, Source
 
 # Awaiting one gives what the payload store kept. On Ray an ObjectRef, which downstream agents receive as it is.
 Reference = Awaitable[Any]
@@ -93,6 +93,8 @@ class Outputs:
                 return value
             case ListOf(items=items):
                 return [await self.value(task, item) for item in items]
+            case ObjectOf(fields=fields):
+                return {name: await self.value(task, part) for name, part in fields.items()}
             case OutputOf(attempt=attempt, path=path):
                 kept = self._kept(task, attempt)
                 whole = kept.value if isinstance(kept, _Inline) else await self._read(kept)
@@ -107,6 +109,8 @@ class Outputs:
                 return value
             case ListOf(items=items):
                 return [self._bind(task, item, (*at, i), bound) for i, item in enumerate(items)]
+            case ObjectOf(fields=fields):
+                return {name: self._bind(task, part, (*at, name), bound) for name, part in fields.items()}
             case OutputOf(attempt=attempt, path=path):
                 kept = self._kept(task, attempt)
                 if isinstance(kept, _Inline):

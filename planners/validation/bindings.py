@@ -27,7 +27,7 @@ from planners.expressions.references import Reference, parsed, written
 from planners.model import StepId
 from planners.node_order import in_order
 from planners.validation.offers import Requirements
-from planners.validation.shapes import ANYTHING, Block, Known, Many, OneOf, Parts, ValueShape, of_schemas
+from planners.validation.shapes import ANYTHING, Block, Known, Many, Members, OneOf, Parts, ValueShape, of_schemas
 from planners.validation.structure import ROOT
 from planners.validation.suggestions import nearest, shown
 from planners.validation.type_match import Mismatch, mismatch
@@ -241,7 +241,7 @@ class _Reader:
                 case StateRef(loop_state=path):
                     return self._state(path, where)
 
-        return fold_binding(binding, of_leaf, lambda parts: Parts(tuple(parts)))
+        return fold_binding(binding, of_leaf, lambda parts: Parts(tuple(parts)), Members)
 
     def _check_used(self, node: Use, name: str, shape: ValueShape, where: _Where) -> None:
         """Refuse an input of a used workflow that is of the wrong type; its steps read what is given."""

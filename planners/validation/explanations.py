@@ -15,7 +15,9 @@ from planners.workflow import Workflow
 
 # pydantic adds the member of a union that it tried to the location; documents do not contain it.
 _TAGS = frozenset(KINDS)
-_UNION_MEMBERS = frozenset({"InputRef", "StepRef", "ItemRef", "StateRef", "Value", "Gather"})
+_UNION_MEMBERS = frozenset({"InputRef", "StepRef", "ItemRef", "StateRef", "Value", "Gather", "Composed"})
+# Fields of bindings that are written as lists and objects.
+_MADE_OF = frozenset({"gather", "composed"})
 
 # The model behind the last name of a location.
 _MODELS: dict[str, type[BaseModel]] = {
@@ -83,7 +85,8 @@ def _field(loc: Sequence[str | int]) -> str:
     kept: list[str] = []
     for index, name in enumerate(loc):
         is_tag = name in _TAGS and index > 0 and isinstance(loc[index - 1], int) and index + 1 < len(loc)
-        if not (is_tag or name in _UNION_MEMBERS):
+        is_form = name in _MADE_OF and index > 0 and loc[index - 1] in _UNION_MEMBERS
+        if not (is_tag or is_form or name in _UNION_MEMBERS):
             kept.append(str(name))
     return ".".join(kept)
 

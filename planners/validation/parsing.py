@@ -7,6 +7,7 @@ if it is wrong. So the parts are counted first. Task inputs and literals are fre
 from collections.abc import Iterator
 from typing import Any
 
+from planners.bindings import refers
 from planners.errors import InvalidTask
 from planners.tasks import Task
 from planners.workflow import FAIL_FAST
@@ -104,15 +105,16 @@ class _Count:
             binding = pending.pop()
             if isinstance(binding, str) and binding.startswith("$"):
                 self._add(binding.count(".") // 8, field)
-            elif isinstance(binding, list) and any(isinstance(part, str) and part[:1] == "$" for part in binding):
+            elif isinstance(binding, list) and _refers(binding):
                 self._add(2 * len(binding), field)
                 pending.extend(binding)
             elif isinstance(binding, dict):
                 # The long form takes several times as long to parse as shorthand.
                 self._add(4 + _length(binding.get("path")), field)
-                if isinstance(binding.get("gather"), list):
-                    self._add(2 * len(binding["gather"]), field)
-                    pending.extend(binding["gather"])
+                for parts in (binding.get("gather"), binding.get("composed"), binding):
+                    if isinstance(parts, list | dict) and (parts is not binding or _refers(binding)):
+                        self._add(2 * len(parts), field)
+                        pending.extend(parts.values() if isinstance(parts, dict) else parts)
 
     def _object(self, raw: Any, field: str) -> dict[str, Any]:
         if not isinstance(raw, dict):
@@ -128,6 +130,14 @@ class _Count:
         if self.parts > MAX_PARTS:
             message = f"steps have more than {MAX_PARTS} fields, inputs and dependencies together"
             raise InvalidTask(message, field, "split the task, or use for_each")
+
+
+def _refers(raw: Any) -> bool:
+    """Whether it is made of bindings. References that are too deep are refused when they are parsed."""
+    try:
+        return refers(raw)
+    except ValueError:
+        return False
 
 
 def _length(raw: Any) -> int:

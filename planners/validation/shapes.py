@@ -195,6 +195,26 @@ class Parts(ValueShape):
 
 
 @dataclass(frozen=True, eq=False)
+class Members(ValueShape):
+    """An object of exactly these fields."""
+
+    fields: Mapping[str, ValueShape]
+
+    @cached_property
+    def elements(self) -> ValueShape | None:
+        """It is no list."""
+        return None
+
+    @property
+    def json_type(self) -> str | None:
+        """Always an object."""
+        return "object"
+
+    def _part(self, key: str | int) -> ValueShape | None:
+        return self.fields.get(str(key))
+
+
+@dataclass(frozen=True, eq=False)
 class Each(ValueShape):
     """One of these at a time: a part must be in all of them."""
 

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from planners.agents import CONVERTS
-from planners.validation.shapes import Each, Known, Many, OneOf, Parts, Typed, Values, ValueShape, variants
+from planners.validation.shapes import Each, Known, Many, Members, OneOf, Parts, Typed, Values, ValueShape, variants
 
 # Deeper parts, and the rest of longer lists, are left to the agent.
 _DEEPEST, _MOST_VALUES, _MOST_SHOWN = 8, 1_000, 5
@@ -73,6 +73,8 @@ def mismatch(shape: ValueShape, wanted: Any, root: Any, *, some: bool = False, d
             return _of_list(
                 [(str(index), part) for index, part in enumerate(parts[:_MOST_VALUES])], wanted, root, depth
             )
+        case Members(fields=fields):
+            return _of_object(fields, wanted, root, depth)
         case Each(shapes=shapes):
             each = (mismatch(one, wanted, root, some=some, depth=depth) for one in shapes[:_MOST_VALUES])
             return _of_all(list(each)) if some or isinstance(shape, OneOf) else _first(each)
@@ -104,6 +106,16 @@ def _of_list(parts: list[tuple[str, ValueShape]], wanted: Any, root: Any, depth:
         return _first(found.inside(index) for index, found in inner if found is not None)
 
     return _among("array", wanted, root, matched)
+
+
+def _of_object(fields: Mapping[str, ValueShape], wanted: Any, root: Any, depth: int) -> Mismatch | None:
+    """An object of which the fields are known."""
+
+    def matched(option: Mapping[str, Any]) -> Mismatch | None:
+        inner = ((name, mismatch(part, _field(option, name), root, depth=depth + 1)) for name, part in fields.items())
+        return _first(found.inside(name) for name, found in inner if found is not None)
+
+    return _among("object", wanted, root, matched)
 
 
 def _among(kind: str, wanted: Any, root: Any, matched: Any) -> Mismatch | None:

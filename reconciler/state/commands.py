@@ -32,8 +32,15 @@ class ListOf(Model):
     items: "tuple[Source, ...]"
 
 
-Source = Given | OutputOf | ListOf
+class ObjectOf(Model):
+    """An object of sources."""
+
+    fields: "dict[str, Source]"
+
+
+Source = Given | OutputOf | ListOf | ObjectOf
 ListOf.model_rebuild()
+ObjectOf.model_rebuild()
 
 
 class Dispatch(Versioned):

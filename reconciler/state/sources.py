@@ -5,10 +5,14 @@ from typing import Any
 
 from planners.bindings import Binding, InputRef, Leaf, StepRef, Value, fold_binding, follow
 from planners.model import AttemptId, StepId
-from reconciler.state.commands import Given, ListOf, OutputOf, Source
+from reconciler.state.commands import Given, ListOf, ObjectOf, OutputOf, Source
 
 # Which attempt serves a step; raises LookupError where none does.
 AttemptOf = Callable[[StepId], AttemptId]
+
+
+def _object(parts: dict[str, Source]) -> Source:
+    return ObjectOf(fields=parts)
 
 
 def source(binding: Binding, inputs: Mapping[str, Any], attempt_of: AttemptOf) -> Source:
@@ -29,4 +33,4 @@ def source(binding: Binding, inputs: Mapping[str, Any], attempt_of: AttemptOf) -
             case _:
                 raise LookupError("$item outside a for_each")
 
-    return fold_binding(binding, of_leaf, lambda parts: ListOf(items=tuple(parts)))
+    return fold_binding(binding, of_leaf, lambda parts: ListOf(items=tuple(parts)), _object)

@@ -219,3 +219,5 @@ class Declared:
                 return value
             case c.ListOf(items=items):
                 return [self.value(item) for item in items]
+            case c.ObjectOf(fields=fields):
+                return {name: self.value(part) for name, part in fields.items()}

@@ -48,7 +48,7 @@ def repair_text(problem: str, confirmed: Iterable[Step]) -> str:
 
 def shorthand(step: Step) -> dict[str, Any]:
     """A step as the LLM writes it."""
-    inputs = {name: fold_binding(binding, _short, list) for name, binding in step.inputs.items()}
+    inputs = {name: fold_binding(binding, _short, list, dict) for name, binding in step.inputs.items()}
     return {"id": step.id, "capability": step.capability, "inputs": inputs, "after": list(step.after)}
 
 

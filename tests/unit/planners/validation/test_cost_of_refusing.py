@@ -104,6 +104,13 @@ def deep(levels: int) -> Any:
     return binding
 
 
+def nested_object(levels: int) -> Any:
+    value: Any = "$steps.s0"
+    for _ in range(levels):
+        value = {"a": value, "b": "$steps.s0"}
+    return value
+
+
 def nodes(count: int, **more: Any) -> dict[str, Any]:
     return {"workflow": {"steps": [{"id": f"s{i}", "capability": "anything", **more} for i in range(count)]}}
 
@@ -120,6 +127,10 @@ HOSTILE: dict[str, Callable[[], Any]] = {
     "forms that are wrong": lambda: nodes(4_000, inputs={f"x{i}": {"step": 1} for i in range(3)}),
     "a list of references": lambda: nodes(1, inputs={"x": ["$steps.s0"] * 90_000}),
     "a list of wrong references": lambda: nodes(1, inputs={"x": ["$y"] * 90_000}),
+    "an object of references": lambda: nodes(1, inputs={"x": {f"k{i}": "$steps.s0" for i in range(90_000)}}),
+    "objects of wrong references": lambda: nodes(4_000, inputs={"x": {"a": ["$y"], "b": {"c": "$z"}}}),
+    "a literal that looks like references": lambda: nodes(1, inputs={"x": [{"k": "$5 off"}] * 90_000}),
+    "objects in objects": lambda: nodes(9, inputs={"x": nested_object(200)}),
     "deep bindings": lambda: nodes(400, inputs={"x": deep(40)}),
     "nested blocks": lambda: task_nested(40),
     "one list for many blocks": lambda: {
@@ -187,6 +198,6 @@ def test_every_wrong_node_of_a_small_document_is_reported():
 
 
 def test_inputs_and_literals_of_any_size_are_taken():
-    large = {"inputs": {"q": list(range(200_000))}, **nodes(2, inputs={"x": [["$a"]] * 100_000, "y": "z" * 1_000_000})}
+    large = {"inputs": {"q": list(range(200_000))}, **nodes(2, inputs={"x": [["a$"]] * 100_000, "y": "z" * 1_000_000})}
 
     assert refuse_or_take(large) == "taken"
