@@ -12,7 +12,7 @@ from actors.executor.ray_cluster import RayCluster, resources_of
 from actors.invocation import Invocation
 from actors.payloads.outputs import Outputs
 from actors.simulated import SimulatedFailure, SimulationSettings, simulated
-from reconciler.state.commands import Given, ListOf, OutputOf
+from reconciler.state.commands import Given, ListOf, ObjectOf, OutputOf
 
 
 async def _blob(text: bytes) -> bytes:
@@ -38,12 +38,14 @@ def test_large_outputs_leave_slots_that_their_bytes_fill_where_they_arrive():
     outputs.keep_reference("t", "t.2", large)
     both = ListOf(items=(OutputOf(attempt="t.2", path=("x", 1)), OutputOf(attempt="t.1", path=("n",))))
 
-    bound = outputs.bound("t", {"a": Given(value=5), "b": both, "c": OutputOf(attempt="t.2")})
+    made = ObjectOf(fields={"of": both})
 
-    assert bound.inputs == {"a": 5, "b": [None, 1], "c": None}
+    bound = outputs.bound("t", {"a": Given(value=5), "b": both, "c": OutputOf(attempt="t.2"), "d": made})
+
+    assert bound.inputs == {"a": 5, "b": [None, 1], "c": None, "d": {"of": [None, 1]}}
     assert bound.blobs == [large]
     call = _call(inputs=bound.inputs, slots=tuple(bound.slots))
-    assert call.filled((large.text,)) == {"a": 5, "b": [2, 1], "c": {"x": [1, 2]}}
+    assert call.filled((large.text,)) == {"a": 5, "b": [2, 1], "c": {"x": [1, 2]}, "d": {"of": [2, 1]}}
 
 
 def test_bindings_that_lead_nowhere_name_the_input():
@@ -61,7 +63,9 @@ async def test_values_are_fetched_in_any_nesting():
     outputs = Outputs()
     outputs.keep_reference("t", "t.1", Blob(b'{"n": 1}'))
 
-    assert await outputs.value("t", ListOf(items=(Given(value=0), OutputOf(attempt="t.1", path=("n",))))) == [0, 1]
+    both = ListOf(items=(Given(value=0), OutputOf(attempt="t.1", path=("n",))))
+    assert await outputs.value("t", both) == [0, 1]
+    assert await outputs.value("t", ObjectOf(fields={"both": both})) == {"both": [0, 1]}
 
 
 async def test_simulated_time_depends_on_the_work_alone():
