@@ -12,11 +12,12 @@ from rich.markup import escape
 from actors.catalog_schema import catalog_schema
 from orchestrator.cli.exit_codes import reported
 from orchestrator.cli.options import DEFAULT_URL, AsJson, Url
-from orchestrator.cli.output import console, dollars, print_json, table
+from orchestrator.cli.output import console, print_json, table
 from orchestrator.cli.tasks import with_client
 from orchestrator.client.client import Client
 from orchestrator.known_agents import KnownAgents
 from orchestrator.settings import Settings
+from planners.amounts import dollars
 from planners.resources import Resources
 from planners.tasks import Task
 

@@ -13,6 +13,7 @@ from orchestrator.cli.output import coloured, console, print_json, seconds, tabl
 from orchestrator.cli.tasks import with_client
 from orchestrator.errors import LearnerOff
 from orchestrator.gateway.protocol import LearnerVersions
+from planners.amounts import dollars
 
 if TYPE_CHECKING:
     from learner.online.ledger import LedgerEntry, LedgerSummary, LedgerView
@@ -132,7 +133,7 @@ def _entry(entry: "LedgerEntry") -> list[str]:
         escape(entry.agent),
         "" if entry.probability is None else f"{entry.probability:.2f}",
         seconds(entry.saved_s),
-        "" if entry.cost_usd is None else f"{entry.cost_usd:.4g}",
+        "" if entry.cost_usd is None else dollars(entry.cost_usd),
         "dispatched" if entry.dispatched else "not dispatched",
         coloured(entry.verdict.value),
         seconds(entry.realised_s),

@@ -1,7 +1,6 @@
 """Output of the commands: tables, or JSON with ``--json``."""
 
 import json
-import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from planners.amounts import dollars
 from planners.graph import PlanFigures, PlanGraph
 from planners.model import AttemptId, StepId
 from planners.plans import Plan
@@ -59,13 +59,6 @@ def coloured(word: str) -> str:
 def seconds(value: float | None) -> str:
     """Seconds with three decimals below 10, else one; empty for None."""
     return "" if value is None else f"{value:.3f}" if value < 10 else f"{value:.1f}"
-
-
-def dollars(usd: float) -> str:
-    """Dollars as people read them: cents, or two digits of what is less than a cent."""
-    if usd == 0 or usd >= 0.01:
-        return f"${usd:,.2f}" if usd else "$0"
-    return f"${usd:.{max(2, 1 - math.floor(math.log10(usd)))}f}"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> Table:

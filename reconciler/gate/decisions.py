@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from planners.amounts import dollars
 from planners.model import AgentName, NodeId, StepId, Versioned
 from planners.tasks import PlanningOptions
 from reconciler.gate.appraisal import Appraisal
@@ -148,12 +149,12 @@ class _Round:
         terms = self._worth(candidate)
         hold = self._policy.hysteresis if candidate.step in self._state.refused else 0.0
         if terms.gain_usd <= 0 or terms.gain_usd * (1 - hold) < terms.charge_usd:
-            return Refusal.PRICE, f"gains {terms.gain_usd:.2g} usd for {terms.charge_usd:.2g} usd"
+            return Refusal.PRICE, _bargain(terms)
         if self._attempts is not None and self._attempts < 1:
             return Refusal.ATTEMPTS, "the cap on unconfirmed attempts is reached"
         if _beyond(self._usd, found.risked_usd) or _beyond(self._agent_s, found.risked_s):
             return Refusal.BUDGET, "the budget for unconfirmed work is spent"
-        return None, f"gains {terms.gain_usd:.2g} usd for {terms.charge_usd:.2g} usd"
+        return None, _bargain(terms)
 
     def _worth(self, candidate: Candidate) -> Worth:
         found = candidate.appraisal
@@ -183,3 +184,7 @@ def _left(cap: float | None, used: float) -> float | None:
 
 def _beyond(left: float | None, wanted: float) -> bool:
     return left is not None and wanted > left
+
+
+def _bargain(terms: Worth) -> str:
+    return f"gains {dollars(terms.gain_usd)} for {dollars(terms.charge_usd)}"

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 import orchestrator.cli.tasks
 from orchestrator.cli.app import app as cli
-from orchestrator.cli.output import dollars
 from orchestrator.client.client import Client
 from orchestrator.gateway.memory import MemoryGateway
 from orchestrator.gateway.preview import preview as compare
+from planners.amounts import dollars
 from planners.plans import Placement, Plan, PlannedStep
 from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step
