@@ -100,11 +100,11 @@ class _Unroller(UnrolledSteps):
         flat_id = place.id(node.id)
         if self.full:
             return None
-        missing = next((not_run for ref in node.own_refs if isinstance(not_run := scope[ref], NotRun)), None)
+        missing = next((not_run for ref in node.needed if isinstance(not_run := scope[ref], NotRun)), None)
         if missing is not None:
             return self.skip(node, place, missing.reason)
         if (reason := self.facts.given_up.get(flat_id)) is not None:
-            return self.skip(node, place, reason)
+            return self.skip(node, place, reason, failed=True)
         refs = node.own_refs if isinstance(node, Route | Loop | Try) else node.refs
         if isinstance(node, Goal) or any(scope[ref] is None for ref in refs) or self.reads_unfinished(node, scope):
             return self.wait(flat_id)
@@ -194,7 +194,7 @@ class _Unroller(UnrolledSteps):
             lists = outer.lists[node.id] = {child.id: made.listed(child.id, known.kept) for child in node.steps}
             self.unfinished = self.unfinished or None in lists.values()
         if known.failed is not None:
-            return NotRun(known.failed) if node.default is None else Value(value=node.default.value)
+            return NotRun(known.failed, failed=True) if node.default is None else Value(value=node.default.value)
         if known.kept is None:
             self.fan_outs += made.fan_outs
         return made.gathered(known.kept) or self.wait(flat_id)
@@ -206,7 +206,7 @@ class _Unroller(UnrolledSteps):
         made = FanOutBuilder(flat_id, CompletionPolicy(), on_failure, self.around)
         self.unroll_element(made, flat_id, element, known)
         if known.failed is not None:
-            return NotRun(known.failed)
+            return NotRun(known.failed, failed=True)
         if known.kept is None:
             self.fan_outs += made.fan_outs
         return made.output(element.number)
@@ -299,11 +299,12 @@ class _Unroller(UnrolledSteps):
 
     def _after_turn(self, loop: Loop, scope: NodeScope, field: str) -> dict[str, Binding] | bool | list[StepId] | None:
         """The state of the next turn, True if there is none, or what must be known first; None: nodes are pending."""
-        read = [ref.step for _, binding in loop.inner_bindings for ref in step_refs(binding)]
-        read += [step for _, condition in loop.inner_conditions for step in parsed(condition).steps]
-        if any(scope[step] is None for step in read):
+        bound = [ref.step for _, binding in loop.inner_bindings for ref in step_refs(binding)]
+        conditions = [parsed(condition) for _, condition in loop.inner_conditions]
+        if any(scope[step] is None for step in (*bound, *(step for one in conditions for step in one.steps))):
             return None
-        if any(isinstance(scope[step], NotRun) for step in read):
+        needed = (*bound, *(step for one in conditions for step in one.outputs))
+        if any(isinstance(scope[step], NotRun) for step in needed):
             return True
         if loop.until is not None and (held := self.known.holds(loop.until, scope, field)) is not False:
             return held

@@ -54,6 +54,7 @@ class Facts(Model):
         finished: the steps of finished turns that the loops still read.
         repeats: the numbers of work in finished turns that may come again: the work key of its first occurrence -> the
             numbers of those in finished turns.
+        confidences: step -> the confidence of its handoff, where a condition may read it and it is less than 1.
         proposals: step -> what it has proposed.
         undo: the steps that undo what the task has done, in order. The plan then holds these and ``finished``, and
             nothing else.
@@ -65,4 +66,5 @@ class Facts(Model):
     finished: dict[StepId, FinishedStep] = Field(default_factory=dict)
     repeats: dict[WorkKey, Ranges] = Field(default_factory=dict)
     undo: tuple[Step, ...] = Field(default=(), exclude_if=lambda undo: not undo)
+    confidences: dict[StepId, float] = Field(default_factory=dict)
     proposals: dict[StepId, Proposal] = Field(default_factory=dict)

@@ -3,21 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-from planners.bindings import Binding, Gather, InputRef, Leaf, StepRef, Value, fold_binding, follow, kind_of
+from planners.bindings import Binding, Gather, InputRef, Leaf, StepRef, Value, fold_binding, follow, kind_of, step_refs
 from planners.errors import InvalidTask
 from planners.expressions.errors import ExpressionFailed
 from planners.expressions.evaluation import evaluate
-from planners.expressions.references import parsed
+from planners.expressions.references import HANDOFF, parsed
 from planners.model import StepId
-from planners.scopes import NodeScope, told
+from planners.scopes import Meaning, NodeScope, NotRun, told
 
 
 class KnownValues:
-    """Task inputs by name, and outputs of steps by flat id."""
+    """Task inputs by name, and outputs of steps by flat id, with the confidences that are less than 1."""
 
-    def __init__(self, inputs: Mapping[str, Any], outputs: Mapping[StepId, Any]) -> None:
+    def __init__(
+        self, inputs: Mapping[str, Any], outputs: Mapping[StepId, Any], confidences: Mapping[StepId, float]
+    ) -> None:
         self._inputs = inputs
         self._outputs = outputs
+        self._confidences = confidences
 
     def __contains__(self, step: StepId) -> bool:
         return step in self._outputs
@@ -30,7 +33,12 @@ class KnownValues:
         """
         expression, unknown = parsed(condition), list[StepId]()
         try:
-            values = [self._value(scope.leaf(root), unknown) for root in expression.roots]
+            values = [
+                self._handoff(scope[root.step], unknown)
+                if isinstance(root, StepRef) and root.path == HANDOFF
+                else self._value(scope.leaf(root), unknown)
+                for root in expression.roots
+            ]
             if unknown:
                 return list(dict.fromkeys(unknown))
             held = evaluate(expression, values)
@@ -44,6 +52,18 @@ class KnownValues:
             message = f"'{condition}' is {kind_of(held)}, neither true nor false"
             raise InvalidTask(message, field, "compare it with something")
         return held
+
+    def _handoff(self, meaning: Meaning, unknown: list[StepId]) -> dict[str, Any]:
+        """How a node ended. Of one that stands for several steps, the confidence is that of the least sure one."""
+        match meaning:
+            case NotRun(failed=failed):
+                return {"status": "failed" if failed else "skipped", "confidence": 0.0}
+            case Value() | None:
+                return {"status": "default", "confidence": 0.0}
+        steps = [ref.step for ref in step_refs(meaning)]
+        unknown += [step for step in steps if step not in self._outputs]
+        confidence = min((self._confidences.get(step, 1.0) for step in steps), default=1.0)
+        return {"status": "succeeded", "confidence": confidence}
 
     def length(self, over: Binding, block: StepId) -> int:
         """The length of the list that a block runs over.

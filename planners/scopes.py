@@ -25,9 +25,10 @@ from planners.model import StepId
 
 @dataclass(frozen=True, slots=True)
 class NotRun:
-    """Stands for a node that is skipped and declares no default."""
+    """Stands for a node that is skipped and declares no default. ``failed``: because it failed."""
 
     reason: str
+    failed: bool = False
 
 
 # What a node stands for: a binding, nothing because it is skipped, or nothing yet.

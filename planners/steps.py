@@ -63,6 +63,13 @@ class NodeBase(fields.NodeFields):
         return tuple(dict.fromkeys((*found, *self.after)))
 
     @cached_property
+    def needed(self) -> tuple[StepId, ...]:
+        """Those of them that must not be skipped: of the others it only reads how they ended."""
+        found = [ref.step for _, binding in self.bindings for ref in step_refs(binding)]
+        found += [step for _, condition in self.conditions for step in parsed(condition).outputs]
+        return tuple(dict.fromkeys((*found, *self.after)))
+
+    @cached_property
     def refs(self) -> tuple[StepId, ...]:
         """The ids outside itself that this node, or a node inside, refers to, once each."""
         found = list(self.own_refs)
@@ -102,6 +109,11 @@ class Step(fields.WithInputs, StepPolicies, NodeBase):
     @cached_property
     def own_refs(self) -> tuple[StepId, ...]:
         """The ids that this step refers to."""
+        return self.parents
+
+    @cached_property
+    def needed(self) -> tuple[StepId, ...]:
+        """The same."""
         return self.parents
 
     @cached_property

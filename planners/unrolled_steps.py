@@ -37,7 +37,7 @@ class UnrolledSteps:
         self._most = most
         self.facts = facts
         self.around: tuple[StepId, int] | None = None
-        self.known = KnownValues(inputs, known)
+        self.known = KnownValues(inputs, known, facts.confidences)
         self._ordered: dict[int, list[Node]] = {}
         self.unfinished = False  # whether a list of a step inside a for_each is pending
         self.steps: list[Step] = [one.step for one in facts.finished.values()]
@@ -61,12 +61,12 @@ class UnrolledSteps:
         self.pending.append(Pending(id=flat_id, waits_for=first, and_for=others))
         return None
 
-    def skip(self, node: Node, place: FlatPlace, reason: str) -> Meaning:
+    def skip(self, node: Node, place: FlatPlace, reason: str, *, failed: bool = False) -> Meaning:
         """Skip a node and everything inside it."""
         self.skipped.append(Skipped(id=place.id(node.id), reason=reason))
         for _, branch in node.branches:
             self.skip_all(branch, place, reason)
-        return NotRun(reason) if node.default is None else Value(value=node.default.value)
+        return NotRun(reason, failed) if node.default is None else Value(value=node.default.value)
 
     def skip_all(self, branch: Branch, place: FlatPlace, reason: str) -> None:
         """Skip the nodes of a branch."""

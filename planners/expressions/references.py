@@ -1,5 +1,6 @@
 """The references of an expression: ``$inputs.NAME``, ``$steps.ID``, ``$item`` and ``$state`` become CEL variables.
 
+``$handoffs.ID`` is how a step ended: its ``status`` and ``confidence``.
 ``$output`` is the output of the step whose `check` it stands in, and ``$confidence`` what its agent says of it.
 What follows a reference is CEL: ``.field``, ``[0]``, ``.size()``. A ``$`` in a text literal or a comment means nothing.
 An id may contain ``-``, ``/`` and ``:``, so an operator after a reference is separated from it by a space.
@@ -20,7 +21,7 @@ _TOKEN = re.compile(
                  | [bB]?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*') )
     | (?P<comment> //[^\n]* )
     | (?P<guard> \bhas\s*\(\s* )?
-      \$(?: (?P<root>inputs|steps|state)\.(?P<name>{_NAME}) | (?P<bare>item|output|confidence)\b )
+      \$(?: (?P<root>inputs|steps|handoffs|state)\.(?P<name>{_NAME}) | (?P<bare>item|output|confidence)\b )
       (?P<path> (?:\.[A-Za-z_]\w*(?!\w*\s*\())* )
     | (?P<stray> \$[\w.]* )
     """,
@@ -29,6 +30,8 @@ _TOKEN = re.compile(
 # No step can have these names.
 OUTPUT = StepId("$output")
 CONFIDENCE = StepId("$confidence")
+# The part of a step that is not its output: how it ended, and how sure its agent is of the output.
+HANDOFF = ("$handoff",)
 _VARIABLE = re.compile(r"\bref_(\d+)\b")
 
 
@@ -66,6 +69,13 @@ class Expression:
     def steps(self) -> tuple[StepId, ...]:
         """The steps whose outputs it reads, once each."""
         return tuple(dict.fromkeys(root.step for root in self.roots if isinstance(root, StepRef)))
+
+    @cached_property
+    def outputs(self) -> tuple[StepId, ...]:
+        """Those of them of which it reads more than how they ended."""
+        return tuple(
+            dict.fromkeys(root.step for root in self.roots if isinstance(root, StepRef) and root.path != HANDOFF)
+        )
 
     @cached_property
     def cel(self) -> str:
@@ -122,6 +132,8 @@ def _reference(found: re.Match[str]) -> Reference:
             return Reference(InputRef(input=found["name"]), fields, guarded)
         case "steps":
             return Reference(StepRef(step=StepId(found["name"])), fields, guarded)
+        case "handoffs":
+            return Reference(StepRef(step=StepId(found["name"]), path=HANDOFF), fields, guarded)
         case "state":
             return Reference(StateRef(loop_state=(found["name"],)), fields, guarded)
         case "output":
@@ -137,6 +149,8 @@ def written(root: Leaf) -> str:
     match root:
         case InputRef(input=name):
             return f"$inputs.{name}"
+        case StepRef(step=step, path=path) if path == HANDOFF:
+            return f"$handoffs.{step}"
         case StepRef(step=step):
             return step if step in (OUTPUT, CONFIDENCE) else f"$steps.{step}"
         case ItemRef():

@@ -23,7 +23,7 @@ from planners.compensation import undo_step
 from planners.errors import InvalidTask
 from planners.expressions.engine import ValueKind
 from planners.expressions.evaluation import type_flaw
-from planners.expressions.references import Reference, parsed, written
+from planners.expressions.references import HANDOFF, Reference, parsed, written
 from planners.model import StepId
 from planners.node_order import in_order
 from planners.validation.offers import Requirements
@@ -37,6 +37,8 @@ from planners.workflow import FanOutNode, ForEach, Loop, Node, Parallel, Route, 
 _Scope = ChainMap[StepId, ValueShape]
 # Numbers are left out: JSON does not tell 1 from 1.0, and CEL does.
 _KINDS = {"string": ValueKind.TEXT, "boolean": ValueKind.BOOLEAN, "array": ValueKind.LIST, "object": ValueKind.OBJECT}
+# How a step ended, as conditions read it.
+_HANDOFF = Known({"status": "succeeded", "confidence": 1.0})
 # A dotted path in parts, the first possibly in parts itself: joined for errors only.
 _Where = tuple[Any, ...]
 
@@ -144,7 +146,8 @@ class _Reader:
         expression, kinds = parsed(text), dict[Reference, ValueKind]()
         before = len(self.reading.flaws)
         for reference in expression.references:
-            root = self.shape(reference.root, where, scope, item)
+            of_handoff = isinstance(reference.root, StepRef) and reference.root.path == HANDOFF
+            root = _HANDOFF if of_handoff else self.shape(reference.root, where, scope, item)
             found = self._walk(root, reference.certain, where, written(reference.root))
             kinds[reference] = _KINDS.get(found.json_type or "", ValueKind.ANY)
         if len(self.reading.flaws) == before and (flaw := type_flaw(expression, kinds)) is not None:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from planners.agents import Effect
+from planners.facts import Facts
 from planners.model import AttemptId, StepId, WorkKey
 from planners.plans import Plan, PlannedStep
 from planners.tasks import Mode
@@ -49,12 +50,20 @@ def request_plan(run: RunData, reason: c.PlanReason) -> None:
     else:
         prepare(run)
     question = run.requests.ask(reason, run.finished, run.facts)
+    question = question.model_copy(update={"facts": _with_confidences(run, question)})
     if run.requests.exhausted:
         message = f"{question.epoch - 1} plans were made, and the last of them brought the run no further"
         fail(run, Failure(kind=FailureKind.PLANNING, message=message))
         return
     run.speculations = []
     run.commands.append(question)
+
+
+def _with_confidences(run: RunData, question: c.RequestPlan) -> Facts:
+    """The facts with how sure agents are of the outputs that conditions may read."""
+    handoffs = ((step, run.attempts[attempt].handoff) for step, attempt in question.known_from.items())
+    unsure = {step: handoff.confidence for step, handoff in handoffs if handoff is not None and handoff.confidence < 1}
+    return question.facts.model_copy(update={"confidences": unsure}) if unsure else question.facts
 
 
 def take_guess(run: RunData, event: e.SpeculativePlanReady) -> None:

@@ -1,8 +1,11 @@
 """Runs with routes: the branch that is taken runs, the others are skipped, and guesses at the way may be wrong."""
 
-from declared import Declared, a_task, step
+import pytest
+from declared import CATALOG, Declared, a_task, step
 
+from planners.validation import flaws
 from reconciler.state.commands import RunStatus
+from reconciler.state.handoff import Failure, Handoff
 from reconciler.state.outcomes import Verdict
 from reconciler.state.step_state import StepStatus
 
@@ -71,3 +74,55 @@ def test_a_task_whose_output_is_skipped_succeeds_without_it():
     assert world.run.status is RunStatus.SUCCEEDED
     assert world.outputs == {}
     assert world.run.steps.unfinished == 0
+
+
+UNSURE = [
+    step("draft", on_failure="skip"),
+    {
+        "id": "answer",
+        "route": [
+            {"when": "$handoffs.draft.status == 'failed'", "steps": [step("apologise", "say", inputs={"k": 1})]},
+            {"when": "$handoffs.draft.confidence < 0.7", "steps": [step("ask", "say", inputs={"k": 2})]},
+        ],
+        "else": [step("send", "say", inputs={"k": "$steps.draft"})],
+    },
+]
+
+
+@pytest.mark.parametrize("mode", ["wait", "forerun"])
+@pytest.mark.parametrize(
+    ("answer", "taken"),
+    [
+        (Handoff(output="x", confidence=0.4), "ask"),
+        (Handoff(output="x", confidence=0.9), "send"),
+        (Failure(kind="bad_input", message="bad"), "apologise"),
+    ],
+    ids=["unsure", "sure", "failed"],
+)
+def test_a_route_reads_how_a_step_ended_and_how_sure_its_agent_is(answer, taken, mode):
+    world = Declared(a_task(UNSURE, mode=mode), output=lambda kind, *_: answer if kind == "do" else "said").play()
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.outputs == {"answer": "said"}
+    assert world.run.steps[taken].status is StepStatus.FINISHED
+
+
+def test_a_loop_goes_on_until_its_agent_is_sure():
+    loop = {"id": "think", "loop": [step("once", inputs={"turn": "$state.turn"})], "max": 9}
+    loop["until"] = "$handoffs.once.confidence >= 0.8"
+
+    def output(_capability, inputs, _number):
+        return Handoff(output=inputs["turn"], confidence=0.3 + inputs["turn"] / 4)
+
+    world = Declared(a_task([loop]), output=output).play()
+
+    assert world.outputs == {"think": 2}
+
+
+def test_what_a_handoff_does_not_tell_is_refused():
+    wrong = [{"id": "way", "route": [{"when": "$handoffs.a.mood == 'good'", "steps": [step("b")]}]}]
+
+    (flaw,) = flaws(a_task([step("a"), *wrong]), CATALOG)
+
+    assert flaw.message == "$handoffs.a has no 'mood' at the top"
+    assert flaw.field == "workflow.steps.way.route.0.when"
