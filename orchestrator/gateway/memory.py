@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
+import pydantic_core
 from pydantic import JsonValue
 
 from learner.errors import UnknownVersion
@@ -34,10 +35,10 @@ from reconciler.views.logs import LogLevel, LogLine, LogPage, LogQuery, LogStrea
 from reconciler.views.models import (
     Changes,
     Doubt,
+    EncodedEvent,
     EventPage,
     FailuresView,
     PlansView,
-    StoredEvent,
     TaskFilter,
     TaskPage,
     TaskView,
@@ -66,8 +67,8 @@ class MemoryGateway:
         """Append an event to a run."""
         stored = self._find(task_id)
         async with stored.changed:
-            seq = len(stored.events) + 1
-            stored.events.append(StoredEvent(seq=seq, at_s=stored.age_s, kind=kind, data=data))
+            seq, text = len(stored.events) + 1, pydantic_core.to_json(data).decode()
+            stored.events.append(EncodedEvent(seq=seq, at_s=stored.age_s, kind=kind, text=text))
             stored.changed.notify_all()
 
     async def log(self, task_id: TaskId, step: str, text: str, level: LogLevel = LogLevel.INFO) -> None:

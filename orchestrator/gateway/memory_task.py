@@ -15,11 +15,11 @@ from reconciler.state.waiting import WaitKind, WaitReason
 from reconciler.views.logs import LogLine
 from reconciler.views.models import (
     Doubt,
+    EncodedEvent,
     FailedAttempt,
     FailuresView,
     PlansView,
     StepNote,
-    StoredEvent,
     TaskView,
     Timeline,
     TimelineBar,
@@ -33,7 +33,7 @@ class StoredTask:
 
     admitted: AdmittedTask
     view: TaskView
-    events: list[StoredEvent] = field(default_factory=list)
+    events: list[EncodedEvent] = field(default_factory=list)
     outputs: dict[StepId, JsonValue] = field(default_factory=dict)
     lines: list[LogLine] = field(default_factory=list)
     plans: PlansView | None = None

@@ -52,5 +52,5 @@ async def _chunks(
 
 def _encoded(page: EventPage) -> bytes:
     return b"".join(
-        format_sse_event(id=str(event.seq), event=event.kind, data_str=event.model_dump_json()) for event in page.events
+        format_sse_event(id=str(event.seq), event=event.kind, data_str=event.json_text()) for event in page.events
     )

@@ -1,5 +1,6 @@
 """The answers of the API about tasks. All ``_s`` but ``submitted_at_s`` count seconds from admission."""
 
+import json
 from typing import Any
 
 from pydantic import Field, JsonValue
@@ -142,10 +143,30 @@ class StoredEvent(Versioned):
     data: dict[str, Any]
 
 
+class EncodedEvent(Versioned):
+    """A stored event whose data is JSON text, as the journal has it: it is encoded once, and parsed only on demand."""
+
+    seq: int
+    at_s: float
+    kind: str
+    text: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The data, parsed anew at each access."""
+        data: dict[str, Any] = json.loads(self.text)
+        return data
+
+    def json_text(self) -> str:
+        """The JSON of the `StoredEvent`."""
+        kind, at_s = json.dumps(self.kind), json.dumps(self.at_s)
+        return f'{{"v":{self.v},"seq":{self.seq},"at_s":{at_s},"kind":{kind},"data":{self.text}}}'
+
+
 class EventPage(Versioned):
     """The next events after a sequence number, as many as a page holds. ``ended``: none will follow these."""
 
-    events: tuple[StoredEvent, ...]
+    events: tuple[EncodedEvent, ...]
     ended: bool
 
 

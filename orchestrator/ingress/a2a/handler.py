@@ -52,7 +52,7 @@ from orchestrator.ingress.a2a.tasks import (
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.skills import default_skill, skills
 from planners.model import TaskId
-from reconciler.views.models import StoredEvent, TaskView
+from reconciler.views.models import EncodedEvent, TaskView
 
 _ANSWERED = "step_answered"
 _WAIT_S = 30.0  # of one question to the gateway; streams ask again
@@ -168,7 +168,7 @@ class ForerunRequestHandler(RequestHandler):
 
     async def _whole(self, view: TaskView) -> Task:
         with as_a2a():
-            answers: list[StoredEvent] = []
+            answers: list[EncodedEvent] = []
             # Only tasks that came over A2A have a history, and reading it takes all events.
             after, ended = 0, VIA not in view.labels
             while not ended:

@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from orchestrator.ingress.a2a.messages import artifacts_of, said
 from reconciler.state.commands import RunStatus
 from reconciler.state.waiting import WaitKind, WaitReason
-from reconciler.views.models import StoredEvent, TaskView
+from reconciler.views.models import EncodedEvent, TaskView
 
 # Labels of the tasks that come over A2A.
 VIA, CONTEXT, MESSAGE, TEXT = "forerun/via", "a2a/context", "a2a/message", "a2a/text"
@@ -65,7 +65,7 @@ def task_of(view: TaskView, history: Iterable[Message] = (), *, artifacts: bool 
     return Task(id=view.id, context_id=context_of(view), status=status_of(view), artifacts=made, history=list(history))
 
 
-def history_of(view: TaskView, answers: Iterable[StoredEvent]) -> list[Message]:
+def history_of(view: TaskView, answers: Iterable[EncodedEvent]) -> list[Message]:
     """The messages that the task got: the one that asked for it, then the answers to its questions."""
     first = view.labels.get(MESSAGE)
     context_id = context_of(view)

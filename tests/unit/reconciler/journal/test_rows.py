@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from runs import chain, plan
@@ -14,6 +15,7 @@ from reconciler.journal.rows import PAGE_EVENTS, EventRow, event_row, page_of
 from reconciler.journal.run_log import replayable
 from reconciler.state import events as e
 from reconciler.state.conditions import Conditions
+from reconciler.views.models import StoredEvent
 
 
 def wide(count):
@@ -57,6 +59,38 @@ async def test_a_large_plan_is_not_turned_into_json_on_the_event_loop():
     assert page.ended
     assert made_in != [threading.main_thread()]
     assert len(made_in) == 1
+
+
+async def test_the_journal_and_all_readers_share_one_encoding_of_an_event():
+    """Threads that ask for the text at the same time wait for the one that makes it."""
+    made, begun, go_on = [], threading.Event(), threading.Event()
+
+    def make():
+        begun.set()
+        assert go_on.wait(30)
+        made.append("made")
+        return '{"plan":{}}'
+
+    row = EventRow(1, 0.0, "optimal_plan_ready", make)
+    with ThreadPoolExecutor(3) as threads:
+        journal = threads.submit(lambda: row.text)
+        assert begun.wait(30)
+        readers = [threads.submit(row.encoded), threads.submit(row.parsed)]
+        go_on.set()
+
+    assert journal.result() == readers[0].result().text == '{"plan":{}}'
+    assert readers[1].result().data == {"plan": {}}
+    assert made == ["made"]
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"text": 'line "one"\nline two \u2713', "n": [1, 2.5, None]}, {"x": float("inf")}]
+)
+def test_an_encoded_event_reads_as_the_stored_event(data):
+    row = EventRow(3, 0.1 + 0.2, "attempt_finished", json.dumps(data))
+
+    assert StoredEvent.model_validate_json(row.encoded().json_text()) == row.parsed()
+    assert row.encoded().data == data
 
 
 async def test_pages_are_bounded_in_number_and_in_size():
