@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from planners.scheduling.list_scheduling.free_windows import FreeWindows
 from planners.scheduling.problem.feasibility import within_budget
 from planners.scheduling.problem.modes import ExecutionMode, LimitUse
 from planners.scheduling.problem.problem import Problem
@@ -47,24 +48,8 @@ class ReadyTimes(NamedTuple):
         return dict(self.producers.get(group, ())).get(node, self.elsewhere_in(group))
 
 
+_NEVER = (0, 0)
 _NO_PRODUCERS: dict[int, list[tuple[int, int]]] = {}
-
-
-class OpeningTimes:
-    """Per node of a group, a time before which a demand does not fit, seen from ``since``; ``earliest`` of them."""
-
-    __slots__ = ("earliest", "opens", "since")
-
-    def __init__(self, count: int) -> None:
-        self.since = self.earliest = 0
-        self.opens = [0] * count
-
-    def look_from(self, since: int) -> None:
-        """Look from another time on. Later, all that is known stays valid; earlier, nothing does."""
-        if since < self.since:
-            self.opens = [since] * len(self.opens)
-            self.earliest = since
-        self.since = since
 
 
 class PartialSchedule:
@@ -77,8 +62,9 @@ class PartialSchedule:
         self.nodes: list[ResourceProfile] = [problem.groups[group].profile for group in problem.group_of]
         self.limits: list[ResourceProfile] = [limit.profile.copy() for limit in problem.limits]
         self._copied = [False] * len(self.nodes)
-        self._opening_ids = problem.mode_table.opening_ids
-        self.openings: list[OpeningTimes | None] = [None] * len(self._opening_ids)
+        # The same profiles by group, and when demands fit there, made when first needed.
+        self._profiles = [[group.profile] * len(group.nodes) for group in problem.groups]
+        self._windows: list[dict[int, FreeWindows]] = [{} for _ in problem.groups]
         self.mode = [-1] * count
         self.node = [-1] * count
         self.start = [0] * count
@@ -137,27 +123,33 @@ class PartialSchedule:
 
     def earliest_on(self, node: int, ready: int, mode: ExecutionMode) -> int:
         """The first start from ``ready`` on that the node and every shared limit allow."""
-        profile = self.nodes[node]
+        group, demand, duration = mode.group, mode.demand, mode.duration
+        if not demand or not duration:
+            return self._earliest_in_limits(mode.uses, ready, duration) if mode.uses else ready
+        windows, position = self.free_windows(group, demand), self.problem.positions[node]
         if not mode.uses:
-            return profile.earliest(ready, mode.duration, mode.demand)
-        start = self._earliest_in_limits(mode.uses, ready, mode.duration)
-        if not mode.demand:
-            return start
+            return windows.on(position, ready, duration)
+        start = self._earliest_in_limits(mode.uses, ready, duration)
         while True:
-            fits = profile.earliest(start, mode.duration, mode.demand)
+            fits = windows.on(position, start, duration)
             if fits == start:
                 return start
-            start = self._earliest_in_limits(mode.uses, fits, mode.duration)
+            start = self._earliest_in_limits(mode.uses, fits, duration)
             if fits == start:
                 return start
 
-    def limits_closed_until(self, uses: tuple[LimitUse, ...], ready: int) -> int:
-        """A time from ``ready`` on before which the shared limits certainly have no capacity."""
-        for limit, amount, _ in uses:
-            since, until = self.limits[limit].known_full.get(amount, (0, 0))
-            if since <= ready < until:
-                ready = until
-        return ready
+    def not_before(self, mode: ExecutionMode, ready: int) -> int:
+        """A time from ``ready`` on before which a mode can certainly start on no node."""
+        start = ready
+        if mode.demand:
+            windows = self._windows[mode.group].get(mode.demand)
+            if windows is not None and windows.soonest > ready >= windows.from_then and mode.duration > windows.longest:
+                start = windows.soonest
+        for limit, amount, _ in mode.uses:
+            since, until = self.limits[limit].known_full.get(amount, _NEVER)
+            if since <= start < until:
+                start = until
+        return start
 
     def _earliest_in_limits(self, uses: tuple[LimitUse, ...], ready: int, duration: int) -> int:
         """The first start from ``ready`` on that every shared limit allows."""
@@ -170,52 +162,50 @@ class PartialSchedule:
                 return start
             ready = start
 
+    def free_windows(self, group: int, demand: int) -> FreeWindows:
+        """When a demand fits on the nodes of a group."""
+        known = self._windows[group]
+        windows = known.get(demand)
+        if windows is None:
+            windows = known[demand] = FreeWindows(demand, self._profiles[group])
+        return windows
+
     def earliest(self, mode: ExecutionMode, ready: ReadyTimes) -> tuple[int, int]:
         """(start, node): the earliest start on any node of the mode's group; ties go to nodes that produced inputs."""
+        group, duration = mode.group, mode.duration
         best_start, best_node = -1, -1
-        for node, at in ready.producers.get(mode.group, ()):
+        for node, at in ready.producers.get(group, ()):
             if best_node < 0 or at < best_start:
                 start = self.earliest_on(node, at, mode)
                 if best_node < 0 or start < best_start:
                     best_start, best_node = start, node
-        elsewhere = ready.elsewhere_in(mode.group)
-        if best_node >= 0 and best_start <= elsewhere:
+        start = ready.elsewhere_in(group)
+        if best_node >= 0 and best_start <= start:
             return best_start, best_node
         if mode.uses:
-            elsewhere = self._earliest_in_limits(mode.uses, elsewhere, mode.duration)
-        if not mode.demand or not mode.duration:
-            first = elsewhere, self.problem.groups[mode.group].nodes[0]
-            return first if best_node < 0 or elsewhere < best_start else (best_start, best_node)
-        return self._first_fit(mode, elsewhere, best_start, best_node)
+            start = self._earliest_in_limits(mode.uses, start, duration)
+        nodes = self.problem.groups[group].nodes
+        if not mode.demand or not duration:
+            node = nodes[0]
+        elif mode.uses:
+            start, node = self._first_within_limits(mode, start)
+        else:
+            start, position = self.free_windows(group, mode.demand).first(start, duration)
+            node = nodes[position]
+        return (start, node) if best_node < 0 or start < best_start else (best_start, best_node)
 
-    def _first_fit(self, mode: ExecutionMode, ready: int, best_start: int, best_node: int) -> tuple[int, int]:
-        """The same over the nodes of the group that produced no input; of equal starts, the first node's."""
-        demand = mode.demand
-        nodes, profiles = self.problem.groups[mode.group].nodes, self.nodes
-        opening_id = self._opening_ids[mode.group, demand]
-        opening = self.openings[opening_id]
-        if opening is None:
-            opening = self.openings[opening_id] = OpeningTimes(len(nodes))
-        opening.look_from(ready)
-        opens, duration, uses = opening.opens, mode.duration, mode.uses
-        soonest = start = max(opening.earliest, ready)
-        for only_open in (True, False):
-            for k, opens_at in enumerate(opens):
-                if opens_at > soonest if only_open else best_node >= 0 and opens_at >= best_start:
-                    continue
-                profile = profiles[nodes[k]]
-                since = max(ready, opens_at)
-                start = self.earliest_on(nodes[k], since, mode) if uses else profile.earliest(since, duration, demand)
-                full = profile.known_full.get(demand)
-                if full is not None and full[0] <= since < full[1]:
-                    opens[k] = full[1]
+    def _first_within_limits(self, mode: ExecutionMode, ready: int) -> tuple[int, int]:
+        """(start, node): the same over all nodes of the group, where limits hold too; they allow ``ready``."""
+        windows = self.free_windows(mode.group, mode.demand)
+        nodes, best_start, best_node = self.problem.groups[mode.group].nodes, -1, -1
+        for position, node in enumerate(nodes):
+            since = windows.on(position, ready, mode.duration)
+            if best_node < 0 or since < best_start:
+                start = self.earliest_on(node, since, mode)
                 if best_node < 0 or start < best_start:
-                    best_start, best_node = start, nodes[k]
-                    if start == soonest:
+                    best_start, best_node = start, node
+                    if start == ready:
                         break
-            if best_start == soonest:
-                break
-        opening.earliest = min(opens)
         return best_start, best_node
 
     def fit(self, mode: ExecutionMode, ready: ReadyTimes, latest: int) -> tuple[int, int] | None:
@@ -234,8 +224,14 @@ class PartialSchedule:
         nodes = self.problem.groups[mode.group].nodes
         if not mode.demand or not mode.duration:
             return elsewhere, nodes[0]
+        if mode.uses:
+            for node in nodes:
+                if (start := self._start_by(node, elsewhere, mode, latest)) >= 0:
+                    return start, node
+            return None
+        profiles, duration, demand = self.nodes, mode.duration, mode.demand
         for node in nodes:
-            if (start := self._start_by(node, elsewhere, mode, latest)) >= 0:
+            if (start := profiles[node].fits(elsewhere, latest, duration, demand)) >= 0:
                 return start, node
         return None
 
@@ -261,7 +257,6 @@ class PartialSchedule:
         mode = self.problem.modes[step][self.mode[step]]
         self.usd -= mode.usd
         self._reserve(mode, self.node[step], self.start[step], -1)
-        self.openings = [None] * len(self._opening_ids)
         self.mode[step] = -1
 
     def _reserve(self, mode: ExecutionMode, node: int, start: int, sign: int) -> None:
@@ -269,10 +264,16 @@ class PartialSchedule:
         if not duration:
             return
         if mode.demand:
+            group, position = mode.group, self.problem.positions[node]
             if not self._copied[node]:
                 self._copied[node] = True
-                self.nodes[node] = self.nodes[node].copy()
+                self.nodes[node] = self._profiles[group][position] = self.nodes[node].copy()
             self.nodes[node].reserve(start, start + duration, sign * mode.demand)
+            for windows in self._windows[group].values():
+                if sign > 0:
+                    windows.reserved(position, start, start + duration)
+                else:
+                    windows.released(position)
         for limit, amount, hold in mode.uses:
             self.limits[limit].reserve(start, start + (duration if hold is None else hold), sign * amount)
 

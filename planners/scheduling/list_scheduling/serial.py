@@ -6,7 +6,6 @@ from planners.errors import Infeasible
 from planners.scheduling.list_scheduling.in_flight_selection import Restrictions, keep_in_flight
 from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
 from planners.scheduling.list_scheduling.score import PlacementScore
-from planners.scheduling.problem.modes import LimitUse
 from planners.scheduling.problem.problem import Problem
 
 _INFINITE = float("inf")
@@ -85,24 +84,44 @@ def replay(problem: Problem, order: Sequence[int], mode: Sequence[int], node: Se
 def _select(partial: PartialSchedule, step: int, score: PlacementScore, allowance: float) -> tuple[int, int, int]:
     """(mode, node, start) of least score among the affordable modes; the cheapest mode where none is affordable.
 
-    A mode is tried only if it could still win at the first time its group and its limits have capacity.
+    Modes are tried in the order of their scores at the earliest end, so few of them have to be placed.
     """
     table = partial.problem.mode_table
-    modes, index, fixed = table.modes[step], table.index[step], score.fixed[step]
-    ready = partial.ready(step)
-    latest, per_quantum = score.latest[step], score.per_quantum
-    per_end = per_quantum * score.end_weight
-    least, chosen, best_node, best_start = (_INFINITE, -1), -1, -1, -1
-    for optimistic in sorted(_optimistic_scores(partial, step, ready.earliest, score, allowance)):
-        if optimistic > least:
-            break
-        k = optimistic[1]
+    modes, fixed, ready = table.modes[step], score.fixed[step], partial.ready(step)
+    earliest, latest, per_quantum = ready.earliest, score.latest[step], score.per_quantum
+    order, per_end, before = score.by_early_score[step], per_quantum * score.end_weight, 0.0
+    if earliest + table.shortest[step] >= latest:  # every mode is late
+        order, per_end, before, latest = (
+            score.by_late_score[step],
+            per_end + per_quantum,
+            per_quantum * latest,
+            _INFINITE,
+        )
+    least, chosen, best_node, best_start = _INFINITE, -1, -1, -1
+    for k in order:
         mode = modes[k]
+        duration, own = mode.duration, fixed[k] - before
+        if own + per_end * (earliest + duration) > least:
+            break
+        if mode.usd > allowance:
+            continue
+        end = partial.not_before(mode, earliest) + duration
+        value = own + per_end * end + (per_quantum * (end - latest) if end > latest else 0.0)
+        if value > least:
+            continue
         start, node = partial.earliest(mode, ready)
-        end = start + mode.duration
-        value = fixed[k] + per_end * end + (per_quantum * (end - latest) if end > latest else 0.0)
-        if (value, k) < least:
-            least, chosen, best_node, best_start = (value, k), k, node, start
+        end = start + duration
+        value = own + per_end * end + (per_quantum * (end - latest) if end > latest else 0.0)
+        if value < least or (value == least and k < chosen):
+            least, chosen, best_node, best_start = value, k, node, start
+    if chosen < 0:
+        chosen = _cheapest(partial, step)
+        best_start, best_node = partial.earliest(modes[chosen], ready)
+    return table.index[step][chosen], best_node, best_start
+
+
+def _cheapest(partial: PartialSchedule, step: int) -> int:
+    modes = partial.problem.mode_table.modes[step]
     if not modes:
         name = partial.problem.steps[step].id
         raise Infeasible(
@@ -110,10 +129,7 @@ def _select(partial: PartialSchedule, step: int, score: PlacementScore, allowanc
             f"workflow.steps.{name}",
             "add another agent with this capability, or repair the failing one",
         )
-    if chosen < 0:
-        chosen = min(range(len(modes)), key=lambda k: modes[k].usd)
-        best_start, best_node = partial.earliest(modes[chosen], ready)
-    return index[chosen], best_node, best_start
+    return min(range(len(modes)), key=lambda k: modes[k].usd)
 
 
 def _select_restricted(
@@ -128,30 +144,6 @@ def _select_restricted(
         start, node = partial.earliest(modes[index], ready)
         placements.append((problem.value(start + modes[index].duration, modes[index].usd), index, node, start))
     return min(placements)[1:]
-
-
-def _optimistic_scores(
-    partial: PartialSchedule, step: int, earliest: int, score: PlacementScore, allowance: float
-) -> list[tuple[float, int]]:
-    """(score, mode) of the affordable modes if each started when its group and its limits first have capacity."""
-    table, openings = partial.problem.mode_table, partial.openings
-    ids, fixed, latest, per_quantum = table.opening[step], score.fixed[step], score.latest[step], score.per_quantum
-    per_end = per_quantum * score.end_weight
-    last_uses: tuple[LimitUse, ...] = ()
-    limits_open = earliest
-    scores = []
-    for k, (_, _, duration, usd, _, _, _, uses, *_) in enumerate(table.modes[step]):
-        if usd > allowance:
-            continue
-        opening = openings[ids[k]]
-        end = opening.earliest if opening is not None and opening.since <= earliest < opening.earliest else earliest
-        if uses:
-            if uses is not last_uses:
-                last_uses, limits_open = uses, partial.limits_closed_until(uses, earliest)
-            end = max(end, limits_open)
-        end += duration
-        scores.append((fixed[k] + per_end * end + (per_quantum * (end - latest) if end > latest else 0.0), k))
-    return scores
 
 
 class _RemainingBudget:

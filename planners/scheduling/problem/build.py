@@ -1,6 +1,7 @@
 """Build a scheduling problem from a plan request."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,10 @@ def build_problem(flat: FlatWorkflow, request: PlanRequest, costs: CostModel) ->
     return problem
 
 
+# Thousands of modes are made for a plan: this skips the generated constructor.
+_new_mode: Callable[[tuple[object, ...]], ExecutionMode] = partial(tuple.__new__, ExecutionMode)
+
+
 class _AgentOnGroup(NamedTuple):
     """Everything about an agent on a group of nodes that does not depend on the step."""
 
@@ -53,9 +58,12 @@ class _AgentOnGroup(NamedTuple):
 
     def mode(self, duration: int, usd: float) -> ExecutionMode:
         """The mode of a new attempt with this duration in quanta and this cost."""
-        return ExecutionMode(
-            self.agent, self.group, duration, usd, self.lag, self.demand, self.amounts, self.uses, lags=self.lags
-        )
+        return _new_mode((self.agent, self.group, duration, usd, *self.rest))
+
+    @property
+    def rest(self) -> tuple[object, ...]:
+        """What follows the cost in an `ExecutionMode`."""
+        return self.lag, self.demand, self.amounts, self.uses, False, (), self.lags
 
 
 class _StepClass:
@@ -134,7 +142,7 @@ class _Builder:
             deadline=None if left_s is None else self._time.down(left_s),
             budget_usd=None if limits.budget_usd is None else limits.budget_usd - self._request.spent_usd,
             quantum_s=self._time.quantum_s,
-            min_usd=tuple(min(mode.usd for mode in row) for row in modes),
+            min_usd=tuple([min([mode.usd for mode in row]) for row in modes]),
         )
 
     def _classify_steps(self) -> list[_StepClass]:
@@ -204,12 +212,16 @@ class _Builder:
         seconds = np.minimum(means / speed + cold, MAX_DURATION_S)
         durations = self._time.durations(np.minimum(seconds + extra[..., 0], MAX_DURATION_S))
         usd = (call + per_s * seconds + extra[..., 1]).tolist()
+        parts = [(pair.agent, pair.group, pair.rest) for _, pair in pairs]
         modes: list[list[ExecutionMode]] = []
         # Most steps of a large fan-out are alike, and share their modes.
         rows: dict[tuple[tuple[int, ...], tuple[float, ...]], list[ExecutionMode]] = {}
         for row in zip(map(tuple, durations), map(tuple, usd), strict=True):
             if row not in rows:
-                rows[row] = [pair.mode(quanta, price) for (_, pair), quanta, price in zip(pairs, *row, strict=True)]
+                rows[row] = [
+                    _new_mode((agent, group, quanta, price, *rest))
+                    for (agent, group, rest), quanta, price in zip(parts, *row, strict=True)
+                ]
             modes.append(rows[row].copy())
         return modes
 

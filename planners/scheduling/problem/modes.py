@@ -11,6 +11,8 @@ from planners.agents import AgentSpec
 
 # Pads rows of arrays: larger than any penalty, so a padding entry is never the minimum.
 _PADDING = 1e30
+# So many different rows of a class are compared as arrays.
+_MANY_ROWS = 16
 
 
 class LimitUse(NamedTuple):
@@ -60,28 +62,23 @@ class ExecutionMode(NamedTuple):
 class ModeTable:
     """The modes that list scheduling chooses from: new attempts that no other mode dominates, also as arrays.
 
-    ``index`` maps a row to the modes of the problem. ``opening`` names the (group, demand) pair of each mode, whose
-    number is in ``opening_ids``. ``duration`` and ``usd`` have one row a step, padded with modes that never win.
+    ``index`` maps a row to the modes of the problem. ``duration`` and ``usd`` have one row a step, padded with modes
+    that never win; ``exists`` tells which are real. ``shortest``: the least duration in each row.
     """
 
     def __init__(self, modes: Sequence[Sequence[ExecutionMode]], step_classes: Sequence[Sequence[int]]) -> None:
         self.index: list[list[int]] = [[] for _ in modes]
-        self.opening: list[list[int]] = [[] for _ in modes]
-        self.opening_ids: dict[tuple[int, int], int] = {}
         for members in step_classes:
             new = [mode for mode in modes[members[0]] if not mode.in_flight]
-            ids = [self.opening_ids.setdefault((m.group, m.demand), len(self.opening_ids)) for m in new]
-            dominators = _dominators(new)
-            known: dict[int, list[int]] = {}  # steps that are alike share their modes
-            for step in members:
-                row = id(modes[step][0])
-                if row not in known:
-                    known[row] = _non_dominated(modes[step], dominators)
-                self.index[step] = index = known[row]
-                self.opening[step] = [ids[k] for k in index]
+            rows = [modes[step] for step in members]
+            for step, index in zip(members, _non_dominated_of(rows, _dominators(new)), strict=True):
+                self.index[step] = index
         self.modes = [[row[i] for i in index] for row, index in zip(modes, self.index, strict=True)]
         self.rows = np.arange(len(modes))
+        self.counts = [len(row) for row in self.modes]
         self.duration = self.padded([[mode.duration for mode in row] for row in self.modes])
+        self.exists: NDArray[np.bool_] = np.arange(self.duration.shape[1]) < np.array(self.counts)[:, None]
+        self.shortest: list[float] = self.duration.min(axis=1).tolist()
         self.usd = self.padded([[mode.usd for mode in row] for row in self.modes])
 
     def padded(self, rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:
@@ -104,6 +101,20 @@ def _dominators(modes: Sequence[ExecutionMode]) -> list[list[tuple[int, bool]]]:
     return [[(i, i < k or k not in dominators[i]) for i in others] for k, others in enumerate(dominators)]
 
 
+def _non_dominated_of(
+    rows: Sequence[Sequence[ExecutionMode]], dominators: Sequence[Sequence[tuple[int, bool]]]
+) -> list[list[int]]:
+    """The modes to keep of each row of a class."""
+    if not any(dominators):
+        return [list(range(len(dominators)))] * len(rows)
+    different = {id(row[0]): row for row in rows}  # steps that are alike share their modes
+    if len(different) < _MANY_ROWS:
+        kept = {key: _non_dominated(row, dominators) for key, row in different.items()}
+    else:
+        kept = dict(zip(different, _non_dominated_in_arrays(tuple(different.values()), dominators), strict=True))
+    return [kept[id(row[0])] for row in rows]
+
+
 def _non_dominated(modes: Sequence[ExecutionMode], dominators: Sequence[Sequence[tuple[int, bool]]]) -> list[int]:
     """The modes to keep; of modes that dominate each other, the first."""
     kept = []
@@ -116,3 +127,21 @@ def _non_dominated(modes: Sequence[ExecutionMode], dominators: Sequence[Sequence
         else:
             kept.append(k)
     return kept
+
+
+def _non_dominated_in_arrays(
+    rows: Sequence[Sequence[ExecutionMode]], dominators: Sequence[Sequence[tuple[int, bool]]]
+) -> list[list[int]]:
+    """The same for many rows."""
+    width = len(dominators)
+    duration = np.array([[mode.duration for mode in row[:width]] for row in rows])
+    usd = np.array([[mode.usd for mode in row[:width]] for row in rows])
+    kept = np.ones(duration.shape, dtype=np.bool_)
+    for k, others in enumerate(dominators):
+        for i, even_if_equal in others:
+            dominates = (duration[:, i] <= duration[:, k]) & (usd[:, i] <= usd[:, k])
+            if not even_if_equal:
+                dominates &= (duration[:, i] != duration[:, k]) | (usd[:, i] != usd[:, k])
+            kept[:, k] &= ~dominates
+    patterns: dict[bytes, list[int]] = {}
+    return [patterns.setdefault(bytes(row), np.flatnonzero(row).tolist()) for row in kept]

@@ -77,6 +77,12 @@ class Problem:
         return self.tails(self.min_durations)
 
     @cached_property
+    def positions(self) -> list[int]:
+        """The position of each node in its group."""
+        position = {node: at for group in self.groups for at, node in enumerate(group.nodes)}
+        return [position[node] for node in range(len(self.nodes))]
+
+    @cached_property
     def has_in_flight(self) -> bool:
         """Whether any step may continue an attempt in flight; in-flight modes come last."""
         return any(modes[-1].in_flight for modes in self.modes)
@@ -143,9 +149,11 @@ class Problem:
         means: list[float] = [0.0] * len(self.steps)
         for members in self.step_classes:
             new = [mode for mode in self.modes[members[0]] if not mode.in_flight]
-            sizes = np.array([len(self.groups[mode.group].nodes) for mode in new])
-            for step in members if new else ():
-                means[step] = float(sizes @ [m.duration for m in self.modes[step][: len(new)]] / sizes.sum())
+            if new:
+                sizes = np.array([len(self.groups[mode.group].nodes) for mode in new], dtype=np.float64)
+                durations = np.array([[mode.duration for mode in self.modes[step][: len(new)]] for step in members])
+                for step, mean in zip(members, (durations @ sizes / sizes.sum()).tolist(), strict=True):
+                    means[step] = mean
         return means
 
     def value(self, makespan: int, usd: float) -> float:

@@ -66,6 +66,10 @@ class ResourceProfile:
         if not duration or not demand:
             return ready
         times, free, guard = self.times, self.free, self.guard
+        if ready + duration > latest:  # whatever the start, the demand has to fit at ``latest``
+            i = bisect_right(times, latest) - 1
+            if ((free[i] | guard) - demand) & guard != guard:
+                return -1
         since, until = self.known_full.get(demand, _NEVER)
         known = since <= ready < until
         start = until if known else ready
