@@ -49,10 +49,17 @@ def canonical_json(value: Any) -> str:
     return _CANONICAL.encode(value)
 
 
+# A plan needs thousands of digests, nearly all of short parts.
+_SHORT = 128
+_LENGTHS = tuple(length.to_bytes(8, "little") for length in range(_SHORT))
+
+
 def digest(*parts: str) -> str:
     """128-bit BLAKE2b of the parts in hexadecimal. Each part is length-prefixed, so different splits do not collide."""
     pieces: list[bytes] = []
     for part in parts:
         raw = part.encode()
-        pieces += (len(raw).to_bytes(8, "little"), raw)
+        length = len(raw)
+        pieces.append(_LENGTHS[length] if length < _SHORT else length.to_bytes(8, "little"))
+        pieces.append(raw)
     return hashlib.blake2b(b"".join(pieces), digest_size=16).hexdigest()

@@ -99,6 +99,8 @@ def work_keys(
 
 
 def _bound(binding: Binding, parents: Mapping[StepId, WorkKey], inputs: InputDigests) -> str:
+    if isinstance(binding, StepRef) and not binding.path:  # by far the most common
+        return "s" + parents[binding.step] + _WHOLE
 
     def of_leaf(leaf: Leaf) -> str:
         match leaf:

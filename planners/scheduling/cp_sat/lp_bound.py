@@ -1,14 +1,19 @@
 """A lower bound on the objective by linear programming, in milliseconds.
 
 Steps may be split over modes, and the nodes of a group share their capacity. The remaining constraints are the longest
-path, the work that groups and limits can do until the makespan, and the budget: the classic relaxation of the discrete
-time-cost trade-off (De, Dunne, Ghosh, Wells 1995, doi:10.1016/0377-2217(94)00187-H) with energy constraints added.
+path, the work that groups and limits can do until the makespan, and before and after the steps at which the workflow
+narrows, and the budget: the classic relaxation of the discrete time-cost trade-off (De, Dunne, Ghosh, Wells 1995,
+doi:10.1016/0377-2217(94)00187-H) with energy constraints added.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
+from planners.scheduling.cp_sat.bottlenecks import bottlenecks
 from planners.scheduling.problem.lower_bound import earliest_starts, least_makespan
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
@@ -17,6 +22,8 @@ from planners.scheduling.problem.problem import Problem
 _SMALL, _PER_S = 3000, 4000
 # A generous bound on the solver's feasibility tolerance.
 _TOLERANCE = 1e-6
+# More bottlenecks improve the bound little, and each of them has rows for all capacities.
+_BOTTLENECKS = 4
 
 
 def lp_bound(problem: Problem, time_limit_s: float) -> float:
@@ -25,6 +32,14 @@ def lp_bound(problem: Problem, time_limit_s: float) -> float:
     if not problem.steps or program.columns > max(_SMALL, _PER_S * time_limit_s):
         return 0.0
     return max(0.0, program.solve() * (1 - _TOLERANCE))
+
+
+class _Capacity(NamedTuple):
+    """What a group or a limit can do: the work of every mode, the amount, and how long windows outlast their calls."""
+
+    work: NDArray[np.float64]
+    amount: float
+    beyond: float
 
 
 class _LinearRelaxation:
@@ -42,15 +57,17 @@ class _LinearRelaxation:
         self._starts = len(self._modes)
         self._makespan = self._starts + len(problem.steps)
         self._rows: list[tuple[list[int], list[float], float]] = []
-        # Of each mode, the time before its step can start and after it has ended.
-        heads, tails = earliest_starts(problem), problem.min_tails
-        self._around = [(heads[step], tails[step] - problem.min_durations[step]) for step, _ in self._modes]
+        # Of each mode, its step, the time before that can start and after it has ended.
+        self._step_of = np.array([step for step, _ in self._modes], dtype=np.int64)
+        self._head = np.array(earliest_starts(problem))[self._step_of]
+        self._tail = (np.array(problem.min_tails) - problem.min_durations)[self._step_of]
         self.columns = len(self._modes)
 
     def solve(self) -> float:
         """The minimum of the relaxation; 0 if the solver fails or the numbers are too large for it."""
         self._add_paths()
         self._add_work()
+        self._add_bottlenecks()
         self._add_budget()
         width = self._makespan + 1
         upper = _matrix([row[:2] for row in self._rows], width)
@@ -77,32 +94,61 @@ class _LinearRelaxation:
         problem = self._problem
         for step, children in enumerate(problem.children):
             columns = list(range(self._first[step], self._first[step + 1]))
-            durations = [float(mode.duration) for mode in self._by_step[step]]
+            durations = self._durations(step)
             after = [self._starts + c for c in children if not any(mode.in_flight for mode in problem.modes[c])]
             for end in [*after, self._makespan]:
                 self._rows.append(([*columns, self._starts + step, end], [*durations, 1.0, -1.0], 0.0))
 
-    def _add_work(self) -> None:
-        for index, group in enumerate(self._problem.groups):
-            for dimension, capacity in enumerate(group.amounts):
-                work = [_work_on(mode, index, dimension) for _, mode in self._modes]
-                self._add_capacity(work, float(capacity * len(group.nodes)), 0.0)
-        for index, limit in enumerate(self._problem.limits):
-            hold = max((u.hold or 0 for _, m in self._modes for u in m.uses if u.limit == index), default=0)
-            work = [_work_of(mode, index) for _, mode in self._modes]
-            self._add_capacity(work, float(limit.capacity), float(hold))
+    def _durations(self, step: int) -> list[float]:
+        return [float(mode.duration) for mode in self._by_step[step]]
 
-    def _add_capacity(self, work: list[float], capacity: float, beyond: float) -> None:
-        """All work fits into the capacity until the makespan, plus ``beyond`` where windows outlast their calls.
+    def _add_work(self) -> None:
+        """All work fits into the capacities until the makespan.
 
         There is no such work before the first of its steps can start, nor while the least that follows any of them is
         done.
         """
-        columns = [i for i, amount in enumerate(work) if amount]
-        if columns and capacity:
-            amounts = [work[i] / capacity for i in columns]
-            idle = min(self._around[i][0] for i in columns) + min(self._around[i][1] for i in columns)
-            self._rows.append(([*columns, self._makespan], [*amounts, -1.0], beyond - idle))
+        everything = np.ones(len(self._problem.steps), dtype=np.bool_)
+        for capacity in self._capacities():
+            if (columns := self._columns(capacity, everything)).size:
+                idle = self._head[columns].min() + self._tail[columns].min()
+                self._add_capacity(capacity, columns, idle, {self._makespan: -1.0})
+
+    def _add_bottlenecks(self) -> None:
+        """What is before a bottleneck fits into the capacities until it starts, what is after it from its end on."""
+        capacities = self._capacities()
+        for step, before, after in bottlenecks(self._problem, _BOTTLENECKS):
+            start, durations = self._starts + step, dict(enumerate(self._durations(step), int(self._first[step])))
+            for capacity in capacities:
+                if (columns := self._columns(capacity, before)).size:
+                    self._add_capacity(capacity, columns, self._head[columns].min(), {start: -1.0})
+                if (columns := self._columns(capacity, after)).size:
+                    others = durations | {start: 1.0, self._makespan: -1.0}
+                    self._add_capacity(capacity, columns, self._tail[columns].min(), others)
+
+    def _capacities(self) -> list[_Capacity]:
+        found = []
+        for index, group in enumerate(self._problem.groups):
+            for dimension, amount in enumerate(group.amounts):
+                work = [_work_on(mode, index, dimension) for _, mode in self._modes]
+                found.append(_Capacity(np.array(work), float(amount * len(group.nodes)), 0.0))
+        for index, limit in enumerate(self._problem.limits):
+            hold = max((u.hold or 0 for _, m in self._modes for u in m.uses if u.limit == index), default=0)
+            work = [_work_of(mode, index) for _, mode in self._modes]
+            found.append(_Capacity(np.array(work), float(limit.capacity), float(hold)))
+        return [one for one in found if one.amount and one.work.any()]
+
+    def _columns(self, capacity: _Capacity, steps: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The modes of these steps that need the capacity."""
+        return np.flatnonzero(steps[self._step_of] & (capacity.work > 0))
+
+    def _add_capacity(
+        self, capacity: _Capacity, columns: NDArray[np.int64], idle: float, others: dict[int, float]
+    ) -> None:
+        """The work of the columns, the idle time and the other columns by their factors: at most 0 together."""
+        amounts = (capacity.work[columns] / capacity.amount).tolist()
+        row = [*columns.tolist(), *others], [*amounts, *others.values()], capacity.beyond - idle
+        self._rows.append(row)
 
     def _add_budget(self) -> None:
         if self._problem.budget_usd is not None:

@@ -1,8 +1,9 @@
 """Improve schedules of workflows too large to solve whole: varied list schedules first, then repaired parts.
 
 Large neighbourhood search (Shaw 1998, doi:10.1007/3-540-49481-2_30) repeatedly destroys a part of the schedule (steps
-around one time, or connected steps) and repairs it with CP-SAT while the rest stays. The result is replayed as a whole
-and kept if it is better. The budget is counted in deterministic work, so equal requests have equal results.
+around one time, or connected steps) and repairs it with CP-SAT while the rest stays. The result is replayed as a whole,
+justified, and kept if it is not worse. The budget is counted in deterministic work, so equal requests have equal
+results.
 """
 
 from random import Random
@@ -15,7 +16,8 @@ from planners.scheduling.cp_sat.large_neighbourhood.neighbourhoods import destro
 from planners.scheduling.cp_sat.large_neighbourhood.subproblem import Subproblem
 from planners.scheduling.cp_sat.search_budget import SECONDS_PER_UNIT, SearchBudget
 from planners.scheduling.list_scheduling.iterated_heft import randomized_heft
-from planners.scheduling.list_scheduling.partial_schedule import Schedule
+from planners.scheduling.list_scheduling.justification import justified
+from planners.scheduling.list_scheduling.partial_schedule import Schedule, satisfies_limits
 
 # Steps destroyed at once: with more, CP-SAT finds less in the time.
 _DESTROYED = 30
@@ -35,35 +37,57 @@ def improve(incumbent: Incumbent, objective: IntegerObjective, budget: SearchBud
     known = incumbent.best or incumbent.fallback
     if known is None:
         return
-    count = len(incumbent.problem.steps)
+    problem = incumbent.problem
+    count = len(problem.steps)
     left_s = max(0.0, _SPENT * budget.time_limit_s - _INITIAL_S * count)
     rounds = int(_VARIED * left_s / (_LISTED_S * count))
-    for schedule in randomized_heft(incumbent.problem, known, rounds, seed):
+    for schedule in randomized_heft(problem, known, rounds, seed):
         incumbent.consider(schedule, report=True)
         if budget.exhausted or incumbent.proven_optimal:
             return
     left_s -= rounds * _LISTED_S * count
-    rng = Random(seed)
-    while left_s > 0 and incumbent.best is not None and not budget.exhausted and not incumbent.proven_optimal:
-        left_s -= _destroy_and_repair(incumbent, incumbent.best, objective, budget, rng)
+    if incumbent.best is not None:
+        _Repairs(incumbent, incumbent.best, objective, budget, Random(seed)).run(left_s)
 
 
-def _destroy_and_repair(
-    incumbent: Incumbent, known: Schedule, objective: IntegerObjective, budget: SearchBudget, rng: Random
-) -> float:
-    """One iteration; returns its deterministic work in seconds."""
-    problem = incumbent.problem
-    destroyed = destroy(problem, known, rng, _DESTROYED)
-    if not destroyed:
-        return float("inf")
-    subproblem = Subproblem(problem, known, destroyed, objective)
-    solver = budget.new_solver(_REPAIR_UNITS, conflicts=_REPAIR_CONFLICTS)
-    status = budget.solve(solver, subproblem.cp)
-    if status == cp_model.UNKNOWN and budget.exhausted:
-        return float("inf")  # it may have ended before the solver was asked
-    spent_s = _MODEL_S + _REPLAYED_S * len(problem.steps) + SECONDS_PER_UNIT * solver.deterministic_time
-    spent_s += _CONFLICT_S * solver.num_conflicts
-    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        mode, start = subproblem.solution(solver)
-        incumbent.consider(repair(problem, known, destroyed, mode, start), report=True)
-    return spent_s
+class _Repairs:
+    """Destroys and repairs parts of a schedule, which may also become another one of the same value."""
+
+    def __init__(
+        self, incumbent: Incumbent, known: Schedule, objective: IntegerObjective, budget: SearchBudget, rng: Random
+    ) -> None:
+        self._incumbent, self._problem = incumbent, incumbent.problem
+        self._objective, self._budget, self._rng = objective, budget, rng
+        self._current = known
+
+    def run(self, left_s: float) -> None:
+        """Repeat for so much deterministic work, in seconds."""
+        self._consider(justified(self._problem, self._current))
+        while left_s > 0 and not self._budget.exhausted and not self._incumbent.proven_optimal:
+            left_s -= self._destroy_and_repair()
+
+    def _destroy_and_repair(self) -> float:
+        """One iteration; returns its deterministic work in seconds."""
+        problem, known, budget = self._problem, self._current, self._budget
+        destroyed = destroy(problem, known, self._rng, _DESTROYED)
+        if not destroyed:
+            return float("inf")
+        subproblem = Subproblem(problem, known, destroyed, self._objective)
+        solver = budget.new_solver(_REPAIR_UNITS, conflicts=_REPAIR_CONFLICTS)
+        status = budget.solve(solver, subproblem.cp)
+        if status == cp_model.UNKNOWN and budget.exhausted:
+            return float("inf")  # it may have ended before the solver was asked
+        spent_s = _MODEL_S + _REPLAYED_S * len(problem.steps) + SECONDS_PER_UNIT * solver.deterministic_time
+        spent_s += _CONFLICT_S * solver.num_conflicts
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            mode, start = subproblem.solution(solver)
+            repaired = repair(problem, known, destroyed, mode, start)
+            self._consider(repaired)
+            self._consider(justified(problem, repaired))
+        return spent_s
+
+    def _consider(self, schedule: Schedule) -> None:
+        """Go on from a schedule that is not worse: of many equal ones, some can be improved."""
+        self._incumbent.consider(schedule, report=True)
+        if schedule.value <= self._current.value and satisfies_limits(self._problem, schedule):
+            self._current = schedule

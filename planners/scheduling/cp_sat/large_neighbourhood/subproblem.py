@@ -38,6 +38,7 @@ class Subproblem:
         self.makespan = self.cp.new_int_var(0, known.makespan, "makespan")
         self.cp.add_hint(self.makespan, known.makespan)
         self._since, self._until = _window(known, destroyed)
+        self._beside = self._steps_beside()
         self.start = [self.cp.new_int_var(self._since, self._until, f"start_{step}") for step in destroyed]
         self.chosen = [
             [self.cp.new_bool_var(f"x_{step}_{i}") for i, _ in modes]
@@ -116,7 +117,7 @@ class Subproblem:
 
     def _add_groups(self) -> None:
         occupied: dict[int, list[tuple[int, int, ExecutionMode]]] = {}
-        for step, mode in self._fixed():
+        for step, mode in self._beside:
             occupied.setdefault(mode.group, []).append((self._known.start[step], self._known.end[step], mode))
         for index, group in enumerate(self._problem.groups):
             members = [(row, x, m) for row, x, m in self._all_modes() if m.group == index and m.duration and m.demand]
@@ -135,7 +136,7 @@ class Subproblem:
                 self._add_capacity(using, others, capacity * count)
 
     def _add_limits(self) -> None:
-        known, fixed = self._known, self._fixed()
+        known, fixed = self._known, self._beside
         for index, limit in enumerate(self._problem.limits):
             using = [
                 (self._span(row, x, mode.duration if use.hold is None else use.hold), use.amount)
@@ -166,7 +167,9 @@ class Subproblem:
         literals = [x for _, x, _ in self._all_modes()]
         modes = [mode for _, _, mode in self._all_modes()]
         if objective.budget is not None:
-            left = objective.budget - sum(objective.cost_units(mode.usd) for _, mode in self._fixed())
+            rows = zip(self._problem.modes, self._known.mode, strict=True)
+            fixed = [row[index] for step, (row, index) in enumerate(rows) if step not in self._row]
+            left = objective.budget - sum(objective.cost_units(mode.usd) for mode in fixed)
             self.cp.add(_dot(literals, [objective.cost_units(mode.usd) for mode in modes]) <= left)
         max_cost = sum(max(objective.objective_units(mode.usd) for _, mode in row) for row in self._modes)
         largest = objective.per_quantum * self._known.makespan + max_cost
@@ -175,10 +178,15 @@ class Subproblem:
         cost = _dot(literals, [scale * objective.objective_units(mode.usd) for mode in modes])
         self.cp.minimize(objective.per_quantum * (scale * self.makespan + ends) + cost)
 
-    def _fixed(self) -> list[tuple[int, ExecutionMode]]:
-        """(step, mode) of the steps that stay."""
-        modes, known = self._problem.modes, self._known.mode
-        return [(step, modes[step][known[step]]) for step in range(len(modes)) if step not in self._row]
+    def _steps_beside(self) -> list[tuple[int, ExecutionMode]]:
+        """(step, mode) of the steps that stay and may take capacity in the window of the destroyed ones."""
+        known, beside = self._known, []
+        for step, (modes, index) in enumerate(zip(self._problem.modes, known.mode, strict=True)):
+            start, mode = known.start[step], modes[index]
+            held = max([known.end[step], *(start + use.hold for use in mode.uses if use.hold is not None)])
+            if start < self._until and held > self._since and step not in self._row:
+                beside.append((step, mode))
+        return beside
 
     def _all_modes(self) -> Iterable[tuple[int, cp_model.IntVar, ExecutionMode]]:
         for row, modes in enumerate(self._modes):
