@@ -12,21 +12,24 @@ from random import Random
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from planners.scheduling.list_scheduling.budget_price import PricedChoice, priced_choice
+from planners.scheduling.list_scheduling.crashing import crashed
 from planners.scheduling.list_scheduling.heft import heft
 from planners.scheduling.list_scheduling.partial_schedule import Schedule, satisfies_limits
 from planners.scheduling.list_scheduling.priorities import order_by_priority, order_by_rank, upward_ranks
 from planners.scheduling.list_scheduling.score import PlacementScore, build_score
-from planners.scheduling.list_scheduling.serial import serial_schedule
+from planners.scheduling.list_scheduling.serial import BudgetDivision, serial_schedule
 from planners.scheduling.problem.lower_bound import lower_bound
 from planners.scheduling.problem.problem import Problem
 
 # The weight of an end within the slack: of modes that are otherwise equal, the earlier end wins.
 _END_WEIGHT = 0.02
-_BISECTIONS = 12
 # A schedule this close to a lower bound is not improved further.
 _BOUND_TOLERANCE = 5e-3
-_MAX_PRICE = 1e12
+# Shares of the target of a pass; a lower one has to shorten the longest path to so much.
+_TARGETS, _SHORTER = (1.0, 0.6, 0.36), 0.95
 # The share of random passes that divide the budget among the steps.
 _SPREAD_PROBABILITY = 0.5
 
@@ -52,8 +55,10 @@ PASSES = (
     Pass(0.5, 0.9),
     Pass(2.0, 0.95),
 )
-# A pass that gains 3 % is repeated once.
-_REPEATS, _LARGE_GAIN = 2, 0.97
+# Where the longest path takes so much of the makespan, capacity is not what is scarce.
+_PATH_BOUND = 0.8
+# A pass that gains 3 to 25 % is repeated once. More is gained where plain HEFT was bad, and then once is enough.
+_REPEATS, _SOME, _MUCH = 2, 0.97, 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class ResourcePrices:
 
     usd: float
     cluster_time: float
-    latest: tuple[float, ...] | None = None
+    latest: Sequence[float]
 
 
 def iterated_heft(problem: Problem) -> Schedule:
@@ -97,26 +102,42 @@ class _IteratedHeft:
 
     def run(self) -> None:
         """Start every pass from the best schedule so far, and repeat it while it gains much."""
+        if self._has_budget and self._longest_path() > _PATH_BOUND * self.best.makespan:
+            self._crash()
         for one in PASSES:
             if self._has_budget or (not one.spread_budget and (one.makespan_share <= 1 or self._priced)):
                 self._repeat(one)
+
+    def _longest_path(self) -> int:
+        """The longest path of the best schedule, without waits for capacity."""
+        durations = [end - start for start, end in zip(self.best.start, self.best.end, strict=True)]
+        return max(self._problem.tails(durations), default=0)
+
+    def _crash(self) -> None:
+        """A pass in which steps have the latest ends, and the budget, that crashing gives them."""
+        bought = crashed(self._problem)
+        score = self._score(ResourcePrices(self._problem.objective.usd_weight, 0.0, bought.latest))
+        division = BudgetDivision(reserved_usd=bought.usd)
+        self._update(serial_schedule(self._problem, self._order, score, division=division, cutoff=self._cutoff()))
 
     def _repeat(self, one: Pass) -> None:
         for _ in range(_REPEATS):
             before = self.best.value
             self._pass(one)
-            if self.best.value > before * _LARGE_GAIN:
+            if not before * _MUCH < self.best.value <= before * _SOME:
                 return
 
     def _pass(self, one: Pass) -> None:
-        ends = latest_ends(self._problem, self.best, one.makespan_share)
+        latest = np.array(latest_ends(self._problem, self.best, one.makespan_share))
         cluster_price, usd = one.cluster_price * self._per_quantum, self._problem.objective.usd_weight
+        division = BudgetDivision(spread=one.spread_budget)
         if self._has_budget:
-            usd += self._budget_price(cluster_price, ends)
-        score = self._score(ResourcePrices(usd, cluster_price, ends))
-        self._update(
-            serial_schedule(self._problem, self._order, score, spread_budget=one.spread_budget, cutoff=self._cutoff())
-        )
+            choice, latest = self._affordable(cluster_price, latest)
+            usd += choice.price
+            if not one.spread_budget:
+                division = BudgetDivision(reserved_usd=choice.usd)
+        score = self._score(ResourcePrices(usd, cluster_price, latest.tolist()))
+        self._update(serial_schedule(self._problem, self._order, score, division=division, cutoff=self._cutoff()))
 
     def _cutoff(self) -> float:
         """A schedule that ends later is no better than the best one, even if all other steps were the cheapest."""
@@ -144,29 +165,28 @@ class _IteratedHeft:
         fixed = prices.usd * self._problem.mode_table.usd + prices.cluster_time * self._cluster_time
         return build_score(self._problem, fixed, prices.latest, _END_WEIGHT)
 
-    def _budget_price(self, cluster_price: float, latest: Sequence[float] | None) -> float:
-        """The lowest price of a dollar at which steps that choose independently keep to the budget."""
-        table, budget = self._problem.mode_table, self._problem.budget_usd
-        assert budget is not None
-        late = table.duration
-        if latest is not None:
-            slack = np.asarray(latest)[:, None] - np.asarray(self.best.start)[:, None]
+    def _affordable(
+        self, cluster_price: float, latest: NDArray[np.float64]
+    ) -> tuple[PricedChoice, NDArray[np.float64]]:
+        """What steps choose so that they keep to the budget, and the latest ends that they are to meet.
+
+        A target that is too easy leaves long steps slow: their lateness is small, so that the budget goes to others.
+        If the longest path of what they choose misses the target, lower targets are tried, as long as that shortens it.
+        """
+        problem, table = self._problem, self._problem.mode_table
+        target, best, least = float(latest.max()), None, float("inf")
+        for share in _TARGETS:
+            ends = latest - (1 - share) * target
+            slack = ends[:, None] - np.asarray(self.best.start)[:, None]
             late = np.maximum(0.0, table.duration - slack) + _END_WEIGHT * table.duration
-        time = self._per_quantum * late + cluster_price * self._cluster_time
-
-        def spent(price: float) -> float:
-            chosen = np.argmin(time + price * table.usd, axis=1)
-            return float(table.usd[table.rows, chosen].sum())
-
-        low, high = 0.0, 1.0
-        if spent(0.0) <= budget:
-            return 0.0
-        while spent(high) > budget and high < _MAX_PRICE:
-            low, high = high, high * 8
-        for _ in range(_BISECTIONS):
-            middle = (low + high) / 2
-            low, high = (low, middle) if spent(middle) <= budget else (middle, high)
-        return high
+            choice = priced_choice(problem, self._per_quantum * late + cluster_price * self._cluster_time)
+            path = max(problem.tails(choice.durations))
+            if best is None or path < least * _SHORTER:
+                best, least = (choice, ends), path
+            if path <= share * target:
+                break
+        assert best is not None, "there is a first target"
+        return best
 
 
 def _meets_bound(problem: Problem, schedule: Schedule) -> bool:

@@ -1,6 +1,7 @@
 """The serial schedule generation scheme: place steps in a given order, each at its earliest start."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from planners.errors import Infeasible
 from planners.scheduling.list_scheduling.in_flight_selection import Restrictions, keep_in_flight
@@ -11,12 +12,26 @@ from planners.scheduling.problem.problem import Problem
 _INFINITE = float("inf")
 
 
+class BudgetDivision(NamedTuple):
+    """How steps share a budget.
+
+    ``reserved_usd``: what steps leave to each step after them, at least the cost of its cheapest mode (the default),
+    and no more than the budget together. ``spread``: divide the rest among all; otherwise the first steps may spend it.
+    """
+
+    spread: bool = False
+    reserved_usd: Sequence[float] = ()
+
+
+_AS_NEEDED = BudgetDivision()
+
+
 def serial_schedule(
     problem: Problem,
     order: Sequence[int],
     score: PlacementScore,
     *,
-    spread_budget: bool = False,
+    division: BudgetDivision = _AS_NEEDED,
     cutoff: float = _INFINITE,
 ) -> Schedule | None:
     """Place steps in this order, each in the mode of least score at its earliest start.
@@ -25,8 +40,7 @@ def serial_schedule(
         problem: the problem.
         order: every step, parents before children.
         score: the score of a mode by its end; smaller is better.
-        spread_budget: limit each step to its share of the budget; otherwise the first steps may spend all that the
-            others do not need.
+        division: how the steps share the budget.
         cutoff: give up as soon as the schedule is certain to end later than this.
 
     Returns:
@@ -40,7 +54,7 @@ def serial_schedule(
     tails = problem.min_tails
     budget = None
     if problem.budget_usd is not None:
-        budget = _RemainingBudget(problem, partial, restrictions, spread=spread_budget)
+        budget = _RemainingBudget(problem, partial, restrictions, division)
     for step in order:
         if partial.mode[step] < 0:
             allowance = budget.allowance(step) if budget else _INFINITE
@@ -147,27 +161,30 @@ def _select_restricted(
 
 
 class _RemainingBudget:
-    """How much the next step may cost so that the cheapest modes of the remaining steps stay affordable."""
+    """How much the next step may cost so that the remaining steps can afford what is reserved for them."""
 
-    def __init__(self, problem: Problem, partial: PartialSchedule, restrictions: Restrictions, *, spread: bool) -> None:
+    def __init__(
+        self, problem: Problem, partial: PartialSchedule, restrictions: Restrictions, division: BudgetDivision
+    ) -> None:
         assert problem.budget_usd is not None
-        self._budget_usd, self._partial, self._spread = problem.budget_usd, partial, spread
-        self._least, self._ranges = problem.new_attempt_usd
+        self._budget_usd, self._partial, self._spread = problem.budget_usd, partial, division.spread
+        least, self._ranges = problem.new_attempt_usd
+        self._reserved: Sequence[float] = division.reserved_usd or least
         if restrictions:
             usd = {step: [problem.modes[step][i].usd for i in allowed] for step, allowed in restrictions.items()}
-            self._least = [min(usd.get(step, [least])) for step, least in enumerate(self._least)]
+            self._reserved = [min(usd.get(step, [least])) for step, least in enumerate(self._reserved)]
             self._ranges = [
                 max(usd[step]) - min(usd[step]) if step in usd else each for step, each in enumerate(self._ranges)
             ]
-        self._least_left = sum(usd for i, usd in enumerate(self._least) if partial.mode[i] < 0)
+        self._reserved_left = sum(usd for i, usd in enumerate(self._reserved) if partial.mode[i] < 0)
         self._range_left = sum(usd for i, usd in enumerate(self._ranges) if partial.mode[i] < 0)
 
     def allowance(self, step: int) -> float:
-        spare = self._budget_usd - self._partial.usd - self._least_left
+        spare = self._budget_usd - self._partial.usd - self._reserved_left
         if self._spread and self._range_left > 0:
             spare *= self._ranges[step] / self._range_left
-        return (self._least[step] + spare) * (1 + 1e-12) + 1e-12
+        return (self._reserved[step] + spare) * (1 + 1e-12) + 1e-12
 
     def placed(self, step: int) -> None:
-        self._least_left -= self._least[step]
+        self._reserved_left -= self._reserved[step]
         self._range_left -= self._ranges[step]

@@ -1,0 +1,50 @@
+"""The price of a dollar at which steps that choose their modes independently keep to the budget."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planners.scheduling.problem.problem import Problem
+
+_BISECTIONS = 12
+_MAX_PRICE = 1e12
+
+
+class PricedChoice(NamedTuple):
+    """A price in units of the objective per dollar, what each step spends at it, and how long it then takes.
+
+    ``usd`` is empty if the steps do not keep to the budget at any price.
+    """
+
+    price: float
+    usd: list[float]
+    durations: list[int]
+
+
+def priced_choice(problem: Problem, time: NDArray[np.float64]) -> PricedChoice:
+    """What the steps choose at the lowest price at which they keep to the budget.
+
+    Args:
+        problem: the problem; it has a budget.
+        time: what the time of every mode costs, in units of the objective, in rows as in ``Problem.mode_table``.
+    """
+    table, budget = problem.mode_table, problem.budget_usd
+    assert budget is not None
+
+    def chosen(price: float) -> NDArray[np.int64]:
+        modes: NDArray[np.int64] = np.argmin(time + price * table.usd, axis=1)
+        return modes
+
+    def spent(price: float) -> float:
+        return float(table.usd[table.rows, chosen(price)].sum())
+
+    low = high = 0.0
+    while spent(high) > budget and high < _MAX_PRICE:
+        low, high = high, max(1.0, high * 8)
+    for _ in range(_BISECTIONS if high else 0):
+        middle = (low + high) / 2
+        low, high = (low, middle) if spent(middle) <= budget else (middle, high)
+    modes = chosen(high)
+    usd, durations = table.usd[table.rows, modes], table.duration[table.rows, modes]
+    return PricedChoice(high, usd.tolist() if usd.sum() <= budget else [], durations.astype(np.int64).tolist())
