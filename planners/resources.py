@@ -43,6 +43,15 @@ class Resources(Measured):
         """What remains; amounts do not go below zero."""
         return _combined(self, other, -1.0)
 
+    def times(self, count: int) -> "Resources":
+        """These amounts, so many times."""
+        return Resources(
+            cpus=count * self.cpus,
+            gpus=count * self.gpus,
+            memory_bytes=count * self.memory_bytes,
+            custom={name: count * amount for name, amount in self.custom.items()},
+        )
+
     @classmethod
     def total(cls, parts: Iterable["Resources"]) -> "Resources":
         """The sum of all parts."""

@@ -1,6 +1,7 @@
 """An attempt as an executor sees it, and what every executor is given besides its catalog."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -157,14 +158,19 @@ class ExecutorOptions(TypedDict, total=False):
 
 def held_by(attempts: Iterable[HostedAttempt], catalog: Catalog) -> dict[NodeId, Held]:
     """What attempts hold on each node, or wait for there."""
+    # Counted first: thousands of attempts are of few agents.
+    counts = Counter(
+        (hosted.order.node, hosted.order.agent, hosted.began_s is not None)
+        for hosted in attempts
+        if hosted.handle is not None
+    )
     held: dict[NodeId, Held] = {}
-    for hosted in attempts:
-        agent = catalog.by_name[hosted.order.agent]
-        if hosted.handle is None or agent.kind is AgentKind.BATCH:  # its host holds them: see `HostGroups`
+    for (node, name, began), count in counts.items():
+        agent = catalog.by_name[name]
+        if agent.kind is AgentKind.BATCH:  # its host holds them: see `HostGroups`
             continue
-        needs, here = agent.resources, held.get(hosted.order.node, Held())
-        began = hosted.began_s is not None
-        held[hosted.order.node] = Held(
+        needs, here = agent.resources.times(count), held.get(node, Held())
+        held[node] = Held(
             here.running + needs if began else here.running, here.waiting if began else here.waiting + needs
         )
     return held

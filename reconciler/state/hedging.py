@@ -59,9 +59,10 @@ def meet_late_attempts(run: RunData) -> None:
         if state.attempt != attempt.id or attempt.id in run.late.hedges:
             continue
         if due.lateness is Lateness.HEDGE:
-            late_s = run.late.late_s(attempt.step.id)
-            if overloaded and late_s is not None and _declared_s(attempt.step) is None:
-                run.late.postpone(due, run.at_s + late_s)
+            if overloaded and _declared_s(attempt.step) is None:
+                # Again after as long as it has run: looking at thousands of attempts every second would cost much.
+                began_s = attempt.dispatched_s if attempt.started_s is None else attempt.started_s
+                run.late.postpone(due, 2 * run.at_s - began_s)
             else:
                 _hedge(run, attempt)
         elif not run.replanning and run.unfinished > 1 and run.may_be_planned_better:
