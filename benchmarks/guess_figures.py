@@ -11,6 +11,7 @@ from learner.predictor import PlanExample, TrainedPlanPredictor
 from learner.predictor.calibration import expected_calibration_error
 from learner.predictor.example import edge_names
 from planners.similarity import multiset_f1
+from planners.speculative.continuation import CONSIDERED, WorkSurvival, guessed_works
 from planners.speculative.predictor import ConfirmedSteps, GuessedPlan
 
 KNOWN: tuple[int | str, ...] = (0, 1, 2, "half")
@@ -29,6 +30,7 @@ class GuessFigures:
         self._rest: dict[str, list[float]] = {}
         self._unrevised: dict[str, list[float]] = {}
         self._continue_ms: list[float] = []
+        self._given_up: list[bool] = []  # per work that was given up, whether rightly
 
     def collect(self, predictor: TrainedPlanPredictor, truth: Sequence[PlanExample]) -> None:
         """Guess each request, and continue the guess after the first steps of its true plan."""
@@ -65,7 +67,15 @@ class GuessFigures:
         }
 
     def rest(self) -> dict[str, dict[str, float]]:
-        """Similarity of what follows the first steps, by their number: continued, and of the guess before them."""
+        """Similarity of what follows the first steps, by their number: continued, and of the guess before them.
+
+        ``all``: time of one continuation, and how many works of first guesses were given up, which share rightly.
+        """
+        overall = {
+            "continue_ms_p50": _quantile(self._continue_ms, 50),
+            "given_up": len(self._given_up),
+            "given_up_rightly": float(np.mean(self._given_up)) if self._given_up else 1.0,
+        }
         return {
             known: {
                 "tasks": len(found),
@@ -73,10 +83,11 @@ class GuessFigures:
                 "unrevised": float(np.mean(self._unrevised[known])),
             }
             for known, found in self._rest.items()
-        } | ({"all": {"continue_ms_p50": _quantile(self._continue_ms, 50)}} if self._continue_ms else {})
+        } | ({"all": overall} if self._continue_ms else {})
 
     def _continue(self, predictor: TrainedPlanPredictor, truth: PlanExample, guesses: Sequence[GuessedPlan]) -> None:
         before = _example(guesses[0]) if guesses else PlanExample("", (), ())
+        unlikely = dict[str, None]()
         for known in KNOWN:
             steps = (len(truth.steps) + 1) // 2 if isinstance(known, str) else known
             if steps > len(truth.steps):
@@ -86,12 +97,15 @@ class GuessFigures:
                 edges = tuple(edge for edge in truth.edges if max(edge) < steps)
                 started_s = time.thread_time()
                 found = predictor.continuations(
-                    truth.request, ConfirmedSteps(truth.steps[:steps], edges), 1, truth.kind
+                    truth.request, ConfirmedSteps(truth.steps[:steps], edges), CONSIDERED, truth.kind
                 )
                 self._continue_ms.append((time.thread_time() - started_s) * 1e3)
                 after = _example(found[0]) if found else before
+                unlikely |= dict.fromkeys(_unlikely(guesses[:1], found))
             self._rest.setdefault(str(known), []).append(rest_similarity(after, truth, steps))
             self._unrevised.setdefault(str(known), []).append(rest_similarity(before, truth, steps))
+        held = guessed_works(GuessedPlan(steps=truth.steps, edges=truth.edges))
+        self._given_up += [work not in held for work in unlikely]
 
 
 def survivals(steps: Sequence[str], truth: Sequence[str]) -> list[bool]:
@@ -102,6 +116,16 @@ def survivals(steps: Sequence[str], truth: Sequence[str]) -> list[bool]:
         out.append(left[step] > 0)
         left[step] -= 1
     return out
+
+
+def _unlikely(before: Sequence[GuessedPlan], after: Sequence[GuessedPlan]) -> list[str]:
+    """The works that guesses made with more known steps make unlikely, as the speculative planner would find."""
+    if not after:
+        return []
+    survival, kept = WorkSurvival(after), guessed_works(after[0])
+    return [
+        work for guess in before for work in guessed_works(guess) if work not in kept and survival.is_unlikely(work)
+    ]
 
 
 def _score(guesses: Sequence[GuessedPlan], truth: PlanExample) -> Score:

@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks import BENCHMARKS
 from benchmarks.federated_table import federated_table
+from benchmarks.guess_tables import similarity_table
 from benchmarks.headline import headline
 from benchmarks.load_tables import callbacks_table, many_table, peers_table, rate_table
 from benchmarks.markdown import milliseconds, number, seconds, share, table, times
@@ -182,58 +183,6 @@ def _of_workload(found: Results) -> list[str]:
     return [*(share(found[key]) for key in shares), times(found["faster_than_streamed"])]
 
 
-def _similarity(figures: Results) -> str:
-    keys = ("step_f1", "edge_f1", "similarity", "exact", "ece")
-    rows = [
-        [
-            name,
-            str(of["outcomes"]),
-            str(of["tasks"]),
-            *(number(of[key]) for key in keys),
-            milliseconds(of["predict_ms_p50"]),
-        ]
-        for name, stages in figures.items()
-        for of in stages.values()
-    ]
-    columns = ["plan set", "learned from", "tested on", "step F1", "edge F1", "similarity", "exact", "ECE"]
-    parts = [table([*columns, "predict, median"], rows), _simple_guessers(figures), _given_steps(figures)]
-    return "\n\n".join(part for part in parts if part)
-
-
-def _simple_guessers(figures: Results) -> str:
-    """Exact rates of simpler guessers beside Forerun's, after all outcomes of each set."""
-    last = {name: list(stages.values())[-1] for name, stages in figures.items()}
-    names = ("constant", "last", "commonest", "nearest")
-    rows = [
-        [
-            name,
-            *(
-                f"{number(of['simple'][simple]['exact'])} ({number(of['simple'][simple]['similarity'])})"
-                for simple in names
-            ),
-            f"{number(of['exact'])} ({number(of['similarity'])})",
-            number(of["self_consistency"]) if "self_consistency" in of else "",
-        ]
-        for name, of in last.items()
-        if of.get("simple")
-    ]
-    columns = ["exact (similarity)", "constant", "last of the request", "commonest of the request", "nearest request"]
-    return table([*columns, "Forerun", "self-consistency"], rows) if rows else ""
-
-
-def _given_steps(figures: Results) -> str:
-    """Similarity of the rest given the first steps, and of the rest of the guess made before they were known."""
-    last = {name: list(stages.values())[-1].get("given", {}) for name, stages in figures.items()}
-    rows = [
-        [name, known, str(of[known]["tasks"]), number(of[known]["unrevised"]), number(of[known]["similarity"])]
-        for name, of in last.items()
-        for known in ("0", "1", "2", "half")
-        if known in of
-    ]
-    columns = ["plan set", "known steps", "tested on", "rest of the first guess", "rest, guessed again"]
-    return table(columns, rows) if rows else ""
-
-
 def _drift(figures: Results) -> str:
     phases = {"before the switch": "before", "just after": "just_after", "at the end": "at_the_end"}
     keys = ("similarity", "share_of_attainable", "waste", "dispatched", "throttle")
@@ -330,7 +279,7 @@ _TABLES: dict[str, Callable[[Results], str]] = {
     "federated": federated_table,
     "burst": _burst,
     "speculation": _speculation,
-    "similarity": _similarity,
+    "similarity": similarity_table,
     "drift": _drift,
     "planner": _planner,
     "learning": _learning,

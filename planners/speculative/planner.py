@@ -24,7 +24,7 @@ from planners.speculative.agent_choices import survival_probabilities, usual_age
 from planners.speculative.ahead import workflow_ahead
 from planners.speculative.binding import bind
 from planners.speculative.cached_plan import CacheHit
-from planners.speculative.continuation import confirmed_steps, unlikely_works
+from planners.speculative.continuation import CONSIDERED, confirmed_steps, unlikely_works
 from planners.speculative.guessed_workflow import GuessedWorkflow, alternatives_to
 from planners.speculative.plan_cache import PlanCache
 from planners.speculative.predictor import PlanPredictor
@@ -37,7 +37,6 @@ _log = logging.getLogger(__name__)
 _EXACT = "plan-cache"
 # Origins of guesses that a prediction does not replace while the plan goes as they say.
 _SURE = (_EXACT, DRAFT)
-_CONSIDERED = 16  # guesses at the rest by which earlier guesses are judged
 
 
 class SpeculativePlannerPipeline:
@@ -121,7 +120,7 @@ class SpeculativePlannerPipeline:
         works = {planned.work_key for planned in prefix.steps}
         if before and before[-1].origin.startswith(_SURE) and works <= {one.work_key for one in before[-1].steps}:
             return None
-        guesses = self._predictor.continuations(task.goal, confirmed_steps(prefix), _CONSIDERED, task.kind)
+        guesses = self._predictor.continuations(task.goal, confirmed_steps(prefix), CONSIDERED, task.kind)
         if not guesses:
             return None
         known = [planned.step for planned in prefix.steps]
