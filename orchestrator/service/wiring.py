@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from actors.admission.limits import AdmissionLimits
 from actors.executor.central_limits import CentralLimits, create_limits
+from actors.executor.host_warming import HostWarming
 from actors.executor.hosted import AdmissionControl
 from actors.executor.measurements import Measurements
 from actors.executor.ray_cluster import RayCluster
@@ -126,6 +127,7 @@ class BuildShard:
             advice=advice,
             certifier=CertifiedPlans(advice.costs, most_steps=settings.planning.certified_steps),
             drafter=_drafter(settings, planning),
+            warming=HostWarming(executor.prepare, lambda: executor.catalog),
         )
         if learner is not None:
             await _restore(learner, journal)

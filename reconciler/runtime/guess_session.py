@@ -121,6 +121,8 @@ class GuessSession:
     def _act_on(self, plan: Plan, conditions: Conditions, *, alternative: bool = False) -> None:
         if self._draft.has_arrived:
             return
+        if self._ports.warming is not None and not conditions.guidance.closed:
+            self._ports.warming.expect(plan)
         conditions = conditions.model_copy(update={"later": self._draft.expected})
         epoch = self._request.epoch
         self._post(

@@ -173,6 +173,14 @@ class Drafter(Protocol):
         ...
 
 
+class Warming(Protocol):
+    """Starts ahead what attempts would wait for. It commits to less than an attempt, and asks no gate."""
+
+    def expect(self, guess: Plan) -> None:
+        """A guess was made, whose steps may be dispatched or not. Called on the event loop. Never blocks or raises."""
+        ...
+
+
 class Certifier(Protocol):
     """Makes optimal plans that need no search. Everything else is left to `Planning`."""
 
@@ -243,7 +251,11 @@ class Advice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Everything a run depends on. Without a certifier, `planning` makes all plans; without a drafter, all guesses."""
+    """Everything a run depends on.
+
+    Without a certifier, `planning` makes all plans; without a drafter, all guesses; without warming, nothing is started
+    but attempts.
+    """
 
     catalog: Catalog
     executor: Executor
@@ -254,3 +266,4 @@ class Ports:
     advice: Advice
     certifier: Certifier | None = None
     drafter: Drafter | None = None
+    warming: Warming | None = None
