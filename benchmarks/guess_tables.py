@@ -23,7 +23,12 @@ def similarity_table(figures: Results) -> str:
         for of in stages.values()
     ]
     columns = ["plan set", "learned from", "tested on", "step F1", "edge F1", "similarity", "exact", "ECE"]
-    parts = [table([*columns, "predict, median"], rows), _simple_guessers(figures), _given_steps(figures), _given_up(figures)]
+    parts = [
+        table([*columns, "predict, median"], rows),
+        _simple_guessers(figures),
+        _given_steps(figures),
+        _given_up(figures),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 

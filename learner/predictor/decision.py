@@ -32,9 +32,8 @@ class PlanChoice:
 
 def choose(space: PlanSpace, considered: LabelledCandidates, probability: Floats, k: int = 1) -> list[PlanChoice]:
     """The ``k`` candidates of highest expected similarity. A part is as probable as all candidates that have it."""
-    posterior = probability / max(float(probability.sum()), 1e-9)
-    worth = considered.similarity @ posterior + _EXACT * posterior
-    order = np.argsort(-worth, kind="stable")[:k]
+    posterior = _posterior(probability)
+    order = np.argsort(-expected_worth(considered.similarity, probability), kind="stable")[:k]
     step_mass = _mass(considered.steps, posterior)
     edge_mass = _mass(considered.edges, posterior)
     work_mass = _work_mass(considered.plans, posterior)
@@ -48,6 +47,16 @@ def choose(space: PlanSpace, considered: LabelledCandidates, probability: Floats
         )
         for index in order.tolist()
     ]
+
+
+def expected_worth(similarity: Floats, probability: Floats) -> Floats:
+    """What each candidate is worth as the guess; ``similarity``: of the candidates to each other."""
+    posterior = _posterior(probability)
+    return np.asarray(similarity @ posterior + _EXACT * posterior, dtype=np.float32)
+
+
+def _posterior(probability: Floats) -> Floats:
+    return np.asarray(probability / max(float(probability.sum()), 1e-9), dtype=np.float32)
 
 
 def _work_mass(plans: list[NumberedPlan], posterior: Floats) -> dict[int, float]:

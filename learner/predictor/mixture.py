@@ -21,6 +21,7 @@ _PRIOR = (0.60, 0.25, 0.0, 0.0, 0.05, 0.10)
 _PRIOR_REPEATED = (0.20, 0.05, 0.55, 0.15, 0.02, 0.03)
 _PRIOR_WORTH = 10.0
 _ROUNDS = 50
+_IS_LAST = np.array([name == "last" for name in EXPERTS], dtype=np.float64)
 _NONE = 1e-3  # likelihood of whatever no expert expected
 
 
@@ -48,15 +49,16 @@ class ExpertWeights:
         """Expectation maximisation in each context; neighbouring contexts share nothing but the prior."""
         of: list[list[Floats]] = [[] for _ in _LEAST_REPEATS]
         for one in observations:
-            of[_context(one.repeats)].append(one.likelihood)
+            of[context_of(one.repeats)].append(one.likelihood)
         return cls(np.array([_fit(context, likelihoods) for context, likelihoods in enumerate(of)]))
 
     def mix(self, experts: Floats, repeats: int) -> Floats:
         """Probability of each candidate, (candidates,), from those of the experts, (experts, candidates)."""
-        return np.asarray(self.rows[_context(repeats)] @ experts, dtype=np.float32)
+        return np.asarray(self.rows[context_of(repeats)] @ experts, dtype=np.float32)
 
 
-def _context(repeats: int) -> int:
+def context_of(repeats: int) -> int:
+    """The row of weights for a request that came so often before."""
     return sum(repeats >= least for least in _LEAST_REPEATS) - 1
 
 
@@ -65,10 +67,23 @@ def _prior(context: int) -> NDArray[np.float64]:
 
 
 def _fit(context: int, likelihoods: Sequence[Floats]) -> NDArray[np.float64]:
-    prior = weights = _prior(context)
+    """The weights with the last plan of the request as an expert, if that is plainly better than without.
+
+    Of a planner that does not change, the last plan says nothing that all of them do not. By chance it would get enough
+    weight to decide where two plans are nearly as frequent. The test is the Bayesian information criterion.
+    """
+    prior = _prior(context)
     if not likelihoods:
-        return weights
+        return prior
     table = np.stack(likelihoods).astype(np.float64) + _NONE
+    with_last, without = _maximised(table, prior), _maximised(table, prior * (1 - _IS_LAST))
+    gain = float((np.log(table @ with_last) - np.log(table @ without)).sum())
+    return with_last if gain > np.log(len(table)) / 2 else without
+
+
+def _maximised(table: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Expectation maximisation; an expert without prior weight gets none."""
+    prior = weights = prior / prior.sum()
     for _ in range(_ROUNDS):
         share = table * weights
         share /= share.sum(axis=1, keepdims=True)

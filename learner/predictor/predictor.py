@@ -8,9 +8,10 @@ Four stages:
 4. the choice of highest expected similarity, and isotonic calibration of its parts (`decision`, `calibration`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -116,21 +117,26 @@ class TrainedPlanPredictor:
 
 
 def _guesses(fitted: FittedModels, expected: Forecast, k: int, calibrations: Calibrations) -> list[GuessedPlan]:
-    chosen = choose(fitted.space, expected.considered, expected.probability, k)
-    return [_guess(fitted.space.tools, choice, expected.known, calibrations) for choice in chosen]
+    """Each calibration is asked once for all guesses: asking has a fixed cost."""
+    chosen, tools = choose(fitted.space, expected.considered, expected.probability, k), fitted.space.tools
 
+    def likely(calibration: IsotonicCalibration, of_choice: Callable[[PlanChoice], Floats]) -> list[list[float]]:
+        raw = [of_choice(choice) for choice in chosen]
+        values = iter((expected.known * calibration(np.concatenate(raw))).tolist())
+        return [list(islice(values, len(one))) for one in raw]
 
-def _guess(tools: Sequence[str], choice: PlanChoice, known: float, calibrations: Calibrations) -> GuessedPlan:
-    steps, edges = choice.plan
-
-    def likely(calibration: IsotonicCalibration, raw: Floats) -> tuple[float, ...]:
-        return tuple((known * calibration(raw)).tolist())
-
-    return GuessedPlan(
-        steps=tuple(tools[step] for step in steps),
-        edges=edges,
-        step_probability=likely(calibrations.step, choice.steps),
-        edge_probability=likely(calibrations.edge, choice.edges),
-        work_probability=likely(calibrations.work, choice.works),
-        probability=likely(calibrations.whole, np.array([choice.whole], dtype=np.float32))[0],
-    )
+    whole = likely(calibrations.whole, lambda choice: np.array([choice.whole], dtype=np.float32))
+    step = likely(calibrations.step, lambda choice: choice.steps)
+    edge = likely(calibrations.edge, lambda choice: choice.edges)
+    work = likely(calibrations.work, lambda choice: choice.works)
+    return [
+        GuessedPlan(
+            steps=tuple(tools[number] for number in choice.plan[0]),
+            edges=choice.plan[1],
+            step_probability=tuple(step[at]),
+            edge_probability=tuple(edge[at]),
+            work_probability=tuple(work[at]),
+            probability=whole[at][0],
+        )
+        for at, choice in enumerate(chosen)
+    ]

@@ -18,6 +18,7 @@ from learner.predictor.features import CandidateFeatures, candidate_features
 from learner.predictor.fitted import Calibrations
 from learner.predictor.forecast import MOST_REPEATED, Judgement, continuation_features
 from learner.predictor.history import Recollection, RequestHistory
+from learner.predictor.leader import Trial, led
 from learner.predictor.mixture import ExpertWeights, Observation
 from learner.predictor.numbered_plan import NumberedPlan, first_steps, work_ids
 from learner.predictor.plan_space import PlanSpace
@@ -32,12 +33,16 @@ _MOST_CONTINUED = 400  # requests that continuations are learned from
 
 @dataclass(frozen=True)
 class _Draw:
-    """One plan of a request, with what the experts knew before it came."""
+    """One plan of a request, with what the experts knew before it came.
+
+    ``to_plan``: similarity of the candidates to it, (candidates,).
+    """
 
     considered: CandidateFeatures
     experts: Floats
     repeats: int
     plan: NumberedPlan
+    to_plan: Floats
     known_steps: int = 0
 
 
@@ -59,7 +64,7 @@ class Stages:
         fitted = fit_ranker(considered, truth, seed)
         draws = [draw for row, new in enumerate(considered) for draw in self._draws_of(row, new, fitted)]
         self.ranker: Ranker | None = fitted.ranker
-        self.weights = ExpertWeights.fit(map(self._observation, draws))
+        self.weights = led(ExpertWeights.fit(map(_observation, draws)), map(_trial, draws))
         self.calibrations = self._calibrated(draws)
         self.continued = self._calibrated(self._continuations(draws, fitted, seed))
 
@@ -81,14 +86,14 @@ class Stages:
         for repeats in dict.fromkeys((0, *range(max(0, len(plans) - _NEWEST), len(plans)))):
             considered, p = (known, ranked) if repeats else (new, ranked_new)
             recalled = replace(judgement.recalled, repeats=plans[:repeats])
-            yield _Draw(considered, self._experts(considered, p, recalled), repeats, plans[repeats])
+            experts, to_plan = (
+                self._experts(considered, p, recalled),
+                considered.similarity_to(self._space, plans[repeats]),
+            )
+            yield _Draw(considered, experts, repeats, plans[repeats], to_plan)
 
     def _experts(self, considered: CandidateFeatures, ranked: Floats, recalled: Recollection) -> Floats:
         return expert_probabilities(considered.plans, ranked, considered.cold, recalled)
-
-    def _observation(self, draw: _Draw) -> Observation:
-        similarity = draw.considered.similarity_to(self._space, draw.plan)
-        return Observation(draw.experts @ similarity**_SHARPNESS, draw.repeats)
 
     def _continuations(self, draws: Sequence[_Draw], fitted: CrossFitted, seed: int) -> Iterator[_Draw]:
         """Of each request's first plan, given its first steps."""
@@ -133,6 +138,14 @@ class Stages:
             (float(p), one in true_works)
             for p, one in list(zip(choice.works, work_ids(choice.plan), strict=True))[known:]
         ]
+
+
+def _observation(draw: _Draw) -> Observation:
+    return Observation(draw.experts @ draw.to_plan**_SHARPNESS, draw.repeats)
+
+
+def _trial(draw: _Draw) -> Trial:
+    return Trial(draw.experts, draw.considered.similarity, draw.to_plan, draw.repeats)
 
 
 def _calibration(pairs: list[tuple[float, bool]]) -> IsotonicCalibration:

@@ -40,7 +40,7 @@ def unlikely_works(
 class WorkSurvival:
     """How likely the optimal plan holds a work, by the guesses at the whole plan.
 
-    Work is compared by its capability and those of all steps above it (`guessed_works`), because inputs are bound later.
+    Work is compared by its capability and those of all steps above it (`guessed_works`): inputs are bound later.
     """
 
     def __init__(self, guesses: Sequence[GuessedPlan]) -> None:

@@ -21,6 +21,7 @@ _Floats = NDArray[np.float32]
 _Entries = tuple[NDArray[np.int32], _Floats]  # columns and weights of one document
 
 _COMMON_SHARE = 0.1
+_MOST_DENSE = 2_000_000  # entries of a corpus whose squares are kept as a dense matrix
 # Distinct words read of one text in a `TfidfIndex`: bounds the cost of fitting it, whatever is added.
 _MOST_WORDS = 128
 
@@ -122,6 +123,8 @@ class TfidfMatrix:
 
         With values of 1 this is the share of the document's squared norm that the query's grams make up.
         """
+        if (dense := self._dense_squares) is not None:
+            return self._dense_coverage(queries, dense)
         known = [
             (row, column, value)
             for row, query in enumerate(queries)
@@ -133,9 +136,25 @@ class TfidfMatrix:
         asked = sp.csr_matrix((values.astype(np.float32), (row.astype(int), columns.astype(int))), shape=shape)
         return np.asarray((asked @ self._squares).toarray(), dtype=np.float32)
 
+    def _dense_coverage(self, queries: Sequence[Mapping[str, float]], squares: _Floats) -> _Floats:
+        out = np.zeros((len(queries), self.size), dtype=np.float32)
+        for row, query in enumerate(queries):
+            known = [(column, value) for gram, value in query.items() if (column := self._column.get(gram)) is not None]
+            if known:
+                columns, values = zip(*known, strict=True)
+                out[row] = np.array(values, dtype=np.float32) @ squares[list(columns)]
+        return out
+
     @cached_property
     def _squares(self) -> sp.csr_matrix:
         return self._columns.multiply(self._columns).tocsr()
+
+    @cached_property
+    def _dense_squares(self) -> _Floats | None:
+        """The squares of a small corpus: scipy spends more on a product of few rows than numpy on the sums."""
+        if self._rows.shape[0] * self._rows.shape[1] > _MOST_DENSE:
+            return None
+        return np.asarray(self._squares.toarray(), dtype=np.float32)
 
     def _rare(self, columns: NDArray[np.int32], weights: _Floats) -> NDArray[np.float64]:
         """The product of one sparse row by hand: scipy spends more on building its result than on the sum."""

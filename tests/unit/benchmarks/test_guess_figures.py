@@ -20,7 +20,9 @@ class Predictor:
 def test_a_step_given_up_is_counted_once_and_rightly_where_the_true_plan_does_not_hold_it():
     figures = GuessFigures()
 
-    figures.collect(Predictor(), [PlanExample("Pay the bill.", ("pay", "print"), ()), PlanExample("Print.", ("print",), ())])
+    figures.collect(
+        Predictor(), [PlanExample("Pay the bill.", ("pay", "print"), ()), PlanExample("Print.", ("print",), ())]
+    )
 
     # Of the first plan "cancel" is given up; of the second both steps.
     assert (figures.rest()["all"]["given_up"], figures.rest()["all"]["given_up_rightly"]) == (3, 1.0)

@@ -25,7 +25,9 @@ async def expected(conditions):
     task = Task(goal="do it", kind="k", planning=PlanningOptions())
     with ThreadPoolExecutor(1) as thread:
         shared = SimpleNamespace(ports=ports, planning_thread=thread)
-        await GuessSession(SimpleNamespace(epoch=0, task=task), shared, SimpleNamespace(now_s=0.0), posted.append).first()
+        await GuessSession(
+            SimpleNamespace(epoch=0, task=task), shared, SimpleNamespace(now_s=0.0), posted.append
+        ).first()
         await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
     return told, [event.plan for event in posted]
 

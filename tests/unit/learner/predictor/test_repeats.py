@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
+from learner.predictor.experts import EXPERTS
 from learner.predictor.history import RequestHistory, first_requests, request_key
 from learner.predictor.mixture import ExpertWeights, Observation
 from learner.predictor.plan_space import PlanSpace
@@ -104,6 +105,28 @@ def test_an_expert_that_is_right_gains_weight_and_few_observations_change_little
     assert few.argmax() == ExpertWeights.prior().rows[0].argmax()
     assert many[4] > 0.8
     assert np.allclose(ExpertWeights.fit([]).rows.sum(axis=1), 1)
+
+
+def observed(*, changes_its_mind: bool) -> list[Observation]:
+    """A planner with two plans: either the last one comes again, or the commoner one in six of ten times."""
+    source, repeats, last = random.Random(0), EXPERTS.index("repeats"), EXPERTS.index("last")
+    drawn = []
+    for _ in range(300):
+        likelihood = np.zeros(len(EXPERTS), dtype=np.float32)
+        likelihood[repeats] = 0.5 if changes_its_mind else source.choices((0.6, 0.4), (0.6, 0.4))[0]
+        likelihood[last] = float(changes_its_mind or source.random() < likelihood[repeats])
+        drawn.append(Observation(likelihood, 4))
+    return drawn
+
+
+def test_the_last_plan_of_a_request_counts_only_where_it_says_more_than_all_its_plans():
+    steady, changing = (
+        ExpertWeights.fit(observed(changes_its_mind=changes)).rows[3, EXPERTS.index("last")]
+        for changes in (False, True)
+    )
+
+    assert steady == 0
+    assert changing > 0.9
 
 
 def test_requests_unlike_all_learned_from_get_low_probabilities():

@@ -1,0 +1,72 @@
+"""Follow the leader: in each context, the weights of the experts whose guesses were the most similar so far.
+
+The fitted weights maximise the likelihood of past plans (`mixture`). What counts is the similarity of the guess, and
+with few or noisy plans one expert alone may guess better: the catalog for a new request, the plans of the request
+itself for one that came before. So past guesses are made again with each of them in the lead, from what was known
+before each plan. One that does better by more than chance leads from then on (Kalai and Vempala, 2005; the margin is
+the hysteresis).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learner.predictor.arrays import Floats
+from learner.predictor.decision import expected_worth
+from learner.predictor.experts import EXPERTS
+from learner.predictor.mixture import ExpertWeights, context_of
+
+_LED = 0.9  # weight of the leader; the others decide what it leaves open
+_LEAST_TRIALS = 20
+# By how many standard errors each possible leader must do better than the fitted weights.
+_MARGINS = {"catalog": 0.0, "repeats": 1.0, "kind": 1.0, "neighbour": 1.0}
+_LEADERS = [EXPERTS.index(name) for name in _MARGINS]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One past plan, and what was known before it came.
+
+    ``experts``: their probabilities, (experts, candidates). ``between``: similarity of the candidates to each other,
+    (candidates, candidates). ``to_truth``: their similarity to the plan that came, (candidates,). ``repeats``: how
+    often the request had come before.
+    """
+
+    experts: Floats
+    between: Floats
+    to_truth: Floats
+    repeats: int
+
+    def similarities(self, options: NDArray[np.float64]) -> Floats:
+        """The similarity of the guess with each of the rows of weights, (options,)."""
+        return self.to_truth[[expected_worth(self.between, p).argmax() for p in options @ self.experts]]
+
+
+def led(weights: ExpertWeights, trials: Iterable[Trial]) -> ExpertWeights:
+    """The weights, with a leader in each context that has one."""
+    options = [_options(row) for row in weights.rows]
+    found: list[list[Floats]] = [[] for _ in options]
+    for trial in trials:
+        context = context_of(trial.repeats)
+        found[context].append(trial.similarities(options[context]))
+    return ExpertWeights(np.array([_best(*pair) for pair in zip(options, found, strict=True)]))
+
+
+def _options(fitted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The fitted weights, then those with each of the possible leaders, (options, experts)."""
+    leading = np.eye(len(EXPERTS))[_LEADERS]
+    return np.vstack([fitted, _LED * leading + (1 - _LED) * fitted])
+
+
+def _best(options: NDArray[np.float64], similarities: list[Floats]) -> NDArray[np.float64]:
+    """The row of weights to go on with, by the similarities of past guesses, each (options,)."""
+    if len(similarities) < _LEAST_TRIALS:
+        return np.asarray(options[0])
+    table = np.array(similarities, dtype=np.float64)
+    gains = table[:, 1:] - table[:, :1]
+    ahead = gains.mean(axis=0) - np.array([*_MARGINS.values()]) * gains.std(axis=0) / sqrt(len(gains))
+    leader = int(ahead.argmax())
+    return np.asarray(options[1 + leader] if ahead[leader] > 0 else options[0])
