@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 _LEAST_OUTCOMES = 40
+_PSEUDO_OUTCOMES = 300.0
+_DIAGONAL = (np.arange(20) + 0.5) / 20  # raw probabilities that come true as often as they say
 _FLOOR = 0.01  # nothing is certain: the gate must be able to price a wrong guess
 
 
@@ -19,10 +21,15 @@ class IsotonicCalibration:
 
     @classmethod
     def fit(cls, raw: NDArray[np.float64], came_true: NDArray[np.float64]) -> "IsotonicCalibration":
-        """From out-of-fold raw probabilities and 0/1 outcomes; `blended` if there are few."""
+        """From out-of-fold raw probabilities and 0/1 outcomes; `blended` if there are few.
+
+        Raw probabilities are nearly right, and a few hundred outcomes say less: pseudo-outcomes stand for them.
+        """
         if len(raw) < _LEAST_OUTCOMES:
             return cls.blended(raw, came_true)
-        model = IsotonicRegression(y_min=_FLOOR, y_max=1 - _FLOOR, out_of_bounds="clip").fit(raw, came_true)
+        model = IsotonicRegression(y_min=_FLOOR, y_max=1 - _FLOOR, out_of_bounds="clip")
+        weights = np.concatenate([np.ones(len(raw)), np.full(len(_DIAGONAL), _PSEUDO_OUTCOMES / len(_DIAGONAL))])
+        model.fit(np.concatenate([raw, _DIAGONAL]), np.concatenate([came_true, _DIAGONAL]), weights)
         return cls(np.asarray(model.X_thresholds_, float), np.asarray(model.y_thresholds_, float))
 
     @classmethod

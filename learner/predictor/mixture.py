@@ -88,7 +88,7 @@ def _maximised(table: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArra
         share = table * weights
         share /= share.sum(axis=1, keepdims=True)
         weights = (share.sum(axis=0) + _PRIOR_WORTH * prior) / (len(table) + _PRIOR_WORTH)
-    return weights
+    return np.asarray(weights, dtype=np.float64)
 
 
 assert len(_PRIOR) == len(_PRIOR_REPEATED) == len(EXPERTS)
