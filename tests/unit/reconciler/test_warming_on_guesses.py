@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from runs import SOON, chain, guess
 
+from planners.facts import Facts
 from planners.tasks import PlanningOptions, Task
 from reconciler.gate import Guidance
 from reconciler.runtime.guess_session import GuessSession
@@ -26,7 +27,7 @@ async def expected(conditions):
     with ThreadPoolExecutor(1) as thread:
         shared = SimpleNamespace(ports=ports, planning_thread=thread)
         await GuessSession(
-            SimpleNamespace(epoch=0, task=task), shared, SimpleNamespace(now_s=0.0), posted.append
+            SimpleNamespace(epoch=0, task=task, facts=Facts()), shared, SimpleNamespace(now_s=0.0), posted.append
         ).first()
         await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
     return told, [event.plan for event in posted]
