@@ -62,6 +62,10 @@ class JournalUnavailable(RunError):
     retry_after_s = 2.0
 
 
+class Superseded(JournalUnavailable):
+    """Another process has taken over the shard, so this one may record nothing more."""
+
+
 class StartingUp(RunError):
     """The shard is starting and accepts nothing yet. Nothing was changed."""
 

@@ -179,6 +179,7 @@ class BuildShard:
     def _journal(self, index: int, observer: CommitObserver) -> Journal:
         """The journal of this shard, which takes over the tasks that are its own now."""
         journal = Journal(self.settings.journal_url, index, observer)
+        journal.claim()
         journal.redistribute(self._owner)
         return journal
 

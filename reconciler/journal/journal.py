@@ -11,6 +11,7 @@ from planners.tasks import AdmittedTask
 from reconciler.errors import JournalUnavailable
 from reconciler.journal import statements
 from reconciler.journal.admission_text import AdmissionText
+from reconciler.journal.ownership import claimed
 from reconciler.journal.queries import JournalQueries
 from reconciler.journal.rows import EventRow, staged_text
 from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS
@@ -69,6 +70,10 @@ class Journal(JournalQueries):
         """Write what is left and disconnect."""
         self._writer.close()
         self._engine.dispose()
+
+    def claim(self) -> None:
+        """Take over the shard: from now on, entries of processes that claimed it earlier are refused (`Superseded`)."""
+        self._writer.ownership = claimed(self._engine, self._shard)
 
     def redistribute(self, shard_of: Callable[[TaskId], int | None]) -> int:
         """Give every task to the shard that owns it now; returns how many were moved from or to this shard.

@@ -106,6 +106,14 @@ HEARTBEATS = Table(
     Column("at_s", Float, nullable=False),
 )
 
+# How often each shard has been claimed by a process: only the latest may write. See `reconciler.journal.ownership`.
+SHARD_OWNERS = Table(
+    "shard_owners",
+    METADATA,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, nullable=False),
+)
+
 # What attempts print and log. A row holds consecutive lines of one attempt: a row for each line would cost ten times as
 # much. ``last_seq`` is the number of the last of them within the task.
 ATTEMPT_LOGS = Table(
@@ -121,7 +129,7 @@ ATTEMPT_LOGS = Table(
 
 # libpq's: seconds to connect, milliseconds until sent data must be acknowledged.
 _POSTGRES_TIMEOUTS = {"connect_timeout": "5", "tcp_user_timeout": "10000", "keepalives_idle": "10"}
-REVISION = "0005"  # the newest of `migrations`
+REVISION = "0006"  # the newest of `migrations`
 _FIRST_REVISION = "0001"
 _BUSY_S = 30.0
 _SWITCH_PAUSE_S = 0.01

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import OperationalError
 
-from reconciler.errors import JournalUnavailable, ShuttingDown
+from reconciler.errors import JournalUnavailable, ShuttingDown, Superseded
+from reconciler.journal.ownership import Ownership
 from reconciler.journal.statements import Change, prepared_insert
 
 _log = logging.getLogger(__name__)
@@ -69,7 +70,11 @@ class CommitObserver(Protocol):
 
 
 class GroupWriter:
-    """Writes entries in order. An entry is durable when its future is done; many share one fsync and one statement."""
+    """Writes entries in order. An entry is durable when its future is done; many share one fsync and one statement.
+
+    Attributes:
+        ownership: checked by every transaction, if there is one.
+    """
 
     def __init__(self, engine: Engine, observer: CommitObserver | None = None) -> None:
         self._observer = observer
@@ -81,6 +86,7 @@ class GroupWriter:
         self._in_hand: frozenset[Future[None]] = frozenset()  # of the transaction under way
         self._began_s: float | None = None
         self.commits = 0
+        self.ownership: Ownership | None = None
         self.last_error = ""
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
@@ -151,6 +157,15 @@ class GroupWriter:
         """Write all at once. If that fails, write one by one, so that only the wrong entry fails."""
         try:
             self._write_once_it_can(batch)
+        except Superseded as error:
+            self._in_hand = frozenset()
+            if not self.last_error:
+                _log.error("nothing more is written to the journal: %s", error)
+            self.last_error = str(error)
+            for entry in batch:
+                if not entry.done.done():  # else it was withdrawn
+                    entry.done.set_exception(error)
+            return
         except Exception as error:  # noqa: BLE001 -- whatever an entry holds, this thread goes on and the future gets the error
             if len(batch) == 1:
                 self._in_hand = frozenset()
@@ -176,6 +191,8 @@ class GroupWriter:
                 only_lazy = all(entry.lazy for entry in taken)
                 with _relaxed(self._engine) if only_lazy else self._engine.begin() as connection:
                     _write(connection, taken)
+                    if self.ownership is not None and taken:
+                        self.ownership.check(connection)
             except OperationalError as error:  # caused by the database's state, not by the entries
                 if last:
                     raise

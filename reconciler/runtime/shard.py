@@ -17,7 +17,7 @@ from planners.model import NodeId, StepId, TaskId
 from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.tasks import AdmittedTask, Task
-from reconciler.errors import Overloaded, UnknownTask
+from reconciler.errors import Overloaded, Superseded, UnknownTask
 from reconciler.journal.protocol import RunJournal
 from reconciler.journal.run_log import RunLog
 from reconciler.log_context import log_ids
@@ -154,12 +154,16 @@ class Shard:
         try:
             with log_ids(task=driver.admitted.id):
                 self.observer.ended(await self._ended(driver))
+        except Superseded as error:
+            _log.warning("task %s is left to another process: %s", driver.admitted.id, error)
         finally:
             self._live.pop(driver.admitted.id, None)
 
     async def _ended(self, driver: Driver) -> TaskView:
         try:
             return await driver.drive()
+        except Superseded:
+            raise
         except Exception as error:  # noqa: BLE001 -- every acknowledged task ends, whatever is broken
             _log.exception("the run of task %s is broken", driver.admitted.id)
             return await driver.abandon(error)

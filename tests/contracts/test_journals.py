@@ -1,6 +1,7 @@
 """The contract of the journal, on SQLite and on PostgreSQL."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import create_engine, update
@@ -9,8 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from planners.model import TaskId
 from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step, Workflow
-from reconciler.errors import IdempotencyConflict
+from reconciler.errors import IdempotencyConflict, Superseded
 from reconciler.journal import EventRow, Journal
+from reconciler.journal.ownership import claimed
 from reconciler.journal.schema import OUTCOMES, TASKS
 from reconciler.state.commands import RunStatus
 from reconciler.state.outcomes import Outcome, Verdict
@@ -211,3 +213,27 @@ def test_a_changed_number_of_shards_redistributes_all_tasks(url, task_id):
     assert [journal.redistribute(shard_of) for journal in after] == [0, 0]
     for journal in after:
         journal.close()
+
+
+def test_a_process_that_was_replaced_records_nothing_more(journal, url, task_id):
+    journal.claim()
+    journal.admit(admitted(task_id)).result(5)
+    successor = Journal(url, journal._shard)
+    successor.claim()
+
+    late = journal.append(task_id, [line(1)])
+    with pytest.raises(Superseded, match="another process has taken over shard"):
+        late.result(5)
+    with pytest.raises(Superseded):
+        journal.beat(1.0).result(5)
+    successor.append(task_id, [line(1, "from_the_successor")]).result(5)
+
+    assert [event.kind for event in successor.events(task_id)] == ["from_the_successor"]
+    successor.close()
+
+
+def test_processes_that_claim_a_shard_at_once_get_different_claims(url, journal):
+    with ThreadPoolExecutor(4) as pool:
+        claims = list(pool.map(lambda _: claimed(journal._engine, journal._shard).epoch, range(8)))
+
+    assert sorted(claims) == list(range(1, 9))

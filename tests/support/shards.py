@@ -151,7 +151,9 @@ async def a_shard(
         advice=NoAdvice(),
         certifier=certifier,
     )
-    shard = Shard(ports, Journal(f"sqlite:///{folder / 'journal.sqlite3'}"), seen, on_close=on_close)
+    journal = Journal(f"sqlite:///{folder / 'journal.sqlite3'}")
+    journal.claim()
+    shard = Shard(ports, journal, seen, on_close=on_close)
     await shard.resume()
     try:
         yield Service(shard, made, planners, seen)
