@@ -25,11 +25,12 @@ _DESTROYED = 30
 _REPAIR_UNITS, _REPAIR_CONFLICTS = 0.01, 150
 # The share of the time limit to spend, and the share of that for varied list schedules; the rest of planning takes time
 # too.
-_SPENT, _VARIED = 0.7, 0.25
-# Conservative seconds on an idle core: a step of a list schedule, a step of a replay, a subproblem's model, a conflict.
-_LISTED_S, _REPLAYED_S, _MODEL_S, _CONFLICT_S = 1.0e-4, 1e-4, 0.15, 2e-3
-# What list scheduling takes a step before the search starts.
-_INITIAL_S = 6e-4
+_SPENT, _VARIED = 0.8, 0.5
+# Conservative seconds on an idle core: a step of a list schedule, a step of what replays a solution in three ways, the
+# model of a subproblem, a conflict.
+_LISTED_S, _REPLAYED_S, _MODEL_S, _CONFLICT_S = 4e-5, 6e-5, 0.04, 3e-4
+# What list schedules and the linear bound take a step before the search starts.
+_INITIAL_S = 1e-3
 
 
 def improve(incumbent: Incumbent, objective: IntegerObjective, budget: SearchBudget, seed: int) -> None:

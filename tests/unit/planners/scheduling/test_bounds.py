@@ -4,13 +4,18 @@ import pytest
 from brute_force import least_value
 from schedule_questions import COSTS, question
 
+from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterNode, ClusterSnapshot
+from planners.requests import PlanRequest
 from planners.resources import Resources
+from planners.scheduling.cp_sat.bottlenecks import bottlenecks
 from planners.scheduling.cp_sat.lp_bound import lp_bound
 from planners.scheduling.cp_sat.solver import schedule
 from planners.scheduling.list_scheduling.list_schedule import best_list_schedule, list_schedule
 from planners.scheduling.problem.build import build_problem
 from planners.scheduling.validate import violations
+from planners.tasks import Task
+from planners.workflow import FlatWorkflow, Step, Workflow
 
 
 def test_the_linear_bound_is_below_the_optimum_and_not_far():
@@ -22,6 +27,26 @@ def test_the_linear_bound_is_below_the_optimum_and_not_far():
         assert bound <= least * (1 + 1e-9)
         shares.append(bound / least)
     assert min(shares) > 0.3
+
+
+def narrowing(width=10):
+    """Two fans with one step between them, on two nodes that run one step at a time: 5 + 1 + 5 seconds."""
+    first = [Step(id=f"a{i}", capability="a") for i in range(width)]
+    join = Step(id="join", capability="a", inputs={f"p{i}": f"$steps.a{i}" for i in range(width)})
+    last = [Step(id=f"b{i}", capability="a", inputs={"x": "$steps.join"}) for i in range(width)]
+    flat = FlatWorkflow(steps=(*first, join, *last))
+    nodes = tuple(ClusterNode(id=f"n{i}", node_class="k", total=Resources(cpus=1)) for i in range(2))
+    agents = (AgentSpec(name="x", capability="a", resources=Resources(cpus=1)),)
+    task = Task(workflow=Workflow(steps=flat.steps))
+    request = PlanRequest(task=task, catalog=Catalog(agents=agents), cluster=ClusterSnapshot(nodes=nodes))
+    return build_problem(flat, request, COSTS)
+
+
+def test_the_linear_bound_knows_that_work_before_and_after_a_bottleneck_does_not_overlap():
+    problem = narrowing()
+
+    assert lp_bound(problem, 10) == pytest.approx(11.0, rel=1e-5)
+    assert problem.steps[bottlenecks(problem, 1)[0].step].id == "join"
 
 
 @pytest.mark.parametrize(("count", "seed"), [(6, 1), (6, 3), (7, 2)])
