@@ -36,6 +36,13 @@ class Limits(Measured):
     budget_usd: float | None = Field(
         default=None, ge=0, description="No step starts whose expected dollars would exceed this budget"
     )
+    budget_tokens: int | None = Field(
+        default=None,
+        ge=0,
+        exclude_if=lambda tokens: tokens is None,
+        description="No step starts whose declared tokens would exceed this budget, and none of an agent that uses "
+        "tokens once it is spent",
+    )
     on_budget: Literal["fail", "finish"] = Field(
         default="fail",
         exclude_if=lambda action: action == "fail",

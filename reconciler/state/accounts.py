@@ -28,6 +28,16 @@ def cost_usd(agent: AgentSpec, attempt: Attempt) -> float:
     return agent.price.of(attempt.seconds) if begun else 0.0
 
 
+def tokens(agent: AgentSpec, attempt: Attempt) -> float:
+    """Tokens of one attempt that has ended: what it reports, else what the agent declares if it began."""
+    if attempt.kept or attempt.live:
+        return 0.0
+    usage = attempt.handoff.usage if attempt.handoff is not None else None
+    if usage is not None:
+        return usage.input_tokens + usage.output_tokens
+    return agent.tokens_per_call if attempt.started_s is not None or attempt.finished else 0.0
+
+
 def wasted(attempts: Iterable[Attempt]) -> list[Attempt]:
     """The attempts whose work no plan uses: flushed, migrated, or failed before one confirmed them."""
     return [attempt for attempt in attempts if attempt.verdict in (Verdict.FLUSH, Verdict.MIGRATE)]

@@ -20,6 +20,8 @@ class Spending(NamedTuple):
         unconfirmed: attempts that no plan has decided about, finished ones included.
         unconfirmed_s: their agent-seconds, run or expected.
         reserved_usd: dollars that confirmed attempts under way are still expected to cost.
+        confirmed_tokens: tokens of work that the optimal plan holds or held, paid from ``limits.budget_tokens``.
+        reserved_tokens: tokens that confirmed attempts under way are expected to use.
     """
 
     confirmed_usd: float = 0.0
@@ -27,6 +29,8 @@ class Spending(NamedTuple):
     unconfirmed: int = 0
     unconfirmed_s: float = 0.0
     reserved_usd: float = 0.0
+    confirmed_tokens: float = 0.0
+    reserved_tokens: float = 0.0
 
     def plus(self, other: "Spending", sign: int = 1) -> "Spending":
         """The sum, or with ``sign`` -1 the difference."""
@@ -36,6 +40,8 @@ class Spending(NamedTuple):
             self.unconfirmed + sign * other.unconfirmed,
             self.unconfirmed_s + sign * other.unconfirmed_s,
             self.reserved_usd + sign * other.reserved_usd,
+            self.confirmed_tokens + sign * other.confirmed_tokens,
+            self.reserved_tokens + sign * other.reserved_tokens,
         )
 
 
@@ -147,8 +153,13 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
         usd = accounts.cost_usd(agent, attempt)
         if not attempt.began_speculative or attempt.confirmed_s is not None:
             expected_usd = agent.price.of(attempt.placement.duration_s) if attempt.live else 0.0
-            reserved_usd = max(0.0, expected_usd - usd)
-            return Spending(confirmed_usd=usd, reserved_usd=reserved_usd) if usd or reserved_usd else _NOTHING
+            paid = Spending(
+                confirmed_usd=usd,
+                reserved_usd=max(0.0, expected_usd - usd),
+                confirmed_tokens=accounts.tokens(agent, attempt),
+                reserved_tokens=agent.tokens_per_call if attempt.live else 0.0,
+            )
+            return paid if any(paid) else _NOTHING
         if attempt.live:
             expected_s = attempt.placement.duration_s
             return Spending(0.0, max(usd, agent.price.of(expected_s)), 1, expected_s)

@@ -1,5 +1,8 @@
 """The task's budget, looked at before each step starts, so that no fan-out walks through it."""
 
+from typing import NamedTuple
+
+from planners.agents import AgentKind, AgentSpec
 from planners.plans import PlannedStep
 from reconciler.state.conclusion import fail, with_whereabouts
 from reconciler.state.handoff import Failure, FailureKind
@@ -7,26 +10,56 @@ from reconciler.state.run_data import RunData
 
 # Dollars are added up as attempts change, so a sum may be off in its last digit.
 _ROUNDING_USD = 1e-9
+_USE_TOKENS = frozenset({AgentKind.LLM, AgentKind.PYDANTIC_AI})
+
+
+class _TooMuch(NamedTuple):
+    """Why a step does not fit into a budget, and which limit that is."""
+
+    message: str
+    limit: str
 
 
 def within_budget(run: RunData, planned: PlannedStep) -> bool:
     """Whether a step may start. If not, the task fails or goes on without the step, as its limits say."""
-    limits, spending = run.task.limits, run.attempts.spending
-    if limits.budget_usd is None:
+    agent = run.catalog.by_name[planned.placement.agent]
+    found = _too_many_dollars(run, planned, agent) or _too_many_tokens(run, planned, agent)
+    if found is None:
         return True
-    price_usd = run.catalog.by_name[planned.placement.agent].price.of(planned.placement.duration_s)
-    committed_usd = run.spent_usd + max(0.0, spending.reserved_usd)
-    if not price_usd or committed_usd + price_usd <= limits.budget_usd + _ROUNDING_USD:
-        return True
-    message = (
-        f"step '{planned.id}' would cost ${price_usd:.4f}, and ${committed_usd:.4f} "
-        f"of the budget of ${limits.budget_usd:.4f} are spent or reserved"
-    )
-    if limits.on_budget == "finish":
-        run.steps.fail(planned.id, run.at_s, message)
-        run.facts.give_up(planned.id, message)
+    if run.task.limits.on_budget == "finish":
+        run.steps.fail(planned.id, run.at_s, found.message)
+        run.facts.give_up(planned.id, found.message)
         run.facts.asks = True
     else:
-        fix = "raise limits.budget_usd, offer cheaper agents, or set limits.on_budget to finish"
-        fail(run, with_whereabouts(run, Failure(kind=FailureKind.LIMIT, message=message, fix=fix)))
+        fix = f"raise {found.limit}, offer cheaper agents, or set limits.on_budget to finish"
+        fail(run, with_whereabouts(run, Failure(kind=FailureKind.LIMIT, message=found.message, fix=fix)))
     return False
+
+
+def _too_many_dollars(run: RunData, planned: PlannedStep, agent: AgentSpec) -> _TooMuch | None:
+    budget_usd = run.task.limits.budget_usd
+    if budget_usd is None:
+        return None
+    price_usd = agent.price.of(planned.placement.duration_s)
+    committed_usd = run.spent_usd + max(0.0, run.attempts.spending.reserved_usd)
+    if not price_usd or committed_usd + price_usd <= budget_usd + _ROUNDING_USD:
+        return None
+    message = (
+        f"step '{planned.id}' would cost ${price_usd:.4f}, and ${committed_usd:.4f} "
+        f"of the budget of ${budget_usd:.4f} are spent or reserved"
+    )
+    return _TooMuch(message, "limits.budget_usd")
+
+
+def _too_many_tokens(run: RunData, planned: PlannedStep, agent: AgentSpec) -> _TooMuch | None:
+    """Agents that declare how many tokens a call uses must fit; others that use tokens start while some are left."""
+    budget, expected = run.task.limits.budget_tokens, agent.tokens_per_call
+    if budget is None or not (expected or agent.kind in _USE_TOKENS):
+        return None
+    spending = run.attempts.spending
+    committed = spending.confirmed_tokens + spending.reserved_tokens
+    if committed + max(1.0, expected) <= budget:
+        return None
+    would = f"would use {expected:g} tokens" if expected else "uses tokens"
+    message = f"step '{planned.id}' {would}, and {committed:g} of the budget of {budget:g} are spent or reserved"
+    return _TooMuch(message, "limits.budget_tokens")
