@@ -15,6 +15,7 @@ from learner.predictor import PlanExample, ToolText
 
 TASKBENCH = "taskbench_"
 REPEATS = "repeats_"
+LLMS = "llms_"
 REPEATED_REQUESTS = 60
 _FOLDS = 5  # one in five is tested on
 _SMALL = 300  # records below which each fifth is tested on in turn, with the others learned from
@@ -32,7 +33,7 @@ class PlanSet:
 
 def split(records: Sequence[PlanRecord], catalog: Sequence[ToolText], seed: int) -> list[PlanSet]:
     """Separated by a hash of the record's id; of a small set all five ways, because a fifth of it says little."""
-    fold = [int(hashlib.sha256(str(r.id).encode()).hexdigest(), 16) % _FOLDS for r in records]
+    fold = [_fold(r.id) for r in records]
     examples = [record.example() for record in records]
     return [
         PlanSet(
@@ -45,6 +46,10 @@ def split(records: Sequence[PlanRecord], catalog: Sequence[ToolText], seed: int)
     ]
 
 
+def _fold(record: str | int) -> int:
+    return int(hashlib.sha256(str(record).encode()).hexdigest(), 16) % _FOLDS
+
+
 def shuffled(examples: Sequence[PlanExample], seed: int) -> list[PlanExample]:
     """Files may be grouped by subject; shuffled, the first hundred outcomes are representative."""
     return [examples[at] for at in np.random.default_rng(seed).permutation(len(examples)).tolist()]
@@ -52,6 +57,8 @@ def shuffled(examples: Sequence[PlanExample], seed: int) -> list[PlanExample]:
 
 def recorded(data: Path, name: str, seed: int) -> list[PlanSet]:
     """The set in a folder; empty if the folder does not contain it."""
+    if name.startswith(LLMS):
+        return _taskbench_llms(data / "taskbench", name.removeprefix(LLMS + TASKBENCH), seed)
     if name.startswith(TASKBENCH):
         return _taskbench(data / "taskbench", name.removeprefix(TASKBENCH), seed)
     file, listed = data / "plans" / f"{name}.jsonl.gz", data / "plans" / f"tools_{name}.json"
@@ -92,6 +99,18 @@ def _taskbench(folder: Path, domain: str, seed: int) -> list[PlanSet]:
     learned = [example for request, example in written if example is not None and request not in tested]
     notes = {"learned_from": "plans by LLMs", "left_out": len(written) - len(learned)}
     return [PlanSet(shuffled(learned, seed), [record.example() for record in held_out], catalog, notes)]
+
+
+def _taskbench_llms(folder: Path, domain: str, seed: int) -> list[PlanSet]:
+    """Learned from usable LLM plans, and tested on those of the same LLMs for other requests."""
+    if not (folder / f"requests_{domain}.jsonl.gz").is_file():
+        return []
+    catalog = catalog_of(folder / f"tools_{domain}.json")
+    written = list(_by_llms(folder, domain, catalog))
+    usable = [(_fold(request), example) for request, example in written if example is not None]
+    notes = {"learned_from": "plans by LLMs", "left_out": len(written) - len(usable)}
+    learned = [example for fold, example in usable if fold]
+    return [PlanSet(shuffled(learned, seed), [example for fold, example in usable if not fold], catalog, notes)]
 
 
 def _by_llms(folder: Path, domain: str, catalog: Sequence[ToolText]) -> Iterator[tuple[str | int, PlanExample | None]]:

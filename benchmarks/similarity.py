@@ -30,6 +30,8 @@ PlanSetName = Literal[
     "taskbench_huggingface",
     "taskbench_multimedia",
     "taskbench_dailylifeapis",
+    "llms_taskbench_huggingface",
+    "llms_taskbench_multimedia",
     "repeats_noise",
     "repeats_taskbench_huggingface",
     "repeats_taskbench_multimedia",
@@ -51,7 +53,8 @@ def run(  # noqa: PLR0913 - the options of the command
     With ``train`` (and ``test`` and ``catalog``), one set named "given"; otherwise the ``sets`` in ``data``. Without
     ``test``, a fifth of the records is held out by a hash of their id; of a set below 300 records each fifth in turn.
     TaskBench has few gold plans: they are the test set, and the training set are plans that two LLMs wrote for other
-    requests. In the sets ``repeats_...``, requests repeat and the planner is inconsistent.
+    requests. In the sets ``llms_...`` plans of the same LLMs are the test set, too. In the sets ``repeats_...``,
+    requests repeat and the planner is inconsistent.
     """
     # One core, as documented; BLAS would use all cores and wait where they are busy.
     with threadpool_limits(limits=1):

@@ -31,9 +31,12 @@ def test_taskbench_is_learned_from_readable_plans_of_llms_and_tested_on_gold(tmp
     ]
     written(folder / "pred_toy_llm.jsonl.gz", plans)
 
-    figures = run(data=tmp_path, sets=("taskbench_toy", "taskbench_absent", "absent"))
+    absent = ("taskbench_absent", "llms_taskbench_absent", "absent")
+    figures = run(data=tmp_path, sets=("taskbench_toy", "llms_taskbench_toy", *absent))
 
-    assert set(figures) == {"taskbench_toy"}
+    assert set(figures) == {"taskbench_toy", "llms_taskbench_toy"}
+    same = figures["llms_taskbench_toy"]["all"]
+    assert (same["outcomes"] + same["tasks"], same["left_out"]) == (3, 3)
     stage = figures["taskbench_toy"]["all"]
     assert (stage["outcomes"], stage["tasks"], stage["left_out"]) == (2, 1, 4)
     assert stage["similarity"] == 1.0
