@@ -24,6 +24,7 @@ from reconciler.runtime.run_clock import RunClock
 from reconciler.runtime.run_reservations import RunReservations
 from reconciler.runtime.service_failure import service_failure
 from reconciler.runtime.shard_resources import ShardResources
+from reconciler.runtime.verification import verification
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.run import RunState
@@ -67,6 +68,7 @@ class Driver:
             recovered: the replayed run and how it goes on, after a restart.
         """
         self.admitted = admitted
+        self.shared = shared
         self.log = log
         self._ports = ports = shared.ports
         self._planning_thread = shared.planning_thread
@@ -78,6 +80,7 @@ class Driver:
         self._steps_at_once = 0
         self._handling = asyncio.Lock()  # held while a thread handles an event
         self._inbox: asyncio.Queue[e.Event | BaseException] = asyncio.Queue()
+        self._written: Future[None] | None = admission
         self._loop = asyncio.get_running_loop()
         self._alarms: list[asyncio.TimerHandle] = []
         self._verifying: list[asyncio.Task[None]] = []
@@ -111,6 +114,21 @@ class Driver:
         view = task_view(self.admitted, self.run, totals=self._totals, context=context, notices=self.log.notices)
         unended = {"status": c.RunStatus.RUNNING, "ended_s": None, "failure": None, "saved_s": None}
         return view.model_copy(update=unended) if view.status.ended else view
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way: no event, no write, no effect, no question."""
+        busy = not self._inbox.empty() or self._handling.locked() or self._outbox.held or self._resolutions
+        written = self._written is None or self._written.done()
+        return written and not busy and self._promotions.is_settled
+
+    @property
+    def alarm_in_s(self) -> float | None:
+        """Seconds to the next moment at which the run wants to be woken; None if there is none."""
+        alarms = [alarm.when() - self._loop.time() for alarm in self._alarms if not alarm.cancelled()]
+        if self._recovery is not None and not self._alarms:
+            alarms = [one.at_s - self.now_s for one in self._recovery.commands if isinstance(one, c.WakeAt)]
+        return min((alarm for alarm in alarms if alarm > 0), default=None)
 
     def dispatch_wait(self, attempt: AttemptId) -> DispatchWait | None:
         """Why a dispatched attempt has not begun."""
@@ -179,6 +197,7 @@ class Driver:
             commands, durable = self._handled(event)
         self.log.announce()
         durable.add_done_callback(self._check_written)
+        self._written = durable
         if isinstance(event, _TOLD) and (resolution := self._resolutions.pop(event.attempt, None)):
             resolution.set_result(durable)
         self._reservations.update(event)
@@ -194,7 +213,7 @@ class Driver:
     def _handled(self, event: e.Event) -> tuple[list[c.Command], Future[None]]:
         """Handle and record an event: what is to be done about it, and when it is durable."""
         event = self.run.checked(event)
-        commands = [self._with_speed(command) for command in self.run.handle(event)]
+        commands = [self._planning.with_speed(command) for command in self.run.handle(event)]
         self._totals.update(self.run.changed)
         urgent = isinstance(event, _TOLD) or any(map(leaves_the_process, commands))
         return commands, self.log.record(event, commands, self.run, staged=self._staged(event), urgent=urgent)
@@ -255,15 +274,7 @@ class Driver:
                 self._planning.stop()
 
     async def _verify(self, command: c.Verify) -> None:
-        """Ask the agent whether an attempt in doubt has acted; it may not know."""
-        handoff, known = None, True
-        try:
-            handoff = await self._ports.executor.verification(self.admitted.id, command.attempt, command.agent)
-        except Exception as error:  # noqa: BLE001 -- whatever is wrong with the hook, the act stays in doubt
-            _log.info("attempt %s of task %s stays in doubt: %s", command.attempt, self.admitted.id, error)
-            known = False
-        happened = handoff is not None if known else None
-        self.post(e.AttemptVerified(at_s=0, attempt=command.attempt, happened=happened, handoff=handoff))
+        self.post(await verification(self._ports.executor, self.admitted.id, command))
 
     def _report(self, event: AttemptEvent | LogBatch) -> None:
         """A report of the executor. A start that the run knows of already is dropped."""
@@ -276,15 +287,6 @@ class Driver:
     def _wake(self, at_s: float) -> None:
         """A timer may fire a moment early by another clock. It counts as due all the same: no other timer follows."""
         self._inbox.put_nowait(e.TimePassed(at_s=max(at_s, self.now_s)))
-
-    def _with_speed(self, command: c.Command) -> c.Command:
-        """An outcome with the speed of its node: the run does not know the cluster, and the node may soon be gone."""
-        if not isinstance(command, c.Learn):
-            return command
-        speed = self._planning.speeds.get(command.outcome.node, 1.0)
-        if speed == command.outcome.speed:
-            return command
-        return command.model_copy(update={"outcome": command.outcome.model_copy(update={"speed": speed})})
 
     def _note_promoted(self, attempt: AttemptId) -> None:
         self.log.promoted(attempt, self.now_s)
@@ -302,8 +304,6 @@ class Driver:
             resolution.cancel()
         self._ports.executor.release(self.admitted.id)
         self._reservations.release()
-
-    # ---- the end
 
     async def _conclude(self) -> TaskView:
         """Wait for promotions, fetch the outputs, and record how the run ended."""

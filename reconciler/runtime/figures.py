@@ -46,9 +46,16 @@ class ShardFigures:
     journal: JournalFigures = JournalFigures()
 
 
-def shard_figures(runs: Iterable[RunState], most_live: int, journal: JournalFigures) -> ShardFigures:
-    """The figures of a shard that drives these runs. Its cost grows with runs and live attempts, not with steps."""
+def shard_figures(
+    runs: Iterable[RunState], most_live: int, journal: JournalFigures, *, parked: int = 0
+) -> ShardFigures:
+    """The figures of a shard that drives these runs. Its cost grows with runs and live attempts, not with steps.
+
+    ``parked`` runs wait, each for an answer or a moment.
+    """
     tasks, waiting, running = Counter[RunStatus](), Counter[WaitKind](), 0
+    if parked:
+        tasks[RunStatus.RUNNING] = waiting[WaitKind.ANSWER] = parked
     for run in runs:
         tasks[RunStatus.RUNNING if run.status.ended else run.status] += 1
         running += sum(run.attempts[attempt].started_s is not None for attempt in run.attempts.live)

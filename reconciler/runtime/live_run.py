@@ -42,12 +42,18 @@ _Result = TypeVar("_Result")
 
 
 class LiveRun:
-    """A run that is being driven. `running` is the asyncio task that drives it."""
+    """A run that is being driven by ``driver`` in the asyncio task ``running``. ``asked_s``: when it was last asked."""
 
     def __init__(self, driver: Driver, executor: Executor, running: asyncio.Task[None]) -> None:
         self.running = running
-        self._driver = driver
+        self._driver = self.driver = driver
         self._executor = executor
+        self.asked_s = driver.now_s
+
+    @property
+    def idle_s(self) -> float:
+        """For how long nothing has happened, and nobody has asked."""
+        return self.driver.now_s - max(self.asked_s, self.driver.run.at_s)
 
     @property
     def status(self) -> RunStatus:

@@ -77,6 +77,15 @@ class PlanningSession:
             self._task.cancel()
         self._task = None
 
+    def with_speed(self, command: c.Command) -> c.Command:
+        """An outcome with the speed of its node: the run does not know the cluster, and the node may soon be gone."""
+        if not isinstance(command, c.Learn):
+            return command
+        speed = self.speeds.get(command.outcome.node, 1.0)
+        if speed == command.outcome.speed:
+            return command
+        return command.model_copy(update={"outcome": command.outcome.model_copy(update={"speed": speed})})
+
     async def _answer(self, command: c.RequestPlan) -> None:
         try:
             await self._plan(command)

@@ -42,6 +42,11 @@ class Promotions:
         """Note that the staged output of a step is not promoted after all."""
         self._prevented.append(step)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether none is under way."""
+        return not self._waiting
+
     def stop(self) -> None:
         """Cancel the promotions that are under way, as the task has ended: their hooks may hang."""
         self._executor.stop_promotions(self._task)

@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
+from planners.model import TaskId
 from planners.tasks import AdmittedTask
 from reconciler.errors import JournalUnavailable
 from reconciler.journal.protocol import RunJournal
@@ -15,17 +18,15 @@ from reconciler.state.run import RunState
 _log = logging.getLogger(__name__)
 
 
-async def resumed(journal: RunJournal, shared: ShardResources) -> list[Driver]:
+async def resumed(journal: RunJournal, shared: ShardResources) -> AsyncIterator[Driver]:
     """The drivers of all unfinished tasks, which nothing drives yet. A run that cannot be recovered is ended.
 
     Raises:
         JournalUnavailable: try again later.
     """
-    drivers = []
     for admitted in await asyncio.to_thread(journal.unfinished):
         try:
             log, recovered = await asyncio.to_thread(_recovered, journal, shared, admitted)
-            drivers.append(Driver(admitted, shared, log, recovered=recovered))
         except JournalUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 -- one run that cannot be recovered must not stop the others
@@ -34,7 +35,24 @@ async def resumed(journal: RunJournal, shared: ShardResources) -> list[Driver]:
             last_log_seq = await asyncio.to_thread(journal.last_log_seq, admitted.id)
             log = RunLog(admitted.id, journal, last_seq=last_seq, last_log_seq=last_log_seq)
             await Driver(admitted, shared, log).abandon(error)
-    return drivers
+        else:
+            yield Driver(admitted, shared, log, recovered=recovered)
+
+
+async def recovered_driver(
+    journal: RunJournal, shared: ShardResources, task: TaskId, elapsed_s: Callable[[], float]
+) -> Driver:
+    """The driver of one unfinished task, ``elapsed_s()`` seconds after its admission. Nothing drives it yet.
+
+    Raises:
+        JournalUnavailable: try again later.
+    """
+    admitted = await asyncio.to_thread(journal.admitted, task)
+    assert admitted is not None, "a task that has not ended is in the journal"
+    log, recovered = await asyncio.to_thread(_recovered, journal, shared, admitted)
+    assert recovered is not None, "a run that was driven has events"
+    run, recovery = recovered
+    return Driver(admitted, shared, log, recovered=(run, replace(recovery, at_s=max(recovery.at_s, elapsed_s()))))
 
 
 def _recovered(

@@ -26,12 +26,14 @@ from reconciler.runtime.ended_run import EndedRun
 from reconciler.runtime.figures import JournalFigures, shard_figures
 from reconciler.runtime.journal_health import JournalHealth
 from reconciler.runtime.live_run import LiveRun
+from reconciler.runtime.parking import Parking
 from reconciler.runtime.ports import Observer, Ports
 from reconciler.runtime.reservations import Reservations
 from reconciler.runtime.resumption import resumed
 from reconciler.runtime.retries import retried_task
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.runtime.submissions import Begun, Submissions
+from reconciler.runtime.task_lists import TaskLists
 from reconciler.state.events import StepAnswered
 from reconciler.state.stored_text import storable
 from reconciler.views.graph import RunGraph
@@ -46,7 +48,6 @@ from reconciler.views.models import (
     TaskView,
     Timeline,
 )
-from reconciler.views.projections import page_of_tasks
 from reconciler.views.step_view import StepView
 
 _log = logging.getLogger(__name__)
@@ -95,6 +96,9 @@ class Shard:
         self._shared = ShardResources(ports, self._reservations, self._planning_thread)
         self.observer = observer
         self._live: dict[TaskId, LiveRun] = {}
+        self.parking = Parking(journal, ports.clock, self._start)
+        self._lists = TaskLists(journal, self._live, self.parking)
+        self._sweeping: asyncio.Task[None] | None = None
         self._submissions = Submissions(journal, self._health, self._begin, self.show, observer)
 
     @property
@@ -106,10 +110,13 @@ class Shard:
 
     async def resume(self) -> int:
         """Resume the tasks that a former process left unfinished; returns how many."""
-        drivers = await resumed(self._journal, self._shared)
-        for driver in drivers:
-            self._start(driver)
-        return len(drivers)
+        count = 0
+        async for driver in resumed(self._journal, self._shared):
+            count += 1
+            if not self.parking.take(driver):
+                self._start(driver)
+        self._sweeping = asyncio.get_running_loop().create_task(self.parking.sweep_now_and_then(self._live))
+        return count
 
     async def submit(self, admitted: AdmittedTask) -> TaskView:
         """See `Submissions.submit`.
@@ -157,7 +164,9 @@ class Shard:
         except Superseded as error:
             _log.warning("task %s is left to another process: %s", driver.admitted.id, error)
         finally:
-            self._live.pop(driver.admitted.id, None)
+            run = self._live.get(driver.admitted.id)
+            if run is not None and run.driver is driver:
+                del self._live[driver.admitted.id]
 
     async def _ended(self, driver: Driver) -> TaskView:
         try:
@@ -206,8 +215,9 @@ class Shard:
     # ---- questions
 
     async def _run(self, task_id: TaskId) -> LiveRun | EndedRun:
-        live = self._live.get(task_id)
+        live = self._live.get(task_id) or await self.parking.woken(task_id)
         if live is not None:
+            live.asked_s = live.driver.now_s
             return live
         view = await asyncio.to_thread(self._journal.view, task_id)
         if view is None:
@@ -216,7 +226,7 @@ class Shard:
 
     async def show(self, task_id: TaskId) -> TaskView:
         """The task as it is now."""
-        return await (await self._run(task_id)).view()
+        return self.parking.view(task_id) or await (await self._run(task_id)).view()
 
     async def wait(self, task_id: TaskId, wait_s: float) -> TaskView:
         """The task when it has ended, or as it is after ``wait_s``."""
@@ -225,20 +235,7 @@ class Shard:
 
     async def list_tasks(self, limit: int, before: str | None = None, where: TaskFilter = _ALL) -> TaskPage:
         """This shard's tasks, newest first, without their outputs."""
-        if where.status is not None and not where.status.ended:
-            return await self._live_tasks(limit, before, where)
-        stored = await asyncio.to_thread(self._journal.page, limit + 1, before, where)
-        views = [await self._live[view.id].view() if view.id in self._live else view for view in stored[:limit]]
-        return page_of_tasks(views, more=len(stored) > limit)
-
-    async def _live_tasks(self, limit: int, before: str | None, where: TaskFilter) -> TaskPage:
-        """Tasks with a status that only their live runs know, such as whether they are still being planned."""
-        ids = sorted(
-            task_id for task_id, run in self._live.items() if run.status is where.status and run.is_described_by(where)
-        )
-        found = [task_id for task_id in reversed(ids) if before is None or task_id < before]
-        views = [await self._live[task_id].view() for task_id in found[:limit]]
-        return page_of_tasks(views, more=len(found) > limit)
+        return await self._lists.page(limit, before, where)
 
     async def events(self, task_id: TaskId, after: int = 0, wait_s: float = 0.0) -> EventPage:
         """A page of a task's events after a sequence number; waits up to ``wait_s`` for the first."""
@@ -327,7 +324,7 @@ class Shard:
         """What this shard counts, and its figures as they are now, as Prometheus text."""
         journal = JournalFigures(self._journal.stalled_s, self._journal.waiting, await self._health.size_bytes())
         states = [run.state for run in self._live.values()]
-        return self.observer.exposition(shard_figures(states, self._most_live, journal))
+        return self.observer.exposition(shard_figures(states, self._most_live, journal, parked=len(self.parking)))
 
     async def learner(self) -> dict[str, Any]:
         """What the learner has learned, for people."""
@@ -336,6 +333,8 @@ class Shard:
     async def close(self) -> None:
         """Stop driving. Tasks that have not ended are resumed after a restart."""
         running = [run.running for run in self._live.values()]
+        running += [] if self._sweeping is None else [self._sweeping]
+        self.parking.close()
         for drive in running:
             drive.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -1,0 +1,157 @@
+"""Runs that only wait are left to the journal: they take little room, and go on once answered, or when it is time."""
+
+import asyncio
+import gc
+import tracemalloc
+
+import pytest
+from shards import a_shard
+
+from actors.agent import agent
+from actors.catalog import catalog_of
+from planners.model import StepId
+from planners.tasks import Task
+from reconciler.runtime.parking import only_waits
+from reconciler.state.commands import RunStatus
+from reconciler.state.events import StepAnswered
+from reconciler.state.waiting import WaitKind
+from reconciler.views.models import TaskFilter
+
+GUARD_S = 60.0
+YES = StepAnswered(at_s=0, attempt="", by="ada")
+
+
+@agent(capability="work")
+async def work(n: int) -> int:
+    return n + 1
+
+
+CATALOG = catalog_of(work)
+
+
+def a_task(**question):
+    steps = [
+        {"id": "first", "capability": "work", "inputs": {"n": 1}},
+        {"id": "sign", "approval": "Go on?", "inputs": {"n": "$steps.first"}, **question},
+        {"id": "last", "capability": "work", "inputs": {"n": "$steps.first"}, "after": ["sign"]},
+    ]
+    return Task.model_validate({"workflow": {"steps": steps}, "labels": {"team": "x"}, "planning": {"mode": "wait"}})
+
+
+def a_question():
+    return Task.model_validate({"workflow": {"steps": [{"id": "sign", "approval": "Go on?", "timeout_s": 86_400}]}})
+
+
+async def parked(service, task_id, count=1):
+    """Returns once so many runs are parked."""
+    async with asyncio.timeout(GUARD_S):
+        while len(service.shard.parking) < count:
+            live = service.shard._live.get(task_id)
+            if live is None or only_waits(live.state):
+                service.shard.parking.sweep(service.shard._live, idle_s=-1)
+            await asyncio.sleep(0.01)
+
+
+async def test_a_parked_run_is_shown_and_goes_on_when_it_is_answered(tmp_path):
+    async with a_shard(CATALOG, tmp_path) as service:
+        task_id = await service.submit(a_task())
+        await parked(service, task_id)
+        assert service.shard.live == 0
+
+        view = await service.shard.show(task_id)
+        assert view.status is RunStatus.RUNNING
+        assert [reason.step for reason in view.waiting if reason.kind is WaitKind.ANSWER] == ["sign"]
+        page = await service.shard.list_tasks(10, where=TaskFilter(status=RunStatus.RUNNING))
+        assert [one.id for one in page.tasks] == [task_id]
+        assert (await service.shard.list_tasks(10)).tasks[0].steps.finished == 1
+        assert len(service.shard.parking) == 1
+
+        await service.shard.answer(task_id, StepId("sign"), YES)
+        view = await service.ended(task_id)
+
+    assert view.status is RunStatus.SUCCEEDED
+    assert view.outputs == {"last": 3}
+    assert view.failed_attempts == 0
+
+
+async def test_several_questions_wake_a_run_once(tmp_path):
+    async with a_shard(CATALOG, tmp_path) as service:
+        task_id = await service.submit(a_task())
+        await parked(service, task_id)
+
+        timelines = await asyncio.gather(*(service.shard.timeline(task_id) for _ in range(5)))
+
+        assert service.shard.live == 1
+        assert len(service.shard.parking) == 0
+        assert all([bar.step for bar in one.bars] == ["first", "sign"] for one in timelines)
+        await parked(service, task_id)
+        assert await service.shard.output(task_id, StepId("first")) == 2
+
+
+async def test_a_parked_run_can_be_cancelled(tmp_path):
+    async with a_shard(CATALOG, tmp_path) as service:
+        task_id = await service.submit(a_task())
+        await parked(service, task_id)
+        await service.shard.cancel(task_id)
+
+        assert (await service.ended(task_id)).status is RunStatus.CANCELLED
+
+
+async def test_the_time_in_which_a_run_is_parked_counts(tmp_path):
+    async with a_shard(CATALOG, tmp_path) as service:
+        task_id = await service.submit(a_task(timeout_s=1.5, on_expiry="approve"))
+        await parked(service, task_id)
+        async with asyncio.timeout(GUARD_S):  # nobody asks: its alarm wakes it
+            while True:
+                if service.seen.views:
+                    break
+                await asyncio.sleep(0.01)
+
+    (view,) = service.seen.views
+    assert view.status is RunStatus.SUCCEEDED
+    assert view.ended_s >= 1.5
+
+
+async def test_a_run_that_only_waits_is_parked_when_the_service_starts(tmp_path):
+    async with a_shard(CATALOG, tmp_path) as service:
+        task_id = await service.submit(a_task())
+        await parked(service, task_id)
+
+    async with a_shard(CATALOG, tmp_path) as service:
+        assert (service.shard.live, len(service.shard.parking)) == (0, 1)
+        await service.shard.answer(task_id, StepId("sign"), YES)
+        assert (await service.ended(task_id)).outputs == {"last": 3}
+
+
+async def test_a_run_is_not_parked_while_an_agent_works_or_somebody_asks(tmp_path):
+    async with a_shard(CATALOG, tmp_path) as service:
+        task_id = await service.submit(a_task())
+        await parked(service, task_id)
+        await service.shard.timeline(task_id)
+
+        service.shard.parking.sweep(service.shard._live, idle_s=30.0)
+
+        assert service.shard.live == 1
+
+
+@pytest.mark.timeout(300)
+async def test_a_parked_run_takes_a_few_kilobytes(tmp_path):
+    """10,000 of them take less than 100 MB, the limit that is promised."""
+    async with a_shard(CATALOG, tmp_path) as service:
+        await parked(service, await service.submit(a_question()))  # what is allocated on first use only
+        service.planners.asked.clear()
+        gc.collect()
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            ids = [await service.submit(a_question()) for _ in range(30)]
+            for number, task_id in enumerate(ids, 2):
+                await parked(service, task_id, number)
+            service.planners.asked.clear()
+            await asyncio.sleep(0)
+            gc.collect()
+            taken = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+
+    assert taken / len(ids) < 10_000
