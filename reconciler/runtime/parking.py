@@ -24,8 +24,9 @@ from reconciler.state.step_state import StepStatus
 from reconciler.views.models import TaskView
 
 _log = logging.getLogger(__name__)
-# Longer than anybody waits for news of a run in one request.
-IDLE_S = 120.0
+# Longer than anybody waits for news of a run in one request, unless there are many.
+IDLE_S, IDLE_OF_MANY_S = 120.0, 30.0
+_MANY = 1_000
 _SWEEP_S = 20.0
 _AGAIN_S = 5.0
 
@@ -89,9 +90,9 @@ class Parking:
         """Park the runs that have only waited for long, for ever."""
         while True:
             await asyncio.sleep(_SWEEP_S)
-            self.sweep(live)
+            self.sweep(live, IDLE_S if len(live) < _MANY else IDLE_OF_MANY_S)
 
-    def sweep(self, live: dict[TaskId, LiveRun], idle_s: float = IDLE_S) -> None:
+    def sweep(self, live: dict[TaskId, LiveRun], idle_s: float) -> None:
         """Park the runs that have only waited for so long, and that nobody has asked about."""
         for task, run in list(live.items()):
             if run.idle_s >= idle_s and run.driver.is_quiet and only_waits(run.state):

@@ -39,7 +39,8 @@ def a_task(**question):
 
 
 def a_question():
-    return Task.model_validate({"workflow": {"steps": [{"id": "sign", "approval": "Go on?", "timeout_s": 86_400}]}})
+    steps = [{"id": "sign", "approval": "Go on?", "timeout_s": 86_400}]
+    return Task.model_validate({"workflow": {"steps": steps}, "planning": {"mode": "list_schedule"}})
 
 
 async def parked(service, task_id, count=1):
@@ -144,7 +145,7 @@ async def test_a_parked_run_takes_a_few_kilobytes(tmp_path):
         tracemalloc.start()
         try:
             before = tracemalloc.get_traced_memory()[0]
-            ids = [await service.submit(a_question()) for _ in range(30)]
+            ids = [await service.submit(a_question()) for _ in range(120)]
             for number, task_id in enumerate(ids, 2):
                 await parked(service, task_id, number)
             service.planners.asked.clear()
