@@ -7,14 +7,20 @@ from reconciler.state.handoff import Failure, FailureKind, Handoff
 
 
 @st.composite
-def workflows(draw, depth=2, *, policies=True, undo=False):
-    """The steps of a workflow, as people declare them; with ``undo`` some say how they are undone."""
-    return _Drawing(draw, policies=policies, undo=undo).level(depth, ())
+def workflows(draw, depth=2, *, policies=True, undo=False, order=False):
+    """The steps of a workflow, as people declare them.
+
+    ``undo``: some say how they are undone. ``order``: with quorums and approvals, so that what a run gives depends on
+    the order in which steps end, though not on how long anything takes.
+    """
+    return _Drawing(draw, policies=policies, undo=undo, order=order).level(depth, ())
 
 
 class _Drawing:
-    def __init__(self, draw, *, policies, undo):
+    def __init__(self, draw, *, policies, undo, order):
         self.draw = draw
+        self.order = order
+        self.used = ""
         self.policies = policies
         self.undo = undo
         self.count = self.loops = 0
@@ -31,17 +37,21 @@ class _Drawing:
     def node(self, depth, seen, item):
         self.count += 1
         name = f"n{self.count}"
-        kinds = ["step", "step", "step"] + (["for_each", "parallel", "route", "loop", "wait", "try"] if depth else [])
+        kinds = ["step", "step", "step"] + (
+            ["for_each", "parallel", "route", "loop", "try", "use", "approval" if self.order else "wait"]
+            if depth
+            else []
+        )
         node = getattr(self, "a_" + self.draw(st.sampled_from(kinds)))(name, depth, seen, item)
         if self.draw(st.integers(0, 4)) == 0:
             node["default"] = self.draw(st.sampled_from([None, 0, "none"]))
-        if self.policies and not {"wait", "try"} & node.keys() and self.draw(st.integers(0, 2)) == 0:
+        if self.policies and not {"wait", "try", "approval"} & node.keys() and self.draw(st.integers(0, 2)) == 0:
             node["on_failure"] = "default" if "default" in node else "skip"
         return node
 
     def binding(self, seen, item):
         choices = (
-            ["$inputs.seed", 1, 2]
+            [f"$inputs.{self.used}/q" if self.used else "$inputs.seed", 1, 2]
             + (["$state.x"] if self.loops else [])
             + [f"$steps.{one}" for one in seen]
             + (["$item"] if item else [])
@@ -62,11 +72,13 @@ class _Drawing:
     def policy(self, total):
         if not self.policies:
             return {}
+        if self.order and self.draw(st.booleans()):
+            return {"min_successful": self.draw(st.sampled_from([1, 2, "50%"]))}
         few = [{}, {"max_concurrency": 1}, {"tolerated_failures": 1}, {"tolerated_failures": total}]
         return self.draw(st.sampled_from([*few, {"tolerated_failures": "50%", "max_concurrency": 2}]))
 
     def a_for_each(self, name, depth, seen, item):
-        over = self.draw(st.sampled_from([[1], [1, 2, 3], [], "$inputs.list"]))
+        over = self.draw(st.sampled_from([[1], [1, 2, 3], [], [4, 5] if self.used else "$inputs.list"]))
         steps = self.level(depth - 1, seen, item=True, most=2)
         return {"id": name, "for_each": over, "steps": steps, "output": steps[-1]["id"], **self.policy(2)}
 
@@ -108,6 +120,17 @@ class _Drawing:
         first = self.level(depth - 1, seen, item=item, most=2)
         fallback = self.branch(depth, seen, item)
         return {"id": name, "try": first, "output": first[-1]["id"], "fallback": fallback}
+
+    def a_use(self, name, depth, seen, item):
+        """As a task holds it once it is admitted: the steps read the inputs of the node and nothing else."""
+        given, around, self.loops, loops = self.binding(seen, item), self.used, 0, self.loops
+        self.used = name
+        steps = self.level(depth - 1, (), most=2)
+        self.used, self.loops = around, loops
+        return {"id": name, "use": "other", "inputs": {"q": given}, "steps": steps, "output": steps[-1]["id"]}
+
+    def a_approval(self, name, depth, seen, item):
+        return {"id": name, "approval": "Right?", "inputs": {"k": self.binding(seen, item)}}
 
     def a_wait(self, name, depth, seen, item):
         return {

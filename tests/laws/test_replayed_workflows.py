@@ -1,0 +1,95 @@
+"""Where the order of completions matters, a run without speculation gives the same if that order is replayed."""
+
+import pytest
+from declared import Declared, a_task
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from random_workflows import answered, workflows
+
+from planners.validation.structure import broken_structure
+from reconciler.simulation import Restart
+from reconciler.state import events as e
+from reconciler.state.attempts import AttemptStatus
+from reconciler.state.commands import RunStatus
+from reconciler.state.run import RunState
+
+INPUTS = {"seed": 7, "list": [3, 4]}
+PLAN_S = 0.3
+# Longer than any plan takes, so that a step has begun before its turn comes.
+TURN_S, NEVER_S = 10.0, 1e6
+
+
+@pytest.fixture(autouse=True)
+def validated(monkeypatch):
+    monkeypatch.setattr(RunState, "validates", True)
+
+
+class Answered(Declared):
+    """A run whose approvals are given; ``ends_s(step, now_s)`` says when a step ends."""
+
+    def __init__(self, task, ends_s, **more):
+        self._ends_s, self._asked = ends_s, set()
+        super().__init__(task, output=answered(6), plan_s=PLAN_S, **more)
+
+    def play(self):
+        super().play()
+        while not self.run.status.ended and self._answer(self.run.at_s):
+            self.simulation.go_on()
+        return self
+
+    def _watch(self, now_s, news):
+        super()._watch(now_s, news)
+        self._answer(now_s)
+
+    def _answer(self, now_s):
+        run = self.run
+        asked = [one for one in map(run.attempts.__getitem__, run.attempts.live) if run.asks_somebody(one)]
+        fresh = [one for one in asked if one.id not in self._asked]
+        for attempt in fresh:
+            self._asked.add(attempt.id)
+            self.simulation.post(self._ends_s(attempt.step.id, now_s), e.StepAnswered(at_s=0, attempt=attempt.id))
+        return bool(fresh)
+
+    def _work(self, order, now_s):
+        for _, event in super()._work(order, now_s):
+            yield self._ends_s(order.step, now_s), event
+
+
+def recorded(run):
+    """The steps whose attempts counted, in the order in which they did."""
+    ends = (AttemptStatus.FINISHED, AttemptStatus.FAILED)
+    counted = [one for one in run.attempts.values() if one.status in ends and one.verdict is not None]
+    counted.sort(key=lambda one: max(one.ended_s, one.confirmed_s or 0.0))
+    return list(dict.fromkeys(one.step.id for one in counted if one.verdict.survives))
+
+
+def ended(world):
+    run = world.run
+    return run.status, world.outputs if run.status is RunStatus.SUCCEEDED else run.end.failure.message
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
+@given(
+    workflows(order=True),
+    # Longer than a plan takes: what a plan finds finished counts at one moment, and no order replays that.
+    st.lists(st.sampled_from([0.41, 0.57, 0.93, 3.07]), min_size=1, max_size=7),
+    st.dictionaries(st.sampled_from([f"n{n}" for n in range(1, 9)]), st.sampled_from(["0", "5", "f", 3]), max_size=3),
+    st.lists(st.integers(1, 30), max_size=1),
+)
+def test_the_order_of_completions_decides_what_a_run_gives(steps, seconds, imagined, kills):
+    task = a_task(steps, INPUTS)
+    if list(broken_structure(task.workflow)):
+        return
+    count = iter(range(10**6))
+    guessed = Answered(
+        task,
+        lambda _step, now_s: now_s + seconds[next(count) % len(seconds)] + next(count) * 1e-6,
+        imagined=imagined,
+        restarts=tuple(Restart(after=after) for after in kills),
+    ).play()
+    turns = {step: TURN_S * number for number, step in enumerate(recorded(guessed.run), 1)}
+
+    plain = Answered(a_task(steps, INPUTS, mode="wait"), lambda step, _now_s: turns.get(step, NEVER_S)).play()
+
+    assert guessed.run.status.ended
+    assert ended(plain) == ended(guessed), (steps, turns)
