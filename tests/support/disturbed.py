@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from histories import CATALOG, Answer, Fate, History, Reply
+from histories import CATALOG, NODES, Answer, Fate, History, Reply
 from stories import line, summary
 from worlds import computed
 
@@ -15,6 +15,7 @@ from reconciler.state import events as e
 from reconciler.state.commands import PlanReason
 from reconciler.state.conditions import Conditions
 from reconciler.state.handoff import Failure, FailureKind, Handoff
+from reconciler.state.learned_times import LearnedTimes
 from reconciler.state.outcomes import Verdict
 
 MOST_ANSWERS = 30
@@ -147,12 +148,19 @@ class Disturbed:
             steps = plan.steps[: (index + 1) * len(plan.steps) // (reply.prefixes + 1)]
             prefix = plan.model_copy(update={"steps": steps, "complete": False, "outputs": {}, "pending": ()})
             at_s = now_s + reply.plan_s * (index + 1) / (reply.prefixes + 1)
-            yield at_s, e.OptimalPlanReady(at_s=0, plan=prefix, epoch=command.epoch)
+            yield at_s, self._ready(prefix, command.epoch)
             if reply.revises and self.history.guesses:
                 yield at_s + 0.005, self._revised(command, index, len(steps))
         may_be_silent = self.history.deadline_s is not None or command.reason is PlanReason.ESTIMATE_WRONG
         if not (reply.end == "silence" and may_be_silent):
-            yield now_s + reply.plan_s, e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch)
+            yield now_s + reply.plan_s, self._ready(plan, command.epoch)
+
+    def _ready(self, plan, epoch):
+        if self.history.late_s is None:
+            return e.OptimalPlanReady(at_s=0, plan=plan, epoch=epoch)
+        late_s = {planned.id: self.history.late_s for planned in plan.steps}
+        nodes = {agent.name: tuple(sorted(NODES)) for agent in CATALOG.agents}
+        return e.OptimalPlanReady(at_s=0, plan=plan, epoch=epoch, times=LearnedTimes(late_s=late_s, nodes=nodes))
 
     def _revised(self, command, index, known):
         guesses = self.history.guesses

@@ -112,6 +112,7 @@ class History:
     """One run and everything that happens to it. What its lists do not name goes well.
 
     ``fickle``: every other plan is made by a planner that forgets what is under way and prefers the other agents.
+    ``late_s``: what plans tell about when attempts are late, so that they are hedged.
     """
 
     steps: tuple[Step, ...]
@@ -137,6 +138,7 @@ class History:
     restarts: tuple[Restart, ...] = ()
     cancels_arrive: bool = True
     orphans_report: bool = False
+    late_s: float | None = None
 
     def plan(
         self, *, without_agents=(), without_nodes=(), known=frozenset(), under_way=_NOTHING, prefix="s", swaps=False
@@ -199,7 +201,7 @@ class History:
                     return values[step][1]
 
         for step in self.steps:
-            inputs = {name: fold_binding(bound, leaf, list) for name, bound in sorted(step.inputs.items())}
+            inputs = {name: fold_binding(bound, leaf, list, dict) for name, bound in sorted(step.inputs.items())}
             values[step.id] = (inputs, computed(step.capability, inputs))
         return values
 
@@ -352,4 +354,5 @@ def histories(draw, *, restarts=True):
         restarts=tuple(sorted(map(_restart, draw(_SHORT)), key=lambda one: one.after)) if restarts else (),
         cancels_arrive=choices.once_in(2),
         orphans_report=choices.once_in(2),
+        late_s=choices.of((None, 0.05, 0.3)),
     )

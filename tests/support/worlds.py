@@ -145,7 +145,7 @@ def alone(plan):
                 return values[step]
 
     def value(binding):
-        return fold_binding(binding, leaf, list)
+        return fold_binding(binding, leaf, list, dict)
 
     for item in plan.steps:
         inputs = {name: value(binding) for name, binding in sorted(item.step.inputs.items())}
