@@ -141,6 +141,17 @@ class JournalSettings(Section):
     )
 
 
+class ResultSettings(Section):
+    """The cache of results of pure agents."""
+
+    stored: bool = Field(default=True, description="Keep results in the journal's database, across restarts")
+    ttl_s: float = Field(default=86_400.0, gt=0, description="How long a result may answer identical work")
+    max_bytes: int = Field(
+        default=1_073_741_824, ge=0, description="Bytes in the database; the least recently used results go first"
+    )
+    memory_bytes: int = Field(default=67_108_864, ge=0, description="Bytes in the memory of each shard")
+
+
 class PlanningSettings(Section):
     """Bounds of the two planners.
 
@@ -284,6 +295,7 @@ class Settings(BaseSettings):
     hosts: HostSettings = Field(default=HostSettings(), description="The processes of agents")
     reconciler: ReconcilerSettings = Field(default=ReconcilerSettings(), description="The actors that run tasks")
     journal: JournalSettings = Field(default=JournalSettings(), description="The database of the journal")
+    results: ResultSettings = Field(default=ResultSettings(), description="The cache of results of pure agents")
     planning: PlanningSettings = Field(default=PlanningSettings(), description="Bounds of the two planners")
     gate: GateSettings = Field(default=GateSettings(), description="Bounds of speculation")
     llm: LlmSettings = Field(default=LlmSettings(), description="The model that decomposes goals")

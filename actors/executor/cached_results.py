@@ -28,10 +28,10 @@ async def with_results(
         return await run(hosted)
     key = results.key(hosted.task, order.work_key, agent, order.check, bound.inputs)
     await results.identical(key, speculative=order.speculative)
-    if (known := results.get(key)) is not None:
+    if (known := await results.find(key)) is not None:
         return Ended(0.0, handoff=known)
     with results.working(key, speculative=order.speculative):
         ended = await run(hosted)
         if ended.handoff is not None and not ended.handoff.by_reference and not ended.staged:
-            results.put(key, ended.handoff)
+            results.put(key, ended.handoff, agent.identity)
     return ended

@@ -58,6 +58,7 @@ class LocalExecutor(FencedExecutor):
         for task in list(self._live):
             self.release(task)
         self._promotions.close()
+        self._results.close()
 
     async def _run(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         async with self._room(hosted, agent):

@@ -172,6 +172,7 @@ class RayExecutor(FencedExecutor):
             self.release(task)
         self._promotions.close()
         self._groups.close()
+        self._results.close()
 
     async def _run(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         run = self._in_hosts if shares_a_host(agent) else self._in_worker

@@ -9,6 +9,7 @@ from orchestrator.cli import archive, bench, inventory, tasks
 from orchestrator.cli import learner as learner_commands
 from orchestrator.cli.agents import agents
 from orchestrator.cli.answer import approve, reject
+from orchestrator.cli.cache import cache
 from orchestrator.cli.check import check
 from orchestrator.cli.credentials import with_credentials
 from orchestrator.cli.doctor import doctor
@@ -72,6 +73,7 @@ app.command("schema")(inventory.schema)
 app.command("reload")(with_credentials(reload))
 app.command("doctor")(doctor)
 app.command("gc")(gc)
+app.add_typer(cache, name="cache")
 app.command("backup")(archive.backup)
 app.command("export")(archive.export)
 app.command("import")(archive.import_tasks)

@@ -38,6 +38,7 @@ from orchestrator.service.placement import refuse_client_with_files, service_pla
 from orchestrator.service.planning import RemotePlanning, create_planner
 from orchestrator.service.ray_connection import connect
 from orchestrator.service.reloading import read_anew, reload_actors
+from orchestrator.service.results import result_cache
 from orchestrator.service_log import ServiceLog
 from orchestrator.settings import LogSettings, Settings
 from planners.agents import Catalog
@@ -107,7 +108,6 @@ class BuildShard:
         threadpool_limits(1)
         shards: list[Shard] = []
         executor = self._executor(index, catalog, lambda: cluster)
-
         cluster = self._cluster(executor, shards)
         await cluster.start()
         await executor.prepare([node.id for node in cluster.snapshot().nodes])
@@ -133,7 +133,8 @@ class BuildShard:
             await _restore(learner, journal)
         advice.start()
         on_close = (lag.stop, advice.stop, cluster.stop, executor.close)
-        shards.append(Shard(ports, journal, metrics, most_live=_most_live(settings), on_close=on_close))
+        most_live = max(1, settings.limits.max_queue // settings.reconciler.shards)
+        shards.append(Shard(ports, journal, metrics, most_live=most_live, on_close=on_close))
         return shards[0]
 
     def _cluster(self, executor: RayExecutor, shards: Iterable[Shard]) -> RayCluster:
@@ -168,6 +169,7 @@ class BuildShard:
             on_node_lost=lambda node: cluster().lose(node),
             room=lambda node: cluster().room(node),
             logs=_log_limits(self.settings.logs),
+            results=result_cache(self.settings),
         )
 
     def _limits(self, index: int, catalog: Catalog) -> AdmissionControl:
@@ -196,10 +198,6 @@ class BuildShard:
             return shard_of(task_id, self.settings.reconciler.shards)
         except UnknownTask:
             return None
-
-
-def _most_live(settings: Settings) -> int:
-    return max(1, settings.limits.max_queue // settings.reconciler.shards)
 
 
 def _drafter(settings: Settings, planning: RemotePlanning) -> Drafts | None:

@@ -127,9 +127,22 @@ ATTEMPT_LOGS = Table(
     Column("data", Text, nullable=False),
 )
 
+# Results of pure agents by the key of their work. Moments are seconds since the epoch.
+RESULTS = Table(
+    "results",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("agent", Text, nullable=False),
+    Column("handoff", Text, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("stored_at_s", Float, nullable=False),
+    Column("until_s", Float, nullable=False, index=True),
+    Column("used_at_s", Float, nullable=False, index=True),
+)
+
 # libpq's: seconds to connect, milliseconds until sent data must be acknowledged.
 _POSTGRES_TIMEOUTS = {"connect_timeout": "5", "tcp_user_timeout": "10000", "keepalives_idle": "10"}
-REVISION = "0006"  # the newest of `migrations`
+REVISION = "0007"  # the newest of `migrations`
 _FIRST_REVISION = "0001"
 _BUSY_S = 30.0
 _SWITCH_PAUSE_S = 0.01

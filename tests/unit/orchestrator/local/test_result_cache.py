@@ -1,6 +1,7 @@
 """Identical work of pure agents with a version is done once, whatever task it is part of."""
 
 import asyncio
+from contextlib import closing
 
 import pytest
 from virtual_loop import in_virtual_time
@@ -11,6 +12,7 @@ from orchestrator.local.run import catalog_for
 from orchestrator.local.service import LocalService
 from orchestrator.task_documents import task_of
 from planners.agents import AgentSpec
+from reconciler.journal.results import ResultTable
 from reconciler.state.handoff import Handoff
 
 
@@ -110,3 +112,48 @@ def test_the_version_is_part_of_the_key():
     one, other = (AgentSpec(name="a", capability="c", version=version) for version in "12")
 
     assert cache.key("t", "w", one, None, {"n": 1}) != cache.key("t", "w", other, None, {"n": 1})
+
+
+SPEC = AgentSpec(name="a", capability="c", version="2")
+
+
+def stored_cache(store, now):
+    return ResultCache(lambda: now[0], store=store, wall_clock=lambda: 1_000.0 + now[0])
+
+
+def test_a_stored_result_answers_after_a_restart_until_it_expires(tmp_path):
+    url, now = f"sqlite:///{tmp_path / 'journal.sqlite3'}", [5.0]
+    with closing(ResultTable(url, clock=lambda: 1_000.0 + now[0])) as store:
+        key = stored_cache(store, now).key("t", "w", SPEC, None, {"n": 1})
+        stored_cache(store, now).put(key, Handoff(output=7, summary="seven"))
+
+    with closing(ResultTable(url, clock=lambda: 1_000.0 + now[0])) as store:
+        found = asyncio.run(stored_cache(store, now).find(key))
+        now[0] += 24 * 3600.0
+        late = asyncio.run(stored_cache(store, now).find(key))
+
+    assert (found.output, found.summary, found.cached) == (7, "seven", True)
+    assert late is None
+
+
+def test_results_that_somebody_has_cleared_do_not_answer_a_second_later(tmp_path):
+    url, now = f"sqlite:///{tmp_path / 'journal.sqlite3'}", [5.0]
+    with closing(ResultTable(url)) as store, closing(ResultTable(url)) as command:
+        cache = stored_cache(store, now)
+        cache.put("k", Handoff(output=7))
+        before = asyncio.run(cache.find("k"))
+        store.flush()
+
+        command.clear()
+        now[0] += 2.0
+
+        assert before.output == 7
+        assert asyncio.run(cache.find("k")) is None
+
+
+def test_a_database_that_cannot_be_read_costs_only_the_work():
+    class Broken:
+        def cleared_s(self):
+            raise OSError("no disk")
+
+    assert asyncio.run(stored_cache(Broken(), [5.0]).find("k")) is None

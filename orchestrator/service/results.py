@@ -1,0 +1,14 @@
+"""The result cache of a shard, and where it keeps results."""
+
+import time
+
+from actors.result_cache import ResultCache
+from orchestrator.settings import Settings
+from reconciler.journal.results import ResultTable
+
+
+def result_cache(settings: Settings) -> ResultCache:
+    """The cache that the settings ask for. Blocks while it connects to the database."""
+    bounds = settings.results
+    store = ResultTable(settings.journal_url, max_bytes=bounds.max_bytes) if bounds.stored else None
+    return ResultCache(time.monotonic, max_bytes=bounds.memory_bytes, ttl_s=bounds.ttl_s, store=store)
