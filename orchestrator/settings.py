@@ -62,6 +62,11 @@ class Http(Section):
         """Whether requests need an API key."""
         return not _is_loopback(self.host) if self.require_keys is None else self.require_keys
 
+    @property
+    def trusts_this_machine(self) -> bool:
+        """Whether every program of this machine, and no other, may send requests without a key."""
+        return _is_loopback(self.host) and not self.keys_required
+
 
 def _is_loopback(host: str) -> bool:
     try:

@@ -19,6 +19,7 @@ from actors.import_path import load_object
 from actors.invocation import Invocation
 from actors.kinds.declared import check_acting, declared
 from actors.kinds.kind import Answer, Kind
+from actors.kinds.libraries import imported
 from actors.kinds.schemas import check_schema
 from actors.kinds.templates import Rendering, check_template
 from actors.payloads.json_values import encoded
@@ -83,6 +84,9 @@ class LangGraphKind:
             BadInput, BadOutput: a schema does not match, or there is nothing to resume.
             Exception: whatever the graph raises.
         """
+        await imported(
+            "actors.kinds.graph_run", *(["actors.checkpoints.saver"] if "checkpoints" in call.settings else [])
+        )
         from actors.kinds.graph_run import GraphRun  # noqa: PLC0415 - loads LangGraph, which only such agents need
 
         check_schema(inputs, call.input_schema, BadInput, "inputs")

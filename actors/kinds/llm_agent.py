@@ -15,6 +15,7 @@ from actors.import_path import load
 from actors.invocation import Invocation
 from actors.kinds.declared import declared
 from actors.kinds.kind import Answer, Kind
+from actors.kinds.libraries import imported
 from actors.kinds.llm_settings import LLMSettings
 from actors.kinds.schemas import check_schema
 from actors.kinds.templates import Rendering, check_template, schema_of
@@ -75,6 +76,7 @@ class LLMKind:
             LLMRefused, LLMFailed: the provider refused, failed or was not reached.
             ServerAway: a server whose tools it may call cannot be started or reached.
         """
+        await imported("actors.kinds.llm_conversation", "actors.kinds.llm_tools")
         # Imported here: see `_conversation`.
         from actors.kinds.llm_tools import opened  # noqa: PLC0415 (see above)
         from actors.kinds.llm_usage import with_tools  # noqa: PLC0415 (see above)

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from actors.context import Context
 from actors.environment import base_environment, declared_variables
 from actors.errors import ActorsError
+from actors.kinds.libraries import imported
 from actors.kinds.templates import Rendering
 from planners.model import Model
 
@@ -55,6 +56,7 @@ class McpServer(Model):
         Raises:
             ServerAway: the server cannot be started or reached.
         """
+        await imported("mcp", "mcp.client.streamable_http")
         # Imported here: it takes a second, and only processes that talk to such servers need it.
         from httpx2 import HTTPError  # noqa: PLC0415 (see above)
         from mcp import Client, MCPError  # noqa: PLC0415 (see above)

@@ -17,6 +17,7 @@ from actors.import_path import load, load_object
 from actors.invocation import Invocation
 from actors.kinds.declared import check_acting, declared
 from actors.kinds.kind import Answer, Kind
+from actors.kinds.libraries import imported
 from actors.kinds.llm_settings import TokenPrices
 from actors.kinds.schemas import check_schema
 from actors.kinds.templates import Rendering, check_template, schema_of
@@ -86,6 +87,7 @@ class PydanticAIKind:
             BadOutput: no answer matched its output type.
             LLMRefused, LLMFailed: the provider refused, failed or was not reached.
         """
+        await imported("pydantic_ai.usage", "actors.kinds.llm_progress", "actors.kinds.llm_usage")
         # Imported here: it takes a second, and only processes that run such agents need it.
         from pydantic_ai.usage import UsageLimits  # noqa: PLC0415 (see above)
 

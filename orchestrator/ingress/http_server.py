@@ -30,7 +30,7 @@ class HttpServer:
             CannotStart: the address cannot be opened.
         """
         listening = self._bound()
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", backlog=_BACKLOG)
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="auto", backlog=_BACKLOG)
         config.timeout_graceful_shutdown = _STOP_S
         server = self._server = uvicorn.Server(config)
         self._serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listening]))

@@ -5,18 +5,23 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import Receive, Scope, Send
 
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.mcp.server import mcp_server
 
 PATH = "/mcp"
+_LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
 def add_mcp(app: FastAPI, context: IngressContext) -> None:
     """Serve MCP on an application. Its route needs the same keys as all others."""
     manager = StreamableHTTPSessionManager(
-        mcp_server(context), stateless=True, max_request_body_size=context.settings.limits.max_body_bytes
+        mcp_server(context),
+        stateless=True,
+        security_settings=_local_names() if context.settings.http.trusts_this_machine else None,
+        max_request_body_size=context.settings.limits.max_body_bytes,
     )
 
     @asynccontextmanager
@@ -31,6 +36,12 @@ def add_mcp(app: FastAPI, context: IngressContext) -> None:
         return _Answer(manager)
 
     app.include_router(router)
+
+
+def _local_names() -> TransportSecuritySettings:
+    """Refuses requests that a page of another site sends to a name that it has bound to this machine."""
+    hosts = [f"{host}{port}" for host in _LOCAL for port in ("", ":*")]
+    return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts])
 
 
 class _Answer(Response):

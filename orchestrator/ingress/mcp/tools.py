@@ -24,9 +24,8 @@ def tools(offered: Mapping[str, Skill]) -> dict[str, Skill]:
 
 def tool(name: str, skill: Skill) -> types.Tool:
     """The tool of a skill. Its effects are not told: whoever needs to know asks the service's operator."""
-    return types.Tool(
-        name=name, title=skill.name, description=skill.description or None, input_schema=dict(skill.input_schema)
-    )
+    described = skill.description or f"Runs '{skill.name}' as a task."
+    return types.Tool(name=name, title=skill.name, description=described, input_schema=dict(skill.input_schema))
 
 
 def result(view: TaskView) -> types.CallToolResult:

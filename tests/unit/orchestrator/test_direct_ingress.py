@@ -5,14 +5,20 @@ import socket
 
 import httpx
 import pytest
+from mcp.client import Client as McpClient
 
 from orchestrator.errors import CannotStart, Unavailable
 from orchestrator.gateway.actor_calls import ActorCalls
+from orchestrator.gateway.memory import MemoryGateway
+from orchestrator.ingress.app import build
+from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.http_server import HttpServer
 from orchestrator.service.addresses import url_of, with_port
 from orchestrator.service.placement import refuse_client_with_files
 from orchestrator.settings import ClusterSettings, Http, IngressMode, Settings
 from reconciler.errors import UnknownTask
+
+from .conftest import CATALOG, NODES, SETTINGS
 
 LOCAL = Http(host="127.0.0.1", port=0)
 
@@ -29,6 +35,24 @@ async def test_the_application_answers_at_the_address_until_it_is_stopped(app, t
     async with httpx.AsyncClient(base_url=url_of(http), trust_env=False) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get("/healthz")
+
+
+async def test_tools_of_mcp_are_there_as_well():
+    http = with_port(Http(host="127.0.0.1", port=0, mcp=True))
+    settings = SETTINGS.model_copy(update={"http": http})
+    server = HttpServer(http.host, http.port)
+    await server.start(build(IngressContext(MemoryGateway(NODES), settings, CATALOG, None)))
+    async with McpClient(f"{url_of(http)}/mcp") as client:
+        tools = (await client.list_tools()).tools
+    async with httpx.AsyncClient(base_url=url_of(http), trust_env=False) as client:
+        ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+        headers = {"Accept": "application/json, text/event-stream"}
+        rebound = await client.post("/mcp", json=ping, headers={**headers, "Host": "evil.example"})
+    await server.stop()
+
+    assert 400 <= rebound.status_code < 500
+    assert all(tool.description for tool in tools)
+    assert {tool.name for tool in tools} >= {agent.capability for agent in CATALOG.agents}
 
 
 async def test_an_address_that_is_taken_is_reported_with_the_fix(app):
