@@ -5,13 +5,16 @@ from learner.online.duration_windows import DurationWindows
 from learner.status import AgentStatus, Checked
 
 _MOST_KINDS = 8
+_MOST_AGENTS = 500
 
 
 def agents_status(durations: DurationWindows, accepted: AcceptanceCounts) -> dict[str, AgentStatus]:
-    """Agent name -> status, of every agent that has an outcome."""
+    """Agent name -> status, of the agents with the most outcomes."""
     observed, checked = durations.observed(), accepted.rates().by_agent()
     found: dict[str, AgentStatus] = {}
-    for name in sorted(observed.keys() | checked.keys()):
+    names = sorted(observed.keys() | checked.keys())
+    names.sort(key=lambda name: observed[name].outcomes if name in observed else 0, reverse=True)
+    for name in sorted(names[:_MOST_AGENTS]):
         kinds = {kind: _checked(*counts) for kind, counts in checked.get(name, {}).items()}
         overall, seen = kinds.pop("", Checked(outputs=0.0)), observed.get(name)
         most = sorted(kinds.items(), key=lambda item: (-item[1].outputs, item[0]))[:_MOST_KINDS]

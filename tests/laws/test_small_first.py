@@ -5,7 +5,7 @@ import random
 import pytest
 from escalating_runs import LARGE, MIXED, SMALL, Knowing, Service, Trusting
 
-TASKS = 300
+TASKS = 200
 
 
 def load(letters, *, tasks=TASKS, seed=1):
