@@ -26,7 +26,7 @@ def undone_in_order(run):
     return list(dict.fromkeys(one.step.id for one in run.attempts.values() if is_undo(one.step.id)))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
 @given(
     workflows(undo=True),
     st.sampled_from(["wait", "forerun"]),

@@ -129,7 +129,7 @@ HOSTILE: dict[str, Callable[[], Any]] = {
     "a list of wrong references": lambda: nodes(1, inputs={"x": ["$y"] * 90_000}),
     "an object of references": lambda: nodes(1, inputs={"x": {f"k{i}": "$steps.s0" for i in range(90_000)}}),
     "objects of wrong references": lambda: nodes(4_000, inputs={"x": {"a": ["$y"], "b": {"c": "$z"}}}),
-    "a literal that looks like references": lambda: nodes(1, inputs={"x": [{"k": "$5 off"}] * 90_000}),
+    "a literal that looks like references": lambda: nodes(1, inputs={"x": [{"k": "$5 off"}] * 20_000}),
     "objects in objects": lambda: nodes(9, inputs={"x": nested_object(200)}),
     "deep bindings": lambda: nodes(400, inputs={"x": deep(40)}),
     "nested blocks": lambda: task_nested(40),
