@@ -121,8 +121,6 @@ class GuessSession:
     def _act_on(self, plan: Plan, conditions: Conditions, *, alternative: bool = False) -> None:
         if self._draft.has_arrived:
             return
-        if self._ports.warming is not None and not conditions.guidance.closed:
-            self._ports.warming.expect(plan)
         conditions = conditions.model_copy(update={"later": self._draft.expected})
         epoch = self._request.epoch
         self._post(
@@ -130,6 +128,8 @@ class GuessSession:
         )
         self._posted.append(plan)
         self._revision.acted_on(plan)
+        if self._ports.warming is not None and not conditions.guidance.closed:
+            self._ports.warming.expect(plan)  # after the guess was posted: its first dispatch comes first
 
     def _act_on_draft(self, event: e.SpeculativePlanReady) -> None:
         self._post(event)
