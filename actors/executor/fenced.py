@@ -63,7 +63,7 @@ class FencedExecutor(ABC):
         self._logs = options.get("logs", LogLimits())
         self._calls = Calls(options.get("inline_bytes", INLINE_BYTES), self._payloads, self._logs, self.name)
         self._outputs = Outputs(self._payloads)
-        self._results = options.get("results") or ResultCache(time.monotonic)
+        self._results = options["results"] if "results" in options else ResultCache(time.monotonic)
         self._cancel = options.get("cancel") or self._cancelled
         self._live: dict[TaskId, dict[AttemptId, HostedAttempt]] = {}
         self._staged: dict[TaskId, dict[AttemptId, tuple[Invocation, Mapping[str, bytes]]]] = {}

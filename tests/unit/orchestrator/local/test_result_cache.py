@@ -4,9 +4,11 @@ import asyncio
 from contextlib import closing
 
 import pytest
+from attempts import Attempts
 from virtual_loop import in_virtual_time
 
 from actors.agent import agent
+from actors.executor.local_executor import LocalExecutor
 from actors.result_cache import ResultCache
 from orchestrator.local.run import catalog_for
 from orchestrator.local.service import LocalService
@@ -157,3 +159,18 @@ def test_a_database_that_cannot_be_read_costs_only_the_work():
             raise OSError("no disk")
 
     assert asyncio.run(stored_cache(Broken(), [5.0]).find("k")) is None
+
+
+def test_an_executor_keeps_results_in_the_cache_that_it_is_given_though_it_is_empty():
+    calls, square = squaring(version="2")
+    cache = ResultCache(lambda: 0.0)
+
+    async def run():
+        first, second = (
+            Attempts(LocalExecutor(catalog_for(None, [square]), results=cache), "n1", task) for task in ("t", "u")
+        )
+        return [await each.run("square", n=3, cached=True, work_key="w") for each in (first, second)]
+
+    assert in_virtual_time(run()) == [9, 9]
+    assert calls == [3]
+    assert len(cache) == 1
