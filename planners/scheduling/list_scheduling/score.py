@@ -45,6 +45,8 @@ def build_score(
 
 def _in_order(problem: Problem, fixed: NDArray[np.float64], per_quantum: float) -> list[list[int]]:
     table = problem.mode_table
+    if table.duration.shape[1] == 1:  # one agent on like nodes, as in many small workflows
+        return [[0][:count] for count in table.counts]
     scores = np.where(table.exists, fixed + per_quantum * table.duration, np.inf)
     rows: list[list[int]] = np.argsort(scores, axis=1, kind="stable").tolist()
     return [row[:count] for row, count in zip(rows, table.counts, strict=True)]
