@@ -27,6 +27,8 @@ def run(rounds: PositiveInt = 30, clients: PositiveInt = 20) -> dict[str, Any]:
         "plain mean, poisoned": {"poisoned": poisoned, "robust": False},
         "waits for all": {"slow": slow},
         "quorum": {"slow": slow, "enough": 0.8},
+        "quorum, slow and poisoned": {"slow": slow, "poisoned": poisoned, "enough": 0.8},
+        "selected, slow and poisoned": {"slow": slow, "poisoned": poisoned, "enough": 0.8, "chosen": clients // 2},
         "secure": {"slow": slow, "enough": 0.8, "secure": True},
         "secure, median of groups": {"slow": slow, "enough": 0.8, "secure": True, "group": 5, "rule": Rule.MEDIAN},
     }

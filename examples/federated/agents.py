@@ -1,6 +1,7 @@
 """The agents of a round: the server chooses clients, merges their changes and judges the model; clients train."""
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 from pydantic import BaseModel
@@ -8,6 +9,7 @@ from pydantic import BaseModel
 from examples.federated.aggregation import Rule, combined, trusted
 from examples.federated.compression import SparseUpdate, compressed, restored
 from examples.federated.model import SIZE, Vector, accuracy, initial, packed, trained, unpacked
+from examples.federated.selection import Answer, Record, learned, picked
 from examples.federated.shards import digits, shards
 
 # The server's momentum (Hsu, Qi and Brown, 2019): without it, uneven shards make rounds undo each other.
@@ -35,9 +37,13 @@ class Device(BaseModel):
 
 
 class Choice(BaseModel):
-    """Which clients there are: the last ``slow`` take five times as long, the first ``poisoned`` send nonsense."""
+    """Which clients there are: the last ``slow`` take five times as long, the first ``poisoned`` send nonsense.
+
+    ``chosen`` is how many take part in a round; 0: all.
+    """
 
     clients: int
+    chosen: int = 0
     alpha: float
     slow: int
     poisoned: int
@@ -60,10 +66,11 @@ class Merging(BaseModel):
 
 
 class Update(BaseModel):
-    """What a client sends: its changes, and how many examples they come from."""
+    """What a client sends: its changes, how many examples they come from, and the seconds that it took."""
 
     client: int
     examples: int
+    seconds: float
     change: SparseUpdate
 
 
@@ -72,7 +79,6 @@ class Merged(BaseModel):
 
     Attributes:
         model: its parameters.
-        velocity: the change of this round, for the momentum of the next.
         sent_bytes: what all clients have sent so far.
         dense_bytes: what they would have sent as 32-bit floats.
         answered: how many clients are in it.
@@ -80,20 +86,50 @@ class Merged(BaseModel):
     """
 
     model: str
-    velocity: str
     sent_bytes: int
     dense_bytes: int
     answered: int
     distrusted: list[int]
 
 
-def begin(seed: int = 0) -> dict[str, str]:
-    """A model with random parameters, and no velocity."""
-    return {"model": packed(initial(seed)), "velocity": packed(np.zeros(SIZE, np.float32))}
+def begin(seed: int = 0) -> str:
+    """A model with random parameters."""
+    return packed(initial(seed))
 
 
-def choose(choice: Choice) -> list[Device]:
-    """All clients."""
+class Before(BaseModel):
+    """The state of the loop before a round.
+
+    The outputs of a round stay below 16 KiB each, so that the journal holds them: larger ones are lost in a restart,
+    and the rounds that made them run again. Hence the state has two models rather than a model and a velocity.
+
+    Attributes:
+        turn: the round, from 0.
+        model: the parameters.
+        former: those of a round earlier. The difference is the velocity for the momentum.
+        so_far: the bytes sent, and what they would have been as 32-bit floats.
+        records: what the server has learned of the clients.
+    """
+
+    turn: int
+    model: str
+    former: str
+    so_far: tuple[int, int]
+    records: list[Record]
+
+    @property
+    def parameters(self) -> Vector:
+        """The model, shape (SIZE,)."""
+        return unpacked(self.model)
+
+    @property
+    def momentum(self) -> Vector:
+        """What a round moves on from the one before, shape (SIZE,)."""
+        return (MOMENTUM * (unpacked(self.model) - unpacked(self.former))).astype(np.float32)
+
+
+def choose(choice: Choice, records: Sequence[Record] = ()) -> list[Device]:
+    """The clients of a round: all, or those that ``records`` recommend."""
     fast = choice.clients - choice.slow
     return [
         Device(
@@ -103,15 +139,18 @@ def choose(choice: Choice) -> list[Device]:
             seconds=choice.seconds * (5 if number >= fast else 1),
             poisoned=number < choice.poisoned,
         )
-        for number in range(choice.clients)
+        for number in picked(records, choice.clients, choice.chosen or choice.clients)
     ]
 
 
 async def train(client: Device, model: str, turn: int, training: Training) -> Update:
     """Train on the client's own shard and send the largest changes."""
+    clock = asyncio.get_running_loop().time
+    started_s = clock()
     change = await changed(client, model, turn, training)
     examples = len(shards(client.of, client.alpha)[client.number].labels)
-    return Update(client=client.number, examples=examples, change=compressed(change, training.share))
+    sent = compressed(change, training.share)
+    return Update(client=client.number, examples=examples, seconds=clock() - started_s, change=sent)
 
 
 async def changed(client: Device, model: str, turn: int, training: Training) -> Vector:
@@ -123,23 +162,35 @@ async def changed(client: Device, model: str, turn: int, training: Training) -> 
     return (_POISON * change).astype(np.float32) if client.poisoned else change
 
 
-def merge(updates: list[Update], model: str, velocity: str, so_far: tuple[int, int], merging: Merging) -> Merged:
-    """Move the model by the clients' changes. ``so_far``: the bytes sent, and what they would have been."""
+def merge(updates: list[Update], before: Before, merging: Merging) -> Merged:
+    """Move the model by the clients' changes."""
     changes = [restored(update.change) for update in updates]
     kept = trusted(changes, _ODD) if merging.robust else list(range(len(changes)))
     if merging.robust:
         longest = float(np.median([np.linalg.norm(change) for change in changes]))
         changes = [change * min(1.0, longest / (float(np.linalg.norm(change)) or 1.0)) for change in changes]
     step = combined([changes[each] for each in kept], [updates[each].examples for each in kept], merging.rule)
-    moved = (MOMENTUM * unpacked(velocity) + step).astype(np.float32)
     return Merged(
-        model=packed(unpacked(model) + moved),
-        velocity=packed(moved),
-        sent_bytes=so_far[0] + sum(update.change.size_bytes for update in updates),
-        dense_bytes=so_far[1] + len(updates) * SIZE * 4,
+        model=packed(before.parameters + before.momentum + step),
+        sent_bytes=before.so_far[0] + sum(update.change.size_bytes for update in updates),
+        dense_bytes=before.so_far[1] + len(updates) * SIZE * 4,
         answered=len(updates),
         distrusted=[updates[each].client for each in range(len(updates)) if each not in kept],
     )
+
+
+def remember(chosen: list[Device], updates: list[Update], before: Before, merged: Merged) -> list[Record]:
+    """What a round shows about its clients: their seconds, and how well their changes agree with the step taken."""
+    step = unpacked(merged.model) - before.parameters - before.momentum
+    answers = {update.client: Answer(update.seconds, _agreement(restored(update.change), step)) for update in updates}
+    answers |= {client: answers[client]._replace(usefulness=0.0) for client in merged.distrusted}
+    return learned(before.records, [device.number for device in chosen], answers, before.turn)
+
+
+def _agreement(change: Vector, step: Vector) -> float:
+    """The cosine of two vectors, or 0 where they point apart."""
+    lengths = float(np.linalg.norm(change) * np.linalg.norm(step)) or 1.0
+    return max(0.0, float(change @ step) / lengths)
 
 
 def judge(model: str) -> float:

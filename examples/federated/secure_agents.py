@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel
 
-from examples.federated.agents import MOMENTUM, Choice, Device, Merged, Training, changed, choose
+from examples.federated.agents import Before, Choice, Device, Merged, Training, changed, choose
 from examples.federated.aggregation import Rule, combined
 from examples.federated.model import SIZE, packed, unpacked
 from examples.federated.secure import Member, Offer, Revealed, Shares, fixed_point, floating, unmasked
@@ -75,17 +75,15 @@ def unmask(turn: int, offers: list[Offer], masked: list[Masked], revealed: list[
     return GroupSum(change=packed(total[:SIZE] / max(total[SIZE], 1e-6)), answered=len(masked))
 
 
-def merge_groups(sums: list[GroupSum], model: str, velocity: str, so_far: tuple[int, int], rule: Rule) -> Merged:
+def merge_groups(sums: list[GroupSum], before: Before, rule: Rule) -> Merged:
     """Move the model by the groups' mean changes."""
     step = combined([unpacked(each.change) for each in sums], [each.answered for each in sums], rule)
-    moved = (MOMENTUM * unpacked(velocity) + step).astype(np.float32)
     answered = sum(each.answered for each in sums)
     sent = answered * (SIZE + 1) * 4
     return Merged(
-        model=packed(unpacked(model) + moved),
-        velocity=packed(moved),
-        sent_bytes=so_far[0] + sent,
-        dense_bytes=so_far[1] + sent,
+        model=packed(before.parameters + before.momentum + step),
+        sent_bytes=before.so_far[0] + sent,
+        dense_bytes=before.so_far[1] + sent,
         answered=answered,
         distrusted=[],
     )

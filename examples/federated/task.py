@@ -1,21 +1,22 @@
 """Federated learning as a task: a round is a turn of a loop, in which clients are the elements of a fan-out."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from examples.federated.aggregation import Rule
 from forerun import Task
 
 _INPUTS = {
-    "choice": ("clients", "alpha", "slow", "poisoned", "seconds"),
+    "choice": ("clients", "chosen", "alpha", "slow", "poisoned", "seconds"),
     "training": ("epochs", "rate", "share"),
     "merging": ("rule", "robust"),
 }
 _TURN = {"client": "$item", "turn": "$state.turn"}
 _TRAINING = {"model": "$state.model", "training": "$inputs.training"}
 _JUDGE = {"id": "judge", "capability": "judge", "inputs": {"model": "$steps.merge.model"}}
+_BEFORE = {name: f"$state.{name}" for name in ("turn", "model", "former", "so_far", "records")}
 CATALOG = Path(__file__).with_name("catalog.yaml")
 
 
@@ -24,6 +25,7 @@ class FederatedPlan(BaseModel):
 
     Attributes:
         clients: how many there are.
+        chosen: how many take part in a round, chosen by speed and usefulness; 0: all.
         slow: how many of them take five times as long as the others.
         poisoned: how many send nonsense.
         alpha: the smaller, the more uneven the shards.
@@ -39,6 +41,7 @@ class FederatedPlan(BaseModel):
     """
 
     clients: int = Field(default=20, ge=2)
+    chosen: int = Field(default=0, ge=0)
     slow: int = 0
     poisoned: int = 0
     alpha: float = Field(default=1.0, gt=0)
@@ -54,6 +57,12 @@ class FederatedPlan(BaseModel):
     secure: bool = False
     group: int = Field(default=10, ge=3)
 
+    @model_validator(mode="after")
+    def _no_choice_of_hidden_clients(self) -> Self:
+        if self.secure and self.chosen:
+            raise ValueError("the server cannot tell useful clients in secure mode: leave chosen at 0")
+        return self
+
 
 def federated_task(plan: FederatedPlan) -> Task:
     """The task of a training. Its output is the last round's `Merged`, and the accuracy."""
@@ -63,11 +72,12 @@ def federated_task(plan: FederatedPlan) -> Task:
     learn = {
         "id": "learn",
         "loop": round_,
-        "state": {"model": "$steps.begin.model", "velocity": "$steps.begin.velocity", "so_far": [0, 0]},
+        "state": {"model": "$steps.begin", "former": "$steps.begin", "so_far": [0, 0], "records": []},
         "next": {
             "model": "$steps.merge.model",
-            "velocity": "$steps.merge.velocity",
+            "former": "$state.model",
             "so_far": ["$steps.merge.sent_bytes", "$steps.merge.dense_bytes"],
+            "records": "$state.records" if plan.secure else "$steps.remember",
         },
         "until": "$steps.judge >= $inputs.target",
         "output": "merge",
@@ -82,11 +92,13 @@ def federated_task(plan: FederatedPlan) -> Task:
 
 
 def _open_round(plan: FederatedPlan) -> list[dict[str, Any]]:
+    seen = {"chosen": "$steps.choose", "updates": "$steps.train", "before": _BEFORE, "merged": "$steps.merge"}
     client = {"id": "update", "capability": "train", "inputs": _TURN | _TRAINING}
     return [
-        {"id": "choose", "capability": "choose", "inputs": {"choice": "$inputs.choice"}},
+        {"id": "choose", "capability": "choose", "inputs": {"choice": "$inputs.choice", "records": "$state.records"}},
         {"id": "train", "for_each": "$steps.choose", "min_successful": f"{plan.enough:.0%}", "steps": [client]},
         _merge("merge", {"updates": "$steps.train", "merging": "$inputs.merging"}),
+        {"id": "remember", "capability": "remember", "inputs": seen},
         _JUDGE,
     ]
 
@@ -113,8 +125,7 @@ def _secure_round(plan: FederatedPlan) -> list[dict[str, Any]]:
 
 
 def _merge(capability: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    state = {name: f"$state.{name}" for name in ("model", "velocity", "so_far")}
-    return {"id": "merge", "capability": capability, "inputs": inputs | state}
+    return {"id": "merge", "capability": capability, "inputs": inputs | {"before": _BEFORE}}
 
 
 def _for_each(id_: str, over: str, capability: str, inputs: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,89 @@
+"""Which clients take part in a round: fast and useful ones, and in turn all the others.
+
+The score is that of Oort (Lai et al., OSDI 2021), usefulness times a penalty for slow clients. A share of each round is
+for the clients that have waited longest, so that estimates stay fresh and no client is left out for good.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import BaseModel
+
+_EXPLORED = 0.25  # of a round
+_PENALTY = 2.0  # the exponent for clients slower than the median
+_RECENT = 0.3  # the weight of the latest round in a mean
+_SILENT = 2.0  # times the slowest answer: the least estimate for a client whose answer did not come
+
+
+class Record(BaseModel):
+    """What the server has learned of a client.
+
+    Attributes:
+        client: which one.
+        turn: the last round that it was chosen for.
+        seconds: how long it takes; none while it has never been chosen with an answer to compare.
+        usefulness: how well its changes agree with those of the round, 0..1.
+    """
+
+    client: int
+    turn: int
+    seconds: float | None = None
+    usefulness: float = 1.0
+
+
+class Answer(NamedTuple):
+    """What a client's answer shows: its seconds, and how useful its change was, 0..1."""
+
+    seconds: float
+    usefulness: float
+
+
+def picked(records: Sequence[Record], clients: int, count: int) -> list[int]:
+    """The clients of the next round, in order: ``count`` of ``clients``.
+
+    A quarter (at least one) has waited longest, the others have the highest scores. Clients without a record are first.
+    """
+    known = {record.client: record for record in records}
+    everyone = list(range(clients))
+    if count >= clients:
+        return everyone
+    explored = max(1, round(count * _EXPLORED))
+    waiting = sorted(everyone, key=lambda each: known[each].turn if each in known else -1)[:explored]
+    usual = float(np.median([record.seconds for record in records if record.seconds is not None] or [1.0]))
+    others = [each for each in everyone if each not in waiting]
+    best = sorted(others, key=lambda each: -_score(known.get(each), usual))[: count - explored]
+    return sorted(waiting + best)
+
+
+def learned(records: Sequence[Record], chosen: Sequence[int], answers: Mapping[int, Answer], turn: int) -> list[Record]:
+    """The records after a round in which ``chosen`` were asked and some have answered."""
+    known = {record.client: record for record in records}
+    slowest = max((answer.seconds for answer in answers.values()), default=None)
+    for client in chosen:
+        old = known.get(client) or Record(client=client, turn=turn)
+        answer = answers.get(client)
+        known[client] = _silent(old, slowest, turn) if answer is None else _answered(old, answer, turn)
+    return [known[client] for client in sorted(known)]
+
+
+def _score(record: Record | None, usual: float) -> float:
+    """Usefulness, less for a client slower than ``usual`` seconds. A client without a record may be perfect."""
+    if record is None:
+        return 1.0
+    speed = 1.0 if record.seconds is None else min(1.0, usual / max(record.seconds, 1e-9))
+    return float(record.usefulness * speed**_PENALTY)
+
+
+def _answered(old: Record, answer: Answer, turn: int) -> Record:
+    if old.seconds is None:
+        return Record(client=old.client, turn=turn, seconds=answer.seconds, usefulness=answer.usefulness)
+    seconds = old.seconds + _RECENT * (answer.seconds - old.seconds)
+    usefulness = old.usefulness + _RECENT * (answer.usefulness - old.usefulness)
+    return Record(client=old.client, turn=turn, seconds=seconds, usefulness=usefulness)
+
+
+def _silent(old: Record, slowest: float | None, turn: int) -> Record:
+    if slowest is None:
+        return old.model_copy(update={"turn": turn})
+    return old.model_copy(update={"turn": turn, "seconds": max(old.seconds or 0.0, _SILENT * slowest)})
