@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from examples.federated.aggregation import Rule, combined, trusted
 from examples.federated.compression import SparseUpdate, compressed, restored
 from examples.federated.model import SIZE, Vector, accuracy, initial, packed, trained, unpacked
-from examples.federated.selection import Answer, Record, learned, picked
+from examples.federated.selection import ClientAnswer, Record, learned, picked
 from examples.federated.shards import digits, shards
 
 # The server's momentum (Hsu, Qi and Brown, 2019): without it, uneven shards make rounds undo each other.
@@ -182,7 +182,9 @@ def merge(updates: list[Update], before: Before, merging: Merging) -> Merged:
 def remember(chosen: list[Device], updates: list[Update], before: Before, merged: Merged) -> list[Record]:
     """What a round shows about its clients: their seconds, and how well their changes agree with the step taken."""
     step = unpacked(merged.model) - before.parameters - before.momentum
-    answers = {update.client: Answer(update.seconds, _agreement(restored(update.change), step)) for update in updates}
+    answers = {
+        update.client: ClientAnswer(update.seconds, _agreement(restored(update.change), step)) for update in updates
+    }
     answers |= {client: answers[client]._replace(usefulness=0.0) for client in merged.distrusted}
     return learned(before.records, [device.number for device in chosen], answers, before.turn)
 

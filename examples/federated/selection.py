@@ -32,7 +32,7 @@ class Record(BaseModel):
     usefulness: float = 1.0
 
 
-class Answer(NamedTuple):
+class ClientAnswer(NamedTuple):
     """What a client's answer shows: its seconds, and how useful its change was, 0..1."""
 
     seconds: float
@@ -56,7 +56,9 @@ def picked(records: Sequence[Record], clients: int, count: int) -> list[int]:
     return sorted(waiting + best)
 
 
-def learned(records: Sequence[Record], chosen: Sequence[int], answers: Mapping[int, Answer], turn: int) -> list[Record]:
+def learned(
+    records: Sequence[Record], chosen: Sequence[int], answers: Mapping[int, ClientAnswer], turn: int
+) -> list[Record]:
     """The records after a round in which ``chosen`` were asked and some have answered."""
     known = {record.client: record for record in records}
     slowest = max((answer.seconds for answer in answers.values()), default=None)
@@ -75,7 +77,7 @@ def _score(record: Record | None, usual: float) -> float:
     return float(record.usefulness * speed**_PENALTY)
 
 
-def _answered(old: Record, answer: Answer, turn: int) -> Record:
+def _answered(old: Record, answer: ClientAnswer, turn: int) -> Record:
     if old.seconds is None:
         return Record(client=old.client, turn=turn, seconds=answer.seconds, usefulness=answer.usefulness)
     seconds = old.seconds + _RECENT * (answer.seconds - old.seconds)

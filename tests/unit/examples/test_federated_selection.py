@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import forerun
-from examples.federated.selection import Answer, Record, learned, picked
+from examples.federated.selection import ClientAnswer, Record, learned, picked
 from examples.federated.task import CATALOG, FederatedPlan, federated_task
 from forerun import Task
 
 SLOW, USELESS = range(4), range(4, 8)
 
 
-def answer(client: int) -> Answer:
-    return Answer(5.0 if client in SLOW else 1.0, 0.05 if client in USELESS else 0.8)
+def answer(client: int) -> ClientAnswer:
+    return ClientAnswer(5.0 if client in SLOW else 1.0, 0.05 if client in USELESS else 0.8)
 
 
 def chosen_in(rounds: int, clients: int, count: int, *, patience_s: float = 10.0) -> list[list[int]]:
@@ -51,7 +51,7 @@ def test_a_client_that_recovers_is_chosen_again():
     assert 5 not in picked(records, 6, 4)
 
     for turn in range(10, 20):
-        records = learned(records, [5], {5: Answer(1.0, 0.9)}, turn)
+        records = learned(records, [5], {5: ClientAnswer(1.0, 0.9)}, turn)
 
     assert 5 in picked([each.model_copy(update={"turn": 20}) for each in records], 6, 4)
 
