@@ -21,6 +21,7 @@ from reconciler.state.failure_policy import overrun_s
 from reconciler.state.late_attempts import Due, Lateness
 from reconciler.state.planning import request_plan
 from reconciler.state.run_data import RunData
+from reconciler.state.step_state import StepStatus
 
 # How many hedges a run may make: some, and a share of its attempts. If more of those that run are late, none are made.
 HEDGES_LEAST = 2
@@ -93,7 +94,7 @@ def _hedge(run: RunData, first: Attempt) -> None:
     node, appraisal = _other_node(run, first), _appraisal(run, first)
     budget_usd = run.task.limits.budget_usd
     affordable = budget_usd is None or run.spent_usd + appraisal.risked_usd <= budget_usd
-    if node is None or not affordable or not _is_wanted(run, first, appraisal):
+    if node is None or not affordable or not _has_inputs(run, first) or not _is_wanted(run, first, appraisal):
         return
     assert run.plan is not None
     inputs = run.dispatcher.inputs(run.plan.by_id[first.step.id], run.steps.attempt_of)
@@ -103,6 +104,12 @@ def _hedge(run: RunData, first: Attempt) -> None:
     run.late.hedges[first.id] = attempt.id
     run.attempts.put(attempt)
     run.commands.append(run.dispatcher.command(attempt, inputs, run.tries, run.late.late_s(first.step.id)))
+
+
+def _has_inputs(run: RunData, first: Attempt) -> bool:
+    """Whether what the step reads is there; an output that was lost is being made again."""
+    states = (run.steps.get(parent) for parent in first.step.data_parents)
+    return all(state is None or state.status is StepStatus.FINISHED for state in states)
 
 
 def _is_wanted(run: RunData, first: Attempt, appraisal: Appraisal) -> bool:

@@ -35,6 +35,9 @@ def finished(run: RunData, attempt: Attempt, event: e.AttemptFinished) -> None:
     """An attempt has returned; one in doubt thereby has acted. A late result of a flushed attempt is inert."""
     if not attempt.live and not attempt.in_doubt:
         return
+    if _is_done_by_another(run, attempt):
+        flush(run, {attempt.id: Verdict.FLUSH})
+        return
     attempt = _first_of_two(run, attempt)
     done = attempt.as_finished(event.at_s, event.seconds, event.handoff)
     run.attempts.put(done)
@@ -49,6 +52,19 @@ def finished(run: RunData, attempt: Attempt, event: e.AttemptFinished) -> None:
         and overran(done, run.makespan_s, run.unfinished)
     ):
         request_plan(run, c.PlanReason.ESTIMATE_WRONG)
+
+
+def _is_done_by_another(run: RunData, attempt: Attempt) -> bool:
+    """Whether a confirmed attempt has staged what the plan has another one do, so that its effect must not get out.
+
+    That happens while a new plan streams in: it has given the step to another agent, and what it does not hold yet is
+    undecided.
+    """
+    confirmed = attempt.verdict is not None and attempt.verdict.survives
+    if run.agent_of(attempt).effect is not Effect.STAGEABLE or not confirmed or serves(run, attempt.id, attempt.step):
+        return False
+    serving = (state.attempt for state in run.steps.values() if state.attempt is not None)
+    return any(run.attempts[one].agentless_key == attempt.agentless_key for one in serving)
 
 
 def _first_of_two(run: RunData, attempt: Attempt) -> Attempt:

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 from disturbed import Disturbed
-from histories import EFFECTS, histories
+from histories import EFFECTS, Death, Fate, History, Reply, histories
 from hypothesis import HealthCheck, Phase, given, settings
 
 from planners.agents import Effect
-from planners.model import canonical_json
+from planners.model import StepId, canonical_json
+from planners.tasks import Mode
+from planners.workflow import Step
 from reconciler.simulation import Restart
 from reconciler.state.attempts import AttemptStatus
 from reconciler.state.commands import RunStatus
@@ -130,6 +132,25 @@ def judge(world):
 @settings(PLAYED, max_examples=HISTORIES // 2)
 def test_a_run_keeps_the_laws_whatever_happens(history):
     judge(Disturbed(history).play())
+
+
+def test_a_new_plan_that_streams_in_gives_a_step_to_another_agent_while_the_first_one_stages_its_output():
+    """Both finish; the effect of one is out."""
+    history = History(
+        steps=(Step(id=StepId("s0"), capability="file"), Step(id=StepId("s1"), capability="look")),
+        agents=("file-large", "look-small"),
+        nodes=("n2", "n1"),
+        returned=(StepId("s0"), StepId("s1")),
+        mode=Mode.ORACLE,
+        replies=(Reply(plan_s=2.8, prefixes=3, forgets=True, swaps=True),),
+        fates=(Fate(seconds=2.6), Fate(), Fate(seconds=0.5)),
+        deaths=(Death("n1", 0.0, 0.0),),
+    )
+    world = Disturbed(history).play()
+
+    judge(world)
+    assert world.simulation.succeeded
+    assert sum(world.effects.values()) == 1
 
 
 @given(histories(restarts=False))
