@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from examples.federated.aggregation import Rule, combined, trusted
 from examples.federated.compression import SparseUpdate, compressed, restored
 from examples.federated.model import SIZE, Vector, accuracy, initial, packed, trained, unpacked
-from examples.federated.selection import ClientAnswer, Record, learned, picked
+from examples.federated.selection import ClientAnswer, Record, drawn, learned, picked
 from examples.federated.shards import digits, shards
 
 # The server's momentum (Hsu, Qi and Brown, 2019): without it, uneven shards make rounds undo each other.
@@ -39,11 +39,12 @@ class Device(BaseModel):
 class Choice(BaseModel):
     """Which clients there are: the last ``slow`` take five times as long, the first ``poisoned`` send nonsense.
 
-    ``chosen`` is how many take part in a round; 0: all.
+    ``chosen`` is how many take part in a round; 0: all. They are drawn at random if ``random``.
     """
 
     clients: int
     chosen: int = 0
+    random: bool = False
     alpha: float
     slow: int
     poisoned: int
@@ -128,9 +129,10 @@ class Before(BaseModel):
         return (MOMENTUM * (unpacked(self.model) - unpacked(self.former))).astype(np.float32)
 
 
-def choose(choice: Choice, records: Sequence[Record] = ()) -> list[Device]:
-    """The clients of a round: all, or those that ``records`` recommend."""
-    fast = choice.clients - choice.slow
+def choose(choice: Choice, records: Sequence[Record] = (), turn: int = 0) -> list[Device]:
+    """The clients of a round: all, those that ``records`` recommend, or some at random."""
+    fast, count = choice.clients - choice.slow, choice.chosen or choice.clients
+    numbers = drawn(choice.clients, count, turn) if choice.random else picked(records, choice.clients, count)
     return [
         Device(
             number=number,
@@ -139,7 +141,7 @@ def choose(choice: Choice, records: Sequence[Record] = ()) -> list[Device]:
             seconds=choice.seconds * (5 if number >= fast else 1),
             poisoned=number < choice.poisoned,
         )
-        for number in picked(records, choice.clients, choice.chosen or choice.clients)
+        for number in numbers
     ]
 
 

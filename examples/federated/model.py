@@ -12,6 +12,8 @@ Labels = NDArray[np.int64]
 PIXELS, HIDDEN, CLASSES = 64, 32, 10
 _SHAPES = ((PIXELS, HIDDEN), (HIDDEN,), (HIDDEN, CLASSES), (CLASSES,))
 SIZE = sum(int(np.prod(shape)) for shape in _SHAPES)
+# The last layer begins here.
+HEAD = SIZE - HIDDEN * CLASSES - CLASSES
 _BATCH = 16
 
 
@@ -37,8 +39,13 @@ def trained(start: Vector, data: tuple[Matrix, Labels], epochs: int, rate: float
 
 def accuracy(vector: Vector, images: Matrix, labels: Labels) -> float:
     """The share of images that are classified right."""
+    return correct(vector, images, labels) / len(labels)
+
+
+def correct(vector: Vector, images: Matrix, labels: Labels) -> int:
+    """How many images are classified right."""
     _, scores = _forward(vector, images)
-    return float(np.mean(np.argmax(scores, axis=1) == labels))
+    return int(np.sum(np.argmax(scores, axis=1) == labels))
 
 
 def packed(vector: Vector) -> str:

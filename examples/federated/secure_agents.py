@@ -94,6 +94,13 @@ def threshold(clients: int) -> int:
     return clients // 2 + 1
 
 
+def secrets_folder() -> Path:
+    """Where clients keep what nobody else sees."""
+    folder = Path(os.environ.get(KEYS) or Path(tempfile.gettempdir()) / f"forerun-federated-{os.getuid()}")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
 def _round(turn: int) -> str:
     return f"round {turn}"
 
@@ -104,9 +111,7 @@ def _member(client: int, turn: int) -> Member:
 
 def _secret(client: int) -> bytes:
     """The client's secret, made when it is first needed. Each client's own device would keep it."""
-    folder = Path(os.environ.get(KEYS) or Path(tempfile.gettempdir()) / f"forerun-federated-{os.getuid()}")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = folder / f"client-{client}.key"
+    file = secrets_folder() / f"client-{client}.key"
     try:
         with open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as new:  # noqa: PTH123
             new.write(os.urandom(32))

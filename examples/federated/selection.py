@@ -56,6 +56,11 @@ def picked(records: Sequence[Record], clients: int, count: int) -> list[int]:
     return sorted(waiting + best)
 
 
+def drawn(clients: int, count: int, turn: int) -> list[int]:
+    """As many clients at random, whatever is known of them."""
+    return sorted(np.random.default_rng(turn).choice(clients, min(count, clients), replace=False).tolist())
+
+
 def learned(
     records: Sequence[Record], chosen: Sequence[int], answers: Mapping[int, ClientAnswer], turn: int
 ) -> list[Record]:

@@ -36,7 +36,17 @@ def shards(clients: int, alpha: float) -> tuple[ImageSet, ...]:
     Of each digit, the clients' shares are drawn from a Dirichlet distribution (Hsu, Qi and Brown, 2019): the smaller
     ``alpha``, the fewer digits a client has.
     """
-    images, labels = digits()[0]
+    return _divided(digits()[0], clients, alpha)
+
+
+@lru_cache(maxsize=8)
+def own_tests(clients: int, alpha: float) -> tuple[ImageSet, ...]:
+    """The images for tests by client, with the same shares of digits as in training."""
+    return _divided(digits()[1], clients, alpha)
+
+
+def _divided(data: ImageSet, clients: int, alpha: float) -> tuple[ImageSet, ...]:
+    images, labels = data
     draw = np.random.default_rng(_SEED)
     mine: list[list[int]] = [[] for _ in range(clients)]
     for digit in range(CLASSES):

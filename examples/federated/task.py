@@ -9,7 +9,7 @@ from examples.federated.aggregation import Rule
 from forerun import Task
 
 _INPUTS = {
-    "choice": ("clients", "chosen", "alpha", "slow", "poisoned", "seconds"),
+    "choice": ("clients", "chosen", "random", "alpha", "slow", "poisoned", "seconds"),
     "training": ("epochs", "rate", "share"),
     "merging": ("rule", "robust"),
 }
@@ -26,6 +26,7 @@ class FederatedPlan(BaseModel):
     Attributes:
         clients: how many there are.
         chosen: how many take part in a round, chosen by speed and usefulness; 0: all.
+        random: whether they are drawn at random instead.
         slow: how many of them take five times as long as the others.
         poisoned: how many send nonsense.
         alpha: the smaller, the more uneven the shards.
@@ -38,10 +39,12 @@ class FederatedPlan(BaseModel):
         robust: whether odd changes are left out.
         secure: whether the server gets sums of groups only. Then changes are dense, and ``rule`` combines the groups.
         group: how many clients a group has.
+        personal: whether each client keeps a last layer of its own. Then `own` is an output: the result of each client.
     """
 
     clients: int = Field(default=20, ge=2)
     chosen: int = Field(default=0, ge=0)
+    random: bool = False
     slow: int = 0
     poisoned: int = 0
     alpha: float = Field(default=1.0, gt=0)
@@ -56,11 +59,14 @@ class FederatedPlan(BaseModel):
     robust: bool = True
     secure: bool = False
     group: int = Field(default=10, ge=3)
+    personal: bool = False
 
     @model_validator(mode="after")
     def _no_choice_of_hidden_clients(self) -> Self:
         if self.secure and self.chosen:
             raise ValueError("the server cannot tell useful clients in secure mode: leave chosen at 0")
+        if self.secure and self.personal:
+            raise ValueError("personal heads are not trained in secure mode: turn one of the two off")
         return self
 
 
@@ -84,22 +90,36 @@ def federated_task(plan: FederatedPlan) -> Task:
         "max": plan.rounds,
     }
     end = {"id": "accuracy", "capability": "judge", "inputs": {"model": "$steps.learn.model"}}
-    workflow = {
-        "steps": [{"id": "begin", "capability": "begin"}, learn, end],
-        "outputs": {"result": "$steps.learn", "accuracy": "$steps.accuracy"},
-    }
+    steps = [{"id": "begin", "capability": "begin"}, learn, end]
+    outputs = {"result": "$steps.learn", "accuracy": "$steps.accuracy"}
+    if plan.personal:
+        steps = [{"id": "name", "capability": "name_training"}, *steps, *_own_results(plan)]
+        outputs["own"] = "$steps.own"
+    workflow = {"steps": steps, "outputs": outputs}
     return Task.model_validate({"name": "Train without seeing the images", "workflow": workflow, "inputs": inputs})
 
 
 def _open_round(plan: FederatedPlan) -> list[dict[str, Any]]:
+    choosing = {"choice": "$inputs.choice", "records": "$state.records", "turn": "$state.turn"}
     seen = {"chosen": "$steps.choose", "updates": "$steps.train", "before": _BEFORE, "merged": "$steps.merge"}
-    client = {"id": "update", "capability": "train", "inputs": _TURN | _TRAINING}
+    named = {"name": "$steps.name"} if plan.personal else {}
+    training = "train_personal" if plan.personal else "train"
+    client = {"id": "update", "capability": training, "inputs": _TURN | _TRAINING | named}
     return [
-        {"id": "choose", "capability": "choose", "inputs": {"choice": "$inputs.choice", "records": "$state.records"}},
+        {"id": "choose", "capability": "choose", "inputs": choosing},
         {"id": "train", "for_each": "$steps.choose", "min_successful": f"{plan.enough:.0%}", "steps": [client]},
         _merge("merge", {"updates": "$steps.train", "merging": "$inputs.merging"}),
         {"id": "remember", "capability": "remember", "inputs": seen},
         _JUDGE,
+    ]
+
+
+def _own_results(plan: FederatedPlan) -> list[dict[str, Any]]:
+    everyone = plan.model_copy(update={"chosen": 0}).model_dump(mode="json", include=set(_INPUTS["choice"]))
+    inputs = {"client": "$item", "model": "$steps.learn.model", "name": "$steps.name", "rounds": plan.rounds}
+    return [
+        {"id": "everyone", "capability": "choose", "inputs": {"choice": everyone}},
+        _for_each("own", "$steps.everyone", "judge_own", inputs),
     ]
 
 
