@@ -48,6 +48,7 @@ class ScriptedLLM:
         faults_after: the number of complete steps sent before a STALL or DISCONNECT.
         holds: if given, every step but the first waits for one release, so a test controls the stream.
         port: the port to listen on; 0 for a free one.
+        objects: whole answers, as JSON objects, by a text of the user's message; they come before ``answers``.
 
     ``requests`` holds the body of every request, ``sent`` the number of steps sent over all answers.
     """
@@ -59,6 +60,7 @@ class ScriptedLLM:
     faults_after: int = 1
     holds: threading.Semaphore | None = None
     port: int = 0
+    objects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     sent: int = 0
@@ -151,6 +153,12 @@ class _Handler(BaseHTTPRequestHandler):
             # Some providers repeat the API key in their error message; so does this server.
             status = {Fault.HTTP_429: 429, Fault.HTTP_500: 500, Fault.UNAUTHORIZED: 401}[fault]
             self._whole({"error": {"message": f"refused, key {self.script.keys[-1]}", "type": fault}}, status)
+            return
+        said = str(body["messages"][-1].get("content"))
+        prepared = next((found for text, found in self.script.objects.items() if text in said), None)
+        if prepared is not None:
+            choice = _whole_choice(body, json.dumps(prepared))
+            self._whole({**_frame(), "object": "chat.completion", "choices": [choice]}, 200)
             return
         try:
             steps = _spoilt(self.script.steps(body), fault)

@@ -17,6 +17,12 @@ _TURN = {"client": "$item", "turn": "$state.turn"}
 _TRAINING = {"model": "$state.model", "training": "$inputs.training"}
 _JUDGE = {"id": "judge", "capability": "judge", "inputs": {"model": "$steps.merge.model"}}
 _BEFORE = {name: f"$state.{name}" for name in ("turn", "model", "former", "so_far", "records")}
+_ADVISE = {"id": "advise", "capability": "advise", "inputs": {"turn": "$state.turn", "records": "$state.records"}}
+_ADVISED = {
+    "id": "choose",
+    "capability": "choose_advised",
+    "inputs": {"choice": "$inputs.choice", "advice": "$steps.advise"},
+}
 CATALOG = Path(__file__).with_name("catalog.yaml")
 
 
@@ -39,6 +45,7 @@ class FederatedPlan(BaseModel):
         robust: whether odd changes are left out.
         secure: whether the server gets sums of groups only. Then changes are dense, and ``rule`` combines the groups.
         group: how many clients a group has.
+        advised: whether an agent of capability ``advise`` names the clients of a round and says which is the last.
         personal: whether each client keeps a last layer of its own. Then `own` is an output: the result of each client.
     """
 
@@ -59,12 +66,15 @@ class FederatedPlan(BaseModel):
     robust: bool = True
     secure: bool = False
     group: int = Field(default=10, ge=3)
+    advised: bool = False
     personal: bool = False
 
     @model_validator(mode="after")
-    def _no_choice_of_hidden_clients(self) -> Self:
-        if self.secure and self.chosen:
-            raise ValueError("the server cannot tell useful clients in secure mode: leave chosen at 0")
+    def _options_agree(self) -> Self:
+        if self.secure and (self.chosen or self.advised):
+            raise ValueError("the server cannot tell useful clients in secure mode: leave chosen at 0 and advised off")
+        if self.advised and self.chosen:
+            raise ValueError("the adviser names the clients: leave chosen at 0")
         if self.secure and self.personal:
             raise ValueError("personal heads are not trained in secure mode: turn one of the two off")
         return self
@@ -85,7 +95,7 @@ def federated_task(plan: FederatedPlan) -> Task:
             "so_far": ["$steps.merge.sent_bytes", "$steps.merge.dense_bytes"],
             "records": "$state.records" if plan.secure else "$steps.remember",
         },
-        "until": "$steps.judge >= $inputs.target",
+        "until": "$steps.judge >= $inputs.target" + (" || $steps.advise.last" if plan.advised else ""),
         "output": "merge",
         "max": plan.rounds,
     }
@@ -106,7 +116,7 @@ def _open_round(plan: FederatedPlan) -> list[dict[str, Any]]:
     training = "train_personal" if plan.personal else "train"
     client = {"id": "update", "capability": training, "inputs": _TURN | _TRAINING | named}
     return [
-        {"id": "choose", "capability": "choose", "inputs": choosing},
+        *([_ADVISE, _ADVISED] if plan.advised else [{"id": "choose", "capability": "choose", "inputs": choosing}]),
         {"id": "train", "for_each": "$steps.choose", "min_successful": f"{plan.enough:.0%}", "steps": [client]},
         _merge("merge", {"updates": "$steps.train", "merging": "$inputs.merging"}),
         {"id": "remember", "capability": "remember", "inputs": seen},
