@@ -145,14 +145,14 @@ def choose(choice: Choice, records: Sequence[Record] = (), turn: int = 0) -> lis
     ]
 
 
-class Advice(BaseModel):
+class RoundAdvice(BaseModel):
     """What an adviser, such as a language model, says about a round: who takes part, and whether it is the last one."""
 
     clients: list[int]
     last: bool
 
 
-def choose_advised(choice: Choice, advice: Advice) -> list[Device]:
+def choose_advised(choice: Choice, advice: RoundAdvice) -> list[Device]:
     """The clients that the adviser names, of those that there are; all if it names none."""
     everyone = choose(choice.model_copy(update={"chosen": 0, "random": False}))
     return [device for device in everyone if device.number in advice.clients] or everyone

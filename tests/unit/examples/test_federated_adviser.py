@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 import forerun
 from benchmarks.scripted_llm import ScriptedLLM
-from examples.federated.agents import Advice, Choice, choose_advised
+from examples.federated.agents import RoundAdvice, Choice, choose_advised
 from examples.federated.task import CATALOG, FederatedPlan, federated_task
 
 CHOICE = Choice(clients=4, alpha=1.0, slow=0, poisoned=0, seconds=0.0)
@@ -19,7 +19,7 @@ SAID = {
 
 
 def catalog_with_adviser(folder: Path, llm: ScriptedLLM) -> Path:
-    schema = Advice.model_json_schema()
+    schema = RoundAdvice.model_json_schema()
     prompt = "Round {{ turn }}: choose clients by {{ records }}"
     settings = {"base_url": llm.base_url, "prompt": prompt}
     adviser = {"name": "adviser", "capability": "advise", "kind": "llm", "target": llm.model, "settings": settings}
@@ -44,7 +44,7 @@ def test_a_language_model_decides_on_clients_and_rounds(tmp_path):
 
 
 def test_advice_that_names_nobody_leaves_all_clients():
-    assert len(choose_advised(CHOICE, Advice(clients=[7], last=False))) == 4
+    assert len(choose_advised(CHOICE, RoundAdvice(clients=[7], last=False))) == 4
 
 
 @pytest.mark.parametrize(
@@ -57,5 +57,5 @@ def test_advice_that_names_nobody_leaves_all_clients():
     ],
 )
 def test_options_that_contradict_each_other_are_refused(options):
-    with pytest.raises(ValidationError, match="leave chosen at 0|turn one of the two off"):
+    with pytest.raises(ValidationError, match=r"leave chosen at 0|turn one of the two off"):
         FederatedPlan(**options)
