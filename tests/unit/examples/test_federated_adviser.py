@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 import forerun
 from benchmarks.scripted_llm import ScriptedLLM
-from examples.federated.agents import RoundAdvice, Choice, choose_advised
+from examples.federated.agents import Choice, RoundAdvice, choose_advised
 from examples.federated.task import CATALOG, FederatedPlan, federated_task
 
 CHOICE = Choice(clients=4, alpha=1.0, slow=0, poisoned=0, seconds=0.0)
