@@ -24,7 +24,7 @@ def test_plans_are_read_gzipped_or_not_and_blank_lines_do_not_count(tmp_path):
         ("plans.jsonl", PLAN + b'{"request": "x", "tools": "find", "deps": []}', "line 2", "tools"),
         ("plans.jsonl", b"[1, 2", "line 1", ""),
         ("plans.jsonl.gz", PLAN, "cannot be read", ""),
-        ("plans.jsonl.gz", gzip.compress(PLAN)[:20], "cannot be read", ""),
+        ("plans.jsonl.gz", gzip.compress(PLAN, mtime=0)[:20], "cannot be read", ""),
         ("other.jsonl", b"", "cannot be read", ""),
     ],
 )
