@@ -11,7 +11,7 @@ finishes, the workflow is unrolled again for a new plan.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from planners.bindings import Binding, StepRef, Value, step_refs
+from planners.bindings import Binding, Gather, StepRef, Value, step_refs
 from planners.compensation import undo_workflow
 from planners.errors import InvalidTask
 from planners.expressions.references import parsed
@@ -110,8 +110,7 @@ class _Unroller(UnrolledSteps):
             return self.wait(flat_id)
         match node:
             case Wait() | Approval() | Callback():
-                self.steps.append(flat_step(node.as_step(), flat_id, scope))
-                return StepRef(step=flat_id)
+                return StepRef(step=flat_id) if self.add_step(flat_step(node.as_step(), flat_id, scope)) else None
             case Step():
                 return self._unroll_step(node, flat_id, scope)
             case ForEach():
@@ -130,7 +129,8 @@ class _Unroller(UnrolledSteps):
     def _unroll_step(self, node: Step, flat_id: StepId, scope: NodeScope) -> Meaning:
         """The step, and what it has proposed: then it stands for the result of that."""
         step = flat_step(node, flat_id, scope)
-        self.steps.append(step)
+        if not self.add_step(step):
+            return None
         proposal = self.facts.proposals.get(flat_id)
         if proposal is None:
             return StepRef(step=flat_id)
@@ -148,8 +148,10 @@ class _Unroller(UnrolledSteps):
     def _elements_of_block(self, block: ForEach, outer: NodeScope, place: FlatPlace) -> list[Element] | None:
         """An element for each part of the list; None where the list is not known yet."""
         over = outer.substituted(block.for_each, "for_each", block.id)
-        if isinstance(over, StepRef) and over.step not in self.known:
-            self.wait(place.id(block.id), [over.step])
+        unknown = [over.step] if isinstance(over, StepRef) and over.step not in self.known else []
+        unknown += self.unsettled.awaited(ref.step for ref in step_refs(over))
+        if unknown:
+            self.wait(place.id(block.id), list(dict.fromkeys(unknown)))
             return None
 
         def element(index: int) -> Element:
@@ -190,14 +192,26 @@ class _Unroller(UnrolledSteps):
             if self.full:
                 return None
             self.unroll_element(made, flat_id, element, known)
+        output, lists = made.gathered(known.kept), self._lists(node, made, known)
+        open_ = known.failed is None and known.kept is None
+        if open_ and output is not None:
+            readable = [output, *(listed for listed in lists.values() if listed is not None)]
+            if not self.settled(made, flat_id, *readable):
+                output, lists = None, dict.fromkeys(lists)
         if isinstance(node, ForEach):
-            lists = outer.lists[node.id] = {child.id: made.listed(child.id, known.kept) for child in node.steps}
+            outer.lists[node.id] = lists
             self.unfinished = self.unfinished or None in lists.values()
         if known.failed is not None:
             return NotRun(known.failed, failed=True) if node.default is None else Value(value=node.default.value)
         if known.kept is None:
             self.fan_outs += made.fan_outs
-        return made.gathered(known.kept) or self.wait(flat_id)
+        return self.wait(flat_id) if output is None and not self.waits(flat_id) else output
+
+    @staticmethod
+    def _lists(node: FanOutNode, made: FanOutBuilder, known: Elements) -> dict[StepId, Gather | None]:
+        """Of each node inside a ``for_each``, the list of its outputs."""
+        children = node.steps if isinstance(node, ForEach) else ()
+        return {child.id: made.listed(child.id, known.kept) for child in children}
 
     def _unroll_guarded(self, on_failure: OnFailure, flat_id: StepId, element: Element) -> Meaning:
         """Unroll what may fail without failing what is around it: for the run it is a fan-out of one element."""
@@ -209,7 +223,10 @@ class _Unroller(UnrolledSteps):
             return NotRun(known.failed, failed=True)
         if known.kept is None:
             self.fan_outs += made.fan_outs
-        return made.output(element.number)
+        output = made.output(element.number)
+        if known.kept is None and output is not None and not self.settled(made, flat_id, output):
+            return None
+        return output
 
     def _unroll_try(self, node: Try, flat_id: StepId, outer: NodeScope, place: FlatPlace) -> Meaning:
         """Unroll the first steps; once they have failed, the fallback."""
@@ -223,7 +240,9 @@ class _Unroller(UnrolledSteps):
         output = self._unroll_guarded(OnFailure.ROUTE, flat_id, element)
         if self.facts.fan_outs.get(flat_id, Elements()).failed is not None:
             output = self.unroll(self.inside(fallback), inside_of(node, outer), place)[fallback.output_step]
-        return self.wait(flat_id) if output is None else or_default(output, node)
+        if output is None:
+            return None if self.waits(flat_id) else self.wait(flat_id)
+        return or_default(output, node)
 
     def _block(self, node: Route | Loop | Use, flat_id: StepId, outer: NodeScope, place: FlatPlace) -> Element:
         """The whole of a node as one element."""

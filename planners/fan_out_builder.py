@@ -15,6 +15,8 @@ class FanOutBuilder:
         self, flat_id: StepId, policy: CompletionPolicy, on_failure: OnFailure, within: tuple[StepId, int] | None
     ) -> None:
         self.declared = policy.declared or on_failure is not OnFailure.FAIL
+        # Whether readers of the fan-out must know that no step of it fails any more.
+        self.may_fail = policy.may_drop or on_failure is not OnFailure.FAIL
         self._id = flat_id
         self._policy = policy
         self._on_failure = on_failure
@@ -23,6 +25,7 @@ class FanOutBuilder:
         self._scopes: dict[int, NodeScope | None] = {}
         self._steps: dict[int, tuple[StepId, ...]] = {}
         self._unresolved: list[int] = []
+        self.last: list[StepId] = []  # steps of elements that no other one follows and that are not known to have ended
         self.begun: list[int] = []  # elements with finished turns of loops
 
     def add(
@@ -35,6 +38,16 @@ class FanOutBuilder:
             self._steps[index] = tuple(steps)
             if unresolved:
                 self._unresolved.append(index)
+
+    @property
+    def members(self) -> list[StepId]:
+        """The flat steps of all elements."""
+        return [step for steps in self._steps.values() for step in steps]
+
+    @property
+    def unresolved(self) -> bool:
+        """Whether nodes inside are pending."""
+        return bool(self._unresolved)
 
     def output(self, index: int) -> Meaning:
         """What the output of an element stands for."""

@@ -10,17 +10,26 @@ from planners.expressions.evaluation import evaluate
 from planners.expressions.references import HANDOFF, parsed
 from planners.model import StepId
 from planners.scopes import Meaning, NodeScope, NotRun, told
+from planners.unsettled import UnsettledBlocks
 
 
 class KnownValues:
-    """Task inputs by name, and outputs of steps by flat id, with the confidences that are less than 1."""
+    """Task inputs by name, and outputs of steps by flat id, with the confidences that are less than 1.
+
+    ``unsettled``: the blocks whose outputs count only once further steps are known to have ended.
+    """
 
     def __init__(
-        self, inputs: Mapping[str, Any], outputs: Mapping[StepId, Any], confidences: Mapping[StepId, float]
+        self,
+        inputs: Mapping[str, Any],
+        outputs: Mapping[StepId, Any],
+        confidences: Mapping[StepId, float],
+        unsettled: UnsettledBlocks,
     ) -> None:
         self._inputs = inputs
         self._outputs = outputs
         self._confidences = confidences
+        self._unsettled = unsettled
 
     def __contains__(self, step: StepId) -> bool:
         return step in self._outputs
@@ -62,6 +71,7 @@ class KnownValues:
                 return {"status": "default", "confidence": 0.0}
         steps = [ref.step for ref in step_refs(meaning)]
         unknown += [step for step in steps if step not in self._outputs]
+        unknown += self._unsettled.awaited(steps)
         confidence = min((self._confidences.get(step, 1.0) for step in steps), default=1.0)
         return {"status": "succeeded", "confidence": confidence}
 
@@ -101,6 +111,7 @@ class KnownValues:
                 case InputRef(input=name, path=path):
                     return follow(self._inputs[name], path)
                 case StepRef(step=step, path=path) if step in self._outputs:
+                    unknown.extend(self._unsettled.awaited([step]))
                     return follow(self._outputs[step], path)
                 case StepRef(step=step):
                     unknown.append(step)

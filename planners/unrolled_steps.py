@@ -12,6 +12,7 @@ from planners.loop_turns import LoopTurns
 from planners.model import StepId
 from planners.node_order import in_order
 from planners.scopes import Meaning, NodeScope, NotRun
+from planners.unsettled import UnsettledBlocks, last_steps
 from planners.workflow import Branch, FanOut, Node, Pending, Skipped, Step
 
 
@@ -37,7 +38,8 @@ class UnrolledSteps:
         self._most = most
         self.facts = facts
         self.around: tuple[StepId, int] | None = None
-        self.known = KnownValues(inputs, known, facts.confidences)
+        self.unsettled = UnsettledBlocks()
+        self.known = KnownValues(inputs, known, facts.confidences, self.unsettled)
         self._ordered: dict[int, list[Node]] = {}
         self.unfinished = False  # whether a list of a step inside a for_each is pending
         self.steps: list[Step] = [one.step for one in facts.finished.values()]
@@ -60,6 +62,10 @@ class UnrolledSteps:
         first, others = (steps[0], tuple(steps[1:])) if steps else (None, ())
         self.pending.append(Pending(id=flat_id, waits_for=first, and_for=others))
         return None
+
+    def waits(self, flat_id: StepId) -> bool:
+        """Whether it was this node that became pending last."""
+        return bool(self.pending) and self.pending[-1].id == flat_id
 
     def skip(self, node: Node, place: FlatPlace, reason: str, *, failed: bool = False) -> Meaning:
         """Skip a node and everything inside it."""
@@ -91,8 +97,39 @@ class UnrolledSteps:
         self.around = (fan_out, element.number) if made.declared else around
         steps, pending, resumed = len(self.steps), len(self.pending), self.turns.resumed
         output, inner = element.unroll()
-        new = [step.id for step in self.steps[steps:]] if made.declared else []
-        made.add(element.number, new, output, inner, unresolved=len(self.pending) > pending)
+        new = self.steps[steps:] if made.declared else []
+        if made.may_fail:
+            made.last += last_steps(new, self.known.__contains__)
+        made.add(element.number, [step.id for step in new], output, inner, unresolved=len(self.pending) > pending)
         if self.turns.resumed > resumed:
             made.begun.append(element.number)
         self.around = around
+
+    def settled(self, made: FanOutBuilder, flat_id: StepId, *meanings: Meaning) -> bool:
+        """Whether what a block gives can be read: its readers wait for all its steps, or these have ended.
+
+        If not, the block is pending.
+        """
+        if not made.may_fail:
+            return True
+        if made.unresolved:
+            self.wait(flat_id)
+            return False
+        if not made.last:
+            return True
+        members, last = made.members, tuple(made.last)
+        among = frozenset(members)
+        if not all(self.unsettled.tells(meaning, among) for meaning in meanings):
+            self.wait(flat_id, last)
+            return False
+        self.unsettled.add(members, last)
+        return True
+
+    def add_step(self, step: Step) -> bool:
+        """Append a flat step that follows the blocks that it reads; False: it is pending."""
+        order = self.unsettled.order(step.parents)
+        if order is None:
+            self.wait(step.id, self.unsettled.once(step.parents))
+            return False
+        self.steps.append(step.model_copy(update={"after": (*step.after, *order)}) if order else step)
+        return True

@@ -41,6 +41,9 @@ def apply_policy(  # noqa: PLR0913 one decision about one step
             else:
                 run.requests.without_agents[agent.name] = None
             run.steps.block(step.id, run.at_s, c.PlanReason.AGENT_FAILED, agent=agent.name)
+        case FailRun() if run.steps.open_parents(step.id):
+            # It ran ahead of what it follows. If that fails, the step may not be needed, or have other inputs.
+            run.steps.retry(step.id, run.at_s, run.at_s, f"failed ahead of what it follows: {failure.told}")
         case FailRun():
             after = f" after {tries} tries" if tries > 1 else ""
             message = f"step '{step.id}' failed{after}: {failure.told}"

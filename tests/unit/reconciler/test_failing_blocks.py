@@ -184,3 +184,141 @@ def test_a_task_recovered_at_any_event_falls_back_all_the_same():
     for after in range(1, events + 1):
         world = played([TRY, SEND], 1, restarts=(Restart(after=after),))
         assert world.outputs == {"send": 2}, after
+
+
+def slow(capability, inputs, _number):
+    return 0.1 if inputs.get("n") in (0, 5) else 2.0
+
+
+def a_late_failure(block):
+    """A block whose output is there long before another step of it fails."""
+    steps = [step("out", inputs={"n": 5}), step("late", inputs={"n": 66})]
+    turn = [*steps, step("then", inputs={"n": "$steps.late"})]
+    return {
+        "try": {"id": "block", "try": steps, "output": "out", "fallback": [step("other", inputs={"n": -1})]},
+        "loop": {"id": "block", "loop": turn, "output": "out", "max": 1, "on_failure": "default", "default": -1},
+        "route": {
+            "id": "block",
+            "route": [{"when": "true", "steps": steps, "output": "out"}],
+            "on_failure": "default",
+            "default": -1,
+        },
+        "nested": {
+            "id": "block",
+            "route": [{"when": "true", "steps": [{**a_late_failure("try"), "id": "inner"}], "output": "inner"}],
+        }
+        if block == "nested"
+        else None,
+        "literal": {
+            "id": "block",
+            "try": [
+                *steps,
+                {"id": "way", "route": [{"when": "false", "steps": [step("no")]}], "default": 5},
+            ],
+            "output": "way",
+            "fallback": [step("other", inputs={"n": -1})],
+        },
+        "for_each": {
+            "id": "block",
+            "for_each": [0],
+            "steps": steps,
+            "output": "out",
+            "on_failure": "default",
+            "default": [-1],
+        },
+        "tolerant": {
+            "id": "block",
+            "for_each": [5, 66],
+            "steps": [step("out", inputs={"n": "$item"})],
+            "tolerated_failures": 1,
+        },
+    }[block]
+
+
+LATE = pytest.mark.parametrize("block", ["try", "loop", "route", "nested", "literal"])
+MODES = pytest.mark.parametrize("mode", ["wait", "forerun"])
+
+
+def acted(world):
+    """What irreversible steps have been done with, in order."""
+    orders = [order for order in world.orders.values() if order.agent == "acter"]
+    return [{name: world.value(source) for name, source in order.inputs.items()} for order in orders]
+
+
+@LATE
+@MODES
+def test_an_act_on_the_output_of_a_block_waits_until_no_step_of_the_block_can_fail(block, mode):
+    steps = [a_late_failure(block), step("pay", "act", inputs={"n": "$steps.block"})]
+
+    world = played(steps, 66, mode=mode, seconds=slow)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert acted(world) == [{"n": -1}]
+    assert world.outputs == {"pay": -1}
+
+
+@LATE
+@MODES
+def test_an_act_on_a_block_that_does_not_fail_is_done_once(block, mode):
+    world = played([a_late_failure(block), step("pay", "act", inputs={"n": "$steps.block"})], mode=mode, seconds=slow)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert acted(world) == [{"n": 5}]
+
+
+@LATE
+@MODES
+def test_a_condition_on_a_block_waits_until_no_step_of_the_block_can_fail(block, mode):
+    way = [
+        {"when": "$steps.block == 5", "steps": [step("five", "act", inputs={"n": 55})]},
+        {"when": "$steps.block == -1", "steps": [step("none", "act", inputs={"n": 11})]},
+    ]
+
+    world = played([a_late_failure(block), {"id": "way", "route": way}], 66, mode=mode, seconds=slow)
+
+    assert acted(world) == [{"n": 11}]
+    assert world.outputs == {"way": 11}
+
+
+@pytest.mark.parametrize(("block", "left"), [("for_each", [-1]), ("tolerant", [5])])
+@MODES
+def test_work_on_the_elements_of_a_block_waits_until_none_of_them_can_fail(block, left, mode):
+    pays = {"id": "pays", "for_each": "$steps.block", "steps": [step("pay", "act", inputs={"n": "$item"})]}
+    first = step("first", "act", inputs={"n": "$steps.block.0", "is": "first"})
+
+    world = played([a_late_failure(block), pays, first], 66, mode=mode, seconds=slow)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert [one["n"] for one in acted(world)] == [*left, left[0]]
+
+
+@MODES
+def test_a_reader_of_a_block_without_an_output_is_not_skipped_while_the_block_can_fail(mode):
+    without = {"id": "way", "route": [{"when": "false", "steps": [step("no")]}]}
+    block = {
+        "id": "block",
+        "try": [step("late", inputs={"n": 66}), without],
+        "output": "way",
+        "fallback": [step("other", inputs={"n": -1})],
+    }
+    steps = [block, step("read", inputs={"n": "$steps.block"})]
+
+    assert played(steps, 66, mode=mode, seconds=slow).outputs == {"read": -1}
+    assert played(steps, mode=mode, seconds=slow).run.steps["read"].status is StepStatus.SKIPPED
+
+
+def test_a_guess_that_fails_ahead_of_a_block_fails_nothing_if_the_block_does():
+    def output(capability, inputs, number):
+        failure = Failure(kind=FailureKind.BAD_INPUT, message="too early")
+        return failure if inputs == {"n": 5, "early": True} else echoed(66)(capability, inputs, number)
+
+    def seconds(_capability, inputs, _number):
+        return 5.0 if inputs == {"n": 66} else 0.1
+
+    steps = [a_late_failure("try"), step("read", inputs={"n": "$steps.block", "early": True})]
+    guessing = {"imagined": {"late": 1}, "plan_s": 3.0}
+
+    world = Declared(a_task(steps), output=output, seconds=seconds, most_events=5_000, **guessing).play()
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.outputs == {"read": -1}
