@@ -41,7 +41,7 @@ def apply_policy(  # noqa: PLR0913 one decision about one step
             else:
                 run.requests.without_agents[agent.name] = None
             run.steps.block(step.id, run.at_s, c.PlanReason.AGENT_FAILED, agent=agent.name)
-        case FailRun() if run.steps.open_parents(step.id):
+        case FailRun() if run.steps.open_parents(step.id) and not agent.effect.never_twice:
             # It ran ahead of what it follows. If that fails, the step may not be needed, or have other inputs.
             run.steps.retry(step.id, run.at_s, run.at_s, f"failed ahead of what it follows: {failure.told}")
         case FailRun():
