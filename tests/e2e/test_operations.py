@@ -211,6 +211,7 @@ def test_running_attempts_end_with_the_old_code_and_later_ones_use_the_new(opera
         assert client.wait(client.submit(SAY).id, GUARD_S).outputs == {"a": "brand-new"}
         flag.touch()
         ended = client.wait(running.id, GUARD_S)
+        assert ended.failure is None, ended.failure
         assert ended.outputs == {"hosted": "old", "alone": "old", "later": "old brand-new"}
         blocks = steps({"id": "a", "capability": "block", "inputs": {"flag": str(flag)}})
         assert client.wait(client.submit(blocks).id, GUARD_S).outputs == {"a": "brand-new"}
