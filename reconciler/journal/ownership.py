@@ -7,11 +7,14 @@ owner.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reconciler.errors import Superseded
 from reconciler.journal.schema import SHARD_OWNERS
+
+# Built once: every transaction of a writer executes it.
+_EPOCH = select(SHARD_OWNERS.c.epoch).where(SHARD_OWNERS.c.shard == bindparam("of_shard")).with_for_update(read=True)
 
 
 @dataclass(frozen=True)
@@ -54,5 +57,4 @@ def claimed(engine: Engine, shard: int) -> Ownership:
 
 
 def _epoch(connection: Connection, shard: int) -> int:
-    query = select(SHARD_OWNERS.c.epoch).where(SHARD_OWNERS.c.shard == shard).with_for_update(read=True)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_EPOCH, {"of_shard": shard}).scalar_one())

@@ -1,6 +1,6 @@
 """Runs that wait for nothing but people, messages and moments are left to the journal.
 
-A parked run holds no process, connection or reservation, and about a kilobyte of memory. It is recovered from the
+A parked run holds no process, connection or reservation, and two or three kilobytes of memory. It is recovered from the
 journal, as after a restart, when somebody answers or asks for more than its view, or when an alarm is due. The time in
 between counts.
 """

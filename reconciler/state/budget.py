@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from planners.agents import AgentKind, AgentSpec
+from planners.amounts import dollars
 from planners.plans import PlannedStep
 from reconciler.state.conclusion import fail, with_whereabouts
 from reconciler.state.handoff import Failure, FailureKind
@@ -45,8 +46,8 @@ def _too_many_dollars(run: RunData, planned: PlannedStep, agent: AgentSpec) -> _
     if not price_usd or committed_usd + price_usd <= budget_usd + _ROUNDING_USD:
         return None
     message = (
-        f"step '{planned.id}' would cost ${price_usd:.4f}, and ${committed_usd:.4f} "
-        f"of the budget of ${budget_usd:.4f} are spent or reserved"
+        f"step '{planned.id}' would cost {dollars(price_usd)}, and {dollars(committed_usd)} "
+        f"of the budget of {dollars(budget_usd)} are spent or reserved"
     )
     return _TooMuch(message, "limits.budget_usd")
 

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from planners.agents import AgentSpec, Catalog
+from planners.amounts import dollars
 from planners.eligibility import Eligibility
 from planners.model import AgentName, WorkKey, digest
 from planners.tasks import Task
@@ -137,7 +138,7 @@ def limit_passed(deadline_s: float | None, budget_usd: float | None, now_s: floa
         )
     # Dollars are added up as attempts change, so a sum may be off in its last digit.
     if budget_usd is not None and spent_usd > budget_usd + 1e-9:
-        message = f"${spent_usd:.4f} are spent of a budget of ${budget_usd:.4f}"
+        message = f"{dollars(spent_usd)} are spent of a budget of {dollars(budget_usd)}"
         return Failure(kind=FailureKind.LIMIT, message=message, fix="raise limits.budget_usd, or offer cheaper agents")
     return None
 

@@ -138,7 +138,7 @@ CASES = {
     ),
     "budget": Case(
         one("buy", limits={"budget_usd": 1.0}),
-        ("step 'only' would cost $0.6000, and $0.6000 of the budget of $1.0000 are spent",),
+        ("step 'only' would cost $0.60, and $0.60 of the budget of $1.00 are spent",),
         ("sold out",),
         "raise limits.budget_usd",
     ),

@@ -27,7 +27,7 @@ def test_a_fan_out_cannot_walk_through_the_budget():
     assert world.run.status is RunStatus.FAILED
     assert world.run.end.failure.kind is FailureKind.LIMIT
     assert world.run.end.failure.message.startswith(
-        "step 's4' would cost $1.0000, and $4.0000 of the budget of $4.5000 are spent or reserved"
+        "step 's4' would cost $1.00, and $4.00 of the budget of $4.50 are spent or reserved"
     )
     assert world.run.spent_usd <= 4.5
 
