@@ -16,6 +16,8 @@ from reconciler.journal.schema import RESULTS, open_engine
 from reconciler.journal.stored_result import StoredResult
 
 _PAUSE_S = 0.2
+# The bound is checked after so much was added, as a share of it: the check reads the size of every result.
+_UNCHECKED_SHARE = 0.01
 # Written to the row of this key when all results are cleared, so that other processes forget theirs.
 _CLEARED = "cleared"
 _REAL = RESULTS.c.key != _CLEARED
@@ -30,7 +32,8 @@ class ResultTable:
 
         Args:
             url: of the journal's database.
-            max_bytes: the least recently used results are deleted beyond it; 0: none are.
+            max_bytes: the least recently used results are deleted beyond it, looked at each time that 1 % of it
+                was added; 0: none are.
             clock: seconds since the epoch.
 
         Raises:
@@ -38,6 +41,7 @@ class ResultTable:
         """
         self._engine = open_engine(url)
         self._max_bytes = max_bytes
+        self._unchecked_bytes = max_bytes  # added since the bound was checked; at first, nobody knows
         self._clock = clock
         self._kept: dict[str, StoredResult] = {}
         self._writing: dict[str, StoredResult] = {}
@@ -145,8 +149,10 @@ class ResultTable:
         for key, at_s in used.items():
             connection.execute(update(RESULTS).where(RESULTS.c.key == key).values(used_at_s=at_s))
         connection.execute(delete(RESULTS).where(_REAL & (RESULTS.c.until_s <= self._clock())))
-        if kept and self._max_bytes:
+        self._unchecked_bytes += sum(result.bytes for result in kept.values())
+        if kept and self._max_bytes and self._unchecked_bytes >= _UNCHECKED_SHARE * self._max_bytes:
             self._delete_least_used(connection)
+            self._unchecked_bytes = 0
 
     def _delete_least_used(self, connection: Connection) -> None:
         size = connection.execute(select(func.coalesce(func.sum(RESULTS.c.bytes), 0))).scalar() or 0
