@@ -11,6 +11,9 @@ from orchestrator.errors import CannotStart
 # Connections that wait to be accepted.
 _BACKLOG = 2048
 _STOP_S = 3
+# Longer than clients and load balancers keep an idle connection (5 to 75 seconds), so that they close it and not the
+# server: a request that meets the server's close is lost. The proxies of Ray Serve keep theirs as long.
+_KEEP_ALIVE_S = 90
 
 
 class HttpServer:
@@ -32,6 +35,7 @@ class HttpServer:
         listening = self._bound()
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="auto", backlog=_BACKLOG)
         config.timeout_graceful_shutdown = _STOP_S
+        config.timeout_keep_alive = _KEEP_ALIVE_S
         server = self._server = uvicorn.Server(config)
         self._serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listening]))
         while not server.started and not self._serving.done():  # noqa: ASYNC110 -- uvicorn offers nothing to wait for
