@@ -93,7 +93,7 @@ class _Unroller(UnrolledSteps):
         for node in nodes:
             scope[node.id] = self._unroll_node(node, scope, place)
             if len(self.steps) + len(self.pending) + len(self.skipped) > MAX_STEPS:
-                raise InvalidTask(f"it unrolls to more than {MAX_STEPS} steps", "workflow", "split the task")
+                raise InvalidTask(f"it unrolls to more than {MAX_STEPS:,} steps", "workflow", "split the task")
         return scope
 
     def _unroll_node(self, node: Node, scope: NodeScope, place: FlatPlace) -> Meaning:

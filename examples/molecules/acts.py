@@ -81,6 +81,6 @@ def screening_scene(spoken: str) -> Scene:
         caveat=f"{spoken} The chemistry and the tools are real.",
         notes=(
             "A warm-up served one goal of this kind before the three runs, in other words and for other molecules.",
-            f"A second of waiting is valued at {value:g} USD; the gate weighs it against the price of a wrong call.",
+            f"A second of waiting is valued at ${value:g}; the gate weighs it against the price of a wrong call.",
         ),
     )

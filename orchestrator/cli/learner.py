@@ -106,10 +106,10 @@ def _print_totals(view: "LedgerView") -> None:
 
 
 def _total(summary: "LedgerSummary") -> list[str]:
-    regret = [f"{summary.regret_usd.get(name, 0.0):.4g}" for name in ("oracle", "always", "never")]
+    regret = [dollars(summary.regret_usd.get(name, 0.0)) for name in ("oracle", "always", "never")]
     counts = [str(summary.decisions), str(summary.dispatched), str(summary.survived)]
     figures = [seconds(summary.realised_s), seconds(summary.wasted_s), f"{100 * summary.waste:.1f} %"]
-    return [*counts, *figures, f"{summary.worth_usd.gate:.4g}", *regret]
+    return [*counts, *figures, dollars(summary.worth_usd.gate), *regret]
 
 
 def _print_calibration(report: "CalibrationReport") -> None:

@@ -92,7 +92,7 @@ class _PlanCheck:
             if not duration_s - _EPS_S <= placement.duration_s <= duration_s + 2 * self._quantum_s + _EPS_S:
                 yield f"{planned.id}: takes {duration_s:.6f} s, planned with {placement.duration_s:.6f} s"
             if abs(placement.usd - usd) > _EPS * max(1.0, usd):
-                yield f"{planned.id}: costs {usd:.6f} USD, planned with {placement.usd:.6f} USD"
+                yield f"{planned.id}: costs ${usd:.6f}, planned with ${placement.usd:.6f}"
 
     def precedence(self, flat: FlatWorkflow) -> Iterable[str]:
         """No new attempt starts before its parents have ended and their outputs have arrived."""
@@ -174,7 +174,7 @@ class _PlanCheck:
         spent, elapsed = self._request.spent_usd, self._request.elapsed_s
         budget, deadline = task.limits.budget_usd, task.limits.deadline_s
         if budget is not None and plan.usd + spent > budget * (1 + _EPS) + 1e-9:
-            yield f"costs {plan.usd + spent:.6f} USD, the budget is {budget:.6f} USD"
+            yield f"costs ${plan.usd + spent:.6f}, the budget is ${budget:.6f}"
         if deadline is not None and plan.makespan_s + elapsed > deadline + _EPS_S:
             yield f"ends at {plan.makespan_s + elapsed:.6f} s, the deadline is {deadline:.6f} s"
         value = task.objective.latency_weight * plan.makespan_s + task.objective.usd_weight * plan.usd

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from planners.agents import AgentSpec
+from planners.amounts import dollars
 from planners.errors import InvalidTask
 from planners.expansion import MAX_STEPS
 from planners.model import StepId
@@ -20,7 +21,9 @@ def contradictions(task: Task, requirements: Requirements, lengths: Mapping[Step
     nodes: Sequence[Node] = task.workflow.steps if task.workflow is not None else ()
     steps = _total(nodes, lengths, lambda _step: 1)
     if steps > MAX_STEPS:
-        yield InvalidTask(f"it unrolls to {steps:g} steps, and the limit is {MAX_STEPS}", "workflow", "split the task")
+        yield InvalidTask(
+            f"it unrolls to {steps:,.0f} steps, and the limit is {MAX_STEPS:,}", "workflow", "split the task"
+        )
     if task.workflow is None:
         yield from _unreachable_quality(task, requirements)
     yield from _budget_too_small(task, requirements, lengths)
@@ -49,9 +52,9 @@ def _budget_too_small(task: Task, requirements: Requirements, lengths: Mapping[S
         )
     if least_usd > budget_usd * (1 + 1e-9):
         yield InvalidTask(
-            f"the cheapest calls cost ${least_usd:.6g}, and the budget is ${budget_usd:.6g}",
+            f"the cheapest calls cost {dollars(least_usd, round_up=True)}, and the budget is {dollars(budget_usd)}",
             "limits.budget_usd",
-            f"raise it to at least ${least_usd:.6g}",
+            f"raise it to at least {dollars(least_usd, round_up=True)}",
         )
 
 

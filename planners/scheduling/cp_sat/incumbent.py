@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from planners.amounts import dollars
 from planners.errors import Infeasible
 from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest
@@ -83,17 +84,17 @@ class Incumbent:
             Infeasible: always.
         """
         problem, late = self.problem, self.fallback
-        budget = "" if problem.budget_usd is None else f" within the budget of {problem.budget_usd:.6g} USD"
+        budget = "" if problem.budget_usd is None else f" within the budget of {dollars(problem.budget_usd)}"
         verb = "can meet the deadline" if proven else "that meets the deadline was found in the time"
         what = f"no plan{budget} {verb}: the best one ends at"
         if late is not None and problem.deadline is not None and late.makespan > problem.deadline:
             raise_late(problem, self.request, late.makespan, what)
         if late is not None and problem.budget_usd is not None:
-            cost = f"the cheapest one found costs {late.usd:.6g} USD, {late.usd - problem.budget_usd:.6g} USD more"
+            over = dollars(late.usd - problem.budget_usd)
             raise Infeasible(
-                f"no plan{budget} was found: {cost}",
+                f"no plan{budget} was found: the cheapest one found costs {dollars(late.usd)}, {over} more",
                 "limits.budget_usd",
-                f"raise the budget to at least {late.usd + self.request.spent_usd:.6g}",
+                f"raise the budget to at least {dollars(late.usd + self.request.spent_usd, round_up=True)}",
             )
         raise Infeasible("no plan meets budget and deadline together", "limits", "raise the budget or the deadline")
 

@@ -5,6 +5,7 @@ from math import ceil
 from typing import NamedTuple, NoReturn
 
 from planners.agents import AgentSpec
+from planners.amounts import dollars
 from planners.eligibility import Eligibility, refused_input
 from planners.errors import Infeasible
 from planners.requests import PlanRequest
@@ -83,14 +84,16 @@ def check_bounds(problem: Problem, request: PlanRequest) -> None:
     cheapest = sum(problem.min_usd)
     budget, spent = problem.budget_usd, request.spent_usd
     if budget is not None and not within_budget(cheapest, budget):
-        left = f" left of {request.task.limits.budget_usd:g}" if spent else ""
-        over = f"{cheapest - budget:.6g} over the budget of {budget:.6g} USD{left}"
+        whole = dollars(request.task.limits.budget_usd or 0.0)
+        over = f"{dollars(cheapest - budget)} over the budget of {dollars(budget)}"
         if budget < 0:
-            over = f"and {spent:.6g} USD of the budget of {request.task.limits.budget_usd:g} USD are spent already"
+            over = f"and {dollars(spent)} of the budget of {whole} are spent already"
+        elif spent:
+            over += f" left of {whole}"
         raise Infeasible(
-            f"the cheapest possible plan costs {cheapest:.6g} USD, {over}",
+            f"the cheapest possible plan costs {dollars(cheapest)}, {over}",
             "limits.budget_usd",
-            f"raise the budget to at least {cheapest + spent:.6g}",
+            f"raise the budget to at least {dollars(cheapest + spent, round_up=True)}",
         )
     bound = max(problem.min_tails, default=0)
     if problem.deadline is not None and bound > problem.deadline:

@@ -391,3 +391,11 @@ def test_up_reports_a_port_that_is_in_use(forerun):
 )
 def test_dollars_are_shown_as_people_read_them(usd, shown):
     assert dollars(usd) == shown
+
+
+@pytest.mark.parametrize(
+    ("usd", "shown"),
+    [(0.1 + 0.2, "$0.30"), (0.301, "$0.31"), (4.0, "$4.00"), (0.00421, "$0.0043"), (1234.501, "$1,234.51")],
+)
+def test_advice_on_a_limit_is_never_below_what_is_needed(usd, shown):
+    assert dollars(usd, round_up=True) == shown

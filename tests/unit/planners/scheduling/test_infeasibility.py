@@ -79,7 +79,7 @@ def test_an_empty_cluster_is_reported_as_empty():
 
 def test_too_small_a_budget_reports_the_difference():
     message = error_of(agent(price=Price(usd_per_call=2)), limits=Limits(budget_usd=3))
-    assert "the cheapest possible plan costs 4 USD, 1 over the budget of 3 USD" in message
+    assert "the cheapest possible plan costs $4.00, $1.00 over the budget of $3.00" in message
 
 
 def test_too_early_a_deadline_reports_the_difference():
@@ -112,8 +112,8 @@ def test_a_deadline_in_the_past_is_reported_as_passed():
 
 def test_an_overspent_budget_reports_what_was_spent():
     message = error_of(agent(price=Price(usd_per_call=1)), limits=Limits(budget_usd=1), spent_usd=1.5)
-    assert "costs 2 USD, and 1.5 USD of the budget of 1 USD are spent already" in message
-    assert "raise the budget to at least 3.5" in message
+    assert "costs $2.00, and $1.50 of the budget of $1.00 are spent already" in message
+    assert "raise the budget to at least $3.50" in message
 
 
 @pytest.mark.parametrize(
@@ -148,4 +148,4 @@ def test_a_hint_above_the_budget_does_not_hide_by_how_much_the_deadline_is_misse
         return schedule(flat, request, costs, time_limit_s=5, hint=hint)
 
     message = error_of(*agents, make=hinted, limits=Limits(deadline_s=4, budget_usd=1))
-    assert "within the budget of 1 USD can meet the deadline: the best one ends at 5 s, 1 s more" in message
+    assert "within the budget of $1.00 can meet the deadline: the best one ends at 5 s, 1 s more" in message

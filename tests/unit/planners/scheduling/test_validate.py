@@ -61,5 +61,5 @@ def test_a_plan_that_repeats_finished_work_beyond_the_budget_is_a_violation():
     tight = request.task.model_copy(update={"limits": Limits(budget_usd=2)})
     request = request.model_copy(update={"in_flight": (done,), "task": tight})
 
-    assert "costs 4.000000 USD, the budget is 2.000000 USD" in violations(again, flat, request, COSTS)
+    assert "costs $4.000000, the budget is $2.000000" in violations(again, flat, request, COSTS)
     assert violations(list_schedule(flat, request, COSTS), flat, request, COSTS) == []

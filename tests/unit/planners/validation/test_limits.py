@@ -34,4 +34,4 @@ def test_too_many_steps_are_refused_before_they_are_made():
 
     error = refused(task(loop("outer", over, loop("inner", over, step("a")))))
 
-    assert "1e+06 steps" in error.message
+    assert "1,000,000 steps" in error.message
