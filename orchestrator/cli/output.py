@@ -21,7 +21,7 @@ from reconciler.state.fan_outs import Completion
 from reconciler.state.handoff import Failure
 from reconciler.state.waiting import WaitKind, WaitReason
 from reconciler.views.failure_text import failure_lines
-from reconciler.views.models import Doubt, TaskView, Timeline, TimelineBar
+from reconciler.views.models import Doubt, TaskView, Timeline, TimelineBar, UndoingView
 
 # Tables in a pipe are not cut: other programs read them.
 _PIPE_WIDTH = 400
@@ -94,13 +94,24 @@ def task_summary(view: TaskView) -> str:
     if view.failure is not None:
         lines += failure_markup(view.failure)
     elif view.undoing is not None:
-        lines.append(f"  [yellow]undoing[/] ({view.undoing.left} left): {escape(view.undoing.reason)}")
+        lines += _undoing(view.undoing)
     lines += [f"  [yellow]went on without:[/] {escape(reason)}" for reason in view.given_up.values()]
     lines += [f"  [yellow]noticed:[/] {escape(notice)}" for notice in view.notices]
     lines += [_completion(completion) for completion in view.completions]
     lines += [_question(view.id, reason) for reason in view.waiting if reason.kind is WaitKind.ANSWER]
     lines += [_doubt(view.id, doubt) for doubt in view.in_doubt]
     return "\n".join(lines)
+
+
+def why(view: TaskView) -> str:
+    """Why a task has failed, or what it needs of somebody, for lists; empty where there is nothing to tell."""
+    if view.failure is not None:
+        return view.failure.message
+    if view.undoing is not None and not view.status.ended:
+        return f"undoing ({view.undoing.left} left): {view.undoing.reason}"
+    asked = [f"step '{reason.step}' is {reason.message}" for reason in view.waiting if reason.kind is WaitKind.ANSWER]
+    doubts = [f"step '{doubt.step}' is in doubt: {doubt.reason}" for doubt in view.in_doubt]
+    return next(iter((*doubts, *asked)), "")
 
 
 def failure_markup(failure: Failure) -> list[str]:
@@ -127,6 +138,13 @@ def failed_table(timeline: Timeline, told: AttemptId | None, most: int = 10) -> 
     rows = [[escape(bar.step), escape(bar.attempt), escape(bar.failure.told)] for bar in failed[-most:] if bar.failure]
     hidden = f" ({len(failed) - most} earlier ones not shown)" if len(failed) > most else ""
     return table(["step", "attempt", f"failed because{hidden}"], rows)
+
+
+def _undoing(undoing: UndoingView) -> list[str]:
+    lines = [f"  [yellow]undoing[/] ({undoing.left} left): {escape(undoing.reason)}"]
+    if undoing.undone:
+        lines.append(f"  undone: {escape(', '.join(undoing.undone))}")
+    return [*lines, *(f"  [red]not undone:[/] {escape(reason)}" for reason in undoing.failed.values())]
 
 
 def _question(task: str, reason: WaitReason) -> str:

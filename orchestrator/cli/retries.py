@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from orchestrator.cli.exit_codes import refuse, reported
 from orchestrator.cli.options import DEFAULT_URL, AsJson, TaskIdArgument, Url
-from orchestrator.cli.output import coloured, console, print_json, seconds, table, task_summary
+from orchestrator.cli.output import coloured, console, print_json, print_next_commands, seconds, table, task_summary
 from orchestrator.cli.tasks import exit_by_status, with_client
 from orchestrator.cli.watch import watch
 from orchestrator.client.client import Client
@@ -47,6 +47,8 @@ def retry(
         return
     if not watch_it:
         console.print(task_summary(view) if wait else view.id, soft_wrap=True)
+    if wait or watch_it:
+        print_next_commands(view)
     if (wait or watch_it) and view.outputs:
         print_json(view.outputs)
     exit_by_status(view)

@@ -3,7 +3,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -26,6 +26,7 @@ from orchestrator.cli.output import (
     table,
     task_summary,
     waiting_table,
+    why,
 )
 from orchestrator.cli.output import timeline_table as attempts_table
 from orchestrator.cli.watch import watch
@@ -207,10 +208,17 @@ def list_tasks(
         str | None, typer.Option(help="Continue after this id: next_before of the previous page.")
     ] = None,
     status: Annotated[RunStatus | None, typer.Option(help="Only tasks in this status.")] = None,
+    text: Annotated[str | None, typer.Option(help="Only tasks whose name, kind or id contains this.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Only tasks with this label; may be repeated.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List tasks, newest first."""
-    page = with_client(url, lambda client: client.list(limit, before, status.value if status else None))
+    labels = _labels(label or ())
+    page = with_client(
+        url, lambda client: client.list(limit, before, status and status.value, text=text, labels=labels)
+    )
     if as_json:
         print_json(page)
         return
@@ -222,12 +230,29 @@ def list_tasks(
             f"{view.steps.finished}/{view.steps.total}",
             seconds(view.ended_s),
             seconds(view.saved_s),
+            escape(_in_brief(why(view))),
         ]
         for view in page.tasks
     ]
-    console.print(table(["task", "name", "status", "steps", "ended s", "saved s"], rows))
+    columns = ["task", "name", "status", "steps", "ended s", "saved s"]
+    if any(row[-1] for row in rows):
+        columns.append("why")
+    console.print(table(columns, [row[: len(columns)] for row in rows]))
     if page.next_before:
         console.print(f"more: forerun list --before {page.next_before}", soft_wrap=True)
+
+
+def _labels(given: Iterable[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    for key, sign, _ in pairs:
+        if not key or not sign:
+            refuse(f"--label '{key}' is not KEY=VALUE", "give it as --label team=blue")
+    return {key: value for key, _, value in pairs}
+
+
+def _in_brief(text: str, most: int = 100) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 @reported

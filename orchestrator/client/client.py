@@ -5,7 +5,7 @@ import functools
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 from httpx_sse import EventSource
@@ -16,6 +16,8 @@ from orchestrator.client.blocking import SyncClient
 from orchestrator.client.credentials import request_headers
 from orchestrator.client.errors import Busy, NotOurs, TaskFailed, Unreachable, refusal
 from orchestrator.client.patience import keyed, patiently
+from orchestrator.client.service_url import check_url
+from orchestrator.client.task_query import Filters, task_query
 from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview, Resolution, StepAnswer
 from orchestrator.known_agents import KnownAgents
 from orchestrator.reload import Reloaded
@@ -30,7 +32,6 @@ DEFAULT_URL = "http://127.0.0.1:8700"
 
 _View = TypeVar("_View", bound=BaseModel)
 _LONGEST_MODEL_S = 900.0
-_MOST_PORTS = 65535
 # A task in doubt does not end, so the service does not report it before this time is over.
 _POLL_S = 10.0
 _RESUME_S = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -66,7 +67,7 @@ class Client:
             Unreachable: the URL is invalid.
         """
         self.url = url.rstrip("/")
-        _check_url(self.url)
+        check_url(self.url)
         self._http = httpx.AsyncClient(
             base_url=self.url, timeout=timeout_s, transport=transport, headers=request_headers(token, headers or {})
         )
@@ -173,10 +174,11 @@ class Client:
         body = answer.model_dump_json()
         return await self._view(TaskView, "POST", f"/v1/tasks/{task_id}/approvals/{step}", content=body)
 
-    async def list(self, limit: int = 50, before: str | None = None, status: str | None = None) -> TaskPage:
+    async def list(
+        self, limit: int = 50, before: str | None = None, status: str | None = None, **filters: Unpack[Filters]
+    ) -> TaskPage:
         """Tasks, newest first. ``before`` is the ``next_before`` of the previous page."""
-        params = {k: v for k, v in (("limit", str(limit)), ("before", before), ("status", status)) if v is not None}
-        return await self._view(TaskPage, "GET", "/v1/tasks", params=params)
+        return await self._view(TaskPage, "GET", "/v1/tasks", params=task_query(limit, before, status, **filters))
 
     async def events(self, task_id: str, after: int = 0) -> AsyncIterator[StoredEvent]:
         """The run's events after a sequence number, as they happen, until the run ends. Lost connections are resumed.
@@ -339,12 +341,3 @@ class Client:
         if response.is_error:
             raise refusal(response)
         return response
-
-
-def _check_url(url: str) -> None:
-    try:
-        port = httpx.URL(url).port
-    except httpx.InvalidURL as error:
-        raise Unreachable.at(url, error) from None
-    if port is not None and not 0 < port <= _MOST_PORTS:
-        raise Unreachable.at(url, ValueError(f"{port} is not a valid port"))

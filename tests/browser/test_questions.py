@@ -6,6 +6,10 @@ from asking_runs import asking
 from page_server import page_server
 from playwright.sync_api import expect
 
+from reconciler.state.commands import RunStatus
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.views.models import UndoingView
+
 
 @pytest.fixture
 def asked(opened):
@@ -115,3 +119,51 @@ def test_the_end_of_a_fan_out_and_what_was_given_up_is_told(asked):
 
     expect(page.get_by_text("step 'figure' failed: no data")).to_be_visible()
     expect(page.get_by_text("enough elements have succeeded")).to_be_visible()
+
+
+UNDOING = UndoingView(
+    reason="step 'publish' failed: the printer is out of paper",
+    left=2,
+    undone=("draft",),
+    failed={"undo:figure": "step 'undo:figure' failed: it was sold"},
+)
+
+
+def test_an_undoing_tells_why_what_is_left_what_is_undone_and_what_cannot_be(asked):
+    server, task, open_ = asked
+    server.run(server.gateway.show(task, undoing=UNDOING, status=RunStatus.RUNNING, in_doubt=(), waiting=()))
+    page = open_()
+
+    box = page.get_by_role("region", name="Undoing")
+    expect(box).to_contain_text("Undoing, 2 steps left: step 'publish' failed: the printer is out of paper")
+    expect(box).to_contain_text("Undone: draft")
+    expect(box).to_contain_text("undo:figure step 'undo:figure' failed: it was sold")
+    page.goto(server.url)
+    expect(page.locator("tbody .reason")).to_contain_text("undoing, 2 steps left: step 'publish' failed")
+
+
+def test_an_ended_task_still_tells_what_was_undone(asked):
+    server, task, open_ = asked
+    failure = Failure(kind=FailureKind.ERROR, message="step 'publish' failed; undone: 'draft'")
+    ended = UNDOING.model_copy(update={"left": 0})
+    change = {"status": RunStatus.FAILED, "failure": failure, "ended_s": 9.0, "in_doubt": (), "waiting": ()}
+    server.run(server.gateway.show(task, undoing=ended, **change))
+
+    box = open_().get_by_role("region", name="Undoing")
+
+    expect(box).to_contain_text("Not undone:")
+    expect(box).not_to_contain_text("left")
+    box.get_by_role("button", name="draft").click()
+    expect(box.page.get_by_role("heading", name="draft")).to_be_visible()
+
+
+def test_the_list_says_what_a_task_waits_for_somebody_to_answer(asked):
+    server, task, open_ = asked
+    server.run(server.gateway.show(task, in_doubt=(), status=RunStatus.RUNNING))
+    page = open_()
+
+    page.goto(server.url)
+
+    expect(page.locator("tbody .reason")).to_have_text(
+        "step 'sign_off' is waiting for an answer: May the briefing be published?"
+    )

@@ -18,7 +18,9 @@ import failing_agents as f
 import live_service
 import pytest
 import yaml
+from browsers import chromium
 from live_service import alive
+from playwright.sync_api import expect
 from typer.testing import CliRunner
 
 from benchmarks.scripted_llm import Fault, ScriptedLLM
@@ -368,6 +370,26 @@ def test_a_failed_task_tells_what_failed_where_and_what_to_do(
     assert case.fix in view.failure.fix
     assert view.failure.fix in str(caught.value)
     assert "a-secret-key" not in view.model_dump_json() + text
+
+
+def on_the_page(told: str) -> list[str]:
+    """How the page tells what the command line tells in one line."""
+    return (
+        told.removeprefix("cause: ").replace("exit code:", "Exit code:").replace("last lines", "Last lines").split(", ")
+    )
+
+
+def test_the_page_tells_the_same(url: str, client: Any, ended: Callable[[str], TaskView]):
+    doubted = client.wait(submitted(client, one("pay")), GUARD_S)
+    told = {ended(name).id: (*case.what, *case.where, case.fix) for name, case in CASES.items()}
+    told[doubted.id] = ("Step only is in doubt", "pays_and_dies", f"forerun resolve {doubted.id} only")
+
+    with chromium() as browser:
+        page = browser.new_page()
+        for task, texts in told.items():
+            page.goto(f"{url}/#/tasks/{task}?step=only")
+            for text in (part for one_text in texts for part in on_the_page(one_text)):
+                expect(page.locator("main")).to_contain_text(text)
 
 
 def test_a_failed_attempt_is_no_commit_and_is_listed_with_its_evidence(client: Any, ended: Callable[[str], TaskView]):

@@ -11,11 +11,18 @@ export function failureDetails(failure, {select, open = false} = {}) {
     failure.fix ? h("p", {}, h("b", {}, "What to do: "), failure.fix) : "",
     origin(evidence, select),
     (evidence.exceptions?.length ?? 0) > 1 ? h("ol", {class: "causes"}, evidence.exceptions.map(cause)) : "",
-    evidence.exit_code === null || evidence.exit_code === undefined ? "" : h("p", {}, `Exit code ${evidence.exit_code}${evidence.exit_code > 128 ? ` (signal ${evidence.exit_code - 128})` : ""}`),
+    evidence.exit_code === null || evidence.exit_code === undefined ? "" : h("p", {}, `Exit code: ${evidence.exit_code}${signal(evidence.exit_code)}`),
     block("Last lines of stderr", evidence.stderr, open),
     block("Traceback", evidence.traceback, open),
     evidence.inputs ? block("Inputs", JSON.stringify(evidence.inputs, null, 2), false) : "",
   ];
+}
+
+// Numbers of signals on Linux, those that end processes by mistake.
+const SIGNALS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM"};
+
+function signal(code) {
+  return code > 128 ? ` (${SIGNALS[code - 128] ?? `signal ${code - 128}`})` : "";
 }
 
 function place(frame) {

@@ -12,6 +12,7 @@ import {partial, Questions} from "./questions.js";
 import {Steps} from "./steps.js";
 import {acting, cancel, retry} from "./task-actions.js";
 import {Timeline} from "./timeline.js";
+import {undoing} from "./undoing.js";
 import {download} from "./download.js";
 
 const TABS = [["timeline", "Timeline"], ["graph", "Graph"], ["steps", "Steps"], ["plans", "Plans"], ["logs", "Logs"]];
@@ -226,7 +227,7 @@ class TaskPage {
     const blocked = view.waiting.filter(reason => !["parents", "list", "answer", "resolution"].includes(reason.kind));
     this.alerts.replaceChildren(...[
       view.failure ? h("section", {class: "box bad-box", "aria-label": "Failure"}, failureDetails(view.failure, {select: step => this.go({step})})) : null,
-      view.undoing && !view.failure ? h("section", {class: "box warn", "aria-label": "Undoing"}, h("b", {}, `Undoing, ${plural(view.undoing.left, "step")} left: `), view.undoing.reason) : null,
+      undoing(view, step => this.go({step})),
       partial(view, step => this.go({step})),
       ...(view.notices ?? []).map(notice => h("p", {class: "box warn"}, h("b", {}, "Noticed: "), notice)),
       blocked.length ? h("details", {class: "box"}, h("summary", {}, `${plural(blocked.length, "step")} waiting: ${blocked[0].message}`),

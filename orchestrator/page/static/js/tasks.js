@@ -1,11 +1,12 @@
 // The list of tasks: filters, pages, live figures, cancel and retry.
 import {json, repeat} from "./api.js";
 import {h, icon, keyed, say} from "./dom.js";
-import {ago, dollars, moment, seconds, words} from "./format.js";
+import {ago, dollars, moment, plural, seconds, words} from "./format.js";
 import {acting, cancel, retry} from "./task-actions.js";
 
 const STATUSES = [["", "All"], ["planning", "Planning"], ["running", "Running"], ["in_doubt", "In doubt"],
   ["succeeded", "Succeeded"], ["failed", "Failed"], ["cancelled", "Cancelled"]];
+const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 const PAGE = 50;
 const REFRESH_MS = 2000;
 
@@ -105,9 +106,10 @@ function fill(element, task) {
   cells.link.href = `#/tasks/${encodeURIComponent(task.id)}`;
   say(cells.link, task.name || task.kind || "Task");
   say(cells.id, task.id);
-  const waits = task.failure?.message ?? task.in_doubt[0]?.reason ?? "";
-  say(cells.failure, waits);
-  cells.failure.hidden = !waits;
+  const why = reason(task);
+  say(cells.failure, why);
+  cells.failure.hidden = !why;
+  cells.failure.dataset.tone = task.failure ? "bad" : "warn";
   say(cells.status, words(task.status));
   cells.status.dataset.status = task.status;
   const total = Math.max(1, task.steps.total);
@@ -126,9 +128,17 @@ function fill(element, task) {
   actions(cells.actions, task);
 }
 
+/** Why a task has failed, or what it needs of somebody. */
+function reason(task) {
+  if (task.failure) return task.failure.message;
+  if (task.undoing && !ENDED.has(task.status)) return `undoing, ${plural(task.undoing.left, "step")} left: ${task.undoing.reason}`;
+  const asks = task.waiting.find(one => one.kind === "answer");
+  return task.in_doubt[0]?.reason ?? (asks ? `step '${asks.step}' is ${asks.message}` : "");
+}
+
 /** Buttons that fit the state of a task; they are made anew only when the state changes. */
 function actions(cell, task) {
-  const ended = ["succeeded", "failed", "cancelled"].includes(task.status);
+  const ended = ENDED.has(task.status);
   if (cell.dataset.ended === String(ended)) return;
   cell.dataset.ended = ended;
   const name = task.name || task.id;
