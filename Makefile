@@ -20,6 +20,7 @@ help:
 	@echo "make clean      remove the virtual environment and all caches"
 
 install: $(STAMP)
+	@echo "Installed. Put the command forerun on your PATH: source $(VENV)/bin/activate"
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -77,18 +77,19 @@ class AttemptCapture:
 
     def write(self, stream: LogStream, text: str) -> None:
         """Text that was written to stdout or stderr; a line is added once it is whole."""
-        key = (stream, get_ident())
-        *whole, rest = (self._partial.pop(key, "") + text).split("\n")
-        if rest:
-            rest = rest.rpartition("\r")[2] if not rest.endswith("\r") else rest
-            if len(rest) > self._limits.line_chars:
-                whole.append(rest)
-            else:
-                self._partial[key] = rest
-        level = LEVEL_OF_STREAM[stream]
+        key, level = (stream, get_ident()), LEVEL_OF_STREAM[stream]
+        before = self._partial.pop(key, "")
+        if text == "\n":  # `print` writes it by itself
+            self.add(level, stream, "", _seen(before))
+            return
+        *whole, rest = (before + text).split("\n")
         for line in whole:
-            # A progress bar draws over its line; only what is seen in the end counts.
-            self.add(level, stream, "", line.removesuffix("\r").rpartition("\r")[2])
+            self.add(level, stream, "", _seen(line))
+        rest = rest if rest.endswith("\r") else rest.rpartition("\r")[2]
+        if len(rest) > self._limits.line_chars:
+            self.add(level, stream, "", _seen(rest))
+        elif rest:
+            self._partial[key] = rest
 
     def log(self, record: logging.LogRecord) -> None:
         """A record of the module `logging`."""
@@ -121,7 +122,7 @@ class AttemptCapture:
             self._tokens += max(0.0, at_s - self._filled_at_s) * limits.bytes_per_s
             self._tokens = min(self._tokens, float(limits.burst_bytes))
             self._filled_at_s = at_s
-            line = _encoded(CapturedLine(at_s, level, stream, logger, text, done))
+            line = _encoded(at_s, level, stream, logger, text, done)
             # Once lines are dropped, some time must pass: single lines between notes would tell nobody anything.
             needed = max(size, self._resume_bytes) if self._dropped else size
             if needed > self._tokens or size > self._left_bytes or not self._append(line):
@@ -153,6 +154,9 @@ class AttemptCapture:
     def close(self) -> LogBatch | None:
         """The attempt has ended: everything that has not arrived, with the last of what was dropped."""
         with self._lock:
+            if not (self._partial or self._pending or self._dropped):
+                self.closed = True
+                return None
             for stream, thread in list(self._partial):
                 self.add(LEVEL_OF_STREAM[stream], stream, "", self._partial.pop((stream, thread)))
             self._forget_released()
@@ -173,7 +177,7 @@ class AttemptCapture:
         """The last lines, also of those that were dropped and of those that are not whole."""
         with self._lock:
             partial = [
-                _encoded(CapturedLine(self._now_s(), LEVEL_OF_STREAM[stream], stream, "", text))
+                _encoded(self._now_s(), LEVEL_OF_STREAM[stream], stream, "", text)
                 for (stream, _), text in self._partial.items()
             ]
             texts = [*(line.text for line in self._pending), *self._last, *partial][-most:]
@@ -208,7 +212,7 @@ class AttemptCapture:
         self._last_bytes += len(line)
         while len(self._last) > self._limits.last_lines or self._last_bytes > self._limits.last_bytes:
             self._last_bytes -= len(self._last.popleft())
-        if self._ring is not None:
+        if self._ring is not None and self._ring.keeps_last:
             self._ring.keep_last(f"{self._dropped} {self.attempt} {line}\n".encode())
 
     def _note(self, dropped: int) -> str:
@@ -217,7 +221,7 @@ class AttemptCapture:
             f"{dropped} lines were dropped here: an attempt may log {limits.burst_bytes} bytes at once, "
             f"{limits.bytes_per_s} bytes/s and {limits.attempt_bytes} bytes in all (settings: logs)"
         )
-        return _encoded(CapturedLine(self._now_s(), LogLevel.WARNING, LogStream.FORERUN, "", text))
+        return _encoded(self._now_s(), LogLevel.WARNING, LogStream.FORERUN, "", text)
 
     def _forget_dropped(self) -> None:
         self._dropped = self._last_bytes = 0
@@ -226,14 +230,23 @@ class AttemptCapture:
             self._ring.clear_last()
 
 
-def _encoded(line: CapturedLine) -> str:
-    """Its JSON. A third of the time of `json.dumps`."""
-    at_s, level, stream, logger, text, done = line
+def _seen(line: str) -> str:
+    """A line as a terminal shows it in the end: a progress bar draws over its line."""
+    return line.removesuffix("\r").rpartition("\r")[2] if "\r" in line else line
+
+
+def _encoded(  # noqa: PLR0913, PLR0917 - the fields of a CapturedLine, which takes longer to make than its JSON
+    at_s: float, level: LogLevel, stream: LogStream, logger: str, text: str, done: float | None = None
+) -> str:
+    """The JSON of a line. A third of the time of `json.dumps`."""
     if not text.isascii():
         text = storable(text)
     name = encode_basestring_ascii(logger) if logger else '""'
     share = "" if done is None else f",{done:.6g}"
-    return f'[{at_s:.6f},"{level.value}","{stream.value}",{name},{encode_basestring_ascii(text)}{share}]'
+    return f"[{at_s:.6f},{_NAMES[level, stream]},{name},{encode_basestring_ascii(text)}{share}]"
+
+
+_NAMES = {(level, stream): f'"{level}","{stream}"' for level in LogLevel for stream in LogStream}
 
 
 def _level_of(number: int) -> LogLevel:

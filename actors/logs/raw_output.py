@@ -39,6 +39,7 @@ class RawOutput:
             for number, stream in _STREAMS
         ]
         self._capture: AttemptCapture | None = None
+        self._runs = threading.Event()  # an attempt does; between attempts nobody looks
         self._lock = threading.Lock()
         threading.Thread(target=self._poll, daemon=True, name="forerun-raw-output").start()
 
@@ -49,11 +50,13 @@ class RawOutput:
             one.saved = os.dup(one.descriptor)
             os.dup2(one.file, one.descriptor)
         self._capture = capture
+        self._runs.set()
 
     def end(self) -> None:
         """Read the rest, and restore the descriptors."""
         _flush()
         self._read()
+        self._runs.clear()
         self._capture = None
         for one in self._redirected:
             os.dup2(one.saved, one.descriptor)
@@ -62,8 +65,8 @@ class RawOutput:
     def _poll(self) -> None:
         while True:
             time.sleep(_POLL_S)
-            if self._capture is not None:
-                self._read()
+            self._runs.wait()
+            self._read()
 
     def _read(self) -> None:
         with self._lock:

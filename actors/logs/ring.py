@@ -34,6 +34,7 @@ class Ring:
     def __init__(self, path: Path, *, overwrite: bool) -> None:
         """Create the file. Raises OSError if that is not possible."""
         self._overwrite = overwrite
+        self.keeps_last = not overwrite  # of lines that were dropped: not where attempts share the ring
         self._lock = Lock()
         self._generation = self._written = self._released = self._last_written = 0
         with path.open("wb+") as file:
@@ -67,9 +68,7 @@ class Ring:
         return self._released
 
     def keep_last(self, record: bytes) -> None:
-        """Keep a line that was dropped, until others take its place. Not in a ring that attempts share."""
-        if self._overwrite:
-            return
+        """Keep a line that was dropped, until others take its place. Only where `keeps_last`."""
         _copy(self._memory, _HEADER_BYTES + KEPT_BYTES, LAST_BYTES, self._last_written, record)
         self._last_written += len(record)
         _NUMBER.pack_into(self._memory, _LAST_WRITTEN, self._last_written)

@@ -1,6 +1,8 @@
 """`forerun run`: run a task in this process, without a service."""
 # ruff: noqa: FBT002 - a command's parameters are the options people type, flags among them
 
+import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +37,9 @@ def run(
 
     task = read_task(file, mode)
     agents = [catalog_for(None if file == "-" else Path(file), catalog)]
-    view = run_here(task, agents, settings=load_settings(settings_file))
+    # Standard output then holds the JSON alone, whatever agents print.
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        view = run_here(task, agents, settings=load_settings(settings_file))
     if as_json:
         print_json(view)
     else:

@@ -147,7 +147,8 @@ def test_logs_are_shown_as_text_and_lead_to_their_step(site, opened):
 
     expect(grid).to_contain_text("asking the model <b>again</b>")
     page.get_by_label("Least severe level").select_option("error")
-    expect(page.get_by_text("1 line", exact=True)).to_be_visible()
+    expect(page.get_by_text("3 lines", exact=True)).to_be_visible()
+    expect(grid.get_by_text("KeyError: 'choices'")).to_be_visible()
     grid.get_by_text("no text in the answer").click()
     expect(page.get_by_role("heading", name="draft")).to_be_visible()
 

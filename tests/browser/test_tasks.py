@@ -139,3 +139,21 @@ def test_an_ended_task_is_retried_from_the_list_and_from_a_step(opened):
         page.get_by_role("button", name="Retry from here").click()
         expect(page.locator(".task-name .status")).to_have_text("planning")
         assert task not in page.url
+
+
+def test_tasks_are_found_by_their_labels(opened):
+    with page_server(runs.CATALOG, runs.CLUSTER) as server:
+        for team in ("blue", "red"):
+            run = runs.briefing(name=f"Briefing of the {team} team")
+            task = server.run(runs.ended(server, run))
+            server.run(server.gateway.show(task, labels={"team": team}))
+        page = opened(server.url)
+        expect(page.locator("tbody tr")).to_have_count(2)
+        expect(page.locator("tbody")).to_contain_text("team=red")
+
+        page.get_by_role("searchbox").fill("team=blue")
+
+        expect(page.locator("tbody tr")).to_have_count(1)
+        expect(page.locator("tbody")).to_contain_text("Briefing of the blue team")
+        page.get_by_role("link", name="Briefing of the blue team").click()
+        expect(page.locator(".task-line")).to_contain_text("team=blue")

@@ -219,7 +219,7 @@ def logged(server: PageServer, task: TaskId) -> None:
     lines = (
         ("search[0]", "found 12 pages", LogLevel.INFO),
         ("draft", f"asking the model <b>again</b> {EVIL}", LogLevel.WARNING),
-        ("draft", "no text in the answer", LogLevel.ERROR),
+        ("draft", "no text in the answer\nTraceback (most recent call last):\n  KeyError: 'choices'", LogLevel.ERROR),
     )
     for step, text, level in lines:
         server.run(server.gateway.log(task, step, text, level))

@@ -19,10 +19,17 @@ export function open(main) {
     const text = JSON.stringify([nodes, catalog, queues]);
     if (text === shown || body.contains(document.activeElement)) return;
     shown = text;
-    body.replaceChildren(queueTiles(queues), h("div", {class: "grid"}, nodesCard(nodes), waitingCard(queues), agentsCard(catalog, nodes), providersCard(catalog, nodes)));
+    body.replaceChildren(...outages(catalog), queueTiles(queues), h("div", {class: "grid"}, nodesCard(nodes), waitingCard(queues), agentsCard(catalog, nodes), providersCard(catalog, nodes)));
   };
   repeat(read, REFRESH_MS, asking.signal);
   return {close: () => asking.abort()};
+}
+
+/** Providers and agents whose circuit breakers are not closed. */
+function outages({outages: some = []}) {
+  if (!some.length) return [];
+  return [h("section", {class: "box warn", "aria-label": "Outages"}, some.map(({kind, name, state}) => h("p", {}, h("b", {}, `${words(kind)} ${name} does not answer. `),
+    state === "open" ? "Its circuit breaker is open: work waits, or goes to other agents." : "It is being tried again.")))];
 }
 
 function card(title, ...children) {

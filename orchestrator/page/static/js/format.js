@@ -69,6 +69,11 @@ export function words(value) {
   return String(value ?? "").replaceAll("_", " ").replace("salvage:", "salvage: ");
 }
 
+/** The labels of a task: `team=blue  week=31`. */
+export function labels(task) {
+  return Object.entries(task.labels ?? {}).map(([key, value]) => `${key}=${value}`).join("  ");
+}
+
 /** One thing, several things. */
 export function plural(amount, one, many = `${one}s`) {
   return `${count(amount)} ${amount === 1 ? one : many}`;

@@ -1,7 +1,7 @@
 // What the attempts of a task have printed and logged, as it comes.
 import {json, taskPath} from "./api.js";
 import {h, say} from "./dom.js";
-import {plural} from "./format.js";
+import {percent, plural} from "./format.js";
 import {Rows} from "./rows.js";
 
 const LEVELS = ["debug", "info", "warning", "error", "critical"];
@@ -26,7 +26,7 @@ export class Logs {
       columns: [
         {title: "Time", width: "96px", kind: "soft", fill: text(line => time(line.logged_at_s))},
         {title: "Level", width: "64px", fill: (cell, line) => { say(cell, line.stream === "stdout" || line.stream === "stderr" ? line.stream : line.level); cell.dataset.level = line.level; }},
-        {title: "Step", width: "minmax(60px, 140px)", kind: "soft wide-only", fill: text(line => line.step)},
+        {title: "Step", width: "minmax(60px, 140px)", kind: "soft wide-only", fill: (cell, line) => { say(cell, origin(line)); cell.title = `attempt ${line.attempt}`; }},
         {title: "Line", width: "minmax(120px, 1fr)", kind: "line", fill: (cell, line) => { say(cell, line.text); cell.title = line.text; }},
       ],
     });
@@ -66,7 +66,7 @@ export class Logs {
   }
 
   take(lines) {
-    this.lines = [...this.lines, ...lines].slice(-MOST_LINES);
+    this.lines = [...this.lines, ...lines.flatMap(rowsOf)].slice(-MOST_LINES);
     say(this.found, this.lines.length ? plural(this.lines.length, "line") : "Nothing was printed or logged yet.");
     this.rows.show(this.lines);
     if (this.tail.checked && lines.length) this.rows.move(this.lines.length - 1);
@@ -78,8 +78,23 @@ function time(at) {
   return `${date.toLocaleTimeString("en-GB")}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
+/** The step, and which attempt of the task it was: `forerun logs` writes the same. */
+function origin(line) {
+  return `${line.step}#${line.attempt.split(/[.#]/).pop()}`;
+}
+
+/** A row for each line of text: a record with a traceback has several. */
+function rowsOf(line) {
+  return shown(line).split("\n").map(text => ({...line, text}));
+}
+
+/** The text, after the name of its logger or artefact and the share that is done. */
+function shown({logger, done, text}) {
+  return `${logger ? `${logger}: ` : ""}${(done ?? null) === null ? "" : `${percent(done)} `}${text}`;
+}
+
 /** The last lines of one step. */
 export async function lastLines(id, step, most = 40) {
   const page = await json(taskPath(id, "logs"), {parameters: {step, limit: most, tail: true}});
-  return page.lines.map(line => `${time(line.logged_at_s)} ${line.stream === "logging" ? line.level : line.stream} ${line.text}`).join("\n");
+  return page.lines.map(line => `${time(line.logged_at_s)} ${line.stream === "logging" ? line.level : line.stream} ${shown(line)}`).join("\n");
 }

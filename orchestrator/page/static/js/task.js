@@ -1,7 +1,7 @@
 // One task: its figures, and timeline, graph, steps, plans and logs of its run, kept up to date by a worker.
 import {connected, taskPath} from "./api.js";
 import {announce, h, icon, say} from "./dom.js";
-import {ago, dollars, moment, number, percent, plural, seconds, words} from "./format.js";
+import {ago, dollars, labels, moment, number, percent, plural, seconds, words} from "./format.js";
 import {failureDetails} from "./failure.js";
 import {Graph} from "./graph.js";
 import {Logs} from "./logs.js";
@@ -48,6 +48,7 @@ class TaskPage {
     this.status = h("span", {class: "status"});
     this.code = h("code", {class: "id"}, this.id);
     this.when = h("span", {class: "soft"});
+    this.labels = h("span", {class: "soft"});
     this.actions = h("span", {class: "actions"});
     this.figures = h("dl", {class: "figures"});
     this.alerts = h("div", {role: "status"});
@@ -58,7 +59,7 @@ class TaskPage {
       h("button", {type: "button", role: "tab", id: `tab-${key}`, "aria-controls": "panel", data: {tab: key}, on: {click: () => this.go({tab: key}), keydown: event => this.tabKey(event)}}, text)));
     this.holder = h("div", {id: "panel", role: "tabpanel", class: "panel"});
     this.page = h("div", {class: "task"},
-      h("div", {class: "task-head"}, h("div", {class: "task-name"}, this.name, h("div", {class: "task-line"}, this.status, this.code, copyButton(this.id), this.when)), this.actions),
+      h("div", {class: "task-head"}, h("div", {class: "task-name"}, this.name, h("div", {class: "task-line"}, this.status, this.code, copyButton(this.id), this.when, this.labels)), this.actions),
       this.alerts, this.questions.element, this.figures, this.bar, this.results);
     this.split = h("div", {class: "split"}, h("div", {class: "card flush main-card"}, this.tabs, this.holder));
     main.append(this.page, this.split);
@@ -189,6 +190,7 @@ class TaskPage {
     say(this.status, words(view.status));
     this.status.dataset.status = view.status;
     say(this.when, `submitted ${ago(view.submitted_at_s)}`);
+    say(this.labels, labels(view));
     this.when.title = moment(view.submitted_at_s);
     const total = Math.max(1, view.steps.total);
     this.done.style.width = `${100 * view.steps.finished / total}%`;

@@ -1,7 +1,7 @@
 // The list of tasks: filters, pages, live figures, cancel and retry.
 import {json, repeat} from "./api.js";
 import {h, icon, keyed, say} from "./dom.js";
-import {ago, dollars, moment, plural, seconds, words} from "./format.js";
+import {ago, dollars, labels, moment, plural, seconds, words} from "./format.js";
 import {acting, cancel, retry} from "./task-actions.js";
 
 const STATUSES = [["", "All"], ["planning", "Planning"], ["running", "Running"], ["in_doubt", "In doubt"],
@@ -19,7 +19,7 @@ export function open(main, parameters) {
 class Tasks {
   constructor(main, parameters) {
     this.parameters = parameters;
-    this.search = h("input", {type: "search", placeholder: "Name, kind or id", "aria-label": "Search tasks",
+    this.search = h("input", {type: "search", placeholder: "Name, kind, id or label=value", "aria-label": "Search tasks",
       on: {input: () => this.later(() => this.go({text: this.search.value.trim(), before: ""}))}});
     this.filters = h("div", {class: "chips", role: "group", "aria-label": "Status"}, STATUSES.map(([value, text]) =>
       h("button", {type: "button", class: "chip", data: {status: value}, on: {click: () => this.go({status: value, before: ""})}}, text)));
@@ -68,7 +68,7 @@ class Tasks {
 
   async refresh(signal) {
     const {status, text, before} = this.parameters;
-    const page = await json("v1/tasks", {parameters: {limit: PAGE, status, text, before}, signal});
+    const page = await json("v1/tasks", {parameters: {limit: PAGE, status, before, ...sought(text)}, signal});
     keyed(this.body, page.tasks, task => task.id, () => row(), fill);
     this.table.hidden = !page.tasks.length;
     this.note.hidden = page.tasks.length > 0;
@@ -87,13 +87,14 @@ function row() {
   const cell = (name, label, kind = "") => cells[name] = h("td", {class: kind, data: {label}});
   cells.link = h("a", {class: "name"});
   cells.id = h("code", {class: "id"});
+  cells.labels = h("span", {class: "soft labels"});
   cells.failure = h("span", {class: "reason"});
   cells.status = h("span", {class: "status"});
   cells.bar = h("span", {class: "meter"}, cells.done = h("i"), cells.running = h("i", {class: "running"}));
   cells.steps = h("span", {class: "n"});
   cells.actions = h("td", {class: "act"});
   const element = h("tr", {},
-    h("td", {class: "main"}, cells.link, cells.id, cells.failure), h("td", {data: {label: "Status"}}, cells.status),
+    h("td", {class: "main"}, cells.link, cells.id, cells.labels, cells.failure), h("td", {data: {label: "Status"}}, cells.status),
     h("td", {class: "progress", data: {label: "Progress"}}, cells.bar, cells.steps),
     cell("first", "First agent", "n"), cell("plan", "Plan", "n"), cell("took", "Took", "n"), cell("saved", "Saved", "n"),
     cell("cost", "Cost", "n"), cell("age", "Submitted", "n"), cells.actions);
@@ -106,6 +107,8 @@ function fill(element, task) {
   cells.link.href = `#/tasks/${encodeURIComponent(task.id)}`;
   say(cells.link, task.name || task.kind || "Task");
   say(cells.id, task.id);
+  say(cells.labels, labels(task));
+  cells.labels.hidden = !cells.labels.textContent;
   const why = reason(task);
   say(cells.failure, why);
   cells.failure.hidden = !why;
@@ -126,6 +129,11 @@ function fill(element, task) {
   say(cells.age, ago(task.submitted_at_s));
   cells.age.title = moment(task.submitted_at_s);
   actions(cells.actions, task);
+}
+
+/** What the search box asks for: a label where it has the form of one, else a part of the name, kind or id. */
+function sought(text) {
+  return /^[A-Za-z0-9._/-]+=/.test(text ?? "") ? {label: text} : {text};
 }
 
 /** Why a task has failed, or what it needs of somebody. */

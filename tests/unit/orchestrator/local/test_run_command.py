@@ -49,6 +49,17 @@ def test_json_is_the_view_of_the_task(project):
     assert (view["status"], view["mode"], view["outputs"]) == ("succeeded", "wait", {"s": "hello"})
 
 
+def test_what_agents_print_is_not_mixed_with_the_json(project, tmp_path):
+    (tmp_path / "catalog.yaml").write_text('agents: [{capability: print, target: "printing_agents:prints"}]')
+    task = Path(project("print"))
+    task.write_text("workflow: {steps: [{id: s, capability: print, inputs: {name: ada}}]}")
+
+    result = CliRunner().invoke(app, ["run", str(task), "--json"])
+
+    assert json.loads(result.stdout)["outputs"] == {"s": "ada"}
+    assert "ada to stdout" in result.stderr
+
+
 def test_a_failed_task_ends_with_1_and_a_wrong_one_with_2(project):
     assert CliRunner().invoke(app, ["run", project("fail")]).exit_code == 1
 
