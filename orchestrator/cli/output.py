@@ -180,9 +180,13 @@ def waiting_table(timeline: Timeline, most: int = 20) -> Table | None:
 
 def timeline_table(timeline: Timeline, most: int = 40) -> Table:
     """The latest attempts, at most ``most``."""
-    rows = [_bar(bar) for bar in timeline.bars[-most:]]
-    hidden = len(timeline.bars) - len(rows)
-    title = f"({hidden} earlier attempts not shown)" if hidden else None
+    hidden = max(0, len(timeline.bars) - most)
+    return attempts_table(timeline.bars[-most:], f"({hidden} earlier attempts not shown)" if hidden else None)
+
+
+def attempts_table(bars: Iterable[TimelineBar], title: str | None = None) -> Table:
+    """Attempts, one a row."""
+    rows = [_bar(bar) for bar in bars]
     return table(["step", "agent", "node", "", "status", "verdict", "start s", "took s"], rows, title)
 
 

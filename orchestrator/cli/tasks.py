@@ -25,10 +25,11 @@ from orchestrator.cli.output import (
     seconds,
     table,
     task_summary,
+    timeline_table,
     waiting_table,
     why,
 )
-from orchestrator.cli.output import timeline_table as attempts_table
+from orchestrator.cli.step import print_step, print_step_json, read_step
 from orchestrator.cli.watch import watch
 from orchestrator.client.client import Client
 from orchestrator.config import parse_document
@@ -168,13 +169,18 @@ def _print_verdicts(preview: Preview) -> None:
 @reported
 def show(
     task_id: TaskIdArgument,
+    step: Annotated[str | None, typer.Argument(metavar="[STEP]", help="Show this step with all its details.")] = None,
     url: Url = DEFAULT_URL,
     watch_it: Annotated[bool, typer.Option("--watch", help="Show live progress until the task has ended.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a task: status, attempts, outputs."""
-    if watch_it and as_json:
-        refuse("--watch and --json exclude each other", "leave one of them out")
+    """Show a task: status, attempts, outputs. With STEP: its inputs, attempts, failure, output, the gate's decision."""
+    if watch_it and (as_json or step is not None):
+        refuse("--watch excludes --json and a step", "leave one of them out")
+    if step is not None:
+        found = with_client(url, lambda client: read_step(client, task_id, step))
+        print_step_json(found) if as_json else print_step(found)
+        return
 
     async def ask(client: Client) -> TaskView:
         if watch_it:
@@ -183,7 +189,7 @@ def show(
         if not as_json:
             console.print(task_summary(view), soft_wrap=True)
             timeline = await client.timeline(task_id)
-            console.print(attempts_table(timeline))
+            console.print(timeline_table(timeline))
             evidence = view.failure.evidence if view.failure is not None else None
             told = evidence.attempt if evidence is not None else None
             for more in (failed_table(timeline, told), waiting_table(timeline)):

@@ -27,6 +27,7 @@ from planners.cluster import ClusterSnapshot
 from reconciler.state.commands import RunStatus
 from reconciler.views.logs import LogLevel, LogLine, LogPage, LogQuery
 from reconciler.views.models import FailuresView, PlansView, StoredEvent, TaskPage, TaskView, Timeline
+from reconciler.views.step_view import StepView
 
 DEFAULT_URL = "http://127.0.0.1:8700"
 
@@ -272,6 +273,10 @@ class Client:
     async def failures(self, task_id: str) -> FailuresView:
         """The latest failed attempts with everything that is known of them, those that were retried included."""
         return await self._view(FailuresView, "GET", f"/v1/tasks/{task_id}/failures")
+
+    async def step(self, task_id: str, step: str) -> StepView:
+        """One step: inputs, placements, attempts, the gate's decision, and why it waits."""
+        return await self._view(StepView, "GET", f"/v1/tasks/{task_id}/steps/{step}")
 
     async def trace(self, task_id: str) -> dict[str, JsonValue]:
         """The run in the Trace Event Format, for ui.perfetto.dev or chrome://tracing."""

@@ -42,7 +42,9 @@ def told(task_file, monkeypatch):
     def tell(gateway, *options, keyring=None):
         served = build(IngressContext(gateway, SETTINGS, CATALOG, keyring=keyring))
         transport = httpx.ASGITransport(served, raise_app_exceptions=False)
-        monkeypatch.setattr(orchestrator.cli.tasks, "Client", lambda url, **more: Client(url, transport=transport, **more))
+        monkeypatch.setattr(
+            orchestrator.cli.tasks, "Client", lambda url, **more: Client(url, transport=transport, **more)
+        )
         monkeypatch.setattr(patience, "PATIENCE_S", 0.0)
         result = CliRunner().invoke(cli, ["submit", str(task_file), *options])
         assert result.exit_code != 0
