@@ -22,6 +22,7 @@ from actors.executor.containment import RunningMark, contain_spawned_tasks, remo
 from actors.executor.execution import run_in_process, run_promotion, run_verification
 from actors.executor.host_attempts import HostAttempts
 from actors.executor.host_output import HostOutput
+from actors.executor.host_socket import HostSocket, MessageStream, SocketAddress
 from actors.executor.loop_watch import LoopWatch
 from actors.executor.messages import packed, unpacked
 from actors.executor.process_remains import ProcessRemains, oom_kills, remains_of, remove_stale_stacks, watch
@@ -47,12 +48,16 @@ def shares_a_host(agent: AgentSpec) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class HostProcess:
-    """A host that is ready: paths, on its node, of its `RunningMark`, of its stacks, and of its latest lines."""
+    """A host that is ready: paths, on its node, of its `RunningMark`, of its stacks, and of its latest lines.
+
+    ``socket``: where it takes orders from executors on its machine.
+    """
 
     pid: int
     mark: str
     stack: str = ""
     ring: str = ""
+    socket: SocketAddress | None = None
 
 
 @ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)
@@ -69,6 +74,7 @@ class Host:
         self._path = folder / f"{_MARK_PREFIX}{os.getpid()}"
         self._mark = RunningMark(self._path)
         self._attempts = HostAttempts(self._mark, *([] if self._output is None else [self._output.captures]))
+        self._socket = HostSocket(self._connected, lambda orders: self._attempts.take(unpacked(orders)))
         self._watch_s: float | None = None
         self._oom_kills = oom_kills()
         remove_stale_marks(folder, _MARK_PREFIX)
@@ -80,7 +86,12 @@ class Host:
         LoopWatch(asyncio.get_running_loop()).start()
         self._watch_s = _WATCH_SHARE * heartbeat_timeout_s
         ring = self._output.ring_path if self._output is not None else None
-        return HostProcess(os.getpid(), str(self._path), watch(self._watch_s), str(ring or ""))
+        address = await self._socket.listen()
+        return HostProcess(os.getpid(), str(self._path), watch(self._watch_s), str(ring or ""), address)
+
+    def _connected(self, stream: MessageStream) -> None:
+        """An executor on this machine has connected to the socket: the ends of attempts go there."""
+        self._attempts.send_to(lambda returned: stream.send(packed(returned)))
 
     async def heartbeat(self) -> None:
         """Answers as long as no agent blocks the event loop."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,6 +35,13 @@ class HostAttempts:
         self._bodies: dict[AttemptId, Any] = {}
         self._returned: list[Returned] = []
         self._news = asyncio.Event()
+        self._send: Callable[[list[Returned]], None] | None = None
+        self._sending: asyncio.Handle | None = None
+
+    def send_to(self, send: Callable[[list[Returned]], None]) -> None:
+        """Send ends as they come, those of one turn of the event loop together, instead of keeping them."""
+        self._send = send
+        self._send_soon()
 
     def take(self, orders: Orders, blobs: Sequence[Any] = ()) -> None:
         """Flush and start attempts. ``blobs``: the referenced outputs that the calls read."""
@@ -48,9 +55,13 @@ class HostAttempts:
     async def results(self) -> list[Returned]:
         """The ends that have not been taken yet, oldest first; waits for the first one."""
         await self._news.wait()
-        batch, self._returned = self._returned[:_MOST_RESULTS], self._returned[_MOST_RESULTS:]
+        batch = self._next_batch()
         if not self._returned:
             self._news.clear()
+        return batch
+
+    def _next_batch(self) -> list[Returned]:
+        batch, self._returned = self._returned[:_MOST_RESULTS], self._returned[_MOST_RESULTS:]
         return batch
 
     def body(self, attempt: AttemptId) -> Any:
@@ -91,4 +102,17 @@ class HostAttempts:
 
     def _return(self, returned: Returned) -> None:
         self._returned.append(returned)
-        self._news.set()
+        if self._send is None:
+            self._news.set()
+        else:
+            self._send_soon()
+
+    def _send_soon(self) -> None:
+        if self._sending is None and self._returned:
+            self._sending = asyncio.get_running_loop().call_soon(self._send_batch)
+
+    def _send_batch(self) -> None:
+        self._sending = None
+        if self._send is not None:
+            self._send(self._next_batch())
+            self._send_soon()

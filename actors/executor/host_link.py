@@ -1,7 +1,8 @@
-"""The executor's side of a host: what one tick of the event loop orders goes in one call, results come in batches.
+"""The executor's side of a host: what one tick of the event loop orders goes in one message, results come in batches.
 
-At most one call at a time waits for results. It carries the orders that are there when it starts, so a lone attempt
-costs one call; orders of later ticks go in calls of their own, which return at once.
+Messages go through the host's socket, if it is on this machine. Otherwise they are actor calls: at most one call at a
+time waits for results. It carries the orders that are there when it starts, so a lone attempt costs one call; orders of
+later ticks go in calls of their own, which return at once.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from typing import Any
 
 from ray import exceptions as rx
 
+from actors.executor.host_socket import MessageStream, SocketAddress, connected
 from actors.executor.messages import Orders, Returned, packed, unpacked
 from actors.invocation import Invocation
 from actors.payloads.outputs import Reference
@@ -31,6 +33,17 @@ class HostLink:
         self._sending: asyncio.Handle | None = None
         self._receiving: asyncio.Task[None] | None = None
         self._confirming: set[asyncio.Task[None]] = set()
+        self._stream: MessageStream | None = None
+
+    async def connect(self, address: SocketAddress | None) -> None:
+        """Use the host's socket from now on, if it can be reached. Call this before the first attempt."""
+        if address is not None:
+            self._stream = await connected(address, self._receive_message, self._lose)
+
+    def close(self) -> None:
+        """End the connection to the socket. Attempts that still run fail."""
+        if self._stream is not None:
+            self._stream.close()
 
     def run(self, call: Invocation, blobs: Iterable[Reference] = ()) -> asyncio.Future[Returned]:
         """Start an attempt; its end.
@@ -68,7 +81,11 @@ class HostLink:
 
     def _send_all(self) -> None:
         self._sending = None
-        if self._expected and self._receiving is None:
+        if self._stream is not None and self._stream.is_closed:
+            self._lose()
+        elif self._stream is not None:
+            self._stream.send(packed(self._next_orders()))
+        elif self._expected and self._receiving is None:
             self._receiving = asyncio.ensure_future(self._receive(self._next_orders()))
         elif self._calls or self._flushed:
             self._send(self._next_orders())
@@ -104,6 +121,15 @@ class HostLink:
             self._receiving = None
         if self._expected or self._calls or self._flushed:
             self._send_soon()
+
+    def _receive_message(self, message: bytes) -> None:
+        for returned in unpacked(message):
+            self._settle(returned)
+
+    def _lose(self) -> None:
+        """The host has ended, or something in its process has closed its socket: it is of no use any more."""
+        self._calls, self._flushed = [], []
+        self._fail(list(self._expected), rx.RayActorError(error_msg="the host has ended its connection"))
 
     def _settle(self, returned: Returned) -> None:
         end = self._expected.pop(returned.attempt, None)

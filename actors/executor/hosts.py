@@ -212,6 +212,8 @@ class Hosts:
 
     def close(self) -> None:
         """Kill all hosts."""
+        for host in (*self._retired, *self._ready.values()):
+            host.link.close()
         for host in self._retired:
             kill(host.actor)
         for starting in list(self._starting.values()):
@@ -242,7 +244,9 @@ class Hosts:
         )
         actor = placed.remote(self._executor)
         process = await actor.start.remote(self._heartbeat_timeout_s)
-        host = self._ready[node] = RunningHost(node, actor, HostLink(actor), process)
+        link = HostLink(actor)
+        await link.connect(process.socket)
+        host = self._ready[node] = RunningHost(node, actor, link, process)
         host.watch = asyncio.ensure_future(self._watch(host))
         if self._on_output is not None:
             host.output = asyncio.ensure_future(self._follow(host, self._on_output))

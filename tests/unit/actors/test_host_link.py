@@ -11,7 +11,8 @@ from ray.exceptions import ObjectLostError, RayActorError
 from actors.executor.containment import RunningMark
 from actors.executor.host_attempts import HostAttempts
 from actors.executor.host_link import HostLink
-from actors.executor.messages import packed, unpacked
+from actors.executor.host_socket import HostSocket
+from actors.executor.messages import Orders, packed, unpacked
 from actors.invocation import Invocation
 from planners.agents import AgentKind
 
@@ -22,13 +23,24 @@ class HostHere:
     """A host actor on this event loop. ``calls`` names the methods that were called; `die` ends it."""
 
     def __init__(self, mark):
+        self.streams = []
         self.attempts, self.calls, self._death = HostAttempts(mark), [], asyncio.get_running_loop().create_future()
         for name, method in (("take", self._take), ("exchange", self._exchange)):
             setattr(self, name, SimpleNamespace(remote=self._remote(name, method)))
         self.body = SimpleNamespace(remote=self._body)
 
+    async def listen(self):
+        def connected(stream):
+            self.streams.append(stream)
+            self.attempts.send_to(lambda returned: stream.send(packed(returned)))
+
+        listening = HostSocket(connected, lambda orders: self.attempts.take(unpacked(orders)))
+        return await listening.listen()
+
     def die(self):
         self._death.set_exception(RayActorError())
+        for stream in self.streams:
+            stream.close()
 
     def _remote(self, name, method):
         def remote(*arguments):
@@ -64,14 +76,31 @@ async def host(tmp_path):
 
 
 @pytest.fixture
-async def link(host):
+async def by_calls(host):
+    """A link to a host on another machine."""
     return HostLink(host)
+
+
+@pytest.fixture(params=["calls", "socket"])
+async def link(host, request):
+    made = HostLink(host)
+    await made.connect(await host.listen() if request.param == "socket" else None)
+    yield made
+    await closed(made, host)
 
 
 def a_call(number, agent=s.add, **inputs):
     target = f"{agent.__module__}:{agent.__name__}"
     known = {"task": "t", "agent": "a", "kind": AgentKind.ASYNC, "work_key": "k", "inline_bytes": 100}
     return Invocation(attempt=f"t.{number}", target=target, inputs=inputs, **known)
+
+
+async def closed(link, host):
+    """End the connection and wait until both ends know."""
+    link.close()
+    for stream in host.streams:
+        while not stream.is_closed:
+            await asyncio.sleep(0.001)
 
 
 async def ended(end):
@@ -82,8 +111,8 @@ async def lost():
     raise ObjectLostError("ref", "owner", "stack")
 
 
-async def test_attempts_of_one_tick_travel_in_one_call_and_so_do_their_ends(host, link):
-    ends = [link.run(a_call(n, a=n)) for n in range(20)]
+async def test_attempts_of_one_tick_travel_in_one_call_and_so_do_their_ends(host, by_calls):
+    ends = [by_calls.run(a_call(n, a=n)) for n in range(20)]
 
     outputs = [(await ended(end)).ended.handoff.output for end in ends]
 
@@ -91,7 +120,31 @@ async def test_attempts_of_one_tick_travel_in_one_call_and_so_do_their_ends(host
     assert host.calls == ["exchange"]
 
 
-async def test_a_later_attempt_does_not_wait_for_the_end_of_an_earlier_one(host, link):
+async def test_attempts_and_their_ends_go_through_the_socket_if_there_is_one(host):
+    link = HostLink(host)
+    await link.connect(await host.listen())
+
+    ends = [link.run(a_call(n, a=n)) for n in range(20)]
+
+    assert [(await ended(end)).ended.handoff.output for end in ends] == [n + 1 for n in range(20)]
+    assert host.calls == []
+    await closed(link, host)
+
+
+async def test_a_host_that_closes_its_socket_is_of_no_use_any_more(host):
+    link = HostLink(host)
+    await link.connect(await host.listen())
+    await ended(link.run(a_call(0, a=1)))
+    host.streams[0].close()
+
+    with pytest.raises(RayActorError):
+        await ended(link.run(a_call(1, s.waits)))
+    with pytest.raises(RayActorError):
+        await ended(link.run(a_call(2, a=1)))
+    host.attempts.take(Orders(flushed=["t.1"]))
+
+
+async def test_a_later_attempt_does_not_wait_for_the_end_of_an_earlier_one(link):
     waiting = link.run(a_call(1, s.waits))
     await asyncio.sleep(0.01)
 
@@ -99,11 +152,10 @@ async def test_a_later_attempt_does_not_wait_for_the_end_of_an_earlier_one(host,
 
     assert later.ended.handoff.output == 2
     assert not waiting.done()
-    assert host.calls[:2] == ["exchange", "take"]
 
 
-async def test_messages_are_bounded(link, host):
-    ends = [link.run(a_call(n, a=n)) for n in range(600)]
+async def test_messages_are_bounded(by_calls, host):
+    ends = [by_calls.run(a_call(n, a=n)) for n in range(600)]
 
     assert len([await ended(end) for end in ends]) == 600
     assert len(host.calls) < 12

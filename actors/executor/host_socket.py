@@ -1,0 +1,180 @@
+"""A socket between an executor and a host on the same machine. A message costs a tenth of an actor call.
+
+The host listens on an abstract address, which leaves no file behind, and the executor learns name and key by an actor
+call. The key must be the first message of a connection; nothing else is read before it, because messages are pickles.
+Executors on other machines cannot connect, and use actor calls.
+"""
+
+import asyncio
+import hmac
+import secrets
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+_LENGTH_BYTES = 4
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class SocketAddress:
+    """Where a host listens. ``key``: what must be sent first."""
+
+    name: str
+    key: bytes = field(repr=False)
+
+
+class MessageStream(asyncio.Protocol):
+    """Whole messages over a stream, each preceded by its length. Lives on one event loop."""
+
+    def __init__(
+        self,
+        on_message: Callable[["MessageStream", bytes], None],
+        on_lost: Callable[[], None],
+        most_bytes: int | None = None,
+    ) -> None:
+        """Set up.
+
+        Args:
+            on_message: called with each message, one in a turn of the event loop.
+            on_lost: called once when the connection has ended, after the last message.
+            most_bytes: the stream ends at a message that is longer; None: no limit.
+        """
+        self.on_message = on_message
+        self.most_bytes = most_bytes
+        self._on_lost = on_lost
+        self._received = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._next: asyncio.Handle | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection has ended."""
+        return self._transport is None
+
+    def send(self, message: bytes) -> None:
+        """Send a message. If the connection is lost, nothing happens."""
+        if self._transport is not None:
+            self._transport.write(len(message).to_bytes(_LENGTH_BYTES, "little") + message)
+
+    def close(self) -> None:
+        """End the connection, once what was sent before has been written."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        self._received += data
+        if self._next is None:
+            self._deliver()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio passes it by position
+        """See `asyncio.BaseProtocol`."""
+        self._transport = None
+        if self._next is not None:
+            self._next.cancel()
+        while self._message_bytes() is not None:
+            self._take()
+        self._on_lost()
+
+    def _deliver(self) -> None:
+        """Pass on one message, and the next one after others had a turn."""
+        self._next = None
+        if self._message_bytes() is None:
+            return
+        self._take()
+        if self._message_bytes() is not None:
+            self._next = asyncio.get_running_loop().call_soon(self._deliver)
+
+    def _message_bytes(self) -> int | None:
+        """The length of the next message; None if it is not complete."""
+        if len(self._received) < _LENGTH_BYTES:
+            return None
+        length = int.from_bytes(self._received[:_LENGTH_BYTES], "little")
+        if self.most_bytes is not None and length > self.most_bytes:
+            self._received.clear()
+            self.close()
+            return None
+        return length if len(self._received) >= _LENGTH_BYTES + length else None
+
+    def _take(self) -> None:
+        end = _LENGTH_BYTES + (self._message_bytes() or 0)
+        message = bytes(self._received[_LENGTH_BYTES:end])
+        del self._received[:end]
+        self.on_message(self, message)
+
+
+class HostSocket:
+    """The host's end: one executor may connect, once."""
+
+    def __init__(self, connected: Callable[[MessageStream], None], received: Callable[[bytes], None]) -> None:
+        """Set up.
+
+        Args:
+            connected: called when the executor has connected.
+            received: called with each of its messages.
+        """
+        self._connected = connected
+        self._received = received
+        self._key = secrets.token_bytes(_KEY_BYTES)
+        self._server: asyncio.Server | None = None
+
+    async def listen(self) -> SocketAddress | None:
+        """Listen; None where that is not possible."""
+        if sys.platform != "linux":
+            return None  # abstract addresses are Linux's own
+        name = f"\0forerun-{secrets.token_hex(16)}"
+        try:
+            listening = socket.socket(socket.AF_UNIX)
+            listening.bind(name)
+            self._server = await asyncio.get_running_loop().create_unix_server(self._stranger, sock=listening)
+        except OSError:
+            return None
+        return SocketAddress(name, self._key)
+
+    def close(self) -> None:
+        """Stop listening. The connection that there is goes on."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def _stranger(self) -> MessageStream:
+        return MessageStream(self._check, lambda: None, most_bytes=_KEY_BYTES)
+
+    def _check(self, stream: MessageStream, message: bytes) -> None:
+        """The first message of a connection."""
+        if self._server is None or not hmac.compare_digest(message, self._key):
+            stream.close()
+            return
+        self.close()
+        stream.most_bytes, stream.on_message = None, lambda _, later: self._received(later)
+        self._connected(stream)
+
+
+async def connected(
+    address: SocketAddress, received: Callable[[bytes], None], on_lost: Callable[[], None]
+) -> MessageStream | None:
+    """Connect to a host; None if it cannot be reached from this machine.
+
+    Args:
+        address: of the host.
+        received: called with each of its messages.
+        on_lost: called once when the connection has ended.
+    """
+    connecting = socket.socket(socket.AF_UNIX)
+    connecting.setblocking(False)  # a connection within a machine is made at once or not at all
+    try:
+        connecting.connect(address.name)
+    except OSError:
+        connecting.close()
+        return None
+    stream = MessageStream(lambda _, message: received(message), on_lost)
+    await asyncio.get_running_loop().create_unix_connection(lambda: stream, sock=connecting)
+    stream.send(address.key)
+    return stream
