@@ -44,6 +44,10 @@ class Admission:
         finally:
             self._present.pop(attempt, None)
 
+    def admits(self, agent: AgentSpec) -> bool:
+        """Whether no limit concerns the agent, so that its attempts never wait here."""
+        return agent.name not in self._queues
+
     def confirm(self, attempt: AttemptId) -> None:
         """Let a speculative attempt that waits wait with the confirmed ones, and preempt it no more."""
         if (present := self._present.get(attempt)) is not None:

@@ -131,6 +131,10 @@ class CentralLimits:
             del self._held[attempt]
             self._leave(attempt)
 
+    def admits(self, agent: AgentSpec) -> bool:
+        """See `Admission.admits`."""
+        return agent.name not in self._limited
+
     def confirm(self, attempt: AttemptId) -> None:
         """See `Admission.confirm`."""
         if attempt in self._waiting:

@@ -242,7 +242,7 @@ class FencedExecutor(ABC):
         agent = self.catalog.by_name.get(order.agent)
         if agent is None:
             raise ActorsError(f"no agent '{order.agent}' in the catalog", "agent", "add it to the catalog")
-        if order.fallback and self._is_down(agent):
+        if hosted.sent is None and order.fallback and self._is_down(agent):
             return Ended(0.0, failure=left_alone(agent))
         async with hosted.admission(agent, self._preempt):
             order = hosted.order  # it may have been confirmed while it waited

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -42,6 +42,11 @@ class HostAttempts:
         """Send ends as they come, those of one turn of the event loop together, instead of keeping them."""
         self._send = send
         self._send_soon()
+
+    @property
+    def running(self) -> Collection[AttemptId]:
+        """The attempts that have not ended."""
+        return self._running.keys()
 
     def take(self, orders: Orders, blobs: Sequence[Any] = ()) -> None:
         """Flush and start attempts. ``blobs``: the referenced outputs that the calls read."""

@@ -32,7 +32,8 @@ class HostedAttempt:
 
     ``handle`` is what cancels it where it runs (None: it does not run yet). ``stack``: the path, on its node, where its
     process leaves stacks. ``output``: what it printed and logged. ``heard_s``: when it began or last told its progress,
-    if that is watched. ``told_bytes``: of its lines since then.
+    if that is watched. ``told_bytes``: of its lines since then. ``sent``: how it went to its host, if it did so at once.
+    ``due_tick``: when its time is up (`TimeLimits`).
     """
 
     task: TaskId
@@ -49,6 +50,8 @@ class HostedAttempt:
     output: AttemptOutput = field(default_factory=AttemptOutput)
     heard_s: float | None = None
     told_bytes: int = 0
+    sent: Any = None
+    due_tick: int = 0
 
     def admission(
         self, agent: AgentSpec, preempt: "Callable[[HostedAttempt], None]"
@@ -112,6 +115,10 @@ class AdmissionControl(Protocol):
 
     def confirm(self, attempt: AttemptId) -> None:
         """An attempt that waits or is admitted is no longer speculative."""
+        ...
+
+    def admits(self, agent: AgentSpec) -> bool:
+        """Whether no limit concerns the agent, so that its attempts never wait here."""
         ...
 
     def cool_down(self, provider: str, until_s: float) -> None:

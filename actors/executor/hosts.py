@@ -140,6 +140,10 @@ class Hosts:
             return ready
         return await asyncio.shield(self._begin(node))
 
+    def ready(self, node: NodeId) -> RunningHost | None:
+        """The node's host, if it is ready."""
+        return self._ready.get(node)
+
     def follow(self, node: NodeId) -> None:
         """Pass on what worker processes on a node print and log: its host, which does that, starts unless it runs."""
         if self._on_output is not None and node not in self._ready:

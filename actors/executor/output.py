@@ -34,7 +34,7 @@ class AttemptOutput:
 
     def __init__(self) -> None:
         self._arrived = 0
-        self._last: deque[LogBatch] = deque()
+        self._last: deque[LogBatch] | None = None  # an empty one takes 700 bytes, and most attempts print nothing
         self._kept = 0
 
     def restart(self) -> None:
@@ -46,6 +46,7 @@ class AttemptOutput:
         new = batch.after(self._arrived)
         if new is not None:
             self._arrived = new.first + new.length - 1
+            self._last = self._last or deque()
             self._last.append(new)
             self._kept += new.length
             while self._kept - self._last[0].length >= _KEPT:
@@ -54,7 +55,7 @@ class AttemptOutput:
 
     def last_lines(self, most: int = 20, streams: Collection[LogStream] = _ALL) -> list[CapturedLine]:
         """The last lines of these streams that have arrived, among the last hundred or so."""
-        lines = [line for batch in self._last for line in batch.lines() if line.stream in streams]
+        lines = [line for batch in self._last or () for line in batch.lines() if line.stream in streams]
         return lines[-most:] if most > 0 else []
 
     def add_to(self, failure: Failure) -> Failure:

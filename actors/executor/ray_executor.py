@@ -3,7 +3,6 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from itertools import count
 from typing import Any, Unpack
 
 import ray
@@ -11,14 +10,13 @@ from pydantic import JsonValue
 from ray import exceptions as rx
 
 from actors.errors import NoSuchNode, OutputGone
-from actors.executor.fenced import FencedExecutor
 from actors.executor.host import promotion, shares_a_host, verification, worker
-from actors.executor.host_groups import HostGroups
+from actors.executor.host_executor import GRACE_S, HostExecutor
 from actors.executor.host_link import HostLink
 from actors.executor.hosted import ExecutorOptions, HostedAttempt
-from actors.executor.hosts import Next, RunningHost, after_host_end, kill
-from actors.executor.lost_processes import blocked_loop, node_lost, out_of_memory, worker_lost
-from actors.executor.nodes import NodeProbe, pinned, ray_amounts
+from actors.executor.hosts import kill
+from actors.executor.lost_processes import node_lost, out_of_memory, worker_lost
+from actors.executor.nodes import pinned, ray_amounts
 from actors.executor.readings import Held, merged
 from actors.executor.waits import Stage, in_use, process_wait, resource_wait, start_wait
 from actors.failures import failure_of, timed_out
@@ -37,8 +35,6 @@ from reconciler.state.waiting import DispatchWait
 HEARTBEAT_TIMEOUT_S = 10.0
 # Agents without resources that run alone on a node at once: Ray bounds only what needs resources.
 PROCESSES_PER_NODE = 32
-# Kinds that run on a loop enforce their timeout themselves; this much later the executor does.
-_GRACE_S = 5.0
 _HELD_FOR_S = 0.2
 _LOST = (
     rx.RayActorError,
@@ -62,7 +58,7 @@ def _unknown_room(_: NodeId) -> tuple[None, None]:
 _CODE = "RAY_FORERUN_CODE"
 
 
-class RayExecutor(FencedExecutor):
+class RayExecutor(HostExecutor):
     """Implements `reconciler.runtime.ports.Executor` on the Ray cluster of this process.
 
     `actors.executor.host` describes what runs where. The executor owns its host actors and all outputs: they end with
@@ -89,14 +85,9 @@ class RayExecutor(FencedExecutor):
             room: a node of the cluster, and what nothing holds there; None where that is not known.
             options: see `FencedExecutor`.
         """
-        super().__init__(catalog, **options)
+        super().__init__(catalog, heartbeat_timeout_s, **options)
         self._on_node_lost = on_node_lost
         self._code = 0  # how often it was reloaded
-        on_output = None if self._logs is None else self._report_arrived
-        self._groups = HostGroups(heartbeat_timeout_s, self.name, on_output)
-        self._hosts = self._groups.shared
-        self._heartbeat_timeout_s = heartbeat_timeout_s
-        self._probe = NodeProbe()
         self._workers: dict[tuple[AgentName, NodeId], Any] = {}
         self._cut_off: dict[NodeId, list[Any]] = {}
         self._processes_per_node = processes_per_node
@@ -107,10 +98,6 @@ class RayExecutor(FencedExecutor):
     def held(self) -> dict[NodeId, Held]:
         """As `FencedExecutor`, with what the hosts of agents hold."""
         return merged(super().held(), self._groups.held())
-
-    async def prepare(self, nodes: Iterable[NodeId]) -> None:
-        """Start the hosts of these nodes, so that the first attempts there do not wait for them."""
-        await asyncio.gather(*(self._hosts.on(node) for node in nodes), return_exceptions=True)
 
     def reload(self, catalog: Catalog) -> None:
         """As `FencedExecutor`; attempts that are dispatched from now on run in new processes, which import new code."""
@@ -189,54 +176,6 @@ class RayExecutor(FencedExecutor):
         """Report what an attempt has printed and logged whose worker process is gone."""
         self._report_output(hosted, await self._hosts.left_by(hosted.order.node, hosted.order.attempt, env))
 
-    async def _in_hosts(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
-        """Run an attempt in the node's host, and again if that ends through another attempt."""
-        node, hosts = hosted.order.node, self._groups.of(agent)
-        hosted.stage = Stage.HOST
-        for ended_hosts in count(1):
-            host = await hosts.on(node)
-            try:
-                return await self._in_host(hosted, host, call, bound)
-            except rx.RayActorError:
-                if not await self._probe.is_alive(node):
-                    raise
-            hosted.handle = None
-            end = await hosts.end_of(host)
-            match after_host_end(call.attempt, end, ended_hosts):
-                case Next.ALONE:
-                    break
-                case Next.FAILED:
-                    late = call.timeout_s is not None and self._seconds(hosted) > call.timeout_s
-                    failure = blocked_loop(agent.name, self._heartbeat_timeout_s, end.stack)
-                    if late:
-                        failure = timed_out(call.timeout_s, stack=end.stack)
-                    return Ended(self._seconds(hosted), failure=failure)
-        return await self._in_worker(hosted, agent, call, bound)
-
-    async def _in_host(self, hosted: HostedAttempt, host: RunningHost, call: Invocation, bound: BoundInputs) -> Ended:
-        with host.in_use():
-            return await self._run_in_host(hosted, host, call, bound)
-
-    async def _run_in_host(
-        self, hosted: HostedAttempt, host: RunningHost, call: Invocation, bound: BoundInputs
-    ) -> Ended:
-        hosted.handle = host.link
-        hosted.output.restart()
-        end = host.link.run(call, bound.blobs)
-        self._began(hosted)
-        try:
-            async with asyncio.timeout(None if call.timeout_s is None else call.timeout_s + _GRACE_S):
-                returned = await end
-        except TimeoutError:
-            self._cancel([hosted])  # the agent ignores its timeout; if it blocks the host, the heartbeat shows it
-            return Ended(self._seconds(hosted), failure=timed_out(call.timeout_s))
-        if returned.ended is None:
-            return Ended(self._seconds(hosted), failure=Failure(kind=FailureKind.CANCELLED, message="cancelled"))
-        if returned.is_large:
-            hosted.body = await host.link.body(call.attempt)
-        hosted.staged = returned.staged
-        return returned.ended
-
     async def _in_worker(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         if agent.resources.amounts():
             return await self._in_process(hosted, agent, call, bound)
@@ -252,7 +191,7 @@ class RayExecutor(FencedExecutor):
         began: Began = await (await anext(items))
         hosted.stack = began.stack
         self._began(hosted)
-        grace_s = _GRACE_S if kind_of(agent.kind).runs_on_loop else 0.0
+        grace_s = GRACE_S if kind_of(agent.kind).runs_on_loop else 0.0
         try:
             async with asyncio.timeout(None if call.timeout_s is None else call.timeout_s + grace_s):
                 ended: Ended = await (await anext(items))

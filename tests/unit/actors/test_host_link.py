@@ -2,72 +2,19 @@
 
 import asyncio
 import pickle
-from types import SimpleNamespace
 
 import pytest
 import sample_agents as s
+from host_here import HostHere
 from ray.exceptions import ObjectLostError, RayActorError
 
 from actors.executor.containment import RunningMark
-from actors.executor.host_attempts import HostAttempts
 from actors.executor.host_link import HostLink
-from actors.executor.host_socket import HostSocket
-from actors.executor.messages import Orders, packed, unpacked
+from actors.executor.messages import Orders
 from actors.invocation import Invocation
 from planners.agents import AgentKind
 
 GUARD_S = 30.0
-
-
-class HostHere:
-    """A host actor on this event loop. ``calls`` names the methods that were called; `die` ends it."""
-
-    def __init__(self, mark):
-        self.streams = []
-        self.attempts, self.calls, self._death = HostAttempts(mark), [], asyncio.get_running_loop().create_future()
-        for name, method in (("take", self._take), ("exchange", self._exchange)):
-            setattr(self, name, SimpleNamespace(remote=self._remote(name, method)))
-        self.body = SimpleNamespace(remote=self._body)
-
-    async def listen(self):
-        def connected(stream):
-            self.streams.append(stream)
-            self.attempts.send_to(lambda returned: stream.send(packed(returned)))
-
-        listening = HostSocket(connected, lambda orders: self.attempts.take(unpacked(orders)))
-        return await listening.listen()
-
-    def die(self):
-        self._death.set_exception(RayActorError())
-        for stream in self.streams:
-            stream.close()
-
-    def _remote(self, name, method):
-        def remote(*arguments):
-            self.calls.append(name)
-            return self._alive(method(*arguments))
-
-        return remote
-
-    async def _alive(self, answering):
-        answer = asyncio.ensure_future(answering)
-        await asyncio.wait({answer, self._death}, return_when=asyncio.FIRST_COMPLETED)
-        if self._death.done():
-            answer.cancel()
-            return await self._death
-        return answer.result()
-
-    async def _take(self, orders, *blobs):
-        self.attempts.take(unpacked(orders), [await blob for blob in blobs])
-
-    async def _exchange(self, orders):
-        self.attempts.take(unpacked(orders))
-        return packed(await self.attempts.results())
-
-    def _body(self, attempt):
-        self.calls.append("body")
-        body = self.attempts.body(attempt)
-        return asyncio.sleep(0), asyncio.sleep(0, body)
 
 
 @pytest.fixture
@@ -86,21 +33,13 @@ async def link(host, request):
     made = HostLink(host)
     await made.connect(await host.listen() if request.param == "socket" else None)
     yield made
-    await closed(made, host)
+    await host.closed(made)
 
 
 def a_call(number, agent=s.add, **inputs):
     target = f"{agent.__module__}:{agent.__name__}"
     known = {"task": "t", "agent": "a", "kind": AgentKind.ASYNC, "work_key": "k", "inline_bytes": 100}
     return Invocation(attempt=f"t.{number}", target=target, inputs=inputs, **known)
-
-
-async def closed(link, host):
-    """End the connection and wait until both ends know."""
-    link.close()
-    for stream in host.streams:
-        while not stream.is_closed:
-            await asyncio.sleep(0.001)
 
 
 async def ended(end):
@@ -128,7 +67,7 @@ async def test_attempts_and_their_ends_go_through_the_socket_if_there_is_one(hos
 
     assert [(await ended(end)).ended.handoff.output for end in ends] == [n + 1 for n in range(20)]
     assert host.calls == []
-    await closed(link, host)
+    await host.closed(link)
 
 
 async def test_a_host_that_closes_its_socket_is_of_no_use_any_more(host):
