@@ -1,8 +1,6 @@
 """Group commit: one thread writes everything that arrived during the last commit in one transaction."""
 
 import logging
-import math
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +13,7 @@ from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import OperationalError
 
 from reconciler.errors import JournalUnavailable, ShuttingDown, Superseded
+from reconciler.journal.entry_queue import EntryQueue
 from reconciler.journal.ownership import Ownership
 from reconciler.journal.statements import Change, prepared_insert
 
@@ -79,8 +78,7 @@ class GroupWriter:
     def __init__(self, engine: Engine, observer: CommitObserver | None = None) -> None:
         self._observer = observer
         self._engine = engine
-        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
-        self._appending = threading.Lock()
+        self._queue = EntryQueue[Entry](_MOST_AT_ONCE)
         self._closing = threading.Event()
         self._taking = threading.Lock()
         self._in_hand: frozenset[Future[None]] = frozenset()  # of the transaction under way
@@ -95,11 +93,7 @@ class GroupWriter:
         """Queue an entry. Its future is done once it is on disk, or has the error: the database's, or ShuttingDown."""
         # From here on it cannot be cancelled: it is written whether or not anybody still waits for it.
         entry.done.set_running_or_notify_cancel()
-        with self._appending:  # nothing may follow the end mark of the queue, where it would never be written
-            ended = self._closing.is_set()
-            if not ended:
-                self._queue.put(entry)
-        if ended:
+        if not self._queue.put(entry, _linger_s(entry)):
             entry.done.set_exception(ShuttingDown("the journal is closed", fix="try again when the service is back"))
         return entry.done
 
@@ -112,7 +106,7 @@ class GroupWriter:
     @property
     def waiting(self) -> int:
         """About how many entries wait behind those that are being written."""
-        return self._queue.qsize()
+        return len(self._queue)
 
     def withdraw(self, durable: Future[None]) -> bool:
         """Take back an entry; whether that was possible. One whose transaction is under way may yet be written.
@@ -127,31 +121,15 @@ class GroupWriter:
 
     def close(self) -> None:
         """Write what is left and end the thread."""
-        with self._appending:
-            self._closing.set()
-            self._queue.put(None)
+        self._closing.set()
+        self._queue.close()
         self._thread.join()
 
     def _work(self) -> None:
-        ended = False
-        while not ended:
-            batch = self._gathered()
-            ended = None in batch
+        while batch := self._queue.take():
             self._began_s = time.monotonic()
-            self._commit([entry for entry in batch if entry is not None])
+            self._commit(batch)
             self._began_s = None
-
-    def _gathered(self) -> list[Entry | None]:
-        """The next entries: at once if somebody waits for any of them, else all that arrive within the linger time."""
-        batch = [self._queue.get()]
-        until_s = math.inf
-        while len(batch) < _MOST_AT_ONCE:
-            until_s = min(until_s, time.monotonic() + _linger_s(batch[-1]))
-            try:
-                batch.append(self._queue.get(timeout=max(0.0, until_s - time.monotonic())))
-            except queue.Empty:
-                break
-        return batch
 
     def _commit(self, batch: Sequence[Entry]) -> None:
         """Write all at once. If that fails, write one by one, so that only the wrong entry fails."""
@@ -221,9 +199,9 @@ class GroupWriter:
         return taken
 
 
-def _linger_s(entry: Entry | None) -> float:
+def _linger_s(entry: Entry) -> float:
     """How long others may join this entry."""
-    if entry is None or entry.urgent:
+    if entry.urgent:
         return 0.0
     return _LAZY_LINGER_S if entry.lazy else _LINGER_S
 

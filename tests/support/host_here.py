@@ -46,6 +46,7 @@ class HostHere:
 
     def die(self):
         self._death.set_exception(RayActorError())
+        self._death.exception()  # nobody may be waiting for it
         for stream in self.streams:
             stream.close()
 
