@@ -1,8 +1,12 @@
 """Convert schedules in quanta to plans, and plans (hints) back to modes."""
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.requests import PlanRequest
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
+from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 from planners.work_keys import InputDigests, work_keys
 
@@ -19,21 +23,10 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
         problem.flat.finished,
         problem.flat.repeats,
     )
-    quantum, nodes = problem.quantum_s, request.cluster.nodes
+    placements = _placements(problem, schedule, modes, request)
     steps = tuple(
-        PlannedStep(
-            step=step,
-            placement=Placement(
-                agent=mode.agent.name,
-                node=problem.nodes[schedule.node[i]],
-                node_class=nodes[schedule.node[i]].node_class,
-                start_s=round(schedule.start[i] * quantum, _DIGITS),
-                duration_s=round(mode.duration * quantum, _DIGITS),
-                usd=mode.usd,
-            ),
-            work_key=keys[step.id],
-        )
-        for i, (step, mode) in enumerate(zip(problem.steps, modes, strict=True))
+        PlannedStep(step=step, placement=placement, work_key=keys[step.id])
+        for step, placement in zip(problem.steps, placements, strict=True)
     )
     return Plan(
         kind=kind,
@@ -46,6 +39,25 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
         origin=origin,
         objective=schedule.value,
     )
+
+
+def _placements(
+    problem: Problem, schedule: Schedule, modes: Sequence[ExecutionMode], request: PlanRequest
+) -> Iterator[Placement]:
+    """The placement of each step. Equal ones are one object: thousands of like steps need it once."""
+    quantum, nodes, made = problem.quantum_s, request.cluster.nodes, dict[tuple[Any, ...], Placement]()
+    for mode, node, start in zip(modes, schedule.node, schedule.start, strict=True):
+        key = mode.agent.name, mode.duration, mode.usd, node, start
+        if key not in made:
+            made[key] = Placement(
+                agent=mode.agent.name,
+                node=problem.nodes[node],
+                node_class=nodes[node].node_class,
+                start_s=round(start * quantum, _DIGITS),
+                duration_s=round(mode.duration * quantum, _DIGITS),
+                usd=mode.usd,
+            )
+        yield made[key]
 
 
 def modes_of(problem: Problem, plan: Plan) -> list[tuple[int, int] | None]:
