@@ -40,8 +40,9 @@ class EndedRun:
         """The task as it ended."""
         return self._view
 
-    async def wait(self, wait_s: float) -> None:
-        """Return: it has ended."""
+    async def wait(self, wait_s: float) -> TaskView | None:
+        """The task as it ended."""
+        return self._view
 
     async def events(self, after: int, wait_s: float) -> EventPage:
         """A page of events after a sequence number."""

@@ -44,7 +44,7 @@ _Result = TypeVar("_Result")
 class LiveRun:
     """A run that is being driven by ``driver`` in the asyncio task ``running``. ``asked_s``: when it was last asked."""
 
-    def __init__(self, driver: Driver, executor: Executor, running: asyncio.Task[None]) -> None:
+    def __init__(self, driver: Driver, executor: Executor, running: asyncio.Task[TaskView | None]) -> None:
         self.running = running
         self._driver = self.driver = driver
         self._executor = executor
@@ -74,9 +74,11 @@ class LiveRun:
         await self._driver.settled()
         return self._driver.view()
 
-    async def wait(self, wait_s: float) -> None:
-        """Return when the run has ended, or after ``wait_s``."""
+    async def wait(self, wait_s: float) -> TaskView | None:
+        """Return when the run has ended, or after ``wait_s``: the task as it ended; None if it has not, or not here."""
         await asyncio.wait([self.running], timeout=wait_s)
+        ended = self.running.done() and not self.running.cancelled() and self.running.exception() is None
+        return self.running.result() if ended else None
 
     async def events(self, after: int, wait_s: float) -> EventPage:
         """A page of events after a sequence number; waits up to ``wait_s`` for the first."""

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from planners.model import TaskId
 from reconciler.journal.protocol import RunJournal
@@ -63,7 +64,7 @@ class Parking:
         self._clock = clock
         self._start = start
         self._parked: dict[TaskId, ParkedRun] = {}
-        self._stopping: dict[TaskId, asyncio.Task[None]] = {}
+        self._stopping: dict[TaskId, asyncio.Task[Any]] = {}
         self._waking: dict[TaskId, asyncio.Task[LiveRun]] = {}
 
     def __len__(self) -> int:
@@ -102,7 +103,7 @@ class Parking:
                 run.running.add_done_callback(partial(self._stopped, task))
                 run.running.cancel()
 
-    def _stopped(self, task: TaskId, _: asyncio.Task[None]) -> None:
+    def _stopped(self, task: TaskId, _: asyncio.Task[Any]) -> None:
         self._stopping.pop(task, None)
 
     async def woken(self, task: TaskId) -> LiveRun | None:

@@ -157,12 +157,14 @@ class Shard:
         run = self._live[driver.admitted.id] = LiveRun(driver, self._ports.executor, running)
         return run
 
-    async def _drive(self, driver: Driver) -> None:
+    async def _drive(self, driver: Driver) -> TaskView | None:
         try:
             with log_ids(task=driver.admitted.id):
-                self.observer.ended(await self._ended(driver))
+                self.observer.ended(view := await self._ended(driver))
+                return view
         except Superseded as error:
             _log.warning("task %s is left to another process: %s", driver.admitted.id, error)
+            return None
         finally:
             run = self._live.get(driver.admitted.id)
             if run is not None and run.driver is driver:
@@ -230,8 +232,7 @@ class Shard:
 
     async def wait(self, task_id: TaskId, wait_s: float) -> TaskView:
         """The task when it has ended, or as it is after ``wait_s``."""
-        await (await self._run(task_id)).wait(wait_s)
-        return await self.show(task_id)
+        return await (await self._run(task_id)).wait(wait_s) or await self.show(task_id)
 
     async def list_tasks(self, limit: int, before: str | None = None, where: TaskFilter = _ALL) -> TaskPage:
         """This shard's tasks, newest first, without their outputs."""
@@ -332,7 +333,7 @@ class Shard:
 
     async def close(self) -> None:
         """Stop driving. Tasks that have not ended are resumed after a restart."""
-        running = [run.running for run in self._live.values()]
+        running: list[asyncio.Task[Any]] = [run.running for run in self._live.values()]
         running += [] if self._sweeping is None else [self._sweeping]
         self.parking.close()
         for drive in running:
