@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 
 from orchestrator.errors import Unavailable
 
-# An answer counts for so long, so that a burst of submissions sends few pings.
-_FRESH_S = 0.5
+# An answer counts for so long, so that a burst of submissions sends few pings. From some time before that on it is
+# refreshed, so that no submission of a burst waits for a ping.
+_FRESH_S = 0.9
+_REFRESH_S = 0.5
 _WAIT_S = 0.5
 # An actor that is busy answers late. One that has died fails a ping at once.
 _LONGEST_SILENCE_S = 15.0
@@ -31,12 +33,15 @@ class Liveness:
             Unavailable: it has died, or has not answered for long.
         """
         now_s = self._clock()
-        if self._answered_s is not None and now_s - self._answered_s < _FRESH_S:
+        age_s = float("inf") if self._answered_s is None else now_s - self._answered_s
+        if age_s < _REFRESH_S:
             return
         self._silent_since_s = min(self._silent_since_s, now_s)
         if self._pinging is None or self._pinging.done():
             self._pinging = asyncio.get_running_loop().create_task(self._answer())
             self._pinging.add_done_callback(_retrieved)
+        if age_s < _FRESH_S:
+            return
         pinging = self._pinging
         await asyncio.wait([pinging], timeout=_WAIT_S)
         if pinging.done():
@@ -45,7 +50,11 @@ class Liveness:
             raise Unavailable("the planner does not answer", fix="try again in a moment")
 
     async def _answer(self) -> None:
-        await self._ping()
+        try:
+            await self._ping()
+        except BaseException:
+            self._answered_s = None
+            raise
         self._answered_s, self._silent_since_s = self._clock(), float("inf")
 
 

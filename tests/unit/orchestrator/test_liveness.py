@@ -49,6 +49,28 @@ async def test_an_answer_counts_for_a_moment(watched, actor, now):
     assert actor.pings == 2
 
 
+async def test_nobody_waits_for_a_ping_that_refreshes_an_answer(watched, actor, now):
+    await watched.require()
+    actor.hangs = True
+    now[0] += 0.6
+
+    await watched.require()
+    assert actor.pings == 1
+    await asyncio.sleep(0)
+    assert actor.pings == 2
+
+
+async def test_a_refreshing_ping_that_fails_is_known_at_once(watched, actor, now):
+    await watched.require()
+    actor.error = Unavailable("the planner has died")
+    now[0] += 0.6
+    await watched.require()
+    await asyncio.sleep(0)
+
+    with pytest.raises(Unavailable, match="has died"):
+        await watched.require()
+
+
 async def test_a_dead_actor_is_away_until_it_answers_again(watched, actor, now):
     await watched.require()
     now[0] += 1
