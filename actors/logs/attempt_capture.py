@@ -7,7 +7,7 @@ from collections.abc import Callable
 from json.encoder import encode_basestring_ascii
 from math import isnan
 from threading import RLock, get_ident
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from actors.logs.limits import LINE_OVERHEAD_BYTES, LogLimits
 from actors.logs.ring import Ring
@@ -16,6 +16,10 @@ from reconciler.state.stored_text import storable
 from reconciler.views.logs import CapturedLine, LogBatch, LogLevel, LogStream, lines_in
 
 LEVEL_OF_STREAM = {LogStream.STDOUT: LogLevel.INFO, LogStream.STDERR: LogLevel.WARNING}
+
+
+# Stands for one that has nothing in it: an empty deque takes 700 bytes, and most attempts print nothing.
+_NOTHING: deque[Any] = deque(maxlen=0)
 
 
 class _Pending(NamedTuple):
@@ -62,7 +66,7 @@ class AttemptCapture:
         self._now_s = now_s
         # Reentrant: garbage that is collected while a line is added may print in its __del__.
         self._lock = RLock()
-        self._pending: deque[_Pending] = deque()
+        self._pending: deque[_Pending] = _NOTHING
         self._first = 1  # the number of the first pending line
         self._partial: dict[tuple[LogStream, int], str] = {}
         self._left_bytes = limits.attempt_bytes
@@ -70,7 +74,7 @@ class AttemptCapture:
         self._resume_bytes = min(limits.bytes_per_s, limits.burst_bytes)
         self._filled_at_s = 0.0
         self._dropped = 0
-        self._last: deque[str] = deque()
+        self._last: deque[str] = _NOTHING
         self._last_bytes = 0
 
     # ---- what the attempt does
@@ -161,6 +165,7 @@ class AttemptCapture:
                 self.add(LEVEL_OF_STREAM[stream], stream, "", self._partial.pop((stream, thread)))
             self._forget_released()
             kept = list(self._last)
+            self._pending = self._pending or deque()
             if self._dropped > len(kept):
                 self._pending.append(_Pending(self._note(self._dropped - len(kept)), 0))
             self._pending += [_Pending(line, 0) for line in kept]
@@ -203,11 +208,13 @@ class AttemptCapture:
             ring_end = self._ring.append(f"{self._first + len(self._pending)} {self.attempt} {line}\n".encode())
             if not ring_end:
                 return False
+        self._pending = self._pending or deque()
         self._pending.append(_Pending(line, ring_end))
         return True
 
     def _drop(self, line: str) -> None:
         self._dropped += 1
+        self._last = self._last or deque()
         self._last.append(line)
         self._last_bytes += len(line)
         while len(self._last) > self._limits.last_lines or self._last_bytes > self._limits.last_bytes:
