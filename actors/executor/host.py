@@ -7,6 +7,7 @@ twice never shares a process, because the process may die through another agent.
 """
 
 import asyncio
+import gc
 import os
 import tempfile
 from collections.abc import Collection, Iterator
@@ -37,6 +38,9 @@ MAX_AGENTS_PER_HOST = 100_000
 # The stacks of a host are written before it is declared blocked and killed.
 _WATCH_SHARE = 0.9
 _MARK_PREFIX = "forerun-host-"
+# Objects that are created between two collections of the youngest, and multiples of that for the older ones. Python's
+# own thresholds look at the objects of thousands of waiting attempts again and again.
+_GC_THRESHOLDS = (5_000, 10, 10)
 
 
 def shares_a_host(agent: AgentSpec) -> bool:
@@ -86,6 +90,8 @@ class Host:
         LoopWatch(asyncio.get_running_loop()).start()
         self._watch_s = _WATCH_SHARE * heartbeat_timeout_s
         ring = self._output.ring_path if self._output is not None else None
+        gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
         address = await self._socket.listen()
         return HostProcess(os.getpid(), str(self._path), watch(self._watch_s), str(ring or ""), address)
 
