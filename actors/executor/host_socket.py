@@ -74,7 +74,7 @@ class MessageStream(asyncio.Protocol):
         if self._next is None:
             self._deliver()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio passes it by position
+    def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.BaseProtocol`."""
         self._transport = None
         if self._next is not None:

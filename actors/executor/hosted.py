@@ -32,7 +32,7 @@ class HostedAttempt:
 
     ``handle`` is what cancels it where it runs (None: it does not run yet). ``stack``: the path, on its node, where its
     process leaves stacks. ``output``: what it printed and logged. ``heard_s``: when it began or last told its progress,
-    if that is watched. ``told_bytes``: of its lines since then. ``sent``: how it went to its host, if it did so at once.
+    if that is watched. ``told_bytes``: of its lines since then. ``sent``: how it went to its host if at once.
     ``due_tick``: when its time is up (`TimeLimits`).
     """
 

@@ -3,6 +3,7 @@
 import asyncio
 from types import SimpleNamespace
 
+from attempts import until
 from ray.exceptions import RayActorError
 
 from actors.executor.containment import RunningMark
@@ -41,8 +42,7 @@ class HostHere:
         """End the connection of a link and wait until both ends know."""
         link.close()
         for stream in self.streams:
-            while not stream.is_closed:
-                await asyncio.sleep(0.001)
+            await until(lambda stream=stream: stream.is_closed)
 
     def die(self):
         self._death.set_exception(RayActorError())
@@ -108,8 +108,7 @@ class HostsHere:
             here.attempts.take(Orders(flushed=list(here.attempts.running)))
             for stream in here.streams:
                 stream.close()
-                while not stream.is_closed:
-                    await asyncio.sleep(0.001)
+                await until(lambda stream=stream: stream.is_closed)
 
 
 class HereExecutor(HostExecutor):

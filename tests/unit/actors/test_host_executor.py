@@ -14,6 +14,7 @@ from actors.executor import host_executor, time_limits
 from planners.model import AttemptId
 from reconciler.state.handoff import FailureKind
 
+
 @agent("wait", timeout_s=0.01)
 async def ignores_its_timeout():
     with suppress(asyncio.CancelledError):

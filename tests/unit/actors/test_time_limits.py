@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from attempts import until
 
 from actors.executor import time_limits
 from actors.executor.hosted import HostedAttempt
@@ -52,8 +53,7 @@ async def test_an_attempt_whose_time_is_up_is_told_once_and_not_too_early(limits
     await up.first()
     later = an_attempt()
     limits.add(later, 0.01)
-    while later not in up.attempts:
-        await asyncio.sleep(0.001)
+    await until(lambda: later in up.attempts)
 
     assert loop.time() - began_s >= 0.05
     assert up.attempts == [attempt, later]
