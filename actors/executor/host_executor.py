@@ -91,7 +91,7 @@ class HostExecutor(FencedExecutor):
         end.add_done_callback(lambda _: self._returned(hosted))
         if call.timeout_s is not None:
             self._time_limits.add(hosted, call.timeout_s + GRACE_S)
-        self._began(hosted)
+        asyncio.get_running_loop().call_soon(self._began, hosted)  # one that is flushed before has not begun
 
     def _returned(self, hosted: HostedAttempt) -> None:
         """A host has told the end of an attempt, or has ended itself."""

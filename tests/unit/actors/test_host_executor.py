@@ -40,8 +40,9 @@ async def attempts(executor):
     executor.release(mine.task)
 
 
-async def test_an_attempt_that_nothing_delays_has_begun_when_it_is_dispatched_and_has_no_task(executor, attempts):
+async def test_an_attempt_that_nothing_delays_begins_at_once_and_has_no_task(executor, attempts):
     waiting = attempts.start(s.waits)
+    await asyncio.sleep(0)
 
     assert attempts.of(waiting) == ["attempt_started"]
     assert not executor.has_task_of(waiting)
@@ -93,6 +94,7 @@ async def test_staged_effects_are_kept_for_their_promotion(attempts):
 
 async def test_a_flushed_attempt_reports_nothing_more(executor, attempts):
     flushed = attempts.start(s.waits)
+    await asyncio.sleep(0)
 
     executor.flush(attempts.task, [flushed])
 
