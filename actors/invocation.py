@@ -14,6 +14,7 @@ from actors.payloads.slots import InputSlot, fill
 from actors.payloads.store import PayloadStore, ReturnedPayloads
 from planners.agents import AgentKind, AgentSpec
 from planners.model import AgentName, AttemptId, NodeId, TaskId, WorkKey
+from planners.policies import Compact
 from reconciler.state.handoff import Failure, Handoff
 from reconciler.views.logs import LogBatch
 
@@ -23,7 +24,8 @@ class Invocation:
     """One attempt, as its host sees it. An output whose JSON exceeds ``inline_bytes`` travels by reference.
 
     ``logs``: how much of what it prints and logs is kept; None: nothing is captured. ``executor``: a name of its own.
-    ``check``: what its output must fulfil. ``refusal``: why the output before this one was refused.
+    ``check``: what its output must fulfil. ``writes``: the keys that the context of its handoff must hold.
+    ``compact``: which input is passed on if it is short. ``refusal``: why the output before this one was refused.
     ``watched``: the agent declares no effect, so its host notices if it has one.
     ``tools``: the agents that a language model may call in it.
     """
@@ -50,6 +52,8 @@ class Invocation:
     executor: str = ""
     watched: bool = False
     check: str | None = None
+    writes: tuple[str, ...] = ()
+    compact: Compact | None = None
     refusal: str = ""
     tools: tuple[AgentSpec, ...] = ()
     v: int = 1

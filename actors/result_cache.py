@@ -108,7 +108,10 @@ class ResultCache:
         return len(self._entries)
 
     def key(self, task: TaskId, work: WorkKey, agent: AgentSpec, check: str | None, inputs: object) -> str:
-        """The key of a piece of work. Several samples of the same work in one task are numbered and stay several."""
+        """The key of a piece of work. ``check``: what is asked of the result besides.
+
+        Several samples of the same work in one task are numbered and stay several.
+        """
         content = digest(agent.identity, agent.capability, check or "", value_digest(inputs))
         samples = self._samples.setdefault(task, {}).setdefault(content, {})
         return digest(content, str(samples.setdefault(work, len(samples))))
@@ -172,7 +175,8 @@ class ResultCache:
 
     def _add(self, key: str, kept: Handoff, ttl_s: float) -> int:
         self._drop(key)
-        size = len(canonical_json(kept.output)) + len(kept.summary) + _OVERHEAD_BYTES
+        said = canonical_json(kept.context) if kept.context else ""
+        size = len(canonical_json(kept.output)) + len(kept.summary) + len(said) + _OVERHEAD_BYTES
         self._entries[key] = _Entry(kept, size, self._clock() + ttl_s)
         self.bytes += size
         while self.bytes > self._max_bytes:

@@ -1,6 +1,7 @@
 """Bindings: where a step's inputs come from. Task inputs, outputs of other steps and literals, so never free text.
 
-People write shorthand: ``$inputs.molecules.0.smiles``, ``$steps.conformer.xyz``, ``$item.name``, ``$state.draft``.
+People write shorthand: ``$inputs.molecules.0.smiles``, ``$steps.conformer.xyz``, ``$item.name``, ``$state.draft``,
+``$context.facts``, ``$handoffs.draft.summary``.
 Any other value is a literal, unless a reference is somewhere inside it: lists and objects are made of what their parts
 stand for. A literal that would read as a binding is wrapped: ``{value: "$5"}``, ``{value: {step: 3}}``.
 """
@@ -16,6 +17,10 @@ from planners.model import Model, StepId
 
 Path = tuple[str | int, ...]
 _T = TypeVar("_T")
+# A path of a step that begins so leads to what its handoff says besides the output. No key of an output is meant.
+HANDOFF_PART, CONTEXT_PART = "$handoff", "$context"
+SPOKEN = frozenset({(HANDOFF_PART,), (CONTEXT_PART,)})
+_OF_HANDOFFS = ("summary", "confidence")
 # Written in one way only, so that "007" stays the key it is.
 _INDEX = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
 # Inside objects, texts such as "$5" or "$ {x}" are none.
@@ -27,6 +32,7 @@ _FORMS = {
     "step": "StepRef",
     "item": "ItemRef",
     "loop_state": "StateRef",
+    "context_key": "ContextRef",
     "value": "Value",
     "gather": "Gather",
     "composed": "Composed",
@@ -58,6 +64,12 @@ class StateRef(Model):
 
     # Its name is unlike any that a literal object is likely to have.
     loop_state: Path = Field(default=(), description="The name in the state, then keys and indexes of the part")
+
+
+class ContextRef(Model):
+    """What the nodes before have written to the context under a key, or a part of it; without a path all of it."""
+
+    context_key: Path = Field(default=(), description="The key, then keys and indexes of the part")
 
 
 class Value(Model):
@@ -196,6 +208,12 @@ def _reference(text: str) -> dict[str, Any]:
         return {"item": path}
     if root == "state":
         return {"loop_state": path}
+    if root == "context":
+        return {"context_key": path}
+    if root == "handoffs" and len(path) > 1:
+        if path[1] not in _OF_HANDOFFS:
+            raise ValueError(f"'{text}': of a handoff, inputs read {' and '.join(_OF_HANDOFFS)}")
+        return {"step": str(path[0]), "path": [HANDOFF_PART, *path[1:]]}
     if root in ("inputs", "steps") and path:
         return {"input" if root == "inputs" else "step": str(path[0]), "path": path[1:]}
     raise ValueError(
@@ -211,12 +229,13 @@ def _form(raw: Any) -> str:
     return next((name for key, name in _FORMS.items() if key in raw), "Value")
 
 
-Leaf = InputRef | StepRef | ItemRef | StateRef | Value
+Leaf = InputRef | StepRef | ItemRef | StateRef | ContextRef | Value
 Binding = Annotated[
     Annotated[InputRef, Tag("InputRef")]
     | Annotated[StepRef, Tag("StepRef")]
     | Annotated[ItemRef, Tag("ItemRef")]
     | Annotated[StateRef, Tag("StateRef")]
+    | Annotated[ContextRef, Tag("ContextRef")]
     | Annotated[Value, Tag("Value")]
     | Annotated[Gather, Tag("Gather")]
     | Annotated[Composed, Tag("Composed")],
@@ -312,11 +331,15 @@ def _leaf_shorthand(leaf: Leaf) -> Any:
     match leaf:
         case InputRef(input=name, path=path):
             return ".".join(["$inputs", name, *map(str, path)])
+        case StepRef(step=step, path=(part, *inner)) if part == HANDOFF_PART:
+            return ".".join(["$handoffs", step, *map(str, inner)])
         case StepRef(step=step, path=path):
             return ".".join(["$steps", step, *map(str, path)])
         case ItemRef(item=path):
             return ".".join(["$item", *map(str, path)])
         case StateRef(loop_state=path):
             return ".".join(["$state", *map(str, path)])
+        case ContextRef(context_key=path):
+            return ".".join(["$context", *map(str, path)])
         case Value(value=value):
             return value

@@ -97,6 +97,7 @@ class WorkflowBuilder:
     inputs = ValueRef("inputs")
     item = ValueRef("item")
     state = ValueRef("state")
+    context = ValueRef("context")
 
     def __init__(self) -> None:
         self._steps: list[Document] = []

@@ -11,19 +11,20 @@ finishes, the workflow is unrolled again for a new plan.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from planners.bindings import Binding, Gather, StepRef, Value, step_refs
+from planners.bindings import Gather, StepRef, Value, step_refs
 from planners.compensation import undo_workflow
 from planners.errors import InvalidTask
-from planners.expressions.references import parsed
 from planners.facts import Elements, Facts
 from planners.fan_out_builder import FanOutBuilder
-from planners.flat_steps import FlatPlace, flat_step, inside_of, or_default
+from planners.flat_steps import FlatPlace, flat_step, inside_of, or_default, sinks
+from planners.loop_turns import Carried, after_turn
 from planners.model import StepId
 from planners.node_order import in_order
 from planners.scopes import Meaning, NodeScope, NotRun, part_of
 from planners.unrolled_steps import Element, UnrolledSteps
 from planners.workflow import (
     Approval,
+    Branch,
     Callback,
     CompletionPolicy,
     FanOutNode,
@@ -70,7 +71,7 @@ def flatten(
         return undo_workflow(facts)
     unroller = _Unroller(inputs, known or {}, facts or Facts(), most)
     scope = unroller.unroll(in_order(workflow.steps), NodeScope(), FlatPlace())
-    outputs = dict(workflow.outputs) or {node.id: StepRef(step=node.id) for node in _sinks(workflow)}
+    outputs = dict(workflow.outputs) or {node.id: StepRef(step=node.id) for node in sinks(workflow)}
     return FlatWorkflow(
         steps=tuple(unroller.steps),
         pending=tuple(unroller.pending),
@@ -82,7 +83,7 @@ def flatten(
         outputs={
             name: scope.substituted(binding, f"outputs.{name}")
             for name, binding in outputs.items()
-            if all(scope.is_bound(ref.step) and not scope.waits(ref) for ref in step_refs(binding))
+            if scope.can_give(binding)
         },
     )
 
@@ -91,22 +92,32 @@ class _Unroller(UnrolledSteps):
     def unroll(self, nodes: Iterable[Node], scope: NodeScope, place: FlatPlace) -> NodeScope:
         """Append the flat steps of one level, given in topological order; returns the level's scope."""
         for node in nodes:
-            scope[node.id] = self._unroll_node(node, scope, place)
+            scope[node.id] = self._visit(node, scope, place)
             if len(self.steps) + len(self.pending) + len(self.skipped) > MAX_STEPS:
                 raise InvalidTask(f"it unrolls to more than {MAX_STEPS:,} steps", "workflow", "split the task")
         return scope
+
+    def _visit(self, node: Node, scope: NodeScope, place: FlatPlace) -> Meaning:
+        """Unroll a node of a level. While it is pending, so is what it may write to the context."""
+        meaning = self._unroll_node(node, scope, place)
+        if meaning is None:
+            scope.context.update(dict.fromkeys(node.context_writes))
+        return meaning
 
     def _unroll_node(self, node: Node, scope: NodeScope, place: FlatPlace) -> Meaning:
         flat_id = place.id(node.id)
         if self.full:
             return None
-        missing = next((not_run for ref in node.needed if isinstance(not_run := scope[ref], NotRun)), None)
+        versions = scope.versions(node.context_reads)
+        read = (*(scope[ref] for ref in node.needed), *versions)
+        missing = next((not_run for not_run in read if isinstance(not_run, NotRun)), None)
         if missing is not None:
             return self.skip(node, place, missing.reason)
         if (reason := self.facts.given_up.get(flat_id)) is not None:
             return self.skip(node, place, reason, failed=True)
         refs = node.own_refs if isinstance(node, Route | Loop | Try) else node.refs
-        if isinstance(node, Goal) or any(scope[ref] is None for ref in refs) or self.reads_unfinished(node, scope):
+        pending = any(scope[ref] is None for ref in refs) or any(version is None for version in versions)
+        if isinstance(node, Goal) or pending or self.reads_unfinished(node, scope):
             return self.wait(flat_id)
         match node:
             case Wait() | Approval() | Callback():
@@ -121,7 +132,7 @@ class _Unroller(UnrolledSteps):
             case Try():
                 return self._unroll_try(node, flat_id, scope, place)
             case Route() | Loop() | Use() if node.on_failure is not OnFailure.FAIL:
-                found = self._unroll_guarded(node.on_failure, flat_id, self._block(node, flat_id, scope, place))
+                found = self._unroll_guarded(node.on_failure, flat_id, self._block(node, flat_id, scope, place), scope)
                 return or_default(found, node)
             case Route() | Loop() | Use():
                 return self._block(node, flat_id, scope, place).unroll()[0]
@@ -133,6 +144,7 @@ class _Unroller(UnrolledSteps):
             return None
         proposal = self.facts.proposals.get(flat_id)
         if proposal is None:
+            self.write(scope, node, flat_id, StepRef(step=flat_id))
             return StepRef(step=flat_id)
         branch, place = proposal.branch, FlatPlace(f"{flat_id}/")
 
@@ -141,9 +153,12 @@ class _Unroller(UnrolledSteps):
             return inner[branch.output_step], inner
 
         if node.on_failure is OnFailure.FAIL:
-            return or_default(unroll()[0], node)
-        element = Element(0, unroll, lambda reason: self.skip_all(branch, place, reason))
-        return or_default(self._unroll_guarded(node.on_failure, flat_id, element), node)
+            result = unroll()[0]
+        else:
+            element = Element(0, unroll, lambda reason: self.skip_all(branch, place, reason))
+            result = self._unroll_guarded(node.on_failure, flat_id, element, scope)
+        self.write(scope, node, flat_id, result)
+        return or_default(result, node)
 
     def _elements_of_block(self, block: ForEach, outer: NodeScope, place: FlatPlace) -> list[Element] | None:
         """An element for each part of the list; None where the list is not known yet."""
@@ -171,8 +186,10 @@ class _Unroller(UnrolledSteps):
 
         def element(child: Node) -> Element:
             def unroll() -> tuple[Meaning, NodeScope]:
-                scope[child.id] = self._unroll_node(child, scope, place)
-                return scope[child.id], scope
+                scope[child.id] = self._visit(child, scope, place)
+                own = NodeScope(scope)  # what one element writes, the others do not see
+                own.context, scope.context = scope.context, {}
+                return scope[child.id], own
 
             def skip(reason: str) -> None:
                 scope[child.id] = self.skip(child, place, reason)
@@ -193,9 +210,10 @@ class _Unroller(UnrolledSteps):
                 return None
             self.unroll_element(made, flat_id, element, known)
         output, lists = made.gathered(known.kept), self._lists(node, made, known)
+        versions = {key: made.written(key, known.kept) for key in node.context_writes}
         open_ = known.failed is None and known.kept is None
         if open_ and output is not None:
-            readable = [output, *(listed for listed in lists.values() if listed is not None)]
+            readable = [one for one in (output, *lists.values(), *versions.values()) if one is not None]
             if not self.settled(made, flat_id, *readable):
                 output, lists = None, dict.fromkeys(lists)
         if isinstance(node, ForEach):
@@ -203,6 +221,7 @@ class _Unroller(UnrolledSteps):
             self.unfinished = self.unfinished or None in lists.values()
         if known.failed is not None:
             return NotRun(known.failed, failed=True) if node.default is None else Value(value=node.default.value)
+        outer.context.update(versions)
         if known.kept is None:
             self.fan_outs += made.fan_outs
         return self.wait(flat_id) if output is None and not self.waits(flat_id) else output
@@ -213,18 +232,20 @@ class _Unroller(UnrolledSteps):
         children = node.steps if isinstance(node, ForEach) else ()
         return {child.id: made.listed(child.id, known.kept) for child in children}
 
-    def _unroll_guarded(self, on_failure: OnFailure, flat_id: StepId, element: Element) -> Meaning:
+    def _unroll_guarded(self, on_failure: OnFailure, flat_id: StepId, element: Element, scope: NodeScope) -> Meaning:
         """Unroll what may fail without failing what is around it: for the run it is a fan-out of one element."""
         known = self.facts.fan_outs.get(flat_id, Elements())
         self.turns.see(flat_id)
-        made = FanOutBuilder(flat_id, CompletionPolicy(), on_failure, self.around)
+        made, before = FanOutBuilder(flat_id, CompletionPolicy(), on_failure, self.around), dict(scope.context)
         self.unroll_element(made, flat_id, element, known)
         if known.failed is not None:
+            scope.context = before
             return NotRun(known.failed, failed=True)
         if known.kept is None:
             self.fan_outs += made.fan_outs
         output = made.output(element.number)
-        if known.kept is None and output is not None and not self.settled(made, flat_id, output):
+        new = [one for key, one in scope.context.items() if one is not None and one is not before.get(key)]
+        if known.kept is None and output is not None and not self.settled(made, flat_id, output, *new):
             return None
         return output
 
@@ -233,16 +254,22 @@ class _Unroller(UnrolledSteps):
         first, fallback = (branch for _, branch in node.branches)
 
         def unroll() -> tuple[Meaning, NodeScope]:
-            scope = self.unroll(self.inside(first), inside_of(node, outer), place)
+            scope = self._unroll_inside(first, node, outer, place)
             return scope[first.output_step], scope
 
         element = Element(0, unroll, lambda reason: self.skip_all(first, place, reason))
-        output = self._unroll_guarded(OnFailure.ROUTE, flat_id, element)
+        output = self._unroll_guarded(OnFailure.ROUTE, flat_id, element, outer)
         if self.facts.fan_outs.get(flat_id, Elements()).failed is not None:
-            output = self.unroll(self.inside(fallback), inside_of(node, outer), place)[fallback.output_step]
+            output = self._unroll_inside(fallback, node, outer, place)[fallback.output_step]
         if output is None:
             return None if self.waits(flat_id) else self.wait(flat_id)
         return or_default(output, node)
+
+    def _unroll_inside(self, branch: Branch, node: Node, outer: NodeScope, place: FlatPlace) -> NodeScope:
+        """Unroll a branch, whose versions of the context go on behind the node."""
+        scope = self.unroll(self.inside(branch), inside_of(node, outer), place)
+        outer.context.update(scope.context)
+        return scope
 
     def _block(self, node: Route | Loop | Use, flat_id: StepId, outer: NodeScope, place: FlatPlace) -> Element:
         """The whole of a node as one element."""
@@ -278,7 +305,7 @@ class _Unroller(UnrolledSteps):
             if number != chosen:
                 self.skip_all(branch, place, f"the route '{flat_id}' takes another way")
         taken = branches[chosen]
-        output = self.unroll(self.inside(taken), inside_of(route, scope), place)[taken.output_step]
+        output = self._unroll_inside(taken, route, scope, place)[taken.output_step]
         return self.wait(flat_id) if output is None else or_default(output, route)
 
     def _unroll_use(self, node: Use, flat_id: StepId, outer: NodeScope, place: FlatPlace) -> Meaning:
@@ -286,15 +313,18 @@ class _Unroller(UnrolledSteps):
         inputs = {
             f"{node.id}/{name}": outer.substituted(of, f"inputs.{name}", node.id) for name, of in node.inputs.items()
         }
-        output = self.unroll(self.inside(branch), inside_of(node, outer, inputs=inputs), place)[branch.output_step]
+        scope = inside_of(node, outer, inputs=inputs)
+        scope.begin_context()
+        output = self.unroll(self.inside(branch), scope, place)[branch.output_step]
         return self.wait(flat_id) if output is None else or_default(output, node)
 
     def _unroll_loop(self, loop: Loop, flat_id: StepId, outer: NodeScope, place: FlatPlace) -> Meaning:
         """Unroll the turns that are known to be made."""
         ((_, branch),), where = loop.branches, f"workflow.steps.{loop.id}"
-        first, state, output = self.turns.start(loop, flat_id, outer)
+        first, (state, output, context) = self.turns.start(loop, flat_id, outer)
         for turn in range(first, loop.max):
             scope = inside_of(loop, outer, state={**state, "turn": Value(value=turn)})
+            scope.context = dict(context)
             if loop.go_on is not None:
                 held = self.known.holds(loop.go_on, scope, f"{where}.while")
                 if not isinstance(held, bool):
@@ -304,7 +334,8 @@ class _Unroller(UnrolledSteps):
             steps, pending, skipped = len(self.steps), len(self.pending), len(self.skipped)
             seen = self.turns.mark()
             output = self.unroll(self.inside(branch), scope, place.copy(turn))[branch.output_step]
-            following = self._after_turn(loop, scope, f"{where}.until")
+            context = scope.context
+            following = after_turn(loop, scope, self.known, f"{where}.until")
             if output is None or self.full or not isinstance(following, dict | bool):
                 return self.wait(flat_id, following if isinstance(following, list) else ())
             if isinstance(following, bool):
@@ -312,24 +343,7 @@ class _Unroller(UnrolledSteps):
             state = {**state, **following}
             if len(self.pending) == pending:
                 inside = (step.id for step in self.steps[steps:])
-                left_out = (node.id for node in self.skipped[skipped:])
-                self.turns.add((flat_id, turn), inside, (*self.turns.since(seen), *left_out), state, output)
+                left_out = (*self.turns.since(seen), *(node.id for node in self.skipped[skipped:]))
+                self.turns.add((flat_id, turn), inside, left_out, Carried(state, output, context))
+        outer.context.update(context)
         return or_default(output, loop)
-
-    def _after_turn(self, loop: Loop, scope: NodeScope, field: str) -> dict[str, Binding] | bool | list[StepId] | None:
-        """The state of the next turn, True if there is none, or what must be known first; None: nodes are pending."""
-        bound = [ref.step for _, binding in loop.inner_bindings for ref in step_refs(binding)]
-        conditions = [parsed(condition) for _, condition in loop.inner_conditions]
-        if any(scope[step] is None for step in (*bound, *(step for one in conditions for step in one.steps))):
-            return None
-        needed = (*bound, *(step for one in conditions for step in one.outputs))
-        if any(isinstance(scope[step], NotRun) for step in needed):
-            return True
-        if loop.until is not None and (held := self.known.holds(loop.until, scope, field)) is not False:
-            return held
-        return {name: scope.substituted(of, f"next.{name}", loop.id) for name, of in loop.next.items()}
-
-
-def _sinks(workflow: Workflow) -> list[Node]:
-    read = {ref for node in workflow.steps for ref in node.refs}
-    return [node for node in workflow.steps if node.id not in read]

@@ -1,6 +1,6 @@
 """What has happened to a run that decides how its workflow is unrolled, apart from the outputs of steps."""
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from planners.bindings import Binding
 from planners.model import Model, StepId, WorkKey
@@ -35,6 +35,11 @@ class ResumedLoop(Model):
         default=None, description="What the output of the turn before stands for; null if it was skipped"
     )
     skipped: str = Field(default="", description="Why it was")
+    context: dict[str, Binding] = Field(
+        default_factory=dict,
+        exclude_if=lambda context: not context,
+        description="What the keys of the context stand for that its turns have written",
+    )
 
 
 class FinishedStep(Model):
@@ -56,6 +61,7 @@ class Facts(Model):
             numbers of those in finished turns.
         confidences: step -> the confidence of its handoff, where a condition may read it and it is less than 1.
         proposals: step -> what it has proposed.
+        spoken: step -> what its handoff says besides the output (`planners.context_keys.spoken`), where that is said.
         undo: the steps that undo what the task has done, in order. The plan then holds these and ``finished``, and
             nothing else.
     """
@@ -68,3 +74,4 @@ class Facts(Model):
     undo: tuple[Step, ...] = Field(default=(), exclude_if=lambda undo: not undo)
     confidences: dict[StepId, float] = Field(default_factory=dict)
     proposals: dict[StepId, Proposal] = Field(default_factory=dict)
+    spoken: dict[StepId, dict[str, JsonValue]] = Field(default_factory=dict, exclude_if=lambda spoken: not spoken)

@@ -62,6 +62,11 @@ class FanOutBuilder:
         counted = [self._scopes[index] for index in (sorted(self._scopes) if kept is None else kept)]
         return _gathered([scope[child] for scope in counted if scope is not None])
 
+    def written(self, key: str, kept: Iterable[int] | None = None) -> Gather | None:
+        """The list of what the elements have written to the context; None where one may still write."""
+        counted = [self._scopes[index] for index in (sorted(self._scopes) if kept is None else kept)]
+        return _gathered([scope.context[key] for scope in counted if scope is not None and key in scope.context])
+
     @property
     def fan_outs(self) -> list[FanOut]:
         """The fan-out, if the run must know of it."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from planners.bindings import StepRef, Value, step_refs
 from planners.model import StepId
 from planners.scopes import Meaning, NodeScope, NotRun
-from planners.workflow import Node, Step
+from planners.workflow import Node, Step, Workflow
 
 
 class FlatPlace(NamedTuple):
@@ -50,3 +50,9 @@ def flat_step(step: Step, flat_id: StepId, scope: NodeScope) -> Step:
     own[step.id] = StepRef(step=flat_id)
     compensate = step.compensate.rebound(lambda field, of: own.substituted(of, f"compensate.{field}", step.id))
     return flat.model_copy(update={"compensate": compensate})
+
+
+def sinks(workflow: Workflow) -> list[Node]:
+    """The nodes of the top level that no other one reads."""
+    read = {ref for node in workflow.steps for ref in node.refs}
+    return [node for node in workflow.steps if node.id not in read]

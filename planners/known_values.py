@@ -3,7 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from planners.bindings import Binding, Gather, InputRef, Leaf, StepRef, Value, fold_binding, follow, kind_of, step_refs
+from planners.bindings import (
+    SPOKEN,
+    Binding,
+    Gather,
+    InputRef,
+    Leaf,
+    StepRef,
+    Value,
+    fold_binding,
+    follow,
+    kind_of,
+    step_refs,
+)
+from planners.context_keys import spoken
 from planners.errors import InvalidTask
 from planners.expressions.errors import ExpressionFailed
 from planners.expressions.evaluation import evaluate
@@ -16,7 +29,8 @@ from planners.unsettled import UnsettledBlocks
 class KnownValues:
     """Task inputs by name, and outputs of steps by flat id, with the confidences that are less than 1.
 
-    ``unsettled``: the blocks whose outputs count only once further steps are known to have ended.
+    ``spoken``: what handoffs say besides their outputs. ``unsettled``: the blocks whose outputs count only once further
+    steps are known to have ended.
     """
 
     def __init__(
@@ -25,11 +39,13 @@ class KnownValues:
         outputs: Mapping[StepId, Any],
         confidences: Mapping[StepId, float],
         unsettled: UnsettledBlocks,
+        spoken: Mapping[StepId, Mapping[str, Any]],
     ) -> None:
         self._inputs = inputs
         self._outputs = outputs
         self._confidences = confidences
         self._unsettled = unsettled
+        self._spoken = spoken
 
     def __contains__(self, step: StepId) -> bool:
         return step in self._outputs
@@ -99,6 +115,9 @@ class KnownValues:
             "bind it to a list",
         )
 
+    def _said_by(self, step: StepId) -> Any:
+        return self._spoken.get(step) or spoken({}, "", self._confidences.get(step, 1.0))
+
     def _value(self, binding: Binding, unknown: list[StepId]) -> Any:
         """The value of a substituted binding. Steps whose outputs are not known are added to ``unknown``.
 
@@ -112,7 +131,7 @@ class KnownValues:
                     return follow(self._inputs[name], path)
                 case StepRef(step=step, path=path) if step in self._outputs:
                     unknown.extend(self._unsettled.awaited([step]))
-                    return follow(self._outputs[step], path)
+                    return follow(self._said_by(step) if path[:1] in SPOKEN else self._outputs[step], path)
                 case StepRef(step=step):
                     unknown.append(step)
                     return None

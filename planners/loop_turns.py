@@ -1,13 +1,24 @@
 """The turns of loops while a workflow is unrolled: where each loop begins, and which turns have been unrolled whole."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from planners.bindings import Binding
+from planners.bindings import Binding, step_refs
+from planners.expressions.references import parsed
 from planners.facts import Facts, ResumedLoop
+from planners.known_values import KnownValues
 from planners.model import StepId
 from planners.nodes import Loop
 from planners.scopes import Meaning, NodeScope, NotRun
 from planners.workflow import LoopTurn
+
+
+class Carried(NamedTuple):
+    """What ``$state`` stands for in the next turn, the output so far, and the keys of the context that were written."""
+
+    state: dict[str, Binding]
+    output: Meaning
+    context: Mapping[str, Binding | None]
 
 
 class LoopTurns:
@@ -31,37 +42,54 @@ class LoopTurns:
         """The loops and fan-outs that were unrolled since then."""
         return self._seen[mark:]
 
-    def start(self, loop: Loop, flat_id: StepId, outer: NodeScope) -> tuple[int, dict[str, Binding], Meaning]:
-        """The first turn to unroll, the state in it, and the output so far."""
+    def start(self, loop: Loop, flat_id: StepId, outer: NodeScope) -> tuple[int, Carried]:
+        """The first turn to unroll, and what is carried into it."""
         self.see(flat_id)
         known = self._facts.loops.get(flat_id)
         if known is None:
             state = {name: outer.substituted(binding, f"state.{name}", loop.id) for name, binding in loop.state.items()}
-            return 0, state, NotRun(f"the loop '{flat_id}' makes no turn")
+            return 0, Carried(state, NotRun(f"the loop '{flat_id}' makes no turn"), {})
         self.resumed += 1
-        return known.turn, known.state, NotRun(known.skipped) if known.output is None else known.output
+        output = NotRun(known.skipped) if known.output is None else known.output
+        return known.turn, Carried(known.state, output, dict(known.context))
 
-    def add(
-        self,
-        turn: tuple[StepId, int],
-        steps: Iterable[StepId],
-        inner: Iterable[StepId],
-        state: dict[str, Binding],
-        output: Meaning,
-    ) -> None:
+    def add(self, turn: tuple[StepId, int], steps: Iterable[StepId], inner: Iterable[StepId], carried: Carried) -> None:
         """A turn is unrolled, and another one follows.
 
         Args:
             turn: the flat id of the loop, and the number of the turn.
             steps: its flat steps.
             inner: loops, fan-outs and skipped nodes in it.
-            state: what ``$state`` stands for in the following turn.
-            output: what the output of this turn stands for.
+            carried: into the following turn.
         """
         loop, number = turn
-        skipped = output.reason if isinstance(output, NotRun) else ""
-        made = None if isinstance(output, NotRun) else output
-        follows = ResumedLoop(turn=number + 1, state=state, output=made, skipped=skipped)
+        state, output, context = carried
+        follows = ResumedLoop(
+            turn=number + 1,
+            state=state,
+            output=None if isinstance(output, NotRun) else output,
+            skipped=output.reason if isinstance(output, NotRun) else "",
+            context={key: version for key, version in context.items() if version is not None},
+        )
         self.made.append(
             LoopTurn(loop=loop, turn=number, steps=tuple(steps), inner=tuple(dict.fromkeys(inner)), next=follows)
         )
+
+
+def after_turn(
+    loop: Loop, scope: NodeScope, known: KnownValues, field: str
+) -> dict[str, Binding] | bool | list[StepId] | None:
+    """The state of the next turn, True if there is none, or what must be known first; None: nodes are pending."""
+    bound = [ref.step for _, binding in loop.inner_bindings for ref in step_refs(binding)]
+    conditions = [parsed(condition) for _, condition in loop.inner_conditions]
+    if any(scope[step] is None for step in (*bound, *(step for one in conditions for step in one.steps))):
+        return None
+    versions = scope.versions(loop.context_read_inside)
+    if any(version is None for version in (*scope.context.values(), *versions)):
+        return None
+    needed = (*bound, *(step for one in conditions for step in one.outputs))
+    if any(isinstance(read, NotRun) for read in (*(scope[step] for step in needed), *versions)):
+        return True
+    if loop.until is not None and (held := known.holds(loop.until, scope, field)) is not False:
+        return held
+    return {name: scope.substituted(of, f"next.{name}", loop.id) for name, of in loop.next.items()}

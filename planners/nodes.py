@@ -6,7 +6,7 @@ own, and branches, the lists of nodes inside it.
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
@@ -219,6 +219,11 @@ class Use(fields.Using, BlockNode):
     output: StepId | None = Field(
         default=None, exclude_if=lambda output: output is None, description="Filled in when the task is admitted"
     )
+
+    @cached_property
+    def context_writes(self) -> tuple[str, ...]:
+        """None: the workflow has a context of its own."""
+        return ()
 
 
 KINDS: dict[str, type[NodeBase]] = {

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from planners.model import Model
+from planners.model import Model, canonical_json
 
 
 def _absent(value: Any) -> bool:
@@ -162,6 +162,24 @@ class Hedge(Model):
         exclude_if=_absent,
         description="Seconds from its start. Without it, what was learned of its agent's durations decides",
     )
+
+
+class Compact(Model):
+    """The step shortens an input that has too many tokens. A shorter one is its output; no agent is asked."""
+
+    input: str = Field(default="text", min_length=1, max_length=200, description="The input that is shortened")
+    over_tokens: int = Field(
+        ge=0,
+        le=10**9,
+        strict=True,
+        description="The agent is asked if it has more tokens than that, at four characters each",
+    )
+
+
+def tokens_of(value: Any) -> int:
+    """About how many tokens a JSON value has for a language model: one for four characters."""
+    text = value if isinstance(value, str) else canonical_json(value)
+    return -(-len(text) // 4)
 
 
 class ApprovalFields(Model):

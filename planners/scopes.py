@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from planners.bindings import (
+    HANDOFF_PART,
     Binding,
     Composed,
+    ContextRef,
     Gather,
     InputRef,
     ItemRef,
@@ -18,7 +20,9 @@ from planners.bindings import (
     kind_of,
     map_binding,
     shorthand,
+    step_refs,
 )
+from planners.context_keys import ALL_KEYS, read_by
 from planners.errors import InvalidTask
 from planners.model import StepId
 
@@ -63,6 +67,9 @@ class NodeScope(dict[StepId, Meaning]):
         self.state: dict[str, Binding] | None = outer.state if state is None and outer is not None else state
         around = {} if outer is None else outer.inputs
         self.inputs: dict[str, Binding] = around if inputs is None else inputs
+        # The versions of the keys that the nodes of this level have written so far; None: not unrolled yet.
+        self.context: dict[str, Binding | None] = {}
+        self._context_around = outer
         self.after: tuple[StepId, ...] = (*(() if outer is None else outer.after), *after)
 
     def __missing__(self, name: StepId) -> Meaning:
@@ -79,6 +86,37 @@ class NodeScope(dict[StepId, Meaning]):
         """Whether an id is unrolled and not skipped."""
         return not isinstance(self[name], NotRun | None)
 
+    def begin_context(self) -> None:
+        """The level has a context of its own, and sees nothing of that around."""
+        self._context_around = None
+
+    def version(self, key: str) -> Meaning:
+        """What a key of the context stands for here."""
+        if key in self.context:
+            return self.context[key]
+        if self._context_around is not None:
+            return self._context_around.version(key)
+        return NotRun(f"nothing before it has written '{key}' to the context")
+
+    def versions(self, keys: Iterable[str]) -> list[Meaning]:
+        """What these keys stand for here; ALL_KEYS are those that are there."""
+        return [self.version(one) for key in keys for one in (self.context_keys() if key == ALL_KEYS else (key,))]
+
+    def context_keys(self) -> list[str]:
+        """The keys of the context that are there."""
+        around = [] if self._context_around is None else self._context_around.context_keys()
+        return list(dict.fromkeys((*around, *self.context)))
+
+    def _of_context(self, path: Path) -> Binding:
+        """The current version of a key, or a part of it; without a path all keys."""
+        if not path:
+            return Composed(composed={key: self._of_context((key,)) for key in sorted(self.context_keys())})
+        version = self.version(str(path[0]))
+        assert version is not None, "a node whose context is pending is pending itself"
+        if isinstance(version, NotRun):
+            raise LookupError(f"no '{path[0]}'; {version.reason}")  # noqa: TRY004 -- it is no wrong type
+        return part_of(version, path[1:])
+
     def waits(self, ref: StepRef) -> bool:
         """Whether what a reference stands for is not unrolled yet."""
         return self[ref.step] is None or (
@@ -94,6 +132,12 @@ class NodeScope(dict[StepId, Meaning]):
             return self.lists.get(block, {})
         return self._outer._lists_of(block)  # noqa: SLF001 -- of the same class
 
+    def can_give(self, binding: Binding) -> bool:
+        """Whether all that a binding refers to is unrolled and not skipped."""
+        versions = self.versions(read_by([binding], ()))
+        bound = all(self.is_bound(ref.step) and not self.waits(ref) for ref in step_refs(binding))
+        return bound and not any(isinstance(version, NotRun | None) for version in versions)
+
     def leaf(self, leaf: Leaf) -> Binding:
         """What a leaf stands for.
 
@@ -101,6 +145,8 @@ class NodeScope(dict[StepId, Meaning]):
             LookupError: there certainly is no such part.
         """
         match leaf:
+            case StepRef(step=step, path=(part, *inner)) if part == HANDOFF_PART:
+                return map_binding(self.bound(step), lambda of: _of_handoff(of, (part, *inner)))
             case StepRef(step=step, path=path):
                 if not self._is_list(leaf):
                     return part_of(self.bound(step), path)
@@ -115,6 +161,8 @@ class NodeScope(dict[StepId, Meaning]):
                 if not path or str(path[0]) not in self.state:
                     raise LookupError("no such state; write $state.NAME")
                 return part_of(self.state[str(path[0])], path[1:])
+            case ContextRef(context_key=path):
+                return self._of_context(path)
             case InputRef(input=name, path=path) if name in self.inputs:
                 return part_of(self.inputs[name], path)
             case _:
@@ -139,6 +187,13 @@ def told(binding: Binding) -> str:
     return "its literal" if isinstance(binding, Value) else str(shorthand(binding))
 
 
+def _of_handoff(leaf: Leaf, path: Path) -> Leaf:
+    """What the handoff of a step says besides its output; nothing where a literal stands in for the output."""
+    if isinstance(leaf, StepRef):
+        return StepRef(step=leaf.step, path=path)
+    return Value(value="" if path[-1] == "summary" else 0.0)
+
+
 def part_of(binding: Binding, path: Path) -> Binding:
     """The part of what a binding stands for. References get a longer path; only literals are copied.
 
@@ -154,6 +209,8 @@ def part_of(binding: Binding, path: Path) -> Binding:
             return InputRef(input=name, path=(*base, *path))
         case ItemRef(item=base):
             return ItemRef(item=(*base, *path))
+        case ContextRef(context_key=base):
+            return ContextRef(context_key=(*base, *path))
         case StateRef(loop_state=base):
             return StateRef(loop_state=(*base, *path))
         case Value(value=value):

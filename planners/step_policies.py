@@ -2,10 +2,11 @@
 
 from pydantic import Field
 
+from planners.context_keys import Writes
 from planners.expressions.checks import Check
 from planners.model import AgentName, Model
 from planners.node_fields import WithInputs, optional_s
-from planners.policies import Hedge, StepRetry
+from planners.policies import Compact, Hedge, StepRetry
 
 
 class Compensation(WithInputs):
@@ -39,6 +40,17 @@ class StepPolicies(Model):
         exclude_if=lambda check: check is None,
         description="A condition over $output and $confidence. An output that does not fulfil it is a failure, and the "
         "agent is told",
+    )
+    writes: Writes = Field(
+        default_factory=dict,
+        exclude_if=lambda writes: not writes,
+        description="What it writes to the context of the task: key -> `$output` or a part of it, or `$context.KEY` of "
+        "what its agent returns. A list of keys means the latter",
+    )
+    compact: Compact | None = Field(
+        default=None,
+        exclude_if=lambda compact: compact is None,
+        description="The step shortens one of its inputs if that is too long, and passes it on as it is otherwise",
     )
     compensate: Compensation | None = Field(
         default=None,

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from planners import node_fields as fields
 from planners.bindings import Binding, step_refs
 from planners.built_in_names import APPROVAL, CALLBACK, WAIT
+from planners.context_keys import read_by
 from planners.expressions.references import parsed
 from planners.model import AgentName, StepId
 from planners.node_fields import Bind, Condition, Rename
@@ -56,6 +57,22 @@ class NodeBase(fields.NodeFields):
         return self
 
     @cached_property
+    def context_writes(self) -> tuple[str, ...]:
+        """The keys of the context that this node, or a node inside, may write, once each."""
+        inside = (key for _, branch in self.branches for child in branch.steps for key in child.context_writes)
+        return tuple(dict.fromkeys(inside))
+
+    @cached_property
+    def context_reads(self) -> tuple[str, ...]:
+        """The keys of the context that this node itself reads; see `planners.context_keys.read_by`."""
+        return read_by((binding for _, binding in self.bindings), (condition for _, condition in self.conditions))
+
+    @cached_property
+    def context_read_inside(self) -> tuple[str, ...]:
+        """The keys that its own bindings and conditions read which see the nodes of its only branch."""
+        return read_by((of for _, of in self.inner_bindings), (condition for _, condition in self.inner_conditions))
+
+    @cached_property
     def own_refs(self) -> tuple[StepId, ...]:
         """The ids that this node itself refers to, once each."""
         found = [ref.step for _, binding in self.bindings for ref in step_refs(binding)]
@@ -88,12 +105,23 @@ class Step(fields.WithInputs, StepPolicies, NodeBase):
     agent: AgentName | None = Field(default=None, description="Only this agent. Default: the planner chooses")
     min_quality: float | None = Field(default=None, ge=0, le=1, description="No agent of lower quality")
 
+    @model_validator(mode="after")
+    def _compacts_an_input(self) -> Self:
+        if self.compact is not None and self.compact.input not in self.inputs:
+            raise ValueError(f"compact names the input '{self.compact.input}', which the step does not have; bind it")
+        return self
+
     def rebound(self, bind: Bind, rename: Rename | None = None) -> Self:
         """See `NodeBase.rebound`."""
         if self.compensate is None:
             return super().rebound(bind, rename)
         compensate = self.compensate.rebound(lambda field, of: bind(f"compensate.{field}", of))
         return super().rebound(bind, rename).model_copy(update={"compensate": compensate})
+
+    @cached_property
+    def context_writes(self) -> tuple[str, ...]:
+        """The keys of the context that this step writes."""
+        return tuple(self.writes)
 
     @cached_property
     def data_parents(self) -> tuple[StepId, ...]:

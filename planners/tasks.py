@@ -48,6 +48,14 @@ class Limits(Measured):
         exclude_if=lambda action: action == "fail",
         description="What happens then: the task fails, or goes on without such steps and returns what is there",
     )
+    context_bytes: int = Field(
+        default=4_000_000,
+        ge=0,
+        le=1_000_000_000,
+        strict=True,
+        exclude_if=lambda most: most == 4_000_000,
+        description="The most bytes of JSON that its steps may add to the context of the task",
+    )
     proposal_depth: int = Field(
         default=3,
         ge=0,

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from planners.bindings import Value, step_refs
+from planners.bindings import CONTEXT_PART, StepRef, Value, step_refs
+from planners.context_keys import source_path
+from planners.errors import InvalidTask
 from planners.facts import Elements, Facts
 from planners.fan_out_builder import FanOutBuilder
 from planners.flat_steps import FlatPlace
@@ -11,7 +13,7 @@ from planners.known_values import KnownValues
 from planners.loop_turns import LoopTurns
 from planners.model import StepId
 from planners.node_order import in_order
-from planners.scopes import Meaning, NodeScope, NotRun
+from planners.scopes import Meaning, NodeScope, NotRun, part_of
 from planners.unsettled import UnsettledBlocks, last_steps
 from planners.workflow import Branch, FanOut, Node, Pending, Skipped, Step
 
@@ -39,7 +41,7 @@ class UnrolledSteps:
         self.facts = facts
         self.around: tuple[StepId, int] | None = None
         self.unsettled = UnsettledBlocks()
-        self.known = KnownValues(inputs, known, facts.confidences, self.unsettled)
+        self.known = KnownValues(inputs, known, facts.confidences, self.unsettled, facts.spoken)
         self._ordered: dict[int, list[Node]] = {}
         self.unfinished = False  # whether a list of a step inside a for_each is pending
         self.steps: list[Step] = [one.step for one in facts.finished.values()]
@@ -124,6 +126,28 @@ class UnrolledSteps:
             return False
         self.unsettled.add(members, last)
         return True
+
+    @staticmethod
+    def write(scope: NodeScope, step: Step, flat_id: StepId, result: Meaning) -> None:
+        """Note what a step writes to the context. ``result``: what its output stands for, which it may have proposed.
+
+        Raises:
+            InvalidTask: the output certainly has no such part.
+        """
+        for key, source in step.writes.items():
+            path = source_path(source)
+            if path[:1] == (CONTEXT_PART,):
+                scope.context[key] = StepRef(step=flat_id, path=path)
+            elif result is None:
+                scope.context[key] = None
+            elif not isinstance(result, NotRun):
+                try:
+                    scope.context[key] = part_of(result, path)
+                except LookupError as error:
+                    message = f"'{step.id}' writes {source} to the context, which has {error.args[0]}"
+                    raise InvalidTask(
+                        message, f"workflow.steps.{step.id}.writes.{key}", "name a part that exists"
+                    ) from None
 
     def add_step(self, step: Step) -> bool:
         """Append a flat step that follows the blocks that it reads; False: it is pending."""

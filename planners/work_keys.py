@@ -62,10 +62,13 @@ def work_key(
 ) -> WorkKey:
     """The key of one step by one agent, given the keys of its data parents.
 
-    A literal and a task input of equal value give the same key.
+    A literal and a task input of equal value give the same key. The keys that it writes to the context are part of it.
     """
     bound = (f"{name}={_bound(binding, parents, inputs)}" for name, binding in sorted(step.inputs.items()))
-    return WorkKey(digest(step.capability, agent_identity, str(occurrence), *bound))
+    writes = (f"$writes={canonical_json(step.writes)}",) if step.writes else ()
+    if step.compact is not None:
+        writes = (*writes, f"$compact={canonical_json(step.compact.model_dump())}")
+    return WorkKey(digest(step.capability, agent_identity, str(occurrence), *bound, *writes))
 
 
 def work_keys(

@@ -7,6 +7,7 @@ from actors.invocation import Ended
 from actors.payloads.outputs import Outputs
 from actors.result_cache import ResultCache
 from planners.agents import Catalog
+from planners.model import canonical_json
 
 
 async def with_results(
@@ -26,7 +27,10 @@ async def with_results(
     bound = outputs.bound(hosted.task, order.inputs)
     if bound.slots:
         return await run(hosted)
-    key = results.key(hosted.task, order.work_key, agent, order.check, bound.inputs)
+    wanted = order.check
+    if order.writes or order.compact is not None:
+        wanted = canonical_json([order.check, order.writes, order.compact and order.compact.model_dump()])
+    key = results.key(hosted.task, order.work_key, agent, wanted, bound.inputs)
     await results.identical(key, speculative=order.speculative)
     if (known := await results.find(key)) is not None:
         return Ended(0.0, handoff=known)

@@ -76,6 +76,8 @@ def _of_order(order: Dispatch, agent: AgentSpec) -> dict[str, Any]:
         "idempotency_key": order.idempotency_key,
         "speculative": order.speculative,
         "check": order.check,
+        "writes": order.writes,
+        "compact": order.compact,
         "refusal": order.refusal,
         "timeout_s": agent.timeout_s if order.timeout_s is None else order.timeout_s,
     }

@@ -10,6 +10,7 @@ from typing import Any
 import pydantic_core
 from pydantic import ValidationError
 
+from actors.compaction import passed_on
 from actors.context import Context
 from actors.errors import BadInput, BadOutput, HookFailed, OutputGone
 from actors.executor.captured import Captures, captured
@@ -22,11 +23,12 @@ from actors.notices import noticing, with_notices
 from actors.output_check import QUICK_BYTES, check_output
 from actors.payloads.json_values import encoded
 from actors.verification import DidNot, Happened, Unknown
+from actors.written_context import check_context
 from planners.agents import AgentKind
 from reconciler.state.handoff import Handoff
 
 _NO_WORDS = Handoff()
-_WORDS = ("summary", "confidence", "next", "usage")
+_WORDS = ("summary", "confidence", "next", "usage", "context")
 _PLAIN = Captures()
 
 
@@ -54,7 +56,7 @@ async def run_watched(call: Invocation, blobs: tuple[Any, ...]) -> Result:
     try:
         inputs = _inputs(call, blobs)
         async with timer:
-            answer = kind_of(call.kind).run(call, inputs, context)
+            answer = passed_on(call, inputs) or kind_of(call.kind).run(call, inputs, context)
             if not isinstance(answer, Answer):
                 answer = await answer
             if call.check is not None and len(answer.body) > QUICK_BYTES:
@@ -88,7 +90,8 @@ def _run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
         if kind.runs_on_loop:
             return asyncio.run(_noticed(call, blobs))
         with noticing(call) as watched:
-            answer = kind.run(call, _inputs(call, blobs), context)
+            inputs = _inputs(call, blobs)
+            answer = passed_on(call, inputs) or kind.run(call, inputs, context)
         assert isinstance(answer, Answer)
         check_output(call, answer)
         result = _result(call, answer, context, began)
@@ -167,16 +170,18 @@ def _result(call: Invocation, answer: Answer, context: Context, began: float) ->
     """A small output travels in the handoff; a large one apart, so that only its readers carry the bytes."""
     body, small = answer.body, len(answer.body) <= call.inline_bytes
     fields = {"output": _json(body) if small else None, "by_reference": not small, "output_bytes": len(body)}
-    handoff = _checked(answer.handoff, call.inline_bytes).model_copy(update=fields)
+    fields["cached"] = answer.passed_on
+    handoff = _checked(answer.handoff, call).model_copy(update=fields)
     ended = Ended(time.perf_counter() - began, handoff=handoff, staged=bool(context.staged))
     kept = None if small else call.payloads.keep(call.task, call.attempt, body)
     return Result(ended, kept, context.staged or None)
 
 
-def _checked(handoff: Handoff, max_bytes: int) -> Handoff:
+def _checked(handoff: Handoff, call: Invocation) -> Handoff:
     """The handoff without its output. It is never sent by reference, so it must be small."""
-    if handoff.model_fields_set <= {"output"}:
+    if handoff.model_fields_set <= {"output"} and not call.writes:
         return _NO_WORDS
+    max_bytes = call.inline_bytes
     try:
         checked = Handoff(**{name: getattr(handoff, name) for name in _WORDS})
         size = len(checked.summary.encode()) + len(encoded(checked.next, "next"))
@@ -186,6 +191,7 @@ def _checked(handoff: Handoff, max_bytes: int) -> Handoff:
         field = "next" if len(checked.summary) <= max_bytes // 2 else "summary"
         fix = "put large data into the output"
         raise BadOutput(f"summary and next have {size} bytes, and at most {max_bytes} are allowed", field, fix)
+    check_context(checked.context, call.writes, max_bytes)
     return checked
 
 

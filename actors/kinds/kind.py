@@ -15,10 +15,14 @@ from reconciler.state.handoff import Handoff
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an agent returned: the JSON of its output, and the other fields of its handoff."""
+    """What an agent returned: the JSON of its output, and the other fields of its handoff.
+
+    ``passed_on``: it was not asked; see `actors.compaction`.
+    """
 
     body: bytes
     handoff: Handoff = field(default_factory=Handoff)
+    passed_on: bool = False
 
 
 class Kind(Protocol):

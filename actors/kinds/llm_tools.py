@@ -208,6 +208,8 @@ class AgentTools(_Toolset):
             output_schema=agent.output_schema if checks else None,
             watched=False,
             check=None,
+            writes=(),
+            compact=None,
             refusal="",
         )
 

@@ -11,6 +11,7 @@ from orchestrator.cli.agents import agents
 from orchestrator.cli.answer import approve, reject
 from orchestrator.cli.cache import cache
 from orchestrator.cli.check import check
+from orchestrator.cli.context import context
 from orchestrator.cli.credentials import with_credentials
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.gc import gc
@@ -56,6 +57,7 @@ app.command("check")(check)
 app.command("submit")(with_credentials(tasks.submit))
 app.command("plan")(with_credentials(tasks.plan))
 app.command("show")(with_credentials(tasks.show))
+app.command("context")(with_credentials(context))
 app.command("logs")(with_credentials(logs))
 app.command("list")(with_credentials(tasks.list_tasks))
 app.command("cancel")(with_credentials(tasks.cancel))

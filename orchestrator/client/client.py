@@ -12,6 +12,7 @@ from httpx_sse import EventSource
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from orchestrator.batch_answer import BatchAnswer
+from orchestrator.client.address import check_url
 from orchestrator.client.blocking import SyncClient
 from orchestrator.client.credentials import request_headers
 from orchestrator.client.errors import Busy, NotOurs, TaskFailed, Unreachable, refusal
@@ -25,6 +26,7 @@ from orchestrator.task_documents import Submittable, task_of
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from reconciler.state.commands import RunStatus
+from reconciler.views.context import ContextView
 from reconciler.views.logs import LogLevel, LogLine, LogPage, LogQuery
 from reconciler.views.models import FailuresView, PlansView, StoredEvent, TaskPage, TaskView, Timeline
 from reconciler.views.step_view import StepView
@@ -277,6 +279,10 @@ class Client:
     async def step(self, task_id: str, step: str) -> StepView:
         """One step: inputs, placements, attempts, the gate's decision, and why it waits."""
         return await self._view(StepView, "GET", f"/v1/tasks/{task_id}/steps/{step}")
+
+    async def context(self, task_id: str) -> ContextView:
+        """What the steps of a task have written to its context, version by version."""
+        return await self._view(ContextView, "GET", f"/v1/tasks/{task_id}/context")
 
     async def trace(self, task_id: str) -> dict[str, JsonValue]:
         """The run in the Trace Event Format, for ui.perfetto.dev or chrome://tracing."""

@@ -4,7 +4,7 @@ For tests of handlers and for developing pages without a cluster.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import pydantic_core
@@ -30,14 +30,12 @@ from reconciler.errors import (
 )
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure
-from reconciler.views.graph import RunGraph, run_graph
 from reconciler.views.logs import LogLevel, LogLine, LogPage, LogQuery, LogStream
 from reconciler.views.models import (
     Changes,
     Doubt,
     EncodedEvent,
     EventPage,
-    FailuresView,
     PlansView,
     TaskFilter,
     TaskPage,
@@ -186,15 +184,7 @@ class MemoryGateway:
     async def read(self, task_id: TaskId, view: type[View]) -> View:
         """See `Gateway`. Plans and timeline are those of the latest `show`."""
         stored = self._find(task_id)
-        plans = stored.plans or PlansView(task=task_id)
-        views: dict[type, Callable[[], Any]] = {
-            TaskView: lambda: stored.view,
-            PlansView: lambda: plans,
-            RunGraph: lambda: run_graph(task_id, plans.speculative, plans.optimal),
-            Timeline: stored.shown_timeline,
-            FailuresView: stored.shown_failures,
-        }
-        return cast("View", views[view]())
+        return cast("View", stored.shown(view))
 
     async def step(self, task_id: TaskId, step: StepId) -> StepView:
         """See `Gateway`."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -12,6 +13,8 @@ from planners.model import AttemptId, StepId
 from planners.tasks import AdmittedTask
 from reconciler.errors import NotAsked, NotInDoubt
 from reconciler.state.waiting import WaitKind, WaitReason
+from reconciler.views.context import ContextView
+from reconciler.views.graph import RunGraph, run_graph
 from reconciler.views.logs import LogLine
 from reconciler.views.models import (
     Doubt,
@@ -38,6 +41,7 @@ class StoredTask:
     lines: list[LogLine] = field(default_factory=list)
     plans: PlansView | None = None
     timeline: Timeline | None = None
+    context: ContextView | None = None
     bars: dict[AttemptId, tuple[int, TimelineBar]] = field(default_factory=dict)
     seq: int = 0
     planned_seq: int = 0
@@ -69,6 +73,20 @@ class StoredTask:
         if others == self.view.in_doubt:
             raise NotInDoubt(f"step '{step}' is not in doubt", "step", "`forerun show` names the steps in doubt")
         return others
+
+    def shown(self, view: type) -> Any:
+        """A view of it."""
+        task = self.view.id
+        plans = self.plans or PlansView(task=task)
+        views: dict[type, Callable[[], Any]] = {
+            TaskView: lambda: self.view,
+            PlansView: lambda: plans,
+            RunGraph: lambda: run_graph(task, plans.speculative, plans.optimal),
+            Timeline: self.shown_timeline,
+            FailuresView: self.shown_failures,
+            ContextView: lambda: self.context or ContextView(task=task),
+        }
+        return views[view]()
 
     def shown_timeline(self) -> Timeline:
         """The timeline with the attempts as they are now."""

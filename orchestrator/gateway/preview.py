@@ -6,7 +6,7 @@ from planners.model import StepId
 from planners.plans import PlannedStep
 from planners.shortening import needless_waits
 from planners.similarity import similarity
-from reconciler.runtime.shard import PlannedPreview
+from reconciler.runtime.planned_preview import PlannedPreview
 from reconciler.state.outcomes import Verdict
 
 

@@ -14,6 +14,7 @@ from planners.model import StepId, TaskId, Versioned
 from planners.plans import Plan
 from planners.tasks import AdmittedTask, Task
 from reconciler.state.outcomes import Verdict
+from reconciler.views.context import ContextView
 from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import (
@@ -31,7 +32,7 @@ from reconciler.views.step_view import StepView
 # The name of the last event of every stream. It has no id, so that no client resumes after it.
 END_OF_EVENTS = "end"
 
-View = TypeVar("View", TaskView, PlansView, Timeline, FailuresView, RunGraph)
+View = TypeVar("View", TaskView, PlansView, Timeline, FailuresView, ContextView, RunGraph)
 
 
 class Preview(Versioned):

@@ -20,6 +20,7 @@ from planners.errors import ForerunError
 from planners.model import AttemptId, StepId, TaskId
 from planners.tasks import AdmittedTask, Task
 from reconciler.state.events import StepAnswered
+from reconciler.views.context import ContextView
 from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import (
@@ -52,6 +53,7 @@ _QUERIES: dict[type, str] = {
     PlansView: "plans",
     Timeline: "timeline",
     FailuresView: "failures",
+    ContextView: "context",
     RunGraph: "graph",
 }
 

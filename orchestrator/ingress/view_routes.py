@@ -10,6 +10,7 @@ from orchestrator.ingress.change_stream import change_stream
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.responses import problems, sent, sent_large
 from planners.model import StepId, TaskId
+from reconciler.views.context import ContextView
 from reconciler.views.graph import RunGraph
 from reconciler.views.models import TaskView, Timeline
 from reconciler.views.step_view import StepView
@@ -38,6 +39,16 @@ def _snapshots(router: APIRouter, context: IngressContext) -> None:
     async def show_graph(task_id: _Id) -> Response:
         """Both plans as one graph: every step once, how the plans differ in it, and the steps it depends on."""
         return await sent_large(await gateway.read(TaskId(task_id), RunGraph))
+
+    @router.get(
+        "/context",
+        summary="Show what steps have written to the context",
+        response_model=ContextView,
+        responses=problems(404, 503),
+    )
+    async def show_context(task_id: _Id) -> Response:
+        """What the steps of the task have written to its context, version by version."""
+        return await sent_large(await gateway.read(TaskId(task_id), ContextView))
 
     @router.get("/steps/{step:path}", summary="Show one step", response_model=StepView, responses=problems(404, 503))
     async def show_step(task_id: _Id, step: _Step) -> Response:

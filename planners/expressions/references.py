@@ -1,6 +1,6 @@
 """The references of an expression: ``$inputs.NAME``, ``$steps.ID``, ``$item`` and ``$state`` become CEL variables.
 
-``$handoffs.ID`` is how a step ended: its ``status`` and ``confidence``.
+``$context.KEY`` becomes one as well. ``$handoffs.ID`` is how a step ended: its ``status`` and ``confidence``.
 ``$output`` is the output of the step whose `check` it stands in, and ``$confidence`` what its agent says of it.
 What follows a reference is CEL: ``.field``, ``[0]``, ``.size()``. A ``$`` in a text literal or a comment means nothing.
 An id may contain ``-``, ``/`` and ``:``, so an operator after a reference is separated from it by a space.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from planners.bindings import InputRef, ItemRef, Leaf, StateRef, StepRef
+from planners.bindings import HANDOFF_PART, ContextRef, InputRef, ItemRef, Leaf, StateRef, StepRef
 from planners.model import StepId
 
 _NAME = r"[A-Za-z0-9_]+(?:[-/:][A-Za-z0-9_]+)*"
@@ -21,7 +21,7 @@ _TOKEN = re.compile(
                  | [bB]?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*') )
     | (?P<comment> //[^\n]* )
     | (?P<guard> \bhas\s*\(\s* )?
-      \$(?: (?P<root>inputs|steps|handoffs|state)\.(?P<name>{_NAME}) | (?P<bare>item|output|confidence)\b )
+      \$(?: (?P<root>inputs|steps|handoffs|state|context)\.(?P<name>{_NAME}) | (?P<bare>item|output|confidence)\b )
       (?P<path> (?:\.[A-Za-z_]\w*(?!\w*\s*\())* )
     | (?P<stray> \$[\w.]* )
     """,
@@ -31,7 +31,7 @@ _TOKEN = re.compile(
 OUTPUT = StepId("$output")
 CONFIDENCE = StepId("$confidence")
 # The part of a step that is not its output: how it ended, and how sure its agent is of the output.
-HANDOFF = ("$handoff",)
+HANDOFF = (HANDOFF_PART,)
 _VARIABLE = re.compile(r"\bref_(\d+)\b")
 
 
@@ -136,6 +136,8 @@ def _reference(found: re.Match[str]) -> Reference:
             return Reference(StepRef(step=StepId(found["name"]), path=HANDOFF), fields, guarded)
         case "state":
             return Reference(StateRef(loop_state=(found["name"],)), fields, guarded)
+        case "context":
+            return Reference(ContextRef(context_key=(found["name"],)), fields, guarded)
         case "output":
             return Reference(StepRef(step=OUTPUT), fields, guarded)
         case "confidence":
@@ -157,5 +159,7 @@ def written(root: Leaf) -> str:
             return "$item"
         case StateRef(loop_state=path):
             return ".".join(["$state", *map(str, path)])
+        case ContextRef(context_key=path):
+            return ".".join(["$context", *map(str, path)])
         case _:
             return "a literal"

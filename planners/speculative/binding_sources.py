@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from planners.bindings import Binding, Gather, InputRef, Path, StepRef, Value, leaves
+from planners.bindings import SPOKEN, Binding, Gather, InputRef, Path, StepRef, Value, leaves
 from planners.model import StepId, canonical_json
 from planners.speculative.choice_statistics import ChoiceStatistics
 from planners.workflow import Step
@@ -27,7 +27,7 @@ class BindingSource:
         match binding:
             case InputRef(input=name, path=path):
                 return cls("input", name, path)
-            case StepRef(step=step, path=path) if step in steps:
+            case StepRef(step=step, path=path) if step in steps and path[:1] not in SPOKEN:
                 return cls("step", steps[step].capability, path)
             case Value(value=value):
                 return cls("value", value)

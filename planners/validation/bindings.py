@@ -7,7 +7,9 @@ from typing import Any
 
 from planners.agents import AgentSpec
 from planners.bindings import (
+    HANDOFF_PART,
     Binding,
+    ContextRef,
     InputRef,
     ItemRef,
     Leaf,
@@ -234,12 +236,16 @@ class _Reader:
                     return Known(value)
                 case InputRef():
                     return self._input(leaf, where)
+                case StepRef(path=path) if path[:1] == (HANDOFF_PART,):
+                    return ANYTHING
                 case StepRef(step=step, path=path):
                     return self._walk(scope.get(step, ANYTHING), path, where, f"the output of '{step}'")
                 case ItemRef(item=path) if item is not None:
                     return self._walk(item, path, where, "an element of the list")
                 case ItemRef():
                     self._flaw("$item has no meaning outside a for_each", where, "put the step into a for_each")
+                    return ANYTHING
+                case ContextRef():
                     return ANYTHING
                 case StateRef(loop_state=path):
                     return self._state(path, where)

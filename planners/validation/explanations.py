@@ -15,7 +15,7 @@ from planners.workflow import Workflow
 
 # pydantic adds the member of a union that it tried to the location; documents do not contain it.
 _TAGS = frozenset(KINDS)
-_UNION_MEMBERS = frozenset({"InputRef", "StepRef", "ItemRef", "StateRef", "Value", "Gather", "Composed"})
+_UNION_MEMBERS = frozenset({"InputRef", "StepRef", "ItemRef", "StateRef", "ContextRef", "Value", "Gather", "Composed"})
 # Fields of bindings that are written as lists and objects.
 _MADE_OF = frozenset({"gather", "composed"})
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from planners.bindings import Binding, InputRef, ItemRef, StepRef, follow, leaves
+from planners.bindings import Binding, ContextRef, InputRef, ItemRef, StepRef, follow, leaves, shorthand
 from planners.errors import InvalidTask
 from planners.model import StepId, WorkKey
 from planners.plans import Plan, PlannedStep
@@ -66,8 +66,9 @@ def _leading_nowhere(binding: Binding, field: str, plan: Plan, inputs: Mapping[s
         match leaf:
             case StepRef(step=step) if step not in plan.by_id:
                 yield _unknown_step(step, field, plan)
-            case ItemRef():
-                yield InvalidTask("$item has no meaning in a plan", field, "refer to the element itself")
+            case ItemRef() | ContextRef():
+                message = f"{shorthand(leaf)} has no meaning in a plan"
+                yield InvalidTask(message, field, "refer to the element itself, or to the step that writes the key")
             case InputRef(input=name) if name not in inputs:
                 yield InvalidTask(f"the task has no input '{name}'", field, nearest(name, inputs))
             case InputRef(input=name, path=path):

@@ -17,6 +17,7 @@ from planners.graph import cycle
 from planners.model import StepId
 from planners.node_order import is_ordered
 from planners.validation.block_outputs import ambiguous_outputs
+from planners.validation.context_keys import broken_context
 from planners.validation.suggestions import nearest, shown
 from planners.workflow import ForEach, Goal, Node, Step, Workflow
 
@@ -101,7 +102,8 @@ def broken_structure(workflow: Workflow) -> Iterator[InvalidTask]:
             sound = False
             yield flaw
     if sound:
-        yield from _cycles(workflow, places)
+        cycles = list(_cycles(workflow, places))
+        yield from cycles or broken_context(workflow)
         yield from ambiguous_outputs(workflow, places)
 
 

@@ -17,8 +17,10 @@ from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import StartingUp
 from reconciler.log_context import log_place
-from reconciler.runtime.shard import PlannedPreview, Shard
+from reconciler.runtime.planned_preview import PlannedPreview
+from reconciler.runtime.shard import Shard
 from reconciler.state.events import StepAnswered
+from reconciler.views.context import ContextView
 from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import (
@@ -188,6 +190,10 @@ class ReconcilerActor:
     async def failures(self, task_id: TaskId) -> FailuresView:
         """See `Shard.failures`."""
         return await (await self._shard()).failures(task_id)
+
+    async def context(self, task_id: TaskId) -> ContextView:
+        """See `Shard.context`."""
+        return await (await self._shard()).context(task_id)
 
     async def graph(self, task_id: TaskId) -> RunGraph:
         """See `Shard.graph`."""

@@ -12,9 +12,11 @@ from reconciler.journal.log_rows import LogReader
 from reconciler.journal.protocol import RunJournal
 from reconciler.journal.rows import PAGE_EVENTS, page_of
 from reconciler.runtime.step_output import attempt_with_output, unknown_step
+from reconciler.runtime.stored_context import FINISHED_EVENTS, stored_context
 from reconciler.runtime.stored_failures import FAILED_EVENTS, stored_failures
 from reconciler.state.commands import RunStatus
 from reconciler.state.events import StepAnswered
+from reconciler.views.context import ContextView
 from reconciler.views.graph import RunGraph, run_graph
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import Changes, EventPage, FailuresView, PlansView, TaskView, Timeline
@@ -70,6 +72,13 @@ class EndedRun:
         timeline = await self.timeline()
         return await asyncio.to_thread(
             lambda: stored_failures(timeline, self._journal.event_rows(self._view.id, kinds=FAILED_EVENTS))
+        )
+
+    async def context(self) -> ContextView:
+        """What its steps have written to the context."""
+        timeline, plan = await self.timeline(), (await self.plans()).optimal
+        return await asyncio.to_thread(
+            lambda: stored_context(timeline, plan, self._journal.event_rows(self._view.id, kinds=FINISHED_EVENTS))
         )
 
     async def graph(self) -> RunGraph:

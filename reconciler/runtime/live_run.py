@@ -17,6 +17,7 @@ from reconciler.state.commands import OutputOf, RunStatus
 from reconciler.state.events import CancelRequested, DoubtResolved, NodeLost, StepAnswered
 from reconciler.state.run import RunState
 from reconciler.state.waiting import DispatchWait, WaitContext
+from reconciler.views.context import ContextView, context_of
 from reconciler.views.graph import RunGraph, run_graph
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import (
@@ -104,6 +105,10 @@ class LiveRun:
     async def failures(self) -> FailuresView:
         """The latest attempts that failed or are in doubt."""
         return await self._projected(failures_view)
+
+    async def context(self) -> ContextView:
+        """What its steps have written to the context."""
+        return await self._projected(context_of)
 
     async def graph(self) -> RunGraph:
         """Both plans as one graph, as far as the optimal plan has arrived."""

@@ -5,7 +5,7 @@ import inspect
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pydantic import JsonValue
@@ -14,7 +14,6 @@ from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import NodeId, StepId, TaskId
-from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import Overloaded, Superseded, UnknownTask
@@ -27,6 +26,7 @@ from reconciler.runtime.figures import JournalFigures, shard_figures
 from reconciler.runtime.journal_health import JournalHealth
 from reconciler.runtime.live_run import LiveRun
 from reconciler.runtime.parking import Parking
+from reconciler.runtime.planned_preview import PlannedPreview
 from reconciler.runtime.ports import Observer, Ports
 from reconciler.runtime.reservations import Reservations
 from reconciler.runtime.resumption import resumed
@@ -36,6 +36,7 @@ from reconciler.runtime.submissions import Begun, Submissions
 from reconciler.runtime.task_lists import TaskLists
 from reconciler.state.events import StepAnswered
 from reconciler.state.stored_text import storable
+from reconciler.views.context import ContextView
 from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import (
@@ -53,16 +54,6 @@ from reconciler.views.step_view import StepView
 _log = logging.getLogger(__name__)
 _ALL = TaskFilter()
 _CANCEL_WAIT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedPreview:
-    """Both plans of a task that was not run, and the seconds each took to make."""
-
-    guess: Plan | None
-    guess_s: float
-    plan: Plan
-    plan_s: float
 
 
 class Shard:
@@ -257,6 +248,10 @@ class Shard:
     async def failures(self, task_id: TaskId) -> FailuresView:
         """The latest failed attempts of a task."""
         return await (await self._run(task_id)).failures()
+
+    async def context(self, task_id: TaskId) -> ContextView:
+        """What the steps of a task have written to its context."""
+        return await (await self._run(task_id)).context()
 
     async def graph(self, task_id: TaskId) -> RunGraph:
         """Both plans of a task as one graph."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from planners.agents import AgentSpec, Catalog
-from planners.model import StepId
+from planners.model import StepId, canonical_json
 from planners.plans import Plan
 from reconciler.state.attempts import Attempt
 from reconciler.state.outcomes import Verdict
@@ -36,6 +36,13 @@ def tokens(agent: AgentSpec, attempt: Attempt) -> float:
     if usage is not None:
         return usage.input_tokens + usage.output_tokens
     return agent.tokens_per_call if attempt.started_s is not None or attempt.finished else 0.0
+
+
+def context_bytes(attempt: Attempt) -> int:
+    """What an attempt has added to the context of its task, in bytes of JSON."""
+    if not attempt.step.writes or not attempt.finished or attempt.handoff is None:
+        return 0
+    return len(canonical_json(attempt.handoff.context).encode())
 
 
 def wasted(attempts: Iterable[Attempt]) -> list[Attempt]:

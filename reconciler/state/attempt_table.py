@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, ValuesView
 from copy import copy
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from planners.agents import Catalog
 from planners.model import AttemptId, NodeId, StepId
@@ -22,6 +22,7 @@ class Spending(NamedTuple):
         reserved_usd: dollars that confirmed attempts under way are still expected to cost.
         confirmed_tokens: tokens of work that the optimal plan holds or held, paid from ``limits.budget_tokens``.
         reserved_tokens: tokens that confirmed attempts under way are expected to use.
+        context_bytes: what confirmed work has added to the context, bounded by ``limits.context_bytes``.
     """
 
     confirmed_usd: float = 0.0
@@ -31,6 +32,7 @@ class Spending(NamedTuple):
     reserved_usd: float = 0.0
     confirmed_tokens: float = 0.0
     reserved_tokens: float = 0.0
+    context_bytes: int = 0
 
     def plus(self, other: "Spending", sign: int = 1) -> "Spending":
         """The sum, or with ``sign`` -1 the difference."""
@@ -42,6 +44,7 @@ class Spending(NamedTuple):
             self.reserved_usd + sign * other.reserved_usd,
             self.confirmed_tokens + sign * other.confirmed_tokens,
             self.reserved_tokens + sign * other.reserved_tokens,
+            self.context_bytes + sign * other.context_bytes,
         )
 
 
@@ -126,6 +129,17 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
         large = attempt.handoff is not None and attempt.handoff.by_reference and attempt.finished
         _keep(self.large_outputs, identity, kept=large)
 
+    def spoken_by(self, attempt: AttemptId) -> Mapping[str, Any]:
+        """What the handoff of a finished attempt says besides its output.
+
+        Raises:
+            LookupError: it has none yet.
+        """
+        handoff = self[attempt].handoff
+        if handoff is None:
+            raise LookupError(f"no handoff of '{attempt}' yet")
+        return handoff.spoken
+
     def live_on(self, node: NodeId) -> list[Attempt]:
         """The live attempts of a node, in order of dispatch."""
         return [self[attempt] for attempt in self._live_on.get(node, ())]
@@ -158,6 +172,7 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
                 reserved_usd=max(0.0, expected_usd - usd),
                 confirmed_tokens=accounts.tokens(agent, attempt),
                 reserved_tokens=agent.tokens_per_call if attempt.live else 0.0,
+                context_bytes=accounts.context_bytes(attempt),
             )
             return paid if any(paid) else _NOTHING
         if attempt.live:

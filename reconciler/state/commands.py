@@ -9,6 +9,7 @@ from planners.agents import Effect
 from planners.bindings import Path
 from planners.facts import Facts
 from planners.model import AgentName, AttemptId, Model, NodeId, StepId, Versioned, WorkKey
+from planners.policies import Compact
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Outcome
 
@@ -47,9 +48,10 @@ class Dispatch(Versioned):
     """Start an attempt: this agent, on this node, on these inputs.
 
     ``speculative`` output is staged: other speculative attempts may read it, the outside world may not. ``check``: what
-    the output must fulfil. ``refusal``: why the output of the attempt before was refused. ``fallback``: another
-    agent can do the work if this one does not answer. ``cached``: the result cache may answer. ``discloses``:
-    the agent sends private inputs to a third party.
+    the output must fulfil. ``writes``: the keys that the context of the handoff must hold. ``compact``: which input
+    is passed on without asking the agent if it is short. ``refusal``: why the output
+    of the attempt before was refused. ``fallback``: another agent can do the work if this one does not answer.
+    ``cached``: the result cache may answer. ``discloses``: the agent sends private inputs to a third party.
     """
 
     command: Literal["dispatch"] = "dispatch"
@@ -64,6 +66,8 @@ class Dispatch(Versioned):
     work_key: WorkKey
     timeout_s: float | None = None
     check: str | None = None
+    writes: tuple[str, ...] = ()
+    compact: Compact | None = None
     refusal: str = ""
     fallback: bool = False
     cached: bool = False

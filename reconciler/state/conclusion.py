@@ -23,13 +23,25 @@ def fail(run: RunData, failure: Failure) -> None:
 
 
 def check_limits(run: RunData) -> None:
-    """Fail the run if it has passed its deadline or spent its budget."""
+    """Fail the run if it has passed its deadline, spent its budget or filled its context."""
     limits = run.task.limits
     budget_usd = limits.budget_usd if limits.on_budget == "fail" else None
     passed = limit_passed(limits.deadline_s, budget_usd, run.at_s, run.spent_usd)
+    if passed is None and (full := _context_full(run)) is not None:
+        fail(run, full)
     if passed is not None:
         message = f"{passed.message} {_under_way(run)}"
         fail(run, with_whereabouts(run, passed.model_copy(update={"message": message})))
+
+
+def _context_full(run: RunData) -> Failure | None:
+    """The task has added more to its context than it may."""
+    most, added = run.task.limits.context_bytes, run.attempts.spending.context_bytes
+    if added <= most:
+        return None
+    message = f"its steps have added {added} bytes to the context, and limits.context_bytes is {most}"
+    fix = "write less, give large values as outputs, or raise limits.context_bytes"
+    return Failure(kind=FailureKind.LIMIT, message=message, fix=fix)
 
 
 def with_whereabouts(run: RunData, failure: Failure) -> Failure:
@@ -66,7 +78,8 @@ def end_if_done(run: RunData) -> None:
         fail(run, Failure(kind=FailureKind.PLANNING, message=message))
     else:
         outputs = {
-            name: source(binding, run.task.values, steps.attempt_of) for name, binding in run.plan.outputs.items()
+            name: source(binding, run.task.values, steps.attempt_of, run.attempts.spoken_by)
+            for name, binding in run.plan.outputs.items()
         }
         end(run, c.RunStatus.SUCCEEDED, outputs=outputs)
 

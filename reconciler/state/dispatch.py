@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from planners.agents import AgentSpec, Catalog, Effect
+from planners.context_keys import keys_of_handoff
 from planners.model import AttemptId, NodeId, StepId, TaskId, WorkKey
 from planners.plans import PlannedStep
 from planners.tasks import Interchange, Task
@@ -15,7 +16,7 @@ from reconciler.state.commands import Dispatch, Source
 from reconciler.state.failure_policy import Tries
 from reconciler.state.matching import ANY_AGENT
 from reconciler.state.outcomes import Verdict
-from reconciler.state.sources import AttemptOf, source
+from reconciler.state.sources import AttemptOf, SpokenBy, source
 
 # Agents whose work cannot be undone; see `reconciler.state.matching`.
 _ACTING = frozenset({Effect.STAGEABLE, Effect.IRREVERSIBLE})
@@ -29,11 +30,14 @@ ADAPTIVE_TIMEOUT_LEAST_S = 60.0
 class Dispatcher:
     """Numbers the attempts of one run and binds their inputs."""
 
-    def __init__(self, task_id: TaskId, task: Task, catalog: Catalog, digests: InputDigests) -> None:
+    def __init__(
+        self, task_id: TaskId, task: Task, catalog: Catalog, digests: InputDigests, spoken_by: SpokenBy
+    ) -> None:
         self._task_id = task_id
         self._task = task
         self._catalog = catalog
         self._digests = digests
+        self._spoken_by = spoken_by
         self._interchanges = task.planning.interchange is Interchange.INTERCHANGEABLE
         self._acts = any(agent.effect in _ACTING for agent in catalog.agents)
         self._agentless_keys: dict[AttemptId, WorkKey] = {}
@@ -50,7 +54,8 @@ class Dispatcher:
             LookupError: a binding leads nowhere.
         """
         inputs = self._task.values
-        return {name: source(binding, inputs, attempt_of) for name, binding in planned.step.inputs.items()}
+        bound, spoken_by = planned.step.inputs.items(), self._spoken_by
+        return {name: source(binding, inputs, attempt_of, spoken_by) for name, binding in bound}
 
     def confirmed(
         self, planned: PlannedStep, keys: Mapping[StepId, WorkKey], attempt_of: AttemptOf, epoch: int, at_s: float
@@ -162,6 +167,8 @@ class Dispatcher:
             work_key=attempt.work_key,
             timeout_s=attempt.step.timeout_s or _timeout_s(agent, late_s),
             check=attempt.step.check,
+            writes=keys_of_handoff(attempt.step.writes),
+            compact=attempt.step.compact,
             refusal=tries.refusal(attempt.work_key),
             fallback=fallback,
             # A hedge must not wait for the work that it repeats, and a refused answer is asked for again.

@@ -98,7 +98,11 @@ def _still_read(run: RunData) -> Iterator[tuple[StepId, FinishedStep]]:
     bindings = (
         binding
         for resumed in run.facts.loops.values()
-        for binding in (*resumed.state.values(), *(() if resumed.output is None else (resumed.output,)))
+        for binding in (
+            *resumed.state.values(),
+            *resumed.context.values(),
+            *(() if resumed.output is None else (resumed.output,)),
+        )
     )
     for step in dict.fromkeys(ref.step for binding in bindings for ref in step_refs(binding)):
         if (planned := run.history.steps.get(step)) is not None:

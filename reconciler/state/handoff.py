@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field, JsonValue
 
+from planners.context_keys import spoken
 from planners.model import Measured, Versioned
 from planners.proposals import Proposal
 from reconciler.state.evidence import FailureEvidence
@@ -30,6 +31,8 @@ class Handoff(Versioned):
     summary: StorableText = ""
     confidence: float = Field(default=1.0, ge=0, le=1)
     output: JsonValue = None
+    # What it adds to the context of the task, of what its step writes.
+    context: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda context: not context)
     by_reference: bool = False
     output_bytes: int = Field(default=0, ge=0)
     next: JsonValue = None
@@ -38,6 +41,11 @@ class Handoff(Versioned):
     usage: Usage | None = None
     # It was in the result cache: nothing has run, so nothing is learned from it.
     cached: bool = Field(default=False, exclude_if=lambda cached: not cached)
+
+    @property
+    def spoken(self) -> dict[str, JsonValue]:
+        """What it says besides the output; see `planners.context_keys.spoken`."""
+        return spoken(self.context, self.summary, self.confidence)
 
 
 class FailureKind(StrEnum):

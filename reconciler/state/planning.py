@@ -60,10 +60,12 @@ def request_plan(run: RunData, reason: c.PlanReason) -> None:
 
 
 def _with_confidences(run: RunData, question: c.RequestPlan) -> Facts:
-    """The facts with how sure agents are of the outputs that conditions may read."""
-    handoffs = ((step, run.attempts[attempt].handoff) for step, attempt in question.known_from.items())
-    unsure = {step: handoff.confidence for step, handoff in handoffs if handoff is not None and handoff.confidence < 1}
-    return question.facts.model_copy(update={"confidences": unsure}) if unsure else question.facts
+    """The facts with how sure agents are of the outputs that conditions may read, and what else they say."""
+    handoffs = {step: run.attempts[attempt].handoff for step, attempt in question.known_from.items()}
+    known = {step: handoff for step, handoff in handoffs.items() if handoff is not None}
+    unsure = {step: handoff.confidence for step, handoff in known.items() if handoff.confidence < 1}
+    spoken = {step: handoff.spoken for step, handoff in known.items() if handoff.context or handoff.summary}
+    return question.facts.model_copy(update={"confidences": unsure, "spoken": spoken})
 
 
 def take_guess(run: RunData, event: e.SpeculativePlanReady) -> None:

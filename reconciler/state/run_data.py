@@ -97,7 +97,7 @@ class RunData:
         self.tries = Tries()
         self.speculations: list[Speculation] = []
         self.digests = InputDigests(task.values)
-        self.dispatcher = Dispatcher(task_id, task, catalog, self.digests)
+        self.dispatcher = Dispatcher(task_id, task, catalog, self.digests, self.attempts.spoken_by)
         self.outcomes = OutcomeBuilder(task_id, task, catalog)
         self.commands: list[c.Command] = []
 

@@ -284,7 +284,9 @@ def _why(attempt: Attempt) -> str:
     handoff = attempt.handoff
     if handoff is not None and handoff.proposal is not None:
         return f"proposed {', '.join(node.id for node in handoff.proposal.steps[:_MOST_NAMED])}"
-    return "from the result cache" if handoff is not None and handoff.cached else attempt.reason
+    if handoff is None or not handoff.cached:
+        return attempt.reason
+    return "from the result cache" if attempt.step.compact is None else "short enough, or from the result cache"
 
 
 def failures_view(run: RunState) -> FailuresView:

@@ -24,6 +24,7 @@ class _Drawing:
         self.policies = policies
         self.undo = undo
         self.count = self.loops = 0
+        self.keys = set()  # of the context that nodes before may have written
 
     def level(self, depth, outer, *, item=False, least=1, most=4):
         """Nodes that read the outputs of those before them; ``outer`` are visible from around."""
@@ -55,6 +56,7 @@ class _Drawing:
             + (["$state.x"] if self.loops else [])
             + [f"$steps.{one}" for one in seen]
             + (["$item"] if item else [])
+            + [f"$context.{key}" for key in sorted(self.keys)]
         )
         return self.draw(st.sampled_from(choices))
 
@@ -65,6 +67,12 @@ class _Drawing:
         capability = self.draw(st.sampled_from(["do", "do", "say", "propose"]))
         after = self.draw(st.lists(st.sampled_from(seen), max_size=1)) if seen else []
         node = {"id": name, "capability": capability, "inputs": inputs, "after": after}
+        if self.draw(st.integers(0, 2)) == 0:
+            key = self.draw(st.sampled_from(["p", "q"]))
+            if key in self.keys:
+                inputs["before"] = f"$context.{key}"  # so that it follows the version before
+            node["writes"] = {key: self.draw(st.sampled_from(["$output", "$context.said"]))}
+            self.keys.add(key)
         if self.undo and self.draw(st.integers(0, 3)):
             node["compensate"] = {"capability": "undo", "inputs": {"of": f"$steps.{name}", **inputs}}
         return node
@@ -84,23 +92,22 @@ class _Drawing:
 
     def a_parallel(self, name, depth, seen, item):
         # No reads between elements: which one fails first would then depend on time.
-        nodes = [self.node(depth - 1, seen, item) for _ in range(self.draw(st.integers(1, 3)))]
+        nodes = self.apart([lambda: self.node(depth - 1, seen, item)] * self.draw(st.integers(1, 3)))
         return {"id": name, "parallel": nodes, **self.policy(2)}
 
     def a_route(self, name, depth, seen, item):
         read = self.binding(seen, item)
-        cases = [
-            self.branch(
-                depth, seen, item, when=f"type({read}) == string && {read} < '{self.draw(st.sampled_from('159b'))}'"
-            )
-            for _ in range(self.draw(st.integers(1, 2)))
-        ]
-        node = {"id": name, "route": cases}
-        if self.draw(st.booleans()):
-            node["else"] = self.branch(depth, seen, item)
-        return node
+
+        def case():
+            when = f"type({read}) == string && {read} < '{self.draw(st.sampled_from('159b'))}'"
+            return self.branch(depth, seen, item, when=when)
+
+        count, otherwise = self.draw(st.integers(1, 2)), self.draw(st.booleans())
+        ways = self.apart([case] * count + [lambda: self.branch(depth, seen, item)] * otherwise)
+        return {"id": name, "route": ways[:count], **({"else": ways[count]} if otherwise else {})}
 
     def a_loop(self, name, depth, seen, item):
+        state = {"x": self.binding(seen, item)}
         self.loops += 1
         steps = self.level(depth - 1, seen, item=item, most=2)
         last = steps[-1]["id"]
@@ -110,23 +117,23 @@ class _Drawing:
             "id": name,
             "loop": steps,
             "output": last,
-            "state": {"x": self.binding(seen, item)},
+            "state": state,
             "next": {"x": f"$steps.{last}"},
             "max": 3,
             **self.draw(st.sampled_from([{}, {"until": over}, {"while": "$state.turn < 2"}])),
         }
 
     def a_try(self, name, depth, seen, item):
-        first = self.level(depth - 1, seen, item=item, most=2)
-        fallback = self.branch(depth, seen, item)
+        ways = (lambda: self.level(depth - 1, seen, item=item, most=2), lambda: self.branch(depth, seen, item))
+        first, fallback = self.apart(ways)
         return {"id": name, "try": first, "output": first[-1]["id"], "fallback": fallback}
 
     def a_use(self, name, depth, seen, item):
         """As a task holds it once it is admitted: the steps read the inputs of the node and nothing else."""
         given, around, self.loops, loops = self.binding(seen, item), self.used, 0, self.loops
-        self.used = name
+        self.used, keys, self.keys = name, self.keys, set()
         steps = self.level(depth - 1, (), most=2)
-        self.used, self.loops = around, loops
+        self.used, self.loops, self.keys = around, loops, keys
         return {"id": name, "use": "other", "inputs": {"q": given}, "steps": steps, "output": steps[-1]["id"]}
 
     def a_approval(self, name, depth, seen, item):
@@ -138,6 +145,16 @@ class _Drawing:
             "wait": 0.2,
             "after": self.draw(st.lists(st.sampled_from(seen), max_size=1)) if seen else [],
         }
+
+    def apart(self, ways):
+        """Nodes that do not see what the others write to the context."""
+        before, made, written = self.keys, [], set()
+        for way in ways:
+            self.keys = set(before)
+            made.append(way())
+            written |= self.keys
+        self.keys = written
+        return made
 
     def branch(self, depth, seen, item, **more):
         steps = self.level(depth - 1, seen, item=item, most=2)
@@ -154,7 +171,8 @@ def answered(share=4):
         made = digest(capability, canonical_json(inputs))
         if share and int(made[:6], 16) % share == 0:
             return Failure(kind=FailureKind.BAD_INPUT, message=f"{made[:6]} is bad")
-        return Handoff(output=made, next=_proposal(made)) if capability == "propose" else made
+        proposal = _proposal(made) if capability == "propose" else None
+        return Handoff(output=made, next=proposal, context={"said": made[:5]})
 
     return output
 

@@ -17,7 +17,7 @@ from planners.amounts import dollars
 from planners.plans import Placement, Plan, PlannedStep
 from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step
-from reconciler.runtime.shard import PlannedPreview
+from reconciler.runtime.planned_preview import PlannedPreview
 from reconciler.state.commands import RunStatus
 from reconciler.state.evidence import FailureEvidence, Frame
 from reconciler.state.handoff import Failure, FailureKind

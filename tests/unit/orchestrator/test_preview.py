@@ -3,7 +3,7 @@
 from orchestrator.gateway.preview import preview
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.workflow import Step
-from reconciler.runtime.shard import PlannedPreview
+from reconciler.runtime.planned_preview import PlannedPreview
 from reconciler.state.outcomes import Verdict
 
 
