@@ -1,6 +1,6 @@
 """What an agent can know about the attempt it runs. A parameter annotated `Context` receives it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -8,7 +8,9 @@ from pydantic import JsonValue
 from actors.environment import declared_variables
 from actors.errors import BadOutput, MissingVariable
 from actors.logs.attempt_capture import AttemptCapture
+from actors.mailbox import AttemptMailbox, mailbox_of
 from planners.model import AgentName, AttemptId, TaskId, WorkKey
+from reconciler.state.messages import MailboxMessage
 
 # The journal keeps what is staged until it is promoted.
 MAX_STAGED_BYTES = 1024 * 1024
@@ -27,7 +29,7 @@ class Context:
 
     ``speculative`` is how the attempt was dispatched; it may have been confirmed since. ``env`` holds the environment
     variables that the agent's catalog entry names, as far as they are set on the node. ``capture`` takes what is told
-    while the attempt runs; None: nobody listens.
+    while the attempt runs; None: nobody listens. ``mailbox`` is what the methods about messages use.
     """
 
     task: TaskId
@@ -40,6 +42,7 @@ class Context:
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     staged: dict[str, bytes] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    mailbox: AttemptMailbox | None = field(default=None, repr=False, compare=False)
     capture: AttemptCapture | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +90,46 @@ class Context:
             raise BadOutput(message, "artefact", fix)
         if self.capture is not None:
             self.capture.artefact(name, content)
+
+    def publish(self, topic: str, body: JsonValue = None) -> None:
+        """Tell something to all steps that subscribe to a topic. They get it once a plan confirms this attempt.
+
+        Call this, and what follows, on the event loop of the agent.
+
+        Raises:
+            NoMailbox: the step has none.
+            BadOutput: the step does not publish the topic, or the message is too large, or one too many.
+        """
+        mailbox_of(self.mailbox, self.agent).publish(topic, body)
+
+    async def receive(self, topic: str, timeout_s: float | None = 60.0) -> MailboxMessage:
+        """The next message of a topic; each attempt gets all of them, from the first on.
+
+        A message may come again under its id, when the attempt that has published it is repeated.
+
+        Raises:
+            NoMailbox: the step has none.
+            BadOutput: the step does not subscribe to the topic.
+            TimeoutError: none has come.
+        """
+        return await mailbox_of(self.mailbox, self.agent).receive(topic, timeout_s)
+
+    def messages(self, topic: str) -> AsyncIterator[MailboxMessage]:
+        """The messages of a topic as they come, without an end; see `receive`."""
+        return mailbox_of(self.mailbox, self.agent).messages(topic)
+
+    async def request(self, topic: str, body: JsonValue = None, timeout_s: float | None = 60.0) -> JsonValue:
+        """Publish a message, and wait for the first reply to it.
+
+        Raises:
+            NoMailbox, BadOutput: see `publish`.
+            TimeoutError: nobody has replied.
+        """
+        return await mailbox_of(self.mailbox, self.agent).request(topic, body, timeout_s)
+
+    def reply(self, to: MailboxMessage, body: JsonValue = None) -> None:
+        """Answer a message; only the step that has published it gets the reply. Raises as `publish` does."""
+        mailbox_of(self.mailbox, self.agent).reply(to, body)
 
     def stage(self, name: str, data: bytes) -> None:
         """Stage an effect. The agent's ``promote`` hook receives it at commit; a flushed attempt drops it.

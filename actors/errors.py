@@ -52,6 +52,10 @@ class MissingVariable(ActorsError):
     """An agent asked for an environment variable that it does not have."""
 
 
+class NoMailbox(ActorsError):
+    """An agent publishes or hears messages in a step that has no mailbox."""
+
+
 class HookFailed(ActorsError):
     """A promote or verify hook ended by an exception that is not an `Exception`."""
 

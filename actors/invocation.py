@@ -10,13 +10,17 @@ from actors.context import Context
 from actors.environment import declared_variables
 from actors.logs.current import current_capture
 from actors.logs.limits import LogLimits
+from actors.mailbox import AttemptMailbox
 from actors.payloads.slots import InputSlot, fill
 from actors.payloads.store import PayloadStore, ReturnedPayloads
 from planners.agents import AgentKind, AgentSpec
-from planners.model import AgentName, AttemptId, NodeId, TaskId, WorkKey
+from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId, WorkKey
 from planners.policies import Compact
+from planners.topics import MailboxTopics
 from reconciler.state.handoff import Failure, Handoff
 from reconciler.views.logs import LogBatch
+
+_NO_STEP = StepId("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class Invocation:
 
     ``logs``: how much of what it prints and logs is kept; None: nothing is captured. ``executor``: a name of its own.
     ``check``: what its output must fulfil. ``writes``: the keys that the context of its handoff must hold.
-    ``compact``: which input is passed on if it is short. ``refusal``: why the output before this one was refused.
+    ``compact``: which input is passed on if it is short. ``mailbox``: what it publishes and hears, as ``step``.
+    ``refusal``: why the output before this one was refused.
     ``watched``: the agent declares no effect, so its host notices if it has one.
     ``tools``: the agents that a language model may call in it.
     """
@@ -54,6 +59,8 @@ class Invocation:
     check: str | None = None
     writes: tuple[str, ...] = ()
     compact: Compact | None = None
+    mailbox: MailboxTopics | None = None
+    step: StepId = _NO_STEP
     refusal: str = ""
     tools: tuple[AgentSpec, ...] = ()
     v: int = 1
@@ -62,7 +69,7 @@ class Invocation:
         """Made anew from its values, which takes half as long as what a frozen dataclass does by itself."""
         return Invocation, _values_of(self)
 
-    def context(self) -> Context:
+    def context(self, mailbox: AttemptMailbox | None = None) -> Context:
         """The agent's view of the attempt."""
         return Context(
             task=self.task,
@@ -73,6 +80,7 @@ class Invocation:
             speculative=self.speculative,
             refusal=self.refusal,
             settings=self.settings,
+            mailbox=mailbox,
             env=declared_variables(self.env),
             capture=current_capture() if self.logs is not None else None,
         )

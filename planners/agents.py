@@ -162,6 +162,11 @@ class AgentSpec(Measured):
         return self.effect is not Effect.IRREVERSIBLE and not self.discloses
 
     @property
+    def has_mailbox(self) -> bool:
+        """Whether its attempts can talk with others: they share a process that takes messages."""
+        return self.kind is AgentKind.ASYNC and self.may_speculate and not self.resources.amounts()
+
+    @property
     def cacheable(self) -> bool:
         """Whether results are kept for identical work: the agent is pure and declares a version."""
         return self.effect is Effect.PURE and "version" in self.model_fields_set and not self.built_in

@@ -22,6 +22,7 @@ class Obstacle(StrEnum):
     EXCLUDED = "excluded"
     EFFECT = "effect"
     RESOURCES = "resources"
+    MAILBOX = "mailbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,9 @@ class Eligibility:
     """The rule for the steps of one task.
 
     An agent is eligible for a step if it offers the capability, is the pinned agent (if any), reaches the quality
-    floor, takes the step's inputs, and is not excluded. ``speculative``: its effect must also allow it to run before
-    the optimal plan confirms it. ``nodes``: its resources must also fit on one of them; None leaves this unchecked.
+    floor, takes the step's inputs, can use a mailbox if the step has one, and is not excluded. ``speculative``: its
+    effect must also allow it to run before the optimal plan confirms it. ``nodes``: its resources must also fit on one
+    of them; None leaves this unchecked.
     """
 
     min_quality: float = 0.0
@@ -59,6 +61,8 @@ class Eligibility:
             yield Obstacle.QUALITY
         if refused_input(agent, step) is not None:
             yield Obstacle.INPUTS
+        if step.mailbox is not None and not agent.has_mailbox:
+            yield Obstacle.MAILBOX
         if agent.name in self.excluded:
             yield Obstacle.EXCLUDED
         if self.speculative and not agent.may_speculate:

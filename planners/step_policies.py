@@ -7,6 +7,7 @@ from planners.expressions.checks import Check
 from planners.model import AgentName, Model
 from planners.node_fields import WithInputs, optional_s
 from planners.policies import Compact, Hedge, StepRetry
+from planners.topics import MailboxTopics
 
 
 class Compensation(WithInputs):
@@ -46,6 +47,11 @@ class StepPolicies(Model):
         exclude_if=lambda writes: not writes,
         description="What it writes to the context of the task: key -> `$output` or a part of it, or `$context.KEY` of "
         "what its agent returns. A list of keys means the latter",
+    )
+    mailbox: MailboxTopics | None = Field(
+        default=None,
+        exclude_if=lambda mailbox: mailbox is None,
+        description="The topics by which its agent talks with those of other steps while they run",
     )
     compact: Compact | None = Field(
         default=None,

@@ -118,6 +118,11 @@ class Step(fields.WithInputs, StepPolicies, NodeBase):
         compensate = self.compensate.rebound(lambda field, of: bind(f"compensate.{field}", of))
         return super().rebound(bind, rename).model_copy(update={"compensate": compensate})
 
+    @property
+    def may_be_cached(self) -> bool:
+        """Whether its work follows from its inputs, and the result cache is not switched off."""
+        return self.cache is not False and self.mailbox is None
+
     @cached_property
     def context_writes(self) -> tuple[str, ...]:
         """The keys of the context that this step writes."""

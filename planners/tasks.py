@@ -56,6 +56,14 @@ class Limits(Measured):
         exclude_if=lambda most: most == 4_000_000,
         description="The most bytes of JSON that its steps may add to the context of the task",
     )
+    mailbox_bytes: int = Field(
+        default=4_000_000,
+        ge=0,
+        le=1_000_000_000,
+        strict=True,
+        exclude_if=lambda most: most == 4_000_000,
+        description="The most bytes of JSON that its agents may tell each other in messages",
+    )
     proposal_depth: int = Field(
         default=3,
         ge=0,

@@ -68,6 +68,8 @@ def work_key(
     writes = (f"$writes={canonical_json(step.writes)}",) if step.writes else ()
     if step.compact is not None:
         writes = (*writes, f"$compact={canonical_json(step.compact.model_dump())}")
+    if step.mailbox is not None:  # what it hears does not follow from its inputs, so it is the work of no other step
+        writes = (*writes, f"$mailbox={step.id}")
     return WorkKey(digest(step.capability, agent_identity, str(occurrence), *bound, *writes))
 
 

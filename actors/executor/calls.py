@@ -78,6 +78,8 @@ def _of_order(order: Dispatch, agent: AgentSpec) -> dict[str, Any]:
         "check": order.check,
         "writes": order.writes,
         "compact": order.compact,
+        "mailbox": order.mailbox,
+        "step": order.step,
         "refusal": order.refusal,
         "timeout_s": agent.timeout_s if order.timeout_s is None else order.timeout_s,
     }

@@ -19,6 +19,7 @@ from actors.import_path import loaded
 from actors.invocation import Ended, Invocation, Result
 from actors.kinds.callables import declaration_of
 from actors.kinds.kind import Answer, kind_of
+from actors.mailbox import AttemptMailbox
 from actors.notices import noticing, with_notices
 from actors.output_check import QUICK_BYTES, check_output
 from actors.payloads.json_values import encoded
@@ -32,27 +33,29 @@ _WORDS = ("summary", "confidence", "next", "usage", "context")
 _PLAIN = Captures()
 
 
-async def run_async(call: Invocation, blobs: tuple[Any, ...], captures: Captures = _PLAIN) -> Result:
+async def run_async(
+    call: Invocation, blobs: tuple[Any, ...], captures: Captures = _PLAIN, mailbox: AttemptMailbox | None = None
+) -> Result:
     """Run an attempt on the caller's event loop; its ``timeout_s`` cancels it. For kinds that run on a loop.
 
     Raises:
         asyncio.CancelledError: the asyncio task was cancelled. One that the agent raises is its failure.
     """
     with captured(call, captures) as output:
-        result = await _noticed(call, blobs)
+        result = await _noticed(call, blobs, mailbox)
     return result.with_logs(output.lines)
 
 
-async def _noticed(call: Invocation, blobs: tuple[Any, ...]) -> Result:
+async def _noticed(call: Invocation, blobs: tuple[Any, ...], mailbox: AttemptMailbox | None = None) -> Result:
     _preload(call)
     with noticing(call) as watched:
-        result = await run_watched(call, blobs)
+        result = await run_watched(call, blobs, mailbox)
     return with_notices(result, call, watched)
 
 
-async def run_watched(call: Invocation, blobs: tuple[Any, ...]) -> Result:
+async def run_watched(call: Invocation, blobs: tuple[Any, ...], mailbox: AttemptMailbox | None = None) -> Result:
     """As `run_async`. `actors.executor.loop_watch` finds the attempt that holds a loop by this function's frame."""
-    began, context, timer = time.perf_counter(), call.context(), asyncio.timeout(call.timeout_s)
+    began, context, timer = time.perf_counter(), call.context(mailbox), asyncio.timeout(call.timeout_s)
     try:
         inputs = _inputs(call, blobs)
         async with timer:

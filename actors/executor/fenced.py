@@ -3,7 +3,7 @@
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Unpack
 from uuid import uuid4
@@ -36,6 +36,7 @@ from reconciler.runtime.ports import Report
 from reconciler.state.commands import Dispatch, Source
 from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStarted
 from reconciler.state.handoff import Failure, Handoff
+from reconciler.state.messages import MailboxMessage
 from reconciler.state.waiting import DispatchWait
 from reconciler.views.logs import LogBatch
 
@@ -95,6 +96,11 @@ class FencedExecutor(ABC):
         """
         self.catalog = catalog.keeping(self.catalog)
         self._limits = self._limits.reloaded(self.catalog)
+
+    def deliver(self, task: TaskId, attempt: AttemptId, messages: Sequence[MailboxMessage]) -> None:
+        """Hand messages to an attempt that may not have begun yet. One that has ended gets nothing."""
+        if (hosted := self._live.get(task, {}).get(attempt)) is not None:
+            hosted.take(messages)
 
     def wait_of(self, task: TaskId, attempt: AttemptId) -> DispatchWait | None:
         """Why an attempt has not begun; None if it has."""
@@ -188,7 +194,7 @@ class FencedExecutor(ABC):
             raise LookupError(self._hook_failure(error).message) from error
         if ended is None or ended.handoff is None:
             return None
-        self._keep_output(task, attempt, ended.handoff, body)
+        self._outputs.keep_of(task, attempt, ended.handoff, body)
         return ended.handoff
 
     def restore(self, task: TaskId, outputs: Mapping[AttemptId, JsonValue]) -> None:
@@ -316,16 +322,10 @@ class FencedExecutor(ABC):
     def _report_end(self, hosted: HostedAttempt, ended: Ended) -> None:
         attempt = hosted.order.attempt
         if ended.handoff is not None:
-            self._keep_output(hosted.task, attempt, ended.handoff, hosted.body)
+            self._outputs.keep_of(hosted.task, attempt, ended.handoff, hosted.body)
             hosted.report(AttemptFinished(at_s=0.0, attempt=attempt, handoff=ended.handoff, seconds=ended.seconds))
         elif ended.failure is not None:
             hosted.report(AttemptFailed(at_s=0.0, attempt=attempt, failure=ended.failure, seconds=ended.seconds))
-
-    def _keep_output(self, task: TaskId, attempt: AttemptId, handoff: Handoff, body: Reference | None) -> None:
-        if handoff.by_reference and body is not None:
-            self._outputs.keep_reference(task, attempt, body)
-        else:
-            self._outputs.keep(task, attempt, handoff.output)
 
     def _is_live(self, hosted: HostedAttempt) -> bool:
         return self._live.get(hosted.task, {}).get(hosted.order.attempt) is hosted

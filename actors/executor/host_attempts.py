@@ -9,15 +9,19 @@ from typing import Any
 from actors.executor.captured import Captures
 from actors.executor.containment import RunningMark, start_contained
 from actors.executor.execution import run_async
-from actors.executor.messages import Orders, Returned
+from actors.executor.messages import Orders, Posted, Returned
 from actors.failures import failure_of
 from actors.invocation import Ended, Invocation, Result
+from actors.mailbox import AttemptMailbox
 from planners.model import AttemptId
+from reconciler.state.messages import MailboxMessage
 
 _REMEMBERED_FLUSHES = 10_000
 _PLAIN = Captures()
 # Bounds a batch of results, so that reading one does not hold up the event loop of the executor.
 _MOST_RESULTS = 250
+# Attempts that have ended may get messages, too, so not all that are early are read.
+_MOST_EARLY = 1_000
 
 
 class HostAttempts:
@@ -33,12 +37,15 @@ class HostAttempts:
         self._running: dict[AttemptId, asyncio.Task[Result]] = {}
         self._flushed: OrderedDict[AttemptId, None] = OrderedDict()
         self._bodies: dict[AttemptId, Any] = {}
-        self._returned: list[Returned] = []
+        self._returned: list[Returned | Posted] = []
+        self._mailboxes: dict[AttemptId, AttemptMailbox] = {}
+        # Messages for attempts that have not arrived: Ray holds them back until their inputs are there.
+        self._early: dict[AttemptId, list[MailboxMessage]] = {}
         self._news = asyncio.Event()
-        self._send: Callable[[list[Returned]], None] | None = None
+        self._send: Callable[[list[Returned | Posted]], None] | None = None
         self._sending: asyncio.Handle | None = None
 
-    def send_to(self, send: Callable[[list[Returned]], None]) -> None:
+    def send_to(self, send: Callable[[list[Returned | Posted]], None]) -> None:
         """Send ends as they come, those of one turn of the event loop together, instead of keeping them."""
         self._send = send
         self._send_soon()
@@ -56,16 +63,23 @@ class HostAttempts:
                 self._return(Returned(call.attempt, None))
             else:
                 self._start(call, tuple(blobs))
+        for attempt, messages in orders.mail:
+            if (mailbox := self._mailboxes.get(attempt)) is not None:
+                mailbox.take(messages)
+            elif attempt not in self._flushed:
+                self._early.setdefault(attempt, []).extend(messages)
+                if len(self._early) > _MOST_EARLY:
+                    del self._early[next(iter(self._early))]
 
-    async def results(self) -> list[Returned]:
-        """The ends that have not been taken yet, oldest first; waits for the first one."""
+    async def results(self) -> list[Returned | Posted]:
+        """The ends and messages that have not been taken yet, oldest first; waits for the first one."""
         await self._news.wait()
         batch = self._next_batch()
         if not self._returned:
             self._news.clear()
         return batch
 
-    def _next_batch(self) -> list[Returned]:
+    def _next_batch(self) -> list[Returned | Posted]:
         batch, self._returned = self._returned[:_MOST_RESULTS], self._returned[_MOST_RESULTS:]
         return batch
 
@@ -81,19 +95,33 @@ class HostAttempts:
         for attempt in attempts:
             self._flushed[attempt] = None
             self._bodies.pop(attempt, None)
+            self._early.pop(attempt, None)
             if (running := self._running.get(attempt)) is not None:
                 running.cancel()
         while len(self._flushed) > _REMEMBERED_FLUSHES:
             self._flushed.popitem(last=False)
 
     def _start(self, call: Invocation, blobs: tuple[Any, ...]) -> None:
-        running = run_async(call, blobs, self._captures)
+        running = run_async(call, blobs, self._captures, self._mailbox(call))
         task = self._running[call.attempt] = start_contained(running, call.attempt, self._mark)
         task.add_done_callback(partial(self._ended, call))
+
+    def _mailbox(self, call: Invocation) -> AttemptMailbox | None:
+        if call.mailbox is None:
+            return None
+
+        def post(message: MailboxMessage) -> None:
+            self._return(Posted(call.attempt, message))
+
+        mailbox = AttemptMailbox(call.step, call.mailbox, post, call.inline_bytes)
+        self._mailboxes[call.attempt] = mailbox
+        mailbox.take(self._early.pop(call.attempt, ()))
+        return mailbox
 
     def _ended(self, call: Invocation, task: asyncio.Task[Result]) -> None:
         attempt = call.attempt
         del self._running[attempt]
+        self._mailboxes.pop(attempt, None)
         try:
             result = task.result()
         except BaseException as error:  # noqa: BLE001 -- whatever ended the asyncio task of an attempt, its end is reported
@@ -105,7 +133,7 @@ class HostAttempts:
             self._bodies[attempt] = result.body
         self._return(Returned(attempt, result.ended, result.staged))
 
-    def _return(self, returned: Returned) -> None:
+    def _return(self, returned: Returned | Posted) -> None:
         self._returned.append(returned)
         if self._send is None:
             self._news.set()

@@ -71,8 +71,8 @@ class HostExecutor(FencedExecutor):
             self._send(HostedAttempt(task, order, report, self._limits), agent, host)
 
     def _goes_at_once(self, order: Dispatch, agent: AgentSpec) -> bool:
-        """Whether neither a limit nor the result cache may delay an attempt, and nobody watches its progress."""
-        watched = agent.idle_s is not None or order.cached
+        """Whether neither a limit nor the result cache may delay an attempt, and nobody watches what it tells."""
+        watched = agent.idle_s is not None or order.cached or order.mailbox is not None
         return not watched and shares_a_host(agent) and agent.kind is not AgentKind.BATCH and self._limits.admits(agent)
 
     def _send(self, hosted: HostedAttempt, agent: AgentSpec, host: RunningHost) -> None:
@@ -155,6 +155,7 @@ class HostExecutor(FencedExecutor):
             hosted.handle = host.link
             hosted.output.restart()
             end = host.link.run(call, bound.blobs)
+            hosted.connect(host.link)
             self._began(hosted)
         else:
             end = hosted.sent.end

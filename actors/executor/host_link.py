@@ -6,16 +6,18 @@ later ticks go in calls of their own, which return at once.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ray import exceptions as rx
 
 from actors.executor.host_socket import MessageStream, SocketAddress, connected
-from actors.executor.messages import Orders, Returned, packed, unpacked
+from actors.executor.messages import Orders, Posted, Returned, packed, unpacked
 from actors.invocation import Invocation
+from actors.mailbox import Post
 from actors.payloads.outputs import Reference
 from planners.model import AttemptId
+from reconciler.state.messages import MailboxMessage
 
 # Bounds a message, so that writing one does not hold up the event loop.
 _MOST_CALLS = 250
@@ -26,6 +28,8 @@ class HostLink:
 
     def __init__(self, actor: Any) -> None:
         """Set up. ``actor``: the handle of a `Host`."""
+        self._mail: list[tuple[AttemptId, Sequence[MailboxMessage]]] = []
+        self._posts: dict[AttemptId, Post] = {}
         self._actor = actor
         self._calls: list[Invocation] = []
         self._flushed: list[AttemptId] = []
@@ -60,6 +64,15 @@ class HostLink:
         self._send_soon()
         return end
 
+    def listen(self, attempt: AttemptId, post: Post) -> None:
+        """``post`` gets what the attempt publishes from now on, until it has returned."""
+        self._posts[attempt] = post
+
+    def deliver(self, attempt: AttemptId, messages: Sequence[MailboxMessage]) -> None:
+        """Hand messages to an attempt that was started."""
+        self._mail.append((attempt, messages))
+        self._send_soon()
+
     def flush(self, attempts: Iterable[AttemptId]) -> None:
         """Cancel attempts, whether they run or have yet to arrive, and drop large outputs that were not fetched."""
         self._flushed += attempts
@@ -87,15 +100,21 @@ class HostLink:
             self._stream.send(packed(self._next_orders()))
         elif self._expected and self._receiving is None:
             self._receiving = asyncio.ensure_future(self._receive(self._next_orders()))
-        elif self._calls or self._flushed:
+        elif self._has_orders:
             self._send(self._next_orders())
-        if self._calls or self._flushed:
+        if self._has_orders:
             self._send_soon()
 
+    @property
+    def _has_orders(self) -> bool:
+        return bool(self._calls or self._flushed or self._mail)
+
     def _next_orders(self) -> Orders:
-        orders = Orders(self._calls[:_MOST_CALLS], self._flushed)
+        # Messages go with the last calls, so that none is ahead of the attempt that it is for.
+        mail = self._mail if len(self._calls) <= _MOST_CALLS else []
+        orders = Orders(self._calls[:_MOST_CALLS], self._flushed, mail)
         del self._calls[:_MOST_CALLS]
-        self._flushed = []
+        self._flushed, self._mail = [], [] if mail else self._mail
         return orders
 
     def _send(self, orders: Orders, references: tuple[Reference, ...] = ()) -> None:
@@ -112,27 +131,33 @@ class HostLink:
     async def _receive(self, orders: Orders) -> None:
         try:
             while self._expected:
-                for returned in unpacked(await self._actor.exchange.remote(packed(orders))):
-                    self._settle(returned)
+                self._take(unpacked(await self._actor.exchange.remote(packed(orders))))
                 orders = self._next_orders() if self._expected else Orders()
         except Exception as error:  # noqa: BLE001 -- the host has ended; whatever it is, the attempts must hear of it
             self._fail(list(self._expected), error)
         finally:
             self._receiving = None
-        if self._expected or self._calls or self._flushed:
+        if self._expected or self._has_orders:
             self._send_soon()
 
     def _receive_message(self, message: bytes) -> None:
-        for returned in unpacked(message):
-            self._settle(returned)
+        self._take(unpacked(message))
 
     def _lose(self) -> None:
         """The host has ended, or something in its process has closed its socket: it is of no use any more."""
-        self._calls, self._flushed = [], []
+        self._calls, self._flushed, self._mail = [], [], []
         self._fail(list(self._expected), rx.RayActorError(error_msg="the host has ended its connection"))
+
+    def _take(self, news: Iterable[Returned | Posted]) -> None:
+        for one in news:
+            if isinstance(one, Returned):
+                self._settle(one)
+            elif (post := self._posts.get(one.attempt)) is not None:
+                post(one.message)
 
     def _settle(self, returned: Returned) -> None:
         end = self._expected.pop(returned.attempt, None)
+        self._posts.pop(returned.attempt, None)
         if end is not None and not end.done():
             end.set_result(returned)
         elif returned.is_large:
@@ -142,6 +167,7 @@ class HostLink:
         attempts = [attempt for attempt in attempts if attempt in self._expected]
         for attempt in attempts:
             end = self._expected.pop(attempt)
+            self._posts.pop(attempt, None)
             if not end.done():
                 end.set_exception(error)
         if attempts and not isinstance(error, rx.RayActorError):

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypedDict
 
 from actors.executor.output import AttemptOutput
@@ -12,6 +13,7 @@ from actors.executor.readings import Held
 from actors.executor.waits import Stage
 from actors.failures import idle
 from actors.logs.limits import LogLimits
+from actors.mailbox import Post
 from actors.payloads.outputs import Reference
 from actors.payloads.store import PayloadStore
 from actors.result_cache import ResultCache
@@ -20,7 +22,9 @@ from planners.cluster import Outage
 from planners.model import AttemptId, NodeId, TaskId
 from reconciler.runtime.ports import Report
 from reconciler.state.commands import Dispatch
+from reconciler.state.events import MessagePublished
 from reconciler.state.handoff import Failure
+from reconciler.state.messages import MailboxMessage
 from reconciler.views.logs import LogBatch, LogStream
 
 _PROGRESS = (LogStream.PROGRESS, LogStream.ARTEFACT)
@@ -33,7 +37,7 @@ class HostedAttempt:
     ``handle`` is what cancels it where it runs (None: it does not run yet). ``stack``: the path, on its node, where its
     process leaves stacks. ``output``: what it printed and logged. ``heard_s``: when it began or last told its progress,
     if that is watched. ``told_bytes``: of its lines since then. ``sent``: how it went to its host if at once.
-    ``due_tick``: when its time is up (`TimeLimits`).
+    ``due_tick``: when its time is up (`TimeLimits`). ``mail``: all messages for it, which ``hear`` hands over.
     """
 
     task: TaskId
@@ -52,6 +56,29 @@ class HostedAttempt:
     told_bytes: int = 0
     sent: Any = None
     due_tick: int = 0
+    mail: list[MailboxMessage] = field(default_factory=list)
+    hear: Callable[[Sequence[MailboxMessage]], None] | None = None
+
+    def take(self, messages: Sequence[MailboxMessage]) -> None:
+        """Messages for the attempt: it gets them now, or when it begins."""
+        self.mail += messages
+        if self.hear is not None:
+            self.hear(messages)
+
+    def connect(self, process: "MailProcess") -> None:
+        """The attempt is started in this process, for the first time or again: it gets all messages so far."""
+        if self.order.mailbox is None:
+            return
+        attempt = self.order.attempt
+        process.listen(attempt, self.post)
+        self.hear = partial(process.deliver, attempt)
+        if self.mail:
+            self.hear(self.mail)
+
+    def post(self, message: MailboxMessage) -> None:
+        """Report a message that the attempt has published, unless it was stopped."""
+        if self.waiter is not None:
+            self.report(MessagePublished(at_s=0.0, attempt=self.order.attempt, message=message))
 
     def admission(
         self, agent: AgentSpec, preempt: "Callable[[HostedAttempt], None]"
@@ -91,6 +118,18 @@ def watch_progress(
             end(hosted, idle(idle_s))
 
     loop.call_later(idle_s, look)
+
+
+class MailProcess(Protocol):
+    """Where an attempt runs that has a mailbox."""
+
+    def listen(self, attempt: AttemptId, post: Post) -> None:
+        """``post`` gets what the attempt publishes."""
+        ...
+
+    def deliver(self, attempt: AttemptId, messages: Sequence[MailboxMessage]) -> None:
+        """Hand messages to the attempt."""
+        ...
 
 
 Cancel = Callable[[Iterable[HostedAttempt]], None]

@@ -19,6 +19,7 @@ from actors.invocation import Ended, Invocation, Result
 from actors.kinds.command_agent import stop_command
 from actors.kinds.kind import kind_of
 from actors.logs.attempt_capture import AttemptCapture
+from actors.mailbox import AttemptMailbox
 from actors.payloads.outputs import BoundInputs, Reference
 from planners.agents import AgentKind, AgentSpec, Catalog
 from planners.model import AgentName, AttemptId, NodeId, TaskId
@@ -83,8 +84,10 @@ class LocalExecutor(FencedExecutor):
     async def _hosted(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         call.inputs.update(json.loads(json.dumps(call.inputs)))
         blobs = tuple([await blob for blob in bound.blobs])
-        run = self._on_loop if kind_of(agent.kind).runs_on_loop else self._in_thread
-        result = await run(call, blobs, self._captures(hosted))
+        if kind_of(agent.kind).runs_on_loop:
+            result = await self._on_loop(call, blobs, self._captures(hosted), self._mailbox(hosted, call))
+        else:
+            result = await self._in_thread(call, blobs, self._captures(hosted))
         if result.body is not None:
             hosted.body = Kept(result.body)
         hosted.staged = result.staged
@@ -110,11 +113,22 @@ class LocalExecutor(FencedExecutor):
 
         return Captures(on_line=note)
 
-    async def _on_loop(self, call: Invocation, blobs: tuple[Any, ...], captures: Captures) -> Result:
+    @staticmethod
+    def _mailbox(hosted: HostedAttempt, call: Invocation) -> AttemptMailbox | None:
+        if call.mailbox is None:
+            return None
+        mailbox = AttemptMailbox(call.step, call.mailbox, hosted.post, call.inline_bytes)
+        hosted.hear = mailbox.take
+        mailbox.take(hosted.mail)
+        return mailbox
+
+    async def _on_loop(
+        self, call: Invocation, blobs: tuple[Any, ...], captures: Captures, mailbox: AttemptMailbox | None
+    ) -> Result:
         """Run an async agent; it takes as long as the clock of the loop says, which may be virtual."""
         loop = asyncio.get_running_loop()
         began_s = loop.time()
-        result = await run_async(call, blobs, captures)
+        result = await run_async(call, blobs, captures, mailbox)
         return replace(result, ended=replace(result.ended, seconds=loop.time() - began_s))
 
     async def _in_thread(self, call: Invocation, blobs: tuple[Any, ...], captures: Captures) -> Result:

@@ -11,16 +11,26 @@ from typing import Any, TypeVar
 
 from actors.invocation import Ended, Invocation
 from planners.model import AttemptId
+from reconciler.state.messages import MailboxMessage
 
-_Message = TypeVar("_Message", "Orders", "list[Returned]")
+_Message = TypeVar("_Message", "Orders", "list[Returned | Posted]")
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What a host is to do: cancel the attempts in ``flushed``, then start ``calls``."""
+    """What a host is to do: cancel the attempts in ``flushed``, then start ``calls``, then hand over ``mail``."""
 
     calls: Sequence[Invocation] = ()
     flushed: Sequence[AttemptId] = ()
+    mail: Sequence[tuple[AttemptId, Sequence[MailboxMessage]]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message that an attempt in a host has published."""
+
+    attempt: AttemptId
+    message: MailboxMessage
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,7 @@ class AgentTools(_Toolset):
             check=None,
             writes=(),
             compact=None,
+            mailbox=None,
             refusal="",
         )
 

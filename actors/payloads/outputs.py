@@ -13,6 +13,7 @@ from actors.payloads.store import PayloadStore, ReturnedPayloads
 from planners.bindings import Path, follow
 from planners.model import AttemptId, TaskId
 from reconciler.state.commands import Given, ListOf, ObjectOf, OutputOf, Source
+from reconciler.state.handoff import Handoff
 
 # Awaiting one gives what the payload store kept. On Ray an ObjectRef, which downstream agents receive as it is.
 Reference = Awaitable[Any]
@@ -54,6 +55,13 @@ class Outputs:
     def keep_reference(self, task: TaskId, attempt: AttemptId, reference: Reference) -> None:
         """Keep the reference to a large output."""
         self._of.setdefault(task, {})[attempt] = reference
+
+    def keep_of(self, task: TaskId, attempt: AttemptId, handoff: Handoff, body: Reference | None) -> None:
+        """Keep the output of a handoff, or the reference to it."""
+        if handoff.by_reference and body is not None:
+            self.keep_reference(task, attempt, body)
+        else:
+            self.keep(task, attempt, handoff.output)
 
     def drop(self, task: TaskId, attempts: Iterable[AttemptId]) -> None:
         """Drop the outputs of these attempts."""

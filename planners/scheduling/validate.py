@@ -74,6 +74,7 @@ class _PlanCheck:
                 Obstacle.PINNED: f"pinned to '{step.agent}', planned with '{agent.name}'",
                 Obstacle.INPUTS: f"agent '{agent.name}' does not accept its inputs: {refused_input(agent, step)}",
                 Obstacle.EXCLUDED: f"new attempt of agent '{agent.name}', which has failed permanently",
+                Obstacle.MAILBOX: f"agent '{agent.name}' cannot use a mailbox",
                 Obstacle.QUALITY: f"quality {agent.quality:g} is below {rule.floor(step):g}",
             }
             yield from (f"{step.id}: {words[obstacle]}" for obstacle in rule.obstacles(agent, step))

@@ -70,6 +70,7 @@ def _reason(step: Step, field: str, requirements: Requirements) -> InvalidTask:
     return (
         _unknown(step, field, requirements.catalog)
         or _not_good_enough(step, field, requirements)
+        or _without_mailbox(step, field, requirements)
         or _unacceptable(step, field, requirements)
         or _does_not_fit(step, field, requirements)
     )
@@ -106,6 +107,14 @@ def _not_good_enough(step: Step, field: str, requirements: Requirements) -> Inva
         f"{field}.min_quality" if step.min_quality == floor else "objective.min_quality",
         f"ask for {best.quality:g} at most",
     )
+
+
+def _without_mailbox(step: Step, field: str, requirements: Requirements) -> InvalidTask | None:
+    if step.mailbox is None or any(agent.has_mailbox for agent in _pinned(step, requirements.catalog)):
+        return None
+    message = f"no agent of '{step.capability}' can use a mailbox"
+    fix = "offer an async def without resources of its own that is neither irreversible nor disclosing"
+    return InvalidTask(message, f"{field}.mailbox", fix)
 
 
 def _unacceptable(step: Step, field: str, requirements: Requirements) -> InvalidTask | None:

@@ -97,7 +97,7 @@ def broken_structure(workflow: Workflow) -> Iterator[InvalidTask]:
     places = list(locate(workflow.steps))
     sound = True
     stages = (_too_deep(places), _duplicates(places), _reserved(places), _goals_as_elements(places))
-    for stage in (*stages, _dangling(workflow, places), _compensations(places)):
+    for stage in (*stages, _dangling(workflow, places), _compensations(places), _unpublished(places)):
         for flaw in stage:
             sound = False
             yield flaw
@@ -161,6 +161,17 @@ def _compensations(places: Sequence[Located]) -> Iterator[InvalidTask]:
                         yield InvalidTask(
                             message, field, f"read $steps.{node.id}, or what '{node.id}' reads or is after"
                         )
+
+
+def _unpublished(places: Sequence[Located]) -> Iterator[InvalidTask]:
+    """Topics that a step subscribes to, and that no step publishes."""
+    talking = [(place, place.node.mailbox) for place in places if isinstance(place.node, Step) and place.node.mailbox]
+    published = {topic for _, mailbox in talking for topic in mailbox.publishes}
+    for place, mailbox in talking:
+        for topic in mailbox.subscribes:
+            if topic not in published:
+                fix = nearest(topic, published) if published else f"declare mailbox: {{publishes: [{topic}]}} on a step"
+                yield InvalidTask(f"no step publishes '{topic}'", f"{place.field}.mailbox.subscribes", fix)
 
 
 def _goals_as_elements(places: Iterable[Located]) -> Iterator[InvalidTask]:

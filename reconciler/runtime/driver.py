@@ -156,10 +156,9 @@ class Driver:
             await self._begin()
             while not self.run.status.ended:
                 await self._step(await self._next_event())
-            view = await self._conclude()
+            return await self._conclude()
         finally:
             self._close()
-        return view
 
     async def _begin(self) -> None:
         recovery = self._recovery
@@ -256,6 +255,8 @@ class Driver:
                 executor.flush(task, attempts)
             case c.Confirm(attempt=attempt):
                 executor.confirm(task, attempt)
+            case c.Deliver(attempt=attempt, messages=messages):
+                executor.deliver(task, attempt, messages)
             case c.Promote(attempt=attempt):
                 self._promotions.start(attempt, self.run.attempts[attempt].step.id)
             case c.RequestPlan():
@@ -265,8 +266,7 @@ class Driver:
             case c.Restore(attempt=attempt, output=output):
                 executor.restore(task, {attempt: output})
             case c.WakeAt(at_s=at_s):
-                loop = asyncio.get_running_loop()
-                self._alarms.append(loop.call_later(max(0.0, at_s - self.now_s), self._wake, at_s))
+                self._alarms.append(self._loop.call_later(max(0.0, at_s - self.now_s), self._wake, at_s))
             case c.Learn(outcome=outcome):
                 sink = self._ports.outcomes
                 (sink.record if self.run.task.planning.learn else sink.count)([outcome])

@@ -16,15 +16,16 @@ from reconciler.gate import LaterGuess
 from reconciler.runtime.figures import ShardFigures
 from reconciler.state.commands import Dispatch, Source
 from reconciler.state.conditions import Conditions
-from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStarted
+from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStarted, MessagePublished
 from reconciler.state.handoff import Failure, Handoff
 from reconciler.state.learned_times import LearnedTimes
+from reconciler.state.messages import MailboxMessage
 from reconciler.state.outcomes import Outcome
 from reconciler.state.waiting import DispatchWait
 from reconciler.views.logs import LogBatch
 from reconciler.views.models import TaskView
 
-AttemptEvent = AttemptStarted | AttemptFinished | AttemptFailed
+AttemptEvent = AttemptStarted | AttemptFinished | AttemptFailed | MessagePublished
 # Called on the run's event loop as soon as something happened. An executor does not know when a task was admitted, so
 # it leaves at_s at 0 and the receiver stamps the event (``model_copy``) with its own clock. Lines that an attempt has
 # printed or logged come the same way: in order, without gaps or repetitions, and before the end of the attempt.
@@ -63,6 +64,10 @@ class Executor(Protocol):
 
     def confirm(self, task: TaskId, attempt: AttemptId) -> None:
         """The attempt is no longer speculative. If it waits for capacity, it now waits with the confirmed ones."""
+        ...
+
+    def deliver(self, task: TaskId, attempt: AttemptId, messages: Sequence[MailboxMessage]) -> None:
+        """Hand messages to an attempt that may not have begun yet. One that has ended gets nothing."""
         ...
 
     def wait_of(self, task: TaskId, attempt: AttemptId) -> DispatchWait | None:

@@ -4,7 +4,7 @@ from planners.model import StepId
 from planners.plans import PlannedStep
 from reconciler.gate import Decision
 from reconciler.state import commands as c
-from reconciler.state import waits
+from reconciler.state import delivery, waits
 from reconciler.state.attempts import Attempt
 from reconciler.state.budget import within_budget
 from reconciler.state.completion import settle_fan_outs
@@ -133,3 +133,4 @@ def _dispatch(run: RunData, attempt: Attempt, inputs: dict[str, c.Source]) -> No
         late_s = run.late.late_s(attempt.step.id)
         fallback = has_fallback(run, attempt)
         run.commands.append(run.dispatcher.command(attempt, inputs, run.tries, late_s, fallback=fallback))
+        delivery.begin(run, attempt)

@@ -10,7 +10,9 @@ from planners.bindings import Path
 from planners.facts import Facts
 from planners.model import AgentName, AttemptId, Model, NodeId, StepId, Versioned, WorkKey
 from planners.policies import Compact
+from planners.topics import MailboxTopics
 from reconciler.state.handoff import Failure
+from reconciler.state.messages import MailboxMessage
 from reconciler.state.outcomes import Outcome
 
 
@@ -49,8 +51,8 @@ class Dispatch(Versioned):
 
     ``speculative`` output is staged: other speculative attempts may read it, the outside world may not. ``check``: what
     the output must fulfil. ``writes``: the keys that the context of the handoff must hold. ``compact``: which input
-    is passed on without asking the agent if it is short. ``refusal``: why the output
-    of the attempt before was refused. ``fallback``: another agent can do the work if this one does not answer.
+    is passed on without asking the agent if it is short. ``mailbox``: what it publishes and hears. ``refusal``: why the
+    output of the attempt before was refused. ``fallback``: another agent can do the work if this one does not answer.
     ``cached``: the result cache may answer. ``discloses``: the agent sends private inputs to a third party.
     """
 
@@ -68,6 +70,7 @@ class Dispatch(Versioned):
     check: str | None = None
     writes: tuple[str, ...] = ()
     compact: Compact | None = None
+    mailbox: MailboxTopics | None = None
     refusal: str = ""
     fallback: bool = False
     cached: bool = False
@@ -127,6 +130,14 @@ class Restore(Versioned):
     command: Literal["restore"] = "restore"
     attempt: AttemptId
     output: JsonValue = None
+
+
+class Deliver(Versioned):
+    """Hand messages to an attempt that may not have begun yet. It may have got them before."""
+
+    command: Literal["deliver"] = "deliver"
+    attempt: AttemptId
+    messages: tuple[MailboxMessage, ...]
 
 
 class PlanReason(StrEnum):
@@ -203,6 +214,6 @@ class EndRun(Versioned):
 
 
 Command = Annotated[
-    Dispatch | Confirm | Promote | Flush | Verify | Restore | RequestPlan | WakeAt | Learn | EndRun,
+    Dispatch | Confirm | Promote | Flush | Verify | Restore | Deliver | RequestPlan | WakeAt | Learn | EndRun,
     Field(discriminator="command"),
 ]

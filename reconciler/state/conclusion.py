@@ -4,6 +4,7 @@ from planners.model import AttemptId, StepId
 from reconciler.state import commands as c
 from reconciler.state.attempts import Attempt
 from reconciler.state.awaited_outputs import AwaitedOutputs
+from reconciler.state.delivery import exceeded
 from reconciler.state.failure_policy import limit_passed
 from reconciler.state.fan_outs import FanOuts
 from reconciler.state.handoff import Failure, FailureKind
@@ -27,7 +28,7 @@ def check_limits(run: RunData) -> None:
     limits = run.task.limits
     budget_usd = limits.budget_usd if limits.on_budget == "fail" else None
     passed = limit_passed(limits.deadline_s, budget_usd, run.at_s, run.spent_usd)
-    if passed is None and (full := _context_full(run)) is not None:
+    if passed is None and (full := _context_full(run) or exceeded(run)) is not None:
         fail(run, full)
     if passed is not None:
         message = f"{passed.message} {_under_way(run)}"
@@ -149,6 +150,7 @@ def flush(run: RunData, verdicts: dict[AttemptId, Verdict]) -> None:
             continue
         given_up = attempt.as_flushed(run.at_s, verdict)
         run.attempts.put(given_up)
+        run.mailbox.staged.pop(attempt.id, None)
         if attempt.live and not run.agent_of(attempt).built_in:
             cancelled.append(attempt.id)
         # The end of a run says nothing about guesses that no plan has decided about.

@@ -169,10 +169,11 @@ class Dispatcher:
             check=attempt.step.check,
             writes=keys_of_handoff(attempt.step.writes),
             compact=attempt.step.compact,
+            mailbox=attempt.step.mailbox,
             refusal=tries.refusal(attempt.work_key),
             fallback=fallback,
             # A hedge must not wait for the work that it repeats, and a refused answer is asked for again.
-            cached=agent.cacheable and attempt.step.cache is not False and attempt.hedges is None,
+            cached=agent.cacheable and attempt.step.may_be_cached and attempt.hedges is None,
             discloses=agent.discloses,
         )
 

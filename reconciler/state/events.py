@@ -13,6 +13,7 @@ from planners.workflow import Step, unwrapped_nodes
 from reconciler.state.conditions import Conditions
 from reconciler.state.handoff import Failure, Handoff
 from reconciler.state.learned_times import LearnedTimes
+from reconciler.state.messages import MailboxMessage
 from reconciler.state.stored_text import StorableText
 
 
@@ -141,6 +142,14 @@ class StepAnswered(_Event):
     comment: StorableText = ""
 
 
+class MessagePublished(_Event):
+    """The agent of an attempt tells those of other steps something."""
+
+    event: Literal["message_published"] = "message_published"
+    attempt: AttemptId
+    message: MailboxMessage
+
+
 class OutputsLost(_Event):
     """What these finished attempts had made, or had staged, went with the process that held it."""
 
@@ -180,6 +189,7 @@ Event = Annotated[
     | AttemptVerified
     | DoubtResolved
     | StepAnswered
+    | MessagePublished
     | OutputsLost
     | NodeLost
     | CancelRequested

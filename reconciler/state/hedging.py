@@ -87,7 +87,7 @@ def _moments(run: RunData, attempt: Attempt) -> Iterator[Due]:
 def may_hedge(agent: AgentSpec, step: Step) -> bool:
     """Whether doing the work twice does no harm, and the step does not forbid it."""
     harmless = agent.effect in _HEDGED_EFFECTS and not agent.discloses and not agent.built_in
-    return harmless and step.hedge is not False
+    return harmless and step.hedge is not False and step.mailbox is None
 
 
 def _hedge(run: RunData, first: Attempt) -> None:

@@ -74,7 +74,9 @@ def kept_attempts(
     undone = frozenset[AttemptId]() if run.undoing is None else frozenset(run.undoing.undone(run.steps).values())
     kept, left = [], [one for one in run.attempts.values() if one.id not in undone and not is_undo(one.step.id)]
     acts = {attempt.id for attempt in left if _has_acted(run, attempt, promoted)}
-    again = _behind(run, retry.from_step, acts, {run.attempts[attempt].step.id for attempt in undone})
+    # What steps with a mailbox have heard does not follow from their inputs.
+    heard = {one.step.id for one in left if one.step.mailbox is not None}
+    again = _behind(run, retry.from_step, acts, heard.union(run.attempts[attempt].step.id for attempt in undone))
     for attempt in left:
         known = attempt.placement.agent in agents
         if attempt.id in acts and not known:
@@ -124,9 +126,9 @@ def _behind(
     if from_step is None and not undone:
         return set()
     plan = run.whole_plan
-    named = set() if from_step is None else _named(run.task, from_step, plan)
-    if from_step is None and plan is not None:
-        return _followed(plan, set(undone))
+    named = _named(run.task, from_step, plan) if from_step is not None else set()
+    if from_step is None:
+        return set(undone) if plan is None else _followed(plan, set(undone))
     if not named or plan is None:
         raise UnknownStep(
             f"the task has no step '{from_step}'", "from_step", f"`forerun show {run.id}` lists its steps"

@@ -13,6 +13,7 @@ from planners.model import AttemptId, StepId, WorkKey
 from planners.plans import Plan, PlannedStep
 from planners.tasks import Mode
 from reconciler.state import commands as c
+from reconciler.state import delivery
 from reconciler.state import events as e
 from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.awaited_outputs import AwaitedOutputs
@@ -225,6 +226,7 @@ def _confirm(run: RunData, attempt: Attempt, planned: PlannedStep, verdict: Verd
     run.attempts.put(confirmed)
     if attempt.speculative and attempt.status is AttemptStatus.DISPATCHED:
         run.commands.append(c.Confirm(attempt=attempt.id))
+    delivery.confirm(run, attempt.id)
     if confirmed.finished and attempt.verdict is None:
         run.finished += 1
         settle(run, confirmed)

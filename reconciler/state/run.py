@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from planners.model import AttemptId, StepId
 from reconciler.state import commands as c
+from reconciler.state import delivery, planning, proposals, reports, waits
 from reconciler.state import events as e
-from reconciler.state import planning, proposals, reports, waits
 from reconciler.state.advance import advance
 from reconciler.state.conclusion import end, with_whereabouts
 from reconciler.state.handoff import Failure, FailureKind
@@ -20,7 +20,13 @@ from reconciler.state.run_data import RunData
 from reconciler.state.waiting import WaitContext, WaitReason, wait_reason
 
 _OfAttempt = (
-    e.AttemptStarted | e.AttemptFinished | e.AttemptFailed | e.AttemptVerified | e.DoubtResolved | e.StepAnswered
+    e.AttemptStarted
+    | e.AttemptFinished
+    | e.AttemptFailed
+    | e.AttemptVerified
+    | e.DoubtResolved
+    | e.StepAnswered
+    | e.MessagePublished
 )
 
 
@@ -127,3 +133,5 @@ class RunState(RunData):
                 reports.resolved(self, attempt, event)
             case e.StepAnswered():
                 waits.answered(self, attempt, event)
+            case e.MessagePublished(message=message):
+                delivery.published(self, attempt, message)

@@ -21,6 +21,7 @@ from reconciler.state.failure_policy import Tries
 from reconciler.state.fan_outs import FanOuts
 from reconciler.state.history import History
 from reconciler.state.late_attempts import LateAttempts
+from reconciler.state.mailbox import Mailbox
 from reconciler.state.outcome_builder import OutcomeBuilder
 from reconciler.state.outcomes import Outcome
 from reconciler.state.plan_requests import PlanRequests
@@ -58,6 +59,7 @@ class RunData:
         history: finished turns of loops, which ``plan`` and ``optimal_plan`` leave out.
         fan_outs: the open ones of the plan.
         late: which attempts become late, and which have a second one beside them.
+        mailbox: what attempts have told each other.
         waits: when attempts that the run itself plays are over.
         undoing: how the task undoes what it has done, once it has failed or was cancelled.
         redone: promoted attempts whose output was lost and is made again; their effects are out.
@@ -87,6 +89,7 @@ class RunData:
         self.history = History()
         self.waits = Waits()
         self.late = LateAttempts()
+        self.mailbox = Mailbox()
         self.fan_outs = FanOuts()
         self.redone: dict[AttemptId, Attempt] = {}
         self.undoing: Undoing | None = None

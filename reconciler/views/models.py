@@ -203,6 +203,18 @@ class TimelineBar(Versioned):
     progress: AttemptProgress | None = Field(default=None, description="What its agent has told of its progress last")
 
 
+class MessageNote(Model):
+    """A message between the agents of a task, without its body."""
+
+    id: str = Field(description="The step that has published it, and its number there")
+    step: StepId = Field(description="That step")
+    attempt: AttemptId = Field(description="The attempt that has published it")
+    topic: str = Field(description="The topic; empty for a reply")
+    reply_to: str = Field(default="", description="The message that it answers")
+    size_bytes: int = Field(description="Bytes of its body as JSON")
+    at_s: float | None = Field(description="When it was delivered; null while it is staged")
+
+
 class Timeline(Versioned):
     """All attempts of a task in order of dispatch, when its plans arrived, and why steps wait or are skipped."""
 
@@ -216,6 +228,11 @@ class Timeline(Versioned):
     completions: tuple[Completion, ...] = Field(default=(), description="How fan-outs with a policy ended")
     refusals: tuple[Decision, ...] = Field(
         default=(), description="Guessed steps that the gate refused to the last, at most the first thousand"
+    )
+    messages: tuple[MessageNote, ...] = Field(
+        default=(),
+        exclude_if=lambda messages: not messages,
+        description="What agents have told each other, at most the last thousand messages",
     )
 
 

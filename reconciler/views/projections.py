@@ -18,6 +18,7 @@ from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
 from reconciler.state.step_state import StepStatus
 from reconciler.state.waiting import WaitContext, WaitReason, attempt_wait
+from reconciler.views.message_notes import message_notes
 from reconciler.views.models import (
     Doubt,
     FailedAttempt,
@@ -251,6 +252,7 @@ def timeline(
         ),
         refusals=tuple(islice(run.refusals(), _MOST_REFUSALS)),
         completions=tuple(run.facts.completions.values()),
+        messages=message_notes(run),
     )
 
 

@@ -35,6 +35,18 @@ def ended(world):
     return run.status, world.outputs
 
 
+def the_mailbox_tells_what_plans_have_confirmed(world):
+    """All that confirmed attempts have said by their end is out, and nothing that was never confirmed."""
+    out = {(one.attempt, one.message.id) for one in world.run.mailbox.log}
+    told = {(one.message.id, one.message.body) for one in world.run.mailbox.log}
+    for attempt in world.run.attempts.values():
+        said = {(message.id, message.body) for message in world.said.get(attempt.id, ())}
+        if attempt.settled:
+            assert said <= told
+        if attempt.began_speculative and attempt.confirmed_s is None:
+            assert not any(one == attempt.id for one, _ in out)
+
+
 def drawn_seconds(draws):
     return lambda _capability, _inputs, number: draws[number % len(draws)]
 
@@ -63,3 +75,4 @@ def test_speculation_changes_nothing_but_the_time(steps, seconds, imagined, kill
     assert guessed.run.status.ended
     # A task that fails may be cut short at another of its failures, but fails all the same.
     assert ended(guessed) == ended(plain), steps
+    the_mailbox_tells_what_plans_have_confirmed(guessed)

@@ -18,6 +18,7 @@ from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.conditions import Conditions
 from reconciler.state.handoff import Failure, FailureKind, Handoff
+from reconciler.state.messages import MailboxMessage
 from reconciler.state.run import RunState
 
 NODES = (NodeId("n1"), NodeId("n2"))
@@ -86,6 +87,7 @@ class Declared:
 
     def __post_init__(self):
         self.values, self.orders, self.plans, self.ended_s = {}, {}, [], {}
+        self.said, self.heard = {}, {}  # attempt -> the messages that it publishes while it runs, and gets
         self.simulation = Simulation(
             RunState(TaskId("t"), self.task, self.catalog),
             planner=self._plan,
@@ -118,6 +120,12 @@ class Declared:
     def _watch(self, _now_s, news):
         if isinstance(news, c.Restore):
             self.values[news.attempt] = news.output
+        if isinstance(news, c.Deliver):
+            self.heard.setdefault(news.attempt, []).extend(message.body for message in news.messages)
+
+    def heard_by(self, name):
+        """What each attempt of a step has heard."""
+        return [self.heard.get(a.id, []) for a in self.run.attempts.values() if a.step.id == name]
 
     # ---- models
 
@@ -200,12 +208,23 @@ class Declared:
             made, inputs = Failure(kind=FailureKind.ERROR, message=str(error)), {}
         seconds = self.seconds(capability, inputs, number)
         end_s = now_s + seconds
+        for message in self._messages(order, inputs):
+            after_s = seconds * len(self.said[order.attempt]) / 3
+            yield now_s + after_s, e.MessagePublished(at_s=0, attempt=order.attempt, message=message)
         if isinstance(made, Failure):
             yield end_s, e.AttemptFailed(at_s=0, attempt=order.attempt, failure=made, seconds=seconds)
             return
         handoff = made if isinstance(made, Handoff) else Handoff(output=made)
         self.values[order.attempt] = handoff.output
         yield end_s, e.AttemptFinished(at_s=0, attempt=order.attempt, handoff=handoff, seconds=seconds)
+
+    def _messages(self, order, inputs):
+        """Two for each topic that the step publishes, one after the other; they follow from the inputs."""
+        said = self.said[order.attempt] = []
+        for topic in order.mailbox.publishes[:1] * 2 if order.mailbox else ():
+            body = f"{order.step} says {len(said)}" + (f" of {inputs}" if inputs else "")
+            said.append(MailboxMessage(id=f"{order.step}/{len(said)}", topic=topic, body=body))
+            yield said[-1]
 
     def value(self, source):
         """The value of a source."""

@@ -67,6 +67,8 @@ class _Drawing:
         capability = self.draw(st.sampled_from(["do", "do", "say", "propose"]))
         after = self.draw(st.lists(st.sampled_from(seen), max_size=1)) if seen else []
         node = {"id": name, "capability": capability, "inputs": inputs, "after": after}
+        if self.draw(st.integers(0, 3)) == 0:
+            node["mailbox"] = {"publishes": ["news"], "subscribes": ["news"]}
         if self.draw(st.integers(0, 2)) == 0:
             key = self.draw(st.sampled_from(["p", "q"]))
             if key in self.keys:

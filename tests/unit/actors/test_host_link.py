@@ -2,9 +2,11 @@
 
 import asyncio
 import pickle
+from dataclasses import replace
 
 import pytest
 import sample_agents as s
+import talking_agents as talking
 from host_here import HostHere
 from ray.exceptions import ObjectLostError, RayActorError
 
@@ -13,6 +15,8 @@ from actors.executor.host_link import HostLink
 from actors.executor.messages import Orders
 from actors.invocation import Invocation
 from planners.agents import AgentKind
+from planners.topics import MailboxTopics
+from reconciler.state.messages import MailboxMessage
 
 GUARD_S = 30.0
 
@@ -150,3 +154,32 @@ async def test_a_large_output_that_nobody_waits_for_is_dropped(host, link):
 
     with pytest.raises(KeyError):
         host.attempts.body("t.1")
+
+
+def a_talking_call(number, agent, **inputs):
+    topics = MailboxTopics(publishes=("questions",), subscribes=("questions",))
+    return replace(a_call(number, agent, **inputs), step=f"s{number}", mailbox=topics)
+
+
+async def test_messages_of_attempts_travel_while_they_run(link):
+    posts = asyncio.Queue()
+    asking = link.run(a_talking_call(1, talking.asks, question="well?"))
+    link.listen("t.1", posts.put_nowait)
+    asked = await ended(posts.get())
+
+    link.deliver("t.1", [MailboxMessage(id="s2/0", body="yes", reply_to=asked.id)])
+
+    assert (await ended(asking)).ended.handoff.output == "yes"
+    assert (asked.id, asked.topic, asked.body) == ("s1/0", "questions", "well?")
+
+
+async def test_messages_wait_for_an_attempt_whose_inputs_are_on_their_way(link):
+    inputs = asyncio.get_running_loop().create_future()
+    answering = link.run(a_talking_call(2, talking.answers, count=1), [inputs])
+    link.deliver("t.2", [MailboxMessage(id="s1/0", topic="questions", body="well?")])
+    other = link.run(a_call(3, a=1))
+    assert (await ended(other)).ended.handoff.output == 2
+
+    inputs.set_result(b"1")
+
+    assert (await ended(answering)).ended.handoff.output == ["s1"]
