@@ -1,6 +1,7 @@
 """The context: whether each key that is read was written before, and whether its versions come one after the other."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from planners.bindings import Binding
 from planners.context_keys import ALL_KEYS, MOST_KEYS, read_by
@@ -72,21 +73,21 @@ def _unwritten(
 
 def _unordered(ordered: Sequence[Node], field: str) -> Iterator[InvalidTask]:
     """Nodes of one level that write a key which a node beside them may write at the same time."""
-    writers: dict[str, list[StepId]] = {}
-    for node in ordered:
-        for key in node.context_writes:
-            writers.setdefault(key, []).append(node.id)
-    for key, several in writers.items():
-        if len(several) > 1:
-            yield from _at_the_same_time(key, ordered, field)
+    writers = Counter(key for node in ordered for key in node.context_writes)
+    several = [key for key, count in writers.items() if count > 1]
+    read = {node.id: _read_inside(node) for node in ordered} if several else {}
+    for key in several:
+        yield from _at_the_same_time(key, ordered, read, field)
 
 
-def _at_the_same_time(key: str, ordered: Sequence[Node], field: str) -> Iterator[InvalidTask]:
+def _at_the_same_time(
+    key: str, ordered: Sequence[Node], read: Mapping[StepId, set[str]], field: str
+) -> Iterator[InvalidTask]:
     last: dict[str, StepId] = {}  # of each key
     versions: dict[StepId, int] = {}  # how many versions of the key each node follows, itself included
     count = 0
     for node in ordered:
-        parents = {*node.refs, *(last[one] for one in _read_inside(node) if one in last)}
+        parents = {*node.refs, *(last[one] for one in read[node.id] if one in last)}
         followed = max((versions[parent] for parent in parents if parent in versions), default=0)
         if key in node.context_writes:
             if followed < count:
