@@ -3,7 +3,18 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from planners.bindings import Binding, ContextRef, ItemRef, StepRef, follow, input_refs, leaves, map_binding, step_refs
+from planners.bindings import (
+    Binding,
+    ContextRef,
+    ItemRef,
+    StepRef,
+    follow,
+    input_refs,
+    leaves,
+    map_binding,
+    shorthand,
+    step_refs,
+)
 from planners.canonical import canonical_id, canonical_inputs
 from planners.errors import DecomposeFailed, PlanningError
 from planners.graph import cycle
@@ -103,8 +114,8 @@ class StepValidation:
             self._check_inputs(step, binding)
 
     def _check_inputs(self, step: Step, binding: Binding) -> None:
-        if any(isinstance(leaf, ItemRef | ContextRef) for leaf in leaves(binding)):
-            raise BadStep("$item and $context have no meaning here; bind $inputs, $steps or a literal", step.id)
+        if unknown := next((leaf for leaf in leaves(binding) if isinstance(leaf, ItemRef | ContextRef)), None):
+            raise BadStep(f"{shorthand(unknown)} has no meaning here; bind $inputs, $steps or a literal", step.id)
         for ref in input_refs(binding):
             if ref.input in self.goal.later:
                 continue
