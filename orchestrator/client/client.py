@@ -5,14 +5,13 @@ import functools
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, cast, Unpack
 
 import httpx
 from httpx_sse import EventSource
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from orchestrator.batch_answer import BatchAnswer
-from orchestrator.client.address import check_url
 from orchestrator.client.blocking import SyncClient
 from orchestrator.client.credentials import request_headers
 from orchestrator.client.errors import Busy, NotOurs, TaskFailed, Unreachable, refusal
@@ -286,13 +285,11 @@ class Client:
 
     async def trace(self, task_id: str) -> dict[str, JsonValue]:
         """The run in the Trace Event Format, for ui.perfetto.dev or chrome://tracing."""
-        found: dict[str, JsonValue] = await self._json(f"/v1/tasks/{task_id}/trace")
-        return found
+        return cast("dict[str, JsonValue]", await self._json(f"/v1/tasks/{task_id}/trace"))
 
     async def output(self, task_id: str, step: str) -> JsonValue:
         """The output of a finished step."""
-        value: JsonValue = await self._json(f"/v1/tasks/{task_id}/outputs/{step}")
-        return value
+        return cast("JsonValue", await self._json(f"/v1/tasks/{task_id}/outputs/{step}"))
 
     async def agents(self) -> KnownAgents:
         """The catalog: all agents and providers, and who does not answer."""
@@ -308,8 +305,7 @@ class Client:
 
     async def learner(self) -> dict[str, JsonValue]:
         """The learner's status and the gate's ledger."""
-        found: dict[str, JsonValue] = await self._json("/v1/learner")
-        return found
+        return cast("dict[str, JsonValue]", await self._json("/v1/learner"))
 
     async def learner_versions(self) -> LearnerVersions:
         """The stored versions of the learned models."""
