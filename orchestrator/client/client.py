@@ -5,7 +5,7 @@ import functools
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast, Unpack
+from typing import Any, Self, TypeVar, Unpack, cast
 
 import httpx
 from httpx_sse import EventSource
