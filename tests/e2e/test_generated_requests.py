@@ -18,9 +18,11 @@ from schemathesis.generation import GenerationMode
 
 from .conftest import Service, started
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
-
 _REQUESTS = int(os.environ.get("FORERUN_FUZZ_REQUESTS", "3000"))
+
+# Generating a request takes longer than answering it: about a third of a second on a busy machine.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(max(3000, _REQUESTS))]
+
 _ROUNDS = 8
 # A request may wait for the end of a task; generated ones ask for minutes.
 _ANSWER_S = 60
