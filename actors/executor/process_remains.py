@@ -116,7 +116,8 @@ def remains_of(path: str, oom_kills_before: int) -> ProcessRemains:
     exit_code = _exit_code(text, died_of)
     # The kernel counts for the whole machine. A process that tells how it ended was not the one that it has killed.
     oom_killed = exit_code is None and not died_of and oom_kills() > oom_kills_before
-    return ProcessRemains(stack_of(text, code), died_of, oom_killed, exit_code)
+    stack = stack_of(text.partition(_EXITED)[0], code)
+    return ProcessRemains(stack, died_of, oom_killed, exit_code)
 
 
 def _exit_code(text: str, fatal: str) -> int | None:

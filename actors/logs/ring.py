@@ -154,8 +154,11 @@ class RingReader:
 
 
 def _copy(memory: Any, offset: int, size: int, written: int, record: bytes) -> None:
-    record = record[-size:]
     at = written % size
+    if at + len(record) <= size:  # almost always
+        memory[offset + at : offset + at + len(record)] = record
+        return
+    record = record[-size:]
     head = record[: size - at]
     memory[offset + at : offset + at + len(head)] = head
     if len(head) < len(record):

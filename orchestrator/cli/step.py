@@ -91,6 +91,8 @@ def _head(view: StepView) -> Iterable[str]:
 
 
 def _state(view: StepView) -> str:
+    if view.attempts and view.attempts[-1].status == "in_doubt":
+        return "in_doubt"
     if view.waiting is not None:
         return "waiting"
     if view.skipped is not None:

@@ -335,5 +335,5 @@ class MemoryGateway:
     def _find(self, task_id: TaskId) -> StoredTask:
         self._require_up()
         if task_id not in self._stored:
-            raise UnknownTask(f"there is no task '{task_id}'", "id", "GET /v1/tasks lists the tasks there are")
+            raise UnknownTask(f"there is no task '{task_id}'", "id", "`forerun list` (GET /v1/tasks) lists the tasks")
         return self._stored[task_id]

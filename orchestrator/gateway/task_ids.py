@@ -27,5 +27,5 @@ def shard_of(task_id: TaskId, shards: int) -> int:
         UnknownTask: this is not a task id.
     """
     if not _FORM.fullmatch(task_id):
-        raise UnknownTask(f"there is no task '{task_id[:80]}'", "id", "GET /v1/tasks lists the tasks there are")
+        raise UnknownTask(f"there is no task '{task_id[:80]}'", "id", "`forerun list` (GET /v1/tasks) lists the tasks")
     return int(task_id[-16:], 16) % shards

@@ -129,7 +129,7 @@ def _unacceptable(step: Step, field: str, requirements: Requirements) -> Invalid
     name, refusal = refusals[0]
     assert refusal is not None
     message = f"no agent takes these inputs; {name}: {_worded(refusal)}"
-    return InvalidTask(message, f"{field}.inputs", "see GET /v1/agents")
+    return InvalidTask(message, f"{field}.inputs", "see `forerun agents` (GET /v1/agents)")
 
 
 def _worded(refusal: RefusedInput) -> str:
@@ -168,7 +168,7 @@ def _unservable_in_plan(planned: PlannedStep, requirements: Requirements) -> Ite
     obstacle = next(requirements.rule.obstacles(agent, planned.step), None)
     if obstacle is Obstacle.INPUTS:
         message = f"agent '{name}' does not take these inputs: {refused_input(agent, planned.step)}"
-        yield InvalidTask(message, f"{field}.step.inputs", "see GET /v1/agents")
+        yield InvalidTask(message, f"{field}.step.inputs", "see `forerun agents` (GET /v1/agents)")
     elif obstacle is not None:
         message = f"agent '{name}' may not do this step: it differs in {obstacle.value}"
         eligible = [other.name for other in requirements.candidates(planned.step)]

@@ -179,7 +179,7 @@ class LiveRun:
             if step not in run.steps:
                 raise unknown_step(step, run.id)
             raise NotInDoubt(
-                f"nothing about step '{step}' is in doubt", "step", "GET the task: in_doubt names the steps"
+                f"nothing about step '{step}' is in doubt", "step", "`forerun show` the task: in_doubt names the steps"
             )
         told = DoubtResolved(at_s=0, attempt=attempt, happened=happened, output=output, by=by)
         if not await self._driver.told(told):
@@ -198,7 +198,7 @@ class LiveRun:
         if attempt is None:
             if step not in run.steps:
                 raise unknown_step(step, run.id)
-            fix = "GET the task: waiting names the steps"
+            fix = "`forerun show` the task: waiting names the steps"
             raise NotAsked(f"step '{step}' does not wait for an answer", "step", fix)
         if not await self._driver.told(answer.model_copy(update={"attempt": attempt})):
             raise NotAsked("somebody else has answered, or the task has ended", "step")

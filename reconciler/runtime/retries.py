@@ -25,7 +25,7 @@ async def retried_task(task_id: TaskId, from_step: StepId | None, journal: RunJo
     """
     admitted = await asyncio.to_thread(journal.admitted, task_id)
     if admitted is None:
-        raise UnknownTask(f"there is no task '{task_id}'", "id", "GET /v1/tasks lists all tasks")
+        raise UnknownTask(f"there is no task '{task_id}'", "id", "`forerun list` (GET /v1/tasks) lists the tasks")
     task = admitted.task.model_copy(update={"retry_of": RetryOf(task=task_id, from_step=from_step)})
     await kept_by(task, journal, ports)  # refuses what cannot be retried
     return task
@@ -49,7 +49,9 @@ def kept_work(
     """
     admitted, view = journal.admitted(retry.task), journal.view(retry.task)
     if admitted is None or view is None:
-        raise UnknownTask(f"there is no task '{retry.task}'", "retry_of.task", "GET /v1/tasks lists all tasks")
+        raise UnknownTask(
+            f"there is no task '{retry.task}'", "retry_of.task", "`forerun list` (GET /v1/tasks) lists the tasks"
+        )
     if not view.status.ended:
         raise CannotRetry("the task has not ended", "id", "wait for its end, or cancel it")
     past = journal.events(retry.task)

@@ -214,7 +214,7 @@ class Shard:
             return live
         view = await asyncio.to_thread(self._journal.view, task_id)
         if view is None:
-            raise UnknownTask(f"there is no task '{task_id}'", "id", "GET /v1/tasks lists all tasks")
+            raise UnknownTask(f"there is no task '{task_id}'", "id", "`forerun list` (GET /v1/tasks) lists the tasks")
         return EndedRun(view, self._journal)
 
     async def show(self, task_id: TaskId) -> TaskView:

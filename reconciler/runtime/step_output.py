@@ -8,7 +8,9 @@ from reconciler.views.models import Timeline
 
 def unknown_step(step: StepId, task: TaskId) -> UnknownStep:
     """The error of a step that neither the plan nor the timeline of a task has."""
-    return UnknownStep(f"the task has no step '{step}'", "step", f"GET /v1/tasks/{task}/plans names the steps")
+    return UnknownStep(
+        f"the task has no step '{step}'", "step", f"`forerun show {task}` (GET /v1/tasks/{task}/plans) names the steps"
+    )
 
 
 def attempt_with_output(step: StepId, timeline: Timeline, plan: Plan | None) -> AttemptId:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
-from planners.model import AttemptId
+from planners.model import AttemptId, StepId
 from planners.similarity import similarity
 from planners.tasks import AdmittedTask
 from planners.workflow import Skipped
@@ -97,11 +97,17 @@ def task_view(  # noqa: PLR0913 - keywords with defaults
         failure=ending.failure,
         undoing=_undoing(run),
         in_doubt=tuple(_doubt(attempt) for attempt in run.in_doubt),
-        given_up=dict(islice(run.facts.given_up.items(), _MOST_REASONS)),
+        given_up=dict(islice(_given_up(run), _MOST_REASONS)),
         completions=tuple(islice(run.facts.completions.values(), _MOST_REASONS)),
         waiting=tuple(islice(wait_reasons(run, context), _MOST_REASONS)),
         notices=notices[:_MOST_REASONS],
     )
+
+
+def _given_up(run: RunState) -> Iterator[tuple[StepId, str]]:
+    """What the workflow went on without. What could not be undone is told with the undoing."""
+    undoes = run.undoing.made if run.undoing is not None else ()
+    return ((step, reason) for step, reason in run.facts.given_up.items() if step not in undoes)
 
 
 def _undoing(run: RunState) -> UndoingView | None:

@@ -80,6 +80,7 @@ def test_a_process_that_ends_itself_is_told_with_its_exit_code_and_its_children_
 
     assert failure.message == "the process of agent 'writer' ended itself by os._exit(7)"
     assert failure.evidence.exit_code == 7
+    assert not failure.evidence.traceback
     assert "os._exit" in failure.fix
 
 

@@ -281,6 +281,7 @@ def test_the_view_tells_what_is_being_undone():
     view = task_view(admitted, world.run)
     assert view.undoing.undone == ("flight",)
     assert view.undoing.failed == {"undo:hotel": "2 cannot be undone"}
+    assert view.given_up == {}
     assert {bar.step for bar in timeline(world.run).bars} >= {"undo:hotel", "undo:flight"}
 
 

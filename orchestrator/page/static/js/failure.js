@@ -6,7 +6,7 @@ import {node} from "./format.js";
 export function failureDetails(failure, {select, open = false} = {}) {
   const evidence = failure.evidence ?? {};
   return [
-    h("p", {class: "failure-message"}, failure.error_type ? h("b", {}, `${failure.error_type}: `) : "", failure.message),
+    h("p", {class: "failure-message"}, failure.error_type && !failure.message.includes(`${failure.error_type}:`) ? h("b", {}, `${failure.error_type}: `) : "", failure.message),
     evidence.frame ? h("p", {class: "where"}, place(evidence.frame), evidence.frame.code ? h("code", {class: "source"}, evidence.frame.code) : "") : "",
     failure.fix ? h("p", {}, h("b", {}, "What to do: "), failure.fix) : "",
     origin(evidence, select),

@@ -27,7 +27,7 @@ export class Graph {
     this.element = h("div", {class: "plot-box"},
       h("div", {class: "plot-tools"}, this.note, h("span", {class: "zoom"},
         tool("minus", "Zoom out", () => this.zoom(1 / 1.4)), tool("plus", "Zoom in", () => this.zoom(1.4)), tool("fit", "Zoom to fit", () => this.fit()))),
-      h("div", {class: "graph-frame"}, this.canvas), this.tip);
+      this.frame = h("div", {class: "graph-frame"}, this.canvas), this.tip);
     parent.append(this.element);
     this.view = new Canvas(this.canvas, (context, width, height, colours) => this.draw(context, width, height, colours));
     this.view.onresize = () => { if (this.fitting) this.fit(); };
@@ -52,6 +52,7 @@ export class Graph {
     if (run.graph?.loaded) {
       this.graph = run.graph;
       this.children = null;
+      this.frame.style.setProperty("--needed", `${Math.ceil(run.graph.height + 2 * MARGIN)}px`);
       say(this.note, inventory(run.graph.relation));
       if (this.fitting) this.fit();
     }

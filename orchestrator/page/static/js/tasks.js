@@ -141,7 +141,8 @@ function reason(task) {
   if (task.failure) return task.failure.message;
   if (task.undoing && !ENDED.has(task.status)) return `undoing, ${plural(task.undoing.left, "step")} left: ${task.undoing.reason}`;
   const asks = task.waiting.find(one => one.kind === "answer");
-  return task.in_doubt[0]?.reason ?? (asks ? `step '${asks.step}' is ${asks.message}` : "");
+  const [doubt] = task.in_doubt;
+  return doubt ? `step '${doubt.step}' is in doubt: ${doubt.reason}` : (asks ? `step '${asks.step}' is ${asks.message}` : "");
 }
 
 /** Buttons that fit the state of a task; they are made anew only when the state changes. */

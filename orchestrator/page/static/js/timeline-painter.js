@@ -7,8 +7,8 @@ export const ROW = 18;
 export const HEAD = 30;
 const BAR = 14;
 const LEAST_WIDTH = 2;
-// Room, left and right of the moment of the plan, that its label takes.
-const LABEL_ROOM = 84;
+// Half of what the label of a tick takes.
+const TICK_ROOM = 24;
 
 export class Painter {
   /** What a frame is made of: context, width, height, colours, axis, run, names, selected, gutter, nowS. */
@@ -47,13 +47,14 @@ export class Painter {
     context.fillStyle = colours.soft;
     context.lineWidth = 1;
     context.beginPath();
+    const label = plan === null ? null : this.labelAt(plan, planText(plan));
     for (const at of this.axis.ticks()) {
       const x = Math.round(this.axis.x(at)) + 0.5;
       if (x < this.gutter) continue;
       context.moveTo(x, HEAD);
       context.lineTo(x, height);
       context.textAlign = "center";
-      if (plan === null || Math.abs(x - this.axis.x(plan)) > LABEL_ROOM) context.fillText(this.axis.label(at), x, HEAD / 2);
+      if (!label || x < label.left - TICK_ROOM || x > label.left + label.wide + TICK_ROOM) context.fillText(this.axis.label(at), x, HEAD / 2);
     }
     context.moveTo(0, HEAD - 0.5);
     context.lineTo(width, HEAD - 0.5);
@@ -213,8 +214,7 @@ export class Painter {
       context.fillStyle = colour;
       context.fillRect(Math.round(x) - 1, HEAD - 4, 2, height);
       if (!text) return;
-      const wide = context.measureText(text).width + 12;
-      const left = Math.min(Math.max(this.gutter, x - wide / 2), this.width - wide - 2);
+      const {left, wide} = this.labelAt(at, text);
       context.fillRect(left, 3, wide, HEAD - 10);
       context.fillStyle = colours.card;
       context.textAlign = "left";
@@ -222,6 +222,16 @@ export class Painter {
     };
     if (guess !== null && (plan === null || this.axis.x(plan) - this.axis.x(guess) > 3)) line(guess, colours.accent, "");
     if (end !== null && end !== undefined) line(end, colours.ink, "");
-    if (plan !== null) line(plan, colours.arrival, `optimal plan ${seconds(plan)}`);
+    if (plan !== null) line(plan, colours.arrival, planText(plan));
   }
+
+  /** Where a label of a moment stands: above it, but within the plot. */
+  labelAt(at, text) {
+    const wide = this.context.measureText(text).width + 12;
+    return {wide, left: Math.min(Math.max(this.gutter, this.axis.x(at) - wide / 2), this.width - wide - 2)};
+  }
+}
+
+function planText(plan) {
+  return `optimal plan ${seconds(plan)}`;
 }
