@@ -1,12 +1,13 @@
 """What an agent can know about the attempt it runs. A parameter annotated `Context` receives it."""
 
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
 from actors.environment import declared_variables
-from actors.errors import BadOutput, MissingVariable
+from actors.errors import BadOutput, MissingVariable, NoCallback
 from actors.logs.attempt_capture import AttemptCapture
 from actors.mailbox import AttemptMailbox, mailbox_of
 from planners.model import AgentName, AttemptId, TaskId, WorkKey
@@ -15,6 +16,7 @@ from reconciler.state.messages import MailboxMessage
 # The journal keeps what is staged until it is promoted.
 MAX_STAGED_BYTES = 1024 * 1024
 MAX_ARTEFACT_CHARS = 32_000
+_NUMBER = re.compile(r"\[\d+\]")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Context:
 
     ``refusal`` says why the output of the attempt before was refused, by its schema or by the step's ``check``; empty
     the first time.
+
+    ``callbacks``: the callbacks that wait behind the step, with their addresses; see `callback_url`.
 
     ``speculative`` is how the attempt was dispatched; it may have been confirmed since. ``env`` holds the environment
     variables that the agent's catalog entry names, as far as they are set on the node. ``capture`` takes what is told
@@ -43,6 +47,7 @@ class Context:
     staged: dict[str, bytes] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     mailbox: AttemptMailbox | None = field(default=None, repr=False, compare=False)
+    callbacks: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     capture: AttemptCapture | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -65,6 +70,30 @@ class Context:
         except KeyError:
             fix = f"add {name} to env of the catalog entry, and set it, {name}_FILE or {name}_COMMAND on every node"
             raise MissingVariable(f"agent '{self.agent}' has no variable {name}", "env", fix) from None
+
+    def callback_url(self, name: str = "") -> str:
+        """The signed address at which an outside system answers a callback that is declared ``after`` this step.
+
+        Args:
+            name: the id of the callback, as it is declared; needed if there are several.
+
+        Raises:
+            NoCallback: there is no such callback, or the service does not run.
+        """
+        return self._callback(name)["url"]
+
+    def heartbeat_url(self, name: str = "") -> str:
+        """The signed address to which the outside system sends heartbeats; see `callback_url`."""
+        return self._callback(name)["heartbeat_url"]
+
+    def _callback(self, name: str) -> Mapping[str, str]:
+        found = [one for step, one in self.callbacks.items() if not name or name in (step, _declared_as(step))]
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(map(repr, self.callbacks)) or "none"
+        what = f"no callback '{name}' waits" if name else "there is not exactly one callback that waits"
+        fix = "declare a callback with `after: [this step]`, and run the task in a service"
+        raise NoCallback(f"{what} behind this step (there is {known})", "callback", fix)
 
     def progress(self, message: str = "", done: float | None = None) -> None:
         """Tell how far the attempt is. The timeline shows the latest; all are in the log. Thread-safe, never raises.
@@ -146,6 +175,11 @@ class Context:
             fix = "write large data to a file or an object store, and stage its address"
             raise BadOutput(message, "stage", fix)
         self.staged[name] = data
+
+
+def _declared_as(step: str) -> str:
+    """The id of a step inside the innermost workflow, without the numbers of fan-outs."""
+    return _NUMBER.sub("", step.rpartition("/")[2])
 
 
 def _name_bytes(name: str) -> int:

@@ -56,6 +56,10 @@ class NoMailbox(ActorsError):
     """An agent publishes or hears messages in a step that has no mailbox."""
 
 
+class NoCallback(ActorsError):
+    """An agent asked for the address of a callback that does not wait behind its step."""
+
+
 class HookFailed(ActorsError):
     """A promote or verify hook ended by an exception that is not an `Exception`."""
 

@@ -33,6 +33,7 @@ class Invocation:
     ``refusal``: why the output before this one was refused.
     ``watched``: the agent declares no effect, so its host notices if it has one.
     ``tools``: the agents that a language model may call in it.
+    ``callbacks``: step -> the addresses of the callback that waits behind it.
     """
 
     task: TaskId
@@ -63,6 +64,7 @@ class Invocation:
     step: StepId = _NO_STEP
     refusal: str = ""
     tools: tuple[AgentSpec, ...] = ()
+    callbacks: dict[str, dict[str, str]] = field(default_factory=dict)
     v: int = 1
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -81,6 +83,7 @@ class Invocation:
             refusal=self.refusal,
             settings=self.settings,
             mailbox=mailbox,
+            callbacks=self.callbacks,
             env=declared_variables(self.env),
             capture=current_capture() if self.logs is not None else None,
         )

@@ -89,6 +89,10 @@ PATTERNS = {
     "straggler, second attempt after 1.1 s": Pattern(
         _fan_out(step={"hedge": {"after_s": 1.1}}), AGENT_S + JOIN_S, straggler=True, first_only=True
     ),
+    "straggler, second attempt as its peers tell": Pattern(
+        _fan_out(step={"hedge": True}), AGENT_S + JOIN_S, straggler=True, first_only=True
+    ),
+    "straggler, timeout of 1.1 s": Pattern(_fan_out(timeout_s=1.1), AGENT_S + JOIN_S, straggler=True),
     "look-ups in sequence": Pattern(_chain, 12.0),
     "look-ups side by side": Pattern(_side_by_side, 12.0),
     "all specialists in sequence": Pattern(_all_branches, 11.0),

@@ -21,6 +21,7 @@ from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTa
 from reconciler.errors import (
     CannotRetry,
     IdempotencyConflict,
+    InvalidLimits,
     JournalUnavailable,
     NotAsked,
     NotInDoubt,
@@ -53,6 +54,7 @@ STATUS: dict[type[ForerunError], HTTPStatus] = {
     CannotRetry: HTTPStatus.CONFLICT,
     NotInDoubt: HTTPStatus.CONFLICT,
     NotAsked: HTTPStatus.CONFLICT,
+    InvalidLimits: HTTPStatus.UNPROCESSABLE_ENTITY,
     IdempotencyConflict: HTTPStatus.CONFLICT,
     UnknownVersion: HTTPStatus.NOT_FOUND,
     CorruptVersion: HTTPStatus.CONFLICT,

@@ -63,6 +63,11 @@ class Http(Section):
         return not _is_loopback(self.host) if self.require_keys is None else self.require_keys
 
     @property
+    def url(self) -> str:
+        """The URL of the service on its own host."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    @property
     def trusts_this_machine(self) -> bool:
         """Whether every program of this machine, and no other, may send requests without a key."""
         return _is_loopback(self.host) and not self.keys_required
@@ -279,6 +284,17 @@ class LogSettings(Section):
     burst_bytes: int = Field(default=256_000, ge=0, le=512_000, description="What an attempt may log at once")
 
 
+class CallbackSettings(Section):
+    """Signed addresses, at which outside systems answer callbacks without an API key."""
+
+    key: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Secret that signs them. Default: one that is made at the first start, in the data directory",
+    )
+    ttl_s: float = Field(default=30 * 86_400.0, gt=0, le=1e9, description="They are valid for so long")
+
+
 class LimitSettings(Section):
     """Bounds on requests (413) and on unfinished tasks (429)."""
 
@@ -306,6 +322,7 @@ class Settings(BaseSettings):
     llm: LlmSettings = Field(default=LlmSettings(), description="The model that decomposes goals")
     learner: LearnerSettings = Field(default=LearnerSettings(), description="Learning from outcomes")
     limits: LimitSettings = Field(default=LimitSettings(), description="Bounds on requests and tasks")
+    callbacks: CallbackSettings = Field(default=CallbackSettings(), description="Signed addresses of callbacks")
     logs: LogSettings = Field(default=LogSettings(), description="Logs of the service and of attempts")
     catalog: Path | None = Field(default=None, description="The catalog file")
     data_dir: Path = Field(default=Path(".forerun"), description="Folder of journal, models and logs")

@@ -71,6 +71,7 @@ def flatten(
         return undo_workflow(facts)
     unroller = _Unroller(inputs, known or {}, facts or Facts(), most)
     scope = unroller.unroll(in_order(workflow.steps), NodeScope(), FlatPlace())
+    finished = unroller.finish_reverts()
     outputs = dict(workflow.outputs) or {node.id: StepRef(step=node.id) for node in sinks(workflow)}
     return FlatWorkflow(
         steps=tuple(unroller.steps),
@@ -78,7 +79,7 @@ def flatten(
         skipped=tuple(unroller.skipped),
         fan_outs=tuple(unroller.fan_outs),
         loops=tuple(unroller.turns.made),
-        finished={step: one.work_key for step, one in unroller.facts.finished.items()},
+        finished={step: one.work_key for step, one in {**unroller.facts.finished, **finished}.items()},
         repeats=unroller.facts.repeats,
         outputs={
             name: scope.substituted(binding, f"outputs.{name}")
@@ -250,17 +251,17 @@ class _Unroller(UnrolledSteps):
         return output
 
     def _unroll_try(self, node: Try, flat_id: StepId, outer: NodeScope, place: FlatPlace) -> Meaning:
-        """Unroll the first steps; once they have failed, the fallback."""
+        """Unroll the first steps; once they have failed, what undoes them, and then the fallback."""
         first, fallback = (branch for _, branch in node.branches)
 
-        def unroll() -> tuple[Meaning, NodeScope]:
-            scope = self._unroll_inside(first, node, outer, place)
-            return scope[first.output_step], scope
+        def unroll(branch: Branch = first) -> tuple[Meaning, NodeScope]:
+            scope = self._unroll_inside(branch, node, outer, place)
+            return scope[branch.output_step], scope
 
         element = Element(0, unroll, lambda reason: self.skip_all(first, place, reason))
         output = self._unroll_guarded(OnFailure.ROUTE, flat_id, element, outer)
         if self.facts.fan_outs.get(flat_id, Elements()).failed is not None:
-            output = self._unroll_inside(fallback, node, outer, place)[fallback.output_step]
+            output = self.after_reverting(flat_id, lambda: unroll(fallback)[0])
         if output is None:
             return None if self.waits(flat_id) else self.wait(flat_id)
         return or_default(output, node)

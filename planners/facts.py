@@ -3,6 +3,7 @@
 from pydantic import Field, JsonValue
 
 from planners.bindings import Binding
+from planners.decompositions import Decomposition
 from planners.model import Model, StepId, WorkKey
 from planners.occurrences import Ranges
 from planners.proposals import Proposal
@@ -62,6 +63,9 @@ class Facts(Model):
         confidences: step -> the confidence of its handoff, where a condition may read it and it is less than 1.
         proposals: step -> what it has proposed.
         spoken: step -> what its handoff says besides the output (`planners.context_keys.spoken`), where that is said.
+        decompositions: the goals that were decomposed for earlier plans.
+        reverts: ``try`` that has failed -> the steps that undo what was done in it, in order.
+        reverted: the finished steps that these read.
         undo: the steps that undo what the task has done, in order. The plan then holds these and ``finished``, and
             nothing else.
     """
@@ -75,3 +79,6 @@ class Facts(Model):
     confidences: dict[StepId, float] = Field(default_factory=dict)
     proposals: dict[StepId, Proposal] = Field(default_factory=dict)
     spoken: dict[StepId, dict[str, JsonValue]] = Field(default_factory=dict, exclude_if=lambda spoken: not spoken)
+    decompositions: tuple[Decomposition, ...] = ()
+    reverts: dict[StepId, tuple[Step, ...]] = Field(default_factory=dict)
+    reverted: dict[StepId, FinishedStep] = Field(default_factory=dict)

@@ -60,9 +60,11 @@ class PlanGraph:
         ValueError: the steps form a cycle.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, told: Mapping[StepId, str] | None = None) -> None:
+        """``told``: what is known of nodes that are not unrolled yet, such as the chances of a route."""
         nx = _networkx()
         self._plan = plan
+        self._told = told or {}
         self._graph = nx.DiGraph()
         self._graph.add_nodes_from(plan.by_id)
         self._graph.add_edges_from(
@@ -140,7 +142,18 @@ class PlanGraph:
         for planned in self._plan.steps:
             self._graph.nodes[planned.id].update(_attributes(planned, slack_s[planned.id], planned.id in critical))
         linked: dict[str, Any] = _networkx().node_link_data(self._graph, edges="edges")
+        for pending in self._plan.pending:
+            linked["nodes"].append({"id": pending.id, "pending": True, "told": self._told.get(pending.id, "")})
+        linked["edges"] += [{"source": parent, "target": node} for parent, node in self._pending_edges()]
         return linked
+
+    def _pending_edges(self) -> list[tuple[StepId, StepId]]:
+        """From the steps whose outputs they need to the nodes that are not unrolled yet."""
+        pending = ((parent, node.id) for node in self._plan.pending for parent in node.awaited)
+        return [edge for edge in pending if edge[0] in self._plan.by_id]
+
+    def _pending_label(self, node: StepId) -> str:
+        return "\n".join((node, self._told.get(node, "not unrolled yet")))
 
     def as_dot(self) -> str:
         """Graphviz DOT without implied edges; the critical path is drawn bold."""
@@ -150,6 +163,9 @@ class PlanGraph:
             f"  {_quoted(parent)} -> {_quoted(child)}{' [style=bold]' if (parent, child) in critical else ''};"
             for parent, child in self.reduced_edges()
         ]
+        for pending in self._plan.pending:
+            lines.append(f"  {_quoted(pending.id)} [style=dashed, label={_quoted(self._pending_label(pending.id))}];")
+        lines += [f"  {_quoted(parent)} -> {_quoted(node)} [style=dashed];" for parent, node in self._pending_edges()]
         return "\n".join(["digraph plan {", "  rankdir=LR;", "  node [shape=box];", *lines, "}"]) + "\n"
 
     def as_mermaid(self) -> str:
@@ -161,6 +177,10 @@ class PlanGraph:
             f"  {names[parent]} {'==>' if (parent, child) in critical else '-->'} {names[child]}"
             for parent, child in self.reduced_edges()
         ]
+        names |= {pending.id: f"p{index}" for index, pending in enumerate(self._plan.pending)}
+        for pending in self._plan.pending:
+            lines.append(f'  {names[pending.id]}(["{_escaped(self._pending_label(pending.id))}"])')
+        lines += [f"  {names[parent]} -.-> {names[node]}" for parent, node in self._pending_edges()]
         return "\n".join(["flowchart LR", *lines]) + "\n"
 
     def _s(self, step: StepId) -> float:

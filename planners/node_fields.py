@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, JsonV
 from planners.bindings import Binding, Leaf, Value
 from planners.expressions.references import parsed
 from planners.model import Model, StepId
-from planners.policies import ApprovalFields, Failing
+from planners.policies import ApprovalFields, CallbackFields, Failing
 
 Id = Annotated[
     StepId,
@@ -137,15 +137,15 @@ class AskingPerson(WithInputs, ApprovalFields):
         return {**self.inputs, **terms, "question": Value(value=self.approval)}
 
 
-class AskingSystem(WithInputs):
+class AskingSystem(WithInputs, CallbackFields):
     """The part of a node that waits for a message."""
 
     callback: str = Field(min_length=1, max_length=10_000, description="What is waited for")
-    timeout_s: float | None = optional_s("Seconds to wait; then the node fails, and `on_failure` decides")
 
     def told(self) -> dict[str, Binding]:
         """The inputs of the step that stands for it."""
-        return {**self.inputs, "question": Value(value=self.callback)}
+        terms = {name: Value(value=value) for name, value in self.terms().items()}
+        return {**self.inputs, **terms, "question": Value(value=self.callback)}
 
 
 class Looping(Model):

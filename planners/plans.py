@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from pydantic import FailFast, Field, model_validator
 
 from planners.bindings import Binding
+from planners.built_in_names import CALLBACK
+from planners.decompositions import Decomposition
 from planners.model import AgentName, Model, NodeId, StepId, Versioned, WorkKey
 from planners.workflow import FanOut, LoopTurn, Pending, Skipped, Step, unwrapped_bindings, unwrapped_nodes
 
@@ -81,6 +83,11 @@ class Plan(Versioned):
         description="Turns of loops that the next plan need not hold once they have finished",
     )
     outputs: dict[str, Binding] = Field(default_factory=dict, description="The outputs of the task by name")
+    decompositions: tuple[Decomposition, ...] = Field(
+        default=(),
+        exclude_if=lambda decompositions: not decompositions,
+        description="The steps of the goals that were decomposed for this plan",
+    )
     complete: bool = Field(default=True, description="False for the beginning of a plan that is still streaming")
     origin: str = Field(default="", description="The planner: `cp-sat`, `heft`, `retrieval`, ...")
     planning_s: float = Field(default=0.0, ge=0, description="Seconds of planning")
@@ -109,6 +116,16 @@ class Plan(Versioned):
     def pending_by_id(self) -> dict[StepId, Pending]:
         """Node id -> pending node."""
         return {pending.id: pending for pending in self.pending}
+
+    @cached_property
+    def callbacks_after(self) -> dict[StepId, tuple[StepId, ...]]:
+        """Step id -> the callbacks that begin to wait behind it."""
+        found: dict[StepId, tuple[StepId, ...]] = {}
+        for planned in self.steps:
+            if planned.step.capability == CALLBACK:
+                for parent in planned.step.parents:
+                    found[parent] = (*found.get(parent, ()), planned.id)
+        return found
 
     @property
     def makespan_s(self) -> float:

@@ -4,7 +4,7 @@ from enum import StrEnum
 from math import ceil, floor
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from planners.model import Model, canonical_json
 
@@ -199,3 +199,39 @@ class ApprovalFields(Model):
     def terms(self) -> dict[str, str]:
         """The two rules by name."""
         return {"on_expiry": self.on_expiry, "on_rejection": self.on_rejection}
+
+
+class DefaultAnswer(Model):
+    """What stands in for a message that has not come."""
+
+    output: JsonValue = Field(description="The output")
+
+
+class CallbackFields(Model):
+    """How long a callback waits, and what happens then."""
+
+    timeout_s: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, exclude_if=_absent, description="Seconds to wait for the message"
+    )
+    heartbeat_s: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        exclude_if=_absent,
+        description="The longest pause between two heartbeats of the outside system; without one for so long, and an "
+        "eighth more, nothing is waited for any more",
+    )
+    on_expiry: Literal["fail"] | DefaultAnswer = Field(
+        default="fail",
+        exclude_if=lambda value: value == "fail",
+        description="What happens then: the node fails and `on_failure` decides, or `{output: ...}` is the answer",
+    )
+
+    def terms(self) -> dict[str, JsonValue]:
+        """What differs from the defaults, by name, except `timeout_s`."""
+        found: dict[str, JsonValue] = {}
+        if self.heartbeat_s is not None:
+            found["heartbeat_s"] = self.heartbeat_s
+        if isinstance(self.on_expiry, DefaultAnswer):
+            found["on_expiry"] = {"output": self.on_expiry.output}
+        return found

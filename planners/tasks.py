@@ -27,11 +27,15 @@ class Objective(Measured):
         return self
 
 
+# What happens at a limit of a task.
+LimitAction = Literal["fail", "finish", "ask"]
+
+
 class Limits(Measured):
-    """Hard bounds. A task that exceeds one ends as failed, and the failure names the limit."""
+    """Hard bounds. A task that exceeds one fails and names the limit, unless the task says otherwise."""
 
     deadline_s: float | None = Field(
-        default=None, gt=0, description="The task fails if it has not ended so many seconds after its admission"
+        default=None, gt=0, description="The task is to end so many seconds after its admission; see `on_deadline`"
     )
     budget_usd: float | None = Field(
         default=None, ge=0, description="No step starts whose expected dollars would exceed this budget"
@@ -43,10 +47,17 @@ class Limits(Measured):
         description="No step starts whose declared tokens would exceed this budget, and none of an agent that uses "
         "tokens once it is spent",
     )
-    on_budget: Literal["fail", "finish"] = Field(
+    on_budget: LimitAction = Field(
         default="fail",
         exclude_if=lambda action: action == "fail",
-        description="What happens then: the task fails, or goes on without such steps and returns what is there",
+        description="What happens then: the task fails, goes on without such steps and returns what is there "
+        "(`finish`), or waits until a person raises the budget or ends the task (`ask`)",
+    )
+    on_deadline: LimitAction = Field(
+        default="fail",
+        exclude_if=lambda action: action == "fail",
+        description="What happens at the deadline: the task fails, stops and returns what is there (`finish`), or "
+        "starts nothing more until a person sets a later deadline or ends the task (`ask`)",
     )
     context_bytes: int = Field(
         default=4_000_000,

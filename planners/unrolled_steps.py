@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from planners.bindings import CONTEXT_PART, StepRef, Value, step_refs
+from planners.compensation import is_undo
 from planners.context_keys import source_path
 from planners.errors import InvalidTask
-from planners.facts import Elements, Facts
+from planners.facts import Elements, Facts, FinishedStep
 from planners.fan_out_builder import FanOutBuilder
 from planners.flat_steps import FlatPlace
 from planners.known_values import KnownValues
@@ -49,11 +50,53 @@ class UnrolledSteps:
         self.pending: list[Pending] = []
         self.skipped: list[Skipped] = []
         self.fan_outs: list[FanOut] = []
+        self._reverting: set[StepId] = set()
 
     @property
     def full(self) -> bool:
         """Whether there are as many steps as are asked for."""
         return len(self.steps) >= self._most
+
+    def revert(self, failed: StepId) -> StepId | None:
+        """Append the steps that undo what was done in a failed ``try``, one after the other; returns the last one."""
+        self._reverting.add(failed)
+        last: StepId | None = None
+        for step in self.facts.reverts.get(failed, ()):
+            if (reason := self.facts.given_up.get(step.id)) is not None:
+                self.skipped.append(Skipped(id=step.id, reason=reason))
+                continue
+            self.steps.append(step.model_copy(update={"after": () if last is None else (last,)}))
+            last = step.id
+        return last
+
+    def after_reverting(self, failed: StepId, unroll: Callable[[], Meaning]) -> Meaning:
+        """Unroll what follows once what was done in a failed ``try`` is undone; returns what it stands for."""
+        last, begins = self.revert(failed), len(self.steps)
+        meaning = unroll()
+        self._follow(last, begins)
+        return meaning
+
+    def _follow(self, last: StepId | None, begins: int) -> None:
+        """The first of the steps from a position on follow another step."""
+        new = self.steps[begins:]
+        inside = {step.id for step in new}
+        if last is not None:
+            self.steps[begins:] = [
+                step if inside.intersection(step.parents) else step.model_copy(update={"after": (*step.after, last)})
+                for step in new
+            ]
+
+    def finish_reverts(self) -> dict[StepId, FinishedStep]:
+        """Append the steps that undo where the ``try`` is not unrolled, and prepend what all of them read.
+
+        Returns the steps that were prepended.
+        """
+        for failed in self.facts.reverts.keys() - self._reverting:
+            self.revert(failed)
+        held = {step.id for step in self.steps}
+        read = {step: one for step, one in self.facts.reverted.items() if step not in held}
+        self.steps[:0] = [one.step for one in read.values()]
+        return read
 
     def reads_unfinished(self, node: Node, scope: NodeScope) -> bool:
         """Whether the node reads the list of a step inside a ``for_each`` of which some elements are pending."""
@@ -71,7 +114,8 @@ class UnrolledSteps:
 
     def skip(self, node: Node, place: FlatPlace, reason: str, *, failed: bool = False) -> Meaning:
         """Skip a node and everything inside it."""
-        self.skipped.append(Skipped(id=place.id(node.id), reason=reason))
+        if place.id(node.id) not in self.facts.reverted:
+            self.skipped.append(Skipped(id=place.id(node.id), reason=reason))
         for _, branch in node.branches:
             self.skip_all(branch, place, reason)
         return NotRun(reason, failed) if node.default is None else Value(value=node.default.value)
@@ -99,7 +143,8 @@ class UnrolledSteps:
         self.around = (fan_out, element.number) if made.declared else around
         steps, pending, resumed = len(self.steps), len(self.pending), self.turns.resumed
         output, inner = element.unroll()
-        new = self.steps[steps:] if made.declared else []
+        # What undoes a failed part of the element goes on, whatever becomes of the element.
+        new = [step for step in self.steps[steps:] if not is_undo(step.id)] if made.declared else []
         if made.may_fail:
             made.last += last_steps(new, self.known.__contains__)
         made.add(element.number, [step.id for step in new], output, inner, unresolved=len(self.pending) > pending)

@@ -47,6 +47,10 @@ class NotAsked(RunError):
     """The step does not wait for an answer."""
 
 
+class InvalidLimits(RunError):
+    """The limits of a task cannot be changed so."""
+
+
 class Overloaded(RunError):
     """More work is waiting than the service accepts. Nothing was changed; try again after ``retry_after_s``."""
 

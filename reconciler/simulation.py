@@ -116,6 +116,7 @@ class Simulation:
     lost_effects: Failure | None = None
 
     def __post_init__(self) -> None:
+        self._task = self.run.task  # as it was admitted: its limits may be raised
         self._queue: list[_Queued] = []
         self._ticket = count()
         self._flushed: set[AttemptId] = set()
@@ -228,7 +229,7 @@ class Simulation:
         # Whoever got no acknowledgement asks again.
         again = [event for event, outside in zip(self.events[known:], self._outside[known:], strict=True) if outside]
         del self.events[known:], self._outside[known:]
-        self.run = RunState(self.run.id, self.run.task, self.run.catalog)
+        self.run = RunState(self.run.id, self._task, self.run.catalog)
         finished = [event.attempt for event in self.events if isinstance(event, e.AttemptFinished)]
         staged: dict[AttemptId, dict[str, bytes]] = {one: {} for one in finished if one not in self.promoted}
         recovery = recover(self.run, self.events, frozenset(self.promoted), staged)

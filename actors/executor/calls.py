@@ -1,7 +1,7 @@
 """Makes the invocations of attempts from their orders."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from actors.agent_tools import tools_of, variables_with
 from actors.executor.notice_log import is_watched
@@ -11,8 +11,30 @@ from actors.logs.limits import LogLimits
 from actors.payloads.outputs import BoundInputs
 from actors.payloads.store import PayloadStore
 from planners.agents import AgentKind, AgentSpec, Catalog
-from planners.model import AttemptId, TaskId, WorkKey
+from planners.model import AttemptId, StepId, TaskId, WorkKey
 from reconciler.state.commands import Dispatch
+
+
+class Address(Protocol):
+    """Where an outside system answers one callback."""
+
+    @property
+    def url(self) -> str:
+        """`POST` the output here."""
+        ...
+
+    @property
+    def heartbeat_url(self) -> str:
+        """`POST` here while the work goes on."""
+        ...
+
+
+class Addresses(Protocol):
+    """Makes the addresses at which outside systems answer."""
+
+    def of(self, task: TaskId, step: StepId) -> Address:
+        """Those of a callback."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +45,7 @@ class Calls:
     payloads: PayloadStore
     logs: LogLimits | None
     executor: str
+    addresses: Addresses | None = None
 
     def bound(
         self, task: TaskId, order: Dispatch, agent: AgentSpec, bound: BoundInputs, catalog: Catalog
@@ -35,6 +58,7 @@ class Calls:
             order.attempt,
             agent,
             **_of_order(order, agent),
+            callbacks=self._callbacks(task, order),
             tools=tools,
             env=variables_with(agent, tools) if tools else agent.env,
             inputs=bound.inputs,
@@ -46,6 +70,12 @@ class Calls:
     def of(self, task: TaskId, order: Dispatch, agent: AgentSpec) -> Invocation:
         """The invocation of an order without inputs."""
         return self._made(task, order.attempt, agent, **_of_order(order, agent), env=agent.env, inputs={})
+
+    def _callbacks(self, task: TaskId, order: Dispatch) -> dict[str, dict[str, str]]:
+        if not order.callbacks or self.addresses is None:
+            return {}
+        addresses = {step: self.addresses.of(task, step) for step in order.callbacks}
+        return {step: {"url": one.url, "heartbeat_url": one.heartbeat_url} for step, one in addresses.items()}
 
     def bare(self, task: TaskId, attempt: AttemptId, agent: AgentSpec) -> Invocation:
         """An invocation without inputs, as hooks get it."""

@@ -62,8 +62,8 @@ class FencedExecutor(ABC):
         self._payloads = options.get("payloads", ReturnedPayloads())
         self.name = uuid4().hex
         self._logs = options.get("logs", LogLimits())
-        self._calls = Calls(options.get("inline_bytes", INLINE_BYTES), self._payloads, self._logs, self.name)
-        self._outputs = Outputs(self._payloads)
+        inline_bytes, addresses = options.get("inline_bytes", INLINE_BYTES), options.get("callbacks")
+        self._calls = Calls(inline_bytes, self._payloads, self._logs, self.name, addresses)
         self._results = options["results"] if "results" in options else ResultCache(time.monotonic)
         self._cancel = options.get("cancel") or self._cancelled
         self._live: dict[TaskId, dict[AttemptId, HostedAttempt]] = {}
@@ -71,7 +71,7 @@ class FencedExecutor(ABC):
         self._promotions = RunningPromotions(self._promote, self._hook_failure)
         self._warm: set[tuple[AgentName, NodeId]] = set()
         self._lost_nodes: set[NodeId] = set()
-        self._notices = NoticeLog()
+        self._outputs, self._notices = Outputs(self._payloads), NoticeLog()
 
     def warm(self) -> frozenset[tuple[AgentName, NodeId]]:
         """Which agents have run on which nodes, so that they start without delay there."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, TypedDict
 
+from actors.executor.calls import Addresses
 from actors.executor.output import AttemptOutput
 from actors.executor.readings import Held
 from actors.executor.waits import Stage
@@ -191,6 +192,7 @@ class ExecutorOptions(TypedDict, total=False):
     ``verify_timeout_s``: how long a verify hook may take.
     ``results``: the result cache; by default this executor has one to itself.
     ``logs``: how much of what attempts print and log is kept; None: nothing is captured.
+    ``callbacks``: makes the addresses at which outside systems answer; None: there are none.
     """
 
     inline_bytes: int
@@ -200,6 +202,7 @@ class ExecutorOptions(TypedDict, total=False):
     verify_timeout_s: float
     logs: LogLimits | None
     results: ResultCache
+    callbacks: Addresses | None
 
 
 def held_by(attempts: Iterable[HostedAttempt], catalog: Catalog) -> dict[NodeId, Held]:

@@ -1,7 +1,8 @@
 """Templates over the inputs of an attempt, for addresses, headers, bodies and prompts: Jinja2 in its sandbox.
 
 Templates belong to the catalog, so they are trusted; inputs are only ever data. ``{{ name }}`` is an input,
-``{{ secret('NAME') }}`` a variable that the entry's ``env`` names, ``{{ idempotency_key }}`` the attempt's key.
+``{{ secret('NAME') }}`` a variable that the entry's ``env`` names, ``{{ idempotency_key }}`` the attempt's key,
+``{{ callback_url() }}`` the address of the callback that waits behind the step.
 """
 
 import re
@@ -18,7 +19,7 @@ from pydantic import JsonValue
 from actors.context import Context
 from actors.errors import BadInput, InvalidCatalog
 
-RESERVED = frozenset({"secret", "inputs", "idempotency_key"})
+RESERVED = frozenset({"secret", "inputs", "idempotency_key", "callback_url", "heartbeat_url"})
 _ONE_EXPRESSION = re.compile(r"\{\{((?:(?!\}\}).)*)\}\}", re.DOTALL)
 
 
@@ -46,6 +47,7 @@ class Rendering:
         self.secrets: set[str] = set()
         self._context = context
         own = {"inputs": inputs, "secret": self._secret, "idempotency_key": context.idempotency_key}
+        own |= {"callback_url": context.callback_url, "heartbeat_url": context.heartbeat_url}
         self._known = {**inputs, **own}
 
     def text(self, template: str, field: str) -> str:

@@ -10,6 +10,7 @@ from orchestrator.cli import learner as learner_commands
 from orchestrator.cli.agents import agents
 from orchestrator.cli.answer import approve, reject
 from orchestrator.cli.cache import cache
+from orchestrator.cli.callback import callback
 from orchestrator.cli.check import check
 from orchestrator.cli.context import context
 from orchestrator.cli.credentials import with_credentials
@@ -17,6 +18,7 @@ from orchestrator.cli.doctor import doctor
 from orchestrator.cli.gc import gc
 from orchestrator.cli.init import init
 from orchestrator.cli.keys import keys
+from orchestrator.cli.limits import limits
 from orchestrator.cli.logs import logs
 from orchestrator.cli.reload import reload
 from orchestrator.cli.resolve import resolve
@@ -68,6 +70,8 @@ app.command("trace")(with_credentials(trace))
 app.add_typer(agents, name="agents")
 app.command("approve")(with_credentials(approve))
 app.command("reject")(with_credentials(reject))
+app.command("callback")(with_credentials(callback))
+app.command("limits")(with_credentials(limits))
 app.command("nodes")(with_credentials(inventory.nodes))
 app.add_typer(learner_commands.learner, name="learner")
 app.command("ledger")(with_credentials(learner_commands.ledger))

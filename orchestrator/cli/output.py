@@ -17,10 +17,13 @@ from planners.amounts import dollars
 from planners.graph import PlanFigures, PlanGraph
 from planners.model import AttemptId, StepId
 from planners.plans import Plan
+from planners.speculative.route_chances import RouteChances
 from reconciler.state.fan_outs import Completion
 from reconciler.state.handoff import Failure
+from reconciler.state.task_limits import TaskLimit
 from reconciler.state.waiting import WaitKind, WaitReason
 from reconciler.views.failure_text import failure_lines
+from reconciler.views.limits import told
 from reconciler.views.models import Doubt, TaskView, Timeline, TimelineBar, UndoingView
 
 # Tables in a pipe are not cut: other programs read them.
@@ -99,6 +102,7 @@ def task_summary(view: TaskView) -> str:
     lines += [f"  [yellow]noticed:[/] {escape(notice)}" for notice in view.notices]
     lines += [_completion(completion) for completion in view.completions]
     lines += [_question(view.id, reason) for reason in view.waiting if reason.kind is WaitKind.ANSWER]
+    lines += _about_limits(view)
     lines += [_doubt(view.id, doubt) for doubt in view.in_doubt]
     return "\n".join(lines)
 
@@ -111,7 +115,8 @@ def why(view: TaskView) -> str:
         return f"undoing ({view.undoing.left} left): {view.undoing.reason}"
     asked = [f"step '{reason.step}' is {reason.message}" for reason in view.waiting if reason.kind is WaitKind.ANSWER]
     doubts = [f"step '{doubt.step}' is in doubt: {doubt.reason}" for doubt in view.in_doubt]
-    return next(iter((*doubts, *asked)), "")
+    limits = () if view.limits is None else (f"asks: {question.message}" for question in view.limits.asked)
+    return next(iter((*doubts, *asked, *limits)), "")
 
 
 def failure_markup(failure: Failure) -> list[str]:
@@ -150,6 +155,17 @@ def _undoing(undoing: UndoingView) -> list[str]:
 def _question(task: str, reason: WaitReason) -> str:
     answers = f"forerun approve {task} {escape(reason.step)}, or forerun reject {task} {escape(reason.step)}"
     return f"  [yellow]asks:[/] step {escape(reason.step)} is {escape(reason.message)}\n  [bold]fix:[/] {answers}"
+
+
+def _about_limits(view: TaskView) -> list[str]:
+    if view.limits is None:
+        return []
+    lines = [f"  limits: {escape(told(answer))}" for answer in view.limits.answers]
+    for question in view.limits.asked:
+        value = "S" if question.limit is TaskLimit.DEADLINE else "N"
+        answers = f"forerun limits {view.id} --{question.limit.replace('_', '-')} {value}, or --finish, or --fail"
+        lines += [f"  [yellow]asks:[/] {escape(question.message)}", f"  [bold]fix:[/] {answers}"]
+    return lines
 
 
 def _completion(completion: Completion) -> str:
@@ -220,9 +236,9 @@ class PlanFormat(StrEnum):
     MERMAID = "mermaid"
 
 
-def print_graph(plan: Plan, form: PlanFormat) -> None:
+def print_graph(plan: Plan, form: PlanFormat, routes: Iterable[RouteChances] = ()) -> None:
     """The graph of a plan on standard output, for other programs."""
-    graph = PlanGraph(plan)
+    graph = PlanGraph(plan, {one.route: str(one) for one in routes})
     match form:
         case PlanFormat.JSON:
             print_json(graph.as_node_link())

@@ -127,7 +127,7 @@ def plan(
         refuse("--format prints the graph, --json the whole preview", "leave one of them out")
     preview = with_client(url, lambda client: client.preview(task))
     if form is not None:
-        print_graph(preview.optimal, form)
+        print_graph(preview.optimal, form, preview.routes)
         return
     if as_json:
         print_json(preview)
@@ -145,7 +145,9 @@ def plan(
         )
     )
     console.print(figures_summary(preview.figures))
-    for hint in preview.hints:
+    for route in preview.routes:
+        console.print(f"route {escape(route.route)}: {escape(str(route))}", soft_wrap=True)
+    for hint in (*map(str, preview.cheaper), *preview.hints):
         console.print(f"hint: {escape(hint)}", soft_wrap=True)
     _print_verdicts(preview)
 

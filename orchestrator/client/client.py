@@ -12,13 +12,14 @@ from httpx_sse import EventSource
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from orchestrator.batch_answer import BatchAnswer
+from orchestrator.client.answers import Answers
 from orchestrator.client.blocking import SyncClient
 from orchestrator.client.credentials import request_headers
 from orchestrator.client.errors import Busy, NotOurs, TaskFailed, Unreachable, refusal
 from orchestrator.client.patience import keyed, patiently
 from orchestrator.client.service_url import check_url
 from orchestrator.client.task_query import Filters, task_query
-from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview, Resolution, StepAnswer
+from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview
 from orchestrator.known_agents import KnownAgents
 from orchestrator.reload import Reloaded
 from orchestrator.task_documents import Submittable, task_of
@@ -39,7 +40,7 @@ _POLL_S = 10.0
 _RESUME_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
-class Client:
+class Client(Answers):
     """A connection to one service. Use it as an async context manager, or close it with `aclose`.
 
     Every method raises `Refused` (or a subclass) with the problem document if the service refuses the request, and
@@ -163,18 +164,6 @@ class Client:
         params = {} if from_step is None else {"from_step": from_step}
         path = f"/v1/tasks/{task_id}:retry"
         return await self._view(TaskView, "POST", path, params=params, headers=keyed(idempotency_key))
-
-    async def resolve(
-        self, task_id: str, step: str, *, happened: bool, output: JsonValue = None, by: str = ""
-    ) -> TaskView:
-        """Say whether the irreversible act of a step in doubt has happened, and with what output. The task goes on."""
-        content = Resolution(happened=happened, output=output, by=by).model_dump_json()
-        return await self._view(TaskView, "POST", f"/v1/tasks/{task_id}/resolutions/{step}", content=content)
-
-    async def answer(self, task_id: str, step: str, answer: StepAnswer) -> TaskView:
-        """Approve or reject what a step asks, or send the output that a callback waits for. The task goes on."""
-        body = answer.model_dump_json()
-        return await self._view(TaskView, "POST", f"/v1/tasks/{task_id}/approvals/{step}", content=body)
 
     async def list(
         self, limit: int = 50, before: str | None = None, status: str | None = None, **filters: Unpack[Filters]

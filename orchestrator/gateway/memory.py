@@ -12,8 +12,9 @@ from pydantic import JsonValue
 
 from learner.errors import UnknownVersion
 from orchestrator.errors import Unavailable
+from orchestrator.gateway.memory_answers import MemoryAnswers
 from orchestrator.gateway.memory_task import StoredTask
-from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, StepAnswer, View
+from orchestrator.gateway.protocol import LearnerVersions, Preview, View
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
@@ -46,7 +47,7 @@ from reconciler.views.models import (
 from reconciler.views.step_view import StepView, step_view
 
 
-class MemoryGateway:
+class MemoryGateway(MemoryAnswers):
     """Fulfils `Gateway` on one event loop, in one process."""
 
     def __init__(self, cluster: ClusterSnapshot | None = None, max_queue: int = 1000) -> None:
@@ -238,19 +239,6 @@ class MemoryGateway:
         if not stored.view.status.ended:
             raise CannotRetry("the task has not ended", "id", "wait for its end, or cancel it")
         return stored.admitted.task.model_copy(update={"retry_of": RetryOf(task=task_id, from_step=from_step)})
-
-    async def resolve(self, task_id: TaskId, step: StepId, resolution: Resolution) -> TaskView:
-        """See `Gateway`. What the run does then is up to the owner."""
-        others = self._find(task_id).doubts_without(step)
-        await self.show(task_id, in_doubt=others, status=RunStatus.IN_DOUBT if others else RunStatus.RUNNING)
-        await self.record(task_id, "doubt_resolved", step=step, **resolution.model_dump(exclude={"v"}))
-        return self._find(task_id).view
-
-    async def answer(self, task_id: TaskId, step: StepId, answer: StepAnswer) -> TaskView:
-        """See `Gateway`. What the run does then is up to the owner."""
-        await self.show(task_id, waiting=self._find(task_id).waits_without(step))
-        await self.record(task_id, "step_answered", step=step, **answer.model_dump(exclude={"v"}))
-        return self._find(task_id).view
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Gateway`."""

@@ -4,7 +4,6 @@ from orchestrator.gateway.protocol import Preview
 from planners.graph import PlanGraph
 from planners.model import StepId
 from planners.plans import PlannedStep
-from planners.shortening import needless_waits
 from planners.similarity import similarity
 from reconciler.runtime.planned_preview import PlannedPreview
 from reconciler.state.outcomes import Verdict
@@ -34,7 +33,9 @@ def preview(made: PlannedPreview) -> Preview:
         verdicts=verdicts,
         dispatched=tuple(planned.id for planned in plan.steps if planned.id not in matched),
         figures=PlanGraph(plan).figures(),
-        hints=tuple(map(str, needless_waits(plan))),
+        routes=made.advice.routes,
+        cheaper=made.advice.cheaper,
+        hints=made.advice.hints,
     )
 
 

@@ -1,7 +1,7 @@
 """The protocol through which HTTP handlers reach runs, cluster and learner."""
 
 from collections.abc import Sequence
-from typing import Protocol, Self, TypeVar
+from typing import Literal, Protocol, Self, TypeVar
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -12,6 +12,8 @@ from planners.errors import ForerunError
 from planners.graph import PlanFigures
 from planners.model import StepId, TaskId, Versioned
 from planners.plans import Plan
+from planners.speculative.cheaper_agents import CheaperAgent
+from planners.speculative.route_chances import RouteChances
 from planners.tasks import AdmittedTask, Task
 from reconciler.state.outcomes import Verdict
 from reconciler.views.context import ContextView
@@ -53,6 +55,10 @@ class Preview(Versioned):
     )
     dispatched: tuple[StepId, ...] = Field(default=(), description="Steps that only the optimal plan holds")
     figures: PlanFigures = Field(default=PlanFigures(), description="Figures of the optimal plan")
+    routes: tuple[RouteChances, ...] = Field(default=(), description="How probable the branches of its routes are")
+    cheaper: tuple[CheaperAgent, ...] = Field(
+        default=(), description="Cheaper agents where there is slack; with all of them, the plan ends no later"
+    )
     hints: tuple[str, ...] = Field(default=(), description="What would shorten the plan, the largest gain first")
 
 
@@ -70,6 +76,30 @@ class StepAnswer(Versioned):
     output: JsonValue = Field(default=None, description="The output of a callback")
     comment: str = Field(default="", max_length=2_000, description="A reason, for the record")
     by: str = Field(default="", max_length=200, description="Who says so, for the record")
+
+
+class LimitsChange(Versioned):
+    """What a task does about its limits: they are raised, or it ends where it asks about them."""
+
+    action: Literal["raise", "finish", "fail"] = Field(
+        default="raise",
+        description="`raise`: the limits given here replace those of the task; `finish`: it returns what is there; "
+        "`fail`: it fails",
+    )
+    budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="The new budget in dollars")
+    budget_tokens: int | None = Field(default=None, gt=0, le=2**53, description="The new budget in tokens")
+    deadline_s: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="The new deadline, seconds from admission"
+    )
+    comment: str = Field(default="", max_length=2_000, description="A reason, for the record")
+    by: str = Field(default="", max_length=200, description="Who says so, for the record")
+
+    @model_validator(mode="after")
+    def _limits_go_with_raise(self) -> Self:
+        given = [one for one in (self.budget_usd, self.budget_tokens, self.deadline_s) if one is not None]
+        if bool(given) != (self.action == "raise"):
+            raise ValueError("give new limits with the action raise, and none with the others")
+        return self
 
 
 class Resolution(Versioned):
@@ -148,6 +178,24 @@ class Gateway(Protocol):
         Raises:
             UnknownStep: the task has no such step.
             NotAsked: the step does not wait for an answer.
+        """
+        ...
+
+    async def heartbeat(self, task_id: TaskId, step: StepId) -> bool:
+        """The outside system for which a callback waits is still at work; whether the callback waits by now.
+
+        Raises:
+            UnknownStep: the task has no such step.
+            NotAsked: the step is no callback that needs heartbeats, or does not wait any more.
+        """
+        ...
+
+    async def change_limits(self, task_id: TaskId, change: LimitsChange) -> TaskView:
+        """Raise limits of a task, or say how it ends at one; durable when this returns.
+
+        Raises:
+            NotAsked: the task has ended, or does not ask.
+            InvalidLimits: the task has no such limit, or it would not be raised.
         """
         ...
 

@@ -11,7 +11,7 @@ from orchestrator.errors import LearnerOff, Unavailable
 from orchestrator.gateway.actor_calls import TIMEOUT_S, ActorCalls
 from orchestrator.gateway.liveness import Liveness
 from orchestrator.gateway.preview import preview
-from orchestrator.gateway.protocol import LearnerVersions, Preview, Resolution, StepAnswer, View
+from orchestrator.gateway.protocol import LearnerVersions, LimitsChange, Preview, Resolution, StepAnswer, View
 from orchestrator.gateway.task_ids import shard_of
 from orchestrator.settings import Settings
 from planners.agents import Catalog
@@ -19,7 +19,7 @@ from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import AttemptId, StepId, TaskId
 from planners.tasks import AdmittedTask, Task
-from reconciler.state.events import StepAnswered
+from reconciler.state.events import LimitsAnswered, StepAnswered
 from reconciler.views.context import ContextView
 from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
@@ -131,6 +131,15 @@ class RayGateway:
         """See `Gateway`."""
         told = StepAnswered(at_s=0, attempt=AttemptId(""), **answer.model_dump(exclude={"v"}))
         return cast("TaskView", await self._of_task(task_id, "answer", task_id, step, told))
+
+    async def heartbeat(self, task_id: TaskId, step: StepId) -> bool:
+        """See `Gateway`."""
+        return cast("bool", await self._of_task(task_id, "heartbeat", task_id, step))
+
+    async def change_limits(self, task_id: TaskId, change: LimitsChange) -> TaskView:
+        """See `Gateway`."""
+        told = LimitsAnswered(at_s=0, **change.model_dump(exclude={"v"}))
+        return cast("TaskView", await self._of_task(task_id, "answer_limits", task_id, told))
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Gateway`."""

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import Request
 
 from orchestrator.errors import Forbidden, Unauthenticated
+from orchestrator.ingress.callback_routes import SIGNED
 from orchestrator.ingress.keyring import Keyring
 from orchestrator.ingress.responses import problems
 from orchestrator.keys import Scope, key_of
@@ -20,7 +21,7 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # Pages hold no data of tasks: they ask for a key and send it with their requests.
 _PAGES = frozenset({"/", "/docs", "/favicon.ico", "/page/{of_version}/{name:path}"})
 # The card of A2A shows skills only to those who show a key.
-_OPEN = _PAGES | {"/healthz", "/readyz", "/.well-known/agent-card.json"}
+_OPEN = _PAGES | {"/healthz", "/readyz", "/.well-known/agent-card.json"} | set(SIGNED)
 _ADMIN = frozenset({("POST", "/v1/learner/rollback"), ("POST", "/v1/reload")})
 _CREATE = "create one on the service's host: forerun keys create NAME --scope {scope}"
 

@@ -9,8 +9,16 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.gateway.protocol import Resolution, StepAnswer
-from orchestrator.ingress import error_responses, log_routes, page_routes, service_routes, task_routes, view_routes
+from orchestrator.gateway.protocol import LimitsChange, Resolution, StepAnswer
+from orchestrator.ingress import (
+    callback_routes,
+    error_responses,
+    log_routes,
+    page_routes,
+    service_routes,
+    task_routes,
+    view_routes,
+)
 from orchestrator.ingress.access import declare_security, key_check
 from orchestrator.ingress.batches import TaskBatch
 from orchestrator.ingress.body_limit import BodyLimit
@@ -56,6 +64,7 @@ def build(context: IngressContext) -> FastAPI:
         dependencies=[] if keyring is None else [Depends(key_check(keyring))],
     )
     app.include_router(task_routes.routes(context))
+    app.include_router(callback_routes.routes(context))
     app.include_router(log_routes.routes(context))
     app.include_router(view_routes.routes(context))
     app.include_router(service_routes.routes(context, http_metrics))
@@ -83,7 +92,7 @@ def _declare_problem(app: FastAPI) -> None:
                 ref_template="#/components/schemas/{model}"
             )
             schemas.update(schemas[ProblemDetails.__name__].pop("$defs", {}))
-            add_body_models(schemas, Catalog, Task, Resolution, StepAnswer, TaskBatch)
+            add_body_models(schemas, Catalog, Task, LimitsChange, Resolution, StepAnswer, TaskBatch)
             schemas[TaskBatch.__name__]["properties"]["tasks"]["items"] = {"$ref": "#/components/schemas/Task"}
             declare_security(document)
             app.openapi_schema = document

@@ -48,6 +48,10 @@ ANSWERS: dict[str, Example] = {
     "reject": {"summary": "Reject, with a reason", "value": {"approved": False, "comment": "too long", "by": "ada"}},
     "callback": {"summary": "The message that a callback waits for", "value": {"output": {"paid_usd": 12}}},
 }
+LIMITS: dict[str, Example] = {
+    "raise": {"summary": "A larger budget", "value": {"budget_usd": 5.0, "by": "ada"}},
+    "finish": {"summary": "Return what is there", "value": {"action": "finish", "by": "ada"}},
+}
 RESOLUTIONS: dict[str, Example] = {
     "happened": {
         "summary": "The act happened, with this output",

@@ -33,19 +33,36 @@ def json_body(model: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
     """
 
     async def read(request: Request) -> _Body:
-        body = await request.body()
-        declared = request.headers.get("content-type", "")
-        if not _is_json(declared):
-            raise UnsupportedMediaType(
-                f"the body is declared as {declared or 'nothing at all'}, not as JSON",
-                "header.Content-Type",
-                "send the header Content-Type: application/json",
-            )
+        body = await _json_text(request)
         if len(body) <= _INLINE_BYTES:
             return validated(body, model)
         return await asyncio.to_thread(validated, body, model)
 
     return read
+
+
+async def json_value(request: Request) -> Any:
+    """Any JSON value that can be stored; None for an empty body.
+
+    Raises:
+        MalformedBody: the body is not JSON, or holds values that cannot be stored.
+        UnsupportedMediaType: it is not declared as JSON.
+    """
+    body = await request.body() and await _json_text(request)
+    if len(body) <= _INLINE_BYTES:
+        return _value(body) if body else None
+    return await asyncio.to_thread(_value, body)
+
+
+async def _json_text(request: Request) -> bytes:
+    declared = request.headers.get("content-type", "")
+    if not _is_json(declared):
+        raise UnsupportedMediaType(
+            f"the body is declared as {declared or 'nothing at all'}, not as JSON",
+            "header.Content-Type",
+            "send the header Content-Type: application/json",
+        )
+    return await request.body()
 
 
 def body_schema(model: type[BaseModel], examples: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -72,13 +89,17 @@ def validated(body: bytes, model: type[_Body]) -> _Body:
         MalformedBody: the text is not valid JSON, or holds values that cannot be stored.
         InvalidRequest: the JSON is not a valid ``model``; names the errors.
     """
+    return checked(_value(body), model)
+
+
+def _value(body: bytes) -> Any:
     try:
         value = pydantic_core.from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise _malformed(str(error)) from None
     if (problem := _unstorable(value)) is not None:
         raise _malformed(problem)
-    return checked(value, model)
+    return value
 
 
 def checked(value: Any, model: type[_Body]) -> _Body:

@@ -8,12 +8,12 @@ from fastapi.responses import StreamingResponse
 from pydantic import StringConstraints
 
 from orchestrator.batch_answer import BatchAnswer
-from orchestrator.gateway.protocol import Preview, Resolution, StepAnswer
+from orchestrator.gateway.protocol import LimitsChange, Preview, Resolution, StepAnswer
 from orchestrator.gateway.task_ids import TASK_ID_PATTERN
 from orchestrator.ingress.batches import TaskBatch, submit_batch
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.event_stream import event_stream
-from orchestrator.ingress.openapi_examples import ANSWERS, RESOLUTIONS, TASKS
+from orchestrator.ingress.openapi_examples import ANSWERS, LIMITS, RESOLUTIONS, TASKS
 from orchestrator.ingress.protocols import EventForm, ag_ui_events
 from orchestrator.ingress.request_bodies import body_schema, json_body
 from orchestrator.ingress.responses import problems, sent, sent_large
@@ -47,6 +47,7 @@ _Wait = Annotated[
     ),
 ]
 _Answered = Annotated[StepAnswer, Depends(json_body(StepAnswer))]
+_Limits = Annotated[LimitsChange, Depends(json_body(LimitsChange))]
 _Label = Annotated[str, StringConstraints(max_length=601, pattern=r"^[A-Za-z0-9._/-]+=")]
 _Id = Annotated[str, Path(max_length=100, description="The task's id")]
 
@@ -170,6 +171,17 @@ def _answers(router: APIRouter, context: IngressContext) -> None:
     async def resolve_step(task_id: _Id, step: _Step, resolution: _Resolved) -> Response:
         """Say whether the irreversible act of a step in doubt has happened. The task then goes on."""
         return sent(await gateway.resolve(TaskId(task_id), StepId(step), resolution))
+
+    @router.post(
+        "/tasks/{task_id}/limits",
+        summary="Raise the limits of a task",
+        response_model=TaskView,
+        responses=problems(400, 404, 409, 413, 415, 422, 503),
+        openapi_extra=body_schema(LimitsChange, LIMITS),
+    )
+    async def change_limits(task_id: _Id, change: _Limits) -> Response:
+        """Raise budget or deadline of a task, or say how it ends where it asks about them."""
+        return sent(await gateway.change_limits(TaskId(task_id), change))
 
 
 def _lists(router: APIRouter, context: IngressContext) -> None:

@@ -1,19 +1,45 @@
-"""Addresses that the service listens at."""
+"""Addresses that the service listens at, and the key of those that it signs."""
 
+import secrets
 import socket
+from pathlib import Path
 
-from orchestrator.settings import Http
+from pydantic import SecretStr
+
+from orchestrator.errors import CannotStart
+from orchestrator.settings import Http, Settings
+
+_KEY_FILE = "callback.key"
+
+
+def with_addresses(settings: Settings) -> Settings:
+    """The settings with a port that is free now, and with a key that signs addresses, where they leave these open.
+
+    Raises:
+        CannotStart: the key cannot be kept in the data directory.
+    """
+    callbacks = settings.callbacks
+    if callbacks.key is None:
+        key = SecretStr(_kept_key(settings.data_dir / _KEY_FILE))
+        callbacks = callbacks.model_copy(update={"key": key})
+    return settings.model_copy(update={"http": with_port(settings.http), "callbacks": callbacks})
+
+
+def _kept_key(file: Path) -> str:
+    """The key in a file, which is made if there is none: addresses stay valid when the service is restarted."""
+    try:
+        file.touch(0o600, exist_ok=False)
+        file.write_text(secrets.token_urlsafe(32), encoding="ascii")
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise CannotStart(f"{file} cannot be written: {error.strerror}", "callbacks.key", "give a key") from None
+    return file.read_text(encoding="ascii").strip()
 
 
 def with_port(http: Http) -> Http:
     """The settings with a port that is free now, if they leave it open."""
     return http if http.port else http.model_copy(update={"port": _free_port(http.host)})
-
-
-def url_of(http: Http) -> str:
-    """The URL of the service."""
-    host = f"[{http.host}]" if ":" in http.host else http.host
-    return f"http://{host}:{http.port}"
 
 
 def _free_port(host: str) -> int:

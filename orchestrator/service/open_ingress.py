@@ -9,7 +9,6 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from orchestrator.service.addresses import url_of
 from orchestrator.service.placement import ServicePlacement
 from orchestrator.settings import IngressMode, Settings
 from planners.agents import Catalog
@@ -65,7 +64,7 @@ def open_ingress(
     if settings.http.ingress is IngressMode.SERVE:
         return _through_serve(settings, catalog, placement, owns_ray=owns_ray)
     if settings.reconciler.shards == 1:
-        return OpenIngress(url_of(settings.http))
+        return OpenIngress(settings.http.url)
     from orchestrator.service.direct_ingress import create_ingress  # noqa: PLC0415 -- FastAPI takes long to import
 
     actor = create_ingress(settings, reference, placement.scheduling_strategy)
@@ -74,7 +73,7 @@ def open_ingress(
         with suppress(RayError, TimeoutError):
             ray.get(actor.close.remote(), timeout=_STOP_S)
 
-    return OpenIngress(url_of(settings.http), [actor.start.remote()], [actor], withdraw)
+    return OpenIngress(settings.http.url, [actor.start.remote()], [actor], withdraw)
 
 
 def _through_serve(settings: Settings, catalog: Catalog, placement: ServicePlacement, *, owns_ray: bool) -> OpenIngress:

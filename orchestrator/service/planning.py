@@ -30,6 +30,7 @@ from planners.optimal.planner import OptimalPlannerPipeline, OptimalSettings
 from planners.plans import Plan
 from planners.requests import Continuation, PlanRequest
 from planners.scheduling.cp_sat.solver import schedule
+from planners.speculative.plan_advice import PlanAdvice
 from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.tasks import Task
 
@@ -174,6 +175,10 @@ class RemotePlanning:
     def ahead(self, request: PlanRequest, plan: Plan) -> Plan | None:
         """See `reconciler.runtime.ports.Planning`."""
         return self._speculative.ahead(request, plan)
+
+    def advice(self, request: PlanRequest, plan: Plan) -> PlanAdvice:
+        """See `reconciler.runtime.ports.Planning`."""
+        return self._speculative.advice(request, plan)
 
     def remember(self, task: Task, plan: Plan) -> None:
         """Store an optimal plan for later speculative plans."""

@@ -8,7 +8,6 @@ from ray.serve.exceptions import RayServeException
 from ray.util import list_named_actors
 
 from orchestrator.errors import CannotStart
-from orchestrator.service.addresses import url_of
 from orchestrator.settings import Http
 
 APP = "forerun"
@@ -37,7 +36,7 @@ def serve_on(http: Http, application: Application, *, owned: bool) -> str:
     Raises:
         CannotStart: the port is taken on Ray's head, or Serve already listens at another address.
     """
-    url = url_of(http)
+    url = http.url
     try:
         serve.start(proxy_location="HeadOnly", http_options={"host": http.host, "port": http.port})
     except (RayError, RayServeException, TimeoutError) as error:

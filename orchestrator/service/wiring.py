@@ -23,6 +23,7 @@ from actors.executor.ray_executor import RayExecutor
 from actors.logs.limits import LogLimits
 from learner.actor import create as create_learner
 from learner.models.plan_examples import plan_example, tool_texts
+from orchestrator.callback_urls import callback_urls
 from orchestrator.drafts import Drafts
 from orchestrator.errors import CannotStart
 from orchestrator.gateway.actor_calls import NAMESPACE
@@ -31,7 +32,7 @@ from orchestrator.gateway.task_ids import shard_of
 from orchestrator.metrics.journal import JournalMetrics
 from orchestrator.metrics.shard import shard_metrics
 from orchestrator.reload import Reloaded
-from orchestrator.service.addresses import with_port
+from orchestrator.service.addresses import with_addresses
 from orchestrator.service.advice import LearnedAdvice
 from orchestrator.service.open_ingress import OpenIngress, open_ingress, shard_class
 from orchestrator.service.placement import refuse_client_with_files, service_placement
@@ -170,6 +171,7 @@ class BuildShard:
             room=lambda node: cluster().room(node),
             logs=_log_limits(self.settings.logs),
             results=result_cache(self.settings),
+            callbacks=callback_urls(self.settings),
         )
 
     def _limits(self, index: int, catalog: Catalog) -> AdmissionControl:
@@ -288,7 +290,7 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
         message = f"the folder {settings.data_dir} cannot be created: {error.strerror}"
         raise CannotStart(message, "data_dir", "give a --data-dir that is writable") from None
     refuse_client_with_files(settings)
-    settings = settings.model_copy(update={"http": with_port(settings.http)})
+    settings = with_addresses(settings)
     owns_ray = connect(settings.cluster)
     if not owns_ray:
         _refuse_second_service()

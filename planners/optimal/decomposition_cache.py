@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from planners.decompositions import Decomposition, digest_of, steps_known
 from planners.model import StepId, canonical_json, digest
 from planners.optimal.decompose.growing_workflow import GrowingWorkflow, begun
 from planners.optimal.decompose.partial_workflow import PartialWorkflow
@@ -29,6 +30,16 @@ class DecompositionCache:
         while len(self._steps) > self._size:
             self._steps.popitem(last=False)
 
+    @staticmethod
+    def fresh(request: PlanRequest, workflow: GrowingWorkflow) -> tuple[Decomposition, ...]:
+        """The goals of a workflow that are decomposed and of which the request does not know."""
+        known, proposals = request.facts.decompositions, request.facts.proposals
+        return tuple(
+            Decomposition(owner=owner, proposal=digest_of(proposals.get(owner)), steps=part.steps_by_goal)
+            for owner, part in workflow.parts.items()
+            if part.goals and part.complete and steps_known(known, owner, proposals.get(owner)) is None
+        )
+
     def begin(self, request: PlanRequest) -> GrowingWorkflow:
         """The workflow of a task with what is known of it from earlier epochs."""
         task_key = _task_key(request) if request.epoch > 1 else ""
@@ -37,14 +48,18 @@ class DecompositionCache:
         for owner, proposal in request.facts.proposals.items():
             if proposal.has_goals:
                 part = proposals[owner] = begun(proposal)
-                if (steps := self._steps.get(_key(task_key, owner, request))) is not None:
+                steps = steps_known(request.facts.decompositions, owner, proposal)
+                steps = self._steps.get(_key(task_key, owner, request)) if steps is None else steps
+                if steps is not None:
                     part.restore(steps)
         return GrowingWorkflow(whole, request.facts, proposals)
 
     def _earlier(self, request: PlanRequest, task_key: str) -> PartialWorkflow | None:
-        """The decomposition of an earlier epoch of this task: from the cache, or from an optimal plan in the hint."""
+        """The decomposition of an earlier epoch of this task, which the run, the cache or a plan in the hint knows."""
         if request.epoch <= 1:
             return None
+        if (known := steps_known(request.facts.decompositions, StepId(""), None)) is not None:
+            return PartialWorkflow(request.task).restore(known)
         if _is_of_goal(request) and request.hint is not None:
             return PartialWorkflow.of_plan(request.task, request.hint)
         steps = self._steps.get(task_key)

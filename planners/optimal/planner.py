@@ -111,7 +111,9 @@ class OptimalPlannerPipeline:
             yield await self._without_decomposer(request, stream, failure)
             return
         await asyncio.to_thread(self._decompositions.put, request, workflow)
-        yield await self._complete(await asyncio.to_thread(_unrolled, workflow, request), request, stream)
+        fresh = self._decompositions.fresh(request, workflow)
+        plan = await self._complete(await asyncio.to_thread(_unrolled, workflow, request), request, stream)
+        yield plan.model_copy(update={"decompositions": fresh}) if fresh else plan
 
     def close(self) -> None:
         """Cancel every solve and let the threads end."""

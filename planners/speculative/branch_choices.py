@@ -42,7 +42,7 @@ class BranchChoices:
                 continue
             taken = Counter[str]()
             for number, (_, branch) in enumerate(node.branches):
-                inside = set(_ids(branch))
+                inside = set(inner_ids(branch))
                 taken[str(number)] = len({flat.removeprefix(base) for base, flat in copies if base in inside})
             if not taken.total() and node.id in top:
                 taken[str(len(node.branches))] = 1
@@ -56,6 +56,11 @@ class BranchChoices:
             return None
         name, share = max(counts.ranked(), key=lambda ranked: ranked[1])
         return LikelyBranch(int(name), share)
+
+    def shares(self, task: Task, route: StepId, options: int) -> list[float] | None:
+        """How probable each of so many branches is; None for a route that was never seen."""
+        counts = self._statistics.of(_key(task, route))
+        return None if counts is None else [counts.share(str(number), options) for number in range(options)]
 
 
 def guessed_routes(workflow: Workflow, taken: Mapping[StepId, int]) -> tuple[Workflow, dict[StepId, frozenset[StepId]]]:
@@ -88,11 +93,12 @@ def _decided(
     return node.with_branches(branches)
 
 
-def _ids(branch: Branch) -> Iterator[StepId]:
+def inner_ids(branch: Branch) -> Iterator[StepId]:
+    """The nodes of a branch, and those of the branches inside."""
     for node in branch.steps:
         yield node.id
         for _, inner in node.branches:
-            yield from _ids(inner)
+            yield from inner_ids(inner)
 
 
 def _key(task: Task, route: StepId) -> str:

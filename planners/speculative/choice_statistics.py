@@ -29,6 +29,10 @@ class ChoiceCounts:
         total = sum(self.weights.values())
         return [(name, (weight + _HALF) / (total + _ONE)) for name, weight in self.weights.items()]
 
+    def share(self, name: str, options: int) -> float:
+        """The probability of an option, of so many."""
+        return (self.weights.get(name, 0.0) + _HALF) / (sum(self.weights.values()) + _HALF * options)
+
 
 class ChoiceStatistics:
     """Counts by key. At most ``size`` keys are kept; the longest unused are dropped."""

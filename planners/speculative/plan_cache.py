@@ -106,6 +106,11 @@ class PlanCache:
         with self._lock:
             return self._branches.likely(task, route)
 
+    def branch_shares(self, task: Task, route: StepId, options: int) -> list[float] | None:
+        """How probable each of so many branches of a route is; None if it was never seen."""
+        with self._lock:
+            return self._branches.shares(task, route, options)
+
     def sources(self, capability: str, name: str) -> list[tuple[BindingSource, float]]:
         """Where an input of a capability came from in past plans, with shares."""
         return self._sources.of(capability, name)

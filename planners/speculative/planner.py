@@ -20,14 +20,18 @@ from planners.plans import Plan, PlanKind
 from planners.requests import Continuation, PlanRequest
 from planners.schedulers import ListScheduler
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
+from planners.shortening import hints
 from planners.speculative.agent_choices import survival_probabilities, usual_agents
 from planners.speculative.ahead import workflow_ahead
 from planners.speculative.binding import bind
 from planners.speculative.cached_plan import CacheHit
+from planners.speculative.cheaper_agents import cheaper_agents, with_agents
 from planners.speculative.continuation import CONSIDERED, confirmed_steps, unlikely_works
 from planners.speculative.guessed_workflow import GuessedWorkflow, alternatives_to
+from planners.speculative.plan_advice import PlanAdvice
 from planners.speculative.plan_cache import PlanCache
 from planners.speculative.predictor import PlanPredictor
+from planners.speculative.route_chances import route_chances
 from planners.speculative.settings import SpeculativeSettings
 from planners.speculative.time_budget import SchedulingSpeed, TimeBudget
 from planners.tasks import Mode
@@ -110,6 +114,15 @@ class SpeculativePlannerPipeline:
         except Exception:  # noqa: BLE001
             _log.debug("no guess at what follows", exc_info=True)
             return None
+
+    def advice(self, request: PlanRequest, plan: Plan) -> PlanAdvice:
+        """What people may want to know about a plan before it runs. Takes longer than a guess."""
+        task, cache = request.task, self.cache
+        return PlanAdvice(
+            routes=route_chances(task, plan, lambda route, options: cache.branch_shares(task, route, options)),
+            cheaper=cheaper_agents(request, plan, self._list_scheduler, self._costs()),
+            hints=hints(plan, request.catalog),
+        )
 
     def _continuation(self, request: PlanRequest, prefix: Plan, before: Sequence[Plan]) -> Continuation | None:
         task = request.task
@@ -223,22 +236,17 @@ class SpeculativePlannerPipeline:
     ) -> Plan:
         began_s, costs = self._clock(), self._costs()
         try:
-            plan = self._list_scheduler(_with_agents(flat, agents), request, costs)
+            plan = self._list_scheduler(with_agents(flat, agents), request, costs)
         except Infeasible:
             if not agents:
                 raise
             # The usual agents no longer fit anywhere, or cost more than this task has; others may do.
-            plan = self._list_scheduler(_with_agents(flat, certain), request, costs)
+            plan = self._list_scheduler(with_agents(flat, certain), request, costs)
         self._speed.observe(self._clock() - began_s, len(flat.steps))
         return plan
 
     def _new_budget(self) -> TimeBudget:
         return TimeBudget(self._settings.budget_s, self._clock, self._speed)
-
-
-def _with_agents(flat: FlatWorkflow, agents: Mapping[StepId, AgentName]) -> FlatWorkflow:
-    steps = (step.model_copy(update={"agent": agents[step.id]}) if step.id in agents else step for step in flat.steps)
-    return flat.model_copy(update={"steps": tuple(steps)})
 
 
 def _in_time(guesses: Iterator[GuessedWorkflow], budget: TimeBudget) -> Iterator[GuessedWorkflow]:

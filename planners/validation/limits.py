@@ -42,7 +42,7 @@ def _unreachable_quality(task: Task, requirements: Requirements) -> Iterator[Inv
 
 def _budget_too_small(task: Task, requirements: Requirements, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
     budget_usd = task.limits.budget_usd
-    if budget_usd is None or task.limits.on_budget == "finish":
+    if budget_usd is None or task.limits.on_budget != "fail":
         return
     if task.workflow is None:
         least_usd = min(map(_least_usd, requirements.catalog.agents), default=0.0)
@@ -60,7 +60,7 @@ def _budget_too_small(task: Task, requirements: Requirements, lengths: Mapping[S
 
 def _deadline_too_short(task: Task, requirements: Requirements, lengths: Mapping[StepId, int]) -> Iterator[InvalidTask]:
     deadline_s = task.limits.deadline_s
-    if deadline_s is None:
+    if deadline_s is None or task.limits.on_deadline != "fail":
         return
     speed = (
         max((node.speed for node in requirements.cluster.nodes), default=1.0)

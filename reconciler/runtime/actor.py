@@ -19,7 +19,7 @@ from reconciler.errors import StartingUp
 from reconciler.log_context import log_place
 from reconciler.runtime.planned_preview import PlannedPreview
 from reconciler.runtime.shard import Shard
-from reconciler.state.events import StepAnswered
+from reconciler.state.events import LimitsAnswered, StepAnswered
 from reconciler.views.context import ContextView
 from reconciler.views.graph import RunGraph
 from reconciler.views.logs import LogPage, LogQuery
@@ -170,6 +170,14 @@ class ReconcilerActor:
     async def answer(self, task_id: TaskId, step: StepId, answer: StepAnswered) -> TaskView:
         """See `Shard.answer`."""
         return await (await self._shard()).answer(task_id, step, answer)
+
+    async def heartbeat(self, task_id: TaskId, step: StepId) -> bool:
+        """See `Shard.heartbeat`."""
+        return await (await self._shard()).heartbeat(task_id, step)
+
+    async def answer_limits(self, task_id: TaskId, answer: LimitsAnswered) -> TaskView:
+        """See `Shard.answer_limits`."""
+        return await (await self._shard()).answer_limits(task_id, answer)
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Shard.events`."""

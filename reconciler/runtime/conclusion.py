@@ -76,7 +76,8 @@ class Conclusion:
         """The status and failure of a task that ends because of an event although its promotions have not settled."""
         if isinstance(event, e.CancelRequested):
             return c.RunStatus.CANCELLED, Failure(kind=FailureKind.CANCELLED, message=event.reason or "cancelled")
-        deadline_s = self._run.task.limits.deadline_s
+        limits = self._run.task.limits
+        deadline_s = limits.deadline_s if limits.on_deadline == "fail" else None
         if deadline_s is None or event.at_s < deadline_s:
             return None
         return c.RunStatus.FAILED, Failure(

@@ -42,8 +42,6 @@ _LONGEST_WAY_S = 5.0
 _STEPS_AT_ONCE = 10
 # Commands that one event carries out before the other runs get a turn.
 _COMMANDS_AT_ONCE = 100
-# What people and outside systems say; they wait until it is durable.
-_TOLD = (e.DoubtResolved, e.StepAnswered)
 
 
 class Driver:
@@ -84,7 +82,7 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._alarms: list[asyncio.TimerHandle] = []
         self._verifying: list[asyncio.Task[None]] = []
-        self._resolutions: dict[AttemptId, asyncio.Future[Future[None]]] = {}
+        self._resolutions: dict[str, asyncio.Future[Future[None]]] = {}
         self._reservations = RunReservations(self.run, shared.reservations, ports.clock)
         self._totals = AttemptTotals(ports.catalog, self.run.attempts.values())
         self._outbox = Outbox(self._carry_out, self._inbox.put_nowait)
@@ -138,11 +136,11 @@ class Driver:
         """Queue an event, stamped with the current moment. Call it on the event loop."""
         self._inbox.put_nowait(event.model_copy(update={"at_s": self.now_s}))
 
-    async def told(self, event: e.DoubtResolved | e.StepAnswered) -> bool:
-        """Post what somebody says about an attempt; whether it was the first to be read. Returns once it is durable."""
-        if event.attempt in self._resolutions:
+    async def told(self, event: e.Told) -> bool:
+        """Post what somebody says; whether it was the first to be read of its kind. Returns once it is durable."""
+        if (about := e.subject(event)) in self._resolutions:
             return False
-        resolution = self._resolutions[event.attempt] = self._loop.create_future()
+        resolution = self._resolutions[about] = self._loop.create_future()
         self.post(event)
         await asyncio.wait([resolution])
         if resolution.cancelled():
@@ -197,7 +195,7 @@ class Driver:
         self.log.announce()
         durable.add_done_callback(self._check_written)
         self._written = durable
-        if isinstance(event, _TOLD) and (resolution := self._resolutions.pop(event.attempt, None)):
+        if isinstance(event, e.Told) and (resolution := self._resolutions.pop(e.subject(event), None)):
             resolution.set_result(durable)
         self._reservations.update(event)
         for number, command in enumerate(commands, 1):
@@ -214,7 +212,7 @@ class Driver:
         event = self.run.checked(event)
         commands = [self._planning.with_speed(command) for command in self.run.handle(event)]
         self._totals.update(self.run.changed)
-        urgent = isinstance(event, _TOLD) or any(map(leaves_the_process, commands))
+        urgent = isinstance(event, e.Told) or any(map(leaves_the_process, commands))
         return commands, self.log.record(event, commands, self.run, staged=self._staged(event), urgent=urgent)
 
     def _staged(self, event: e.Event) -> dict[AttemptId, Mapping[str, bytes]]:

@@ -15,7 +15,7 @@ from reconciler.runtime.step_output import attempt_with_output, unknown_step
 from reconciler.runtime.stored_context import FINISHED_EVENTS, stored_context
 from reconciler.runtime.stored_failures import FAILED_EVENTS, stored_failures
 from reconciler.state.commands import RunStatus
-from reconciler.state.events import StepAnswered
+from reconciler.state.events import LimitsAnswered, StepAnswered
 from reconciler.views.context import ContextView
 from reconciler.views.graph import RunGraph, run_graph
 from reconciler.views.logs import LogPage, LogQuery
@@ -149,6 +149,22 @@ class EndedRun:
             NotAsked: always.
         """
         raise NotAsked("the task has ended, so nothing waits for an answer", "step")
+
+    async def heartbeat(self, step: StepId) -> bool:
+        """Refuse: it has ended.
+
+        Raises:
+            NotAsked: always.
+        """
+        raise NotAsked("the task has ended, so nothing waits for heartbeats", "step")
+
+    async def answer_limits(self, answer: LimitsAnswered) -> None:
+        """Refuse: it has ended.
+
+        Raises:
+            NotAsked: always.
+        """
+        raise NotAsked("the task has ended, so its limits count no more", "id")
 
     def cancel(self, reason: str) -> None:
         """Do nothing: it has ended."""

@@ -10,11 +10,20 @@ from pydantic import JsonValue
 from planners.model import AttemptId, NodeId, StepId
 from reconciler.errors import NotAsked, NotInDoubt, OutputNotReady
 from reconciler.runtime.driver import Driver
+from reconciler.runtime.limit_answers import check_limits_answer
 from reconciler.runtime.ports import Executor
+from reconciler.runtime.step_answers import answer_of, heartbeat_of
 from reconciler.runtime.step_output import attempt_with_output, unknown_step
 from reconciler.state.attempts import AttemptStatus
 from reconciler.state.commands import OutputOf, RunStatus
-from reconciler.state.events import CancelRequested, DoubtResolved, NodeLost, StepAnswered
+from reconciler.state.events import (
+    CancelRequested,
+    DoubtResolved,
+    HeartbeatReceived,
+    LimitsAnswered,
+    NodeLost,
+    StepAnswered,
+)
 from reconciler.state.run import RunState
 from reconciler.state.waiting import DispatchWait, WaitContext
 from reconciler.views.context import ContextView, context_of
@@ -186,22 +195,43 @@ class LiveRun:
             raise NotInDoubt("somebody else has answered, or the task has ended", "step")
 
     async def answer(self, step: StepId, answer: StepAnswered) -> None:
-        """Answer a step that waits for somebody. Returns once the answer is durable. ``answer.attempt`` is ignored.
+        """Answer a step that waits for somebody, or a callback that will. Returns once the answer is durable.
+
+        ``answer.attempt`` is ignored.
 
         Raises:
             UnknownStep: the task has no such step.
             NotAsked: the step does not wait for an answer.
         """
         await self._driver.settled()
-        run = self._driver.run
-        attempt = run.asked_by(step)
-        if attempt is None:
-            if step not in run.steps:
-                raise unknown_step(step, run.id)
-            fix = "`forerun show` the task: waiting names the steps"
-            raise NotAsked(f"step '{step}' does not wait for an answer", "step", fix)
-        if not await self._driver.told(answer.model_copy(update={"attempt": attempt})):
+        told = answer_of(self._driver.run, step, answer)
+        if not await self._driver.told(told):
             raise NotAsked("somebody else has answered, or the task has ended", "step")
+
+    async def heartbeat(self, step: StepId) -> bool:
+        """The outside system for which a callback waits is still at work; whether the callback waits by now.
+
+        Raises:
+            UnknownStep: the task has no such step.
+            NotAsked: the step is no callback, or does not wait any more.
+        """
+        await self._driver.settled()
+        attempt = heartbeat_of(self._driver.run, step, self._driver.now_s)
+        if attempt is not None and attempt.news:
+            self._driver.post(HeartbeatReceived(at_s=0, attempt=attempt.attempt))
+        return attempt is not None
+
+    async def answer_limits(self, answer: LimitsAnswered) -> None:
+        """Raise limits of the task, or say how it ends at one. Returns once that is durable.
+
+        Raises:
+            NotAsked: the task ends already, or does not ask.
+            InvalidLimits: the answer does not raise a limit that the task has.
+        """
+        await self._driver.settled()
+        check_limits_answer(self._driver.run, answer, self._driver.now_s)
+        if not await self._driver.told(answer):
+            raise NotAsked("somebody else has answered, or the task has ended", "id", "GET the task, and try again")
 
     def cancel(self, reason: str) -> None:
         """Ask the run to end."""

@@ -20,8 +20,10 @@ from reconciler.runtime.ports import Clock
 from reconciler.runtime.resumption import recovered_driver
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.state.commands import RunStatus
+from reconciler.state.limit_policy import asked
 from reconciler.state.run import RunState
 from reconciler.state.step_state import StepStatus
+from reconciler.state.waits import heartbeat_limit_s
 from reconciler.views.models import TaskView
 
 _log = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ def only_waits(run: RunState) -> bool:
     attempts, steps = run.attempts, run.steps
     if run.plan is None or run.ending or run.replanning or run.status is not RunStatus.RUNNING:
         return False
-    if not attempts.live or attempts.unconfirmed or attempts.in_doubt or attempts.large_outputs:
+    if not (attempts.live or asked(run)) or attempts.unconfirmed or attempts.in_doubt or attempts.large_outputs:
         return False
     if steps.blocked or steps.count(StepStatus.READY) or steps.count(StepStatus.RETRYING):
         return False
@@ -81,8 +83,9 @@ class Parking:
         return None if parked is None else TaskView.model_validate_json(parked.view)
 
     def take(self, driver: Driver) -> bool:
-        """Park a recovered run that nothing drives yet, if it only waits."""
-        if not only_waits(driver.run):
+        """Park a recovered run that nothing drives yet, if it only waits. One that needs heartbeats goes on first."""
+        run = driver.run
+        if not only_waits(run) or any(heartbeat_limit_s(run.attempts[one]) is not None for one in run.attempts.live):
             return False
         self._park(driver)
         return True

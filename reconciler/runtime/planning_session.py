@@ -8,7 +8,7 @@ from contextlib import aclosing
 from pydantic import JsonValue
 
 from planners.availability import avoidable
-from planners.errors import ForerunError
+from planners.errors import ForerunError, Infeasible
 from planners.model import NodeId, StepId
 from planners.plans import Plan
 from planners.requests import InFlight, PlanRequest
@@ -88,7 +88,7 @@ class PlanningSession:
 
     async def _answer(self, command: c.RequestPlan) -> None:
         try:
-            await self._plan(command)
+            await self._plan_within_limits(command)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -100,15 +100,29 @@ class PlanningSession:
         except Exception as error:  # noqa: BLE001 -- a planner may fail in any way, and the run must hear of it
             self._failed(command.epoch, type(error).__name__, f"the planner failed: {error}")
 
-    async def _plan(self, command: c.RequestPlan) -> None:
+    async def _plan_within_limits(self, command: c.RequestPlan) -> None:
+        """A plan within the limits of the task; where there is none and the task need not fail, one beyond them."""
+        try:
+            await self._plan(command)
+        except Infeasible:
+            limits = self._run.task.limits
+            if limits.on_budget == limits.on_deadline == "fail":
+                raise
+            await self._plan(command, within=False)
+
+    async def _plan(self, command: c.RequestPlan, *, within: bool = True) -> None:
         """Begin to guess, then ask the optimal planner, with the first guess as a hint.
 
-        Where the optimal plan needs no search, there is nothing to guess and nobody to ask.
+        Where the optimal plan needs no search, there is nothing to guess and nobody to ask. ``within``: see
+        `_plannable`.
+
+        Raises:
+            Infeasible: no plan keeps to the limits.
         """
         if command.facts.undo:
             await self._effects_out()
         await self._some_node(command)
-        request = await self._request(command)
+        request = await self._request(command, within=within)
         if (certified := await self._certified(request)) is not None:
             await self._post_plan(request, certified)
             await self._ahead.guess(request, certified)
@@ -166,7 +180,7 @@ class PlanningSession:
 
     # ---- the request
 
-    async def _request(self, command: c.RequestPlan) -> PlanRequest:
+    async def _request(self, command: c.RequestPlan, *, within: bool) -> PlanRequest:
         run, ports, now_s = self._run, self._ports, self._clock.now_s
         cluster, lost = ports.cluster.snapshot(), set(command.without_nodes)
         self.speeds |= {node.id: node.speed for node in cluster.nodes}
@@ -175,7 +189,7 @@ class PlanningSession:
         cluster = cluster.model_copy(update={"nodes": nodes, "reservations": (*cluster.reservations, *others)})
         avoided = set(avoidable(cluster.outages, run.task, run.catalog)).difference(command.without_agents)
         return PlanRequest(
-            task=_plannable(run.task, undoes=bool(command.facts.undo)),
+            task=_plannable(run, command, within=within),
             catalog=ports.catalog,
             cluster=cluster,
             epoch=command.epoch,
@@ -219,14 +233,21 @@ def _began_s(attempt: Attempt) -> float:
     return attempt.dispatched_s if attempt.started_s is None else attempt.started_s
 
 
-def _plannable(task: Task, *, undoes: bool) -> Task:
-    """The task without limits that its plan may exceed: what does not fit is left out when it is due.
+def _plannable(run: RunState, command: c.RequestPlan, *, within: bool) -> Task:
+    """The task without limits that its plan may exceed: what does not fit is left out, or asked about, when it is due.
 
-    What a task has done is undone whatever its limits are.
+    Where a person is asked, a plan ``within`` the limits is looked for first. What a task has done is undone whatever
+    its limits are.
     """
-    limits = task.limits
-    if undoes:
+    task, limits = run.task, run.task.limits
+    if command.facts.undo:
         return task.model_copy(update={"limits": Limits()})
-    if limits.budget_usd is None or limits.on_budget == "fail":
+    keeps_budget = limits.on_budget == "fail" or (limits.on_budget == "ask" and within)
+    keeps_deadline = limits.on_deadline == "fail" or (within and not run.is_late)
+    kept = {
+        "budget_usd": limits.budget_usd if keeps_budget else None,
+        "deadline_s": limits.deadline_s if keeps_deadline else None,
+    }
+    if kept == {"budget_usd": limits.budget_usd, "deadline_s": limits.deadline_s}:
         return task
-    return task.model_copy(update={"limits": limits.model_copy(update={"budget_usd": None})})
+    return task.model_copy(update={"limits": limits.model_copy(update=kept)})

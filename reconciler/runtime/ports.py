@@ -11,6 +11,7 @@ from planners.cluster import ClusterSnapshot
 from planners.model import AgentName, AttemptId, TaskId
 from planners.plans import Plan
 from planners.requests import Continuation, PlanRequest
+from planners.speculative.plan_advice import PlanAdvice
 from planners.tasks import Task
 from reconciler.gate import LaterGuess
 from reconciler.runtime.figures import ShardFigures
@@ -142,6 +143,10 @@ class Planning(Protocol):
 
         None if nothing is known about them.
         """
+        ...
+
+    def advice(self, request: PlanRequest, plan: Plan) -> PlanAdvice:
+        """What people may want to know about a plan before it runs. Called in the same thread as `guesses`."""
         ...
 
     def remember(self, task: Task, plan: Plan) -> None:

@@ -12,6 +12,7 @@ from reconciler.state import events as e
 from reconciler.state.attempts import Attempt
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run import RunState
+from reconciler.state.waits import heartbeat_limit_s
 
 _RESTARTED = "the service was restarted while it ran"
 
@@ -86,7 +87,10 @@ def _lost_attempts(run: RunState) -> tuple[e.Event, ...]:
     failure = Failure(kind=FailureKind.WORKER_LOST, message=_RESTARTED, counts=False)
     live = [one.id for one in run.attempts.values() if one.live and not run.agent_of(one).built_in]
     lost = [e.AttemptFailed(at_s=run.at_s, attempt=attempt, failure=failure) for attempt in live]
-    return (*lost, e.TimePassed(at_s=run.at_s))
+    # Heartbeats cannot come while the service is down.
+    waits = (one for one in run.attempts.values() if one.live and heartbeat_limit_s(one) is not None)
+    alive = [e.HeartbeatReceived(at_s=run.at_s, attempt=one.id) for one in waits]
+    return (*lost, *alive, e.TimePassed(at_s=run.at_s))
 
 
 def _again(run: RunState, commands: Sequence[c.Command], staged: Collection[AttemptId]) -> tuple[c.Command, ...]:

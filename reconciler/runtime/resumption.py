@@ -13,6 +13,7 @@ from reconciler.journal.run_log import RunLog, replayable
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.recovery import Recovery, recover
 from reconciler.runtime.shard_resources import ShardResources
+from reconciler.state.events import HeartbeatReceived
 from reconciler.state.run import RunState
 
 _log = logging.getLogger(__name__)
@@ -52,7 +53,10 @@ async def recovered_driver(
     log, recovered = await asyncio.to_thread(_recovered, journal, shared, admitted)
     assert recovered is not None, "a run that was driven has events"
     run, recovery = recovered
-    return Driver(admitted, shared, log, recovered=(run, replace(recovery, at_s=max(recovery.at_s, elapsed_s()))))
+    # While a run is parked, heartbeats come and wake it up.
+    events = tuple(event for event in recovery.events if not isinstance(event, HeartbeatReceived))
+    recovery = replace(recovery, at_s=max(recovery.at_s, elapsed_s()), events=events)
+    return Driver(admitted, shared, log, recovered=(run, recovery))
 
 
 def _recovered(

@@ -26,7 +26,7 @@ from reconciler.runtime.figures import JournalFigures, shard_figures
 from reconciler.runtime.journal_health import JournalHealth
 from reconciler.runtime.live_run import LiveRun
 from reconciler.runtime.parking import Parking
-from reconciler.runtime.planned_preview import PlannedPreview
+from reconciler.runtime.planned_preview import PlannedPreview, planned_preview
 from reconciler.runtime.ports import Observer, Ports
 from reconciler.runtime.reservations import Reservations
 from reconciler.runtime.resumption import resumed
@@ -34,7 +34,7 @@ from reconciler.runtime.retries import retried_task
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.runtime.submissions import Begun, Submissions
 from reconciler.runtime.task_lists import TaskLists
-from reconciler.state.events import StepAnswered
+from reconciler.state.events import LimitsAnswered, StepAnswered
 from reconciler.state.stored_text import storable
 from reconciler.views.context import ContextView
 from reconciler.views.graph import RunGraph
@@ -200,6 +200,15 @@ class Shard:
         await (await self._run(task_id)).answer(step, answer)
         return await self.show(task_id)
 
+    async def heartbeat(self, task_id: TaskId, step: StepId) -> bool:
+        """Take a heartbeat of an outside system; see `LiveRun.heartbeat`."""
+        return await (await self._run(task_id)).heartbeat(step)
+
+    async def answer_limits(self, task_id: TaskId, answer: LimitsAnswered) -> TaskView:
+        """Raise limits, or say how a task ends that asks; see `LiveRun.answer_limits`. Durable when this returns."""
+        await (await self._run(task_id)).answer_limits(answer)
+        return await self.show(task_id)
+
     def node_lost(self, node: NodeId) -> None:
         """Tell every run that a node has left the cluster."""
         for run in self._live.values():
@@ -284,15 +293,8 @@ class Shard:
         Raises:
             PlanningError: no plan can be made.
         """
-        ports = self._ports
-        request = PlanRequest(task=task, catalog=ports.catalog, cluster=self.cluster())
-        asked_s = ports.clock.monotonic_s()
-        loop = asyncio.get_running_loop()
-        guess = await loop.run_in_executor(self._planning_thread, next, ports.planning.guesses(request), None)
-        guessed_s = ports.clock.monotonic_s()
-        plans = [plan async for plan in ports.planning.plan(request.model_copy(update={"hint": guess}))]
-        plan_s = ports.clock.monotonic_s() - guessed_s
-        return PlannedPreview(guess=guess, guess_s=guessed_s - asked_s, plan=plans[-1], plan_s=plan_s)
+        request = PlanRequest(task=task, catalog=self._ports.catalog, cluster=self.cluster())
+        return await planned_preview(request, self._ports, self._planning_thread)
 
     def cluster(self) -> ClusterSnapshot:
         """The cluster as it is now, with what this shard's runs have reserved."""

@@ -1,19 +1,21 @@
 """What follows from any event: limits are checked, plans asked for, and steps that may start are started."""
 
+from planners.compensation import is_undo
 from planners.model import StepId
-from planners.plans import PlannedStep
+from planners.plans import Plan, PlannedStep
 from reconciler.gate import Decision
 from reconciler.state import commands as c
 from reconciler.state import delivery, waits
 from reconciler.state.attempts import Attempt
-from reconciler.state.budget import within_budget
 from reconciler.state.completion import settle_fan_outs
-from reconciler.state.conclusion import check_limits, end_if_done
+from reconciler.state.conclusion import end_if_done
 from reconciler.state.deadlines import give_up_late_steps
+from reconciler.state.dispatch import with_callbacks
 from reconciler.state.failures import has_fallback
 from reconciler.state.giving_up import give_up
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.hedging import meet_late_attempts, watch
+from reconciler.state.limit_policy import may_start, meet_limits
 from reconciler.state.planning import request_plan
 from reconciler.state.proposals import will_be_replaced
 from reconciler.state.run_data import RunData
@@ -24,13 +26,14 @@ from reconciler.state.undo import go_on_undoing
 def advance(run: RunData) -> None:
     """Bring the run as far as it comes without another event."""
     if not run.ending:
-        check_limits(run)
+        meet_limits(run)
     if not run.ending:
-        meet_late_attempts(run)
+        if not run.is_late:
+            meet_late_attempts(run)
         _start_what_is_ready(run)
     if not run.ending:
         _request_if_needed(run)
-    if not run.ending:
+    if not run.ending and not run.is_late:
         _speculate(run)
     end_if_done(run)
     if run.undoing is not None and not run.status.ended:
@@ -65,13 +68,19 @@ def _request_if_needed(run: RunData) -> None:
         reason = run.steps[next(iter(run.steps.blocked))].blocked_by
         assert reason is not None
         request_plan(run, reason)
-    elif run.facts.asks:
+    elif run.facts.asks or (_is_stuck(run) and run.facts.count > run.facts.told):
         request_plan(run, c.PlanReason.SETTLED)
+
+
+def _is_stuck(run: RunData) -> bool:
+    """Whether nothing goes on: what is left waits for an element of its fan-out that was dropped."""
+    steps = run.steps
+    return bool(steps.unfinished) and not (steps.under_way or steps.blocked or steps.in_doubt)
 
 
 def _dispatch_confirmed(run: RunData, step: StepId) -> None:
     planned = run.placed(step)
-    if run.undoing is None and not within_budget(run, planned):
+    if not may_start(run, planned):
         return
     try:
         inputs = run.dispatcher.inputs(planned, run.steps.attempt_of)
@@ -81,7 +90,8 @@ def _dispatch_confirmed(run: RunData, step: StepId) -> None:
         return
     attempt = run.dispatcher.confirmed(planned, run.keys, run.steps.attempt_of, run.epoch, run.at_s)
     run.steps.dispatch(step, attempt.id, run.at_s)
-    _dispatch(run, attempt, inputs)
+    assert run.plan is not None
+    _dispatch(run, attempt, inputs, run.plan)
     if attempt.started_s is not None:
         run.steps.start(step, run.at_s)
 
@@ -104,7 +114,8 @@ def _catch_up(run: RunData, speculation: Speculation) -> None:
 
 
 def _dispatch_speculative(run: RunData, guess: Speculation, planned: PlannedStep, decision: Decision) -> None:
-    if planned.placement.node in run.requests.without_nodes or run.is_settled(planned.id):
+    # An effect is not undone on a guess.
+    if planned.placement.node in run.requests.without_nodes or run.is_settled(planned.id) or is_undo(planned.id):
         guess.drop(planned.id)
         return
     if guess.holds(planned.id) or run.fan_outs.holding(planned.id) is not None:
@@ -122,15 +133,16 @@ def _dispatch_speculative(run: RunData, guess: Speculation, planned: PlannedStep
         planned, guess.keys, guess.serving.__getitem__, run.epoch, run.at_s, decision=decision, ahead=guess.ahead
     )
     guess.take(planned.id, attempt.id)
-    _dispatch(run, attempt, inputs)
+    _dispatch(run, attempt, inputs, guess.guess)
 
 
-def _dispatch(run: RunData, attempt: Attempt, inputs: dict[str, c.Source]) -> None:
+def _dispatch(run: RunData, attempt: Attempt, inputs: dict[str, c.Source], plan: Plan) -> None:
     run.attempts.put(attempt)
     if run.agent_of(attempt).built_in:
         waits.begin(run, attempt, inputs)
     else:
         late_s = run.late.late_s(attempt.step.id)
         fallback = has_fallback(run, attempt)
-        run.commands.append(run.dispatcher.command(attempt, inputs, run.tries, late_s, fallback=fallback))
+        order = run.dispatcher.command(attempt, inputs, run.tries, late_s, fallback=fallback)
+        run.commands.append(with_callbacks(order, plan))
         delivery.begin(run, attempt)

@@ -1,43 +1,23 @@
 """The task's budget, looked at before each step starts, so that no fan-out walks through it."""
 
-from typing import NamedTuple
-
 from planners.agents import AgentKind, AgentSpec
 from planners.amounts import dollars
 from planners.plans import PlannedStep
-from reconciler.state.conclusion import fail, with_whereabouts
-from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run_data import RunData
+from reconciler.state.task_limits import Excess, TaskLimit
 
 # Dollars are added up as attempts change, so a sum may be off in its last digit.
 _ROUNDING_USD = 1e-9
 _USE_TOKENS = frozenset({AgentKind.LLM, AgentKind.PYDANTIC_AI})
 
 
-class _TooMuch(NamedTuple):
-    """Why a step does not fit into a budget, and which limit that is."""
-
-    message: str
-    limit: str
-
-
-def within_budget(run: RunData, planned: PlannedStep) -> bool:
-    """Whether a step may start. If not, the task fails or goes on without the step, as its limits say."""
+def over_budget(run: RunData, planned: PlannedStep) -> Excess | None:
+    """The budget that the step would exceed, if any."""
     agent = run.catalog.by_name[planned.placement.agent]
-    found = _too_many_dollars(run, planned, agent) or _too_many_tokens(run, planned, agent)
-    if found is None:
-        return True
-    if run.task.limits.on_budget == "finish":
-        run.steps.fail(planned.id, run.at_s, found.message)
-        run.facts.give_up(planned.id, found.message)
-        run.facts.asks = True
-    else:
-        fix = f"raise {found.limit}, offer cheaper agents, or set limits.on_budget to finish"
-        fail(run, with_whereabouts(run, Failure(kind=FailureKind.LIMIT, message=found.message, fix=fix)))
-    return False
+    return _too_many_dollars(run, planned, agent) or _too_many_tokens(run, planned, agent)
 
 
-def _too_many_dollars(run: RunData, planned: PlannedStep, agent: AgentSpec) -> _TooMuch | None:
+def _too_many_dollars(run: RunData, planned: PlannedStep, agent: AgentSpec) -> Excess | None:
     budget_usd = run.task.limits.budget_usd
     if budget_usd is None:
         return None
@@ -49,10 +29,10 @@ def _too_many_dollars(run: RunData, planned: PlannedStep, agent: AgentSpec) -> _
         f"step '{planned.id}' would cost {dollars(price_usd)}, and {dollars(committed_usd)} "
         f"of the budget of {dollars(budget_usd)} are spent or reserved"
     )
-    return _TooMuch(message, "limits.budget_usd")
+    return Excess(TaskLimit.BUDGET_USD, message)
 
 
-def _too_many_tokens(run: RunData, planned: PlannedStep, agent: AgentSpec) -> _TooMuch | None:
+def _too_many_tokens(run: RunData, planned: PlannedStep, agent: AgentSpec) -> Excess | None:
     """Agents that declare how many tokens a call uses must fit; others that use tokens start while some are left."""
     budget, expected = run.task.limits.budget_tokens, agent.tokens_per_call
     if budget is None or not (expected or agent.kind in _USE_TOKENS):
@@ -63,4 +43,4 @@ def _too_many_tokens(run: RunData, planned: PlannedStep, agent: AgentSpec) -> _T
         return None
     would = f"would use {expected:g} tokens" if expected else "uses tokens"
     message = f"step '{planned.id}' {would}, and {committed:g} of the budget of {budget:g} are spent or reserved"
-    return _TooMuch(message, "limits.budget_tokens")
+    return Excess(TaskLimit.BUDGET_TOKENS, message)

@@ -54,6 +54,7 @@ class Dispatch(Versioned):
     is passed on without asking the agent if it is short. ``mailbox``: what it publishes and hears. ``refusal``: why the
     output of the attempt before was refused. ``fallback``: another agent can do the work if this one does not answer.
     ``cached``: the result cache may answer. ``discloses``: the agent sends private inputs to a third party.
+    ``callbacks``: those that wait behind the step, whose addresses the agent may hand to an outside system.
     """
 
     command: Literal["dispatch"] = "dispatch"
@@ -75,6 +76,7 @@ class Dispatch(Versioned):
     fallback: bool = False
     cached: bool = False
     discloses: bool = False
+    callbacks: tuple[StepId, ...] = ()
 
     @property
     def waits_for_the_disk(self) -> bool:

@@ -59,6 +59,8 @@ def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
     spec = fan_out.spec
     failure = _cause(run, fan_out, reason)
     run.facts.keep(spec.id, (), failed=failure.message)
+    if spec.on_failure is OnFailure.ROUTE:
+        run.facts.failed_tries[spec.id] = None
     around = spec.within if spec.within is not None and spec.within[0] in run.fan_outs.open else None
     if spec.on_failure is OnFailure.FAIL and around is None:
         fail(run, failure)

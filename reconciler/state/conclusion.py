@@ -1,5 +1,6 @@
 """How a run ends, and when all that is left of it waits for an answer about acts in doubt."""
 
+from planners.compensation import is_undo
 from planners.model import AttemptId, StepId
 from reconciler.state import commands as c
 from reconciler.state.attempts import Attempt
@@ -24,10 +25,11 @@ def fail(run: RunData, failure: Failure) -> None:
 
 
 def check_limits(run: RunData) -> None:
-    """Fail the run if it has passed its deadline, spent its budget or filled its context."""
+    """Fail the run if it has passed its deadline or spent its budget, unless it may, or has filled its context."""
     limits = run.task.limits
+    deadline_s = limits.deadline_s if limits.on_deadline == "fail" else None
     budget_usd = limits.budget_usd if limits.on_budget == "fail" else None
-    passed = limit_passed(limits.deadline_s, budget_usd, run.at_s, run.spent_usd)
+    passed = limit_passed(deadline_s, budget_usd, run.at_s, run.spent_usd)
     if passed is None and (full := _context_full(run) or exceeded(run)) is not None:
         fail(run, full)
     if passed is not None:
@@ -114,8 +116,9 @@ def _has_to_undo(run: RunData) -> bool:
 
 
 def _awaited(run: RunData, attempt: Attempt) -> bool:
-    """Whether an act runs that is to be undone: it is not cut short."""
-    return attempt.live and attempt.step.compensate is not None and run.is_act(attempt)
+    """Whether an act runs that is to be undone, or something is undone: neither is cut short."""
+    acts = attempt.step.compensate is not None and run.is_act(attempt)
+    return attempt.live and (acts or is_undo(attempt.step.id))
 
 
 def _begin_undoing(run: RunData, status: c.RunStatus, failure: Failure) -> None:
@@ -132,7 +135,7 @@ def _begin_undoing(run: RunData, status: c.RunStatus, failure: Failure) -> None:
         run.plan = run.plan.model_copy(update={"pending": (), "fan_outs": (), "outputs": {}, "complete": True})
     for step, state in list(run.steps.items()):
         acts = state.attempt is not None and run.attempts[state.attempt].live
-        if state.status in _OPEN and not acts:
+        if state.status in _OPEN and not acts and not is_undo(step):
             run.steps.skip(step, run.at_s, f"the task ends: {failure.message}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from planners.agents import AgentSpec, Catalog, Effect
 from planners.context_keys import keys_of_handoff
 from planners.model import AttemptId, NodeId, StepId, TaskId, WorkKey
-from planners.plans import PlannedStep
+from planners.plans import Plan, PlannedStep
 from planners.tasks import Interchange, Task
 from planners.work_keys import InputDigests, work_key
 from reconciler.gate import Decision
@@ -176,6 +176,12 @@ class Dispatcher:
             cached=agent.cacheable and attempt.step.may_be_cached and attempt.hedges is None,
             discloses=agent.discloses,
         )
+
+
+def with_callbacks(order: Dispatch, plan: Plan) -> Dispatch:
+    """The order with the callbacks of a plan that wait behind its step."""
+    callbacks = plan.callbacks_after.get(order.step)
+    return order if callbacks is None else order.model_copy(update={"callbacks": callbacks})
 
 
 def _timeout_s(agent: AgentSpec, late_s: float | None) -> float | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, TypeAdapter, model_validator
 
-from planners.model import AttemptId, NodeId, Versioned, WorkKey
+from planners.model import AttemptId, NodeId, StepId, Versioned, WorkKey
 from planners.plans import Placement, Plan
 from planners.workflow import Step, unwrapped_nodes
 from reconciler.state.conditions import Conditions
@@ -150,6 +150,37 @@ class MessagePublished(_Event):
     message: MailboxMessage
 
 
+class LimitsAnswered(_Event):
+    """Somebody has said what a task does about its limits: a limit is raised, or the task finishes or fails.
+
+    A limit that is None stays as it is. ``finish``: the task goes on without what exceeds its limits.
+    """
+
+    event: Literal["limits_answered"] = "limits_answered"
+    action: Literal["raise", "finish", "fail"] = "raise"
+    budget_usd: float | None = None
+    budget_tokens: int | None = None
+    deadline_s: float | None = None
+    by: StorableText = ""
+    comment: StorableText = ""
+
+
+class AnsweredEarly(_Event):
+    """A message has come for a callback that has not begun to wait; it is its output once it does."""
+
+    event: Literal["answered_early"] = "answered_early"
+    step: StepId
+    output: JsonValue = None
+    by: StorableText = ""
+
+
+class HeartbeatReceived(_Event):
+    """The outside system for which the attempt of a callback waits is still at work."""
+
+    event: Literal["heartbeat_received"] = "heartbeat_received"
+    attempt: AttemptId
+
+
 class OutputsLost(_Event):
     """What these finished attempts had made, or had staged, went with the process that held it."""
 
@@ -190,6 +221,9 @@ Event = Annotated[
     | DoubtResolved
     | StepAnswered
     | MessagePublished
+    | LimitsAnswered
+    | AnsweredEarly
+    | HeartbeatReceived
     | OutputsLost
     | NodeLost
     | CancelRequested
@@ -197,3 +231,16 @@ Event = Annotated[
     Field(discriminator="event"),
 ]
 EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
+# What people and outside systems say.
+Told = DoubtResolved | StepAnswered | LimitsAnswered | AnsweredEarly
+
+
+def subject(told: Told) -> str:
+    """What it is about: an attempt, a step, or the limits of the task."""
+    match told:
+        case LimitsAnswered():
+            return "limits"
+        case AnsweredEarly(step=step):
+            return f"step {step}"
+        case _:
+            return told.attempt

@@ -17,6 +17,7 @@ from reconciler.gate.appraisal import Appraisal
 from reconciler.gate.hedges import hedge_appraisal, pays
 from reconciler.state import commands as c
 from reconciler.state.attempts import Attempt, AttemptStatus
+from reconciler.state.dispatch import with_callbacks
 from reconciler.state.failure_policy import overrun_s
 from reconciler.state.late_attempts import Due, Lateness
 from reconciler.state.planning import request_plan
@@ -40,7 +41,12 @@ def watch(run: RunData) -> None:
         confirmed = attempt.verdict is not None and attempt.verdict.survives
         if attempt.status is not AttemptStatus.RUNNING:
             run.late.overdue.discard(identity)
-        if attempt.status is AttemptStatus.RUNNING and confirmed and attempt.hedges is None:
+        if attempt.hedges is not None:
+            continue
+        if may_hedge(run.agent_of(attempt), attempt.step):
+            for peer in map(run.attempts.__getitem__, run.late.peers.note(attempt)):
+                run.late.watch(peer.id, list(_moments(run, peer)))
+        if attempt.status is AttemptStatus.RUNNING and confirmed:
             run.late.watch(identity, list(_moments(run, attempt)))
     if (at_s := run.late.alarm(run.attempts.live)) is not None:
         run.commands.append(c.WakeAt(at_s=max(at_s, run.at_s)))
@@ -74,8 +80,7 @@ def _moments(run: RunData, attempt: Attempt) -> Iterator[Due]:
     agent, step = run.agent_of(attempt), attempt.step
     began_s = run.at_s if attempt.started_s is None else attempt.started_s
     learned_s = run.late.late_s(step.id)
-    declared_s = _declared_s(step)
-    after_s = learned_s if declared_s is None else declared_s
+    after_s = next((s for s in (_declared_s(step), learned_s, run.late.peers.late_s(attempt)) if s is not None), None)
     if after_s is not None and may_hedge(agent, step):
         yield Due(began_s + after_s, attempt.id, Lateness.HEDGE)
     if learned_s is not None and not agent.built_in:
@@ -103,7 +108,8 @@ def _hedge(run: RunData, first: Attempt) -> None:
     run.late.made += 1
     run.late.hedges[first.id] = attempt.id
     run.attempts.put(attempt)
-    run.commands.append(run.dispatcher.command(attempt, inputs, run.tries, run.late.late_s(first.step.id)))
+    order = run.dispatcher.command(attempt, inputs, run.tries, run.late.late_s(first.step.id))
+    run.commands.append(with_callbacks(order, run.plan))
 
 
 def _has_inputs(run: RunData, first: Attempt) -> bool:
@@ -127,7 +133,8 @@ def _declared_s(step: Step) -> float | None:
 
 def _appraisal(run: RunData, first: Attempt) -> Appraisal:
     assert run.plan is not None
-    agent, duration_s = run.agent_of(first), first.placement.duration_s
+    agent, typical_s = run.agent_of(first), run.late.peers.typical_s(first)
+    duration_s = first.placement.duration_s if typical_s is None else typical_s
     rest_s = partial(run.late.rest_s, run.plan)
     others_end_s = run.late.ends.latest_s(run.at_s, run.plan, run.attempts, rest_s, without=first)
     return hedge_appraisal(

@@ -8,7 +8,7 @@ plan makes it happen twice.
 from collections.abc import Collection, Iterable
 
 from planners.agents import Effect
-from planners.compensation import is_undo
+from planners.compensation import PREFIX, is_undo
 from planners.model import AttemptId, NodeId, StepId
 from planners.plans import Plan
 from planners.tasks import RetryOf, Task
@@ -71,7 +71,8 @@ def kept_attempts(
         UnknownStep: the run has no such step.
         CannotRetry: the step has acted, or the agent of an act is no longer in the catalog.
     """
-    undone = frozenset[AttemptId]() if run.undoing is None else frozenset(run.undoing.undone(run.steps).values())
+    undid = {one.step.id for one in run.attempts.values() if is_undo(one.step.id) and one.took_effect}
+    undone = frozenset(one.id for one in run.attempts.values() if one.took_effect and PREFIX + one.step.id in undid)
     kept, left = [], [one for one in run.attempts.values() if one.id not in undone and not is_undo(one.step.id)]
     acts = {attempt.id for attempt in left if _has_acted(run, attempt, promoted)}
     # What steps with a mailbox have heard does not follow from their inputs.

@@ -12,6 +12,7 @@ from planners.model import AgentName, AttemptId, NodeId, StepId
 from planners.plans import Plan
 from reconciler.state.expected_ends import ExpectedEnds
 from reconciler.state.learned_times import LearnedTimes
+from reconciler.state.peers import Peers
 
 # Messages to and from a host take about 10 ms on a busy node. An attempt that is late by less is not known to be.
 _LEAST_LATE_S = 0.05
@@ -40,6 +41,7 @@ class LateAttempts:
         made: how many second attempts there were.
         overdue: attempts that run and are late.
         ends: when the attempts under way are expected to end.
+        peers: how long others of the same fan-out took.
     """
 
     def __init__(self) -> None:
@@ -47,6 +49,7 @@ class LateAttempts:
         self.made = 0
         self.overdue: set[AttemptId] = set()
         self.ends = ExpectedEnds()
+        self.peers = Peers()
         self._late_s: dict[StepId, float] = {}
         self._nodes: dict[AgentName, tuple[NodeId, ...]] = {}
         self._due: list[Due] = []

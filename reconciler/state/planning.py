@@ -19,6 +19,7 @@ from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.awaited_outputs import AwaitedOutputs
 from reconciler.state.conclusion import fail, flush
 from reconciler.state.deadlines import watch_deadlines
+from reconciler.state.failed_tries import prepare_reverts, see_tries
 from reconciler.state.failures import apply_policy
 from reconciler.state.fan_outs import FanOuts
 from reconciler.state.finished_turns import leave_out, resume_loops
@@ -48,6 +49,7 @@ def request_plan(run: RunData, reason: c.PlanReason) -> None:
     """Ask for the plan of the next epoch; fail the run if plan after plan has brought nothing new."""
     if run.undoing is None:
         resume_loops(run)
+        prepare_reverts(run)
     else:
         prepare(run)
     question = run.requests.ask(reason, run.finished, run.facts)
@@ -147,12 +149,14 @@ def _with_lost_nodes(run: RunData, failure: Failure) -> Failure:
 def accept(run: RunData, plan: Plan, epoch: int) -> None:
     """Hold an optimal plan against the work under way and carry on from there."""
     leave_out(run, plan)
+    see_tries(run, plan)
     run.facts.see(plan.fan_outs, lambda step: _finished_attempt(run, step) is not None)
     found = reconcile(replace(run.progress, current=run.attempts.current()), plan, run.task, run.catalog, run.digests)
     _drop_gone(run, found)
     proposing = _proposing(run, found)
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
     run.outcomes.plan_arrived(plan, run.at_s, adopted)
+    run.facts.decomposed(plan.decompositions)
     if plan.complete:
         run.requests.answered()
         run.optimal_plan = plan

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 
 from planners.agents import Effect
+from planners.compensation import is_undo
 from planners.model import AttemptId, NodeId
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.attempts import Attempt
 from reconciler.state.conclusion import flush
+from reconciler.state.failed_tries import ended_in_failed_try, lose_what_is_reverted
 from reconciler.state.failure_policy import guess_failure_counts, overran
 from reconciler.state.failures import apply_policy, serves
 from reconciler.state.finished_turns import whole_again
@@ -99,6 +101,7 @@ def node_lost(run: RunData, node: NodeId) -> None:
 def outputs_lost(run: RunData, attempts: Iterable[AttemptId], failure: Failure) -> None:
     """What finished attempts had made is gone: work that still needs it is done again, acts are left in doubt."""
     gone = {attempt for attempt in attempts if attempt in run.attempts and run.attempts[attempt].finished}
+    lose_what_is_reverted(run, gone)
     if not gone:
         return
     if run.undoing is not None:
@@ -255,12 +258,14 @@ def _finish_step(run: RunData, done: Attempt, cause: str) -> None:
     run.finished += 1
     if not serves(run, done.id, done.step):
         return
-    if run.undoing is not None and done.step.id not in run.undoing.made:
+    # What a failed `try` undoes goes on when the task ends: the next compensation follows.
+    if run.undoing is not None and done.step.id not in run.undoing.made and not is_undo(done.step.id):
         run.steps.leave(done.step.id, StepStatus.FINISHED, run.at_s, cause)
         return
     if awaits_plan(run, done.step.id, done):
         run.steps.block(done.step.id, run.at_s, c.PlanReason.PROPOSED)
         return
     run.steps.finish(done.step.id, run.at_s, cause)
+    ended_in_failed_try(run, done)
     if run.awaited.finish(done.step.id):
         unroll(run)

@@ -7,12 +7,14 @@ doubts, `advance` for what follows from any of them, `conclusion` for the end.
 
 from typing import ClassVar
 
+from planners.built_in_names import CALLBACK
 from planners.model import AttemptId, StepId
 from reconciler.state import commands as c
-from reconciler.state import delivery, planning, proposals, reports, waits
+from reconciler.state import delivery, limit_policy, planning, proposals, reports, waits
 from reconciler.state import events as e
 from reconciler.state.advance import advance
 from reconciler.state.conclusion import end, with_whereabouts
+from reconciler.state.giving_up import UNBEGUN
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.invariants import check
 from reconciler.state.kept_work import keep
@@ -27,6 +29,7 @@ _OfAttempt = (
     | e.DoubtResolved
     | e.StepAnswered
     | e.MessagePublished
+    | e.HeartbeatReceived
 )
 
 
@@ -84,6 +87,12 @@ class RunState(RunData):
         attempt = None if state is None or state.attempt is None else self.attempts[state.attempt]
         return attempt.id if attempt is not None and attempt.live and self.asks_somebody(attempt) else None
 
+    def awaits_message(self, step: StepId) -> bool:
+        """Whether a callback of the plan has not begun to wait, so that a message for it is kept."""
+        state, planned = self.steps.get(step), None if self.plan is None else self.plan.by_id.get(step)
+        is_callback = planned is not None and planned.step.capability == CALLBACK
+        return not self.ending and is_callback and state is not None and state.status in UNBEGUN
+
     def _note_answer(self, event: e.Event) -> None:
         attempt = self.attempts.find(event.attempt) if isinstance(event, _OfAttempt) else None
         if attempt is not None and attempt.in_doubt:
@@ -113,6 +122,10 @@ class RunState(RunData):
                 end(self, c.RunStatus.CANCELLED, failure=with_whereabouts(self, failure))
             case e.TimePassed():  # `advance` sees what has become due
                 pass
+            case e.LimitsAnswered():
+                limit_policy.answered(self, event)
+            case e.AnsweredEarly():
+                waits.answered_early(self, event)
             case _:
                 self._take_report(event)
 
@@ -135,3 +148,5 @@ class RunState(RunData):
                 waits.answered(self, attempt, event)
             case e.MessagePublished(message=message):
                 delivery.published(self, attempt, message)
+            case e.HeartbeatReceived():
+                waits.heard(self, attempt)

@@ -29,6 +29,7 @@ from reconciler.state.run_facts import RunFacts
 from reconciler.state.speculation import Speculation
 from reconciler.state.step_state import StepStatus
 from reconciler.state.step_table import StepTable
+from reconciler.state.task_limits import TaskLimits
 from reconciler.state.undoing import Undoing
 
 # Steps whose placement another plan could change.
@@ -61,6 +62,7 @@ class RunData:
         late: which attempts become late, and which have a second one beside them.
         mailbox: what attempts have told each other.
         waits: when attempts that the run itself plays are over.
+        limits: what the limits of the task hold back, and what people have answered.
         undoing: how the task undoes what it has done, once it has failed or was cancelled.
         redone: promoted attempts whose output was lost and is made again; their effects are out.
         end: how the run ended; None while it has not.
@@ -88,6 +90,7 @@ class RunData:
         self.facts = RunFacts()
         self.history = History()
         self.waits = Waits()
+        self.limits = TaskLimits()
         self.late = LateAttempts()
         self.mailbox = Mailbox()
         self.fan_outs = FanOuts()
@@ -146,6 +149,12 @@ class RunData:
     def ending(self) -> bool:
         """Whether nothing of the workflow goes on: the run has ended, or undoes what it has done."""
         return self.status.ended or self.undoing is not None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the deadline of the task has passed."""
+        deadline_s = self.task.limits.deadline_s
+        return deadline_s is not None and self.at_s >= deadline_s
 
     def is_settled(self, step: StepId) -> bool:
         """Whether the workflow goes on without the step, so that no guess may start it."""

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Iterable
 
+from planners.decompositions import Decomposition
 from planners.facts import Elements, Facts, FinishedStep, ResumedLoop
 from planners.model import StepId, WorkKey
 from planners.occurrences import Ranges
@@ -26,6 +27,8 @@ class RunFacts:
             `planners.facts.Facts`.
         pinned: the steps of ``finished`` -> the key of the first step with like work.
         proposed: what agents have proposed.
+        tries: the steps of each ``try``; ``failed_tries``, ``reverts``, ``reverted``: what is undone of those that have
+            failed, see `reconciler.state.failed_tries`.
         told: how many facts the last request for a plan knew, and ``planned``: the last plan that was accepted.
     """
 
@@ -49,6 +52,11 @@ class RunFacts:
         self.undo: tuple[Step, ...] = ()
         self.pinned: dict[StepId, WorkKey] = {}
         self.proposed = ProposedSteps()
+        self.tries: dict[StepId, set[StepId]] = {}
+        self.failed_tries: dict[StepId, None] = {}
+        self.reverts: dict[StepId, tuple[Step, ...]] = {}
+        self.reverted: dict[StepId, FinishedStep] = {}
+        self._decompositions: dict[StepId, Decomposition] = {}
         self.told = self.planned = 0
 
     def start(self, fan_out: StepId, at_s: float, timeout_s: float | None) -> None:
@@ -125,6 +133,10 @@ class RunFacts:
         self._telling = dict.fromkeys((*self.given_up, *self._dropped, *self._kept))
         self.proposed.start_over()
 
+    def decomposed(self, decompositions: Iterable[Decomposition]) -> None:
+        """Goals have been decomposed, and later plans are to hold the same steps."""
+        self._decompositions.update({one.owner: one for one in decompositions})
+
     def accepted(self) -> None:
         """The plan that was asked for last, or a prefix of it, counts from here on."""
         self.planned = self.told
@@ -134,6 +146,7 @@ class RunFacts:
         """All of them, for a plan that is asked for now."""
         self.asks = False
         self.told = self.count
+        proposals = self.proposed.taken()
         return Facts(
             given_up={name: self.given_up[name] for name in self._telling if name in self.given_up},
             fan_outs={
@@ -145,7 +158,10 @@ class RunFacts:
             },
             loops=dict(self.loops),
             finished=dict(self.finished),
-            proposals=self.proposed.taken(),
+            proposals=proposals,
+            reverts=dict(self.reverts),
+            reverted=dict(self.reverted),
+            decompositions=tuple(one for owner, one in self._decompositions.items() if not owner or owner in proposals),
             repeats=dict(self.repeats),
             undo=self.undo,
         )

@@ -9,7 +9,7 @@ transition of this table. An illegal one raises with the step's story, as dask's
        ├──► blocked ◄─── node lost, agent failed for good
        │                      in_doubt ◄── an irreversible attempt was lost
        └──► skipped ◄── a new plan does without it, or its element is dropped
-    held ◄─► ready: the fan-out around it is at its limit
+    held ◄─► ready: the fan-out around it, or the task, is at its limit
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,7 +36,8 @@ class StepStatus(StrEnum):
         IN_DOUBT: its irreversible attempt was lost and may have acted; it is never dispatched again until that is
             known.
         FINISHED: its output is there.
-        HELD: it could start, and a fan-out around it works on as many elements as it may.
+        HELD: it could start, and a fan-out around it works on as many elements as it may, or a limit of the task is
+            reached and a person is asked.
         FAILED: it failed for good. The run ends, unless the workflow goes on without it.
         SKIPPED: it is not run: a route takes another way, or what it reads is skipped.
     """
@@ -89,8 +90,8 @@ REPLANNED: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
         _S.RUNNING: frozenset({_S.RUNNING, _S.SKIPPED}),
         _S.IN_DOUBT: frozenset({_S.IN_DOUBT}),
         _S.FINISHED: frozenset({_S.FINISHED, _S.SKIPPED}),
-        _S.FAILED: frozenset({_S.FAILED, _S.SKIPPED}),
-        # The output of a step whose result was not used is read again when the step is undone.
+        # What an earlier attempt has done, whose result was not used, is read again when it is undone.
+        _S.FAILED: frozenset({_S.FAILED, _S.SKIPPED, _S.FINISHED}),
         _S.SKIPPED: frozenset({_S.SKIPPED, _S.FINISHED}),
     }
 )

@@ -263,10 +263,10 @@ class StepTable(Mapping[StepId, StepState]):
         """A fan-out around it is at its limit."""
         self._move(step, StepStatus.HELD, at_s, cause)
 
-    def release(self, step: StepId, at_s: float) -> None:
+    def release(self, step: StepId, at_s: float, cause: str = "its fan-out has room") -> None:
         """It need not be held any more."""
         if self._states[step].status is StepStatus.HELD:
-            self._move(step, StepStatus.READY, at_s, "its fan-out has room")
+            self._move(step, StepStatus.READY, at_s, cause)
 
     def skip(self, step: StepId, at_s: float, cause: str) -> None:
         """It is not run, or not to its end."""

@@ -18,7 +18,7 @@ def prepare(run: RunData) -> None:
     read = {one.step.id: one for _, _, parents in due for one in parents}
     facts = run.facts
     facts.undo = tuple(step for _, step, _ in due)
-    facts.finished = {step: _alone(attempt) for step, attempt in read.items()}
+    facts.finished = {step: alone(attempt) for step, attempt in read.items()}
     facts.loops, facts.repeats = {}, {}
     run.requests.forget(list(run.requests.known_from))
     if run.plan is not None:
@@ -56,7 +56,8 @@ def give_up_undoing(run: RunData, step: StepId, told: str) -> None:
     run.facts.give_up(step, f"'{step.removeprefix(PREFIX)}' is not undone: {told}")
 
 
-def _alone(attempt: Attempt) -> FinishedStep:
+def alone(attempt: Attempt) -> FinishedStep:
+    """The step of a finished attempt without what it read: its output only is read."""
     inputs = {name: Value(value=None) for name in attempt.step.inputs}
     alone = attempt.step.model_copy(update={"inputs": inputs, "after": (), "compensate": None})
     return FinishedStep(step=alone, work_key=attempt.work_key)

@@ -46,9 +46,12 @@ class Undoing:
         """
         done = {one.step.id: one for one in attempts if one.took_effect}
         found, after = [], tuple[StepId, ...]()
-        for attempt in sorted(filter(_is_undoable, done.values()), key=_promoted_s)[::-1]:
+        for attempt in sorted(filter(_is_undoable, done.values()), key=took_effect_s)[::-1]:
             step = undo_step(attempt.step, after)
-            if step.id in self.failed or _is_finished(steps.get(step.id)):
+            if step.id in self.failed or step.id in done or _is_finished(steps.get(step.id)):
+                continue
+            if (state := steps.get(step.id)) is not None and state.status is StepStatus.FAILED:
+                self.failed[step.id] = state.cause
                 continue
             read = [done[parent] for parent in step.data_parents if parent in done]
             if len(read) < len(step.data_parents) or any(one.id in self.lost for one in read):
@@ -89,6 +92,6 @@ def _is_finished(state: StepState | None) -> bool:
     return state is not None and state.status is StepStatus.FINISHED
 
 
-def _promoted_s(attempt: Attempt) -> float:
+def took_effect_s(attempt: Attempt) -> float:
     """When its effect was allowed to be out. Of those of one moment the one that was dispatched last is the last."""
     return max(attempt.ended_s or 0.0, attempt.confirmed_s or 0.0)

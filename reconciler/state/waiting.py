@@ -31,6 +31,7 @@ class WaitKind(StrEnum):
     NEW_PLAN = "new_plan"
     VERIFICATION = "verification"
     RESOLUTION = "resolution"
+    TASK_LIMIT = "task_limit"
 
 
 class DispatchWait(Model):
@@ -62,9 +63,11 @@ class WaitReason(Model):
     kind: WaitKind = Field(
         description="What it waits for: the optimal plan, parents, the list that a block runs over, a limit of "
         "its agent or provider, an element of its fan-out to end, a timer, an answer, room on its "
-        "node, the pause before a retry, a new plan, the agent's verify hook, a person"
+        "node, the pause before a retry, a new plan, the agent's verify hook, a person, an answer about a limit of "
+        "the task"
     )
     since_s: float = Field(description="Since when, seconds from admission")
+    heard_s: float | None = Field(default=None, description="When the last heartbeat came (answer)")
     message: str = Field(description="The same in one sentence")
     parents: tuple[StepId, ...] = Field(
         default=(), description="Those that have not finished (parents), or the step that makes the list (list)"
@@ -131,7 +134,7 @@ def _of_state(run: RunData, state: StepState, now_s: float) -> WaitReason | None
                 step=state.step, kind=WaitKind.RETRY, since_s=state.at_s, message=message, retry_at_s=state.retry_at_s
             )
         case StepStatus.HELD:
-            kind = WaitKind.FAN_OUT
+            kind = WaitKind.TASK_LIMIT if state.step in run.limits.held else WaitKind.FAN_OUT
             return WaitReason(step=state.step, kind=kind, since_s=state.at_s, message=f"held: {state.cause}")
         case StepStatus.BLOCKED:
             return _of_block(run, state)
@@ -160,6 +163,7 @@ def _of_wait(run: RunData, state: StepState, attempt: Attempt) -> WaitReason:
         kind=WaitKind.ANSWER if asks else WaitKind.TIMER,
         since_s=state.at_s,
         message=f"waiting for an answer: {told}" if asks else "waiting for time to pass",
+        heard_s=run.waits.heard_s.get(attempt.id),
         agent=attempt.placement.agent,
         attempt=attempt.id,
     )

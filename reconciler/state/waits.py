@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from planners.bindings import Value, follow
-from planners.built_in_names import APPROVAL, WAIT
+from planners.built_in_names import APPROVAL, CALLBACK, WAIT
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state import reports
 from reconciler.state.attempts import Attempt
+from reconciler.state.giving_up import UNBEGUN
 from reconciler.state.handoff import Failure, FailureKind, Handoff
 from reconciler.state.run_data import RunData
 
 _LONGEST_S = 1e9
+# Heartbeats that follow each other closely are not all recorded, so each may count from an eighth of the limit earlier.
+_GRACE = 1.125
 
 
 def begin(run: RunData, attempt: Attempt, inputs: Mapping[str, c.Source]) -> None:
@@ -27,9 +30,36 @@ def begin(run: RunData, attempt: Attempt, inputs: Mapping[str, c.Source]) -> Non
         waits_s = seconds if _is_pause(seconds) else 0.0
         if not _is_pause(seconds):
             run.waits.unknown.add(attempt.id)
+    if attempt.step.id in run.waits.early:
+        waits_s = 0.0
     if waits_s is not None:
-        run.waits.add(attempt.id, run.at_s + waits_s)
-        run.commands.append(c.WakeAt(at_s=run.at_s + waits_s))
+        _wake(run, attempt, run.at_s + waits_s)
+    if (heartbeat_s := heartbeat_limit_s(attempt)) is not None:
+        _wake(run, attempt, run.at_s + _GRACE * heartbeat_s)
+
+
+def heartbeat_limit_s(attempt: Attempt) -> float | None:
+    """The longest pause between two heartbeats that the attempt of a callback allows."""
+    limit = attempt.step.inputs.get("heartbeat_s") if attempt.placement.agent == CALLBACK else None
+    return float(limit.value) if isinstance(limit, Value) and isinstance(limit.value, int | float) else None
+
+
+def _wake(run: RunData, attempt: Attempt, at_s: float) -> None:
+    run.waits.add(attempt.id, at_s)
+    run.commands.append(c.WakeAt(at_s=at_s))
+
+
+def heard(run: RunData, attempt: Attempt) -> None:
+    """A heartbeat has come."""
+    if attempt.live:
+        run.waits.heard_s[attempt.id] = run.at_s
+
+
+def answered_early(run: RunData, event: e.AnsweredEarly) -> None:
+    """A message has come for a callback that has not begun; the first one counts."""
+    state = run.steps.get(event.step)
+    if not run.ending and (state is None or state.status in UNBEGUN):
+        run.waits.early.setdefault(event.step, event)
 
 
 def end_due(run: RunData) -> None:
@@ -60,13 +90,37 @@ def _expire(run: RunData, attempt: Attempt) -> None:
         else:
             _finish(run, attempt, None, f"waited {seconds:g} s")
         return
-    on_expiry = _term(attempt, "on_expiry") if attempt.placement.agent == APPROVAL else "fail"
+    if attempt.placement.agent == CALLBACK:
+        _expire_callback(run, attempt)
+        return
+    on_expiry = _term(attempt, "on_expiry")
     if on_expiry == "fail":
         message = f"nobody answered within {attempt.step.timeout_s:g} s"
         _fail(run, attempt, Failure(kind=FailureKind.TIMEOUT, message=message, fix="raise timeout_s, or set on_expiry"))
         return
     expired = e.StepAnswered(at_s=run.at_s, attempt=attempt.id, by="", comment="nobody answered in time")
     _decide(run, attempt, expired, approved=on_expiry == "approve")
+
+
+def _expire_callback(run: RunData, attempt: Attempt) -> None:
+    if (early := run.waits.early.pop(attempt.step.id, None)) is not None:
+        _finish(run, attempt, early.output, f"answered by {early.by}" if early.by else "answered")
+        return
+    timeout_s, heartbeat_s = attempt.step.timeout_s, heartbeat_limit_s(attempt)
+    if timeout_s is not None and attempt.dispatched_s + timeout_s <= run.at_s:
+        told, fix = f"nobody answered within {timeout_s:g} s", "raise timeout_s, or set on_expiry"
+    else:
+        assert heartbeat_s is not None
+        due_s = run.waits.heard_s.get(attempt.id, attempt.dispatched_s) + _GRACE * heartbeat_s
+        if due_s > run.at_s:
+            _wake(run, attempt, due_s)
+            return
+        told, fix = f"no heartbeat came within {heartbeat_s:g} s", "raise heartbeat_s, or set on_expiry"
+    on_expiry = attempt.step.inputs.get("on_expiry")
+    if isinstance(on_expiry, Value) and isinstance(on_expiry.value, dict):
+        _finish(run, attempt, on_expiry.value.get("output"), f"{told}: the default answer stands")
+    else:
+        _fail(run, attempt, Failure(kind=FailureKind.TIMEOUT, message=told, fix=fix))
 
 
 def _decide(run: RunData, attempt: Attempt, answer: e.StepAnswered, *, approved: bool) -> None:

@@ -16,6 +16,7 @@ from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
 from reconciler.state.step_state import StepStatus
 from reconciler.state.waiting import WaitReason
+from reconciler.views.limits import LimitsView
 from reconciler.views.progress import AttemptProgress
 
 
@@ -103,6 +104,9 @@ class TaskView(Versioned):
     )
     waiting: tuple[WaitReason, ...] = Field(
         default=(), description="Why steps wait, the first of them; the timeline has all"
+    )
+    limits: LimitsView | None = Field(
+        default=None, description="Its limits as they are now, and what it asks about them; null if it has none"
     )
     notices: tuple[str, ...] = Field(
         default=(), description="What was noticed about its agents: effects that they do not declare, blocking code"
@@ -226,6 +230,7 @@ class Timeline(Versioned):
     waiting: tuple[WaitReason, ...] = Field(default=(), description="Why unfinished steps wait")
     skipped: tuple[Skipped, ...] = Field(default=(), description="Steps that are not run, and why")
     completions: tuple[Completion, ...] = Field(default=(), description="How fan-outs with a policy ended")
+    limits: LimitsView | None = Field(default=None, description="Its limits, and what people have said about them")
     refusals: tuple[Decision, ...] = Field(
         default=(), description="Guessed steps that the gate refused to the last, at most the first thousand"
     )

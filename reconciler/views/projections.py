@@ -1,7 +1,7 @@
 """Projections of a run's state: its view, timeline and plans. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic import JsonValue
@@ -17,10 +17,10 @@ from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
 from reconciler.state.step_state import StepStatus
-from reconciler.state.waiting import WaitContext, WaitReason, attempt_wait
+from reconciler.state.waiting import WaitContext
+from reconciler.views.limits import limits_view
 from reconciler.views.message_notes import message_notes
 from reconciler.views.models import (
-    Doubt,
     FailedAttempt,
     FailuresView,
     PlansView,
@@ -31,17 +31,15 @@ from reconciler.views.models import (
     TimelineBar,
     UndoingView,
 )
+from reconciler.views.open_questions import MOST_REASONS, open_questions, wait_reasons
 from reconciler.views.progress import AttemptProgress
 from reconciler.views.totals import AttemptTotals
 
-# Reasons in a task's view, which clients poll.
-_MOST_REASONS = 20
 # Failed attempts in the view of failures, each with its traceback.
 MOST_FAILURES = 50
 _MOST_NAMED = 5
 _FAILED = (AttemptStatus.FAILED, AttemptStatus.IN_DOUBT)
 _MOST_REFUSALS = 1_000
-_WAITING = (StepStatus.WAITING, StepStatus.READY, StepStatus.HELD, StepStatus.DISPATCHED, StepStatus.RETRYING)
 
 
 class Ending(NamedTuple):
@@ -96,11 +94,10 @@ def task_view(  # noqa: PLR0913 - keywords with defaults
         outputs=ending.outputs,
         failure=ending.failure,
         undoing=_undoing(run),
-        in_doubt=tuple(_doubt(attempt) for attempt in run.in_doubt),
-        given_up=dict(islice(_given_up(run), _MOST_REASONS)),
-        completions=tuple(islice(run.facts.completions.values(), _MOST_REASONS)),
-        waiting=tuple(islice(wait_reasons(run, context), _MOST_REASONS)),
-        notices=notices[:_MOST_REASONS],
+        given_up=dict(islice(_given_up(run), MOST_REASONS)),
+        completions=tuple(islice(run.facts.completions.values(), MOST_REASONS)),
+        notices=notices[:MOST_REASONS],
+        **open_questions(run, context),
     )
 
 
@@ -119,8 +116,8 @@ def _undoing(run: RunState) -> UndoingView | None:
     return UndoingView(
         reason=undoing.failure.message,
         left=len(undoing.made.keys() - undone.keys() - undoing.failed.keys()),
-        undone=tuple(islice(names, _MOST_REASONS)),
-        failed=dict(islice(undoing.failed.items(), _MOST_REASONS)),
+        undone=tuple(islice(names, MOST_REASONS)),
+        failed=dict(islice(undoing.failed.items(), MOST_REASONS)),
     )
 
 
@@ -135,28 +132,6 @@ def _amounts(totals: AttemptTotals) -> dict[str, Any]:
         "usd": sums.usd,
         "wasted_usd": sums.wasted_usd,
     }
-
-
-def wait_reasons(run: RunState, context: WaitContext | None = None) -> Iterator[WaitReason]:
-    """Why each unfinished step waits: first those that need somebody or something, then the others in plan order.
-
-    Before there is an optimal plan: why guesses have not begun.
-    """
-    if run.plan is None:
-        guesses = (run.attempts[attempt] for attempt in run.attempts.live)
-        for guess in guesses:
-            if guess.status is AttemptStatus.DISPATCHED:
-                yield attempt_wait(run, guess, guess.dispatched_s, context or WaitContext())
-        return
-    asked = [run.attempts[attempt] for attempt in run.attempts.live]
-    waits = [attempt.step.id for attempt in asked if run.agent_of(attempt).built_in and attempt.verdict is not None]
-    urgent = [*run.steps.in_doubt, *run.steps.blocked, *waits]
-    others = (step for step, state in run.steps.items() if state.status in _WAITING)
-    pending = (item.id for item in run.plan.pending) if run.plan is not None else ()
-    for step in chain(urgent, others, pending):
-        reason = run.waiting(step, context)
-        if reason is not None:
-            yield reason
 
 
 def summary_of(view: TaskView) -> TaskView:
@@ -226,19 +201,6 @@ def _counts_of_guess(run: RunState) -> StepCounts:
     return StepCounts(total=total, waiting=waiting, running=len(usable) - finished, finished=finished)
 
 
-def _doubt(attempt: Attempt) -> Doubt:
-    return Doubt(
-        step=attempt.step.id,
-        attempt=attempt.id,
-        agent=attempt.placement.agent,
-        node=attempt.placement.node,
-        since_s=attempt.ended_s or attempt.dispatched_s,
-        verifying=attempt.verifying,
-        reason=attempt.failure.message if attempt.failure else "",
-        failure=attempt.failure and attempt.failure.brief(),
-    )
-
-
 def timeline(
     run: RunState, context: WaitContext | None = None, progress: Mapping[AttemptId, AttemptProgress] | None = None
 ) -> Timeline:
@@ -259,6 +221,7 @@ def timeline(
         refusals=tuple(islice(run.refusals(), _MOST_REFUSALS)),
         completions=tuple(run.facts.completions.values()),
         messages=message_notes(run),
+        limits=limits_view(run),
     )
 
 

@@ -10,6 +10,7 @@ from reconciler.views.models import StepNote, Timeline
 
 _BY_WAIT = {
     WaitKind.FAN_OUT: StepStatus.HELD,
+    WaitKind.TASK_LIMIT: StepStatus.HELD,
     WaitKind.RETRY: StepStatus.RETRYING,
     WaitKind.NEW_PLAN: StepStatus.BLOCKED,
 }

@@ -75,6 +75,9 @@ class Planners:
     def ahead(self, request: PlanRequest, plan: Any) -> Any:
         return self.speculative.ahead(request, plan)
 
+    def advice(self, request: PlanRequest, plan: Any) -> Any:
+        return self.speculative.advice(request, plan)
+
     def remember(self, task: Task, plan: Any) -> None:
         self.speculative.cache.remember(task, plan)
 

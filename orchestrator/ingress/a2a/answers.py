@@ -2,10 +2,11 @@
 
 from a2a.types import Message
 from a2a.utils.errors import InvalidParamsError, UnsupportedOperationError
+from pydantic import ValidationError
 
-from orchestrator.gateway.protocol import Gateway, Resolution, StepAnswer
+from orchestrator.gateway.protocol import Gateway, LimitsChange, Resolution, StepAnswer
 from orchestrator.ingress.a2a.messages import value_of
-from orchestrator.ingress.a2a.tasks import question
+from orchestrator.ingress.a2a.tasks import limits_asked, question
 from planners.built_in_names import APPROVAL
 from reconciler.state.waiting import WaitReason
 from reconciler.views.models import TaskView
@@ -19,7 +20,7 @@ async def answered(gateway: Gateway, view: TaskView, message: Message) -> TaskVi
     """Give a message to the step that asks; durable when this returns.
 
     A callback's output is the whole message. An approval needs yes or no, or data with ``approved``; an act in doubt
-    needs data with ``happened``, and ``output``.
+    needs data with ``happened``, and ``output``; a limit that is reached needs data with a new one, or ``action``.
 
     Raises:
         UnsupportedOperationError: the task asks nothing.
@@ -30,6 +31,8 @@ async def answered(gateway: Gateway, view: TaskView, message: Message) -> TaskVi
         return await gateway.answer(view.id, asked.step, _answer(asked, message))
     if view.needs_resolution:
         return await gateway.resolve(view.id, view.in_doubt[0].step, _resolution(message))
+    if limits_asked(view):
+        return await gateway.change_limits(view.id, _change(message))
     raise UnsupportedOperationError(message=f"task {view.id} does not wait for a message")
 
 
@@ -49,6 +52,17 @@ def _answer(asked: WaitReason, message: Message) -> StepAnswer:
 def _meant(text: str) -> bool | None:
     word = text.lower().rstrip(".!")
     return True if word in _YES else False if word in _NO else None
+
+
+def _change(message: Message) -> LimitsChange:
+    data = value_of(message)["data"]
+    try:
+        return LimitsChange.model_validate({**(data if isinstance(data, dict) else {}), "by": _BY})
+    except ValidationError as error:
+        raise InvalidParamsError(
+            message=f"send data with a new limit, such as budget_usd: 5, or with action: finish or fail; "
+            f"{error.errors()[0]['msg']}"
+        ) from None
 
 
 def _resolution(message: Message) -> Resolution:

@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from orchestrator.ingress.a2a.messages import artifacts_of, said
 from reconciler.state.commands import RunStatus
 from reconciler.state.waiting import WaitKind, WaitReason
+from reconciler.views.limits import LimitQuestion
 from reconciler.views.models import EncodedEvent, TaskView
 
 # Labels of the tasks that come over A2A.
@@ -39,11 +40,16 @@ def question(view: TaskView) -> WaitReason | None:
     return next((reason for reason in view.waiting if reason.kind is WaitKind.ANSWER), None)
 
 
+def limits_asked(view: TaskView) -> tuple[LimitQuestion, ...]:
+    """What the task asks about its limits."""
+    return () if view.limits is None else view.limits.asked
+
+
 def state_of(view: TaskView) -> int:
     """The state of A2A that a task is in. One in doubt asks for input, too: whether its act has happened."""
     if view.status in _ENDS:
         return _ENDS[view.status]
-    if question(view) is not None or view.needs_resolution:
+    if question(view) is not None or view.needs_resolution or limits_asked(view):
         return TaskState.TASK_STATE_INPUT_REQUIRED
     begun = view.first_dispatch_s is not None
     return TaskState.TASK_STATE_WORKING if begun else TaskState.TASK_STATE_SUBMITTED
@@ -89,4 +95,7 @@ def _told(view: TaskView) -> tuple[str, float]:
     if view.needs_resolution:
         doubt = view.in_doubt[0]
         return f"step '{doubt.step}' is in doubt: {doubt.reason}; has its act happened?", doubt.since_s
+    if asked_limits := limits_asked(view):
+        told = "; ".join(one.message for one in asked_limits)
+        return f"{told}; send data with a new {asked_limits[0].limit}, or with action: finish or fail", 0.0
     return "", view.first_dispatch_s or 0.0

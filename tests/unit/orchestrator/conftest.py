@@ -16,7 +16,7 @@ from orchestrator.client.client import Client
 from orchestrator.gateway.memory import MemoryGateway
 from orchestrator.ingress.app import build
 from orchestrator.ingress.context import IngressContext
-from orchestrator.settings import ClusterSettings, Http, LimitSettings, Settings
+from orchestrator.settings import CallbackSettings, ClusterSettings, Http, LimitSettings, Settings
 from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.resources import Resources
@@ -33,6 +33,7 @@ SETTINGS = Settings(
     cluster=ClusterSettings(refresh_s=3600),
     http=Http(max_wait_s=5, heartbeat_s=0.05),
     limits=LimitSettings(max_body_bytes=20_000),
+    callbacks=CallbackSettings(key="a key that signs"),
 )
 
 

@@ -13,7 +13,7 @@ from orchestrator.gateway.memory import MemoryGateway
 from orchestrator.ingress.app import build
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.http_server import HttpServer
-from orchestrator.service.addresses import url_of, with_port
+from orchestrator.service.addresses import with_port
 from orchestrator.service.placement import refuse_client_with_files
 from orchestrator.settings import ClusterSettings, Http, IngressMode, Settings
 from reconciler.errors import UnknownTask
@@ -27,12 +27,12 @@ async def test_the_application_answers_at_the_address_until_it_is_stopped(app, t
     http = with_port(LOCAL)
     server = HttpServer(http.host, http.port)
     await server.start(app)
-    async with httpx.AsyncClient(base_url=url_of(http), trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=http.url, trust_env=False) as client:
         reply = await client.post("/v1/tasks", json=task)
     await server.stop()
 
     assert reply.status_code == 202
-    async with httpx.AsyncClient(base_url=url_of(http), trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=http.url, trust_env=False) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get("/healthz")
 
@@ -42,9 +42,9 @@ async def test_tools_of_mcp_are_there_as_well():
     settings = SETTINGS.model_copy(update={"http": http})
     server = HttpServer(http.host, http.port)
     await server.start(build(IngressContext(MemoryGateway(NODES), settings, CATALOG, None)))
-    async with McpClient(f"{url_of(http)}/mcp") as client:
+    async with McpClient(f"{http.url}/mcp") as client:
         tools = (await client.list_tools()).tools
-    async with httpx.AsyncClient(base_url=url_of(http), trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=http.url, trust_env=False) as client:
         ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
         headers = {"Accept": "application/json, text/event-stream"}
         rebound = await client.post("/mcp", json=ping, headers={**headers, "Host": "evil.example"})

@@ -253,3 +253,24 @@ def test_completions_survive_a_restart():
             restarts=(Restart(after=after),),
         )
         assert world.outputs == {"join": [2, 3]}, after
+
+
+@pytest.mark.parametrize("order", ["abc", "bac"])
+def test_an_element_of_parallel_that_reads_one_that_failed_is_skipped(order):
+    nodes = {
+        "a": step("a", inputs={"n": 1}),
+        "b": step("b", "say", inputs={"of": "$steps.a"}),
+        "c": step("c", inputs={"n": 3}),
+    }
+    block = {"id": "all", "parallel": [nodes[name] for name in order], "tolerated_failures": 1}
+    bad = Failure(kind=FailureKind.BAD_INPUT, message="bad")
+
+    def output(_capability, inputs, _number):
+        return bad if inputs.get("n") == 1 else "made"
+
+    world = Declared(a_task([block], mode="wait", outputs={"all": "$steps.all"}), output=output).play()
+
+    (completion,) = world.run.facts.completions.values()
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.outputs == {"all": ["made"]}
+    assert completion.missing[order.index("b")] == "it was skipped"

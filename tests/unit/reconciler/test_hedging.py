@@ -84,6 +84,34 @@ def test_a_hedge_that_is_declared_needs_nothing_learned():
     assert hedged.run.at_s == pytest.approx(even.run.at_s + 0.1)
 
 
+def test_where_nothing_was_learned_the_others_of_a_fan_out_tell_what_is_late():
+    fan = branches(8, 1)
+    unhedged, even = run_of(branches(8, 1, hedge=False), slow={3}, world=Declared), run_of(fan, world=Declared)
+
+    world = run_of(fan, slow={3}, world=Declared)
+
+    assert world.run.late.made == 1
+    (hedge,) = [one for one in attempts_of(world, "a2_0") if one.reason.startswith("hedge")]
+    assert hedge.dispatched_s == pytest.approx(even.run.attempts["t.1"].dispatched_s + 0.6, abs=0.01)
+    assert world.run.at_s < unhedged.run.at_s - 1.0
+    assert world.outputs == even.outputs
+
+
+def test_copies_of_a_step_are_compared_with_each_other():
+    block = {"id": "each", "for_each": "$inputs.items", "steps": [step("work", inputs={"n": "$item"})]}
+    task = a_task([block], {"items": list(range(20))}, mode="wait")
+
+    world = Declared(task, seconds=seconds_of({7})).play()
+
+    assert [one.step.id for one in world.run.attempts.values() if one.reason.startswith("hedge")] == ["work[6]"]
+
+
+def test_steps_that_follow_different_ones_are_not_compared():
+    world = run_of(branches(4, 3), slow={12}, world=Declared)
+
+    assert world.run.late.made == 0
+
+
 def test_the_first_result_counts_and_the_other_attempt_is_flushed():
     world = run_of(branches(1, 2), slow={1})
 

@@ -1,10 +1,12 @@
 """Runs whose agents propose what to do next: it runs in place of the step, within the limits of the task."""
 
 import pytest
-from declared import CATALOG, Declared, a_task, step
+from declared import CATALOG, NODES, Declared, a_task, step
 
 from planners.agents import AgentSpec, Price
+from planners.decompositions import Decomposition
 from planners.definitions import NamedWorkflow
+from planners.plans import PlanKind
 from reconciler.simulation import Restart
 from reconciler.state.commands import PlanReason, RequestPlan, RunStatus
 from reconciler.state.events import AttemptFailed, NodeLost
@@ -145,7 +147,7 @@ def test_a_proposal_that_surely_costs_more_than_is_left_is_refused():
     world = played([step("plan", "propose")], shopping, catalog=catalog, limits={"budget_usd": 0.5})
 
     assert world.run.status is RunStatus.FAILED
-    assert "the cheapest calls cost $1, and the budget is $0.5" in world.run.end.failure.message
+    assert "the cheapest calls cost $1.00, and the budget is $0.50" in world.run.end.failure.message
 
 
 def test_a_workflow_of_the_catalog_may_be_proposed():
@@ -321,3 +323,25 @@ def test_no_guess_reads_the_output_of_a_step_that_has_proposed():
 
     assert world.done == ["plan", "plan/work", "tell"]
     assert world.outputs == {"tell": "say {'text': 'do {}'}"}
+
+
+class Decomposing(Declared):
+    """Its first plan tells how a goal was decomposed."""
+
+    def planned(self, flat, kind, node=NODES[0]):
+        plan = super().planned(flat, kind, node)
+        return plan if self.plans or kind is not PlanKind.OPTIMAL else plan.model_copy(update={"decompositions": GOALS})
+
+
+GOALS = (Decomposition(owner="", steps={"goal": ()}),)
+
+
+@pytest.mark.parametrize("restarts", [(), (Restart(after=3),)])
+def test_later_plans_know_how_the_goals_of_earlier_ones_were_decomposed(restarts):
+    task = a_task(PLAN_AND_SEND, mode="wait")
+
+    world = Decomposing(task, output=proposing(TWO), restarts=restarts).play()
+
+    asked = [command.facts.decompositions for command in world.simulation.commands if isinstance(command, RequestPlan)]
+    assert asked[-1] == GOALS
+    assert world.run.status is RunStatus.SUCCEEDED

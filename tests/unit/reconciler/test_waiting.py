@@ -7,7 +7,8 @@ from planners.tasks import Mode
 from reconciler.state import events as e
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.waiting import DispatchWait, WaitContext, WaitKind
-from reconciler.views.projections import timeline, wait_reasons
+from reconciler.views.open_questions import wait_reasons
+from reconciler.views.projections import timeline
 
 QUEUED = DispatchWait(kind=WaitKind.LIMIT, message="queued: provider p at 60 of 60 requests a minute")
 

@@ -3,6 +3,7 @@
 import pytest
 from declared import Declared, a_task, step
 
+from reconciler.runtime.recovery import recover
 from reconciler.simulation import Restart
 from reconciler.state import events as e
 from reconciler.state.commands import RunStatus
@@ -185,3 +186,77 @@ def test_an_approval_inside_a_fan_out_can_be_left_unanswered():
     )
 
     assert world.outputs == {"count": [True, False]}
+
+
+PAID = {"id": "paid", "callback": "the payment"}
+BOOK = step("book", "say", inputs={"n": "$steps.paid"})
+
+
+def beats(*moments, attempt="t.1"):
+    return tuple((at_s, e.HeartbeatReceived(at_s=0, attempt=attempt)) for at_s in moments)
+
+
+def test_a_callback_without_heartbeats_fails_and_its_failure_policy_decides():
+    failed = played([{**PAID, "heartbeat_s": 8}])
+    skipped = played([{**PAID, "heartbeat_s": 8, "on_failure": "default", "default": 0}, BOOK])
+
+    assert failed.run.end.failure.message == "step 'paid' failed: no heartbeat came within 8 s"
+    assert 8.0 <= failed.run.at_s <= 10.0
+    assert skipped.run.status is RunStatus.SUCCEEDED
+    assert skipped.done == ["book"]
+
+
+def test_heartbeats_keep_a_callback_waiting_until_they_stop():
+    answered_in_time = played([{**PAID, "heartbeat_s": 8}], *beats(6, 12, 18), answered(25.0, attempt="t.1", output=7))
+    stopped = played([{**PAID, "heartbeat_s": 8}], *beats(6, 12, 18))
+
+    assert answered_in_time.outputs == {"paid": 7}
+    assert stopped.run.status is RunStatus.FAILED
+    assert 26.0 <= stopped.run.at_s <= 28.0
+
+
+def test_the_time_limit_counts_whatever_heartbeats_come():
+    world = played([{**PAID, "heartbeat_s": 8, "timeout_s": 20}], *beats(6, 12, 18))
+
+    assert world.run.end.failure.message == "step 'paid' failed: nobody answered within 20 s"
+
+
+@pytest.mark.parametrize("limit", [{"timeout_s": 20}, {"heartbeat_s": 8}])
+@pytest.mark.parametrize("output", [None, {"amount": 0}])
+def test_a_callback_may_have_a_default_answer(limit, output):
+    world = played([{**PAID, **limit, "on_expiry": {"output": output}}])
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.outputs == {"paid": output}
+    assert world.run.facts.given_up == {}
+    assert world.run.attempts["t.1"].handoff.summary.endswith("the default answer stands")
+
+
+def test_a_message_that_comes_before_its_callback_waits_is_its_output():
+    steps = [step("ask", inputs={"n": 1}), {**PAID, "after": ["ask"]}, BOOK]
+
+    early = [(at_s, e.AnsweredEarly(at_s=0, step="paid", output=n)) for at_s, n in ((0.2, 5), (0.3, 6))]
+
+    world = played(steps, *early)
+    restarted = played(steps, *early, restarts=[Restart(after=6)])
+
+    assert world.run.status is restarted.run.status is RunStatus.SUCCEEDED
+    assert world.values["t.2"] == restarted.values["t.2"] == 5
+    assert world.run.at_s < 5.0
+
+
+def test_a_restart_is_not_held_against_an_outside_system():
+    world = played([{**PAID, "heartbeat_s": 8}], *beats(6), answered(12.0, attempt="t.1", output=7))
+    before = [event for event in world.simulation.events if event.at_s < 12.0]
+
+    recovery = recover(RunState(world.run.id, world.task, world.catalog), before)
+
+    assert [event.attempt for event in recovery.events if isinstance(event, e.HeartbeatReceived)] == ["t.1"]
+
+
+def test_the_agent_before_a_callback_is_told_of_it():
+    steps = [step("ask", inputs={"n": 1}), {**PAID, "after": ["ask"]}, step("other", "say", inputs={"n": 2})]
+
+    world = played(steps)
+
+    assert {order.step: order.callbacks for order in world.orders.values()} == {"ask": ("paid",), "other": ()}

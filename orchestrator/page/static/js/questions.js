@@ -3,6 +3,8 @@ import {json, taskPath} from "./api.js";
 import {announce, h, keyed, say} from "./dom.js";
 import {acting} from "./task-actions.js";
 
+const LIMITS = {budget_usd: "budget in dollars", budget_tokens: "budget in tokens", deadline_s: "deadline in seconds from admission"};
+
 export class Questions {
   /** `answered(view)` is called with the task after an answer. */
   constructor(id, {select, answered}) {
@@ -14,12 +16,14 @@ export class Questions {
   update(view) {
     const doubts = view.in_doubt.map(doubt => ({...doubt, asks: "doubt"}));
     const answers = view.waiting.filter(reason => reason.kind === "answer").map(reason => ({...reason, asks: reason.agent === "forerun.callback" ? "callback" : "approval"}));
-    keyed(this.element, [...doubts, ...answers], one => `${one.attempt} ${one.asks}`, one => this.box(one), (box, one) => this.renew(box, one));
+    const limits = (view.limits?.asked ?? []).map(one => ({...one, attempt: one.limit, step: one.steps[0] ?? "", asks: "limit", now: view.limits[one.limit]}));
+    keyed(this.element, [...doubts, ...answers, ...limits], one => `${one.attempt} ${one.asks}`, one => this.box(one), (box, one) => this.renew(box, one));
   }
 
   box(one) {
-    const make = {doubt: () => this.doubt(one), approval: () => this.approval(one), callback: () => this.callback(one)}[one.asks];
-    return h("section", {class: "box warn question", "aria-label": `Question of step ${one.step}`}, make());
+    const make = {doubt: () => this.doubt(one), approval: () => this.approval(one), callback: () => this.callback(one), limit: () => this.limit(one)}[one.asks];
+    const about = one.asks === "limit" ? `Question about ${LIMITS[one.limit]}` : `Question of step ${one.step}`;
+    return h("section", {class: "box warn question", "aria-label": about}, make());
   }
 
   renew(box, {asks, verifying}) {
@@ -57,12 +61,26 @@ export class Questions {
     ];
   }
 
+  limit(one) {
+    return [
+      h("p", {}, h("b", {}, "The task asks about its limits: "), one.message),
+      form([amount(`New ${LIMITS[one.limit]} (now ${one.now})`, one.now), line("comment", "Comment (optional)"), by()],
+        [["Raise", "raise"], ["Finish with what is there", "finish"], ["Let it fail", "fail"]],
+        (fields, action) => this.post("limits", {action, comment: fields.comment, ...given(fields), ...raised(one, action, fields.amount)})),
+      h("p", {class: "soft"}, "In a terminal: ", h("code", {}, `forerun limits ${this.id}`)),
+    ];
+  }
+
   step(step) {
     return h("button", {type: "button", class: "link", on: {click: () => this.select(step)}}, step);
   }
 
-  async send(what, step, body) {
-    const view = await json(taskPath(this.id, what, step), {method: "POST", body});
+  send(what, step, body) {
+    return this.post([what, step], body);
+  }
+
+  async post(what, body) {
+    const view = await json(taskPath(this.id, ...[what].flat()), {method: "POST", body});
     announce("Recorded");
     this.answered(view);
   }
@@ -88,6 +106,17 @@ function choice(name, text, value, chosen) {
 
 function area(text) {
   return h("label", {class: "field"}, h("span", {}, text), h("textarea", {name: "output", rows: 3, spellcheck: "false"}));
+}
+
+function amount(text, now) {
+  return h("label", {class: "field"}, h("span", {}, text), h("input", {name: "amount", type: "number", step: "any", min: String(now)}));
+}
+
+function raised({limit, now}, action, text) {
+  if (action !== "raise") return {};
+  const value = Number(text);
+  if (!text || !(value > now)) throw Object.assign(new Error("This does not raise the limit"), {fix: `Give more than ${now}.`});
+  return {[limit]: value};
 }
 
 function line(name, text) {
@@ -125,4 +154,11 @@ export function partial(view, select) {
 
 function told({fan_out: id, results, total, reason, succeeded}) {
   return `${id}: ${results} of ${total} results, ${reason.replaceAll("_", " ")}${succeeded ? "" : ", failed"}`;
+}
+
+/** What somebody has said about the limits of the task, in one line. */
+export function limitAnswer(one) {
+  const raised = Object.keys(LIMITS).filter(limit => one[limit] !== null).map(limit => `${LIMITS[limit]} raised to ${one[limit]}`).join(", ");
+  const what = {raise: raised, finish: "finish with what is there", fail: "fail"}[one.action];
+  return `${what}${one.by ? ` by ${one.by}` : ""}${one.comment ? `: ${one.comment}` : ""}`;
 }

@@ -8,7 +8,7 @@ import {Logs} from "./logs.js";
 import {Inspector} from "./inspector.js";
 import {keyFromUser, storedKey} from "./key.js";
 import {Plans} from "./plans.js";
-import {partial, Questions} from "./questions.js";
+import {limitAnswer, partial, Questions} from "./questions.js";
 import {Steps} from "./steps.js";
 import {acting, cancel, retry} from "./task-actions.js";
 import {Timeline} from "./timeline.js";
@@ -223,14 +223,15 @@ class TaskPage {
 
   showAlerts(view) {
     this.questions.update(view);
-    const key = JSON.stringify([view.failure, view.waiting.slice(0, 3), view.outputs, view.given_up, view.completions, view.notices, view.undoing]);
+    const key = JSON.stringify([view.failure, view.waiting.slice(0, 3), view.outputs, view.given_up, view.completions, view.notices, view.undoing, view.limits?.answers]);
     if (key === this.alertKey) return;
     this.alertKey = key;
-    const blocked = view.waiting.filter(reason => !["parents", "list", "answer", "resolution"].includes(reason.kind));
+    const blocked = view.waiting.filter(reason => !["parents", "list", "answer", "resolution", "task_limit"].includes(reason.kind));
     this.alerts.replaceChildren(...[
       view.failure ? h("section", {class: "box bad-box", "aria-label": "Failure"}, failureDetails(view.failure, {select: step => this.go({step})})) : null,
       undoing(view, step => this.go({step})),
       partial(view, step => this.go({step})),
+      ...(view.limits?.answers ?? []).map(one => h("p", {class: "box"}, h("b", {}, "Limits: "), limitAnswer(one))),
       ...(view.notices ?? []).map(notice => h("p", {class: "box warn"}, h("b", {}, "Noticed: "), notice)),
       blocked.length ? h("details", {class: "box"}, h("summary", {}, `${plural(blocked.length, "step")} waiting: ${blocked[0].message}`),
         h("ul", {}, blocked.map(reason => h("li", {}, h("button", {type: "button", class: "link", on: {click: () => this.go({step: reason.step})}}, reason.step), ` ${reason.message}`)))) : null,

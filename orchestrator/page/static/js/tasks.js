@@ -142,7 +142,8 @@ function reason(task) {
   if (task.undoing && !ENDED.has(task.status)) return `undoing, ${plural(task.undoing.left, "step")} left: ${task.undoing.reason}`;
   const asks = task.waiting.find(one => one.kind === "answer");
   const [doubt] = task.in_doubt;
-  return doubt ? `step '${doubt.step}' is in doubt: ${doubt.reason}` : (asks ? `step '${asks.step}' is ${asks.message}` : "");
+  if (doubt) return `step '${doubt.step}' is in doubt: ${doubt.reason}`;
+  return asks ? `step '${asks.step}' is ${asks.message}` : task.limits?.asked[0]?.message ?? "";
 }
 
 /** Buttons that fit the state of a task; they are made anew only when the state changes. */

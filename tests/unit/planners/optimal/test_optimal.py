@@ -17,7 +17,7 @@ from planners.facts import Facts
 from planners.model import digest
 from planners.optimal.decompose import StubDecomposer
 from planners.optimal.planner import OptimalSettings
-from planners.plans import PlanKind
+from planners.plans import Plan, PlanKind
 from planners.proposals import Proposal
 from planners.requests import InFlight
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
@@ -334,3 +334,24 @@ async def test_a_step_of_a_goal_may_propose_a_goal_and_only_the_new_one_is_decom
     assert [planned.id for planned in second.steps if planned.id not in first.by_id] == [proposed]
     assert second.by_id[first.steps[2].id].step.data_parents == (proposed,)
     assert [planned.step for planned in third.steps] == [planned.step for planned in second.steps]
+
+
+async def test_another_process_decomposes_no_goal_that_a_plan_has_told_of():
+    inner = steps([{**ANSWER[1], "inputs": {"image": "$inputs.picture"}}], later=["picture"])
+    answers = {GOAL: steps(), "caption it": inner}
+    task, facts = proposing_task()
+    proposed = (await all_plans(pipeline(StubDecomposer(answers)), request(task, epoch=2, facts=facts)))[-1]
+    whole = (await all_plans(pipeline(StubDecomposer(answers)), request()))[-1]
+    stored = Plan.model_validate_json(proposed.model_dump_json())
+    later = {"facts": facts.model_copy(update={"decompositions": stored.decompositions})}
+    other = Facts(proposals={"load": facts.proposals["load"].model_copy(update={"inputs": {"more": 1}})})
+
+    (again,) = await all_plans(pipeline(asked := StubDecomposer({})), request(task, epoch=3, **later))
+    (goal_again,) = await all_plans(pipeline(asked), request(epoch=2, facts=Facts(decompositions=whole.decompositions)))
+
+    assert asked.asked == []
+    assert [planned.step for planned in again.steps] == [planned.step for planned in proposed.steps]
+    assert again.decompositions == ()
+    assert [planned.step for planned in goal_again.steps] == [planned.step for planned in whole.steps]
+    changed = other.model_copy(update={"decompositions": stored.decompositions})
+    assert len(await all_plans(pipeline(StubDecomposer(answers)), request(task, epoch=3, facts=changed))) >= 1

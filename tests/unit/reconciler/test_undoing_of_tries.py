@@ -1,0 +1,192 @@
+"""A `try` that fails undoes what its steps have done, the last success first, before its fallback begins."""
+
+import pytest
+from declared import Declared, a_task, step
+
+from planners.model import TaskId
+from planners.tasks import RetryOf
+from reconciler.simulation import Restart
+from reconciler.state import events as e
+from reconciler.state.commands import RunStatus
+from reconciler.state.handoff import Failure, FailureKind, Handoff
+from reconciler.state.kept_work import kept_attempts
+from reconciler.state.run import RunState
+from reconciler.state.step_state import StepStatus
+
+
+@pytest.fixture(autouse=True)
+def validated(monkeypatch):
+    monkeypatch.setattr(RunState, "validates", True)
+
+
+def done(name, n, *, capability="say", by="undo", after=(), **more):
+    undo = {"capability": by, "inputs": {"of": f"$steps.{name}", "n": n}}
+    return step(name, capability, inputs={"n": n}, compensate=undo, after=list(after), **more)
+
+
+def booking(*fallback, **more):
+    """Flight, hotel and payment, and what is done if one of them fails."""
+    hotel, pay = done("hotel", 2, after=["flight"]), step("pay", inputs={"n": 3}, after=["hotel"])
+    first = [done("flight", 1, **more), hotel, pay]
+    return {"id": "trip", "try": first, "fallback": list(fallback) or [step("train", inputs={"n": 4})]}
+
+
+def outputs(*bad, lost=()):
+    def output(_capability, inputs, _number):
+        n = inputs.get("n")
+        if n in (lost if "of" in inputs else bad):
+            return Failure(kind=FailureKind.BAD_INPUT, message=f"{n} is bad")
+        return n
+
+    return output
+
+
+def played(steps, *bad, lost=(), mode="wait", **more):
+    return Declared(a_task(steps, mode=mode), output=outputs(*bad, lost=lost), most_events=5_000, **more).play()
+
+
+READ = step("told", inputs={"n": "$steps.trip"})
+
+
+@pytest.mark.parametrize("mode", ["wait", "forerun"])
+def test_what_was_done_is_undone_before_the_fallback_begins(mode):
+    world = played([booking(), READ], 3, mode=mode)
+
+    run = world.run
+    assert run.status is RunStatus.SUCCEEDED
+    assert world.done == ["flight", "hotel", "pay", "undo:hotel", "undo:flight", "train", "told"]
+    assert world.outputs == {"told": 4}
+    assert run.steps["hotel"].status is StepStatus.FINISHED
+    (train,) = [one for one in run.attempts.values() if one.step.id == "train"]
+    undone = [one for one in run.attempts.values() if one.step.id == "undo:flight"]
+    assert train.dispatched_s >= undone[0].ended_s
+
+
+def test_a_compensation_reads_what_its_step_has_returned():
+    world = played([booking()], 3)
+
+    order = next(order for order in world.orders.values() if order.step == "undo:hotel")
+    assert {name: world.value(source) for name, source in order.inputs.items()} == {"of": 2, "n": 2}
+
+
+def test_a_try_that_succeeds_undoes_nothing():
+    assert played([booking()]).done == ["flight", "hotel", "pay"]
+
+
+def test_what_has_not_succeeded_is_not_undone():
+    assert played([booking()], 2).done == ["flight", "hotel", "undo:flight", "train"]
+
+
+def test_a_task_that_fails_later_undoes_nothing_twice():
+    trip, end = {**booking(done("train", 4)), "after": ["before"]}, step("end", inputs={"n": 9}, after=["trip"])
+
+    world = played([done("before", 7), trip, end], 3, 9)
+
+    assert world.run.status is RunStatus.FAILED
+    assert world.done == [
+        *("before", "flight", "hotel", "pay", "undo:hotel", "undo:flight", "train", "end"),
+        *("undo:train", "undo:before"),
+    ]
+    assert world.run.end.failure.message == "step 'end' failed: 9 is bad; undone: 'train', 'before'"
+
+
+def test_a_compensation_that_fails_is_named_and_the_others_and_the_fallback_run():
+    world = played([booking()], 3, lost=(2,))
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.done[-2:] == ["undo:flight", "train"]
+    assert world.run.facts.given_up["undo:hotel"] == "step 'undo:hotel' failed: 2 is bad"
+
+
+def test_a_compensation_that_failed_is_not_tried_again_when_the_task_fails():
+    world = played([booking(), step("end", inputs={"n": 9}, after=["trip"])], 3, 9, lost=(2,))
+
+    assert world.run.status is RunStatus.FAILED
+    assert world.done.count("undo:hotel") == 1
+    assert "'hotel' is not undone" in world.run.end.failure.message
+
+
+def test_tries_inside_each_other_undo_each_step_once():
+    inner = {**booking(step("train", inputs={"n": 4})), "id": "inner"}
+    first = [done("visa", 5), {**inner, "after": ["visa"]}]
+    outer = {"id": "trip", "try": first, "fallback": [step("stay", inputs={"n": 6})]}
+
+    world = played([outer], 3, 4)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.done == ["visa", "flight", "hotel", "pay", "undo:hotel", "undo:flight", "train", "undo:visa", "stay"]
+
+
+def test_an_act_that_runs_when_its_try_fails_is_undone_once_it_has_succeeded():
+    first = [done("act", 1, capability="act", by="refund"), step("bad", inputs={"n": 3})]
+    block = {"id": "trip", "try": first, "fallback": [step("train", inputs={"n": 4})]}
+
+    world = played([block], 3, seconds=lambda capability, *_: 5.0 if capability == "act" else 0.5)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert "undo:act" in world.done
+    assert world.outputs == {"trip": 4}
+
+
+@pytest.mark.parametrize("cancel_s", [2.6, 3.2, 3.6])
+def test_a_cancel_while_a_try_is_undone_undoes_each_step_once(cancel_s):
+    cancel = (cancel_s, e.CancelRequested(at_s=0, reason="no more"))
+
+    world = played([booking()], 3, faults=(cancel,))
+
+    assert world.run.status is RunStatus.CANCELLED
+    assert sorted(one for one in world.done if one.startswith("undo:")) == ["undo:flight", "undo:hotel"]
+
+
+@pytest.mark.parametrize("after", range(2, 26, 2))
+def test_undoing_survives_restarts(after):
+    world = played([booking(), READ], 3, restarts=(Restart(after=after),))
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.outputs == {"told": 4}
+    ended = [one.step.id for one in world.run.attempts.values() if one.took_effect]
+    assert ended.count("undo:hotel") == ended.count("undo:flight") == 1
+
+
+def test_the_elements_of_a_fan_out_undo_each_their_own():
+    block = {"id": "each", "for_each": "$inputs.items", "steps": [_element()]}
+    task = a_task([block], {"items": [1, 2]}, mode="wait", outputs={"all": "$steps.each"})
+
+    def output(_capability, inputs, _number):
+        return Failure(kind=FailureKind.BAD_INPUT, message="bad") if inputs.get("bad") == 2 else inputs.get("n", 0)
+
+    world = Declared(task, output=output, most_events=5_000).play()
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert [one for one in world.done if one.startswith("undo:")] == ["undo:book[1]"]
+
+
+def _element():
+    book = done("book", "$item")
+    return {
+        "id": "trip",
+        "try": [book, step("pay", inputs={"bad": "$item"}, after=["book"])],
+        "fallback": [step("train", inputs={"n": 4})],
+    }
+
+
+def test_a_lost_output_is_not_made_again_for_a_compensation():
+    def output(_capability, inputs, _number):
+        if inputs.get("n") == 3:
+            return Failure(kind=FailureKind.BAD_INPUT, message="bad")
+        return Handoff(output="much", by_reference=True) if "of" not in inputs else "undone"
+
+    lost = (2.55, e.OutputsLost(at_s=0, attempts=("t.1",)))
+    world = Declared(a_task([booking()], mode="wait"), output=output, faults=(lost,), most_events=5_000).play()
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.done.count("flight") == 1
+    assert "undo:flight" in world.run.facts.given_up
+
+
+def test_a_retry_does_again_what_was_undone():
+    world = played([booking(), step("end", inputs={"n": 9}, after=["trip"])], 3, 9)
+
+    kept = kept_attempts(world.run, RetryOf(task=TaskId("t")), promoted=(), agents={"doer", "sayer"}, nodes=("n1",))
+
+    assert {one.step.id for one in kept}.isdisjoint({"flight", "hotel", "undo:flight"})
