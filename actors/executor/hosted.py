@@ -57,11 +57,13 @@ class HostedAttempt:
     told_bytes: int = 0
     sent: Any = None
     due_tick: int = 0
-    mail: list[MailboxMessage] = field(default_factory=list)
+    mail: list[MailboxMessage] | None = None
     hear: Callable[[Sequence[MailboxMessage]], None] | None = None
 
     def take(self, messages: Sequence[MailboxMessage]) -> None:
         """Messages for the attempt: it gets them now, or when it begins."""
+        if self.mail is None:
+            self.mail = []
         self.mail += messages
         if self.hear is not None:
             self.hear(messages)

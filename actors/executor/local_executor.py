@@ -119,7 +119,7 @@ class LocalExecutor(FencedExecutor):
             return None
         mailbox = AttemptMailbox(call.step, call.mailbox, hosted.post, call.inline_bytes)
         hosted.hear = mailbox.take
-        mailbox.take(hosted.mail)
+        mailbox.take(hosted.mail or ())
         return mailbox
 
     async def _on_loop(

@@ -194,6 +194,23 @@ def waiting_table(timeline: Timeline, most: int = 20) -> Table | None:
     )
 
 
+def messages_table(timeline: Timeline, most: int = 20) -> Table | None:
+    """The latest messages between agents, at most ``most``; None if there is none."""
+    rows = [
+        [
+            "staged" if note.at_s is None else seconds(note.at_s),
+            escape(note.id),
+            escape(note.topic or f"reply to {note.reply_to}"),
+            str(note.size_bytes),
+        ]
+        for note in timeline.messages
+    ]
+    if not rows:
+        return None
+    hidden = f" ({len(rows) - most} earlier ones not shown)" if len(rows) > most else ""
+    return table(["at s", f"message{hidden}", "topic", "bytes"], rows[-most:])
+
+
 def timeline_table(timeline: Timeline, most: int = 40) -> Table:
     """The latest attempts, at most ``most``."""
     hidden = max(0, len(timeline.bars) - most)

@@ -18,6 +18,7 @@ from orchestrator.cli.output import (
     console,
     failed_table,
     figures_summary,
+    messages_table,
     plan_table,
     print_graph,
     print_json,
@@ -194,7 +195,7 @@ def show(
             console.print(timeline_table(timeline))
             evidence = view.failure.evidence if view.failure is not None else None
             told = evidence.attempt if evidence is not None else None
-            for more in (failed_table(timeline, told), waiting_table(timeline)):
+            for more in (failed_table(timeline, told), waiting_table(timeline), messages_table(timeline)):
                 if more is not None:
                     console.print(more)
         return view

@@ -196,3 +196,23 @@ def test_conditions_keep_their_grouping():
     assert str(~((a == 1) | (b != "x")) & a.exists()) == (
         '(!(($inputs.a == 1) || ($inputs.b["strange name"] != "x"))) && has($inputs.a)'
     )
+
+
+def test_built_steps_share_a_context_and_talk():
+    flow = WorkflowBuilder()
+    flow.step("find", "search", writes=["facts"], mailbox={"publishes": ["news"]})
+    flow.step("short", "shorten", {"text": flow.context.facts}, compact={"over_tokens": 100})
+    with flow.route("way") as way, way.case(flow.context.facts.size() > 3):
+        flow.step("tell", "write", {"text": flow.context.facts[0]}, mailbox={"subscribes": ["news"]})
+
+    written = """
+    steps:
+      - {id: find, capability: search, writes: {facts: $context.facts}, mailbox: {publishes: [news]}}
+      - {id: short, capability: shorten, inputs: {text: $context.facts}, compact: {over_tokens: 100}}
+      - id: way
+        route:
+          - when: $context.facts.size() > 3
+            steps:
+              - {id: tell, capability: write, inputs: {text: $context.facts.0}, mailbox: {subscribes: [news]}}
+    """
+    assert flow.build() == Workflow.model_validate(yaml.safe_load(written))

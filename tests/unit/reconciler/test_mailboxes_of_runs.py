@@ -3,10 +3,13 @@
 import pytest
 from declared import CATALOG, Declared, a_task, step
 
+from planners.model import TaskId
+from planners.tasks import RetryOf
 from planners.validation import flaws
 from reconciler.simulation import Restart
 from reconciler.state import events as e
 from reconciler.state.commands import RunStatus
+from reconciler.state.kept_work import kept_attempts
 from reconciler.state.messages import MailboxMessage
 from reconciler.state.outcomes import Verdict
 from reconciler.views.projections import timeline
@@ -122,3 +125,12 @@ def test_mailboxes_that_cannot_work_are_refused(steps, field, message):
     (flaw,) = flaws(a_task(steps), CATALOG)
 
     assert (flaw.field, flaw.message) == (field, message)
+
+
+def test_a_retry_does_not_keep_what_follows_from_messages():
+    steps = [*PAIR, step("alone", inputs={"k": 3}), step("last", inputs={"k": "$steps.listen"})]
+    run = Declared(a_task(steps, mode="wait")).play().run
+
+    kept = kept_attempts(run, RetryOf(task=TaskId("t")), promoted=(), agents=run.catalog.by_name, nodes=())
+
+    assert {one.step.id for one in kept} == {"alone"}
