@@ -35,6 +35,7 @@ def run(rounds: PositiveInt = 30, clients: PositiveInt = 20) -> dict[str, Any]:
         "plain mean, poisoned": {"poisoned": poisoned, "robust": False},
         "waits for all": {"slow": slow},
         "quorum": {"slow": slow, "enough": 0.8},
+        "quorum, half as many rounds again": {"slow": slow, "enough": 0.8, "rounds": rounds + rounds // 2},
         "slow and poisoned": {"slow": slow, "poisoned": poisoned, "enough": 0.8},
         "slow and poisoned, half at random": half | {"random": True},
         "slow and poisoned, half selected": half,
@@ -45,7 +46,7 @@ def run(rounds: PositiveInt = 30, clients: PositiveInt = 20) -> dict[str, Any]:
     central = accuracy(trained(initial(0), train, _CENTRAL_EPOCHS, 0.1, seed=0), *test)
     with TemporaryDirectory() as folder, patch.dict(os.environ, {KEYS: folder}):
         found = {
-            name: _played(FederatedPlan(rounds=rounds, clients=clients, **given))
+            name: _played(FederatedPlan.model_validate({"rounds": rounds, "clients": clients} | given))
             for name, given in tracked(list(variants.items()), "Training")
         }
     return {"rounds": rounds, "clients": clients, "central": central, "variants": found}

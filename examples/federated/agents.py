@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from examples.federated.aggregation import Rule, combined, trusted
 from examples.federated.compression import SparseUpdate, compressed, restored
 from examples.federated.model import SIZE, Vector, accuracy, initial, packed, trained, unpacked
-from examples.federated.selection import ClientAnswer, Record, drawn, learned, picked
+from examples.federated.selection import ClientAnswer, Record, drawn, learned, picked, work
 from examples.federated.shards import digits, shards
 
 # The server's momentum (Hsu, Qi and Brown, 2019): without it, uneven shards make rounds undo each other.
@@ -25,8 +25,9 @@ class Device(BaseModel):
         number: which one.
         of: how many clients there are.
         alpha: how uneven their shards are.
-        seconds: what a round takes on its device.
+        seconds: what a whole round takes on its device.
         poisoned: whether it sends the opposite of what it has learned, five times as long.
+        work: the share of a round's training that it is asked for, 0..1.
     """
 
     number: int
@@ -34,17 +35,20 @@ class Device(BaseModel):
     alpha: float
     seconds: float
     poisoned: bool
+    work: float = 1.0
 
 
 class Choice(BaseModel):
     """Which clients there are: the last ``slow`` take five times as long, the first ``poisoned`` send nonsense.
 
-    ``chosen`` is how many take part in a round; 0: all. They are drawn at random if ``random``.
+    ``chosen`` is how many take part in a round; 0: all. They are drawn at random if ``random``. If ``adapts``, clients
+    that have been slow are asked for less work, so that their answers come in time.
     """
 
     clients: int
     chosen: int = 0
     random: bool = False
+    adapts: bool = False
     alpha: float
     slow: int
     poisoned: int
@@ -133,6 +137,7 @@ def choose(choice: Choice, records: Sequence[Record] = (), turn: int = 0) -> lis
     """The clients of a round: all, those that ``records`` recommend, or some at random."""
     fast, count = choice.clients - choice.slow, choice.chosen or choice.clients
     numbers = drawn(choice.clients, count, turn) if choice.random else picked(records, choice.clients, count)
+    in_time = work(records) if choice.adapts else {}
     return [
         Device(
             number=number,
@@ -140,6 +145,7 @@ def choose(choice: Choice, records: Sequence[Record] = (), turn: int = 0) -> lis
             alpha=choice.alpha,
             seconds=choice.seconds * (5 if number >= fast else 1),
             poisoned=number < choice.poisoned,
+            work=in_time.get(number, 1.0),
         )
         for number in numbers
     ]
@@ -170,10 +176,10 @@ async def train(client: Device, model: str, turn: int, training: Training) -> Up
 
 async def changed(client: Device, model: str, turn: int, training: Training) -> Vector:
     """What a client's training changes, shape (SIZE,)."""
-    await asyncio.sleep(client.seconds)  # a phone is slower than this machine
+    await asyncio.sleep(client.seconds * client.work)  # a phone is slower than this machine
     start, seed = unpacked(model), turn * client.of + client.number
     shard = shards(client.of, client.alpha)[client.number]
-    change = trained(start, shard, training.epochs, training.rate, seed) - start
+    change = trained(start, shard, training.epochs * client.work, training.rate, seed) - start
     return (_POISON * change).astype(np.float32) if client.poisoned else change
 
 
@@ -201,7 +207,7 @@ def remember(chosen: list[Device], updates: list[Update], before: Before, merged
         update.client: ClientAnswer(update.seconds, _agreement(restored(update.change), step)) for update in updates
     }
     answers |= {client: answers[client]._replace(usefulness=0.0) for client in merged.distrusted}
-    return learned(before.records, [device.number for device in chosen], answers, before.turn)
+    return learned(before.records, {device.number: device.work for device in chosen}, answers, before.turn)
 
 
 def _agreement(change: Vector, step: Vector) -> float:

@@ -24,16 +24,22 @@ def initial(seed: int) -> Vector:
     return np.concatenate([part.ravel() for part in parts]).astype(np.float32)
 
 
-def trained(start: Vector, data: tuple[Matrix, Labels], epochs: int, rate: float, seed: int) -> Vector:
-    """Parameters after some epochs of stochastic gradient descent on images (n, PIXELS) and labels (n,)."""
+def trained(start: Vector, data: tuple[Matrix, Labels], epochs: float, rate: float, seed: int) -> Vector:
+    """Parameters after stochastic gradient descent on images (n, PIXELS) and labels (n,).
+
+    ``epochs`` may be a fraction: at least one batch is used.
+    """
     images, labels = data
     vector = start.copy()
     draw = np.random.default_rng(seed)
-    for _ in range(epochs):
+    firsts = range(0, len(labels), _BATCH)
+    left = max(1, round(epochs * len(firsts)))
+    while left > 0:
         order = draw.permutation(len(labels))
-        for first in range(0, len(order), _BATCH):
+        for first in firsts[:left]:
             batch = order[first : first + _BATCH]
             vector -= rate * _gradient(vector, images[batch], labels[batch])
+        left -= len(firsts)
     return vector
 
 

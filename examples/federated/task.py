@@ -39,7 +39,7 @@ class FederatedPlan(BaseModel):
         rounds: how many at most.
         target: the accuracy to stop at.
         seconds: what a round of a fast client takes.
-        enough: a round ends when this share of the clients has answered.
+        enough: a round ends when this share of the clients has answered. Below 1, slow clients are asked for less work.
         share: how many of its changes a client sends; 1: all.
         rule: how changes become one.
         robust: whether odd changes are left out.
@@ -84,6 +84,7 @@ def federated_task(plan: FederatedPlan) -> Task:
     """The task of a training. Its output is the last round's `Merged`, and the accuracy."""
     values = plan.model_dump(mode="json")
     inputs = {name: {key: values[key] for key in keys} for name, keys in _INPUTS.items()} | {"target": plan.target}
+    inputs["choice"]["adapts"] = plan.enough < 1 and not plan.secure
     round_ = _secure_round(plan) if plan.secure else _open_round(plan)
     learn = {
         "id": "learn",

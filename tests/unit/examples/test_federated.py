@@ -122,6 +122,14 @@ def test_a_quorum_does_not_wait_for_slow_clients():
     assert (everybody.outputs["result"]["answered"], quorum.outputs["result"]["answered"]) == (20, 16)
 
 
+def test_a_share_of_an_epoch_changes_less():
+    shard = shards(20, 1.0)[3]
+    whole = trained(initial(0), shard, 2, 0.2, seed=1)
+
+    assert np.abs(trained(initial(0), shard, 0.1, 0.2, seed=1) - initial(0)).sum() < np.abs(whole - initial(0)).sum()
+    assert (trained(initial(0), shard, 2.0, 0.2, seed=1) == whole).all()
+
+
 def test_groups_are_summed_securely_though_a_third_drops_out(tmp_path, monkeypatch):
     monkeypatch.setenv(KEYS, str(tmp_path))
 
