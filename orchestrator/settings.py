@@ -162,6 +162,17 @@ class ResultSettings(Section):
     memory_bytes: int = Field(default=67_108_864, ge=0, description="Bytes in the memory of each shard")
 
 
+class OutputSettings(Section):
+    """Outputs of steps that are too large for the journal (over 16 KiB)."""
+
+    url: str | None = Field(
+        default=None,
+        description="A folder that all nodes reach, such as file:///shared/outputs or s3://bucket/outputs (any that "
+        "fsspec knows). Large outputs there survive lost nodes and restarts. Default: they stay in Ray's object store, "
+        "and the steps whose outputs are lost run again",
+    )
+
+
 class PlanningSettings(Section):
     """Bounds of the two planners.
 
@@ -317,6 +328,7 @@ class Settings(BaseSettings):
     reconciler: ReconcilerSettings = Field(default=ReconcilerSettings(), description="The actors that run tasks")
     journal: JournalSettings = Field(default=JournalSettings(), description="The database of the journal")
     results: ResultSettings = Field(default=ResultSettings(), description="The cache of results of pure agents")
+    outputs: OutputSettings = Field(default=OutputSettings(), description="Large outputs of steps")
     planning: PlanningSettings = Field(default=PlanningSettings(), description="Bounds of the two planners")
     gate: GateSettings = Field(default=GateSettings(), description="Bounds of speculation")
     llm: LlmSettings = Field(default=LlmSettings(), description="The model that decomposes goals")

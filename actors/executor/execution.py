@@ -23,6 +23,7 @@ from actors.mailbox import AttemptMailbox
 from actors.notices import noticing, with_notices
 from actors.output_check import QUICK_BYTES, check_output
 from actors.payloads.json_values import encoded
+from actors.payloads.store import StoredOutput
 from actors.verification import DidNot, Happened, Unknown
 from actors.written_context import check_context
 from planners.agents import AgentKind
@@ -57,7 +58,7 @@ async def run_watched(call: Invocation, blobs: tuple[Any, ...], mailbox: Attempt
     """As `run_async`. `actors.executor.loop_watch` finds the attempt that holds a loop by this function's frame."""
     began, context, timer = time.perf_counter(), call.context(mailbox), asyncio.timeout(call.timeout_s)
     try:
-        inputs = _inputs(call, blobs)
+        inputs = await asyncio.to_thread(_inputs, call, blobs) if _reads(call) else _inputs(call, blobs)
         async with timer:
             answer = passed_on(call, inputs) or kind_of(call.kind).run(call, inputs, context)
             if not isinstance(answer, Answer):
@@ -66,6 +67,8 @@ async def run_watched(call: Invocation, blobs: tuple[Any, ...], mailbox: Attempt
                 await asyncio.to_thread(check_output, call, answer)
             else:
                 check_output(call, answer)
+        if call.payloads.blocks and len(answer.body) > call.inline_bytes:
+            return await asyncio.to_thread(_result, call, answer, context, began)
         return _result(call, answer, context, began)
     except BaseException as error:
         if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
@@ -160,6 +163,11 @@ async def _called(hook: Callable[..., Any], *arguments: Any) -> Any:
         raise HookFailed(f"the hook raised {type(error).__name__}") from error
 
 
+def _reads(call: Invocation) -> bool:
+    """Whether large inputs are read from a store that may take long."""
+    return call.payloads.blocks and bool(call.slots)
+
+
 def _inputs(call: Invocation, blobs: tuple[Any, ...]) -> dict[str, Any]:
     try:
         return call.filled(blobs)
@@ -174,9 +182,10 @@ def _result(call: Invocation, answer: Answer, context: Context, began: float) ->
     body, small = answer.body, len(answer.body) <= call.inline_bytes
     fields = {"output": _json(body) if small else None, "by_reference": not small, "output_bytes": len(body)}
     fields["cached"] = answer.passed_on
-    handoff = _checked(answer.handoff, call).model_copy(update=fields)
-    ended = Ended(time.perf_counter() - began, handoff=handoff, staged=bool(context.staged))
+    handoff = _checked(answer.handoff, call)
     kept = None if small else call.payloads.keep(call.task, call.attempt, body)
+    handoff = handoff.model_copy(update=fields | {"stored": isinstance(kept, StoredOutput)})
+    ended = Ended(time.perf_counter() - began, handoff=handoff, staged=bool(context.staged))
     return Result(ended, kept, context.staged or None)
 
 

@@ -1,5 +1,6 @@
 """The outputs of finished attempts: small values in this process, large ones by reference."""
 
+import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from pydantic import JsonValue
 
 from actors.errors import BadInput, OutputGone
 from actors.payloads.slots import InputSlot
-from actors.payloads.store import PayloadStore, ReturnedPayloads
+from actors.payloads.store import PayloadStore, ReturnedPayloads, StoredOutput
 from planners.bindings import Path, follow
 from planners.model import AttemptId, TaskId
 from reconciler.state.commands import Given, ListOf, ObjectOf, OutputOf, Source
@@ -51,6 +52,13 @@ class Outputs:
     def keep(self, task: TaskId, attempt: AttemptId, value: JsonValue) -> None:
         """Keep a small output."""
         self._of.setdefault(task, {})[attempt] = _Inline(value)
+
+    def restore(self, task: TaskId, outputs: Mapping[AttemptId, JsonValue], stored: Iterable[AttemptId]) -> None:
+        """Keep small outputs, and references to those in the store, of attempts of a former process."""
+        for attempt, value in outputs.items():
+            self.keep(task, attempt, value)
+        for attempt in stored:
+            self.keep_reference(task, attempt, StoredOutput(task, attempt))
 
     def keep_reference(self, task: TaskId, attempt: AttemptId, reference: Reference) -> None:
         """Keep the reference to a large output."""
@@ -109,7 +117,11 @@ class Outputs:
                 return follow(whole, path)  # type: ignore[no-any-return]  # a part of a JSON value is one
 
     async def _read(self, reference: Reference) -> Any:
-        return pydantic_core.from_json(self._payloads.read(await reference))
+        kept = await reference
+        body = (
+            await asyncio.to_thread(self._payloads.read, kept) if self._payloads.blocks else self._payloads.read(kept)
+        )
+        return pydantic_core.from_json(body)
 
     def _bind(self, task: TaskId, source: Source, at: Path, bound: BoundInputs) -> Any:
         match source:

@@ -1,19 +1,37 @@
 """Where large outputs are kept."""
 
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 from planners.model import AttemptId, TaskId
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOutput:
+    """What a store that outlives nodes and processes returns for an output. Awaiting it gives it, as references do."""
+
+    task: TaskId
+    attempt: AttemptId
+
+    def __await__(self) -> Generator[None, None, Self]:
+        return self
+        yield  # makes this a generator, which is what awaiting needs
 
 
 class PayloadStore(Protocol):
     """Keeps the JSON of large outputs. Travels to every process that runs attempts, so it must be small and pickle.
 
-    An object store is one more implementation, which writes in `keep` and returns the address.
+    ``blocks``: whether keeping and reading may take long, so that an event loop leaves it to a thread.
     """
 
+    blocks: ClassVar[bool]
+
     def keep(self, task: TaskId, attempt: AttemptId, body: bytes) -> Any:
-        """Keep an output, in the process that produced it. What is returned takes its place and must pickle."""
+        """Keep an output, in the process that produced it. What is returned takes its place and must pickle.
+
+        A `StoredOutput` outlives the process and its node.
+        """
         ...
 
     def read(self, kept: Any) -> bytes:
@@ -35,6 +53,8 @@ class ReturnedPayloads:
 
     They are gone with that node, or with the process of the executor.
     """
+
+    blocks: ClassVar[bool] = False
 
     def keep(self, task: TaskId, attempt: AttemptId, body: bytes) -> bytes:
         """The output itself."""

@@ -42,6 +42,11 @@ def gc(
     before_s = time.time() - age_s
     with closing(Journal(settings.journal_url, 0)) as journal:
         count = journal.ended_before(before_s) if dry_run else journal.delete_ended(before_s)
+        if settings.outputs.url is not None and not dry_run:
+            # Imported here: most journals have no such folder.
+            from actors.payloads.folder import PayloadFolder  # noqa: PLC0415 (see above)
+
+            PayloadFolder(settings.outputs.url).remove_of_deleted_tasks(lambda task: journal.view(task) is not None)
     if as_json:
         print_json({"deleted": 0 if dry_run else count, "matching": count})
     else:

@@ -39,7 +39,7 @@ from orchestrator.service.placement import refuse_client_with_files, service_pla
 from orchestrator.service.planning import RemotePlanning, create_planner
 from orchestrator.service.ray_connection import connect
 from orchestrator.service.reloading import read_anew, reload_actors
-from orchestrator.service.results import result_cache
+from orchestrator.service.results import payload_store, result_cache
 from orchestrator.service_log import ServiceLog
 from orchestrator.settings import LogSettings, Settings
 from planners.agents import Catalog
@@ -172,6 +172,7 @@ class BuildShard:
             logs=_log_limits(self.settings.logs),
             results=result_cache(self.settings),
             callbacks=callback_urls(self.settings),
+            payloads=payload_store(self.settings),
         )
 
     def _limits(self, index: int, catalog: Catalog) -> AdmissionControl:

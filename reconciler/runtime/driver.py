@@ -19,7 +19,7 @@ from reconciler.runtime.ports import AttemptEvent
 from reconciler.runtime.progress_reports import ProgressReports
 from reconciler.runtime.promotions import Promotions, all_out
 from reconciler.runtime.recovery import Recovery
-from reconciler.runtime.retries import kept_by
+from reconciler.runtime.retries import started
 from reconciler.runtime.run_clock import RunClock
 from reconciler.runtime.run_reservations import RunReservations
 from reconciler.runtime.service_failure import service_failure
@@ -161,10 +161,10 @@ class Driver:
     async def _begin(self) -> None:
         recovery = self._recovery
         if recovery is None:
-            self.post(e.RunStarted(at_s=0, kept=await kept_by(self.admitted.task, self.log.journal, self._ports)))
+            self.post(await started(self.admitted.task, self.log.journal, self._ports))
             return
         executor = self._ports.executor
-        executor.restore(self.admitted.id, recovery.outputs)
+        executor.restore(self.admitted.id, recovery.outputs, recovery.stored)
         for order, staged in recovery.staged:
             executor.restore_staged(self.admitted.id, order, staged)
         for event in recovery.events:

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from planners.availability import avoidable
 from planners.errors import ForerunError, Infeasible
-from planners.model import NodeId, StepId
+from planners.model import AttemptId, NodeId, StepId
 from planners.plans import Plan
 from planners.requests import InFlight, PlanRequest
 from planners.tasks import Limits, Task
@@ -65,7 +65,9 @@ class PlanningSession:
         self.speeds: dict[NodeId, float] = {}  # of all nodes that were ever planned for
 
     def start(self, command: c.RequestPlan) -> None:
-        """Ask for the plans of this epoch."""
+        """Ask for the plans of this epoch, unless those of a later one have been asked for."""
+        if command.epoch < self._run.requests.requested:
+            return
         self.stop()
         self._task = asyncio.get_running_loop().create_task(self._answer(command))
 
@@ -95,6 +97,8 @@ class PlanningSession:
                 raise
             # The planner awaited something of its own that was cancelled. The run must not wait for ever.
             self._failed(command.epoch, "CancelledError", "the planner was cancelled")
+        except _OutputLost as lost:
+            self._post(e.OutputsLost(at_s=0, attempts=(lost.attempt,), reason=str(lost)))
         except ForerunError as error:
             self._failed(command.epoch, type(error).__name__, error.message, error.fix)
         except Exception as error:  # noqa: BLE001 -- a planner may fail in any way, and the run must hear of it
@@ -209,10 +213,21 @@ class PlanningSession:
         return _flights(attempts, now_s)
 
     async def _known(self, command: c.RequestPlan) -> dict[StepId, JsonValue]:
-        return {
-            step: await self._ports.executor.value(self._run.id, c.OutputOf(attempt=attempt))
-            for step, attempt in command.known_from.items()
-        }
+        known: dict[StepId, JsonValue] = {}
+        for step, attempt in command.known_from.items():
+            try:
+                known[step] = await self._ports.executor.value(self._run.id, c.OutputOf(attempt=attempt))
+            except LookupError as error:
+                raise _OutputLost(attempt, f"its output is gone, and a plan needs it: {error}") from error
+        return known
+
+
+class _OutputLost(Exception):
+    """What a plan needs to know is gone."""
+
+    def __init__(self, attempt: AttemptId, reason: str) -> None:
+        super().__init__(reason)
+        self.attempt = attempt
 
 
 def _flights(attempts: Iterable[Attempt], now_s: float) -> tuple[InFlight, ...]:

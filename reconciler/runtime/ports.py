@@ -103,8 +103,8 @@ class Executor(Protocol):
         """
         ...
 
-    def restore(self, task: TaskId, outputs: Mapping[AttemptId, JsonValue]) -> None:
-        """After a restart: make the inline outputs of finished attempts readable again."""
+    def restore(self, task: TaskId, outputs: Mapping[AttemptId, JsonValue], stored: Iterable[AttemptId] = ()) -> None:
+        """After a restart: make outputs of finished attempts readable again. ``stored``: whose are in the store."""
         ...
 
     async def value(self, task: TaskId, source: Source) -> JsonValue:

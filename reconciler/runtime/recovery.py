@@ -21,15 +21,16 @@ _RESTARTED = "the service was restarted while it ran"
 class Recovery:
     """How a replayed run goes on.
 
-    ``outputs`` are the inline outputs of finished attempts; a large one was lost with the process that held it.
-    ``staged`` is what attempts have staged and what is not known to be out, with their orders. ``events`` tell the run
-    what the restart did, ``commands`` are carried out again: promotions too, under the same idempotency key. ``at_s``
-    is the moment of the last recorded event. ``lost_effects`` is set when a staged output may or may not be out and
-    the journal does not hold it, because an earlier version wrote it.
+    ``outputs`` are the inline outputs of finished attempts; a large one was lost with the process that held it, unless
+    it is among those that are ``stored``. ``staged`` is what attempts have staged and what is not known to be out, with
+    their orders. ``events`` tell the run what the restart did, ``commands`` are carried out again: promotions too,
+    under the same idempotency key. ``at_s`` is the moment of the last recorded event. ``lost_effects`` is set when a
+    staged output may or may not be out and the journal does not hold it, because an earlier version wrote it.
     """
 
     at_s: float
     outputs: dict[AttemptId, JsonValue]
+    stored: tuple[AttemptId, ...]
     staged: tuple[tuple[c.Dispatch, Mapping[str, bytes]], ...]
     events: tuple[e.Event, ...]
     commands: tuple[c.Command, ...]
@@ -58,6 +59,7 @@ def recover(
     return Recovery(
         at_s=run.at_s,
         outputs={attempt: handoff.output for attempt, handoff in handoffs.items() if not handoff.by_reference},
+        stored=tuple(attempt for attempt, handoff in handoffs.items() if handoff.stored),
         staged=tuple(
             (command, staged[command.attempt])
             for command in commands
@@ -79,7 +81,7 @@ def _lost_outputs(run: RunState, staged: Collection[AttemptId]) -> tuple[e.Event
 
 def _went_with_it(run: RunState, attempt: Attempt, staged: Collection[AttemptId]) -> bool:
     unusable = attempt.unconfirmed and attempt.id not in staged and run.agent_of(attempt).effect is Effect.STAGEABLE
-    return unusable or (attempt.handoff is not None and attempt.handoff.by_reference)
+    return unusable or (attempt.handoff is not None and attempt.handoff.fleeting)
 
 
 def _lost_attempts(run: RunState) -> tuple[e.Event, ...]:

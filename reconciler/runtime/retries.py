@@ -10,8 +10,9 @@ from reconciler.errors import CannotRetry, UnknownTask
 from reconciler.journal.protocol import RunJournal
 from reconciler.journal.run_log import promoted_in, replayable
 from reconciler.runtime.ports import Ports
-from reconciler.state.events import KeptAttempt
-from reconciler.state.kept_work import kept_attempts
+from reconciler.state.events import RunStarted
+from reconciler.state.judgements import of_retry
+from reconciler.state.kept_work import kept_attempts, named_steps
 from reconciler.state.run import RunState
 from reconciler.views.models import StoredEvent
 
@@ -27,22 +28,20 @@ async def retried_task(task_id: TaskId, from_step: StepId | None, journal: RunJo
     if admitted is None:
         raise UnknownTask(f"there is no task '{task_id}'", "id", "`forerun list` (GET /v1/tasks) lists the tasks")
     task = admitted.task.model_copy(update={"retry_of": RetryOf(task=task_id, from_step=from_step)})
-    await kept_by(task, journal, ports)  # refuses what cannot be retried
+    await started(task, journal, ports)  # refuses what cannot be retried
     return task
 
 
-async def kept_by(task: Task, journal: RunJournal, ports: Ports) -> tuple[KeptAttempt, ...]:
-    """What a task keeps of the one that it repeats; nothing if it repeats none. Raises as `kept_work` does."""
+async def started(task: Task, journal: RunJournal, ports: Ports) -> RunStarted:
+    """The first event of a task, with what it keeps of the one that it repeats, if any. Raises as `kept_work` does."""
     if task.retry_of is None:
-        return ()
+        return RunStarted(at_s=0)
     nodes = [node.id for node in ports.cluster.snapshot().nodes]
     return await asyncio.to_thread(kept_work, journal, task.retry_of, ports.catalog, nodes)
 
 
-def kept_work(
-    journal: RunJournal, retry: RetryOf, catalog: Catalog, nodes: Collection[NodeId]
-) -> tuple[KeptAttempt, ...]:
-    """What a retry keeps of the task that it repeats. Blocks: it replays that task's run.
+def kept_work(journal: RunJournal, retry: RetryOf, catalog: Catalog, nodes: Collection[NodeId]) -> RunStarted:
+    """What a retry keeps of the task that it repeats, as its first event. Blocks: it replays that task's run.
 
     Raises:
         UnknownTask, UnknownStep, CannotRetry: see `retried_task`.
@@ -58,7 +57,9 @@ def kept_work(
     run = RunState(admitted.id, admitted.task, _with_former_agents(catalog, past))
     for event in replayable(past):
         run.handle(event)
-    return kept_attempts(run, retry, promoted=promoted_in(past), agents=catalog.by_name.keys(), nodes=nodes)
+    kept = kept_attempts(run, retry, promoted=promoted_in(past), agents=catalog.by_name.keys(), nodes=nodes)
+    again = set[StepId]() if retry.from_step is None else named_steps(run.task, retry.from_step, run.whole_plan)
+    return RunStarted(at_s=0, kept=kept, refused=tuple(of_retry(run, again)))
 
 
 def _with_former_agents(catalog: Catalog, past: list[StoredEvent]) -> Catalog:

@@ -126,7 +126,7 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
             del self.live[identity], self._live_on[attempt.placement.node][identity]
         _keep(self.unconfirmed, identity, kept=attempt.unconfirmed)
         _keep(self.in_doubt, identity, kept=attempt.in_doubt)
-        large = attempt.handoff is not None and attempt.handoff.by_reference and attempt.finished
+        large = attempt.handoff is not None and attempt.handoff.fleeting and attempt.finished
         _keep(self.large_outputs, identity, kept=large)
 
     def spoken_by(self, attempt: AttemptId) -> Mapping[str, Any]:
@@ -165,7 +165,7 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
     def _spending(self, attempt: Attempt) -> Spending:
         agent = self._catalog.by_name[attempt.placement.agent]
         usd = accounts.cost_usd(agent, attempt)
-        if not attempt.began_speculative or attempt.confirmed_s is not None:
+        if attempt.confirmed_s is not None or not (attempt.began_speculative or attempt.standby):
             expected_usd = agent.price.of(attempt.placement.duration_s) if attempt.live else 0.0
             paid = Spending(
                 confirmed_usd=usd,

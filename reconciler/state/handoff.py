@@ -25,7 +25,7 @@ class Handoff(Versioned):
     """The end of a successful attempt.
 
     A small output travels in ``output``; one over the size limit stays in the object store (``by_reference``), where
-    downstream agents read it and the run's driver never does.
+    downstream agents read it and the run's driver never does. ``stored``: in a store that outlives nodes and restarts.
     """
 
     summary: StorableText = ""
@@ -34,6 +34,7 @@ class Handoff(Versioned):
     # What it adds to the context of the task, of what its step writes.
     context: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda context: not context)
     by_reference: bool = False
+    stored: bool = Field(default=False, exclude_if=lambda stored: not stored)
     output_bytes: int = Field(default=0, ge=0)
     next: JsonValue = None
     # What ``next`` proposes, once it has been checked; part of the journal, so a replay checks nothing again.
@@ -46,6 +47,11 @@ class Handoff(Versioned):
     def spoken(self) -> dict[str, JsonValue]:
         """What it says besides the output; see `planners.context_keys.spoken`."""
         return spoken(self.context, self.summary, self.confidence)
+
+    @property
+    def fleeting(self) -> bool:
+        """Whether the output goes with the node or the process that holds it."""
+        return self.by_reference and not self.stored
 
 
 class FailureKind(StrEnum):

@@ -10,16 +10,20 @@ from reconciler.state.step_table import StepTable
 
 
 def steps_to_redo(
-    plan: Plan, steps: StepTable, gone: Collection[AttemptId], closed: Collection[StepId] = ()
+    plan: Plan,
+    steps: StepTable,
+    gone: Collection[AttemptId],
+    closed: Collection[StepId] = (),
+    known: Collection[StepId] = (),
 ) -> list[StepId]:
     """The finished steps whose lost output is still to be read, in plan order. Linear in steps and edges.
 
     An output is still to be read if the task returns it, if a step that reads it has not finished or is itself to be
     done again, or if part of the workflow is not unrolled yet and might read it. What is not unrolled yet reads nothing
-    of the steps that are ``closed``.
+    of the steps that are ``closed``. A plan that is being made reads those that are ``known``.
     """
     open_ended = bool(plan.pending) or not plan.complete
-    wanted = {ref.step for output in plan.outputs.values() for ref in step_refs(output)}
+    wanted = {ref.step for output in plan.outputs.values() for ref in step_refs(output)}.union(known)
     redone = []
     for planned in reversed(plan.steps):
         state = steps[planned.id]

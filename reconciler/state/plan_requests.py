@@ -102,6 +102,11 @@ class PlanRequests:
         self.known_from.update(known)
         return bool(fresh)
 
+    def lose(self, steps: Iterable[StepId]) -> bool:
+        """The outputs of these steps are made again, so they are not known; whether a plan was to read any of them."""
+        lost = [step for step in steps if self.known_from.pop(step, None) is not None]
+        return bool(lost)
+
     def forget(self, steps: Iterable[StepId]) -> None:
         """No plan reads the outputs of these steps any more."""
         for step in steps:

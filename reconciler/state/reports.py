@@ -108,10 +108,12 @@ def outputs_lost(run: RunData, attempts: Iterable[AttemptId], failure: Failure) 
         lose_inputs(run, gone)
         return
     closed = frozenset(run.history.steps.keys() - run.facts.finished.keys())
-    redone = steps_to_redo(run.plan, run.steps, gone) if run.plan is not None else []
+    known = () if run.requests.awaited is None else (*run.requests.known_from,)
+    redone = steps_to_redo(run.plan, run.steps, gone, known=known) if run.plan is not None else []
     whole = whole_again(run, redone)
     if whole and run.plan is not None:
-        redone = steps_to_redo(run.plan, run.steps, gone, closed)
+        redone = steps_to_redo(run.plan, run.steps, gone, closed, known)
+    asks_again = run.requests.lose(redone) or whole
     for step in redone:
         attempt = run.attempts[run.steps.attempt_of(step)]
         gone.discard(attempt.id)
@@ -124,8 +126,8 @@ def outputs_lost(run: RunData, attempts: Iterable[AttemptId], failure: Failure) 
         # No plan may adopt it now. What the plan has finished and nobody reads any more stays as it is.
         if not run.is_act(attempt) and not serves(run, attempt.id, attempt.step):
             _lose_output(run, attempt, failure)
-    if whole and run.requests.awaited is not None:
-        request_plan(run, run.requests.awaited)  # the plan that is being made leaves finished turns out
+    if asks_again and run.requests.awaited is not None:
+        request_plan(run, run.requests.awaited)  # the plan that is being made leaves finished turns out, or reads them
 
 
 def _lose_output(run: RunData, attempt: Attempt, failure: Failure) -> None:

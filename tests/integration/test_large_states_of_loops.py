@@ -1,0 +1,55 @@
+"""A loop whose state is too large for the journal: after a restart it goes on where it was, if outputs are stored."""
+
+import asyncio
+
+import pytest
+from ray_shards import ended
+from shards import a_shard
+
+from actors.agent import agent
+from actors.executor.stub import StubExecutor
+from actors.payloads.folder import PayloadFolder
+from actors.payloads.store import ReturnedPayloads
+from orchestrator.local.run import catalog_for
+from planners.tasks import Task
+from reconciler.state.commands import RunStatus
+
+GUARD_S = 30.0
+TURNS, STOPPED_IN = 4, 3
+LOOP = {
+    "id": "grow",
+    "loop": [{"id": "turn", "capability": "turn", "inputs": {"state": "$state.all", "number": "$state.turn"}}],
+    "state": {"all": ""},
+    "next": {"all": "$steps.turn.all"},
+    "until": "$steps.turn.number >= 4",
+    "output": "turn",
+    "max": 9,
+}
+
+
+@pytest.mark.parametrize("stored", [True, False])
+async def test_turns_run_again_only_where_their_outputs_are_lost(tmp_path, stored):
+    begun, reached, go_on = [], asyncio.Event(), asyncio.Event()
+
+    @agent("turn")
+    async def turn(state: str, number: int) -> dict[str, str | int]:
+        begun.append(number)
+        if len(begun) == STOPPED_IN:
+            reached.set()
+            await go_on.wait()
+        return {"all": state + 20_000 * "x", "number": number + 1}
+
+    catalog = catalog_for(None, [turn])
+    payloads = PayloadFolder(f"file://{tmp_path}/outputs") if stored else ReturnedPayloads()
+    task = Task.model_validate({"workflow": {"steps": [LOOP], "outputs": {"size": "$steps.grow.number"}}})
+    async with a_shard(catalog, tmp_path, executor=StubExecutor(catalog, payloads=payloads)) as service:
+        task_id = await service.submit(task)
+        await asyncio.wait_for(reached.wait(), GUARD_S)
+
+    go_on.set()
+    async with a_shard(catalog, tmp_path, executor=StubExecutor(catalog, payloads=payloads)) as service:
+        view = await ended(service, task_id, GUARD_S)
+
+    assert (view.status, view.outputs) == (RunStatus.SUCCEEDED, {"size": TURNS})
+    after = begun[STOPPED_IN:]
+    assert after == [2, 3] if stored else set(after) == {0, 1, 2, 3}
