@@ -1,5 +1,7 @@
 """What is learned about each agent, for people."""
 
+from collections.abc import Mapping
+
 from learner.online.acceptance import AcceptanceCounts
 from learner.online.duration_windows import DurationWindows
 from learner.status import AgentStatus, Checked
@@ -10,22 +12,32 @@ _MOST_AGENTS = 500
 
 def agents_status(durations: DurationWindows, accepted: AcceptanceCounts) -> dict[str, AgentStatus]:
     """Agent name -> status, of the agents with the most outcomes."""
-    observed, checked = durations.observed(), accepted.rates().by_agent()
+    rates = accepted.rates()
+    observed, checked, judged = durations.observed(), rates.by_agent(), rates.by_agent(judged=True)
     found: dict[str, AgentStatus] = {}
-    names = sorted(observed.keys() | checked.keys())
+    names = sorted(observed.keys() | checked.keys() | judged.keys())
     names.sort(key=lambda name: observed[name].outcomes if name in observed else 0, reverse=True)
     for name in sorted(names[:_MOST_AGENTS]):
-        kinds = {kind: _checked(*counts) for kind, counts in checked.get(name, {}).items()}
-        overall, seen = kinds.pop("", Checked(outputs=0.0)), observed.get(name)
-        most = sorted(kinds.items(), key=lambda item: (-item[1].outputs, item[0]))[:_MOST_KINDS]
+        seen = observed.get(name)
+        of_all, kinds = _by_kind(checked.get(name, {}))
+        judged_of_all, judged_kinds = _by_kind(judged.get(name, {}))
         found[name] = AgentStatus(
             outcomes=0 if seen is None else seen.outcomes,
             p50_s=None if seen is None else seen.p50_s,
             p90_s=None if seen is None else seen.p90_s,
-            checked=overall,
-            kinds=dict(most),
+            checked=of_all,
+            kinds=kinds,
+            judged=judged_of_all,
+            judged_kinds=judged_kinds,
         )
     return found
+
+
+def _by_kind(counts: Mapping[str, tuple[float, float]]) -> tuple[Checked, dict[str, Checked]]:
+    """The outputs of all kinds of input, and those of the most frequent kinds."""
+    kinds = {kind: _checked(*of) for kind, of in counts.items()}
+    overall = kinds.pop("", Checked(outputs=0.0))
+    return overall, dict(sorted(kinds.items(), key=lambda item: (-item[1].outputs, item[0]))[:_MOST_KINDS])
 
 
 def _checked(outputs: float, accepted: float) -> Checked:

@@ -29,7 +29,8 @@ class AgentStatus(Model):
     """What is learned about an agent: its durations, and how often its outputs pass the checks of steps.
 
     ``checked`` counts outputs when the agent was asked for the first time; ``kinds`` is the same by kind of input
-    (`planners.input_kinds`), the most frequent ones. Seconds are those on a node of speed 1; None: it never finished.
+    (`planners.input_kinds`), the most frequent ones. ``judged`` and ``judged_kinds`` count outputs that people have
+    approved, rejected or corrected. Seconds are those on a node of speed 1; None: it never finished.
     """
 
     outcomes: int = 0
@@ -37,6 +38,8 @@ class AgentStatus(Model):
     p90_s: float | None = None
     checked: Checked
     kinds: dict[str, Checked] = Field(default_factory=dict)
+    judged: Checked = Checked(outputs=0.0)
+    judged_kinds: dict[str, Checked] = Field(default_factory=dict)
 
 
 class LearnerStatus(Versioned):

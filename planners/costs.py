@@ -17,10 +17,13 @@ class Estimate(NamedTuple):
 
 
 class Acceptance(NamedTuple):
-    """P(an output passes the check of its step), the first time and when the output before was refused."""
+    """P(an output passes the check of its step and suits people), at first and when the output before was refused."""
 
     first: float
     again: float
+
+
+CERTAIN = Acceptance(1.0, 1.0)
 
 
 class CostModel(Protocol):
@@ -39,7 +42,7 @@ class CostModel(Protocol):
         ...
 
     def acceptance(self, agent: AgentSpec, step: Step) -> Acceptance:
-        """The probability that an output of ``agent`` passes the check of ``step``."""
+        """The probability that an output of ``agent`` for ``step`` is accepted; 1 if nobody looks at it."""
         ...
 
 
@@ -80,5 +83,5 @@ class PriorCosts:
         return 0.7
 
     def acceptance(self, agent: AgentSpec, step: Step) -> Acceptance:
-        """The declared quality, and half of it when the output before was refused."""
-        return Acceptance(agent.quality, agent.quality / 2)
+        """The declared quality, and half of it when the output before was refused; 1 without a check."""
+        return CERTAIN if step.check is None else Acceptance(agent.quality, agent.quality / 2)

@@ -18,13 +18,15 @@ class SeenOutcomes:
     def unseen(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
         """Those that were not seen before; they count as seen from now on.
 
-        A step may be refused several times, each time with another probability: these are different outcomes.
+        A step may be refused several times, each time with another probability: these are different outcomes. So is
+        what a person says of an output.
         """
         found = []
         for outcome in outcomes:
             # As text, because NaN differs from itself.
             probability = None if outcome.appraisal is None else repr(outcome.appraisal.probability)
-            key = hash((outcome.attempt, outcome.verdict, outcome.dispatched, probability))
+            judgement = outcome.accepted if outcome.judged else None
+            key = hash((outcome.attempt, outcome.verdict, outcome.dispatched, probability, judgement))
             if key not in self._seen:
                 found.append(outcome)
             self._seen.put(key, None)

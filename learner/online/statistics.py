@@ -32,6 +32,9 @@ class OnlineStatistics:
         if usable is None:
             self.ignored += 1
             return None
+        if usable.judged:
+            self.accepted.add(usable)
+            return None
         self.sample.add(usable)
         self.ledger.add(usable)
         self._observe_duration(usable)

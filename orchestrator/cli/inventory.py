@@ -60,9 +60,9 @@ def agents(url: str, as_json: bool) -> None:  # noqa: FBT001 (see above)
         for agent in catalog.agents
     ]
     columns = ["agent", "capability", "kind", "effect", "quality", "expected s", "call $", "tries", "limit s", "needs"]
-    console.print(table([*columns, "learned s", "accepted"], rows))
+    console.print(table([*columns, "learned s", "accepted", "by people"], rows))
     if by_kind := [row for name, known in learned.items() for row in _by_kind(name, known)]:
-        console.print(table(["agent", "kind of input", "accepted"], by_kind))
+        console.print(table(["agent", "kind of input", "accepted", "by people"], by_kind))
     for outage in catalog.outages:
         console.print(f"[yellow]{outage.kind} {escape(outage.name)} does not answer[/] (breaker {outage.state})")
 
@@ -103,14 +103,18 @@ async def _known_and_learned(client: Client) -> tuple[KnownAgents, dict[str, Any
     return catalog, learned if isinstance(learned, dict) else {}
 
 
-def _learned(known: dict[str, Any]) -> tuple[str, str]:
+def _learned(known: dict[str, Any]) -> tuple[str, str, str]:
     seconds = known.get("p50_s")
-    return "" if seconds is None else f"{seconds:.3g}", _accepted(known.get("checked") or {})
+    accepted = [_accepted(known.get(name) or {}) for name in ("checked", "judged")]
+    return "" if seconds is None else f"{seconds:.3g}", accepted[0], accepted[1]
 
 
 def _by_kind(name: str, known: dict[str, Any]) -> list[list[str]]:
-    kinds = known.get("kinds") or {}
-    return [[escape(name), escape(kind), _accepted(checked)] for kind, checked in kinds.items()]
+    checked, judged = known.get("kinds") or {}, known.get("judged_kinds") or {}
+    return [
+        [escape(name), escape(kind), _accepted(checked.get(kind, {})), _accepted(judged.get(kind, {}))]
+        for kind in dict.fromkeys((*checked, *judged))
+    ]
 
 
 def _accepted(checked: dict[str, Any]) -> str:

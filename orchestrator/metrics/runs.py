@@ -73,7 +73,7 @@ class RunMetrics:
             if outcome.appraisal is not None:
                 decision = "dispatched" if outcome.dispatched else "refused"
                 self._gate.labels(self._shard, decision, "yes" if outcome.verdict.survives else "no").inc()
-            if not outcome.dispatched:
+            if not outcome.dispatched or outcome.judged:
                 continue
             labels = self._shard, outcome.agent, *_ending(outcome)
             self._attempts.labels(*labels).inc()

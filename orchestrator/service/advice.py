@@ -14,6 +14,7 @@ from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from learner.snapshot import LearnerSnapshot
 from orchestrator.prior_conditions import prior_conditions
 from orchestrator.service.late_times import late_times
+from orchestrator.service.takeovers import takeovers
 from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.plans import Plan
@@ -77,8 +78,10 @@ class LearnedAdvice:
         return prior_conditions(request, self._settings.gate, self._share).model_copy(update=learned)
 
     def times(self, request: PlanRequest, plan: Plan) -> LearnedTimes | None:
-        """See `orchestrator.service.late_times`."""
-        return late_times(self._snapshot.costs, request, plan)
+        """See `orchestrator.service.late_times` and `orchestrator.service.takeovers`."""
+        costs = self._snapshot.costs
+        times, found = late_times(costs, request, plan), takeovers(costs, request, plan)
+        return (times or LearnedTimes()).model_copy(update={"takeovers": found}) if found else times
 
     def reload(self, catalog: Catalog) -> None:
         """Tell the learner with the next exchange what the tools of the catalog are."""

@@ -1,4 +1,4 @@
-"""Whether a second attempt at work that is late is worth its cost: the gate's rule, with the first attempt as rival.
+"""Whether a second attempt at the same work is worth its cost: the gate's rule, with the first attempt as rival.
 
 All that is known of an attempt that has outlived the quantile of its duration is how long it has run. Durations of slow
 attempts have a heavy tail: after e seconds it needs more than r further ones with probability e / (e + r) (a Pareto
@@ -35,6 +35,43 @@ def hedge_appraisal(  # noqa: PLR0913 what the decision depends on, named at the
         own_s=saved_s,
         cost_usd=usd + _IDLE_PRICE * value_usd_per_s * duration_s,
         risked_s=duration_s,
+        risked_usd=usd,
+    )
+
+
+def standby_appraisal(  # noqa: PLR0913 what the decision depends on, named at the call
+    *,
+    refused: float,
+    given_up_s: float,
+    first_s: float,
+    duration_s: float,
+    rest_s: float,
+    others_end_s: float,
+    usd: float,
+    value_usd_per_s: float,
+) -> Appraisal:
+    """What the next agent saves if it starts beside the first one, and what it costs if that one suffices.
+
+    Args:
+        refused: P, the probability that all outputs of the first agent are refused.
+        given_up_s: seconds of all its tries.
+        first_s: seconds of its first try. If that is accepted, the other one is flushed then.
+        duration_s: expected seconds of the next agent.
+        rest_s: seconds of the longest chain of steps behind the work.
+        others_end_s: seconds until all other work under way, with what is behind it, has ended.
+        usd: the price of the next agent.
+        value_usd_per_s: what a second of waiting is worth.
+    """
+    one_by_one_s, beside_s = given_up_s + duration_s + rest_s, max(given_up_s, duration_s) + rest_s
+    saved_s = max(0.0, one_by_one_s - max(beside_s, others_end_s))
+    risked_s = min(first_s, duration_s)
+    return Appraisal(
+        claimed=refused,
+        probability=refused,
+        saved_s=saved_s,
+        own_s=saved_s,
+        cost_usd=usd + _IDLE_PRICE * value_usd_per_s * risked_s,
+        risked_s=risked_s,
         risked_usd=usd,
     )
 

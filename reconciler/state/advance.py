@@ -20,6 +20,7 @@ from reconciler.state.planning import request_plan
 from reconciler.state.proposals import will_be_replaced
 from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation
+from reconciler.state.standbys import meet_standbys
 from reconciler.state.undo import go_on_undoing
 
 
@@ -31,6 +32,8 @@ def advance(run: RunData) -> None:
         if not run.is_late:
             meet_late_attempts(run)
         _start_what_is_ready(run)
+    if not run.ending:
+        meet_standbys(run)
     if not run.ending:
         _request_if_needed(run)
     if not run.ending and not run.is_late:

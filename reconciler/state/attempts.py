@@ -50,6 +50,7 @@ class Attempt:
         ahead: whether it is a guess at what follows the pending nodes of a plan. Plans with pending nodes leave it
             undecided.
         hedges: the attempt beside which it does the same work; None once it serves the step itself.
+        standby: whether it was started beside an attempt of another agent whose output may be refused.
 
     All moments are seconds from admission.
     """
@@ -79,6 +80,7 @@ class Attempt:
     kept: bool = False
     ahead: bool = False
     hedges: AttemptId | None = None
+    standby: bool = False
 
     @property
     def live(self) -> bool:

@@ -10,7 +10,7 @@ from planners.model import AttemptId, NodeId, StepId, TaskId, WorkKey
 from planners.plans import Plan, PlannedStep
 from planners.tasks import Interchange, Task
 from planners.work_keys import InputDigests, work_key
-from reconciler.gate import Decision
+from reconciler.gate import Appraisal, Decision
 from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.commands import Dispatch, Source
 from reconciler.state.failure_policy import Tries
@@ -109,6 +109,25 @@ class Dispatcher:
             appraisal=None,
             reason=reason,
             hedges=first.id,
+        )
+
+    def standby(  # noqa: PLR0913 what an attempt is made of
+        self,
+        planned: PlannedStep,
+        keys: Mapping[StepId, WorkKey],
+        attempt_of: AttemptOf,
+        epoch: int,
+        at_s: float,
+        *,
+        appraisal: Appraisal,
+        reason: str,
+    ) -> Attempt:
+        """An attempt of the agent that takes over if the output of the planned one is refused.
+
+        It is no guess at a plan, so what becomes of it says nothing about guesses.
+        """
+        return self._attempt(
+            planned, keys, attempt_of, epoch, at_s, speculative=True, appraisal=appraisal, reason=reason, standby=True
         )
 
     def _attempt(

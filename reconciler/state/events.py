@@ -14,6 +14,7 @@ from reconciler.state.conditions import Conditions
 from reconciler.state.handoff import Failure, Handoff
 from reconciler.state.learned_times import LearnedTimes
 from reconciler.state.messages import MailboxMessage
+from reconciler.state.outcomes import Outcome
 from reconciler.state.stored_text import StorableText
 
 
@@ -42,10 +43,14 @@ class _Event(Versioned):
 
 
 class RunStarted(_Event):
-    """The task was admitted and its run begins, with the work that it keeps of an earlier task."""
+    """The task was admitted and its run begins, with the work that it keeps of an earlier task.
+
+    ``refused``: what somebody who runs an earlier task again thereby says of its outputs.
+    """
 
     event: Literal["run_started"] = "run_started"
     kept: tuple[KeptAttempt, ...] = Field(default=(), exclude_if=lambda kept: not kept)
+    refused: tuple[Outcome, ...] = Field(default=(), exclude_if=lambda refused: not refused)
 
 
 class SpeculativePlanReady(_Event):

@@ -99,7 +99,7 @@ def _hedge(run: RunData, first: Attempt) -> None:
     node, appraisal = _other_node(run, first), _appraisal(run, first)
     budget_usd = run.task.limits.budget_usd
     affordable = budget_usd is None or run.spent_usd + appraisal.risked_usd <= budget_usd
-    if node is None or not affordable or not _has_inputs(run, first) or not _is_wanted(run, first, appraisal):
+    if node is None or not affordable or not has_inputs(run, first) or not _is_wanted(run, first, appraisal):
         return
     assert run.plan is not None
     inputs = run.dispatcher.inputs(run.plan.by_id[first.step.id], run.steps.attempt_of)
@@ -112,7 +112,7 @@ def _hedge(run: RunData, first: Attempt) -> None:
     run.commands.append(with_callbacks(order, run.plan))
 
 
-def _has_inputs(run: RunData, first: Attempt) -> bool:
+def has_inputs(run: RunData, first: Attempt) -> bool:
     """Whether what the step reads is there; an output that was lost is being made again."""
     states = (run.steps.get(parent) for parent in first.step.data_parents)
     return all(state is None or state.status is StepStatus.FINISHED for state in states)

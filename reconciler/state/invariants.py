@@ -90,6 +90,8 @@ def _of_attempts(run: RunData) -> Iterator[str]:
         if attempt.live and attempt.hedges is not None:
             if run.late.hedges.get(attempt.hedges) != attempt.id or attempt.hedges not in served:
                 yield f"attempt {attempt.id} hedges {attempt.hedges}, which serves no step"
+        elif attempt.live and attempt.standby and attempt.unconfirmed and _finished(run.steps, attempt.step.id):
+            yield f"attempt {attempt.id} stands by at step '{attempt.step.id}', which has finished"
         elif attempt.live and not attempt.unconfirmed and attempt.id not in served and not run.is_act(attempt):
             yield f"attempt {attempt.id} is confirmed and live, and serves no step"
 

@@ -127,7 +127,7 @@ def _behind(
     if from_step is None and not undone:
         return set()
     plan = run.whole_plan
-    named = _named(run.task, from_step, plan) if from_step is not None else set()
+    named = named_steps(run.task, from_step, plan) if from_step is not None else set()
     if from_step is None:
         return set(undone) if plan is None else _followed(plan, set(undone))
     if not named or plan is None:
@@ -149,7 +149,7 @@ def _followed(plan: Plan, again: set[StepId]) -> set[StepId]:
     return again
 
 
-def _named(task: Task, name: StepId, plan: Plan | None) -> set[StepId]:
+def named_steps(task: Task, name: StepId, plan: Plan | None) -> set[StepId]:
     """The steps of a plan that a name stands for: a step, its copies, or all steps inside a node."""
     if plan is None:
         return set()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from planners.model import AgentName, AttemptId, NodeId, StepId
 from planners.plans import Plan
 from reconciler.state.expected_ends import ExpectedEnds
-from reconciler.state.learned_times import LearnedTimes
+from reconciler.state.learned_times import LearnedTimes, Takeover
 from reconciler.state.peers import Peers
 
 # Messages to and from a host take about 10 ms on a busy node. An attempt that is late by less is not known to be.
@@ -42,6 +42,7 @@ class LateAttempts:
         overdue: attempts that run and are late.
         ends: when the attempts under way are expected to end.
         peers: how long others of the same fan-out took.
+        takeovers: step -> who would follow if its check refuses the planned agent.
     """
 
     def __init__(self) -> None:
@@ -52,6 +53,7 @@ class LateAttempts:
         self.peers = Peers()
         self._late_s: dict[StepId, float] = {}
         self._nodes: dict[AgentName, tuple[NodeId, ...]] = {}
+        self.takeovers: dict[StepId, Takeover] = {}
         self._due: list[Due] = []
         self._watched: set[AttemptId] = set()
         self._alarm_s: float | None = None
@@ -61,6 +63,7 @@ class LateAttempts:
         """Take in what came with a plan."""
         self._late_s.update({step: max(_LEAST_LATE_S, late_s) for step, late_s in times.late_s.items()})
         self._nodes.update(times.nodes)
+        self.takeovers.update(times.takeovers)
 
     def late_s(self, step: StepId) -> float | None:
         """After how many seconds an attempt of the step is late; None where little is known."""

@@ -219,10 +219,17 @@ class _Pass:
             # An act stays what it is even where no step needs it: a later plan may hold it again. So does the work of
             # an earlier task, and what was guessed ahead, while steps are yet to be unrolled.
             waits = attempt.kept or (attempt.ahead and attempt.verdict is None)
-            unrolled = not (waits and self._plan.pending)
+            unrolled = not (waits and self._plan.pending) and not self._stands_by(attempt)
             if attempt.id not in self._taken and unrolled and not self._is_act(attempt):
                 self._found.flushed.append(attempt.id)
                 self._found.verdicts[attempt.id] = Verdict.FLUSH
+
+    def _stands_by(self, attempt: Attempt) -> bool:
+        """Whether it may still be needed: the output of its step may be refused."""
+        if not attempt.standby or attempt.verdict is not None or not self._plan_holds(attempt.step):
+            return False
+        serving = self._found.adopted.get(attempt.step.id)
+        return serving is None or not self._progress.attempts[serving].finished
 
     def _is_act(self, attempt: Attempt) -> bool:
         effect = self._effect(attempt)

@@ -120,6 +120,11 @@ class OutcomeBuilder:
             again=again,
         )
 
+    def judged(self, attempt: Attempt, *, accepted: bool) -> Outcome:
+        """What a person has said of the output of a confirmed attempt."""
+        known = self._of(attempt)
+        return known.model_copy(update={"judged": True, "accepted": accepted, "again": False, "appraisal": None})
+
     def of_refusals(self, speculations: Iterable[Speculation], plan: Plan) -> list[Outcome]:
         """Outcomes of the steps that the gate refused; without these it would learn only about steps that it accepts.
 

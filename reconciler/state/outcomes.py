@@ -47,6 +47,9 @@ class Outcome(Versioned):
 
     ``accepted``: whether the output passed the step's check; None if none was made. ``input_kind``: see
     `planners.input_kinds`. ``again``: the output before was refused, and the agent was told why.
+
+    ``judged``: a further outcome of an attempt, in which ``accepted`` is what a person has said of its output. All else
+    was learned before.
     """
 
     task: TaskId
@@ -74,6 +77,7 @@ class Outcome(Versioned):
     accepted: bool | None = None
     input_kind: str = ""
     again: bool = False
+    judged: bool = False
 
     @model_validator(mode="before")
     @classmethod

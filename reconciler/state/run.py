@@ -100,8 +100,9 @@ class RunState(RunData):
 
     def _take(self, event: e.Event) -> None:
         match event:
-            case e.RunStarted(kept=kept):
+            case e.RunStarted(kept=kept, refused=refused):
                 keep(self, kept)
+                self.learn(one for one in refused if one.agent in self.catalog.by_name)
                 planning.start(self)
             case e.SpeculativePlanReady():
                 planning.take_guess(self, event)

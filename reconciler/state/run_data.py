@@ -61,6 +61,7 @@ class RunData:
         fan_outs: the open ones of the plan.
         late: which attempts become late, and which have a second one beside them.
         mailbox: what attempts have told each other.
+        standbys: step -> the attempt that was started beside its first one (`reconciler.state.standbys`).
         waits: when attempts that the run itself plays are over.
         limits: what the limits of the task hold back, and what people have answered.
         undoing: how the task undoes what it has done, once it has failed or was cancelled.
@@ -93,6 +94,7 @@ class RunData:
         self.limits = TaskLimits()
         self.late = LateAttempts()
         self.mailbox = Mailbox()
+        self.standbys: dict[StepId, AttemptId] = {}
         self.fan_outs = FanOuts()
         self.redone: dict[AttemptId, Attempt] = {}
         self.undoing: Undoing | None = None

@@ -15,6 +15,7 @@ from reconciler.state import reports
 from reconciler.state.attempts import Attempt
 from reconciler.state.giving_up import UNBEGUN
 from reconciler.state.handoff import Failure, FailureKind, Handoff
+from reconciler.state.judgements import of_answer
 from reconciler.state.run_data import RunData
 
 _LONGEST_S = 1e9
@@ -77,6 +78,7 @@ def answered(run: RunData, attempt: Attempt, event: e.StepAnswered) -> None:
     if attempt.placement.agent != APPROVAL:
         _finish(run, attempt, event.output, f"answered by {event.by}" if event.by else "answered")
     else:
+        run.learn(of_answer(run, attempt, event))
         _decide(run, attempt, event, approved=event.approved)
 
 

@@ -11,7 +11,7 @@ from planners.agents import AgentSpec
 from planners.cluster import ClusterNode
 from planners.costs import CostModel, mean_duration_s, output_bytes
 from planners.errors import Infeasible
-from planners.escalation import Extra, extras_of
+from planners.escalation import NOTHING, Extra, extras_of
 from planners.model import AgentName
 from planners.requests import PlanRequest
 from planners.resources import Resources
@@ -162,10 +162,10 @@ class _Builder:
             self._class_of.append((step_class, len(step_class.steps)))
             step_class.steps.append(i)
             step_class.means.append([mean_duration_s(self._costs, agent, step) for agent in step_class.agents])
-            step_class.checked |= step.check is not None
-            step_class.extras.append(
-                extras_of(step, step_class.agents, step_class.refused, self._costs, self._request.task.objective)
-            )
+            objective = self._request.task.objective
+            found = extras_of(step, step_class.agents, step_class.refused, self._costs, objective)
+            step_class.checked |= any(extra != NOTHING for extra in found)
+            step_class.extras.append(found)
         return list(classes.values())
 
     def _modes(self) -> tuple[tuple[ExecutionMode, ...], ...]:

@@ -4,8 +4,10 @@ import pytest
 
 from learner.learner import Learner
 from learner.online.acceptance import DISCOUNT, AcceptanceCounts
+from learner.online.seen_outcomes import SeenOutcomes
 from planners.agents import AgentSpec
 from planners.bindings import StepRef, Value
+from planners.costs import CERTAIN
 from planners.input_kinds import input_kind
 from planners.workflow import Step
 from reconciler.state.outcomes import Outcome, Verdict
@@ -14,12 +16,12 @@ SMALL = AgentSpec(name="small", capability="answer", quality=0.5)
 LARGE = AgentSpec(name="large", capability="answer", quality=0.9)
 
 
-def step(**inputs):
+def step(*, check="$output > 0", **inputs):
     bound = {name: Value(value=value) for name, value in inputs.items()}
-    return Step(id="s", capability="answer", inputs=bound, check="$output > 0")
+    return Step(id="s", capability="answer", inputs=bound, check=check)
 
 
-def outcome(agent, accepted, *, again=False, number=0, **inputs):
+def outcome(agent, accepted, *, again=False, judged=False, number=0, **inputs):
     return Outcome(
         task="t",
         task_kind="",
@@ -35,6 +37,7 @@ def outcome(agent, accepted, *, again=False, number=0, **inputs):
         expected_s=1.0,
         accepted=accepted,
         again=again,
+        judged=judged,
         input_kind=input_kind(step(**inputs)),
     )
 
@@ -84,6 +87,42 @@ def test_old_outcomes_of_an_agent_count_less_than_new_ones():
 
     assert rates.acceptance(SMALL, step()).first > 0.6
     assert rates.by_agent()["small"][""][0] == pytest.approx(1 / (1 - DISCOUNT), rel=0.05)
+
+
+def test_what_people_say_counts_beside_the_checks():
+    checked = [outcome(SMALL, True, topic="tax")] * 30
+    judged = [outcome(SMALL, number % 3 == 0, judged=True, topic="tax") for number in range(30)]
+    rates = known(*checked, *judged)
+
+    assert rates.acceptance(SMALL, step(topic="tax")).first == pytest.approx(1 / 3, abs=0.1)
+    assert known(*checked).acceptance(SMALL, step(topic="tax")).first > 0.9
+
+
+def test_without_a_check_only_what_people_say_counts():
+    unchecked = step(check=None, topic="tax")
+    rates = known(*[outcome(SMALL, True, topic="tax")] * 30, *[outcome(SMALL, False, judged=True, topic="tax")] * 30)
+
+    assert rates.acceptance(SMALL, unchecked).first < 0.1
+    assert rates.acceptance(LARGE, unchecked).first == pytest.approx(0.9)
+    assert known(*[outcome(SMALL, True)] * 30).acceptance(SMALL, unchecked) == CERTAIN
+
+
+def test_a_judgement_is_no_further_attempt():
+    learner = Learner()
+    learner.observe([outcome(SMALL, None), outcome(SMALL, False, judged=True, topic="tax")])
+
+    status = learner.status()
+
+    assert status.outcomes == 1
+    assert status.agents["small"].checked.accepted is None
+    assert status.agents["small"].judged.accepted == 0
+    assert status.agents["small"].judged_kinds.keys() == {"topic=tax"}
+
+
+def test_a_judgement_counts_once_however_often_it_is_delivered():
+    seen, judgement = SeenOutcomes(10), outcome(SMALL, False, judged=True)
+
+    assert seen.unseen([outcome(SMALL, True), judgement, judgement]) == [outcome(SMALL, True), judgement]
 
 
 def test_the_status_of_the_learner_shows_what_was_learned_of_each_agent():

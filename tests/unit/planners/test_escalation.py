@@ -7,7 +7,7 @@ import pytest
 
 from planners.agents import AgentSpec, Catalog
 from planners.cluster import ClusterNode, ClusterSnapshot
-from planners.costs import Acceptance, PriorCosts
+from planners.costs import CERTAIN, Acceptance, PriorCosts
 from planners.escalation import Extra, Option, extras
 from planners.expansion import flatten
 from planners.requests import PlanRequest
@@ -21,14 +21,15 @@ CLUSTER = ClusterSnapshot(nodes=(ClusterNode(id="n", node_class="cpu", total=Res
 
 
 class Accepting(PriorCosts):
-    """Priors, with known shares of accepted outputs."""
+    """Priors, with known shares of accepted outputs. ``judged``: people judge outputs of steps without a check."""
 
-    def __init__(self, **shares):
+    def __init__(self, *, judged=False, **shares):
         self._shares = shares
+        self._judged = judged
 
     def acceptance(self, agent, step):
         share = self._shares[agent.name]
-        return Acceptance(share, share / 2)
+        return CERTAIN if step.check is None and not self._judged else Acceptance(share, share / 2)
 
 
 def agents(small_s=1.0, large_s=10.0):
@@ -39,13 +40,14 @@ def agents(small_s=1.0, large_s=10.0):
     )
 
 
-def planned(small, large=1.0, *, check="$output > 0", refused=(), usd_weight=0.0, **seconds):
+def planned(small, large=1.0, *, check="$output > 0", refused=(), usd_weight=0.0, judged=False, **seconds):
     step = {"id": "a", "capability": "work", **({"check": check} if check else {})}
     objective = {"latency_weight": 1.0, "usd_weight": usd_weight}
     task = Task.model_validate({"workflow": {"steps": [step]}, "objective": objective})
     catalog = Catalog(agents=agents(**seconds))
     request = PlanRequest(task=task, catalog=catalog, cluster=CLUSTER, refused={"a": refused} if refused else {})
-    costs, flat = Accepting(small=small, large=large), flatten(Workflow.model_validate(task.workflow), {})
+    costs = Accepting(small=small, large=large, judged=judged)
+    flat = flatten(Workflow.model_validate(task.workflow), {})
     plan = schedule(flat, request, costs, time_limit_s=1.0)
     assert violations(plan, flat, request, costs) == []
     return plan.by_id["a"].placement
@@ -107,6 +109,12 @@ def test_a_step_without_a_check_prices_no_escalation():
 
     assert (placement.agent, placement.usd) == ("small", 0.01)
     assert placement.duration_s == pytest.approx(1.0, abs=0.01)
+
+
+def test_what_people_refuse_is_priced_without_a_check():
+    assert planned(small=0.05, check=None, judged=True).agent == "large"
+    assert planned(small=0.9, check=None, judged=True).agent == "small"
+    assert planned(small=0.9, check=None, judged=True).duration_s == pytest.approx(1 + 0.1 * 10, abs=0.01)
 
 
 def test_an_agent_that_the_step_has_refused_is_not_asked_again():
