@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from actors.context import Context
 from actors.environment import declared_variables
-from actors.logs.current import current_capture
+from actors.logs.current import progress_capture
 from actors.logs.limits import LogLimits
 from actors.mailbox import AttemptMailbox
 from actors.payloads.slots import InputSlot, fill
@@ -85,7 +85,7 @@ class Invocation:
             mailbox=mailbox,
             callbacks=self.callbacks,
             env=declared_variables(self.env),
-            capture=current_capture() if self.logs is not None else None,
+            capture=progress_capture() if self.logs is not None else None,
         )
 
     def filled(self, blobs: tuple[Any, ...]) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """Results of pure agents by what they were given, shared by all tasks. Identical work is done once.
 
 An agent takes part if it is pure and declares a version: code that changes under the same version would be answered by
-results of the old code. The key is made of the values of the inputs and not of the work key, because a parent that is
-not pure may have returned something else under the same work key.
+results of the old code. A language model takes part if that holds for all agents that are its tools, too. The key is
+made of the values of the inputs and not of the work key, because a parent that is not pure may have returned something
+else under the same work key.
 """
 
 import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
@@ -107,12 +108,21 @@ class ResultCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def key(self, task: TaskId, work: WorkKey, agent: AgentSpec, check: str | None, inputs: object) -> str:
-        """The key of a piece of work. ``check``: what is asked of the result besides.
+    def key(  # noqa: PLR0913, PLR0917 - what a result depends on
+        self,
+        task: TaskId,
+        work: WorkKey,
+        agent: AgentSpec,
+        check: str | None,
+        inputs: object,
+        tools: Iterable[AgentSpec] = (),
+    ) -> str:
+        """The key of a piece of work. Several samples of the same work in one task are numbered and stay several.
 
-        Several samples of the same work in one task are numbered and stay several.
+        ``check``: what is asked of the result besides. ``tools``: the agents that the agent may call.
         """
-        content = digest(agent.identity, agent.capability, check or "", value_digest(inputs))
+        identity = "+".join([agent.identity, *sorted(tool.identity for tool in tools)])
+        content = digest(identity, agent.capability, check or "", value_digest(inputs))
         samples = self._samples.setdefault(task, {}).setdefault(content, {})
         return digest(content, str(samples.setdefault(work, len(samples))))
 

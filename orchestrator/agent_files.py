@@ -1,11 +1,13 @@
 """Catalog files, and the Python modules of their agents."""
 
 import itertools
+import json
 import os
 import sys
 from pathlib import Path
 
 from forerun._packages import hiding_packages, shadowing_message
+from orchestrator.declared_catalog import STDIN
 from orchestrator.errors import CannotStart
 from planners.agents import Catalog
 from planners.errors import ForerunError
@@ -40,8 +42,23 @@ def catalog_near(task_file: Path | None) -> Path | None:
     return next((place / name for place in places for name in _NAMES if (place / name).is_file()), None)
 
 
+def _print_declared() -> int:
+    """Complete the catalog on stdin, and print it, or what is wrong with it, as JSON."""
+    from actors.catalog import parse_catalog  # noqa: PLC0415 (see `load_agents`)
+
+    try:
+        print(parse_catalog(json.load(sys.stdin)).model_dump_json(exclude_unset=True))  # noqa: T201 - for the parent process
+    except (ForerunError, ImportError) as error:
+        told = {name: getattr(error, name, "") for name in ("message", "field", "fix")}
+        print(json.dumps(told | {"message": told["message"] or str(error)}))  # noqa: T201 - for the parent process
+        return 1
+    return 0
+
+
 def _print_catalog(file: str) -> int:
     """Print a catalog as JSON: how a process that has imported old code reads new code."""
+    if file == STDIN:
+        return _print_declared()
     try:
         catalog = load_agents(Path(file))
     except (ForerunError, ImportError) as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from actors.agent_tools import tools_of
 from actors.executor.hosted import HostedAttempt
 from actors.invocation import Ended
 from actors.payloads.outputs import Outputs
@@ -24,13 +25,13 @@ async def with_results(
     order, agent = hosted.order, catalog.by_name.get(hosted.order.agent)
     if agent is None or not order.cached:
         return await run(hosted)
-    bound = outputs.bound(hosted.task, order.inputs)
-    if bound.slots:
+    bound, tools = outputs.bound(hosted.task, order.inputs), tools_of(agent, catalog)
+    if bound.slots or not all(tool.cacheable for tool in tools):
         return await run(hosted)
     wanted = order.check
     if order.writes or order.compact is not None:
         wanted = canonical_json([order.check, order.writes, order.compact and order.compact.model_dump()])
-    key = results.key(hosted.task, order.work_key, agent, wanted, bound.inputs)
+    key = results.key(hosted.task, order.work_key, agent, wanted, bound.inputs, tools)
     await results.identical(key, speculative=order.speculative)
     if (known := await results.find(key)) is not None:
         return Ended(0.0, handoff=known)

@@ -7,7 +7,7 @@ from actors.agent_tools import tools_of, variables_with
 from actors.executor.notice_log import is_watched
 from actors.invocation import Invocation
 from actors.kinds.kind import kind_of
-from actors.logs.limits import LogLimits
+from actors.logs.limits import TOLD_ONLY, LogLimits
 from actors.payloads.outputs import BoundInputs
 from actors.payloads.store import PayloadStore
 from planners.agents import AgentKind, AgentSpec, Catalog
@@ -93,10 +93,15 @@ class Calls:
             watched=is_watched(agent),
             inline_bytes=self.inline_bytes,
             payloads=self.payloads,
-            logs=self.logs,
+            logs=logs_of(agent, self.logs),
             executor=self.executor,
             **more,
         )
+
+
+def logs_of(agent: AgentSpec, logs: LogLimits | None) -> LogLimits | None:
+    """What is captured of an agent's attempts. Where no log is kept, only the progress that its ``idle_s`` asks for."""
+    return TOLD_ONLY if logs is None and agent.idle_s is not None else logs
 
 
 def _of_order(order: Dispatch, agent: AgentSpec) -> dict[str, Any]:

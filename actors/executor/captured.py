@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from actors.environment import declared_variables
 from actors.invocation import Invocation
 from actors.logs.attempt_capture import AttemptCapture
-from actors.logs.current import capturing
+from actors.logs.current import capturing, listening
 from actors.logs.raw_output import RawOutput
 from actors.logs.ring import Ring
 from actors.masking import Mask
@@ -36,7 +36,7 @@ class Captured:
 
 @contextmanager
 def captured(call: Invocation, how: Captures) -> Iterator[Captured]:
-    """Capture what the context prints and logs, if the invocation asks for it."""
+    """Capture what the context prints, logs and tells, as far as the invocation asks for it."""
     found = Captured()
     if call.logs is None:
         yield found
@@ -46,7 +46,7 @@ def captured(call: Invocation, how: Captures) -> Iterator[Captured]:
         alone.begin(call.attempt)
     capture = AttemptCapture(call.attempt, call.logs, ring=how.ring, on_line=how.on_line, masked=mask_of(call.env))
     try:
-        with capturing(capture, process_wide=how.raw is not None), _redirected(capture, how.raw):
+        with listening(capture) if call.logs.told_only else _all_of_it(capture, how.raw):
             yield found
     finally:
         last = capture.close()
@@ -56,15 +56,16 @@ def captured(call: Invocation, how: Captures) -> Iterator[Captured]:
 
 
 @contextmanager
-def _redirected(capture: AttemptCapture, raw: RawOutput | None) -> Iterator[None]:
-    if raw is None:
-        yield
-        return
-    raw.begin(capture)
-    try:
-        yield
-    finally:
-        raw.end()
+def _all_of_it(capture: AttemptCapture, raw: RawOutput | None) -> Iterator[None]:
+    with capturing(capture, process_wide=raw is not None):
+        if raw is None:
+            yield
+            return
+        raw.begin(capture)
+        try:
+            yield
+        finally:
+            raw.end()
 
 
 def mask_of(env: tuple[str, ...]) -> Callable[[str], str] | None:

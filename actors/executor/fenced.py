@@ -140,7 +140,7 @@ class FencedExecutor(ABC):
         What it may still report is inert, even if it was only cut off. Safe to call twice.
         """
         self._lost_nodes.add(node)
-        self._warm = {(agent, on) for agent, on in self._warm if on != node}
+        self._warm -= {(agent, on) for agent, on in self._warm if on == node}
         for hosted in [hosted for live in self._live.values() for hosted in live.values()]:
             if hosted.order.node == node:
                 self._end(hosted, node_lost(node, never_began=hosted.handle is None))
@@ -197,10 +197,9 @@ class FencedExecutor(ABC):
         self._outputs.keep_of(task, attempt, ended.handoff, body)
         return ended.handoff
 
-    def restore(self, task: TaskId, outputs: Mapping[AttemptId, JsonValue]) -> None:
-        """After a restart: make the inline outputs of finished attempts readable again."""
-        for attempt, value in outputs.items():
-            self._outputs.keep(task, attempt, value)
+    def restore(self, task: TaskId, outputs: Mapping[AttemptId, JsonValue], stored: Iterable[AttemptId] = ()) -> None:
+        """After a restart: make outputs of finished attempts readable again. ``stored``: whose are in the store."""
+        self._outputs.restore(task, outputs, stored)
 
     async def value(self, task: TaskId, source: Source) -> JsonValue:
         """The value of a source, fetched if it is large.

@@ -71,9 +71,9 @@ class Host:
     `actors.executor.host_link` is the other end.
     """
 
-    def __init__(self, executor: str = "") -> None:
+    def __init__(self, executor: str = "", *, told_only: bool = False) -> None:
         restrict_environment()
-        self._output = HostOutput(executor) if executor else None
+        self._output = HostOutput(executor, told_only=told_only) if executor else None
         folder = Path(tempfile.gettempdir())
         self._path = folder / f"{_MARK_PREFIX}{os.getpid()}"
         self._mark = RunningMark(self._path)

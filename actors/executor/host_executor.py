@@ -50,8 +50,7 @@ class HostExecutor(FencedExecutor):
     def __init__(self, catalog: Catalog, heartbeat_timeout_s: float, **options: Unpack[ExecutorOptions]) -> None:
         """Set up; starts nothing. ``heartbeat_timeout_s``: see `RayExecutor`."""
         super().__init__(catalog, **options)
-        on_output = None if self._logs is None else self._report_arrived
-        self._groups = HostGroups(heartbeat_timeout_s, self.name, on_output)
+        self._groups = HostGroups(heartbeat_timeout_s, self.name, self._report_arrived, self._warm.discard, self._logs)
         self._hosts = self._groups.shared
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._probe = NodeProbe()

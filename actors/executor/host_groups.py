@@ -1,11 +1,12 @@
 """The hosts of one executor: those that agents without resources share, and those of agents that work in batches."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from actors.executor.hosts import Hosts, OnOutput
 from actors.executor.readings import Held
-from actors.kinds.batch_agent import process_resources
+from actors.kinds.batch_agent import batch_settings
+from actors.logs.limits import LogLimits
 from planners.agents import AgentKind, AgentSpec
 from planners.model import AgentName, NodeId
 from planners.resources import Resources
@@ -14,24 +15,40 @@ from planners.resources import Resources
 class HostGroups:
     """Agents that work in batches have a host of their own on each node, which holds their resources.
 
-    It starts with their first attempt there, and ends when the agents are reloaded or the executor is closed.
+    It starts with their first attempt there, and ends when it has had nothing to do for so long as the agent says, when
+    the agents are reloaded, or when the executor is closed.
     """
 
-    def __init__(self, heartbeat_timeout_s: float, executor: str, on_output: OnOutput | None) -> None:
-        """As `Hosts`, without ``on_output`` hosts capture nothing."""
+    def __init__(
+        self,
+        heartbeat_timeout_s: float,
+        executor: str,
+        on_output: OnOutput,
+        on_release: Callable[[tuple[AgentName, NodeId]], object],
+        logs: LogLimits | None = None,
+    ) -> None:
+        """As `Hosts`.
+
+        ``on_release`` is called when the process of an agent has ended because it had nothing to do. ``logs``: what is
+        kept of what attempts print and log; None: only their progress is captured.
+        """
+        self._on_release = on_release
         self._made = (heartbeat_timeout_s, executor, on_output)
+        self._told_only = logs is None
         self.shared = self._group(0, Resources())
         self._own: dict[tuple[AgentName, str], Hosts] = {}
         self._options: Mapping[str, Any] = {}
 
     def of(self, agent: AgentSpec) -> Hosts:
         """The hosts in which attempts of this agent run."""
-        if agent.kind is not AgentKind.BATCH or not (needs := process_resources(agent)).amounts():
+        if agent.kind is not AgentKind.BATCH or not (settings := batch_settings(agent)).process.amounts():
             return self.shared
-        key = (agent.name, needs.model_dump_json())
+        key = (agent.name, settings.process.model_dump_json())
         if key not in self._own:
-            self._own[key] = self._group(len(self._own) + 1, needs)
+            self._own[key] = self._group(len(self._own) + 1, settings.process)
             self._own[key].retire(self._options)
+            self._own[key].on_release = lambda node: self._on_release((agent.name, node))
+        self._own[key].release_after_s = settings.release_after_s
         return self._own[key]
 
     def held(self) -> dict[NodeId, Held]:
@@ -64,8 +81,8 @@ class HostGroups:
 
     def _group(self, number: int, resources: Resources) -> Hosts:
         heartbeat_timeout_s, executor, on_output = self._made
-        if on_output is None:
-            return Hosts(heartbeat_timeout_s, resources=resources)
         # A folder of its own for its lines: what worker processes print, only the shared hosts read.
         name = f"{executor}-{number}" if number else executor
-        return Hosts(heartbeat_timeout_s, name, on_output, resources)
+        hosts = Hosts(heartbeat_timeout_s, name, on_output, resources)
+        hosts.told_only = self._told_only
+        return hosts

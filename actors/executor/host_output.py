@@ -35,8 +35,11 @@ class HostOutput:
     ring, and those of a worker in the worker's ring.
     """
 
-    def __init__(self, executor: str) -> None:
-        """Prepare this process; without a disk, lines survive no crash and workers send theirs at their end."""
+    def __init__(self, executor: str, *, told_only: bool = False) -> None:
+        """Prepare this process; without a disk, lines survive no crash and workers send theirs at their end.
+
+        ``told_only``: leave what is printed and logged alone.
+        """
         self.ring_path: Path | None = None
         self._workers: WorkerOutputs | None = None
         self._fresh: dict[AttemptId, AttemptCapture] = {}
@@ -50,6 +53,11 @@ class HostOutput:
         except OSError:
             pass
         self.captures = Captures(ring=ring, on_line=self._note)
+        if not told_only:
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """Take what the process prints and logs from here on."""
         self._of_host = AttemptCapture(AttemptId(""), _HOST_LIMITS, on_line=self._note)
         install()
         log_from_info()

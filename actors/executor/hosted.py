@@ -13,7 +13,7 @@ from actors.executor.output import AttemptOutput
 from actors.executor.readings import Held
 from actors.executor.waits import Stage
 from actors.failures import idle
-from actors.logs.limits import LogLimits
+from actors.logs.limits import TOLD_ONLY, LogLimits
 from actors.mailbox import Post
 from actors.payloads.outputs import Reference
 from actors.payloads.store import PayloadStore
@@ -37,8 +37,9 @@ class HostedAttempt:
 
     ``handle`` is what cancels it where it runs (None: it does not run yet). ``stack``: the path, on its node, where its
     process leaves stacks. ``output``: what it printed and logged. ``heard_s``: when it began or last told its progress,
-    if that is watched. ``told_bytes``: of its lines since then. ``sent``: how it went to its host if at once.
-    ``due_tick``: when its time is up (`TimeLimits`). ``mail``: all messages for it, which ``hear`` hands over.
+    if that is watched. ``told_bytes``: of its lines since then. ``keeps``: whether its lines are reported. ``sent``:
+    how it went to its host if at once. ``due_tick``: when its time is up (`TimeLimits`). ``mail``: all messages for it,
+    which ``hear`` hands over.
     """
 
     task: TaskId
@@ -57,6 +58,7 @@ class HostedAttempt:
     told_bytes: int = 0
     sent: Any = None
     due_tick: int = 0
+    keeps: bool = True
     mail: list[MailboxMessage] | None = None
     hear: Callable[[Sequence[MailboxMessage]], None] | None = None
 
@@ -91,12 +93,13 @@ class HostedAttempt:
         return self.limits.admission(agent, order.attempt, speculative=order.speculative, preempt=lambda: preempt(self))
 
     def tell(self, lines: LogBatch) -> None:
-        """Report new lines."""
+        """Take note of new lines, and report them if they are kept."""
         if self.heard_s is not None:
             self.told_bytes += len(lines.text)
             if any(line.stream in _PROGRESS for line in lines.lines()):
                 self.heard_s = asyncio.get_running_loop().time()
-        self.report(lines)
+        if self.keeps:
+            self.report(lines)
 
 
 def watch_progress(
@@ -104,11 +107,13 @@ def watch_progress(
 ) -> None:
     """An attempt has begun: end it once it has told no progress for longer than its agent allows.
 
-    Progress is part of the log. Where that is not kept, or is full, nobody knows of progress, and nothing is ended.
+    Progress is bounded with the log. Once that is full, nobody knows of progress, and nothing is ended.
     """
-    if agent.idle_s is None or logs is None:
+    hosted.keeps = logs is not None
+    if agent.idle_s is None:
         return
-    idle_s, most_bytes, loop = agent.idle_s, logs.attempt_bytes // 2, asyncio.get_running_loop()
+    most_bytes, loop = (logs or TOLD_ONLY).attempt_bytes // 2, asyncio.get_running_loop()
+    idle_s = agent.idle_s
     hosted.heard_s = loop.time()
 
     def look() -> None:

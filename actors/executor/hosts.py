@@ -34,7 +34,11 @@ OnOutput = Callable[[NodeId, Iterable[LogBatch]], None]
 
 @dataclass(eq=False, slots=True)
 class RunningHost:
-    """A host that is ready. ``blocked``: it was killed because its event loop did not answer."""
+    """A host that is ready.
+
+    ``blocked``: it was killed because its event loop did not answer. ``uses``: how many attempts have run in it.
+    ``on_idle``: called whenever the last of them has ended.
+    """
 
     node: NodeId
     actor: Any
@@ -43,6 +47,8 @@ class RunningHost:
     blocked: bool = False
     retired: bool = False
     attempts: int = 0
+    uses: int = 0
+    on_idle: "Callable[[RunningHost], None] | None" = None
     watch: asyncio.Task[None] | None = None
     output: asyncio.Task[None] | None = None
     end: "asyncio.Task[HostEnd] | None" = None
@@ -51,11 +57,14 @@ class RunningHost:
     def in_use(self) -> Iterator[None]:
         """An attempt runs in it. A retired host is killed when its last attempt has ended."""
         self.attempts += 1
+        self.uses += 1
         try:
             yield
         finally:
             self.attempts -= 1
             self.end_soon_if_unused()
+            if self.attempts == 0 and self.on_idle is not None:
+                self.on_idle(self)
 
     def end_soon_if_unused(self) -> None:
         """Kill a retired host in which no attempt runs, after a moment: what its attempts have printed arrives late."""
@@ -103,7 +112,14 @@ def after_host_end(attempt: AttemptId, end: HostEnd, ended_hosts: int) -> Next:
 
 
 class Hosts:
-    """Node -> its host actor."""
+    """Node -> its host actor.
+
+    Attributes:
+        resources: what each of them holds.
+        told_only: whether only the progress and artefacts of attempts are captured.
+        release_after_s: a host in which no attempt has run for so long ends; None: never.
+        on_release: called with its node then.
+    """
 
     def __init__(
         self,
@@ -124,6 +140,9 @@ class Hosts:
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._executor = executor
         self._on_output = on_output
+        self.told_only = False
+        self.release_after_s: float | None = None
+        self.on_release: Callable[[NodeId], object] = lambda _: None
         self._starting: dict[NodeId, asyncio.Task[RunningHost]] = {}
         self._ready: dict[NodeId, RunningHost] = {}
         self._retired: list[RunningHost] = []
@@ -192,6 +211,15 @@ class Hosts:
         kill(known.actor)
         return known.actor
 
+    def idle(self, host: RunningHost) -> None:
+        """No attempt runs in a host any more: it ends, unless one begins soon enough."""
+        if self.release_after_s is not None:
+            asyncio.get_running_loop().call_later(self.release_after_s, self._release, host, host.uses)
+
+    def _release(self, host: RunningHost, uses: int) -> None:
+        if host.uses == uses and not host.attempts and self.drop(host.node, host) is not None:
+            self.on_release(host.node)
+
     def retire(self, options: Mapping[str, Any]) -> None:
         """Start new hosts, with these Ray options, for later attempts. Present hosts end with their last attempt."""
         self._options = options
@@ -246,11 +274,12 @@ class Hosts:
             **ray_amounts(self.resources),
             **self._options,
         )
-        actor = placed.remote(self._executor)
+        actor = placed.remote(self._executor, told_only=self.told_only)
         process = await actor.start.remote(self._heartbeat_timeout_s)
         link = HostLink(actor)
         await link.connect(process.socket)
-        host = self._ready[node] = RunningHost(node, actor, link, process)
+        host = self._ready[node] = RunningHost(node, actor, link, process, on_idle=self.idle)
+        self.idle(host)
         host.watch = asyncio.ensure_future(self._watch(host))
         if self._on_output is not None:
             host.output = asyncio.ensure_future(self._follow(host, self._on_output))

@@ -21,7 +21,7 @@ from actors.executor.readings import Held, merged
 from actors.executor.waits import Stage, in_use, process_wait, resource_wait, start_wait
 from actors.failures import failure_of, timed_out
 from actors.invocation import Began, Ended, Invocation
-from actors.kinds.batch_agent import process_resources
+from actors.kinds.batch_agent import batch_settings
 from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs, Reference
 from planners.agents import AgentKind, AgentSpec, Catalog
@@ -186,7 +186,8 @@ class RayExecutor(HostExecutor):
     async def _in_process(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         hosted.stage = Stage.RESOURCES
         hosted.output.restart()
-        self._hosts.follow(hosted.order.node)
+        if call.logs is not None:
+            self._hosts.follow(hosted.order.node)
         items = hosted.handle = self._worker(agent, hosted.order.node).remote(call, *bound.blobs)
         began: Began = await (await anext(items))
         hosted.stack = began.stack
@@ -217,7 +218,7 @@ class RayExecutor(HostExecutor):
         if bound is None:
             bound = self._workers[agent.name, node] = worker.options(
                 name=f"agent:{agent.name}",
-                **ray_amounts(process_resources(agent) if agent.kind is AgentKind.BATCH else agent.resources),
+                **ray_amounts(batch_settings(agent).process if agent.kind is AgentKind.BATCH else agent.resources),
                 scheduling_strategy=pinned(node),
                 **self._fresh,
             )

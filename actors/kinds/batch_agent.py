@@ -39,11 +39,13 @@ class BatchSettings(Model):
         max_batch: at most so many calls at a time.
         max_wait_ms: how long the first call of a batch waits for others, if nothing is being worked on.
         process: what the process of the agent holds on a node; taken from the entry's ``resources``.
+        release_after_s: seconds without a call after which the process ends and frees what it holds; None: never.
     """
 
     max_batch: int = Field(default=32, ge=1)
     max_wait_ms: float = Field(default=5.0, ge=0)
     process: Resources = Resources()
+    release_after_s: float | None = Field(default=600.0, gt=0)
 
 
 class BatchKind:
@@ -91,9 +93,9 @@ class BatchKind:
         return Answer(single.dumped(await batches.result(arguments)))
 
 
-def process_resources(agent: AgentSpec) -> Resources:
-    """What the process of a batch agent holds on a node."""
-    return BatchSettings.model_validate(agent.settings).process
+def batch_settings(agent: AgentSpec) -> BatchSettings:
+    """The settings of a batch agent, with what its process holds on a node."""
+    return BatchSettings.model_validate(agent.settings)
 
 
 def shared(resources: Resources, calls: int) -> Resources:

@@ -22,6 +22,7 @@ from actors.logs.attempt_capture import AttemptCapture
 from reconciler.views.logs import LogStream
 
 _current: ContextVar[AttemptCapture | None] = ContextVar("capture", default=None)
+_told: ContextVar[AttemptCapture | None] = ContextVar("told", default=None)
 # While the handlers of `logging` write a record that was captured as it is.
 _muted: ContextVar[bool] = ContextVar("muted", default=False)
 
@@ -47,6 +48,21 @@ _lock = threading.Lock()
 def current_capture() -> AttemptCapture | None:
     """The capture of the attempt whose code is running; None outside of attempts."""
     return None if _process.forked else _current.get() or _process.wide
+
+
+def progress_capture() -> AttemptCapture | None:
+    """What takes the progress that the attempt whose code is running tells; None: nobody listens."""
+    return current_capture() or (None if _process.forked else _told.get())
+
+
+@contextmanager
+def listening(capture: AttemptCapture) -> Iterator[None]:
+    """Capture the progress that this context tells; what it prints and logs goes where it went before."""
+    token = _told.set(capture)
+    try:
+        yield
+    finally:
+        _told.reset(token)
 
 
 @contextmanager

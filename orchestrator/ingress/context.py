@@ -3,8 +3,11 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from orchestrator.declared_catalog import declared_catalog
 from orchestrator.errors import InvalidRequest, Unavailable
 from orchestrator.gateway.protocol import Gateway
 from orchestrator.gateway.task_ids import new_task_id
@@ -39,6 +42,7 @@ class IngressContext:
     settings: Settings
     catalog: Catalog
     keyring: Keyring | None = None  # None: requests need no key
+    declares: Callable[[Mapping[str, Any]], Catalog] = declared_catalog
     _cluster: ClusterSnapshot | None = None
     _refreshed_at_s: float = field(default=float("-inf"))
     _refreshing: asyncio.Task[None] | None = None
@@ -88,13 +92,14 @@ class IngressContext:
         outages = () if self._cluster is None else self._cluster.outages
         return KnownAgents(agents=self.catalog.agents, providers=self.catalog.providers, outages=outages)
 
-    async def reload(self, catalog: Catalog) -> Reloaded:
-        """Give the service a new catalog.
+    async def reload(self, raw: Mapping[str, Any]) -> Reloaded:
+        """Give the service a new catalog, as it would stand in a file.
 
         Raises:
-            InvalidReload: the catalog changes what must not change; nothing has changed.
+            InvalidReload: it is not valid, or changes what must not change; nothing has changed.
             Unavailable: a shard does not answer; reload again.
         """
+        catalog = await asyncio.to_thread(self.declares, raw)
         changes = reloaded(await self.gateway.catalog("") or self.catalog, catalog)
         await self.gateway.reload(catalog)
         self.catalog = catalog

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import Field
+from pydantic import Field, JsonValue, RootModel
 
 from orchestrator.gateway.protocol import LearnerVersions
 from orchestrator.ingress.context import IngressContext
@@ -22,6 +22,10 @@ class Health(Versioned):
     """Response of the probes."""
 
     status: str = Field(default="ok", description="`ok`, or `ready`")
+
+
+class CatalogBody(RootModel[dict[str, JsonValue]]):
+    """A catalog as people write it; what is left out is derived."""
 
 
 _MAX_VERSION = 2**31 - 1
@@ -54,9 +58,12 @@ def _inventory(router: APIRouter, context: IngressContext) -> None:
         openapi_extra=body_schema(Catalog),
         tags=["service"],
     )
-    async def reload_agents(catalog: Annotated[Catalog, Depends(json_body(Catalog))]) -> Response:
-        """Replace the catalog, and let later attempts use the present code of their agents. No run is lost."""
-        return sent(await context.reload(catalog))
+    async def reload_agents(catalog: Annotated[CatalogBody, Depends(json_body(CatalogBody))]) -> Response:
+        """Replace the catalog, and let later attempts use the present code of their agents. No run is lost.
+
+        The body holds what a catalog file may hold. It is checked and completed as such a file is.
+        """
+        return sent(await context.reload(catalog.root))
 
     @router.get(
         "/v1/nodes", summary="List nodes", response_model=ClusterSnapshot, responses=problems(503), tags=["service"]

@@ -1,14 +1,13 @@
 """SIGHUP: the process of `forerun up` reads its catalog anew and gives it to planner and shards."""
 
 import logging
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import ray
 
+from orchestrator.declared_catalog import read_by_a_process
 from orchestrator.errors import InvalidReload
 from orchestrator.reload import Reloaded, reloaded
 from planners.agents import Catalog
@@ -23,11 +22,7 @@ def read_anew(file: Path) -> Catalog:
     Raises:
         InvalidReload: it is not valid; the message is that of the new process.
     """
-    command = [sys.executable, "-m", "orchestrator.agent_files", str(file)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)  # noqa: S603
-    except subprocess.TimeoutExpired:
-        raise InvalidReload(f"reading {file} takes more than {_TIMEOUT_S:g} s", "catalog") from None
+    done = read_by_a_process(str(file))
     if done.returncode != 0:
         why = (done.stderr.strip().splitlines() or ["it cannot be read"])[-1]
         raise InvalidReload(f"{file}: {why}", "catalog", "correct it; the service goes on with the former catalog")

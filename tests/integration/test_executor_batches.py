@@ -28,3 +28,18 @@ async def test_waiting_calls_share_a_process_with_a_fraction_of_a_gpu(attempts_w
     assert len(found) / sum(1 / one["batch"] for one in found) > 4  # calls in a batch, on average
     held = attempts.executor.held()[cluster.gpu]
     assert (held.running.gpus, held.waiting.gpus) == (0.5, 0.0)
+
+
+async def test_a_process_without_calls_frees_its_gpu_and_the_next_call_starts_another(attempts_with: Any, cluster: Any):
+    settings = {**AGENT.settings, "release_after_s": 0.5}
+    attempts = attempts_with(AGENT.model_copy(update={"settings": settings}))
+    first = await attempts.run("where", on=cluster.gpu, number=0)
+
+    async with asyncio.timeout(60):
+        while cluster.gpu in attempts.executor.held():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+    assert ("where", cluster.gpu) not in attempts.executor.warm()
+    second = await attempts.run("where", on=cluster.gpu, number=1)
+
+    assert not isinstance(second, Failure), second
+    assert second["pid"] != first["pid"]

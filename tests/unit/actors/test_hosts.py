@@ -1,9 +1,13 @@
 """What becomes of the attempts of a host that has ended."""
 
+import asyncio
+
 import pytest
 
+from actors.executor import hosts as hosts_module
 from actors.executor.host import shares_a_host
-from actors.executor.hosts import HostEnd, Next, after_host_end
+from actors.executor.hosts import HostEnd, Hosts, Next, RunningHost, after_host_end
+from orchestrator.local.virtual_loop import VirtualLoop
 from planners.agents import AgentSpec
 from planners.resources import Resources
 
@@ -47,3 +51,35 @@ def test_an_agent_that_has_its_own_process_does_not_start_at_once():
 
     assert AgentSpec.model_validate(known).starts_at_once
     assert not AgentSpec.model_validate({**known, "effect": "irreversible"}).starts_at_once
+
+
+def released(*uses):
+    """When a host that is released after 10 s without an attempt ends, given (begin, end) of attempts."""
+    ended = []
+
+    async def play():
+        loop, hosts = asyncio.get_running_loop(), Hosts(1.0)
+        host = RunningHost("n", "actor", None, None, on_idle=hosts.idle)
+        hosts._ready["n"] = host
+        hosts.release_after_s, hosts.on_release = 10.0, lambda _node: ended.append(loop.time())
+        hosts.idle(host)
+
+        async def attempt(begin_s, end_s):
+            await asyncio.sleep(begin_s)
+            with host.in_use():
+                await asyncio.sleep(end_s - begin_s)
+
+        await asyncio.gather(*(attempt(*use) for use in uses), asyncio.sleep(100))
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(play())
+    return ended
+
+
+def test_a_host_without_attempts_is_released_once_it_was_idle_for_long_enough(monkeypatch):
+    monkeypatch.setattr(hosts_module, "kill", lambda _: None)
+
+    assert released() == [pytest.approx(10.0)]
+    assert released((5, 7)) == [pytest.approx(17.0)]
+    assert released((0, 30), (35, 36), (36, 60)) == [pytest.approx(70.0)]
+    assert released((0, 95)) == []

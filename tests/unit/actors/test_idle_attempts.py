@@ -67,8 +67,17 @@ def test_an_attempt_without_progress_is_stopped(called, inputs):
     assert "idle_s" in failure.fix
 
 
-def test_where_no_log_is_kept_nothing_is_stopped():
-    assert ended(works, logs=None, tells=0, pause_s=1.1) == "done"
+def test_progress_counts_where_no_log_is_kept():
+    assert ended(works, logs=None, tells=20, pause_s=0.9) == "done"
+    assert ended(works, logs=None, tells=0, pause_s=1.1).message == "no progress for 1 s"
+
+
+def test_where_no_log_is_kept_what_an_agent_prints_is_left_alone(capsys):
+    assert ended(works, logs=None, tells=2, pause_s=0.9) == "done"
+    failure = ended(prints, logs=None, pause_s=0.6)
+
+    assert failure.message == "no progress for 1 s"
+    assert capsys.readouterr().out == "still waiting\n"
 
 
 def test_once_the_log_is_nearly_full_nothing_is_stopped():

@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
 import orchestrator.cli.tasks
+from actors.catalog import load_catalog, parse_catalog
 from orchestrator.cli.app import app as cli
 from orchestrator.cli.reload import summary
 from orchestrator.cli.shutdown import shutdown_signals
@@ -24,6 +26,7 @@ from planners.agents import AgentSpec, Catalog, Effect, Provider
 
 from .conftest import CATALOG, SETTINGS
 
+ROOT = Path(__file__).parents[3]
 FETCHER = CATALOG.by_name["fetcher"]
 NEWER = Catalog(agents=(FETCHER.model_copy(update={"version": "2"}), AgentSpec(name="new", capability="digest")))
 
@@ -67,7 +70,8 @@ def test_agents_that_are_gone_are_kept_for_the_runs_that_need_them():
     assert old.keeping(old) is old
 
 
-async def test_tasks_are_checked_against_the_new_catalog(http, gateway):
+async def test_tasks_are_checked_against_the_new_catalog(http, context, gateway):
+    context.declares = Catalog.model_validate  # these agents have no code
     task = {"workflow": {"steps": [{"id": "a", "capability": "simulate"}, {"id": "b", "capability": "digest"}]}}
 
     reply = await http.post("/v1/reload", content=NEWER.model_dump_json(), headers={"Content-Type": "application/json"})
@@ -94,6 +98,34 @@ async def test_a_catalog_that_is_refused_changes_nothing(http, context, gateway,
 
     assert reply.status_code == 422
     assert (context.catalog, gateway.catalog_now) == (CATALOG, None)
+
+
+async def test_a_catalog_that_is_sent_as_it_stands_in_a_file_is_completed(http, gateway, catalog, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(catalog.parent))
+
+    reply = await http.post("/v1/reload", json={"agents": [{"target": "reloadable:greet"}]})
+
+    assert reply.status_code == 200, reply.text
+    (greeter,) = gateway.catalog_now.agents
+    assert (greeter.name, greeter.capability) == ("greet", "greet")
+    assert greeter.input_schema["required"] == ["name"]
+
+
+async def test_a_catalog_that_is_sent_is_checked_by_the_kinds_of_its_agents(http, gateway):
+    payer = {"name": "payer", "capability": "pay", "kind": "http", "target": "https://bank.example/pay"}
+
+    reply = await http.post("/v1/reload", json={"agents": [payer]})
+    missing = await http.post("/v1/reload", json={"agents": [{"target": "reloadable:no_such"}]})
+
+    assert (reply.status_code, reply.json()["field"]) == (422, "agents.0.effect")
+    assert (missing.status_code, missing.json()["field"]) == (422, "agents.0.target")
+    assert gateway.catalog_now is None
+
+
+def test_a_completed_catalog_is_complete():
+    for file in (ROOT / "examples").glob("*/catalog.yaml"):
+        once = load_catalog(file)
+        assert parse_catalog(json.loads(once.model_dump_json(exclude_unset=True))) == once
 
 
 async def test_an_ingress_learns_of_a_reload_by_others(http, context, gateway):
