@@ -169,3 +169,37 @@ async def test_an_agent_of_pydantic_ai_runs_a_workflow_as_its_tool(service: Serv
 
     assert "5" in result.output
     assert result.output.endswith("letters")
+
+
+@pytest.mark.filterwarnings("ignore:`langchain.mcp` is in beta")
+async def test_a_graph_of_langgraph_runs_a_workflow_as_its_tool_and_streams_its_progress(service: Service):
+    pytest.importorskip("fastmcp.client", reason="pip install 'pydantic-ai-slim[mcp]'")
+    as_langchain_tool = pytest.importorskip("langchain.mcp", reason="pip install langchain").as_langchain_tool
+    from fastmcp.client import Client as FastMcpClient  # noqa: PLC0415 - needs what the lines above ask for
+    from langgraph.config import get_stream_writer  # noqa: PLC0415 (see above)
+    from langgraph.graph import END, START, StateGraph  # noqa: PLC0415 (see above)
+
+    async def measure(state: dict[str, Any]) -> dict[str, Any]:
+        """Calls the tool and passes its progress on to whoever streams the graph."""
+        write = get_stream_writer()
+
+        async def heard(_: float, __: float | None, message: str | None) -> None:
+            write(message)
+
+        async with FastMcpClient(f"{service.url}/mcp", progress_handler=heard) as client:
+            (offered,) = [tool for tool in await client.list_tools() if tool.name == "doubled"]
+            tool = await as_langchain_tool(offered, client)
+            call = {"type": "tool_call", "id": "1", "name": tool.name, "args": {"word": state["word"]}}
+            message = await tool.ainvoke(call)
+        return {"length": message.artifact["structured_content"]["output"]}
+
+    builder = StateGraph(dict)
+    builder.add_node("measure", measure)
+    builder.add_edge(START, "measure")
+    builder.add_edge("measure", END)
+    async with asyncio.timeout(_PATIENCE_S):
+        told = [each async for each in builder.compile().astream({"word": "seven"}, stream_mode=["custom", "values"])]
+
+    progress = [chunk for mode, chunk in told if mode == "custom"]
+    assert any("steps have finished" in each for each in progress)
+    assert told[-1] == ("values", {"length": 10})
