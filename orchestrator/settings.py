@@ -9,17 +9,14 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
+from pydantic import Field, JsonValue, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orchestrator.settings_section import Section
+from orchestrator.storage_settings import OutputSettings, ResultSettings
 
 if TYPE_CHECKING:
     from planners.speculative.settings import SpeculativeSettings
-
-
-class Section(BaseModel):
-    """A section of the settings. It is frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class IngressMode(StrEnum):
@@ -148,28 +145,6 @@ class JournalSettings(Section):
 
     url: SecretStr | None = Field(
         default=None, description="SQLAlchemy URL of the database. Default: SQLite in the data directory"
-    )
-
-
-class ResultSettings(Section):
-    """The cache of results of pure agents."""
-
-    stored: bool = Field(default=True, description="Keep results in the journal's database, across restarts")
-    ttl_s: float = Field(default=86_400.0, gt=0, description="How long a result may answer identical work")
-    max_bytes: int = Field(
-        default=1_073_741_824, ge=0, description="Bytes in the database; the least recently used results go first"
-    )
-    memory_bytes: int = Field(default=67_108_864, ge=0, description="Bytes in the memory of each shard")
-
-
-class OutputSettings(Section):
-    """Outputs of steps that are too large for the journal (over 16 KiB)."""
-
-    url: str | None = Field(
-        default=None,
-        description="A folder that all nodes reach, such as file:///shared/outputs or s3://bucket/outputs (any that "
-        "fsspec knows). Large outputs there survive lost nodes and restarts. Default: they stay in Ray's object store, "
-        "and the steps whose outputs are lost run again",
     )
 
 

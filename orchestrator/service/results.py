@@ -1,11 +1,12 @@
-"""The result cache of a shard, and where it keeps results and large outputs."""
+"""What the executor of a shard keeps, as the settings say: results, large outputs, and lines of attempts."""
 
 import time
 
+from actors.logs.limits import LogLimits
 from actors.payloads.folder import PayloadFolder
 from actors.payloads.store import PayloadStore, ReturnedPayloads
 from actors.result_cache import ResultCache
-from orchestrator.settings import Settings
+from orchestrator.settings import LogSettings, Settings
 from reconciler.journal.results import ResultTable
 
 
@@ -20,3 +21,10 @@ def payload_store(settings: Settings) -> PayloadStore:
     """Where large outputs are kept."""
     url = settings.outputs.url
     return ReturnedPayloads() if url is None else PayloadFolder(url)
+
+
+def log_limits(logs: LogSettings) -> LogLimits | None:
+    """How much of what an attempt prints and logs is kept; None: nothing."""
+    if not logs.capture:
+        return None
+    return LogLimits(logs.line_chars, logs.attempt_bytes, logs.bytes_per_s, logs.burst_bytes)

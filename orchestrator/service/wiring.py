@@ -20,7 +20,6 @@ from actors.executor.hosted import AdmissionControl
 from actors.executor.measurements import Measurements
 from actors.executor.ray_cluster import RayCluster
 from actors.executor.ray_executor import RayExecutor
-from actors.logs.limits import LogLimits
 from learner.actor import create as create_learner
 from learner.models.plan_examples import plan_example, tool_texts
 from orchestrator.callback_urls import callback_urls
@@ -39,9 +38,9 @@ from orchestrator.service.placement import refuse_client_with_files, service_pla
 from orchestrator.service.planning import RemotePlanning, create_planner
 from orchestrator.service.ray_connection import connect
 from orchestrator.service.reloading import read_anew, reload_actors
-from orchestrator.service.results import payload_store, result_cache
+from orchestrator.service.results import log_limits, payload_store, result_cache
 from orchestrator.service_log import ServiceLog
-from orchestrator.settings import LogSettings, Settings
+from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.model import NodeId, TaskId
 from planners.optimal.certified import CertifiedPlans
@@ -169,7 +168,7 @@ class BuildShard:
             # Ray lists a dead node as alive for about 13 s; the executor notices it earlier.
             on_node_lost=lambda node: cluster().lose(node),
             room=lambda node: cluster().room(node),
-            logs=_log_limits(self.settings.logs),
+            logs=log_limits(self.settings.logs),
             results=result_cache(self.settings),
             callbacks=callback_urls(self.settings),
             payloads=payload_store(self.settings),
@@ -221,13 +220,6 @@ async def _restore(learner: Any, journal: Journal) -> None:
     outcomes = await asyncio.to_thread(lambda: list(journal.outcomes(_OUTCOMES_RESTORED)))
     examples = [plan_example(task.goal, plan, task.kind) for task, plan in plans if task.goal is not None]
     await learner.restore.remote(outcomes, examples)
-
-
-def _log_limits(logs: LogSettings) -> LogLimits | None:
-    """How much of what an attempt prints and logs is kept; None: nothing."""
-    if not logs.capture:
-        return None
-    return LogLimits(logs.line_chars, logs.attempt_bytes, logs.bytes_per_s, logs.burst_bytes)
 
 
 @dataclass

@@ -23,7 +23,8 @@ import yaml
 from benchmarks.scripted_llm import ScriptedLLM
 from orchestrator.cli.app import app
 from orchestrator.client.client import DEFAULT_URL
-from orchestrator.settings import Section, Settings
+from orchestrator.settings import Settings
+from orchestrator.settings_section import Section
 from planners.tasks import Task
 
 from .conftest import started
