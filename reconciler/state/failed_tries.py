@@ -4,7 +4,7 @@ The compensations are steps of the plan that holds the fallback. One that fails 
 on. What a task that fails later undoes leaves out what is undone already.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from planners.compensation import undo_step
 from planners.model import AttemptId, StepId
@@ -39,8 +39,12 @@ def prepare_reverts(run: RunData) -> None:
     if not facts.failed_tries:
         return
     done = {one.step.id: one for one in run.attempts.values() if one.took_effect}
-    for name in facts.failed_tries:
-        facts.reverts[name] = (*facts.reverts.get(name, ()), *_new(run, name, done))
+    names = list(facts.failed_tries)
+    for number, name in enumerate(names):
+        # What is undone of a `try` inside is undone before the fallback of the one around begins.
+        inside = [one for one in names[:number] if facts.tries.get(one, set()) <= facts.tries.get(name, set())]
+        moved = [step for one in inside for step in facts.reverts.pop(one, ())]
+        facts.reverts[name] = (*facts.reverts.get(name, ()), *moved, *_new(run, name, done, moved))
     for step in (step for steps in facts.reverts.values() for step in steps):
         for parent in step.data_parents:
             if parent in done:
@@ -73,9 +77,9 @@ def _read_again(run: RunData, attempt: Attempt) -> None:
         run.attempts.put(attempt.as_kept())
 
 
-def _new(run: RunData, name: StepId, done: Mapping[StepId, Attempt]) -> Iterator[Step]:
+def _new(run: RunData, name: StepId, done: Mapping[StepId, Attempt], moved: Sequence[Step]) -> Iterator[Step]:
     """The steps that undo what was done since the last plan, the last success first."""
-    known = {step.id for steps in run.facts.reverts.values() for step in steps}
+    known = {step.id for steps in (*run.facts.reverts.values(), moved) for step in steps}
     members = [done[step] for step in run.facts.tries.get(name, ()) if step in done]
     undoable = sorted((one for one in members if one.step.compensate is not None), key=took_effect_s)
     for attempt in reversed(undoable):

@@ -117,6 +117,22 @@ def test_tries_inside_each_other_undo_each_step_once():
     assert world.done == ["visa", "flight", "hotel", "pay", "undo:hotel", "undo:flight", "train", "undo:visa", "stay"]
 
 
+def test_what_is_still_undone_inside_is_undone_before_the_fallback_around_begins():
+    inner = {"id": "inner", "try": [done("flight", 1), step("pay", inputs={"n": 3}, after=["flight"])]}
+    inner["fallback"] = [step("train", inputs={"n": 4})]
+    outer = {"id": "trip", "try": [inner, step("other", inputs={"n": 5})], "fallback": [step("stay", inputs={"n": 6})]}
+
+    def seconds(_capability, inputs, _number):
+        return 5.0 if "of" in inputs else 2.0 if inputs.get("n") == 5 else 0.5
+
+    world = played([outer], 3, 5, seconds=seconds)
+
+    (undone,) = [one for one in world.run.attempts.values() if one.step.id == "undo:flight"]
+    (stay,) = [one for one in world.run.attempts.values() if one.step.id == "stay"]
+    assert undone.took_effect
+    assert stay.dispatched_s >= undone.ended_s
+
+
 def test_an_act_that_runs_when_its_try_fails_is_undone_once_it_has_succeeded():
     first = [done("act", 1, capability="act", by="refund"), step("bad", inputs={"n": 3})]
     block = {"id": "trip", "try": first, "fallback": [step("train", inputs={"n": 4})]}
