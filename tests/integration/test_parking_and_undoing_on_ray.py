@@ -1,4 +1,4 @@
-"""On Ray: a run that waits for a person is left to the journal, goes on with its outputs, and undoes what it has done."""
+"""On Ray: a run that waits for a person is parked, goes on with its outputs, and undoes what it has done."""
 
 import asyncio
 
