@@ -242,7 +242,9 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
     statuses = run.steps.statuses if plan.fan_outs else {}
     run.fan_outs = FanOuts(plan, statuses, run.facts.failures)
     run.steps.moved = run.fan_outs.moved if plan.fan_outs else None
-    for step in found.missing:
+    run.facts.undecided = {}
+    # Of several failures that no plan has decided about yet, the first one counts.
+    for step in sorted(found.missing, key=lambda step: _failed_s(run, found.keys[step])):
         if step in run.facts.gone or run.steps[step].status is StepStatus.SKIPPED:
             continue
         planned = plan.by_id[step]
@@ -254,6 +256,11 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
         elif (last := run.tries.last(found.keys[step])) is not None and not run.status.ended:
             failure, failed_at_s = last
             apply_policy(run, planned.step, run.catalog.by_name[placement.agent], failure, failed_at_s)
+
+
+def _failed_s(run: RunData, work: WorkKey) -> float:
+    last = run.tries.last(work)
+    return 0.0 if last is None else last[1]
 
 
 def _finished_attempt(run: RunData, step: StepId) -> AttemptId | None:

@@ -168,6 +168,14 @@ class RunData:
         """Whether an optimal plan has been asked for and is not complete yet."""
         return self.requests.awaited is not None
 
+    @property
+    def plan_is_coming(self) -> bool:
+        """Whether a plan of which nothing has arrived yet will say which steps of the present one go on."""
+        if self.plan is None:
+            return False
+        asked = self.requests.required and self.epoch != self.requests.requested
+        return asked or self.facts.asks or bool(self.steps.blocked)
+
     def refusals(self) -> Iterator[Decision]:
         """The gate's last decision about each guessed step that it has refused to the last."""
         asked = {step.id: decision for speculation in self.speculations for step, decision in speculation.refused()}

@@ -181,6 +181,8 @@ def _of_parents(run: RunData, state: StepState) -> WaitReason:
 def _of_block(run: RunData, state: StepState) -> WaitReason:
     if state.blocked_by is PlanReason.PROPOSED:
         gone = "its agent proposed what to do next"
+    elif state.blocked_by is PlanReason.SETTLED:
+        gone = f"it failed ({state.cause}), and the plan may do without it"
     else:
         gone = f"node {state.node} was lost" if state.node is not None else f"agent '{state.agent}' failed for good"
     epoch = run.requests.requested

@@ -1,0 +1,149 @@
+"""A step that fails while a plan is made that may do without it: how long planning takes decides nothing."""
+
+import pytest
+from declared import Declared, a_task, step
+
+from reconciler.simulation import Restart
+from reconciler.state.commands import RunStatus
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.run import RunState
+from reconciler.state.step_state import StepStatus
+from reconciler.state.waiting import WaitKind
+
+GONE, EARLY, LATE = 1, 2, 3
+SECONDS = {GONE: 0.1, EARLY: 0.3, LATE: 0.4}
+MODES = pytest.mark.parametrize("mode", ["wait", "forerun"])
+GONE_STEP = step("gone", inputs={"n": GONE}, on_failure="skip")
+
+
+@pytest.fixture(autouse=True)
+def validated(monkeypatch):
+    monkeypatch.setattr(RunState, "validates", True)
+
+
+def ended(_capability, inputs, _number):
+    """What has a number ends at its moment, and badly."""
+    n = inputs.get("n")
+    return Failure(kind=FailureKind.BAD_INPUT, message=f"{n} is bad") if n in SECONDS else n
+
+
+def played(steps, *, mode="wait", plan_s=0.5, other_s=1.0, **more):
+    def seconds(_capability, inputs, _number):
+        return SECONDS.get(inputs.get("n"), other_s)
+
+    task = a_task(steps, mode=mode)
+    return Declared(task, output=ended, seconds=seconds, plan_s=plan_s, most_events=5_000, **more).play()
+
+
+def using(of, **more):
+    """A workflow that is used with an input, and has a step that does not read it."""
+    steps = [step("inner", inputs={"n": EARLY}), step("last", inputs={"q": "$inputs.block/q", "m": "$steps.inner"})]
+    return {"id": "block", "use": "other", "inputs": {"q": of}, "steps": steps, "output": "last", **more}
+
+
+def turning(of):
+    """A loop with a state, and a step that does not read it."""
+    steps = [step("inner", inputs={"n": EARLY}), step("last", inputs={"q": "$state.q", "m": "$steps.inner"})]
+    return {"id": "block", "loop": steps, "output": "last", "state": {"q": of}, "next": {"q": "$steps.last"}, "max": 2}
+
+
+def running_over(of):
+    """A list of which one element does not read what another one does."""
+    return {"id": "block", "for_each": [of, EARLY], "steps": [step("inner", inputs={"n": "$item"})], "output": "inner"}
+
+
+BLOCKS = pytest.mark.parametrize("block", [using, turning, running_over])
+
+
+@BLOCKS
+@MODES
+def test_a_step_whose_block_the_next_plan_skips_fails_nothing(block, mode):
+    world = played([GONE_STEP, step("beside", inputs={"n": 7}), block("$steps.gone")], mode=mode)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.outputs == {"beside": 7}
+    assert not [step for step in world.run.steps.values() if step.status is StepStatus.FAILED and step.step != "gone"]
+
+
+@MODES
+def test_a_turn_of_a_loop_that_is_not_made_fails_nothing(mode):
+    turn = [
+        step("odd", inputs={"n": "$state.n"}, on_failure="skip"),
+        step("inner", inputs={"n": "$state.m"}),
+        step("last", inputs={"n": 9}),
+    ]
+    state = {"state": {"n": GONE, "m": 8}, "next": {"n": "$steps.odd", "m": EARLY}}
+    loop = {"id": "turns", "loop": turn, "output": "last", "max": 2, **state}
+
+    world = played([loop], mode=mode)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.outputs == {"turns": 9}
+
+
+@MODES
+def test_an_element_is_not_failed_by_a_step_that_the_next_plan_skips(mode):
+    steps = [GONE_STEP, using("$steps.gone"), step("kept", inputs={"n": "$item"})]
+    many = {"id": "many", "for_each": [7], "steps": steps, "output": "kept", "on_failure": "default", "default": [-1]}
+
+    assert played([many], mode=mode).outputs == {"many": [7]}
+
+
+@MODES
+def test_a_step_that_the_next_plan_still_holds_fails_the_task(mode):
+    world = played([GONE_STEP, step("other", inputs={"n": EARLY})], mode=mode)
+
+    assert world.run.status is RunStatus.FAILED
+    assert world.run.end.failure.message == "step 'other' failed: 2 is bad"
+
+
+@MODES
+def test_a_default_keeps_the_block_and_its_failure(mode):
+    world = played([{**GONE_STEP, "on_failure": "default", "default": 5}, using("$steps.gone")], mode=mode)
+
+    assert world.run.end.failure.message == "step 'inner' failed: 2 is bad"
+
+
+def test_of_several_failures_the_first_one_counts():
+    steps = [GONE_STEP, step("a-late", inputs={"n": LATE}), step("early", inputs={"n": EARLY})]
+
+    assert played(steps).run.end.failure.message == "step 'early' failed: 2 is bad"
+
+
+def test_a_failure_does_not_wait_where_no_plan_is_made():
+    world = played([step("other", inputs={"n": EARLY}), step("beside", inputs={"n": 7})])
+
+    assert world.run.at_s == pytest.approx(0.5 + SECONDS[EARLY])
+
+
+def test_a_fan_out_counts_a_failure_before_what_follows_it():
+    steps = [step("first", inputs={"n": EARLY}), step("second", inputs={"n": 7})]
+    policy = {"min_successful": 1, "tolerated_failures": 0, "on_failure": "default", "default": "failed"}
+
+    world = played([GONE_STEP, {"id": "both", "parallel": steps, **policy}], other_s=0.35)
+
+    assert world.outputs["both"] == "failed"
+
+
+def test_the_step_tells_what_it_waits_for():
+    seen = []
+
+    class Watched(Declared):
+        def _watch(self, now_s, news):
+            super()._watch(now_s, news)
+            seen.append(self.run.waiting("inner"))
+
+    task = a_task([GONE_STEP, step("beside", inputs={"n": 7}), using("$steps.gone")], mode="wait")
+    Watched(task, output=ended, seconds=lambda _c, inputs, _n: SECONDS.get(inputs.get("n"), 1.0)).play()
+
+    [told] = {one.message for one in seen if one is not None and one.kind is WaitKind.NEW_PLAN}
+    assert told == "waiting for a new plan: it failed (2 is bad), and the plan may do without it"
+
+
+@MODES
+def test_a_restart_at_any_event_changes_nothing(mode):
+    steps = [GONE_STEP, step("beside", inputs={"n": 7}), using("$steps.gone")]
+    events = len(played(steps, mode=mode).simulation.events)
+
+    for after in range(1, events + 1):
+        assert played(steps, mode=mode, restarts=(Restart(after=after),)).outputs == {"beside": 7}, after
