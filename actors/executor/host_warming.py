@@ -1,6 +1,7 @@
 """Starts hosts ahead of the attempts that may run in them: less than an attempt, and worth it for less likely steps."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from actors.executor.host import shares_a_host
@@ -8,6 +9,8 @@ from planners.agents import AgentKind, AgentSpec, Catalog
 from planners.guesses import LEAST_LIKELY
 from planners.model import NodeId
 from planners.plans import Plan
+
+_log = logging.getLogger(__name__)
 
 
 class HostWarming:
@@ -34,10 +37,13 @@ class HostWarming:
             and _has_a_light_host(agent)
         }
         if nodes and (self._starting is None or self._starting.done()):
-            self._starting = asyncio.get_running_loop().create_task(self._started(nodes))
+            self._starting = asyncio.get_running_loop().create_task(self._start(nodes))
 
-    async def _started(self, nodes: Iterable[NodeId]) -> None:
-        await self._prepare(nodes)
+    async def _start(self, nodes: Iterable[NodeId]) -> None:
+        try:
+            await self._prepare(nodes)
+        except Exception:  # noqa: BLE001 -- an attempt that needs the host starts it, and tells what is wrong with it
+            _log.warning("hosts could not be started ahead of attempts", exc_info=True)
 
 
 def _has_a_light_host(agent: AgentSpec) -> bool:

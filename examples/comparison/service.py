@@ -18,6 +18,7 @@ from forerun import CannotStart
 
 _START_S = 180.0
 _STOP_S = 40.0
+_FORERUN = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
 
 
 @contextmanager
@@ -35,9 +36,9 @@ def service(catalogs: Sequence[Path], variables: Mapping[str, str]) -> Iterator[
         here = Path(folder)
         agents = [agent for path in catalogs for agent in yaml.safe_load(path.read_text(encoding="utf-8"))["agents"]]
         (here / "catalog.json").write_text(json.dumps({"agents": agents}), encoding="utf-8")
-        command = [sys.executable, "-c", "from orchestrator.cli import main; main()", "up", "--json", "--port", "0"]
+        command = [*_FORERUN, "up", "--json", "--port", "0"]
         command += ["--catalog", str(here / "catalog.json"), "--data-dir", str(here / "data")]
-        with (here / "log").open("w+", encoding="utf-8") as log:
+        with (here / "log").open("w+", encoding="utf-8") as log, ended_by_signals():
             # In its own session Ctrl-C does not reach the service, and all processes that it started can be identified.
             process = subprocess.Popen(  # noqa: S603 - a fixed command without user input
                 command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **variables}, start_new_session=True
@@ -46,6 +47,26 @@ def service(catalogs: Sequence[Path], variables: Mapping[str, str]) -> Iterator[
                 yield _ready_url(process, here / "log")
             finally:
                 _end(process)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the block with SystemExit, so that it cleans up. While it does, they are ignored."""
+    ending = False
+
+    def end(number: int, _frame: object) -> None:
+        nonlocal ending
+        if not ending:
+            ending = True
+            raise SystemExit(128 + number)
+
+    handled = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in handled}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _ready_url(process: subprocess.Popen[bytes], log: Path) -> str:

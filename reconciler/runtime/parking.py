@@ -8,7 +8,7 @@ between counts.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -68,6 +68,7 @@ class Parking:
         self._parked: dict[TaskId, ParkedRun] = {}
         self._stopping: dict[TaskId, asyncio.Task[Any]] = {}
         self._waking: dict[TaskId, asyncio.Task[LiveRun]] = {}
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._parked)
@@ -122,7 +123,8 @@ class Parking:
         return await asyncio.shield(self._waking[task])
 
     def close(self) -> None:
-        """Forget all alarms."""
+        """Forget all alarms, and set none any more."""
+        self._closed = True
         for parked in self._parked.values():
             if parked.alarm is not None:
                 parked.alarm.cancel()
@@ -146,7 +148,8 @@ class Parking:
             await self.woken(task)
         except Exception:  # noqa: BLE001 -- the database may be away; the run must not sleep for ever
             _log.exception("task %s cannot go on", task)
-            self._call(_AGAIN_S, task)
+            if (parked := self._parked.get(task)) is not None and not self._closed:
+                self._parked[task] = replace(parked, alarm=self._call(_AGAIN_S, task))
 
     async def _wake(self, task: TaskId) -> LiveRun:
         try:

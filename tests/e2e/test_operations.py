@@ -44,6 +44,7 @@ async def say(after: str = "") -> str:
 
 @agent("wait", expected_s=5)
 async def wait(flag: str) -> str:
+    Path(f"{{flag}} waits").touch()
     while not Path(flag).exists():
         await asyncio.sleep(0.05)
     return WORD
@@ -51,6 +52,7 @@ async def wait(flag: str) -> str:
 
 @agent("block", expected_s=5)
 def block(flag: str) -> str:
+    Path(f"{{flag}} blocks").touch()
     while not Path(flag).exists():
         time.sleep(0.05)
     return WORD
@@ -203,7 +205,8 @@ def test_running_attempts_end_with_the_old_code_and_later_ones_use_the_new(opera
     )
     with operated.client() as client:
         running = client.submit(task)
-        until(lambda: sum(bar.started_s is not None for bar in client.timeline(running.id).bars) == 2)
+        # A new process is told to have started before it has imported the code, which is about to be overwritten.
+        until(lambda: all(Path(f"{flag} {does}").exists() for does in ("waits", "blocks")))
         operated.write(CODE.format(word="brand-new"), CATALOG.replace("name: sayer", "name: sayer, version: '2'"))
 
         assert "changed sayer" in operated.reload()

@@ -42,3 +42,15 @@ async def test_a_step_that_is_hardly_likely_starts_nothing():
 )
 async def test_agents_that_run_elsewhere_or_hold_something_start_nothing(fields):
     assert await warmed(agent(**fields)) == []
+
+
+async def test_a_host_that_does_not_start_is_told_in_the_log(caplog):
+    async def prepare(_nodes):
+        raise RuntimeError("no room")
+
+    warming = HostWarming(prepare, lambda: Catalog(agents=(agent(),)))
+    for _ in range(2):  # the next guess tries again
+        warming.expect(guess(chain("solve")))
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+
+    assert [record.message for record in caplog.records] == ["hosts could not be started ahead of attempts"] * 2
