@@ -34,6 +34,16 @@ _TESTS = Path(__file__).parent
 _WITHOUT_RAY = ("unit", "properties", "laws")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Spread files over workers so that few services are started."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from worker_files import WorkerFiles  # noqa: PLC0415 - pytest-xdist may be switched off
+
+    return WorkerFiles(config, log)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Fail a unit test that starts Ray."""

@@ -13,6 +13,7 @@ STEPS = 5_000
 LONGEST_MS = 50.0
 INTERACTIVE_MS = 2_000.0
 TRIES = 3
+_OTHERS = ("graph", "steps", "plans")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def campaign():
     return runs.large(STEPS)
 
 
-@pytest.mark.parametrize("tab", ["timeline", "graph", "steps", "plans"])
+@pytest.mark.parametrize("tab", ["timeline", *(pytest.param(tab, marks=pytest.mark.slow) for tab in _OTHERS)])
 def test_no_task_of_the_main_thread_takes_longer_than_a_user_notices(browser, opened, campaign, tab):
     """By CPU time, and the best of some tries: the first use of a browser pages its code in."""
     longest: list[float] = []

@@ -31,19 +31,32 @@ def started(data_dir: Path, *flags: str, environment: Mapping[str, str] | None =
     return live_service.started(data_dir, *flags, catalog=_HERE / "catalog.yaml", environment=served)
 
 
-def restart(service: Service) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that end the shared service come last, so that it is seldom started again."""
+    last = ("test_lost_processes_of_ray.py", "test_how_it_ends.py")
+    here = [number for number, item in enumerate(items) if item.path.parent == _HERE]
+    ordered = sorted(
+        (items[number] for number in here), key=lambda item: last.index(item.path.name) if item.path.name in last else -1
+    )
+    for number, item in zip(here, ordered, strict=True):
+        items[number] = item
+
+
+def restart(service: Service, *flags: str) -> None:
     """Start a service that has ended again, on its journal."""
     with service.process:  # closes its pipe
         pass
-    again = started(service.log.parent)
+    again = started(service.log.parent, *flags)
     service.process, service.url, service.log = again.process, again.url, again.log
 
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One for all scenarios; those that end it start it again."""
+    """One for all scenarios; those that end it start it again, but for the last."""
     running = started(tmp_path_factory.mktemp("up"))
     yield running
+    if running.process.poll() is not None:
+        return
     processes = running.descendants()
     assert running.terminate() == 0, running.log.read_text()
     assert alive(processes) == set()

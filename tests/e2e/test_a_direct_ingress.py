@@ -12,7 +12,8 @@ from orchestrator.client.client import Client
 from orchestrator.client.errors import Busy, Unreachable
 from reconciler.state.commands import RunStatus
 
-pytestmark = pytest.mark.timeout(300)
+# One process that answers and crashes is also among the ways to fail, which need such a service anyway.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 GUARD_S = 120.0
 CATALOG = Path(__file__).parent / "catalog.yaml"
 COUNTED = {"workflow": {"steps": [{"id": "only", "capability": "count", "inputs": {"word": "plan"}}]}}
@@ -39,7 +40,7 @@ def answered(client):
     ("flags", "process"),
     [
         pytest.param((), "ray::IngressShard", id="one"),
-        pytest.param(("--shards", "2"), "ray::DirectIngress", id="two", marks=pytest.mark.slow),
+        pytest.param(("--shards", "2"), "ray::DirectIngress", id="two"),
     ],
 )
 def test_tasks_run_and_the_process_that_answers_may_crash(tmp_path, flags, process):

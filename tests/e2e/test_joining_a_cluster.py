@@ -99,7 +99,7 @@ def test_a_task_is_served_on_a_cluster_that_is_joined_with_its_token_and_refused
         assert "RAY_AUTH_TOKEN" in told.partition("fix:")[2]
 
     entitled = {"HOME": str(tmp_path), "RAY_AUTH_TOKEN": _TOKEN}
-    service = started(tmp_path, "--address", head.address, environment=entitled)
+    service = started(tmp_path, "--address", head.address, "--ingress", "direct", environment=entitled)
     try:
         with Client.sync(service.url) as client:
             view = client.wait(client.submit(_ADDITION).id, 60)

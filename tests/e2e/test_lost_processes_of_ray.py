@@ -18,6 +18,8 @@ from .conftest import Service, alive, restart
 pytestmark = pytest.mark.timeout(240)
 
 _END_S = 10
+# Ray Serve takes seconds to start.
+_SOONER = ("--ingress", "direct")
 _SLEEP = {"workflow": {"steps": [{"id": "a", "capability": "sleep", "inputs": {"seconds": 2}}]}}
 
 
@@ -31,7 +33,7 @@ def doomed(service: Service) -> Iterator[Service]:
     for pid in processes:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    restart(service)
+    restart(service, *_SOONER)
 
 
 def _process(service: Service, wanted: str) -> int:
@@ -49,6 +51,7 @@ def _await_death(processes: set[int]) -> None:
 @pytest.mark.parametrize("killed", ["gcs_server", pytest.param("raylet", marks=pytest.mark.slow)])
 def test_kill_9_of_a_process_of_ray_ends_the_service_and_a_restart_ends_its_tasks(doomed: Service, killed: str):
     with Client.sync(doomed.url) as client:
+        known = {view.id: view.status for view in client.list(limit=500).tasks if view.status.ended}
         task_id = client.submit(_SLEEP).id
 
     processes = doomed.descendants()
@@ -61,6 +64,8 @@ def test_kill_9_of_a_process_of_ray_ends_the_service_and_a_restart_ends_its_task
     assert "has died" in told
     assert "Traceback" not in told
     _await_death(processes)
-    restart(doomed)
+    restart(doomed, *_SOONER)
     with Client.sync(doomed.url) as client:
         assert client.wait(task_id, 60).outputs == {"a": 2}
+        after = {view.id: view.status for view in client.list(limit=500).tasks}
+    assert {task: after[task] for task in known} == known

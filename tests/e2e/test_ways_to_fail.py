@@ -26,7 +26,7 @@ from typer.testing import CliRunner
 from benchmarks.scripted_llm import Fault, ScriptedLLM
 from orchestrator.cli.app import app
 from orchestrator.client.client import Client
-from orchestrator.client.errors import BadRequest, Busy, TaskFailed
+from orchestrator.client.errors import BadRequest, Busy, TaskFailed, Unreachable
 from reconciler.state.commands import RunStatus
 from reconciler.state.waiting import WaitKind
 from reconciler.views.models import TaskView
@@ -300,6 +300,12 @@ def _name(pid: int) -> str:
     return ""
 
 
+def _command(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
+
+
 @pytest.fixture(scope="module")
 def client(url: str) -> Iterator[Any]:
     with Client.sync(url) as client:
@@ -325,7 +331,7 @@ def submitted(client: Any, task: dict[str, Any]) -> str:
     while True:
         try:
             return str(client.submit(task).id)
-        except Busy:
+        except (Busy, Unreachable):
             assert time.monotonic() < end_s
             time.sleep(0.2)
 
@@ -467,9 +473,9 @@ def test_a_cancelled_task_tells_who_wanted_it_and_what_ran(url: str, client: Any
 def test_an_act_in_doubt_tells_which_act_why_and_what_to_do(url: str, client: Any):
     task = submitted(client, one("pay"))
 
-    view = client.wait(task, GUARD_S)
+    until(lambda: client.get(task).needs_resolution)
 
-    assert view.status is RunStatus.IN_DOUBT
+    assert client.get(task).status is RunStatus.IN_DOUBT
     text = shown(url, "show", task)
     for told in (
         "step only may have acted",
@@ -511,3 +517,16 @@ def test_a_wrong_capability_is_refused_with_the_field_and_the_nearest_name(clien
 
     assert caught.value.field == "workflow.steps.only.capability"
     assert "summarise" in caught.value.fix
+
+
+def test_the_process_that_answers_may_crash(service: live_service.Service, client: Any):
+    """The last test of this service; `test_a_direct_ingress.py` has more of it."""
+    before = submitted(client, one("repeat", {"value": "before"}))
+    assert client.wait(before, GUARD_S).outputs == {"only": "before"}
+    (answering,) = (pid for pid in service.descendants() if "ray::IngressShard" in _command(pid))
+
+    os.kill(answering, signal.SIGKILL)
+
+    after = submitted(client, one("repeat", {"value": "after"}))
+    assert client.wait(after, GUARD_S).outputs == {"only": "after"}
+    assert client.get(before).outputs == {"only": "before"}

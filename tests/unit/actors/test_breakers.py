@@ -167,7 +167,7 @@ def test_a_planner_avoids_agents_that_do_not_answer_where_others_can_do_the_work
 
 def test_a_service_that_answers_with_errors_for_a_while_loses_no_step():
     with http_counterpart() as server:
-        server.answers["/work"] = [*[(503, {}, {"no": "not now"})] * 8, (200, {}, {"done": True})]
+        server.answers["/work"] = [*[(503, {}, {"no": "not now"})] * 6, (200, {}, {"done": True})]
         entry = {"name": "works", "capability": "work", "kind": "http", "target": f"{server.url}/work"}
         settings = {"allow": ["127.0.0.1"]}
         catalog = parse_catalog({"agents": [{**entry, "effect": "idempotent", "settings": settings}]})
@@ -176,4 +176,4 @@ def test_a_service_that_answers_with_errors_for_a_while_loses_no_step():
         view = run({"workflow": {"steps": steps}}, [catalog])
 
     assert view.status is RunStatus.SUCCEEDED, view.failure
-    assert len(server.seen) == 8 + 6
+    assert len(server.seen) == 6 + 6

@@ -131,7 +131,11 @@ def doubtful(gateway, monkeypatch):
 
 
 @pytest.mark.parametrize("how", ["--wait", "--watch"])
-def test_waiting_for_a_task_ends_when_it_is_in_doubt_with_an_exit_code_and_the_fix(forerun, doubtful, task_file, how):
+def test_waiting_for_a_task_ends_when_it_is_in_doubt_with_an_exit_code_and_the_fix(
+    forerun, doubtful, task_file, how, monkeypatch
+):
+    monkeypatch.setattr("orchestrator.client.client._POLL_S", 0.01)
+
     result = forerun("submit", str(task_file), how)
 
     assert result.exit_code == 5

@@ -27,7 +27,8 @@ async def test_a_task_is_drawn_until_it_has_ended(client, gateway, task, screen)
     assert "succeeded" in screen.getvalue()
 
 
-async def test_a_task_in_doubt_is_drawn_once_more_and_left(client, gateway, task, screen):
+async def test_a_task_in_doubt_is_drawn_once_more_and_left(client, gateway, task, screen, monkeypatch):
+    monkeypatch.setattr("orchestrator.client.client._POLL_S", 0.01)
     view = await client.submit(task)
     gateway.doubt(view.id, "digest")
 
