@@ -99,9 +99,9 @@ def _parsed(raw: Any) -> Any:
     """Expand shorthand. The full form and model instances pass through."""
     if isinstance(raw, Model):
         return raw
-    if isinstance(raw, str) and raw.startswith("$"):
-        return _reference(raw)
-    if _is_form(raw):
+    if not isinstance(raw, dict | list | tuple):
+        return _reference(raw) if isinstance(raw, str) and raw.startswith("$") else {"value": raw}
+    if isinstance(raw, dict) and _is_form(raw):
         return {"value": raw} if "value" in raw and not _reads_as_binding(raw["value"]) else raw
     if not refers(raw):
         return {"value": raw}

@@ -30,7 +30,8 @@ def is_ordered(parents: Mapping[StepId, Iterable[StepId]]) -> bool:
     """Whether no key comes before one of its parents. Parents that are no key are ignored."""
     listed: set[StepId] = set()
     for step, refs in parents.items():
-        if any(ref in parents and ref not in listed for ref in refs):
-            return False
+        for ref in refs:
+            if ref not in listed and ref in parents:
+                return False
         listed.add(step)
     return True

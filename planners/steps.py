@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from planners import node_fields as fields
-from planners.bindings import Binding, step_refs
+from planners.bindings import Binding, Composed, Gather, StepRef, step_refs
 from planners.built_in_names import APPROVAL, CALLBACK, WAIT
 from planners.context_keys import read_by
 from planners.expressions.references import parsed
@@ -131,8 +131,13 @@ class Step(fields.WithInputs, StepPolicies, NodeBase):
     @cached_property
     def data_parents(self) -> tuple[StepId, ...]:
         """The steps whose output this step reads, once each, in binding order."""
-        refs = (ref.step for binding in self.inputs.values() for ref in step_refs(binding))
-        return tuple(dict.fromkeys(refs))
+        refs: dict[StepId, None] = {}
+        for binding in self.inputs.values():
+            if isinstance(binding, StepRef):  # by far the most common
+                refs[binding.step] = None
+            elif isinstance(binding, Gather | Composed):
+                refs.update((ref.step, None) for ref in step_refs(binding))
+        return tuple(refs)
 
     @cached_property
     def parents(self) -> tuple[StepId, ...]:

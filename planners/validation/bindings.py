@@ -9,7 +9,9 @@ from planners.agents import AgentSpec
 from planners.bindings import (
     HANDOFF_PART,
     Binding,
+    Composed,
     ContextRef,
+    Gather,
     InputRef,
     ItemRef,
     Leaf,
@@ -86,8 +88,8 @@ class _Reader:
         self._requirements = requirements
         self._most = most
         self._known: dict[tuple[str, Path], Known] = {}
-        self._outputs: dict[tuple[str, ...], ValueShape] = {}
-        self._mismatches: dict[tuple[tuple[str, ...], str, ValueShape, bool], Mismatch | None] = {}
+        self._candidates: dict[int, _Candidates] = {}
+        self._mismatches: dict[tuple[int, str, ValueShape, bool], Mismatch | None] = {}
         self._inside_routes = 0
         self._states: list[frozenset[str]] = []
         self._of_used: dict[str, ValueShape] = dict(given)
@@ -106,22 +108,17 @@ class _Reader:
         return found if node.default is None else ANYTHING
 
     def _kind(self, node: Node, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
+        if isinstance(node, Step):
+            return self._step(node, where, scope, item)
         for name, condition in () if isinstance(node, Loop) else node.conditions:
             self._condition(condition, (where, name), scope, item)
         if isinstance(node, ForEach):
             return self._block(node, where, scope, item)
         for name, binding in node.bindings:
             shape = self.shape(binding, (where, name), scope, item)
-            if isinstance(node, Step):
-                self._check_type(node, name.removeprefix("inputs."), shape, (where, name))
             if isinstance(node, Use):
                 self._check_used(node, name.removeprefix("inputs."), shape, (where, name))
         match node:
-            case Step():
-                output = self._output(node)
-                if node.compensate is not None:
-                    self._compensation(node, where, scope.new_child({node.id: output}), item)
-                return output
             case Parallel():
                 scope = self.level(node.parallel, (where, "parallel"), scope, item)
                 self._enough(node, len(node.parallel), where)
@@ -155,13 +152,24 @@ class _Reader:
         if len(self.reading.flaws) == before and (flaw := type_flaw(expression, kinds)) is not None:
             self._flaw(f"'{shown(text)}' is not a condition: {flaw}", where, "see the language definition of CEL")
 
-    def _check_type(self, step: Step, name: str, shape: ValueShape, where: _Where) -> None:
+    def _step(self, step: Step, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
+        """Read a step. Nearly all nodes are steps."""
+        may = self._may_do(step)
+        for name, binding in step.inputs.items():
+            if name not in may.typed and isinstance(binding, Value):  # a literal that may be anything
+                continue
+            at = (where, "inputs", name)
+            self._check_type(may, name, self.shape(binding, at, scope, item), at)
+        if step.compensate is not None:
+            self._compensation(step, where, scope.new_child({step.id: may.output}), item)
+        return may.output
+
+    def _check_type(self, may: "_Candidates", name: str, shape: ValueShape, where: _Where) -> None:
         """Refuse an input that is of the wrong type for every agent that may do the step."""
-        if shape is ANYTHING:
+        if shape is ANYTHING or name not in may.typed:
             return
-        agents = self._requirements.candidates(step)
-        some = self._inside_routes > 0
-        key = tuple(agent.name for agent in agents), name, shape, some
+        agents, some = may.agents, self._inside_routes > 0
+        key = id(may), name, shape, some
         if key not in self._mismatches:
             self._mismatches[key] = _mismatch_of_all(agents, name, shape, some=some)
         if (found := self._mismatches[key]) is not None:
@@ -173,16 +181,17 @@ class _Reader:
     def _compensation(self, step: Step, where: _Where, scope: _Scope, item: ValueShape | None) -> None:
         """What undoes a step may read the step's own output too."""
         undo = undo_step(step)
-        for name, binding in undo.bindings:
-            shape = self.shape(binding, (where, "compensate", name), scope, item)
-            self._check_type(undo, name.removeprefix("inputs."), shape, (where, "compensate", name))
+        may = self._may_do(undo)
+        for name, binding in undo.inputs.items():
+            at = (where, "compensate", "inputs", name)
+            self._check_type(may, name, self.shape(binding, at, scope, item), at)
 
-    def _output(self, step: Step) -> ValueShape:
-        agents = self._requirements.candidates(step)
-        names = tuple(agent.name for agent in agents)
-        if names not in self._outputs:
-            self._outputs[names] = of_schemas(agent.output_schema for agent in agents)
-        return self._outputs[names]
+    def _may_do(self, step: Step) -> "_Candidates":
+        agents = self._requirements.candidates(step)  # the same list for like steps
+        known = self._candidates.get(id(agents))
+        if known is None:
+            known = self._candidates[id(agents)] = _Candidates.of(agents)
+        return known
 
     def _block(self, block: ForEach, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
         over = self.shape(block.for_each, (where, "for_each"), scope, item)
@@ -229,28 +238,32 @@ class _Reader:
 
     def shape(self, binding: Binding, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
         """What a binding stands for; errors are added to the reading."""
+        if not isinstance(binding, Gather | Composed):
+            return self._leaf(binding, where, scope, item)
+        return fold_binding(
+            binding, lambda leaf: self._leaf(leaf, where, scope, item), lambda parts: Parts(tuple(parts)), Members
+        )
 
-        def of_leaf(leaf: Leaf) -> ValueShape:
-            match leaf:
-                case Value(value=value):
-                    return Known(value)
-                case InputRef():
-                    return self._input(leaf, where)
-                case StepRef(path=path) if path[:1] == (HANDOFF_PART,):
-                    return ANYTHING
-                case StepRef(step=step, path=path):
-                    return self._walk(scope.get(step, ANYTHING), path, where, f"the output of '{step}'")
-                case ItemRef(item=path) if item is not None:
-                    return self._walk(item, path, where, "an element of the list")
-                case ItemRef():
-                    self._flaw("$item has no meaning outside a for_each", where, "put the step into a for_each")
-                    return ANYTHING
-                case ContextRef():
-                    return ANYTHING
-                case StateRef(loop_state=path):
-                    return self._state(path, where)
-
-        return fold_binding(binding, of_leaf, lambda parts: Parts(tuple(parts)), Members)
+    def _leaf(self, leaf: Leaf, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
+        match leaf:
+            case Value(value=value):
+                return Known(value)
+            case InputRef():
+                return self._input(leaf, where)
+            case StepRef(path=path) if path[:1] == (HANDOFF_PART,):
+                return ANYTHING
+            case StepRef(step=step, path=path):
+                found = scope.get(step, ANYTHING)
+                return self._walk(found, path, where, f"the output of '{step}'") if path else found
+            case ItemRef(item=path) if item is not None:
+                return self._walk(item, path, where, "an element of the list")
+            case ItemRef():
+                self._flaw("$item has no meaning outside a for_each", where, "put the step into a for_each")
+                return ANYTHING
+            case ContextRef():
+                return ANYTHING
+            case StateRef(loop_state=path):
+                return self._state(path, where)
 
     def _check_used(self, node: Use, name: str, shape: ValueShape, where: _Where) -> None:
         """Refuse an input of a used workflow that is of the wrong type; its steps read what is given."""
@@ -295,6 +308,22 @@ class _Reader:
         self.reading.flaws.append(InvalidTask(message, _dotted(where), fix))
         if len(self.reading.flaws) >= self._most:
             raise _EnoughFlaws
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """The agents that may do a step: what they return, and the inputs of which all of them declare a type."""
+
+    agents: Sequence[AgentSpec]
+    output: ValueShape
+    typed: frozenset[str]
+
+    @classmethod
+    def of(cls, agents: Sequence[AgentSpec]) -> "_Candidates":
+        """What is known of some agents."""
+        declared = [frozenset((agent.input_schema or {}).get("properties") or ()) for agent in agents]
+        typed = frozenset.intersection(*declared) if declared else frozenset[str]()
+        return cls(agents, of_schemas(agent.output_schema for agent in agents), typed)
 
 
 def _mismatch_of_all(agents: Sequence[AgentSpec], name: str, shape: ValueShape, *, some: bool) -> Mismatch | None:

@@ -29,12 +29,17 @@ class Requirements:
         self._hosted: dict[str, bool] = {}
 
     def candidates(self, step: Step) -> list[AgentSpec]:
-        """The agents that may do a step, resources aside."""
-        names = tuple(sorted(step.inputs)) if step.capability in self._selective else ()
+        """The agents that may do a step, resources aside: the same list for steps that ask the same."""
+        names = tuple(step.inputs) if step.capability in self._selective else ()
         key = (step.capability, step.agent, step.min_quality, names)
-        if key not in self._candidates:
-            self._candidates[key] = self.rule.agents(step, self.catalog)
-        return self._candidates[key]
+        found = self._candidates.get(key)
+        if found is None:
+            found = self._candidates[key] = self.rule.agents(step, self.catalog)
+        return found
+
+    def served(self, step: Step) -> bool:
+        """Whether some agent may do a step, and a node is large enough for it."""
+        return any(map(self.hosted, self.candidates(step)))
 
     def hosted(self, agent: AgentSpec) -> bool:
         """Whether a node of the cluster is large enough for the agent; True if no node is known."""
@@ -48,22 +53,26 @@ def unservable(task: Task, requirements: Requirements) -> Iterator[InvalidTask]:
     if not requirements.catalog.agents:
         yield InvalidTask("the catalog has no agents", "", "start the service with a catalog")
     elif task.workflow is not None:
-        for place in locate(task.workflow.steps):
-            node = place.node
-            if isinstance(node, Step):
-                yield from _unservable_step(node, place, requirements)
+        steps = (node for node in task.workflow.walk() if isinstance(node, Step))
+        if not all(_is_servable(step, requirements) for step in steps):
+            for place in locate(task.workflow.steps):
+                if isinstance(place.node, Step):
+                    yield from _unservable_step(place.node, place, requirements)
     if task.planning.plan is not None:
         for planned in task.planning.plan.steps:
             yield from _unservable_in_plan(planned, requirements)
 
 
+def _is_servable(step: Step, requirements: Requirements) -> bool:
+    """Whether some agent can do the step, and what undoes it."""
+    return requirements.served(step) and (step.compensate is None or requirements.served(undo_step(step)))
+
+
 def _unservable_step(step: Step, place: Located, requirements: Requirements) -> Iterator[InvalidTask]:
-    if not any(map(requirements.hosted, requirements.candidates(step))):
+    if not requirements.served(step):
         yield _reason(step, place.field, requirements)
-    if step.compensate is not None:
-        undo = undo_step(step)
-        if not any(map(requirements.hosted, requirements.candidates(undo))):
-            yield _reason(undo, f"{place.field}.compensate", requirements)
+    if step.compensate is not None and not requirements.served(undo := undo_step(step)):
+        yield _reason(undo, f"{place.field}.compensate", requirements)
 
 
 def _reason(step: Step, field: str, requirements: Requirements) -> InvalidTask:
