@@ -1,5 +1,7 @@
 """Losslessness: whatever is guessed and whatever fails, a declared workflow gives what it gives without speculation."""
 
+import os
+
 import pytest
 from declared import Declared, a_task
 from hypothesis import HealthCheck, Phase, given, settings
@@ -11,6 +13,8 @@ from reconciler.simulation import Restart
 from reconciler.state.commands import RunStatus
 from reconciler.state.run import RunState
 
+HISTORIES = int(os.environ.get("FORERUN_LAW_HISTORIES", "200"))
+pytestmark = pytest.mark.timeout(120 + HISTORIES)
 INPUTS = {"seed": 7, "list": [3, 4]}
 SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": (Phase.generate,)}
 
@@ -51,7 +55,7 @@ def drawn_seconds(draws):
     return lambda _capability, _inputs, number: draws[number % len(draws)]
 
 
-@settings(max_examples=200, **SETTINGS)
+@settings(max_examples=HISTORIES, **SETTINGS)
 @given(
     workflows(),
     st.lists(st.sampled_from([0.1, 0.4, 0.9, 3.0]), min_size=1, max_size=7),

@@ -1,5 +1,7 @@
 """Where the order of completions matters, a run without speculation gives the same if that order is replayed."""
 
+import os
+
 import pytest
 from declared import Declared, a_task
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,6 +17,8 @@ from reconciler.state.run import RunState
 
 INPUTS = {"seed": 7, "list": [3, 4]}
 PLAN_S = 0.3
+HISTORIES = int(os.environ.get("FORERUN_LAW_HISTORIES", "100"))
+pytestmark = pytest.mark.timeout(120 + HISTORIES)
 # Longer than any plan takes, so that a step has begun before its turn comes.
 TURN_S, NEVER_S = 10.0, 1e6
 
@@ -68,7 +72,7 @@ def ended(world):
     return run.status, world.outputs if run.status is RunStatus.SUCCEEDED else run.end.failure.message
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
+@settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
 @given(
     workflows(order=True),
     # Longer than a plan takes: what a plan finds finished counts at one moment, and no order replays that.

@@ -1,5 +1,7 @@
 """Whatever fails, and whenever a task is cancelled or the service restarted: what has succeeded is undone, once."""
 
+import os
+
 import pytest
 from declared import Declared, a_task
 from hypothesis import HealthCheck, Phase, given, settings
@@ -13,6 +15,8 @@ from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run import RunState
 
+HISTORIES = int(os.environ.get("FORERUN_LAW_HISTORIES", "100"))
+pytestmark = pytest.mark.timeout(120 + HISTORIES)
 BAD = Failure(kind=FailureKind.BAD_INPUT, message="bad")
 
 
@@ -26,7 +30,7 @@ def undone_in_order(run):
     return list(dict.fromkeys(one.step.id for one in run.attempts.values() if is_undo(one.step.id)))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
+@settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
 @given(
     workflows(undo=True),
     st.sampled_from(["wait", "forerun"]),
