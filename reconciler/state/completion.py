@@ -35,7 +35,7 @@ def _start(run: RunData, fan_out: OpenFanOut) -> None:
 def _decide(run: RunData, fan_out_id: StepId) -> None:
     fan_out = run.fan_outs.open[fan_out_id]
     run.fan_outs.changed.pop(fan_out_id)
-    if _has_undecided_failure(run, fan_out_id):  # the next plan counts its elements anew
+    if fan_out.awaits_plan:  # it is looked at again when that is there
         return
     timeout_s, started_s = fan_out.spec.policy.timeout_s, run.facts.started_s.get(fan_out_id)
     timed_out = timeout_s is not None and started_s is not None and run.at_s >= started_s + timeout_s
@@ -49,11 +49,6 @@ def _decide(run: RunData, fan_out_id: StepId) -> None:
     elif fan_out.counts[ElementStatus.FAILED] or fan_out.counts[ElementStatus.OPEN]:
         run.facts.keep(fan_out_id, fan_out.numbers(ElementStatus.SUCCEEDED))
         _drop_the_rest(run, fan_out, f"'{fan_out_id}' is complete without it: {reason.value}")
-
-
-def _has_undecided_failure(run: RunData, fan_out: StepId) -> bool:
-    """Whether a step inside has failed before what has happened since, and only a plan says whether that counts."""
-    return any(fan_out == around for step in run.facts.undecided for around, _ in run.fan_outs.around(step))
 
 
 def _drop_the_rest(run: RunData, fan_out: OpenFanOut, reason: str) -> None:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from planners.model import Model, StepId
 from planners.plans import Plan
+from planners.policies import OnFailure
 from planners.workflow import FanOut
 from reconciler.state.step_state import StepStatus
 
@@ -83,6 +84,7 @@ class OpenFanOut:
     elements: list[_ElementState]
     counts: dict[ElementStatus, int] = field(default_factory=lambda: dict.fromkeys(ElementStatus, 0))
     admitted: int = 0
+    undecided: set[int] = field(default_factory=set)  # elements that have failed if the next plan still holds the step
     held: list[int] = field(default_factory=list)
     held_steps: dict[int, list[StepId]] = field(default_factory=dict)
 
@@ -118,7 +120,7 @@ class OpenFanOut:
         results, failed = self.counts[ElementStatus.SUCCEEDED], self.counts[ElementStatus.FAILED]
         least = policy.least_successful(total)
         without = failed + self.counts[ElementStatus.SKIPPED]
-        if failed > policy.most_failed(total) or (least is not None and total - without < least):
+        if self._fails(failed):
             return CompletionReason.FAILURE_TOLERANCE_EXCEEDED, False
         if results + without == total:
             return CompletionReason.ALL_COMPLETED, True
@@ -127,6 +129,16 @@ class OpenFanOut:
         if timed_out:
             return CompletionReason.TIMED_OUT, results >= (1 if least is None else least)
         return None
+
+    @property
+    def awaits_plan(self) -> bool:
+        """Whether it fails if the failures count that the next plan decides about."""
+        return bool(self.undecided) and self._fails(self.counts[ElementStatus.FAILED] + len(self.undecided))
+
+    def _fails(self, failed: int) -> bool:
+        policy, total = self.spec.policy, self.total
+        least, without = policy.least_successful(total), failed + self.counts[ElementStatus.SKIPPED]
+        return failed > policy.most_failed(total) or (least is not None and total - without < least)
 
     @property
     def is_full(self) -> bool:
@@ -247,6 +259,14 @@ class FanOuts:
     def fail(self, fan_out: StepId, number: int) -> None:
         """An element has failed."""
         self._end(fan_out, number, ElementStatus.FAILED)
+
+    def await_plan(self, step: StepId) -> None:
+        """A step has failed, and the next plan decides whether that counts. It counts before whatever follows."""
+        for fan_out_id, number in self.around(step):
+            fan_out = self.open[fan_out_id]
+            fan_out.undecided.add(number)
+            if not fan_out.awaits_plan or fan_out.spec.on_failure is not OnFailure.FAIL:
+                break
 
     def close(self, fan_out: StepId) -> Iterator[StepId]:
         """It is complete; yields the steps that it held."""

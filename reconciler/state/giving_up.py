@@ -52,7 +52,7 @@ def awaits_plan(run: RunData, step: Step) -> bool:
 
 def await_plan(run: RunData, step: StepId, told: str) -> None:
     """The step has failed; it is decided about when the next plan is there."""
-    run.facts.undecided[step] = None
+    run.fan_outs.await_plan(step)
     run.steps.block(step, run.at_s, PlanReason.SETTLED, cause=told)
 
 

@@ -242,7 +242,6 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
     statuses = run.steps.statuses if plan.fan_outs else {}
     run.fan_outs = FanOuts(plan, statuses, run.facts.failures)
     run.steps.moved = run.fan_outs.moved if plan.fan_outs else None
-    run.facts.undecided = {}
     # Of several failures that no plan has decided about yet, the first one counts.
     for step in sorted(found.missing, key=lambda step: _failed_s(run, found.keys[step])):
         if step in run.facts.gone or run.steps[step].status is StepStatus.SKIPPED:

@@ -22,7 +22,6 @@ class RunFacts:
         started_s: fan-out -> when its first step started.
         completions: the fan-outs that are complete.
         asks: whether a new plan is needed.
-        undecided: steps that have failed while a plan is made that may do without them.
         gone: steps that do not run any more, whatever a plan says that was asked for before.
         loops: those that the next plan resumes behind finished turns; ``finished``, ``repeats`` and ``undo``: see
             `planners.facts.Facts`.
@@ -39,7 +38,6 @@ class RunFacts:
         self.started_s: dict[StepId, float] = {}
         self.completions: dict[StepId, Completion] = {}
         self.asks = False
-        self.undecided: dict[StepId, None] = {}
         self.gone: set[StepId] = set()
         self._timeouts: list[tuple[float, StepId]] = []
         self._deadlines: list[tuple[float, StepId]] = []

@@ -125,6 +125,29 @@ def test_a_fan_out_counts_a_failure_before_what_follows_it():
     assert world.outputs["both"] == "failed"
 
 
+def test_a_quorum_is_reached_at_its_moment_whatever_becomes_of_a_failure_before():
+    steps = [step("first", inputs={"n": EARLY}), step("second", inputs={"n": 7}), step("third", inputs={"m": 8})]
+    task = [GONE_STEP, step("beside", inputs={"n": 9}), {"id": "some", "parallel": steps, "min_successful": 1}]
+
+    def seconds(_capability, inputs, _number):
+        return SECONDS.get(inputs.get("n"), {7: 0.35, 9: 2.0}.get(inputs.get("n"), 0.4))
+
+    world = Declared(a_task(task, mode="wait"), output=ended, seconds=seconds, plan_s=0.5, most_events=5_000).play()
+
+    assert world.outputs["some"] == [7]
+
+
+def test_a_failure_inside_reaches_the_fan_out_around_before_what_follows_it():
+    inner = {"id": "inner", "parallel": [step("first", inputs={"n": EARLY})], "max_concurrency": 1}
+    policy = {"min_successful": 1, "tolerated_failures": 0, "on_failure": "default", "default": "failed"}
+
+    world = played(
+        [GONE_STEP, {"id": "both", "parallel": [inner, step("second", inputs={"n": 7})], **policy}], other_s=0.35
+    )
+
+    assert world.outputs["both"] == "failed"
+
+
 def test_the_step_tells_what_it_waits_for():
     seen = []
 
