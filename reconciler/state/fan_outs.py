@@ -6,7 +6,7 @@ of one moment count in the order in which they are recorded.
 """
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -155,6 +155,7 @@ class FanOuts:
         plan: Plan | None = None,
         statuses: Mapping[StepId, StepStatus] | None = None,
         failed: Iterable[Element] = (),
+        decided: Container[StepId] = (),
     ) -> None:
         """Count anew.
 
@@ -162,6 +163,7 @@ class FanOuts:
             plan: whose fan-outs.
             statuses: of its steps.
             failed: the elements that have failed.
+            decided: fan-outs that are complete although the plan, asked for before, holds all their elements.
         """
         self._members: dict[StepId, list[Element]] = {}
         self._inside: dict[Element, list[StepId]] = {}
@@ -172,7 +174,11 @@ class FanOuts:
         self._released: list[StepId] = []
         gone = frozenset(failed)
         for spec in plan.fan_outs if plan is not None else ():
-            self._add(spec, statuses or {}, gone)
+            self.specs[spec.id] = spec
+            if spec.within is not None:
+                self._inside.setdefault(spec.within, []).append(spec.id)
+            if spec.id not in decided:
+                self._add(spec, statuses or {}, gone)
 
     def _add(self, spec: FanOut, statuses: Mapping[StepId, StepStatus], failed: Collection[Element]) -> None:
         unresolved = frozenset(spec.unresolved)
@@ -180,9 +186,6 @@ class FanOuts:
             _ElementState(sum(statuses.get(step) not in _ENDED for step in steps) + (number in unresolved))
             for number, steps in enumerate(spec.elements)
         ]
-        self.specs[spec.id] = spec
-        if spec.within is not None:
-            self._inside.setdefault(spec.within, []).append(spec.id)
         self.open[spec.id] = fan_out = OpenFanOut(spec, states)
         fan_out.counts[ElementStatus.OPEN] = len(states)
         self.changed[spec.id] = None

@@ -29,6 +29,7 @@ def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
         give_up_undoing(run, step.id, told)
         return
     run.steps.fail(step.id, run.at_s, told)
+    run.facts.failed_work[run.steps[step.id].work_key] = step.id
     if step.on_failure is not OnFailure.FAIL:
         run.facts.give_up(step.id, failure.message)
         run.facts.asks = True

@@ -4,6 +4,9 @@ Work keys are unique within a plan (see `planners.work_keys`), so a match is a d
 ``exact`` the plan's own keys are looked up. Where agents are interchangeable, a parent adopted from another agent
 changes the keys of its children, so the pass computes keys from what it has adopted.
 
+Plans number like steps, and one fewer or more gives those behind it other numbers. A step keeps its confirmed work all
+the same, and no like step takes it.
+
 Acts are matched more widely under every policy: a step that has acted, or may have, is that step whatever agent the
 plan would choose now and whatever its parents have become. So no plan can make an act happen twice. Acts are the
 attempts of irreversible agents, and those whose staged output a plan has promoted.
@@ -13,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
+from types import MappingProxyType
 
 from planners.agents import Catalog, Effect
 from planners.eligibility import Eligibility
@@ -25,6 +29,7 @@ from reconciler.state.attempts import Attempt, Progress
 from reconciler.state.outcomes import Verdict
 
 ANY_AGENT = ""
+_NONE: Mapping[WorkKey, StepId] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,14 @@ class Reconciliation:
     keys: dict[StepId, WorkKey] = field(default_factory=dict)
 
 
-def reconcile(progress: Progress, plan: Plan, task: Task, catalog: Catalog, digests: InputDigests) -> Reconciliation:
+def reconcile(  # noqa: PLR0913 what the decision depends on
+    progress: Progress,
+    plan: Plan,
+    task: Task,
+    catalog: Catalog,
+    digests: InputDigests,
+    given_up: Mapping[WorkKey, StepId] = _NONE,
+) -> Reconciliation:
     """Match the attempts of a task with an optimal plan.
 
     While the plan is still a prefix (``plan.complete`` false), attempts that it does not hold yet stay undecided.
@@ -59,13 +71,24 @@ def reconcile(progress: Progress, plan: Plan, task: Task, catalog: Catalog, dige
         task: for the interchange policy and the quality floor.
         catalog: for the qualities and effects of agents.
         digests: of the task's inputs.
+        given_up: work that has failed for good -> the step that the workflow goes on without. A like step, such as one
+            in a fallback, is other work.
     """
-    return _Pass(progress, plan, task, catalog, digests).run()
+    return _Pass(progress, plan, task, catalog, digests, given_up).run()
 
 
 class _Pass:
-    def __init__(self, progress: Progress, plan: Plan, task: Task, catalog: Catalog, digests: InputDigests) -> None:
+    def __init__(  # noqa: PLR0913 as above
+        self,
+        progress: Progress,
+        plan: Plan,
+        task: Task,
+        catalog: Catalog,
+        digests: InputDigests,
+        given_up: Mapping[WorkKey, StepId],
+    ) -> None:
         self._progress = progress
+        self._given_up = given_up
         self._plan = plan
         self._task = task
         self._catalog = catalog
@@ -73,6 +96,7 @@ class _Pass:
         self._loose = task.planning.interchange is Interchange.INTERCHANGEABLE
         self._usable = progress.usable()
         self._by_key = {attempt.work_key: attempt for attempt in self._usable}
+        self._of_step = {attempt.step.id: attempt for attempt in self._usable if attempt.verdict is not None}
         self._plan_keys = {planned.work_key for planned in plan.steps}
         self._by_loose_key = _grouped((one.loose_key, one) for one in reversed(self._usable)) if self._loose else {}
         acts = [attempt for attempt in self._usable if self._is_act(attempt)]
@@ -112,10 +136,14 @@ class _Pass:
     def _free_key(self, planned: PlannedStep, key: WorkKey) -> WorkKey:
         """The key of a step to be dispatched. Plans number like steps, and another one may have adopted this number."""
         other = self._by_key.get(key)
-        taken = other is not None and (other.id in self._taken or self._is_act(other))
-        if not taken and key not in self._given:
+        taken = other is not None and (self._is_act(other) or not self._is_free(other, planned))
+        if not taken and self._may_be_given(planned, key):
             return key
-        return next(key for key in self._numbered(planned) if key not in self._given and key not in self._done_keys)
+        keys = (key for key in self._numbered(planned) if key not in self._done_keys)
+        return next(key for key in keys if self._may_be_given(planned, key))
+
+    def _may_be_given(self, planned: PlannedStep, key: WorkKey) -> bool:
+        return key not in self._given and self._given_up.get(key, planned.id) == planned.id
 
     @cached_property
     def _done_keys(self) -> set[WorkKey]:
@@ -130,10 +158,10 @@ class _Pass:
             yield work_key(planned.step, identity, self._found.keys, self._digests, occurrence)
 
     def _match(self, planned: PlannedStep, key: WorkKey) -> Attempt | None:
-        if (own := self._own_act(planned)) is not None:
+        if (own := self._own_act(planned) or self._own_work(planned, key)) is not None:
             return own
         attempt = self._by_key.get(key)
-        if attempt is not None and self._is_free(attempt) and self._in_order(planned, attempt):
+        if attempt is not None and self._is_free(attempt, planned) and self._in_order(planned, attempt):
             return attempt
         if self._moved_acts and (moved := self._moved_act(planned)) is not None:
             return moved
@@ -152,14 +180,33 @@ class _Pass:
         act = self._act_at.get(planned.id)
         return act if act is not None and act.id not in self._taken and same_step(act.step, planned.step) else None
 
+    def _own_work(self, planned: PlannedStep, key: WorkKey) -> Attempt | None:
+        """The confirmed work of this very step, if the plan gives it another number among like steps."""
+        own = self._of_step.get(planned.id)
+        if own is None or own.work_key == key or own.id in self._taken or not self._is_claimed(own):
+            return None
+        parents = [parent for parent in planned.step.data_parents if parent in self._found.keys]
+        read = (self._of_step.get(parent) for parent in parents)
+        same = all(one is not None and one.work_key == self._found.keys[one.step.id] for one in read)
+        return own if same else None
+
+    def _is_claimed(self, attempt: Attempt) -> bool:
+        """Whether the plan holds the step whose confirmed work this is, by the same agent."""
+        planned = self._plan.by_id.get(attempt.step.id)
+        if attempt.verdict is None or planned is None or self._of_step[planned.id] is not attempt:
+            return False
+        return planned.placement.agent == attempt.placement.agent and same_step(planned.step, attempt.step)
+
     def _moved_act(self, planned: PlannedStep) -> Attempt | None:
         """A like act whose own step the plan no longer holds."""
         moved = self._moved_acts.get(self._agentless_keys[planned.id], ())
         return next((act for act in moved if act.id not in self._taken), None)
 
-    def _is_free(self, attempt: Attempt) -> bool:
-        """Whether no step has taken it, and it is not the act of another step of the plan."""
+    def _is_free(self, attempt: Attempt, planned: PlannedStep) -> bool:
+        """Whether no step has taken it, and it is not the act or the confirmed work of another step of the plan."""
         if attempt.id in self._taken:
+            return False
+        if attempt.step.id != planned.id and self._is_claimed(attempt):
             return False
         return not (self._is_act(attempt) and self._plan_holds(attempt.step))
 

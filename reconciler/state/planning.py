@@ -17,6 +17,7 @@ from reconciler.state import delivery
 from reconciler.state import events as e
 from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.awaited_outputs import AwaitedOutputs
+from reconciler.state.completion import settle_fan_outs
 from reconciler.state.conclusion import fail, flush
 from reconciler.state.deadlines import watch_deadlines
 from reconciler.state.failed_tries import prepare_reverts, see_tries
@@ -75,10 +76,11 @@ def take_guess(run: RunData, event: e.SpeculativePlanReady) -> None:
     """Act on a guess while the plan that it guesses at is being made, or while its pending nodes cannot be unrolled."""
     if run.undoing is not None:  # an effect is not undone on a guess
         return
+    guess = _as_numbered(run, event.plan)
     if event.ahead:
         if not _is_pending(run, event.epoch):
             return
-        works = {planned.work_key for planned in event.plan.steps}
+        works = {planned.work_key for planned in guess.steps}
         ahead = [one for one in map(run.attempts.__getitem__, run.attempts.unconfirmed) if one.ahead]
         _give_up(run, frozenset(one.work_key for one in ahead if one.work_key not in works))
         run.speculations = []
@@ -86,13 +88,34 @@ def take_guess(run: RunData, event: e.SpeculativePlanReady) -> None:
         return
     elif not event.alternative:
         _give_up(run, frozenset(event.unlikely))
-        run.guess, run.speculations = event.plan, []
+        run.guess, run.speculations = guess, []
         run.guess_s = run.at_s if run.guess_s is None else run.guess_s
     planned = frozenset(run.plan.by_id) if event.ahead and run.plan is not None else None
-    speculation = Speculation(event.plan, event.conditions, run.task, run.catalog, planned)
+    speculation = Speculation(guess, event.conditions, run.task, run.catalog, planned)
     for attempt in run.attempts.current():  # work that was given up is as if it had never begun
         speculation.observe(attempt)
     run.speculations.append(speculation)
+
+
+def _as_numbered(run: RunData, guess: Plan) -> Plan:
+    """The guess with the numbers that like steps of the run have; planners count from the first one that is left."""
+    if not any(_is_renumbered(run, planned) for planned in guess.steps):
+        return guess
+    keys = _reconciled(run, guess).keys
+    steps = (planned.model_copy(update={"work_key": keys[planned.id]}) for planned in guess.steps)
+    return guess.model_copy(update={"steps": tuple(steps)})
+
+
+def _is_renumbered(run: RunData, planned: PlannedStep) -> bool:
+    state = run.steps.get(planned.id)
+    if run.facts.failed_work.get(planned.work_key, planned.id) != planned.id:
+        return True
+    return state is not None and state.attempt is not None and state.work_key != planned.work_key
+
+
+def _reconciled(run: RunData, plan: Plan) -> Reconciliation:
+    progress = replace(run.progress, current=run.attempts.current())
+    return reconcile(progress, plan, run.task, run.catalog, run.digests, run.facts.failed_work)
 
 
 def _is_pending(run: RunData, epoch: int) -> bool:
@@ -151,7 +174,7 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
     leave_out(run, plan)
     see_tries(run, plan)
     run.facts.see(plan.fan_outs, lambda step: _finished_attempt(run, step) is not None)
-    found = reconcile(replace(run.progress, current=run.attempts.current()), plan, run.task, run.catalog, run.digests)
+    found = _reconciled(run, plan)
     _drop_gone(run, found)
     proposing = _proposing(run, found)
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
@@ -240,7 +263,7 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
     run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, run.steps, gone=run.facts.gone, proposing=proposing)
     statuses = run.steps.statuses if plan.fan_outs else {}
-    run.fan_outs = FanOuts(plan, statuses, run.facts.failures)
+    run.fan_outs = FanOuts(plan, statuses, run.facts.failures, run.facts.kept)
     run.steps.moved = run.fan_outs.moved if plan.fan_outs else None
     # Of several failures that no plan has decided about yet, the first one counts.
     for step in sorted(found.missing, key=lambda step: _failed_s(run, found.keys[step])):
@@ -255,6 +278,7 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
         elif (last := run.tries.last(found.keys[step])) is not None and not run.status.ended:
             failure, failed_at_s = last
             apply_policy(run, planned.step, run.catalog.by_name[placement.agent], failure, failed_at_s)
+            settle_fan_outs(run)  # one failure may drop the steps of the next
 
 
 def _failed_s(run: RunData, work: WorkKey) -> float:

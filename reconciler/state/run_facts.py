@@ -18,9 +18,11 @@ class RunFacts:
 
     Attributes:
         given_up: step -> why the workflow goes on without it.
+        failed_work: work that has failed for good -> its step.
         failures: why elements have failed, in the order in which they did.
         started_s: fan-out -> when its first step started.
         completions: the fan-outs that are complete.
+        kept: those of them that go on without some of their elements -> the elements with an output that counts.
         asks: whether a new plan is needed.
         gone: steps that do not run any more, whatever a plan says that was asked for before.
         loops: those that the next plan resumes behind finished turns; ``finished``, ``repeats`` and ``undo``: see
@@ -34,6 +36,7 @@ class RunFacts:
 
     def __init__(self) -> None:
         self.given_up: dict[StepId, str] = {}
+        self.failed_work: dict[WorkKey, StepId] = {}
         self.failures: dict[Element, Failure] = {}
         self.started_s: dict[StepId, float] = {}
         self.completions: dict[StepId, Completion] = {}
@@ -43,7 +46,7 @@ class RunFacts:
         self._deadlines: list[tuple[float, StepId]] = []
         self._watched: set[StepId] = set()
         self._dropped: dict[StepId, dict[int, str]] = {}
-        self._kept: dict[StepId, tuple[int, ...]] = {}
+        self.kept: dict[StepId, tuple[int, ...]] = {}
         self._failed: dict[StepId, str] = {}
         self._telling: dict[StepId, None] = {}  # nodes of which the next plan must know
         self.loops: dict[StepId, ResumedLoop] = {}
@@ -108,7 +111,7 @@ class RunFacts:
 
     def keep(self, fan_out: StepId, kept: tuple[int, ...], failed: str | None = None) -> None:
         """A fan-out is complete with the outputs of these elements, or has failed."""
-        self._kept[fan_out] = kept
+        self.kept[fan_out] = kept
         self._telling[fan_out] = None
         if failed is not None:
             self._failed[fan_out] = failed
@@ -117,7 +120,7 @@ class RunFacts:
     @property
     def count(self) -> int:
         """How many facts there are."""
-        return len(self.given_up) + len(self._kept) + self.proposed.changes
+        return len(self.given_up) + len(self.kept) + self.proposed.changes
 
     def resume(self, turn: LoopTurn) -> None:
         """A turn has finished: the next plan resumes the loop behind it and need not know what happened in it."""
@@ -130,7 +133,7 @@ class RunFacts:
     def start_over(self) -> None:
         """The next plan holds all turns again."""
         self.loops, self.finished, self.repeats, self.pinned = {}, {}, {}, {}
-        self._telling = dict.fromkeys((*self.given_up, *self._dropped, *self._kept))
+        self._telling = dict.fromkeys((*self.given_up, *self._dropped, *self.kept))
         self.proposed.start_over()
 
     def decomposed(self, decompositions: Iterable[Decomposition]) -> None:
@@ -151,10 +154,10 @@ class RunFacts:
             given_up={name: self.given_up[name] for name in self._telling if name in self.given_up},
             fan_outs={
                 name: Elements(
-                    dropped=dict(self._dropped.get(name, {})), kept=self._kept.get(name), failed=self._failed.get(name)
+                    dropped=dict(self._dropped.get(name, {})), kept=self.kept.get(name), failed=self._failed.get(name)
                 )
                 for name in sorted(self._telling)
-                if name in self._dropped or name in self._kept
+                if name in self._dropped or name in self.kept
             },
             loops=dict(self.loops),
             finished=dict(self.finished),

@@ -60,11 +60,12 @@ class Answered(Declared):
 
 
 def recorded(run):
-    """The steps whose attempts counted, in the order in which they did."""
+    """The steps whose attempts counted, in the order in which they did, those of elements that were dropped later too."""
     ends = (AttemptStatus.FINISHED, AttemptStatus.FAILED)
-    counted = [one for one in run.attempts.values() if one.status in ends and one.verdict is not None]
+    ended = [one for one in run.attempts.values() if one.status in ends]
+    counted = [one for one in ended if not one.began_speculative or one.confirmed_s is not None]
     counted.sort(key=lambda one: max(one.ended_s, one.confirmed_s or 0.0))
-    return list(dict.fromkeys(one.step.id for one in counted if one.verdict.survives))
+    return list(dict.fromkeys(one.step.id for one in counted))
 
 
 def ended(world):
