@@ -45,7 +45,7 @@ def apply_policy(  # noqa: PLR0913 one decision about one step
             # It ran ahead of what it follows. If that fails, the step may not be needed, or have other inputs.
             run.steps.retry(step.id, run.at_s, run.at_s, f"failed ahead of what it follows: {failure.told}")
         case FailRun() if awaits_plan(run, step):
-            await_plan(run, step.id, failure.told)
+            await_plan(run, step.id)
         case FailRun():
             after = f" after {tries} tries" if tries > 1 else ""
             message = f"step '{step.id}' failed{after}: {failure.told}"

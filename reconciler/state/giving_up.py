@@ -45,16 +45,16 @@ def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
 def awaits_plan(run: RunData, step: Step) -> bool:
     """Whether the final failure of a step counts only if the next plan still holds the step.
 
-    A step may have begun before the inputs of the block around it are known. If one of them turns out to be missing, the
-    plan that is being made skips the block; how long that takes must not decide whether the run fails.
+    A step may have begun before the inputs of the block around it are known. If one of them turns out to be missing,
+    the plan that is being made skips the block; how long that takes must not decide whether the run fails.
     """
     return step.on_failure is OnFailure.FAIL and run.plan_is_coming and run.undoing is None
 
 
-def await_plan(run: RunData, step: StepId, told: str) -> None:
+def await_plan(run: RunData, step: StepId) -> None:
     """The step has failed; it is decided about when the next plan is there."""
     run.fan_outs.await_plan(step)
-    run.steps.block(step, run.at_s, PlanReason.SETTLED, cause=told)
+    run.steps.block(step, run.at_s, PlanReason.SETTLED)
 
 
 def fail_element(run: RunData, element: Element, failure: Failure) -> None:

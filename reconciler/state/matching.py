@@ -53,7 +53,7 @@ class Reconciliation:
     keys: dict[StepId, WorkKey] = field(default_factory=dict)
 
 
-def reconcile(  # noqa: PLR0913 what the decision depends on
+def reconcile(  # noqa: PLR0913, PLR0917 what the decision depends on
     progress: Progress,
     plan: Plan,
     task: Task,
@@ -78,7 +78,7 @@ def reconcile(  # noqa: PLR0913 what the decision depends on
 
 
 class _Pass:
-    def __init__(  # noqa: PLR0913 as above
+    def __init__(  # noqa: PLR0913, PLR0917 as above
         self,
         progress: Progress,
         plan: Plan,

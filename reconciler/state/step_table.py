@@ -239,11 +239,10 @@ class StepTable(Mapping[StepId, StepState]):
         *,
         node: NodeId | None = None,
         agent: AgentName | None = None,
-        cause: str = "",
     ) -> None:
         """It waits for a new plan; nothing changes where it is blocked already."""
         if step not in self.blocked:
-            self._move(step, StepStatus.BLOCKED, at_s, cause, blocked_by=reason, node=node, agent=agent)
+            self._move(step, StepStatus.BLOCKED, at_s, "", blocked_by=reason, node=node, agent=agent)
 
     def doubt(self, step: StepId, at_s: float, cause: str) -> None:
         """Its irreversible attempt may have acted."""

@@ -182,7 +182,9 @@ def _of_block(run: RunData, state: StepState) -> WaitReason:
     if state.blocked_by is PlanReason.PROPOSED:
         gone = "its agent proposed what to do next"
     elif state.blocked_by is PlanReason.SETTLED:
-        gone = f"it failed ({state.cause}), and the plan may do without it"
+        last = run.tries.last(state.work_key)
+        told = f" ({last[0].told})" if last is not None else ""
+        gone = f"it failed{told}, and the plan may do without it"
     else:
         gone = f"node {state.node} was lost" if state.node is not None else f"agent '{state.agent}' failed for good"
     epoch = run.requests.requested

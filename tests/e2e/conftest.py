@@ -36,7 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     last = ("test_lost_processes_of_ray.py", "test_how_it_ends.py")
     here = [number for number, item in enumerate(items) if item.path.parent == _HERE]
     ordered = sorted(
-        (items[number] for number in here), key=lambda item: last.index(item.path.name) if item.path.name in last else -1
+        (items[number] for number in here),
+        key=lambda item: last.index(item.path.name) if item.path.name in last else -1,
     )
     for number, item in zip(here, ordered, strict=True):
         items[number] = item

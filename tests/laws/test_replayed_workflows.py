@@ -60,7 +60,7 @@ class Answered(Declared):
 
 
 def recorded(run):
-    """The steps whose attempts counted, in the order in which they did, those of elements that were dropped later too."""
+    """The steps whose attempts counted, in the order in which they did, also those that were dropped later."""
     ends = (AttemptStatus.FINISHED, AttemptStatus.FAILED)
     ended = [one for one in run.attempts.values() if one.status in ends]
     counted = [one for one in ended if not one.began_speculative or one.confirmed_s is not None]

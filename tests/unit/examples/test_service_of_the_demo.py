@@ -33,7 +33,8 @@ def runs(pid: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_the_service_too(number):
-    with subprocess.Popen([sys.executable, "-c", DEMO], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as demo:
+    command = [sys.executable, "-c", DEMO]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as demo:  # noqa: S603 our own
         assert demo.stdout is not None
         service = int(demo.stdout.readline())
         demo.send_signal(number)
