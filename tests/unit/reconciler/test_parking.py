@@ -39,7 +39,12 @@ def parked(away):
     parking = Parking(away, clock, lambda driver: driver)
     view = SimpleNamespace(model_dump_json=lambda **_: "{}")
     driver = SimpleNamespace(
-        admitted=SimpleNamespace(id=TASK), run=None, shared=None, now_s=0.0, alarm_in_s=ALARM_S, view=lambda: view
+        admitted=SimpleNamespace(id=TASK),
+        run=SimpleNamespace(attempts=SimpleNamespace(live={})),
+        shared=None,
+        now_s=0.0,
+        alarm_in_s=ALARM_S,
+        view=lambda: view,
     )
     assert parking.take(driver)
     return parking
