@@ -15,7 +15,9 @@ from benchmarks.serving import client_of, quantile, running
 from benchmarks.speculation.bootstrap import share_interval
 from benchmarks.speculation.cases import TOKENS_PER_S, TTFT_S, Cases, SpeculationCase, cases
 from benchmarks.speculation.past import journal_holding
+from benchmarks.speculation.virtual import VirtualService, virtual_service
 from orchestrator.client.client import Client
+from orchestrator.local.virtual_loop import in_virtual_time
 from orchestrator.settings import JournalSettings, LlmSettings, PlanningSettings
 from planners.plans import Plan
 from planners.tasks import Mode, PlanningOptions, Task
@@ -50,6 +52,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     workloads: Sequence[Workload] = WORKLOADS,
     agents: Literal["llm", "mixed"] = "llm",
     without: Sequence[Lever] = (),
+    *,
+    virtual: bool = False,
 ) -> dict[str, Any]:
     """Per workload: seconds by mode, share of attainable with its 95 % interval, waste, verdict rates, planning share.
 
@@ -66,12 +70,15 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
             unseen requests with mixed agents, on a service of its own.
         without: turns levers of the speculation off: alternatives to the guess, guesses made again while the plan
             streams in, learning from past plans.
+        virtual: in virtual time, without Ray and HTTP. The same seed gives the same figures on any machine; the
+            overhead of a service is missing.
     """
+    measured = _in_virtual_time if virtual else _on_a_service
     found: dict[str, Any] = {}
     if plain := [workload for workload in workloads if workload != "quick"]:
-        found = _on_a_service(cases(data, size, scale, seed, agents), plain, scale, without)
+        found = measured(cases(data, size, scale, seed, agents), plain, scale, without)
     if "quick" in workloads:
-        quick = _on_a_service(cases(data, size, scale, seed, "mixed"), ["unseen"], scale, without)
+        quick = measured(cases(data, size, scale, seed, "mixed"), ["unseen"], scale, without)
         quick["quick"] = quick.pop("unseen")
         early = {"quick": quick.pop("early_flushes", None)}
         found = {**quick, **found, "early_flushes": found.get("early_flushes", {}) | early}
@@ -79,8 +86,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
 
 
 def _on_a_service(chosen: Cases, workloads: Sequence[str], scale: float, without: Sequence[Lever]) -> dict[str, Any]:
-    submitted = [*chosen.warm_up, *(case for workload in workloads for case in getattr(chosen, workload))]
-    answers = {case.goal: case.answer() for case in submitted}
+    answers = {case.goal: case.answer() for case in chosen.submitted(workloads)}
     with (
         ScriptedLLM(answers, ttft_s=TTFT_S * scale, tokens_per_s=TOKENS_PER_S / scale) as llm,
         journal_holding(() if "learning" in without else chosen.past, chosen.catalog) as journal_url,
@@ -91,8 +97,19 @@ def _on_a_service(chosen: Cases, workloads: Sequence[str], scale: float, without
             planning=_levers(without),
         ) as service,
     ):
-        results = asyncio.run(_measure(service, chosen, workloads, scale, learns="learning" not in without))
+        results = asyncio.run(_measure_over_http(service, chosen, workloads, scale, learns="learning" not in without))
     return {"planner": llm.speed(), "past_plans": len(chosen.past), **results}
+
+
+def _in_virtual_time(chosen: Cases, workloads: Sequence[str], scale: float, without: Sequence[Lever]) -> dict[str, Any]:
+    learns = "learning" not in without
+
+    async def measured() -> dict[str, Any]:
+        async with virtual_service(chosen, workloads, _levers(without), scale, learns=learns) as service:
+            return await _measure(service, chosen, workloads, scale, learns=learns)
+
+    speed = f"virtual time: first token after {TTFT_S * scale:g} s, {TOKENS_PER_S / scale:g} tokens/s"
+    return {"planner": speed, "past_plans": len(chosen.past), **in_virtual_time(measured())}
 
 
 def _levers(without: Sequence[Lever]) -> PlanningSettings:
@@ -100,25 +117,31 @@ def _levers(without: Sequence[Lever]) -> PlanningSettings:
     return settings.model_copy(update={"alternatives": 0}) if "alternatives" in without else settings
 
 
-async def _measure(
+async def _measure_over_http(
     service: Any, chosen: Cases, workloads: Iterable[str], scale: float, *, learns: bool
 ) -> dict[str, Any]:
-    results: dict[str, Any] = {}
     async with client_of(service) as client:
         if learns:
             await _trained(client)
-        with Progress() as progress:
-            rounds = _Rounds(client, progress, scale, learns)
-            await rounds.play(chosen.warm_up, (Mode.FORERUN,), "warming up", AT_ONCE)
-            for workload in workloads:
-                at_once = BURST if workload == "mixed" else AT_ONCE
-                results[workload] = _figures(await rounds.play(getattr(chosen, workload), ORDER, workload, at_once))
-        if learns:
-            results["early_flushes"] = await _early_flushes(client)
+        return await _measure(client, chosen, workloads, scale, learns=learns)
+
+
+async def _measure(
+    client: Client | VirtualService, chosen: Cases, workloads: Iterable[str], scale: float, *, learns: bool
+) -> dict[str, Any]:
+    results: dict[str, Any] = {}
+    with Progress() as progress:
+        rounds = _Rounds(client, progress, scale, learns)
+        await rounds.play(chosen.warm_up, (Mode.FORERUN,), "warming up", AT_ONCE)
+        for workload in workloads:
+            at_once = BURST if workload == "mixed" else AT_ONCE
+            results[workload] = _figures(await rounds.play(getattr(chosen, workload), ORDER, workload, at_once))
+    if learns:
+        results["early_flushes"] = await _early_flushes(client)
     return results
 
 
-async def _early_flushes(client: Client) -> dict[str, Any]:
+async def _early_flushes(client: Client | VirtualService) -> dict[str, Any]:
     """Guesses that were flushed as unlikely while the plan streamed in, and the share that the plan did not hold."""
     await asyncio.sleep(_EXCHANGE_S)
     ledger: Any = (await client.learner())["ledger"]
@@ -140,7 +163,7 @@ async def _trained(client: Client) -> None:
 class _Rounds:
     """Run ``at_once`` requests concurrently in one mode, then in the next; then the next requests."""
 
-    client: Client
+    client: Client | VirtualService
     progress: Progress
     scale: float
     learns: bool = True

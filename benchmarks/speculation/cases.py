@@ -102,6 +102,10 @@ class Cases:
     unwilling: Sequence[SpeculationCase]
     mixed: Sequence[SpeculationCase]
 
+    def submitted(self, workloads: Iterable[str]) -> list[SpeculationCase]:
+        """The cases that are submitted if these workloads are run."""
+        return [*self.warm_up, *(case for workload in workloads for case in getattr(self, workload))]
+
 
 def cases(data: Path | None, size: int, scale: float, seed: int = 0, agents: str = "llm") -> Cases:
     """``size`` requests a workload; the agents' durations are multiplied by ``scale``; ``agents`` as in `bench.run`."""

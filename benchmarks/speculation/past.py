@@ -28,13 +28,14 @@ def journal_holding(past: Sequence[SpeculationCase], catalog: Catalog) -> Iterat
             admitted = AdmittedTask(id=new_task_id(float(number)), task=task, submitted_at_s=float(number))
             journal.admit(admitted)
             view = TaskView(id=admitted.id, status=RunStatus.SUCCEEDED, submitted_at_s=float(number), kind=case.kind)
-            plans = PlansView(task=admitted.id, optimal=_plan(case, catalog))
+            plans = PlansView(task=admitted.id, optimal=optimal_plan(case, catalog))
             journal.end(view, plans=plans.model_dump_json())
         journal.close()
         yield url
 
 
-def _plan(case: SpeculationCase, catalog: Catalog) -> Plan:
+def optimal_plan(case: SpeculationCase, catalog: Catalog) -> Plan:
+    """The plan that the optimal planner made for a case."""
     agents = [catalog.by_capability[tool][0] for tool in case.tools]
     steps = case.steps()
     pairs = zip(steps, (agent.identity for agent in agents), strict=True)

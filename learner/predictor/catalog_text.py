@@ -13,7 +13,8 @@ from planners.text.tfidf import TfidfMatrix
 from planners.text.tokens import name_words, plain_words, words
 
 _WORDS = "the a an of to in on at for and is my me i it be that this with from by as or tool api"
-_DROPPED = frozenset([*_WORDS.split(), *",.;!?"])
+PUNCTUATION = frozenset(",.;!?")
+DROPPED = PUNCTUATION.union(_WORDS.split())  # tokens that say nothing of tools
 
 
 class CatalogText:
@@ -50,4 +51,4 @@ def tool_description(tool: ToolText) -> str:
 
 
 def _content(tokens: Iterable[str]) -> list[str]:
-    return [word for word in tokens if word not in _DROPPED]
+    return [word for word in tokens if word not in DROPPED]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from learner.predictor.alignment import AlignedWords
 from learner.predictor.arrays import Floats
 from learner.predictor.catalog_text import CatalogText, tool_description
 from learner.predictor.example import ToolText
@@ -46,13 +47,15 @@ class Evidence:
     """What is known of one request before any plan is considered.
 
     ``scores`` is a row that `PlanSpace.parts` splits. ``strength`` and ``position`` are those of
-    `CatalogText.mentions`, (tools,).
+    `CatalogText.mentions`, (tools,). ``aligned``: its words with the tools that they may stem from; None in predictors
+    of releases that did not learn that.
     """
 
     scores: Floats
     strength: Floats
     position: Floats
     cold: CatalogGuess
+    aligned: AlignedWords | None = None
 
 
 class ColdGuess:

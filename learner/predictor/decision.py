@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from learner.predictor.arrays import Floats
-from learner.predictor.features import Incidence, LabelledCandidates
+from learner.predictor.features import LabelledCandidates
+from learner.predictor.incidence import Incidence
 from learner.predictor.numbered_plan import NumberedPlan, distinct_work_ids, work_ids
 from learner.predictor.plan_space import PlanSpace
 

@@ -1,52 +1,17 @@
 """The ranker's features of each candidate plan: evidence for it, for its parts, and for what it leaves out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
+from learner.predictor.alignment_features import alignment_features
 from learner.predictor.arrays import Columns, Floats
 from learner.predictor.cold_guess import CatalogGuess, Evidence
+from learner.predictor.incidence import Incidence
 from learner.predictor.numbered_plan import NumberedPlan
 from learner.predictor.plan_space import LabelCounts, PlanSpace, length_column, positions_in
 
-_NOTHING = np.float32(1e5)
 _NEGLIGIBLE = 0.05  # label scores below this are not expected mass: there are hundreds of them
-
-
-class Incidence:
-    """Which label each candidate has, (candidates, labels)."""
-
-    def __init__(self, label_lists: Sequence[list[int]]) -> None:
-        sizes = [len(labels) for labels in label_lists]
-        flat = np.fromiter(chain.from_iterable(label_lists), dtype=int, count=sum(sizes))
-        self.labels: Columns = np.array(sorted(set(flat.tolist())), dtype=int)
-        self.has = np.zeros((len(label_lists), len(self.labels)), dtype=np.float32)
-        self.has[np.repeat(np.arange(len(sizes)), sizes), np.searchsorted(self.labels, flat)] = 1.0
-        self.size = self.has.sum(axis=1)
-        self._mask = self.has > 0
-
-    def f1(self) -> Floats:
-        """F1 of each candidate against each other one."""
-        total = self.size[:, None] + self.size[None, :]
-        both_empty = total == 0
-        shared = self.has @ self.has.T
-        return np.asarray(np.where(both_empty, 1.0, 2 * shared / np.where(both_empty, 1.0, total)), dtype=np.float32)
-
-    def f1_with(self, labels: Sequence[int]) -> Floats:
-        """F1 of each candidate against a set of labels."""
-        total = self.size + len(labels)
-        shared = self.has[:, np.isin(self.labels, labels)].sum(axis=1)
-        return np.asarray(np.where(total == 0, 1.0, 2 * shared / np.maximum(total, 1)), dtype=np.float32)
-
-    def least(self, values: Floats) -> Floats:
-        """Smallest of the values a candidate has; where it has none, a large number that a tree can split off."""
-        return np.asarray(np.where(self._mask, values, _NOTHING).min(axis=1, initial=_NOTHING), dtype=np.float32)
-
-    def most_left_out(self, values: Floats) -> Floats:
-        """Largest of the values a candidate lacks; 0 where it has all."""
-        return np.asarray(np.where(self._mask, np.float32(0), values).max(axis=1, initial=0.0), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -109,6 +74,8 @@ def candidate_features(
         *_order(space, labelled.edges, evidence),
     ]
     columns += (regression := _regression(space, labelled, evidence.scores, hidden))
+    if evidence.aligned is not None:
+        columns += alignment_features(space, labelled.steps, labelled.edges, evidence.aligned)
     features = np.stack(columns, axis=1).astype(np.float32)
     return CandidateFeatures(
         plans, labelled.columns, labelled.steps, labelled.edges, labelled.similarity, features, regression[0], cold

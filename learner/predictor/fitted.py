@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from learner.predictor.alignment import WordAlignment
 from learner.predictor.calibration import IsotonicCalibration
 from learner.predictor.errors import CorruptPredictor
 from learner.predictor.history import RequestHistory
@@ -32,8 +33,10 @@ class Calibrations(NamedTuple):
 class FittedModels:
     """The result of training. Immutable; ``ranker`` is None after few examples.
 
-    ``calibrations`` are those of guesses at the whole plan, ``continued`` those of guesses at what follows known steps.
-    ``familiar``: the similarity to its most similar other request that nearly every request here has.
+    ``calibrations`` are those of guesses at the whole plan of a new request, ``repeated`` of one that came before,
+    ``continued`` those of guesses at what follows known steps. ``familiar``: the similarity to its most similar other
+    request that nearly every request here has. ``alignment``: None in models of format 5 and before, whose ranker does
+    not know it.
     """
 
     space: PlanSpace
@@ -45,6 +48,8 @@ class FittedModels:
     weights: ExpertWeights
     familiar: float
     continued: Calibrations
+    repeated: Calibrations
+    alignment: WordAlignment | None = None
 
     def header(self) -> dict[str, Any]:
         """The part that is stored as JSON."""
@@ -57,12 +62,15 @@ class FittedModels:
             "ranker": self.ranker.text() if self.ranker else None,
             "calibrations": _listed(self.calibrations),
             "continued": _listed(self.continued),
+            "repeated": _listed(self.repeated),
         }
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The part that is stored as arrays."""
-        kernel = {f"kernel.{key}": value for key, value in self.kernel.arrays().items()}
-        return kernel | {f"ridge.{key}": value for key, value in self.ridge.arrays().items()}
+        parts = {"kernel": self.kernel.arrays(), "ridge": self.ridge.arrays()}
+        if self.alignment is not None:
+            parts["alignment"] = self.alignment.arrays()
+        return {f"{part}.{key}": value for part, arrays in parts.items() for key, value in arrays.items()}
 
     @classmethod
     def from_stored(cls, header: Mapping[str, Any], arrays: Arrays) -> "FittedModels":
@@ -93,6 +101,8 @@ class FittedModels:
             ExpertWeights(np.array(header["weights"])) if "weights" in header else ExpertWeights.prior(),
             float(header.get("familiar", 0.0)),
             _calibrations(header.get("continued", header["calibrations"])),
+            _calibrations(header.get("repeated", header["calibrations"])),
+            WordAlignment.from_arrays(of_words) if (of_words := under("alignment.", arrays)) else None,
         )
 
 

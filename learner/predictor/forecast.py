@@ -65,7 +65,9 @@ def forecast(fitted: FittedModels, text: CatalogText, cold: ColdGuess, request: 
         own = history.by_row[row]
         scores = fitted.ridge.second.left_out(row, space.targets(own).mean(axis=0))
         hidden, counts = history.only_in(row), counts.minus(space.count(own))
-    judgement = Judgement(Evidence(scores, *text.mentions(request), cold.of(request)), counts, recalled, hidden)
+    aligned = fitted.alignment.of(request) if fitted.alignment is not None else None
+    evidence = Evidence(scores, *text.mentions(request), cold.of(request), aligned)
+    judgement = Judgement(evidence, counts, recalled, hidden)
     plans = candidates(space, judgement.evidence, recalled.likely(MOST_REPEATED), hidden)
     considered = candidate_features(space, plans, judgement.evidence, counts, hidden)
     familiarity = 1.0 if row is not None else min(1.0, recalled.similarity / max(fitted.familiar, 1e-6)) ** _STRANGE

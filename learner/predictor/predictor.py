@@ -68,7 +68,10 @@ class TrainedPlanPredictor:
         """At most ``k`` guesses, the best first; none without a catalog and outcomes. Probabilities are calibrated."""
         if self.fitted is None:
             return self._cold(request_text)[:k]
-        return _guesses(self.fitted, self._forecast(request_text, kind), k, self.fitted.calibrations)
+        expected = self._forecast(request_text, kind)
+        came_before = bool(expected.judgement.recalled.repeats)
+        calibrations = self.fitted.repeated if came_before else self.fitted.calibrations
+        return _guesses(self.fitted, expected, k, calibrations)
 
     def continuations(
         self, request_text: str, confirmed: ConfirmedSteps, k: int = 1, kind: str = ""

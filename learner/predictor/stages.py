@@ -65,7 +65,9 @@ class Stages:
         draws = [draw for row, new in enumerate(considered) for draw in self._draws_of(row, new, fitted)]
         self.ranker: Ranker | None = fitted.ranker
         self.weights = led(ExpertWeights.fit(map(_observation, draws)), map(_trial, draws))
-        self.calibrations = self._calibrated(draws)
+        repeated = [draw for draw in draws if draw.repeats]
+        self.calibrations = self._calibrated(draw for draw in draws if not draw.repeats)
+        self.repeated = self._calibrated(repeated) if repeated else self.calibrations
         self.continued = self._calibrated(self._continuations(draws, fitted, seed))
 
     def _considered(self, judgement: Judgement, recalled: Recollection) -> CandidateFeatures:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from learner.predictor.alignment import AlignedWords, WordAlignment
 from learner.predictor.arrays import Floats
 from learner.predictor.catalog_text import CatalogText, tool_description
 from learner.predictor.cold_guess import ColdGuess, Evidence
@@ -27,6 +28,7 @@ from learner.predictor.word_vectors import installed_word_vectors
 WINDOW = 2_500  # examples learned from: the cost is cubic in them
 MOST_DESCRIBED = 1_000  # tools of a catalog up to which their descriptions are examples too: the same cost
 _GROUPS = 10
+_ALIGNED_GROUPS = 5
 _UNFAMILIAR_SHARE = 0.05
 
 
@@ -52,7 +54,8 @@ def fit_models(examples: Sequence[PlanExample], catalog: Sequence[ToolText], see
     penalty = best_penalty(similarity, targets, parts, times, seed)
     ridge, left_out = StackedRidge.fit(similarity, targets, parts, penalty, times)
     among = similarity[: len(requests), : len(requests)]
-    judgements = _judgements(space, history, requests, text, left_out, among, seed)
+    aligned, alignment = _alignments(space, history, requests, descriptions, seed)
+    judgements = _judgements(space, history, requests, text, left_out, aligned, among, seed)
     familiar = float(np.quantile([one.recalled.similarity for one in judgements], _UNFAMILIAR_SHARE))
     stages = Stages(space, history, judgements, seed)
     return FittedModels(
@@ -65,6 +68,8 @@ def fit_models(examples: Sequence[PlanExample], catalog: Sequence[ToolText], see
         stages.weights,
         familiar,
         stages.continued,
+        stages.repeated,
+        alignment,
     )
 
 
@@ -93,6 +98,7 @@ def _judgements(  # noqa: PLR0913, PLR0917 - all that is known of the requests
     requests: Sequence[str],
     text: CatalogText,
     left_out: Floats,
+    aligned: Sequence[AlignedWords],
     similarity: Floats,
     seed: int,
 ) -> list[Judgement]:
@@ -100,13 +106,29 @@ def _judgements(  # noqa: PLR0913, PLR0917 - all that is known of the requests
     cold, last_kind = ColdGuess(text, installed_word_vectors()), dict(zip(history.rows, history.kinds, strict=True))
     return [
         Judgement(
-            Evidence(left_out[row], *text.mentions(request), cold.of(request)),
+            Evidence(left_out[row], *text.mentions(request), cold.of(request), aligned[row]),
             counts,
             history.recollection(row, last_kind[row], similarity[row]),
             history.only_in(row),
         )
         for row, (request, counts) in enumerate(zip(requests, _counts(space, history, seed), strict=True))
     ]
+
+
+def _alignments(
+    space: PlanSpace, history: RequestHistory, requests: Sequence[str], descriptions: Sequence[str], seed: int
+) -> tuple[list[AlignedWords], WordAlignment]:
+    """The words of each request, aligned by what requests of other groups got, and the alignment by all requests."""
+    tools_of = [sorted({tool for tools, _ in plans for tool in tools}) for plans in history.by_row]
+
+    def fitted(rows: Sequence[int]) -> WordAlignment:
+        texts, tools = [requests[row] for row in rows], [tools_of[row] for row in rows]
+        return WordAlignment.fit(texts, tools, descriptions, len(space.tools))
+
+    group = np.random.default_rng(seed).permutation(len(requests)) % _ALIGNED_GROUPS
+    without = [fitted(np.flatnonzero(group != number).tolist()) for number in range(_ALIGNED_GROUPS)]
+    aligned = [without[number].of(request) for number, request in zip(group.tolist(), requests, strict=True)]
+    return aligned, fitted(range(len(requests)))
 
 
 def _counts(space: PlanSpace, history: RequestHistory, seed: int) -> list[LabelCounts]:

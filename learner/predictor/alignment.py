@@ -1,0 +1,168 @@
+"""How far the words of a request are explained by the tools of a plan: IBM model 1 (Brown et al., 1993).
+
+The regressions ask which plans like requests got; this asks the opposite, how likely a plan is to be asked for in these
+words. Each word of a request stems from one of the plan's tools, all equally likely, or from none of them. Which one is
+not known, so the probability of a word given a tool is learned by expectation maximisation. A plan that lacks a step
+leaves words unexplained, one with a step too many spreads its tools thin.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learner.predictor.arrays import Columns, Floats
+from learner.predictor.catalog_text import DROPPED, PUNCTUATION
+from planners.text.tokens import words
+
+FROM_NO_TOOL = 0.5  # prior probability that a word stems from no tool
+_PSEUDO_WORDS = 8.0  # of each tool, drawn from all requests
+_LEAST_REQUESTS = 2  # that a word occurs in
+_ROUNDS = 6
+
+
+class AlignedWords(NamedTuple):
+    """The words of one request that past requests had.
+
+    ``ratio``: P(word | tool) / P(word), (words, tools). ``position``: where each word first is, 0..1, (words,).
+    """
+
+    ratio: Floats
+    position: Floats
+
+
+class WordAlignment:
+    """The learned ratios: ``least`` of each tool, for words that it never had, and what single pairs have beyond it.
+
+    ``starts``, ``tools`` and ``more`` are those pairs by word, as in a matrix of compressed sparse rows.
+    """
+
+    def __init__(self, vocabulary: Sequence[str], least: Floats, starts: Columns, tools: Columns, more: Floats) -> None:
+        """Raises ValueError if the arrays do not fit together."""
+        if len(starts) != len(vocabulary) + 1 or len(tools) != len(more) or (len(starts) and starts[-1] != len(more)):
+            raise ValueError("the pairs of words and tools do not fit the words beside them")
+        self._row = {word: row for row, word in enumerate(vocabulary)}
+        self._least, self._starts, self._tools, self._more = least, starts, tools, more
+
+    @classmethod
+    def fit(
+        cls, requests: Sequence[str], tools_of: Sequence[Sequence[int]], descriptions: Sequence[str], tools: int
+    ) -> "WordAlignment":
+        """Learn from requests, the tools of their plans, and the first tools' descriptions."""
+        texts = [_places(request) for request in requests]
+        frequency: dict[str, int] = {}
+        for text in texts:
+            for word in text:
+                frequency[word] = frequency.get(word, 0) + 1
+        vocabulary = [word for word, count in frequency.items() if count >= _LEAST_REQUESTS]
+        row = {word: at for at, word in enumerate(vocabulary)}
+        share = np.array([frequency[word] for word in vocabulary], dtype=np.float64)
+        share /= max(share.sum(), 1.0)
+        of_texts = [np.array([row[word] for word in text if word in row], dtype=int) for text in texts]
+        described = [
+            (row[word], tool) for tool, text in enumerate(descriptions) for word in _places(text.lower()) if word in row
+        ]
+        pairs = _Pairs.of(of_texts, tools_of, described, tools)
+        counts = pairs.expected_counts(share, tools)
+        of_word, of_tool = np.divmod(pairs.codes, max(tools, 1))
+        total = np.bincount(of_tool, counts, minlength=tools) + _PSEUDO_WORDS
+        more = counts / total[of_tool] / share[of_word]
+        starts = np.searchsorted(of_word, np.arange(len(vocabulary) + 1))
+        return cls(vocabulary, (_PSEUDO_WORDS / total).astype(np.float32), starts, of_tool, more.astype(np.float32))
+
+    def of(self, request: str) -> AlignedWords:
+        """The words of a request that have been learned."""
+        places = [(row, place) for word, place in _places(request).items() if (row := self._row.get(word)) is not None]
+        ratio = np.tile(self._least, (len(places), 1))
+        for at, (row, _) in enumerate(places):
+            found = slice(self._starts[row], self._starts[row + 1])
+            ratio[at, self._tools[found]] += self._more[found]
+        return AlignedWords(ratio, np.array([place for _, place in places], dtype=np.float32))
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Everything needed to rebuild the alignment, as plain arrays."""
+        return {
+            "words": np.array(list(self._row), dtype=np.str_),
+            "least": self._least,
+            "starts": self._starts,
+            "tools": self._tools,
+            "more": self._more,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "WordAlignment":
+        """Inverse of `arrays`.
+
+        Raises:
+            ValueError: the arrays do not fit together.
+        """
+        least, more = arrays["least"].astype(np.float32), arrays["more"].astype(np.float32)
+        starts, tools = arrays["starts"].astype(int), arrays["tools"].astype(int)
+        return cls([str(word) for word in arrays["words"]], least, starts, tools, more)
+
+
+class _Pairs(NamedTuple):
+    """Each word of each request with each tool of its plan.
+
+    ``codes``: the distinct pairs, word * tools + tool, ascending. ``pair``: index into them, of each occurrence;
+    ``place``: the word in its request that an occurrence is of; ``weight``: of the tool among those of the plan.
+    ``described``: how often each distinct pair is in a description, (codes,).
+    """
+
+    codes: Columns
+    pair: Columns
+    place: Columns
+    weight: Floats
+    described: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        texts: Sequence[Columns],
+        tools_of: Sequence[Sequence[int]],
+        described: Sequence[tuple[int, int]],
+        tools: int,
+    ) -> "_Pairs":
+        none = np.zeros(0, dtype=int)
+        code, place, weight, places = [none], [none], [np.zeros(0, dtype=np.float32)], 0
+        for text, used in zip(texts, tools_of, strict=True):
+            code.append((text[:, None] * tools + np.array(used, dtype=int)[None, :]).ravel())
+            place.append(np.repeat(np.arange(places, places + len(text)), len(used)))
+            weight.append(np.full(len(text) * len(used), 1 / max(len(used), 1), dtype=np.float32))
+            places += len(text)
+        in_text = np.concatenate(code)
+        of_catalog = np.array([word * tools + tool for word, tool in described], dtype=int)
+        codes, pair = np.unique(np.concatenate([in_text, of_catalog]), return_inverse=True)
+        known = np.bincount(pair[len(in_text) :], minlength=len(codes)).astype(np.float64)
+        return cls(codes, pair[: len(in_text)], np.concatenate(place), np.concatenate(weight), known)
+
+    def expected_counts(self, share: NDArray[np.float64], tools: int) -> NDArray[np.float64]:
+        """How often each distinct pair is expected to be a tool and its word; ``share`` is P(word), (words,)."""
+        word, tool = np.divmod(self.codes, max(tools, 1))
+        ratio = np.ones(len(self.codes))
+        counts = self.described
+        for _ in range(_ROUNDS):
+            stems = (1 - FROM_NO_TOOL) * self.weight * ratio[self.pair]
+            stems /= (np.bincount(self.place, stems) + FROM_NO_TOOL)[self.place]
+            counts = np.bincount(self.pair, stems, minlength=len(self.codes)) + self.described
+            total = np.bincount(tool, counts, minlength=tools) + _PSEUDO_WORDS
+            ratio = (counts / share[word] + _PSEUDO_WORDS) / total[tool]
+        return counts
+
+
+def _places(request: str) -> dict[str, float]:
+    """Content words and adjacent pairs of them, each with its first position, 0..1. Punctuation separates pairs."""
+    tokens = words(request)
+    found: dict[str, float] = {}
+    content: list[tuple[str, float]] = []
+    for at, token in enumerate(tokens):
+        if token not in DROPPED:
+            found.setdefault(token, at / len(tokens))
+        if token not in DROPPED or token in PUNCTUATION:
+            content.append((token, at / len(tokens)))
+    for (first, _), (second, place) in pairwise(content):
+        if first not in PUNCTUATION and second not in PUNCTUATION:
+            found.setdefault(f"{first} {second}", place)
+    return found

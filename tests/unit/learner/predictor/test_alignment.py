@@ -1,0 +1,70 @@
+"""Which words of a request stem from which tool, learned from whole requests and whole plans."""
+
+import numpy as np
+
+from learner.predictor.alignment import WordAlignment
+from learner.predictor.alignment_features import FEATURES, alignment_features
+from learner.predictor.features import LabelledCandidates
+from learner.predictor.numbered_plan import NumberedPlan, chain
+from learner.predictor.plan_space import PlanSpace
+
+HOTEL, TRAIN, ALARM = 0, 1, 2
+REQUESTS = [
+    "reserve a hotel",
+    "reserve a train",
+    "hotel then alarm",
+    "train then alarm",
+    "alarm please",
+    "hotel please",
+]
+TOOLS = [[HOTEL], [TRAIN], [HOTEL, ALARM], [TRAIN, ALARM], [ALARM], [HOTEL]]
+
+
+def learned() -> WordAlignment:
+    return WordAlignment.fit(REQUESTS * 5, TOOLS * 5, ["", "", ""], 3)
+
+
+def scores(request: str, *plans: NumberedPlan) -> np.ndarray:
+    """The features of each plan, (features, plans)."""
+    space = PlanSpace(["hotel", "train", "alarm"], list(plans))
+    found = LabelledCandidates.of(space, list(plans))
+    return np.array(alignment_features(space, found.steps, found.edges, learned().of(request)))
+
+
+def test_a_word_is_told_apart_from_the_words_it_always_comes_with():
+    aligned = learned().of("hotel then alarm")
+
+    assert aligned.ratio[0].argmax() == HOTEL
+    assert aligned.ratio[2].argmax() == ALARM
+    assert np.all(np.diff(aligned.position[:3]) > 0)
+
+
+def test_the_plan_that_explains_all_words_is_the_likeliest():
+    likelihood = scores("hotel then alarm", chain((HOTEL,)), chain((HOTEL, ALARM)), chain((HOTEL, TRAIN, ALARM)))[0]
+
+    assert likelihood.argmax() == 1
+
+
+def test_steps_in_the_order_of_their_words_move_forward():
+    least, mean = scores("hotel then alarm", chain((HOTEL, ALARM)), chain((ALARM, HOTEL)))[-2:]
+
+    assert least[0] > 0 > least[1]
+    assert mean[0] > 0 > mean[1]
+
+
+def test_a_request_of_unknown_words_says_nothing():
+    found = scores("qwerty", chain((HOTEL,)), chain((ALARM,)))
+
+    assert found.shape == (FEATURES, 2)
+    assert not found.any()
+
+
+def test_nothing_learned_from_is_nothing_known():
+    assert not len(WordAlignment.fit([], [], ["book a hotel"], 1).of("book a hotel").position)
+
+
+def test_what_is_stored_says_the_same():
+    before = learned()
+    after = WordAlignment.from_arrays(before.arrays())
+
+    assert np.array_equal(after.of("hotel then alarm").ratio, before.of("hotel then alarm").ratio)
