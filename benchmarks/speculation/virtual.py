@@ -32,6 +32,7 @@ from planners.optimal.planner import OptimalPlannerPipeline
 from planners.plans import Plan
 from planners.requests import Continuation, PlanRequest
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
+from planners.speculative.plan_advice import PlanAdvice
 from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step
@@ -95,6 +96,10 @@ class VirtualPlanning:
     def ahead(self, request: PlanRequest, plan: Plan) -> Plan | None:
         """See `reconciler.runtime.ports.Planning`."""
         return self._speculative.ahead(request, plan)
+
+    def advice(self, request: PlanRequest, plan: Plan) -> PlanAdvice:
+        """See `reconciler.runtime.ports.Planning`."""
+        return self._speculative.advice(request, plan)
 
     def remember(self, task: Task, plan: Plan) -> None:
         """Store an optimal plan for later guesses."""
