@@ -3,7 +3,7 @@
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import StringConstraints
 
@@ -22,7 +22,8 @@ from planners.tasks import Task
 from reconciler.state.commands import RunStatus
 from reconciler.views.models import FailuresView, PlansView, TaskFilter, TaskPage, TaskView, Timeline
 
-_Submitted = Annotated[Task, Depends(json_body(Task))]
+_read_task = json_body(Task)
+_Submitted = Annotated[Task, Depends(_read_task)]
 _TASK_BODY = body_schema(Task, TASKS)
 _Key = Annotated[
     str | None,
@@ -83,11 +84,12 @@ def _submission(router: APIRouter, context: IngressContext) -> None:
         },
         openapi_extra=_TASK_BODY,
     )
-    async def submit_task(task: _Submitted, idempotency_key: _Key = None, wait_s: _Wait = 0.0) -> Response:
+    async def submit_task(request: Request, idempotency_key: _Key = None, wait_s: _Wait = 0.0) -> Response:
         """Submit a task. It is durable when this answers. The header Location is its URL.
 
         With ``wait_s`` the answer is the task once it has ended (status 200).
         """
+        task = await _read_task(request)  # not as a dependency, which costs 0.2 ms a request
         view = await gateway.submit(await context.admit(task, idempotency_key), min(wait_s, max_wait_s))
         status = 200 if wait_s > 0 and view.status.ended else 202
         return sent(view, status, {"Location": f"/v1/tasks/{view.id}"})

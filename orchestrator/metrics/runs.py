@@ -33,6 +33,7 @@ class RunMetrics:
             "forerun_agent_seconds", "Time that agents spent on attempts", "agent", "outcome", "verdict"
         )
         self._usd = self._counter("forerun_cost_usd", "Dollars that attempts cost", "agent", "outcome", "verdict")
+        self._by_ending: dict[tuple[str, ...], tuple[Counter, ...]] = {}
         self._wasted_s = self._counter("forerun_wasted_seconds", "Time of agents on flushed attempts", "agent")
         self._wasted_usd = self._counter("forerun_wasted_usd", "Dollars that flushed attempts cost", "agent")
         self._gate = self._counter(
@@ -75,10 +76,10 @@ class RunMetrics:
                 self._gate.labels(self._shard, decision, "yes" if outcome.verdict.survives else "no").inc()
             if not outcome.dispatched or outcome.judged:
                 continue
-            labels = self._shard, outcome.agent, *_ending(outcome)
-            self._attempts.labels(*labels).inc()
-            self._agent_s.labels(*labels).inc(outcome.seconds)
-            self._usd.labels(*labels).inc(outcome.usd)
+            attempts, agent_s, usd = self._of_attempts(outcome.agent, *_ending(outcome))
+            attempts.inc()
+            agent_s.inc(outcome.seconds)
+            usd.inc(outcome.usd)
             if not outcome.verdict.survives:
                 self._wasted_s.labels(self._shard, outcome.agent).inc(outcome.seconds)
                 self._wasted_usd.labels(self._shard, outcome.agent).inc(outcome.usd)
@@ -91,6 +92,13 @@ class RunMetrics:
         """The metrics as Prometheus text."""
         self._gauges.figures = figures
         return generate_latest(self.registry).decode()
+
+    def _of_attempts(self, *labels: str) -> tuple[Counter, ...]:
+        """The counters of attempts that have ended so. Looking one up by its labels takes longer than counting."""
+        if labels not in self._by_ending:
+            counters = self._attempts, self._agent_s, self._usd
+            self._by_ending[labels] = tuple(counter.labels(self._shard, *labels) for counter in counters)
+        return self._by_ending[labels]
 
     def _kind(self, kind: str) -> str:
         if kind not in self._kinds:

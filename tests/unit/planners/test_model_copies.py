@@ -1,0 +1,57 @@
+"""Copies of models are what pydantic would make of them, without what was computed from the former values."""
+
+import pickle
+from functools import cached_property
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from planners.model import Model
+
+
+class Pair(Model):
+    first: int
+    second: list[int] = []
+    third: str = ""
+
+    @cached_property
+    def total(self) -> int:
+        return self.first + sum(self.second)
+
+
+@pytest.mark.parametrize("update", [None, {}, {"first": 5}, {"second": [1], "third": "x"}])
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_copy_is_what_pydantic_makes(update, deep):
+    pair = Pair(first=1, second=[2])
+
+    copied, expected = pair.model_copy(update=update, deep=deep), BaseModel.model_copy(pair, update=update, deep=deep)
+
+    assert copied == expected
+    assert copied.model_fields_set == expected.model_fields_set
+    assert copied.model_dump(exclude_unset=True) == expected.model_dump(exclude_unset=True)
+    assert (copied.second is pair.second) is (expected.second is pair.second)
+    assert pickle.loads(pickle.dumps(copied)) == copied  # noqa: S301 - our own
+
+
+def test_a_copy_computes_anew_what_follows_from_its_values():
+    pair = Pair(first=1)
+    assert pair.total == 1
+
+    assert pair.model_copy(update={"first": 2}).total == 2
+    assert pair.total == 1
+
+
+def test_copies_that_set_other_fields_do_not_change_each_other():
+    pair = Pair(first=1)
+    one, other = pair.model_copy(update={"second": [1]}), pair.model_copy(update={"third": "x"})
+
+    assert pair.model_fields_set == {"first"}
+    assert one.model_fields_set == {"first", "second"}
+    assert other.model_fields_set == {"first", "third"}
+    assert one.model_copy(update={"third": ""}).model_fields_set == {"first", "second", "third"}
+    assert one.model_fields_set == {"first", "second"}
+
+
+def test_a_copy_cannot_be_changed():
+    with pytest.raises(ValidationError):
+        Pair(first=1).model_copy().first = 2
