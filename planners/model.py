@@ -15,7 +15,7 @@ NodeId = NewType("NodeId", str)
 WorkKey = NewType("WorkKey", str)
 
 
-# Which fields of a model were set, as pydantic keeps it for every instance. Copies that set the same fields share a set:
+# Which fields of a model were set, as pydantic keeps it for each instance. Copies that set the same fields share a set:
 # they are frozen, and a set takes as much memory as all values of a step.
 _FIELDS_SET: dict[frozenset[str], set[str]] = {}
 _set = object.__setattr__

@@ -4,14 +4,14 @@ import pickle
 from functools import cached_property
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from planners.model import Model
 
 
 class Pair(Model):
     first: int
-    second: list[int] = []
+    second: list[int] = Field(default_factory=list)
     third: str = ""
 
     @cached_property
