@@ -15,8 +15,9 @@ _CATEGORIES = [
     "v8.execute",
     "blink.user_timing",
 ]
-_BEGUN, _READY = "navigationStart", "forerun-ready"
-_TASKS = ("RunTask", "ThreadControllerImpl::RunTask")
+# One of them is inside the other.
+_TASK = "RunTask"
+_READY, _END = "forerun-ready", "forerun-end"
 
 
 @dataclass
@@ -39,43 +40,32 @@ def traced(browser: Browser, page: Page) -> Iterator[Tasks]:
     try:
         yield tasks
     finally:
+        _note(page, _END)
         events = json.loads(browser.stop_tracing())["traceEvents"]
-    names = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e.get("name") == "thread_name"}
-    main = busiest([key for key, name in names.items() if name == "CrRendererMain"], events)
-    found = [e for e in events if (e.get("pid"), e.get("tid")) == main and e.get("ph") == "X"]
-    runs = sorted((e for e in found if e["name"] in _TASKS and "tdur" in e), key=lambda e: -e["tdur"])
+    # By its mark: the browser's own pages, such as its address bar, have main threads, too.
+    end = next(e for e in events if e.get("name") == _END)
+    process = [e for e in events if e.get("pid") == end["pid"] and "tdur" in e]
+    found = [e for e in process if e["tid"] == end["tid"]]
+    runs = sorted((e for e in found if e["name"] == _TASK), key=lambda e: -e["tdur"])
     tasks.cpu_ms = [e["tdur"] / 1000 for e in runs]
-    tasks.until_ready_ms = _until_ready_ms(main[0], events)
-    if runs:
-        within = [
-            e for e in found if runs[0]["ts"] <= e["ts"] <= runs[0]["ts"] + runs[0]["dur"] and e.get("tdur", 0) > 3000
-        ]
-        tasks.longest = [
-            f"{e['name']} {e['tdur'] / 1000:.1f} ms {_where(e)}" for e in sorted(within, key=lambda e: -e["tdur"])[:12]
-        ]
+    tasks.longest = _within(runs[0], found) if runs else []
+    if (mark := next((e for e in events if e.get("name") == _READY), None)) is not None:
+        before = (e["tdur"] for e in process if e["name"] == _TASK and e["ts"] <= mark["ts"])
+        tasks.until_ready_ms = sum(before) / 1000
 
 
 def ready(page: Page) -> None:
     """Note in the trace that the page is ready."""
-    page.evaluate(f"performance.mark('{_READY}')")
+    _note(page, _READY)
 
 
-def _until_ready_ms(process: int, events: list[dict[str, Any]]) -> float | None:
-    found = [e for e in events if e.get("pid") == process]
-    began, end = (max((e["ts"] for e in found if e["name"] == name), default=None) for name in (_BEGUN, _READY))
-    if began is None or end is None:
-        return None
-    return sum(e["tdur"] for e in found if e["name"] in _TASKS and "tdur" in e and began <= e["ts"] <= end) / 1000
+def _note(page: Page, mark: str) -> None:
+    page.evaluate("mark => void performance.mark(mark)", mark)
 
 
-def busiest(threads: list[tuple[int, int]], events: list[dict[str, Any]]) -> tuple[int, int]:
-    """The main thread of the page: a browser has spare renderers that do nothing."""
-    spent = dict.fromkeys(threads, 0.0)
-    for event in events:
-        key = (event.get("pid"), event.get("tid"))
-        if key in spent and event.get("name") in _TASKS:
-            spent[key] += event.get("tdur", 0)
-    return max(spent, key=spent.__getitem__)
+def _within(task: dict[str, Any], events: list[dict[str, Any]]) -> list[str]:
+    inside = [e for e in events if task["ts"] <= e["ts"] <= task["ts"] + task["dur"] and e["tdur"] > 3000]
+    return [f"{e['name']} {e['tdur'] / 1000:.1f} ms {_where(e)}" for e in sorted(inside, key=lambda e: -e["tdur"])[:12]]
 
 
 def _where(event: dict[str, Any]) -> str:

@@ -76,31 +76,43 @@ export class Graph {
   }
 
   drawEdges(context, seen, colours) {
-    const {x, y, edges} = this.graph;
+    const {x, y, edges, bends} = this.graph;
     const {critical} = this.steps;
     const shown = [[], []];
     for (let at = 0; at < edges.length; at += 2) {
       const [from, to] = [edges[at], edges[at + 1]];
-      if (x[to] < seen.left || x[from] > seen.right || Math.max(y[from], y[to]) + HEIGHT < seen.top || Math.min(y[from], y[to]) > seen.bottom) continue;
-      shown[critical[from] && critical[to] ? 1 : 0].push(from, to);
+      if (x[to] < seen.left || x[from] > seen.right) continue;
+      if (!bends[at / 2] && (Math.max(y[from], y[to]) + HEIGHT < seen.top || Math.min(y[from], y[to]) > seen.bottom)) continue;
+      shown[critical[from] && critical[to] ? 1 : 0].push(at / 2);
     }
-    const curved = shown[0].length < 2 * MOST_CURVES;
+    const curved = shown[0].length < MOST_CURVES;
     [[colours.waiting, 1.2], [colours.ink, 2.5]].forEach(([colour, wide], kind) => {
       context.strokeStyle = colour;
       context.lineWidth = Math.max(wide, 0.6 / this.scale);
       context.beginPath();
-      for (let at = 0; at < shown[kind].length; at += 2) this.edge(context, shown[kind][at], shown[kind][at + 1], curved || kind === 1);
+      for (const edge of shown[kind]) this.edge(context, edge, curved || kind === 1);
       context.stroke();
     });
   }
 
-  edge(context, from, to, curved) {
-    const {x, y} = this.graph;
-    const [x1, y1, x2, y2] = [x[from] + WIDTH, y[from] + HEIGHT / 2, x[to], y[to] + HEIGHT / 2];
-    context.moveTo(x1, y1);
-    const bend = Math.max(24, (x2 - x1) / 2);
-    if (curved) context.bezierCurveTo(x1 + bend, y1, x2 - bend, y2, x2, y2);
-    else context.lineTo(x2, y2);
+  /** From the right side of a step to the left side of another one; past the layers between them where they leave room. */
+  edge(context, edge, curved) {
+    const {x, y, edges, bends} = this.graph;
+    const [from, to] = [edges[2 * edge], edges[2 * edge + 1]];
+    let [left, top] = [x[from] + WIDTH, y[from] + HEIGHT / 2];
+    context.moveTo(left, top);
+    const lead = (x2, y2) => {
+      const bend = Math.max(24, (x2 - left) / 2);
+      if (curved) context.bezierCurveTo(left + bend, top, x2 - bend, y2, x2, y2);
+      else context.lineTo(x2, y2);
+    };
+    const between = bends[edge] ?? [];
+    for (let at = 0; at < between.length; at += 2) {
+      lead(between[at], between[at + 1]);
+      [left, top] = [between[at] + WIDTH, between[at + 1]];
+      context.lineTo(left, top);
+    }
+    lead(x[to], y[to] + HEIGHT / 2);
   }
 
   drawSteps(context, seen, colours) {

@@ -9,7 +9,10 @@ const SWEEPS = 4;
 const MOST_ROWS = 48;
 const LARGE = 1500;
 
-/** Positions (left, top) of the steps, and `edges`: pairs of places, parent first. */
+/**
+ * Positions (left, top) of the steps, and `edges`: pairs of places, parent first. `bends`: of each edge that passes other
+ * layers, by its number, where it crosses them: left, top, left, top and so on.
+ */
 export function layered(steps) {
   const size = steps.length;
   const edges = [];
@@ -18,10 +21,39 @@ export function layered(steps) {
   parents.forEach((of, place) => {
     for (const parent of of) { edges.push(parent, place); children[parent].push(place); }
   });
-  const layers = byLayer(longestPaths(parents, children));
+  const layer = longestPaths(parents, children);
+  const layers = byLayer(layer);
+  const passages = passagesOf(edges, layer, layers, size);
+  for (const {from, to, through} of passages) lead(from, to, through, parents, children);
   order(layers, parents, children);
-  const {x, y} = positions(layers, parents, children, size);
-  return {x, y, edges: Int32Array.from(edges), width: extent(x, WIDTH), height: extent(y, HEIGHT)};
+  const {x, y} = positions(layers, parents, children, parents.length);
+  const bends = Object.fromEntries(passages.map(({edge, through}) => [edge, through.flatMap(place => [x[place], y[place] + HEIGHT / 2])]));
+  const [width, height] = [extent(x, WIDTH), extent(y, HEIGHT)];
+  return {x: x.slice(0, size), y: y.slice(0, size), edges: Int32Array.from(edges), bends, width, height};
+}
+
+/** Room for the edges that pass other layers: places in these layers, after those of the steps. None in large graphs. */
+function passagesOf(edges, layer, layers, size) {
+  const passages = [];
+  let next = size;
+  for (let at = 0; at < edges.length; at += 2) {
+    const [from, to] = [edges[at], edges[at + 1]];
+    const length = layer[to] - layer[from] - 1;
+    if (length > 0) passages.push({edge: at / 2, from, to, through: Array.from({length}, () => next++)});
+  }
+  const rows = layers.map(steps => steps.length);
+  for (const {from, through} of passages) through.forEach((_, at) => { rows[layer[from] + 1 + at] += 1; });
+  if (next > LARGE || Math.max(0, ...rows) > MOST_ROWS) return [];
+  for (const {from, through} of passages) through.forEach((place, at) => layers[layer[from] + 1 + at].push(place));
+  return passages;
+}
+
+/** Let a long edge lead from place to place, for the order and the positions in the layers. */
+function lead(from, to, through, parents, children) {
+  const way = [from, ...through, to];
+  children[from].splice(children[from].indexOf(to), 1, through[0]);
+  parents[to].splice(parents[to].indexOf(from), 1, through.at(-1));
+  through.forEach((place, at) => { parents[place] = [way[at]]; children[place] = [way[at + 2]]; });
 }
 
 function extent(values, more) {
