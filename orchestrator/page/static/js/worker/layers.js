@@ -4,7 +4,7 @@ export const WIDTH = 168;
 export const HEIGHT = 36;
 const GAP_X = 64;
 const GAP_Y = 14;
-const SWEEPS = 4;
+const SWEEPS = 5;
 // A layer of more steps than this is wrapped into several columns.
 const MOST_ROWS = 48;
 const LARGE = 1500;
