@@ -30,6 +30,7 @@ class StepPolicies(Model):
     """The part of a step that says what happens when it is late or fails."""
 
     timeout_s: float | None = optional_s("Seconds of one attempt, in place of what the agent declares")
+    idle_s: float | None = optional_s("Seconds without progress of one attempt, in place of what the agent declares")
     deadline_s: float | None = optional_s("When it must have finished, in seconds from the task's admission")
     retry: StepRetry | None = Field(
         default=None,

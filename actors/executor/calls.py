@@ -58,6 +58,7 @@ class Calls:
             order.attempt,
             agent,
             **_of_order(order, agent),
+            logs=self._logs_of(order, agent),
             callbacks=self._callbacks(task, order),
             tools=tools,
             env=variables_with(agent, tools) if tools else agent.env,
@@ -70,6 +71,10 @@ class Calls:
     def of(self, task: TaskId, order: Dispatch, agent: AgentSpec) -> Invocation:
         """The invocation of an order without inputs."""
         return self._made(task, order.attempt, agent, **_of_order(order, agent), env=agent.env, inputs={})
+
+    def _logs_of(self, order: Dispatch, agent: AgentSpec) -> LogLimits | None:
+        """What is captured of an attempt. Where no log is kept, only the progress that its ``idle_s`` asks for."""
+        return TOLD_ONLY if self.logs is None and idle_limit_s(order, agent) is not None else self.logs
 
     def _callbacks(self, task: TaskId, order: Dispatch) -> dict[str, dict[str, str]]:
         if not order.callbacks or self.addresses is None:
@@ -93,15 +98,14 @@ class Calls:
             watched=is_watched(agent),
             inline_bytes=self.inline_bytes,
             payloads=self.payloads,
-            logs=logs_of(agent, self.logs),
             executor=self.executor,
-            **more,
+            **{"logs": self.logs, **more},
         )
 
 
-def logs_of(agent: AgentSpec, logs: LogLimits | None) -> LogLimits | None:
-    """What is captured of an agent's attempts. Where no log is kept, only the progress that its ``idle_s`` asks for."""
-    return TOLD_ONLY if logs is None and agent.idle_s is not None else logs
+def idle_limit_s(order: Dispatch, agent: AgentSpec) -> float | None:
+    """The longest pause between two reports of progress: that of the step, or of the agent."""
+    return agent.idle_s if order.idle_s is None else order.idle_s
 
 
 def _of_order(order: Dispatch, agent: AgentSpec) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from actors.admission.limits import AdmissionLimits
 from actors.errors import ActorsError
 from actors.executor.cached_results import with_results
-from actors.executor.calls import Calls
+from actors.executor.calls import Calls, idle_limit_s
 from actors.executor.hosted import ExecutorOptions, HostedAttempt, held_by, watch_progress
 from actors.executor.lost_processes import node_lost, preempted
 from actors.executor.notice_log import NoticeLog
@@ -300,7 +300,8 @@ class FencedExecutor(ABC):
         if self._is_live(hosted) and hosted.began_s is None:
             hosted.began_s = asyncio.get_running_loop().time()
             hosted.report(AttemptStarted(at_s=0.0, attempt=hosted.order.attempt, node=hosted.order.node))
-            watch_progress(hosted, self.catalog.by_name[hosted.order.agent], self._logs, self._end)
+            idle_s = idle_limit_s(hosted.order, self.catalog.by_name[hosted.order.agent])
+            watch_progress(hosted, idle_s, self._logs, self._end)
 
     def _report_output(self, hosted: HostedAttempt, batches: Iterable[LogBatch]) -> None:
         """Report what the attempt has printed and logged, each line once."""

@@ -9,6 +9,7 @@ from typing import Unpack
 
 from ray import exceptions as rx
 
+from actors.executor.calls import idle_limit_s
 from actors.executor.fenced import FencedExecutor
 from actors.executor.host import shares_a_host
 from actors.executor.host_groups import HostGroups
@@ -71,7 +72,7 @@ class HostExecutor(FencedExecutor):
 
     def _goes_at_once(self, order: Dispatch, agent: AgentSpec) -> bool:
         """Whether neither a limit nor the result cache may delay an attempt, and nobody watches what it tells."""
-        watched = agent.idle_s is not None or order.cached or order.mailbox is not None
+        watched = idle_limit_s(order, agent) is not None or order.cached or order.mailbox is not None
         return not watched and shares_a_host(agent) and agent.kind is not AgentKind.BATCH and self._limits.admits(agent)
 
     def _send(self, hosted: HostedAttempt, agent: AgentSpec, host: RunningHost) -> None:

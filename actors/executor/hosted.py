@@ -103,17 +103,16 @@ class HostedAttempt:
 
 
 def watch_progress(
-    hosted: HostedAttempt, agent: AgentSpec, logs: LogLimits | None, end: Callable[[HostedAttempt, Failure], None]
+    hosted: HostedAttempt, idle_s: float | None, logs: LogLimits | None, end: Callable[[HostedAttempt, Failure], None]
 ) -> None:
-    """An attempt has begun: end it once it has told no progress for longer than its agent allows.
+    """An attempt has begun: end it once it has told no progress for longer than ``idle_s``.
 
     Progress is bounded with the log. Once that is full, nobody knows of progress, and nothing is ended.
     """
     hosted.keeps = logs is not None
-    if agent.idle_s is None:
+    if idle_s is None:
         return
     most_bytes, loop = (logs or TOLD_ONLY).attempt_bytes // 2, asyncio.get_running_loop()
-    idle_s = agent.idle_s
     hosted.heard_s = loop.time()
 
     def look() -> None:

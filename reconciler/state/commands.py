@@ -49,6 +49,8 @@ ObjectOf.model_rebuild()
 class Dispatch(Versioned):
     """Start an attempt: this agent, on this node, on these inputs.
 
+    ``idle_s``: the longest pause between two reports of its progress, where the step does not leave that to the agent.
+
     ``speculative`` output is staged: other speculative attempts may read it, the outside world may not. ``check``: what
     the output must fulfil. ``writes``: the keys that the context of the handoff must hold. ``compact``: which input
     is passed on without asking the agent if it is short. ``mailbox``: what it publishes and hears. ``refusal``: why the
@@ -68,6 +70,7 @@ class Dispatch(Versioned):
     effect: Effect
     work_key: WorkKey
     timeout_s: float | None = None
+    idle_s: float | None = None
     check: str | None = None
     writes: tuple[str, ...] = ()
     compact: Compact | None = None

@@ -185,6 +185,7 @@ class Dispatcher:
             effect=agent.effect,
             work_key=attempt.work_key,
             timeout_s=attempt.step.timeout_s or _timeout_s(agent, late_s),
+            idle_s=attempt.step.idle_s,
             check=attempt.step.check,
             writes=keys_of_handoff(attempt.step.writes),
             compact=attempt.step.compact,

@@ -31,9 +31,8 @@ class Attempts:
     def start(self, agent: Any, *, on: str | None = None, **how: Any) -> AttemptId:
         """Dispatch an agent by name or callable. Arguments named like an order's fields go there, others are inputs."""
         name = agent if isinstance(agent, str) else agent.__name__
-        words = {
-            key: how.pop(key) for key in ("timeout_s", "speculative", "work_key", "attempt", "cached") if key in how
-        }
+        fields = ("timeout_s", "idle_s", "speculative", "work_key", "attempt", "cached")
+        words = {key: how.pop(key) for key in fields if key in how}
         attempt = AttemptId(words.pop("attempt", f"{self.task}.{next(self._ids)}"))
         order = Dispatch(
             attempt=attempt,

@@ -67,6 +67,14 @@ def test_an_attempt_without_progress_is_stopped(called, inputs):
     assert "idle_s" in failure.fix
 
 
+def test_a_step_may_allow_other_pauses_than_the_agent():
+    patient = ended(works, tells=0, pause_s=1.1, idle_s=2.0)
+    strict = ended(works, tells=20, pause_s=0.9, idle_s=0.5)
+
+    assert patient == "done"
+    assert strict.message == "no progress for 0.5 s"
+
+
 def test_progress_counts_where_no_log_is_kept():
     assert ended(works, logs=None, tells=20, pause_s=0.9) == "done"
     assert ended(works, logs=None, tells=0, pause_s=1.1).message == "no progress for 1 s"

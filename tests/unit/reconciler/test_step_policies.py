@@ -96,3 +96,9 @@ def test_one_failing_branch_leaves_the_others_alone():
 
     assert world.outputs == {"b2": 2}
     assert world.run.steps["a2"].cause == "step 'a' failed: it broke"
+
+
+def test_the_longest_pause_without_progress_goes_with_the_order():
+    world = Declared(a_task([step("a", inputs={"n": 1}, idle_s=30), step("b", "say", inputs={"n": 2})])).play()
+
+    assert {order.step: order.idle_s for order in world.orders.values()} == {"a": 30.0, "b": None}
