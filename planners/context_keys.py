@@ -58,6 +58,12 @@ def source_path(source: str) -> Path:
     return path if root == "output" else (CONTEXT_PART, *path)
 
 
+def paths_of_output(writes: dict[str, str]) -> dict[str, Path]:
+    """The keys that a step writes from its output -> the paths of the parts."""
+    paths = {key: source_path(source) for key, source in writes.items()}
+    return {key: path for key, path in paths.items() if path[:1] != (CONTEXT_PART,)}
+
+
 def keys_of_handoff(writes: dict[str, str]) -> tuple[str, ...]:
     """The keys that the agent of a step has to return in the context of its handoff."""
     paths = (source_path(source) for source in writes.values())

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from planners import node_fields as fields
-from planners.bindings import Binding, Composed, Gather, StepRef, step_refs
+from planners.bindings import SPOKEN, Binding, Composed, Gather, StepRef, step_refs
 from planners.built_in_names import APPROVAL, CALLBACK, WAIT
 from planners.context_keys import read_by
 from planners.expressions.references import parsed
@@ -138,6 +138,12 @@ class Step(fields.WithInputs, StepPolicies, NodeBase):
             elif isinstance(binding, Gather | Composed):
                 refs.update((ref.step, None) for ref in step_refs(binding))
         return tuple(refs)
+
+    @cached_property
+    def output_parents(self) -> tuple[StepId, ...]:
+        """Those of them of which it reads more than what their handoffs say, which the journal holds."""
+        refs = (ref for binding in self.inputs.values() for ref in step_refs(binding) if ref.path[:1] not in SPOKEN)
+        return tuple(dict.fromkeys(ref.step for ref in refs))
 
     @cached_property
     def parents(self) -> tuple[StepId, ...]:

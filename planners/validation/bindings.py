@@ -24,6 +24,7 @@ from planners.bindings import (
     kind_of,
 )
 from planners.compensation import undo_step
+from planners.context_keys import paths_of_output
 from planners.errors import InvalidTask
 from planners.expressions.engine import ValueKind
 from planners.expressions.evaluation import type_flaw
@@ -160,6 +161,8 @@ class _Reader:
                 continue
             at = (where, "inputs", name)
             self._check_type(may, name, self.shape(binding, at, scope, item), at)
+        for key, path in paths_of_output(step.writes).items() if step.writes else ():
+            self._walk(may.output, path, (where, "writes", key), f"the output of '{step.id}'")
         if step.compensate is not None:
             self._compensation(step, where, scope.new_child({step.id: may.output}), item)
         return may.output

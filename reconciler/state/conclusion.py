@@ -25,7 +25,7 @@ def fail(run: RunData, failure: Failure) -> None:
 
 
 def check_limits(run: RunData) -> None:
-    """Fail the run if it has passed its deadline or spent its budget, unless it may, or has filled its context."""
+    """Fail the run if it has passed its deadline or spent its budget, unless it may, or if it has told too much."""
     limits = run.task.limits
     deadline_s = limits.deadline_s if limits.on_deadline == "fail" else None
     budget_usd = limits.budget_usd if limits.on_budget == "fail" else None

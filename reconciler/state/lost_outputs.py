@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from planners.bindings import step_refs
+from planners.bindings import SPOKEN, step_refs
 from planners.model import AttemptId, StepId
 from planners.plans import Plan
 from reconciler.state.step_state import StepStatus
@@ -20,10 +20,12 @@ def steps_to_redo(
 
     An output is still to be read if the task returns it, if a step that reads it has not finished or is itself to be
     done again, or if part of the workflow is not unrolled yet and might read it. What is not unrolled yet reads nothing
-    of the steps that are ``closed``. A plan that is being made reads those that are ``known``.
+    of the steps that are ``closed``. A plan that is being made reads those that are ``known``. What a handoff says
+    besides the output is in the journal.
     """
     open_ended = bool(plan.pending) or not plan.complete
-    wanted = {ref.step for output in plan.outputs.values() for ref in step_refs(output)}.union(known)
+    returned = (ref for output in plan.outputs.values() for ref in step_refs(output))
+    wanted = {ref.step for ref in returned if ref.path[:1] not in SPOKEN}.union(known)
     redone = []
     for planned in reversed(plan.steps):
         state = steps[planned.id]
@@ -33,5 +35,5 @@ def steps_to_redo(
         if redo:
             redone.append(planned.id)
         if redo or not finished:
-            wanted.update(planned.step.data_parents)
+            wanted.update(planned.step.output_parents)
     return redone[::-1]

@@ -2,9 +2,12 @@
 
 import pytest
 
+from planners.agents import AgentSpec, Catalog
 from planners.bindings import Composed, Gather, StepRef, shorthand
 from planners.expansion import flatten
 from planners.facts import Elements, Facts
+from planners.tasks import Task
+from planners.validation import flaws as all_flaws
 from planners.validation.structure import broken_structure
 from planners.work_keys import InputDigests, work_keys
 from planners.workflow import Workflow
@@ -223,6 +226,19 @@ def test_a_compensation_reads_of_the_context_what_its_step_reads():
     assert [field for field, _, _ in flaws(writer("a"), step("b", **undo))] == ["workflow.steps.b.compensate.inputs.of"]
     unrolled = flat(writer("a"), reader("b", **undo), writer("c", after=["b"]))
     assert unrolled.by_id["b"].compensate.inputs["of"] == written_by("a")
+
+
+def test_a_part_that_no_agent_gives_is_refused():
+    schema = {"type": "object", "properties": {"found": {}}, "additionalProperties": False}
+    catalog = Catalog(agents=(AgentSpec(name="agent", capability="do", output_schema=schema),))
+    task = Task.model_validate(
+        {"workflow": {"steps": [step("a", writes={"ok": "$output.found", "no": "$output.fund"})]}}
+    )
+
+    ((field, fix),) = [(flaw.field, flaw.fix) for flaw in all_flaws(task, catalog)]
+
+    assert field == "workflow.steps.a.writes.no"
+    assert fix == "refer to a field of the agents' output_schema"
 
 
 @pytest.mark.parametrize("writes", [["no key"], {"k": "$inputs.x"}, {"k": 3}, [1], {"k": "$outputs"}])

@@ -5,6 +5,7 @@ from declared import Declared, a_task, step
 from reconciler.journal.rows import event_row
 from reconciler.runtime.stored_context import FINISHED_EVENTS, stored_context
 from reconciler.simulation import Restart
+from reconciler.state import events as e
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import FailureKind, Handoff
 from reconciler.state.outcomes import Verdict
@@ -116,3 +117,17 @@ def test_a_run_that_has_ended_shows_the_same_context_from_its_journal():
     stored = stored_context(timeline(world.run), world.run.plan, [row for row in rows if row.kind in FINISHED_EVENTS])
 
     assert stored == context_of(world.run)
+
+
+def test_an_output_that_was_lost_is_not_made_again_for_what_its_handoff_says():
+    lost = e.OutputsLost(at_s=0, attempts=("t.1",))
+    reads = [*NOTES[:2], step("last", inputs={"told": "$handoffs.first.summary"}, after=["second"])]
+    whole = [*NOTES[:2], step("last", inputs={"all": "$steps.first"}, after=["second"])]
+
+    def done(steps):
+        world = Declared(a_task(steps, mode="wait"), output=noting, faults=((1.2, lost),)).play()
+        assert world.run.status is RunStatus.SUCCEEDED
+        return world.done
+
+    assert done(reads) == ["first", "second", "last"]
+    assert done(whole) == ["first", "second", "first", "last"]
