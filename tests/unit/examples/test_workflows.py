@@ -118,3 +118,20 @@ def test_levels_propose_the_ones_below_and_the_step_stands_for_the_result():
         "- Ghana: the press says that Ghana grows; the chamber of trade says that Ghana grows",
         "- Japan: mature, slow to change suppliers",
     ]
+
+
+@pytest.mark.parametrize("mode", ["forerun", "wait"])
+def test_a_newsroom_shares_facts_and_talks_about_the_article(mode):
+    document = yaml.safe_load((EXAMPLES / "newsroom" / "task.yaml").read_text("utf-8"))
+    task = parse(document | {"planning": {"mode": mode}})
+
+    view = run(task, [the_catalog("newsroom")], virtual_time=True)
+
+    facts = [f"The new bridge: {source} is sure of it" for source in ("the architect", "the mayor")]
+    asked = ", ".join(f"asked {source}" for source in task.inputs["sources"])
+    article = f"{'. '.join(facts)}. In a lively style: The new bridge: the ... ({asked})"
+    assert view.outputs == {
+        "article": article,
+        "remarks": 1,
+        "doubts": ["The new bridge: a rumour is sure of it"],
+    }

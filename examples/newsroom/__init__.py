@@ -1,0 +1,1 @@
+"""Steps that share facts by key, and two agents that talk while they write."""
