@@ -7,7 +7,6 @@ from typing import Any
 
 from planners.agents import AgentSpec
 from planners.bindings import (
-    HANDOFF_PART,
     Binding,
     Composed,
     ContextRef,
@@ -253,7 +252,7 @@ class _Reader:
                 return Known(value)
             case InputRef():
                 return self._input(leaf, where)
-            case StepRef(path=path) if path[:1] == (HANDOFF_PART,):
+            case ContextRef() | StepRef(path=("$handoff", *_)):
                 return ANYTHING
             case StepRef(step=step, path=path):
                 found = scope.get(step, ANYTHING)
@@ -262,8 +261,6 @@ class _Reader:
                 return self._walk(item, path, where, "an element of the list")
             case ItemRef():
                 self._flaw("$item has no meaning outside a for_each", where, "put the step into a for_each")
-                return ANYTHING
-            case ContextRef():
                 return ANYTHING
             case StateRef(loop_state=path):
                 return self._state(path, where)

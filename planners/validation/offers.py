@@ -31,7 +31,7 @@ class Requirements:
     def candidates(self, step: Step) -> list[AgentSpec]:
         """The agents that may do a step, resources aside: the same list for steps that ask the same."""
         names = tuple(step.inputs) if step.capability in self._selective else ()
-        key = (step.capability, step.agent, step.min_quality, names)
+        key = (step.capability, step.agent, step.min_quality, names, step.mailbox is None)
         found = self._candidates.get(key)
         if found is None:
             found = self._candidates[key] = self.rule.agents(step, self.catalog)

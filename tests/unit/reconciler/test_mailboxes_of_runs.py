@@ -134,3 +134,9 @@ def test_a_retry_does_not_keep_what_follows_from_messages():
     kept = kept_attempts(run, RetryOf(task=TaskId("t")), promoted=(), agents=run.catalog.by_name, nodes=())
 
     assert {one.step.id for one in kept} == {"alone"}
+
+
+def test_like_steps_without_a_mailbox_do_not_answer_for_those_with_one():
+    steps = [step("plain", "act"), step("talks", "act", mailbox=TOLD)]
+
+    assert [flaw.field for flaw in flaws(a_task(steps), CATALOG)] == ["workflow.steps.talks.mailbox"]
