@@ -19,7 +19,8 @@ class Candidates:
     def key(self, step: Step) -> tuple[object, ...]:
         """Everything the candidates of a step depend on."""
         names = tuple(sorted(step.inputs)) if step.capability in self._with_schema else ()
-        return step.capability, self._rule.floor(step), step.agent, names, self._refused.get(step.id, ())
+        asked = (step.capability, self._rule.floor(step), step.agent, names, step.mailbox is None)
+        return *asked, self._refused.get(step.id, ())
 
     def of(self, step: Step) -> list[AgentSpec]:
         """The agents that may execute the step, in catalog order."""

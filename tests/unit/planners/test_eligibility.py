@@ -3,10 +3,13 @@
 import pytest
 
 from planners.agents import AgentSpec, Catalog, Effect
-from planners.cluster import ClusterNode
+from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.eligibility import Eligibility, Obstacle
+from planners.requests import PlanRequest
 from planners.resources import Resources
-from planners.workflow import Step
+from planners.scheduling.problem.agent_candidates import Candidates
+from planners.tasks import Task
+from planners.workflow import Step, Workflow
 
 AGENT = AgentSpec(
     name="a",
@@ -52,3 +55,25 @@ def test_the_eligible_agents_come_in_catalog_order():
     other = AGENT.model_copy(update={"name": "d"})
 
     assert Eligibility(min_quality=0.5).agents(STEP, Catalog(agents=(other, worse, AGENT))) == [other, AGENT]
+
+
+def test_only_agents_that_take_messages_do_steps_with_a_mailbox():
+    known = {"capability": "x", "kind": "async", "resources": Resources()}
+    agents = [
+        AgentSpec(name="talks", **known),
+        AgentSpec(name="alone", **known | {"resources": Resources(cpus=1)}),
+        AgentSpec(name="acts", **known, effect="irreversible"),
+        AgentSpec(name="sync", **known | {"kind": "sync"}),
+    ]
+    plain = Step(id="a", capability="x")
+    talking = Step(id="b", capability="x", mailbox={"publishes": ["news"]})
+    request = PlanRequest(
+        task=Task(workflow=Workflow(steps=(plain, talking))),
+        catalog=Catalog(agents=tuple(agents)),
+        cluster=ClusterSnapshot(nodes=()),
+    )
+    candidates = Candidates(request)
+
+    assert [agent.name for agent in candidates.of(talking)] == ["talks"]
+    assert len(candidates.of(plain)) == 4
+    assert candidates.key(plain) != candidates.key(talking)
