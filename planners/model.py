@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, NewType, Self
+from typing import Any, Literal, NewType, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,6 +43,16 @@ class Model(BaseModel):
         _set(copied, "__pydantic_extra__", None)
         _set(copied, "__pydantic_private__", None)
         return copied
+
+
+_AnyModel = TypeVar("_AnyModel", bound=Model)
+
+
+def lean(model: _AnyModel) -> _AnyModel:
+    """The same model, for those of which a run keeps thousands: which fields were set, it shares with others."""
+    fields_set = model.__pydantic_fields_set__
+    _set(model, "__pydantic_fields_set__", _FIELDS_SET.setdefault(frozenset(fields_set), fields_set))
+    return model
 
 
 class Measured(Model):

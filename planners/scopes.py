@@ -24,7 +24,7 @@ from planners.bindings import (
 )
 from planners.context_keys import ALL_KEYS, read_by
 from planners.errors import InvalidTask
-from planners.model import StepId
+from planners.model import StepId, lean
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +204,9 @@ def part_of(binding: Binding, path: Path) -> Binding:
         return binding
     match binding:
         case StepRef(step=step, path=base):
-            return StepRef(step=step, path=(*base, *path))
+            return lean(StepRef(step=step, path=(*base, *path)))
         case InputRef(input=name, path=base):
-            return InputRef(input=name, path=(*base, *path))
+            return lean(InputRef(input=name, path=(*base, *path)))
         case ItemRef(item=base):
             return ItemRef(item=(*base, *path))
         case ContextRef(context_key=base):

@@ -3,7 +3,7 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Unpack
 
@@ -13,6 +13,7 @@ from actors.executor.calls import idle_limit_s
 from actors.executor.fenced import FencedExecutor
 from actors.executor.host import shares_a_host
 from actors.executor.host_groups import HostGroups
+from actors.executor.host_link import settled
 from actors.executor.hosted import ExecutorOptions, HostedAttempt
 from actors.executor.hosts import Next, RunningHost, after_host_end
 from actors.executor.lost_processes import blocked_loop
@@ -33,14 +34,6 @@ from reconciler.state.handoff import Failure, FailureKind
 GRACE_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """An attempt that went to a host as soon as it was dispatched, and its end."""
-
-    host: RunningHost
-    end: "asyncio.Future[Returned]"
-
-
 class HostExecutor(FencedExecutor):
     """Sends attempts that nothing delays to the host of their node at once. Thousands of them wait at little cost.
 
@@ -55,7 +48,8 @@ class HostExecutor(FencedExecutor):
         self._hosts = self._groups.shared
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._probe = NodeProbe()
-        self._time_limits = TimeLimits(self._wait_for)
+        self._time_limits = TimeLimits(self._awaited)
+        self._told = self._returned  # bound once: thousands of attempts keep it
 
     async def prepare(self, nodes: Iterable[NodeId]) -> None:
         """Start the hosts of these nodes, so that the first attempts there do not wait for them."""
@@ -86,33 +80,34 @@ class HostExecutor(FencedExecutor):
             return
         hosted.stage, hosted.handle = Stage.HOST, host.link
         host.attempts += 1
-        end = host.link.run(call, bound.blobs)
-        hosted.sent = _Sent(host, end)
-        end.add_done_callback(lambda _: self._returned(hosted))
+        hosted.sent = host
+        host.link.start(call, bound.blobs, partial(self._told, hosted, host))
         if call.timeout_s is not None:
             self._time_limits.add(hosted, call.timeout_s + GRACE_S)
         asyncio.get_running_loop().call_soon(self._began, hosted)  # one that is flushed before has not begun
 
-    def _returned(self, hosted: HostedAttempt) -> None:
-        """A host has told the end of an attempt, or has ended itself."""
+    def _returned(self, hosted: HostedAttempt, host: RunningHost, told: Returned | Exception) -> bool:
+        """A host has told the end of an attempt, or has ended itself; whether the attempt is live."""
         self._time_limits.discard(hosted)
-        sent: _Sent | None = hosted.sent
-        if sent is None:
-            return
-        sent.host.attempts -= 1
-        sent.host.end_soon_if_unused()
-        if hosted.waiter is not None:
-            return
-        if (ended := _simply_ended(sent.end)) is None:
+        host.attempts -= 1
+        host.end_soon_if_unused()
+        if not self._is_live(hosted):
+            return False
+        if hosted.end is not None or (ended := _simply_ended(told)) is None:
+            return settled(self._awaited(hosted), told)
+        self._notices.log(self.catalog.by_name[hosted.order.agent], ended)
+        self._warm.add((hosted.order.agent, hosted.order.node))
+        self._report_output(hosted, ended.logs)
+        del self._live[hosted.task][hosted.order.attempt]
+        self._report_end(hosted, ended)
+        return True
+
+    def _awaited(self, hosted: HostedAttempt) -> "asyncio.Future[Returned]":
+        """From now on an asyncio task waits for the end of an attempt: the future that it waits for."""
+        if hosted.end is None:
+            hosted.end = asyncio.get_running_loop().create_future()
             self._wait_for(hosted)
-            return
-        hosted.sent = None
-        if self._is_live(hosted):
-            self._notices.log(self.catalog.by_name[hosted.order.agent], ended)
-            self._warm.add((hosted.order.agent, hosted.order.node))
-            self._report_output(hosted, ended.logs)
-            del self._live[hosted.task][hosted.order.attempt]
-            self._report_end(hosted, ended)
+        return hosted.end
 
     def _wait_for(self, hosted: HostedAttempt) -> None:
         """Carry a live attempt on in an asyncio task."""
@@ -124,7 +119,7 @@ class HostExecutor(FencedExecutor):
         node, hosts = hosted.order.node, self._groups.of(agent)
         hosted.stage = Stage.HOST
         for ended_hosts in count(1):
-            host = await hosts.on(node) if hosted.sent is None else hosted.sent.host
+            host = await hosts.on(node) if hosted.sent is None else hosted.sent
             try:
                 return await self._in_host(hosted, host, call, bound)
             except rx.RayActorError:
@@ -151,14 +146,14 @@ class HostExecutor(FencedExecutor):
         self, hosted: HostedAttempt, host: RunningHost, call: Invocation, bound: BoundInputs
     ) -> Ended:
         left_s = None if call.timeout_s is None else call.timeout_s + GRACE_S
-        if hosted.sent is None:
+        if hosted.sent is None or hosted.end is None:
             hosted.handle = host.link
             hosted.output.restart()
             end = host.link.run(call, bound.blobs)
             hosted.connect(host.link)
             self._began(hosted)
         else:
-            end = hosted.sent.end
+            end = hosted.end
             left_s = None if left_s is None else left_s - self._seconds(hosted)
         try:
             async with asyncio.timeout(left_s):
@@ -178,11 +173,10 @@ class HostExecutor(FencedExecutor):
         """Run an attempt in a process of its own."""
 
 
-def _simply_ended(end: "asyncio.Future[Returned]") -> Ended | None:
+def _simply_ended(returned: Returned | Exception) -> Ended | None:
     """The end of an attempt that has returned a small output and nothing else; None if it has not."""
-    if end.cancelled() or end.exception() is not None:
+    if isinstance(returned, Exception):
         return None
-    returned = end.result()
     if returned.ended is None or returned.ended.failure is not None or returned.is_large or returned.staged:
         return None
     return returned.ended

@@ -6,7 +6,9 @@ later ticks go in calls of their own, which return at once.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from ray import exceptions as rx
@@ -23,6 +25,11 @@ from reconciler.state.messages import MailboxMessage
 _MOST_CALLS = 250
 
 
+# Called with the end of an attempt, or with the error for which there is none; whether anybody still waits for it.
+Told = Callable[[Returned | Exception], bool]
+_log = logging.getLogger(__name__)
+
+
 class HostLink:
     """Sends attempts to one host actor and receives their ends. Lives on one event loop."""
 
@@ -33,7 +40,7 @@ class HostLink:
         self._actor = actor
         self._calls: list[Invocation] = []
         self._flushed: list[AttemptId] = []
-        self._expected: dict[AttemptId, asyncio.Future[Returned]] = {}
+        self._expected: dict[AttemptId, Told] = {}
         self._sending: asyncio.Handle | None = None
         self._receiving: asyncio.Task[None] | None = None
         self._confirming: set[asyncio.Task[None]] = set()
@@ -55,14 +62,19 @@ class HostLink:
         The future raises a RayError if the host ends or an output in ``blobs`` is lost. Cancelling it stops nothing:
         see `flush`.
         """
-        end = self._expected[call.attempt] = asyncio.get_running_loop().create_future()
+        end: asyncio.Future[Returned] = asyncio.get_running_loop().create_future()
+        self.start(call, blobs, partial(settled, end))
+        return end
+
+    def start(self, call: Invocation, blobs: Iterable[Reference], told: Told) -> None:
+        """As `run`, for thousands that wait: ``told`` is called with the end, and needs no future."""
+        self._expected[call.attempt] = told
         if references := tuple(blobs):
             # Alone, since Ray holds the call back until the outputs are there.
             self._send(Orders((call,)), references)
         else:
             self._calls.append(call)
         self._send_soon()
-        return end
 
     def listen(self, attempt: AttemptId, post: Post) -> None:
         """``post`` gets what the attempt publishes from now on, until it has returned."""
@@ -156,19 +168,32 @@ class HostLink:
                 post(one.message)
 
     def _settle(self, returned: Returned) -> None:
-        end = self._expected.pop(returned.attempt, None)
-        self._posts.pop(returned.attempt, None)
-        if end is not None and not end.done():
-            end.set_result(returned)
-        elif returned.is_large:
+        if not self._tell(returned.attempt, returned) and returned.is_large:
             self.flush([returned.attempt])  # nobody will fetch it
 
     def _fail(self, attempts: Iterable[AttemptId], error: Exception) -> None:
         attempts = [attempt for attempt in attempts if attempt in self._expected]
         for attempt in attempts:
-            end = self._expected.pop(attempt)
-            self._posts.pop(attempt, None)
-            if not end.done():
-                end.set_exception(error)
+            self._tell(attempt, error)
         if attempts and not isinstance(error, rx.RayActorError):
             self.flush(attempts)  # the host may be running them all the same
+
+    def _tell(self, attempt: AttemptId, end: Returned | Exception) -> bool:
+        told = self._expected.pop(attempt, None)
+        self._posts.pop(attempt, None)
+        try:
+            return told is not None and told(end)
+        except Exception:  # noqa: BLE001 -- whatever is wrong with one attempt, the others must hear of their ends
+            _log.exception("the end of attempt %s could not be reported", attempt)
+            return True
+
+
+def settled(future: asyncio.Future[Returned], end: Returned | Exception) -> bool:
+    """Give an end, or its error, to a future; whether anybody can still wait for it."""
+    if future.done():
+        return False
+    if isinstance(end, Exception):
+        future.set_exception(end)
+    else:
+        future.set_result(end)
+    return True

@@ -38,8 +38,8 @@ class HostedAttempt:
     ``handle`` is what cancels it where it runs (None: it does not run yet). ``stack``: the path, on its node, where its
     process leaves stacks. ``output``: what it printed and logged. ``heard_s``: when it began or last told its progress,
     if that is watched. ``told_bytes``: of its lines since then. ``keeps``: whether its lines are reported. ``sent``:
-    how it went to its host if at once. ``due_tick``: when its time is up (`TimeLimits`). ``mail``: all messages for it,
-    which ``hear`` hands over.
+    the host that it went to at once. ``end``: what its asyncio task awaits, if it got one after that. ``due_tick``:
+    when its time is up (`TimeLimits`). ``mail``: all messages for it, which ``hear`` hands over.
     """
 
     task: TaskId
@@ -57,6 +57,7 @@ class HostedAttempt:
     heard_s: float | None = None
     told_bytes: int = 0
     sent: Any = None
+    end: "asyncio.Future[Any] | None" = None
     due_tick: int = 0
     keeps: bool = True
     mail: list[MailboxMessage] | None = None

@@ -11,7 +11,7 @@ _TICK_S = 1.0
 class TimeLimits:
     """Calls back for attempts whose time is up, up to two seconds late. Lives on one event loop."""
 
-    def __init__(self, up: Callable[[HostedAttempt], None]) -> None:
+    def __init__(self, up: Callable[[HostedAttempt], object]) -> None:
         """Set up. ``up``: called once with each attempt whose time is up."""
         self._up = up
         self._due: dict[int, set[HostedAttempt]] = {}

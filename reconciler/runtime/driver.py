@@ -89,6 +89,7 @@ class Driver:
         self._promotions = Promotions(admitted.id, ports.executor, self._note_promoted)
         out = partial(all_out, self._outbox, self._promotions)
         self._planning = PlanningSession(self.run, shared, self._clock, self.post, out)
+        self._reports = self._report  # bound once: thousands of attempts keep it
         self._progress = ProgressReports(self.run, log, self._clock)
 
     @property
@@ -248,7 +249,7 @@ class Driver:
             case c.Dispatch(attempt=attempt):
                 # While it was held, the run may have ended or a new plan may have dropped it.
                 if self.run.attempts[attempt].live:
-                    executor.dispatch(task, command, self._report)
+                    executor.dispatch(task, command, self._reports)
             case c.Flush(attempts=attempts):
                 executor.flush(task, attempts)
             case c.Confirm(attempt=attempt):

@@ -6,7 +6,7 @@ from typing import Any
 
 from planners.agents import AgentSpec, Catalog, Effect
 from planners.context_keys import keys_of_handoff
-from planners.model import AttemptId, NodeId, StepId, TaskId, WorkKey
+from planners.model import AttemptId, NodeId, StepId, TaskId, WorkKey, lean
 from planners.plans import Plan, PlannedStep
 from planners.tasks import Interchange, Task
 from planners.work_keys import InputDigests, work_key
@@ -173,7 +173,7 @@ class Dispatcher:
     ) -> Dispatch:
         """The command that starts an attempt. ``late_s``: the learned 90 % quantile of its seconds, if known."""
         agent: AgentSpec = self._catalog.by_name[attempt.placement.agent]
-        return Dispatch(
+        order = Dispatch(
             attempt=attempt.id,
             step=attempt.step.id,
             agent=agent.name,
@@ -196,6 +196,7 @@ class Dispatcher:
             cached=agent.cacheable and attempt.step.may_be_cached and attempt.hedges is None,
             discloses=agent.discloses,
         )
+        return lean(order)
 
 
 def with_callbacks(order: Dispatch, plan: Plan) -> Dispatch:

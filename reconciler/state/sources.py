@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from planners.bindings import SPOKEN, Binding, InputRef, Leaf, Path, StepRef, Value, fold_binding, follow
-from planners.model import AttemptId, StepId
+from planners.model import AttemptId, StepId, lean
 from reconciler.state.commands import Given, ListOf, ObjectOf, OutputOf, Source
 
 # Which attempt serves a step; raises LookupError where none does.
@@ -29,7 +29,7 @@ def source(binding: Binding, inputs: Mapping[str, Any], attempt_of: AttemptOf, s
             case Value(value=value):
                 return Given(value=value)
             case InputRef(input=name, path=path):
-                return Given(value=follow(inputs[name], path))
+                return lean(Given(value=follow(inputs[name], path)))
             case StepRef(step=step, path=path) if path[:1] in SPOKEN:
                 return Given(value=_said(spoken_by(attempt_of(step)), path, step))
             case StepRef(step=step, path=path):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from planners.model import lean
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.requests import PlanRequest
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
@@ -25,7 +26,7 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
     )
     placements = _placements(problem, schedule, modes, request)
     steps = tuple(
-        PlannedStep(step=step, placement=placement, work_key=keys[step.id])
+        lean(PlannedStep(step=step, placement=placement, work_key=keys[step.id]))
         for step, placement in zip(problem.steps, placements, strict=True)
     )
     return Plan(
