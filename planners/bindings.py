@@ -203,7 +203,9 @@ def _reads_as_binding(raw: Any) -> bool:
 
 def _reference(text: str) -> dict[str, Any]:
     root, *rest = text[1:].split(".")
-    path = [int(part) if _INDEX.fullmatch(part) else part for part in rest]
+    if root == "steps" and len(rest) == 1:  # by far the most common
+        return {"step": rest[0]}
+    path = [int(part) if part[:1].isdigit() and _INDEX.fullmatch(part) else part for part in rest]
     if root == "item":
         return {"item": path}
     if root == "state":
@@ -226,7 +228,10 @@ def _form(raw: Any) -> str:
     """The name of the form of a parsed binding. One form is tried, so an error is reported once."""
     if isinstance(raw, Model):
         return type(raw).__name__
-    return next((name for key, name in _FORMS.items() if key in raw), "Value")
+    for key in raw:
+        if key in _FORMS:
+            return _FORMS[key]
+    return "Value"
 
 
 Leaf = InputRef | StepRef | ItemRef | StateRef | ContextRef | Value

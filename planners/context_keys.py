@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, JsonValue
 
-from planners.bindings import CONTEXT_PART, HANDOFF_PART, Binding, ContextRef, Path, StepRef, leaves
+from planners.bindings import CONTEXT_PART, HANDOFF_PART, Binding, Composed, ContextRef, Gather, Path, StepRef, leaves
 from planners.expressions.references import parsed
 from planners.model import StepId
 
@@ -77,7 +77,12 @@ def written(step: StepId, writes: dict[str, str]) -> dict[str, Binding]:
 
 def read_by(bindings: Iterable[Binding], conditions: Iterable[str]) -> tuple[str, ...]:
     """The keys that bindings and conditions read, once each; ALL_KEYS for the whole context."""
-    found = [leaf for binding in bindings for leaf in leaves(binding) if isinstance(leaf, ContextRef)]
+    found: list[ContextRef] = []
+    for binding in bindings:
+        if isinstance(binding, ContextRef):
+            found.append(binding)
+        elif isinstance(binding, Gather | Composed):
+            found += [leaf for leaf in leaves(binding) if isinstance(leaf, ContextRef)]
     found += [root for text in conditions for root in parsed(text).roots if isinstance(root, ContextRef)]
     return tuple(dict.fromkeys(str(leaf.context_key[0]) if leaf.context_key else ALL_KEYS for leaf in found))
 

@@ -129,6 +129,11 @@ class Step(fields.WithInputs, StepPolicies, NodeBase):
         return tuple(self.writes)
 
     @cached_property
+    def context_reads(self) -> tuple[str, ...]:
+        """See `NodeBase.context_reads`."""
+        return read_by(self.inputs.values(), ())
+
+    @cached_property
     def data_parents(self) -> tuple[StepId, ...]:
         """The steps whose output this step reads, once each, in binding order."""
         refs: dict[StepId, None] = {}

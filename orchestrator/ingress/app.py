@@ -33,6 +33,8 @@ from orchestrator.problems import ProblemDetails
 from planners.agents import Catalog
 from planners.tasks import Task
 
+# By default the garbage collector looks at the parts of a large task while it is parsed, for half of that time.
+GC_THRESHOLDS = (50_000, 20, 20)
 # A query that asks for a late answer.
 _WAITS = re.compile(rb"(?:^|&)wait_s=(?!0*(?:\.0*)?(?:&|$))")
 _DESCRIPTION = """Dispatches multi-agent workflows ahead of their plan.

@@ -1,5 +1,6 @@
 """The HTTP application as a Ray Serve deployment."""
 
+import gc
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ from fastapi import FastAPI
 from ray import serve
 
 from orchestrator.gateway.ray_gateway import RayGateway
-from orchestrator.ingress.app import build
+from orchestrator.ingress.app import GC_THRESHOLDS, build
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.keyring import Keyring
 from orchestrator.service_log import ServiceLog
@@ -23,6 +24,7 @@ class Ingress:
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         ServiceLog.of(settings).install("ingress")
+        gc.set_threshold(*GC_THRESHOLDS)
         keyring = Keyring.of_journal(settings.journal_url) if settings.http.keys_required else None
         self._context = IngressContext(RayGateway(settings), settings, catalog, keyring)
 

@@ -6,6 +6,7 @@ its own routes requests to them.
 
 import asyncio
 import errno
+import gc
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +16,7 @@ import ray
 from orchestrator.errors import CannotStart
 from orchestrator.gateway.actor_calls import NAMESPACE
 from orchestrator.gateway.ray_gateway import RayGateway, shard_name
-from orchestrator.ingress.app import build
+from orchestrator.ingress.app import GC_THRESHOLDS, build
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.http_server import HttpServer
 from orchestrator.ingress.keyring import Keyring
@@ -81,6 +82,7 @@ class DirectIngress:
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         ServiceLog.of(settings).install("ingress")
+        gc.set_threshold(*GC_THRESHOLDS)
         self._listening = asyncio.get_running_loop().create_task(listen(settings, catalog))
 
     async def start(self) -> None:

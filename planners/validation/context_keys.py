@@ -21,10 +21,18 @@ def broken_context(workflow: Workflow) -> Iterator[InvalidTask]:
         message = f"it writes {len(keys)} keys to the context, and at most {MOST_KEYS} are allowed"
         yield InvalidTask(message, "workflow", "write objects with several fields")
         return
-    yield from _level(workflow.steps, _ROOT, frozenset())
+    if keys or any(map(_reads, workflow.walk())):
+        yield from _level(workflow.steps, _ROOT, frozenset())
     written = frozenset(key for node in workflow.steps for key in node.context_writes)
     for name, binding in workflow.outputs.items():
         yield from _unwritten([(name, binding)], (), "workflow.outputs", written)
+
+
+def _reads(node: Node) -> bool:
+    """Whether the node itself, or what undoes it, reads the context."""
+    undo = node.compensate if isinstance(node, Step) else None
+    undone = undo is not None and bool(read_by((binding for _, binding in undo.bindings), ()))
+    return bool(node.context_reads) or undone or (bool(node.branches) and bool(node.context_read_inside))
 
 
 def _level(nodes: Sequence[Node], field: str, around: frozenset[str]) -> Iterator[InvalidTask]:

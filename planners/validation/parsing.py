@@ -97,7 +97,8 @@ class _Count:
                 raise InvalidTask(message, field, "pass a list or an object instead")
             self._add(len(raw), field)
             for binding in raw.values():
-                self._binding(binding, field)
+                if isinstance(binding, dict | list) or (isinstance(binding, str) and binding.startswith("$")):
+                    self._binding(binding, field)
 
     def _binding(self, raw: Any, field: str) -> None:
         pending = [raw]
