@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.task_limits import TaskLimit
+from reconciler.views.limits import LimitAnswer, LimitQuestion, LimitsView
 from reconciler.views.models import UndoingView
 
 
@@ -167,3 +169,22 @@ def test_the_list_says_what_a_task_waits_for_somebody_to_answer(asked):
     expect(page.locator("tbody .reason")).to_have_text(
         "step 'sign_off' is waiting for an answer: May the briefing be published?"
     )
+
+
+def test_a_task_that_asks_about_its_limits_is_answered_on_its_page(asked):
+    server, task, open_ = asked
+    held = LimitQuestion(limit=TaskLimit.BUDGET_USD, message="step 'send' would cost $1.00", steps=("send",))
+    raised = LimitAnswer(at_s=7.0, action="raise", budget_usd=2.0, by="ada", comment="the customer pays")
+    server.run(server.gateway.show(task, limits=LimitsView(budget_usd=2.0, asked=(held,), answers=(raised,))))
+    page = open_()
+    question = page.get_by_role("region", name="Question about budget in dollars")
+
+    expect(question).to_contain_text("step 'send' would cost $1.00")
+    expect(page.locator("main")).to_contain_text("budget in dollars raised to 2 by ada: the customer pays")
+    question.get_by_role("button", name="Raise").click()
+    expect(page.get_by_role("alert")).to_contain_text("does not raise the limit")
+    question.get_by_label("New budget in dollars").fill("5")
+    question.get_by_role("button", name="Raise").click()
+
+    expect(question).to_have_count(0)
+    assert [(one["action"], one["budget_usd"]) for one in told(server, "limits_answered")] == [("raise", 5.0)]
