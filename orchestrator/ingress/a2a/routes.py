@@ -3,6 +3,8 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from functools import lru_cache
 
 from a2a.server.request_handlers.response_helpers import agent_card_to_dict, build_error_response
 from a2a.server.routes import create_jsonrpc_routes, create_rest_routes
@@ -70,11 +72,17 @@ def _card(router: APIRouter, context: IngressContext) -> None:
         url = context.settings.http.public_url or str(request.base_url)
         body = json.dumps(agent_card_to_dict(_card_of(context, url, shown=await _may_read(request, context))))
         tag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
-        headers = {"ETag": tag, "Cache-Control": _KEEP, "Vary": "Authorization"}
+        headers = {"ETag": tag, "Cache-Control": _KEEP, "Vary": "Authorization", "Last-Modified": _first_sent(tag)}
         known = request.headers.get("if-none-match", "")
         if tag in {each.strip().removeprefix("W/") for each in known.split(",")}:
             return Response(status_code=_NOT_MODIFIED, headers=headers)
         return Response(body, headers=headers, media_type=_JSON)
+
+
+@lru_cache(maxsize=64)
+def _first_sent(_tag: str) -> str:
+    """When this process first sent the card with this tag."""
+    return formatdate(usegmt=True)
 
 
 def _card_of(context: IngressContext, url: str, *, shown: bool) -> AgentCard:

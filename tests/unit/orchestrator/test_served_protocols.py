@@ -80,6 +80,8 @@ async def test_a_card_that_has_not_changed_is_not_sent_again(guarded):
     again = await guarded.get(CARD, headers={"If-None-Match": first.headers["ETag"]})
 
     assert again.status_code == 304
+    assert again.headers["Last-Modified"] == first.headers["Last-Modified"]
+    assert first.headers["Last-Modified"].endswith("GMT")
 
 
 async def test_neither_protocol_is_served_unless_the_settings_say_so(http):
