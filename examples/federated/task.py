@@ -83,7 +83,8 @@ class FederatedPlan(BaseModel):
 def federated_task(plan: FederatedPlan) -> Task:
     """The task of a training. Its output is the last round's `Merged`, and the accuracy."""
     values = plan.model_dump(mode="json")
-    inputs = {name: {key: values[key] for key in keys} for name, keys in _INPUTS.items()} | {"target": plan.target}
+    inputs: dict[str, Any] = {name: {key: values[key] for key in keys} for name, keys in _INPUTS.items()}
+    inputs["target"] = plan.target
     inputs["choice"]["adapts"] = plan.enough < 1 and not plan.secure
     round_ = _secure_round(plan) if plan.secure else _open_round(plan)
     learn = {
