@@ -1,11 +1,12 @@
 """A lower bound on the objective by linear programming, in milliseconds.
 
 Steps may be split over modes, and the nodes of a group share their capacity. The remaining constraints are the longest
-path, the work that groups and limits can do until the makespan, and before and after the steps at which the workflow
-narrows, and the budget: the classic relaxation of the discrete time-cost trade-off (De, Dunne, Ghosh, Wells 1995,
-doi:10.1016/0377-2217(94)00187-H) with energy constraints added.
+path, the work that groups and limits can do until the makespan, in windows of that time, and before and after the steps
+at which the workflow narrows, and the budget: the classic relaxation of the discrete time-cost trade-off (De, Dunne,
+Ghosh, Wells 1995, doi:10.1016/0377-2217(94)00187-H) with energy constraints added.
 """
 
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
 from planners.scheduling.cp_sat.bottlenecks import bottlenecks
+from planners.scheduling.cp_sat.energy_windows import energy_windows
 from planners.scheduling.problem.lower_bound import earliest_starts, least_makespan
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
@@ -24,14 +26,28 @@ _SMALL, _PER_S = 3000, 4000
 _TOLERANCE = 1e-6
 # More bottlenecks improve the bound little, and each of them has rows for all capacities.
 _BOTTLENECKS = 4
+_WINDOWS = 6
 
 
-def lp_bound(problem: Problem, time_limit_s: float) -> float:
-    """A lower bound in units of the objective; 0 if none was found or computing it would take most of the time."""
-    program = _LinearRelaxation(problem)
+def lp_bound(problem: Problem, time_limit_s: float, best: float = inf) -> float:
+    """A lower bound in units of the objective; 0 if none was found or computing it would take most of the time.
+
+    ``best`` is the value of a known schedule. Better ones use no mode that is too slow for them, and that lifts the
+    bound: what is found is a bound on what is at least as good.
+    """
+    program = _LinearRelaxation(problem, _latest_end(problem, best))
     if not problem.steps or program.columns > max(_SMALL, _PER_S * time_limit_s):
         return 0.0
-    return max(0.0, program.solve() * (1 - _TOLERANCE))
+    return min(best, max(0.0, program.solve() * (1 - _TOLERANCE)))
+
+
+def _latest_end(problem: Problem, best: float) -> float:
+    """When schedules end that are at least as good, in quanta."""
+    weights = problem.objective
+    if not weights.latency_weight:
+        return inf
+    spare = best - weights.usd_weight * sum(problem.min_usd)
+    return spare / (weights.latency_weight * problem.quantum_s) * (1 + _TOLERANCE) + 1
 
 
 class _Capacity(NamedTuple):
@@ -45,13 +61,19 @@ class _Capacity(NamedTuple):
 class _LinearRelaxation:
     """Columns: every mode of every step, then the starts of steps, then the makespan. Rows: at most the right side."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, latest_end: float) -> None:
         self._problem = problem
         # Some optimal plan uses no dominated mode.
         self._by_step = [
             [*new, *(mode for mode in modes if mode.in_flight)]
             for new, modes in zip(problem.mode_table.modes, problem.modes, strict=True)
         ]
+        heads, tails = earliest_starts(problem), np.array(problem.min_tails) - problem.min_durations
+        if not problem.has_in_flight:
+            self._by_step = [
+                [mode for mode in modes if head + mode.duration + tail <= latest_end]
+                for modes, head, tail in zip(self._by_step, heads, tails.tolist(), strict=True)
+            ]
         self._modes = [(step, mode) for step, modes in enumerate(self._by_step) for mode in modes]
         self._first = np.cumsum([0, *(len(modes) for modes in self._by_step)])
         self._starts = len(self._modes)
@@ -59,12 +81,16 @@ class _LinearRelaxation:
         self._rows: list[tuple[list[int], list[float], float]] = []
         # Of each mode, its step, the time before that can start and after it has ended.
         self._step_of = np.array([step for step, _ in self._modes], dtype=np.int64)
-        self._head = np.array(earliest_starts(problem))[self._step_of]
-        self._tail = (np.array(problem.min_tails) - problem.min_durations)[self._step_of]
+        self._head, self._tail = np.array(heads)[self._step_of], tails[self._step_of]
         self.columns = len(self._modes)
 
     def solve(self) -> float:
-        """The minimum of the relaxation; 0 if the solver fails or the numbers are too large for it."""
+        """The minimum of the relaxation; 0 if the solver fails or the numbers are too large for it.
+
+        Infinite if some step has no mode.
+        """
+        if not all(self._by_step):
+            return inf
         self._add_paths()
         self._add_work()
         self._add_bottlenecks()
@@ -103,16 +129,18 @@ class _LinearRelaxation:
         return [float(mode.duration) for mode in self._by_step[step]]
 
     def _add_work(self) -> None:
-        """All work fits into the capacities until the makespan.
+        """All work fits into the capacities until the makespan, and so does the work of each window.
 
         There is no such work before the first of its steps can start, nor while the least that follows any of them is
         done.
         """
         everything = np.ones(len(self._problem.steps), dtype=np.bool_)
-        for capacity in self._capacities():
-            if (columns := self._columns(capacity, everything)).size:
-                idle = self._head[columns].min() + self._tail[columns].min()
-                self._add_capacity(capacity, columns, idle, {self._makespan: -1.0})
+        capacities = self._capacities()
+        for steps in (everything, *energy_windows(self._problem, _WINDOWS)):
+            for capacity in capacities:
+                if (columns := self._columns(capacity, steps)).size:
+                    idle = self._head[columns].min() + self._tail[columns].min()
+                    self._add_capacity(capacity, columns, idle, {self._makespan: -1.0})
 
     def _add_bottlenecks(self) -> None:
         """What is before a bottleneck fits into the capacities until it starts, what is after it from its end on."""

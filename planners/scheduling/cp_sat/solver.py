@@ -6,6 +6,7 @@ seed) limits the search, so it ends at the same solution on a busy machine; the 
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 
 from ortools.sat.python import cp_model
 
@@ -112,7 +113,8 @@ class _Search:
         incumbent.raise_bound(lower_bound(problem))
         if not problem.steps or incumbent.proven_optimal or self._budget.exhausted:
             return
-        incumbent.raise_bound(lp_bound(problem, self._budget.time_limit_s))
+        best = incumbent.best.value if incumbent.best is not None else inf
+        incumbent.raise_bound(lp_bound(problem, self._budget.time_limit_s, best))
         if len(problem.steps) > _MAX_WHOLE_STEPS:
             improve(incumbent, self._objective, self._budget, incumbent.request.task.planning.seed)
             return

@@ -55,7 +55,8 @@ class FreeWindows:
         while times[first] > since and ((free[first - 1] | guard) - demand) & guard != guard:
             first -= 1
         self.opens[position] = times[last + 1]
-        self.soonest = min(self.opens)
+        if opened == self.soonest:
+            self.soonest = min(self.opens)
         gap = times[first] - opened
         if gap > self.gaps[position]:
             self.gaps[position] = gap

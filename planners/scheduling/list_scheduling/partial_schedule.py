@@ -173,8 +173,12 @@ class PartialSchedule:
     def earliest(self, mode: ExecutionMode, ready: ReadyTimes) -> tuple[int, int]:
         """(start, node): the earliest start on any node of the mode's group; ties go to nodes that produced inputs."""
         group, duration = mode.group, mode.duration
+        nodes, producers = self.problem.groups[group].nodes, ready.producers.get(group, ())
+        if mode.demand and duration and not mode.uses and not producers:
+            start, position = self.free_windows(group, mode.demand).first(ready.elsewhere_in(group), duration)
+            return start, nodes[position]
         best_start, best_node = -1, -1
-        for node, at in ready.producers.get(group, ()):
+        for node, at in producers:
             if best_node < 0 or at < best_start:
                 start = self.earliest_on(node, at, mode)
                 if best_node < 0 or start < best_start:
@@ -184,7 +188,6 @@ class PartialSchedule:
             return best_start, best_node
         if mode.uses:
             start = self._earliest_in_limits(mode.uses, start, duration)
-        nodes = self.problem.groups[group].nodes
         if not mode.demand or not duration:
             node = nodes[0]
         elif mode.uses:
@@ -268,12 +271,13 @@ class PartialSchedule:
             if not self._copied[node]:
                 self._copied[node] = True
                 self.nodes[node] = self._profiles[group][position] = self.nodes[node].copy()
-            self.nodes[node].reserve(start, start + duration, sign * mode.demand)
+            end = start + duration
+            self.nodes[node].reserve(start, end, sign * mode.demand)
             for windows in self._windows[group].values():
-                if sign > 0:
-                    windows.reserved(position, start, start + duration)
-                else:
+                if sign < 0:
                     windows.released(position)
+                elif end > windows.opens[position]:
+                    windows.reserved(position, start, end)
         for limit, amount, hold in mode.uses:
             self.limits[limit].reserve(start, start + (duration if hold is None else hold), sign * amount)
 

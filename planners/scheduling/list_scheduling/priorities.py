@@ -12,8 +12,8 @@ def upward_ranks(problem: Problem, durations: Sequence[float]) -> list[float]:
     rank = [0.0] * len(durations)
     lags = mean_lags(problem)
     for step in range(len(durations) - 1, -1, -1):
-        children = (rank[child] for child in problem.children[step])
-        rank[step] = durations[step] + max((lags[step] + after for after in children), default=0.0)
+        after = [rank[child] for child in problem.children[step]]
+        rank[step] = durations[step] + (lags[step] + max(after) if after else 0.0)
     return rank
 
 
@@ -54,7 +54,7 @@ def mean_lags(problem: Problem) -> list[float]:
         sizes = [len(group.nodes) for group in problem.groups]
         return [sum(_mean_lag(mode, sizes) for mode in modes) / len(modes) for modes in problem.modes]
     share = (nodes - 1) / nodes if nodes else 0.0
-    return [share * sum(mode.lag for mode in modes) / len(modes) for modes in problem.modes]
+    return [share * sum([mode.lag for mode in modes]) / len(modes) for modes in problem.modes]
 
 
 def _mean_lag(mode: ExecutionMode, sizes: Sequence[int]) -> float:

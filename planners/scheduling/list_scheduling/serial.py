@@ -102,15 +102,12 @@ def _select(partial: PartialSchedule, step: int, score: PlacementScore, allowanc
     """
     table = partial.problem.mode_table
     modes, fixed, ready = table.modes[step], score.fixed[step], partial.ready(step)
-    earliest, latest, per_quantum = ready.earliest, score.latest[step], score.per_quantum
+    earliest, elsewhere, producers, _ = ready
+    latest, per_quantum = score.latest[step], score.per_quantum
     order, per_end, before = score.by_early_score[step], per_quantum * score.end_weight, 0.0
     if earliest + table.shortest[step] >= latest:  # every mode is late
-        order, per_end, before, latest = (
-            score.by_late_score[step],
-            per_end + per_quantum,
-            per_quantum * latest,
-            _INFINITE,
-        )
+        order, before, latest = score.by_late_score[step], per_quantum * latest, _INFINITE
+        per_end += per_quantum
     least, chosen, best_node, best_start = _INFINITE, -1, -1, -1
     for k in order:
         mode = modes[k]
@@ -119,7 +116,8 @@ def _select(partial: PartialSchedule, step: int, score: PlacementScore, allowanc
             break
         if mode.usd > allowance:
             continue
-        end = partial.not_before(mode, earliest) + duration
+        at = earliest if mode.group in producers or ready.by_group else elsewhere
+        end = partial.not_before(mode, at) + duration
         value = own + per_end * end + (per_quantum * (end - latest) if end > latest else 0.0)
         if value > least:
             continue

@@ -1,7 +1,8 @@
 """Build a scheduling problem from a plan request."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -83,6 +84,17 @@ class _StepClass:
         self.extras: list[list[Extra]] = []
         self.checked = False
 
+    def different(self) -> tuple[NDArray[np.float64], NDArray[np.float64], list[int]]:
+        """`means` and `extra` of steps that differ, and for each step its row: most of a large fan-out are alike."""
+        extras: Iterable[Iterable[Extra]] = self.extras if self.checked else repeat(())
+        rows: dict[tuple[tuple[float, ...], tuple[Extra, ...]], int] = {}
+        row_of, first = list[int](), list[int]()
+        for step, key in enumerate(zip(map(tuple, self.means), map(tuple, extras), strict=False)):
+            row_of.append(row := rows.setdefault(key, len(rows)))
+            if row == len(first):
+                first.append(step)
+        return np.array(self.means)[first], self.extra()[first], row_of
+
     def longest_s(self, slowest: float) -> float:
         """The seconds of all steps one after another, each by its slowest agent on a node of speed ``slowest``."""
         cold = np.array([agent.cold_start_s for agent in self.agents])
@@ -118,7 +130,8 @@ class _Builder:
 
     def build(self) -> Problem:
         steps = self._flat.steps
-        parents = [tuple(self._index[p] for p in step.parents if p in self._index) for step in steps]
+        index = self._index
+        parents = [tuple([index[p] for p in step.parents if p in index]) for step in steps]
         children: list[list[int]] = [[] for _ in steps]
         for child, parents_of_child in enumerate(parents):
             for parent in parents_of_child:
@@ -169,7 +182,7 @@ class _Builder:
         return list(classes.values())
 
     def _modes(self) -> tuple[tuple[ExecutionMode, ...], ...]:
-        modes: list[list[ExecutionMode]] = [[] for _ in self._flat.steps]
+        modes: list[tuple[ExecutionMode, ...]] = [()] * len(self._flat.steps)
         for step_class in self._classes:
             for step, new in zip(step_class.steps, self._new_modes(step_class), strict=True):
                 modes[step] = new
@@ -179,14 +192,14 @@ class _Builder:
         found = match_in_flight(self._flat, candidates, self._request)
         new_count = [len(row) for row in modes]
         for step, matches in enumerate(found):
-            modes[step] += [self._in_flight_mode(step, match) for match in matches]
+            modes[step] += tuple(self._in_flight_mode(step, match) for match in matches)
         for step, matches in enumerate(found):
-            for offset, match in enumerate(matches):
-                at = new_count[step] + offset
-                modes[step][at] = modes[step][at]._replace(requires=_requirements(match, found, modes, new_count))
+            requirements = [_requirements(match, found, modes, new_count) for match in matches]
+            running = zip(modes[step][new_count[step] :], requirements, strict=True)
+            modes[step] = modes[step][: new_count[step]] + tuple(mode._replace(requires=of) for mode, of in running)
         return self._require_modes(modes)
 
-    def _require_modes(self, modes: list[list[ExecutionMode]]) -> tuple[tuple[ExecutionMode, ...], ...]:
+    def _require_modes(self, modes: list[tuple[ExecutionMode, ...]]) -> tuple[tuple[ExecutionMode, ...], ...]:
         for step, row in zip(self._flat.steps, modes, strict=True):
             if not row:
                 raise Infeasible(
@@ -194,36 +207,31 @@ class _Builder:
                     f"workflow.steps.{step.id}",
                     "add another agent with this capability, or repair the failing one",
                 )
-        return tuple(tuple(row) for row in modes)
+        return tuple(modes)
 
-    def _new_modes(self, step_class: _StepClass) -> list[list[ExecutionMode]]:
+    def _new_modes(self, step_class: _StepClass) -> list[tuple[ExecutionMode, ...]]:
         """Per step of a class, the modes of new attempts: every agent that has not failed, on every group."""
         agents = [(i, agent) for i, agent in enumerate(step_class.agents) if agent.name not in step_class.refused]
         pairs = [(i, pair) for i, agent in agents for pair in self._agent_on_groups(agent)]
         if not pairs:
-            return [[] for _ in step_class.steps]
+            return [()] * len(step_class.steps)
         if step_class.uses:
             pairs = [(i, pair._replace(uses=(*pair.uses, *step_class.uses))) for i, pair in pairs]
         speed, cold, call, per_s = np.array(
             [(p.speed, p.cold_start_s, p.agent.price.usd_per_call, p.agent.price.usd_per_s) for _, p in pairs]
         ).T
         chosen = [i for i, _ in pairs]
-        means, extra = np.array(step_class.means)[:, chosen], step_class.extra()[:, chosen]
-        seconds = np.minimum(means / speed + cold, MAX_DURATION_S)
-        durations = self._time.durations(np.minimum(seconds + extra[..., 0], MAX_DURATION_S))
-        usd = (call + per_s * seconds + extra[..., 1]).tolist()
-        parts = [(pair.agent, pair.group, pair.rest) for _, pair in pairs]
-        modes: list[list[ExecutionMode]] = []
-        # Most steps of a large fan-out are alike, and share their modes.
-        rows: dict[tuple[tuple[int, ...], tuple[float, ...]], list[ExecutionMode]] = {}
-        for row in zip(map(tuple, durations), map(tuple, usd), strict=True):
-            if row not in rows:
-                rows[row] = [
-                    _new_mode((agent, group, quanta, price, *rest))
-                    for (agent, group, rest), quanta, price in zip(parts, *row, strict=True)
-                ]
-            modes.append(rows[row].copy())
-        return modes
+        means, extra, row_of = step_class.different()
+        seconds = np.minimum(means[:, chosen] / speed + cold, MAX_DURATION_S)
+        later = extra[:, chosen]
+        durations = self._time.durations(np.minimum(seconds + later[..., 0], MAX_DURATION_S))
+        usd = (call + per_s * seconds + later[..., 1]).T.tolist()
+        columns = [
+            map(_new_mode, zip(repeat(pair.agent), repeat(pair.group), quanta, prices, *map(repeat, pair.rest)))
+            for (_, pair), quanta, prices in zip(pairs, zip(*durations, strict=True), usd, strict=True)
+        ]
+        rows = list(zip(*columns, strict=True))
+        return [rows[row] for row in row_of]
 
     def _agent_on_groups(self, agent: AgentSpec) -> list[_AgentOnGroup]:
         if agent.name not in self._on_groups:
@@ -276,7 +284,10 @@ class _Builder:
 
 
 def _requirements(
-    match: MatchedAttempt, found: list[list[MatchedAttempt]], modes: list[list[ExecutionMode]], new_count: list[int]
+    match: MatchedAttempt,
+    found: list[list[MatchedAttempt]],
+    modes: Sequence[Sequence[ExecutionMode]],
+    new_count: list[int],
 ) -> tuple[tuple[int, frozenset[int]], ...]:
     """Data parents must be the attempts whose outputs this one read; earlier identical steps need the same agent."""
     parents = (

@@ -78,7 +78,7 @@ class ResourceProfile:
         i = bisect_right(times, start) - 1
         if ((free[i] | guard) - demand) & guard != guard:
             i += 1
-            while ((free[i] | guard) - demand) & guard != guard:
+            while times[i] <= latest and ((free[i] | guard) - demand) & guard != guard:
                 i += 1
             start = times[i]
             self.known_full[demand] = (since if known else ready, start)
@@ -92,7 +92,7 @@ class ResourceProfile:
                 if ((free[i] | guard) - demand) & guard != guard:
                     break
             i += 1
-            while ((free[i] | guard) - demand) & guard != guard:
+            while times[i] <= latest and ((free[i] | guard) - demand) & guard != guard:
                 i += 1
             start = times[i]
         return -1

@@ -9,6 +9,7 @@ from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.requests import PlanRequest
 from planners.resources import Resources
 from planners.scheduling.cp_sat.bottlenecks import bottlenecks
+from planners.scheduling.cp_sat.energy_windows import energy_windows
 from planners.scheduling.cp_sat.lp_bound import lp_bound
 from planners.scheduling.cp_sat.solver import schedule
 from planners.scheduling.list_scheduling.list_schedule import best_list_schedule, list_schedule
@@ -47,6 +48,37 @@ def test_the_linear_bound_knows_that_work_before_and_after_a_bottleneck_does_not
 
     assert lp_bound(problem, 10) == pytest.approx(11.0, rel=1e-5)
     assert problem.steps[bottlenecks(problem, 1)[0].step].id == "join"
+
+
+def branching(width=10, alone=4):
+    """Steps that each have a free step of 3 seconds after them, and others: one second each, two at a time."""
+    first = [Step(id=f"a{i}", capability="a") for i in range(width)]
+    others = [Step(id=f"c{i}", capability="a") for i in range(alone)]
+    last = [Step(id=f"b{i}", capability="b", inputs={"x": f"$steps.a{i}"}) for i in range(width)]
+    flat = FlatWorkflow(steps=(*first, *others, *last))
+    nodes = tuple(ClusterNode(id=f"n{i}", node_class="k", total=Resources(cpus=1)) for i in range(2))
+    agents = (
+        AgentSpec(name="x", capability="a", resources=Resources(cpus=1)),
+        AgentSpec(name="y", capability="b", resources=Resources(), expected_s=3),
+    )
+    task = Task(workflow=Workflow(steps=flat.steps))
+    request = PlanRequest(task=task, catalog=Catalog(agents=agents), cluster=ClusterSnapshot(nodes=nodes))
+    return build_problem(flat, request, COSTS)
+
+
+def test_the_linear_bound_knows_that_steps_which_much_follows_cannot_use_the_time_until_the_end():
+    problem = branching()
+
+    (steps,) = energy_windows(problem, 1)
+    assert {problem.steps[i].id for i in steps.nonzero()[0]} == {f"a{i}" for i in range(10)}
+    assert lp_bound(problem, 10) == pytest.approx(5.0 + 3.0, rel=1e-5)
+
+
+def test_windows_of_random_workflows_never_lift_the_bound_above_a_plan():
+    for seed in range(6):
+        flat, request = question(40, seed)
+        plan = list_schedule(flat, request, COSTS)
+        assert lp_bound(build_problem(flat, request, COSTS), 10) <= plan.objective * (1 + 1e-9)
 
 
 @pytest.mark.parametrize(("count", "seed"), [(6, 1), (6, 3), (7, 2)])
