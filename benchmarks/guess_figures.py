@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.guessers import rest_similarity
 from learner.predictor import PlanExample, TrainedPlanPredictor
-from learner.predictor.calibration import expected_calibration_error
+from learner.predictor.calibration import chance_calibration_error, expected_calibration_error
 from learner.predictor.example import edge_names
 from planners.similarity import multiset_f1
 from planners.speculative.continuation import CONSIDERED, WorkSurvival, guessed_works
@@ -55,13 +55,14 @@ class GuessFigures:
     def whole(self) -> dict[str, float]:
         """Of the whole plan; milliseconds are of CPU time."""
         step_f1, edge_f1, exact = np.mean(self._scores, axis=0).tolist() if self._scores else (0.0, 0.0, 0.0)
-        hits = np.array(self._step_hits, dtype=float)
+        hits, claimed = np.array(self._step_hits, dtype=float), np.array(self._step_probability)
         return {
             "step_f1": step_f1,
             "edge_f1": edge_f1,
             "similarity": (step_f1 + edge_f1) / 2,
             "exact": exact,
-            "ece": expected_calibration_error(np.array(self._step_probability), hits),
+            "ece": expected_calibration_error(claimed, hits),
+            "ece_by_chance": chance_calibration_error(claimed),
             "predict_ms_p50": _quantile(self._guess_ms, 50),
             "predict_ms_p95": _quantile(self._guess_ms, 95),
         }

@@ -54,3 +54,9 @@ def expected_calibration_error(
     which = np.minimum((probability * bins).astype(int), bins - 1)
     gaps = np.bincount(which, weights=came_true - probability, minlength=bins)
     return float(np.abs(gaps).sum() / len(probability))
+
+
+def chance_calibration_error(probability: NDArray[np.float64], draws: int = 200) -> float:
+    """The ECE that perfect probabilities would have by chance, over as many outcomes: the mean over drawn outcomes."""
+    drawn = np.random.default_rng(0).random((draws, len(probability))) < probability
+    return float(np.mean([expected_calibration_error(probability, outcomes.astype(np.float64)) for outcomes in drawn]))

@@ -19,7 +19,9 @@ _LEAST_REPEATS = (0, 1, 2, 4, 8, 16)
 # Prior weights without and with repeats, in the order of `EXPERTS`, and how many observations they are worth.
 _PRIOR = (0.60, 0.25, 0.0, 0.0, 0.05, 0.10)
 _PRIOR_REPEATED = (0.20, 0.05, 0.55, 0.15, 0.02, 0.03)
-_PRIOR_WORTH = 10.0
+# More for new requests: after few plans, or where other planners made the plans learned from (TaskBench), guesses are
+# then as good as the catalog's, and hardly worse elsewhere.
+_PRIOR_WORTH, _PRIOR_WORTH_REPEATED = 40.0, 10.0
 _ROUNDS = 50
 _IS_LAST = np.array([name == "last" for name in EXPERTS], dtype=np.float64)
 _NONE = 1e-3  # likelihood of whatever no expert expected
@@ -76,18 +78,19 @@ def _fit(context: int, likelihoods: Sequence[Floats]) -> NDArray[np.float64]:
     if not likelihoods:
         return prior
     table = np.stack(likelihoods).astype(np.float64) + _NONE
-    with_last, without = _maximised(table, prior), _maximised(table, prior * (1 - _IS_LAST))
+    worth = _PRIOR_WORTH_REPEATED if context else _PRIOR_WORTH
+    with_last, without = _maximised(table, prior, worth), _maximised(table, prior * (1 - _IS_LAST), worth)
     gain = float((np.log(table @ with_last) - np.log(table @ without)).sum())
     return with_last if gain > np.log(len(table)) / 2 else without
 
 
-def _maximised(table: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expectation maximisation; an expert without prior weight gets none."""
+def _maximised(table: NDArray[np.float64], prior: NDArray[np.float64], worth: float) -> NDArray[np.float64]:
+    """Expectation maximisation under a prior worth so many observations; an expert without prior weight gets none."""
     prior = weights = prior / prior.sum()
     for _ in range(_ROUNDS):
         share = table * weights
         share /= share.sum(axis=1, keepdims=True)
-        weights = (share.sum(axis=0) + _PRIOR_WORTH * prior) / (len(table) + _PRIOR_WORTH)
+        weights = (share.sum(axis=0) + worth * prior) / (len(table) + worth)
     return np.asarray(weights, dtype=np.float64)
 
 
