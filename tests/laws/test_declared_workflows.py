@@ -13,7 +13,7 @@ from reconciler.simulation import Restart
 from reconciler.state.commands import RunStatus
 from reconciler.state.run import RunState
 
-HISTORIES = int(os.environ.get("FORERUN_LAW_HISTORIES", "200"))
+HISTORIES = int(os.environ.get("FORERUN_LAW_HISTORIES", "100"))
 pytestmark = pytest.mark.timeout(120 + HISTORIES)
 INPUTS = {"seed": 7, "list": [3, 4]}
 SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": (Phase.generate,)}

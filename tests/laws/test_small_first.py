@@ -20,7 +20,7 @@ def load(letters, *, tasks=TASKS, seed=1):
     return ["letter" if source.random() < letters else "contract" for _ in range(tasks)]
 
 
-@pytest.mark.parametrize("letters", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("letters", [0.5, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.2, 0.8))])
 def test_a_mixed_load_costs_less_than_with_either_agent_first(letters):
     kinds = load(letters)
 
