@@ -35,12 +35,13 @@ async def test_a_command_that_takes_too_long_is_killed(attempts_with: Any, tmp_p
     await until(lambda: not lives(int(mark.read_text())), within_s=2.0)
 
 
-async def test_a_command_that_tells_no_progress_is_killed(attempts_with: Any, tmp_path: Path):
+@pytest.mark.parametrize("how", [{}, {"logs": None}])
+async def test_a_command_that_tells_no_progress_is_killed(attempts_with: Any, tmp_path: Path, how: dict[str, Any]):
     mark = tmp_path / "pid"
     argv = ("sh", "-c", f"echo $$ > {mark}; echo begun; exec sleep 600")
     settings = {"output": "out", "format": "text"}
     spec = AgentSpec(name="stalls", capability="wait", kind="command", target=argv, settings=settings, idle_s=1.0)
-    attempts = attempts_with(spec)
+    attempts = attempts_with(spec, **how)
 
     failure = await attempts.run("stalls")
 
