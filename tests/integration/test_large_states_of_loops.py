@@ -53,3 +53,47 @@ async def test_turns_run_again_only_where_their_outputs_are_lost(tmp_path, store
     assert (view.status, view.outputs) == (RunStatus.SUCCEEDED, {"size": TURNS})
     after = begun[STOPPED_IN:]
     assert after == [2, 3] if stored else set(after) == {0, 1, 2, 3}
+
+
+async def test_a_list_that_is_lost_is_made_again_when_a_later_plan_reads_it(tmp_path):
+    """The elements have finished, so nobody needs the list until an agent fails for good and all is planned again."""
+    made, reached, go_on = [], asyncio.Event(), asyncio.Event()
+
+    @agent("list")
+    async def listed() -> list[str]:
+        made.append("list")
+        return [10_000 * letter for letter in "ab"]
+
+    @agent("measure")
+    async def measure(text: str) -> int:
+        made.append(text[0])
+        return len(text)
+
+    @agent("end", retry={"max_attempts": 1}, expected_s=0.1)
+    async def fails(sizes: list[int]) -> int:
+        reached.set()
+        await go_on.wait()
+        raise ValueError("for good")
+
+    @agent("end", expected_s=60)
+    async def ends(sizes: list[int]) -> int:
+        return sum(sizes)
+
+    measured = {"id": "size", "capability": "measure", "inputs": {"text": "$item"}}
+    steps = [
+        {"id": "list", "capability": "list"},
+        {"id": "sizes", "for_each": "$steps.list", "steps": [measured]},
+        {"id": "end", "capability": "end", "inputs": {"sizes": "$steps.sizes"}},
+    ]
+    task = Task.model_validate({"workflow": {"steps": steps, "outputs": {"total": "$steps.end"}}})
+    catalog = catalog_for(None, [listed, measure, fails, ends])
+    async with a_shard(catalog, tmp_path, executor=StubExecutor(catalog)) as service:
+        task_id = await service.submit(task)
+        await asyncio.wait_for(reached.wait(), GUARD_S)
+
+    go_on.set()
+    async with a_shard(catalog, tmp_path, executor=StubExecutor(catalog)) as service:
+        view = await ended(service, task_id, GUARD_S)
+
+    assert (view.status, view.outputs) == (RunStatus.SUCCEEDED, {"total": 20_000})
+    assert made.count("list") > 1
