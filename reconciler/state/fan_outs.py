@@ -260,7 +260,8 @@ class FanOuts:
         fan_out.held_steps.setdefault(number, []).append(step)
 
     def fail(self, fan_out: StepId, number: int) -> None:
-        """An element has failed."""
+        """An element has failed. One without steps had ended well so far; a fan-out inside has failed."""
+        self._reopen(fan_out, number)
         self._end(fan_out, number, ElementStatus.FAILED)
 
     def await_plan(self, step: StepId) -> None:

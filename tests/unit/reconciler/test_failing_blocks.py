@@ -322,3 +322,16 @@ def test_a_guess_that_fails_ahead_of_a_block_fails_nothing_if_the_block_does():
 
     assert world.run.status is RunStatus.SUCCEEDED
     assert world.outputs == {"read": -1}
+
+
+@MODES
+def test_a_block_without_steps_that_cannot_succeed_fails_what_is_around_it(mode):
+    few = {"id": "few", "for_each": [], "steps": [step("one", inputs={"n": 1})], "output": "one", "min_successful": 1}
+    block = {"id": "block", "try": [few], "output": "few", "fallback": [step("other", inputs={"n": 3})]}
+    inside = [step("apart", inputs={"n": 4}), step("read", inputs={"n": "$inputs.used/q", "m": "$steps.apart"})]
+    used = {"id": "used", "use": "other", "inputs": {"q": "$steps.block"}, "steps": inside, "output": "read"}
+
+    world = played([block, used], mode=mode)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.outputs == {"used": 3}
