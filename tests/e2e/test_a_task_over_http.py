@@ -173,3 +173,31 @@ def test_the_command_line_does_the_same(forerun):
 
     assert view["id"] in forerun("list", "--json").stdout
     assert forerun("submit", "-", "--wait", input=json.dumps(one("break", reason="x"))).returncode == 1
+
+
+def test_an_outside_system_answers_a_callback_at_its_signed_address(client):
+    task = client.submit({"workflow": {"steps": [{"id": "paid", "callback": "the payment", "heartbeat_s": 600}]}})
+    while not any(reason.step == "paid" for reason in client.get(task.id).waiting):
+        time.sleep(0.05)
+
+    address = client.callback_address(task.id, "paid")
+    with httpx.Client(timeout=30) as outside:
+        assert outside.post(f"{address.url}0", json=1).status_code == 403
+        assert outside.post(address.heartbeat_url).json() == {"waiting": True}
+        assert outside.post(address.url, json={"amount": 12}).status_code == 200
+
+    assert client.wait(task.id, 60).outputs == {"paid": {"amount": 12}}
+
+
+def test_a_task_that_asks_about_its_budget_is_ended_with_what_is_there(client, forerun):
+    limits = {"deadline_s": 0.001, "on_deadline": "ask"}
+    task = client.submit({**one("count", word="x"), "limits": limits})
+    while not (view := client.get(task.id)).steps.total or view.limits is None or not view.limits.asked:
+        time.sleep(0.05)
+
+    assert "asks: the deadline of 0.001 s had passed" in forerun("show", task.id).stdout
+    assert forerun("limits", task.id, "--finish", "--by", "ada").returncode == 0
+
+    ended = client.wait(task.id, 60)
+    assert ended.status is RunStatus.SUCCEEDED
+    assert list(ended.given_up) == ["only"]
