@@ -181,9 +181,16 @@ class _Pass:
         return act if act is not None and act.id not in self._taken and same_step(act.step, planned.step) else None
 
     def _own_work(self, planned: PlannedStep, key: WorkKey) -> Attempt | None:
-        """The confirmed work of this very step, if the plan gives it another number among like steps."""
+        """The confirmed work of this very step, also if the plan gives it another number among like steps.
+
+        Steps of different turns of a loop may have the same key, and each has its own work when it is undone.
+        """
         own = self._of_step.get(planned.id)
-        if own is None or own.work_key == key or own.id in self._taken or not self._is_claimed(own):
+        if own is None or own.id in self._taken:
+            return None
+        if own.work_key == key:
+            return own
+        if not self._is_claimed(own):
             return None
         parents = [parent for parent in planned.step.data_parents if parent in self._found.keys]
         read = (self._of_step.get(parent) for parent in parents)
