@@ -13,7 +13,7 @@ from orchestrator.errors import Forbidden, Unauthenticated
 from orchestrator.ingress.callback_routes import SIGNED
 from orchestrator.ingress.keyring import Keyring
 from orchestrator.ingress.responses import problems
-from orchestrator.keys import Scope, key_of
+from orchestrator.keys import Scope
 
 # For clients behind a proxy that uses the header Authorization itself.
 KEY_HEADER = "X-Forerun-Key"
@@ -64,7 +64,7 @@ async def allow(headers: Mapping[str, str], keyring: Keyring, needed: Scope) -> 
             "send the header 'Authorization: Bearer KEY' (forerun --token or FORERUN_TOKEN). To get a key, "
             + _CREATE.format(scope=needed),
         )
-    key = key_of(token, await keyring.keys())
+    key = await keyring.key(token)
     if key is None or key.revoked_at_s is not None:
         state = "unknown" if key is None else "revoked"
         fix = "check the key; `forerun keys list` lists all. If it is lost, " + _CREATE.format(scope=needed)

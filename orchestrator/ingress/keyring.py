@@ -9,13 +9,16 @@ from typing import Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.errors import Unavailable
+from orchestrator.keys import key_of
 from planners.errors import ForerunError
 from reconciler.journal.keys import KeyTable
 from reconciler.journal.stored_key import StoredKey
 
 _log = logging.getLogger(__name__)
-# A key that was revoked is refused after this time, and a new one is known.
+# A key that was revoked is refused after this time.
 _KEPT_S = 1.0
+# A key that is not known may be new: the keys are read again for it, but not for every guess of a stranger.
+_KEPT_FOR_UNKNOWN_S = 0.1
 # A database that takes longer is away: the keys that were read before stay valid.
 _READ_S = 1.0
 
@@ -45,13 +48,22 @@ class Keyring:
         """The keys in the journal's database."""
         return cls(lambda: KeyTable(url))
 
-    async def keys(self) -> Sequence[StoredKey]:
-        """All keys, revoked ones too.
+    async def key(self, token: str) -> StoredKey | None:
+        """The key with this token, revoked or not; None if there is none.
 
         Raises:
             Unavailable: no keys were ever read, and the database does not answer.
         """
-        if self._clock() - self._read_at_s > _KEPT_S:
+        known = key_of(token, await self.keys())
+        return known if known is not None else key_of(token, await self.keys(_KEPT_FOR_UNKNOWN_S))
+
+    async def keys(self, kept_s: float = _KEPT_S) -> Sequence[StoredKey]:
+        """All keys, revoked ones too, as they were at most ``kept_s`` seconds ago.
+
+        Raises:
+            Unavailable: no keys were ever read, and the database does not answer.
+        """
+        if self._clock() - self._read_at_s > kept_s:
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.get_running_loop().create_task(self._read())
             await asyncio.wait([self._reading], timeout=_READ_S)

@@ -190,8 +190,8 @@ class _Pass:
             return None
         if own.work_key == key:
             return own
-        if not self._is_claimed(own):
-            return None
+        if own.kept or not self._is_claimed(own):
+            return None  # an earlier task may have read other inputs
         parents = [parent for parent in planned.step.data_parents if parent in self._found.keys]
         read = (self._of_step.get(parent) for parent in parents)
         same = all(one is not None and one.work_key == self._found.keys[one.step.id] for one in read)

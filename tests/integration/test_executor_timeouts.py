@@ -52,7 +52,7 @@ async def test_a_command_that_tells_no_progress_is_killed(attempts_with: Any, tm
 
 async def test_time_spent_waiting_for_room_does_not_count(attempts_with: Any, cluster: Any):
     attempts = attempts_with(s.where_is_the_microscope)
-    both = [attempts.start(s.where_is_the_microscope, on=cluster.lab, seconds=0.6, timeout_s=1.0) for _ in range(2)]
+    both = [attempts.start(s.where_is_the_microscope, on=cluster.lab, seconds=1.5, timeout_s=2.8) for _ in range(2)]
 
     assert [(await attempts.result(attempt))[0] for attempt in both] == [cluster.lab] * 2
 

@@ -87,6 +87,20 @@ async def test_keys_are_read_at_most_once_a_second():
     assert source.reads == 2
 
 
+async def test_a_new_key_is_known_soon_and_unknown_ones_do_not_read_again_each_time():
+    now = [0.0]
+    source = Source()
+    keyring = Keyring(lambda: source, lambda: now[0])
+    assert await keyring.keys() == ()
+    token, new = new_key("a", Scope.READ, 0.0)
+    source.stored.append(new)
+
+    now[0] = 0.2
+    assert await keyring.key(token) == new
+    assert [await keyring.key(f"{token}{number}") for number in range(10)] == [None] * 10
+    assert source.reads == 2
+
+
 async def test_known_keys_stay_valid_while_the_database_is_away():
     now = [0.0]
     source = Source(new_key("a", Scope.READ, 0.0)[1])
