@@ -4,7 +4,7 @@ What it measures depends on policy alone, not on the speed or load of the machin
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from learner.models.learned_costs import LearnedCosts
 from learner.models.plan_examples import plan_example, tool_texts
 from learner.predictor import TrainedPlanPredictor
 from orchestrator.gateway.task_ids import new_task_id
-from orchestrator.local.ports import NODE, LoopClock, NothingLearned, ThisMachine, room_for
+from orchestrator.local.ports import NODE, InProcessPlanning, LoopClock, NothingLearned, ThisMachine, room_for
 from orchestrator.prior_conditions import prior_conditions
 from orchestrator.service.late_times import late_times
 from orchestrator.settings import GateSettings, PlanningSettings, Settings
@@ -30,9 +30,8 @@ from planners.optimal.decompose.goals import GoalText
 from planners.optimal.decompose.step_validation import StepValidation
 from planners.optimal.planner import OptimalPlannerPipeline
 from planners.plans import Plan
-from planners.requests import Continuation, PlanRequest
+from planners.requests import PlanRequest
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
-from planners.speculative.plan_advice import PlanAdvice
 from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step
@@ -66,8 +65,8 @@ class ScriptedDecomposer:
                 yield accepted
 
 
-class VirtualPlanning:
-    """Fulfils `reconciler.runtime.ports.Planning`. Plans are list-scheduled: every capability has one agent."""
+class VirtualPlanning(InProcessPlanning):
+    """Plans are list-scheduled: every capability has one agent."""
 
     def __init__(
         self,
@@ -77,37 +76,14 @@ class VirtualPlanning:
         decomposer: ScriptedDecomposer,
     ) -> None:
         bounds = settings.speculative.model_copy(update={"budget_s": _BUDGET_S})
-        self._speculative = SpeculativePlannerPipeline(costs, predictor=predictor, settings=bounds)
-        self.optimal = OptimalPlannerPipeline(
+        speculative = SpeculativePlannerPipeline(costs, predictor=predictor, settings=bounds)
+        optimal = OptimalPlannerPipeline(
             costs,
             decomposer,
             solver=lambda flat, request, costs, **_: list_schedule(flat, request, costs),
             clock=asyncio.get_running_loop().time,
         )
-
-    def guesses(self, request: PlanRequest) -> Iterator[Plan]:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self._speculative.guesses(request)
-
-    def continuation(self, request: PlanRequest, prefix: Plan, before: Sequence[Plan]) -> Continuation | None:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self._speculative.continuation(request, prefix, before)
-
-    def ahead(self, request: PlanRequest, plan: Plan) -> Plan | None:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self._speculative.ahead(request, plan)
-
-    def advice(self, request: PlanRequest, plan: Plan) -> PlanAdvice:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self._speculative.advice(request, plan)
-
-    def remember(self, task: Task, plan: Plan) -> None:
-        """Store an optimal plan for later guesses."""
-        self._speculative.cache.remember(task, plan)
-
-    def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self.optimal.plan(request)
+        super().__init__(speculative, optimal)
 
 
 class VirtualAdvice:
@@ -184,7 +160,7 @@ class VirtualService:
             outcomes=self._advice,
             advice=self._advice,
         )
-        on_close = (executor.close, planning.optimal.close)
+        on_close = (executor.close, planning.close)
         self._shard = Shard(ports, MemoryJournal(), NothingLearned(settings.gate), on_close=on_close)
 
     async def submit(self, task: Task) -> TaskView:

@@ -21,8 +21,8 @@ from learner.predictor.mixture import ExpertWeights, context_of
 
 _LED = 0.9  # weight of the leader; the others decide what it leaves open
 _LEAST_TRIALS = 20
-# By how many standard errors each possible leader must do better than the fitted weights. At one, one of three would lead
-# by chance in 4 of 10 cases; at two, in 7 of 100.
+# By how many standard errors each possible leader must do better than the fitted weights. At one, one of three would
+# lead by chance in 4 of 10 cases; at two, in 7 of 100.
 _MARGINS = {"catalog": 0.0, "repeats": 2.0, "kind": 2.0, "neighbour": 2.0}
 _LEADERS = [EXPERTS.index(name) for name in _MARGINS]
 

@@ -50,27 +50,13 @@ class LoopClock:
         return self._loop.time()
 
 
-class LocalPlanning:
-    """Both planners in this process, with the priors that the catalog declares."""
+class InProcessPlanning:
+    """Both planners in this process: what they share with every kind of costs and solver."""
 
-    def __init__(
-        self, settings: PlanningSettings, decomposer: Decomposer | None, drafter: Decomposer | None = None
-    ) -> None:
-        """``drafter`` decomposes goals for drafts."""
-        self._drafts = DraftPlanner(PriorCosts, drafter)
-        self._speculative = SpeculativePlannerPipeline(
-            PriorCosts,
-            settings=settings.speculative,
-        )
-        self._optimal = OptimalPlannerPipeline(
-            PriorCosts,
-            decomposer,
-            settings=OptimalSettings(
-                workers=settings.workers,
-                solves_at_once=settings.solves_at_once,
-                time_limit_s=settings.time_limit_s,
-            ),
-        )
+    def __init__(self, speculative: SpeculativePlannerPipeline, optimal: OptimalPlannerPipeline) -> None:
+        """Set up."""
+        self._speculative = speculative
+        self._optimal = optimal
 
     def guesses(self, request: PlanRequest) -> Iterator[Plan]:
         """See `reconciler.runtime.ports.Planning`."""
@@ -96,6 +82,31 @@ class LocalPlanning:
         """See `reconciler.runtime.ports.Planning`."""
         return self._optimal.plan(request)
 
+    def close(self) -> None:
+        """Stop all solves."""
+        self._optimal.close()
+
+
+class LocalPlanning(InProcessPlanning):
+    """Both planners in this process, with the priors that the catalog declares."""
+
+    def __init__(
+        self, settings: PlanningSettings, decomposer: Decomposer | None, drafter: Decomposer | None = None
+    ) -> None:
+        """``drafter`` decomposes goals for drafts."""
+        self._drafts = DraftPlanner(PriorCosts, drafter)
+        speculative = SpeculativePlannerPipeline(PriorCosts, settings=settings.speculative)
+        optimal = OptimalPlannerPipeline(
+            PriorCosts,
+            decomposer,
+            settings=OptimalSettings(
+                workers=settings.workers,
+                solves_at_once=settings.solves_at_once,
+                time_limit_s=settings.time_limit_s,
+            ),
+        )
+        super().__init__(speculative, optimal)
+
     async def draft(self, request: PlanRequest) -> Plan | None:
         """A draft of the plan; None if it could not be made."""
         try:
@@ -107,7 +118,7 @@ class LocalPlanning:
 
     def close(self) -> None:
         """Stop all solves and drafts."""
-        self._optimal.close()
+        super().close()
         self._drafts.close()
 
 

@@ -6,6 +6,7 @@ import uuid
 
 import httpx
 import pytest
+from polling import until
 
 from orchestrator.client.errors import BadRequest, Conflict, NotFound
 from reconciler.state.commands import RunStatus
@@ -177,8 +178,7 @@ def test_the_command_line_does_the_same(forerun):
 
 def test_an_outside_system_answers_a_callback_at_its_signed_address(client):
     task = client.submit({"workflow": {"steps": [{"id": "paid", "callback": "the payment", "heartbeat_s": 600}]}})
-    while not any(reason.step == "paid" for reason in client.get(task.id).waiting):
-        time.sleep(0.05)
+    until(lambda: any(reason.step == "paid" for reason in client.get(task.id).waiting))
 
     address = client.callback_address(task.id, "paid")
     with httpx.Client(timeout=30) as outside:
@@ -192,8 +192,12 @@ def test_an_outside_system_answers_a_callback_at_its_signed_address(client):
 def test_a_task_that_asks_about_its_budget_is_ended_with_what_is_there(client, forerun):
     limits = {"deadline_s": 0.001, "on_deadline": "ask"}
     task = client.submit({**one("count", word="x"), "limits": limits})
-    while not (view := client.get(task.id)).steps.total or view.limits is None or not view.limits.asked:
-        time.sleep(0.05)
+
+    def asked() -> bool:
+        view = client.get(task.id)
+        return bool(view.steps.total and view.limits is not None and view.limits.asked)
+
+    until(asked)
 
     assert "asks: the deadline of 0.001 s had passed" in forerun("show", task.id).stdout
     assert forerun("limits", task.id, "--finish", "--by", "ada").returncode == 0

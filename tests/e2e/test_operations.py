@@ -7,7 +7,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +18,7 @@ import live_service
 import psutil
 import pytest
 from live_service import Service, clean_environment
+from polling import until
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
@@ -137,13 +137,6 @@ def steps(*made: dict[str, Any]) -> dict[str, Any]:
 
 
 SAY = steps({"id": "a", "capability": "say"})
-
-
-def until(holds: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + GUARD_S
-    while not holds():
-        assert time.monotonic() < until_s, "it has not come true"
-        time.sleep(0.05)
 
 
 def heals(operated: Operated) -> None:

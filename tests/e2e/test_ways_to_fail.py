@@ -21,6 +21,7 @@ import yaml
 from browsers import chromium
 from live_service import alive
 from playwright.sync_api import expect
+from polling import until
 from typer.testing import CliRunner
 
 from benchmarks.scripted_llm import Fault, ScriptedLLM
@@ -351,13 +352,6 @@ def shown(url: str, *arguments: str) -> str:
     """What the command line prints, in one line, however it is wrapped."""
     result = CliRunner().invoke(app, [*arguments, "--url", url])
     return " ".join(result.output.split())
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + GUARD_S
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("name", CASES)
