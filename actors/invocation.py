@@ -11,7 +11,7 @@ from actors.environment import declared_variables
 from actors.logs.current import progress_capture
 from actors.logs.limits import LogLimits
 from actors.mailbox import AttemptMailbox
-from actors.payloads.slots import InputSlot, fill
+from actors.payloads.slots import ComputedSlot, InputSlot, compute, fill
 from actors.payloads.store import PayloadStore, ReturnedPayloads
 from planners.agents import AgentKind, AgentSpec
 from planners.model import AgentName, AttemptId, NodeId, StepId, TaskId, WorkKey
@@ -44,6 +44,7 @@ class Invocation:
     work_key: WorkKey
     inputs: dict[str, JsonValue]
     slots: tuple[InputSlot, ...] = ()
+    computed: tuple[ComputedSlot, ...] = ()
     settings: dict[str, JsonValue] = field(default_factory=dict)
     env: tuple[str, ...] = ()
     idempotency_key: str = ""
@@ -93,8 +94,10 @@ class Invocation:
 
         Raises:
             LookupError: a path does not exist in its output, or an output is gone.
+            BadInput: an expression has no value.
         """
         fill(self.inputs, self.slots, blobs, self.payloads)
+        compute(self.inputs, self.computed)
         return self.inputs
 
 

@@ -197,7 +197,7 @@ class WorkflowBuilder:
             self._level = around
 
     def _add(self, name: str, kind: Document, fields: Document) -> ValueRef:
-        node: Document = {"id": name, **kind, **{key: plain(value) for key, value in fields.items()}}
+        node: Document = {"id": name, **kind, **{key: _field(key, value) for key, value in fields.items()}}
         if "after" in fields:
             after = fields["after"]
             several = after if isinstance(after, Iterable) and not isinstance(after, str | Term) else [after]
@@ -220,7 +220,13 @@ def _binding(value: Any) -> Any:
         return [_binding(part) for part in value]
     if isinstance(value, dict):
         return {name: _binding(part) for name, part in value.items()}
+    if isinstance(value, Term) and not isinstance(value, ValueRef):
+        return {"cel": value.cel}
     return plain(value.output if isinstance(value, NodeBlock) else value)
+
+
+def _field(name: str, value: Any) -> Any:
+    return _binding(value) if name == "compensate" else plain(value)
 
 
 def _id(node: "str | ValueRef | NodeBlock") -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, JsonValue
 
-from planners.bindings import CONTEXT_PART, HANDOFF_PART, Binding, Composed, ContextRef, Gather, Path, StepRef, leaves
+from planners.bindings import CONTEXT_PART, HANDOFF_PART, Binding, Compound, ContextRef, Path, StepRef, leaves
 from planners.expressions.references import parsed
 from planners.model import StepId
 
@@ -81,7 +81,7 @@ def read_by(bindings: Iterable[Binding], conditions: Iterable[str]) -> tuple[str
     for binding in bindings:
         if isinstance(binding, ContextRef):
             found.append(binding)
-        elif isinstance(binding, Gather | Composed):
+        elif isinstance(binding, Compound):
             found += [leaf for leaf in leaves(binding) if isinstance(leaf, ContextRef)]
     found += [root for text in conditions for root in parsed(text).roots if isinstance(root, ContextRef)]
     return tuple(dict.fromkeys(str(leaf.context_key[0]) if leaf.context_key else ALL_KEYS for leaf in found))

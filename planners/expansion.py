@@ -11,7 +11,7 @@ finishes, the workflow is unrolled again for a new plan.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from planners.bindings import Gather, StepRef, Value, step_refs
+from planners.bindings import Gather, StepRef, Value
 from planners.compensation import undo_workflow
 from planners.errors import InvalidTask
 from planners.facts import Elements, Facts
@@ -122,7 +122,7 @@ class _Unroller(UnrolledSteps):
             return self.wait(flat_id)
         match node:
             case Wait() | Approval() | Callback():
-                return StepRef(step=flat_id) if self.add_step(flat_step(node.as_step(), flat_id, scope)) else None
+                return StepRef(step=flat_id) if self.add_waiting(node, flat_id, scope) else None
             case Step():
                 return self._unroll_step(node, flat_id, scope)
             case ForEach():
@@ -163,11 +163,8 @@ class _Unroller(UnrolledSteps):
 
     def _elements_of_block(self, block: ForEach, outer: NodeScope, place: FlatPlace) -> list[Element] | None:
         """An element for each part of the list; None where the list is not known yet."""
-        over = outer.substituted(block.for_each, "for_each", block.id)
-        unknown = [over.step] if isinstance(over, StepRef) and over.step not in self.known else []
-        unknown += self.unsettled.awaited(ref.step for ref in step_refs(over))
-        if unknown:
-            self.wait(place.id(block.id), list(dict.fromkeys(unknown)))
+        over = self.known_list(outer.substituted(block.for_each, "for_each", block.id), block.id, place)
+        if over is None:
             return None
 
         def element(index: int) -> Element:

@@ -6,6 +6,7 @@ from typing import Any
 from planners.bindings import (
     SPOKEN,
     Binding,
+    Computed,
     Gather,
     InputRef,
     Leaf,
@@ -19,11 +20,13 @@ from planners.bindings import (
 from planners.context_keys import spoken
 from planners.errors import InvalidTask
 from planners.expressions.errors import ExpressionFailed
-from planners.expressions.evaluation import evaluate
+from planners.expressions.evaluation import MOST_COPIED, evaluate, value_of
 from planners.expressions.references import HANDOFF, parsed
 from planners.model import StepId
 from planners.scopes import Meaning, NodeScope, NotRun, told
 from planners.unsettled import UnsettledBlocks
+
+_FIX = "test for what may be missing with has(), and compare like with like"
 
 
 class KnownValues:
@@ -71,8 +74,7 @@ class KnownValues:
             message = f"it reads a value that has {error.args[0]}"
             raise InvalidTask(message, field, "bind it to a part that exists") from None
         except ExpressionFailed as error:
-            fix = "test for what may be missing with has(), and compare like with like"
-            raise InvalidTask(f"'{condition}' has no value: {error.message}", field, fix) from None
+            raise InvalidTask(f"'{condition}' has no value: {error.message}", field, _FIX) from None
         if not isinstance(held, bool):
             message = f"'{condition}' is {kind_of(held)}, neither true nor false"
             raise InvalidTask(message, field, "compare it with something")
@@ -90,6 +92,22 @@ class KnownValues:
         unknown += self._unsettled.awaited(steps)
         confidence = min((self._confidences.get(step, 1.0) for step in steps), default=1.0)
         return {"status": "succeeded", "confidence": confidence}
+
+    def made(self, binding: Binding, field: str) -> Value | list[StepId]:
+        """The value of a binding with expressions in it, or the steps whose outputs must be known first.
+
+        Raises:
+            InvalidTask: an expression has no value, or one that is too large to be copied.
+        """
+        unknown: list[StepId] = []
+        try:
+            value = self._value(binding, unknown)
+        except LookupError as error:
+            message = f"it reads a value that has {error.args[0]}"
+            raise InvalidTask(message, field, "bind it to a part that exists") from None
+        except ExpressionFailed as error:
+            raise InvalidTask(error.message, field, _FIX) from None
+        return list(dict.fromkeys(unknown)) or Value(value=value)
 
     def length(self, over: Binding, block: StepId) -> int:
         """The length of the list that a block runs over.
@@ -140,4 +158,12 @@ class KnownValues:
                 case _:
                     raise AssertionError("$item and $state are substituted before")
 
-        return fold_binding(binding, of_leaf, list, dict)
+        def of_expression(computed: Computed, reads: dict[str, Any]) -> Any:
+            if unknown:
+                return None
+            try:
+                return value_of(computed.cel, reads, computed.path, MOST_COPIED)
+            except ExpressionFailed as error:
+                raise ExpressionFailed(f"'{computed.cel}' has no value: {error.message}") from None
+
+        return fold_binding(binding, of_leaf, list, dict, of_expression)

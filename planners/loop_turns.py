@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from planners.bindings import Binding, step_refs
+from planners.bindings import Binding, computed_in, step_refs
 from planners.expressions.references import parsed
 from planners.facts import Facts, ResumedLoop
 from planners.known_values import KnownValues
@@ -92,4 +92,22 @@ def after_turn(
         return True
     if loop.until is not None and (held := known.holds(loop.until, scope, field)) is not False:
         return held
-    return {name: scope.substituted(of, f"next.{name}", loop.id) for name, of in loop.next.items()}
+    return _state_after(loop, scope, known, field.removesuffix("until"))
+
+
+def _state_after(loop: Loop, scope: NodeScope, known: KnownValues, where: str) -> dict[str, Binding] | list[StepId]:
+    """The state of the next turn. Expressions are evaluated, so that states of many turns are not nested in each other.
+
+    What they read must be known first.
+    """
+    state: dict[str, Binding] = {}
+    unknown: list[StepId] = []
+    for name, of in loop.next.items():
+        state[name] = scope.substituted(of, f"next.{name}", loop.id)
+        if any(computed_in(state[name])):
+            made = known.made(state[name], f"{where}next.{name}")
+            if isinstance(made, list):
+                unknown += made
+            else:
+                state[name] = made
+    return list(dict.fromkeys(unknown)) or state

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from planners.bindings import (
+    CONTEXT_PART,
     HANDOFF_PART,
     Binding,
     Composed,
+    Computed,
     ContextRef,
     Gather,
     InputRef,
@@ -24,6 +26,7 @@ from planners.bindings import (
 )
 from planners.context_keys import ALL_KEYS, read_by
 from planners.errors import InvalidTask
+from planners.expressions.reads import whole_read
 from planners.model import StepId, lean
 
 
@@ -168,6 +171,14 @@ class NodeScope(dict[StepId, Meaning]):
             case _:
                 return leaf
 
+    def _read(self, name: str, part: Binding) -> tuple[str, Binding]:
+        """What an expression reads: a list of a step inside a ``for_each``, or a whole output."""
+        match part:
+            case StepRef(step=step, path=(field,)) if field not in (HANDOFF_PART, CONTEXT_PART):
+                return (name, part) if self._is_list(part) else (whole_read(name), StepRef(step=step))
+            case _:
+                return name, part
+
     def substituted(self, binding: Binding, field: str, step: StepId | None = None) -> Binding:
         """The binding with ids, ``$item`` and ``$state`` replaced by what they stand for.
 
@@ -175,7 +186,7 @@ class NodeScope(dict[StepId, Meaning]):
             InvalidTask: it certainly leads nowhere; the message names ``field`` and ``step``.
         """
         try:
-            return map_binding(binding, self.leaf)
+            return map_binding(binding, self.leaf, self._read)
         except LookupError as error:
             whose, where = ("", "") if step is None else (f" of '{step}'", f"steps.{step}.")
             message = f"{field}{whose} reads {told(binding)}, which has {error.args[0]}"
@@ -215,6 +226,8 @@ def part_of(binding: Binding, path: Path) -> Binding:
             return StateRef(loop_state=(*base, *path))
         case Value(value=value):
             return Value(value=follow(value, path))
+        case Computed(path=base):
+            return binding.model_copy(update={"path": (*base, *path)})
     index, *rest = path
     if isinstance(binding, Composed):
         if str(index) not in binding.composed:

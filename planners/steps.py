@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from planners import node_fields as fields
-from planners.bindings import SPOKEN, Binding, Composed, Gather, StepRef, step_refs
+from planners.bindings import SPOKEN, Binding, Compound, StepRef, step_refs
 from planners.built_in_names import APPROVAL, CALLBACK, WAIT
 from planners.context_keys import read_by
 from planners.expressions.references import parsed
@@ -140,7 +140,7 @@ class Step(fields.WithInputs, StepPolicies, NodeBase):
         for binding in self.inputs.values():
             if isinstance(binding, StepRef):  # by far the most common
                 refs[binding.step] = None
-            elif isinstance(binding, Gather | Composed):
+            elif isinstance(binding, Compound):
                 refs.update((ref.step, None) for ref in step_refs(binding))
         return tuple(refs)
 

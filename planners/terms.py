@@ -1,4 +1,4 @@
-"""Values and conditions written in Python: what `planners.builder` hands out, and what it takes."""
+"""Values, conditions and expressions written in Python: what `planners.builder` hands out, and what it takes."""
 
 import json
 import re
@@ -127,6 +127,11 @@ class ValueRef(Term):
 
     def __getitem__(self, part: str | int) -> "ValueRef":
         return ValueRef(*self._path, part)
+
+
+def expr(cel: str) -> Term:
+    """An expression in CEL, as a condition or as the value of an input: ``expr("$steps.search.map(h, h.name)")``."""
+    return Term(cel)
 
 
 def _part(part: str | int) -> str:

@@ -3,20 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from planners.bindings import CONTEXT_PART, StepRef, Value, step_refs
+from planners.bindings import CONTEXT_PART, Binding, Computed, StepRef, Value, computed_in, step_refs
 from planners.compensation import is_undo
 from planners.context_keys import source_path
 from planners.errors import InvalidTask
 from planners.facts import Elements, Facts, FinishedStep
 from planners.fan_out_builder import FanOutBuilder
-from planners.flat_steps import FlatPlace
+from planners.flat_steps import FlatPlace, flat_step
 from planners.known_values import KnownValues
 from planners.loop_turns import LoopTurns
 from planners.model import StepId
 from planners.node_order import in_order
 from planners.scopes import Meaning, NodeScope, NotRun, part_of
 from planners.unsettled import UnsettledBlocks, last_steps
-from planners.workflow import Branch, FanOut, Node, Pending, Skipped, Step
+from planners.workflow import Approval, Branch, Callback, FanOut, Node, Pending, Skipped, Step, Wait
 
 
 class Element(NamedTuple):
@@ -193,6 +193,37 @@ class UnrolledSteps:
                     raise InvalidTask(
                         message, f"workflow.steps.{step.id}.writes.{key}", "name a part that exists"
                     ) from None
+
+    def known_list(self, over: Binding, block: StepId, place: FlatPlace) -> Binding | None:
+        """The list that a block runs over, evaluated if it is an expression; None: the block is pending.
+
+        Raises:
+            InvalidTask: the expression has no value.
+        """
+        unknown = [over.step] if isinstance(over, StepRef) and over.step not in self.known else []
+        unknown += self.unsettled.awaited(ref.step for ref in step_refs(over))
+        if isinstance(over, Computed):
+            made = self.known.made(over, f"workflow.steps.{block}.for_each")
+            over, unknown = (over, made) if isinstance(made, list) else (made, [])
+        if unknown:
+            self.wait(place.id(block), list(dict.fromkeys(unknown)))
+            return None
+        return over
+
+    def add_waiting(self, node: Wait | Approval | Callback, flat_id: StepId, scope: NodeScope) -> bool:
+        """Append a step that the run plays; False: it is pending. How long it pauses is evaluated here.
+
+        Raises:
+            InvalidTask: an expression has no value.
+        """
+        step = flat_step(node.as_step(), flat_id, scope)
+        if isinstance(node, Wait) and any(computed_in(step.inputs["seconds"])):
+            seconds = self.known.made(step.inputs["seconds"], f"workflow.steps.{node.id}.wait")
+            if isinstance(seconds, list):
+                self.wait(flat_id, seconds)
+                return False
+            step = step.model_copy(update={"inputs": {"seconds": seconds}, "after": step.parents})
+        return self.add_step(step)
 
     def add_step(self, step: Step) -> bool:
         """Append a flat step that follows the blocks that it reads; False: it is pending."""

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from planners.bindings import Binding, InputRef, Leaf, StepRef, Value, fold_binding, follow
+from planners.bindings import Binding, Computed, InputRef, Leaf, StepRef, Value, fold_binding, follow
+from planners.expressions.reads import used_reads
 from planners.model import StepId, WorkKey, canonical_json, digest
 from planners.occurrences import Ranges, nth_free
 from planners.workflow import Step
@@ -121,4 +122,8 @@ def _bound(binding: Binding, parents: Mapping[StepId, WorkKey], inputs: InputDig
     def of_object(parts: dict[str, str]) -> str:
         return "o" + digest(*(canonical_json([name, parts[name]]) for name in sorted(parts)))
 
-    return fold_binding(binding, of_leaf, lambda parts: "g" + digest(*parts), of_object)
+    def of_expression(computed: Computed, reads: dict[str, str]) -> str:
+        text, names = used_reads(computed.cel, tuple(reads))  # the same whatever the steps are called
+        return "x" + digest(text, canonical_json(computed.path), *(reads[name] for name in names))
+
+    return fold_binding(binding, of_leaf, lambda parts: "g" + digest(*parts), of_object, of_expression)

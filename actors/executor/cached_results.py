@@ -20,13 +20,13 @@ async def with_results(
 ) -> Ended:
     """The end of an attempt: that of identical work, else of running it.
 
-    Inputs and outputs that travel by reference are neither compared nor kept.
+    Inputs and outputs that travel by reference or are made where the attempt runs are neither compared nor kept.
     """
     order, agent = hosted.order, catalog.by_name.get(hosted.order.agent)
     if agent is None or not order.cached:
         return await run(hosted)
     bound, tools = outputs.bound(hosted.task, order.inputs), tools_of(agent, catalog)
-    if bound.slots or not all(tool.cacheable for tool in tools):
+    if not bound.here or not all(tool.cacheable for tool in tools):
         return await run(hosted)
     wanted = order.check
     if order.writes or order.compact is not None:

@@ -64,6 +64,7 @@ class Calls:
             env=variables_with(agent, tools) if tools else agent.env,
             inputs=bound.inputs,
             slots=tuple(bound.slots),
+            computed=tuple(bound.computed),
             input_schema=agent.input_schema if checks else None,
             output_schema=agent.output_schema if checks else None,
         )

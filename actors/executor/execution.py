@@ -164,8 +164,8 @@ async def _called(hook: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _reads(call: Invocation) -> bool:
-    """Whether large inputs are read from a store that may take long."""
-    return call.payloads.blocks and bool(call.slots)
+    """Whether making the inputs may take long: reading them from a store, or evaluating an expression."""
+    return (call.payloads.blocks and bool(call.slots)) or bool(call.computed)
 
 
 def _inputs(call: Invocation, blobs: tuple[Any, ...]) -> dict[str, Any]:

@@ -9,11 +9,13 @@ import pydantic_core
 from pydantic import JsonValue
 
 from actors.errors import BadInput, OutputGone
-from actors.payloads.slots import InputSlot
+from actors.payloads.slots import ComputedSlot, InputSlot
 from actors.payloads.store import PayloadStore, ReturnedPayloads, StoredOutput
 from planners.bindings import Path, follow
+from planners.expressions.errors import ExpressionFailed
+from planners.expressions.evaluation import is_quick, value_of
 from planners.model import AttemptId, TaskId
-from reconciler.state.commands import Given, ListOf, ObjectOf, OutputOf, Source
+from reconciler.state.commands import ComputedOf, Given, ListOf, ObjectOf, OutputOf, Source
 from reconciler.state.handoff import Handoff
 
 # Awaiting one gives what the payload store kept. On Ray an ObjectRef, which downstream agents receive as it is.
@@ -27,12 +29,21 @@ class _Inline:
 
 @dataclass(slots=True)
 class BoundInputs:
-    """Inputs ready to send: plain values, and slots for the referenced outputs that travel beside them."""
+    """Inputs ready to send: plain values, and slots for the referenced outputs that travel beside them.
+
+    ``computed``: the expressions that are evaluated where the attempt runs.
+    """
 
     inputs: dict[str, Any] = field(default_factory=dict)
     slots: list[InputSlot] = field(default_factory=list)
+    computed: list[ComputedSlot] = field(default_factory=list)
     blobs: list[Reference] = field(default_factory=list)
     _seen: dict[AttemptId, int] = field(default_factory=dict)
+
+    @property
+    def here(self) -> bool:
+        """Whether all inputs are here, so that identical ones can be told."""
+        return not self.slots and not self.computed
 
     def blob(self, attempt: AttemptId, reference: Reference) -> int:
         """The index of a reference in ``blobs``; each travels once."""
@@ -91,7 +102,7 @@ class Outputs:
 
         Raises:
             OutputGone: an output is not available.
-            BadInput: a path does not exist in its output.
+            BadInput: a path does not exist in its output, or an expression has no value.
         """
         bound = BoundInputs()
         for name, source in inputs.items():
@@ -102,7 +113,7 @@ class Outputs:
         """The value of a source, fetched if it is large.
 
         Raises:
-            LookupError: the output is gone, or the path does not exist in it.
+            LookupError: the output is gone, the path does not exist in it, or an expression has no value.
         """
         match source:
             case Given(value=value):
@@ -115,6 +126,9 @@ class Outputs:
                 kept = self._kept(task, attempt)
                 whole = kept.value if isinstance(kept, _Inline) else await self._read(kept)
                 return follow(whole, path)  # type: ignore[no-any-return]  # a part of a JSON value is one
+            case ComputedOf(cel=cel, reads=reads, path=path):
+                values = {name: await self.value(task, part) for name, part in reads.items()}
+                return await asyncio.to_thread(_computed, cel, values, path)
 
     async def _read(self, reference: Reference) -> Any:
         kept = await reference
@@ -137,6 +151,18 @@ class Outputs:
                     return _part(kept.value, path, at)
                 bound.slots.append(InputSlot(at, bound.blob(attempt, kept), path))
                 return None
+            case ComputedOf():
+                return self._bind_expression(task, source, at, bound)
+
+    def _bind_expression(self, task: TaskId, source: ComputedOf, at: Path, bound: BoundInputs) -> Any:
+        """The value of an expression, or what it reads where the value is made later."""
+        before = len(bound.slots), len(bound.computed)
+        reads = {name: self._bind(task, part, (*at, name), bound) for name, part in source.reads.items()}
+        slot = ComputedSlot(at, source.cel, source.path)
+        if before == (len(bound.slots), len(bound.computed)) and _takes_no_time(source.cel, reads):
+            return slot.value(reads)
+        bound.computed.append(slot)
+        return reads
 
     def _kept(self, task: TaskId, attempt: AttemptId) -> _Inline | Reference:
         try:
@@ -147,6 +173,20 @@ class Outputs:
     def _drop(self, kept: _Inline | Reference | None) -> None:
         if kept is not None and not isinstance(kept, _Inline):
             self._payloads.drop(kept)
+
+
+def _takes_no_time(cel: str, reads: Mapping[str, Any]) -> bool:
+    try:
+        return is_quick(cel, reads)
+    except ExpressionFailed:  # said where it is evaluated
+        return False
+
+
+def _computed(cel: str, reads: Mapping[str, Any], path: Path) -> Any:
+    try:
+        return value_of(cel, reads, path)
+    except ExpressionFailed as error:
+        raise LookupError(f"'{cel}' has no value: {error.message}") from None
 
 
 def _part(value: JsonValue, path: Path, at: Path) -> Any:

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from planners.bindings import StepRef
 from planners.expressions.evaluation import evaluate, type_flaw
 from planners.expressions.references import CONFIDENCE, OUTPUT, parsed, written
+from planners.leaves import StepRef
 
 _OUTPUT, _CONFIDENCE = StepRef(step=OUTPUT), StepRef(step=CONFIDENCE)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 from cel_expr_python import cel
@@ -14,6 +15,10 @@ from cel_expr_python import cel
 from planners.expressions.errors import ExpressionFailed
 
 _LOCATION = re.compile(r"^[A-Z_]+: (?:ERROR: <input>:\d+:\d+: )?")
+
+
+# JSON is parsed to such a depth.
+MOST_DEPTH = 200
 
 
 class ValueKind(StrEnum):
@@ -54,13 +59,67 @@ def evaluated(text: str, values: Mapping[str, Any]) -> Any:
         ExpressionFailed: it has no value for these inputs.
     """
     try:
-        found = _compiled(text, tuple(values)).eval(data=dict(values))
-        value = found.plain_value()
+        return _found(text, values).plain_value()
     except RuntimeError as error:
         raise ExpressionFailed(_message(error)) from None
+
+
+def made(text: str, values: Mapping[str, Any], most: int) -> Any:
+    """The same as a JSON value, of at most so many values and characters.
+
+    Raises:
+        ExpressionFailed: it has no value for these inputs, a larger or deeper one, or one that JSON does not have.
+    """
+    try:
+        return _Json(most).of(_found(text, values))
+    except RuntimeError as error:
+        raise ExpressionFailed(_message(error)) from None
+
+
+def _found(text: str, values: Mapping[str, Any]) -> Any:
+    found = _compiled(text, tuple(values)).eval(data=dict(values))
     if found.type().name() == "ERROR":
-        raise ExpressionFailed(_message(value))
-    return value
+        raise ExpressionFailed(_message(found.plain_value()))
+    return found
+
+
+class _Json:
+    """Converts values of CEL one by one: those that share parts may be far larger than what they are made of."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+
+    def of(self, found: Any, depth: int = 0) -> Any:
+        """The value as JSON has it."""
+        if depth > MOST_DEPTH:
+            raise ExpressionFailed(f"its value is nested more than {MOST_DEPTH} levels deep")
+        value = found.value()
+        self._take(1 + (len(value) if isinstance(value, str) else 0))
+        match value:
+            case None | bool() | int() | str():
+                return value
+            case float() if isfinite(value):
+                return value
+            case float():
+                raise ExpressionFailed(f"its value holds {value}, which is no number in JSON")
+            case list():
+                return [self.of(part, depth + 1) for part in value]
+            case dict():
+                return {self._key(key): self.of(part, depth + 1) for key, part in value.items()}
+            case _:
+                kind = str(found.type().name()).lower()
+                raise ExpressionFailed(f"its value holds a {kind}, which JSON does not have; write string(...)")
+
+    def _key(self, key: Any) -> str:
+        if not isinstance(key, str):
+            raise ExpressionFailed(f"a key of an object is {key!r}, which is no string; write string(...)")
+        self._take(len(key))
+        return key
+
+    def _take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise ExpressionFailed(f"its value has more than {self._most} values and characters")
 
 
 @lru_cache(maxsize=1024)
@@ -75,4 +134,5 @@ def _environment(variables: tuple[tuple[str, ValueKind], ...]) -> Any:
 
 def _message(error: object) -> str:
     text = _LOCATION.sub("", (str(error).splitlines() or ["it failed"])[0])
-    return text.removesuffix(" [INVALID_ARGUMENT]").replace(" (in container '')", "")
+    text = text.removesuffix(" [INVALID_ARGUMENT]").replace(" (in container '')", "")
+    return text.replace("Applying SELECT to non-message type", "a field is read of a value that is no object")

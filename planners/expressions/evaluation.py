@@ -10,10 +10,15 @@ from typing import Any
 from planners.expressions import engine, isolation
 from planners.expressions.engine import ValueKind
 from planners.expressions.errors import ExpressionFailed
-from planners.expressions.references import Expression, Reference
+from planners.expressions.reads import used_reads
+from planners.expressions.references import Expression, Reference, told
+from planners.leaves import Path, follow
 
-# What one evaluation may read, in values and characters together.
+# What one evaluation may read, in values and characters together, and what it may make.
 MOST_INPUT = 10_000_000
+MOST_MADE = 10_000_000
+# What a value may have that a plan copies: the list of a `for_each`, the state of a loop.
+MOST_COPIED = 1_000_000
 # Up to these an evaluation takes some milliseconds, and runs where it is asked for.
 _QUICK_INPUT = 200_000
 _QUICK_ITERATIONS = 100_000
@@ -30,6 +35,21 @@ def type_flaw(
         kinds: the types of its references, with the fields that follow them, where they are known.
         wanted: the type of its value.
     """
+    try:
+        found = type_of(expression, kinds)
+    except ValueError as error:
+        return str(error)
+    if wanted is ValueKind.ANY or found in (wanted.value, "dyn"):
+        return None
+    return f"its value is {found}, not {wanted.value}"
+
+
+def type_of(expression: Expression, kinds: Mapping[Reference, ValueKind]) -> str:
+    """The name of the type of an expression: ``bool``, ``list``, ``dyn``, ...
+
+    Raises:
+        ValueError: it is not well-formed, names something unknown, or applies an operator to wrong types.
+    """
     variables: dict[str, ValueKind] = {}
     names = {root: f"ref_{number}" for number, root in enumerate(expression.roots)}
 
@@ -43,12 +63,9 @@ def type_flaw(
         return name
 
     try:
-        found = engine.type_of(expression.rendered(variable), variables)
+        return engine.type_of(expression.rendered(variable), variables)
     except ValueError as error:
-        return expression.told(str(error))
-    if wanted is ValueKind.ANY or found in (wanted.value, "dyn"):
-        return None
-    return f"its value is {found}, not {wanted.value}"
+        raise ValueError(expression.told(str(error))) from None
 
 
 def evaluate(expression: Expression, values: Iterable[Any]) -> Any:
@@ -62,20 +79,55 @@ def evaluate(expression: Expression, values: Iterable[Any]) -> Any:
         ExpressionFailed: it has no value for these inputs, or needs too much time or memory.
     """
     bound = {f"ref_{number}": value for number, value in enumerate(values)}
-    size, items = _measured(bound.values())
-    if size > MOST_INPUT:
-        raise ExpressionFailed(f"its inputs have more than {MOST_INPUT} values and characters")
     text = expression.cel
     try:
-        if _is_quick(text, size, items):
-            return engine.evaluated(text, bound)
-        return isolation.evaluated(text, bound)
+        return engine.evaluated(text, bound) if _is_quick(text, bound) else isolation.evaluated(text, bound)
     except ExpressionFailed as error:
         raise ExpressionFailed(expression.told(error.message)) from None
 
 
-def _is_quick(text: str, size: int, items: int) -> bool:
+def value_of(text: str, reads: Mapping[str, Any], path: Path = (), most: int = MOST_MADE) -> Any:
+    """The value that an expression makes, or a part of it.
+
+    Args:
+        text: the expression; see `planners.expressions.reads`.
+        reads: what it reads, by name; JSON values.
+        path: of the part.
+        most: values and characters that it may have.
+
+    Raises:
+        ExpressionFailed: it has no value for these inputs, needs too much time or memory, or makes too large a value.
+    """
+    cel, names, bound = _bound(text, reads)
+    try:
+        value = engine.made(cel, bound, most) if _is_quick(cel, bound) else isolation.made(cel, bound, most)
+        return follow(value, path)
+    except ExpressionFailed as error:
+        raise ExpressionFailed(told(error.message, names)) from None
+    except LookupError as error:
+        raise ExpressionFailed(f"its value has {error.args[0]}") from None
+
+
+def is_quick(text: str, reads: Mapping[str, Any]) -> bool:
+    """Whether the value of an expression surely takes little time and memory.
+
+    Raises:
+        ExpressionFailed: its inputs are too large.
+    """
+    cel, _, bound = _bound(text, reads)
+    return _is_quick(cel, bound)
+
+
+def _bound(text: str, reads: Mapping[str, Any]) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+    cel, names = used_reads(text, tuple(reads))
+    return cel, names, {f"ref_{number}": reads[name] for number, name in enumerate(names)}
+
+
+def _is_quick(text: str, bound: Mapping[str, Any]) -> bool:
     """Whether an evaluation surely takes little time and memory. Each macro may run over all elements once more."""
+    size, items = _measured(bound.values())
+    if size > MOST_INPUT:
+        raise ExpressionFailed(f"its inputs have more than {MOST_INPUT} values and characters")
     macros = len(_MACRO.findall(text))
     iterations = (items + text.count(",")) ** max(2, macros) if macros else 0
     return iterations <= _QUICK_ITERATIONS and size * max(1, len(text) // 100) <= _QUICK_INPUT
@@ -83,18 +135,22 @@ def _is_quick(text: str, size: int, items: int) -> bool:
 
 def _measured(values: Iterable[Any]) -> tuple[int, int]:
     """How many values and characters there are, and how many elements the lists and objects have together."""
-    size = items = 0
-    pending = list(values)
-    while pending and size <= MOST_INPUT:
-        value = pending.pop()
-        size += 1
-        if isinstance(value, str):
-            size += len(value)
-        elif isinstance(value, list | tuple):
-            items += len(value)
-            pending.extend(value)
-        elif isinstance(value, dict):
-            items += len(value)
-            size += sum(map(len, value))
-            pending.extend(value.values())
+    size = items = depth = 0
+    level = list(values)
+    while level and size <= MOST_INPUT:
+        below: list[Any] = []
+        for value in level:
+            size += 1
+            if isinstance(value, str):
+                size += len(value)
+            elif isinstance(value, list | tuple):
+                items += len(value)
+                below.extend(value)
+            elif isinstance(value, dict):
+                items += len(value)
+                size += sum(map(len, value))
+                below.extend(value.values())
+        level, depth = below, depth + 1
+        if depth > engine.MOST_DEPTH:
+            raise ExpressionFailed(f"its inputs are nested more than {engine.MOST_DEPTH} levels deep")
     return size, items

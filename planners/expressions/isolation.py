@@ -19,7 +19,12 @@ def evaluated(text: str, values: Mapping[str, Any], seconds: float = MOST_SECOND
     Raises:
         ExpressionFailed: it has no value for these inputs, or exceeds a limit.
     """
-    return json.loads(_answer(json.dumps([text, dict(values)]), seconds))
+    return json.loads(_answer(json.dumps([text, dict(values), None]), seconds))
+
+
+def made(text: str, values: Mapping[str, Any], most: int) -> Any:
+    """The same as a JSON value, of at most so many values and characters."""
+    return json.loads(_answer(json.dumps([text, dict(values), most]), MOST_SECONDS))
 
 
 # Both planners ask, and each new plan asks again.

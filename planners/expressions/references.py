@@ -7,11 +7,11 @@ An id may contain ``-``, ``/`` and ``:``, so an operator after a reference is se
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from planners.bindings import HANDOFF_PART, ContextRef, InputRef, ItemRef, Leaf, StateRef, StepRef
+from planners.leaves import HANDOFF_PART, ContextRef, InputRef, ItemRef, Root, StateRef, StepRef
 from planners.model import StepId
 
 _NAME = r"[A-Za-z0-9_]+(?:[-/:][A-Za-z0-9_]+)*"
@@ -39,7 +39,7 @@ _VARIABLE = re.compile(r"\bref_(\d+)\b")
 class Reference:
     """One reference of an expression and the fields that follow it. ``guarded``: `has` asks whether the last exists."""
 
-    root: Leaf
+    root: Root
     fields: tuple[str, ...] = ()
     guarded: bool = False
 
@@ -61,7 +61,7 @@ class Expression:
         return tuple(part for part in self.parts if isinstance(part, Reference))
 
     @cached_property
-    def roots(self) -> tuple[Leaf, ...]:
+    def roots(self) -> tuple[Root, ...]:
         """What the variables stand for, once each: ``ref_0``, ``ref_1``, ..."""
         return tuple(dict.fromkeys(reference.root for reference in self.references))
 
@@ -85,14 +85,9 @@ class Expression:
 
     def told(self, text: str) -> str:
         """A message about the CEL text with the references that its variables stand for."""
+        return told(text, [written(root) for root in self.roots])
 
-        def original(found: re.Match[str]) -> str:
-            number = int(found[1])
-            return written(self.roots[number]) if number < len(self.roots) else found[0]
-
-        return _VARIABLE.sub(original, text)
-
-    def renamed(self, names: Callable[[Leaf], Leaf]) -> str:
+    def renamed(self, names: Callable[[Root], object]) -> str:
         """The expression with other references, as people write it."""
         return self.rendered(lambda reference: ".".join([written(names(reference.root)), *reference.fields]))
 
@@ -124,6 +119,16 @@ def parsed(text: str) -> Expression:
     return Expression((*parts, text[end:]))
 
 
+def told(text: str, names: Sequence[str]) -> str:
+    """A message about a CEL text, with these names in place of its variables ``ref_0``, ``ref_1``, ..."""
+
+    def original(found: re.Match[str]) -> str:
+        number = int(found[1])
+        return names[number] if number < len(names) else found[0]
+
+    return _VARIABLE.sub(original, text)
+
+
 def _reference(found: re.Match[str]) -> Reference:
     fields = tuple(found["path"].split(".")[1:])
     guarded = found["guard"] is not None
@@ -146,7 +151,7 @@ def _reference(found: re.Match[str]) -> Reference:
             return Reference(ItemRef(), fields, guarded)
 
 
-def written(root: Leaf) -> str:
+def written(root: object) -> str:
     """A reference as people write it."""
     match root:
         case InputRef(input=name):

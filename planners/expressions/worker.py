@@ -1,10 +1,10 @@
-"""The process that evaluates one expression: a JSON pair (text, values) on its input, the value on its output."""
+"""The process that evaluates one expression: text, values and bound as JSON on its input, the value on its output."""
 
 import json
 import resource
 import sys
 
-from planners.expressions.engine import evaluated
+from planners.expressions.engine import evaluated, made
 from planners.expressions.errors import ExpressionFailed
 
 
@@ -12,9 +12,9 @@ def main() -> None:
     """Answer one question within the memory given as the argument, in bytes."""
     most_bytes = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
-    text, values = json.load(sys.stdin)
+    text, values, most = json.load(sys.stdin)
     try:
-        answer = json.dumps(evaluated(text, values))
+        answer = json.dumps(evaluated(text, values) if most is None else made(text, values, most))
     except ExpressionFailed as error:
         answer = "null\n" + json.dumps(error.message)
     sys.stdout.write(answer)

@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from planners.agents import AgentSpec
 from planners.bindings import (
     Binding,
-    Composed,
+    Compound,
+    Computed,
     ContextRef,
-    Gather,
     InputRef,
     ItemRef,
     Leaf,
@@ -25,13 +24,13 @@ from planners.bindings import (
 from planners.compensation import undo_step
 from planners.context_keys import paths_of_output
 from planners.errors import InvalidTask
-from planners.expressions.engine import ValueKind
-from planners.expressions.evaluation import type_flaw
-from planners.expressions.references import HANDOFF, Reference, parsed, written
+from planners.expressions.references import HANDOFF, Reference, written
 from planners.model import StepId
 from planners.node_order import in_order
+from planners.validation.candidates import CandidateAgents, mismatch_of_all
+from planners.validation.expressions import condition_flaw, made_by
 from planners.validation.offers import Requirements
-from planners.validation.shapes import ANYTHING, Block, Known, Many, Members, OneOf, Parts, ValueShape, of_schemas
+from planners.validation.shapes import ANYTHING, Block, Known, Many, Members, OneOf, Parts, ValueShape
 from planners.validation.structure import ROOT
 from planners.validation.suggestions import nearest, shown
 from planners.validation.type_match import Mismatch, mismatch
@@ -39,8 +38,7 @@ from planners.workflow import FanOutNode, ForEach, Loop, Node, Parallel, Route, 
 
 # What the ids that a node may refer to stand for.
 _Scope = ChainMap[StepId, ValueShape]
-# Numbers are left out: JSON does not tell 1 from 1.0, and CEL does.
-_KINDS = {"string": ValueKind.TEXT, "boolean": ValueKind.BOOLEAN, "array": ValueKind.LIST, "object": ValueKind.OBJECT}
+_LANGUAGE = "see the language definition of CEL"
 # How a step ended, as conditions read it.
 _HANDOFF = Known({"status": "succeeded", "confidence": 1.0})
 # A dotted path in parts, the first possibly in parts itself: joined for errors only.
@@ -88,7 +86,7 @@ class _Reader:
         self._requirements = requirements
         self._most = most
         self._known: dict[tuple[str, Path], Known] = {}
-        self._candidates: dict[int, _Candidates] = {}
+        self._candidates: dict[int, CandidateAgents] = {}
         self._mismatches: dict[tuple[int, str, ValueShape, bool], Mismatch | None] = {}
         self._inside_routes = 0
         self._states: list[frozenset[str]] = []
@@ -142,15 +140,16 @@ class _Reader:
 
     def _condition(self, text: str, where: _Where, scope: _Scope, item: ValueShape | None) -> None:
         """Whether a condition reads what exists and compares like with like."""
-        expression, kinds = parsed(text), dict[Reference, ValueKind]()
-        before = len(self.reading.flaws)
-        for reference in expression.references:
+
+        def shape_of(reference: Reference) -> ValueShape:
             of_handoff = isinstance(reference.root, StepRef) and reference.root.path == HANDOFF
             root = _HANDOFF if of_handoff else self.shape(reference.root, where, scope, item)
-            found = self._walk(root, reference.certain, where, written(reference.root))
-            kinds[reference] = _KINDS.get(found.json_type or "", ValueKind.ANY)
-        if len(self.reading.flaws) == before and (flaw := type_flaw(expression, kinds)) is not None:
-            self._flaw(f"'{shown(text)}' is not a condition: {flaw}", where, "see the language definition of CEL")
+            return self._walk(root, reference.certain, where, written(reference.root))
+
+        before = len(self.reading.flaws)
+        flaw = condition_flaw(text, shape_of)
+        if len(self.reading.flaws) == before and flaw is not None:
+            self._flaw(flaw, where, _LANGUAGE)
 
     def _step(self, step: Step, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
         """Read a step. Nearly all nodes are steps."""
@@ -166,14 +165,14 @@ class _Reader:
             self._compensation(step, where, scope.new_child({step.id: may.output}), item)
         return may.output
 
-    def _check_type(self, may: "_Candidates", name: str, shape: ValueShape, where: _Where) -> None:
+    def _check_type(self, may: "CandidateAgents", name: str, shape: ValueShape, where: _Where) -> None:
         """Refuse an input that is of the wrong type for every agent that may do the step."""
         if shape is ANYTHING or name not in may.typed:
             return
         agents, some = may.agents, self._inside_routes > 0
         key = id(may), name, shape, some
         if key not in self._mismatches:
-            self._mismatches[key] = _mismatch_of_all(agents, name, shape, some=some)
+            self._mismatches[key] = mismatch_of_all(agents, name, shape, some=some)
         if (found := self._mismatches[key]) is not None:
             part = f" at '{found.where}'" if found.path else ""
             takes = f"agent '{agents[0].name}' takes {found.wanted} as input '{shown(name)}'{part}"
@@ -188,11 +187,11 @@ class _Reader:
             at = (where, "compensate", "inputs", name)
             self._check_type(may, name, self.shape(binding, at, scope, item), at)
 
-    def _may_do(self, step: Step) -> "_Candidates":
+    def _may_do(self, step: Step) -> "CandidateAgents":
         agents = self._requirements.candidates(step)  # the same list for like steps
         known = self._candidates.get(id(agents))
         if known is None:
-            known = self._candidates[id(agents)] = _Candidates.of(agents)
+            known = self._candidates[id(agents)] = CandidateAgents.of(agents)
         return known
 
     def _block(self, block: ForEach, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
@@ -240,11 +239,24 @@ class _Reader:
 
     def shape(self, binding: Binding, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
         """What a binding stands for; errors are added to the reading."""
-        if not isinstance(binding, Gather | Composed):
+        if not isinstance(binding, Compound):
             return self._leaf(binding, where, scope, item)
         return fold_binding(
-            binding, lambda leaf: self._leaf(leaf, where, scope, item), lambda parts: Parts(tuple(parts)), Members
+            binding,
+            lambda leaf: self._leaf(leaf, where, scope, item),
+            lambda parts: Parts(tuple(parts)),
+            Members,
+            lambda computed, read: self._made(computed, read, where),
         )
+
+    def _made(self, computed: Computed, read: Mapping[str, ValueShape], where: _Where) -> ValueShape:
+        before = len(self.reading.flaws)
+        try:
+            return made_by(computed, read, lambda shape, fields, name: self._walk(shape, fields, where, name))
+        except ValueError as error:
+            if len(self.reading.flaws) == before:
+                self._flaw(str(error), where, _LANGUAGE)
+            return ANYTHING
 
     def _leaf(self, leaf: Leaf, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
         match leaf:
@@ -308,34 +320,6 @@ class _Reader:
         self.reading.flaws.append(InvalidTask(message, _dotted(where), fix))
         if len(self.reading.flaws) >= self._most:
             raise _EnoughFlaws
-
-
-@dataclass(frozen=True)
-class _Candidates:
-    """The agents that may do a step: what they return, and the inputs of which all of them declare a type."""
-
-    agents: Sequence[AgentSpec]
-    output: ValueShape
-    typed: frozenset[str]
-
-    @classmethod
-    def of(cls, agents: Sequence[AgentSpec]) -> "_Candidates":
-        """What is known of some agents."""
-        declared = [frozenset((agent.input_schema or {}).get("properties") or ()) for agent in agents]
-        typed = frozenset.intersection(*declared) if declared else frozenset[str]()
-        return cls(agents, of_schemas(agent.output_schema for agent in agents), typed)
-
-
-def _mismatch_of_all(agents: Sequence[AgentSpec], name: str, shape: ValueShape, *, some: bool) -> Mismatch | None:
-    """Why the value is of the wrong type for the first agent; None if some agent may take it."""
-    first: Mismatch | None = None
-    for agent in agents:
-        properties = (agent.input_schema or {}).get("properties") or {}
-        found = mismatch(shape, properties[name], agent.input_schema, some=some) if name in properties else None
-        if found is None:
-            return None
-        first = first or found
-    return first
 
 
 def _dotted(where: _Where) -> str:

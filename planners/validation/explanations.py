@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from planners.agents import AgentSpec, Price, Provider, Retry
+from planners.binding_forms import FORMS
 from planners.errors import InvalidTask
 from planners.nodes import KINDS
 from planners.resources import Resources
@@ -15,9 +16,9 @@ from planners.workflow import Workflow
 
 # pydantic adds the member of a union that it tried to the location; documents do not contain it.
 _TAGS = frozenset(KINDS)
-_UNION_MEMBERS = frozenset({"InputRef", "StepRef", "ItemRef", "StateRef", "ContextRef", "Value", "Gather", "Composed"})
+_UNION_MEMBERS = frozenset(FORMS.values())
 # Fields of bindings that are written as lists and objects.
-_MADE_OF = frozenset({"gather", "composed"})
+_MADE_OF = frozenset({"gather", "composed", "reads"})
 
 # The model behind the last name of a location.
 _MODELS: dict[str, type[BaseModel]] = {

@@ -41,9 +41,17 @@ class ObjectOf(Model):
     fields: "dict[str, Source]"
 
 
-Source = Given | OutputOf | ListOf | ObjectOf
-ListOf.model_rebuild()
-ObjectOf.model_rebuild()
+class ComputedOf(Model):
+    """The value, or a part of it, that an expression makes of sources; see `planners.expressions.reads`."""
+
+    cel: str
+    reads: "dict[str, Source]"
+    path: Path = ()
+
+
+Source = Given | OutputOf | ListOf | ObjectOf | ComputedOf
+for _model in (ListOf, ObjectOf, ComputedOf):
+    _model.model_rebuild()
 
 
 class Dispatch(Versioned):

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from planners.bindings import SPOKEN, Binding, InputRef, Leaf, Path, StepRef, Value, fold_binding, follow
+from planners.bindings import SPOKEN, Binding, Computed, InputRef, Leaf, Path, StepRef, Value, fold_binding, follow
 from planners.model import AttemptId, StepId, lean
-from reconciler.state.commands import Given, ListOf, ObjectOf, OutputOf, Source
+from reconciler.state.commands import ComputedOf, Given, ListOf, ObjectOf, OutputOf, Source
 
 # Which attempt serves a step; raises LookupError where none does.
 AttemptOf = Callable[[StepId], AttemptId]
@@ -15,6 +15,10 @@ SpokenBy = Callable[[AttemptId], Mapping[str, Any]]
 
 def _object(parts: dict[str, Source]) -> Source:
     return ObjectOf(fields=parts)
+
+
+def _computed(computed: Computed, reads: dict[str, Source]) -> Source:
+    return ComputedOf(cel=computed.cel, reads=reads, path=computed.path)
 
 
 def source(binding: Binding, inputs: Mapping[str, Any], attempt_of: AttemptOf, spoken_by: SpokenBy) -> Source:
@@ -37,7 +41,7 @@ def source(binding: Binding, inputs: Mapping[str, Any], attempt_of: AttemptOf, s
             case _:
                 raise LookupError("$item outside a for_each")
 
-    return fold_binding(binding, of_leaf, lambda parts: ListOf(items=tuple(parts)), _object)
+    return fold_binding(binding, of_leaf, lambda parts: ListOf(items=tuple(parts)), _object, _computed)
 
 
 def _said(spoken: Mapping[str, Any], path: Path, step: StepId) -> Any:

@@ -7,6 +7,7 @@ from worlds import computed
 from planners.agents import AgentKind, AgentSpec, Catalog, Effect, Retry
 from planners.errors import PlanningError
 from planners.expansion import flatten
+from planners.expressions.evaluation import value_of
 from planners.model import NodeId, TaskId
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.resources import Resources
@@ -240,3 +241,5 @@ class Declared:
                 return [self.value(item) for item in items]
             case c.ObjectOf(fields=fields):
                 return {name: self.value(part) for name, part in fields.items()}
+            case c.ComputedOf(cel=cel, reads=reads, path=path):
+                return value_of(cel, {name: self.value(part) for name, part in reads.items()}, path)

@@ -7,6 +7,7 @@ from histories import CATALOG, NODES, Answer, Fate, History, Reply
 from stories import line, summary
 from worlds import computed
 
+from planners.expressions.evaluation import value_of
 from planners.model import canonical_json
 from reconciler.runtime.recovery import Recovery
 from reconciler.simulation import Simulation
@@ -321,6 +322,8 @@ class Disturbed:
                 return self.values[attempt]
             case c.ListOf(items=items):
                 return [self._value(item, now_s) for item in items]
+            case c.ComputedOf(cel=cel, reads=reads, path=path):
+                return value_of(cel, {name: self._value(part, now_s) for name, part in reads.items()}, path)
 
 
 class _Gone(LookupError):

@@ -9,6 +9,7 @@ from worlds import INPUTS, NODES, computed, planned, renamed
 
 from planners.agents import AgentKind, AgentSpec, Catalog, Effect, Price, Retry
 from planners.bindings import Gather, InputRef, StepRef, Value, fold_binding
+from planners.expressions.evaluation import value_of
 from planners.model import StepId, TaskId
 from planners.plans import Plan, PlanKind
 from planners.resources import Resources
@@ -201,9 +202,13 @@ class History:
                     return values[step][1]
 
         for step in self.steps:
-            inputs = {name: fold_binding(bound, leaf, list, dict) for name, bound in sorted(step.inputs.items())}
+            inputs = {name: fold_binding(bound, leaf, list, dict, _made) for name, bound in sorted(step.inputs.items())}
             values[step.id] = (inputs, computed(step.capability, inputs))
         return values
+
+
+def _made(computed_, reads):
+    return value_of(computed_.cel, reads, computed_.path)
 
 
 def _other_than(excluded, agent):

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from planners.agents import AgentSpec, Catalog, Effect, Retry
-from planners.bindings import Gather, InputRef, StepRef, Value, fold_binding, map_binding
+from planners.bindings import Computed, Gather, InputRef, StepRef, Value, fold_binding, map_binding
+from planners.expressions.evaluation import value_of
 from planners.model import AgentName, NodeId, StepId, TaskId, canonical_json, digest
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.tasks import Mode, PlanningOptions, Task
@@ -68,6 +69,8 @@ def dags(draw, max_size=8, prefix="s"):
         if earlier and draw(st.booleans()):
             chosen = draw(st.lists(st.sampled_from(earlier), min_size=1, max_size=3))
             inputs["many"] = Gather(gather=tuple(StepRef(step=step) for step in chosen))
+        if earlier and draw(st.integers(0, 3)) == 0:
+            inputs["made"] = Computed(cel=f"'of ' + $steps.{draw(st.sampled_from(earlier))}")
         after = tuple(draw(st.lists(st.sampled_from(earlier), max_size=1))) if earlier else ()
         capability = draw(st.sampled_from(CAPABILITIES))
         steps.append(Step(id=StepId(f"{prefix}{index}"), capability=capability, inputs=inputs, after=after))
@@ -145,7 +148,7 @@ def alone(plan):
                 return values[step]
 
     def value(binding):
-        return fold_binding(binding, leaf, list, dict)
+        return fold_binding(binding, leaf, list, dict, lambda of, reads: value_of(of.cel, reads, of.path))
 
     for item in plan.steps:
         inputs = {name: value(binding) for name, binding in sorted(item.step.inputs.items())}
@@ -236,6 +239,8 @@ class World:
                 return self.values[attempt]
             case c.ListOf(items=items):
                 return [self.value(item) for item in items]
+            case c.ComputedOf(cel=cel, reads=reads, path=path):
+                return value_of(cel, {name: self.value(part) for name, part in reads.items()}, path)
 
 
 def a_run(mode=Mode.FORERUN, **planning):

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from planners.tasks import Objective as Objective
     from planners.tasks import PlanningOptions as PlanningOptions
     from planners.tasks import Task as Task
+    from planners.terms import expr as expr
     from planners.workflow import Approval as Approval
     from planners.workflow import Branch as Branch
     from planners.workflow import Callback as Callback
@@ -149,6 +150,7 @@ _DEFINED_IN = {
     "WorkflowBuilder": "planners.builder",
     "agent": "actors.agent",
     "catalog_of": "actors.catalog",
+    "expr": "planners.terms",
     "load_catalog": "actors.catalog",
     "load_settings": "orchestrator.config",
     "run": "orchestrator.local.run",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from planners import bindings
-from planners.bindings import Leaf, Value, fold_binding
+from planners.bindings import Computed, Leaf, Value, fold_binding
 from planners.interfaces import Interface, Schema, json_type, types
 from planners.optimal.decompose.goals import GoalText
 from planners.workflow import Step
@@ -48,7 +48,7 @@ def repair_text(problem: str, confirmed: Iterable[Step]) -> str:
 
 def shorthand(step: Step) -> dict[str, Any]:
     """A step as the LLM writes it."""
-    inputs = {name: fold_binding(binding, _short, list, dict) for name, binding in step.inputs.items()}
+    inputs = {name: fold_binding(binding, _short, list, dict, _expression) for name, binding in step.inputs.items()}
     return {"id": step.id, "capability": step.capability, "inputs": inputs, "after": list(step.after)}
 
 
@@ -60,6 +60,10 @@ def sketch(value: Any, depth: int = 2) -> str:
     if isinstance(value, list):
         return f"list of {len(value)}" + (f", the first: {sketch(value[0], depth - 1)}" if value and depth else "")
     return json_type(value)
+
+
+def _expression(computed: Computed, _reads: dict[str, Any]) -> Any:
+    return bindings.shorthand(computed)
 
 
 def _short(leaf: Leaf) -> Any:

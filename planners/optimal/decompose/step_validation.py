@@ -8,6 +8,7 @@ from planners.bindings import (
     ContextRef,
     ItemRef,
     StepRef,
+    computed_in,
     follow,
     input_refs,
     leaves,
@@ -114,6 +115,8 @@ class StepValidation:
             self._check_inputs(step, binding)
 
     def _check_inputs(self, step: Step, binding: Binding) -> None:
+        if any(computed_in(binding)):
+            raise BadStep("an input is an expression; bind $inputs, $steps or a literal", step.id)
         if unknown := next((leaf for leaf in leaves(binding) if isinstance(leaf, ItemRef | ContextRef)), None):
             raise BadStep(f"{shorthand(unknown)} has no meaning here; bind $inputs, $steps or a literal", step.id)
         for ref in input_refs(binding):

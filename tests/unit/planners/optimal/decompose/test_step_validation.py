@@ -56,6 +56,7 @@ def test_a_step_written_before_what_it_reads_is_held_back_until_that_is_there():
         (step(image="$inputs.image.9"), "no '9'"),
         (step(image="$item"), r"\$item has no meaning"),
         (step(image="$steps.a.caption"), "depends on itself"),
+        (step(image={"cel": "$inputs.image[0]"}), "an input is an expression; bind"),
     ],
 )
 def test_a_step_that_can_never_be_valid_is_refused_with_a_suggestion(wrong, said):
