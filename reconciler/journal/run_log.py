@@ -26,25 +26,6 @@ from reconciler.views.models import EventPage, StoredEvent, TaskView
 from reconciler.views.progress import AttemptProgress, ProgressFact, notices_of, progress_after
 from reconciler.views.projections import plans_view, summary_of, timeline
 
-_REPLAYED = frozenset(
-    kind.model_fields["event"].default
-    for kind in (
-        e.RunStarted,
-        e.SpeculativePlanReady,
-        e.OptimalPlanReady,
-        e.PlanningFailed,
-        e.AttemptStarted,
-        e.AttemptFinished,
-        e.AttemptFailed,
-        e.AttemptVerified,
-        e.DoubtResolved,
-        e.OutputsLost,
-        e.NodeLost,
-        e.CancelRequested,
-        e.TimePassed,
-    )
-)
-
 _PLANS = ("speculative_plan_ready", "optimal_plan_ready")
 _DISPATCHED, _VERDICT, _PROMOTED, _ENDED = "attempt_dispatched", "verdict", "effect_out", "run_ended"
 _DISPATCH_INTERNALS = {"command", "v", "inputs", "timeout_s"}
@@ -59,7 +40,7 @@ def replayable(stored: Iterable[StoredEvent]) -> list[e.Event]:
     return [
         e.EVENTS.validate_python({**line.data, "event": line.kind, "at_s": line.at_s})
         for line in stored
-        if line.kind in _REPLAYED
+        if line.kind in e.KINDS
     ]
 
 

@@ -3,7 +3,7 @@
 ``at_s`` counts seconds from the task's admission.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, JsonValue, TypeAdapter, model_validator
 
@@ -236,6 +236,8 @@ Event = Annotated[
     Field(discriminator="event"),
 ]
 EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
+# What is recorded of a run besides these followed from them, and is not replayed.
+KINDS = frozenset(kind.model_fields["event"].default for kind in get_args(get_args(Event)[0]))
 # What people and outside systems say.
 Told = DoubtResolved | StepAnswered | LimitsAnswered | AnsweredEarly
 

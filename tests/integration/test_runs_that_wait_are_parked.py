@@ -156,3 +156,22 @@ async def test_a_parked_run_takes_a_few_kilobytes(tmp_path):
             tracemalloc.stop()
 
     assert taken / len(ids) < 10_000
+
+
+async def test_an_answer_still_holds_when_the_run_is_read_from_the_journal_again(tmp_path):
+    steps = [
+        {"id": "sign", "approval": "Go on?"},
+        {"id": "countersign", "approval": "Really?", "inputs": {"by": "$steps.sign.by"}},
+    ]
+    task = Task.model_validate({"workflow": {"steps": steps}, "planning": {"mode": "wait"}})
+    async with a_shard(CATALOG, tmp_path) as service:
+        task_id = await service.submit(task)
+        await parked(service, task_id)
+        await service.shard.answer(task_id, StepId("sign"), YES)
+        await parked(service, task_id)
+
+        view = await service.shard.show(task_id)
+        assert [reason.step for reason in view.waiting if reason.kind is WaitKind.ANSWER] == ["countersign"]
+        await service.shard.answer(task_id, StepId("countersign"), YES)
+
+        assert (await service.ended(task_id)).status is RunStatus.SUCCEEDED

@@ -15,6 +15,7 @@ from reconciler.journal.rows import PAGE_EVENTS, EventRow, event_row, page_of
 from reconciler.journal.run_log import replayable
 from reconciler.state import events as e
 from reconciler.state.conditions import Conditions
+from reconciler.state.messages import MailboxMessage
 from reconciler.views.models import StoredEvent
 
 
@@ -45,6 +46,27 @@ def test_a_step_whose_text_looks_like_a_list_of_steps_changes_nothing():
     event = e.OptimalPlanReady(at_s=0.0, plan=plan(steps))
 
     assert replayable([event_row(1, event).parsed()]) == [event]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        e.StepAnswered(at_s=1.0, attempt="t.1", approved=False, comment="no"),
+        e.AnsweredEarly(at_s=1.0, step="paid", output=3),
+        e.LimitsAnswered(at_s=1.0, budget_usd=5.0),
+        e.HeartbeatReceived(at_s=1.0, attempt="t.1"),
+        e.MessagePublished(at_s=1.0, attempt="t.1", message=MailboxMessage(id="m", topic="news", body="b")),
+        e.DoubtResolved(at_s=1.0, attempt="t.1", happened=True),
+    ],
+    ids=lambda event: event.event,
+)
+def test_what_people_outside_systems_and_agents_have_said_is_replayed(event):
+    assert replayable([event_row(1, event).parsed()]) == [event]
+
+
+def test_every_kind_of_event_is_replayed_and_nothing_else():
+    assert {"run_started", "step_answered", "time_passed"} < e.KINDS
+    assert not {"attempt_dispatched", "verdict", "effect_out", "run_ended"} & e.KINDS
 
 
 async def test_a_large_plan_is_not_turned_into_json_on_the_event_loop():
