@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 from pydantic import PositiveInt
 
+from benchmarks.progress import tracked
 from orchestrator.client.client import Client
 from reconciler.views.models import TaskView
 
@@ -36,38 +37,53 @@ def run(
 
     Both run at the same time, each on a Ray of its own, and only the processes of the one under load are counted. A
     task is a chain of five agents that print nothing, or ``lines`` lines each. A pair is with, without, without, with,
-    so that a steady drift cancels. ``overhead`` is the median over the pairs of CPU time with capture by CPU time
-    without, less 1. With ``control`` neither service captures: what is found then is the error of the measurement.
+    so that a steady drift cancels; each pair starts two services anew, because one and the same service stays a few
+    percent dearer or cheaper than another for as long as it runs. ``overhead`` is the median over the pairs of CPU
+    time with capture by CPU time without, less 1. With ``control`` neither service captures: what is found then is the
+    error of the measurement.
     """
     workloads = {
         "quiet": ("async", 0, tasks),
         "printing": ("async", lines, tasks),
         "printing, a process each": ("sync", lines, max(1, tasks // 5)),
     }
+    costs: dict[str, list[tuple[float, float]]] = {name: [] for name in workloads}
+    for number in tracked(range(pairs), "pairs"):
+        for name, cost in _pair(workloads, control=control, capture_first=bool(number % 2)).items():
+            costs[name].append(cost)
+    return {
+        "control": control,
+        "pairs": pairs,
+        "lines": lines,
+        "workloads": {name: _compared(costs[name], workload[-1]) for name, workload in workloads.items()},
+    }
+
+
+def _pair(
+    workloads: dict[str, tuple[str, int, int]], *, control: bool, capture_first: bool
+) -> dict[str, tuple[float, float]]:
+    """CPU time a task of each workload in ms, with capture and without, of two services that start for it."""
     with ExitStack() as stack:
-        on, off = (stack.enter_context(_service(capture=capture)) for capture in (not control, False))
-        return {
-            "control": control,
-            "pairs": pairs,
-            "lines": lines,
-            "workloads": {name: _compared((on, off), pairs, workload) for name, workload in workloads.items()},
+        services = {
+            captures: stack.enter_context(_service(capture=captures and not control))
+            for captures in (capture_first, not capture_first)
         }
+        return {name: _costs(services, workload) for name, workload in workloads.items()}
 
 
-def _compared(services: tuple["_Service", "_Service"], pairs: int, workload: tuple[str, int, int]) -> dict[str, Any]:
-    on, off = services
-    for service in (on, off):
+def _costs(services: dict[bool, "_Service"], workload: tuple[str, int, int]) -> tuple[float, float]:
+    costs = dict.fromkeys(services, 0.0)
+    for service in services.values():
         service.cpu_ms_per_task(*workload)  # warms up
-    measured = []
-    for number in range(pairs):
-        first, second = (on, off) if number % 2 else (off, on)
-        cost = {on: 0.0, off: 0.0}
-        for service in (first, second, second, first):
-            cost[service] += service.cpu_ms_per_task(*workload) / 2
-        measured.append((cost[on], cost[off]))
+    for captures in (*services, *reversed(services)):
+        costs[captures] += services[captures].cpu_ms_per_task(*workload) / 2
+    return costs[True], costs[False]
+
+
+def _compared(measured: list[tuple[float, float]], tasks: int) -> dict[str, Any]:
     ratios = sorted(with_it / without - 1 for with_it, without in measured)
     return {
-        "tasks": workload[-1],
+        "tasks": tasks,
         "cpu_ms_per_task": {
             "with capture": round(statistics.median(with_it for with_it, _ in measured), 2),
             "without": round(statistics.median(without for _, without in measured), 2),
