@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing Forerun and its extras into $(VENV) (a few minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable ".[chem,llm,a2a,mcp,ag-ui,langgraph,sandbox,semantic,plot,postgres,bench,dev]"
+		--editable ".[chem,llm,a2a,mcp,ag-ui,langgraph,sandbox,semantic,fast,plot,postgres,bench,dev]"
 	@touch $(STAMP)
 
 demo: $(STAMP)

@@ -177,6 +177,11 @@ class PlanningSettings(Section):
     revise_guesses: bool = Field(
         default=True, description="Guess the rest of a goal's plan again while the plan streams in"
     )
+    compiled: bool = Field(
+        default=True,
+        description="Plan large workflows with machine code, which takes half a minute to compile once; needs the "
+        "extra fast",
+    )
 
     @property
     def speculative(self) -> "SpeculativeSettings":

@@ -18,6 +18,7 @@ from orchestrator.metrics.llm import LlmMetrics
 from orchestrator.metrics.loop_lag import LoopLag
 from orchestrator.metrics.planning import PlanningMetrics
 from orchestrator.service.advice import LearnedAdvice
+from orchestrator.service.compiled_kernel import allow_compiled_kernel
 from orchestrator.service.parcels import Parcel, packed, unpacked
 from orchestrator.service.planning_requests import PlanningRequests
 from orchestrator.service_log import ServiceLog
@@ -55,6 +56,7 @@ class PlannerActor:
         self._requests = PlanningRequests()
         self._registry = CollectorRegistry()
         self._lag = LoopLag(self._registry, "planner")
+        allow_compiled_kernel(settings)
         self._decomposer = decomposer(settings, LlmMetrics(self._registry))
         self._pipeline = OptimalPlannerPipeline(
             lambda: self._costs,

@@ -25,6 +25,7 @@ from orchestrator.gateway.task_ids import shard_of
 from orchestrator.metrics.journal import JournalMetrics
 from orchestrator.metrics.shard import shard_metrics
 from orchestrator.service.advice import LearnedAdvice
+from orchestrator.service.compiled_kernel import allow_compiled_kernel
 from orchestrator.service.planning import RemotePlanning
 from orchestrator.service.results import log_limits, payload_store, result_cache
 from orchestrator.service_log import ServiceLog
@@ -175,6 +176,7 @@ class BuildShard:
     async def _speculative_planner(self, advice: LearnedAdvice, journal: Journal) -> SpeculativePlannerPipeline:
         """The planner with the latest plans of the journal in its cache."""
         planning = self.settings.planning
+        allow_compiled_kernel(self.settings)
         planner = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=planning.speculative)
         for task, plan in await asyncio.to_thread(lambda: list(journal.plans(_PLANS_RESTORED))):
             planner.cache.remember(task, plan)

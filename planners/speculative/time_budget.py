@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from planners.scheduling.kernel.compilation import LOADER
 from planners.workflow import FlatWorkflow
 
 # So many steps are always scheduled, however late it is: that takes about 5 ms, and fewer are hardly a guess.
@@ -51,4 +52,5 @@ class TimeBudget:
         room = self.steps_left
         if room >= len(flat.steps):
             return flat
+        LOADER.want()  # in time for more steps of the next one
         return flat.model_copy(update={"steps": flat.steps[:room], "outputs": {}})

@@ -15,6 +15,7 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
 from planners.scheduling.cp_sat.bottlenecks import bottlenecks
+from planners.scheduling.cp_sat.dual_feasible import ORDERS, rounded_shares
 from planners.scheduling.cp_sat.energy_windows import energy_windows
 from planners.scheduling.problem.lower_bound import earliest_starts, least_makespan
 from planners.scheduling.problem.modes import ExecutionMode
@@ -22,11 +23,14 @@ from planners.scheduling.problem.problem import Problem
 
 # The number of modes that the program solves in half a second, and the number it solves a second.
 _SMALL, _PER_S = 3000, 4000
+# The status of a linear program without solutions.
+_INFEASIBLE = 2
 # A generous bound on the solver's feasibility tolerance.
 _TOLERANCE = 1e-6
 # More bottlenecks improve the bound little, and each of them has rows for all capacities.
 _BOTTLENECKS = 4
 _WINDOWS = 6
+_ROUNDS = 4
 
 
 def lp_bound(problem: Problem, time_limit_s: float, best: float = inf) -> float:
@@ -38,7 +42,24 @@ def lp_bound(problem: Problem, time_limit_s: float, best: float = inf) -> float:
     program = _LinearRelaxation(problem, _latest_end(problem, best))
     if not problem.steps or program.columns > max(_SMALL, _PER_S * time_limit_s):
         return 0.0
-    return min(best, max(0.0, program.solve() * (1 - _TOLERANCE)))
+    bound = min(best, max(0.0, program.solve() * (1 - _TOLERANCE)))
+    if best == inf or not problem.objective.latency_weight or problem.has_in_flight:
+        return bound
+    return _bisected(problem, bound, best, _ROUNDS)
+
+
+def _bisected(problem: Problem, bound: float, best: float, rounds: int) -> float:
+    """A better bound: what is better than a value ends before a time, and then its calls may not fit any more."""
+    low, high = bound, best
+    for _ in range(rounds):
+        middle = (low + high) / 2
+        end = _latest_end(problem, middle)
+        value = _LinearRelaxation(problem, end).solve(end) * (1 - _TOLERANCE)
+        if value >= middle:
+            low = middle
+        else:
+            low, high = max(low, value), middle
+    return low
 
 
 def _latest_end(problem: Problem, best: float) -> float:
@@ -82,17 +103,18 @@ class _LinearRelaxation:
         # Of each mode, its step, the time before that can start and after it has ended.
         self._step_of = np.array([step for step, _ in self._modes], dtype=np.int64)
         self._head, self._tail = np.array(heads)[self._step_of], tails[self._step_of]
+        self._duration = np.array([mode.duration for _, mode in self._modes], dtype=np.float64)
         self.columns = len(self._modes)
 
-    def solve(self) -> float:
+    def solve(self, until: float = inf) -> float:
         """The minimum of the relaxation; 0 if the solver fails or the numbers are too large for it.
 
-        Infinite if some step has no mode.
+        Infinite if there is none, or some step has no mode. ``until``: no step ends later.
         """
         if not all(self._by_step):
             return inf
         self._add_paths()
-        self._add_work()
+        self._add_work(until)
         self._add_bottlenecks()
         self._add_budget()
         width = self._makespan + 1
@@ -104,16 +126,20 @@ class _LinearRelaxation:
         cost[self._makespan] = weights.latency_weight * self._problem.quantum_s
         if not np.isfinite(cost).all():
             return 0.0
+        if least_makespan(self._problem) > until:
+            return inf
         least = [0.0] * self._makespan + [float(least_makespan(self._problem))]
         answer = linprog(
             cost,
-            bounds=[(low, None) for low in least],
+            bounds=[*((low, None) for low in least[:-1]), (least[-1], until)],
             A_ub=upper,
             b_ub=[row[2] for row in self._rows],
             A_eq=_matrix(ones, width),
             b_eq=np.ones(len(ones)),
             method="highs",
         )
+        if answer.status == _INFEASIBLE:
+            return inf
         return float(answer.fun) if answer.status == 0 else 0.0
 
     def _add_paths(self) -> None:
@@ -128,7 +154,7 @@ class _LinearRelaxation:
     def _durations(self, step: int) -> list[float]:
         return [float(mode.duration) for mode in self._by_step[step]]
 
-    def _add_work(self) -> None:
+    def _add_work(self, until: float) -> None:
         """All work fits into the capacities until the makespan, and so does the work of each window.
 
         There is no such work before the first of its steps can start, nor while the least that follows any of them is
@@ -141,6 +167,17 @@ class _LinearRelaxation:
                 if (columns := self._columns(capacity, steps)).size:
                     idle = self._head[columns].min() + self._tail[columns].min()
                     self._add_capacity(capacity, columns, idle, {self._makespan: -1.0})
+                    if until < inf and not capacity.beyond:
+                        self._add_rounded(capacity, columns, until - idle)
+
+    def _add_rounded(self, capacity: _Capacity, columns: NDArray[np.int64], window: float) -> None:
+        """The same for a window of known length, in which the parts of a call cannot be used twice."""
+        amounts = capacity.work[columns] / capacity.amount / self._duration[columns]
+        for order in ORDERS:
+            values = amounts * rounded_shares(self._duration[columns] / window, order)
+            if (values > 0).any():
+                used = values > 0
+                self._rows.append((columns[used].tolist(), values[used].tolist(), 1.0))
 
     def _add_bottlenecks(self) -> None:
         """What is before a bottleneck fits into the capacities until it starts, what is after it from its end on."""

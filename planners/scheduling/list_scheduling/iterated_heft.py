@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.scheduling.list_scheduling.budget_price import PricedChoice, priced_choice
+from planners.scheduling.list_scheduling.compiled import compiled_passes
 from planners.scheduling.list_scheduling.crashing import crashed
 from planners.scheduling.list_scheduling.heft import heft
 from planners.scheduling.list_scheduling.makespan_forecast import forecast_makespan
@@ -158,7 +159,7 @@ class _IteratedHeft:
                 return
 
     def _pass(self, one: Pass) -> None:
-        latest = np.array(latest_ends(self._problem, self.best, one.makespan_share))
+        latest = latest_ends(self._problem, self.best, one.makespan_share)
         self._update(self._placed(one, latest, self.best.start, self._cutoff()))
 
     def _placed(self, one: Pass, latest: NDArray[np.float64], start: Sequence[int], cutoff: float) -> Schedule | None:
@@ -228,8 +229,10 @@ def _meets_bound(problem: Problem, schedule: Schedule) -> bool:
     return satisfies_limits(problem, schedule) and schedule.value <= lower_bound(problem) * (1 + _BOUND_TOLERANCE)
 
 
-def latest_ends(problem: Problem, schedule: Schedule, makespan_share: float = 1.0) -> tuple[float, ...]:
+def latest_ends(problem: Problem, schedule: Schedule, makespan_share: float = 1.0) -> NDArray[np.float64]:
     """Per step, the latest end that would keep this share of the makespan if only precedence mattered."""
+    if (compiled := compiled_passes(problem)) is not None:
+        return compiled.latest_ends(schedule, makespan_share * schedule.makespan)
     count, node, links_differ = len(problem.steps), schedule.node, problem.links_differ
     ends = [makespan_share * schedule.makespan] * count
     starts = ends.copy()
@@ -242,7 +245,7 @@ def latest_ends(problem: Problem, schedule: Schedule, makespan_share: float = 1.
             latest = min(latest, start)
         ends[step] = latest
         starts[step] = latest - (schedule.end[step] - schedule.start[step])
-    return tuple(ends)
+    return np.array(ends, dtype=np.float64)
 
 
 def _cluster_shares(problem: Problem) -> dict[str, float]:

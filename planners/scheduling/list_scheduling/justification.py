@@ -6,6 +6,7 @@ second one than ranks are. Source: Valls, Ballestin, Quintanilla (2005), doi:10.
 
 from dataclasses import replace
 
+from planners.scheduling.list_scheduling.compiled import compiled_passes
 from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
 from planners.scheduling.list_scheduling.priorities import order_by_priority
 from planners.scheduling.list_scheduling.serial import replay
@@ -29,9 +30,12 @@ def latest_starts(problem: Problem, schedule: Schedule) -> list[int]:
     wait for a rate, starts are estimates.
     """
     until = schedule.makespan
-    mirror = PartialSchedule(_mirrored(problem, until))
     nodes, group_of = schedule.node, problem.group_of
-    for step in sorted(range(len(nodes)), key=lambda i: (-schedule.end[i], -i)):
+    order = sorted(range(len(nodes)), key=lambda i: (-schedule.end[i], -i))
+    if (compiled := compiled_passes(problem)) is not None:
+        return compiled.latest_starts(order, schedule, _mirrored_profiles(problem, until))
+    mirror = PartialSchedule(_mirrored(problem, until))
+    for step in order:
         index, node = schedule.mode[step], nodes[step]
         mode, ready = problem.modes[step][index], 0
         for child in problem.children[step]:
@@ -46,6 +50,12 @@ def _mirrored(problem: Problem, until: int) -> Problem:
     groups = tuple(replace(group, profile=_reversed(group.profile, until)) for group in problem.groups)
     limits = tuple(replace(limit, profile=_reversed(limit.profile, until)) for limit in problem.limits)
     return replace(problem, groups=groups, limits=limits)
+
+
+def _mirrored_profiles(problem: Problem, until: int) -> list[ResourceProfile]:
+    """The same of every node and limit."""
+    groups = [_reversed(group.profile, until) for group in problem.groups]
+    return [*(groups[group] for group in problem.group_of), *(_reversed(one.profile, until) for one in problem.limits)]
 
 
 def _reversed(profile: ResourceProfile, until: int) -> ResourceProfile:

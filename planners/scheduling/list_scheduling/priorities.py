@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 
+from planners.scheduling.list_scheduling.compiled import compiled_passes
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 
@@ -33,6 +34,8 @@ def order_by_rank(rank: Sequence[float]) -> list[int]:
 
 def order_by_priority(problem: Problem, priority: Sequence[float]) -> list[int]:
     """Parents before children; of the steps whose parents are in the list, the highest priority first."""
+    if (compiled := compiled_passes(problem)) is not None:
+        return compiled.order_by_priority(priority)
     missing = [len(parents) for parents in problem.parents]
     queue = [(-priority[step], step) for step, count in enumerate(missing) if not count]
     heapify(queue)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,22 +10,36 @@ from numpy.typing import NDArray
 from planners.scheduling.problem.problem import Problem
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PlacementScore:
-    """score(step, mode, end) = fixed + per_quantum * (end * end_weight + max(0, end - latest)).
+    """score(step, mode, end) = cost + per_quantum * (end * end_weight + max(0, end - latest)).
 
-    ``fixed`` is the part of a mode's score that does not depend on its end, in rows by step as in
+    ``costs`` is the part of a mode's score that does not depend on its end, in rows by step as in
     ``Problem.mode_table``. ``latest`` is the latest harmless end of each step (0 where every quantum counts).
-    ``by_early_score`` and ``by_late_score`` have the modes of each step, by their scores if all end before ``latest``,
-    and if all end after it.
     """
 
-    fixed: list[list[float]]
+    problem: Problem
+    costs: NDArray[np.float64]
     per_quantum: float
     latest: Sequence[float]
     end_weight: float
-    by_early_score: list[list[int]]
-    by_late_score: list[list[int]]
+
+    @cached_property
+    def fixed(self) -> list[list[float]]:
+        """``costs`` as lists."""
+        rows: list[list[float]] = self.costs.tolist()
+        return rows
+
+    @cached_property
+    def by_early_score(self) -> list[list[int]]:
+        """The modes of each step, by their scores if all end before ``latest``."""
+        weight = self.end_weight
+        return _in_order(self.problem, self.costs, self.per_quantum * weight) if weight else self.by_late_score
+
+    @cached_property
+    def by_late_score(self) -> list[list[int]]:
+        """The modes of each step, by their scores if all end after ``latest``."""
+        return _in_order(self.problem, self.costs, self.per_quantum * (1 + self.end_weight))
 
 
 def build_score(
@@ -37,10 +52,7 @@ def build_score(
     per_quantum = problem.objective.latency_weight * problem.quantum_s
     if latest is None:
         latest, end_weight = [0.0] * len(problem.steps), 0.0
-    early, late = per_quantum * end_weight, per_quantum * (1 + end_weight)
-    by_late_score = _in_order(problem, fixed, late)
-    by_early_score = _in_order(problem, fixed, early) if end_weight else by_late_score
-    return PlacementScore(fixed.tolist(), per_quantum, latest, end_weight, by_early_score, by_late_score)
+    return PlacementScore(problem, fixed, per_quantum, latest, end_weight)
 
 
 def _in_order(problem: Problem, fixed: NDArray[np.float64], per_quantum: float) -> list[list[int]]:

@@ -1,9 +1,10 @@
 """The serial schedule generation scheme: place steps in a given order, each at its earliest start."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from planners.errors import Infeasible
+from planners.scheduling.list_scheduling.compiled import SharedBudget, compiled_passes
 from planners.scheduling.list_scheduling.in_flight_selection import Restrictions, keep_in_flight
 from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
 from planners.scheduling.list_scheduling.score import PlacementScore
@@ -55,6 +56,12 @@ def serial_schedule(
     budget = None
     if problem.budget_usd is not None:
         budget = _RemainingBudget(problem, partial, restrictions, division)
+    compiled = None if restrictions else compiled_passes(problem)
+    if compiled is not None:
+        made = compiled.serial(partial, order, score, budget.shared if budget else None, cutoff)
+        if isinstance(made, int):
+            _raise_no_mode(problem, made)
+        return made
     for step in order:
         if partial.mode[step] < 0:
             allowance = budget.allowance(step) if budget else _INFINITE
@@ -75,6 +82,8 @@ def replay(problem: Problem, order: Sequence[int], mode: Sequence[int], node: Se
 
     In-flight modes are placed first, because they have started. One that starts after 0 gave way to reservations.
     """
+    if (compiled := compiled_passes(problem)) is not None:
+        return compiled.replay(order, mode, node)
     partial = PartialSchedule(problem)
     running = [step for step in range(len(problem.steps)) if problem.modes[step][mode[step]].in_flight]
     for step in running:
@@ -135,13 +144,17 @@ def _select(partial: PartialSchedule, step: int, score: PlacementScore, allowanc
 def _cheapest(partial: PartialSchedule, step: int) -> int:
     modes = partial.problem.mode_table.modes[step]
     if not modes:
-        name = partial.problem.steps[step].id
-        raise Infeasible(
-            f"step '{name}' can only continue its attempt in flight, and the inputs of that attempt cannot be kept",
-            f"workflow.steps.{name}",
-            "add another agent with this capability, or repair the failing one",
-        )
+        _raise_no_mode(partial.problem, step)
     return min(range(len(modes)), key=lambda k: modes[k].usd)
+
+
+def _raise_no_mode(problem: Problem, step: int) -> NoReturn:
+    name = problem.steps[step].id
+    raise Infeasible(
+        f"step '{name}' can only continue its attempt in flight, and the inputs of that attempt cannot be kept",
+        f"workflow.steps.{name}",
+        "add another agent with this capability, or repair the failing one",
+    )
 
 
 def _select_restricted(
@@ -176,6 +189,12 @@ class _RemainingBudget:
             ]
         self._reserved_left = sum(usd for i, usd in enumerate(self._reserved) if partial.mode[i] < 0)
         self._range_left = sum(usd for i, usd in enumerate(self._ranges) if partial.mode[i] < 0)
+
+    @property
+    def shared(self) -> SharedBudget:
+        """The same for the kernel."""
+        left = (self._budget_usd, self._reserved_left, self._range_left)
+        return SharedBudget(self._reserved, self._ranges, left, self._spread)
 
     def allowance(self, step: int) -> float:
         spare = self._budget_usd - self._partial.usd - self._reserved_left

@@ -6,8 +6,9 @@ increase the objective and delays no other step. Plans of equal objective thereb
 
 from collections.abc import Iterator, Sequence
 
+from planners.scheduling.list_scheduling.compiled import compiled_passes
 from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
-from planners.scheduling.problem.feasibility import within_budget
+from planners.scheduling.problem.feasibility import most_usd, within_budget
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 
@@ -17,6 +18,9 @@ PlacementPreference = tuple[int, int] | None
 
 def break_ties(problem: Problem, schedule: Schedule, preferences: Sequence[PlacementPreference] = ()) -> Schedule:
     """The same schedule, or one of equal objective with better agents or closer to the preferences."""
+    if (compiled := compiled_passes(problem)) is not None:
+        improved = compiled.break_ties(schedule, most_usd(problem.budget_usd), _kept(problem, schedule), preferences)
+        return improved if improved.value <= schedule.value else schedule
     work = list(_improvable_steps(problem, schedule, preferences))
     if not work:
         return schedule
@@ -24,12 +28,24 @@ def break_ties(problem: Problem, schedule: Schedule, preferences: Sequence[Place
     for step, index in enumerate(schedule.mode):
         partial.place(step, index, schedule.node[step], schedule.start[step])
     makespan = schedule.makespan
-    required = {other for step, index in enumerate(schedule.mode) for other, _ in problem.modes[step][index].requires}
+    kept = _kept(problem, schedule)
     for step in work:
-        if step not in required and not problem.modes[step][partial.mode[step]].in_flight:
+        if not kept[step]:
             _reassign(partial, step, makespan, preferences[step] if preferences else None)
     improved = partial.schedule()
     return improved if improved.value <= schedule.value else schedule
+
+
+def _kept(problem: Problem, schedule: Schedule) -> list[int]:
+    """Per step, 1 if it continues an attempt in flight or such an attempt requires it, else 0."""
+    kept = [0] * len(schedule.mode)
+    if problem.has_in_flight:
+        for step, index in enumerate(schedule.mode):
+            mode = problem.modes[step][index]
+            kept[step] |= mode.in_flight
+            for other, _ in mode.requires:
+                kept[other] = 1
+    return kept
 
 
 def _improvable_steps(

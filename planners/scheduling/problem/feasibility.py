@@ -1,7 +1,7 @@
 """Reject infeasible requests: name the limit that no plan can meet, and by how much it is missed."""
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, inf
 from typing import NamedTuple, NoReturn
 
 from planners.agents import AgentSpec
@@ -19,7 +19,12 @@ _TOLERANCE = 1e-9
 
 def within_budget(usd: float, budget_usd: float | None) -> bool:
     """Whether a cost keeps to a budget; None is unlimited."""
-    return budget_usd is None or usd <= budget_usd * (1 + _TOLERANCE) + 1e-12
+    return usd <= most_usd(budget_usd)
+
+
+def most_usd(budget_usd: float | None) -> float:
+    """What may be spent of a budget, rounding errors included; None is unlimited."""
+    return inf if budget_usd is None else budget_usd * (1 + _TOLERANCE) + 1e-12
 
 
 def raise_unplaceable(step: Step, request: PlanRequest, agents: Sequence[AgentSpec]) -> NoReturn:

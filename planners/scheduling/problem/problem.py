@@ -8,6 +8,7 @@ per node (`planners.scheduling.problem.units`), so one subtraction tells whether
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -65,6 +66,11 @@ class Problem:
     def mode_table(self) -> ModeTable:
         """The modes that list scheduling chooses from."""
         return ModeTable(self.modes, self.step_classes)
+
+    @cached_property
+    def derived(self) -> dict[type, Any]:
+        """What other modules derive from the problem, by type: kept as long as the problem."""
+        return {}
 
     @cached_property
     def min_durations(self) -> list[int]:

@@ -1,0 +1,124 @@
+"""The kernel as machine code, made by numba and kept in a folder.
+
+Importing numba takes a second and compiling half a minute, so nobody waits for either: a thread loads the kernel once
+large workflows are planned, another process compiles it if the folder does not have it yet, and Python answers until
+then. The folder's name has a digest of the kernel's source.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from hashlib import sha256
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+from planners.scheduling.kernel.example import call_all
+from planners.scheduling.kernel.functions import Kernel
+
+_log = logging.getLogger(__name__)
+_PACKAGE = "planners.scheduling.kernel"
+# In the order of their imports.
+_MODULES = ("profiles", "placement", "passes", "ties")
+_LONGEST_S = 600.0
+
+
+class KernelLoader:
+    """The compiled kernel of this process, if it was asked for and is there."""
+
+    def __init__(self) -> None:
+        self.kernel: Kernel | None = None
+        self._folder: Path | None = None
+        self._thread: threading.Thread | None = None
+
+    def allow(self, folder: Path) -> None:
+        """Load the kernel from this folder when it is wanted; without numba, never."""
+        if find_spec("numba") is not None:
+            self._folder = folder
+
+    def want(self) -> None:
+        """Begin to load the kernel, once, if that is allowed."""
+        if self._folder is not None and self._thread is None:
+            self._thread = threading.Thread(target=self._load, args=(self._folder,), name="kernel", daemon=True)
+            self._thread.start()
+
+    def _load(self, folder: Path) -> None:
+        try:
+            self.kernel = loaded(folder)
+        # Whatever is wrong with numba or the folder, Python makes the same schedules.
+        except Exception:  # noqa: BLE001
+            _log.warning("list scheduling is not compiled", exc_info=True)
+
+
+LOADER = KernelLoader()
+
+
+def loaded(folder: Path) -> Kernel:
+    """The kernel from a folder. Another process compiles it first if the folder does not have it.
+
+    Raises:
+        OSError: the folder cannot be written.
+        subprocess.SubprocessError: the compilation failed.
+        ImportError: numba is not installed.
+    """
+    kept = folder / _digest()
+    done = kept / "done"
+    if not done.exists():
+        kept.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", f"{_PACKAGE}.compilation", str(kept)]
+        subprocess.run(command, check=True, capture_output=True, timeout=_LONGEST_S)  # noqa: S603 -- as in expressions
+        done.touch()
+    kernel = compiled(kept)
+    call_all(kernel)
+    return kernel
+
+
+def compiled(folder: Path) -> Kernel:
+    """The kernel, which compiles a function when it is first called, or reads it from the folder."""
+    import numba  # noqa: PLC0415 (an extra, and it takes a second)
+
+    config: Any = numba.config
+    before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
+    try:
+        twins: dict[FunctionType, Any] = {}
+        for name in _MODULES:
+            _compile_module(name, twins, numba.njit(cache=True, nogil=True))
+    finally:
+        config.CACHE_DIR = before
+    return Kernel.of(twins)
+
+
+def _compile_module(name: str, twins: dict[FunctionType, Any], compile_function: Any) -> None:
+    """Compile the functions of a module, in a copy of it that has the compiled twins of those it imports."""
+    original = sys.modules[f"{_PACKAGE}.{name}"]
+    spec = spec_from_file_location(f"{original.__name__}_compiled", original.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    copy = module_from_spec(spec)
+    # The code that is read from the folder looks its module up by this name.
+    sys.modules[copy.__name__] = copy
+    spec.loader.exec_module(copy)
+    for key, value in tuple(vars(original).items()):
+        if isinstance(value, FunctionType) and value.__module__.startswith(_PACKAGE):
+            if value not in twins:
+                twins[value] = compile_function(getattr(copy, key))
+            setattr(copy, key, twins[value])
+
+
+def _digest() -> str:
+    """Of everything that the machine code depends on and numba does not check."""
+    digest = sha256()
+    for name in (*_MODULES, "example"):
+        spec = find_spec(f"{_PACKAGE}.{name}")
+        assert spec is not None
+        assert spec.origin is not None
+        digest.update(Path(spec.origin).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    os.nice(19)
+    call_all(compiled(Path(sys.argv[1])))

@@ -1,0 +1,244 @@
+"""Passes over all steps: the serial schedule generation scheme, replays, and what they are ordered by."""
+
+import numpy as np
+
+from planners.scheduling.kernel.memory import (
+    BUDGET,
+    BY_SCORE,
+    CELL,
+    CELLS,
+    CHILD_FIRST,
+    CHILDREN,
+    COSTS,
+    DURATION,
+    END,
+    ENDS,
+    GROUP_FIRST,
+    GROUP_NODES,
+    HEAP,
+    KIND,
+    KIND_GROUP,
+    KIND_LAG,
+    KIND_RUNS,
+    LATEST,
+    MISSING,
+    ON,
+    ORDER,
+    PARENT_FIRST,
+    PRIORITY,
+    RANGES,
+    READY,
+    RESERVED,
+    SCORES,
+    SHORTEST,
+    SPENT,
+    STARTS,
+    STEPS,
+    TABLE_CELLS,
+    TABLE_FIRST,
+    TAILS,
+    USD,
+    WIDTH,
+)
+from planners.scheduling.kernel.placement import earliest, earliest_on, find_ready, place, ready_on
+from planners.scheduling.problem.arrays import Floats, Ints
+
+# What `serial` returns, besides the number of a step without modes.
+DONE, CUT_OFF = -1, -2
+# How steps share a budget: not at all, as needed, or by the range of their costs.
+UNLIMITED, AS_NEEDED, SPREAD = range(3)
+
+
+def serial(m: Ints, f: Floats, per_quantum: float, end_weight: float, sharing: int, cutoff: float) -> int:
+    """Place the steps that are not placed yet, in their order, each in the mode of least score.
+
+    BUDGET has what is left, what is reserved for the steps that are left, and the sum of their ranges.
+    """
+    for at in range(m[STEPS]):
+        step = m[m[ORDER] + at]
+        if m[m[CELL] + step] >= 0:
+            continue
+        cell, node, start = select(m, f, step, per_quantum, end_weight, allowance(m, f, step, sharing))
+        if cell < 0:
+            return int(step)
+        if start + m[m[TAILS] + step] > cutoff:
+            return CUT_OFF
+        place(m, f, step, cell, node, start)
+        if sharing != UNLIMITED:
+            f[m[BUDGET] + 1] -= f[m[RESERVED] + step]
+            f[m[BUDGET] + 2] -= f[m[RANGES] + step]
+    return DONE
+
+
+def allowance(m: Ints, f: Floats, step: int, sharing: int) -> float:
+    """What the next step may cost so that the others can afford what is reserved for them."""
+    if sharing == UNLIMITED:
+        return np.inf
+    spare = f[m[BUDGET]] - f[m[SPENT]] - f[m[BUDGET] + 1]
+    if sharing == SPREAD and f[m[BUDGET] + 2] > 0:
+        spare *= f[m[RANGES] + step] / f[m[BUDGET] + 2]
+    most: float = (f[m[RESERVED] + step] + spare) * (1 + 1e-12) + 1e-12
+    return most
+
+
+def select(
+    m: Ints, f: Floats, step: int, per_quantum: float, end_weight: float, most_usd: float
+) -> tuple[int, int, int]:
+    """(cell, node, start) of least score among the affordable modes; the cheapest mode where none is affordable."""
+    low, costs = m[m[TABLE_FIRST] + step], m[COSTS] + step * m[WIDTH]
+    count = m[m[TABLE_FIRST] + step + 1] - low
+    find_ready(m, step)
+    soonest, latest = m[m[READY]], f[m[LATEST] + step]
+    per_end, before = per_quantum * end_weight, 0.0
+    is_late = soonest + f[m[SHORTEST] + step] >= latest
+    sort_modes(m, f, step, per_quantum * (1 + end_weight) if is_late or end_weight == 0 else per_end)
+    if is_late:
+        before, latest = per_quantum * latest, np.inf
+        per_end += per_quantum
+    least, chosen, best_node, best_start = np.inf, -1, -1, -1
+    for at in range(count):
+        k = m[m[BY_SCORE] + at]
+        cell = m[m[TABLE_CELLS] + low + k]
+        duration, own = m[m[DURATION] + cell], f[costs + k] - before
+        if own + per_end * (soonest + duration) > least:
+            break
+        if f[m[USD] + cell] > most_usd:
+            continue
+        if m[m[READY] + 2] == 0 and own + per_end * (m[m[READY] + 1] + duration) > least:
+            continue
+        start, node = earliest(m, cell)
+        end = start + duration
+        value = own + per_end * end + (per_quantum * (end - latest) if end > latest else 0.0)
+        if value < least or (value == least and k < chosen):
+            least, chosen, best_node, best_start = value, k, node, start
+    if chosen < 0:
+        for k in range(count):
+            if chosen < 0 or f[m[USD] + m[m[TABLE_CELLS] + low + k]] < f[m[USD] + m[m[TABLE_CELLS] + low + chosen]]:
+                chosen = k
+        if chosen < 0:
+            return -1, -1, -1
+        best_start, best_node = earliest(m, m[m[TABLE_CELLS] + low + chosen])
+    return int(m[m[TABLE_CELLS] + low + chosen]), best_node, best_start
+
+
+def sort_modes(m: Ints, f: Floats, step: int, per_quantum: float) -> None:
+    """Note the modes of a step in BY_SCORE, by what they score if they take only their duration."""
+    low = m[m[TABLE_FIRST] + step]
+    for k in range(m[m[TABLE_FIRST] + step + 1] - low):
+        score = f[m[COSTS] + step * m[WIDTH] + k] + per_quantum * m[m[DURATION] + m[m[TABLE_CELLS] + low + k]]
+        at = k
+        while at > 0 and f[m[SCORES] + at - 1] > score:
+            f[m[SCORES] + at] = f[m[SCORES] + at - 1]
+            m[m[BY_SCORE] + at] = m[m[BY_SCORE] + at - 1]
+            at -= 1
+        f[m[SCORES] + at] = score
+        m[m[BY_SCORE] + at] = k
+
+
+def place_all(m: Ints, f: Floats) -> None:
+    """Place the steps whose cell is known where and when they are known to start."""
+    for step in range(m[STEPS]):
+        if m[m[CELLS] + step] >= 0:
+            place(m, f, step, m[m[CELLS] + step], m[m[ON] + step], m[m[STARTS] + step])
+
+
+def replay(m: Ints, f: Floats) -> None:
+    """Place every step in its cell, on its node or on the first free one; attempts in flight first."""
+    for step in range(m[STEPS]):
+        cell = m[m[CELLS] + step]
+        kind = m[m[KIND] + cell]
+        if m[m[KIND_RUNS] + kind] == 1:
+            node = m[m[GROUP_NODES] + m[m[GROUP_FIRST] + m[m[KIND_GROUP] + kind]]]
+            place(m, f, step, cell, node, earliest_on(m, kind, node, 0, m[m[DURATION] + cell]))
+    for at in range(m[STEPS]):
+        step = m[m[ORDER] + at]
+        if m[m[CELL] + step] >= 0:
+            continue
+        cell, node = m[m[CELLS] + step], m[m[ON] + step]
+        find_ready(m, step)
+        if node < 0:
+            start, node = earliest(m, cell)
+        else:
+            start = earliest_on(m, m[m[KIND] + cell], node, ready_on(m, node), m[m[DURATION] + cell])
+        place(m, f, step, cell, node, start)
+
+
+def mirror(m: Ints, f: Floats) -> None:
+    """The same in reversed time, every step after its children; the memory has the reversed capacities."""
+    for at in range(m[STEPS]):
+        step, ready = m[m[ORDER] + at], 0
+        cell, node = m[m[CELLS] + step], m[m[ON] + step]
+        kind = m[m[KIND] + cell]
+        for j in range(m[m[CHILD_FIRST] + step], m[m[CHILD_FIRST] + step + 1]):
+            child = m[m[CHILDREN] + j]
+            lag = 0 if m[m[ON] + child] == node else m[m[KIND_LAG] + kind]
+            ready = max(ready, m[m[END] + child] + lag)
+        place(m, f, step, cell, node, earliest_on(m, kind, node, ready, m[m[DURATION] + cell]))
+
+
+def latest_ends(m: Ints, f: Floats, until: float) -> None:
+    """Note in ENDS the latest end of each step by which all have ended at ``until`` if only precedence matters."""
+    for step in range(m[STEPS] - 1, -1, -1):
+        cell, node, latest = m[m[CELLS] + step], m[m[ON] + step], until
+        for j in range(m[m[CHILD_FIRST] + step], m[m[CHILD_FIRST] + step + 1]):
+            child = m[m[CHILDREN] + j]
+            start = f[m[ENDS] + child] - m[m[DURATION] + m[m[CELLS] + child]]
+            if m[m[ON] + child] != node:
+                start -= m[m[KIND_LAG] + m[m[KIND] + cell]]
+            latest = min(latest, start)
+        f[m[ENDS] + step] = latest
+
+
+def order_steps(m: Ints, f: Floats) -> None:
+    """Note in ORDER parents before children; of steps whose parents are there, that of the highest PRIORITY first."""
+    size = 0
+    for step in range(m[STEPS]):
+        m[m[MISSING] + step] = m[m[PARENT_FIRST] + step + 1] - m[m[PARENT_FIRST] + step]
+        if m[m[MISSING] + step] == 0:
+            size = push(m, f, size, step)
+    for at in range(m[STEPS]):
+        step = pop(m, f, size)
+        size -= 1
+        m[m[ORDER] + at] = step
+        for j in range(m[m[CHILD_FIRST] + step], m[m[CHILD_FIRST] + step + 1]):
+            child = m[m[CHILDREN] + j]
+            m[m[MISSING] + child] -= 1
+            if m[m[MISSING] + child] == 0:
+                size = push(m, f, size, child)
+
+
+def precedes(m: Ints, f: Floats, step: int, other: int) -> bool:
+    """Whether a step comes before another one: by priority, then by number."""
+    mine, its = f[m[PRIORITY] + step], f[m[PRIORITY] + other]
+    return bool(mine > its or (mine == its and step < other))
+
+
+def push(m: Ints, f: Floats, size: int, step: int) -> int:
+    """Add a step to the heap; returns its new size."""
+    at, heap = size, m[HEAP]
+    while at > 0:
+        above = (at - 1) >> 1
+        if not precedes(m, f, step, m[heap + above]):
+            break
+        m[heap + at] = m[heap + above]
+        at = above
+    m[heap + at] = step
+    return size + 1
+
+
+def pop(m: Ints, f: Floats, size: int) -> int:
+    """Take the first step from the heap, which has this size."""
+    heap, at = m[HEAP], 0
+    first, step = m[heap], m[heap + size - 1]
+    while True:
+        below = 2 * at + 1
+        if below >= size - 1:
+            break
+        if below + 1 < size - 1 and precedes(m, f, m[heap + below + 1], m[heap + below]):
+            below += 1
+        if not precedes(m, f, m[heap + below], step):
+            break
+        m[heap + at] = m[heap + below]
+        at = below
+    m[heap + at] = step
+    return int(first)

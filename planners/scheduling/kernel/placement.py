@@ -1,0 +1,200 @@
+"""Where and when a step can start, and placing it there: `PartialSchedule` on arrays."""
+
+from planners.scheduling.kernel.memory import (
+    ARRIVES,
+    CELL,
+    DEMAND,
+    DEMANDS,
+    DURATION,
+    END,
+    FULL_SINCE,
+    FULL_UNTIL,
+    GROUP_FIRST,
+    GROUP_NODES,
+    GROUP_OF,
+    KIND,
+    KIND_DEMAND,
+    KIND_GROUP,
+    KIND_LAG,
+    KNOWN,
+    MARK,
+    NODE,
+    NODES,
+    OPENS,
+    PARENT_FIRST,
+    PARENTS,
+    PRODUCED,
+    PRODUCER,
+    READY,
+    SLOT_LIMIT,
+    SLOTS,
+    SPENT,
+    START,
+    USD,
+    USE_AMOUNT,
+    USE_FIRST,
+    USE_HOLD,
+    USE_LIMIT,
+)
+from planners.scheduling.kernel.profiles import (
+    first_fit,
+    first_in_group,
+    first_on,
+    note_reserved,
+    reserve,
+)
+from planners.scheduling.problem.arrays import Floats, Ints
+
+
+def find_ready(m: Ints, step: int) -> None:
+    """Note when the inputs of a step are available.
+
+    In READY: when on any node, when on nodes that produced none, and how many nodes did. PRODUCED has the times of
+    those, in the order of the parents.
+    """
+    last_end, first, second, first_node, count = 0, 0, 0, -1, 0
+    for j in range(m[m[PARENT_FIRST] + step], m[m[PARENT_FIRST] + step + 1]):
+        parent = m[m[PARENTS] + j]
+        end, node, arrives = m[m[END] + parent], m[m[NODE] + parent], m[m[ARRIVES] + parent]
+        last_end = max(last_end, end)
+        at = m[m[MARK] + node]
+        if at >= count or m[m[PRODUCER] + at] != node:
+            at = m[m[MARK] + node] = count
+            m[m[PRODUCER] + count] = node
+            m[m[PRODUCED] + count] = end
+            count += 1
+        elif end > m[m[PRODUCED] + at]:
+            m[m[PRODUCED] + at] = end
+        if arrives > first:
+            if node != first_node:
+                second = first
+            first, first_node = arrives, node
+        elif node != first_node and arrives > second:
+            second = arrives
+    if first == last_end:
+        count = 0
+    for at in range(count):
+        from_others = first if m[m[PRODUCER] + at] != first_node else second
+        m[m[PRODUCED] + at] = max(m[m[PRODUCED] + at], from_others)
+    m[m[READY]], m[m[READY] + 1], m[m[READY] + 2] = last_end, first, count
+
+
+def ready_on(m: Ints, node: int) -> int:
+    """When the inputs of the step asked about last are available on a node."""
+    for at in range(m[m[READY] + 2]):
+        if m[m[PRODUCER] + at] == node:
+            return int(m[m[PRODUCED] + at])
+    return int(m[m[READY] + 1])
+
+
+def first_in_limits(m: Ints, kind: int, ready: int, duration: int) -> int:
+    """The first start from ``ready`` on that every shared limit allows."""
+    low, high = m[m[USE_FIRST] + kind], m[m[USE_FIRST] + kind + 1]
+    while True:
+        start = ready
+        for use in range(low, high):
+            hold = m[m[USE_HOLD] + use]
+            start = first_fit(m, use, start, duration if hold < 0 else hold)
+        if start == ready or high - low == 1:
+            return start
+        ready = start
+
+
+def earliest_on(m: Ints, kind: int, node: int, ready: int, duration: int) -> int:
+    """The first start from ``ready`` on that the node and every shared limit allow."""
+    demand, uses = m[m[KIND_DEMAND] + kind], m[m[USE_FIRST] + kind + 1] > m[m[USE_FIRST] + kind]
+    if demand < 0 or duration == 0:
+        return first_in_limits(m, kind, ready, duration) if uses else ready
+    if not uses:
+        return first_on(m, demand, node, ready, duration)
+    start = first_in_limits(m, kind, ready, duration)
+    while True:
+        fits = first_on(m, demand, node, start, duration)
+        if fits == start:
+            return start
+        start = first_in_limits(m, kind, fits, duration)
+        if fits == start:
+            return start
+
+
+def earliest(m: Ints, cell: int) -> tuple[int, int]:
+    """(start, node): the earliest start of the step asked about last; ties go to nodes that produced its inputs."""
+    kind, duration = m[m[KIND] + cell], m[m[DURATION] + cell]
+    group, demand = m[m[KIND_GROUP] + kind], m[m[KIND_DEMAND] + kind]
+    best_start, best_node = -1, -1
+    for at in range(m[m[READY] + 2]):
+        node = m[m[PRODUCER] + at]
+        if m[m[GROUP_OF] + node] == group and (best_node < 0 or m[m[PRODUCED] + at] < best_start):
+            start = earliest_on(m, kind, node, m[m[PRODUCED] + at], duration)
+            if best_node < 0 or start < best_start:
+                best_start, best_node = start, node
+    start = m[m[READY] + 1]
+    if best_node >= 0 and best_start <= start:
+        return best_start, best_node
+    uses = m[m[USE_FIRST] + kind + 1] > m[m[USE_FIRST] + kind]
+    if uses:
+        start = first_in_limits(m, kind, start, duration)
+    if demand < 0 or duration == 0:
+        node = m[m[GROUP_NODES] + m[m[GROUP_FIRST] + group]]
+    elif uses:
+        start, node = first_within_limits(m, kind, start, duration)
+    else:
+        start, node = first_in_group(m, demand, group, start, duration)
+    if best_node < 0 or start < best_start:
+        return start, node
+    return best_start, best_node
+
+
+def first_within_limits(m: Ints, kind: int, ready: int, duration: int) -> tuple[int, int]:
+    """(start, node): the same over all nodes of the group, where limits hold too; they allow ``ready``."""
+    group, demand = m[m[KIND_GROUP] + kind], m[m[KIND_DEMAND] + kind]
+    best_start, best_node = -1, -1
+    for j in range(m[m[GROUP_FIRST] + group], m[m[GROUP_FIRST] + group + 1]):
+        node = m[m[GROUP_NODES] + j]
+        since = first_on(m, demand, node, ready, duration)
+        if best_node < 0 or since < best_start:
+            start = earliest_on(m, kind, node, since, duration)
+            if best_node < 0 or start < best_start:
+                best_start, best_node = start, node
+                if start == ready:
+                    break
+    return best_start, best_node
+
+
+def place(m: Ints, f: Floats, step: int, cell: int, node: int, start: int) -> None:
+    """Schedule a step."""
+    end = start + m[m[DURATION] + cell]
+    m[m[CELL] + step], m[m[NODE] + step], m[m[START] + step], m[m[END] + step] = cell, node, start, end
+    m[m[ARRIVES] + step] = end + m[m[KIND_LAG] + m[m[KIND] + cell]]
+    f[m[SPENT]] += f[m[USD] + cell]
+    take(m, cell, node, start, 1)
+
+
+def remove(m: Ints, f: Floats, step: int) -> None:
+    """Unschedule a step."""
+    cell = m[m[CELL] + step]
+    f[m[SPENT]] -= f[m[USD] + cell]
+    take(m, cell, m[m[NODE] + step], m[m[START] + step], -1)
+    m[m[CELL] + step] = -1
+
+
+def take(m: Ints, cell: int, node: int, start: int, sign: int) -> None:
+    """Reserve (1) or release (-1) what a call needs, and note it."""
+    kind, duration, nodes = m[m[KIND] + cell], m[m[DURATION] + cell], m[NODES]
+    if duration == 0:
+        return
+    end, demand = start + duration, m[m[KIND_DEMAND] + kind]
+    if demand >= 0:
+        reserve(m, node, start, end, sign * m[m[DEMAND] + demand])
+        for w in range(node, m[DEMANDS] * nodes, nodes):
+            if sign < 0:
+                m[m[KNOWN] + w] = 0
+            elif m[m[KNOWN] + w] == 1 and end > m[m[OPENS] + w]:
+                note_reserved(m, w, start, end)
+    for use in range(m[m[USE_FIRST] + kind], m[m[USE_FIRST] + kind + 1]):
+        limit, hold = m[m[USE_LIMIT] + use], m[m[USE_HOLD] + use]
+        reserve(m, nodes + limit, start, start + (duration if hold < 0 else hold), sign * m[m[USE_AMOUNT] + use])
+        if sign < 0:
+            for slot in range(m[SLOTS]):
+                if m[m[SLOT_LIMIT] + slot] == limit:
+                    m[m[FULL_SINCE] + slot] = m[m[FULL_UNTIL] + slot] = 0

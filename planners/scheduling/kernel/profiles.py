@@ -1,0 +1,201 @@
+"""Free capacity over time in arrays: what `ResourceProfile` and `FreeWindows` are, for all nodes and limits at once."""
+
+from planners.scheduling.kernel.memory import (
+    BEGIN,
+    DEMAND,
+    FREE,
+    FULL_SINCE,
+    FULL_UNTIL,
+    GAPS,
+    GROUP_FIRST,
+    GROUP_NODES,
+    GUARD,
+    KNOWN,
+    NODES,
+    OPENS,
+    ROOM,
+    SINCE,
+    SIZE,
+    TIMES,
+    USE_AMOUNT,
+    USE_LIMIT,
+    USE_SLOT,
+    USED,
+)
+from planners.scheduling.problem.arrays import Ints
+
+
+def fits(m: Ints, piece: int, guard: int, demand: int) -> bool:
+    """Whether a packed demand fits into a piece."""
+    return bool(((m[m[FREE] + piece] | guard) - demand) & guard == guard)
+
+
+def piece_at(m: Ints, resource: int, at: int) -> int:
+    """The piece that contains a time."""
+    low: int = m[m[BEGIN] + resource]
+    high = low + m[m[SIZE] + resource]
+    while low < high:
+        middle = (low + high) >> 1
+        if at < m[m[TIMES] + middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return low - 1
+
+
+def boundary(m: Ints, resource: int, at: int) -> int:
+    """The position, among those of the resource, of the piece that begins at a time; made if there is none."""
+    piece = piece_at(m, resource, at)
+    if m[m[TIMES] + piece] == at:
+        return int(piece - m[m[BEGIN] + resource])
+    size = m[m[SIZE] + resource]
+    if size == m[m[ROOM] + resource]:
+        piece += move(m, resource)
+    last = m[m[BEGIN] + resource] + size
+    for i in range(last, piece + 1, -1):
+        m[m[TIMES] + i] = m[m[TIMES] + i - 1]
+        m[m[FREE] + i] = m[m[FREE] + i - 1]
+    m[m[TIMES] + piece + 1] = at
+    m[m[FREE] + piece + 1] = m[m[FREE] + piece]
+    m[m[SIZE] + resource] = size + 1
+    return int(piece + 1 - m[m[BEGIN] + resource])
+
+
+def move(m: Ints, resource: int) -> int:
+    """Move a resource to where it has twice the room; returns by how much its pieces moved."""
+    old, new = m[m[BEGIN] + resource], m[USED]
+    for i in range(m[m[SIZE] + resource]):
+        m[m[TIMES] + new + i] = m[m[TIMES] + old + i]
+        m[m[FREE] + new + i] = m[m[FREE] + old + i]
+    m[m[ROOM] + resource] *= 2
+    m[m[BEGIN] + resource] = new
+    m[USED] = new + m[m[ROOM] + resource]
+    return int(new - old)
+
+
+def reserve(m: Ints, resource: int, start: int, end: int, amount: int) -> None:
+    """Reserve an amount from start to end; a negative amount releases."""
+    if start >= end or amount == 0:
+        return
+    first = boundary(m, resource, start)
+    last = boundary(m, resource, end)
+    begin = m[m[BEGIN] + resource]
+    for i in range(begin + first, begin + last):
+        m[m[FREE] + i] -= amount
+
+
+def first_fit(m: Ints, use: int, ready: int, duration: int) -> int:
+    """The first start from ``ready`` on at which a limit allows a use of it."""
+    amount = m[m[USE_AMOUNT] + use]
+    if duration == 0 or amount == 0:
+        return ready
+    resource, slot = m[NODES] + m[m[USE_LIMIT] + use], m[m[USE_SLOT] + use]
+    guard, last = m[m[GUARD] + resource], m[m[BEGIN] + resource] + m[m[SIZE] + resource] - 1
+    known = m[m[FULL_SINCE] + slot] <= ready < m[m[FULL_UNTIL] + slot]
+    start = m[m[FULL_UNTIL] + slot] if known else ready
+    i = piece_at(m, resource, start)
+    if not fits(m, i, guard, amount):
+        while i < last and not fits(m, i, guard, amount):
+            i += 1
+        start = m[m[TIMES] + i]
+        if not known:
+            m[m[FULL_SINCE] + slot] = ready
+        m[m[FULL_UNTIL] + slot] = start
+    end = start + duration
+    while i < last and m[m[TIMES] + i + 1] < end:
+        i += 1
+        if not fits(m, i, guard, amount):
+            while i < last and not fits(m, i, guard, amount):
+                i += 1
+            start = m[m[TIMES] + i]
+            end = start + duration
+    return int(start)
+
+
+def window(m: Ints, demand: int, node: int) -> int:
+    """The index of what is known of a demand on a node, which is up to date afterwards."""
+    w = demand * m[NODES] + node
+    if m[m[KNOWN] + w] == 0:
+        m[m[KNOWN] + w] = 1
+        m[m[OPENS] + w] = m[m[GAPS] + w] = m[m[SINCE] + w] = 0
+        last = m[m[BEGIN] + node] + m[m[SIZE] + node] - 1
+        if m[m[SIZE] + node] > 1:
+            note_reserved(m, w, 0, m[m[TIMES] + last])
+    return int(w)
+
+
+def note_reserved(m: Ints, w: int, start: int, end: int) -> None:
+    """Note that capacity was reserved from start to end on the node of a window."""
+    opened = m[m[OPENS] + w]
+    if end <= opened:
+        return
+    nodes = m[NODES]
+    node, demand = w % nodes, m[m[DEMAND] + w // nodes]
+    guard, since = m[m[GUARD] + node], max(start, opened)
+    last = piece_at(m, node, end - 1)
+    while fits(m, last, guard, demand):
+        if m[m[TIMES] + last] <= since:
+            return
+        last -= 1
+    first = last
+    while m[m[TIMES] + first] > since and not fits(m, first - 1, guard, demand):
+        first -= 1
+    m[m[OPENS] + w] = m[m[TIMES] + last + 1]
+    m[m[GAPS] + w] = max(m[m[GAPS] + w], m[m[TIMES] + first] - opened)
+
+
+def in_gap(m: Ints, w: int, ready: int, duration: int) -> int:
+    """The first start from ``ready`` on in a window that ends; -1 if there is none."""
+    nodes = m[NODES]
+    node, demand, until = w % nodes, m[m[DEMAND] + w // nodes], m[m[OPENS] + w]
+    guard, i = m[m[GUARD] + node], piece_at(m, node, ready)
+    longest, start = 0, -1
+    while m[m[TIMES] + i] < until:
+        at = m[m[TIMES] + i]
+        if fits(m, i, guard, demand):
+            if start < 0:
+                start = max(at, ready)
+        elif start >= 0:
+            if at - start >= duration:
+                return start
+            longest = max(longest, at - start)
+            start = -1
+        i += 1
+    m[m[GAPS] + w] = longest
+    m[m[SINCE] + w] = ready
+    return -1
+
+
+def first_on(m: Ints, demand: int, node: int, ready: int, duration: int) -> int:
+    """The first start on a node from ``ready`` on."""
+    w = window(m, demand, node)
+    opens: int = m[m[OPENS] + w]
+    if opens <= ready:
+        return ready
+    if duration <= m[m[GAPS] + w] or ready < m[m[SINCE] + w]:
+        start = in_gap(m, w, ready, duration)
+        if start >= 0:
+            return start
+    return opens
+
+
+def first_in_group(m: Ints, demand: int, group: int, ready: int, duration: int) -> tuple[int, int]:
+    """(start, node): the first start on any node; of equal starts, the first node that opens by then."""
+    start, found = -1, -1
+    for j in range(m[m[GROUP_FIRST] + group], m[m[GROUP_FIRST] + group + 1]):
+        node = m[m[GROUP_NODES] + j]
+        opens = m[m[OPENS] + window(m, demand, node)]
+        if opens <= ready:
+            return ready, node
+        if found < 0 or opens < start:
+            start, found = opens, node
+    for j in range(m[m[GROUP_FIRST] + group], m[m[GROUP_FIRST] + group + 1]):
+        node = m[m[GROUP_NODES] + j]
+        w = demand * m[NODES] + node
+        if m[m[GAPS] + w] >= duration or ready < m[m[SINCE] + w]:
+            gap = in_gap(m, w, ready, duration)
+            if 0 <= gap < start:
+                start, found = gap, node
+                if start == ready:
+                    break
+    return start, found

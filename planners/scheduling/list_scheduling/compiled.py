@@ -1,0 +1,167 @@
+"""Schedules by the compiled kernel: the same as those of Python, in a small part of the time."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planners.scheduling.kernel.compilation import LOADER
+from planners.scheduling.kernel.functions import Kernel
+from planners.scheduling.kernel.memory import (
+    BUDGET,
+    CELL,
+    CELLS,
+    COSTS,
+    END,
+    ENDS,
+    KEPT,
+    LATEST,
+    NODE,
+    ON,
+    ORDER,
+    PRIORITY,
+    RANGES,
+    RESERVED,
+    START,
+    STARTS,
+    Memory,
+    new_memory,
+)
+from planners.scheduling.kernel.passes import AS_NEEDED, CUT_OFF, SPREAD, UNLIMITED
+from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
+from planners.scheduling.list_scheduling.score import PlacementScore
+from planners.scheduling.problem.arrays import ProblemArrays, arrays_of, profile_arrays
+from planners.scheduling.problem.problem import Problem
+from planners.scheduling.problem.resource_profile import ResourceProfile
+
+# Workflows of fewer steps are placed before their arrays are made, and of more steps it is worth loading the kernel.
+_FEW, _MANY = 24, 300
+
+
+class CompiledPasses:
+    """The kernel and the arrays of a problem."""
+
+    def __init__(self, kernel: Kernel, arrays: ProblemArrays, problem: Problem) -> None:
+        self._kernel, self._p, self._problem = kernel, arrays, problem
+        self._steps = len(problem.steps)
+
+    def serial(
+        self,
+        known: PartialSchedule,
+        order: Sequence[int],
+        score: PlacementScore,
+        budget: "SharedBudget | None",
+        cutoff: float,
+    ) -> Schedule | int | None:
+        """The schedule of `serial_schedule`, from the steps that are placed; None after the cutoff.
+
+        An integer is a step that has no mode.
+        """
+        memory, steps, sharing = new_memory(self._p, self._steps), self._steps, UNLIMITED
+        if self._problem.has_in_flight:
+            mode = np.array(known.mode)
+            self._ask(memory, cells=np.where(mode < 0, -1, mode + self._p.cell_first[:-1]), on=known.node)
+            memory.part(STARTS, steps)[:] = known.start
+            self._kernel.place_all(*memory)
+        memory.part(ORDER, steps)[:] = order
+        memory.floats_of(COSTS, score.costs.size)[:] = score.costs.ravel()
+        memory.floats_of(LATEST, steps)[:] = score.latest
+        if budget is not None:
+            sharing = SPREAD if budget.spread else AS_NEEDED
+            memory.floats_of(RESERVED, steps)[:] = budget.reserved_usd
+            memory.floats_of(RANGES, steps)[:] = budget.ranges_usd
+            memory.floats_of(BUDGET, 3)[:] = budget.left_usd
+        ended = self._kernel.serial(*memory, score.per_quantum, score.end_weight, sharing, float(cutoff))
+        if ended == CUT_OFF:
+            return None
+        return int(ended) if ended >= 0 else self._schedule(memory)
+
+    def replay(self, order: Sequence[int], mode: Sequence[int], node: Sequence[int] | None) -> Schedule:
+        """The schedule of `replay`."""
+        memory = new_memory(self._p, self._steps)
+        self._ask(memory, cells=mode + self._p.cell_first[:-1], on=-1 if node is None else node)
+        memory.part(ORDER, self._steps)[:] = order
+        self._kernel.replay(*memory)
+        return self._schedule(memory)
+
+    def latest_starts(self, order: Sequence[int], schedule: Schedule, profiles: Sequence[ResourceProfile]) -> list[int]:
+        """Those of `justification`; ``profiles`` are the reversed ones of all nodes and limits."""
+        first, time, free = profile_arrays(profiles)
+        memory = new_memory(self._p._replace(piece_first=first, piece_time=time, piece_free=free), self._steps)
+        self._ask(memory, cells=schedule.mode + self._p.cell_first[:-1], on=schedule.node)
+        memory.part(ORDER, self._steps)[:] = order
+        self._kernel.mirror(*memory)
+        latest: list[int] = (schedule.makespan - memory.part(END, self._steps)).tolist()
+        return latest
+
+    def latest_ends(self, schedule: Schedule, until: float) -> NDArray[np.float64]:
+        """Those of `iterated_heft`."""
+        memory = new_memory(self._p, 0)
+        self._ask(memory, cells=schedule.mode + self._p.cell_first[:-1], on=schedule.node)
+        self._kernel.latest_ends(*memory, float(until))
+        return memory.floats_of(ENDS, self._steps)
+
+    def order_by_priority(self, priority: Sequence[float]) -> list[int]:
+        """That of `priorities`."""
+        memory = new_memory(self._p, 0)
+        memory.floats_of(PRIORITY, self._steps)[:] = priority
+        self._kernel.order_steps(*memory)
+        order: list[int] = memory.part(ORDER, self._steps).tolist()
+        return order
+
+    def break_ties(
+        self, schedule: Schedule, most_usd: float, kept: Sequence[int], preferences: Sequence[tuple[int, int] | None]
+    ) -> Schedule:
+        """The schedule of `break_ties`; steps of which ``kept`` is 1 stay."""
+        memory, first = new_memory(self._p, 2 * self._steps), self._p.cell_first[:-1]
+        self._ask(memory, cells=schedule.mode + first, on=schedule.node)
+        memory.part(STARTS, self._steps)[:] = schedule.start
+        self._kernel.place_all(*memory)
+        memory.part(KEPT, self._steps)[:] = kept
+        preferred = [(-1, -1) if one is None else one for one in preferences] or [(-1, -1)] * self._steps
+        modes, nodes = np.array(preferred, np.int64).T
+        self._ask(memory, cells=np.where(modes < 0, -1, modes + first), on=nodes)
+        usd_counts = self._problem.objective.usd_weight > 0
+        self._kernel.break_ties(*memory, schedule.makespan, most_usd, usd_counts)
+        return self._schedule(memory)
+
+    def _ask(self, memory: Memory, cells: NDArray[np.int64], on: Sequence[int] | NDArray[np.int64] | int) -> None:
+        memory.part(CELLS, self._steps)[:] = cells
+        memory.part(ON, self._steps)[:] = on
+
+    def _schedule(self, memory: Memory) -> Schedule:
+        p = self._p
+        cells = memory.part(CELL, self._steps)
+        end = memory.part(END, self._steps).tolist()
+        usd = sum(p.usd[cells].tolist())
+        return Schedule(
+            tuple((cells - p.cell_first[:-1]).tolist()),
+            tuple(memory.part(NODE, self._steps).tolist()),
+            tuple(memory.part(START, self._steps).tolist()),
+            tuple(end),
+            usd,
+            self._problem.value(max(end), usd),
+        )
+
+
+class SharedBudget(NamedTuple):
+    """How steps share a budget; ``left_usd`` is the budget, what is reserved of it, and the sum of the ranges."""
+
+    reserved_usd: Sequence[float]
+    ranges_usd: Sequence[float]
+    left_usd: tuple[float, float, float]
+    spread: bool
+
+
+def compiled_passes(problem: Problem) -> CompiledPasses | None:
+    """The kernel for a problem; None for small ones, for what arrays cannot represent, and until it is loaded."""
+    if len(problem.steps) < _FEW:
+        return None
+    kernel = LOADER.kernel
+    if kernel is None:
+        if len(problem.steps) >= _MANY:
+            LOADER.want()
+        return None
+    arrays = arrays_of(problem)
+    return None if arrays is None else CompiledPasses(kernel, arrays, problem)

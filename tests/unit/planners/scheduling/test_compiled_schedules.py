@@ -1,0 +1,205 @@
+"""The kernel, as Python and as machine code, makes the schedules that the Python classes make."""
+
+from importlib.util import find_spec
+from random import Random
+
+import pytest
+from schedule_questions import COSTS
+
+from planners.agents import AgentSpec, Catalog, Price, Provider
+from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
+from planners.requests import InFlight, PlanRequest
+from planners.resources import Resources
+from planners.scheduling.kernel import compilation
+from planners.scheduling.kernel.compilation import LOADER, KernelLoader, loaded
+from planners.scheduling.kernel.functions import Kernel
+from planners.scheduling.list_scheduling import compiled
+from planners.scheduling.list_scheduling.compiled import CompiledPasses
+from planners.scheduling.list_scheduling.greedy import greedy
+from planners.scheduling.list_scheduling.iterated_heft import iterated_heft, randomized_heft
+from planners.scheduling.list_scheduling.justification import justified
+from planners.scheduling.list_scheduling.list_schedule import fast_schedule
+from planners.scheduling.list_scheduling.priorities import order_by_priority
+from planners.scheduling.list_scheduling.tie_breaking import break_ties
+from planners.scheduling.problem.build import build_problem
+from planners.tasks import Limits, Objective, Task
+from planners.work_keys import InputDigests, work_keys
+from planners.workflow import FlatWorkflow, Step, Workflow
+
+
+def agents(draw):
+    for capability in "abc":
+        for i in range(3):
+            yield AgentSpec(
+                name=f"{capability}{i}",
+                capability=capability,
+                expected_s=draw.randint(10, 80) / 10 / (i + 1),
+                price=Price(usd_per_call=0.1 * i * draw.randint(1, 5), usd_per_s=0.01 * draw.randint(0, 3)),
+                resources=Resources(cpus=draw.choice([0, 1, 1, 2]), memory_bytes=draw.choice([0, 1 << 30])),
+                quality=draw.choice([0.5, 0.9, 0.95]),
+                output_bytes=draw.choice([0, 10**7, 10**8]),
+                provider="cloud" if i == 2 else None,
+                concurrency=draw.choice([None, None, 2]),
+            )
+
+
+def workflow(draw, count):
+    steps = []
+    for i in range(count):
+        parents = draw.sample(range(max(0, i - 12), i), min(i, draw.choice([0, 1, 2, 5])))
+        inputs = {f"p{p}": f"$steps.s{p}" for p in parents}
+        steps.append(Step(id=f"s{i}", capability=draw.choice("abc"), inputs=inputs))
+    return FlatWorkflow(steps=tuple(steps))
+
+
+def random_problem(seed, count=40):
+    """Everything that a schedule can depend on: transfers, limits, reservations, budgets, attempts in flight."""
+    draw = Random(seed)
+    flat = workflow(draw, count)
+    catalog = Catalog(
+        agents=tuple(agents(draw)),
+        providers=(
+            Provider(name="cloud", max_concurrent=draw.choice([None, 3]), requests_per_s=draw.choice([None, 1.5])),
+        ),
+    )
+    nodes = tuple(
+        ClusterNode(
+            id=f"n{i}", node_class=f"k{i % 2}", total=Resources(cpus=2 + i % 2, memory_bytes=3 << 30), speed=1 + i % 2
+        )
+        for i in range(5)
+    )
+    reservations = (
+        Reservation(node="n1", resources=Resources(cpus=1), start_s=2.0, end_s=6.5),
+        Reservation(provider="cloud", calls=2, start_s=0.0, end_s=4.0),
+    )
+    cluster = ClusterSnapshot(
+        nodes=nodes, reservations=reservations if draw.random() < 0.5 else (), bandwidth_bytes_per_s=1e8
+    )
+    task = Task(workflow=Workflow(steps=flat.steps), objective=Objective(usd_weight=draw.choice([0.0, 2.0])))
+    in_flight = running(flat, catalog, draw) if draw.random() < 0.5 else ()
+    request = PlanRequest(task=task, catalog=catalog, cluster=cluster, in_flight=in_flight)
+    problem = build_problem(flat, request, COSTS)
+    if draw.random() < 0.5:
+        usd = sum(problem.min_usd) + 0.3 * (greedy(problem).usd - sum(problem.min_usd)) + 0.01
+        task = task.model_copy(update={"limits": Limits(budget_usd=usd)})
+        problem = build_problem(flat, request.model_copy(update={"task": task}), COSTS)
+    return problem
+
+
+def running(flat, catalog, draw):
+    """Attempts of some of the first steps, of any of their agents."""
+    chosen = {step.id: f"{step.capability}{draw.randrange(3)}" for step in flat.steps}
+    keys = work_keys([(step, catalog.by_name[chosen[step.id]].identity) for step in flat.steps], InputDigests({}))
+    first = [step for step in flat.steps[:8] if draw.random() < 0.6]
+    return tuple(
+        InFlight(
+            work_key=keys[step.id],
+            agent=chosen[step.id],
+            node=f"n{draw.randrange(5)}",
+            elapsed_s=0.5,
+            finished=draw.random() < 0.5,
+        )
+        for step in first
+    )
+
+
+def everything(problem, seed):
+    """Schedules of every kind that the kernel makes."""
+    draw = Random(seed)
+    plain = greedy(problem)
+    best = iterated_heft(problem)
+    *_, varied = randomized_heft(problem, best, 3, seed)
+    order = order_by_priority(problem, [draw.randrange(9) for _ in problem.steps])
+    preferences = [(draw.randrange(len(modes)), 0) for modes in problem.modes]
+    preferences = [
+        (mode, draw.choice(problem.groups[problem.modes[step][mode].group].nodes)) if draw.random() < 0.5 else None
+        for step, (mode, _) in enumerate(preferences)
+    ]
+    tied = break_ties(problem, plain, preferences)
+    return (
+        plain,
+        best,
+        varied,
+        order,
+        tied,
+        break_ties(problem, best),
+        justified(problem, varied),
+        fast_schedule(problem),
+    )
+
+
+def with_kernel(kernel, problem, seed, monkeypatch):
+    """Everything by the kernel, which must have been asked."""
+    asked = []
+
+    def passes(*given):
+        asked.append(given)
+        return CompiledPasses(*given)
+
+    monkeypatch.setattr(LOADER, "kernel", kernel)
+    monkeypatch.setattr(compiled, "CompiledPasses", passes)
+    made = everything(problem, seed)
+    assert asked
+    return made
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_kernel_makes_the_schedules_of_the_classes(seed, monkeypatch):
+    problem = random_problem(seed)
+    expected = everything(problem, seed)
+    assert with_kernel(Kernel(), problem, seed, monkeypatch) == expected
+
+
+@pytest.mark.timeout(900)  # compiling takes 15 s of CPU time, at the lowest priority
+def test_machine_code_makes_the_same_schedules_and_is_read_again_from_its_folder(tmp_path, monkeypatch):
+    pytest.importorskip("numba")
+    problems = {seed: random_problem(seed, 80) for seed in range(40)}
+    expected = {seed: everything(problem, seed) for seed, problem in problems.items()}
+    kernel = loaded(tmp_path)
+    assert {seed: with_kernel(kernel, problem, seed, monkeypatch) for seed, problem in problems.items()} == expected
+    monkeypatch.setattr(compilation.subprocess, "run", None)  # it would compile once more
+    assert loaded(tmp_path).serial.stats.cache_misses.total() == 0
+
+
+def test_problems_of_the_test_have_attempts_in_flight_budgets_and_limits():
+    problems = [random_problem(seed) for seed in range(30)]
+    assert any(problem.has_in_flight for problem in problems)
+    assert any(problem.budget_usd is not None for problem in problems)
+    assert any(mode.uses for problem in problems for modes in problem.modes for mode in modes)
+
+
+def finished(loader):
+    loader.want()
+    if loader._thread is not None:
+        loader._thread.join(60)
+    return loader.kernel
+
+
+def test_the_kernel_is_loaded_once_when_it_is_allowed_and_wanted(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(compilation, "find_spec", lambda _name: "installed")
+    monkeypatch.setattr(compilation, "loaded", lambda folder: asked.append(folder) or Kernel())
+    loader = KernelLoader()
+    assert finished(loader) is None
+    loader.allow(tmp_path)
+    assert asked == []
+    assert (finished(loader), finished(loader)) == (Kernel(), Kernel())
+    assert asked == [tmp_path]
+
+
+def test_without_numba_nothing_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(compilation, "find_spec", lambda _name: None)
+    loader = KernelLoader()
+    loader.allow(tmp_path)
+    assert finished(loader) is None
+
+
+def test_a_folder_that_cannot_be_written_leaves_the_work_to_python(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(
+        compilation, "find_spec", lambda name: find_spec("json") if name == "numba" else find_spec(name)
+    )
+    (tmp_path / "file").write_text("")
+    loader = KernelLoader()
+    loader.allow(tmp_path / "file" / "kernel")
+    assert finished(loader) is None
+    assert "not compiled" in caplog.text
