@@ -30,6 +30,31 @@ def test_the_linear_bound_is_below_the_optimum_and_not_far():
     assert min(shares) > 0.3
 
 
+def test_no_bound_on_better_schedules_is_above_the_optimum():
+    for seed in range(8):
+        flat, request = question(4, seed, 0.4)
+        problem = build_problem(flat, request, COSTS)
+        known = best_list_schedule(flat, request, COSTS).objective
+        assert lp_bound(problem, 10, known) <= least_value(problem) * (1 + 1e-9)
+
+
+def test_the_linear_bound_knows_that_a_call_of_more_than_half_of_the_time_leaves_no_room_for_another():
+    """Five steps on a quick and two slow nodes: the quick one does two in the time of a slow one, so all take three."""
+    steps = tuple(Step(id=f"a{i}", capability="a") for i in range(5))
+    speeds = (1.9, 1.0, 1.0)
+    nodes = tuple(
+        ClusterNode(id=f"n{i}", node_class=f"k{speed}", total=Resources(cpus=1), speed=speed)
+        for i, speed in enumerate(speeds)
+    )
+    agents = (AgentSpec(name="x", capability="a", resources=Resources(cpus=1), expected_s=1.9),)
+    task = Task(workflow=Workflow(steps=steps))
+    request = PlanRequest(task=task, catalog=Catalog(agents=agents), cluster=ClusterSnapshot(nodes=nodes))
+    problem = build_problem(FlatWorkflow(steps=steps), request, COSTS)
+
+    assert lp_bound(problem, 10) == pytest.approx(5 * 1.9 / 3.9, rel=1e-3)
+    assert lp_bound(problem, 10, best=3.0) > 2.8
+
+
 def narrowing(width=10):
     """Two fans with one step between them, on two nodes that run one step at a time: 5 + 1 + 5 seconds."""
     first = [Step(id=f"a{i}", capability="a") for i in range(width)]
