@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,9 @@ _RESTORE_CHUNK = 1_000
 # More than a shard restores from the journal, so that everything it delivers twice is recognised.
 _SEEN_OUTCOMES = 100_000
 _TRAINING_NICE = 15
+# Models that are some seconds older guess as well, and on a busy machine agents need the core.
+_TRAINING_SHARE = 0.05
+_LONGEST_PAUSE_S = 60.0
 
 
 def create(  # noqa: PLR0913 - keywords with defaults
@@ -49,6 +53,11 @@ def create(  # noqa: PLR0913 - keywords with defaults
         scheduling_strategy=scheduling_strategy,
     )
     return options.remote(settings, folder, tools, prepare)
+
+
+def training_pause_s(used_s: float) -> float:
+    """How long to wait after a round of training that has used so many seconds of a core: a twentieth is trained."""
+    return min(_LONGEST_PAUSE_S, used_s * (1 / _TRAINING_SHARE - 1))
 
 
 class LearnerActor:
@@ -190,4 +199,6 @@ class LearnerActor:
         while True:
             self._training_is_due.wait()
             self._training_is_due.clear()
+            began_s = time.thread_time()
             self.train_once()
+            time.sleep(training_pause_s(time.thread_time() - began_s))

@@ -7,10 +7,9 @@ the key of a child identifies which of several identical parents it read.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
-from planners.bindings import Binding, Computed, InputRef, Leaf, StepRef, Value, fold_binding, follow
+from planners.bindings import Binding, Computed, InputRef, Leaf, Path, StepRef, Value, fold_binding, follow
 from planners.expressions.reads import used_reads
 from planners.model import StepId, WorkKey, canonical_json, digest
 from planners.occurrences import Ranges, nth_free
@@ -44,7 +43,7 @@ class InputDigests:
 
     def __init__(self, inputs: Mapping[str, Any]) -> None:
         self._inputs = inputs
-        self._of = lru_cache(maxsize=None)(self._digest)
+        self._known: dict[tuple[str, Path], str] = {}
 
     def of(self, ref: InputRef) -> str:
         """The digest of the referenced part.
@@ -52,10 +51,10 @@ class InputDigests:
         Raises:
             LookupError: the task has no such value.
         """
-        return self._of(ref.input, ref.path)
-
-    def _digest(self, name: str, path: tuple[str | int, ...]) -> str:
-        return value_digest(follow(self._inputs[name], path))
+        key = ref.input, ref.path
+        if key not in self._known:
+            self._known[key] = value_digest(follow(self._inputs[ref.input], ref.path))
+        return self._known[key]
 
 
 def work_key(

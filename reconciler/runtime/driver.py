@@ -11,6 +11,7 @@ from planners.agents import Effect
 from planners.model import AttemptId
 from planners.tasks import AdmittedTask, Mode
 from reconciler.journal.run_log import RunLog
+from reconciler.runtime.alarms import Alarms
 from reconciler.runtime.conclusion import Conclusion
 from reconciler.runtime.event_handling import is_large, takes_long
 from reconciler.runtime.outbox import Outbox, leaves_the_process
@@ -25,6 +26,7 @@ from reconciler.runtime.run_reservations import RunReservations
 from reconciler.runtime.service_failure import service_failure
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.runtime.verification import verification
+from reconciler.runtime.weak_callback import weak_callback
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.run import RunState
@@ -80,16 +82,16 @@ class Driver:
         self._inbox: asyncio.Queue[e.Event | BaseException] = asyncio.Queue()
         self._written: Future[None] | None = admission
         self._loop = asyncio.get_running_loop()
-        self._alarms: list[asyncio.TimerHandle] = []
+        self._alarms = Alarms(self.run, self._clock, shared.delays, self._inbox.put_nowait, self._handling.locked)
         self._verifying: list[asyncio.Task[None]] = []
         self._resolutions: dict[str, asyncio.Future[Future[None]]] = {}
         self._reservations = RunReservations(self.run, shared.reservations, ports.clock)
         self._totals = AttemptTotals(ports.catalog, self.run.attempts.values())
-        self._outbox = Outbox(self._carry_out, self._inbox.put_nowait)
-        self._promotions = Promotions(admitted.id, ports.executor, self._note_promoted)
+        self._outbox = Outbox(weak_callback(self._carry_out), self._inbox.put_nowait)
+        self._promotions = Promotions(admitted.id, ports.executor, weak_callback(self._note_promoted))
         out = partial(all_out, self._outbox, self._promotions)
-        self._planning = PlanningSession(self.run, shared, self._clock, self.post, out)
-        self._reports = self._report  # bound once: thousands of attempts keep it
+        self._planning = PlanningSession(self.run, shared, self._clock, weak_callback(self.post), out)
+        self._reports = weak_callback(self._report)  # made once: thousands of attempts keep it
         self._progress = ProgressReports(self.run, log, self._clock)
 
     @property
@@ -124,10 +126,7 @@ class Driver:
     @property
     def alarm_in_s(self) -> float | None:
         """Seconds to the next moment at which the run wants to be woken; None if there is none."""
-        alarms = [alarm.when() - self._loop.time() for alarm in self._alarms if not alarm.cancelled()]
-        if self._recovery is not None and not self._alarms:
-            alarms = [one.at_s - self.now_s for one in self._recovery.commands if isinstance(one, c.WakeAt)]
-        return min((alarm for alarm in alarms if alarm > 0), default=None)
+        return self._alarms.next_in_s(() if self._recovery is None else self._recovery.commands)
 
     def dispatch_wait(self, attempt: AttemptId) -> DispatchWait | None:
         """Why a dispatched attempt has not begun."""
@@ -264,8 +263,8 @@ class Driver:
                 self._verifying.append(asyncio.get_running_loop().create_task(self._verify(command)))
             case c.Restore(attempt=attempt, output=output):
                 executor.restore(task, {attempt: output})
-            case c.WakeAt(at_s=at_s):
-                self._alarms.append(self._loop.call_later(max(0.0, at_s - self.now_s), self._wake, at_s))
+            case c.WakeAt():
+                self._alarms.set(command)
             case c.Learn(outcome=outcome):
                 sink = self._ports.outcomes
                 (sink.record if self.run.task.planning.learn else sink.count)([outcome])
@@ -280,12 +279,12 @@ class Driver:
         if isinstance(event, LogBatch):
             self.log.output.write(self.run.attempts[event.attempt].step.id, event)
             self._progress.take(event)
-        elif not isinstance(event, e.AttemptStarted) or self.run.attempts[event.attempt].started_s is None:
+            return
+        started_s = self.run.attempts[event.attempt].started_s
+        if started_s is not None and isinstance(event, e.AttemptFinished):
+            self.shared.delays.note(self.now_s - started_s - event.seconds)
+        if started_s is None or not isinstance(event, e.AttemptStarted):
             self.post(event)
-
-    def _wake(self, at_s: float) -> None:
-        """A timer may fire a moment early by another clock. It counts as due all the same: no other timer follows."""
-        self._inbox.put_nowait(e.TimePassed(at_s=max(at_s, self.now_s)))
 
     def _note_promoted(self, attempt: AttemptId) -> None:
         self.log.promoted(attempt, self.now_s)
@@ -295,8 +294,8 @@ class Driver:
         self._outbox.drop()
         self._promotions.close()
         self._progress.close()
-        for alarm in self._alarms:
-            alarm.cancel()
+        self._alarms.close()
+        self._written = None  # it refers to this driver
         for verifying in self._verifying:
             verifying.cancel()
         for resolution in self._resolutions.values():

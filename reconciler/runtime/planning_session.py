@@ -159,11 +159,16 @@ class PlanningSession:
         self._post(e.OptimalPlanReady(at_s=0, plan=plan, epoch=request.epoch, times=times))
 
     def _times(self, request: PlanRequest, plan: Plan) -> LearnedTimes | None:
+        """What is learned of a plan's steps. Attempts are not late because messages are."""
+        margin_s = self._shared.delays.margin_s
         try:
-            return self._ports.advice.times(request, plan)
+            times = self._ports.advice.times(request, plan)
         except Exception:  # noqa: BLE001 -- whatever is wrong with learned models, the task goes on without them
             _log.exception("no learned times for task %s", self._run.id)
             return None
+        if times is None or margin_s <= 0:
+            return times
+        return times.model_copy(update={"late_s": {step: late_s + margin_s for step, late_s in times.late_s.items()}})
 
     def _failed(self, epoch: int, error_type: str, message: str, fix: str = "") -> None:
         failure = Failure(kind=FailureKind.PLANNING, message=message, fix=fix, error_type=error_type)

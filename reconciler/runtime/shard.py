@@ -313,7 +313,7 @@ class Shard:
         Runs under way keep the agents that they were admitted with: their plans, work keys and budgets refer to them.
         """
         self._ports = replace(self._ports, catalog=catalog)
-        self._shared = ShardResources(self._ports, self._reservations, self._planning_thread)
+        self._shared = replace(self._shared, ports=self._ports)
         self._reservations.reload(catalog)
         self._ports.executor.reload(catalog)
         self._ports.advice.reload(catalog)

@@ -1,8 +1,9 @@
 """What the runs of a shard share."""
 
 from concurrent.futures import Executor as Threads
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from reconciler.runtime.message_delays import MessageDelays
 from reconciler.runtime.ports import Ports
 from reconciler.runtime.reservations import Reservations
 
@@ -14,3 +15,4 @@ class ShardResources:
     ports: Ports
     reservations: Reservations
     planning_thread: Threads
+    delays: MessageDelays = field(default_factory=MessageDelays)

@@ -188,10 +188,14 @@ class RequestPlan(Versioned):
 
 
 class WakeAt(Versioned):
-    """Send TimePassed at this moment (seconds from admission)."""
+    """Send TimePassed at this moment (seconds from admission).
+
+    ``for_late``: attempts that still run then are late. If none does, nobody need be woken.
+    """
 
     command: Literal["wake_at"] = "wake_at"
     at_s: float
+    for_late: bool = False
 
 
 class Learn(Versioned):

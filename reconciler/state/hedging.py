@@ -49,7 +49,7 @@ def watch(run: RunData) -> None:
         if attempt.status is AttemptStatus.RUNNING and confirmed:
             run.late.watch(identity, list(_moments(run, attempt)))
     if (at_s := run.late.alarm(run.attempts.live)) is not None:
-        run.commands.append(c.WakeAt(at_s=max(at_s, run.at_s)))
+        run.commands.append(c.WakeAt(at_s=max(at_s, run.at_s), for_late=True))
 
 
 def meet_late_attempts(run: RunData) -> None:

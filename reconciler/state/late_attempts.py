@@ -95,12 +95,17 @@ class LateAttempts:
 
     def alarm(self, live: Container[AttemptId]) -> float | None:
         """When the run must be woken next; None if it will be, or need not. ``live``: the attempts that run."""
+        first_s = self.first_s(live)
+        if first_s is None or (self._alarm_s is not None and self._alarm_s <= first_s):
+            return None
+        self._alarm_s = first_s
+        return self._alarm_s
+
+    def first_s(self, live: Container[AttemptId]) -> float | None:
+        """When the next of the attempts that run is late; None if none will be. Forgets those that do not run."""
         while self._due and self._due[0].attempt not in live:
             heapq.heappop(self._due)
-        if not self._due or (self._alarm_s is not None and self._alarm_s <= self._due[0].at_s):
-            return None
-        self._alarm_s = self._due[0].at_s
-        return self._alarm_s
+        return self._due[0].at_s if self._due else None
 
     def rest_s(self, plan: Plan, step: StepId) -> float:
         """Expected seconds of the longest chain behind a step. Computed once a plan."""

@@ -4,7 +4,7 @@ import pytest
 from outcome_streams import outcome, stream
 from plan_examples import examples
 
-from learner.actor import LearnerActor
+from learner.actor import LearnerActor, training_pause_s
 from learner.online.seen_outcomes import SeenOutcomes
 from learner.settings import LearningSettings
 
@@ -111,3 +111,12 @@ def test_a_failed_training_does_not_keep_the_plan_predictor_from_being_trained(d
     due.train_once()
 
     assert due.predictor()[0] == 1
+
+
+@pytest.mark.parametrize("used_s", [0.0, 0.01, 0.5])
+def test_a_twentieth_of_a_core_is_trained_at_most(used_s):
+    assert used_s <= 0.05 * (used_s + training_pause_s(used_s)) + 1e-9
+
+
+def test_a_long_round_delays_the_next_one_by_a_minute_at_most():
+    assert training_pause_s(300.0) == 60.0
