@@ -140,8 +140,10 @@ def test_an_undoing_tells_why_what_is_left_what_is_undone_and_what_cannot_be(ask
     expect(box).to_contain_text("Undoing, 2 steps left: step 'publish' failed: the printer is out of paper")
     expect(box).to_contain_text("Undone: draft")
     expect(box).to_contain_text("undo:figure step 'undo:figure' failed: it was sold")
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
     page.goto(server.url)
     expect(page.locator("tbody .reason")).to_contain_text("undoing, 2 steps left: step 'publish' failed")
+    expect(page.locator("tbody").get_by_role("button", name="Cancel")).to_have_count(0)
 
 
 def test_an_ended_task_still_tells_what_was_undone(asked):

@@ -246,14 +246,15 @@ class TaskPage {
   }
 
   showActions(view) {
-    const ended = this.run.ended;
-    if (this.actions.dataset.ended === String(ended)) return;
-    this.actions.dataset.ended = ended;
+    // A task that undoes what it has done ends as soon as it can.
+    const state = this.run.ended ? "ended" : view.undoing ? "undoing" : "live";
+    if (this.actions.dataset.state === state) return;
+    this.actions.dataset.state = state;
     const trace = h("button", {type: "button", on: {click: event => acting(event.currentTarget, () => download(taskPath(this.id, "trace"), `${this.id}.trace.json`))}}, icon("download"), "Trace");
     trace.title = "For ui.perfetto.dev or chrome://tracing";
     const stop = h("button", {type: "button", on: {click: event => acting(event.currentTarget, () => cancel(this.id))}}, icon("cancel"), "Cancel");
     const again = h("button", {type: "button", title: "Run it again and keep the finished work that still holds", on: {click: event => acting(event.currentTarget, () => retry(this.id))}}, icon("retry"), "Retry");
-    this.actions.replaceChildren(...(ended ? [again, trace] : [stop, trace]));
+    this.actions.replaceChildren(...{ended: [again, trace], undoing: [trace], live: [stop, trace]}[state]);
   }
 }
 

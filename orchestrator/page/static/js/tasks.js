@@ -148,11 +148,16 @@ function reason(task) {
 
 /** Buttons that fit the state of a task; they are made anew only when the state changes. */
 function actions(cell, task) {
-  const ended = ENDED.has(task.status);
-  if (cell.dataset.ended === String(ended)) return;
-  cell.dataset.ended = ended;
+  const state = ENDED.has(task.status) ? "ended" : task.undoing ? "undoing" : "live";
+  if (cell.dataset.state === state) return;
+  cell.dataset.state = state;
   const name = task.name || task.id;
-  cell.replaceChildren(ended ? button("retry", `Retry ${name}`, () => retry(task.id)) : button("cancel", `Cancel ${name}`, () => cancel(task.id)));
+  const offered = {
+    ended: [button("retry", `Retry ${name}`, () => retry(task.id))],
+    undoing: [],
+    live: [button("cancel", `Cancel ${name}`, () => cancel(task.id))],
+  };
+  cell.replaceChildren(...offered[state]);
 }
 
 function button(glyph, label, work) {
