@@ -210,6 +210,8 @@ class _Unroller(UnrolledSteps):
         output, lists = made.gathered(known.kept), self._lists(node, made, known)
         versions = {key: made.written(key, known.kept) for key in node.context_writes}
         open_ = known.failed is None and known.kept is None
+        if open_ and node.completion.complete_when is not None:  # which of its results count is not decided
+            output, lists, versions = None, dict.fromkeys(lists), dict.fromkeys(versions)
         if open_ and output is not None:
             readable = [one for one in (output, *lists.values(), *versions.values()) if one is not None]
             if not self.settled(made, flat_id, *readable):

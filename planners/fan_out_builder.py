@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from planners.bindings import Gather
+from planners.bindings import Binding, Gather
 from planners.model import StepId
 from planners.scopes import Meaning, NodeScope, NotRun
 from planners.workflow import CompletionPolicy, FanOut, OnFailure
@@ -68,6 +68,10 @@ class FanOutBuilder:
         return _gathered([scope.context[key] for scope in counted if scope is not None and key in scope.context])
 
     @property
+    def _results(self) -> tuple[Binding | None, ...]:
+        return tuple(_result(self._outputs[index]) for index in sorted(self._outputs))
+
+    @property
     def fan_outs(self) -> list[FanOut]:
         """The fan-out, if the run must know of it."""
         if not self.declared:
@@ -83,8 +87,13 @@ class FanOutBuilder:
                 on_failure=self._on_failure,
                 within=self._within,
                 begun=tuple(self.begun),
+                results=self._results if self._policy.complete_when is not None else (),
             )
         ]
+
+
+def _result(meaning: Meaning) -> Binding | None:
+    return None if isinstance(meaning, NotRun) else meaning
 
 
 def _gathered(meanings: Sequence[Meaning]) -> Gather | None:

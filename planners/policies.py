@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from planners.expressions.quorums import CompleteWhen
 from planners.model import Model, canonical_json
 
 
@@ -55,6 +56,13 @@ class CompletionPolicy(Model):
         description="The fan-out fails when more elements have failed. Without it, ``min_successful`` decides, "
         "and without that too, no failure is tolerated",
     )
+    complete_when: CompleteWhen | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="A condition in CEL over ``$results``, the outputs of the elements that have succeeded, in the "
+        "order in which they did, and ``$confidences``. When it holds, the fan-out is complete with these results, "
+        "and the others are cancelled. If it never holds, it is complete when all elements have ended",
+    )
     timeout_s: float | None = Field(
         default=None,
         gt=0,
@@ -73,13 +81,13 @@ class CompletionPolicy(Model):
     @property
     def declared(self) -> bool:
         """Whether it says anything."""
-        parts = (self.max_concurrency, self.min_successful, self.tolerated_failures, self.timeout_s)
-        return any(part is not None for part in parts)
+        return self.max_concurrency is not None or self.may_drop
 
     @property
     def may_drop(self) -> bool:
         """Whether it may be complete although elements have failed or not ended."""
-        return any(part is not None for part in (self.min_successful, self.tolerated_failures, self.timeout_s))
+        parts = (self.min_successful, self.tolerated_failures, self.timeout_s, self.complete_when)
+        return any(part is not None for part in parts)
 
     def least_successful(self, total: int) -> int | None:
         """How many of ``total`` elements suffice; None if it does not say."""

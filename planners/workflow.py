@@ -129,6 +129,11 @@ class FanOut(Model):
         exclude_if=lambda elements: not elements,
         description="Elements with finished turns of loops, whose steps are not listed any more",
     )
+    results: tuple[Binding | None, ...] = Field(
+        default=(),
+        exclude_if=lambda results: not results,
+        description="Where a condition on them decides: what the output of each element stands for; null: unknown",
+    )
 
 
 class LoopTurn(Model):

@@ -18,6 +18,7 @@ from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Outcome
+from reconciler.state.quorums import answer_to
 from reconciler.state.run import RunState
 
 # What a model answers: events and the moments (seconds from admission) at which they reach the run.
@@ -25,6 +26,7 @@ Timed = tuple[float, e.Event]
 PlannerModel = Callable[[c.RequestPlan, float], Iterable[Timed]]
 AgentModel = Callable[[c.Dispatch, float], Iterable[Timed]]
 VerifyModel = Callable[[c.Verify, float], Iterable[Timed]]
+QuorumModel = Callable[[c.EvaluateQuorum, float], Iterable[Timed]]
 # When a staged output is known to be out; None: its promotion fails or never ends.
 PromotionModel = Callable[[c.Promote, float], float | None]
 # Called with every event that is handled, every command that is carried out and every recovery, at its moment.
@@ -71,6 +73,10 @@ def _never_known(command: c.Verify, now_s: float) -> Iterable[Timed]:
     yield now_s, e.AttemptVerified(at_s=now_s, attempt=command.attempt)
 
 
+def _never_reached(command: c.EvaluateQuorum, now_s: float) -> Iterable[Timed]:
+    yield now_s, answer_to(command, holds=False)
+
+
 def _at_once(_: c.Promote, now_s: float) -> float:
     return now_s
 
@@ -87,6 +93,7 @@ class Simulation:
         planner: answers a request for a plan; both speculative and optimal plans.
         agents: what becomes of an attempt.
         verifier: answers whether an attempt in doubt has acted; by default it is not known.
+        evaluator: answers whether the condition of a fan-out holds; by default it never does.
         promoter: when a promoted output is out; by default at once.
         faults: events that come from outside, such as lost nodes and cancellations.
         restarts: kills of the service, in order.
@@ -103,6 +110,7 @@ class Simulation:
     planner: PlannerModel
     agents: AgentModel
     verifier: VerifyModel = _never_known
+    evaluator: QuorumModel = _never_reached
     promoter: PromotionModel = _at_once
     faults: Iterable[Timed] = ()
     restarts: Iterable[Restart] = ()
@@ -209,6 +217,8 @@ class Simulation:
                 self._post_all(self.agents(command, now_s))
             case c.Verify():
                 self._post_all(self.verifier(command, now_s))
+            case c.EvaluateQuorum():
+                self._post_all(self.evaluator(command, now_s))
             case c.Promote(attempt=attempt):
                 self._promoting.add(attempt)
                 if (out_s := self.promoter(command, now_s)) is not None:

@@ -18,7 +18,7 @@ from planners.graph import PlanFigures, PlanGraph
 from planners.model import AttemptId, StepId
 from planners.plans import Plan
 from planners.speculative.route_chances import RouteChances
-from reconciler.state.fan_outs import Completion
+from reconciler.state.fan_out_ends import Completion
 from reconciler.state.handoff import Failure
 from reconciler.state.task_limits import TaskLimit
 from reconciler.state.waiting import WaitKind, WaitReason

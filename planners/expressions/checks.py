@@ -1,9 +1,11 @@
 """Checks of outputs: conditions in CEL over ``$output`` and ``$confidence``, such as ``$output.score > 0.8``."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from planners.expressions.engine import ValueKind
 from planners.expressions.evaluation import evaluate, type_flaw
 from planners.expressions.references import CONFIDENCE, OUTPUT, parsed, written
 from planners.leaves import StepRef
@@ -11,15 +13,25 @@ from planners.leaves import StepRef
 _OUTPUT, _CONFIDENCE = StepRef(step=OUTPUT), StepRef(step=CONFIDENCE)
 
 
-def _well_formed(text: str) -> str:
-    expression = parsed(text)
-    if other := next((root for root in expression.roots if root not in (_OUTPUT, _CONFIDENCE)), None):
-        raise ValueError(f"a check reads $output and $confidence alone, not {written(other)}")
+def condition_on(text: str, roots: Sequence[StepRef], what: str, kind: ValueKind = ValueKind.ANY) -> str:
+    """A condition that reads nothing but these roots, of such a type.
+
+    Raises:
+        ValueError: it is not well-formed, reads nothing or something else, or is no condition.
+    """
+    expression, names = parsed(text), [written(root) for root in roots]
+    if other := next((root for root in expression.roots if root not in roots), None):
+        raise ValueError(f"{what} reads {' and '.join(names)} alone, not {written(other)}")
     if not expression.roots:
-        raise ValueError("a check must read $output or $confidence")
-    if (flaw := type_flaw(expression, {})) is not None:
+        raise ValueError(f"{what} must read {' or '.join(names)}")
+    kinds = {reference: kind for reference in expression.references if not reference.fields}
+    if (flaw := type_flaw(expression, kinds)) is not None:
         raise ValueError(flaw)
     return text
+
+
+def _well_formed(text: str) -> str:
+    return condition_on(text, (_OUTPUT, _CONFIDENCE), "a check")
 
 
 Check = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_well_formed)]

@@ -2,6 +2,7 @@
 
 ``$context.KEY`` becomes one as well. ``$handoffs.ID`` is how a step ended: its ``status`` and ``confidence``.
 ``$output`` is the output of the step whose `check` it stands in, and ``$confidence`` what its agent says of it.
+``$results`` and ``$confidences`` are those of the elements of the fan-out in whose `complete_when` they stand.
 What follows a reference is CEL: ``.field``, ``[0]``, ``.size()``. A ``$`` in a text literal or a comment means nothing.
 An id may contain ``-``, ``/`` and ``:``, so an operator after a reference is separated from it by a space.
 """
@@ -21,7 +22,8 @@ _TOKEN = re.compile(
                  | [bB]?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*') )
     | (?P<comment> //[^\n]* )
     | (?P<guard> \bhas\s*\(\s* )?
-      \$(?: (?P<root>inputs|steps|handoffs|state|context)\.(?P<name>{_NAME}) | (?P<bare>item|output|confidence)\b )
+      \$(?: (?P<root>inputs|steps|handoffs|state|context)\.(?P<name>{_NAME})
+          | (?P<bare>item|output|confidences?|results)\b )
       (?P<path> (?:\.[A-Za-z_]\w*(?!\w*\s*\())* )
     | (?P<stray> \$[\w.]* )
     """,
@@ -30,6 +32,9 @@ _TOKEN = re.compile(
 # No step can have these names.
 OUTPUT = StepId("$output")
 CONFIDENCE = StepId("$confidence")
+RESULTS = StepId("$results")
+CONFIDENCES = StepId("$confidences")
+_OWN = frozenset({OUTPUT, CONFIDENCE, RESULTS, CONFIDENCES})
 # The part of a step that is not its output: how it ended, and how sure its agent is of the output.
 HANDOFF = (HANDOFF_PART,)
 _VARIABLE = re.compile(r"\bref_(\d+)\b")
@@ -143,10 +148,8 @@ def _reference(found: re.Match[str]) -> Reference:
             return Reference(StateRef(loop_state=(found["name"],)), fields, guarded)
         case "context":
             return Reference(ContextRef(context_key=(found["name"],)), fields, guarded)
-        case "output":
-            return Reference(StepRef(step=OUTPUT), fields, guarded)
-        case "confidence":
-            return Reference(StepRef(step=CONFIDENCE), fields, guarded)
+        case "output" | "confidence" | "results" | "confidences" as own:
+            return Reference(StepRef(step=StepId(f"${own}")), fields, guarded)
         case _:
             return Reference(ItemRef(), fields, guarded)
 
@@ -159,7 +162,7 @@ def written(root: object) -> str:
         case StepRef(step=step, path=path) if path == HANDOFF:
             return f"$handoffs.{step}"
         case StepRef(step=step):
-            return step if step in (OUTPUT, CONFIDENCE) else f"$steps.{step}"
+            return step if step in _OWN else f"$steps.{step}"
         case ItemRef():
             return "$item"
         case StateRef(loop_state=path):

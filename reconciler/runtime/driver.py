@@ -19,13 +19,13 @@ from reconciler.runtime.planning_session import PlanningSession
 from reconciler.runtime.ports import AttemptEvent
 from reconciler.runtime.progress_reports import ProgressReports
 from reconciler.runtime.promotions import Promotions, all_out
+from reconciler.runtime.questions import Questions
 from reconciler.runtime.recovery import Recovery
 from reconciler.runtime.retries import started
 from reconciler.runtime.run_clock import RunClock
 from reconciler.runtime.run_reservations import RunReservations
 from reconciler.runtime.service_failure import service_failure
 from reconciler.runtime.shard_resources import ShardResources
-from reconciler.runtime.verification import verification
 from reconciler.runtime.weak_callback import weak_callback
 from reconciler.state import commands as c
 from reconciler.state import events as e
@@ -83,7 +83,7 @@ class Driver:
         self._written: Future[None] | None = admission
         self._loop = asyncio.get_running_loop()
         self._alarms = Alarms(self.run, self._clock, shared.delays, self._inbox.put_nowait, self._handling.locked)
-        self._verifying: list[asyncio.Task[None]] = []
+        self._questions = Questions(ports.executor, admitted.id, weak_callback(self.post))
         self._resolutions: dict[str, asyncio.Future[Future[None]]] = {}
         self._reservations = RunReservations(self.run, shared.reservations, ports.clock)
         self._totals = AttemptTotals(ports.catalog, self.run.attempts.values())
@@ -259,8 +259,8 @@ class Driver:
                 self._promotions.start(attempt, self.run.attempts[attempt].step.id)
             case c.RequestPlan():
                 self._planning.start(command)
-            case c.Verify():
-                self._verifying.append(asyncio.get_running_loop().create_task(self._verify(command)))
+            case c.Verify() | c.EvaluateQuorum():
+                self._questions.ask(command)
             case c.Restore(attempt=attempt, output=output):
                 executor.restore(task, {attempt: output})
             case c.WakeAt():
@@ -270,9 +270,6 @@ class Driver:
                 (sink.record if self.run.task.planning.learn else sink.count)([outcome])
             case c.EndRun():
                 self._planning.stop()
-
-    async def _verify(self, command: c.Verify) -> None:
-        self.post(await verification(self._ports.executor, self.admitted.id, command))
 
     def _report(self, event: AttemptEvent | LogBatch) -> None:
         """A report of the executor. A start that the run knows of already is dropped."""
@@ -296,8 +293,7 @@ class Driver:
         self._progress.close()
         self._alarms.close()
         self._written = None  # it refers to this driver
-        for verifying in self._verifying:
-            verifying.cancel()
+        self._questions.close()
         for resolution in self._resolutions.values():
             resolution.cancel()
         self._ports.executor.release(self.admitted.id)

@@ -48,7 +48,7 @@ class ParkedRun:
 def only_waits(run: RunState) -> bool:
     """Whether a run can do nothing before somebody answers or a moment comes, and has all it needs in the journal."""
     attempts, steps = run.attempts, run.steps
-    if run.plan is None or run.ending or run.replanning or run.status is not RunStatus.RUNNING:
+    if run.plan is None or run.ending or run.replanning or run.evaluating or run.status is not RunStatus.RUNNING:
         return False
     if not (attempts.live or asked(run)) or attempts.unconfirmed or attempts.in_doubt or attempts.large_outputs:
         return False

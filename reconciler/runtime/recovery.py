@@ -11,6 +11,7 @@ from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.attempts import Attempt
 from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.quorums import awaits
 from reconciler.state.run import RunState
 from reconciler.state.waits import heartbeat_limit_s
 
@@ -96,13 +97,14 @@ def _lost_attempts(run: RunState) -> tuple[e.Event, ...]:
 
 
 def _again(run: RunState, commands: Sequence[c.Command], staged: Collection[AttemptId]) -> tuple[c.Command, ...]:
-    """All alarms; promotions, questions about acts in doubt, and the last request for a plan, if still unanswered."""
+    """All alarms; promotions, questions about acts in doubt and quorums, the last request for a plan, if unanswered."""
     promotions = [command for command in commands if isinstance(command, c.Promote) and command.attempt in staged]
     alarms = [command for command in commands if isinstance(command, c.WakeAt)]
     requests = [command for command in commands if isinstance(command, c.RequestPlan)]
     asked = {attempt.id for attempt in run.in_doubt if attempt.verifying}
     questions = [command for command in commands if isinstance(command, c.Verify) and command.attempt in asked]
-    return (*alarms, *promotions, *questions, *(requests[-1:] if run.replanning else ()))
+    open_ = [command for command in commands if isinstance(command, c.EvaluateQuorum) and awaits(run, command)]
+    return (*alarms, *promotions, *questions, *open_, *(requests[-1:] if run.replanning else ()))
 
 
 def _lost_effects(run: RunState, commands: Sequence[c.Command], known: Collection[AttemptId]) -> Failure | None:

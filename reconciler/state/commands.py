@@ -54,6 +54,19 @@ for _model in (ListOf, ObjectOf, ComputedOf):
     _model.model_rebuild()
 
 
+def attempts_of(source: Source) -> tuple[AttemptId, ...]:
+    """The attempts whose outputs a source is made of."""
+    match source:
+        case OutputOf(attempt=attempt):
+            return (attempt,)
+        case ListOf(items=items):
+            return tuple(attempt for item in items for attempt in attempts_of(item))
+        case ObjectOf(fields=parts) | ComputedOf(reads=parts):
+            return tuple(attempt for part in parts.values() for attempt in attempts_of(part))
+        case _:
+            return ()
+
+
 class Dispatch(Versioned):
     """Start an attempt: this agent, on this node, on these inputs.
 
@@ -135,6 +148,20 @@ class Verify(Versioned):
     step: StepId
     agent: AgentName
     node: NodeId
+
+
+class EvaluateQuorum(Versioned):
+    """Find out whether the condition of a fan-out holds of its first results. Answered by QuorumEvaluated.
+
+    ``revision`` grows when one of the results is lost; then an answer to an earlier one means nothing.
+    """
+
+    command: Literal["evaluate_quorum"] = "evaluate_quorum"
+    fan_out: StepId
+    revision: int
+    condition: str
+    results: tuple[Source, ...]
+    confidences: tuple[float, ...]
 
 
 class Restore(Versioned):
@@ -231,6 +258,17 @@ class EndRun(Versioned):
 
 
 Command = Annotated[
-    Dispatch | Confirm | Promote | Flush | Verify | Restore | Deliver | RequestPlan | WakeAt | Learn | EndRun,
+    Dispatch
+    | Confirm
+    | Promote
+    | Flush
+    | Verify
+    | EvaluateQuorum
+    | Restore
+    | Deliver
+    | RequestPlan
+    | WakeAt
+    | Learn
+    | EndRun,
     Field(discriminator="command"),
 ]

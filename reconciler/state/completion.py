@@ -4,9 +4,11 @@ from planners.model import StepId
 from planners.policies import OnFailure
 from reconciler.state import commands as c
 from reconciler.state.conclusion import fail
-from reconciler.state.fan_outs import CompletionReason, ElementStatus, OpenFanOut
+from reconciler.state.fan_out_ends import CompletionReason
+from reconciler.state.fan_outs import ElementStatus, OpenFanOut
 from reconciler.state.giving_up import close, drop, fail_element
 from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.quorums import Consulted, consult, note_results
 from reconciler.state.run_data import RunData
 
 
@@ -16,11 +18,13 @@ def settle_fan_outs(run: RunData) -> None:
     for fan_out in fan_outs.take_begun():
         if fan_out not in run.facts.started_s:
             _start(run, fan_outs.open[fan_out])
+    note_results(run)
     for fan_out in run.facts.due(run.at_s):
         if fan_out in fan_outs.open:
             fan_outs.changed[fan_out] = None
     while fan_outs.changed and not run.ending:
         _decide(run, next(iter(fan_outs.changed)))
+        note_results(run)
     for step in fan_outs.take_released():
         run.steps.release(step, run.at_s)
 
@@ -37,6 +41,10 @@ def _decide(run: RunData, fan_out_id: StepId) -> None:
     run.fan_outs.changed.pop(fan_out_id)
     if fan_out.awaits_plan:  # it is looked at again when that is there
         return
+    if fan_out.spec.policy.complete_when is not None and (consulted := consult(run, fan_out)) is not Consulted.OPEN:
+        if consulted is not Consulted.AWAITED:
+            _end_by_condition(run, fan_out, consulted)
+        return
     timeout_s, started_s = fan_out.spec.policy.timeout_s, run.facts.started_s.get(fan_out_id)
     timed_out = timeout_s is not None and started_s is not None and run.at_s >= started_s + timeout_s
     decided = fan_out.completed(timed_out=timed_out)
@@ -46,9 +54,29 @@ def _decide(run: RunData, fan_out_id: StepId) -> None:
     close(run, fan_out_id, reason, succeeded=succeeded)
     if not succeeded:
         _fail(run, fan_out, reason)
-    elif fan_out.counts[ElementStatus.FAILED] or fan_out.counts[ElementStatus.OPEN]:
+    elif _has_to_be_told(fan_out):
         run.facts.keep(fan_out_id, fan_out.numbers(ElementStatus.SUCCEEDED))
         _drop_the_rest(run, fan_out, f"'{fan_out_id}' is complete without it: {reason.value}")
+
+
+def _end_by_condition(run: RunData, fan_out: OpenFanOut, consulted: Consulted) -> None:
+    """Go on with the results of which the condition holds; fail if it has no value for them."""
+    name, answer = fan_out.spec.id, run.facts.quorums[fan_out.spec.id].answer
+    assert answer is not None, "it was answered"
+    kept = run.facts.quorums[name].first(answer.results)
+    if consulted is Consulted.FAILED:
+        close(run, name, CompletionReason.CONDITION_FAILED, succeeded=False)
+        _fail(run, fan_out, CompletionReason.CONDITION_FAILED)
+        return
+    close(run, name, CompletionReason.CONDITION_REACHED, succeeded=True, kept=kept)
+    run.facts.keep(name, tuple(sorted(kept)))
+    _drop_the_rest(run, fan_out, f"'{name}' is complete without it: {CompletionReason.CONDITION_REACHED.value}")
+
+
+def _has_to_be_told(fan_out: OpenFanOut) -> bool:
+    """Whether the next plan must know that a fan-out is complete, so that others can read it."""
+    dropped = fan_out.counts[ElementStatus.FAILED] or fan_out.counts[ElementStatus.OPEN]
+    return bool(dropped) or fan_out.spec.policy.complete_when is not None
 
 
 def _drop_the_rest(run: RunData, fan_out: OpenFanOut, reason: str) -> None:
@@ -82,6 +110,10 @@ def _cause(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> Failu
         late = f"'{name}' had {results} of {total} results after {fan_out.spec.policy.timeout_s:g} s"
         message = late if first is None else f"{late}; {first.message}"
         return Failure(kind=FailureKind.TIMEOUT, message=message, fix=f"raise timeout_s of '{name}'")
+    if reason is CompletionReason.CONDITION_FAILED and (answer := run.facts.quorums[name].answer) is not None:
+        message = f"complete_when of '{name}' has no value after {answer.results} of {total} results: {answer.failure}"
+        fix = "test for what may be missing with has(), and compare like with like"
+        return Failure(kind=FailureKind.BAD_INPUT, message=message, fix=fix)
     if first is None:
         message = f"'{name}' needs {fan_out.spec.policy.least_successful(total)} results, and it has {total} elements"
         return Failure(kind=FailureKind.ERROR, message=message, fix=f"lower min_successful of '{name}'")

@@ -72,6 +72,8 @@ def end_if_done(run: RunData) -> None:
     if steps.unfinished and (steps.under_way or steps.blocked or steps.in_doubt):
         waits = bool(steps.in_doubt) and not steps.under_way and not steps.blocked
         run.status = c.RunStatus.IN_DOUBT if waits else c.RunStatus.RUNNING
+    elif run.evaluating:
+        run.status = c.RunStatus.RUNNING
     elif run.plan.pending:
         names = _some([pending.id for pending in run.plan.pending])
         fail(run, Failure(kind=FailureKind.PLANNING, message=f"nothing can unroll {names}"))

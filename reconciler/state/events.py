@@ -201,6 +201,20 @@ class NodeLost(_Event):
     node: NodeId
 
 
+class QuorumEvaluated(_Event):
+    """Whether the condition of a fan-out holds of its first ``results`` results. Answers EvaluateQuorum.
+
+    ``failure``: why it has no value.
+    """
+
+    event: Literal["quorum_evaluated"] = "quorum_evaluated"
+    fan_out: StepId
+    revision: int
+    results: int
+    holds: bool = False
+    failure: StorableText = ""
+
+
 class CancelRequested(_Event):
     """A user wants the run to end."""
 
@@ -231,6 +245,7 @@ Event = Annotated[
     | HeartbeatReceived
     | OutputsLost
     | NodeLost
+    | QuorumEvaluated
     | CancelRequested
     | TimePassed,
     Field(discriminator="event"),

@@ -10,28 +10,17 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pydantic import Field
-
-from planners.model import Model, StepId
+from planners.model import StepId
 from planners.plans import Plan
 from planners.policies import OnFailure
 from planners.workflow import FanOut
+from reconciler.state.fan_out_ends import Completion, CompletionReason
 from reconciler.state.step_state import StepStatus
 
 Element = tuple[StepId, int]
 _ENDED = frozenset({StepStatus.FINISHED, StepStatus.SKIPPED})
 _MOST_NAMED = 100
 _AT_WORK = frozenset({StepStatus.DISPATCHED, StepStatus.RUNNING, StepStatus.IN_DOUBT})
-
-
-class CompletionReason(StrEnum):
-    """Why a fan-out is complete."""
-
-    ALL_COMPLETED = "all_completed"
-    MIN_SUCCESSFUL_REACHED = "min_successful_reached"
-    FAILURE_TOLERANCE_EXCEEDED = "failure_tolerance_exceeded"
-    TIMED_OUT = "timed_out"
-    CANCELLED = "cancelled"
 
 
 class ElementStatus(StrEnum):
@@ -47,25 +36,8 @@ _MISSING = {
     ElementStatus.OPEN: "it was cancelled",
     ElementStatus.SKIPPED: "it was skipped",
     ElementStatus.FAILED: "it failed",
+    ElementStatus.SUCCEEDED: "it ended later",
 }
-
-
-class Completion(Model):
-    """How a fan-out ended: whether it has succeeded, and apart from that, why it is complete.
-
-    ``missing``: what has become of the elements without a result, for the first of them.
-    """
-
-    fan_out: StepId = Field(description="The id of the fan-out")
-    succeeded: bool = Field(description="Whether the fan-out has succeeded")
-    reason: CompletionReason = Field(description="Why it is complete")
-    at_s: float = Field(description="When, in seconds from admission")
-    total: int = Field(description="Number of elements")
-    results: int = Field(description="Elements with a result")
-    missing: dict[int, str] = Field(
-        default_factory=dict,
-        description="What has become of the elements without a result, by their number, for the first of them",
-    )
 
 
 @dataclass(slots=True)
@@ -98,12 +70,21 @@ class OpenFanOut:
         return tuple(number for number, element in enumerate(self.elements) if element.status is status)
 
     def completion(
-        self, reason: CompletionReason, at_s: float, why: Mapping[int, str], *, succeeded: bool
+        self, end: tuple[CompletionReason, bool], at_s: float, why: Mapping[int, str], kept: Collection[int] | None
     ) -> Completion:
-        """How it has ended. ``why``: of the elements that failed."""
-        without = [number for number, one in enumerate(self.elements) if one.status is not ElementStatus.SUCCEEDED]
+        """How it has ended.
+
+        Args:
+            end: the reason, and whether it has succeeded.
+            at_s: when.
+            why: of the elements that failed.
+            kept: those whose results count; by default all that have succeeded.
+        """
+        counted = frozenset(self.numbers(ElementStatus.SUCCEEDED) if kept is None else kept)
+        without = [number for number in range(self.total) if number not in counted]
         told = {number: why.get(number, _MISSING[self.elements[number].status]) for number in without[:_MOST_NAMED]}
-        results = self.counts[ElementStatus.SUCCEEDED]
+        reason, succeeded = end
+        results = len(counted)
         return Completion(
             fan_out=self.spec.id,
             succeeded=succeeded,
@@ -172,6 +153,8 @@ class FanOuts:
         self.changed: dict[StepId, None] = {}
         self._begun: dict[StepId, None] = {}
         self._released: list[StepId] = []
+        self._results: list[tuple[StepId, int, bool]] = []
+        self._recounted: dict[StepId, None] = {}
         gone = frozenset(failed)
         for spec in plan.fan_outs if plan is not None else ():
             self.specs[spec.id] = spec
@@ -189,6 +172,8 @@ class FanOuts:
         self.open[spec.id] = fan_out = OpenFanOut(spec, states)
         fan_out.counts[ElementStatus.OPEN] = len(states)
         self.changed[spec.id] = None
+        if spec.policy.complete_when is not None:
+            self._recounted[spec.id] = None
         for number in spec.begun:
             self._begun[spec.id] = None
             self._admit(fan_out, number)
@@ -208,6 +193,16 @@ class FanOuts:
         """Open fan-outs of which a step has begun since the last call."""
         begun, self._begun = [one for one in self._begun if one in self.open], {}
         return begun
+
+    def take_recounted(self) -> list[StepId]:
+        """The open fan-outs with a condition, once for each plan."""
+        recounted, self._recounted = [one for one in self._recounted if one in self.open], {}
+        return recounted
+
+    def take_results(self) -> list[tuple[StepId, int, bool]]:
+        """Of fan-outs with a condition, the elements that have got a result (True) or lost it since the last call."""
+        results, self._results = self._results, []
+        return results
 
     def take_released(self) -> list[StepId]:
         """Steps that need not be held any more, since the last call."""
@@ -300,6 +295,8 @@ class FanOuts:
         fan_out.counts[status] += 1
         element.status = status
         self.changed[fan_out_id] = None
+        if status is ElementStatus.SUCCEEDED and fan_out.spec.policy.complete_when is not None:
+            self._results.append((fan_out_id, number, True))
         fan_out.held_steps.pop(number, None)
         if element.admitted:
             element.admitted = False
@@ -320,6 +317,8 @@ class FanOuts:
         fan_out = self.open[fan_out_id]
         element = fan_out.elements[number]
         if element.status in (ElementStatus.SUCCEEDED, ElementStatus.SKIPPED):
+            if fan_out.spec.policy.complete_when is not None:
+                self._results.append((fan_out_id, number, False))
             fan_out.counts[element.status] -= 1
             fan_out.counts[ElementStatus.OPEN] += 1
             element.status = ElementStatus.OPEN

@@ -1,11 +1,14 @@
 """What the final failure of a step means: it is skipped, its element of a fan-out fails, or the run does."""
 
+from collections.abc import Collection
+
 from planners.model import StepId
 from planners.policies import OnFailure
 from planners.workflow import Step
 from reconciler.state.commands import PlanReason
 from reconciler.state.conclusion import fail, flush
-from reconciler.state.fan_outs import CompletionReason, Element
+from reconciler.state.fan_out_ends import CompletionReason
+from reconciler.state.fan_outs import Element
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run_data import RunData
@@ -81,10 +84,17 @@ def drop(run: RunData, element: Element, reason: str) -> None:
     flush(run, {attempt: Verdict.FLUSH for attempt in live if attempt is not None})
 
 
-def close(run: RunData, fan_out: StepId, reason: CompletionReason, *, succeeded: bool) -> None:
-    """Note how a fan-out has ended."""
+def close(
+    run: RunData,
+    fan_out: StepId,
+    reason: CompletionReason,
+    *,
+    succeeded: bool,
+    kept: Collection[int] | None = None,
+) -> None:
+    """Note how a fan-out has ended. ``kept``: the elements whose results count; by default all that have one."""
     why = {number: failure.message for (of, number), failure in run.facts.failures.items() if of == fan_out}
-    completion = run.fan_outs.open[fan_out].completion(reason, run.at_s, why, succeeded=succeeded)
+    completion = run.fan_outs.open[fan_out].completion((reason, succeeded), run.at_s, why, kept)
     run.facts.completions[fan_out] = completion
     for step in run.fan_outs.close(fan_out):
         run.steps.release(step, run.at_s)

@@ -45,7 +45,8 @@ def _flaws(run: RunData) -> Iterator[str]:
         yield from _of_attempts(run)
     started = run.requests.requested > 0
     waits = run.steps.in_doubt or (run.undoing is not None and run.attempts.in_doubt)
-    if started and not (run.replanning or run.attempts.live or run.steps.under_way or waits):
+    goes_on = run.replanning or run.evaluating or run.attempts.live or run.steps.under_way
+    if started and not (goes_on or waits):
         yield "nothing will ever happen again"
 
 

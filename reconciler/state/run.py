@@ -10,7 +10,7 @@ from typing import ClassVar
 from planners.built_in_names import CALLBACK
 from planners.model import AttemptId, StepId
 from reconciler.state import commands as c
-from reconciler.state import delivery, limit_policy, planning, proposals, reports, waits
+from reconciler.state import delivery, limit_policy, planning, proposals, quorums, reports, waits
 from reconciler.state import events as e
 from reconciler.state.advance import advance
 from reconciler.state.conclusion import end, with_whereabouts
@@ -121,6 +121,8 @@ class RunState(RunData):
                 again = "submit the task again to start it anew"
                 failure = Failure(kind=FailureKind.CANCELLED, message=reason or "cancelled", fix=again)
                 end(self, c.RunStatus.CANCELLED, failure=with_whereabouts(self, failure))
+            case e.QuorumEvaluated():
+                quorums.evaluated(self, event)
             case e.TimePassed():  # `advance` sees what has become due
                 pass
             case e.LimitsAnswered():

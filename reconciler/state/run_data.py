@@ -164,6 +164,11 @@ class RunData:
         return state is not None and state.status in (StepStatus.SKIPPED, StepStatus.FAILED)
 
     @property
+    def evaluating(self) -> bool:
+        """Whether the condition of an open fan-out is being evaluated."""
+        return any(quorum.asked and name in self.fan_outs.open for name, quorum in self.facts.quorums.items())
+
+    @property
     def replanning(self) -> bool:
         """Whether an optimal plan has been asked for and is not complete yet."""
         return self.requests.awaited is not None

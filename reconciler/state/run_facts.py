@@ -8,9 +8,11 @@ from planners.facts import Elements, Facts, FinishedStep, ResumedLoop
 from planners.model import StepId, WorkKey
 from planners.occurrences import Ranges
 from planners.workflow import FanOut, LoopTurn, Step
-from reconciler.state.fan_outs import Completion, Element
+from reconciler.state.fan_out_ends import Completion
+from reconciler.state.fan_outs import Element
 from reconciler.state.handoff import Failure
 from reconciler.state.proposed_steps import ProposedSteps
+from reconciler.state.quorum_state import Quorum
 
 
 class RunFacts:
@@ -31,6 +33,7 @@ class RunFacts:
         proposed: what agents have proposed.
         tries: the steps of each ``try``; ``failed_tries``, ``reverts``, ``reverted``: what is undone of those that have
             failed, see `reconciler.state.failed_tries`.
+        quorums: what is known of the conditions on results of fan-outs.
         told: how many facts the last request for a plan knew, and ``planned``: the last plan that was accepted.
     """
 
@@ -60,6 +63,7 @@ class RunFacts:
         self.reverts: dict[StepId, tuple[Step, ...]] = {}
         self.reverted: dict[StepId, FinishedStep] = {}
         self._decompositions: dict[StepId, Decomposition] = {}
+        self.quorums: dict[StepId, Quorum] = {}
         self.told = self.planned = 0
 
     def start(self, fan_out: StepId, at_s: float, timeout_s: float | None) -> None:

@@ -11,7 +11,7 @@ from planners.tasks import Mode
 from planners.workflow import Skipped
 from reconciler.gate import Appraisal, Decision
 from reconciler.state.commands import RunStatus
-from reconciler.state.fan_outs import Completion
+from reconciler.state.fan_out_ends import Completion
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
 from reconciler.state.step_state import StepStatus

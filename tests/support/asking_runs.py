@@ -8,7 +8,7 @@ from page_server import PageServer
 from planners.model import AttemptId, NodeId, StepId, TaskId
 from planners.workflow import Pending, Skipped
 from reconciler.state.commands import RunStatus
-from reconciler.state.fan_outs import Completion, CompletionReason
+from reconciler.state.fan_out_ends import Completion, CompletionReason
 from reconciler.state.waiting import WaitKind, WaitReason
 from reconciler.views.models import Doubt, PlansView, TimelineBar
 

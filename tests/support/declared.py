@@ -7,7 +7,9 @@ from worlds import computed
 from planners.agents import AgentKind, AgentSpec, Catalog, Effect, Retry
 from planners.errors import PlanningError
 from planners.expansion import flatten
+from planners.expressions.errors import ExpressionFailed
 from planners.expressions.evaluation import value_of
+from planners.expressions.quorums import is_reached
 from planners.model import NodeId, TaskId
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.resources import Resources
@@ -20,6 +22,7 @@ from reconciler.state import events as e
 from reconciler.state.conditions import Conditions
 from reconciler.state.handoff import Failure, FailureKind, Handoff
 from reconciler.state.messages import MailboxMessage
+from reconciler.state.quorums import answer_to
 from reconciler.state.run import RunState
 
 NODES = (NodeId("n1"), NodeId("n2"))
@@ -79,6 +82,7 @@ class Declared:
     output: object = None
     seconds: object = lambda _capability, _inputs, _number: 0.5
     plan_s: float = 0.5
+    evaluation_s: float = 0.05
     guess_s: float = 0.01
     imagined: dict = field(default_factory=dict)
     faults: tuple = ()
@@ -88,11 +92,13 @@ class Declared:
 
     def __post_init__(self):
         self.values, self.orders, self.plans, self.ended_s = {}, {}, [], {}
+        self.evaluations = []  # how many results each evaluation of a condition was about
         self.said, self.heard = {}, {}  # attempt -> the messages that it publishes while it runs, and gets
         self.simulation = Simulation(
             RunState(TaskId("t"), self.task, self.catalog),
             planner=self._plan,
             agents=self._work,
+            evaluator=self._evaluate,
             faults=self.faults,
             restarts=self.restarts,
             most_events=self.most_events,
@@ -205,7 +211,7 @@ class Declared:
         try:
             inputs = {name: self.value(source) for name, source in sorted(order.inputs.items())}
             made = self.output(capability, inputs, number) if self.output else computed(capability, inputs)
-        except (LookupError, TypeError, ValueError) as error:
+        except (ExpressionFailed, LookupError, TypeError, ValueError) as error:
             made, inputs = Failure(kind=FailureKind.ERROR, message=str(error)), {}
         seconds = self.seconds(capability, inputs, number)
         end_s = now_s + seconds
@@ -218,6 +224,16 @@ class Declared:
         handoff = made if isinstance(made, Handoff) else Handoff(output=made)
         self.values[order.attempt] = handoff.output
         yield end_s, e.AttemptFinished(at_s=0, attempt=order.attempt, handoff=handoff, seconds=seconds)
+
+    def _evaluate(self, question, now_s):
+        """Whether a condition holds, after a while."""
+        self.evaluations.append(len(question.results))
+        results = [self.value(source) for source in question.results]
+        try:
+            answer = answer_to(question, holds=is_reached(question.condition, results, question.confidences))
+        except ExpressionFailed as error:
+            answer = answer_to(question, holds=False, failure=error.message)
+        yield now_s + self.evaluation_s, answer
 
     def _messages(self, order, inputs):
         """Two for each topic that the step publishes, one after the other; they follow from the inputs."""

@@ -5,6 +5,15 @@ from hypothesis import strategies as st
 from planners.model import canonical_json, digest
 from reconciler.state.handoff import Failure, FailureKind, Handoff
 
+# Over what a binding reads, and over results; both of texts, lists and numbers. The last ones have no value for some.
+_EXPRESSIONS = ("[{0}, 1]", "type({0}) == string ? {0} + 'x' : 'y'", "{{'of': {0}}}", "{0} + 'z'", "{0}.size()")
+_QUORUMS = (
+    "$results.size() >= 2",
+    "$results.exists(r, type(r) == string && r < '6')",
+    "$confidences.size() > 2 || $results.all(r, type(r) == string && r > '9')",
+    "$results.exists(r, r < '3')",
+)
+
 
 @st.composite
 def workflows(draw, depth=2, *, policies=True, undo=False, order=False):
@@ -60,6 +69,12 @@ class _Drawing:
         )
         return self.draw(st.sampled_from(choices))
 
+    def expression(self, seen, item):
+        """The value of an expression over what a binding may read; few have none for some values."""
+        bound = self.binding(seen, item)
+        read = bound if isinstance(bound, str) else "$inputs.seed"
+        return {"cel": self.draw(st.sampled_from(_EXPRESSIONS)).format(read)}
+
     def a_step(self, name, depth, seen, item):
         inputs = {"k": self.binding(seen, item)}
         if self.draw(st.booleans()):
@@ -67,6 +82,8 @@ class _Drawing:
         capability = self.draw(st.sampled_from(["do", "do", "say", "propose"]))
         after = self.draw(st.lists(st.sampled_from(seen), max_size=1)) if seen else []
         node = {"id": name, "capability": capability, "inputs": inputs, "after": after}
+        if self.draw(st.integers(0, 3)) == 0:
+            inputs["made"] = self.expression(seen, item)
         if self.draw(st.integers(0, 3)) == 0:
             node["mailbox"] = {"publishes": ["news"], "subscribes": ["news"]}
         if self.draw(st.integers(0, 2)) == 0:
@@ -83,7 +100,10 @@ class _Drawing:
         if not self.policies:
             return {}
         if self.order and self.draw(st.booleans()):
-            return {"min_successful": self.draw(st.sampled_from([1, 2, "50%"]))}
+            least = self.draw(st.sampled_from([1, 2, "50%", None]))
+            return (
+                {"complete_when": self.draw(st.sampled_from(_QUORUMS))} if least is None else {"min_successful": least}
+            )
         few = [{}, {"max_concurrency": 1}, {"tolerated_failures": 1}, {"tolerated_failures": total}]
         return self.draw(st.sampled_from([*few, {"tolerated_failures": "50%", "max_concurrency": 2}]))
 
@@ -120,7 +140,7 @@ class _Drawing:
             "loop": steps,
             "output": last,
             "state": state,
-            "next": {"x": f"$steps.{last}"},
+            "next": {"x": self.draw(st.sampled_from([f"$steps.{last}", {"cel": f"[$steps.{last}, $state.turn]"}]))},
             "max": 3,
             **self.draw(st.sampled_from([{}, {"until": over}, {"while": "$state.turn < 2"}])),
         }
