@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learner.predictor.alignment import WordAlignment
 from learner.predictor.calibration import IsotonicCalibration
+from learner.predictor.cross_alignment import CrossAlignment
+from learner.predictor.cross_ranker import CrossRanker
 from learner.predictor.errors import CorruptPredictor
 from learner.predictor.history import RequestHistory
 from learner.predictor.kernel import RequestKernel
 from learner.predictor.mixture import ExpertWeights
 from learner.predictor.numbered_plan import NumberedPlan
 from learner.predictor.plan_space import PlanSpace
-from learner.predictor.ranker import Ranker, ranker_from_text
 from learner.predictor.ridge import StackedRidge
 from learner.predictor.storage import Arrays, under
 
@@ -31,7 +31,7 @@ class Calibrations(NamedTuple):
 
 @dataclass(frozen=True)
 class FittedModels:
-    """The result of training. Immutable; ``ranker`` is None after few examples.
+    """The result of training. Immutable.
 
     ``calibrations`` are those of guesses at the whole plan of a new request, ``repeated`` of one that came before,
     ``continued`` those of guesses at what follows known steps. ``familiar``: the similarity to its most similar other
@@ -43,13 +43,13 @@ class FittedModels:
     history: RequestHistory
     kernel: RequestKernel
     ridge: StackedRidge
-    ranker: Ranker | None
+    ranker: CrossRanker
     calibrations: Calibrations
     weights: ExpertWeights
     familiar: float
     continued: Calibrations
     repeated: Calibrations
-    alignment: WordAlignment | None = None
+    alignment: CrossAlignment | None = None
 
     def header(self) -> dict[str, Any]:
         """The part that is stored as JSON."""
@@ -59,7 +59,7 @@ class FittedModels:
             "requests": [self.history.rows, self.history.kinds, self.history.keys],
             "weights": self.weights.rows.tolist(),
             "familiar": self.familiar,
-            "ranker": self.ranker.text() if self.ranker else None,
+            "ranker": self.ranker.stored(),
             "calibrations": _listed(self.calibrations),
             "continued": _listed(self.continued),
             "repeated": _listed(self.repeated),
@@ -96,13 +96,13 @@ class FittedModels:
             history,
             kernel,
             ridge,
-            ranker_from_text(header["ranker"]) if header["ranker"] else None,
+            CrossRanker.from_stored(header["ranker"]),
             _calibrations(header["calibrations"]),
             ExpertWeights(np.array(header["weights"])) if "weights" in header else ExpertWeights.prior(),
             float(header.get("familiar", 0.0)),
             _calibrations(header.get("continued", header["calibrations"])),
             _calibrations(header.get("repeated", header["calibrations"])),
-            WordAlignment.from_arrays(of_words) if (of_words := under("alignment.", arrays)) else None,
+            CrossAlignment.from_arrays(of_words) if (of_words := under("alignment.", arrays)) else None,
         )
 
 

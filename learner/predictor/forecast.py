@@ -15,7 +15,6 @@ from learner.predictor.fitted import FittedModels
 from learner.predictor.history import Recollection
 from learner.predictor.numbered_plan import NumberedPlan
 from learner.predictor.plan_space import LabelCounts, PlanSpace
-from learner.predictor.ranker import unranked
 
 MOST_REPEATED = 12  # plans of the same request that are candidates
 _STRANGE = 3.0  # power with which probabilities fall with the familiarity of a request
@@ -25,13 +24,15 @@ _STRANGE = 3.0  # power with which probabilities fall with the familiarity of a 
 class Judgement:
     """The evidence of one request, and how often labels occurred in the plans of others.
 
-    ``hidden``: plans that only the request itself got. They are candidates only where they are recalled.
+    ``hidden``: plans that only the request itself got. They are candidates only where they are recalled. ``request``:
+    which of those learned from it is; None for a new one.
     """
 
     evidence: Evidence
     counts: LabelCounts
     recalled: Recollection
     hidden: frozenset[NumberedPlan] = frozenset()
+    request: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ def forecast(fitted: FittedModels, text: CatalogText, cold: ColdGuess, request: 
         own = history.by_row[row]
         scores = fitted.ridge.second.left_out(row, space.targets(own).mean(axis=0))
         hidden, counts = history.only_in(row), counts.minus(space.count(own))
-    aligned = fitted.alignment.of(request) if fitted.alignment is not None else None
+    aligned = fitted.alignment.of(request, row) if fitted.alignment is not None else None
     evidence = Evidence(scores, *text.mentions(request), cold.of(request), aligned)
-    judgement = Judgement(evidence, counts, recalled, hidden)
+    judgement = Judgement(evidence, counts, recalled, hidden, row)
     plans = candidates(space, judgement.evidence, recalled.likely(MOST_REPEATED), hidden)
     considered = candidate_features(space, plans, judgement.evidence, counts, hidden)
     familiarity = 1.0 if row is not None else min(1.0, recalled.similarity / max(fitted.familiar, 1e-6)) ** _STRANGE
@@ -95,7 +96,7 @@ def _forecast(
 ) -> Forecast:
     """Mix what the experts say. What is judged by similar requests counts less where there are none."""
     recalled, repeats = judgement.recalled, len(judgement.recalled.repeats)
-    ranked = fitted.ranker.probabilities(considered) if fitted.ranker else unranked(considered)
+    ranked = fitted.ranker.probabilities(considered, judgement.request)
     experts = expert_probabilities(considered.plans, ranked, considered.cold, recalled)
     unscaled = fitted.weights.mix(experts, repeats)
     experts[BY_SIMILARITY] *= familiarity

@@ -1,9 +1,9 @@
-"""The probability of each candidate to be the true plan: LightGBM, cross-fitted so that its calibration is honest.
+"""The probability of each candidate to be the true plan, by LightGBM.
 
-Training asks `fit_ranker`, storage `ranker_from_text`: another kind of ranker fulfils `Ranker` and is chosen here.
+Candidates of a list compete: the loss is that of choosing among them (ListNet, Cao et al., 2007).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import lightgbm as lgb
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learner.predictor.arrays import Floats
-from learner.predictor.errors import CorruptPredictor
 from learner.predictor.features import CandidateFeatures
 
-FOLDS = 3
-_LEAST_EXAMPLES = 30  # below, a ranker learns noise
+Objective = Callable[[NDArray[np.float64], lgb.Dataset], tuple[NDArray[np.float64], NDArray[np.float64]]]
+
+_MOST_CERTAIN = 30.0  # log odds beyond which nothing changes
+_LEAST_CURVATURE = 1e-6
 _PARAMETERS = {
-    "objective": "cross_entropy",
     "learning_rate": 0.1,
     "num_leaves": 15,
     "feature_fraction": 0.5,
@@ -38,80 +38,64 @@ class Ranker(Protocol):
         """Probability of each candidate to be the true plan, (candidates,)."""
         ...
 
-    def text(self) -> str:
-        """The model as text, for storage."""
-        ...
 
+class ListRanker:
+    """Gradient-boosted trees whose scores compete within a list of candidates: the mean of several softmaxes.
 
-class BoostedRanker:
-    """Gradient-boosted trees over the features of a candidate."""
+    That the true plan is none of them is one more candidate, of score 0.
+    """
 
-    def __init__(self, booster: lgb.Booster) -> None:
-        self._booster = booster
+    def __init__(self, boosters: Sequence[lgb.Booster]) -> None:
+        self.boosters = tuple(boosters)
 
     @classmethod
-    def fit(cls, features: Floats, labels: Floats, examples: int, seed: int) -> "BoostedRanker":
-        """From features, (candidates, features), and how far each is the true plan, 0..1."""
-        parameters = _PARAMETERS | {"seed": seed, "min_data_in_leaf": int(np.clip(len(labels) // 250, 10, 200))}
-        rounds = int(np.clip(examples // 8, 30, 60))
-        return cls(lgb.train(parameters, lgb.Dataset(features, labels), rounds))
+    def fit(cls, lists: Sequence["JudgedCandidates"], requests: int, seed: int) -> "ListRanker":
+        """One booster, from lists of candidates for so many requests."""
+        features = np.concatenate([one.considered.features for one in lists])
+        truth = [one.truth / max(1.0, float(one.truth.sum())) for one in lists]
+        objective = softmax_objective(np.concatenate(truth), [len(one) for one in truth])
+        leaf = int(np.clip(len(features) // 250, 10, 200))
+        parameters = _PARAMETERS | {"objective": objective, "seed": seed, "min_data_in_leaf": leaf}
+        trained = lgb.train(parameters, lgb.Dataset(features), int(np.clip(requests // 4, 60, 120)))
+        return cls([lgb.Booster(model_str=trained.model_to_string())])  # without the objective, which does not pickle
 
     def probabilities(self, candidates: CandidateFeatures) -> Floats:
         """Probability of each candidate to be the true plan, (candidates,)."""
-        return self.of_features(candidates.features)
-
-    def of_features(self, features: Floats) -> Floats:
-        """Probabilities by features, (candidates,)."""
-        return np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float32)
-
-    def text(self) -> str:
-        """The model in LightGBM's text format."""
-        return self._booster.model_to_string()
+        scores = np.stack([booster.predict(candidates.features, num_threads=1) for booster in self.boosters])
+        odds = np.exp(scores.clip(-_MOST_CERTAIN, _MOST_CERTAIN))
+        return np.asarray((odds / (1 + odds.sum(axis=1, keepdims=True))).mean(axis=0), dtype=np.float32)
 
 
-class CrossFitted(NamedTuple):
-    """The ranker of all examples, and for each example one that has not seen it. None: nothing to tell apart."""
+class PointwiseRanker:
+    """Trees that judge each candidate by itself: what predictors of format 6 and before have."""
 
-    ranker: Ranker | None
-    of_folds: Sequence[Ranker]
-    fold: NDArray[np.int_]
+    def __init__(self, booster: lgb.Booster) -> None:
+        self.booster = booster
 
-    def left_out(self, example: int, candidates: CandidateFeatures) -> Floats:
-        """Probabilities of candidates of an example, by the ranker that has not seen it."""
-        return self.of_folds[self.fold[example]].probabilities(candidates) if self.ranker else unranked(candidates)
-
-
-def fit_ranker(candidates: Sequence[CandidateFeatures], truth: Sequence[Floats], seed: int) -> CrossFitted:
-    """The ranker and those of the folds. ``truth``: per candidate how far it is the true plan, 0..1."""
-    fold = np.random.default_rng(seed).permutation(len(candidates)) % FOLDS
-    hits = sum(int(labels.any()) for labels in truth)
-    if len(candidates) < _LEAST_EXAMPLES or hits < FOLDS or all(bool(labels.all()) for labels in truth):
-        return CrossFitted(None, (), fold)
-    features = np.concatenate([one.features for one in candidates])
-    labels = np.concatenate(truth)
-    row_fold = np.repeat(fold, [len(one.plans) for one in candidates])
-    of_folds = [
-        BoostedRanker.fit(
-            features[row_fold != held_out], labels[row_fold != held_out], len(candidates), seed + held_out
-        )
-        for held_out in range(FOLDS)
-    ]
-    return CrossFitted(BoostedRanker.fit(features, labels, len(candidates), seed), of_folds, fold)
+    def probabilities(self, candidates: CandidateFeatures) -> Floats:
+        """Probability of each candidate to be the true plan, (candidates,)."""
+        return np.asarray(self.booster.predict(candidates.features, num_threads=1), dtype=np.float32)
 
 
-def ranker_from_text(text: str) -> Ranker:
-    """Inverse of `Ranker.text`.
+class JudgedCandidates(NamedTuple):
+    """Candidates for one of the requests, and how far each is the true plan, 0..1, (candidates,)."""
 
-    Raises:
-        CorruptPredictor: LightGBM cannot read it.
+    request: int
+    considered: CandidateFeatures
+    truth: Floats
+
+
+def softmax_objective(truth: Floats, sizes: Sequence[int]) -> Objective:
+    """Gradients of the cross-entropy of a softmax over each list of candidates, for LightGBM.
+
+    ``truth``: probabilities of the candidates of all lists, which add up to at most 1 in each. ``sizes``: of the lists.
     """
-    try:
-        return BoostedRanker(lgb.Booster(model_str=text))
-    except lgb.basic.LightGBMError as error:
-        raise CorruptPredictor(f"ranker: {error}") from error
+    starts = np.cumsum(sizes) - np.array(sizes)
+    of_list = np.repeat(np.arange(len(sizes)), sizes)
 
+    def gradients(scores: NDArray[np.float64], _: lgb.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        odds = np.exp(scores.clip(-_MOST_CERTAIN, _MOST_CERTAIN))
+        probability = odds / (1 + np.add.reduceat(odds, starts))[of_list]
+        return probability - truth, np.maximum(probability * (1 - probability), _LEAST_CURVATURE)
 
-def unranked(candidates: CandidateFeatures) -> Floats:
-    """Probabilities without a ranker: the regression's scores of whole plans, with a floor for the others."""
-    whole = np.maximum(candidates.whole, 0) + 1e-3
-    return np.asarray(whole / max(1.0, float(whole.sum())), dtype=np.float32)
+    return gradients

@@ -10,25 +10,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from learner.predictor.arrays import Floats
+from learner.predictor.beginnings import Beginning, beginnings
 from learner.predictor.calibration import IsotonicCalibration
 from learner.predictor.candidates import candidates
+from learner.predictor.cross_ranker import CrossRanker, fit_ranker
 from learner.predictor.decision import PlanChoice, choose
 from learner.predictor.experts import expert_probabilities
 from learner.predictor.features import CandidateFeatures, candidate_features
 from learner.predictor.fitted import Calibrations
-from learner.predictor.forecast import MOST_REPEATED, Judgement, continuation_features
+from learner.predictor.forecast import MOST_REPEATED, Judgement
 from learner.predictor.history import Recollection, RequestHistory
 from learner.predictor.leader import Trial, led
 from learner.predictor.mixture import ExpertWeights, Observation
-from learner.predictor.numbered_plan import NumberedPlan, first_steps, work_ids
+from learner.predictor.numbered_plan import NumberedPlan, work_ids
 from learner.predictor.plan_space import PlanSpace
-from learner.predictor.ranker import CrossFitted, Ranker, fit_ranker
+from learner.predictor.ranker import JudgedCandidates
 
 _NEWEST = 16  # repeats of a request that are learned from
 # Likelihood of a plan like the true one, as a power of their similarity: mostly the true plan itself counts.
 _SHARPNESS = 3.0
-_PREFIXES = (1, 2)  # numbers of known first steps that continuations are learned from
-_MOST_CONTINUED = 400  # requests that continuations are learned from
+_MOST_CALIBRATED = 800  # beginnings of plans that continuations are calibrated on
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class _Draw:
 
 
 class Stages:
-    """Trained stages of one history. ``ranker`` is None after few requests."""
+    """Trained stages of one history."""
 
     def __init__(self, space: PlanSpace, history: RequestHistory, judgements: Sequence[Judgement], seed: int) -> None:
         """Train.
@@ -60,31 +61,36 @@ class Stages:
         """
         self._space, self._history, self._judgements = space, history, judgements
         considered = [self._considered(one, replace(one.recalled, repeats=())) for one in judgements]
-        truth = [self._truth(one, plans) for one, plans in zip(considered, history.by_row, strict=True)]
-        fitted = fit_ranker(considered, truth, seed)
+        begun = list(beginnings(space, judgements, considered, [plans[0] for plans in history.by_row], seed))
+        fitted = fit_ranker([*self._judged(considered), *map(self._judged_begun, begun)], seed)
         draws = [draw for row, new in enumerate(considered) for draw in self._draws_of(row, new, fitted)]
-        self.ranker: Ranker | None = fitted.ranker
+        self.ranker = fitted
         self.weights = led(ExpertWeights.fit(map(_observation, draws)), map(_trial, draws))
         repeated = [draw for draw in draws if draw.repeats]
         self.calibrations = self._calibrated(draw for draw in draws if not draw.repeats)
         self.repeated = self._calibrated(repeated) if repeated else self.calibrations
-        self.continued = self._calibrated(self._continuations(draws, fitted, seed))
+        self.continued = self._calibrated(self._continuation(one, fitted) for one in begun[:_MOST_CALIBRATED])
 
     def _considered(self, judgement: Judgement, recalled: Recollection) -> CandidateFeatures:
         plans = candidates(self._space, judgement.evidence, recalled.likely(MOST_REPEATED), judgement.hidden)
         return candidate_features(self._space, plans, judgement.evidence, judgement.counts, judgement.hidden)
 
-    def _truth(self, considered: CandidateFeatures, plans: Sequence[NumberedPlan]) -> Floats:
-        """Mean over the plans of a request."""
-        nearest = {plan: considered.nearest_to(self._space, plan) for plan in set(plans)}
-        return np.asarray(np.mean([nearest[plan] for plan in plans], axis=0), dtype=np.float32)
+    def _judged(self, considered: Sequence[CandidateFeatures]) -> Iterator[JudgedCandidates]:
+        """The truth is the mean over the plans of a request."""
+        for request, (one, plans) in enumerate(zip(considered, self._history.by_row, strict=True)):
+            nearest = {plan: one.nearest_to(self._space, plan) for plan in set(plans)}
+            truth = np.mean([nearest[plan] for plan in plans], axis=0)
+            yield JudgedCandidates(request, one, np.asarray(truth, dtype=np.float32))
 
-    def _draws_of(self, row: int, new: CandidateFeatures, fitted: CrossFitted) -> Iterator[_Draw]:
+    def _judged_begun(self, begun: Beginning) -> JudgedCandidates:
+        return JudgedCandidates(begun.request, begun.considered, begun.considered.nearest_to(self._space, begun.plan))
+
+    def _draws_of(self, row: int, new: CandidateFeatures, fitted: CrossRanker) -> Iterator[_Draw]:
         judgement, plans = self._judgements[row], self._history.by_row[row]
         known = new if len(plans) == 1 else self._considered(judgement, judgement.recalled)
-        ranked_new = ranked = fitted.left_out(row, new)
+        ranked_new = ranked = fitted.probabilities(new, row)
         if known is not new:
-            ranked = fitted.left_out(row, known)
+            ranked = fitted.probabilities(known, row)
         for repeats in dict.fromkeys((0, *range(max(0, len(plans) - _NEWEST), len(plans)))):
             considered, p = (known, ranked) if repeats else (new, ranked_new)
             recalled = replace(judgement.recalled, repeats=plans[:repeats])
@@ -97,21 +103,11 @@ class Stages:
     def _experts(self, considered: CandidateFeatures, ranked: Floats, recalled: Recollection) -> Floats:
         return expert_probabilities(considered.plans, ranked, considered.cold, recalled)
 
-    def _continuations(self, draws: Sequence[_Draw], fitted: CrossFitted, seed: int) -> Iterator[_Draw]:
-        """Of each request's first plan, given its first steps."""
-        first = [draw for draw in draws if not draw.repeats]
-        for row in np.random.default_rng(seed).permutation(len(first))[:_MOST_CONTINUED].tolist():
-            draw, recalled = first[row], replace(self._judgements[row].recalled, repeats=())
-            for known in _PREFIXES:
-                if known <= len(draw.plan[0]):
-                    considered = self._continued(row, draw, known)
-                    experts = self._experts(considered, fitted.left_out(row, considered), recalled)
-                    yield replace(draw, considered=considered, experts=experts, known_steps=known)
-
-    def _continued(self, row: int, draw: _Draw, steps: int) -> CandidateFeatures:
-        order = np.argsort(-self.weights.mix(draw.experts, 0), kind="stable").tolist()
-        likeliest = [draw.considered.plans[at] for at in order]
-        return continuation_features(self._space, self._judgements[row], first_steps(draw.plan, steps), likeliest)
+    def _continuation(self, begun: Beginning, fitted: CrossRanker) -> _Draw:
+        considered, recalled = begun.considered, replace(self._judgements[begun.request].recalled, repeats=())
+        experts = self._experts(considered, fitted.probabilities(considered, begun.request), recalled)
+        to_plan = considered.similarity_to(self._space, begun.plan)
+        return _Draw(considered, experts, 0, begun.plan, to_plan, begun.known_steps)
 
     def _calibrated(self, draws: Iterable[_Draw]) -> Calibrations:
         """From the choices that would have been made."""

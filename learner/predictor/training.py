@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from learner.predictor.alignment import AlignedWords, WordAlignment
 from learner.predictor.arrays import Floats
 from learner.predictor.catalog_text import CatalogText, tool_description
 from learner.predictor.cold_guess import ColdGuess, Evidence
+from learner.predictor.cross_alignment import CrossAlignment
 from learner.predictor.example import PlanExample, ToolText
 from learner.predictor.fitted import FittedModels
 from learner.predictor.forecast import Judgement
@@ -28,7 +28,6 @@ from learner.predictor.word_vectors import installed_word_vectors
 WINDOW = 2_500  # examples learned from: the cost is cubic in them
 MOST_DESCRIBED = 1_000  # tools of a catalog up to which their descriptions are examples too: the same cost
 _GROUPS = 10
-_ALIGNED_GROUPS = 5
 _UNFAMILIAR_SHARE = 0.05
 
 
@@ -54,8 +53,9 @@ def fit_models(examples: Sequence[PlanExample], catalog: Sequence[ToolText], see
     penalty = best_penalty(similarity, targets, parts, times, seed)
     ridge, left_out = StackedRidge.fit(similarity, targets, parts, penalty, times)
     among = similarity[: len(requests), : len(requests)]
-    aligned, alignment = _alignments(space, history, requests, descriptions, seed)
-    judgements = _judgements(space, history, requests, text, left_out, aligned, among, seed)
+    tools_of = [sorted({tool for tools, _ in plans for tool in tools}) for plans in history.by_row]
+    alignment = CrossAlignment.fit(requests, tools_of, descriptions, len(space.tools), seed)
+    judgements = _judgements(space, history, requests, text, left_out, alignment, among, seed)
     familiar = float(np.quantile([one.recalled.similarity for one in judgements], _UNFAMILIAR_SHARE))
     stages = Stages(space, history, judgements, seed)
     return FittedModels(
@@ -98,7 +98,7 @@ def _judgements(  # noqa: PLR0913, PLR0917 - all that is known of the requests
     requests: Sequence[str],
     text: CatalogText,
     left_out: Floats,
-    aligned: Sequence[AlignedWords],
+    alignment: CrossAlignment,
     similarity: Floats,
     seed: int,
 ) -> list[Judgement]:
@@ -106,29 +106,14 @@ def _judgements(  # noqa: PLR0913, PLR0917 - all that is known of the requests
     cold, last_kind = ColdGuess(text, installed_word_vectors()), dict(zip(history.rows, history.kinds, strict=True))
     return [
         Judgement(
-            Evidence(left_out[row], *text.mentions(request), cold.of(request), aligned[row]),
+            Evidence(left_out[row], *text.mentions(request), cold.of(request), alignment.of(request, row)),
             counts,
             history.recollection(row, last_kind[row], similarity[row]),
             history.only_in(row),
+            row,
         )
         for row, (request, counts) in enumerate(zip(requests, _counts(space, history, seed), strict=True))
     ]
-
-
-def _alignments(
-    space: PlanSpace, history: RequestHistory, requests: Sequence[str], descriptions: Sequence[str], seed: int
-) -> tuple[list[AlignedWords], WordAlignment]:
-    """The words of each request, aligned by what requests of other groups got, and the alignment by all requests."""
-    tools_of = [sorted({tool for tools, _ in plans for tool in tools}) for plans in history.by_row]
-
-    def fitted(rows: Sequence[int]) -> WordAlignment:
-        texts, tools = [requests[row] for row in rows], [tools_of[row] for row in rows]
-        return WordAlignment.fit(texts, tools, descriptions, len(space.tools))
-
-    group = np.random.default_rng(seed).permutation(len(requests)) % _ALIGNED_GROUPS
-    without = [fitted(np.flatnonzero(group != number).tolist()) for number in range(_ALIGNED_GROUPS)]
-    aligned = [without[number].of(request) for number, request in zip(group.tolist(), requests, strict=True)]
-    return aligned, fitted(range(len(requests)))
 
 
 def _counts(space: PlanSpace, history: RequestHistory, seed: int) -> list[LabelCounts]:

@@ -1,0 +1,116 @@
+"""The ranker: candidates of a list compete, and none of them may be right."""
+
+import pickle
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+
+from learner.predictor.cross_ranker import CrossRanker, fit_ranker
+from learner.predictor.errors import CorruptPredictor
+from learner.predictor.features import CandidateFeatures
+from learner.predictor.incidence import Incidence
+from learner.predictor.ranker import JudgedCandidates, ListRanker, PointwiseRanker, softmax_objective
+
+NOTHING = Incidence([[]])
+
+
+def listed(*strength: float) -> CandidateFeatures:
+    """Candidates with one feature."""
+    features = np.array(strength, dtype=np.float32)[:, None]
+    zeros = np.zeros(len(features), dtype=np.float32)
+    plans = [((number,), ()) for number in range(len(features))]
+    between = np.eye(len(features), dtype=np.float32)
+    return CandidateFeatures(plans, zeros.astype(int), NOTHING, NOTHING, between, features, zeros, zeros)
+
+
+def lists(number: int) -> list[JudgedCandidates]:
+    """The strongest is right; where all are weak, none is."""
+    drawn = np.random.default_rng(0).random((number, 4))
+    drawn[::2] *= 0.3
+    return [
+        JudgedCandidates(at, listed(*row), np.where((row == row.max()) & (row > 0.3), 1, 0).astype(np.float32))
+        for at, row in enumerate(drawn)
+    ]
+
+
+@pytest.fixture(scope="module")
+def ranker() -> ListRanker:
+    return ListRanker.fit(lists(400), 400, 0)
+
+
+def test_probabilities_add_up_to_how_likely_any_candidate_is_right(ranker):
+    strong, weak = ranker.probabilities(listed(0.1, 0.95)), ranker.probabilities(listed(0.1, 0.15))
+
+    assert strong.argmax() == 1
+    assert 0.8 < strong.sum() < 1
+    assert weak.sum() < 0.2
+
+
+def test_a_list_with_two_good_candidates_divides_its_probability(ranker):
+    alone, twice = ranker.probabilities(listed(0.9, 0.1)), ranker.probabilities(listed(0.9, 0.9))
+
+    assert twice[0] == pytest.approx(twice[1])
+    assert twice[0] < alone[0]
+    assert twice.sum() <= 1
+
+
+def test_gradients_are_those_of_the_cross_entropy():
+    truth, sizes, scores = np.array([1.0, 0, 0.3, 0.3, 0]), [2, 3], np.array([0.5, -0.2, 0.1, 0.9, -1.0])
+
+    def loss(at: np.ndarray) -> float:
+        total, start = 0.0, 0
+        for size in sizes:
+            part, right = at[start : start + size], truth[start : start + size]
+            total += np.log1p(np.exp(part).sum()) - right @ part
+            start += size
+        return total
+
+    slope, _ = softmax_objective(truth, sizes)(scores, None)
+    numeric = [(loss(scores + step) - loss(scores - step)) / 2e-5 for step in 1e-5 * np.eye(5)]
+
+    assert np.allclose(slope, numeric, atol=1e-6)
+
+
+def test_a_request_learned_from_is_judged_by_the_ranker_that_has_not_seen_it():
+    fitted, asked = fit_ranker(lists(90), 0), listed(0.2, 0.8, 0.5)
+
+    assert [fitted.of_folds[fold].probabilities(asked).tolist() for fold in fitted.fold] == [
+        fitted.probabilities(asked, request).tolist() for request in range(90)
+    ]
+    assert fitted.ranker is not None
+    assert np.array_equal(fitted.probabilities(asked), fitted.ranker.probabilities(asked))
+
+
+def test_a_ranker_is_stored_and_sent_without_a_difference():
+    fitted, asked = fit_ranker(lists(90), 0), listed(0.2, 0.8, 0.5)
+
+    for copy in (CrossRanker.from_stored(fitted.stored()), pickle.loads(pickle.dumps(fitted))):  # noqa: S301 - its own
+        for request in (None, 0, 1, 2):
+            assert np.array_equal(copy.probabilities(asked, request), fitted.probabilities(asked, request))
+        assert copy.stored() == fitted.stored()
+
+
+def test_after_few_requests_there_is_no_ranker():
+    few = fit_ranker(lists(20), 0)
+
+    assert few.stored() is None
+    assert CrossRanker.from_stored(None).probabilities(listed(0.2)).tolist() == few.probabilities(listed(0.2)).tolist()
+
+
+def test_a_ranker_of_an_earlier_format_judges_each_candidate_by_itself():
+    features, labels = np.random.default_rng(0).random((200, 1)), np.arange(200) % 2
+    older = lgb.train({"objective": "cross_entropy", "verbose": -1}, lgb.Dataset(features, labels), 5)
+
+    loaded = CrossRanker.from_stored(older.model_to_string())
+
+    assert isinstance(loaded.ranker, PointwiseRanker)
+    assert isinstance(loaded.stored(), str)
+    right = older.predict(np.array([[0.2], [0.8]]))
+    assert np.allclose(loaded.probabilities(listed(0.2, 0.8), request=0), right, atol=1e-6)
+
+
+@pytest.mark.parametrize("damaged", ["", "trees", {"boosters": ["trees"], "fold": []}, {"boosters": [], "fold": [0]}])
+def test_what_is_no_model_is_refused(damaged):
+    with pytest.raises(CorruptPredictor):
+        CrossRanker.from_stored(damaged)
