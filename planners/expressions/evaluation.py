@@ -3,13 +3,13 @@
 The sizes of the inputs are looked at first. What may take long runs in a process of its own that can be killed.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from planners.expressions import engine, isolation
 from planners.expressions.engine import ValueKind
 from planners.expressions.errors import ExpressionFailed
+from planners.expressions.macros import nesting
 from planners.expressions.reads import used_reads
 from planners.expressions.references import Expression, Reference, told
 from planners.leaves import Path, follow
@@ -21,8 +21,7 @@ MOST_MADE = 10_000_000
 MOST_COPIED = 1_000_000
 # Up to these an evaluation takes some milliseconds, and runs where it is asked for.
 _QUICK_INPUT = 200_000
-_QUICK_ITERATIONS = 100_000
-_MACRO = re.compile(r"\.\s*(?:map|filter|all|exists|exists_one)\s*\(")
+_QUICK_COPIES, _QUICK_COMPARISONS = 200_000, 50_000_000
 
 
 def type_flaw(
@@ -124,18 +123,25 @@ def _bound(text: str, reads: Mapping[str, Any]) -> tuple[str, tuple[str, ...], d
 
 
 def _is_quick(text: str, bound: Mapping[str, Any]) -> bool:
-    """Whether an evaluation surely takes little time and memory. Each macro may run over all elements once more."""
-    size, items = _measured(bound.values())
+    """Whether an evaluation surely takes little time and memory.
+
+    Each macro may run over the longest list, inside each other one, and copies what it has made so far each time.
+    Inside it, all inputs may be compared or put together.
+    """
+    size, longest = _measured(bound.values())
     if size > MOST_INPUT:
         raise ExpressionFailed(f"its inputs have more than {MOST_INPUT} values and characters")
-    macros = len(_MACRO.findall(text))
-    iterations = (items + text.count(",")) ** max(2, macros) if macros else 0
-    return iterations <= _QUICK_ITERATIONS and size * max(1, len(text) // 100) <= _QUICK_INPUT
+    if size * max(1, len(text) // 100) > _QUICK_INPUT:
+        return False
+    macros, depth = nesting(text)
+    length = (longest + text.count(",")) * (1 + text.count("+"))
+    copied, compared = macros * length ** (depth + 1), size * max(1, len(text) // 100) * length**depth
+    return not macros or (copied <= _QUICK_COPIES and compared <= _QUICK_COMPARISONS)
 
 
 def _measured(values: Iterable[Any]) -> tuple[int, int]:
-    """How many values and characters there are, and how many elements the lists and objects have together."""
-    size = items = depth = 0
+    """How many values and characters there are, and how many elements the longest list or object has."""
+    size = longest = depth = 0
     level = list(values)
     while level and size <= MOST_INPUT:
         below: list[Any] = []
@@ -144,13 +150,13 @@ def _measured(values: Iterable[Any]) -> tuple[int, int]:
             if isinstance(value, str):
                 size += len(value)
             elif isinstance(value, list | tuple):
-                items += len(value)
+                longest = max(longest, len(value))
                 below.extend(value)
             elif isinstance(value, dict):
-                items += len(value)
+                longest = max(longest, len(value))
                 size += sum(map(len, value))
                 below.extend(value.values())
         level, depth = below, depth + 1
         if depth > engine.MOST_DEPTH:
             raise ExpressionFailed(f"its inputs are nested more than {engine.MOST_DEPTH} levels deep")
-    return size, items
+    return size, longest
