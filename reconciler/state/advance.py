@@ -85,6 +85,9 @@ def _dispatch_confirmed(run: RunData, step: StepId) -> None:
     planned = run.placed(step)
     if not may_start(run, planned):
         return
+    if run.plan_may_skip and run.catalog.by_name[planned.placement.agent].effect.never_twice:
+        run.steps.block(step, run.at_s, c.PlanReason.SETTLED)
+        return
     try:
         inputs = run.dispatcher.inputs(planned, run.steps.attempt_of)
     except LookupError as error:

@@ -1,4 +1,8 @@
-"""Fan-outs begin, reach their limits, time out and are complete; the next plan goes on with what they have."""
+"""Fan-outs begin, reach their limits, time out and are complete; the next plan goes on with what they have.
+
+While a plan is made that may skip steps of the present one, no fan-out is decided about: the steps of an element may all
+have finished, and the plan may skip the element. Once it is there, the ends of steps count in their order.
+"""
 
 from planners.model import StepId
 from planners.policies import OnFailure
@@ -6,25 +10,29 @@ from reconciler.state import commands as c
 from reconciler.state.conclusion import fail
 from reconciler.state.fan_out_ends import CompletionReason
 from reconciler.state.fan_outs import ElementStatus, OpenFanOut
-from reconciler.state.giving_up import close, drop, fail_element
+from reconciler.state.giving_up import SKIPS_READERS, close, drop, fail_element
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.quorums import Consulted, consult, note_results
 from reconciler.state.run_data import RunData
 
 
-def settle_fan_outs(run: RunData) -> None:
-    """Take in what the last changes of steps mean for the fan-outs around them."""
-    fan_outs = run.fan_outs
+def settle_fan_outs(run: RunData, until_s: float | None = None) -> None:
+    """Take in what the last changes of steps mean for the fan-outs around them.
+
+    Args:
+        run: the run.
+        until_s: the fan-outs time out until then; by default until now.
+    """
+    fan_outs, now_s = run.fan_outs, run.at_s if until_s is None else until_s
     for fan_out in fan_outs.take_begun():
         if fan_out not in run.facts.started_s:
             _start(run, fan_outs.open[fan_out])
-    note_results(run)
-    for fan_out in run.facts.due(run.at_s):
-        if fan_out in fan_outs.open:
-            fan_outs.changed[fan_out] = None
-    while fan_outs.changed and not run.ending:
-        _decide(run, next(iter(fan_outs.changed)))
-        note_results(run)
+    _take_in(run, now_s)
+    while not run.ending and (name := fan_outs.take_changed(failing_only=run.plan_may_skip)) is not None:
+        _decide(run, fan_outs.open[name], now_s)
+        _take_in(run, now_s)
+    if not run.plan_may_skip:
+        fan_outs.ended.clear()
     for step in fan_outs.take_released():
         run.steps.release(step, run.at_s)
 
@@ -36,17 +44,24 @@ def _start(run: RunData, fan_out: OpenFanOut) -> None:
         run.commands.append(c.WakeAt(at_s=run.at_s + timeout_s))
 
 
-def _decide(run: RunData, fan_out_id: StepId) -> None:
-    fan_out = run.fan_outs.open[fan_out_id]
-    run.fan_outs.changed.pop(fan_out_id)
-    if fan_out.awaits_plan:  # it is looked at again when that is there
+def _take_in(run: RunData, now_s: float) -> None:
+    """Note what counts by now: results, and fan-outs whose time is over. While a plan may skip steps, nothing does."""
+    if run.plan_may_skip:
         return
+    note_results(run)
+    for fan_out in run.facts.due(now_s):
+        if fan_out in run.fan_outs.open:
+            run.fan_outs.changed[fan_out] = None
+
+
+def _decide(run: RunData, fan_out: OpenFanOut, now_s: float) -> None:
+    fan_out_id = fan_out.spec.id
     if fan_out.spec.policy.complete_when is not None and (consulted := consult(run, fan_out)) is not Consulted.OPEN:
         if consulted is not Consulted.AWAITED:
             _end_by_condition(run, fan_out, consulted)
         return
     timeout_s, started_s = fan_out.spec.policy.timeout_s, run.facts.started_s.get(fan_out_id)
-    timed_out = timeout_s is not None and started_s is not None and run.at_s >= started_s + timeout_s
+    timed_out = timeout_s is not None and started_s is not None and now_s >= started_s + timeout_s
     decided = fan_out.completed(timed_out=timed_out)
     if decided is None:
         return
@@ -89,6 +104,8 @@ def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
     spec = fan_out.spec
     failure = _cause(run, fan_out, reason)
     run.facts.keep(spec.id, (), failed=failure.message)
+    if spec.on_failure in SKIPS_READERS:
+        run.facts.skip_readers()
     if spec.on_failure is OnFailure.ROUTE:
         run.facts.failed_tries[spec.id] = None
     around = spec.within if spec.within is not None and spec.within[0] in run.fan_outs.open else None

@@ -1,9 +1,11 @@
 """Deadlines of single steps: a step that has not finished by then has failed for good."""
 
+from planners.model import StepId
 from planners.plans import Plan
+from planners.workflow import Step
 from reconciler.state import commands as c
 from reconciler.state.conclusion import flush
-from reconciler.state.giving_up import LIVE, UNBEGUN, give_up, may_be_acting
+from reconciler.state.giving_up import LIVE, UNBEGUN, await_plan, give_up, may_be_acting
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run_data import RunData
@@ -19,17 +21,35 @@ def watch_deadlines(run: RunData, plan: Plan) -> None:
 
 def give_up_late_steps(run: RunData) -> None:
     """Give up the steps whose deadline has passed. One whose act may be under way runs to its end."""
-    for step in run.facts.late(run.at_s):
-        state = run.steps.get(step)
-        if run.status.ended or run.plan is None or step not in run.plan.by_id or state is None:
+    undecided: list[Step] = []
+    for name in run.facts.late(run.at_s):
+        if run.status.ended or run.plan is None or name not in run.plan.by_id or not _is_open(run, name):
             continue
-        if state.status not in UNBEGUN | LIVE or may_be_acting(run, step):
-            continue
-        if state.attempt is not None and state.status in LIVE:
-            flush(run, {state.attempt: Verdict.FLUSH})
-        planned = run.plan.by_id[step].step
-        told = f"it had not finished at its deadline of {planned.deadline_s:g} s"
-        failure = Failure(
-            kind=FailureKind.TIMEOUT, message=f"step '{step}' failed: {told}", fix=f"raise deadline_s of '{step}'"
-        )
-        give_up(run, planned, failure, told)
+        step = run.plan.by_id[name].step
+        _stop(run, step)
+        if run.plan_may_skip:
+            await_plan(run, name)
+            undecided.append(step)
+        else:
+            _give_up(run, step)
+    for step in undecided:
+        run.facts.postpone_deadline(step.id, step.deadline_s or 0.0)
+
+
+def _is_open(run: RunData, step: StepId) -> bool:
+    state = run.steps.get(step)
+    return state is not None and state.status in UNBEGUN | LIVE and not may_be_acting(run, step)
+
+
+def _stop(run: RunData, step: Step) -> None:
+    state = run.steps[step.id]
+    if state.attempt is not None and state.status in LIVE:
+        flush(run, {state.attempt: Verdict.FLUSH})
+
+
+def _give_up(run: RunData, step: Step) -> None:
+    told = f"it had not finished at its deadline of {step.deadline_s:g} s"
+    failure = Failure(
+        kind=FailureKind.TIMEOUT, message=f"step '{step.id}' failed: {told}", fix=f"raise deadline_s of '{step.id}'"
+    )
+    give_up(run, step, failure, told)

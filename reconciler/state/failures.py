@@ -7,7 +7,7 @@ from planners.workflow import Step
 from reconciler.state import commands as c
 from reconciler.state.attempts import Attempt
 from reconciler.state.failure_policy import FailRun, PlanAround, RetryLater, after_failure, others_can
-from reconciler.state.giving_up import await_plan, awaits_plan, give_up
+from reconciler.state.giving_up import await_plan, give_up
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run_data import RunData
 
@@ -44,7 +44,7 @@ def apply_policy(  # noqa: PLR0913 one decision about one step
         case FailRun() if run.steps.open_parents(step.id) and not agent.effect.never_twice:
             # It ran ahead of what it follows. If that fails, the step may not be needed, or have other inputs.
             run.steps.retry(step.id, run.at_s, run.at_s, f"failed ahead of what it follows: {failure.told}")
-        case FailRun() if awaits_plan(run, step):
+        case FailRun() if run.plan_may_skip:
             await_plan(run, step.id)
         case FailRun():
             after = f" after {tries} tries" if tries > 1 else ""

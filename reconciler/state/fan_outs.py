@@ -12,7 +12,6 @@ from enum import StrEnum
 
 from planners.model import StepId
 from planners.plans import Plan
-from planners.policies import OnFailure
 from planners.workflow import FanOut
 from reconciler.state.fan_out_ends import Completion, CompletionReason
 from reconciler.state.step_state import StepStatus
@@ -56,7 +55,6 @@ class OpenFanOut:
     elements: list[_ElementState]
     counts: dict[ElementStatus, int] = field(default_factory=lambda: dict.fromkeys(ElementStatus, 0))
     admitted: int = 0
-    undecided: set[int] = field(default_factory=set)  # elements that have failed if the next plan still holds the step
     held: list[int] = field(default_factory=list)
     held_steps: dict[int, list[StepId]] = field(default_factory=dict)
 
@@ -101,7 +99,7 @@ class OpenFanOut:
         results, failed = self.counts[ElementStatus.SUCCEEDED], self.counts[ElementStatus.FAILED]
         least = policy.least_successful(total)
         without = failed + self.counts[ElementStatus.SKIPPED]
-        if self._fails(failed):
+        if failed > policy.most_failed(total) or (least is not None and total - without < least):
             return CompletionReason.FAILURE_TOLERANCE_EXCEEDED, False
         if results + without == total:
             return CompletionReason.ALL_COMPLETED, True
@@ -112,16 +110,6 @@ class OpenFanOut:
         return None
 
     @property
-    def awaits_plan(self) -> bool:
-        """Whether it fails if the failures count that the next plan decides about."""
-        return bool(self.undecided) and self._fails(self.counts[ElementStatus.FAILED] + len(self.undecided))
-
-    def _fails(self, failed: int) -> bool:
-        policy, total = self.spec.policy, self.total
-        least, without = policy.least_successful(total), failed + self.counts[ElementStatus.SKIPPED]
-        return failed > policy.most_failed(total) or (least is not None and total - without < least)
-
-    @property
     def is_full(self) -> bool:
         """Whether as many elements are worked on as may be."""
         most = self.spec.policy.max_concurrency
@@ -129,7 +117,13 @@ class OpenFanOut:
 
 
 class FanOuts:
-    """The open fan-outs of a plan. ``changed``: those whose counts have changed since they were last looked at."""
+    """The open fan-outs of a plan.
+
+    Attributes:
+        changed: those whose counts have changed since they were last looked at.
+        failing: those with an element that has failed since; what that means is decided at once.
+        ended: the steps in them that have finished since, in order.
+    """
 
     def __init__(
         self,
@@ -151,6 +145,8 @@ class FanOuts:
         self.specs: dict[StepId, FanOut] = {}
         self.open: dict[StepId, OpenFanOut] = {}
         self.changed: dict[StepId, None] = {}
+        self.failing: dict[StepId, None] = {}
+        self.ended: dict[StepId, None] = {}
         self._begun: dict[StepId, None] = {}
         self._released: list[StepId] = []
         self._results: list[tuple[StepId, int, bool]] = []
@@ -189,6 +185,16 @@ class FanOuts:
             elif not states[number].left:
                 self._end(spec.id, number, self._good_end(spec, number))
 
+    def take_changed(self, *, failing_only: bool) -> StepId | None:
+        """One of those that have changed, or only of those with failures; None if there is none left."""
+        name = next(iter(self.failing), None)
+        if name is None and not failing_only:
+            name = next(iter(self.changed), None)
+        if name is not None:
+            self.failing.pop(name, None)
+            self.changed.pop(name, None)
+        return name
+
     def take_begun(self) -> list[StepId]:
         """Open fan-outs of which a step has begun since the last call."""
         begun, self._begun = [one for one in self._begun if one in self.open], {}
@@ -225,6 +231,10 @@ class FanOuts:
 
     def moved(self, step: StepId, before: StepStatus, now: StepStatus) -> None:
         """A step has changed."""
+        if now is StepStatus.FINISHED and step in self._members:
+            self.ended[step] = None
+        elif before is StepStatus.FINISHED:
+            self.ended.pop(step, None)
         for fan_out_id, number in self._members.get(step, ()):
             if (fan_out := self.open.get(fan_out_id)) is None:
                 continue
@@ -258,19 +268,13 @@ class FanOuts:
         """An element has failed. One without steps had ended well so far; a fan-out inside has failed."""
         self._reopen(fan_out, number)
         self._end(fan_out, number, ElementStatus.FAILED)
-
-    def await_plan(self, step: StepId) -> None:
-        """A step has failed, and the next plan decides whether that counts. It counts before whatever follows."""
-        for fan_out_id, number in self.around(step):
-            fan_out = self.open[fan_out_id]
-            fan_out.undecided.add(number)
-            if not fan_out.awaits_plan or fan_out.spec.on_failure is not OnFailure.FAIL:
-                break
+        self.failing[fan_out] = None
 
     def close(self, fan_out: StepId) -> Iterator[StepId]:
         """It is complete; yields the steps that it held."""
         closed = self.open.pop(fan_out)
         self.changed.pop(fan_out, None)
+        self.failing.pop(fan_out, None)
         for steps in closed.held_steps.values():
             yield from steps
 

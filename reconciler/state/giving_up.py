@@ -8,7 +8,7 @@ from planners.workflow import Step
 from reconciler.state.commands import PlanReason
 from reconciler.state.conclusion import fail, flush
 from reconciler.state.fan_out_ends import CompletionReason
-from reconciler.state.fan_outs import Element
+from reconciler.state.fan_outs import Element, ElementStatus
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run_data import RunData
@@ -17,6 +17,7 @@ from reconciler.state.undo_plan import give_up_undoing
 
 UNBEGUN = frozenset({StepStatus.WAITING, StepStatus.READY, StepStatus.HELD, StepStatus.RETRYING, StepStatus.BLOCKED})
 LIVE = frozenset({StepStatus.DISPATCHED, StepStatus.RUNNING})
+SKIPS_READERS = frozenset({OnFailure.SKIP, OnFailure.ROUTE})
 
 
 def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
@@ -36,6 +37,8 @@ def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
     if step.on_failure is not OnFailure.FAIL:
         run.facts.give_up(step.id, failure.message)
         run.facts.asks = True
+        if step.on_failure in SKIPS_READERS:
+            run.facts.skip_readers()
         return
     around = run.fan_outs.around(step.id)
     if around:
@@ -45,24 +48,15 @@ def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
         fail(run, failure)
 
 
-def awaits_plan(run: RunData, step: Step) -> bool:
-    """Whether the final failure of a step counts only if the next plan still holds the step.
-
-    A step may have begun before the inputs of the block around it are known. If one of them turns out to be missing,
-    the plan that is being made skips the block; how long that takes must not decide whether the run fails.
-    """
-    return step.on_failure is OnFailure.FAIL and run.plan_is_coming and run.undoing is None
-
-
 def await_plan(run: RunData, step: StepId) -> None:
-    """The step has failed; it is decided about when the next plan is there."""
-    run.fan_outs.await_plan(step)
+    """The step has failed; that counts if the next plan still holds the step."""
     run.steps.block(step, run.at_s, PlanReason.SETTLED)
 
 
 def fail_element(run: RunData, element: Element, failure: Failure) -> None:
     """An element of an open fan-out has failed; the fan-out decides later what that means."""
     run.facts.failures[element] = failure
+    run.facts.skip_readers()  # another element may read it
     run.fan_outs.fail(*element)
     drop(run, element, failure.message)
 
@@ -92,10 +86,17 @@ def close(
     succeeded: bool,
     kept: Collection[int] | None = None,
 ) -> None:
-    """Note how a fan-out has ended. ``kept``: the elements whose results count; by default all that have one."""
-    why = {number: failure.message for (of, number), failure in run.facts.failures.items() if of == fan_out}
-    completion = run.fan_outs.open[fan_out].completion((reason, succeeded), run.at_s, why, kept)
-    run.facts.completions[fan_out] = completion
+    """Note how a fan-out has ended. Each plan that still holds it ends it again, which is no news.
+
+    ``kept``: the elements whose results count; by default all that have one.
+    """
+    closed, why = run.fan_outs.open[fan_out], dict[int, str]()
+    if closed.counts[ElementStatus.FAILED]:
+        why = {number: failure.message for (of, number), failure in run.facts.failures.items() if of == fan_out}
+    completion = closed.completion((reason, succeeded), run.at_s, why, kept)
+    known = run.facts.completions.get(fan_out)
+    if known is None or known != completion.model_copy(update={"at_s": known.at_s}):
+        run.facts.completions[fan_out] = completion
     for step in run.fan_outs.close(fan_out):
         run.steps.release(step, run.at_s)
 

@@ -127,6 +127,7 @@ def _stop(run: RunData) -> None:
 def _leave_out(run: RunData, step: StepId, reason: str) -> None:
     run.steps.fail(step, run.at_s, reason)
     run.facts.give_up(step, reason)
+    run.facts.skip_readers()
     run.facts.asks = True
 
 

@@ -4,7 +4,7 @@ A plan that streamed in, a list that became known, an agent that failed for good
 for a new optimal plan, and its answer is held against the work under way.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from planners.agents import Effect
@@ -17,11 +17,9 @@ from reconciler.state import delivery
 from reconciler.state import events as e
 from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.awaited_outputs import AwaitedOutputs
-from reconciler.state.completion import settle_fan_outs
 from reconciler.state.conclusion import fail, flush
 from reconciler.state.deadlines import watch_deadlines
 from reconciler.state.failed_tries import prepare_reverts, see_tries
-from reconciler.state.failures import apply_policy
 from reconciler.state.fan_outs import FanOuts
 from reconciler.state.finished_turns import leave_out, resume_loops
 from reconciler.state.handoff import Failure, FailureKind
@@ -32,6 +30,7 @@ from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation, supersede
 from reconciler.state.step_state import StepStatus
 from reconciler.state.step_table import StepTable
+from reconciler.state.undecided_ends import count_ends
 from reconciler.state.undo_plan import prepare
 
 
@@ -261,29 +260,33 @@ def _confirm(run: RunData, attempt: Attempt, planned: PlannedStep, verdict: Verd
 
 def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Collection[StepId]) -> None:
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
-    run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, run.steps, gone=run.facts.gone, proposing=proposing)
+    before, undecided = run.steps, run.fan_outs.ended
+    run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, before, gone=run.facts.gone, proposing=proposing)
     statuses = run.steps.statuses if plan.fan_outs else {}
-    run.fan_outs = FanOuts(plan, statuses, run.facts.failures, run.facts.kept)
+    fresh = (step for step, now in statuses.items() if now is StepStatus.FINISHED)
+    ended = [step for step in fresh if step in undecided or not _was_finished(before, step)]
+    run.fan_outs = FanOuts(plan, statuses | dict.fromkeys(ended, StepStatus.RUNNING), run.facts.failures, run.facts.kept)
     run.steps.moved = run.fan_outs.moved if plan.fan_outs else None
-    # Of several failures that no plan has decided about yet, the first one counts.
-    for step in sorted(found.missing, key=lambda step: _failed_s(run, found.keys[step])):
+    count_ends(run, plan, ended, list(_place_anew(run, plan, found)))
+
+
+def _was_finished(before: StepTable, step: StepId) -> bool:
+    state = before.get(step)
+    return state is not None and state.status is StepStatus.FINISHED
+
+
+def _place_anew(run: RunData, plan: Plan, found: Reconciliation) -> Iterator[StepId]:
+    """Block the missing steps whose agent or node is gone; yields those of the others whose work has failed."""
+    for step in found.missing:
         if step in run.facts.gone or run.steps[step].status is StepStatus.SKIPPED:
             continue
-        planned = plan.by_id[step]
-        placement, requests = planned.placement, run.requests
+        placement, requests = plan.by_id[step].placement, run.requests
         if placement.agent in requests.excluded(step):
             run.steps.block(step, run.at_s, c.PlanReason.AGENT_FAILED, agent=placement.agent)
         elif placement.node in requests.without_nodes:
             run.steps.block(step, run.at_s, c.PlanReason.NODE_LOST, node=placement.node)
-        elif (last := run.tries.last(found.keys[step])) is not None and not run.status.ended:
-            failure, failed_at_s = last
-            apply_policy(run, planned.step, run.catalog.by_name[placement.agent], failure, failed_at_s)
-            settle_fan_outs(run)  # one failure may drop the steps of the next
-
-
-def _failed_s(run: RunData, work: WorkKey) -> float:
-    last = run.tries.last(work)
-    return 0.0 if last is None else last[1]
+        elif run.tries.last(found.keys[step]) is not None:
+            yield step
 
 
 def _finished_attempt(run: RunData, step: StepId) -> AttemptId | None:

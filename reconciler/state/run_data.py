@@ -174,9 +174,14 @@ class RunData:
         return self.requests.awaited is not None
 
     @property
-    def plan_is_coming(self) -> bool:
-        """Whether a plan of which nothing has arrived yet will say which steps of the present one go on."""
-        if self.plan is None:
+    def plan_may_skip(self) -> bool:
+        """Whether a plan of which nothing has arrived yet may skip steps of the present one, whatever they do.
+
+        A step may begin before all inputs of the block around it are known. If one of them turns out to be missing, the
+        plan that is asked for then skips the block. How long that takes must decide neither whether the failure of the
+        step counts nor whether its success completes a fan-out, and no act begins meanwhile.
+        """
+        if self.undoing is not None or not self.facts.skips_more:
             return False
         asked = self.requests.required and self.epoch != self.requests.requested
         return asked or self.facts.asks or bool(self.steps.blocked)

@@ -65,6 +65,7 @@ class RunFacts:
         self._decompositions: dict[StepId, Decomposition] = {}
         self.quorums: dict[StepId, Quorum] = {}
         self.told = self.planned = 0
+        self._skipping = self._told_skipping = self._planned_skipping = 0
 
     def start(self, fan_out: StepId, at_s: float, timeout_s: float | None) -> None:
         """The first step of a fan-out has started."""
@@ -86,6 +87,10 @@ class RunFacts:
         self._watched.add(step)
         heapq.heappush(self._deadlines, (deadline_s, step))
         return True
+
+    def postpone_deadline(self, step: StepId, deadline_s: float) -> None:
+        """The deadline of a step has passed, and the next plan decides about the step."""
+        heapq.heappush(self._deadlines, (deadline_s, step))
 
     def late(self, now_s: float) -> list[StepId]:
         """The steps whose deadline has passed since the last call."""
@@ -121,6 +126,15 @@ class RunFacts:
             self._failed[fan_out] = failed
         self.asks = True
 
+    def skip_readers(self) -> None:
+        """Something has failed that the workflow goes on without: the next plan skips what reads it."""
+        self._skipping += 1
+
+    @property
+    def skips_more(self) -> bool:
+        """Whether something has failed whose readers the present plan still holds."""
+        return self._skipping > self._planned_skipping
+
     @property
     def count(self) -> int:
         """How many facts there are."""
@@ -146,13 +160,13 @@ class RunFacts:
 
     def accepted(self) -> None:
         """The plan that was asked for last, or a prefix of it, counts from here on."""
-        self.planned = self.told
+        self.planned, self._planned_skipping = self.told, self._told_skipping
         self.proposed.planned()
 
     def taken(self) -> Facts:
         """All of them, for a plan that is asked for now."""
         self.asks = False
-        self.told = self.count
+        self.told, self._told_skipping = self.count, self._skipping
         proposals = self.proposed.taken()
         return Facts(
             given_up={name: self.given_up[name] for name in self._telling if name in self.given_up},

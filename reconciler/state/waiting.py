@@ -183,8 +183,8 @@ def _of_block(run: RunData, state: StepState) -> WaitReason:
         gone = "its agent proposed what to do next"
     elif state.blocked_by is PlanReason.SETTLED:
         last = run.tries.last(state.work_key)
-        told = f" ({last[0].told})" if last is not None else ""
-        gone = f"it failed{told}, and the plan may do without it"
+        told = "" if last is None else f"it failed ({last[0].told}), and "
+        gone = f"{told}the plan may do without it"
     else:
         gone = f"node {state.node} was lost" if state.node is not None else f"agent '{state.agent}' failed for good"
     epoch = run.requests.requested

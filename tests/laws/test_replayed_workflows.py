@@ -64,7 +64,7 @@ def recorded(run):
     ends = (AttemptStatus.FINISHED, AttemptStatus.FAILED)
     ended = [one for one in run.attempts.values() if one.status in ends]
     counted = [one for one in ended if not one.began_speculative or one.confirmed_s is not None]
-    counted.sort(key=lambda one: max(one.ended_s, one.confirmed_s or 0.0))
+    counted.sort(key=lambda one: (max(one.ended_s, one.confirmed_s or 0.0), one.ended_s))
     return list(dict.fromkeys(one.step.id for one in counted))
 
 

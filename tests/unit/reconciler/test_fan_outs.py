@@ -274,3 +274,12 @@ def test_an_element_of_parallel_that_reads_one_that_failed_is_skipped(order):
     assert world.run.status is RunStatus.SUCCEEDED
     assert world.outputs == {"all": ["made"]}
     assert completion.missing[order.index("b")] == "it was skipped"
+
+
+def test_a_later_plan_does_not_change_when_a_fan_out_was_complete():
+    later = step("later", inputs={"n": 7}, after=["join"], on_failure="skip")
+
+    world = played([*fan(2, tolerated_failures=1), later], broken(7))
+
+    assert world.run.epoch == 2
+    assert completion(world).at_s == pytest.approx(0.6)

@@ -1,0 +1,198 @@
+"""A step that finishes while a plan is made that may skip it: how long planning takes does not complete a fan-out."""
+
+import pytest
+from declared import Declared, a_task, step
+
+from reconciler.simulation import Restart
+from reconciler.state.commands import RunStatus
+from reconciler.state.fan_outs import CompletionReason
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.run import RunState
+from reconciler.state.step_state import StepStatus
+
+GONE, EARLY, LATER, LAST, FAILS = 1, 2, 3, 4, 5
+SECONDS = {GONE: 0.1, EARLY: 0.3, FAILS: 0.35, LATER: 0.4, LAST: 2.0}
+PLAN_S = 0.5
+# Everything begins once the first plan is there, also where its steps are guessed.
+BEGIN_S = 1.0
+BEGUN_S = PLAN_S + BEGIN_S  # in mode wait
+BEGIN = step("begin", inputs={"n": 0})
+GONE_STEP = step("gone", inputs={"n": GONE}, after=["begin"], on_failure="skip")
+MODES = pytest.mark.parametrize("mode", ["wait", "forerun"])
+
+
+@pytest.fixture(autouse=True)
+def validated(monkeypatch):
+    monkeypatch.setattr(RunState, "validates", True)
+
+
+def ended(_capability, inputs, _number):
+    n = inputs.get("n")
+    return Failure(kind=FailureKind.BAD_INPUT, message=f"{n} is bad") if n in (GONE, FAILS) else n
+
+
+def seconds(_capability, inputs, _number):
+    return SECONDS.get(inputs.get("n"), BEGIN_S)
+
+
+def played(steps, *, mode="wait", plan_s=PLAN_S, **more):
+    task = a_task([BEGIN, *steps], mode=mode)
+    return Declared(task, output=ended, seconds=seconds, plan_s=plan_s, most_events=5_000, **more).play()
+
+
+def work(name, n, **more):
+    return step(name, inputs={"n": n}, **more)
+
+
+def using(of):
+    """A workflow that is used with an input that its step does not read."""
+    return {"id": "block", "use": "other", "inputs": {"q": of}, "steps": [work("inner", EARLY)], "output": "inner"}
+
+
+def turning(of):
+    """A loop with a state that its step does not read."""
+    more = {"state": {"q": of}, "next": {"q": "$steps.inner"}, "max": 1}
+    return {"id": "block", "loop": [work("inner", EARLY)], "output": "inner", **more}
+
+
+def running_over(of):
+    """A list of which one element does not read what another one does."""
+    alone = [{"id": "one", "for_each": [EARLY, of], "steps": [work("inner", "$item")], "output": "inner"}]
+    return {"id": "block", "use": "other", "inputs": {"q": of}, "steps": alone, "output": "one"}
+
+
+BLOCKS = pytest.mark.parametrize("block", [using, turning])
+
+
+def both(*nodes, **policy):
+    return {"id": "both", "parallel": list(nodes), "after": ["begin"], **policy}
+
+
+@BLOCKS
+@MODES
+def test_a_step_whose_block_the_next_plan_skips_completes_no_quorum(block, mode):
+    world = played([GONE_STEP, both(block("$steps.gone"), work("last", LAST), min_successful=1)], mode=mode)
+
+    assert world.outputs == {"both": [LAST]}
+
+
+@BLOCKS
+def test_a_block_that_the_next_plan_keeps_completes_the_quorum(block):
+    gone = {**GONE_STEP, "on_failure": "default", "default": 9}
+
+    world = played([gone, both(block("$steps.gone"), work("last", LAST), min_successful=1)])
+
+    assert world.outputs["both"] == [EARLY]
+    assert world.run.facts.completions["both"].at_s == pytest.approx(BEGUN_S + SECONDS[EARLY])
+
+
+@MODES
+def test_of_several_successes_the_first_one_that_counts_completes_the_quorum(mode):
+    nodes = [work("last", LAST), work("later", LATER), using("$steps.gone"), work("third", LATER + 0.05)]
+
+    world = played([GONE_STEP, both(*nodes, min_successful=1)], mode=mode)
+
+    assert world.outputs == {"both": [LATER]}
+
+
+@MODES
+def test_a_success_counts_after_a_failure_before_it(mode):
+    policy = {"min_successful": 1, "tolerated_failures": 0, "on_failure": "default", "default": "failed"}
+
+    world = played([GONE_STEP, both(work("fails", FAILS), work("later", LATER), **policy)], mode=mode)
+
+    assert world.outputs["both"] == "failed"
+
+
+def test_a_success_counts_before_a_failure_after_it():
+    policy = {"min_successful": 1, "tolerated_failures": 0, "on_failure": "default", "default": "failed"}
+
+    world = played([GONE_STEP, both(work("fails", FAILS), work("early", EARLY), **policy)])
+
+    assert world.outputs["both"] == [EARLY]
+
+
+def test_a_success_between_two_failures_counts_after_the_first_and_before_the_second():
+    """The plan that is made for the first failure decides about it; what the second one skips has counted by then."""
+    second = step("second", inputs={"n": FAILS}, after=["begin"], on_failure="skip")
+    block = {**using("$steps.second"), "id": "other"}
+
+    world = played([GONE_STEP, second, both(block, work("last", LAST), min_successful=1)])
+
+    assert world.run.facts.completions["both"].reason is CompletionReason.MIN_SUCCESSFUL_REACHED
+    assert world.run.steps["last"].status is StepStatus.SKIPPED
+
+
+def test_a_fan_out_that_times_out_meanwhile_goes_on_with_what_counts_and_came_in_time():
+    nodes = [work("early", EARLY), work("later", LATER), using("$steps.gone"), work("last", LAST)]
+
+    world = played([GONE_STEP, both(*nodes, timeout_s=0.35)])
+
+    assert world.outputs == {"both": [EARLY]}
+    assert world.run.facts.completions["both"].reason is CompletionReason.TIMED_OUT
+
+
+def test_a_block_that_times_out_is_no_success_of_the_fan_out_around_it():
+    few = {"id": "few", "for_each": [LAST], "steps": [work("one", "$item")], "output": "one", "timeout_s": 0.2}
+    inside = {"id": "inside", "use": "other", "inputs": {}, "steps": [{**few, "on_failure": "skip"}], "output": "few"}
+
+    world = played([both(inside, work("later", LATER), min_successful=1)])
+
+    assert world.outputs == {"both": [LATER]}
+
+
+def test_an_element_that_waits_for_the_plan_leaves_its_slot_to_the_next():
+    nodes = [work("early", EARLY), work("later", LATER)]
+
+    world = played([GONE_STEP, both(*nodes, max_concurrency=1)], plan_s=5.0)
+
+    begun = {attempt.step.id: attempt.dispatched_s for attempt in world.run.attempts.values()}
+    assert begun["later"] == pytest.approx(5.0 + BEGIN_S + SECONDS[EARLY])
+
+
+@pytest.mark.parametrize("beside", [[], [both(work("a", EARLY), work("b", LAST), min_successful=1) | {"id": "first"}]])
+def test_a_quorum_does_not_wait_for_a_plan_that_skips_nothing(beside):
+    """Another quorum asks for a plan, and there is nothing that it could skip."""
+    world = played([*beside, both(work("later", LATER), work("last", LAST), min_successful=1)])
+
+    assert world.run.facts.completions["both"].at_s == pytest.approx(BEGUN_S + SECONDS[LATER])
+
+
+def test_a_step_that_is_late_while_the_plan_is_made_fails_only_if_that_holds_it():
+    late = step("inner", inputs={"n": LAST}, deadline_s=BEGUN_S + 0.3, after=["begin"])
+    block = {**using("$steps.gone"), "steps": [late]}
+
+    assert played([GONE_STEP, block, work("beside", EARLY, after=["begin"])]).outputs == {"beside": EARLY}
+
+
+def test_a_step_that_is_late_while_the_plan_is_made_fails_the_task_if_that_holds_it():
+    late = step("late", inputs={"n": LAST}, deadline_s=BEGUN_S + 0.3, after=["begin"])
+
+    world = played([GONE_STEP, late])
+
+    assert world.run.status is RunStatus.FAILED
+    assert "had not finished at its deadline" in world.run.end.failure.message
+    assert world.run.at_s == pytest.approx(BEGUN_S + SECONDS[GONE] + PLAN_S)
+
+
+@MODES
+def test_a_restart_at_any_event_changes_nothing(mode):
+    steps = [GONE_STEP, both(using("$steps.gone"), work("last", LAST), work("later", LATER), min_successful=1)]
+    events = len(played(steps, mode=mode).simulation.events)
+
+    for after in range(1, events + 1):
+        assert played(steps, mode=mode, restarts=(Restart(after=after),)).outputs == {"both": [LATER]}, after
+
+
+def test_an_act_does_not_begin_that_the_next_plan_may_skip():
+    steps = [work("inner", EARLY), step("act", "act", inputs={"n": "$steps.inner"})]
+    block = {**using("$steps.gone"), "steps": steps, "after": ["begin"]}
+
+    skipped = played([GONE_STEP, block, work("beside", EARLY)])
+    kept = played([{**GONE_STEP, "on_failure": "default", "default": 9}, block])
+    held = played([GONE_STEP, work("early", EARLY, after=["begin"]), step("act", "act", inputs={"n": "$steps.early"})])
+
+    assert "act" not in skipped.done
+    assert "act" in kept.done
+    [act] = [attempt for attempt in held.run.attempts.values() if attempt.step.id == "act"]
+    assert act.dispatched_s == pytest.approx(BEGUN_S + SECONDS[GONE] + PLAN_S)
