@@ -28,7 +28,7 @@ from reconciler.state.outcomes import Verdict
 from reconciler.state.proposals import awaits_plan
 from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation, supersede
-from reconciler.state.step_state import StepStatus
+from reconciler.state.step_state import StepState, StepStatus
 from reconciler.state.step_table import StepTable
 from reconciler.state.undecided_ends import count_ends
 from reconciler.state.undo_plan import prepare
@@ -263,16 +263,17 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
     before, undecided = run.steps, run.fan_outs.ended
     run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, before, gone=run.facts.gone, proposing=proposing)
     statuses = run.steps.statuses if plan.fan_outs else {}
-    fresh = (step for step, now in statuses.items() if now is StepStatus.FINISHED)
-    ended = [step for step in fresh if step in undecided or not _was_finished(before, step)]
+    finished = [step for step, status in statuses.items() if status is StepStatus.FINISHED]
+    ended = [step for step in finished if step in undecided or _is_new(before.get(step), adopted.get(step))]
     run.fan_outs = FanOuts(plan, statuses | dict.fromkeys(ended, StepStatus.RUNNING), run.facts.failures, run.facts.kept)
     run.steps.moved = run.fan_outs.moved if plan.fan_outs else None
     count_ends(run, plan, ended, list(_place_anew(run, plan, found)))
 
 
-def _was_finished(before: StepTable, step: StepId) -> bool:
-    state = before.get(step)
-    return state is not None and state.status is StepStatus.FINISHED
+def _is_new(before: StepState | None, finished: Attempt | None) -> bool:
+    """Whether finished work had not finished for the plan before, nor for an earlier task."""
+    known = before is not None and before.status is StepStatus.FINISHED
+    return finished is not None and not finished.kept and not known
 
 
 def _place_anew(run: RunData, plan: Plan, found: Reconciliation) -> Iterator[StepId]:
