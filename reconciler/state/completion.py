@@ -10,7 +10,7 @@ from reconciler.state import commands as c
 from reconciler.state.conclusion import fail
 from reconciler.state.fan_out_ends import CompletionReason
 from reconciler.state.fan_outs import ElementStatus, OpenFanOut
-from reconciler.state.giving_up import SKIPS_READERS, close, drop, fail_element
+from reconciler.state.giving_up import close, drop, fail_element
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.quorums import Consulted, consult, note_results
 from reconciler.state.run_data import RunData
@@ -104,7 +104,7 @@ def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
     spec = fan_out.spec
     failure = _cause(run, fan_out, reason)
     run.facts.keep(spec.id, (), failed=failure.message)
-    if spec.on_failure in SKIPS_READERS:
+    if spec.on_failure is not OnFailure.FAIL:
         run.facts.skip_readers()
     if spec.on_failure is OnFailure.ROUTE:
         run.facts.failed_tries[spec.id] = None

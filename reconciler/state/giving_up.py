@@ -17,7 +17,6 @@ from reconciler.state.undo_plan import give_up_undoing
 
 UNBEGUN = frozenset({StepStatus.WAITING, StepStatus.READY, StepStatus.HELD, StepStatus.RETRYING, StepStatus.BLOCKED})
 LIVE = frozenset({StepStatus.DISPATCHED, StepStatus.RUNNING})
-SKIPS_READERS = frozenset({OnFailure.SKIP, OnFailure.ROUTE})
 
 
 def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
@@ -37,8 +36,7 @@ def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
     if step.on_failure is not OnFailure.FAIL:
         run.facts.give_up(step.id, failure.message)
         run.facts.asks = True
-        if step.on_failure in SKIPS_READERS:
-            run.facts.skip_readers()
+        run.facts.skip_readers()
         return
     around = run.fan_outs.around(step.id)
     if around:

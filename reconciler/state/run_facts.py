@@ -127,7 +127,10 @@ class RunFacts:
         self.asks = True
 
     def skip_readers(self) -> None:
-        """Something has failed that the workflow goes on without: the next plan skips what reads it."""
+        """Something has failed that the workflow goes on without: the next plan may skip what reads it.
+
+        Also where a default stands in for its output: what it would have written to the context is missing.
+        """
         self._skipping += 1
 
     @property
