@@ -25,6 +25,7 @@ from reconciler.state.finished_turns import leave_out, resume_loops
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.matching import Reconciliation, reconcile
 from reconciler.state.outcomes import Verdict
+from reconciler.state.plan_requests import OPTIONAL
 from reconciler.state.proposals import awaits_plan
 from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation, supersede
@@ -52,6 +53,8 @@ def request_plan(run: RunData, reason: c.PlanReason) -> None:
         prepare_reverts(run)
     else:
         prepare(run)
+    if run.facts.asks and reason in OPTIONAL:  # the run cannot do without this plan
+        reason = c.PlanReason.SETTLED
     question = run.requests.ask(reason, run.finished, run.facts)
     question = question.model_copy(update={"facts": _with_confidences(run, question)})
     if run.requests.exhausted:
@@ -154,6 +157,7 @@ def planning_failed(run: RunData, epoch: int, failure: Failure) -> None:
         fail(run, _with_lost_nodes(run, failure))
     else:
         run.requests.answered()
+        run.facts.not_planned()
 
 
 def _with_lost_nodes(run: RunData, failure: Failure) -> Failure:

@@ -166,6 +166,10 @@ class RunFacts:
         self.planned, self._planned_skipping = self.told, self._told_skipping
         self.proposed.planned()
 
+    def not_planned(self) -> None:
+        """The plan that was asked for last will not come: the next one is told everything that it was told."""
+        self.told, self._told_skipping = self.planned, self._planned_skipping
+
     def taken(self) -> Facts:
         """All of them, for a plan that is asked for now."""
         self.asks = False

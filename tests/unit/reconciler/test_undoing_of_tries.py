@@ -144,6 +144,21 @@ def test_an_act_that_runs_when_its_try_fails_is_undone_once_it_has_succeeded():
     assert world.outputs == {"trip": 4}
 
 
+def test_an_act_that_ends_long_after_its_try_has_failed_is_undone():
+    acting = {"id": "acting", "parallel": [done("book", 1, capability="act"), step("pay", inputs={"n": 3})]}
+    trip = {"id": "trip", "try": [acting], "output": "acting", "fallback": [step("train", inputs={"n": 4})]}
+    beside = [step("long", inputs={"n": 5}), step("last", inputs={"m": "$steps.long"})]
+    lasts = {1: 4.0, 4: 0.5, 5: 4.1}
+
+    def seconds(_capability, inputs, _number):
+        return 0.1 if "of" in inputs else lasts.get(inputs.get("n"), 0.1)
+
+    world = played([trip, *beside], 3, seconds=seconds)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert "undo:book" in world.done
+
+
 @pytest.mark.parametrize("cancel_s", [2.6, 3.2, 3.6])
 def test_a_cancel_while_a_try_is_undone_undoes_each_step_once(cancel_s):
     cancel = (cancel_s, e.CancelRequested(at_s=0, reason="no more"))
