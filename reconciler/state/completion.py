@@ -1,10 +1,9 @@
 """Fan-outs begin, reach their limits, time out and are complete; the next plan goes on with what they have.
 
-While a plan is made that may skip steps of the present one, no fan-out is decided about: the steps of an element may all
-have finished, and the plan may skip the element. Once it is there, the ends of steps count in their order.
+While a plan is made that may skip steps of the present one, no fan-out is decided about: the steps of an element may
+all have finished, and the plan may skip the element. Once it is there, the ends of steps count in their order.
 """
 
-from planners.model import StepId
 from planners.policies import OnFailure
 from reconciler.state import commands as c
 from reconciler.state.conclusion import fail

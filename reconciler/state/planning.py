@@ -269,7 +269,8 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
     statuses = run.steps.statuses if plan.fan_outs else {}
     finished = [step for step, status in statuses.items() if status is StepStatus.FINISHED]
     ended = [step for step in finished if step in undecided or _is_new(before.get(step), adopted.get(step))]
-    run.fan_outs = FanOuts(plan, statuses | dict.fromkeys(ended, StepStatus.RUNNING), run.facts.failures, run.facts.kept)
+    statuses.update(dict.fromkeys(ended, StepStatus.RUNNING))  # until they are counted, in their order
+    run.fan_outs = FanOuts(plan, statuses, run.facts.failures, run.facts.kept)
     run.steps.moved = run.fan_outs.moved if plan.fan_outs else None
     count_ends(run, plan, ended, list(_place_anew(run, plan, found)))
 
