@@ -11,7 +11,6 @@ from random_workflows import answered, workflows
 from planners.validation.structure import broken_structure
 from reconciler.simulation import Restart
 from reconciler.state import events as e
-from reconciler.state.attempts import AttemptStatus
 from reconciler.state.commands import RunStatus
 from reconciler.state.run import RunState
 
@@ -61,8 +60,7 @@ class Answered(Declared):
 
 def recorded(run):
     """The steps whose attempts counted, in the order in which they did, also those that were dropped later."""
-    ends = (AttemptStatus.FINISHED, AttemptStatus.FAILED)
-    ended = [one for one in run.attempts.values() if one.status in ends]
+    ended = [one for one in run.attempts.values() if one.finished or (one.failure is not None and one.failure.counts)]
     counted = [one for one in ended if not one.began_speculative or one.confirmed_s is not None]
     counted.sort(key=lambda one: (max(one.ended_s, one.confirmed_s or 0.0), one.ended_s))
     return list(dict.fromkeys(one.step.id for one in counted))
