@@ -202,6 +202,8 @@ class WorkflowBuilder:
             after = fields["after"]
             several = after if isinstance(after, Iterable) and not isinstance(after, str | Term) else [after]
             node["after"] = [_id(each) for each in several]
+        if isinstance(join := fields.get("join"), Mapping) and "steps" in join:
+            node["join"] = {**join, "steps": [_id(each) for each in join["steps"]]}
         self._level.append(node)
         self._added = node
         return ValueRef("steps", name)

@@ -8,20 +8,20 @@ route whose conditions read such an output. The other nodes and the other elemen
 finishes, the workflow is unrolled again for a new plan.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from planners.bindings import Gather, StepRef, Value
 from planners.compensation import undo_workflow
-from planners.errors import InvalidTask
 from planners.facts import Elements, Facts
 from planners.fan_out_builder import FanOutBuilder
 from planners.flat_steps import FlatPlace, flat_step, inside_of, or_default, sinks
+from planners.joins import Joined, Visit
 from planners.loop_turns import Carried, after_turn
 from planners.model import StepId
-from planners.node_order import in_order
 from planners.scopes import Meaning, NodeScope, NotRun, part_of
-from planners.unrolled_steps import Element, UnrolledSteps
+from planners.unrolled_levels import MAX_STEPS, UnrolledLevels
+from planners.unrolled_steps import Element
 from planners.workflow import (
     Approval,
     Branch,
@@ -42,8 +42,6 @@ from planners.workflow import (
     Wait,
     Workflow,
 )
-
-MAX_STEPS = 100_000
 
 
 def flatten(
@@ -70,9 +68,10 @@ def flatten(
     if facts is not None and facts.undo:
         return undo_workflow(facts)
     unroller = _Unroller(inputs, known or {}, facts or Facts(), most)
-    scope = unroller.unroll(in_order(workflow.steps), NodeScope(), FlatPlace())
-    finished = unroller.finish_reverts()
     outputs = dict(workflow.outputs) or {node.id: StepRef(step=node.id) for node in sinks(workflow)}
+    read = (ref.step for binding in outputs.values() for ref in step_refs(binding))
+    scope = unroller.unroll(unroller.level(workflow.steps, read), NodeScope(), FlatPlace())
+    finished = unroller.finish_reverts()
     return FlatWorkflow(
         steps=tuple(unroller.steps),
         pending=tuple(unroller.pending),
@@ -89,23 +88,8 @@ def flatten(
     )
 
 
-class _Unroller(UnrolledSteps):
-    def unroll(self, nodes: Iterable[Node], scope: NodeScope, place: FlatPlace) -> NodeScope:
-        """Append the flat steps of one level, given in topological order; returns the level's scope."""
-        for node in nodes:
-            scope[node.id] = self._visit(node, scope, place)
-            if len(self.steps) + len(self.pending) + len(self.skipped) > MAX_STEPS:
-                raise InvalidTask(f"it unrolls to more than {MAX_STEPS:,} steps", "workflow", "split the task")
-        return scope
-
-    def _visit(self, node: Node, scope: NodeScope, place: FlatPlace) -> Meaning:
-        """Unroll a node of a level. While it is pending, so is what it may write to the context."""
-        meaning = self._unroll_node(node, scope, place)
-        if meaning is None:
-            scope.context.update(dict.fromkeys(node.context_writes))
-        return meaning
-
-    def _unroll_node(self, node: Node, scope: NodeScope, place: FlatPlace) -> Meaning:
+class _Unroller(UnrolledLevels):
+    def unroll_node(self, node: Node, scope: NodeScope, place: FlatPlace) -> Meaning:
         flat_id = place.id(node.id)
         if self.full:
             return None
@@ -182,9 +166,11 @@ class _Unroller(UnrolledSteps):
     def _elements_of_parallel(self, node: Parallel, outer: NodeScope, place: FlatPlace) -> list[Element]:
         scope, index = inside_of(node, outer), {child.id: index for index, child in enumerate(node.parallel)}
 
-        def element(child: Node) -> Element:
+        def element(visit: Visit) -> Element:
+            child = visit.node if isinstance(visit, Joined) else visit
+
             def unroll() -> tuple[Meaning, NodeScope]:
-                scope[child.id] = self._visit(child, scope, place)
+                scope[child.id] = self.visit(visit, scope, place)
                 own = NodeScope(scope)  # what one element writes, the others do not see
                 own.context, scope.context = scope.context, {}
                 return scope[child.id], own
@@ -194,7 +180,7 @@ class _Unroller(UnrolledSteps):
 
             return Element(index[child.id], unroll, skip)
 
-        return [element(child) for child in in_order(node.parallel)]
+        return [element(visit) for visit in self.beside(node.parallel)]
 
     def _unroll_fan_out(
         self, node: FanOutNode, flat_id: StepId, outer: NodeScope, elements: Sequence[Element]
@@ -333,7 +319,7 @@ class _Unroller(UnrolledSteps):
                     break
             steps, pending, skipped = len(self.steps), len(self.pending), len(self.skipped)
             seen = self.turns.mark()
-            output = self.unroll(self.inside(branch), scope, place.copy(turn))[branch.output_step]
+            output = self.unroll(self.inside(branch, loop), scope, place.copy(turn))[branch.output_step]
             context = scope.context
             following = after_turn(loop, scope, self.known, f"{where}.until")
             if output is None or self.full or not isinstance(following, dict | bool):

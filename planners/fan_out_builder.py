@@ -12,15 +12,22 @@ class FanOutBuilder:
     """One fan-out. ``declared``: whether it has a policy of completion, so that the run must know its elements."""
 
     def __init__(
-        self, flat_id: StepId, policy: CompletionPolicy, on_failure: OnFailure, within: tuple[StepId, int] | None
+        self,
+        flat_id: StepId,
+        policy: CompletionPolicy,
+        on_failure: OnFailure,
+        within: tuple[StepId, int] | None,
+        joins: Sequence[StepId] = (),
     ) -> None:
         self.declared = policy.declared or on_failure is not OnFailure.FAIL
         # Whether readers of the fan-out must know that no step of it fails any more.
         self.may_fail = policy.may_drop or on_failure is not OnFailure.FAIL
-        self._id = flat_id
+        self.id = flat_id
         self._policy = policy
         self._on_failure = on_failure
         self._within = within
+        self._joins = tuple(joins)
+        self._watched: list[int] = []
         self._outputs: dict[int, Meaning] = {}
         self._scopes: dict[int, NodeScope | None] = {}
         self._steps: dict[int, tuple[StepId, ...]] = {}
@@ -39,10 +46,15 @@ class FanOutBuilder:
             if unresolved:
                 self._unresolved.append(index)
 
+    def watch(self, index: int, steps: Sequence[StepId], output: Meaning, *, unresolved: bool) -> None:
+        """Take in an element that others read as well: it is counted, and left to itself."""
+        self._watched.append(index)
+        self.add(index, steps, output, None, unresolved=unresolved)
+
     @property
     def members(self) -> list[StepId]:
-        """The flat steps of all elements."""
-        return [step for steps in self._steps.values() for step in steps]
+        """The flat steps of all elements but those that are only watched."""
+        return [step for index, steps in self._steps.items() if index not in self._watched for step in steps]
 
     @property
     def unresolved(self) -> bool:
@@ -79,7 +91,7 @@ class FanOutBuilder:
         without = [index for index, output in self._outputs.items() if isinstance(output, NotRun)]
         return [
             FanOut(
-                id=self._id,
+                id=self.id,
                 elements=tuple(self._steps[index] for index in sorted(self._steps)),
                 unresolved=tuple(self._unresolved),
                 without_output=tuple(without),
@@ -88,6 +100,8 @@ class FanOutBuilder:
                 within=self._within,
                 begun=tuple(self.begun),
                 results=self._results if self._policy.complete_when is not None else (),
+                joins=self._joins,
+                watched=tuple(self._watched),
             )
         ]
 

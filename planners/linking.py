@@ -142,7 +142,8 @@ class _Renaming:
             renamed = renamed.with_branches(branches)
         step = self.step(node.id)
         self._linker.count(step, field)
-        return renamed.model_copy(update={"id": step, "after": tuple(map(self.step, node.after))})
+        join = node.join and node.join.model_copy(update={"steps": tuple(map(self.step, node.join.steps))})
+        return renamed.model_copy(update={"id": step, "after": tuple(map(self.step, node.after)), "join": join})
 
     def _leaf(self, leaf: Leaf) -> Leaf:
         match leaf:

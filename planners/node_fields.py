@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, JsonV
 from planners.bindings import Binding, Leaf, Value
 from planners.expressions.references import parsed
 from planners.model import Model, StepId
-from planners.policies import ApprovalFields, CallbackFields, Failing
+from planners.policies import ApprovalFields, CallbackFields, Failing, Join
 
 Id = Annotated[
     StepId,
@@ -61,6 +61,11 @@ class NodeFields(Failing):
     id: Id
     after: tuple[StepId, ...] = Field(
         default=(), description="Nodes that must end before this one starts, besides those whose outputs it reads"
+    )
+    join: Join | None = Field(
+        default=None,
+        exclude_if=lambda join: join is None,
+        description="Nodes that it waits for, although not for all of them in any case",
     )
     title: str = Field(default="", description="A title for people; it is not part of the work")
     # Left out of documents where there is none, because there null is a value.

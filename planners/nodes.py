@@ -28,7 +28,7 @@ from planners.bindings import Binding
 from planners.expressions.references import parsed
 from planners.model import Model, StepId
 from planners.node_fields import Bind, Condition, Rename
-from planners.policies import CompletionPolicy, OnFailure
+from planners.policies import CompletionPolicy, Join, OnFailure
 from planners.steps import Approval, Callback, NodeBase, Step, Wait
 
 
@@ -42,6 +42,13 @@ class Goal(fields.WithInputs, NodeBase):
     def _fails_with_its_steps(cls, value: OnFailure) -> OnFailure:
         if value is not OnFailure.FAIL:
             raise ValueError("a goal becomes steps, which fail one by one; put the goal into `try` or a route")
+        return value
+
+    @field_validator("join")
+    @classmethod
+    def _joins_nothing(cls, value: Join | None) -> Join | None:
+        if value is not None:
+            raise ValueError("a goal becomes steps; let a step before it join, and put the goal after that step")
         return value
 
 

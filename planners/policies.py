@@ -1,5 +1,6 @@
 """Policies that nodes of a workflow declare: when a fan-out is complete, how failures are met, how work is retried."""
 
+from collections import Counter
 from enum import StrEnum
 from math import ceil, floor
 from typing import Annotated, Any, Literal, Self
@@ -7,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from planners.expressions.quorums import CompleteWhen
-from planners.model import Model, canonical_json
+from planners.model import Model, StepId, canonical_json
 
 
 def _absent(value: Any) -> bool:
@@ -101,6 +102,25 @@ class CompletionPolicy(Model):
             return rest
         tolerated = floor(share_of(self.tolerated_failures, total) + 1e-9)
         return tolerated if least is None else min(tolerated, rest)
+
+
+class Join(CompletionPolicy):
+    """How many of several nodes a node waits for. For the run they are the elements of a fan-out."""
+
+    steps: tuple[StepId, ...] = Field(
+        min_length=1,
+        max_length=1_000,
+        description="Nodes beside this one. It starts when the policy is fulfilled, and reads null, or their default, "
+        "in place of outputs that are missing",
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.declared:
+            raise ValueError("it waits for all, as `after` does; add min_successful, tolerated_failures or timeout_s")
+        if twice := [step for step, count in Counter(self.steps).items() if count > 1]:
+            raise ValueError(f"it names '{twice[0]}' several times; name each step once")
+        return self
 
 
 class Failing(Model):

@@ -40,6 +40,8 @@ class NotRun:
 
 # What a node stands for: a binding, nothing because it is skipped, or nothing yet.
 Meaning = Binding | NotRun | None
+# What a node reads in place of an output that is missing where it joins others. All parts of it are null, too.
+ABSENT = Value(value=None)
 
 
 class NodeScope(dict[StepId, Meaning]):
@@ -211,7 +213,7 @@ def part_of(binding: Binding, path: Path) -> Binding:
     Raises:
         LookupError: there certainly is no such part.
     """
-    if not path:
+    if not path or binding is ABSENT:
         return binding
     match binding:
         case StepRef(step=step, path=base):

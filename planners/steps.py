@@ -1,6 +1,6 @@
 """What all nodes of a workflow have in common, and the nodes that become one flat step: work and waiting."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -72,19 +72,27 @@ class NodeBase(fields.NodeFields):
         """The keys that its own bindings and conditions read which see the nodes of its only branch."""
         return read_by((of for _, of in self.inner_bindings), (condition for _, condition in self.inner_conditions))
 
+    @property
+    def joined(self) -> tuple[StepId, ...]:
+        """The ids of the nodes that it joins."""
+        return () if self.join is None else self.join.steps
+
     @cached_property
     def own_refs(self) -> tuple[StepId, ...]:
         """The ids that this node itself refers to, once each."""
         found = [ref.step for _, binding in self.bindings for ref in step_refs(binding)]
         found += [step for _, condition in self.conditions for step in parsed(condition).steps]
-        return tuple(dict.fromkeys((*found, *self.after)))
+        return tuple(dict.fromkeys((*found, *self.after, *self.joined)))
 
     @cached_property
     def needed(self) -> tuple[StepId, ...]:
-        """Those of them that must not be skipped: of the others it only reads how they ended."""
+        """Those of them that must not be skipped: of the others it only reads how they ended, or it joins them."""
         found = [ref.step for _, binding in self.bindings for ref in step_refs(binding)]
         found += [step for _, condition in self.conditions for step in parsed(condition).outputs]
-        return tuple(dict.fromkeys((*found, *self.after)))
+        return self._not_joined((*found, *self.after))
+
+    def _not_joined(self, ids: Iterable[StepId]) -> tuple[StepId, ...]:
+        return tuple(dict.fromkeys(one for one in ids if one not in self.joined))
 
     @cached_property
     def refs(self) -> tuple[StepId, ...]:
@@ -158,17 +166,17 @@ class Step(fields.WithInputs, StepPolicies, NodeBase):
     @cached_property
     def own_refs(self) -> tuple[StepId, ...]:
         """The ids that this step refers to."""
-        return self.parents
+        return self.parents if self.join is None else tuple(dict.fromkeys((*self.parents, *self.joined)))
 
     @cached_property
     def needed(self) -> tuple[StepId, ...]:
-        """The same."""
-        return self.parents
+        """Those of them that must not be skipped."""
+        return self.parents if self.join is None else self._not_joined(self.parents)
 
     @cached_property
     def refs(self) -> tuple[StepId, ...]:
-        """The same."""
-        return self.parents
+        """The ids that this step refers to."""
+        return self.own_refs
 
 
 class WaitingNode(NodeBase):

@@ -13,7 +13,6 @@ from planners.flat_steps import FlatPlace, flat_step
 from planners.known_values import KnownValues
 from planners.loop_turns import LoopTurns
 from planners.model import StepId
-from planners.node_order import in_order
 from planners.scopes import Meaning, NodeScope, NotRun, part_of
 from planners.unsettled import UnsettledBlocks, last_steps
 from planners.workflow import Approval, Branch, Callback, FanOut, Node, Pending, Skipped, Step, Wait
@@ -43,7 +42,6 @@ class UnrolledSteps:
         self.around: tuple[StepId, int] | None = None
         self.unsettled = UnsettledBlocks()
         self.known = KnownValues(inputs, known, facts.confidences, self.unsettled, facts.spoken)
-        self._ordered: dict[int, list[Node]] = {}
         self.unfinished = False  # whether a list of a step inside a for_each is pending
         self.steps: list[Step] = [one.step for one in facts.finished.values()]
         self.turns = LoopTurns(facts)
@@ -124,14 +122,6 @@ class UnrolledSteps:
         """Skip the nodes of a branch."""
         for node in branch.steps:
             self.skip(node, place, reason)
-
-    def inside(self, branch: Branch) -> list[Node]:
-        """The nodes of a branch in topological order, sorted once."""
-        # A branch may be made anew at each call; its nodes are not.
-        key = id(branch.steps)
-        if key not in self._ordered:
-            self._ordered[key] = in_order(branch.steps)
-        return self._ordered[key]
 
     def unroll_element(self, made: FanOutBuilder, fan_out: StepId, element: Element, known: Elements) -> None:
         """Unroll one element, unless it was dropped."""

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from planners.bindings import Binding
+from planners.built_in_names import JOIN
 from planners.facts import ResumedLoop
 from planners.model import Model, StepId, Versioned, WorkKey, canonical_json, digest
 from planners.node_fields import Default, Id
@@ -30,7 +31,7 @@ from planners.nodes import (
     Use,
 )
 from planners.occurrences import Ranges
-from planners.policies import CompletionPolicy, OnFailure, StepRetry
+from planners.policies import CompletionPolicy, Join, OnFailure, StepRetry
 from planners.steps import Approval, Callback, NodeBase, Step, Wait
 from planners.stored_nodes import unwrapped_bindings, unwrapped_nodes
 
@@ -48,6 +49,7 @@ __all__ = [
     "ForEach",
     "Goal",
     "Id",
+    "Join",
     "Loop",
     "LoopTurn",
     "Node",
@@ -134,6 +136,21 @@ class FanOut(Model):
         exclude_if=lambda results: not results,
         description="Where a condition on them decides: what the output of each element stands for; null: unknown",
     )
+    joins: tuple[StepId, ...] = Field(
+        default=(),
+        exclude_if=lambda joins: not joins,
+        description="If a node joins others: the flat ids of these, in the order of the elements",
+    )
+    watched: tuple[int, ...] = Field(
+        default=(),
+        exclude_if=lambda elements: not elements,
+        description="Elements that other nodes read as well, so that they are neither cancelled nor fail with it",
+    )
+
+    @property
+    def told(self) -> str:
+        """What it is called in messages."""
+        return f"the join of '{self.id.removeprefix(JOIN)}'" if self.joins else f"'{self.id}'"
 
 
 class LoopTurn(Model):

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from planners.amounts import dollars
+from planners.built_in_names import JOIN
 from planners.graph import PlanFigures, PlanGraph
 from planners.model import AttemptId, StepId
 from planners.plans import Plan
@@ -29,6 +30,7 @@ from reconciler.views.models import Doubt, TaskView, Timeline, TimelineBar, Undo
 # Tables in a pipe are not cut: other programs read them.
 _PIPE_WIDTH = 400
 console = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH)
+_MOST_MISSING = 5
 # What people copy is never cut.
 _COPIED = frozenset({"id", "task", "agent", "step"})
 
@@ -171,7 +173,9 @@ def _about_limits(view: TaskView) -> list[str]:
 def _completion(completion: Completion) -> str:
     how = "complete" if completion.succeeded else "[red]failed[/]"
     results = f"{completion.results} of {completion.total} results"
-    return f"  {escape(completion.fan_out)} is {how} with {results}: {completion.reason.value}"
+    missing = list(completion.missing.values())[:_MOST_MISSING] if completion.fan_out.startswith(JOIN) else []
+    told = "".join(f"; {escape(each)}" for each in missing)
+    return f"  {escape(completion.fan_out)} is {how} with {results}: {completion.reason.value}{told}"
 
 
 def _doubt(task: str, doubt: Doubt) -> str:

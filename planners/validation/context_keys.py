@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from planners.bindings import Binding
 from planners.context_keys import ALL_KEYS, MOST_KEYS, read_by
 from planners.errors import InvalidTask
+from planners.joins import keys_read
 from planners.model import StepId
 from planners.node_order import in_order
 from planners.validation.suggestions import nearest, shown
@@ -83,7 +84,7 @@ def _unordered(ordered: Sequence[Node], field: str) -> Iterator[InvalidTask]:
     """Nodes of one level that write a key which a node beside them may write at the same time."""
     writers = Counter(key for node in ordered for key in node.context_writes)
     several = [key for key, count in writers.items() if count > 1]
-    read = {node.id: _read_inside(node) for node in ordered} if several else {}
+    read = {node.id: keys_read(node) for node in ordered} if several else {}
     for key in several:
         yield from _at_the_same_time(key, ordered, read, field)
 
@@ -107,12 +108,3 @@ def _at_the_same_time(
             followed = count
         versions[node.id] = followed
         last.update(dict.fromkeys(node.context_writes, node.id))
-
-
-def _read_inside(node: Node) -> set[str]:
-    """The keys that a node, or a node inside, reads."""
-    found = {*node.context_reads, *node.context_read_inside}
-    if not isinstance(node, Use):
-        for _, branch in node.branches:
-            found.update(key for child in branch.steps for key in _read_inside(child))
-    return found

@@ -9,6 +9,7 @@ from planners.agents import AgentSpec, Price, Provider, Retry
 from planners.binding_forms import FORMS
 from planners.errors import InvalidTask
 from planners.nodes import KINDS
+from planners.policies import Join
 from planners.resources import Resources
 from planners.tasks import Limits, Objective, PlanningOptions, Task
 from planners.validation.suggestions import nearest, shortened
@@ -32,6 +33,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "resources": Resources,
     "price": Price,
     "retry": Retry,
+    "join": Join,
 }
 
 MAX_EXPLAINED = 20

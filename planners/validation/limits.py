@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from planners.agents import AgentSpec
 from planners.amounts import dollars
 from planners.errors import InvalidTask
-from planners.expansion import MAX_STEPS
+from planners.joins import owners_of
 from planners.model import StepId
 from planners.node_order import in_order
 from planners.tasks import Task
+from planners.unrolled_levels import MAX_STEPS
 from planners.validation.offers import Requirements
 from planners.workflow import FanOutNode, ForEach, Loop, Node, OnFailure, Parallel, Route, Step, Try, Use
 
@@ -118,14 +119,20 @@ def _may_end_early(node: Node) -> bool:
 
 
 def _certain(nodes: Sequence[Node]) -> Iterator[Node]:
-    """The nodes that surely run, in topological order. A route without ``else`` may be skipped, and so its readers."""
+    """The nodes that surely run, in topological order. A route without ``else`` may be skipped, and so its readers.
+
+    What only a join needs may be stopped.
+    """
     may_be_skipped: set[StepId] = set()
-    for node in in_order(nodes):
-        runs = may_be_skipped.isdisjoint(node.own_refs) and not (isinstance(node, Route) and node.otherwise is None)
+    ordered = in_order(nodes)
+    stopped = {name for name, owner in owners_of(ordered).items() if owner is not None}
+    for node in ordered:
+        read = node.own_refs if node.join is None else node.needed
+        runs = may_be_skipped.isdisjoint(read) and not (isinstance(node, Route) and node.otherwise is None)
         runs = runs and not (isinstance(node, Loop) and node.go_on is not None)
         if node.default is None and not (runs and node.on_failure is OnFailure.FAIL):
             may_be_skipped.add(node.id)
-        if runs:
+        if runs and node.id not in stopped:
             yield node
 
 
@@ -133,7 +140,8 @@ def _path_s(nodes: Sequence[Node], lengths: Mapping[StepId, int], requirements: 
     """Seconds of the longest chain of the fastest agents."""
     ends: dict[StepId, float] = {}
     for node in _certain(nodes):
-        start = max((ends[ref] for ref in node.refs if ref in ends), default=0.0)
+        joined = node.joined if node.join is not None and node.join.may_drop else ()
+        start = max((ends[ref] for ref in node.refs if ref in ends and ref not in joined), default=0.0)
         seconds = 0.0
         if isinstance(node, Step):
             seconds = min(map(_least_s, requirements.candidates(node)))

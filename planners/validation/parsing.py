@@ -87,6 +87,8 @@ class _Count:
         for name in ("inputs", "state", "next"):
             self._bindings(node.get(name), field)
         self._binding(node.get("for_each"), field)
+        if "join" in node:
+            self._add(_length(self._object(node["join"], field).get("steps")), field)
         if "compensate" in node:
             self._bindings(self._object(node["compensate"], field).get("inputs"), field)
 

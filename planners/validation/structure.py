@@ -18,6 +18,7 @@ from planners.model import StepId
 from planners.node_order import is_ordered
 from planners.validation.block_outputs import ambiguous_outputs
 from planners.validation.context_keys import broken_context
+from planners.validation.joins import broken_joins, nested_joins
 from planners.validation.suggestions import nearest, shown
 from planners.workflow import ForEach, Goal, Node, Step, Workflow
 
@@ -78,6 +79,11 @@ class Located(NamedTuple):
         """The node's dotted path."""
         return f"{self.level.field}.{self.node.id}"
 
+    @property
+    def beside(self) -> frozenset[StepId]:
+        """The ids of the nodes of its level."""
+        return self.level.ids
+
 
 def locate(nodes: Sequence[Node]) -> Iterator[Located]:
     """Every node at every depth, in declaration order; nothing below MAX_DEPTH + 1 levels."""
@@ -97,13 +103,14 @@ def broken_structure(workflow: Workflow) -> Iterator[InvalidTask]:
     places = list(locate(workflow.steps))
     sound = True
     stages = (_too_deep(places), _duplicates(places), _reserved(places), _goals_as_elements(places))
-    for stage in (*stages, _dangling(workflow, places), _compensations(places), _unpublished(places)):
+    more = (_dangling(workflow, places), _compensations(places), _unpublished(places), _joins(places))
+    for stage in (*stages, *more):
         for flaw in stage:
             sound = False
             yield flaw
     if sound:
         cycles = list(_cycles(workflow, places))
-        yield from cycles or broken_context(workflow)
+        yield from cycles or (*broken_context(workflow), *nested_joins(workflow))
         yield from ambiguous_outputs(workflow, places)
 
 
@@ -182,6 +189,12 @@ def _goals_as_elements(places: Iterable[Located]) -> Iterator[InvalidTask]:
             yield InvalidTask("a goal cannot be an element of parallel", place.field, fix)
 
 
+def _joins(places: Sequence[Located]) -> Iterator[InvalidTask]:
+    if any(place.node.join is not None for place in places):
+        by_id = {place.node.id: place for place in places}
+        yield from broken_joins([place for place in places if by_id.keys() >= set(place.node.joined)], by_id)
+
+
 def _dangling(workflow: Workflow, places: Sequence[Located]) -> Iterator[InvalidTask]:
     """References to ids that are not visible, and outputs of blocks that are not inside them."""
     known = {place.node.id: place for place in places}
@@ -193,7 +206,7 @@ def _dangling(workflow: Workflow, places: Sequence[Located]) -> Iterator[Invalid
         for ref in node.after:
             if not level.sees(ref):
                 yield _dangling_reference(ref, f"{level.field}.{node.id}.after", level, known)
-        for name, ref in references_of(node):
+        for name, ref in (*references_of(node), *(("join.steps", one) for one in node.joined)):
             if not level.sees(ref):
                 yield _dangling_reference(ref, f"{level.field}.{node.id}.{name}", level, known)
         for name, branch in node.branches:

@@ -70,7 +70,7 @@ def _decide(run: RunData, fan_out: OpenFanOut, now_s: float) -> None:
         _fail(run, fan_out, reason)
     elif _has_to_be_told(fan_out):
         run.facts.keep(fan_out_id, fan_out.numbers(ElementStatus.SUCCEEDED))
-        _drop_the_rest(run, fan_out, f"'{fan_out_id}' is complete without it: {reason.value}")
+        _drop_the_rest(run, fan_out, f"{fan_out.spec.told} is complete without it: {reason.value}")
 
 
 def _end_by_condition(run: RunData, fan_out: OpenFanOut, consulted: Consulted) -> None:
@@ -84,7 +84,8 @@ def _end_by_condition(run: RunData, fan_out: OpenFanOut, consulted: Consulted) -
         return
     close(run, name, CompletionReason.CONDITION_REACHED, succeeded=True, kept=kept)
     run.facts.keep(name, tuple(sorted(kept)))
-    _drop_the_rest(run, fan_out, f"'{name}' is complete without it: {CompletionReason.CONDITION_REACHED.value}")
+    reason = CompletionReason.CONDITION_REACHED
+    _drop_the_rest(run, fan_out, f"{fan_out.spec.told} is complete without it: {reason.value}")
 
 
 def _has_to_be_told(fan_out: OpenFanOut) -> bool:
@@ -118,21 +119,23 @@ def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
 
 def _cause(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> Failure:
     """The first failure of an element, and how many there are."""
-    name, total = fan_out.spec.id, fan_out.total
-    first = next((failure for (of, _), failure in run.facts.failures.items() if of == name), None)
-    counts = f"{fan_out.counts[ElementStatus.FAILED]} of {total} elements of '{name}' failed"
+    name, total = fan_out.spec.told, fan_out.total
+    first = next((failure for (of, _), failure in run.facts.failures.items() if of == fan_out.spec.id), None)
+    counts = f"{fan_out.counts[ElementStatus.FAILED]} of {total} elements of {name} failed"
     if reason is CompletionReason.TIMED_OUT:
         results = fan_out.counts[ElementStatus.SUCCEEDED]
-        late = f"'{name}' had {results} of {total} results after {fan_out.spec.policy.timeout_s:g} s"
+        late = f"{name} had {results} of {total} results after {fan_out.spec.policy.timeout_s:g} s"
         message = late if first is None else f"{late}; {first.message}"
-        return Failure(kind=FailureKind.TIMEOUT, message=message, fix=f"raise timeout_s of '{name}'")
-    if reason is CompletionReason.CONDITION_FAILED and (answer := run.facts.quorums[name].answer) is not None:
-        message = f"complete_when of '{name}' has no value after {answer.results} of {total} results: {answer.failure}"
+        return Failure(kind=FailureKind.TIMEOUT, message=message, fix=f"raise timeout_s of {name}")
+    if reason is CompletionReason.CONDITION_FAILED:
+        answer = run.facts.quorums[fan_out.spec.id].answer
+        assert answer is not None, "it was answered"
+        message = f"complete_when of {name} has no value after {answer.results} of {total} results: {answer.failure}"
         fix = "test for what may be missing with has(), and compare like with like"
         return Failure(kind=FailureKind.BAD_INPUT, message=message, fix=fix)
     if first is None:
-        message = f"'{name}' needs {fan_out.spec.policy.least_successful(total)} results, and it has {total} elements"
-        return Failure(kind=FailureKind.ERROR, message=message, fix=f"lower min_successful of '{name}'")
+        message = f"{name} needs {fan_out.spec.policy.least_successful(total)} results, and it has {total} elements"
+        return Failure(kind=FailureKind.ERROR, message=message, fix=f"lower min_successful of {name}")
     if total == 1 or not fan_out.spec.policy.may_drop:
         return first
     return first.model_copy(update={"message": f"{first.message}; {counts}"})

@@ -80,7 +80,7 @@ class OpenFanOut:
         """
         counted = frozenset(self.numbers(ElementStatus.SUCCEEDED) if kept is None else kept)
         without = [number for number in range(self.total) if number not in counted]
-        told = {number: why.get(number, _MISSING[self.elements[number].status]) for number in without[:_MOST_NAMED]}
+        told = {number: why.get(number) or self._missing(number) for number in without[:_MOST_NAMED]}
         reason, succeeded = end
         results = len(counted)
         return Completion(
@@ -92,6 +92,13 @@ class OpenFanOut:
             results=results,
             missing=told,
         )
+
+    def _missing(self, number: int) -> str:
+        status = self.elements[number].status
+        if not self.spec.joins:
+            return _MISSING[status]
+        late = status is ElementStatus.OPEN and number in self.spec.watched
+        return f"'{self.spec.joins[number]}': {'it had not ended' if late else _MISSING[status]}"
 
     def completed(self, *, timed_out: bool) -> tuple[CompletionReason, bool] | None:
         """Why it is complete and whether it has succeeded; None if it is not complete."""
@@ -226,8 +233,9 @@ class FanOuts:
                 pending += self._inside.get((inner, number), ())
 
     def around(self, step: StepId) -> list[Element]:
-        """The elements of open fan-outs that a step is in, the innermost first."""
-        return [one for one in self._members.get(step, ()) if one[0] in self.open]
+        """The elements of open fan-outs that a step is in, the innermost first, without those only watched."""
+        around = (one for one in self._members.get(step, ()) if one[0] in self.open)
+        return [(fan_out, number) for fan_out, number in around if number not in self.specs[fan_out].watched]
 
     def moved(self, step: StepId, before: StepStatus, now: StepStatus) -> None:
         """A step has changed."""

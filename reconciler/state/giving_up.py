@@ -60,10 +60,10 @@ def fail_element(run: RunData, element: Element, failure: Failure) -> None:
 
 
 def drop(run: RunData, element: Element, reason: str) -> None:
-    """Stop the work on an element. One in which an act may be under way runs to its end instead."""
+    """Stop the work on an element, unless others read it. One in which an act may be under way runs to its end."""
     fan_out, number = element
     steps = run.fan_outs.specs[fan_out].elements[number]
-    if any(may_be_acting(run, step) for step in steps):
+    if number in run.fan_outs.specs[fan_out].watched or any(may_be_acting(run, step) for step in steps):
         return
     unfinished = [step for step in steps if run.steps[step].status is not StepStatus.FINISHED]
     run.facts.drop(element, unfinished, reason)

@@ -40,6 +40,7 @@ class _Drawing:
         nodes, seen = [], list(outer)
         for _ in range(self.draw(st.integers(least, most))):
             node = self.node(depth, seen, item)
+            self.join(node, [one["id"] for one in nodes])
             nodes.append(node)
             seen.append(node["id"])
         return nodes
@@ -58,6 +59,15 @@ class _Drawing:
         if self.policies and not {"wait", "try", "approval"} & node.keys() and self.draw(st.integers(0, 2)) == 0:
             node["on_failure"] = "default" if "default" in node else "skip"
         return node
+
+    def join(self, node, beside):
+        """Let a node join some of those beside it."""
+        if not (self.policies and beside) or self.draw(st.integers(0, 3)):
+            return
+        steps = self.draw(st.lists(st.sampled_from(beside), min_size=1, max_size=3, unique=True))
+        few = [{"tolerated_failures": 1}, {"tolerated_failures": "50%"}]
+        policy = self.draw(st.sampled_from([*few, *([{"min_successful": 1}] * 2 if self.order else [])]))
+        node["join"] = {"steps": steps, **policy}
 
     def binding(self, seen, item):
         choices = (

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from planners.workflow import Case as Case
     from planners.workflow import ForEach as ForEach
     from planners.workflow import Goal as Goal
+    from planners.workflow import Join as Join
     from planners.workflow import Loop as Loop
     from planners.workflow import OnFailure as OnFailure
     from planners.workflow import Parallel as Parallel
@@ -110,6 +111,7 @@ _DEFINED_IN = {
     "InvalidTask": "planners.errors",
     "Limits": "planners.tasks",
     "LocalService": "orchestrator.local.service",
+    "Join": "planners.workflow",
     "Loop": "planners.workflow",
     "Mode": "planners.tasks",
     "NamedWorkflow": "planners.definitions",

@@ -13,6 +13,7 @@ from forerun import (
     ForEach,
     Goal,
     InvalidTask,
+    Join,
     Loop,
     Parallel,
     Route,
@@ -57,7 +58,10 @@ steps:
     fallback: [{id: print, capability: print, inputs: {text: $steps.revise}}]
     default: ""
   - {id: rest, wait: 30, after: [revise]}
-  - {id: sign, approval: "Send it?", inputs: {text: $steps.revise, seen: [$steps.profiles, $steps.opinions]}}
+  - id: sign
+    approval: "Send it?"
+    inputs: {text: $steps.revise, seen: [$steps.profiles, $steps.opinions]}
+    join: {steps: [profiles, opinions], min_successful: 1}
   - {id: paid, callback: the payment, timeout_s: 3600, after: [sign]}
 outputs: {paid: $steps.paid.amount, label: $steps.triage.label}
 """
@@ -91,7 +95,9 @@ def built() -> Workflow:
         with told.fallback():
             flow.step("print", "print", {"text": revise})
     flow.wait("rest", 30, after=[revise])
-    sign = flow.approval("sign", "Send it?", {"text": revise, "seen": [profiles, opinions.output]})
+    seen = [profiles, opinions.output]
+    join = {"steps": seen, "min_successful": 1}
+    sign = flow.approval("sign", "Send it?", {"text": revise, "seen": seen}, join=join)
     paid = flow.callback("paid", "the payment", timeout_s=3600, after=sign)
     flow.output("paid", paid.amount)
     flow.output("label", triage.label)
@@ -156,6 +162,7 @@ def objects() -> Workflow:
                 id="sign",
                 approval="Send it?",
                 inputs={"text": "$steps.revise", "seen": ["$steps.profiles", "$steps.opinions"]},
+                join=Join(steps=("profiles", "opinions"), min_successful=1),
             ),
             Callback(id="paid", callback="the payment", timeout_s=3600, after=("sign",)),
         ),

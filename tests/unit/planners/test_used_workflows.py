@@ -63,6 +63,17 @@ def test_its_steps_take_the_place_of_the_node_and_read_only_its_inputs():
     assert flat.outputs == {"a": StepRef(step="a/polish")}
 
 
+def test_joins_inside_it_keep_their_meaning():
+    merge = step("merge", inputs={"x": "$steps.b.text"}, join={"steps": ["a", "b"], "min_successful": 1})
+    task = a_task({"id": "u", "use": "inner"})
+
+    flat = unrolled(linked(task, catalog(defined("inner", step("a"), step("b"), merge))))
+
+    assert flat.fan_outs[0].id == "join:u/merge"
+    assert flat.fan_outs[0].joins == ("u/a", "u/b")
+    assert flat.by_id["u/merge"].after == ("u/a", "u/b")
+
+
 def test_it_may_be_used_several_times_and_inside_other_nodes():
     task = a_task(
         {"id": "first", "use": "reply", "inputs": {"mail": "$inputs.mails.0"}},
