@@ -15,6 +15,8 @@ def _absent(value: Any) -> bool:
     return value is None
 
 
+# A median of fewer elements says nothing about the others.
+LEAST_PEERS = 2
 # A count of elements, or a share of them such as "25%".
 Amount = (
     Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
@@ -38,6 +40,25 @@ class OnFailure(StrEnum):
     SKIP = "skip"
     DEFAULT = "default"
     ROUTE = "route"
+
+
+class Stragglers(Model):
+    """When an element takes too long, measured by the others of its fan-out."""
+
+    factor: float = Field(
+        ge=1,
+        le=1_000,
+        allow_inf_nan=False,
+        description="An element that takes longer than so many times the median of those that have succeeded is "
+        "cancelled, and missing in the results",
+    )
+    once: Amount = Field(
+        default="50%", description="Not before so many elements have succeeded; two of them are needed in any case"
+    )
+
+    def least(self, total: int) -> int:
+        """How many of ``total`` elements must have succeeded before others are late."""
+        return max(LEAST_PEERS, ceil(share_of(self.once, total) - 1e-9))
 
 
 class CompletionPolicy(Model):
@@ -72,6 +93,21 @@ class CompletionPolicy(Model):
         description="Seconds from the start of its first step. Then the fan-out goes on with the results that are "
         "there if they are at least ``min_successful`` (1 by default), and fails otherwise",
     )
+    stragglers: Stragglers | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="Elements that take far longer than the others are cancelled; with ``tolerated_failures`` not before "
+        "all that are left may be missing",
+    )
+
+    @model_validator(mode="after")
+    def _ends_once(self) -> Self:
+        if self.stragglers is not None and self.min_successful is not None:
+            raise ValueError(
+                "min_successful cancels whatever is late, so stragglers have no meaning beside it; say with "
+                "tolerated_failures how many elements may be missing"
+            )
+        return self
 
     @property
     def completion(self) -> "CompletionPolicy":
@@ -87,8 +123,8 @@ class CompletionPolicy(Model):
     @property
     def may_drop(self) -> bool:
         """Whether it may be complete although elements have failed or not ended."""
-        parts = (self.min_successful, self.tolerated_failures, self.timeout_s, self.complete_when)
-        return any(part is not None for part in parts)
+        fields = (self.min_successful, self.tolerated_failures, self.timeout_s, self.stragglers, self.complete_when)
+        return any(field is not None for field in fields)
 
     def least_successful(self, total: int) -> int | None:
         """How many of ``total`` elements suffice; None if it does not say."""
@@ -117,7 +153,9 @@ class Join(CompletionPolicy):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.declared:
-            raise ValueError("it waits for all, as `after` does; add min_successful, tolerated_failures or timeout_s")
+            raise ValueError(
+                "it waits for all, as `after` does; add min_successful, tolerated_failures, timeout_s or stragglers"
+            )
         if twice := [step for step, count in Counter(self.steps).items() if count > 1]:
             raise ValueError(f"it names '{twice[0]}' several times; name each step once")
         return self

@@ -7,12 +7,13 @@ all have finished, and the plan may skip the element. Once it is there, the ends
 from planners.policies import OnFailure
 from reconciler.state import commands as c
 from reconciler.state.conclusion import fail
-from reconciler.state.fan_out_ends import CompletionReason
-from reconciler.state.fan_outs import ElementStatus, OpenFanOut
+from reconciler.state.fan_out_ends import CompletionReason, ElementStatus
+from reconciler.state.fan_outs import OpenFanOut
 from reconciler.state.giving_up import close, drop, fail_element
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.quorums import Consulted, consult, note_results
 from reconciler.state.run_data import RunData
+from reconciler.state.stragglers import drop_stragglers, note_elements
 
 
 def settle_fan_outs(run: RunData, until_s: float | None = None) -> None:
@@ -48,6 +49,7 @@ def _take_in(run: RunData, now_s: float) -> None:
     if run.plan_may_skip:
         return
     note_results(run)
+    note_elements(run)
     for fan_out in run.facts.due(now_s):
         if fan_out in run.fan_outs.open:
             run.fan_outs.changed[fan_out] = None
@@ -63,12 +65,16 @@ def _decide(run: RunData, fan_out: OpenFanOut, now_s: float) -> None:
     timed_out = timeout_s is not None and started_s is not None and now_s >= started_s + timeout_s
     decided = fan_out.completed(timed_out=timed_out)
     if decided is None:
+        drop_stragglers(run, fan_out, now_s)
         return
     reason, succeeded = decided
+    late = fan_out_id in run.facts.times.late
+    if late and reason is CompletionReason.ALL_COMPLETED:
+        reason = CompletionReason.TIMED_OUT
     close(run, fan_out_id, reason, succeeded=succeeded)
     if not succeeded:
         _fail(run, fan_out, reason)
-    elif _has_to_be_told(fan_out):
+    elif late or _has_to_be_told(fan_out):
         run.facts.keep(fan_out_id, fan_out.numbers(ElementStatus.SUCCEEDED))
         _drop_the_rest(run, fan_out, f"{fan_out.spec.told} is complete without it: {reason.value}")
 

@@ -19,6 +19,24 @@ class CompletionReason(StrEnum):
     CANCELLED = "cancelled"
 
 
+class ElementStatus(StrEnum):
+    """Where an element of a fan-out is. ``skipped``: it has ended without an output."""
+
+    OPEN = "open"
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+# What is told of an element without a result that counts.
+MISSING = {
+    ElementStatus.OPEN: "it was cancelled",
+    ElementStatus.SKIPPED: "it was skipped",
+    ElementStatus.FAILED: "it failed",
+    ElementStatus.SUCCEEDED: "it ended later",
+}
+
+
 class Completion(Model):
     """How a fan-out ended: whether it has succeeded, and apart from that, why it is complete.
 

@@ -8,12 +8,11 @@ of one moment count in the order in which they are recorded.
 import heapq
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from planners.model import StepId
 from planners.plans import Plan
 from planners.workflow import FanOut
-from reconciler.state.fan_out_ends import Completion, CompletionReason
+from reconciler.state.fan_out_ends import MISSING, Completion, CompletionReason, ElementStatus
 from reconciler.state.step_state import StepStatus
 
 Element = tuple[StepId, int]
@@ -22,29 +21,11 @@ _MOST_NAMED = 100
 _AT_WORK = frozenset({StepStatus.DISPATCHED, StepStatus.RUNNING, StepStatus.IN_DOUBT})
 
 
-class ElementStatus(StrEnum):
-    """Where an element of a fan-out is. ``skipped``: it has ended without an output."""
-
-    OPEN = "open"
-    SUCCEEDED = "succeeded"
-    SKIPPED = "skipped"
-    FAILED = "failed"
-
-
-_MISSING = {
-    ElementStatus.OPEN: "it was cancelled",
-    ElementStatus.SKIPPED: "it was skipped",
-    ElementStatus.FAILED: "it failed",
-    ElementStatus.SUCCEEDED: "it ended later",
-}
-
-
 @dataclass(slots=True)
 class _ElementState:
     left: int
     status: ElementStatus = ElementStatus.OPEN
     admitted: bool = False
-    at_work: int = 0
 
 
 @dataclass(slots=True)
@@ -82,23 +63,24 @@ class OpenFanOut:
         without = [number for number in range(self.total) if number not in counted]
         told = {number: why.get(number) or self._missing(number) for number in without[:_MOST_NAMED]}
         reason, succeeded = end
-        results = len(counted)
         return Completion(
             fan_out=self.spec.id,
             succeeded=succeeded,
             reason=reason,
             at_s=at_s,
             total=self.total,
-            results=results,
+            results=len(counted),
             missing=told,
         )
 
     def _missing(self, number: int) -> str:
         status = self.elements[number].status
-        if not self.spec.joins:
-            return _MISSING[status]
-        late = status is ElementStatus.OPEN and number in self.spec.watched
-        return f"'{self.spec.joins[number]}': {'it had not ended' if late else _MISSING[status]}"
+        goes_on = status is ElementStatus.OPEN and number in self.spec.watched
+        return self.named(number, "it had not ended" if goes_on else MISSING[status])
+
+    def named(self, number: int, told: str) -> str:
+        """What is told of an element, with the name that it has if it is a node."""
+        return f"'{self.spec.joins[number]}': {told}" if self.spec.joins else told
 
     def completed(self, *, timed_out: bool) -> tuple[CompletionReason, bool] | None:
         """Why it is complete and whether it has succeeded; None if it is not complete."""
@@ -158,6 +140,7 @@ class FanOuts:
         self._released: list[StepId] = []
         self._results: list[tuple[StepId, int, bool]] = []
         self._recounted: dict[StepId, None] = {}
+        self._news: list[Element] = []
         gone = frozenset(failed)
         for spec in plan.fan_outs if plan is not None else ():
             self.specs[spec.id] = spec
@@ -186,6 +169,7 @@ class FanOuts:
                 if (status := statuses.get(step)) in _AT_WORK or status is StepStatus.FINISHED:
                     self._begun[spec.id] = None
                     self._admit(fan_out, number)
+                    self._note(fan_out, number)
             # A dropped element has no steps any more; that it has failed is remembered.
             if (spec.id, number) in failed:
                 self._end(spec.id, number, ElementStatus.FAILED)
@@ -216,6 +200,16 @@ class FanOuts:
         """Of fan-outs with a condition, the elements that have got a result (True) or lost it since the last call."""
         results, self._results = self._results, []
         return results
+
+    def take_news(self) -> list[Element]:
+        """Elements that have begun or ended since the last call, of fan-outs that give up stragglers."""
+        news, self._news = self._news, []
+        return news
+
+    def _note(self, fan_out: OpenFanOut, number: int) -> None:
+        if fan_out.spec.policy.stragglers is not None:
+            self._news.append((fan_out.spec.id, number))
+            self.changed[fan_out.spec.id] = None
 
     def take_released(self) -> list[StepId]:
         """Steps that need not be held any more, since the last call."""
@@ -250,6 +244,7 @@ class FanOuts:
             if now in _AT_WORK:
                 self._begun[fan_out_id] = None
                 self._admit(fan_out, number)
+                self._note(fan_out, number)
             element.left += (before in _ENDED) - (now in _ENDED)
             if before in _ENDED and now not in _ENDED:
                 self._reopen(fan_out_id, number)
@@ -277,6 +272,10 @@ class FanOuts:
         self._reopen(fan_out, number)
         self._end(fan_out, number, ElementStatus.FAILED)
         self.failing[fan_out] = None
+
+    def miss(self, fan_out: StepId, number: int) -> None:
+        """The fan-out goes on without an element."""
+        self._end(fan_out, number, ElementStatus.SKIPPED)
 
     def close(self, fan_out: StepId) -> Iterator[StepId]:
         """It is complete; yields the steps that it held."""
@@ -309,6 +308,7 @@ class FanOuts:
         self.changed[fan_out_id] = None
         if status is ElementStatus.SUCCEEDED and fan_out.spec.policy.complete_when is not None:
             self._results.append((fan_out_id, number, True))
+        self._note(fan_out, number)
         fan_out.held_steps.pop(number, None)
         if element.admitted:
             element.admitted = False

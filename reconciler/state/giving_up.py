@@ -91,6 +91,7 @@ def close(
     closed, why = run.fan_outs.open[fan_out], dict[int, str]()
     if closed.counts[ElementStatus.FAILED]:
         why = {number: failure.message for (of, number), failure in run.facts.failures.items() if of == fan_out}
+    why |= {number: closed.named(number, told) for number, told in run.facts.times.late.get(fan_out, {}).items()}
     completion = closed.completion((reason, succeeded), run.at_s, why, kept)
     known = run.facts.completions.get(fan_out)
     if known is None or known != completion.model_copy(update={"at_s": known.at_s}):

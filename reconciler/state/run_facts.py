@@ -8,6 +8,7 @@ from planners.facts import Elements, Facts, FinishedStep, ResumedLoop
 from planners.model import StepId, WorkKey
 from planners.occurrences import Ranges
 from planners.workflow import FanOut, LoopTurn, Step
+from reconciler.state.element_times import ElementTimes
 from reconciler.state.fan_out_ends import Completion
 from reconciler.state.fan_outs import Element
 from reconciler.state.handoff import Failure
@@ -34,6 +35,7 @@ class RunFacts:
         tries: the steps of each ``try``; ``failed_tries``, ``reverts``, ``reverted``: what is undone of those that have
             failed, see `reconciler.state.failed_tries`.
         quorums: what is known of the conditions on results of fan-outs.
+        times: how long elements take.
         told: how many facts the last request for a plan knew, and ``planned``: the last plan that was accepted.
     """
 
@@ -66,15 +68,20 @@ class RunFacts:
         self.quorums: dict[StepId, Quorum] = {}
         self.told = self.planned = 0
         self._skipping = self._told_skipping = self._planned_skipping = 0
+        self.times = ElementTimes()
 
     def start(self, fan_out: StepId, at_s: float, timeout_s: float | None) -> None:
         """The first step of a fan-out has started."""
         self.started_s[fan_out] = at_s
         if timeout_s is not None:
-            heapq.heappush(self._timeouts, (at_s + timeout_s, fan_out))
+            self.look_again(fan_out, at_s + timeout_s)
+
+    def look_again(self, fan_out: StepId, at_s: float) -> None:
+        """A fan-out is due then."""
+        heapq.heappush(self._timeouts, (at_s, fan_out))
 
     def due(self, now_s: float) -> list[StepId]:
-        """The fan-outs whose time has become over since the last call."""
+        """The fan-outs that have become due since the last call."""
         due = []
         while self._timeouts and self._timeouts[0][0] <= now_s:
             due.append(heapq.heappop(self._timeouts)[1])
