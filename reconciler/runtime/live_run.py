@@ -230,7 +230,7 @@ class LiveRun:
         """
         await self._driver.settled()
         check_limits_answer(self._driver.run, answer, self._driver.now_s)
-        if not await self._driver.told(answer):
+        if not await self._driver.told(answer.model_copy(update={"replans": True})):
             raise NotAsked("somebody else has answered, or the task has ended", "id", "GET the task, and try again")
 
     def cancel(self, reason: str) -> None:

@@ -15,7 +15,7 @@ from reconciler.state.failures import has_fallback
 from reconciler.state.giving_up import give_up
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.hedging import meet_late_attempts, watch
-from reconciler.state.limit_policy import may_start, meet_limits
+from reconciler.state.limit_policy import may_start, meet_limits, release_replanned
 from reconciler.state.planning import request_plan
 from reconciler.state.proposals import will_be_replaced
 from reconciler.state.run_data import RunData
@@ -49,6 +49,7 @@ def advance(run: RunData) -> None:
 def _start_what_is_ready(run: RunData) -> None:
     """Dispatch every step that is ready, or hold it. That may complete a fan-out, which may make others ready."""
     run.steps.release_due(run.at_s)
+    release_replanned(run)
     give_up_late_steps(run)
     settle_fan_outs(run)
     while run.steps.ready and not run.status.ended:
@@ -73,6 +74,10 @@ def _request_if_needed(run: RunData) -> None:
         request_plan(run, reason)
     elif run.facts.asks or (_is_stuck(run) and run.facts.count > run.facts.told):
         request_plan(run, c.PlanReason.SETTLED)
+    elif run.limits.raised and run.may_be_planned_better:
+        request_plan(run, c.PlanReason.LIMITS_RAISED)
+    else:
+        run.limits.raised = False
 
 
 def _is_stuck(run: RunData) -> bool:

@@ -184,6 +184,7 @@ class PlanReason(StrEnum):
     """Why an optimal plan is asked for.
 
     ``settled``: the workflow goes on without a step or an element. ``proposed``: an agent proposed what to do next.
+    ``limits_raised``: the task may cost more, or take longer, than when it was planned.
     ``undo``: the task ends, and what it has done is undone.
     """
 
@@ -193,6 +194,7 @@ class PlanReason(StrEnum):
     NODE_LOST = "node_lost"
     ESTIMATE_WRONG = "estimate_wrong"
     SETTLED = "settled"
+    LIMITS_RAISED = "limits_raised"
     PROPOSED = "proposed"
     UNDO = "undo"
 

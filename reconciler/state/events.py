@@ -158,11 +158,13 @@ class MessagePublished(_Event):
 class LimitsAnswered(_Event):
     """Somebody has said what a task does about its limits: a limit is raised, or the task finishes or fails.
 
-    A limit that is None stays as it is. ``finish``: the task goes on without what exceeds its limits.
+    A limit that is None stays as it is. ``finish``: the task goes on without what exceeds its limits. ``replans``: what
+    has not begun is planned anew within raised limits; journals of earlier versions hold no such plan.
     """
 
     event: Literal["limits_answered"] = "limits_answered"
     action: Literal["raise", "finish", "fail"] = "raise"
+    replans: bool = False
     budget_usd: float | None = None
     budget_tokens: int | None = None
     deadline_s: float | None = None

@@ -4,6 +4,8 @@ While a person is asked, what runs goes on. Past the deadline nothing more is st
 fits.
 """
 
+from collections.abc import Iterable
+
 from planners.model import StepId
 from planners.plans import PlannedStep
 from planners.tasks import LimitAction
@@ -76,10 +78,27 @@ def answered(run: RunData, event: e.LimitsAnswered) -> None:
         message = ": ".join(part for part in why if part)
         fail(run, with_whereabouts(run, Failure(kind=FailureKind.LIMIT, message=message)))
         return
-    _set(run, event, questions)
-    for step in [step for step in run.limits.held if is_held(run, step)]:
-        run.steps.release(step, run.at_s, "the limits of the task have changed")
+    is_raised = _set(run, event, questions)
+    held = [step for step in run.limits.held if is_held(run, step)]
     run.limits.held.clear()
+    if is_raised and event.replans and run.plan is not None and run.task.planning.plan is None:
+        run.limits.raised = True
+        run.limits.replanned.update(dict.fromkeys(held))
+    else:
+        _release(run, held)
+
+
+def release_replanned(run: RunData) -> None:
+    """Let the steps go on that waited for a plan within raised limits, once it is there or will not come."""
+    if run.limits.replanned and not (run.limits.raised or run.replanning):
+        held = [step for step in run.limits.replanned if is_held(run, step)]
+        run.limits.replanned.clear()
+        _release(run, held)
+
+
+def _release(run: RunData, steps: Iterable[StepId]) -> None:
+    for step in steps:
+        run.steps.release(step, run.at_s, "the limits of the task have changed")
 
 
 def is_held(run: RunData, step: StepId) -> bool:
@@ -88,19 +107,21 @@ def is_held(run: RunData, step: StepId) -> bool:
     return state is not None and state.status is StepStatus.HELD
 
 
-def _set(run: RunData, event: e.LimitsAnswered, questions: dict[TaskLimit, str]) -> None:
-    """Limits are raised, never lowered: what was planned within them stays possible."""
+def _set(run: RunData, event: e.LimitsAnswered, questions: dict[TaskLimit, str]) -> bool:
+    """Limits are raised, never lowered: what was planned within them stays possible. Returns whether one was raised."""
     limits = run.task.limits
     new: dict[str, object] = {}
     for limit in TaskLimit:
         before, value = getattr(limits, limit), getattr(event, limit)
         if before is not None and value is not None and value > before:
             new[limit] = value
+    is_raised = bool(new)
     if event.action == "finish":
         new |= {"on_deadline" if one is TaskLimit.DEADLINE else "on_budget": "finish" for one in questions}
     run.task = run.task.model_copy(update={"limits": limits.model_copy(update=new)})
     if event.deadline_s is not None and TaskLimit.DEADLINE in new:
         run.commands.append(c.WakeAt(at_s=event.deadline_s))
+    return is_raised
 
 
 def _excess(run: RunData, planned: PlannedStep) -> Excess | None:

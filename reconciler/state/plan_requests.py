@@ -11,7 +11,7 @@ from reconciler.state.run_facts import RunFacts
 MOST_WITHOUT_PROGRESS = 20
 
 # The run can go on with the plan it has while a plan for these reasons is made.
-OPTIONAL = frozenset({PlanReason.ESTIMATE_WRONG})
+OPTIONAL = frozenset({PlanReason.ESTIMATE_WRONG, PlanReason.LIMITS_RAISED})
 
 
 @dataclass(slots=True)

@@ -62,6 +62,7 @@ def request_plan(run: RunData, reason: c.PlanReason) -> None:
         fail(run, Failure(kind=FailureKind.PLANNING, message=message))
         return
     run.speculations = []
+    run.limits.raised = False  # it is planned within them
     run.commands.append(question)
 
 

@@ -28,8 +28,12 @@ class TaskLimits:
     Attributes:
         held: the steps that a limit holds; one that is not held any more may be among them.
         answers: what people have said, in order.
+        raised: whether limits were raised since a plan was asked for.
+        replanned: steps that a limit held, and that wait for the plan within the raised limits.
     """
 
     def __init__(self) -> None:
         self.held: dict[StepId, Excess] = {}
         self.answers: list[LimitsAnswered] = []
+        self.raised = False
+        self.replanned: dict[StepId, None] = {}

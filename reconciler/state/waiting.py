@@ -133,6 +133,9 @@ def _of_state(run: RunData, state: StepState, now_s: float) -> WaitReason | None
             return WaitReason(
                 step=state.step, kind=WaitKind.RETRY, since_s=state.at_s, message=message, retry_at_s=state.retry_at_s
             )
+        case StepStatus.HELD if state.step in run.limits.replanned:
+            message = "held: a plan within the raised limits is being made"
+            return WaitReason(step=state.step, kind=WaitKind.NEW_PLAN, since_s=state.at_s, message=message)
         case StepStatus.HELD:
             kind = WaitKind.TASK_LIMIT if state.step in run.limits.held else WaitKind.FAN_OUT
             return WaitReason(step=state.step, kind=kind, since_s=state.at_s, message=f"held: {state.cause}")

@@ -17,8 +17,13 @@ from reconciler.state.waiting import WaitKind
 GUARD_S = 60.0
 
 
-@agent(capability="work", price=Price(usd_per_call=1.0))
+@agent(capability="work", price=Price(usd_per_call=1.0), expected_s=5.0)
 async def work(n: int) -> int:
+    return n + 1
+
+
+@agent(capability="work", price=Price(usd_per_call=3.0), expected_s=0.1)
+async def hurry(n: int) -> int:
     return n + 1
 
 
@@ -84,3 +89,17 @@ async def test_a_deadline_that_no_plan_keeps_is_asked_about_and_the_task_finishe
 
         assert ended.status is RunStatus.SUCCEEDED
         assert ended.given_up == {"first": "the deadline of 0.001 s had passed before step 'first' had finished"}
+
+
+async def test_raised_limits_are_planned_for(tmp_path):
+    """No agent fits at first, so the fastest one was planned; the raised budget suffices for the other one."""
+    async with a_shard(catalog_of(work, hurry), tmp_path) as service:
+        task_id = await service.submit(a_task(budget_usd=1.0, on_budget="ask"))
+        view = await asking(service, task_id)
+        assert (view.steps.finished, view.limits.asked[0].steps) == (0, ("first",))
+
+        await service.shard.answer_limits(task_id, LimitsAnswered(at_s=0, budget_usd=2.0))
+        ended = await service.shard.wait(task_id, GUARD_S)
+
+        assert ended.outputs == {"last": 3}
+        assert ended.usd == 2.0

@@ -72,6 +72,46 @@ def test_a_budget_that_is_raised_by_too_little_is_asked_about_again():
     assert asked(world.run) == [("budget_usd", ("s3",))]
 
 
+class Frugal(Declared):
+    """A planner that chooses the better of two agents where the budget suffices for both steps that are left."""
+
+    def planned(self, flat, kind, node="n1"):
+        first, *others = self.catalog.agents
+        others.sort(key=lambda agent: agent.name == "doer", reverse=self.run.task.limits.budget_usd < 7.0)
+        self.catalog = Catalog(agents=(first, *others))
+        return super().planned(flat, kind, node)
+
+
+def frugal(*faults, restarts=(), **limits):
+    dear = DOLLAR.by_name["doer"].model_copy(update={"name": "better", "price": Price(usd_per_call=3.0)})
+    catalog = Catalog(agents=(DOLLAR.by_name["sayer"], DOLLAR.by_name["doer"], dear))
+    steps = [step("s0", "say"), step("s1", after=["s0"]), step("s2", after=["s1"])]
+    task = a_task(steps, mode="wait", **limits)
+    world = Frugal(task, catalog=catalog, faults=faults, restarts=restarts, seconds=lambda *_: 10.0).play()
+    assert world.run.status is RunStatus.SUCCEEDED
+    return [attempt.placement.agent for attempt in world.run.attempts.values()]
+
+
+@pytest.mark.parametrize("after", [None, *range(4, 16, 2)])
+def test_what_has_not_begun_is_planned_anew_within_raised_limits(after):
+    restarts = () if after is None else (Restart(after=after),)
+
+    agents = frugal(said(500.0, budget_usd=20.0, replans=True), budget_usd=1.0, on_budget="ask", restarts=restarts)
+
+    assert agents[0] == "sayer"
+    assert agents[-2:] == ["better", "better"]
+
+
+def test_limits_may_be_raised_before_they_are_reached():
+    agents = frugal(said(5.0, budget_usd=9.0, replans=True), budget_usd=3.0, on_budget="ask")
+
+    assert agents == ["sayer", "better", "better"]
+
+
+def test_journals_of_earlier_versions_hold_no_plan_after_a_raised_limit():
+    assert frugal(said(500.0, budget_usd=9.0), budget_usd=1.0, on_budget="ask") == ["sayer", "doer", "doer"]
+
+
 def test_steps_that_still_fit_run_while_a_person_is_asked():
     agents = [*DOLLAR.agents, CATALOG.by_name["sayer"].model_copy(update={"name": "free", "capability": "talk"})]
     steps = [step("dear", inputs={"n": 1}), step("free", "talk", inputs={"n": 2})]
