@@ -96,8 +96,8 @@ class CompletionPolicy(Model):
     stragglers: Stragglers | None = Field(
         default=None,
         exclude_if=_absent,
-        description="Elements that take far longer than the others are cancelled; with ``tolerated_failures`` not before "
-        "all that are left may be missing",
+        description="Elements that take far longer than the others are cancelled; with ``tolerated_failures`` not "
+        "before all that are left may be missing",
     )
 
     @model_validator(mode="after")

@@ -72,7 +72,7 @@ class StreamingPlan:
             update={
                 "kind": PlanKind.OPTIMAL,
                 "steps": steps,
-                "outputs": flat.outputs if complete else {},
+                "outputs": flat.outputs,
                 "complete": complete,
                 "planning_s": self._now_s,
             }

@@ -10,6 +10,7 @@ from reconciler.state.failure_policy import limit_passed
 from reconciler.state.fan_outs import FanOuts
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.outcomes import Verdict
+from reconciler.state.returned_outputs import outputs_there
 from reconciler.state.run_data import RunData
 from reconciler.state.sources import source
 from reconciler.state.step_state import StepStatus
@@ -84,7 +85,7 @@ def end_if_done(run: RunData) -> None:
     else:
         outputs = {
             name: source(binding, run.task.values, steps.attempt_of, run.attempts.spoken_by)
-            for name, binding in run.plan.outputs.items()
+            for name, binding in outputs_there(run).items()
         }
         end(run, c.RunStatus.SUCCEEDED, outputs=outputs)
 

@@ -12,15 +12,12 @@ from planners.tasks import LimitAction
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.budget import over_budget
-from reconciler.state.conclusion import check_limits, fail, flush, with_whereabouts
-from reconciler.state.giving_up import LIVE, may_be_acting
+from reconciler.state.conclusion import check_limits, fail, with_whereabouts
+from reconciler.state.deadline_stop import late, leave_out, stop
 from reconciler.state.handoff import Failure, FailureKind
-from reconciler.state.outcomes import Verdict
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
 from reconciler.state.task_limits import Excess, TaskLimit
-
-_STOPPED = LIVE | {StepStatus.READY, StepStatus.HELD, StepStatus.RETRYING}
 
 
 def meet_limits(run: RunData) -> None:
@@ -29,9 +26,9 @@ def meet_limits(run: RunData) -> None:
     if run.ending or not run.is_late or run.task.limits.on_deadline != "finish":
         return
     if run.plan is None:
-        fail(run, _failure(run, Excess(TaskLimit.DEADLINE, f"{_late(run)} before there was a plan")))
+        fail(run, _failure(run, Excess(TaskLimit.DEADLINE, f"{late(run)} before there was a plan")))
     else:
-        _stop(run)
+        stop(run)
 
 
 def may_start(run: RunData, planned: PlannedStep) -> bool:
@@ -48,7 +45,7 @@ def may_start(run: RunData, planned: PlannedStep) -> bool:
             run.limits.held[planned.id] = excess
             run.steps.hold(planned.id, run.at_s, excess.message)
         case "finish":
-            _leave_out(run, planned.id, excess.message)
+            leave_out(run, planned.id, excess.message)
         case "fail":
             fail(run, _failure(run, excess))
     return False
@@ -58,8 +55,8 @@ def asked(run: RunData) -> dict[TaskLimit, str]:
     """The limits about which a person is asked, each with what exceeds it. Linear in the steps that are held."""
     if run.ending:
         return {}
-    late = run.is_late and run.task.limits.on_deadline == "ask"
-    found = {TaskLimit.DEADLINE: _late(run)} if late else {}
+    is_late = run.is_late and run.task.limits.on_deadline == "ask"
+    found = {TaskLimit.DEADLINE: late(run)} if is_late else {}
     for step, excess in run.limits.held.items():
         if is_held(run, step):
             found.setdefault(excess.limit, excess.message)
@@ -126,7 +123,7 @@ def _set(run: RunData, event: e.LimitsAnswered, questions: dict[TaskLimit, str])
 
 def _excess(run: RunData, planned: PlannedStep) -> Excess | None:
     if run.is_late:
-        return Excess(TaskLimit.DEADLINE, f"{_late(run)} before step '{planned.id}' began")
+        return Excess(TaskLimit.DEADLINE, f"{late(run)} before step '{planned.id}' began")
     return over_budget(run, planned)
 
 
@@ -135,30 +132,9 @@ def _action(run: RunData, limit: TaskLimit) -> LimitAction:
     return limits.on_deadline if limit is TaskLimit.DEADLINE else limits.on_budget
 
 
-def _stop(run: RunData) -> None:
-    """Give up whatever runs or could run. An act that may be under way runs to its end."""
-    for step, state in list(run.steps.items()):
-        if state.status not in _STOPPED or may_be_acting(run, step):
-            continue
-        if state.attempt is not None and state.status in LIVE:
-            flush(run, {state.attempt: Verdict.FLUSH})
-        _leave_out(run, step, f"{_late(run)} before step '{step}' had finished")
-
-
-def _leave_out(run: RunData, step: StepId, reason: str) -> None:
-    run.steps.fail(step, run.at_s, reason)
-    run.facts.give_up(step, reason)
-    run.facts.skip_readers()
-    run.facts.asks = True
-
-
 def _failure(run: RunData, excess: Excess) -> Failure:
     option, less = "on_budget", "offer cheaper agents"
     if excess.limit is TaskLimit.DEADLINE:
         option, less = "on_deadline", "give the task less to do"
     fix = f"raise limits.{excess.limit}, {less}, or set limits.{option} to finish or ask"
     return with_whereabouts(run, Failure(kind=FailureKind.LIMIT, message=excess.message, fix=fix))
-
-
-def _late(run: RunData) -> str:
-    return f"the deadline of {run.task.limits.deadline_s:g} s had passed"

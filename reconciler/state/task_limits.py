@@ -29,6 +29,7 @@ class TaskLimits:
         held: the steps that a limit holds; one that is not held any more may be among them.
         answers: what people have said, in order.
         raised: whether limits were raised since a plan was asked for.
+        stopped: whether the task has stopped at its deadline although its plan was not complete.
         replanned: steps that a limit held, and that wait for the plan within the raised limits.
     """
 
@@ -36,4 +37,5 @@ class TaskLimits:
         self.held: dict[StepId, Excess] = {}
         self.answers: list[LimitsAnswered] = []
         self.raised = False
+        self.stopped = False
         self.replanned: dict[StepId, None] = {}

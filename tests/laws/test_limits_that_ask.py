@@ -53,12 +53,12 @@ def result(world):
     workflows(),
     st.sampled_from(["wait", "forerun"]),
     asking,
-    st.sampled_from([0.7, 2.5, 300.0]),
+    st.tuples(st.sampled_from([0.7, 2.5, 300.0]), st.booleans()),
     st.lists(st.integers(1, 30), max_size=2).map(sorted),
-    st.booleans(),
 )
-def test_raised_limits_change_nothing_but_the_time(steps, mode, asks, answered_s, kills, replans):
-    answer = (answered_s, e.LimitsAnswered(at_s=0, replans=replans, **RAISED))
+def test_raised_limits_change_nothing_but_the_time(steps, mode, asks, said, kills):
+    at_s, replans = said
+    answer = (at_s, e.LimitsAnswered(at_s=0, replans=replans, **RAISED))
 
     free = played(steps, "wait", {})
     asked = played(steps, mode, asks, (answer,), kills=kills)
