@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from planners.model import AttemptId, StepId
+from planners.speculative.route_chances import RouteChances
 from planners.tasks import AdmittedTask
 from reconciler.errors import NotAsked, NotInDoubt
 from reconciler.state.waiting import WaitKind, WaitReason
@@ -42,6 +43,7 @@ class StoredTask:
     plans: PlansView | None = None
     timeline: Timeline | None = None
     context: ContextView | None = None
+    routes: tuple[RouteChances, ...] = ()
     bars: dict[AttemptId, tuple[int, TimelineBar]] = field(default_factory=dict)
     seq: int = 0
     planned_seq: int = 0
@@ -81,7 +83,7 @@ class StoredTask:
         views: dict[type, Callable[[], Any]] = {
             TaskView: lambda: self.view,
             PlansView: lambda: plans,
-            RunGraph: lambda: run_graph(task, plans.speculative, plans.optimal),
+            RunGraph: lambda: run_graph(task, plans.speculative, plans.optimal, self.routes),
             Timeline: self.shown_timeline,
             FailuresView: self.shown_failures,
             ContextView: lambda: self.context or ContextView(task=task),

@@ -23,6 +23,7 @@ from planners.requests import Continuation, PlanRequest
 from planners.resources import Resources
 from planners.speculative.plan_advice import PlanAdvice
 from planners.speculative.planner import SpeculativePlannerPipeline
+from planners.speculative.route_chances import RouteChances
 from planners.tasks import Task
 from reconciler.runtime.figures import ShardFigures
 from reconciler.state.conditions import Conditions
@@ -69,6 +70,10 @@ class InProcessPlanning:
     def ahead(self, request: PlanRequest, plan: Plan) -> Plan | None:
         """See `reconciler.runtime.ports.Planning`."""
         return self._speculative.ahead(request, plan)
+
+    def chances(self, task: Task, plan: Plan) -> tuple[RouteChances, ...]:
+        """See `reconciler.runtime.ports.Planning`."""
+        return self._speculative.chances(task, plan)
 
     def advice(self, request: PlanRequest, plan: Plan) -> PlanAdvice:
         """See `reconciler.runtime.ports.Planning`."""

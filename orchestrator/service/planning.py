@@ -33,6 +33,7 @@ from planners.requests import Continuation, PlanRequest
 from planners.scheduling.cp_sat.solver import schedule
 from planners.speculative.plan_advice import PlanAdvice
 from planners.speculative.planner import SpeculativePlannerPipeline
+from planners.speculative.route_chances import RouteChances
 from planners.tasks import Task
 
 _log = logging.getLogger(__name__)
@@ -177,6 +178,10 @@ class RemotePlanning:
     def ahead(self, request: PlanRequest, plan: Plan) -> Plan | None:
         """See `reconciler.runtime.ports.Planning`."""
         return self._speculative.ahead(request, plan)
+
+    def chances(self, task: Task, plan: Plan) -> tuple[RouteChances, ...]:
+        """See `reconciler.runtime.ports.Planning`."""
+        return self._speculative.chances(task, plan)
 
     def advice(self, request: PlanRequest, plan: Plan) -> PlanAdvice:
         """See `reconciler.runtime.ports.Planning`."""

@@ -31,10 +31,10 @@ from planners.speculative.guessed_workflow import GuessedWorkflow, alternatives_
 from planners.speculative.plan_advice import PlanAdvice
 from planners.speculative.plan_cache import PlanCache
 from planners.speculative.predictor import PlanPredictor
-from planners.speculative.route_chances import route_chances
+from planners.speculative.route_chances import RouteChances, route_chances
 from planners.speculative.settings import SpeculativeSettings
 from planners.speculative.time_budget import SchedulingSpeed, TimeBudget
-from planners.tasks import Mode
+from planners.tasks import Mode, Task
 from planners.workflow import FlatWorkflow
 
 _log = logging.getLogger(__name__)
@@ -115,11 +115,14 @@ class SpeculativePlannerPipeline:
             _log.debug("no guess at what follows", exc_info=True)
             return None
 
+    def chances(self, task: Task, plan: Plan) -> tuple[RouteChances, ...]:
+        """How probable the branches of the routes of a task are, given its plan. May be called in any thread."""
+        return route_chances(task, plan, lambda route, options: self.cache.branch_shares(task, route, options))
+
     def advice(self, request: PlanRequest, plan: Plan) -> PlanAdvice:
         """What people may want to know about a plan before it runs. Takes longer than a guess."""
-        task, cache = request.task, self.cache
         return PlanAdvice(
-            routes=route_chances(task, plan, lambda route, options: cache.branch_shares(task, route, options)),
+            routes=self.chances(request.task, plan),
             cheaper=cheaper_agents(request, plan, self._list_scheduler, self._costs()),
             hints=hints(plan, request.catalog),
         )

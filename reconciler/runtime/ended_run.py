@@ -17,7 +17,7 @@ from reconciler.runtime.stored_failures import FAILED_EVENTS, stored_failures
 from reconciler.state.commands import RunStatus
 from reconciler.state.events import LimitsAnswered, StepAnswered
 from reconciler.views.context import ContextView
-from reconciler.views.graph import RunGraph, run_graph
+from reconciler.views.graph import Chances, RunGraph, run_graph
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import Changes, EventPage, FailuresView, PlansView, TaskView, Timeline
 from reconciler.views.step_notes import notes_in
@@ -81,10 +81,15 @@ class EndedRun:
             lambda: stored_context(timeline, plan, self._journal.event_rows(self._view.id, kinds=FINISHED_EVENTS))
         )
 
-    async def graph(self) -> RunGraph:
+    async def graph(self, chances: Chances) -> RunGraph:
         """Both plans as one graph."""
         plans = await self.plans()
-        return await asyncio.to_thread(run_graph, self._view.id, plans.speculative, plans.optimal)
+        return await asyncio.to_thread(self._graph, plans, chances)
+
+    def _graph(self, plans: PlansView, chances: Chances) -> RunGraph:
+        admitted, plan = self._journal.admitted(self._view.id), plans.optimal or plans.speculative
+        routes = () if admitted is None or plan is None else chances(admitted.task, plan)
+        return run_graph(self._view.id, plans.speculative, plans.optimal, routes)
 
     async def step(self, step: StepId) -> StepView:
         """One step.

@@ -27,7 +27,7 @@ from reconciler.state.events import (
 from reconciler.state.run import RunState
 from reconciler.state.waiting import DispatchWait, WaitContext
 from reconciler.views.context import ContextView, context_of
-from reconciler.views.graph import RunGraph, run_graph
+from reconciler.views.graph import Chances, RunGraph, run_graph
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import (
     Changes,
@@ -119,9 +119,15 @@ class LiveRun:
         """What its steps have written to the context."""
         return await self._projected(context_of)
 
-    async def graph(self) -> RunGraph:
+    async def graph(self, chances: Chances) -> RunGraph:
         """Both plans as one graph, as far as the optimal plan has arrived."""
-        return await self._projected(lambda run: run_graph(run.id, run.guess, run.whole_plan))
+
+        def project(run: RunState) -> RunGraph:
+            plan = run.whole_plan or run.guess
+            routes = () if plan is None else chances(run.task, plan)
+            return run_graph(run.id, run.guess, run.whole_plan, routes)
+
+        return await self._projected(project)
 
     async def step(self, step: StepId) -> StepView:
         """One step.

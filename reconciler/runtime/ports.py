@@ -12,6 +12,7 @@ from planners.model import AgentName, AttemptId, TaskId
 from planners.plans import Plan
 from planners.requests import Continuation, PlanRequest
 from planners.speculative.plan_advice import PlanAdvice
+from planners.speculative.route_chances import RouteChances
 from planners.tasks import Task
 from reconciler.gate import LaterGuess
 from reconciler.runtime.figures import ShardFigures
@@ -143,6 +144,10 @@ class Planning(Protocol):
 
         None if nothing is known about them.
         """
+        ...
+
+    def chances(self, task: Task, plan: Plan) -> tuple[RouteChances, ...]:
+        """How probable the branches of the routes of a task are, given its plan. May be called in any thread."""
         ...
 
     def advice(self, request: PlanRequest, plan: Plan) -> PlanAdvice:

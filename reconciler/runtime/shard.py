@@ -264,7 +264,7 @@ class Shard:
 
     async def graph(self, task_id: TaskId) -> RunGraph:
         """Both plans of a task as one graph."""
-        return await (await self._run(task_id)).graph()
+        return await (await self._run(task_id)).graph(self._ports.planning.chances)
 
     async def step(self, task_id: TaskId, step: StepId) -> StepView:
         """One step of a task.

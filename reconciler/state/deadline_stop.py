@@ -1,7 +1,7 @@
 """A task that finishes at its deadline stops: with what is there, and without the rest.
 
-Where the plan is complete, the next one says what that means for the steps that are left. A plan that still streams in, as
-a goal is decomposed, is taken as it is, and no other one is waited for.
+Where the plan is complete, the next one says what that means for the steps that are left. A plan that still streams in,
+as a goal is decomposed, is taken as it is, and no other one is waited for.
 """
 
 from planners.model import StepId

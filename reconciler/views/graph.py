@@ -1,11 +1,14 @@
 """Both plans of a run as one graph: every step once, with what the plans say of it and how they differ. Pure."""
 
+from collections.abc import Callable
 from enum import StrEnum
 
 from pydantic import Field
 
 from planners.model import AgentName, Model, NodeId, StepId, TaskId, Versioned, WorkKey
 from planners.plans import Plan, PlannedStep
+from planners.speculative.route_chances import RouteChances
+from planners.tasks import Task
 from planners.workflow import Pending, Skipped
 
 
@@ -82,9 +85,14 @@ class RunGraph(Versioned):
     skipped: tuple[Skipped, ...] = Field(default=(), description="Nodes that the optimal plan does not run, and why")
     speculative: PlanSummary | None = Field(default=None, description="The last guess")
     optimal: PlanSummary | None = Field(default=None, description="The optimal plan")
+    routes: tuple[RouteChances, ...] = Field(default=(), description="How probable the branches of its routes are")
 
 
-def run_graph(task: TaskId, guess: Plan | None, plan: Plan | None) -> RunGraph:
+# The chances of the routes of a task, given its plan.
+Chances = Callable[[Task, Plan], tuple[RouteChances, ...]]
+
+
+def run_graph(task: TaskId, guess: Plan | None, plan: Plan | None, routes: tuple[RouteChances, ...] = ()) -> RunGraph:
     """The graph of a guess and a plan, either of which may be missing. Linear in steps and edges."""
     guessed, planned = guess.steps if guess else (), plan.steps if plan else ()
     match = _match(guessed, planned)
@@ -103,6 +111,7 @@ def run_graph(task: TaskId, guess: Plan | None, plan: Plan | None) -> RunGraph:
         skipped=plan.skipped if plan else (),
         speculative=PlanSummary.of(guess) if guess else None,
         optimal=PlanSummary.of(plan) if plan else None,
+        routes=routes,
     )
 
 

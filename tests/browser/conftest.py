@@ -7,6 +7,7 @@ from typing import Any
 import page_runs as runs
 import pytest
 from browsers import GUARD_MS, chromium
+from page_context import shared
 from page_server import PageServer, page_server
 from playwright.sync_api import Browser, Page
 
@@ -48,6 +49,7 @@ def site() -> Iterator[Site]:
         ):
             site.tasks[name] = server.run(runs.ended(server, run))
         runs.logged(server, site.tasks["bad"])
+        shared(server, site.tasks["good"])
         yield site
 
 

@@ -5,6 +5,7 @@ import re
 
 import page_runs as runs
 import pytest
+from page_context import EVIL_VALUE
 from page_server import page_server
 from playwright.sync_api import expect
 
@@ -141,6 +142,36 @@ def test_both_plans_and_their_difference_are_shown(site, opened):
     expect(grid.get_by_role("row").nth(1)).to_contain_text("figure")
 
 
+def test_the_chances_of_routes_are_told_with_the_plans(site, opened):
+    page = opened(site.task("good", tab="plans"))
+
+    expect(page.get_by_role("list", name="Chances of the routes")).to_have_text(
+        'answer: 90 % $steps.compare.label == "clear", 10 % else (learned)'
+    )
+
+
+def test_the_context_and_the_messages_are_shown_as_text_and_lead_to_their_steps(site, opened):
+    page = opened(site.task("good", tab="context"))
+    context, messages = page.get_by_role("grid", name="Context"), page.get_by_role("grid", name="Messages")
+
+    expect(context.get_by_role("row").nth(1)).to_contain_text("facts1compare2.50 s")
+    expect(context.get_by_role("row").nth(1)).to_contain_text(EVIL_VALUE)
+    assert len(context.get_by_role("row").nth(1).text_content()) < 500
+    expect(context.get_by_role("row").nth(2)).to_contain_text("2 staged")
+    expect(context.get_by_role("row").nth(3)).to_contain_text("large; in the output of compare")
+    expect(messages.get_by_role("row").nth(1)).to_contain_text("draft/1draftsdraft1.2 kB3.00 s")
+    expect(messages.get_by_role("row").nth(2)).to_contain_text("answer to critic/1")
+    messages.get_by_text("draft/1", exact=True).click()
+    expect(page.get_by_role("heading", name="draft")).to_be_visible()
+
+
+def test_a_task_that_shares_nothing_says_so(site, opened):
+    page = opened(site.task("bad", tab="context"))
+
+    expect(page.get_by_text("No step has written to the context.")).to_be_visible()
+    expect(page.get_by_text("No agent has published a message.")).to_be_visible()
+
+
 def test_logs_are_shown_as_text_and_lead_to_their_step(site, opened):
     page = opened(site.task("bad", tab="logs"))
     grid = page.get_by_role("grid", name="Log lines")
@@ -163,7 +194,7 @@ def test_the_trace_is_downloaded(site, opened):
     assert {"search[0]", "optimal planning"} <= {event["name"] for event in trace["traceEvents"]}
 
 
-@pytest.mark.parametrize("tab", ["timeline", "graph", "steps", "plans", "logs"])
+@pytest.mark.parametrize("tab", ["timeline", "graph", "steps", "plans", "logs", "context"])
 def test_a_phone_shows_every_part_without_scrolling_sideways(site, opened, tab):
     page = opened(site.task("good", tab=tab, step="compare"), phone=True)
     expect(page.get_by_role("heading", name="compare")).to_be_visible()

@@ -11,6 +11,7 @@ VIEWS = {
     "steps": ("good?tab=steps", "15 steps"),
     "plans": ("good?tab=plans", "guessed otherwise"),
     "step": ("bad?step=draft", "Traceback (most recent call last)"),
+    "context": ("good?tab=context", "3 versions in the context"),
     "logs": ("bad?tab=logs", "no text in the answer"),
     "learner": ("#/learner", "Calibration"),
     "cluster": ("#/cluster", "Providers"),

@@ -75,6 +75,9 @@ class Planners:
     def ahead(self, request: PlanRequest, plan: Any) -> Any:
         return self.speculative.ahead(request, plan)
 
+    def chances(self, task: Task, plan: Any) -> Any:
+        return self.speculative.chances(task, plan)
+
     def advice(self, request: PlanRequest, plan: Any) -> Any:
         return self.speculative.advice(request, plan)
 

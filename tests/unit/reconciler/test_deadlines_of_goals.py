@@ -32,10 +32,6 @@ def streaming(steps, outputs):
     return run
 
 
-def returned(run):
-    return {name: source for name, source in run.end.outputs.items()}
-
-
 def test_it_returns_what_is_there_and_names_the_rest():
     steps = chain("fetch", "solve", "solve")
     run = streaming(steps, {name: StepRef(step=StepId(name)) for name in "abc"})
@@ -43,7 +39,7 @@ def test_it_returns_what_is_there_and_names_the_rest():
     commands = run.handle(e.TimePassed(at_s=DEADLINE_S))
 
     assert run.status is RunStatus.SUCCEEDED
-    assert list(returned(run)) == ["a"]
+    assert list(run.end.outputs) == ["a"]
     assert "RequestPlan" not in names(commands)
     assert run.facts.given_up == {
         "b": "the deadline of 5 s had passed before step 'b' had finished",
@@ -59,7 +55,7 @@ def test_of_a_list_it_returns_the_elements_that_are_there():
 
     run.handle(e.TimePassed(at_s=DEADLINE_S))
 
-    (source,) = returned(run).values()
+    (source,) = run.end.outputs.values()
     assert source == c.ListOf(items=(c.OutputOf(attempt="t.1"),))
 
 

@@ -4,6 +4,7 @@ import {dollars, node, number, percent, seconds} from "./format.js";
 import {RELATIONS} from "./graph.js";
 import {Rows} from "./rows.js";
 
+const KNOWN = {inputs: "decided", learned: "learned", nothing: "unknown, so equal shares"};
 const ORDER = ["changed", "moved", "guessed", "planned", "same", "pending", "skipped"];
 
 export class Plans {
@@ -53,11 +54,11 @@ export class Plans {
 
   say(view) {
     if (!this.plans) return;
-    const {speculative, optimal} = this.plans;
+    const {speculative, optimal, routes} = this.plans;
     const cells = plan => plan
       ? [plan.origin, String(plan.steps) + (plan.complete ? "" : " so far"), seconds(plan.planning_s), seconds(plan.makespan_s), dollars(plan.usd), plan.gap === null ? "–" : percent(plan.gap, 1)]
       : ["none", "–", "–", "–", "–", "–"];
-    const key = JSON.stringify([speculative, optimal, view.similarity]);
+    const key = JSON.stringify([speculative, optimal, routes, view.similarity]);
     if (key === this.key) return;
     this.key = key;
     const heads = ["Made by", "Steps", "Planning", "Expected to take", "Expected cost", "Gap"];
@@ -65,6 +66,7 @@ export class Plans {
     this.figures.replaceChildren(
       h("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "Figures of the plans"}, h("table", {class: "plain"}, h("thead", {}, h("tr", {}, h("td"), heads.map(text => h("th", {scope: "col", class: "n"}, text)))),
         h("tbody", {}, row("Speculative plan", cells(speculative)), row("Optimal plan", cells(optimal))))),
+      routes.length ? h("ul", {class: "soft", "aria-label": "Chances of the routes"}, routes.map(chances)) : "",
       view.similarity === null ? null : h("p", {class: "soft"}, `Similarity ${number(view.similarity)}: the mean of step F1 and edge F1.`) ?? "");
   }
 
@@ -79,4 +81,9 @@ export class Plans {
     if (!this.only) shown.sort((a, b) => rank[relation[a]] - rank[relation[b]] || a - b);
     this.rows.show(shown);
   }
+}
+
+/** How probable the branches of a route are, and how that is known. */
+function chances({route, known_from: known, branches}) {
+  return h("li", {}, h("b", {}, route), `: ${branches.map(one => `${percent(one.probability)} ${one.branch}`).join(", ")} (${KNOWN[known]})`);
 }

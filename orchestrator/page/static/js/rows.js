@@ -11,6 +11,7 @@ export class Rows {
     this.columns = columns;
     this.open = open;
     this.height = height;
+    this.name = label.toLowerCase().replaceAll(" ", "-");
     this.items = [];
     this.active = 0;
     this.pool = new Map();
@@ -65,7 +66,7 @@ export class Rows {
   }
 
   row(index) {
-    const row = h("div", {class: "vrow", role: "row", id: `row-${index}`, "aria-rowindex": index + 2, style: {top: `${index * this.height}px`, height: `${this.height}px`, "grid-template-columns": this.grid}},
+    const row = h("div", {class: "vrow", role: "row", id: `${this.name}-row-${index}`, "aria-rowindex": index + 2, style: {top: `${index * this.height}px`, height: `${this.height}px`, "grid-template-columns": this.grid}},
       this.columns.map(column => h("div", {role: "gridcell", class: column.kind ?? ""})));
     row.addEventListener("click", () => { this.active = index; this.draw(); this.open(this.items[index]); });
     return row;

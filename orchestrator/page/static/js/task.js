@@ -1,6 +1,7 @@
 // One task: its figures, and timeline, graph, steps, plans and logs of its run, kept up to date by a worker.
 import {connected, taskPath} from "./api.js";
 import {announce, h, icon, say} from "./dom.js";
+import {Context} from "./context.js";
 import {ago, dollars, labels, moment, number, percent, plural, seconds, words} from "./format.js";
 import {failureDetails} from "./failure.js";
 import {Graph} from "./graph.js";
@@ -15,7 +16,7 @@ import {Timeline} from "./timeline.js";
 import {undoing} from "./undoing.js";
 import {download} from "./download.js";
 
-const TABS = [["timeline", "Timeline"], ["graph", "Graph"], ["steps", "Steps"], ["plans", "Plans"], ["logs", "Logs"]];
+const TABS = [["timeline", "Timeline"], ["graph", "Graph"], ["steps", "Steps"], ["plans", "Plans"], ["logs", "Logs"], ["context", "Context"]];
 
 export function open(main, parameters, id) {
   return new TaskPage(main, parameters, id);
@@ -108,7 +109,7 @@ class TaskPage {
     this.holder.setAttribute("aria-labelledby", `tab-${tab}`);
     this.panel?.close();
     this.holder.replaceChildren();
-    const Kind = {timeline: Timeline, graph: Graph, steps: Steps, plans: Plans, logs: Logs}[tab];
+    const Kind = {timeline: Timeline, graph: Graph, steps: Steps, plans: Plans, logs: Logs, context: Context}[tab];
     this.panel = new Kind(this.holder, {
       id: this.id, step: this.parameters.log,
       select: chosen => this.go({step: typeof chosen === "string" ? chosen : this.graph?.id[chosen]}),

@@ -85,7 +85,7 @@ export class Run {
       guessedAs: steps.map(step => step.guessed_as ?? null), guessedAgent: steps.map(step => step.guessed_agent ?? null),
       guessedNode: steps.map(step => step.guessed_node ?? null),
       probability: Float32Array.from(steps, step => step.probability ?? NaN),
-      speculative: this.graph.speculative, optimal: this.graph.optimal,
+      speculative: this.graph.speculative, optimal: this.graph.optimal, routes: this.graph.routes ?? [],
     };
   }
 }
