@@ -11,7 +11,7 @@ finishes, the workflow is unrolled again for a new plan.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from planners.bindings import Gather, StepRef, Value
+from planners.bindings import Gather, StepRef, Value, step_refs
 from planners.compensation import undo_workflow
 from planners.facts import Elements, Facts
 from planners.fan_out_builder import FanOutBuilder

@@ -36,7 +36,12 @@ async def reply(found: list[int], said: str) -> str:
     return f"{found} {said}"
 
 
-CATALOG = catalog_of(label, look_up, reply)
+@agent(capability="sum_up")
+async def sum_up(found: list[int | None]) -> list[int | None]:
+    return found
+
+
+CATALOG = catalog_of(label, look_up, reply, sum_up)
 TASK = Task.model_validate(
     {
         "inputs": {"text": "money back", "sources": [0, 1, 2, 3]},
@@ -66,6 +71,23 @@ TASK = Task.model_validate(
                         }
                     ],
                     "else": [{"id": "thank", "capability": "label", "inputs": {"text": "thanks"}}],
+                },
+            ]
+        },
+    }
+)
+
+
+JOINED = Task.model_validate(
+    {
+        "workflow": {
+            "steps": [
+                *({"id": f"s{n}", "capability": "look_up", "inputs": {"source": n}} for n in range(4)),
+                {
+                    "id": "end",
+                    "capability": "sum_up",
+                    "inputs": {"found": [f"$steps.s{n}" for n in range(4)]},
+                    "join": {"steps": [f"s{n}" for n in range(4)], "min_successful": 2},
                 },
             ]
         },
@@ -118,3 +140,14 @@ async def test_a_rejected_task_fails_and_says_who_rejected_it(tmp_path):
 
     assert view.status is RunStatus.FAILED
     assert view.failure.message == "step 'sign' failed: rejected by ada: too much"
+
+
+async def test_a_step_goes_on_with_those_it_joins_that_have_succeeded(tmp_path):
+    """One of four look-ups fails and one never returns."""
+    async with a_shard(CATALOG, tmp_path) as service:
+        view = await service.ended(await service.submit(JOINED))
+
+    assert view.status is RunStatus.SUCCEEDED, view.failure
+    assert view.outputs == {"end": [0, None, None, 3]}
+    (completion,) = view.completions
+    assert (completion.fan_out, completion.results, list(completion.missing)) == ("join:end", 2, [1, 2])

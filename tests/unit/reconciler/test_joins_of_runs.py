@@ -241,3 +241,18 @@ def test_all_that_a_loop_carries_on_is_kept():
 
     assert world.outputs == {"rounds": [1, None]}
     assert {"join:r[0]", "join:r[1]", "join:r[2]"} <= world.run.facts.completions.keys()
+
+
+def test_an_expression_reads_null_in_place_of_what_is_missing():
+    steps = [
+        step("a", inputs={"n": 1}),
+        step("b", inputs={"n": 2}),
+        step(
+            "merge",
+            "say",
+            inputs={"all": {"cel": "$steps.b == null ? $steps.a : $steps.b"}},
+            join={"steps": ["a", "b"], "min_successful": 1},
+        ),
+    ]
+
+    assert played(steps, seconds=lasting(n2=9.0)).outputs == {"merge": 1}
