@@ -93,6 +93,9 @@ PATTERNS = {
         _fan_out(step={"hedge": True}), AGENT_S + JOIN_S, straggler=True, first_only=True
     ),
     "straggler, timeout of 1.1 s": Pattern(_fan_out(timeout_s=1.1), AGENT_S + JOIN_S, straggler=True),
+    "straggler, given up at 1.1 times its peers": Pattern(
+        _fan_out(stragglers={"factor": 1.1}), AGENT_S + JOIN_S, straggler=True
+    ),
     "look-ups in sequence": Pattern(_chain, 12.0),
     "look-ups side by side": Pattern(_side_by_side, 12.0),
     "all specialists in sequence": Pattern(_all_branches, 11.0),

@@ -12,6 +12,7 @@ from benchmarks.textbook import PATTERNS, measured
         ("straggler, timeout of 1.5 s", 2.5, 1),
         ("straggler, timeout of 1.1 s", 2.1, 1),
         ("straggler, second attempt as its peers tell", 3.2, 0),
+        ("straggler, given up at 1.1 times its peers", 2.1, 1),
         ("straggler, quorum of 7", 2.0, 1),
         ("look-ups in sequence", 39.0, 0),
         ("look-ups side by side", 12.0, 0),
