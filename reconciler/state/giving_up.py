@@ -7,8 +7,8 @@ from planners.policies import OnFailure
 from planners.workflow import Step
 from reconciler.state.commands import PlanReason
 from reconciler.state.conclusion import fail, flush
-from reconciler.state.fan_out_ends import CompletionReason
-from reconciler.state.fan_outs import Element, ElementStatus
+from reconciler.state.fan_out_ends import CompletionReason, ElementStatus
+from reconciler.state.fan_outs import Element
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run_data import RunData
