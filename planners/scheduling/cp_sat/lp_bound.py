@@ -30,7 +30,8 @@ _TOLERANCE = 1e-6
 # More bottlenecks improve the bound little, and each of them has rows for all capacities.
 _BOTTLENECKS = 4
 _WINDOWS = 6
-_ROUNDS = 4
+# How often the bound is bisected: in this share of the time limit, if a program takes so many seconds a mode.
+_ROUNDS, _BISECTED, _MODE_S = 4, 0.25, 1e-4
 
 
 def lp_bound(problem: Problem, time_limit_s: float, best: float = inf) -> float:
@@ -45,7 +46,8 @@ def lp_bound(problem: Problem, time_limit_s: float, best: float = inf) -> float:
     bound = min(best, max(0.0, program.solve() * (1 - _TOLERANCE)))
     if best == inf or not problem.objective.latency_weight or problem.has_in_flight:
         return bound
-    return _bisected(problem, bound, best, _ROUNDS)
+    rounds = int(_BISECTED * time_limit_s / (_MODE_S * max(1, program.columns))) - 1
+    return _bisected(problem, bound, best, min(_ROUNDS, rounds))
 
 
 def _bisected(problem: Problem, bound: float, best: float, rounds: int) -> float:

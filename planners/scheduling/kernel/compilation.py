@@ -22,7 +22,7 @@ from planners.scheduling.kernel.functions import Kernel
 _log = logging.getLogger(__name__)
 _PACKAGE = "planners.scheduling.kernel"
 # In the order of their imports.
-_MODULES = ("profiles", "placement", "passes", "ties")
+_MODULES = ("profiles", "placement", "passes", "ties", "choices")
 _LONGEST_S = 600.0
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from planners.scheduling.kernel.choices import choose, find_tails
 from planners.scheduling.kernel.passes import latest_ends, mirror, order_steps, place_all, replay, serial
 from planners.scheduling.kernel.ties import break_ties
 
@@ -17,6 +18,8 @@ class Kernel(NamedTuple):
     latest_ends: Callable[..., None] = latest_ends
     order_steps: Callable[..., None] = order_steps
     break_ties: Callable[..., None] = break_ties
+    choose: Callable[..., float] = choose
+    find_tails: Callable[..., None] = find_tails
 
     @classmethod
     def of(cls, twins: Mapping[Any, Any]) -> "Kernel":

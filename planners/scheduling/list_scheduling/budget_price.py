@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from planners.scheduling.list_scheduling.compiled import compiled_passes
 from planners.scheduling.problem.problem import Problem
 
 _BISECTIONS = 12
@@ -32,19 +33,19 @@ def priced_choice(problem: Problem, time: NDArray[np.float64]) -> PricedChoice:
     table, budget = problem.mode_table, problem.budget_usd
     assert budget is not None
 
-    def chosen(price: float) -> NDArray[np.int64]:
+    def by_arrays(price: float) -> tuple[float, NDArray[np.int64]]:
         modes: NDArray[np.int64] = np.argmin(time + price * table.usd, axis=1)
-        return modes
+        # Added one after the other, as the kernel does it.
+        return float(np.cumsum(table.usd[table.rows, modes])[-1]), modes
 
-    def spent(price: float) -> float:
-        return float(table.usd[table.rows, chosen(price)].sum())
-
+    compiled = compiled_passes(problem)
+    chosen = by_arrays if compiled is None else compiled.choices(time)
     low = high = 0.0
-    while spent(high) > budget and high < _MAX_PRICE:
+    while chosen(high)[0] > budget and high < _MAX_PRICE:
         low, high = high, max(1.0, high * 8)
     for _ in range(_BISECTIONS if high else 0):
         middle = (low + high) / 2
-        low, high = (low, middle) if spent(middle) <= budget else (middle, high)
-    modes = chosen(high)
+        low, high = (low, middle) if chosen(middle)[0] <= budget else (middle, high)
+    spent, modes = chosen(high)
     usd, durations = table.usd[table.rows, modes], table.duration[table.rows, modes]
-    return PricedChoice(high, usd.tolist() if usd.sum() <= budget else [], durations.astype(np.int64).tolist())
+    return PricedChoice(high, usd.tolist() if spent <= budget else [], durations.astype(np.int64).tolist())

@@ -1,6 +1,6 @@
 """Schedules by the compiled kernel: the same as those of Python, in a small part of the time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +15,10 @@ from planners.scheduling.kernel.memory import (
     COSTS,
     END,
     ENDS,
+    HEAP,
     KEPT,
     LATEST,
+    MISSING,
     NODE,
     ON,
     ORDER,
@@ -45,6 +47,7 @@ class CompiledPasses:
     def __init__(self, kernel: Kernel, arrays: ProblemArrays, problem: Problem) -> None:
         self._kernel, self._p, self._problem = kernel, arrays, problem
         self._steps = len(problem.steps)
+        self._scratch = new_memory(arrays, 0)  # for questions that place nothing
 
     def serial(
         self,
@@ -97,18 +100,35 @@ class CompiledPasses:
 
     def latest_ends(self, schedule: Schedule, until: float) -> NDArray[np.float64]:
         """Those of `iterated_heft`."""
-        memory = new_memory(self._p, 0)
+        memory = self._scratch
         self._ask(memory, cells=schedule.mode + self._p.cell_first[:-1], on=schedule.node)
         self._kernel.latest_ends(*memory, float(until))
-        return memory.floats_of(ENDS, self._steps)
+        return memory.floats_of(ENDS, self._steps).copy()
 
     def order_by_priority(self, priority: Sequence[float]) -> list[int]:
         """That of `priorities`."""
-        memory = new_memory(self._p, 0)
+        memory = self._scratch
         memory.floats_of(PRIORITY, self._steps)[:] = priority
         self._kernel.order_steps(*memory)
         order: list[int] = memory.part(ORDER, self._steps).tolist()
         return order
+
+    def choices(self, time: NDArray[np.float64]) -> Callable[[float], tuple[float, NDArray[np.int64]]]:
+        """Per price of a dollar, the dollars and the rows of the modes that cost least beside the cost of ``time``."""
+        memory = self._scratch
+        memory.floats_of(COSTS, time.size)[:] = time.ravel()
+
+        def chosen(price: float) -> tuple[float, NDArray[np.int64]]:
+            return self._kernel.choose(*memory, price), memory.part(MISSING, self._steps)
+
+        return chosen
+
+    def tails(self, durations: Sequence[int]) -> list[int]:
+        """Those of `Problem`."""
+        self._scratch.part(STARTS, self._steps)[:] = durations
+        self._kernel.find_tails(self._scratch.ints)
+        found: list[int] = self._scratch.part(HEAP, self._steps).tolist()
+        return found
 
     def break_ties(
         self, schedule: Schedule, most_usd: float, kept: Sequence[int], preferences: Sequence[tuple[int, int] | None]
@@ -163,5 +183,14 @@ def compiled_passes(problem: Problem) -> CompiledPasses | None:
         if len(problem.steps) >= _MANY:
             LOADER.want()
         return None
-    arrays = arrays_of(problem)
-    return None if arrays is None else CompiledPasses(kernel, arrays, problem)
+    if CompiledPasses not in problem.derived:
+        arrays = arrays_of(problem)
+        problem.derived[CompiledPasses] = None if arrays is None else CompiledPasses(kernel, arrays, problem)
+    passes: CompiledPasses | None = problem.derived[CompiledPasses]
+    return passes
+
+
+def longest_tails(problem: Problem, durations: Sequence[int]) -> list[int]:
+    """`Problem.tails`, by the kernel where it is loaded."""
+    compiled = compiled_passes(problem)
+    return problem.tails(durations) if compiled is None else compiled.tails(durations)

@@ -5,6 +5,7 @@ The greedy heuristic for the project time-cost trade-off (Fulkerson 1961, doi:10
 
 from typing import NamedTuple
 
+from planners.scheduling.list_scheduling.compiled import longest_tails
 from planners.scheduling.problem.problem import Problem
 
 _ROUNDS = 24
@@ -28,7 +29,7 @@ def crashed(problem: Problem) -> Crashed:
     durations = [mode.duration if mode else 0 for mode in chosen]
     assert problem.budget_usd is not None
     spare = problem.budget_usd - sum(usd)
-    tails = problem.tails(durations)
+    tails = longest_tails(problem, durations)
     for _ in range(_ROUNDS):
         offers = [
             (
@@ -47,7 +48,7 @@ def crashed(problem: Problem) -> Crashed:
         _, _, step, k = max((offer for offer in offers if offer[0] >= least), key=lambda offer: offer[1:])
         spare -= modes[step][k].usd - usd[step]
         usd[step], durations[step] = modes[step][k].usd, modes[step][k].duration
-        tails = problem.tails(durations)
+        tails = longest_tails(problem, durations)
     longest = max(tails, default=0)
     return Crashed(usd, durations, [float(longest - tail + own) for tail, own in zip(tails, durations, strict=True)])
 

@@ -8,6 +8,7 @@ result does not depend on the load of the machine.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 from typing import NamedTuple
 
@@ -15,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.scheduling.list_scheduling.budget_price import PricedChoice, priced_choice
-from planners.scheduling.list_scheduling.compiled import compiled_passes
+from planners.scheduling.list_scheduling.compiled import compiled_passes, longest_tails
 from planners.scheduling.list_scheduling.crashing import crashed
 from planners.scheduling.list_scheduling.heft import heft
+from planners.scheduling.list_scheduling.justification import justified
 from planners.scheduling.list_scheduling.makespan_forecast import forecast_makespan
 from planners.scheduling.list_scheduling.partial_schedule import Schedule, satisfies_limits
 from planners.scheduling.list_scheduling.priorities import order_by_priority, order_by_rank, upward_ranks
@@ -32,6 +34,8 @@ _END_WEIGHT = 0.02
 _BOUND_TOLERANCE = 5e-3
 # Shares of the target of a pass; a lower one has to shorten the longest path to so much.
 _TARGETS, _SHORTER = (1.0, 0.6, 0.36), 0.95
+# Random passes where the kernel makes them, which costs little.
+_VARIED = 8
 # The share of random passes that divide the budget among the steps.
 _SPREAD_PROBABILITY = 0.5
 
@@ -75,18 +79,22 @@ class ResourcePrices:
 def iterated_heft(problem: Problem) -> Schedule:
     """The best of HEFT and a few passes that improve on it.
 
-    Where dollars count and there are many steps, a pass that aims at a forecast takes the place of HEFT.
+    Where dollars count and there are many steps, a pass that aims at a forecast takes the place of HEFT. Where the
+    kernel is loaded, random passes follow.
     """
     limited = problem.budget_usd is not None or problem.deadline is not None
     if len(problem.steps) > _MANY_STEPS and problem.objective.usd_weight > 0 and not limited:
         search = _IteratedHeft(problem)
         search.run_from_forecast()
+        if compiled_passes(problem) is not None:
+            search.vary()
         return search.best
-    known = heft(problem)
-    if _meets_bound(problem, known):
-        return known
-    search = _IteratedHeft(problem, known)
+    search = _IteratedHeft(problem, heft(problem))
+    if search.meets_bound:
+        return search.best
     search.run()
+    if compiled_passes(problem) is not None:
+        search.vary()
     return search.best
 
 
@@ -105,14 +113,32 @@ class _IteratedHeft:
     def __init__(self, problem: Problem, known: Schedule | None = None) -> None:
         self._problem = problem
         self._per_quantum = problem.objective.latency_weight * problem.quantum_s
-        shares = _cluster_shares(problem)
-        self._rank = upward_ranks(problem, problem.mean_durations)
-        self._order = order_by_rank(self._rank)
         if known is not None:
             self.best = known
         self._has_budget = problem.budget_usd is not None
-        table = problem.mode_table
-        self._cluster_time = table.padded([[shares[m.agent.name] * m.duration for m in modes] for modes in table.modes])
+
+    @property
+    def meets_bound(self) -> bool:
+        """Whether the longest path of the fastest modes and the cheapest modes leave nothing to gain."""
+        return satisfies_limits(self._problem, self.best) and self.best.value <= self._bound * (1 + _BOUND_TOLERANCE)
+
+    @cached_property
+    def _bound(self) -> float:
+        return lower_bound(self._problem)
+
+    @cached_property
+    def _rank(self) -> list[float]:
+        return upward_ranks(self._problem, self._problem.mean_durations)
+
+    @cached_property
+    def _order(self) -> list[int]:
+        return order_by_rank(self._rank)
+
+    @cached_property
+    def _cluster_time(self) -> NDArray[np.float64]:
+        """What every mode takes of the cluster's time, in quanta."""
+        shares, table = _cluster_shares(self._problem), self._problem.mode_table
+        return table.padded([[shares[mode.agent.name] * mode.duration for mode in modes] for modes in table.modes])
 
     def run(self) -> None:
         """Start every pass from the best schedule so far, and repeat it while it gains much."""
@@ -122,12 +148,21 @@ class _IteratedHeft:
         for one in FOR_BUDGET if self._has_budget else FOR_DOLLARS if priced else FOR_TIME:
             self._repeat(one)
 
+    def vary(self) -> None:
+        """Random passes, and a justification if they leave something to gain."""
+        rng = Random(0)
+        for _ in range(_VARIED):
+            if self.meets_bound:
+                return
+            self.randomized_pass(rng)
+        self._update(justified(self._problem, self.best))
+
     def run_from_forecast(self) -> None:
         """Aim the first pass at a forecast of the makespan, and make each of a few others once."""
         first, *others = MANY_FOR_DOLLARS
         self._first_pass(first)
         for one in others:
-            if _meets_bound(self._problem, self.best):
+            if self.meets_bound:
                 return
             self._pass(one)
 
@@ -142,7 +177,7 @@ class _IteratedHeft:
     def _longest_path(self) -> int:
         """The longest path of the best schedule, without waits for capacity."""
         durations = [end - start for start, end in zip(self.best.start, self.best.end, strict=True)]
-        return max(self._problem.tails(durations), default=0)
+        return max(longest_tails(self._problem, durations), default=0)
 
     def _crash(self) -> None:
         """A pass in which steps have the latest ends, and the budget, that crashing gives them."""
@@ -215,18 +250,13 @@ class _IteratedHeft:
             slack = ends[:, None] - np.asarray(start)[:, None]
             late = np.maximum(0.0, table.duration - slack) + _END_WEIGHT * table.duration
             choice = priced_choice(problem, self._per_quantum * late + cluster_price * self._cluster_time)
-            path = max(problem.tails(choice.durations))
+            path = max(longest_tails(problem, choice.durations))
             if best is None or path < least * _SHORTER:
                 best, least = (choice, ends), path
             if path <= share * target:
                 break
         assert best is not None, "there is a first target"
         return best
-
-
-def _meets_bound(problem: Problem, schedule: Schedule) -> bool:
-    """Whether the longest path of the fastest modes and the cheapest modes leave nothing to gain."""
-    return satisfies_limits(problem, schedule) and schedule.value <= lower_bound(problem) * (1 + _BOUND_TOLERANCE)
 
 
 def latest_ends(problem: Problem, schedule: Schedule, makespan_share: float = 1.0) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ results.
 """
 
 from random import Random
+from typing import NamedTuple
 
 from ortools.sat.python import cp_model
 
@@ -15,6 +16,7 @@ from planners.scheduling.cp_sat.integer_objective import IntegerObjective
 from planners.scheduling.cp_sat.large_neighbourhood.neighbourhoods import destroy, repair
 from planners.scheduling.cp_sat.large_neighbourhood.subproblem import Subproblem
 from planners.scheduling.cp_sat.search_budget import SECONDS_PER_UNIT, SearchBudget
+from planners.scheduling.list_scheduling.compiled import compiled_passes
 from planners.scheduling.list_scheduling.iterated_heft import randomized_heft
 from planners.scheduling.list_scheduling.justification import justified
 from planners.scheduling.list_scheduling.partial_schedule import Schedule, satisfies_limits
@@ -26,11 +28,24 @@ _REPAIR_UNITS, _REPAIR_CONFLICTS = 0.01, 150
 # The share of the time limit to spend, and the share of that for varied list schedules; the rest of planning takes time
 # too.
 _SPENT, _VARIED = 0.8, 0.5
-# Conservative seconds on an idle core: a step of a list schedule, a step of what replays a solution in three ways, the
-# model of a subproblem, a conflict.
-_LISTED_S, _REPLAYED_S, _MODEL_S, _CONFLICT_S = 4e-5, 6e-5, 0.04, 3e-4
-# What list schedules and the linear bound take a step before the search starts.
-_INITIAL_S = 1e-3
+# Seconds on an idle core that the model of a subproblem takes.
+_MODEL_S = 0.02
+
+
+class StepTimes(NamedTuple):
+    """Seconds on an idle core that a step takes: before the search starts, in a list schedule, and in all replays.
+
+    ``budget``: how many times as long list schedules take that have to keep to one.
+    """
+
+    initial_s: float
+    listed_s: float
+    replayed_s: float
+    budget: float
+
+
+_PYTHON = StepTimes(1e-3, 4e-5, 6e-5, 1.0)
+_COMPILED = StepTimes(5e-4, 1.5e-6, 3e-6, 3.0)
 
 
 def improve(incumbent: Incumbent, objective: IntegerObjective, budget: SearchBudget, seed: int) -> None:
@@ -40,15 +55,18 @@ def improve(incumbent: Incumbent, objective: IntegerObjective, budget: SearchBud
         return
     problem = incumbent.problem
     count = len(problem.steps)
-    left_s = max(0.0, _SPENT * budget.time_limit_s - _INITIAL_S * count)
-    rounds = int(_VARIED * left_s / (_LISTED_S * count))
+    times = _PYTHON if compiled_passes(problem) is None else _COMPILED
+    left_s = max(0.0, _SPENT * budget.time_limit_s - times.initial_s * count)
+    round_s = times.listed_s * count * (1.0 if problem.budget_usd is None else times.budget)
+    rounds = int(_VARIED * left_s / round_s)
     for schedule in randomized_heft(problem, known, rounds, seed):
         incumbent.consider(schedule, report=True)
         if budget.exhausted or incumbent.proven_optimal:
             return
-    left_s -= rounds * _LISTED_S * count
+    left_s -= rounds * round_s
     if incumbent.best is not None:
-        _Repairs(incumbent, incumbent.best, objective, budget, Random(seed)).run(left_s)
+        repairs = _Repairs(incumbent, incumbent.best, objective, budget, Random(seed))
+        repairs.run(left_s, _MODEL_S + times.replayed_s * count)
 
 
 class _Repairs:
@@ -61,14 +79,14 @@ class _Repairs:
         self._objective, self._budget, self._rng = objective, budget, rng
         self._current = known
 
-    def run(self, left_s: float) -> None:
-        """Repeat for so much deterministic work, in seconds."""
+    def run(self, left_s: float, beside_s: float) -> None:
+        """Repeat for so much deterministic work, in seconds; ``beside_s`` is that of an iteration beside the solver."""
         self._consider(justified(self._problem, self._current))
         while left_s > 0 and not self._budget.exhausted and not self._incumbent.proven_optimal:
-            left_s -= self._destroy_and_repair()
+            left_s -= beside_s + self._destroy_and_repair()
 
     def _destroy_and_repair(self) -> float:
-        """One iteration; returns its deterministic work in seconds."""
+        """One iteration; returns the deterministic work of the solver in seconds."""
         problem, known, budget = self._problem, self._current, self._budget
         destroyed = destroy(problem, known, self._rng, _DESTROYED)
         if not destroyed:
@@ -78,14 +96,12 @@ class _Repairs:
         status = budget.solve(solver, subproblem.cp)
         if status == cp_model.UNKNOWN and budget.exhausted:
             return float("inf")  # it may have ended before the solver was asked
-        spent_s = _MODEL_S + _REPLAYED_S * len(problem.steps) + SECONDS_PER_UNIT * solver.deterministic_time
-        spent_s += _CONFLICT_S * solver.num_conflicts
         if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             mode, start = subproblem.solution(solver)
             repaired = repair(problem, known, destroyed, mode, start)
             self._consider(repaired)
             self._consider(justified(problem, repaired))
-        return spent_s
+        return SECONDS_PER_UNIT * solver.deterministic_time
 
     def _consider(self, schedule: Schedule) -> None:
         """Go on from a schedule that is not worse: of many equal ones, some can be improved."""

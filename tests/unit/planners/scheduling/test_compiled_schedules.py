@@ -16,9 +16,10 @@ from planners.scheduling.kernel.functions import Kernel
 from planners.scheduling.list_scheduling import compiled
 from planners.scheduling.list_scheduling.compiled import CompiledPasses
 from planners.scheduling.list_scheduling.greedy import greedy
-from planners.scheduling.list_scheduling.iterated_heft import iterated_heft, randomized_heft
+from planners.scheduling.list_scheduling.iterated_heft import _IteratedHeft, iterated_heft, randomized_heft
 from planners.scheduling.list_scheduling.justification import justified
 from planners.scheduling.list_scheduling.list_schedule import fast_schedule
+from planners.scheduling.list_scheduling.partial_schedule import satisfies_limits
 from planners.scheduling.list_scheduling.priorities import order_by_priority
 from planners.scheduling.list_scheduling.tie_breaking import break_ties
 from planners.scheduling.problem.build import build_problem
@@ -137,6 +138,7 @@ def with_kernel(kernel, problem, seed, monkeypatch):
         return CompiledPasses(*given)
 
     monkeypatch.setattr(LOADER, "kernel", kernel)
+    monkeypatch.setattr(_IteratedHeft, "vary", lambda _search: None)  # there is time for these passes only then
     monkeypatch.setattr(compiled, "CompiledPasses", passes)
     made = everything(problem, seed)
     assert asked
@@ -159,6 +161,15 @@ def test_machine_code_makes_the_same_schedules_and_is_read_again_from_its_folder
     assert {seed: with_kernel(kernel, problem, seed, monkeypatch) for seed, problem in problems.items()} == expected
     monkeypatch.setattr(compilation.subprocess, "run", None)  # it would compile once more
     assert loaded(tmp_path).serial.stats.cache_misses.total() == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_kernel_has_time_for_more_passes_which_never_make_it_worse(seed, monkeypatch):
+    problem = random_problem(seed)
+    plain = iterated_heft(problem)
+    monkeypatch.setattr(LOADER, "kernel", Kernel())
+    varied = iterated_heft(problem)
+    assert (not satisfies_limits(problem, varied), varied.value) <= (not satisfies_limits(problem, plain), plain.value)
 
 
 def test_problems_of_the_test_have_attempts_in_flight_budgets_and_limits():
