@@ -6,6 +6,8 @@ from pydantic import Field
 
 from planners.model import Measured
 
+# Names the containers that a node can run at a time: nothing that Ray counts, and 0 where no program runs containers.
+CONTAINERS = "containers"
 # Amounts that differ by less are equal (Ray itself keeps four decimals).
 _TOLERANCE = 1e-6
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import combinations, count
 from typing import Any
 
@@ -63,6 +64,8 @@ class Measurements:
         self._readings: dict[NodeId, NodeReading] = {}
         self._outside: dict[NodeId, float] = {}
         self._fastest_s: dict[Machine, float] = {}
+        self._containers: set[NodeId] = set()
+        self._all_read = asyncio.Event()
         self._head: NodeId | None = None
         self._reference: Machine | None = None
         self._following: dict[NodeId, asyncio.Task[None]] = {}
@@ -81,8 +84,10 @@ class Measurements:
             self._following.pop(node).cancel()
             self._readings.pop(node, None)
             self._outside.pop(node, None)
+            self._containers.discard(node)
         for node in listed.keys() - self._following.keys():
             self._following[node] = asyncio.create_task(self._follow(node))
+        self._note_unread()
         if self._linking is None or self._linking.done():
             self._linking = asyncio.create_task(self._measure_links())
 
@@ -101,6 +106,16 @@ class Measurements:
         return {
             node: speed_of(self._fastest_s[reading.machine], reference_s) for node, reading in self._readings.items()
         }
+
+    def containers(self) -> frozenset[NodeId]:
+        """The nodes that can run containers, as far as they have been read."""
+        return frozenset(self._containers)
+
+    async def first_readings(self) -> None:
+        """Wait until every node has been read that answers in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await self._all_read.wait()
 
     def parts(self, nodes: Sequence[ClusterNode], free: Mapping[NodeId, Resources]) -> SnapshotParts:
         """What is measured of these nodes, given the resources that Ray has free on them now."""
@@ -122,11 +137,20 @@ class Measurements:
         self._readings[node] = reading
         if earlier is not None:
             self._outside[node] = busy_outside(earlier, reading)
+        if reading.containers is not None:
+            (self._containers.add if reading.containers else self._containers.discard)(node)
         if reading.kernel_s is not None:  # a machine is as fast as in its best measurement; all others were disturbed
             fastest_s = self._fastest_s.get(reading.machine, reading.kernel_s)
             self._fastest_s[reading.machine] = min(fastest_s, reading.kernel_s)
         if self._reference is None and node == self._head:
             self._reference = reading.machine
+        self._note_unread()
+
+    def _note_unread(self) -> None:
+        if self._following.keys() - self._readings.keys():
+            self._all_read.clear()
+        else:
+            self._all_read.set()
 
     def _busy_outside(self) -> dict[NodeId, tuple[Machine, float]]:
         """The machine of each node, and the share of its processors that is busy outside Ray."""

@@ -10,7 +10,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.errors import NoSuchNode
 from planners.model import NodeId
-from planners.resources import Resources
+from planners.resources import CONTAINERS, Resources
 
 _CONNECT_S = 2.0
 _BEATS_PER_TIMEOUT = 5
@@ -141,10 +141,10 @@ async def _is_alive(node: NodeId) -> bool:
 
 
 def ray_amounts(needs: Resources) -> dict[str, Any]:
-    """Ray's options for what a task or actor holds."""
+    """Ray's options for what a task or actor holds. Ray knows nothing of `CONTAINERS`, which are measured."""
     return {
         "num_cpus": needs.cpus,
         "num_gpus": needs.gpus or None,
         "memory": needs.memory_bytes or None,
-        "resources": dict(needs.custom) or None,
+        "resources": {name: amount for name, amount in needs.custom.items() if name != CONTAINERS} or None,
     }

@@ -14,6 +14,7 @@ import ray
 
 from actors.executor.nodes import pinned
 from actors.executor.readings import NodeReading, PairReading
+from actors.kinds.container_runtime import sweep, working_program
 from planners.model import NodeId
 
 _OBJECTS = 3
@@ -29,10 +30,19 @@ _RAY_PROCESSES = frozenset({"raylet", "gcs_server"})
 
 @ray.remote(num_cpus=0, max_retries=0)
 def read_node(timed: bool) -> NodeReading:  # noqa: FBT001 - Ray passes positions
-    """A reading of this node; if ``timed``, with the CPU time of the fixed computation."""
+    """A reading of this node; if ``timed``, with the CPU time of the fixed computation and whether containers run."""
     kernel_s = min(_kernel_s() for _ in range(_KERNEL_RUNS)) if timed else None
+    containers = _has_containers() if timed else None
     machine = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else platform.node()
-    return NodeReading(machine, os.cpu_count() or 1, time.monotonic(), _cpu_outside_ray(), kernel_s)
+    return NodeReading(machine, os.cpu_count() or 1, time.monotonic(), _cpu_outside_ray(), kernel_s, containers)
+
+
+def _has_containers() -> bool:
+    """Whether containers can run here. Those that processes have left here are removed."""
+    program = working_program()
+    if program is not None:
+        sweep(program)
+    return program is not None
 
 
 @ray.remote(num_cpus=0, max_retries=0)

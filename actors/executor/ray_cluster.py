@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ from actors.executor.nodes import NodeHeartbeats, free_resources, list_nodes
 from actors.executor.readings import SnapshotParts
 from planners.cluster import ClusterNode, ClusterSnapshot, Outage
 from planners.model import AgentName, NodeId, digest
-from planners.resources import Resources
+from planners.resources import CONTAINERS, Resources
 
 NODE_TIMEOUT_S = 5.0
 _log = logging.getLogger(__name__)
@@ -20,6 +20,8 @@ _OWN_FIELDS = ("CPU", "GPU", "memory", "object_store_memory")
 _INTERNAL_PREFIXES = ("node:", "bundle_group_")
 _SAME_MEMORY = 1.1
 _INTERNAL_LABELS = frozenset({"ray.io/node-id"})
+# More than a node will ever run: what an attempt does in its container is bounded by its other resources.
+_MANY = Resources(custom={CONTAINERS: 1000.0})
 
 
 class RayCluster:
@@ -49,7 +51,8 @@ class RayCluster:
             on_healed: called with a lost node that answers again.
             refresh_s: how often Ray is asked for its nodes.
             node_timeout_s: a node that does not answer for so long is lost.
-            measurements: measure speeds, links and load by others; None: all nodes are equal, and no load is seen.
+            measurements: measure speeds, links, load by others, and which nodes can run containers; None: all nodes are
+                equal and can, and no load is seen.
         """
         self._warm = warm
         self._outages = outages
@@ -104,13 +107,23 @@ class RayCluster:
         self._heartbeats.watch(alive)
         used = [entry for entry in alive if entry["NodeID"] not in self._fenced]
         if self._measurements is None:
-            self._see(nodes_of(used))
+            self._see(nodes_of(used, containers=frozenset(NodeId(entry["NodeID"]) for entry in used)))
             return
         self._measurements.watch(used)
-        self._free = {node: resources_of(amounts) for node, amounts in (await free_resources()).items()}
+        containers = self._measurements.containers()
+        self._free = {
+            node: _with_containers(resources_of(amounts), node, containers)
+            for node, amounts in (await free_resources()).items()
+        }
         used = [entry for entry in used if entry["NodeID"] not in self._fenced]  # one may have been lost meanwhile
-        self._see(nodes_of(used, self._measurements.speeds()))
+        self._see(nodes_of(used, self._measurements.speeds(), containers))
         self._parts = self._measurements.parts(self._nodes, self._free)
+
+    async def measured(self) -> None:
+        """Wait until the nodes have been read for the first time, so that `snapshot` tells which run containers."""
+        if self._measurements is not None:
+            await self._measurements.first_readings()
+            await self.refresh()
 
     def lose(self, node: NodeId) -> None:
         """Fence a node that is known to be dead or cut off, though Ray may list it as alive for 13 s or for good."""
@@ -155,18 +168,30 @@ def resources_of(amounts: Mapping[str, float]) -> Resources:
     )
 
 
+def _with_containers(amounts: Resources, node: NodeId, containers: Collection[NodeId]) -> Resources:
+    return amounts + _MANY if node in containers else amounts
+
+
 def nodes_of(
-    entries: Iterable[Mapping[str, Any]], speeds: Mapping[NodeId, float] | None = None
+    entries: Iterable[Mapping[str, Any]],
+    speeds: Mapping[NodeId, float] | None = None,
+    containers: Collection[NodeId] = (),
 ) -> tuple[ClusterNode, ...]:
     """The nodes of Ray's list, in order of id. Nodes with the same amounts, labels and speed are of one class.
 
     Ray derives a node's memory from what is free when it starts, so equal machines differ a little: memory counts as
     equal within 10 % of the smallest node of a class.
+
+    Args:
+        entries: of Ray's list.
+        speeds: of the nodes; 1 where it is not known.
+        containers: the nodes that can run containers.
     """
     kinds: dict[str, list[tuple[NodeId, Resources]]] = {}
     measured = speeds or {}
     for entry in entries:
-        node, total = NodeId(entry["NodeID"]), resources_of(entry["Resources"])
+        node = NodeId(entry["NodeID"])
+        total = _with_containers(resources_of(entry["Resources"]), node, containers)
         kinds.setdefault(_kind(total, entry.get("Labels", {}), measured.get(node, 1.0)), []).append((node, total))
     nodes = []
     for kind, alike in kinds.items():

@@ -47,6 +47,7 @@ class NodeReading:
 
     ``machine`` is equal for nodes that share a kernel. ``kernel_s`` is the CPU time of a fixed computation, if it was
     made. ``cpu_s`` is the CPU time that each process outside Ray has used up to ``at_s``, by process id.
+    ``containers``: whether it can run containers, if that was tried.
     """
 
     machine: Machine
@@ -54,6 +55,7 @@ class NodeReading:
     at_s: float
     cpu_s: Mapping[int, float] = field(default_factory=dict)
     kernel_s: float | None = None
+    containers: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
 and no process of the command outlives the attempt.
 """
 
+import asyncio
 import logging
 import os
 import shutil
@@ -24,21 +25,24 @@ from typing import IO, Any
 import pydantic_core
 
 from actors.context import Context
-from actors.environment import base_environment, declared_variables
+from actors.environment import base_environment
 from actors.errors import BadInput, BadOutput, InvalidCatalog, UnknownTarget
 from actors.invocation import Invocation
 from actors.kinds.command_failure import command_failed
+from actors.kinds.command_launch import Launch, launch
 from actors.kinds.command_progress import tell_lines
 from actors.kinds.command_settings import CommandSettings
+from actors.kinds.container_runtime import INSTALL, has_image, working_program
 from actors.kinds.declared import declared
 from actors.kinds.kind import Answer, Kind
-from actors.kinds.sandbox import lacks, sandboxed
+from actors.kinds.sandbox import lacks
 from actors.kinds.schemas import check_schema
 from actors.kinds.templates import Rendering, check_template, schema_of
 from actors.logs.current import current_capture
 from actors.payloads.json_values import decoded, encoded
 from planners.agents import AgentSpec, Effect
 from planners.model import AttemptId
+from planners.resources import CONTAINERS, Resources
 from reconciler.views.logs import LogStream
 
 _log = logging.getLogger(__name__)
@@ -51,7 +55,7 @@ _RUNNING: dict[AttemptId, IO[bytes]] = {}
 
 
 class CommandKind:
-    """Runs a program under a guard process, and in a sandbox if the catalog says so.
+    """Runs a program under a guard process, and in a sandbox or a container if the catalog says so.
 
     However the calling process ends, kill -9 included, all processes of the command die.
     """
@@ -69,20 +73,25 @@ class CommandKind:
             fix = "declare it idempotent or irreversible, or wrap it in a callable with promote="
             raise InvalidCatalog("a command cannot stage its effects", f"{location}.effect", fix)
         settings = declared(CommandSettings, entry.get("settings") or {}, f"{location}.settings")
-        if settings.sandbox is not None and (reason := lacks()) is not None:
+        if settings.sandbox is not None and settings.image is None and (reason := lacks()) is not None:
             _log.warning("command '%s' is NOT sandboxed on this machine: %s", entry.get("name", location), reason)
         env = entry.get("env") or ()
         read = check_template(list(settings.arguments), env, f"{location}.settings.arguments")
         read |= check_template(dict(settings.files), env, f"{location}.settings.files")
-        return {"input_schema": schema_of(read), **entry} if read else dict(entry)
+        derived = {"input_schema": schema_of(read)} if read else {}
+        needs = {} if settings.image is None else {"resources": _with_container(entry, f"{location}.resources")}
+        return {**derived, **entry, **needs}
 
     async def health(self, agent: AgentSpec) -> str:
-        """Look for the program and for what its sandbox needs."""
+        """Look for the program and for what its sandbox needs; for one in an image, only for what runs containers."""
+        settings = CommandSettings.model_validate(agent.settings)
+        if settings.image is not None:
+            return await asyncio.to_thread(_container_health, settings.image)
         program = agent.target[0]
         found = shutil.which(program, path=base_environment().get("PATH"))
         if found is None:
             raise UnknownTarget(f"there is no program '{program}'", "target", "install it, or give its full path")
-        if CommandSettings.model_validate(agent.settings).sandbox is None:
+        if settings.sandbox is None:
             return f"{found}, not sandboxed"
         reason = lacks()
         return f"{found}, sandboxed" if reason is None else f"{found}, NOT sandboxed: {reason}"
@@ -102,18 +111,31 @@ class CommandKind:
             for name, template in settings.files.items():
                 Path(folder or "", name).write_text(rendering.text(template, f"settings.files.{name}"), "utf-8")
             argv = [*call.target, *(rendering.text(text, "settings.arguments") for text in settings.arguments)]
-            if settings.sandbox is not None and folder is not None:
-                argv = sandboxed(argv, settings.sandbox, folder)
             read = partial(_read, max_bytes=MAX_STDOUT_BYTES) if settings.output == "stdout" else _told(context)
             stdin = pydantic_core.to_json(inputs, inf_nan_mode="constants")
-            code, stdout, stderr = _guarded(call, argv, folder, stdin, read)
+            code, stdout, stderr = _guarded(call.attempt, launch(call, settings, argv, folder), stdin, read)
             if code != 0:
+                sandboxed = settings.sandbox is not None
                 said = rendering.masked(stderr.decode(errors="replace").strip())
-                raise command_failed(call.target, code, said, sandboxed=settings.sandbox is not None)
+                raise command_failed(call.target, code, said, sandboxed=sandboxed, image=settings.image)
             body = stdout if folder is None or settings.output == "stdout" else _file(folder, settings.output)
         output = decoded(body, "output") if settings.format == "json" else body.decode(errors="replace")
         check_schema(output, call.output_schema, BadOutput, "output")
         return Answer(body.strip() if settings.format == "json" else encoded(output, "output"))
+
+
+def _with_container(entry: Mapping[str, Any], location: str) -> dict[str, Any]:
+    """What the entry of a command in a container needs: it runs only where there are containers."""
+    given = declared(Resources, entry["resources"], location) if "resources" in entry else Resources(cpus=1.0)
+    return given.model_copy(update={"custom": {**given.custom, CONTAINERS: 1.0}}).model_dump()
+
+
+def _container_health(image: str) -> str:
+    program = working_program()
+    if program is None:
+        raise UnknownTarget("no program here runs containers: neither podman nor docker answers", "settings", INSTALL)
+    there = "" if has_image(program, image) else ", which is pulled when it is first needed"
+    return f"{program}, with the image {image}{there}"
 
 
 def stop_command(attempt: AttemptId) -> None:
@@ -147,24 +169,25 @@ def _told(context: Context) -> Callable[[IO[bytes]], bytes]:
 
 
 def _guarded(
-    call: Invocation, argv: list[str], folder: str | None, stdin: bytes, read: Callable[[IO[bytes]], bytes]
+    attempt: AttemptId, start: Launch, stdin: bytes, read: Callable[[IO[bytes]], bytes]
 ) -> tuple[int, bytes, bytes]:
     """Run the command under its guard: the exit code, what ``read`` makes of stdout, and the last bytes of stderr."""
     # Only this process holds the writing end, and nothing is ever written: the guard reads end-of-file when it dies.
     reading, writing = os.pipe()
-    command = [sys.executable, "-I", "-S", _PROCESS_GUARD, str(reading), *argv]
+    after = [str(len(start.afterwards)), *start.afterwards]
+    command = [sys.executable, "-I", "-S", _PROCESS_GUARD, str(reading), *after, *start.argv]
     with (
         os.fdopen(reading),
         os.fdopen(writing, "wb") as alive,
         ThreadPoolExecutor(2) as pool,
         subprocess.Popen(  # noqa: S603 - running declared commands is the purpose; no shell is involved
-            command, stdin=PIPE, stdout=PIPE, stderr=PIPE, pass_fds=(reading,), cwd=folder, env=_environment(call)
+            command, stdin=PIPE, stdout=PIPE, stderr=PIPE, pass_fds=(reading,), cwd=start.folder, env=start.environment
         ) as process,
     ):
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        _RUNNING[call.attempt] = alive
+        _RUNNING[attempt] = alive
         pool.submit(_write, process.stdin, stdin)
         stderr = pool.submit(_last_bytes, process.stderr, _TAIL_BYTES)
         try:
@@ -173,17 +196,8 @@ def _guarded(
             alive.close()  # the guard kills all its processes, which ends the threads too
             raise
         finally:
-            del _RUNNING[call.attempt]
+            del _RUNNING[attempt]
         return process.wait(), stdout, stderr.result()
-
-
-def _environment(call: Invocation) -> dict[str, str]:
-    known = {
-        "FORERUN_TASK": call.task,
-        "FORERUN_ATTEMPT": call.attempt,
-        "FORERUN_IDEMPOTENCY_KEY": call.idempotency_key or call.attempt,
-    }
-    return {**base_environment(), **declared_variables(call.env), **known}
 
 
 def _write(stream: IO[bytes], data: bytes) -> None:

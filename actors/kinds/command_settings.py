@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from planners.model import Model
 
+ANYWHERE = "*:*"
+
 
 class Sandbox(Model):
     """What a sandboxed command may do. Its working folder is its own, empty and writable, and removed afterwards.
@@ -14,6 +16,7 @@ class Sandbox(Model):
         readable: paths that it may read besides its folder and the programs and libraries of the system.
         writable: paths that it may read and write besides its folder.
         network: ``host:port`` that it may connect to; ``*`` for any port. Empty: none.
+            A container has none, or all: ``*:*``.
         memory_bytes: of all its processes together.
         processes: at most so many at a time.
     """
@@ -42,14 +45,27 @@ class CommandSettings(Model):
         files: written into its working folder before it starts: name -> template.
         output: where the output is: ``stdout``, or the name of a file in its working folder.
         format: of the output: ``json``, or ``text``.
-        sandbox: what it may do; None: whatever the service may.
+        image: of the container that it runs in; None: it runs on the node itself.
+        sandbox: what it may do; None: whatever the service may, or, in a container, what the defaults of `Sandbox` say.
     """
 
     arguments: tuple[str, ...] = ()
     files: dict[str, str] = Field(default_factory=dict)
     output: str = "stdout"
     format: Literal["json", "text"] = "json"
+    image: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")
     sandbox: Sandbox | None = None
+
+    @model_validator(mode="after")
+    def _container_can_keep_the_sandbox(self) -> Self:
+        if self.image is None or self.sandbox is None:
+            return self
+        if self.sandbox.network not in ((), (ANYWHERE,)):
+            raise ValueError(f"sandbox.network: a container has no network, or all of it: write [] or ['{ANYWHERE}']")
+        for path in (*self.sandbox.readable, *self.sandbox.writable):
+            if ":" in path:
+                raise ValueError(f"sandbox: '{path}' cannot be mounted in a container, because of its colon")
+        return self
 
     @model_validator(mode="after")
     def _files_are_in_its_folder(self) -> Self:
@@ -61,4 +77,5 @@ class CommandSettings(Model):
     @property
     def own_folder(self) -> bool:
         """Whether the command runs in a folder of its own, and not in that of the service."""
-        return self.sandbox is not None or bool(self.files) or self.output != "stdout"
+        needed = self.sandbox is not None or self.image is not None
+        return needed or bool(self.files) or self.output != "stdout"

@@ -1,8 +1,9 @@
 """Runs a command none of whose processes outlives the process that started it.
 
-``python -I -S process_guard.py FD ARGV...``: FD is the reading end of a pipe. Only the calling process holds the
-writing end, so the guard reads end-of-file as soon as that process is gone, kill -9 included. It imports nothing of
-Forerun and starts in 15 ms.
+``python -I -S process_guard.py FD COUNT AFTERWARDS... ARGV...``: FD is the reading end of a pipe. Only the calling
+process holds the writing end, so the guard reads end-of-file as soon as that process is gone, kill -9 included. It
+imports nothing of Forerun and starts in 15 ms. AFTERWARDS are COUNT arguments: a command that is run if the other one
+was killed, to remove what is no process of it.
 
 There are two processes besides the command: this one waits for the exit code; the guard, its child, starts the command
 and adopts whatever the command leaves behind, daemons in sessions of their own included. When the command ends, or the
@@ -22,7 +23,7 @@ _NOT_FOUND = 127
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def main(fd: int, argv: list[str]) -> int:
+def main(fd: int, afterwards: list[str], argv: list[str]) -> int:
     """Run ``argv`` and return its exit code, or 128 + the signal that ended it."""
     os.set_inheritable(fd, False)
     reading, writing = os.pipe()
@@ -30,7 +31,7 @@ def main(fd: int, argv: list[str]) -> int:
     if guard == 0:
         os.close(reading)
         os.setsid()  # signals to the group of the calling process must not end the guard
-        os._exit(_guard(fd, argv, writing))
+        os._exit(_guard(fd, afterwards, argv, writing))
     os.close(writing)
     for stream in (0, 1, 2):
         os.close(stream)  # else the reader of a closed stream would wait for this process
@@ -38,7 +39,7 @@ def main(fd: int, argv: list[str]) -> int:
     return int.from_bytes(code, "little") if code else 128 + signal.SIGKILL
 
 
-def _guard(fd: int, argv: list[str], result: int) -> int:
+def _guard(fd: int, afterwards: list[str], argv: list[str], result: int) -> int:
     """Start the command, wait for its end or that of the calling process, and leave no descendant."""
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -56,8 +57,20 @@ def _guard(fd: int, argv: list[str], result: int) -> int:
         select.select([fd, ended], [], [])
         code = _exit_code(command, killed=not select.select([ended], [], [], 0)[0])
     _kill_descendants()
-    os.write(result, code.to_bytes(4, "little"))
+    with contextlib.suppress(BrokenPipeError):  # nobody waits for the exit code if the calling process is gone
+        os.write(result, code.to_bytes(4, "little"))
+    os.close(result)
+    if afterwards and code > 128:
+        _run(afterwards)
+        _kill_descendants()
     return 0
+
+
+def _run(argv: list[str]) -> None:
+    """Run a command to its end, without input and output."""
+    nothing = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in (0, 1, 2)]
+    with contextlib.suppress(OSError):
+        os.waitpid(os.posix_spawnp(argv[0], argv, os.environ, file_actions=nothing), 0)
 
 
 def _exit_code(command: int, *, killed: bool) -> int:
@@ -96,4 +109,5 @@ def _descendants() -> list[int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))
+    count = int(sys.argv[2])
+    sys.exit(main(int(sys.argv[1]), sys.argv[3 : 3 + count], sys.argv[3 + count :]))

@@ -33,6 +33,7 @@ from orchestrator.settings import Settings
 from planners.agents import Catalog
 from planners.model import NodeId, TaskId
 from planners.optimal.certified import CertifiedPlans
+from planners.resources import CONTAINERS
 from planners.speculative import SpeculativePlannerPipeline
 from reconciler.errors import UnknownTask
 from reconciler.journal import Journal
@@ -96,6 +97,8 @@ class BuildShard:
         executor = self._executor(index, catalog, lambda: cluster)
         cluster = self._cluster(executor, shards)
         await cluster.start()
+        if any(CONTAINERS in agent.resources.custom for agent in catalog.agents):
+            await cluster.measured()  # else its first tasks would be refused
         await executor.prepare([node.id for node in cluster.snapshot().nodes])
         metrics, planning_metrics, lag = shard_metrics(index, executor.outages)
         learner = ray.get_actor(LEARNER, namespace=NAMESPACE) if settings.learner.enabled else None

@@ -8,6 +8,7 @@ from planners.compensation import undo_step
 from planners.eligibility import Eligibility, Obstacle, RefusedInput, refused_input
 from planners.errors import InvalidTask
 from planners.plans import PlannedStep
+from planners.resources import CONTAINERS
 from planners.tasks import Task
 from planners.validation.structure import Located, locate
 from planners.validation.suggestions import nearest, shown
@@ -149,15 +150,17 @@ def _worded(refusal: RefusedInput) -> str:
 def _does_not_fit(step: Step, field: str, requirements: Requirements) -> InvalidTask:
     assert requirements.cluster is not None, "agents fit everywhere while no cluster is known"
     totals = [node.total for node in requirements.cluster.nodes]
-    lacking = []
+    lacking, uncontained = [], False
     for agent in requirements.candidates(step)[:_MOST_SHOWN]:
         shortfalls = [agent.resources.lacking(total) for total in totals]
         name, (need, there) = next(iter(min(shortfalls, key=_distance).items()))
         lacking.append(f"{agent.name} needs {name} {need:g} where a node has {there:g}")
+        uncontained |= name == CONTAINERS
+    fix = "install podman on a node" if uncontained else "add a larger node"
     return InvalidTask(
         f"no node can run '{step.id}': {'; '.join(lacking)}",
         f"{field}.capability",
-        "add a larger node, or an agent that needs less",
+        f"{fix}, or an agent that needs less",
     )
 
 

@@ -68,3 +68,18 @@ async def test_nodes_are_read_when_they_join_and_pairs_of_hosts_once(asked: list
     assert (parts.bandwidth_bytes_per_s, parts.links) == (2**23, ())
     assert measurements.speeds() == {"head": 1.0}
     await measurements.stop()
+
+
+async def test_a_node_runs_containers_as_was_last_tried(asked: list[tuple[str, str]]):
+    measurements = Measurements()
+    await measured(measurements, HEAD, SLOW)
+    await measurements.first_readings()
+
+    measurements.keep("slow", NodeReading("m2", 2, 1.0, containers=True))
+    measurements.keep("slow", NodeReading("m2", 2, 2.0))  # not tried
+    measurements.keep("head", NodeReading("m1", 2, 1.0, containers=False))
+    assert measurements.containers() == {"slow"}
+    measurements.keep("slow", NodeReading("m2", 2, 3.0, containers=False))
+
+    assert measurements.containers() == frozenset()
+    await measurements.stop()

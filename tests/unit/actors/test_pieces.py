@@ -8,10 +8,12 @@ from pydantic import ValidationError
 from actors.context import Context
 from actors.errors import BadInput, OutputGone
 from actors.executor import ray_cluster as cluster_module
-from actors.executor.ray_cluster import RayCluster, resources_of
+from actors.executor.nodes import ray_amounts
+from actors.executor.ray_cluster import RayCluster, nodes_of, resources_of
 from actors.invocation import Invocation
 from actors.payloads.outputs import Outputs
 from actors.simulated import SimulatedFailure, SimulationSettings, simulated
+from planners.resources import CONTAINERS, Resources
 from reconciler.state.commands import Given, ListOf, ObjectOf, OutputOf
 
 
@@ -93,6 +95,17 @@ def test_what_ray_keeps_for_itself_is_no_resource():
     total = resources_of(amounts)
 
     assert (total.cpus, total.gpus, total.memory_bytes, total.custom) == (4, 1, 5_000_000_000, {"microscope": 2.0})
+
+
+def test_nodes_that_run_containers_are_a_class_of_their_own_and_ray_is_not_asked_for_them():
+    with_podman, without = nodes_of([_entry("a"), _entry("b")], containers={"a"})
+    needs = Resources(cpus=1, custom={CONTAINERS: 1, "microscope": 1})
+
+    assert Resources(custom={CONTAINERS: 3}).fits(with_podman.total)
+    assert not Resources(custom={CONTAINERS: 1}).fits(without.total)
+    assert with_podman.node_class != without.node_class
+    assert ray_amounts(needs)["resources"] == {"microscope": 1}
+    assert ray_amounts(Resources(custom={CONTAINERS: 1}))["resources"] is None
 
 
 async def test_nodes_that_leave_are_told_once_and_stay_away_while_ray_still_lists_them(monkeypatch: pytest.MonkeyPatch):

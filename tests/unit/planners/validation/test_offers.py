@@ -4,9 +4,10 @@ import pytest
 from tasks_to_refuse import CATALOG, loop, refused, step, task
 
 from planners.agents import AgentSpec, Catalog
-from planners.cluster import ClusterSnapshot
+from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.eligibility import refused_input
 from planners.errors import InvalidTask
+from planners.resources import CONTAINERS, Resources
 from planners.tasks import Task
 from planners.validation import check
 from planners.workflow import Step
@@ -70,6 +71,18 @@ def test_a_resource_that_no_node_can_ever_give_is_refused():
 
     assert "gpus 4" in error.message
     assert "a node has 1" in error.message
+
+
+def test_a_command_in_a_container_is_refused_where_no_node_runs_any_with_what_to_install():
+    needs = Resources(cpus=1, custom={CONTAINERS: 1})
+    catalog = Catalog(agents=(AgentSpec(name="boxed", capability="anything", kind="command", resources=needs),))
+    cluster = ClusterSnapshot(nodes=(ClusterNode(id="n", node_class="c", total=Resources(cpus=4)),))
+
+    with pytest.raises(InvalidTask) as refusal:
+        check(task(step("a")), catalog, cluster)
+
+    assert "boxed needs containers 1 where a node has 0" in refusal.value.message
+    assert "install podman" in refusal.value.fix
 
 
 def test_resources_go_unchecked_where_no_cluster_is_known():
