@@ -2,7 +2,7 @@
 
 from orchestrator.settings import GateSettings
 from planners.requests import PlanRequest
-from reconciler.gate import GatePolicy, Prices
+from reconciler.gate import Contention, GatePolicy, Prices
 from reconciler.state.conditions import Conditions
 
 # Expected planning time before anything is learned: an LLM takes seconds, a solver a fraction of a second.
@@ -16,7 +16,20 @@ def prior_conditions(request: PlanRequest, gate: GateSettings, share: float = 1.
     """The conditions of a guess while nothing is learned. ``share``: this executor's part of every limit."""
     goal = request.task.goal is not None
     return Conditions(
-        policy=GatePolicy(max_attempts=gate.max_unconfirmed, max_usd=gate.budget_usd),
-        prices=Prices.of(request.cluster, request.catalog, horizon_s=_HORIZON_S, share=share),
+        policy=_policy(gate),
+        prices=_prices(request, share),
         prior_plan_s=request.elapsed_s + (PRIOR_GOAL_PLAN_S if goal else PRIOR_DECLARED_PLAN_S),
     )
+
+
+def contention(request: PlanRequest, gate: GateSettings, share: float = 1.0) -> Contention:
+    """What second attempts and standbys cost by delaying confirmed work of others, in dollars as the gate's guesses."""
+    return Contention(prices=_prices(request, share), usd_per_s=_policy(gate).node_usd_per_s)
+
+
+def _policy(gate: GateSettings) -> GatePolicy:
+    return GatePolicy(max_attempts=gate.max_unconfirmed, max_usd=gate.budget_usd)
+
+
+def _prices(request: PlanRequest, share: float) -> Prices:
+    return Prices.of(request.cluster, request.catalog, horizon_s=_HORIZON_S, share=share)

@@ -229,8 +229,8 @@ def attempts_table(bars: Iterable[TimelineBar], title: str | None = None) -> Tab
 
 def _bar(bar: TimelineBar) -> list[str]:
     speculative = "[magenta]speculative[/]" if bar.speculative and bar.verdict is None else "confirmed"
-    if bar.reason.startswith("hedge"):
-        speculative = "hedge"
+    if bar.beside is not None:
+        speculative = bar.beside
     verdict = coloured(bar.verdict.value) if bar.verdict is not None else ""
     start_s = bar.dispatched_s if bar.started_s is None else bar.started_s
     took_s = None if bar.ended_s is None else bar.ended_s - start_s

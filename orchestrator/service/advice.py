@@ -12,7 +12,7 @@ from learner.models.learned_costs import LearnedCosts
 from learner.models.plan_examples import plan_example, tool_texts
 from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from learner.snapshot import LearnerSnapshot
-from orchestrator.prior_conditions import prior_conditions
+from orchestrator.prior_conditions import contention, prior_conditions
 from orchestrator.service.late_times import late_times
 from orchestrator.service.takeovers import takeovers
 from orchestrator.settings import Settings
@@ -78,10 +78,13 @@ class LearnedAdvice:
         return prior_conditions(request, self._settings.gate, self._share).model_copy(update=learned)
 
     def times(self, request: PlanRequest, plan: Plan) -> LearnedTimes | None:
-        """See `orchestrator.service.late_times` and `orchestrator.service.takeovers`."""
+        """See `late_times` and `takeovers`; with the contention of the cluster. None if there is nothing to tell."""
         costs = self._snapshot.costs
         times, found = late_times(costs, request, plan), takeovers(costs, request, plan)
-        return (times or LearnedTimes()).model_copy(update={"takeovers": found}) if found else times
+        contended = contention(request, self._settings.gate, self._share)
+        if not found and not contended:
+            return times
+        return (times or LearnedTimes()).model_copy(update={"takeovers": found, "contention": contended})
 
     def reload(self, catalog: Catalog) -> None:
         """Tell the learner with the next exchange what the tools of the catalog are."""

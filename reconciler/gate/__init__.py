@@ -10,7 +10,7 @@ from reconciler.gate.decisions import Decision, Refusal, decide, refused_for_pri
 from reconciler.gate.guidance import Calibration, Guidance
 from reconciler.gate.later_guess import LaterGuess, worth_asking
 from reconciler.gate.policy import GatePolicy, GateState
-from reconciler.gate.prices import Contended, Prices
+from reconciler.gate.prices import Contended, Contention, Prices
 from reconciler.gate.savings import Shape, lateness
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Calibration",
     "Candidate",
     "Contended",
+    "Contention",
     "Decision",
     "GatePolicy",
     "GateState",

@@ -13,7 +13,14 @@ _IDLE_PRICE = 0.1
 
 
 def hedge_appraisal(  # noqa: PLR0913 what the decision depends on, named at the call
-    *, elapsed_s: float, duration_s: float, rest_s: float, others_end_s: float, usd: float, value_usd_per_s: float
+    *,
+    elapsed_s: float,
+    duration_s: float,
+    rest_s: float,
+    others_end_s: float,
+    usd: float,
+    value_usd_per_s: float,
+    delay_usd: float = 0.0,
 ) -> Appraisal:
     """What a second attempt may save, and what it costs if the first one ends before it.
 
@@ -24,6 +31,7 @@ def hedge_appraisal(  # noqa: PLR0913 what the decision depends on, named at the
         others_end_s: seconds until all other work under way, with what is behind it, has ended.
         usd: the price of the second attempt.
         value_usd_per_s: what a second of waiting is worth.
+        delay_usd: what it costs by delaying confirmed work of others.
     """
     with_first_s, with_second_s = elapsed_s + 2 * duration_s + rest_s, duration_s + rest_s
     first = elapsed_s / (elapsed_s + duration_s) if elapsed_s > 0 else 0.5
@@ -33,7 +41,7 @@ def hedge_appraisal(  # noqa: PLR0913 what the decision depends on, named at the
         probability=first,
         saved_s=saved_s,
         own_s=saved_s,
-        cost_usd=usd + _IDLE_PRICE * value_usd_per_s * duration_s,
+        cost_usd=usd + _IDLE_PRICE * value_usd_per_s * duration_s + delay_usd,
         risked_s=duration_s,
         risked_usd=usd,
     )
@@ -49,6 +57,7 @@ def standby_appraisal(  # noqa: PLR0913 what the decision depends on, named at t
     others_end_s: float,
     usd: float,
     value_usd_per_s: float,
+    delay_usd: float = 0.0,
 ) -> Appraisal:
     """What the next agent saves if it starts beside the first one, and what it costs if that one suffices.
 
@@ -61,6 +70,7 @@ def standby_appraisal(  # noqa: PLR0913 what the decision depends on, named at t
         others_end_s: seconds until all other work under way, with what is behind it, has ended.
         usd: the price of the next agent.
         value_usd_per_s: what a second of waiting is worth.
+        delay_usd: what it costs by delaying confirmed work of others until it is flushed.
     """
     one_by_one_s, beside_s = given_up_s + duration_s + rest_s, max(given_up_s, duration_s) + rest_s
     saved_s = max(0.0, one_by_one_s - max(beside_s, others_end_s))
@@ -70,7 +80,7 @@ def standby_appraisal(  # noqa: PLR0913 what the decision depends on, named at t
         probability=refused,
         saved_s=saved_s,
         own_s=saved_s,
-        cost_usd=usd + _IDLE_PRICE * value_usd_per_s * risked_s,
+        cost_usd=usd + _IDLE_PRICE * value_usd_per_s * risked_s + delay_usd,
         risked_s=risked_s,
         risked_usd=usd,
     )

@@ -102,6 +102,21 @@ class Prices(Model):
         return delay_s + (provider.delay_s({_CALLS: seconds, _REQUESTS: 1.0}) if provider else 0.0)
 
 
+class Contention(Model):
+    """Where work would delay confirmed work of others, and the price of a second of that."""
+
+    prices: Prices = Prices()
+    usd_per_s: float = Field(default=0.0, ge=0)
+
+    def __bool__(self) -> bool:
+        """Whether anything is contended."""
+        return bool(self.prices.nodes or self.prices.providers)
+
+    def usd(self, agent: AgentSpec, node: NodeId, seconds: float) -> float:
+        """What it costs others if the agent runs so many seconds on a node: a part of the gate's C."""
+        return self.usd_per_s * self.prices.delay_s(agent, node, seconds)
+
+
 def _limits(provider: Provider, share: float) -> Resources:
     """At least one call at once is always granted (`actors.admission.limits`)."""
     custom = {}

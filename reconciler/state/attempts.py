@@ -50,6 +50,7 @@ class Attempt:
         ahead: whether it is a guess at what follows the pending nodes of a plan. Plans with pending nodes leave it
             undecided.
         hedges: the attempt beside which it does the same work; None once it serves the step itself.
+        hedge: whether it was started beside a late one at the same work; stays when it serves the step.
         standby: whether it was started beside an attempt of another agent whose output may be refused.
 
     All moments are seconds from admission.
@@ -80,6 +81,7 @@ class Attempt:
     kept: bool = False
     ahead: bool = False
     hedges: AttemptId | None = None
+    hedge: bool = False
     standby: bool = False
 
     @property

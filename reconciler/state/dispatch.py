@@ -109,6 +109,7 @@ class Dispatcher:
             appraisal=None,
             reason=reason,
             hedges=first.id,
+            hedge=True,
         )
 
     def standby(  # noqa: PLR0913 what an attempt is made of

@@ -96,10 +96,11 @@ def may_hedge(agent: AgentSpec, step: Step) -> bool:
 
 
 def _hedge(run: RunData, first: Attempt) -> None:
-    node, appraisal = _other_node(run, first), _appraisal(run, first)
-    budget_usd = run.task.limits.budget_usd
+    if (node := _other_node(run, first)) is None:
+        return
+    appraisal, budget_usd = _appraisal(run, first, node), run.task.limits.budget_usd
     affordable = budget_usd is None or run.spent_usd + appraisal.risked_usd <= budget_usd
-    if node is None or not affordable or not has_inputs(run, first) or not _is_wanted(run, first, appraisal):
+    if not affordable or not has_inputs(run, first) or not _is_wanted(run, first, appraisal):
         return
     assert run.plan is not None
     inputs = run.dispatcher.inputs(run.plan.by_id[first.step.id], run.steps.attempt_of)
@@ -131,7 +132,7 @@ def _declared_s(step: Step) -> float | None:
     return step.hedge.after_s if isinstance(step.hedge, Hedge) else None
 
 
-def _appraisal(run: RunData, first: Attempt) -> Appraisal:
+def _appraisal(run: RunData, first: Attempt, node: NodeId) -> Appraisal:
     assert run.plan is not None
     agent, typical_s = run.agent_of(first), run.late.peers.typical_s(first)
     duration_s = first.placement.duration_s if typical_s is None else typical_s
@@ -144,6 +145,7 @@ def _appraisal(run: RunData, first: Attempt) -> Appraisal:
         others_end_s=others_end_s,
         usd=agent.price.of(duration_s),
         value_usd_per_s=run.task.planning.value_of_time_usd_per_s,
+        delay_usd=run.late.contention.usd(agent, node, duration_s),
     )
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from planners.model import AgentName, AttemptId, NodeId, StepId
 from planners.plans import Plan
+from reconciler.gate.prices import Contention
 from reconciler.state.expected_ends import ExpectedEnds
 from reconciler.state.learned_times import LearnedTimes, Takeover
 from reconciler.state.peers import Peers
@@ -43,6 +44,7 @@ class LateAttempts:
         ends: when the attempts under way are expected to end.
         peers: how long others of the same fan-out took.
         takeovers: step -> who would follow if its check refuses the planned agent.
+        contention: of nodes and providers, as of the last plan.
     """
 
     def __init__(self) -> None:
@@ -54,6 +56,7 @@ class LateAttempts:
         self._late_s: dict[StepId, float] = {}
         self._nodes: dict[AgentName, tuple[NodeId, ...]] = {}
         self.takeovers: dict[StepId, Takeover] = {}
+        self.contention = Contention()
         self._due: list[Due] = []
         self._watched: set[AttemptId] = set()
         self._alarm_s: float | None = None
@@ -64,6 +67,7 @@ class LateAttempts:
         self._late_s.update({step: max(_LEAST_LATE_S, late_s) for step, late_s in times.late_s.items()})
         self._nodes.update(times.nodes)
         self.takeovers.update(times.takeovers)
+        self.contention = times.contention
 
     def late_s(self, step: StepId) -> float | None:
         """After how many seconds an attempt of the step is late; None where little is known."""

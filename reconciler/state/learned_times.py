@@ -1,9 +1,10 @@
-"""What is learned of a plan's steps, as the run is told with the plan: how long they take, and who may take over."""
+"""What comes with a plan for its steps: how long they take, who may take over, and where others wait for room."""
 
 from pydantic import Field
 
 from planners.model import AgentName, Model, NodeId, StepId
 from planners.plans import Placement
+from reconciler.gate.prices import Contention
 
 
 class Takeover(Model):
@@ -29,8 +30,10 @@ class LearnedTimes(Model):
         late_s: step -> the learned 90 % quantile of its agent's seconds on its node. Missing where little is known.
         nodes: agent -> the nodes that it fits on.
         takeovers: step with a check -> who would follow.
+        contention: what hedges and standbys cost by delaying confirmed work of others, as of the plan.
     """
 
     late_s: dict[StepId, float] = Field(default_factory=dict)
     nodes: dict[AgentName, tuple[NodeId, ...]] = Field(default_factory=dict)
     takeovers: dict[StepId, Takeover] = Field(default_factory=dict, exclude_if=lambda takeovers: not takeovers)
+    contention: Contention = Field(default=Contention(), exclude_if=lambda contention: not contention)

@@ -23,6 +23,7 @@ from reconciler.state.failed_tries import prepare_reverts, see_tries
 from reconciler.state.fan_outs import FanOuts
 from reconciler.state.finished_turns import leave_out, resume_loops
 from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.learned_times import LearnedTimes
 from reconciler.state.matching import Reconciliation, reconcile
 from reconciler.state.outcomes import Verdict
 from reconciler.state.plan_requests import OPTIONAL
@@ -145,8 +146,7 @@ def take_plan(run: RunData, event: e.OptimalPlanReady) -> None:
     """
     whole_only = run.task.planning.mode is Mode.WAIT or run.requests.optional
     if event.epoch == run.requests.requested and run.replanning and (event.plan.complete or not whole_only):
-        if event.times is not None:
-            run.late.learn(event.times)
+        run.late.learn(event.times or LearnedTimes())
         accept(run, event.plan, event.epoch)
 
 

@@ -92,13 +92,15 @@ def _free_key(run: RunData, planned: PlannedStep) -> WorkKey:
 def _appraisal(run: RunData, first: Attempt, takeover: Takeover) -> Appraisal:
     assert run.plan is not None
     placement, rest_s = takeover.placement, partial(run.late.rest_s, run.plan)
+    agent, first_s = run.catalog.by_name[placement.agent], first.placement.duration_s
     return standby_appraisal(
         refused=takeover.refused,
         given_up_s=takeover.given_up_s,
-        first_s=first.placement.duration_s,
+        first_s=first_s,
         duration_s=placement.duration_s,
         rest_s=rest_s(first.step.id),
         others_end_s=run.late.ends.latest_s(run.at_s, run.plan, run.attempts, rest_s, without=first),
         usd=placement.usd,
         value_usd_per_s=run.task.planning.value_of_time_usd_per_s,
+        delay_usd=run.late.contention.usd(agent, placement.node, min(first_s, placement.duration_s)),
     )

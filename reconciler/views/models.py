@@ -1,7 +1,7 @@
 """The answers of the API about tasks. All ``_s`` but ``submitted_at_s`` count seconds from admission."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
@@ -203,6 +203,11 @@ class TimelineBar(Versioned):
     )
     hedges: AttemptId | None = Field(
         default=None, description="The late attempt beside which it does the same work, while both run"
+    )
+    beside: Literal["hedge", "standby"] | None = Field(
+        default=None,
+        description="Why it was started beside another attempt at its step: a `hedge` does the same work as one that "
+        "is late, a `standby` is the agent that takes over if the output of the first one is refused",
     )
     progress: AttemptProgress | None = Field(default=None, description="What its agent has told of its progress last")
 

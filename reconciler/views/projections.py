@@ -247,6 +247,7 @@ def bar(run: RunState, attempt: Attempt, progress: AttemptProgress | None = None
         failure=failure and failure.brief(),
         appraisal=attempt.appraisal,
         hedges=attempt.hedges,
+        beside="hedge" if attempt.hedge else "standby" if attempt.standby else None,
         progress=progress,
     )
 

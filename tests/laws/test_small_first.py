@@ -7,9 +7,12 @@ import pytest
 from escalating_runs import LARGE, MIXED, SMALL, Knowing, Service, Shares, Trusting
 
 from planners.agents import AgentSpec
+from planners.resources import Resources
+from reconciler.gate import Contended, Contention, Prices
 from reconciler.state.commands import RunStatus
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
+from reconciler.views.projections import bar
 
 TASKS = 200
 
@@ -119,11 +122,25 @@ def test_a_large_agent_that_stands_by_saves_seconds_and_is_flushed_where_the_sma
         (standby,) = stood_by([both])
         assert (served.placement.agent == "large") is (standby.verdict is Verdict.COMMIT)
         assert (served.placement.agent == "small") is (standby.verdict is Verdict.FLUSH)
+        assert bar(both, standby).beside == "standby"
         # What stood by is the attempt that takes over: none is made anew.
         assert sum(attempt.placement.agent == "large" for attempt in both.attempts.values()) == 1
     refused = [number for number, run in enumerate(beside) if stood_by([run])[0].verdict is Verdict.COMMIT]
     assert 10 < len(refused) < 45
     assert all(alone[number].at_s - beside[number].at_s > 1.9 for number in refused)
+
+
+@pytest.mark.usefixtures("validated")
+@pytest.mark.parametrize(("usd_per_s", "count"), [(0.0001, 20), (1.0, 0)])
+def test_a_standby_pays_for_the_confirmed_work_of_others_that_it_delays(usd_per_s, count):
+    agents = (SMALL, LARGE.model_copy(update={"resources": Resources(cpus=1)}))
+    busy = Contended(total=Resources(cpus=4), wanted={"cpus": 0.95})
+    contention = Contention(prices=Prices(nodes={"n": busy}), usd_per_s=usd_per_s)
+
+    service = Service(agents=agents, costs=Knowing(UNSURE), value_usd_per_s=1.0, contention=contention)
+    service.mean_cost(["letter"] * 20, UNSURE)
+
+    assert len(stood_by(service.runs)) == count
 
 
 @pytest.mark.usefixtures("validated")

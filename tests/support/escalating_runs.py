@@ -16,6 +16,7 @@ from planners.resources import Resources
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
 from planners.tasks import Task
 from planners.workflow import Step, Workflow
+from reconciler.gate import Contention
 from reconciler.simulation import AgentModel, PlannerModel, Simulation, Timed
 from reconciler.state import commands as c
 from reconciler.state import events as e
@@ -71,6 +72,7 @@ class Service:
         asked: the agent whose output each reviewed task returned.
         value_usd_per_s: what a second of waiting is worth; None: nobody stands by.
         limits: of the tasks.
+        contention: of nodes, by others.
         runs: all runs so far.
     """
 
@@ -82,6 +84,7 @@ class Service:
     asked: list[str] = field(default_factory=list)
     value_usd_per_s: float | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
+    contention: Contention = Contention()  # noqa: RUF009 - frozen
     runs: list[RunState] = field(default_factory=list)
     _number: int = 0
 
@@ -132,7 +135,7 @@ class Service:
             plan = list_schedule(flatten(Workflow.model_validate(run.task.workflow), {}), request, costs)
             plan = plan.model_copy(update={"kind": PlanKind.OPTIMAL})
             found = {} if self.value_usd_per_s is None else takeovers(costs, request, plan)
-            times = LearnedTimes(takeovers=found)
+            times = LearnedTimes(takeovers=found, contention=self.contention)
             yield now_s + PLAN_S, e.OptimalPlanReady(at_s=0, plan=plan, epoch=command.epoch, times=times)
 
         return planner

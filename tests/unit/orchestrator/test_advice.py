@@ -33,3 +33,15 @@ def test_calls_that_others_have_reserved_make_their_provider_dear_and_the_dearer
 
     assert alone.providers["p"].wanted == {"calls": 0.25}
     assert one_of_two.providers["p"].wanted == {"calls": 0.5}
+
+
+def test_hedges_and_standbys_are_told_the_same_prices_with_the_plan_and_nothing_where_nothing_is_contended():
+    asked = request()
+    idle = asked.model_copy(update={"cluster": ClusterSnapshot(nodes=())})
+
+    times = advice().times(asked, GUESS)
+
+    assert times is not None
+    assert times.contention.prices == advice().conditions(asked, GUESS).prices
+    assert times.contention.usd(CATALOG.by_name["llm"], "n", 1.0) > 0
+    assert advice().times(idle, GUESS) is None

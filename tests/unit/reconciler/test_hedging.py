@@ -4,17 +4,21 @@ import pytest
 from declared import CATALOG, NODES, Declared, a_task, step
 from worlds import computed
 
-from planners.agents import Catalog, Price
+from planners.agents import Catalog, Price, Provider
+from planners.resources import Resources
 from planners.workflow import Step
+from reconciler.gate import Contended, Contention, Prices
 from reconciler.gate.hedges import hedge_appraisal, pays
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.attempts import AttemptStatus
 from reconciler.state.commands import PlanReason, RunStatus
 from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.late_attempts import LateAttempts
 from reconciler.state.learned_times import LearnedTimes
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
+from reconciler.views.projections import bar
 
 LATE_S = 0.55
 
@@ -28,12 +32,14 @@ class Learned(Declared):
     """Plans come with learned times, and agents report that they start."""
 
     late_s = LATE_S
+    contention = Contention()
 
     def _plan(self, command, now_s):
         for at_s, event in super()._plan(command, now_s):
             if isinstance(event, e.OptimalPlanReady) and self.late_s is not None:
                 late_s = {planned.id: self.late_s for planned in event.plan.steps}
-                times = LearnedTimes(late_s=late_s, nodes={agent.name: NODES for agent in CATALOG.agents})
+                nodes = {agent.name: NODES for agent in CATALOG.agents}
+                times = LearnedTimes(late_s=late_s, nodes=nodes, contention=self.contention)
                 yield at_s, event.model_copy(update={"times": times})
             else:
                 yield at_s, event
@@ -120,6 +126,7 @@ def test_the_first_result_counts_and_the_other_attempt_is_flushed():
     assert (hedge.status, hedge.verdict, hedge.hedges) == (AttemptStatus.FINISHED, Verdict.COMMIT, None)
     assert hedge.placement.node != first.placement.node
     assert hedge.reason.startswith(f"hedge: {first.id} is late")
+    assert [bar(world.run, one).beside for one in (first, hedge)] == [None, "hedge"]
 
 
 def test_a_hedge_that_is_slower_is_flushed():
@@ -190,6 +197,38 @@ def test_a_hedge_costs_no_more_than_the_task_may_spend():
 
     assert world.run.status is RunStatus.SUCCEEDED
     assert world.run.late.made == 0
+
+
+@pytest.mark.parametrize(("wanted", "usd_per_s", "hedged"), [(0.0, 10.0, 1), (0.9, 0.0, 1), (0.9, 10.0, 0)])
+def test_a_hedge_that_would_delay_confirmed_work_of_others_for_too_much_is_not_made(wanted, usd_per_s, hedged):
+    class Shared(Learned):
+        """Others want a share of what the provider can do at a time."""
+
+        busy = Contended(total=Resources(custom={"calls": 1}), wanted={"calls": wanted})
+        contention = Contention(prices=Prices(providers={"p": busy}), usd_per_s=usd_per_s)
+
+        def _work(self, order, now_s):
+            yield now_s, e.AttemptStarted(at_s=0, attempt=order.attempt, node=order.node)
+            yield from super()._work(order, now_s)
+
+    agents = tuple(agent.model_copy(update={"provider": "p"}) for agent in CATALOG.agents)
+    catalog = Catalog(agents=agents, providers=(Provider(name="p"),))
+
+    world = run_of(branches(2, 3), slow={1}, world=Shared, catalog=catalog)
+
+    assert world.run.late.made == hedged
+    assert world.run.status is RunStatus.SUCCEEDED
+
+
+def test_the_contention_of_the_last_plan_counts():
+    late = LateAttempts()
+    busy = Contended(total=Resources(cpus=1), wanted={"cpus": 0.9})
+
+    late.learn(LearnedTimes(contention=Contention(prices=Prices(nodes={NODES[0]: busy}), usd_per_s=0.1)))
+    assert late.contention
+    late.learn(LearnedTimes())
+
+    assert not late.contention
 
 
 def test_a_restart_forgets_hedges_and_the_task_ends():

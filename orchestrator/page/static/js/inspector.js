@@ -143,13 +143,15 @@ export class Inspector {
   }
 }
 
+const BESIDE = {hedge: "as a hedge, beside an attempt that was late", standby: "as a standby, in case the first agent's output is refused"};
+
 function attemptBox(attempt, open) {
   const worked = attempt.started_s === null || attempt.ended_s === null ? null : attempt.ended_s - attempt.started_s;
   const rows = [
     ["agent", attempt.agent], ["node", attempt.node], ["dispatched", seconds(attempt.dispatched_s)],
     ["waited", attempt.started_s === null ? "–" : seconds(attempt.started_s - attempt.dispatched_s)],
     ["worked", worked === null ? "–" : seconds(worked)], ["cost", dollars(attempt.usd)], ["epoch", String(attempt.epoch)],
-    ["began", attempt.speculative ? "as a guess" : "by the optimal plan"],
+    ["began", BESIDE[attempt.beside] ?? (attempt.speculative ? "as a guess" : "by the optimal plan")],
   ];
   if (attempt.progress?.message || (attempt.progress?.done ?? null) !== null) rows.push(["progress", [attempt.progress.done === null ? "" : percent(attempt.progress.done), attempt.progress.message].filter(Boolean).join(" ")]);
   for (const notice of attempt.progress?.notices ?? []) rows.push(["noticed", notice]);

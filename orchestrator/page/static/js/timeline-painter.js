@@ -1,7 +1,7 @@
 // Draws one frame of the timeline. Times are seconds, places are pixels.
 import {fitted} from "./canvas.js";
 import {node, seconds} from "./format.js";
-import {CRITICAL, KIND, LIVE, SPECULATIVE} from "./worker/kinds.js";
+import {BESIDE, CRITICAL, KIND, LIVE, SPECULATIVE} from "./worker/kinds.js";
 
 export const ROW = 18;
 export const HEAD = 30;
@@ -139,6 +139,7 @@ export class Painter {
       if (kind[index] === KIND.flush) this.drawCross(x2, y);
       this.drawLabel(step[index], [x1, x2], y, colour);
     }
+    if (flags[index] & BESIDE) this.drawBeside(x1, x2, y);
     if (flags[index] & CRITICAL) {
       context.fillStyle = colours.ink;
       context.fillRect(x1, y + BAR, Math.max(LEAST_WIDTH, x2 - x1), 2);
@@ -160,6 +161,16 @@ export class Painter {
     context.fillStyle = this.stripes();
     context.fillRect(from, y, until - from, BAR);
     context.globalAlpha = 1;
+  }
+
+  /** A dashed frame around a hedge or a standby. */
+  drawBeside(x1, x2, y) {
+    const {context, colours} = this;
+    context.strokeStyle = colours.ink;
+    context.lineWidth = 1;
+    context.setLineDash([3, 2]);
+    context.strokeRect(x1 + 0.5, y + 0.5, Math.max(LEAST_WIDTH, x2 - x1) - 1, BAR - 1);
+    context.setLineDash([]);
   }
 
   stripes() {

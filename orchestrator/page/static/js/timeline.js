@@ -4,7 +4,7 @@ import {h, icon, say} from "./dom.js";
 import {seconds} from "./format.js";
 import {Axis} from "./axis.js";
 import {HEAD, Painter, ROW} from "./timeline-painter.js";
-import {CRITICAL, KINDS, LIVE} from "./worker/kinds.js";
+import {BESIDE, CRITICAL, KINDS, LIVE} from "./worker/kinds.js";
 
 const MOST_HEIGHT = 620;
 
@@ -91,12 +91,13 @@ export class Timeline {
 
   drawLegend() {
     const used = new Set(this.run.timeline.kind);
-    const key = [...used].sort().join();
+    const beside = this.run.timeline.flags.some(flags => flags & BESIDE);
+    const key = `${[...used].sort().join()} ${beside}`;
     if (key === this.legendKey) return;
     this.legendKey = key;
     const entry = (kind, text) => h("span", {}, h("i", {class: "swatch", data: {kind}}), text);
     this.legend.replaceChildren(...KINDS.filter((_, index) => used.has(index)).map(kind => entry(kind.name, kind.text)),
-      entry("queued", "waits for room"), entry("ahead", "before the plan"), entry("critical", "critical path"));
+      entry("queued", "waits for room"), entry("ahead", "before the plan"), entry("critical", "critical path"), beside ? entry("beside", "hedge or standby") : "");
   }
 
   draw(context, width, height, colours) {

@@ -25,6 +25,7 @@ export const NOTED = new Set(["held", "retrying", "blocked", "skipped", "failed"
 export const SPECULATIVE = 1;
 export const CRITICAL = 2;
 export const LIVE = 4;
+export const BESIDE = 8;
 
 const BY_VERDICT = {
   commit: KIND.commit, "salvage:re-parent": KIND.reparent, "salvage:keep": KIND.keep, "salvage:migrate": KIND.migrate, flush: KIND.flush,

@@ -1,5 +1,5 @@
 // One run as the page knows it: attempts by id, the graph, and the columns made of them.
-import {kindOf, isLive, CRITICAL, KIND, LIVE, NOTED, SPECULATIVE, STATE} from "./kinds.js";
+import {kindOf, isLive, BESIDE, CRITICAL, KIND, LIVE, NOTED, SPECULATIVE, STATE} from "./kinds.js";
 import {criticalPath} from "./critical.js";
 import {timeline} from "./lanes.js";
 import {layered} from "./layers.js";
@@ -151,7 +151,7 @@ function attemptColumns(bars, places, progress, critical) {
     columns.endedS[index] = bar.ended_s ?? (isLive(bar) ? NaN : bar.started_s ?? bar.dispatched_s);
     columns.kind[index] = kindOf(bar);
     const isCritical = critical[places[index]] && progress.serving[places[index]] === index;
-    columns.flags[index] = (bar.speculative ? SPECULATIVE : 0) | (isCritical ? CRITICAL : 0) | (isLive(bar) ? LIVE : 0);
+    columns.flags[index] = (bar.speculative ? SPECULATIVE : 0) | (isCritical ? CRITICAL : 0) | (isLive(bar) ? LIVE : 0) | (bar.beside ? BESIDE : 0);
   });
   return columns;
 }
