@@ -102,7 +102,9 @@ class ClusterSettings(Section):
         "used again before Ray is restarted there",
     )
     measure: bool = Field(
-        default=True, description="Measure the speed of the nodes, the links between hosts, and load by others"
+        default=True,
+        description="Measure the speed of the nodes, the links between hosts, load by others, and which nodes can run "
+        "containers",
     )
     runtime_env: dict[str, JsonValue] = Field(
         default_factory=dict,

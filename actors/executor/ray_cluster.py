@@ -52,7 +52,7 @@ class RayCluster:
             refresh_s: how often Ray is asked for its nodes.
             node_timeout_s: a node that does not answer for so long is lost.
             measurements: measure speeds, links, load by others, and which nodes can run containers; None: all nodes are
-                equal and can, and no load is seen.
+                equal, no load is seen, and there are no containers.
         """
         self._warm = warm
         self._outages = outages
@@ -107,7 +107,7 @@ class RayCluster:
         self._heartbeats.watch(alive)
         used = [entry for entry in alive if entry["NodeID"] not in self._fenced]
         if self._measurements is None:
-            self._see(nodes_of(used, containers=frozenset(NodeId(entry["NodeID"]) for entry in used)))
+            self._see(nodes_of(used))
             return
         self._measurements.watch(used)
         containers = self._measurements.containers()
