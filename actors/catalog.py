@@ -74,6 +74,7 @@ def parse_catalog(raw: Any) -> Catalog:
         raise InvalidCatalog(
             "a catalog is a mapping with the key agents", "catalog", "write 'agents:' followed by a list"
         )
+    _refuse_what_json_cannot_hold(raw)
     agents = raw.get("agents", ())
     if not isinstance(agents, list | tuple):
         raise InvalidCatalog("agents is not a list", "agents", "write each agent as a list item")
@@ -81,9 +82,24 @@ def parse_catalog(raw: Any) -> Catalog:
     return with_tools(_validated(_with_servers({**raw, "agents": declared})))
 
 
+def _refuse_what_json_cannot_hold(raw: Mapping[str, Any]) -> None:
+    """Refuse half characters, and YAML whose aliases lead back to themselves."""
+    try:
+        json.dumps(raw, ensure_ascii=False, default=str, skipkeys=True).encode()
+    except UnicodeEncodeError:
+        raise InvalidCatalog(
+            "a text has half of a surrogate pair, which is no character", "catalog", "write whole characters"
+        ) from None
+    except (ValueError, RecursionError):
+        raise InvalidCatalog("it refers to itself or is nested too deeply", "catalog", "use fewer levels") from None
+
+
 def _with_servers(raw: dict[str, Any]) -> dict[str, Any]:
     """A catalog with what its MCP servers and remote agents offer as agents."""
-    agents, providers = list(raw["agents"]), list(raw.get("providers") or ())
+    agents, providers = list(raw["agents"]), raw.get("providers") or ()
+    if not isinstance(providers, list | tuple):
+        raise InvalidCatalog("providers is not a list", "providers", "write each provider as a list item")
+    providers = list(providers)
     for key, protocol, offers in (("mcp_servers", "mcp", "tools"), ("a2a_agents", "a2a", "skills")):
         servers = raw.pop(key, None) or ()
         if not isinstance(servers, list | tuple):
@@ -104,7 +120,7 @@ def _agent(entry: Any, location: str) -> Any:
     kind = entry.get("kind")
     if kind is None:
         return declared_by_callable(entry, location)
-    if kind not in set(AgentKind):
+    if not isinstance(kind, str) or kind not in set(AgentKind):
         return dict(entry)
     try:
         return kind_of(AgentKind(kind)).declare(entry, location)

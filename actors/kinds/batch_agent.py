@@ -137,10 +137,14 @@ def _item(target: Any, name: str, hint: Any) -> Any:
     return get_args(hint)[0]
 
 
-@cache
 def _single(target: Any) -> SingleCall:
     if not isinstance(target, str):
         raise UnknownTarget("the target is the import path of a callable", "target", "write target: module:attribute")
+    return _loaded(target)
+
+
+@cache
+def _loaded(target: str) -> SingleCall:
     return SingleCall(load(target))
 
 

@@ -1,6 +1,8 @@
 """Reading catalogs, and saying what is wrong with them."""
 
+import itertools
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,29 @@ def test_files_of_either_form_say_the_same(tmp_path: Path):
     as_yaml.write_text(f"agents:\n  - target: {TARGET}\n")
 
     assert load_catalog(as_json) == load_catalog(as_yaml)
+
+
+def test_a_catalog_that_refers_to_itself_is_refused(tmp_path: Path):
+    (tmp_path / "c.yaml").write_text("agents: &agents [{name: a, settings: *agents}]")
+
+    with pytest.raises(InvalidCatalog, match="refers to itself"):
+        load_catalog(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize("kind", [*AgentKind, []], ids=str)
+def test_a_catalog_with_any_value_anywhere_is_read_or_refused(kind: Any):
+    fields = ("target", "name", "capability", "provider", "settings", "resources", "effect", "env", "retry", "tools")
+    values = (None, True, -1, 1e308, "", "a:b", "\ud800", "x" * 5_000, [], [[1]], {}, {"": []})
+    for field, value in itertools.product(fields, values):
+        with suppress(InvalidCatalog):
+            parse_catalog({"agents": [{"name": "a", "capability": "c", "kind": kind, field: value}]})
+
+
+@pytest.mark.parametrize("key", ["agents", "providers", "workflows", "mcp_servers", "a2a_agents"])
+@pytest.mark.parametrize("value", [1, 1.5, True, "x", {"a": 1}, [1], [[]], [{}], ["\ud800"]], ids=ascii)
+def test_a_list_of_a_catalog_that_is_none_is_refused(key: str, value: Any):
+    with pytest.raises(InvalidCatalog):
+        parse_catalog({"agents": [COMMAND], key: value})
 
 
 @pytest.mark.parametrize("text", ["agents: [", None])
