@@ -33,6 +33,7 @@ def settle_fan_outs(run: RunData, until_s: float | None = None) -> None:
         _take_in(run, now_s)
     if not run.plan_may_skip:
         fan_outs.ended.clear()
+        fan_outs.resolved.clear()
     for step in fan_outs.take_released():
         run.steps.release(step, run.at_s)
 

@@ -111,7 +111,7 @@ class FanOuts:
     Attributes:
         changed: those whose counts have changed since they were last looked at.
         failing: those with an element that has failed since; what that means is decided at once.
-        ended: the steps in them that have finished since, in order.
+        ended: the steps in them that have finished since, in order, and ``resolved``: the elements that a plan has ended.
     """
 
     def __init__(
@@ -120,6 +120,7 @@ class FanOuts:
         statuses: Mapping[StepId, StepStatus] | None = None,
         failed: Iterable[Element] = (),
         decided: Container[StepId] = (),
+        resolved: Container[Element] = (),
     ) -> None:
         """Count anew.
 
@@ -128,6 +129,7 @@ class FanOuts:
             statuses: of its steps.
             failed: the elements that have failed.
             decided: fan-outs that are complete although the plan, asked for before, holds all their elements.
+            resolved: elements that have ended and are counted by `resolve`.
         """
         self._members: dict[StepId, list[Element]] = {}
         self._inside: dict[Element, list[StepId]] = {}
@@ -136,6 +138,7 @@ class FanOuts:
         self.changed: dict[StepId, None] = {}
         self.failing: dict[StepId, None] = {}
         self.ended: dict[StepId, None] = {}
+        self.resolved: dict[Element, None] = {}
         self._begun: dict[StepId, None] = {}
         self._released: list[StepId] = []
         self._results: list[tuple[StepId, int, bool]] = []
@@ -147,12 +150,18 @@ class FanOuts:
             if spec.within is not None:
                 self._inside.setdefault(spec.within, []).append(spec.id)
             if spec.id not in decided:
-                self._add(spec, statuses or {}, gone)
+                self._add(spec, statuses or {}, gone, resolved)
 
-    def _add(self, spec: FanOut, statuses: Mapping[StepId, StepStatus], failed: Collection[Element]) -> None:
-        unresolved = frozenset(spec.unresolved)
+    def _add(
+        self,
+        spec: FanOut,
+        statuses: Mapping[StepId, StepStatus],
+        failed: Collection[Element],
+        resolved: Container[Element],
+    ) -> None:
+        waiting = {*spec.unresolved, *(number for number in range(len(spec.elements)) if (spec.id, number) in resolved)}
         states = [
-            _ElementState(sum(statuses.get(step) not in _ENDED for step in steps) + (number in unresolved))
+            _ElementState(sum(statuses.get(step) not in _ENDED for step in steps) + (number in waiting))
             for number, steps in enumerate(spec.elements)
         ]
         self.open[spec.id] = fan_out = OpenFanOut(spec, states)
@@ -250,6 +259,17 @@ class FanOuts:
                 self._reopen(fan_out_id, number)
             elif not element.left:
                 self._end(fan_out_id, number, self._good_end(fan_out.spec, number))
+
+    def resolve(self, element: Element) -> None:
+        """The element has ended: the plan has unrolled or skipped what was left of it."""
+        self.resolved[element] = None
+        fan_out_id, number = element
+        if (fan_out := self.open.get(fan_out_id)) is None:
+            return
+        state = fan_out.elements[number]
+        state.left -= 1
+        if not state.left:
+            self._end(fan_out_id, number, self._good_end(fan_out.spec, number))
 
     def holding(self, step: StepId) -> StepId | None:
         """The fan-out that is at its limit, so that the step must wait; None if it may start."""

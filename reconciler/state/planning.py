@@ -32,7 +32,7 @@ from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation, supersede
 from reconciler.state.step_state import StepState, StepStatus
 from reconciler.state.step_table import StepTable
-from reconciler.state.undecided_ends import count_ends
+from reconciler.state.undecided_ends import Ends, count_ends, ended_by_plan
 from reconciler.state.undo_plan import prepare
 
 
@@ -270,10 +270,11 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
     statuses = run.steps.statuses if plan.fan_outs else {}
     finished = [step for step, status in statuses.items() if status is StepStatus.FINISHED]
     ended = [step for step in finished if step in undecided or _is_new(before.get(step), adopted.get(step))]
+    resolved = ended_by_plan(run, plan, statuses)
     statuses.update(dict.fromkeys(ended, StepStatus.RUNNING))  # until they are counted, in their order
-    run.fan_outs = FanOuts(plan, statuses, run.facts.failures, run.facts.kept)
+    run.fan_outs = FanOuts(plan, statuses, run.facts.failures, run.facts.kept, resolved)
     run.steps.moved = run.fan_outs.moved if plan.fan_outs else None
-    count_ends(run, plan, ended, list(_place_anew(run, plan, found)))
+    count_ends(run, plan, Ends(ended, resolved, list(_place_anew(run, plan, found))))
 
 
 def _is_new(before: StepState | None, finished: Attempt | None) -> bool:

@@ -1,42 +1,99 @@
 """Ends of steps about which no plan has decided yet: a new plan counts them, in the order in which they came.
 
-They are ends while a plan was made that may skip the step (`RunData.plan_may_skip`), and guesses that have finished
-before a plan held them. How many of them one plan finds is a matter of time, and must not decide what a task gives.
+They are ends while a plan was made that may skip the step (`RunData.plan_may_skip`), guesses that have finished before a
+plan held them, and elements whose steps had finished before a plan had unrolled the rest of them. How many of them one
+plan finds is a matter of time, and must not decide what a task gives.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from planners.model import StepId
 from planners.plans import Plan
+from planners.workflow import FanOut
 from reconciler.state.completion import settle_fan_outs
 from reconciler.state.failures import apply_policy
+from reconciler.state.fan_outs import Element, ElementStatus
 from reconciler.state.handoff import Failure
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
 
+_DONE = frozenset({StepStatus.FINISHED, StepStatus.SKIPPED})
+
+
+class Ends(NamedTuple):
+    """What a new plan has to count.
+
+    Attributes:
+        finished: steps that have finished.
+        resolved: elements of fan-outs that the plan ends -> the last of their steps that has finished.
+        failed: steps whose work has failed.
+    """
+
+    finished: Iterable[StepId]
+    resolved: Mapping[Element, StepId]
+    failed: Iterable[StepId]
+
 
 class _End(NamedTuple):
-    """``counts_s``: from when on it counts; ``at_s``: when it came; ``failure``: None where the step has finished."""
+    """``counts_s``: from when on it counts; ``at_s``: when it came; of a step that has failed its ``failure``."""
 
     counts_s: float
     at_s: float
     step: StepId
-    failure: Failure | None
+    element: Element | None = None
+    failure: Failure | None = None
 
 
-def count_ends(run: RunData, plan: Plan, finished: Iterable[StepId], failed: Iterable[StepId]) -> None:
-    """Take ends in, now that the plan holds their steps.
+def ended_by_plan(run: RunData, plan: Plan, statuses: Mapping[StepId, StepStatus]) -> dict[Element, StepId]:
+    """The elements of open fan-outs that a new plan ends, each with the last of its steps that has finished.
 
     Args:
-        run: the run; its fan-outs take the finished steps for running ones.
-        plan: the plan, or a prefix of it.
-        finished: steps that have finished.
-        failed: steps whose work has failed.
+        run: the run, whose fan-outs are still those of the plan before.
+        plan: the new plan.
+        statuses: of its steps.
     """
-    for end in sorted([*_successes(run, finished), *_failures(run, failed)], key=lambda end: end[:3]):
+    found: dict[Element, StepId] = {}
+    for spec in plan.fan_outs:
+        unresolved = frozenset(spec.unresolved)
+        for number in _open_before(run, spec):
+            steps = spec.elements[number]
+            if number not in unresolved and all(statuses.get(step) in _DONE for step in steps):
+                fresh = [step for step in steps if _has_finished_here(run, statuses, step)]
+                if fresh:
+                    found[spec.id, number] = max(fresh, key=lambda step: _moment(run, step))
+    return found
+
+
+def _has_finished_here(run: RunData, statuses: Mapping[StepId, StepStatus], step: StepId) -> bool:
+    """Whether a step has finished, and not for an earlier task."""
+    return statuses[step] is StepStatus.FINISHED and not run.attempts[run.steps.attempt_of(step)].kept
+
+
+def _open_before(run: RunData, spec: FanOut) -> Iterator[int]:
+    """The elements of a fan-out that had not ended, or about whose end nothing was decided."""
+    before = run.fan_outs.open.get(spec.id)
+    if before is None and spec.id in run.facts.completions:
+        return
+    for number in range(len(spec.elements)):
+        is_open = before is None or before.elements[number].status is ElementStatus.OPEN
+        if is_open or (spec.id, number) in run.fan_outs.resolved:
+            yield number
+
+
+def count_ends(run: RunData, plan: Plan, ends: Ends) -> None:
+    """Take ends in, now that the plan holds their steps. Until then the fan-outs take finished steps for running ones.
+
+    Args:
+        run: the run.
+        plan: the plan, or a prefix of it.
+        ends: what it counts.
+    """
+    for end in sorted([*_successes(run, ends), *_failures(run, ends.failed)], key=lambda end: end[:3]):
         settle_fan_outs(run, end.counts_s)  # one end may drop the steps of the next
-        if end.failure is None:
+        if end.element is not None:
+            run.fan_outs.resolve(end.element)
+        elif end.failure is None:
             run.fan_outs.moved(end.step, StepStatus.RUNNING, StepStatus.FINISHED)
         elif not run.status.ended and run.steps[end.step].status is not StepStatus.SKIPPED:
             planned = plan.by_id[end.step]
@@ -45,15 +102,22 @@ def count_ends(run: RunData, plan: Plan, finished: Iterable[StepId], failed: Ite
     settle_fan_outs(run)
 
 
-def _successes(run: RunData, finished: Iterable[StepId]) -> Iterator[_End]:
-    for step in finished:
-        attempt = run.attempts[run.steps.attempt_of(step)]
-        at_s = 0.0 if attempt.ended_s is None else attempt.ended_s
-        yield _End(max(at_s, attempt.confirmed_s or 0.0), at_s, step, None)
+def _successes(run: RunData, ends: Ends) -> Iterator[_End]:
+    for step in ends.finished:
+        yield _End(*_moment(run, step), step)
+    for element, step in ends.resolved.items():
+        yield _End(*_moment(run, step), step, element)
+
+
+def _moment(run: RunData, step: StepId) -> tuple[float, float]:
+    """When a finished step counted or counts, at the earliest, and when it finished."""
+    attempt = run.attempts[run.steps.attempt_of(step)]
+    at_s = 0.0 if attempt.ended_s is None else attempt.ended_s
+    return max(at_s, attempt.confirmed_s or 0.0), at_s
 
 
 def _failures(run: RunData, failed: Iterable[StepId]) -> Iterator[_End]:
     for step in failed:
         if (last := run.tries.last(run.keys[step])) is not None:
             failure, at_s = last
-            yield _End(at_s, at_s, step, failure)
+            yield _End(at_s, at_s, step, failure=failure)

@@ -59,11 +59,18 @@ class Answered(Declared):
 
 
 def recorded(run):
-    """The steps whose attempts counted, in the order in which they did, also those that were dropped later."""
-    ended = [one for one in run.attempts.values() if one.finished or (one.failure is not None and one.failure.counts)]
-    counted = [one for one in ended if not one.began_speculative or one.confirmed_s is not None]
-    counted.sort(key=lambda one: (max(one.ended_s, one.confirmed_s or 0.0), one.ended_s))
-    return list(dict.fromkeys(one.step.id for one in counted))
+    """The steps in the order in which their ends counted, also those that were dropped later.
+
+    That is the first success of a step, or its last failure: those before it were retried.
+    """
+    counted = [one for one in run.attempts.values() if not one.began_speculative or one.confirmed_s is not None]
+    counted.sort(key=lambda one: (max(one.ended_s or 0.0, one.confirmed_s or 0.0), one.ended_s or 0.0))
+    finished = [one for one in counted if one.finished]
+    done = {one.step.id for one in finished}
+    failed = [one for one in counted if one.failure is not None and one.failure.counts and one.step.id not in done]
+    last = {one.step.id: one.id for one in failed}.values()
+    ends = {one.id for one in finished}.union(last)
+    return list(dict.fromkeys(one.step.id for one in counted if one.id in ends))
 
 
 def ended(world):

@@ -211,7 +211,9 @@ class Declared:
         try:
             inputs = {name: self.value(source) for name, source in sorted(order.inputs.items())}
             made = self.output(capability, inputs, number) if self.output else computed(capability, inputs)
-        except (ExpressionFailed, LookupError, TypeError, ValueError) as error:
+        except ExpressionFailed as error:
+            made, inputs = Failure(kind=FailureKind.BAD_INPUT, message=str(error)), {}
+        except (LookupError, TypeError, ValueError) as error:
             made, inputs = Failure(kind=FailureKind.ERROR, message=str(error)), {}
         seconds = self.seconds(capability, inputs, number)
         end_s = now_s + seconds

@@ -197,3 +197,14 @@ def test_an_act_does_not_begin_that_the_next_plan_may_skip():
     assert "act" in kept.done
     [act] = [attempt for attempt in held.run.attempts.values() if attempt.step.id == "act"]
     assert act.dispatched_s == pytest.approx(BEGUN_S + SECONDS[GONE] + PLAN_S)
+
+
+@MODES
+def test_of_elements_that_one_plan_ends_the_one_counts_whose_steps_were_done_first(mode):
+    """A plan says that nothing is left of them; while another was made, both had got that far."""
+    route = {"id": "route", "route": [{"when": "$steps.inner == 9", "steps": [work("never", 0)]}]}
+    each = {"for_each": [LATER, EARLY], "steps": [work("inner", "$item", after=["begin"]), route], "output": "inner"}
+
+    world = played([GONE_STEP, {"id": "both", **each, "min_successful": 1}], mode=mode)
+
+    assert world.outputs == {"both": [EARLY]}
