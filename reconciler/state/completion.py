@@ -8,9 +8,9 @@ from planners.policies import OnFailure
 from reconciler.state import commands as c
 from reconciler.state.conclusion import fail
 from reconciler.state.fan_out_ends import CompletionReason, ElementStatus
-from reconciler.state.fan_outs import OpenFanOut
 from reconciler.state.giving_up import close, drop, fail_element
 from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.open_fan_outs import OpenFanOut
 from reconciler.state.quorums import Consulted, consult, note_results
 from reconciler.state.run_data import RunData
 from reconciler.state.stragglers import drop_stragglers, note_elements

@@ -1,108 +1,22 @@
-"""Counts what becomes of the elements of fan-outs, and says when a fan-out is complete, and why. Pure.
+"""Counts what becomes of the elements of fan-outs. Pure.
 
-Each change of a step costs the fan-outs around it, never their size. Where several reasons apply at the same instant,
-the first of these counts: too many failures, all elements have ended, enough have succeeded, the time is over. Events
-of one moment count in the order in which they are recorded.
+Each change of a step costs the fan-outs around it, never their size. Events of one moment count in the order in which
+they are recorded.
 """
 
 import heapq
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from planners.model import StepId
 from planners.plans import Plan
 from planners.workflow import FanOut
-from reconciler.state.fan_out_ends import MISSING, Completion, CompletionReason, ElementStatus
+from reconciler.state.fan_out_ends import ElementStatus
+from reconciler.state.open_fan_outs import ElementState, OpenFanOut
 from reconciler.state.step_state import StepStatus
 
 Element = tuple[StepId, int]
 _ENDED = frozenset({StepStatus.FINISHED, StepStatus.SKIPPED})
-_MOST_NAMED = 100
 _AT_WORK = frozenset({StepStatus.DISPATCHED, StepStatus.RUNNING, StepStatus.IN_DOUBT})
-
-
-@dataclass(slots=True)
-class _ElementState:
-    left: int
-    status: ElementStatus = ElementStatus.OPEN
-    admitted: bool = False
-
-
-@dataclass(slots=True)
-class OpenFanOut:
-    """A fan-out that is not complete."""
-
-    spec: FanOut
-    elements: list[_ElementState]
-    counts: dict[ElementStatus, int] = field(default_factory=lambda: dict.fromkeys(ElementStatus, 0))
-    admitted: int = 0
-    held: list[int] = field(default_factory=list)
-    held_steps: dict[int, list[StepId]] = field(default_factory=dict)
-
-    @property
-    def total(self) -> int:
-        """How many elements it has."""
-        return len(self.elements)
-
-    def numbers(self, status: ElementStatus) -> tuple[int, ...]:
-        """The elements with this status, in order."""
-        return tuple(number for number, element in enumerate(self.elements) if element.status is status)
-
-    def completion(
-        self, end: tuple[CompletionReason, bool], at_s: float, why: Mapping[int, str], kept: Collection[int] | None
-    ) -> Completion:
-        """How it has ended.
-
-        Args:
-            end: the reason, and whether it has succeeded.
-            at_s: when.
-            why: of the elements that failed.
-            kept: those whose results count; by default all that have succeeded.
-        """
-        counted = frozenset(self.numbers(ElementStatus.SUCCEEDED) if kept is None else kept)
-        without = [number for number in range(self.total) if number not in counted]
-        told = {number: why.get(number) or self._missing(number) for number in without[:_MOST_NAMED]}
-        reason, succeeded = end
-        return Completion(
-            fan_out=self.spec.id,
-            succeeded=succeeded,
-            reason=reason,
-            at_s=at_s,
-            total=self.total,
-            results=len(counted),
-            missing=told,
-        )
-
-    def _missing(self, number: int) -> str:
-        status = self.elements[number].status
-        goes_on = status is ElementStatus.OPEN and number in self.spec.watched
-        return self.named(number, "it had not ended" if goes_on else MISSING[status])
-
-    def named(self, number: int, told: str) -> str:
-        """What is told of an element, with the name that it has if it is a node."""
-        return f"'{self.spec.joins[number]}': {told}" if self.spec.joins else told
-
-    def completed(self, *, timed_out: bool) -> tuple[CompletionReason, bool] | None:
-        """Why it is complete and whether it has succeeded; None if it is not complete."""
-        policy, total = self.spec.policy, self.total
-        results, failed = self.counts[ElementStatus.SUCCEEDED], self.counts[ElementStatus.FAILED]
-        least = policy.least_successful(total)
-        without = failed + self.counts[ElementStatus.SKIPPED]
-        if failed > policy.most_failed(total) or (least is not None and total - without < least):
-            return CompletionReason.FAILURE_TOLERANCE_EXCEEDED, False
-        if results + without == total:
-            return CompletionReason.ALL_COMPLETED, True
-        if least is not None and results >= least:
-            return CompletionReason.MIN_SUCCESSFUL_REACHED, True
-        if timed_out:
-            return CompletionReason.TIMED_OUT, results >= (1 if least is None else least)
-        return None
-
-    @property
-    def is_full(self) -> bool:
-        """Whether as many elements are worked on as may be."""
-        most = self.spec.policy.max_concurrency
-        return most is not None and self.admitted >= most
 
 
 class FanOuts:
@@ -111,7 +25,8 @@ class FanOuts:
     Attributes:
         changed: those whose counts have changed since they were last looked at.
         failing: those with an element that has failed since; what that means is decided at once.
-        ended: the steps in them that have finished since, in order, and ``resolved``: the elements that a plan has ended.
+        ended: the steps in them that have finished since, in order.
+        resolved: the elements that a plan has ended since.
     """
 
     def __init__(
@@ -161,7 +76,7 @@ class FanOuts:
     ) -> None:
         waiting = {*spec.unresolved, *(number for number in range(len(spec.elements)) if (spec.id, number) in resolved)}
         states = [
-            _ElementState(sum(statuses.get(step) not in _ENDED for step in steps) + (number in waiting))
+            ElementState(sum(statuses.get(step) not in _ENDED for step in steps) + (number in waiting))
             for number, steps in enumerate(spec.elements)
         ]
         self.open[spec.id] = fan_out = OpenFanOut(spec, states)

@@ -14,7 +14,7 @@ from planners.model import StepId
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.fan_out_ends import ElementStatus
-from reconciler.state.fan_outs import OpenFanOut
+from reconciler.state.open_fan_outs import OpenFanOut
 from reconciler.state.quorum_state import Quorum
 from reconciler.state.run_data import RunData
 from reconciler.state.sources import source

@@ -3,8 +3,9 @@
 from reconciler.state import commands as c
 from reconciler.state.attempts import Attempt
 from reconciler.state.fan_out_ends import ElementStatus
-from reconciler.state.fan_outs import Element, OpenFanOut
+from reconciler.state.fan_outs import Element
 from reconciler.state.giving_up import drop, may_be_acting
+from reconciler.state.open_fan_outs import OpenFanOut
 from reconciler.state.run_data import RunData
 
 

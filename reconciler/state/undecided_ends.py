@@ -1,8 +1,8 @@
 """Ends of steps about which no plan has decided yet: a new plan counts them, in the order in which they came.
 
-They are ends while a plan was made that may skip the step (`RunData.plan_may_skip`), guesses that have finished before a
-plan held them, and elements whose steps had finished before a plan had unrolled the rest of them. How many of them one
-plan finds is a matter of time, and must not decide what a task gives.
+They are ends while a plan was made that may skip the step (`RunData.plan_may_skip`), guesses that have finished before
+a plan held them, and elements whose steps had finished before a plan had unrolled the rest of them. How many of them
+one plan finds is a matter of time, and must not decide what a task gives.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,8 @@ from planners.plans import Plan
 from planners.workflow import FanOut
 from reconciler.state.completion import settle_fan_outs
 from reconciler.state.failures import apply_policy
-from reconciler.state.fan_outs import Element, ElementStatus
+from reconciler.state.fan_out_ends import ElementStatus
+from reconciler.state.fan_outs import Element
 from reconciler.state.handoff import Failure
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus

@@ -5,7 +5,7 @@ from declared import Declared, a_task, step
 
 from reconciler.simulation import Restart
 from reconciler.state.commands import RunStatus
-from reconciler.state.fan_outs import CompletionReason
+from reconciler.state.fan_out_ends import CompletionReason
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run import RunState
 from reconciler.state.step_state import StepStatus
