@@ -146,7 +146,7 @@ def test_the_chances_of_routes_are_told_with_the_plans(site, opened):
     page = opened(site.task("good", tab="plans"))
 
     expect(page.get_by_role("list", name="Chances of the routes")).to_have_text(
-        'answer: 90 % $steps.compare.label == "clear", 10 % else (learned)'
+        'Route answer: 90 % $steps.compare.label == "clear", 10 % else (learned)'
     )
 
 

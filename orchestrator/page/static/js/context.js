@@ -12,7 +12,7 @@ export class Context {
     this.id = id;
     this.asking = new AbortController();
     this.found = h("span", {class: "soft", role: "status"});
-    this.told = h("span", {class: "soft"});
+    this.told = h("span", {class: "soft", role: "status"});
     this.element = h("div", {class: "steps context"}, h("div", {class: "plot-tools"}, this.found));
     parent.append(this.element);
     const text = of => (cell, one) => say(cell, of(one));
@@ -22,7 +22,7 @@ export class Context {
       columns: [
         {title: "Key", width: "minmax(90px, 160px)", fill: text(one => one.key)},
         {title: "Version", width: "72px", kind: "n", fill: text(one => `${one.version}${one.staged ? " staged" : ""}`)},
-        {title: "Step", width: "minmax(90px, 180px)", kind: "soft", fill: text(one => one.step)},
+        {title: "Step", width: "minmax(90px, 180px)", kind: "soft wide-only", fill: text(one => one.step)},
         {title: "Written", width: "84px", kind: "n wide-only", fill: text(one => seconds(one.at_s))},
         {title: "Value", width: "minmax(140px, 1fr)", kind: "line", fill: cut(shown)},
       ],

@@ -85,5 +85,5 @@ export class Plans {
 
 /** How probable the branches of a route are, and how that is known. */
 function chances({route, known_from: known, branches}) {
-  return h("li", {}, h("b", {}, route), `: ${branches.map(one => `${percent(one.probability)} ${one.branch}`).join(", ")} (${KNOWN[known]})`);
+  return h("li", {}, "Route ", h("b", {}, route), `: ${branches.map(one => `${percent(one.probability)} ${one.branch}`).join(", ")} (${KNOWN[known]})`);
 }

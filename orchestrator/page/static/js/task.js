@@ -105,6 +105,7 @@ class TaskPage {
       const selected = button.dataset.tab === tab;
       button.setAttribute("aria-selected", selected);
       button.tabIndex = selected ? 0 : -1;
+      if (selected) this.tabs.scrollLeft = button.offsetLeft - this.tabs.clientWidth / 2;
     }
     this.holder.setAttribute("aria-labelledby", `tab-${tab}`);
     this.panel?.close();
