@@ -43,7 +43,10 @@ def flat_step(step: Step, flat_id: StepId, scope: NodeScope) -> Step:
     """A step with the bindings and the order that it has in the flat workflow."""
     after = tuple(dict.fromkeys((*flat_ids(step.after, scope), *scope.after)))
     inputs = {name: scope.substituted(binding, f"inputs.{name}", step.id) for name, binding in step.inputs.items()}
-    flat = step.model_copy(update={"id": flat_id, "inputs": inputs, "after": after, "join": None})
+    changes = {"id": flat_id, "inputs": inputs, "after": after, "join": None}
+    if step.compensate is None and all(getattr(step, name) == value for name, value in changes.items()):
+        return step  # it is frozen, and knows its parents already
+    flat = step.model_copy(update=changes)
     if step.compensate is None:
         return flat
     own = NodeScope(scope)

@@ -12,6 +12,7 @@ from planners.agents import Catalog
 from planners.costs import CostModel
 from planners.errors import ForerunError
 from planners.expansion import flatten
+from planners.optimal.known_schedules import Certified, KnownSchedules
 from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest
 from planners.scheduling.list_scheduling.conversion import to_plan
@@ -53,6 +54,7 @@ class CertifiedPlans:
         self._costs = costs
         self._most_steps = most_steps
         self._clock = clock
+        self._known = KnownSchedules()
 
     def is_quick(self, request: PlanRequest) -> bool:
         """Whether `plan` takes a few milliseconds at most: the workflow is small and is not unrolled."""
@@ -66,19 +68,19 @@ class CertifiedPlans:
 
         Plans that have to fit running attempts are not tried: moving these has a cost that the bound ignores.
         """
-        began_s = self._clock()
+        began_s, costs = self._clock(), self._costs()
         flat = self._flat(request)
         if flat is None:
             return None
-        try:
-            problem = build_problem(flat, request, self._costs())
-            schedule = heft(problem)
-        except ForerunError:
-            return None  # the optimal planner is asked next, and says what is wrong
-        bound = lower_bound(problem)
-        if not satisfies_limits(problem, schedule) or schedule.value > bound * (1 + _TOLERANCE):
-            return None
-        plan = to_plan(problem, break_ties(problem, schedule), request, PlanKind.OPTIMAL, "certified")
+        key = self._known.key(flat, request, costs)
+        certified = self._known.find(key, flat, request, costs)
+        if certified is None:
+            certified = _scheduled(flat, request, costs)
+            if certified is None:
+                return None
+            self._known.keep(key, certified, request, costs)
+        problem, schedule, bound = certified
+        plan = to_plan(problem, schedule, request, PlanKind.OPTIMAL, "certified")
         proof = {"bound": min(bound, schedule.value), "gap": 0.0, "planning_s": max(0.0, self._clock() - began_s)}
         return plan.model_copy(update=proof)
 
@@ -98,6 +100,18 @@ class CertifiedPlans:
         except ForerunError:
             return None
         return flat if 0 < len(flat.steps) <= most else None
+
+
+def _scheduled(flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Certified | None:
+    try:
+        problem = build_problem(flat, request, costs)
+        schedule = heft(problem)
+    except ForerunError:
+        return None  # the optimal planner is asked next, and says what is wrong
+    bound = lower_bound(problem)
+    if not satisfies_limits(problem, schedule) or schedule.value > bound * (1 + _TOLERANCE):
+        return None
+    return Certified(problem, break_ties(problem, schedule), bound)
 
 
 def _has_goals(workflow: Workflow, request: PlanRequest) -> bool:
