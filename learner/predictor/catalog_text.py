@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from learner.predictor.arrays import Floats
+from learner.predictor.arrays import Columns, Floats
 from learner.predictor.example import ToolText
 from planners.text.tfidf import TfidfMatrix
 from planners.text.tokens import name_words, plain_words, words
@@ -25,6 +25,13 @@ class CatalogText:
         # Lower case: catalogs write titles, and a word that looks like a name would be masked.
         texts = [_content(words(tool_description(tool).lower())) for tool in self.catalog]
         self._matrix = TfidfMatrix.fit([[dict.fromkeys(text, 1.0)] for text in texts])
+        self._inputs = [frozenset(tool.inputs) for tool in self.catalog]
+        self._outputs = [frozenset(tool.outputs) for tool in self.catalog]
+
+    def joins(self, parents: Columns, children: Columns) -> Floats:
+        """Per pair of tools, whether an output of one is an input of the other; 1 where schemas do not say it."""
+        pairs = zip(parents.tolist(), children.tolist(), strict=True)
+        return np.array([self._join(parent, child) for parent, child in pairs], dtype=np.float32)
 
     def mentions(self, request: str) -> tuple[Floats, Floats]:
         """Strength and mean position of each tool's words in the request, both 0..1, (tools,).
@@ -43,6 +50,10 @@ class CatalogText:
     def strengths(self, clauses: Sequence[str]) -> Floats:
         """Strength of each tool in each clause, (clauses, tools)."""
         return np.sqrt(self._matrix.coverage([dict.fromkeys(plain_words(clause), 1.0) for clause in clauses]))
+
+    def _join(self, parent: int, child: int) -> bool:
+        given, taken = self._outputs[parent], self._inputs[child]
+        return not given or not taken or not given.isdisjoint(taken)
 
 
 def tool_description(tool: ToolText) -> str:

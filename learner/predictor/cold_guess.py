@@ -48,14 +48,15 @@ class Evidence:
 
     ``scores`` is a row that `PlanSpace.parts` splits. ``strength`` and ``position`` are those of
     `CatalogText.mentions`, (tools,). ``aligned``: its words with the tools that they may stem from; None in predictors
-    of releases that did not learn that.
+    of releases that did not learn that. ``text``: of the catalog.
     """
 
     scores: Floats
     strength: Floats
     position: Floats
     cold: CatalogGuess
-    aligned: AlignedWords | None = None
+    aligned: AlignedWords | None
+    text: CatalogText
 
 
 class ColdGuess:

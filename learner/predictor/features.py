@@ -6,6 +6,7 @@ import numpy as np
 
 from learner.predictor.alignment_features import alignment_features
 from learner.predictor.arrays import Columns, Floats
+from learner.predictor.catalog_text import CatalogText
 from learner.predictor.cold_guess import CatalogGuess, Evidence
 from learner.predictor.incidence import Incidence
 from learner.predictor.numbered_plan import NumberedPlan
@@ -76,6 +77,8 @@ def candidate_features(
     columns += (regression := _regression(space, labelled, evidence.scores, hidden))
     if evidence.aligned is not None:
         columns += alignment_features(space, labelled.steps, labelled.edges, evidence.aligned)
+    # Last, so that rankers of earlier releases find theirs where they were.
+    columns += _joined(space, labelled.edges, evidence.text)
     features = np.stack(columns, axis=1).astype(np.float32)
     return CandidateFeatures(
         plans, labelled.columns, labelled.steps, labelled.edges, labelled.similarity, features, regression[0], cold
@@ -116,6 +119,13 @@ def _order(space: PlanSpace, edges: Incidence, evidence: Evidence) -> list[Float
     move = evidence.position[children] - evidence.position[parents]
     least = np.where(edges.size > 0, edges.least(move), np.float32(0))
     return [least, edges.has @ move / np.maximum(edges.size, 1)]
+
+
+def _joined(space: PlanSpace, edges: Incidence, text: CatalogText) -> list[Floats]:
+    """Whether the schemas of the catalog join the ends of the edges: the share, and how many they do not join."""
+    joins = text.joins(*space.labels.ends_of(edges.labels))
+    apart = edges.has @ (1 - joins)
+    return [1 - apart / np.maximum(edges.size, 1), apart]
 
 
 def _regression(

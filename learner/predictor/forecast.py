@@ -67,7 +67,7 @@ def forecast(fitted: FittedModels, text: CatalogText, cold: ColdGuess, request: 
         scores = fitted.ridge.second.left_out(row, space.targets(own).mean(axis=0))
         hidden, counts = history.only_in(row), counts.minus(space.count(own))
     aligned = fitted.alignment.of(request, row) if fitted.alignment is not None else None
-    evidence = Evidence(scores, *text.mentions(request), cold.of(request), aligned)
+    evidence = Evidence(scores, *text.mentions(request), cold.of(request), aligned, text)
     judgement = Judgement(evidence, counts, recalled, hidden, row)
     plans = candidates(space, judgement.evidence, recalled.likely(MOST_REPEATED), hidden)
     considered = candidate_features(space, plans, judgement.evidence, counts, hidden)

@@ -74,7 +74,8 @@ class PointwiseRanker:
 
     def probabilities(self, candidates: CandidateFeatures) -> Floats:
         """Probability of each candidate to be the true plan, (candidates,)."""
-        return np.asarray(self.booster.predict(candidates.features, num_threads=1), dtype=np.float32)
+        known = candidates.features[:, : self.booster.num_feature()]  # of its release; later ones come behind them
+        return np.asarray(self.booster.predict(known, num_threads=1), dtype=np.float32)
 
 
 class JudgedCandidates(NamedTuple):

@@ -106,7 +106,7 @@ def _judgements(  # noqa: PLR0913, PLR0917 - all that is known of the requests
     cold, last_kind = ColdGuess(text, installed_word_vectors()), dict(zip(history.rows, history.kinds, strict=True))
     return [
         Judgement(
-            Evidence(left_out[row], *text.mentions(request), cold.of(request), alignment.of(request, row)),
+            Evidence(left_out[row], *text.mentions(request), cold.of(request), alignment.of(request, row), text),
             counts,
             history.recollection(row, last_kind[row], similarity[row]),
             history.only_in(row),

@@ -4,8 +4,10 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
+from learner.predictor import ToolText
 from learner.predictor.alignment import AlignedWords
 from learner.predictor.beginnings import Beginning, beginnings
+from learner.predictor.catalog_text import CatalogText
 from learner.predictor.cold_guess import CatalogGuess, Evidence
 from learner.predictor.cross_ranker import FOLDS, fit_ranker
 from learner.predictor.features import CandidateFeatures, candidate_features
@@ -16,7 +18,8 @@ from learner.predictor.plan_space import PlanSpace
 from learner.predictor.ranker import JudgedCandidates, ListRanker
 
 PLANS = [chain(tools) for tools in ((0, 1, 2), (0, 2), (1,), (1, 2), (2, 0, 1))] * 8
-SPACE = PlanSpace(["fetch", "parse", "rank"], PLANS)
+CATALOG = [ToolText(name, name) for name in ("fetch", "parse", "rank")]
+SPACE = PlanSpace([tool.name for tool in CATALOG], PLANS)
 
 
 def judged(own: NumberedPlan) -> Judgement:
@@ -24,7 +27,7 @@ def judged(own: NumberedPlan) -> Judgement:
     nothing = np.zeros(3, dtype=np.float32)
     scores = np.full(SPACE.columns, 0.3, dtype=np.float32)
     words = AlignedWords(np.zeros((0, 3), dtype=np.float32), np.zeros(0, dtype=np.float32))
-    evidence = Evidence(scores, nothing, nothing, CatalogGuess(None, (), nothing), words)
+    evidence = Evidence(scores, nothing, nothing, CatalogGuess(None, (), nothing), words, CatalogText(CATALOG))
     return Judgement(evidence, SPACE.counts, Recollection(), frozenset({own}))
 
 

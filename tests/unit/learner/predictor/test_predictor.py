@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from learner.predictor import CorruptPredictor, PlanExample, ToolText, TrainedPlanPredictor, candidates, storage
+from learner.predictor.catalog_text import CatalogText
 from learner.predictor.decision import choose
 from learner.predictor.features import LabelledCandidates
 from learner.predictor.numbered_plan import work_ids
@@ -251,3 +252,11 @@ def test_a_true_plan_counts_in_full_and_without_it_the_nearest_count_by_their_si
 
     assert LabelledCandidates.of(space, [near, true]).nearest_to(space, true).tolist() == [0, 1]
     assert LabelledCandidates.of(space, [near, nearer]).nearest_to(space, true).tolist() == [0, 0.5]
+
+
+def test_schemas_say_which_tools_can_follow_each_other():
+    tools = [ToolText("read", "", outputs=("text",)), ToolText("speak", "", ("text",), ("sound",)), ToolText("any", "")]
+    joins = CatalogText(tools).joins(np.array([0, 1, 0, 2]), np.array([1, 0, 2, 1]))
+
+    assert joins.tolist() == [1, 1, 1, 1]
+    assert CatalogText(tools).joins(np.array([1]), np.array([1])).tolist() == [0]

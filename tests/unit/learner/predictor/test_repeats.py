@@ -99,12 +99,23 @@ def test_leaving_a_request_out_leaves_out_all_of_its_repeats():
 
 def test_an_expert_that_is_right_gains_weight_and_few_observations_change_little():
     right = np.array([0.0, 0.0, 0.0, 0.0, 1.0, 0.0], dtype=np.float32)
-    few = ExpertWeights.fit([Observation(right, 0)]).rows[0]
-    many = ExpertWeights.fit([Observation(right, 0)] * 200).rows[0]
+    few = ExpertWeights.fit([Observation(right, 1)]).rows[1]
+    many = ExpertWeights.fit([Observation(right, 1)] * 200).rows[1]
 
-    assert few.argmax() == ExpertWeights.prior().rows[0].argmax()
+    assert few.argmax() == ExpertWeights.prior().rows[1].argmax()
     assert many[4] > 0.8
     assert np.allclose(ExpertWeights.fit([]).rows.sum(axis=1), 1)
+
+
+def test_the_catalog_keeps_weight_for_new_requests_however_right_another_expert_was():
+    """The plans learned from may be by another planner than those to come."""
+    right = np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0], dtype=np.float32)
+    new, repeated = ExpertWeights.fit([Observation(right, 0), Observation(right, 1)] * 500).rows[:2]
+
+    assert new[EXPERTS.index("catalog")] == pytest.approx(0.3)
+    assert new[0] > 0.65
+    assert new.sum() == pytest.approx(1)
+    assert repeated[0] > 0.9
 
 
 def observed(*, changes_its_mind: bool) -> list[Observation]:
