@@ -4,7 +4,7 @@ Four stages:
 
 1. regressions from the similarity of requests to whole plans, steps, edges and length (`ridge`, exact leave-one-out);
 2. candidates: the likeliest known plans, new chains of likely steps, small edits (`candidates`);
-3. a ranker that turns the evidence for and against a candidate into a probability (`ranker`, cross-fitted);
+3. a ranker that chooses among the candidates by the evidence for and against each (`cross_ranker`, cross-fitted);
 4. the choice of highest expected similarity, and isotonic calibration of its parts (`decision`, `calibration`).
 """
 
