@@ -248,29 +248,33 @@ def tokens_of(value: Any) -> int:
     return -(-len(text) // 4)
 
 
+class DefaultAnswer(Model):
+    """What stands in for a message that has not come, or for the answer of a person."""
+
+    output: JsonValue = Field(description="The output")
+
+
 class ApprovalFields(Model):
     """How an approval ends."""
 
     timeout_s: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, exclude_if=_absent, description="Seconds to wait for an answer"
     )
-    on_expiry: Literal["approve", "reject", "fail"] = Field(
-        default="fail", description="What happens then: it counts as approved, as rejected, or the node fails"
+    on_expiry: Literal["approve", "reject", "fail"] | DefaultAnswer = Field(
+        default="fail",
+        description="What happens then: it counts as approved, as rejected, or the node fails; `{output: ...}` counts "
+        "as approved with this answer",
     )
     on_rejection: Literal["fail", "continue"] = Field(
         default="fail",
         description="Whether a rejection fails the node, or the workflow goes on and reads ``approved: false``",
     )
 
-    def terms(self) -> dict[str, str]:
+    def terms(self) -> dict[str, JsonValue]:
         """The two rules by name."""
-        return {"on_expiry": self.on_expiry, "on_rejection": self.on_rejection}
-
-
-class DefaultAnswer(Model):
-    """What stands in for a message that has not come."""
-
-    output: JsonValue = Field(description="The output")
+        expiry = self.on_expiry
+        answer: JsonValue = {"output": expiry.output} if isinstance(expiry, DefaultAnswer) else expiry
+        return {"on_expiry": answer, "on_rejection": self.on_rejection}
 
 
 class CallbackFields(Model):

@@ -7,6 +7,8 @@ replay waits and ends as the run did.
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import JsonValue
+
 from planners.bindings import Value, follow
 from planners.built_in_names import APPROVAL, CALLBACK, WAIT
 from reconciler.state import commands as c
@@ -95,12 +97,13 @@ def _expire(run: RunData, attempt: Attempt) -> None:
     if attempt.placement.agent == CALLBACK:
         _expire_callback(run, attempt)
         return
-    on_expiry = _term(attempt, "on_expiry")
+    on_expiry, output = _on_expiry(attempt)
     if on_expiry == "fail":
         message = f"nobody answered within {attempt.step.timeout_s:g} s"
         _fail(run, attempt, Failure(kind=FailureKind.TIMEOUT, message=message, fix="raise timeout_s, or set on_expiry"))
         return
-    expired = e.StepAnswered(at_s=run.at_s, attempt=attempt.id, by="", comment="nobody answered in time")
+    told = "nobody answered in time"
+    expired = e.StepAnswered(at_s=run.at_s, attempt=attempt.id, by="", comment=told, output=output)
     _decide(run, attempt, expired, approved=on_expiry == "approve")
 
 
@@ -151,6 +154,15 @@ def _fail(run: RunData, attempt: Attempt, failure: Failure) -> None:
 def _term(attempt: Attempt, name: str) -> str:
     declared = attempt.step.inputs.get(name)
     return str(declared.value) if isinstance(declared, Value) else "fail"
+
+
+def _on_expiry(attempt: Attempt) -> tuple[str, JsonValue]:
+    """What happens if nobody answers, and with which answer."""
+    match attempt.step.inputs.get("on_expiry"):
+        case Value(value={"output": output}):
+            return "approve", output
+        case _:
+            return _term(attempt, "on_expiry"), None
 
 
 def _value(run: RunData, source: c.Source) -> Any:

@@ -101,6 +101,21 @@ def test_a_rejection_can_be_routed():
     assert world.done == ["drop"]
 
 
+def test_an_approval_that_nobody_answers_may_have_an_answer_by_default():
+    sign = {"id": "sign", "approval": "How much?", "timeout_s": 60, "on_expiry": {"output": {"usd": 5}}}
+
+    world = played([sign, step("pay", "say", inputs={"usd": "$steps.sign.answer.usd"})])
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.run.attempts["t.1"].handoff.output == {
+        "approved": True,
+        "by": "",
+        "comment": "nobody answered in time",
+        "answer": {"usd": 5},
+    }
+    assert world.orders["t.2"].inputs["usd"].path == ("answer", "usd")
+
+
 @pytest.mark.parametrize(
     ("on_expiry", "status"),
     [("approve", RunStatus.SUCCEEDED), ("reject", RunStatus.FAILED), ("fail", RunStatus.FAILED)],
