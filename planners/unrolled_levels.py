@@ -113,7 +113,7 @@ class UnrolledLevels(UnrolledSteps):
             return self.skip(node, place, known.failed, failed=True)
         if known.kept is None:
             self.fan_outs += made.fan_outs
-            if made.unresolved:
+            if made.unresolved or node.join.complete_when is not None:  # which outputs count is not decided
                 return self._noted(node, self.wait(flat_id), scope)
         return self._unroll_behind(joined, made, scope, place)
 

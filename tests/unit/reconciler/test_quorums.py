@@ -154,6 +154,18 @@ def test_an_element_with_a_fan_out_inside_gives_the_results_that_go_on():
     assert [len(one) for one in world.outputs["each"]] == [2]
 
 
+@pytest.mark.parametrize("mode", ["wait", "forerun"])
+def test_a_node_that_joins_others_may_have_a_condition(mode):
+    nodes = [step(name, inputs={"n": n}) for n, name in enumerate("abc")]
+    join = {"steps": ["a", "b", "c"], "complete_when": "$results.exists(r, r.n == 1)"}
+    last = step("last", "say", inputs={"all": ["$steps.b", "$steps.a"], "c": "$steps.c"}, join=join)
+
+    world = played([*nodes, last], seconds=lasting(**TIMES), mode=mode)
+
+    assert world.outputs == {"last": [1, 0]}
+    assert world.run.steps["c"].status is StepStatus.SKIPPED
+
+
 @pytest.mark.parametrize("after", range(3, 16))
 def test_a_restart_changes_nothing(after):
     world = played(
