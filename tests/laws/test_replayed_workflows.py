@@ -57,20 +57,38 @@ class Answered(Declared):
         for _, event in super()._work(order, now_s):
             yield self._ends_s(order.step, now_s), event
 
+    def _evaluate(self, question, now_s):
+        for _, event in super()._evaluate(question, now_s):
+            yield self._ends_s(asked(question.fan_out, len(question.results)), now_s), event
 
-def recorded(run):
+
+def asked(fan_out, results):
+    """What an evaluation of the condition of a fan-out is called among the steps."""
+    return f"{fan_out}?{results}"
+
+
+def recorded(world):
     """The steps in the order in which their ends counted, also those that were dropped later.
 
-    That is the first success of a step, or its last failure: those before it were retried.
+    That is the first success of a step, or its last failure: those before it were retried. Evaluations of conditions
+    are among them: while one is made, other things may end.
     """
+    run = world.run
     counted = [one for one in run.attempts.values() if not one.began_speculative or one.confirmed_s is not None]
-    counted.sort(key=lambda one: (max(one.ended_s or 0.0, one.confirmed_s or 0.0), one.ended_s or 0.0))
     finished = [one for one in counted if one.finished]
     done = {one.step.id for one in finished}
     failed = [one for one in counted if one.failure is not None and one.failure.counts and one.step.id not in done]
     last = {one.step.id: one.id for one in failed}.values()
-    ends = {one.id for one in finished}.union(last)
-    return list(dict.fromkeys(one.step.id for one in counted if one.id in ends))
+    counts = {one.id for one in finished}.union(last)
+    ends = [
+        ((max(one.ended_s or 0.0, one.confirmed_s or 0.0), one.ended_s or 0.0), one.step.id)
+        for one in counted
+        if one.id in counts
+    ]
+    answers = [one for one in world.simulation.events if isinstance(one, e.QuorumEvaluated)]
+    ends += [((one.at_s, one.at_s), asked(one.fan_out, one.results)) for one in answers]
+    ends.sort(key=lambda end: end[0])
+    return list(dict.fromkeys(name for _, name in ends))
 
 
 def ended(world):
@@ -97,7 +115,7 @@ def test_the_order_of_completions_decides_what_a_run_gives(steps, seconds, imagi
         imagined=imagined,
         restarts=tuple(Restart(after=after) for after in kills),
     ).play()
-    turns = {step: TURN_S * number for number, step in enumerate(recorded(guessed.run), 1)}
+    turns = {step: TURN_S * number for number, step in enumerate(recorded(guessed), 1)}
 
     plain = Answered(a_task(steps, INPUTS, mode="wait"), lambda step, _now_s: turns.get(step, NEVER_S)).play()
 
