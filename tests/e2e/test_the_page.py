@@ -32,6 +32,26 @@ LETTERS = {
 }
 
 
+WRITING = {
+    "name": "write to the context",
+    "inputs": {"text": "agents ahead of plan"},
+    "workflow": {
+        "steps": [
+            {"id": "words", "capability": "split", "inputs": {"text": "$inputs.text"}, "writes": {"found": "$output"}},
+            {
+                "id": "way",
+                "route": [
+                    {
+                        "when": "$steps.words.size() > 2",
+                        "steps": [{"id": "count", "capability": "count", "inputs": {"word": "$context.found.0"}}],
+                    }
+                ],
+            },
+        ]
+    },
+}
+
+
 def one(capability: str, **inputs) -> dict:
     return {"name": capability, "workflow": {"steps": [{"id": "only", "capability": capability, "inputs": inputs}]}}
 
@@ -69,6 +89,15 @@ def test_a_run_is_followed_to_its_end_and_its_steps_are_shown(service, client, p
     expect(step).to_contain_text("adder")
     page.get_by_role("tab", name="Graph").click()
     expect(page.get_by_text("6 steps")).to_be_visible()
+
+
+def test_the_context_and_the_chances_of_routes_are_shown(service, client, page):
+    task = client.wait(submitted(client, WRITING).id, 60).id
+    page.goto(f"{service.url}/#/tasks/{task}?tab=context")
+
+    expect(page.get_by_role("grid", name="Context")).to_contain_text('["agents","ahead","of","plan"]')
+    page.get_by_role("tab", name="Plans").click()
+    expect(page.get_by_role("list", name="Chances of the routes")).to_contain_text("Route way: 100 %")
 
 
 def test_a_running_task_is_listed_and_cancelled(service, client, page):

@@ -256,3 +256,11 @@ def test_an_expression_reads_null_in_place_of_what_is_missing():
     ]
 
     assert played(steps, seconds=lasting(n2=9.0)).outputs == {"merge": 1}
+
+
+def test_a_join_is_complete_when_a_condition_on_its_results_holds():
+    world = played(experts(complete_when="$results.exists(r, r == 3)"), seconds=lasting(n1=0.7, n20=9.0))
+
+    assert world.outputs == {"merge": [None, None, 3]}
+    assert completion(world).reason is CompletionReason.CONDITION_REACHED
+    assert completion(world).missing == {0: "'a': it was cancelled", 1: "'b': it was cancelled"}

@@ -33,7 +33,7 @@ async def test_prefixes_come_while_the_goal_streams_and_the_whole_plan_at_its_en
     assert [plan.complete for plan in (first, second, last)] == [False, False, True]
     assert [node.id for node in first.pending] == ["goal"]
     assert last.pending == ()
-    assert list(last.outputs) == ["translate"]
+    assert [list(plan.outputs) for plan in (first, second, last)] == [["fetch"], ["caption"], ["translate"]]
 
 
 async def test_a_step_keeps_its_work_key_and_agent_from_prefix_to_whole_plan():
