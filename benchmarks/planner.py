@@ -5,7 +5,9 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import DirectoryPath, FilePath, PositiveFloat
@@ -15,6 +17,8 @@ from benchmarks.planner_cases import CLUSTERS, LIMITED, SCENARIOS, PlannerCase, 
 from benchmarks.planner_referee import referee
 from planners.plans import Plan
 from planners.scheduling.cp_sat.solver import schedule
+from planners.scheduling.kernel.compilation import LOADER
+from planners.scheduling.kernel.compilation import loaded as compiled_kernel
 from planners.scheduling.list_scheduling.list_schedule import best_list_schedule, list_schedule
 from planners.scheduling.validate import violations
 
@@ -38,6 +42,7 @@ def run(
     workflows: Sequence[FilePath] = (),
     *,
     time_limit_s: PositiveFloat = 4.0,
+    compiled: bool = True,
     report: Callable[[str], None] = lambda _line: None,
 ) -> dict[str, Any]:
     """Plan every workflow on clusters of 8 and 64 nodes, with and without limits; about five minutes on one idle core.
@@ -48,6 +53,7 @@ def run(
         data: the folder of the data sets; ``wf/core`` contains the default selection.
         workflows: traces to use instead, JSON or gzipped JSON lines.
         time_limit_s: the time limit of each optimal plan.
+        compiled: plan with machine code where numba is installed, as a service does once it has compiled it.
         report: receives one line per case.
 
     Returns:
@@ -63,6 +69,7 @@ def run(
     Raises:
         UnusableFile: a trace cannot be read, or neither files nor a data folder were given.
     """
+    has_kernel = compiled and _load_kernel()
     loaded = list(traces(data, workflows))
     rows: list[dict[str, Any]] = []
     with Progress(transient=True) as progress:
@@ -76,11 +83,21 @@ def run(
     summary = summarised(rows)
     return {
         "time_limit_s": time_limit_s,
+        "compiled": has_kernel,
         "summary": summary,
         "targets": targets(rows, summary),
         "referee": referee(loaded),
         "cases": rows,
     }
+
+
+def _load_kernel() -> bool:
+    """Whether the kernel of list scheduling is loaded now; compiling it takes half a minute."""
+    if find_spec("numba") is None:
+        return False
+    with TemporaryDirectory() as folder:
+        LOADER.kernel = compiled_kernel(Path(folder))
+    return True
 
 
 def measured(case: PlannerCase, time_limit_s: float) -> dict[str, Any]:

@@ -138,7 +138,8 @@ class _IteratedHeft:
     def _cluster_time(self) -> NDArray[np.float64]:
         """What every mode takes of the cluster's time, in quanta."""
         shares, table = _cluster_shares(self._problem), self._problem.mode_table
-        return table.padded([[shares[mode.agent.name] * mode.duration for mode in modes] for modes in table.modes])
+        of_modes = (np.array([shares[mode.agent.name] for mode in rows.modes]) for rows in table.classes)
+        return table.gathered([rows.duration * share for rows, share in zip(table.classes, of_modes, strict=True)])
 
     def run(self) -> None:
         """Start every pass from the best schedule so far, and repeat it while it gains much."""

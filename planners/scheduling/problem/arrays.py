@@ -93,7 +93,7 @@ def _made(problem: Problem) -> ProblemArrays | None:
     profiles += [limit.profile for limit in problem.limits]
     table = problem.mode_table
     table_first = _firsts(table.counts)
-    in_step = np.fromiter(chain.from_iterable(table.index), np.int64, int(table_first[-1]))
+    in_step = table.positions[table.exists]
     arrays = (
         *_rows(problem.parents),
         *_rows(problem.children),

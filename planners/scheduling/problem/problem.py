@@ -153,13 +153,12 @@ class Problem:
     def mean_durations(self) -> list[float]:
         """Per step, the mean duration over its agents and all nodes they fit on."""
         means: list[float] = [0.0] * len(self.steps)
-        for members in self.step_classes:
-            new = [mode for mode in self.modes[members[0]] if not mode.in_flight]
-            if new:
-                sizes = np.array([len(self.groups[mode.group].nodes) for mode in new], dtype=np.float64)
-                durations = np.array([[mode.duration for mode in self.modes[step][: len(new)]] for step in members])
-                for step, mean in zip(members, (durations @ sizes / sizes.sum()).tolist(), strict=True):
-                    means[step] = mean
+        for rows in self.mode_table.classes:
+            if rows.modes:
+                sizes = np.array([len(self.groups[mode.group].nodes) for mode in rows.modes], dtype=np.float64)
+                of_rows = (rows.duration @ sizes / sizes.sum()).tolist()
+                for step, row in zip(rows.steps.tolist(), rows.row.tolist(), strict=True):
+                    means[step] = of_rows[row]
         return means
 
     def value(self, makespan: int, usd: float) -> float:
