@@ -158,7 +158,7 @@ def test_the_kernel_makes_the_schedules_of_the_classes(seed, monkeypatch):
 @pytest.mark.timeout(600)  # compiling takes 15 s of CPU time
 def test_machine_code_makes_the_same_schedules_and_is_read_again_from_its_folder(tmp_path, monkeypatch):
     pytest.importorskip("numba")
-    problems = {seed: random_problem(seed, 80) for seed in range(40)}
+    problems = {seed: random_problem(seed, 60) for seed in range(12)}
     expected = {seed: everything(problem, seed) for seed, problem in problems.items()}
     # The process would be of the lowest priority, and the tests beside this one leave it no time.
     monkeypatch.setattr(compilation.subprocess, "run", lambda command, **_: call_all(compiled_in(Path(command[-1]))))
