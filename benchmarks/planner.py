@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import DirectoryPath, FilePath, PositiveFloat
 from rich.progress import Progress
 
+from benchmarks.datasets import Trace
 from benchmarks.planner_cases import CLUSTERS, LIMITED, SCENARIOS, PlannerCase, cases, traces
 from benchmarks.planner_referee import referee
 from planners.plans import Plan
@@ -71,15 +72,7 @@ def run(
     """
     has_kernel = compiled and _load_kernel()
     loaded = list(traces(data, workflows))
-    rows: list[dict[str, Any]] = []
-    with Progress(transient=True) as progress:
-        bar = progress.add_task("planning", total=len(loaded) * len(CLUSTERS) * len(SCENARIOS))
-        for trace in loaded:
-            for case in cases(trace):
-                progress.update(bar, description=f"{case.workflow} {case.nodes} {case.scenario}")
-                rows.append(row := measured(case, time_limit_s))
-                report(_line(row))
-                progress.advance(bar)
+    rows = _measured_all(loaded, time_limit_s, report)
     summary = summarised(rows)
     return {
         "time_limit_s": time_limit_s,
@@ -89,6 +82,19 @@ def run(
         "referee": referee(loaded),
         "cases": rows,
     }
+
+
+def _measured_all(loaded: list[Trace], time_limit_s: float, report: Callable[[str], None]) -> list[dict[str, Any]]:
+    rows = []
+    with Progress(transient=True) as progress:
+        bar = progress.add_task("planning", total=len(loaded) * len(CLUSTERS) * len(SCENARIOS))
+        for trace in loaded:
+            for case in cases(trace):
+                progress.update(bar, description=f"{case.workflow} {case.nodes} {case.scenario}")
+                rows.append(row := measured(case, time_limit_s))
+                report(_line(row))
+                progress.advance(bar)
+    return rows
 
 
 def _load_kernel() -> bool:
