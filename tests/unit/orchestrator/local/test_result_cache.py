@@ -174,3 +174,47 @@ def test_an_executor_keeps_results_in_the_cache_that_it_is_given_though_it_is_em
     assert in_virtual_time(run()) == [9, 9]
     assert calls == [3]
     assert len(cache) == 1
+
+
+def test_a_kept_result_answers_within_a_few_turns_of_the_event_loop_and_nothing_begins():
+    calls, square = squaring(version="2")
+
+    async def run():
+        executor = LocalExecutor(catalog_for(None, [square]), results=ResultCache(lambda: 0.0))
+        attempts = Attempts(executor, "n1", "t")
+        assert await attempts.run("square", n=3, cached=True, work_key="w") == 9
+
+        again, turns = attempts.start("square", n=3, cached=True, work_key="w"), 0
+        while not attempts.of(again):
+            await asyncio.sleep(0)
+            turns += 1
+        return attempts.of(again), turns
+
+    reported, turns = in_virtual_time(run())
+    assert reported == ["attempt_finished"]
+    assert turns <= 3
+    assert calls == [3]
+
+
+def test_a_task_of_one_kept_step_is_done_in_as_many_turns_however_long_its_agent_takes():
+    async def turns_of(seconds, kept):
+        async def square(n: int) -> int:
+            await asyncio.sleep(seconds)
+            return n * n
+
+        declared = agent(capability="square", version="2")(square)
+        loop = asyncio.get_running_loop()
+        async with LocalService(catalog_for(None, [declared])) as service:
+            if kept:
+                await service.run(steps(3))
+            began_s = loop.time()
+            await service.run(steps(3))
+            return loop.time() - began_s
+
+    async def play():
+        return [await turns_of(seconds, kept) for seconds, kept in ((10.0, False), (10.0, True), (1_000.0, True))]
+
+    first_s, kept_s, kept_of_slow_s = in_virtual_time(play())
+    assert first_s >= 10.0
+    assert kept_s == pytest.approx(kept_of_slow_s)
+    assert kept_s < 10.0
