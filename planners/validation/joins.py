@@ -1,4 +1,4 @@
-"""Joins that name what they cannot join, or that cannot be fulfilled."""
+"""Joins that name what they cannot join, and policies of fan-outs and joins that cannot be fulfilled."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
@@ -9,7 +9,7 @@ from planners.joins import nesting
 from planners.model import StepId
 from planners.node_order import in_order
 from planners.validation.suggestions import shown
-from planners.workflow import Goal, Node, Workflow
+from planners.workflow import CompletionPolicy, Goal, Node, Parallel, Workflow
 
 # As deep as nodes with steps inside nest.
 _MOST_NESTED = 31
@@ -56,6 +56,22 @@ def broken_joins(places: Iterable[PlacedNode], by_id: Mapping[StepId, PlacedNode
         if least is not None and least > total:
             message = f"it needs {least} successful elements, and there are {total}"
             yield InvalidTask(message, f"{place.field}.join.min_successful", f"ask for {total} at most")
+
+
+def never_late(places: Iterable[PlacedNode]) -> Iterator[InvalidTask]:
+    """Fan-outs that are to give up stragglers, and have too few elements for that."""
+    for place in places:
+        node = place.node
+        if node.join is not None:
+            yield from _too_few(node.join, len(node.join.steps), f"{place.field}.join")
+        if isinstance(node, Parallel):
+            yield from _too_few(node, len(node.parallel), place.field)
+
+
+def _too_few(policy: CompletionPolicy, total: int, field: str) -> Iterator[InvalidTask]:
+    if policy.stragglers is not None and (least := policy.stragglers.least(total)) >= total:
+        message = f"no element is late before {least} others have succeeded, and there are {total}"
+        yield InvalidTask(message, f"{field}.stragglers", "leave it out, or lower `once`")
 
 
 def nested_joins(workflow: Workflow) -> Iterator[InvalidTask]:

@@ -18,7 +18,7 @@ from planners.model import StepId
 from planners.node_order import is_ordered
 from planners.validation.block_outputs import ambiguous_outputs
 from planners.validation.context_keys import broken_context
-from planners.validation.joins import broken_joins, nested_joins
+from planners.validation.joins import broken_joins, nested_joins, never_late
 from planners.validation.suggestions import nearest, shown
 from planners.workflow import ForEach, Goal, Node, Step, Workflow
 
@@ -103,7 +103,13 @@ def broken_structure(workflow: Workflow) -> Iterator[InvalidTask]:
     places = list(locate(workflow.steps))
     sound = True
     stages = (_too_deep(places), _duplicates(places), _reserved(places), _goals_as_elements(places))
-    more = (_dangling(workflow, places), _compensations(places), _unpublished(places), _joins(places))
+    more = (
+        _dangling(workflow, places),
+        _compensations(places),
+        _unpublished(places),
+        _joins(places),
+        never_late(places),
+    )
     for stage in (*stages, *more):
         for flaw in stage:
             sound = False

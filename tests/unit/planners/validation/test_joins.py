@@ -48,6 +48,12 @@ def test_a_goal_joins_nothing():
         ((join("m"),), "m", "remove one of these dependencies"),
         ((step("a"), loop("each", [1], join("a"))), "each.steps.m.join.steps", "add after: [a]"),
         ((step("a"), step("join:m"), join("a")), "join:m", "choose another id"),
+        ((step("a"), step("b"), join("a", "b", stragglers={"factor": 2})), "m.join.stragglers", "leave it out"),
+        (
+            ({"id": "p", "parallel": [step(n) for n in "abc"], "stragglers": {"factor": 2, "once": "100%"}},),
+            "p.stragglers",
+            "lower `once`",
+        ),
     ],
 )
 def test_a_join_of_what_cannot_be_joined_is_refused(steps, field, fix):
