@@ -80,7 +80,7 @@ def continued(fitted: FittedModels, expected: Forecast, prefix: NumberedPlan) ->
     of = expected.judgement
     others = [expected.considered.plans[at] for at in np.argsort(-expected.probability, kind="stable").tolist()]
     considered = continuation_features(fitted.space, of, prefix, others)
-    return _forecast(fitted, of, considered, expected.familiarity)
+    return _forecast(fitted, of, considered, expected.familiarity, continued=True)
 
 
 def continuation_features(
@@ -92,11 +92,16 @@ def continuation_features(
 
 
 def _forecast(
-    fitted: FittedModels, judgement: Judgement, considered: CandidateFeatures, familiarity: float
+    fitted: FittedModels,
+    judgement: Judgement,
+    considered: CandidateFeatures,
+    familiarity: float,
+    *,
+    continued: bool = False,
 ) -> Forecast:
     """Mix what the experts say. What is judged by similar requests counts less where there are none."""
     recalled, repeats = judgement.recalled, len(judgement.recalled.repeats)
-    ranked = fitted.ranker.probabilities(considered, judgement.request)
+    ranked = fitted.ranker.probabilities(considered, judgement.request, continued=continued)
     experts = expert_probabilities(considered.plans, ranked, considered.cold, recalled)
     unscaled = fitted.weights.mix(experts, repeats)
     experts[BY_SIMILARITY] *= familiarity
