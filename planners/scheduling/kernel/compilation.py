@@ -34,6 +34,7 @@ class KernelLoader:
         self.kernel: Kernel | None = None
         self._folder: Path | None = None
         self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
 
     def allow(self, folder: Path) -> None:
         """Load the kernel from this folder when it is wanted; without numba, never."""
@@ -42,9 +43,10 @@ class KernelLoader:
 
     def want(self) -> None:
         """Begin to load the kernel, once, if that is allowed."""
-        if self._folder is not None and self._thread is None:
-            self._thread = threading.Thread(target=self._load, args=(self._folder,), name="kernel", daemon=True)
-            self._thread.start()
+        with self._lock:
+            if self._folder is not None and self._thread is None:
+                self._thread = threading.Thread(target=self._load, args=(self._folder,), name="kernel", daemon=True)
+                self._thread.start()
 
     def _load(self, folder: Path) -> None:
         try:
