@@ -24,6 +24,10 @@ _INTERNAL_LABELS = frozenset({"ray.io/node-id"})
 _MANY = Resources(custom={CONTAINERS: 1000.0})
 
 
+# What a snapshot is made of: one is made for each plan, and mostly nothing has changed.
+_Seen = tuple[tuple[ClusterNode, ...], SnapshotParts, frozenset[tuple[AgentName, NodeId]], tuple[Outage, ...]]
+
+
 class RayCluster:
     """Fulfils `reconciler.runtime.ports.Cluster`. Call `start` on the event loop before `snapshot`, `stop` at the end.
 
@@ -66,6 +70,7 @@ class RayCluster:
         self._measurements = measurements
         self._parts = SnapshotParts()
         self._free: dict[NodeId, Resources] = {}
+        self._latest: tuple[_Seen, ClusterSnapshot] | None = None
 
     async def start(self) -> None:
         """Refresh once, then keep refreshing."""
@@ -85,16 +90,22 @@ class RayCluster:
 
     def snapshot(self) -> ClusterSnapshot:
         """The nodes that were alive at the last refresh, in order of id, with what was measured of them."""
-        parts = self._parts
-        return ClusterSnapshot(
-            nodes=self._nodes,
+        nodes, parts, warm, outages = seen = self._nodes, self._parts, self._warm(), self._outages()
+        if self._latest is not None:
+            before, snapshot = self._latest
+            if before[0] is nodes and before[1] is parts and before[2:] == seen[2:]:
+                return snapshot
+        snapshot = ClusterSnapshot(
+            nodes=nodes,
             reservations=parts.reservations,
-            warm=self._warm(),
-            outages=self._outages(),
+            warm=warm,
+            outages=outages,
             bandwidth_bytes_per_s=parts.bandwidth_bytes_per_s,
             latency_s=parts.latency_s,
             links=parts.links,
         )
+        self._latest = seen, snapshot
+        return snapshot
 
     def room(self, node: NodeId) -> tuple[ClusterNode | None, Resources | None]:
         """A node, and what nothing held there at the last refresh; None where that is not known."""

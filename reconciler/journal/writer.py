@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Connection, Delete, Engine, Insert, Table, Update
 from sqlalchemy.exc import OperationalError
 
 from reconciler.errors import JournalUnavailable, ShuttingDown, Superseded
 from reconciler.journal.entry_queue import EntryQueue
 from reconciler.journal.ownership import Ownership
-from reconciler.journal.statements import Change, prepared_insert
+from reconciler.journal.statements import Change, prepared_change, prepared_insert
 
 _log = logging.getLogger(__name__)
 
@@ -237,6 +237,12 @@ def _write(connection: Connection, batch: Sequence[Entry]) -> None:
         if new_rows:
             statement = prepared_insert(table, tuple(new_rows[0]), connection.dialect)
             connection.exec_driver_sql(statement.text, [statement.parameters(row) for row in new_rows])
-    for entry in batch:
-        for change in entry.updates:
+    together: dict[Update | Delete, list[Mapping[str, Any]]] = {}
+    for change in (change for entry in batch for change in entry.updates):
+        if change.together and not isinstance(change.statement, Insert):
+            together.setdefault(change.statement, []).append(change.values)
+        else:
             connection.execute(change.statement, change.values)
+    for change_of_rows, values in together.items():
+        prepared = prepared_change(change_of_rows, connection.dialect)
+        connection.exec_driver_sql(prepared.text, [prepared.parameters(row) for row in values])

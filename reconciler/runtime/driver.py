@@ -249,6 +249,9 @@ class Driver:
                 # While it was held, the run may have ended or a new plan may have dropped it.
                 if self.run.attempts[attempt].live:
                     executor.dispatch(task, command, self._reports)
+            case c.Learn(outcome=outcome):
+                sink = self._ports.outcomes
+                (sink.record if self.run.task.planning.learn else sink.count)([outcome])
             case c.Flush(attempts=attempts):
                 executor.flush(task, attempts)
             case c.Confirm(attempt=attempt):
@@ -265,9 +268,6 @@ class Driver:
                 executor.restore(task, {attempt: output})
             case c.WakeAt():
                 self._alarms.set(command)
-            case c.Learn(outcome=outcome):
-                sink = self._ports.outcomes
-                (sink.record if self.run.task.planning.learn else sink.count)([outcome])
             case c.EndRun():
                 self._planning.stop()
 

@@ -15,15 +15,15 @@ def takes_long(event: e.Event, run: RunState) -> bool:
     A plan costs time for each of its steps. Everything else may end the run or move many of its steps.
     """
     match event:
+        case e.AttemptFinished(at_s=at_s):
+            # The last one looks up every output that the task returns.
+            return _reprices(run, at_s) or (run.unfinished <= 1 and len(run.steps) > _LARGE)
         case e.OptimalPlanReady() | e.SpeculativePlanReady():
             return _steps(event.plan) + run.attempts.current_count > _LARGE
         case e.RunStarted(kept=kept):
             return _steps(run.task.planning.plan) + len(kept) > _LARGE
         case e.AttemptStarted(at_s=at_s):
             return _reprices(run, at_s)
-        case e.AttemptFinished(at_s=at_s):
-            # The last one looks up every output that the task returns.
-            return _reprices(run, at_s) or (run.unfinished <= 1 and len(run.steps) > _LARGE)
         case e.TimePassed(at_s=at_s):
             deadline_s = run.task.limits.deadline_s
             ends = deadline_s is not None and at_s >= deadline_s and is_large(run)

@@ -194,8 +194,9 @@ class PlanningSession:
         cluster, lost = ports.cluster.snapshot(), set(command.without_nodes)
         self.speeds |= {node.id: node.speed for node in cluster.nodes}
         others = self._reservations.of_others(run.id, ports.clock.monotonic_s())
-        nodes = tuple(node for node in cluster.nodes if node.id not in lost)
-        cluster = cluster.model_copy(update={"nodes": nodes, "reservations": (*cluster.reservations, *others)})
+        if lost or others:
+            nodes = tuple(node for node in cluster.nodes if node.id not in lost)
+            cluster = cluster.model_copy(update={"nodes": nodes, "reservations": (*cluster.reservations, *others)})
         avoided = set(avoidable(cluster.outages, run.task, run.catalog)).difference(command.without_agents)
         return PlanRequest(
             task=_plannable(run, command, within=within),

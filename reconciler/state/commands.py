@@ -244,10 +244,11 @@ class RunStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen."""
-        return self in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
+    ended: bool  # whether nothing more will happen; read many times for each event
+
+
+for _status in RunStatus:
+    _status.ended = _status in {RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED}
 
 
 class EndRun(Versioned):

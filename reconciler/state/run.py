@@ -100,6 +100,8 @@ class RunState(RunData):
 
     def _take(self, event: e.Event) -> None:
         match event:
+            case e.AttemptFinished() | e.AttemptStarted():  # most events
+                self._take_report(event)
             case e.RunStarted(kept=kept, refused=refused):
                 keep(self, kept)
                 self.learn(one for one in refused if one.agent in self.catalog.by_name)

@@ -127,7 +127,7 @@ class StepTable(Mapping[StepId, StepState]):
     @property
     def unfinished(self) -> int:
         """How many steps have still to finish."""
-        return len(self) - self._done
+        return len(self._states) + len(self._retired) - self._done
 
     @property
     def statuses(self) -> dict[StepId, StepStatus]:

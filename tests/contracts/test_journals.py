@@ -131,6 +131,25 @@ def test_an_ended_task_is_no_longer_unfinished_and_keeps_its_views(journal, task
     assert [event.seq for event in journal.events(task_id)] == [1]
 
 
+def test_tasks_that_end_in_one_commit_keep_what_is_their_own(journal, task_id):
+    tasks = [TaskId(f"{task_id}-{number}") for number in range(3)]
+    for number, task in enumerate(tasks):
+        journal.admit(admitted(task))
+        journal.append(task, [line(1)], staged={f"{task}.1": {"page": bytes([number])}})
+    views = [
+        TaskView(id=task, status=RunStatus.SUCCEEDED, submitted_at_s=1.0, outputs={"a": number})
+        for number, task in enumerate(tasks[:2])
+    ]
+    ended = [journal.end(view, [line(2)], plans=PlansView(task=view.id).model_dump_json()) for view in views]
+    for durable in (*ended, journal.beat(3.0)):
+        durable.result(5)
+
+    assert [journal.view(task) for task in tasks[:2]] == views
+    assert [journal.plans_of(task).task for task in tasks[:2]] == tasks[:2]
+    assert [task.id for task in journal.unfinished()] == tasks[2:]
+    assert [journal.staged(task) for task in tasks] == [{}, {}, {f"{tasks[2]}.1": {"page": b"\x02"}}]
+
+
 def test_pages_run_from_new_to_old_without_gaps(journal, task_id):
     ids = [TaskId(f"{task_id}-{number}") for number in range(5)]
     for each in ids:
