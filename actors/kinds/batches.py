@@ -27,7 +27,8 @@ class Batches:
 
     A batch goes when it is full, or when its first call has waited for ``max_wait_s``. Calls that arrive while a batch
     is worked on make up the next one. If a batch of several calls fails, each of them is called alone, so that only
-    the wrong one fails. Lives on one event loop; a sync callable has one thread.
+    the wrong one fails. An async callable is cancelled when the last call of its batch is: else one that stalls would
+    keep all later calls waiting. Lives on one event loop; a sync callable has one thread.
     """
 
     def __init__(self, function: Callable[..., Any], max_batch: int, max_wait_s: float) -> None:
@@ -91,7 +92,8 @@ class Batches:
                 raise
             if len(calls) > 1:
                 for call in calls:
-                    await self._answer([call])
+                    if not call.result.done():
+                        await self._answer([call])
             else:
                 _settle(calls[0], error)
             return
@@ -101,7 +103,9 @@ class Batches:
     async def _called(self, calls: Sequence[_Waiting]) -> Sequence[Any]:
         columns = {name: [call.arguments[name] for call in calls] for name in calls[0].arguments}
         if self._is_async:
-            results = await self._function(**columns)
+            working = asyncio.ensure_future(self._function(**columns))
+            _cancel_with(calls, working)
+            results = await working
         else:
             loop = asyncio.get_running_loop()
             results = await loop.run_in_executor(self._thread, lambda: self._function(**columns))
@@ -112,6 +116,17 @@ class Batches:
             )
             raise BadOutput(f"a batch of {len(calls)} calls returned {got}", "output", fix)
         return list(results)
+
+
+def _cancel_with(calls: Sequence[_Waiting], working: asyncio.Future[Any]) -> None:
+    """Cancel the work when nobody waits for it any more."""
+
+    def look(_: asyncio.Future[Any]) -> None:
+        if all(call.result.done() for call in calls):
+            working.cancel()
+
+    for call in calls:
+        call.result.add_done_callback(look)
 
 
 def _settle(call: _Waiting, result: Any) -> None:

@@ -123,6 +123,34 @@ def test_a_cancelled_call_leaves_the_queue():
     assert in_virtual_time(scenario()) == {2: 1}
 
 
+def test_work_that_stalls_ends_with_the_last_call_of_its_batch_and_later_calls_are_answered():
+    cancelled: list[list[str]] = []
+
+    async def stalls(text: list[str]) -> list[str]:
+        try:
+            await asyncio.sleep(3600 if "stall" in text else 1)
+        except asyncio.CancelledError:
+            cancelled.append(text)
+            raise
+        return text
+
+    async def play() -> tuple[str, float]:
+        batches = Batches(stalls, 2, 0.1)
+        stalled = [asyncio.create_task(batches.result({"text": text})) for text in ("stall", "also")]
+        await asyncio.sleep(5)
+        later = asyncio.create_task(batches.result({"text": "later"}))
+        stalled[0].cancel()
+        await asyncio.sleep(5)
+        assert not cancelled, "the other call still waits"
+        stalled[1].cancel()
+        return await later, asyncio.get_running_loop().time()
+
+    answer, at_s = in_virtual_time(play())
+
+    assert (answer, cancelled) == ("later", [["stall", "also"]])
+    assert at_s == pytest.approx(11, abs=0.2)
+
+
 def test_a_sync_callable_has_one_thread_of_its_own():
     found, _ = results(declared("of_thread"), *({"number": number} for number in range(5)))
 
