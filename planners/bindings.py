@@ -197,6 +197,7 @@ Binding = Annotated[
 ]
 # What is made of other bindings.
 Compound = Gather | Composed | Computed
+_COMPOUNDS = frozenset({Gather, Composed, Computed})
 for _model in (Gather, Composed, Computed):
     _model.model_rebuild()
 
@@ -215,6 +216,8 @@ def fold_binding(
 
     ``compute`` gets an expression and what has become of its ``reads``.
     """
+    if type(binding) not in _COMPOUNDS:  # by far the most common, and isinstance is slow on pydantic models
+        return leaf(binding)  # type: ignore[arg-type] # it is a leaf
 
     def folded(one: Binding) -> _T:
         match one:
