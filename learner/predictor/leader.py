@@ -5,6 +5,9 @@ with few or noisy plans one expert alone may guess better: the catalog for a new
 itself for one that came before. So past guesses are made again with each of them in the lead, from what was known
 before each plan. One that does better by more than chance leads from then on (Kalai and Vempala, 2005; the margin is
 the hysteresis).
+
+For new requests, the catalog keeps some weight whoever leads: what it says does not depend on past plans, which may be
+few, or by another planner. It counts in proportion to how similar its guesses were: some catalogs say nothing.
 """
 
 from collections.abc import Iterable
@@ -24,6 +27,9 @@ _LEAST_TRIALS = 20
 # By how many standard errors each possible leader must do better than the fitted weights. At one, one of three would
 # lead by chance in 4 of 10 cases; at two, in 7 of 100.
 _MARGINS = {"catalog": 0.0, "repeats": 2.0, "kind": 2.0, "neighbour": 2.0}
+# The most that the catalog keeps. Measured, it costs hardly anything where the past is like the future.
+_KEPT_BY_CATALOG = 0.3
+_IS_CATALOG = np.array([name == "catalog" for name in EXPERTS], dtype=np.float64)
 _LEADERS = [EXPERTS.index(name) for name in _MARGINS]
 
 
@@ -53,7 +59,8 @@ def led(weights: ExpertWeights, trials: Iterable[Trial]) -> ExpertWeights:
     for trial in trials:
         context = context_of(trial.repeats)
         found[context].append(trial.similarities(options[context]))
-    return ExpertWeights(np.array([_best(*pair) for pair in zip(options, found, strict=True)]))
+    rows = [_best(*pair) for pair in zip(options, found, strict=True)]
+    return ExpertWeights(np.array([_hedged(rows[0], found[0]), *rows[1:]]))
 
 
 def _options(fitted: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -71,3 +78,14 @@ def _best(options: NDArray[np.float64], similarities: list[Floats]) -> NDArray[n
     ahead = gains.mean(axis=0) - np.array([*_MARGINS.values()]) * gains.std(axis=0) / sqrt(len(gains))
     leader = int(ahead.argmax())
     return np.asarray(options[1 + leader] if ahead[leader] > 0 else options[0])
+
+
+def _hedged(row: NDArray[np.float64], similarities: list[Floats]) -> NDArray[np.float64]:
+    """The weights with at least what the catalog keeps; the others keep their proportions."""
+    least = _KEPT_BY_CATALOG
+    if len(similarities) >= _LEAST_TRIALS:
+        fitted, catalog = np.mean(similarities, axis=0)[[0, 1 + [*_MARGINS].index("catalog")]].tolist()
+        least = min(least, catalog / max(fitted, 1e-9))
+    kept = max(float(row @ _IS_CATALOG), least)
+    others = row * (1 - _IS_CATALOG)
+    return np.asarray(kept * _IS_CATALOG + (1 - kept) * others / max(float(others.sum()), 1e-9), dtype=np.float64)

@@ -20,11 +20,7 @@ _LEAST_REPEATS = (0, 1, 2, 4, 8, 16)
 _PRIOR = (0.60, 0.25, 0.0, 0.0, 0.05, 0.10)
 _PRIOR_REPEATED = (0.20, 0.05, 0.55, 0.15, 0.02, 0.03)
 _PRIOR_WORTH, _PRIOR_WORTH_REPEATED = 40.0, 10.0
-# The catalog keeps at least this weight in guesses at new requests: what it says does not depend on past plans, which
-# may be few, or by another planner. Measured, 0.3 costs hardly anything where the past is like the future.
-_LEAST_CATALOG = 0.3
 _ROUNDS = 50
-_IS_CATALOG = np.array([name == "catalog" for name in EXPERTS], dtype=np.float64)
 _IS_LAST = np.array([name == "last" for name in EXPERTS], dtype=np.float64)
 _NONE = 1e-3  # likelihood of whatever no expert expected
 
@@ -54,8 +50,7 @@ class ExpertWeights:
         of: list[list[Floats]] = [[] for _ in _LEAST_REPEATS]
         for one in observations:
             of[context_of(one.repeats)].append(one.likelihood)
-        rows = [_fit(context, likelihoods) for context, likelihoods in enumerate(of)]
-        return cls(np.array([_hedged(rows[0]), *rows[1:]]))
+        return cls(np.array([_fit(context, likelihoods) for context, likelihoods in enumerate(of)]))
 
     def mix(self, experts: Floats, repeats: int) -> Floats:
         """Probability of each candidate, (candidates,), from those of the experts, (experts, candidates)."""
@@ -69,13 +64,6 @@ def context_of(repeats: int) -> int:
 
 def _prior(context: int) -> NDArray[np.float64]:
     return np.array(_PRIOR_REPEATED if context else _PRIOR)
-
-
-def _hedged(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The weights with at least `_LEAST_CATALOG` for the catalog; the others keep their proportions."""
-    catalog = max(float(weights @ _IS_CATALOG), _LEAST_CATALOG)
-    others = weights * (1 - _IS_CATALOG)
-    return catalog * _IS_CATALOG + (1 - catalog) * others / max(float(others.sum()), 1e-9)
 
 
 def _fit(context: int, likelihoods: Sequence[Floats]) -> NDArray[np.float64]:

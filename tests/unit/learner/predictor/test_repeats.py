@@ -107,17 +107,6 @@ def test_an_expert_that_is_right_gains_weight_and_few_observations_change_little
     assert np.allclose(ExpertWeights.fit([]).rows.sum(axis=1), 1)
 
 
-def test_the_catalog_keeps_weight_for_new_requests_however_right_another_expert_was():
-    """The plans learned from may be by another planner than those to come."""
-    right = np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0], dtype=np.float32)
-    new, repeated = ExpertWeights.fit([Observation(right, 0), Observation(right, 1)] * 500).rows[:2]
-
-    assert new[EXPERTS.index("catalog")] == pytest.approx(0.3)
-    assert new[0] > 0.65
-    assert new.sum() == pytest.approx(1)
-    assert repeated[0] > 0.9
-
-
 def observed(*, changes_its_mind: bool) -> list[Observation]:
     """A planner with two plans: either the last one comes again, or the commoner one in six of ten times."""
     source, repeats, last = random.Random(0), EXPERTS.index("repeats"), EXPERTS.index("last")
