@@ -4,6 +4,7 @@ While a plan is made that may skip steps of the present one, no fan-out is decid
 all have finished, and the plan may skip the element. Once it is there, the ends of steps count in their order.
 """
 
+from planners.model import StepId
 from planners.policies import OnFailure
 from reconciler.state import commands as c
 from reconciler.state.conclusion import fail
@@ -24,16 +25,16 @@ def settle_fan_outs(run: RunData, until_s: float | None = None) -> None:
         until_s: the fan-outs time out until then; by default until now.
     """
     fan_outs, now_s = run.fan_outs, run.at_s if until_s is None else until_s
-    for fan_out in fan_outs.take_begun():
-        if fan_out not in run.facts.started_s:
-            _start(run, fan_outs.open[fan_out])
+    for begun in fan_outs.take_begun():
+        if begun not in run.facts.started_s:
+            _start(run, fan_outs.open[begun])
+    fan_outs.look_again()
     _take_in(run, now_s)
-    while not run.ending and (name := fan_outs.take_changed(failing_only=run.plan_may_skip)) is not None:
-        _decide(run, fan_outs.open[name], now_s)
+    while not run.ending and (fan_out := _next(run)) is not None:
+        _decide(run, fan_out, now_s)
         _take_in(run, now_s)
     if not run.plan_may_skip:
-        fan_outs.ended.clear()
-        fan_outs.resolved.clear()
+        fan_outs.forget_counted(is_awaited=run.plan_may_end)
     for step in fan_outs.take_released():
         run.steps.release(step, run.at_s)
 
@@ -51,9 +52,27 @@ def _take_in(run: RunData, now_s: float) -> None:
         return
     note_results(run)
     note_elements(run)
-    for fan_out in run.facts.due(now_s):
-        if fan_out in run.fan_outs.open:
-            run.fan_outs.changed[fan_out] = None
+    waiting: list[tuple[StepId, OpenFanOut]] = []
+    for name in run.facts.due(now_s):
+        if (fan_out := run.fan_outs.open.get(name)) is None:
+            continue
+        run.fan_outs.changed[name] = None
+        if run.plan_may_end(fan_out):
+            waiting.append((name, fan_out))
+    for name, fan_out in waiting:
+        run.facts.look_again(name, min(now_s, run.facts.started_s[name] + (fan_out.spec.policy.timeout_s or now_s)))
+
+
+def _next(run: RunData) -> OpenFanOut | None:
+    """A fan-out that has changed and that no plan that is coming decides about. A failure inside is decided at once."""
+    fan_outs = run.fan_outs
+    if (name := fan_outs.take_failing()) is not None:
+        return fan_outs.open[name]
+    while not run.plan_may_skip and (name := fan_outs.take_changed()) is not None:
+        if not run.plan_may_end(fan_outs.open[name]):
+            return fan_outs.open[name]
+        fan_outs.deferred[name] = None
+    return None
 
 
 def _decide(run: RunData, fan_out: OpenFanOut, now_s: float) -> None:

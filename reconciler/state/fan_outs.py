@@ -5,7 +5,7 @@ they are recorded.
 """
 
 import heapq
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 
 from planners.model import StepId
 from planners.plans import Plan
@@ -27,6 +27,7 @@ class FanOuts:
         failing: those with an element that has failed since; what that means is decided at once.
         ended: the steps in them that have finished since, in order.
         resolved: the elements that a plan has ended since.
+        deferred: those that have changed and about which the next plan decides.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class FanOuts:
         self.failing: dict[StepId, None] = {}
         self.ended: dict[StepId, None] = {}
         self.resolved: dict[Element, None] = {}
+        self.deferred: dict[StepId, None] = {}
+        self._unresolved: set[Element] = set()
         self._begun: dict[StepId, None] = {}
         self._released: list[StepId] = []
         self._results: list[tuple[StepId, int, bool]] = []
@@ -82,6 +85,9 @@ class FanOuts:
         self.open[spec.id] = fan_out = OpenFanOut(spec, states)
         fan_out.counts[ElementStatus.OPEN] = len(states)
         self.changed[spec.id] = None
+        for number in spec.unresolved:
+            self._unresolved.add((spec.id, number))
+            self._note_left(fan_out, number)
         if spec.policy.complete_when is not None:
             self._recounted[spec.id] = None
         for number in spec.begun:
@@ -100,15 +106,32 @@ class FanOuts:
             elif not states[number].left:
                 self._end(spec.id, number, self._good_end(spec, number))
 
-    def take_changed(self, *, failing_only: bool) -> StepId | None:
-        """One of those that have changed, or only of those with failures; None if there is none left."""
+    def take_failing(self) -> StepId | None:
+        """One of those with failures that have not been looked at; None if there is none left."""
         name = next(iter(self.failing), None)
-        if name is None and not failing_only:
-            name = next(iter(self.changed), None)
-        if name is not None:
-            self.failing.pop(name, None)
-            self.changed.pop(name, None)
+        return None if name is None else self._taken(name)
+
+    def take_changed(self) -> StepId | None:
+        """One of those that have changed; None if there is none left."""
+        name = next(iter(self.changed), None)
+        return None if name is None else self._taken(name)
+
+    def _taken(self, name: StepId) -> StepId:
+        self.failing.pop(name, None)
+        self.changed.pop(name, None)
         return name
+
+    def look_again(self) -> None:
+        """Those that were deferred are looked at again."""
+        self.changed.update(self.deferred)
+        self.deferred = {}
+
+    def forget_counted(self, *, is_awaited: Callable[[OpenFanOut], bool]) -> None:
+        """All ends have counted but those in fan-outs about which the next plan decides."""
+        around = {step: self.around(step) for step in self.ended}
+        self.ended = {step: None for step in around if any(is_awaited(self.open[name]) for name, _ in around[step])}
+        left = {element: self.open.get(element[0]) for element in self.resolved}
+        self.resolved = {element: None for element, one in left.items() if one is not None and is_awaited(one)}
 
     def take_begun(self) -> list[StepId]:
         """Open fan-outs of which a step has begun since the last call."""
@@ -170,10 +193,19 @@ class FanOuts:
                 self._admit(fan_out, number)
                 self._note(fan_out, number)
             element.left += (before in _ENDED) - (now in _ENDED)
+            self._note_left(fan_out, number)
             if before in _ENDED and now not in _ENDED:
                 self._reopen(fan_out_id, number)
             elif not element.left:
                 self._end(fan_out_id, number, self._good_end(fan_out.spec, number))
+
+    def _note_left(self, fan_out: OpenFanOut, number: int) -> None:
+        if (fan_out.spec.id, number) not in self._unresolved:
+            return
+        if fan_out.elements[number].left == 1:
+            fan_out.unplanned.add(number)
+        else:
+            fan_out.unplanned.discard(number)
 
     def resolve(self, element: Element) -> None:
         """The element has ended: the plan has unrolled or skipped what was left of it."""
@@ -217,6 +249,7 @@ class FanOuts:
         closed = self.open.pop(fan_out)
         self.changed.pop(fan_out, None)
         self.failing.pop(fan_out, None)
+        self.deferred.pop(fan_out, None)
         for steps in closed.held_steps.values():
             yield from steps
 
@@ -240,6 +273,7 @@ class FanOuts:
         fan_out.counts[ElementStatus.OPEN] -= 1
         fan_out.counts[status] += 1
         element.status = status
+        fan_out.unplanned.discard(number)
         self.changed[fan_out_id] = None
         if status is ElementStatus.SUCCEEDED and fan_out.spec.policy.complete_when is not None:
             self._results.append((fan_out_id, number, True))

@@ -25,11 +25,15 @@ class ElementState:
 
 @dataclass(slots=True)
 class OpenFanOut:
-    """A fan-out that is not complete."""
+    """A fan-out that is not complete.
+
+    ``unplanned``: the elements of which nothing is left but pending nodes, so that a plan may end them.
+    """
 
     spec: FanOut
     elements: list[ElementState]
     counts: dict[ElementStatus, int] = field(default_factory=lambda: dict.fromkeys(ElementStatus, 0))
+    unplanned: set[int] = field(default_factory=set)
     admitted: int = 0
     held: list[int] = field(default_factory=list)
     held_steps: dict[int, list[StepId]] = field(default_factory=dict)

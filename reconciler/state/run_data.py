@@ -22,6 +22,7 @@ from reconciler.state.fan_outs import FanOuts
 from reconciler.state.history import History
 from reconciler.state.late_attempts import LateAttempts
 from reconciler.state.mailbox import Mailbox
+from reconciler.state.open_fan_outs import OpenFanOut
 from reconciler.state.outcome_builder import OutcomeBuilder
 from reconciler.state.outcomes import Outcome
 from reconciler.state.plan_requests import PlanRequests
@@ -181,7 +182,24 @@ class RunData:
         plan that is asked for then skips the block. How long that takes must decide neither whether the failure of the
         step counts nor whether its success completes a fan-out, and no act begins meanwhile.
         """
-        if self.undoing is not None or not self.facts.skips_more:
+        return self.facts.skips_more and self._is_plan_coming
+
+    def plan_may_end(self, fan_out: OpenFanOut) -> bool:
+        """Whether such a plan may end an element of which nothing is left but pending nodes.
+
+        The element may have ended before what ends now, so the plan decides about the fan-out.
+        """
+        return bool(fan_out.unplanned) and self._is_plan_coming
+
+    def plan_decides(self, step: StepId) -> bool:
+        """Whether such a plan says whether the end of a step counts."""
+        if self.plan_may_skip:
+            return True
+        return any(self.plan_may_end(self.fan_outs.open[fan_out]) for fan_out, _ in self.fan_outs.around(step))
+
+    @property
+    def _is_plan_coming(self) -> bool:
+        if self.plan is None or self.undoing is not None:
             return False
         asked = self.requests.required and self.epoch != self.requests.requested
         return asked or self.facts.asks or bool(self.steps.blocked)

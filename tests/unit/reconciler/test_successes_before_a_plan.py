@@ -208,3 +208,15 @@ def test_of_elements_that_one_plan_ends_the_one_counts_whose_steps_were_done_fir
     world = played([GONE_STEP, {"id": "both", **each, "min_successful": 1}], mode=mode)
 
     assert world.outputs == {"both": [EARLY]}
+
+
+@pytest.mark.parametrize("later", [work("other", LATER), work("other", FAILS)])
+@MODES
+def test_an_element_counts_that_the_next_plan_ends_before_what_ends_meanwhile(mode, later):
+    """All its steps are done, and only the plan says that nothing is left of it."""
+    route = {"id": "route", "route": [{"when": "$steps.inner == 9", "steps": [work("never", 0)]}]}
+    used = {"id": "block", "use": "other", "inputs": {}, "steps": [work("inner", EARLY), route], "output": "inner"}
+
+    world = played([both({**used, "after": ["begin"]}, later, min_successful=1, tolerated_failures=0)], mode=mode)
+
+    assert world.outputs["both"] == [EARLY]
