@@ -75,6 +75,8 @@ def parse_catalog(raw: Any) -> Catalog:
             "a catalog is a mapping with the key agents", "catalog", "write 'agents:' followed by a list"
         )
     _refuse_what_json_cannot_hold(raw)
+    if "agents" not in raw and raw.keys() & {"goal", "workflow"}:
+        raise InvalidCatalog("this is a task, not a catalog", "catalog", "give a file with the key agents")
     agents = raw.get("agents", ())
     if not isinstance(agents, list | tuple):
         raise InvalidCatalog("agents is not a list", "agents", "write each agent as a list item")

@@ -16,7 +16,7 @@ from pydantic import Field
 from actors.context import MAX_ARTEFACT_CHARS, Context
 from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog
 from actors.invocation import Invocation
-from actors.kinds.declared import declared
+from actors.kinds.declared import settings_of
 from actors.kinds.kind import Answer, Kind
 from actors.kinds.schemas import check_schema
 from actors.kinds.templates import Rendering, check_template
@@ -65,7 +65,7 @@ class A2aKind:
         if entry.get("effect") == Effect.STAGEABLE:
             fix = "declare it idempotent or irreversible, or wrap it in a callable with promote="
             raise InvalidCatalog("a remote agent cannot stage its effects", f"{location}.effect", fix)
-        settings = declared(A2aSettings, entry.get("settings") or {}, f"{location}.settings")
+        settings = settings_of(A2aSettings, entry, location)
         check_template(dict(settings.headers), entry.get("env") or (), f"{location}.settings.headers")
         derived = {"resources": Resources(), "timeout_s": TIMEOUT_S, "effect": Effect.IRREVERSIBLE}
         return {**derived, **entry}

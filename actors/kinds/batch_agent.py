@@ -22,7 +22,7 @@ from actors.errors import InvalidAgent, InvalidCatalog, UnknownTarget
 from actors.import_path import load
 from actors.invocation import Invocation
 from actors.kinds.batches import Batches
-from actors.kinds.declared import declared
+from actors.kinds.declared import declared, settings_of
 from actors.kinds.kind import Answer, Kind
 from actors.signature import Signature
 from planners.agents import AgentSpec, Effect
@@ -56,7 +56,7 @@ class BatchKind:
 
     def declare(self, entry: Mapping[str, Any], location: str) -> AgentSpec | Mapping[str, Any]:
         """Check the callable and the effect; derive the schemas of a single call, and its share of the resources."""
-        settings = declared(BatchSettings, entry.get("settings") or {}, f"{location}.settings")
+        settings = settings_of(BatchSettings, entry, location)
         if entry.get("effect", Effect.PURE) not in _SHAREABLE:
             fix = "declare effect: pure or idempotent; a batch that fails is called again, call by call"
             raise InvalidCatalog("calls of this effect cannot share a batch", f"{location}.effect", fix)

@@ -33,7 +33,7 @@ from actors.kinds.command_launch import Launch, launch
 from actors.kinds.command_progress import tell_lines
 from actors.kinds.command_settings import CommandSettings
 from actors.kinds.container_runtime import INSTALL, has_image, working_program
-from actors.kinds.declared import declared
+from actors.kinds.declared import declared, settings_of
 from actors.kinds.kind import Answer, Kind
 from actors.kinds.sandbox import lacks
 from actors.kinds.schemas import check_schema
@@ -72,7 +72,7 @@ class CommandKind:
         if entry.get("effect") == Effect.STAGEABLE:
             fix = "declare it idempotent or irreversible, or wrap it in a callable with promote="
             raise InvalidCatalog("a command cannot stage its effects", f"{location}.effect", fix)
-        settings = declared(CommandSettings, entry.get("settings") or {}, f"{location}.settings")
+        settings = settings_of(CommandSettings, entry, location)
         if settings.sandbox is not None and settings.image is None and (reason := lacks()) is not None:
             _log.warning("command '%s' is NOT sandboxed on this machine: %s", entry.get("name", location), reason)
         env = entry.get("env") or ()
@@ -134,8 +134,8 @@ def _container_health(image: str) -> str:
     program = working_program()
     if program is None:
         raise UnknownTarget("no program here runs containers: neither podman nor docker answers", "settings", INSTALL)
-    there = "" if has_image(program, image) else ", which is pulled when it is first needed"
-    return f"{program}, with the image {image}{there}"
+    there = "" if has_image(program, image) else " (not here yet: the first attempt pulls it)"
+    return f"{program}, image {image}{there}"
 
 
 def stop_command(attempt: AttemptId) -> None:

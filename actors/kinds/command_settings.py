@@ -1,12 +1,15 @@
 """What a catalog says about a command besides its argument vector: arguments, files, output, sandbox."""
 
+import re
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from planners.model import Model
 
 ANYWHERE = "*:*"
+# It must not look like an option of podman.
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 
 
 class Sandbox(Model):
@@ -53,8 +56,15 @@ class CommandSettings(Model):
     files: dict[str, str] = Field(default_factory=dict)
     output: str = "stdout"
     format: Literal["json", "text"] = "json"
-    image: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")
+    image: str | None = None
     sandbox: Sandbox | None = None
+
+    @field_validator("image")
+    @classmethod
+    def _image_is_a_name(cls, image: str | None) -> str | None:
+        if image is not None and _IMAGE.fullmatch(image) is None:
+            raise ValueError(f"'{image}' is not the name of an image, such as docker.io/library/alpine:3.20")
+        return image
 
     @model_validator(mode="after")
     def _container_can_keep_the_sandbox(self) -> Self:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from actors.errors import InvalidCatalog
 from actors.suggestions import nearest_field
-from planners.agents import Effect
+from planners.agents import AgentSpec, Effect
 from planners.model import Model
 
 _M = TypeVar("_M", bound=Model)
@@ -28,6 +28,18 @@ def declared(model: type[_M], raw: Any, location: str) -> _M:
             raise InvalidCatalog("unknown key", field, nearest_field(str(first["loc"][-1]), model)) from None
         message = first["msg"].removeprefix("Value error, ")
         raise InvalidCatalog(message, field, f"known keys: {', '.join(sorted(model.model_fields))}") from None
+
+
+def settings_of(model: type[_M], entry: Mapping[str, Any], location: str) -> _M:
+    """The settings of an entry, which is at ``location``.
+
+    Raises:
+        InvalidCatalog: one of them is beside ``settings`` and not below it, or not valid.
+    """
+    for name in sorted(entry.keys() & model.model_fields.keys() - AgentSpec.model_fields.keys()):
+        message = f"'{name}' is a setting of this kind of agent"
+        raise InvalidCatalog(message, f"{location}.{name}", f"write it below settings: {{{name}: ...}}")
+    return declared(model, entry.get("settings") or {}, f"{location}.settings")
 
 
 def check_acting(entry: Mapping[str, Any], location: str, what: str) -> None:

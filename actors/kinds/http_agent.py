@@ -16,7 +16,7 @@ from pydantic import Field, JsonValue
 from actors.context import Context
 from actors.errors import ActorsError, BadInput, BadOutput, InvalidCatalog, ProviderBusy
 from actors.invocation import Invocation
-from actors.kinds.declared import declared
+from actors.kinds.declared import settings_of
 from actors.kinds.kind import Answer, Kind
 from actors.kinds.outbound import GuardedTransport, parsed_allowances
 from actors.kinds.retry_after import retry_after_s
@@ -84,7 +84,7 @@ class HttpKind:
 
     def declare(self, entry: Mapping[str, Any], location: str) -> AgentSpec | Mapping[str, Any]:
         """Check the address, the settings and all templates; derive the input schema from the templates."""
-        settings = declared(HttpSettings, entry.get("settings") or {}, f"{location}.settings")
+        settings = settings_of(HttpSettings, entry, location)
         target = _target(entry, location)
         if settings.method not in _SAFE and "effect" not in entry:
             fix = "declare effect: pure, idempotent or irreversible; only you know what the request does"

@@ -17,7 +17,7 @@ from actors.context import Context
 from actors.errors import BadInput, BadOutput, InvalidCatalog, UnknownTarget
 from actors.import_path import load_object
 from actors.invocation import Invocation
-from actors.kinds.declared import check_acting, declared
+from actors.kinds.declared import check_acting, settings_of
 from actors.kinds.kind import Answer, Kind
 from actors.kinds.libraries import imported
 from actors.kinds.schemas import check_schema
@@ -62,7 +62,7 @@ class LangGraphKind:
         if find_spec("langgraph") is None:
             fix = "install it: pip install 'forerun[langgraph]'"
             raise InvalidCatalog("agents of kind langgraph need the extra langgraph", f"{location}.kind", fix)
-        settings = declared(GraphSettings, entry.get("settings") or {}, f"{location}.settings")
+        settings = settings_of(GraphSettings, entry, location)
         check_acting(entry, location, "a graph")
         try:
             _graph(entry.get("target"))

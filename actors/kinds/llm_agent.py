@@ -13,7 +13,7 @@ from actors.context import Context
 from actors.errors import BadInput, BadOutput, InvalidCatalog, UnknownTarget
 from actors.import_path import load
 from actors.invocation import Invocation
-from actors.kinds.declared import declared
+from actors.kinds.declared import settings_of
 from actors.kinds.kind import Answer, Kind
 from actors.kinds.libraries import imported
 from actors.kinds.llm_settings import LLMSettings
@@ -110,7 +110,7 @@ def _conversation(call: Invocation, settings: LLMSettings, context: Context) -> 
 
 
 def _settings(entry: Mapping[str, Any], location: str) -> LLMSettings:
-    settings = declared(LLMSettings, entry.get("settings") or {}, f"{location}.settings")
+    settings = settings_of(LLMSettings, entry, location)
     for index, tool in enumerate(settings.tools):
         try:
             if is_import_path(tool):

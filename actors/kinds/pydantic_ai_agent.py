@@ -15,7 +15,7 @@ from actors.context import Context
 from actors.errors import BadInput, BadOutput, InvalidCatalog, UnknownTarget
 from actors.import_path import load, load_object
 from actors.invocation import Invocation
-from actors.kinds.declared import check_acting, declared
+from actors.kinds.declared import check_acting, settings_of
 from actors.kinds.kind import Answer, Kind
 from actors.kinds.libraries import imported
 from actors.kinds.llm_settings import TokenPrices
@@ -60,7 +60,7 @@ class PydanticAIKind:
         if find_spec("pydantic_ai") is None:
             fix = "install it: pip install 'forerun[llm]'"
             raise InvalidCatalog("agents of kind pydantic_ai need the extra llm", f"{location}.kind", fix)
-        settings = declared(PydanticAISettings, entry.get("settings") or {}, f"{location}.settings")
+        settings = settings_of(PydanticAISettings, entry, location)
         check_acting(entry, location, "an agent of pydantic-ai")
         try:
             agent = _agent(entry.get("target"))

@@ -144,3 +144,10 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path, text: str | None)
 
     with pytest.raises(InvalidCatalog):
         load_catalog(path)
+
+
+def test_a_task_in_the_place_of_a_catalog_is_called_one():
+    with pytest.raises(InvalidCatalog, match="this is a task") as refused:
+        parse_catalog({"workflow": {"steps": []}, "inputs": {}})
+
+    assert "agents" in refused.value.fix

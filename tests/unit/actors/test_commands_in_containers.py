@@ -112,6 +112,14 @@ def test_what_a_container_cannot_keep_is_refused(settings: dict[str, Any], told:
         declared("true", settings=settings)
 
 
+def test_a_setting_beside_settings_is_named_with_its_place():
+    with pytest.raises(InvalidCatalog) as refused:
+        declared("true", image=IMAGE)
+
+    assert refused.value.field == "agents.0.image"
+    assert refused.value.fix == "write it below settings: {image: ...}"
+
+
 # ---- how it is started
 
 
