@@ -43,7 +43,14 @@ class DurationModel:
 
     def estimate(self, given: Mapping[str, float]) -> Estimate:
         """Seconds for these features; missing ones are NaN to the trees."""
-        row = [given.get(name, math.nan) for name in self.features]
+        return self.estimate_of(self.row(given))
+
+    def row(self, given: Mapping[str, float]) -> tuple[float, ...]:
+        """The features that the model knows, in its order."""
+        return tuple([given.get(name, math.nan) for name in self.features])
+
+    def estimate_of(self, row: tuple[float, ...]) -> Estimate:
+        """Seconds for a row; some 50 us."""
         p50_s = math.exp(self.p50.score(row))
         return Estimate(p50_s * self.smear, p50_s, max(p50_s, math.exp(self.p90.score(row))))
 

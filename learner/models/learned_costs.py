@@ -12,6 +12,7 @@ from planners.workflow import Step
 from reconciler.state.features import step_features
 
 _PRIOR = PriorCosts()
+_MOST_ESTIMATES = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +26,24 @@ class LearnedCosts:
     models: Mapping[str, DurationModel] = field(default_factory=dict)
     survivals: Mapping[str, float] = field(default_factory=dict)
     accepted: AcceptanceRates = field(default_factory=AcceptanceRates)
+    _estimates: dict[tuple[str, tuple[float, ...]], Estimate] = field(default_factory=dict, compare=False, repr=False)
 
     def duration(self, agent: AgentSpec, step: Step) -> Estimate:
         """The estimate of the agent's model, else its observed durations shrunk to the prior, else the prior."""
         if model := self.models.get(agent.name):
-            return model.estimate(step_features(step))
+            return self._estimated(agent.name, model, model.row(step_features(step)))
         prior = _PRIOR.duration(agent, step)
         seen = self.observed.get(agent.name)
         return seen.shrunk(prior) if seen else prior
+
+    def _estimated(self, agent: str, model: DurationModel, row: tuple[float, ...]) -> Estimate:
+        """The estimate of a model, made once: a plan asks several times for each step, and most steps are alike."""
+        key = agent, row
+        if (known := self._estimates.get(key)) is None:
+            if len(self._estimates) >= _MOST_ESTIMATES:
+                self._estimates.clear()
+            known = self._estimates[key] = model.estimate_of(row)
+        return known
 
     def output_bytes(self, agent: AgentSpec) -> float:
         """The mean size of recent outputs, else the prior."""

@@ -9,15 +9,19 @@ from collections.abc import Hashable
 from dataclasses import replace
 from typing import NamedTuple
 
+from planners.agents import AgentSpec
 from planners.costs import CostModel, PriorCosts, mean_duration_s
 from planners.escalation import extras_of
 from planners.requests import PlanRequest
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
 from planners.scheduling.problem.agent_candidates import Candidates
 from planners.scheduling.problem.problem import Problem
+from planners.scheduling.problem.time_scale import TimeScale
 from planners.workflow import FlatWorkflow
 
 _MOST_SCHEDULES, _MOST_STEPS = 64, 50
+_LONG_S = 1_000.0
+_FINE = TimeScale(0.0, 1)
 
 
 class Certified(NamedTuple):
@@ -60,12 +64,14 @@ class KnownSchedules:
         if is_limited or request.in_flight or flat.fan_outs or len(flat.steps) > _MOST_STEPS:
             return None
         candidates, objective = Candidates(request), task.objective
+        timing = _Timing(request)
         steps: list[Hashable] = []
         for step in flat.steps:
             agents = candidates.of(step)
             means = [mean_duration_s(costs, agent, step) for agent in agents]
             extras = extras_of(step, agents, request.excluded(step.id), costs, objective)
-            steps.append((step.id, step.parents, candidates.key(step), *means, *extras))
+            seconds = means if any(map(any, extras)) else map(timing.of, agents, means)
+            steps.append((step.id, step.parents, candidates.key(step), *seconds, *extras))
         return objective.latency_weight, objective.usd_weight, request.without_agents, tuple(steps)
 
     def find(self, key: Hashable, flat: FlatWorkflow, request: PlanRequest, costs: CostModel) -> Certified | None:
@@ -86,6 +92,24 @@ class KnownSchedules:
         if len(there.known) >= _MOST_SCHEDULES:
             there.known.popitem(last=False)
         there.known[key] = certified
+
+
+class _Timing:
+    """What of an agent's mean seconds a schedule depends on: it counts in quanta, unless seconds cost money."""
+
+    def __init__(self, request: PlanRequest) -> None:
+        self._speeds = sorted({node.speed for node in request.cluster.nodes})
+        cold_s = max((agent.cold_start_s for agent in request.catalog.agents), default=0.0)
+        slowest = self._speeds[0] if self._speeds else 1.0
+        # Where no step takes longer, quanta are the finest.
+        self._long_s = 0.0 if cold_s > _LONG_S else _LONG_S * slowest
+
+    def of(self, agent: AgentSpec, mean_s: float) -> Hashable:
+        """The quanta on nodes of every speed, warm and cold; the seconds where these count."""
+        if agent.price.usd_per_s or mean_s >= self._long_s:
+            return mean_s
+        colds_s = (0.0, agent.cold_start_s)
+        return tuple([_FINE.duration(mean_s / speed + cold_s) for speed in self._speeds for cold_s in colds_s])
 
 
 def _is(one: object, other: object) -> bool:

@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
 
-from learner.models.durations import feature_matrix, fit_durations, pinball_loss
+from learner.models.durations import DurationModel, feature_matrix, fit_durations, pinball_loss
+from learner.models.learned_costs import LearnedCosts
+from learner.models.trees import Trees
 from learner.online.duration_windows import DurationWindow, ObservedDuration, kaplan_meier_weights
+from planners.agents import AgentSpec
 from planners.costs import Estimate
+from planners.workflow import Step
 
 
 def observations(count, seed=0):
@@ -135,3 +139,15 @@ def test_censored_durations_do_not_bias_boosted_quantiles():
 
     assert abs(knowing.p50_s - 16.0) <= abs(ignorant.p50_s - 16.0)
     assert knowing.p50_s == pytest.approx(16.0, rel=0.1)
+
+
+def test_what_was_estimated_is_not_estimated_again(monkeypatch):
+    asked = []
+    monkeypatch.setattr(DurationModel, "estimate_of", lambda _, row: asked.append(row) or Estimate(1.0, 1.0, 2.0))
+    model = DurationModel(("parents",), Trees(()), Trees(()), 1.0)
+    costs = LearnedCosts(models={"worker": model})
+    agent = AgentSpec(name="worker", capability="work")
+    steps = [Step(id=f"s{number}", capability="work") for number in range(3)]
+
+    assert [costs.duration(agent, step).p90_s for step in steps] == [2.0] * 3
+    assert asked == [(0.0,)]

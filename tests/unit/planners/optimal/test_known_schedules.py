@@ -2,7 +2,7 @@
 
 import pytest
 
-from planners.agents import AgentSpec, Catalog
+from planners.agents import AgentSpec, Catalog, Price
 from planners.bindings import StepRef, Value
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import Estimate, PriorCosts
@@ -107,6 +107,27 @@ def test_values_that_durations_depend_on_need_another_one(scheduled):
     assert len(scheduled) == 2
     assert made[1] == anew(asked(chain(5.0)), lambda: costs)
     assert [plan.makespan_s for plan in made] == pytest.approx([4.0, 8.0, 4.0])
+
+
+def test_durations_of_as_many_quanta_need_no_other_one(scheduled):
+    costs = ByValue()
+    plans = CertifiedPlans(lambda: costs)
+
+    made = [timeless(plans.plan(asked(chain(value)))) for value in (1.00001, 1.0009)]
+
+    assert len(scheduled) == 1
+    assert made[1] == anew(asked(chain(1.0009)), lambda: costs)
+
+
+def test_seconds_that_cost_money_count(scheduled):
+    costs = ByValue()
+    plans = CertifiedPlans(lambda: costs)
+    dear = Catalog(agents=tuple(agent.model_copy(update={"price": Price(usd_per_s=0.1)}) for agent in CATALOG.agents))
+
+    made = [timeless(plans.plan(asked(chain(value), catalog=dear))) for value in (1.00001, 1.0009)]
+
+    assert len(scheduled) == 2
+    assert made[1] == anew(asked(chain(1.0009), catalog=dear), lambda: costs)
 
 
 def test_what_was_learned_since_needs_another_one(scheduled):
