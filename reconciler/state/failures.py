@@ -44,7 +44,7 @@ def apply_policy(  # noqa: PLR0913 one decision about one step
         case FailRun() if run.steps.open_parents(step.id) and not agent.effect.never_twice:
             # It ran ahead of what it follows. If that fails, the step may not be needed, or have other inputs.
             run.steps.retry(step.id, run.at_s, run.at_s, f"failed ahead of what it follows: {failure.told}")
-        case FailRun() if run.plan_decides(step.id):
+        case FailRun() if run.plan_is_coming:
             await_plan(run, step.id)
         case FailRun():
             after = f" after {tries} tries" if tries > 1 else ""

@@ -182,23 +182,18 @@ class RunData:
         plan that is asked for then skips the block. How long that takes must decide neither whether the failure of the
         step counts nor whether its success completes a fan-out, and no act begins meanwhile.
         """
-        return self.facts.skips_more and self._is_plan_coming
+        return self.facts.skips_more and self.plan_is_coming
 
     def plan_may_end(self, fan_out: OpenFanOut) -> bool:
         """Whether such a plan may end an element of which nothing is left but pending nodes.
 
         The element may have ended before what ends now, so the plan decides about the fan-out.
         """
-        return bool(fan_out.unplanned) and self._is_plan_coming
-
-    def plan_decides(self, step: StepId) -> bool:
-        """Whether such a plan says whether the end of a step counts."""
-        if self.plan_may_skip:
-            return True
-        return any(self.plan_may_end(self.fan_outs.open[fan_out]) for fan_out, _ in self.fan_outs.around(step))
+        return bool(fan_out.unplanned) and self.plan_is_coming
 
     @property
-    def _is_plan_coming(self) -> bool:
+    def plan_is_coming(self) -> bool:
+        """Whether a plan of which nothing has arrived yet may skip steps of the present one, or change what they read."""
         if self.plan is None or self.undoing is not None:
             return False
         asked = self.requests.required and self.epoch != self.requests.requested

@@ -170,3 +170,17 @@ def test_a_restart_at_any_event_changes_nothing(mode):
 
     for after in range(1, events + 1):
         assert played(steps, mode=mode, restarts=(Restart(after=after),)).outputs == {"beside": 7}, after
+
+
+def test_a_step_that_fails_on_what_the_next_plan_gives_it_no_more_fails_nothing():
+    """One result was enough, and the other one, a guess that had finished as well, does not count."""
+    each = {"id": "each", "for_each": [7, 8], "steps": [step("inner", inputs={"n": "$item"})], "min_successful": 1}
+    reader = step("reader", inputs={"all": "$steps.each"})
+
+    def output(_capability, inputs, _number):
+        bad = Failure(kind=FailureKind.BAD_INPUT, message="too many")
+        return bad if len(inputs.get("all", ())) > 1 else inputs.get("n", 0)
+
+    world = Declared(a_task([each, reader]), output=output, seconds=lambda *_: 0.1, plan_s=0.5).play()
+
+    assert world.outputs == {"reader": 0}
