@@ -193,7 +193,7 @@ class RunData:
 
     @property
     def plan_is_coming(self) -> bool:
-        """Whether a plan of which nothing has arrived yet may skip steps of the present one, or change what they read."""
+        """Whether a plan of which nothing has arrived yet may skip steps of this one, or change what they read."""
         if self.plan is None or self.undoing is not None:
             return False
         asked = self.requests.required and self.epoch != self.requests.requested
