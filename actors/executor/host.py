@@ -148,7 +148,7 @@ def worker(call: Invocation, *blobs: Any) -> Iterator[Any]:
     """
     restrict_environment(call.env)
     on_loop = kind_of(call.kind).runs_on_loop  # such kinds enforce their timeout themselves
-    yield Began(os.getpid(), watch(None if on_loop else call.timeout_s))
+    yield Began(os.getpid(), watch(None if on_loop else call.timeout_s, call.attempt))
     result = run_in_process(call, blobs, *_captures_of(call))
     watch(None)
     yield result.ended

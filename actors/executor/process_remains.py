@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import quote
 
 from actors.executor.containment import remove_stale_marks
 from actors.stacks import stack_of
 
 _PREFIX = "forerun-stack-"
+_NAME_PREFIX = f"{_PREFIX}of-"
 _MOST_BYTES = 64_000
 _EXITED = "Forerun: exit code "
 # The signals that `faulthandler` tells of, by its names for them.
@@ -56,12 +58,23 @@ class StackFile:
     def __init__(self) -> None:
         self.path = Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}"
         self._file = self.path.open("wb", buffering=0)
+        self._link: Path | None = None
         faulthandler.enable(self._file, all_threads=False)
         self._tell_exit()
 
-    def watch(self, after_s: float | None) -> None:
-        """Write the stacks unless this is called again within ``after_s`` seconds; None: do not watch any more."""
+    def watch(self, after_s: float | None, attempt: str = "") -> None:
+        """Write the stacks unless this is called again within ``after_s`` seconds; None: do not watch any more.
+
+        ``attempt``: the one that runs here alone. Until the next call its `name_of` leads to the file as well, because
+        the process may end before its caller has received the path.
+        """
         faulthandler.cancel_dump_traceback_later()
+        with suppress(OSError):
+            if self._link is not None:
+                self._link.unlink(missing_ok=True)
+            self._link = self.path.with_name(name_of(attempt)) if attempt else None
+            if self._link is not None:
+                self._link.symlink_to(self.path)
         if self._file.tell():
             self._file.seek(0)
             self._file.truncate()
@@ -90,11 +103,16 @@ def stack_file() -> StackFile | None:
         return None
 
 
-def watch(after_s: float | None) -> str:
+def name_of(attempt: str) -> str:
+    """The name by which the file of an attempt's process is found on its node."""
+    return f"{_NAME_PREFIX}{quote(attempt, safe='')}"
+
+
+def watch(after_s: float | None, attempt: str = "") -> str:
     """As `StackFile.watch`; returns the path of the file, empty if there is none."""
     if (file := stack_file()) is None:
         return ""
-    file.watch(after_s)
+    file.watch(after_s, attempt)
     return str(file.path)
 
 
@@ -102,14 +120,17 @@ def remains_of(path: str, oom_kills_before: int) -> ProcessRemains:
     """Read and remove the file of a process of this node that ended.
 
     Args:
-        path: of its file.
+        path: of its file, or `name_of` its attempt.
         oom_kills_before: `oom_kills` before its end.
     """
     text = ""
     with suppress(OSError):
-        if Path(path).name.startswith(_PREFIX):
-            text = Path(path).read_bytes()[-_MOST_BYTES:].decode(errors="replace")
-            Path(path).unlink()
+        link = Path(tempfile.gettempdir(), path)  # a path that is absolute stays as it is
+        file = link.resolve()
+        if file.name.startswith(_PREFIX):
+            text = file.read_bytes()[-_MOST_BYTES:].decode(errors="replace")
+            file.unlink()
+            link.unlink(missing_ok=True)
     fatal = next((line for line in text.splitlines() if line.startswith("Fatal Python error")), "")
     code = _HOST_CODE if _HOST_CODE in text else _WORKER_CODE
     died_of = fatal.partition(": ")[2]
@@ -138,4 +159,9 @@ def oom_kills() -> int:
 
 def remove_stale_stacks() -> None:
     """Remove the files of processes that ended a while ago."""
-    remove_stale_marks(Path(tempfile.gettempdir()), _PREFIX)
+    folder = Path(tempfile.gettempdir())
+    remove_stale_marks(folder, _PREFIX)
+    for link in folder.glob(f"{_NAME_PREFIX}*"):
+        with suppress(OSError):
+            if not link.exists():
+                link.unlink()

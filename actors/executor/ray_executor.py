@@ -17,6 +17,7 @@ from actors.executor.hosted import ExecutorOptions, HostedAttempt
 from actors.executor.hosts import kill
 from actors.executor.lost_processes import node_lost, out_of_memory, worker_lost
 from actors.executor.nodes import pinned, ray_amounts
+from actors.executor.process_remains import name_of
 from actors.executor.readings import Held, merged
 from actors.executor.waits import Stage, in_use, process_wait, resource_wait, start_wait
 from actors.failures import failure_of, timed_out
@@ -271,7 +272,8 @@ class RayExecutor(HostExecutor):
                 asyncio.get_running_loop().call_soon(self._on_node_lost, node)
             return node_lost(node, error_type, never_began=isinstance(error, _UNPLACEABLE))
         if lost:
-            left = await self._hosts.remains(node, hosted.stack)
+            # A process that ends at once takes the message with it that it has begun.
+            left = await self._hosts.remains(node, hosted.stack or name_of(hosted.order.attempt))
             if isinstance(error, rx.OutOfMemoryError) or left.oom_killed:
                 return out_of_memory(name, node, str(error))
             return worker_lost(name, left, error_type)

@@ -1,6 +1,7 @@
 """`forerun up --address` on a Ray cluster of somebody else's, which asks for a token."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -33,11 +34,17 @@ class Head:
 
 
 def _free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on, between those of Ray's workers and those that the kernel gives to connections."""
     with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+        found: list[int] = []
+        for port in random.sample(range(20_000, 32_000), 1_000):
+            probe = held.enter_context(socket.socket())
+            with suppress(OSError):
+                probe.bind(("", port))
+                found.append(port)
+            if len(found) == count:
+                return found
+    pytest.fail("no port is free")
 
 
 @pytest.fixture

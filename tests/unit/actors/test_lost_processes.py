@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from actors.executor.lost_processes import blocked_loop, out_of_memory, worker_lost
-from actors.executor.process_remains import ProcessRemains, oom_kills, remains_of
+from actors.executor.process_remains import ProcessRemains, name_of, oom_kills, remains_of, remove_stale_stacks
 from actors.kinds.command_failure import command_failed
 from actors.stacks import frame_in, stack_of
 from reconciler.state.handoff import FailureKind
@@ -82,6 +82,36 @@ def test_a_process_that_ends_itself_is_told_with_its_exit_code_and_its_children_
     assert failure.evidence.exit_code == 7
     assert not failure.evidence.traceback
     assert "os._exit" in failure.fix
+
+
+def test_a_process_that_ends_before_it_was_heard_of_is_found_by_its_attempt(tmp_path: Path):
+    script = tmp_path / "exits.py"
+    script.write_text(EXIT.replace("watch(None)", "watch(None, 'task/1.2')"))
+    told = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False).stdout  # noqa: S603 - our own
+    path = Path(told.strip())
+
+    assert remains_of(name_of("task/1.2"), 0).exit_code == 7
+    assert not path.exists()
+    assert not path.with_name(name_of("task/1.2")).is_symlink()
+
+
+def test_a_link_to_something_else_is_not_followed(tmp_path: Path):
+    other, link = tmp_path / "precious", Path(tempfile.gettempdir()) / name_of(uuid4().hex)
+    other.write_text("x")
+    link.symlink_to(other)
+
+    assert remains_of(link.name, 0).stack == ""
+    assert other.exists()
+    link.unlink()
+
+
+def test_links_to_what_is_gone_are_removed(tmp_path: Path):
+    link = Path(tempfile.gettempdir()) / name_of(uuid4().hex)
+    link.symlink_to(tmp_path / "gone")
+
+    remove_stale_stacks()
+
+    assert not link.is_symlink()
 
 
 def test_only_stacks_are_read_and_removed(tmp_path: Path):
