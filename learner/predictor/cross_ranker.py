@@ -21,27 +21,21 @@ _LEAST_REQUESTS = 30  # below, a ranker learns noise
 
 
 class CrossRanker(NamedTuple):
-    """``ranker``: of all requests; None after few. ``quick``: as good for continuations, in a quarter of its time.
-
-    ``fold``: of each request, (requests,).
-    """
+    """``ranker``: of all requests; None after few. ``fold``: of each request, (requests,)."""
 
     ranker: Ranker | None
-    quick: Ranker | None
     of_folds: Sequence[Ranker]
     fold: NDArray[np.int_]
 
-    def probabilities(
-        self, candidates: CandidateFeatures, request: int | None = None, *, continued: bool = False
-    ) -> Floats:
+    def probabilities(self, candidates: CandidateFeatures, request: int | None = None) -> Floats:
         """Probability of each candidate to be the true plan, (candidates,).
 
-        ``request``: one of those learned from, None for a new one. ``continued``: they begin with known steps.
+        ``request``: one of those learned from, None for a new one.
         """
-        if self.ranker is None or self.quick is None:
+        if self.ranker is None:
             return unranked(candidates)
         if request is None or request >= len(self.fold):
-            return (self.quick if continued else self.ranker).probabilities(candidates)
+            return self.ranker.probabilities(candidates)
         return self.of_folds[int(self.fold[request])].probabilities(candidates)
 
     def stored(self) -> Any:
@@ -63,7 +57,7 @@ class CrossRanker(NamedTuple):
                 return _joined([], np.zeros(0, dtype=int))
             if isinstance(stored, str):
                 pointwise = PointwiseRanker(lgb.Booster(model_str=stored))
-                return cls(pointwise, pointwise, (), np.zeros(0, dtype=int))
+                return cls(pointwise, (), np.zeros(0, dtype=int))
             boosters = [lgb.Booster(model_str=text) for text in stored["boosters"]]
         except lgb.basic.LightGBMError as error:
             raise CorruptPredictor(f"ranker: {error}") from error
@@ -91,9 +85,8 @@ def fit_ranker(judged: Sequence[JudgedCandidates], seed: int) -> CrossRanker:
 def _joined(boosters: Sequence[lgb.Booster], fold: NDArray[np.int_]) -> CrossRanker:
     """Of a booster of all requests, then those of the folds. Their mean varies less than one alone."""
     if not boosters:
-        return CrossRanker(None, None, (), fold)
-    single = [ListRanker([booster]) for booster in boosters]
-    return CrossRanker(ListRanker(boosters), single[0], single[1:], fold)
+        return CrossRanker(None, (), fold)
+    return CrossRanker(ListRanker(boosters), [ListRanker([booster]) for booster in boosters[1:]], fold)
 
 
 def unranked(candidates: CandidateFeatures) -> Floats:

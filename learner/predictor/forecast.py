@@ -80,7 +80,7 @@ def continued(fitted: FittedModels, expected: Forecast, prefix: NumberedPlan) ->
     of = expected.judgement
     others = [expected.considered.plans[at] for at in np.argsort(-expected.probability, kind="stable").tolist()]
     considered = continuation_features(fitted.space, of, prefix, others)
-    return _forecast(fitted, of, considered, expected.familiarity, continued=True)
+    return _forecast(fitted, of, considered, expected.familiarity)
 
 
 def continuation_features(
@@ -96,12 +96,10 @@ def _forecast(
     judgement: Judgement,
     considered: CandidateFeatures,
     familiarity: float,
-    *,
-    continued: bool = False,
 ) -> Forecast:
     """Mix what the experts say. What is judged by similar requests counts less where there are none."""
     recalled, repeats = judgement.recalled, len(judgement.recalled.repeats)
-    ranked = fitted.ranker.probabilities(considered, judgement.request, continued=continued)
+    ranked = fitted.ranker.probabilities(considered, judgement.request)
     experts = expert_probabilities(considered.plans, ranked, considered.cold, recalled)
     unscaled = fitted.weights.mix(experts, repeats)
     experts[BY_SIMILARITY] *= familiarity

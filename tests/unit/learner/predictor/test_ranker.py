@@ -82,15 +82,6 @@ def test_a_request_learned_from_is_judged_by_the_ranker_that_has_not_seen_it():
     assert np.array_equal(fitted.probabilities(asked), fitted.ranker.probabilities(asked))
 
 
-def test_a_continuation_is_judged_by_one_booster_instead_of_several():
-    fitted, asked = fit_ranker(lists(90), 0), listed(0.2, 0.8, 0.5)
-    assert isinstance(fitted.ranker, ListRanker)
-    (quick,) = fitted.quick.boosters if isinstance(fitted.quick, ListRanker) else ()
-
-    assert quick is fitted.ranker.boosters[0]
-    assert np.array_equal(fitted.probabilities(asked, continued=True), ListRanker([quick]).probabilities(asked))
-
-
 def test_a_ranker_is_stored_and_sent_without_a_difference():
     fitted, asked = fit_ranker(lists(90), 0), listed(0.2, 0.8, 0.5)
 
