@@ -56,7 +56,10 @@ def create(  # noqa: PLR0913 - keywords with defaults
 
 
 def training_pause_s(used_s: float) -> float:
-    """How long to wait after a round of training that has used so many seconds of a core: a twentieth is trained."""
+    """How long to wait after a round of training that has used so many seconds of a core.
+
+    Rounds of up to three seconds take a twentieth of a core that way. Longer ones take more, so that models follow.
+    """
     return min(_LONGEST_PAUSE_S, used_s * (1 / _TRAINING_SHARE - 1))
 
 
@@ -201,4 +204,4 @@ class LearnerActor:
             self._training_is_due.clear()
             began_s = time.thread_time()
             self.train_once()
-            time.sleep(training_pause_s(time.thread_time() - began_s))
+            time.sleep(training_pause_s(time.thread_time() - began_s))  # only this thread waits; it does nothing else

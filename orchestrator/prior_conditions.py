@@ -23,7 +23,7 @@ def prior_conditions(request: PlanRequest, gate: GateSettings, share: float = 1.
 
 
 def contention(request: PlanRequest, gate: GateSettings, share: float = 1.0) -> Contention:
-    """What second attempts and standbys cost by delaying confirmed work of others, in dollars as the gate's guesses."""
+    """What hedges and standbys cost by delaying confirmed work of others, priced as the gate prices guesses."""
     return Contention(prices=_prices(request, share), usd_per_s=_policy(gate).node_usd_per_s)
 
 

@@ -1,5 +1,5 @@
-"""The names of the agents that a run itself plays, which are their capabilities, too, and what ids begin with."""
+"""Names that Forerun itself uses: of the agents that a run plays, which are also their capabilities, and in ids."""
 
 WAIT, APPROVAL, CALLBACK = "forerun.wait", "forerun.approval", "forerun.callback"
-# The id of the fan-out that the nodes form which a node joins: this, and the id of the node.
+# The nodes that a node joins form a fan-out; its id is this prefix and the id of the joining node.
 JOIN = "join:"

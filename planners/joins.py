@@ -10,7 +10,7 @@ from planners.workflow import Node, Use
 
 
 def join_id(node: StepId) -> StepId:
-    """The id of the fan-out that the nodes form which this one joins."""
+    """The id of the fan-out that is formed by the nodes that this one joins."""
     return StepId(f"{JOIN}{node}")
 
 

@@ -65,7 +65,7 @@ class NodeFields(Failing):
     join: Join | None = Field(
         default=None,
         exclude_if=lambda join: join is None,
-        description="Nodes that it waits for, although not for all of them in any case",
+        description="Nodes of which it need not wait for all",
     )
     title: str = Field(default="", description="A title for people; it is not part of the work")
     # Left out of documents where there is none, because there null is a value.

@@ -1,5 +1,6 @@
 """Unrolling the nodes of one level, and what a node joins of them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -26,8 +27,8 @@ class _Unrolled(NamedTuple):
     unresolved: bool
 
 
-class UnrolledLevels(UnrolledSteps):
-    """See the module. Each kind of node is unrolled by `unroll_node`."""
+class UnrolledLevels(UnrolledSteps, ABC):
+    """Levels of nodes, and joins. `unroll_node` unrolls a node of each kind."""
 
     def __init__(self, inputs: Mapping[str, Any], known: Mapping[StepId, Any], facts: Facts, most: int) -> None:
         super().__init__(inputs, known, facts, most)
@@ -64,9 +65,9 @@ class UnrolledLevels(UnrolledSteps):
             self._levels[key] = self.level(branch.steps, read)
         return self._levels[key]
 
+    @abstractmethod
     def unroll_node(self, node: Node, scope: NodeScope, place: FlatPlace) -> Meaning:
         """Append the flat steps of a node; returns what it stands for."""
-        raise NotImplementedError
 
     def unroll(self, visits: Iterable[Visit], scope: NodeScope, place: FlatPlace) -> NodeScope:
         """Append the flat steps of one level, given in topological order; returns the level's scope."""

@@ -42,7 +42,7 @@ class BoundInputs:
 
     @property
     def here(self) -> bool:
-        """Whether all inputs are here, so that identical ones can be told."""
+        """Whether all inputs are here, so that identical ones are recognised."""
         return not self.slots and not self.computed
 
     def blob(self, attempt: AttemptId, reference: Reference) -> int:

@@ -1,7 +1,7 @@
 """The word alignment of all requests, and those without a group of them each, for requests that were learned from.
 
 Training shows the ranker what the others say of a request. A request that comes again must be judged in the same way:
-the alignment of all requests has learned its words from its own plans, and would seem to be surer than it is.
+the alignment of all requests has learned from its own plans, and would look more certain than it is.
 """
 
 from collections.abc import Mapping, Sequence

@@ -92,10 +92,7 @@ def continuation_features(
 
 
 def _forecast(
-    fitted: FittedModels,
-    judgement: Judgement,
-    considered: CandidateFeatures,
-    familiarity: float,
+    fitted: FittedModels, judgement: Judgement, considered: CandidateFeatures, familiarity: float
 ) -> Forecast:
     """Mix what the experts say. What is judged by similar requests counts less where there are none."""
     recalled, repeats = judgement.recalled, len(judgement.recalled.repeats)

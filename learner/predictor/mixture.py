@@ -19,6 +19,7 @@ _LEAST_REPEATS = (0, 1, 2, 4, 8, 16)
 # Prior weights without and with repeats, in the order of `EXPERTS`, and how many observations they are worth.
 _PRIOR = (0.60, 0.25, 0.0, 0.0, 0.05, 0.10)
 _PRIOR_REPEATED = (0.20, 0.05, 0.55, 0.15, 0.02, 0.03)
+# More for new requests, where few plans say little; chosen with the plan sets of `forerun bench similarity` in view.
 _PRIOR_WORTH, _PRIOR_WORTH_REPEATED = 40.0, 10.0
 _ROUNDS = 50
 _IS_LAST = np.array([name == "last" for name in EXPERTS], dtype=np.float64)

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
 from actors.executor.local_executor import LocalExecutor
 from orchestrator.prior_conditions import prior_conditions
 from orchestrator.settings import GateSettings, PlanningSettings
+from orchestrator.speculative_planning import SpeculativePlanning
 from planners.agents import Catalog
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import PriorCosts
@@ -19,12 +20,9 @@ from planners.optimal.decompose.goals import Decomposer
 from planners.optimal.draft import DraftPlanner
 from planners.optimal.planner import OptimalPlannerPipeline, OptimalSettings
 from planners.plans import Plan
-from planners.requests import Continuation, PlanRequest
+from planners.requests import PlanRequest
 from planners.resources import Resources
-from planners.speculative.plan_advice import PlanAdvice
 from planners.speculative.planner import SpeculativePlannerPipeline
-from planners.speculative.route_chances import RouteChances
-from planners.tasks import Task
 from reconciler.runtime.figures import ShardFigures
 from reconciler.state.conditions import Conditions
 from reconciler.state.learned_times import LearnedTimes
@@ -51,37 +49,13 @@ class LoopClock:
         return self._loop.time()
 
 
-class InProcessPlanning:
+class InProcessPlanning(SpeculativePlanning):
     """Both planners in this process: what they share with every kind of costs and solver."""
 
     def __init__(self, speculative: SpeculativePlannerPipeline, optimal: OptimalPlannerPipeline) -> None:
         """Set up."""
-        self._speculative = speculative
+        super().__init__(speculative)
         self._optimal = optimal
-
-    def guesses(self, request: PlanRequest) -> Iterator[Plan]:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self._speculative.guesses(request)
-
-    def continuation(self, request: PlanRequest, prefix: Plan, before: Sequence[Plan]) -> Continuation | None:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self._speculative.continuation(request, prefix, before)
-
-    def ahead(self, request: PlanRequest, plan: Plan) -> Plan | None:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self._speculative.ahead(request, plan)
-
-    def chances(self, task: Task, plan: Plan) -> tuple[RouteChances, ...]:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self._speculative.chances(task, plan)
-
-    def advice(self, request: PlanRequest, plan: Plan) -> PlanAdvice:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self._speculative.advice(request, plan)
-
-    def remember(self, task: Task, plan: Plan) -> None:
-        """Store an optimal plan for later guesses."""
-        self._speculative.cache.remember(task, plan)
 
     def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
         """See `reconciler.runtime.ports.Planning`."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
@@ -23,17 +23,16 @@ from orchestrator.service.parcels import Parcel, packed, unpacked
 from orchestrator.service.planning_requests import PlanningRequests
 from orchestrator.service_log import ServiceLog
 from orchestrator.settings import Settings
+from orchestrator.speculative_planning import SpeculativePlanning
 from planners.agents import Catalog
 from planners.costs import CostModel, PriorCosts
 from planners.errors import ForerunError
 from planners.optimal.draft import DraftPlanner
 from planners.optimal.planner import OptimalPlannerPipeline, OptimalSettings
 from planners.plans import Plan
-from planners.requests import Continuation, PlanRequest
+from planners.requests import PlanRequest
 from planners.scheduling.cp_sat.solver import schedule
-from planners.speculative.plan_advice import PlanAdvice
 from planners.speculative.planner import SpeculativePlannerPipeline
-from planners.speculative.route_chances import RouteChances
 from planners.tasks import Task
 
 _log = logging.getLogger(__name__)
@@ -151,7 +150,7 @@ def create_planner(settings: Settings, catalog: Any, name: str, scheduling_strat
     return options.remote(settings, catalog)
 
 
-class RemotePlanning:
+class RemotePlanning(SpeculativePlanning):
     """Fulfils `reconciler.runtime.ports.Planning`."""
 
     def __init__(
@@ -161,35 +160,19 @@ class RemotePlanning:
         advice: LearnedAdvice,
         metrics: PlanningMetrics | None = None,
     ) -> None:
+        super().__init__(speculative)
         self._metrics = metrics
-        self._speculative = speculative
         self._planner = planner
         self._advice = advice
 
     def guesses(self, request: PlanRequest) -> Iterator[Plan]:
         """The speculative plan and its alternatives, made in this thread."""
-        guesses = self._speculative.guesses(request)
+        guesses = super().guesses(request)
         return guesses if self._metrics is None else self._metrics.timed_guesses(guesses)
-
-    def continuation(self, request: PlanRequest, prefix: Plan, before: Sequence[Plan]) -> Continuation | None:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self._speculative.continuation(request, prefix, before)
-
-    def ahead(self, request: PlanRequest, plan: Plan) -> Plan | None:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self._speculative.ahead(request, plan)
-
-    def chances(self, task: Task, plan: Plan) -> tuple[RouteChances, ...]:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self._speculative.chances(task, plan)
-
-    def advice(self, request: PlanRequest, plan: Plan) -> PlanAdvice:
-        """See `reconciler.runtime.ports.Planning`."""
-        return self._speculative.advice(request, plan)
 
     def remember(self, task: Task, plan: Plan) -> None:
         """Store an optimal plan for later speculative plans."""
-        self._speculative.cache.remember(task, plan)
+        super().remember(task, plan)
         self._advice.learn_plan(task, plan)
 
     def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:

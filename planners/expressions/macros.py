@@ -10,13 +10,10 @@ from typing import Any, NamedTuple
 
 from planners.expressions import engine
 from planners.expressions.errors import ExpressionFailed
+from planners.expressions.literals import COMMENT, TEXT
 from planners.leaves import follow
 
-_LITERAL = re.compile(
-    r"""[bB]?[rR][bB]?(?:"[^"]*"|'[^']*')|[bB]?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''"""
-    r"""|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|//[^\n]*""",
-    re.DOTALL,
-)
+_LITERAL = re.compile(f"{TEXT}|{COMMENT}", re.DOTALL)
 _MACRO = re.compile(r"\.\s*(?:map|filter|all|exists|exists_one)\s*\(")
 _CUT = re.compile(r"\s*\.\s*(?:map|filter)\s*\(")
 _LIST = re.compile(r"(?<![.\w])(ref_\d+)((?:\.[A-Za-z_]\w*)*?)(?=\s*\.\s*(?:map|filter)\s*\()", re.ASCII)

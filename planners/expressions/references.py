@@ -12,15 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from planners.expressions.literals import COMMENT, TEXT
 from planners.leaves import HANDOFF_PART, ContextRef, InputRef, ItemRef, Root, StateRef, StepRef
 from planners.model import StepId
 
 _NAME = r"[A-Za-z0-9_]+(?:[-/:][A-Za-z0-9_]+)*"
 _TOKEN = re.compile(
     rf"""
-      (?P<literal> [bB]?[rR][bB]?(?:"[^"]*"|'[^']*')
-                 | [bB]?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*') )
-    | (?P<comment> //[^\n]* )
+      (?P<literal> {TEXT} )
+    | (?P<comment> {COMMENT} )
     | (?P<guard> \bhas\s*\(\s* )?
       \$(?: (?P<root>inputs|steps|handoffs|state|context)\.(?P<name>{_NAME})
           | (?P<bare>item|output|confidences?|results)\b )

@@ -4,6 +4,7 @@ The same workflow comes again and again. As long as cluster, agents and what is 
 schedule, whatever its inputs are; making it anew takes half of the time of a small plan.
 """
 
+import operator
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import replace
@@ -47,7 +48,7 @@ class _Surroundings:
     def are_those_of(self, request: PlanRequest, costs: CostModel) -> bool:
         """Whether nothing has changed; objects are compared by identity, as they are frozen."""
         parts = _parts(request, costs)
-        same = len(parts) == len(self._parts) and all(map(_is, parts, self._parts))
+        same = len(parts) == len(self._parts) and all(map(operator.is_, parts, self._parts))
         return same and self._values == _values(request)
 
 
@@ -110,10 +111,6 @@ class _Timing:
             return mean_s
         colds_s = (0.0, agent.cold_start_s)
         return tuple([_FINE.duration(mean_s / speed + cold_s) for speed in self._speeds for cold_s in colds_s])
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
 
 
 def _parts(request: PlanRequest, costs: CostModel) -> tuple[object, ...]:

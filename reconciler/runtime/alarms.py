@@ -1,4 +1,4 @@
-"""Wakes one run at the moments it has asked for."""
+"""Timers that wake a run at the moments it has asked for."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ _MOST_KEPT = 32
 class Alarms:
     """The timers of one run. Lives on its event loop.
 
-    An alarm for late attempts goes off only if one of them is still late when what has arrived meanwhile was read.
+    An alarm for late attempts goes off only if one is still late after all reports that have arrived were read.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Alarms:
         self._late: tuple[float, asyncio.TimerHandle] | None = None
 
     def set(self, command: c.WakeAt) -> None:
-        """Wake the run then."""
+        """Set a timer for the moment that the command names."""
         if command.for_late:
             self._look_at(command.at_s, command.at_s)
             return
@@ -63,7 +63,7 @@ class Alarms:
         return min((after_s for after_s in seconds if after_s > 0), default=None)
 
     def close(self) -> None:
-        """Wake the run no more."""
+        """Cancel all timers."""
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
@@ -79,7 +79,7 @@ class Alarms:
         self._post(e.TimePassed(at_s=max(at_s, self._clock.now_s)))
 
     def _look_at(self, at_s: float, due_s: float) -> None:
-        """Look then for attempts that are late at ``due_s``, unless that is done earlier, which looks further."""
+        """Look for attempts that are late at ``due_s``. An earlier look stands, because it plans the next."""
         if self._late is not None:
             if self._late[0] <= at_s:
                 return

@@ -21,13 +21,13 @@ class Questions:
         self._asking: set[asyncio.Task[None]] = set()
 
     def ask(self, question: c.Verify | c.EvaluateQuorum) -> None:
-        """Begin to find the answer."""
+        """Start to look for the answer."""
         asking = asyncio.get_running_loop().create_task(self._answer(question))
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
 
     def close(self) -> None:
-        """Nobody wants to know any more."""
+        """Cancel the questions that are still open."""
         for asking in list(self._asking):
             asking.cancel()
 

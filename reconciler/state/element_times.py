@@ -19,7 +19,7 @@ class ElementTimes:
         self._alarms: dict[StepId, float] = {}
 
     def begin(self, element: Element, began_s: float) -> None:
-        """An element is worked on since then."""
+        """Work on an element began at ``began_s``."""
         if element not in self._listed:
             self._listed.add(element)
             heapq.heappush(self._begun.setdefault(element[0], []), (began_s, element[1]))
@@ -39,24 +39,24 @@ class ElementTimes:
         return took[middle] if len(took) % 2 else (took[middle - 1] + took[middle]) / 2
 
     def first(self, fan_out: StepId) -> int | None:
-        """The element that is worked on for the longest time, of those that have not been left."""
+        """The element on which work began first, of those that are still watched."""
         begun = self._begun.get(fan_out)
         return begun[0][1] if begun else None
 
     def leave(self, fan_out: StepId) -> None:
-        """The first element is not worked on any more, or must go on."""
+        """Stop watching the first element: it has ended, or an act in it must run to its end."""
         _, number = heapq.heappop(self._begun[fan_out])
         self._listed.discard((fan_out, number))
 
     def postpone(self, fan_out: StepId, began_s: float) -> bool:
-        """The work on the first element began then; whether that is later than what was known."""
+        """Work on the first element began at ``began_s``; returns whether that is later than what was known."""
         known_s, number = self._begun[fan_out][0]
         if began_s > known_s:
             heapq.heapreplace(self._begun[fan_out], (began_s, number))
         return began_s > known_s
 
     def is_news(self, fan_out: StepId, at_s: float) -> bool:
-        """Whether the fan-out is to be looked at again then, and was not before."""
+        """Whether it is new that the fan-out is to be looked at again at ``at_s``."""
         before = self._alarms.get(fan_out)
         self._alarms[fan_out] = at_s
         return at_s != before

@@ -77,7 +77,7 @@ class RunFacts:
             self.look_again(fan_out, at_s + timeout_s)
 
     def look_again(self, fan_out: StepId, at_s: float) -> None:
-        """A fan-out is due then."""
+        """Make a fan-out due at ``at_s``."""
         heapq.heappush(self._timeouts, (at_s, fan_out))
 
     def due(self, now_s: float) -> list[StepId]:

@@ -22,7 +22,7 @@ def note_elements(run: RunData) -> None:
 
 
 def drop_stragglers(run: RunData, fan_out: OpenFanOut, now_s: float) -> None:
-    """Give up the elements that are late by then, and ask to be woken when the next one is."""
+    """Give up the elements that are late at ``now_s``, and ask to be woken when the next one will be."""
     policy, times, name = fan_out.spec.policy.stragglers, run.facts.times, fan_out.spec.id
     if policy is None or (typical_s := times.median_s(name, policy.least(fan_out.total))) is None:
         return

@@ -14,19 +14,18 @@ from typing import Any
 
 import pytest
 from http_counterpart import http_counterpart
-from podman_images import busybox_image, containers, lacking, podman, processes
+from invocations import invocation_of
+from podman_images import busybox_image, containers, podman, processes
 from polling import until
 
 from actors.catalog import parse_catalog
 from actors.executor.execution import run_in_process
-from actors.invocation import Ended, Invocation
+from actors.invocation import Ended
 from actors.kinds.command_agent import stop_command
 from actors.kinds.container import ContainerOwner
 from actors.kinds.container_runtime import container_program, new_name, sweep
 from planners.agents import AgentSpec
 from reconciler.state.handoff import Failure
-
-pytestmark = pytest.mark.skipif(lacking() is not None, reason=f"no containers here: {lacking()}")
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +39,7 @@ def invocation(
 ) -> Any:
     entry = {"name": "runs", "capability": "run", "kind": "command", "target": list(target)}
     agent: AgentSpec = parse_catalog({"agents": [{**entry, "settings": {"image": image, **settings}}]}).agents[0]
-    return Invocation(
-        task="t",
-        attempt="t.1",
-        agent=agent.name,
-        kind=agent.kind,
-        target=agent.target,
-        work_key="k",
-        inputs=inputs or {},
-        settings=agent.settings,
-        env=env,
-        input_schema=agent.input_schema,
-    )
+    return invocation_of(agent, inputs or {}, env=env)
 
 
 def ended(image: str, *target: str, **more: Any) -> Ended:

@@ -5,17 +5,14 @@ from typing import Any
 
 import pytest
 from attempts import until
-from podman_images import busybox_image, containers, lacking, processes
+from podman_images import busybox_image, containers, processes
 
 from actors.catalog import parse_catalog
 from actors.executor.measurements import Measurements
 from actors.executor.ray_cluster import RayCluster
 from planners.resources import CONTAINERS
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.skipif(lacking() is not None, reason=f"no containers here: {lacking()}"),
-]
+pytestmark = pytest.mark.ray
 MARK = "86413"
 
 

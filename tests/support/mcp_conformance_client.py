@@ -6,28 +6,16 @@ The suite gives the address as the last argument and names the scenario in the e
 import sys
 from typing import Any
 
+from invocations import invocation_of
+
 from actors.catalog import parse_catalog
 from actors.executor.execution import run_in_process
-from actors.invocation import Invocation
 from planners.agents import AgentSpec
 
 
 def called(agent: AgentSpec, **inputs: Any) -> Any:
     """What a tool returns."""
-    invocation = Invocation(
-        task="t",
-        attempt="t.1",
-        agent=agent.name,
-        kind=agent.kind,
-        target=agent.target,
-        work_key="k",
-        inputs=inputs,
-        settings=agent.settings,
-        timeout_s=agent.timeout_s,
-        input_schema=agent.input_schema,
-        output_schema=agent.output_schema,
-    )
-    ended = run_in_process(invocation, ()).ended
+    ended = run_in_process(invocation_of(agent, inputs), ()).ended
     if ended.handoff is None:
         raise SystemExit(f"{agent.name} failed: {ended.failure}")
     return ended.handoff.output

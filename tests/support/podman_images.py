@@ -21,12 +21,6 @@ BUSYBOX = shutil.which("busybox")
 PROGRAMS = ("sh", "cat", "sleep", "sort", "wget", "ls", "tail", "touch", "setsid", "env", "seq")
 
 
-def lacking() -> str | None:
-    """What must be installed before containers can be started here."""
-    missing = shutil.which("podman") is None or BUSYBOX is None
-    return "apt-get install podman runc busybox-static" if missing else None
-
-
 def podman(*argv: str, **how: Any) -> str:
     """What podman prints."""
     program = str(shutil.which("podman"))
@@ -36,7 +30,12 @@ def podman(*argv: str, **how: Any) -> str:
 
 @contextmanager
 def busybox_image() -> Iterator[str]:
-    """The name of an image with busybox and nothing else."""
+    """The name of an image with busybox and nothing else. Tests skip where podman is not installed; in CI they fail."""
+    if shutil.which("podman") is None or BUSYBOX is None:
+        why = "install the Debian packages podman, runc and busybox-static"
+        if os.environ.get("CI") == "true":
+            pytest.fail(why)
+        pytest.skip(why)
     packed, name = io.BytesIO(), f"localhost/forerun-test-{os.getpid()}"
     with tarfile.open(fileobj=packed, mode="w") as archive:
         archive.add(str(BUSYBOX), "bin/busybox")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from a2a_agents import Remote, remote_agent
+from invocations import invocation_of
 
 from actors.catalog import parse_catalog
 from actors.errors import InvalidCatalog
@@ -27,19 +28,7 @@ def catalog(url: str, **fields: Any) -> Catalog:
 
 
 def invocation(agent: AgentSpec, **inputs: Any) -> Invocation:
-    return Invocation(
-        task="t",
-        attempt="t.1",
-        agent=agent.name,
-        kind=agent.kind,
-        target=agent.target,
-        work_key="k",
-        inputs=inputs,
-        settings=agent.settings,
-        env=agent.env,
-        idempotency_key="work-1",
-        timeout_s=agent.timeout_s,
-    )
+    return invocation_of(agent, inputs, idempotency_key="work-1")
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from typing import Any
 
 import batching_agents
 import pytest
+from invocations import invocation_of
 from virtual_loop import in_virtual_time
 
 from actors.catalog import parse_catalog
@@ -24,16 +25,7 @@ def declared(target: str, **settings: Any) -> AgentSpec:
 
 
 def invocation(agent: AgentSpec, inputs: dict[str, Any]) -> Invocation:
-    return Invocation(
-        task="t",
-        attempt="t.1",
-        agent=agent.name,
-        kind=agent.kind,
-        target=agent.target,
-        work_key="k",
-        inputs=dict(inputs),
-        settings=agent.settings,
-    )
+    return invocation_of(agent, inputs)
 
 
 def results(agent: AgentSpec, *inputs: dict[str, Any]) -> tuple[list[Any], float]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from invocations import invocation_of
 from polling import until
 
 from actors.catalog import parse_catalog
@@ -46,18 +47,7 @@ def declared(*target: str, **entry: Any) -> AgentSpec:
 
 
 def invocation(agent: AgentSpec, inputs: dict[str, Any]) -> Invocation:
-    return Invocation(
-        task="t",
-        attempt="t.1",
-        agent=agent.name,
-        kind=agent.kind,
-        target=agent.target,
-        work_key="k",
-        inputs=inputs,
-        settings=agent.settings,
-        env=agent.env,
-        input_schema=agent.input_schema,
-    )
+    return invocation_of(agent, inputs)
 
 
 def ended(*target: str, inputs: dict[str, Any] | None = None, **entry: Any) -> Ended:

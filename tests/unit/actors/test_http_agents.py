@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from http_counterpart import HttpCounterpart, http_counterpart
+from invocations import invocation_of
 
 from actors.catalog import parse_catalog
 from actors.environment import inherited_environment
@@ -38,21 +39,7 @@ def declared(target: str, **fields: Any) -> AgentSpec:
 
 
 def invocation(agent: AgentSpec, **inputs: Any) -> Invocation:
-    return Invocation(
-        task="t",
-        attempt="t.1",
-        agent=agent.name,
-        kind=agent.kind,
-        target=agent.target,
-        work_key="k",
-        inputs=inputs,
-        settings=agent.settings,
-        env=agent.env,
-        idempotency_key="work-1",
-        timeout_s=agent.timeout_s,
-        input_schema=agent.input_schema,
-        output_schema=agent.output_schema,
-    )
+    return invocation_of(agent, inputs, idempotency_key="work-1")
 
 
 def ended(agent: AgentSpec, **inputs: Any) -> Ended:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from invocations import invocation_of
 
 pytest.importorskip("langgraph", reason="pip install 'forerun[langgraph]'")
 
@@ -24,18 +25,7 @@ def declared(graph: str = "letter", **settings: Any) -> AgentSpec:
 
 
 def invocation(agent: AgentSpec, **inputs: Any) -> Invocation:
-    return Invocation(
-        task="t",
-        attempt="t.1",
-        agent=agent.name,
-        kind=agent.kind,
-        target=agent.target,
-        work_key="k",
-        inputs=inputs,
-        settings=agent.settings,
-        output_schema=agent.output_schema,
-        logs=LogLimits(),
-    )
+    return invocation_of(agent, inputs, logs=LogLimits())
 
 
 async def ended(agent: AgentSpec, **inputs: Any) -> Ended:

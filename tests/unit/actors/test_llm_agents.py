@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from chat_answers import CHAT, said
 from http_counterpart import HttpCounterpart, http_counterpart
+from invocations import invocation_of
 
 from actors.catalog import parse_catalog
 from actors.environment import inherited_environment
@@ -56,20 +57,7 @@ def declared(server: HttpCounterpart, *, schema: dict[str, Any] | None = None, *
 
 
 def invocation(agent: AgentSpec, **inputs: Any) -> Invocation:
-    return Invocation(
-        task="t",
-        attempt="t.1",
-        agent=agent.name,
-        kind=agent.kind,
-        target=agent.target,
-        work_key="k",
-        inputs=inputs,
-        settings=agent.settings,
-        env=agent.env,
-        timeout_s=agent.timeout_s,
-        input_schema=agent.input_schema,
-        output_schema=agent.output_schema,
-    )
+    return invocation_of(agent, inputs)
 
 
 async def ended(agent: AgentSpec, **inputs: Any) -> Ended:

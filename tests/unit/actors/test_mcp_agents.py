@@ -10,6 +10,7 @@ from typing import Any
 
 import mcp_tools
 import pytest
+from invocations import invocation_of
 
 from actors.catalog import parse_catalog
 from actors.errors import InvalidCatalog
@@ -40,20 +41,7 @@ def catalog(place: Place, **fields: Any) -> Catalog:
 
 
 def invocation(agent: AgentSpec, **inputs: Any) -> Invocation:
-    return Invocation(
-        task="t",
-        attempt="t.1",
-        agent=agent.name,
-        kind=agent.kind,
-        target=agent.target,
-        work_key="k",
-        inputs=inputs,
-        settings=agent.settings,
-        env=agent.env,
-        timeout_s=agent.timeout_s,
-        input_schema=agent.input_schema,
-        output_schema=agent.output_schema,
-    )
+    return invocation_of(agent, inputs)
 
 
 def ended(agent: AgentSpec, **inputs: Any) -> Ended:

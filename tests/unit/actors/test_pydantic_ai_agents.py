@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from invocations import invocation_of
 
 from actors.catalog import parse_catalog
 from actors.errors import InvalidCatalog
 from actors.executor.execution import run_async
-from actors.invocation import Ended, Invocation
+from actors.invocation import Ended
 from actors.logs.limits import LogLimits
 from planners.agents import AgentSpec
 from reconciler.state.handoff import FailureKind
@@ -23,19 +24,7 @@ def declared(target: str, **settings: Any) -> AgentSpec:
 
 
 async def ended(agent: AgentSpec, **inputs: Any) -> Ended:
-    call = Invocation(
-        task="t",
-        attempt="t.1",
-        agent=agent.name,
-        kind=agent.kind,
-        target=agent.target,
-        work_key="k",
-        inputs=inputs,
-        settings=agent.settings,
-        input_schema=agent.input_schema,
-        output_schema=agent.output_schema,
-        logs=LogLimits(),
-    )
+    call = invocation_of(agent, inputs, logs=LogLimits())
     return (await run_async(call, ())).ended
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import pytest
 from http_counterpart import http_counterpart
+from invocations import invocation_of
 
 from actors.catalog import parse_catalog
 from actors.errors import InvalidCatalog
@@ -29,17 +30,7 @@ def declared(*target: str, **settings: Any) -> AgentSpec:
 
 
 def invocation(agent: AgentSpec, **inputs: Any) -> Invocation:
-    return Invocation(
-        task="t",
-        attempt="t.1",
-        agent=agent.name,
-        kind=agent.kind,
-        target=agent.target,
-        work_key="k",
-        inputs=inputs,
-        settings=agent.settings,
-        input_schema=agent.input_schema,
-    )
+    return invocation_of(agent, inputs)
 
 
 def ended(*target: str, inputs: dict[str, Any] | None = None, **settings: Any) -> Ended:
