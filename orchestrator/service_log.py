@@ -57,6 +57,7 @@ class ServiceLog:
             handler.addFilter(_Ids(process))
             handler.setFormatter(JsonLines() if self.form == "json" else TextLines())
         root.handlers[:] = handlers
+        root.setLevel(logging.WARNING)  # a library that was imported before may have changed it
         for name in OWN_LOGGERS:
             logging.getLogger(name).setLevel(self.level.upper())
         set_log_place(str(self.file))

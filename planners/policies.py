@@ -154,7 +154,8 @@ class Join(CompletionPolicy):
     def _says_something(self) -> Self:
         if not self.declared:
             raise ValueError(
-                "it waits for all, as `after` does; add min_successful, tolerated_failures, timeout_s or stragglers"
+                "it waits for all, as `after` does; add min_successful, tolerated_failures, timeout_s, "
+                "stragglers or complete_when"
             )
         if twice := [step for step, count in Counter(self.steps).items() if count > 1]:
             raise ValueError(f"it names '{twice[0]}' several times; name each step once")

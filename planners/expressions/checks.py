@@ -19,7 +19,12 @@ def condition_on(text: str, roots: Sequence[StepRef], what: str, kind: ValueKind
     Raises:
         ValueError: it is not well-formed, reads nothing or something else, or is no condition.
     """
-    expression, names = parsed(text), [written(root) for root in roots]
+    names = [written(root) for root in roots]
+    try:
+        expression = parsed(text)
+    except ValueError as error:  # its fix names references that have no meaning here
+        message, _, _ = str(error).partition("; ")
+        raise ValueError(f"{message}; write {' or '.join(names)}") from None
     if other := next((root for root in expression.roots if root not in roots), None):
         raise ValueError(f"{what} reads {' and '.join(names)} alone, not {written(other)}")
     if not expression.roots:

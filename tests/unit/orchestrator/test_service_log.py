@@ -13,13 +13,14 @@ from reconciler.log_context import log_ids, log_place, set_log_place
 @pytest.fixture(autouse=True)
 def restored():
     root = logging.getLogger()
-    before = root.handlers[:], {name: logging.getLogger(name).level for name in OWN_LOGGERS}
+    before = root.handlers[:], root.level, {name: logging.getLogger(name).level for name in OWN_LOGGERS}
     yield
     for handler in root.handlers:
         if handler not in before[0]:
             handler.close()
     root.handlers[:] = before[0]
-    for name, level in before[1].items():
+    root.setLevel(before[1])
+    for name, level in before[2].items():
         logging.getLogger(name).setLevel(level)
     set_log_place("")
 
@@ -52,6 +53,7 @@ def test_json_lines_hold_the_same_and_the_traceback(tmp_path):
 
 
 def test_of_other_libraries_only_warnings_are_logged(tmp_path):
+    logging.getLogger().setLevel(logging.ERROR)  # as some libraries do when they are imported
     log = ServiceLog(tmp_path / "service.log", level="debug")
     log.install("up")
 

@@ -1,6 +1,7 @@
 """Expressions: references become variables, types are checked, and no evaluation takes longer than it may."""
 
 import pytest
+from pydantic import ValidationError
 
 from planners.bindings import InputRef, ItemRef, StepRef
 from planners.expressions import isolation
@@ -8,6 +9,7 @@ from planners.expressions.engine import ValueKind
 from planners.expressions.errors import ExpressionFailed
 from planners.expressions.evaluation import evaluate, type_flaw
 from planners.expressions.references import parsed
+from planners.policies import CompletionPolicy
 
 
 def test_references_are_found_outside_of_texts_and_comments_only():
@@ -76,3 +78,8 @@ def test_an_evaluation_that_takes_too_long_is_killed():
 def test_inputs_that_are_too_large_are_refused_before_anything_is_evaluated():
     with pytest.raises(ExpressionFailed, match="10000000 values and characters"):
         evaluate(parsed("$inputs.x == ''"), ["x" * 11_000_000])
+
+
+def test_a_condition_on_results_names_what_it_may_read():
+    with pytest.raises(ValidationError, match=r"'\$result.size' is not a reference; write \$results or \$confidences"):
+        CompletionPolicy.model_validate({"complete_when": "$result.size() > 1"})
