@@ -42,7 +42,7 @@ test-slow: $(STAMP)
 	@$(BIN)/python -m pytest -m slow
 
 laws: $(STAMP)
-	@FORERUN_LAW_HISTORIES=10000 $(BIN)/python -m pytest tests/laws
+	@FORERUN_LAW_HISTORIES=10000 $(BIN)/python -m pytest -n logical tests/laws
 
 chaos: $(STAMP)
 	@FORERUN_CHAOS_SEEDS=100 $(BIN)/python -m pytest tests/chaos -m "slow or not slow"
