@@ -26,8 +26,9 @@ def validated(monkeypatch):
 
 
 def undone_in_order(run):
-    """The compensations that were begun, each once, in the order of their first attempts."""
-    return list(dict.fromkeys(one.step.id for one in run.attempts.values() if is_undo(one.step.id)))
+    """What the end of the task undid, each once, in the order of first attempts. A failed ``try`` undid its own before."""
+    made = {} if run.undoing is None else run.undoing.made
+    return list(dict.fromkeys(one.step.id for one in run.attempts.values() if one.step.id in made))
 
 
 @settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
