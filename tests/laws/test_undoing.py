@@ -26,7 +26,7 @@ def validated(monkeypatch):
 
 
 def undone_in_order(run):
-    """What the end of the task undid, each once, in the order of first attempts. A failed ``try`` undid its own before."""
+    """What the end of the task undid, each once, in the order of first attempts; a failed try undid its own before."""
     made = {} if run.undoing is None else run.undoing.made
     return list(dict.fromkeys(one.step.id for one in run.attempts.values() if one.step.id in made))
 
