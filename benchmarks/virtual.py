@@ -10,7 +10,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.datasets import PlanRecord, document, lines
@@ -90,7 +90,7 @@ class World:
         simulation = self._simulation(task, kind, guess, truth, plan_s, guidance)
         simulation.play()
         self.learner.observe(simulation.outcomes)
-        self.learner.observe_plans([task])
+        self.learner.observe_plans([replace(task, kind=kind)])
         attempts = simulation.run.attempts.values()
         oracle_s = critical_path_s(truth, {planned.id: planned.placement.duration_s for planned in truth.steps})
         return Lived(

@@ -50,7 +50,7 @@ class Learner:
         for outcome in outcomes:
             drifted_since = self._statistics.observe(outcome)
             if drifted_since is not None:
-                self._plans.suspect_change(plans_ago=drifted_since)
+                self._plans.suspect_change(outcome.task_kind, plans_ago=drifted_since)
             self._since_training += 1
             self._snapshot_is_current = False
 
@@ -73,9 +73,7 @@ class Learner:
     @property
     def plans_due(self) -> bool:
         """Whether there are enough new plans to train the plan predictor again."""
-        return self._plans.due(drifting=self._statistics.kinds.drifting) or (
-            self._tools_are_new and len(self._plans) > 0
-        )
+        return self._plans.due(self._statistics.kinds.drifting) or (self._tools_are_new and len(self._plans) > 0)
 
     def begin_training(self) -> Callable[[], TrainingResult]:
         """Start a round of training. The returned function shares nothing with the learner; `adopt` its result."""
@@ -98,7 +96,7 @@ class Learner:
         """Use the new predictor if it is better. A result from before a rollback is discarded."""
         if result.generation != self._store.generation:
             return
-        self._plans.record_evaluation(result.champion_similarities, result.differences)
+        self._plans.record_evaluation(result.champion_similarities, result.kind, result.differences)
         if self._store.adopt_predictor(result, self._statistics.sample.total):
             self._snapshot_is_current = False
 

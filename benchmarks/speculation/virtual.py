@@ -4,7 +4,7 @@ What it measures depends on policy alone, not on the speed or load of the machin
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from benchmarks.speculation.past import optimal_plan
 from learner.learner import Learner
 from learner.models.learned_costs import LearnedCosts
 from learner.models.plan_examples import plan_example, tool_texts
-from learner.predictor import TrainedPlanPredictor
+from learner.predictor import PlanExample
 from orchestrator.gateway.task_ids import new_task_id
 from orchestrator.local.ports import NODE, InProcessPlanning, LoopClock, NothingLearned, ThisMachine, room_for
 from orchestrator.prior_conditions import prior_conditions
@@ -33,6 +33,7 @@ from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
 from planners.speculative.planner import SpeculativePlannerPipeline
+from planners.speculative.predictor import ConfirmedSteps, GuessedPlan
 from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step
 from reconciler.journal.memory import MemoryJournal
@@ -70,32 +71,42 @@ class VirtualPlanning(InProcessPlanning):
 
     def __init__(
         self,
-        costs: Callable[[], LearnedCosts],
-        predictor: TrainedPlanPredictor | None,
+        advice: "VirtualAdvice",
         settings: PlanningSettings,
         decomposer: ScriptedDecomposer,
+        *,
+        learns: bool,
     ) -> None:
+        self._advice = advice
         bounds = settings.speculative.model_copy(update={"budget_s": _BUDGET_S})
-        speculative = SpeculativePlannerPipeline(costs, predictor=predictor, settings=bounds)
+        speculative = SpeculativePlannerPipeline(advice.costs, predictor=advice if learns else None, settings=bounds)
         optimal = OptimalPlannerPipeline(
-            costs,
+            advice.costs,
             decomposer,
             solver=lambda flat, request, costs, **_: list_schedule(flat, request, costs),
             clock=asyncio.get_running_loop().time,
         )
         super().__init__(speculative, optimal)
 
+    def remember(self, task: Task, plan: Plan) -> None:
+        """Store an optimal plan for later guesses."""
+        super().remember(task, plan)
+        self._advice.learn_plan(task, plan)
+
 
 class VirtualAdvice:
-    """Fulfils `Advice` and `OutcomeSink`: the learner is asked directly, and trained as soon as that is due.
+    """Fulfils `Advice`, `OutcomeSink` and `PlanPredictor`: the learner is asked directly, and trained when that is due.
 
-    Planners ask in threads, so they get the snapshot that was made after the last outcome.
+    Planners ask in threads, so they get the snapshot that was made after the last outcome. Training takes no
+    virtual time.
     """
 
     def __init__(self, learner: Learner, gate: GateSettings) -> None:
         self._learner = learner
         self._gate = gate
         self._snapshot = learner.snapshot()
+        self._predictor = learner.predictor
+        self._examples: list[PlanExample] = []
 
     def costs(self) -> LearnedCosts:
         """The latest learned cost model."""
@@ -117,6 +128,23 @@ class VirtualAdvice:
     async def status(self) -> dict[str, Any]:
         """The learner's status."""
         return {"enabled": True, **self._learner.status().model_dump(mode="json")}
+
+    def predict(self, request_text: str, k: int, kind: str = "") -> list[GuessedPlan]:
+        """See `planners.speculative.predictor.PlanPredictor`. Trains first if there are enough new plans."""
+        examples, self._examples = self._examples, []
+        self._learner.observe_plans(examples)
+        if self._learner.plans_due:
+            self._learner.adopt_plans(self._learner.begin_plan_training()())
+            self._predictor = self._learner.predictor
+        return self._predictor.predict(request_text, k, kind)
+
+    def continuations(self, request_text: str, confirmed: ConfirmedSteps, k: int, kind: str = "") -> list[GuessedPlan]:
+        """See `planners.speculative.predictor.PlanPredictor`."""
+        return self._predictor.continuations(request_text, confirmed, k, kind)
+
+    def learn_plan(self, task: Task, plan: Plan) -> None:
+        """Learn the plan of a goal, in the thread that guesses."""
+        self._examples.append(plan_example(task.goal or "", plan, task.kind))
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
         """Learn from outcomes."""
@@ -144,11 +172,9 @@ class VirtualService:
             self._learner.adopt_plans(self._learner.begin_plan_training()())
         by_goal = {case.goal: case for case in chosen.submitted(workloads)}
         self._advice = VirtualAdvice(self._learner, settings.gate)
-        predictor = self._learner.predictor if learns else None
-        decomposer = ScriptedDecomposer(by_goal, scale)
-        planning = VirtualPlanning(self._advice.costs, predictor, settings.planning, decomposer)
+        planning = VirtualPlanning(self._advice, settings.planning, ScriptedDecomposer(by_goal, scale), learns=learns)
         for task, plan in past:
-            planning.remember(task, plan)
+            InProcessPlanning.remember(planning, task, plan)
         executor = LocalExecutor(chosen.catalog, {NODE: room_for(chosen.catalog)}, logs=None)
         self._clock = LoopClock()
         ports = Ports(

@@ -22,7 +22,7 @@ def similarities(predictor: TrainedPlanPredictor, examples: Sequence[PlanExample
 
 def guess_similarity(predictor: TrainedPlanPredictor, example: PlanExample) -> float:
     """(step F1 + edge F1) / 2 of the best guess; 0 without a guess."""
-    guesses = predictor.predict(example.request)
+    guesses = predictor.predict(example.request, kind=example.kind)
     if not guesses or not guesses[0].steps:
         return 0.0
     guess = guesses[0]

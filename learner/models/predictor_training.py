@@ -1,40 +1,46 @@
 """Training of the plan predictor, and whether the new one is better than the one in use."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from learner.models.plan_history import MIN_NEW_PLANS, TrainingSet
+from learner.models.change_points import MIN_NEW_PLANS, surely_positive
+from learner.models.plan_history import TrainingSet
 from learner.models.plan_similarity import mean_similarity, similarities
-from learner.predictor import ToolText, TrainedPlanPredictor
+from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 
 _VALIDATION_SHARE = 0.1
 _MAX_VALIDATION = 100
 # After a suspected change the predictor is fitted to the validation plans as well, after it was evaluated without them.
 # It is therefore accepted with a similarity this much lower.
 _REFIT_MARGIN = 0.05
+# Older plans are left out once those since a suspected change alone guess better by this many standard errors: a single
+# lucky round must not throw away all that is known.
+_STANDARD_ERRORS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class PredictorTrainingResult:
     """A challenger and its similarity on plans that neither it nor the champion has seen.
 
-    ``champion_similarities``: the champion's, one per plan. ``margin``: by how much the challenger may be lower.
-    ``differences``: per plan, by how much a predictor of the plans since a suspected change did better than one of all
-    plans; empty without a suspected change. ``generation`` is that of the champion (`ModelStore.generation`).
+    ``champion_similarities``: the champion's, one per plan, by kind of task. ``margin``: by how much the challenger may
+    be lower. ``differences``: per plan of ``kind``, by how much a predictor of the plans since a suspected change did
+    better than one of all plans; empty without a suspected change. ``generation`` is that of the champion
+    (`ModelStore.generation`).
     """
 
     predictor: TrainedPlanPredictor
     similarity: float
-    champion_similarities: tuple[float, ...]
+    champion_similarities: Mapping[str, Sequence[float]]
     margin: float = 0.0
     differences: tuple[float, ...] = ()
     generation: int = 0
+    kind: str = ""
 
     @property
     def champion_similarity(self) -> float:
         """The champion's mean."""
-        return fmean(self.champion_similarities)
+        return fmean(one for similarities in self.champion_similarities.values() for one in similarities)
 
     @property
     def better(self) -> bool:
@@ -50,15 +56,16 @@ def train_predictor(
     generation: int = 0,
 ) -> PredictorTrainingResult:
     """Fit to all plans but the newest tenth and evaluate on that. `_train_after_change` handles a suspected change."""
-    examples, since_change = training_set.examples, training_set.since_suspected_change
+    since_change = training_set.since_suspected_change
     if since_change is not None and since_change >= MIN_NEW_PLANS:
         return _train_after_change(training_set, since_change, catalog, champion, seed, generation)
+    examples = training_set.examples
     held_out = min(_MAX_VALIDATION, max(1, int(_VALIDATION_SHARE * len(examples))))
     challenger, validation = TrainedPlanPredictor.fit(examples[:-held_out], catalog, seed=seed), examples[-held_out:]
     return PredictorTrainingResult(
         challenger,
         mean_similarity(challenger, validation),
-        tuple(similarities(champion, validation).tolist()),
+        _by_kind(validation, similarities(champion, validation).tolist()),
         generation=generation,
     )
 
@@ -71,25 +78,43 @@ def _train_after_change(  # noqa: PLR0913, PLR0917 - the arguments of `train_pre
     seed: int,
     generation: int,
 ) -> PredictorTrainingResult:
-    """Compare a predictor of the plans since the change with one of all plans; fit the better to all it may use.
+    """Compare a predictor without the older plans of the kind with one of all plans; fit the better to all it may use.
 
     The final fit includes the validation plans: they are the newest, and there are too few to do without them.
     """
-    examples = training_set.examples
-    held_out = min(MIN_NEW_PLANS, since_change // 2)
-    known, validation = examples[:-held_out], examples[-held_out:]
+    examples, kind = training_set.examples, training_set.kind
+    of_kind = [at for at, example in enumerate(examples) if example.kind == kind]
+    newest = of_kind[-min(MIN_NEW_PLANS, since_change // 2) :]
+    older, validation = set(of_kind[:-since_change]), [examples[at] for at in newest]
     of_recent, of_all, of_champion = (
         similarities(predictor, validation)
         for predictor in (
-            TrainedPlanPredictor.fit(known[held_out - since_change :], catalog, seed=seed),
-            TrainedPlanPredictor.fit(known, catalog, seed=seed),
+            TrainedPlanPredictor.fit(_without(examples, {*older, *newest}), catalog, seed=seed),
+            TrainedPlanPredictor.fit(_without(examples, set(newest)), catalog, seed=seed),
             champion,
         )
     )
     differences = tuple((of_recent - of_all).tolist())
-    recent_is_better = fmean([*training_set.differences, *differences]) > 0
-    final = TrainedPlanPredictor.fit(examples[-since_change:] if recent_is_better else examples, catalog, seed=seed)
+    recent_is_better = surely_positive([*training_set.differences, *differences], _STANDARD_ERRORS)
+    final = TrainedPlanPredictor.fit(_without(examples, older) if recent_is_better else examples, catalog, seed=seed)
     evaluated = of_recent if recent_is_better else of_all
     return PredictorTrainingResult(
-        final, float(evaluated.mean()), tuple(of_champion.tolist()), _REFIT_MARGIN, differences, generation
+        final,
+        float(evaluated.mean()),
+        {kind: tuple(of_champion.tolist())},
+        _REFIT_MARGIN,
+        differences,
+        generation,
+        kind,
     )
+
+
+def _without(examples: Sequence[PlanExample], left_out: set[int]) -> list[PlanExample]:
+    return [example for at, example in enumerate(examples) if at not in left_out]
+
+
+def _by_kind(examples: Sequence[PlanExample], values: Iterable[float]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for example, value in zip(examples, values, strict=True):
+        found.setdefault(example.kind, []).append(value)
+    return found

@@ -109,9 +109,9 @@ class TaskKinds:
         return kind.drift.since_stable if alarmed else None
 
     @property
-    def drifting(self) -> bool:
-        """Whether any kind drifts at the moment."""
-        return any(kind.drift.drifting for kind in self._kinds.values())
+    def drifting(self) -> frozenset[str]:
+        """The kinds that drift at the moment."""
+        return frozenset(name for name, kind in self._kinds.items() if kind.drift.drifting)
 
     def __iter__(self) -> Iterator[tuple[str, TaskKindStatistics]]:
         return iter(self._kinds.items())

@@ -57,6 +57,6 @@ def test_a_better_predictor_is_used_and_kept_over_a_restart(tmp_path):
 @pytest.mark.parametrize("better", [True, False])
 def test_a_predictor_replaces_the_one_in_use_only_if_it_is_better(better):
     learner = Learner(tools=TOOLS)
-    learner.adopt_plans(PredictorTrainingResult(TrainedPlanPredictor.cold(TOOLS), 0.6 if better else 0.4, (0.5,)))
+    learner.adopt_plans(PredictorTrainingResult(TrainedPlanPredictor.cold(TOOLS), 0.6 if better else 0.4, {"": (0.5,)}))
 
     assert learner.predictor_number == int(better)

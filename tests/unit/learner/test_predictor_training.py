@@ -61,3 +61,16 @@ def test_earlier_trainings_outweigh_one_lucky_round():
 
     assert sum(trained.differences) > 0
     assert trained.similarity < 0.9
+
+
+def test_a_kind_whose_plans_nobody_can_guess_does_not_displace_those_of_others():
+    """Ten odd plans look better guessed without older ones by accident; nothing is left out for that."""
+    steady = [replace(example, kind="steady") for example in once_each(90)]
+    shapes = (("pay",), ("book", "search"), ("translate", "pay"))
+    odd = [PlanExample(f"{n} odd {n}", shapes[n % 3], (), "odd") for n in range(50)]
+    trained = train_predictor(
+        TrainingSet([*steady, *odd], since_suspected_change=25, kind="odd"), TOOLS, TrainedPlanPredictor.cold(TOOLS)
+    )
+
+    assert trained.champion_similarities.keys() == {"odd"}
+    assert trained.predictor.predict(steady[0].request, kind="steady")[0].steps == ("search", "book", "pay")
