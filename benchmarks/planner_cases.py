@@ -6,9 +6,12 @@ approximation (one core, 1.5 times faster, low quality) and, in scenarios with c
 provider (no cores, 3 times faster, twenty times the price a second). A core costs 0.05 USD an hour.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.datasets import RecordedTask, Trace, UnusableFile, document, lines
 from planners.agents import AgentSpec, Catalog, Price, Provider
@@ -53,6 +56,15 @@ class TraceCosts:
         """Seconds on a node of speed 1."""
         mean_s = self.seconds[step.id] * _FACTOR[_kind(agent)]
         return Estimate(mean_s, mean_s, 2 * mean_s)
+
+    def mean_durations_s(self, agents: Sequence[AgentSpec], steps: Sequence[Step]) -> NDArray[np.float64]:
+        """The means of `duration`: steps x agents."""
+        seconds = np.array([self.seconds[step.id] for step in steps])
+        return seconds[:, None] * [_FACTOR[_kind(agent)] for agent in agents]
+
+    def accepts_all(self, _agents: Sequence[AgentSpec], _steps: Sequence[Step]) -> bool:
+        """No step has a check."""
+        return True
 
     def output_bytes(self, agent: AgentSpec) -> float:
         """Mean recorded size over the capability's tasks."""

@@ -5,7 +5,6 @@ identical steps of one plan (five samples of one prompt are five pieces of work)
 the key of a child identifies which of several identical parents it read.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -64,13 +63,28 @@ def work_key(
 
     A literal and a task input of equal value give the same key. The keys that it writes to the context are part of it.
     """
-    bound = (f"{name}={_bound(binding, parents, inputs)}" for name, binding in sorted(step.inputs.items()))
-    writes = (f"$writes={canonical_json(step.writes)}",) if step.writes else ()
+    return _key(step.capability, agent_identity, _bound_parts(step, parents, inputs), occurrence)
+
+
+def _key(capability: str, agent_identity: str, parts: Iterable[str], occurrence: int) -> WorkKey:
+    return WorkKey(digest(capability, agent_identity, str(occurrence), *parts))
+
+
+def _bound_parts(step: Step, parents: Mapping[StepId, WorkKey], inputs: InputDigests) -> list[str]:
+    """What a step is bound to, and what else the key of its work depends on besides capability and agent."""
+    parts = [
+        f"{name}=s{parents[binding.step]}{_WHOLE}"
+        if type(binding) is StepRef and not binding.path  # by far the most common, and isinstance is slow on models
+        else f"{name}={_bound(binding, parents, inputs)}"
+        for name, binding in sorted(step.inputs.items())
+    ]
+    if step.writes:
+        parts.append(f"$writes={canonical_json(step.writes)}")
     if step.compact is not None:
-        writes = (*writes, f"$compact={canonical_json(step.compact.model_dump())}")
+        parts.append(f"$compact={canonical_json(step.compact.model_dump())}")
     if step.mailbox is not None:  # what it hears does not follow from its inputs, so it is the work of no other step
-        writes = (*writes, f"$mailbox={step.id}")
-    return WorkKey(digest(step.capability, agent_identity, str(occurrence), *bound, *writes))
+        parts.append(f"$mailbox={step.id}")
+    return parts
 
 
 def work_keys(
@@ -88,25 +102,27 @@ def work_keys(
         repeats: the numbers of like steps outside these: the key of the first such step -> the numbers.
     """
     keys: dict[StepId, WorkKey] = dict(finished or {})
-    taken, given, seen = repeats or {}, set(keys.values()), Counter[WorkKey]()
+    taken, given, seen = repeats or {}, set(keys.values()), dict[WorkKey, int]()
+    firsts: dict[tuple[str, ...], WorkKey] = {}
     for step, identity in steps:
         if step.id in keys:
             continue
-        first = work_key(step, identity, keys, inputs)
-        key = None
+        parts = _bound_parts(step, keys, inputs)
+        work = step.capability, identity, *parts
+        if (first := firsts.get(work)) is None:
+            first = firsts[work] = _key(step.capability, identity, parts, 0)
+        key, count = None, seen.get(first, 0)
         while key is None or key in given:
-            number = nth_free(seen[first], taken.get(first, ()))
-            seen[first] += 1
-            key = work_key(step, identity, keys, inputs, number) if number else first
+            number = nth_free(count, taken[first]) if first in taken else count
+            count += 1
+            key = _key(step.capability, identity, parts, number) if number else first
+        seen[first] = count
         keys[step.id] = key
         given.add(key)
     return keys
 
 
 def _bound(binding: Binding, parents: Mapping[StepId, WorkKey], inputs: InputDigests) -> str:
-    if isinstance(binding, StepRef) and not binding.path:  # by far the most common
-        return "s" + parents[binding.step] + _WHOLE
-
     def of_leaf(leaf: Leaf) -> str:
         match leaf:
             case Value(value=value):

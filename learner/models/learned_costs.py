@@ -1,7 +1,10 @@
 """The planners' cost model, learned from outcomes: in memory, and small enough to send to every shard."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from learner.models.durations import DurationModel
 from learner.online.acceptance import AcceptanceRates
@@ -57,3 +60,17 @@ class LearnedCosts:
     def acceptance(self, agent: AgentSpec, step: Step) -> Acceptance:
         """The share of accepted outputs for inputs of the step's kind, shrunk to that of the agent and the prior."""
         return self.accepted.acceptance(agent, step)
+
+    def mean_durations_s(self, agents: Sequence[AgentSpec], steps: Sequence[Step]) -> NDArray[np.float64]:
+        """The means of `duration`: steps x agents."""
+        means = np.empty((len(steps), len(agents)))
+        for column, agent in enumerate(agents):
+            if agent.name in self.models:
+                means[:, column] = [self.duration(agent, step).mean_s for step in steps]
+            elif steps:  # all steps are alike
+                means[:, column] = self.duration(agent, steps[0]).mean_s
+        return means
+
+    def accepts_all(self, agents: Sequence[AgentSpec], _steps: Sequence[Step]) -> bool:
+        """Whether people have judged no output of these capabilities."""
+        return not any(agent.capability in self.accepted.judged for agent in agents)

@@ -3,11 +3,13 @@
 import numpy as np
 
 from planners.scheduling.kernel.memory import (
+    CELLS,
     CHILD_FIRST,
     CHILDREN,
     COSTS,
     HEAP,
     MISSING,
+    ON,
     STARTS,
     STEPS,
     TABLE_CELLS,
@@ -18,25 +20,84 @@ from planners.scheduling.kernel.memory import (
 from planners.scheduling.problem.arrays import Floats, Ints
 
 
-def choose(m: Ints, f: Floats, price: float) -> float:
-    """Note in MISSING the mode of each step that costs least at a price of a dollar, and return their dollars."""
+# So often the price is bisected, and no price is higher.
+_BISECTIONS = 12
+_MAX_PRICE = 1e12
+
+
+def find_price(m: Ints, f: Floats, budget: float) -> tuple[float, float]:
+    """(price, dollars): the lowest price of a dollar at which the steps keep to a budget, and what they then spend.
+
+    Each step takes the mode that costs least at the price; its number is noted in MISSING.
+    """
+    least, most, chosen, count = m[CELLS], m[ON], m[MISSING], m[STEPS]
+    choose_cheapest(m, f, most)
+    spent = choose(m, f, 0.0, most, most, chosen)
+    low = high = 0.0
+    while spent > budget and high < _MAX_PRICE:
+        for step in range(count):
+            m[least + step] = m[chosen + step]
+        low, high = high, max(1.0, high * 8)
+        spent = choose(m, f, high, least, most, chosen)
+    if high == 0.0:
+        return high, spent
+    for step in range(count):
+        m[most + step] = m[chosen + step]
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        at_middle = choose(m, f, middle, least, most, chosen)
+        fits = at_middle <= budget
+        if fits:
+            high, spent = middle, at_middle
+        else:
+            low = middle
+        bound = most if fits else least
+        for step in range(count):
+            m[bound + step] = m[chosen + step]
+    for step in range(count):
+        m[chosen + step] = m[most + step]
+    return high, spent
+
+
+def choose(m: Ints, f: Floats, price: float, lower: int, upper: int, noted: int) -> float:
+    """Note the mode of each step that costs least at a price of a dollar, and return the dollars of all.
+
+    A step with the same mode at a lower and at a higher price keeps it.
+    """
     spent = 0.0
+    width, first, cells, usd, costs = m[WIDTH], m[TABLE_FIRST], m[TABLE_CELLS], m[USD], m[COSTS]
     for step in range(m[STEPS]):
-        low, least, chosen, usd = m[m[TABLE_FIRST] + step], np.inf, 0, 0.0
-        for k in range(m[m[TABLE_FIRST] + step + 1] - low):
-            own = f[m[USD] + m[m[TABLE_CELLS] + low + k]]
-            cost = f[m[COSTS] + step * m[WIDTH] + k] + price * own
-            if cost < least:
-                least, chosen, usd = cost, k, own
-        m[m[MISSING] + step] = chosen
-        spent += usd
+        low, chosen = cells + m[first + step], m[upper + step]
+        if price == 0.0 or m[lower + step] != chosen:
+            least, row = np.inf, costs + step * width
+            for k in range(cells + m[first + step + 1] - low):
+                cost = f[row + k] + price * f[usd + m[low + k]]
+                if cost < least:
+                    least, chosen = cost, k
+        m[noted + step] = chosen
+        if chosen >= 0:
+            spent += f[usd + m[low + chosen]]
     return spent
+
+
+def choose_cheapest(m: Ints, f: Floats, noted: int) -> None:
+    """Note the mode of each step that costs least at any price that is high enough; -1 where there is none."""
+    width, first, cells, usd, costs = m[WIDTH], m[TABLE_FIRST], m[TABLE_CELLS], m[USD], m[COSTS]
+    for step in range(m[STEPS]):
+        low, row, chosen = cells + m[first + step], costs + step * width, -1
+        least, cost = np.inf, np.inf
+        for k in range(cells + m[first + step + 1] - low):
+            own = f[usd + m[low + k]]
+            if own < least or (own == least and f[row + k] < cost):
+                least, cost, chosen = own, f[row + k], k
+        m[noted + step] = chosen
 
 
 def find_tails(m: Ints) -> None:
     """Note in HEAP the longest path from the start of each step to the end, of the durations in STARTS."""
+    first, children, tails, durations = m[CHILD_FIRST], m[CHILDREN], m[HEAP], m[STARTS]
     for step in range(m[STEPS] - 1, -1, -1):
         after = 0
-        for j in range(m[m[CHILD_FIRST] + step], m[m[CHILD_FIRST] + step + 1]):
-            after = max(after, m[m[HEAP] + m[m[CHILDREN] + j]])
-        m[m[HEAP] + step] = m[m[STARTS] + step] + after
+        for j in range(children + m[first + step], children + m[first + step + 1]):
+            after = max(after, m[tails + m[j]])
+        m[tails + step] = m[durations + step] + after

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from planners.scheduling.kernel.choices import choose, find_tails
+from planners.scheduling.kernel.choices import find_price, find_tails
 from planners.scheduling.kernel.passes import latest_ends, mirror, order_steps, place_all, replay, serial
 from planners.scheduling.kernel.ties import break_ties
 
@@ -18,7 +18,7 @@ class Kernel(NamedTuple):
     latest_ends: Callable[..., None] = latest_ends
     order_steps: Callable[..., None] = order_steps
     break_ties: Callable[..., None] = break_ties
-    choose: Callable[..., float] = choose
+    find_price: Callable[..., tuple[float, float]] = find_price
     find_tails: Callable[..., None] = find_tails
 
     @classmethod

@@ -81,3 +81,25 @@ def new_memory(p: ProblemArrays, placements: int) -> Memory:
     m[m[TIMES] + inside], m[m[FREE] + inside] = p.piece_time, p.piece_free
     memory.floats[: floats[0] + floats[1] + steps] = np.concatenate((p.usd, p.kind_quality, p.shortest))
     return memory
+
+
+class Workspace:
+    """Memory that is used again and again for one problem, which costs less than new memory each time."""
+
+    def __init__(self, p: ProblemArrays, placements: int) -> None:
+        """Set up memory for schedules in which steps are placed so many times."""
+        self._memory = memory = new_memory(p, placements)
+        m = memory.ints
+        # What the kernel reads before it writes it, and changes: of the pieces, only those in use at first.
+        used, pieces, free = m[USED], m[TIMES], m[FREE]
+        places = (
+            slice(USED, USED + 1), slice(m[BEGIN], m[NODE]), slice(pieces, pieces + used), slice(free, free + used)
+        )  # fmt: skip
+        self._changed = [(place, m[place].copy()) for place in places]
+
+    def fresh(self) -> Memory:
+        """The memory, in which nothing is placed; valid until it is asked for again."""
+        for place, values in self._changed:
+            self._memory.ints[place] = values
+        self._memory.floats_of(SPENT, 1)[:] = 0.0
+        return self._memory

@@ -85,10 +85,10 @@ def select(
     m: Ints, f: Floats, step: int, per_quantum: float, end_weight: float, most_usd: float
 ) -> tuple[int, int, int]:
     """(cell, node, start) of least score among the affordable modes; the cheapest mode where none is affordable."""
-    low, costs = m[m[TABLE_FIRST] + step], m[COSTS] + step * m[WIDTH]
-    count = m[m[TABLE_FIRST] + step + 1] - low
+    low, costs, usd, durations = m[m[TABLE_FIRST] + step], m[COSTS] + step * m[WIDTH], m[USD], m[DURATION]
+    count, cells, by_score = m[m[TABLE_FIRST] + step + 1] - low, m[TABLE_CELLS] + low, m[BY_SCORE]
     find_ready(m, step)
-    soonest, latest = m[m[READY]], f[m[LATEST] + step]
+    soonest, elsewhere, producers, latest = m[m[READY]], m[m[READY] + 1], m[m[READY] + 2], f[m[LATEST] + step]
     per_end, before = per_quantum * end_weight, 0.0
     is_late = soonest + f[m[SHORTEST] + step] >= latest
     sort_modes(m, f, step, per_quantum * (1 + end_weight) if is_late or end_weight == 0 else per_end)
@@ -97,14 +97,14 @@ def select(
         per_end += per_quantum
     least, chosen, best_node, best_start = np.inf, -1, -1, -1
     for at in range(count):
-        k = m[m[BY_SCORE] + at]
-        cell = m[m[TABLE_CELLS] + low + k]
-        duration, own = m[m[DURATION] + cell], f[costs + k] - before
+        k = m[by_score + at]
+        cell = m[cells + k]
+        duration, own = m[durations + cell], f[costs + k] - before
         if own + per_end * (soonest + duration) > least:
             break
-        if f[m[USD] + cell] > most_usd:
+        if f[usd + cell] > most_usd:
             continue
-        if m[m[READY] + 2] == 0 and own + per_end * (m[m[READY] + 1] + duration) > least:
+        if producers == 0 and own + per_end * (elsewhere + duration) > least:
             continue
         start, node = earliest(m, cell)
         end = start + duration
@@ -113,26 +113,27 @@ def select(
             least, chosen, best_node, best_start = value, k, node, start
     if chosen < 0:
         for k in range(count):
-            if chosen < 0 or f[m[USD] + m[m[TABLE_CELLS] + low + k]] < f[m[USD] + m[m[TABLE_CELLS] + low + chosen]]:
+            if chosen < 0 or f[usd + m[cells + k]] < f[usd + m[cells + chosen]]:
                 chosen = k
         if chosen < 0:
             return -1, -1, -1
-        best_start, best_node = earliest(m, m[m[TABLE_CELLS] + low + chosen])
-    return int(m[m[TABLE_CELLS] + low + chosen]), best_node, best_start
+        best_start, best_node = earliest(m, m[cells + chosen])
+    return int(m[cells + chosen]), best_node, best_start
 
 
 def sort_modes(m: Ints, f: Floats, step: int, per_quantum: float) -> None:
     """Note the modes of a step in BY_SCORE, by what they score if they take only their duration."""
-    low = m[m[TABLE_FIRST] + step]
+    low, costs, durations = m[m[TABLE_FIRST] + step], m[COSTS] + step * m[WIDTH], m[DURATION]
+    cells, scores, by_score = m[TABLE_CELLS] + low, m[SCORES], m[BY_SCORE]
     for k in range(m[m[TABLE_FIRST] + step + 1] - low):
-        score = f[m[COSTS] + step * m[WIDTH] + k] + per_quantum * m[m[DURATION] + m[m[TABLE_CELLS] + low + k]]
+        score = f[costs + k] + per_quantum * m[durations + m[cells + k]]
         at = k
-        while at > 0 and f[m[SCORES] + at - 1] > score:
-            f[m[SCORES] + at] = f[m[SCORES] + at - 1]
-            m[m[BY_SCORE] + at] = m[m[BY_SCORE] + at - 1]
+        while at > 0 and f[scores + at - 1] > score:
+            f[scores + at] = f[scores + at - 1]
+            m[by_score + at] = m[by_score + at - 1]
             at -= 1
-        f[m[SCORES] + at] = score
-        m[m[BY_SCORE] + at] = k
+        f[scores + at] = score
+        m[by_score + at] = k
 
 
 def place_all(m: Ints, f: Floats) -> None:
@@ -178,15 +179,18 @@ def mirror(m: Ints, f: Floats) -> None:
 
 def latest_ends(m: Ints, f: Floats, until: float) -> None:
     """Note in ENDS the latest end of each step by which all have ended at ``until`` if only precedence matters."""
+    cells, on, ends, durations = m[CELLS], m[ON], m[ENDS], m[DURATION]
+    first, children = m[CHILD_FIRST], m[CHILDREN]
     for step in range(m[STEPS] - 1, -1, -1):
-        cell, node, latest = m[m[CELLS] + step], m[m[ON] + step], until
-        for j in range(m[m[CHILD_FIRST] + step], m[m[CHILD_FIRST] + step + 1]):
-            child = m[m[CHILDREN] + j]
-            start = f[m[ENDS] + child] - m[m[DURATION] + m[m[CELLS] + child]]
-            if m[m[ON] + child] != node:
-                start -= m[m[KIND_LAG] + m[m[KIND] + cell]]
+        node, latest = m[on + step], until
+        lag = m[m[KIND_LAG] + m[m[KIND] + m[cells + step]]]
+        for j in range(children + m[first + step], children + m[first + step + 1]):
+            child = m[j]
+            start = f[ends + child] - m[durations + m[cells + child]]
+            if m[on + child] != node:
+                start -= lag
             latest = min(latest, start)
-        f[m[ENDS] + step] = latest
+        f[ends + step] = latest
 
 
 def order_steps(m: Ints, f: Floats) -> None:

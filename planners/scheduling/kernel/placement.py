@@ -53,18 +53,20 @@ def find_ready(m: Ints, step: int) -> None:
     those, in the order of the parents.
     """
     last_end, first, second, first_node, count = 0, 0, 0, -1, 0
-    for j in range(m[m[PARENT_FIRST] + step], m[m[PARENT_FIRST] + step + 1]):
-        parent = m[m[PARENTS] + j]
-        end, node, arrives = m[m[END] + parent], m[m[NODE] + parent], m[m[ARRIVES] + parent]
+    ends, nodes, arrivals, marks = m[END], m[NODE], m[ARRIVES], m[MARK]
+    producer, produced, parents, ready = m[PRODUCER], m[PRODUCED], m[PARENTS], m[READY]
+    for j in range(parents + m[m[PARENT_FIRST] + step], parents + m[m[PARENT_FIRST] + step + 1]):
+        parent = m[j]
+        end, node, arrives = m[ends + parent], m[nodes + parent], m[arrivals + parent]
         last_end = max(last_end, end)
-        at = m[m[MARK] + node]
-        if at >= count or m[m[PRODUCER] + at] != node:
-            at = m[m[MARK] + node] = count
-            m[m[PRODUCER] + count] = node
-            m[m[PRODUCED] + count] = end
+        at = m[marks + node]
+        if at >= count or m[producer + at] != node:
+            at = m[marks + node] = count
+            m[producer + count] = node
+            m[produced + count] = end
             count += 1
-        elif end > m[m[PRODUCED] + at]:
-            m[m[PRODUCED] + at] = end
+        elif end > m[produced + at]:
+            m[produced + at] = end
         if arrives > first:
             if node != first_node:
                 second = first
@@ -74,9 +76,9 @@ def find_ready(m: Ints, step: int) -> None:
     if first == last_end:
         count = 0
     for at in range(count):
-        from_others = first if m[m[PRODUCER] + at] != first_node else second
-        m[m[PRODUCED] + at] = max(m[m[PRODUCED] + at], from_others)
-    m[m[READY]], m[m[READY] + 1], m[m[READY] + 2] = last_end, first, count
+        from_others = first if m[producer + at] != first_node else second
+        m[produced + at] = max(m[produced + at], from_others)
+    m[ready], m[ready + 1], m[ready + 2] = last_end, first, count
 
 
 def ready_on(m: Ints, node: int) -> int:

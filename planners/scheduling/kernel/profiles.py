@@ -32,15 +32,15 @@ def fits(m: Ints, piece: int, guard: int, demand: int) -> bool:
 
 def piece_at(m: Ints, resource: int, at: int) -> int:
     """The piece that contains a time."""
-    low: int = m[m[BEGIN] + resource]
+    times, low = m[TIMES], m[m[BEGIN] + resource]
     high = low + m[m[SIZE] + resource]
     while low < high:
         middle = (low + high) >> 1
-        if at < m[m[TIMES] + middle]:
+        if at < m[times + middle]:
             high = middle
         else:
             low = middle + 1
-    return low - 1
+    return int(low - 1)
 
 
 def boundary(m: Ints, resource: int, at: int) -> int:
@@ -51,12 +51,12 @@ def boundary(m: Ints, resource: int, at: int) -> int:
     size = m[m[SIZE] + resource]
     if size == m[m[ROOM] + resource]:
         piece += move(m, resource)
-    last = m[m[BEGIN] + resource] + size
+    last, times, free = m[m[BEGIN] + resource] + size, m[TIMES], m[FREE]
     for i in range(last, piece + 1, -1):
-        m[m[TIMES] + i] = m[m[TIMES] + i - 1]
-        m[m[FREE] + i] = m[m[FREE] + i - 1]
-    m[m[TIMES] + piece + 1] = at
-    m[m[FREE] + piece + 1] = m[m[FREE] + piece]
+        m[times + i] = m[times + i - 1]
+        m[free + i] = m[free + i - 1]
+    m[times + piece + 1] = at
+    m[free + piece + 1] = m[free + piece]
     m[m[SIZE] + resource] = size + 1
     return int(piece + 1 - m[m[BEGIN] + resource])
 
@@ -79,9 +79,9 @@ def reserve(m: Ints, resource: int, start: int, end: int, amount: int) -> None:
         return
     first = boundary(m, resource, start)
     last = boundary(m, resource, end)
-    begin = m[m[BEGIN] + resource]
-    for i in range(begin + first, begin + last):
-        m[m[FREE] + i] -= amount
+    pieces = m[FREE] + m[m[BEGIN] + resource]
+    for i in range(pieces + first, pieces + last):
+        m[i] -= amount
 
 
 def first_fit(m: Ints, use: int, ready: int, duration: int) -> int:
@@ -182,18 +182,22 @@ def first_on(m: Ints, demand: int, node: int, ready: int, duration: int) -> int:
 def first_in_group(m: Ints, demand: int, group: int, ready: int, duration: int) -> tuple[int, int]:
     """(start, node): the first start on any node; of equal starts, the first node that opens by then."""
     start, found = -1, -1
-    for j in range(m[m[GROUP_FIRST] + group], m[m[GROUP_FIRST] + group + 1]):
-        node = m[m[GROUP_NODES] + j]
-        opens = m[m[OPENS] + window(m, demand, node)]
+    nodes, begin, end = m[GROUP_NODES], m[m[GROUP_FIRST] + group], m[m[GROUP_FIRST] + group + 1]
+    opened, row, known = m[OPENS], demand * m[NODES], m[KNOWN]
+    for j in range(nodes + begin, nodes + end):
+        node = m[j]
+        if m[known + row + node] == 0:
+            window(m, demand, node)
+        opens = m[opened + row + node]
         if opens <= ready:
             return ready, node
         if found < 0 or opens < start:
             start, found = opens, node
-    for j in range(m[m[GROUP_FIRST] + group], m[m[GROUP_FIRST] + group + 1]):
-        node = m[m[GROUP_NODES] + j]
-        w = demand * m[NODES] + node
-        if m[m[GAPS] + w] >= duration or ready < m[m[SINCE] + w]:
-            gap = in_gap(m, w, ready, duration)
+    gaps, since = m[GAPS] + row, m[SINCE] + row
+    for j in range(nodes + begin, nodes + end):
+        node = m[j]
+        if m[gaps + node] >= duration or ready < m[since + node]:
+            gap = in_gap(m, row + node, ready, duration)
             if 0 <= gap < start:
                 start, found = gap, node
                 if start == ready:

@@ -1,5 +1,6 @@
 """The price of a dollar at which steps that choose their modes independently keep to the budget."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +20,8 @@ class PricedChoice(NamedTuple):
     """
 
     price: float
-    usd: list[float]
-    durations: list[int]
+    usd: Sequence[float]
+    durations: Sequence[int]
 
 
 def priced_choice(problem: Problem, time: NDArray[np.float64]) -> PricedChoice:
@@ -38,14 +39,21 @@ def priced_choice(problem: Problem, time: NDArray[np.float64]) -> PricedChoice:
         # Added one after the other, as the kernel does it.
         return float(np.cumsum(table.usd[table.rows, modes])[-1]), modes
 
-    compiled = compiled_passes(problem)
-    chosen = by_arrays if compiled is None else compiled.choices(time)
+    if (compiled := compiled_passes(problem)) is not None:
+        high, spent, modes = compiled.price(time, budget)
+        return _choice(problem, high, spent, modes)
     low = high = 0.0
-    while chosen(high)[0] > budget and high < _MAX_PRICE:
+    while by_arrays(high)[0] > budget and high < _MAX_PRICE:
         low, high = high, max(1.0, high * 8)
     for _ in range(_BISECTIONS if high else 0):
         middle = (low + high) / 2
-        low, high = (low, middle) if chosen(middle)[0] <= budget else (middle, high)
-    spent, modes = chosen(high)
+        low, high = (low, middle) if by_arrays(middle)[0] <= budget else (middle, high)
+    spent, modes = by_arrays(high)
+    return _choice(problem, high, spent, modes)
+
+
+def _choice(problem: Problem, price: float, spent: float, modes: NDArray[np.int64]) -> PricedChoice:
+    table, budget = problem.mode_table, problem.budget_usd
+    assert budget is not None
     usd, durations = table.usd[table.rows, modes], table.duration[table.rows, modes]
-    return PricedChoice(high, usd.tolist() if spent <= budget else [], durations.astype(np.int64).tolist())
+    return PricedChoice(price, usd.tolist() if spent <= budget else [], durations.astype(np.int64).tolist())

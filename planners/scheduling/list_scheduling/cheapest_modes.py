@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import coo_array
 
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
-from planners.scheduling.list_scheduling.priorities import order_by_rank, upward_ranks
+from planners.scheduling.list_scheduling.priorities import rank_order
 from planners.scheduling.list_scheduling.serial import replay
 from planners.scheduling.problem.problem import Problem
 
@@ -17,8 +17,7 @@ def cheapest_schedule(problem: Problem) -> Schedule | None:
     modes = cheapest_modes(problem)
     if modes is None:
         return None
-    order = order_by_rank(upward_ranks(problem, problem.mean_durations))
-    schedule = replay(problem, order, modes)
+    schedule = replay(problem, rank_order(problem).order, modes)
     running = (i for i, index in enumerate(modes) if problem.modes[i][index].in_flight)
     return None if any(schedule.start[i] > 0 for i in running) else schedule
 

@@ -28,6 +28,7 @@ from planners.scheduling.kernel.memory import (
     START,
     STARTS,
     Memory,
+    Workspace,
     new_memory,
 )
 from planners.scheduling.kernel.passes import AS_NEEDED, CUT_OFF, SPREAD, UNLIMITED
@@ -48,20 +49,23 @@ class CompiledPasses:
         self._kernel, self._p, self._problem = kernel, arrays, problem
         self._steps = len(problem.steps)
         self._scratch = new_memory(arrays, 0)  # for questions that place nothing
+        self._workspace = Workspace(arrays, 2 * self._steps)  # tie breaking places steps twice
+        self._has_reservations = len(arrays.piece_time) > len(arrays.guard)
 
     def serial(
         self,
         known: PartialSchedule,
-        order: Sequence[int],
+        order: Sequence[int] | NDArray[np.int64],
         score: PlacementScore,
         budget: "SharedBudget | None",
         cutoff: float,
+        worst: float,
     ) -> Schedule | int | None:
-        """The schedule of `serial_schedule`, from the steps that are placed; None after the cutoff.
+        """The schedule of `serial_schedule`, from the steps that are placed; None after the cutoff, or if it is worse.
 
         An integer is a step that has no mode.
         """
-        memory, steps, sharing = new_memory(self._p, self._steps), self._steps, UNLIMITED
+        memory, steps, sharing = self._workspace.fresh(), self._steps, UNLIMITED
         if self._problem.has_in_flight:
             mode = np.array(known.mode)
             self._ask(memory, cells=np.where(mode < 0, -1, mode + self._p.cell_first[:-1]), on=known.node)
@@ -78,21 +82,26 @@ class CompiledPasses:
         ended = self._kernel.serial(*memory, score.per_quantum, score.end_weight, sharing, float(cutoff))
         if ended == CUT_OFF:
             return None
-        return int(ended) if ended >= 0 else self._schedule(memory)
+        return int(ended) if ended >= 0 else self._schedule(memory, worst)
 
-    def replay(self, order: Sequence[int], mode: Sequence[int], node: Sequence[int] | None) -> Schedule:
+    def replay(self, order: Sequence[int] | NDArray[np.int64], mode: Sequence[int], node: Sequence[int] | None) -> Schedule:
         """The schedule of `replay`."""
-        memory = new_memory(self._p, self._steps)
+        memory = self._workspace.fresh()
         self._ask(memory, cells=mode + self._p.cell_first[:-1], on=-1 if node is None else node)
         memory.part(ORDER, self._steps)[:] = order
         self._kernel.replay(*memory)
-        return self._schedule(memory)
+        return self._whole(memory)
 
-    def latest_starts(self, order: Sequence[int], schedule: Schedule, profiles: Sequence[ResourceProfile]) -> list[int]:
-        """Those of `justification`; ``profiles`` are the reversed ones of all nodes and limits."""
-        first, time, free = profile_arrays(profiles)
-        memory = new_memory(self._p._replace(piece_first=first, piece_time=time, piece_free=free), self._steps)
-        self._ask(memory, cells=schedule.mode + self._p.cell_first[:-1], on=schedule.node)
+    def latest_starts(
+        self, order: Sequence[int], schedule: Schedule, profiles: Callable[[], Sequence[ResourceProfile]]
+    ) -> list[int]:
+        """Those of `justification`; ``profiles`` makes the reversed ones of all nodes and limits."""
+        if self._has_reservations:
+            first, time, free = profile_arrays(profiles())
+            memory = new_memory(self._p._replace(piece_first=first, piece_time=time, piece_free=free), self._steps)
+        else:  # what is always free is the same in reversed time
+            memory = self._workspace.fresh()
+        self._ask(memory, cells=schedule.arrays.mode + self._p.cell_first[:-1], on=schedule.arrays.node)
         memory.part(ORDER, self._steps)[:] = order
         self._kernel.mirror(*memory)
         latest: list[int] = (schedule.makespan - memory.part(END, self._steps)).tolist()
@@ -101,42 +110,37 @@ class CompiledPasses:
     def latest_ends(self, schedule: Schedule, until: float) -> NDArray[np.float64]:
         """Those of `iterated_heft`."""
         memory = self._scratch
-        self._ask(memory, cells=schedule.mode + self._p.cell_first[:-1], on=schedule.node)
+        self._ask(memory, cells=schedule.arrays.mode + self._p.cell_first[:-1], on=schedule.arrays.node)
         self._kernel.latest_ends(*memory, float(until))
         return memory.floats_of(ENDS, self._steps).copy()
 
-    def order_by_priority(self, priority: Sequence[float]) -> list[int]:
+    def order_by_priority(self, priority: Sequence[float] | NDArray[np.float64]) -> NDArray[np.int64]:
         """That of `priorities`."""
         memory = self._scratch
         memory.floats_of(PRIORITY, self._steps)[:] = priority
         self._kernel.order_steps(*memory)
-        order: list[int] = memory.part(ORDER, self._steps).tolist()
-        return order
+        return memory.part(ORDER, self._steps).copy()
 
-    def choices(self, time: NDArray[np.float64]) -> Callable[[float], tuple[float, NDArray[np.int64]]]:
-        """Per price of a dollar, the dollars and the rows of the modes that cost least beside the cost of ``time``."""
+    def price(self, time: NDArray[np.float64], budget_usd: float) -> tuple[float, float, NDArray[np.int64]]:
+        """(price, dollars, rows of modes): the search of `priced_choice`."""
         memory = self._scratch
         memory.floats_of(COSTS, time.size)[:] = time.ravel()
+        price, spent = self._kernel.find_price(*memory, budget_usd)
+        return price, spent, memory.part(MISSING, self._steps).copy()
 
-        def chosen(price: float) -> tuple[float, NDArray[np.int64]]:
-            return self._kernel.choose(*memory, price), memory.part(MISSING, self._steps)
-
-        return chosen
-
-    def tails(self, durations: Sequence[int]) -> list[int]:
-        """Those of `Problem`."""
+    def tails(self, durations: Sequence[int]) -> NDArray[np.int64]:
+        """Those of `Problem`, until they are asked for again."""
         self._scratch.part(STARTS, self._steps)[:] = durations
         self._kernel.find_tails(self._scratch.ints)
-        found: list[int] = self._scratch.part(HEAP, self._steps).tolist()
-        return found
+        return self._scratch.part(HEAP, self._steps)
 
     def break_ties(
         self, schedule: Schedule, most_usd: float, kept: Sequence[int], preferences: Sequence[tuple[int, int] | None]
     ) -> Schedule:
         """The schedule of `break_ties`; steps of which ``kept`` is 1 stay."""
-        memory, first = new_memory(self._p, 2 * self._steps), self._p.cell_first[:-1]
-        self._ask(memory, cells=schedule.mode + first, on=schedule.node)
-        memory.part(STARTS, self._steps)[:] = schedule.start
+        memory, first = self._workspace.fresh(), self._p.cell_first[:-1]
+        self._ask(memory, cells=schedule.arrays.mode + first, on=schedule.arrays.node)
+        memory.part(STARTS, self._steps)[:] = schedule.arrays.start
         self._kernel.place_all(*memory)
         memory.part(KEPT, self._steps)[:] = kept
         preferred = [(-1, -1) if one is None else one for one in preferences] or [(-1, -1)] * self._steps
@@ -144,24 +148,32 @@ class CompiledPasses:
         self._ask(memory, cells=np.where(modes < 0, -1, modes + first), on=nodes)
         usd_counts = self._problem.objective.usd_weight > 0
         self._kernel.break_ties(*memory, schedule.makespan, most_usd, usd_counts)
-        return self._schedule(memory)
+        return self._whole(memory)
 
     def _ask(self, memory: Memory, cells: NDArray[np.int64], on: Sequence[int] | NDArray[np.int64] | int) -> None:
         memory.part(CELLS, self._steps)[:] = cells
         memory.part(ON, self._steps)[:] = on
 
-    def _schedule(self, memory: Memory) -> Schedule:
-        p = self._p
-        cells = memory.part(CELL, self._steps)
-        end = memory.part(END, self._steps).tolist()
+    def _whole(self, memory: Memory) -> Schedule:
+        schedule = self._schedule(memory, np.inf)
+        assert schedule is not None, "nothing is worse than infinite"
+        return schedule
+
+    def _schedule(self, memory: Memory, worst: float) -> Schedule | None:
+        """The schedule in memory; None if its value is not below the ``worst``."""
+        p, steps = self._p, self._steps
+        cells, ends = memory.part(CELL, steps), memory.part(END, steps)
         usd = sum(p.usd[cells].tolist())
+        value = self._problem.value(int(ends.max()), usd)
+        if value >= worst:
+            return None
         return Schedule(
             tuple((cells - p.cell_first[:-1]).tolist()),
-            tuple(memory.part(NODE, self._steps).tolist()),
-            tuple(memory.part(START, self._steps).tolist()),
-            tuple(end),
+            tuple(memory.part(NODE, steps).tolist()),
+            tuple(memory.part(START, steps).tolist()),
+            tuple(ends.tolist()),
             usd,
-            self._problem.value(max(end), usd),
+            value,
         )
 
 
@@ -192,5 +204,14 @@ def compiled_passes(problem: Problem) -> CompiledPasses | None:
 
 def longest_tails(problem: Problem, durations: Sequence[int]) -> list[int]:
     """`Problem.tails`, by the kernel where it is loaded."""
-    compiled = compiled_passes(problem)
-    return problem.tails(durations) if compiled is None else compiled.tails(durations)
+    if (compiled := compiled_passes(problem)) is None:
+        return problem.tails(durations)
+    tails: list[int] = compiled.tails(durations).tolist()
+    return tails
+
+
+def longest_path(problem: Problem, durations: Sequence[int]) -> int:
+    """The longest of them."""
+    if (compiled := compiled_passes(problem)) is None:
+        return max(problem.tails(durations), default=0)
+    return int(compiled.tails(durations).max())

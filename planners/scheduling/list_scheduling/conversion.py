@@ -3,32 +3,43 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from planners.model import lean
+import numpy as np
+from numpy.typing import NDArray
+
+from planners.agents import AgentSpec
+from planners.model import unchecked
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.requests import PlanRequest
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
-from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 from planners.work_keys import InputDigests, work_keys
 
-# Nanoseconds: rounds 0.1 + 0.2 to 0.3 and is finer than any quantum.
-_DIGITS = 9
+# Milliseconds a second.
+_MS = 1000
+# The fields that a scheduler sets.
+_PLACED = frozenset(Placement.model_fields)
+_PLANNED = frozenset({"step", "placement", "work_key"})
 
 
 def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: PlanKind, origin: str) -> Plan:
     """The plan of a schedule, without bound and gap."""
-    modes = [row[index] for row, index in zip(problem.modes, schedule.mode, strict=True)]
+    agents = problem.agents(schedule.mode)
+    identities = {name: agent.identity for name, agent in {agent.name: agent for agent in agents}.items()}
     keys = work_keys(
-        ((step, mode.agent.identity) for step, mode in zip(problem.steps, modes, strict=True)),
+        zip(problem.steps, [identities[agent.name] for agent in agents], strict=True),
         InputDigests(request.task.values),
         problem.flat.finished,
         problem.flat.repeats,
     )
-    placements = _placements(problem, schedule, modes, request)
-    steps = tuple(
-        lean(PlannedStep(step=step, placement=placement, work_key=keys[step.id]))
+    placements = _placements(problem, schedule, agents, request)
+    steps = tuple([
+        unchecked(
+            PlannedStep,
+            {"step": step, "placement": placement, "work_key": keys[step.id], "probability": 1.0},
+            _PLANNED,
+        )
         for step, placement in zip(problem.steps, placements, strict=True)
-    )
+    ])
     return Plan(
         kind=kind,
         steps=steps,
@@ -43,22 +54,33 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
 
 
 def _placements(
-    problem: Problem, schedule: Schedule, modes: Sequence[ExecutionMode], request: PlanRequest
+    problem: Problem, schedule: Schedule, agents: Sequence[AgentSpec], request: PlanRequest
 ) -> Iterator[Placement]:
     """The placement of each step. Equal ones are one object: thousands of like steps need it once."""
-    quantum, nodes, made = problem.quantum_s, request.cluster.nodes, dict[tuple[Any, ...], Placement]()
-    for mode, node, start in zip(modes, schedule.node, schedule.start, strict=True):
-        key = mode.agent.name, mode.duration, mode.usd, node, start
-        if key not in made:
-            made[key] = Placement(
-                agent=mode.agent.name,
-                node=problem.nodes[node],
-                node_class=nodes[node].node_class,
-                start_s=round(start * quantum, _DIGITS),
-                duration_s=round(mode.duration * quantum, _DIGITS),
-                usd=mode.usd,
-            )
-        yield made[key]
+    made = dict[tuple[Any, ...], Placement]()
+    names = [(problem.nodes[i], node.node_class) for i, node in enumerate(request.cluster.nodes)]
+    of = schedule.arrays
+    start_s, duration_s = _seconds(problem, of.start), _seconds(problem, of.end - of.start)
+    usd = problem.usd(schedule.mode)
+    for key in zip([agent.name for agent in agents], schedule.node, start_s, duration_s, usd, strict=True):
+        if (placement := made.get(key)) is None:
+            agent, node, begins_s, lasts_s, dollars = key
+            values = {
+                "agent": agent,
+                "node": names[node][0],
+                "node_class": names[node][1],
+                "start_s": begins_s,
+                "duration_s": lasts_s,
+                "usd": dollars,
+            }
+            placement = made[key] = unchecked(Placement, values, _PLACED)
+        yield placement
+
+
+def _seconds(problem: Problem, quanta: NDArray[np.int64]) -> list[float]:
+    """Seconds without rounding errors: a quantum is a whole number of milliseconds."""
+    seconds: list[float] = (quanta * round(problem.quantum_s * _MS) / _MS).tolist()
+    return seconds
 
 
 def modes_of(problem: Problem, plan: Plan) -> list[tuple[int, int] | None]:

@@ -5,6 +5,8 @@ The greedy heuristic for the project time-cost trade-off (Fulkerson 1961, doi:10
 
 from typing import NamedTuple
 
+import numpy as np
+
 from planners.scheduling.list_scheduling.compiled import longest_tails
 from planners.scheduling.problem.problem import Problem
 
@@ -21,40 +23,48 @@ class Crashed(NamedTuple):
     latest: list[float]
 
 
+class _Offer(NamedTuple):
+    """What a faster mode of a step saves, per dollar and in quanta, and its price."""
+
+    per_dollar: float
+    quanta: float
+    step: int
+    usd: float
+
+
 def crashed(problem: Problem) -> Crashed:
     """Start with the cheapest modes, and buy faster ones for steps of the longest path while the budget allows it."""
-    modes = problem.mode_table.modes
-    chosen = [min(row, key=lambda mode: (mode.usd, mode.duration), default=None) for row in modes]
-    usd = [mode.usd if mode else 0.0 for mode in chosen]
-    durations = [mode.duration if mode else 0 for mode in chosen]
+    table = problem.mode_table
+    cheapest = table.usd.min(axis=1)
+    usd: list[float] = cheapest.tolist()
+    quickest = np.where(table.usd == cheapest[:, None], table.duration, np.inf).min(axis=1)
+    durations: list[int] = quickest.astype(np.int64).tolist()
     assert problem.budget_usd is not None
     spare = problem.budget_usd - sum(usd)
     tails = longest_tails(problem, durations)
     for _ in range(_ROUNDS):
+        path = _longest_path(problem, tails)
         offers = [
-            (
-                (durations[step] - mode.duration) / max(mode.usd - usd[step], 1e-12),
-                durations[step] - mode.duration,
-                step,
-                k,
-            )
-            for step in _longest_path(problem, tails)
-            for k, mode in enumerate(modes[step])
-            if mode.duration < durations[step] and mode.usd - usd[step] <= spare
+            _Offer((durations[step] - quanta) / max(price - usd[step], 1e-12), durations[step] - quanta, step, price)
+            for step, row, prices in zip(path, table.duration[path].tolist(), table.usd[path].tolist(), strict=True)
+            for quanta, price in zip(row, prices, strict=True)
+            if quanta < durations[step] and price - usd[step] <= spare
         ]
         if not offers:
             break
         least = _NEAR_BEST * max(offers)[0]
-        _, _, step, k = max((offer for offer in offers if offer[0] >= least), key=lambda offer: offer[1:])
-        spare -= modes[step][k].usd - usd[step]
-        usd[step], durations[step] = modes[step][k].usd, modes[step][k].duration
+        good = [offer for offer in reversed(offers) if offer.per_dollar >= least]  # of equal ones, the last
+        bought = max(good, key=lambda offer: offer[1:3])
+        spare -= bought.usd - usd[bought.step]
+        usd[bought.step] = bought.usd
+        durations[bought.step] -= int(bought.quanta)
         tails = longest_tails(problem, durations)
     longest = max(tails, default=0)
     return Crashed(usd, durations, [float(longest - tail + own) for tail, own in zip(tails, durations, strict=True)])
 
 
 def _longest_path(problem: Problem, tails: list[int]) -> list[int]:
-    step = max(range(len(tails)), key=tails.__getitem__)
+    step = tails.index(max(tails))
     path = [step]
     while children := problem.children[step]:
         step = max(children, key=tails.__getitem__)

@@ -5,7 +5,7 @@ capacity allows, and agents have prices: the score of a mode is latency_weight *
 """
 
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
-from planners.scheduling.list_scheduling.priorities import order_by_rank, upward_ranks
+from planners.scheduling.list_scheduling.priorities import rank_order
 from planners.scheduling.list_scheduling.score import objective_score
 from planners.scheduling.list_scheduling.serial import serial_schedule
 from planners.scheduling.problem.problem import Problem
@@ -13,7 +13,6 @@ from planners.scheduling.problem.problem import Problem
 
 def heft(problem: Problem) -> Schedule:
     """The HEFT schedule. It keeps to the budget, but may miss the deadline."""
-    order = order_by_rank(upward_ranks(problem, problem.mean_durations))
-    schedule = serial_schedule(problem, order, objective_score(problem))
+    schedule = serial_schedule(problem, rank_order(problem).order, objective_score(problem))
     assert schedule is not None, "only a cutoff makes serial_schedule give up"
     return schedule

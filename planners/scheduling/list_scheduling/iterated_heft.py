@@ -9,20 +9,19 @@ result does not depend on the load of the machine.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from random import Random
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planners.scheduling.list_scheduling.budget_price import PricedChoice, priced_choice
-from planners.scheduling.list_scheduling.compiled import compiled_passes, longest_tails
+from planners.scheduling.list_scheduling.compiled import compiled_passes, longest_path
 from planners.scheduling.list_scheduling.crashing import crashed
 from planners.scheduling.list_scheduling.heft import heft
 from planners.scheduling.list_scheduling.justification import justified
 from planners.scheduling.list_scheduling.makespan_forecast import forecast_makespan
 from planners.scheduling.list_scheduling.partial_schedule import Schedule, satisfies_limits
-from planners.scheduling.list_scheduling.priorities import order_by_priority, order_by_rank, upward_ranks
+from planners.scheduling.list_scheduling.priorities import order_by_priority, rank_order
 from planners.scheduling.list_scheduling.score import PlacementScore, build_score
 from planners.scheduling.list_scheduling.serial import BudgetDivision, serial_schedule
 from planners.scheduling.problem.lower_bound import earliest_starts, lower_bound
@@ -36,6 +35,8 @@ _BOUND_TOLERANCE = 5e-3
 _TARGETS, _SHORTER = (1.0, 0.6, 0.36), 0.95
 # Random passes where the kernel makes them, which costs little.
 _VARIED = 8
+# What random passes may ask for the cluster's time.
+_PRICES = (0.0, 0.5, 2.0, 4.0)
 # The share of random passes that divide the budget among the steps.
 _SPREAD_PROBABILITY = 0.5
 
@@ -73,7 +74,7 @@ class ResourcePrices:
 
     usd: float
     cluster_time: float
-    latest: Sequence[float]
+    latest: Sequence[float] | NDArray[np.float64]
 
 
 def iterated_heft(problem: Problem) -> Schedule:
@@ -100,7 +101,7 @@ def iterated_heft(problem: Problem) -> Schedule:
 
 def randomized_heft(problem: Problem, known: Schedule, rounds: int, seed: int) -> Iterator[Schedule]:
     """The best schedule after each of ``rounds`` passes with random prices, targets and priorities."""
-    rng = Random(seed)
+    rng = np.random.default_rng(seed)
     search = _IteratedHeft(problem, known)
     for _ in range(rounds):
         search.randomized_pass(rng)
@@ -113,6 +114,7 @@ class _IteratedHeft:
     def __init__(self, problem: Problem, known: Schedule | None = None) -> None:
         self._problem = problem
         self._per_quantum = problem.objective.latency_weight * problem.quantum_s
+        self._has_best = known is not None
         if known is not None:
             self.best = known
         self._has_budget = problem.budget_usd is not None
@@ -127,12 +129,12 @@ class _IteratedHeft:
         return lower_bound(self._problem)
 
     @cached_property
-    def _rank(self) -> list[float]:
-        return upward_ranks(self._problem, self._problem.mean_durations)
+    def _rank(self) -> NDArray[np.float64]:
+        return np.array(rank_order(self._problem).rank)
 
     @cached_property
-    def _order(self) -> list[int]:
-        return order_by_rank(self._rank)
+    def _order(self) -> list[int] | NDArray[np.int64]:
+        return rank_order(self._problem).order
 
     @cached_property
     def _cluster_time(self) -> NDArray[np.float64]:
@@ -151,7 +153,7 @@ class _IteratedHeft:
 
     def vary(self) -> None:
         """Random passes, and a justification if they leave something to gain."""
-        rng = Random(0)
+        rng = np.random.default_rng(0)
         for _ in range(_VARIED):
             if self.meets_bound:
                 return
@@ -171,21 +173,22 @@ class _IteratedHeft:
         problem, tails = self._problem, self._problem.min_tails
         target = one.makespan_share * forecast_makespan(problem, max(tails))
         durations = np.array(problem.min_durations, dtype=np.float64)
-        schedule = self._placed(one, target - np.array(tails) + durations, earliest_starts(problem), float("inf"))
+        start = np.array(earliest_starts(problem))
+        schedule = self._placed(one, target - np.array(tails) + durations, start, float("inf"))
         assert schedule is not None, "only a cutoff makes serial_schedule give up"
-        self.best = schedule
+        self.best, self._has_best = schedule, True
 
     def _longest_path(self) -> int:
         """The longest path of the best schedule, without waits for capacity."""
-        durations = [end - start for start, end in zip(self.best.start, self.best.end, strict=True)]
-        return max(longest_tails(self._problem, durations), default=0)
+        of = self.best.arrays
+        return longest_path(self._problem, (of.end - of.start).tolist())
 
     def _crash(self) -> None:
         """A pass in which steps have the latest ends, and the budget, that crashing gives them."""
         bought = crashed(self._problem)
         score = self._score(ResourcePrices(self._problem.objective.usd_weight, 0.0, bought.latest))
         division = BudgetDivision(reserved_usd=bought.usd)
-        self._update(serial_schedule(self._problem, self._order, score, division=division, cutoff=self._cutoff()))
+        self._update(self._schedule(score, division, self._cutoff()))
 
     def _repeat(self, one: Pass) -> None:
         for _ in range(_REPEATS):
@@ -196,9 +199,11 @@ class _IteratedHeft:
 
     def _pass(self, one: Pass) -> None:
         latest = latest_ends(self._problem, self.best, one.makespan_share)
-        self._update(self._placed(one, latest, self.best.start, self._cutoff()))
+        self._update(self._placed(one, latest, self.best.arrays.start, self._cutoff()))
 
-    def _placed(self, one: Pass, latest: NDArray[np.float64], start: Sequence[int], cutoff: float) -> Schedule | None:
+    def _placed(
+        self, one: Pass, latest: NDArray[np.float64], start: NDArray[np.int64], cutoff: float
+    ) -> Schedule | None:
         """All steps placed; ``latest`` and ``start`` are their latest ends and the starts that are expected."""
         cluster_price, usd = one.cluster_price * self._per_quantum, self._problem.objective.usd_weight
         division = BudgetDivision(spread=one.spread_budget)
@@ -207,8 +212,19 @@ class _IteratedHeft:
             usd += choice.price
             if not one.spread_budget:
                 division = BudgetDivision(reserved_usd=choice.usd)
-        score = self._score(ResourcePrices(usd, cluster_price, latest.tolist()))
-        return serial_schedule(self._problem, self._order, score, division=division, cutoff=cutoff)
+        score = self._score(ResourcePrices(usd, cluster_price, latest))
+        return self._schedule(score, division, cutoff)
+
+    def _schedule(self, score: PlacementScore, division: BudgetDivision, cutoff: float) -> Schedule | None:
+        """All steps placed, unless that is no better than what is known."""
+        known = self._problem, self._order, score
+        return serial_schedule(*known, division=division, cutoff=cutoff, worst=self._worst)
+
+    @property
+    def _worst(self) -> float:
+        """Only lower values are an improvement."""
+        has_best = self._has_best and satisfies_limits(self._problem, self.best)
+        return self.best.value if has_best else float("inf")
 
     def _cutoff(self) -> float:
         """A schedule that ends later is no better than the best one, even if all other steps were the cheapest."""
@@ -217,12 +233,12 @@ class _IteratedHeft:
             return float("inf")
         return (self.best.value - weights.usd_weight * sum(self._problem.min_usd)) / self._per_quantum * (1 + 1e-9)
 
-    def randomized_pass(self, rng: Random) -> None:
+    def randomized_pass(self, rng: np.random.Generator) -> None:
         """One pass with priorities varied by up to a tenth, and prices and target drawn around the usual ones."""
-        noise = [rng.uniform(0.9, 1.1) for _ in self._rank]
-        order = order_by_priority(self._problem, [rank * n for rank, n in zip(self._rank, noise, strict=True)])
-        kept, self._order = self._order, order
-        self._pass(Pass(rng.choice((0.0, 0.5, 2.0, 4.0)), rng.uniform(0.55, 1.1), rng.random() < _SPREAD_PROBABILITY))
+        kept, priority = self._order, self._rank * rng.uniform(0.9, 1.1, len(self._rank))
+        self._order = order_by_priority(self._problem, priority)
+        price, share = _PRICES[rng.integers(len(_PRICES))], rng.uniform(0.55, 1.1)
+        self._pass(Pass(price, share, bool(rng.random() < _SPREAD_PROBABILITY)))
         self._order = kept
 
     def _update(self, schedule: Schedule | None) -> None:
@@ -237,21 +253,21 @@ class _IteratedHeft:
         return build_score(self._problem, fixed, prices.latest, _END_WEIGHT)
 
     def _affordable(
-        self, cluster_price: float, latest: NDArray[np.float64], start: Sequence[int]
+        self, cluster_price: float, latest: NDArray[np.float64], start: NDArray[np.int64]
     ) -> tuple[PricedChoice, NDArray[np.float64]]:
         """What steps choose so that they keep to the budget, and the latest ends that they are to meet.
 
         A target that is too easy leaves long steps slow: their lateness is small, so that the budget goes to others.
         If the longest path of what they choose misses the target, lower targets are tried, as long as that shortens it.
         """
-        problem, table = self._problem, self._problem.mode_table
+        problem, duration = self._problem, self._problem.mode_table.duration
         target, best, least = float(latest.max()), None, float("inf")
+        costs = self._per_quantum * _END_WEIGHT * duration + cluster_price * self._cluster_time
         for share in _TARGETS:
             ends = latest - (1 - share) * target
-            slack = ends[:, None] - np.asarray(start)[:, None]
-            late = np.maximum(0.0, table.duration - slack) + _END_WEIGHT * table.duration
-            choice = priced_choice(problem, self._per_quantum * late + cluster_price * self._cluster_time)
-            path = max(longest_tails(problem, choice.durations))
+            late = np.maximum(0.0, duration - (ends - start)[:, None])
+            choice = priced_choice(problem, self._per_quantum * late + costs)
+            path = longest_path(problem, choice.durations)
             if best is None or path < least * _SHORTER:
                 best, least = (choice, ends), path
             if path <= share * target:

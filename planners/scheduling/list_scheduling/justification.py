@@ -33,7 +33,7 @@ def latest_starts(problem: Problem, schedule: Schedule) -> list[int]:
     nodes, group_of = schedule.node, problem.group_of
     order = sorted(range(len(nodes)), key=lambda i: (-schedule.end[i], -i))
     if (compiled := compiled_passes(problem)) is not None:
-        return compiled.latest_starts(order, schedule, _mirrored_profiles(problem, until))
+        return compiled.latest_starts(order, schedule, lambda: _mirrored_profiles(problem, until))
     mirror = PartialSchedule(_mirrored(problem, until))
     for step in order:
         index, node = schedule.mode[step], nodes[step]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
+from planners.scheduling.problem.step_modes import ModeRows
 
 # The work of a step that needs nothing of its nodes.
 _NO_SHARE = 1e-9
@@ -16,16 +17,16 @@ _NO_SHARE = 1e-9
 
 def forecast_makespan(problem: Problem, longest_path: float) -> float:
     """Quanta; ``longest_path`` is that of the durations which the steps are expected to take."""
-    return max(longest_path, sum(float(_fluid_times(problem, members).sum()) for members in problem.step_classes))
+    return max(longest_path, sum(float(_fluid_times(problem, rows).sum()) for rows in problem.mode_table.classes))
 
 
-def _fluid_times(problem: Problem, members: tuple[int, ...]) -> NDArray[np.float64]:
+def _fluid_times(problem: Problem, rows: ModeRows) -> NDArray[np.float64]:
     """Per step of a class, the quanta it takes if all nodes work on it, each group in its most efficient mode."""
-    new = [(k, mode) for k, mode in enumerate(problem.modes[members[0]]) if not mode.in_flight]
-    rates = np.zeros((len(members), len(problem.groups)))
-    beside = np.zeros(len(members))
-    for k, mode in new:
-        durations = np.array([problem.modes[step][k].duration for step in members], dtype=np.float64)
+    count = len(rows.duration)
+    rates = np.zeros((count, len(problem.groups)))
+    beside = np.zeros(count)
+    for k, mode in enumerate(rows.modes):
+        durations = rows.duration[:, k]
         rate = 1 / (durations * _share_of_group(problem, mode))
         for limit, amount, hold in mode.uses:
             rate = np.minimum(rate, problem.limits[limit].capacity / amount / (hold or durations))
@@ -34,9 +35,9 @@ def _fluid_times(problem: Problem, members: tuple[int, ...]) -> NDArray[np.float
         else:
             rates[:, mode.group] = np.maximum(rates[:, mode.group], rate)
     total: NDArray[np.float64] = rates.sum(axis=1) + beside
-    times = np.zeros(len(members))
+    times = np.zeros(count)
     times[total > 0] = 1 / total[total > 0]
-    return times
+    return times[rows.row]
 
 
 def _share_of_group(problem: Problem, mode: ExecutionMode) -> float:

@@ -1,7 +1,11 @@
 """Partial schedules: the steps scheduled so far, and the capacity they leave."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from planners.scheduling.list_scheduling.free_windows import FreeWindows
 from planners.scheduling.problem.feasibility import within_budget
@@ -10,7 +14,16 @@ from planners.scheduling.problem.problem import Problem
 from planners.scheduling.problem.resource_profile import ResourceProfile
 
 
-@dataclass(frozen=True, slots=True)
+class ScheduleArrays(NamedTuple):
+    """Modes, nodes, starts and ends of a schedule as arrays."""
+
+    mode: NDArray[np.int64]
+    node: NDArray[np.int64]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Schedule:
     """A complete schedule by step index: mode, node, start and end in quanta; cost and objective value."""
 
@@ -21,10 +34,15 @@ class Schedule:
     usd: float
     value: float
 
-    @property
+    @cached_property
     def makespan(self) -> int:
         """When the last step ends."""
         return max(self.end, default=0)
+
+    @cached_property
+    def arrays(self) -> ScheduleArrays:
+        """The same as arrays, made once."""
+        return ScheduleArrays(*(np.array(row, np.int64) for row in (self.mode, self.node, self.start, self.end)))
 
 
 class ReadyTimes(NamedTuple):

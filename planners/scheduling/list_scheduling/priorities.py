@@ -2,19 +2,39 @@
 
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from planners.scheduling.list_scheduling.compiled import compiled_passes
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
+from planners.scheduling.problem.step_modes import StepModes
+
+
+class RankOrder(NamedTuple):
+    """The upward ranks of mean durations, and the steps in their order."""
+
+    rank: list[float]
+    order: list[int]
+
+
+def rank_order(problem: Problem) -> RankOrder:
+    """What HEFT orders steps by, computed once for a problem."""
+    if RankOrder not in problem.derived:
+        rank = upward_ranks(problem, problem.mean_durations)
+        problem.derived[RankOrder] = RankOrder(rank, order_by_rank(rank))
+    ordered: RankOrder = problem.derived[RankOrder]
+    return ordered
 
 
 def upward_ranks(problem: Problem, durations: Sequence[float]) -> list[float]:
     """rank_u: the longest path from the start of a step to the end, including mean transfers."""
-    rank = [0.0] * len(durations)
-    lags = mean_lags(problem)
-    for step in range(len(durations) - 1, -1, -1):
-        after = [rank[child] for child in problem.children[step]]
-        rank[step] = durations[step] + (lags[step] + max(after) if after else 0.0)
+    rank, lags, children = list(durations), mean_lags(problem), problem.children
+    for step in range(len(rank) - 1, -1, -1):
+        if after := children[step]:
+            rank[step] += lags[step] + max([rank[child] for child in after])
     return rank
 
 
@@ -29,13 +49,17 @@ def downward_ranks(problem: Problem, durations: Sequence[float]) -> list[float]:
 
 def order_by_rank(rank: Sequence[float]) -> list[int]:
     """Steps by decreasing upward rank; equal ranks keep topological order."""
-    return sorted(range(len(rank)), key=lambda step: (-rank[step], step))
+    order: list[int] = np.argsort(-np.asarray(rank), kind="stable").tolist()
+    return order
 
 
-def order_by_priority(problem: Problem, priority: Sequence[float]) -> list[int]:
+def order_by_priority(
+    problem: Problem, priority: Sequence[float] | NDArray[np.float64]
+) -> list[int] | NDArray[np.int64]:
     """Parents before children; of the steps whose parents are in the list, the highest priority first."""
     if (compiled := compiled_passes(problem)) is not None:
         return compiled.order_by_priority(priority)
+    priority = np.asarray(priority).tolist()
     missing = [len(parents) for parents in problem.parents]
     queue = [(-priority[step], step) for step, count in enumerate(missing) if not count]
     heapify(queue)
@@ -57,6 +81,11 @@ def mean_lags(problem: Problem) -> list[float]:
         sizes = [len(group.nodes) for group in problem.groups]
         return [sum(_mean_lag(mode, sizes) for mode in modes) / len(modes) for modes in problem.modes]
     share = (nodes - 1) / nodes if nodes else 0.0
+    if isinstance(problem.modes, StepModes):
+        means = np.zeros(len(problem.steps))
+        for rows in problem.modes.classes:
+            means[rows.steps] = share * sum([mode.lag for mode in rows.modes]) / len(rows.modes)
+        return means.tolist()
     return [share * sum([mode.lag for mode in modes]) / len(modes) for modes in problem.modes]
 
 

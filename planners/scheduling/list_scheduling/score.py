@@ -21,8 +21,14 @@ class PlacementScore:
     problem: Problem
     costs: NDArray[np.float64]
     per_quantum: float
-    latest: Sequence[float]
+    latest: NDArray[np.float64]
     end_weight: float
+
+    @cached_property
+    def latest_ends(self) -> list[float]:
+        """``latest`` as a list."""
+        ends: list[float] = self.latest.tolist()
+        return ends
 
     @cached_property
     def fixed(self) -> list[list[float]]:
@@ -45,14 +51,14 @@ class PlacementScore:
 def build_score(
     problem: Problem,
     fixed: NDArray[np.float64],
-    latest: Sequence[float] | None = None,
+    latest: Sequence[float] | NDArray[np.float64] | None = None,
     end_weight: float = 0.0,
 ) -> PlacementScore:
     """The score with these fixed costs of every mode; without ``latest``, every quantum counts."""
     per_quantum = problem.objective.latency_weight * problem.quantum_s
     if latest is None:
-        latest, end_weight = [0.0] * len(problem.steps), 0.0
-    return PlacementScore(problem, fixed, per_quantum, latest, end_weight)
+        latest, end_weight = np.zeros(len(problem.steps)), 0.0
+    return PlacementScore(problem, fixed, per_quantum, np.asarray(latest, dtype=np.float64), end_weight)
 
 
 def _in_order(problem: Problem, fixed: NDArray[np.float64], per_quantum: float) -> list[list[int]]:

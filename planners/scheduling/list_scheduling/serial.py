@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
+import numpy as np
+from numpy.typing import NDArray
+
 from planners.errors import Infeasible
 from planners.scheduling.list_scheduling.compiled import SharedBudget, compiled_passes
 from planners.scheduling.list_scheduling.in_flight_selection import Restrictions, keep_in_flight
@@ -29,11 +32,12 @@ _AS_NEEDED = BudgetDivision()
 
 def serial_schedule(
     problem: Problem,
-    order: Sequence[int],
+    order: Sequence[int] | NDArray[np.int64],
     score: PlacementScore,
     *,
     division: BudgetDivision = _AS_NEEDED,
     cutoff: float = _INFINITE,
+    worst: float = _INFINITE,
 ) -> Schedule | None:
     """Place steps in this order, each in the mode of least score at its earliest start.
 
@@ -43,9 +47,10 @@ def serial_schedule(
         score: the score of a mode by its end; smaller is better.
         division: how the steps share the budget.
         cutoff: give up as soon as the schedule is certain to end later than this.
+        worst: a schedule whose value is not below this need not be returned.
 
     Returns:
-        The schedule; None if the cutoff was exceeded.
+        The schedule; None if the cutoff was exceeded, or if it is not better than the worst.
 
     Raises:
         Infeasible: a step can only continue an attempt in flight, and that attempt cannot continue.
@@ -58,11 +63,11 @@ def serial_schedule(
         budget = _RemainingBudget(problem, partial, restrictions, division)
     compiled = None if restrictions else compiled_passes(problem)
     if compiled is not None:
-        made = compiled.serial(partial, order, score, budget.shared if budget else None, cutoff)
+        made = compiled.serial(partial, order, score, budget.shared if budget else None, cutoff, worst)
         if isinstance(made, int):
             _raise_no_mode(problem, made)
         return made
-    for step in order:
+    for step in np.asarray(order, dtype=np.int64).tolist():
         if partial.mode[step] < 0:
             allowance = budget.allowance(step) if budget else _INFINITE
             if step in restrictions:
@@ -77,7 +82,12 @@ def serial_schedule(
     return partial.schedule()
 
 
-def replay(problem: Problem, order: Sequence[int], mode: Sequence[int], node: Sequence[int] | None = None) -> Schedule:
+def replay(
+    problem: Problem,
+    order: Sequence[int] | NDArray[np.int64],
+    mode: Sequence[int],
+    node: Sequence[int] | None = None,
+) -> Schedule:
     """Place every step in the given mode, on the given node or (-1 or no nodes given) on the first free one.
 
     In-flight modes are placed first, because they have started. One that starts after 0 gave way to reservations.
@@ -90,7 +100,7 @@ def replay(problem: Problem, order: Sequence[int], mode: Sequence[int], node: Se
         chosen = problem.modes[step][mode[step]]
         at = problem.groups[chosen.group].nodes[0]
         partial.place(step, mode[step], at, partial.earliest_on(at, 0, chosen))
-    for step in order:
+    for step in np.asarray(order, dtype=np.int64).tolist():
         if partial.mode[step] >= 0:
             continue
         chosen = problem.modes[step][mode[step]]
@@ -112,7 +122,7 @@ def _select(partial: PartialSchedule, step: int, score: PlacementScore, allowanc
     table = partial.problem.mode_table
     modes, fixed, ready = table.modes[step], score.fixed[step], partial.ready(step)
     earliest, elsewhere, producers, _ = ready
-    latest, per_quantum = score.latest[step], score.per_quantum
+    latest, per_quantum = score.latest_ends[step], score.per_quantum
     order, per_end, before = score.by_early_score[step], per_quantum * score.end_weight, 0.0
     if earliest + table.shortest[step] >= latest:  # every mode is late
         order, before, latest = score.by_late_score[step], per_quantum * latest, _INFINITE
@@ -187,8 +197,11 @@ class _RemainingBudget:
             self._ranges = [
                 max(usd[step]) - min(usd[step]) if step in usd else each for step, each in enumerate(self._ranges)
             ]
-        self._reserved_left = sum(usd for i, usd in enumerate(self._reserved) if partial.mode[i] < 0)
-        self._range_left = sum(usd for i, usd in enumerate(self._ranges) if partial.mode[i] < 0)
+        if problem.has_in_flight:
+            self._reserved_left = sum(usd for i, usd in enumerate(self._reserved) if partial.mode[i] < 0)
+            self._range_left = sum(usd for i, usd in enumerate(self._ranges) if partial.mode[i] < 0)
+        else:  # nothing is placed
+            self._reserved_left, self._range_left = sum(self._reserved), sum(self._ranges)
 
     @property
     def shared(self) -> SharedBudget:

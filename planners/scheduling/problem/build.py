@@ -1,18 +1,14 @@
 """Build a scheduling problem from a plan request."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import partial
-from itertools import repeat
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from planners.agents import AgentSpec
 from planners.cluster import ClusterNode
-from planners.costs import CostModel, mean_duration_s, output_bytes
+from planners.costs import CostModel, output_bytes
 from planners.errors import Infeasible
-from planners.escalation import NOTHING, Extra, extras_of
 from planners.model import AgentName
 from planners.requests import PlanRequest
 from planners.resources import Resources
@@ -24,6 +20,8 @@ from planners.scheduling.problem.in_flight import MatchedAttempt, match_in_fligh
 from planners.scheduling.problem.modes import ExecutionMode, LimitUse
 from planners.scheduling.problem.node_groups import NodeGroups
 from planners.scheduling.problem.problem import Problem
+from planners.scheduling.problem.step_classes import StepClass
+from planners.scheduling.problem.step_modes import ModeRows, StepModes
 from planners.scheduling.problem.time_scale import MAX_DURATION_S, TimeScale, duration_s
 from planners.scheduling.problem.units import ResourceScale, ResourceShape, ResourceShapes, shape_of
 from planners.workflow import FlatWorkflow
@@ -38,10 +36,6 @@ def build_problem(flat: FlatWorkflow, request: PlanRequest, costs: CostModel) ->
     problem = _Builder(flat, request, costs).build()
     check_bounds(problem, request)
     return problem
-
-
-# Thousands of modes are made for a plan: this skips the generated constructor.
-_new_mode: Callable[[tuple[object, ...]], ExecutionMode] = partial(tuple.__new__, ExecutionMode)
 
 
 class _AgentOnGroup(NamedTuple):
@@ -59,52 +53,9 @@ class _AgentOnGroup(NamedTuple):
 
     def mode(self, duration: int, usd: float) -> ExecutionMode:
         """The mode of a new attempt with this duration in quanta and this cost."""
-        return _new_mode((self.agent, self.group, duration, usd, *self.rest))
-
-    @property
-    def rest(self) -> tuple[object, ...]:
-        """What follows the cost in an `ExecutionMode`."""
-        return self.lag, self.demand, self.amounts, self.uses, False, (), self.lags
-
-
-class _StepClass:
-    """Steps that the same agents may execute: candidates and fitting nodes are determined once for all of them.
-
-    ``refused``: those of the agents that get no new attempts of them. ``uses``: what they take of the limits of the
-    fan-outs around them.
-    """
-
-    def __init__(self, agents: list[AgentSpec], refused: Collection[AgentName], uses: tuple[LimitUse, ...]) -> None:
-        self.agents = agents
-        self.refused = refused
-        self.uses = uses
-        self.steps: list[int] = []
-        # Per step, the mean seconds of each agent on a node of speed 1, and what follows if its output is refused.
-        self.means: list[list[float]] = []
-        self.extras: list[list[Extra]] = []
-        self.checked = False
-
-    def different(self) -> tuple[NDArray[np.float64], NDArray[np.float64], list[int]]:
-        """`means` and `extra` of steps that differ, and for each step its row: most of a large fan-out are alike."""
-        extras: Iterable[Iterable[Extra]] = self.extras if self.checked else repeat(())
-        rows: dict[tuple[tuple[float, ...], tuple[Extra, ...]], int] = {}
-        row_of, first = list[int](), list[int]()
-        for step, key in enumerate(zip(map(tuple, self.means), map(tuple, extras), strict=False)):
-            row_of.append(row := rows.setdefault(key, len(rows)))
-            if row == len(first):
-                first.append(step)
-        return np.array(self.means)[first], self.extra()[first], row_of
-
-    def longest_s(self, slowest: float) -> float:
-        """The seconds of all steps one after another, each by its slowest agent on a node of speed ``slowest``."""
-        cold = np.array([agent.cold_start_s for agent in self.agents])
-        seconds = np.array(self.means) / slowest + cold + self.extra()[..., 0]
-        return float(np.minimum(seconds, MAX_DURATION_S).max(axis=1).sum())
-
-    def extra(self) -> NDArray[np.float64]:
-        """`extras` as an array of steps x agents x (seconds, dollars)."""
-        shape = (len(self.steps), len(self.agents), 2)
-        return np.array(self.extras).reshape(shape) if self.checked else np.zeros(shape)
+        return ExecutionMode(
+            self.agent, self.group, duration, usd, self.lag, self.demand, self.amounts, self.uses, lags=self.lags
+        )
 
 
 class _Builder:
@@ -155,40 +106,36 @@ class _Builder:
             deadline=None if left_s is None else self._time.down(left_s),
             budget_usd=None if limits.budget_usd is None else limits.budget_usd - self._request.spent_usd,
             quantum_s=self._time.quantum_s,
-            min_usd=tuple([min([mode.usd for mode in row]) for row in modes]),
+            min_usd=_least_usd(modes),
         )
 
-    def _classify_steps(self) -> list[_StepClass]:
-        classes: dict[tuple[object, ...], _StepClass] = {}
-        self._class_of: list[tuple[_StepClass, int]] = []
-        candidates = Candidates(self._request)
+    def _classify_steps(self) -> list[StepClass]:
+        classes: dict[tuple[object, ...], StepClass] = {}
+        self._class_of: list[StepClass] = []
+        candidates, fan_outs = Candidates(self._request), self._fan_outs.uses
         for i, step in enumerate(self._flat.steps):
-            uses = self._fan_outs.uses.get(step.id, ())
-            key = (*candidates.key(step), uses)
-            if key not in classes:
+            uses = fan_outs.get(step.id, ()) if fan_outs else ()
+            key = (candidates.key(step), uses)
+            if (step_class := classes.get(key)) is None:
                 agents = candidates.of(step)
                 usable = [agent for agent in agents if self._shapes.fitting(agent.resources)]
                 if not usable:
                     raise_unplaceable(step, self._request, agents)
-                classes[key] = _StepClass(usable, self._request.excluded(step.id), uses)
-            step_class = classes[key]
-            self._class_of.append((step_class, len(step_class.steps)))
+                step_class = classes[key] = StepClass(usable, self._request.excluded(step.id), uses)
             step_class.steps.append(i)
-            step_class.means.append([mean_duration_s(self._costs, agent, step) for agent in step_class.agents])
-            objective = self._request.task.objective
-            found = extras_of(step, step_class.agents, step_class.refused, self._costs, objective)
-            step_class.checked |= any(extra != NOTHING for extra in found)
-            step_class.extras.append(found)
+            self._class_of.append(step_class)
+        steps, objective = self._flat.steps, self._request.task.objective
+        for step_class in classes.values():
+            step_class.ask([steps[i] for i in step_class.steps], self._costs, objective)
         return list(classes.values())
 
-    def _modes(self) -> tuple[tuple[ExecutionMode, ...], ...]:
-        modes: list[tuple[ExecutionMode, ...]] = [()] * len(self._flat.steps)
-        for step_class in self._classes:
-            for step, new in zip(step_class.steps, self._new_modes(step_class), strict=True):
-                modes[step] = new
+    def _modes(self) -> Sequence[tuple[ExecutionMode, ...]]:
+        new = StepModes([self._new_modes(step_class) for step_class in self._classes], len(self._flat.steps))
         if not self._request.in_flight:
-            return self._require_modes(modes)
-        candidates = [step_class.agents for step_class, _ in self._class_of]
+            self._require_modes(new.counts().tolist())
+            return new
+        modes = list(new)
+        candidates = [step_class.agents for step_class in self._class_of]
         found = match_in_flight(self._flat, candidates, self._request)
         new_count = [len(row) for row in modes]
         for step, matches in enumerate(found):
@@ -197,24 +144,25 @@ class _Builder:
             requirements = [_requirements(match, found, modes, new_count) for match in matches]
             running = zip(modes[step][new_count[step] :], requirements, strict=True)
             modes[step] = modes[step][: new_count[step]] + tuple(mode._replace(requires=of) for mode, of in running)
-        return self._require_modes(modes)
+        self._require_modes(map(len, modes))
+        return tuple(modes)
 
-    def _require_modes(self, modes: list[tuple[ExecutionMode, ...]]) -> tuple[tuple[ExecutionMode, ...], ...]:
-        for step, row in zip(self._flat.steps, modes, strict=True):
-            if not row:
+    def _require_modes(self, counts: Iterable[int]) -> None:
+        for step, count in zip(self._flat.steps, counts, strict=True):
+            if not count:
                 raise Infeasible(
                     f"every agent that could execute step '{step.id}' ({step.capability}) has failed permanently",
                     f"workflow.steps.{step.id}",
                     "add another agent with this capability, or repair the failing one",
                 )
-        return tuple(modes)
 
-    def _new_modes(self, step_class: _StepClass) -> list[tuple[ExecutionMode, ...]]:
-        """Per step of a class, the modes of new attempts: every agent that has not failed, on every group."""
+    def _new_modes(self, step_class: StepClass) -> ModeRows:
+        """The modes of new attempts of the steps of a class: every agent that has not failed, on every group."""
         agents = [(i, agent) for i, agent in enumerate(step_class.agents) if agent.name not in step_class.refused]
         pairs = [(i, pair) for i, agent in agents for pair in self._agent_on_groups(agent)]
+        steps = np.array(step_class.steps, dtype=np.int64)
         if not pairs:
-            return [()] * len(step_class.steps)
+            return ModeRows(steps, np.zeros(len(steps), dtype=np.int64), (), np.zeros((1, 0)), np.zeros((1, 0)))
         if step_class.uses:
             pairs = [(i, pair._replace(uses=(*pair.uses, *step_class.uses))) for i, pair in pairs]
         speed, cold, call, per_s = np.array(
@@ -225,13 +173,10 @@ class _Builder:
         seconds = np.minimum(means[:, chosen] / speed + cold, MAX_DURATION_S)
         later = extra[:, chosen]
         durations = self._time.durations(np.minimum(seconds + later[..., 0], MAX_DURATION_S))
-        usd = (call + per_s * seconds + later[..., 1]).T.tolist()
-        columns = [
-            map(_new_mode, zip(repeat(pair.agent), repeat(pair.group), quanta, prices, *map(repeat, pair.rest)))
-            for (_, pair), quanta, prices in zip(pairs, zip(*durations, strict=True), usd, strict=True)
-        ]
-        rows = list(zip(*columns, strict=True))
-        return [rows[row] for row in row_of]
+        usd = call + per_s * seconds + later[..., 1]
+        first = zip(durations[0].astype(np.int64).tolist(), usd[0].tolist(), strict=True)
+        modes = tuple([pair.mode(*figures) for (_, pair), figures in zip(pairs, first, strict=True)])
+        return ModeRows(steps, np.array(row_of, dtype=np.int64), modes, durations, usd)
 
     def _agent_on_groups(self, agent: AgentSpec) -> list[_AgentOnGroup]:
         if agent.name not in self._on_groups:
@@ -275,12 +220,19 @@ class _Builder:
             nothing = (0,) * len(self._scale.names)
             return ExecutionMode(agent, group, 0, 0.0, lag, 0, nothing, in_flight=True, lags=lags)
         pair = next(pair for pair in self._agent_on_groups(agent) if pair.group == group)
-        step_class, row = self._class_of[step]
-        mean_s = step_class.means[row][[one.name for one in step_class.agents].index(agent.name)]
+        step_class = self._class_of[step]
+        row = step_class.steps.index(step)
+        mean_s = step_class.means[row, [one.name for one in step_class.agents].index(agent.name)].item()
         left_s = remaining_s(duration_s(mean_s, pair.speed), match.flight.elapsed_s)
         mode = pair.mode(self._time.duration(left_s), agent.price.usd_per_s * left_s)
         uses = (*(use for use in pair.uses if use.hold is None), *step_class.uses)
         return mode._replace(uses=uses, in_flight=True)
+
+
+def _least_usd(modes: Sequence[Sequence[ExecutionMode]]) -> tuple[float, ...]:
+    if isinstance(modes, StepModes):
+        return tuple(modes.usd_ranges()[0])
+    return tuple([min([mode.usd for mode in row]) for row in modes])
 
 
 def _requirements(

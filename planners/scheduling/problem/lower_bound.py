@@ -8,6 +8,7 @@ added. A list schedule that meets the bound (a chain, a fan-out in whole rounds)
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
@@ -26,28 +27,29 @@ def least_makespan(problem: Problem) -> int:
 
 def _rounds(problem: Problem) -> int:
     """The longest time that any scarce capacity enforces, in quanta."""
-    heads = earliest_starts(problem)
-    durations, tails = problem.min_durations, problem.min_tails
+    heads, durations = np.array(earliest_starts(problem)), np.array(problem.min_durations)
+    after = np.array(problem.min_tails) - durations
     longest = 0
     for steps, slots in _scarce(problem):
-        first = min(heads[step] for step in steps)
-        last = min(tails[step] - durations[step] for step in steps)
-        longest = max(longest, first + last + _in_rounds([durations[step] for step in steps], slots))
+        rounds = _in_rounds(durations[steps], slots)
+        longest = max(longest, int(heads[steps].min()) + int(after[steps].min()) + rounds)
     return longest
 
 
 def earliest_starts(problem: Problem) -> list[int]:
     """When each step can start at the earliest, in quanta, whatever the capacity."""
-    heads = [0] * len(problem.steps)
+    heads, durations, some_run = [0] * len(problem.steps), problem.min_durations, problem.has_in_flight
+    ends = durations.copy()
     for step, parents in enumerate(problem.parents):
-        if parents and not problem.modes[step][-1].in_flight:
-            heads[step] = max(heads[parent] + problem.min_durations[parent] for parent in parents)
+        if parents and not (some_run and problem.modes[step][-1].in_flight):
+            heads[step] = head = max([ends[parent] for parent in parents])
+            ends[step] = head + durations[step]
     return heads
 
 
-def _in_rounds(durations: Sequence[int], slots: int) -> int:
+def _in_rounds(durations: NDArray[np.int64], slots: int) -> int:
     """The least time in which these steps run if so many run at once."""
-    longest_first = np.sort(np.array(durations, dtype=np.int64))[::-1]
+    longest_first = np.sort(durations)[::-1]
     total = np.concatenate(([0], np.cumsum(longest_first)))
     rounds = np.arange((len(durations) - 1) // slots + 1)
     # Of the first slots * j + 1 steps, the j + 1 shortest.
@@ -55,17 +57,19 @@ def _in_rounds(durations: Sequence[int], slots: int) -> int:
     return int(max(np.max(total[last] - total[last - rounds - 1]), -(-total[-1] // slots)))
 
 
-def _scarce(problem: Problem) -> Iterator[tuple[list[int], int]]:
+def _scarce(problem: Problem) -> Iterator[tuple[NDArray[np.int64], int]]:
     """Steps that all need the same capacity, and how many of them it can have at once at the most."""
-    needs: dict[tuple[str, int], list[tuple[list[int], int]]] = {}
+    needs: dict[tuple[str, int], list[tuple[NDArray[np.int64], int]]] = {}
     for members in problem.step_classes:
-        new = [step for step in members if not problem.modes[step][-1].in_flight]
+        new = members
+        if problem.has_in_flight:
+            new = tuple([step for step in members if not problem.modes[step][-1].in_flight])
         if not new:
             continue
         for capacity, amount in _always_needed(problem.modes[new[0]]).items():
-            needs.setdefault(capacity, []).append((new, amount))
+            needs.setdefault(capacity, []).append((np.array(new), amount))
     for capacity, of_classes in needs.items():
-        together = ([step for steps, _ in of_classes for step in steps], min(amount for _, amount in of_classes))
+        together = np.concatenate([steps for steps, _ in of_classes]), min(amount for _, amount in of_classes)
         for steps, amount in (together, *(of_classes if len(of_classes) > 1 else ())):
             slots = _slots(problem, capacity, amount)
             if 0 < slots < len(steps):

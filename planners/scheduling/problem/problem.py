@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 
 from planners.model import NodeId
-from planners.scheduling.problem.modes import ExecutionMode, ModeTable
+from planners.agents import AgentSpec
+from planners.scheduling.problem.mode_table import ModeTable
+from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.resource_profile import ResourceProfile
+from planners.scheduling.problem.step_modes import StepModes
 from planners.tasks import Objective
 from planners.workflow import FlatWorkflow, Step
 
@@ -49,7 +52,7 @@ class Problem:
     steps: tuple[Step, ...]
     parents: tuple[tuple[int, ...], ...]
     children: tuple[tuple[int, ...], ...]
-    modes: tuple[tuple[ExecutionMode, ...], ...]
+    modes: Sequence[tuple[ExecutionMode, ...]]
     nodes: tuple[NodeId, ...]
     groups: tuple[NodeGroup, ...]
     group_of: tuple[int, ...]
@@ -75,6 +78,8 @@ class Problem:
     @cached_property
     def min_durations(self) -> list[int]:
         """Per step, the shortest duration of any mode."""
+        if isinstance(self.modes, StepModes):
+            return self.modes.least_durations()
         return [min([mode.duration for mode in modes]) for modes in self.modes]
 
     @cached_property
@@ -91,12 +96,14 @@ class Problem:
     @cached_property
     def has_in_flight(self) -> bool:
         """Whether any step may continue an attempt in flight; in-flight modes come last."""
-        return any(modes[-1].in_flight for modes in self.modes)
+        return not isinstance(self.modes, StepModes) and any(modes[-1].in_flight for modes in self.modes)
 
     @cached_property
     def links_differ(self) -> bool:
         """Whether transfer times depend on the nodes; otherwise any two nodes have the same link."""
-        return any(mode.lags for modes in self.modes for mode in modes)
+        known = self.modes
+        rows = [of.modes for of in known.classes] if isinstance(known, StepModes) else known
+        return any(mode.lags for modes in rows for mode in modes)
 
     @cached_property
     def forced_in_flight(self) -> dict[int, int]:
@@ -117,6 +124,9 @@ class Problem:
     @cached_property
     def new_attempt_usd(self) -> tuple[list[float], list[float]]:
         """Per step, the least cost of a new attempt, and how much more the dearest mode costs."""
+        if isinstance(self.modes, StepModes):
+            least, most = self.modes.usd_ranges()
+            return least, [high - low for low, high in zip(least, most, strict=True)]
         least = [min(m.usd for m in modes if not m.in_flight or modes[0].in_flight) for modes in self.modes]
         return least, [max(m.usd for m in modes) - low for modes, low in zip(self.modes, least, strict=True)]
 
@@ -160,6 +170,18 @@ class Problem:
                 for step, row in zip(rows.steps.tolist(), rows.row.tolist(), strict=True):
                     means[step] = of_rows[row]
         return means
+
+    def agents(self, chosen: Sequence[int]) -> list[AgentSpec]:
+        """The agent of the chosen mode of each step."""
+        if isinstance(self.modes, StepModes):
+            return self.modes.agents(chosen)
+        return [modes[index].agent for modes, index in zip(self.modes, chosen, strict=True)]
+
+    def usd(self, chosen: Sequence[int]) -> list[float]:
+        """The dollars of the chosen mode of each step."""
+        if isinstance(self.modes, StepModes):
+            return self.modes.usd(chosen)
+        return [modes[index].usd for modes, index in zip(self.modes, chosen, strict=True)]
 
     def value(self, makespan: int, usd: float) -> float:
         """The objective: latency_weight * makespan_s + usd_weight * usd."""

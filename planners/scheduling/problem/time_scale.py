@@ -38,11 +38,9 @@ class TimeScale:
         """Quanta of an attempt, at least one: also an attempt that takes no time needs its resources and its call."""
         return max(1, self.up(seconds))
 
-    def durations(self, seconds: NDArray[np.float64]) -> list[list[int]]:
-        """The same for every entry of a matrix."""
-        quanta = np.maximum(1, np.ceil(seconds / self.quantum_s - _ROUNDING).astype(np.int64))
-        rows: list[list[int]] = quanta.tolist()
-        return rows
+    def durations(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same for every entry of a matrix, as whole floats."""
+        return np.maximum(1.0, np.ceil(seconds / self.quantum_s - _ROUNDING))
 
 
 def duration_s(mean_s: float, speed: float, cold_start_s: float = 0.0) -> float:

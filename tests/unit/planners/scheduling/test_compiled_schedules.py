@@ -113,7 +113,7 @@ def everything(problem, seed):
     plain = greedy(problem)
     best = iterated_heft(problem)
     *_, varied = randomized_heft(problem, best, 3, seed)
-    order = order_by_priority(problem, [draw.randrange(9) for _ in problem.steps])
+    order = list(order_by_priority(problem, [draw.randrange(9) for _ in problem.steps]))
     preferences = [(draw.randrange(len(modes)), 0) for modes in problem.modes]
     preferences = [
         (mode, draw.choice(problem.groups[problem.modes[step][mode].group].nodes)) if draw.random() < 0.5 else None
