@@ -19,7 +19,6 @@ from planners.scheduling.kernel.memory import (
 )
 from planners.scheduling.problem.arrays import Floats, Ints
 
-
 # So often the price is bisected, and no price is higher.
 _BISECTIONS = 12
 _MAX_PRICE = 1e12

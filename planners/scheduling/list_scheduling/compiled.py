@@ -58,10 +58,9 @@ class CompiledPasses:
         order: Sequence[int] | NDArray[np.int64],
         score: PlacementScore,
         budget: "SharedBudget | None",
-        cutoff: float,
-        worst: float,
+        cutoff: "Cutoff",
     ) -> Schedule | int | None:
-        """The schedule of `serial_schedule`, from the steps that are placed; None after the cutoff, or if it is worse.
+        """The schedule of `serial_schedule`, from the steps that are placed; None if it is cut off.
 
         An integer is a step that has no mode.
         """
@@ -79,12 +78,14 @@ class CompiledPasses:
             memory.floats_of(RESERVED, steps)[:] = budget.reserved_usd
             memory.floats_of(RANGES, steps)[:] = budget.ranges_usd
             memory.floats_of(BUDGET, 3)[:] = budget.left_usd
-        ended = self._kernel.serial(*memory, score.per_quantum, score.end_weight, sharing, float(cutoff))
+        ended = self._kernel.serial(*memory, score.per_quantum, score.end_weight, sharing, float(cutoff.end))
         if ended == CUT_OFF:
             return None
-        return int(ended) if ended >= 0 else self._schedule(memory, worst)
+        return int(ended) if ended >= 0 else self._schedule(memory, cutoff.value)
 
-    def replay(self, order: Sequence[int] | NDArray[np.int64], mode: Sequence[int], node: Sequence[int] | None) -> Schedule:
+    def replay(
+        self, order: Sequence[int] | NDArray[np.int64], mode: Sequence[int], node: Sequence[int] | None
+    ) -> Schedule:
         """The schedule of `replay`."""
         memory = self._workspace.fresh()
         self._ask(memory, cells=mode + self._p.cell_first[:-1], on=-1 if node is None else node)
@@ -175,6 +176,13 @@ class CompiledPasses:
             usd,
             value,
         )
+
+
+class Cutoff(NamedTuple):
+    """When a schedule is given up: it is certain to end later than ``end``, in quanta, or its value is not below."""
+
+    end: float = np.inf
+    value: float = np.inf
 
 
 class SharedBudget(NamedTuple):

@@ -32,14 +32,16 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
         problem.flat.repeats,
     )
     placements = _placements(problem, schedule, agents, request)
-    steps = tuple([
-        unchecked(
-            PlannedStep,
-            {"step": step, "placement": placement, "work_key": keys[step.id], "probability": 1.0},
-            _PLANNED,
-        )
-        for step, placement in zip(problem.steps, placements, strict=True)
-    ])
+    steps = tuple(
+        [
+            unchecked(
+                PlannedStep,
+                {"step": step, "placement": placement, "work_key": keys[step.id], "probability": 1.0},
+                _PLANNED,
+            )
+            for step, placement in zip(problem.steps, placements, strict=True)
+        ]
+    )
     return Plan(
         kind=kind,
         steps=steps,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.scheduling.list_scheduling.budget_price import PricedChoice, priced_choice
-from planners.scheduling.list_scheduling.compiled import compiled_passes, longest_path
+from planners.scheduling.list_scheduling.compiled import Cutoff, compiled_passes, longest_path
 from planners.scheduling.list_scheduling.crashing import crashed
 from planners.scheduling.list_scheduling.heft import heft
 from planners.scheduling.list_scheduling.justification import justified
@@ -114,7 +114,6 @@ class _IteratedHeft:
     def __init__(self, problem: Problem, known: Schedule | None = None) -> None:
         self._problem = problem
         self._per_quantum = problem.objective.latency_weight * problem.quantum_s
-        self._has_best = known is not None
         if known is not None:
             self.best = known
         self._has_budget = problem.budget_usd is not None
@@ -174,9 +173,9 @@ class _IteratedHeft:
         target = one.makespan_share * forecast_makespan(problem, max(tails))
         durations = np.array(problem.min_durations, dtype=np.float64)
         start = np.array(earliest_starts(problem))
-        schedule = self._placed(one, target - np.array(tails) + durations, start, float("inf"))
+        schedule = self._placed(one, target - np.array(tails) + durations, start, Cutoff())
         assert schedule is not None, "only a cutoff makes serial_schedule give up"
-        self.best, self._has_best = schedule, True
+        self.best = schedule
 
     def _longest_path(self) -> int:
         """The longest path of the best schedule, without waits for capacity."""
@@ -188,7 +187,7 @@ class _IteratedHeft:
         bought = crashed(self._problem)
         score = self._score(ResourcePrices(self._problem.objective.usd_weight, 0.0, bought.latest))
         division = BudgetDivision(reserved_usd=bought.usd)
-        self._update(self._schedule(score, division, self._cutoff()))
+        self._update(serial_schedule(self._problem, self._order, score, division=division, cutoff=self._cutoff()))
 
     def _repeat(self, one: Pass) -> None:
         for _ in range(_REPEATS):
@@ -202,7 +201,7 @@ class _IteratedHeft:
         self._update(self._placed(one, latest, self.best.arrays.start, self._cutoff()))
 
     def _placed(
-        self, one: Pass, latest: NDArray[np.float64], start: NDArray[np.int64], cutoff: float
+        self, one: Pass, latest: NDArray[np.float64], start: NDArray[np.int64], cutoff: Cutoff
     ) -> Schedule | None:
         """All steps placed; ``latest`` and ``start`` are their latest ends and the starts that are expected."""
         cluster_price, usd = one.cluster_price * self._per_quantum, self._problem.objective.usd_weight
@@ -213,25 +212,17 @@ class _IteratedHeft:
             if not one.spread_budget:
                 division = BudgetDivision(reserved_usd=choice.usd)
         score = self._score(ResourcePrices(usd, cluster_price, latest))
-        return self._schedule(score, division, cutoff)
+        return serial_schedule(self._problem, self._order, score, division=division, cutoff=cutoff)
 
-    def _schedule(self, score: PlacementScore, division: BudgetDivision, cutoff: float) -> Schedule | None:
-        """All steps placed, unless that is no better than what is known."""
-        known = self._problem, self._order, score
-        return serial_schedule(*known, division=division, cutoff=cutoff, worst=self._worst)
-
-    @property
-    def _worst(self) -> float:
-        """Only lower values are an improvement."""
-        has_best = self._has_best and satisfies_limits(self._problem, self.best)
-        return self.best.value if has_best else float("inf")
-
-    def _cutoff(self) -> float:
+    def _cutoff(self) -> Cutoff:
         """A schedule that ends later is no better than the best one, even if all other steps were the cheapest."""
         weights = self._problem.objective
-        if not satisfies_limits(self._problem, self.best) or not weights.latency_weight:
-            return float("inf")
-        return (self.best.value - weights.usd_weight * sum(self._problem.min_usd)) / self._per_quantum * (1 + 1e-9)
+        if not satisfies_limits(self._problem, self.best):
+            return Cutoff()
+        if not weights.latency_weight:
+            return Cutoff(value=self.best.value)
+        left = self.best.value - weights.usd_weight * sum(self._problem.min_usd)
+        return Cutoff(left / self._per_quantum * (1 + 1e-9), self.best.value)
 
     def randomized_pass(self, rng: np.random.Generator) -> None:
         """One pass with priorities varied by up to a tenth, and prices and target drawn around the usual ones."""

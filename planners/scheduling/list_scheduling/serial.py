@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.errors import Infeasible
-from planners.scheduling.list_scheduling.compiled import SharedBudget, compiled_passes
+from planners.scheduling.list_scheduling.compiled import Cutoff, SharedBudget, compiled_passes
 from planners.scheduling.list_scheduling.in_flight_selection import Restrictions, keep_in_flight
 from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
 from planners.scheduling.list_scheduling.score import PlacementScore
@@ -27,7 +27,7 @@ class BudgetDivision(NamedTuple):
     reserved_usd: Sequence[float] = ()
 
 
-_AS_NEEDED = BudgetDivision()
+_AS_NEEDED, _NO_CUTOFF = BudgetDivision(), Cutoff()
 
 
 def serial_schedule(
@@ -36,8 +36,7 @@ def serial_schedule(
     score: PlacementScore,
     *,
     division: BudgetDivision = _AS_NEEDED,
-    cutoff: float = _INFINITE,
-    worst: float = _INFINITE,
+    cutoff: Cutoff = _NO_CUTOFF,
 ) -> Schedule | None:
     """Place steps in this order, each in the mode of least score at its earliest start.
 
@@ -46,11 +45,10 @@ def serial_schedule(
         order: every step, parents before children.
         score: the score of a mode by its end; smaller is better.
         division: how the steps share the budget.
-        cutoff: give up as soon as the schedule is certain to end later than this.
-        worst: a schedule whose value is not below this need not be returned.
+        cutoff: when to give up; only the kernel looks at the value.
 
     Returns:
-        The schedule; None if the cutoff was exceeded, or if it is not better than the worst.
+        The schedule; None if it was given up.
 
     Raises:
         Infeasible: a step can only continue an attempt in flight, and that attempt cannot continue.
@@ -63,7 +61,7 @@ def serial_schedule(
         budget = _RemainingBudget(problem, partial, restrictions, division)
     compiled = None if restrictions else compiled_passes(problem)
     if compiled is not None:
-        made = compiled.serial(partial, order, score, budget.shared if budget else None, cutoff, worst)
+        made = compiled.serial(partial, order, score, budget.shared if budget else None, cutoff)
         if isinstance(made, int):
             _raise_no_mode(problem, made)
         return made
@@ -74,7 +72,7 @@ def serial_schedule(
                 index, node, start = _select_restricted(partial, step, restrictions[step], allowance)
             else:
                 index, node, start = _select(partial, step, score, allowance)
-            if start + tails[step] > cutoff:
+            if start + tails[step] > cutoff.end:
                 return None
             partial.place(step, index, node, start)
             if budget:

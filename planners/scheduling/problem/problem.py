@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from planners.model import NodeId
 from planners.agents import AgentSpec
+from planners.model import NodeId
 from planners.scheduling.problem.mode_table import ModeTable
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.resource_profile import ResourceProfile

@@ -1,4 +1,4 @@
-"""Classes of steps that the same agents may execute: candidates and fitting nodes are determined once for all of them."""
+"""Classes of steps that the same agents may execute: agents and fitting nodes are determined once for all of them."""
 
 from collections.abc import Collection, Iterable, Sequence
 from itertools import repeat

@@ -151,3 +151,17 @@ def test_what_was_estimated_is_not_estimated_again(monkeypatch):
 
     assert [costs.duration(agent, step).p90_s for step in steps] == [2.0] * 3
     assert asked == [(0.0,)]
+
+
+def test_many_steps_are_estimated_like_one():
+    trees = DurationModel(("parents",), Trees(()), Trees(()), 1.0)
+    seen = DurationWindow()
+    for seconds in (3.0, 4.0, 5.0):
+        seen.add_finished(seconds, 10)
+    costs = LearnedCosts(models={"modelled": trees}, observed={"seen": seen.observed()})
+    agents = [AgentSpec(name=name, capability="work", expected_s=9.0) for name in ("modelled", "seen", "unknown")]
+    steps = [Step(id=f"s{number}", capability="work") for number in range(20)]
+
+    singly = [[costs.duration(agent, step).mean_s for agent in agents] for step in steps]
+    assert costs.mean_durations_s(agents, steps).tolist() == singly
+    assert costs.accepts_all(agents, steps)
