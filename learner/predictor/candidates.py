@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from learner.predictor.arrays import Floats
 from learner.predictor.cold_guess import Evidence
+from learner.predictor.history import Recollection
 from learner.predictor.numbered_plan import NumberedPlan, begins_with, chain, extended_by, without_step, work_ids
 from learner.predictor.plan_space import PlanSpace
 
+_REPEATED = 12  # plans of the same request
 _KNOWN = 12
 _BEAM_TOOLS = 9
 _BEAM_WIDTH = 12
@@ -23,10 +25,10 @@ _CONTINUED, _GRAFTED = 5, 6
 def candidates(
     space: PlanSpace,
     evidence: Evidence,
-    recalled: Sequence[NumberedPlan] = (),
+    recalled: Recollection,
     hidden: frozenset[NumberedPlan] = frozenset(),
 ) -> list[NumberedPlan]:
-    """Distinct plans: the likeliest known ones first, then what the catalog suggests, then those ``recalled``.
+    """Distinct plans: those of the request, the likeliest known ones, what the catalog suggests, and others recalled.
 
     ``hidden`` are the plans that only the request itself got, in training: they are left out of the known plans, as
     they would be for a new request.
@@ -42,7 +44,8 @@ def candidates(
         if 2 < len(plan[0]) <= _LONGEST_EDITED
         for k in range(len(plan[0]))
     ]
-    return list(dict.fromkeys([*known, *_from_cold_guess(evidence.cold.plan, known), *chains, *edits, *recalled]))
+    suggested = _from_cold_guess(evidence.cold.plan, known)
+    return list(dict.fromkeys([*recalled.repeated(_REPEATED), *known, *suggested, *chains, *edits, *recalled.likely()]))
 
 
 def continuations(

@@ -18,10 +18,16 @@ DROPPED = PUNCTUATION.union(_WORDS.split())  # tokens that say nothing of tools
 
 
 class CatalogText:
-    """TF-IDF of tool names and descriptions, scored against requests and their clauses."""
+    """TF-IDF of tool names and descriptions, scored against requests and their clauses.
 
-    def __init__(self, catalog: Sequence[ToolText]) -> None:
-        self.catalog = tuple(catalog)
+    Tools outside the catalog are known by past plans alone; they follow those of the catalog. Their names say nothing:
+    no agent offers them, and where steps are free text, the step of a past request echoes the words of that request.
+    """
+
+    def __init__(self, catalog: Sequence[ToolText], tools: int | None = None) -> None:
+        """``tools``: how many there are with those outside the catalog; None if there are none."""
+        self.catalog = tuple({tool.name: tool for tool in catalog}.values())
+        self.tools = len(self.catalog) if tools is None else tools
         # Lower case: catalogs write titles, and a word that looks like a name would be masked.
         texts = [_content(words(tool_description(tool).lower())) for tool in self.catalog]
         self._matrix = TfidfMatrix.fit([[dict.fromkeys(text, 1.0)] for text in texts])
@@ -33,6 +39,10 @@ class CatalogText:
         pairs = zip(parents.tolist(), children.tolist(), strict=True)
         return np.array([self._join(parent, child) for parent, child in pairs], dtype=np.float32)
 
+    def of_all_tools(self, values: Floats) -> Floats:
+        """Values of the tools of the catalog, with 0 for those outside it, (tools,)."""
+        return np.concatenate([values, np.zeros(self.tools - len(values), dtype=np.float32)])
+
     def mentions(self, request: str) -> tuple[Floats, Floats]:
         """Strength and mean position of each tool's words in the request, both 0..1, (tools,).
 
@@ -42,16 +52,18 @@ class CatalogText:
         first: dict[str, float] = {}
         for index, token in enumerate(tokens):
             first.setdefault(token, index / len(tokens))
-        share, positions = self._matrix.coverage([dict.fromkeys(first, 1.0), first])
+        share, positions = map(self.of_all_tools, self._matrix.coverage([dict.fromkeys(first, 1.0), first]))
         if not share.any():
             return share, share
         return np.sqrt(share), np.where(share > 0, positions / np.maximum(share, 1e-9), np.float32(0.5))
 
     def strengths(self, clauses: Sequence[str]) -> Floats:
-        """Strength of each tool in each clause, (clauses, tools)."""
+        """Strength of each tool of the catalog in each clause, (clauses, tools of the catalog)."""
         return np.sqrt(self._matrix.coverage([dict.fromkeys(plain_words(clause), 1.0) for clause in clauses]))
 
     def _join(self, parent: int, child: int) -> bool:
+        if max(parent, child) >= len(self.catalog):
+            return True
         given, taken = self._outputs[parent], self._inputs[child]
         return not given or not taken or not given.isdisjoint(taken)
 

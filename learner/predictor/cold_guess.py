@@ -33,8 +33,8 @@ _MOST_STEPS = 4
 class CatalogGuess:
     """``plan``: the plan the catalog suggests; None when no clause is similar to any tool.
 
-    ``confidence``: similarity of each of its tools to their clauses. ``strongest``: per tool of the catalog, its
-    similarity to the clause most similar to it, (tools,).
+    ``confidence``: similarity of each of its tools to their clauses. ``strongest``: per tool, its similarity to the
+    clause most similar to it, (tools,).
     """
 
     plan: NumberedPlan | None
@@ -78,7 +78,7 @@ class ColdGuess:
         """What the catalog suggests for a request."""
         clauses = [clause for clause in _BREAK.split(request[:_MOST_CHARACTERS]) if clause.strip()][:_MOST_CLAUSES]
         if not clauses or not self._text.catalog:
-            return CatalogGuess(None, (), np.zeros(len(self._text.catalog), dtype=np.float32))
+            return CatalogGuess(None, (), np.zeros(self._text.tools, dtype=np.float32))
         similarity = self._similarity(clauses)
         found: dict[int, float] = {}
         for tool, score in zip(similarity.argmax(axis=1).tolist(), similarity.max(axis=1).tolist(), strict=True):
@@ -87,7 +87,8 @@ class ColdGuess:
         likeliest = sorted(found, key=lambda tool: -found[tool])[:_MOST_STEPS]
         tools = tuple(tool for tool in found if tool in likeliest)
         plan = (tools, _edges([self._text.catalog[tool] for tool in tools])) if tools else None
-        return CatalogGuess(plan, tuple(found[tool] for tool in tools), similarity.max(axis=0))
+        strongest = self._text.of_all_tools(similarity.max(axis=0))
+        return CatalogGuess(plan, tuple(found[tool] for tool in tools), strongest)
 
     def __call__(self, request: str) -> list[GuessedPlan]:
         """One guess with prior probabilities, or none when no clause is similar to any tool."""

@@ -17,6 +17,7 @@ from learner.predictor.incidence import Incidence
 from learner.predictor.numbered_plan import NumberedPlan, distinct_work_ids, work_ids
 from learner.predictor.plan_space import PlanSpace
 
+_DIGITS = 5  # of what plans are worth: where they agree, the first candidate is chosen
 _EXACT = 0.2  # what it is worth that the plan is right as a whole, beside its similarity
 
 
@@ -34,7 +35,8 @@ class PlanChoice:
 def choose(space: PlanSpace, considered: LabelledCandidates, probability: Floats, k: int = 1) -> list[PlanChoice]:
     """The ``k`` candidates of highest expected similarity. A part is as probable as all candidates that have it."""
     posterior = _posterior(probability)
-    order = np.argsort(-expected_worth(considered.similarity, probability), kind="stable")[:k]
+    worth = expected_worth(considered.similarity, probability).round(_DIGITS)
+    order = np.argsort(-worth, kind="stable")[:k]
     step_mass = _mass(considered.steps, posterior)
     edge_mass = _mass(considered.edges, posterior)
     work_mass = _work_mass(considered.plans, posterior)

@@ -89,7 +89,7 @@ class FittedModels:
         kernel = RequestKernel.from_arrays(under("kernel.", arrays))
         space = PlanSpace(header["tools"], plans)
         ridge = StackedRidge.from_arrays(under("ridge.", arrays))
-        if ridge.second.weights.shape != (kernel.size, space.columns):
+        if (len(ridge.second.weights), len(ridge.second.column)) != (kernel.size, space.columns):
             raise CorruptPredictor("the weights do not fit the plans and requests beside them")
         return cls(
             space,

@@ -16,7 +16,6 @@ from learner.predictor.history import Recollection
 from learner.predictor.numbered_plan import NumberedPlan
 from learner.predictor.plan_space import LabelCounts, PlanSpace
 
-MOST_REPEATED = 12  # plans of the same request that are candidates
 _STRANGE = 3.0  # power with which probabilities fall with the familiarity of a request
 
 
@@ -69,7 +68,7 @@ def forecast(fitted: FittedModels, text: CatalogText, cold: ColdGuess, request: 
     aligned = fitted.alignment.of(request, row) if fitted.alignment is not None else None
     evidence = Evidence(scores, *text.mentions(request), cold.of(request), aligned, text)
     judgement = Judgement(evidence, counts, recalled, hidden, row)
-    plans = candidates(space, judgement.evidence, recalled.likely(MOST_REPEATED), hidden)
+    plans = candidates(space, judgement.evidence, recalled, hidden)
     considered = candidate_features(space, plans, judgement.evidence, counts, hidden)
     familiarity = 1.0 if row is not None else min(1.0, recalled.similarity / max(fitted.familiar, 1e-6)) ** _STRANGE
     return _forecast(fitted, judgement, considered, familiarity)

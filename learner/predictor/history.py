@@ -97,11 +97,13 @@ class Recollection:
     neighbour: Sequence[NumberedPlan] = ()
     similarity: float = 0.0
 
-    def likely(self, most: int) -> list[NumberedPlan]:
-        """The plans that may come again: those of the request, the commonest of the kind and of the neighbour."""
-        repeated = [plan for plan, _ in Counter(self.repeats).most_common(most)]
-        others = [plan for plan, _ in (*self.of_kind.most_common(2), *Counter(self.neighbour).most_common(2))]
-        return list(dict.fromkeys([*repeated, *self.repeats[-1:], *others]))
+    def repeated(self, most: int) -> list[NumberedPlan]:
+        """The commonest plans of the request, the older first where two are equally common; and its last one."""
+        return list(dict.fromkeys([*(plan for plan, _ in Counter(self.repeats).most_common(most)), *self.repeats[-1:]]))
+
+    def likely(self) -> list[NumberedPlan]:
+        """The commonest plans of the kind and of the neighbour."""
+        return [plan for plan, _ in (*self.of_kind.most_common(2), *Counter(self.neighbour).most_common(2))]
 
 
 def request_key(request: str) -> str:

@@ -26,7 +26,7 @@ from learner.predictor.decision import PlanChoice, choose
 from learner.predictor.example import PlanExample, ToolText
 from learner.predictor.fitted import Calibrations, FittedModels
 from learner.predictor.forecast import Forecast, continued, forecast
-from learner.predictor.training import fit_models, tool_texts_of
+from learner.predictor.training import fit_models
 from learner.predictor.word_vectors import installed_word_vectors
 from planners.speculative.predictor import ConfirmedSteps, GuessedPlan
 
@@ -42,7 +42,7 @@ class TrainedPlanPredictor:
     def __init__(self, catalog: Sequence[ToolText], fitted: FittedModels | None) -> None:
         self.catalog = tuple(catalog)
         self.fitted = fitted
-        self._text = CatalogText(self.catalog if fitted is None else tool_texts_of(fitted.space.tools, self.catalog))
+        self._text = CatalogText(self.catalog, None if fitted is None else len(fitted.space.tools))
         # As in training: a ranker knows the cold guess either with meaning or without.
         by_meaning = fitted is None or fitted.kernel.by_meaning
         self._cold = ColdGuess(self._text, installed_word_vectors() if by_meaning else None)

@@ -4,6 +4,9 @@ Leave-one-out of linear smoothers: y_i - f_{-i}(x_i) = alpha_i / (K + lambda W^{
 (Rifkin and Lippert, "Notes on Regularized Least Squares", 2007). The later stages train on these, so they see scores
 of the same quality as on new requests. A row is a distinct request, its target the mean over the w_i times it came, so
 leaving a row out leaves out all repeats of the request: the others would give its plans away.
+
+Targets that are equal in every row share one column of weights. Where plans hardly recur, most steps and edges occur in
+one plan only, so that there are about as many distinct targets as plans.
 """
 
 from collections.abc import Mapping
@@ -12,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from learner.predictor.arrays import Floats
+from learner.predictor.arrays import Columns, Floats
 
 _NEAREST = 300
 _NEAREST_FOR_PROFILE = 200  # fewer suffice: a profile is only compared with others
@@ -25,10 +28,24 @@ _VALIDATED = 500  # rows that a penalty is chosen on
 class KernelRidge:
     """Scores of (n_targets,) for a row of kernel values; not bounded to 0..1."""
 
-    def __init__(self, weights: Floats, spread: Floats | None = None) -> None:
-        """``spread``: 1 / (K + lambda W^{-1})^{-1}_{ii} of each row, (n,); without it no row can be left out."""
+    def __init__(self, weights: Floats, spread: Floats | None = None, column: Columns | None = None) -> None:
+        """Make a model.
+
+        Args:
+            weights: (n, distinct targets).
+            spread: 1 / (K + lambda W^{-1})^{-1}_{ii} of each row, (n,); without it no row can be left out.
+            column: of the weights, for each target, (n_targets,); None: every target has its own, in their order.
+
+        Raises:
+            ValueError: the arrays do not fit together.
+        """
         self.weights = weights
         self.spread = np.zeros(len(weights), dtype=np.float32) if spread is None else spread
+        self.column = np.arange(weights.shape[1]) if column is None else column
+        if len(self.spread) != len(weights):
+            raise ValueError("a regression and the spread of another")
+        if len(self.column) and not 0 <= self.column.min() <= self.column.max() < weights.shape[1]:
+            raise ValueError("a target has no column of weights")
 
     @classmethod
     def fit(
@@ -40,14 +57,15 @@ class KernelRidge:
         """
         noise = penalty / (np.ones(len(kernel)) if times is None else times)
         inverse = np.linalg.inv(kernel.astype(np.float64) + np.diag(noise))
-        weights = inverse @ targets
+        column, first = _distinct(targets)
+        weights = inverse @ targets[:, first]
         spread = 1 / np.diag(inverse)
-        left_out = targets - weights * spread[:, None]
-        return cls(weights.astype(np.float32), spread.astype(np.float32)), left_out.astype(np.float32)
+        left_out = (targets[:, first] - weights * spread[:, None]).astype(np.float32)
+        return cls(weights.astype(np.float32), spread.astype(np.float32), column), left_out[:, column]
 
     def left_out(self, row: int, target: NDArray[np.float64]) -> Floats:
         """The scores of a fitted row by all others, given its target, (n_targets,)."""
-        return np.asarray(target - self.weights[row] * self.spread[row], dtype=np.float32)
+        return np.asarray(target - (self.weights[row] * self.spread[row])[self.column], dtype=np.float32)
 
     def scores(self, kernel_row: Floats, nearest: int = _NEAREST) -> Floats:
         """One score per target for one new request, from the ``nearest`` examples most similar to it.
@@ -55,12 +73,12 @@ class KernelRidge:
         The squared kernel of the others is close to 0, and reading their weights takes most of the time.
         """
         if len(kernel_row) <= nearest:
-            return np.asarray(kernel_row @ self.weights, dtype=np.float32)
+            return np.asarray((kernel_row @ self.weights)[self.column], dtype=np.float32)
         rows = np.sort(np.argpartition(kernel_row, -nearest)[-nearest:])
         out = np.zeros(self.weights.shape[1], dtype=np.float32)
         for block in np.split(rows, range(_BLOCK, nearest, _BLOCK)):
             out += kernel_row[block] @ self.weights[block]
-        return out
+        return out[self.column]
 
 
 class StackedRidge:
@@ -101,7 +119,9 @@ class StackedRidge:
         profiles = self.profiles.tocoo()
         return {
             "first": self.first.weights,
+            "first_column": self.first.column,
             "second": self.second.weights,
+            "second_column": self.second.column,
             "spread": self.second.spread,
             "row": profiles.row,
             "column": profiles.col,
@@ -115,15 +135,14 @@ class StackedRidge:
         Raises:
             ValueError: the arrays do not fit together.
         """
-        first, second = arrays["first"].astype(np.float32), arrays["second"].astype(np.float32)
-        if len(first) != len(second):
-            raise ValueError("two regressions over different histories")
-        profiles = sp.csr_matrix((arrays["value"], (arrays["row"], arrays["column"])), shape=first.shape)
-        # Format 4 has no spread, and nothing asks for it there.
+        first = KernelRidge(arrays["first"].astype(np.float32), column=_of_targets(arrays.get("first_column")))
+        # Format 4 has no spread, and nothing asks for it there. Up to format 7, every target has weights of its own.
         spread = arrays["spread"].astype(np.float32) if "spread" in arrays else None
-        if spread is not None and len(spread) != len(second):
-            raise ValueError("a regression and the spread of another")
-        return cls(KernelRidge(first), profiles, KernelRidge(second, spread))
+        second = KernelRidge(arrays["second"].astype(np.float32), spread, _of_targets(arrays.get("second_column")))
+        if len(first.weights) != len(second.weights):
+            raise ValueError("two regressions over different histories")
+        shape = len(first.weights), len(first.column)
+        return cls(first, sp.csr_matrix((arrays["value"], (arrays["row"], arrays["column"])), shape=shape), second)
 
 
 def best_penalty(
@@ -143,6 +162,22 @@ def best_penalty(
         return float((counts[:, None] * np.square(left_out.clip(0, 1) - wanted)).sum())
 
     return min(_PENALTIES, key=error)
+
+
+def _distinct(targets: NDArray[np.float64]) -> tuple[Columns, Columns]:
+    """For each target, the number of the distinct one that it equals; and where each distinct one occurs first."""
+    number: dict[bytes, int] = {}
+    first: list[int] = []
+    column = np.empty(targets.shape[1], dtype=int)
+    for at, target in enumerate(np.ascontiguousarray(targets.T)):
+        column[at] = number.setdefault(target.tobytes(), len(number))
+        if column[at] == len(first):
+            first.append(at)
+    return column, np.array(first, dtype=int)
+
+
+def _of_targets(column: NDArray[np.generic] | None) -> Columns | None:
+    return None if column is None else column.astype(int)
 
 
 def _profile(scores: Floats) -> Floats:

@@ -18,7 +18,7 @@ from learner.predictor.decision import PlanChoice, choose
 from learner.predictor.experts import expert_probabilities
 from learner.predictor.features import CandidateFeatures, candidate_features
 from learner.predictor.fitted import Calibrations
-from learner.predictor.forecast import MOST_REPEATED, Judgement
+from learner.predictor.forecast import Judgement
 from learner.predictor.history import Recollection, RequestHistory
 from learner.predictor.leader import Trial, led
 from learner.predictor.mixture import ExpertWeights, Observation
@@ -72,7 +72,7 @@ class Stages:
         self.continued = self._calibrated(self._continuation(one, fitted) for one in begun[:_MOST_CALIBRATED])
 
     def _considered(self, judgement: Judgement, recalled: Recollection) -> CandidateFeatures:
-        plans = candidates(self._space, judgement.evidence, recalled.likely(MOST_REPEATED), judgement.hidden)
+        plans = candidates(self._space, judgement.evidence, recalled, judgement.hidden)
         return candidate_features(self._space, plans, judgement.evidence, judgement.counts, judgement.hidden)
 
     def _judged(self, considered: Sequence[CandidateFeatures]) -> Iterator[JudgedCandidates]:

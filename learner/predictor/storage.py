@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from learner.predictor.errors import CorruptPredictor, PredictorError
 
-FORMAT = 7  # raise it when arrays or labels change their meaning
-# 4: without what requests got before, 5: without word alignment, 6: without that of groups (`FittedModels.from_stored`)
-READABLE = (4, 5, 6, FORMAT)
+FORMAT = 8  # raise it when arrays or labels change their meaning
+# 4: without what requests got before, 5: without word alignment, 6: without that of groups, 7: with a column of weights
+# for each target (`FittedModels.from_stored`)
+READABLE = (4, 5, 6, 7, FORMAT)
 Arrays = Mapping[str, NDArray[np.generic]]
 # All that a damaged archive makes numpy, zipfile, json or a model's constructor raise.
 _DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError, IndexError, MemoryError)

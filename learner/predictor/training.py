@@ -17,7 +17,7 @@ from learner.predictor.cross_alignment import CrossAlignment
 from learner.predictor.example import PlanExample, ToolText
 from learner.predictor.fitted import FittedModels
 from learner.predictor.forecast import Judgement
-from learner.predictor.history import RequestHistory, first_requests
+from learner.predictor.history import RequestHistory, first_requests, request_key
 from learner.predictor.kernel import RequestKernel
 from learner.predictor.numbered_plan import NumberedPlan
 from learner.predictor.plan_space import LabelCounts, PlanSpace
@@ -25,7 +25,7 @@ from learner.predictor.ridge import StackedRidge, best_penalty
 from learner.predictor.stages import Stages
 from learner.predictor.word_vectors import installed_word_vectors
 
-WINDOW = 2_500  # examples learned from: the cost is cubic in them
+WINDOW = 2_500  # requests learned from: the cost is cubic in them
 MOST_DESCRIBED = 1_000  # tools of a catalog up to which their descriptions are examples too: the same cost
 _GROUPS = 10
 _UNFAMILIAR_SHARE = 0.05
@@ -34,7 +34,7 @@ _UNFAMILIAR_SHARE = 0.05
 def fit_models(examples: Sequence[PlanExample], catalog: Sequence[ToolText], seed: int) -> FittedModels | None:
     """The models; None if no example has a step.
 
-    Of more than `WINDOW` examples, the most recent half of the window and a sample of the older ones are used.
+    Of more than `WINDOW` requests, the most recent half of the window and a sample of the older ones are used.
     Deterministic given ``seed``. About a minute on one core for 2,400 examples, under a second for 50.
     """
     used = [example for example in _windowed(examples, seed) if example.steps]
@@ -42,9 +42,9 @@ def fit_models(examples: Sequence[PlanExample], catalog: Sequence[ToolText], see
         return None
     space, plans = PlanSpace.of([tool.name for tool in catalog], used)
     history = RequestHistory.of(used, plans)
-    text = CatalogText(tool_texts_of(space.tools, catalog))
+    text = CatalogText(catalog, len(space.tools))
     requests = first_requests(used)
-    descriptions = [tool_description(tool) for tool in text.catalog] if len(space.tools) <= MOST_DESCRIBED else []
+    descriptions = [tool_description(tool) for tool in text.catalog] if len(text.catalog) <= MOST_DESCRIBED else []
     kernel = RequestKernel.fit([*requests, *descriptions], installed_word_vectors())
     similarity = kernel.matrix()
     targets = np.vstack([_mean_targets(space, history), space.tool_targets()[: len(descriptions)]])
@@ -73,18 +73,15 @@ def fit_models(examples: Sequence[PlanExample], catalog: Sequence[ToolText], see
     )
 
 
-def tool_texts_of(tools: Sequence[str], catalog: Sequence[ToolText]) -> list[ToolText]:
-    """One text per tool, in their order; a tool that left the catalog is known by its name alone."""
-    texts = {tool.name: tool for tool in catalog}
-    return [texts.get(tool, ToolText(tool, "")) for tool in tools]
-
-
 def _windowed(examples: Sequence[PlanExample], seed: int) -> list[PlanExample]:
-    if len(examples) <= WINDOW:
+    keys = [request_key(example.request) for example in examples]
+    requests = list(dict.fromkeys(reversed(keys)))  # the most recent first
+    if len(requests) <= WINDOW:
         return list(examples)
-    recent = len(examples) - WINDOW // 2
-    older = np.random.default_rng(seed).choice(recent, WINDOW - WINDOW // 2, replace=False)
-    return [examples[i] for i in sorted(older.tolist())] + list(examples[recent:])
+    recent = WINDOW - WINDOW // 2
+    older = np.random.default_rng(seed).choice(len(requests) - recent, WINDOW - recent, replace=False) + recent
+    kept = {*requests[:recent], *(requests[at] for at in older.tolist())}
+    return [example for example, key in zip(examples, keys, strict=True) if key in kept]
 
 
 def _mean_targets(space: PlanSpace, history: RequestHistory) -> NDArray[np.float64]:
@@ -103,17 +100,14 @@ def _judgements(  # noqa: PLR0913, PLR0917 - all that is known of the requests
     seed: int,
 ) -> list[Judgement]:
     """Of each request, by all others."""
-    cold, last_kind = ColdGuess(text, installed_word_vectors()), dict(zip(history.rows, history.kinds, strict=True))
-    return [
-        Judgement(
-            Evidence(left_out[row], *text.mentions(request), cold.of(request), alignment.of(request, row), text),
-            counts,
-            history.recollection(row, last_kind[row], similarity[row]),
-            history.only_in(row),
-            row,
-        )
-        for row, (request, counts) in enumerate(zip(requests, _counts(space, history, seed), strict=True))
-    ]
+    cold = ColdGuess(text, installed_word_vectors())
+    last_kind, found = dict(zip(history.rows, history.kinds, strict=True)), list[Judgement]()
+    for row, (request, counts) in enumerate(zip(requests, _counts(space, history, seed), strict=True)):
+        recalled = history.recollection(row, last_kind[row], similarity[row])
+        aligned = alignment.of(request, row)
+        evidence = Evidence(left_out[row], *text.mentions(request), cold.of(request), aligned, text)
+        found.append(Judgement(evidence, counts, recalled, history.only_in(row), row))
+    return found
 
 
 def _counts(space: PlanSpace, history: RequestHistory, seed: int) -> list[LabelCounts]:

@@ -16,6 +16,12 @@ CATALOG = [ToolText(name, name) for name in ("fetch", "parse", "rank", "store", 
 TEXTS = ("collect the news of day {}", "check the disks of host {}", "report on team {}", "clean folder {}")
 USUAL = (("fetch", "parse"), ("parse", "alert"), ("rank", "store"), ("store", "alert", "fetch"))
 
+PAIRS = (
+    (TEXTS[0], ("fetch", "parse"), ("fetch", "rank")),
+    (TEXTS[1], ("rank", "store"), ("parse", "alert")),
+    (TEXTS[2], ("alert",), ("fetch", "alert")),
+)
+
 
 def chain(request: str, *steps: str, kind: str = "") -> PlanExample:
     return PlanExample(request, steps, tuple((i, i + 1) for i in range(len(steps) - 1)), kind)
@@ -39,6 +45,35 @@ def test_a_repeated_request_gets_its_commonest_plan_and_not_its_last():
     predictor = TrainedPlanPredictor.fit(past, CATALOG)
 
     assert tuple(predictor.predict(text.format(7))[0].steps for text in TEXTS) == USUAL
+
+
+def test_of_two_plans_that_came_equally_often_the_older_one_is_guessed():
+    past = [chain(text.format(n), *steps) for n in range(20) for text, *both in PAIRS for steps in (both[n % 2],)]
+    predictor = TrainedPlanPredictor.fit(past, CATALOG)
+
+    assert [predictor.predict(text.format(7))[0].steps for text, *_ in PAIRS] == [older for _, older, _ in PAIRS]
+
+
+def test_all_repeats_count_however_many_there_are(monkeypatch):
+    """What costs are distinct requests."""
+    monkeypatch.setattr("learner.predictor.training.WINDOW", 6)
+
+    predictor = TrainedPlanPredictor.fit(inconsistent(20), CATALOG)
+
+    assert predictor.fitted is not None
+    assert len(predictor.fitted.history.plans) == 20 * len(TEXTS)
+
+
+def test_of_more_requests_than_the_window_holds_the_most_recent_are_kept(monkeypatch):
+    monkeypatch.setattr("learner.predictor.training.WINDOW", 4)
+    past = [chain(f"do {word}", "fetch") for word in ("one", "two", "three", "four", "five", "six", "seven", "eight")]
+
+    predictor = TrainedPlanPredictor.fit([*past, past[0]], CATALOG)
+
+    assert predictor.fitted is not None
+    kept = predictor.fitted.history.keys
+    assert len(kept) == 4
+    assert {request_key("do eight"), request_key("do one")} <= set(kept)
 
 
 def test_the_probability_of_a_repeated_plan_is_how_often_it_comes():
@@ -138,3 +173,16 @@ def test_requests_unlike_all_learned_from_get_low_probabilities():
     strange = predictor.predict("translate a sonnet into Latin hexameters")[0]
 
     assert max(strange.work_probability) < 0.2 < min(known.work_probability)
+
+
+def test_the_name_of_a_step_outside_the_catalog_is_no_evidence_for_it():
+    """In training, the words of a step in free text would give the plan away: a new request's own step is not known."""
+    past = [chain("find the red cat", "find the red cat", "store"), chain("find the dog", "find the dog", "store")]
+    predictor = TrainedPlanPredictor.fit(past, CATALOG)
+    assert predictor.fitted is not None
+    number = predictor.fitted.space.number
+
+    evidence = predictor._forecast("find the red cat and store it", "").judgement.evidence
+
+    assert evidence.strength[number["find the red cat"]] == evidence.cold.strongest[number["find the red cat"]] == 0
+    assert evidence.strength[number["store"]] > 0 < evidence.cold.strongest[number["store"]]

@@ -41,3 +41,26 @@ def test_second_regression_sharpens_what_the_first_expects():
     assert np.square(stacked - targets).mean() < np.square(plain - targets).mean()
     again = StackedRidge.from_arrays(model.arrays())
     assert np.allclose(again.scores(rows @ rows[3]), model.scores(rows @ rows[3]), atol=1e-5)
+
+
+def test_equal_targets_share_their_weights_and_are_scored_as_if_they_had_their_own():
+    rows = unit_rows(12, 5)
+    kernel, distinct = rows @ rows.T, np.eye(12)[:, :3]
+
+    each, left_out = KernelRidge.fit(kernel, distinct, 0.1)
+    shared, all_left_out = KernelRidge.fit(kernel, distinct[:, [0, 1, 0, 2, 1]], 0.1)
+
+    assert shared.weights.shape == (12, 3)
+    assert np.allclose(shared.scores(kernel[4]), each.scores(kernel[4])[[0, 1, 0, 2, 1]], atol=1e-5)
+    assert np.allclose(all_left_out, left_out[:, [0, 1, 0, 2, 1]], atol=1e-5)
+    assert np.allclose(shared.left_out(2, distinct[2, [0, 1, 0, 2, 1]]), all_left_out[2], atol=1e-5)
+
+
+def test_a_regression_stored_with_weights_for_each_target_is_read():
+    rows, targets = unit_rows(12, 5), np.eye(12)[:, :4]
+    model, _ = StackedRidge.fit(rows @ rows.T, targets, slice(0, 2), 0.1)
+    older = {name: array for name, array in model.arrays().items() if not name.endswith("_column")}
+
+    again = StackedRidge.from_arrays(older)
+
+    assert np.allclose(again.scores(rows @ rows[3]), model.scores(rows @ rows[3]), atol=1e-5)
