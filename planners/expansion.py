@@ -195,9 +195,10 @@ class _Unroller(UnrolledLevels):
             self.unroll_element(made, flat_id, element, known)
         output, lists = made.gathered(known.kept), self._lists(node, made, known)
         versions = {key: made.written(key, known.kept) for key in node.context_writes}
-        open_ = known.failed is None and known.kept is None
+        open_, unknown = known.failed is None and known.kept is None, list[StepId]()
         if open_ and node.completion.complete_when is not None:  # which of its results count is not decided
             output, lists, versions = None, dict.fromkeys(lists), dict.fromkeys(versions)
+            unknown = self.condition_inputs(node, outer, made)
         if open_ and output is not None:
             readable = [one for one in (output, *lists.values(), *versions.values()) if one is not None]
             if not self.settled(made, flat_id, *readable):
@@ -210,7 +211,7 @@ class _Unroller(UnrolledLevels):
         outer.context.update(versions)
         if known.kept is None:
             self.fan_outs += made.fan_outs
-        return self.wait(flat_id) if output is None and not self.waits(flat_id) else output
+        return self.wait(flat_id, unknown) if output is None and not self.waits(flat_id) else output
 
     @staticmethod
     def _lists(node: FanOutNode, made: FanOutBuilder, known: Elements) -> dict[StepId, Gather | None]:

@@ -27,6 +27,8 @@ class FanOutBuilder:
         self._on_failure = on_failure
         self._within = within
         self._joins = tuple(joins)
+        # What the inputs stand for that its condition on the results reads; None: not known yet.
+        self.reads: dict[str, Binding | None] = {}
         self._watched: list[int] = []
         self._outputs: dict[int, Meaning] = {}
         self._scopes: dict[int, NodeScope | None] = {}
@@ -100,6 +102,7 @@ class FanOutBuilder:
                 within=self._within,
                 begun=tuple(self.begun),
                 results=self._results if self._policy.complete_when is not None else (),
+                reads=self.reads,
                 joins=self._joins,
                 watched=tuple(self._watched),
             )

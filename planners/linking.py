@@ -5,18 +5,21 @@ inputs of a used workflow get the id of the node in front (``reply/draft``), so 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from planners.agents import Catalog
 from planners.bindings import Binding, InputRef, Leaf, StepRef, Value, map_binding
 from planners.definitions import NamedWorkflow
 from planners.errors import InvalidTask
+from planners.expressions.references import parsed
 from planners.model import StepId
 from planners.tasks import Task
 from planners.validation.parsing import MAX_NODES
 from planners.validation.structure import MAX_DEPTH, ROOT, broken_structure
 from planners.validation.suggestions import nearest, shown
-from planners.workflow import ForEach, Node, Use, Workflow
+from planners.workflow import CompletionPolicy, FanOutNode, ForEach, Node, Use, Workflow
 
+_Policy = TypeVar("_Policy", bound=CompletionPolicy)
 # An id gets longer with each level, and copies of elements add their numbers.
 _LONGEST_ID = 160
 
@@ -142,8 +145,16 @@ class _Renaming:
             renamed = renamed.with_branches(branches)
         step = self.step(node.id)
         self._linker.count(step, field)
-        join = node.join and node.join.model_copy(update={"steps": tuple(map(self.step, node.join.steps))})
-        return renamed.model_copy(update={"id": step, "after": tuple(map(self.step, node.after)), "join": join})
+        update: dict[str, Any] = {"id": step, "after": tuple(map(self.step, node.after))}
+        if node.join is not None:
+            update["join"] = self._completed(node.join).model_copy(update={"steps": tuple(map(self.step, node.joined))})
+        return (self._completed(renamed) if isinstance(renamed, FanOutNode) else renamed).model_copy(update=update)
+
+    def _completed(self, policy: _Policy) -> _Policy:
+        """The policy with other names of inputs in its condition."""
+        if (condition := policy.complete_when) is None:
+            return policy
+        return policy.model_copy(update={"complete_when": parsed(condition).renamed(self._leaf)})
 
     def _leaf(self, leaf: Leaf) -> Leaf:
         match leaf:
@@ -152,7 +163,7 @@ class _Renaming:
             case StepRef(step=step, path=(child, *rest)) if child in self._lists.get(step, ()):
                 # The list of the outputs of a step inside a for_each.
                 return StepRef(step=self.step(step), path=(self.step(StepId(str(child))), *rest))
-            case StepRef(step=step, path=path):
+            case StepRef(step=step, path=path) if not step.startswith("$"):
                 return StepRef(step=self.step(step), path=path)
             case _:
                 return leaf

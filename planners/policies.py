@@ -82,8 +82,8 @@ class CompletionPolicy(Model):
         default=None,
         exclude_if=_absent,
         description="A condition in CEL over ``$results``, the outputs of the elements that have succeeded, in the "
-        "order in which they did, and ``$confidences``. When it holds, the fan-out is complete with these results, "
-        "and the others are cancelled. If it never holds, it is complete when all elements have ended",
+        "order in which they did, ``$confidences``, and ``$inputs``. When it holds, the fan-out is complete with these "
+        "results, and the others are cancelled. If it never holds, it is complete when all elements have ended",
     )
     timeout_s: float | None = Field(
         default=None,

@@ -113,9 +113,10 @@ class UnrolledLevels(UnrolledSteps, ABC):
         if known.failed is not None:
             return self.skip(node, place, known.failed, failed=True)
         if known.kept is None:
+            unknown = self.condition_inputs(node.join, scope, made)
             self.fan_outs += made.fan_outs
             if made.unresolved or node.join.complete_when is not None:  # which outputs count is not decided
-                return self._noted(node, self.wait(flat_id), scope)
+                return self._noted(node, self.wait(flat_id, unknown), scope)
         return self._unroll_behind(joined, made, scope, place)
 
     def _unroll_joined(

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from planners.bindings import CONTEXT_PART, Binding, Computed, StepRef, Value, computed_in, step_refs
+from planners.bindings import CONTEXT_PART, Binding, Computed, InputRef, StepRef, Value, computed_in, step_refs
 from planners.compensation import is_undo
 from planners.context_keys import source_path
 from planners.errors import InvalidTask
+from planners.expressions.quorums import inputs_read
 from planners.facts import Elements, Facts, FinishedStep
 from planners.fan_out_builder import FanOutBuilder
 from planners.flat_steps import FlatPlace, flat_step
@@ -15,7 +16,18 @@ from planners.loop_turns import LoopTurns
 from planners.model import StepId
 from planners.scopes import Meaning, NodeScope, NotRun, part_of
 from planners.unsettled import UnsettledBlocks, last_steps
-from planners.workflow import Approval, Branch, Callback, FanOut, Node, Pending, Skipped, Step, Wait
+from planners.workflow import (
+    Approval,
+    Branch,
+    Callback,
+    CompletionPolicy,
+    FanOut,
+    Node,
+    Pending,
+    Skipped,
+    Step,
+    Wait,
+)
 
 
 class Element(NamedTuple):
@@ -183,6 +195,22 @@ class UnrolledSteps:
                     raise InvalidTask(
                         message, f"workflow.steps.{step.id}.writes.{key}", "name a part that exists"
                     ) from None
+
+    def condition_inputs(self, policy: CompletionPolicy, scope: NodeScope, made: FanOutBuilder) -> list[StepId]:
+        """Note what the inputs of a condition on results stand for; returns the steps whose outputs it needs first.
+
+        Raises:
+            InvalidTask: the input of a workflow inside another one certainly has no such part, or no value.
+        """
+        unknown: list[StepId] = []
+        for name in () if policy.complete_when is None else inputs_read(policy.complete_when):
+            stands_for: Binding | None = scope.substituted(InputRef(input=name), "complete_when", made.id)
+            if stands_for is not None and any(step_refs(stands_for)):
+                value = self.known.made(stands_for, f"workflow.steps.{made.id}.complete_when")
+                unknown += value if isinstance(value, list) else ()
+                stands_for = None if isinstance(value, list) else value
+            made.reads[name] = stands_for
+        return unknown
 
     def known_list(self, over: Binding, block: StepId, place: FlatPlace) -> Binding | None:
         """The list that a block runs over, evaluated if it is an expression; None: the block is pending.

@@ -136,6 +136,11 @@ class FanOut(Model):
         exclude_if=lambda results: not results,
         description="Where a condition on them decides: what the output of each element stands for; null: unknown",
     )
+    reads: dict[str, Binding | None] = Field(
+        default_factory=dict,
+        exclude_if=lambda reads: not reads,
+        description="Where a condition on the results reads inputs: what these stand for; null: not known yet",
+    )
     joins: tuple[StepId, ...] = Field(
         default=(),
         exclude_if=lambda joins: not joins,

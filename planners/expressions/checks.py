@@ -5,33 +5,38 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from planners.expressions.engine import ValueKind
 from planners.expressions.evaluation import evaluate, type_flaw
 from planners.expressions.references import CONFIDENCE, OUTPUT, parsed, written
-from planners.leaves import StepRef
+from planners.expressions.value_types import ValueKind
+from planners.leaves import InputRef, StepRef
 
 _OUTPUT, _CONFIDENCE = StepRef(step=OUTPUT), StepRef(step=CONFIDENCE)
 
 
-def condition_on(text: str, roots: Sequence[StepRef], what: str, kind: ValueKind = ValueKind.ANY) -> str:
-    """A condition that reads nothing but these roots, of such a type.
+def condition_on(
+    text: str, roots: Sequence[StepRef], what: str, kind: ValueKind = ValueKind.ANY, *, with_inputs: bool = False
+) -> str:
+    """A condition that reads some of these roots, of such a type, and nothing else but perhaps inputs.
 
     Raises:
         ValueError: it is not well-formed, reads nothing or something else, or is no condition.
     """
-    names = [written(root) for root in roots]
+    own = [written(root) for root in roots]
+    names = " or ".join(own)
     try:
         expression = parsed(text)
     except ValueError as error:  # its fix names references that have no meaning here
         message, _, _ = str(error).partition("; ")
-        raise ValueError(f"{message}; write {' or '.join(names)}") from None
-    if other := next((root for root in expression.roots if root not in roots), None):
-        raise ValueError(f"{what} reads {' and '.join(names)} alone, not {written(other)}")
-    if not expression.roots:
-        raise ValueError(f"{what} must read {' or '.join(names)}")
-    kinds = {reference: kind for reference in expression.references if not reference.fields}
+        raise ValueError(f"{message}; write {names}{' or $inputs.NAME' if with_inputs else ''}") from None
+    others = [root for root in expression.roots if root not in roots]
+    if other := next((root for root in others if not (with_inputs and isinstance(root, InputRef))), None):
+        *first, last = [*own, "$inputs.NAME"] if with_inputs else own
+        raise ValueError(f"{what} reads {', '.join(first)} and {last} alone, not {written(other)}")
+    if len(others) == len(expression.roots):
+        raise ValueError(f"{what} must read {names}")
+    kinds = {reference: kind for reference in expression.references if reference.root in roots and not reference.fields}
     if (flaw := type_flaw(expression, kinds)) is not None:
-        raise ValueError(flaw)
+        raise ValueError(str(flaw))
     return text
 
 

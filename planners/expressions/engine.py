@@ -5,30 +5,24 @@ The library bounds recursion and iterations, but neither time nor memory, and ho
 
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 from functools import lru_cache
 from math import isfinite
 from typing import Any
 
 from cel_expr_python import cel
 
-from planners.expressions.errors import ExpressionFailed
+from planners.expressions.errors import ExpressionFailed, UnknownField
+from planners.expressions.record_messages import PACKAGE, RecordMessages
+from planners.expressions.value_types import ListType, RecordType, ValueKind, ValueType
 
 _LOCATION = re.compile(r"^[A-Z_]+: (?:ERROR: <input>:\d+:\d+: )?")
+_FLAW = re.compile(r"^(?:[A-Z_]+: )?ERROR: <input>:(\d+):(\d+): (.*)$", re.MULTILINE)
+_WITHOUT_RECORDS = re.compile(rf"{PACKAGE}\.R\d+")
+_UNDEFINED = re.compile(rf"undefined field '(\w+)' not found in struct '({PACKAGE}\.R\d+)'")
 
 
 # JSON is parsed to such a depth.
 MOST_DEPTH = 200
-
-
-class ValueKind(StrEnum):
-    """What is known of the type of a value."""
-
-    ANY = "dyn"
-    TEXT = "string"
-    BOOLEAN = "bool"
-    LIST = "list"
-    OBJECT = "map"
 
 
 _TYPES = {
@@ -50,6 +44,38 @@ def type_of(text: str, variables: Mapping[str, ValueKind]) -> str:
         return str(_environment(tuple(variables.items())).compile(text).return_type().name()).lower()
     except RuntimeError as error:
         raise ValueError(_message(error)) from None
+
+
+def checked_type(text: str, variables: Mapping[str, ValueType]) -> str | None:
+    """The name of the type of a CEL text whose variables have known parts, with types as `type_of` names them.
+
+    None: it is applied to a record in a way that its type does not allow and its value does. A record is an object,
+    whose keys may be tested and listed, and the message that stands for it is not.
+
+    Raises:
+        UnknownField: a field is read that a record does not have.
+        ValueError: an operator is applied to wrong types.
+    """
+    messages = RecordMessages()
+    types = {name: _cel_type(known, messages) for name, known in variables.items()}
+    try:
+        env = cel.NewEnv(descriptor_pool=messages.pool(), variables=types)
+        return _WITHOUT_RECORDS.sub("dyn", str(env.compile(text).return_type().name())).lower()
+    except RuntimeError as error:
+        for line, column, flaw in _FLAW.findall(str(error)):
+            at = text.split("\n")[int(line) - 1][int(column) - 1 :]
+            if (undefined := _UNDEFINED.match(flaw)) is None:
+                if PACKAGE not in flaw:
+                    raise ValueError(_message(flaw)) from None
+            elif not at.startswith("("):  # of `has`
+                raise UnknownField(undefined[1], messages.record(undefined[2]).names) from None
+        return None
+
+
+def _cel_type(known: ValueType, messages: RecordMessages) -> Any:
+    if isinstance(known, ListType):
+        return cel.Type.List(_cel_type(known.of, messages))
+    return cel.Type(messages.name(known)) if isinstance(known, RecordType) else _TYPES[known]
 
 
 def evaluated(text: str, values: Mapping[str, Any]) -> Any:

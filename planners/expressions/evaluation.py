@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from planners.expressions import engine, isolation
-from planners.expressions.engine import ValueKind
-from planners.expressions.errors import ExpressionFailed
+from planners.expressions.errors import ExpressionFailed, UnknownField
 from planners.expressions.macros import nesting
 from planners.expressions.reads import used_reads
 from planners.expressions.references import Expression, Reference, told
+from planners.expressions.value_types import ValueKind, ValueType, kind_of_type
 from planners.leaves import Path, follow
 
 # What one evaluation may read, in values and characters together, and what it may make.
@@ -25,44 +25,51 @@ _QUICK_COPIES, _QUICK_COMPARISONS = 200_000, 50_000_000
 
 
 def type_flaw(
-    expression: Expression, kinds: Mapping[Reference, ValueKind], wanted: ValueKind = ValueKind.BOOLEAN
-) -> str | None:
+    expression: Expression, types: Mapping[Reference, ValueType], wanted: ValueKind = ValueKind.BOOLEAN
+) -> ValueError | None:
     """What is wrong with an expression whatever its inputs hold; None if nothing is.
 
     Args:
         expression: parsed.
-        kinds: the types of its references, with the fields that follow them, where they are known.
+        types: of its references, with the fields that follow them, where they are known.
         wanted: the type of its value.
     """
     try:
-        found = type_of(expression, kinds)
+        found = type_of(expression, types)
     except ValueError as error:
-        return str(error)
+        return error
     if wanted is ValueKind.ANY or found in (wanted.value, "dyn"):
         return None
-    return f"its value is {found}, not {wanted.value}"
+    return ValueError(f"its value is {found}, not {wanted.value}")
 
 
-def type_of(expression: Expression, kinds: Mapping[Reference, ValueKind]) -> str:
+def type_of(expression: Expression, types: Mapping[Reference, ValueType]) -> str:
     """The name of the type of an expression: ``bool``, ``list``, ``dyn``, ...
 
     Raises:
+        UnknownField: it reads a field that an object does not have.
         ValueError: it is not well-formed, names something unknown, or applies an operator to wrong types.
     """
-    variables: dict[str, ValueKind] = {}
+    variables: dict[str, ValueType] = {}
     names = {root: f"ref_{number}" for number, root in enumerate(expression.roots)}
 
     def variable(reference: Reference) -> str:
-        kind = ValueKind.ANY if reference.guarded else kinds.get(reference, ValueKind.ANY)
-        if kind is ValueKind.ANY:
+        known = ValueKind.ANY if reference.guarded else types.get(reference, ValueKind.ANY)
+        if known is ValueKind.ANY:
             variables[names[reference.root]] = ValueKind.ANY
             return ".".join([names[reference.root], *reference.fields])
         name = f"typed_{len(variables)}"
-        variables[name] = kind
+        variables[name] = known
         return name
 
+    text = expression.rendered(variable)
+    kinds = {name: kind_of_type(known) for name, known in variables.items()}
     try:
-        return engine.type_of(expression.rendered(variable), variables)
+        found = engine.type_of(text, kinds)
+        # A field of a record is looked up only where everything else is right.
+        return found if kinds == variables else engine.checked_type(text, variables) or found
+    except UnknownField:
+        raise
     except ValueError as error:
         raise ValueError(expression.told(str(error))) from None
 

@@ -24,21 +24,32 @@ from planners.bindings import (
 from planners.compensation import undo_step
 from planners.context_keys import paths_of_output
 from planners.errors import InvalidTask
-from planners.expressions.references import HANDOFF, Reference, written
+from planners.expressions.references import HANDOFF, OUTPUT, RESULTS, Reference, written
 from planners.model import StepId
 from planners.node_order import in_order
-from planners.validation.candidates import CandidateAgents, mismatch_of_all
-from planners.validation.expressions import condition_flaw, made_by
+from planners.validation.candidates import CandidateAgents, mismatch_of_all, mismatch_of_used
+from planners.validation.expressions import condition_flaw, fix_of, fix_of_part, made_by
 from planners.validation.offers import Requirements
 from planners.validation.shapes import ANYTHING, Block, Known, Many, Members, OneOf, Parts, ValueShape
 from planners.validation.structure import ROOT
 from planners.validation.suggestions import nearest, shown
-from planners.validation.type_match import Mismatch, mismatch
-from planners.workflow import FanOutNode, ForEach, Loop, Node, Parallel, Route, Step, Try, Use, Workflow
+from planners.validation.type_match import Mismatch
+from planners.workflow import (
+    CompletionPolicy,
+    FanOutNode,
+    ForEach,
+    Loop,
+    Node,
+    Parallel,
+    Route,
+    Step,
+    Try,
+    Use,
+    Workflow,
+)
 
 # What the ids that a node may refer to stand for.
 _Scope = ChainMap[StepId, ValueShape]
-_LANGUAGE = "see the language definition of CEL"
 # How a step ended, as conditions read it.
 _HANDOFF = Known({"status": "succeeded", "confidence": 1.0})
 # A dotted path in parts, the first possibly in parts itself: joined for errors only.
@@ -101,6 +112,8 @@ class _Reader:
         return scope
 
     def _node(self, node: Node, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
+        if node.join is not None:
+            self._complete_when(node.join, [scope[one] for one in node.join.steps], (where, "join"), scope)
         found = self._kind(node, where, scope, item)
         # What stands in for a skipped output may be anything.
         return found if node.default is None else ANYTHING
@@ -121,6 +134,7 @@ class _Reader:
                 scope = self.level(node.parallel, (where, "parallel"), scope, item)
                 self._enough(node, len(node.parallel), where)
                 outputs = tuple(scope[child.id] for child in node.parallel)
+                self._complete_when(node, outputs, where, scope)
                 return Many(OneOf(outputs)) if node.completion.may_drop else Parts(outputs)
             case Loop():
                 return self._loop(node, where, scope, item)
@@ -149,7 +163,15 @@ class _Reader:
         before = len(self.reading.flaws)
         flaw = condition_flaw(text, shape_of)
         if len(self.reading.flaws) == before and flaw is not None:
-            self._flaw(flaw, where, _LANGUAGE)
+            self._flaw(flaw[0], where, flaw[1])
+
+    def _complete_when(
+        self, policy: CompletionPolicy, results: Sequence[ValueShape], where: _Where, scope: _Scope
+    ) -> None:
+        """Whether a condition on results reads what there is in one of them."""
+        if policy.complete_when is not None:
+            own = scope.new_child({RESULTS: Many(OneOf(tuple(results)))})
+            self._condition(policy.complete_when, (where, "complete_when"), own, None)
 
     def _step(self, step: Step, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
         """Read a step. Nearly all nodes are steps."""
@@ -161,6 +183,8 @@ class _Reader:
             self._check_type(may, name, self.shape(binding, at, scope, item), at)
         for key, path in paths_of_output(step.writes).items() if step.writes else ():
             self._walk(may.output, path, (where, "writes", key), f"the output of '{step.id}'")
+        if step.check is not None:
+            self._condition(step.check, (where, "check"), scope.new_child({OUTPUT: may.output}), item)
         if step.compensate is not None:
             self._compensation(step, where, scope.new_child({step.id: may.output}), item)
         return may.output
@@ -204,6 +228,7 @@ class _Reader:
         if isinstance(over, Known) and over.is_list:
             self._enough(block, over.least_length, where)
         inner = self.level(block.steps, (where, "steps"), scope, element or ANYTHING)
+        self._complete_when(block, [inner[block.output_step]], where, scope)
         return Block(inner[block.output_step], {child.id: inner[child.id] for child in block.steps})
 
     def _loop(self, loop: Loop, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
@@ -255,7 +280,7 @@ class _Reader:
             return made_by(computed, read, lambda shape, fields, name: self._walk(shape, fields, where, name))
         except ValueError as error:
             if len(self.reading.flaws) == before:
-                self._flaw(str(error), where, _LANGUAGE)
+                self._flaw(str(error), where, fix_of(error))
             return ANYTHING
 
     def _leaf(self, leaf: Leaf, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
@@ -279,11 +304,7 @@ class _Reader:
 
     def _check_used(self, node: Use, name: str, shape: ValueShape, where: _Where) -> None:
         """Refuse an input of a used workflow that is of the wrong type; its steps read what is given."""
-        versions = self._requirements.catalog.workflows_by_name.get(node.use, ())
-        schema = next(
-            (each.inputs[name] for each in versions if each.version == node.version and name in each.inputs), {}
-        )
-        found = None if shape is ANYTHING else mismatch(shape, schema, schema, some=self._inside_routes > 0)
+        found = mismatch_of_used(node, name, shape, self._requirements.catalog, some=self._inside_routes > 0)
         if found is not None:
             message = f"workflow '{node.use}' takes {found.wanted} as input '{name}', and this is {found.found}"
             self._flaw(message, where, f"give {found.wanted}")
@@ -311,7 +332,7 @@ class _Reader:
             found = shape.part(key)
             if found is None:
                 at = ".".join(map(str, path[:depth])) or "the top"
-                self._flaw(f"{whose} has no '{key}' at {at}", where, _fix(shape))
+                self._flaw(f"{whose} has no '{key}' at {at}", where, fix_of_part(shape, str(key)))
                 return ANYTHING
             shape = found
         return shape
@@ -324,9 +345,3 @@ class _Reader:
 
 def _dotted(where: _Where) -> str:
     return ".".join(_dotted(part) if isinstance(part, tuple) else part for part in where)
-
-
-def _fix(shape: ValueShape) -> str:
-    if shape.is_list:
-        return "it is a list: choose an element by its index, or run a for_each over it"
-    return "refer to a field of the agents' output_schema"

@@ -1,11 +1,12 @@
-"""The agents that may do a step, and whether a value fits the types that they declare."""
+"""The agents that may do a step, and whether a value fits the types that they, or used workflows, declare."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from planners.agents import AgentSpec
-from planners.validation.shapes import ValueShape, of_schemas
+from planners.agents import AgentSpec, Catalog
+from planners.validation.shapes import ANYTHING, ValueShape, of_schemas
 from planners.validation.type_match import Mismatch, mismatch
+from planners.workflow import Use
 
 
 @dataclass(frozen=True)
@@ -34,3 +35,12 @@ def mismatch_of_all(agents: Sequence[AgentSpec], name: str, shape: ValueShape, *
             return None
         first = first or found
     return first
+
+
+def mismatch_of_used(node: Use, name: str, shape: ValueShape, catalog: Catalog, *, some: bool) -> Mismatch | None:
+    """Why the value is of the wrong type for an input of a used workflow; None if it may take it."""
+    if shape is ANYTHING:
+        return None
+    versions = catalog.workflows_by_name.get(node.use, ())
+    schema = next((each.inputs[name] for each in versions if each.version == node.version and name in each.inputs), {})
+    return mismatch(shape, schema, schema, some=some)

@@ -4,15 +4,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from planners.bindings import Computed, Path
-from planners.expressions.engine import ValueKind
+from planners.expressions.errors import UnknownField
 from planners.expressions.evaluation import type_flaw, type_of
 from planners.expressions.reads import read_of
 from planners.expressions.references import Reference, parsed
+from planners.expressions.value_types import RecordType, ValueType
+from planners.validation.expression_types import type_of_shape
 from planners.validation.shapes import ANYTHING, Typed, ValueShape
-from planners.validation.suggestions import shown
+from planners.validation.suggestions import nearest, shown
 
-# Numbers are left out: JSON does not tell 1 from 1.0, and CEL does.
-_KINDS = {"string": ValueKind.TEXT, "boolean": ValueKind.BOOLEAN, "array": ValueKind.LIST, "object": ValueKind.OBJECT}
+_CONVERT = "compare like with like; string(...), int(...) and double(...) convert values"
+_LANGUAGE = "see the language definition of CEL"
 _SCALARS = {
     "bool": "boolean",
     "int": "integer",
@@ -27,10 +29,31 @@ ShapeOf = Callable[[Reference], ValueShape]
 Walk = Callable[[ValueShape, Path, str], ValueShape]
 
 
-def condition_flaw(text: str, shape_of: ShapeOf) -> str | None:
-    """What is wrong with a condition; None if nothing is, as far as types are known."""
-    flaw = type_flaw(parsed(text), _kinds(text, shape_of))
-    return None if flaw is None else f"'{shown(text)}' is not a condition: {flaw}"
+def condition_flaw(text: str, shape_of: ShapeOf) -> tuple[str, str] | None:
+    """What is wrong with a condition, and how to mend it; None if nothing is, as far as types are known."""
+    flaw = type_flaw(parsed(text), _types(text, shape_of))
+    if flaw is None:
+        return None
+    what = "cannot be evaluated" if isinstance(flaw, UnknownField) else "is not a condition"
+    return f"'{shown(text)}' {what}: {flaw}", fix_of(flaw)
+
+
+def fix_of(flaw: ValueError) -> str:
+    """How to mend an expression."""
+    cause = flaw.__cause__ if isinstance(flaw.__cause__, UnknownField) else flaw
+    if isinstance(cause, UnknownField):
+        return nearest(cause.name, cause.known)
+    return _CONVERT if "no matching overload" in str(flaw) else _LANGUAGE
+
+
+def fix_of_part(shape: ValueShape, key: str) -> str:
+    """What to do about a part that a value certainly does not have."""
+    if shape.is_list:
+        return "it is a list: choose an element by its index, or run a for_each over it"
+    known = type_of_shape(shape)
+    return (
+        nearest(key, known.names) if isinstance(known, RecordType) else "refer to a field of the agents' output_schema"
+    )
 
 
 def made_by(computed: Computed, read: Mapping[str, ValueShape], walk: Walk) -> ValueShape:
@@ -50,18 +73,18 @@ def made_by(computed: Computed, read: Mapping[str, ValueShape], walk: Walk) -> V
         return walk(read[name], fields[:-1] if reference.guarded else fields, name)
 
     try:
-        kind = type_of(parsed(computed.cel), _kinds(computed.cel, shape_of))
+        kind = type_of(parsed(computed.cel), _types(computed.cel, shape_of))
         schema = _schema(kind)
     except ValueError as error:
-        raise ValueError(f"'{shown(computed.cel)}' makes no value: {error}") from None
+        raise ValueError(f"'{shown(computed.cel)}' makes no value: {error}") from error
     shape: ValueShape | None = ANYTHING if schema is True else Typed(((schema, schema),))
     for part in computed.path:
         shape = None if shape is None else shape.part(part)
     return ANYTHING if shape is None else shape
 
 
-def _kinds(text: str, shape_of: ShapeOf) -> dict[Reference, ValueKind]:
-    return {one: _KINDS.get(shape_of(one).json_type or "", ValueKind.ANY) for one in parsed(text).references}
+def _types(text: str, shape_of: ShapeOf) -> dict[Reference, ValueType]:
+    return {one: type_of_shape(shape_of(one)) for one in parsed(text).references}
 
 
 def _schema(kind: str) -> Any:

@@ -30,9 +30,12 @@ async def quorum_evaluation(executor: Executor, task: TaskId, question: c.Evalua
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)  # reading what is here gives the other runs no turn
     try:
-        holds = await asyncio.to_thread(is_reached, question.condition, results, question.confidences)
+        inputs = {name: await executor.value(task, source) for name, source in question.inputs.items()}
+        holds = await asyncio.to_thread(is_reached, question.condition, results, question.confidences, inputs)
     except ExpressionFailed as error:
         return (answer_to(question, holds=False, failure=error.message),)
+    except LookupError as error:  # an input that is the value of an expression, which has none
+        return (answer_to(question, holds=False, failure=str(error.args[0])),)
     except Exception as error:  # noqa: BLE001 -- whatever is wrong with the evaluation, the run must not wait for ever
         _log.exception("the condition of '%s' in task %s", question.fan_out, task)
         return (answer_to(question, holds=False, failure=f"{type(error).__name__}: {error}"),)

@@ -153,7 +153,8 @@ class Verify(Versioned):
 class EvaluateQuorum(Versioned):
     """Find out whether the condition of a fan-out holds of its first results. Answered by QuorumEvaluated.
 
-    ``revision`` grows when one of the results is lost; then an answer to an earlier one means nothing.
+    ``revision`` grows when one of the results is lost; then an answer to an earlier one means nothing. ``inputs`` are
+    those that the condition reads.
     """
 
     command: Literal["evaluate_quorum"] = "evaluate_quorum"
@@ -162,6 +163,7 @@ class EvaluateQuorum(Versioned):
     condition: str
     results: tuple[Source, ...]
     confidences: tuple[float, ...]
+    inputs: dict[str, Source] = Field(default_factory=dict)
 
 
 class Restore(Versioned):

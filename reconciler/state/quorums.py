@@ -57,7 +57,8 @@ def consult(run: RunData, fan_out: OpenFanOut) -> Consulted:
         wanted = next_evaluation(quorum.evaluated)
         if len(quorum.order) < wanted:
             return Consulted.OPEN
-        if not _is_plan_needed(run):  # it says what the outputs of elements with blocks inside are
+        # A plan says what the outputs of elements with blocks inside are, and what the inputs stand for that it reads.
+        if not _is_plan_needed(run) and None not in fan_out.spec.reads.values():
             run.commands.append(_question(run, fan_out, quorum, wanted))
             quorum.asked = wanted
     return Consulted.AWAITED
@@ -103,6 +104,7 @@ def _question(run: RunData, fan_out: OpenFanOut, quorum: Quorum, count: int) -> 
         condition=condition,
         results=tuple(quorum.known[number][0] for number in numbers),
         confidences=tuple(quorum.known[number][1] for number in numbers),
+        inputs={name: _source(run, read) for name, read in fan_out.spec.reads.items() if read is not None},
     )
 
 
@@ -111,7 +113,11 @@ def _result(run: RunData, result: Binding) -> tuple[c.Source, float]:
     attempt_of = run.steps.attempt_of
     handoffs = [run.attempts[attempt_of(ref.step)].handoff for ref in step_refs(result)]
     confidence = min((handoff.confidence for handoff in handoffs if handoff is not None), default=0.0)
-    return source(result, run.task.values, attempt_of, run.attempts.spoken_by), confidence
+    return _source(run, result), confidence
+
+
+def _source(run: RunData, binding: Binding) -> c.Source:
+    return source(binding, run.task.values, run.steps.attempt_of, run.attempts.spoken_by)
 
 
 def answer_to(question: c.EvaluateQuorum, *, holds: bool, failure: str = "") -> e.QuorumEvaluated:

@@ -232,7 +232,9 @@ class Declared:
         self.evaluations.append(len(question.results))
         results = [self.value(source) for source in question.results]
         try:
-            answer = answer_to(question, holds=is_reached(question.condition, results, question.confidences))
+            inputs = {name: self.value(source) for name, source in question.inputs.items()}
+            holds = is_reached(question.condition, results, question.confidences, inputs)
+            answer = answer_to(question, holds=holds)
         except ExpressionFailed as error:
             answer = answer_to(question, holds=False, failure=error.message)
         yield now_s + self.evaluation_s, answer

@@ -1,9 +1,12 @@
 """Conditions on the results of fan-outs: when they are evaluated, what they decide, and what becomes of the rest."""
 
 import pytest
-from declared import Declared, a_task, step
+from declared import CATALOG, Declared, a_task, step
 
+from planners.definitions import NamedWorkflow
 from planners.expressions.quorums import next_evaluation
+from planners.linking import linked
+from planners.workflow import Step
 from reconciler.simulation import Restart
 from reconciler.state import events as e
 from reconciler.state.commands import RunStatus
@@ -166,6 +169,61 @@ def test_a_node_that_joins_others_may_have_a_condition(mode):
     assert world.run.steps["c"].status is StepStatus.SKIPPED
 
 
+def at_least(condition="$results.filter(r, r.score > $inputs.least).size() >= $inputs.enough"):
+    return fan(6, condition)[0]
+
+
+GOOD = scored(n1=0.9, n3=0.95, n5=1.0)
+
+
+def test_a_condition_reads_inputs_of_the_task():
+    task = a_task([at_least()], {"least": 0.8, "enough": 2}, mode="wait")
+
+    world = Declared(task, output=GOOD, seconds=lasting(**TIMES), plan_s=0.1).play()
+
+    assert [one["n"] for one in world.outputs["each"]] == [0, 1, 2, 3]
+    assert completion(world).reason is CompletionReason.CONDITION_REACHED
+
+
+def used(least):
+    inside = at_least("$results.filter(r, r.score > $inputs.least).size() >= 2")
+    task = a_task([{"id": "rank", "use": "ranked", "inputs": {"least": least}}], mode="wait")
+    ranked = NamedWorkflow.model_validate({"name": "ranked", "inputs": {"least": "number"}, "steps": [inside]})
+    return linked(task, CATALOG.model_copy(update={"workflows": (ranked,)}))
+
+
+def test_a_condition_in_a_used_workflow_reads_what_that_is_given():
+    world = Declared(used(0.8), output=GOOD, seconds=lasting(**TIMES), plan_s=0.1).play()
+
+    assert [one["n"] for one in world.outputs["rank"]] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("after_s", [0.2, 6.0])
+def test_a_condition_is_evaluated_once_the_step_has_finished_whose_output_it_reads(after_s):
+    """The elements do not wait for it, and whenever it comes, the same results go on."""
+    task = used("$steps.learn.score")
+    learn = Step.model_validate(step("learn", inputs={"n": 7}))
+    workflow = task.workflow.model_copy(update={"steps": (learn, *task.workflow.steps)})
+    task = task.model_copy(update={"workflow": workflow})
+    times = lasting(n7=after_s, **TIMES)
+
+    world = Declared(task, output=scored(n1=0.9, n3=0.95, n5=1.0, n7=0.8), seconds=times, plan_s=0.1).play()
+
+    assert [one["n"] for one in world.outputs["rank"]] == [0, 1, 2, 3]
+    assert world.run.attempts[world.run.steps["rank/work[3]"].attempt].started_s < 0.5
+
+
+def test_a_join_may_have_a_condition_that_reads_inputs():
+    nodes = [step(name, inputs={"n": n}) for n, name in enumerate("abc")]
+    join = {"steps": ["a", "b", "c"], "complete_when": "$results.size() >= $inputs.enough"}
+    last = step("last", "say", inputs={"all": ["$steps.b", "$steps.a"], "c": "$steps.c"}, join=join)
+    task = a_task([*nodes, last], {"enough": 2}, mode="wait")
+
+    world = Declared(task, output=scored(), seconds=lasting(**TIMES), plan_s=0.1).play()
+
+    assert world.outputs == {"last": [1, 0]}
+
+
 @pytest.mark.parametrize("after", range(3, 16))
 def test_a_restart_changes_nothing(after):
     world = played(
@@ -222,7 +280,8 @@ def test_many_elements_take_linear_time():
         ("$results.size() >", "Syntax error"),
         ("$results > 3", "found no matching overload"),
         ("$results.size()", "its value is int, not bool"),
-        ("$steps.a > 3", r"complete_when reads \$results and \$confidences alone, not \$steps\.a"),
+        ("$steps.a > 3", r"reads \$results, \$confidences and \$inputs\.NAME alone, not \$steps\.a"),
+        ("$inputs.n > 0", r"must read \$results or \$confidences"),
         ("1 > 0", r"must read \$results or \$confidences"),
     ],
 )

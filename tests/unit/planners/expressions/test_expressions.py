@@ -5,10 +5,10 @@ from pydantic import ValidationError
 
 from planners.bindings import InputRef, ItemRef, StepRef
 from planners.expressions import isolation
-from planners.expressions.engine import ValueKind
 from planners.expressions.errors import ExpressionFailed
 from planners.expressions.evaluation import evaluate, type_flaw
 from planners.expressions.references import parsed
+from planners.expressions.value_types import ValueKind
 from planners.policies import CompletionPolicy
 
 
@@ -44,7 +44,7 @@ def test_types_are_checked_where_they_are_known():
     (reference,) = expression.references
 
     assert type_flaw(expression, {}) is None
-    assert "'_>_' applied to '(string, int)'" in type_flaw(expression, {reference: ValueKind.TEXT})
+    assert "'_>_' applied to '(string, int)'" in str(type_flaw(expression, {reference: ValueKind.TEXT}))
 
 
 def test_messages_name_the_references_as_they_were_written():
