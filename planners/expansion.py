@@ -16,7 +16,7 @@ from planners.compensation import undo_workflow
 from planners.facts import Elements, Facts
 from planners.fan_out_builder import FanOutBuilder
 from planners.flat_steps import FlatPlace, flat_step, inside_of, or_default, sinks
-from planners.joins import Joined, Visit
+from planners.joins import Visit, visited
 from planners.loop_turns import Carried, after_turn
 from planners.model import StepId
 from planners.scopes import Meaning, NodeScope, NotRun, part_of
@@ -117,7 +117,7 @@ class _Unroller(UnrolledLevels):
             case Try():
                 return self._unroll_try(node, flat_id, scope, place)
             case Route() | Loop() | Use() if node.on_failure is not OnFailure.FAIL:
-                found = self._unroll_guarded(node.on_failure, flat_id, self._block(node, flat_id, scope, place), scope)
+                found = self.unroll_guarded(node.on_failure, flat_id, self._block(node, flat_id, scope, place), scope)
                 return or_default(found, node)
             case Route() | Loop() | Use():
                 return self._block(node, flat_id, scope, place).unroll()[0]
@@ -141,7 +141,7 @@ class _Unroller(UnrolledLevels):
             result = unroll()[0]
         else:
             element = Element(0, unroll, lambda reason: self.skip_all(branch, place, reason))
-            result = self._unroll_guarded(node.on_failure, flat_id, element, scope)
+            result = self.unroll_guarded(node.on_failure, flat_id, element, scope)
         self.write(scope, node, flat_id, result)
         return or_default(result, node)
 
@@ -167,7 +167,7 @@ class _Unroller(UnrolledLevels):
         scope, index = inside_of(node, outer), {child.id: index for index, child in enumerate(node.parallel)}
 
         def element(visit: Visit) -> Element:
-            child = visit.node if isinstance(visit, Joined) else visit
+            child = visited(visit)
 
             def unroll() -> tuple[Meaning, NodeScope]:
                 scope[child.id] = self.visit(visit, scope, place)
@@ -219,23 +219,6 @@ class _Unroller(UnrolledLevels):
         children = node.steps if isinstance(node, ForEach) else ()
         return {child.id: made.listed(child.id, known.kept) for child in children}
 
-    def _unroll_guarded(self, on_failure: OnFailure, flat_id: StepId, element: Element, scope: NodeScope) -> Meaning:
-        """Unroll what may fail without failing what is around it: for the run it is a fan-out of one element."""
-        known = self.facts.fan_outs.get(flat_id, Elements())
-        self.turns.see(flat_id)
-        made, before = FanOutBuilder(flat_id, CompletionPolicy(), on_failure, self.around), dict(scope.context)
-        self.unroll_element(made, flat_id, element, known)
-        if known.failed is not None:
-            scope.context = before
-            return NotRun(known.failed, failed=True)
-        if known.kept is None:
-            self.fan_outs += made.fan_outs
-        output = made.output(element.number)
-        new = [one for key, one in scope.context.items() if one is not None and one is not before.get(key)]
-        if known.kept is None and output is not None and not self.settled(made, flat_id, output, *new):
-            return None
-        return output
-
     def _unroll_try(self, node: Try, flat_id: StepId, outer: NodeScope, place: FlatPlace) -> Meaning:
         """Unroll the first steps; once they have failed, what undoes them, and then the fallback."""
         first, fallback = (branch for _, branch in node.branches)
@@ -245,7 +228,7 @@ class _Unroller(UnrolledLevels):
             return scope[branch.output_step], scope
 
         element = Element(0, unroll, lambda reason: self.skip_all(first, place, reason))
-        output = self._unroll_guarded(OnFailure.ROUTE, flat_id, element, outer)
+        output = self.unroll_guarded(OnFailure.ROUTE, flat_id, element, outer)
         if self.facts.fan_outs.get(flat_id, Elements()).failed is not None:
             output = self.after_reverting(flat_id, lambda: unroll(fallback)[0])
         if output is None:

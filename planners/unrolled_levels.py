@@ -10,12 +10,12 @@ from planners.expressions.references import parsed
 from planners.facts import Elements, Facts
 from planners.fan_out_builder import FanOutBuilder
 from planners.flat_steps import FlatPlace
-from planners.joins import Joined, JoinedElement, Visit, apart, grouped, join_id
+from planners.joins import Joined, JoinedElement, Shared, Visit, apart, grouped, join_id, needed_by, shared_id, visited
 from planners.model import StepId
 from planners.node_order import in_order
 from planners.scopes import ABSENT, Meaning, NodeScope, NotRun
 from planners.unrolled_steps import Element, UnrolledSteps
-from planners.workflow import Branch, Node
+from planners.workflow import Branch, CompletionPolicy, Node, OnFailure
 
 MAX_STEPS = 100_000
 
@@ -50,7 +50,7 @@ class UnrolledLevels(UnrolledSteps, ABC):
             visit = pending.pop()
             if isinstance(visit, Joined):
                 self._joined.update(element.node.id for element in visit.elements)
-                pending += (inner for element in visit.elements for inner in element.own or ())
+            pending += visit.own if isinstance(visit, Shared) else needed_by(visit)
         return visits
 
     def inside(self, branch: Branch, around: Node | None = None) -> list[Visit]:
@@ -65,6 +65,23 @@ class UnrolledLevels(UnrolledSteps, ABC):
             self._levels[key] = self.level(branch.steps, read)
         return self._levels[key]
 
+    def unroll_guarded(self, on_failure: OnFailure, flat_id: StepId, element: Element, scope: NodeScope) -> Meaning:
+        """Unroll what may fail without failing what is around it: for the run it is a fan-out of one element."""
+        known = self.facts.fan_outs.get(flat_id, Elements())
+        self.turns.see(flat_id)
+        made, before = FanOutBuilder(flat_id, CompletionPolicy(), on_failure, self.around), dict(scope.context)
+        self.unroll_element(made, flat_id, element, known)
+        if known.failed is not None:
+            scope.context = before
+            return NotRun(known.failed, failed=True)
+        if known.kept is None:
+            self.fan_outs += made.fan_outs
+        output = made.output(element.number)
+        new = [one for key, one in scope.context.items() if one is not None and one is not before.get(key)]
+        if known.kept is None and output is not None and not self.settled(made, flat_id, output, *new):
+            return None
+        return output
+
     @abstractmethod
     def unroll_node(self, node: Node, scope: NodeScope, place: FlatPlace) -> Meaning:
         """Append the flat steps of a node; returns what it stands for."""
@@ -72,8 +89,7 @@ class UnrolledLevels(UnrolledSteps, ABC):
     def unroll(self, visits: Iterable[Visit], scope: NodeScope, place: FlatPlace) -> NodeScope:
         """Append the flat steps of one level, given in topological order; returns the level's scope."""
         for visit in visits:
-            node = visit.node if isinstance(visit, Joined) else visit
-            scope[node.id] = self.visit(visit, scope, place)
+            scope[visited(visit).id] = self.visit(visit, scope, place)
             if len(self.steps) + len(self.pending) + len(self.skipped) > MAX_STEPS:
                 raise InvalidTask(f"it unrolls to more than {MAX_STEPS:,} steps", "workflow", "split the task")
         return scope
@@ -82,11 +98,31 @@ class UnrolledLevels(UnrolledSteps, ABC):
         """Unroll a node of a level, with what belongs to its join."""
         if isinstance(visit, Joined):
             return self._join(visit, scope, place)
+        if isinstance(visit, Shared):
+            return self._share(visit, scope, place)
         begins, pending = len(self.steps), len(self.pending)
         meaning = self._noted(visit, self.unroll_node(visit, scope, place), scope)
         if visit.id in self._joined:
             steps = tuple(step.id for step in self.steps[begins:])
             self._unrolled[place.id(visit.id)] = _Unrolled(steps, len(self.pending) > pending)
+        return meaning
+
+    def _share(self, shared: Shared, scope: NodeScope, place: FlatPlace) -> Meaning:
+        """Unroll a node that several nodes join, with the nodes that only it needs."""
+        flat_id = place.id(shared.node.id)
+        begins, pending = len(self.steps), len(self.pending)
+
+        def unroll() -> tuple[Meaning, None]:
+            self.unroll(shared.own, scope, place)
+            return scope[shared.node.id], None
+
+        def skip(reason: str) -> None:
+            for visit in shared.own:
+                self._skip_visit(visit, scope, place, reason)
+
+        meaning = self.unroll_guarded(OnFailure.SKIP, shared_id(flat_id), Element(0, unroll, skip), scope)
+        steps = tuple(step.id for step in self.steps[begins:])
+        self._unrolled[flat_id] = _Unrolled(steps, len(self.pending) > pending)
         return meaning
 
     @staticmethod
@@ -142,10 +178,9 @@ class UnrolledLevels(UnrolledSteps, ABC):
         self.unroll_element(made, made.id, Element(number, unroll, skip), known)
 
     def _skip_visit(self, visit: Visit, scope: NodeScope, place: FlatPlace, reason: str) -> None:
-        node = visit.node if isinstance(visit, Joined) else visit
-        if isinstance(visit, Joined):
-            for inner in (one for element in visit.elements for one in element.own or ()):
-                self._skip_visit(inner, scope, place, reason)
+        node = visited(visit)
+        for inner in needed_by(visit):
+            self._skip_visit(inner, scope, place, reason)
         scope[node.id] = self.skip(node, place, reason)
 
     def _unroll_behind(self, joined: Joined, made: FanOutBuilder, scope: NodeScope, place: FlatPlace) -> Meaning:

@@ -149,7 +149,7 @@ class FanOut(Model):
     watched: tuple[int, ...] = Field(
         default=(),
         exclude_if=lambda elements: not elements,
-        description="Elements that other nodes read as well, so that they are neither cancelled nor fail with it",
+        description="Elements that other nodes read as well, so that they are not cancelled with it",
     )
 
     @property

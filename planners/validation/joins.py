@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from planners.built_in_names import JOIN
+from planners.built_in_names import JOIN, SHARED
 from planners.errors import InvalidTask
 from planners.joins import nesting
 from planners.model import StepId
@@ -40,9 +40,11 @@ def broken_joins(places: Iterable[PlacedNode], by_id: Mapping[StepId, PlacedNode
         node = place.node
         if node.join is None:
             continue
-        if (name := f"{JOIN}{node.id}") in by_id:
-            message = f"the id '{name}' is reserved for the join of '{node.id}'"
-            yield InvalidTask(message, by_id[StepId(name)].field, "choose another id")
+        reserved = {f"{JOIN}{node.id}": "the join of ", **{f"{SHARED}{ref}": "what joins " for ref in node.join.steps}}
+        for name, what in reserved.items():
+            if name in by_id:
+                message = f"the id '{name}' is reserved for {what}'{name.partition(':')[2]}'"
+                yield InvalidTask(message, by_id[StepId(name)].field, "choose another id")
         for ref in node.join.steps:
             field = f"{place.field}.join.steps"
             if ref not in place.beside:

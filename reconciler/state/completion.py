@@ -4,12 +4,13 @@ While a plan is made that may skip steps of the present one, no fan-out is decid
 all have finished, and the plan may skip the element. Once it is there, the ends of steps count in their order.
 """
 
+from planners.built_in_names import SHARED
 from planners.model import StepId
 from planners.policies import OnFailure
 from reconciler.state import commands as c
 from reconciler.state.conclusion import fail
 from reconciler.state.fan_out_ends import CompletionReason, ElementStatus
-from reconciler.state.giving_up import close, drop, fail_element
+from reconciler.state.giving_up import close, drop, fail_element, fail_shared
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.open_fan_outs import OpenFanOut
 from reconciler.state.quorums import Consulted, consult, note_results
@@ -130,6 +131,8 @@ def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
     spec = fan_out.spec
     failure = _cause(run, fan_out, reason)
     run.facts.keep(spec.id, (), failed=failure.message)
+    if spec.id.startswith(SHARED):
+        fail_shared(run, spec.id, failure)
     if spec.on_failure is not OnFailure.FAIL:
         run.facts.skip_readers()
     if spec.on_failure is OnFailure.ROUTE:

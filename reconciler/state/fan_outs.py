@@ -49,6 +49,7 @@ class FanOuts:
         """
         self._members: dict[StepId, list[Element]] = {}
         self._inside: dict[Element, list[StepId]] = {}
+        self._joining: dict[StepId, list[Element]] = {}
         self.specs: dict[StepId, FanOut] = {}
         self.open: dict[StepId, OpenFanOut] = {}
         self.changed: dict[StepId, None] = {}
@@ -67,6 +68,8 @@ class FanOuts:
             self.specs[spec.id] = spec
             if spec.within is not None:
                 self._inside.setdefault(spec.within, []).append(spec.id)
+            for number in spec.watched:
+                self._joining.setdefault(spec.joins[number], []).append((spec.id, number))
             if spec.id not in decided:
                 self._add(spec, statuses or {}, gone, resolved)
 
@@ -172,6 +175,15 @@ class FanOuts:
                 yield inner
             for number in range(len(self.specs[inner].elements)):
                 pending += self._inside.get((inner, number), ())
+
+    def joining(self, node: StepId) -> list[Element]:
+        """The elements of open fan-outs that this node is, and that others read as well."""
+        return [element for element in self._joining.get(node, ()) if element[0] in self.open]
+
+    def awaits(self, node: StepId) -> bool:
+        """Whether one of them has not ended."""
+        joining = self.joining(node)
+        return any(self.open[name].elements[number].status is ElementStatus.OPEN for name, number in joining)
 
     def around(self, step: StepId) -> list[Element]:
         """The elements of open fan-outs that a step is in, the innermost first, without those only watched."""

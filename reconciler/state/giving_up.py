@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from planners.built_in_names import SHARED
+from planners.joins import shared_id
 from planners.model import StepId
 from planners.policies import OnFailure
 from planners.workflow import Step
@@ -62,8 +64,12 @@ def fail_element(run: RunData, element: Element, failure: Failure) -> None:
 def drop(run: RunData, element: Element, reason: str) -> None:
     """Stop the work on an element, unless others read it. One in which an act may be under way runs to its end."""
     fan_out, number = element
-    steps = run.fan_outs.specs[fan_out].elements[number]
-    if number in run.fan_outs.specs[fan_out].watched or any(may_be_acting(run, step) for step in steps):
+    spec = run.fan_outs.specs[fan_out]
+    steps = spec.elements[number]
+    if number in spec.watched:
+        stop_unawaited(run, spec.joins[number], reason)
+        return
+    if any(may_be_acting(run, step) for step in steps):
         return
     unfinished = [step for step in steps if run.steps[step].status is not StepStatus.FINISHED]
     run.facts.drop(element, unfinished, reason)
@@ -98,6 +104,27 @@ def close(
         run.facts.completions[fan_out] = completion
     for step in run.fan_outs.close(fan_out):
         run.steps.release(step, run.at_s)
+    for number in closed.spec.watched:
+        stop_unawaited(run, closed.spec.joins[number], f"{closed.spec.told} is complete without it: {reason.value}")
+
+
+def stop_unawaited(run: RunData, joined: StepId, reason: str) -> None:
+    """Stop a node that only joins read once none of them waits for it."""
+    shared = shared_id(joined)
+    if shared not in run.fan_outs.open or run.fan_outs.awaits(joined):
+        return
+    if any(may_be_acting(run, step) for step in run.fan_outs.specs[shared].elements[0]):
+        return
+    drop(run, (shared, 0), reason)
+    close(run, shared, CompletionReason.CANCELLED, succeeded=False)
+    run.facts.keep(shared, ())
+
+
+def fail_shared(run: RunData, shared: StepId, failure: Failure) -> None:
+    """A node that only joins read has failed: for each of them, one of its elements has."""
+    for element in run.fan_outs.joining(StepId(shared.removeprefix(SHARED))):
+        run.facts.failures[element] = failure
+        run.fan_outs.fail(*element)
 
 
 def may_be_acting(run: RunData, step: StepId) -> bool:

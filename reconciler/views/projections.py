@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
+from planners.built_in_names import SHARED
 from planners.model import AttemptId, StepId
 from planners.similarity import similarity
 from planners.tasks import AdmittedTask
@@ -13,6 +14,7 @@ from planners.workflow import Skipped
 from reconciler.state import accounts
 from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.commands import RunStatus
+from reconciler.state.fan_out_ends import Completion
 from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
@@ -40,6 +42,11 @@ MOST_FAILURES = 50
 _MOST_NAMED = 5
 _FAILED = (AttemptStatus.FAILED, AttemptStatus.IN_DOUBT)
 _MOST_REFUSALS = 1_000
+
+
+def _completions(run: RunState) -> Iterator[Completion]:
+    """How fan-outs ended, without the nodes that several nodes join."""
+    return (one for one in run.facts.completions.values() if not one.fan_out.startswith(SHARED))
 
 
 class Ending(NamedTuple):
@@ -95,7 +102,7 @@ def task_view(  # noqa: PLR0913 - keywords with defaults
         failure=ending.failure,
         undoing=_undoing(run),
         given_up=dict(islice(_given_up(run), MOST_REASONS)),
-        completions=tuple(islice(run.facts.completions.values(), MOST_REASONS)),
+        completions=tuple(islice(_completions(run), MOST_REASONS)),
         notices=notices[:MOST_REASONS],
         **open_questions(run, context),
     )
@@ -219,7 +226,7 @@ def timeline(
             if state.status is StepStatus.SKIPPED
         ),
         refusals=tuple(islice(run.refusals(), _MOST_REFUSALS)),
-        completions=tuple(run.facts.completions.values()),
+        completions=tuple(_completions(run)),
         messages=message_notes(run),
         limits=limits_view(run),
     )

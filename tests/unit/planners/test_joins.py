@@ -1,6 +1,6 @@
 """What only a join needs, and where it stands in a level."""
 
-from planners.joins import Joined, grouped, nesting, owners_of
+from planners.joins import Joined, Shared, grouped, nesting, owners_of
 from planners.node_order import in_order
 from planners.workflow import Workflow
 
@@ -18,12 +18,17 @@ def level(*nodes):
 
 
 def ids(visits):
-    return [
-        {visit.node.id: [None if one.own is None else ids(one.own) for one in visit.elements]}
-        if isinstance(visit, Joined)
-        else visit.id
-        for visit in visits
-    ]
+    return list(map(told, visits))
+
+
+def told(visit):
+    match visit:
+        case Joined(node, elements):
+            return {node.id: [None if one.own is None else ids(one.own) for one in elements]}
+        case Shared(_, own):
+            return tuple(ids(own))
+        case _:
+            return visit.id
 
 
 def test_nodes_without_joins_stay_in_their_order():
@@ -48,10 +53,31 @@ def test_what_others_read_is_left_to_itself():
     assert ids(grouped(nodes, ["a"])) == ["x", "a", "b", "y", {"m": [None, None]}]
 
 
-def test_two_joins_of_the_same_nodes_own_none_of_them():
-    nodes = level(step("a"), step("b"), join("m", "a", "b"), join("n", "a", "b"))
+def test_two_joins_of_the_same_nodes_share_them_with_what_only_these_need():
+    nodes = level(step("x"), step("a", ["x"]), step("b"), join("m", "a", "b"), join("n", "a", "b"))
 
-    assert ids(grouped(nodes)) == ["a", "b", {"m": [None, None]}, {"n": [None, None]}]
+    assert ids(grouped(nodes)) == [("x", "a"), ("b",), {"m": [None, None]}, {"n": [None, None]}]
+    assert ids(grouped(nodes, ["b"])) == [("x", "a"), "b", {"m": [None, None]}, {"n": [None, None]}]
+
+
+def test_what_a_node_reads_that_does_not_join_it_is_not_shared():
+    nodes = level(step("a"), join("m", "a"), join("n", "a"), step("e", ["a"]))
+
+    assert ids(grouped(nodes)) == ["a", {"m": [None]}, {"n": [None]}, "e"]
+
+
+def test_what_is_shared_is_unrolled_where_both_joins_can_read_it():
+    nodes = level(
+        step("a"),
+        step("b"),
+        join("m", "a", "b"),
+        step("c", ["m"]),
+        join("n", "a"),
+        step("d", ["n"]),
+        join("e", "c", "d"),
+    )
+
+    assert ids(grouped(nodes)) == [("a",), {"e": [[{"m": [None, ["b"]]}, "c"], [{"n": [None]}, "d"]]}]
 
 
 def test_joins_nest():
