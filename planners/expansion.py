@@ -26,7 +26,6 @@ from planners.workflow import (
     Approval,
     Branch,
     Callback,
-    CompletionPolicy,
     FanOutNode,
     FlatWorkflow,
     ForEach,

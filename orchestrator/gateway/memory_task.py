@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from planners.model import AttemptId, StepId
+from planners.speculative.plan_advice import PlanAdvice
 from planners.speculative.route_chances import RouteChances
 from planners.tasks import AdmittedTask
 from reconciler.errors import NotAsked, NotInDoubt
@@ -44,6 +45,7 @@ class StoredTask:
     timeline: Timeline | None = None
     context: ContextView | None = None
     routes: tuple[RouteChances, ...] = ()
+    advice: PlanAdvice = field(default_factory=PlanAdvice)
     bars: dict[AttemptId, tuple[int, TimelineBar]] = field(default_factory=dict)
     seq: int = 0
     planned_seq: int = 0
@@ -87,6 +89,7 @@ class StoredTask:
             Timeline: self.shown_timeline,
             FailuresView: self.shown_failures,
             ContextView: lambda: self.context or ContextView(task=task),
+            PlanAdvice: lambda: self.advice,
         }
         return views[view]()
 

@@ -13,6 +13,7 @@ from planners.graph import PlanFigures
 from planners.model import StepId, TaskId, Versioned
 from planners.plans import Plan
 from planners.speculative.cheaper_agents import CheaperAgent
+from planners.speculative.plan_advice import PlanAdvice
 from planners.speculative.route_chances import RouteChances
 from planners.tasks import AdmittedTask, Task
 from reconciler.state.outcomes import Verdict
@@ -34,7 +35,7 @@ from reconciler.views.step_view import StepView
 # The name of the last event of every stream. It has no id, so that no client resumes after it.
 END_OF_EVENTS = "end"
 
-View = TypeVar("View", TaskView, PlansView, Timeline, FailuresView, ContextView, RunGraph)
+View = TypeVar("View", TaskView, PlansView, Timeline, FailuresView, ContextView, RunGraph, PlanAdvice)
 
 
 class Preview(Versioned):

@@ -18,6 +18,7 @@ from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import AttemptId, StepId, TaskId
+from planners.speculative.plan_advice import PlanAdvice
 from planners.tasks import AdmittedTask, Task
 from reconciler.state.events import LimitsAnswered, StepAnswered
 from reconciler.views.context import ContextView
@@ -55,6 +56,7 @@ _QUERIES: dict[type, str] = {
     FailuresView: "failures",
     ContextView: "context",
     RunGraph: "graph",
+    PlanAdvice: "advice",
 }
 
 

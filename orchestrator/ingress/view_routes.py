@@ -10,6 +10,7 @@ from orchestrator.ingress.change_stream import change_stream
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.responses import problems, sent, sent_large
 from planners.model import StepId, TaskId
+from planners.speculative.plan_advice import PlanAdvice
 from reconciler.views.context import ContextView
 from reconciler.views.graph import RunGraph
 from reconciler.views.models import TaskView, Timeline
@@ -49,6 +50,16 @@ def _snapshots(router: APIRouter, context: IngressContext) -> None:
     async def show_context(task_id: _Id) -> Response:
         """What the steps of the task have written to its context, version by version."""
         return await sent_large(await gateway.read(TaskId(task_id), ContextView))
+
+    @router.get(
+        "/advice",
+        summary="Show what would make the plan cheaper or shorter",
+        response_model=PlanAdvice,
+        responses=problems(404, 503),
+    )
+    async def show_advice(task_id: _Id) -> Response:
+        """Cheaper agents where the plan has slack, what would shorten it, and how probable branches of routes are."""
+        return sent(await gateway.read(TaskId(task_id), PlanAdvice))
 
     @router.get("/steps/{step:path}", summary="Show one step", response_model=StepView, responses=problems(404, 503))
     async def show_step(task_id: _Id, step: _Step) -> Response:

@@ -14,6 +14,7 @@ from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import StepId, TaskId
+from planners.speculative.plan_advice import PlanAdvice
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import StartingUp
 from reconciler.log_context import log_place
@@ -202,6 +203,10 @@ class ReconcilerActor:
     async def context(self, task_id: TaskId) -> ContextView:
         """See `Shard.context`."""
         return await (await self._shard()).context(task_id)
+
+    async def advice(self, task_id: TaskId) -> PlanAdvice:
+        """See `Shard.advice`."""
+        return await (await self._shard()).advice(task_id)
 
     async def graph(self, task_id: TaskId) -> RunGraph:
         """See `Shard.graph`."""

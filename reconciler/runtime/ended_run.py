@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import JsonValue
 
 from planners.model import NodeId, StepId
+from planners.plans import Plan
+from planners.tasks import Task
 from reconciler.errors import NotAsked, NotInDoubt, OutputNotReady
 from reconciler.journal.log_rows import LogReader
 from reconciler.journal.protocol import RunJournal
@@ -80,6 +82,12 @@ class EndedRun:
         return await asyncio.to_thread(
             lambda: stored_context(timeline, plan, self._journal.event_rows(self._view.id, kinds=FINISHED_EVENTS))
         )
+
+    async def planned(self) -> tuple[Task, Plan] | None:
+        """The task and its plan, or the guess if there was none."""
+        plans, admitted = await self.plans(), await asyncio.to_thread(self._journal.admitted, self._view.id)
+        plan = plans.optimal or plans.speculative
+        return None if admitted is None or plan is None else (admitted.task, plan)
 
     async def graph(self, chances: Chances) -> RunGraph:
         """Both plans as one graph."""

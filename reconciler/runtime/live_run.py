@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from pydantic import JsonValue
 
 from planners.model import AttemptId, NodeId, StepId
+from planners.plans import Plan
+from planners.tasks import Task
 from reconciler.errors import NotAsked, NotInDoubt, OutputNotReady
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.limit_answers import check_limits_answer
@@ -118,6 +120,12 @@ class LiveRun:
     async def context(self) -> ContextView:
         """What its steps have written to the context."""
         return await self._projected(context_of)
+
+    async def planned(self) -> tuple[Task, Plan] | None:
+        """The task and its plan, or the guess while there is none."""
+        run = self._driver.run
+        plan = run.whole_plan or run.guess
+        return None if plan is None else (run.task, plan)
 
     async def graph(self, chances: Chances) -> RunGraph:
         """Both plans as one graph, as far as the optimal plan has arrived."""

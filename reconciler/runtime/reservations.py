@@ -5,7 +5,7 @@ from heapq import nsmallest
 from typing import NamedTuple
 
 from planners.agents import AgentSpec, Catalog
-from planners.cluster import Reservation
+from planners.cluster import ClusterSnapshot, Reservation
 from planners.model import AgentName, NodeId, StepId, TaskId
 from planners.plans import Plan, PlannedStep
 from planners.resources import Resources
@@ -86,6 +86,11 @@ class Reservations:
     def release(self, task: TaskId) -> None:
         """Free everything a task had reserved."""
         self._steps -= len(self._reserved_by.pop(task, ()))
+
+    def added_to(self, cluster: ClusterSnapshot, now_s: float) -> ClusterSnapshot:
+        """The cluster with the reservations of all tasks."""
+        held = self.of_others(None, now_s)
+        return cluster.model_copy(update={"reservations": (*cluster.reservations, *held)})
 
     def of_others(self, task: TaskId | None, now_s: float) -> tuple[Reservation, ...]:
         """The reservations of all other tasks, relative to now; those that begin first, if there are many."""

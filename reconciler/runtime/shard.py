@@ -15,6 +15,7 @@ from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import NodeId, StepId, TaskId
 from planners.requests import PlanRequest
+from planners.speculative.plan_advice import PlanAdvice
 from planners.tasks import AdmittedTask, Task
 from reconciler.errors import Overloaded, Superseded, UnknownTask
 from reconciler.journal.protocol import RunJournal
@@ -26,7 +27,7 @@ from reconciler.runtime.figures import JournalFigures, shard_figures
 from reconciler.runtime.journal_health import JournalHealth
 from reconciler.runtime.live_run import LiveRun
 from reconciler.runtime.parking import Parking
-from reconciler.runtime.planned_preview import PlannedPreview, planned_preview
+from reconciler.runtime.planned_preview import PlannedPreview, planned_advice, planned_preview
 from reconciler.runtime.ports import Observer, Ports
 from reconciler.runtime.reservations import Reservations
 from reconciler.runtime.resumption import resumed
@@ -288,19 +289,20 @@ class Shard:
         return await (await self._run(task_id)).output(step)
 
     async def preview(self, task: Task) -> PlannedPreview:
-        """Make both plans of a task without running it.
+        """Make both plans of a task without running it; a `PlanningError` says why there is none."""
+        return await planned_preview(self._request(task), self._ports, self._planning_thread)
 
-        Raises:
-            PlanningError: no plan can be made.
-        """
-        request = PlanRequest(task=task, catalog=self._ports.catalog, cluster=self.cluster())
-        return await planned_preview(request, self._ports, self._planning_thread)
+    async def advice(self, task_id: TaskId) -> PlanAdvice:
+        """What would make the plan of a task cheaper or shorter."""
+        planned = await (await self._run(task_id)).planned()
+        return await planned_advice(planned, self._request, self._ports, self._planning_thread)
+
+    def _request(self, task: Task) -> PlanRequest:
+        return PlanRequest(task=task, catalog=self._ports.catalog, cluster=self.cluster())
 
     def cluster(self) -> ClusterSnapshot:
         """The cluster as it is now, with what this shard's runs have reserved."""
-        cluster = self._ports.cluster.snapshot()
-        held = self._reservations.of_others(None, self._ports.clock.monotonic_s())
-        return cluster.model_copy(update={"reservations": (*cluster.reservations, *held)})
+        return self._reservations.added_to(self._ports.cluster.snapshot(), self._ports.clock.monotonic_s())
 
     @property
     def catalog(self) -> Catalog:

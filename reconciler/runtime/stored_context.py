@@ -33,4 +33,4 @@ def stored_context(timeline: Timeline, plan: Plan | None, rows: Iterable[EventRo
         if (bar := bars.get(AttemptId(data["attempt"]))) is not None:
             handoff = Handoff.model_validate(data["handoff"])
             written[bar.step] = Written(bar.attempt, handoff, bar.ended_s, staged=False)
-    return context_view(timeline.task, plan, written)
+    return context_view(timeline.task, plan, written, timeline.messages)

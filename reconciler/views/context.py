@@ -12,6 +12,8 @@ from planners.model import AttemptId, Model, StepId, TaskId, Versioned
 from planners.plans import Plan
 from reconciler.state.handoff import Handoff
 from reconciler.state.run import RunState
+from reconciler.views.message_notes import message_notes
+from reconciler.views.models import MessageNote
 
 MOST_VERSIONS = 1_000
 
@@ -30,11 +32,16 @@ class ContextVersion(Model):
 
 
 class ContextView(Versioned):
-    """What the steps of a task have written to its context, at most a thousand versions."""
+    """What the steps of a task have written to its context, at most a thousand versions, and their messages."""
 
     task: TaskId = Field(description="The task's id")
     versions: tuple[ContextVersion, ...] = Field(
         default=(), description="In the order of the workflow; of each key the last one that a step follows is read"
+    )
+    messages: tuple[MessageNote, ...] = Field(
+        default=(),
+        exclude_if=lambda messages: not messages,
+        description="What agents have told each other, at most the last thousand messages",
     )
 
 
@@ -58,16 +65,19 @@ def context_of(run: RunState) -> ContextView:
         and one.finished
         and (one.verdict is None or one.verdict.survives)
     }
-    return context_view(run.id, plan, written)
+    return context_view(run.id, plan, written, message_notes(run))
 
 
-def context_view(task: TaskId, plan: Plan | None, written: Mapping[StepId, Written]) -> ContextView:
+def context_view(
+    task: TaskId, plan: Plan | None, written: Mapping[StepId, Written], messages: tuple[MessageNote, ...] = ()
+) -> ContextView:
     """The versions of all keys.
 
     Args:
         task: the task.
         plan: its plan, or the guess.
         written: step -> its finished attempt.
+        messages: what its agents have told each other.
     """
     found: list[ContextVersion] = []
     count = Counter[str]()
@@ -86,7 +96,7 @@ def context_view(task: TaskId, plan: Plan | None, written: Mapping[StepId, Writt
                     in_output=not known,
                 )
                 found.append(version)
-    return ContextView(task=task, versions=tuple(found[-MOST_VERSIONS:]))
+    return ContextView(task=task, versions=tuple(found[-MOST_VERSIONS:]), messages=messages)
 
 
 def _values(writes: Iterable[tuple[str, str]], handoff: Handoff) -> Iterable[tuple[str, JsonValue, bool]]:

@@ -150,6 +150,16 @@ def test_the_chances_of_routes_are_told_with_the_plans(site, opened):
     )
 
 
+def test_cheaper_agents_and_what_would_shorten_the_plan_are_told_with_the_plans(site, opened):
+    page = opened(site.task("good", tab="plans"))
+    advice = page.get_by_role("list", name="What would make the plan cheaper or shorter")
+
+    expect(advice.get_by_role("listitem").nth(0)).to_have_text(
+        "compare has slack: writer-small instead of writer-large saves $0.020"
+    )
+    expect(advice.get_by_role("listitem").nth(1)).to_have_text("'draft' is after 'compare' and reads nothing of it")
+
+
 def test_the_context_and_the_messages_are_shown_as_text_and_lead_to_their_steps(site, opened):
     page = opened(site.task("good", tab="context"))
     context, messages = page.get_by_role("grid", name="Context"), page.get_by_role("grid", name="Messages")

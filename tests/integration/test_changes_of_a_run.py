@@ -57,12 +57,15 @@ async def test_graph_and_steps_are_the_same_live_and_from_the_journal(tmp_path):
         while not (await service.shard.graph(task_id)).optimal:
             seq = (await service.shard.changes(task_id, seq, 5.0)).seq
         live, step = await service.shard.graph(task_id), await service.shard.step(task_id, "s1")
+        advice = await service.shard.advice(task_id)
         service.executor.resume("echoes")
         view = await service.ended(task_id)
         stored = await service.shard.graph(task_id)
         ended = await service.shard.step(task_id, "s1")
+        assert await service.shard.advice(task_id) == advice
 
     assert stored == live
+    assert any("'echoes' is pure and declares no version" in hint for hint in advice.hints)
     assert step.inputs == ended.inputs
     assert [bar.status for bar in ended.attempts] == ["finished"]
     assert view.similarity is None or 0 <= view.similarity <= 1

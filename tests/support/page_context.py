@@ -3,6 +3,7 @@
 from page_server import PageServer
 
 from planners.model import AttemptId, StepId, TaskId
+from planners.speculative.plan_advice import PlanAdvice
 from planners.speculative.route_chances import BranchChance, RouteChances
 from reconciler.views.context import ContextVersion, ContextView
 from reconciler.views.models import MessageNote
@@ -15,6 +16,11 @@ _ROUTE = RouteChances(
         BranchChance(branch='$steps.compare.label == "clear"', probability=0.9),
         BranchChance(branch="else", probability=0.1),
     ),
+)
+
+_CHEAPER = {"step": "compare", "agent": "writer-large", "instead": "writer-small", "saves_usd": 0.0198}
+_ADVICE = PlanAdvice.model_validate(
+    {"cheaper": [_CHEAPER], "hints": ["'draft' is after 'compare' and reads nothing of it"]}
 )
 
 
@@ -43,7 +49,7 @@ def shared(server: PageServer, task: TaskId) -> None:
             _version("facts", 2, ["shorter"], staged=True),
             _version("archive", 1, None, in_output=True),
         ),
+        messages=(_message(1, 3.0, topic="drafts"), _message(2, None, reply_to="critic/1")),
     )
     stored.routes = (_ROUTE,)
-    messages = (_message(1, 3.0, topic="drafts"), _message(2, None, reply_to="critic/1"))
-    server.run(server.gateway.show(task, timeline={"messages": messages}))
+    stored.advice = _ADVICE

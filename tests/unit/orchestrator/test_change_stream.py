@@ -74,8 +74,10 @@ async def test_graph_step_and_trace_are_shown(http, gateway, task):
     graph = (await http.get(f"/v1/tasks/{task}/graph")).json()
     step = (await http.get(f"/v1/tasks/{task}/steps/search[0]")).json()
     trace = await http.get(f"/v1/tasks/{task}/trace")
+    advice = (await http.get(f"/v1/tasks/{task}/advice")).json()
 
     assert len(graph["steps"]) == 13
+    assert advice == {"routes": [], "cheaper": [], "hints": []}
     assert step["inputs"][1]["value"] == "spin qubits in germanium"
     assert trace.headers["content-disposition"] == f'attachment; filename="{task}.trace.json"'
     assert trace.json()["traceEvents"]

@@ -58,8 +58,8 @@ export class Context {
   async load() {
     const {signal} = this.asking;
     try {
-      const [context, timeline] = await Promise.all([json(taskPath(this.id, "context"), {signal}), json(taskPath(this.id, "timeline"), {signal})]);
-      const messages = timeline.messages ?? [];
+      const context = await json(taskPath(this.id, "context"), {signal});
+      const messages = context.messages ?? [];
       say(this.found, context.versions.length ? `${plural(context.versions.length, "version")} in the context` : "No step has written to the context.");
       say(this.told, messages.length ? plural(messages.length, "message") : "No agent has published a message.");
       this.versions.show(context.versions);

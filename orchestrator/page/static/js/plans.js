@@ -1,4 +1,5 @@
 // Both plans and their difference: figures side by side, and every step in which they differ.
+import {json, taskPath} from "./api.js";
 import {h, say} from "./dom.js";
 import {dollars, node, number, percent, seconds} from "./format.js";
 import {RELATIONS} from "./graph.js";
@@ -8,11 +9,14 @@ const KNOWN = {inputs: "decided", learned: "learned", nothing: "unknown, so equa
 const ORDER = ["changed", "moved", "guessed", "planned", "same", "pending", "skipped"];
 
 export class Plans {
-  constructor(parent, {select}) {
+  constructor(parent, {id, select}) {
+    this.id = id;
     this.only = "";
+    this.asking = new AbortController();
     this.figures = h("div", {class: "plan-figures"});
+    this.advice = h("ul", {class: "soft", "aria-label": "What would make the plan cheaper or shorter", hidden: true});
     this.filters = h("div", {class: "chips", role: "group", "aria-label": "Difference"});
-    this.element = h("div", {class: "steps"}, this.figures, this.filters);
+    this.element = h("div", {class: "steps"}, this.figures, this.advice, this.filters);
     parent.append(this.element);
     const text = of => (cell, step) => say(cell, of(step));
     this.rows = new Rows(this.element, {
@@ -28,6 +32,7 @@ export class Plans {
   }
 
   close() {
+    this.asking.abort();
     this.rows.close();
   }
 
@@ -50,6 +55,22 @@ export class Plans {
     this.plans = run.graph;
     this.say(run.view);
     this.filter();
+    this.advise();
+  }
+
+  /** Cheaper agents where the plan has slack, and what would shorten it. It takes some list schedules to find out. */
+  async advise() {
+    this.asking.abort();
+    this.asking = new AbortController();
+    const {signal} = this.asking;
+    try {
+      const {cheaper, hints} = await json(taskPath(this.id, "advice"), {signal});
+      const swaps = cheaper.map(one => `${one.step} has slack: ${one.instead} instead of ${one.agent} saves ${dollars(one.saves_usd)}`);
+      this.advice.replaceChildren(...[...swaps, ...hints].map(text => h("li", {}, text)));
+      this.advice.hidden = !this.advice.childElementCount;
+    } catch (error) {
+      if (!signal.aborted) this.advice.hidden = true; // the plans are shown without it
+    }
   }
 
   say(view) {
