@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from planners.expressions.errors import fix_of_type
 from planners.expressions.evaluation import evaluate, type_flaw
 from planners.expressions.references import CONFIDENCE, OUTPUT, parsed, written
 from planners.expressions.value_types import ValueKind
@@ -31,12 +32,12 @@ def condition_on(
     others = [root for root in expression.roots if root not in roots]
     if other := next((root for root in others if not (with_inputs and isinstance(root, InputRef))), None):
         *first, last = [*own, "$inputs.NAME"] if with_inputs else own
-        raise ValueError(f"{what} reads {', '.join(first)} and {last} alone, not {written(other)}")
+        raise ValueError(f"{what} reads {', '.join(first)} and {last} alone, not {written(other)}; leave it out")
     if len(others) == len(expression.roots):
-        raise ValueError(f"{what} must read {names}")
+        raise ValueError(f"{what} must read {names}; write a condition on {own[0]}")
     kinds = {reference: kind for reference in expression.references if reference.root in roots and not reference.fields}
     if (flaw := type_flaw(expression, kinds)) is not None:
-        raise ValueError(str(flaw))
+        raise ValueError(f"{flaw}; {fix_of_type(str(flaw))}")
     return text
 
 

@@ -1,6 +1,10 @@
 """The errors of expressions that have no value, or never have one."""
 
+import re
+
 from planners.errors import PlanningError
+
+_BARE = re.compile(r"undeclared reference to '((?:steps|inputs|handoffs|state|context)\.[\w.]+|item|output|results)'")
 
 
 class ExpressionFailed(PlanningError):
@@ -17,3 +21,16 @@ class UnknownField(ValueError):
 
     def __str__(self) -> str:
         return f"it reads the field '{self.name}' of an object that has no such field"
+
+
+def fix_of_type(flaw: str) -> str:
+    """How to mend an expression that the type checker refuses."""
+    if (bare := _BARE.search(flaw)) is not None:
+        return f"write ${bare[1]}"
+    if "undeclared reference" in flaw:
+        return "references begin with $, and texts are in quotes"
+    if "no matching overload" in flaw:
+        return "compare like with like; string(...), int(...) and double(...) convert values"
+    if flaw.startswith("its value is"):
+        return "compare it with something"
+    return "see the language definition of CEL"

@@ -19,7 +19,6 @@ from planners.bindings import (
     Value,
     fold_binding,
     follow,
-    kind_of,
 )
 from planners.compensation import undo_step
 from planners.context_keys import paths_of_output
@@ -27,26 +26,17 @@ from planners.errors import InvalidTask
 from planners.expressions.references import HANDOFF, OUTPUT, RESULTS, Reference, written
 from planners.model import StepId
 from planners.node_order import in_order
+from planners.policies import CompletionPolicy
+from planners.steps import Approval, Wait
 from planners.validation.candidates import CandidateAgents, mismatch_of_all, mismatch_of_used
 from planners.validation.expressions import condition_flaw, fix_of, fix_of_part, made_by
 from planners.validation.offers import Requirements
+from planners.validation.pauses import ANSWER, pause_flaw
 from planners.validation.shapes import ANYTHING, Block, Known, Many, Members, OneOf, Parts, ValueShape
 from planners.validation.structure import ROOT
 from planners.validation.suggestions import nearest, shown
-from planners.validation.type_match import Mismatch
-from planners.workflow import (
-    CompletionPolicy,
-    FanOutNode,
-    ForEach,
-    Loop,
-    Node,
-    Parallel,
-    Route,
-    Step,
-    Try,
-    Use,
-    Workflow,
-)
+from planners.validation.type_match import Mismatch, mismatch
+from planners.workflow import FanOutNode, ForEach, Loop, Node, Parallel, Route, Step, Try, Use, Workflow
 
 # What the ids that a node may refer to stand for.
 _Scope = ChainMap[StepId, ValueShape]
@@ -129,6 +119,8 @@ class _Reader:
             shape = self.shape(binding, (where, name), scope, item)
             if isinstance(node, Use):
                 self._check_used(node, name.removeprefix("inputs."), shape, (where, name))
+            elif isinstance(node, Wait) and (flaw := pause_flaw(shape)) is not None:
+                self._flaw(flaw, (where, name), "write a number of seconds such as 30, or a reference to one")
         match node:
             case Parallel():
                 scope = self.level(node.parallel, (where, "parallel"), scope, item)
@@ -149,6 +141,8 @@ class _Reader:
                 ]
                 self._inside_routes -= 1
                 return OneOf(tuple(branches))
+            case Approval():
+                return ANSWER
             case _:
                 return ANYTHING
 
@@ -223,8 +217,12 @@ class _Reader:
         self.reading.lengths[block.id] = over.least_length
         element = over.elements
         if element is None:
-            found = kind_of(over.value) if isinstance(over, Known) else "something else"
-            self._flaw(f"for_each needs a list, and this is {found}", (where, "for_each"), "bind it to a list")
+            found = mismatch(over, {"type": "array"}, {})
+            self._flaw(
+                f"for_each needs a list, and this is {found.found if found else 'something else'}",
+                (where, "for_each"),
+                "bind it to a list",
+            )
         if isinstance(over, Known) and over.is_list:
             self._enough(block, over.least_length, where)
         inner = self.level(block.steps, (where, "steps"), scope, element or ANYTHING)
@@ -308,7 +306,7 @@ class _Reader:
         if found is not None:
             message = f"workflow '{node.use}' takes {found.wanted} as input '{name}', and this is {found.found}"
             self._flaw(message, where, f"give {found.wanted}")
-        self._of_used[f"{node.id}/{name}"] = shape
+        self._of_used[f"{node.id}/{name}"] = shape if found is None else ANYTHING
 
     def _input(self, ref: InputRef, where: _Where) -> ValueShape:
         if ref.input in self._of_used:

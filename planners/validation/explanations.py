@@ -1,49 +1,29 @@
 """Translates pydantic's errors: the dotted field, what is wrong, and the fix."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from planners.agents import AgentSpec, Price, Provider, Retry
-from planners.binding_forms import FORMS
 from planners.errors import InvalidTask
 from planners.nodes import KINDS
-from planners.policies import Join
-from planners.resources import Resources
-from planners.tasks import Limits, Objective, PlanningOptions, Task
+from planners.tasks import Task
+from planners.validation.locations import Location, field_of, names_at
 from planners.validation.suggestions import nearest, shortened
-from planners.workflow import Workflow
-
-# pydantic adds the member of a union that it tried to the location; documents do not contain it.
-_TAGS = frozenset(KINDS)
-_UNION_MEMBERS = frozenset(FORMS.values())
-# Fields of bindings that are written as lists and objects.
-_MADE_OF = frozenset({"gather", "composed", "reads"})
-
-# The model behind the last name of a location.
-_MODELS: dict[str, type[BaseModel]] = {
-    "objective": Objective,
-    "limits": Limits,
-    "planning": PlanningOptions,
-    "workflow": Workflow,
-    **KINDS,
-    "agents": AgentSpec,
-    "providers": Provider,
-    "resources": Resources,
-    "price": Price,
-    "retry": Retry,
-    "join": Join,
-}
+from planners.validation.wording import told
 
 MAX_EXPLAINED = 20
 _MOST_READ = 200
-
-_FIXES = {
-    "missing": "add it",
-    "string_pattern_mismatch": "use letters, digits, _ and - (an id begins with a letter, a digit or _)",
-    "finite_number": "give a finite number",
+# Words for the kinds of nodes that other systems have.
+_OTHER_WORDS = {
+    **dict.fromkeys(("map", "each"), "for_each"),
+    **dict.fromkeys(("if", "when", "switch", "cases"), "route"),
+    **dict.fromkeys(("repeat", "while", "until"), "loop"),
+    **dict.fromkeys(("fallback", "catch"), "try"),
+    "sleep": "wait",
 }
+_NODE_KINDS = ["capability", *(kind for kind in KINDS if kind not in ("tried", "capability"))]
+_BRANCHES = frozenset({"else", "otherwise", "fallback"})
 
 
 def explain(error: ValidationError, model: type[BaseModel] = Task) -> list[InvalidTask]:
@@ -54,9 +34,11 @@ def explain(error: ValidationError, model: type[BaseModel] = Task) -> list[Inval
 def explain_errors(details: Sequence[Mapping[str, Any]], model: type[BaseModel] = Task) -> list[InvalidTask]:
     """The same for pydantic's error dictionaries. One error per field, and at most MAX_EXPLAINED."""
     flaws: dict[str, InvalidTask] = {}
-    for detail in details[:_MOST_READ]:
-        if detail["type"] == "too_short" and detail.get("input"):
-            continue  # only because all of its items are wrong, which is told of each
+    read = details[:_MOST_READ]
+    kindless = {tuple(detail["loc"][:-1]) for detail in read if _lacks_a_kind(detail) or _lacks_nodes(detail)}
+    for detail in read:
+        if _follows(detail, kindless):
+            continue
         flaw = shortened(_explained(detail, model))
         flaws.setdefault(flaw.field, flaw)
         if len(flaws) == MAX_EXPLAINED:
@@ -64,16 +46,51 @@ def explain_errors(details: Sequence[Mapping[str, Any]], model: type[BaseModel] 
     return list(flaws.values())
 
 
+def _lacks_a_kind(detail: Mapping[str, Any]) -> bool:
+    """Whether a node lacks what would tell its kind; pydantic then takes it for a step."""
+    return detail["type"] == "missing" and tuple(detail["loc"][-2:]) == ("capability", "capability")
+
+
+def _lacks_nodes(detail: Mapping[str, Any]) -> bool:
+    """Whether one node, or something else, stands where a list of nodes does."""
+    return detail["type"] == "missing" and detail["loc"][-1] == "steps" and detail["loc"][-2] in _BRANCHES
+
+
+def _follows(detail: Mapping[str, Any], kindless: Collection[Location]) -> bool:
+    """Whether an error only follows from others, or from a form of the value that was not meant."""
+    loc, kind = tuple(detail["loc"]), detail["type"]
+    if kind == "too_short" and detail.get("input"):
+        return True  # all of its items are wrong, which is told of each
+    if kind == "extra_forbidden":
+        return loc[:-1] in kindless
+    # Of a union, the objects are tried as well.
+    return kind in ("literal_error", "bool_type") and isinstance(detail.get("input"), dict)
+
+
 def _explained(detail: Mapping[str, Any], model: type[BaseModel]) -> InvalidTask:
-    loc = tuple(detail["loc"])
-    field = _field(loc)
-    if detail["type"] == "extra_forbidden":
-        return InvalidTask("unknown field", field, nearest(str(loc[-1]), _siblings(loc, model)))
-    if detail["type"] == "value_error":
-        return _validator_message(detail, field)
-    message = str(detail["msg"])
-    fix = _FIXES.get(detail["type"]) or (message[0].lower() + message[1:])
-    return InvalidTask("required field is missing" if detail["type"] == "missing" else message, field, fix)
+    loc, kind = tuple(detail["loc"]), detail["type"]
+    if kind == "value_error":
+        return _validator_message(detail, field_of(loc, of_node=True))
+    if _lacks_a_kind(detail) and isinstance(detail.get("input"), dict):
+        return _without_kind(detail["input"], field_of(loc[:-1], of_node=True))
+    if _lacks_nodes(detail):
+        return InvalidTask("this is an object, not a list of nodes", field_of(loc[:-1]), "write a list of nodes")
+    field = field_of(loc, of_node=kind in ("model_type", "model_attributes_type"))
+    if kind == "extra_forbidden":
+        return InvalidTask("unknown field", field, nearest(str(loc[-1]), names_at(loc[:-1], model)))
+    if any(str(part).startswith("constrained-") for part in loc):  # the only such union
+        message = f"{detail.get('input')!r} is neither a count of elements nor a share of them"
+        return InvalidTask(message, field, 'write a count such as 2, or a share such as "60%"')
+    words = told(detail, names_at(loc, model))
+    return InvalidTask(words.message, field, words.fix)
+
+
+def _without_kind(node: Mapping[str, Any], field: str) -> InvalidTask:
+    known = next((f"write {_OTHER_WORDS[name]}" for name in node if name in _OTHER_WORDS), None)
+    guesses = (nearest(name, _NODE_KINDS) for name in node if name not in ("id", "steps", "inputs"))
+    guess = next((guess for guess in guesses if guess.startswith("did you mean")), None)
+    fix = known or guess or f"add {', '.join(_NODE_KINDS[:-1])} or {_NODE_KINDS[-1]}"
+    return InvalidTask("no field says what the node does", field, fix)
 
 
 def _validator_message(detail: Mapping[str, Any], field: str) -> InvalidTask:
@@ -81,20 +98,3 @@ def _validator_message(detail: Mapping[str, Any], field: str) -> InvalidTask:
     text = str(detail.get("ctx", {}).get("error", detail["msg"]))
     message, _, fix = text.partition("; ")
     return InvalidTask(message, field, fix or message)
-
-
-def _field(loc: Sequence[str | int]) -> str:
-    """The dotted path as in the document, without union tags."""
-    kept: list[str] = []
-    for index, name in enumerate(loc):
-        is_tag = name in _TAGS and index > 0 and isinstance(loc[index - 1], int) and index + 1 < len(loc)
-        is_form = name in _MADE_OF and index > 0 and loc[index - 1] in _UNION_MEMBERS
-        if not (is_tag or is_form or name in _UNION_MEMBERS):
-            kept.append(str(name))
-    return ".".join(kept)
-
-
-def _siblings(loc: Sequence[str | int], model: type[BaseModel]) -> list[str]:
-    """The known fields beside an unknown one."""
-    around = [name for name in loc[:-1] if isinstance(name, str)]
-    return list((_MODELS.get(around[-1], model) if around else model).model_fields)

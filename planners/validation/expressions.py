@@ -4,17 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from planners.bindings import Computed, Path
-from planners.expressions.errors import UnknownField
+from planners.expressions.errors import UnknownField, fix_of_type
 from planners.expressions.evaluation import type_flaw, type_of
 from planners.expressions.reads import read_of
 from planners.expressions.references import Reference, parsed
 from planners.expressions.value_types import RecordType, ValueType
 from planners.validation.expression_types import type_of_shape
-from planners.validation.shapes import ANYTHING, Typed, ValueShape
+from planners.validation.shapes import ANYTHING, Known, Typed, ValueShape
 from planners.validation.suggestions import nearest, shown
 
-_CONVERT = "compare like with like; string(...), int(...) and double(...) convert values"
-_LANGUAGE = "see the language definition of CEL"
 _SCALARS = {
     "bool": "boolean",
     "int": "integer",
@@ -31,11 +29,19 @@ Walk = Callable[[ValueShape, Path, str], ValueShape]
 
 def condition_flaw(text: str, shape_of: ShapeOf) -> tuple[str, str] | None:
     """What is wrong with a condition, and how to mend it; None if nothing is, as far as types are known."""
-    flaw = type_flaw(parsed(text), _types(text, shape_of))
+    flaw = type_flaw(parsed(text), _types(text, shape_of)) or _no_condition(text, shape_of)
     if flaw is None:
         return None
     what = "cannot be evaluated" if isinstance(flaw, UnknownField) else "is not a condition"
     return f"'{shown(text)}' {what}: {flaw}", fix_of(flaw)
+
+
+def _no_condition(text: str, shape_of: ShapeOf) -> ValueError | None:
+    """Whether a condition is a number and nothing else. CEL is not told which values are numbers."""
+    (only, *others) = [part for part in parsed(text).parts if not isinstance(part, str) or part.strip()]
+    if others or isinstance(only, str) or only.guarded or shape_of(only).json_type not in ("number", "integer"):
+        return None
+    return ValueError("its value is a number, neither true nor false")
 
 
 def fix_of(flaw: ValueError) -> str:
@@ -43,13 +49,15 @@ def fix_of(flaw: ValueError) -> str:
     cause = flaw.__cause__ if isinstance(flaw.__cause__, UnknownField) else flaw
     if isinstance(cause, UnknownField):
         return nearest(cause.name, cause.known)
-    return _CONVERT if "no matching overload" in str(flaw) else _LANGUAGE
+    return fix_of_type(str(flaw))
 
 
 def fix_of_part(shape: ValueShape, key: str) -> str:
     """What to do about a part that a value certainly does not have."""
     if shape.is_list:
         return "it is a list: choose an element by its index, or run a for_each over it"
+    if isinstance(shape, Known) and isinstance(shape.value, dict):
+        return nearest(key, shape.value)
     known = type_of_shape(shape)
     return (
         nearest(key, known.names) if isinstance(known, RecordType) else "refer to a field of the agents' output_schema"

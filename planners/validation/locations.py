@@ -1,0 +1,77 @@
+"""Locations of pydantic's errors: the field as documents write it, and the model that it belongs to."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+from pydantic import AliasChoices, BaseModel
+from pydantic.fields import FieldInfo
+
+from planners.binding_forms import FORMS
+from planners.nodes import KINDS
+
+Location = Sequence[str | int]
+# pydantic adds the member of a union that it tried to the location; documents do not contain it.
+_UNION_MEMBERS = frozenset({*FORMS.values(), "Hedge", "DefaultAnswer"})
+_OTHER_MEMBERS = re.compile(r"literal\[.*\]|constrained-\w+|function-\w+\[.*")
+# Fields of bindings that are written as lists and objects.
+_MADE_OF = frozenset({"gather", "composed", "reads"})
+
+
+def field_of(loc: Location, *, of_node: bool = False) -> str:
+    """The dotted path as in the document. ``of_node``: the error is that of a whole node, so its tag may be last."""
+    kept: list[str] = []
+    for index, name in enumerate(loc):
+        last = index + 1 == len(loc)
+        is_tag = _is_tag(loc, index) and (not last or (of_node and "steps" in loc[:index]))
+        is_form = name in _MADE_OF and index > 0 and loc[index - 1] in _UNION_MEMBERS
+        is_union = isinstance(name, str) and index > 0 and _OTHER_MEMBERS.fullmatch(name) is not None
+        if not (
+            is_tag or is_form or is_union or name in _UNION_MEMBERS or (name == "bool" and loc[index - 1] == "hedge")
+        ):
+            kept.append(str(name))
+    return ".".join(kept)
+
+
+def _is_tag(loc: Location, index: int) -> bool:
+    return loc[index] in KINDS and index > 0 and isinstance(loc[index - 1], int)
+
+
+def names_at(loc: Location, model: type[BaseModel]) -> tuple[str, ...]:
+    """The fields of the object at a location, as documents write them; none where it is none, or of several models."""
+    candidates = [model]
+    for index, name in enumerate(loc):
+        if isinstance(name, int):
+            continue
+        tagged = KINDS.get(name) if _is_tag(loc, index) else None
+        if tagged in candidates:
+            candidates = [one for one in candidates if one is tagged]
+        elif members := [one for one in candidates if one.__name__ == name]:
+            candidates = members
+        else:
+            candidates = [
+                made for one in candidates for field in _fields(one, name) for made in _models(field.annotation)
+            ]
+    return tuple(map(_written, *_names(candidates[0]))) if len(set(candidates)) == 1 else ()
+
+
+def _names(model: type[BaseModel]) -> tuple[list[str], list[FieldInfo]]:
+    return list(model.model_fields), list(model.model_fields.values())
+
+
+def _fields(model: type[BaseModel], name: str) -> Iterator[FieldInfo]:
+    return (field for own, field in model.model_fields.items() if name in (own, _written(own, field)))
+
+
+def _written(name: str, field: FieldInfo) -> str:
+    alias = field.validation_alias
+    first = alias.choices[0] if isinstance(alias, AliasChoices) else alias
+    return first if isinstance(first, str) else name
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models of an annotation, at any depth."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
