@@ -13,7 +13,7 @@ from planners.expressions.errors import ExpressionFailed
 from planners.expressions.evaluation import evaluate
 from planners.expressions.references import CONFIDENCES, RESULTS, parsed
 from planners.expressions.value_types import ValueKind
-from planners.leaves import InputRef, StepRef
+from planners.leaves import InputRef, Root, StepRef
 
 _RESULTS, _CONFIDENCES = StepRef(step=RESULTS), StepRef(step=CONFIDENCES)
 # Up to so many results the condition is evaluated after each one, and then whenever they have grown by a twentieth.
@@ -56,7 +56,7 @@ def is_reached(
         ExpressionFailed: it has no value for them, or needs too much time or memory.
     """
     expression = parsed(condition)
-    own = {_RESULTS: results, _CONFIDENCES: list(confidences)}
+    own: dict[Root, Sequence[Any]] = {_RESULTS: results, _CONFIDENCES: list(confidences)}
     values = [(inputs or {})[root.input] if isinstance(root, InputRef) else own[root] for root in expression.roots]
     held = evaluate(expression, values)
     if not isinstance(held, bool):

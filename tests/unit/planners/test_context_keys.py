@@ -238,7 +238,7 @@ def test_a_part_that_no_agent_gives_is_refused():
     ((field, fix),) = [(flaw.field, flaw.fix) for flaw in all_flaws(task, catalog)]
 
     assert field == "workflow.steps.a.writes.no"
-    assert fix == "refer to a field of the agents' output_schema"
+    assert fix == "did you mean 'found'?"
 
 
 @pytest.mark.parametrize("writes", [["no key"], {"k": "$inputs.x"}, {"k": 3}, [1], {"k": "$outputs"}])

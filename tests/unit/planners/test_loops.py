@@ -146,7 +146,7 @@ def test_a_loop_without_bound_or_with_unknown_state_is_refused(more, field):
     with pytest.raises(ValidationError) as caught:
         parse({"workflow": {"steps": [revise(**more)]}})
 
-    assert explain(caught.value)[0].field == f"workflow.steps.0.{field or 'loop'}"
+    assert explain(caught.value)[0].field == f"workflow.steps.0{'.' if field else ''}{field}"
 
 
 @pytest.mark.parametrize(("depth", "fits"), [(20, True), (200, False)])
