@@ -89,8 +89,10 @@ def _without_kind(node: Mapping[str, Any], field: str) -> InvalidTask:
     known = next((f"write {_OTHER_WORDS[name]}" for name in node if name in _OTHER_WORDS), None)
     guesses = (nearest(name, _NODE_KINDS) for name in node if name not in ("id", "steps", "inputs"))
     guess = next((guess for guess in guesses if guess.startswith("did you mean")), None)
-    fix = known or guess or f"add {', '.join(_NODE_KINDS[:-1])} or {_NODE_KINDS[-1]}"
-    return InvalidTask("no field says what the node does", field, fix)
+    message = "no field says what the node does"
+    if known or guess:
+        return InvalidTask(message, field, known or guess or "")
+    return InvalidTask(message, f"{field}.capability", f"add {', '.join(_NODE_KINDS[:-1])} or {_NODE_KINDS[-1]}")
 
 
 def _validator_message(detail: Mapping[str, Any], field: str) -> InvalidTask:

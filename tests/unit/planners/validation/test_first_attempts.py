@@ -194,7 +194,7 @@ TRIES = [
 ]
 STEPS = [
     ("a", "", "this is a string, not an object", "write an object"),
-    (node(), "", "no field says what the node does", "add capability, use, loop"),
+    (node(), "capability", "no field says what the node does", "add capability, use, loop"),
     (node(capability="lok"), "capability", "no agent offers 'lok'", "did you mean 'look'?"),
     (node(**a("n", after="a")), "after", "this is a string, not a list", "write a list"),
     (node(**a("n", retry=3)), "retry", "not an object", "write an object with the fields max_attempts"),
