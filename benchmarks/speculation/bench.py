@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from benchmarks.scripted_llm import ScriptedLLM
 from benchmarks.serving import client_of, quantile, running
-from benchmarks.speculation.bootstrap import share_interval
+from benchmarks.speculation.bootstrap import share_interval, slowdown_interval
 from benchmarks.speculation.cases import TOKENS_PER_S, TTFT_S, Cases, SpeculationCase, cases
 from benchmarks.speculation.past import journal_holding
 from benchmarks.speculation.virtual import VirtualService, virtual_service
@@ -219,15 +219,18 @@ def _figures(runs: dict[Mode, Runs]) -> dict[str, Any]:
     views, verdicts = runs[Mode.FORERUN].views, runs[Mode.FORERUN].verdicts
     guesses, late = max(1, verdicts.total()), views[_FIRST_TASKS:]
     plan_s = [view.optimal_plan_s or 0.0 for view in runs[Mode.WAIT].views]
+    soonest_s = sum(map(max, plan_s, seconds[Mode.ORACLE])) / len(plan_s)
     return figures | {
         "requests": len(views),
         "share_of_attainable": figures["forerun"]["share_of_attainable"],
+        "reachable_share": (mean[Mode.WAIT] - soonest_s) / attainable_s,
         "waste": sum(view.wasted_s for view in views) / max(1e-9, sum(view.agent_s for view in views)),
         "waste_after_ten": sum(view.wasted_s for view in late) / max(1e-9, sum(view.agent_s for view in late)),
         "waste_usd": sum(view.wasted_usd for view in views) / max(1e-9, sum(view.usd for view in views)),
         "planning_share": sum(plan_s) / sum(seconds[Mode.WAIT]),
         "slower_than_wait": mean[Mode.FORERUN] / mean[Mode.WAIT] - 1,
         "slower_than_cache": mean[Mode.FORERUN] / mean[Mode.PLAN_CACHE] - 1,
+        "slower_than_cache_interval": slowdown_interval(seconds[Mode.FORERUN], seconds[Mode.PLAN_CACHE]),
         "faster_than_streamed": mean[Mode.STREAMED] / mean[Mode.FORERUN],
         "where_planning_is_half": _where_planning_is_half(seconds, plan_s),
         "guesses": verdicts.total(),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from learner.online.claim_calibration import fit_calibration
+from learner.online.claim_calibration import fit_logistic_calibration
 from learner.online.drift import DriftMonitor
 from learner.online.lru import LruDict
 from learner.online.speculation_worth import SpeculationWorth
@@ -128,4 +128,4 @@ class TaskKinds:
 def _calibration(claims: _Claims) -> Calibration:
     if not claims:
         return Calibration()
-    return fit_calibration([claimed for claimed, _ in claims], [kept for _, kept in claims])
+    return fit_logistic_calibration([claimed for claimed, _ in claims], [kept for _, kept in claims])

@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 
 from benchmarks.scripted_llm import answer_s
-from benchmarks.speculation.bootstrap import share_interval
+from benchmarks.speculation.bootstrap import share_interval, slowdown_interval
 from benchmarks.speculation.cases import TOKENS_PER_S, TTFT_S, SpeculationCase, cases
 
 SCALE = 0.25
@@ -77,3 +77,11 @@ def test_a_share_lies_in_its_interval_and_the_interval_shrinks_with_more_request
 
 def test_the_share_of_the_oracle_is_certain():
     assert share_interval([4.0, 6.0], [2.0, 3.0], [2.0, 3.0]) == (1.0, 1.0)
+
+
+def test_the_slowdown_interval_holds_the_slowdown_and_narrows_with_more_requests():
+    mode, other = [1.1, 2.0, 3.3, 4.0], [1.0, 2.0, 3.0, 4.1]
+    few, many = slowdown_interval(mode, other), slowdown_interval(mode * 25, other * 25)
+
+    assert few[0] < many[0] < sum(mode) / sum(other) - 1 < many[1] < few[1]
+    assert slowdown_interval(other, other) == (0.0, 0.0)

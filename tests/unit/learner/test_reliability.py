@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from learner.online.claim_calibration import fit_calibration
+from learner.online.claim_calibration import fit_calibration, fit_logistic_calibration
 from learner.online.reliability import CalibrationReport, ReliabilityCurve, calibration_report
 
 
@@ -39,11 +39,12 @@ def test_an_empty_history_has_no_figures():
     assert calibration_report([], []) == CalibrationReport()
 
 
-def test_calibration_corrects_overconfident_claims():
+@pytest.mark.parametrize("fit", [fit_calibration, fit_logistic_calibration])
+def test_calibration_corrects_overconfident_claims(fit):
     draw = np.random.default_rng(1)
     claimed = draw.random(3000)
     survived = draw.random(3000) < claimed**2
-    calibrated = fit_calibration(claimed, survived)
+    calibrated = fit(claimed, survived)
     fresh = draw.random(3000)
     truth = draw.random(3000) < fresh**2
 
@@ -53,14 +54,46 @@ def test_calibration_corrects_overconfident_claims():
     assert after < 0.05
 
 
-def test_without_outcomes_calibration_is_the_identity():
-    assert fit_calibration([], []).of(0.37) == pytest.approx(0.37, abs=0.01)
+@pytest.mark.parametrize("fit", [fit_calibration, fit_logistic_calibration])
+def test_without_outcomes_calibration_is_the_identity(fit):
+    assert fit([], []).of(0.37) == pytest.approx(0.37, abs=0.01)
 
 
+@pytest.mark.parametrize("fit", [fit_calibration, fit_logistic_calibration])
 @pytest.mark.parametrize("kept", [True, False])
-def test_one_class_only_moves_the_map_gradually(kept):
+def test_one_class_only_moves_the_map_gradually(kept, fit):
     """Three outcomes move the map a little, three hundred all the way."""
-    few, many = (fit_calibration([0.5] * n, [kept] * n).of(0.5) for n in (3, 300))
+    few, many = (fit([0.5] * n, [kept] * n).of(0.5) for n in (3, 300))
 
     assert abs(few - kept) > abs(many - kept)
     assert many == pytest.approx(float(kept), abs=0.05)
+
+
+def test_few_outcomes_of_calibrated_claims_hardly_move_the_map():
+    """A free monotone map follows the noise of forty outcomes half as far again."""
+    draw, errors = np.random.default_rng(3), {"logistic": 0.0, "isotonic": 0.0}
+    grid = np.linspace(0.05, 0.95, 10)
+    for _ in range(50):
+        claimed = draw.random(40)
+        survived = draw.random(40) < claimed
+        for name, fit in (("logistic", fit_logistic_calibration), ("isotonic", fit_calibration)):
+            calibrated = fit(claimed, survived)
+            errors[name] += sum(abs(calibrated.of(p) - p) for p in grid) / (50 * len(grid))
+
+    assert errors["logistic"] < 0.07
+    assert errors["logistic"] < 0.75 * errors["isotonic"]
+
+
+def test_a_handful_of_wrong_guesses_lowers_the_probability_of_those_less_certain_too():
+    calibrated = fit_logistic_calibration([0.9] * 5, [False] * 5)
+
+    assert calibrated.of(0.9) < 0.25
+    assert calibrated.of(0.5) < 0.15
+
+
+def test_claims_in_the_wrong_order_lead_to_one_probability_for_all():
+    """A map that turned them around would stake most on what was claimed to be least likely."""
+    calibrated = fit_logistic_calibration([0.9] * 200 + [0.1] * 200, [False] * 200 + [True] * 200)
+
+    assert calibrated.of(0.9) == pytest.approx(calibrated.of(0.1), abs=0.01)
+    assert calibrated.of(0.5) == pytest.approx(0.5, abs=0.05)
