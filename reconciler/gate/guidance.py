@@ -56,6 +56,11 @@ class Guidance(Model):
     throttle: float = Field(default=1.0, ge=0, le=1)
     closed: bool = False
 
+    @property
+    def trust(self) -> float:
+        """P of a guess that the planner itself is certain of; 0 while the gate is closed."""
+        return 0.0 if self.closed else self.throttle * self.calibration.of(1.0)
+
     def expected_plan_s(self, now_s: float, prior_s: float) -> float:
         """When the optimal plan is expected, given that it has not arrived at ``now_s`` (both from admission).
 

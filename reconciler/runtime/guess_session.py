@@ -110,9 +110,8 @@ class GuessSession:
             conditions = await asyncio.get_running_loop().run_in_executor(self._thread, self._judged, plan)
         if conditions is None:
             return
-        guidance = conditions.guidance
         # Where guesses fail, further ones only take CPU from the agents; one a task shows whether that has changed.
-        self._is_worth_more = not guidance.closed and guidance.throttle >= conditions.policy.probe_below
+        self._is_worth_more = conditions.guidance.trust >= conditions.policy.probe_below
         if self._is_worth_more:
             self._draft.ask(plan, conditions, self._posted)
         if first is not None:
