@@ -10,7 +10,7 @@ Results = Mapping[str, Any]
 
 def similarity_table(figures: Results) -> str:
     """One row per plan set and number of outcomes, then what simpler guessers reach, and guesses at the rest."""
-    keys = ("step_f1", "edge_f1", "similarity", "exact", "ece")
+    keys = ("step_f1", "edge_f1", "similarity", "exact", "ece", "ece_by_chance")
     rows = [
         [
             name,
@@ -22,7 +22,7 @@ def similarity_table(figures: Results) -> str:
         for name, stages in figures.items()
         for of in stages.values()
     ]
-    columns = ["plan set", "learned from", "tested on", "step F1", "edge F1", "similarity", "exact", "ECE"]
+    columns = ["plan set", "learned from", "tested on", "step F1", "edge F1", "similarity", "exact", "ECE", "by chance"]
     parts = [
         table([*columns, "predict, median"], rows),
         _simple_guessers(figures),

@@ -106,7 +106,7 @@ def test_training_that_began_before_a_rollback_does_not_undo_it(tmp_path):
 
 def test_a_rollback_to_a_version_without_a_predictor_changes_the_predictor_number(tmp_path):
     learner = trained(learner_of(sized(2_000), registry=Registry(tmp_path)))
-    learner.adopt_plans(PredictorTrainingResult(TrainedPlanPredictor.fit(list(examples(30)), TOOLS), 0.6, (0.5,)))
+    learner.adopt_plans(PredictorTrainingResult(TrainedPlanPredictor.fit(list(examples(30)), TOOLS), 0.6, {"": (0.5,)}))
     learned = learner.predictor_number
 
     learner.rollback(1)
