@@ -15,7 +15,7 @@ from planners.bindings import Gather, StepRef, Value, step_refs
 from planners.compensation import undo_workflow
 from planners.facts import Elements, Facts
 from planners.fan_out_builder import FanOutBuilder
-from planners.flat_steps import FlatPlace, flat_step, inside_of, or_default, sinks
+from planners.flat_steps import FlatPlace, flat_step, inside_of, or_default, sinks, tolerates_failures
 from planners.joins import Visit, visited
 from planners.loop_turns import Carried, after_turn
 from planners.model import StepId
@@ -67,6 +67,7 @@ def flatten(
     if facts is not None and facts.undo:
         return undo_workflow(facts)
     unroller = _Unroller(inputs, known or {}, facts or Facts(), most)
+    notes_blocks = bool(unroller.facts.proposals) or tolerates_failures(workflow)
     outputs = dict(workflow.outputs) or {node.id: StepRef(step=node.id) for node in sinks(workflow)}
     read = (ref.step for binding in outputs.values() for ref in step_refs(binding))
     scope = unroller.unroll(unroller.level(workflow.steps, read), NodeScope(), FlatPlace())
@@ -79,6 +80,7 @@ def flatten(
         loops=tuple(unroller.turns.made),
         finished={step: one.work_key for step, one in {**unroller.facts.finished, **finished}.items()},
         repeats=unroller.facts.repeats,
+        blocks=tuple(unroller.blocks) if notes_blocks else None,
         outputs={
             name: scope.substituted(binding, f"outputs.{name}")
             for name, binding in outputs.items()
@@ -103,6 +105,15 @@ class _Unroller(UnrolledLevels):
         pending = any(scope[ref] is None for ref in refs) or any(version is None for version in versions)
         if isinstance(node, Goal) or pending or self.reads_unfinished(node, scope):
             return self.wait(flat_id)
+        begins = len(self.steps)
+        meaning = self._unroll_bound(node, flat_id, scope, place)
+        if node.branches or flat_id in self.facts.proposals:
+            self.note_block(flat_id, read, begins)
+        return meaning
+
+    def _unroll_bound(self, node: Node, flat_id: StepId, scope: NodeScope, place: FlatPlace) -> Meaning:
+        """Unroll a node of which everything that it reads is unrolled."""
+        assert not isinstance(node, Goal), "a goal is pending until it is decomposed"
         match node:
             case Wait() | Approval() | Callback():
                 return StepRef(step=flat_id) if self.add_waiting(node, flat_id, scope) else None

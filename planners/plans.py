@@ -10,7 +10,7 @@ from planners.bindings import Binding
 from planners.built_in_names import CALLBACK
 from planners.decompositions import Decomposition
 from planners.model import AgentName, Model, NodeId, StepId, Versioned, WorkKey
-from planners.workflow import FanOut, LoopTurn, Pending, Skipped, Step, unwrapped_bindings, unwrapped_nodes
+from planners.workflow import BlockNeeds, FanOut, LoopTurn, Pending, Skipped, Step, unwrapped_bindings, unwrapped_nodes
 
 
 class PlanKind(StrEnum):
@@ -81,6 +81,11 @@ class Plan(Versioned):
         default=(),
         exclude_if=lambda turns: not turns,
         description="Turns of loops that the next plan need not hold once they have finished",
+    )
+    blocks: tuple[BlockNeeds, ...] | None = Field(
+        default=None,
+        exclude_if=lambda blocks: blocks is None,
+        description="Nodes with steps inside, and which outputs they need; null if that is not known",
     )
     outputs: dict[str, Binding] = Field(default_factory=dict, description="The outputs of the task by name")
     decompositions: tuple[Decomposition, ...] = Field(

@@ -1,6 +1,6 @@
 """What has been unrolled of a workflow so far, and what does not depend on the kinds of its nodes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from planners.bindings import CONTEXT_PART, Binding, Computed, InputRef, StepRef, Value, computed_in, step_refs
@@ -18,6 +18,7 @@ from planners.scopes import Meaning, NodeScope, NotRun, part_of
 from planners.unsettled import UnsettledBlocks, last_steps
 from planners.workflow import (
     Approval,
+    BlockNeeds,
     Branch,
     Callback,
     CompletionPolicy,
@@ -60,6 +61,7 @@ class UnrolledSteps:
         self.pending: list[Pending] = []
         self.skipped: list[Skipped] = []
         self.fan_outs: list[FanOut] = []
+        self.blocks: list[BlockNeeds] = []
         self._reverting: set[StepId] = set()
 
     @property
@@ -121,6 +123,15 @@ class UnrolledSteps:
     def waits(self, flat_id: StepId) -> bool:
         """Whether it was this node that became pending last."""
         return bool(self.pending) and self.pending[-1].id == flat_id
+
+    def note_block(self, flat_id: StepId, read: Iterable[Meaning], begins: int) -> None:
+        """Note what a node needs, and the steps inside: those from a position on."""
+        refs = [ref.step for one in read if not isinstance(one, NotRun | None) for ref in step_refs(one)]
+        inside = tuple(step.id for step in self.steps[begins:] if step.id != flat_id)
+        if inside and len(inside) < len(self.steps[begins:]):  # what a step has proposed
+            refs.append(flat_id)
+        if inside and refs:
+            self.blocks.append(BlockNeeds(reads=tuple(dict.fromkeys(refs)), steps=inside))
 
     def skip(self, node: Node, place: FlatPlace, reason: str, *, failed: bool = False) -> Meaning:
         """Skip a node and everything inside it."""

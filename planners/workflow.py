@@ -172,6 +172,13 @@ class LoopTurn(Model):
     next: ResumedLoop = Field(description="Where the loop goes on")
 
 
+class BlockNeeds(Model):
+    """A node with steps inside, which is skipped with them if an output is missing that it needs."""
+
+    reads: tuple[StepId, ...] = Field(description="The flat steps outside whose outputs it needs")
+    steps: tuple[StepId, ...] = Field(description="The flat steps inside")
+
+
 class Skipped(Model):
     """A node that is not run, and why."""
 
@@ -183,7 +190,8 @@ class FlatWorkflow(Versioned):
     """Steps in topological order, nodes that wait for values not known yet or are skipped, and the task's outputs.
 
     ``loops``: the turns that need not be unrolled again once they have finished. ``finished``: the work keys of steps
-    whose parents are not part of it any more. ``repeats``: see `planners.facts.Facts`.
+    whose parents are not part of it any more. ``repeats``: see `planners.facts.Facts`. ``blocks``: nodes that may be
+    skipped; None where that is not known.
     """
 
     steps: tuple[Step, ...] = ()
@@ -193,6 +201,7 @@ class FlatWorkflow(Versioned):
     outputs: dict[str, Binding] = Field(default_factory=dict)
     loops: tuple[LoopTurn, ...] = ()
     finished: dict[StepId, WorkKey] = Field(default_factory=dict)
+    blocks: tuple[BlockNeeds, ...] | None = None
     repeats: dict[WorkKey, Ranges] = Field(default_factory=dict)
 
     @model_validator(mode="before")

@@ -89,6 +89,8 @@ class Conclusion:
         for command in self._outbox.drop():
             if isinstance(command, c.Promote):
                 self._promotions.prevent(self._run.attempts[command.attempt].step.id)
+        for attempt in self._run.held.attempts:
+            self._promotions.prevent(self._run.attempts[attempt].step.id)
         acts = quoted(attempt.step.id for attempt in self._run.in_doubt)
         doubts = f"it is not known whether {acts} acted" if acts else ""
         parts = [part for part in (doubts, self._promotions.report()) if part]

@@ -17,6 +17,7 @@ from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.hedging import meet_late_attempts, watch
 from reconciler.state.limit_policy import may_start, meet_limits, release_replanned
 from reconciler.state.planning import request_plan
+from reconciler.state.promotion import promote
 from reconciler.state.proposals import will_be_replaced
 from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation
@@ -36,6 +37,7 @@ def advance(run: RunData) -> None:
         meet_standbys(run)
     if not run.ending:
         _request_if_needed(run)
+        promote(run)
     if not run.ending and not run.is_late:
         _speculate(run)
     end_if_done(run)
@@ -90,7 +92,7 @@ def _dispatch_confirmed(run: RunData, step: StepId) -> None:
     planned = run.placed(step)
     if not may_start(run, planned):
         return
-    if run.plan_may_skip and run.catalog.by_name[planned.placement.agent].effect.never_twice:
+    if _waits_for_plan(run, planned):
         run.steps.block(step, run.at_s, c.PlanReason.SETTLED)
         return
     try:
@@ -105,6 +107,18 @@ def _dispatch_confirmed(run: RunData, step: StepId) -> None:
     _dispatch(run, attempt, inputs, run.plan)
     if attempt.started_s is not None:
         run.steps.start(step, run.at_s)
+
+
+def _waits_for_plan(run: RunData, planned: PlannedStep) -> bool:
+    """Whether a step that is ready does not begin before the plan that is coming.
+
+    Any step if that changes what it reads. One that cannot be taken back also if the plan may skip it, or if a failure
+    waits for the plan, which may end the task.
+    """
+    if run.is_stale(planned.id):
+        return True
+    lasts = not run.catalog.by_name[planned.placement.agent].may_speculate
+    return lasts and (bool(run.failing) or run.is_undecided(planned.id))
 
 
 def _speculate(run: RunData) -> None:

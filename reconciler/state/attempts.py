@@ -52,6 +52,7 @@ class Attempt:
         hedges: the attempt beside which it does the same work; None once it serves the step itself.
         hedge: whether it was started beside a late one at the same work; stays when it serves the step.
         standby: whether it was started beside an attempt of another agent whose output may be refused.
+        held: whether its staged output is not promoted yet, because a plan that is coming decides about its step.
 
     All moments are seconds from admission.
     """
@@ -83,6 +84,7 @@ class Attempt:
     hedges: AttemptId | None = None
     hedge: bool = False
     standby: bool = False
+    held: bool = False
 
     @property
     def live(self) -> bool:
@@ -111,15 +113,20 @@ class Attempt:
         return self.verdict is None and (self.live or self.finished)
 
     @property
-    def settled(self) -> bool:
-        """Whether it has finished and a plan holds its work, so that its effects are out."""
+    def settles(self) -> bool:
+        """Whether it has finished and a plan holds its work."""
         return self.finished and self.verdict is not None and self.verdict.survives
+
+    @property
+    def settled(self) -> bool:
+        """Whether, besides, no plan that is coming decides about it, so that its effects are out."""
+        return self.settles and not self.held
 
     @property
     def took_effect(self) -> bool:
         """Whether its effects are out, although a later plan may have no use for its output."""
         confirmed = not self.began_speculative or self.confirmed_s is not None
-        return self.settled or (self.finished and confirmed and self.hedges is None)
+        return self.settled or (self.finished and confirmed and self.hedges is None and not self.held)
 
     @property
     def identity(self) -> dict[str, str]:
@@ -187,6 +194,10 @@ class Attempt:
             return self._with(verdict=verdict)
         seconds = 0.0 if self.started_s is None else at_s - self.started_s
         return self._with(verdict=verdict, status=AttemptStatus.FLUSHED, seconds=seconds, ended_s=at_s)
+
+    def as_held(self, *, held: bool) -> "Attempt":
+        """Whether its staged output waits for a plan has changed."""
+        return self._with(held=held)
 
     def as_kept(self) -> "Attempt":
         """Its output is read once more."""

@@ -1,6 +1,6 @@
 """Fan-outs begin, reach their limits, time out and are complete; the next plan goes on with what they have.
 
-While a plan is made that may skip steps of the present one, no fan-out is decided about: the steps of an element may
+While a plan is made that may skip or end elements of a fan-out, that is not decided about: the steps of an element may
 all have finished, and the plan may skip the element. Once it is there, the ends of steps count in their order.
 """
 
@@ -16,6 +16,7 @@ from reconciler.state.open_fan_outs import OpenFanOut
 from reconciler.state.quorums import Consulted, consult, note_results
 from reconciler.state.run_data import RunData
 from reconciler.state.stragglers import drop_stragglers, note_elements
+from reconciler.state.undecided_steps import StepChange
 
 
 def settle_fan_outs(run: RunData, until_s: float | None = None) -> None:
@@ -34,8 +35,7 @@ def settle_fan_outs(run: RunData, until_s: float | None = None) -> None:
     while not run.ending and (fan_out := _next(run)) is not None:
         _decide(run, fan_out, now_s)
         _take_in(run, now_s)
-    if not run.plan_may_skip:
-        fan_outs.forget_counted(is_awaited=run.plan_may_end)
+    fan_outs.forget_counted(is_awaited=run.is_awaited)
     for step in fan_outs.take_released():
         run.steps.release(step, run.at_s)
 
@@ -48,20 +48,18 @@ def _start(run: RunData, fan_out: OpenFanOut) -> None:
 
 
 def _take_in(run: RunData, now_s: float) -> None:
-    """Note what counts by now: results, and fan-outs whose time is over. While a plan may skip steps, nothing does."""
-    if run.plan_may_skip:
-        return
+    """Note what counts by now: results, and fan-outs whose time is over."""
     note_results(run)
     note_elements(run)
-    waiting: list[tuple[StepId, OpenFanOut]] = []
-    for name in run.facts.due(now_s):
+    waiting: list[tuple[StepId, float]] = []
+    for due_s, name in run.facts.due(now_s):
         if (fan_out := run.fan_outs.open.get(name)) is None:
             continue
         run.fan_outs.changed[name] = None
-        if run.plan_may_end(fan_out):
-            waiting.append((name, fan_out))
-    for name, fan_out in waiting:
-        run.facts.look_again(name, min(now_s, run.facts.started_s[name] + (fan_out.spec.policy.timeout_s or now_s)))
+        if run.is_awaited(fan_out):
+            waiting.append((name, due_s))
+    for name, due_s in waiting:
+        run.facts.look_again(name, due_s)
 
 
 def _next(run: RunData) -> OpenFanOut | None:
@@ -69,8 +67,8 @@ def _next(run: RunData) -> OpenFanOut | None:
     fan_outs = run.fan_outs
     if (name := fan_outs.take_failing()) is not None:
         return fan_outs.open[name]
-    while not run.plan_may_skip and (name := fan_outs.take_changed()) is not None:
-        if not run.plan_may_end(fan_outs.open[name]):
+    while (name := fan_outs.take_changed()) is not None:
+        if not run.is_awaited(fan_outs.open[name]):
             return fan_outs.open[name]
         fan_outs.deferred[name] = None
     return None
@@ -97,6 +95,7 @@ def _decide(run: RunData, fan_out: OpenFanOut, now_s: float) -> None:
         _fail(run, fan_out, reason)
     elif late or _has_to_be_told(fan_out):
         run.facts.keep(fan_out_id, fan_out.numbers(ElementStatus.SUCCEEDED))
+        run.change(StepChange(_members(fan_out), skips=False))
         _drop_the_rest(run, fan_out, f"{fan_out.spec.told} is complete without it: {reason.value}")
 
 
@@ -111,8 +110,13 @@ def _end_by_condition(run: RunData, fan_out: OpenFanOut, consulted: Consulted) -
         return
     close(run, name, CompletionReason.CONDITION_REACHED, succeeded=True, kept=kept)
     run.facts.keep(name, tuple(sorted(kept)))
+    run.change(StepChange(_members(fan_out), skips=False))
     reason = CompletionReason.CONDITION_REACHED
     _drop_the_rest(run, fan_out, f"{fan_out.spec.told} is complete without it: {reason.value}")
+
+
+def _members(fan_out: OpenFanOut) -> frozenset[StepId]:
+    return frozenset(step for steps in fan_out.spec.elements for step in steps)
 
 
 def _has_to_be_told(fan_out: OpenFanOut) -> bool:
@@ -134,7 +138,7 @@ def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
     if spec.id.startswith(SHARED):
         fail_shared(run, spec.id, failure)
     if spec.on_failure is not OnFailure.FAIL:
-        run.facts.skip_readers()
+        run.change(StepChange(_members(fan_out), around=True))
     if spec.on_failure is OnFailure.ROUTE:
         run.facts.failed_tries[spec.id] = None
     around = spec.within if spec.within is not None and spec.within[0] in run.fan_outs.open else None

@@ -12,6 +12,7 @@ from reconciler.state.giving_up import LIVE, may_be_acting
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
+from reconciler.state.undecided_steps import StepChange
 
 _STOPPED = LIVE | {StepStatus.READY, StepStatus.HELD, StepStatus.RETRYING}
 _NOT_BEGUN = frozenset({StepStatus.WAITING, StepStatus.BLOCKED})
@@ -33,7 +34,7 @@ def leave_out(run: RunData, step: StepId, reason: str) -> None:
     """The workflow goes on without a step because of a limit."""
     run.steps.fail(step, run.at_s, reason)
     run.facts.give_up(step, reason)
-    run.facts.skip_readers()
+    run.change(StepChange(frozenset({step}), around=True))
     run.facts.asks = True
 
 

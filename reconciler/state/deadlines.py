@@ -27,7 +27,7 @@ def give_up_late_steps(run: RunData) -> None:
             continue
         step = run.plan.by_id[name].step
         _stop(run, step)
-        if run.plan_may_skip:
+        if run.is_undecided(name):
             await_plan(run, name)
             undecided.append(step)
         else:

@@ -56,6 +56,7 @@ class FanOuts:
         self.failing: dict[StepId, None] = {}
         self.ended: dict[StepId, None] = {}
         self.resolved: dict[Element, None] = {}
+        self._fresh: list[StepId] = []  # of `ended`, those that were not looked at
         self.deferred: dict[StepId, None] = {}
         self._unresolved: set[Element] = set()
         self._begun: dict[StepId, None] = {}
@@ -131,8 +132,10 @@ class FanOuts:
 
     def forget_counted(self, *, is_awaited: Callable[[OpenFanOut], bool]) -> None:
         """All ends have counted but those in fan-outs about which the next plan decides."""
-        around = {step: self.around(step) for step in self.ended}
-        self.ended = {step: None for step in around if any(is_awaited(self.open[name]) for name, _ in around[step])}
+        for step in self._fresh:
+            if not any(is_awaited(self.open[name]) for name, _ in self.around(step)):
+                self.ended.pop(step, None)
+        self._fresh = []
         left = {element: self.open.get(element[0]) for element in self.resolved}
         self.resolved = {element: None for element, one in left.items() if one is not None and is_awaited(one)}
 
@@ -141,20 +144,26 @@ class FanOuts:
         begun, self._begun = [one for one in self._begun if one in self.open], {}
         return begun
 
-    def take_recounted(self) -> list[StepId]:
-        """The open fan-outs with a condition, once for each plan."""
-        recounted, self._recounted = [one for one in self._recounted if one in self.open], {}
-        return recounted
+    def take_recounted(self, is_awaited: Callable[[OpenFanOut], bool]) -> list[StepId]:
+        """The open fan-outs with a condition, once for each plan, but those about which the next plan decides."""
+        recounted = [one for one in self._recounted if one in self.open]
+        self._recounted = {one: None for one in recounted if is_awaited(self.open[one])}
+        return [one for one in recounted if one not in self._recounted]
 
-    def take_results(self) -> list[tuple[StepId, int, bool]]:
-        """Of fan-outs with a condition, the elements that have got a result (True) or lost it since the last call."""
-        results, self._results = self._results, []
-        return results
+    def take_results(self, is_awaited: Callable[[OpenFanOut], bool]) -> list[tuple[StepId, int, bool]]:
+        """Of fan-outs with a condition, the elements that have got a result (True) or lost it since the last call.
 
-    def take_news(self) -> list[Element]:
-        """Elements that have begun or ended since the last call, of fan-outs that give up stragglers."""
-        news, self._news = self._news, []
-        return news
+        Those about which the next plan decides are left out until then.
+        """
+        names = {name for name, _, _ in self._results if name in self.open and is_awaited(self.open[name])}
+        results, self._results = self._results, [one for one in self._results if one[0] in names]
+        return [one for one in results if one[0] not in names]
+
+    def take_news(self, is_awaited: Callable[[OpenFanOut], bool]) -> list[Element]:
+        """The same for elements that have begun or ended, of fan-outs that give up stragglers."""
+        names = {name for name, _ in self._news if name in self.open and is_awaited(self.open[name])}
+        news, self._news = self._news, [one for one in self._news if one[0] in names]
+        return [one for one in news if one[0] not in names]
 
     def _note(self, fan_out: OpenFanOut, number: int) -> None:
         if fan_out.spec.policy.stragglers is not None:
@@ -194,6 +203,7 @@ class FanOuts:
         """A step has changed."""
         if now is StepStatus.FINISHED and step in self._members:
             self.ended[step] = None
+            self._fresh.append(step)
         elif before is StepStatus.FINISHED:
             self.ended.pop(step, None)
         for fan_out_id, number in self._members.get(step, ()):

@@ -18,6 +18,7 @@ from planners.workflow import LoopTurn
 from reconciler.state.history import History
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
+from reconciler.state.undecided_steps import UndecidedSteps
 
 # Like steps that may stand before a step and behind those of finished turns.
 _MOST_BETWEEN = 1_000
@@ -128,6 +129,7 @@ def whole_again(run: RunData, lost: Iterable[StepId]) -> bool:
     run.plan = run.history.whole(run.plan)
     if run.optimal_plan is not None:
         run.optimal_plan = run.history.whole(run.optimal_plan)
+    run.undecided = UndecidedSteps(run.plan, run.facts.changes)
     run.history = History()
     run.steps.restore(left_out)
     run.attempts.restore()

@@ -15,6 +15,7 @@ from reconciler.state.handoff import Failure
 from reconciler.state.outcomes import Verdict
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
+from reconciler.state.undecided_steps import StepChange
 from reconciler.state.undo_plan import give_up_undoing
 
 UNBEGUN = frozenset({StepStatus.WAITING, StepStatus.READY, StepStatus.HELD, StepStatus.RETRYING, StepStatus.BLOCKED})
@@ -38,7 +39,8 @@ def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
     if step.on_failure is not OnFailure.FAIL:
         run.facts.give_up(step.id, failure.message)
         run.facts.asks = True
-        run.facts.skip_readers()
+        # Also where a default stands in for its output: what it would have written to the context is missing.
+        run.change(StepChange(frozenset({step.id}), around=True))
         return
     around = run.fan_outs.around(step.id)
     if around:
@@ -49,16 +51,31 @@ def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
 
 
 def await_plan(run: RunData, step: StepId) -> None:
-    """The step has failed; that counts if the next plan still holds the step."""
+    """The step has failed; that counts if the next plan still holds the step, and before what ends meanwhile."""
+    run.failing[step] = None
+    run.undecided.add_fan_outs([step])
     run.steps.block(step, run.at_s, PlanReason.SETTLED)
 
 
 def fail_element(run: RunData, element: Element, failure: Failure) -> None:
     """An element of an open fan-out has failed; the fan-out decides later what that means."""
     run.facts.failures[element] = failure
-    run.facts.skip_readers()  # another element may read it
+    _change_element(run, element)
     run.fan_outs.fail(*element)
     drop(run, element, failure.message)
+
+
+def miss_element(run: RunData, element: Element, reason: str) -> None:
+    """An open fan-out goes on without an element that has not ended."""
+    _change_element(run, element)
+    run.fan_outs.miss(*element)
+    drop(run, element, reason)
+
+
+def _change_element(run: RunData, element: Element) -> None:
+    """Other elements that read this one may be skipped; what reads the fan-out gets other inputs."""
+    fan_out, number = element
+    run.change(StepChange(frozenset(run.fan_outs.specs[fan_out].elements[number]), within=fan_out))
 
 
 def drop(run: RunData, element: Element, reason: str) -> None:

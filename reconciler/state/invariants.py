@@ -43,6 +43,8 @@ def _flaws(run: RunData) -> Iterator[str]:
             yield from (f"{flaw}: {'; '.join(state.story())}" for flaw in _of_step(run, state))
     if run.plan is None or run.plan.complete:
         yield from _of_attempts(run)
+        if run.held and not (run.plan_is_coming or run.undoing is not None):
+            yield f"{', '.join(run.held.attempts)} staged what no plan decides about, and it is not promoted"
     started = run.requests.requested > 0
     waits = run.steps.in_doubt or (run.undoing is not None and run.attempts.in_doubt)
     goes_on = run.replanning or run.evaluating or run.attempts.live or run.steps.under_way

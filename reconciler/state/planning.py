@@ -33,6 +33,7 @@ from reconciler.state.speculation import Speculation, supersede
 from reconciler.state.step_state import StepState, StepStatus
 from reconciler.state.step_table import StepTable
 from reconciler.state.undecided_ends import Ends, count_ends, ended_by_plan
+from reconciler.state.undecided_steps import UndecidedSteps
 from reconciler.state.undo_plan import prepare
 
 
@@ -237,9 +238,10 @@ def unroll(run: RunData) -> None:
 
 
 def settle(run: RunData, attempt: Attempt) -> None:
-    """A confirmed attempt has finished: promote its staged output, unless that is out, and learn from it."""
+    """A confirmed attempt has finished: its staged output is to be promoted, unless that is out. Learn from it."""
     if run.agent_of(attempt).effect is Effect.STAGEABLE and not _is_out(run, attempt):
-        run.commands.append(c.Promote(attempt=attempt.id))
+        run.attempts.put(attempt.as_held(held=True))
+        run.held.new[attempt.id] = None
     run.learn(run.outcomes.of(attempt))
 
 
@@ -265,8 +267,11 @@ def _confirm(run: RunData, attempt: Attempt, planned: PlannedStep, verdict: Verd
 
 def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Collection[StepId]) -> None:
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
-    before, undecided = run.steps, run.fan_outs.ended
+    before, undecided, run.failing = run.steps, run.fan_outs.ended, {}
     run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, before, gone=run.facts.gone, proposing=proposing)
+    run.undecided = UndecidedSteps(plan, run.facts.changes)
+    run.note_begun()
+    run.held.look_again()
     statuses = run.steps.statuses if plan.fan_outs else {}
     finished = [step for step, status in statuses.items() if status is StepStatus.FINISHED]
     ended = [step for step in finished if step in undecided or _is_new(before.get(step), adopted.get(step))]

@@ -32,13 +32,13 @@ class Consulted(Enum):
 def note_results(run: RunData) -> None:
     """Take in which elements have succeeded, or have lost their outputs, since the last call."""
     fan_outs, quorums = run.fan_outs, run.facts.quorums
-    for name in fan_outs.take_recounted():
+    for name in fan_outs.take_recounted(run.is_awaited):
         if (quorum := quorums.get(name)) is not None:
             quorum.known.clear()
             counted = fan_outs.open[name].elements
             for number in [one for one in quorum.order if counted[one].status is not ElementStatus.SUCCEEDED]:
                 quorum.lose(number)
-    for name, number, gained in fan_outs.take_results():
+    for name, number, gained in fan_outs.take_results(run.is_awaited):
         quorum = quorums.setdefault(name, Quorum())
         if gained:
             quorum.order.setdefault(number)

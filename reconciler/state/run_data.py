@@ -19,6 +19,7 @@ from reconciler.state.awaited_outputs import AwaitedOutputs
 from reconciler.state.dispatch import Dispatcher
 from reconciler.state.failure_policy import Tries
 from reconciler.state.fan_outs import FanOuts
+from reconciler.state.held_outputs import HeldOutputs
 from reconciler.state.history import History
 from reconciler.state.late_attempts import LateAttempts
 from reconciler.state.mailbox import Mailbox
@@ -31,6 +32,7 @@ from reconciler.state.speculation import Speculation
 from reconciler.state.step_state import StepStatus
 from reconciler.state.step_table import StepTable
 from reconciler.state.task_limits import TaskLimits
+from reconciler.state.undecided_steps import StepChange, UndecidedSteps
 from reconciler.state.undoing import Undoing
 
 # Steps whose placement another plan could change.
@@ -67,6 +69,9 @@ class RunData:
         limits: what the limits of the task hold back, and what people have answered.
         undoing: how the task undoes what it has done, once it has failed or was cancelled.
         redone: promoted attempts whose output was lost and is made again; their effects are out.
+        held: staged outputs of confirmed attempts that are not promoted yet.
+        failing: steps that have failed, where that counts if the next plan still holds them.
+        undecided: what has happened since the plan was asked for leaves undecided.
         end: how the run ended; None while it has not.
         commands: what the event at hand has led to so far.
     """
@@ -98,6 +103,9 @@ class RunData:
         self.standbys: dict[StepId, AttemptId] = {}
         self.fan_outs = FanOuts()
         self.redone: dict[AttemptId, Attempt] = {}
+        self.held = HeldOutputs()
+        self.failing: dict[StepId, None] = {}
+        self.undecided = UndecidedSteps()
         self.undoing: Undoing | None = None
         self.end: c.EndRun | None = None
         self.attempts = AttemptTable(catalog)
@@ -174,22 +182,39 @@ class RunData:
         """Whether an optimal plan has been asked for and is not complete yet."""
         return self.requests.awaited is not None
 
-    @property
-    def plan_may_skip(self) -> bool:
-        """Whether a plan of which nothing has arrived yet may skip steps of the present one, whatever they do.
+    def is_undecided(self, step: StepId) -> bool:
+        """Whether a plan of which nothing has arrived yet may skip a step of the present one, or change what it reads.
 
         A step may begin before all inputs of the block around it are known. If one of them turns out to be missing, the
-        plan that is asked for then skips the block. How long that takes must decide neither whether the failure of the
-        step counts nor whether its success completes a fan-out, and no act begins meanwhile.
+        plan that is asked for then skips the block. And a fan-out may be complete with fewer results than its readers
+        wait for in the present plan, while others still come in. How long planning takes must decide neither whether
+        the failure of such a step counts nor whether its success completes a fan-out. It does nothing that cannot be
+        taken back meanwhile: what acts or discloses does not begin, and what is staged is not promoted.
         """
-        return self.facts.skips_more and self.plan_is_coming
+        return step in self.undecided.steps and self.plan_is_coming
 
-    def plan_may_end(self, fan_out: OpenFanOut) -> bool:
-        """Whether such a plan may end an element of which nothing is left but pending nodes.
+    def is_stale(self, step: StepId) -> bool:
+        """Whether that plan gives the step other inputs, if it holds it, so that it need not begin before."""
+        return step in self.undecided.stale and self.plan_is_coming
 
-        The element may have ended before what ends now, so the plan decides about the fan-out.
+    def is_awaited(self, fan_out: OpenFanOut) -> bool:
+        """Whether that plan decides about a fan-out, because it may skip or end elements of it.
+
+        What is left of an element may be pending nodes. It may have ended before what ends now.
         """
-        return bool(fan_out.unplanned) and self.plan_is_coming
+        return (fan_out.spec.id in self.undecided.fan_outs or bool(fan_out.unplanned)) and self.plan_is_coming
+
+    def change(self, change: StepChange) -> None:
+        """Something has happened that the next plan takes into account."""
+        self.facts.changes.append(change)
+        self.undecided.add(change)
+        self.note_begun()
+
+    def note_begun(self) -> None:
+        """Ends of stale steps that have begun mean nothing for the fan-outs around them."""
+        begun = (StepStatus.DISPATCHED, StepStatus.RUNNING, StepStatus.FINISHED)
+        states = ((step, self.steps.get(step)) for step in self.undecided.take_stale())
+        self.undecided.add_fan_outs(step for step, state in states if state is not None and state.status in begun)
 
     @property
     def plan_is_coming(self) -> bool:

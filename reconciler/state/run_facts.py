@@ -14,6 +14,7 @@ from reconciler.state.fan_outs import Element
 from reconciler.state.handoff import Failure
 from reconciler.state.proposed_steps import ProposedSteps
 from reconciler.state.quorum_state import Quorum
+from reconciler.state.undecided_steps import StepChange
 
 
 class RunFacts:
@@ -36,6 +37,7 @@ class RunFacts:
             failed, see `reconciler.state.failed_tries`.
         quorums: what is known of the conditions on results of fan-outs.
         times: how long elements take.
+        changes: what has happened to steps since the present plan was asked for.
         told: how many facts the last request for a plan knew, and ``planned``: the last plan that was accepted.
     """
 
@@ -67,7 +69,8 @@ class RunFacts:
         self._decompositions: dict[StepId, Decomposition] = {}
         self.quorums: dict[StepId, Quorum] = {}
         self.told = self.planned = 0
-        self._skipping = self._told_skipping = self._planned_skipping = 0
+        self.changes: list[StepChange] = []
+        self._told_changes = 0
         self.times = ElementTimes()
 
     def start(self, fan_out: StepId, at_s: float, timeout_s: float | None) -> None:
@@ -80,11 +83,11 @@ class RunFacts:
         """Make a fan-out due at ``at_s``."""
         heapq.heappush(self._timeouts, (at_s, fan_out))
 
-    def due(self, now_s: float) -> list[StepId]:
-        """The fan-outs that have become due since the last call."""
+    def due(self, now_s: float) -> list[tuple[float, StepId]]:
+        """The fan-outs that have become due since the last call, each with its moment."""
         due = []
         while self._timeouts and self._timeouts[0][0] <= now_s:
-            due.append(heapq.heappop(self._timeouts)[1])
+            due.append(heapq.heappop(self._timeouts))
         return due
 
     def watch_deadline(self, step: StepId, deadline_s: float) -> bool:
@@ -133,18 +136,6 @@ class RunFacts:
             self._failed[fan_out] = failed
         self.asks = True
 
-    def skip_readers(self) -> None:
-        """Something has failed that the workflow goes on without: the next plan may skip what reads it.
-
-        Also where a default stands in for its output: what it would have written to the context is missing.
-        """
-        self._skipping += 1
-
-    @property
-    def skips_more(self) -> bool:
-        """Whether something has failed whose readers the present plan still holds."""
-        return self._skipping > self._planned_skipping
-
     @property
     def count(self) -> int:
         """How many facts there are."""
@@ -170,17 +161,19 @@ class RunFacts:
 
     def accepted(self) -> None:
         """The plan that was asked for last, or a prefix of it, counts from here on."""
-        self.planned, self._planned_skipping = self.told, self._told_skipping
+        self.planned = self.told
+        del self.changes[: self._told_changes]
+        self._told_changes = 0
         self.proposed.planned()
 
     def not_planned(self) -> None:
         """The plan that was asked for last will not come: the next one is told everything that it was told."""
-        self.told, self._told_skipping = self.planned, self._planned_skipping
+        self.told, self._told_changes = self.planned, 0
 
     def taken(self) -> Facts:
         """All of them, for a plan that is asked for now."""
         self.asks = False
-        self.told, self._told_skipping = self.count, self._skipping
+        self.told, self._told_changes = self.count, len(self.changes)
         proposals = self.proposed.taken()
         return Facts(
             given_up={name: self.given_up[name] for name in self._telling if name in self.given_up},

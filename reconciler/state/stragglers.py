@@ -4,14 +4,14 @@ from reconciler.state import commands as c
 from reconciler.state.attempts import Attempt
 from reconciler.state.fan_out_ends import ElementStatus
 from reconciler.state.fan_outs import Element
-from reconciler.state.giving_up import drop, may_be_acting
+from reconciler.state.giving_up import may_be_acting, miss_element
 from reconciler.state.open_fan_outs import OpenFanOut
 from reconciler.state.run_data import RunData
 
 
 def note_elements(run: RunData) -> None:
     """Take in which elements have begun and which have succeeded."""
-    for fan_out_id, number in run.fan_outs.take_news():
+    for fan_out_id, number in run.fan_outs.take_news(run.is_awaited):
         if (fan_out := run.fan_outs.open.get(fan_out_id)) is None:
             continue
         attempts = _attempts(run, (fan_out_id, number))
@@ -56,9 +56,7 @@ def _may_drop(run: RunData, fan_out: OpenFanOut) -> bool:
 def _give_up(run: RunData, fan_out: OpenFanOut, number: int, told: str) -> None:
     name = fan_out.spec.id
     run.facts.times.late.setdefault(name, {})[number] = told
-    run.facts.skip_readers()  # another element may read it
-    run.fan_outs.miss(name, number)
-    drop(run, (name, number), f"{fan_out.spec.told} goes on without it: {told}")
+    miss_element(run, (name, number), f"{fan_out.spec.told} goes on without it: {told}")
 
 
 def _attempts(run: RunData, element: Element) -> list[Attempt]:

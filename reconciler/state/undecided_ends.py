@@ -1,8 +1,8 @@
 """Ends of steps about which no plan has decided yet: a new plan counts them, in the order in which they came.
 
-They are ends while a plan was made that may skip the step (`RunData.plan_may_skip`), guesses that have finished before
-a plan held them, and elements whose steps had finished before a plan had unrolled the rest of them. How many of them
-one plan finds is a matter of time, and must not decide what a task gives.
+They are ends in fan-outs while a plan was made that decides about those (`RunData.is_awaited`), guesses that have
+finished before a plan held them, and elements whose steps had finished before a plan had unrolled the rest of them. How
+many of them one plan finds is a matter of time, and must not decide what a task gives.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

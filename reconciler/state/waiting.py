@@ -187,7 +187,7 @@ def _of_block(run: RunData, state: StepState) -> WaitReason:
     elif state.blocked_by is PlanReason.SETTLED:
         last = run.tries.last(state.work_key)
         told = "" if last is None else f"it failed ({last[0].told}), and "
-        gone = f"{told}the plan may do without it"
+        gone = f"{told}the plan may do without it" + ("" if last else " or change its inputs")
     else:
         gone = f"node {state.node} was lost" if state.node is not None else f"agent '{state.agent}' failed for good"
     epoch = run.requests.requested

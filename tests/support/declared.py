@@ -44,6 +44,7 @@ CATALOG = Catalog(
             ("undo", Effect.IDEMPOTENT),
             ("refund", Effect.IRREVERSIBLE),
             ("propose", Effect.PURE),
+            ("file", Effect.STAGEABLE),
         )
     )
 )
@@ -76,6 +77,8 @@ class Declared:
         plan_s: how long an optimal plan takes.
         imagined: outputs by step that guesses are made with, right or wrong, where they are not known.
         faults: events from outside, with their moments.
+        happened: what is known of acts in doubt. They are done at their end, so one that a restart cuts short did not
+            happen.
     """
 
     task: Task
@@ -89,15 +92,18 @@ class Declared:
     restarts: tuple = ()
     most_events: int = 20_000
     catalog: Catalog = CATALOG
+    happened: bool | None = None
 
     def __post_init__(self):
         self.values, self.orders, self.plans, self.ended_s = {}, {}, [], {}
         self.evaluations = []  # how many results each evaluation of a condition was about
+        self.promoted = {}  # a promotion that a restart begins again is the same one
         self.said, self.heard = {}, {}  # attempt -> the messages that it publishes while it runs, and gets
         self.simulation = Simulation(
             RunState(TaskId("t"), self.task, self.catalog),
             planner=self._plan,
             agents=self._work,
+            verifier=self._verify,
             evaluator=self._evaluate,
             faults=self.faults,
             restarts=self.restarts,
@@ -124,9 +130,19 @@ class Declared:
         """The steps that were dispatched, in order, with their inputs."""
         return [order.step for order in self.orders.values()]
 
+    def done_for_good(self):
+        """The steps that have acted, and those whose staged outputs were promoted, each once."""
+        run = self.run
+        acted = [one.step.id for one in run.attempts.values() if one.finished and run.is_act(one)]
+        done = [*acted, *(run.attempts[attempt].step.id for attempt in self.promoted)]
+        assert len(set(done)) == len(done), done
+        return set(done)
+
     def _watch(self, _now_s, news):
         if isinstance(news, c.Restore):
             self.values[news.attempt] = news.output
+        if isinstance(news, c.Promote):
+            self.promoted[news.attempt] = None
         if isinstance(news, c.Deliver):
             self.heard.setdefault(news.attempt, []).extend(message.body for message in news.messages)
 
@@ -201,6 +217,7 @@ class Declared:
             skipped=flat.skipped,
             fan_outs=flat.fan_outs,
             loops=flat.loops,
+            blocks=flat.blocks,
             outputs=flat.outputs,
         )
 
@@ -226,6 +243,9 @@ class Declared:
         handoff = made if isinstance(made, Handoff) else Handoff(output=made)
         self.values[order.attempt] = handoff.output
         yield end_s, e.AttemptFinished(at_s=0, attempt=order.attempt, handoff=handoff, seconds=seconds)
+
+    def _verify(self, command, now_s):
+        yield now_s + 0.05, e.AttemptVerified(at_s=0, attempt=command.attempt, happened=self.happened)
 
     def _evaluate(self, question, now_s):
         """Whether a condition holds, after a while."""

@@ -16,18 +16,22 @@ _QUORUMS = (
 
 
 @st.composite
-def workflows(draw, depth=2, *, policies=True, undo=False, order=False):
+def workflows(draw, depth=2, *, policies=True, undo=False, order=False, effects=False, times=False):
     """The steps of a workflow, as people declare them.
 
     ``undo``: some say how they are undone. ``order``: with quorums and approvals, so that what a run gives depends on
-    the order in which steps end, though not on how long anything takes.
+    the order in which steps end, though not on how long anything takes. ``effects``: some act, or stage their outputs.
+    ``times``: with time limits, so that what a run gives depends on those.
     """
-    return _Drawing(draw, policies=policies, undo=undo, order=order).level(depth, ())
+    drawing = _Drawing(draw, policies=policies, undo=undo, order=order, effects=effects, times=times)
+    return drawing.level(depth, ())
 
 
 class _Drawing:
-    def __init__(self, draw, *, policies, undo, order):
+    def __init__(self, draw, *, policies, undo, order, effects, times):
+        self.times = times
         self.draw = draw
+        self.capabilities = ["do", "do", "say", "propose", *(["act", "file"] if effects else [])]
         self.order = order
         self.used = ""
         self.policies = policies
@@ -66,7 +70,8 @@ class _Drawing:
             return
         steps = self.draw(st.lists(st.sampled_from(beside), min_size=1, max_size=3, unique=True))
         few = [{"tolerated_failures": 1}, {"tolerated_failures": "50%"}]
-        policy = self.draw(st.sampled_from([*few, *([{"min_successful": 1}] * 2 if self.order else [])]))
+        quorums = [{"min_successful": 1}] * 2 if self.order else []
+        policy = self.draw(st.sampled_from([*few, *quorums, *([{"timeout_s": 1.0}] if self.times else [])]))
         node["join"] = {"steps": steps, **policy}
 
     def binding(self, seen, item):
@@ -89,7 +94,7 @@ class _Drawing:
         inputs = {"k": self.binding(seen, item)}
         if self.draw(st.booleans()):
             inputs["m"] = self.draw(st.sampled_from([[self.binding(seen, item), 1], self.binding(seen, item)]))
-        capability = self.draw(st.sampled_from(["do", "do", "say", "propose"]))
+        capability = self.draw(st.sampled_from(self.capabilities))
         after = self.draw(st.lists(st.sampled_from(seen), max_size=1)) if seen else []
         node = {"id": name, "capability": capability, "inputs": inputs, "after": after}
         if self.draw(st.integers(0, 3)) == 0:
@@ -102,6 +107,8 @@ class _Drawing:
                 inputs["before"] = f"$context.{key}"  # so that it follows the version before
             node["writes"] = {key: self.draw(st.sampled_from(["$output", "$context.said"]))}
             self.keys.add(key)
+        if self.times and self.draw(st.integers(0, 5)) == 0:
+            node["deadline_s"] = self.draw(st.sampled_from([0.9, 1.7, 4.0]))
         if self.undo and self.draw(st.integers(0, 3)):
             node["compensate"] = {"capability": "undo", "inputs": {"of": f"$steps.{name}", **inputs}}
         return node
@@ -114,6 +121,13 @@ class _Drawing:
             return (
                 {"complete_when": self.draw(st.sampled_from(_QUORUMS))} if least is None else {"min_successful": least}
             )
+        if self.times and self.draw(st.integers(0, 2)) == 0:
+            late = [
+                {"timeout_s": 0.6},
+                {"timeout_s": 2.0},
+                {"stragglers": {"factor": 2.0}, "tolerated_failures": total},
+            ]
+            return self.draw(st.sampled_from(late))
         few = [{}, {"max_concurrency": 1}, {"tolerated_failures": 1}, {"tolerated_failures": total}]
         return self.draw(st.sampled_from([*few, {"tolerated_failures": "50%", "max_concurrency": 2}]))
 

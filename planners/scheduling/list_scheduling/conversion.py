@@ -49,6 +49,7 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
         skipped=problem.flat.skipped,
         fan_outs=problem.flat.fan_outs,
         loops=problem.flat.loops,
+        blocks=problem.flat.blocks,
         outputs=problem.flat.outputs,
         origin=origin,
         objective=schedule.value,

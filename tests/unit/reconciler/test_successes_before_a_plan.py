@@ -167,9 +167,10 @@ def test_a_step_that_is_late_while_the_plan_is_made_fails_only_if_that_holds_it(
 
 
 def test_a_step_that_is_late_while_the_plan_is_made_fails_the_task_if_that_holds_it():
-    late = step("late", inputs={"n": LAST}, deadline_s=BEGUN_S + 0.3, after=["begin"])
+    late = step("inner", inputs={"n": LAST}, deadline_s=BEGUN_S + 0.3, after=["begin"])
+    block = {**using("$steps.gone"), "steps": [late]}
 
-    world = played([GONE_STEP, late])
+    world = played([{**GONE_STEP, "on_failure": "default", "default": 9}, block])
 
     assert world.run.status is RunStatus.FAILED
     assert "had not finished at its deadline" in world.run.end.failure.message
@@ -191,12 +192,47 @@ def test_an_act_does_not_begin_that_the_next_plan_may_skip():
 
     skipped = played([GONE_STEP, block, work("beside", EARLY)])
     kept = played([{**GONE_STEP, "on_failure": "default", "default": 9}, block])
-    held = played([GONE_STEP, work("early", EARLY, after=["begin"]), step("act", "act", inputs={"n": "$steps.early"})])
 
     assert "act" not in skipped.done
-    assert "act" in kept.done
-    [act] = [attempt for attempt in held.run.attempts.values() if attempt.step.id == "act"]
+    [act] = [attempt for attempt in kept.run.attempts.values() if attempt.step.id == "act"]
     assert act.dispatched_s == pytest.approx(BEGUN_S + SECONDS[GONE] + PLAN_S)
+
+
+def test_an_act_begins_that_the_next_plan_cannot_skip():
+    steps = [work("early", EARLY, after=["begin"]), step("act", "act", inputs={"n": "$steps.early"})]
+
+    world = played([GONE_STEP, *steps])
+
+    [act] = [attempt for attempt in world.run.attempts.values() if attempt.step.id == "act"]
+    assert act.dispatched_s == pytest.approx(BEGUN_S + SECONDS[EARLY])
+
+
+@MODES
+@pytest.mark.parametrize("plan_s", [PLAN_S, 30.0])
+def test_a_quorum_does_not_wait_for_a_plan_that_skips_something_else(plan_s, mode):
+    other = {**using("$steps.gone"), "after": ["begin"]}
+
+    world = played([GONE_STEP, other, both(work("later", LATER), work("last", LAST), min_successful=1)], plan_s=plan_s)
+
+    begun_s = world.run.facts.started_s["both"]
+    assert world.run.facts.completions["both"].at_s == pytest.approx(begun_s + SECONDS[LATER])
+
+
+def test_a_quorum_does_not_wait_for_the_failures_of_another_fan_out():
+    """The one tolerates failures, which its own readers learn of with the next plan."""
+    tolerant = {"id": "some", "for_each": [GONE, LAST], "steps": [work("one", "$item")], "output": "one"}
+    reads = step("reads", inputs={"n": 0, "all": "$steps.some"})
+
+    world = played(
+        [
+            GONE_STEP,
+            {**tolerant, "tolerated_failures": 1, "after": ["begin"]},
+            reads,
+            both(work("later", LATER), work("last", LAST), min_successful=1),
+        ]
+    )
+
+    assert world.run.facts.completions["both"].at_s == pytest.approx(BEGUN_S + SECONDS[LATER])
 
 
 @MODES
@@ -220,3 +256,39 @@ def test_an_element_counts_that_the_next_plan_ends_before_what_ends_meanwhile(mo
     world = played([both({**used, "after": ["begin"]}, later, min_successful=1, tolerated_failures=0)], mode=mode)
 
     assert world.outputs["both"] == [EARLY]
+
+
+@MODES
+def test_a_default_that_waits_for_a_plan_completes_the_quorum_before_what_ends_meanwhile(mode):
+    """The plan that is made unrolls something else."""
+    each = {"id": "each", "for_each": {"cel": "[$steps.begin]"}, "steps": [work("one", "$item")], "output": "one"}
+    early = work("early", EARLY, after=["begin"])
+    later = {
+        **each,
+        "id": "again",
+        "for_each": {"cel": "[$steps.early]"},
+        "steps": [work("two", "$item")],
+        "output": "two",
+    }
+    fails = work("fails", FAILS, on_failure="default", default="none")
+
+    world = played([each, early, later, both(fails, work("later", LATER), min_successful=1)], mode=mode)
+
+    assert world.outputs["both"] == ["none"]
+
+
+@MODES
+def test_the_defaults_of_elements_count_before_what_ends_at_the_same_moment(mode):
+    """A plan without the first of them comes before the one that knows of the second."""
+    fails = step("fails", inputs={"n": FAILS}, on_failure="default", default=0, after=["begin"])
+    inner = {"id": "inner", "parallel": [fails, work("early", EARLY), work("like", FAILS + 1)], "min_successful": 2}
+    lasting = {**SECONDS, FAILS: 0.35, FAILS + 1: 0.35}
+
+    world = Declared(
+        a_task([BEGIN, {"id": "each", "for_each": [1, 2], "steps": [inner], "after": ["begin"]}], mode=mode),
+        output=ended,
+        seconds=lambda _capability, inputs, _number: lasting.get(inputs.get("n"), BEGIN_S),
+        plan_s=0.3,
+    ).play()
+
+    assert world.outputs == {"each": [[0, EARLY], [0, EARLY]]}

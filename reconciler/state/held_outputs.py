@@ -1,0 +1,30 @@
+"""Staged outputs of confirmed attempts: they are promoted once no plan that is coming may do without their steps."""
+
+from dataclasses import dataclass, field
+
+from planners.model import AttemptId
+
+
+@dataclass(slots=True)
+class HeldOutputs:
+    """Attempts whose staged outputs are not promoted yet, in the order in which they have finished.
+
+    Attributes:
+        new: those about which it is not known whether a plan that is coming decides about them.
+        waiting: the others.
+    """
+
+    new: dict[AttemptId, None] = field(default_factory=dict)
+    waiting: dict[AttemptId, None] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.waiting)
+
+    @property
+    def attempts(self) -> list[AttemptId]:
+        """All of them."""
+        return [*self.waiting, *self.new]
+
+    def look_again(self) -> None:
+        """A plan has arrived, or none is coming."""
+        self.waiting, self.new = {}, {**self.waiting, **self.new}

@@ -1,0 +1,138 @@
+"""What cannot be taken back waits for a plan that is coming if that may skip it, or change what it reads."""
+
+import pytest
+from declared import CATALOG, Declared, a_task, step
+
+from planners.agents import Catalog
+from reconciler.simulation import Restart
+from reconciler.state import commands as c
+from reconciler.state.commands import RunStatus
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.run import RunState
+
+FAILS = 9
+SECONDS = {1: 0.1, 2: 0.3, 3: 0.2, FAILS: 0.15}
+PLAN_S = 0.5
+DISCLOSING = CATALOG.by_name["doer"].model_copy(update={"name": "teller", "capability": "tell", "discloses": True})
+AGENTS = Catalog(agents=(*CATALOG.agents, DISCLOSING))
+LASTING = pytest.mark.parametrize("capability", ["act", "tell", "file"])
+MODES = pytest.mark.parametrize("mode", ["wait", "forerun"])
+
+
+@pytest.fixture(autouse=True)
+def validated(monkeypatch):
+    monkeypatch.setattr(RunState, "validates", True)
+
+
+def made(_capability, inputs, _number):
+    if inputs.get("n") == FAILS:
+        return Failure(kind=FailureKind.BAD_INPUT, message="bad")
+    return inputs.get("all", inputs.get("n"))
+
+
+def seconds(_capability, inputs, _number):
+    return SECONDS.get(inputs.get("n"), 0.05)
+
+
+def work(name, n, capability="do", **more):
+    return step(name, capability, inputs={"n": n}, **more)
+
+
+def played(steps, *, mode="wait", plan_s=PLAN_S, **more):
+    task = a_task(steps, mode=mode)
+    agents = {"output": made, "seconds": seconds, "plan_s": plan_s}
+    return Declared(task, **agents, catalog=AGENTS, happened=False, **more).play()
+
+
+def begun(world, name):
+    return [attempt for attempt in world.run.attempts.values() if attempt.step.id == name]
+
+
+def promoted(world):
+    commands = [one for one in world.simulation.commands if isinstance(one, c.Promote)]
+    return [world.run.attempts[one.attempt].step.id for one in commands]
+
+
+def joining(capability, **more):
+    """Two steps, of which the second one is read by another step as well, so that the join does not stop it."""
+    join = {"steps": ["a", "b"], "min_successful": 1}
+    return [
+        work("a", 1),
+        work("b", 2),
+        work("other", "$steps.b"),
+        step("merge", capability, inputs={"all": ["$steps.a", "$steps.b"]}, join=join, **more),
+    ]
+
+
+@MODES
+@LASTING
+def test_what_joins_does_not_begin_with_a_result_that_the_join_goes_on_without(capability, mode):
+    world = played(joining(capability), mode=mode)
+
+    assert world.outputs["merge"] == [1, None]
+    assert len(begun(world, "merge")) == 1 or capability == "file"  # the first output is flushed
+    assert promoted(world) == ["merge"] * (capability == "file")
+
+
+@MODES
+@LASTING
+def test_what_follows_a_step_that_joins_does_not_begin_either(capability, mode):
+    world = played([*joining("do"), step("then", capability, inputs={"all": "$steps.merge"})], mode=mode)
+
+    assert world.outputs["then"] == [1, None]
+
+
+@MODES
+@LASTING
+def test_what_reads_a_fan_out_does_not_begin_with_an_element_that_ran_to_its_end(capability, mode):
+    """The fan-out was complete without it; an act had begun in it."""
+    both = {"id": "both", "parallel": [work("a", 3), work("b", 2, "act")], "min_successful": 1}
+
+    world = played([both, step("then", capability, inputs={"all": "$steps.both"})], mode=mode)
+
+    assert world.outputs["then"] == [3]
+
+
+@LASTING
+def test_nothing_is_done_for_good_while_a_failure_waits_for_a_plan(capability):
+    """The plan unrolls something else, and still holds the step that has failed."""
+    each = {"id": "each", "for_each": {"cel": "[$steps.a]"}, "steps": [work("one", "$item")], "output": "one"}
+    late = [work("early", 3), step("late", capability, inputs={"all": "$steps.early"})]
+
+    world = played([work("a", 1), each, work("fails", FAILS), *late])
+
+    assert world.run.status is RunStatus.FAILED
+    assert promoted(world) == []
+    assert capability == "file" or begun(world, "late") == []
+
+
+@LASTING
+def test_a_restart_at_any_event_changes_nothing(capability):
+    for after in range(1, len(played(joining(capability)).simulation.events) + 1):
+        world = played(joining(capability), restarts=(Restart(after=after),))
+
+        assert world.outputs["merge"] == [1, None], after
+        assert set(promoted(world)) == ({"merge"} if capability == "file" else set())
+
+
+def test_a_step_that_stages_its_output_is_promoted_once_the_plan_still_holds_it():
+    gone = work("gone", FAILS, on_failure="skip")
+
+    world = played([gone, work("filed", 3, "file")])
+
+    assert promoted(world) == ["filed"]
+    [attempt] = begun(world, "filed")
+    assert world.run.at_s == pytest.approx(PLAN_S + SECONDS[FAILS] + PLAN_S)
+    assert attempt.settled
+
+
+def test_a_staged_output_that_the_next_plan_skips_is_not_promoted():
+    """The block around the step reads what is skipped, and the step does not."""
+    gone = work("gone", FAILS, on_failure="skip")
+    block = {"use": "other", "inputs": {"q": "$steps.gone"}, "steps": [work("filed", 3, "file")], "output": "filed"}
+
+    world = played([gone, {"id": "block", **block}, work("beside", 1)])
+
+    assert promoted(world) == []
+    assert world.outputs == {"beside": 1}
+    assert not begun(world, "filed")[0].took_effect
