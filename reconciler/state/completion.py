@@ -137,7 +137,8 @@ def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
     run.facts.keep(spec.id, (), failed=failure.message)
     if spec.id.startswith(SHARED):
         fail_shared(run, spec.id, failure)
-    if spec.on_failure is not OnFailure.FAIL:
+        run.change(StepChange(_members(fan_out), skips=False))  # only joins read it
+    elif spec.on_failure is not OnFailure.FAIL:
         run.change(StepChange(_members(fan_out), around=True))
     if spec.on_failure is OnFailure.ROUTE:
         run.facts.failed_tries[spec.id] = None
