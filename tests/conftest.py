@@ -26,8 +26,10 @@ from reconciler.state.run import RunState
 RunState.validates = True
 
 # Test machines are busy, so the time of an example says nothing about the code. The examples are always the same;
-# `make laws` draws others in every run.
-settings.register_profile("forerun", deadline=None, derandomize="FORERUN_LAW_HISTORIES" not in os.environ)
+# `make laws` draws others in every run, and prints how to repeat one that fails.
+settings.register_profile(
+    "forerun", deadline=None, derandomize="FORERUN_LAW_HISTORIES" not in os.environ, print_blob=True
+)
 settings.load_profile("forerun")
 
 _TESTS = Path(__file__).parent
