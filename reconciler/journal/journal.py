@@ -15,6 +15,7 @@ from reconciler.journal.ownership import claimed
 from reconciler.journal.queries import JournalQueries
 from reconciler.journal.rows import EventRow, staged_text
 from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS
+from reconciler.journal.wal_checkpoints import WalCheckpoints
 from reconciler.journal.writer import CommitObserver, Entry, GroupWriter, Rows
 from reconciler.state.outcomes import Outcome
 from reconciler.views.logs import LogBatch
@@ -44,7 +45,7 @@ class Journal(JournalQueries):
             JournalTooNew: a newer version has written the journal.
         """
         super().__init__(url, shard)
-        self._writer = GroupWriter(self._engine, observer)
+        self._writer = GroupWriter(self._engine, observer, WalCheckpoints.of(self._engine))
 
     @property
     def commits(self) -> int:

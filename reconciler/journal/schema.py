@@ -26,6 +26,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from reconciler.errors import JournalTooNew
+from reconciler.journal.wal_checkpoints import MOST_PAGES
 
 METADATA = MetaData()
 
@@ -224,6 +225,7 @@ def _tune_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> N
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_S * 1000:.0f}")
     _use_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={MOST_PAGES}")
     cursor.close()
 
 

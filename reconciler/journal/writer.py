@@ -16,6 +16,7 @@ from reconciler.errors import JournalUnavailable, ShuttingDown, Superseded
 from reconciler.journal.entry_queue import EntryQueue
 from reconciler.journal.ownership import Ownership
 from reconciler.journal.statements import Change, prepared_change, prepared_insert
+from reconciler.journal.wal_checkpoints import WalCheckpoints
 
 _log = logging.getLogger(__name__)
 
@@ -75,9 +76,12 @@ class GroupWriter:
         ownership: checked by every transaction, if there is one.
     """
 
-    def __init__(self, engine: Engine, observer: CommitObserver | None = None) -> None:
+    def __init__(
+        self, engine: Engine, observer: CommitObserver | None = None, checkpoints: WalCheckpoints | None = None
+    ) -> None:
         self._observer = observer
         self._engine = engine
+        self._checkpoints = checkpoints
         self._queue = EntryQueue[Entry](_MOST_AT_ONCE)
         self._closing = threading.Event()
         self._taking = threading.Lock()
@@ -124,6 +128,8 @@ class GroupWriter:
         self._closing.set()
         self._queue.close()
         self._thread.join()
+        if self._checkpoints is not None:
+            self._checkpoints.close()
 
     def _work(self) -> None:
         while batch := self._queue.take():
@@ -185,6 +191,8 @@ class GroupWriter:
                     _log.warning("the journal can be written again")
                 self.last_error = ""
                 self.commits += not only_lazy
+                if self._checkpoints is not None:
+                    self._checkpoints.committed()
                 if self._observer is not None:
                     self._observer.committed(time.monotonic() - began_s, len(batch))
                 return
