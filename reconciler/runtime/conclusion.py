@@ -58,6 +58,9 @@ class Conclusion:
 
     async def _promoted(self, next_event: Callable[[], Awaitable[e.Event]]) -> Ending | None:
         """Wait until all staged outputs are out; None if they are. A promotion hook may hang for ever."""
+        if not self._outbox.held and self._promotions.is_settled:  # as in nearly every task
+            failure = await self._promotions.settled()
+            return None if failure is None else Ending(c.RunStatus.FAILED, failure)
         settled = asyncio.ensure_future(all_out(self._outbox, self._promotions))
         try:
             while not settled.done():

@@ -14,6 +14,7 @@ from reconciler.journal.run_log import RunLog
 from reconciler.runtime.alarms import Alarms
 from reconciler.runtime.conclusion import Conclusion
 from reconciler.runtime.event_handling import is_large, takes_long
+from reconciler.runtime.inbox import Inbox
 from reconciler.runtime.outbox import Outbox, leaves_the_process
 from reconciler.runtime.planning_session import PlanningSession
 from reconciler.runtime.ports import AttemptEvent
@@ -40,8 +41,6 @@ _log = logging.getLogger(__name__)
 # Between admission at the ingress and here a task waits in queues, which counts. More than this is a wall clock that
 # differs from that of the ingress.
 _LONGEST_WAY_S = 5.0
-# Events that one run handles before the others get a turn. Reading a queue that is not empty gives them none.
-_STEPS_AT_ONCE = 10
 # Commands that one event carries out before the other runs get a turn.
 _COMMANDS_AT_ONCE = 100
 
@@ -77,17 +76,16 @@ class Driver:
         self.run = RunState(admitted.id, admitted.task, ports.catalog) if recovered is None else recovered[0]
         self._recovery = None if recovered is None else recovered[1]
         self._clock = RunClock(ports.clock, way_s if self._recovery is None else self._recovery.at_s)
-        self._steps_at_once = 0
         self._handling = asyncio.Lock()  # held while a thread handles an event
-        self._inbox: asyncio.Queue[e.Event | BaseException] = asyncio.Queue()
+        self._inbox = Inbox(shared.turns)
         self._written: Future[None] | None = admission
         self._loop = asyncio.get_running_loop()
-        self._alarms = Alarms(self.run, self._clock, shared.delays, self._inbox.put_nowait, self._handling.locked)
+        self._alarms = Alarms(self.run, self._clock, shared.delays, self._inbox.put, self._handling.locked)
         self._questions = Questions(ports.executor, admitted.id, weak_callback(self.post))
         self._resolutions: dict[str, asyncio.Future[Future[None]]] = {}
         self._reservations = RunReservations(self.run, shared.reservations, ports.clock)
         self._totals = AttemptTotals(ports.catalog, self.run.attempts.values())
-        self._outbox = Outbox(weak_callback(self._carry_out), self._inbox.put_nowait)
+        self._outbox = Outbox(weak_callback(self._carry_out), self._inbox.put)
         self._promotions = Promotions(admitted.id, ports.executor, weak_callback(self._note_promoted))
         out = partial(all_out, self._outbox, self._promotions)
         self._planning = PlanningSession(self.run, shared, self._clock, weak_callback(self.post), out)
@@ -119,7 +117,7 @@ class Driver:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is under way: no event, no write, no effect, no question."""
-        busy = not self._inbox.empty() or self._handling.locked() or self._outbox.held or self._resolutions
+        busy = not self._inbox.is_empty or self._handling.locked() or self._outbox.held or self._resolutions
         written = self._written is None or self._written.done()
         return written and not busy and self._promotions.is_settled
 
@@ -134,7 +132,7 @@ class Driver:
 
     def post(self, event: e.Event) -> None:
         """Queue an event, stamped with the current moment. Call it on the event loop."""
-        self._inbox.put_nowait(event.model_copy(update={"at_s": self.now_s}))
+        self._inbox.put(event.model_copy(update={"at_s": self.now_s}))
 
     async def told(self, event: e.Told) -> bool:
         """Post what somebody says; whether it was the first to be read of its kind. Returns once it is durable."""
@@ -153,7 +151,7 @@ class Driver:
         try:
             await self._begin()
             while not self.run.status.ended:
-                await self._step(await self._next_event())
+                await self._step(await self._inbox.next())
             return await self._conclude()
         finally:
             self._close()
@@ -174,17 +172,6 @@ class Driver:
                 self.post(event)
         for command in recovery.commands:
             self._carry_out(command)
-
-    async def _next_event(self) -> e.Event:
-        """The next event; raises the error of a write that failed."""
-        self._steps_at_once = 0 if self._inbox.empty() else self._steps_at_once + 1
-        if self._steps_at_once >= _STEPS_AT_ONCE:
-            self._steps_at_once = 0
-            await asyncio.sleep(0)
-        event = await self._inbox.get()
-        if isinstance(event, BaseException):
-            raise event
-        return event
 
     async def _step(self, event: e.Event) -> None:
         if takes_long(event, self.run):
@@ -240,7 +227,7 @@ class Driver:
         error = written.exception()
         if error is not None:
             with suppress(RuntimeError):  # the event loop is closed
-                self._loop.call_soon_threadsafe(self._inbox.put_nowait, error)
+                self._loop.call_soon_threadsafe(self._inbox.put, error)
 
     def _carry_out(self, command: c.Command) -> None:
         task, executor = self.admitted.id, self._ports.executor
@@ -305,7 +292,7 @@ class Driver:
         conclusion = Conclusion(self.run, self._ports.executor, self._outbox, self._promotions, lost_effects)
         if conclusion.succeeds:
             self._remember()
-        ending = await conclusion.ending(self._next_event)
+        ending = await conclusion.ending(self._inbox.next)
         if is_large(self.run):
             view = await asyncio.to_thread(task_view, self.admitted, self.run, ending=ending)
         else:

@@ -180,6 +180,7 @@ class PlanningSession:
             return None
         try:
             if certifier.is_quick(request):
+                await self._shared.turns.next()
                 return certifier.plan(request)
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._planning_thread, certifier.plan, request)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from reconciler.runtime.message_delays import MessageDelays
 from reconciler.runtime.ports import Ports
 from reconciler.runtime.reservations import Reservations
+from reconciler.runtime.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +17,4 @@ class ShardResources:
     reservations: Reservations
     planning_thread: Threads
     delays: MessageDelays = field(default_factory=MessageDelays)
+    turns: Turns = field(default_factory=Turns)

@@ -1,0 +1,73 @@
+"""Between the events of runs, the event loop sees to requests."""
+
+import asyncio
+
+import pytest
+
+from reconciler.runtime.inbox import Inbox
+from reconciler.runtime.turns import Turns
+from reconciler.state.events import TimePassed
+
+
+async def test_what_becomes_ready_meanwhile_waits_for_one_turn_and_not_for_all():
+    turns, done = Turns(), []
+
+    async def run(number: int) -> None:
+        await turns.next()
+        done.append(number)
+        if number == 0:
+            asyncio.get_running_loop().call_later(0, done.append, "request")
+
+    await asyncio.gather(*(run(number) for number in range(10)))
+
+    assert [one for one in done if one != "request"] == list(range(10))
+    assert done.index("request") <= 3
+
+
+async def test_many_that_wait_share_a_turn():
+    turns, loop = Turns(), asyncio.get_running_loop()
+    rounds = 0
+
+    def count() -> None:
+        nonlocal rounds
+        rounds += 1
+        loop.call_soon(count)
+
+    loop.call_soon(count)
+    await asyncio.gather(*(turns.next() for _ in range(200)))
+
+    assert rounds < 100
+
+
+async def test_a_run_that_is_cancelled_keeps_no_turn():
+    turns = Turns()
+    first, cancelled, last = (asyncio.ensure_future(turns.next()) for _ in range(3))
+    await first
+
+    cancelled.cancel()
+
+    await last
+    assert cancelled.cancelled()
+
+
+async def test_an_event_in_hand_has_not_been_handled():
+    turns = Turns()
+    inbox = Inbox(turns)
+    inbox.put(TimePassed(at_s=1.0))
+    of_another_run, reading = asyncio.ensure_future(turns.next()), asyncio.ensure_future(inbox.next())
+    await of_another_run
+
+    assert not inbox.is_empty
+    assert await reading == TimePassed(at_s=1.0)
+    assert inbox.is_empty
+
+
+async def test_an_error_is_raised_in_its_place():
+    inbox = Inbox(Turns())
+    inbox.put(TimePassed(at_s=1.0))
+    inbox.put(OSError("the disk is gone"))
+
+    await inbox.next()
+
+    with pytest.raises(OSError, match="gone"):
+        await inbox.next()
