@@ -15,7 +15,7 @@ class Inbox:
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
         self._queue: asyncio.Queue[Event | BaseException] = asyncio.Queue()
-        self._read = 0  # in this turn
+        self._read = _MOST_IN_A_TURN  # in this turn
         self._in_hand = False  # one that was taken from the queue and waits for a turn
 
     def put(self, event: Event | BaseException) -> None:
