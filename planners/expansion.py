@@ -18,7 +18,7 @@ from planners.fan_out_builder import FanOutBuilder
 from planners.flat_steps import FlatPlace, flat_step, inside_of, or_default, sinks, tolerates_failures
 from planners.joins import Visit, visited
 from planners.loop_turns import Carried, after_turn
-from planners.model import StepId
+from planners.model import StepId, lean
 from planners.scopes import Meaning, NodeScope, NotRun, part_of
 from planners.unrolled_levels import MAX_STEPS, UnrolledLevels
 from planners.unrolled_steps import Element
@@ -139,8 +139,9 @@ class _Unroller(UnrolledLevels):
             return None
         proposal = self.facts.proposals.get(flat_id)
         if proposal is None:
-            self.write(scope, node, flat_id, StepRef(step=flat_id))
-            return StepRef(step=flat_id)
+            itself = lean(StepRef(step=flat_id))
+            self.write(scope, node, flat_id, itself)
+            return itself
         branch, place = proposal.branch, FlatPlace(f"{flat_id}/")
 
         def unroll() -> tuple[Meaning, NodeScope]:

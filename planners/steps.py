@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -109,6 +109,12 @@ class NodeBase(fields.NodeFields):
 class Step(fields.WithInputs, StepPolicies, NodeBase):
     """One piece of work, named by its capability."""
 
+    # The dict of the fields is full, so that a cached property in it would make every step of a run 370 bytes larger.
+    __slots__ = ("_data_parents", "_parents")
+    if TYPE_CHECKING:
+        _data_parents: tuple[StepId, ...]
+        _parents: tuple[StepId, ...]
+
     capability: str = Field(min_length=1, description="What is to be done: the capability of some agent")
     agent: AgentName | None = Field(default=None, description="Only this agent. Default: the planner chooses")
     min_quality: float | None = Field(default=None, ge=0, le=1, description="No agent of lower quality")
@@ -141,16 +147,20 @@ class Step(fields.WithInputs, StepPolicies, NodeBase):
         """See `NodeBase.context_reads`."""
         return read_by(self.inputs.values(), ())
 
-    @cached_property
+    @property
     def data_parents(self) -> tuple[StepId, ...]:
         """The steps whose output this step reads, once each, in binding order."""
-        refs: dict[StepId, None] = {}
-        for binding in self.inputs.values():
-            if isinstance(binding, StepRef):  # by far the most common
-                refs[binding.step] = None
-            elif isinstance(binding, Compound):
-                refs.update((ref.step, None) for ref in step_refs(binding))
-        return tuple(refs)
+        try:
+            return self._data_parents
+        except AttributeError:
+            refs: dict[StepId, None] = {}
+            for binding in self.inputs.values():
+                if isinstance(binding, StepRef):  # by far the most common
+                    refs[binding.step] = None
+                elif isinstance(binding, Compound):
+                    refs.update((ref.step, None) for ref in step_refs(binding))
+            object.__setattr__(self, "_data_parents", tuple(refs))
+            return self._data_parents
 
     @cached_property
     def output_parents(self) -> tuple[StepId, ...]:
@@ -158,10 +168,15 @@ class Step(fields.WithInputs, StepPolicies, NodeBase):
         refs = (ref for binding in self.inputs.values() for ref in step_refs(binding) if ref.path[:1] not in SPOKEN)
         return tuple(dict.fromkeys(ref.step for ref in refs))
 
-    @cached_property
+    @property
     def parents(self) -> tuple[StepId, ...]:
         """All steps that must end before this step starts: data parents, then ``after``."""
-        return tuple(dict.fromkeys((*self.data_parents, *self.after)))
+        try:
+            return self._parents
+        except AttributeError:
+            parents = tuple(dict.fromkeys((*self.data_parents, *self.after))) if self.after else self.data_parents
+            object.__setattr__(self, "_parents", parents)
+            return parents
 
     @cached_property
     def own_refs(self) -> tuple[StepId, ...]:

@@ -117,6 +117,10 @@ class Contention(Model):
         return self.usd_per_s * self.prices.delay_s(agent, node, seconds)
 
 
+# As a default it is not copied: pydantic copies what holds a dict.
+IDLE = Contention()
+
+
 def _limits(provider: Provider, share: float) -> Resources:
     """At least one call at once is always granted (`actors.admission.limits`)."""
     custom = {}

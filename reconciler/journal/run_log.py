@@ -28,7 +28,7 @@ from reconciler.views.projections import plans_view, summary_of, timeline
 
 _PLANS = ("speculative_plan_ready", "optimal_plan_ready")
 _DISPATCHED, _VERDICT, _PROMOTED, _ENDED = "attempt_dispatched", "verdict", "effect_out", "run_ended"
-_DISPATCH_INTERNALS = {"command", "v", "inputs", "timeout_s"}
+_DISPATCH_INTERNALS = {"command", "inputs", "timeout_s"}
 # Runs with more attempts than this are turned into JSON in a thread, to keep the event loop free.
 _LARGE = 200
 

@@ -67,7 +67,7 @@ def attempts_of(source: Source) -> tuple[AttemptId, ...]:
             return ()
 
 
-class Dispatch(Versioned):
+class Dispatch(Model):
     """Start an attempt: this agent, on this node, on these inputs.
 
     ``idle_s``: the longest pause between two reports of its progress, where the step does not leave that to the agent.

@@ -27,6 +27,8 @@ def settle_fan_outs(run: RunData, until_s: float | None = None) -> None:
         until_s: the fan-outs time out until then; by default until now.
     """
     fan_outs, now_s = run.fan_outs, run.at_s if until_s is None else until_s
+    if fan_outs.are_settled:
+        return
     for begun in fan_outs.take_begun():
         if begun not in run.facts.started_s:
             _start(run, fan_outs.open[begun])

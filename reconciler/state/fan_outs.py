@@ -110,6 +110,11 @@ class FanOuts:
             elif not states[number].left:
                 self._end(spec.id, number, self._good_end(spec, number))
 
+    @property
+    def are_settled(self) -> bool:
+        """Whether the plan has no fan-outs, and nothing is left to be looked at."""
+        return not (self.specs or self.resolved or self.ended or self._released)
+
     def take_failing(self) -> StepId | None:
         """One of those with failures that have not been looked at; None if there is none left."""
         name = next(iter(self.failing), None)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from planners.model import AgentName, AttemptId, NodeId, StepId
 from planners.plans import Plan
-from reconciler.gate.prices import Contention
+from reconciler.gate.prices import IDLE, Contention
 from reconciler.state.expected_ends import ExpectedEnds
 from reconciler.state.learned_times import LearnedTimes, Takeover
 from reconciler.state.peers import Peers
@@ -56,7 +56,7 @@ class LateAttempts:
         self._late_s: dict[StepId, float] = {}
         self._nodes: dict[AgentName, tuple[NodeId, ...]] = {}
         self.takeovers: dict[StepId, Takeover] = {}
-        self.contention = Contention()
+        self.contention: Contention = IDLE
         self._due: list[Due] = []
         self._watched: set[AttemptId] = set()
         self._alarm_s: float | None = None

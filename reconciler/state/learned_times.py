@@ -4,7 +4,7 @@ from pydantic import Field
 
 from planners.model import AgentName, Model, NodeId, StepId
 from planners.plans import Placement
-from reconciler.gate.prices import Contention
+from reconciler.gate.prices import IDLE, Contention
 
 
 class Takeover(Model):
@@ -36,4 +36,4 @@ class LearnedTimes(Model):
     late_s: dict[StepId, float] = Field(default_factory=dict)
     nodes: dict[AgentName, tuple[NodeId, ...]] = Field(default_factory=dict)
     takeovers: dict[StepId, Takeover] = Field(default_factory=dict, exclude_if=lambda takeovers: not takeovers)
-    contention: Contention = Field(default=Contention(), exclude_if=lambda contention: not contention)
+    contention: Contention = Field(default_factory=lambda: IDLE, exclude_if=lambda contention: not contention)
