@@ -15,7 +15,7 @@ from benchmarks.burst_client import STEPS
 from benchmarks.cpu_by_process import cpu_ms_per_task, cpu_s
 from benchmarks.serving import running
 from benchmarks.simulated import simulated
-from orchestrator.settings import Http, IngressMode
+from orchestrator.settings import Http, IngressMode, ReconcilerSettings
 from planners.agents import Catalog
 
 CATALOG = Catalog(agents=(simulated("trivial", "pass_on", settings={"duration_s": 0.0}, expected_s=0.001),))
@@ -23,15 +23,18 @@ CATALOG = Catalog(agents=(simulated("trivial", "pass_on", settings={"duration_s"
 _IDLE_S = 3.0
 
 
-def run(tasks: PositiveInt = 1000, ingress: Literal["serve", "direct"] = "serve") -> dict[str, Any]:
+def run(
+    tasks: PositiveInt = 1000, ingress: Literal["serve", "direct"] = "serve", shards: PositiveInt = 1
+) -> dict[str, Any]:
     """Submit ``tasks`` five-step tasks at once, each in one request that waits for its end.
 
     The client runs in a process of its own. ``errors`` counts tasks that did not end with the expected value.
     ``cpu_ms_per_task`` is the CPU time of the service's processes by name. ``memory_growth`` is the reconciler's
     resident memory after the burst relative to before it, less 1, both after a warm-up of the same size.
     """
-    with running(CATALOG, http=Http(port=0, ingress=IngressMode(ingress))) as service:
-        return {"ingress": ingress, **_measure(service, tasks)}
+    http, reconciler = Http(port=0, ingress=IngressMode(ingress)), ReconcilerSettings(shards=shards)
+    with running(CATALOG, http=http, reconciler=reconciler) as service:
+        return {"ingress": ingress, "shards": shards, **_measure(service, tasks)}
 
 
 def _measure(service: Any, tasks: int) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import psutil
 _NAMES = {
     "ray::ReconcilerActor": "shard",
     "ray::IngressShard": "shard",
-    "ray::DirectIngress": "ingress",
     "ray::ServeReplica": "ingress",
     "ray::ProxyActor": "serve proxy",
     "ray::ServeController": "serve controller",

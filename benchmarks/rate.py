@@ -12,18 +12,20 @@ from pydantic import PositiveFloat, PositiveInt
 from benchmarks.burst import CATALOG
 from benchmarks.rate_client import Arrivals
 from benchmarks.serving import quantile, running
-from orchestrator.settings import Http, IngressMode
+from orchestrator.settings import Http, IngressMode, ReconcilerSettings
 
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _LATENCIES = ("admission_ms", "first_dispatch_ms", "completion_ms")
 
 
-def run(
+def run(  # noqa: PLR0913 the options of the command
     loads: Sequence[PositiveFloat] = (0.2, 0.5, 0.8),
     seconds: PositiveFloat = 20.0,
     tasks: PositiveInt = 2_000,
     seed: int = 0,
+    *,
     ingress: Literal["serve", "direct"] = "direct",
+    shards: PositiveInt = 1,
 ) -> dict[str, Any]:
     """Offer chains of five trivial steps as a Poisson process, at shares of the capacity.
 
@@ -32,7 +34,8 @@ def run(
     at which a task arrives to the answer, ``first_dispatch`` from admission. A task is one request that submits it and
     one that waits for it. The client runs in a process of its own and waits for no answer before it submits the next.
     """
-    with running(CATALOG, http=Http(port=0, ingress=IngressMode(ingress))) as service:
+    http, reconciler = Http(port=0, ingress=IngressMode(ingress)), ReconcilerSettings(shards=shards)
+    with running(CATALOG, http=http, reconciler=reconciler) as service:
         warm, full, idle = _measured(
             service.url, [Arrivals(-1, tasks, seconds / 2), Arrivals(-1, tasks, seconds), Arrivals(0, 200, seconds)]
         )

@@ -6,17 +6,33 @@ without one. The shard depends on the suffix alone, so a repeated request reache
 
 import re
 import secrets
+from typing import NamedTuple
 
 from planners.model import TaskId, digest
 from reconciler.errors import UnknownTask
 
 TASK_ID_PATTERN = r"^t[0-9a-f]{12}-[0-9a-f]{16}$"
 _FORM = re.compile(TASK_ID_PATTERN)
+_SUFFIXES = 2**64
 
 
-def new_task_id(now_s: float, idempotency_key: str | None = None) -> TaskId:
-    """An id for a task admitted at ``now_s`` (seconds since the epoch)."""
-    suffix = secrets.token_hex(8) if idempotency_key is None else digest("idempotency", idempotency_key)[:16]
+class Share(NamedTuple):
+    """The tasks of one shard, out of so many shards."""
+
+    shard: int
+    shards: int
+
+
+ALL = Share(0, 1)
+
+
+def new_task_id(now_s: float, idempotency_key: str | None = None, share: Share = ALL) -> TaskId:
+    """An id for a task admitted at ``now_s`` (seconds since the epoch). Without a key the task falls to ``share``."""
+    if idempotency_key is None:
+        drawn = secrets.randbelow(_SUFFIXES // share.shards) * share.shards + share.shard
+        suffix = f"{drawn:016x}"
+    else:
+        suffix = digest("idempotency", idempotency_key)[:16]
     return TaskId(f"t{int(now_s * 1000):012x}-{suffix}")
 
 

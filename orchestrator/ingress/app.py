@@ -77,6 +77,7 @@ def build(context: IngressContext) -> FastAPI:
     app.add_middleware(_Counted, metrics=http_metrics)
     error_responses.install(app)
     _declare_problem(app)
+    app.state.http_metrics = http_metrics
     return app
 
 

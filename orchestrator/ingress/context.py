@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.declared_catalog import declared_catalog
 from orchestrator.errors import InvalidRequest, Unavailable
 from orchestrator.gateway.protocol import Gateway
-from orchestrator.gateway.task_ids import new_task_id
+from orchestrator.gateway.task_ids import ALL, Share, new_task_id
 from orchestrator.ingress.keyring import Keyring
 from orchestrator.known_agents import KnownAgents
 from orchestrator.llm import goals_without_llm
@@ -42,10 +42,16 @@ class IngressContext:
     settings: Settings
     catalog: Catalog
     keyring: Keyring | None = None  # None: requests need no key
+    share: Share = ALL  # new tasks fall to it: the shard of this process, where there is one
     declares: Callable[[Mapping[str, Any]], Catalog] = declared_catalog
     _cluster: ClusterSnapshot | None = None
     _refreshed_at_s: float = field(default=float("-inf"))
     _refreshing: asyncio.Task[None] | None = None
+
+    @property
+    def shards_count_requests(self) -> bool:
+        """Whether every shard has an HTTP application, whose metrics come with those of the shard."""
+        return self.share.shards > 1
 
     async def admit(self, task: Task, idempotency_key: str | None) -> AdmittedTask:
         """Check a task and give it an id.
@@ -56,7 +62,10 @@ class IngressContext:
         checked = await self.checked(task)
         now_s = time.time()
         return AdmittedTask(
-            id=new_task_id(now_s, idempotency_key), task=checked, submitted_at_s=now_s, idempotency_key=idempotency_key
+            id=new_task_id(now_s, idempotency_key, self.share),
+            task=checked,
+            submitted_at_s=now_s,
+            idempotency_key=idempotency_key,
         )
 
     async def checked(self, task: Task) -> Task:

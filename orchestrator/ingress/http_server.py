@@ -19,10 +19,11 @@ _KEEP_ALIVE_S = 90
 class HttpServer:
     """One listening socket and the asyncio task that serves it."""
 
-    def __init__(self, host: str, port: int) -> None:
-        """Set up; opens nothing."""
+    def __init__(self, host: str, port: int, *, shares: bool = False) -> None:
+        """Set up; opens nothing. ``shares``: other processes of this service listen there too (Linux only)."""
         self._host = host
         self._port = port
+        self._shares = shares
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -52,6 +53,8 @@ class HttpServer:
         opened = socket.socket(family)
         try:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if self._shares:
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             opened.bind((self._host, self._port))
         except OSError as error:
             opened.close()

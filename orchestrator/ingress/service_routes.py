@@ -133,5 +133,6 @@ def _probes(router: APIRouter, context: IngressContext, http_metrics: HttpMetric
     @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, tags=["probes"])
     async def metrics() -> Response:
         """Prometheus metrics of this replica and of every shard."""
-        body = joined([http_metrics.exposition(), *await gateway.metrics()])
+        own = [] if context.shards_count_requests else [http_metrics.exposition()]
+        body = joined([*own, *await gateway.metrics()])
         return Response(body, media_type=CONTENT_TYPE_LATEST)

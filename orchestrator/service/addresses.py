@@ -42,6 +42,22 @@ def with_port(http: Http) -> Http:
     return http if http.port else http.model_copy(update={"port": _free_port(http.host)})
 
 
+def refuse_taken(http: Http) -> None:
+    """Check that nobody listens at the address: processes that share one are not told of others that share it too.
+
+    Raises:
+        CannotStart: somebody does.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in http.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((http.host, http.port))
+        except OSError as error:
+            fix = "give another --port, or 0 for a free one"
+            message = f"cannot listen on {http.host}:{http.port}: {error.strerror}"
+            raise CannotStart(message, "http.port", fix) from error
+
+
 def _free_port(host: str) -> int:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.bind((host, 0))

@@ -16,7 +16,7 @@ from orchestrator.errors import CannotStart
 from orchestrator.gateway.actor_calls import NAMESPACE
 from orchestrator.gateway.ray_gateway import LEARNER, LIMITS, PLANNER, shard_name
 from orchestrator.reload import Reloaded
-from orchestrator.service.addresses import with_addresses
+from orchestrator.service.addresses import refuse_taken, with_addresses
 from orchestrator.service.open_ingress import OpenIngress, open_ingress, shard_class
 from orchestrator.service.placement import refuse_client_with_files, service_placement
 from orchestrator.service.planning import create_planner
@@ -24,7 +24,7 @@ from orchestrator.service.ray_connection import connect
 from orchestrator.service.reloading import read_anew, reload_actors
 from orchestrator.service.shard_builder import BuildShard
 from orchestrator.service_log import ServiceLog
-from orchestrator.settings import Settings
+from orchestrator.settings import IngressMode, Settings
 from planners.agents import Catalog
 from reconciler.log_context import log_place
 from reconciler.runtime.actor import create
@@ -68,7 +68,7 @@ class RunningService:
         if self.planner is not None:
             with suppress(ray.exceptions.RayError, TimeoutError):
                 ray.get(self.planner.close.remote(), timeout=5)
-        for actor in (*self.shards, *self.ingress.actors, *self.actors):
+        for actor in (*self.shards, *self.actors):
             ray.kill(actor, no_restart=True)
         if self.owns_ray:
             ray.shutdown()
@@ -97,6 +97,8 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
     owns_ray = connect(settings.cluster)
     if not owns_ray:
         _refuse_second_service()
+    if settings.http.ingress is IngressMode.DIRECT and settings.reconciler.shards > 1:
+        refuse_taken(settings.http)
     placement = service_placement(settings)
     strategy = placement.scheduling_strategy
     # Ray can restart an actor only while the references of its arguments are held (ray #53727).
@@ -105,10 +107,10 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
     actor_class, indices = shard_class(settings), range(settings.reconciler.shards)
     shards = [create(references[2], index, shard_name(index), strategy, actor_class) for index in indices]
     starting = [shard.start.remote() for shard in shards]
-    ingress = open_ingress(settings, catalog, references[0], placement, owns_ray=owns_ray)
+    ingress = open_ingress(settings, catalog, placement, owns_ray=owns_ray)
     try:
         resumed = sum(ray.get(starting))
-        ray.get([*ingress.starting, actors[0].under_way.remote()])  # submissions are refused without a planner
+        ray.get(actors[0].under_way.remote())  # submissions are refused without a planner
     except ray.exceptions.RayError as error:
         raise _cannot_start_a_shard(error) from error
     if resumed:

@@ -13,7 +13,7 @@ from orchestrator.gateway.memory import MemoryGateway
 from orchestrator.ingress.app import build
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.http_server import HttpServer
-from orchestrator.service.addresses import with_port
+from orchestrator.service.addresses import refuse_taken, with_port
 from orchestrator.service.placement import refuse_client_with_files
 from orchestrator.settings import ClusterSettings, Http, IngressMode, Settings
 from reconciler.errors import UnknownTask
@@ -63,6 +63,23 @@ async def test_an_address_that_is_taken_is_reported_with_the_fix(app):
             await HttpServer(LOCAL.host, other.getsockname()[1]).start(app)
 
     assert refused.value.field == "http.port"
+
+
+async def test_several_processes_listen_at_one_address_and_a_stranger_is_refused(app):
+    http = with_port(LOCAL)
+    refuse_taken(http)
+    servers = [HttpServer(http.host, http.port, shares=True) for _ in range(2)]
+    for server in servers:
+        await server.start(app)
+
+    with pytest.raises(CannotStart, match="cannot listen on"):
+        refuse_taken(http)
+    await servers[0].stop()
+    async with httpx.AsyncClient(base_url=http.url, trust_env=False) as client:
+        reply = await client.get("/healthz")
+    await servers[1].stop()
+
+    assert reply.status_code == 200
 
 
 def test_a_port_that_is_given_is_kept():

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from orchestrator.gateway.task_ids import new_task_id, shard_of
+from orchestrator.gateway.task_ids import Share, new_task_id, shard_of
 from planners.model import TaskId
 from reconciler.errors import UnknownTask
 
@@ -24,6 +24,14 @@ def test_tasks_spread_over_all_shards():
 
     assert set(counted) == {0, 1, 2, 3}
     assert max(counted.values()) < 200
+
+
+def test_a_task_without_a_key_falls_to_the_shard_that_admits_it():
+    ids = [new_task_id(0.0, share=Share(2, 3)) for _ in range(50)]
+
+    assert {shard_of(task, 3) for task in ids} == {2}
+    assert len(set(ids)) == 50
+    assert new_task_id(0.0, "key", Share(0, 3)) == new_task_id(0.0, "key", Share(1, 3))
 
 
 @pytest.mark.parametrize("wrong", ["", "t1", "../etc", "t000000000000-000000000000000g", "x" * 500])

@@ -56,6 +56,19 @@ def exposed(metrics: RunMetrics, figures: ShardFigures = NOTHING) -> dict[tuple[
     return samples(joined([metrics.exposition(figures)]))
 
 
+def test_requests_that_several_shards_have_answered_are_added():
+    processes = [HttpMetrics(), HttpMetrics()]
+    for seconds, metrics in enumerate((processes[0], processes[1], processes[1])):
+        metrics.answered("GET", "/v1/tasks", 200, float(seconds))
+
+    found = samples(joined(one.exposition() for one in processes))
+
+    labels = "method=GET", "route=/v1/tasks"
+    assert found["forerun_http_requests_total", *labels, "status=200"] == 3
+    assert found["forerun_http_request_seconds_sum", *labels] == 3.0
+    assert found["forerun_http_request_seconds_bucket", "le=1.0", *labels] == 2
+
+
 def test_shards_and_ingress_are_joined_with_each_family_declared_once():
     shards = [RunMetrics(0), RunMetrics(1)]
     for shard in shards:
