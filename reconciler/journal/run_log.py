@@ -91,7 +91,7 @@ class RunLog:
             AttemptId(line.data["attempt"]): Verdict(line.data["verdict"]) for line in past if line.kind == _VERDICT
         }
         self._numbering = threading.Lock()
-        self._news = asyncio.Event()
+        self._news: asyncio.Event | None = None  # of those who wait
         self.ended = False
 
     def record(
@@ -148,8 +148,9 @@ class RunLog:
 
     def announce(self) -> None:
         """Wake whoever waits for the next event. Call it on the event loop."""
-        self._news.set()
-        self._news = asyncio.Event()
+        if self._news is not None:
+            self._news.set()
+            self._news = None
 
     async def page(self, after: int, wait_s: float) -> EventPage:
         """Events after a sequence number, as many as one page holds; waits up to ``wait_s`` for the first."""
@@ -160,6 +161,7 @@ class RunLog:
     async def news(self, after: int, wait_s: float) -> int:
         """Wait up to ``wait_s`` for a fact after a sequence number; returns the number of the last one."""
         if wait_s > 0 and self._last_seq <= after and not self.ended:
+            self._news = self._news or asyncio.Event()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), wait_s)
         return self._last_seq

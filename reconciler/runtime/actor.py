@@ -135,10 +135,8 @@ class ReconcilerActor:
         return self._started
 
     async def submit(self, admitted: AdmittedTask, wait_s: float = 0.0) -> TaskView:
-        """See `Shard.submit` and, for ``wait_s``, `Shard.wait`. Does not wait for a shard that is starting."""
-        shard = await self._shard_soon()
-        view = await shard.submit(admitted)
-        return view if wait_s <= 0 else await shard.wait(view.id, wait_s)
+        """See `Shard.submit`. Does not wait for a shard that is starting."""
+        return await (await self._shard_soon()).submit(admitted, wait_s)
 
     async def submit_many(self, admitted: Sequence[AdmittedTask]) -> list[TaskView | ForerunError]:
         """See `Shard.submit_many`. Does not wait for a shard that is starting."""

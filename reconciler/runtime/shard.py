@@ -91,7 +91,7 @@ class Shard:
         self.parking = Parking(journal, ports.clock, self._start)
         self._lists = TaskLists(journal, self._live, self.parking)
         self._sweeping: asyncio.Task[None] | None = None
-        self._submissions = Submissions(journal, self._health, self._begin, self.show, observer)
+        self._submissions = Submissions(journal, self._health, self._begin, observer)
 
     @property
     def live(self) -> int:
@@ -110,13 +110,14 @@ class Shard:
         self._sweeping = asyncio.get_running_loop().create_task(self.parking.sweep_now_and_then(self._live))
         return count
 
-    async def submit(self, admitted: AdmittedTask) -> TaskView:
-        """See `Submissions.submit`.
+    async def submit(self, admitted: AdmittedTask, wait_s: float = 0.0) -> TaskView:
+        """See `Submissions.submit`; then, for ``wait_s``, `wait`.
 
         Raises:
             Overloaded: too many tasks are running; nothing was changed.
         """
-        return await self._submissions.submit(admitted)
+        known = await self._submissions.submit(admitted)
+        return await (self.wait(known, wait_s) if wait_s > 0 else self.show(known))
 
     async def submit_many(self, admitted: Sequence[AdmittedTask]) -> list[TaskView | ForerunError]:
         """Admit many tasks, which share a commit: for each its view, or why it was not admitted."""

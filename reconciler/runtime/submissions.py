@@ -1,7 +1,7 @@
 """Admits tasks: each once per idempotency key, and acknowledged only when it is durable."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from itertools import islice
@@ -18,7 +18,6 @@ from reconciler.journal.protocol import HOW_TO_HEAL, RunJournal
 from reconciler.runtime.journal_health import JournalHealth
 from reconciler.runtime.live_run import LiveRun
 from reconciler.runtime.ports import Observer
-from reconciler.views.models import TaskView
 
 # A database that has not looked an idempotency key up by then is away.
 _KNOWN_WAIT_S = 1.0
@@ -45,7 +44,6 @@ class Submissions:
         journal: RunJournal,
         health: JournalHealth,
         begin: Callable[[AdmittedTask, Record], Begun],
-        show: Callable[[TaskId], Awaitable[TaskView]],
         observer: Observer,
     ) -> None:
         """Set up.
@@ -54,18 +52,16 @@ class Submissions:
             journal: records the tasks.
             health: of the journal.
             begin: records a task and starts its run while that is being written.
-            show: the view of a task that was admitted before.
             observer: counts admitted tasks.
         """
         self._journal = journal
         self._health = health
         self._begin = begin
-        self._show = show
         self._observer = observer
         self._admitting: dict[str, asyncio.Future[None]] = {}  # by idempotency key
 
-    async def submit(self, admitted: AdmittedTask) -> TaskView:
-        """Admit a task; it is durable when this returns. A repeated idempotency key answers with the first task.
+    async def submit(self, admitted: AdmittedTask) -> TaskId:
+        """Admit a task; it is durable when this returns its id. A repeated idempotency key returns that of the first.
 
         The run begins while the disk is still writing; what leaves the process waits for it (see `Outbox`).
 
@@ -85,12 +81,12 @@ class Submissions:
         mine = self._admitting[key] = asyncio.get_running_loop().create_future()
         try:
             known = await self._known_as(admitted)
-            return await (self._admit(admitted) if known is None else self._show(known))
+            return known or await self._admit(admitted)
         finally:
             del self._admitting[key]
             mine.set_result(None)
 
-    async def _admit(self, admitted: AdmittedTask) -> TaskView:
+    async def _admit(self, admitted: AdmittedTask) -> TaskId:
         text = await asyncio.to_thread(_text, admitted) if _is_large(admitted) else None
         run, admission = self._begin(admitted, partial(self._recorded, text))
         try:
@@ -104,9 +100,9 @@ class Submissions:
             known = None if admitted.idempotency_key is None else await self._known_as(admitted)
             if known is None:
                 raise
-            return await self._show(known)
+            return known
         self._observer.admitted(admitted.task.kind)
-        return await run.view()
+        return admitted.id
 
     def _withdraw(self, admitted: AdmittedTask, admission: Future[None], run: LiveRun) -> None:
         """End the run of a task that is not acknowledged. If it may be on disk by now, only its key can name it."""

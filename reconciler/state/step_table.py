@@ -4,7 +4,7 @@ Each change costs the step itself and its children, never the plan.
 """
 
 import heapq
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import copy
 from itertools import chain
@@ -43,10 +43,10 @@ class StepTable(Mapping[StepId, StepState]):
     def __init__(self, steps: Iterable[StepId] = ()) -> None:
         self._states: dict[StepId, StepState] = {}
         self._retired: dict[StepId, StepState] = {}  # of steps that the plan does not hold any more
-        self._retired_counts: Counter[StepStatus] = Counter()
+        self._retired_counts: defaultdict[StepStatus, int] = defaultdict(int)
         self._children: dict[StepId, list[StepId]] = {}
         self._open_parents: dict[StepId, int] = dict.fromkeys(steps, 0)
-        self._counts: Counter[StepStatus] = Counter()
+        self._counts: defaultdict[StepStatus, int] = defaultdict(int)
         self._done = self._going = 0  # asked for at every event
         self._retries: list[tuple[float, StepId]] = []
         self.moved: Moved | None = None  # told of every change of a step
@@ -163,7 +163,7 @@ class StepTable(Mapping[StepId, StepState]):
     def restore(self, steps: Iterable[PlannedStep]) -> None:
         """The plan holds these finished steps again."""
         self._states, self._retired = {**self._retired, **self._states}, {}
-        self._retired_counts = Counter()
+        self._retired_counts = defaultdict(int)
         for planned in steps:
             self._open_parents[planned.id] = 0
             for parent in planned.step.parents:
@@ -188,7 +188,7 @@ class StepTable(Mapping[StepId, StepState]):
         still = copy(self)
         still._states, still._retired = dict(self._states), dict(self._retired)  # noqa: SLF001
         still.moved = None
-        still._counts = Counter(self._counts)  # noqa: SLF001
+        still._counts = self._counts.copy()  # noqa: SLF001
         return still
 
     def attempt_of(self, step: StepId) -> AttemptId:
