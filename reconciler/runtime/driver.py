@@ -176,7 +176,7 @@ class Driver:
     async def _step(self, event: e.Event) -> None:
         if takes_long(event, self.run):
             async with self._handling:
-                commands, durable = await asyncio.to_thread(self._handled, event)
+                commands, durable = await self.shared.handled(partial(self._handled, event))
         else:
             commands, durable = self._handled(event)
         self.log.announce()

@@ -339,7 +339,8 @@ class Shard:
         for drive in running:
             drive.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await asyncio.to_thread(self._planning_thread.shutdown)
+        for thread in (self._planning_thread, self._shared.handling_thread):
+            await asyncio.to_thread(thread.shutdown)
         for close in self._on_close:
             try:
                 closing = close()
