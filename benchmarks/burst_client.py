@@ -1,4 +1,7 @@
-"""The client of the burst, in a process of its own, so that its work is not taken for the service's."""
+"""The client of the burst, in a process of its own, so that its work is not taken for the service's.
+
+It is aiohttp, which takes 0.2 ms of CPU a request. On two cores, the 2.5 ms of httpx would be measured as well.
+"""
 
 import asyncio
 import json
@@ -6,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-import httpx
+import aiohttp
 
 STEPS = 5
 # Concurrent connections; more would only wait in the kernel.
@@ -38,13 +41,12 @@ async def burst(url: str, numbers: range) -> dict[str, float]:
     Returns:
         ``errors``: tasks without the expected outputs. ``seconds``: from the first request to the last answer.
     """
-    limits, room = httpx.Limits(max_connections=CONNECTIONS), asyncio.Semaphore(CONNECTIONS)
-    async with httpx.AsyncClient(base_url=url, timeout=_WAIT_S + 60, limits=limits, trust_env=False) as client:
+    timeout, room = aiohttp.ClientTimeout(total=_WAIT_S + 60), aiohttp.TCPConnector(limit=CONNECTIONS)
+    async with aiohttp.ClientSession(url, timeout=timeout, connector=room) as client:
 
         async def one(number: int) -> bool:
-            async with room:
-                reply = await client.post("/v1/tasks", params={"wait_s": _WAIT_S}, json=task(number))
-            view = reply.json()
+            async with client.post("/v1/tasks", params={"wait_s": _WAIT_S}, json=task(number)) as reply:
+                view = await reply.json()
             return bool(view.get("status") == "succeeded" and view["outputs"] == expected(number))
 
         began_s = time.perf_counter()

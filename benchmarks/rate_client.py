@@ -5,9 +5,10 @@ import json
 import random
 import sys
 import time
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
-import httpx
+import aiohttp
 
 from benchmarks.burst_client import CONNECTIONS, expected, task
 
@@ -47,7 +48,7 @@ class Timed(NamedTuple):
 class RateClient:
     """Submits tasks over HTTP and times them."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: aiohttp.ClientSession) -> None:
         self._http = http
 
     async def run(self, arrivals: Arrivals) -> dict[str, Any]:
@@ -91,20 +92,22 @@ class RateClient:
 
     async def _one(self, number: int, arrival_s: float) -> Timed | None:
         """Submit a task and wait for its end. None if it did not end as expected."""
-        admitted = await self._http.post("/v1/tasks", json=task(number))
+        async with self._http.post("/v1/tasks", json=task(number)) as admitted:
+            known = await admitted.json()
         admission_s = time.perf_counter() - arrival_s
-        if admitted.status_code != httpx.codes.ACCEPTED:
+        if admitted.status != HTTPStatus.ACCEPTED:
             return None
-        ended = await self._http.get(f"/v1/tasks/{admitted.json()['id']}", params={"wait_s": _WAIT_S})
-        completion_s, view = time.perf_counter() - arrival_s, ended.json()
+        async with self._http.get(f"/v1/tasks/{known['id']}", params={"wait_s": _WAIT_S}) as ended:
+            view = await ended.json()
+        completion_s = time.perf_counter() - arrival_s
         if view.get("outputs") != expected(number):
             return None
         return Timed(admission_s, view["first_dispatch_s"], completion_s)
 
 
 async def _main(url: str, levels: list[Arrivals]) -> list[dict[str, Any]]:
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=1_000)
-    async with httpx.AsyncClient(base_url=url, timeout=_WAIT_S + 60, limits=limits, trust_env=False) as http:
+    timeout, no_limit = aiohttp.ClientTimeout(total=_WAIT_S + 60), aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(url, timeout=timeout, connector=no_limit) as http:
         return [await RateClient(http).run(arrivals) for arrivals in levels]
 
 

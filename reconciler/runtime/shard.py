@@ -339,8 +339,7 @@ class Shard:
         for drive in running:
             drive.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        for thread in (self._planning_thread, self._shared.handling_thread):
-            await asyncio.to_thread(thread.shutdown)
+        await asyncio.to_thread(self._shared.close)
         for close in self._on_close:
             try:
                 closing = close()

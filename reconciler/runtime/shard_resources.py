@@ -32,6 +32,11 @@ class ShardResources:
     turns: Turns = field(default_factory=Turns)
     handling_thread: Threads = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="large-events"))
 
+    def close(self) -> None:
+        """Wait for what the threads do, and end them."""
+        self.planning_thread.shutdown()
+        self.handling_thread.shutdown()
+
     async def handled(self, handle: Callable[[], _Result]) -> _Result:
         """What a function returns that handles an event in the thread for those that take long."""
         inside = copy_context()

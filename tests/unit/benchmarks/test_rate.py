@@ -1,8 +1,10 @@
 """Arrivals are random but the same for a seed, and bounded; latencies are told as quantiles."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
 
-import httpx
 import pytest
 
 from benchmarks.burst_client import CONNECTIONS, expected
@@ -23,6 +25,16 @@ def test_there_are_no_more_arrivals_than_asked_for():
     assert len(Arrivals(per_s=50.0, most=10, seconds=100.0).moments_s()) == 10
 
 
+class Reply(NamedTuple):
+    """An answer of the service."""
+
+    status: int
+    body: dict[str, Any]
+
+    async def json(self) -> dict[str, Any]:
+        return self.body
+
+
 class Service:
     """Answers as the service does; every third task fails. Requests wait for each other if `gathers` is set."""
 
@@ -30,28 +42,29 @@ class Service:
         self.open = self.most_open = 0
         self._gathers = gathers
         self._gathered = asyncio.Event()
-        self._numbers: list[int] = []
+        self._submitted = 0
 
-    async def __call__(self, request: httpx.Request) -> httpx.Response:
-        if request.method == "POST":
-            number = len(self._numbers)
-            self._numbers.append(number)
-            return httpx.Response(202, json={"id": str(number)})
+    @asynccontextmanager
+    async def post(self, path: str, **_: Any) -> AsyncIterator[Reply]:
+        assert path == "/v1/tasks"
+        self._submitted += 1
+        yield Reply(202, {"id": str(self._submitted - 1)})
+
+    @asynccontextmanager
+    async def get(self, path: str, **_: Any) -> AsyncIterator[Reply]:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         if self.open >= self._gathers:
             self._gathered.set()
         await self._gathered.wait()
         self.open -= 1
-        number = int(request.url.path.rpartition("/")[2])
+        number = int(path.rpartition("/")[2])
         outputs = {} if number % 3 == 2 else expected(number)
-        return httpx.Response(200, json={"outputs": outputs, "first_dispatch_s": 0.002})
+        yield Reply(200, {"outputs": outputs, "first_dispatch_s": 0.002})
 
 
-async def run(service, arrivals):
-    transport = httpx.MockTransport(service)
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as http:
-        return await RateClient(http).run(arrivals)
+async def run(service: Any, arrivals: Arrivals) -> dict[str, Any]:
+    return await RateClient(service).run(arrivals)
 
 
 async def test_tasks_are_submitted_whether_or_not_earlier_ones_have_been_answered():
