@@ -71,6 +71,8 @@ class RayGateway:
     def __init__(self, settings: Settings, local: Mapping[str, Any] | None = None) -> None:
         """Set up. ``local``: actors of this process by name."""
         self._shards = settings.reconciler.shards
+        here = (shard for shard in range(self._shards) if local and shard_name(shard) in local)
+        self._any = next(here, 0)  # answers what any shard may answer
         self._learns = settings.learner.enabled
         self._decomposition_s = settings.llm.timeout_s
         self._actors = ActorCalls(local)
@@ -170,17 +172,17 @@ class RayGateway:
         """See `Gateway`."""
         decomposition_s = 0.0 if task.goal is None else self._decomposition_s
         timeout_s = decomposition_s + task.planning.time_limit_s + _PLANNING_MARGIN_S
-        both = await self._of_shard(0, "preview", task, timeout_s=timeout_s)
+        both = await self._of_shard(self._any, "preview", task, timeout_s=timeout_s)
         # The figures of a plan of thousands of steps take tens of milliseconds.
         return await asyncio.to_thread(preview, both)
 
     async def nodes(self) -> ClusterSnapshot:
         """See `Gateway`."""
-        return cast("ClusterSnapshot", await self._of_shard(0, "nodes"))
+        return cast("ClusterSnapshot", await self._of_shard(self._any, "nodes"))
 
     async def learner(self) -> dict[str, JsonValue]:
         """See `Gateway`."""
-        return cast("dict[str, JsonValue]", await self._of_shard(0, "learner"))
+        return cast("dict[str, JsonValue]", await self._of_shard(self._any, "learner"))
 
     async def learner_versions(self) -> LearnerVersions:
         """See `Gateway`."""
@@ -200,7 +202,7 @@ class RayGateway:
 
     async def catalog(self, known: str) -> Catalog | None:
         """See `Gateway`."""
-        return cast("Catalog | None", await self._of_shard(0, "catalog", known))
+        return cast("Catalog | None", await self._of_shard(self._any, "catalog", known))
 
     async def metrics(self) -> Sequence[str]:
         """See `Gateway`. A shard that does not answer is reported as down and does not hide the others."""
