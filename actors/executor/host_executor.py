@@ -84,11 +84,7 @@ class HostExecutor(FencedExecutor):
         host.link.start(call, bound.blobs, partial(self._told, hosted, host))
         if call.timeout_s is not None:
             self._time_limits.add(hosted, call.timeout_s + GRACE_S)
-        loop = asyncio.get_running_loop()
-        if agent.starts_at_once:  # the run takes that for granted
-            hosted.began_s = loop.time()
-        else:
-            loop.call_soon(self._began, hosted)  # one that is flushed before has not begun
+        asyncio.get_running_loop().call_soon(self._began, hosted)  # one that is flushed before has not begun
 
     def _returned(self, hosted: HostedAttempt, host: RunningHost, told: Returned | Exception) -> bool:
         """A host has told the end of an attempt, or has ended itself; whether the attempt is live."""

@@ -1,10 +1,15 @@
 """Between the events of runs, the event loop sees to requests."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import Any
 
 import pytest
 
 from reconciler.runtime.inbox import Inbox
+from reconciler.runtime.shard_resources import ShardResources
 from reconciler.runtime.turns import Turns
 from reconciler.state.events import TimePassed
 
@@ -71,3 +76,19 @@ async def test_an_error_is_raised_in_its_place():
 
     with pytest.raises(OSError, match="gone"):
         await inbox.next()
+
+
+async def test_large_events_of_all_runs_are_handled_in_one_thread_and_each_in_its_context():
+    nothing: Any = None
+    shared = ShardResources(nothing, nothing, ThreadPoolExecutor(1))
+    task: ContextVar[int] = ContextVar("task")
+
+    async def run(number: int) -> tuple[int, int]:
+        task.set(number)
+        return await shared.handled(lambda: (task.get(), threading.get_ident()))
+
+    handled = await asyncio.gather(*(asyncio.ensure_future(run(number)) for number in range(5)))
+    shared.close()
+
+    assert [number for number, _ in handled] == list(range(5))
+    assert len({thread for _, thread in handled}) == 1
