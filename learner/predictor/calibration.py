@@ -15,6 +15,7 @@ from sklearn.isotonic import IsotonicRegression
 _LEAST_OUTCOMES = 40
 _PSEUDO_OUTCOMES = 300.0  # of the logistic recalibration
 _GRID = (np.arange(20) + 0.5) / 20  # the raw probabilities that they have
+_TENTHS = np.linspace(0, 1, 11)
 _PENALTY = 5.0  # of the squared distance from the raw probabilities: of slope and intercept of their log odds
 _LEAST_RAW = 1e-3
 _FLOOR = 0.01  # nothing is certain: the gate must be able to price a wrong guess
@@ -45,6 +46,10 @@ class IsotonicCalibration:
         mean = (float(raw.sum()) + 2) / (len(raw) + 4)
         top = float(np.clip(rate / max(mean, 1e-6), 0, 1))
         return cls(np.array([0.0, 1.0]), np.clip([0.0, top], _FLOOR, 1 - _FLOOR))
+
+    def halved(self) -> "IsotonicCalibration":
+        """Half the correction: for probabilities that are only similar to those that it was learned from."""
+        return IsotonicCalibration(_TENTHS, (_TENTHS + self(_TENTHS)) / 2)
 
     def __call__(self, raw: NDArray[np.floating]) -> NDArray[np.float64]:
         """Calibrated probabilities."""

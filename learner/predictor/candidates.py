@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from learner.predictor.arrays import Floats
+from learner.predictor.arrays import Columns, Floats
 from learner.predictor.cold_guess import Evidence
 from learner.predictor.history import Recollection
 from learner.predictor.numbered_plan import NumberedPlan, begins_with, chain, extended_by, without_step, work_ids
@@ -34,7 +34,7 @@ def candidates(
     they would be for a new request.
     """
     plan_scores, step_scores, edge_scores, _ = space.parts(evidence.scores)
-    order = np.argsort(-plan_scores, kind="stable")[: _KNOWN + len(hidden)]
+    order = highest(plan_scores, _KNOWN + len(hidden))
     known = [space.plans[column] for column in order.tolist() if space.plans[column] not in hidden][:_KNOWN]
     tools, strength = _likely_tools(space, step_scores, evidence.strength)
     chains = [chain(tuple(tools)) for tools in _chains(space, tools, strength, edge_scores)]
@@ -62,7 +62,7 @@ def continuations(
     """
     plan_scores, step_scores, edge_scores, _ = space.parts(evidence.scores)
     columns = space.with_works(work_ids(prefix))
-    best = columns[np.argsort(-plan_scores[columns], kind="stable")[: _KNOWN + len(hidden)]]
+    best = columns[highest(plan_scores[columns], _KNOWN + len(hidden))]
     known = [space.plans[column] for column in best.tolist() if space.plans[column] not in hidden][:_KNOWN]
     begun = [begins_with(plan, prefix) for plan in (*known, *others)]
     tools, strength = _likely_tools(space, step_scores, evidence.strength)
@@ -70,6 +70,15 @@ def continuations(
     grafts = [[tool for tool in plan[0] if tool not in prefix[0]] for plan in others[:_GRAFTED]]
     extended = [extended_by(prefix, rest) for rest in ([], *rests, *grafts)]
     return list(dict.fromkeys([*(plan for plan in begun if plan is not None), *extended]))
+
+
+def highest(values: Floats, most: int) -> Columns:
+    """Where the highest values are, the highest first and equal ones in their order: without sorting the others."""
+    if len(values) <= most:
+        return np.argsort(-values, kind="stable")
+    least = np.partition(values, len(values) - most)[len(values) - most]
+    among = np.flatnonzero(values >= least)
+    return np.asarray(among[np.argsort(-values[among], kind="stable")[:most]])
 
 
 def _rests(
@@ -106,11 +115,11 @@ def _from_cold_guess(cold: NumberedPlan | None, known: list[NumberedPlan]) -> li
 
 def _likely_tools(space: PlanSpace, step_scores: Floats, mentioned: Floats) -> tuple[list[int], Floats]:
     """The tools for new chains, with a probability each; unused tools enter by the words of the catalog."""
-    top = np.argsort(-step_scores, kind="stable")[:_BEAM_TOOLS]
+    top = highest(step_scores, _BEAM_TOOLS)
     of_top = space.labels.tool_of(space.step_labels[top]).tolist()
     strength = dict(zip(reversed(of_top), reversed(step_scores[top].tolist()), strict=True))
     tools = list(dict.fromkeys(of_top))
-    best = np.argsort(-mentioned, kind="stable")[:_LEXICAL_TOOLS]
+    best = highest(mentioned, _LEXICAL_TOOLS)
     for tool in best[(space.times_used(best) == 0) & (mentioned[best] > 0)].tolist():
         if tool not in strength:
             tools.append(tool)

@@ -14,6 +14,8 @@ from learner.predictor.example import PlanExample
 from learner.predictor.numbered_plan import NumberedPlan
 from planners.text.tokens import words
 
+_LIKELY = 2  # plans of the kind, and of the neighbour, that may come again
+
 
 @dataclass(frozen=True)
 class RequestHistory:
@@ -48,6 +50,11 @@ class RequestHistory:
         return found
 
     @cached_property
+    def _commonest_of_kind(self) -> dict[str, list[NumberedPlan]]:
+        """Kept, because looking through all plans for them takes as long as other stages of a guess."""
+        return {kind: _commonest(plans) for kind, plans in self.by_kind.items()}
+
+    @cached_property
     def times(self) -> NDArray[np.float64]:
         """How often each request came, (rows,)."""
         return np.bincount(self.rows, minlength=len(self.keys)).astype(np.float64)
@@ -63,13 +70,15 @@ class RequestHistory:
         """
         others = similarity.copy()
         of_kind, repeats = self.by_kind.get(kind, Counter[NumberedPlan]()), list[NumberedPlan]()
+        commonest = self._commonest_of_kind.get(kind, [])
         if row is not None:
             others[row], repeats = -1.0, self.by_row[row]
             of_kind = of_kind - Counter(repeats)
+            commonest = _commonest(of_kind)
         nearest = int(others.argmax())
         if others[nearest] <= 0:
-            return Recollection(repeats, of_kind)
-        return Recollection(repeats, of_kind, self.by_row[nearest], min(1.0, float(others[nearest])))
+            return Recollection(repeats, of_kind, commonest)
+        return Recollection(repeats, of_kind, commonest, self.by_row[nearest], min(1.0, float(others[nearest])))
 
     def only_in(self, row: int) -> frozenset[NumberedPlan]:
         """The plans that no other request got."""
@@ -89,11 +98,13 @@ class Recollection:
     """What earlier tasks got.
 
     ``repeats``: the plans of the same request, oldest first. ``of_kind``: how often each plan was made for the kind of
-    the task. ``neighbour``: the plans of the most similar other request, and its ``similarity``, 0..1.
+    the task; ``commonest``: the likeliest of them. ``neighbour``: the plans of the most similar other request, and its
+    ``similarity``, 0..1.
     """
 
     repeats: Sequence[NumberedPlan] = ()
     of_kind: Counter[NumberedPlan] = field(default_factory=Counter)
+    commonest: Sequence[NumberedPlan] = ()
     neighbour: Sequence[NumberedPlan] = ()
     similarity: float = 0.0
 
@@ -103,7 +114,11 @@ class Recollection:
 
     def likely(self) -> list[NumberedPlan]:
         """The commonest plans of the kind and of the neighbour."""
-        return [plan for plan, _ in (*self.of_kind.most_common(2), *Counter(self.neighbour).most_common(2))]
+        return [*self.commonest, *_commonest(Counter(self.neighbour))]
+
+
+def _commonest(plans: Counter[NumberedPlan]) -> list[NumberedPlan]:
+    return [plan for plan, _ in plans.most_common(_LIKELY)]
 
 
 def request_key(request: str) -> str:

@@ -68,7 +68,9 @@ class Stages:
         self.weights = led(ExpertWeights.fit(map(_observation, draws)), map(_trial, draws))
         repeated = [draw for draw in draws if draw.repeats]
         self.calibrations = self._calibrated(draw for draw in draws if not draw.repeats)
-        self.repeated = self._calibrated(repeated) if repeated else self.calibrations
+        # Before any request has come again, it is unknown how right guesses at such a request are.
+        unknown = Calibrations(*(calibration.halved() for calibration in self.calibrations))
+        self.repeated = self._calibrated(repeated) if repeated else unknown
         self.continued = self._calibrated(self._continuation(one, fitted) for one in begun[:_MOST_CALIBRATED])
 
     def _considered(self, judgement: Judgement, recalled: Recollection) -> CandidateFeatures:

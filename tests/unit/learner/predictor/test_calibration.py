@@ -38,6 +38,12 @@ def test_probabilities_that_are_right_stay_as_they_are():
     assert np.allclose(calibrated, asked, atol=0.1)
 
 
+def test_half_of_a_correction_lies_halfway():
+    calibration = IsotonicCalibration(np.array([0.0, 1.0]), np.array([0.2, 0.6]))
+
+    assert np.allclose(calibration.halved()(np.array([0.0, 0.5, 1.0])), [0.1, 0.45, 0.8])
+
+
 def test_the_error_by_chance_is_that_of_perfect_probabilities_over_so_few_outcomes():
     draw = np.random.default_rng(1)
     claimed = draw.random(100)
