@@ -19,43 +19,56 @@ from planners.scheduling.kernel.memory import (
 )
 from planners.scheduling.problem.arrays import Floats, Ints
 
-# So often the price is bisected, and no price is higher.
-_BISECTIONS = 12
-_MAX_PRICE = 1e12
+# A price is found between two whose ratio is the step, which are bisected so often; none is lower or higher.
+_STEP, _BISECTIONS = 4.0, 10
+_MIN_PRICE, _MAX_PRICE = 1e-6, 1e12
 
 
-def find_price(m: Ints, f: Floats, budget: float) -> tuple[float, float]:
+def find_price(m: Ints, f: Floats, budget: float, guess: float) -> tuple[float, float]:
     """(price, dollars): the lowest price of a dollar at which the steps keep to a budget, and what they then spend.
 
-    Each step takes the mode that costs least at the price; its number is noted in MISSING.
+    Each step takes the mode that costs least at the price; its number is noted in MISSING. The closer the guess, the
+    sooner the price is found.
     """
-    least, most, chosen, count = m[CELLS], m[ON], m[MISSING], m[STEPS]
+    least, most, chosen = m[CELLS], m[ON], m[MISSING]
+    spent = choose(m, f, 0.0, chosen, chosen, chosen)
+    if spent <= budget:
+        return 0.0, spent
+    copy(m, chosen, least)
     choose_cheapest(m, f, most)
-    spent = choose(m, f, 0.0, most, most, chosen)
-    low = high = 0.0
+    low, high = 0.0, guess
+    spent = choose(m, f, high, least, most, chosen)
     while spent > budget and high < _MAX_PRICE:
-        for step in range(count):
-            m[least + step] = m[chosen + step]
-        low, high = high, max(1.0, high * 8)
+        copy(m, chosen, least)
+        low, high = high, high * _STEP
         spent = choose(m, f, high, least, most, chosen)
-    if high == 0.0:
-        return high, spent
-    for step in range(count):
-        m[most + step] = m[chosen + step]
+    copy(m, chosen, most)
+    while low == 0.0 and high > _MIN_PRICE:
+        lower = high / _STEP
+        at_lower = choose(m, f, lower, least, most, chosen)
+        if at_lower > budget:
+            low = lower
+            copy(m, chosen, least)
+        else:
+            high, spent = lower, at_lower
+            copy(m, chosen, most)
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         at_middle = choose(m, f, middle, least, most, chosen)
-        fits = at_middle <= budget
-        if fits:
+        if at_middle <= budget:
             high, spent = middle, at_middle
+            copy(m, chosen, most)
         else:
             low = middle
-        bound = most if fits else least
-        for step in range(count):
-            m[bound + step] = m[chosen + step]
-    for step in range(count):
-        m[chosen + step] = m[most + step]
+            copy(m, chosen, least)
+    copy(m, most, chosen)
     return high, spent
+
+
+def copy(m: Ints, source: int, target: int) -> None:
+    """Copy a number for each step."""
+    for step in range(m[STEPS]):
+        m[target + step] = m[source + step]
 
 
 def choose(m: Ints, f: Floats, price: float, lower: int, upper: int, noted: int) -> float:

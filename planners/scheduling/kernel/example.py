@@ -22,7 +22,7 @@ def call_all(kernel: Kernel) -> None:
     kernel.replay(*new_memory(p, 1))
     kernel.mirror(*new_memory(p, 1))
     kernel.latest_ends(*new_memory(p, 1), 1.0)
-    kernel.find_price(*new_memory(p, 1), 1.0)
+    kernel.find_price(*new_memory(p, 1), 1.0, 1.0)
     kernel.find_tails(new_memory(p, 1).ints)
     placed = new_memory(p, 2)
     kernel.place_all(*placed)

@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.scheduling.list_scheduling.compiled import compiled_passes
+from planners.scheduling.problem.mode_table import ModeTable
 from planners.scheduling.problem.problem import Problem
 
-_BISECTIONS = 12
-_MAX_PRICE = 1e12
+# A price is found between two whose ratio is the step, which are bisected so often; none is lower or higher.
+_STEP, _BISECTIONS = 4.0, 10
+_MIN_PRICE, _MAX_PRICE = 1e-6, 1e12
 
 
 class PricedChoice(NamedTuple):
@@ -24,32 +26,43 @@ class PricedChoice(NamedTuple):
     durations: Sequence[int]
 
 
-def priced_choice(problem: Problem, time: NDArray[np.float64]) -> PricedChoice:
+def priced_choice(problem: Problem, time: NDArray[np.float64], guess: float = 1.0) -> PricedChoice:
     """What the steps choose at the lowest price at which they keep to the budget.
 
     Args:
         problem: the problem; it has a budget.
         time: what the time of every mode costs, in units of the objective, in rows as in ``Problem.mode_table``.
+        guess: a price above 0; the closer, the sooner the price is found.
     """
-    table, budget = problem.mode_table, problem.budget_usd
-    assert budget is not None
+    assert problem.budget_usd is not None
+    guess = min(max(guess, _MIN_PRICE), _MAX_PRICE)
+    if (compiled := compiled_passes(problem)) is not None:
+        return _choice(problem, *compiled.price(time, problem.budget_usd, guess))
+    return _choice(problem, *_price(problem.mode_table, time, problem.budget_usd, guess))
 
-    def by_arrays(price: float) -> tuple[float, NDArray[np.int64]]:
+
+def _price(
+    table: ModeTable, time: NDArray[np.float64], budget_usd: float, guess: float
+) -> tuple[float, float, NDArray[np.int64]]:
+    """(price, dollars, modes), as the kernel finds them."""
+
+    def at(price: float) -> tuple[float, NDArray[np.int64]]:
         modes: NDArray[np.int64] = np.argmin(time + price * table.usd, axis=1)
         # Added one after the other, as the kernel does it.
         return float(np.cumsum(table.usd[table.rows, modes])[-1]), modes
 
-    if (compiled := compiled_passes(problem)) is not None:
-        high, spent, modes = compiled.price(time, budget)
-        return _choice(problem, high, spent, modes)
-    low = high = 0.0
-    while by_arrays(high)[0] > budget and high < _MAX_PRICE:
-        low, high = high, max(1.0, high * 8)
-    for _ in range(_BISECTIONS if high else 0):
+    spent, modes = at(0.0)
+    if spent <= budget_usd:
+        return 0.0, spent, modes
+    low, high = 0.0, guess
+    while at(high)[0] > budget_usd and high < _MAX_PRICE:
+        low, high = high, high * _STEP
+    while low == 0.0 and high > _MIN_PRICE:
+        low, high = (0.0, high / _STEP) if at(high / _STEP)[0] <= budget_usd else (high / _STEP, high)
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        low, high = (low, middle) if by_arrays(middle)[0] <= budget else (middle, high)
-    spent, modes = by_arrays(high)
-    return _choice(problem, high, spent, modes)
+        low, high = (low, middle) if at(middle)[0] <= budget_usd else (middle, high)
+    return high, *at(high)
 
 
 def _choice(problem: Problem, price: float, spent: float, modes: NDArray[np.int64]) -> PricedChoice:

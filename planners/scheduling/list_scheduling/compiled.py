@@ -122,11 +122,13 @@ class CompiledPasses:
         self._kernel.order_steps(*memory)
         return memory.part(ORDER, self._steps).copy()
 
-    def price(self, time: NDArray[np.float64], budget_usd: float) -> tuple[float, float, NDArray[np.int64]]:
+    def price(
+        self, time: NDArray[np.float64], budget_usd: float, guess: float
+    ) -> tuple[float, float, NDArray[np.int64]]:
         """(price, dollars, rows of modes): the search of `priced_choice`."""
         memory = self._scratch
         memory.floats_of(COSTS, time.size)[:] = time.ravel()
-        price, spent = self._kernel.find_price(*memory, budget_usd)
+        price, spent = self._kernel.find_price(*memory, budget_usd, guess)
         return price, spent, memory.part(MISSING, self._steps).copy()
 
     def tails(self, durations: Sequence[int]) -> NDArray[np.int64]:

@@ -117,6 +117,7 @@ class _IteratedHeft:
         if known is not None:
             self.best = known
         self._has_budget = problem.budget_usd is not None
+        self._price = 1.0  # of a dollar, when the budget was last divided
 
     @property
     def meets_bound(self) -> bool:
@@ -257,7 +258,8 @@ class _IteratedHeft:
         for share in _TARGETS:
             ends = latest - (1 - share) * target
             late = np.maximum(0.0, duration - (ends - start)[:, None])
-            choice = priced_choice(problem, self._per_quantum * late + costs)
+            choice = priced_choice(problem, self._per_quantum * late + costs, self._price)
+            self._price = choice.price or self._price
             path = longest_path(problem, choice.durations)
             if best is None or path < least * _SHORTER:
                 best, least = (choice, ends), path

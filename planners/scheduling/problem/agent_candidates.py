@@ -19,8 +19,9 @@ class Candidates:
     def key(self, step: Step) -> tuple[object, ...]:
         """Everything the candidates of a step depend on."""
         names = tuple(sorted(step.inputs)) if step.capability in self._with_schema else ()
-        asked = (step.capability, self._rule.floor(step), step.agent, names, step.mailbox is None)
-        return *asked, self._refused.get(step.id, ())
+        floor = self._rule.floor(step) if step.min_quality else self._rule.min_quality
+        refused = self._refused.get(step.id, ()) if self._refused else ()
+        return step.capability, floor, step.agent, names, step.mailbox is None, refused
 
     def of(self, step: Step) -> list[AgentSpec]:
         """The agents that may execute the step, in catalog order."""

@@ -87,12 +87,15 @@ def _dominators(modes: Sequence[ExecutionMode]) -> list[list[tuple[int, bool]]]:
 
 def _non_dominated(rows: ModeRows) -> NDArray[np.bool_]:
     """The modes to keep of each row; of modes that dominate each other, the first."""
-    duration, usd = rows.duration, rows.usd
-    kept = np.ones(duration.shape, dtype=np.bool_)
-    for k, others in enumerate(_dominators(rows.modes)):
-        for i, even_if_equal in others:
-            dominates = (duration[:, i] <= duration[:, k]) & (usd[:, i] <= usd[:, k])
-            if not even_if_equal:
-                dominates &= (duration[:, i] != duration[:, k]) | (usd[:, i] != usd[:, k])
-            kept[:, k] &= ~dominates
+    kept = np.ones(rows.duration.shape, dtype=np.bool_)
+    pairs = [(k, i, even) for k, others in enumerate(_dominators(rows.modes)) for i, even in others]
+    if not pairs:
+        return kept
+    dominated, by, even_if_equal = (np.array(column) for column in zip(*pairs, strict=True))
+    duration, other_duration = rows.duration[:, dominated], rows.duration[:, by]
+    usd, other_usd = rows.usd[:, dominated], rows.usd[:, by]
+    better = (other_duration < duration) | (other_usd < usd) | even_if_equal
+    dominates = (other_duration <= duration) & (other_usd <= usd) & better
+    columns, first = np.unique(dominated, return_index=True)
+    kept[:, columns] = ~np.logical_or.reduceat(dominates, first, axis=1)
     return kept
