@@ -6,8 +6,7 @@ cluster's time at a price set by contention. The number of passes depends on the
 result does not depend on the load of the machine.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,13 +15,14 @@ from numpy.typing import NDArray
 
 from planners.scheduling.list_scheduling.budget_price import PricedChoice, priced_choice
 from planners.scheduling.list_scheduling.compiled import Cutoff, compiled_passes, longest_path
+from planners.scheduling.list_scheduling.contention import contention
 from planners.scheduling.list_scheduling.crashing import crashed
 from planners.scheduling.list_scheduling.heft import heft
 from planners.scheduling.list_scheduling.justification import justified
 from planners.scheduling.list_scheduling.makespan_forecast import forecast_makespan
 from planners.scheduling.list_scheduling.partial_schedule import Schedule, satisfies_limits
 from planners.scheduling.list_scheduling.priorities import order_by_priority, rank_order
-from planners.scheduling.list_scheduling.score import PlacementScore, build_score
+from planners.scheduling.list_scheduling.score import build_score
 from planners.scheduling.list_scheduling.serial import BudgetDivision, serial_schedule
 from planners.scheduling.problem.lower_bound import earliest_starts, lower_bound
 from planners.scheduling.problem.problem import Problem
@@ -35,10 +35,27 @@ _BOUND_TOLERANCE = 5e-3
 _TARGETS, _SHORTER = (1.0, 0.6, 0.36), 0.95
 # Random passes where the kernel makes them, which costs little.
 _VARIED = 8
-# What random passes may ask for the cluster's time.
-_PRICES = (0.0, 0.5, 2.0, 4.0)
 # The share of random passes that divide the budget among the steps.
 _SPREAD_PROBABILITY = 0.5
+
+
+class Variation(NamedTuple):
+    """What random passes draw from: prices of the cluster's time, and shares of the makespan to aim for.
+
+    ``contended``: the cluster's time costs more while the best schedule uses most of it, and nothing when it is idle.
+    """
+
+    prices: tuple[float, ...]
+    least_share: float
+    most_share: float
+    contended: bool = False
+
+
+# Chosen as the passes below.
+VARIATIONS = (
+    Variation((0.0, 1.0, 4.0, 16.0), 0.85, 1.05),
+    Variation((0.0, 1.0, 4.0, 16.0), 0.85, 1.05, contended=True),
+)
 
 
 class Pass(NamedTuple):
@@ -46,12 +63,13 @@ class Pass(NamedTuple):
 
     ``cluster_price`` is the price of the cluster's time (1: occupying all of it for a quantum costs as much as a
     quantum of delay). ``makespan_share`` is the makespan to aim for, relative to the best. ``spread_budget`` divides
-    the budget among the steps.
+    the budget among the steps. ``contended``: as for `Variation`.
     """
 
     cluster_price: float
     makespan_share: float
     spread_budget: bool = False
+    contended: bool = False
 
 
 # In this order, where only time counts, where dollars count, and where there is a budget. Chosen by their gain on
@@ -66,15 +84,6 @@ MANY_FOR_DOLLARS = (Pass(1.0, 1.05), Pass(0.0, 1.0))
 _PATH_BOUND = 0.8
 # A pass that gains 3 to 25 % is repeated once. More is gained where plain HEFT was bad, and then once is enough.
 _REPEATS, _SOME, _MUCH = 2, 0.97, 0.75
-
-
-@dataclass(frozen=True, slots=True)
-class ResourcePrices:
-    """The prices of a pass, in units of the objective: per dollar, and per quantum of the whole cluster's time."""
-
-    usd: float
-    cluster_time: float
-    latest: Sequence[float] | NDArray[np.float64]
 
 
 def iterated_heft(problem: Problem) -> Schedule:
@@ -117,6 +126,7 @@ class _IteratedHeft:
         if known is not None:
             self.best = known
         self._has_budget = problem.budget_usd is not None
+        self._contended: tuple[Schedule, NDArray[np.float64]] | None = None
         self._price = 1.0  # of a dollar, when the budget was last divided
 
     @property
@@ -137,11 +147,24 @@ class _IteratedHeft:
         return rank_order(self._problem).order
 
     @cached_property
+    def _shares(self) -> dict[str, float]:
+        return _cluster_shares(self._problem)
+
+    @cached_property
     def _cluster_time(self) -> NDArray[np.float64]:
         """What every mode takes of the cluster's time, in quanta."""
-        shares, table = _cluster_shares(self._problem), self._problem.mode_table
+        shares, table = self._shares, self._problem.mode_table
         of_modes = (np.array([shares[mode.agent.name] for mode in rows.modes]) for rows in table.classes)
         return table.gathered([rows.duration * share for rows, share in zip(table.classes, of_modes, strict=True)])
+
+    def _contended_time(self) -> NDArray[np.float64]:
+        """The same, weighted by how contended the cluster is when the step runs in the best schedule."""
+        known = self._contended
+        if known is None or known[0] is not self.best:
+            agents = self._problem.agents(self.best.mode)
+            weights = contention(self.best, np.array([self._shares[agent.name] for agent in agents]))
+            known = self._contended = self.best, self._cluster_time * weights[:, None]
+        return known[1]
 
     def run(self) -> None:
         """Start every pass from the best schedule so far, and repeat it while it gains much."""
@@ -185,10 +208,11 @@ class _IteratedHeft:
 
     def _crash(self) -> None:
         """A pass in which steps have the latest ends, and the budget, that crashing gives them."""
-        bought = crashed(self._problem)
-        score = self._score(ResourcePrices(self._problem.objective.usd_weight, 0.0, bought.latest))
+        problem = self._problem
+        bought = crashed(problem)
+        score = build_score(problem, problem.objective.usd_weight * problem.mode_table.usd, bought.latest, _END_WEIGHT)
         division = BudgetDivision(reserved_usd=bought.usd)
-        self._update(serial_schedule(self._problem, self._order, score, division=division, cutoff=self._cutoff()))
+        self._update(serial_schedule(problem, self._order, score, division=division, cutoff=self._cutoff()))
 
     def _repeat(self, one: Pass) -> None:
         for _ in range(_REPEATS):
@@ -205,14 +229,16 @@ class _IteratedHeft:
         self, one: Pass, latest: NDArray[np.float64], start: NDArray[np.int64], cutoff: Cutoff
     ) -> Schedule | None:
         """All steps placed; ``latest`` and ``start`` are their latest ends and the starts that are expected."""
-        cluster_price, usd = one.cluster_price * self._per_quantum, self._problem.objective.usd_weight
-        division = BudgetDivision(spread=one.spread_budget)
+        usd, division = self._problem.objective.usd_weight, BudgetDivision(spread=one.spread_budget)
+        time = self._contended_time() if one.contended else self._cluster_time
+        occupied = one.cluster_price * self._per_quantum * time
         if self._has_budget:
-            choice, latest = self._affordable(cluster_price, latest, start)
+            choice, latest = self._affordable(occupied, latest, start)
             usd += choice.price
             if not one.spread_budget:
                 division = BudgetDivision(reserved_usd=choice.usd)
-        score = self._score(ResourcePrices(usd, cluster_price, latest))
+        fixed = usd * self._problem.mode_table.usd + occupied
+        score = build_score(self._problem, fixed, latest, _END_WEIGHT)
         return serial_schedule(self._problem, self._order, score, division=division, cutoff=cutoff)
 
     def _cutoff(self) -> Cutoff:
@@ -229,8 +255,10 @@ class _IteratedHeft:
         """One pass with priorities varied by up to a tenth, and prices and target drawn around the usual ones."""
         kept, priority = self._order, self._rank * rng.uniform(0.9, 1.1, len(self._rank))
         self._order = order_by_priority(self._problem, priority)
-        price, share = _PRICES[rng.integers(len(_PRICES))], rng.uniform(0.55, 1.1)
-        self._pass(Pass(price, share, bool(rng.random() < _SPREAD_PROBABILITY)))
+        drawn = VARIATIONS[rng.integers(len(VARIATIONS))]
+        price = drawn.prices[rng.integers(len(drawn.prices))]
+        share, spread = rng.uniform(drawn.least_share, drawn.most_share), bool(rng.random() < _SPREAD_PROBABILITY)
+        self._pass(Pass(price, share, spread, drawn.contended))
         self._order = kept
 
     def _update(self, schedule: Schedule | None) -> None:
@@ -240,21 +268,19 @@ class _IteratedHeft:
         if key < (not satisfies_limits(self._problem, self.best), self.best.value):
             self.best = schedule
 
-    def _score(self, prices: ResourcePrices) -> PlacementScore:
-        fixed = prices.usd * self._problem.mode_table.usd + prices.cluster_time * self._cluster_time
-        return build_score(self._problem, fixed, prices.latest, _END_WEIGHT)
-
     def _affordable(
-        self, cluster_price: float, latest: NDArray[np.float64], start: NDArray[np.int64]
+        self, occupied: NDArray[np.float64], latest: NDArray[np.float64], start: NDArray[np.int64]
     ) -> tuple[PricedChoice, NDArray[np.float64]]:
         """What steps choose so that they keep to the budget, and the latest ends that they are to meet.
+
+        ``occupied`` is what each mode costs by the cluster's time that it takes.
 
         A target that is too easy leaves long steps slow: their lateness is small, so that the budget goes to others.
         If the longest path of what they choose misses the target, lower targets are tried, as long as that shortens it.
         """
         problem, duration = self._problem, self._problem.mode_table.duration
         target, best, least = float(latest.max()), None, float("inf")
-        costs = self._per_quantum * _END_WEIGHT * duration + cluster_price * self._cluster_time
+        costs = self._per_quantum * _END_WEIGHT * duration + occupied
         for share in _TARGETS:
             ends = latest - (1 - share) * target
             late = np.maximum(0.0, duration - (ends - start)[:, None])

@@ -45,7 +45,7 @@ class StepTimes(NamedTuple):
 
 
 _PYTHON = StepTimes(1e-3, 4e-5, 6e-5, 1.0)
-_COMPILED = StepTimes(5e-4, 1.5e-6, 3e-6, 3.0)
+_COMPILED = StepTimes(5e-4, 1e-6, 3e-6, 2.5)
 
 
 def improve(incumbent: Incumbent, objective: IntegerObjective, budget: SearchBudget, seed: int) -> None:
