@@ -70,7 +70,8 @@ class _Drawing:
             return
         steps = self.draw(st.lists(st.sampled_from(beside), min_size=1, max_size=3, unique=True))
         few = [{"tolerated_failures": 1}, {"tolerated_failures": "50%"}]
-        quorums = [{"min_successful": 1}] * 2 if self.order else []
+        quorum = {"complete_when": self.draw(st.sampled_from(_QUORUMS))} if self.order else {}
+        quorums = [{"min_successful": 1}] * 2 + [quorum] if self.order else []
         policy = self.draw(st.sampled_from([*few, *quorums, *([{"timeout_s": 1.0}] if self.times else [])]))
         node["join"] = {"steps": steps, **policy}
 
