@@ -5,7 +5,7 @@ from copy import copy
 from typing import Any, NamedTuple
 
 from planners.agents import Catalog
-from planners.model import AttemptId, NodeId, StepId
+from planners.model import AttemptId, NodeId, StepId, WorkKey
 from reconciler.state import accounts
 from reconciler.state.attempts import Attempt, AttemptStatus
 
@@ -66,6 +66,7 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
         self.large_outputs: dict[AttemptId, None] = {}
         self.spending = _NOTHING
         self.changed: list[AttemptId] = []
+        self.acts: dict[WorkKey, StepId] = {}  # the work of irreversible attempts -> the step that it was done for
 
     def __getitem__(self, attempt: AttemptId) -> Attempt:
         return self._attempts[attempt]
@@ -118,6 +119,8 @@ class AttemptTable(Mapping[AttemptId, Attempt]):
             self._current.pop(identity, None)
         elif identity not in self._attempts:
             self._current[identity] = None
+        if identity not in self._attempts and self._catalog.by_name[attempt.placement.agent].effect.never_twice:
+            self.acts.setdefault(attempt.work_key, attempt.step.id)
         self._attempts[identity] = attempt
         self.changed.append(identity)
         if live:

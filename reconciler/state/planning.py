@@ -4,6 +4,7 @@ A plan that streamed in, a list that became known, an agent that failed for good
 for a new optimal plan, and its answer is held against the work under way.
 """
 
+from collections import ChainMap
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
@@ -33,7 +34,7 @@ from reconciler.state.speculation import Speculation, supersede
 from reconciler.state.step_state import StepState, StepStatus
 from reconciler.state.step_table import StepTable
 from reconciler.state.undecided_ends import Ends, count_ends, ended_by_plan
-from reconciler.state.undecided_steps import UndecidedSteps
+from reconciler.state.undecided_steps import StepChange, UndecidedSteps
 from reconciler.state.undo_plan import prepare
 
 
@@ -120,7 +121,9 @@ def _is_renumbered(run: RunData, planned: PlannedStep) -> bool:
 
 def _reconciled(run: RunData, plan: Plan) -> Reconciliation:
     progress = replace(run.progress, current=run.attempts.current())
-    return reconcile(progress, plan, run.task, run.catalog, run.digests, run.facts.failed_work)
+    # A like act of another step, such as one in a finished turn of a loop that the plan leaves out, is another act.
+    taken = ChainMap(run.facts.failed_work, run.attempts.acts)
+    return reconcile(progress, plan, run.task, run.catalog, run.digests, taken)
 
 
 def _is_pending(run: RunData, epoch: int) -> bool:
@@ -269,6 +272,7 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
     before, undecided, run.failing = run.steps, run.fan_outs.ended, {}
     run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, before, gone=run.facts.gone, proposing=proposing)
+    run.facts.changes += [StepChange(frozenset({step}), skips=False) for step in proposing]
     run.undecided = UndecidedSteps(plan, run.facts.changes)
     run.note_begun()
     run.held.look_again()

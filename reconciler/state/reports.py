@@ -21,6 +21,7 @@ from reconciler.state.planning import request_plan, settle, unroll
 from reconciler.state.proposals import awaits_plan
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
+from reconciler.state.undecided_steps import StepChange
 from reconciler.state.undo_plan import lose_inputs
 
 
@@ -265,6 +266,7 @@ def _finish_step(run: RunData, done: Attempt, cause: str) -> None:
         run.steps.leave(done.step.id, StepStatus.FINISHED, run.at_s, cause)
         return
     if awaits_plan(run, done.step.id, done):
+        run.change(StepChange(frozenset({done.step.id}), skips=False))
         run.steps.block(done.step.id, run.at_s, c.PlanReason.PROPOSED)
         return
     run.steps.finish(done.step.id, run.at_s, cause)

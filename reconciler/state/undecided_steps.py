@@ -16,7 +16,8 @@ class StepChange(NamedTuple):
     """What has become of some steps.
 
     Attributes:
-        steps: those that have failed, were dropped, or are the elements of a fan-out that is complete.
+        steps: those that have failed, were dropped, have proposed something, or are the elements of a fan-out that is
+            complete.
         skips: whether the next plan may skip what needs their outputs. If not, it gives that other inputs.
         within: the fan-out in which alone steps can be skipped: others read the fan-out, which goes on.
         around: whether the fan-outs that the steps are in are not decided either, as their elements may have ended.

@@ -26,7 +26,12 @@ def validated(monkeypatch):
 
 def played(steps, mode, seconds=None, **more):
     world = Declared(
-        a_task(steps, INPUTS, mode=mode), output=answered(), seconds=seconds or (lambda *_: 0.5), plan_s=0.3, **more
+        a_task(steps, INPUTS, mode=mode),
+        output=answered(),
+        seconds=seconds or (lambda *_: 0.5),
+        plan_s=0.3,
+        happened=False,
+        **more,
     )
     return world.play()
 
@@ -57,7 +62,7 @@ def drawn_seconds(draws):
 
 @settings(max_examples=HISTORIES, **SETTINGS)
 @given(
-    workflows(),
+    workflows(effects=True),
     st.lists(st.sampled_from([0.1, 0.4, 0.9, 3.0]), min_size=1, max_size=7),
     st.dictionaries(st.sampled_from([f"n{n}" for n in range(1, 9)]), st.sampled_from(["0", "5", "f", 3]), max_size=3),
     st.lists(st.integers(1, 30), max_size=2).map(sorted),
@@ -79,4 +84,5 @@ def test_speculation_changes_nothing_but_the_time(steps, seconds, imagined, kill
     assert guessed.run.status.ended
     # A task that fails may be cut short at another of its failures, but fails all the same.
     assert ended(guessed) == ended(plain), steps
+    guessed.done_for_good()
     the_mailbox_tells_what_plans_have_confirmed(guessed)

@@ -29,6 +29,7 @@ def played(steps, mode, limits, answers=(), *, seconds=0.5, kills=()):
         output=answered(),
         seconds=lambda *_: seconds,
         plan_s=0.3,
+        happened=False,
         faults=answers,
         catalog=PRICED,
         restarts=tuple(Restart(after=after) for after in dict.fromkeys(kills)),
@@ -50,7 +51,7 @@ def result(world):
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
 @given(
-    workflows(),
+    workflows(effects=True),
     st.sampled_from(["wait", "forerun"]),
     asking,
     st.tuples(st.sampled_from([0.7, 2.5, 300.0]), st.booleans()),
@@ -68,7 +69,7 @@ def test_raised_limits_change_nothing_but_the_time(steps, mode, asks, said, kill
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
 @given(
-    workflows(),
+    workflows(effects=True),
     st.sampled_from(["wait", "forerun"]),
     asking,
     st.sampled_from(["finish", "fail"]),
@@ -86,7 +87,7 @@ def test_a_task_that_asks_ends_soon_once_somebody_ends_it(steps, mode, asks, act
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
 @given(
-    workflows(),
+    workflows(effects=True),
     st.sampled_from(["wait", "forerun"]),
     st.sampled_from([0.1, 1.0, 2.0, 5.0]),
     st.lists(st.integers(1, 30), max_size=2).map(sorted),

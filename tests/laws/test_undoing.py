@@ -33,7 +33,7 @@ def undone_in_order(run):
 
 @settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
 @given(
-    workflows(undo=True),
+    workflows(undo=True, effects=True),
     st.sampled_from(["wait", "forerun"]),
     st.lists(st.sampled_from([0.1, 0.4, 0.9, 3.0]), min_size=1, max_size=7),
     st.tuples(st.sampled_from([0.2, 1.0, 2.0, 5.0]), st.sampled_from([None, None, 0.8, 1.2, 2.0, 4.0])),
@@ -48,6 +48,7 @@ def test_a_task_that_does_not_succeed_undoes_what_its_steps_have_done(steps, mod
         output=lambda capability, inputs, number: BAD if "fails" in inputs else agents(capability, inputs, number),
         seconds=lambda _, inputs, number: fails_s if "fails" in inputs else seconds[number % len(seconds)],
         plan_s=0.3,
+        happened=False,
         faults=() if cancel_s is None else ((cancel_s, e.CancelRequested(at_s=0)),),
         restarts=tuple(Restart(after=after) for after in dict.fromkeys(kills)),
     ).play()
@@ -85,6 +86,7 @@ def test_what_was_done_in_a_failed_try_is_undone_once_before_the_fallback_begins
         output=lambda capability, inputs, number: BAD if "fails" in inputs else agents(capability, inputs, number),
         seconds=lambda _, inputs, number: 2.0 if "fails" in inputs else seconds[number % len(seconds)],
         plan_s=0.3,
+        happened=False,
         restarts=tuple(Restart(after=after) for after in dict.fromkeys(kills)),
     ).play()
 

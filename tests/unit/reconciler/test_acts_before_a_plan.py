@@ -7,12 +7,13 @@ from planners.agents import Catalog
 from reconciler.simulation import Restart
 from reconciler.state import commands as c
 from reconciler.state.commands import RunStatus
-from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.handoff import Failure, FailureKind, Handoff
 from reconciler.state.run import RunState
 
 FAILS = 9
 SECONDS = {1: 0.1, 2: 0.3, 3: 0.2, FAILS: 0.15}
 PLAN_S = 0.5
+BAD = Failure(kind=FailureKind.BAD_INPUT, message="bad")
 DISCLOSING = CATALOG.by_name["doer"].model_copy(update={"name": "teller", "capability": "tell", "discloses": True})
 AGENTS = Catalog(agents=(*CATALOG.agents, DISCLOSING))
 LASTING = pytest.mark.parametrize("capability", ["act", "tell", "file"])
@@ -136,3 +137,47 @@ def test_a_staged_output_that_the_next_plan_skips_is_not_promoted():
     assert promoted(world) == []
     assert world.outputs == {"beside": 1}
     assert not begun(world, "filed")[0].took_effect
+
+
+def test_what_reads_a_step_that_proposes_is_promoted_once_with_the_result_of_the_proposal():
+    """The step proposes while a plan is made, which confirms the guess that has read the output of the step itself."""
+    more = {"steps": [{"id": "last", "capability": "do", "inputs": {"n": 6}}]}
+    each = {"id": "each", "for_each": [1, 2, 3], "steps": [step("asks", "propose", inputs={"n": "$item"})]}
+    filed = step("filed", "file", inputs={"all": "$steps.each"})
+    lasting = {("propose", 1): 0.5, ("propose", 2): 0.9, ("propose", 3): 0.9, ("do", 6): 2.0}
+
+    def proposing(capability, inputs, number):
+        if capability == "propose" and inputs["n"] == 3:
+            return Handoff(output=3, next=more)
+        return made(capability, inputs, number)
+
+    world = Declared(
+        a_task([{**each, "output": "asks", "min_successful": 2, "tolerated_failures": 1}, filed], mode="forerun"),
+        output=lambda capability, inputs, number: (
+            BAD if inputs.get("n") == 2 else proposing(capability, inputs, number)
+        ),
+        seconds=lambda capability, inputs, _number: lasting.get((capability, inputs.get("n")), 0.1),
+        plan_s=PLAN_S,
+    ).play()
+
+    assert world.outputs["filed"] == [1, 6]
+    assert promoted(world) == ["filed"]
+
+
+def test_like_acts_in_a_turn_of_a_loop_that_has_left_the_plan_are_different_acts():
+    """The fallback of a later turn does the same, and the plan did not hold it before."""
+    tried = {
+        "id": "tried",
+        "try": [step("first", inputs={"n": "$state.x", "all": FAILS})],
+        "fallback": {"steps": [step("again", "act", inputs={"n": 5})]},
+    }
+    loop = {"id": "loop", "loop": [tried, work("end", "$state.turn")], "output": "end", "max": 3}
+    loop |= {"state": {"x": 1}, "next": {"x": "$steps.end"}, "until": "$steps.end > 90"}
+
+    world = Declared(
+        a_task([loop]), output=lambda _capability, inputs, _number: BAD if "all" in inputs else inputs["n"], plan_s=0.1
+    ).play()
+
+    acts = [attempt for attempt in world.run.attempts.values() if attempt.step.capability == "act"]
+    assert [attempt.step.id for attempt in acts] == ["again[0]", "again[1]", "again[2]"]
+    assert len({attempt.work_key for attempt in acts}) == 3
