@@ -40,8 +40,14 @@ def type_of(text: str, variables: Mapping[str, ValueKind]) -> str:
     Raises:
         ValueError: it is not well-formed, names something unknown, or applies an operator to wrong types.
     """
+    return _type_of(text, tuple(variables.items()))
+
+
+# Like steps have equal expressions.
+@lru_cache(maxsize=512)
+def _type_of(text: str, variables: tuple[tuple[str, ValueKind], ...]) -> str:
     try:
-        return str(_environment(tuple(variables.items())).compile(text).return_type().name()).lower()
+        return str(_environment(variables).compile(text).return_type().name()).lower()
     except RuntimeError as error:
         raise ValueError(_message(error)) from None
 
@@ -56,10 +62,13 @@ def checked_type(text: str, variables: Mapping[str, ValueType]) -> str | None:
         UnknownField: a field is read that a record does not have.
         ValueError: an operator is applied to wrong types.
     """
-    messages = RecordMessages()
-    types = {name: _cel_type(known, messages) for name, known in variables.items()}
+    return _checked_type(text, tuple(variables.items()))
+
+
+@lru_cache(maxsize=512)
+def _checked_type(text: str, variables: tuple[tuple[str, ValueType], ...]) -> str | None:
+    env, messages = _record_environment(variables)
     try:
-        env = cel.NewEnv(descriptor_pool=messages.pool(), variables=types)
         return _WITHOUT_RECORDS.sub("dyn", str(env.compile(text).return_type().name())).lower()
     except RuntimeError as error:
         for line, column, flaw in _FLAW.findall(str(error)):
@@ -70,6 +79,13 @@ def checked_type(text: str, variables: Mapping[str, ValueType]) -> str | None:
             elif not at.startswith("("):  # of `has`
                 raise UnknownField(undefined[1], messages.record(undefined[2]).names) from None
         return None
+
+
+@lru_cache(maxsize=256)
+def _record_environment(variables: tuple[tuple[str, ValueType], ...]) -> tuple[Any, RecordMessages]:
+    messages = RecordMessages()
+    types = {name: _cel_type(known, messages) for name, known in variables}
+    return cel.NewEnv(descriptor_pool=messages.pool(), variables=types), messages
 
 
 def _cel_type(known: ValueType, messages: RecordMessages) -> Any:
