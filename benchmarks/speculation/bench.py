@@ -18,7 +18,7 @@ from benchmarks.speculation.past import journal_holding
 from benchmarks.speculation.virtual import VirtualService, virtual_service
 from orchestrator.client.client import Client
 from orchestrator.local.virtual_loop import in_virtual_time
-from orchestrator.settings import JournalSettings, LlmSettings, PlanningSettings
+from orchestrator.settings import GateSettings, JournalSettings, LlmSettings, PlanningSettings, Settings
 from planners.plans import Plan
 from planners.tasks import Mode, PlanningOptions, Task
 from reconciler.views.models import TaskView
@@ -52,6 +52,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     workloads: Sequence[Workload] = WORKLOADS,
     agents: Literal["llm", "mixed"] = "llm",
     without: Sequence[Lever] = (),
+    alpha: float = 0.5,
     *,
     virtual: bool = False,
 ) -> dict[str, Any]:
@@ -70,51 +71,66 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
             unseen requests with mixed agents, on a service of its own.
         without: turns levers of the speculation off: alternatives to the guess, guesses made again while the plan
             streams in, learning from past plans.
+        alpha: the gate's dial, 0..1: how much is risked for a saving.
         virtual: in virtual time, without Ray and HTTP. The same seed gives the same figures on any machine; the
             overhead of a service is missing.
     """
-    measured = _in_virtual_time if virtual else _on_a_service
+    measured, levers = _in_virtual_time if virtual else _on_a_service, _Levers(frozenset(without), alpha)
     found: dict[str, Any] = {}
     if plain := [workload for workload in workloads if workload != "quick"]:
-        found = measured(cases(data, size, scale, seed, agents), plain, scale, without)
+        found = measured(cases(data, size, scale, seed, agents), plain, scale, levers)
     if "quick" in workloads:
-        quick = measured(cases(data, size, scale, seed, "mixed"), ["unseen"], scale, without)
+        quick = measured(cases(data, size, scale, seed, "mixed"), ["unseen"], scale, levers)
         quick["quick"] = quick.pop("unseen")
         early = {"quick": quick.pop("early_flushes", None)}
         found = {**quick, **found, "early_flushes": found.get("early_flushes", {}) | early}
-    return {"agents": agents, "scale": scale, "size": size, "without": list(without), **found}
+    return {"agents": agents, "scale": scale, "size": size, "without": list(without), "alpha": alpha, **found}
 
 
-def _on_a_service(chosen: Cases, workloads: Sequence[str], scale: float, without: Sequence[Lever]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Levers:
+    """What is turned off, and the gate's dial."""
+
+    without: frozenset[Lever]
+    alpha: float
+
+    @property
+    def learns(self) -> bool:
+        return "learning" not in self.without
+
+    @property
+    def sections(self) -> dict[str, Any]:
+        """The sections of the settings."""
+        planning = PlanningSettings(revise_guesses="revisions" not in self.without)
+        if "alternatives" in self.without:
+            planning = planning.model_copy(update={"alternatives": 0})
+        return {"planning": planning, "gate": GateSettings(alpha=self.alpha)}
+
+
+def _on_a_service(chosen: Cases, workloads: Sequence[str], scale: float, levers: _Levers) -> dict[str, Any]:
     answers = {case.goal: case.answer() for case in chosen.submitted(workloads)}
     with (
         ScriptedLLM(answers, ttft_s=TTFT_S * scale, tokens_per_s=TOKENS_PER_S / scale) as llm,
-        journal_holding(() if "learning" in without else chosen.past, chosen.catalog) as journal_url,
+        journal_holding(chosen.past if levers.learns else (), chosen.catalog) as journal_url,
         running(
             chosen.catalog,
             LlmSettings(base_url=llm.base_url, model=llm.model),
             journal=JournalSettings(url=journal_url),
-            planning=_levers(without),
+            **levers.sections,
         ) as service,
     ):
-        results = asyncio.run(_measure_over_http(service, chosen, workloads, scale, learns="learning" not in without))
+        results = asyncio.run(_measure_over_http(service, chosen, workloads, scale, learns=levers.learns))
     return {"planner": llm.speed(), "past_plans": len(chosen.past), **results}
 
 
-def _in_virtual_time(chosen: Cases, workloads: Sequence[str], scale: float, without: Sequence[Lever]) -> dict[str, Any]:
-    learns = "learning" not in without
-
+def _in_virtual_time(chosen: Cases, workloads: Sequence[str], scale: float, levers: _Levers) -> dict[str, Any]:
     async def measured() -> dict[str, Any]:
-        async with virtual_service(chosen, workloads, _levers(without), scale, learns=learns) as service:
-            return await _measure(service, chosen, workloads, scale, learns=learns)
+        settings = Settings(**levers.sections)
+        async with virtual_service(chosen, workloads, settings, scale, learns=levers.learns) as service:
+            return await _measure(service, chosen, workloads, scale, learns=levers.learns)
 
     speed = f"virtual time: first token after {TTFT_S * scale:g} s, {TOKENS_PER_S / scale:g} tokens/s"
     return {"planner": speed, "past_plans": len(chosen.past), **in_virtual_time(measured())}
-
-
-def _levers(without: Sequence[Lever]) -> PlanningSettings:
-    settings = PlanningSettings(revise_guesses="revisions" not in without)
-    return settings.model_copy(update={"alternatives": 0}) if "alternatives" in without else settings
 
 
 async def _measure_over_http(

@@ -217,10 +217,10 @@ class VirtualService:
 
 @asynccontextmanager
 async def virtual_service(
-    chosen: Cases, workloads: Sequence[str], planning: PlanningSettings, scale: float, *, learns: bool
+    chosen: Cases, workloads: Sequence[str], settings: Settings, scale: float, *, learns: bool
 ) -> AsyncIterator[VirtualService]:
     """A service in virtual time that knows the past plans of the cases."""
-    service = VirtualService(chosen, workloads, Settings(planning=planning), scale, learns=learns)
+    service = VirtualService(chosen, workloads, settings, scale, learns=learns)
     try:
         yield service
     finally:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +23,19 @@ _POOLED_CLAIMS = 2_000
 # Tasks known to have reported their planning time, which each attempt of a task repeats.
 _TASKS_WITH_PLANNING_TIME = 10_000
 
-_Claims = deque[tuple[float, bool]]
+
+class _Claim(NamedTuple):
+    """A claimed probability and what became of the guess. The k-th guess of a task has the weight 1/k.
+
+    One wrong step invalidates those that depend on it.
+    """
+
+    claimed: float
+    survived: bool
+    weight: float
+
+
+_Claims = deque[_Claim]
 
 
 class TaskKindStatistics:
@@ -31,6 +44,7 @@ class TaskKindStatistics:
     def __init__(self, claims: int = 512, plans: int = 128) -> None:
         self.drift = DriftMonitor()
         self.worth = SpeculationWorth()
+        self.newest: _Claim | None = None
         self._claims: _Claims = deque(maxlen=claims)
         self._plans_s: deque[float] = deque(maxlen=plans)
         self._guesses_by_task: LruDict[str, int] = LruDict(_COUNTED_TASKS)
@@ -39,13 +53,13 @@ class TaskKindStatistics:
     def observe_guess(self, claimed: float, predicted: float, *, survived: bool, task: str = "") -> bool:
         """Update with the verdict on a guess; return whether it raised a drift alarm.
 
-        After an alarm, claims from before the drift no longer count. The k-th guess of a task has the weight 1/k as
-        evidence of drift, because one wrong step invalidates those that depend on it.
+        After an alarm, claims from before the drift no longer count.
         """
         self._guidance = None
-        self._claims.append((claimed, survived))
+        self.newest = _Claim(claimed, survived, 1 / self._guess_number(task))
+        self._claims.append(self.newest)
         alarms = self.drift.alarms
-        self.drift.observe_guess(predicted, survived=survived, weight=1 / self._guess_number(task))
+        self.drift.observe_guess(predicted, survived=survived, weight=self.newest.weight)
         if alarmed := self.drift.alarms > alarms:
             newest = list(self._claims)[-max(_MIN_CLAIMS_AFTER_DRIFT, self.drift.since_stable) :]
             self._claims.clear()
@@ -104,8 +118,9 @@ class TaskKinds:
             return None
         kind.worth.observe(outcome)
         claimed, survived = claimed_probability(outcome), outcome.verdict.survives
-        self._pooled.append((claimed, survived))
         alarmed = kind.observe_guess(claimed, gate_probability(outcome), survived=survived, task=outcome.task)
+        if kind.newest is not None:
+            self._pooled.append(kind.newest)
         return kind.drift.since_stable if alarmed else None
 
     @property
@@ -128,4 +143,4 @@ class TaskKinds:
 def _calibration(claims: _Claims) -> Calibration:
     if not claims:
         return Calibration()
-    return fit_logistic_calibration([claimed for claimed, _ in claims], [kept for _, kept in claims])
+    return fit_logistic_calibration(*zip(*claims, strict=True))
