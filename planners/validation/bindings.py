@@ -32,7 +32,7 @@ from planners.validation.candidates import CandidateAgents, mismatch_of_all, mis
 from planners.validation.expressions import condition_flaw, fix_of, fix_of_part, made_by
 from planners.validation.offers import Requirements
 from planners.validation.pauses import ANSWER, pause_flaw
-from planners.validation.shapes import ANYTHING, Block, Known, Many, Members, OneOf, Parts, ValueShape
+from planners.validation.shapes import ANYTHING, Block, Known, Many, Members, OneOf, Parts, ValueShape, or_null
 from planners.validation.structure import ROOT
 from planners.validation.suggestions import nearest, shown
 from planners.validation.type_match import Mismatch, mismatch
@@ -103,7 +103,9 @@ class _Reader:
 
     def _node(self, node: Node, where: _Where, scope: _Scope, item: ValueShape | None) -> ValueShape:
         if node.join is not None:
-            self._complete_when(node.join, [scope[one] for one in node.join.steps], (where, "join"), scope)
+            joined = {one: scope[one] for one in node.join.steps}
+            self._complete_when(node.join, list(joined.values()), (where, "join"), scope)
+            scope = scope.new_child({one: or_null(shape) for one, shape in joined.items()})
         found = self._kind(node, where, scope, item)
         # What stands in for a skipped output may be anything.
         return found if node.default is None else ANYTHING

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import reduce
 from weakref import WeakKeyDictionary
 
 from planners.expressions.value_types import ListType, RecordType, ValueKind, ValueType, merged
-from planners.validation.shapes import Each, Known, Many, Members, Parts, Typed, Values, ValueShape, variants
+from planners.validation.shapes import Each, Known, Many, Members, OrNull, Parts, Typed, Values, ValueShape, variants
 
 # Numbers are left out: JSON does not tell 1 from 1.0, and CEL does.
 _KINDS = {"string": ValueKind.TEXT, "boolean": ValueKind.BOOLEAN, "array": ValueKind.LIST, "object": ValueKind.OBJECT}
@@ -41,6 +42,9 @@ class _Types:
                 return self._record(fields.items(), depth)
             case Each(shapes=shapes):
                 return self._merged(shapes, depth) if shapes else ValueKind.ANY
+            case OrNull(of=of):
+                known = self.of(of, depth)
+                return replace(known, nullable=True) if isinstance(known, RecordType) else ValueKind.ANY
             case Typed():
                 return self._declared(shape, depth)
             case _:

@@ -245,6 +245,27 @@ class OneOf(Each):
     """What one of several branches gives, of which only one is taken."""
 
 
+@dataclass(frozen=True, eq=False)
+class OrNull(ValueShape):
+    """A value, or null in its place, of which all parts are null: what is read of a node that is joined."""
+
+    of: ValueShape
+
+    @cached_property
+    def elements(self) -> ValueShape | None:
+        """Those of the value."""
+        return self.of.elements
+
+    def _part(self, key: str | int) -> ValueShape | None:
+        found = self.of.part(key)
+        return None if found is None else or_null(found)
+
+
+def or_null(shape: ValueShape) -> ValueShape:
+    """The shape of a value that may be missing."""
+    return shape if shape is ANYTHING else OrNull(shape)
+
+
 def of_schemas(schemas: Iterable[Mapping[str, Any] | None]) -> ValueShape:
     """The shape of the output of one of several agents; an agent without a schema may return anything."""
     declared = list(schemas)

@@ -11,7 +11,19 @@ from itertools import islice
 from typing import Any
 
 from planners.agents import CONVERTS
-from planners.validation.shapes import Each, Known, Many, Members, OneOf, Parts, Typed, Values, ValueShape, variants
+from planners.validation.shapes import (
+    Each,
+    Known,
+    Many,
+    Members,
+    OneOf,
+    OrNull,
+    Parts,
+    Typed,
+    Values,
+    ValueShape,
+    variants,
+)
 
 # Deeper parts, and the rest of longer lists, are left to the agent.
 _DEEPEST, _MOST_VALUES, _MOST_SHOWN = 8, 1_000, 5
@@ -67,6 +79,8 @@ def mismatch(shape: ValueShape, wanted: Any, root: Any, *, some: bool = False, d
             return _of_all(list(found)) if some else _first(found)
         case Typed(schemas=schemas):
             return _of_all([_of_schema(schema, its_root, wanted, root, depth) for schema, its_root in schemas])
+        case OrNull(of=of):  # whether it will be there is not known
+            return mismatch(of, wanted, root, some=some, depth=depth)
         case Many(of=of):
             return _of_list([("0", of)], wanted, root, depth)
         case Parts(parts=parts):

@@ -164,3 +164,22 @@ def test_what_may_be_null_may_be_compared_with_it():
 
     ((_, message, _),) = found({**FIND, "check": "$output.best == null || $output.hits[0].best > 1"})
     assert "the field 'best'" in message
+
+
+def test_what_is_joined_may_be_compared_with_null():
+    join = {"steps": ["a", "find"], "min_successful": 1}
+
+    def reads(cel):
+        return {"id": "last", "capability": "list", "inputs": {"of": {"cel": cel}}, "join": join}
+
+    assert found(step("a"), FIND, reads("$steps.a == null ? ['none'] : [$steps.a.name]")) == []
+    assert found(step("a"), FIND, reads("[$steps.a].filter(one, one != null).map(one, one.name)")) == []
+    assert found(step("a"), FIND, reads("$steps.find.hits == null ? [] : $steps.find.hits.map(h, h.name)")) == []
+
+    ((_, _, fix),) = found(step("a"), FIND, reads("$steps.a == null ? ['none'] : [$steps.a.nmae]"))
+    assert fix == "did you mean 'name'?"
+    ((_, _, fix),) = found(step("a"), FIND, reads("[$steps.a].filter(one, one != null).map(one, one.nmae)"))
+    assert fix == "did you mean 'name'?"
+    route = {"id": "way", "route": [{"when": "$steps.a == null", "steps": [step("b")]}], "join": join}
+    assert found(step("a"), FIND, route) == []
+    assert found(step("a"), FIND, {**route, "join": None, "after": ["find"]}) != []
