@@ -7,7 +7,8 @@ from functools import reduce
 from weakref import WeakKeyDictionary
 
 from planners.expressions.value_types import ListType, RecordType, ValueKind, ValueType, merged
-from planners.validation.shapes import Each, Known, Many, Members, OrNull, Parts, Typed, Values, ValueShape, variants
+from planners.validation.shapes import Each, Known, Many, Members, OrNull, Parts, Typed, Values, ValueShape
+from planners.validation.variants import variants
 
 # Numbers are left out: JSON does not tell 1 from 1.0, and CEL does.
 _KINDS = {"string": ValueKind.TEXT, "boolean": ValueKind.BOOLEAN, "array": ValueKind.LIST, "object": ValueKind.OBJECT}

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 from planners.bindings import follow
+from planners.validation.variants import variants
 
 _JSON_TYPES = {str: "string", bool: "boolean", list: "array", dict: "object", int: "number", float: "number"}
 
@@ -290,33 +291,6 @@ def _all_of(found: Iterable[ValueShape | None]) -> ValueShape | None:
             return None
         shapes.append(shape)
     return Each(tuple(shapes))
-
-
-def variants(schema: Any, root: Any, depth: int = 0) -> Iterator[Any]:
-    """The schema with references followed and alternatives listed; True stands for what is not understood."""
-    if not isinstance(schema, Mapping) or depth > 32:
-        yield True
-    elif "$ref" in schema:
-        yield from variants(_pointed(root, schema["$ref"]), root, depth + 1)
-    elif "anyOf" in schema or "oneOf" in schema:
-        for option in schema.get("anyOf", schema.get("oneOf", ())):
-            yield from variants(option, root, depth + 1)
-    elif isinstance(schema.get("type"), str) and "allOf" not in schema:
-        yield schema
-    elif isinstance(schema.get("type"), list) and "allOf" not in schema:
-        yield from ({**schema, "type": kind} for kind in schema["type"])
-    else:
-        yield True
-
-
-def _pointed(root: Any, pointer: str) -> Any:
-    if not pointer.startswith("#/"):
-        return True
-    for name in pointer[2:].split("/"):
-        if not isinstance(root, Mapping) or name not in root:
-            return True
-        root = root[name]
-    return root
 
 
 def _schema_part(schema: Any, root: Any, key: str | int) -> Iterator[ValueShape]:
