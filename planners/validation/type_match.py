@@ -11,19 +11,8 @@ from itertools import islice
 from typing import Any
 
 from planners.agents import CONVERTS
-from planners.validation.shapes import (
-    Each,
-    Known,
-    Many,
-    Members,
-    OneOf,
-    OrNull,
-    Parts,
-    Typed,
-    Values,
-    ValueShape,
-    variants,
-)
+from planners.validation.shapes import Each, Known, Many, Members, OneOf, OrNull, Parts, Typed, Values, ValueShape
+from planners.validation.variants import variants
 
 # Deeper parts, and the rest of longer lists, are left to the agent.
 _DEEPEST, _MOST_VALUES, _MOST_SHOWN = 8, 1_000, 5
