@@ -67,8 +67,14 @@ def rate_table(figures: Results) -> str:
         cells = [_quantiles(level.get(kind)) for kind in ("admission_ms", "first_dispatch_ms", "completion_ms")]
         rows.append([told, offered, str(level["tasks"]), *cells])
     columns = ["load", "tasks/s", "tasks", "admission p50 / p95 / p99", "first dispatch", "completion"]
-    capacity = f"Capacity: {number(figures['capacity_tasks_per_s'])} tasks/s. Ingress: {figures['ingress']}."
+    ingress = f"{figures['ingress']}{_of_shards(figures)}"
+    capacity = f"Capacity: {number(figures['capacity_tasks_per_s'])} tasks/s. Ingress: {ingress}."
     return f"{table(columns, rows)}\n\n{capacity} Tasks that failed: {figures['failed']}."
+
+
+def _of_shards(figures: Results) -> str:
+    """How many shards there were, unless it was one."""
+    return f", {figures['shards']} shards" if figures.get("shards", 1) > 1 else ""
 
 
 def _quantiles(of: Mapping[str, float] | None) -> str:

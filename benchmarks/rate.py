@@ -44,6 +44,7 @@ def run(  # noqa: PLR0913 the options of the command
         levels = [_measured(service.url, [arrivals])[0] for arrivals in offered]
     return {
         "ingress": ingress,
+        "shards": shards,
         "capacity_tasks_per_s": capacity,
         "failed": sum(level["failed"] for level in (warm, full, idle, *levels)),
         "idle": latencies(idle["timed"]),

@@ -118,6 +118,7 @@ def _burst(figures: Results) -> str:
     before, after = figures["before"], figures["after"]
     rows = [
         ["tasks", str(figures["tasks"])],
+        *([name, str(figures[name])] for name in ("ingress", "shards") if name in figures),
         ["errors", str(figures["errors"])],
         ["tasks per second", number(figures["tasks_per_s"])],
         ["steps per second", number(figures["steps_per_s"])],

@@ -6,7 +6,7 @@ from reconciler.runtime.turns import Turns
 from reconciler.state.events import Event
 
 # Events that one run reads in its turn.
-_MOST_IN_A_TURN = 4
+_MOST_IN_A_TURN = 8
 
 
 class Inbox:
