@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from planners.scheduling.cp_sat.bottlenecks import bottlenecks
 from planners.scheduling.cp_sat.dual_feasible import ORDERS, rounded_shares
 from planners.scheduling.cp_sat.energy_windows import energy_windows
+from planners.scheduling.cp_sat.refutation import least_unrefuted
 from planners.scheduling.problem.lower_bound import earliest_starts, least_makespan
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
@@ -32,6 +33,8 @@ _BOTTLENECKS = 4
 _WINDOWS = 6
 # How often the bound is bisected: in this share of the time limit, if a program takes so many seconds a mode.
 _ROUNDS, _BISECTED, _MODE_S = 4, 0.25, 1e-4
+# The share of the time limit in which makespans are refuted.
+_REFUTED = 0.15
 
 
 def lp_bound(problem: Problem, time_limit_s: float, best: float = inf) -> float:
@@ -40,23 +43,28 @@ def lp_bound(problem: Problem, time_limit_s: float, best: float = inf) -> float:
     ``best`` is the value of a known schedule. Better ones use no mode that is too slow for them, and that lifts the
     bound: what is found is a bound on what is at least as good.
     """
-    program = _LinearRelaxation(problem, _latest_end(problem, best))
-    if not problem.steps or program.columns > max(_SMALL, _PER_S * time_limit_s):
+    if not problem.steps:
         return 0.0
+    end, least = _latest_end(problem, best), least_makespan(problem)
+    if end < inf:
+        least = least_unrefuted(problem, least, end, _REFUTED * time_limit_s)
+    program = _LinearRelaxation(problem, end, least)
+    if program.columns > max(_SMALL, _PER_S * time_limit_s):
+        return min(best, problem.value(least, sum(problem.min_usd)))
     bound = min(best, max(0.0, program.solve() * (1 - _TOLERANCE)))
     if best == inf or not problem.objective.latency_weight or problem.has_in_flight:
         return bound
     rounds = int(_BISECTED * time_limit_s / (_MODE_S * max(1, program.columns))) - 1
-    return _bisected(problem, bound, best, min(_ROUNDS, rounds))
+    return _bisected(problem, bound, best, least, min(_ROUNDS, rounds))
 
 
-def _bisected(problem: Problem, bound: float, best: float, rounds: int) -> float:
+def _bisected(problem: Problem, bound: float, best: float, least: int, rounds: int) -> float:
     """A better bound: what is better than a value ends before a time, and then its calls may not fit any more."""
     low, high = bound, best
     for _ in range(rounds):
         middle = (low + high) / 2
         end = _latest_end(problem, middle)
-        value = _LinearRelaxation(problem, end).solve(end) * (1 - _TOLERANCE)
+        value = _LinearRelaxation(problem, end, least).solve(end) * (1 - _TOLERANCE)
         if value >= middle:
             low = middle
         else:
@@ -84,8 +92,10 @@ class _Capacity(NamedTuple):
 class _LinearRelaxation:
     """Columns: every mode of every step, then the starts of steps, then the makespan. Rows: at most the right side."""
 
-    def __init__(self, problem: Problem, latest_end: float) -> None:
+    def __init__(self, problem: Problem, latest_end: float, least: int) -> None:
+        """Set up for schedules that end by ``latest_end``, and none before ``least``."""
         self._problem = problem
+        self._least = least
         # Some optimal plan uses no dominated mode.
         self._by_step = [
             [*new, *(mode for mode in modes if mode.in_flight)]
@@ -128,9 +138,9 @@ class _LinearRelaxation:
         cost[self._makespan] = weights.latency_weight * self._problem.quantum_s
         if not np.isfinite(cost).all():
             return 0.0
-        if least_makespan(self._problem) > until:
+        if self._least > until:
             return inf
-        least = [0.0] * self._makespan + [float(least_makespan(self._problem))]
+        least = [0.0] * self._makespan + [float(self._least)]
         answer = linprog(
             cost,
             bounds=[*((low, None) for low in least[:-1]), (least[-1], until)],

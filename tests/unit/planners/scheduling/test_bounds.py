@@ -11,6 +11,7 @@ from planners.resources import Resources
 from planners.scheduling.cp_sat.bottlenecks import bottlenecks
 from planners.scheduling.cp_sat.energy_windows import energy_windows
 from planners.scheduling.cp_sat.lp_bound import lp_bound
+from planners.scheduling.cp_sat.refutation import least_unrefuted
 from planners.scheduling.cp_sat.solver import schedule
 from planners.scheduling.list_scheduling.list_schedule import best_list_schedule, list_schedule
 from planners.scheduling.problem.build import build_problem
@@ -38,6 +39,24 @@ def test_no_bound_on_better_schedules_is_above_the_optimum():
         assert lp_bound(problem, 10, known) <= least_value(problem) * (1 + 1e-9)
 
 
+def test_no_refuted_makespan_is_that_of_a_schedule():
+    for seed in range(8):
+        flat, request = question(4, seed, 0.4)
+        problem = build_problem(flat, request, COSTS)
+        for known in (best_list_schedule(flat, request, COSTS), schedule(flat, request, COSTS, time_limit_s=10)):
+            ends = round(known.makespan_s / problem.quantum_s)
+            assert least_unrefuted(problem, 0, ends, 1.0) <= ends
+
+
+def test_a_makespan_is_refuted_in_a_window_of_part_of_the_steps():
+    """Of ten steps a second long on two nodes, none ends before the fifth second, and three seconds follow each."""
+    problem = branching()
+    ends = round(8.0 / problem.quantum_s)
+
+    assert 0.99 * ends < least_unrefuted(problem, 0, 2 * ends, 1.0) <= ends
+    assert least_unrefuted(problem, 0, 2 * ends, 0.0) == 0  # in no time, nothing is refuted
+
+
 def test_the_linear_bound_knows_that_a_call_of_more_than_half_of_the_time_leaves_no_room_for_another():
     """Five steps on a quick and two slow nodes: the quick one does two in the time of a slow one, so all take three."""
     steps = tuple(Step(id=f"a{i}", capability="a") for i in range(5))
@@ -53,6 +72,7 @@ def test_the_linear_bound_knows_that_a_call_of_more_than_half_of_the_time_leaves
 
     assert lp_bound(problem, 10) == pytest.approx(5 * 1.9 / 3.9, rel=1e-3)
     assert lp_bound(problem, 10, best=3.0) > 2.8
+    assert 2980 <= least_unrefuted(problem, 0, 4000, 1.0) <= 3000
 
 
 def narrowing(width=10):
