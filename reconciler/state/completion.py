@@ -145,7 +145,8 @@ def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
     if spec.on_failure is OnFailure.ROUTE:
         run.facts.failed_tries[spec.id] = None
     around = spec.within if spec.within is not None and spec.within[0] in run.fan_outs.open else None
-    if spec.on_failure is OnFailure.FAIL and around is None:
+    is_left = run.facts.left.issuperset(_members(fan_out))
+    if spec.on_failure is OnFailure.FAIL and around is None and not is_left:
         fail(run, failure)
         return
     _drop_the_rest(run, fan_out, failure.message)

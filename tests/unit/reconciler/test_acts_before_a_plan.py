@@ -181,3 +181,30 @@ def test_like_acts_in_a_turn_of_a_loop_that_has_left_the_plan_are_different_acts
     acts = [attempt for attempt in world.run.attempts.values() if attempt.step.capability == "act"]
     assert [attempt.step.id for attempt in acts] == ["again[0]", "again[1]", "again[2]"]
     assert len({attempt.work_key for attempt in acts}) == 3
+
+
+@pytest.mark.parametrize("plan_s", [0.1, 2.0])
+def test_a_failure_in_an_element_that_a_quorum_goes_on_without_fails_nothing(plan_s):
+    """An act was under way in it, so it runs to its end."""
+    acting = [work("act", 2, "act"), step("fails", inputs={"n": FAILS, "all": "$steps.act"})]
+    block = {"id": "block", "use": "other", "inputs": {}, "steps": acting, "output": "fails"}
+
+    world = played([{"id": "both", "parallel": [work("a", 3), block], "min_successful": 1}], plan_s=plan_s)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.outputs == {"both": [3]}
+
+
+def test_a_second_failure_in_a_block_that_has_failed_does_not_fail_the_block_around_it():
+    acts = [work("slow", 2, "act"), step("later", inputs={"n": FAILS, "all": "$steps.slow"})]
+    inner = {
+        "id": "inner",
+        "parallel": [work("early", FAILS), {"id": "acts", "use": "other", "inputs": {}, "steps": acts}],
+    }
+    inner |= {"on_failure": "default", "default": "none"}
+    inner["parallel"][1]["output"] = "later"
+    tried = {"id": "tried", "try": [inner], "output": "inner", "fallback": {"steps": [work("instead", 1)]}}
+
+    world = played([tried])
+
+    assert world.outputs == {"tried": "none"}
