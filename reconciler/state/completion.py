@@ -145,13 +145,18 @@ def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
     if spec.on_failure is OnFailure.ROUTE:
         run.facts.failed_tries[spec.id] = None
     around = spec.within if spec.within is not None and spec.within[0] in run.fan_outs.open else None
-    is_left = run.facts.left.issuperset(_members(fan_out))
-    if spec.on_failure is OnFailure.FAIL and around is None and not is_left:
+    if spec.on_failure is OnFailure.FAIL and around is None and not _is_left(run, fan_out):
         fail(run, failure)
         return
     _drop_the_rest(run, fan_out, failure.message)
     if spec.on_failure is OnFailure.FAIL and around is not None:
         fail_element(run, around, failure)
+
+
+def _is_left(run: RunData, fan_out: OpenFanOut) -> bool:
+    """Whether it is inside an element that the fan-out around goes on without."""
+    members = _members(fan_out)
+    return fan_out.spec.within in run.facts.left or (bool(members) and run.facts.left_steps.issuperset(members))
 
 
 def _cause(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> Failure:

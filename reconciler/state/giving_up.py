@@ -36,7 +36,7 @@ def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
         return
     run.steps.fail(step.id, run.at_s, told)
     run.facts.failed_work[run.steps[step.id].work_key] = step.id
-    if step.on_failure is not OnFailure.FAIL or step.id in run.facts.left:
+    if step.on_failure is not OnFailure.FAIL or step.id in run.facts.left_steps:
         run.facts.give_up(step.id, failure.message)
         run.facts.asks = True
         # Also where a default stands in for its output: what it would have written to the context is missing.
@@ -87,7 +87,8 @@ def drop(run: RunData, element: Element, reason: str) -> None:
         stop_unawaited(run, spec.joins[number], reason)
         return
     if any(may_be_acting(run, step) for step in steps):
-        run.facts.left.update(steps)
+        run.facts.left.add(element)
+        run.facts.left_steps.update(steps)
         return
     unfinished = [step for step in steps if run.steps[step].status is not StepStatus.FINISHED]
     run.facts.drop(element, unfinished, reason)

@@ -36,7 +36,7 @@ class RunFacts:
         tries: the steps of each ``try``; ``failed_tries``, ``reverts``, ``reverted``: what is undone of those that have
             failed, see `reconciler.state.failed_tries`.
         quorums: what is known of the conditions on results of fan-outs.
-        left: the steps of elements that run to their end although their fan-out goes on without them.
+        left: the elements that run to their end although their fan-out goes on without them, and ``left_steps``.
         times: how long elements take.
         changes: what has happened to steps since the present plan was asked for.
         told: how many facts the last request for a plan knew, and ``planned``: the last plan that was accepted.
@@ -73,7 +73,8 @@ class RunFacts:
         self.changes: list[StepChange] = []
         self._told_changes = 0
         self.times = ElementTimes()
-        self.left: set[StepId] = set()
+        self.left: set[tuple[StepId, int]] = set()
+        self.left_steps: set[StepId] = set()
 
     def start(self, fan_out: StepId, at_s: float, timeout_s: float | None) -> None:
         """The first step of a fan-out has started."""

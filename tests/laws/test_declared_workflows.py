@@ -62,7 +62,7 @@ def drawn_seconds(draws):
 
 @settings(max_examples=HISTORIES, **SETTINGS)
 @given(
-    workflows(),
+    workflows(effects=True),
     st.lists(st.sampled_from([0.1, 0.4, 0.9, 3.0]), min_size=1, max_size=7),
     st.dictionaries(st.sampled_from([f"n{n}" for n in range(1, 9)]), st.sampled_from(["0", "5", "f", 3]), max_size=3),
     st.lists(st.integers(1, 30), max_size=2).map(sorted),

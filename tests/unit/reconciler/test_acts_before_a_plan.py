@@ -208,3 +208,12 @@ def test_a_second_failure_in_a_block_that_has_failed_does_not_fail_the_block_aro
     world = played([tried])
 
     assert world.outputs == {"tried": "none"}
+
+
+def test_a_fan_out_without_elements_that_needs_one_fails_the_task():
+    each = {"id": "each", "for_each": [], "min_successful": 1, "steps": [step("inner", inputs={"item": "$item"})]}
+
+    world = played([{**each, "output": "inner"}])
+
+    assert world.run.status is RunStatus.FAILED
+    assert "'each' needs 1 results, and it has 0 elements" in world.run.end.failure.message
