@@ -68,6 +68,8 @@ class _Types:
 
     def _record(self, parts: Iterable[tuple[str, ValueShape]], depth: int, *, nullable: bool = False) -> ValueType:
         named = [(name, part) for name, part in parts if _NAME.fullmatch(name)]  # others are not read as fields
+        if len(named) > self._left:
+            return ValueKind.ANY
         self._left -= len(named)
         return RecordType(tuple((name, self.of(part, depth + 1)) for name, part in named), nullable)
 

@@ -166,6 +166,28 @@ def test_what_may_be_null_may_be_compared_with_it():
     assert "the field 'best'" in message
 
 
+def test_schemas_of_any_size_and_depth_are_read():
+    names = [*(f"f{number}" for number in range(20_000)), "class", "foo_bar", "fooBar", "with space", "ü", ""]
+    wide = {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+    deep: dict[str, Any] = {"type": "object", "properties": {"s": {"type": "string"}}}
+    for _ in range(40):
+        deep = {
+            "type": "object",
+            "properties": {"a": deep, "b": {"type": "array", "items": deep}, "foo_bar": deep, "fooBar": deep},
+        }
+    for schema in (wide, deep, {"type": "array", "items": {"type": "array", "items": deep}}):
+        agent_of = CATALOG.by_name["look"].model_copy(update={"output_schema": schema})
+        each = {
+            "id": "each",
+            "for_each": [1],
+            "steps": [step("look")],
+            "complete_when": "$results.exists(r, r.f1 == 'x')",
+        }
+        task = Task.model_validate({"workflow": {"steps": [each]}})
+
+        assert len(list(flaws(task, CATALOG.model_copy(update={"agents": (agent_of,)})))) <= 1
+
+
 def test_what_is_joined_may_be_compared_with_null():
     join = {"steps": ["a", "find"], "min_successful": 1}
 
