@@ -79,7 +79,7 @@ def accepts_all(costs: CostModel, agents: Sequence[AgentSpec], steps: Sequence[S
     """Whether all outputs of these agents are certain to be accepted."""
     if any(step.check is not None for step in steps):
         return False
-    if isinstance(costs, BulkCosts):
+    if len(steps) >= _FEW and isinstance(costs, BulkCosts):
         return costs.accepts_all(agents, steps)
     return all(costs.acceptance(agent, step).first >= 1 for step in steps for agent in agents)
 

@@ -88,14 +88,16 @@ def _dominators(modes: Sequence[ExecutionMode]) -> list[list[tuple[int, bool]]]:
 def _non_dominated(rows: ModeRows) -> NDArray[np.bool_]:
     """The modes to keep of each row; of modes that dominate each other, the first."""
     kept = np.ones(rows.duration.shape, dtype=np.bool_)
-    pairs = [(k, i, even) for k, others in enumerate(_dominators(rows.modes)) for i, even in others]
-    if not pairs:
+    dominators = _dominators(rows.modes)
+    columns = [k for k, others in enumerate(dominators) if others]
+    if not columns:
         return kept
-    dominated, by, even_if_equal = (np.array(column) for column in zip(*pairs, strict=True))
+    dominated = [k for k in columns for _ in dominators[k]]
+    by, even_if_equal = zip(*(pair for k in columns for pair in dominators[k]), strict=True)
+    first = np.cumsum([0, *(len(dominators[k]) for k in columns[:-1])])
     duration, other_duration = rows.duration[:, dominated], rows.duration[:, by]
     usd, other_usd = rows.usd[:, dominated], rows.usd[:, by]
     better = (other_duration < duration) | (other_usd < usd) | even_if_equal
     dominates = (other_duration <= duration) & (other_usd <= usd) & better
-    columns, first = np.unique(dominated, return_index=True)
     kept[:, columns] = ~np.logical_or.reduceat(dominates, first, axis=1)
     return kept
