@@ -53,7 +53,11 @@ def _lacks_a_kind(detail: Mapping[str, Any]) -> bool:
 
 def _lacks_nodes(detail: Mapping[str, Any]) -> bool:
     """Whether one node, or something else, stands where a list of nodes does."""
-    return detail["type"] == "missing" and detail["loc"][-1] == "steps" and detail["loc"][-2] in _BRANCHES
+    return detail["type"] == "missing" and len(detail["loc"]) > 1 and _is_steps_of_branch(*detail["loc"][-2:])
+
+
+def _is_steps_of_branch(around: str | int, name: str | int) -> bool:
+    return name == "steps" and around in _BRANCHES
 
 
 def _follows(detail: Mapping[str, Any], kindless: Collection[Location]) -> bool:

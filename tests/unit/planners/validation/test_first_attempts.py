@@ -11,6 +11,7 @@ from planners.definitions import NamedWorkflow
 from planners.errors import InvalidTask
 from planners.linking import linked
 from planners.validation import explain, flaws, parse
+from planners.workflow import Workflow
 
 
 class Hit(BaseModel):
@@ -220,6 +221,13 @@ def test_a_mistake_is_told_with_its_field_and_the_fix(wrong, field, told, fix):
     assert flaw is not None, [(one.field, one.message) for one in found]
     assert told in flaw.message
     assert fix in flaw.fix
+
+
+def test_a_workflow_by_itself_is_explained_too():
+    with pytest.raises(ValidationError) as caught:
+        Workflow.model_validate({"outputs": {}})
+
+    assert [(flaw.field, flaw.fix) for flaw in explain(caught.value, Workflow)] == [("steps", "add it")]
 
 
 def test_what_an_approval_gives_is_known():
