@@ -33,13 +33,14 @@ def _by_key(raw: Any) -> Any:
     if isinstance(raw, str | list | tuple):
         keys = [raw] if isinstance(raw, str) else raw
         if not all(isinstance(key, str) for key in keys):
-            raise ValueError("write a list of keys, or an object such as {facts: $output.facts}")
+            raise ValueError("these are no keys; write a list of texts, or an object such as {facts: $output.facts}")
         raw = {key: f"$context.{key}" for key in keys}
     for key, source in raw.items() if isinstance(raw, dict) else ():
         if (flaw := key_flaw(str(key))) is not None:
             raise ValueError(flaw)
         if not isinstance(source, str) or not _SOURCE.fullmatch(source):
-            raise ValueError(f"'{key}' is written from $output, a part of it such as $output.facts, or $context.KEY")
+            fix = "give $output, a part of it such as $output.facts, or $context.KEY"
+            raise ValueError(f"'{key}' is not written from the output; {fix}")
     return raw
 
 

@@ -21,5 +21,7 @@ class MailboxTopics(Model):
     @model_validator(mode="after")
     def _names_a_topic(self) -> Self:
         if not self.publishes and not self.subscribes:
-            raise ValueError("name the topics that the step publishes or subscribes to, or leave mailbox out")
+            raise ValueError(
+                "it names no topics; name those that the step publishes or subscribes to, or leave mailbox out"
+            )
         return self
