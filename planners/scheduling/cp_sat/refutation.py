@@ -25,6 +25,8 @@ _WINDOWS = 40
 _PRECISION = 0.006
 # So many seconds a mode takes in a program.
 _MODE_S = 6e-6
+# A program that takes longer is hardly decided, and then refutes nothing.
+_ITERATIONS = 500
 # The status of a linear program without solutions, and a generous bound on the solver's feasibility tolerance.
 _INFEASIBLE = 2
 _TOLERANCE = 1e-6
@@ -98,6 +100,7 @@ class _Refutation:
             A_eq=coo_array(entries, shape=(len(members), len(columns))),
             b_eq=np.ones(len(members)),
             method="highs",
+            options={"maxiter": _ITERATIONS},
         )
         return bool(answer.status != _INFEASIBLE)
 
