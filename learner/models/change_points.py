@@ -32,11 +32,9 @@ _SAME_CHANGE = 100
 _GROWTH, _GROWTH_OF_NEW_KIND = 0.1, 0.5
 
 
-def surely_positive(differences: Sequence[float], standard_errors: float = _STANDARD_ERRORS) -> bool:
-    """Whether the mean of paired differences is so many standard errors above 0."""
-    if len(differences) < 2:  # a standard error needs two
-        return False
-    return fmean(differences) > standard_errors * stdev(differences) / sqrt(len(differences))
+def _surely_positive(differences: Sequence[float]) -> bool:
+    """Whether the mean of paired differences is two standard errors above 0."""
+    return fmean(differences) > _STANDARD_ERRORS * stdev(differences) / sqrt(len(differences))
 
 
 class KindHistory:
@@ -97,8 +95,8 @@ class KindHistory:
         self.differences.extend(differences)
         if len(self.differences) < _MIN_DIFFERENCES:
             return
-        better = surely_positive(self.differences)
-        if better or surely_positive([-difference for difference in self.differences]):
+        better = _surely_positive(self.differences)
+        if better or _surely_positive([-difference for difference in self.differences]):
             self._resolve(confirmed=better)
 
     def _has_dropped(self, similarities: Sequence[float]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from learner.models.change_points import MIN_NEW_PLANS, surely_positive
+from learner.models.change_points import MIN_NEW_PLANS
 from learner.models.plan_history import TrainingSet
 from learner.models.plan_similarity import mean_similarity, similarities
 from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
@@ -14,9 +14,6 @@ _MAX_VALIDATION = 100
 # After a suspected change the predictor is fitted to the validation plans as well, after it was evaluated without them.
 # It is therefore accepted with a similarity this much lower.
 _REFIT_MARGIN = 0.05
-# Older plans are left out once those since a suspected change alone guess better by this many standard errors: a single
-# lucky round must not throw away all that is known.
-_STANDARD_ERRORS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +92,7 @@ def _train_after_change(  # noqa: PLR0913, PLR0917 - the arguments of `train_pre
         )
     )
     differences = tuple((of_recent - of_all).tolist())
-    recent_is_better = surely_positive([*training_set.differences, *differences], _STANDARD_ERRORS)
+    recent_is_better = fmean([*training_set.differences, *differences]) > 0
     final = TrainedPlanPredictor.fit(_without(examples, older) if recent_is_better else examples, catalog, seed=seed)
     evaluated = of_recent if recent_is_better else of_all
     return PredictorTrainingResult(
