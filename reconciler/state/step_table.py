@@ -149,11 +149,13 @@ class StepTable(Mapping[StepId, StepState]):
                 self._retired_counts[state.status] -= 1
 
     def leave(self, step: StepId, status: StepStatus, at_s: float, cause: str) -> None:
-        """A step that no other follows any more, retired or not, has ended."""
-        if step not in self._retired:
+        """A step, retired or not, has ended. Its children have ended before it, so none of them becomes ready."""
+        if status is StepStatus.FINISHED:
+            for child in self._children.get(step, ()):
+                self._open_parents[child] -= 1
+        if (former := self._retired.get(step)) is None:
             self._move(step, status, at_s, cause, attempt=self._states[step].attempt)
             return
-        former = self._retired[step]
         self._retired[step] = former.to(status, at_s, cause, attempt=former.attempt)
         for counts in (self._counts, self._retired_counts):
             counts[former.status] -= 1
@@ -197,8 +199,7 @@ class StepTable(Mapping[StepId, StepState]):
         Raises:
             LookupError: none does, or there is no such step.
         """
-        attempt = self._states[step].attempt
-        if attempt is None:
+        if (attempt := self._states[step].attempt) is None:
             raise LookupError(f"step '{step}' has not run")
         return attempt
 

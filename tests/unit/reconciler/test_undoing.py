@@ -236,6 +236,34 @@ def test_an_act_in_doubt_that_did_not_happen_is_not_undone():
     assert world.done == ["act", "bad"]
 
 
+def late_behind_an_act(acted, *faults):
+    """The task is cancelled while the act runs, and after the step behind it has failed at its deadline."""
+    late = step("late", after=["act"], deadline_s=0.9, on_failure="skip")
+    return world_of(
+        [done("early", 2), done("act", 1, capability="act"), late],
+        lambda capability, inputs, _number: acted if capability == "act" else inputs["n"],
+        seconds=lambda capability, _inputs, _number: 3.0 if capability == "act" else 0.2,
+        faults=((1.0, e.CancelRequested(at_s=0)), *faults),
+    ).play()
+
+
+def test_an_act_finishes_while_the_task_ends_although_a_step_behind_it_has_failed_at_its_deadline():
+    world = late_behind_an_act(1)
+
+    assert world.run.steps["late"].status is StepStatus.FAILED
+    assert world.done == ["early", "act", "undo:act", "undo:early"]
+
+
+def test_a_doubt_is_resolved_while_the_undoing_is_planned_although_a_step_behind_the_act_has_failed():
+    lost = Failure(kind=FailureKind.WORKER_LOST, message="its process died", counts=False)
+
+    world = late_behind_an_act(lost, (3.7, e.DoubtResolved(at_s=0, attempt="t.2", happened=True, output=1)))
+
+    assert world.run.steps["late"].status is StepStatus.FAILED
+    assert world.done[:2] == ["early", "act"]
+    assert sorted(world.done[2:]) == ["undo:act", "undo:early"]
+
+
 def test_a_lost_node_delays_the_undoing_and_does_not_end_it():
     world = world_of(SAGA, outputs(3), faults=((3.0, e.NodeLost(at_s=0, node=NodeId("n1"))),), plan_s=0.7).play()
 
