@@ -96,9 +96,7 @@ def _decide(run: RunData, fan_out: OpenFanOut, now_s: float) -> None:
     if not succeeded:
         _fail(run, fan_out, reason)
     elif late or _has_to_be_told(fan_out):
-        run.facts.keep(fan_out_id, fan_out.numbers(ElementStatus.SUCCEEDED))
-        run.change(StepChange(_members(fan_out), skips=False))
-        _drop_the_rest(run, fan_out, f"{fan_out.spec.told} is complete without it: {reason.value}")
+        _go_on(run, fan_out, fan_out.numbers(ElementStatus.SUCCEEDED), reason)
 
 
 def _end_by_condition(run: RunData, fan_out: OpenFanOut, consulted: Consulted) -> None:
@@ -111,9 +109,16 @@ def _end_by_condition(run: RunData, fan_out: OpenFanOut, consulted: Consulted) -
         _fail(run, fan_out, CompletionReason.CONDITION_FAILED)
         return
     close(run, name, CompletionReason.CONDITION_REACHED, succeeded=True, kept=kept)
-    run.facts.keep(name, tuple(sorted(kept)))
-    run.change(StepChange(_members(fan_out), skips=False))
-    reason = CompletionReason.CONDITION_REACHED
+    _go_on(run, fan_out, tuple(sorted(kept)), CompletionReason.CONDITION_REACHED)
+
+
+def _go_on(run: RunData, fan_out: OpenFanOut, kept: tuple[int, ...], reason: CompletionReason) -> None:
+    """A fan-out has succeeded; the next plan goes on with the results of these elements."""
+    run.facts.keep(fan_out.spec.id, kept)
+    members = _members(fan_out)
+    # The plan does not hold yet what reads a fan-out with a condition, only what reads steps inside.
+    if members or fan_out.spec.policy.complete_when is None:
+        run.change(StepChange(members, skips=False))
     _drop_the_rest(run, fan_out, f"{fan_out.spec.told} is complete without it: {reason.value}")
 
 

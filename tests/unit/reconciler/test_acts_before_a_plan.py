@@ -217,3 +217,39 @@ def test_a_fan_out_without_elements_that_needs_one_fails_the_task():
 
     assert world.run.status is RunStatus.FAILED
     assert "'each' needs 1 results, and it has 0 elements" in world.run.end.failure.message
+
+
+@MODES
+@LASTING
+def test_what_reads_a_fan_out_without_elements_that_needs_one_is_not_done(capability, mode):
+    """It has no parent, and the plan that is coming skips it."""
+    each = {"id": "each", "for_each": [], "min_successful": 1, "on_failure": "skip", "steps": [work("inner", "$item")]}
+    reads = step("reads", capability, inputs={"all": "$steps.each"})
+
+    world = played([{**each, "output": "inner"}, reads, work("beside", 1)], mode=mode)
+
+    assert world.outputs == {"beside": 1}
+    assert capability == "file" or not begun(world, "reads")
+    assert not world.done_for_good()
+
+
+@MODES
+@LASTING
+def test_a_step_is_not_done_whose_join_cannot_succeed_because_all_that_it_joins_is_skipped(capability, mode):
+    join = {"steps": ["gone"], "min_successful": 1}
+    gone = work("gone", FAILS, on_failure="skip")
+
+    world = played([gone, work("joins", 2, capability, join=join, on_failure="skip"), work("beside", 1)], mode=mode)
+
+    assert world.outputs == {"beside": 1}
+    assert capability == "file" or not begun(world, "joins")
+    assert not world.done_for_good()
+
+
+def test_an_act_beside_a_condition_that_holds_without_elements_does_not_wait_for_a_plan():
+    each = {"id": "each", "for_each": [], "complete_when": "$results.size() >= 0", "steps": [work("inner", "$item")]}
+
+    world = played([{**each, "output": "inner"}, work("beside", 1), step("acts", "act", inputs={"n": "$steps.beside"})])
+
+    [act] = begun(world, "acts")
+    assert act.dispatched_s == pytest.approx(PLAN_S + SECONDS[1])

@@ -63,6 +63,15 @@ def test_an_element_that_has_failed_may_skip_other_elements_and_changes_what_is_
     assert found.fan_outs == {"both"}
 
 
+def test_a_plan_does_not_say_what_reads_a_fan_out_without_steps_so_nothing_is_decided():
+    both = {"id": "both", "parallel": [step("a"), step("b")], "min_successful": 1}
+
+    found = UndecidedSteps(plan_of(both, step("c")), [StepChange(frozenset(), around=True)])
+
+    assert found.steps == {"a", "b", "c"}
+    assert found.fan_outs == {"both"}
+
+
 def test_a_plan_of_an_earlier_version_does_not_say_what_blocks_need_so_nothing_is_decided():
     both = {"id": "both", "parallel": [step("a"), step("b")], "min_successful": 1}
 
