@@ -17,7 +17,7 @@ from planners.facts import Elements, Facts
 from planners.fan_out_builder import FanOutBuilder
 from planners.flat_steps import FlatPlace, flat_step, inside_of, or_default, sinks, tolerates_failures
 from planners.joins import Visit, visited
-from planners.loop_turns import Carried, after_turn
+from planners.loop_turns import Carried, after_turn, read_after_turn
 from planners.model import StepId, lean
 from planners.scopes import Meaning, NodeScope, NotRun, part_of
 from planners.unrolled_levels import MAX_STEPS, UnrolledLevels
@@ -303,6 +303,7 @@ class _Unroller(UnrolledLevels):
         """Unroll the turns that are known to be made."""
         ((_, branch),), where = loop.branches, f"workflow.steps.{loop.id}"
         first, (state, output, context) = self.turns.start(loop, flat_id, outer)
+        needs: list[Meaning] = []
         for turn in range(first, loop.max):
             scope = inside_of(loop, outer, state={**state, "turn": Value(value=turn)})
             scope.context = dict(context)
@@ -315,6 +316,7 @@ class _Unroller(UnrolledLevels):
             steps, pending, skipped = len(self.steps), len(self.pending), len(self.skipped)
             seen = self.turns.mark()
             output = self.unroll(self.inside(branch, loop), scope, place.copy(turn))[branch.output_step]
+            self.note_block(flat_id, needs, steps)
             context = scope.context
             following = after_turn(loop, scope, self.known, f"{where}.until")
             if output is None or self.full or not isinstance(following, dict | bool):
@@ -322,6 +324,9 @@ class _Unroller(UnrolledLevels):
             if isinstance(following, bool):
                 break
             state = {**state, **following}
+            # The next turn is not made if this one is not, either.
+            before = needs and ([StepRef(step=step.id) for step in self.steps[steps : steps + 1]] or needs)
+            needs = [*read_after_turn(loop, scope), *before]
             if len(self.pending) == pending:
                 inside = (step.id for step in self.steps[steps:])
                 left_out = (*self.turns.since(seen), *(node.id for node in self.skipped[skipped:]))

@@ -87,12 +87,18 @@ def after_turn(
     versions = scope.versions(loop.context_read_inside)
     if any(version is None for version in (*scope.context.values(), *versions)):
         return None
-    needed = (*bound, *(step for one in conditions for step in one.outputs))
-    if any(isinstance(read, NotRun) for read in (*(scope[step] for step in needed), *versions)):
+    if any(isinstance(read, NotRun) for read in read_after_turn(loop, scope)):
         return True
     if loop.until is not None and (held := known.holds(loop.until, scope, field)) is not False:
         return held
     return _state_after(loop, scope, known, field.removesuffix("until"))
+
+
+def read_after_turn(loop: Loop, scope: NodeScope) -> list[Meaning]:
+    """What is read after a turn of which the scope is given; no other turn follows if one of these is not run."""
+    steps = [ref.step for _, binding in loop.inner_bindings for ref in step_refs(binding)]
+    steps += [step for _, condition in loop.inner_conditions for step in parsed(condition).outputs]
+    return [*(scope[step] for step in steps), *scope.versions(loop.context_read_inside)]
 
 
 def _state_after(loop: Loop, scope: NodeScope, known: KnownValues, where: str) -> dict[str, Binding] | list[StepId]:

@@ -253,3 +253,26 @@ def test_an_act_beside_a_condition_that_holds_without_elements_does_not_wait_for
 
     [act] = begun(world, "acts")
     assert act.dispatched_s == pytest.approx(PLAN_S + SECONDS[1])
+
+
+FAILS_FIRST = work("read", {"cel": f"$state.turn == 0 ? {FAILS} : 1"}, on_failure="skip")
+EMPTY = {"id": "none", "for_each": [], "steps": [work("never", "$item")], "output": "never"}
+FIRST_ONLY = {
+    "id": "read",
+    "route": [{"when": "$state.turn == 0", "steps": [work("gone", FAILS, on_failure="skip")]}],
+    "else": {"steps": [EMPTY]},
+}
+
+
+@LASTING
+@pytest.mark.parametrize("read", [FAILS_FIRST, FIRST_ONLY], ids=["a step of each turn", "a step of the first turn"])
+def test_nothing_is_done_in_turns_that_a_failure_in_an_earlier_turn_leaves_out(read, capability):
+    """They have begun, because they do not read the state of the loop."""
+    turn = [work("first", 2), work("acts", "$steps.first", capability), read]
+    loop = {"id": "loop", "loop": turn, "output": "acts", "state": {"x": 0}, "next": {"x": "$steps.read"}, "max": 3}
+
+    world = played([loop])
+
+    assert begun(world, "first[2]")
+    assert capability == "file" or not [*begun(world, "acts[1]"), *begun(world, "acts[2]")]
+    assert world.done_for_good() == ({"acts[0]"} if capability != "tell" else set())
