@@ -43,8 +43,9 @@ def _flaws(run: RunData) -> Iterator[str]:
             yield from (f"{flaw}: {'; '.join(state.story())}" for flaw in _of_step(run, state))
     if run.plan is None or run.plan.complete:
         yield from _of_attempts(run)
-        if run.held and not (run.plan_is_coming or run.undoing is not None):
-            yield f"{', '.join(run.held.attempts)} staged what no plan decides about, and it is not promoted"
+        due = [one for one in run.held.attempts if not run.steps.open_parents(run.attempts[one].step.id)]
+        if due and not (run.plan_is_coming or run.undoing is not None):
+            yield f"{', '.join(due)} staged what no plan decides about, and it is not promoted"
     started = run.requests.requested > 0
     waits = run.steps.in_doubt or (run.undoing is not None and run.attempts.in_doubt)
     goes_on = run.replanning or run.evaluating or run.attempts.live or run.steps.under_way
@@ -55,7 +56,8 @@ def _flaws(run: RunData) -> Iterator[str]:
 def _of_step(run: RunData, state: StepState) -> Iterator[str]:
     step, steps = state.step, run.steps
     assert run.plan is not None
-    missing = sum(not _finished(steps, parent) for parent in run.plan.by_id[step].step.parents)
+    awaited = steps.awaited.get(step, run.plan.by_id[step].step.parents)
+    missing = sum(not _finished(steps, parent) for parent in awaited)
     if missing != steps.open_parents(step):
         yield f"step '{step}' counts {steps.open_parents(step)} open parents, not {missing}"
     match state.status:

@@ -9,7 +9,7 @@ from reconciler.state.run_data import RunData
 def promote(run: RunData) -> None:
     """Promote what is held, unless a plan is coming that decides about it or may find that the task has failed.
 
-    What was flushed or lost meanwhile is not promoted.
+    What ran ahead of steps that it follows waits for those. What was flushed or lost meanwhile is not promoted.
     """
     held = run.held
     if not held or run.failing:
@@ -27,8 +27,10 @@ def promote(run: RunData) -> None:
 
 def _is_undecided(run: RunData, attempt: Attempt) -> bool:
     """Whether a plan may do without its step, or streams in and does not hold that yet."""
-    is_planned = _is_whole(run) or serves(run, attempt.id, attempt.step)
-    return run.is_undecided(attempt.step.id) or not is_planned
+    if serves(run, attempt.id, attempt.step):
+        # What it follows may fail yet, if it ran ahead of that; the plan after it then skips the step.
+        return run.is_undecided(attempt.step.id) or run.steps.open_parents(attempt.step.id) > 0
+    return run.is_undecided(attempt.step.id) or not _is_whole(run)
 
 
 def _is_whole(run: RunData) -> bool:

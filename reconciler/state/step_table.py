@@ -14,6 +14,7 @@ from planners.model import AgentName, AttemptId, NodeId, StepId, WorkKey
 from planners.plans import Plan, PlannedStep
 from planners.workflow import Skipped
 from reconciler.state.attempts import Attempt, AttemptStatus
+from reconciler.state.awaited_steps import awaited_steps
 from reconciler.state.commands import PlanReason
 from reconciler.state.step_state import WITHOUT_ATTEMPT, StepState, StepStatus
 
@@ -45,6 +46,7 @@ class StepTable(Mapping[StepId, StepState]):
         self._retired: dict[StepId, StepState] = {}  # of steps that the plan does not hold any more
         self._retired_counts: defaultdict[StepStatus, int] = defaultdict(int)
         self._children: dict[StepId, list[StepId]] = {}
+        self.awaited: dict[StepId, Collection[StepId]] = {}  # see `awaited_steps`
         self._open_parents: dict[StepId, int] = dict.fromkeys(steps, 0)
         self._counts: defaultdict[StepStatus, int] = defaultdict(int)
         self._done = self._going = 0  # asked for at every event
@@ -86,12 +88,11 @@ class StepTable(Mapping[StepId, StepState]):
         table._take_retired(before)
         table.changed = before.changed
         finished = {step for step, attempt in adopted.items() if attempt.finished and step not in proposing}
-        for planned in plan.steps:
-            missing = 0
-            for parent in planned.step.parents:
-                table._children.setdefault(parent, []).append(planned.id)
-                missing += parent not in finished
-            table._open_parents[planned.id] = missing
+        table.awaited = awaited_steps(plan, finished)
+        for step, parents in table.awaited.items():
+            for parent in parents:
+                table._children.setdefault(parent, []).append(step)
+            table._open_parents[step] = sum(parent not in finished for parent in parents)
         for planned in plan.steps:
             state = table._planned(planned.id, keys[planned.id], adopted.get(planned.id), at_s)
             if planned.id in proposing:
@@ -167,7 +168,7 @@ class StepTable(Mapping[StepId, StepState]):
         self._states, self._retired = {**self._retired, **self._states}, {}
         self._retired_counts = defaultdict(int)
         for planned in steps:
-            self._open_parents[planned.id] = 0
+            self._open_parents[planned.id], self.awaited[planned.id] = 0, planned.step.parents
             for parent in planned.step.parents:
                 self._children.setdefault(parent, []).append(planned.id)
 
@@ -204,8 +205,8 @@ class StepTable(Mapping[StepId, StepState]):
         return attempt
 
     def open_parents(self, step: StepId) -> int:
-        """How many parents have not finished."""
-        return self._open_parents[step]
+        """How many of the steps that it waits for have not finished."""
+        return self._open_parents.get(step, 0)
 
     def dispatch(self, step: StepId, attempt: AttemptId, at_s: float) -> None:
         """An attempt has been dispatched for it."""
@@ -338,8 +339,6 @@ class StepTable(Mapping[StepId, StepState]):
             case StepStatus.RETRYING:
                 assert state.retry_at_s is not None
                 heapq.heappush(self._retries, (state.retry_at_s, state.step))
-            case _:
-                pass
 
 
 def _skipped(skipped: Skipped, at_s: float, former: StepState | None) -> StepState:

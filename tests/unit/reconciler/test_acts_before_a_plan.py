@@ -10,7 +10,7 @@ from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure, FailureKind, Handoff
 from reconciler.state.run import RunState
 
-FAILS = 9
+FAILS, FAILS_TOO = 9, 8
 SECONDS = {1: 0.1, 2: 0.3, 3: 0.2, FAILS: 0.15}
 PLAN_S = 0.5
 BAD = Failure(kind=FailureKind.BAD_INPUT, message="bad")
@@ -26,7 +26,7 @@ def validated(monkeypatch):
 
 
 def made(_capability, inputs, _number):
-    if inputs.get("n") == FAILS:
+    if inputs.get("n") in {FAILS, FAILS_TOO}:
         return Failure(kind=FailureKind.BAD_INPUT, message="bad")
     return inputs.get("all", inputs.get("n"))
 
@@ -276,3 +276,67 @@ def test_nothing_is_done_in_turns_that_a_failure_in_an_earlier_turn_leaves_out(r
     assert begun(world, "first[2]")
     assert capability == "file" or not [*begun(world, "acts[1]"), *begun(world, "acts[2]")]
     assert world.done_for_good() == ({"acts[0]"} if capability != "tell" else set())
+
+
+def behind_a_proposal(reads, proposed, mode="forerun"):
+    """A step that only follows one that proposes has finished when the plan that holds the proposal comes."""
+    more = {"steps": [work("slow", proposed)]}
+    lasting = {"then": 0.6, 6: 2.0, FAILS_TOO: 2.0}
+
+    def proposing(capability, inputs, number):
+        if capability == "propose":
+            return Handoff(output=1, next=more)
+        return made(capability, inputs, number)
+
+    steps = [work("asks", "asks", "propose", on_failure="skip"), work("then", "then", after=["asks"]), reads]
+    return Declared(
+        a_task(steps, mode=mode),
+        output=proposing,
+        seconds=lambda _capability, inputs, _number: lasting.get(inputs["n"], 0.1),
+        plan_s=PLAN_S,
+        catalog=AGENTS,
+        happened=False,
+    )
+
+
+@MODES
+@LASTING
+def test_what_reads_a_step_that_ran_ahead_is_not_done_before_what_that_step_follows(capability, mode):
+    """The proposed step fails, so the one that ran ahead of it is skipped, and what reads that with it."""
+    world = behind_a_proposal(work("reads", "$steps.then", capability, default="none"), FAILS_TOO, mode).play()
+
+    assert world.outputs == {"reads": "none"}
+    assert capability == "file" or not begun(world, "reads")
+    assert promoted(world) == []
+
+
+@LASTING
+def test_what_reads_a_step_that_ran_ahead_is_done_once_what_that_step_follows_has_finished(capability):
+    world = behind_a_proposal(work("reads", "$steps.then", capability), 6).play()
+
+    slow, reads = begun(world, "asks/slow")[-1], begun(world, "reads")[-1]
+    assert world.outputs == {"reads": "then"}
+    assert promoted(world) == ["reads"] * (capability == "file")
+    assert capability == "file" or reads.dispatched_s >= slow.ended_s
+
+
+@MODES
+def test_a_failure_behind_a_step_that_ran_ahead_does_not_count_before_what_that_step_follows(mode):
+    failing = step("reads", inputs={"n": FAILS, "m": "$steps.then"}, default="none")
+
+    world = behind_a_proposal(failing, FAILS_TOO, mode).play()
+
+    assert world.outputs == {"reads": "none"}
+
+
+def test_a_step_tells_that_it_waits_for_what_its_parent_ran_ahead_of():
+    world, told = behind_a_proposal(work("reads", "$steps.then", "act"), 6), {}
+
+    def look(_now_s, _news):
+        if (reason := world.run.waiting("reads")) is not None:
+            told[reason.message] = reason.parents
+
+    world.simulation.watch = look
+    world.play()
+
+    assert told["after asks/slow"] == ("asks/slow",)
