@@ -95,7 +95,7 @@ class Declared:
     happened: bool | None = None
 
     def __post_init__(self):
-        self.values, self.orders, self.plans, self.ended_s = {}, {}, [], {}
+        self.values, self.orders, self.plans, self.end_s = {}, {}, [], None  # ``end_s``: when the task ended
         self.evaluations = []  # how many results each evaluation of a condition was about
         self.promoted = {}  # a promotion that a restart begins again is the same one
         self.said, self.heard = {}, {}  # attempt -> the messages that it publishes while it runs, and gets
@@ -138,7 +138,9 @@ class Declared:
         assert len(set(done)) == len(done), done
         return set(done)
 
-    def _watch(self, _now_s, news):
+    def _watch(self, now_s, news):
+        if isinstance(news, c.EndRun):
+            self.end_s = now_s
         if isinstance(news, c.Restore):
             self.values[news.attempt] = news.output
         if isinstance(news, c.Promote):
