@@ -253,6 +253,16 @@ class FanOuts:
                 return fan_out_id
         return None
 
+    def preceding(self, step: StepId) -> StepId | None:
+        """The fan-out whose places the elements before that of the step may need: they begin in order."""
+        for fan_out_id, number in self._members.get(step, ()):
+            fan_out = self.open.get(fan_out_id)
+            if fan_out is None or (most := fan_out.spec.policy.max_concurrency) is None:
+                continue
+            if number - fan_out.ended >= most and not fan_out.elements[number].admitted:
+                return fan_out_id
+        return None
+
     def hold(self, step: StepId, fan_out_id: StepId) -> None:
         """The step waits until an element of the fan-out ends; elements go on in their order."""
         number = next(number for one, number in self._members[step] if one == fan_out_id)

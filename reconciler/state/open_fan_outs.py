@@ -43,6 +43,11 @@ class OpenFanOut:
         """How many elements it has."""
         return len(self.elements)
 
+    @property
+    def ended(self) -> int:
+        """How many elements have ended."""
+        return len(self.elements) - self.counts[ElementStatus.OPEN]
+
     def numbers(self, status: ElementStatus) -> tuple[int, ...]:
         """The elements with this status, in order."""
         return tuple(number for number, element in enumerate(self.elements) if element.status is status)

@@ -124,8 +124,12 @@ class Speculation:
         self._leave(step)
 
     def holds(self, step: StepId) -> bool:
-        """Whether a fan-out around the step is at its limit; the step is then decided about again when it is not."""
-        full = self._fan_outs.holding(step)
+        """Whether a fan-out around the step is at its limit, or has places only for elements before it.
+
+        The step is then decided about again when an element has ended. A guess that took the place of an element before
+        it, which may act and so cannot be guessed, would change the order in which they begin.
+        """
+        full = self._fan_outs.holding(step) or self._fan_outs.preceding(step)
         if full is not None:
             self._fan_outs.hold(step, full)
         return full is not None

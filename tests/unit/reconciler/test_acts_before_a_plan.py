@@ -340,3 +340,14 @@ def test_a_step_tells_that_it_waits_for_what_its_parent_ran_ahead_of():
     world.play()
 
     assert told["after asks/slow"] == ("asks/slow",)
+
+
+@MODES
+def test_a_guess_does_not_take_the_place_of_an_element_before_it(mode):
+    """An act is the first element, so that no guess can start it."""
+    steps = [work("early", 1), step("late", inputs={"all": "$steps.early"})]
+    second = {"id": "second", "use": "other", "inputs": {}, "steps": steps, "output": "late"}
+
+    world = played([{"id": "both", "parallel": [work("act", 2, "act"), second], "max_concurrency": 1}], mode=mode)
+
+    assert [attempt.step.id for attempt in world.run.attempts.values()] == ["act", "early", "late"]
