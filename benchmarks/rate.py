@@ -18,7 +18,7 @@ _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _LATENCIES = ("admission_ms", "first_dispatch_ms", "completion_ms")
 
 
-def run(  # noqa: PLR0913 the options of the command
+def run(  # noqa: PLR0913 - the options of the command
     loads: Sequence[PositiveFloat] = (0.2, 0.5, 0.8),
     seconds: PositiveFloat = 20.0,
     tasks: PositiveInt = 2_000,

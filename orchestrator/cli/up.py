@@ -3,7 +3,6 @@
 
 import logging
 import os
-import socket
 import sys
 import threading
 import time
@@ -22,9 +21,10 @@ from orchestrator.cli.shutdown import shutdown_signals, stopped_within
 from orchestrator.cli.terminal import own_terminal
 from orchestrator.config import load_settings
 from orchestrator.errors import CannotStart, InvalidOption, InvalidReload, RayLost
+from orchestrator.service.addresses import refuse_taken
 from orchestrator.service.cluster_token import use_token
 from orchestrator.service_log import ServiceLog
-from orchestrator.settings import ADDRESS_FORMS, Http, IngressMode, Settings
+from orchestrator.settings import ADDRESS_FORMS, IngressMode, Settings
 from planners.agents import Catalog
 from planners.errors import ForerunError
 
@@ -81,7 +81,7 @@ def up(
         ),
     )
     if settings.cluster.address is None:
-        _refuse_taken_port(settings.http)
+        refuse_taken(settings.http)
     else:
         # The port is opened on the head, which may be another host. The token must be set before Ray is imported.
         use_token()
@@ -192,17 +192,6 @@ def _only_given(**flags: Any) -> dict[str, Any]:
         if inner is not None and inner != {}:
             given[name] = inner
     return given
-
-
-def _refuse_taken_port(http: Http) -> None:
-    with socket.socket() as probe:
-        # As servers do: a port whose last connections are in TIME_WAIT counts as free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((http.host, http.port))
-        except OSError as error:
-            fix = "give another --port, or 0 for a free one"
-            raise CannotStart(f"cannot listen on {http.host}:{http.port}: {error.strerror}", "http.port", fix) from None
 
 
 def _print_ready(running: "RunningService", settings: Settings, agents: Catalog, *, as_json: bool) -> None:

@@ -43,7 +43,9 @@ def with_port(http: Http) -> Http:
 
 
 def refuse_taken(http: Http) -> None:
-    """Check that nobody listens at the address: processes that share one are not told of others that share it too.
+    """Check that nobody listens at the address, before anything is started.
+
+    Shards that share an address would not notice that somebody else shares it, too.
 
     Raises:
         CannotStart: somebody does.

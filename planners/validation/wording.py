@@ -9,6 +9,10 @@ from planners.validation.suggestions import nearest, shown
 
 _QUOTED = re.compile(r"'([^']*)'")
 _SCALARS = (bool, int, float)
+# So many fields of an object are named at most.
+_FEW = 8
+_OBJECTS = frozenset({"dict_type", "model_type", "model_attributes_type", "mapping_type"})
+_WANTED = {"tuple": "a list", "list": "a list", "int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
 class Told(NamedTuple):
@@ -37,18 +41,11 @@ def told(detail: Mapping[str, Any], fields: Sequence[str] = ()) -> Told:
     return Told(message, message[0].lower() + message[1:])
 
 
-_OBJECTS = frozenset({"dict_type", "model_type", "model_attributes_type", "mapping_type"})
-_WANTED = {"tuple": "a list", "list": "a list", "int": "a whole number", "float": "a number", "bool": "true or false"}
-
-
 def _object(value: Any, fields: Sequence[str]) -> Told:
     if fields[:2] == ("steps", "output"):  # a branch, which is mostly written as a list
         return Told(f"this is {kind_of(value)}, not a list of nodes", "write a list of nodes")
     with_fields = f" with the fields {', '.join(fields)}" if 0 < len(fields) <= _FEW else ""
     return Told(f"this is {kind_of(value)}, not an object", f"write an object{with_fields}")
-
-
-_FEW = 8
 
 
 def _too_short(value: Any, context: Mapping[str, Any]) -> Told:

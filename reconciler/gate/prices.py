@@ -117,7 +117,7 @@ class Contention(Model):
         return self.usd_per_s * self.prices.delay_s(agent, node, seconds)
 
 
-# As a default it is not copied: pydantic copies what holds a dict.
+# One object for all runs. As the plain default of a field it would be copied each time, because it holds a dict.
 IDLE = Contention()
 
 

@@ -1,7 +1,8 @@
 """Fan-outs begin, reach their limits, time out and are complete; the next plan goes on with what they have.
 
-While a plan is made that may skip or end elements of a fan-out, that is not decided about: the steps of an element may
-all have finished, and the plan may skip the element. Once it is there, the ends of steps count in their order.
+While a plan is made that may skip or end elements of a fan-out, the fan-out is not decided about: the steps of an
+element may all have finished, and the plan may skip the element. Once it is there, the ends of steps count in their
+order.
 """
 
 from planners.built_in_names import SHARED

@@ -10,8 +10,8 @@ class HeldOutputs:
     """Attempts whose staged outputs are not promoted yet, in the order in which they have finished.
 
     Attributes:
-        new: those about which it is not known whether a plan that is coming decides about them.
-        waiting: the others.
+        new: those that were not looked at since the last plan arrived.
+        waiting: those that a plan which is coming decides about.
     """
 
     new: dict[AttemptId, None] = field(default_factory=dict)

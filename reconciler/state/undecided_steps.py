@@ -17,7 +17,7 @@ class StepChange(NamedTuple):
 
     Attributes:
         steps: those that have failed, were dropped, have proposed something, or are the elements of a fan-out that is
-            complete. None if the plan holds no steps of these elements: then anything may read them.
+            complete. Empty if the plan holds none of their steps: then anything may read them.
         skips: whether the next plan may skip what needs their outputs. If not, it gives that other inputs.
         within: the fan-out in which alone steps can be skipped: others read the fan-out, which goes on.
         around: whether the fan-outs that the steps are in are not decided either, as their elements may have ended.
@@ -52,13 +52,10 @@ class UndecidedSteps:
         """Take in a change."""
         if self._plan is None:
             return
-        if not change.steps:  # the plan does not say what reads a fan-out without steps
+        # A plan does not say what reads a fan-out without steps; one of an earlier version, what blocks need.
+        if not change.steps or self._plan.blocks is None:
             self.steps.update(self._plan.by_id)
-            self.fan_outs.update(spec.id for spec in self._plan.fan_outs)
-            return
-        if self._plan.blocks is None:  # a plan of an earlier version does not say what blocks need
-            self.steps.update(self._plan.by_id)
-            if change.skips:
+            if change.skips or not change.steps:
                 self.fan_outs.update(spec.id for spec in self._plan.fan_outs)
             return
         self.steps |= change.steps
