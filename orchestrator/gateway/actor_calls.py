@@ -15,6 +15,8 @@ NAMESPACE = "forerun"
 TIMEOUT_S = 30.0
 
 _Answer = TypeVar("_Answer")
+# Calls within this process that are under way: an event loop alone does not keep its tasks from the garbage collector.
+_ANSWERING: set[asyncio.Task[None]] = set()
 
 
 class ActorCalls:
@@ -65,11 +67,36 @@ async def _within(answer: Awaitable[_Answer], seconds: float) -> _Answer:
 
 async def _within_here(answer: Awaitable[_Answer], title: str, seconds: float) -> _Answer:
     """As for another process, the call goes on if the answer is late or nobody waits for it any more."""
-    answering = asyncio.ensure_future(answer)
-    await asyncio.wait([answering], timeout=seconds)
-    if not answering.done():
-        raise _unavailable(title, f"did not answer within {seconds:g} s")
-    return answering.result()
+    loop = asyncio.get_running_loop()
+    waiting: asyncio.Future[_Answer] = loop.create_future()
+    # Told by the call itself: with `asyncio.wait`, the answer waits for another round of a busy event loop.
+    answering = loop.create_task(_tell(answer, waiting))
+    _ANSWERING.add(answering)
+    answering.add_done_callback(_ANSWERING.discard)
+    late = loop.call_later(seconds, _fail, waiting, _unavailable(title, f"did not answer within {seconds:g} s"))
+    try:
+        return await waiting
+    finally:
+        late.cancel()
+
+
+async def _tell(answer: Awaitable[_Answer], waiting: "asyncio.Future[_Answer]") -> None:
+    """Pass an answer, or why there is none, to whoever still waits for it."""
+    try:
+        value = await answer
+    except Exception as error:  # noqa: BLE001 -- it is the caller's
+        _fail(waiting, error)
+    except asyncio.CancelledError:
+        waiting.cancel()
+        raise
+    else:
+        if not waiting.done():
+            waiting.set_result(value)
+
+
+def _fail(waiting: "asyncio.Future[_Answer]", error: Exception) -> None:
+    if not waiting.done():
+        waiting.set_exception(error)
 
 
 def _unavailable(title: str, why: str) -> Unavailable:

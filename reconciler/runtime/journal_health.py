@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 
 from reconciler.errors import JournalUnavailable
 from reconciler.journal.protocol import HOW_TO_HEAL, RunJournal
+from reconciler.runtime.turns import Turns
 
 # A write that takes longer counts as stalled: a disk that is full or blocked, a database that is away. It is the age
 # of the transaction, not of one entry, so a busy event loop or a long queue is no stall.
@@ -16,9 +18,10 @@ _LOOK_S = 0.1
 class JournalHealth:
     """The health of one shard's journal. Lives on one event loop."""
 
-    def __init__(self, journal: RunJournal, now_s: Callable[[], float]) -> None:
-        """Set up. ``now_s`` gives seconds since the epoch."""
+    def __init__(self, journal: RunJournal, now_s: Callable[[], float], turns: Turns) -> None:
+        """Set up. ``now_s`` gives seconds since the epoch. Runs leave ``turns`` to who has waited."""
         self._journal = journal
+        self._turns = turns
         self._now_s = now_s
         self._beat: Future[None] | None = None
         self._sizing: asyncio.Future[int] | None = None
@@ -49,15 +52,32 @@ class JournalHealth:
             JournalUnavailable: the journal is stalled; the entry may yet be written.
             Exception: the entry's own error.
         """
-        waiting = asyncio.wrap_future(durable)
+        while not await self._written_soon(durable):
+            self.require()
+        durable.result()
+
+    async def _written_soon(self, durable: Future[None]) -> bool:
+        """Whether an entry is on disk, or has failed, before the writer is to be looked at."""
+        loop = asyncio.get_running_loop()
+        told = loop.create_future()
+
+        def tell_soon(_: Future[None]) -> None:
+            with suppress(RuntimeError):  # the event loop is closed
+                loop.call_soon_threadsafe(self._tell, told)
+
+        # Not `asyncio.wrap_future` and `asyncio.wait`, with which the answer waits two more rounds of the event loop.
+        durable.add_done_callback(tell_soon)
         try:
-            while not waiting.done():
-                await asyncio.wait([waiting], timeout=_LOOK_S)
-                if not waiting.done():
-                    self.require()
-            waiting.result()
-        finally:
-            waiting.cancel()
+            async with asyncio.timeout(_LOOK_S):
+                await told
+        except TimeoutError:
+            return False
+        return True
+
+    def _tell(self, told: "asyncio.Future[None]") -> None:
+        self._turns.give_way()
+        if not told.done():
+            told.set_result(None)
 
     async def size_bytes(self) -> int | None:
         """How large the database is; None if it does not answer."""

@@ -84,8 +84,8 @@ class Shard:
         self._journal = journal
         self._reservations = Reservations(ports.catalog)
         self._planning_thread = ThreadPoolExecutor(1, thread_name_prefix="speculative-planning")
-        self._health = JournalHealth(journal, ports.clock.now_s)
         self._shared = ShardResources(ports, self._reservations, self._planning_thread)
+        self._health = JournalHealth(journal, ports.clock.now_s, self._shared.turns)
         self.observer = observer
         self._live: dict[TaskId, LiveRun] = {}
         self.parking = Parking(journal, ports.clock, self._start)

@@ -5,6 +5,10 @@ from collections import deque
 
 # One run has its turn before the event loop looks for requests again; one more for each so many that wait.
 _FOR_EACH = 16
+# From its commit to its answer, a request is resumed so often at most.
+_STEPS_TO_AN_ANSWER = 5
+# However many requests go on, runs have a turn in so many rounds of the event loop.
+_MOST_ROUNDS = 16
 
 
 class Turns:
@@ -16,25 +20,39 @@ class Turns:
 
     def __init__(self) -> None:
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._taken = False
+        self._passing_on = False  # it is on its way, so the turn is taken
+        self._rounds_left = 0  # for requests
+        self._rounds_given = 0  # since the last turn
+
+    def give_way(self) -> None:
+        """Let a request that has waited for the disk be answered before another run has its turn."""
+        self._rounds_left = _STEPS_TO_AN_ANSWER
 
     async def next(self) -> None:
         """Return when it is the caller's turn: at once if nobody has had one since the event loop looked around."""
         loop = asyncio.get_running_loop()
-        if not self._taken:
-            self._taken = True
+        at_once = not self._passing_on and not self._rounds_left
+        if not self._passing_on:
+            self._passing_on = True
             loop.call_soon(self._pass_on)
+        if at_once:
             return
         turn = loop.create_future()
         self._waiting.append(turn)
         await turn
 
     def _pass_on(self) -> None:
+        if self._rounds_left and self._rounds_given < _MOST_ROUNDS:
+            self._rounds_left -= 1
+            self._rounds_given += 1
+            asyncio.get_running_loop().call_soon(self._pass_on)
+            return
+        self._rounds_given = 0
         left = 1 + len(self._waiting) // _FOR_EACH
         while left and self._waiting:
             if not (turn := self._waiting.popleft()).done():  # else its run was cancelled
                 turn.set_result(None)
                 left -= 1
-        self._taken = not left
-        if self._taken:
+        self._passing_on = not left
+        if self._passing_on:
             asyncio.get_running_loop().call_soon(self._pass_on)

@@ -11,6 +11,7 @@ from planners.tasks import AdmittedTask, Task
 from reconciler.errors import JournalUnavailable
 from reconciler.journal import Journal
 from reconciler.runtime.journal_health import JournalHealth
+from reconciler.runtime.turns import Turns
 
 GUARD_S = 60.0
 TASK = Task.model_validate({"workflow": {"steps": [{"id": "a", "capability": "x"}]}})
@@ -41,7 +42,7 @@ def database(tmp_path):
 
 async def test_a_stopped_postgres_is_noticed_soon_and_nothing_is_lost(database):
     with closing(Journal(database.url)) as journal:
-        health = JournalHealth(journal, time.time)
+        health = JournalHealth(journal, time.time, Turns())
         await health.probe()
 
         database.stop()

@@ -44,6 +44,40 @@ async def test_many_that_wait_share_a_turn():
     assert rounds < 100
 
 
+async def test_runs_give_way_to_a_request_whose_task_is_durable():
+    turns, done = Turns(), []
+
+    async def run(number: int) -> None:
+        await turns.next()
+        done.append(number)
+
+    async def request() -> None:
+        for _ in range(4):
+            await asyncio.sleep(0)
+        done.append("answered")
+
+    turns.give_way()
+    await asyncio.gather(run(0), run(1), request())
+
+    assert done == ["answered", 0, 1]
+
+
+async def test_runs_have_turns_however_many_requests_go_on():
+    turns, loop = Turns(), asyncio.get_running_loop()
+    rounds = 0
+
+    def go_on() -> None:
+        nonlocal rounds
+        rounds += 1
+        turns.give_way()
+        loop.call_soon(go_on)
+
+    loop.call_soon(go_on)
+    await asyncio.gather(*(turns.next() for _ in range(3)))
+
+    assert rounds < 100
+
+
 async def test_a_run_that_is_cancelled_keeps_no_turn():
     turns = Turns()
     first, cancelled, last = (asyncio.ensure_future(turns.next()) for _ in range(3))
