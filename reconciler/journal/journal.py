@@ -11,12 +11,14 @@ from planners.tasks import AdmittedTask
 from reconciler.errors import JournalUnavailable
 from reconciler.journal import statements
 from reconciler.journal.admission_text import AdmissionText
+from reconciler.journal.array_transactions import transactions_of
+from reconciler.journal.entries import Entry, Rows
 from reconciler.journal.ownership import claimed
 from reconciler.journal.queries import JournalQueries
 from reconciler.journal.rows import EventRow, staged_text
 from reconciler.journal.schema import ATTEMPT_LOGS, EVENTS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS
 from reconciler.journal.wal_checkpoints import WalCheckpoints
-from reconciler.journal.writer import CommitObserver, Entry, GroupWriter, Rows
+from reconciler.journal.writer import CommitObserver, GroupWriter
 from reconciler.state.outcomes import Outcome
 from reconciler.views.logs import LogBatch
 from reconciler.views.models import TaskView
@@ -45,7 +47,7 @@ class Journal(JournalQueries):
             JournalTooNew: a newer version has written the journal.
         """
         super().__init__(url, shard)
-        self._writer = GroupWriter(self._engine, observer, WalCheckpoints.of(self._engine))
+        self._writer = GroupWriter(transactions_of(self._engine), observer, WalCheckpoints.of(self._engine))
 
     @property
     def commits(self) -> int:
@@ -168,9 +170,18 @@ class Journal(JournalQueries):
         return self._writer.write(Entry({EVENTS: _events(task, [line])}, [statements.drop_staged(task, attempt)]))
 
     def end(
-        self, view: TaskView, lines: Iterable[EventRow] = (), *, timeline: str | None = None, plans: str | None = None
+        self,
+        view: TaskView,
+        lines: Iterable[EventRow] = (),
+        *,
+        timeline: str | None = None,
+        plans: str | None = None,
+        has_staged: bool = True,
     ) -> Future[None]:
-        """Record how a run ended, its last events, and what is shown of it later (timeline and plans as JSON)."""
+        """Record how a run ended, its last events, and what is shown of it later (timeline and plans as JSON).
+
+        ``has_staged``: its attempts may have staged something, which is then deleted.
+        """
         values = {"status": view.status.value, "view": view.model_dump_json(), "timeline": timeline, "plans": plans}
         summary = {
             "status": view.status.value,
@@ -178,6 +189,8 @@ class Journal(JournalQueries):
             "summary": summary_of(view).model_dump_json(),
         }
         changes = statements.end_task(view.id, values, summary)
+        if has_staged:
+            changes.append(statements.drop_all_staged(view.id))
         return self._writer.write(Entry({EVENTS: _events(view.id, lines)}, changes, urgent=True))
 
     def beat(self, now_s: float) -> Future[None]:

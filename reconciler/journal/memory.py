@@ -85,7 +85,13 @@ class MemoryJournal:
         return _done()
 
     def end(
-        self, view: TaskView, lines: Iterable[EventRow] = (), *, timeline: str | None = None, plans: str | None = None
+        self,
+        view: TaskView,
+        lines: Iterable[EventRow] = (),
+        *,
+        timeline: str | None = None,
+        plans: str | None = None,
+        has_staged: bool = True,
     ) -> Future[None]:
         """See `RunJournal`."""
         recorded = self._recorded[view.id]

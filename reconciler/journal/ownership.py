@@ -27,7 +27,8 @@ class Ownership:
     def check(self, connection: Connection) -> None:
         """Return if this claim is the latest; until the transaction ends nobody else can claim the shard.
 
-        Call it after the first write of a transaction: then SQLite lets nobody else write. PostgreSQL locks the row.
+        With SQLite, call it after the first write of a transaction: then nobody else can write. PostgreSQL locks the
+        row.
 
         Raises:
             Superseded: another process has claimed the shard.

@@ -72,7 +72,13 @@ class RunJournal(StoredLogs, Protocol):
         ...
 
     def end(
-        self, view: TaskView, lines: Iterable[EventRow] = (), *, timeline: str | None = None, plans: str | None = None
+        self,
+        view: TaskView,
+        lines: Iterable[EventRow] = (),
+        *,
+        timeline: str | None = None,
+        plans: str | None = None,
+        has_staged: bool = True,
     ) -> Future[None]:
         """Record how a run ended."""
         ...

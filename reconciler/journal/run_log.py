@@ -90,6 +90,8 @@ class RunLog:
         self._verdicts = {
             AttemptId(line.data["attempt"]): Verdict(line.data["verdict"]) for line in past if line.kind == _VERDICT
         }
+        # What was staged before a restart may still be there.
+        self._has_staged = self._last_seq > 0
         self._numbering = threading.Lock()
         self._news: asyncio.Event | None = None  # of those who wait
         self.ended = False
@@ -126,6 +128,7 @@ class RunLog:
             if commands:
                 lines += self._new_verdicts(event.at_s, run)
             self._note_changes(event, run)
+            self._has_staged |= bool(staged)
             return self._journal.append(self._task, lines, outcomes, staged=staged, urgent=urgent)
 
     def promoted(self, attempt: AttemptId, at_s: float) -> None:
@@ -194,7 +197,8 @@ class RunLog:
         else:
             details = _details(run, self.progress)
         line = self._line(run.at_s, _ENDED, summary_of(view).model_dump_json(exclude={"outputs", "v"}))
-        await self._ended(self._journal.end(view, [line], timeline=details[0], plans=details[1]))
+        timeline, plans = details
+        await self._ended(self._journal.end(view, [line], timeline=timeline, plans=plans, has_staged=self._has_staged))
 
     async def conclude_without_details(self, view: TaskView) -> None:
         """Record only that a run has ended, and how. Returns once that is durable."""

@@ -162,6 +162,8 @@ def open_engine(url: str) -> Engine:
     engine = create_engine(_impatient(url), pool_pre_ping=not is_sqlite)
     if is_sqlite:
         event.listen(engine, "connect", _tune_sqlite)
+    elif engine.dialect.driver == "psycopg":
+        event.listen(engine, "connect", _tune_psycopg)
     try:
         with engine.connect() as connection:
             current = _revision(connection)
@@ -227,6 +229,18 @@ def _tune_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> N
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute(f"PRAGMA wal_autocheckpoint={MOST_PAGES}")
     cursor.close()
+
+
+def _tune_psycopg(connection: Any, _record: ConnectionPoolEntry) -> None:
+    """Arrays are sent in binary: as text, every quotation mark in them is escaped, and read again one by one.
+
+    Plans are made for the arrays at hand: one for arrays of any size may read a whole table that was small by then.
+    """
+    from psycopg.types.array import ListBinaryDumper  # noqa: PLC0415 - an extra
+
+    connection.adapters.register_dumper(list, ListBinaryDumper)
+    connection.execute("SET plan_cache_mode TO force_custom_plan")
+    connection.commit()
 
 
 def _use_wal(cursor: DBAPICursor) -> None:

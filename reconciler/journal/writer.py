@@ -3,32 +3,20 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from sqlalchemy import Connection, Delete, Engine, Insert, Table, Update
 from sqlalchemy.exc import OperationalError
 
 from reconciler.errors import JournalUnavailable, ShuttingDown, Superseded
+from reconciler.journal.entries import Entry
 from reconciler.journal.entry_queue import EntryQueue
 from reconciler.journal.ownership import Ownership
-from reconciler.journal.statements import Change, prepared_change, prepared_insert
+from reconciler.journal.transactions import Transactions
 from reconciler.journal.wal_checkpoints import WalCheckpoints
 
 _log = logging.getLogger(__name__)
-
-
-class Rows:
-    """Rows of a table that are made when they are written, in the writer's thread."""
-
-    def __init__(self, make: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
-        self._make = make
-
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        return iter(self._make())
 
 
 # Bounds a transaction, so that nobody who waits for durability waits for thousands of other entries.
@@ -39,22 +27,6 @@ _LINGER_S = 0.05
 _LAZY_LINGER_S = 0.5
 # While the database is unavailable (a full disk, a restart) entries wait, as a fact that is not written is lost.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
-
-
-@dataclass(slots=True)
-class Entry:
-    """Rows to insert by table, then further statements in order, all or nothing.
-
-    ``urgent``: somebody waits for it to be durable. ``lazy``: it is no fact that a run is recovered from, such as what
-    an attempt has printed. It goes with the next commit; without one it is written alone and without an fsync, so a
-    power cut may lose it.
-    """
-
-    inserts: dict[Table, Iterable[Mapping[str, Any]]] = field(default_factory=dict)
-    updates: Sequence[Change] = ()
-    urgent: bool = False
-    lazy: bool = False
-    done: Future[None] = field(default_factory=Future)
 
 
 class CommitObserver(Protocol):
@@ -77,10 +49,13 @@ class GroupWriter:
     """
 
     def __init__(
-        self, engine: Engine, observer: CommitObserver | None = None, checkpoints: WalCheckpoints | None = None
+        self,
+        transactions: Transactions,
+        observer: CommitObserver | None = None,
+        checkpoints: WalCheckpoints | None = None,
     ) -> None:
         self._observer = observer
-        self._engine = engine
+        self._transactions = transactions
         self._checkpoints = checkpoints
         self._queue = EntryQueue[Entry](_MOST_AT_ONCE)
         self._closing = threading.Event()
@@ -136,6 +111,7 @@ class GroupWriter:
             self._began_s = time.monotonic()
             self._commit(batch)
             self._began_s = None
+        self._transactions.close()
 
     def _commit(self, batch: Sequence[Entry]) -> None:
         """Write all at once. If that fails, write one by one, so that only the wrong entry fails."""
@@ -173,10 +149,7 @@ class GroupWriter:
             try:
                 taken = self._taken(batch)
                 only_lazy = all(entry.lazy for entry in taken)
-                with _relaxed(self._engine) if only_lazy else self._engine.begin() as connection:
-                    _write(connection, taken)
-                    if self.ownership is not None and taken:
-                        self.ownership.check(connection)
+                self._transactions.write(taken, self.ownership, relaxed=only_lazy)
             except OperationalError as error:  # caused by the database's state, not by the entries
                 if last:
                     raise
@@ -212,45 +185,3 @@ def _linger_s(entry: Entry) -> float:
     if entry.urgent:
         return 0.0
     return _LAZY_LINGER_S if entry.lazy else _LINGER_S
-
-
-@contextmanager
-def _relaxed(engine: Engine) -> Iterator[Connection]:
-    """A transaction whose commit does not wait for the disk: a crash of the process loses nothing, a power cut may."""
-    with engine.connect() as connection:
-        is_sqlite = connection.dialect.name == "sqlite"
-        if is_sqlite:
-            _synchronise(connection, "NORMAL")  # with WAL, this leaves the fsync to the next checkpoint
-        try:
-            with connection.begin():
-                if not is_sqlite:
-                    connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
-                yield connection
-        finally:
-            if is_sqlite:
-                _synchronise(connection, "FULL")
-
-
-def _synchronise(connection: Connection, mode: str) -> None:
-    connection.exec_driver_sql(f"PRAGMA synchronous={mode}")
-    connection.rollback()  # SQLAlchemy counts the statement as the start of a transaction
-
-
-def _write(connection: Connection, batch: Sequence[Entry]) -> None:
-    rows: dict[Table, list[Mapping[str, Any]]] = {}
-    for entry in batch:
-        for table, new in entry.inserts.items():
-            rows.setdefault(table, []).extend(new)
-    for table, new_rows in rows.items():
-        if new_rows:
-            statement = prepared_insert(table, tuple(new_rows[0]), connection.dialect)
-            connection.exec_driver_sql(statement.text, [statement.parameters(row) for row in new_rows])
-    together: dict[Update | Delete, list[Mapping[str, Any]]] = {}
-    for change in (change for entry in batch for change in entry.updates):
-        if change.together and not isinstance(change.statement, Insert):
-            together.setdefault(change.statement, []).append(change.values)
-        else:
-            connection.execute(change.statement, change.values)
-    for change_of_rows, values in together.items():
-        prepared = prepared_change(change_of_rows, connection.dialect)
-        connection.exec_driver_sql(prepared.text, [prepared.parameters(row) for row in values])

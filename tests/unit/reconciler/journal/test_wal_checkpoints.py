@@ -4,9 +4,11 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine
 
 from reconciler.journal import wal_checkpoints
+from reconciler.journal.entries import Entry
 from reconciler.journal.schema import open_engine
+from reconciler.journal.transactions import ChunkTransactions
 from reconciler.journal.wal_checkpoints import WalCheckpoints
-from reconciler.journal.writer import Entry, GroupWriter
+from reconciler.journal.writer import GroupWriter
 from tests.support.polling import until
 
 METADATA = MetaData()
@@ -24,7 +26,7 @@ def engine(tmp_path):
 
 def test_commits_are_moved_to_the_database_beside_them(monkeypatch, tmp_path, engine):
     monkeypatch.setattr(wal_checkpoints, "_COMMITS", 3)
-    writer = GroupWriter(engine, checkpoints=WalCheckpoints.of(engine))
+    writer = GroupWriter(ChunkTransactions(engine), checkpoints=WalCheckpoints.of(engine))
     written = tmp_path / "journal.sqlite3"
     before = written.stat().st_size
 

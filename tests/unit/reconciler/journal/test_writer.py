@@ -11,7 +11,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from reconciler.errors import JournalUnavailable, ShuttingDown
-from reconciler.journal.writer import Entry, GroupWriter
+from reconciler.journal.entries import Entry
+from reconciler.journal.transactions import ChunkTransactions
+from reconciler.journal.writer import GroupWriter
 
 GUARD_S = 30.0
 METADATA = MetaData()
@@ -35,7 +37,7 @@ def engine():
 
 @pytest.fixture
 def writer(engine):
-    made = GroupWriter(engine)
+    made = GroupWriter(ChunkTransactions(engine))
     yield made
     made.close()
 
@@ -77,7 +79,7 @@ def test_who_stops_waiting_stops_nothing(writer, engine):
 
 
 def test_closing_writes_what_is_left(engine):
-    writer = GroupWriter(engine)
+    writer = GroupWriter(ChunkTransactions(engine))
     waits = [writer.write(rows(number)) for number in range(20)]
 
     writer.close()
@@ -101,7 +103,7 @@ class Interrupted:
 
 
 def test_nothing_is_lost_while_the_database_is_away_for_a_moment(engine):
-    writer = GroupWriter(Interrupted(engine, failures=3))
+    writer = GroupWriter(ChunkTransactions(Interrupted(engine, failures=3)))
     waits = [writer.write(rows(number)) for number in (1, 2)]
 
     for durable in waits:
@@ -112,7 +114,7 @@ def test_nothing_is_lost_while_the_database_is_away_for_a_moment(engine):
 
 
 def test_closing_does_not_wait_for_a_database_that_stays_away(engine):
-    writer = GroupWriter(Interrupted(engine, failures=10**9))
+    writer = GroupWriter(ChunkTransactions(Interrupted(engine, failures=10**9)))
     durable = writer.write(rows(1))
 
     writer.close()
@@ -122,7 +124,7 @@ def test_closing_does_not_wait_for_a_database_that_stays_away(engine):
 
 
 def test_what_comes_after_the_end_is_refused_at_once(engine):
-    writer = GroupWriter(engine)
+    writer = GroupWriter(ChunkTransactions(engine))
     writer.close()
 
     with pytest.raises(ShuttingDown):
@@ -158,7 +160,7 @@ class Blocked:
 @pytest.fixture
 def blocked(engine):
     made = Blocked(engine)
-    writer = GroupWriter(made)
+    writer = GroupWriter(ChunkTransactions(made))
     yield made, writer
     made.is_full = False
     made.go_on.set()

@@ -1,0 +1,102 @@
+"""One transaction of the journal on PostgreSQL: all rows of a table in one statement, all statements in one message.
+
+Row by row, each row takes the client and the server longer to handle than to store, and each statement waits for an
+answer: meanwhile another thread gets the interpreter and keeps it for milliseconds.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from reconciler.journal.entries import Entry
+from reconciler.journal.ownership import Ownership
+from reconciler.journal.statements import PreparedArrays, prepared_arrays
+from reconciler.journal.transactions import ChunkTransactions, Transactions, changes_of, inserts_of
+
+# A connection that was not used for so long is checked before it is used again: the server may have been restarted.
+_FRESH_S = 1.0
+# In the arrays of one statement; a message to PostgreSQL holds up to a gigabyte.
+_MOST_CHARACTERS = 16_000_000
+
+
+def transactions_of(engine: Engine) -> Transactions:
+    """How entries are written to the engine's database."""
+    return ArrayTransactions(engine) if engine.dialect.name == "postgresql" else ChunkTransactions(engine)
+
+
+class ArrayTransactions:
+    """Fulfils `Transactions`. Keeps a connection, so that statements are prepared once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._used_s = 0.0
+
+    def write(self, entries: Sequence[Entry], ownership: Ownership | None, *, relaxed: bool) -> None:
+        """See `Transactions`."""
+        connection = self._connected()
+        try:
+            if ownership is not None and entries:
+                # Before the rest, as its answer has to be waited for. It locks the row that it reads.
+                ownership.check(connection)
+            with _pipeline(connection):
+                if relaxed:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
+                _write(connection, entries)
+                connection.commit()
+        except BaseException:
+            # Not only closed: a commit that fails leaves the transaction open, and SQLAlchemy takes it for ended.
+            connection.invalidate()
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """See `Transactions`. What was not committed is rolled back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> Connection:
+        now_s = time.monotonic()
+        if now_s - self._used_s > _FRESH_S:
+            self.close()
+        self._used_s = now_s
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+
+@contextmanager
+def _pipeline(connection: Connection) -> Iterator[None]:
+    """With psycopg, statements are sent without waiting for results, up to the commit, which raises the first error."""
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.driver != "psycopg":
+        yield
+        return
+    with driver.pipeline() as pipeline:
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # those of the statements after the one that failed
+                pipeline.sync()
+            raise
+
+
+def _write(connection: Connection, entries: Sequence[Entry]) -> None:
+    for statement, rows in inserts_of(entries):
+        _execute(connection, prepared_arrays(statement, connection.dialect), rows)
+    for statement, rows in changes_of(connection, entries):
+        _execute(connection, prepared_arrays(statement, connection.dialect), rows)
+
+
+def _execute(connection: Connection, statement: PreparedArrays, rows: Sequence[Mapping[str, Any]]) -> None:
+    arrays = statement.parameters(rows)
+    if len(rows) > 1 and statement.characters(arrays) > _MOST_CHARACTERS:
+        half = len(rows) // 2
+        _execute(connection, statement, rows[:half])
+        _execute(connection, statement, rows[half:])
+    else:
+        connection.exec_driver_sql(statement.text, arrays)

@@ -1,0 +1,150 @@
+"""What PostgreSQL gets of a transaction: a statement for each table, however many rows there are."""
+
+import pytest
+from sqlalchemy import event, select, text
+from sqlalchemy.exc import DataError, IntegrityError
+
+from reconciler.journal import array_transactions, statements
+from reconciler.journal.array_transactions import ArrayTransactions, transactions_of
+from reconciler.journal.entries import Entry
+from reconciler.journal.schema import EVENTS, HEARTBEATS, STAGED_OUTPUTS, SUMMARIES, TASKS, open_engine
+from reconciler.journal.transactions import ChunkTransactions
+
+pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+
+ODD_TEXTS = ['{"a": "b\\"c"}', "NULL", "null", "{}", "", "\\", "'", "ü 漢字", "%(task)s %s", "\n"]
+
+
+@pytest.fixture
+def engine(database_url):
+    made = open_engine(database_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def transactions(engine):
+    made = transactions_of(engine)
+    yield made
+    made.close()
+
+
+def write(transactions, *entries):
+    transactions.write(entries, None, relaxed=False)
+
+
+def event_of(task, seq, data="{}", at_s=0.5):
+    return {"task": task, "seq": seq, "at_s": at_s, "kind": "k", "data": data}
+
+
+def admission(task):
+    row = {"id": task, "shard": 0, "submitted_at_s": 1, "idempotency_key": None, "body_digest": "", "task": "{}"}
+    summary = {"task": task, "status": "running", "submitted_at_s": 1, "ended_at_s": None, "summary": ""}
+    return Entry({TASKS: [{**row, "status": "running"}], SUMMARIES: [summary]})
+
+
+def end(task):
+    views = {"status": "failed", "view": f"view of {task}", "timeline": None, "plans": None}
+    changes = statements.end_task(task, views, {"status": "failed", "ended_at_s": 2, "summary": task})
+    return Entry(updates=[*changes, statements.drop_all_staged(task)])
+
+
+def staged(task, attempt):
+    return Entry({STAGED_OUTPUTS: [{"task": task, "attempt": attempt, "data": "{}"}]})
+
+
+def rows(engine, *columns):
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(select(*columns).order_by(*columns))]
+
+
+def test_postgres_takes_arrays_and_sqlite_takes_rows(tmp_path, transactions):
+    sqlite = open_engine(f"sqlite:///{tmp_path / 'journal.sqlite3'}")
+
+    assert isinstance(transactions, ArrayTransactions)
+    assert isinstance(transactions_of(sqlite), ChunkTransactions)
+    sqlite.dispose()
+
+
+def test_texts_and_numbers_come_back_as_they_were(engine, transactions):
+    """Also where some of the moments in one array are whole numbers, and others are not."""
+    moments = [3, 0.1, 1e-9, 2**40, 0.5, 7, 8.25, 1, 2, 3]
+    given = [event_of("t", seq, data, at_s) for seq, (data, at_s) in enumerate(zip(ODD_TEXTS, moments, strict=True))]
+
+    write(transactions, Entry({EVENTS: given}))
+
+    assert rows(engine, EVENTS.c.seq, EVENTS.c.data, EVENTS.c.at_s) == [
+        (seq, data, float(at_s)) for seq, (data, at_s) in enumerate(zip(ODD_TEXTS, moments, strict=True))
+    ]
+
+
+def test_a_transaction_of_a_hundred_tasks_has_as_many_statements_as_that_of_one(engine, transactions):
+    executed = []
+    event.listen(engine, "before_cursor_execute", lambda *details: executed.append(details[2]))
+
+    def statements_for(*tasks):
+        executed.clear()
+        write(transactions, *(admission(task) for task in tasks), *(staged(task, "a") for task in tasks))
+        write(transactions, *(Entry({EVENTS: [event_of(task, 1)]}) for task in tasks), *(end(task) for task in tasks))
+        return len(executed)
+
+    for_one = statements_for("one")
+
+    tasks = [f"t{number:03}" for number in range(100)]
+    assert statements_for(*tasks) == for_one == 7
+    assert rows(engine, TASKS.c.id, TASKS.c.status, TASKS.c.view) == [
+        (task, "failed", f"view of {task}") for task in ["one", *tasks]
+    ]
+    assert rows(engine, SUMMARIES.c.task, SUMMARIES.c.ended_at_s) == [(task, 2.0) for task in ["one", *tasks]]
+    assert rows(engine, STAGED_OUTPUTS.c.task) == []
+
+
+def test_what_an_attempt_has_staged_is_dropped_and_nothing_else(engine, transactions):
+    kept = [("t1", "a2"), ("t2", "a1")]
+    write(transactions, *(staged(*each) for each in [("t1", "a1"), *kept, ("t2", "a2")]))
+
+    drops = [statements.drop_staged("t1", "a1"), statements.drop_staged("t2", "a2")]
+    write(transactions, *(Entry(updates=[drop]) for drop in drops))
+
+    assert rows(engine, STAGED_OUTPUTS.c.task, STAGED_OUTPUTS.c.attempt) == kept
+
+
+def test_large_rows_are_sent_in_several_statements(engine, transactions, monkeypatch):
+    """A message to PostgreSQL holds a gigabyte at most, and a transaction may be larger."""
+    monkeypatch.setattr(array_transactions, "_MOST_CHARACTERS", 2_000)
+    given = [event_of("t", seq, "x" * 900) for seq in range(9)]
+
+    write(transactions, Entry({EVENTS: given}))
+
+    assert rows(engine, EVENTS.c.seq) == [(seq,) for seq in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [(event_of("t", 1), IntegrityError), (event_of("t", 2, data="\x00"), DataError)],
+    ids=["known", "not text"],
+)
+def test_a_refused_transaction_says_why_and_leaves_nothing(engine, transactions, wrong, error):
+    """The results of the statements after the refused one say only that the transaction was aborted.
+
+    They are so many that the refusal comes back while others are still being sent.
+    """
+    write(transactions, Entry({EVENTS: [event_of("t", 1)]}))
+
+    with pytest.raises(error):
+        write(transactions, Entry({EVENTS: [event_of("u", 1), wrong]}), Entry(updates=50 * statements.beat(1, 2.0)))
+
+    assert rows(engine, EVENTS.c.task) == [("t",)]
+    assert rows(engine, HEARTBEATS.c.shard) == []
+    write(transactions, Entry({EVENTS: [event_of("u", 1)]}, statements.beat(1, 3.0)))
+    assert rows(engine, EVENTS.c.task) == [("t",), ("u",)]
+    assert rows(engine, HEARTBEATS.c.at_s) == [(3.0,)]
+
+
+def test_a_transaction_that_need_not_survive_a_power_cut_is_written(engine, transactions):
+    transactions.write([Entry({EVENTS: [event_of("t", 1)]})], None, relaxed=True)
+    write(transactions, Entry({EVENTS: [event_of("t", 2)]}))
+
+    assert rows(engine, EVENTS.c.seq) == [(1,), (2,)]
+    with engine.connect() as connection:
+        assert connection.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
