@@ -72,20 +72,19 @@ def flatten(
     read = (ref.step for binding in outputs.values() for ref in step_refs(binding))
     scope = unroller.unroll(unroller.level(workflow.steps, read), NodeScope(), FlatPlace())
     finished = unroller.finish_reverts()
+    given = {name: binding for name, binding in outputs.items() if scope.can_give(binding)}
+    # Whatever reads an undecided key is pending, or an output that is missing.
+    undecided = unroller.undecided if unroller.pending or len(given) < len(outputs) else []
     return FlatWorkflow(
         steps=tuple(unroller.steps),
-        pending=tuple(unroller.pending),
+        pending=(*unroller.pending, *undecided),
         skipped=tuple(unroller.skipped),
         fan_outs=tuple(unroller.fan_outs),
         loops=tuple(unroller.turns.made),
         finished={step: one.work_key for step, one in {**unroller.facts.finished, **finished}.items()},
         repeats=unroller.facts.repeats,
         blocks=tuple(unroller.blocks) if notes_blocks else None,
-        outputs={
-            name: scope.substituted(binding, f"outputs.{name}")
-            for name, binding in outputs.items()
-            if scope.can_give(binding)
-        },
+        outputs={name: scope.substituted(binding, f"outputs.{name}") for name, binding in given.items()},
     )
 
 
@@ -239,7 +238,8 @@ class _Unroller(UnrolledLevels):
             return scope[branch.output_step], scope
 
         element = Element(0, unroll, lambda reason: self.skip_all(first, place, reason))
-        output = self.unroll_guarded(OnFailure.ROUTE, flat_id, element, outer)
+        written_else = dict.fromkeys(key for child in fallback.steps for key in child.context_writes)
+        output = self.unroll_guarded(OnFailure.ROUTE, flat_id, element, outer, written_else)
         if self.facts.fan_outs.get(flat_id, Elements()).failed is not None:
             output = self.after_reverting(flat_id, lambda: unroll(fallback)[0])
         if output is None:

@@ -65,8 +65,18 @@ class UnrolledLevels(UnrolledSteps, ABC):
             self._levels[key] = self.level(branch.steps, read)
         return self._levels[key]
 
-    def unroll_guarded(self, on_failure: OnFailure, flat_id: StepId, element: Element, scope: NodeScope) -> Meaning:
-        """Unroll what may fail without failing what is around it: for the run it is a fan-out of one element."""
+    def unroll_guarded(
+        self,
+        on_failure: OnFailure,
+        flat_id: StepId,
+        element: Element,
+        scope: NodeScope,
+        written_else: Iterable[str] = (),
+    ) -> Meaning:
+        """Unroll what may fail without failing what is around it: for the run it is a fan-out of one element.
+
+        ``written_else``: the keys of the context that something else may write if it fails.
+        """
         known = self.facts.fan_outs.get(flat_id, Elements())
         self.turns.see(flat_id)
         made, before = FanOutBuilder(flat_id, CompletionPolicy(), on_failure, self.around), dict(scope.context)
@@ -78,8 +88,10 @@ class UnrolledLevels(UnrolledSteps, ABC):
             self.fan_outs += made.fan_outs
         output = made.output(element.number)
         new = [one for key, one in scope.context.items() if one is not None and one is not before.get(key)]
-        if known.kept is None and output is not None and not self.settled(made, flat_id, output, *new):
-            return None
+        if known.kept is None and output is not None:
+            if not self.settled(made, flat_id, output, *new):
+                return None
+            self.hold_keys(made, flat_id, scope, written_else)
         return output
 
     @abstractmethod

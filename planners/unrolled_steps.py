@@ -59,6 +59,7 @@ class UnrolledSteps:
         self.steps: list[Step] = [one.step for one in facts.finished.values()]
         self.turns = LoopTurns(facts)
         self.pending: list[Pending] = []
+        self.undecided: list[Pending] = []  # blocks of which nothing is pending but keys of the context
         self.skipped: list[Skipped] = []
         self.fan_outs: list[FanOut] = []
         self.blocks: list[BlockNeeds] = []
@@ -184,6 +185,19 @@ class UnrolledSteps:
             return False
         self.unsettled.add(members, last)
         return True
+
+    def hold_keys(self, made: FanOutBuilder, flat_id: StepId, scope: NodeScope, keys: Iterable[str]) -> None:
+        """Keys that something else may write if a block fails are pending until its steps have ended.
+
+        Whatever reads a version that a step of the block has written waits for the block anyway.
+        """
+        if not made.last:
+            return
+        among, (first, *others) = frozenset(made.members), made.last
+        undecided = [key for key in keys if not self.unsettled.tells(scope.version(key), among)]
+        if undecided:
+            scope.context.update(dict.fromkeys(undecided))
+            self.undecided.append(Pending(id=flat_id, waits_for=first, and_for=tuple(others)))
 
     @staticmethod
     def write(scope: NodeScope, step: Step, flat_id: StepId, result: Meaning) -> None:

@@ -178,6 +178,73 @@ def test_what_failed_steps_have_written_does_not_count():
     assert read_by(unrolled) == written_by("a")
 
 
+TRIED = {"id": "t", "try": [step("b"), step("c", inputs={"of": "$steps.b"})], "fallback": [writer("d")]}
+FAILED = Facts(fan_outs={"t": Elements(dropped={0: "x"}, failed="x")})
+
+
+def awaited_by(unrolled):
+    return {one.id: one.awaited for one in unrolled.pending}
+
+
+@pytest.mark.parametrize("before", [[], [writer("a")]])
+def test_a_key_that_a_fallback_may_write_is_pending_until_the_first_steps_have_ended(before):
+    steps = [*before, {**TRIED, "after": [one["id"] for one in before]}, reader()]
+
+    waiting, failed, ended = flat(*steps), flat(*steps, facts=FAILED), flat(*steps, known={"c": 1})
+
+    assert awaited_by(waiting) == {"read": (), "t": ("c",)}
+    assert not waiting.skipped
+    assert not failed.pending
+    assert read_by(failed) == written_by("d")
+    assert not ended.pending
+    assert [one.id for one in ended.skipped] == ([] if before else ["read"])
+    assert not before or read_by(ended) == written_by("a")
+
+
+def test_a_reader_of_what_the_first_steps_write_follows_them_and_need_not_be_pending():
+    tried = {**TRIED, "try": [writer("b"), step("c")]}
+
+    unrolled = flat(tried, reader())
+
+    assert not unrolled.pending
+    assert read_by(unrolled) == written_by("b")
+    assert unrolled.by_id["read"].after == ("c",)
+
+
+def test_a_key_is_pending_while_a_fallback_may_write_it_in_place_of_a_first_step_that_was_given_up():
+    tried = {**TRIED, "try": [writer("b", on_failure="skip"), step("c")]}
+
+    unrolled = flat(tried, reader(), facts=Facts(given_up={"b": "it failed"}))
+
+    assert awaited_by(unrolled) == {"read": (), "t": ("c",)}
+    assert [one.id for one in unrolled.skipped] == ["b"]
+
+
+def test_an_output_that_is_a_key_waits_for_the_fallback_that_may_write_it():
+    waiting = flat(writer("a"), {**TRIED, "after": ["a"]}, outputs={"facts": "$context.facts"})
+
+    assert awaited_by(waiting) == {"t": ("c",)}
+    assert waiting.outputs == {}
+
+
+def test_a_reader_of_the_whole_context_waits_for_the_fallback_that_may_write_to_it():
+    unrolled = flat(writer("a", "other"), {**TRIED, "after": ["a"]}, step("read", inputs={"of": "$context"}))
+
+    assert awaited_by(unrolled) == {"read": (), "t": ("c",)}
+
+
+def test_a_turn_of_a_loop_waits_for_a_fallback_that_may_write_what_the_next_one_reads():
+    loop = {"id": "rounds", "loop": [TRIED, reader("turn", after=["t"])], "max": 2}
+
+    assert awaited_by(flat(writer("a"), {**loop, "after": ["a"]})) == {"turn[0]": (), "rounds": (), "t[0]": ("c[0]",)}
+
+
+def test_nothing_waits_for_a_key_that_only_the_fallback_itself_reads():
+    tried = {**TRIED, "fallback": [writer("d"), reader("e")]}
+
+    assert not flat(tried, step("next", inputs={"of": "$steps.t"})).pending
+
+
 def test_a_used_workflow_has_a_context_of_its_own():
     use = {"id": "u", "use": "w", "steps": [writer("u/in"), reader("u/read")]}
 

@@ -1,5 +1,6 @@
 """The context of a run: staged while attempts are guesses, the same with and without guesses, bounded, and shown."""
 
+import pytest
 from declared import Declared, a_task, step
 
 from reconciler.journal.rows import event_row
@@ -7,7 +8,7 @@ from reconciler.runtime.stored_context import FINISHED_EVENTS, stored_context
 from reconciler.simulation import Restart
 from reconciler.state import events as e
 from reconciler.state.commands import RunStatus
-from reconciler.state.handoff import FailureKind, Handoff
+from reconciler.state.handoff import Failure, FailureKind, Handoff
 from reconciler.state.outcomes import Verdict
 from reconciler.views.context import context_of
 from reconciler.views.projections import timeline
@@ -69,6 +70,59 @@ def test_what_a_wrong_guess_has_written_is_not_part_of_the_context():
     assert {a.step.id: a.verdict for a in guessed.run.attempts.values()}["wrong"] is Verdict.FLUSH
     assert versions(context_of(guessed.run)) == [("notes", 1, "right", 2, False)]
     assert guessed.outputs == alone.outputs == {"way": {"k": 2}, "last": {"notes": 2}}
+
+
+MODES = pytest.mark.parametrize("mode", ["wait", "forerun"])
+LAST_TRIED = step("tried", inputs={"n": "bad and late"})
+READ = step("read", "act", inputs={"n": "$context.notes"})
+
+
+def played_with_failures(*steps, mode):
+    """What has a bad number fails for good; each agent writes its number."""
+
+    def output(_capability, inputs, _number):
+        n = str(inputs.get("n"))
+        if "bad" in n:
+            return Failure(kind=FailureKind.BAD_INPUT, message=f"{n} fails")
+        return Handoff(output=n, context={"notes": n})
+
+    def seconds(_capability, inputs, _number):
+        return 4.0 if "late" in str(inputs.get("n")) else 0.3
+
+    return Declared(a_task(list(steps), mode=mode), output=output, seconds=seconds).play()
+
+
+@MODES
+def test_an_act_reads_a_key_once_it_is_known_that_no_fallback_writes_it(mode):
+    """It used to act on the version before, and again on that of the fallback."""
+    tried = {"id": "t", "after": ["first"], "try": [LAST_TRIED], "fallback": [step("other", "say", writes=["notes"])]}
+
+    world = played_with_failures(step("first", inputs={"n": 1}, writes=["notes"]), tried, READ, mode=mode)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.done.count("read") == 1
+    assert world.done.index("read") > world.done.index("other")
+
+
+@MODES
+def test_a_step_is_not_skipped_for_a_key_that_a_fallback_may_yet_write(mode):
+    """What the first steps would have written, the fallback writes with like work: the reader keeps its work key."""
+    note = step("note", inputs={"n": 2}, writes=["notes"])
+    first = [step("odd", inputs={"n": "bad"}, on_failure="skip"), {**note, "after": ["odd"]}, LAST_TRIED]
+
+    world = played_with_failures({"id": "t", "try": first, "fallback": [{**note, "id": "other"}]}, READ, mode=mode)
+
+    assert world.outputs == {"t": "2", "read": "2"}
+
+
+@MODES
+def test_a_step_reads_the_version_before_a_fallback_that_did_not_run(mode):
+    tried = {"id": "t", "after": ["first"], "try": [step("tried", inputs={"n": "late"})]}
+    fallback = [step("other", writes=["notes"])]
+
+    steps = [step("first", inputs={"n": 1}, writes=["notes"]), {**tried, "fallback": fallback}, READ]
+
+    assert played_with_failures(*steps, mode=mode).outputs == {"t": "late", "read": "1"}
 
 
 def test_the_context_survives_restarts():
