@@ -130,6 +130,7 @@ def whole_again(run: RunData, lost: Iterable[StepId]) -> bool:
     if run.optimal_plan is not None:
         run.optimal_plan = run.history.whole(run.optimal_plan)
     run.undecided = UndecidedSteps(run.plan, run.facts.changes)
+    run.held.look_again()
     run.history = History()
     run.steps.restore(left_out)
     run.attempts.restore()

@@ -1,5 +1,6 @@
 """Promotes what confirmed attempts have staged."""
 
+from planners.model import AttemptId
 from reconciler.state import commands as c
 from reconciler.state.attempts import Attempt
 from reconciler.state.failures import serves
@@ -12,17 +13,25 @@ def promote(run: RunData) -> None:
     What ran ahead of steps that it follows waits for those. What was flushed or lost meanwhile is not promoted.
     """
     held = run.held
-    if not held or run.failing:
-        return
     if held.waiting and _is_whole(run) and not run.plan_is_coming:
         held.look_again()
-    for attempt in [run.attempts[one] for one in held.new]:
-        if attempt.settles and _is_undecided(run, attempt):
-            held.waiting[attempt.id] = None
-        elif attempt.settles:
-            run.attempts.put(attempt.as_held(held=False))
-            run.commands.append(c.Promote(attempt=attempt.id))
-    held.new = {}
+    for attempt in list(held.new):
+        look_at(run, attempt)
+
+
+def look_at(run: RunData, attempt_id: AttemptId) -> None:
+    """Promote one of the new outputs that are held, or let it wait."""
+    del run.held.new[attempt_id]
+    attempt = run.attempts[attempt_id]
+    if not attempt.settles:
+        return
+    if run.failing or _is_undecided(run, attempt):
+        run.held.waiting[attempt_id] = None
+        # Nothing drops its element meanwhile: whether the output gets out must not depend on how long planning takes.
+        run.undecided.add_fan_outs([attempt.step.id])
+    else:
+        run.attempts.put(attempt.as_held(held=False))
+        run.commands.append(c.Promote(attempt=attempt_id))
 
 
 def _is_undecided(run: RunData, attempt: Attempt) -> bool:

@@ -2,20 +2,23 @@
 
 They are ends in fan-outs while a plan was made that decides about those (`RunData.is_awaited`), guesses that have
 finished before a plan held them, and elements whose steps had finished before a plan had unrolled the rest of them. How
-many of them one plan finds is a matter of time, and must not decide what a task gives.
+many of them one plan finds is a matter of time, and must not decide what a task gives. So are staged outputs promoted
+which were held for a plan: at the latest before a later end drops their steps or fails the task.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from planners.model import StepId
+from planners.model import AttemptId, StepId
 from planners.plans import Plan
 from planners.workflow import FanOut
+from reconciler.state.attempts import Attempt
 from reconciler.state.completion import settle_fan_outs
 from reconciler.state.failures import apply_policy
 from reconciler.state.fan_out_ends import ElementStatus
 from reconciler.state.fan_outs import Element
 from reconciler.state.handoff import Failure
+from reconciler.state.promotion import look_at
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
 
@@ -37,13 +40,17 @@ class Ends(NamedTuple):
 
 
 class _End(NamedTuple):
-    """``counts_s``: from when on it counts; ``at_s``: when it came; of a step that has failed its ``failure``."""
+    """``counts_s``: from when on it counts; ``at_s``: when it came; of a step that has failed its ``failure``.
+
+    ``held``: an attempt whose staged output is held, for which nothing else counts.
+    """
 
     counts_s: float
     at_s: float
     step: StepId
     element: Element | None = None
     failure: Failure | None = None
+    held: AttemptId | None = None
 
 
 def ended_by_plan(run: RunData, plan: Plan, statuses: Mapping[StepId, StepStatus]) -> dict[Element, StepId]:
@@ -90,9 +97,13 @@ def count_ends(run: RunData, plan: Plan, ends: Ends) -> None:
         plan: the plan, or a prefix of it.
         ends: what it counts.
     """
-    for end in sorted([*_successes(run, ends), *_failures(run, ends.failed)], key=lambda end: end[:3]):
+    found = [*_successes(run, ends), *_failures(run, ends.failed), *_held(run)]
+    for end in sorted(found, key=lambda end: end[:3]):
         settle_fan_outs(run, end.counts_s)  # one end may drop the steps of the next
-        if end.element is not None:
+        if end.held is not None:
+            if not run.ending:
+                look_at(run, end.held)
+        elif end.element is not None:
             run.fan_outs.resolve(end.element)
         elif end.failure is None:
             run.fan_outs.moved(end.step, StepStatus.RUNNING, StepStatus.FINISHED)
@@ -110,9 +121,17 @@ def _successes(run: RunData, ends: Ends) -> Iterator[_End]:
         yield _End(*_moment(run, step), step, element)
 
 
+def _held(run: RunData) -> Iterator[_End]:
+    for attempt in map(run.attempts.__getitem__, run.held.new):
+        yield _End(*_moment_of(attempt), attempt.step.id, held=attempt.id)
+
+
 def _moment(run: RunData, step: StepId) -> tuple[float, float]:
     """When a finished step counted or counts, at the earliest, and when it finished."""
-    attempt = run.attempts[run.steps.attempt_of(step)]
+    return _moment_of(run.attempts[run.steps.attempt_of(step)])
+
+
+def _moment_of(attempt: Attempt) -> tuple[float, float]:
     at_s = 0.0 if attempt.ended_s is None else attempt.ended_s
     return max(at_s, attempt.confirmed_s or 0.0), at_s
 
