@@ -17,7 +17,6 @@ from planners.work_keys import work_key
 from planners.workflow import LoopTurn
 from reconciler.state.history import History
 from reconciler.state.run_data import RunData
-from reconciler.state.step_state import StepStatus
 from reconciler.state.undecided_steps import UndecidedSteps
 
 # Like steps that may stand before a step and behind those of finished turns.
@@ -46,7 +45,7 @@ def _finished(run: RunData, plan: Plan) -> Iterator[LoopTurn]:
     following = {loop: resumed.turn for loop, resumed in run.facts.loops.items()}
     for turn in plan.loops:
         is_next = turn.turn == following.get(turn.loop, 0)
-        if is_next and all(run.steps[step].status is StepStatus.FINISHED for step in turn.steps):
+        if is_next and all(map(run.steps.counts, turn.steps)):
             following[turn.loop] = turn.turn + 1
             yield turn
 

@@ -56,7 +56,7 @@ def _flaws(run: RunData) -> Iterator[str]:
 def _of_step(run: RunData, state: StepState) -> Iterator[str]:
     step, steps = state.step, run.steps
     assert run.plan is not None
-    awaited = steps.awaited.get(step, run.plan.by_id[step].step.parents)
+    awaited = steps.awaited.of.get(step, run.plan.by_id[step].step.parents)
     missing = sum(not _finished(steps, parent) for parent in awaited)
     if missing != steps.open_parents(step):
         yield f"step '{step}' counts {steps.open_parents(step)} open parents, not {missing}"

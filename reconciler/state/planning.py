@@ -207,7 +207,9 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
             _confirm(run, attempt, plan.by_id[step], found.verdicts[attempt.id])
     _set_steps(run, plan, found, proposing)
     watch_deadlines(run, plan)
-    run.awaited = AwaitedOutputs(plan.pending, lambda step: _finished_attempt(run, step) is not None)
+    run.awaited = AwaitedOutputs(
+        plan.pending, lambda step: _finished_attempt(run, step) is not None and step not in run.steps.awaited.early
+    )
     supersede(run.speculations, plan)
     if plan.complete:
         run.speculations = []
@@ -277,6 +279,8 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
     run.note_begun()
     run.held.look_again()
     statuses = run.steps.statuses if plan.fan_outs else {}
+    # What ran ahead of steps that it follows does not count before these: if one of them fails, it may be skipped.
+    statuses.update({step: StepStatus.RUNNING for step in run.steps.awaited.early if step in statuses})
     finished = [step for step, status in statuses.items() if status is StepStatus.FINISHED]
     ended = [step for step in finished if step in undecided or _is_new(before.get(step), adopted.get(step))]
     resolved = ended_by_plan(run, plan, statuses)

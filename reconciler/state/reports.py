@@ -269,7 +269,8 @@ def _finish_step(run: RunData, done: Attempt, cause: str) -> None:
         run.change(StepChange(frozenset({done.step.id}), skips=False))
         run.steps.block(done.step.id, run.at_s, c.PlanReason.PROPOSED)
         return
-    run.steps.finish(done.step.id, run.at_s, cause)
+    counted = run.steps.finish(done.step.id, run.at_s, cause)
     ended_in_failed_try(run, done)
-    if run.awaited.finish(done.step.id):
+    due = [run.awaited.finish(step) for step in counted]
+    if any(due):
         unroll(run)

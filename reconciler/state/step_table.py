@@ -12,18 +12,12 @@ from typing import Any
 
 from planners.model import AgentName, AttemptId, NodeId, StepId, WorkKey
 from planners.plans import Plan, PlannedStep
-from planners.workflow import Skipped
-from reconciler.state.attempts import Attempt, AttemptStatus
-from reconciler.state.awaited_steps import awaited_steps
+from reconciler.state import planned_states
+from reconciler.state.attempts import Attempt
+from reconciler.state.awaited_steps import AwaitedSteps
 from reconciler.state.commands import PlanReason
 from reconciler.state.step_state import WITHOUT_ATTEMPT, StepState, StepStatus
 
-_OF_ATTEMPT = {
-    AttemptStatus.DISPATCHED: StepStatus.DISPATCHED,
-    AttemptStatus.RUNNING: StepStatus.RUNNING,
-    AttemptStatus.FINISHED: StepStatus.FINISHED,
-    AttemptStatus.IN_DOUBT: StepStatus.IN_DOUBT,
-}
 _STATUSES_UNDER_WAY = (
     StepStatus.READY,
     StepStatus.HELD,
@@ -45,9 +39,8 @@ class StepTable(Mapping[StepId, StepState]):
         self._states: dict[StepId, StepState] = {}
         self._retired: dict[StepId, StepState] = {}  # of steps that the plan does not hold any more
         self._retired_counts: defaultdict[StepStatus, int] = defaultdict(int)
-        self._children: dict[StepId, list[StepId]] = {}
-        self.awaited: dict[StepId, Collection[StepId]] = {}  # see `awaited_steps`
-        self._open_parents: dict[StepId, int] = dict.fromkeys(steps, 0)
+        self.awaited = AwaitedSteps(steps)
+        self.counted_s: dict[StepId, float] = {}  # since when steps count that had run ahead of others
         self._counts: defaultdict[StepStatus, int] = defaultdict(int)
         self._done = self._going = 0  # asked for at every event
         self._retries: list[tuple[float, StepId]] = []
@@ -84,17 +77,14 @@ class StepTable(Mapping[StepId, StepState]):
         Raises:
             IllegalTransition: the plan takes back what cannot be taken back.
         """
-        table = cls(planned.id for planned in plan.steps)
+        table = cls()
         table._take_retired(before)
-        table.changed = before.changed
+        table.changed, table.counted_s = before.changed, before.counted_s
         finished = {step for step, attempt in adopted.items() if attempt.finished and step not in proposing}
-        table.awaited = awaited_steps(plan, finished)
-        for step, parents in table.awaited.items():
-            for parent in parents:
-                table._children.setdefault(parent, []).append(step)
-            table._open_parents[step] = sum(parent not in finished for parent in parents)
+        table.awaited = AwaitedSteps.of_plan(plan, finished, before.counts)
         for planned in plan.steps:
-            state = table._planned(planned.id, keys[planned.id], adopted.get(planned.id), at_s)
+            served, waits = adopted.get(planned.id), table.awaited.open(planned.id) > 0
+            state = planned_states.planned(planned.id, keys[planned.id], served, at_s, waits=waits)
             if planned.id in proposing:
                 state = StepState(planned.id, state.work_key, StepStatus.BLOCKED, at_s, blocked_by=PlanReason.PROPOSED)
             former = before.get(planned.id)
@@ -106,14 +96,8 @@ class StepTable(Mapping[StepId, StepState]):
                 table._put(StepState(planned.id, state.work_key, StepStatus.SKIPPED, at_s, "its element was dropped"))
         for skipped in plan.skipped:
             former = before.get(skipped.id)
-            table._replan(former, _skipped(skipped, at_s, former))
+            table._replan(former, planned_states.skipped(skipped, at_s, former))
         return table
-
-    def _planned(self, step: StepId, key: WorkKey, attempt: Attempt | None, at_s: float) -> StepState:
-        if attempt is not None:
-            return StepState(step, key, _OF_ATTEMPT[attempt.status], at_s, "planned", attempt.id)
-        status = StepStatus.WAITING if self._open_parents[step] else StepStatus.READY
-        return StepState(step, key, status, at_s, "planned")
 
     def __getitem__(self, step: StepId) -> StepState:
         state = self._states.get(step)
@@ -152,8 +136,8 @@ class StepTable(Mapping[StepId, StepState]):
     def leave(self, step: StepId, status: StepStatus, at_s: float, cause: str) -> None:
         """A step, retired or not, has ended. Its children have ended before it, so none of them becomes ready."""
         if status is StepStatus.FINISHED:
-            for child in self._children.get(step, ()):
-                self._open_parents[child] -= 1
+            for _ in self.awaited.finish(step):
+                pass
         if (former := self._retired.get(step)) is None:
             self._move(step, status, at_s, cause, attempt=self._states[step].attempt)
             return
@@ -168,9 +152,7 @@ class StepTable(Mapping[StepId, StepState]):
         self._states, self._retired = {**self._retired, **self._states}, {}
         self._retired_counts = defaultdict(int)
         for planned in steps:
-            self._open_parents[planned.id], self.awaited[planned.id] = 0, planned.step.parents
-            for parent in planned.step.parents:
-                self._children.setdefault(parent, []).append(planned.id)
+            self.awaited.restore(planned)
 
     def _take_retired(self, before: "StepTable") -> None:
         self._retired, self._retired_counts = before._retired, before._retired_counts  # noqa: SLF001 -- of this class
@@ -206,7 +188,14 @@ class StepTable(Mapping[StepId, StepState]):
 
     def open_parents(self, step: StepId) -> int:
         """How many of the steps that it waits for have not finished."""
-        return self._open_parents.get(step, 0)
+        return self.awaited.open(step)
+
+    def counts(self, step: StepId) -> bool:
+        """Whether it has finished, and all that it follows, too."""
+        return self._is_finished(step) and step not in self.awaited.early
+
+    def _is_finished(self, step: StepId) -> bool:
+        return (state := self._states.get(step)) is not None and state.status is StepStatus.FINISHED
 
     def dispatch(self, step: StepId, attempt: AttemptId, at_s: float) -> None:
         """An attempt has been dispatched for it."""
@@ -221,13 +210,23 @@ class StepTable(Mapping[StepId, StepState]):
         status = StepStatus.RUNNING if running else StepStatus.DISPATCHED
         self._move(step, status, at_s, "its hedge takes over", attempt=attempt)
 
-    def finish(self, step: StepId, at_s: float, cause: str = "finished") -> None:
-        """Its output is there; children whose parents have all finished become ready."""
+    def finish(self, step: StepId, at_s: float, cause: str = "finished") -> list[StepId]:
+        """Its output is there; children whose parents have all finished become ready.
+
+        Returns the steps that count as finished from now on.
+        """
+        early = self.awaited.finish_early(step, lambda one: one in self._states and not self._is_finished(one))
         self._move(step, StepStatus.FINISHED, at_s, cause, attempt=self._states[step].attempt)
-        for child in self._children.get(step, ()):
-            self._open_parents[child] -= 1
-            if not self._open_parents[child] and self._states[child].status is StepStatus.WAITING:
+        counted = [] if early else [step]
+        for child in self.awaited.finish(step):
+            if self._states[child].status is StepStatus.WAITING:
                 self._open(child, at_s, f"'{step}' finished", self._states[child].retry_at_s)
+            elif child in self.awaited.early:
+                del self.awaited.early[child]
+                self.counted_s[child] = at_s
+                self._tell(child, StepStatus.RUNNING, StepStatus.FINISHED)
+                counted.append(child)
+        return counted
 
     def retry(self, step: StepId, at_s: float, retry_at_s: float, cause: str) -> None:
         """It may be dispatched again from ``retry_at_s`` on."""
@@ -285,7 +284,7 @@ class StepTable(Mapping[StepId, StepState]):
     def _open(self, step: StepId, at_s: float, cause: str, retry_at_s: float | None) -> None:
         """Waiting while a parent is not finished, else retrying while its pause lasts, else ready."""
         due_s = retry_at_s if retry_at_s is not None and retry_at_s > at_s else None
-        if self._open_parents[step]:
+        if self.awaited.open(step):
             if self._states[step].status is not StepStatus.WAITING:
                 self._move(step, StepStatus.WAITING, at_s, cause, retry_at_s=due_s)
         elif due_s is not None:
@@ -294,8 +293,7 @@ class StepTable(Mapping[StepId, StepState]):
             self._move(step, StepStatus.READY, at_s, cause)
 
     def _close_children(self, step: StepId, at_s: float, cause: str) -> None:
-        for child in self._children.get(step, ()):
-            self._open_parents[child] += 1
+        for child in self.awaited.reopen(step):
             if self._states[child].status in (StepStatus.READY, StepStatus.HELD, StepStatus.RETRYING):
                 self._move(child, StepStatus.WAITING, at_s, cause, retry_at_s=self._states[child].retry_at_s)
 
@@ -307,8 +305,15 @@ class StepTable(Mapping[StepId, StepState]):
             index.pop(step, None)
         self._put(following)
         self._note(former, following)
+        if step not in self.awaited.early:
+            self._tell(step, former.status, status)
+        elif status is not StepStatus.FINISHED:
+            del self.awaited.early[step]
+            self._tell(step, StepStatus.RUNNING, status)
+
+    def _tell(self, step: StepId, before: StepStatus, now: StepStatus) -> None:
         if self.moved is not None:
-            self.moved(step, former.status, status)
+            self.moved(step, before, now)
 
     def _replan(self, former: StepState | None, state: StepState) -> None:
         self._put(state)
@@ -339,11 +344,3 @@ class StepTable(Mapping[StepId, StepState]):
             case StepStatus.RETRYING:
                 assert state.retry_at_s is not None
                 heapq.heappush(self._retries, (state.retry_at_s, state.step))
-
-
-def _skipped(skipped: Skipped, at_s: float, former: StepState | None) -> StepState:
-    key = WorkKey("") if former is None else former.work_key
-    state = StepState(skipped.id, key, StepStatus.SKIPPED, at_s, skipped.reason)
-    if former is None:
-        return state
-    return former if former.status is StepStatus.FAILED else former.replanned(state)

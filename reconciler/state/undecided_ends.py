@@ -128,7 +128,8 @@ def _held(run: RunData) -> Iterator[_End]:
 
 def _moment(run: RunData, step: StepId) -> tuple[float, float]:
     """When a finished step counted or counts, at the earliest, and when it finished."""
-    return _moment_of(run.attempts[run.steps.attempt_of(step)])
+    counted_s, at_s = _moment_of(run.attempts[run.steps.attempt_of(step)])
+    return max(counted_s, run.steps.counted_s.get(step, 0.0)), at_s
 
 
 def _moment_of(attempt: Attempt) -> tuple[float, float]:

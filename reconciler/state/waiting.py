@@ -174,7 +174,7 @@ def _of_wait(run: RunData, state: StepState, attempt: Attempt) -> WaitReason:
 
 def _of_parents(run: RunData, state: StepState) -> WaitReason:
     assert run.plan is not None
-    parents = run.steps.awaited.get(state.step, run.plan.by_id[state.step].step.parents)
+    parents = run.steps.awaited.of.get(state.step, run.plan.by_id[state.step].step.parents)
     open_ = tuple(parent for parent in parents if not _finished(run, parent))
     more = f" and {len(open_) - _MOST_NAMED} more" if len(open_) > _MOST_NAMED else ""
     message = f"after {', '.join(open_[:_MOST_NAMED])}{more}"
