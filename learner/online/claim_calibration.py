@@ -4,21 +4,18 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import isotonic_regression, minimize
+from scipy.optimize import isotonic_regression
 from scipy.special import expit, logit
 
+from learner.platt_scaling import PlattScaling, ScalingPrior, surprise
 from reconciler.gate import Calibration
 
 _KNOTS = np.linspace(0, 1, 33)
 Floats = NDArray[np.float64]
-# Standard deviations of the prior of both parameters of the logistic map, which is centred on the identity: claims of
-# some kinds of task are simply wrong.
-_SHIFT_STDEV, _SLOPE_STDEV = 3.0, 1.0
-_IDENTITY = np.array([0.0, 1.0])
+# Wide: claims of some kinds of task are simply wrong.
+_PRIOR = ScalingPrior(shift_stdev=3.0, slope_stdev=1.0, least=0.005)
 # The prior probability that claims are calibrated.
 _TRUST = 0.9
-# No claim is taken to be more certain than this.
-_LEAST_CLAIM = 0.005
 
 
 def fit_logistic_calibration(claimed: ArrayLike, survived: ArrayLike, weights: ArrayLike | None = None) -> Calibration:
@@ -29,24 +26,12 @@ def fit_logistic_calibration(claimed: ArrayLike, survived: ArrayLike, weights: A
     each explains the outcomes. Without outcomes it is the identity. ``weights`` are below 1 for outcomes that depend on
     others.
     """
-    x, y = _log_odds(np.asarray(claimed, float)), np.asarray(survived, float)
+    x, y = np.asarray(claimed, float), np.asarray(survived, float)
     weight = np.ones(len(x)) if weights is None else np.asarray(weights, float)
-    precision = np.array([_SHIFT_STDEV**-2, _SLOPE_STDEV**-2])
-
-    def loss(parameters: Floats) -> tuple[float, Floats]:
-        deviation = parameters - _IDENTITY
-        scores = parameters[0] + parameters[1] * x
-        error = weight * (expit(scores) - y)
-        gradient = precision * deviation + np.array([error.sum(), error @ x])
-        return _surprise(scores, y, weight) + float(precision @ deviation**2) / 2, gradient
-
-    # A negative slope would turn the order of claims around.
-    found = minimize(loss, _IDENTITY, jac=True, method="L-BFGS-B", bounds=[(None, None), (0, None)])
-    shift, slope = found.x
-    p = expit(shift + slope * x)
-    surprise = found.fun + _log_volume(weight * p * (1 - p), x, precision)
-    trust = expit(logit(_TRUST) + surprise - _surprise(x, y, weight))
-    return _calibration(trust * _KNOTS + (1 - trust) * expit(shift + slope * _log_odds(_KNOTS)))
+    scaling = PlattScaling.fit(x, y, _PRIOR, weight)
+    unscaled = surprise(_PRIOR.log_odds(x), y, weight)
+    trust = expit(logit(_TRUST) + _surprise_when_fitted(scaling, x, y, weight) - unscaled)
+    return _calibration(trust * _KNOTS + (1 - trust) * scaling(_KNOTS))
 
 
 def fit_calibration(claimed: Sequence[float] | Floats, survived: ArrayLike, prior: float = 1.0) -> Calibration:
@@ -66,23 +51,17 @@ def fit_calibration(claimed: Sequence[float] | Floats, survived: ArrayLike, prio
     return _calibration(np.interp(_KNOTS, points, fitted))
 
 
-def _surprise(scores: Floats, survived: Floats, weight: Floats) -> float:
-    """Minus the logarithm of the likelihood of the outcomes."""
-    return float(weight @ (np.logaddexp(0, scores) - survived * scores))
+def _surprise_when_fitted(scaling: PlattScaling, claimed: Floats, survived: Floats, weight: Floats) -> float:
+    """Minus the logarithm of the probability of the outcomes over all parameters, by Laplace's method.
 
-
-def _log_volume(variance: Floats, x: Floats, precision: Floats) -> float:
-    """By how much the posterior of the parameters is narrower than their prior, as a logarithm (Laplace's method).
-
-    A map that was fitted to the outcomes explains them better than one that was not; this is what that is worth.
+    Parameters fitted to the outcomes explain them better than others. By how much their posterior is narrower than
+    their prior is what that is worth.
     """
+    x, p, precision = scaling.prior.log_odds(claimed), scaling(claimed), scaling.prior.precision
+    variance = weight * p * (1 - p)
     curvature = np.array([[variance.sum(), variance @ x], [variance @ x, variance @ x**2]]) + np.diag(precision)
-    return float(np.log(np.linalg.det(curvature) / precision.prod())) / 2
-
-
-def _log_odds(claimed: Floats) -> Floats:
-    found: Floats = logit(np.clip(claimed, _LEAST_CLAIM, 1 - _LEAST_CLAIM))
-    return found
+    narrower = float(np.log(np.linalg.det(curvature) / precision.prod())) / 2
+    return surprise(scaling.scores(claimed), survived, weight) + scaling.prior.surprise(scaling.parameters) + narrower
 
 
 def _calibration(observed: Floats) -> Calibration:

@@ -1,23 +1,22 @@
 """Isotonic calibration: the best monotone map from raw probabilities to outcomes (Zadrozny and Elkan, 2002).
 
-A few hundred outcomes are too few for it alone. It starts from a logistic recalibration (Platt, 1999), whose two
-parameters need fewer, and which itself starts from the raw probabilities: the more outcomes, the less they count.
+A few hundred outcomes are too few for it alone. It starts from Platt scaling, whose two parameters need fewer, and
+which itself starts from the raw probabilities: the more outcomes, the less they count.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
+from learner.platt_scaling import PlattScaling, ScalingPrior
+
 _LEAST_OUTCOMES = 40
-_PSEUDO_OUTCOMES = 300.0  # of the logistic recalibration
+_PSEUDO_OUTCOMES = 300.0  # of Platt scaling
 _GRID = (np.arange(20) + 0.5) / 20  # the raw probabilities that they have
 _TENTHS = np.linspace(0, 1, 11)
-_PENALTY = 5.0  # of the squared distance from the raw probabilities: of slope and intercept of their log odds
-_LEAST_RAW = 1e-3
+_PRIOR = ScalingPrior(shift_stdev=0.1**0.5, slope_stdev=0.1**0.5, least=1e-3)
 _FLOOR = 0.01  # nothing is certain: the gate must be able to price a wrong guess
 
 
@@ -35,7 +34,7 @@ class IsotonicCalibration:
             return cls.blended(raw, came_true)
         model = IsotonicRegression(y_min=_FLOOR, y_max=1 - _FLOOR, out_of_bounds="clip")
         weights = np.concatenate([np.ones(len(raw)), np.full(len(_GRID), _PSEUDO_OUTCOMES / len(_GRID))])
-        expected = _recalibrated(_GRID, raw, came_true)
+        expected = PlattScaling.fit(raw, came_true, _PRIOR)(_GRID)
         model.fit(np.concatenate([raw, _GRID]), np.concatenate([came_true, expected]), weights)
         return cls(np.asarray(model.X_thresholds_, float), np.asarray(model.y_thresholds_, float))
 
@@ -54,25 +53,6 @@ class IsotonicCalibration:
     def __call__(self, raw: NDArray[np.floating]) -> NDArray[np.float64]:
         """Calibrated probabilities."""
         return np.asarray(np.interp(raw, self.knots, self.values), dtype=np.float64)
-
-
-def _recalibrated(
-    asked: NDArray[np.float64], raw: NDArray[np.float64], came_true: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The probabilities asked, by a logistic regression of the outcomes on the log odds of the raw probabilities."""
-    odds = _log_odds(raw)
-
-    def loss(line: NDArray[np.float64]) -> float:
-        expected = line[0] * odds + line[1]
-        surprise = np.logaddexp(0, expected) - came_true * expected
-        return float(surprise.sum() + _PENALTY * ((line[0] - 1) ** 2 + line[1] ** 2))
-
-    slope, intercept = minimize(loss, np.array([1.0, 0.0])).x
-    return np.asarray(expit(slope * _log_odds(asked) + intercept), dtype=np.float64)
-
-
-def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(logit(probability.clip(_LEAST_RAW, 1 - _LEAST_RAW)), dtype=np.float64)
 
 
 def expected_calibration_error(
