@@ -7,6 +7,7 @@ leaves words unexplained, one with a step too many spreads its tools thin.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -23,14 +24,30 @@ _LEAST_REQUESTS = 2  # that a word occurs in
 _ROUNDS = 6
 
 
-class AlignedWords(NamedTuple):
+@dataclass(frozen=True)
+class AlignedWords:
     """The words of one request that past requests had.
 
-    ``ratio``: P(word | tool) / P(word), (words, tools). ``position``: where each word first is, 0..1, (words,).
+    ``position``: where each word first is, 0..1, (words,). ``least``: P(word | tool) / P(word) of words that a tool
+    never had, (tools,). ``word``, ``tool`` and ``more``: what single pairs have beyond it. Few of all pairs do, and
+    there are thousands of tools where steps are free text, so the ratios are laid out only for the tools asked about.
     """
 
-    ratio: Floats
     position: Floats
+    least: Floats
+    word: Columns
+    tool: Columns
+    more: Floats
+
+    def ratio(self, tools: Columns) -> Floats:
+        """P(word | tool) / P(word), (words, tools); the tools are distinct."""
+        place = np.full(len(self.least), -1)
+        place[tools] = np.arange(len(tools))
+        column = place[self.tool]
+        asked = column >= 0
+        out = np.tile(self.least[tools], (len(self.position), 1))
+        out[self.word[asked], column[asked]] += self.more[asked]
+        return out
 
 
 class WordAlignment:
@@ -75,11 +92,13 @@ class WordAlignment:
     def of(self, request: str) -> AlignedWords:
         """The words of a request that have been learned."""
         places = [(row, place) for word, place in _places(request).items() if (row := self._row.get(word)) is not None]
-        ratio = np.tile(self._least, (len(places), 1))
-        for at, (row, _) in enumerate(places):
-            found = slice(self._starts[row], self._starts[row + 1])
-            ratio[at, self._tools[found]] += self._more[found]
-        return AlignedWords(ratio, np.array([place for _, place in places], dtype=np.float32))
+        rows = np.array([row for row, _ in places], dtype=int)
+        starts, sizes = self._starts[rows], self._starts[rows + 1] - self._starts[rows]
+        ends = np.cumsum(sizes)
+        found = np.arange(sizes.sum()) + np.repeat(starts - ends + sizes, sizes)
+        position = np.array([place for _, place in places], dtype=np.float32)
+        word = np.repeat(np.arange(len(rows)), sizes)
+        return AlignedWords(position, self._least, word, self._tools[found], self._more[found])
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Everything needed to rebuild the alignment, as plain arrays."""

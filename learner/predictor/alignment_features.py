@@ -25,7 +25,7 @@ def alignment_features(space: PlanSpace, steps: Incidence, edges: Incidence, ali
     tools = space.labels.tool_of(steps.labels)
     is_first = space.labels.step_label(tools) == steps.labels
     distinct = steps.only(is_first)
-    ratio = aligned.ratio[:, tools[is_first]]
+    ratio = aligned.ratio(tools[is_first])
     share = _FROM_TOOLS / np.maximum(distinct.size, 1)[:, None]
     likelihood = share * (distinct.has @ ratio.T) + np.float32(FROM_NO_TOOL)  # (candidates, words)
     log_likelihood = np.log(likelihood)

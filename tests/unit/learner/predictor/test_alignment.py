@@ -9,6 +9,7 @@ from learner.predictor.numbered_plan import NumberedPlan, chain
 from learner.predictor.plan_space import PlanSpace
 
 HOTEL, TRAIN, ALARM = 0, 1, 2
+ALL = np.arange(3)
 REQUESTS = [
     "reserve a hotel",
     "reserve a train",
@@ -34,9 +35,22 @@ def scores(request: str, *plans: NumberedPlan) -> np.ndarray:
 def test_a_word_is_told_apart_from_the_words_it_always_comes_with():
     aligned = learned().of("hotel then alarm")
 
-    assert aligned.ratio[0].argmax() == HOTEL
-    assert aligned.ratio[2].argmax() == ALARM
+    assert aligned.ratio(ALL)[0].argmax() == HOTEL
+    assert aligned.ratio(ALL)[2].argmax() == ALARM
     assert np.all(np.diff(aligned.position[:3]) > 0)
+
+
+def test_ratios_of_some_tools_are_those_of_all():
+    aligned = learned().of("hotel then alarm")
+
+    assert np.array_equal(aligned.ratio(np.array([ALARM, HOTEL])), aligned.ratio(ALL)[:, [ALARM, HOTEL]])
+
+
+def test_pairs_that_are_kept_of_a_request_do_not_grow_with_the_tools():
+    """Where steps are free text there are thousands, and training keeps the words of every request."""
+    few, many = (WordAlignment.fit(REQUESTS, TOOLS, [], tools).of("hotel then alarm") for tools in (3, 3_000))
+
+    assert len(few.more) == len(many.more)
 
 
 def test_the_plan_that_explains_all_words_is_the_likeliest():
@@ -67,4 +81,4 @@ def test_what_is_stored_says_the_same():
     before = learned()
     after = WordAlignment.from_arrays(before.arrays())
 
-    assert np.array_equal(after.of("hotel then alarm").ratio, before.of("hotel then alarm").ratio)
+    assert np.array_equal(after.of("hotel then alarm").ratio(ALL), before.of("hotel then alarm").ratio(ALL))

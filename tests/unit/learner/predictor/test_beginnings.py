@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from learner.predictor import ToolText
-from learner.predictor.alignment import AlignedWords
+from learner.predictor.alignment import WordAlignment
 from learner.predictor.beginnings import Beginning, beginnings
 from learner.predictor.catalog_text import CatalogText
 from learner.predictor.cold_guess import CatalogGuess, Evidence
@@ -26,7 +26,7 @@ def judged(own: NumberedPlan) -> Judgement:
     """The regressions expect any plan alike, and the request's own plan is not known from others."""
     nothing = np.zeros(3, dtype=np.float32)
     scores = np.full(SPACE.columns, 0.3, dtype=np.float32)
-    words = AlignedWords(np.zeros((0, 3), dtype=np.float32), np.zeros(0, dtype=np.float32))
+    words = WordAlignment.fit([], [], ["", "", ""], 3).of("")
     evidence = Evidence(scores, nothing, nothing, CatalogGuess(None, (), nothing), words, CatalogText(CATALOG))
     return Judgement(evidence, SPACE.counts, Recollection(), frozenset({own}))
 
