@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
 
 from learner.models.change_points import MIN_NEW_PLANS
 from learner.models.plan_history import TrainingSet
-from learner.models.plan_similarity import mean_similarity, similarities
+from learner.models.plan_similarity import similarities
 from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 
 _VALIDATION_SHARE = 0.1
@@ -14,6 +18,8 @@ _MAX_VALIDATION = 100
 # After a suspected change the predictor is fitted to the validation plans as well, after it was evaluated without them.
 # It is therefore accepted with a similarity this much lower.
 _REFIT_MARGIN = 0.05
+# A cold predictor is used instead of a trained one that is worse on at least so many plans, by so many standard errors.
+_LEAST_AGAINST_COLD, _STANDARD_ERRORS = 10, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +58,23 @@ def train_predictor(
     seed: int = 0,
     generation: int = 0,
 ) -> PredictorTrainingResult:
-    """Fit to all plans but the newest tenth and evaluate on that. `_train_after_change` handles a suspected change."""
+    """Fit to all plans but the newest tenth and evaluate on that. `_train_after_change` handles a suspected change.
+
+    Plans of another planner may make guesses worse than the catalog alone: then a cold predictor is the challenger.
+    """
     since_change = training_set.since_suspected_change
     if since_change is not None and since_change >= MIN_NEW_PLANS:
         return _train_after_change(training_set, since_change, catalog, champion, seed, generation)
     examples = training_set.examples
     held_out = min(_MAX_VALIDATION, max(1, int(_VALIDATION_SHARE * len(examples))))
-    challenger, validation = TrainedPlanPredictor.fit(examples[:-held_out], catalog, seed=seed), examples[-held_out:]
+    validation, cold = examples[-held_out:], TrainedPlanPredictor.cold(catalog)
+    challenger = TrainedPlanPredictor.fit(examples[:-held_out], catalog, seed=seed)
+    evaluated, of_cold = (similarities(predictor, validation) for predictor in (challenger, cold))
+    if _is_plainly_better(of_cold - evaluated):
+        challenger, evaluated = cold, of_cold
     return PredictorTrainingResult(
         challenger,
-        mean_similarity(challenger, validation),
+        float(evaluated.mean()),
         _by_kind(validation, similarities(champion, validation).tolist()),
         generation=generation,
     )
@@ -104,6 +117,11 @@ def _train_after_change(  # noqa: PLR0913, PLR0917 - the arguments of `train_pre
         generation,
         kind,
     )
+
+
+def _is_plainly_better(gains: NDArray[np.float64]) -> bool:
+    error = float(gains.std()) / sqrt(max(1, len(gains)))
+    return len(gains) >= _LEAST_AGAINST_COLD and float(gains.mean()) > _STANDARD_ERRORS * error
 
 
 def _without(examples: Sequence[PlanExample], left_out: set[int]) -> list[PlanExample]:

@@ -27,6 +27,27 @@ def once_each(count: int) -> list[PlanExample]:
     ]
 
 
+def test_plans_of_another_planner_never_make_guesses_worse_than_the_catalog_alone():
+    """All earlier plans pay; the newest do what the catalog suggests. The champion pays, too."""
+    foreign = [replace(example, steps=("pay",), edges=()) for example in once_each(90)]
+    own = [PlanExample(f"translate letter {word}", ("translate",), ()) for word in "abcdefghij"]
+    trained = train_predictor(TrainingSet([*foreign, *own]), TOOLS, TrainedPlanPredictor.fit(foreign, TOOLS))
+
+    assert trained.better
+    assert trained.similarity > trained.champion_similarity
+    assert trained.predictor.predict("translate letter k")[0].steps == ("translate",)
+
+
+def test_a_trained_predictor_stays_where_the_catalog_is_better_at_a_single_plan():
+    """Both guess the others right; of the single one, past plans say that it has a search, too."""
+    own = [PlanExample(f"translate letter {word}", ("translate",), ()) for word in "abcdefghi"]
+    odd = PlanExample("look up page and translate it", ("translate",), ())
+    trained = train_predictor(TrainingSet([*once_each(90), *own, odd]), TOOLS, TrainedPlanPredictor.cold(TOOLS))
+
+    assert trained.similarity < trained.champion_similarity
+    assert trained.predictor.fitted is not None
+
+
 def test_after_a_change_the_predictor_learns_from_recent_plans_alone_if_that_is_better():
     """Requests that were answered by booking are now answered by paying twice."""
     old = once_each(90)
