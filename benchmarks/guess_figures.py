@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.guessers import rest_similarity
 from learner.predictor import PlanExample, TrainedPlanPredictor
@@ -48,9 +49,16 @@ class GuessFigures:
                 self._continue(predictor, example, guesses)
 
     @property
-    def similarities(self) -> list[float]:
+    def similarities(self) -> NDArray[np.float64]:
         """One per guess."""
-        return [(step + edge) / 2 for step, edge, _ in self._scores]
+        return np.array([(step + edge) / 2 for step, edge, _ in self._scores])
+
+    def over(self, other: "GuessFigures") -> dict[str, float]:
+        """By how much guesses are more similar than others at the same requests: the mean, and its standard error."""
+        gains = self.similarities - other.similarities
+        tests = max(1, len(gains))
+        mean = float(gains.sum()) / tests
+        return {"over_cold": mean, "over_cold_error": float(np.sqrt(np.square(gains - mean).sum())) / tests}
 
     def whole(self) -> dict[str, float]:
         """Of the whole plan; milliseconds are of CPU time."""

@@ -17,6 +17,7 @@ def similarity_table(figures: Results) -> str:
             str(of["outcomes"]),
             str(of["tasks"]),
             *(number(of[key]) for key in keys),
+            _over_cold(of),
             milliseconds(of["predict_ms_p50"]),
         ]
         for name, stages in figures.items()
@@ -24,12 +25,17 @@ def similarity_table(figures: Results) -> str:
     ]
     columns = ["plan set", "learned from", "tested on", "step F1", "edge F1", "similarity", "exact", "ECE", "by chance"]
     parts = [
-        table([*columns, "predict, median"], rows),
+        table([*columns, "over cold", "predict, median"], rows),
         _simple_guessers(figures),
         _given_steps(figures),
         _given_up(figures),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _over_cold(of: Results) -> str:
+    """Mean paired difference from cold guesses, and its standard error; empty before anything was learned."""
+    return f"{of['over_cold']:+.3f} ± {of['over_cold_error']:.3f}" if of["outcomes"] else ""
 
 
 def _simple_guessers(figures: Results) -> str:

@@ -101,7 +101,8 @@ def _stages(parts: Sequence[PlanSet], seed: int) -> dict[str, Any]:
     """By number of outcomes. The parts of a small set are learned from and tested on one after the other."""
     out = {}
     for stage in STAGES if parts else ():
-        if stage is not None and stage > min(len(part.learned) for part in parts):
+        learned = min(len(part.learned) for part in parts)
+        if stage != 0 and (stage or 1) > learned:
             continue
         name = {0: "cold", None: "all"}.get(stage, f"after_{stage}")
         out[name] = _figures(parts, stage, seed)
@@ -124,12 +125,14 @@ def _repeat_stages(data: Path, name: str, seed: int) -> dict[str, Any]:
 
 def _figures(parts: Sequence[PlanSet], stage: int | None, seed: int) -> dict[str, Any]:
     collected, fit_s, simple = GuessFigures(), 0.0, dict[str, list[dict[str, float]]]()
+    cold = GuessFigures()
     for part in parts:
         used = part.learned[:stage]
         started_s = time.process_time()
         predictor = TrainedPlanPredictor.fit(used, part.catalog, seed=seed)
         fit_s += time.process_time() - started_s
         collected.collect(predictor, part.tested)
+        cold.collect(TrainedPlanPredictor.cold(part.catalog), part.tested)
         for name, guesser in simple_guessers(used).items() if used else ():
             simple.setdefault(name, []).append(guesser_figures(guesser, part.tested))
     return {
@@ -137,6 +140,7 @@ def _figures(parts: Sequence[PlanSet], stage: int | None, seed: int) -> dict[str
         "tasks": sum(len(part.tested) for part in parts),
         "fit_s": round(fit_s / len(parts), 2),
         **collected.whole(),
+        **collected.over(cold),
         "given": collected.rest(),
         "simple": {name: _weighted(found, parts) for name, found in simple.items()},
         **parts[0].notes,

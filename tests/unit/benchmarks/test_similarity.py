@@ -4,6 +4,8 @@ import gzip
 import json
 from pathlib import Path
 
+import pytest
+
 from benchmarks.similarity import run
 
 TOOLS = [{"id": "find", "desc": "Find a train"}, {"id": "book", "desc": "Book a hotel"}]
@@ -40,3 +42,22 @@ def test_taskbench_is_learned_from_readable_plans_of_llms_and_tested_on_gold(tmp
     stage = figures["taskbench_toy"]["all"]
     assert (stage["outcomes"], stage["tasks"], stage["left_out"]) == (2, 1, 4)
     assert stage["similarity"] == 1.0
+
+
+def test_guesses_are_compared_with_cold_ones_at_the_same_requests(tmp_path: Path):
+    """The catalog says nothing of these requests; past plans do."""
+    asked = [f"take {who} to the station, please" for who in ("me", "us", "her", "him", "them", "everyone")]
+    records = [
+        {"id": str(at), "request": request, "tools": ["find", "book"], "deps": [[0, 1]]}
+        for at, request in enumerate(asked)
+    ]
+    written(tmp_path / "train.jsonl.gz", records[:4])
+    written(tmp_path / "test.jsonl.gz", records[4:])
+    (tmp_path / "tools.json").write_text(json.dumps(TOOLS))
+
+    stages = run(tmp_path / "train.jsonl.gz", tmp_path / "test.jsonl.gz", tmp_path / "tools.json")["given"]
+
+    assert stages["cold"]["over_cold"] == 0
+    assert stages["all"]["over_cold"] == pytest.approx(stages["all"]["similarity"] - stages["cold"]["similarity"])
+    assert stages["all"]["over_cold"] > 0
+    assert stages["all"]["over_cold_error"] == pytest.approx(0, abs=1e-9)
