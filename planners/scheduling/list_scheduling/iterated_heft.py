@@ -320,7 +320,7 @@ def _cluster_shares(problem: Problem) -> dict[str, float]:
     sizes = [len(group.nodes) for group in problem.groups]
     totals = [sum(size * amount for size, amount in zip(sizes, amounts, strict=True)) for amounts in dimensions]
     shares: dict[str, float] = {}
-    for mode in (mode for members in problem.step_classes for mode in problem.modes[members[0]]):
+    for mode in problem.modes.kinds():
         if mode.agent.name not in shares:
             of_totals = [a / t for a, t in zip(mode.amounts, totals, strict=True) if t]
             limits = ((use, problem.limits[use.limit]) for use in mode.uses if use.hold is None)

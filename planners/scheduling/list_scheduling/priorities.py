@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from planners.scheduling.list_scheduling.compiled import compiled_passes
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
-from planners.scheduling.problem.step_modes import StepModes
 
 
 class RankOrder(NamedTuple):
@@ -81,12 +80,12 @@ def mean_lags(problem: Problem) -> list[float]:
         sizes = [len(group.nodes) for group in problem.groups]
         return [sum(_mean_lag(mode, sizes) for mode in modes) / len(modes) for modes in problem.modes]
     share = (nodes - 1) / nodes if nodes else 0.0
-    if isinstance(problem.modes, StepModes):
-        means = np.zeros(len(problem.steps))
-        for rows in problem.modes.classes:
-            means[rows.steps] = share * sum([mode.lag for mode in rows.modes]) / len(rows.modes)
-        return means.tolist()
-    return [share * sum([mode.lag for mode in modes]) / len(modes) for modes in problem.modes]
+    means = np.zeros(len(problem.steps))
+    for rows in problem.modes.classes:
+        means[rows.steps] = share * sum([mode.lag for mode in rows.modes]) / max(1, len(rows.modes))
+    for step in problem.modes.in_flight:
+        means[step] = share * sum([mode.lag for mode in problem.modes[step]]) / len(problem.modes[step])
+    return means.tolist()
 
 
 def _mean_lag(mode: ExecutionMode, sizes: Sequence[int]) -> float:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from planners.scheduling.problem.modes import ExecutionMode, LimitUse
 from planners.scheduling.problem.problem import Problem
 from planners.scheduling.problem.resource_profile import ResourceProfile
-from planners.scheduling.problem.step_modes import StepModes
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -78,7 +77,7 @@ def _made(problem: Problem) -> ProblemArrays | None:
     if problem.links_differ or max(guards) > _LARGEST_GUARD or not problem.steps:
         return None
     kinds = _Kinds()
-    cells = _cells_of_classes(problem, kinds) if isinstance(problem.modes, StepModes) else _cells_of(problem, kinds)
+    cells = _cells_of(problem, kinds)
     profiles = [problem.groups[group].profile for group in problem.group_of]
     profiles += [limit.profile for limit in problem.limits]
     table = problem.mode_table
@@ -102,34 +101,19 @@ def _made(problem: Problem) -> ProblemArrays | None:
     return ProblemArrays._make(arrays)
 
 
-def _cells_of_classes(problem: Problem, kinds: "_Kinds") -> tuple[Ints, Ints, Floats, Ints]:
+def _cells_of(problem: Problem, kinds: "_Kinds") -> tuple[Ints, Ints, Floats, Ints]:
     """``cell_first``, ``duration``, ``usd`` and ``kind``."""
-    assert isinstance(problem.modes, StepModes)
-    cell_first = _firsts(problem.modes.counts())
+    modes = problem.modes
+    cell_first = _firsts(modes.counts())
     cells = int(cell_first[-1])
     duration, usd, kind = np.empty(cells, np.int64), np.empty(cells), np.empty(cells, np.int64)
-    for rows in problem.modes.classes:
+    for rows in modes.classes:
         own = cell_first[rows.steps][:, None] + np.arange(len(rows.modes))
         duration[own], usd[own] = rows.duration[rows.row], rows.usd[rows.row]
         kind[own] = _ints(map(kinds.of, rows.modes))
-    return cell_first, duration, usd, kind
-
-
-def _cells_of(problem: Problem, kinds: "_Kinds") -> tuple[Ints, Ints, Floats, Ints]:
-    """The same of modes that are objects, some of which continue attempts in flight."""
-    cell_first = _firsts(map(len, problem.modes))
-    cells = int(cell_first[-1])
-    kind = np.zeros(cells, dtype=np.int64)
-    for members in problem.step_classes:
-        new = [mode for mode in problem.modes[members[0]] if not mode.in_flight]
-        of_new = np.array([kinds.of(mode) for mode in new], dtype=np.int64)
-        kind[cell_first[list(members)][:, None] + np.arange(len(new))] = of_new
-    for step, modes in enumerate(problem.modes):
-        for index, mode in enumerate(modes):
-            if mode.in_flight:
-                kind[cell_first[step] + index] = kinds.of(mode)
-    duration = np.fromiter((mode.duration for modes in problem.modes for mode in modes), np.int64, cells)
-    usd = np.fromiter((mode.usd for modes in problem.modes for mode in modes), np.float64, cells)
+    for step, running in modes.in_flight.items():
+        for cell, mode in enumerate(running, int(cell_first[step + 1]) - len(running)):
+            duration[cell], usd[cell], kind[cell] = mode.duration, mode.usd, kinds.of(mode)
     return cell_first, duration, usd, kind
 
 

@@ -1,6 +1,6 @@
 """Build a scheduling problem from a plan request."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -93,7 +93,6 @@ class _Builder:
         return Problem(
             flat=self._flat,
             steps=steps,
-            step_classes=tuple(tuple(step_class.steps) for step_class in self._classes),
             parents=tuple(parents),
             children=tuple(tuple(row) for row in children),
             modes=modes,
@@ -106,7 +105,7 @@ class _Builder:
             deadline=None if left_s is None else self._time.down(left_s),
             budget_usd=None if limits.budget_usd is None else limits.budget_usd - self._request.spent_usd,
             quantum_s=self._time.quantum_s,
-            min_usd=_least_usd(modes),
+            min_usd=tuple(modes.usd_ranges()[0].tolist()),
         )
 
     def _classify_steps(self) -> list[StepClass]:
@@ -129,23 +128,30 @@ class _Builder:
             step_class.ask([steps[i] for i in step_class.steps], self._costs, objective)
         return list(classes.values())
 
-    def _modes(self) -> Sequence[tuple[ExecutionMode, ...]]:
-        new = StepModes([self._new_modes(step_class) for step_class in self._classes], len(self._flat.steps))
-        if not self._request.in_flight:
-            self._require_modes(new.counts().tolist())
-            return new
-        modes = list(new)
-        candidates = [step_class.agents for step_class in self._class_of]
-        found = match_in_flight(self._flat, candidates, self._request)
-        new_count = [len(row) for row in modes]
-        for step, matches in enumerate(found):
-            modes[step] += tuple(self._in_flight_mode(step, match) for match in matches)
-        for step, matches in enumerate(found):
-            requirements = [_requirements(match, found, modes, new_count) for match in matches]
-            running = zip(modes[step][new_count[step] :], requirements, strict=True)
-            modes[step] = modes[step][: new_count[step]] + tuple(mode._replace(requires=of) for mode, of in running)
-        self._require_modes(map(len, modes))
-        return tuple(modes)
+    def _modes(self) -> StepModes:
+        classes = [self._new_modes(step_class) for step_class in self._classes]
+        modes = StepModes(classes, len(self._flat.steps))
+        if self._request.in_flight:
+            modes = StepModes(classes, len(self._flat.steps), self._in_flight(modes))
+        self._require_modes(modes.counts().tolist())
+        return modes
+
+    def _in_flight(self, new: StepModes) -> dict[int, tuple[ExecutionMode, ...]]:
+        """The attempts in flight that may continue, by step."""
+        found = match_in_flight(self._flat, [step_class.agents for step_class in self._class_of], self._request)
+        new_count = new.counts().tolist()
+        agents = [
+            [*(mode.agent.name for mode in modes), *(match.agent.name for match in matches)]
+            for modes, matches in zip(new, found, strict=True)
+        ]
+        return {
+            step: tuple(
+                self._in_flight_mode(step, match)._replace(requires=_requirements(match, found, agents, new_count))
+                for match in matches
+            )
+            for step, matches in enumerate(found)
+            if matches
+        }
 
     def _require_modes(self, counts: Iterable[int]) -> None:
         for step, count in zip(self._flat.steps, counts, strict=True):
@@ -229,25 +235,22 @@ class _Builder:
         return mode._replace(uses=uses, in_flight=True)
 
 
-def _least_usd(modes: Sequence[Sequence[ExecutionMode]]) -> tuple[float, ...]:
-    if isinstance(modes, StepModes):
-        return tuple(modes.usd_ranges()[0])
-    return tuple([min([mode.usd for mode in row]) for row in modes])
-
-
 def _requirements(
     match: MatchedAttempt,
     found: list[list[MatchedAttempt]],
-    modes: Sequence[Sequence[ExecutionMode]],
+    agents: list[list[AgentName]],
     new_count: list[int],
 ) -> tuple[tuple[int, frozenset[int]], ...]:
-    """Data parents must be the attempts whose outputs this one read; earlier identical steps need the same agent."""
+    """Data parents must be the attempts whose outputs this one read; earlier identical steps need the same agent.
+
+    ``agents`` names those of all modes of each step, of which the first ``new_count`` are new attempts.
+    """
     parents = (
         (parent, frozenset(new_count[parent] + i for i, other in enumerate(found[parent]) if other.key == key))
         for parent, key in match.parents
     )
     twins = (
-        (twin, frozenset(i for i, mode in enumerate(modes[twin]) if mode.agent.name == match.agent.name))
+        (twin, frozenset(i for i, agent in enumerate(agents[twin]) if agent == match.agent.name))
         for twin in match.twins
     )
     return (*parents, *twins)

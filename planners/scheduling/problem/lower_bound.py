@@ -60,14 +60,12 @@ def _in_rounds(durations: NDArray[np.int64], slots: int) -> int:
 def _scarce(problem: Problem) -> Iterator[tuple[NDArray[np.int64], int]]:
     """Steps that all need the same capacity, and how many of them it can have at once at the most."""
     needs: dict[tuple[str, int], list[tuple[NDArray[np.int64], int]]] = {}
-    for members in problem.step_classes:
-        new = members
-        if problem.has_in_flight:
-            new = tuple([step for step in members if not problem.modes[step][-1].in_flight])
-        if not new:
+    for rows in problem.modes.classes:
+        new = np.array([step for step in rows.steps.tolist() if step not in problem.modes.in_flight], dtype=np.int64)
+        if not new.size:
             continue
-        for capacity, amount in _always_needed(problem.modes[new[0]]).items():
-            needs.setdefault(capacity, []).append((np.array(new), amount))
+        for capacity, amount in _always_needed(rows.modes).items():
+            needs.setdefault(capacity, []).append((new, amount))
     for capacity, of_classes in needs.items():
         together = np.concatenate([steps for steps, _ in of_classes]), min(amount for _, amount in of_classes)
         for steps, amount in (together, *(of_classes if len(of_classes) > 1 else ())):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.scheduling.problem.modes import ExecutionMode
-from planners.scheduling.problem.step_modes import ModeRows, StepModes, rows_of
+from planners.scheduling.problem.step_modes import ModeRows, StepModes
 
 # Pads rows of arrays: larger than any penalty, so a padding entry is never the minimum.
 _PADDING = 1e30
@@ -21,13 +21,9 @@ class ModeTable:
     duration in each row. ``classes`` has all new attempts.
     """
 
-    def __init__(self, modes: Sequence[Sequence[ExecutionMode]], step_classes: Sequence[Sequence[int]]) -> None:
+    def __init__(self, modes: StepModes) -> None:
         self._modes = modes
-        self.classes: Sequence[ModeRows]
-        if isinstance(modes, StepModes):
-            self.classes = modes.classes
-        else:
-            self.classes = [rows_of(modes, steps) for steps in step_classes]
+        self.classes = modes.classes
         kept = [_in_front(_non_dominated(one)) for one in self.classes]
         width = max([1, *(positions.shape[1] for positions, _ in kept)])
         self.rows = np.arange(len(modes))

@@ -15,7 +15,6 @@ import numpy as np
 from planners.agents import AgentSpec
 from planners.model import NodeId
 from planners.scheduling.problem.mode_table import ModeTable
-from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.resource_profile import ResourceProfile
 from planners.scheduling.problem.step_modes import StepModes
 from planners.tasks import Objective
@@ -43,16 +42,13 @@ class SharedLimit:
 
 @dataclass(frozen=True)
 class Problem:
-    """Steps by index in topological order, their modes, the node groups, and all limits.
-
-    ``step_classes`` groups the steps whose new attempts may use the same agents on the same groups, in the same order.
-    """
+    """Steps by index in topological order, their modes, the node groups, and all limits."""
 
     flat: FlatWorkflow
     steps: tuple[Step, ...]
     parents: tuple[tuple[int, ...], ...]
     children: tuple[tuple[int, ...], ...]
-    modes: Sequence[tuple[ExecutionMode, ...]]
+    modes: StepModes
     nodes: tuple[NodeId, ...]
     groups: tuple[NodeGroup, ...]
     group_of: tuple[int, ...]
@@ -63,12 +59,11 @@ class Problem:
     budget_usd: float | None
     quantum_s: float
     min_usd: tuple[float, ...]
-    step_classes: tuple[tuple[int, ...], ...]
 
     @cached_property
     def mode_table(self) -> ModeTable:
         """The modes that list scheduling chooses from."""
-        return ModeTable(self.modes, self.step_classes)
+        return ModeTable(self.modes)
 
     @cached_property
     def derived(self) -> dict[type, Any]:
@@ -78,9 +73,7 @@ class Problem:
     @cached_property
     def min_durations(self) -> list[int]:
         """Per step, the shortest duration of any mode."""
-        if isinstance(self.modes, StepModes):
-            return self.modes.least_durations()
-        return [min([mode.duration for mode in modes]) for modes in self.modes]
+        return self.modes.least_durations()
 
     @cached_property
     def min_tails(self) -> list[int]:
@@ -96,14 +89,12 @@ class Problem:
     @cached_property
     def has_in_flight(self) -> bool:
         """Whether any step may continue an attempt in flight; in-flight modes come last."""
-        return not isinstance(self.modes, StepModes) and any(modes[-1].in_flight for modes in self.modes)
+        return bool(self.modes.in_flight)
 
     @cached_property
     def links_differ(self) -> bool:
         """Whether transfer times depend on the nodes; otherwise any two nodes have the same link."""
-        known = self.modes
-        rows = [of.modes for of in known.classes] if isinstance(known, StepModes) else known
-        return any(mode.lags for modes in rows for mode in modes)
+        return any(mode.lags for mode in self.modes.kinds())
 
     @cached_property
     def forced_in_flight(self) -> dict[int, int]:
@@ -123,12 +114,10 @@ class Problem:
 
     @cached_property
     def new_attempt_usd(self) -> tuple[list[float], list[float]]:
-        """Per step, the least cost of a new attempt, and how much more the dearest mode costs."""
-        if isinstance(self.modes, StepModes):
-            least, most = self.modes.usd_ranges()
-            return least, [high - low for low, high in zip(least, most, strict=True)]
-        least = [min(m.usd for m in modes if not m.in_flight or modes[0].in_flight) for modes in self.modes]
-        return least, [max(m.usd for m in modes) - low for modes, low in zip(self.modes, least, strict=True)]
+        """Per step, the least cost of a new attempt (of any where there is none), and how much the dearest adds."""
+        new, (least, most) = self.modes.new_usd(), self.modes.usd_ranges()
+        usd = np.where(np.isfinite(new), new, least)
+        return usd.tolist(), (most - usd).tolist()
 
     @cached_property
     def needs_in_flight(self) -> bool:
@@ -173,15 +162,11 @@ class Problem:
 
     def agents(self, chosen: Sequence[int]) -> list[AgentSpec]:
         """The agent of the chosen mode of each step."""
-        if isinstance(self.modes, StepModes):
-            return self.modes.agents(chosen)
-        return [modes[index].agent for modes, index in zip(self.modes, chosen, strict=True)]
+        return self.modes.agents(chosen)
 
     def usd(self, chosen: Sequence[int]) -> list[float]:
         """The dollars of the chosen mode of each step."""
-        if isinstance(self.modes, StepModes):
-            return self.modes.usd(chosen)
-        return [modes[index].usd for modes, index in zip(self.modes, chosen, strict=True)]
+        return self.modes.usd(chosen)
 
     def value(self, makespan: int, usd: float) -> float:
         """The objective: latency_weight * makespan_s + usd_weight * usd."""

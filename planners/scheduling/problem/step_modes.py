@@ -3,8 +3,9 @@
 A list schedule that is made on arrays needs one of the dozen modes of each step as an object, or none.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from types import MappingProxyType
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -15,6 +16,7 @@ from planners.scheduling.problem.modes import ExecutionMode
 
 # Thousands of modes are made for a plan: this skips the generated constructor.
 _new_mode: Callable[[tuple[object, ...]], ExecutionMode] = partial(tuple.__new__, ExecutionMode)
+_NONE_RUN: Mapping[int, tuple[ExecutionMode, ...]] = MappingProxyType({})
 
 
 class ModeRows(NamedTuple):
@@ -37,12 +39,23 @@ class ModeRows(NamedTuple):
 
 
 class StepModes(Sequence[tuple[ExecutionMode, ...]]):
-    """The modes of each step, all of them new attempts. Steps that are alike share the tuple of their modes."""
+    """The modes of each step: new attempts first, then the attempts in flight that may continue.
 
-    def __init__(self, classes: Sequence[ModeRows], steps: int) -> None:
+    ``classes`` has the new attempts of the steps that the same agents may execute; some may have none. ``in_flight``
+    has the others by step. Steps that are alike share the tuple of their modes.
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[ModeRows],
+        steps: int,
+        in_flight: Mapping[int, tuple[ExecutionMode, ...]] = _NONE_RUN,
+    ) -> None:
         self.classes = classes
+        self.in_flight = in_flight
         self._steps = steps
         self._made: list[list[tuple[ExecutionMode, ...] | None]] = [[None] * len(rows.duration) for rows in classes]
+        self._with_in_flight: dict[int, tuple[ExecutionMode, ...]] = {}
 
     @cached_property
     def _places(self) -> list[tuple[int, int]]:
@@ -61,6 +74,13 @@ class StepModes(Sequence[tuple[ExecutionMode, ...]]):
         """The modes of a step, made now if need be."""
         if isinstance(step, slice):
             return [self[i] for i in range(*step.indices(self._steps))]
+        if step not in self.in_flight:
+            return self._new(step)
+        if step not in self._with_in_flight:
+            self._with_in_flight[step] = self._new(step) + self.in_flight[step]
+        return self._with_in_flight[step]
+
+    def _new(self, step: int) -> tuple[ExecutionMode, ...]:
         index, row = self._places[step]
         made = self._made[index]
         found = made[row]
@@ -76,54 +96,71 @@ class StepModes(Sequence[tuple[ExecutionMode, ...]]):
         """The modes of all steps."""
         return map(self.__getitem__, range(self._steps))
 
+    def kinds(self) -> Iterator[ExecutionMode]:
+        """One mode of all that differ only in duration and cost."""
+        for rows in self.classes:
+            yield from rows.modes
+        for running in self.in_flight.values():
+            yield from running
+
     def agents(self, chosen: Sequence[int]) -> list[AgentSpec]:
         """The agent of the chosen mode of each step."""
         of_classes = [[mode.agent for mode in rows.modes] for rows in self.classes]
-        return [of_classes[index][mode] for (index, _), mode in zip(self._places, chosen, strict=True)]
+        running = self._running(chosen)
+        return [
+            running[step].agent if step in running else of_classes[index][mode]
+            for step, ((index, _), mode) in enumerate(zip(self._places, chosen, strict=True))
+        ]
 
     def usd(self, chosen: Sequence[int]) -> list[float]:
         """The dollars of the chosen mode of each step."""
-        modes, usd = np.asarray(chosen, dtype=np.int64), np.zeros(self._steps)
+        modes, usd = np.array(chosen, dtype=np.int64), np.zeros(self._steps)
+        running = self._running(chosen)
+        modes[list(running)] = 0
         for rows in self.classes:
-            usd[rows.steps] = rows.usd[rows.row, modes[rows.steps]]
+            if rows.modes:
+                usd[rows.steps] = rows.usd[rows.row, modes[rows.steps]]
+        for step, mode in running.items():
+            usd[step] = mode.usd
         return usd.tolist()
+
+    def _running(self, chosen: Sequence[int]) -> dict[int, ExecutionMode]:
+        """The attempts in flight among the chosen modes, by step."""
+        modes = ((step, self[step][chosen[step]]) for step in self.in_flight)
+        return {step: mode for step, mode in modes if mode.in_flight}
 
     def counts(self) -> NDArray[np.int64]:
         """How many modes each step has."""
         counts = np.zeros(self._steps, dtype=np.int64)
         for rows in self.classes:
             counts[rows.steps] = len(rows.modes)
+        for step, running in self.in_flight.items():
+            counts[step] += len(running)
         return counts
 
     def least_durations(self) -> list[int]:
         """The shortest duration of each step, in quanta."""
-        least = np.zeros(self._steps, dtype=np.int64)
+        least = np.full(self._steps, np.inf)
         for rows in self.classes:
-            least[rows.steps] = rows.duration.min(axis=1)[rows.row]
-        found: list[int] = least.tolist()
+            least[rows.steps] = rows.duration.min(axis=1, initial=np.inf)[rows.row]
+        for step, running in self.in_flight.items():
+            least[step] = min(least[step], *(mode.duration for mode in running))
+        found: list[int] = least.astype(np.int64).tolist()
         return found
 
-    def usd_ranges(self) -> tuple[list[float], list[float]]:
-        """The least dollars of each step, and the most."""
-        least, most = np.zeros(self._steps), np.zeros(self._steps)
+    def new_usd(self) -> NDArray[np.float64]:
+        """The least dollars of a new attempt of each step; infinite where there is none."""
+        least = np.zeros(self._steps)
         for rows in self.classes:
-            least[rows.steps], most[rows.steps] = rows.usd.min(axis=1)[rows.row], rows.usd.max(axis=1)[rows.row]
-        return least.tolist(), most.tolist()
+            least[rows.steps] = rows.usd.min(axis=1, initial=np.inf)[rows.row]
+        return least
 
-
-def rows_of(modes: Sequence[Sequence[ExecutionMode]], steps: Sequence[int]) -> ModeRows:
-    """The new attempts of the steps of a class, of modes that are objects."""
-    new = tuple(mode for mode in modes[steps[0]] if not mode.in_flight)
-    width, rows, row = len(new), dict[int, int](), list[int]()
-    first: list[Sequence[ExecutionMode]] = []
-    for step in steps:
-        row.append(at := rows.setdefault(id(modes[step][0]), len(rows)))  # steps that are alike share their modes
-        if at == len(first):
-            first.append(modes[step][:width])
-    return ModeRows(
-        np.array(steps, dtype=np.int64),
-        np.array(row, dtype=np.int64),
-        new,
-        np.array([[mode.duration for mode in modes] for modes in first], dtype=np.float64).reshape(len(first), width),
-        np.array([[mode.usd for mode in modes] for modes in first], dtype=np.float64).reshape(len(first), width),
-    )
+    def usd_ranges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The least dollars of each step, and the most."""
+        least, most = self.new_usd(), np.zeros(self._steps)
+        for rows in self.classes:
+            most[rows.steps] = rows.usd.max(axis=1, initial=0.0)[rows.row]
+        for step, running in self.in_flight.items():
+            usd = [mode.usd for mode in running]
+            least[step], most[step] = min(least[step], *usd), max(most[step], *usd)
+        return least, most

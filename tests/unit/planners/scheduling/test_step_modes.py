@@ -1,15 +1,18 @@
 """Modes of steps and plans are made without validation, from arrays: they are what one object each would be."""
 
+import pytest
+
 from planners.agents import AgentSpec, Catalog, Price
 from planners.cluster import ClusterNode, ClusterSnapshot
 from planners.costs import Acceptance, PriorCosts, accepts_all, mean_durations_s
 from planners.plans import Plan
-from planners.requests import PlanRequest
+from planners.requests import InFlight, PlanRequest
 from planners.resources import Resources
 from planners.scheduling.list_scheduling.list_schedule import list_schedule
 from planners.scheduling.problem.build import build_problem
-from planners.scheduling.problem.step_modes import StepModes, rows_of
+from planners.scheduling.problem.disaggregation import disaggregated
 from planners.tasks import Task
+from planners.work_keys import InputDigests, work_keys
 from planners.workflow import FlatWorkflow, Step, Workflow
 
 AGENTS = (
@@ -49,29 +52,81 @@ def question(count=12):
     return FlatWorkflow(steps=steps), request, BySize()
 
 
-def test_modes_made_when_asked_for_are_those_of_the_arrays():
-    problem = build_problem(*question())
+def running(step="s2", agent="slow", node="n2", **rest):
+    """An attempt in flight of a step without data parents."""
+    flat, _, _ = question()
+    keys = work_keys([(one, f"{agent}@1") for one in flat.steps], InputDigests({}))
+    return InFlight(work_key=keys[step], agent=agent, node=node, **rest)
+
+
+def problem_with(*in_flight, without=()):
+    flat, request, costs = question()
+    asked = request.model_copy(update={"in_flight": in_flight, "without_agents": without})
+    return build_problem(flat, asked, costs)
+
+
+WITH_AND_WITHOUT_ATTEMPTS = pytest.mark.parametrize(
+    "problem",
+    [
+        problem_with(),
+        problem_with(running(elapsed_s=1.0), running("s4", "quick", finished=True)),
+        problem_with(*(running(f"s{i}") for i in range(12) if i % 4 < 3), without=("slow", "quick")),
+    ],
+    ids=["new", "some in flight", "only in flight"],
+)
+
+
+@WITH_AND_WITHOUT_ATTEMPTS
+def test_modes_made_when_asked_for_are_those_of_the_arrays(problem):
     modes = problem.modes
 
-    assert isinstance(modes, StepModes)
     assert [len(row) for row in modes] == modes.counts().tolist()
-    for members, rows in zip(problem.step_classes, modes.classes, strict=True):
-        again = rows_of(tuple(modes), members)
-        assert again.modes == rows.modes
-        assert (again.duration[again.row] == rows.duration[rows.row]).all()
-        assert (again.usd[again.row] == rows.usd[rows.row]).all()
-    assert modes[0] is modes[5]  # like steps share them
+    for rows in modes.classes:
+        for step, row in zip(rows.steps.tolist(), rows.row.tolist(), strict=True):
+            new = [mode for mode in modes[step] if not mode.in_flight]
+            assert [mode.duration for mode in new] == rows.duration[row].tolist()
+            assert [mode.usd for mode in new] == rows.usd[row].tolist()
+            assert list(modes[step][len(new) :]) == list(modes.in_flight.get(step, ()))
     assert modes[:2] == [modes[0], modes[1]]
+    assert problem.has_in_flight == any(mode.in_flight for row in modes for mode in row)
     assert problem.min_durations == [min(mode.duration for mode in row) for row in modes]
     assert list(problem.min_usd) == [min(mode.usd for mode in row) for row in modes]
+    new_usd = [min(mode.usd for mode in row if not mode.in_flight or row[0].in_flight) for row in modes]
+    assert problem.new_attempt_usd[0] == new_usd
+    most = [max(mode.usd for mode in row) - least for row, least in zip(modes, new_usd, strict=True)]
+    assert problem.new_attempt_usd[1] == most
 
 
-def test_what_a_choice_of_modes_costs_is_that_of_the_modes():
-    problem = build_problem(*question())
-    chosen = [len(row) - 1 for row in problem.modes]
+def test_like_steps_share_their_modes():
+    modes = problem_with().modes
 
-    assert problem.agents(chosen) == [row[-1].agent for row in problem.modes]
-    assert problem.usd(chosen) == [row[-1].usd for row in problem.modes]
+    assert modes[0] is modes[5]
+
+
+@WITH_AND_WITHOUT_ATTEMPTS
+@pytest.mark.parametrize("last", [True, False])
+def test_what_a_choice_of_modes_costs_is_that_of_the_modes(problem, last):
+    chosen = [len(row) - 1 if last else 0 for row in problem.modes]
+    modes = [row[index] for row, index in zip(problem.modes, chosen, strict=True)]
+
+    assert problem.agents(chosen) == [mode.agent for mode in modes]
+    assert problem.usd(chosen) == [mode.usd for mode in modes]
+
+
+@WITH_AND_WITHOUT_ATTEMPTS
+def test_the_modes_of_single_nodes_are_those_of_their_groups(problem):
+    single = disaggregated(problem)
+
+    for modes, copies in zip(problem.modes, single.modes, strict=True):
+        expected = [
+            (m.agent.name, node, m.duration, m.usd, m.in_flight) for m in modes for node in nodes_of(problem, m)
+        ]
+        assert [(m.agent.name, m.group, m.duration, m.usd, m.in_flight) for m in copies] == expected
+    assert single.min_durations == problem.min_durations
+
+
+def nodes_of(problem, mode):
+    return problem.groups[mode.group].nodes
 
 
 def test_a_plan_is_what_its_validated_document_says():
