@@ -26,11 +26,11 @@ BEGIN, SIZE, ROOM, OPENS, GAPS, SINCE, KNOWN, FULL_SINCE, FULL_UNTIL = range(31,
 CELL, NODE, START, END, ARRIVES, MARK, PRODUCER, PRODUCED, READY, BY_SCORE = range(40, 50)
 # What is asked: the order of the steps; their cells, nodes (-1: any) and starts; the steps that stay where they are.
 ORDER, CELLS, ON, STARTS, KEPT = range(50, 55)
-# Space for lists of steps and cells.
-MISSING, HEAP, CANDIDATES, CANDIDATE_NODES, TIMES, FREE = range(55, 61)
+# Space for lists of steps and cells, and for what is known of a node and of the limits while a step is taken away.
+MISSING, HEAP, CANDIDATES, CANDIDATE_NODES, SAVED, TIMES, FREE = range(55, 62)
 # Arrays of floats. Of the problem; the dollars spent, and the scores of the modes of a step; then what is asked: the
 # costs of the modes of each step, latest ends, shares of the budget, what steps are ordered by.
-USD, QUALITY, SHORTEST, SPENT, SCORES, COSTS, LATEST, RESERVED, RANGES, BUDGET, PRIORITY, ENDS = range(61, 73)
+USD, QUALITY, SHORTEST, SPENT, SCORES, COSTS, LATEST, RESERVED, RANGES, BUDGET, PRIORITY, ENDS = range(62, 74)
 
 # So many pieces a resource can have, at least, before it is moved to where it has more room.
 _ROOM = 8
@@ -67,6 +67,7 @@ def new_memory(p: ProblemArrays, placements: int) -> Memory:
     given += [p.slot_limit, p.table_first, p.table_cells, p.tails, p.group_first, p.group_nodes, p.group_of, p.demand]
     given += [p.guard, begin, size, room]
     zeros = [windows] * 4 + [slots] * 2 + [steps] * 5 + [nodes] * 3 + [3, width] + [steps] * 7 + [modes + 1] * 2
+    zeros += [4 * len(p.demand) + 2 * slots]
     floats = [len(p.usd), len(p.kind_quality), steps, 1, width, steps * width, steps, steps, steps, 3, steps, steps]
     lengths = [USD + len(floats), *map(len, given), *zeros, pool]
     starts = np.cumsum(lengths)

@@ -9,6 +9,7 @@ from planners.scheduling.kernel.memory import (
     END,
     FULL_SINCE,
     FULL_UNTIL,
+    GAPS,
     GROUP_FIRST,
     GROUP_NODES,
     GROUP_OF,
@@ -26,6 +27,8 @@ from planners.scheduling.kernel.memory import (
     PRODUCED,
     PRODUCER,
     READY,
+    SAVED,
+    SINCE,
     SLOT_LIMIT,
     SLOTS,
     SPENT,
@@ -44,6 +47,9 @@ from planners.scheduling.kernel.profiles import (
     reserve,
 )
 from planners.scheduling.problem.arrays import Floats, Ints
+
+# Later than any start.
+NEVER = 1 << 62
 
 
 def find_ready(m: Ints, step: int) -> None:
@@ -89,15 +95,15 @@ def ready_on(m: Ints, node: int) -> int:
     return int(m[m[READY] + 1])
 
 
-def first_in_limits(m: Ints, kind: int, ready: int, duration: int) -> int:
-    """The first start from ``ready`` on that every shared limit allows."""
+def first_in_limits(m: Ints, kind: int, ready: int, latest: int, duration: int) -> int:
+    """The first start from ``ready`` on that all shared limits allow; some time after ``latest`` if none is by then."""
     low, high = m[m[USE_FIRST] + kind], m[m[USE_FIRST] + kind + 1]
     while True:
         start = ready
         for use in range(low, high):
             hold = m[m[USE_HOLD] + use]
-            start = first_fit(m, use, start, duration if hold < 0 else hold)
-        if start == ready or high - low == 1:
+            start = first_fit(m, use, start, latest, duration if hold < 0 else hold)
+        if start == ready or high - low == 1 or start > latest:
             return start
         ready = start
 
@@ -106,15 +112,15 @@ def earliest_on(m: Ints, kind: int, node: int, ready: int, duration: int) -> int
     """The first start from ``ready`` on that the node and every shared limit allow."""
     demand, uses = m[m[KIND_DEMAND] + kind], m[m[USE_FIRST] + kind + 1] > m[m[USE_FIRST] + kind]
     if demand < 0 or duration == 0:
-        return first_in_limits(m, kind, ready, duration) if uses else ready
+        return first_in_limits(m, kind, ready, NEVER, duration) if uses else ready
     if not uses:
         return first_on(m, demand, node, ready, duration)
-    start = first_in_limits(m, kind, ready, duration)
+    start = first_in_limits(m, kind, ready, NEVER, duration)
     while True:
         fits = first_on(m, demand, node, start, duration)
         if fits == start:
             return start
-        start = first_in_limits(m, kind, fits, duration)
+        start = first_in_limits(m, kind, fits, NEVER, duration)
         if fits == start:
             return start
 
@@ -135,7 +141,7 @@ def earliest(m: Ints, cell: int) -> tuple[int, int]:
         return best_start, best_node
     uses = m[m[USE_FIRST] + kind + 1] > m[m[USE_FIRST] + kind]
     if uses:
-        start = first_in_limits(m, kind, start, duration)
+        start = first_in_limits(m, kind, start, NEVER, duration)
     if demand < 0 or duration == 0:
         node = m[m[GROUP_NODES] + m[m[GROUP_FIRST] + group]]
     elif uses:
@@ -200,3 +206,25 @@ def take(m: Ints, cell: int, node: int, start: int, sign: int) -> None:
             for slot in range(m[SLOTS]):
                 if m[m[SLOT_LIMIT] + slot] == limit:
                     m[m[FULL_SINCE] + slot] = m[m[FULL_UNTIL] + slot] = 0
+
+
+def save_known(m: Ints, node: int) -> None:
+    """Note what is known of a node and of the limits, before a step is taken away that may come back."""
+    at = m[SAVED]
+    for w in range(node, m[DEMANDS] * m[NODES], m[NODES]):
+        m[at], m[at + 1], m[at + 2], m[at + 3] = m[m[KNOWN] + w], m[m[OPENS] + w], m[m[GAPS] + w], m[m[SINCE] + w]
+        at += 4
+    for slot in range(m[SLOTS]):
+        m[at], m[at + 1] = m[m[FULL_SINCE] + slot], m[m[FULL_UNTIL] + slot]
+        at += 2
+
+
+def restore_known(m: Ints, node: int) -> None:
+    """Know again what was noted, since the step has come back."""
+    at = m[SAVED]
+    for w in range(node, m[DEMANDS] * m[NODES], m[NODES]):
+        m[m[KNOWN] + w], m[m[OPENS] + w], m[m[GAPS] + w], m[m[SINCE] + w] = m[at], m[at + 1], m[at + 2], m[at + 3]
+        at += 4
+    for slot in range(m[SLOTS]):
+        m[m[FULL_SINCE] + slot], m[m[FULL_UNTIL] + slot] = m[at], m[at + 1]
+        at += 2

@@ -84,8 +84,8 @@ def reserve(m: Ints, resource: int, start: int, end: int, amount: int) -> None:
         m[i] -= amount
 
 
-def first_fit(m: Ints, use: int, ready: int, duration: int) -> int:
-    """The first start from ``ready`` on at which a limit allows a use of it."""
+def first_fit(m: Ints, use: int, ready: int, latest: int, duration: int) -> int:
+    """The first start from ``ready`` on at which a limit allows a use; some time after ``latest`` if none is by then."""
     amount = m[m[USE_AMOUNT] + use]
     if duration == 0 or amount == 0:
         return ready
@@ -93,23 +93,31 @@ def first_fit(m: Ints, use: int, ready: int, duration: int) -> int:
     guard, last = m[m[GUARD] + resource], m[m[BEGIN] + resource] + m[m[SIZE] + resource] - 1
     known = m[m[FULL_SINCE] + slot] <= ready < m[m[FULL_UNTIL] + slot]
     start = m[m[FULL_UNTIL] + slot] if known else ready
+    if start > latest:
+        return int(start)
     i = piece_at(m, resource, start)
     if not fits(m, i, guard, amount):
-        while i < last and not fits(m, i, guard, amount):
-            i += 1
+        i = next_fitting(m, resource, i, latest, amount)
         start = m[m[TIMES] + i]
         if not known:
             m[m[FULL_SINCE] + slot] = ready
         m[m[FULL_UNTIL] + slot] = start
     end = start + duration
-    while i < last and m[m[TIMES] + i + 1] < end:
+    while i < last and m[m[TIMES] + i + 1] < end and start <= latest:
         i += 1
         if not fits(m, i, guard, amount):
-            while i < last and not fits(m, i, guard, amount):
-                i += 1
+            i = next_fitting(m, resource, i, latest, amount)
             start = m[m[TIMES] + i]
             end = start + duration
     return int(start)
+
+
+def next_fitting(m: Ints, resource: int, piece: int, latest: int, demand: int) -> int:
+    """The first piece from this one on into which a demand fits, or that begins after ``latest``, or is the last."""
+    guard, last = m[m[GUARD] + resource], m[m[BEGIN] + resource] + m[m[SIZE] + resource] - 1
+    while piece < last and m[m[TIMES] + piece] <= latest and not fits(m, piece, guard, demand):
+        piece += 1
+    return piece
 
 
 def window(m: Ints, demand: int, node: int) -> int:

@@ -11,6 +11,7 @@ from planners.scheduling.kernel.memory import (
     CHILDREN,
     DEMAND,
     DURATION,
+    GAPS,
     GROUP_FIRST,
     GROUP_NODES,
     GROUP_OF,
@@ -21,12 +22,16 @@ from planners.scheduling.kernel.memory import (
     KIND_GROUP,
     KIND_LAG,
     KIND_RUNS,
+    KNOWN,
     NODE,
+    NODES,
     ON,
+    OPENS,
     PRODUCED,
     PRODUCER,
     QUALITY,
     READY,
+    SINCE,
     SIZE,
     SPENT,
     START,
@@ -35,7 +40,16 @@ from planners.scheduling.kernel.memory import (
     USD,
     USE_FIRST,
 )
-from planners.scheduling.kernel.placement import earliest_on, find_ready, first_in_limits, place, ready_on, remove
+from planners.scheduling.kernel.placement import (
+    earliest_on,
+    find_ready,
+    first_in_limits,
+    place,
+    ready_on,
+    remove,
+    restore_known,
+    save_known,
+)
 from planners.scheduling.kernel.profiles import fits, piece_at
 from planners.scheduling.problem.arrays import Floats, Ints
 
@@ -74,6 +88,7 @@ def reassign(m: Ints, f: Floats, step: int, makespan: int, most_usd: float, usd_
     count = find_candidates(m, f, step, latest, most_usd, usd_counts)
     if count == 0:
         return
+    save_known(m, node)
     remove(m, f, step)
     for at in range(count):
         new, on = m[m[CANDIDATES] + at], m[m[CANDIDATE_NODES] + at]
@@ -86,6 +101,7 @@ def reassign(m: Ints, f: Floats, step: int, makespan: int, most_usd: float, usd_
             place(m, f, step, new, on, begin)
             return
     place(m, f, step, cell, node, start)
+    restore_known(m, node)
 
 
 def find_candidates(m: Ints, f: Floats, step: int, latest: int, most_usd: float, usd_counts: bool) -> int:
@@ -164,7 +180,7 @@ def fit(m: Ints, cell: int, latest: int) -> tuple[int, int]:
                 return start, node
     ready = m[m[READY] + 1]
     if m[m[USE_FIRST] + kind + 1] > m[m[USE_FIRST] + kind] and ready <= latest:
-        ready = first_in_limits(m, kind, ready, duration)
+        ready = first_in_limits(m, kind, ready, latest, duration)
     if ready > latest:
         return -1, -1
     if demand < 0 or duration == 0:
@@ -189,6 +205,13 @@ def fits_by(m: Ints, demand: int, node: int, ready: int, latest: int, duration: 
     """The same if only the node matters."""
     if duration == 0 or demand < 0:
         return ready
+    w = demand * m[NODES] + node
+    if m[m[KNOWN] + w] == 1:
+        opens = m[m[OPENS] + w]
+        if opens <= ready:
+            return ready
+        if duration > m[m[GAPS] + w] and ready >= m[m[SINCE] + w]:
+            return int(opens) if opens <= latest else -1
     amount, guard = m[m[DEMAND] + demand], m[m[GUARD] + node]
     last = m[m[BEGIN] + node] + m[m[SIZE] + node] - 1
     if ready + duration > latest and not fits(m, piece_at(m, node, latest), guard, amount):
