@@ -63,9 +63,11 @@ def unchecked(kind: type[_AnyModel], values: dict[str, Any], fields_set: frozens
         values: the value of every field; the model keeps the dictionary.
         fields_set: the names of the fields that count as set, not as defaults.
     """
+    if (shared := _FIELDS_SET.get(fields_set)) is None:
+        shared = _FIELDS_SET[fields_set] = set(fields_set)
     model = kind.__new__(kind)
     _set(model, "__dict__", values)
-    _set(model, "__pydantic_fields_set__", _FIELDS_SET.setdefault(fields_set, set(fields_set)))
+    _set(model, "__pydantic_fields_set__", shared)
     _set(model, "__pydantic_extra__", None)
     _set(model, "__pydantic_private__", None)
     return model

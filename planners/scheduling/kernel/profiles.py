@@ -85,7 +85,7 @@ def reserve(m: Ints, resource: int, start: int, end: int, amount: int) -> None:
 
 
 def first_fit(m: Ints, use: int, ready: int, latest: int, duration: int) -> int:
-    """The first start from ``ready`` on at which a limit allows a use; some time after ``latest`` if none is by then."""
+    """The first start from ``ready`` on at which a limit allows a use; a time after ``latest`` if none is by then."""
     amount = m[m[USE_AMOUNT] + use]
     if duration == 0 or amount == 0:
         return ready

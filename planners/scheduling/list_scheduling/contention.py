@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.scheduling.list_scheduling.partial_schedule import Schedule
+from planners.scheduling.problem.problem import Problem
 
 # A cluster that is half in use is hardly contended.
 _POWER = 4
@@ -24,3 +25,18 @@ def contention(schedule: Schedule, shares: NDArray[np.float64]) -> NDArray[np.fl
     of_step = np.interp(end, times, area) - np.interp(start, times, area)
     mean: NDArray[np.float64] = of_step / np.maximum(1, end - start)
     return mean
+
+
+def cluster_shares(problem: Problem) -> dict[str, float]:
+    """Per agent, the largest share of the cluster's capacity of any resource or limit that one call takes."""
+    dimensions = zip(*(group.amounts for group in problem.groups), strict=True)
+    sizes = [len(group.nodes) for group in problem.groups]
+    totals = [sum(size * amount for size, amount in zip(sizes, amounts, strict=True)) for amounts in dimensions]
+    shares: dict[str, float] = {}
+    for mode in problem.modes.kinds():
+        if mode.agent.name not in shares:
+            of_totals = [a / t for a, t in zip(mode.amounts, totals, strict=True) if t]
+            limits = ((use, problem.limits[use.limit]) for use in mode.uses if use.hold is None)
+            of_limits = [use.amount / limit.capacity for use, limit in limits if limit.of_agents]
+            shares[mode.agent.name] = max([*of_totals, *of_limits], default=0.0)
+    return shares

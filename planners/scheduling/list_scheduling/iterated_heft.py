@@ -8,19 +8,26 @@ result does not depend on the load of the machine.
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planners.scheduling.list_scheduling.budget_price import PricedChoice, priced_choice
 from planners.scheduling.list_scheduling.compiled import Cutoff, compiled_passes, longest_path
-from planners.scheduling.list_scheduling.contention import contention
+from planners.scheduling.list_scheduling.contention import cluster_shares, contention
 from planners.scheduling.list_scheduling.crashing import crashed
 from planners.scheduling.list_scheduling.heft import heft
 from planners.scheduling.list_scheduling.justification import justified
 from planners.scheduling.list_scheduling.makespan_forecast import forecast_makespan
 from planners.scheduling.list_scheduling.partial_schedule import Schedule, satisfies_limits
+from planners.scheduling.list_scheduling.pass_parameters import (
+    FOR_BUDGET,
+    FOR_DOLLARS,
+    FOR_TIME,
+    MANY_FOR_DOLLARS,
+    VARIATIONS,
+    Pass,
+)
 from planners.scheduling.list_scheduling.priorities import order_by_priority, rank_order
 from planners.scheduling.list_scheduling.score import build_score
 from planners.scheduling.list_scheduling.serial import BudgetDivision, serial_schedule
@@ -37,49 +44,8 @@ _TARGETS, _SHORTER = (1.0, 0.6, 0.36), 0.95
 _VARIED = 8
 # The share of random passes that divide the budget among the steps.
 _SPREAD_PROBABILITY = 0.5
-
-
-class Variation(NamedTuple):
-    """What random passes draw from: prices of the cluster's time, and shares of the makespan to aim for.
-
-    ``contended``: the cluster's time costs more while the best schedule uses most of it, and nothing when it is idle.
-    """
-
-    prices: tuple[float, ...]
-    least_share: float
-    most_share: float
-    contended: bool = False
-
-
-# Chosen as the passes below.
-VARIATIONS = (
-    Variation((0.0, 1.0, 4.0, 16.0), 0.85, 1.05),
-    Variation((0.0, 1.0, 4.0, 16.0), 0.85, 1.05, contended=True),
-)
-
-
-class Pass(NamedTuple):
-    """The parameters of one more HEFT.
-
-    ``cluster_price`` is the price of the cluster's time (1: occupying all of it for a quantum costs as much as a
-    quantum of delay). ``makespan_share`` is the makespan to aim for, relative to the best. ``spread_budget`` divides
-    the budget among the steps. ``contended``: as for `Variation`.
-    """
-
-    cluster_price: float
-    makespan_share: float
-    spread_budget: bool = False
-    contended: bool = False
-
-
-# In this order, where only time counts, where dollars count, and where there is a budget. Chosen by their gain on
-# recorded workflows, others than the benchmark's.
-FOR_TIME = (Pass(0.5, 0.9), Pass(2.0, 0.95), Pass(4.0, 0.8))
-FOR_DOLLARS = (Pass(0.0, 1.0), Pass(0.5, 1.2))
-FOR_BUDGET = (Pass(1.0, 0.9, spread_budget=True), Pass(0.5, 0.9), Pass(2.0, 0.95))
-# The same for workflows of more steps where dollars count and nothing is limited: the first one replaces plain HEFT.
+# Workflows with more steps have other passes where dollars count and nothing is limited.
 _MANY_STEPS = 300
-MANY_FOR_DOLLARS = (Pass(1.0, 1.05), Pass(0.0, 1.0))
 # Where the longest path takes so much of the makespan, capacity is not what is scarce.
 _PATH_BOUND = 0.8
 # A pass that gains 3 to 25 % is repeated once. More is gained where plain HEFT was bad, and then once is enough.
@@ -148,7 +114,7 @@ class _IteratedHeft:
 
     @cached_property
     def _shares(self) -> dict[str, float]:
-        return _cluster_shares(self._problem)
+        return cluster_shares(self._problem)
 
     @cached_property
     def _cluster_time(self) -> NDArray[np.float64]:
@@ -312,18 +278,3 @@ def latest_ends(problem: Problem, schedule: Schedule, makespan_share: float = 1.
         ends[step] = latest
         starts[step] = latest - (schedule.end[step] - schedule.start[step])
     return np.array(ends, dtype=np.float64)
-
-
-def _cluster_shares(problem: Problem) -> dict[str, float]:
-    """Per agent, the largest share of the cluster's capacity of any resource or limit that one call takes."""
-    dimensions = zip(*(group.amounts for group in problem.groups), strict=True)
-    sizes = [len(group.nodes) for group in problem.groups]
-    totals = [sum(size * amount for size, amount in zip(sizes, amounts, strict=True)) for amounts in dimensions]
-    shares: dict[str, float] = {}
-    for mode in problem.modes.kinds():
-        if mode.agent.name not in shares:
-            of_totals = [a / t for a, t in zip(mode.amounts, totals, strict=True) if t]
-            limits = ((use, problem.limits[use.limit]) for use in mode.uses if use.hold is None)
-            of_limits = [use.amount / limit.capacity for use, limit in limits if limit.of_agents]
-            shares[mode.agent.name] = max([*of_totals, *of_limits], default=0.0)
-    return shares
