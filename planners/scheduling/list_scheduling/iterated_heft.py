@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.scheduling.list_scheduling.budget_price import PricedChoice, priced_choice
+from planners.scheduling.list_scheduling.capacity_prices import CapacityPrices
 from planners.scheduling.list_scheduling.compiled import Cutoff, compiled_passes, longest_path
 from planners.scheduling.list_scheduling.contention import cluster_shares, contention
 from planners.scheduling.list_scheduling.crashing import crashed
@@ -23,6 +24,7 @@ from planners.scheduling.list_scheduling.partial_schedule import Schedule, satis
 from planners.scheduling.list_scheduling.pass_parameters import (
     FOR_BUDGET,
     FOR_DOLLARS,
+    FOR_SCARCE_CAPACITY,
     FOR_TIME,
     MANY_FOR_DOLLARS,
     VARIATIONS,
@@ -123,6 +125,10 @@ class _IteratedHeft:
         of_modes = (np.array([shares[mode.agent.name] for mode in rows.modes]) for rows in table.classes)
         return table.gathered([rows.duration * share for rows, share in zip(table.classes, of_modes, strict=True)])
 
+    @cached_property
+    def _capacity_prices(self) -> CapacityPrices:
+        return CapacityPrices(self._problem)
+
     def _contended_time(self) -> NDArray[np.float64]:
         """The same, weighted by how contended the cluster is when the step runs in the best schedule."""
         known = self._contended
@@ -139,6 +145,9 @@ class _IteratedHeft:
         priced = self._problem.objective.usd_weight > 0
         for one in FOR_BUDGET if self._has_budget else FOR_DOLLARS if priced else FOR_TIME:
             self._repeat(one)
+        if self._has_budget and self._is_capacity_scarce():
+            for one in FOR_SCARCE_CAPACITY:
+                self._repeat(one)
 
     def vary(self) -> None:
         """Random passes, and a justification if they leave something to gain."""
@@ -172,6 +181,17 @@ class _IteratedHeft:
         of = self.best.arrays
         return longest_path(self._problem, (of.end - of.start).tolist())
 
+    def _is_capacity_scarce(self) -> bool:
+        """Whether steps that choose for themselves would take more of some capacity than there is.
+
+        Prices of capacities take too long to find where there are many steps.
+        """
+        if len(self._problem.steps) > _MANY_STEPS:
+            return False
+        latest = latest_ends(self._problem, self.best)
+        costs = self._per_quantum * self._delays(latest, self.best.arrays.start)
+        return self._capacity_prices.are_due(costs, float(latest.max()), self._price)
+
     def _crash(self) -> None:
         """A pass in which steps have the latest ends, and the budget, that crashing gives them."""
         problem = self._problem
@@ -196,8 +216,7 @@ class _IteratedHeft:
     ) -> Schedule | None:
         """All steps placed; ``latest`` and ``start`` are their latest ends and the starts that are expected."""
         usd, division = self._problem.objective.usd_weight, BudgetDivision(spread=one.spread_budget)
-        time = self._contended_time() if one.contended else self._cluster_time
-        occupied = one.cluster_price * self._per_quantum * time
+        occupied = self._occupied(one, latest, start)
         if self._has_budget:
             choice, latest = self._affordable(occupied, latest, start)
             usd += choice.price
@@ -206,6 +225,21 @@ class _IteratedHeft:
         fixed = usd * self._problem.mode_table.usd + occupied
         score = build_score(self._problem, fixed, latest, _END_WEIGHT)
         return serial_schedule(self._problem, self._order, score, division=division, cutoff=cutoff)
+
+    def _occupied(self, one: Pass, latest: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What the capacity that each mode takes costs, in units of the objective."""
+        if one.shares_capacities:
+            dollar = self._price if self._has_budget else self._problem.objective.usd_weight
+            costs = self._per_quantum * self._delays(latest, start)
+            return self._capacity_prices.occupied(costs, self._per_quantum, float(latest.max()), dollar)
+        time = self._contended_time() if one.contended else self._cluster_time
+        return one.cluster_price * self._per_quantum * time
+
+    def _delays(self, latest: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The quanta by which every mode ends too late, and a little for the time it takes at all."""
+        duration = self._problem.mode_table.duration
+        delays: NDArray[np.float64] = np.maximum(0.0, duration - (latest - start)[:, None]) + _END_WEIGHT * duration
+        return delays
 
     def _cutoff(self) -> Cutoff:
         """A schedule that ends later is no better than the best one, even if all other steps were the cheapest."""
@@ -244,13 +278,10 @@ class _IteratedHeft:
         A target that is too easy leaves long steps slow: their lateness is small, so that the budget goes to others.
         If the longest path of what they choose misses the target, lower targets are tried, as long as that shortens it.
         """
-        problem, duration = self._problem, self._problem.mode_table.duration
-        target, best, least = float(latest.max()), None, float("inf")
-        costs = self._per_quantum * _END_WEIGHT * duration + occupied
+        problem, target, best, least = self._problem, float(latest.max()), None, float("inf")
         for share in _TARGETS:
             ends = latest - (1 - share) * target
-            late = np.maximum(0.0, duration - (ends - start)[:, None])
-            choice = priced_choice(problem, self._per_quantum * late + costs, self._price)
+            choice = priced_choice(problem, self._per_quantum * self._delays(ends, start) + occupied, self._price)
             self._price = choice.price or self._price
             path = longest_path(problem, choice.durations)
             if best is None or path < least * _SHORTER:

@@ -27,13 +27,15 @@ class Pass(NamedTuple):
 
     ``cluster_price`` is the price of the cluster's time (1: occupying all of it for a quantum costs as much as a
     quantum of delay). ``makespan_share`` is the makespan to aim for, relative to the best. ``spread_budget`` divides
-    the budget among the steps. ``contended``: as for `Variation`.
+    the budget among the steps. ``contended``: as for `Variation`. ``shares_capacities``: each group of nodes and each
+    limit has a price of its own instead, at which the steps share them out.
     """
 
     cluster_price: float
     makespan_share: float
     spread_budget: bool = False
     contended: bool = False
+    shares_capacities: bool = False
 
 
 # In this order, where only time counts, where dollars count, and where there is a budget. Chosen by their gain on
@@ -41,5 +43,7 @@ class Pass(NamedTuple):
 FOR_TIME = (Pass(0.5, 0.9), Pass(2.0, 0.95), Pass(4.0, 0.8))
 FOR_DOLLARS = (Pass(0.0, 1.0), Pass(0.5, 1.2))
 FOR_BUDGET = (Pass(1.0, 0.9, spread_budget=True), Pass(0.5, 0.9), Pass(2.0, 0.95))
+# After those of a budget, where the longest path takes little of the makespan.
+FOR_SCARCE_CAPACITY = (Pass(0.0, 0.9, shares_capacities=True),)
 # The same for workflows of more steps where dollars count and nothing is limited: the first one replaces plain HEFT.
 MANY_FOR_DOLLARS = (Pass(1.0, 1.05), Pass(0.0, 1.0))
