@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from planners.bindings import StepRef, Value, step_refs
-from planners.model import StepId
+from planners.model import StepId, lean
 from planners.scopes import Meaning, NodeScope, NotRun
 from planners.workflow import FanOutNode, Node, OnFailure, Step, Try, Workflow
 
@@ -46,7 +46,7 @@ def flat_step(step: Step, flat_id: StepId, scope: NodeScope) -> Step:
     changes = {"id": flat_id, "inputs": inputs, "after": after, "join": None}
     if step.compensate is None and all(getattr(step, name) == value for name, value in changes.items()):
         return step  # it is frozen, and knows its parents already
-    flat = step.model_copy(update=changes)
+    flat = lean(step.model_copy(update=changes))
     if step.compensate is None:
         return flat
     own = NodeScope(scope)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, NewType, Self, TypeVar
+from typing import Any, ClassVar, Literal, NewType, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +18,8 @@ WorkKey = NewType("WorkKey", str)
 # Which fields of a model were set, as pydantic keeps it for each instance. Copies that set the same fields share a set:
 # they are frozen, and a set takes as much memory as all values of a step.
 _FIELDS_SET: dict[frozenset[str], set[str]] = {}
+# CPython shares no larger tables.
+_MOST_SHARED = 29
 _set = object.__setattr__
 
 
@@ -26,12 +28,26 @@ class Model(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
+    # Values whose table of names belongs to the class (PEP 412), as does that of all copies of this dictionary. The
+    # values that pydantic gives to a model have a table of their own, which takes most of the memory of a small model.
+    _sharing_names: ClassVar[dict[str, Any]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Fill the table of names now, because only the first instances of a class can add to it."""
+        super().__pydantic_init_subclass__(**kwargs)
+        first = cls.__new__(cls)
+        if len(cls.__pydantic_fields__) <= _MOST_SHARED:
+            for name in cls.__pydantic_fields__:
+                _set(first, name, None)
+        cls._sharing_names = first.__dict__
+
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with other values, without cached properties, which belong to the old values."""
         if deep:
             return type(self).model_copy(super().model_copy(deep=True), update=update)
         fields, own = type(self).__pydantic_fields__, self.__dict__
-        values = dict(own) if own.keys() == fields.keys() else {name: own[name] for name in fields if name in own}
+        values = own.copy() if own.keys() == fields.keys() else {name: own[name] for name in fields if name in own}
         fields_set = self.__pydantic_fields_set__
         if update:
             values |= {name: value for name, value in update.items() if name in fields}
@@ -49,7 +65,11 @@ _AnyModel = TypeVar("_AnyModel", bound=Model)
 
 
 def lean(model: _AnyModel) -> _AnyModel:
-    """The same model, for those of which a run keeps thousands: which fields were set, it shares with others."""
+    """The same model, for those of which a run keeps thousands.
+
+    It shares with others which fields were set, and the names of its fields. So do its copies.
+    """
+    _set(model, "__dict__", _sharing(type(model), model.__dict__))
     fields_set = model.__pydantic_fields_set__
     _set(model, "__pydantic_fields_set__", _FIELDS_SET.setdefault(frozenset(fields_set), fields_set))
     return model
@@ -60,17 +80,27 @@ def unchecked(kind: type[_AnyModel], values: dict[str, Any], fields_set: frozens
 
     Args:
         kind: the model.
-        values: the value of every field; the model keeps the dictionary.
+        values: the value of every field.
         fields_set: the names of the fields that count as set, not as defaults.
     """
     if (shared := _FIELDS_SET.get(fields_set)) is None:
         shared = _FIELDS_SET[fields_set] = set(fields_set)
     model = kind.__new__(kind)
-    _set(model, "__dict__", values)
+    _set(model, "__dict__", _sharing(kind, values))
     _set(model, "__pydantic_fields_set__", shared)
     _set(model, "__pydantic_extra__", None)
     _set(model, "__pydantic_private__", None)
     return model
+
+
+def _sharing(kind: type[Model], values: dict[str, Any]) -> dict[str, Any]:
+    """The same values, with the table of names of their class if they are those of all fields and nothing else."""
+    names = kind._sharing_names  # noqa: SLF001 -- of this module
+    if len(values) != len(names):
+        return values
+    shared = names.copy()
+    shared.update(values)
+    return shared if len(shared) == len(values) else values
 
 
 class Measured(Model):

@@ -27,7 +27,7 @@ from planners.bindings import (
 from planners.context_keys import ALL_KEYS, read_by
 from planners.errors import InvalidTask
 from planners.expressions.reads import whole_read
-from planners.model import StepId, lean
+from planners.model import StepId, unchecked
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class NotRun:
 Meaning = Binding | NotRun | None
 # What a node reads in place of an output that is missing where it joins others. All parts of it are null, too.
 ABSENT = Value(value=None)
+_PART_OF_STEP, _PART_OF_INPUT = frozenset({"step", "path"}), frozenset({"input", "path"})
 
 
 class NodeScope(dict[StepId, Meaning]):
@@ -217,9 +218,9 @@ def part_of(binding: Binding, path: Path) -> Binding:
         return binding
     match binding:
         case StepRef(step=step, path=base):
-            return lean(StepRef(step=step, path=(*base, *path)))
+            return unchecked(StepRef, {"step": step, "path": (*base, *path)}, _PART_OF_STEP)
         case InputRef(input=name, path=base):
-            return lean(InputRef(input=name, path=(*base, *path)))
+            return unchecked(InputRef, {"input": name, "path": (*base, *path)}, _PART_OF_INPUT)
         case ItemRef(item=base):
             return ItemRef(item=(*base, *path))
         case ContextRef(context_key=base):

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from planners.bindings import SPOKEN, Binding, Computed, InputRef, Leaf, Path, StepRef, Value, fold_binding, follow
-from planners.model import AttemptId, StepId, lean
+from planners.model import AttemptId, StepId, unchecked
 from reconciler.state.commands import ComputedOf, Given, ListOf, ObjectOf, OutputOf, Source
 
 # Which attempt serves a step; raises LookupError where none does.
 AttemptOf = Callable[[StepId], AttemptId]
 # What the handoff of a finished attempt says besides its output; raises LookupError where there is none.
 SpokenBy = Callable[[AttemptId], Mapping[str, Any]]
+_GIVEN, _OUTPUT = frozenset({"value"}), frozenset({"attempt", "path"})
 
 
 def _object(parts: dict[str, Source]) -> Source:
@@ -33,11 +34,11 @@ def source(binding: Binding, inputs: Mapping[str, Any], attempt_of: AttemptOf, s
             case Value(value=value):
                 return Given(value=value)
             case InputRef(input=name, path=path):
-                return lean(Given(value=follow(inputs[name], path)))
+                return unchecked(Given, {"value": follow(inputs[name], path)}, _GIVEN)
             case StepRef(step=step, path=path) if path[:1] in SPOKEN:
                 return Given(value=_said(spoken_by(attempt_of(step)), path, step))
             case StepRef(step=step, path=path):
-                return OutputOf(attempt=attempt_of(step), path=path)
+                return unchecked(OutputOf, {"attempt": attempt_of(step), "path": path}, _OUTPUT)
             case _:
                 raise LookupError("$item outside a for_each")
 

@@ -1,12 +1,13 @@
 """Copies of models are what pydantic would make of them, without what was computed from the former values."""
 
 import pickle
+import sys
 from functools import cached_property
 
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
-from planners.model import Model
+from planners.model import Model, lean, unchecked
 
 
 class Pair(Model):
@@ -17,6 +18,9 @@ class Pair(Model):
     @cached_property
     def total(self) -> int:
         return self.first + sum(self.second)
+
+
+VALUES = {"third": "", "first": 1, "second": []}
 
 
 @pytest.mark.parametrize("update", [None, {}, {"first": 5}, {"second": [1], "third": "x"}])
@@ -55,3 +59,23 @@ def test_copies_that_set_other_fields_do_not_change_each_other():
 def test_a_copy_cannot_be_changed():
     with pytest.raises(ValidationError):
         Pair(first=1).model_copy().first = 2
+
+
+@pytest.mark.parametrize("made", [lambda: lean(Pair(first=1)), lambda: unchecked(Pair, VALUES, frozenset({"first"}))])
+def test_lean_models_and_their_copies_share_the_names_of_their_fields(made):
+    pair = Pair(first=1)
+    size = sys.getsizeof(vars(pair))
+
+    for one in (made(), made().model_copy(), made().model_copy(update={"third": "x"}).model_copy(update={"third": ""})):
+        assert sys.getsizeof(vars(one)) < size
+        assert one == pair
+        assert one.model_dump_json() == pair.model_dump_json()
+        assert pickle.loads(pickle.dumps(one)) == one  # noqa: S301 - our own
+
+
+def test_a_lean_model_keeps_what_was_computed():
+    pair = Pair(first=1, second=[2])
+    assert pair.total == 3
+
+    assert vars(lean(pair))["total"] == 3
+    assert pair == Pair(first=1, second=[2])
