@@ -121,10 +121,7 @@ class RunLog:
         outcomes = [command.outcome for command in commands if learning and isinstance(command, c.Learn)]
         with self._numbering:
             lines = [self._added(event_row(self._last_seq + 1, event))]
-            lines += [
-                self._line(event.at_s, _DISPATCHED, command.model_dump_json(exclude=_DISPATCH_INTERNALS))
-                for command in dispatches
-            ]
+            lines += [self._line(event.at_s, _DISPATCHED, _as_dispatched(command)) for command in dispatches]
             if commands:
                 lines += self._new_verdicts(event.at_s, run)
             self._note_changes(event, run)
@@ -227,6 +224,11 @@ class RunLog:
                 verdict = {"attempt": attempt.id, "step": attempt.step.id, "verdict": attempt.verdict.value}
                 lines.append(self._line(at_s, _VERDICT, json.dumps(verdict)))
         return lines
+
+
+def _as_dispatched(order: c.Dispatch) -> str:
+    """What readers learn of an order. What is as usual is left out: a live run keeps the text for each attempt."""
+    return order.model_dump_json(exclude=_DISPATCH_INTERNALS, exclude_defaults=True)
 
 
 def _details(run: RunState, progress: Mapping[AttemptId, AttemptProgress]) -> tuple[str, str]:

@@ -102,11 +102,9 @@ def _dispatch_confirmed(run: RunData, step: StepId) -> None:
         give_up(run, planned.step, failure, str(error.args[0]))
         return
     attempt = run.dispatcher.confirmed(planned, run.keys, run.steps.attempt_of, run.epoch, run.at_s)
-    run.steps.dispatch(step, attempt.id, run.at_s)
+    run.steps.dispatch(step, attempt.id, run.at_s, running=attempt.started_s is not None)
     assert run.plan is not None
     _dispatch(run, attempt, inputs, run.plan)
-    if attempt.started_s is not None:
-        run.steps.start(step, run.at_s)
 
 
 def _waits_for_plan(run: RunData, planned: PlannedStep) -> bool:

@@ -40,7 +40,7 @@ def watch(run: RunData) -> None:
             run.late.ends.note(attempt, partial(run.late.rest_s, run.plan))
         confirmed = attempt.verdict is not None and attempt.verdict.survives
         if attempt.status is not AttemptStatus.RUNNING:
-            run.late.overdue.discard(identity)
+            run.late.overdue.pop(identity, None)
         if attempt.hedges is not None:
             continue
         if may_hedge(run.agent_of(attempt), attempt.step):
@@ -55,7 +55,7 @@ def watch(run: RunData) -> None:
 def meet_late_attempts(run: RunData) -> None:
     """Hedge the attempts that are late by now, or ask for a new plan."""
     all_due = run.late.take_due(run.at_s)
-    run.late.overdue.update(due.attempt for due in all_due if due.attempt in run.attempts.live)
+    run.late.overdue.update((due.attempt, None) for due in all_due if due.attempt in run.attempts.live)
     # If most are late, what runs them is overloaded, and more attempts would make it worse.
     overloaded = len(run.late.overdue) > HEDGES_LEAST + HEDGES_SHARE * len(run.attempts.live)
     for due in all_due:

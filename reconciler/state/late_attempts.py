@@ -50,7 +50,7 @@ class LateAttempts:
     def __init__(self) -> None:
         self.hedges: dict[AttemptId, AttemptId] = {}
         self.made = 0
-        self.overdue: set[AttemptId] = set()
+        self.overdue: dict[AttemptId, None] = {}  # no set: one of thousands takes up to five times as much memory
         self.ends = ExpectedEnds()
         self.peers = Peers()
         self._late_s: dict[StepId, float] = {}
@@ -58,7 +58,7 @@ class LateAttempts:
         self.takeovers: dict[StepId, Takeover] = {}
         self.contention: Contention = IDLE
         self._due: list[Due] = []
-        self._watched: set[AttemptId] = set()
+        self._watched: dict[AttemptId, None] = {}
         self._alarm_s: float | None = None
         self._rests: tuple[Plan, dict[StepId, float]] | None = None
 
@@ -80,7 +80,7 @@ class LateAttempts:
     def watch(self, attempt: AttemptId, moments: Sequence[Due]) -> None:
         """Remember when an attempt becomes late, the first time that this is known."""
         if moments and attempt not in self._watched:
-            self._watched.add(attempt)
+            self._watched[attempt] = None
             for due in moments:
                 heapq.heappush(self._due, due)
 

@@ -39,7 +39,8 @@ class OutcomeBuilder:
         self._deferred: dict[AttemptId, None] = {}
         self._failed_guesses: list[Attempt] = []
         self._given_up: dict[AttemptId, Attempt] = {}
-        self._held: frozenset[WorkKey] = frozenset()
+        self._complete: Plan | None = None
+        self._held: frozenset[WorkKey] | None = None  # made where it is asked for
         self._refused_work: set[WorkKey] = set()
         self._streaming = False
 
@@ -49,7 +50,7 @@ class OutcomeBuilder:
         for planned in plan.steps:
             self._confirmed_s.setdefault(planned.id, at_s)
         if plan.complete:
-            self._held = frozenset(planned.work_key for planned in plan.steps)
+            self._complete, self._held = plan, None
             if self._planning_s is None and self._task.planning.mode not in _UNPLANNED:
                 self._planning_s = at_s
             if any(attempt.began_speculative and attempt.id not in self._saved_s for attempt in adopted.values()):
@@ -87,10 +88,17 @@ class OutcomeBuilder:
             return []
         return self._learnable([attempt])
 
+    def _holds(self, work: WorkKey) -> bool:
+        """Whether the complete plan holds the work."""
+        if self._held is None:
+            steps = () if self._complete is None else self._complete.steps
+            self._held = frozenset(planned.work_key for planned in steps)
+        return work in self._held
+
     def _of(self, attempt: Attempt) -> Outcome:
         assert attempt.verdict is not None
         early = attempt.given_up
-        wrongly = early and attempt.work_key in self._held
+        wrongly = early and self._holds(attempt.work_key)
         accepted, again = _accepted(attempt), attempt.work_key in self._refused_work
         if accepted is False:
             self._refused_work.add(attempt.work_key)

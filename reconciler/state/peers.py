@@ -34,34 +34,32 @@ class Peers:
 
     def __init__(self) -> None:
         self._groups: dict[Hashable, _Group] = {}
-        self._keys: dict[AttemptId, Hashable] = {}
+        self._group_of: dict[AttemptId, _Group] = {}
 
     def note(self, attempt: Attempt) -> list[AttemptId]:
         """An attempt has changed; returns those that run and of which it is known only now when they are late."""
         if attempt.status is AttemptStatus.RUNNING:
-            if attempt.id not in self._keys:
-                key = self._keys[attempt.id] = _key(attempt)
-                self._groups.setdefault(key, _Group()).begun[attempt.id] = None
+            if attempt.id not in self._group_of:
+                group = self._group_of[attempt.id] = self._groups.setdefault(_key(attempt), _Group())
+                group.begun[attempt.id] = None
             return []
-        if attempt.live or (key := self._keys.pop(attempt.id, None)) is None:
+        if attempt.live or (left := self._group_of.pop(attempt.id, None)) is None:
             return []
-        group = self._groups[key]
-        group.begun.pop(attempt.id, None)
+        left.begun.pop(attempt.id, None)
         if not attempt.finished or (attempt.handoff is not None and attempt.handoff.cached):
             return []
-        if len(group.seconds) < _MOST:
-            insort(group.seconds, attempt.seconds)
-        return self._measured(group)
+        if len(left.seconds) < _MOST:
+            insort(left.seconds, attempt.seconds)
+        return self._measured(left)
 
     def late_s(self, attempt: Attempt) -> float | None:
         """After how many seconds an attempt that runs is late; None where too few of its peers have finished."""
-        key = self._keys.get(attempt.id)
-        return None if key is None else self._groups[key].late_s
+        group = self._group_of.get(attempt.id)
+        return None if group is None else group.late_s
 
     def typical_s(self, attempt: Attempt) -> float | None:
         """The median seconds of its peers, where `late_s` is known."""
-        key = self._keys.get(attempt.id)
-        group = None if key is None else self._groups[key]
+        group = self._group_of.get(attempt.id)
         return None if group is None or group.late_s is None else group.seconds[len(group.seconds) // 2]
 
     @staticmethod

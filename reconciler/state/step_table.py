@@ -197,9 +197,10 @@ class StepTable(Mapping[StepId, StepState]):
     def _is_finished(self, step: StepId) -> bool:
         return (state := self._states.get(step)) is not None and state.status is StepStatus.FINISHED
 
-    def dispatch(self, step: StepId, attempt: AttemptId, at_s: float) -> None:
-        """An attempt has been dispatched for it."""
-        self._move(step, StepStatus.DISPATCHED, at_s, "dispatched", attempt=attempt)
+    def dispatch(self, step: StepId, attempt: AttemptId, at_s: float, *, running: bool = False) -> None:
+        """An attempt has been dispatched for it, and runs already if it waits for nothing."""
+        status, cause = (StepStatus.RUNNING, "started") if running else (StepStatus.DISPATCHED, "dispatched")
+        self._move(step, status, at_s, cause, attempt=attempt)
 
     def start(self, step: StepId, at_s: float) -> None:
         """Its attempt runs."""

@@ -5,13 +5,14 @@ from runs import chain, finished, plan
 from virtual_runs import ToldRun
 from worlds import a_run
 
-from planners.model import StepId
+from planners.model import AttemptId, StepId, WorkKey
 from planners.tasks import Mode
 from planners.workflow import Pending
 from reconciler.state import events as e
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.invariants import BrokenInvariant
 from reconciler.state.step_state import REPLANNED, TRANSITIONS, IllegalTransition, StepState, StepStatus
+from reconciler.state.step_table import StepTable
 from reconciler.state.waiting import WaitKind
 
 BROKE = Failure(kind=FailureKind.ERROR, message="it broke")
@@ -94,6 +95,15 @@ def test_a_step_tells_its_story_across_plans():
 
     told_of = [line.split(" s ")[1].split()[0] for line in told.run.steps["a"].story()]
     assert told_of == ["ready", "dispatched", "blocked", "ready", "dispatched", "finished"]
+
+
+def test_a_step_whose_agent_starts_at_once_has_one_state_for_both():
+    table = StepTable.of(plan(chain("fetch")), {StepId("a"): WorkKey("key")}, {}, 1.0, StepTable())
+
+    table.dispatch(StepId("a"), AttemptId("t.1"), 2.0, running=True)
+
+    assert table["a"].status is StepStatus.RUNNING
+    assert table["a"].story() == ["1.000 s ready planned", "2.000 s running attempt=t.1 started"]
 
 
 def test_a_state_whose_parts_disagree_is_found():
