@@ -14,6 +14,9 @@ from planners.agents import AgentKind, AgentSpec, Catalog
 from planners.model import AttemptId, StepId, TaskId, WorkKey
 from reconciler.state.commands import Dispatch
 
+# One for all: a message to a host holds it once, and so do the attempts there.
+_NO_CALLBACKS: dict[str, dict[str, str]] = {}
+
 
 class Address(Protocol):
     """Where an outside system answers one callback."""
@@ -79,7 +82,7 @@ class Calls:
 
     def _callbacks(self, task: TaskId, order: Dispatch) -> dict[str, dict[str, str]]:
         if not order.callbacks or self.addresses is None:
-            return {}
+            return _NO_CALLBACKS
         addresses = {step: self.addresses.of(task, step) for step in order.callbacks}
         return {step: {"url": one.url, "heartbeat_url": one.heartbeat_url} for step, one in addresses.items()}
 

@@ -3,7 +3,6 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import Iterable
-from functools import partial
 from itertools import count
 from typing import Unpack
 
@@ -49,7 +48,7 @@ class HostExecutor(FencedExecutor):
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._probe = NodeProbe()
         self._time_limits = TimeLimits(self._awaited)
-        self._told = self._returned  # bound once: thousands of attempts keep it
+        self._took_end = self._returned  # bound once: thousands of attempts keep it
 
     async def prepare(self, nodes: Iterable[NodeId]) -> None:
         """Start the hosts of these nodes, so that the first attempts there do not wait for them."""
@@ -80,14 +79,15 @@ class HostExecutor(FencedExecutor):
             return
         hosted.stage, hosted.handle = Stage.HOST, host.link
         host.attempts += 1
-        hosted.sent = host
-        host.link.start(call, bound.blobs, partial(self._told, hosted, host))
+        hosted.sent, hosted.returned = host, self._took_end
+        host.link.start(call, bound.blobs, hosted)
         if call.timeout_s is not None:
             self._time_limits.add(hosted, call.timeout_s + GRACE_S)
         asyncio.get_running_loop().call_soon(self._began, hosted)  # one that is flushed before has not begun
 
-    def _returned(self, hosted: HostedAttempt, host: RunningHost, told: Returned | Exception) -> bool:
+    def _returned(self, hosted: HostedAttempt, told: Returned | Exception) -> bool:
         """A host has told the end of an attempt, or has ended itself; whether the attempt is live."""
+        host: RunningHost = hosted.sent
         self._time_limits.discard(hosted)
         host.attempts -= 1
         host.end_soon_if_unused()

@@ -7,9 +7,9 @@ later ticks go in calls of their own, which return at once.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from ray import exceptions as rx
 
@@ -25,9 +25,26 @@ from reconciler.state.messages import MailboxMessage
 _MOST_CALLS = 250
 
 
-# Called with the end of an attempt, or with the error for which there is none; whether anybody still waits for it.
-Told = Callable[[Returned | Exception], bool]
 _log = logging.getLogger(__name__)
+
+
+class Waiting(Protocol):
+    """Waits for the end of an attempt."""
+
+    def take_end(self, end: Returned | Exception) -> bool:
+        """The end, or the error for which there is none; whether anybody still waits for it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingFuture:
+    """A future that gets the end of an attempt."""
+
+    future: "asyncio.Future[Returned]"
+
+    def take_end(self, end: Returned | Exception) -> bool:
+        """See `Waiting`."""
+        return settled(self.future, end)
 
 
 class HostLink:
@@ -40,7 +57,7 @@ class HostLink:
         self._actor = actor
         self._calls: list[Invocation] = []
         self._flushed: list[AttemptId] = []
-        self._expected: dict[AttemptId, Told] = {}
+        self._expected: dict[AttemptId, Waiting] = {}
         self._sending: asyncio.Handle | None = None
         self._receiving: asyncio.Task[None] | None = None
         self._confirming: set[asyncio.Task[None]] = set()
@@ -63,12 +80,12 @@ class HostLink:
         see `flush`.
         """
         end: asyncio.Future[Returned] = asyncio.get_running_loop().create_future()
-        self.start(call, blobs, partial(settled, end))
+        self.start(call, blobs, WaitingFuture(end))
         return end
 
-    def start(self, call: Invocation, blobs: Iterable[Reference], told: Told) -> None:
-        """As `run`, for thousands that wait: ``told`` is called with the end, and needs no future."""
-        self._expected[call.attempt] = told
+    def start(self, call: Invocation, blobs: Iterable[Reference], waiting: Waiting) -> None:
+        """As `run`, for thousands that wait: ``waiting`` takes the end, without a future."""
+        self._expected[call.attempt] = waiting
         if references := tuple(blobs):
             # Alone, since Ray holds the call back until the outputs are there.
             self._send(Orders((call,)), references)
@@ -179,10 +196,10 @@ class HostLink:
             self.flush(attempts)  # the host may be running them all the same
 
     def _tell(self, attempt: AttemptId, end: Returned | Exception) -> bool:
-        told = self._expected.pop(attempt, None)
+        waiting = self._expected.pop(attempt, None)
         self._posts.pop(attempt, None)
         try:
-            return told is not None and told(end)
+            return waiting is not None and waiting.take_end(end)
         except Exception:  # noqa: BLE001 -- whatever is wrong with one attempt, the others must hear of their ends
             _log.exception("the end of attempt %s could not be reported", attempt)
             return True

@@ -4,11 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypedDict
 
 from actors.executor.calls import Addresses
+from actors.executor.messages import Returned
 from actors.executor.output import AttemptOutput
 from actors.executor.readings import Held
 from actors.executor.waits import Stage
@@ -36,10 +37,11 @@ class HostedAttempt:
     """An attempt as the executor sees it.
 
     ``handle`` is what cancels it where it runs (None: it does not run yet). ``stack``: the path, on its node, where its
-    process leaves stacks. ``output``: what it printed and logged. ``heard_s``: when it began or last told its progress,
-    if that is watched. ``told_bytes``: of its lines since then. ``keeps``: whether its lines are reported. ``sent``:
-    the host that it went to at once. ``end``: what its asyncio task awaits, if it got one after that. ``due_tick``:
-    when its time is up (`TimeLimits`). ``mail``: all messages for it, which ``hear`` hands over.
+    process leaves stacks. ``lines``: what it printed and logged, if anything. ``heard_s``: when it began or last told
+    its progress, if that is watched. ``told_bytes``: of its lines since then. ``keeps``: whether its lines are
+    reported. ``sent``: the host that it went to at once, and ``returned`` takes its end from there. ``end``: what its
+    asyncio task awaits, if it got one after that. ``due_with``: the attempts whose time is up when its own is
+    (`TimeLimits`). ``mail``: all messages for it, which ``hear`` hands over.
     """
 
     task: TaskId
@@ -53,15 +55,27 @@ class HostedAttempt:
     stack: str = ""
     body: Reference | None = None
     staged: Mapping[str, bytes] | None = None
-    output: AttemptOutput = field(default_factory=AttemptOutput)
+    lines: AttemptOutput | None = None
     heard_s: float | None = None
     told_bytes: int = 0
     sent: Any = None
+    returned: "Callable[[HostedAttempt, Returned | Exception], bool] | None" = None
     end: "asyncio.Future[Any] | None" = None
-    due_tick: int = 0
+    due_with: "dict[AttemptId, HostedAttempt] | None" = None
     keeps: bool = True
     mail: list[MailboxMessage] | None = None
     hear: Callable[[Sequence[MailboxMessage]], None] | None = None
+
+    @property
+    def output(self) -> AttemptOutput:
+        """What it printed and logged."""
+        if self.lines is None:
+            self.lines = AttemptOutput()
+        return self.lines
+
+    def take_end(self, end: Returned | Exception) -> bool:
+        """See `actors.executor.host_link.Waiting`."""
+        return self.returned is not None and self.returned(self, end)
 
     def take(self, messages: Sequence[MailboxMessage]) -> None:
         """Messages for the attempt: it gets them now, or when it begins."""

@@ -1,6 +1,8 @@
 """One timer finds the attempts whose time is up, among those that have not ended."""
 
 import asyncio
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from attempts import until
@@ -41,8 +43,11 @@ async def limits(up):
     return TimeLimits(up)
 
 
+_numbers = count(1)
+
+
 def an_attempt():
-    return HostedAttempt("t", None, None, None)
+    return HostedAttempt("t", SimpleNamespace(attempt=f"t.{next(_numbers)}"), None, None)
 
 
 async def test_an_attempt_whose_time_is_up_is_told_once_and_not_too_early(limits, up):
