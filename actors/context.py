@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from pydantic import JsonValue
 
@@ -16,10 +17,11 @@ from reconciler.state.messages import MailboxMessage
 # The journal keeps what is staged until it is promoted.
 MAX_STAGED_BYTES = 1024 * 1024
 MAX_ARTEFACT_CHARS = 32_000
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 _NUMBER = re.compile(r"\[\d+\]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Context:
     """The attempt, the agent's settings and variables from the catalog, and the staging area.
 
@@ -44,7 +46,7 @@ class Context:
     speculative: bool = False
     refusal: str = ""
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
-    staged: dict[str, bytes] = field(default_factory=dict)
+    staged: Mapping[str, bytes] = field(default_factory=lambda: _NOTHING)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     mailbox: AttemptMailbox | None = field(default=None, repr=False, compare=False)
     callbacks: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
@@ -174,7 +176,7 @@ class Context:
             message = f"the attempt stages {size} bytes, and at most {MAX_STAGED_BYTES} are allowed"
             fix = "write large data to a file or an object store, and stage its address"
             raise BadOutput(message, "stage", fix)
-        self.staged[name] = data
+        object.__setattr__(self, "staged", {**self.staged, name: data})
 
 
 def _declared_as(step: str) -> str:

@@ -1,7 +1,9 @@
 """The data that travels to the process of an agent and back. All of it has a version."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import JsonValue
@@ -21,6 +23,7 @@ from reconciler.state.handoff import Failure, Handoff
 from reconciler.views.logs import LogBatch
 
 _NO_STEP = StepId("")
+_NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class Invocation:
             settings=self.settings,
             mailbox=mailbox,
             callbacks=self.callbacks,
-            env=declared_variables(self.env),
+            env=declared_variables(self.env) if self.env else _NO_VARIABLES,
             capture=progress_capture() if self.logs is not None else None,
         )
 

@@ -8,10 +8,8 @@ threads that it starts without passing its context on are not seen.
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,42 +27,43 @@ _NO_EFFECT = ("/dev/", "/proc/", "/sys/")
 _FIX = "declare effect: idempotent, stageable or irreversible, or pure if that does no harm"
 
 
-@dataclass
-class _Watched:
-    """An attempt whose agent declares no effect."""
+@dataclass(slots=True)
+class Watched:
+    """An attempt whose agent declares no effect. ``effects``: the first of each kind. ``around``: see `unwatch`."""
 
     agent: str
     folder: str
     temporary: str
-    effects: dict[str, str] = field(default_factory=dict)  # by kind, the first of each
+    around: "Watched | None"
+    effects: dict[str, str] | None = None
 
 
-_watched: ContextVar[_Watched | None] = ContextVar("watched", default=None)
+_watched: ContextVar[Watched | None] = ContextVar("watched", default=None)
 _blocks: dict[AttemptId, str] = {}
 
 
-@contextmanager
-def noticing(call: Invocation) -> Iterator[_Watched | None]:
-    """Watch what an attempt does while the context is open, if its agent declares no effect."""
+def watch(call: Invocation) -> Watched | None:
+    """Watch what an attempt does in this context until `unwatch`, if its agent declares no effect."""
     if not call.watched:
-        yield None
-        return
+        return None
     _install()
+    folder = sys.intern(os.getcwd())  # noqa: PTH109 -- a quarter of the time
     # The folder for temporary files is found here: its lock is held while an agent that asks first opens a file.
-    watched = _Watched(call.agent, os.getcwd(), tempfile.gettempdir())  # noqa: PTH109 -- a quarter of the time
-    token = _watched.set(watched)
-    try:
-        yield watched
-    finally:
-        _watched.reset(token)
+    watched = Watched(call.agent, folder, tempfile.gettempdir(), _watched.get())
+    _watched.set(watched)
+    return watched
 
 
-def with_notices(result: Result, call: Invocation, watched: _Watched | None) -> Result:
+def unwatch(watched: Watched | None) -> None:
+    """Stop watching."""
+    if watched is not None:
+        _watched.set(watched.around)
+
+
+def with_notices(result: Result, call: Invocation, watched: Watched | None) -> Result:
     """The result with what was noticed during the attempt."""
     agent = f"agent '{call.agent}' declares no effect, so it counts as pure and may run speculatively"
-    notices = [
-        f"{agent}, but it {effect}; {_FIX}" for effect in (watched.effects.values() if watched is not None else ())
-    ]
+    notices = [f"{agent}, but it {effect}; {_FIX}" for effect in ((watched and watched.effects) or {}).values()]
     if (block := _blocks.pop(call.attempt, None)) is not None:
         notices.append(block)
     if not notices:
@@ -97,18 +96,19 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
     watched = _watched.get(None)
     if watched is None:
         return
+    effects = watched.effects = watched.effects or {}
     if event == "open":
-        _opened(watched, *args)
-    elif "network" not in watched.effects:
-        watched.effects["network"] = f"opens a socket ({args[1] if len(args) > 1 else event})"
+        _opened(watched, effects, *args)
+    elif "network" not in effects:
+        effects["network"] = f"opens a socket ({args[1] if len(args) > 1 else event})"
 
 
-def _opened(watched: _Watched, path: Any, _mode: Any, flags: Any) -> None:
-    if "file" in watched.effects or not isinstance(path, str | bytes) or not isinstance(flags, int):
+def _opened(watched: Watched, effects: dict[str, str], path: Any, _mode: Any, flags: Any) -> None:
+    if "file" in effects or not isinstance(path, str | bytes) or not isinstance(flags, int):
         return
     if not flags & _WRITES:
         return
     name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 -- a hook that runs for every file
     harmless = (watched.folder + os.sep, watched.temporary + os.sep, *_NO_EFFECT)
     if not name.startswith(harmless) and "__pycache__" not in name:
-        watched.effects["file"] = f"writes a file outside its folder ({Path(name)})"
+        effects["file"] = f"writes a file outside its folder ({Path(name)})"

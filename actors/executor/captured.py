@@ -1,13 +1,13 @@
 """Captures attempts in the process that runs them, as their invocation asks for it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 from actors.environment import declared_variables
 from actors.invocation import Invocation
 from actors.logs.attempt_capture import AttemptCapture
-from actors.logs.current import capturing, listening
+from actors.logs.current import begin_capturing, begin_listening, end_capturing, end_listening
 from actors.logs.raw_output import RawOutput
 from actors.logs.ring import Ring
 from actors.masking import Mask
@@ -28,44 +28,63 @@ class Captures:
 
 
 class Captured:
-    """What `captured` yields: the lines of the attempt, once it has ended."""
+    """Captures what the context prints, logs and tells, as far as the invocation asks for it. Use it as a context.
 
-    def __init__(self) -> None:
+    ``how``: None: nothing is captured here. ``lines``: those of the attempt, once it has ended.
+    """
+
+    __slots__ = ("_before", "_call", "_capture", "_how", "lines")
+
+    def __init__(self, call: Invocation, how: Captures | None) -> None:
+        self._call = call
+        self._how = how
+        self._capture: AttemptCapture | None = None
+        self._before: AttemptCapture | None = None
         self.lines: tuple[LogBatch, ...] = ()
 
+    def __enter__(self) -> Self:
+        self.begin()
+        return self
 
-@contextmanager
-def captured(call: Invocation, how: Captures) -> Iterator[Captured]:
-    """Capture what the context prints, logs and tells, as far as the invocation asks for it."""
-    found = Captured()
-    if call.logs is None:
-        yield found
-        return
-    alone = how.ring if how.raw is not None else None
-    if alone is not None:
-        alone.begin(call.attempt)
-    capture = AttemptCapture(call.attempt, call.logs, ring=how.ring, on_line=how.on_line, masked=mask_of(call.env))
-    try:
-        with listening(capture) if call.logs.told_only else _all_of_it(capture, how.raw):
-            yield found
-    finally:
-        last = capture.close()
-        found.lines = () if last is None else (last,)
-        if alone is not None:
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def begin(self) -> None:
+        """Begin to capture. Thousands of attempts wait without a context, which would keep a method of each."""
+        call, how = self._call, self._how
+        if call.logs is None or how is None:
+            return
+        if (alone := self._ring_alone) is not None:
+            alone.begin(call.attempt)
+        masked = mask_of(call.env)
+        self._capture = AttemptCapture(call.attempt, call.logs, ring=how.ring, on_line=how.on_line, masked=masked)
+        if call.logs.told_only:
+            self._before = begin_listening(self._capture)
+            return
+        self._before = begin_capturing(self._capture, process_wide=how.raw is not None)
+        if how.raw is not None:
+            how.raw.begin(self._capture)
+
+    def end(self) -> None:
+        """The attempt has ended."""
+        call, how = self._call, self._how
+        if call.logs is None or how is None or self._capture is None:
+            return
+        if call.logs.told_only:
+            end_listening(self._before)
+        else:
+            if how.raw is not None:
+                how.raw.end()
+            end_capturing(self._before, process_wide=how.raw is not None)
+        last = self._capture.close()
+        self.lines = () if last is None else (last,)
+        if (alone := self._ring_alone) is not None:
             alone.end()
 
-
-@contextmanager
-def _all_of_it(capture: AttemptCapture, raw: RawOutput | None) -> Iterator[None]:
-    with capturing(capture, process_wide=raw is not None):
-        if raw is None:
-            yield
-            return
-        raw.begin(capture)
-        try:
-            yield
-        finally:
-            raw.end()
+    @property
+    def _ring_alone(self) -> Ring | None:
+        how = self._how
+        return None if how is None or how.raw is None else how.ring
 
 
 def mask_of(env: tuple[str, ...]) -> Callable[[str], str] | None:

@@ -39,7 +39,7 @@ class RunningMark:
 
     def set(self, mark: bytes) -> None:
         """``mark``: see `mark_of`."""
-        self._memory[:] = mark
+        self._memory[: len(mark)] = mark
 
     def clear(self) -> None:
         """No attempt is running: the loop waits, or runs something else."""
@@ -49,20 +49,22 @@ class RunningMark:
     def take(path: Path) -> AttemptId | None:
         """Remove the mark of a process that ended: the attempt that was running then, if one was."""
         try:
-            text = path.read_bytes().rstrip(b"\0").decode()
+            text = path.read_bytes().partition(b"\0")[0].decode()
             path.unlink()
         except (OSError, UnicodeDecodeError):
             return None
-        return AttemptId(text) if text and not text.startswith("\0") else None
+        return AttemptId(text) if text else None
 
 
 def mark_of(attempt: AttemptId) -> bytes:
-    """The bytes of a mark. An id that is too long is cut, and then names no attempt."""
-    return attempt.encode()[:_MARK_BYTES].ljust(_MARK_BYTES, b"\0")
+    """The bytes of a mark, up to a zero. An id that is too long is cut, and then names no attempt."""
+    return attempt.encode()[: _MARK_BYTES - 1] + b"\0"
 
 
 class ContainedCoroutine(Coroutine[Any, Any, Any]):
     """A coroutine that belongs to an attempt; drives the wrapped one step by step."""
+
+    __slots__ = ("_coroutine", "_mark", "_running")
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], mark: bytes, running: RunningMark) -> None:
         self._coroutine = coroutine
@@ -117,7 +119,8 @@ def start_contained(coroutine: Coroutine[Any, Any, T], attempt: AttemptId, runni
     mark, context = mark_of(attempt), copy_context()
     context.run(_attempt.set, mark)
     contained = ContainedCoroutine(coroutine, mark, running)
-    return asyncio.Task(contained, loop=asyncio.get_running_loop(), context=context)
+    # With a name of its own: asyncio would make another one for each.
+    return asyncio.Task(contained, loop=asyncio.get_running_loop(), name=attempt, context=context)
 
 
 def remove_stale_marks(folder: Path, prefix: str) -> None:

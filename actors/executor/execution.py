@@ -13,14 +13,15 @@ from pydantic import ValidationError
 from actors.compaction import passed_on
 from actors.context import Context
 from actors.errors import BadInput, BadOutput, HookFailed, OutputGone
-from actors.executor.captured import Captures, captured
+from actors.executor.attempt_timeout import AttemptTimeout
+from actors.executor.captured import Captured, Captures
 from actors.failures import failure_of, is_being_cancelled, timed_out
 from actors.import_path import loaded
 from actors.invocation import Ended, Invocation, Result
 from actors.kinds.callables import declaration_of
 from actors.kinds.kind import Answer, kind_of
 from actors.mailbox import AttemptMailbox
-from actors.notices import noticing, with_notices
+from actors.notices import unwatch, watch, with_notices
 from actors.output_check import QUICK_BYTES, check_output
 from actors.payloads.json_values import encoded
 from actors.payloads.store import StoredOutput
@@ -35,31 +36,42 @@ _PLAIN = Captures()
 
 
 async def run_async(
-    call: Invocation, blobs: tuple[Any, ...], captures: Captures = _PLAIN, mailbox: AttemptMailbox | None = None
+    call: Invocation, blobs: tuple[Any, ...], captures: Captures | None = _PLAIN, mailbox: AttemptMailbox | None = None
 ) -> Result:
     """Run an attempt on the caller's event loop; its ``timeout_s`` cancels it. For kinds that run on a loop.
+
+    Thousands of attempts wait here, so what surrounds them is no context manager, each of which keeps a generator.
+
+    Args:
+        call: the attempt.
+        blobs: the outputs that it reads.
+        captures: how it is captured; None: it is captured already.
+        mailbox: its own, if it has one.
 
     Raises:
         asyncio.CancelledError: the asyncio task was cancelled. One that the agent raises is its failure.
     """
-    with captured(call, captures) as output:
-        result = await _noticed(call, blobs, mailbox)
+    output = Captured(call, captures)
+    output.begin()
+    try:
+        _preload(call)
+        watched = watch(call)
+        try:
+            result = await run_watched(call, blobs, mailbox)
+        finally:
+            unwatch(watched)
+        result = with_notices(result, call, watched)
+    finally:
+        output.end()
     return result.with_logs(output.lines)
-
-
-async def _noticed(call: Invocation, blobs: tuple[Any, ...], mailbox: AttemptMailbox | None = None) -> Result:
-    _preload(call)
-    with noticing(call) as watched:
-        result = await run_watched(call, blobs, mailbox)
-    return with_notices(result, call, watched)
 
 
 async def run_watched(call: Invocation, blobs: tuple[Any, ...], mailbox: AttemptMailbox | None = None) -> Result:
     """As `run_async`. `actors.executor.loop_watch` finds the attempt that holds a loop by this function's frame."""
-    began, context, timer = time.perf_counter(), call.context(mailbox), asyncio.timeout(call.timeout_s)
+    began, context, timer = time.perf_counter(), call.context(mailbox), AttemptTimeout(call.timeout_s)
     try:
         inputs = await asyncio.to_thread(_inputs, call, blobs) if _reads(call) else _inputs(call, blobs)
-        async with timer:
+        with timer:
             answer = passed_on(call, inputs) or kind_of(call.kind).run(call, inputs, context)
             if not isinstance(answer, Answer):
                 answer = await answer
@@ -73,7 +85,7 @@ async def run_watched(call: Invocation, blobs: tuple[Any, ...], mailbox: Attempt
     except BaseException as error:
         if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
             raise
-        failure = timed_out(call.timeout_s, call, error) if timer.expired() else failure_of(error, call=call)
+        failure = timed_out(call.timeout_s, call, error) if timer.expired else failure_of(error, call=call)
         return Result(Ended(time.perf_counter() - began, failure=failure))
 
 
@@ -82,7 +94,7 @@ def run_in_process(call: Invocation, blobs: tuple[Any, ...], captures: Captures 
 
     Kinds that do not run on a loop have no timeout here: the caller enforces it by killing the process.
     """
-    with captured(call, captures) as output:
+    with Captured(call, captures) as output:
         result = _run_in_process(call, blobs)
     return result.with_logs(output.lines)
 
@@ -94,10 +106,13 @@ def _run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
     try:
         kind, context = kind_of(call.kind), call.context()
         if kind.runs_on_loop:
-            return asyncio.run(_noticed(call, blobs))
-        with noticing(call) as watched:
+            return asyncio.run(run_async(call, blobs, None))
+        watched = watch(call)
+        try:
             inputs = _inputs(call, blobs)
             answer = passed_on(call, inputs) or kind.run(call, inputs, context)
+        finally:
+            unwatch(watched)
         assert isinstance(answer, Answer)
         check_output(call, answer)
         result = _result(call, answer, context, began)
@@ -186,7 +201,7 @@ def _result(call: Invocation, answer: Answer, context: Context, began: float) ->
     kept = None if small else call.payloads.keep(call.task, call.attempt, body)
     handoff = handoff.model_copy(update=fields | {"stored": isinstance(kept, StoredOutput)})
     ended = Ended(time.perf_counter() - began, handoff=handoff, staged=bool(context.staged))
-    return Result(ended, kept, context.staged or None)
+    return Result(ended, kept, dict(context.staged) or None)
 
 
 def _checked(handoff: Handoff, call: Invocation) -> Handoff:

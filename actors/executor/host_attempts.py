@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from contextvars import copy_context
 from typing import Any
 
 from actors.executor.captured import Captures
@@ -35,6 +35,8 @@ class HostAttempts:
         self._mark = mark
         self._captures = captures
         self._running: dict[AttemptId, asyncio.Task[Result]] = {}
+        self._calls: dict[AttemptId, Invocation] = {}
+        self._on_end, self._context = self._ended, copy_context()  # made once: thousands of attempts keep them
         self._flushed: OrderedDict[AttemptId, None] = OrderedDict()
         self._bodies: dict[AttemptId, Any] = {}
         self._returned: list[Returned | Posted] = []
@@ -104,7 +106,8 @@ class HostAttempts:
     def _start(self, call: Invocation, blobs: tuple[Any, ...]) -> None:
         running = run_async(call, blobs, self._captures, self._mailbox(call))
         task = self._running[call.attempt] = start_contained(running, call.attempt, self._mark)
-        task.add_done_callback(partial(self._ended, call))
+        self._calls[call.attempt] = call
+        task.add_done_callback(self._on_end, context=self._context)
 
     def _mailbox(self, call: Invocation) -> AttemptMailbox | None:
         if call.mailbox is None:
@@ -118,8 +121,9 @@ class HostAttempts:
         mailbox.take(self._early.pop(call.attempt, ()))
         return mailbox
 
-    def _ended(self, call: Invocation, task: asyncio.Task[Result]) -> None:
-        attempt = call.attempt
+    def _ended(self, task: asyncio.Task[Result]) -> None:
+        attempt = AttemptId(task.get_name())
+        call = self._calls.pop(attempt)
         del self._running[attempt]
         self._mailboxes.pop(attempt, None)
         try:

@@ -16,7 +16,9 @@ class AsyncKind(CallableKind):
     async def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer:
         """Await the callable."""
         function, signature, arguments = self.prepared(call, inputs, context)
-        return self.answer(signature, await function(**arguments))
+        running = function(**arguments)
+        del arguments  # thousands of attempts wait here
+        return self.answer(signature, await running)
 
 
 KIND: Kind = AsyncKind()

@@ -18,8 +18,12 @@ from reconciler.views.logs import CapturedLine, LogBatch, LogLevel, LogStream, l
 LEVEL_OF_STREAM = {LogStream.STDOUT: LogLevel.INFO, LogStream.STDERR: LogLevel.WARNING}
 
 
-# Stands for one that has nothing in it: an empty deque takes 700 bytes, and most attempts print nothing.
+# These stand for one that has nothing in it: an empty deque takes 700 bytes, and most attempts print nothing.
 _NOTHING: deque[Any] = deque(maxlen=0)
+_NO_PARTS: dict[tuple[LogStream, int], str] = {}
+# Of all attempts of a process: it is held for microseconds. Reentrant, since garbage that is collected while a line is
+# added may print in its __del__.
+_LOCK = RLock()
 
 
 class _Pending(NamedTuple):
@@ -35,6 +39,11 @@ class AttemptCapture:
     Lines stay here until they have arrived (`arrived`), so that whatever is sent twice has the same numbers. A line is
     cut, and dropped lines are counted, as `LogLimits` says.
     """
+
+    __slots__ = (
+        *("_dropped", "_filled_at_s", "_first", "_last", "_last_bytes", "_left_bytes", "_limits", "_masked", "_now_s"),
+        *("_on_line", "_partial", "_pending", "_resume_bytes", "_ring", "_tokens", "attempt", "closed", "since"),
+    )
 
     def __init__(  # noqa: PLR0913 - keywords with defaults
         self,
@@ -64,13 +73,11 @@ class AttemptCapture:
         self._on_line = on_line
         self._masked = masked
         self._now_s = now_s
-        # Reentrant: garbage that is collected while a line is added may print in its __del__.
-        self._lock = RLock()
         self._pending: deque[_Pending] = _NOTHING
         self._first = 1  # the number of the first pending line
-        self._partial: dict[tuple[LogStream, int], str] = {}
+        self._partial = _NO_PARTS
         self._left_bytes = limits.attempt_bytes
-        self._tokens = float(limits.burst_bytes)
+        self._tokens: float = limits.burst_bytes
         self._resume_bytes = min(limits.bytes_per_s, limits.burst_bytes)
         self._filled_at_s = 0.0
         self._dropped = 0
@@ -93,7 +100,13 @@ class AttemptCapture:
         if len(rest) > self._limits.line_chars:
             self.add(level, stream, "", _seen(rest))
         elif rest:
-            self._partial[key] = rest
+            self._parts()[key] = rest
+
+    def _parts(self) -> dict[tuple[LogStream, int], str]:
+        with _LOCK:
+            if self._partial is _NO_PARTS:
+                self._partial = {}
+            return self._partial
 
     def log(self, record: logging.LogRecord) -> None:
         """A record of the module `logging`."""
@@ -122,7 +135,7 @@ class AttemptCapture:
         if len(text) > limits.line_chars and stream is not LogStream.ARTEFACT:
             text = f"{text[: limits.line_chars]}... ({len(text) - limits.line_chars} characters cut)"
         size = len(text) + LINE_OVERHEAD_BYTES
-        with self._lock:
+        with _LOCK:
             self._tokens += max(0.0, at_s - self._filled_at_s) * limits.bytes_per_s
             self._tokens = min(self._tokens, float(limits.burst_bytes))
             self._filled_at_s = at_s
@@ -141,7 +154,7 @@ class AttemptCapture:
 
     def batch(self, after: int = 0) -> LogBatch | None:
         """The lines that have not arrived and whose number is higher than ``after``; None if there is none."""
-        with self._lock:
+        with _LOCK:
             skipped = max(0, after + 1 - self._first)
             texts = [line.text for line in self._pending][skipped:]
             if not texts:
@@ -150,14 +163,14 @@ class AttemptCapture:
 
     def arrived(self, number: int) -> None:
         """All lines up to this number have arrived."""
-        with self._lock:
+        with _LOCK:
             while self._pending and self._first <= number:
                 self._pending.popleft()
                 self._first += 1
 
     def close(self) -> LogBatch | None:
         """The attempt has ended: everything that has not arrived, with the last of what was dropped."""
-        with self._lock:
+        with _LOCK:
             if not (self._partial or self._pending or self._dropped):
                 self.closed = True
                 return None
@@ -180,7 +193,7 @@ class AttemptCapture:
 
     def last_lines(self, most: int = 20) -> list[CapturedLine]:
         """The last lines, also of those that were dropped and of those that are not whole."""
-        with self._lock:
+        with _LOCK:
             partial = [
                 _encoded(self._now_s(), LEVEL_OF_STREAM[stream], stream, "", text)
                 for (stream, _), text in self._partial.items()

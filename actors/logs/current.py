@@ -55,31 +55,52 @@ def progress_capture() -> AttemptCapture | None:
     return current_capture() or (None if _process.forked else _told.get())
 
 
-@contextmanager
-def listening(capture: AttemptCapture) -> Iterator[None]:
-    """Capture the progress that this context tells; what it prints and logs goes where it went before."""
-    token = _told.set(capture)
-    try:
-        yield
-    finally:
-        _told.reset(token)
+def begin_listening(capture: AttemptCapture) -> AttemptCapture | None:
+    """Capture the progress that this context tells; what it prints and logs goes where it went before.
+
+    Returns:
+        What listened before, for `end_listening`. No context manager: thousands of attempts would keep one.
+    """
+    before = _told.get()
+    _told.set(capture)
+    return before
+
+
+def end_listening(before: AttemptCapture | None) -> None:
+    """As it was before `begin_listening`."""
+    _told.set(before)
+
+
+def begin_capturing(capture: AttemptCapture, *, process_wide: bool = False) -> AttemptCapture | None:
+    """Capture what this context does; with ``process_wide`` also what threads do that no attempt has started.
+
+    Returns:
+        What captured before, for `end_capturing`.
+    """
+    install()
+    capture.since, before = _process.replaced, _current.get()
+    _current.set(capture)
+    if process_wide:
+        _process.wide = capture
+    return before
+
+
+def end_capturing(before: AttemptCapture | None, *, process_wide: bool = False) -> None:
+    """As it was before `begin_capturing`."""
+    _current.set(before)
+    if process_wide:
+        _process.wide = None
+    uninstall()
 
 
 @contextmanager
 def capturing(capture: AttemptCapture, *, process_wide: bool = False) -> Iterator[None]:
-    """Capture what this context does; with ``process_wide`` also what threads do that no attempt has started."""
-    install()
-    capture.since = _process.replaced
-    token = _current.set(capture)
-    if process_wide:
-        _process.wide = capture
+    """See `begin_capturing`."""
+    before = begin_capturing(capture, process_wide=process_wide)
     try:
         yield
     finally:
-        _current.reset(token)
-        if process_wide:
-            _process.wide = None
-        uninstall()
+        end_capturing(before, process_wide=process_wide)
 
 
 def install() -> None:
