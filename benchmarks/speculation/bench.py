@@ -14,6 +14,7 @@ from benchmarks.scripted_llm import ScriptedLLM
 from benchmarks.serving import client_of, quantile, running
 from benchmarks.speculation.bootstrap import share_interval, slowdown_interval
 from benchmarks.speculation.cases import TOKENS_PER_S, TTFT_S, Cases, SpeculationCase, cases
+from benchmarks.speculation.losses import Cause, lost_s
 from benchmarks.speculation.past import journal_holding
 from benchmarks.speculation.virtual import VirtualService, virtual_service
 from orchestrator.client.client import Client
@@ -38,10 +39,11 @@ _FIRST_TASKS = 10  # of a kind, in which the gate learns what its guesses are wo
 
 @dataclass
 class Runs:
-    """The task views of one mode, in the order of the cases; for forerun also the verdicts on guesses."""
+    """The task views of one mode, in the order of the cases; for forerun also verdicts on guesses and seconds lost."""
 
     views: list[TaskView] = field(default_factory=list)
     verdicts: Counter[str] = field(default_factory=Counter)
+    lost_s: dict[Cause, float] = field(default_factory=lambda: dict.fromkeys(Cause, 0.0))
 
 
 def run(  # noqa: PLR0913, PLR0917 - the options of the command
@@ -195,14 +197,17 @@ class _Rounds:
                 views = await asyncio.gather(*(self._one(case, mode, plans) for case in burst))
                 runs[mode].views += views
                 if mode is Mode.FORERUN:
-                    await self._count_verdicts(views, runs[mode])
+                    await self._look_closely(views, runs[mode])
                 self.progress.advance(bar, len(burst))
         return runs
 
-    async def _count_verdicts(self, views: Sequence[TaskView], runs: Runs) -> None:
+    async def _look_closely(self, views: Sequence[TaskView], runs: Runs) -> None:
         for view in views:
-            bars = (await self.client.timeline(view.id)).bars
-            runs.verdicts.update(str(bar.verdict).split(":")[0] for bar in bars if bar.speculative)
+            timeline, plan = await self.client.timeline(view.id), (await self.client.plans(view.id)).optimal
+            assert plan is not None
+            runs.verdicts.update(str(bar.verdict).split(":")[0] for bar in timeline.bars if bar.speculative)
+            for cause, seconds in lost_s(timeline, plan).items():
+                runs.lost_s[cause] += seconds
 
     async def _one(self, case: SpeculationCase, mode: Mode, plans: dict[str, Plan]) -> TaskView:
         planning = PlanningOptions(
@@ -249,6 +254,7 @@ def _figures(runs: dict[Mode, Runs]) -> dict[str, Any]:
         "slower_than_cache_interval": slowdown_interval(seconds[Mode.FORERUN], seconds[Mode.PLAN_CACHE]),
         "faster_than_streamed": mean[Mode.STREAMED] / mean[Mode.FORERUN],
         "where_planning_is_half": _where_planning_is_half(seconds, plan_s),
+        "lost": {cause.value: runs[Mode.FORERUN].lost_s[cause] / len(views) / attainable_s for cause in Cause},
         "guesses": verdicts.total(),
         "rates": {kind: verdicts[kind] / guesses for kind in ("commit", "salvage", "flush")},
     }
