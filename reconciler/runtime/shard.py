@@ -14,18 +14,17 @@ from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 from planners.errors import ForerunError
 from planners.model import NodeId, StepId, TaskId
-from planners.requests import PlanRequest
 from planners.speculative.plan_advice import PlanAdvice
 from planners.tasks import AdmittedTask, Task
-from reconciler.errors import Overloaded, Superseded, UnknownTask
+from reconciler.errors import Overloaded, UnknownTask
 from reconciler.journal.protocol import RunJournal
 from reconciler.journal.run_log import RunLog
-from reconciler.log_context import log_ids
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.ended_run import EndedRun
 from reconciler.runtime.figures import JournalFigures, shard_figures
 from reconciler.runtime.journal_health import JournalHealth
 from reconciler.runtime.live_run import LiveRun
+from reconciler.runtime.live_runs import LiveRuns
 from reconciler.runtime.parking import Parking
 from reconciler.runtime.planned_preview import PlannedPreview, planned_advice, planned_preview
 from reconciler.runtime.ports import Observer, Ports
@@ -80,15 +79,13 @@ class Shard:
         """
         self._most_live = most_live
         self._on_close = on_close
-        self._ports = ports
         self._journal = journal
-        self._reservations = Reservations(ports.catalog)
-        self._planning_thread = ThreadPoolExecutor(1, thread_name_prefix="speculative-planning")
-        self._shared = ShardResources(ports, self._reservations, self._planning_thread)
+        planning_thread = ThreadPoolExecutor(1, thread_name_prefix="speculative-planning")
+        self._shared = ShardResources(ports, Reservations(ports.catalog), planning_thread)
         self._health = JournalHealth(journal, ports.clock.now_s, self._shared.turns)
         self.observer = observer
-        self._live: dict[TaskId, LiveRun] = {}
-        self.parking = Parking(journal, ports.clock, self._start)
+        self._live = LiveRuns(ports.executor, observer)
+        self.parking = Parking(journal, ports.clock, self._live.start)
         self._lists = TaskLists(journal, self._live, self.parking)
         self._sweeping: asyncio.Task[None] | None = None
         self._submissions = Submissions(journal, self._health, self._begin, observer)
@@ -98,6 +95,10 @@ class Shard:
         """How many runs it drives."""
         return len(self._live)
 
+    @property
+    def _ports(self) -> Ports:
+        return self._shared.ports
+
     # ---- runs begin and end
 
     async def resume(self) -> int:
@@ -106,7 +107,7 @@ class Shard:
         async for driver in resumed(self._journal, self._shared):
             count += 1
             if not self.parking.take(driver):
-                self._start(driver)
+                self._live.start(driver)
         self._sweeping = asyncio.get_running_loop().create_task(self.parking.sweep_now_and_then(self._live))
         return count
 
@@ -135,7 +136,7 @@ class Shard:
             raise Overloaded(f"{self.live} tasks are running already", fix="try again later", retry_after_s=5.0)
         admission = record(admitted)
         driver = Driver(admitted, self._shared, RunLog(admitted.id, self._journal), admission=admission)
-        return Begun(self._start(driver), admission)
+        return Begun(self._live.start(driver), admission)
 
     async def ready(self) -> None:
         """Return if tasks can be submitted.
@@ -144,33 +145,6 @@ class Shard:
             JournalUnavailable: the journal cannot be written.
         """
         await self._health.probe()
-
-    def _start(self, driver: Driver) -> LiveRun:
-        running = asyncio.get_running_loop().create_task(self._drive(driver))
-        run = self._live[driver.admitted.id] = LiveRun(driver, self._ports.executor, running)
-        return run
-
-    async def _drive(self, driver: Driver) -> TaskView | None:
-        try:
-            with log_ids(task=driver.admitted.id):
-                self.observer.ended(view := await self._ended(driver))
-                return view
-        except Superseded as error:
-            _log.warning("task %s is left to another process: %s", driver.admitted.id, error)
-            return None
-        finally:
-            run = self._live.get(driver.admitted.id)
-            if run is not None and run.driver is driver:
-                del self._live[driver.admitted.id]
-
-    async def _ended(self, driver: Driver) -> TaskView:
-        try:
-            return await driver.drive()
-        except Superseded:
-            raise
-        except Exception as error:  # noqa: BLE001 -- every acknowledged task ends, whatever is broken
-            _log.exception("the run of task %s is broken", driver.admitted.id)
-            return await driver.abandon(error)
 
     async def cancel(self, task_id: TaskId, reason: str = "") -> TaskView:
         """Ask a run to end and wait a moment for it. Nothing changes if it has ended."""
@@ -213,8 +187,7 @@ class Shard:
 
     def node_lost(self, node: NodeId) -> None:
         """Tell every run that a node has left the cluster."""
-        for run in self._live.values():
-            run.node_lost(node)
+        self._live.node_lost(node)
 
     # ---- questions
 
@@ -291,19 +264,15 @@ class Shard:
 
     async def preview(self, task: Task) -> PlannedPreview:
         """Make both plans of a task without running it; a `PlanningError` says why there is none."""
-        return await planned_preview(self._request(task), self._ports, self._planning_thread)
+        return await planned_preview(task, self._shared)
 
     async def advice(self, task_id: TaskId) -> PlanAdvice:
         """What would make the plan of a task cheaper or shorter."""
-        planned = await (await self._run(task_id)).planned()
-        return await planned_advice(planned, self._request, self._ports, self._planning_thread)
-
-    def _request(self, task: Task) -> PlanRequest:
-        return PlanRequest(task=task, catalog=self._ports.catalog, cluster=self.cluster())
+        return await planned_advice(await (await self._run(task_id)).planned(), self._shared)
 
     def cluster(self) -> ClusterSnapshot:
         """The cluster as it is now, with what this shard's runs have reserved."""
-        return self._reservations.added_to(self._ports.cluster.snapshot(), self._ports.clock.monotonic_s())
+        return self._shared.cluster()
 
     @property
     def catalog(self) -> Catalog:
@@ -315,11 +284,11 @@ class Shard:
 
         Runs under way keep the agents that they were admitted with: their plans, work keys and budgets refer to them.
         """
-        self._ports = replace(self._ports, catalog=catalog)
-        self._shared = replace(self._shared, ports=self._ports)
-        self._reservations.reload(catalog)
-        self._ports.executor.reload(catalog)
-        self._ports.advice.reload(catalog)
+        ports = replace(self._ports, catalog=catalog)
+        self._shared = replace(self._shared, ports=ports)
+        self._shared.reservations.reload(catalog)
+        ports.executor.reload(catalog)
+        ports.advice.reload(catalog)
 
     async def metrics(self) -> str:
         """What this shard counts, and its figures as they are now, as Prometheus text."""
@@ -333,12 +302,10 @@ class Shard:
 
     async def close(self) -> None:
         """Stop driving. Tasks that have not ended are resumed after a restart."""
-        running: list[asyncio.Task[Any]] = [run.running for run in self._live.values()]
-        running += [] if self._sweeping is None else [self._sweeping]
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         self.parking.close()
-        for drive in running:
-            drive.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await self._live.stop()
         await asyncio.to_thread(self._shared.close)
         for close in self._on_close:
             try:

@@ -8,6 +8,9 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from planners.cluster import ClusterSnapshot
+from planners.requests import PlanRequest
+from planners.tasks import Task
 from reconciler.runtime.message_delays import MessageDelays
 from reconciler.runtime.ports import Ports
 from reconciler.runtime.reservations import Reservations
@@ -31,6 +34,14 @@ class ShardResources:
     delays: MessageDelays = field(default_factory=MessageDelays)
     turns: Turns = field(default_factory=Turns)
     handling_thread: Threads = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="large-events"))
+
+    def cluster(self) -> ClusterSnapshot:
+        """The cluster as it is now, with what the runs of the shard have reserved."""
+        return self.reservations.added_to(self.ports.cluster.snapshot(), self.ports.clock.monotonic_s())
+
+    def request(self, task: Task) -> PlanRequest:
+        """Asks for a plan of a task that is not run, with the agents and on the cluster as they are now."""
+        return PlanRequest(task=task, catalog=self.ports.catalog, cluster=self.cluster())
 
     def close(self) -> None:
         """Wait for what the threads do, and end them."""
