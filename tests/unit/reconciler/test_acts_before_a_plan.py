@@ -1,57 +1,12 @@
 """What cannot be taken back waits for a plan that is coming if that may skip it, or change what it reads."""
 
 import pytest
-from declared import CATALOG, Declared, a_task, step
+from acting_runs import BAD, FAILS, LASTING, MODES, PLAN_S, SECONDS, begun, made, played, promoted, work
+from declared import Declared, a_task, step
 
-from planners.agents import Catalog
 from reconciler.simulation import Restart
-from reconciler.state import commands as c
 from reconciler.state.commands import RunStatus
-from reconciler.state.handoff import Failure, FailureKind, Handoff
-from reconciler.state.run import RunState
-
-FAILS, FAILS_TOO = 9, 8
-SECONDS = {1: 0.1, 2: 0.3, 3: 0.2, FAILS: 0.15}
-PLAN_S = 0.5
-BAD = Failure(kind=FailureKind.BAD_INPUT, message="bad")
-DISCLOSING = CATALOG.by_name["doer"].model_copy(update={"name": "teller", "capability": "tell", "discloses": True})
-AGENTS = Catalog(agents=(*CATALOG.agents, DISCLOSING))
-LASTING = pytest.mark.parametrize("capability", ["act", "tell", "file"])
-MODES = pytest.mark.parametrize("mode", ["wait", "forerun"])
-
-
-@pytest.fixture(autouse=True)
-def validated(monkeypatch):
-    monkeypatch.setattr(RunState, "validates", True)
-
-
-def made(_capability, inputs, _number):
-    if inputs.get("n") in {FAILS, FAILS_TOO}:
-        return Failure(kind=FailureKind.BAD_INPUT, message="bad")
-    return inputs.get("all", inputs.get("n"))
-
-
-def seconds(_capability, inputs, _number):
-    return SECONDS.get(inputs.get("n"), 0.05)
-
-
-def work(name, n, capability="do", **more):
-    return step(name, capability, inputs={"n": n}, **more)
-
-
-def played(steps, *, mode="wait", plan_s=PLAN_S, **more):
-    task = a_task(steps, mode=mode)
-    agents = {"output": made, "seconds": seconds, "plan_s": plan_s}
-    return Declared(task, **agents, catalog=AGENTS, happened=False, **more).play()
-
-
-def begun(world, name):
-    return [attempt for attempt in world.run.attempts.values() if attempt.step.id == name]
-
-
-def promoted(world):
-    commands = [one for one in world.simulation.commands if isinstance(one, c.Promote)]
-    return [world.run.attempts[one.attempt].step.id for one in commands]
+from reconciler.state.handoff import Handoff
 
 
 def joining(capability, **more):
@@ -81,17 +36,6 @@ def test_what_follows_a_step_that_joins_does_not_begin_either(capability, mode):
     world = played([*joining("do"), step("then", capability, inputs={"all": "$steps.merge"})], mode=mode)
 
     assert world.outputs["then"] == [1, None]
-
-
-@MODES
-@LASTING
-def test_what_reads_a_fan_out_does_not_begin_with_an_element_that_ran_to_its_end(capability, mode):
-    """The fan-out was complete without it; an act had begun in it."""
-    both = {"id": "both", "parallel": [work("a", 3), work("b", 2, "act")], "min_successful": 1}
-
-    world = played([both, step("then", capability, inputs={"all": "$steps.both"})], mode=mode)
-
-    assert world.outputs["then"] == [3]
 
 
 @LASTING
@@ -183,18 +127,6 @@ def test_like_acts_in_a_turn_of_a_loop_that_has_left_the_plan_are_different_acts
     assert len({attempt.work_key for attempt in acts}) == 3
 
 
-@pytest.mark.parametrize("plan_s", [0.1, 2.0])
-def test_a_failure_in_an_element_that_a_quorum_goes_on_without_fails_nothing(plan_s):
-    """An act was under way in it, so it runs to its end."""
-    acting = [work("act", 2, "act"), step("fails", inputs={"n": FAILS, "all": "$steps.act"})]
-    block = {"id": "block", "use": "other", "inputs": {}, "steps": acting, "output": "fails"}
-
-    world = played([{"id": "both", "parallel": [work("a", 3), block], "min_successful": 1}], plan_s=plan_s)
-
-    assert world.run.status is RunStatus.SUCCEEDED
-    assert world.outputs == {"both": [3]}
-
-
 def test_a_second_failure_in_a_block_that_has_failed_does_not_fail_the_block_around_it():
     acts = [work("slow", 2, "act"), step("later", inputs={"n": FAILS, "all": "$steps.slow"})]
     inner = {
@@ -210,29 +142,6 @@ def test_a_second_failure_in_a_block_that_has_failed_does_not_fail_the_block_aro
     assert world.outputs == {"tried": "none"}
 
 
-def test_a_fan_out_without_elements_that_needs_one_fails_the_task():
-    each = {"id": "each", "for_each": [], "min_successful": 1, "steps": [step("inner", inputs={"item": "$item"})]}
-
-    world = played([{**each, "output": "inner"}])
-
-    assert world.run.status is RunStatus.FAILED
-    assert "'each' needs 1 results, and it has 0 elements" in world.run.end.failure.message
-
-
-@MODES
-@LASTING
-def test_what_reads_a_fan_out_without_elements_that_needs_one_is_not_done(capability, mode):
-    """It has no parent, and the plan that is coming skips it."""
-    each = {"id": "each", "for_each": [], "min_successful": 1, "on_failure": "skip", "steps": [work("inner", "$item")]}
-    reads = step("reads", capability, inputs={"all": "$steps.each"})
-
-    world = played([{**each, "output": "inner"}, reads, work("beside", 1)], mode=mode)
-
-    assert world.outputs == {"beside": 1}
-    assert capability == "file" or not begun(world, "reads")
-    assert not world.done_for_good()
-
-
 @MODES
 @LASTING
 def test_a_step_is_not_done_whose_join_cannot_succeed_because_all_that_it_joins_is_skipped(capability, mode):
@@ -246,17 +155,12 @@ def test_a_step_is_not_done_whose_join_cannot_succeed_because_all_that_it_joins_
     assert not world.done_for_good()
 
 
-def test_an_act_beside_a_condition_that_holds_without_elements_does_not_wait_for_a_plan():
-    each = {"id": "each", "for_each": [], "complete_when": "$results.size() >= 0", "steps": [work("inner", "$item")]}
-
-    world = played([{**each, "output": "inner"}, work("beside", 1), step("acts", "act", inputs={"n": "$steps.beside"})])
-
-    [act] = begun(world, "acts")
-    assert act.dispatched_s == pytest.approx(PLAN_S + SECONDS[1])
-
-
 FAILS_FIRST = work("read", {"cel": f"$state.turn == 0 ? {FAILS} : 1"}, on_failure="skip")
+
+
 EMPTY = {"id": "none", "for_each": [], "steps": [work("never", "$item")], "output": "never"}
+
+
 FIRST_ONLY = {
     "id": "read",
     "route": [{"when": "$state.turn == 0", "steps": [work("gone", FAILS, on_failure="skip")]}],
@@ -276,78 +180,3 @@ def test_nothing_is_done_in_turns_that_a_failure_in_an_earlier_turn_leaves_out(r
     assert begun(world, "first[2]")
     assert capability == "file" or not [*begun(world, "acts[1]"), *begun(world, "acts[2]")]
     assert world.done_for_good() == ({"acts[0]"} if capability != "tell" else set())
-
-
-def behind_a_proposal(reads, proposed, mode="forerun"):
-    """A step that only follows one that proposes has finished when the plan that holds the proposal comes."""
-    more = {"steps": [work("slow", proposed)]}
-    lasting = {"then": 0.6, 6: 2.0, FAILS_TOO: 2.0}
-
-    def proposing(capability, inputs, number):
-        if capability == "propose":
-            return Handoff(output=1, next=more)
-        return made(capability, inputs, number)
-
-    steps = [work("asks", "asks", "propose", on_failure="skip"), work("then", "then", after=["asks"]), reads]
-    return Declared(
-        a_task(steps, mode=mode),
-        output=proposing,
-        seconds=lambda _capability, inputs, _number: lasting.get(inputs["n"], 0.1),
-        plan_s=PLAN_S,
-        catalog=AGENTS,
-        happened=False,
-    )
-
-
-@MODES
-@LASTING
-def test_what_reads_a_step_that_ran_ahead_is_not_done_before_what_that_step_follows(capability, mode):
-    """The proposed step fails, so the one that ran ahead of it is skipped, and what reads that with it."""
-    world = behind_a_proposal(work("reads", "$steps.then", capability, default="none"), FAILS_TOO, mode).play()
-
-    assert world.outputs == {"reads": "none"}
-    assert capability == "file" or not begun(world, "reads")
-    assert promoted(world) == []
-
-
-@LASTING
-def test_what_reads_a_step_that_ran_ahead_is_done_once_what_that_step_follows_has_finished(capability):
-    world = behind_a_proposal(work("reads", "$steps.then", capability), 6).play()
-
-    slow, reads = begun(world, "asks/slow")[-1], begun(world, "reads")[-1]
-    assert world.outputs == {"reads": "then"}
-    assert promoted(world) == ["reads"] * (capability == "file")
-    assert capability == "file" or reads.dispatched_s >= slow.ended_s
-
-
-@MODES
-def test_a_failure_behind_a_step_that_ran_ahead_does_not_count_before_what_that_step_follows(mode):
-    failing = step("reads", inputs={"n": FAILS, "m": "$steps.then"}, default="none")
-
-    world = behind_a_proposal(failing, FAILS_TOO, mode).play()
-
-    assert world.outputs == {"reads": "none"}
-
-
-def test_a_step_tells_that_it_waits_for_what_its_parent_ran_ahead_of():
-    world, told = behind_a_proposal(work("reads", "$steps.then", "act"), 6), {}
-
-    def look(_now_s, _news):
-        if (reason := world.run.waiting("reads")) is not None:
-            told[reason.message] = reason.parents
-
-    world.simulation.watch = look
-    world.play()
-
-    assert told["after asks/slow"] == ("asks/slow",)
-
-
-@MODES
-def test_a_guess_does_not_take_the_place_of_an_element_before_it(mode):
-    """An act is the first element, so that no guess can start it."""
-    steps = [work("early", 1), step("late", inputs={"all": "$steps.early"})]
-    second = {"id": "second", "use": "other", "inputs": {}, "steps": steps, "output": "late"}
-
-    world = played([{"id": "both", "parallel": [work("act", 2, "act"), second], "max_concurrency": 1}], mode=mode)
-
-    assert [attempt.step.id for attempt in world.run.attempts.values()] == ["act", "early", "late"]

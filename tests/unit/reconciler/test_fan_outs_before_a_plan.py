@@ -1,0 +1,73 @@
+"""A fan-out that ends, or that has no elements, while a plan is made that decides what becomes of it."""
+
+import pytest
+from acting_runs import FAILS, LASTING, MODES, PLAN_S, SECONDS, begun, played, work
+from declared import step
+
+from reconciler.state.commands import RunStatus
+
+
+@MODES
+@LASTING
+def test_what_reads_a_fan_out_does_not_begin_with_an_element_that_ran_to_its_end(capability, mode):
+    """The fan-out was complete without it; an act had begun in it."""
+    both = {"id": "both", "parallel": [work("a", 3), work("b", 2, "act")], "min_successful": 1}
+
+    world = played([both, step("then", capability, inputs={"all": "$steps.both"})], mode=mode)
+
+    assert world.outputs["then"] == [3]
+
+
+@pytest.mark.parametrize("plan_s", [0.1, 2.0])
+def test_a_failure_in_an_element_that_a_quorum_goes_on_without_fails_nothing(plan_s):
+    """An act was under way in it, so it runs to its end."""
+    acting = [work("act", 2, "act"), step("fails", inputs={"n": FAILS, "all": "$steps.act"})]
+    block = {"id": "block", "use": "other", "inputs": {}, "steps": acting, "output": "fails"}
+
+    world = played([{"id": "both", "parallel": [work("a", 3), block], "min_successful": 1}], plan_s=plan_s)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.outputs == {"both": [3]}
+
+
+def test_a_fan_out_without_elements_that_needs_one_fails_the_task():
+    each = {"id": "each", "for_each": [], "min_successful": 1, "steps": [step("inner", inputs={"item": "$item"})]}
+
+    world = played([{**each, "output": "inner"}])
+
+    assert world.run.status is RunStatus.FAILED
+    assert "'each' needs 1 results, and it has 0 elements" in world.run.end.failure.message
+
+
+@MODES
+@LASTING
+def test_what_reads_a_fan_out_without_elements_that_needs_one_is_not_done(capability, mode):
+    """It has no parent, and the plan that is coming skips it."""
+    each = {"id": "each", "for_each": [], "min_successful": 1, "on_failure": "skip", "steps": [work("inner", "$item")]}
+    reads = step("reads", capability, inputs={"all": "$steps.each"})
+
+    world = played([{**each, "output": "inner"}, reads, work("beside", 1)], mode=mode)
+
+    assert world.outputs == {"beside": 1}
+    assert capability == "file" or not begun(world, "reads")
+    assert not world.done_for_good()
+
+
+def test_an_act_beside_a_condition_that_holds_without_elements_does_not_wait_for_a_plan():
+    each = {"id": "each", "for_each": [], "complete_when": "$results.size() >= 0", "steps": [work("inner", "$item")]}
+
+    world = played([{**each, "output": "inner"}, work("beside", 1), step("acts", "act", inputs={"n": "$steps.beside"})])
+
+    [act] = begun(world, "acts")
+    assert act.dispatched_s == pytest.approx(PLAN_S + SECONDS[1])
+
+
+@MODES
+def test_a_guess_does_not_take_the_place_of_an_element_before_it(mode):
+    """An act is the first element, so that no guess can start it."""
+    steps = [work("early", 1), step("late", inputs={"all": "$steps.early"})]
+    second = {"id": "second", "use": "other", "inputs": {}, "steps": steps, "output": "late"}
+
+    world = played([{"id": "both", "parallel": [work("act", 2, "act"), second], "max_concurrency": 1}], mode=mode)
+
+    assert [attempt.step.id for attempt in world.run.attempts.values()] == ["act", "early", "late"]
