@@ -20,6 +20,7 @@ from planners.validation.block_outputs import ambiguous_outputs
 from planners.validation.context_keys import broken_context
 from planners.validation.joins import broken_joins, nested_joins, never_late
 from planners.validation.suggestions import nearest, shown
+from planners.validation.without_effect import without_effect
 from planners.workflow import ForEach, Goal, Node, Step, Workflow
 
 ROOT = "workflow.steps"
@@ -109,6 +110,7 @@ def broken_structure(workflow: Workflow) -> Iterator[InvalidTask]:
         _unpublished(places),
         _joins(places),
         never_late(places),
+        without_effect(places),
     )
     for stage in (*stages, *more):
         for flaw in stage:

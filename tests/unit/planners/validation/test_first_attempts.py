@@ -130,6 +130,8 @@ APPROVALS = [
     (node(approval="?", timeout_s=0), "timeout_s", "0 is not greater than 0", "give a number greater than 0"),
     (node(approval="?", on_expiry="aprove"), "on_expiry", "'aprove' is none of", "did you mean 'approve'?"),
     (node(approval="?", on_expiry={"value": 1}), "on_expiry.output", "required field is missing", "add it"),
+    (node(approval="?", on_expiry="reject"), "on_expiry", "it never expires", "add timeout_s"),
+    (node(approval="?", on_expiry={"output": 1}), "on_expiry", "it never expires", "add timeout_s"),
     (node(approval="?", on_rejection="skip"), "on_rejection", "'skip' is none of", "there are continue, fail"),
     (node(approval="?", input={"t": 1}), "input", "unknown field", "did you mean 'inputs'?"),
 ]
@@ -138,6 +140,7 @@ CALLBACKS = [
     (node(callback="x", timeout_s=-1), "timeout_s", "-1 is not greater than 0", "give a number greater than 0"),
     (node(callback="x", heartbeat_s="1m"), "heartbeat_s", "this is a string, not a number", "write a number"),
     (node(callback="x", on_expiry="approve"), "on_expiry", "'approve' is none of 'fail'", "there are fail"),
+    (node(callback="x", on_expiry={"output": 1}), "on_expiry", "it never expires", "add timeout_s or heartbeat_s"),
     (node(callback="x", url="http://x"), "url", "unknown field", "there are after, callback, default"),
 ]
 FAN_OUTS = [
@@ -146,6 +149,8 @@ FAN_OUTS = [
     (node(**EACH | {"steps": X}), "steps", "this is an object, not a list", "write a list"),
     (node(**EACH, min_successful="60"), "min_successful", "'60' is neither a count", 'a share such as "60%"'),
     (node(**EACH, min_successful=3), "min_successful", "needs 3 successful elements", "ask for 2 at most"),
+    (node(**EACH, min_successful=0), "min_successful", "complete before any element has begun", "ask for 1 at least"),
+    (node(**EACH, min_successful="0%", timeout_s=5), "min_successful", "with min_successful 0%", "ask for 1 at least"),
     (node(**EACH, max_concurrency=0), "max_concurrency", "0 is less than 1", "give at least 1"),
     (node(**EACH, stragglers=2), "stragglers", "not an object", "write an object with the fields factor, once"),
     (node(**EACH, stragglers={"factors": 2}), "stragglers.factors", "unknown field", "did you mean 'factor'?"),
@@ -167,6 +172,7 @@ JOINS = [
     (node(**JOIN, join={"steps": ["a"], "min_sucessful": 1}), "join.min_sucessful", "unknown", "'min_successful'?"),
     (node(**JOIN, join={"steps": ["a", "c"], "timeout_s": 1}), "join.steps", "no step 'c'", "there are a, n"),
     (node(**JOIN, join={"steps": ["a"], "min_successful": 2}), "join.min_successful", "needs 2", "ask for 1 at most"),
+    (node(**JOIN, join={"steps": ["a"], "min_successful": 0}), "join.min_successful", "complete before", "ask for 1"),
     (
         node(goal="x", join={"steps": ["a"], "timeout_s": 1}),
         "join",
@@ -238,3 +244,16 @@ def test_what_an_approval_gives_is_known():
     assert (flaw.field, flaw.fix) == ("workflow.steps.n.inputs.text", "did you mean 'comment'?")
     assert not refusals(asks, {"id": "n", "capability": "say", "inputs": {"text": "$steps.sign.comment"}})
     assert not refusals(asks, {"id": "n", "capability": "say", "inputs": {"text": "$steps.sign.answer.text"}})
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        node(approval="?", on_expiry="fail"),
+        node(approval="?", on_expiry="approve", timeout_s=5),
+        node(callback="x", on_expiry={"output": 1}, heartbeat_s=5),
+        node(**EACH, min_successful="1%"),
+    ],
+)
+def test_what_has_an_effect_is_taken(asking):
+    assert not refusals(a(), asking)
