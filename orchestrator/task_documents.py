@@ -26,4 +26,4 @@ def task_of(given: Submittable) -> Task:
     try:
         return parse(document)
     except ValidationError as error:
-        raise explain(error)[0] from None
+        raise explain(error, document=document)[0] from None

@@ -182,10 +182,11 @@ class WorkflowBuilder:
         Raises:
             InvalidTask: a node is not well-formed; names the field and the fix.
         """
+        document = self.document()
         try:
-            return Workflow.model_validate(self.document())
+            return Workflow.model_validate(document)
         except ValidationError as error:
-            raise explain(error, Workflow)[0] from None
+            raise explain(error, Workflow, document)[0] from None
 
     @contextmanager
     def inside(self, steps: list[Document]) -> Iterator[None]:

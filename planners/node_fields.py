@@ -10,12 +10,13 @@ from planners.expressions.references import parsed
 from planners.model import Model, StepId
 from planners.policies import ApprovalFields, CallbackFields, Failing, Join
 
+ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*((\[\d+\])+(/[A-Za-z0-9_:/-]+)?)*$"
 Id = Annotated[
     StepId,
     Field(
         min_length=1,
         max_length=200,
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*((\[\d+\])+(/[A-Za-z0-9_:/-]+)?)*$",
+        pattern=ID_PATTERN,
         description="Unique among the nodes beside it. Others refer to its output as `$steps.ID`",
     ),
 ]

@@ -74,7 +74,7 @@ def _checked(raw: Any, step: Step, catalog: Catalog, allowed: Allowed) -> Propos
     try:
         task = parse(document)
     except ValidationError as error:
-        raise explain(error)[0] from None
+        raise explain(error, document=document)[0] from None
     task = linked(task, catalog)
     for flaw in _flaws(task, step, Requirements(catalog, allowed.objective.min_quality, None)):
         raise flaw

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from orchestrator.errors import InvalidRequest, MalformedBody, UnsupportedMediaType
 from planners.errors import InvalidTask
 from planners.tasks import Task
-from planners.validation import explain_errors, parse
+from planners.validation import explain, parse
 
 # A plan nests inputs a few levels deeper than the task does, and pydantic reads at most 200 levels.
 MAX_DEPTH = 100
@@ -113,7 +113,7 @@ def checked(value: Any, model: type[_Body]) -> _Body:
     except InvalidTask as error:
         raise InvalidRequest([error]) from None
     except ValidationError as error:
-        raise InvalidRequest(explain_errors(error.errors(include_url=False), model)) from None
+        raise InvalidRequest(explain(error, model, value)) from None
 
 
 def _malformed(problem: str) -> MalformedBody:

@@ -72,7 +72,7 @@ def _task_errors(document: Any, catalog: Catalog) -> list[InvalidTask]:
     try:
         return list(flaws(linked(parse(document), catalog), catalog))
     except ValidationError as error:
-        return explain(error)
+        return explain(error, document=document)
     except InvalidTask as error:
         return [error]
 

@@ -12,7 +12,7 @@ from planners.cluster import ClusterSnapshot
 from planners.errors import InvalidTask
 from planners.tasks import Task
 from planners.validation.bindings import read
-from planners.validation.explanations import explain, explain_errors
+from planners.validation.explanations import explain
 from planners.validation.given_plans import broken_plan
 from planners.validation.limits import contradictions
 from planners.validation.offers import Requirements, unservable
@@ -20,7 +20,7 @@ from planners.validation.parsing import parse
 from planners.validation.structure import broken_structure
 from planners.validation.suggestions import shortened
 
-__all__ = ["MAX_FLAWS", "check", "explain", "explain_errors", "flaws", "parse"]
+__all__ = ["MAX_FLAWS", "check", "explain", "flaws", "parse"]
 
 MAX_FLAWS = 20
 

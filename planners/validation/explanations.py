@@ -1,6 +1,6 @@
 """Translates pydantic's errors: the dotted field, what is wrong, and the fix."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -26,20 +26,19 @@ _NODE_KINDS = ["capability", *(kind for kind in KINDS if kind not in ("tried", "
 _BRANCHES = frozenset({"else", "otherwise", "fallback"})
 
 
-def explain(error: ValidationError, model: type[BaseModel] = Task) -> list[InvalidTask]:
-    """The errors of a validation of ``model``."""
-    return explain_errors(error.errors(include_url=False), model)
+def explain(error: ValidationError, model: type[BaseModel] = Task, document: Any = None) -> list[InvalidTask]:
+    """The errors of a validation of ``model``: one per field, and at most MAX_EXPLAINED.
 
-
-def explain_errors(details: Sequence[Mapping[str, Any]], model: type[BaseModel] = Task) -> list[InvalidTask]:
-    """The same for pydantic's error dictionaries. One error per field, and at most MAX_EXPLAINED."""
+    ``document`` is what was validated. With it, fields name nodes by their ids, else by their indexes.
+    """
+    details = error.errors(include_url=False)
     flaws: dict[str, InvalidTask] = {}
     read = details[:_MOST_READ]
     kindless = {tuple(detail["loc"][:-1]) for detail in read if _lacks_a_kind(detail) or _lacks_nodes(detail)}
     for detail in read:
         if _follows(detail, kindless):
             continue
-        flaw = shortened(_explained(detail, model))
+        flaw = shortened(_explained(detail, model, document))
         flaws.setdefault(flaw.field, flaw)
         if len(flaws) == MAX_EXPLAINED:
             break
@@ -71,15 +70,17 @@ def _follows(detail: Mapping[str, Any], kindless: Collection[Location]) -> bool:
     return kind in ("literal_error", "bool_type") and isinstance(detail.get("input"), dict)
 
 
-def _explained(detail: Mapping[str, Any], model: type[BaseModel]) -> InvalidTask:
+def _explained(detail: Mapping[str, Any], model: type[BaseModel], document: Any) -> InvalidTask:
     loc, kind = tuple(detail["loc"]), detail["type"]
     if kind == "value_error":
-        return _validator_message(detail, field_of(loc, of_node=True))
+        return _validator_message(detail, field_of(loc, document, of_node=True))
     if _lacks_a_kind(detail) and isinstance(detail.get("input"), dict):
-        return _without_kind(detail["input"], field_of(loc[:-1], of_node=True))
+        return _without_kind(detail["input"], field_of(loc[:-1], document, of_node=True))
     if _lacks_nodes(detail):
-        return InvalidTask("this is an object, not a list of nodes", field_of(loc[:-1]), "write a list of nodes")
-    field = field_of(loc, of_node=kind in ("model_type", "model_attributes_type"))
+        return InvalidTask(
+            "this is an object, not a list of nodes", field_of(loc[:-1], document), "write a list of nodes"
+        )
+    field = field_of(loc, document, of_node=kind in ("model_type", "model_attributes_type"))
     if kind == "extra_forbidden":
         return InvalidTask("unknown field", field, nearest(str(loc[-1]), names_at(loc[:-1], model)))
     if any(str(part).startswith("constrained-") for part in loc):  # the only such union

@@ -1,4 +1,8 @@
-"""Locations of pydantic's errors: the field as documents write it, and the model that it belongs to."""
+"""Locations of pydantic's errors: the field as documents write it, and the model that it belongs to.
+
+The field of a node says its id, as all other refusals do: ``workflow.steps.book.timeout_s``. Where the document has no
+such id, or several nodes of the list share it, it says the index.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,7 +12,9 @@ from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 
 from planners.binding_forms import FORMS
+from planners.node_fields import ID_PATTERN
 from planners.nodes import KINDS
+from planners.validation.suggestions import shown
 
 Location = Sequence[str | int]
 # pydantic adds the member of a union that it tried to the location; documents do not contain it.
@@ -18,9 +24,10 @@ _OTHER_MEMBERS = re.compile(r"literal\[.*\]|constrained-\w+|function-\w+\[.*")
 _MADE_OF = frozenset({"gather", "composed", "reads"})
 
 
-def field_of(loc: Location, *, of_node: bool = False) -> str:
+def field_of(loc: Location, document: Any = None, *, of_node: bool = False) -> str:
     """The dotted path as in the document. ``of_node``: the error is that of a whole node, so its tag may be last."""
     kept: list[str] = []
+    ids = _ids(loc, document)
     for index, name in enumerate(loc):
         last = index + 1 == len(loc)
         is_tag = _is_tag(loc, index) and (not last or (of_node and "steps" in loc[:index]))
@@ -29,8 +36,31 @@ def field_of(loc: Location, *, of_node: bool = False) -> str:
         if not (
             is_tag or is_form or is_union or name in _UNION_MEMBERS or (name == "bool" and loc[index - 1] == "hedge")
         ):
-            kept.append(str(name))
+            kept.append(ids.get(index, str(name)))
     return ".".join(kept)
+
+
+def _ids(loc: Location, document: Any) -> dict[int, str]:
+    """The ids of the nodes that a location passes, each at the place of its index."""
+    found: dict[int, str] = {}
+    part = document
+    for place, name in enumerate(loc):
+        if isinstance(part, list) and isinstance(name, int) and name < len(part):
+            beside, part = part, part[name]
+            if place + 1 < len(loc) and _is_tag(loc, place + 1) and (own := _unique_id(part, beside)) is not None:
+                found[place] = own
+        elif isinstance(part, dict) and name in part and not _is_tag(loc, place):
+            part = part[name]
+        # Anything else is what pydantic adds: a tag, or the form that it has tried.
+    return found
+
+
+def _unique_id(node: Any, beside: Sequence[Any]) -> str | None:
+    name = node.get("id") if isinstance(node, dict) else None
+    if not isinstance(name, str) or re.fullmatch(ID_PATTERN, name) is None or shown(name) != name:
+        return None
+    alike = sum(1 for other in beside if isinstance(other, dict) and other.get("id") == name)
+    return name if alike == 1 else None
 
 
 def _is_tag(loc: Location, index: int) -> bool:

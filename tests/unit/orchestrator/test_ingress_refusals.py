@@ -22,7 +22,7 @@ BAD_TASKS = {
     "unknown field": ({"goal": "x", "objectiv": {}}, "objectiv", "objective"),
     "unknown field of a step": (
         {"workflow": {"steps": [{"id": "a", "capability": "fetch", "inptus": {}}]}},
-        "workflow.steps.0.inptus",
+        "workflow.steps.a.inptus",
         "inputs",
     ),
     "id of the wrong form": (
@@ -31,10 +31,10 @@ BAD_TASKS = {
         "id",
     ),
     "out of bounds": ({"goal": "x", "limits": {"deadline_s": -1}}, "limits.deadline_s", "greater"),
-    "missing capability": ({"workflow": {"steps": [{"id": "a"}]}}, "workflow.steps.0.capability", "add"),
+    "missing capability": ({"workflow": {"steps": [{"id": "a"}]}}, "workflow.steps.a.capability", "add"),
     "a reference of the wrong form": (
         {"workflow": {"steps": [{"id": "a", "capability": "fetch", "inputs": {"x": "$nowhere.y"}}]}},
-        "workflow.steps.0.inputs.x",
+        "workflow.steps.a.inputs.x",
         "$inputs",
     ),
     "unknown capability": (

@@ -185,7 +185,7 @@ def test_a_node_that_is_not_well_formed_is_named():
     with pytest.raises(InvalidTask) as caught:
         flow.build()
 
-    assert caught.value.field == "steps.0.timeouts"
+    assert caught.value.field == "steps.a.timeouts"
     assert "timeout_s" in caught.value.fix
 
 

@@ -114,7 +114,7 @@ def test_proposals_that_nest_deeper_than_the_task_allows_are_refused_and_named()
         ({"steps": [{"id": "a", "capability": "fly"}]}, "next.steps.a.capability", "fly"),
         ({"steps": [{"id": "a", "capability": "do", "inputs": {"k": "$inputs.b"}}]}, "next.steps.a.inputs.k", "b"),
         ({"steps": [{"id": "a", "capability": "do", "after": ["b"]}]}, "next.steps.a.after", "there is no step 'b'"),
-        ({"steps": [{"id": "a", "capability": "do", "typo": 1}]}, "next.steps.0.typo", "unknown field"),
+        ({"steps": [{"id": "a", "capability": "do", "typo": 1}]}, "next.steps.a.typo", "unknown field"),
         ({"steps": [], "goal": "x"}, "next", "a goal, a workflow of the catalog, or a list of steps"),
         ({"steps": [{"id": "a", "capability": "do"}], "output": "b"}, "next.output", "there is no step 'b'"),
         ({"use": "unheard"}, "next.steps.use.use", "no workflow 'unheard'"),

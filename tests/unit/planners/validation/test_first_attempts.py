@@ -54,10 +54,11 @@ def case(when: Any = "$steps.a.score > 1", **more: Any) -> dict[str, Any]:
 
 
 def refusals(*nodes: Any) -> list[InvalidTask]:
+    document = {"workflow": {"steps": list(nodes)}}
     try:
-        task = linked(parse({"workflow": {"steps": list(nodes)}}), CATALOG)
+        task = linked(parse(document), CATALOG)
     except ValidationError as error:
-        return explain(error)
+        return explain(error, document=document)
     except InvalidTask as flaw:
         return [flaw]
     return list(flaws(task, CATALOG))
@@ -227,6 +228,27 @@ def test_a_mistake_is_told_with_its_field_and_the_fix(wrong, field, told, fix):
     assert flaw is not None, [(one.field, one.message) for one in found]
     assert told in flaw.message
     assert fix in flaw.fix
+
+
+@pytest.mark.parametrize(
+    ("nodes", "field"),
+    [
+        ([node(**EACH | {"steps": [a("x", typo=1)]})], "n.steps.x.typo"),
+        ([node(parallel=[X, node(loop=[a("y", typo=1)], max=2)])], "n.parallel.n.loop.y.typo"),
+        ([node(route=[case(), case(steps=[a("y", typo=1)])])], "n.route.1.steps.y.typo"),
+        ([node(route=[case()], _else=[a("y", typo=1)])], "n.else.steps.y.typo"),
+        ([node(route=[case()], _else={"steps": [a("y", typo=1)]})], "n.else.steps.y.typo"),
+        ([node(_try=[X], fallback=[a("y", typo=1)])], "n.fallback.steps.y.typo"),
+        ([node(tried=[a("y", typo=1)], fallback=[X])], "n.tried.y.typo"),
+        ([a("x", typo=1), a("x")], "0.typo"),
+        ([a("ä b")], "0.id"),
+        ([a("x" * 100, typo=1)], "0.typo"),
+        ([{"capability": "look"}], "0.id"),
+        ([a("n", inputs={"steps": [{"id": "x", "step": "a", "typo": 1}]}, typo=1)], "n.typo"),
+    ],
+)
+def test_a_field_names_nodes_by_their_ids_where_they_have_one_of_their_own(nodes, field):
+    assert [flaw.field for flaw in refusals(*nodes)] == [f"workflow.steps.{field}"]
 
 
 def test_a_workflow_by_itself_is_explained_too():
