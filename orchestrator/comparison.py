@@ -82,11 +82,6 @@ class RunDifference(Versioned):
     steps: tuple[StepDifference, ...] = ()
     outputs: tuple[OutputDifference, ...] = ()
 
-    @property
-    def same_result(self) -> bool:
-        """Whether both ended alike, with equal outputs."""
-        return self.status[0] is self.status[1] and not self.outputs
-
 
 def compared(a: RecordedRun, b: RecordedRun) -> RunDifference:
     """The differences between two runs."""

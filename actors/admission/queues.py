@@ -95,10 +95,6 @@ class AdmissionQueue:
             capacity.release(amount)
         self._admit()
 
-    def reconsider(self) -> None:
-        """A capacity has changed by itself."""
-        self._admit()
-
     def confirm(self, ticket: Ticket) -> None:
         """Move a waiting attempt behind the confirmed ones that wait.
 

@@ -21,6 +21,7 @@ from actors.executor.outages import is_down, left_alone, to_divert
 from actors.executor.output import log_host_lines
 from actors.executor.promotions import RunningPromotions
 from actors.executor.readings import Held
+from actors.executor.staged_outputs import StagedOutputs
 from actors.executor.waits import limit_wait, start_wait
 from actors.failures import failure_of, is_being_cancelled, with_inputs
 from actors.invocation import Ended, Invocation
@@ -67,7 +68,7 @@ class FencedExecutor(ABC):
         self._results = options["results"] if "results" in options else ResultCache(time.monotonic)
         self._cancel = options.get("cancel") or self._cancelled
         self._live: dict[TaskId, dict[AttemptId, HostedAttempt]] = {}
-        self._staged: dict[TaskId, dict[AttemptId, tuple[Invocation, Mapping[str, bytes]]]] = {}
+        self._staged = StagedOutputs()
         self._promotions = RunningPromotions(self._promote, self._hook_failure)
         self._warm: set[tuple[AgentName, NodeId]] = set()
         self._lost_nodes: set[NodeId] = set()
@@ -113,11 +114,10 @@ class FencedExecutor(ABC):
     def flush(self, task: TaskId, attempts: Iterable[AttemptId]) -> None:
         """Cancel attempts, fence them, and drop what they hold."""
         flushed = list(attempts)
-        live, staged = self._live.get(task, {}), self._staged.get(task, {})
+        live = self._live.get(task, {})
         self._stop([hosted for attempt in flushed if (hosted := live.pop(attempt, None)) is not None])
         self._outputs.drop(task, flushed)
-        for attempt in flushed:
-            staged.pop(attempt, None)
+        self._staged.drop(task, flushed)
 
     def confirm(self, task: TaskId, attempt: AttemptId) -> None:
         """The attempt is no longer speculative. If it waits for a limit, it now waits with the confirmed ones."""
@@ -130,7 +130,7 @@ class FencedExecutor(ABC):
         """Forget the task: cancel the attempts that still run and drop all outputs. Started promotions go on."""
         self._stop(list(self._live.pop(task, {}).values()))
         self._outputs.release(task)
-        self._staged.pop(task, None)
+        self._staged.release(task)
         self._promotions.release(task)
         self._results.forget_task(task)
 
@@ -147,20 +147,17 @@ class FencedExecutor(ABC):
 
     def staged(self, task: TaskId, attempt: AttemptId) -> Mapping[str, bytes]:
         """What a finished attempt has staged and nobody has promoted; empty if there is nothing."""
-        return self._staged.get(task, {}).get(attempt, (None, {}))[1]
+        return self._staged.of(task, attempt)
 
     def restore_staged(self, task: TaskId, order: Dispatch, staged: Mapping[str, bytes]) -> None:
         """After a restart: what the attempt of this order has staged can be promoted again."""
         if staged:
-            call = self._calls.of(task, order, self.catalog.by_name[order.agent])
-            self._staged.setdefault(task, {})[order.attempt] = (call, staged)
+            self._staged.keep(self._calls.of(task, order, self.catalog.by_name[order.agent]), staged)
 
     def promote(self, task: TaskId, attempt: AttemptId) -> None:
         """Start to promote the staged output of a finished attempt, once."""
-        staged = self._staged.get(task, {}).pop(attempt, None)
-        if staged is not None:
-            call, what = staged
-            self._promotions.start(task, call, what, self.catalog.by_name[call.agent].retry)
+        if (staged := self._staged.take(task, attempt)) is not None:
+            self._promotions.start(task, staged.call, staged.what, self.catalog.by_name[staged.call.agent].retry)
 
     async def promoted(self, task: TaskId, attempt: AttemptId | None = None) -> Failure | None:
         """Wait for one promotion, or for all of the task; the first failure. Cancelling the wait stops no promotion."""
@@ -261,7 +258,7 @@ class FencedExecutor(ABC):
         if ended.failure is None:
             self._warm.add((agent.name, order.node))
             if hosted.staged and self._is_live(hosted):
-                self._staged.setdefault(hosted.task, {})[order.attempt] = (call, hosted.staged)
+                self._staged.keep(call, hosted.staged)
         elif agent.provider is not None and ended.failure.retry_after_s is not None:
             until_s = asyncio.get_running_loop().time() + ended.failure.retry_after_s
             self._limits.cool_down(agent.provider, until_s)

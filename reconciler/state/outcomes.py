@@ -23,11 +23,6 @@ class Verdict(StrEnum):
         """Whether the attempt's work is used."""
         return self is not Verdict.FLUSH
 
-    @property
-    def salvages(self) -> bool:
-        """Whether the work is used otherwise than planned."""
-        return self.value.startswith("salvage")
-
 
 class Outcome(Versioned):
     """How one attempt ended.

@@ -455,4 +455,4 @@ async def test_a_run_leaves_the_executor_empty(attempts: Attempts):
     attempts.executor.release(attempts.task)
 
     executor = attempts.executor
-    assert not {attempts.task} & (executor._live.keys() | executor._staged.keys() | executor._outputs._of.keys())
+    assert not {attempts.task} & (executor._live.keys() | executor._staged._of.keys() | executor._outputs._of.keys())

@@ -116,7 +116,7 @@ def recorded(name, steps, outputs, *, seconds=1.0, kept=()):
 def test_the_same_runs_differ_in_nothing():
     found = compared(recorded("t1", [("x",)], {"x": 1}), recorded("t2", [("x",)], {"x": 1}))
 
-    assert found.same_result
+    assert (found.status, found.outputs) == ((RunStatus.SUCCEEDED, RunStatus.SUCCEEDED), ())
     assert (found.plans.only_a, found.plans.only_b, found.plans.similarity) == ((), (), 1.0)
     assert [step.changed for step in found.steps] == [()]
 
