@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -59,6 +60,11 @@ def coloured(word: str) -> str:
     """A status or verdict in its colour."""
     colour = _COLOURS.get(word)
     return f"[{colour}]{word}[/]" if colour else word
+
+
+def argument(step: str) -> str:
+    """A step in a command that people copy: quoted where a shell would not pass it on as it is, as ``'sign[0]'``."""
+    return escape(shlex.quote(step))
 
 
 def seconds(value: float | None) -> str:
@@ -133,7 +139,7 @@ def print_next_commands(view: TaskView) -> None:
     if view.failure is None or not view.status.ended:
         return
     step = view.failure.evidence.step if view.failure.evidence is not None else None
-    logs = f"forerun logs {view.id}" + (f" '{escape(step)}'" if step else "")
+    logs = f"forerun logs {view.id}" + (f" {argument(step)}" if step else "")
     console.print(f"  logs: {logs}\n  run it again: forerun retry {view.id}", soft_wrap=True)
 
 
@@ -155,7 +161,8 @@ def _undoing(undoing: UndoingView) -> list[str]:
 
 
 def _question(task: str, reason: WaitReason) -> str:
-    answers = f"forerun approve {task} {escape(reason.step)}, or forerun reject {task} {escape(reason.step)}"
+    step = argument(reason.step)
+    answers = f"forerun approve {task} {step}, or forerun reject {task} {step}"
     return f"  [yellow]asks:[/] step {escape(reason.step)} is {escape(reason.message)}\n  [bold]fix:[/] {answers}"
 
 
@@ -184,7 +191,7 @@ def _doubt(task: str, doubt: Doubt) -> str:
     if doubt.verifying:
         return f"{about}; its agent is being asked"
     answers = "--happened JSON, or --did-not-happen"
-    return f"{about}\n  [bold]fix:[/] find out, then: forerun resolve {task} {escape(doubt.step)} {answers}"
+    return f"{about}\n  [bold]fix:[/] find out, then: forerun resolve {task} {argument(doubt.step)} {answers}"
 
 
 def waiting_table(timeline: Timeline, most: int = 20) -> Table | None:

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from rich.markup import escape
 
 from orchestrator.cli.output import (
+    argument,
     attempts_table,
     coloured,
     console,
@@ -72,7 +73,7 @@ def print_step(found: StepDetails) -> None:
         console.print("output:")
         console.file.write(_cut(found.output) + "\n")
     if view.attempts:
-        console.print(f"logs: forerun logs {view.task} '{escape(view.step)}'", soft_wrap=True)
+        console.print(f"logs: forerun logs {view.task} {argument(view.step)}", soft_wrap=True)
 
 
 def print_step_json(found: StepDetails) -> None:

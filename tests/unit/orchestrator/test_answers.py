@@ -38,6 +38,13 @@ def forerun(app, monkeypatch):
     return lambda *arguments: CliRunner().invoke(cli, list(arguments))
 
 
+def test_a_command_to_copy_quotes_the_name_of_a_step_that_a_shell_would_expand(forerun, gateway, task_file):
+    task_id = forerun("submit", str(task_file)).stdout.strip()
+    asks(gateway, task_id, "sign[0]")
+
+    assert f"forerun approve {task_id} 'sign[0]', or" in forerun("show", task_id).stdout
+
+
 @pytest.mark.parametrize(
     ("command", "recorded"),
     [

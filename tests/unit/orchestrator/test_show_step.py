@@ -79,7 +79,7 @@ def test_a_failed_step_tells_its_inputs_its_attempts_and_why_with_the_traceback(
         "agents.py:9 in fetch",
         "Traceback (most recent call last):",
         "correct agents.py",
-        f"forerun logs {failed} 'fetch'",
+        f"forerun logs {failed} fetch",
     ):
         assert part in told
 

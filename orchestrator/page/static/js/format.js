@@ -24,6 +24,11 @@ export function dollars(value) {
   return `${value < 0 ? "-" : ""}$${size.toFixed(digits)}`;
 }
 
+/** A step in a command that people copy: in quotes where a shell would not pass it on as it is. */
+export function argument(step) {
+  return /^[\w@%+=:,./-]+$/.test(step) ? step : `'${step}'`;
+}
+
 /** A share as per cent. */
 export function percent(value, digits = 0) {
   return value === null || value === undefined ? DASH : `${(value * 100).toFixed(digits)} %`;

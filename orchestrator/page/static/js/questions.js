@@ -1,6 +1,7 @@
 // What a task asks people: whether an act in doubt has happened, approvals, and messages from outside.
 import {json, taskPath} from "./api.js";
 import {announce, h, keyed, say} from "./dom.js";
+import {argument} from "./format.js";
 import {acting} from "./task-actions.js";
 
 const LIMITS = {budget_usd: "budget in dollars", budget_tokens: "budget in tokens", deadline_s: "deadline in seconds from admission"};
@@ -41,7 +42,7 @@ export class Questions {
       h("p", {class: "verifying"}, "Its verify hook is being asked."),
       form([h("div", {class: "choices", role: "radiogroup", "aria-label": "Whether the act has happened"}, happened, not), output, by()], [["Record", true]],
         fields => this.send("resolutions", one.step, {happened: fields.happened === "true", ...given(fields), ...(fields.happened === "true" ? parsed(fields.output) : {})})),
-      h("p", {class: "soft"}, "In a terminal: ", h("code", {}, `forerun resolve ${this.id} ${one.step}`)),
+      h("p", {class: "soft"}, "In a terminal: ", h("code", {}, `forerun resolve ${this.id} ${argument(one.step)}`)),
     ];
   }
 
