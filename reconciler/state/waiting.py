@@ -183,15 +183,15 @@ def _of_parents(run: RunData, state: StepState) -> WaitReason:
 
 def _of_block(run: RunData, state: StepState) -> WaitReason:
     if state.blocked_by is PlanReason.PROPOSED:
-        gone = "its agent proposed what to do next"
+        why = "its agent proposed what to do next"
     elif state.blocked_by is PlanReason.SETTLED:
         last = run.tries.last(state.work_key)
         told = "" if last is None else f"it failed ({last[0].told}), and "
-        gone = f"{told}the plan may do without it" + ("" if last else " or change its inputs")
+        why = f"{told}the plan may do without it" + ("" if last else " or change its inputs")
     else:
-        gone = f"node {state.node} was lost" if state.node is not None else f"agent '{state.agent}' failed for good"
+        why = f"node {state.node} was lost" if state.node is not None else f"agent '{state.agent}' failed for good"
     epoch = run.requests.requested
-    message = f"waiting for a new plan: {gone}"
+    message = f"waiting for a new plan: {why}"
     kind = WaitKind.NEW_PLAN
     return WaitReason(
         step=state.step, kind=kind, since_s=state.at_s, message=message, node=state.node, agent=state.agent, epoch=epoch
