@@ -7,14 +7,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from orchestrator.cli.exit_codes import refuse, reported
+from orchestrator.cli.exit_codes import reported
 from orchestrator.cli.options import DEFAULT_URL, AsJson, TaskIdArgument, Url
-from orchestrator.cli.output import coloured, console, print_json, print_next_commands, seconds, table, task_summary
-from orchestrator.cli.tasks import exit_by_status, with_client
-from orchestrator.cli.watch import watch
+from orchestrator.cli.output import coloured, console, print_json, seconds, table
+from orchestrator.cli.tasks import follow, with_client
 from orchestrator.client.client import Client
 from orchestrator.comparison import RecordedRun, RunDifference, StepDifference, StepOfRun, compared
-from reconciler.views.models import TaskView
 
 _MOST_SHOWN = 120
 
@@ -31,27 +29,7 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Run an ended task again, as a new task, and print its id. Finished work is kept; an act is never repeated."""
-    if watch_it and as_json:
-        refuse("--watch and --json exclude each other", "use --wait --json")
-
-    async def ask(client: Client) -> TaskView:
-        view = await client.retry(task_id, from_step)
-        if watch_it:
-            return await watch(client, view.id)
-        return await client.wait(view.id) if wait else view
-
-    view = with_client(url, ask)
-    if as_json:
-        print_json(view)
-        exit_by_status(view)
-        return
-    if not watch_it:
-        console.print(task_summary(view) if wait else view.id, soft_wrap=True)
-    if wait or watch_it:
-        print_next_commands(view)
-    if (wait or watch_it) and view.outputs:
-        print_json(view.outputs)
-    exit_by_status(view)
+    follow(url, lambda client: client.retry(task_id, from_step), wait=wait, watch_it=watch_it, as_json=as_json)
 
 
 @reported

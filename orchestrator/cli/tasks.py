@@ -83,12 +83,23 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Submit a task and print its id."""
+    task = read_task(file, mode)
+    follow(url, lambda client: client.submit(task, key), wait=wait, watch_it=watch_it, as_json=as_json)
+
+
+def follow(
+    url: str, begin: Callable[[Client], Awaitable[TaskView]], *, wait: bool, watch_it: bool, as_json: bool
+) -> None:
+    """Begin a task and print its id, or with ``wait`` or ``watch_it`` how it ends, or all of it as JSON.
+
+    Raises:
+        typer.Exit: with the exit code of a task that has not succeeded.
+    """
     if watch_it and as_json:
         refuse("--watch and --json exclude each other", "use --wait --json")
-    task = read_task(file, mode)
 
     async def ask(client: Client) -> TaskView:
-        view = await client.submit(task, key)
+        view = await begin(client)
         if watch_it:
             return await watch(client, view.id)
         return await client.wait(view.id) if wait else view

@@ -17,7 +17,7 @@ from fastapi.responses import StreamingResponse
 
 from orchestrator.errors import Unavailable
 from orchestrator.gateway.protocol import Gateway
-from orchestrator.ingress.event_stream import STREAM_HEADERS
+from orchestrator.ingress.paged_stream import STREAM_HEADERS
 from planners.model import TaskId
 from reconciler.state.commands import RunStatus
 from reconciler.views.models import Changes, TaskView, TimelineBar

@@ -1,53 +1,37 @@
 """What changes of a run as server-sent events: for pages that show it live, at a rate that people can follow."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 from fastapi import Response
-from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
-from orchestrator.errors import Unavailable
-from orchestrator.gateway.protocol import END_OF_EVENTS, Gateway
+from orchestrator.gateway.protocol import Gateway
+from orchestrator.ingress.paged_stream import paged_stream
 from planners.model import TaskId
 from reconciler.views.models import Changes
 
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _LEAST_S = 0.25  # between two events, however much happens
 
 
 async def change_stream(gateway: Gateway, task_id: TaskId, after: int, heartbeat_s: float) -> Response:
-    """Stream what has changed after a sequence number, and what changes from now on.
-
-    The first changes are read before the response starts, so that an unknown task becomes a problem document.
-    """
+    """Stream what has changed after a sequence number, and what changes from now on. See `paged_stream`."""
     first = await gateway.changes(task_id, after, 0.0)
-    if first.ended and first.seq <= after:
-        return Response(status_code=204)
-    chunks = _chunks(gateway, task_id, first, after, heartbeat_s)
-    return StreamingResponse(chunks, media_type="text/event-stream", headers=_HEADERS)
-
-
-async def _chunks(
-    gateway: Gateway, task_id: TaskId, changes: Changes, after: int, heartbeat_s: float
-) -> AsyncIterator[bytes]:
-    # The first bytes make proxies forward the headers at once.
-    yield format_sse_event(comment="forerun", retry=1000)
     seen: int | None = after or None  # None: nothing; a task of which nothing is recorded yet is shown too
-    while True:
-        if seen is None or changes.seq > seen or changes.ended:
-            yield await asyncio.to_thread(_encoded, changes)
-            seen = changes.seq
-        if changes.ended:
-            yield format_sse_event(event=END_OF_EVENTS, data_str="{}")
-            return
+
+    async def told(changes: Changes) -> bytes:
+        nonlocal seen
+        # The view changes once more when a run has ended, without another fact.
+        has_just_ended = changes.ended and changes is not first
+        if seen is not None and changes.seq <= seen and not has_just_ended:
+            return b""
+        seen = changes.seq
+        return await asyncio.to_thread(_encoded, changes)
+
+    async def following(changes: Changes) -> Changes:
         await asyncio.sleep(_LEAST_S)
-        try:
-            changes = await gateway.changes(task_id, seen, heartbeat_s)
-        except Unavailable:
-            return  # without the end event, clients reconnect and resume
-        if changes.seq <= seen and not changes.ended:
-            yield format_sse_event(comment="still running")
+        return await gateway.changes(task_id, changes.seq, heartbeat_s)
+
+    return await paged_stream(first, told, following)
 
 
 def _encoded(changes: Changes) -> bytes:

@@ -1,16 +1,14 @@
 """Routes about what attempts print and log: pages, and a stream."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
-from orchestrator.errors import Unavailable
-from orchestrator.gateway.protocol import END_OF_EVENTS, Gateway
+from orchestrator.gateway.protocol import Gateway
 from orchestrator.ingress.context import IngressContext
-from orchestrator.ingress.event_stream import STREAM_HEADERS
+from orchestrator.ingress.paged_stream import paged_stream
 from orchestrator.ingress.responses import problems, sent
 from planners.model import AttemptId, StepId, TaskId
 from reconciler.views.logs import MAX_LINES, LogLevel, LogPage, LogQuery
@@ -92,30 +90,14 @@ def routes(context: IngressContext) -> APIRouter:
 
 
 async def _log_stream(gateway: Gateway, task_id: TaskId, query: LogQuery, heartbeat_s: float) -> Response:
-    """Stream lines as they come. The first page is read first, so that an unknown task becomes a problem document."""
-    first = await gateway.logs(task_id, query, 0.0)
-    if first.ended and not first.lines:
-        return Response(status_code=204)
-    chunks = _chunks(gateway, task_id, query, first, heartbeat_s)
-    return StreamingResponse(chunks, media_type="text/event-stream", headers=STREAM_HEADERS)
+    """Stream lines as they come. See `paged_stream`."""
 
+    async def told(page: LogPage) -> bytes:
+        return b"".join(
+            format_sse_event(id=str(line.seq), event="line", data_str=line.model_dump_json()) for line in page.lines
+        )
 
-async def _chunks(
-    gateway: Gateway, task_id: TaskId, query: LogQuery, page: LogPage, heartbeat_s: float
-) -> AsyncIterator[bytes]:
-    yield format_sse_event(comment="forerun", retry=1000)
-    while True:
-        if page.lines:
-            yield b"".join(
-                format_sse_event(id=str(line.seq), event="line", data_str=line.model_dump_json()) for line in page.lines
-            )
-        if page.ended:
-            yield format_sse_event(event=END_OF_EVENTS, data_str="{}")
-            return
-        query = query.model_copy(update={"after": page.next_after})
-        try:
-            page = await gateway.logs(task_id, query, heartbeat_s)
-        except Unavailable:
-            return  # without the end event, clients reconnect and resume
-        if not page.lines and not page.ended:
-            yield format_sse_event(comment="still running")
+    async def following(page: LogPage) -> LogPage:
+        return await gateway.logs(task_id, query.model_copy(update={"after": page.next_after}), heartbeat_s)
+
+    return await paged_stream(await gateway.logs(task_id, query, 0.0), told, following)
