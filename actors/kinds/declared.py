@@ -9,6 +9,7 @@ from actors.errors import InvalidCatalog
 from actors.suggestions import nearest_field
 from planners.agents import AgentSpec, Effect
 from planners.model import Model
+from planners.validation.wording import told
 
 _M = TypeVar("_M", bound=Model)
 
@@ -26,8 +27,13 @@ def declared(model: type[_M], raw: Any, location: str) -> _M:
         field = ".".join(map(str, (location, *first["loc"])))
         if first["type"] == "extra_forbidden":
             raise InvalidCatalog("unknown key", field, nearest_field(str(first["loc"][-1]), model)) from None
-        message = first["msg"].removeprefix("Value error, ")
-        raise InvalidCatalog(message, field, f"known keys: {', '.join(sorted(model.model_fields))}") from None
+        if first["type"] == "value_error":
+            message, _, fix = str(first["ctx"]["error"]).partition("; ")
+            raise InvalidCatalog(
+                message, field, fix or f"known keys: {', '.join(sorted(model.model_fields))}"
+            ) from None
+        words = told(first)
+        raise InvalidCatalog(words.message, field, words.fix) from None
 
 
 def settings_of(model: type[_M], entry: Mapping[str, Any], location: str) -> _M:

@@ -6,10 +6,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from planners.errors import InvalidTask
+from planners.leaves import kind_of
 from planners.nodes import KINDS
 from planners.tasks import Task
 from planners.validation.locations import Location, field_of, names_at
 from planners.validation.suggestions import nearest, shortened
+from planners.validation.unknown_fields import fix_of_unknown
 from planners.validation.wording import told
 
 MAX_EXPLAINED = 20
@@ -23,6 +25,7 @@ _OTHER_WORDS = {
     "sleep": "wait",
 }
 _NODE_KINDS = ["capability", *(kind for kind in KINDS if kind not in ("tried", "capability"))]
+_WHAT_A_TASK_IS = "write an object with a goal or a workflow; `forerun schema task` prints all fields"
 _BRANCHES = frozenset({"else", "otherwise", "fallback"})
 
 
@@ -82,10 +85,12 @@ def _explained(detail: Mapping[str, Any], model: type[BaseModel], document: Any)
         )
     field = field_of(loc, document, of_node=kind in ("model_type", "model_attributes_type"))
     if kind == "extra_forbidden":
-        return InvalidTask("unknown field", field, nearest(str(loc[-1]), names_at(loc[:-1], model)))
+        return InvalidTask("unknown field", field, fix_of_unknown(loc, model))
     if any(str(part).startswith("constrained-") for part in loc):  # the only such union
         message = f"{detail.get('input')!r} is neither a count of elements nor a share of them"
         return InvalidTask(message, field, 'write a count such as 2, or a share such as "60%"')
+    if not loc and model is Task:
+        return InvalidTask(f"this is {kind_of(detail.get('input'))}, not a task", "", _WHAT_A_TASK_IS)
     words = told(detail, names_at(loc, model))
     return InvalidTask(words.message, field, words.fix)
 

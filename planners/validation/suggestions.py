@@ -1,12 +1,13 @@
 """Wording of error messages: the nearest known name, or a list of known names. Bounded in time and length."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 from planners.errors import InvalidTask
 
 _LISTED = 12
+_NEARLY_THE_SAME, _MOST_LONGER = 0.85, 3
 _COMPARED, _SORTED, _SCANNED = 50, 1_000, 2_000
 _LONGEST_NAME, _LONGEST_TEXT = 40, 500
 
@@ -17,13 +18,22 @@ def nearest(wrong: str, known: Collection[str]) -> str:
     Long names are compared and shown by their first 40 characters. Of many names at most 50 are compared: the
     first ones of about the same length that begin or end with the same letter.
     """
-    if close := difflib.get_close_matches(shown(wrong), _comparable(wrong, known), n=1, cutoff=0.6):
-        return f"did you mean '{close[0]}'?"
+    if meant := _meant(shown(wrong), _comparable(wrong, known)):
+        alternatives = "' or '".join(meant)
+        return f"did you mean '{alternatives}'?"
     if not known:
         return "there are none"
     names = sorted(set(known)) if len(known) <= _SORTED else known
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return f"there are {', '.join(map(shown, islice(names, _LISTED)))}{more}"
+
+
+def _meant(wrong: str, names: Sequence[str]) -> list[str]:
+    """The nearest name; but of names that only add a unit or the like, as ``budget_usd`` does, up to three."""
+    longer = [name for name in names if name.startswith(f"{wrong}_")]
+    longer = longer if len(longer) <= _MOST_LONGER else []
+    nearly = difflib.get_close_matches(wrong, names, n=1, cutoff=_NEARLY_THE_SAME)
+    return nearly or longer or difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
 
 
 def shown(name: str) -> str:

@@ -12,6 +12,7 @@ _SCALARS = (bool, int, float)
 # So many fields of an object are named at most.
 _FEW = 8
 _OBJECTS = frozenset({"dict_type", "model_type", "model_attributes_type", "mapping_type"})
+_LISTS_OF_NODES = frozenset({"steps", "parallel", "loop", "try"})
 _WANTED = {"tuple": "a list", "list": "a list", "int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
@@ -36,9 +37,17 @@ def told(detail: Mapping[str, Any], fields: Sequence[str] = ()) -> Told:
         return rule(value, detail.get("ctx") or {})
     for ending, wanted in _WANTED.items():
         if kind.startswith(ending):
-            return Told(f"this is {kind_of(value)}, not {wanted}", f"write {wanted}")
+            return Told(f"this is {kind_of(value)}, not {wanted}", f"write {wanted}{_of(detail['loc'])}")
     message = str(detail["msg"])
     return Told(message, message[0].lower() + message[1:])
+
+
+def _of(loc: Sequence[str | int]) -> str:
+    """What a list or a number at a location consists of or counts."""
+    name = str(loc[-1]) if loc else ""
+    if name in _LISTS_OF_NODES:
+        return " of nodes, each with its id"
+    return " of seconds" if name.endswith("_s") else ""
 
 
 def _object(value: Any, fields: Sequence[str]) -> Told:

@@ -211,6 +211,11 @@ STEPS = [
     (node(**a("n", check="output.score > 1")), "check", "must read $output", "write a condition on $output"),
     (node(**a("n", check="$output.score")), "check", "neither true nor false", "compare it with something"),
     (node(**a("n", mailbox={"publish": ["t"]})), "mailbox.publish", "unknown field", "did you mean 'publishes'?"),
+    (node(**a("n", depends_on=["a"])), "depends_on", "unknown field", "write after"),
+    (node(**a("n", args={"n": 1})), "args", "unknown field", "write inputs"),
+    (node(**a("n", retries=3)), "retries", "unknown field", "write retry"),
+    (node(**a("n", when="$steps.a.score > 1")), "when", "unknown field", "put the node into a case of a route"),
+    (node(**a("n", timeout_s="5 s")), "timeout_s", "this is a string, not a number", "write a number of seconds"),
     (node(**a("ä b")), "id", "'ä b' has characters that are not allowed", "use letters, digits, _ and -"),
 ]
 
@@ -249,6 +254,40 @@ def test_a_mistake_is_told_with_its_field_and_the_fix(wrong, field, told, fix):
 )
 def test_a_field_names_nodes_by_their_ids_where_they_have_one_of_their_own(nodes, field):
     assert [flaw.field for flaw in refusals(*nodes)] == [f"workflow.steps.{field}"]
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "told", "fix"),
+    [
+        ({"steps": [a()]}, "steps", "unknown field", "write it inside workflow"),
+        ({"goal": "x", "mode": "wait"}, "mode", "unknown field", "write it inside planning"),
+        ({"workflow": {"steps": [a()], "inputs": {}}}, "workflow.inputs", "unknown field", "write it beside workflow"),
+        (
+            {"workflow": {"steps": {"a": a()}}},
+            "workflow.steps",
+            "not a list",
+            "write a list of nodes, each with its id",
+        ),
+        (
+            {"goal": "x", "limits": {"budget": 5}},
+            "limits.budget",
+            "unknown",
+            "did you mean 'budget_tokens' or 'budget_usd'?",
+        ),
+        ({"goal": "x", "workflow": {"steps": [a()]}}, "", "both a goal and a workflow", "leave one of them out"),
+        ({"goal": None}, "", "it says nothing to do", "add a goal"),
+        ([a()], "", "this is an array of 1, not a task", "write an object with a goal or a workflow"),
+        (None, "", "this is null, not a task", "`forerun schema task` prints all fields"),
+    ],
+)
+def test_a_mistake_in_the_whole_task_is_told_too(document, field, told, fix):
+    with pytest.raises(ValidationError) as caught:
+        parse(document)
+
+    (flaw,) = explain(caught.value, document=document)
+    assert flaw.field == field
+    assert told in flaw.message
+    assert fix in flaw.fix
 
 
 def test_a_workflow_by_itself_is_explained_too():
