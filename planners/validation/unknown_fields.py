@@ -24,7 +24,7 @@ def fix_of_unknown(loc: Location, model: type[BaseModel]) -> str:
     if around and around[-1] in KINDS and name not in known:
         if (other := _OTHER_WORDS.get(name)) in known:
             return f"write {other}"
-        if name in _CONDITIONS:
+        if name in _CONDITIONS and not {"while", "route"} & {*known}:  # these have conditions of their own
             return "put the node into a case of a route"
     if (part := next((part for part in _PARTS if not around and name in names_at((part,), model)), None)) is not None:
         return f"write it inside {part}"

@@ -25,8 +25,8 @@ from .random_tasks import ChaosTask, random_task
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-# One seed for each kind of fault in `make test-slow`, as many as asked for in `make chaos`. What `make test` shows of lost
-# processes needs no service of its own: see tests/integration, and the ways to fail.
+# One seed for each kind of fault in `make test-slow`, as many as asked for in `make chaos`. What `make test` shows of
+# lost processes needs no service of its own: see tests/integration, and the ways to fail.
 _SEEDS = int(os.environ.get("FORERUN_CHAOS_SEEDS", len(FAULTS)))
 _TASKS = 8
 # Hang guards, not figures: how long the service may take to end, to admit a task, to finish all of them.

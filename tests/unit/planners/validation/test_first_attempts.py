@@ -101,6 +101,7 @@ LOOPS = [
     (node(loop=[X], max=2, next={"d": "$steps.x"}), "", "next names d, which is not in state", "give it a value"),
     (node(loop=[X], max=2, state=["d"]), "state", "this is an array of 1, not an object", "write an object"),
     (node(loop=[a("x", inputs={"n": "$state.k"})], max=2), "loop.x.inputs.n", "no state 'k'", "there are turn"),
+    (node(loop=[X], max=2, when="$state.turn < 2"), "when", "unknown field", "did you mean 'while'?"),
     (node(loop=[X], max=2, _whlie="$state.turn < 2"), "whlie", "unknown field", "did you mean 'while'?"),
 ]
 USES = [
