@@ -30,10 +30,11 @@ def nearest(wrong: str, known: Collection[str]) -> str:
 
 def _meant(wrong: str, names: Sequence[str]) -> list[str]:
     """The nearest name; but of names that only add a unit or the like, as ``budget_usd`` does, up to three."""
+    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
     longer = [name for name in names if name.startswith(f"{wrong}_")]
-    longer = longer if len(longer) <= _MOST_LONGER else []
-    nearly = difflib.get_close_matches(wrong, names, n=1, cutoff=_NEARLY_THE_SAME)
-    return nearly or longer or difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
+    if not 0 < len(longer) <= _MOST_LONGER:
+        return close
+    return difflib.get_close_matches(wrong, close, n=1, cutoff=_NEARLY_THE_SAME) or longer
 
 
 def shown(name: str) -> str:
