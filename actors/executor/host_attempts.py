@@ -35,7 +35,7 @@ class HostAttempts:
         self._mark = mark
         self._captures = captures
         self._running: dict[AttemptId, asyncio.Task[Result]] = {}
-        self._calls: dict[AttemptId, Invocation] = {}
+        self._calls: dict[asyncio.Task[Result], Invocation] = {}
         self._on_end, self._context = self._ended, copy_context()  # made once: thousands of attempts keep them
         self._flushed: OrderedDict[AttemptId, None] = OrderedDict()
         self._bodies: dict[AttemptId, Any] = {}
@@ -106,7 +106,7 @@ class HostAttempts:
     def _start(self, call: Invocation, blobs: tuple[Any, ...]) -> None:
         running = run_async(call, blobs, self._captures, self._mailbox(call))
         task = self._running[call.attempt] = start_contained(running, call.attempt, self._mark)
-        self._calls[call.attempt] = call
+        self._calls[task] = call
         task.add_done_callback(self._on_end, context=self._context)
 
     def _mailbox(self, call: Invocation) -> AttemptMailbox | None:
@@ -122,8 +122,8 @@ class HostAttempts:
         return mailbox
 
     def _ended(self, task: asyncio.Task[Result]) -> None:
-        attempt = AttemptId(task.get_name())
-        call = self._calls.pop(attempt)
+        call = self._calls.pop(task)
+        attempt = call.attempt
         del self._running[attempt]
         self._mailboxes.pop(attempt, None)
         try:

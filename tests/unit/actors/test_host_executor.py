@@ -22,7 +22,17 @@ async def ignores_its_timeout():
     await asyncio.sleep(600)
 
 
-CATALOG = catalog_of(s.add, s.broken, s.waits, s.waits_briefly, s.makes_in_host, s.publishes, ignores_its_timeout)
+@agent("name")
+async def names_its_task() -> str:
+    task = asyncio.current_task()
+    assert task is not None
+    task.set_name("mine")
+    return task.get_name()
+
+
+CATALOG = catalog_of(
+    *(s.add, s.broken, s.waits, s.waits_briefly, s.makes_in_host, s.publishes, ignores_its_timeout, names_its_task)
+)
 
 
 @pytest.fixture
@@ -53,6 +63,10 @@ async def test_what_a_host_returns_is_reported_once(attempts):
 
     assert await attempts.result(attempt) == 2
     assert attempts.of(attempt) == ["attempt_started", "attempt_finished"]
+
+
+async def test_an_agent_may_rename_its_asyncio_task(attempts):
+    assert await attempts.run(names_its_task) == "mine"
 
 
 async def test_an_attempt_whose_host_is_not_ready_waits_for_it(executor, attempts):
