@@ -2,7 +2,6 @@
 
 from planners.agents import REMOTE_KINDS, AgentSpec
 from planners.model import AttemptId
-from planners.policies import OnFailure
 from planners.tasks import Mode
 from planners.workflow import Step
 from reconciler.state import commands as c
@@ -45,26 +44,13 @@ def apply_policy(  # noqa: PLR0913 one decision about one step
         case FailRun() if run.steps.open_parents(step.id) and not agent.effect.never_twice:
             # It ran ahead of what it follows. If that fails, the step may not be needed, or have other inputs.
             run.steps.retry(step.id, run.at_s, run.at_s, f"failed ahead of what it follows: {failure.told}")
-        case FailRun() if run.plan_is_coming and _waits(run, step):
+        case FailRun() if run.plan_is_coming:
             await_plan(run, step.id)
         case FailRun():
             after = f" after {tries} tries" if tries > 1 else ""
             message = f"step '{step.id}' failed{after}: {failure.told}"
             named = failure.with_evidence(tries=tries).model_copy(update={"message": message})
             give_up(run, step, named, failure.told)
-
-
-def _waits(run: RunData, step: Step) -> bool:
-    """Whether the plan that is coming, or what waits for it, decides what the failure of a step means.
-
-    A failure that is skipped waits if that plan may skip the step or give it other inputs, or if it decides about a
-    fan-out that it is in, for which ends count in their order. Others wait for any plan: what came before them may end
-    the task.
-    """
-    if run.failing or step.on_failure is OnFailure.FAIL or run.is_undecided(step.id):
-        return True
-    fan_outs = (run.fan_outs.open[name] for name, _ in run.fan_outs.containing(step.id))
-    return any(one.spec.policy.may_drop and run.is_awaited(one) for one in fan_outs)
 
 
 def has_fallback(run: RunData, attempt: Attempt) -> bool:

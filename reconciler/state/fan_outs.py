@@ -199,13 +199,10 @@ class FanOuts:
         joining = self.joining(node)
         return any(self.open[name].elements[number].status is ElementStatus.OPEN for name, number in joining)
 
-    def containing(self, step: StepId) -> list[Element]:
-        """The elements of open fan-outs that a step is in, the innermost first."""
-        return [one for one in self._members.get(step, ()) if one[0] in self.open]
-
     def around(self, step: StepId) -> list[Element]:
-        """The same without those only watched."""
-        return [(name, number) for name, number in self.containing(step) if number not in self.specs[name].watched]
+        """The elements of open fan-outs that a step is in, the innermost first, without those only watched."""
+        around = (one for one in self._members.get(step, ()) if one[0] in self.open)
+        return [(fan_out, number) for fan_out, number in around if number not in self.specs[fan_out].watched]
 
     def moved(self, step: StepId, before: StepStatus, now: StepStatus) -> None:
         """A step has changed."""

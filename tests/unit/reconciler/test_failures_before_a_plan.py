@@ -184,26 +184,3 @@ def test_a_step_that_fails_on_what_the_next_plan_gives_it_no_more_fails_nothing(
     world = Declared(a_task([each, reader]), output=output, seconds=lambda *_: 0.1, plan_s=0.5).play()
 
     assert world.outputs == {"reader": 0}
-
-
-@MODES
-def test_failures_that_are_skipped_do_not_wait_for_the_plan_of_another(mode):
-    """Each of them used to be given a plan of its own, one after the other."""
-    steps = [step(f"odd-{n}", inputs={"n": n}, on_failure="skip") for n in range(20)]
-    each = {
-        "id": "each",
-        "for_each": list(range(20, 40)),
-        "steps": [step("in", inputs={"n": "$item"}, on_failure="skip")],
-    }
-
-    def output(_capability, inputs, _number):
-        return Failure(kind=FailureKind.BAD_INPUT, message="odd") if inputs["n"] % 2 else inputs["n"]
-
-    world = Declared(
-        a_task([*steps, {**each, "max_concurrency": 50}], mode=mode),
-        output=output,
-        seconds=lambda _capability, inputs, _number: 0.6 + 0.01 * inputs["n"],
-    ).play()
-
-    assert world.outputs == {**{f"odd-{n}": n for n in range(0, 20, 2)}, "each": list(range(20, 40, 2))}
-    assert len(world.plans) <= 3
