@@ -137,8 +137,12 @@ def sort_modes(m: Ints, f: Floats, step: int, per_quantum: float) -> None:
 
 
 def place_all(m: Ints, f: Floats) -> None:
-    """Place the steps whose cell is known where and when they are known to start."""
-    for step in range(m[STEPS]):
+    """Place the steps whose cell is known where and when they are known to start.
+
+    They are placed in their order: pieces of capacity that come last are added soonest.
+    """
+    for at in range(m[STEPS]):
+        step = m[m[ORDER] + at]
         if m[m[CELLS] + step] >= 0:
             place(m, f, step, m[m[CELLS] + step], m[m[ON] + step], m[m[STARTS] + step])
 

@@ -209,8 +209,9 @@ def take(m: Ints, cell: int, node: int, start: int, sign: int) -> None:
 
 
 def save_known(m: Ints, node: int) -> None:
-    """Note what is known of a node and of the limits, before a step is taken away that may come back."""
-    at = m[SAVED]
+    """Note a node, and what is known of it and of the limits, before a step is taken away that may come back."""
+    m[m[SAVED]] = node
+    at = m[SAVED] + 1
     for w in range(node, m[DEMANDS] * m[NODES], m[NODES]):
         m[at], m[at + 1], m[at + 2], m[at + 3] = m[m[KNOWN] + w], m[m[OPENS] + w], m[m[GAPS] + w], m[m[SINCE] + w]
         at += 4
@@ -221,7 +222,7 @@ def save_known(m: Ints, node: int) -> None:
 
 def restore_known(m: Ints, node: int) -> None:
     """Know again what was noted, since the step has come back."""
-    at = m[SAVED]
+    at = m[SAVED] + 1
     for w in range(node, m[DEMANDS] * m[NODES], m[NODES]):
         m[m[KNOWN] + w], m[m[OPENS] + w], m[m[GAPS] + w], m[m[SINCE] + w] = m[at], m[at + 1], m[at + 2], m[at + 3]
         at += 4

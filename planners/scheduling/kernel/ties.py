@@ -31,6 +31,7 @@ from planners.scheduling.kernel.memory import (
     PRODUCER,
     QUALITY,
     READY,
+    SAVED,
     SINCE,
     SIZE,
     SPENT,
@@ -41,6 +42,7 @@ from planners.scheduling.kernel.memory import (
     USE_FIRST,
 )
 from planners.scheduling.kernel.placement import (
+    NEVER,
     earliest_on,
     find_ready,
     first_in_limits,
@@ -50,7 +52,7 @@ from planners.scheduling.kernel.placement import (
     restore_known,
     save_known,
 )
-from planners.scheduling.kernel.profiles import fits, piece_at
+from planners.scheduling.kernel.profiles import fits, in_gap, piece_at, window
 from planners.scheduling.problem.arrays import Floats, Ints
 
 
@@ -206,6 +208,9 @@ def fits_by(m: Ints, demand: int, node: int, ready: int, latest: int, duration: 
     if duration == 0 or demand < 0:
         return ready
     w = demand * m[NODES] + node
+    if m[m[KNOWN] + w] == 0 and node != m[m[SAVED]]:
+        window(m, demand, node)
+        in_gap(m, w, 0, NEVER)  # which finds the longest gap
     if m[m[KNOWN] + w] == 1:
         opens = m[m[OPENS] + w]
         if opens <= ready:

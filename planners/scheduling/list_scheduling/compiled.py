@@ -68,8 +68,7 @@ class CompiledPasses:
         if self._problem.has_in_flight:
             mode = np.array(known.mode)
             self._ask(memory, cells=np.where(mode < 0, -1, mode + self._p.cell_first[:-1]), on=known.node)
-            memory.part(STARTS, steps)[:] = known.start
-            self._kernel.place_all(*memory)
+            self._place_all(memory, np.array(known.start))
         memory.part(ORDER, steps)[:] = order
         memory.floats_of(COSTS, score.costs.size)[:] = score.costs.ravel()
         memory.floats_of(LATEST, steps)[:] = score.latest
@@ -143,8 +142,7 @@ class CompiledPasses:
         """The schedule of `break_ties`; steps of which ``kept`` is 1 stay."""
         memory, first = self._workspace.fresh(), self._p.cell_first[:-1]
         self._ask(memory, cells=schedule.arrays.mode + first, on=schedule.arrays.node)
-        memory.part(STARTS, self._steps)[:] = schedule.arrays.start
-        self._kernel.place_all(*memory)
+        self._place_all(memory, schedule.arrays.start)
         memory.part(KEPT, self._steps)[:] = kept
         preferred = [(-1, -1) if one is None else one for one in preferences] or [(-1, -1)] * self._steps
         modes, nodes = np.array(preferred, np.int64).T
@@ -152,6 +150,11 @@ class CompiledPasses:
         usd_counts = self._problem.objective.usd_weight > 0
         self._kernel.break_ties(*memory, schedule.makespan, most_usd, usd_counts)
         return self._whole(memory)
+
+    def _place_all(self, memory: Memory, start: NDArray[np.int64]) -> None:
+        memory.part(STARTS, self._steps)[:] = start
+        memory.part(ORDER, self._steps)[:] = np.argsort(start, kind="stable")
+        self._kernel.place_all(*memory)
 
     def _ask(self, memory: Memory, cells: NDArray[np.int64], on: Sequence[int] | NDArray[np.int64] | int) -> None:
         memory.part(CELLS, self._steps)[:] = cells
