@@ -23,10 +23,9 @@ from .chaos_agents import witnessed
 from .faults import FATAL, FAULTS, inject
 from .random_tasks import ChaosTask, random_task
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
-# One seed for each kind of fault in `make test-slow`, as many as asked for in `make chaos`. What `make test` shows of
-# lost processes needs no service of its own: see tests/integration, and the ways to fail.
+# One seed in `make test`, one for each kind of fault in `make test-slow`, as many as asked for in `make chaos`.
 _SEEDS = int(os.environ.get("FORERUN_CHAOS_SEEDS", len(FAULTS)))
 _TASKS = 8
 # Hang guards, not figures: how long the service may take to end, to admit a task, to finish all of them.
@@ -76,7 +75,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     assert alive(below) == set()
 
 
-@pytest.mark.parametrize("seed", range(_SEEDS))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, _SEEDS))])
 def test_nothing_is_lost_and_nothing_happens_twice(rig: Rig, seed: int):
     random = Random(seed)
     tasks = [random_task(random, f"seed{seed}-{number}", str(rig.witness)) for number in range(_TASKS)]
