@@ -34,6 +34,7 @@ class ArrayTransactions:
         self._engine = engine
         self._connection: Connection | None = None
         self._used_s = 0.0
+        self.in_doubt = False
 
     def write(self, entries: Sequence[Entry], ownership: Ownership | None, *, relaxed: bool) -> None:
         """See `Transactions`."""
@@ -45,13 +46,16 @@ class ArrayTransactions:
             with _pipeline(connection):
                 if relaxed:
                     connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
-                _write(connection, entries)
+                _write(connection, entries, again=self.in_doubt)
                 connection.commit()
         except BaseException:
+            # A connection that was lost may have been lost after the server had committed.
+            self.in_doubt |= bool(connection.connection.driver_connection.closed)  # type: ignore[union-attr] # of psycopg
             # Not only closed: a commit that fails leaves the transaction open, and SQLAlchemy takes it for ended.
             connection.invalidate()
             self.close()
             raise
+        self.in_doubt = False
 
     def close(self) -> None:
         """See `Transactions`. What was not committed is rolled back."""
@@ -85,8 +89,8 @@ def _pipeline(connection: Connection) -> Iterator[None]:
             raise
 
 
-def _write(connection: Connection, entries: Sequence[Entry]) -> None:
-    for statement, rows in inserts_of(entries):
+def _write(connection: Connection, entries: Sequence[Entry], *, again: bool) -> None:
+    for statement, rows in inserts_of(entries, again=again):
         _execute(connection, prepared_arrays(statement, connection.dialect), rows)
     for statement, rows in changes_of(connection, entries):
         _execute(connection, prepared_arrays(statement, connection.dialect), rows)

@@ -26,6 +26,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
 from reconciler.journal.schema import HEARTBEATS, STAGED_OUTPUTS, SUMMARIES, TASKS
 
@@ -117,6 +118,22 @@ def inserted(table: Table, columns: tuple[str, ...]) -> RowStatement:
     return RowStatement(
         {name: table.c[name] for name in columns},
         lambda given: insert(table).from_select(list(columns), select(*given.c)),
+    )
+
+
+@lru_cache(maxsize=64)
+def inserted_once(table: Table, columns: tuple[str, ...]) -> RowStatement:
+    """As `inserted`, on PostgreSQL, for rows that may be there. Those whose key the database counts up are added."""
+    key = [one.name for one in table.primary_key.columns]
+    if not set(key) <= set(columns):
+        return inserted(table, columns)
+    return RowStatement(
+        {name: table.c[name] for name in columns},
+        lambda given: (
+            postgresql.insert(table)
+            .from_select(list(columns), select(*given.c))
+            .on_conflict_do_nothing(index_elements=key)
+        ),
     )
 
 

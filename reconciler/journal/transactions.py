@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from reconciler.journal.entries import Entry, rows_by_table
 from reconciler.journal.ownership import Ownership
-from reconciler.journal.statements import RowStatement, inserted, prepared_rows
+from reconciler.journal.statements import RowStatement, inserted, inserted_once, prepared_rows
 
 # In one statement. Each value of each row is a parameter, and SQLite takes 32,766.
 _MOST_ROWS = 64
@@ -22,7 +22,14 @@ _Row = TypeVar("_Row")
 
 
 class Transactions(Protocol):
-    """Writes entries to a database. Used in one thread."""
+    """Writes entries to a database. Used in one thread.
+
+    Attributes:
+        in_doubt: what was to be written last may be there although `write` has raised an error. Write it again: what is
+            there stays as it is.
+    """
+
+    in_doubt: bool
 
     def write(self, entries: Sequence[Entry], ownership: Ownership | None, *, relaxed: bool) -> None:
         """Write all of them or none. They are durable when this returns.
@@ -48,6 +55,7 @@ class ChunkTransactions:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.in_doubt = False
 
     def write(self, entries: Sequence[Entry], ownership: Ownership | None, *, relaxed: bool) -> None:
         """See `Transactions`."""
@@ -66,9 +74,10 @@ class ChunkTransactions:
 RowsOfStatement = tuple[RowStatement, Sequence[Mapping[str, Any]]]
 
 
-def inserts_of(entries: Iterable[Entry]) -> list[RowsOfStatement]:
-    """The rows that entries insert, by table."""
-    return [(inserted(table, tuple(rows[0])), rows) for table, rows in rows_by_table(entries).items()]
+def inserts_of(entries: Iterable[Entry], *, again: bool = False) -> list[RowsOfStatement]:
+    """The rows that entries insert, by table. ``again``: some may be there; they stay as they are."""
+    statement = inserted_once if again else inserted
+    return [(statement(table, tuple(rows[0])), rows) for table, rows in rows_by_table(entries).items()]
 
 
 def changes_of(connection: Connection, entries: Iterable[Entry]) -> Iterable[RowsOfStatement]:

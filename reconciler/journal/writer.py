@@ -153,7 +153,8 @@ class GroupWriter:
             except OperationalError as error:  # caused by the database's state, not by the entries
                 if last:
                     raise
-                self._in_hand = frozenset()
+                if not self._transactions.in_doubt:
+                    self._in_hand = frozenset()
                 if self._observer is not None:
                     self._observer.failed()
                 if not self.last_error:

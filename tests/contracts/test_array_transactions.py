@@ -1,8 +1,8 @@
 """What PostgreSQL gets of a transaction: a statement for each table, however many rows there are."""
 
 import pytest
-from sqlalchemy import event, select, text
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy import Connection, event, select, text
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from reconciler.journal import array_transactions, statements
 from reconciler.journal.array_transactions import ArrayTransactions, transactions_of
@@ -148,3 +148,36 @@ def test_a_transaction_that_need_not_survive_a_power_cut_is_written(engine, tran
     assert rows(engine, EVENTS.c.seq) == [(1,), (2,)]
     with engine.connect() as connection:
         assert connection.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
+
+
+def test_what_was_committed_before_the_connection_was_lost_is_written_once(engine, transactions, monkeypatch):
+    commit, entry = Connection.commit, admission("t")
+    entry.inserts[EVENTS] = [event_of("t", 1), event_of("t", 2)]
+
+    def lost_after(connection):
+        commit(connection)
+        connection.connection.driver_connection.close()
+        raise OperationalError("COMMIT", {}, ConnectionError("the connection was lost"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "commit", lost_after)
+        with pytest.raises(OperationalError):
+            write(transactions, entry)
+    in_doubt = transactions.in_doubt
+    write(transactions, entry)
+
+    assert in_doubt
+    assert not transactions.in_doubt
+    assert rows(engine, EVENTS.c.seq) == [(1,), (2,)]
+    assert rows(engine, TASKS.c.id) == [("t",)]
+    with pytest.raises(IntegrityError):
+        write(transactions, entry)
+
+
+def test_what_the_server_has_refused_is_not_in_doubt(transactions):
+    write(transactions, admission("t"))
+
+    with pytest.raises(IntegrityError):
+        write(transactions, admission("t"))
+
+    assert not transactions.in_doubt
