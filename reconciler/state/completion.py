@@ -3,6 +3,9 @@
 While a plan is made that may skip or end elements of a fan-out, the fan-out is not decided about: the steps of an
 element may all have finished, and the plan may skip the element. Once it is there, the ends of steps count in their
 order.
+
+A fan-out that needs results and has no elements has failed as soon as a plan says so. That counts before all else that
+the plan counts: the element around it has no step that could end, and must not pass for a result until then.
 """
 
 from planners.built_in_names import SHARED
@@ -34,6 +37,9 @@ def settle_fan_outs(run: RunData, until_s: float | None = None) -> None:
         if begun not in run.facts.started_s:
             _start(run, fan_outs.open[begun])
     fan_outs.look_again()
+    for hopeless in fan_outs.take_hopeless(run.is_awaited):
+        if hopeless in fan_outs.open and not run.ending:
+            _decide(run, fan_outs.open[hopeless], now_s)
     _take_in(run, now_s)
     while not run.ending and (fan_out := _next(run)) is not None:
         _decide(run, fan_out, now_s)

@@ -62,6 +62,7 @@ class FanOuts:
         self._begun: dict[StepId, None] = {}
         self._released: list[StepId] = []
         self._results: list[tuple[StepId, int, bool]] = []
+        self._hopeless: list[StepId] = []
         self._recounted: dict[StepId, None] = {}
         self._news: list[Element] = []
         gone = frozenset(failed)
@@ -94,6 +95,8 @@ class FanOuts:
             self._note_left(fan_out, number)
         if spec.policy.complete_when is not None:
             self._recounted[spec.id] = None
+        if fan_out.is_hopeless:
+            self._hopeless.append(spec.id)
         for number in spec.begun:
             self._begun[spec.id] = None
             self._admit(fan_out, number)
@@ -117,18 +120,23 @@ class FanOuts:
 
     def take_failing(self) -> StepId | None:
         """One of those with failures that have not been looked at; None if there is none left."""
-        name = next(iter(self.failing), None)
-        return None if name is None else self._taken(name)
+        return self._take(self.failing)
 
     def take_changed(self) -> StepId | None:
         """One of those that have changed; None if there is none left."""
-        name = next(iter(self.changed), None)
-        return None if name is None else self._taken(name)
+        return self._take(self.changed)
 
-    def _taken(self, name: StepId) -> StepId:
-        self.failing.pop(name, None)
-        self.changed.pop(name, None)
+    def _take(self, names: Iterable[StepId]) -> StepId | None:
+        if (name := next(iter(names), None)) is not None:
+            self.failing.pop(name, None)
+            self.changed.pop(name, None)
         return name
+
+    def take_hopeless(self, is_awaited: Callable[[OpenFanOut], bool]) -> list[StepId]:
+        """Those that need results and have no elements, but those about which the next plan decides."""
+        left = [one for one in self._hopeless if one in self.open and is_awaited(self.open[one])]
+        hopeless, self._hopeless = [one for one in self._hopeless if one not in left], left
+        return hopeless
 
     def look_again(self) -> None:
         """Those that were deferred are looked at again."""

@@ -48,6 +48,11 @@ class OpenFanOut:
         """How many elements have ended."""
         return len(self.elements) - self.counts[ElementStatus.OPEN]
 
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it has failed as soon as it is there: it needs results and has no elements."""
+        return not self.elements and bool(self.spec.policy.least_successful(0))
+
     def numbers(self, status: ElementStatus) -> tuple[int, ...]:
         """The elements with this status, in order."""
         return tuple(number for number, element in enumerate(self.elements) if element.status is status)

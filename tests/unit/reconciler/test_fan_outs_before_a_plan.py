@@ -71,3 +71,18 @@ def test_a_guess_does_not_take_the_place_of_an_element_before_it(mode):
     world = played([{"id": "both", "parallel": [work("act", 2, "act"), second], "max_concurrency": 1}], mode=mode)
 
     assert [attempt.step.id for attempt in world.run.attempts.values()] == ["act", "early", "late"]
+
+
+@MODES
+@pytest.mark.parametrize("plan_s", [0.1, 2.0])
+def test_a_fan_out_without_elements_that_needs_one_is_no_result_of_a_join(plan_s, mode):
+    """It fails the join before anything else counts, whether or not another result is there before the next plan."""
+    each = {"id": "each", "for_each": [], "min_successful": 1, "steps": [work("inner", "$item")], "output": "inner"}
+    join = {"steps": ["each", "a", "b"], "complete_when": "$results.size() >= 1"}
+
+    others = [work("a", 3), work("b", 2), step("reads", inputs={"all": "$steps.a"})]
+    world = played([each, *others, step("then", join=join)], mode=mode, plan_s=plan_s)
+
+    assert world.run.status is RunStatus.FAILED
+    assert "'each' needs 1 results, and it has 0 elements" in world.run.end.failure.message
+    assert world.evaluations == []
