@@ -17,6 +17,7 @@ from reconciler.state.step_state import StepStatus
 from reconciler.state.undo_plan import alone
 from reconciler.state.undoing import took_effect_s
 
+_NOT_BEGUN = frozenset({StepStatus.WAITING, StepStatus.READY, StepStatus.HELD, StepStatus.RETRYING, StepStatus.BLOCKED})
 _LOST = "an output that it reads was lost"
 
 
@@ -54,7 +55,10 @@ def prepare_reverts(run: RunData) -> None:
 
 
 def lose_what_is_reverted(run: RunData, gone: set[AttemptId]) -> None:
-    """Outputs are lost: no step of a failed `try` is done again for its compensation, which is given up."""
+    """Outputs are lost: no step of a failed `try` is done again for its compensation, which is given up.
+
+    One that has begun goes on: it may have read its input.
+    """
     for step in (step for steps in run.facts.reverts.values() for step in steps):
         state = run.steps.get(step.id)
         if state is None or state.status in (StepStatus.FINISHED, StepStatus.FAILED, StepStatus.SKIPPED):
@@ -62,6 +66,8 @@ def lose_what_is_reverted(run: RunData, gone: set[AttemptId]) -> None:
         served = (run.steps.get(parent) for parent in step.data_parents if parent in run.facts.reverted)
         if lost := {one.attempt for one in served if one is not None and one.attempt in gone}:
             gone.difference_update(one for one in lost if one is not None)
+            if state.status not in _NOT_BEGUN:
+                continue
             run.steps.fail(step.id, run.at_s, _LOST)
             run.facts.give_up(step.id, f"step '{step.id}' cannot run: {_LOST}")
             run.facts.asks = True

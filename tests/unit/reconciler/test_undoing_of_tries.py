@@ -201,18 +201,54 @@ def _element():
     }
 
 
-def test_a_lost_output_is_not_made_again_for_a_compensation():
-    def output(_capability, inputs, _number):
-        if inputs.get("n") == 3:
-            return Failure(kind=FailureKind.BAD_INPUT, message="bad")
-        return Handoff(output="much", by_reference=True) if "of" not in inputs else "undone"
+def large(_capability, inputs, _number):
+    """Payment fails; what is done has a large output, which compensations read."""
+    if inputs.get("n") == 3:
+        return Failure(kind=FailureKind.BAD_INPUT, message="bad")
+    return Handoff(output="much", by_reference=True) if "of" not in inputs else "undone"
 
+
+def test_a_lost_output_is_not_made_again_for_a_compensation():
     lost = (2.55, e.OutputsLost(at_s=0, attempts=("t.1",)))
-    world = Declared(a_task([booking()], mode="wait"), output=output, faults=(lost,), most_events=5_000).play()
+    world = Declared(a_task([booking()], mode="wait"), output=large, faults=(lost,), most_events=5_000).play()
 
     assert world.run.status is RunStatus.SUCCEEDED
     assert world.done.count("flight") == 1
     assert "undo:flight" in world.run.facts.given_up
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [(3.2, e.OutputsLost(at_s=0, attempts=("t.1",)))],
+        [(3.2, e.OutputsLost(at_s=0, attempts=("t.1",))), (3.2, e.NodeLost(at_s=0, node="n1"))],
+    ],
+    ids=["the output", "the output, then the node"],
+)
+def test_a_compensation_that_runs_when_its_input_is_lost_goes_on(faults):
+    """A lost node ends it, too: then it is given up, as it has no input to begin with again."""
+    world = Declared(a_task([booking()], mode="wait"), output=large, faults=tuple(faults), most_events=5_000).play()
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.done.count("flight") == world.done.count("undo:flight") == 1
+    undone = world.run.steps["undo:flight"].status is StepStatus.FINISHED
+    assert undone == (len(faults) == 1) == ("undo:flight" not in world.run.facts.given_up)
+
+
+def test_a_doubt_about_a_compensation_whose_input_is_lost_stays_until_it_is_resolved():
+    block = {"id": "trip", "try": [done("flight", 1, by="refund"), step("pay", inputs={"n": 3}, after=["flight"])]}
+    faults = (
+        (2.2, e.AttemptFailed(at_s=0, attempt="t.3", failure=Failure(kind=FailureKind.TIMEOUT, message="lost"))),
+        (2.3, e.OutputsLost(at_s=0, attempts=("t.1",))),
+        (4.0, e.DoubtResolved(at_s=0, attempt="t.3", happened=True, output=1)),
+    )
+
+    block["fallback"] = [step("train", inputs={"n": 4})]
+    world = Declared(a_task([block], mode="wait"), output=large, faults=faults, most_events=5_000).play()
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.done == ["flight", "pay", "undo:flight", "train"]
+    assert world.run.steps["undo:flight"].status is StepStatus.FINISHED
 
 
 def test_a_retry_does_again_what_was_undone():
