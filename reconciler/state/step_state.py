@@ -81,14 +81,15 @@ TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
     }
 )
 
-# What a new plan may make of the same work: it may place anew whatever has not run, and adopt attempts. It never takes
-# a step out of doubt and never dispatches one in doubt.
+# What a new plan may make of the same work: it may place anew whatever has not run, and adopt attempts. It never
+# dispatches a step in doubt. It may skip one, as what the step follows has failed: its attempt stays in doubt, and like
+# steps adopt it.
 REPLANNED: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
     {
         **dict.fromkeys(_OPEN, _OPEN | {_S.DISPATCHED, _S.RUNNING, _S.FINISHED, _S.SKIPPED}),
         _S.DISPATCHED: frozenset({_S.DISPATCHED, _S.SKIPPED}),
         _S.RUNNING: frozenset({_S.RUNNING, _S.SKIPPED}),
-        _S.IN_DOUBT: frozenset({_S.IN_DOUBT}),
+        _S.IN_DOUBT: frozenset({_S.IN_DOUBT, _S.SKIPPED}),
         _S.FINISHED: frozenset({_S.FINISHED, _S.SKIPPED}),
         # What an earlier attempt has done, whose result was not used, is read again when it is undone.
         _S.FAILED: frozenset({_S.FAILED, _S.SKIPPED, _S.FINISHED}),

@@ -1,6 +1,7 @@
 """An irreversible attempt that was lost is in doubt: it may have acted, and it is not repeated until that is known."""
 
 import pytest
+from declared import Declared, a_task, step
 from runs import chain, finished, names, plan
 from virtual_runs import ToldRun
 from worlds import a_run, planned
@@ -14,6 +15,7 @@ from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.attempts import AttemptStatus
 from reconciler.state.handoff import Failure, FailureKind, Handoff
+from reconciler.state.run import RunState
 from reconciler.state.step_state import StepStatus
 from reconciler.state.waiting import WaitKind
 
@@ -180,3 +182,34 @@ def test_an_act_in_doubt_teaches_the_learner_nothing():
     commands += told.tell(e.DoubtResolved(at_s=9.0, attempt="t.1", happened=True))
 
     assert "Learn" not in [type(command).__name__ for command in commands]
+
+
+@pytest.mark.parametrize("happened", [True, False])
+@pytest.mark.parametrize(
+    "loss", [(), [(2.0, e.AttemptFailed(at_s=0, attempt="t.3", failure=LOST))]], ids=["output", "attempt"]
+)
+def test_a_plan_may_skip_a_step_in_doubt_and_its_doubt_stays(monkeypatch, loss, happened):
+    """What the act follows is lost as well, and cannot be made again."""
+    monkeypatch.setattr(RunState, "validates", True)
+    steps = [
+        step("first", on_failure="skip"),
+        step("act", "act", inputs={"n": "$steps.first"}),
+        step("last", "say", inputs={"n": "$steps.act"}),
+        step("other", "refund"),
+    ]
+
+    def output(capability, _inputs, number):
+        again = capability == "do" and number > 1
+        return Failure(kind=FailureKind.BAD_INPUT, message="not again") if again else number
+
+    def seconds(capability, _inputs, _number):
+        return {"do": 0.5, "act": 4.0 if loss else 0.5, "say": 4.0, "refund": 9.0}[capability]
+
+    answer = e.DoubtResolved(at_s=0, attempt="t.3", happened=happened)
+    faults = (*loss, (2.1, e.OutputsLost(at_s=0, attempts=("t.1", "t.3"))), (6.0, answer))
+    world = Declared(a_task(steps, mode="wait"), output=output, seconds=seconds, faults=faults).play()
+
+    assert world.run.status is c.RunStatus.SUCCEEDED
+    assert world.run.steps["act"].status is StepStatus.SKIPPED
+    assert world.done.count("act") == 1
+    assert [one.id for one in world.run.in_doubt] == ["t.3"] * (not loss and not happened)
