@@ -14,10 +14,9 @@ from planners.workflow import Step
 from reconciler.state.attempts import Attempt
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
-from reconciler.state.undo_plan import alone
+from reconciler.state.undo_plan import NOT_BEGUN, alone
 from reconciler.state.undoing import took_effect_s
 
-_NOT_BEGUN = frozenset({StepStatus.WAITING, StepStatus.READY, StepStatus.HELD, StepStatus.RETRYING, StepStatus.BLOCKED})
 _LOST = "an output that it reads was lost"
 
 
@@ -66,7 +65,7 @@ def lose_what_is_reverted(run: RunData, gone: set[AttemptId]) -> None:
         served = (run.steps.get(parent) for parent in step.data_parents if parent in run.facts.reverted)
         if lost := {one.attempt for one in served if one is not None and one.attempt in gone}:
             gone.difference_update(one for one in lost if one is not None)
-            if state.status not in _NOT_BEGUN:
+            if state.status not in NOT_BEGUN:
                 continue
             run.steps.fail(step.id, run.at_s, _LOST)
             run.facts.give_up(step.id, f"step '{step.id}' cannot run: {_LOST}")

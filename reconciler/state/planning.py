@@ -35,7 +35,7 @@ from reconciler.state.step_state import StepState, StepStatus
 from reconciler.state.step_table import StepTable
 from reconciler.state.undecided_ends import Ends, count_ends, ended_by_plan
 from reconciler.state.undecided_steps import StepChange, UndecidedSteps
-from reconciler.state.undo_plan import prepare
+from reconciler.state.undo_plan import give_up_without_inputs, prepare
 
 
 def start(run: RunData) -> None:
@@ -152,6 +152,7 @@ def take_plan(run: RunData, event: e.OptimalPlanReady) -> None:
     if event.epoch == run.requests.requested and run.replanning and (event.plan.complete or not whole_only):
         run.late.learn(event.times or LearnedTimes())
         accept(run, event.plan, event.epoch)
+        give_up_without_inputs(run)
 
 
 def planning_failed(run: RunData, epoch: int, failure: Failure) -> None:

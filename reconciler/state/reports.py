@@ -102,11 +102,10 @@ def node_lost(run: RunData, node: NodeId) -> None:
 def outputs_lost(run: RunData, attempts: Iterable[AttemptId], failure: Failure) -> None:
     """What finished attempts had made is gone: work that still needs it is done again, acts are left in doubt."""
     gone = {attempt for attempt in attempts if attempt in run.attempts and run.attempts[attempt].finished}
-    lose_what_is_reverted(run, gone)
-    if not gone:
-        return
     if run.undoing is not None:
         lose_inputs(run, gone)
+    lose_what_is_reverted(run, gone)
+    if not gone or run.undoing is not None:
         return
     closed = frozenset(run.history.steps.keys() - run.facts.finished.keys())
     known = () if run.requests.awaited is None else (*run.requests.known_from,)

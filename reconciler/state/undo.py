@@ -4,6 +4,7 @@ from reconciler.state import commands as c
 from reconciler.state.conclusion import end
 from reconciler.state.planning import request_plan
 from reconciler.state.run_data import RunData
+from reconciler.state.undo_plan import give_up_without_inputs
 
 
 def go_on_undoing(run: RunData) -> None:
@@ -16,6 +17,7 @@ def go_on_undoing(run: RunData) -> None:
     acting = run.attempts.live or any(attempt.verifying for attempt in doubts)
     if run.requests.required or acting or steps.under_way:
         return
+    give_up_without_inputs(run)  # else the next plan undoes nothing
     if steps.blocked:
         reason = steps[next(iter(steps.blocked))].blocked_by
         request_plan(run, reason or c.PlanReason.UNDO)

@@ -8,7 +8,7 @@ from reconciler.state.attempts import Attempt
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
 
-_NOT_BEGUN = (StepStatus.WAITING, StepStatus.RETRYING, StepStatus.BLOCKED, StepStatus.HELD)
+NOT_BEGUN = frozenset({StepStatus.WAITING, StepStatus.READY, StepStatus.HELD, StepStatus.RETRYING, StepStatus.BLOCKED})
 
 
 def prepare(run: RunData) -> None:
@@ -39,12 +39,20 @@ def lose_inputs(run: RunData, gone: set[AttemptId]) -> None:
     undoing = run.undoing
     assert undoing is not None
     undoing.lost |= gone
+    give_up_without_inputs(run)
+
+
+def give_up_without_inputs(run: RunData) -> None:
+    """What would undo with a lost output, and has not begun, has failed. A plan asked for before may still hold it."""
+    undoing = run.undoing
+    if undoing is None or not undoing.lost:
+        return
     for step in undoing.made:
         state = run.steps.get(step)
-        if run.plan is None or step not in run.plan.by_id or state is None or state.status not in _NOT_BEGUN:
+        if run.plan is None or step not in run.plan.by_id or state is None or state.status not in NOT_BEGUN:
             continue
         served = (run.steps.get(parent) for parent in run.plan.by_id[step].step.data_parents)
-        if any(one is not None and one.attempt in gone for one in served):
+        if any(one is not None and one.attempt in undoing.lost for one in served):
             give_up_undoing(run, step, "an output that it reads was lost")
 
 

@@ -271,6 +271,17 @@ def test_a_lost_node_delays_the_undoing_and_does_not_end_it():
     assert "undone: 'hotel', 'flight'" in world.run.end.failure.message
 
 
+@pytest.mark.parametrize("lost", [("t.1",), ("t.1", "t.2")], ids=["one", "both"])
+@pytest.mark.parametrize("node", ["n1", "n2"])
+def test_what_reads_an_output_that_is_lost_while_the_undoing_is_planned_is_not_undone(lost, node):
+    faults = ((2.2, e.OutputsLost(at_s=0, attempts=lost)), (2.2, e.NodeLost(at_s=0, node=node)))
+
+    world = world_of(SAGA, outputs(3), faults=faults).play()
+
+    assert world.run.status is RunStatus.FAILED
+    assert world.done == ["flight", "hotel", "pay", *["undo:hotel"] * (len(lost) == 1)]
+
+
 def test_a_thousand_compensations_take_linear_time():
     steps = [{"id": "each", "for_each": list(range(1_000)), "steps": [item_step("book")]}]
     steps.append(step("bad", "say", inputs={"n": -1}, after=["each"]))
