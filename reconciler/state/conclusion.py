@@ -140,6 +140,8 @@ def _begin_undoing(run: RunData, status: c.RunStatus, failure: Failure) -> None:
         acts = state.attempt is not None and run.attempts[state.attempt].live
         if state.status in _OPEN and not acts and not is_undo(step):
             run.steps.skip(step, run.at_s, f"the task ends: {failure.message}")
+        elif state.status is StepStatus.HELD:  # no limit holds back what undoes
+            run.steps.release(step, run.at_s, "the task ends")
 
 
 def flush(run: RunData, verdicts: dict[AttemptId, Verdict]) -> None:

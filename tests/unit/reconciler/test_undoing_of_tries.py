@@ -1,8 +1,9 @@
 """A `try` that fails undoes what its steps have done, the last success first, before its fallback begins."""
 
 import pytest
-from declared import Declared, a_task, step
+from declared import CATALOG, Declared, a_task, step
 
+from planners.agents import Catalog, Price
 from planners.model import TaskId
 from planners.tasks import RetryOf
 from reconciler.simulation import Restart
@@ -167,6 +168,18 @@ def test_a_cancel_while_a_try_is_undone_undoes_each_step_once(cancel_s):
 
     assert world.run.status is RunStatus.CANCELLED
     assert sorted(one for one in world.done if one.startswith("undo:")) == ["undo:flight", "undo:hotel"]
+
+
+def test_a_cancel_releases_a_compensation_that_a_limit_of_the_task_holds_back():
+    agents = tuple(one.model_copy(update={"price": Price(usd_per_call=1.0)}) for one in CATALOG.agents)
+    block = {"id": "trip", "try": [done("flight", 1), step("pay", inputs={"n": 3}, after=["flight"])]}
+    task = a_task([{**block, "fallback": [step("train")]}], mode="wait", budget_usd=2.0, on_budget="ask")
+    cancel = (5.0, e.CancelRequested(at_s=0))
+
+    world = Declared(task, output=outputs(3), catalog=Catalog(agents=agents), faults=(cancel,)).play()
+
+    assert world.run.status is RunStatus.CANCELLED
+    assert world.done == ["flight", "pay", "undo:flight"]
 
 
 @pytest.mark.parametrize("after", range(2, 26, 2))
