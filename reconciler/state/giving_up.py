@@ -51,8 +51,14 @@ def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
 
 
 def await_plan(run: RunData, step: StepId) -> None:
-    """The step has failed; that counts if the next plan still holds the step, and before what ends meanwhile."""
+    """The step has failed; that counts if the next plan still holds the step, and before what ends meanwhile.
+
+    If the workflow goes on without it, that includes what ends in blocks that need it: they are skipped then.
+    """
     run.failing[step] = None
+    assert run.plan is not None
+    if run.plan.by_id[step].step.on_failure is not OnFailure.FAIL:
+        run.undecided.add(StepChange(frozenset({step}), around=True))
     run.undecided.add_fan_outs([step])
     run.steps.block(step, run.at_s, PlanReason.SETTLED)
 

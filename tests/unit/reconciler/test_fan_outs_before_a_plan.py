@@ -1,7 +1,7 @@
 """A fan-out that ends, or that has no elements, while a plan is made that decides what becomes of it."""
 
 import pytest
-from acting_runs import FAILS, LASTING, MODES, PLAN_S, SECONDS, begun, played, work
+from acting_runs import FAILS, FAILS_TOO, LASTING, MODES, PLAN_S, SECONDS, begun, played, work
 from declared import step
 
 from reconciler.state.commands import RunStatus
@@ -86,3 +86,15 @@ def test_a_fan_out_without_elements_that_needs_one_is_no_result_of_a_join(plan_s
     assert world.run.status is RunStatus.FAILED
     assert "'each' needs 1 results, and it has 0 elements" in world.run.end.failure.message
     assert world.evaluations == []
+
+
+@pytest.mark.parametrize("plan_s", [0.01, 0.5])
+def test_a_block_counts_as_no_result_once_what_it_reads_has_failed(plan_s):
+    """The failure waits for a plan that is coming for another one; so does what ends in the block meanwhile."""
+    failing = [work("other", FAILS_TOO, on_failure="skip"), work("gone", FAILS, on_failure="skip")]
+    block = {"id": "block", "use": "other", "inputs": {"q": "$steps.gone"}, "steps": [work("in", 3)], "output": "in"}
+    some = {"id": "some", "parallel": [block, work("good", 2)], "min_successful": 1}
+
+    world = played([*failing, some], plan_s=plan_s)
+
+    assert world.outputs == {"some": [2]}
