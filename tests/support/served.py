@@ -14,6 +14,7 @@ def served(application: Any) -> Iterator[int]:
     """The port."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()  # from now on, not once the thread has come so far: clients wait instead of being refused
         config = uvicorn.Config(application, log_level="critical", timeout_graceful_shutdown=1)
         running = uvicorn.Server(config)
         thread = threading.Thread(target=running.run, args=([listening],))
