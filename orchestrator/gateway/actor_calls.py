@@ -84,7 +84,7 @@ async def _tell(answer: Awaitable[_Answer], waiting: "asyncio.Future[_Answer]") 
     """Pass an answer, or why there is none, to whoever still waits for it."""
     try:
         value = await answer
-    except Exception as error:  # noqa: BLE001 -- it is the caller's
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it is raised where the call is awaited
         _fail(waiting, error)
     except asyncio.CancelledError:
         waiting.cancel()

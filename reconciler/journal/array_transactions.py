@@ -39,6 +39,7 @@ class ArrayTransactions:
     def write(self, entries: Sequence[Entry], ownership: Ownership | None, *, relaxed: bool) -> None:
         """See `Transactions`."""
         connection = self._connected()
+        driver: Any = connection.connection.driver_connection
         try:
             if ownership is not None and entries:
                 # Before the rest, as its answer has to be waited for. It locks the row that it reads.
@@ -49,8 +50,8 @@ class ArrayTransactions:
                 _write(connection, entries, again=self.in_doubt)
                 connection.commit()
         except BaseException:
-            # A connection that was lost may have been lost after the server had committed.
-            self.in_doubt |= bool(connection.connection.driver_connection.closed)  # type: ignore[union-attr] # of psycopg
+            # The connection may have been lost after the server had committed. SQLAlchemy lets go of it then.
+            self.in_doubt |= connection.invalidated or bool(getattr(driver, "closed", True))
             # Not only closed: a commit that fails leaves the transaction open, and SQLAlchemy takes it for ended.
             connection.invalidate()
             self.close()

@@ -227,7 +227,7 @@ class RunLog:
 
 
 def _as_dispatched(order: c.Dispatch) -> str:
-    """What readers learn of an order. What is as usual is left out: a live run keeps the text for each attempt."""
+    """What readers learn of an order. Default values are left out: a live run keeps the text for each attempt."""
     return order.model_dump_json(exclude=_DISPATCH_INTERNALS, exclude_defaults=True)
 
 

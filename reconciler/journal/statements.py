@@ -113,28 +113,22 @@ _ADD_HEARTBEAT = insert(HEARTBEATS)
 
 
 @lru_cache(maxsize=64)
-def inserted(table: Table, columns: tuple[str, ...]) -> RowStatement:
-    """The insert of rows with these columns, in order. They hold text and numbers, which drivers take as they are."""
-    return RowStatement(
-        {name: table.c[name] for name in columns},
-        lambda given: insert(table).from_select(list(columns), select(*given.c)),
-    )
+def inserted(table: Table, columns: tuple[str, ...], *, again: bool = False) -> RowStatement:
+    """The insert of rows with these columns, in order. They hold text and numbers, which drivers take as they are.
 
-
-@lru_cache(maxsize=64)
-def inserted_once(table: Table, columns: tuple[str, ...]) -> RowStatement:
-    """As `inserted`, on PostgreSQL, for rows that may be there. Those whose key the database counts up are added."""
+    ``again``: on PostgreSQL, rows whose key is there already stay as they are. A row whose key the database counts up
+    is added twice.
+    """
     key = [one.name for one in table.primary_key.columns]
-    if not set(key) <= set(columns):
-        return inserted(table, columns)
-    return RowStatement(
-        {name: table.c[name] for name in columns},
-        lambda given: (
-            postgresql.insert(table)
-            .from_select(list(columns), select(*given.c))
-            .on_conflict_do_nothing(index_elements=key)
-        ),
-    )
+    may_be_there = again and set(key) <= set(columns)
+
+    def build(given: FromClause) -> Insert:
+        if not may_be_there:
+            return insert(table).from_select(list(columns), select(*given.c))
+        made = postgresql.insert(table).from_select(list(columns), select(*given.c))
+        return made.on_conflict_do_nothing(index_elements=key)
+
+    return RowStatement({name: table.c[name] for name in columns}, build)
 
 
 @lru_cache(maxsize=512)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from reconciler.journal.entries import Entry, rows_by_table
 from reconciler.journal.ownership import Ownership
-from reconciler.journal.statements import RowStatement, inserted, inserted_once, prepared_rows
+from reconciler.journal.statements import RowStatement, inserted, prepared_rows
 
 # In one statement. Each value of each row is a parameter, and SQLite takes 32,766.
 _MOST_ROWS = 64
@@ -76,8 +76,7 @@ RowsOfStatement = tuple[RowStatement, Sequence[Mapping[str, Any]]]
 
 def inserts_of(entries: Iterable[Entry], *, again: bool = False) -> list[RowsOfStatement]:
     """The rows that entries insert, by table. ``again``: some may be there; they stay as they are."""
-    statement = inserted_once if again else inserted
-    return [(statement(table, tuple(rows[0])), rows) for table, rows in rows_by_table(entries).items()]
+    return [(inserted(table, tuple(rows[0]), again=again), rows) for table, rows in rows_by_table(entries).items()]
 
 
 def changes_of(connection: Connection, entries: Iterable[Entry]) -> Iterable[RowsOfStatement]:

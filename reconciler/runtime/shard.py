@@ -304,6 +304,7 @@ class Shard:
         """Stop driving. Tasks that have not ended are resumed after a restart."""
         if self._sweeping is not None:
             self._sweeping.cancel()
+            await asyncio.wait([self._sweeping])
         self.parking.close()
         await self._live.stop()
         await asyncio.to_thread(self._shared.close)

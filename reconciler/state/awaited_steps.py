@@ -1,11 +1,11 @@
 """Which steps each step of a plan waits for: its parents, and what finished parents of it are to follow.
 
 A step may finish before all that it follows is planned: its parent proposes further steps, or a list turns out to be
-longer than guessed. If one of those fails, the next plan may skip the step, and what reads it with it. So that the step
-has finished counts once they have finished, too.
+longer than guessed. If one of those fails, the next plan may skip the step, and what reads it with it. The end of the
+step therefore counts only once they have finished, too.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from typing import Self
 
 from planners.model import StepId
@@ -17,7 +17,7 @@ class AwaitedSteps:
 
     Attributes:
         of: step -> those that it waits for.
-        early: steps that have finished ahead of others that they follow, so that this does not count yet.
+        early: steps that have finished ahead of others that they follow. Their ends do not count yet.
     """
 
     def __init__(self, steps: Iterable[StepId] = ()) -> None:
@@ -33,7 +33,7 @@ class AwaitedSteps:
         Args:
             plan: the plan.
             finished: its steps that have finished.
-            counted: whether that a finished step has finished has counted before.
+            counted: whether the end of a finished step has counted under the plan before.
         """
         found, early = cls(), dict[StepId, list[StepId]]()  # finished steps -> the open ones of the plan they follow
         for planned in plan.steps:
@@ -57,12 +57,12 @@ class AwaitedSteps:
         """The plan holds this finished step again."""
         self._add(planned.id, planned.step.parents, 0)
 
-    def finish(self, step: StepId) -> Iterator[StepId]:
-        """A step finishes; yields those that wait for nothing else."""
-        for child in self._children.get(step, ()):
+    def finish(self, step: StepId) -> list[StepId]:
+        """A step finishes; returns those that waited for it last."""
+        children = self._children.get(step, ())
+        for child in children:
             self._open[child] -= 1
-            if not self._open[child]:
-                yield child
+        return [child for child in children if not self._open[child]]
 
     def finish_early(self, step: StepId, is_open: Callable[[StepId], bool]) -> bool:
         """Whether a step that finishes has run ahead of open ones that it follows: its children wait for those, too."""

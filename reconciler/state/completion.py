@@ -37,9 +37,9 @@ def settle_fan_outs(run: RunData, until_s: float | None = None) -> None:
         if begun not in run.facts.started_s:
             _start(run, fan_outs.open[begun])
     fan_outs.look_again()
-    for hopeless in fan_outs.take_hopeless(run.is_awaited):
-        if hopeless in fan_outs.open and not run.ending:
-            _decide(run, fan_outs.open[hopeless], now_s)
+    for unreachable in fan_outs.take_unreachable(run.is_awaited):
+        if unreachable.spec.id in fan_outs.open and not run.ending:
+            _decide(run, unreachable, now_s)
     _take_in(run, now_s)
     while not run.ending and (fan_out := _next(run)) is not None:
         _decide(run, fan_out, now_s)

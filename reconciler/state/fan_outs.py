@@ -62,7 +62,7 @@ class FanOuts:
         self._begun: dict[StepId, None] = {}
         self._released: list[StepId] = []
         self._results: list[tuple[StepId, int, bool]] = []
-        self._hopeless: list[StepId] = []
+        self._unreachable: dict[StepId, None] = {}
         self._recounted: dict[StepId, None] = {}
         self._news: list[Element] = []
         gone = frozenset(failed)
@@ -95,8 +95,8 @@ class FanOuts:
             self._note_left(fan_out, number)
         if spec.policy.complete_when is not None:
             self._recounted[spec.id] = None
-        if fan_out.is_hopeless:
-            self._hopeless.append(spec.id)
+        if fan_out.is_unreachable:
+            self._unreachable[spec.id] = None
         for number in spec.begun:
             self._begun[spec.id] = None
             self._admit(fan_out, number)
@@ -132,11 +132,11 @@ class FanOuts:
             self.changed.pop(name, None)
         return name
 
-    def take_hopeless(self, is_awaited: Callable[[OpenFanOut], bool]) -> list[StepId]:
-        """Those that need results and have no elements, but those about which the next plan decides."""
-        left = [one for one in self._hopeless if one in self.open and is_awaited(self.open[one])]
-        hopeless, self._hopeless = [one for one in self._hopeless if one not in left], left
-        return hopeless
+    def take_unreachable(self, is_awaited: Callable[[OpenFanOut], bool]) -> list[OpenFanOut]:
+        """Those that need results and have no elements, without those about which the next plan decides."""
+        among = [self.open[one] for one in self._unreachable if one in self.open]
+        self._unreachable = awaited = dict.fromkeys(one.spec.id for one in among if is_awaited(one))
+        return [one for one in among if one.spec.id not in awaited]
 
     def look_again(self) -> None:
         """Those that were deferred are looked at again."""

@@ -49,8 +49,8 @@ class OpenFanOut:
         return len(self.elements) - self.counts[ElementStatus.OPEN]
 
     @property
-    def is_hopeless(self) -> bool:
-        """Whether it has failed as soon as it is there: it needs results and has no elements."""
+    def is_unreachable(self) -> bool:
+        """Whether it has failed as soon as a plan holds it: it needs results and has no elements."""
         return not self.elements and bool(self.spec.policy.least_successful(0))
 
     def numbers(self, status: ElementStatus) -> tuple[int, ...]:

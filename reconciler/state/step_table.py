@@ -136,8 +136,7 @@ class StepTable(Mapping[StepId, StepState]):
     def leave(self, step: StepId, status: StepStatus, at_s: float, cause: str) -> None:
         """A step, retired or not, has ended. Its children have ended before it, so none of them becomes ready."""
         if status is StepStatus.FINISHED:
-            for _ in self.awaited.finish(step):
-                pass
+            self.awaited.finish(step)
         if (former := self._retired.get(step)) is None:
             self._move(step, status, at_s, cause, attempt=self._states[step].attempt)
             return

@@ -155,9 +155,11 @@ def test_what_was_committed_before_the_connection_was_lost_is_written_once(engin
     entry.inserts[EVENTS] = [event_of("t", 1), event_of("t", 2)]
 
     def lost_after(connection):
+        pid = connection.connection.driver_connection.info.backend_pid
         commit(connection)
-        connection.connection.driver_connection.close()
-        raise OperationalError("COMMIT", {}, ConnectionError("the connection was lost"))
+        with engine.connect() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        connection.exec_driver_sql("SELECT 1")  # SQLAlchemy notices, and lets go of the connection
 
     with monkeypatch.context() as patch:
         patch.setattr(Connection, "commit", lost_after)
