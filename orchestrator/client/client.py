@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, cast
 
@@ -16,7 +16,7 @@ from orchestrator.client.answers import Answers
 from orchestrator.client.blocking import SyncClient
 from orchestrator.client.credentials import request_headers
 from orchestrator.client.errors import Busy, NotOurs, TaskFailed, Unreachable, refusal
-from orchestrator.client.patience import keyed, patiently
+from orchestrator.client.patience import is_away, is_partly_away, keyed, patiently
 from orchestrator.client.service_url import check_url
 from orchestrator.client.task_query import Filters, task_query
 from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview
@@ -114,10 +114,14 @@ class Client(Answers):
         return await self._view(TaskView, "POST", "/v1/tasks", content=body, headers=keyed(idempotency_key), **how)
 
     async def submit_many(self, tasks: Iterable[Submittable], idempotency_key: str | None = None) -> BatchAnswer:
-        """Submit up to 1,000 tasks in one request. Each is admitted or refused by itself, in the same order."""
+        """Submit up to 1,000 tasks in one request. Each is admitted or refused by itself, in the same order.
+
+        While a part of the service does not answer, all are sent again for some seconds; what is admitted stays so.
+        """
         bodies = ",".join(task_of(task).model_dump_json(exclude_unset=True) for task in tasks)
         body, headers = f'{{"tasks": [{bodies}]}}', keyed(idempotency_key)
-        return await self._view(BatchAnswer, "POST", "/v1/tasks:batch", content=body, headers=headers)
+        more = {"content": body, "headers": headers, "is_away": is_partly_away}
+        return await self._view(BatchAnswer, "POST", "/v1/tasks:batch", **more)
 
     async def preview(self, task: Submittable) -> Preview:
         """Both plans of a task and the verdicts, without running it."""
@@ -326,12 +330,14 @@ class Client(Answers):
         except ValueError:
             raise NotOurs.at(self.url, path) from None
 
-    async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+    async def _ask(
+        self, method: str, path: str, is_away: Callable[[httpx.Response], bool] = is_away, **request: Any
+    ) -> httpx.Response:
         if "content" in request:
             request["headers"] = {"Content-Type": "application/json", **request.get("headers", {})}
         send = functools.partial(self._http.request, method, path, **request)
         try:
-            response = await (patiently(send) if "Idempotency-Key" in request.get("headers", {}) else send())
+            response = await (patiently(send, is_away) if "Idempotency-Key" in request.get("headers", {}) else send())
         except httpx.TransportError as error:
             raise Unreachable.at(self.url, error) from None
         if response.is_error:

@@ -7,7 +7,9 @@ from http import HTTPStatus
 from uuid import uuid4
 
 import httpx
+from pydantic import ValidationError
 
+from orchestrator.batch_answer import BatchAnswer
 from orchestrator.client.errors import Busy, refusal
 
 # A shard that restarts is back after a few seconds.
@@ -20,17 +22,35 @@ def keyed(idempotency_key: str | None) -> dict[str, str]:
     return {"Idempotency-Key": idempotency_key or uuid4().hex}
 
 
-async def patiently(send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
-    """The response; while it is 503, that to the next request, for `PATIENCE_S` at most.
+def is_away(response: httpx.Response) -> bool:
+    """Whether a part of the service did not answer."""
+    return response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def is_partly_away(response: httpx.Response) -> bool:
+    """Whether it did not for some tasks of a batch at least."""
+    if response.is_error:
+        return is_away(response)
+    try:
+        items = BatchAnswer.model_validate_json(response.content).items
+    except ValidationError:
+        return False  # this is not a Forerun service, as the caller will find too
+    return any(item.problem is not None and item.problem.status == HTTPStatus.SERVICE_UNAVAILABLE for item in items)
+
+
+async def patiently(
+    send: Callable[[], Awaitable[httpx.Response]], is_away: Callable[[httpx.Response], bool]
+) -> httpx.Response:
+    """The response; while a part ``is_away``, that to the next request, for `PATIENCE_S` at most.
 
     The pauses are those that the service asks for. A full queue (429) is the caller's to handle.
     """
     until_s = time.monotonic() + PATIENCE_S
     while True:
         response = await send()
-        if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+        if not is_away(response):
             return response
-        refused = refusal(response)
+        refused = refusal(response) if response.is_error else None
         pause_s = max(_LEAST_S, refused.retry_after_s) if isinstance(refused, Busy) else _LEAST_S
         if time.monotonic() + pause_s > until_s:
             return response

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from orchestrator.errors import LearnerOff, Unavailable
+from orchestrator.errors import LearnerOff
 from orchestrator.gateway.actor_calls import TIMEOUT_S, ActorCalls
 from orchestrator.gateway.liveness import Liveness
 from orchestrator.gateway.preview import preview
@@ -98,7 +98,7 @@ class RayGateway:
         ids = [task.id for task in tasks]
         try:
             return dict(zip(ids, await self._of_shard(shard, "submit_many", tasks), strict=True))
-        except Unavailable as error:
+        except ForerunError as error:  # the shard does not answer, or does not take tasks yet
             return dict.fromkeys(ids, error)
 
     async def read(self, task_id: TaskId, view: type[View]) -> View:

@@ -27,25 +27,28 @@ class Turns:
     def give_way(self) -> None:
         """Let a request that has waited for the disk be answered before another run has its turn."""
         self._rounds_left = _STEPS_TO_AN_ANSWER
+        self._pass_on_soon()  # rounds pass though no run waits: the next one does not wait for an earlier request
 
     async def next(self) -> None:
         """Return when it is the caller's turn: at once if nobody has had one since the event loop looked around."""
-        loop = asyncio.get_running_loop()
-        at_once = not self._passing_on and not self._rounds_left
         if not self._passing_on:
-            self._passing_on = True
-            loop.call_soon(self._pass_on)
-        if at_once:
+            self._pass_on_soon()
             return
-        turn = loop.create_future()
+        turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         await turn
 
+    def _pass_on_soon(self) -> None:
+        if not self._passing_on:
+            self._passing_on = True
+            asyncio.get_running_loop().call_soon(self._pass_on)
+
     def _pass_on(self) -> None:
+        self._passing_on = False
         if self._rounds_left and self._rounds_given < _MOST_ROUNDS:
             self._rounds_left -= 1
             self._rounds_given += 1
-            asyncio.get_running_loop().call_soon(self._pass_on)
+            self._pass_on_soon()
             return
         self._rounds_given = 0
         left = 1 + len(self._waiting) // _FOR_EACH
@@ -53,6 +56,5 @@ class Turns:
             if not (turn := self._waiting.popleft()).done():  # else its run was cancelled
                 turn.set_result(None)
                 left -= 1
-        self._passing_on = not left
-        if self._passing_on:
-            asyncio.get_running_loop().call_soon(self._pass_on)
+        if not left:
+            self._pass_on_soon()

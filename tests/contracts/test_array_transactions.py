@@ -1,7 +1,8 @@
 """What PostgreSQL gets of a transaction: a statement for each table, however many rows there are."""
 
 import pytest
-from sqlalchemy import Connection, event, select, text
+from journal_entries import admission, end, event_row, rows, staged
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from reconciler.journal import array_transactions, statements
@@ -33,31 +34,6 @@ def write(transactions, *entries):
     transactions.write(entries, None, relaxed=False)
 
 
-def event_of(task, seq, data="{}", at_s=0.5):
-    return {"task": task, "seq": seq, "at_s": at_s, "kind": "k", "data": data}
-
-
-def admission(task):
-    row = {"id": task, "shard": 0, "submitted_at_s": 1, "idempotency_key": None, "body_digest": "", "task": "{}"}
-    summary = {"task": task, "status": "running", "submitted_at_s": 1, "ended_at_s": None, "summary": ""}
-    return Entry({TASKS: [{**row, "status": "running"}], SUMMARIES: [summary]})
-
-
-def end(task):
-    views = {"status": "failed", "view": f"view of {task}", "timeline": None, "plans": None}
-    changes = statements.end_task(task, views, {"status": "failed", "ended_at_s": 2, "summary": task})
-    return Entry(updates=[*changes, statements.drop_all_staged(task)])
-
-
-def staged(task, attempt):
-    return Entry({STAGED_OUTPUTS: [{"task": task, "attempt": attempt, "data": "{}"}]})
-
-
-def rows(engine, *columns):
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(select(*columns).order_by(*columns))]
-
-
 def test_postgres_takes_arrays_and_sqlite_takes_rows(tmp_path, transactions):
     sqlite = open_engine(f"sqlite:///{tmp_path / 'journal.sqlite3'}")
 
@@ -69,7 +45,7 @@ def test_postgres_takes_arrays_and_sqlite_takes_rows(tmp_path, transactions):
 def test_texts_and_numbers_come_back_as_they_were(engine, transactions):
     """Also where some of the moments in one array are whole numbers, and others are not."""
     moments = [3, 0.1, 1e-9, 2**40, 0.5, 7, 8.25, 1, 2, 3]
-    given = [event_of("t", seq, data, at_s) for seq, (data, at_s) in enumerate(zip(ODD_TEXTS, moments, strict=True))]
+    given = [event_row("t", seq, data, at_s) for seq, (data, at_s) in enumerate(zip(ODD_TEXTS, moments, strict=True))]
 
     write(transactions, Entry({EVENTS: given}))
 
@@ -85,7 +61,7 @@ def test_a_transaction_of_a_hundred_tasks_has_as_many_statements_as_that_of_one(
     def statements_for(*tasks):
         executed.clear()
         write(transactions, *(admission(task) for task in tasks), *(staged(task, "a") for task in tasks))
-        write(transactions, *(Entry({EVENTS: [event_of(task, 1)]}) for task in tasks), *(end(task) for task in tasks))
+        write(transactions, *(Entry({EVENTS: [event_row(task, 1)]}) for task in tasks), *(end(task) for task in tasks))
         return len(executed)
 
     for_one = statements_for("one")
@@ -112,7 +88,7 @@ def test_what_an_attempt_has_staged_is_dropped_and_nothing_else(engine, transact
 def test_large_rows_are_sent_in_several_statements(engine, transactions, monkeypatch):
     """A message to PostgreSQL holds a gigabyte at most, and a transaction may be larger."""
     monkeypatch.setattr(array_transactions, "_MOST_CHARACTERS", 2_000)
-    given = [event_of("t", seq, "x" * 900) for seq in range(9)]
+    given = [event_row("t", seq, "x" * 900) for seq in range(9)]
 
     write(transactions, Entry({EVENTS: given}))
 
@@ -121,7 +97,7 @@ def test_large_rows_are_sent_in_several_statements(engine, transactions, monkeyp
 
 @pytest.mark.parametrize(
     ("wrong", "error"),
-    [(event_of("t", 1), IntegrityError), (event_of("t", 2, data="\x00"), DataError)],
+    [(event_row("t", 1), IntegrityError), (event_row("t", 2, data="\x00"), DataError)],
     ids=["known", "not text"],
 )
 def test_a_refused_transaction_says_why_and_leaves_nothing(engine, transactions, wrong, error):
@@ -129,21 +105,21 @@ def test_a_refused_transaction_says_why_and_leaves_nothing(engine, transactions,
 
     They are so many that the refusal comes back while others are still being sent.
     """
-    write(transactions, Entry({EVENTS: [event_of("t", 1)]}))
+    write(transactions, Entry({EVENTS: [event_row("t", 1)]}))
 
     with pytest.raises(error):
-        write(transactions, Entry({EVENTS: [event_of("u", 1), wrong]}), Entry(updates=50 * statements.beat(1, 2.0)))
+        write(transactions, Entry({EVENTS: [event_row("u", 1), wrong]}), Entry(updates=50 * statements.beat(1, 2.0)))
 
     assert rows(engine, EVENTS.c.task) == [("t",)]
     assert rows(engine, HEARTBEATS.c.shard) == []
-    write(transactions, Entry({EVENTS: [event_of("u", 1)]}, statements.beat(1, 3.0)))
+    write(transactions, Entry({EVENTS: [event_row("u", 1)]}, statements.beat(1, 3.0)))
     assert rows(engine, EVENTS.c.task) == [("t",), ("u",)]
     assert rows(engine, HEARTBEATS.c.at_s) == [(3.0,)]
 
 
 def test_a_transaction_that_need_not_survive_a_power_cut_is_written(engine, transactions):
-    transactions.write([Entry({EVENTS: [event_of("t", 1)]})], None, relaxed=True)
-    write(transactions, Entry({EVENTS: [event_of("t", 2)]}))
+    transactions.write([Entry({EVENTS: [event_row("t", 1)]})], None, relaxed=True)
+    write(transactions, Entry({EVENTS: [event_row("t", 2)]}))
 
     assert rows(engine, EVENTS.c.seq) == [(1,), (2,)]
     with engine.connect() as connection:
@@ -152,7 +128,7 @@ def test_a_transaction_that_need_not_survive_a_power_cut_is_written(engine, tran
 
 def test_what_was_committed_before_the_connection_was_lost_is_written_once(engine, transactions, monkeypatch):
     commit, entry = Connection.commit, admission("t")
-    entry.inserts[EVENTS] = [event_of("t", 1), event_of("t", 2)]
+    entry.inserts[EVENTS] = [event_row("t", 1), event_row("t", 2)]
 
     def lost_after(connection):
         pid = connection.connection.driver_connection.info.backend_pid

@@ -207,6 +207,36 @@ async def test_many_tasks_go_in_one_request(client, task):
     assert [item.task.status for item in answer.items] == [RunStatus.PLANNING] * 2
 
 
+async def test_a_batch_is_sent_again_while_a_shard_is_away(task, monkeypatch):
+    monkeypatch.setattr(patience, "_LEAST_S", 0.0)
+    admitted = {"task": {"id": "t1", "status": "planning", "submitted_at_s": 0.0}}
+    refused = {"problem": {"title": "away", "status": 503}}
+    answers, keys = [[admitted, refused], [refused, admitted], [admitted, admitted]], []
+
+    def answer(request):
+        keys.append(request.headers["Idempotency-Key"])
+        return httpx.Response(200, json={"items": answers[len(keys) - 1]})
+
+    async with Client("http://forerun", transport=httpx.MockTransport(answer)) as client:
+        items = (await client.submit_many([task, task])).items
+
+    assert [item.task.id for item in items] == ["t1", "t1"]
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+
+
+async def test_a_task_of_a_batch_that_is_invalid_is_not_sent_again(task):
+    refused = {"problem": {"title": "Invalid task", "status": 422}}
+
+    def answer(_request):
+        return httpx.Response(200, json={"items": [refused]})
+
+    async with Client("http://forerun", transport=httpx.MockTransport(answer)) as client:
+        (item,) = (await client.submit_many([task])).items
+
+    assert item.problem.status == 422
+
+
 async def test_submitting_may_wait(client, task):
     assert (await client.submit(task, wait_s=0.01)).status is RunStatus.PLANNING
 

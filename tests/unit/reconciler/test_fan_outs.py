@@ -2,6 +2,7 @@
 
 import pytest
 from declared import Declared, a_task, step
+from joining_runs import lasting, numbers
 
 from reconciler.state.attempts import AttemptStatus
 from reconciler.state.commands import RunStatus
@@ -28,29 +29,9 @@ def fan(count, *, capability="do", **policy):
     ]
 
 
-def broken(*numbers):
-    """Agents whose work on these numbers fails for good; the others return their number, the join its list."""
-
-    def output(_capability, inputs, _number):
-        if "all" in inputs:
-            return inputs["all"]
-        if inputs["n"] in numbers:
-            return Failure(kind=FailureKind.BAD_INPUT, message=f"{inputs['n']} is bad")
-        return inputs["n"]
-
-    return output
-
-
-def lasting(**seconds):
-    def of(_capability, inputs, _number):
-        return seconds.get(f"n{inputs.get('n')}", 0.5)
-
-    return of
-
-
 def played(steps, output=None, seconds=None, mode="wait", **more):
     return Declared(
-        a_task(steps, mode=mode), output=output or broken(), seconds=seconds or lasting(), plan_s=0.1, **more
+        a_task(steps, mode=mode), output=output or numbers(), seconds=seconds or lasting(), plan_s=0.1, **more
     ).play()
 
 
@@ -60,7 +41,7 @@ def completion(world):
 
 @pytest.mark.parametrize("mode", ["wait", "forerun"])
 def test_failures_that_are_tolerated_leave_the_rest_alone(mode):
-    world = played(fan(5, tolerated_failures=2), broken(1, 3), mode=mode)
+    world = played(fan(5, tolerated_failures=2), numbers(1, 3), mode=mode)
 
     assert world.run.status is RunStatus.SUCCEEDED
     assert world.outputs == {"join": [0, 2, 4]}
@@ -71,7 +52,7 @@ def test_failures_that_are_tolerated_leave_the_rest_alone(mode):
 
 
 def test_one_failure_too_many_fails_the_task_with_the_first_one_as_its_cause():
-    world = played(fan(5, tolerated_failures=1), broken(1, 3), lasting(n4=9.0))
+    world = played(fan(5, tolerated_failures=1), numbers(1, 3), lasting(n4=9.0))
 
     assert world.run.status is RunStatus.FAILED
     assert completion(world).reason is CompletionReason.FAILURE_TOLERANCE_EXCEEDED
@@ -80,8 +61,8 @@ def test_one_failure_too_many_fails_the_task_with_the_first_one_as_its_cause():
 
 
 def test_a_share_of_failures_can_be_tolerated():
-    assert played(fan(10, tolerated_failures="20%"), broken(1, 3)).run.status is RunStatus.SUCCEEDED
-    assert played(fan(10, tolerated_failures="19%"), broken(1, 3)).run.status is RunStatus.FAILED
+    assert played(fan(10, tolerated_failures="20%"), numbers(1, 3)).run.status is RunStatus.SUCCEEDED
+    assert played(fan(10, tolerated_failures="19%"), numbers(1, 3)).run.status is RunStatus.FAILED
 
 
 @pytest.mark.parametrize("mode", ["wait", "forerun"])
@@ -98,7 +79,7 @@ def test_enough_results_complete_a_fan_out_and_the_losers_are_flushed(mode):
 
 
 def test_a_quorum_that_can_no_longer_be_reached_fails_at_once():
-    world = played(fan(4, min_successful=3), broken(0, 1), lasting(n2=50.0, n3=50.0))
+    world = played(fan(4, min_successful=3), numbers(0, 1), lasting(n2=50.0, n3=50.0))
 
     assert world.run.status is RunStatus.FAILED
     assert world.run.at_s < 5.0
@@ -158,11 +139,11 @@ def test_an_empty_list_is_complete_at_once():
 
 
 def test_a_fan_out_that_fails_can_be_skipped_or_have_a_default():
-    skipped = played(fan(2, tolerated_failures=0, on_failure="skip"), broken(1))
+    skipped = played(fan(2, tolerated_failures=0, on_failure="skip"), numbers(1))
     assert skipped.run.status is RunStatus.SUCCEEDED
     assert skipped.outputs == {}
 
-    replaced = played(fan(2, tolerated_failures=0, on_failure="default", default=[7]), broken(1))
+    replaced = played(fan(2, tolerated_failures=0, on_failure="default", default=[7]), numbers(1))
     assert replaced.outputs == {"join": [7]}
 
 
@@ -178,7 +159,7 @@ def test_a_fan_out_inside_an_element_fails_the_element_alone():
         step("join", "say", inputs={"all": "$steps.each"}),
     ]
 
-    world = played(steps, broken(1), lasting(n0=30.0))
+    world = played(steps, numbers(1), lasting(n0=30.0))
 
     assert world.outputs == {"join": [[2, 3]]}
     assert world.run.at_s < 5.0
@@ -204,7 +185,7 @@ def test_nodes_side_by_side_are_elements_too():
         step("join", "say", inputs={"all": "$steps.each"}),
     ]
 
-    assert played(steps, broken(1), lasting(n0=3.0)).outputs == {"join": [0, 2]}
+    assert played(steps, numbers(1), lasting(n0=3.0)).outputs == {"join": [0, 2]}
 
 
 def test_a_step_that_fails_is_skipped_where_the_workflow_says_so():
@@ -215,7 +196,7 @@ def test_a_step_that_fails_is_skipped_where_the_workflow_says_so():
         step("join", "say", inputs={"all": ["$steps.b"]}),
     ]
 
-    world = played(steps, broken(1))
+    world = played(steps, numbers(1))
 
     assert world.run.status is RunStatus.SUCCEEDED
     assert world.outputs == {"join": [2]}
@@ -227,14 +208,14 @@ def test_a_step_that_fails_is_skipped_where_the_workflow_says_so():
 def test_a_default_stands_in_for_the_output_of_a_step_that_failed():
     steps = [step("a", inputs={"n": 1}, on_failure="default", default=5), step("c", inputs={"n": "$steps.a"})]
 
-    world = played(steps, broken(1))
+    world = played(steps, numbers(1))
 
     assert world.outputs == {"c": 5}
 
 
 def test_fan_outs_of_ten_thousand_elements_take_linear_time():
     steps = fan(10_000, max_concurrency=50, tolerated_failures="1%")
-    world = Declared(a_task(steps, mode="wait"), output=broken(5, 77), seconds=lasting(), most_events=100_000)
+    world = Declared(a_task(steps, mode="wait"), output=numbers(5, 77), seconds=lasting(), most_events=100_000)
     RunState.validates = False
 
     world.play()
@@ -248,7 +229,7 @@ def test_completions_survive_a_restart():
     for after in range(2, 16):
         world = played(
             fan(4, min_successful=2, timeout_s=30),
-            broken(1),
+            numbers(1),
             lasting(n0=5.0, n2=1.0, n3=0.4),
             restarts=(Restart(after=after),),
         )
@@ -279,7 +260,7 @@ def test_an_element_of_parallel_that_reads_one_that_failed_is_skipped(order):
 def test_a_later_plan_does_not_change_when_a_fan_out_was_complete():
     later = step("later", inputs={"n": 7}, after=["join"], on_failure="skip")
 
-    world = played([*fan(2, tolerated_failures=1), later], broken(7))
+    world = played([*fan(2, tolerated_failures=1), later], numbers(7))
 
     assert world.run.epoch == 2
     assert completion(world).at_s == pytest.approx(0.6)

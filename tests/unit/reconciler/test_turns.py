@@ -62,6 +62,18 @@ async def test_runs_give_way_to_a_request_whose_task_is_durable():
     assert done == ["answered", 0, 1]
 
 
+async def test_a_run_does_not_give_way_to_a_request_that_was_answered_long_ago():
+    turns, done = Turns(), []
+    turns.give_way()
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    asyncio.get_running_loop().call_soon(done.append, "the event after")
+    await turns.next()
+
+    assert done == []
+
+
 async def test_runs_have_turns_however_many_requests_go_on():
     turns, loop = Turns(), asyncio.get_running_loop()
     rounds = 0

@@ -1,7 +1,8 @@
 """A transaction on SQLite has few statements, however many rows it writes."""
 
 import pytest
-from sqlalchemy import event, select
+from journal_entries import admission, end, events, rows, staged
+from sqlalchemy import event
 
 from reconciler.journal import statements
 from reconciler.journal.entries import Entry
@@ -14,31 +15,6 @@ def engine(tmp_path):
     made = open_engine(f"sqlite:///{tmp_path / 'journal.sqlite3'}")
     yield made
     made.dispose()
-
-
-def events(task, count):
-    return Entry({EVENTS: [{"task": task, "seq": seq, "at_s": 0.1, "kind": "k", "data": "{}"} for seq in range(count)]})
-
-
-def admission(task):
-    row = {"id": task, "shard": 0, "submitted_at_s": 1.0, "idempotency_key": None, "body_digest": "", "task": "{}"}
-    summary = {"task": task, "status": "running", "submitted_at_s": 1.0, "ended_at_s": None, "summary": ""}
-    return Entry({TASKS: [{**row, "status": "running"}], SUMMARIES: [summary]})
-
-
-def end(task):
-    views = {"status": "failed", "view": f"view of {task}", "timeline": None, "plans": None}
-    changes = statements.end_task(task, views, {"status": "failed", "ended_at_s": 2.0, "summary": task})
-    return Entry(updates=[*changes, statements.drop_all_staged(task)])
-
-
-def staged(task, attempt):
-    return Entry({STAGED_OUTPUTS: [{"task": task, "attempt": attempt, "data": "{}"}]})
-
-
-def rows(engine, *columns):
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(select(*columns).order_by(*columns))]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 63, 64, 65, 200, 1000])
