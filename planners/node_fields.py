@@ -10,7 +10,8 @@ from planners.expressions.references import parsed
 from planners.model import Model, StepId
 from planners.policies import ApprovalFields, CallbackFields, Failing, Join
 
-ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*((\[\d+\])+(/[A-Za-z0-9_:/-]+)?)*$"
+# A text matches in one way at most. With more, Python tries all of them before it rejects a hostile id.
+ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_:/-]*(\[\d+\](/[A-Za-z0-9_:/-]+)?)*$"
 Id = Annotated[
     StepId,
     Field(

@@ -140,6 +140,7 @@ HOSTILE: dict[str, Callable[[], Any]] = {
         },
     },
     "a long cycle": lambda: {"workflow": {"steps": [step(f"s{i}", after=[f"s{(i + 1) % 5000}"]) for i in range(5000)]}},
+    "ids that are nearly those of elements": lambda: nodes(1_900, id="a" + "[1]" * 60 + "!"),
     "long names": lambda: {"workflow": {"steps": [step("a" * 2_000_000), step("b", "c" * 2_000_000)]}},
     "a long path": lambda: nodes(1, inputs={"x": "$inputs.q" + ".0" * 1_000_000}),
     "a number of many digits in a path": lambda: nodes(2, inputs={"x": "$steps.s0." + "9" * 2_000_000}),
@@ -170,7 +171,8 @@ def refuse_or_take(document: Any) -> str:
     except InvalidTask:
         return "too large"
     except ValidationError as error:
-        return "malformed" if error.error_count() <= 3_000 and explain(error) else "malformed beyond measure"
+        told = error.error_count() <= 3_000 and explain(error, document=document)
+        return "malformed" if told else "malformed beyond measure"
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
