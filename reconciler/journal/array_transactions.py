@@ -40,22 +40,27 @@ class ArrayTransactions:
         """See `Transactions`."""
         connection = self._connected()
         driver: Any = connection.connection.driver_connection
+        sent = committed = False
         try:
             if ownership is not None and entries:
                 # Before the rest, as its answer has to be waited for. It locks the row that it reads.
                 ownership.check(connection)
             with _pipeline(connection):
+                sent = True
                 if relaxed:
                     connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
                 _write(connection, entries, again=self.in_doubt)
                 connection.commit()
+                committed = True
         except BaseException:
             # The connection may have been lost after the server had committed. SQLAlchemy lets go of it then.
-            self.in_doubt |= connection.invalidated or bool(getattr(driver, "closed", True))
+            lost = connection.invalidated or bool(getattr(driver, "closed", True))
+            self.in_doubt |= sent and lost
             # Not only closed: a commit that fails leaves the transaction open, and SQLAlchemy takes it for ended.
             connection.invalidate()
             self.close()
-            raise
+            if not committed:  # else the connection was lost while the driver ended the pipeline
+                raise
         self.in_doubt = False
 
     def close(self) -> None:

@@ -1,13 +1,16 @@
 """What PostgreSQL gets of a transaction: a statement for each table, however many rows there are."""
 
+from functools import partialmethod
+
 import pytest
 from journal_entries import admission, end, event_row, rows, staged
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, column, event, func, select, text
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from reconciler.journal import array_transactions, statements
 from reconciler.journal.array_transactions import ArrayTransactions, transactions_of
 from reconciler.journal.entries import Entry
+from reconciler.journal.ownership import claimed
 from reconciler.journal.schema import EVENTS, HEARTBEATS, STAGED_OUTPUTS, SUMMARIES, TASKS, open_engine
 from reconciler.journal.transactions import ChunkTransactions
 
@@ -126,22 +129,33 @@ def test_a_transaction_that_need_not_survive_a_power_cut_is_written(engine, tran
         assert connection.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
 
 
-def test_what_was_committed_before_the_connection_was_lost_is_written_once(engine, transactions, monkeypatch):
-    commit, entry = Connection.commit, admission("t")
-    entry.inserts[EVENTS] = [event_row("t", 1), event_row("t", 2)]
+@pytest.fixture
+def lose_connection(engine, monkeypatch):
+    """Makes the connection of each transaction end once the server has committed it."""
+    commit = Connection.commit
 
-    def lost_after(connection):
+    def lost_after(connection, *, is_noticed):
         pid = connection.connection.driver_connection.info.backend_pid
         commit(connection)
         with engine.connect() as other:
             other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
-        connection.exec_driver_sql("SELECT 1")  # SQLAlchemy notices, and lets go of the connection
+        if is_noticed:
+            connection.exec_driver_sql("SELECT 1")  # SQLAlchemy lets go of the connection
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Connection, "commit", lost_after)
-        with pytest.raises(OperationalError):
-            write(transactions, entry)
+    return lambda **how: monkeypatch.setattr(Connection, "commit", partialmethod(lost_after, **how))
+
+
+def test_what_was_committed_before_the_connection_was_lost_is_written_once(
+    engine, transactions, lose_connection, monkeypatch
+):
+    entry = admission("t")
+    entry.inserts[EVENTS] = [event_row("t", 1), event_row("t", 2)]
+
+    lose_connection(is_noticed=True)
+    with pytest.raises(OperationalError):
+        write(transactions, entry)
     in_doubt = transactions.in_doubt
+    monkeypatch.undo()
     write(transactions, entry)
 
     assert in_doubt
@@ -150,6 +164,34 @@ def test_what_was_committed_before_the_connection_was_lost_is_written_once(engin
     assert rows(engine, TASKS.c.id) == [("t",)]
     with pytest.raises(IntegrityError):
         write(transactions, entry)
+
+
+def test_what_the_server_says_is_committed_is_written_though_the_connection_is_lost_then(
+    engine, transactions, lose_connection, monkeypatch
+):
+    """The driver waits once more for the server after the commit."""
+    lose_connection(is_noticed=False)
+    write(transactions, admission("t"))
+    monkeypatch.undo()
+    write(transactions, admission("u"))
+
+    assert not transactions.in_doubt
+    assert rows(engine, TASKS.c.id) == [("t",), ("u",)]
+
+
+def test_what_was_not_sent_because_the_connection_was_lost_is_not_in_doubt(engine, transactions):
+    """It can be withdrawn, unlike what may have been committed."""
+    owner = claimed(engine, 0)
+    transactions.write([admission("t")], owner, relaxed=False)
+    with engine.connect() as other:
+        others = select(func.pg_terminate_backend(column("pid"), 5000)).select_from(text("pg_stat_activity"))
+        other.execute(others.where(text("datname = current_database() AND pid != pg_backend_pid()")))
+
+    with pytest.raises(OperationalError):
+        transactions.write([admission("u")], owner, relaxed=False)
+
+    assert not transactions.in_doubt
+    transactions.write([admission("u")], owner, relaxed=False)
 
 
 def test_what_the_server_has_refused_is_not_in_doubt(transactions):
