@@ -128,7 +128,8 @@ def _begin_undoing(run: RunData, status: c.RunStatus, failure: Failure) -> None:
     """Stop everything but acts that have to be undone. `reconciler.state.undo` goes on from here."""
     run.undoing = Undoing(status, failure)
     run.status = c.RunStatus.RUNNING
-    run.speculations, run.awaited, run.fan_outs = [], AwaitedOutputs(), FanOuts()
+    run.drop_guesses()
+    run.awaited, run.fan_outs = AwaitedOutputs(), FanOuts()
     run.steps.moved = None
     run.facts.asks = False
     run.requests.answered()

@@ -53,7 +53,8 @@ def _close_plan(run: RunData) -> None:
         if state.status in _NOT_BEGUN:
             run.steps.skip(step, run.at_s, f"{late(run)} before step '{step}' began")
     run.plan = run.plan.model_copy(update={"pending": (), "fan_outs": (), "complete": True})
-    run.awaited, run.speculations = AwaitedOutputs(), []
+    run.drop_guesses()
+    run.awaited = AwaitedOutputs()
     run.requests.answered()
     run.facts.asks = False
     run.limits.stopped = True

@@ -5,16 +5,15 @@ from collections.abc import Iterable, Mapping
 from planners.agents import Catalog
 from planners.input_kinds import input_kind
 from planners.model import AttemptId, StepId, TaskId, WorkKey
-from planners.plans import Plan, PlannedStep
+from planners.plans import Plan
 from planners.tasks import Mode, Task
-from reconciler.gate import Decision
 from reconciler.state import accounts
 from reconciler.state.attempts import Attempt
 from reconciler.state.features import step_features
 from reconciler.state.handoff import FailureKind
 from reconciler.state.outcomes import Outcome, Verdict
 from reconciler.state.realised_savings import realised_s
-from reconciler.state.speculation import Speculation
+from reconciler.state.refused_guesses import RefusedGuess
 
 # In these modes no optimal planner is asked, so how long it takes is not learned from them.
 _UNPLANNED = frozenset({Mode.ORACLE, Mode.LIST_SCHEDULE})
@@ -133,19 +132,15 @@ class OutcomeBuilder:
         known = self._of(attempt)
         return known.model_copy(update={"judged": True, "accepted": accepted, "again": False, "appraisal": None})
 
-    def of_refusals(self, speculations: Iterable[Speculation], plan: Plan) -> list[Outcome]:
-        """Outcomes of the steps that the gate refused; without these it would learn only about steps that it accepts.
+    def of_refusals(self, refused: Iterable[RefusedGuess], plan: Plan) -> list[Outcome]:
+        """Outcomes of steps that the gate refused; without these it would learn only about those that it accepts."""
+        steps = {planned.work_key: planned.id for planned in plan.steps}
+        return [self._refused(one, steps.get(one.guessed.work_key)) for one in refused]
 
-        Work that several guesses hold has one outcome.
-        """
-        keys = {planned.work_key for planned in plan.steps}
-        refused: dict[WorkKey, tuple[PlannedStep, Decision]] = {}
-        for speculation in speculations:
-            for guessed, decision in speculation.refused():
-                refused.setdefault(guessed.work_key, (guessed, decision))
-        return [self._refused(guessed, decision, held=work in keys) for work, (guessed, decision) in refused.items()]
-
-    def _refused(self, guessed: PlannedStep, decision: Decision, *, held: bool) -> Outcome:
+    def _refused(self, refused: RefusedGuess, held: StepId | None) -> Outcome:
+        """``held``: the step that is the same work in the plan; starting it saves no more than its lead over that."""
+        guessed, appraisal = refused.guessed, refused.decision.appraisal
+        lead_s = 0.0 if held is None else max(0.0, self._confirmed_s[held] - refused.asked_s)
         return Outcome(
             task=self._task_id,
             task_kind=self._task.kind,
@@ -155,13 +150,13 @@ class OutcomeBuilder:
             agent=guessed.placement.agent,
             node=guessed.placement.node,
             speculative=True,
-            verdict=Verdict.COMMIT if held else Verdict.FLUSH,
+            verdict=Verdict.FLUSH if held is None else Verdict.COMMIT,
             succeeded=False,
             seconds=0.0,
             expected_s=guessed.placement.duration_s,
             dispatched=False,
-            appraisal=decision.appraisal,
-            realised_s=decision.appraisal.own_s if held else 0.0,
+            appraisal=appraisal,
+            realised_s=min(appraisal.own_s, lead_s),
             value_of_time_usd_per_s=self._task.planning.value_of_time_usd_per_s,
             planning_s=self._planning_s,
             features=dict(step_features(guessed.step)),

@@ -64,7 +64,7 @@ def request_plan(run: RunData, reason: c.PlanReason) -> None:
         message = f"{question.epoch - 1} plans were made, and the last of them brought the run no further"
         fail(run, Failure(kind=FailureKind.PLANNING, message=message))
         return
-    run.speculations = []
+    run.drop_guesses()
     run.limits.raised = False  # it is planned within them
     run.commands.append(question)
 
@@ -89,12 +89,13 @@ def take_guess(run: RunData, event: e.SpeculativePlanReady) -> None:
         works = {planned.work_key for planned in guess.steps}
         ahead = [one for one in map(run.attempts.__getitem__, run.attempts.unconfirmed) if one.ahead]
         _give_up(run, frozenset(one.work_key for one in ahead if one.work_key not in works))
-        run.speculations = []
+        run.drop_guesses()
     elif not run.requests.required or event.epoch != run.requests.requested:
         return
     elif not event.alternative:
         _give_up(run, frozenset(event.unlikely))
-        run.guess, run.speculations = guess, []
+        run.drop_guesses()
+        run.guess = guess
         run.guess_s = run.at_s if run.guess_s is None else run.guess_s
     planned = frozenset(run.plan.by_id) if event.ahead and run.plan is not None else None
     speculation = Speculation(guess, event.conditions, run.task, run.catalog, planned)
@@ -193,8 +194,7 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
         run.requests.answered()
         run.optimal_plan = plan
         run.optimal_plan_s = run.at_s if run.optimal_plan_s is None else run.optimal_plan_s
-        run.learn(run.outcomes.of_refusals(run.speculations, plan))
-        run.refused = {decision.step: decision for decision in run.refusals()}
+        _learn_refusals(run, plan)
     run.plan, run.epoch, run.keys, run.makespan_s = plan, epoch, found.keys, plan.makespan_s
     run.stand_ins = {
         step: attempt.placement
@@ -213,9 +213,14 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
     )
     supersede(run.speculations, plan)
     if plan.complete:
-        run.speculations = []
         run.learn(run.outcomes.deferred(run.attempts, decided=True))
         unroll(run)
+
+
+def _learn_refusals(run: RunData, plan: Plan) -> None:
+    """A complete plan decides about what the gate has refused, and no guess at it is acted on any more."""
+    run.drop_guesses()
+    run.learn(run.outcomes.of_refusals(run.refused.take_decided(plan, run.begun_as_guesses), plan))
 
 
 def _drop_gone(run: RunData, found: Reconciliation) -> None:

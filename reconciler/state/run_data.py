@@ -27,6 +27,7 @@ from reconciler.state.open_fan_outs import OpenFanOut
 from reconciler.state.outcome_builder import OutcomeBuilder
 from reconciler.state.outcomes import Outcome
 from reconciler.state.plan_requests import PlanRequests
+from reconciler.state.refused_guesses import RefusedGuesses
 from reconciler.state.run_facts import RunFacts
 from reconciler.state.speculation import Speculation
 from reconciler.state.step_state import StepStatus
@@ -58,7 +59,7 @@ class RunData:
             be done again, the same agent does it, because children know it by that agent's key.
         awaited: the outputs that the pending nodes of the plan need.
         finished: how many confirmed attempts have finished so far.
-        refused: what the gate had refused to the last when the optimal plan decided about it.
+        refused: what the gate has refused to start of guesses that others have taken the place of, or the plan.
         facts: what decides how the workflow is unrolled next, apart from outputs.
         history: finished turns of loops, which ``plan`` and ``optimal_plan`` leave out.
         fan_outs: the open ones of the plan.
@@ -93,7 +94,7 @@ class RunData:
         self.stand_ins: dict[StepId, Placement] = {}
         self.awaited = AwaitedOutputs()
         self.finished = 0
-        self.refused: dict[StepId, Decision] = {}
+        self.refused = RefusedGuesses()
         self.facts = RunFacts()
         self.history = History()
         self.waits = Waits()
@@ -224,16 +225,28 @@ class RunData:
         asked = self.requests.required and self.epoch != self.requests.requested
         return asked or self.facts.asks or bool(self.steps.blocked)
 
+    def drop_guesses(self) -> None:
+        """No guess is acted on any more; what the gate has refused of them is remembered."""
+        self.refused.note(one for speculation in self.speculations for one in speculation.refused())
+        self.speculations = []
+
     def refusals(self) -> Iterator[Decision]:
-        """The gate's last decision about each guessed step that it has refused to the last."""
-        asked = {step.id: decision for speculation in self.speculations for step, decision in speculation.refused()}
-        yield from {**self.refused, **asked}.values()
+        """The gate's last decision about each guessed step and agent that it has refused to the last. Linear."""
+        return self._all_refused().last(self.begun_as_guesses())
+
+    def begun_as_guesses(self) -> set[WorkKey]:
+        """The work of all attempts that were dispatched before a plan held them. Linear."""
+        return {attempt.work_key for attempt in self.attempts.values() if attempt.began_speculative}
 
     def snapshot(self) -> Self:
         """A copy for reading in another thread: later events do not change it. Linear."""
         still = copy(self)
         still.attempts, still.steps = self.attempts.snapshot(), self.steps.snapshot()
+        still.refused, still.speculations = self._all_refused(), []
         return still
+
+    def _all_refused(self) -> RefusedGuesses:
+        return self.refused.joined_by(one for speculation in self.speculations for one in speculation.refused())
 
     def placed(self, step: StepId) -> PlannedStep:
         """The step of the plan with the placement at which it is to be dispatched."""

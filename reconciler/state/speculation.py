@@ -12,6 +12,7 @@ from reconciler.state.attempts import Attempt, AttemptStatus
 from reconciler.state.conditions import Conditions
 from reconciler.state.fan_outs import FanOuts
 from reconciler.state.frontier import Frontier
+from reconciler.state.refused_guesses import RefusedGuess
 from reconciler.state.step_state import StepStatus
 
 # The whole guess is priced again once the plan is expected this much later than last time, and after so many events
@@ -54,6 +55,7 @@ class Speculation:
         self.superseded = False
         self.seen = 0  # how many of the changes of the event at hand it has observed
         self.decisions: dict[StepId, Decision] = {}
+        self._asked_s: dict[StepId, float] = {}
         self._conditions = conditions
         self._options = task.planning
         self._policy = _with_allowance(conditions.policy, task.limits.budget_usd)
@@ -108,7 +110,7 @@ class Speculation:
         candidates = self._pricing.candidates(wanted, self.serving)
         decisions = decide(candidates, self._state(asked, attempts), self._policy, self._options)
         self._undecided = {}
-        self._remember(decisions)
+        self._remember(decisions, now_s)
         return [(self.guess.by_id[decision.step], decision) for decision in decisions]
 
     def reprices(self, now_s: float) -> bool:
@@ -138,12 +140,12 @@ class Speculation:
         """The step cannot be started as guessed, and neither can the steps behind it."""
         self._leave(step)
 
-    def refused(self) -> list[tuple[PlannedStep, Decision]]:
-        """The steps that the gate has refused to the last."""
+    def refused(self) -> list[RefusedGuess]:
+        """The steps that the gate has refused to the last. Another guess or the plan may have started them since."""
         return [
-            (self.guess.by_id[step], decision)
+            RefusedGuess(self.guess.by_id[step], decision, self._asked_s[step], self.ahead)
             for step, decision in self.decisions.items()
-            if not decision.dispatch and step not in self.serving
+            if not decision.dispatch
         ]
 
     def _leave(self, step: StepId) -> None:
@@ -164,8 +166,10 @@ class Speculation:
         paid_for = (events - self._priced_at_event) * _REPRICED_STEPS
         return paid_for >= len(self.guess.steps) - _SMALL_GUESS
 
-    def _remember(self, decisions: Sequence[Decision]) -> None:
-        self.decisions.update({decision.step: decision for decision in decisions})
+    def _remember(self, decisions: Sequence[Decision], now_s: float) -> None:
+        for decision in decisions:
+            self.decisions[decision.step] = decision
+            self._asked_s.setdefault(decision.step, now_s)
         decided = {decision.step for decision in decisions}
         still = refused_for_price(decisions, frozenset(self._refused & decided))
         self._refused.difference_update(decided)

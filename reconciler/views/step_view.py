@@ -76,11 +76,18 @@ def step_view(step: StepId, plans: PlansView, timeline: Timeline, values: Mappin
         speculative=guess.placement if guess else None,
         optimal=planned.placement if planned else None,
         probability=guess.probability if guess else None,
-        decision=next((one for one in timeline.refusals if one.step == step), None),
+        decision=_decision(timeline, step, planned or guess),
         attempts=attempts,
         waiting=waiting,
         skipped=skipped,
     )
+
+
+def _decision(timeline: Timeline, step: StepId, known: PlannedStep | None) -> Decision | None:
+    """The last refusal of a guess at the step; of several agents, one of the agent that the step has."""
+    refused = [one for one in reversed(timeline.refusals) if one.step == step]
+    agent = None if known is None else known.placement.agent
+    return next((one for one in refused if one.agent == agent), refused[0] if refused else None)
 
 
 def _inputs(planned: PlannedStep, values: Mapping[str, JsonValue]) -> tuple[StepInput, ...]:

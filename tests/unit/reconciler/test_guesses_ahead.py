@@ -1,5 +1,6 @@
 """Guesses at what follows a pending route: the likely branch starts while the route cannot be decided yet."""
 
+import pytest
 from declared import CATALOG, Declared, a_task, step
 
 from planners.cluster import ClusterNode, ClusterSnapshot
@@ -10,6 +11,7 @@ from planners.requests import PlanRequest
 from planners.resources import Resources
 from planners.speculative import SpeculativePlannerPipeline
 from planners.tasks import Mode
+from reconciler.gate import Guidance
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.conditions import Conditions
@@ -33,6 +35,7 @@ class Ahead(Declared):
     """A run whose planner also guesses at what follows, with what it remembers of earlier runs."""
 
     planner = None
+    guidance = Guidance()
 
     def _plan(self, command, now_s):
         yield from super()._plan(command, now_s)
@@ -40,7 +43,7 @@ class Ahead(Declared):
         known = {step: self.values[attempt] for step, attempt in command.known_from.items()}
         request = PlanRequest(task=self.task, catalog=CATALOG, cluster=CLUSTER, known=known, facts=command.facts)
         if plan.pending and self.planner is not None and (guess := self.planner.ahead(request, plan)) is not None:
-            conditions = Conditions(prior_plan_s=now_s + self.plan_s + 2.0)
+            conditions = Conditions(prior_plan_s=now_s + self.plan_s + 2.0, guidance=self.guidance)
             event = e.SpeculativePlanReady(at_s=0, plan=guess, epoch=command.epoch, ahead=True, conditions=conditions)
             yield now_s + self.plan_s + 0.005, event
 
@@ -48,12 +51,12 @@ class Ahead(Declared):
         return None  # no guesses but those ahead
 
 
-def a_run(planner, answer, mode=Mode.FORERUN):
+def a_run(planner, answer, mode=Mode.FORERUN, guidance=Guidance()):  # noqa: B008 -- it is frozen
     def output(capability, inputs, number):
         return answer if not inputs else f"{capability} {number}"
 
     world = Ahead(a_task(STEPS, mode=mode), output=output, seconds=lambda *_: 2.0, plan_s=0.001)
-    world.planner = planner
+    world.planner, world.guidance = planner, guidance
     return world.play()
 
 
@@ -101,6 +104,15 @@ def test_the_wrong_branch_is_flushed_when_the_route_is_decided_and_the_result_is
     assert flushed(guessed) == ["right"]
     assert guessed.run.status is plain.run.status is c.RunStatus.SUCCEEDED
     assert [one.id for one in guessed.run.plan.steps] == [one.id for one in plain.run.plan.steps]
+
+
+@pytest.mark.parametrize(("answer", "right"), [("left", False), ("right", True)])
+def test_a_branch_that_the_gate_has_refused_is_learned_from_when_the_route_is_decided(answer, right):
+    """The plan in hand, whose nodes are pending, does not decide about it."""
+    world = a_run(a_planner(*["right"] * 9), answer, guidance=Guidance(closed=True))
+
+    refused = [(one.step, one.verdict.survives) for one in world.simulation.outcomes if not one.dispatched]
+    assert ("right", right) in refused
 
 
 def test_a_branch_taken_half_the_time_has_that_probability():
