@@ -21,6 +21,8 @@ _FULL = 0.9
 _FIRST, _LOWEST, _HIGHEST = 0.3, 1e-3, 1e3
 # The price of a dollar follows twice as fast.
 _OF_DOLLARS = 2.0
+# The logarithm of what a price can be multiplied by at once: what steps want may cost a million times the budget.
+_MOST_CHANGE = 50.0
 
 
 class CapacityPrices:
@@ -66,9 +68,9 @@ class CapacityPrices:
         for round_ in range(_ROUNDS):
             worth = (prices @ by_capacity).reshape(costs.shape)
             modes = np.argmin(costs + worth + dollar * table.usd, axis=1)
-            prices = np.clip(prices * np.exp(self._load(modes, time) - _FULL), _LOWEST, _HIGHEST)
+            prices = np.clip(prices * _factor(self._load(modes, time) - _FULL), _LOWEST, _HIGHEST)
             if budget_usd:
-                dollar *= np.exp(_OF_DOLLARS * (table.usd[table.rows, modes].sum() / budget_usd - 1))
+                dollar *= float(_factor(_OF_DOLLARS * (table.usd[table.rows, modes].sum() / budget_usd - 1)))
             if round_ >= _ROUNDS // 2:
                 total += prices
         mean = total / (_ROUNDS - _ROUNDS // 2)
@@ -79,6 +81,12 @@ class CapacityPrices:
         """The share of the time for which these modes would occupy each capacity."""
         load: NDArray[np.float64] = self._work[:, self._problem.mode_table.rows, modes].sum(axis=1) / time
         return load
+
+
+def _factor(change: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What prices are multiplied by."""
+    factor: NDArray[np.float64] = np.exp(np.minimum(change, _MOST_CHANGE))
+    return factor
 
 
 def _taken(problem: Problem, mode: ExecutionMode) -> tuple[list[float], list[float]]:

@@ -33,12 +33,19 @@ class Lengths(PriorCosts):
         return super().duration(agent, step)._replace(mean_s=step.inputs["s"].value * agent.expected_s)
 
 
-def problem(budget_usd=10.0, calls=None):
+def single(usd_per_s):
+    price = Price(usd_per_s=usd_per_s)
+    return AgentSpec(name="single", capability="a", resources=ONE, expected_s=1.0, price=price)
+
+
+def threaded(usd_per_s):
+    price = Price(usd_per_s=usd_per_s)
+    return AgentSpec(name="threaded", capability="a", resources=FOUR, expected_s=0.4, price=price)
+
+
+def problem(budget_usd=10.0, calls=None, agents=None):
     steps = tuple(Step(id=f"s{i}", capability="a", inputs={"s": LENGTHS[i]}) for i in range(len(LENGTHS)))
-    agents = (
-        AgentSpec(name="single", capability="a", resources=ONE, expected_s=1.0, price=Price(usd_per_s=0.01)),
-        AgentSpec(name="threaded", capability="a", resources=FOUR, expected_s=0.4, price=Price(usd_per_s=0.05)),
-    )
+    agents = agents or (single(0.01), threaded(0.05))
     if calls is not None:
         price = Price(usd_per_s=0.02)
         agents += (
@@ -93,3 +100,12 @@ def test_passes_that_share_capacities_keep_to_the_budget_and_never_make_a_schedu
 
     assert satisfies_limits(problem(budget_usd=budget_usd), found)
     assert found.value <= without.value
+
+
+def test_what_steps_want_may_cost_far_more_than_the_budget():
+    of = problem(budget_usd=0.5, agents=(single(0.0), threaded(10.0)))
+
+    occupied = CapacityPrices(of).occupied(of.mode_table.duration, 1.0, 36_000.0, 0.01)
+
+    assert np.isfinite(occupied[of.mode_table.exists]).all()
+    assert iterated_heft(of).usd <= 0.5
