@@ -209,7 +209,9 @@ class Task(Versioned):
     @model_validator(mode="after")
     def _has_one_thing_to_do(self) -> Self:
         if self.goal is None and self.workflow is None:
-            raise ValueError("it says nothing to do; add a goal (plain words) or a workflow (declared steps)")
+            raise ValueError(
+                "it has neither a goal nor a workflow; add a goal (in words) or a workflow (declared steps)"
+            )
         if self.goal is not None and self.workflow is not None:
             raise ValueError("it has both a goal and a workflow; leave one of them out")
         return self

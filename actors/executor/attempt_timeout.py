@@ -94,7 +94,7 @@ class DueTimeouts:
             self._count -= 1
             if not due:
                 del self._far[_tick(limit)]
-            if not self._count and self._next is not None:  # time that nobody waits for must not hold up a loop
+            if not self._count and self._next is not None:  # else the loop waits for a timer without use
                 self._next[1].cancel()
                 self._next = None
 
@@ -116,5 +116,5 @@ class DueTimeouts:
 
 
 def _tick(limit: AttemptTimeout) -> int:
-    """One that ends soon has passed it already."""
+    """The second in which it gets its own timer; in the past if it ends soon."""
     return int(limit.due_s / _TICK_S) - 1

@@ -43,12 +43,12 @@ def with_port(http: Http) -> Http:
 
 
 def refuse_taken(http: Http) -> None:
-    """Check that nobody listens at the address, before anything is started.
+    """Check that the address is free, before anything is started.
 
-    Shards that share an address would not notice that somebody else shares it, too.
+    Shards that share an address would also share it with another process that allows that, without an error.
 
     Raises:
-        CannotStart: somebody does.
+        CannotStart: another process listens there.
     """
     with socket.socket(socket.AF_INET6 if ":" in http.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,7 +1,7 @@
 """Locations of pydantic's errors: the field as documents write it, and the model that it belongs to.
 
-The field of a node says its id, as all other refusals do: ``workflow.steps.book.timeout_s``. Where the document has no
-such id, or several nodes of the list share it, it says the index.
+A node is named by its id, as in all other refusals: ``workflow.steps.book.timeout_s``. Where the document has no such
+id, or several nodes of the list share it, the node is named by its index.
 """
 
 import re

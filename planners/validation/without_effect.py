@@ -1,4 +1,4 @@
-"""Fields of nodes that have no effect beside the others, or one that nobody wants."""
+"""Refuses fields of nodes that have no effect, or end a fan-out before it begins."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,7 +1,7 @@
 """One transaction of the journal on PostgreSQL: all rows of a table in one statement, all statements in one message.
 
-Row by row, each row takes the client and the server longer to handle than to store, and each statement waits for an
-answer: meanwhile another thread gets the interpreter and keeps it for milliseconds.
+With a statement for each row, client and server take longer to handle a row than to store it. The writer would also
+wait for the result of each statement, and meanwhile another thread may hold the interpreter for milliseconds.
 """
 
 import time
@@ -53,7 +53,7 @@ class ArrayTransactions:
                 connection.commit()
                 committed = True
         except BaseException:
-            # The connection may have been lost after the server had committed. SQLAlchemy lets go of it then.
+            # The connection may have been lost after the server had committed. SQLAlchemy has closed it then.
             lost = connection.invalidated or bool(getattr(driver, "closed", True))
             self.in_doubt |= sent and lost
             # Not only closed: a commit that fails leaves the transaction open, and SQLAlchemy takes it for ended.

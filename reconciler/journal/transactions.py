@@ -46,7 +46,7 @@ class Transactions(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connection, if one is held."""
         ...
 
 

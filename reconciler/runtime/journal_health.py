@@ -19,7 +19,7 @@ class JournalHealth:
     """The health of one shard's journal. Lives on one event loop."""
 
     def __init__(self, journal: RunJournal, now_s: Callable[[], float], turns: Turns) -> None:
-        """Set up. ``now_s`` gives seconds since the epoch. Runs leave their ``turns`` to whoever has waited."""
+        """Set up. ``now_s`` gives seconds since the epoch; ``turns`` of runs give way once an entry is written."""
         self._journal = journal
         self._turns = turns
         self._now_s = now_s

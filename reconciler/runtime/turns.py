@@ -7,7 +7,7 @@ from collections import deque
 _FOR_EACH = 16
 # From its commit to its answer, a request is resumed so often at most.
 _STEPS_TO_AN_ANSWER = 5
-# However many requests go on, runs have a turn in so many rounds of the event loop.
+# Runs have a turn at least once in so many rounds of the event loop, however many requests are under way.
 _MOST_ROUNDS = 16
 
 

@@ -209,7 +209,7 @@ def take(m: Ints, cell: int, node: int, start: int, sign: int) -> None:
 
 
 def save_known(m: Ints, node: int) -> None:
-    """Note a node, and what is known of it and of the limits, before a step is taken away that may come back."""
+    """Note a node, and what is known of it and of the limits, before a step is removed that may be placed again."""
     m[m[SAVED]] = node
     at = m[SAVED] + 1
     for w in range(node, m[DEMANDS] * m[NODES], m[NODES]):
@@ -221,7 +221,7 @@ def save_known(m: Ints, node: int) -> None:
 
 
 def restore_known(m: Ints, node: int) -> None:
-    """Know again what was noted, since the step has come back."""
+    """Restore what was noted: the step is where it was."""
     at = m[SAVED] + 1
     for w in range(node, m[DEMANDS] * m[NODES], m[NODES]):
         m[m[KNOWN] + w], m[m[OPENS] + w], m[m[GAPS] + w], m[m[SINCE] + w] = m[at], m[at + 1], m[at + 2], m[at + 3]

@@ -1,8 +1,8 @@
 """Prices of capacities: what the time of each group of nodes, and of each shared limit, is worth where it is scarce.
 
-Steps that choose their modes independently all want the nodes that are fast or cheap, and then wait for each other.
-The price of a capacity rises while the steps would take more of it than there is, and falls while they take less:
-multipliers of the capacity constraints by multiplicative updates (Arora, Hazan, Kale 2012,
+Where the best mode of each step is chosen independently of the others, all are on the nodes that are fast or cheap, and
+wait for each other. The price of a capacity rises while the chosen modes need more of it than there is, and falls while
+they need less: multipliers of the capacity constraints by multiplicative updates (Arora, Hazan, Kale 2012,
 doi:10.4086/toc.2012.v008a006).
 """
 
@@ -15,18 +15,18 @@ from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 
 _ROUNDS = 12
-# The load at which a price stays: if steps took all of a capacity, few of them could start when they are ready.
+# The load at which a price stays: if all of a capacity were taken, few steps could start when they are ready.
 _FULL = 0.9
 # The price of occupying all of a capacity for a quantum, in quanta of delay: the first, the lowest and the highest.
 _FIRST, _LOWEST, _HIGHEST = 0.3, 1e-3, 1e3
 # The price of a dollar follows twice as fast.
 _OF_DOLLARS = 2.0
-# The logarithm of what a price can be multiplied by at once: what steps want may cost a million times the budget.
+# The logarithm of the largest factor of a round: the modes chosen first may cost a million times the budget.
 _MOST_CHANGE = 50.0
 
 
 class CapacityPrices:
-    """The prices at which steps share out the capacities of a problem."""
+    """The prices of the capacities of a problem."""
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem

@@ -182,7 +182,7 @@ class _IteratedHeft:
         return longest_path(self._problem, (of.end - of.start).tolist())
 
     def _is_capacity_scarce(self) -> bool:
-        """Whether steps that choose for themselves would take more of some capacity than there is.
+        """Whether the best modes of the steps, chosen independently, need more of some capacity than there is.
 
         Prices of capacities take too long to find where there are many steps.
         """

@@ -28,7 +28,7 @@ class Pass(NamedTuple):
     ``cluster_price`` is the price of the cluster's time (1: occupying all of it for a quantum costs as much as a
     quantum of delay). ``makespan_share`` is the makespan to aim for, relative to the best. ``spread_budget`` divides
     the budget among the steps. ``contended``: as for `Variation`. ``shares_capacities``: each group of nodes and each
-    limit has a price of its own instead, at which the steps share them out.
+    limit has a price of its own instead (`CapacityPrices`).
     """
 
     cluster_price: float

@@ -1,4 +1,4 @@
-"""Groups of nodes that all steps want are shared out by price."""
+"""Groups of nodes on which all steps would end soonest have a price."""
 
 import numpy as np
 import pytest
@@ -102,7 +102,7 @@ def test_passes_that_share_capacities_keep_to_the_budget_and_never_make_a_schedu
     assert found.value <= without.value
 
 
-def test_what_steps_want_may_cost_far_more_than_the_budget():
+def test_the_best_modes_may_cost_far_more_than_the_budget():
     of = problem(budget_usd=0.5, agents=(single(0.0), threaded(10.0)))
 
     occupied = CapacityPrices(of).occupied(of.mode_table.duration, 1.0, 36_000.0, 0.01)

@@ -276,7 +276,7 @@ def test_a_field_names_nodes_by_their_ids_where_they_have_one_of_their_own(nodes
             "did you mean 'budget_tokens' or 'budget_usd'?",
         ),
         ({"goal": "x", "workflow": {"steps": [a()]}}, "", "both a goal and a workflow", "leave one of them out"),
-        ({"goal": None}, "", "it says nothing to do", "add a goal"),
+        ({"goal": None}, "", "neither a goal nor a workflow", "add a goal"),
         ([a()], "", "this is an array of 1, not a task", "write an object with a goal or a workflow"),
         (None, "", "this is null, not a task", "`forerun schema task` prints all fields"),
     ],
