@@ -209,8 +209,11 @@ class FanOuts:
 
     def around(self, step: StepId) -> list[Element]:
         """The elements of open fan-outs that a step is in, the innermost first, without those only watched."""
-        around = (one for one in self._members.get(step, ()) if one[0] in self.open)
-        return [(fan_out, number) for fan_out, number in around if number not in self.specs[fan_out].watched]
+        return [(one.spec.id, number) for one, number in self.having(step) if number not in one.spec.watched]
+
+    def having(self, step: StepId) -> Iterator[tuple[OpenFanOut, int]]:
+        """The open fan-outs that a step is in or that watch it, the innermost first, with the number of its element."""
+        return ((self.open[one], number) for one, number in self._members.get(step, ()) if one in self.open)
 
     def moved(self, step: StepId, before: StepStatus, now: StepStatus) -> None:
         """A step has changed."""
@@ -219,10 +222,8 @@ class FanOuts:
             self._fresh.append(step)
         elif before is StepStatus.FINISHED:
             self.ended.pop(step, None)
-        for fan_out_id, number in self._members.get(step, ()):
-            if (fan_out := self.open.get(fan_out_id)) is None:
-                continue
-            element = fan_out.elements[number]
+        for fan_out, number in self.having(step):
+            fan_out_id, element = fan_out.spec.id, fan_out.elements[number]
             if now in _AT_WORK:
                 self._begun[fan_out_id] = None
                 self._admit(fan_out, number)
@@ -255,20 +256,15 @@ class FanOuts:
 
     def holding(self, step: StepId) -> StepId | None:
         """The fan-out that is at its limit, so that the step must wait; None if it may start."""
-        for fan_out_id, number in self._members.get(step, ()):
-            fan_out = self.open.get(fan_out_id)
-            if fan_out is not None and fan_out.is_full and not fan_out.elements[number].admitted:
-                return fan_out_id
-        return None
+        full = (one for one, number in self.having(step) if one.is_full and not one.elements[number].admitted)
+        return next((one.spec.id for one in full), None)
 
     def preceding(self, step: StepId) -> StepId | None:
         """The fan-out whose places the elements before that of the step may need: they begin in order."""
-        for fan_out_id, number in self._members.get(step, ()):
-            fan_out = self.open.get(fan_out_id)
-            if fan_out is None or (most := fan_out.spec.policy.max_concurrency) is None:
-                continue
-            if number - fan_out.ended >= most and not fan_out.elements[number].admitted:
-                return fan_out_id
+        for fan_out, number in self.having(step):
+            most = fan_out.spec.policy.max_concurrency
+            if most is not None and number - fan_out.ended >= most and not fan_out.elements[number].admitted:
+                return fan_out.spec.id
         return None
 
     def hold(self, step: StepId, fan_out_id: StepId) -> None:

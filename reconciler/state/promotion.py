@@ -35,7 +35,13 @@ def look_at(run: RunData, attempt_id: AttemptId) -> None:
 
 
 def _is_undecided(run: RunData, attempt: Attempt) -> bool:
-    """Whether a plan may do without its step, or streams in and does not hold that yet."""
+    """Whether a plan may do without its step, or streams in and does not hold that yet.
+
+    So it may if it ends elements of a fan-out around the step: what is complete without the element of the step was so
+    before the step ended.
+    """
+    if any(run.is_awaited(fan_out) for fan_out, _ in run.fan_outs.having(attempt.step.id)):
+        return True
     if serves(run, attempt.id, attempt.step):
         # What it follows may fail yet, if it ran ahead of that; the plan after it then skips the step.
         return run.is_undecided(attempt.step.id) or run.steps.open_parents(attempt.step.id) > 0

@@ -8,9 +8,9 @@ from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run import RunState
 
-GONE, FAILS, FILED, QUICK, BROKEN, SLOW = 1, 2, 3, 4, 5, 6
+GONE, FAILS, FILED, QUICK, BROKEN, SLOW, EARLY = 1, 2, 3, 4, 5, 6, 7
 # Everything begins once the first plan is there, also where its steps are guessed.
-SECONDS = {None: 1.0, GONE: 0.1, FAILS: 0.2, FILED: 0.3, QUICK: 0.4, BROKEN: 0.4, SLOW: 50.0}
+SECONDS = {None: 1.0, GONE: 0.1, EARLY: 0.1, FAILS: 0.2, FILED: 0.3, QUICK: 0.4, BROKEN: 0.4, SLOW: 50.0}
 MODES = pytest.mark.parametrize("mode", ["wait", "forerun"])
 # A plan that is there before anything else happens, and plans that take longer.
 PLANS = pytest.mark.parametrize("plan_s", [0.05, 0.5, 0.9])
@@ -110,6 +110,19 @@ def test_an_output_does_not_get_out_whose_block_the_plan_skips(plan_s, mode):
     world = played(GONE_STEP, first_of(filing(of="$steps.gone"), work("quick", QUICK)), plan_s=plan_s, mode=mode)
 
     assert world.outputs == {"both": [QUICK]}
+    assert out(world) == set()
+
+
+@PLANS
+@MODES
+def test_an_output_does_not_get_out_that_came_after_the_results_of_which_a_plan_tells(plan_s, mode):
+    """That the loop has ended is not known before the plan is there; the fan-out is complete with its result."""
+    loop = {"id": "loop", "loop": [work("turn", FILED)], "output": "turn", "max": 3, "until": "$steps.turn > 0"}
+    some = {"id": "some", "parallel": [work("quick", EARLY), loop, work("file", QUICK, "file")]}
+
+    world = played({**some, "min_successful": 2, "after": ["begin"]}, plan_s=plan_s, mode=mode)
+
+    assert world.outputs["some"] == [EARLY, FILED]
     assert out(world) == set()
 
 
