@@ -5,7 +5,7 @@ Work keys are unique within a plan (see `planners.work_keys`), so a match is a d
 changes the keys of its children, so the pass computes keys from what it has adopted.
 
 Plans number like steps, and one fewer or more gives those behind it other numbers. A step keeps its confirmed work all
-the same, and no like step takes it.
+the same, and the failures of work that it is to do again; no like step takes either.
 
 Acts are matched more widely under every policy: a step that has acted, or may have, is that step whatever agent the
 plan would choose now and whatever its parents have become. So no plan can make an act happen twice. Acts are the
@@ -27,6 +27,7 @@ from planners.work_keys import InputDigests, work_key
 from planners.workflow import Step
 from reconciler.state.attempts import Attempt, Progress
 from reconciler.state.outcomes import Verdict
+from reconciler.state.tried_work import TriedWork, same_step
 
 ANY_AGENT = ""
 _NONE: Mapping[WorkKey, StepId] = MappingProxyType({})
@@ -60,6 +61,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 what the decision depends on
     catalog: Catalog,
     digests: InputDigests,
     given_up: Mapping[WorkKey, StepId] = _NONE,
+    tried: Mapping[StepId, TriedWork] = MappingProxyType({}),
 ) -> Reconciliation:
     """Match the attempts of a task with an optimal plan.
 
@@ -73,8 +75,9 @@ def reconcile(  # noqa: PLR0913, PLR0917 what the decision depends on
         digests: of the task's inputs.
         given_up: work that has failed for good -> the step that the workflow goes on without. A like step, such as one
             in a fallback, is other work.
+        tried: steps of the plan before whose work has failed, and which have not begun again.
     """
-    return _Pass(progress, plan, task, catalog, digests, given_up).run()
+    return _Pass(progress, plan, task, catalog, digests, given_up, tried).run()
 
 
 class _Pass:
@@ -86,8 +89,11 @@ class _Pass:
         catalog: Catalog,
         digests: InputDigests,
         given_up: Mapping[WorkKey, StepId],
+        tried: Mapping[StepId, TriedWork],
     ) -> None:
         self._progress = progress
+        self._tried = tried
+        self._tried_by = {work.key: step for step, work in tried.items()}
         self._given_up = given_up
         self._plan = plan
         self._task = task
@@ -128,10 +134,17 @@ class _Pass:
         return self._found
 
     def _key(self, planned: PlannedStep) -> WorkKey:
-        # Only a changed parent makes a difference.
-        if self._rekeyed.isdisjoint(planned.step.data_parents):
+        if (tried := self._tried.get(planned.id)) is not None and tried.is_of(planned, self._found.keys):
+            return tried.key
+        # Only a changed parent makes a difference, or a like step before whose work has failed.
+        if self._rekeyed.isdisjoint(planned.step.data_parents) and self._is_not_tried(planned, planned.work_key):
             return planned.work_key
-        return next(key for key in self._numbered(planned) if key not in self._given)
+        keys = (key for key in self._numbered(planned) if key not in self._given)
+        return next(key for key in keys if self._is_not_tried(planned, key))
+
+    def _is_not_tried(self, planned: PlannedStep, key: WorkKey) -> bool:
+        """Whether no other step has this work to do again."""
+        return self._tried_by.get(key, planned.id) == planned.id
 
     def _free_key(self, planned: PlannedStep, key: WorkKey) -> WorkKey:
         """The key of a step to be dispatched. Plans number like steps, and another one may have adopted this number."""
@@ -143,7 +156,8 @@ class _Pass:
         return next(key for key in keys if self._may_be_given(planned, key))
 
     def _may_be_given(self, planned: PlannedStep, key: WorkKey) -> bool:
-        return key not in self._given and self._given_up.get(key, planned.id) == planned.id
+        is_free = key not in self._given and self._is_not_tried(planned, key)
+        return is_free and self._given_up.get(key, planned.id) == planned.id
 
     @cached_property
     def _done_keys(self) -> set[WorkKey]:
@@ -325,8 +339,3 @@ def _grouped(attempts: Iterable[tuple[WorkKey | None, Attempt]]) -> dict[WorkKey
         if key is not None:
             grouped.setdefault(key, []).append(attempt)
     return grouped
-
-
-def same_step(one: Step, other: Step) -> bool:
-    """Whether both are the same piece of the workflow."""
-    return one.id == other.id and one.capability == other.capability and one.inputs == other.inputs

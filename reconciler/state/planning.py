@@ -23,6 +23,7 @@ from reconciler.state.deadlines import watch_deadlines
 from reconciler.state.failed_tries import prepare_reverts, see_tries
 from reconciler.state.fan_outs import FanOuts
 from reconciler.state.finished_turns import leave_out, resume_loops
+from reconciler.state.giving_up import UNBEGUN
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.learned_times import LearnedTimes
 from reconciler.state.matching import Reconciliation, reconcile
@@ -33,6 +34,7 @@ from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation, supersede
 from reconciler.state.step_state import StepState, StepStatus
 from reconciler.state.step_table import StepTable
+from reconciler.state.tried_work import TriedWork
 from reconciler.state.undecided_ends import Ends, count_ends, ended_by_plan
 from reconciler.state.undecided_steps import StepChange, UndecidedSteps
 from reconciler.state.undo_plan import give_up_without_inputs, prepare
@@ -124,7 +126,16 @@ def _reconciled(run: RunData, plan: Plan) -> Reconciliation:
     progress = replace(run.progress, current=run.attempts.current())
     # A like act of another step, such as one in a finished turn of a loop that the plan leaves out, is another act.
     taken = ChainMap(run.facts.failed_work, run.attempts.acts)
-    return reconcile(progress, plan, run.task, run.catalog, run.digests, taken)
+    return reconcile(progress, plan, run.task, run.catalog, run.digests, taken, dict(_tried(run)))
+
+
+def _tried(run: RunData) -> Iterator[tuple[StepId, TriedWork]]:
+    """The steps of the plan whose work has failed and which have not begun again. Linear."""
+    for planned in () if run.plan is None else run.plan.steps:
+        state = run.steps.get(planned.id)
+        if state is not None and state.status in UNBEGUN and run.tries.last(state.work_key) is not None:
+            parents = {one: run.keys[one] for one in planned.step.data_parents if one in run.keys}
+            yield planned.id, TriedWork(planned, state.work_key, parents)
 
 
 def _is_pending(run: RunData, epoch: int) -> bool:

@@ -99,3 +99,21 @@ def test_a_fallback_with_the_same_work_has_tries_of_its_own(mode):
     world = Declared(a_task([block], mode=mode), output=output).play()
 
     assert world.outputs == {"answer": 4}
+
+
+@MODES
+def test_a_failure_that_waits_for_a_plan_stays_with_its_step(mode):
+    """The plan holds another turn of the loop, with the same work, before the step that has failed."""
+    loop = {"id": "loop", "loop": [step("ask", inputs={"n": 1})], "output": "ask", "max": 2, "until": "$steps.ask > 90"}
+    steps = [step("begin"), {**loop, "after": ["begin"]}, step("last", inputs={"n": 1}, after=["begin"])]
+    steps[-1] |= {"on_failure": "skip"}
+
+    def output(_capability, _inputs, number):
+        return Failure(kind=FailureKind.BAD_INPUT, message="bad") if number == 3 else number
+
+    world = Declared(
+        a_task(steps, mode=mode), output=output, seconds=at_a_time(1.0, 0.5, 0.6, 0.7, 0.7), plan_s=0.3
+    ).play()
+
+    assert world.done == ["begin", "ask[0]", "last", "ask[1]"]
+    assert world.outputs == {"loop": 4}
