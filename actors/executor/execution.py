@@ -19,7 +19,7 @@ from actors.failures import failure_of, is_being_cancelled, timed_out
 from actors.import_path import loaded
 from actors.invocation import Ended, Invocation, Result
 from actors.kinds.callables import declaration_of
-from actors.kinds.kind import Answer, kind_of
+from actors.kinds.kind import Answer, Unanswered, kind_of
 from actors.mailbox import AttemptMailbox
 from actors.notices import unwatch, watch, with_notices
 from actors.output_check import QUICK_BYTES, check_output
@@ -40,7 +40,8 @@ async def run_async(
 ) -> Result:
     """Run an attempt on the caller's event loop; its ``timeout_s`` cancels it. For kinds that run on a loop.
 
-    Thousands of attempts wait here, so what surrounds them is no context manager, each of which keeps a generator.
+    Thousands of attempts wait here, so what surrounds them is no context manager, each of which keeps a generator, and
+    no second coroutine. `actors.executor.loop_watch` finds the attempt that holds a loop by this function's frame.
 
     Args:
         call: the attempt.
@@ -54,10 +55,24 @@ async def run_async(
     output = Captured(call, captures)
     output.begin()
     try:
-        _preload(call)
-        watched = watch(call)
+        preload(call)
+        watched, began, timer = watch(call), time.perf_counter(), AttemptTimeout(call.timeout_s)
         try:
-            result = await run_watched(call, blobs, mailbox)
+            context = call.context(mailbox)
+            inputs = await asyncio.to_thread(_inputs, call, blobs) if _reads(call) else _inputs(call, blobs)
+            with timer:
+                answer = passed_on(call, inputs) or kind_of(call.kind).run(call, inputs, context)
+                if isinstance(answer, Unanswered):
+                    answer = answer.answer(await answer.returned)
+                elif not isinstance(answer, Answer):
+                    answer = await answer
+                await _check(call, answer)
+            result = await _kept(call, answer, context, began)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
+                raise
+            failure = timed_out(call.timeout_s, call, error) if timer.expired else failure_of(error, call=call)
+            result = Result(Ended(time.perf_counter() - began, failure=failure))
         finally:
             unwatch(watched)
         result = with_notices(result, call, watched)
@@ -66,27 +81,17 @@ async def run_async(
     return result.with_logs(output.lines)
 
 
-async def run_watched(call: Invocation, blobs: tuple[Any, ...], mailbox: AttemptMailbox | None = None) -> Result:
-    """As `run_async`. `actors.executor.loop_watch` finds the attempt that holds a loop by this function's frame."""
-    began, context, timer = time.perf_counter(), call.context(mailbox), AttemptTimeout(call.timeout_s)
-    try:
-        inputs = await asyncio.to_thread(_inputs, call, blobs) if _reads(call) else _inputs(call, blobs)
-        with timer:
-            answer = passed_on(call, inputs) or kind_of(call.kind).run(call, inputs, context)
-            if not isinstance(answer, Answer):
-                answer = await answer
-            if call.check is not None and len(answer.body) > QUICK_BYTES:
-                await asyncio.to_thread(check_output, call, answer)
-            else:
-                check_output(call, answer)
-        if call.payloads.blocks and len(answer.body) > call.inline_bytes:
-            return await asyncio.to_thread(_result, call, answer, context, began)
-        return _result(call, answer, context, began)
-    except BaseException as error:
-        if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
-            raise
-        failure = timed_out(call.timeout_s, call, error) if timer.expired else failure_of(error, call=call)
-        return Result(Ended(time.perf_counter() - began, failure=failure))
+async def _check(call: Invocation, answer: Answer) -> None:
+    if call.check is not None and len(answer.body) > QUICK_BYTES:
+        await asyncio.to_thread(check_output, call, answer)
+    else:
+        check_output(call, answer)
+
+
+async def _kept(call: Invocation, answer: Answer, context: Context, began: float) -> Result:
+    if call.payloads.blocks and len(answer.body) > call.inline_bytes:
+        return await asyncio.to_thread(_result, call, answer, context, began)
+    return _result(call, answer, context, began)
 
 
 def run_in_process(call: Invocation, blobs: tuple[Any, ...], captures: Captures = _PLAIN) -> Result:
@@ -101,7 +106,7 @@ def run_in_process(call: Invocation, blobs: tuple[Any, ...], captures: Captures 
 
 def _run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
     if not kind_of(call.kind).runs_on_loop:
-        _preload(call)
+        preload(call)
     began, watched = time.perf_counter(), None
     try:
         kind, context = kind_of(call.kind), call.context()
@@ -121,7 +126,7 @@ def _run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
     return with_notices(result, call, watched)
 
 
-def _preload(call: Invocation) -> None:
+def preload(call: Invocation) -> None:
     """Import the callable before its time is taken. What is wrong with it, its first attempt says."""
     if call.kind in {AgentKind.ASYNC, AgentKind.SYNC} and isinstance(call.target, str):
         with suppress(BaseException):

@@ -46,21 +46,23 @@ class LoopWatch:
                 answered.wait()
 
     def _look(self, answered: threading.Event) -> None:
-        first = _call_on(sys._current_frames().get(self._thread_id))  # noqa: SLF001 -- the documented way to a thread's stack
+        first = attempt_on(sys._current_frames().get(self._thread_id))  # noqa: SLF001 -- the documented way to a thread's stack
         if first is None or answered.wait(_CONFIRM_S):
             return
-        again = _call_on(sys._current_frames().get(self._thread_id))  # noqa: SLF001 -- see above
+        again = attempt_on(sys._current_frames().get(self._thread_id))  # noqa: SLF001 -- see above
         if again is not None and again[0] is first[0]:
             notices.note_block(first[0], first[1], self._blocked_s)
 
 
-def _call_on(frame: FrameType | None) -> tuple[Invocation, str] | None:
+def attempt_on(frame: FrameType | None) -> tuple[Invocation, str] | None:
     """The attempt whose code is on a stack, and the innermost line of its user's code; None if there is none."""
     where: str | None = None
     while frame is not None:
         if where is None and owner_of_file(frame.f_code.co_filename) is Owner.USER:
             where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        if frame.f_code is execution.run_watched.__code__:
+        if frame.f_code is execution.preload.__code__:
+            return None  # an import, which is no fault of the attempt that happens to be the first
+        if frame.f_code is execution.run_async.__code__:
             call: Invocation = frame.f_locals["call"]
             return (call, where) if where is not None else None
         frame = frame.f_back

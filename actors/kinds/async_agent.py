@@ -4,8 +4,8 @@ from typing import Any
 
 from actors.context import Context
 from actors.invocation import Invocation
-from actors.kinds.callables import CallableKind
-from actors.kinds.kind import Answer, Kind
+from actors.kinds.callables import CallableKind, answer_with
+from actors.kinds.kind import Kind, Unanswered
 
 
 class AsyncKind(CallableKind):
@@ -13,12 +13,10 @@ class AsyncKind(CallableKind):
 
     runs_on_loop = True
 
-    async def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer:
-        """Await the callable."""
+    def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Unanswered:
+        """Call the callable, which the caller awaits."""
         function, signature, arguments = self.prepared(call, inputs, context)
-        running = function(**arguments)
-        del arguments  # thousands of attempts wait here
-        return self.answer(signature, await running)
+        return Unanswered(function(**arguments), answer_with(signature))
 
 
 KIND: Kind = AsyncKind()

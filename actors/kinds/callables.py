@@ -1,8 +1,9 @@
 """What async and sync agents share: both are typed Python callables, found by their import path."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from actors.context import Context
 from actors.errors import BadInput, InvalidAgent, InvalidCatalog, UnknownTarget
 from actors.import_path import import_path, load, loaded
 from actors.invocation import Invocation
-from actors.kinds.kind import Answer
+from actors.kinds.kind import Answer, Unanswered
 from actors.signature import Signature
 from actors.suggestions import nearest_field
 from actors.verification import Verify
@@ -50,7 +51,7 @@ class CallableKind(ABC):
         return "imported"
 
     @abstractmethod
-    def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer | Awaitable[Answer]:
+    def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer | Unanswered:
         """See `actors.kinds.kind.Kind`."""
 
     @staticmethod
@@ -63,12 +64,17 @@ class CallableKind(ABC):
         function, signature = loaded(call.target)
         return function, signature, signature.arguments(inputs, context)
 
-    @staticmethod
-    def answer(signature: Signature, returned: Any) -> Answer:
-        """The checked return value."""
-        if isinstance(returned, Handoff):
-            return Answer(signature.dumped(returned.output), returned)
-        return Answer(signature.dumped(returned))
+
+@lru_cache(maxsize=4096)
+def answer_with(signature: Signature) -> Callable[[Any], Answer]:
+    """Makes the answer of a return value, which it checks. One for all attempts of a callable."""
+    return partial(_answer, signature)
+
+
+def _answer(signature: Signature, returned: Any) -> Answer:
+    if isinstance(returned, Handoff):
+        return Answer(signature.dumped(returned.output), returned)
+    return Answer(signature.dumped(returned))
 
 
 def declared_by_callable(entry: Mapping[str, Any], location: str) -> AgentSpec | Mapping[str, Any]:

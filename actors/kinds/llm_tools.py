@@ -26,7 +26,7 @@ from actors.failures import failure_of, is_being_cancelled, timed_out
 from actors.import_path import load
 from actors.invocation import Invocation
 from actors.kinds.command_agent import stop_command
-from actors.kinds.kind import Answer, kind_of
+from actors.kinds.kind import Answer, Unanswered, kind_of
 from actors.kinds.llm_settings import LLMSettings
 from actors.kinds.mcp_agent import answer_of
 from actors.kinds.mcp_server import McpServer
@@ -182,6 +182,8 @@ class AgentTools(_Toolset):
                 if kind.runs_on_loop
                 else await asyncio.to_thread(kind.run, call, call.inputs, context)
             )
+            if isinstance(answer, Unanswered):
+                return await answer.answered()
             return answer if isinstance(answer, Answer) else await answer
         except asyncio.CancelledError:  # also how its timeout arrives here
             stop_command(call.attempt)

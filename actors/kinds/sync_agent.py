@@ -4,7 +4,7 @@ from typing import Any
 
 from actors.context import Context
 from actors.invocation import Invocation
-from actors.kinds.callables import CallableKind
+from actors.kinds.callables import CallableKind, answer_with
 from actors.kinds.kind import Answer, Kind
 
 
@@ -16,7 +16,7 @@ class SyncKind(CallableKind):
     def run(self, call: Invocation, inputs: dict[str, Any], context: Context) -> Answer:
         """Call the callable."""
         function, signature, arguments = self.prepared(call, inputs, context)
-        return self.answer(signature, function(**arguments))
+        return answer_with(signature)(function(**arguments))
 
 
 KIND: Kind = SyncKind()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from actors.agent import agent
-from actors.executor.execution import run_in_process
+from actors.executor.execution import run_async, run_in_process
 from actors.invocation import Invocation
 from actors.logs.limits import LogLimits
 from forerun import run
@@ -131,6 +131,23 @@ def test_an_agent_that_waits_is_no_agent_that_blocks(noticed):
         return "waited"
 
     assert noticed(waits) == []
+
+
+def test_code_of_an_agent_is_found_on_the_stack_but_not_the_import_of_its_module(monkeypatch, tmp_path):
+    """The first attempt of an agent imports it for all."""
+    looks = "attempt_on(sys._getframe())"
+    imports = "import sys\nfrom actors.executor.loop_watch import attempt_on\n"
+    body = f"{imports}found = [{looks}]\nasync def looks() -> None:\n    found.append({looks})\n"
+    (tmp_path / "module_of_an_agent.py").write_text(body)
+    monkeypatch.syspath_prepend(tmp_path)
+    call = Invocation("t", "t.1", "looks", AgentKind.ASYNC, "module_of_an_agent:looks", "k", {})
+
+    result = asyncio.run(run_async(call, ()))
+    at_import, (attempt, where) = sys.modules["module_of_an_agent"].found
+
+    assert result.ended.failure is None
+    assert at_import is None
+    assert (attempt, where) == (call, f"{tmp_path / 'module_of_an_agent.py'}:5")
 
 
 def fails_connecting() -> str:
