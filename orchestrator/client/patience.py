@@ -1,7 +1,6 @@
 """Submissions are sent again while a part of the service does not answer for a moment."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from uuid import uuid4
@@ -14,7 +13,7 @@ from orchestrator.client.errors import Busy, refusal
 
 # A shard that restarts is back after a few seconds.
 PATIENCE_S = 10.0
-_LEAST_S = 0.2
+_LEAST_S, _MOST_S = 0.2, 2.0  # pauses where the service does not say how long to wait
 
 
 def keyed(idempotency_key: str | None) -> dict[str, str]:
@@ -43,15 +42,20 @@ async def patiently(
 ) -> httpx.Response:
     """The response; while a part ``is_away``, that to the next request, for `PATIENCE_S` at most.
 
-    The pauses are those that the service asks for. A full queue (429) is the caller's to handle.
+    The pauses are those that the service asks for. Where it does not ask, as in the answer to a batch, they grow. A full
+    queue (429) is the caller's to handle.
     """
-    until_s = time.monotonic() + PATIENCE_S
+    clock, own_s = asyncio.get_running_loop().time, _LEAST_S
+    until_s = clock() + PATIENCE_S
     while True:
         response = await send()
         if not is_away(response):
             return response
         refused = refusal(response) if response.is_error else None
-        pause_s = max(_LEAST_S, refused.retry_after_s) if isinstance(refused, Busy) else _LEAST_S
-        if time.monotonic() + pause_s > until_s:
+        if isinstance(refused, Busy):
+            pause_s = max(_LEAST_S, refused.retry_after_s)
+        else:
+            pause_s, own_s = own_s, min(2 * own_s, _MOST_S)
+        if clock() + pause_s > until_s:
             return response
         await asyncio.sleep(pause_s)

@@ -2,9 +2,11 @@
 
 import asyncio
 import pickle
+from itertools import pairwise
 
 import httpx
 import pytest
+from virtual_loop import in_virtual_time
 
 from orchestrator.client import patience
 from orchestrator.client.blocking import SyncClient
@@ -223,6 +225,25 @@ async def test_a_batch_is_sent_again_while_a_shard_is_away(task, monkeypatch):
     assert [item.task.id for item in items] == ["t1", "t1"]
     assert len(keys) == 3
     assert len(set(keys)) == 1
+
+
+def test_the_longer_a_shard_is_away_the_longer_are_the_pauses_between_batches(task):
+    """A batch may hold a thousand tasks, and the answer to it does not say how long to wait."""
+    sent_s = []
+
+    def answer(_request):
+        sent_s.append(asyncio.get_running_loop().time())
+        return httpx.Response(200, json={"items": [{"problem": {"title": "away", "status": 503}}]})
+
+    async def submitted():
+        async with Client("http://forerun", transport=httpx.MockTransport(answer)) as client:
+            return (await client.submit_many([task])).items[0].problem.status
+
+    assert in_virtual_time(submitted()) == 503
+    pauses_s = [after - before for before, after in pairwise(sent_s)]
+    assert pauses_s == sorted(pauses_s)
+    assert 5.0 < sum(pauses_s) <= patience.PATIENCE_S
+    assert len(sent_s) < 10
 
 
 async def test_a_task_of_a_batch_that_is_invalid_is_not_sent_again(task):
