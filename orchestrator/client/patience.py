@@ -42,8 +42,8 @@ async def patiently(
 ) -> httpx.Response:
     """The response; while a part ``is_away``, that to the next request, for `PATIENCE_S` at most.
 
-    The pauses are those that the service asks for. Where it does not ask, as in the answer to a batch, they grow. A full
-    queue (429) is the caller's to handle.
+    The pauses are those that the service asks for. Where it does not ask, as in the answer to a batch, they grow. A
+    full queue (429) is the caller's to handle.
     """
     clock, own_s = asyncio.get_running_loop().time, _LEAST_S
     until_s = clock() + PATIENCE_S
