@@ -84,6 +84,7 @@ def flatten(
         finished={step: one.work_key for step, one in {**unroller.facts.finished, **finished}.items()},
         repeats=unroller.facts.repeats,
         blocks=tuple(unroller.blocks) if notes_blocks else None,
+        left={fan_out: tuple(steps) for fan_out, steps in unroller.left.items() if steps},
         outputs={name: scope.substituted(binding, f"outputs.{name}") for name, binding in given.items()},
     )
 

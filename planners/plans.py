@@ -87,6 +87,11 @@ class Plan(Versioned):
         exclude_if=lambda blocks: blocks is None,
         description="Nodes with steps inside, and which outputs they need; null if that is not known",
     )
+    left: dict[StepId, tuple[StepId, ...]] = Field(
+        default_factory=dict,
+        exclude_if=lambda left: not left,
+        description="By fan-out: steps of elements that run to their end although the fan-out goes on without them",
+    )
     outputs: dict[str, Binding] = Field(default_factory=dict, description="The outputs of the task by name")
     decompositions: tuple[Decomposition, ...] = Field(
         default=(),

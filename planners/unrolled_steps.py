@@ -63,6 +63,7 @@ class UnrolledSteps:
         self.skipped: list[Skipped] = []
         self.fan_outs: list[FanOut] = []
         self.blocks: list[BlockNeeds] = []
+        self.left: dict[StepId, list[StepId]] = {}
         self._reverting: set[StepId] = set()
 
     @property
@@ -157,6 +158,8 @@ class UnrolledSteps:
         self.around = (fan_out, element.number) if made.declared else around
         steps, pending, resumed = len(self.steps), len(self.pending), self.turns.resumed
         output, inner = element.unroll()
+        if known.kept is not None and element.number not in known.kept:
+            self.left.setdefault(fan_out, []).extend(step.id for step in self.steps[steps:])
         # What undoes a failed part of the element goes on, whatever becomes of the element.
         new = [step for step in self.steps[steps:] if not is_undo(step.id)] if made.declared else []
         if made.may_fail:

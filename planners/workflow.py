@@ -191,7 +191,8 @@ class FlatWorkflow(Versioned):
 
     ``loops``: the turns that need not be unrolled again once they have finished. ``finished``: the work keys of steps
     whose parents are not part of it any more. ``repeats``: see `planners.facts.Facts`. ``blocks``: nodes that may be
-    skipped; None where that is not known.
+    skipped; None where that is not known. ``left``: the steps of a fan-out's elements that run to their end although
+    the fan-out goes on without them.
     """
 
     steps: tuple[Step, ...] = ()
@@ -202,6 +203,7 @@ class FlatWorkflow(Versioned):
     loops: tuple[LoopTurn, ...] = ()
     finished: dict[StepId, WorkKey] = Field(default_factory=dict)
     blocks: tuple[BlockNeeds, ...] | None = None
+    left: dict[StepId, tuple[StepId, ...]] = Field(default_factory=dict)
     repeats: dict[WorkKey, Ranges] = Field(default_factory=dict)
 
     @model_validator(mode="before")

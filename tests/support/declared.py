@@ -220,6 +220,7 @@ class Declared:
             fan_outs=flat.fan_outs,
             loops=flat.loops,
             blocks=flat.blocks,
+            left=flat.left,
             outputs=flat.outputs,
         )
 

@@ -270,3 +270,47 @@ def test_a_retry_does_again_what_was_undone():
     kept = kept_attempts(world.run, RetryOf(task=TaskId("t")), promoted=(), agents={"doer", "sayer"}, nodes=("n1",))
 
     assert {one.step.id for one in kept}.isdisjoint({"flight", "hotel", "undo:flight"})
+
+
+def turning(capability, **undo):
+    """A `try` in which an act runs while the first turn of a loop fails; the loop makes another turn beside the act."""
+    turns = {
+        "id": "turns",
+        "loop": [
+            step("bad", inputs={"n": 7, "turn": "$state.turn"}),
+            step("good", capability, inputs={"n": 2, "turn": "$state.turn"}, **undo),
+        ],
+        "output": "good",
+        "state": {"last": 0},
+        "next": {"last": {"cel": "$steps.good + 1"}},
+        "max": 3,
+    }
+    return {
+        "id": "trip",
+        "try": [turns, step("act", "act", inputs={"n": 3})],
+        "fallback": [step("train", inputs={"n": 4})],
+    }
+
+
+def acting_long(_capability, inputs, _number):
+    """So that the act and the fallback outlast turns of the loop."""
+    return {3: 20.0, 4: 30.0}.get(inputs["n"], 0.5)
+
+
+@pytest.mark.parametrize("mode", ["wait", "forerun"])
+def test_a_turn_beside_an_act_of_a_failed_try_may_fail_too(mode):
+    """The plan that unrolls the turn comes after the `try` has failed, and so holds no `try` that it could fail."""
+    world = played([turning("say"), READ], 7, mode=mode, seconds=acting_long)
+
+    assert "bad[1]" in world.done
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.outputs == {"told": 4}
+
+
+def test_what_such_a_turn_has_done_is_undone():
+    undo = {"compensate": {"capability": "undo", "inputs": {"of": "$steps.good", "n": 8}}}
+    world = played([turning("say", **undo), READ], 7, seconds=acting_long)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert {"good[0]", "good[1]"} <= set(world.done)
+    assert {"undo:good[0]", "undo:good[1]"} <= set(world.done)
