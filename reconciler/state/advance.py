@@ -12,7 +12,7 @@ from reconciler.state.conclusion import end_if_done
 from reconciler.state.deadlines import give_up_late_steps
 from reconciler.state.dispatch import with_callbacks
 from reconciler.state.failures import has_fallback
-from reconciler.state.giving_up import give_up
+from reconciler.state.giving_up import drop_left, give_up
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.hedging import meet_late_attempts, watch
 from reconciler.state.limit_policy import may_start, meet_limits, release_replanned
@@ -53,6 +53,7 @@ def _start_what_is_ready(run: RunData) -> None:
     run.steps.release_due(run.at_s)
     release_replanned(run)
     give_up_late_steps(run)
+    drop_left(run)
     settle_fan_outs(run)
     while run.steps.ready and not run.status.ended:
         for step in list(run.steps.ready):

@@ -85,26 +85,44 @@ def _change_element(run: RunData, element: Element) -> None:
 
 
 def drop(run: RunData, element: Element, reason: str) -> None:
-    """Stop the work on an element, unless others read it. One in which an act may be under way runs to its end."""
+    """Stop the work on an element, unless others read it. An act that may be under way in it is awaited."""
     fan_out, number = element
     spec = run.fan_outs.specs[fan_out]
     steps = spec.elements[number]
     if number in spec.watched:
         stop_unawaited(run, spec.joins[number], reason)
         return
-    if any(may_be_acting(run, step) for step in steps):
-        run.facts.left.add(element)
-        run.facts.left_steps.update(steps)
-        return
-    unfinished = [step for step in steps if run.steps[step].status is not StepStatus.FINISHED]
-    run.facts.drop(element, unfinished, reason)
-    for inner in run.fan_outs.inside(element):
-        close(run, inner, CompletionReason.CANCELLED, succeeded=False)
-    live = [state.attempt for step in steps if (state := run.steps[step]).status in LIVE]
-    for step in steps:
+    acting = [step for step in steps if may_be_acting(run, step)]
+    stopped = [step for step in steps if step not in acting and run.steps[step].status is not StepStatus.FINISHED]
+    if acting:
+        run.facts.leave(element, steps, acting, reason)
+        run.facts.gone.update(stopped)
+    else:
+        run.facts.drop(element, stopped, reason)
+        for inner in run.fan_outs.inside(element):
+            close(run, inner, CompletionReason.CANCELLED, succeeded=False)
+    live = [state.attempt for step in stopped if (state := run.steps[step]).status in LIVE]
+    for step in stopped:
         if run.steps[step].status in UNBEGUN | LIVE:
             run.steps.skip(step, run.at_s, reason)
     flush(run, {attempt: Verdict.FLUSH for attempt in live if attempt is not None})
+
+
+def drop_left(run: RunData) -> None:
+    """Drop the elements in which only acts were awaited that are over: before a plan unrolls what follows them.
+
+    An act of them that failed is not tried again.
+    """
+    for element, (steps, reason) in () if run.ending else list(run.facts.acting.items()):
+        acting = [step for step in steps if step in run.steps]
+        if any(may_be_acting(run, step) for step in acting):
+            continue
+        del run.facts.acting[element]
+        failed = [step for step in acting if run.steps[step].status in UNBEGUN]
+        run.facts.drop(element, failed, reason)
+        run.facts.asks = True
+        for step in failed:
+            run.steps.skip(step, run.at_s, reason)
 
 
 def close(

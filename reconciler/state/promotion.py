@@ -38,9 +38,10 @@ def _is_undecided(run: RunData, attempt: Attempt) -> bool:
     """Whether a plan may do without its step, or streams in and does not hold that yet.
 
     So it may if it ends elements of a fan-out around the step: what is complete without the element of the step was so
-    before the step ended.
+    before the step ended. A later one does without elements in which only acts are awaited.
     """
-    if any(run.is_awaited(fan_out) for fan_out, _ in run.fan_outs.having(attempt.step.id)):
+    around = (fan_out for fan_out, _ in run.fan_outs.having(attempt.step.id))
+    if attempt.step.id in run.facts.left_steps or any(map(run.is_awaited, around)):
         return True
     if serves(run, attempt.id, attempt.step):
         # What it follows may fail yet, if it ran ahead of that; the plan after it then skips the step.

@@ -13,6 +13,7 @@ from reconciler.state.failed_tries import ended_in_failed_try, lose_what_is_reve
 from reconciler.state.failure_policy import guess_failure_counts, overran
 from reconciler.state.failures import apply_policy, serves
 from reconciler.state.finished_turns import whole_again
+from reconciler.state.giving_up import drop_left
 from reconciler.state.handoff import Failure, FailureKind, Handoff
 from reconciler.state.hedging import inherited, won
 from reconciler.state.lost_outputs import steps_to_redo
@@ -270,6 +271,7 @@ def _finish_step(run: RunData, done: Attempt, cause: str) -> None:
         return
     counted = run.steps.finish(done.step.id, run.at_s, cause)
     ended_in_failed_try(run, done)
+    drop_left(run)
     due = [run.awaited.finish(step) for step in counted]
     if any(due):
         unroll(run)

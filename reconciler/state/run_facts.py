@@ -36,7 +36,8 @@ class RunFacts:
         tries: the steps of each ``try``; ``failed_tries``, ``reverts``, ``reverted``: what is undone of those that have
             failed, see `reconciler.state.failed_tries`.
         quorums: what is known of the conditions on results of fan-outs.
-        left: the elements that run to their end although their fan-out goes on without them, and ``left_steps``.
+        left: the elements that their fan-outs go on without while acts in them are awaited, and ``left_steps``.
+        acting: those of them that the next plan still holds -> the steps that act, and why nothing else of it runs.
         times: how long elements take.
         changes: what has happened to steps since the present plan was asked for.
         told: how many facts the last request for a plan knew, and ``planned``: the last plan that was accepted.
@@ -73,8 +74,9 @@ class RunFacts:
         self.changes: list[StepChange] = []
         self._told_changes = 0
         self.times = ElementTimes()
-        self.left: set[tuple[StepId, int]] = set()
+        self.left: set[Element] = set()
         self.left_steps: set[StepId] = set()
+        self.acting: dict[Element, tuple[tuple[StepId, ...], str]] = {}
 
     def start(self, fan_out: StepId, at_s: float, timeout_s: float | None) -> None:
         """The first step of a fan-out has started."""
@@ -125,11 +127,19 @@ class RunFacts:
         self._telling[fan_out] = None
         self._dropped.setdefault(fan_out, {})[number] = reason
 
+    def leave(self, element: Element, steps: Iterable[StepId], acting: Iterable[StepId], reason: str) -> None:
+        """Nothing of an element goes on but acts; ``steps``: all of it that are held."""
+        self.left.add(element)
+        self.left_steps.update(steps)
+        self.acting[element] = tuple(acting), reason
+
     def see(self, fan_outs: Iterable[FanOut], finished: Callable[[StepId], bool]) -> None:
         """A plan was accepted; of elements that were dropped after it was asked for, nothing more runs."""
         for spec in fan_outs:
-            for number in self._dropped.get(spec.id, ()):
-                self.gone.update(step for step in spec.elements[number] if not finished(step))
+            acting = {number: steps for (name, number), (steps, _) in self.acting.items() if name == spec.id}
+            for number in (*self._dropped.get(spec.id, ()), *acting):
+                steps = [step for step in spec.elements[number] if step not in acting.get(number, ())]
+                self.gone.update(step for step in steps if not finished(step))
 
     def keep(self, fan_out: StepId, kept: tuple[int, ...], failed: str | None = None) -> None:
         """A fan-out is complete with the outputs of these elements, or has failed."""

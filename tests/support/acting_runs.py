@@ -7,8 +7,8 @@ from planners.agents import Catalog
 from reconciler.state import commands as c
 from reconciler.state.handoff import Failure, FailureKind
 
-FAILS, FAILS_TOO = 9, 8
-SECONDS = {1: 0.1, 2: 0.3, 3: 0.2, FAILS: 0.15}
+FAILS, FAILS_TOO, SLOW = 9, 8, 7
+SECONDS = {1: 0.1, 2: 0.3, 3: 0.2, FAILS: 0.15, SLOW: 20.0}
 PLAN_S = 0.5
 BAD = Failure(kind=FailureKind.BAD_INPUT, message="bad")
 DISCLOSING = CATALOG.by_name["doer"].model_copy(update={"name": "teller", "capability": "tell", "discloses": True})

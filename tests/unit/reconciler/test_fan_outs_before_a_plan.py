@@ -1,9 +1,10 @@
 """A fan-out that ends, or that has no elements, while a plan is made that decides what becomes of it."""
 
 import pytest
-from acting_runs import FAILS, FAILS_TOO, LASTING, MODES, PLAN_S, SECONDS, begun, played, work
+from acting_runs import FAILS, FAILS_TOO, LASTING, MODES, PLAN_S, SECONDS, SLOW, begun, played, work
 from declared import step
 
+from reconciler.simulation import Restart
 from reconciler.state.commands import RunStatus
 
 
@@ -20,7 +21,7 @@ def test_what_reads_a_fan_out_does_not_begin_with_an_element_that_ran_to_its_end
 
 @pytest.mark.parametrize("plan_s", [0.1, 2.0])
 def test_a_failure_in_an_element_that_a_quorum_goes_on_without_fails_nothing(plan_s):
-    """An act was under way in it, so it runs to its end."""
+    """An act was under way in it, which is awaited."""
     acting = [work("act", 2, "act"), step("fails", inputs={"n": FAILS, "all": "$steps.act"})]
     block = {"id": "block", "use": "other", "inputs": {}, "steps": acting, "output": "fails"}
 
@@ -28,6 +29,57 @@ def test_a_failure_in_an_element_that_a_quorum_goes_on_without_fails_nothing(pla
 
     assert world.run.status is RunStatus.SUCCEEDED
     assert world.outputs == {"both": [3]}
+
+
+def first_of(block):
+    return {"id": "both", "parallel": [work("a", 3), block], "min_successful": 1}
+
+
+@MODES
+@pytest.mark.parametrize("plan_s", [0.1, 2.0])
+def test_nothing_but_an_act_that_is_under_way_goes_on_in_an_element_that_a_quorum_goes_on_without(plan_s, mode):
+    more = [step("later", "act", inputs={"all": "$steps.act"}), work("beside", SLOW), work("filed", SLOW, "file")]
+    block = {"id": "block", "use": "other", "inputs": {}, "steps": [work("act", 2, "act"), *more], "output": "later"}
+
+    world = played([first_of(block)], plan_s=plan_s, mode=mode)
+
+    assert world.outputs == {"both": [3]}
+    assert world.done_for_good() == {"act"}
+    [act] = begun(world, "act")
+    assert act.ended_s <= world.end_s < SECONDS[SLOW]
+
+
+LEFT_LOOP = {
+    "id": "loop",
+    "loop": [
+        step("act", "act", inputs={"n": 2, "all": "$state.x"}),
+        work("fails", {"cel": f"$state.x == 0 ? 1 : {FAILS}"}),
+    ],
+    "output": "act",
+    "state": {"x": 0},
+    "next": {"x": {"cel": "$state.x + 1"}},
+    "max": 3,
+}
+
+
+@MODES
+@pytest.mark.parametrize("plan_s", [0.1, 2.0])
+def test_no_later_turn_begins_in_an_element_that_a_quorum_goes_on_without(plan_s, mode):
+    """Its failure would be that of the task, because its fan-out is complete."""
+    world = played([first_of({**LEFT_LOOP, "until": "$steps.act > 90"})], plan_s=plan_s, mode=mode)
+
+    assert world.run.status is RunStatus.SUCCEEDED, world.run.end.failure
+    assert world.done_for_good() == {"act[0]"}
+
+
+def test_a_restart_at_any_event_changes_nothing_where_an_act_is_awaited():
+    steps = [first_of({**LEFT_LOOP, "until": "$steps.act > 90"})]
+
+    for after in range(1, len(played(steps).simulation.events) + 1):
+        world = played(steps, restarts=(Restart(after=after),))
+
+        assert world.outputs == {"both": [3]}, after
+        assert world.done_for_good() <= {"act[0]"}, after
 
 
 def test_a_fan_out_without_elements_that_needs_one_fails_the_task():
