@@ -17,7 +17,7 @@ from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest
 from planners.scheduling.list_scheduling.conversion import to_plan
 from planners.scheduling.list_scheduling.heft import heft
-from planners.scheduling.list_scheduling.partial_schedule import satisfies_limits
+from planners.scheduling.list_scheduling.schedule import satisfies_limits
 from planners.scheduling.list_scheduling.tie_breaking import break_ties
 from planners.scheduling.problem.build import build_problem
 from planners.scheduling.problem.lower_bound import lower_bound

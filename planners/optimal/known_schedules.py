@@ -14,7 +14,7 @@ from planners.agents import AgentSpec
 from planners.costs import CostModel, PriorCosts, mean_duration_s
 from planners.escalation import extras_of
 from planners.requests import PlanRequest
-from planners.scheduling.list_scheduling.partial_schedule import Schedule
+from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.problem.agent_candidates import Candidates
 from planners.scheduling.problem.problem import Problem
 from planners.scheduling.problem.time_scale import TimeScale

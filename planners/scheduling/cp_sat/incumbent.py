@@ -9,7 +9,7 @@ from planners.errors import Infeasible
 from planners.plans import Plan, PlanKind
 from planners.requests import PlanRequest
 from planners.scheduling.list_scheduling.conversion import to_plan
-from planners.scheduling.list_scheduling.partial_schedule import Schedule, satisfies_limits
+from planners.scheduling.list_scheduling.schedule import Schedule, satisfies_limits
 from planners.scheduling.list_scheduling.serial import replay
 from planners.scheduling.list_scheduling.tie_breaking import PlacementPreference, break_ties
 from planners.scheduling.problem.feasibility import raise_late, within_budget

@@ -5,7 +5,6 @@ seed) limits the search, so it ends at the same solution on a busy machine; the 
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from math import inf
 
 from ortools.sat.python import cp_model
@@ -22,7 +21,7 @@ from planners.scheduling.cp_sat.model import CpSatModel
 from planners.scheduling.cp_sat.search_budget import SearchBudget
 from planners.scheduling.list_scheduling.conversion import modes_of
 from planners.scheduling.list_scheduling.list_schedule import best_baseline, fast_schedule
-from planners.scheduling.list_scheduling.partial_schedule import Schedule
+from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.list_scheduling.serial import replay
 from planners.scheduling.problem.build import build_problem
 from planners.scheduling.problem.disaggregation import disaggregated, disaggregated_size
@@ -169,7 +168,8 @@ class _Search:
         """Replay a solution of the model node by node, and report it if it is better."""
         order = sorted(range(len(start)), key=lambda i: (start[i], i))
         replayed = replay(problem, order, mode)
-        translated = replace(replayed, mode=tuple(_translate_modes(self._problem, problem, replayed)))
+        modes = tuple(_translate_modes(self._problem, problem, replayed))
+        translated = Schedule(replayed.tuples._replace(mode=modes), replayed.usd, replayed.value)
         self._incumbent.consider(translated, report=True)
 
     def raise_bound(self, units: float) -> None:

@@ -31,27 +31,30 @@ def find_price(m: Ints, f: Floats, budget: float, guess: float) -> tuple[float, 
     sooner the price is found.
     """
     least, most, chosen = m[CELLS], m[ON], m[MISSING]
-    spent = choose(m, f, 0.0, chosen, chosen, chosen)
-    if spent <= budget:
-        return 0.0, spent
-    copy(m, chosen, least)
-    choose_cheapest(m, f, most)
+    forget(m, least, most)
     low, high = 0.0, guess
     spent = choose(m, f, high, least, most, chosen)
-    while spent > budget and high < _MAX_PRICE:
+    if spent <= budget:
+        copy(m, chosen, most)
+        at_zero = choose(m, f, 0.0, least, most, chosen)
+        if at_zero <= budget:
+            return 0.0, at_zero
         copy(m, chosen, least)
-        low, high = high, high * _STEP
-        spent = choose(m, f, high, least, most, chosen)
-    copy(m, chosen, most)
-    while low == 0.0 and high > _MIN_PRICE:
-        lower = high / _STEP
-        at_lower = choose(m, f, lower, least, most, chosen)
-        if at_lower > budget:
-            low = lower
+        while low == 0.0 and high > _MIN_PRICE:
+            lower = high / _STEP
+            at_lower = choose(m, f, lower, least, most, chosen)
+            if at_lower > budget:
+                low = lower
+                copy(m, chosen, least)
+            else:
+                high, spent = lower, at_lower
+                copy(m, chosen, most)
+    else:
+        while spent > budget and high < _MAX_PRICE:
             copy(m, chosen, least)
-        else:
-            high, spent = lower, at_lower
-            copy(m, chosen, most)
+            low, high = high, high * _STEP
+            spent = choose(m, f, high, least, most, chosen)
+        copy(m, chosen, most)
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         at_middle = choose(m, f, middle, least, most, chosen)
@@ -63,6 +66,12 @@ def find_price(m: Ints, f: Floats, budget: float, guess: float) -> tuple[float, 
             copy(m, chosen, least)
     copy(m, most, chosen)
     return high, spent
+
+
+def forget(m: Ints, lower: int, upper: int) -> None:
+    """Note that no step is known to keep its mode."""
+    for step in range(m[STEPS]):
+        m[lower + step], m[upper + step] = -2, -1
 
 
 def copy(m: Ints, source: int, target: int) -> None:
@@ -90,19 +99,6 @@ def choose(m: Ints, f: Floats, price: float, lower: int, upper: int, noted: int)
         if chosen >= 0:
             spent += f[usd + m[low + chosen]]
     return spent
-
-
-def choose_cheapest(m: Ints, f: Floats, noted: int) -> None:
-    """Note the mode of each step that costs least at any price that is high enough; -1 where there is none."""
-    width, first, cells, usd, costs = m[WIDTH], m[TABLE_FIRST], m[TABLE_CELLS], m[USD], m[COSTS]
-    for step in range(m[STEPS]):
-        low, row, chosen = cells + m[first + step], costs + step * width, -1
-        least, cost = np.inf, np.inf
-        for k in range(cells + m[first + step + 1] - low):
-            own = f[usd + m[low + k]]
-            if own < least or (own == least and f[row + k] < cost):
-                least, cost, chosen = own, f[row + k], k
-        m[noted + step] = chosen
 
 
 def find_tails(m: Ints) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.sparse import coo_array
 
-from planners.scheduling.list_scheduling.partial_schedule import Schedule
 from planners.scheduling.list_scheduling.priorities import rank_order
+from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.list_scheduling.serial import replay
 from planners.scheduling.problem.problem import Problem
 

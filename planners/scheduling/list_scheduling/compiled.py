@@ -32,7 +32,8 @@ from planners.scheduling.kernel.memory import (
     new_memory,
 )
 from planners.scheduling.kernel.passes import AS_NEEDED, CUT_OFF, SPREAD, UNLIMITED
-from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
+from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule
+from planners.scheduling.list_scheduling.schedule import Schedule, ScheduleArrays
 from planners.scheduling.list_scheduling.score import PlacementScore
 from planners.scheduling.problem.arrays import ProblemArrays, arrays_of, profile_arrays
 from planners.scheduling.problem.problem import Problem
@@ -93,7 +94,7 @@ class CompiledPasses:
         return self._whole(memory)
 
     def latest_starts(
-        self, order: Sequence[int], schedule: Schedule, profiles: Callable[[], Sequence[ResourceProfile]]
+        self, order: NDArray[np.int64], schedule: Schedule, profiles: Callable[[], Sequence[ResourceProfile]]
     ) -> list[int]:
         """Those of `justification`; ``profiles`` makes the reversed ones of all nodes and limits."""
         if self._has_reservations:
@@ -173,14 +174,8 @@ class CompiledPasses:
         value = self._problem.value(int(ends.max()), usd)
         if value >= worst:
             return None
-        return Schedule(
-            tuple((cells - p.cell_first[:-1]).tolist()),
-            tuple(memory.part(NODE, steps).tolist()),
-            tuple(memory.part(START, steps).tolist()),
-            tuple(ends.tolist()),
-            usd,
-            value,
-        )
+        node, start = memory.part(NODE, steps).copy(), memory.part(START, steps).copy()
+        return Schedule(ScheduleArrays(cells - p.cell_first[:-1], node, start, ends.copy()), usd, value)
 
 
 class Cutoff(NamedTuple):

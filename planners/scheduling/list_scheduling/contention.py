@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from planners.scheduling.list_scheduling.partial_schedule import Schedule
+from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.problem.problem import Problem
 
 # A cluster that is half in use is hardly contended.

@@ -10,7 +10,7 @@ from planners.agents import AgentSpec
 from planners.model import unchecked
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.requests import PlanRequest
-from planners.scheduling.list_scheduling.partial_schedule import Schedule
+from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.problem.problem import Problem
 from planners.work_keys import InputDigests, work_keys
 

@@ -5,8 +5,8 @@ Source: Topcuoglu, Hariri, Wu (2002), doi:10.1109/71.993206.
 
 import numpy as np
 
-from planners.scheduling.list_scheduling.partial_schedule import Schedule
 from planners.scheduling.list_scheduling.priorities import downward_ranks, order_by_priority, upward_ranks
+from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.list_scheduling.score import build_score
 from planners.scheduling.list_scheduling.serial import serial_schedule
 from planners.scheduling.problem.problem import Problem

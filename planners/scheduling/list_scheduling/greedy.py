@@ -1,6 +1,6 @@
 """Greedy: schedule steps in the order of declaration, each where it minimises the objective at that moment."""
 
-from planners.scheduling.list_scheduling.partial_schedule import Schedule
+from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.list_scheduling.score import objective_score
 from planners.scheduling.list_scheduling.serial import serial_schedule
 from planners.scheduling.problem.problem import Problem

@@ -4,8 +4,8 @@ Source: Topcuoglu, Hariri, Wu (2002), doi:10.1109/71.993206. Unlike there, a nod
 capacity allows, and agents have prices: the score of a mode is latency_weight * end + usd_weight * usd.
 """
 
-from planners.scheduling.list_scheduling.partial_schedule import Schedule
 from planners.scheduling.list_scheduling.priorities import rank_order
+from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.list_scheduling.score import objective_score
 from planners.scheduling.list_scheduling.serial import serial_schedule
 from planners.scheduling.problem.problem import Problem

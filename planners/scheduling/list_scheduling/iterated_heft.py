@@ -20,7 +20,6 @@ from planners.scheduling.list_scheduling.crashing import crashed
 from planners.scheduling.list_scheduling.heft import heft
 from planners.scheduling.list_scheduling.justification import justified
 from planners.scheduling.list_scheduling.makespan_forecast import forecast_makespan
-from planners.scheduling.list_scheduling.partial_schedule import Schedule, satisfies_limits
 from planners.scheduling.list_scheduling.pass_parameters import (
     FOR_BUDGET,
     FOR_DOLLARS,
@@ -31,6 +30,7 @@ from planners.scheduling.list_scheduling.pass_parameters import (
     Pass,
 )
 from planners.scheduling.list_scheduling.priorities import order_by_priority, rank_order
+from planners.scheduling.list_scheduling.schedule import Schedule, satisfies_limits
 from planners.scheduling.list_scheduling.score import build_score
 from planners.scheduling.list_scheduling.serial import BudgetDivision, serial_schedule
 from planners.scheduling.problem.lower_bound import earliest_starts, lower_bound

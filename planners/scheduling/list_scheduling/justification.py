@@ -6,9 +6,13 @@ second one than ranks are. Source: Valls, Ballestin, Quintanilla (2005), doi:10.
 
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from planners.scheduling.list_scheduling.compiled import compiled_passes
-from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
+from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule
 from planners.scheduling.list_scheduling.priorities import order_by_priority
+from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.list_scheduling.serial import replay
 from planners.scheduling.problem.problem import Problem
 from planners.scheduling.problem.resource_profile import ResourceProfile
@@ -30,12 +34,13 @@ def latest_starts(problem: Problem, schedule: Schedule) -> list[int]:
     wait for a rate, starts are estimates.
     """
     until = schedule.makespan
-    nodes, group_of = schedule.node, problem.group_of
-    order = sorted(range(len(nodes)), key=lambda i: (-schedule.end[i], -i))
+    # The last end first; of equal ones, the last step.
+    order: NDArray[np.int64] = np.argsort(schedule.arrays.end, kind="stable")[::-1].astype(np.int64)
     if (compiled := compiled_passes(problem)) is not None:
         return compiled.latest_starts(order, schedule, lambda: _mirrored_profiles(problem, until))
     mirror = PartialSchedule(_mirrored(problem, until))
-    for step in order:
+    nodes, group_of = schedule.node, problem.group_of
+    for step in order.tolist():
         index, node = schedule.mode[step], nodes[step]
         mode, ready = problem.modes[step][index], 0
         for child in problem.children[step]:

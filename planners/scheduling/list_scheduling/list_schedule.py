@@ -11,7 +11,7 @@ from planners.scheduling.list_scheduling.cpop import cpop
 from planners.scheduling.list_scheduling.greedy import greedy
 from planners.scheduling.list_scheduling.heft import heft
 from planners.scheduling.list_scheduling.iterated_heft import iterated_heft
-from planners.scheduling.list_scheduling.partial_schedule import Schedule, satisfies_limits
+from planners.scheduling.list_scheduling.schedule import Schedule, satisfies_limits
 from planners.scheduling.list_scheduling.tie_breaking import break_ties
 from planners.scheduling.problem.build import build_problem
 from planners.scheduling.problem.feasibility import within_budget

@@ -1,48 +1,12 @@
 """Partial schedules: the steps scheduled so far, and the capacity they leave."""
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from planners.scheduling.list_scheduling.free_windows import FreeWindows
-from planners.scheduling.problem.feasibility import within_budget
+from planners.scheduling.list_scheduling.schedule import Schedule, ScheduleTuples
 from planners.scheduling.problem.modes import ExecutionMode, LimitUse
 from planners.scheduling.problem.problem import Problem
 from planners.scheduling.problem.resource_profile import ResourceProfile
-
-
-class ScheduleArrays(NamedTuple):
-    """Modes, nodes, starts and ends of a schedule as arrays."""
-
-    mode: NDArray[np.int64]
-    node: NDArray[np.int64]
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """A complete schedule by step index: mode, node, start and end in quanta; cost and objective value."""
-
-    mode: tuple[int, ...]
-    node: tuple[int, ...]
-    start: tuple[int, ...]
-    end: tuple[int, ...]
-    usd: float
-    value: float
-
-    @cached_property
-    def makespan(self) -> int:
-        """When the last step ends."""
-        return max(self.end, default=0)
-
-    @cached_property
-    def arrays(self) -> ScheduleArrays:
-        """The same as arrays, made once."""
-        return ScheduleArrays(*(np.array(row, np.int64) for row in (self.mode, self.node, self.start, self.end)))
 
 
 class ReadyTimes(NamedTuple):
@@ -304,10 +268,5 @@ class PartialSchedule:
         problem = self.problem
         usd = sum(problem.modes[i][index].usd for i, index in enumerate(self.mode))
         value = problem.value(max(self.end, default=0), usd)
-        return Schedule(tuple(self.mode), tuple(self.node), tuple(self.start), tuple(self.end), usd, value)
-
-
-def satisfies_limits(problem: Problem, schedule: Schedule) -> bool:
-    """Whether a schedule keeps to the budget and the deadline."""
-    late = problem.deadline is not None and schedule.makespan > problem.deadline
-    return within_budget(schedule.usd, problem.budget_usd) and not late
+        rows = ScheduleTuples(tuple(self.mode), tuple(self.node), tuple(self.start), tuple(self.end))
+        return Schedule(rows, usd, value)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from planners.errors import Infeasible
 from planners.scheduling.list_scheduling.compiled import Cutoff, SharedBudget, compiled_passes
 from planners.scheduling.list_scheduling.in_flight_selection import Restrictions, keep_in_flight
-from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
+from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule
+from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.list_scheduling.score import PlacementScore
 from planners.scheduling.problem.problem import Problem
 

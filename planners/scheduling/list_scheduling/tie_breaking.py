@@ -7,7 +7,8 @@ increase the objective and delays no other step. Plans of equal objective thereb
 from collections.abc import Iterator, Sequence
 
 from planners.scheduling.list_scheduling.compiled import compiled_passes
-from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule, Schedule
+from planners.scheduling.list_scheduling.partial_schedule import PartialSchedule
+from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.problem.feasibility import most_usd, within_budget
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from random import Random
 
-from planners.scheduling.list_scheduling.partial_schedule import Schedule
 from planners.scheduling.list_scheduling.priorities import order_by_priority
+from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.list_scheduling.serial import replay
 from planners.scheduling.problem.problem import Problem
 

@@ -19,7 +19,7 @@ from planners.scheduling.cp_sat.search_budget import SECONDS_PER_UNIT, SearchBud
 from planners.scheduling.list_scheduling.compiled import compiled_passes
 from planners.scheduling.list_scheduling.iterated_heft import randomized_heft
 from planners.scheduling.list_scheduling.justification import justified
-from planners.scheduling.list_scheduling.partial_schedule import Schedule, satisfies_limits
+from planners.scheduling.list_scheduling.schedule import Schedule, satisfies_limits
 
 # Steps destroyed at once: with more, CP-SAT finds less in the time.
 _DESTROYED = 30

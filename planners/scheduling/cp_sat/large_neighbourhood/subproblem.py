@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from ortools.sat.python import cp_model
 
 from planners.scheduling.cp_sat.integer_objective import IntegerObjective
-from planners.scheduling.list_scheduling.partial_schedule import Schedule
+from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
 from planners.scheduling.problem.units import unpack

@@ -11,7 +11,7 @@ from planners.resources import Resources
 from planners.scheduling.list_scheduling import iterated_heft as passes
 from planners.scheduling.list_scheduling.capacity_prices import CapacityPrices
 from planners.scheduling.list_scheduling.iterated_heft import iterated_heft
-from planners.scheduling.list_scheduling.partial_schedule import satisfies_limits
+from planners.scheduling.list_scheduling.schedule import satisfies_limits
 from planners.scheduling.problem.build import build_problem
 from planners.tasks import Limits, Task
 from planners.workflow import FlatWorkflow, Step, Workflow

@@ -1,5 +1,6 @@
 """The kernel, as Python and as machine code, makes the schedules that the Python classes make."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
@@ -17,13 +18,14 @@ from planners.scheduling.kernel.compilation import compiled as compiled_in
 from planners.scheduling.kernel.example import call_all
 from planners.scheduling.kernel.functions import Kernel
 from planners.scheduling.list_scheduling import compiled
+from planners.scheduling.list_scheduling.budget_price import priced_choice
 from planners.scheduling.list_scheduling.compiled import CompiledPasses
 from planners.scheduling.list_scheduling.greedy import greedy
 from planners.scheduling.list_scheduling.iterated_heft import _IteratedHeft, iterated_heft, randomized_heft
 from planners.scheduling.list_scheduling.justification import justified
 from planners.scheduling.list_scheduling.list_schedule import fast_schedule
-from planners.scheduling.list_scheduling.partial_schedule import satisfies_limits
 from planners.scheduling.list_scheduling.priorities import order_by_priority
+from planners.scheduling.list_scheduling.schedule import satisfies_limits
 from planners.scheduling.list_scheduling.tie_breaking import break_ties
 from planners.scheduling.problem.build import build_problem
 from planners.tasks import Limits, Objective, Task
@@ -166,6 +168,20 @@ def test_machine_code_makes_the_same_schedules_and_is_read_again_from_its_folder
     assert {seed: with_kernel(kernel, problem, seed, monkeypatch) for seed, problem in problems.items()} == expected
     monkeypatch.setattr(compilation.subprocess, "run", None)  # it would compile once more
     assert loaded(tmp_path).serial.stats.cache_misses.total() == 0
+
+
+@pytest.mark.parametrize("guess", [1e-9, 0.01, 1.0, 50.0, 1e15])
+@pytest.mark.parametrize("share", [-0.1, 0.0, 0.02, 0.3, 0.9, 1.0, 2.0])
+def test_the_kernel_finds_the_price_that_python_finds_from_any_guess(share, guess, monkeypatch):
+    problem = next(found for found in map(random_problem, range(30)) if found.budget_usd and not found.has_in_flight)
+    table = problem.mode_table
+    least, most = sum(problem.min_usd), table.usd.max(axis=1).sum()
+    problem = replace(problem, budget_usd=least + share * (most - least))
+    time = table.duration + 0.01 * table.usd
+    expected = priced_choice(problem, time, guess)
+    assert bool(expected.usd) == (share >= 0)
+    monkeypatch.setattr(LOADER, "kernel", Kernel())
+    assert priced_choice(problem, time, guess) == expected
 
 
 @pytest.mark.parametrize("seed", range(6))

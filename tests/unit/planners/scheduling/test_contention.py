@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from planners.scheduling.list_scheduling.contention import contention
-from planners.scheduling.list_scheduling.partial_schedule import Schedule
+from planners.scheduling.list_scheduling.schedule import Schedule, ScheduleTuples
 
 
 def schedule(*spans):
     start, end = zip(*spans, strict=True)
-    return Schedule((0,) * len(spans), (0,) * len(spans), start, end, 0.0, 0.0)
+    return Schedule(ScheduleTuples((0,) * len(spans), (0,) * len(spans), start, end), 0.0, 0.0)
 
 
 def test_a_step_alone_is_weighted_by_a_power_of_its_own_share():
