@@ -9,6 +9,7 @@ import numpy as np
 from learner.online.claim_calibration import fit_logistic_calibration
 from learner.online.drift import DriftMonitor
 from learner.online.lru import LruDict
+from learner.online.risk_ratio import RiskRatio
 from learner.online.speculation_worth import SpeculationWorth
 from learner.online.usable_outcomes import claimed_probability, gate_probability
 from reconciler.gate import Calibration, Guidance
@@ -44,6 +45,7 @@ class TaskKindStatistics:
     def __init__(self, claims: int = 512, plans: int = 128) -> None:
         self.drift = DriftMonitor()
         self.worth = SpeculationWorth()
+        self.risk = RiskRatio()
         self.newest: _Claim | None = None
         self._claims: _Claims = deque(maxlen=claims)
         self._plans_s: deque[float] = deque(maxlen=plans)
@@ -86,6 +88,7 @@ class TaskKindStatistics:
                 plan_p50_s=p50_s,
                 plan_p90_s=p90_s,
                 calibration=_calibration(self._claims),
+                risk_ratio=self.risk.value,
                 throttle=throttle.factor,
                 closed=throttle.closed or not self.worth.pays,
             )
@@ -105,6 +108,7 @@ class TaskKinds:
     def __init__(self, max_kinds: int) -> None:
         self._kinds: LruDict[str, TaskKindStatistics] = LruDict(max_kinds)
         self._pooled: _Claims = deque(maxlen=_POOLED_CLAIMS)
+        self._risk = RiskRatio()  # of all kinds
         self._planned_tasks: LruDict[str, None] = LruDict(_TASKS_WITH_PLANNING_TIME)
 
     def observe(self, outcome: Outcome) -> int | None:
@@ -117,6 +121,8 @@ class TaskKinds:
             kind.observe_confirmed()
             return None
         kind.worth.observe(outcome)
+        kind.risk.observe(outcome)
+        self._risk.observe(outcome)
         claimed, survived = claimed_probability(outcome), outcome.verdict.survives
         alarmed = kind.observe_guess(claimed, gate_probability(outcome), survived=survived, task=outcome.task)
         if kind.newest is not None:
@@ -136,8 +142,8 @@ class TaskKinds:
         return {name: kind.guidance() for name, kind in self._kinds.items()}
 
     def default_guidance(self) -> Guidance:
-        """Guidance for kinds without statistics: the calibration of all claims together."""
-        return Guidance(calibration=_calibration(self._pooled))
+        """Guidance for kinds without statistics: the calibration and the risk of all guesses together."""
+        return Guidance(calibration=_calibration(self._pooled), risk_ratio=self._risk.value)
 
 
 def _calibration(claims: _Claims) -> Calibration:

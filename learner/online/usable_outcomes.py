@@ -66,7 +66,7 @@ def _is_usable(appraisal: Appraisal | None) -> bool:
     if appraisal is None:
         return True
     probabilities = (appraisal.claimed, appraisal.probability)
-    seconds = (appraisal.saved_s, appraisal.own_s)
+    seconds = (appraisal.saved_s, appraisal.own_s, appraisal.risked_s)
     return (
         all(0 <= p <= 1 for p in probabilities)
         and all(0 <= value <= _MAX_SECONDS for value in seconds)

@@ -28,7 +28,7 @@ class Appraisal(Model):
     cost_usd: float = Field(
         default=0.0, ge=0, description="C, what a wrong guess loses: dollars, and node-seconds at their price"
     )
-    risked_s: float = Field(default=0.0, ge=0, description="Agent-seconds that a wrong guess uses")
+    risked_s: float = Field(default=0.0, ge=0, description="Agent-seconds that a wrong guess uses at most")
     risked_usd: float = Field(default=0.0, ge=0, description="Dollars that its provider charges for them")
 
 

@@ -1,21 +1,29 @@
 """Candidates: the steps of a guess that have not started, each with its appraisal (P, L and C of the design).
 
     L = share * (P*own + min(L_certain, behind) * min over the steps behind of (expected seconds / seconds)) / P
-    C = usd_per_call + risked_s * (usd_per_s + share * idle_price * value_of_time) + node_usd_per_s * delay_s
+    C = usd_per_call + used_s * (usd_per_s + share * idle_price * value_of_time) + node_usd_per_s * delay_s
 
 A later guess of higher authority, where one is expected, leaves less of L and of risked_s (`later_guess`).
 
 `savings` defines L_certain, own and behind. share is below 1 only for parallel steps (`_shares`): the run gains what
-they save together and pays for trying once; dollars and delays of other work count for each attempt. risked_s is
-min(d, E - start), where E is the moment the plan is complete, even if it streams: a prefix decides only about the steps
-it holds, so a wrong guess runs until then (`reconciler.state.matching`), however early a right one is confirmed.
+they save together and pays for trying once; dollars and delays of other work count for each attempt.
+
+risked_s = min(d, E - start) is what a wrong guess uses at most: by E, when the plan is complete, it is flushed. Where a
+plan streams and guesses are made again (`reconciler.runtime.guess_revision`), it is flushed at X <= E, by the first
+prefix that contradicts it. When that comes depends on where the guess goes wrong and on how the planner streams, so
+it is measured: with u_i the agent-seconds that past wrong guesses of the kind of task used, and r_i those they risked,
+
+    used_s = E[min(d, X - start)] = risked_s * sum of u_i / sum of r_i,
+
+which estimates the ratio best if the variance of u_i is proportional to r_i (Cochran, Sampling Techniques, 1977). The
+caps, which must hold whatever happens, count risked_s.
 """
 
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from planners.agents import AgentSpec, Catalog
+from planners.agents import Catalog
 from planners.model import AgentName, NodeId, StepId
 from planners.plans import Plan, PlannedStep
 from planners.tasks import PlanningOptions
@@ -59,6 +67,7 @@ def price(  # noqa: PLR0913 the inputs of the formula, named at the call
     chances: Mapping[StepId, float] | None = None,
     shape: Shape | None = None,
     later: LaterGuess | None = None,
+    risk_ratio: float = 1.0,
     steps: Collection[StepId] | None = None,
 ) -> list[Candidate]:
     """Price the steps of a guess that are not under way, in plan order. Linear in steps and edges.
@@ -76,10 +85,20 @@ def price(  # noqa: PLR0913 the inputs of the formula, named at the call
         chances: P of single steps from a model that beats the calibrated claims.
         shape: ``Shape.of(plan, catalog)`` if the caller has kept it.
         later: a better guess that is being made.
+        risk_ratio: agent-seconds that wrong guesses use, over those they risk (`Guidance`).
         steps: the steps to price; None prices all.
     """
     pricing = Pricing(
-        plan, catalog, prices, policy, options, calibration=calibration, chances=chances, shape=shape, later=later
+        plan,
+        catalog,
+        prices,
+        policy,
+        options,
+        calibration=calibration,
+        chances=chances,
+        shape=shape,
+        later=later,
+        risk_ratio=risk_ratio,
     )
     pricing.refresh(now_s, expected_plan_s, under_way)
     return pricing.candidates((planned.id for planned in plan.steps if steps is None or planned.id in steps), under_way)
@@ -104,9 +123,11 @@ class Pricing:
         chances: Mapping[StepId, float] | None = None,
         shape: Shape | None = None,
         later: LaterGuess | None = None,
+        risk_ratio: float = 1.0,
     ) -> None:
         self._plan = plan
         self._later = later
+        self._risk_ratio = risk_ratio
         self._agents = [catalog.by_name.get(planned.placement.agent) for planned in plan.steps]
         self._prices = prices
         self._policy = policy
@@ -185,23 +206,18 @@ class Pricing:
         risked_s = min(self._shape.seconds[index], max(0.0, self._expected_plan_s - start_s))
         if self._later is not None:
             risked_s = self._later.leaves(start_s, 0.0, risked_s).risked_s
-        delay_s = self._prices.delay_s(agent, node, risked_s)
-        beyond_usd = risked_s * share * self._idle_usd_per_s + self._policy.node_usd_per_s * delay_s
-        return _Cost.of(agent, risked_s, beyond_usd)
+        used_s = risked_s * self._risk_ratio
+        delay_s = self._prices.delay_s(agent, node, used_s)
+        beyond_usd = used_s * share * self._idle_usd_per_s + self._policy.node_usd_per_s * delay_s
+        return _Cost(agent.price.of(used_s) + beyond_usd, risked_s, agent.price.of(risked_s))
 
 
 class _Cost(NamedTuple):
-    """What a wrong guess loses: C, the agent-seconds of it, and the dollars that its provider charges."""
+    """What a wrong guess loses: C, and at most so many agent-seconds and dollars that its provider charges."""
 
     cost_usd: float
     risked_s: float
     risked_usd: float
-
-    @classmethod
-    def of(cls, agent: AgentSpec, risked_s: float, beyond_usd: float) -> "_Cost":
-        """Of so many seconds of an agent; nobody charges ``beyond_usd``."""
-        risked_usd = agent.price.of(risked_s)
-        return cls(risked_usd + beyond_usd, risked_s, risked_usd)
 
 
 def _shares(worth: Sequence[float], survival: Sequence[float], risked: Mapping[int, float]) -> dict[int, float]:

@@ -48,11 +48,16 @@ _LEAST_SPREAD = 0.2
 
 
 class Guidance(Model):
-    """How well guesses at one kind of task work, and how long its optimal plan takes (None: not known yet)."""
+    """How well guesses at one kind of task work, and how long its optimal plan takes (None: not known yet).
+
+    ``risk_ratio``: agent-seconds that wrong guesses used, over those that they would have used until the plan was
+    complete. It is below 1 where prefixes of a plan contradict guesses, which are then flushed.
+    """
 
     plan_p50_s: float | None = Field(default=None, ge=0)
     plan_p90_s: float | None = Field(default=None, ge=0)
     calibration: Calibration = Calibration()
+    risk_ratio: float = Field(default=1.0, ge=0, le=1)
     throttle: float = Field(default=1.0, ge=0, le=1)
     closed: bool = False
 

@@ -76,6 +76,7 @@ class Speculation:
             calibration=conditions.guidance.calibration,
             chances=conditions.chances,
             later=conditions.later,
+            risk_ratio=conditions.guidance.risk_ratio,
         )
 
     def observe(self, attempt: Attempt) -> None:

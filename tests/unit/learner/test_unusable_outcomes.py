@@ -37,6 +37,7 @@ UNUSABLE = {
     "a probability that is no number": altered(probability=NAN),
     "a claim above one": altered(claimed=1.5),
     "infinite savings": altered(saved_s=INF),
+    "a risk that is no number": altered(risked_s=NAN),
     "infinite costs": altered(cost_usd=INF),
     "an unpaired surrogate as kind": altered(task_kind="\ud800"),
     "an unpaired surrogate as agent": altered(agent="a\udfff"),

@@ -38,6 +38,15 @@ def test_what_a_wrong_guess_costs_ends_with_the_plan_that_flushes_it():
     assert candidates(step("a", d=100.0), expected=3.0)["a"].appraisal.risked_s == pytest.approx(3.0)
 
 
+def test_a_wrong_guess_costs_what_such_guesses_have_used_and_the_caps_count_what_it_may_use():
+    """The first prefix that contradicts a guess has it flushed."""
+    whole, early = (candidates(step("a", d=2.0), expected=3.0, risk_ratio=ratio)["a"] for ratio in (1.0, 0.5))
+
+    assert early.appraisal.cost_usd == pytest.approx(whole.appraisal.cost_usd / 2)
+    assert early.appraisal.risked_s == whole.appraisal.risked_s == pytest.approx(2.0)
+    assert early.appraisal.saved_s == whole.appraisal.saved_s
+
+
 def test_speculation_yields_when_confirmed_work_wants_the_node():
     """The same guess, on an idle node and on one that is nearly full."""
     busy = Prices(nodes={"n": Contended(total=Resources(cpus=1), wanted={"cpus": 0.9})})

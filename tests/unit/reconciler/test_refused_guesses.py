@@ -106,6 +106,14 @@ def test_a_step_shows_the_refusal_at_the_agent_that_it_has():
     assert view.decision.agent == "fetch-small"
 
 
+def test_how_long_wrong_guesses_of_the_kind_have_run_decides_about_a_doubtful_one():
+    doubtful = Conditions(prior_plan_s=3.0, guidance=Guidance(throttle=0.05))
+    early = doubtful.model_copy(update={"guidance": Guidance(throttle=0.05, risk_ratio=0.2)})
+
+    assert speculating(TRUE, conditions=doubtful)[1] == []
+    assert [type(one) for one in speculating(TRUE, conditions=early)[1]] == [c.Dispatch]
+
+
 def test_a_snapshot_has_the_refusals_of_its_moment():
     """Views are made of snapshots in another thread."""
     run, _ = speculating(WRONG, conditions=CLOSED)
