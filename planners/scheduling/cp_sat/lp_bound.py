@@ -18,6 +18,7 @@ from planners.scheduling.cp_sat.bottlenecks import bottlenecks
 from planners.scheduling.cp_sat.dual_feasible import ORDERS, rounded_shares
 from planners.scheduling.cp_sat.energy_windows import energy_windows
 from planners.scheduling.cp_sat.refutation import least_unrefuted
+from planners.scheduling.cp_sat.time_indexed import least_by_periods
 from planners.scheduling.problem.lower_bound import earliest_starts, least_makespan
 from planners.scheduling.problem.modes import ExecutionMode
 from planners.scheduling.problem.problem import Problem
@@ -35,6 +36,8 @@ _WINDOWS = 6
 _ROUNDS, _BISECTED, _MODE_S = 4, 0.25, 1e-4
 # The share of the time limit in which makespans are refuted. Of fewer steps, the solver finds as good a bound itself.
 _REFUTED, _FEW_STEPS = 0.15, 100
+# The same for time in periods, which takes longer: for schedules that end so many times later than the bound.
+_BY_PERIODS, _FAR = 0.2, 1.1
 
 
 def lp_bound(problem: Problem, time_limit_s: float, best: float = inf) -> float:
@@ -48,6 +51,8 @@ def lp_bound(problem: Problem, time_limit_s: float, best: float = inf) -> float:
     end, least = _latest_end(problem, best), least_makespan(problem)
     if end < inf and len(problem.steps) > _FEW_STEPS:
         least = least_unrefuted(problem, least, end, _REFUTED * time_limit_s)
+        if end > _FAR * least:
+            least = least_by_periods(problem, least, end, _BY_PERIODS * time_limit_s)
     program = _LinearRelaxation(problem, end, least)
     if program.columns > max(_SMALL, _PER_S * time_limit_s):
         return min(best, problem.value(least, sum(problem.min_usd)))
