@@ -25,9 +25,6 @@ def see_tries(run: RunData, plan: Plan) -> None:
     for spec in plan.fan_outs:
         if spec.on_failure is OnFailure.ROUTE:
             run.facts.tries.setdefault(spec.id, set()).update(step for steps in spec.elements for step in steps)
-    for name, left in plan.left.items():
-        if name in run.facts.tries:  # a turn of a loop that was unrolled after the `try` had failed
-            run.facts.tries[name].update(left)
 
 
 def ended_in_failed_try(run: RunData, done: Attempt) -> None:

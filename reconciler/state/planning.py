@@ -194,8 +194,7 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
     """Hold an optimal plan against the work under way and carry on from there."""
     leave_out(run, plan)
     see_tries(run, plan)
-    run.facts.left_steps.update(step for steps in plan.left.values() for step in steps)
-    run.facts.see(plan.fan_outs, lambda step: _finished_attempt(run, step) is not None)
+    run.facts.see(plan, lambda step: _finished_attempt(run, step) is not None)
     found = _reconciled(run, plan)
     _drop_gone(run, found)
     proposing = _proposing(run, found)

@@ -7,7 +7,8 @@ from planners.decompositions import Decomposition
 from planners.facts import Elements, Facts, FinishedStep, ResumedLoop
 from planners.model import StepId, WorkKey
 from planners.occurrences import Ranges
-from planners.workflow import FanOut, LoopTurn, Step
+from planners.plans import Plan
+from planners.workflow import LoopTurn, Step
 from reconciler.state.element_times import ElementTimes
 from reconciler.state.fan_out_ends import Completion
 from reconciler.state.fan_outs import Element
@@ -133,13 +134,21 @@ class RunFacts:
         self.left_steps.update(steps)
         self.acting[element] = tuple(acting), reason
 
-    def see(self, fan_outs: Iterable[FanOut], finished: Callable[[StepId], bool]) -> None:
-        """A plan was accepted; of elements that were dropped after it was asked for, nothing more runs."""
-        for spec in fan_outs:
+    def see(self, plan: Plan, finished: Callable[[StepId], bool]) -> None:
+        """A plan was accepted; of elements that were dropped after it was asked for, nothing more runs.
+
+        Neither does a step that the plan is the first to hold of an element in which acts are awaited: the next turn of
+        a loop, which the fan-out does not know.
+        """
+        for spec in plan.fan_outs:
             acting = {number: steps for (name, number), (steps, _) in self.acting.items() if name == spec.id}
             for number in (*self._dropped.get(spec.id, ()), *acting):
                 steps = [step for step in spec.elements[number] if step not in acting.get(number, ())]
                 self.gone.update(step for step in steps if not finished(step))
+        awaited = {step for steps, _ in self.acting.values() for step in steps} if plan.left else set()
+        for left in plan.left.values():
+            self.left_steps.update(left)
+            self.gone.update(step for step in left if step not in awaited and not finished(step))
 
     def keep(self, fan_out: StepId, kept: tuple[int, ...], failed: str | None = None) -> None:
         """A fan-out is complete with the outputs of these elements, or has failed."""
