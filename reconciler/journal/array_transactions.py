@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from reconciler.journal.entries import Entry
+from reconciler.journal.entries import Entry, rows_by_table
 from reconciler.journal.ownership import Ownership
-from reconciler.journal.statements import PreparedArrays, prepared_arrays
+from reconciler.journal.schema import STAGED_OUTPUTS
+from reconciler.journal.statements import PreparedArrays, counted, prepared_arrays
 from reconciler.journal.transactions import ChunkTransactions, Transactions, changes_of, inserts_of
 
 # A connection that was not used for so long is checked before it is used again: the server may have been restarted.
@@ -45,6 +46,10 @@ class ArrayTransactions:
             if ownership is not None and entries:
                 # Before the rest, as its answer has to be waited for. It locks the row that it reads.
                 ownership.check(connection)
+            if self.in_doubt and _are_there(connection, entries):
+                connection.rollback()  # else the row stays locked
+                self.in_doubt = False
+                return
             with _pipeline(connection):
                 sent = True
                 if relaxed:
@@ -93,6 +98,20 @@ def _pipeline(connection: Connection) -> Iterator[None]:
             with suppress(Exception):  # those of the statements after the one that failed
                 pipeline.sync()
             raise
+
+
+def _are_there(connection: Connection, entries: Sequence[Entry]) -> bool:
+    """Whether all rows that entries insert with keys of their own are there: then all else was committed with them.
+
+    What was staged may have been deleted in the same transaction.
+    """
+    found = wanted = 0
+    for table, rows in rows_by_table(entries).items():
+        if table is not STAGED_OUTPUTS and rows[0].keys() >= {*table.primary_key.columns.keys()}:
+            statement = prepared_arrays(counted(table), connection.dialect)
+            found += int(connection.exec_driver_sql(statement.text, statement.parameters(rows)).scalar_one())
+            wanted += len(rows)
+    return 0 < wanted == found
 
 
 def _write(connection: Connection, entries: Sequence[Entry], *, again: bool) -> None:

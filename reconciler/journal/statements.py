@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ARRAY,
     Column,
+    ColumnElement,
     Delete,
     Dialect,
     Float,
     FromClause,
     Insert,
+    Select,
     Table,
     Text,
     Update,
@@ -42,7 +44,7 @@ class RowStatement:
     """
 
     columns: Mapping[str, Column[Any]]
-    build: Callable[[FromClause], Insert | Update | Delete]
+    build: Callable[[FromClause], Insert | Update | Delete | Select[Any]]
 
 
 class Change(NamedTuple):
@@ -99,8 +101,11 @@ def _updated(table: Table, *changed: str) -> RowStatement:
 
 def _deleted(table: Table, *names: str) -> RowStatement:
     columns = {f"of_{name}": table.c[name] for name in names}
-    key = tuple_(*(table.c[name] for name in names)) if len(names) > 1 else table.c[names[0]]
-    return RowStatement(columns, lambda given: delete(table).where(key.in_(select(*given.c))))
+    return RowStatement(columns, lambda given: delete(table).where(_key([*columns.values()]).in_(select(*given.c))))
+
+
+def _key(columns: Sequence[Column[Any]]) -> ColumnElement[Any]:
+    return tuple_(*columns) if len(columns) > 1 else columns[0]
 
 
 _ROWS = "the_given_rows"
@@ -117,7 +122,7 @@ def inserted(table: Table, columns: tuple[str, ...], *, again: bool = False) -> 
     """The insert of rows with these columns, in order. They hold text and numbers, which drivers take as they are.
 
     ``again``: on PostgreSQL, rows whose key is there already stay as they are. A row whose key the database counts up
-    is added twice.
+    is added twice; `counted` tells whether those beside it are there.
     """
     key = [one.name for one in table.primary_key.columns]
     may_be_there = again and set(key) <= set(columns)
@@ -129,6 +134,13 @@ def inserted(table: Table, columns: tuple[str, ...], *, again: bool = False) -> 
         return made.on_conflict_do_nothing(index_elements=key)
 
     return RowStatement({name: table.c[name] for name in columns}, build)
+
+
+@lru_cache(maxsize=64)
+def counted(table: Table) -> RowStatement:
+    """Counts how many of the given rows are there, by their keys."""
+    key, count = {one.name: one for one in table.primary_key.columns}, select(func.count()).select_from(table)
+    return RowStatement(key, lambda given: count.where(_key([*key.values()]).in_(select(*given.c))))
 
 
 @lru_cache(maxsize=512)

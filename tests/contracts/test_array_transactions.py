@@ -11,7 +11,7 @@ from reconciler.journal import array_transactions, statements
 from reconciler.journal.array_transactions import ArrayTransactions, transactions_of
 from reconciler.journal.entries import Entry
 from reconciler.journal.ownership import claimed
-from reconciler.journal.schema import EVENTS, HEARTBEATS, STAGED_OUTPUTS, SUMMARIES, TASKS, open_engine
+from reconciler.journal.schema import EVENTS, HEARTBEATS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS, open_engine
 from reconciler.journal.transactions import ChunkTransactions
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -150,6 +150,7 @@ def test_what_was_committed_before_the_connection_was_lost_is_written_once(
 ):
     entry = admission("t")
     entry.inserts[EVENTS] = [event_row("t", 1), event_row("t", 2)]
+    entry.inserts[OUTCOMES] = [{"task": "t", "outcome": "{}"}]  # the database counts up their keys
 
     lose_connection(is_noticed=True)
     with pytest.raises(OperationalError):
@@ -162,6 +163,8 @@ def test_what_was_committed_before_the_connection_was_lost_is_written_once(
     assert not transactions.in_doubt
     assert rows(engine, EVENTS.c.seq) == [(1,), (2,)]
     assert rows(engine, TASKS.c.id) == [("t",)]
+    assert rows(engine, OUTCOMES.c.task) == [("t",)]
+    assert not transactions._connection.in_transaction()  # it may hold the lock of the claim
     with pytest.raises(IntegrityError):
         write(transactions, entry)
 
