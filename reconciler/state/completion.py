@@ -166,9 +166,12 @@ def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
 
 
 def _is_left(run: RunData, fan_out: OpenFanOut) -> bool:
-    """Whether it is inside an element that the fan-out around goes on without."""
-    members = _members(fan_out)
-    return fan_out.spec.within in run.facts.left or (bool(members) and run.facts.left_steps.issuperset(members))
+    """Whether it is inside an element that a fan-out around goes on without."""
+    within = fan_out.spec.within
+    while within is not None and within not in run.facts.left:
+        around = run.fan_outs.specs.get(within[0])
+        within = None if around is None else around.within
+    return within is not None
 
 
 def _cause(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> Failure:

@@ -49,6 +49,18 @@ def test_nothing_but_an_act_that_is_under_way_goes_on_in_an_element_that_a_quoru
     assert act.ended_s <= world.end_s < SECONDS[SLOW]
 
 
+@MODES
+@pytest.mark.parametrize("plan_s", [0.1, 2.0])
+def test_a_join_that_fails_while_an_act_is_under_way_in_what_it_joins_fails_the_task(plan_s, mode):
+    """The act is awaited, and the join does not go on without its result: it has none."""
+    block = {"id": "block", "parallel": [work("act", 2, "act"), work("fails", FAILS)]}
+
+    world = played([block, work("joins", 1, join={"steps": ["block"], "min_successful": 1})], plan_s=plan_s, mode=mode)
+
+    assert world.run.status is RunStatus.FAILED
+    assert "step 'fails' failed" in world.run.end.failure.message
+
+
 LEFT_LOOP = {
     "id": "loop",
     "loop": [
