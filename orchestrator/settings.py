@@ -198,7 +198,7 @@ class PlanningSettings(Section):
 class GateSettings(Section):
     """Bounds of speculation."""
 
-    alpha: float = Field(default=0.5, ge=0, le=1, description="`planning.alpha` of tasks that do not set it")
+    alpha: float = Field(default=0.8, ge=0, le=1, description="`planning.alpha` of tasks that do not set it")
     max_unconfirmed: int = Field(default=256, ge=0, description="Unconfirmed attempts of a task at a time")
     budget_usd: float | None = Field(default=None, ge=0, description="Dollars at risk per task; null: no limit")
 

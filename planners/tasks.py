@@ -121,7 +121,7 @@ class PlanningOptions(Measured):
 
     mode: Mode = Field(default=Mode.FORERUN, description="When agents may start")
     alpha: float = Field(
-        default=0.5,
+        default=0.8,
         ge=0,
         le=1,
         description="The gate's dial: 0 speculates only where it surely pays, 1 wherever it may pay. Default: "

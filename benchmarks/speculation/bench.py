@@ -54,7 +54,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     workloads: Sequence[Workload] = WORKLOADS,
     agents: Literal["llm", "mixed"] = "llm",
     without: Sequence[Lever] = (),
-    alpha: float = 0.5,
+    alpha: float = 0.8,
     *,
     virtual: bool = False,
 ) -> dict[str, Any]:

@@ -11,7 +11,6 @@ _WINDOW = 32  # decisions that count
 _LEAST_DECISIONS, _LEAST_TASKS = 8, 4  # before which nothing is concluded
 _TRIED_AGAIN_AFTER = 50  # confirmed attempts without a guess
 _NEWEST = 0.1  # weight of the newest guess in the mean of realised seconds
-_ALPHA = 0.5
 
 
 class _Decision(NamedTuple):
@@ -74,8 +73,8 @@ class SpeculationWorth:
 
 
 def _is_acceptable(outcome: Outcome) -> bool:
-    """Whether the gate's rule accepts the guess."""
+    """Whether the gate's rule accepts the guess at the default `alpha`."""
     appraisal = outcome.appraisal
     assert appraisal is not None
-    options = PlanningOptions(alpha=_ALPHA, value_of_time_usd_per_s=outcome.value_of_time_usd_per_s)
+    options = PlanningOptions(value_of_time_usd_per_s=outcome.value_of_time_usd_per_s)
     return worth(appraisal.probability, appraisal.saved_s, appraisal.cost_usd, options).margin_usd > 0

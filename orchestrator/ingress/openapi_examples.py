@@ -38,7 +38,7 @@ TASKS: dict[str, Example] = {
                 ]
             },
             "limits": {"deadline_s": 60, "budget_usd": 0.05},
-            "planning": {"mode": "forerun", "alpha": 0.5},
+            "planning": {"mode": "forerun", "alpha": 0.8},
         },
     },
 }

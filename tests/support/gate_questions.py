@@ -17,7 +17,7 @@ CATALOG = Catalog(
     ),
     providers=(Provider(name="p", max_concurrent=4, requests_per_s=2.0), Provider(name="unlimited")),
 )
-OPTIONS, POLICY, OPEN = PlanningOptions(value_of_time_usd_per_s=0.001), GatePolicy(), GateState()
+OPTIONS, POLICY, OPEN = PlanningOptions(alpha=0.5, value_of_time_usd_per_s=0.001), GatePolicy(), GateState()
 
 
 def step(name, after=(), agent="free", *, start=0.0, d=1.0, p=0.8, node="n"):
