@@ -219,12 +219,10 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
             _confirm(run, attempt, plan.by_id[step], found.verdicts[attempt.id])
     _set_steps(run, plan, found, proposing)
     watch_deadlines(run, plan)
-    run.awaited = AwaitedOutputs(
-        plan.pending, lambda step: _finished_attempt(run, step) is not None and step not in run.steps.awaited.early
-    )
     supersede(run.speculations, plan)
     if plan.complete:
         run.learn(run.outcomes.deferred(run.attempts, decided=True))
+        run.unrolls = False
         unroll(run)
 
 
@@ -291,6 +289,10 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
     before, undecided, run.failing = run.steps, run.fan_outs.ended, {}
     run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, before, gone=run.facts.gone, proposing=proposing)
+    run.awaited = AwaitedOutputs(
+        plan.pending, lambda step: _finished_attempt(run, step) is not None and step not in run.steps.awaited.early
+    )
+    run.unrolls = plan.complete and not run.requests.known_from.keys() >= run.awaited.due.keys()
     run.facts.changes += [StepChange(frozenset({step}), skips=False) for step in proposing]
     run.undecided = UndecidedSteps(plan, run.facts.changes)
     run.note_begun()

@@ -58,6 +58,7 @@ class RunData:
         stand_ins: step -> the placement of an adopted attempt of another agent than the plan's; where such work has to
             be done again, the same agent does it, because children know it by that agent's key.
         awaited: the outputs that the pending nodes of the plan need.
+        unrolls: whether they are there for some, so that another plan is asked for once this one is accepted.
         finished: how many confirmed attempts have finished so far.
         refused: what the gate has refused to start of guesses that others have taken the place of, or the plan.
         facts: what decides how the workflow is unrolled next, apart from outputs.
@@ -93,6 +94,7 @@ class RunData:
         self.keys: dict[StepId, WorkKey] = {}
         self.stand_ins: dict[StepId, Placement] = {}
         self.awaited = AwaitedOutputs()
+        self.unrolls = False
         self.finished = 0
         self.refused = RefusedGuesses()
         self.facts = RunFacts()
@@ -223,7 +225,7 @@ class RunData:
         if self.plan is None or self.undoing is not None:
             return False
         asked = self.requests.required and self.epoch != self.requests.requested
-        return asked or self.facts.asks or bool(self.steps.blocked)
+        return asked or self.unrolls or self.facts.asks or bool(self.steps.blocked)
 
     def drop_guesses(self) -> None:
         """No guess is acted on any more; what the gate has refused of them is remembered."""

@@ -162,3 +162,15 @@ def test_a_block_counts_as_no_result_once_what_it_reads_has_failed(plan_s):
     world = played([*failing, some], plan_s=plan_s)
 
     assert world.outputs == {"some": [2]}
+
+
+@pytest.mark.parametrize("plan_s", [0.02, 0.5, 2.0])
+def test_an_element_that_takes_two_plans_to_end_is_a_result_before_what_ends_meanwhile(plan_s):
+    """The first one tells that a part of its output is missing, and the second one what the element gives instead."""
+    first = [work("early", 1), step("fails", inputs={"n": FAILS}, after=["early"], on_failure="skip")]
+    tried = {"id": "tried", "try": first, "output": "fails", "fallback": {"steps": [work("other", 1)]}, "default": "no"}
+    some = {"id": "some", "parallel": [work("quick", 1), tried, work("late", 2)], "min_successful": 2}
+
+    world = played([some], plan_s=plan_s)
+
+    assert world.outputs == {"some": [1, "no"]}
