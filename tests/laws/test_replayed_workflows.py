@@ -82,7 +82,7 @@ def recorded(world):
     counted = [one for one in run.attempts.values() if not one.began_speculative or one.confirmed_s is not None]
     finished = [one for one in counted if one.finished]
     done = {one.step.id for one in finished}
-    failed = [one for one in counted if one.failure is not None and one.failure.counts and one.step.id not in done]
+    failed = [one for one in counted if _has_failed(world, one) and one.step.id not in done]
     last = {one.step.id: one.id for one in failed}.values()
     counts = {one.id for one in finished}.union(last)
     ends = [
@@ -100,6 +100,12 @@ def recorded(world):
     ]
     ends.sort(key=lambda end: end[0])
     return list(dict.fromkeys(name for _, name in ends))
+
+
+def _has_failed(world, attempt):
+    """Whether its failure counts, or ends the work on an element that a fan-out goes on without."""
+    failure = attempt.failure
+    return failure is not None and (failure.counts or attempt.step.id in world.run.facts.left_steps)
 
 
 def begun_as(world, attempt):
@@ -124,17 +130,26 @@ def unfinished(world):
 
     The order of completions does not decide about these: whether an act begins before a failure depends on how long
     the plan that holds it takes, and a restart after the end cuts it short. Nor does it about those in elements that
-    a fan-out goes on without, for which the run waits: they may begin until a plan leaves the element out.
+    a fan-out goes on without, for which the run waits: they may begin until a plan leaves the element out, and what a
+    restart has cut short of them is not done again.
     """
     left = world.run.facts.left_steps
     acts = [one for one in world.run.attempts.values() if world.run.is_act(one)]
     late = [one for one in acts if one.finished and (one.ended_s > world.end_s or _is_left(one, left))]
-    return {begun_as(world, one) for one in (*late, *(one for one in acts if one.in_doubt))}
+    cut = [one for one in acts if one.in_doubt or (one.step.id in left and _has_failed(world, one))]
+    return {begun_as(world, one) for one in (*late, *cut)}
 
 
 def _is_left(act, left):
     """Whether a fan-out went on without an act, which has no place in the order."""
     return act.step.id in left and act.ended_s >= NEVER_S
+
+
+def takes_over(world):
+    """Whether an act begun in an element that a fan-out goes on without serves a like step elsewhere by now."""
+    run, acts = world.run, [one for one in world.run.attempts.values() if world.run.is_act(one)]
+    held = () if run.whole_plan is None else run.whole_plan.by_id
+    return any(begun_as(world, act) not in (act.step.id, *held) for act in acts if act.finished)
 
 
 def ended(world):
@@ -155,7 +170,11 @@ def test_the_order_of_completions_decides_what_a_run_gives(steps, seconds, imagi
 
 
 def check(steps, seconds, imagined=(), kills=()):
-    """A run gives the same if the order of its completions is replayed without speculation."""
+    """A run gives the same if the order of its completions is replayed without speculation.
+
+    Not so where an act that a fan-out leaves alone takes the place of a like one, which then does not happen: whether
+    it had begun and ended by then is left open, and so is which steps have a place in the order.
+    """
     task = a_task(steps, INPUTS)
     if list(broken_structure(task.workflow)):
         return
@@ -171,6 +190,8 @@ def check(steps, seconds, imagined=(), kills=()):
     plain = Answered(a_task(steps, INPUTS, mode="wait"), lambda step, _now_s: turns.get(step, NEVER_S)).play()
 
     assert guessed.run.status.ended
+    if takes_over(plain) or takes_over(guessed):
+        return
     assert ended(plain) == ended(guessed), (steps, turns)
     left = unfinished(plain) | unfinished(guessed)
     assert effects(plain, left) == effects(guessed, left), (steps, turns)
