@@ -158,10 +158,11 @@ class UnrolledSteps:
         self.around = (fan_out, element.number) if made.declared else around
         steps, pending, resumed = len(self.steps), len(self.pending), self.turns.resumed
         output, inner = element.unroll()
-        if known.kept is not None and element.number not in known.kept:
-            self.left.setdefault(fan_out, []).extend(step.id for step in self.steps[steps:])
         # What undoes a failed part of the element goes on, whatever becomes of the element.
-        new = [step for step in self.steps[steps:] if not is_undo(step.id)] if made.declared else []
+        own = [step for step in self.steps[steps:] if not is_undo(step.id)]
+        if known.kept is not None and element.number not in known.kept:
+            self.left.setdefault(fan_out, []).extend(step.id for step in own)
+        new = own if made.declared else []
         if made.may_fail:
             made.last += last_steps(new, self.known.__contains__)
         made.add(element.number, [step.id for step in new], output, inner, unresolved=len(self.pending) > pending)

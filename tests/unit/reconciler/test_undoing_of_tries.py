@@ -300,3 +300,21 @@ def test_a_loop_in_a_failed_try_makes_no_further_turn_beside_an_act():
     assert world.outputs["told"] == 4
     assert {"good[0]", "act"} <= set(world.done)
     assert {"bad[1]", "good[1]"}.isdisjoint(world.done)
+
+
+@pytest.mark.parametrize("mode", ["wait", "forerun"])
+def test_undoing_goes_on_once_a_join_has_nothing_to_wait_for(mode):
+    """The fallback gives nothing, so that the join goes on with its default while the flight is undone."""
+    skipped = {"id": "way", "route": [{"when": "false", "steps": [step("never", inputs={"n": 8})]}]}
+    train = step("train", inputs={"n": 4, "way": "$steps.way"})
+    join = {"steps": ["trip"], "complete_when": "size($results) > 0"}
+    merge = step("merge", inputs={"n": 6, "all": ["$steps.trip"]}, join=join, default=0)
+
+    world = played(
+        [booking(skipped, train), merge], 3, mode=mode, seconds=lambda _c, inputs, _n: 5.0 if "of" in inputs else 0.5
+    )
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert {"undo:hotel", "undo:flight", "merge"} <= set(world.done)
+    undone = [one for one in world.run.attempts.values() if one.step.id.startswith("undo:")]
+    assert [one.took_effect for one in undone] == [True, True]
