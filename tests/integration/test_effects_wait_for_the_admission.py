@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing, suppress
+from pathlib import Path
 
 import sample_agents as s
 from shard_news import told
@@ -12,6 +13,8 @@ from actors.catalog import catalog_of
 from planners.model import TaskId
 from planners.tasks import AdmittedTask, Task
 
+# A write that takes a second counts as stalled, and its task is refused.
+_WITHIN_S = 0.5
 CATALOG = catalog_of(s.publishes)
 
 
@@ -20,16 +23,22 @@ def a_task(path: str) -> Task:
     return Task.model_validate({"workflow": {"steps": steps}, "planning": {"mode": "wait"}})
 
 
+def admitted_task(task_id: str, target: Path) -> AdmittedTask:
+    return AdmittedTask(id=TaskId(task_id), task=a_task(str(target)), submitted_at_s=0.0)
+
+
 async def test_a_staged_effect_is_let_out_only_once_its_task_is_on_disk(tmp_path):
     target, task_id = tmp_path / "out", TaskId("t")
-    admitted = AdmittedTask(id=task_id, task=a_task(str(target)), submitted_at_s=0.0)
+    first, admitted = admitted_task("first", tmp_path / "first"), admitted_task(task_id, target)
     async with a_shard(CATALOG, tmp_path) as service:
+        await service.shard.submit(first)
+        await service.ended(first.id)  # from now on a host runs, and an attempt takes milliseconds
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as lock:
             lock.execute("BEGIN IMMEDIATE")
             submitting = asyncio.ensure_future(service.shard.submit(admitted))
             await asyncio.sleep(0)
             with suppress(TimeoutError):  # a run that does not begin before it is on disk is right, too
-                await told(service, task_id, "attempt_finished", within_s=2.0)
+                await told(service, task_id, "attempt_finished", within_s=_WITHIN_S)
             for _ in range(20):
                 await asyncio.sleep(0)
             out_early = target.exists()
