@@ -80,7 +80,18 @@ def _next(run: RunData) -> OpenFanOut | None:
         if not run.is_awaited(fan_outs.open[name]):
             return fan_outs.open[name]
         fan_outs.deferred[name] = None
+        if _has_failed(run, fan_outs.open[name]):
+            run.failing[name] = None
     return None
+
+
+def _has_failed(run: RunData, fan_out: OpenFanOut) -> bool:
+    """Whether its condition has no value, or too few of its elements have a result or can have one."""
+    quorum = run.facts.quorums.get(fan_out.spec.id)
+    if quorum is not None and quorum.answer is not None:
+        return bool(quorum.answer.failure)
+    completed = fan_out.completed(timed_out=False)
+    return completed is not None and not completed[1]
 
 
 def _decide(run: RunData, fan_out: OpenFanOut, now_s: float) -> None:

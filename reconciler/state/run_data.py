@@ -72,7 +72,7 @@ class RunData:
         undoing: how the task undoes what it has done, once it has failed or was cancelled.
         redone: promoted attempts whose output was lost and is made again; their effects are out.
         held: staged outputs of confirmed attempts that are not promoted yet.
-        failing: steps that have failed, where that counts if the next plan still holds them.
+        failing: steps and fan-outs that have failed, where that counts if the next plan still holds them.
         undecided: what has happened since the plan was asked for leaves undecided.
         end: how the run ended; None while it has not.
         commands: what the event at hand has led to so far.

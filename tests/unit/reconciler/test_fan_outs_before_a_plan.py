@@ -1,7 +1,7 @@
 """A fan-out that ends, or that has no elements, while a plan is made that decides what becomes of it."""
 
 import pytest
-from acting_runs import FAILS, FAILS_TOO, LASTING, MODES, PLAN_S, SECONDS, SLOW, begun, played, work
+from acting_runs import FAILS, FAILS_TOO, LASTING, MODES, PLAN_S, SECONDS, SLOW, begun, played, promoted, work
 from declared import step
 
 from reconciler.simulation import Restart
@@ -174,3 +174,16 @@ def test_an_element_that_takes_two_plans_to_end_is_a_result_before_what_ends_mea
     world = played([some], plan_s=plan_s)
 
     assert world.outputs == {"some": [1, "no"]}
+
+
+@pytest.mark.parametrize("plan_s", [0.02, 0.5, 2.0])
+def test_nothing_gets_out_once_the_condition_of_a_fan_out_that_a_plan_decides_about_has_no_value(plan_s):
+    """The answer came before the output, and the plan that is awaited fails the task for it."""
+    loop = {"id": "loop", "loop": [work("turn", 3)], "output": "turn", "max": 2, "until": "$steps.turn > 90"}
+    some = {"id": "some", "parallel": [work("quick", 1), loop], "complete_when": "$results.exists(r, r < '3')"}
+    late = [work("early", 2), step("file", "file", inputs={"n": 3}, after=["early"])]
+
+    world = played([some, *late], plan_s=plan_s, evaluation_s=0.3)
+
+    assert "complete_when of 'some' has no value" in world.run.end.failure.message
+    assert promoted(world) == []
