@@ -15,6 +15,7 @@ from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.commands import RunStatus
 from reconciler.state.run import RunState
+from reconciler.state.step_state import StepStatus
 
 INPUTS = {"seed": 7, "list": [3, 4]}
 PLAN_S = 0.3
@@ -126,18 +127,36 @@ def effects(world, left):
 
 
 def unfinished(world):
-    """The acts that had begun and not returned when the run ended.
+    """The acts that had begun and not returned when the run ended, and other steps about which no completion decides.
 
     The order of completions does not decide about these: whether an act begins before a failure depends on how long
     the plan that holds it takes, and a restart after the end cuts it short. Nor does it about those in elements that
     a fan-out goes on without, for which the run waits: they may begin until a plan leaves the element out, and what a
-    restart has cut short of them is not done again.
+    restart has cut short of them is not done again. Nor about steps that `max_concurrency` has held to the last:
+    which of them get a place depends on which of them a plan holds when it is free. Nor, where no plan can be made
+    and the task fails, about what ends while that is tried: how long it takes does.
     """
     left = world.run.facts.left_steps
     acts = [one for one in world.run.attempts.values() if world.run.is_act(one)]
     late = [one for one in acts if one.finished and (one.ended_s > world.end_s or _is_left(one, left))]
     cut = [one for one in acts if one.in_doubt or (one.step.id in left and _has_failed(world, one))]
-    return {begun_as(world, one) for one in (*late, *cut)}
+    return {*_held(world), *_before_no_plan(world), *(begun_as(world, one) for one in (*late, *cut))}
+
+
+def _held(world):
+    """The steps that have been held, and have not begun since."""
+    for state in world.run.steps.values():
+        dropped = state.status is StepStatus.SKIPPED and state.before is not None  # the element around it failed
+        if (state.before if dropped else state).status is StepStatus.HELD:
+            yield state.step
+
+
+def _before_no_plan(world):
+    """What ended while a plan was made that could not be made, so that the task failed."""
+    fails_s = [one.at_s for one in world.simulation.events if isinstance(one, e.PlanningFailed)]
+    if world.end_s in fails_s:
+        ended = (one for one in world.run.attempts.values() if one.finished)
+        yield from (begun_as(world, one) for one in ended if world.end_s - PLAN_S <= one.ended_s)
 
 
 def _is_left(act, left):
