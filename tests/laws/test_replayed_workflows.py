@@ -75,7 +75,8 @@ def asked(fan_out, results):
 def recorded(world):
     """The steps in the order in which their ends counted, also those that were dropped later.
 
-    That is the first success of a step, or its last failure: those before it were retried. Evaluations of conditions
+    That is the first success of a step, or its last failure: those before it were retried, and one with another
+    attempt beside it is not the end. Evaluations of conditions
     are among them: while one is made, other things may end. An attempt that serves another step by now, of a later turn
     of a loop, has ended as the step that it was begun for.
     """
@@ -83,7 +84,7 @@ def recorded(world):
     counted = [one for one in run.attempts.values() if not one.began_speculative or one.confirmed_s is not None]
     finished = [one for one in counted if one.finished]
     done = {one.step.id for one in finished}
-    failed = [one for one in counted if _has_failed(world, one) and one.step.id not in done]
+    failed = [one for one in counted if _has_failed(world, one) and one.step.id not in done and not _hedged(run, one)]
     last = {one.step.id: one.id for one in failed}.values()
     counts = {one.id for one in finished}.union(last)
     ends = [
@@ -107,6 +108,12 @@ def _has_failed(world, attempt):
     """Whether its failure counts, or ends the work on an element that a fan-out goes on without."""
     failure = attempt.failure
     return failure is not None and (failure.counts or attempt.step.id in world.run.facts.left_steps)
+
+
+def _hedged(run, failed):
+    """Whether another attempt was made beside one that has failed, so that it is not the end of its step."""
+    others = (one for one in run.attempts.values() if one.step.id == failed.step.id and one.failure is None)
+    return any(failed.dispatched_s <= one.dispatched_s <= failed.ended_s for one in others if one.id != failed.id)
 
 
 def begun_as(world, attempt):
