@@ -77,7 +77,8 @@ def _next(run: RunData) -> OpenFanOut | None:
     if (name := fan_outs.take_failing()) is not None:
         return fan_outs.open[name]
     while (name := fan_outs.take_changed()) is not None:
-        if not run.is_awaited(fan_outs.open[name]):
+        # One that has failed whatever is unrolled next is told to the very next plan: others may read it there.
+        if not run.is_awaited(fan_outs.open[name]) or (run.unrolls and _has_failed(run, fan_outs.open[name])):
             return fan_outs.open[name]
         fan_outs.deferred[name] = None
         if _has_failed(run, fan_outs.open[name]):

@@ -230,3 +230,23 @@ def test_an_act_that_a_quorum_leaves_alone_may_have_begun_or_not():
     some = {"id": "some", "parallel": [{**tried, "fallback": acts}, step("good", inputs={"k": 0})]}
 
     check([{**some, "min_successful": 1}], [0.41])
+
+
+def test_a_fan_out_that_has_failed_is_told_to_the_next_plan_also_while_others_are_unrolled():
+    """Its steps have proposed what fails, and acts would begin with what they have written to the context."""
+    joins = {"steps": ["n3"], "complete_when": "$results.exists(r, r < '3')"}
+    more = {"writes": {"p": "$output"}}
+    first = [
+        step("n3", "propose", inputs={"k": 2}, default="none", on_failure="default", **more),
+        step("n4", inputs={"k": "$inputs.seed", "before": "$context.p"}, join=joins, **more),
+    ]
+    fallback = {"steps": [step("n6", inputs={"k": "$item"})], "output": "n6"}
+    tried = {"id": "n2", "try": first, "output": "n4", "fallback": fallback}
+    needs = {"output": "n2", "min_successful": 2, "default": "none", "on_failure": "default"}
+    acts = {"steps": [step("n8", "act", inputs={"k": "$context.p"})], "output": "n8", "tolerated_failures": "50%"}
+    both = [
+        {"id": "n1", "for_each": "$inputs.list", "steps": [tried], **needs},
+        {"id": "n7", "for_each": "$inputs.list", **acts, "max_concurrency": 2, "default": None},
+    ]
+
+    check([*both, step("n9", "propose", inputs={"k": 0}, after=["n7"], on_failure="skip")], [0.41, 0.41])
