@@ -442,7 +442,7 @@ def test_work_on_a_node_that_is_lost_tells_which_node_and_what_to_do(
 
 def test_a_service_that_asks_to_wait_is_told_as_the_reason_why_a_step_waits(url: str, client: Any):
     task = submitted(client, one("call-429-busy"))
-    until(lambda: bool(client.get(task).waiting) and client.get(task).waiting[0].kind is WaitKind.RETRY)
+    until(lambda: [wait.kind for wait in client.get(task).waiting][:1] == [WaitKind.RETRY])
 
     text = shown(url, "show", task)
     client.cancel(task)

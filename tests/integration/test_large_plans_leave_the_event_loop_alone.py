@@ -8,7 +8,8 @@ from odd_agents import echoes
 from shards import a_shard
 
 from actors.catalog import catalog_of
-from planners.tasks import Task
+from planners.model import TaskId
+from planners.tasks import AdmittedTask, Task
 from reconciler.state import events as e
 from reconciler.state.commands import RunStatus
 from reconciler.state.run import RunState
@@ -50,14 +51,16 @@ async def test_a_task_is_shown_as_it_is_before_or_after_a_large_event(tmp_path, 
     steps = [{"id": f"s{n}", "capability": "echo", "inputs": {"x": n}} for n in range(STEPS)]
     task = {"workflow": {"steps": steps}, "planning": {"mode": "list_schedule"}}
     async with a_shard(CATALOG, tmp_path) as service:
-        task_id = await service.submit(Task.model_validate(task))
+        admitted = AdmittedTask(id=TaskId("t"), task=Task.model_validate(task), submitted_at_s=0.0)
+        submitting = asyncio.ensure_future(service.shard.submit(admitted))  # its answer may wait for the plan, too
         await asyncio.to_thread(asked.wait, 30.0)
-        showing = asyncio.create_task(service.shard.show(task_id))
+        showing = asyncio.create_task(service.shard.show(admitted.id))
         await asyncio.sleep(0)
         shown_early = showing.done()
         may_go_on.set()
         shown = await showing
-        await service.ended(task_id)
+        await submitting
+        await service.ended(admitted.id)
 
     assert not shown_early
     assert shown.status is RunStatus.RUNNING
