@@ -137,7 +137,8 @@ def _go_on(run: RunData, fan_out: OpenFanOut, kept: tuple[int, ...], reason: Com
     members = _members(fan_out)
     # The plan does not hold yet what reads a fan-out with a condition, only what reads steps inside.
     if members or fan_out.spec.policy.complete_when is None:
-        run.change(StepChange(members, skips=False))
+        # The element around it that it completes has ended now, and counts before what ends until the next plan tells.
+        run.change(StepChange(members, skips=False, around=True))
     _drop_the_rest(run, fan_out, f"{fan_out.spec.told} is complete without it: {reason.value}")
 
 

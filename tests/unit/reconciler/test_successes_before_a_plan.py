@@ -292,3 +292,16 @@ def test_the_defaults_of_elements_count_before_what_ends_at_the_same_moment(mode
     ).play()
 
     assert world.outputs == {"each": [[0, EARLY], [0, EARLY]]}
+
+
+@MODES
+def test_a_fan_out_that_goes_on_without_an_element_ends_the_element_around_it_at_once(mode):
+    """Only the next plan tells what its list is. What ends until then does not complete the fan-out around it first."""
+    parts = [work("early", EARLY), work("bad", FAILS)]
+    inner = {"id": "inner", "parallel": parts, "tolerated_failures": 1}
+    around = {"id": "around", "parallel": [inner, work("later", LATER)], "min_successful": 1, "after": ["begin"]}
+
+    world = played([around], mode=mode)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.outputs == {"around": [[EARLY]]}
