@@ -15,16 +15,18 @@ from planners.model import StepId
 from planners.node_order import in_order
 from planners.scopes import ABSENT, Meaning, NodeScope, NotRun
 from planners.unrolled_steps import Element, UnrolledSteps
+from planners.unsettled import last_steps
 from planners.workflow import Branch, CompletionPolicy, Node, OnFailure
 
 MAX_STEPS = 100_000
 
 
 class _Unrolled(NamedTuple):
-    """The flat steps of a node, and whether some of it is pending."""
+    """The flat steps of a node, and whether some of it is pending. ``last``: those that end it, if it gives nothing."""
 
     steps: tuple[StepId, ...]
     unresolved: bool
+    last: tuple[StepId, ...] = ()
 
 
 class UnrolledLevels(UnrolledSteps, ABC):
@@ -116,7 +118,9 @@ class UnrolledLevels(UnrolledSteps, ABC):
         meaning = self._noted(visit, self.unroll_node(visit, scope, place), scope)
         if visit.id in self._joined:
             steps = tuple(step.id for step in self.steps[begins:])
-            self._unrolled[place.id(visit.id)] = _Unrolled(steps, len(self.pending) > pending)
+            # Nothing that joins it has an output to read, and so to wait for.
+            last = last_steps(self.steps[begins:], self.known.__contains__) if isinstance(meaning, NotRun) else ()
+            self._unrolled[place.id(visit.id)] = _Unrolled(steps, len(self.pending) > pending, tuple(last))
         return meaning
 
     def _share(self, shared: Shared, scope: NodeScope, place: FlatPlace) -> Meaning:
@@ -174,8 +178,9 @@ class UnrolledLevels(UnrolledSteps, ABC):
         own = element.own
         if own is None:
             meaning = scope[element.node.id]
-            steps, unresolved = self._unrolled.get(place.id(element.node.id), _Unrolled((), unresolved=False))
-            made.watch(number, steps, meaning, unresolved=unresolved or meaning is None)
+            seen = self._unrolled.get(place.id(element.node.id), _Unrolled((), unresolved=False))
+            made.watch(number, seen.steps, meaning, unresolved=seen.unresolved or meaning is None)
+            made.last += seen.last
             return
 
         def unroll() -> tuple[Meaning, None]:

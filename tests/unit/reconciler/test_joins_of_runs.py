@@ -211,3 +211,20 @@ def test_a_join_is_complete_when_a_condition_on_its_results_holds():
     assert world.outputs == {"merge": [None, None, 3]}
     assert completion(world).reason is CompletionReason.CONDITION_REACHED
     assert completion(world).missing == {0: "'a': it was cancelled", 1: "'b': it was cancelled"}
+
+
+@pytest.mark.parametrize("mode", ["wait", "forerun"])
+def test_it_waits_for_what_gives_nothing_while_another_step_reads_that_too(mode):
+    """The route takes no way, but a step before it runs; until that has ended, the join has not failed."""
+    nowhere = {"id": "nowhere", "route": [{"when": "false", "steps": [step("never", inputs={"n": 9})]}]}
+    choice = {"id": "choice", "route": [{"when": "false", "steps": [step("x", inputs={"n": 8})]}]}
+    choice["else"] = {"steps": [step("looks", inputs={"n": 1}), nowhere], "output": "nowhere"}
+    acts = step(
+        "acts", "act", inputs={"n": 3}, join={"steps": ["choice"], "min_successful": 1}, on_failure="default", default=0
+    )
+
+    world = played([choice, acts, step("told", inputs={"n": "$steps.choice"})], seconds=lasting(n1=5.0), mode=mode)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert world.outputs["acts"] == 0
+    assert world.done == ["looks"]
