@@ -147,8 +147,9 @@ class RunFacts:
                 self.gone.update(step for step in steps if not finished(step))
         awaited = {step for steps, _ in self.acting.values() for step in steps} if plan.left else set()
         for left in plan.left.values():
-            self.left_steps.update(left)
-            self.gone.update(step for step in left if step not in awaited and not finished(step))
+            new = [step for step in left if step not in awaited and not finished(step)]
+            self.left_steps.update(new)
+            self.gone.update(new)
 
     def keep(self, fan_out: StepId, kept: tuple[int, ...], failed: str | None = None) -> None:
         """A fan-out is complete with the outputs of these elements, or has failed."""

@@ -7,6 +7,7 @@ from reconciler.simulation import Restart
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run import RunState
+from reconciler.state.step_state import StepStatus
 
 GONE, FAILS, FILED, QUICK, BROKEN, SLOW, EARLY = 1, 2, 3, 4, 5, 6, 7
 # Everything begins once the first plan is there, also where its steps are guessed.
@@ -133,3 +134,19 @@ def test_a_restart_at_any_event_changes_nothing():
 
     for after in range(1, events + 1):
         assert out(played(*steps, plan_s=0.5, restarts=(Restart(after=after),))) == {"file"}, after
+
+
+@PLANS
+@MODES
+def test_outputs_get_out_of_elements_that_end_without_a_result(plan_s, mode):
+    """Their fan-out has failed, which the workflow tolerates; nothing in them was dropped."""
+    file = step("file", "file", inputs={"n": FILED, "k": "$item"})
+    nowhere = {"id": "way", "route": [{"when": "$steps.file > 9", "steps": [work("never", QUICK)]}]}
+    each = {"id": "each", "for_each": [1, 2, 3], "steps": [file, nowhere], "output": "way", "after": ["begin"]}
+
+    world = played({**each, "min_successful": 1, "on_failure": "skip"}, plan_s=plan_s, mode=mode)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    held = [one for one in world.run.steps if one.startswith("file") and one not in out(world)]
+    assert [one for one in held if world.run.steps[one].status is StepStatus.FINISHED] == []
+    assert "file[0]" in out(world)
