@@ -90,7 +90,7 @@ class Plan(Versioned):
     left: dict[StepId, tuple[StepId, ...]] = Field(
         default_factory=dict,
         exclude_if=lambda left: not left,
-        description="By fan-out: steps of elements in which acts are awaited although the fan-out goes on without them",
+        description="Steps of elements that a complete fan-out has neither kept nor dropped",
     )
     outputs: dict[str, Binding] = Field(default_factory=dict, description="The outputs of the task by name")
     decompositions: tuple[Decomposition, ...] = Field(

@@ -117,11 +117,14 @@ class UnrolledLevels(UnrolledSteps, ABC):
         begins, pending = len(self.steps), len(self.pending)
         meaning = self._noted(visit, self.unroll_node(visit, scope, place), scope)
         if visit.id in self._joined:
-            steps = tuple(step.id for step in self.steps[begins:])
-            # Nothing that joins it has an output to read, and so to wait for.
-            last = last_steps(self.steps[begins:], self.known.__contains__) if isinstance(meaning, NotRun) else ()
-            self._unrolled[place.id(visit.id)] = _Unrolled(steps, len(self.pending) > pending, tuple(last))
+            self._note_unrolled(place.id(visit.id), meaning, begins, unresolved=len(self.pending) > pending)
         return meaning
+
+    def _note_unrolled(self, flat_id: StepId, meaning: Meaning, begins: int, *, unresolved: bool) -> None:
+        new = self.steps[begins:]
+        # What joins it then has no output to read, and so to wait for.
+        last = last_steps(new, self.known.__contains__) if isinstance(meaning, NotRun) else ()
+        self._unrolled[flat_id] = _Unrolled(tuple(step.id for step in new), unresolved, tuple(last))
 
     def _share(self, shared: Shared, scope: NodeScope, place: FlatPlace) -> Meaning:
         """Unroll a node that several nodes join, with the nodes that only it needs."""
@@ -137,8 +140,7 @@ class UnrolledLevels(UnrolledSteps, ABC):
                 self._skip_visit(visit, scope, place, reason)
 
         meaning = self.unroll_guarded(OnFailure.SKIP, shared_id(flat_id), Element(0, unroll, skip), scope)
-        steps = tuple(step.id for step in self.steps[begins:])
-        self._unrolled[flat_id] = _Unrolled(steps, len(self.pending) > pending)
+        self._note_unrolled(flat_id, meaning, begins, unresolved=len(self.pending) > pending)
         return meaning
 
     @staticmethod

@@ -191,8 +191,8 @@ class FlatWorkflow(Versioned):
 
     ``loops``: the turns that need not be unrolled again once they have finished. ``finished``: the work keys of steps
     whose parents are not part of it any more. ``repeats``: see `planners.facts.Facts`. ``blocks``: nodes that may be
-    skipped; None where that is not known. ``left``: the steps of a fan-out's elements that are neither kept nor
-    dropped although it is complete, because acts in them are awaited.
+    skipped; None where that is not known. ``left``: the steps of a complete fan-out's elements that were
+    neither kept nor dropped: acts in them are awaited, or they have ended without a result.
     """
 
     steps: tuple[Step, ...] = ()

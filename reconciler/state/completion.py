@@ -170,21 +170,12 @@ def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
     if spec.on_failure is OnFailure.ROUTE:
         run.facts.failed_tries[spec.id] = None
     around = spec.within if spec.within is not None and spec.within[0] in run.fan_outs.open else None
-    if spec.on_failure is OnFailure.FAIL and around is None and not _is_left(run, fan_out):
+    if spec.on_failure is OnFailure.FAIL and around is None and not run.is_left(fan_out):
         fail(run, failure)
         return
     _drop_the_rest(run, fan_out, failure.message)
     if spec.on_failure is OnFailure.FAIL and around is not None:
         fail_element(run, around, failure)
-
-
-def _is_left(run: RunData, fan_out: OpenFanOut) -> bool:
-    """Whether it is inside an element that a fan-out around goes on without."""
-    within = fan_out.spec.within
-    while within is not None and within not in run.facts.left:
-        around = run.fan_outs.specs.get(within[0])
-        within = None if around is None else around.within
-    return within is not None
 
 
 def _cause(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> Failure:

@@ -49,7 +49,7 @@ def note_results(run: RunData) -> None:
 def consult(run: RunData, fan_out: OpenFanOut) -> Consulted:
     """What the condition of a fan-out says of the results so far; asks where that is not known."""
     quorum = run.facts.quorums.get(fan_out.spec.id)
-    if quorum is None or _is_left(run, fan_out):
+    if quorum is None or run.is_left(fan_out):  # what is new in there does not run, and has no outputs
         return Consulted.OPEN
     if quorum.answer is not None:
         return Consulted.FAILED if quorum.answer.failure else Consulted.REACHED
@@ -62,12 +62,6 @@ def consult(run: RunData, fan_out: OpenFanOut) -> Consulted:
             run.commands.append(_question(run, fan_out, quorum, wanted))
             quorum.asked = wanted
     return Consulted.AWAITED
-
-
-def _is_left(run: RunData, fan_out: OpenFanOut) -> bool:
-    """Whether it is in an element in which only acts are awaited: nothing of it is decided, and nothing new runs."""
-    left = run.facts.left_steps
-    return bool(left) and any(step in left for steps in fan_out.spec.elements for step in steps)
 
 
 def evaluated(run: RunData, event: e.QuorumEvaluated) -> None:

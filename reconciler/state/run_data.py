@@ -200,6 +200,14 @@ class RunData:
         """Whether that plan gives the step other inputs, if it holds it, so that it need not begin before."""
         return step in self.undecided.stale and self.plan_is_coming
 
+    def is_left(self, fan_out: OpenFanOut) -> bool:
+        """Whether it is in an element that a fan-out around goes on without, while acts in it are awaited."""
+        within = fan_out.spec.within
+        while within is not None and within not in self.facts.left:
+            around = self.fan_outs.specs.get(within[0])
+            within = None if around is None else around.within
+        return within is not None
+
     def is_awaited(self, fan_out: OpenFanOut) -> bool:
         """Whether that plan decides about a fan-out, because it may skip or end elements of it.
 

@@ -140,12 +140,14 @@ class RunFacts:
         Neither does a step that the plan is the first to hold of an element in which acts are awaited: the next turn of
         a loop, which the fan-out does not know.
         """
+        awaited = {step for steps, _ in self.acting.values() for step in steps}
+        acting: dict[StepId, list[int]] = {}
+        for name, number in self.acting:
+            acting.setdefault(name, []).append(number)
         for spec in plan.fan_outs:
-            acting = {number: steps for (name, number), (steps, _) in self.acting.items() if name == spec.id}
-            for number in (*self._dropped.get(spec.id, ()), *acting):
-                steps = [step for step in spec.elements[number] if step not in acting.get(number, ())]
+            for number in (*self._dropped.get(spec.id, ()), *acting.get(spec.id, ())):
+                steps = [step for step in spec.elements[number] if step not in awaited]
                 self.gone.update(step for step in steps if not finished(step))
-        awaited = {step for steps, _ in self.acting.values() for step in steps} if plan.left else set()
         for left in plan.left.values():
             new = [step for step in left if step not in awaited and not finished(step)]
             self.left_steps.update(new)
