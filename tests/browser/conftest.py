@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import made_up_runs
 import page_runs as runs
 import pytest
 from browsers import GUARD_MS, chromium
+from learned_statistics import LEARNED
 from page_context import shared
 from page_server import PageServer, page_server
 from playwright.sync_api import Browser, Page
@@ -41,14 +43,14 @@ def site() -> Iterator[Site]:
     """One server for all tests of a module that change nothing."""
     with page_server(runs.CATALOG, runs.CLUSTER) as server:
         site = Site(server)
-        server.gateway.learned = runs.LEARNED
+        server.gateway.learned = LEARNED
         for name, run in (
             ("good", runs.briefing()),
             ("bad", runs.briefing(fails=True, name="A briefing that fails")),
             ("idle", runs.briefing(idle_s=3600, name="An hour of waiting")),
         ):
-            site.tasks[name] = server.run(runs.ended(server, run))
-        runs.logged(server, site.tasks["bad"])
+            site.tasks[name] = server.run(made_up_runs.ended(server, run))
+        made_up_runs.logged(server, site.tasks["bad"])
         shared(server, site.tasks["good"])
         yield site
 

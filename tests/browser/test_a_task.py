@@ -3,6 +3,7 @@
 import json
 import re
 
+import made_up_runs
 import page_runs as runs
 import pytest
 from page_context import EVIL_VALUE
@@ -223,15 +224,15 @@ def test_a_task_that_is_not_there_is_said_to_be_missing(site, opened):
 def test_a_run_moves_on_and_survives_a_service_that_was_away(opened):
     with page_server(runs.CATALOG, runs.CLUSTER) as server:
         run = runs.briefing()
-        task = server.run(runs.submitted(server, run))
-        server.run(runs.shown(server, task, run, 1.0))
+        task = server.run(made_up_runs.submitted(server, run))
+        server.run(made_up_runs.shown(server, task, run, 1.0))
         page = opened(f"{server.url}#/tasks/{task}")
         expect(page.locator(".task-name .status")).to_have_text("planning")
 
         server.gateway.is_up = False
         expect(page.locator("#connection")).not_to_be_empty()
         server.gateway.is_up = True
-        server.run(runs.shown(server, task, run, run.end_s))
+        server.run(made_up_runs.shown(server, task, run, run.end_s))
 
         expect(page.locator(".task-name .status")).to_have_text("succeeded")
         expect(page.locator("#connection")).to_be_empty()
@@ -241,8 +242,8 @@ def test_a_run_moves_on_and_survives_a_service_that_was_away(opened):
 def test_a_running_task_is_cancelled(opened):
     with page_server(runs.CATALOG, runs.CLUSTER) as server:
         run = runs.briefing()
-        task = server.run(runs.submitted(server, run))
-        server.run(runs.shown(server, task, run, 1.0))
+        task = server.run(made_up_runs.submitted(server, run))
+        server.run(made_up_runs.shown(server, task, run, 1.0))
         page = opened(f"{server.url}#/tasks/{task}")
 
         page.get_by_role("button", name="Cancel").click()

@@ -2,6 +2,7 @@
 
 import re
 
+import made_up_runs
 import page_runs as runs
 import pytest
 from main_thread import ready, traced
@@ -27,10 +28,10 @@ def test_no_task_of_the_main_thread_takes_longer_than_a_user_notices(browser, op
     longest: list[float] = []
     for _ in range(TRIES):
         with page_server(runs.CATALOG, runs.CLUSTER) as server:
-            task = server.run(runs.submitted(server, campaign))
+            task = server.run(made_up_runs.submitted(server, campaign))
             page = opened("about:blank")
             with traced(browser, page) as tasks:
-                server.start(runs.played(server, task, campaign, speed=4.0))
+                server.start(made_up_runs.played(server, task, campaign, speed=4.0))
                 page.goto(f"{server.url}#/tasks/{task}?tab={tab}")
                 # A busy machine may show the run only when it has ended.
                 expect(page.locator(".task-name .status")).to_have_text(re.compile("running|succeeded"))
@@ -47,8 +48,8 @@ def test_a_streaming_run_answers_to_the_user_within_two_seconds(browser, opened,
     took_ms: list[float] = []
     for _ in range(TRIES):
         with page_server(runs.CATALOG, runs.CLUSTER) as server:
-            task = server.run(runs.submitted(server, campaign))
-            server.start(runs.played(server, task, campaign))
+            task = server.run(made_up_runs.submitted(server, campaign))
+            server.start(made_up_runs.played(server, task, campaign))
             page = opened("about:blank")
             with traced(browser, page) as tasks:
                 page.goto(f"{server.url}#/tasks/{task}")
@@ -63,7 +64,7 @@ def test_a_streaming_run_answers_to_the_user_within_two_seconds(browser, opened,
 
 def test_the_table_of_steps_holds_only_the_rows_in_view(opened, campaign):
     with page_server(runs.CATALOG, runs.CLUSTER) as server:
-        task = server.run(runs.ended(server, campaign))
+        task = server.run(made_up_runs.ended(server, campaign))
         page = opened(f"{server.url}#/tasks/{task}?tab=steps")
         grid = page.get_by_role("grid", name="Steps")
         expect(grid).to_have_attribute("aria-rowcount", str(STEPS + 1))
@@ -77,8 +78,8 @@ def test_the_table_of_steps_holds_only_the_rows_in_view(opened, campaign):
 
 def test_all_attempts_of_a_run_reach_the_page_once(opened, campaign):
     with page_server(runs.CATALOG, runs.CLUSTER) as server:
-        task = server.run(runs.submitted(server, campaign))
-        server.start(runs.played(server, task, campaign, speed=6.0))
+        task = server.run(made_up_runs.submitted(server, campaign))
+        server.start(made_up_runs.played(server, task, campaign, speed=6.0))
         page = opened(f"{server.url}#/tasks/{task}?tab=steps")
 
         expect(page.locator(".task-name .status")).to_have_text("succeeded")

@@ -1,5 +1,6 @@
 """The list of tasks in a browser."""
 
+import made_up_runs
 import page_runs as runs
 from page_server import page_server
 from playwright.sync_api import expect
@@ -44,8 +45,8 @@ def test_filters_and_search_narrow_the_list_and_can_be_shared_as_an_address(site
 def test_a_running_task_is_cancelled_from_the_list(opened):
     with page_server(runs.CATALOG, runs.CLUSTER) as server:
         run = runs.briefing()
-        task = server.run(runs.submitted(server, run))
-        server.run(runs.shown(server, task, run, 1.0))
+        task = server.run(made_up_runs.submitted(server, run))
+        server.run(made_up_runs.shown(server, task, run, 1.0))
         page = opened(server.url)
 
         page.get_by_role("button", name=f"Cancel {run.name}").click()
@@ -59,18 +60,18 @@ def test_new_tasks_appear_and_running_ones_move_without_a_reload(opened):
         page = opened(server.url)
         expect(page.get_by_text("No tasks yet.")).to_be_visible()
         run = runs.briefing()
-        task = server.run(runs.submitted(server, run))
-        server.run(runs.shown(server, task, run, 1.0))
+        task = server.run(made_up_runs.submitted(server, run))
+        server.run(made_up_runs.shown(server, task, run, 1.0))
         expect(page.locator("tbody .status")).to_have_text("planning")
 
-        server.run(runs.shown(server, task, run, run.end_s))
+        server.run(made_up_runs.shown(server, task, run, run.end_s))
 
         expect(page.locator("tbody .status")).to_have_text("succeeded")
 
 
 def test_ten_thousand_tasks_are_paged(opened):
     with page_server(runs.CATALOG, runs.CLUSTER) as server:
-        server.run(runs.many(server, runs.briefing(), 10_000))
+        server.run(made_up_runs.many(server, runs.briefing(), 10_000))
         page = opened(server.url)
         rows = page.locator("tbody tr")
         expect(rows).to_have_count(50)
@@ -86,7 +87,7 @@ def test_ten_thousand_tasks_are_paged(opened):
 
 def test_the_page_works_below_a_path_prefix(opened):
     with page_server(runs.CATALOG, runs.CLUSTER, prefix="/tools/forerun") as server:
-        server.run(runs.ended(server, runs.briefing()))
+        server.run(made_up_runs.ended(server, runs.briefing()))
         page = opened(server.url)
 
         page.get_by_role("link", name="Briefing on spin qubits").click()
@@ -108,7 +109,7 @@ class _Keys:
 def test_the_page_asks_for_a_key_and_keeps_it_for_the_tab(opened):
     token, stored = new_key("people", Scope.READ, 0.0)
     with page_server(runs.CATALOG, runs.CLUSTER, keyring=Keyring(lambda: _Keys(stored))) as server:
-        server.run(runs.ended(server, runs.briefing()))
+        server.run(made_up_runs.ended(server, runs.briefing()))
         page = opened(server.url)
         expect(page.get_by_role("dialog", name="API key")).to_be_visible()
 
@@ -128,7 +129,7 @@ def test_the_page_asks_for_a_key_and_keeps_it_for_the_tab(opened):
 
 def test_an_ended_task_is_retried_from_the_list_and_from_a_step(opened):
     with page_server(runs.CATALOG, runs.CLUSTER) as server:
-        task = server.run(runs.ended(server, runs.briefing(fails=True)))
+        task = server.run(made_up_runs.ended(server, runs.briefing(fails=True)))
         page = opened(server.url)
 
         page.get_by_role("button", name="Retry").click()
@@ -145,7 +146,7 @@ def test_tasks_are_found_by_their_labels(opened):
     with page_server(runs.CATALOG, runs.CLUSTER) as server:
         for team in ("blue", "red"):
             run = runs.briefing(name=f"Briefing of the {team} team")
-            task = server.run(runs.ended(server, run))
+            task = server.run(made_up_runs.ended(server, run))
             server.run(server.gateway.show(task, labels={"team": team}))
         page = opened(server.url)
         expect(page.locator("tbody tr")).to_have_count(2)

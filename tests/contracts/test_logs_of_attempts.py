@@ -1,16 +1,10 @@
 """What every executor reports of what agents print and log: the stub and the one on Ray."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import printing_agents as p
 import pytest
-import pytest_asyncio
 from attempts import Attempts
 
 from actors.catalog import catalog_of
-from actors.executor.fenced import FencedExecutor
-from actors.executor.ray_executor import RayExecutor
-from actors.executor.stub import StubExecutor
 from planners.agents import AgentSpec, Catalog
 from reconciler.state.handoff import Failure
 from reconciler.views.logs import LogStream
@@ -30,23 +24,9 @@ CATALOG = Catalog(agents=(*DECLARED.agents, COMPLAINS))
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one executor serves all: its processes start once
 
 
-@pytest_asyncio.fixture(
-    scope="module", loop_scope="module", params=["stub", pytest.param("ray", marks=pytest.mark.ray)]
-)
-async def executor(request: pytest.FixtureRequest) -> AsyncIterator[tuple[FencedExecutor, str]]:
-    if request.param == "stub":
-        yield StubExecutor(CATALOG), "n1"
-        return
-    on_ray = RayExecutor(CATALOG)
-    yield on_ray, request.getfixturevalue("cluster").cpu
-    on_ray.close()
-
-
-@pytest.fixture
-def attempts(executor: tuple[FencedExecutor, str], request: pytest.FixtureRequest) -> Iterator[Attempts]:
-    mine = Attempts(*executor, task=request.node.name)
-    yield mine
-    mine.executor.release(mine.task)
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return CATALOG
 
 
 @pytest.mark.parametrize("agent", [p.prints, p.prints_in_host])

@@ -1,30 +1,24 @@
 """However a task fails, command line and API tell what failed, where, and what to do. One service serves all ways."""
 
-import json
 import os
-import re
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import failing_agents as f
 import live_service
 import pytest
-import yaml
 from browsers import chromium
+from failing_service import GUARD_S, GoalFaults, failing_urls, second_node, started
+from failing_tasks import CASES, one
 from live_service import alive
 from playwright.sync_api import expect
 from polling import until
 from typer.testing import CliRunner
 
-from benchmarks.scripted_llm import Fault, ScriptedLLM
 from orchestrator.cli.app import app
 from orchestrator.client.client import Client
 from orchestrator.client.errors import BadRequest, Busy, TaskFailed, Unreachable
@@ -35,230 +29,15 @@ from reconciler.views.models import TaskView
 # The first of these waits for Ray and Serve to start, on a machine that may be busy.
 pytestmark = pytest.mark.timeout(300)
 
-GUARD_S = 120
-_SUPPORT = Path(f.__file__).parent
-_AGENTS = (
-    *("summarises", "returns_a_text", "counts", "crashes", "exits", "hangs", "misses_a_module", "allocates_too_much"),
-    *("tells_its_pid", "pays_and_dies", "buys_in_vain", "rests", "repeats"),
-    *("lingers", "lingers_to_pay"),
-)
-
-
-class Case(NamedTuple):
-    """A task, and texts that must be told of it: what failed, where, and what to do."""
-
-    task: dict[str, Any]
-    what: tuple[str, ...]
-    where: tuple[str, ...]
-    fix: str
-
-
-def one(capability: str, given: dict[str, Any] | None = None, **task: Any) -> dict[str, Any]:
-    step = {"id": "only", "capability": capability, "inputs": given or {}}
-    return {"workflow": {"steps": [step]}, "planning": {"mode": "wait"}, **task}
-
-
-def at(mark: str, function: str) -> str:
-    return f"failing_agents.py:{f.line_of(mark)} in {function}"
-
-
-CASES = {
-    "exception": Case(
-        one("summarise", {"document": {"title": "x", "api_key": "a-secret-key"}}),
-        ("cause: KeyError: 'text'", "ValueError: the document cannot be summarised"),
-        (at("lookup", "_text_of"), at("summarise", "summarises"), "step only, agent summarises, node", '"title": "x"'),
-        "correct failing_agents.py",
-    ),
-    "import error": Case(
-        one("license"),
-        ("RuntimeError: this machine has no licence",),
-        ("failing_import.py:6 in <module>", "agent unreachable"),
-        "fix module failing_import",
-    ),
-    "wrong output": Case(
-        one("count-badly"),
-        ("output: Input should be a valid integer",),
-        ("in returns_a_text", "agent returns_a_text"),
-        "correct what 'returns_a_text' returns, or its return type",
-    ),
-    "wrong input": Case(
-        {
-            "workflow": {
-                "steps": [
-                    {"id": "first", "capability": "repeat", "inputs": {"value": "many"}},
-                    {"id": "only", "capability": "count", "inputs": {"number": "$steps.first"}},
-                ]
-            }
-        },
-        ("inputs.number: Input should be a valid integer",),
-        ("in counts", "agent counts"),
-        "see the parameters of 'counts'",
-    ),
-    "crash": Case(
-        one("crash"),
-        ("the process of agent 'crashes' died of: Segmentation fault",),
-        (at("crash", "crashes"), "agent crashes, node", "exit code: 139 (SIGSEGV)"),
-        "correct failing_agents.py",
-    ),
-    "exit": Case(
-        one("exit"),
-        ("the process of agent 'exits' ended itself by os._exit(",),
-        ("step only, agent exits, node", "exit code: "),
-        "raise an exception where the agent calls os._exit",
-    ),
-    "hang": Case(
-        one("hang"),
-        ("still running after 8 s",),
-        (at("hang", "hangs"), "agent hangs, node"),
-        "raise the agent's timeout_s",
-    ),
-    "out of memory": Case(
-        one("allocate"),
-        ("MemoryError",),
-        (at("allocate", "allocates_too_much"), "agent allocates_too_much, node"),
-        "resources.memory_bytes",
-    ),
-    "missing dependency": Case(
-        one("import"),
-        ("No module named 'no_such_module_here'",),
-        (at("missing", "misses_a_module"), "agent misses_a_module, node"),
-        "install module 'no_such_module_here' on node",
-    ),
-    "command": Case(
-        one("shell"),
-        ("'sh' ended with exit code 7: disk full",),
-        ("exit code: 7", "last lines of stderr", "agent sheller"),
-        "run the command by hand",
-    ),
-    "service answers 429": Case(
-        one("call-429"), ("answered 429 Too Many Requests",), ("/429", "agent caller-429"), "try again later"
-    ),
-    "service answers 500": Case(
-        one("call-500"), ("answered 500 Internal Server Error",), ("/500", "agent caller-500"), "try again later"
-    ),
-    "service stalls": Case(
-        one("call-stall"), ("still running after 1 s",), ("agent caller-stall, node",), "raise the agent's timeout_s"
-    ),
-    "budget": Case(
-        one("buy", limits={"budget_usd": 1.0}),
-        ("step 'only' would cost $0.60, and $0.60 of the budget of $1.00 are spent",),
-        ("sold out",),
-        "raise limits.budget_usd",
-    ),
-    "deadline": Case(
-        one("rest", limits={"deadline_s": 2.0}),
-        ("the deadline of 2 s has passed while 'only' ran",),
-        ("step only, agent rests, node",),
-        "raise limits.deadline_s",
-    ),
-    "planner gives nonsense": Case(
-        {"goal": "answer with nonsense"}, ("gave a plan that cannot run",), ("the LLM scripted-llm",), "reword the goal"
-    ),
-    "provider of the planner answers 429": Case(
-        {"goal": "answer with http_429"}, ("answered with HTTP 429",), ("the LLM scripted-llm",), "limits the rate"
-    ),
-    "provider of the planner answers 500": Case(
-        {"goal": "answer with http_500"}, ("answered with HTTP 500",), ("the LLM scripted-llm",), "try again"
-    ),
-    "provider of the planner stalls": Case(
-        {"goal": "answer with stall"}, ("stalled: no token for 1 s",), ("the LLM scripted-llm",), "try again"
-    ),
-}
-
-
-class GoalFaults(ScriptedLLM):
-    """Its faults follow from the goal, not from the order of requests."""
-
-    def fault(self) -> Fault | None:
-        said = json.dumps(self.requests[-1]["messages"])
-        fault = next((fault for fault in Fault if f"answer with {fault.value}" in said), None)
-        return Fault.CYCLE if "answer with nonsense" in said else fault
-
-
-class _FailingService(BaseHTTPRequestHandler):
-    """Answers with the status in the path, or not at all."""
-
-    stopping = threading.Event()
-
-    def do_POST(self) -> None:
-        if self.path == "/stall":
-            self.stopping.wait(GUARD_S)
-            return
-        self.send_response(int(self.path[1:4]))
-        if self.path == "/429-busy":
-            self.send_header("Retry-After", "600")
-        self.end_headers()
-
-    def log_message(self, *arguments: Any) -> None:
-        """Say nothing."""
-
 
 @pytest.fixture(scope="module")
-def failing_url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _FailingService)
-    server.daemon_threads = True
-    serving = threading.Thread(target=server.serve_forever, args=(0.05,))
-    serving.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    _FailingService.stopping.set()
-    server.shutdown()
-    server.server_close()
-    serving.join()
-
-
-@pytest.fixture(scope="module")
-def llm() -> Iterator[ScriptedLLM]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live_service.Service]:
     answers = {case.task["goal"]: [{"id": "a", "capability": "rest"}] for case in CASES.values() if "goal" in case.task}
-    with GoalFaults(answers, faults_after=0) as serving:
-        yield serving
-
-
-def catalog(failing_url: str) -> dict[str, Any]:
-    agents: list[dict[str, Any]] = [{"target": f"failing_agents:{name}"} for name in _AGENTS]
-    for name, capability in {"returns_a_text": "count-badly", "exits": "exit"}.items():
-        agents[_AGENTS.index(name)]["capability"] = capability
-    agents.append({"capability": "license", "target": "failing_import:unreachable", "retry": {"max_attempts": 1}})
-    shell = ["sh", "-c", "echo disk full >&2; exit 7"]
-    agents.append(
-        {"name": "sheller", "capability": "shell", "kind": "command", "target": shell, "retry": {"max_attempts": 1}}
-    )
-    agents += [
-        {
-            "name": f"caller-{path}",
-            "capability": f"call-{path}",
-            "kind": "http",
-            "effect": "pure",
-            "target": f"{failing_url}/{path}",
-            "settings": {"allow": ["127.0.0.1"]},
-            "retry": {"max_attempts": 1},
-            "timeout_s": 1.0 if path == "stall" else 30.0,
-        }
-        for path in ("429", "429-busy", "500", "stall")
-    ]
-    return {"agents": agents}
-
-
-@pytest.fixture(scope="module")
-def service(
-    tmp_path_factory: pytest.TempPathFactory, failing_url: str, llm: ScriptedLLM
-) -> Iterator[live_service.Service]:
-    folder = tmp_path_factory.mktemp("failing")
-    (folder / "catalog.yaml").write_text(yaml.safe_dump(catalog(failing_url)))
-    environment = {
-        "PYTHONPATH": os.pathsep.join([str(_SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]),
-        "FORERUN_DATA_DIR": str(folder),
-        "FORERUN_LLM__BASE_URL": llm.base_url,
-        "FORERUN_LLM__MODEL": llm.model,
-        "FORERUN_LLM__STALL_S": "1",
-        "FORERUN_LLM__MAX_RETRIES": "0",
-        "FORERUN_LLM__MAX_REPAIRS": "0",
-    }
-    # Without Ray Serve it starts sooner, and failures are told the same.
-    direct = ("--ingress", "direct")
-    running = live_service.started(folder, *direct, catalog=folder / "catalog.yaml", environment=environment)
-    yield running
-    processes = running.descendants()
-    assert running.terminate() == 0, running.log.read_text()
+    with failing_urls() as failing, GoalFaults(answers, faults_after=0) as llm:
+        running = started(tmp_path_factory.mktemp("failing"), failing, llm)
+        yield running
+        processes = running.descendants()
+        assert running.terminate() == 0, running.log.read_text()
     assert alive(processes) == set()
 
 
@@ -268,37 +47,10 @@ def url(service: live_service.Service) -> str:
 
 
 @pytest.fixture
-def second_node(service: live_service.Service, tmp_path: Path) -> Iterator[Callable[[], None]]:
-    """A node that alone has the resource `doomed`; call what is yielded to lose it."""
-    raylet = next(pid for pid in service.descendants() if _name(pid) == "raylet")
-    address = re.search(r"--gcs-address=([^ \0]+)", Path(f"/proc/{raylet}/cmdline").read_text())
-    assert address is not None
-    inherited = Path(f"/proc/{raylet}/environ").read_text().split("\0")
-    token = dict(line.split("=", 1) for line in inherited if line.startswith("RAY_AUTH"))
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", f"--address={address[1]}"]
-    command += ["--num-cpus=2", "--node-ip-address=127.0.0.1", "--disable-usage-stats"]
-    command += ["--object-store-memory=100000000", '--resources={"doomed": 2}']
-    paths = os.pathsep.join([str(_SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = live_service.clean_environment(
-        {**token, "PYTHONPATH": paths, "RAY_raylet_start_wait_time_s": str(GUARD_S)}
-    )
-    with (tmp_path / "node.log").open("wb") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said, env=environment, start_new_session=True)  # noqa: S603 - our own
-
-    def lose() -> None:
-        for pid in live_service.family(process.pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-    yield lose
-    lose()
-    process.wait(GUARD_S)
-
-
-def _name(pid: int) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    return ""
+def lose_second_node(service: live_service.Service, tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """Ends the node that alone has the resource `doomed`."""
+    with second_node(service, tmp_path / "node.log") as lose:
+        yield lose
 
 
 def _command(pid: int) -> str:
@@ -421,14 +173,14 @@ def test_an_agent_that_is_killed_is_told_as_such(url: str, client: Any, tmp_path
 
 @pytest.mark.slow  # Ray takes its time to notice
 def test_work_on_a_node_that_is_lost_tells_which_node_and_what_to_do(
-    url: str, client: Any, second_node: Callable[[], None]
+    url: str, client: Any, lose_second_node: Callable[[], None]
 ):
     until(lambda: any("doomed" in node.total.custom for node in client.nodes().nodes))
     node = next(node.id for node in client.nodes().nodes if "doomed" in node.total.custom)
     pure, act = (submitted_where_it_fits(client, one(name)) for name in ("linger", "linger-and-pay"))
     until(lambda: all(client.get(task).steps.running == 1 for task in (pure, act)))
 
-    second_node()
+    lose_second_node()
     failed, doubted = client.wait(pure, GUARD_S), client.wait(act, GUARD_S)
 
     assert (failed.status, doubted.status) == (RunStatus.FAILED, RunStatus.IN_DOUBT)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 from disturbed import Disturbed
-from histories import EFFECTS, Death, Fate, History, Reply, histories
+from histories import EFFECTS, Death, Fate, History, Reply
 from hypothesis import HealthCheck, Phase, given, settings
+from random_histories import histories
 
 from planners.agents import Effect
 from planners.model import StepId, canonical_json

@@ -5,9 +5,10 @@ import os
 from concurrent.futures import Executor, Future
 from itertools import cycle
 
-from histories import CATALOG, histories
+from histories import CATALOG
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from random_histories import histories
 from virtual_loop import in_virtual_time
 from worlds import NODES
 

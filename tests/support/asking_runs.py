@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import made_up_runs
 import page_runs as runs
 from page_server import PageServer
 
@@ -50,7 +51,7 @@ _COMPLETION = Completion(
 async def asking(server: PageServer) -> TaskId:
     """A run that waits for an approval, a callback, and an answer about the act of `draft`."""
     run = runs.briefing(name="A briefing that asks")
-    task = await runs.submitted(server, run, age_s=AT_S)
+    task = await made_up_runs.submitted(server, run, age_s=AT_S)
     bars = [doubted(bar) for final in run.bars if (bar := run.bar_at(final, AT_S)) is not None]
     plan = run.plan.model_copy(update={"pending": _PENDING, "skipped": _SKIPPED})
     doubt = Doubt(

@@ -2,6 +2,7 @@
 
 import json
 
+import made_up_runs
 import page_runs as runs
 import pytest
 
@@ -16,8 +17,8 @@ class Here:
 @pytest.fixture
 async def task(gateway):
     here = Here(gateway)
-    task = await runs.submitted(here, runs.briefing())
-    await runs.shown(here, task, runs.briefing(), 1.0)
+    task = await made_up_runs.submitted(here, runs.briefing())
+    await made_up_runs.shown(here, task, runs.briefing(), 1.0)
     return task
 
 
@@ -34,7 +35,7 @@ async def events(http, task, **headers) -> list[dict]:
 
 
 async def test_an_ended_run_is_one_event_with_everything(http, gateway, task):
-    await runs.shown(Here(gateway), task, runs.briefing(), runs.briefing().end_s)
+    await made_up_runs.shown(Here(gateway), task, runs.briefing(), runs.briefing().end_s)
 
     (whole,) = await events(http, task)
 
@@ -56,7 +57,7 @@ async def test_a_client_that_resumes_gets_what_it_has_not_seen(http, gateway, ta
 
 
 async def test_a_client_that_has_seen_all_of_an_ended_run_need_not_come_back(http, gateway, task):
-    await runs.shown(Here(gateway), task, runs.briefing(), runs.briefing().end_s)
+    await made_up_runs.shown(Here(gateway), task, runs.briefing(), runs.briefing().end_s)
     seen = (await gateway.changes(task, 0, 0.0)).seq
 
     reply = await http.get(f"/v1/tasks/{task}/changes", headers={"Last-Event-ID": str(seen)})

@@ -13,7 +13,6 @@ from orchestrator.cli.app import app as cli
 from orchestrator.client.client import Client
 from orchestrator.gateway.memory import MemoryGateway
 from orchestrator.gateway.preview import preview as compare
-from planners.amounts import dollars
 from planners.plans import Placement, Plan, PlannedStep
 from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step
@@ -311,48 +310,6 @@ def test_the_schema_of_a_task_accepts_what_people_write(forerun, task):
         jsonschema.validate(task | {"gaol": "x"}, schema)
 
 
-def test_an_unknown_benchmark_is_exit_code_2(forerun):
-    assert forerun("bench", "nonsense").exit_code == 2
-
-
-def test_a_benchmark_writes_its_json(forerun, monkeypatch, tmp_path):
-    class Fake:
-        BENCHMARKS = ("fan",)
-
-        @staticmethod
-        def run(runs: int = 1):
-            return {"runs": runs, "run_s": 0.5}
-
-    monkeypatch.setattr("orchestrator.cli.bench.imported", lambda _name: Fake)
-
-    result = forerun("bench", "--to", tmp_path, "fan", "--runs", 3)
-
-    assert result.exit_code == 0, result.output
-    assert json.loads((tmp_path / "fan.json").read_text()) == {"runs": 3, "run_s": 0.5}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["burst", "--tasks", "0"], "--tasks"),
-        (["speculation", "--workloads", "warm", "wram"], "--workloads"),
-        (["speculation", "--scale", "0"], "--scale"),
-        (["similarity", "--train", "none.jsonl"], "--train"),
-        (["similarity", "--sets", "ultratol"], "--sets"),
-        (["drift", "--data", "none"], "--data"),
-        (["drift", "--data", "."], "tools_ultratool.json"),
-        (["planner", "--workflows", "none.json"], "--workflows"),
-        (["planner", "--nodes", "8"], "--nodes"),
-    ],
-)
-def test_invalid_options_of_a_benchmark_are_reported_before_it_runs(forerun, tmp_path, arguments, said):
-    result = forerun("bench", "--to", tmp_path, *arguments)
-
-    assert result.exit_code == 2, result.output
-    assert said in result.stderr
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -376,26 +333,3 @@ def test_up_reports_a_port_that_is_in_use(forerun):
 
     assert result.exit_code == 4
     assert "--port" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("usd", "shown"),
-    [
-        (0, "$0"),
-        (5.309e-05, "$0.000053"),
-        (0.0042, "$0.0042"),
-        (0.01, "$0.01"),
-        (12.345, "$12.35"),
-        (1234.5, "$1,234.50"),
-    ],
-)
-def test_dollars_are_shown_as_people_read_them(usd, shown):
-    assert dollars(usd) == shown
-
-
-@pytest.mark.parametrize(
-    ("usd", "shown"),
-    [(0.1 + 0.2, "$0.30"), (0.301, "$0.31"), (4.0, "$4.00"), (0.00421, "$0.0043"), (1234.501, "$1,234.51")],
-)
-def test_advice_on_a_limit_is_never_below_what_is_needed(usd, shown):
-    assert dollars(usd, round_up=True) == shown
