@@ -27,6 +27,8 @@ _LINGER_S = 0.05
 _LAZY_LINGER_S = 0.5
 # While the database is unavailable (a full disk, a restart) entries wait, as a fact that is not written is lost.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
+# While the journal is closed. If the connection is lost, only the second try tells whether the first has committed.
+_LAST_TRIES = 2
 
 
 class CommitObserver(Protocol):
@@ -118,40 +120,44 @@ class GroupWriter:
         try:
             self._write_once_it_can(batch)
         except Superseded as error:
-            self._in_hand = frozenset()
             if not self.last_error:
                 _log.error("nothing more is written to the journal: %s", error)
             self.last_error = str(error)
+            self._fail(batch, error)
+        except OperationalError as error:  # the journal is closed while the database is away: none can be written alone
+            _log.error("the journal is closed and %d entries could not be written: %s", len(batch), error.orig)
+            self._fail(batch, error)
+        except Exception as error:  # noqa: BLE001 -- whatever an entry holds, this thread goes on and the future gets the error
+            if len(batch) > 1:
+                for entry in batch:
+                    self._commit([entry])
+                return
+            if not batch[0].urgent:  # nobody waits, so nobody else would log it
+                _log.error("an entry of the journal could not be written", exc_info=error)
+            self._fail(batch, error)
+        else:
             for entry in batch:
                 if not entry.done.done():  # else it was withdrawn
-                    entry.done.set_exception(error)
-            return
-        except Exception as error:  # noqa: BLE001 -- whatever an entry holds, this thread goes on and the future gets the error
-            if len(batch) == 1:
-                self._in_hand = frozenset()
-                if not batch[0].urgent:  # nobody waits, so nobody else would log it
-                    _log.error("an entry of the journal could not be written", exc_info=error)
-                if not batch[0].done.done():  # else it was withdrawn
-                    batch[0].done.set_exception(error)
-                return
-            for entry in batch:
-                self._commit([entry])
-            return
+                    entry.done.set_result(None)
+            self._in_hand = frozenset()
+
+    def _fail(self, batch: Sequence[Entry], error: Exception) -> None:
+        self._in_hand = frozenset()
         for entry in batch:
             if not entry.done.done():  # else it was withdrawn
-                entry.done.set_result(None)
-        self._in_hand = frozenset()
+                entry.done.set_exception(error)
 
     def _write_once_it_can(self, batch: Sequence[Entry]) -> None:
-        pause_s = _FIRST_PAUSE_S
+        pause_s, last_tries = _FIRST_PAUSE_S, _LAST_TRIES
         while True:
-            last, began_s = self._closing.is_set(), time.monotonic()
+            last_tries -= self._closing.is_set()
+            began_s = time.monotonic()
             try:
                 taken = self._taken(batch)
                 only_lazy = all(entry.lazy for entry in taken)
                 self._transactions.write(taken, self.ownership, relaxed=only_lazy)
             except OperationalError as error:  # caused by the database's state, not by the entries
-                if last:
+                if not last_tries:
                     raise
                 if not self._transactions.in_doubt:
                     self._in_hand = frozenset()

@@ -13,6 +13,7 @@ from reconciler.journal.entries import Entry
 from reconciler.journal.ownership import claimed
 from reconciler.journal.schema import EVENTS, HEARTBEATS, OUTCOMES, STAGED_OUTPUTS, SUMMARIES, TASKS, open_engine
 from reconciler.journal.transactions import ChunkTransactions
+from reconciler.journal.writer import GroupWriter
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
@@ -204,3 +205,25 @@ def test_what_the_server_has_refused_is_not_in_doubt(transactions):
         write(transactions, admission("t"))
 
     assert not transactions.in_doubt
+
+
+def test_a_connection_that_is_lost_while_the_journal_is_closed_leaves_nothing_in_doubt(
+    engine, transactions, lose_connection, monkeypatch, caplog
+):
+    """Its entries are looked for together: one by one, all but the first would be inserted once more."""
+    lose_connection(is_noticed=True)
+    lost = Connection.commit
+    writer = GroupWriter(transactions)
+
+    def once(connection):
+        writer._closing.set()
+        monkeypatch.undo()
+        lost(connection)
+
+    monkeypatch.setattr(Connection, "commit", once)
+    waits = [writer.write(admission(task)) for task in ("t", "u", "v")]
+    writer.close()
+
+    assert [durable.exception(60) for durable in waits] == [None, None, None]
+    assert rows(engine, TASKS.c.id) == [("t",), ("u",), ("v",)]
+    assert "IntegrityError" not in caplog.text

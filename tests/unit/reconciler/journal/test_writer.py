@@ -123,6 +123,19 @@ def test_closing_does_not_wait_for_a_database_that_stays_away(engine):
         durable.result(GUARD_S)
 
 
+def test_at_the_end_all_entries_fail_together_and_are_not_tried_one_by_one(engine, caplog):
+    """Each try may wait for a connection, and there may be thousands of entries."""
+    away = Interrupted(engine, failures=10**9)
+    writer = GroupWriter(ChunkTransactions(away))
+    waits = [writer.write(rows(number)) for number in range(20)]
+
+    writer.close()
+
+    assert all(isinstance(durable.exception(GUARD_S), OperationalError) for durable in waits)
+    assert 10**9 - away.failures < 20
+    assert "20 entries could not be written" in caplog.text
+
+
 def test_what_comes_after_the_end_is_refused_at_once(engine):
     writer = GroupWriter(ChunkTransactions(engine))
     writer.close()
