@@ -13,6 +13,7 @@ from orchestrator.errors import InvalidSettings
 from orchestrator.settings import Settings
 from planners.errors import ForerunError
 from planners.validation.suggestions import nearest
+from reconciler.errors import InvalidDatabase
 
 # Variables with the same prefix that are no settings: those of the client, the settings file, the benchmarks' data.
 _NOT_SETTINGS = frozenset({"FORERUN_URL", "FORERUN_TOKEN", "FORERUN_HEADERS", "FORERUN_SETTINGS", "FORERUN_DATA"})
@@ -29,9 +30,12 @@ def load_settings(file: Path | None = None, flags: Mapping[str, Any] | None = No
     for source in (_file_settings(file), _environment_settings(), flags or {}):
         merged = _merged(merged, source)
     try:
-        return Settings(**merged)
+        settings = Settings(**merged)
     except ValidationError as error:
         raise _invalid(error) from None
+    if settings.journal.url is not None:
+        _refuse_unknown_database(settings.journal_url)
+    return settings
 
 
 def read_document(file: Path, refusal: type[ForerunError]) -> Any:
@@ -106,6 +110,16 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
         if not upper.startswith("FORERUN_") or upper in known | sections or upper.startswith(open_ended):
             continue
         raise InvalidSettings("unknown environment variable", name, nearest(upper, known))
+
+
+def _refuse_unknown_database(url: str) -> None:
+    # Imported here: most commands need no database.
+    from reconciler.journal.database_url import database_url  # noqa: PLC0415
+
+    try:
+        database_url(url)
+    except InvalidDatabase as error:
+        raise InvalidSettings(error.message, error.field, error.fix) from None
 
 
 def _paths(model: type[BaseModel], joint: str) -> list[str]:

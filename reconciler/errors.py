@@ -23,6 +23,10 @@ class IdempotencyConflict(RunError):
     """The idempotency key was used before with another task."""
 
 
+class InvalidDatabase(RunError):
+    """The journal cannot be in this database, or not with this driver."""
+
+
 class JournalTooNew(RunError):
     """A newer version has written the journal, so this one cannot read it."""
 

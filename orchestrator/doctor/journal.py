@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.doctor.finding import Finding, error, ok, warning
 from orchestrator.settings import Settings
+from reconciler.errors import InvalidDatabase
+from reconciler.journal.database_url import database_url
 from reconciler.journal.schema import REVISION
 
 CHECK = "journal"
@@ -22,9 +24,9 @@ _CLOCKS_DIFFER_S = 2.0
 def check_journal(settings: Settings) -> Iterator[Finding]:
     """Connect, lock for writing, and undo that. Nothing is created or migrated."""
     try:
-        url = make_url(settings.journal_url)
-    except ArgumentError as flaw:
-        yield error(CHECK, f"journal.url is no database URL: {flaw}", "see the examples in deploy/forerun.yaml")
+        url = database_url(settings.journal_url)
+    except InvalidDatabase as flaw:
+        yield error(CHECK, f"{flaw.field}: {flaw.message}", flaw.fix)
         return
     is_sqlite = url.get_backend_name() == "sqlite"
     if is_sqlite and not Path(str(url.database)).exists():

@@ -86,11 +86,8 @@ class ArrayTransactions:
 
 @contextmanager
 def _pipeline(connection: Connection) -> Iterator[None]:
-    """With psycopg, statements are sent without waiting for results, up to the commit, which raises the first error."""
+    """Statements are sent without waiting for results, up to the commit, which raises the first error."""
     driver: Any = connection.connection.driver_connection
-    if connection.dialect.driver != "psycopg":
-        yield
-        return
     with driver.pipeline() as pipeline:
         try:
             yield

@@ -21,11 +21,11 @@ from sqlalchemy import (
     inspect,
     text,
 )
-from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from reconciler.errors import JournalTooNew
+from reconciler.journal.database_url import database_url
 from reconciler.journal.wal_checkpoints import MOST_PAGES
 
 METADATA = MetaData()
@@ -156,32 +156,30 @@ def open_engine(url: str) -> Engine:
     """Connect, after bringing the schema up to date.
 
     Raises:
+        InvalidDatabase: the journal cannot be there.
         JournalTooNew: a newer version has written the journal.
     """
-    is_sqlite = make_url(url).get_backend_name() == "sqlite"
-    engine = create_engine(_impatient(url), pool_pre_ping=not is_sqlite)
-    if is_sqlite:
-        event.listen(engine, "connect", _tune_sqlite)
-    elif engine.dialect.driver == "psycopg":
-        event.listen(engine, "connect", _tune_psycopg)
+    parsed = database_url(url)
+    is_sqlite = parsed.get_backend_name() == "sqlite"
+    engine = create_engine(_impatient(parsed), pool_pre_ping=not is_sqlite)
+    event.listen(engine, "connect", _tune_sqlite if is_sqlite else _tune_psycopg)
     try:
         with engine.connect() as connection:
             current = _revision(connection)
         if current != REVISION:
-            _migrate(url, is_sqlite=is_sqlite)
+            _migrate(parsed, is_sqlite=is_sqlite)
     except BaseException:
         engine.dispose()
         raise
     return engine
 
 
-def _impatient(url: str) -> URL:
+def _impatient(url: URL) -> URL:
     """The URL with timeouts: a database host that is gone would otherwise block a connection for many minutes."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "postgresql":
-        return parsed
-    missing = {name: value for name, value in _POSTGRES_TIMEOUTS.items() if name not in parsed.query}
-    return parsed.update_query_dict(missing)
+    if url.get_backend_name() != "postgresql":
+        return url
+    missing = {name: value for name, value in _POSTGRES_TIMEOUTS.items() if name not in url.query}
+    return url.update_query_dict(missing)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -190,7 +188,7 @@ def _revision(connection: Connection) -> str | None:
     return connection.execute(text(f"SELECT version_num FROM {_VERSIONS}")).scalar()  # noqa: S608 - a constant
 
 
-def _migrate(url: str, *, is_sqlite: bool) -> None:
+def _migrate(url: URL, *, is_sqlite: bool) -> None:
     """Upgrade in one transaction, under a lock: all shards open the journal at the same time."""
     # Here and not above: only the first start of a version needs it.
     from alembic import command  # noqa: PLC0415

@@ -46,6 +46,13 @@ def test_postgres_takes_arrays_and_sqlite_takes_rows(tmp_path, transactions):
     sqlite.dispose()
 
 
+def test_a_url_that_names_no_driver_is_that_of_the_one_driver(database_url):
+    engine = open_engine(database_url.replace("postgresql+psycopg://", "postgresql://"))
+
+    assert engine.dialect.driver == "psycopg"
+    engine.dispose()
+
+
 def test_texts_and_numbers_come_back_as_they_were(engine, transactions):
     """Also where some of the moments in one array are whole numbers, and others are not."""
     moments = [3, 0.1, 1e-9, 2**40, 0.5, 7, 8.25, 1, 2, 3]

@@ -112,7 +112,7 @@ def test_a_journal_of_a_newer_version_is_an_error(written):
     assert (first.level, "9999" in first.message) == (Gravity.ERROR, True)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "postgresql+psycopg://u:secret@127.0.0.1:1/d"])
+@pytest.mark.parametrize("url", ["nonsense", "mysql://u:secret@h/d", "postgresql+psycopg://u:secret@127.0.0.1:1/d"])
 def test_a_journal_that_cannot_be_reached_is_an_error_that_shows_no_password(settings, url):
     found = only(check_journal(settings.model_copy(update={"journal": JournalSettings(url=url)})), Gravity.ERROR)
 

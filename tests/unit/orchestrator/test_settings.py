@@ -116,6 +116,21 @@ def test_a_missing_file_is_refused(tmp_path):
         load_settings(tmp_path / "none.yaml")
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("nonsense", "no URL of a database"), ("mysql://u:p4ss@h/d", "mysql"), ("postgresql+pg8000://h/d", "pg8000")],
+)
+def test_a_database_that_a_journal_cannot_be_in_is_refused(monkeypatch, url, said):
+    monkeypatch.setenv("FORERUN_JOURNAL__URL", url)
+
+    with pytest.raises(InvalidSettings, match=said) as caught:
+        load_settings()
+
+    assert caught.value.field == "journal.url"
+    assert "postgresql+psycopg://" in caught.value.fix
+    assert "p4ss" not in str(caught.value)
+
+
 def test_the_tree_is_frozen_and_secrets_do_not_show():
     settings = load_settings(flags={"llm": {"api_key": "s3cret"}, "journal": {"url": "postgresql://u:p4ss@h/d"}})
 
