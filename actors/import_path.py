@@ -4,11 +4,13 @@ import importlib
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import count
+from types import ModuleType
 from typing import Any
 
 from actors.errors import UnknownTarget
 from actors.raised import own_frame
 from actors.signature import Signature
+from planners.validation.suggestions import nearest
 
 
 def import_path(function: Callable[..., Any]) -> str:
@@ -48,20 +50,26 @@ def load_object(target: str) -> Any:
     if not colon or not module_name or not attribute:
         raise UnknownTarget(f"'{target}' is not an import path", "target", "write module:attribute")
     try:
-        found: Any = importlib.import_module(module_name)
+        module = importlib.import_module(module_name)
     except ImportError as error:
         fix = "install it where the workers run, or ship it in Ray's runtime_env"
         raise UnknownTarget(f"'{target}' cannot be imported: {error}{_where(error)}", "target", fix) from error
     except Exception as error:  # a user's module may raise anything while it is imported
         why = f"{type(error).__name__}: {error}{_where(error)}"
         raise UnknownTarget(f"'{target}' cannot be imported: {why}", "target", f"fix module {module_name}") from error
+    found: Any = module
     try:
         for part in attribute.split("."):
             found = getattr(found, part)
     except AttributeError:
-        fix = "define agents at the top of an importable module"
-        raise UnknownTarget(f"module '{module_name}' has no '{attribute}'", "target", fix) from None
+        raise UnknownTarget(f"module '{module_name}' has no '{attribute}'", "target", _fix(module, attribute)) from None
     return found
+
+
+def _fix(module: ModuleType, wrong: str) -> str:
+    public = [name for name in vars(module) if not name.startswith("_")]
+    own = [name for name in public if getattr(vars(module)[name], "__module__", "") == module.__name__]
+    return nearest(wrong, public, own)
 
 
 def _where(error: Exception) -> str:

@@ -138,5 +138,7 @@ def _invalid(error: ValidationError) -> InvalidSettings:
     first = error.errors()[0]
     path = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        return InvalidSettings("unknown setting", path, nearest(path, [*_paths(Settings, "."), *Settings.model_fields]))
+        known, section = [*_paths(Settings, "."), *Settings.model_fields], path.rpartition(".")[0]
+        beside = [name for name in known if name.rpartition(".")[0] == section]
+        return InvalidSettings("unknown setting", path, nearest(path, known, beside))
     return InvalidSettings(first["msg"], path, "`forerun schema settings` prints the allowed values")

@@ -12,8 +12,8 @@ _COMPARED, _SORTED, _SCANNED = 50, 1_000, 2_000
 _LONGEST_NAME, _LONGEST_TEXT = 40, 500
 
 
-def nearest(wrong: str, known: Collection[str]) -> str:
-    """'did you mean X?', or the names to choose from.
+def nearest(wrong: str, known: Collection[str], listed: Collection[str] | None = None) -> str:
+    """'did you mean X?', or the names to choose from: all ``known`` ones, or those ``listed``.
 
     Long names are compared and shown by their first 40 characters. Of many names at most 50 are compared: the
     first ones of about the same length that begin or end with the same letter.
@@ -21,9 +21,10 @@ def nearest(wrong: str, known: Collection[str]) -> str:
     if meant := _meant(shown(wrong), _comparable(wrong, known)):
         alternatives = "' or '".join(meant)
         return f"did you mean '{alternatives}'?"
-    if not known:
+    listed = known if listed is None else listed
+    if not listed:
         return "there are none"
-    names = sorted(set(known)) if len(known) <= _SORTED else known
+    names = sorted(set(listed)) if len(listed) <= _SORTED else listed
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return f"there are {', '.join(map(shown, islice(names, _LISTED)))}{more}"
 

@@ -168,6 +168,16 @@ def test_import_paths_that_lead_nowhere_say_so(target: str):
     assert caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("target", "fix"),
+    [("sample_agents:ad", "did you mean 'add'?"), ("sample_agents:zzzz", "there are Molecule, add, add_in_process")],
+)
+def test_a_misspelt_name_in_a_module_is_told_with_the_nearest_or_with_what_the_module_defines(target: str, fix: str):
+    with pytest.raises(errors.UnknownTarget) as caught:
+        load(target)
+    assert caught.value.fix.startswith(fix)
+
+
 def test_staged_effects_wait_in_the_context():
     CONTEXT.stage("file", b"data")
 

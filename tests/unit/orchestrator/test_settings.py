@@ -79,6 +79,8 @@ def test_variables_of_other_parts_are_left_alone(environment):
         ("http: {prot: 1}", "http.prot", "http.port"),
         ("htpp: {port: 1}", "htpp", "'http'"),
         ("gate: {alpha: 2}", "gate.alpha", "schema"),
+        ("workflow: {steps: []}", "workflow", "there are callbacks, catalog, cluster"),
+        ("gate: {workflow: 1}", "gate.workflow", "there are gate.alpha, gate.budget_usd"),
     ],
 )
 def test_a_wrong_key_in_the_file_is_named_with_the_nearest(tmp_path, text, field, meant):
