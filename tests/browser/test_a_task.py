@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 
 import made_up_runs
 import page_runs as runs
@@ -216,9 +217,38 @@ def test_a_phone_shows_every_part_without_scrolling_sideways(site, opened, tab):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("tab", ["steps", "plans", "logs"])
+def test_on_a_phone_the_columns_that_are_shown_fill_the_row(site, opened, tab):
+    page = opened(site.task("bad", tab=tab), phone=True)
+    row = page.locator(".vbody .vrow").first
+    expect(row).to_be_visible()
+
+    cells = [cell.bounding_box() for cell in row.get_by_role("gridcell").all() if cell.is_visible()]
+    whole = row.bounding_box()
+
+    gap, padding = 10, 14
+    assert cells[0]["x"] == pytest.approx(whole["x"] + padding, abs=1)
+    assert cells[-1]["x"] + cells[-1]["width"] == pytest.approx(whole["x"] + whole["width"] - padding, abs=1)
+    for left, right in pairwise(cells):
+        assert right["x"] == pytest.approx(left["x"] + left["width"] + gap, abs=1)
+
+
+def test_plans_of_a_task_that_runs_have_no_similarity_yet(opened):
+    with page_server(runs.CATALOG, runs.CLUSTER) as server:
+        run = runs.briefing()
+        task = server.run(made_up_runs.submitted(server, run))
+        server.run(made_up_runs.shown(server, task, run, 1.0))
+
+        figures = opened(f"{server.url}#/tasks/{task}?tab=plans").locator(".plan-figures")
+
+        expect(figures).to_contain_text("Speculative plan")
+        expect(figures).not_to_contain_text("null")
+
+
 def test_a_task_that_is_not_there_is_said_to_be_missing(site, opened):
     page = opened(site.at("#/tasks/t000000000000-0000000000000000"))
-    expect(page.get_by_text("there is no task 't000000000000-0000000000000000'")).to_be_visible()
+    expect(page.get_by_text("there is no task 't000000000000-0000000000000000'", exact=True)).to_be_visible()
+    expect(page.get_by_text("lists the tasks")).to_be_visible()
 
 
 def test_a_run_moves_on_and_survives_a_service_that_was_away(opened):

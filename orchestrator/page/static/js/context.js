@@ -31,11 +31,11 @@ export class Context {
     this.messages = new Rows(this.element, {
       label: "Messages", open: one => select(one.step),
       columns: [
-        {title: "Message", width: "minmax(100px, 200px)", fill: text(one => one.id)},
-        {title: "Topic", width: "minmax(100px, 1fr)", fill: text(one => one.reply_to ? `answer to ${one.reply_to}` : one.topic)},
+        {title: "Message", width: "minmax(100px, 200px)", narrow: "minmax(0, 1fr)", fill: text(one => one.id)},
+        {title: "Topic", width: "minmax(100px, 1fr)", narrow: "minmax(0, 1fr)", fill: text(one => one.reply_to ? `answer to ${one.reply_to}` : one.topic)},
         {title: "Step", width: "minmax(90px, 180px)", kind: "soft wide-only", fill: text(one => one.step)},
-        {title: "Size", width: "84px", kind: "n", fill: text(one => bytes(one.size_bytes))},
-        {title: "Delivered", width: "96px", kind: "n", fill: text(one => one.at_s === null ? "staged" : seconds(one.at_s))},
+        {title: "Size", width: "84px", narrow: "60px", kind: "n", fill: text(one => bytes(one.size_bytes))},
+        {title: "Delivered", width: "96px", narrow: "70px", kind: "n", fill: text(one => one.at_s === null ? "staged" : seconds(one.at_s))},
       ],
     });
   }

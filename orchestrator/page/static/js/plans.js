@@ -22,10 +22,10 @@ export class Plans {
     this.rows = new Rows(this.element, {
       label: "Steps of both plans", open: step => select(step),
       columns: [
-        {title: "Step", width: "minmax(130px, 1.6fr)", fill: text(step => this.names.id[step])},
-        {title: "Difference", width: "minmax(120px, 1.2fr)", fill: (cell, step) => { say(cell, RELATIONS[this.names.relation[step]]); cell.dataset.relation = this.names.relation[step]; }},
-        {title: "Speculative plan", width: "minmax(120px, 1.5fr)", fill: text(step => this.guessed(step))},
-        {title: "Optimal plan", width: "minmax(120px, 1.5fr)", fill: text(step => this.planned(step))},
+        {title: "Step", width: "minmax(130px, 1.6fr)", narrow: "minmax(0, 1fr)", fill: text(step => this.names.id[step])},
+        {title: "Difference", width: "minmax(120px, 1.2fr)", narrow: "90px", fill: (cell, step) => { say(cell, RELATIONS[this.names.relation[step]]); cell.dataset.relation = this.names.relation[step]; }},
+        {title: "Speculative plan", width: "minmax(120px, 1.5fr)", narrow: "minmax(0, 1.1fr)", fill: text(step => this.guessed(step))},
+        {title: "Optimal plan", width: "minmax(120px, 1.5fr)", narrow: "minmax(0, 1.1fr)", fill: text(step => this.planned(step))},
         {title: "P", width: "56px", kind: "n wide-only", fill: text(step => Number.isNaN(this.names.probability[step]) ? "–" : percent(this.names.probability[step]))},
       ],
     });
@@ -88,7 +88,7 @@ export class Plans {
       h("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "Figures of the plans"}, h("table", {class: "plain"}, h("thead", {}, h("tr", {}, h("td"), heads.map(text => h("th", {scope: "col", class: "n"}, text)))),
         h("tbody", {}, row("Speculative plan", cells(speculative)), row("Optimal plan", cells(optimal))))),
       routes.length ? h("ul", {class: "soft", "aria-label": "Chances of the routes"}, routes.map(chances)) : "",
-      view.similarity === null ? null : h("p", {class: "soft"}, `Similarity ${number(view.similarity)}: the mean of step F1 and edge F1.`) ?? "");
+      view.similarity === null ? "" : h("p", {class: "soft"}, `Similarity ${number(view.similarity)}: the mean of step F1 and edge F1.`));
   }
 
   filter() {

@@ -5,7 +5,8 @@ const SPARE = 8;
 
 export class Rows {
   /**
-   * `columns`: `{title, kind, width, fill(cell, item)}`. `open(item)` is called for Enter and clicks; `label` names the table.
+   * `columns`: `{title, kind, width, narrow, fill(cell, item)}`; `narrow` is the width on a phone, if it is another one there.
+   * `open(item)` is called for Enter and clicks; `label` names the table.
    */
   constructor(parent, {columns, open, label, height = 34}) {
     this.columns = columns;
@@ -16,12 +17,12 @@ export class Rows {
     this.active = 0;
     this.pool = new Map();
     const grid = columns.map(column => column.width).join(" ");
-    this.head = h("div", {class: "vrow vhead", role: "row", style: {"grid-template-columns": grid}},
+    const narrow = columns.filter(column => !column.kind?.includes("wide-only")).map(column => column.narrow ?? column.width).join(" ");
+    this.head = h("div", {class: "vrow vhead", role: "row"},
       columns.map(column => h("div", {role: "columnheader", class: column.kind ?? ""}, column.title)));
     this.body = h("div", {class: "vbody", role: "rowgroup"});
-    this.element = h("div", {class: "vtable", role: "grid", "aria-label": label, tabindex: 0, on: {scroll: () => this.ask(), keydown: event => this.key(event)}},
+    this.element = h("div", {class: "vtable", role: "grid", "aria-label": label, tabindex: 0, style: {"--grid": grid, "--narrow-grid": narrow}, on: {scroll: () => this.ask(), keydown: event => this.key(event)}},
       h("div", {role: "rowgroup", class: "vheads"}, this.head), this.body);
-    this.grid = grid;
     parent.append(this.element);
     this.sized = new ResizeObserver(() => this.ask());
     this.sized.observe(this.element);
@@ -66,7 +67,7 @@ export class Rows {
   }
 
   row(index) {
-    const row = h("div", {class: "vrow", role: "row", id: `${this.name}-row-${index}`, "aria-rowindex": index + 2, style: {top: `${index * this.height}px`, height: `${this.height}px`, "grid-template-columns": this.grid}},
+    const row = h("div", {class: "vrow", role: "row", id: `${this.name}-row-${index}`, "aria-rowindex": index + 2, style: {top: `${index * this.height}px`, height: `${this.height}px`}},
       this.columns.map(column => h("div", {role: "gridcell", class: column.kind ?? ""})));
     row.addEventListener("click", () => { this.active = index; this.draw(); this.open(this.items[index]); });
     return row;

@@ -17,9 +17,9 @@ export class Steps {
     this.rows = new Rows(this.element, {
       label: "Steps", open: step => select(step),
       columns: [
-        {title: "Step", width: "minmax(140px, 2.2fr)", fill: (cell, step) => { say(cell, this.names.title[step] || this.names.id[step]); cell.title = this.names.id[step]; }},
-        {title: "State", width: "minmax(110px, 1.2fr)", fill: (cell, step) => this.fillState(cell, step)},
-        {title: "Agent", width: "minmax(90px, 1.3fr)", fill: text(step => this.names.agent[step] || "–")},
+        {title: "Step", width: "minmax(140px, 2.2fr)", narrow: "minmax(0, 1.6fr)", fill: (cell, step) => { say(cell, this.names.title[step] || this.names.id[step]); cell.title = this.names.id[step]; }},
+        {title: "State", width: "minmax(110px, 1.2fr)", narrow: "minmax(0, 1.3fr)", fill: (cell, step) => this.fillState(cell, step)},
+        {title: "Agent", width: "minmax(90px, 1.3fr)", narrow: "minmax(0, 1.1fr)", fill: text(step => this.names.agent[step] || "–")},
         {title: "Node", width: "minmax(70px, .9fr)", kind: "wide-only", fill: text(step => node(this.names.node[step]) || "–")},
         {title: "Start", width: "80px", kind: "n wide-only", fill: text(step => seconds(value(this.run.steps.startS[step])))},
         {title: "Took", width: "80px", kind: "n", fill: text(step => seconds(value(this.run.steps.endS[step] - this.run.steps.startS[step])))},
@@ -42,7 +42,9 @@ export class Steps {
     const swatch = cell.firstElementChild ?? cell.appendChild(h("i", {class: "swatch"}));
     swatch.dataset.kind = KINDS[kind[step]].name;
     const label = cell.children[1] ?? cell.appendChild(h("span"));
-    say(label, STATES[state[step]] + (this.run.steps.critical[step] ? " ·critical" : ""));
+    say(label, STATES[state[step]]);
+    const mark = cell.children[2] ?? cell.appendChild(h("span", {class: "wide-only"}));
+    say(mark, this.run.steps.critical[step] ? " · critical" : "");
     cell.title = this.run.steps.reasons[step] ?? (kind[step] ? KINDS[kind[step]].text : "");
   }
 

@@ -159,7 +159,7 @@ class TaskPage {
   }
 
   failed(message, fix) {
-    this.page.replaceChildren(h("p", {class: "empty error"}, message, " ", fix ?? ""));
+    this.page.replaceChildren(h("div", {class: "empty"}, h("p", {class: "error"}, message), fix ? h("p", {}, fix) : ""));
     this.split.hidden = true;
   }
 
