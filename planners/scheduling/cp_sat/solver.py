@@ -7,6 +7,7 @@ seed) limits the search, so it ends at the same solution on a busy machine; the 
 from collections.abc import Callable
 from math import inf
 
+import numpy as np
 from ortools.sat.python import cp_model
 
 from planners.costs import CostModel
@@ -168,8 +169,8 @@ class _Search:
         """Replay a solution of the model node by node, and report it if it is better."""
         order = sorted(range(len(start)), key=lambda i: (start[i], i))
         replayed = replay(problem, order, mode)
-        modes = tuple(_translate_modes(self._problem, problem, replayed))
-        translated = Schedule(replayed.tuples._replace(mode=modes), replayed.usd, replayed.value)
+        modes = np.array(_translate_modes(self._problem, problem, replayed), np.int64)
+        translated = Schedule(replayed.arrays._replace(mode=modes), replayed.usd, replayed.value)
         self._incumbent.consider(translated, report=True)
 
     def raise_bound(self, units: float) -> None:

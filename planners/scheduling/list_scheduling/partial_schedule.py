@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from planners.scheduling.list_scheduling.free_windows import FreeWindows
-from planners.scheduling.list_scheduling.schedule import Schedule, ScheduleTuples
+from planners.scheduling.list_scheduling.schedule import Schedule, ScheduleArrays
 from planners.scheduling.problem.modes import ExecutionMode, LimitUse
 from planners.scheduling.problem.problem import Problem
 from planners.scheduling.problem.resource_profile import ResourceProfile
@@ -268,5 +270,5 @@ class PartialSchedule:
         problem = self.problem
         usd = sum(problem.modes[i][index].usd for i, index in enumerate(self.mode))
         value = problem.value(max(self.end, default=0), usd)
-        rows = ScheduleTuples(tuple(self.mode), tuple(self.node), tuple(self.start), tuple(self.end))
-        return Schedule(rows, usd, value)
+        rows = (np.array(row, np.int64) for row in (self.mode, self.node, self.start, self.end))
+        return Schedule(ScheduleArrays(*rows), usd, value)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from planners.scheduling.list_scheduling.contention import contention
-from planners.scheduling.list_scheduling.schedule import Schedule, ScheduleTuples
+from planners.scheduling.list_scheduling.schedule import Schedule, ScheduleArrays
 
 
 def schedule(*spans):
-    start, end = zip(*spans, strict=True)
-    return Schedule(ScheduleTuples((0,) * len(spans), (0,) * len(spans), start, end), 0.0, 0.0)
+    start, end = np.array(spans, np.int64).T
+    return Schedule(ScheduleArrays(np.zeros_like(start), np.zeros_like(start), start, end), 0.0, 0.0)
 
 
 def test_a_step_alone_is_weighted_by_a_power_of_its_own_share():
