@@ -129,6 +129,11 @@ class Attempt:
         return self.settled or (self.finished and confirmed and self.hedges is None and not self.held)
 
     @property
+    def counts_s(self) -> float:
+        """From when on its end counts: not before a plan held its work."""
+        return max(self.ended_s or 0.0, self.confirmed_s or 0.0)
+
+    @property
     def identity(self) -> dict[str, str]:
         """Which attempt it is, as `FailureEvidence` names it."""
         placement = self.placement

@@ -17,20 +17,15 @@ from reconciler.state.fan_out_ends import CompletionReason, ElementStatus
 from reconciler.state.giving_up import close, drop, fail_element, fail_shared
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.open_fan_outs import OpenFanOut
-from reconciler.state.quorums import Consulted, consult, note_results
+from reconciler.state.quorums import Consulted, consult, is_later, note_results
 from reconciler.state.run_data import RunData
 from reconciler.state.stragglers import drop_stragglers, note_elements
 from reconciler.state.undecided_steps import StepChange
 
 
-def settle_fan_outs(run: RunData, until_s: float | None = None) -> None:
-    """Take in what the last changes of steps mean for the fan-outs around them.
-
-    Args:
-        run: the run.
-        until_s: the fan-outs time out until then; by default until now.
-    """
-    fan_outs, now_s = run.fan_outs, run.at_s if until_s is None else until_s
+def settle_fan_outs(run: RunData) -> None:
+    """Take in what the last changes of steps mean for the fan-outs around them, until `RunData.counts_s`."""
+    fan_outs, now_s = run.fan_outs, run.counts_s
     if fan_outs.are_settled:
         return
     for begun in fan_outs.take_begun():
@@ -77,13 +72,24 @@ def _next(run: RunData) -> OpenFanOut | None:
     if (name := fan_outs.take_failing()) is not None:
         return fan_outs.open[name]
     while (name := fan_outs.take_changed()) is not None:
-        # One that has failed whatever is unrolled next is told to the very next plan: others may read it there.
-        if not run.is_awaited(fan_outs.open[name]) or (run.unrolls and _has_failed(run, fan_outs.open[name])):
-            return fan_outs.open[name]
+        fan_out = fan_outs.open[name]
+        waits = run.plan_is_coming and _waits(run, fan_out)
+        if not waits and not is_later(run, fan_out):
+            return fan_out
         fan_outs.deferred[name] = None
-        if _has_failed(run, fan_outs.open[name]):
+        if waits and _has_failed(run, fan_out):
             run.failing[name] = None
     return None
+
+
+def _waits(run: RunData, fan_out: OpenFanOut) -> bool:
+    """Whether the plan that is coming decides about a fan-out, or about a failure before that of the fan-out."""
+    name = fan_out.spec.id
+    if next(iter(run.failing), name) != name and _has_failed(run, fan_out):
+        return True
+    # One that has failed whatever is unrolled next is told to the very next plan: others may read it there.
+    told = run.unrolls and name not in run.undecided.fan_outs and _has_failed(run, fan_out)
+    return run.is_awaited(fan_out) and not told
 
 
 def _has_failed(run: RunData, fan_out: OpenFanOut) -> bool:

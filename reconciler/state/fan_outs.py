@@ -146,7 +146,7 @@ class FanOuts:
     def forget_counted(self, *, is_awaited: Callable[[OpenFanOut], bool]) -> None:
         """All ends have counted but those in fan-outs about which the next plan decides."""
         for step in self._fresh:
-            if not any(is_awaited(self.open[name]) for name, _ in self.around(step)):
+            if not any(is_awaited(one) for one, _ in self.having(step)):
                 self.ended.pop(step, None)
         self._fresh = []
         left = {element: self.open.get(element[0]) for element in self.resolved}

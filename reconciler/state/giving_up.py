@@ -20,6 +20,7 @@ from reconciler.state.undo_plan import give_up_undoing
 
 UNBEGUN = frozenset({StepStatus.WAITING, StepStatus.READY, StepStatus.HELD, StepStatus.RETRYING, StepStatus.BLOCKED})
 LIVE = frozenset({StepStatus.DISPATCHED, StepStatus.RUNNING})
+_DONE = frozenset({StepStatus.FINISHED})
 
 
 def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
@@ -85,7 +86,10 @@ def _change_element(run: RunData, element: Element) -> None:
 
 
 def drop(run: RunData, element: Element, reason: str) -> None:
-    """Stop the work on an element, unless others read it. An act that may be under way in it is awaited."""
+    """Stop the work on an element, unless others read it. An act that may be under way in it is awaited.
+
+    What has finished after that, while a plan was made, had not finished then: its staged output does not get out.
+    """
     fan_out, number = element
     spec = run.fan_outs.specs[fan_out]
     steps = spec.elements[number]
@@ -93,7 +97,7 @@ def drop(run: RunData, element: Element, reason: str) -> None:
         stop_unawaited(run, spec.joins[number], reason)
         return
     acting = [step for step in steps if may_be_acting(run, step)]
-    stopped = [step for step in steps if step not in acting and run.steps[step].status is not StepStatus.FINISHED]
+    stopped = [step for step in steps if step not in acting and not _has_finished(run, step)]
     if acting:
         run.facts.leave(element, steps, acting, reason)
         run.facts.gone.update(stopped)
@@ -101,11 +105,20 @@ def drop(run: RunData, element: Element, reason: str) -> None:
         run.facts.drop(element, stopped, reason)
         for inner in run.fan_outs.inside(element):
             close(run, inner, CompletionReason.CANCELLED, succeeded=False)
-    live = [state.attempt for step in stopped if (state := run.steps[step]).status in LIVE]
+    live = [state.attempt for step in stopped if (state := run.steps[step]).status in LIVE | _DONE]
     for step in stopped:
-        if run.steps[step].status in UNBEGUN | LIVE:
+        if run.steps[step].status in UNBEGUN | LIVE | _DONE:
             run.steps.skip(step, run.at_s, reason)
     flush(run, {attempt: Verdict.FLUSH for attempt in live if attempt is not None})
+
+
+def _has_finished(run: RunData, step: StepId) -> bool:
+    """Whether a step has finished by `RunData.counts_s`. Nothing that has acted is taken back."""
+    state = run.steps[step]
+    if state.status is not StepStatus.FINISHED or state.attempt is None:
+        return False
+    attempt = run.attempts[state.attempt]
+    return run.is_act(attempt) or attempt.counts_s <= run.counts_s
 
 
 def drop_left(run: RunData) -> None:

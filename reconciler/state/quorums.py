@@ -74,6 +74,12 @@ def evaluated(run: RunData, event: e.QuorumEvaluated) -> None:
     run.fan_outs.changed[event.fan_out] = None
 
 
+def is_later(run: RunData, fan_out: OpenFanOut) -> bool:
+    """Whether what its condition says became known after `RunData.counts_s`."""
+    quorum = run.facts.quorums.get(fan_out.spec.id)
+    return quorum is not None and quorum.answer is not None and quorum.answer.at_s > run.counts_s
+
+
 def awaits(run: RunData, question: c.EvaluateQuorum) -> bool:
     """Whether the answer to a question is still awaited."""
     return _is_awaited(run, question.fan_out, question.revision, len(question.results))

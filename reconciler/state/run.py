@@ -48,7 +48,7 @@ class RunState(RunData):
         if self.status.ended and not reports.reopened(self, event):
             self._note_answer(event)
             return []
-        self.at_s = max(self.at_s, event.at_s)
+        self.at_s = self.counts_s = max(self.at_s, event.at_s)
         self.commands = []
         self.attempts.changed = []
         self.steps.changed = []

@@ -51,6 +51,7 @@ class RunData:
     """The state of one run. Moments are seconds from admission.
 
     Attributes:
+        counts_s: from when on what is taken in counts: ``at_s``, or earlier for an end that has waited for a plan.
         plan: the optimal plan that counts, or its longest prefix so far.
         optimal_plan: the last complete one; ``optimal_plan_s``: when the first complete one was there.
         guess: the last speculative plan; ``guess_s``: when the first one was there.
@@ -83,7 +84,7 @@ class RunData:
         self.task = task
         self.catalog = catalog
         self.status = c.RunStatus.PLANNING
-        self.at_s = 0.0
+        self.at_s = self.counts_s = 0.0
         self.epoch = 0
         self.plan: Plan | None = None
         self.makespan_s = 0.0

@@ -75,7 +75,8 @@ TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
         _S.RETRYING: frozenset({_S.READY, _S.WAITING, _S.BLOCKED, _S.FAILED, _S.SKIPPED}),
         _S.BLOCKED: frozenset({_S.FAILED, _S.SKIPPED}),
         _S.IN_DOUBT: frozenset({_S.FINISHED, _S.RETRYING, _S.READY, _S.WAITING, _S.BLOCKED, _S.FAILED}),
-        _S.FINISHED: frozenset({_S.WAITING, _S.READY, _S.IN_DOUBT}),
+        # Skipped where its element was dropped before it finished, which only a new plan could tell.
+        _S.FINISHED: frozenset({_S.WAITING, _S.READY, _S.IN_DOUBT, _S.SKIPPED}),
         _S.FAILED: frozenset(),
         _S.SKIPPED: frozenset(),
     }

@@ -270,7 +270,9 @@ class StepTable(Mapping[StepId, StepState]):
             self._move(step, StepStatus.READY, at_s, cause)
 
     def skip(self, step: StepId, at_s: float, cause: str) -> None:
-        """It is not run, or not to its end."""
+        """It is not run, or its output is of no use: its children wait."""
+        if self._is_finished(step):
+            self._close_children(step, at_s, cause)
         self._move(step, StepStatus.SKIPPED, at_s, cause)
 
     def release_due(self, at_s: float) -> None:

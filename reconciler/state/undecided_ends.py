@@ -99,18 +99,20 @@ def count_ends(run: RunData, plan: Plan, ends: Ends) -> None:
     """
     found = [*_successes(run, ends), *_failures(run, ends.failed), *_held(run)]
     for end in sorted(found, key=lambda end: end[:3]):
-        settle_fan_outs(run, end.counts_s)  # one end may drop the steps of the next
+        run.counts_s = end.counts_s
+        settle_fan_outs(run)  # one end may drop the steps of the next
         if end.held is not None:
             if not run.ending:
                 look_at(run, end.held)
         elif end.element is not None:
             run.fan_outs.resolve(end.element)
         elif end.failure is None:
-            run.fan_outs.moved(end.step, StepStatus.RUNNING, StepStatus.FINISHED)
+            run.fan_outs.moved(end.step, StepStatus.RUNNING, run.steps[end.step].status)
         elif not run.status.ended and run.steps[end.step].status is not StepStatus.SKIPPED:
             planned = plan.by_id[end.step]
             agent = run.catalog.by_name[planned.placement.agent]
             apply_policy(run, planned.step, agent, end.failure, end.at_s)
+    run.counts_s = run.at_s
     settle_fan_outs(run)
 
 
@@ -133,8 +135,7 @@ def _moment(run: RunData, step: StepId) -> tuple[float, float]:
 
 
 def _moment_of(attempt: Attempt) -> tuple[float, float]:
-    at_s = 0.0 if attempt.ended_s is None else attempt.ended_s
-    return max(at_s, attempt.confirmed_s or 0.0), at_s
+    return attempt.counts_s, attempt.ended_s or 0.0
 
 
 def _failures(run: RunData, failed: Iterable[StepId]) -> Iterator[_End]:

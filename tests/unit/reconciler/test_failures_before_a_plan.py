@@ -4,6 +4,7 @@ import pytest
 from declared import Declared, a_task, step
 
 from reconciler.simulation import Restart
+from reconciler.state import events as e
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run import RunState
@@ -14,6 +15,9 @@ GONE, EARLY, LATE = 1, 2, 3
 SECONDS = {GONE: 0.1, EARLY: 0.3, LATE: 0.4}
 MODES = pytest.mark.parametrize("mode", ["wait", "forerun"])
 GONE_STEP = step("gone", inputs={"n": GONE}, on_failure="skip")
+
+
+LIST = {"id": "each", "for_each": {"cel": "[$steps.known]"}, "steps": [step("one", inputs={"m": 9})], "output": "one"}
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +112,18 @@ def test_of_several_failures_the_first_one_counts():
     steps = [GONE_STEP, step("a-late", inputs={"n": LATE}), step("early", inputs={"n": EARLY})]
 
     assert played(steps).run.end.failure.message == "step 'early' failed: 2 is bad"
+
+
+@pytest.mark.parametrize("more", [[], [step("known", inputs={"m": 7}, after=["good"]), LIST]], ids=["alone", "a list"])
+def test_a_condition_without_a_value_counts_after_a_failure_before_it(more):
+    some = {"id": "some", "parallel": [step("good", inputs={"m": 8})], "complete_when": "$results.exists(r, r < '3')"}
+    steps = [GONE_STEP, *more, some, step("early", inputs={"n": EARLY})]
+
+    world = played(steps, other_s=0.08, evaluation_s=0.3)
+
+    [answer] = [one for one in world.simulation.events if isinstance(one, e.QuorumEvaluated)]
+    assert answer.failure
+    assert world.run.end.failure.message == "step 'early' failed: 2 is bad"
 
 
 def test_a_failure_does_not_wait_where_no_plan_is_made():

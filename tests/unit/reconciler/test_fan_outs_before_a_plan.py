@@ -187,3 +187,33 @@ def test_nothing_gets_out_once_the_condition_of_a_fan_out_that_a_plan_decides_ab
 
     assert "complete_when of 'some' has no value" in world.run.end.failure.message
     assert promoted(world) == []
+
+
+def test_what_ends_while_a_plan_is_made_counts_in_joins_after_what_that_plan_ends():
+    """Only the plan tells that the list goes on without its element."""
+    none = {"id": "none", "for_each": [FAILS], "steps": [work("one", "$item", on_failure="skip")], "output": "one"}
+    condition = {"complete_when": "$results.size() >= 1"}
+    join = {"steps": ["none", "later"], **condition}
+    joins = [step(name, inputs={"all": ["$steps.none", "$steps.later"]}, join=join) for name in ("first", "second")]
+
+    world = played([{**none, **condition}, work("later", 3), *joins])
+
+    assert world.outputs == {"first": [[], None], "second": [[], None]}
+
+
+@MODES
+@pytest.mark.parametrize("plan_s", [0.1, PLAN_S])
+def test_a_quorum_waits_for_the_fallback_of_an_element_also_while_something_is_unrolled(plan_s, mode):
+    """What fails in it has no parent, and the plan tells so together with a result that has ended before."""
+    join = {"steps": ["never"], "min_successful": 1}
+    way = {"id": "way", "route": [{"when": "$steps.begin > 5", "steps": [work("other", 1)]}]}
+    never = step("never", inputs={"all": "$steps.way"}, writes={"p": "$output"})
+    tried = {"id": "tried", "try": [never, work("joins", {"cel": "$context.p"}, join=join)], "output": "joins"}
+    tried |= {"fallback": {"steps": [work("instead", 2)], "output": "instead"}}
+    some = {"id": "some", "parallel": [tried, step("skipped", inputs={"all": "$steps.way"}), work("good", 1)]}
+
+    some |= {"min_successful": 2, "on_failure": "default", "default": "none"}
+
+    world = played([work("begin", 3), way, some], plan_s=plan_s, mode=mode)
+
+    assert world.outputs == {"some": [2, 1]}

@@ -107,6 +107,19 @@ def test_an_output_does_not_get_out_that_came_after_the_failure_of_the_task(plan
 
 @PLANS
 @MODES
+def test_an_output_does_not_get_out_that_came_after_the_failure_of_its_element(plan_s, mode):
+    """The failure waits for a plan that may do without what has failed. Another step follows the fan-out."""
+    element = using("element", work("fails", FAILS), work("file", FILED, "file"), work("slow", SLOW, after=["file"]))
+    both = {"id": "both", "parallel": [element, work("quick", QUICK)], "tolerated_failures": 1, "after": ["begin"]}
+
+    world = played(GONE_STEP, both, work("then", EARLY, after=["both"]), plan_s=plan_s, mode=mode)
+
+    assert world.outputs == {"then": EARLY}
+    assert out(world) == set()
+
+
+@PLANS
+@MODES
 def test_an_output_does_not_get_out_whose_block_the_plan_skips(plan_s, mode):
     world = played(GONE_STEP, first_of(filing(of="$steps.gone"), work("quick", QUICK)), plan_s=plan_s, mode=mode)
 
