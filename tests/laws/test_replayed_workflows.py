@@ -24,6 +24,7 @@ HISTORIES = int(os.environ.get("FORERUN_LAW_HISTORIES", "100"))
 pytestmark = pytest.mark.timeout(120 + HISTORIES)
 # Longer than any plan takes, so that a step has begun before its turn comes.
 TURN_S, NEVER_S = 10.0, 1e6
+_ENDS = (e.OptimalPlanReady, e.AttemptFinished, e.AttemptFailed, e.StepAnswered, e.QuorumEvaluated)
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +37,7 @@ class Answered(Declared):
 
     def __init__(self, task, ends_s, **more):
         self._ends_s, self._asked, self.end_s = ends_s, set(), math.inf
+        self.confirmed_as = {}  # attempt -> the step that it did when a plan first held its work
         super().__init__(task, output=answered(6), plan_s=PLAN_S, happened=False, **more)
 
     def play(self):
@@ -46,8 +48,13 @@ class Answered(Declared):
 
     def _watch(self, now_s, news):
         super()._watch(now_s, news)
+        for one in self.run.changed:
+            if one.verdict is not None:
+                self.confirmed_as.setdefault(one.id, one.step.id)
         if isinstance(news, c.EndRun):
             self.end_s = min(self.end_s, now_s)
+        if isinstance(news, _ENDS):  # what they let begin is seen right after, also if it gives no command
+            self.simulation.post(now_s, e.TimePassed(at_s=0))
         self._answer(now_s)
 
     def _answer(self, now_s):
@@ -79,7 +86,7 @@ def recorded(world):
     That is the first success of a step, or its last failure: those before it were retried, and one with another
     attempt beside it is not the end. Evaluations of conditions
     are among them: while one is made, other things may end. An attempt that serves another step by now, of a later turn
-    of a loop, has ended as the step that it was begun for.
+    of a loop, has ended as the step that it was begun for, and so has one that was begun again where that one was lost.
     """
     run = world.run
     counted = [one for one in run.attempts.values() if not one.began_speculative or one.confirmed_s is not None]
@@ -96,10 +103,12 @@ def recorded(world):
     answers = [one for one in world.simulation.events if isinstance(one, e.QuorumEvaluated)]
     ends += [((one.at_s, one.at_s), asked(one.fan_out, one.results)) for one in answers]
     known = {name for _, name in ends}
+    lost = {one.step.id: begun_as(world, one) for one in counted if one.id not in counts}
     ends += [
-        ((one.ended_s, one.ended_s), begun_as(world, one))
+        ((one.ended_s, one.ended_s), name)
         for one in counted
-        if one.id in counts and not one.began_speculative and begun_as(world, one) not in known
+        for name in (begun_as(world, one), lost.get(begun_as(world, one)))
+        if one.id in counts and name is not None and name not in known
     ]
     ends.sort(key=lambda end: end[0])
     return list(dict.fromkeys(name for _, name in ends))
@@ -118,9 +127,8 @@ def _hedged(run, failed):
 
 
 def begun_as(world, attempt):
-    """The step that an attempt was begun for; work that has ended may serve a like step of a later turn of a loop."""
-    order = world.orders.get(attempt.id)
-    return attempt.step.id if order is None else order.step
+    """The step that an attempt was confirmed for; its work may serve a like step of a later turn of a loop by now."""
+    return world.confirmed_as.get(attempt.id, attempt.step.id)
 
 
 def effects(world, left):
@@ -142,13 +150,14 @@ def unfinished(world):
     a fan-out goes on without, for which the run waits: they may begin until a plan leaves the element out, and what a
     restart has cut short of them is not done again. Nor about steps that `max_concurrency` has held to the last:
     which of them get a place depends on which of them a plan holds when it is free. Nor, where no plan can be made
-    and the task fails, about what ends while that is tried: how long it takes does.
+    and the task fails, or a plan finds that a node has too few elements, about what ends while that is tried: how long
+    it takes does.
     """
     left = world.run.facts.left_steps
     acts = [one for one in world.run.attempts.values() if world.run.is_act(one)]
     late = [one for one in acts if one.finished and (one.ended_s > world.end_s or _is_left(one, left))]
     cut = [one for one in acts if one.in_doubt or (one.step.id in left and _has_failed(world, one))]
-    return {*_held(world), *_before_no_plan(world), *(begun_as(world, one) for one in (*late, *cut))}
+    return {*_held(world), *_before_last_plan(world), *(begun_as(world, one) for one in (*late, *cut))}
 
 
 def _held(world):
@@ -159,12 +168,18 @@ def _held(world):
             yield state.step
 
 
-def _before_no_plan(world):
-    """What ended while a plan was made that could not be made, so that the task failed."""
-    fails_s = [one.at_s for one in world.simulation.events if isinstance(one, e.PlanningFailed)]
-    if world.end_s in fails_s:
-        ended = (one for one in world.run.attempts.values() if one.finished)
-        yield from (begun_as(world, one) for one in ended if world.end_s - PLAN_S <= one.ended_s)
+def _before_last_plan(world):
+    """What ended while a plan was made, or plans one after the other, by which alone the task failed."""
+    answers = [one for one in world.simulation.events if isinstance(one, e.PlanningFailed | e.OptimalPlanReady)]
+    last = [one for one in answers if one.at_s == world.end_s]
+    no_plan = any(isinstance(one, e.PlanningFailed) for one in last)
+    if not no_plan and not (last and world.run.end.failure and "results, and it has" in world.run.end.failure.message):
+        return
+    since_s = world.end_s - PLAN_S
+    while any(abs(one.at_s - since_s) < 1e-6 for one in answers):
+        since_s -= PLAN_S
+    ended = (one for one in world.run.attempts.values() if one.finished)
+    yield from (begun_as(world, one) for one in ended if since_s <= one.ended_s)
 
 
 def _is_left(act, left):
