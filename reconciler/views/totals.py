@@ -22,7 +22,10 @@ class Sums(NamedTuple):
 
 
 class AttemptTotals:
-    """Agent-seconds and dollars of all attempts, of those whose work no plan uses, and of failed ones."""
+    """Agent-seconds and dollars of all attempts, of those whose work no plan uses, and of failed ones.
+
+    Pauses, approvals and callbacks take no agent-seconds, however long they wait.
+    """
 
     def __init__(self, catalog: Catalog, attempts: Iterable[Attempt] = ()) -> None:
         self._catalog = catalog
@@ -47,7 +50,8 @@ class AttemptTotals:
         return Sums(*(max(0.0, total) for total in self._sums))
 
     def _share(self, attempt: Attempt) -> Sums:
-        usd, seconds = cost_usd(self._catalog.by_name[attempt.placement.agent], attempt), attempt.seconds
+        agent = self._catalog.by_name[attempt.placement.agent]
+        usd, seconds = cost_usd(agent, attempt), 0.0 if agent.built_in else attempt.seconds
         failed = attempt.status is AttemptStatus.FAILED
         if attempt.verdict in (Verdict.FLUSH, Verdict.MIGRATE):
             return Sums(agent_s=seconds, wasted_s=seconds, usd=usd, wasted_usd=usd, failed=failed)

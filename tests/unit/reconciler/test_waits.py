@@ -10,6 +10,7 @@ from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import FailureKind
 from reconciler.state.run import RunState
 from reconciler.state.waiting import WaitKind
+from reconciler.views.totals import AttemptTotals
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +54,15 @@ def test_a_pause_that_is_no_number_of_seconds_fails(seconds):
     world = played([{"id": "rest", "wait": "$inputs.pause"}], inputs={"pause": seconds})
 
     assert world.run.end.failure.message == "step 'rest' failed: wait needs a number of seconds, 0 or more"
+
+
+def test_what_waits_takes_no_agent_seconds():
+    run = played([step("a"), {"id": "rest", "wait": 30, "after": ["a"]}, *SEND], answered(500.0)).run
+
+    sums = AttemptTotals(run.catalog, run.attempts.values()).sums
+
+    work = [attempt.seconds for attempt in run.attempts.values() if not run.agent_of(attempt).built_in]
+    assert sums.agent_s == sum(work) < 10.0
 
 
 def test_an_approval_holds_what_comes_after_it_until_somebody_approves():
