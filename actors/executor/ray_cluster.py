@@ -217,7 +217,8 @@ def nodes_of(
 
 def _kind(total: Resources, labels: Mapping[str, str], speed: float) -> str:
     """The class of a node apart from its memory, in readable form."""
-    parts = [f"{amount:g}{name}" for name, amount in total.amounts().items() if name != "memory_bytes"]
+    amounts = {name: amount for name, amount in total.amounts().items() if name != "memory_bytes"}
+    parts = [name if name == CONTAINERS else f"{amount:g}{name}" for name, amount in amounts.items()]
     own = [part for key in sorted(labels) if key not in _INTERNAL_LABELS for part in (key, str(labels[key]))]
     parts += [digest(*own)[:6]] if own else []
     return "-".join([*parts, *([f"x{speed:g}"] if speed != 1 else [])]) or "bare"

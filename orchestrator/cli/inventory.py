@@ -18,7 +18,7 @@ from orchestrator.client.client import Client
 from orchestrator.known_agents import KnownAgents
 from orchestrator.settings import Settings
 from planners.amounts import dollars
-from planners.resources import Resources
+from planners.resources import CONTAINERS, Resources
 from planners.tasks import Task
 
 
@@ -127,4 +127,4 @@ def _amounts(resources: Resources) -> str:
     amounts = resources.amounts()
     if "memory_bytes" in amounts:
         amounts["memory GiB"] = round(amounts.pop("memory_bytes") / 2**30, 1)
-    return ", ".join(f"{escape(name)} {amount:g}" for name, amount in amounts.items())
+    return ", ".join(name if name == CONTAINERS else f"{escape(name)} {amount:g}" for name, amount in amounts.items())

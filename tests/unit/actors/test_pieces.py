@@ -103,7 +103,7 @@ def test_nodes_that_run_containers_are_a_class_of_their_own_and_ray_is_not_asked
 
     assert Resources(custom={CONTAINERS: 3}).fits(with_podman.total)
     assert not Resources(custom={CONTAINERS: 1}).fits(without.total)
-    assert with_podman.node_class != without.node_class
+    assert with_podman.node_class == f"{without.node_class}-containers"
     assert ray_amounts(needs)["resources"] == {"microscope": 1}
     assert ray_amounts(Resources(custom={CONTAINERS: 1}))["resources"] is None
 

@@ -64,10 +64,13 @@ function amounts(resources) {
   return Object.entries({CPUs: cpus, GPUs: gpus, memory, ...custom}).filter(([, amount]) => amount > 0);
 }
 
+/** That a node can run containers is told by its class: their number is no limit. */
+const limits = total => amounts(total).filter(([name]) => name !== "containers");
+
 function nodesCard({nodes, reservations, warm}) {
   const rows = nodes.map(one => {
     const used = held(reservations.filter(reservation => reservation.node === one.id));
-    return [h("span", {title: one.id}, node(one.id)), one.node_class, one.speed === 1 ? "1" : one.speed.toFixed(2), amounts(one.total).map(([name, total]) => use(name, used[name] ?? 0, total)),
+    return [h("span", {title: one.id}, node(one.id)), one.node_class, one.speed === 1 ? "1" : one.speed.toFixed(2), limits(one.total).map(([name, total]) => use(name, used[name] ?? 0, total)),
       warm.filter(([, at]) => at === one.id).map(([agent]) => agent).sort().join(", ") || "–"];
   });
   return wide(card("Nodes", rows.length ? table(["Node", "Class", "Speed", "Reserved now", "Warm agents"], rows) : h("p", {class: "soft"}, "No node answers.")));
