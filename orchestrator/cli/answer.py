@@ -29,7 +29,7 @@ def approve(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Approve what a step asks, or send what a callback waits for."""
+    """Approve a step that asks, or send what a callback waits for."""
     said = None if output is None else json_option(output, "--output")
     _answer(task_id, step, StepAnswer(output=said, comment=comment, by=by), url, as_json)
 
@@ -43,7 +43,7 @@ def reject(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Reject what a step asks."""
+    """Reject a step that asks."""
     _answer(task_id, step, StepAnswer(approved=False, comment=comment, by=by), url, as_json)
 
 

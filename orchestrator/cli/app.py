@@ -29,7 +29,7 @@ from orchestrator.cli.up import up
 
 app = typer.Typer(
     name="forerun",
-    help="Dispatches multi-agent workflows ahead of their plan.",
+    help="Runs multi-agent workflows, and starts agents before the plan is ready.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -49,7 +49,7 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Dispatches multi-agent workflows ahead of their plan."""
+    """Runs multi-agent workflows, and starts agents before the plan is ready."""
 
 
 app.command("init")(init)

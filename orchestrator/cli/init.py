@@ -1,4 +1,4 @@
-"""`forerun init`: write a runnable start for a new project."""
+"""`forerun init`: write a small project to start from."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +16,7 @@ from orchestrator.errors import InvalidOption
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to; made if it does not exist.")],
 ) -> None:
-    """Write a runnable start: a catalog, agents of the common kinds, a task and its tests. Overwrites nothing."""
+    """Write a small project: a catalog, agents of the common kinds, a task and its tests. Overwrites nothing."""
     contents = {
         file.name: file.read_text("utf-8") for file in files("orchestrator.scaffold").joinpath("files").iterdir()
     }

@@ -28,7 +28,7 @@ def limits(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Raise budget or deadline of a task, or say how it ends where it asks about them."""
+    """Raise the budget or the deadline of a task, or end a task that asks about them."""
     action: Literal["raise", "finish", "fail"] = "finish" if finish else "fail" if fail else "raise"
     values = {"budget_usd": budget_usd, "budget_tokens": budget_tokens, "deadline_s": deadline_s}
     given = {name: value for name, value in values.items() if value is not None}

@@ -45,9 +45,12 @@ def logs(
     """Show what the agents of a task print and log. With --json, one object a line."""
 
     async def ask(client: Client) -> None:
-        lines = client.logs(task_id, step, attempt=attempt, level=level, last=last, follow=follow)
+        lines, any_line = client.logs(task_id, step, attempt=attempt, level=level, last=last, follow=follow), False
         async for line in lines:
+            any_line = True
             _print(line, as_json=as_json)
+        if not any_line:
+            print(f"no lines match; `forerun show {task_id}` names the steps", file=sys.stderr)  # noqa: T201
 
     with_client(url, ask)
 

@@ -24,7 +24,7 @@ def reload(
     settings_file: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give a running service a new catalog and the present code of its agents.
+    """Replace the catalog of a running service, and load the present code of its agents.
 
     Running attempts end with the old code; attempts that are dispatched later use the new one. A catalog that is not
     valid is refused, and nothing changes.

@@ -37,7 +37,7 @@ from planners.tasks import Task
 GC_THRESHOLDS = (50_000, 20, 20)
 # A query that asks for a late answer.
 _WAITS = re.compile(rb"(?:^|&)wait_s=(?!0*(?:\.0*)?(?:&|$))")
-_DESCRIPTION = """Dispatches multi-agent workflows ahead of their plan.
+_DESCRIPTION = """Runs multi-agent workflows, and starts agents before the plan is ready.
 
 Every error response is an RFC 9457 problem document (`application/problem+json`) with `field` and `fix`."""
 

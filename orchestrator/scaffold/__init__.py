@@ -1,1 +1,1 @@
-"""A runnable start for a new project: what `forerun init` writes. The files are in ``files``, as they are written."""
+"""A small project to start from: what `forerun init` writes. The files are in ``files``, as they are written."""

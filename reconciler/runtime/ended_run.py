@@ -177,7 +177,7 @@ class EndedRun:
         Raises:
             NotAsked: always.
         """
-        raise NotAsked("the task has ended, so its limits count no more", "id")
+        raise NotAsked("the task has ended, so its limits no longer count", "id")
 
     def cancel(self, reason: str) -> None:
         """Do nothing: it has ended."""

@@ -15,7 +15,7 @@ def check_limits_answer(run: RunState, answer: LimitsAnswered, now_s: float) -> 
         InvalidLimits: it does not raise a limit that the task has.
     """
     if run.ending:
-        raise NotAsked("the task has ended or undoes what it has done, so its limits count no more", "id")
+        raise NotAsked("the task has ended or is undoing what it has done, so its limits no longer count", "id")
     if answer.action != "raise":
         if not asked(run):
             fix = "cancel the task, or wait until it asks"

@@ -1,4 +1,4 @@
-"""Forerun dispatches multi-agent workflows ahead of their plan.
+"""Forerun runs multi-agent workflows, and starts agents before the plan is ready.
 
 `from forerun import agent, Client, Task, Workflow, Step`. Every name here is defined in another package and imported
 when it is first used, so that `import forerun` itself takes milliseconds and imports neither Ray nor a solver.

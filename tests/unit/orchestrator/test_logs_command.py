@@ -55,6 +55,13 @@ def test_json_lines_name_task_step_and_attempt(logs, task_id):
     assert (line["task"], line["step"], line["attempt"], line["level"]) == (task_id, "digest", "digest#1", "error")
 
 
+def test_where_no_line_matches_it_is_said_beside_the_output(logs, task_id):
+    result = logs(task_id, "fecth")
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"no lines match; `forerun show {task_id}` names the steps\n"
+
+
 def test_the_last_lines_are_as_many_as_asked_for(logs, task_id):
     assert logs(task_id, "--last", "1").stdout.count("\n") == 1
 
