@@ -52,8 +52,9 @@ class JournalHealth:
             JournalUnavailable: the journal is stalled; the entry may yet be written.
             Exception: the entry's own error.
         """
-        while not await self._written_soon(durable):
-            self.require()
+        with self._turns.writing():
+            while not await self._written_soon(durable):
+                self.require()
         durable.result()
 
     async def _written_soon(self, durable: Future[None]) -> bool:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # One run has its turn before the event loop looks for requests again; one more for each so many that wait.
 _FOR_EACH = 16
@@ -9,6 +11,11 @@ _FOR_EACH = 16
 _STEPS_TO_AN_ANSWER = 5
 # Runs have a turn at least once in so many rounds of the event loop, however many requests are under way.
 _MOST_ROUNDS = 16
+# While an admission is being written, no run has a turn: at every statement, the journal's thread waits for the
+# interpreter that runs keep busy, so that the commit takes several times as long. If more runs than this wait, they go
+# on all the same: the event loop has no time to lose.
+_FEW_RUNS = 8
+_LONGEST_PAUSE_S = 0.01
 
 
 class Turns:
@@ -23,23 +30,62 @@ class Turns:
         self._passing_on = False  # it is on its way, so the turn is taken
         self._rounds_left = 0  # for requests
         self._rounds_given = 0  # since the last turn
+        self._writing = 0
+        self._pause: tuple[float, asyncio.TimerHandle] | None = None  # since when, and what ends it at the latest
+        self._next_pause_s = 0.0
 
     def give_way(self) -> None:
         """Let a request that has waited for the disk be answered before another run has its turn."""
         self._rounds_left = _STEPS_TO_AN_ANSWER
         self._pass_on_soon()  # rounds pass though no run waits: the next one does not wait for an earlier request
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Meanwhile a request waits for the disk. If few runs wait, they wait for it as well, but not for long."""
+        self._writing += 1
+        try:
+            yield
+        finally:
+            self._writing -= 1
+            if not self._writing:
+                self._end_pause()
+
     async def next(self) -> None:
-        """Return when it is the caller's turn: at once if nobody has had one since the event loop looked around."""
-        if not self._passing_on:
+        """Return when it is the caller's turn: at once if nobody has had one since the event loop looked around.
+
+        See `writing` for who waits longer.
+        """
+        if not self._passing_on and not self._pauses():
             self._pass_on_soon()
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        if self._pause is not None and len(self._waiting) > _FEW_RUNS:
+            self._end_pause()
         await turn
 
+    def _pauses(self) -> bool:
+        """Whether no run has a turn now. A pause begins if there is a reason for one."""
+        if self._pause is not None:
+            return True
+        loop = asyncio.get_running_loop()
+        if not self._writing or len(self._waiting) > _FEW_RUNS or loop.time() < self._next_pause_s:
+            return False
+        self._pause = loop.time(), loop.call_later(_LONGEST_PAUSE_S, self._end_pause)
+        return True
+
+    def _end_pause(self) -> None:
+        """Runs have turns again, for as long as the pause has taken at least."""
+        if self._pause is None:
+            return
+        (began_s, timer), self._pause = self._pause, None
+        timer.cancel()
+        now_s = asyncio.get_running_loop().time()
+        self._next_pause_s = now_s + now_s - began_s
+        self._pass_on_soon()
+
     def _pass_on_soon(self) -> None:
-        if not self._passing_on:
+        if not self._passing_on and self._pause is None:
             self._passing_on = True
             asyncio.get_running_loop().call_soon(self._pass_on)
 
@@ -49,6 +95,8 @@ class Turns:
             self._rounds_left -= 1
             self._rounds_given += 1
             self._pass_on_soon()
+            return
+        if self._waiting and self._pauses():
             return
         self._rounds_given = 0
         left = 1 + len(self._waiting) // _FOR_EACH

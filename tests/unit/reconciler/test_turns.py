@@ -2,13 +2,17 @@
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
+from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from orchestrator.local.virtual_loop import in_virtual_time
 from reconciler.runtime.inbox import Inbox
+from reconciler.runtime.journal_health import JournalHealth
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.runtime.turns import Turns
 from reconciler.state.events import TimePassed
@@ -88,6 +92,80 @@ async def test_runs_have_turns_however_many_requests_go_on():
     await asyncio.gather(*(turns.next() for _ in range(3)))
 
     assert rounds < 100
+
+
+def test_few_runs_wait_while_an_admission_is_written():
+    """They would keep the interpreter from the journal's thread."""
+
+    async def scenario() -> list[Any]:
+        turns, done = Turns(), []
+        journal: Any = SimpleNamespace(stalled_s=0.0)
+        durable: Future[None] = Future()
+
+        async def run(number: int) -> None:
+            await turns.next()
+            done.append(number)
+
+        admitting = asyncio.ensure_future(JournalHealth(journal, lambda: 0.0, turns).written(durable))
+        await asyncio.sleep(0)
+        running = [asyncio.ensure_future(run(number)) for number in range(2)]
+        for _ in range(50):
+            await asyncio.sleep(0)
+        done.append("written")
+        durable.set_result(None)
+        await asyncio.gather(admitting, *running)
+        return done
+
+    assert in_virtual_time(scenario()) == ["written", 0, 1]
+
+
+def test_many_runs_do_not_wait_for_an_admission():
+    """The event loop has too much to do."""
+
+    async def scenario() -> int:
+        turns = Turns()
+        with turns.writing():
+            waiting = [asyncio.ensure_future(turns.next()) for _ in range(20)]
+            for _ in range(50):
+                await asyncio.sleep(0)
+            left = [turn for turn in waiting if not turn.done()]
+        await asyncio.gather(*left)
+        return len(left)
+
+    assert 0 < in_virtual_time(scenario()) <= 8
+
+
+def test_runs_wait_for_the_disk_half_of_the_time_at_most():
+    async def scenario() -> list[float]:
+        turns, loop, turns_s = Turns(), asyncio.get_running_loop(), []
+        with turns.writing():
+            while loop.time() < 1.0:
+                await turns.next()
+                turns_s.append(loop.time())
+                await asyncio.sleep(0.001)
+        return turns_s
+
+    turns_s = in_virtual_time(scenario())
+
+    pauses_s = [after - before for before, after in pairwise(turns_s) if after - before > 0.0015]
+    assert pauses_s
+    assert max(pauses_s) <= 0.012
+    assert sum(pauses_s) <= 0.6
+
+
+async def test_runs_have_turns_however_many_admissions_are_written():
+    turns, loop = Turns(), asyncio.get_running_loop()
+
+    async def admit() -> None:
+        while True:
+            with turns.writing():
+                await asyncio.sleep(0)
+
+    admitting = [loop.create_task(admit()) for _ in range(3)]
+    await asyncio.gather(*(turns.next() for _ in range(3)))
+
+    for one in admitting:
+        one.cancel()
 
 
 async def test_a_run_that_is_cancelled_keeps_no_turn():
