@@ -84,6 +84,22 @@ def test_no_later_turn_begins_in_an_element_that_a_quorum_goes_on_without(plan_s
     assert world.done_for_good() == {"act[0]"}
 
 
+@MODES
+def test_no_condition_is_evaluated_in_an_element_that_has_failed_while_an_act_in_it_is_awaited(mode):
+    """The plan holds a later turn of a loop in it, with steps that do not run."""
+    join = {"steps": ["one"], "complete_when": "$results.size() >= 1"}
+    turn = [work("one", 1), work("joins", FAILS, join=join, default=None)]
+    loop = {"id": "loop", "loop": turn, "output": "joins", "state": {"x": 0}, "next": {"x": "$steps.joins"}, "max": 3}
+    acts = [work("act", SLOW, "act"), {**loop, "until": "$steps.joins == 5"}]
+    block = {"id": "block", "use": "other", "inputs": {}, "steps": acts, "output": "loop", "on_failure": "skip"}
+
+    world = played([block, work("beside", 1)], mode=mode)
+
+    assert world.outputs == {"beside": 1}
+    assert len(world.evaluations) == 1
+    assert world.done_for_good() == {"act"}
+
+
 def test_a_restart_at_any_event_changes_nothing_where_an_act_is_awaited():
     steps = [first_of({**LEFT_LOOP, "until": "$steps.act > 90"})]
 
