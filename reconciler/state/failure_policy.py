@@ -102,6 +102,11 @@ class Tries:
         self._last[work] = (failure, at_s)
         return failure
 
+    def forget(self, work: WorkKey) -> None:
+        """The step that has failed is not done again; the failure is none of a like step that takes its work key."""
+        del self._used[work], self._lost[work]
+        self._last.pop(work, None)
+
     def used(self, work: WorkKey) -> int:
         """How many tries the work has used up."""
         return self._used[work]

@@ -138,6 +138,12 @@ def _tried(run: RunData) -> Iterator[tuple[StepId, TriedWork]]:
             yield planned.id, TriedWork(planned, state.work_key, parents)
 
 
+def _forget_left_out(run: RunData, plan: Plan) -> None:
+    """What has failed in steps that a plan leaves out has not failed in like steps, which may have its work key."""
+    for tried in [tried for step, tried in _tried(run) if step not in plan.by_id]:
+        run.tries.forget(tried.key)
+
+
 def _is_pending(run: RunData, epoch: int) -> bool:
     """Whether the run carries the plan of this epoch out, and nodes of it are pending."""
     if run.plan is None or run.requests.required or epoch != run.epoch:
@@ -195,6 +201,8 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
     leave_out(run, plan)
     see_tries(run, plan)
     run.facts.see(plan, lambda step: _finished_attempt(run, step) is not None)
+    if plan.complete:
+        _forget_left_out(run, plan)
     found = _reconciled(run, plan)
     _drop_gone(run, found)
     proposing = _proposing(run, found)
