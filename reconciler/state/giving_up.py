@@ -158,10 +158,22 @@ def close(
     known = run.facts.completions.get(fan_out)
     if known is None or known != completion.model_copy(update={"at_s": known.at_s}):
         run.facts.completions[fan_out] = completion
+        _note_end(run, fan_out)
     for step in run.fan_outs.close(fan_out):
         run.steps.release(step, run.at_s)
     for number in closed.spec.watched:
         stop_unawaited(run, closed.spec.joins[number], f"{closed.spec.told} is complete without it: {reason.value}")
+
+
+def _note_end(run: RunData, fan_out: StepId) -> None:
+    """Note when a fan-out was complete for the elements around it: a plan may have to tell that they end with it."""
+    quorum = run.facts.quorums.get(fan_out)
+    at_s = run.counts_s if quorum is None or quorum.answer is None else quorum.answer.at_s
+    name: StepId | None = fan_out
+    while name is not None and (spec := run.fan_outs.specs.get(name)) is not None:
+        for element in (*run.fan_outs.joining(name), *([spec.within] if spec.within is not None else [])):
+            run.facts.reached_s[element] = max(at_s, run.facts.reached_s.get(element, 0.0))
+        name = None if spec.within is None else spec.within[0]
 
 
 def stop_unawaited(run: RunData, joined: StepId, reason: str) -> None:

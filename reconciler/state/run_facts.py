@@ -27,6 +27,7 @@ class RunFacts:
         failures: why elements have failed, in the order in which they did.
         started_s: fan-out -> when its first step started.
         completions: the fan-outs that are complete.
+        reached_s: element -> when the last fan-out inside it was complete.
         kept: those of them that go on without some of their elements -> the elements with an output that counts.
         asks: whether a new plan is needed.
         gone: steps that do not run any more, whatever a plan says that was asked for before.
@@ -50,6 +51,7 @@ class RunFacts:
         self.failures: dict[Element, Failure] = {}
         self.started_s: dict[StepId, float] = {}
         self.completions: dict[StepId, Completion] = {}
+        self.reached_s: dict[Element, float] = {}
         self.asks = False
         self.gone: set[StepId] = set()
         self._timeouts: list[tuple[float, StepId]] = []

@@ -30,16 +30,16 @@ class Ends(NamedTuple):
 
     Attributes:
         finished: steps that have finished.
-        resolved: elements of fan-outs that the plan ends -> the last of their steps that has finished.
+        resolved: elements of fan-outs that the plan ends -> their ends.
         failed: steps whose work has failed.
     """
 
     finished: Iterable[StepId]
-    resolved: Mapping[Element, StepId]
+    resolved: Mapping[Element, "End"]
     failed: Iterable[StepId]
 
 
-class _End(NamedTuple):
+class End(NamedTuple):
     """``counts_s``: from when on it counts; ``at_s``: when it came; of a step that has failed its ``failure``.
 
     ``held``: an attempt whose staged output is held, for which nothing else counts.
@@ -53,15 +53,17 @@ class _End(NamedTuple):
     held: AttemptId | None = None
 
 
-def ended_by_plan(run: RunData, plan: Plan, statuses: Mapping[StepId, StepStatus]) -> dict[Element, StepId]:
-    """The elements of open fan-outs that a new plan ends, each with the last of its steps that has finished.
+def ended_by_plan(run: RunData, plan: Plan, statuses: Mapping[StepId, StepStatus]) -> dict[Element, End]:
+    """The elements of open fan-outs that a new plan ends, with the last of their steps that has finished.
+
+    Each has ended when that had, or later, when the last of the fan-outs inside was complete.
 
     Args:
         run: the run, whose fan-outs are still those of the plan before.
         plan: the new plan.
         statuses: of its steps.
     """
-    found: dict[Element, StepId] = {}
+    found: dict[Element, End] = {}
     for spec in plan.fan_outs:
         unresolved = frozenset(spec.unresolved)
         for number in _open_before(run, spec):
@@ -69,7 +71,9 @@ def ended_by_plan(run: RunData, plan: Plan, statuses: Mapping[StepId, StepStatus
             if number not in unresolved and all(statuses.get(step) in _DONE for step in steps):
                 fresh = [step for step in steps if _has_finished_here(run, statuses, step)]
                 if fresh:
-                    found[spec.id, number] = max(fresh, key=lambda step: _moment(run, step))
+                    element, step = (spec.id, number), max(fresh, key=lambda step: _moment(run, step))
+                    reached_s, (counts_s, at_s) = run.facts.reached_s.get(element, 0.0), _moment(run, step)
+                    found[element] = End(max(counts_s, reached_s), max(at_s, reached_s), step, element)
     return found
 
 
@@ -116,16 +120,15 @@ def count_ends(run: RunData, plan: Plan, ends: Ends) -> None:
     settle_fan_outs(run)
 
 
-def _successes(run: RunData, ends: Ends) -> Iterator[_End]:
+def _successes(run: RunData, ends: Ends) -> Iterator[End]:
     for step in ends.finished:
-        yield _End(*_moment(run, step), step)
-    for element, step in ends.resolved.items():
-        yield _End(*_moment(run, step), step, element)
+        yield End(*_moment(run, step), step)
+    yield from ends.resolved.values()
 
 
-def _held(run: RunData) -> Iterator[_End]:
+def _held(run: RunData) -> Iterator[End]:
     for attempt in map(run.attempts.__getitem__, run.held.new):
-        yield _End(*_moment_of(attempt), attempt.step.id, held=attempt.id)
+        yield End(*_moment_of(attempt), attempt.step.id, held=attempt.id)
 
 
 def _moment(run: RunData, step: StepId) -> tuple[float, float]:
@@ -138,8 +141,8 @@ def _moment_of(attempt: Attempt) -> tuple[float, float]:
     return attempt.counts_s, attempt.ended_s or 0.0
 
 
-def _failures(run: RunData, failed: Iterable[StepId]) -> Iterator[_End]:
+def _failures(run: RunData, failed: Iterable[StepId]) -> Iterator[End]:
     for step in failed:
         if (last := run.tries.last(run.keys[step])) is not None:
             failure, at_s = last
-            yield _End(at_s, at_s, step, failure=failure)
+            yield End(at_s, at_s, step, failure=failure)

@@ -246,6 +246,17 @@ def test_of_elements_that_one_plan_ends_the_one_counts_whose_steps_were_done_fir
     assert world.outputs == {"both": [EARLY]}
 
 
+@MODES
+def test_an_element_that_ends_with_a_condition_counts_when_that_was_known(mode):
+    """Its step was done before, and the plan tells of it after another element, with which it comes together."""
+    loop = {"id": "loop", "loop": [work("turn", LATER, after=["begin"])], "output": "turn", "max": 3}
+    some = {"id": "some", "parallel": [work("inner", EARLY, after=["begin"])], "complete_when": "$results.size() >= 1"}
+
+    world = played([both({**loop, "until": "$steps.turn > 0"}, some, min_successful=1)], mode=mode, evaluation_s=0.2)
+
+    assert world.outputs["both"] == [LATER]
+
+
 @pytest.mark.parametrize("later", [work("other", LATER), work("other", FAILS)])
 @MODES
 def test_an_element_counts_that_the_next_plan_ends_before_what_ends_meanwhile(mode, later):
