@@ -3,6 +3,7 @@
 import math
 import os
 import re
+from typing import NamedTuple
 
 import pytest
 from declared import Declared, a_task, step
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from random_workflows import answered, workflows
 
+from planners.expressions.errors import ExpressionFailed
 from planners.validation.structure import broken_structure
 from reconciler.simulation import Restart
 from reconciler.state import commands as c
@@ -33,7 +35,7 @@ def validated(monkeypatch):
 
 
 class Answered(Declared):
-    """A run whose approvals are given; ``ends_s(step, now_s)`` says when a step ends."""
+    """A run whose approvals are given; ``ends_s(work, now_s)`` says when a step with its inputs ends."""
 
     def __init__(self, task, ends_s, **more):
         self._ends_s, self._asked, self.end_s = ends_s, set(), math.inf
@@ -63,55 +65,71 @@ class Answered(Declared):
         fresh = [one for one in asked if one.id not in self._asked]
         for attempt in fresh:
             self._asked.add(attempt.id)
-            self.simulation.post(self._ends_s(attempt.step.id, now_s), e.StepAnswered(at_s=0, attempt=attempt.id))
+            work = Work(attempt.step.id)
+            self.simulation.post(self._ends_s(work, now_s), e.StepAnswered(at_s=0, attempt=attempt.id))
         return bool(fresh)
 
     def _work(self, order, now_s):
         for _, event in super()._work(order, now_s):
-            yield self._ends_s(order.step, now_s), event
+            yield self._ends_s(Work(order.step, self.inputs(order)), now_s), event
+
+    def inputs(self, order):
+        """The inputs of an attempt; None where they have no value, so that it fails."""
+        try:
+            return repr({name: self.value(source) for name, source in sorted(order.inputs.items())})
+        except (ExpressionFailed, LookupError, TypeError, ValueError):
+            return None
 
     def _evaluate(self, question, now_s):
         for _, event in super()._evaluate(question, now_s):
             yield self._ends_s(asked(question.fan_out, len(question.results)), now_s), event
 
 
+class Work(NamedTuple):
+    """A step with the inputs that it had: a plan may have it done again with others."""
+
+    step: str
+    inputs: str | None = None
+
+
 def asked(fan_out, results):
-    """What an evaluation of the condition of a fan-out is called among the steps."""
-    return f"{fan_out}?{results}"
+    """What an evaluation of the condition of a fan-out is called among the work."""
+    return Work(f"{fan_out}?{results}")
 
 
 def recorded(world):
-    """The steps in the order in which their ends counted, also those that were dropped later.
+    """The work in the order in which its ends counted, also that of steps that were dropped later.
 
-    That is the first success of a step, or its last failure: those before it were retried, and one with another
-    attempt beside it is not the end. Evaluations of conditions
-    are among them: while one is made, other things may end. An attempt that serves another step by now, of a later turn
-    of a loop, has ended as the step that it was begun for, and so has one that was begun again where that one was lost.
+    That is the first success of some work, or its last failure: those before it were retried, and one with another
+    attempt beside it is not the end. Evaluations of conditions are among them: while one is made, other things may end.
+    An attempt that serves another step by now, of a later turn of a loop, has ended as the step that it was begun for,
+    and so has one that was begun again where that one was lost.
     """
     run = world.run
     counted = [one for one in run.attempts.values() if not one.began_speculative or one.confirmed_s is not None]
     finished = [one for one in counted if one.finished]
-    done = {one.step.id for one in finished}
-    failed = [one for one in counted if _has_failed(world, one) and one.step.id not in done and not _hedged(run, one)]
-    last = {one.step.id: one.id for one in failed}.values()
+    done = {_work(world, one) for one in finished}
+    failed = [one for one in counted if _has_failed(world, one) and not _hedged(run, one)]
+    last = {work: one.id for one in failed if (work := _work(world, one)) not in done}.values()
     counts = {one.id for one in finished}.union(last)
-    ends = [
-        ((max(one.ended_s or 0.0, one.confirmed_s or 0.0), one.ended_s or 0.0), one.step.id)
-        for one in counted
-        if one.id in counts
-    ]
+    ends = [((one.counts_s, one.ended_s), _work(world, one)) for one in counted if one.id in counts]
     answers = [one for one in world.simulation.events if isinstance(one, e.QuorumEvaluated)]
     ends += [((one.at_s, one.at_s), asked(one.fan_out, one.results)) for one in answers]
-    known = {name for _, name in ends}
+    known = {work for _, work in ends}
     lost = {one.step.id: begun_as(world, one) for one in counted if one.id not in counts}
     ends += [
-        ((one.ended_s, one.ended_s), name)
+        ((one.ended_s, one.ended_s), work)
         for one in counted
         for name in (begun_as(world, one), lost.get(begun_as(world, one)))
-        if one.id in counts and name is not None and name not in known
+        if one.id in counts and name is not None and (work := _work(world, one, name)) not in known
     ]
     ends.sort(key=lambda end: end[0])
-    return list(dict.fromkeys(name for _, name in ends))
+    return list(dict.fromkeys(work for _, work in ends))
+
+
+def _work(world, attempt, name=None):
+    order = world.orders.get(attempt.id)  # none if it asks somebody
+    return Work(name or attempt.step.id, None if order is None else world.inputs(order))
 
 
 def _has_failed(world, attempt):
@@ -229,13 +247,13 @@ def check(steps, seconds, imagined=(), kills=()):
     count = iter(range(10**6))
     guessed = Answered(
         task,
-        lambda _step, now_s: now_s + seconds[next(count) % len(seconds)] + next(count) * 1e-6,
+        lambda _work, now_s: now_s + seconds[next(count) % len(seconds)] + next(count) * 1e-6,
         imagined=dict(imagined),
         restarts=tuple(Restart(after=after) for after in kills),
     ).play()
-    turns = {step: TURN_S * number for number, step in enumerate(recorded(guessed), 1)}
+    turns = {work: TURN_S * number for number, work in enumerate(recorded(guessed), 1)}
 
-    plain = Answered(a_task(steps, INPUTS, mode="wait"), lambda step, _now_s: turns.get(step, NEVER_S)).play()
+    plain = Answered(a_task(steps, INPUTS, mode="wait"), lambda work, _now_s: turns.get(work, NEVER_S)).play()
 
     assert guessed.run.status.ended
     if takes_over(plain) or takes_over(guessed):
