@@ -168,7 +168,7 @@ class PlanningSettings(Section):
         "once, without a speculative plan, and larger ones if all their agents start at once; 0: none",
     )
     speculative_budget_s: float = Field(
-        default=0.02, gt=0, le=10, description="Hard time limit of the speculative planner"
+        default=0.02, gt=0, le=10, description="CPU time of one speculative plan, and of its alternatives together"
     )
     alternatives: int = Field(
         default=2,

@@ -40,3 +40,7 @@ class SpeculativePlanning:
     def remember(self, task: Task, plan: Plan) -> None:
         """Store an optimal plan for later speculative plans."""
         self._speculative.cache.remember(task, plan)
+
+    def prepare(self) -> None:
+        """Do what the next guess would otherwise begin with."""
+        self._speculative.cache.prepare()

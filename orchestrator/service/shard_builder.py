@@ -183,6 +183,7 @@ class BuildShard:
         planner = SpeculativePlannerPipeline(advice.costs, predictor=advice, settings=planning.speculative)
         for task, plan in await asyncio.to_thread(lambda: list(journal.plans(_PLANS_RESTORED))):
             planner.cache.remember(task, plan)
+        planner.cache.prepare()
         return planner
 
     def _owner(self, task_id: TaskId) -> int | None:

@@ -52,6 +52,10 @@ class CachedPlanIndex:
             return self._plans[key], min(1.0, similarity)
         return None
 
+    def prepare(self) -> None:
+        """See `TfidfIndex.prepare`."""
+        self._words.prepare()
+
     def _with_first_word(self, kind: str, input_names: tuple[str, ...], word: str) -> Iterator[CachedPlan]:
         for first in dict.fromkeys((word, "")):
             for key in self._buckets.get((kind, input_names, first), ()):

@@ -56,6 +56,11 @@ class PlanCache:
                 cached = before[0].followed_by(cached)
             self._plans.put(cached)
 
+    def prepare(self) -> None:
+        """Do what the next look for a similar goal would otherwise begin with: 2.5 ms of CPU with 1,700 plans."""
+        with self._lock:
+            self._plans.prepare()
+
     def exact(self, task: Task) -> CacheHit | None:
         """The plan of a goal with the same template, with this goal's values; or of the same workflow with goals."""
         if (text := _goal_text(task)) is None:

@@ -47,7 +47,9 @@ class SpeculativePlannerPipeline:
     """Fulfils `planners.requests.SpeculativePlanner`: answers within its budget and never raises.
 
     Thread-safe: threads may guess while another one calls ``cache.remember``. A guess takes the time of its budget, of
-    which little is interruptible; an event loop that must not wait so long asks from a thread.
+    which little is interruptible; an event loop that must not wait so long asks from a thread. The budget is CPU time,
+    so that a thread which waits for the interpreter or for a core, as it does when several tasks come at once, guesses
+    as much as any other. All guesses at one request are made in one thread.
     """
 
     def __init__(  # noqa: PLR0913 -- the parts of a composition, each with a default
@@ -58,14 +60,15 @@ class SpeculativePlannerPipeline:
         *,
         settings: SpeculativeSettings | None = None,
         list_scheduler: ListScheduler = list_schedule,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        """Set up. ``clock``: of the budget; None for the CPU time of the thread that guesses."""
         self.cache = cache if cache is not None else PlanCache()
         self._costs = costs
         self._predictor = predictor
         self._settings = settings or SpeculativeSettings()
         self._list_scheduler = list_scheduler
-        self._clock = clock
+        self._clock = clock or time.thread_time
         self._speed = SchedulingSpeed()
         self._offered: tuple[Catalog, Mapping[str, Interface]] | None = None
 

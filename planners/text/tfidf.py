@@ -216,6 +216,11 @@ class TfidfIndex(Generic[Key]):
         if self._entries.pop(key, None) is not None:
             self._fitted = None
 
+    def prepare(self) -> None:
+        """Fit the matrix now if a question would have to; it need not be fitted where there are no texts."""
+        if self._entries and self._fitted is None:
+            self._fit()
+
     def nearest(self, text: str, k: int = 1) -> list[tuple[Key, float]]:
         """At most ``k`` keys with their cosine in 0..1, the most similar first; ties go to the older one."""
         keys, matrix = self._fitted or self._fit()

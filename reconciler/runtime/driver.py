@@ -70,7 +70,6 @@ class Driver:
         self.shared = shared
         self.log = log
         self._ports = ports = shared.ports
-        self._planning_thread = shared.planning_thread
         self._admission = () if admission is None else (admission,)
         way_s = min(max(0.0, ports.clock.now_s() - admitted.submitted_at_s), _LONGEST_WAY_S)
         self.run = RunState(admitted.id, admitted.task, ports.catalog) if recovered is None else recovered[0]
@@ -305,8 +304,7 @@ class Driver:
         """Let later guesses learn from the optimal plan."""
         run, planning = self.run, self.run.task.planning
         if run.optimal_plan is not None and planning.learn and planning.mode is not Mode.ORACLE:
-            whole = run.history.whole(run.optimal_plan)
-            self._planning_thread.submit(self._ports.planning.remember, run.task, whole).add_done_callback(_log_error)
+            self.shared.remember(run.task, run.history.whole(run.optimal_plan))
 
     async def abandon(self, error: Exception) -> TaskView:
         """Record that the run failed because of an error of the service. Whatever else is broken, this succeeds."""
@@ -324,8 +322,3 @@ class Driver:
             _log.exception("task %s cannot be recorded as it is", self.admitted.id)
             await self.log.conclude_without_details(view)
         return view
-
-
-def _log_error(remembering: Future[None]) -> None:
-    if not remembering.cancelled() and (error := remembering.exception()) is not None:
-        _log.error("a plan could not be remembered", exc_info=error)

@@ -158,6 +158,10 @@ class Planning(Protocol):
         """Learn from the optimal plan of a task. Called in the same thread as `guesses`."""
         ...
 
+    def prepare(self) -> None:
+        """Do what the next guess would otherwise begin with, after plans were remembered. In the same thread."""
+        ...
+
     def plan(self, request: PlanRequest) -> AsyncGenerator[Plan, None]:
         """Prefixes of the optimal plan as they stream in, then the whole plan. Closing the iterator stops the planner.
 

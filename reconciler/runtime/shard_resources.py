@@ -1,6 +1,8 @@
 """What the runs of a shard share."""
 
 import asyncio
+import logging
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor as Threads
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from planners.cluster import ClusterSnapshot
+from planners.plans import Plan
 from planners.requests import PlanRequest
 from planners.tasks import Task
 from reconciler.runtime.message_delays import MessageDelays
@@ -16,6 +19,7 @@ from reconciler.runtime.ports import Ports
 from reconciler.runtime.reservations import Reservations
 from reconciler.runtime.turns import Turns
 
+_log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 
@@ -34,6 +38,7 @@ class ShardResources:
     delays: MessageDelays = field(default_factory=MessageDelays)
     turns: Turns = field(default_factory=Turns)
     handling_thread: Threads = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="large-events"))
+    _ended: deque[tuple[Task, Plan]] = field(default_factory=deque)  # plans that are not remembered yet
 
     def cluster(self) -> ClusterSnapshot:
         """The cluster as it is now, with what the runs of the shard have reserved."""
@@ -42,6 +47,21 @@ class ShardResources:
     def request(self, task: Task) -> PlanRequest:
         """Asks for a plan of a task that is not run, with the agents and on the cluster as they are now."""
         return PlanRequest(task=task, catalog=self.ports.catalog, cluster=self.cluster())
+
+    def remember(self, task: Task, plan: Plan) -> None:
+        """Let later guesses learn from the optimal plan of a task, in the planning thread."""
+        self._ended.append((task, plan))
+        self.planning_thread.submit(self._remember_next)
+
+    def _remember_next(self) -> None:
+        """Prepare the next guess only after the last of several plans: each makes the preparation anew."""
+        planning = self.ports.planning
+        try:
+            planning.remember(*self._ended.popleft())
+            if not self._ended:
+                planning.prepare()
+        except Exception:  # noqa: BLE001 -- whatever is wrong with a plan, its task has ended, and others go on
+            _log.exception("a plan could not be remembered")
 
     def close(self) -> None:
         """Wait for what the threads do, and end them."""

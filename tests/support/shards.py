@@ -84,6 +84,9 @@ class Planners:
     def remember(self, task: Task, plan: Any) -> None:
         self.speculative.cache.remember(task, plan)
 
+    def prepare(self) -> None:
+        self.speculative.cache.prepare()
+
     def plan(self, request: PlanRequest) -> Any:
         self.asked.append(request)
         return self.optimal.plan(request)

@@ -1,8 +1,14 @@
 """The speculation benchmark in virtual time: the real shard, planners, gate and learner, without Ray."""
 
+import asyncio
+
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from benchmarks.speculation import run
+from benchmarks.speculation.cases import cases
+from benchmarks.speculation.virtual import virtual_service
+from orchestrator.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +29,14 @@ def test_streaming_saves_less_than_guessing_and_no_mode_beats_the_oracle(figures
 
 def test_wrong_guesses_are_flushed(figures):
     assert figures["adversarial"]["rates"]["flush"] == 1
+
+
+def test_linear_algebra_has_one_thread_as_in_a_service():
+    """Sums in another order give other models, and figures that depend on the number of cores."""
+
+    async def threads():
+        async with virtual_service(cases(None, 1, 1.0), ["unseen"], Settings(), 1.0, learns=False):
+            return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpool_limits(limits=2):
+        assert asyncio.run(threads()) <= {1}

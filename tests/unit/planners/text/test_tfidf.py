@@ -85,6 +85,16 @@ def test_the_nearest_text_comes_first_and_unrelated_ones_not_at_all():
     assert index().nearest("zeppelin") == []
 
 
+def test_a_prepared_index_is_not_fitted_by_the_question(monkeypatch):
+    made = index(*TEXTS)
+    made.prepare()
+    monkeypatch.setattr(made, "_fit", lambda: pytest.fail("fitted again"))
+
+    made.prepare()
+    assert made.nearest("hotel")
+    index().prepare()  # nothing to fit
+
+
 def test_of_equal_texts_the_older_one_is_nearest():
     assert index("same words", "same words").nearest("same words")[0][0] == 0
 
