@@ -5,7 +5,7 @@ for a new optimal plan, and its answer is held against the work under way.
 """
 
 from collections import ChainMap
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from planners.agents import Effect
@@ -110,7 +110,7 @@ def _as_numbered(run: RunData, guess: Plan) -> Plan:
     """The guess with the numbers that like steps of the run have; planners count from the first one that is left."""
     if not any(_is_renumbered(run, planned) for planned in guess.steps):
         return guess
-    keys = _reconciled(run, guess).keys
+    keys = _reconciled(run, guess, _tried(run)).keys
     steps = (planned.model_copy(update={"work_key": keys[planned.id]}) for planned in guess.steps)
     return guess.model_copy(update={"steps": tuple(steps)})
 
@@ -122,26 +122,22 @@ def _is_renumbered(run: RunData, planned: PlannedStep) -> bool:
     return state is not None and state.attempt is not None and state.work_key != planned.work_key
 
 
-def _reconciled(run: RunData, plan: Plan) -> Reconciliation:
+def _reconciled(run: RunData, plan: Plan, tried: Mapping[StepId, TriedWork]) -> Reconciliation:
     progress = replace(run.progress, current=run.attempts.current())
     # A like act of another step, such as one in a finished turn of a loop that the plan leaves out, is another act.
     taken = ChainMap(run.facts.failed_work, run.attempts.acts)
-    return reconcile(progress, plan, run.task, run.catalog, run.digests, taken, dict(_tried(run)))
+    return reconcile(progress, plan, run.task, run.catalog, run.digests, taken, tried)
 
 
-def _tried(run: RunData) -> Iterator[tuple[StepId, TriedWork]]:
+def _tried(run: RunData) -> dict[StepId, TriedWork]:
     """The steps of the plan whose work has failed and which have not begun again. Linear."""
+    tried = {}
     for planned in () if run.plan is None else run.plan.steps:
         state = run.steps.get(planned.id)
         if state is not None and state.status in UNBEGUN and run.tries.last(state.work_key) is not None:
             parents = {one: run.keys[one] for one in planned.step.data_parents if one in run.keys}
-            yield planned.id, TriedWork(planned, state.work_key, parents)
-
-
-def _forget_left_out(run: RunData, plan: Plan) -> None:
-    """What has failed in steps that a plan leaves out has not failed in like steps, which may have its work key."""
-    for tried in [tried for step, tried in _tried(run) if step not in plan.by_id]:
-        run.tries.forget(tried.key)
+            tried[planned.id] = TriedWork(planned, state.work_key, parents)
+    return tried
 
 
 def _is_pending(run: RunData, epoch: int) -> bool:
@@ -201,9 +197,13 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
     leave_out(run, plan)
     see_tries(run, plan)
     run.facts.see(plan, lambda step: _finished_attempt(run, step) is not None)
-    if plan.complete:
-        _forget_left_out(run, plan)
-    found = _reconciled(run, plan)
+    tried = _tried(run)
+    if (
+        plan.complete
+    ):  # what has failed in steps that it leaves out has not failed in like steps, which may have its key
+        for step in [step for step in tried if step not in plan.by_id]:
+            run.tries.forget(tried[step].key)
+    found = _reconciled(run, plan, tried)
     _drop_gone(run, found)
     proposing = _proposing(run, found)
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
