@@ -198,10 +198,9 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
     see_tries(run, plan)
     run.facts.see(plan, lambda step: _finished_attempt(run, step) is not None)
     tried = _tried(run)
-    if (
-        plan.complete
-    ):  # what has failed in steps that it leaves out has not failed in like steps, which may have its key
-        for step in [step for step in tried if step not in plan.by_id]:
+    # What has failed in steps that the plan leaves out has not failed in like steps, which may take their work keys.
+    for step in tried if plan.complete else ():
+        if step not in plan.by_id:
             run.tries.forget(tried[step].key)
     found = _reconciled(run, plan, tried)
     _drop_gone(run, found)
