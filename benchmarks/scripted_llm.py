@@ -50,7 +50,7 @@ class ScriptedLLM:
         port: the port to listen on; 0 for a free one.
         objects: whole answers, as JSON objects, by a text of the user's message; they come before ``answers``.
 
-    ``requests`` holds the body of every request, ``sent`` the number of steps sent over all answers.
+    ``bodies`` holds the body of every request, ``sent`` the number of steps sent over all answers.
     """
 
     answers: Mapping[str, Sequence[Mapping[str, Any]]]
@@ -61,7 +61,7 @@ class ScriptedLLM:
     holds: threading.Semaphore | None = None
     port: int = 0
     objects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    requests: list[dict[str, Any]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     sent: int = 0
     hung_up: threading.Event = field(default_factory=threading.Event)
@@ -91,6 +91,11 @@ class ScriptedLLM:
         """The name of the model."""
         return _MODEL
 
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """The bodies as JSON. That is not kept: the garbage collector would look at thousands of objects a request."""
+        return [json.loads(body) for body in self.bodies]
+
     def speed(self) -> str:
         """The stated speed, to be reported with every measurement."""
         rate = f"{self.tokens_per_s:g} tokens/s" if self.tokens_per_s else "unlimited speed"
@@ -98,7 +103,7 @@ class ScriptedLLM:
 
     def fault(self) -> Fault | None:
         """The fault of the answer to the latest request."""
-        turn = len(self.requests) - 1
+        turn = len(self.bodies) - 1
         return self.faults[turn] if turn < len(self.faults) else None
 
     def steps(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -145,8 +150,9 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.script.requests.append(body)
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        self.script.bodies.append(raw)
+        body = json.loads(raw)
         self.script.keys.append(self.headers.get("Authorization", "").removeprefix("Bearer "))
         fault = self.script.fault()
         if fault in (Fault.HTTP_429, Fault.HTTP_500, Fault.UNAUTHORIZED):

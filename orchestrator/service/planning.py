@@ -1,6 +1,7 @@
 """The planners in the service: the speculative one runs in the shard, the optimal one in an actor of its own."""
 
 import asyncio
+import gc
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator
@@ -70,6 +71,8 @@ class PlannerActor:
         )
         self._draft_decomposer = draft_decomposer(settings)
         self._drafts = DraftPlanner(lambda: self._costs, self._draft_decomposer)
+        # A full collection of the 320,000 objects of modules and catalog held up all plans for 0.25 s, after every 45.
+        gc.freeze()
 
     async def reload(self, catalog: Catalog) -> None:
         """Know one more catalog. A shard that is restarted gets the newest."""
