@@ -26,13 +26,14 @@ class Entry:
 
     ``urgent``: somebody waits for it to be durable. ``lazy``: it is no fact that a run is recovered from, such as what
     an attempt has printed. It goes with the next commit; without one it is written alone and without an fsync, so a
-    power cut may lose it.
+    power cut may lose it. ``first``: somebody waits for it, and it follows from no other entry.
     """
 
     inserts: dict[Table, Iterable[Mapping[str, Any]]] = field(default_factory=dict)
     updates: Sequence[Change] = ()
     urgent: bool = False
     lazy: bool = False
+    first: bool = False
     done: Future[None] = field(default_factory=Future)
 
 

@@ -123,7 +123,7 @@ class Journal(JournalQueries):
             "ended_at_s": None,
             "summary": view.model_dump_json(),
         }
-        return self._writer.write(Entry({TASKS: [row], SUMMARIES: [summary]}, urgent=True))
+        return self._writer.write(Entry({TASKS: [row], SUMMARIES: [summary]}, urgent=True, first=True))
 
     def append(
         self,

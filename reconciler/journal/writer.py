@@ -74,7 +74,7 @@ class GroupWriter:
         """Queue an entry. Its future is done once it is on disk, or has the error: the database's, or ShuttingDown."""
         # From here on it cannot be cancelled: it is written whether or not anybody still waits for it.
         entry.done.set_running_or_notify_cancel()
-        if not self._queue.put(entry, _linger_s(entry)):
+        if not self._queue.put(entry, _linger_s(entry), first=entry.first):
             entry.done.set_exception(ShuttingDown("the journal is closed", fix="try again when the service is back"))
         return entry.done
 

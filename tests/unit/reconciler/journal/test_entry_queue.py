@@ -64,6 +64,35 @@ def test_a_full_queue_is_due_and_the_rest_follows_at_once(queue):
     assert len(queue) == 0
 
 
+def test_what_comes_first_is_taken_alone_and_the_rest_when_it_is_due(queue):
+    queue.put("event", 0.05)
+    queue.put("admission", 0.0, first=True)
+
+    assert queue.take() == ["admission"]
+    assert queue.take() == ["event"]
+
+
+def test_many_are_taken_together():
+    queue = EntryQueue(most=5_000)
+    for number in range(100):
+        queue.put(number, LONG_S)
+    queue.put("admission", 0.0, first=True)
+
+    assert queue.take() == ["admission", *range(100)]
+
+
+def test_a_waiting_reader_is_woken_by_what_comes_first(queue):
+    reader = Reader(queue)
+    reader.start()
+    queue.put("event", LONG_S)
+
+    queue.put("admission", LONG_S, first=True)
+    queue.close()
+    reader.join()
+
+    assert sorted(item for batch in reader.batches for item in batch) == ["admission", "event"]
+
+
 def test_a_closed_queue_gives_what_it_has_and_takes_nothing_more(queue):
     queue.put("a", LONG_S)
     queue.close()

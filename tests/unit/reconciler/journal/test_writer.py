@@ -10,7 +10,11 @@ from sqlalchemy import Column, Engine, Integer, MetaData, Table, create_engine, 
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
+from planners.model import TaskId
+from planners.tasks import AdmittedTask, Task
+from planners.workflow import Step, Workflow
 from reconciler.errors import JournalUnavailable, ShuttingDown
+from reconciler.journal import Journal
 from reconciler.journal.entries import Entry
 from reconciler.journal.transactions import ChunkTransactions
 from reconciler.journal.writer import GroupWriter
@@ -212,6 +216,35 @@ def test_an_entry_behind_a_transaction_that_is_stuck_can_be_withdrawn(blocked, e
     with pytest.raises(JournalUnavailable):
         second.result(GUARD_S)
     assert written(engine) == [1, 3]
+
+
+def test_what_comes_first_has_a_commit_of_its_own_before_what_waits(blocked):
+    """What waits may be the events of many runs, which take long to write."""
+    database, writer = blocked
+    writer.write(rows(1))
+    assert database.asked.wait(GUARD_S)
+    done = []
+    waits, admission = (Entry({NUMBERS: [{"n": n}]}, urgent=True, first=n == 3) for n in (2, 3))
+    for entry in (waits, admission):
+        entry.done.add_done_callback(done.append)
+        writer.write(entry)
+
+    database.go_on.set()
+
+    waits.done.result(GUARD_S)
+    assert done == [admission.done, waits.done]
+    assert writer.commits == 3
+
+
+def test_an_admission_comes_first(monkeypatch, tmp_path):
+    journal, entries = Journal(f"sqlite:///{tmp_path / 'journal.sqlite3'}"), []
+    monkeypatch.setattr(journal._writer, "write", entries.append)
+
+    task = Task(workflow=Workflow(steps=(Step(id="a", capability="greet"),)))
+    journal.admit(AdmittedTask(id=TaskId("t"), task=task, submitted_at_s=1.0))
+
+    journal.close()
+    assert [entry.first for entry in entries] == [True]
 
 
 def test_an_entry_is_withdrawn_between_two_tries(blocked, engine):
