@@ -8,10 +8,11 @@ admits it, unless its idempotency key says otherwise. Questions about tasks of o
 import asyncio
 import errno
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator.errors import CannotStart
 from orchestrator.gateway.ray_gateway import RayGateway, shard_name
@@ -45,7 +46,21 @@ def application(
     return build(IngressContext(RayGateway(settings, local), settings, catalog, keyring, share))
 
 
-async def listen(app: FastAPI, http: Http, *, shares: bool = False) -> HttpServer:
+class RequestsFirst:
+    """ASGI middleware: calls a function when a request arrives, so that runs give way to it from the beginning."""
+
+    def __init__(self, app: ASGIApp, give_way: Callable[[], None]) -> None:
+        self._app = app
+        self._give_way = give_way
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http":
+            self._give_way()
+        await self._app(scope, receive, send)
+
+
+async def listen(app: ASGIApp, http: Http, *, shares: bool = False) -> HttpServer:
     """Serve the application at an address, which must name a port, on this event loop.
 
     Raises:
@@ -76,7 +91,8 @@ class IngressShard(ReconcilerActor):
         settings: Settings = built.settings
         share = Share(self._index, settings.reconciler.shards)
         app = application(settings, built.catalog, {shard_name(self._index): self}, share)
-        self._http = await listen(app, settings.http, shares=share.shards > 1)
+        shard = await self._shard()
+        self._http = await listen(RequestsFirst(app, shard.give_way), settings.http, shares=share.shards > 1)
         self._metrics = app.state.http_metrics if share.shards > 1 else None
         return resumed
 

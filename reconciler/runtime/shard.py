@@ -99,6 +99,10 @@ class Shard:
     def _ports(self) -> Ports:
         return self._shared.ports
 
+    def give_way(self) -> None:
+        """Let a request that has arrived be handled before another run has its turn."""
+        self._shared.turns.give_way()
+
     # ---- runs begin and end
 
     async def resume(self) -> int:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 # One run has its turn before the event loop looks for requests again; one more for each so many that wait.
 _FOR_EACH = 16
-# From its commit to its answer, a request is resumed so often at most.
-_STEPS_TO_AN_ANSWER = 5
+# From its arrival to its commit, and from there to its answer, a request is resumed so often at most.
+_STEPS_OF_A_REQUEST = 5
 # Runs have a turn at least once in so many rounds of the event loop, however many requests are under way.
 _MOST_ROUNDS = 16
 # While an admission is being written, no run has a turn: at every statement, the journal's thread waits for the
@@ -35,8 +35,8 @@ class Turns:
         self._next_pause_s = 0.0
 
     def give_way(self) -> None:
-        """Let a request that has waited for the disk be answered before another run has its turn."""
-        self._rounds_left = _STEPS_TO_AN_ANSWER
+        """Let a request that has arrived, or that has waited for the disk, go on before another run has its turn."""
+        self._rounds_left = _STEPS_OF_A_REQUEST
         self._pass_on_soon()  # rounds pass though no run waits: the next one does not wait for an earlier request
 
     @contextmanager

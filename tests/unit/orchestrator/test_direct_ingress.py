@@ -14,6 +14,7 @@ from orchestrator.ingress.app import build
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.http_server import HttpServer
 from orchestrator.service.addresses import refuse_taken, with_port
+from orchestrator.service.direct_ingress import RequestsFirst, listen
 from orchestrator.service.placement import refuse_client_with_files
 from orchestrator.settings import ClusterSettings, Http, IngressMode, Settings
 from reconciler.errors import UnknownTask
@@ -35,6 +36,24 @@ async def test_the_application_answers_at_the_address_until_it_is_stopped(app, t
     async with httpx.AsyncClient(base_url=http.url, trust_env=False) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get("/healthz")
+
+
+async def test_runs_give_way_to_a_request_before_it_is_read(app, task):
+    happened = []
+
+    async def received(scope, receive, send):
+        if scope["type"] == "http":
+            happened.append(scope["path"])
+        await app(scope, receive, send)
+
+    http = with_port(LOCAL)
+    server = await listen(RequestsFirst(received, lambda: happened.append("way")), http)
+    async with httpx.AsyncClient(base_url=http.url, trust_env=False) as client:
+        reply = await client.post("/v1/tasks", json=task)
+    await server.stop()
+
+    assert reply.status_code == 202
+    assert happened == ["way", "/v1/tasks"]
 
 
 async def test_tools_of_mcp_are_there_as_well():
