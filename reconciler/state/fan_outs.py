@@ -112,6 +112,8 @@ class FanOuts:
                 self._end(spec.id, number, ElementStatus.FAILED)
             elif not states[number].left:
                 self._end(spec.id, number, self._good_end(spec, number))
+            if states[number].status is not ElementStatus.OPEN:
+                fan_out.ended_first.append(number)
 
     @property
     def are_settled(self) -> bool:
@@ -261,11 +263,7 @@ class FanOuts:
 
     def preceding(self, step: StepId) -> StepId | None:
         """The fan-out whose places the elements before that of the step may need: they begin in order."""
-        for fan_out, number in self.having(step):
-            most = fan_out.spec.policy.max_concurrency
-            if most is not None and number - fan_out.ended >= most and not fan_out.elements[number].admitted:
-                return fan_out.spec.id
-        return None
+        return next((one.spec.id for one, number in self.having(step) if one.is_preceded(number)), None)
 
     def hold(self, step: StepId, fan_out_id: StepId) -> None:
         """The step waits until an element of the fan-out ends; elements go on in their order."""

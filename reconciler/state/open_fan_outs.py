@@ -4,6 +4,7 @@ Where several reasons apply at the same instant, the first of these counts: too 
 enough have succeeded, the time is over.
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -28,12 +29,14 @@ class OpenFanOut:
     """A fan-out that is not complete.
 
     ``unplanned``: the elements of which nothing is left but pending nodes, so that a plan may end them.
+    ``ended_first``: those that had ended when the plan came, in order.
     """
 
     spec: FanOut
     elements: list[ElementState]
     counts: dict[ElementStatus, int] = field(default_factory=lambda: dict.fromkeys(ElementStatus, 0))
     unplanned: set[int] = field(default_factory=set)
+    ended_first: list[int] = field(default_factory=list)
     admitted: int = 0
     held: list[int] = field(default_factory=list)
     held_steps: dict[int, list[StepId]] = field(default_factory=dict)
@@ -112,3 +115,11 @@ class OpenFanOut:
         """Whether as many elements are worked on as may be."""
         most = self.spec.policy.max_concurrency
         return most is not None and self.admitted >= most
+
+    def is_preceded(self, number: int) -> bool:
+        """Whether the elements before one may need all places. They begin in order: none behind it has ended since."""
+        most = self.spec.policy.max_concurrency
+        if most is None or self.elements[number].admitted:
+            return False
+        behind = len(self.ended_first) - bisect_right(self.ended_first, number)
+        return number - (self.ended - behind) >= most

@@ -142,13 +142,19 @@ def test_an_act_beside_a_condition_that_holds_without_elements_does_not_wait_for
     assert act.dispatched_s == pytest.approx(PLAN_S + SECONDS[1])
 
 
+EMPTY = {"id": "empty", "for_each": [], "steps": [work("never", "$item")], "output": "never"}
+
+
 @MODES
-def test_a_guess_does_not_take_the_place_of_an_element_before_it(mode):
+@pytest.mark.parametrize("more", [[], [EMPTY]], ids=["", "an element without steps behind it"])
+def test_a_guess_does_not_take_the_place_of_an_element_before_it(more, mode):
     """An act is the first element, so that no guess can start it."""
     steps = [work("early", 1), step("late", inputs={"all": "$steps.early"})]
     second = {"id": "second", "use": "other", "inputs": {}, "steps": steps, "output": "late"}
 
-    world = played([{"id": "both", "parallel": [work("act", 2, "act"), second], "max_concurrency": 1}], mode=mode)
+    both = {"id": "both", "parallel": [work("act", 2, "act"), second, *more], "max_concurrency": 1}
+
+    world = played([both], mode=mode)
 
     assert [attempt.step.id for attempt in world.run.attempts.values()] == ["act", "early", "late"]
 
