@@ -111,13 +111,15 @@ def _dispatch_confirmed(run: RunData, step: StepId) -> None:
 def _waits_for_plan(run: RunData, planned: PlannedStep) -> bool:
     """Whether a step that is ready does not begin before the plan that is coming.
 
-    Any step if that changes what it reads. One that cannot be taken back also if the plan may skip it, or if a failure
-    waits for the plan, which may end the task.
+    Any step if that changes what it reads. One that cannot be taken back also if the plan may skip it or tell that a
+    fan-out around it was complete without it, or if a failure waits for the plan, which may end the task.
     """
     if run.is_stale(planned.id):
         return True
-    lasts = not run.catalog.by_name[planned.placement.agent].may_speculate
-    return lasts and (bool(run.failing) or run.is_undecided(planned.id))
+    if not run.plan_is_coming or run.catalog.by_name[planned.placement.agent].may_speculate:
+        return False
+    quorums = (one for one, _ in run.fan_outs.having(planned.id) if one.is_quorum)
+    return bool(run.failing) or run.is_undecided(planned.id) or any(map(run.is_awaited, quorums))
 
 
 def _speculate(run: RunData) -> None:

@@ -52,6 +52,11 @@ class OpenFanOut:
         return len(self.elements) - self.counts[ElementStatus.OPEN]
 
     @property
+    def is_quorum(self) -> bool:
+        """Whether it may be complete before all its elements have ended, so that it goes on without the others."""
+        return self.spec.policy.min_successful is not None or self.spec.policy.complete_when is not None
+
+    @property
     def is_unreachable(self) -> bool:
         """Whether it has failed as soon as a plan holds it: it needs results and has no elements."""
         return not self.elements and bool(self.spec.policy.least_successful(0))

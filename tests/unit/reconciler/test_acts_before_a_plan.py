@@ -71,6 +71,20 @@ def test_a_step_that_stages_its_output_is_promoted_once_the_plan_still_holds_it(
     assert attempt.settled
 
 
+@LASTING
+def test_what_lasts_does_not_begin_in_a_quorum_that_may_be_complete_with_a_default(capability):
+    """Only the plan tells that the default counts; what comes before the step is done by then."""
+    fails = work("fails", FAILS, on_failure="default", default="none")
+    last = step("lasts", capability, inputs={"all": "$steps.early"})
+    some = {"id": "some", "parallel": [fails, work("early", 3), last], "min_successful": 2}
+
+    world = played([some])
+
+    assert world.outputs == {"some": ["none", 3]}
+    assert capability == "file" or begun(world, "lasts") == []
+    assert promoted(world) == []
+
+
 def test_a_staged_output_that_the_next_plan_skips_is_not_promoted():
     """The block around the step reads what is skipped, and the step does not."""
     gone = work("gone", FAILS, on_failure="skip")
