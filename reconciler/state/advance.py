@@ -116,7 +116,7 @@ def _waits_for_plan(run: RunData, planned: PlannedStep) -> bool:
     """
     if run.is_stale(planned.id):
         return True
-    if not run.plan_is_coming or run.catalog.by_name[planned.placement.agent].may_speculate:
+    if run.catalog.by_name[planned.placement.agent].may_speculate or not run.plan_is_coming:
         return False
     quorums = (one for one, _ in run.fan_outs.having(planned.id) if one.is_quorum)
     return bool(run.failing) or run.is_undecided(planned.id) or any(map(run.is_awaited, quorums))
