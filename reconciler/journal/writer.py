@@ -13,6 +13,7 @@ from reconciler.errors import JournalUnavailable, ShuttingDown, Superseded
 from reconciler.journal.entries import Entry
 from reconciler.journal.entry_queue import EntryQueue
 from reconciler.journal.ownership import Ownership
+from reconciler.journal.quick_switches import QuickSwitches
 from reconciler.journal.transactions import Transactions
 from reconciler.journal.wal_checkpoints import WalCheckpoints
 
@@ -60,6 +61,7 @@ class GroupWriter:
         self._transactions = transactions
         self._checkpoints = checkpoints
         self._queue = EntryQueue[Entry](_MOST_AT_ONCE)
+        self._quick = QuickSwitches()
         self._closing = threading.Event()
         self._taking = threading.Lock()
         self._in_hand: frozenset[Future[None]] = frozenset()  # of the transaction under way
@@ -74,6 +76,8 @@ class GroupWriter:
         """Queue an entry. Its future is done once it is on disk, or has the error: the database's, or ShuttingDown."""
         # From here on it cannot be cancelled: it is written whether or not anybody still waits for it.
         entry.done.set_running_or_notify_cancel()
+        if entry.first:
+            self._quick.until(entry.done)
         if not self._queue.put(entry, _linger_s(entry), first=entry.first):
             entry.done.set_exception(ShuttingDown("the journal is closed", fix="try again when the service is back"))
         return entry.done

@@ -41,9 +41,10 @@ Build = Callable[[int], Awaitable[Shard]]
 
 # Calls that wait (for the end of a task, for its next event) count as running calls and cost nothing else.
 _MOST_CALLS = 10_000
-# A thread that wants the interpreter back after a system call waits so long for it while the event loop is busy. A
-# commit of the journal does that at each of its statements. With half of it, the switches held up the event loop.
-_SWITCH_S = 0.0001
+# A thread that wants the interpreter while another one has it waits so long: the event loop while a large plan is made,
+# for example. With a fifth of it, ten tasks of 2,000 steps at once took 7 % longer, so it is shortened only while an
+# admission waits for the disk (`reconciler.journal.quick_switches`).
+_SWITCH_S = 0.0005
 # Objects that are created between two collections of the youngest, and multiples of that for the older ones. A full
 # collection takes 0.1 s where runs of 5,000 steps are alive: here one follows 5 million kept objects, not 70,000. In a
 # burst most objects are freed before the youngest are collected at all; with 5,000 of them that took 3 % of the CPU.

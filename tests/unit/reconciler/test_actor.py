@@ -59,11 +59,11 @@ def as_before():
     gc.unfreeze()
 
 
-async def test_a_commit_gets_the_interpreter_back_soon_at_each_of_its_ten_statements():
-    """Five times as much made a commit beside a busy event loop take 17 ms, of which 3 ms were its own CPU."""
+async def test_threads_get_the_interpreter_back_soon_but_do_not_change_all_the_time():
+    """See `test_quick_switches.py` for the thread of the journal, which needs it sooner."""
     await ReconcilerActor(_Builds(), 0).start()
 
-    assert sys.getswitchinterval() == pytest.approx(0.0001)
+    assert sys.getswitchinterval() == pytest.approx(0.0005)
 
 
 async def test_callers_that_come_at_once_after_a_crash_share_one_shard():
