@@ -180,10 +180,13 @@ def unfinished(world):
 
 def _held(world):
     """The steps that have been held, and have not begun since."""
-    for state in world.run.steps.values():
-        dropped = state.status is StepStatus.SKIPPED and state.before is not None  # the element around it failed
-        if (state.before if dropped else state).status is StepStatus.HELD:
-            yield state.step
+    for last in world.run.steps.values():
+        state = last
+        # The element around it failed, or the fan-out, which holds nothing any more then.
+        while state.status in (StepStatus.SKIPPED, StepStatus.READY) and state.before is not None:
+            state = state.before
+        if state.status is StepStatus.HELD:
+            yield last.step
 
 
 def _before_last_plan(world):
