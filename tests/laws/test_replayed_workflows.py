@@ -167,9 +167,9 @@ def unfinished(world):
     the plan that holds it takes, and a restart after the end cuts it short. Nor does it about those in elements that
     a fan-out goes on without, for which the run waits: they may begin until a plan leaves the element out, and what a
     restart has cut short of them is not done again. Nor about steps that `max_concurrency` has held to the last:
-    which of them get a place depends on which of them a plan holds when it is free. Nor, where no plan can be made
-    and the task fails, or a plan finds that a node has too few elements, about what ends while that is tried: how long
-    it takes does.
+    which of them get a place depends on which of them a plan holds when it is free, and so do later turns of them. Nor,
+    where no plan can be made and the task fails, or a plan finds that a node has too few elements, about what ends
+    while that is tried: how long it takes does.
     """
     left = world.run.facts.left_steps
     acts = [one for one in world.run.attempts.values() if world.run.is_act(one)]
@@ -263,6 +263,8 @@ def check(steps, seconds, imagined=(), kills=()):
         return
     assert ended(plain) == ended(guessed), (steps, turns)
     left = unfinished(plain) | unfinished(guessed)
+    held = {step.partition("[")[0] for world in (plain, guessed) for step in _held(world)}
+    left |= {step for world in (plain, guessed) for step in world.run.steps if step.partition("[")[0] in held}
     assert effects(plain, left) == effects(guessed, left), (steps, turns)
 
 
