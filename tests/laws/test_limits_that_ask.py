@@ -14,6 +14,8 @@ from reconciler.state.run import RunState
 
 PRICED = Catalog(agents=tuple(one.model_copy(update={"price": Price(usd_per_call=1.0)}) for one in CATALOG.agents))
 INPUTS = {"seed": 7, "list": [3, 4]}
+STEP_S, PLAN_S = 2.0, 0.3
+MOST_PLANS = 50  # three turns of a loop in each of three turns of a loop in each of three
 ASK = {"on_budget": "ask", "on_deadline": "ask"}
 RAISED = {"budget_usd": 1e6, "deadline_s": 1e6}
 
@@ -28,7 +30,7 @@ def played(steps, mode, limits, answers=(), *, seconds=0.5, kills=()):
         a_task(steps, INPUTS, mode=mode, **limits),
         output=answered(),
         seconds=lambda *_: seconds,
-        plan_s=0.3,
+        plan_s=PLAN_S,
         happened=False,
         faults=answers,
         catalog=PRICED,
@@ -93,7 +95,14 @@ def test_a_task_that_asks_ends_soon_once_somebody_ends_it(steps, mode, asks, act
     st.lists(st.integers(1, 30), max_size=2).map(sorted),
 )
 def test_a_task_that_finishes_at_its_deadline_ends_then(steps, mode, deadline_s, kills):
-    world = played(steps, mode, {"deadline_s": deadline_s, "on_deadline": "finish"}, seconds=2.0, kills=kills)
+    """An act that is under way runs to its end. Where defaults stand for steps, each turn that a loop has left and each
+    block that reads them takes a plan, but no time besides."""
+    limits = {"deadline_s": deadline_s, "on_deadline": "finish"}
 
+    world = played(steps, mode, limits, seconds=STEP_S, kills=kills)
+
+    late = [one for one in world.simulation.events if one.at_s >= deadline_s]
+    plans = sum(isinstance(one, e.OptimalPlanReady | e.PlanningFailed) for one in late)
     assert world.run.status.ended, steps
-    assert world.run.at_s < deadline_s + 3.0
+    assert plans <= MOST_PLANS
+    assert world.run.at_s < deadline_s + STEP_S + PLAN_S * (plans + 1)
