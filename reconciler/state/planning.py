@@ -29,6 +29,7 @@ from reconciler.state.learned_times import LearnedTimes
 from reconciler.state.matching import Reconciliation, reconcile
 from reconciler.state.outcomes import Verdict
 from reconciler.state.plan_requests import OPTIONAL
+from reconciler.state.promotion import is_out
 from reconciler.state.proposals import awaits_plan
 from reconciler.state.run_data import RunData
 from reconciler.state.speculation import Speculation, supersede
@@ -266,19 +267,10 @@ def unroll(run: RunData) -> None:
 
 def settle(run: RunData, attempt: Attempt) -> None:
     """A confirmed attempt has finished: its staged output is to be promoted, unless that is out. Learn from it."""
-    if run.agent_of(attempt).effect is Effect.STAGEABLE and not _is_out(run, attempt):
+    if run.agent_of(attempt).effect is Effect.STAGEABLE and not is_out(run, attempt):
         run.attempts.put(attempt.as_held(held=True))
         run.held.new[attempt.id] = None
     run.learn(run.outcomes.of(attempt))
-
-
-def _is_out(run: RunData, attempt: Attempt) -> bool:
-    """Whether the attempt makes a lost output again, and the effect of the one before it is out."""
-    for before in run.redone.values():
-        if before.agentless_key == attempt.agentless_key:
-            del run.redone[before.id]
-            return True
-    return False
 
 
 def _confirm(run: RunData, attempt: Attempt, planned: PlannedStep, verdict: Verdict) -> None:

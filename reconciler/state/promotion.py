@@ -1,10 +1,13 @@
 """Promotes what confirmed attempts have staged."""
 
-from planners.model import AttemptId
+from planners.model import AttemptId, StepId
 from reconciler.state import commands as c
 from reconciler.state.attempts import Attempt
 from reconciler.state.failures import serves
 from reconciler.state.run_data import RunData
+from reconciler.state.step_state import StepStatus
+
+_ENDED = frozenset({StepStatus.FINISHED, StepStatus.FAILED, StepStatus.SKIPPED})
 
 
 def promote(run: RunData) -> None:
@@ -51,3 +54,22 @@ def _is_undecided(run: RunData, attempt: Attempt) -> bool:
 
 def _is_whole(run: RunData) -> bool:
     return run.plan is None or run.plan.complete
+
+
+def is_out(run: RunData, attempt: Attempt) -> bool:
+    """Whether the attempt makes a lost output again, and the effect of the one before it is out. Told once.
+
+    A step takes the place of a like one, but not of one that is itself made again.
+    """
+    like = [one for one in run.redone.values() if one.agentless_key == attempt.agentless_key]
+    before = [one for one in like if one.step.id == attempt.step.id]
+    before += [one for one in like if not _is_made_again(run, one.step.id)]
+    if before:
+        del run.redone[before[0].id]
+    return bool(before)
+
+
+def _is_made_again(run: RunData, step: StepId) -> bool:
+    """Whether the plan holds a step whose output was lost, and it has not ended since."""
+    held = run.plan is not None and step in run.plan.by_id
+    return held and (step not in run.steps or run.steps[step].status not in _ENDED)

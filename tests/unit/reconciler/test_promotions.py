@@ -4,7 +4,7 @@ from runs import SOON, chain, guess, plan
 from worlds import CATALOG, a_task
 
 from planners.agents import Catalog, Effect
-from planners.model import TaskId
+from planners.model import StepId, TaskId
 from planners.tasks import Mode
 from reconciler.runtime.recovery import recover
 from reconciler.state import commands as c
@@ -72,6 +72,22 @@ def test_work_that_is_done_again_for_its_output_is_not_promoted_again():
 
     assert order.step == "a"
     assert promoted(run.handle(finish(order.attempt, 3.0))) == []
+
+
+def test_a_like_step_does_not_take_the_place_of_one_that_is_done_again():
+    """Its own output would not get out, and that of the other one twice."""
+    likes = [step.model_copy(update={"id": StepId(name)}) for step in chain("fetch") for name in ("a", "b")]
+    run = a_run()
+    for event in (STARTED, e.OptimalPlanReady(at_s=1.0, plan=plan(likes))):
+        run.handle(event)
+    assert promoted(run.handle(finish("t.1", 2.0, large=True))) == ["t.1"]
+
+    again = run.handle(e.OutputsLost(at_s=2.5, attempts=("t.1",)))
+    (order,) = [command for command in again if isinstance(command, c.Dispatch)]
+
+    assert promoted(run.handle(finish("t.2", 3.0))) == ["t.2"]
+    assert promoted(run.handle(finish(order.attempt, 4.0))) == []
+    assert run.status is c.RunStatus.SUCCEEDED
 
 
 def test_a_run_that_has_succeeded_goes_on_if_what_it_returns_is_lost():
