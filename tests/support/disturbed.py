@@ -8,7 +8,7 @@ from stories import line, summary
 from worlds import computed
 
 from planners.expressions.evaluation import value_of
-from planners.model import canonical_json
+from planners.model import StepId, canonical_json
 from reconciler.runtime.recovery import Recovery
 from reconciler.simulation import Simulation
 from reconciler.state import commands as c
@@ -182,18 +182,20 @@ class Disturbed:
         if any(not self._is_readable(attempt, now_s) for attempt in command.known_from.values()):
             return None
         told = {death.node for death in self.deaths.values() if death.at_s + death.told_after_s <= now_s}
+        prefix = "r" if reply.renames else "s"
         return self.history.plan(
             without_agents=command.without_agents,
             without_nodes=told.union(command.without_nodes),
             known=command.known_from.keys(),
-            under_way={} if reply.forgets else self._under_way(),
-            prefix="r" if reply.renames else "s",
+            under_way={} if reply.forgets else self._under_way(prefix),
+            prefix=prefix,
             swaps=reply.forgets and reply.swaps,
         )
 
-    def _under_way(self):
-        """What real planners keep where it is: work that has finished or runs."""
-        return {attempt.step.id: attempt.placement for attempt in self.run.attempts.values() if attempt.usable}
+    def _under_way(self, prefix):
+        """What real planners keep where it is: work that has finished or runs, also under the names of a new plan."""
+        usable = [attempt for attempt in self.run.attempts.values() if attempt.usable]
+        return {StepId(f"{prefix}{attempt.step.id[1:]}"): attempt.placement for attempt in usable}
 
     def _work(self, order, now_s):
         fate, attempt, agent = self._fate(order), order.attempt, CATALOG.by_name[order.agent]
