@@ -60,7 +60,7 @@ def test_commands_need_no_callable():
         ({"agents": [{**COMMAND, "name": "d", "target": "true"}]}, "agents.0.target", "target"),
         ({"agents": [{**COMMAND, "effect": "stageable"}]}, "agents.0.effect", "promote"),
         ({"agents": [{"kind": "command", "capability": "x", "target": ["true"]}]}, "agents.0.name", "add 'name'"),
-        ({"agents": [{"target": "sample_agents:nobody", "capability": "x"}]}, "agents.0.target", "module"),
+        ({"agents": [{"target": "sample_agents:describes", "capability": "x"}]}, "agents.0.target", "describe"),
         ({"agents": [{"target": "sample_agents:where_now"}]}, "agents.0.capability", ""),
         ({"agents": [{"target": TARGET, "effect": "stageable"}]}, "agents.0.effect", "promote"),
         ({"agents": [{"target": TARGET, "kind": "sync"}]}, "agents.0.kind", "leave kind out"),
