@@ -224,7 +224,7 @@ async def virtual_service(
     """A service in virtual time that knows the past plans of the cases.
 
     As learner and shards of a service do, it leaves linear algebra one thread. Sums in another order give other models:
-    on two cores 48 requests lost 3 % more or less of the attainable saving.
+    with two threads, 48 requests saved 80.5 instead of 77.3 % of what is attainable.
     """
     with threadpool_limits(limits=1):
         service = VirtualService(chosen, workloads, settings, scale, learns=learns)

@@ -18,7 +18,7 @@ def database_url(text: str) -> URL:
     try:
         url = make_url(text)
     except ArgumentError:  # its message may hold a password
-        raise InvalidDatabase("this is no URL of a database", "journal.url", _FIX) from None
+        raise InvalidDatabase("this is not the URL of a database", "journal.url", _FIX) from None
     if url.drivername == "postgresql":
         return url.set(drivername=_POSTGRES)
     if url.drivername not in (*_SQLITE, _POSTGRES):

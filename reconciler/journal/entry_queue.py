@@ -22,6 +22,7 @@ class EntryQueue(Generic[_Item]):
         self._most = most
         self._items: list[_Item] = []
         self._first: list[_Item] = []
+        self._went_ahead = False  # those that come first, at the last take
         self._due_s = math.inf  # on the monotonic clock
         self._closed = False
         self._changed = threading.Condition()
@@ -57,7 +58,8 @@ class EntryQueue(Generic[_Item]):
     def take(self) -> list[_Item]:
         """Wait until an item is due, and take all that are there, up to ``most``. Empty: the queue is closed.
 
-        Items that come first are taken alone, unless there are many items.
+        Items that come first are taken alone, unless there are many items, or others are due and have been passed over
+        before.
         """
         with self._changed:
             while not self._closed and not self._first and len(self._items) < self._most:
@@ -65,7 +67,9 @@ class EntryQueue(Generic[_Item]):
                 if left_s <= 0:
                     break
                 self._changed.wait(None if math.isinf(left_s) else left_s)
-            if self._first and len(self) <= _FEW:
+            passed_over = self._went_ahead and time.monotonic() >= self._due_s
+            self._went_ahead = bool(self._first) and len(self) <= _FEW and not passed_over
+            if self._went_ahead:
                 taken, self._first = self._first, []
                 return taken
             items, self._first = self._first + self._items, []

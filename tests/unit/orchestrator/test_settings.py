@@ -120,7 +120,7 @@ def test_a_missing_file_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("url", "said"),
-    [("nonsense", "no URL of a database"), ("mysql://u:p4ss@h/d", "mysql"), ("postgresql+pg8000://h/d", "pg8000")],
+    [("nonsense", "not the URL of a database"), ("mysql://u:p4ss@h/d", "mysql"), ("postgresql+pg8000://h/d", "pg8000")],
 )
 def test_a_database_that_a_journal_cannot_be_in_is_refused(monkeypatch, url, said):
     monkeypatch.setenv("FORERUN_JOURNAL__URL", url)

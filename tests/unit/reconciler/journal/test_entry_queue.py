@@ -72,6 +72,15 @@ def test_what_comes_first_is_taken_alone_and_the_rest_when_it_is_due(queue):
     assert queue.take() == ["event"]
 
 
+def test_what_is_due_is_passed_over_once_at_most(queue):
+    queue.put("event", 0.0)
+    queue.put("admission", 0.0, first=True)
+    assert queue.take() == ["admission"]
+    queue.put("next", 0.0, first=True)
+
+    assert queue.take() == ["next", "event"]
+
+
 def test_many_are_taken_together():
     queue = EntryQueue(most=5_000)
     for number in range(100):
