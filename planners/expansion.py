@@ -22,6 +22,7 @@ from planners.model import StepId, lean
 from planners.scopes import Meaning, NodeScope, NotRun, part_of
 from planners.unrolled_levels import MAX_STEPS, UnrolledLevels
 from planners.unrolled_steps import Element
+from planners.unsettled import MOST_AFTER
 from planners.workflow import (
     Approval,
     Branch,
@@ -105,11 +106,15 @@ class _Unroller(UnrolledLevels):
         pending = any(scope[ref] is None for ref in refs) or any(version is None for version in versions)
         if isinstance(node, Goal) or pending or self.reads_unfinished(node, scope):
             return self.wait(flat_id)
-        begins = len(self.steps)
+        begins, uncertain = len(self.steps), self.uncertain(read) if node.branches else ()
+        if len(uncertain) > MOST_AFTER:
+            return self.wait(flat_id, uncertain)
         meaning = self._unroll_bound(node, flat_id, scope, place)
         if node.branches or flat_id in self.facts.proposals:
             self.note_block(flat_id, read, begins)
-        return meaning
+        given = uncertain and not isinstance(meaning, NotRun | None)
+        # Readers of a literal follow nothing that tells whether the node is skipped.
+        return self.wait(flat_id, uncertain) if given and not self.follows(meaning, begins, uncertain) else meaning
 
     def _unroll_bound(self, node: Node, flat_id: StepId, scope: NodeScope, place: FlatPlace) -> Meaning:
         """Unroll a node of which everything that it reads is unrolled."""

@@ -24,6 +24,7 @@ from planners.workflow import (
     CompletionPolicy,
     FanOut,
     Node,
+    OnFailure,
     Pending,
     Skipped,
     Step,
@@ -63,6 +64,7 @@ class UnrolledSteps:
         self.skipped: list[Skipped] = []
         self.fan_outs: list[FanOut] = []
         self.blocks: list[BlockNeeds] = []
+        self._may_be_missing: set[StepId] = set()  # steps without whose outputs the workflow may go on
         self.left: dict[StepId, list[StepId]] = {}
         self._reverting: set[StepId] = set()
 
@@ -87,18 +89,18 @@ class UnrolledSteps:
         """Unroll what follows once what was done in a failed ``try`` is undone; returns what it stands for."""
         last, begins = self.revert(failed), len(self.steps)
         meaning = unroll()
-        self._follow(last, begins)
+        if last is not None:
+            self._follow([last], begins)
         return meaning
 
-    def _follow(self, last: StepId | None, begins: int) -> None:
-        """The first of the steps from a position on follow another step."""
+    def _follow(self, others: Sequence[StepId], begins: int) -> None:
+        """The first of the steps from a position on follow other steps."""
         new = self.steps[begins:]
         inside = {step.id for step in new}
-        if last is not None:
-            self.steps[begins:] = [
-                step if inside.intersection(step.parents) else step.model_copy(update={"after": (*step.after, last)})
-                for step in new
-            ]
+        for number, step in enumerate(new, begins):
+            further = [other for other in others if other not in step.parents]
+            if further and inside.isdisjoint(step.parents):
+                self.steps[number] = step.model_copy(update={"after": (*step.after, *further)})
 
     def finish_reverts(self) -> dict[StepId, FinishedStep]:
         """Append the steps that undo where the ``try`` is not unrolled, and prepend what all of them read.
@@ -127,13 +129,30 @@ class UnrolledSteps:
         return bool(self.pending) and self.pending[-1].id == flat_id
 
     def note_block(self, flat_id: StepId, read: Iterable[Meaning], begins: int) -> None:
-        """Note what a node needs, and the steps inside: those from a position on."""
+        """Note what a node needs, and the steps inside: those from a position on.
+
+        The steps inside follow what the node needs if that may be missing: without it, the node is skipped with them.
+        """
         refs = [ref.step for one in read if not isinstance(one, NotRun | None) for ref in step_refs(one)]
         inside = tuple(step.id for step in self.steps[begins:] if step.id != flat_id)
         if inside and len(inside) < len(self.steps[begins:]):  # what a step has proposed
             refs.append(flat_id)
         if inside and refs:
             self.blocks.append(BlockNeeds(reads=tuple(dict.fromkeys(refs)), steps=inside))
+        if inside and (uncertain := self.uncertain(read)):
+            self._follow(uncertain, begins)
+            self._may_be_missing.update(inside)
+
+    def uncertain(self, read: Iterable[Meaning]) -> list[StepId]:
+        """Of the steps whose outputs are read, those whose outputs may be missing yet."""
+        if not self._may_be_missing:
+            return []
+        refs = (ref.step for one in read if not isinstance(one, NotRun | None) for ref in step_refs(one))
+        return [step for step in dict.fromkeys(refs) if step in self._may_be_missing and step not in self.known]
+
+    def follows(self, meaning: Meaning, begins: int, others: Iterable[StepId]) -> bool:
+        """Whether whatever reads this follows one of the other steps, or one from a position on."""
+        return self.unsettled.tells(meaning, {*others, *(step.id for step in self.steps[begins:])})
 
     def skip(self, node: Node, place: FlatPlace, reason: str, *, failed: bool = False) -> Meaning:
         """Skip a node and everything inside it."""
@@ -165,6 +184,7 @@ class UnrolledSteps:
         new = own if made.declared else []
         if made.may_fail:
             made.last += last_steps(new, self.known.__contains__)
+            self._may_be_missing.update(step.id for step in new)
         made.add(element.number, [step.id for step in new], output, inner, unresolved=len(self.pending) > pending)
         if self.turns.resumed > resumed:
             made.begun.append(element.number)
@@ -279,4 +299,6 @@ class UnrolledSteps:
             self.wait(step.id, self.unsettled.once(step.parents))
             return False
         self.steps.append(step.model_copy(update={"after": (*step.after, *order)}) if order else step)
+        if step.on_failure is not OnFailure.FAIL or not self._may_be_missing.isdisjoint(step.parents):
+            self._may_be_missing.add(step.id)
         return True
