@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from planners.bindings import CONTEXT_PART, Binding, Computed, InputRef, StepRef, Value, computed_in, step_refs
+from planners.bindings import CONTEXT_PART, Binding, Computed, Gather, InputRef, StepRef, Value, computed_in, step_refs
 from planners.compensation import is_undo
 from planners.context_keys import source_path
 from planners.errors import InvalidTask
@@ -65,6 +65,7 @@ class UnrolledSteps:
         self.fan_outs: list[FanOut] = []
         self.blocks: list[BlockNeeds] = []
         self._may_be_missing: set[StepId] = set()  # steps without whose outputs the workflow may go on
+        self._fail_together: set[StepId] = set()  # those of them whose whole block may be missing
         self.left: dict[StepId, list[StepId]] = {}
         self._reverting: set[StepId] = set()
 
@@ -141,14 +142,21 @@ class UnrolledSteps:
             self.blocks.append(BlockNeeds(reads=tuple(dict.fromkeys(refs)), steps=inside))
         if inside and (uncertain := self.uncertain(read)):
             self._follow(uncertain, begins)
+            self._fail_together.update(inside)
             self._may_be_missing.update(inside)
 
     def uncertain(self, read: Iterable[Meaning]) -> list[StepId]:
-        """Of the steps whose outputs are read, those whose outputs may be missing yet."""
-        if not self._may_be_missing:
-            return []
-        refs = (ref.step for one in read if not isinstance(one, NotRun | None) for ref in step_refs(one))
-        return [step for step in dict.fromkeys(refs) if step in self._may_be_missing and step not in self.known]
+        """Of the steps whose outputs are read, those that may still be missing, so that what reads them is skipped.
+
+        The list of a fan-out is read without the outputs that are missing, unless the fan-out fails as a whole.
+        """
+        found: dict[StepId, None] = {}
+        if self._may_be_missing:
+            for one in read:
+                among = self._fail_together if isinstance(one, Gather) else self._may_be_missing
+                if not isinstance(one, NotRun | None):
+                    found.update((ref.step, None) for ref in step_refs(one) if ref.step in among)
+        return [step for step in found if step not in self.known]
 
     def follows(self, meaning: Meaning, begins: int, others: Iterable[StepId]) -> bool:
         """Whether whatever reads this follows one of the other steps, or one from a position on."""
@@ -184,6 +192,7 @@ class UnrolledSteps:
         new = own if made.declared else []
         if made.may_fail:
             made.last += last_steps(new, self.known.__contains__)
+            self._fail_together.update(step.id for step in new)
             self._may_be_missing.update(step.id for step in new)
         made.add(element.number, [step.id for step in new], output, inner, unresolved=len(self.pending) > pending)
         if self.turns.resumed > resumed:

@@ -78,6 +78,22 @@ def test_a_block_that_needs_very_many_optional_steps_is_pending_until_they_have_
     assert not ended.pending
 
 
+def each(name: str, over: Any, *nodes: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"id": name, "for_each": over, "steps": list(nodes), **more}
+
+
+def test_elements_do_not_wait_for_optional_ones_that_a_list_is_read_without() -> None:
+    fetch = step("fetch", inputs={"of": "$item"}, on_failure="skip")
+
+    assert not after(flat(each("all", [1, 2, 3], fetch), each("next", "$steps.all", step("read"))))
+
+
+def test_elements_of_a_written_list_wait_for_optional_steps_in_it() -> None:
+    found = flat(OPTIONAL, step("second"), each("next", ["$steps.first", "$steps.second"], step("read")))
+
+    assert after(found) == {"read[0]": ("first",), "read[1]": ("first",)}
+
+
 def test_readers_of_a_literal_that_a_block_gives_wait_for_what_the_block_needs() -> None:
     skipped = {"id": "way", "route": [{"when": "false", "steps": [step("no")]}], "default": 1}
     loop = a_loop(step("a"), skipped, output="way", **ONE_TURN)

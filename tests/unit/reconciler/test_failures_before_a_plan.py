@@ -172,7 +172,7 @@ def test_the_step_tells_what_it_waits_for():
             super()._watch(now_s, news)
             seen.append(self.run.waiting("inner"))
 
-    task = a_task([GONE_STEP, step("beside", inputs={"n": 7}), using("$steps.gone")], mode="wait")
+    task = a_task([GONE_STEP, step("beside", inputs={"n": 7}), step("inner", inputs={"n": EARLY})], mode="wait")
     Watched(task, output=ended, seconds=lambda _c, inputs, _n: SECONDS.get(inputs.get("n"), 1.0)).play()
 
     [told] = {one.message for one in seen if one is not None and one.kind is WaitKind.NEW_PLAN}
@@ -200,26 +200,3 @@ def test_a_step_that_fails_on_what_the_next_plan_gives_it_no_more_fails_nothing(
     world = Declared(a_task([each, reader]), output=output, seconds=lambda *_: 0.1, plan_s=0.5).play()
 
     assert world.outputs == {"reader": 0}
-
-
-def test_the_failure_of_a_step_that_the_next_plan_leaves_out_is_none_of_a_like_step():
-    """It is unrolled later, and succeeds."""
-    beside = step("beside", inputs={"n": 7})
-    later = {"id": "each", "for_each": {"cel": "[$steps.beside]"}, "steps": [step("later", inputs={"n": EARLY})]}
-    failed = set()
-
-    def output(_capability, inputs, _number):
-        n = inputs.get("n")
-        if n not in SECONDS or n in failed:
-            return n
-        failed.add(n)
-        return Failure(kind=FailureKind.BAD_INPUT, message=f"{n} is bad")
-
-    world = Declared(
-        a_task([GONE_STEP, using("$steps.gone"), beside, {**later, "output": "later"}], mode="wait"),
-        output=output,
-        seconds=lambda _capability, inputs, _number: SECONDS.get(inputs.get("n"), 1.0),
-        plan_s=0.5,
-    ).play()
-
-    assert world.outputs == {"each": [EARLY]}

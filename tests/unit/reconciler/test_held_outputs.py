@@ -64,8 +64,7 @@ REPLACED = {**GONE_STEP, "on_failure": "default", "default": 9}
 @PLANS
 @MODES
 def test_an_output_gets_out_that_was_there_before_a_quorum_went_on_without_its_element(plan_s, mode):
-    """The plan that is coming might have skipped the element, and does not."""
-    world = played(REPLACED, first_of(filing(of="$steps.gone"), work("quick", QUICK)), plan_s=plan_s, mode=mode)
+    world = played(REPLACED, first_of(filing(), work("quick", QUICK)), plan_s=plan_s, mode=mode)
 
     assert world.outputs["both"] == [QUICK]
     assert out(world) == {"file"}
@@ -86,9 +85,9 @@ def test_an_output_gets_out_whose_element_is_dropped_while_a_failure_waits_for_a
 @PLANS
 @MODES
 def test_an_output_gets_out_that_was_there_before_the_task_failed(plan_s, mode):
-    block = {**filing(of="$steps.gone"), "after": ["begin"]}
-
-    world = played(REPLACED, block, work("broken", BROKEN, after=["begin"]), plan_s=plan_s, mode=mode)
+    world = played(
+        REPLACED, {**filing(), "after": ["begin"]}, work("broken", BROKEN, after=["begin"]), plan_s=plan_s, mode=mode
+    )
 
     assert world.run.status is RunStatus.FAILED
     assert out(world) == {"file"}
@@ -97,7 +96,7 @@ def test_an_output_gets_out_that_was_there_before_the_task_failed(plan_s, mode):
 @PLANS
 @MODES
 def test_an_output_does_not_get_out_that_came_after_the_failure_of_the_task(plan_s, mode):
-    failing = {**using("block", work("fails", FAILS), of="$steps.gone"), "after": ["begin"]}
+    failing = {**using("block", work("fails", FAILS)), "after": ["begin"]}
 
     world = played(REPLACED, failing, first_of(filing(), work("quick", QUICK)), plan_s=plan_s, mode=mode)
 

@@ -41,13 +41,13 @@ def test_only_the_fan_outs_with_such_steps_are_undecided():
     assert UndecidedSteps(plan_of(GONE, *fan_outs), [FAILED]).fan_outs == {"touched"}
 
 
-def test_what_reads_a_fan_out_that_is_complete_gets_other_inputs_and_blocks_that_need_it_are_kept():
+def test_what_reads_a_fan_out_that_is_complete_gets_other_inputs_and_so_do_blocks_that_need_it():
     both = {"id": "both", "parallel": [step("a"), step("b")], "min_successful": 1}
     reads, then = step("reads", inputs={"n": "$steps.both"}), step("then", inputs={"n": "$steps.reads"})
 
     found = UndecidedSteps(plan_of(both, reads, then, using("$steps.both")), [StepChange(frozenset("ab"), skips=False)])
 
-    assert found.stale == {"reads", "then"}
+    assert found.stale == {"reads", "then", "block-in"}
     assert found.fan_outs == set()
 
 
