@@ -15,7 +15,7 @@ from planners.bindings import Gather, StepRef, Value, step_refs
 from planners.compensation import undo_workflow
 from planners.facts import Elements, Facts
 from planners.fan_out_builder import FanOutBuilder
-from planners.flat_steps import FlatPlace, flat_step, inside_of, or_default, sinks, tolerates_failures
+from planners.flat_steps import FlatPlace, flat_step, inside_of, or_default, sinks
 from planners.joins import Visit, visited
 from planners.loop_turns import Carried, after_turn, read_after_turn
 from planners.model import StepId, lean
@@ -68,7 +68,6 @@ def flatten(
     if facts is not None and facts.undo:
         return undo_workflow(facts)
     unroller = _Unroller(inputs, known or {}, facts or Facts(), most)
-    notes_blocks = bool(unroller.facts.proposals) or tolerates_failures(workflow)
     outputs = dict(workflow.outputs) or {node.id: StepRef(step=node.id) for node in sinks(workflow)}
     read = (ref.step for binding in outputs.values() for ref in step_refs(binding))
     scope = unroller.unroll(unroller.level(workflow.steps, read), NodeScope(), FlatPlace())
@@ -84,7 +83,6 @@ def flatten(
         loops=tuple(unroller.turns.made),
         finished={step: one.work_key for step, one in {**unroller.facts.finished, **finished}.items()},
         repeats=unroller.facts.repeats,
-        blocks=tuple(unroller.blocks) if notes_blocks else None,
         left={fan_out: tuple(steps) for fan_out, steps in unroller.left.items() if steps},
         outputs={name: scope.substituted(binding, f"outputs.{name}") for name, binding in given.items()},
     )
@@ -106,15 +104,17 @@ class _Unroller(UnrolledLevels):
         pending = any(scope[ref] is None for ref in refs) or any(version is None for version in versions)
         if isinstance(node, Goal) or pending or self.reads_unfinished(node, scope):
             return self.wait(flat_id)
-        begins, uncertain = len(self.steps), self.uncertain(read) if node.branches else ()
-        if len(uncertain) > MOST_AFTER:
-            return self.wait(flat_id, uncertain)
+        begins, undecided = len(self.steps), self.undecided_of(read) if node.branches else ()
+        if len(undecided) > MOST_AFTER:
+            return self.wait(flat_id, undecided)
         meaning = self._unroll_bound(node, flat_id, scope, place)
-        if node.branches or flat_id in self.facts.proposals:
-            self.note_block(flat_id, read, begins)
-        given = uncertain and not isinstance(meaning, NotRun | None)
+        if node.branches:
+            self.follow_needs(read, begins)
+        elif flat_id in self.facts.proposals:  # the step itself comes before what it has proposed
+            self.follow_needs((*read, StepRef(step=flat_id)), begins + 1)
+        given = undecided and not isinstance(meaning, NotRun | None)
         # Readers of a literal follow nothing that tells whether the node is skipped.
-        return self.wait(flat_id, uncertain) if given and not self.follows(meaning, begins, uncertain) else meaning
+        return self.wait(flat_id, undecided) if given and not self.follows(meaning, begins, undecided) else meaning
 
     def _unroll_bound(self, node: Node, flat_id: StepId, scope: NodeScope, place: FlatPlace) -> Meaning:
         """Unroll a node of which everything that it reads is unrolled."""
@@ -322,7 +322,7 @@ class _Unroller(UnrolledLevels):
             steps, pending, skipped = len(self.steps), len(self.pending), len(self.skipped)
             seen = self.turns.mark()
             output = self.unroll(self.inside(branch, loop), scope, place.copy(turn))[branch.output_step]
-            self.note_block(flat_id, needs, steps)
+            self.follow_needs(needs, steps)
             context = scope.context
             following = after_turn(loop, scope, self.known, f"{where}.until")
             if output is None or self.full or not isinstance(following, dict | bool):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from planners.bindings import StepRef, Value, step_refs
 from planners.model import StepId, lean
 from planners.scopes import Meaning, NodeScope, NotRun
-from planners.workflow import FanOutNode, Node, OnFailure, Step, Try, Workflow
+from planners.workflow import Node, Step, Workflow
 
 
 class FlatPlace(NamedTuple):
@@ -53,17 +53,6 @@ def flat_step(step: Step, flat_id: StepId, scope: NodeScope) -> Step:
     own[step.id] = StepRef(step=flat_id)
     compensate = step.compensate.rebound(lambda field, of: own.substituted(of, f"compensate.{field}", step.id))
     return flat.model_copy(update={"compensate": compensate})
-
-
-def tolerates_failures(workflow: Workflow) -> bool:
-    """Whether it may go on without a node, or an element of one, that has failed or has not ended."""
-    return any(
-        node.on_failure is not OnFailure.FAIL
-        or node.join is not None
-        or isinstance(node, Try)
-        or (isinstance(node, FanOutNode) and node.completion.may_drop)
-        for node in workflow.walk()
-    )
 
 
 def sinks(workflow: Workflow) -> list[Node]:

@@ -10,7 +10,7 @@ from planners.bindings import Binding
 from planners.built_in_names import CALLBACK
 from planners.decompositions import Decomposition
 from planners.model import AgentName, Model, NodeId, StepId, Versioned, WorkKey
-from planners.workflow import BlockNeeds, FanOut, LoopTurn, Pending, Skipped, Step, unwrapped_bindings, unwrapped_nodes
+from planners.workflow import FanOut, LoopTurn, Pending, Skipped, Step, unwrapped_bindings, unwrapped_nodes
 
 
 class PlanKind(StrEnum):
@@ -82,11 +82,6 @@ class Plan(Versioned):
         exclude_if=lambda turns: not turns,
         description="Turns of loops that the next plan need not hold once they have finished",
     )
-    blocks: tuple[BlockNeeds, ...] | None = Field(
-        default=None,
-        exclude_if=lambda blocks: blocks is None,
-        description="Nodes with steps inside, and which outputs they need; null if that is not known",
-    )
     left: dict[StepId, tuple[StepId, ...]] = Field(
         default_factory=dict,
         exclude_if=lambda left: not left,
@@ -115,7 +110,8 @@ class Plan(Versioned):
         if not isinstance(raw, dict) or "v" not in raw or not isinstance(raw.get("steps", ()), list | tuple):
             return raw
         steps = [_unwrapped_step(planned) for planned in raw.get("steps", ())]
-        return raw | {"steps": steps, "outputs": unwrapped_bindings(raw.get("outputs", {}))}
+        kept = {name: value for name, value in raw.items() if name != "blocks"}  # which earlier versions stored
+        return kept | {"steps": steps, "outputs": unwrapped_bindings(raw.get("outputs", {}))}
 
     @cached_property
     def by_id(self) -> dict[StepId, PlannedStep]:

@@ -15,10 +15,9 @@ from planners.known_values import KnownValues
 from planners.loop_turns import LoopTurns
 from planners.model import StepId
 from planners.scopes import Meaning, NodeScope, NotRun, part_of
-from planners.unsettled import UnsettledBlocks, last_steps
+from planners.unsettled import MOST_AFTER, UnsettledBlocks, last_steps
 from planners.workflow import (
     Approval,
-    BlockNeeds,
     Branch,
     Callback,
     CompletionPolicy,
@@ -63,7 +62,6 @@ class UnrolledSteps:
         self.undecided: list[Pending] = []  # blocks of which nothing is pending but keys of the context
         self.skipped: list[Skipped] = []
         self.fan_outs: list[FanOut] = []
-        self.blocks: list[BlockNeeds] = []
         self._may_be_missing: set[StepId] = set()  # steps without whose outputs the workflow may go on
         self._fail_together: set[StepId] = set()  # those of them whose whole block may be missing
         self.left: dict[StepId, list[StepId]] = {}
@@ -129,24 +127,20 @@ class UnrolledSteps:
         """Whether it was this node that became pending last."""
         return bool(self.pending) and self.pending[-1].id == flat_id
 
-    def note_block(self, flat_id: StepId, read: Iterable[Meaning], begins: int) -> None:
-        """Note what a node needs, and the steps inside: those from a position on.
-
-        The steps inside follow what the node needs if that may be missing: without it, the node is skipped with them.
-        """
-        refs = [ref.step for one in read if not isinstance(one, NotRun | None) for ref in step_refs(one)]
-        inside = tuple(step.id for step in self.steps[begins:] if step.id != flat_id)
-        if inside and len(inside) < len(self.steps[begins:]):  # what a step has proposed
-            refs.append(flat_id)
-        if inside and refs:
-            self.blocks.append(BlockNeeds(reads=tuple(dict.fromkeys(refs)), steps=inside))
-        if inside and (uncertain := self.uncertain(read)):
-            self._follow(uncertain, begins)
+    def follow_needs(self, read: Iterable[Meaning], begins: int) -> None:
+        """The steps from a position on follow what their block needs if that may be missing: then they are skipped."""
+        inside, needs = [step.id for step in self.steps[begins:]], self._missing_of(read)
+        if inside and needs:
+            self._follow(needs if len(needs) <= MOST_AFTER else self.undecided_of(read), begins)
             self._fail_together.update(inside)
             self._may_be_missing.update(inside)
 
-    def uncertain(self, read: Iterable[Meaning]) -> list[StepId]:
-        """Of the steps whose outputs are read, those that may still be missing, so that what reads them is skipped.
+    def undecided_of(self, read: Iterable[Meaning]) -> list[StepId]:
+        """Of the steps whose outputs a block needs, those that are not known to have ended and may be missing."""
+        return [step for step in self._missing_of(read) if step not in self.known]
+
+    def _missing_of(self, read: Iterable[Meaning]) -> list[StepId]:
+        """Of the steps whose outputs are read, those that may be missing: then what reads them is skipped.
 
         The list of a fan-out is read without the outputs that are missing, unless the fan-out fails as a whole.
         """
@@ -156,7 +150,7 @@ class UnrolledSteps:
                 among = self._fail_together if isinstance(one, Gather) else self._may_be_missing
                 if not isinstance(one, NotRun | None):
                     found.update((ref.step, None) for ref in step_refs(one) if ref.step in among)
-        return [step for step in found if step not in self.known]
+        return list(found)
 
     def follows(self, meaning: Meaning, begins: int, others: Iterable[StepId]) -> bool:
         """Whether whatever reads this follows one of the other steps, or one from a position on."""

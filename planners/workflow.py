@@ -172,13 +172,6 @@ class LoopTurn(Model):
     next: ResumedLoop = Field(description="Where the loop goes on")
 
 
-class BlockNeeds(Model):
-    """A node with steps inside, which is skipped with them if an output is missing that it needs."""
-
-    reads: tuple[StepId, ...] = Field(description="The flat steps outside whose outputs it needs")
-    steps: tuple[StepId, ...] = Field(description="The flat steps inside")
-
-
 class Skipped(Model):
     """A node that is not run, and why."""
 
@@ -190,9 +183,9 @@ class FlatWorkflow(Versioned):
     """Steps in topological order, nodes that wait for values not known yet or are skipped, and the task's outputs.
 
     ``loops``: the turns that need not be unrolled again once they have finished. ``finished``: the work keys of steps
-    whose parents are not part of it any more. ``repeats``: see `planners.facts.Facts`. ``blocks``: nodes that may be
-    skipped; None where that is not known. ``left``: the steps of a complete fan-out's elements that were
-    neither kept nor dropped: acts in them are awaited, or they have ended without a result.
+    whose parents are not part of it any more. ``repeats``: see `planners.facts.Facts`. ``left``: the steps of a
+    complete fan-out's elements that were neither kept nor dropped: acts in them are awaited, or they have ended without
+    a result.
     """
 
     steps: tuple[Step, ...] = ()
@@ -202,7 +195,6 @@ class FlatWorkflow(Versioned):
     outputs: dict[str, Binding] = Field(default_factory=dict)
     loops: tuple[LoopTurn, ...] = ()
     finished: dict[StepId, WorkKey] = Field(default_factory=dict)
-    blocks: tuple[BlockNeeds, ...] | None = None
     left: dict[StepId, tuple[StepId, ...]] = Field(default_factory=dict)
     repeats: dict[WorkKey, Ranges] = Field(default_factory=dict)
 

@@ -4,7 +4,7 @@ A step has failed and the workflow goes on without it, an element was dropped, o
 its results: what follows from that is not decided before the next plan is there. Everything else goes on.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
 
@@ -52,11 +52,9 @@ class UndecidedSteps:
         """Take in a change."""
         if self._plan is None:
             return
-        # A plan does not say what reads a fan-out without steps; one of an earlier version, what blocks need.
-        if not change.steps or self._plan.blocks is None:
+        if not change.steps:  # a plan does not say what reads a fan-out without steps
             self.steps.update(self._plan.by_id)
-            if change.skips or not change.steps:
-                self.fan_outs.update(spec.id for spec in self._plan.fan_outs)
+            self.fan_outs.update(spec.id for spec in self._plan.fan_outs)
             return
         self.steps |= change.steps
         if change.around:
@@ -79,27 +77,16 @@ class UndecidedSteps:
 
     def _skip(self, change: StepChange) -> set[StepId]:
         """Follow what may be skipped; returns it."""
-        found, seen, following = set[StepId](), set[int](), set(change.steps)
+        found, following = set[StepId](), set(change.steps)
         while following:
-            needing = self._needing(following, change, seen)
-            following = {one for one in needing if one not in self._skippable and one not in change.steps}
+            readers = (one for step in following for one in self._readers.get(step, ()))
+            inside = {one for one in readers if self._is_inside(one, change.within)}
+            following = inside - self._skippable - change.steps
             found |= following
             self._skippable |= following
         self.steps |= found
         self.add_fan_outs(found)
         return found
-
-    def _needing(self, steps: Iterable[StepId], change: StepChange, seen: set[int]) -> Iterator[StepId]:
-        """The steps that read these, or are inside a block that needs one; those of each block once."""
-        assert self._plan is not None
-        blocks, within = self._plan.blocks or (), change.within
-        for step in steps:
-            yield from (one for one in self._readers.get(step, ()) if self._is_inside(one, within))
-            for number in self._blocks.get(step, ()):
-                # A block is inside a fan-out, or outside, as a whole.
-                if number not in seen and self._is_inside(blocks[number].steps[0], within):
-                    seen.add(number)
-                    yield from blocks[number].steps
 
     def _is_inside(self, step: StepId, fan_out: StepId | None) -> bool:
         return fan_out is None or fan_out in self._fan_outs.get(step, ())
@@ -126,16 +113,6 @@ class UndecidedSteps:
             for parent in planned.step.parents:
                 readers.setdefault(parent, []).append(planned.id)
         return readers
-
-    @cached_property
-    def _blocks(self) -> dict[StepId, list[int]]:
-        """The numbers of the blocks that need a step."""
-        assert self._plan is not None
-        found: dict[StepId, list[int]] = {}
-        for number, block in enumerate(self._plan.blocks or ()):
-            for step in block.reads:
-                found.setdefault(step, []).append(number)
-        return found
 
     @cached_property
     def _fan_outs(self) -> dict[StepId, list[StepId]]:

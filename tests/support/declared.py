@@ -219,7 +219,6 @@ class Declared:
             skipped=flat.skipped,
             fan_outs=flat.fan_outs,
             loops=flat.loops,
-            blocks=flat.blocks,
             left=flat.left,
             outputs=flat.outputs,
         )

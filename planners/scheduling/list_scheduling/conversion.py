@@ -49,7 +49,6 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
         skipped=problem.flat.skipped,
         fan_outs=problem.flat.fan_outs,
         loops=problem.flat.loops,
-        blocks=problem.flat.blocks,
         left=problem.flat.left,
         outputs=problem.flat.outputs,
         origin=origin,

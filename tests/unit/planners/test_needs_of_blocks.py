@@ -44,10 +44,6 @@ def test_what_depends_on_an_optional_step_may_be_missing_as_well() -> None:
     assert after(flat(step("before", on_failure="skip"), first, a_loop(step("a"), **ONE_TURN))) == {"a[0]": ("first",)}
 
 
-def test_an_optional_step_that_is_known_to_have_ended_orders_nothing() -> None:
-    assert not after(flat(OPTIONAL, a_loop(step("a"), **ONE_TURN), known={"first": 1}))
-
-
 def test_a_step_that_reads_what_the_block_needs_follows_it_once() -> None:
     loop = a_loop(step("a", inputs={"of": "$state.x"}), **ONE_TURN)
 

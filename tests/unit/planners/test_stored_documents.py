@@ -1,4 +1,4 @@
-"""Documents stored by the version before still load: they wrap every literal as ``{"value": ...}``."""
+"""Documents of earlier versions load: they wrap literals as ``{"value": ...}``, and plans say what blocks need."""
 
 import json
 
@@ -31,7 +31,8 @@ def test_a_stored_task_loads():
 
 def test_a_stored_plan_loads():
     planned = {"step": STEP, "placement": {"agent": "a", "node": "n"}, "work_key": "k"}
-    stored = {"v": 1, "kind": "optimal", "steps": [planned], "outputs": {"o": {"value": 3}}}
+    blocks = [{"reads": ["s"], "steps": ["t"]}]
+    stored = {"v": 1, "kind": "optimal", "steps": [planned], "blocks": blocks, "outputs": {"o": {"value": 3}}}
 
     task = {"v": 1, "goal": "g", "planning": {"mode": "oracle", "plan": stored}}
 

@@ -7,10 +7,9 @@ from planners.plans import PlanKind
 from reconciler.state.undecided_steps import StepChange, UndecidedSteps
 
 
-def plan_of(*steps, blocks=True):
+def plan_of(*steps):
     task = a_task(list(steps))
-    plan = Declared(task).planned(flatten(task.plannable, {}), PlanKind.OPTIMAL)
-    return plan if blocks else plan.model_copy(update={"blocks": None})
+    return Declared(task).planned(flatten(task.plannable, {}), PlanKind.OPTIMAL)
 
 
 def using(of, name="block"):
@@ -70,17 +69,3 @@ def test_a_plan_does_not_say_what_reads_a_fan_out_without_steps_so_nothing_is_de
 
     assert found.steps == {"a", "b", "c"}
     assert found.fan_outs == {"both"}
-
-
-def test_a_plan_of_an_earlier_version_does_not_say_what_blocks_need_so_nothing_is_decided():
-    both = {"id": "both", "parallel": [step("a"), step("b")], "min_successful": 1}
-
-    found = UndecidedSteps(plan_of(GONE, both, blocks=False), [FAILED])
-
-    assert found.steps == {"gone", "a", "b"}
-    assert found.fan_outs == {"both"}
-
-
-def test_where_no_failure_is_tolerated_a_plan_need_not_say_what_blocks_need():
-    assert plan_of(step("a"), using("$steps.a")).blocks is None
-    assert plan_of(GONE, using("$steps.gone")).blocks is not None
