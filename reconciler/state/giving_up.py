@@ -54,7 +54,7 @@ def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
 def await_plan(run: RunData, step: StepId) -> None:
     """The step has failed; that counts if the next plan still holds the step, and before what ends meanwhile.
 
-    If the workflow goes on without it, that includes what ends in blocks that need it: they are skipped then.
+    If the workflow goes on without it, that includes what has run ahead of it: that is skipped then.
     """
     run.failing[step] = None
     assert run.plan is not None

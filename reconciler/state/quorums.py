@@ -71,7 +71,8 @@ def evaluated(run: RunData, event: e.QuorumEvaluated) -> None:
     quorum = run.facts.quorums[event.fan_out]
     quorum.asked, quorum.evaluated = 0, event.results
     quorum.answer = event if event.holds or event.failure else None
-    run.fan_outs.changed[event.fan_out] = None
+    if event.fan_out in run.fan_outs.open:
+        run.fan_outs.changed[event.fan_out] = None
 
 
 def is_later(run: RunData, fan_out: OpenFanOut) -> bool:
@@ -86,10 +87,9 @@ def awaits(run: RunData, question: c.EvaluateQuorum) -> bool:
 
 
 def _is_awaited(run: RunData, fan_out: StepId, revision: int, results: int) -> bool:
-    quorum = run.facts.quorums.get(fan_out)
-    return (
-        quorum is not None and fan_out in run.fan_outs.open and (quorum.revision, quorum.asked) == (revision, results)
-    )
+    """A plan may do without a fan-out that the next one holds again, where something before it is unrolled anew."""
+    quorum, is_complete = run.facts.quorums.get(fan_out), fan_out in run.facts.completions
+    return quorum is not None and not is_complete and (quorum.revision, quorum.asked) == (revision, results)
 
 
 def _is_plan_needed(run: RunData) -> bool:

@@ -189,11 +189,11 @@ class RunData:
     def is_undecided(self, step: StepId) -> bool:
         """Whether a plan of which nothing has arrived yet may skip a step of the present one, or change what it reads.
 
-        A step may begin before all inputs of the block around it are known. If one of them turns out to be missing, the
-        plan that is asked for then skips the block. And a fan-out may be complete with fewer results than its readers
-        wait for in the present plan, while others still come in. How long planning takes must decide neither whether
-        the failure of such a step counts nor whether its success completes a fan-out. It does nothing that cannot be
-        taken back meanwhile: what acts or discloses does not begin, and what is staged is not promoted.
+        A guess may run ahead of what it follows. If that turns out to be missing, the plan that is asked for then skips
+        what has run ahead. And a fan-out may be complete with fewer results than its readers wait for in the present
+        plan, while others still come in. How long planning takes must decide neither whether the failure of such a step
+        counts nor whether its success completes a fan-out. It does nothing that cannot be taken back meanwhile: what
+        acts or discloses does not begin, and what is staged is not promoted.
         """
         return step in self.undecided.steps and self.plan_is_coming
 

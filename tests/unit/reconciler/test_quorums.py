@@ -248,6 +248,28 @@ def test_a_result_that_is_lost_counts_again_once_it_is_made_again():
     assert completion(world).reason is CompletionReason.CONDITION_REACHED
 
 
+@pytest.mark.parametrize("evaluation_s", [0.05, 0.6, 0.8, 5.0])
+@pytest.mark.parametrize("after", [None, *range(3, 12)])
+def test_an_answer_counts_that_comes_while_the_plan_does_not_hold_the_fan_out(after, evaluation_s):
+    """What the fan-out joins is pending for one plan: the literal that stands in for `gone` tells nothing of `slow`."""
+    gone = step("gone", inputs={"n": 0}, on_failure="default", default=7)
+    fallback = {"steps": [step("instead", inputs={"n": 3})]}
+    tried = {"id": "tried", "try": [step("slow", inputs={"n": 1}), gone], "output": "gone", "fallback": fallback}
+    empty = {"id": "empty", "for_each": [], "steps": [step("never", inputs={"n": "$item"})]}
+    each = {"id": "each", "for_each": [1, 2, 3], "steps": [empty], "complete_when": "$results.size() == 2"}
+    each["join"] = {"steps": ["tried"], "tolerated_failures": 1}
+
+    world = played(
+        [tried, each],
+        scored(0),
+        lasting(n0=0.5, n1=1.0),
+        evaluation_s=evaluation_s,
+        restarts=() if after is None else (Restart(after=after),),
+    )
+
+    assert world.outputs == {"each": [[], []]}
+
+
 def test_evaluations_of_many_results_become_rare():
     points, at = [], 0
     while at < 10_000:
