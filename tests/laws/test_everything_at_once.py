@@ -51,7 +51,9 @@ class Attended(Declared):
         answers = [e.StepAnswered(at_s=0, attempt=one.id, approved=len(one.id) % 2 == 0) for one in asked_for]
         for doubted in run.in_doubt:
             happened = doubted.handoff is not None  # it has returned, and its output was lost
-            answers.append(e.DoubtResolved(at_s=0, attempt=doubted.id, happened=happened, output=1))
+            # With another output than it has given, what reads it is other work, and is done once more.
+            output = self.values[doubted.id] if happened else None
+            answers.append(e.DoubtResolved(at_s=0, attempt=doubted.id, happened=happened, output=output))
         if asked(run):
             self._limits += 1
             more = {"budget_usd": 4.0 * self._limits, "deadline_s": run.at_s + 5.0, "replans": self._limits % 2 == 0}
