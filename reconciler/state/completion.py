@@ -8,6 +8,8 @@ A fan-out that needs results and has no elements has failed as soon as a plan sa
 the plan counts: the element around it has no step that could end, and must not pass for a result until then.
 """
 
+import math
+
 from planners.built_in_names import SHARED
 from planners.model import StepId
 from planners.policies import OnFailure
@@ -88,7 +90,7 @@ def _waits(run: RunData, fan_out: OpenFanOut) -> bool:
     if next(iter(run.failing), name) != name and _has_failed(run, fan_out):
         return True
     # One that has failed whatever is unrolled next is told to the very next plan: others may read it there.
-    told = run.unrolls and name not in run.undecided.fan_outs and _has_failed(run, fan_out)
+    told = run.unrolls_s < math.inf and name not in run.undecided.fan_outs and _has_failed(run, fan_out)
     return run.is_awaited(fan_out) and not told
 
 
@@ -139,7 +141,7 @@ def _end_by_condition(run: RunData, fan_out: OpenFanOut, consulted: Consulted) -
 
 def _go_on(run: RunData, fan_out: OpenFanOut, kept: tuple[int, ...], reason: CompletionReason) -> None:
     """A fan-out has succeeded; the next plan goes on with the results of these elements."""
-    run.facts.keep(fan_out.spec.id, kept)
+    run.facts.keep(fan_out.spec.id, kept, run.counts_s)
     members = _members(fan_out)
     # The plan does not hold yet what reads a fan-out with a condition, only what reads steps inside.
     if members or fan_out.spec.policy.complete_when is None:
@@ -167,7 +169,7 @@ def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
     """A fan-out has failed: what that means depends on its own policy and on the fan-out around it."""
     spec = fan_out.spec
     failure = _cause(run, fan_out, reason)
-    run.facts.keep(spec.id, (), failed=failure.message)
+    run.facts.keep(spec.id, (), run.counts_s, failed=failure.message)
     if spec.id.startswith(SHARED):
         fail_shared(run, spec.id, failure)
         run.change(StepChange(_members(fan_out), skips=False))  # only joins read it

@@ -1,5 +1,7 @@
 """How a run ends, and when all that is left of it waits for an answer about acts in doubt."""
 
+import math
+
 from planners.compensation import is_undo
 from planners.model import AttemptId, StepId
 from reconciler.state import commands as c
@@ -131,7 +133,7 @@ def _begin_undoing(run: RunData, status: c.RunStatus, failure: Failure) -> None:
     run.drop_guesses()
     run.awaited, run.fan_outs = AwaitedOutputs(), FanOuts()
     run.steps.moved = None
-    run.facts.asks = False
+    run.facts.asks_s = math.inf
     run.requests.answered()
     left = (run.attempts[one] for one in dict.fromkeys([*run.attempts.live, *run.attempts.unconfirmed]))
     flush(run, {one.id: one.verdict or Verdict.FLUSH for one in left if not _awaited(run, one)})

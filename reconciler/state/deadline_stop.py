@@ -4,6 +4,8 @@ Where the plan is complete, the next one says what that means for the steps that
 as a goal is decomposed, is taken as it is, and no other one is waited for.
 """
 
+import math
+
 from planners.model import StepId
 from reconciler.state.awaited_outputs import AwaitedOutputs
 from reconciler.state.conclusion import flush
@@ -35,7 +37,7 @@ def leave_out(run: RunData, step: StepId, reason: str) -> None:
     run.steps.fail(step, run.at_s, reason)
     run.facts.give_up(step, reason)
     run.change(StepChange(frozenset({step}), around=True))
-    run.facts.asks = True
+    run.facts.ask(run.counts_s)
 
 
 def late(run: RunData) -> str:
@@ -56,5 +58,5 @@ def _close_plan(run: RunData) -> None:
     run.drop_guesses()
     run.awaited = AwaitedOutputs()
     run.requests.answered()
-    run.facts.asks = False
+    run.facts.asks_s = math.inf
     run.limits.stopped = True

@@ -29,8 +29,10 @@ def see_tries(run: RunData, plan: Plan) -> None:
 
 def ended_in_failed_try(run: RunData, done: Attempt) -> None:
     """A step has finished; one whose `try` has failed meanwhile is undone, too."""
-    if done.step.compensate is not None:
-        run.facts.asks |= any(done.step.id in run.facts.tries.get(name, ()) for name in run.facts.failed_tries)
+    if done.step.compensate is None:
+        return
+    if any(done.step.id in run.facts.tries.get(name, ()) for name in run.facts.failed_tries):
+        run.facts.ask(run.counts_s)
 
 
 def prepare_reverts(run: RunData) -> None:
@@ -69,7 +71,7 @@ def lose_what_is_reverted(run: RunData, gone: set[AttemptId]) -> None:
                 continue
             run.steps.fail(step.id, run.at_s, _LOST)
             run.facts.give_up(step.id, f"step '{step.id}' cannot run: {_LOST}")
-            run.facts.asks = True
+            run.facts.ask(run.counts_s)
 
 
 def _read_again(run: RunData, attempt: Attempt) -> None:

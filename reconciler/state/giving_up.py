@@ -39,7 +39,7 @@ def give_up(run: RunData, step: Step, failure: Failure, told: str) -> None:
     run.facts.failed_work[run.steps[step.id].work_key] = step.id
     if step.on_failure is not OnFailure.FAIL or step.id in run.facts.left_steps:
         run.facts.give_up(step.id, failure.message)
-        run.facts.asks = True
+        run.facts.ask(run.counts_s)
         # Also where a default stands in for its output: what it would have written to the context is missing.
         run.change(StepChange(frozenset({step.id}), around=True))
         return
@@ -133,7 +133,7 @@ def drop_left(run: RunData) -> None:
         del run.facts.acting[element]
         failed = [step for step in acting if run.steps[step].status in UNBEGUN]
         run.facts.drop(element, failed, reason)
-        run.facts.asks = True
+        run.facts.ask(run.counts_s)
         for step in failed:
             run.steps.skip(step, run.at_s, reason)
 
@@ -185,7 +185,7 @@ def stop_unawaited(run: RunData, joined: StepId, reason: str) -> None:
         return
     drop(run, (shared, 0), reason)
     close(run, shared, CompletionReason.CANCELLED, succeeded=False)
-    run.facts.keep(shared, ())
+    run.facts.keep(shared, (), run.counts_s)
 
 
 def fail_shared(run: RunData, shared: StepId, failure: Failure) -> None:

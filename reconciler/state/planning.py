@@ -4,6 +4,7 @@ A plan that streamed in, a list that became known, an agent that failed for good
 for a new optimal plan, and its answer is held against the work under way.
 """
 
+import math
 from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -230,7 +231,7 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
     supersede(run.speculations, plan)
     if plan.complete:
         run.learn(run.outcomes.deferred(run.attempts, decided=True))
-        run.unrolls = False
+        run.unrolls_s = math.inf
         unroll(run)
 
 
@@ -288,10 +289,9 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
     before, undecided, run.failing = run.steps, run.fan_outs.ended, {}
     run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, before, gone=run.facts.gone, proposing=proposing)
-    run.awaited = AwaitedOutputs(
-        plan.pending, lambda step: _finished_attempt(run, step) is not None and step not in run.steps.awaited.early
-    )
-    run.unrolls = plan.complete and not run.requests.known_from.keys() >= run.awaited.due.keys()
+    run.awaited = AwaitedOutputs(plan.pending, lambda step: _finished_s(run, step))
+    fresh = (at_s for step, at_s in run.awaited.due.items() if step not in run.requests.known_from)
+    run.unrolls_s = min(fresh, default=math.inf) if plan.complete else math.inf
     run.facts.changes += [StepChange(frozenset({step}), skips=False) for step in proposing]
     run.undecided = UndecidedSteps(plan, run.facts.changes)
     run.note_begun()
@@ -326,6 +326,12 @@ def _place_anew(run: RunData, plan: Plan, found: Reconciliation) -> Iterator[Ste
             run.steps.block(step, run.at_s, c.PlanReason.NODE_LOST, node=placement.node)
         elif run.tries.last(found.keys[step]) is not None:
             yield step
+
+
+def _finished_s(run: RunData, step: StepId) -> float | None:
+    """From when on a step counts that has finished, as has all that it follows."""
+    attempt = None if step in run.steps.awaited.early else _finished_attempt(run, step)
+    return None if attempt is None else max(run.attempts[attempt].counts_s, run.steps.counted_s.get(step, 0.0))
 
 
 def _finished_attempt(run: RunData, step: StepId) -> AttemptId | None:

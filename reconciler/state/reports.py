@@ -272,6 +272,6 @@ def _finish_step(run: RunData, done: Attempt, cause: str) -> None:
     counted = run.steps.finish(done.step.id, run.at_s, cause)
     ended_in_failed_try(run, done)
     drop_left(run)
-    due = [run.awaited.finish(step) for step in counted]
+    due = [run.awaited.finish(step, run.at_s) for step in counted]
     if any(due):
         unroll(run)

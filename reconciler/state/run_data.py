@@ -1,5 +1,6 @@
 """Everything a run knows. `reconciler.state.run` says what happens to it; the modules beside it hold the rules."""
 
+import math
 from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import Self
@@ -59,7 +60,8 @@ class RunData:
         stand_ins: step -> the placement of an adopted attempt of another agent than the plan's; where such work has to
             be done again, the same agent does it, because children know it by that agent's key.
         awaited: the outputs that the pending nodes of the plan need.
-        unrolls: whether they are there for some, so that another plan is asked for once this one is accepted.
+        unrolls_s: since when they are there for some, so that another plan is asked for once this one is accepted;
+            infinite if for none.
         finished: how many confirmed attempts have finished so far.
         refused: what the gate has refused to start of guesses that others have taken the place of, or the plan.
         facts: what decides how the workflow is unrolled next, apart from outputs.
@@ -95,7 +97,7 @@ class RunData:
         self.keys: dict[StepId, WorkKey] = {}
         self.stand_ins: dict[StepId, Placement] = {}
         self.awaited = AwaitedOutputs()
-        self.unrolls = False
+        self.unrolls_s = math.inf
         self.finished = 0
         self.refused = RefusedGuesses()
         self.facts = RunFacts()
@@ -230,11 +232,20 @@ class RunData:
 
     @property
     def plan_is_coming(self) -> bool:
-        """Whether a plan of which nothing has arrived yet may skip steps of this one, or change what they read."""
+        """Whether a plan of which nothing has arrived yet may skip steps of this one, or change what they read.
+
+        What has happened after `counts_s` means nothing for what counts by then, also if it asks for another plan.
+        """
         if self.plan is None or self.undoing is not None:
             return False
         asked = self.requests.required and self.epoch != self.requests.requested
-        return asked or self.unrolls or self.facts.asks or bool(self.steps.blocked)
+        return asked or min(self.unrolls_s, self.facts.asks_s) <= self.counts_s or self._is_blocked
+
+    @property
+    def _is_blocked(self) -> bool:
+        """Whether a step waits for a plan, other than one that has proposed something after `counts_s`."""
+        blocked = (self.steps[step] for step in self.steps.blocked)
+        return any(one.blocked_by is not c.PlanReason.PROPOSED or one.at_s <= self.counts_s for one in blocked)
 
     def drop_guesses(self) -> None:
         """No guess is acted on any more; what the gate has refused of them is remembered."""

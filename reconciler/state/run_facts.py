@@ -1,6 +1,7 @@
 """What has happened in a run that decides how its workflow is unrolled next, apart from the outputs of steps."""
 
 import heapq
+import math
 from collections.abc import Callable, Iterable
 
 from planners.decompositions import Decomposition
@@ -29,7 +30,7 @@ class RunFacts:
         completions: the fan-outs that are complete.
         reached_s: element -> when the last fan-out inside it was complete.
         kept: those of them that go on without some of their elements -> the elements with an output that counts.
-        asks: whether a new plan is needed.
+        asks_s: since when a new plan is needed; infinite if none is.
         gone: steps that do not run any more, whatever a plan says that was asked for before.
         loops: those that the next plan resumes behind finished turns; ``finished``, ``repeats`` and ``undo``: see
             `planners.facts.Facts`.
@@ -52,7 +53,7 @@ class RunFacts:
         self.started_s: dict[StepId, float] = {}
         self.completions: dict[StepId, Completion] = {}
         self.reached_s: dict[Element, float] = {}
-        self.asks = False
+        self.asks_s = math.inf
         self.gone: set[StepId] = set()
         self._timeouts: list[tuple[float, StepId]] = []
         self._deadlines: list[tuple[float, StepId]] = []
@@ -155,13 +156,22 @@ class RunFacts:
             self.left_steps.update(new)
             self.gone.update(new)
 
-    def keep(self, fan_out: StepId, kept: tuple[int, ...], failed: str | None = None) -> None:
+    def keep(self, fan_out: StepId, kept: tuple[int, ...], at_s: float, failed: str | None = None) -> None:
         """A fan-out is complete with the outputs of these elements, or has failed."""
         self.kept[fan_out] = kept
         self._telling[fan_out] = None
         if failed is not None:
             self._failed[fan_out] = failed
-        self.asks = True
+        self.ask(at_s)
+
+    def ask(self, at_s: float) -> None:
+        """A new plan is needed from ``at_s`` on."""
+        self.asks_s = min(at_s, self.asks_s)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a new plan is needed."""
+        return self.asks_s < math.inf
 
     @property
     def count(self) -> int:
@@ -199,7 +209,7 @@ class RunFacts:
 
     def taken(self) -> Facts:
         """All of them, for a plan that is asked for now."""
-        self.asks = False
+        self.asks_s = math.inf
         self.told, self._told_changes = self.count, len(self.changes)
         proposals = self.proposed.taken()
         return Facts(

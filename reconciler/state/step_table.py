@@ -85,8 +85,9 @@ class StepTable(Mapping[StepId, StepState]):
         for planned in plan.steps:
             served, waits = adopted.get(planned.id), table.awaited.open(planned.id) > 0
             state = planned_states.planned(planned.id, keys[planned.id], served, at_s, waits=waits)
-            if planned.id in proposing:
-                state = StepState(planned.id, state.work_key, StepStatus.BLOCKED, at_s, blocked_by=PlanReason.PROPOSED)
+            if served is not None and planned.id in proposing:
+                since_s, why = served.counts_s, PlanReason.PROPOSED
+                state = StepState(planned.id, state.work_key, StepStatus.BLOCKED, since_s, blocked_by=why)
             former = before.get(planned.id)
             if planned.id not in gone:
                 table._replan(former, state if former is None else former.replanned(state))

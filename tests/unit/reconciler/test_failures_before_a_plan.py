@@ -6,7 +6,7 @@ from declared import Declared, a_task, step
 from reconciler.simulation import Restart
 from reconciler.state import events as e
 from reconciler.state.commands import RunStatus
-from reconciler.state.handoff import Failure, FailureKind
+from reconciler.state.handoff import Failure, FailureKind, Handoff
 from reconciler.state.run import RunState
 from reconciler.state.step_state import StepStatus
 from reconciler.state.waiting import WaitKind
@@ -123,6 +123,46 @@ def test_a_condition_without_a_value_counts_after_a_failure_before_it(more):
 
     [answer] = [one for one in world.simulation.events if isinstance(one, e.QuorumEvaluated)]
     assert answer.failure
+    assert world.run.end.failure.message == "step 'early' failed: 2 is bad"
+
+
+KNOWN = step("known", inputs={"m": 7})
+ENOUGH = {"id": "known", "parallel": [step("good", inputs={"m": 7}), step("slow", inputs={"m": 8})]}
+REACHED = {"id": "known", "parallel": [step("good", inputs={"m": 6})], "complete_when": "$results.exists(r, r == 6)"}
+PROPOSING = step("known", "propose", inputs={"m": 7})
+
+
+def route(when):
+    """A route whose condition has no value once it is evaluated."""
+    return {"id": "route", "route": [{"steps": [step("never")], "output": "never", "when": when}]}
+
+
+PROPOSAL = {"steps": [route("$inputs.n < '5'")], "inputs": {"n": 7}}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [KNOWN, route("$steps.known < '5'")],
+        [{**ENOUGH, "min_successful": 1}, route("$steps.known[0] < '5'")],
+        [REACHED, route("$steps.known[0] < '5'")],
+        [PROPOSING],
+    ],
+    ids=["an output", "a quorum", "a condition", "a proposal"],
+)
+def test_a_failure_waits_for_no_plan_that_is_needed_only_by_what_came_after_it(steps):
+    """The plan after the next one cannot be made, and counted before the failure that had been there first."""
+
+    def output(capability, inputs, number):
+        given = ended(capability, inputs, number)
+        return Handoff(output=given, next=PROPOSAL) if capability == "propose" else given
+
+    def seconds(_capability, inputs, _number):
+        return SECONDS.get(inputs.get("n"), {6: 0.08, 7: 0.35}.get(inputs.get("m"), 2.0))
+
+    task = a_task([GONE_STEP, *steps, step("early", inputs={"n": EARLY})], mode="wait")
+    world = Declared(task, output=output, seconds=seconds, plan_s=0.5, evaluation_s=0.3, most_events=5_000).play()
+
     assert world.run.end.failure.message == "step 'early' failed: 2 is bad"
 
 
