@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 # One run has its turn before the event loop looks for requests again; one more for each so many that wait.
@@ -18,6 +18,41 @@ _FEW_RUNS = 8
 _LONGEST_PAUSE_S = 0.01
 
 
+class _Pause:
+    """A time without turns, which ends by itself. Between two pauses there is at least as long as the first one took.
+
+    ``resume`` is called when one ends.
+    """
+
+    def __init__(self, resume: Callable[[], None]) -> None:
+        self._resume = resume
+        self._current: tuple[float, asyncio.TimerHandle] | None = None  # since when, and what ends it at the latest
+        self._next_s = 0.0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether nobody has a turn."""
+        return self._current is not None
+
+    def begin(self) -> bool:
+        """Begin one; False: it is too early for the next one."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._next_s:
+            return False
+        self._current = loop.time(), loop.call_later(_LONGEST_PAUSE_S, self.end)
+        return True
+
+    def end(self) -> None:
+        """End it, if it is on."""
+        if self._current is None:
+            return
+        (began_s, timer), self._current = self._current, None
+        timer.cancel()
+        now_s = asyncio.get_running_loop().time()
+        self._next_s = now_s + now_s - began_s
+        self._resume()
+
+
 class Turns:
     """Lets a run handle an event, and then the event loop see to everything else. Lives on one event loop.
 
@@ -31,8 +66,7 @@ class Turns:
         self._rounds_left = 0  # for requests
         self._rounds_given = 0  # since the last turn
         self._writing = 0
-        self._pause: tuple[float, asyncio.TimerHandle] | None = None  # since when, and what ends it at the latest
-        self._next_pause_s = 0.0
+        self._pause = _Pause(self._pass_on_soon)
 
     def give_way(self) -> None:
         """Let a request that has arrived, or that has waited for the disk, go on before another run has its turn."""
@@ -48,7 +82,7 @@ class Turns:
         finally:
             self._writing -= 1
             if not self._writing:
-                self._end_pause()
+                self._pause.end()
 
     async def next(self) -> None:
         """Return when it is the caller's turn: at once if nobody has had one since the event loop looked around.
@@ -60,32 +94,18 @@ class Turns:
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
-        if self._pause is not None and len(self._waiting) > _FEW_RUNS:
-            self._end_pause()
+        if len(self._waiting) > _FEW_RUNS:
+            self._pause.end()
         await turn
 
     def _pauses(self) -> bool:
         """Whether no run has a turn now. A pause begins if there is a reason for one."""
-        if self._pause is not None:
+        if self._pause.is_on:
             return True
-        loop = asyncio.get_running_loop()
-        if not self._writing or len(self._waiting) > _FEW_RUNS or loop.time() < self._next_pause_s:
-            return False
-        self._pause = loop.time(), loop.call_later(_LONGEST_PAUSE_S, self._end_pause)
-        return True
-
-    def _end_pause(self) -> None:
-        """Runs have turns again, for as long as the pause has taken at least."""
-        if self._pause is None:
-            return
-        (began_s, timer), self._pause = self._pause, None
-        timer.cancel()
-        now_s = asyncio.get_running_loop().time()
-        self._next_pause_s = now_s + now_s - began_s
-        self._pass_on_soon()
+        return self._writing > 0 and len(self._waiting) <= _FEW_RUNS and self._pause.begin()
 
     def _pass_on_soon(self) -> None:
-        if not self._passing_on and self._pause is None:
+        if not self._passing_on and not self._pause.is_on:
             self._passing_on = True
             asyncio.get_running_loop().call_soon(self._pass_on)
 
