@@ -2,6 +2,7 @@
 
 from planners.agents import REMOTE_KINDS, AgentSpec
 from planners.model import AttemptId
+from planners.policies import OnFailure
 from planners.tasks import Mode
 from planners.workflow import Step
 from reconciler.state import commands as c
@@ -44,13 +45,22 @@ def apply_policy(  # noqa: PLR0913 one decision about one step
         case FailRun() if run.steps.open_parents(step.id) and not agent.effect.never_twice:
             # It ran ahead of what it follows. If that fails, the step may not be needed, or have other inputs.
             run.steps.retry(step.id, run.at_s, run.at_s, f"failed ahead of what it follows: {failure.told}")
-        case FailRun() if run.plan_is_coming:
+        case FailRun() if run.plan_is_coming and _is_decided_by_plan(run, step):
             await_plan(run, step.id)
         case FailRun():
             after = f" after {tries} tries" if tries > 1 else ""
             message = f"step '{step.id}' failed{after}: {failure.told}"
             named = failure.with_evidence(tries=tries).model_copy(update={"message": message})
             give_up(run, step, named, failure.told)
+
+
+def _is_decided_by_plan(run: RunData, step: Step) -> bool:
+    """Whether it depends on the plan that is coming if the failure of the step counts, or what fails with it.
+
+    Otherwise many optional steps that fail together would wait for one plan each.
+    """
+    around = (fan_out for fan_out, _ in run.fan_outs.having(step.id))
+    return step.on_failure is OnFailure.FAIL or run.is_undecided(step.id) or any(map(run.is_awaited, around))
 
 
 def has_fallback(run: RunData, attempt: Attempt) -> bool:

@@ -41,6 +41,8 @@ from reconciler.state.undecided_ends import Ends, count_ends, ended_by_plan
 from reconciler.state.undecided_steps import StepChange, UndecidedSteps
 from reconciler.state.undo_plan import give_up_without_inputs, prepare
 
+_NOT_DONE = UNBEGUN | {StepStatus.FAILED}
+
 
 def start(run: RunData) -> None:
     """Ask for the first plan, or accept the one that the task brings along."""
@@ -132,11 +134,11 @@ def _reconciled(run: RunData, plan: Plan, tried: Mapping[StepId, TriedWork]) -> 
 
 
 def _tried(run: RunData) -> dict[StepId, TriedWork]:
-    """The steps of the plan whose work has failed and which have not begun again. Linear."""
+    """The steps of the plan whose work has failed and which have not begun again, or will not. Linear."""
     tried = {}
     for planned in () if run.plan is None else run.plan.steps:
         state = run.steps.get(planned.id)
-        if state is not None and state.status in UNBEGUN and run.tries.last(state.work_key) is not None:
+        if state is not None and state.status in _NOT_DONE and run.tries.last(state.work_key) is not None:
             parents = {one: run.keys[one] for one in planned.step.data_parents if one in run.keys}
             tried[planned.id] = TriedWork(planned, state.work_key, parents)
     return tried
@@ -202,7 +204,7 @@ def accept(run: RunData, plan: Plan, epoch: int) -> None:
     tried = _tried(run)
     # What has failed in steps that the plan leaves out has not failed in like steps, which may take their work keys.
     for step in tried if plan.complete else ():
-        if step not in plan.by_id:
+        if step not in plan.by_id and run.steps[step].status in UNBEGUN:
             run.tries.forget(tried[step].key)
     found = _reconciled(run, plan, tried)
     _drop_gone(run, found)

@@ -240,3 +240,14 @@ def test_a_step_that_fails_on_what_the_next_plan_gives_it_no_more_fails_nothing(
     world = Declared(a_task([each, reader]), output=output, seconds=lambda *_: 0.1, plan_s=0.5).play()
 
     assert world.outputs == {"reader": 0}
+
+
+@MODES
+def test_optional_steps_that_fail_together_wait_for_no_plan_each(mode):
+    many = [step(f"s{number}", inputs={"n": GONE}, on_failure="skip") for number in range(20)]
+
+    world = played([*many, step("beside", inputs={"n": 7})], mode=mode)
+
+    assert world.outputs == {"beside": 7}
+    assert len(world.run.facts.given_up) == len(many)
+    assert len(world.plans) <= 4
