@@ -123,10 +123,14 @@ def outputs_lost(run: RunData, attempts: Iterable[AttemptId], failure: Failure) 
         else:
             _lose_output(run, attempt, failure)
             run.steps.lose_output(step, run.at_s, failure.message)
+    streams = run.plan is not None and not run.plan.complete
     for attempt in (run.attempts[attempt] for attempt in gone):
-        # No plan may adopt it now. What the plan has finished and nobody reads any more stays as it is.
-        if not run.is_act(attempt) and not serves(run, attempt.id, attempt.step):
-            _lose_output(run, attempt, failure)
+        if serves(run, attempt.id, attempt.step):
+            continue  # what the plan has finished and nobody reads any more stays as it is
+        if not run.is_act(attempt):
+            _lose_output(run, attempt, failure)  # no plan may adopt it now
+        elif streams:
+            _leave_in_doubt(run, attempt, failure, attempt.seconds)  # the rest of the plan may hold its step
     if asks_again and run.requests.awaited is not None:
         request_plan(run, run.requests.awaited)  # the plan that is being made leaves finished turns out, or reads them
 

@@ -13,6 +13,7 @@ from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.handoff import Handoff
 from reconciler.state.run import RunState
+from reconciler.state.step_state import StepStatus
 
 
 def a_run(interchange=Interchange.EXACT):
@@ -113,3 +114,19 @@ def test_an_act_is_known_under_another_name_and_behind_another_agent():
     )
 
     assert told.run.steps["y"].attempt == told.dispatched[1].attempt
+
+
+def test_the_output_of_an_act_that_is_lost_while_a_plan_streams_in_is_asked_for():
+    """The prefix does not hold the act, and the rest does."""
+    steps = [a_step("a", "fetch"), a_step("b", "write"), a_step("c", "solve", "a", "b")]
+    told = ToldRun(a_run())
+    told.plan(1.0, a_plan(steps, "n1", "n3", "n3"))
+    told.tell(e.NodeLost(at_s=1.5, node="n1"))
+    finish(told, told.dispatched[1], 2.0)
+    again = a_plan(steps, "n2", "n3", "n3")
+
+    told.plan(2.5, again.model_copy(update={"steps": again.steps[:1], "complete": False}))
+    told.tell(e.OutputsLost(at_s=3.0, attempts=(told.dispatched[1].attempt,)))
+    told.plan(3.5, again)
+
+    assert told.run.steps["b"].status is StepStatus.IN_DOUBT
