@@ -56,7 +56,8 @@ class End(NamedTuple):
 def ended_by_plan(run: RunData, plan: Plan, statuses: Mapping[StepId, StepStatus]) -> dict[Element, End]:
     """The elements of open fan-outs that a new plan ends, with the last of their steps that has finished.
 
-    Each has ended when that had, or later, when the last of the fan-outs inside was complete.
+    Each has ended when that had, or later, when the last of the fan-outs inside was complete. One may have no steps but
+    fan-outs inside, with a condition on their defaults.
 
     Args:
         run: the run, whose fan-outs are still those of the plan before.
@@ -69,11 +70,12 @@ def ended_by_plan(run: RunData, plan: Plan, statuses: Mapping[StepId, StepStatus
         for number in _open_before(run, spec):
             steps = spec.elements[number]
             if number not in unresolved and all(statuses.get(step) in _DONE for step in steps):
-                fresh = [step for step in steps if _has_finished_here(run, statuses, step)]
-                if fresh:
-                    element, step = (spec.id, number), max(fresh, key=lambda step: _moment(run, step))
-                    reached_s, (counts_s, at_s) = run.facts.reached_s.get(element, 0.0), _moment(run, step)
-                    found[element] = End(max(counts_s, reached_s), max(at_s, reached_s), step, element)
+                fresh = [(*_moment(run, step), step) for step in steps if _has_finished_here(run, statuses, step)]
+                element = (spec.id, number)
+                if fresh or element in run.facts.reached_s:
+                    reached_s = run.facts.reached_s.get(element, 0.0)
+                    counts_s, at_s, last = max(fresh, key=lambda end: end[:2], default=(reached_s, reached_s, spec.id))
+                    found[element] = End(max(counts_s, reached_s), max(at_s, reached_s), last, element)
     return found
 
 

@@ -256,6 +256,16 @@ def test_an_element_that_ends_with_a_condition_counts_when_that_was_known(mode):
     assert world.outputs["both"] == [LATER]
 
 
+@MODES
+def test_elements_whose_steps_are_all_skipped_count_when_the_conditions_inside_were_known(mode):
+    """One plan tells of two of them, of which one is enough beside the one before."""
+    inner = {"id": "inner", "parallel": [step("skipped", inputs={"n": "$steps.gone"}, default=8)]}
+    some = {**inner, "complete_when": "$results.size() >= 1"}
+    each = {"id": "each", "for_each": [1, 2, 3], "steps": [some], "output": "inner", "min_successful": 2}
+
+    assert played([GONE_STEP, each], mode=mode).outputs == {"each": [[8], [8]]}
+
+
 @pytest.mark.parametrize("later", [work("other", LATER), work("other", FAILS)])
 @MODES
 def test_an_element_counts_that_the_next_plan_ends_before_what_ends_meanwhile(mode, later):
