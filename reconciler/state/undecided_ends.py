@@ -9,6 +9,7 @@ which were held for a plan: at the latest before a later end drops their steps o
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from planners.joins import shared_id
 from planners.model import AttemptId, StepId
 from planners.plans import Plan
 from planners.workflow import FanOut
@@ -71,12 +72,23 @@ def ended_by_plan(run: RunData, plan: Plan, statuses: Mapping[StepId, StepStatus
             steps = spec.elements[number]
             if number not in unresolved and all(statuses.get(step) in _DONE for step in steps):
                 fresh = [(*_moment(run, step), step) for step in steps if _has_finished_here(run, statuses, step)]
-                element = (spec.id, number)
-                if fresh or element in run.facts.reached_s:
-                    reached_s = run.facts.reached_s.get(element, 0.0)
-                    counts_s, at_s, last = max(fresh, key=lambda end: end[:2], default=(reached_s, reached_s, spec.id))
-                    found[element] = End(max(counts_s, reached_s), max(at_s, reached_s), last, element)
+                reached = _reached_s(run, spec, number)
+                if fresh or reached:
+                    inside = max(reached, default=0.0)
+                    counts_s, at_s, last = max(fresh, key=lambda end: end[:2], default=(inside, inside, StepId("")))
+                    element = (spec.id, number)
+                    found[element] = End(max(counts_s, inside), max(at_s, inside), last, element)
     return found
+
+
+def _reached_s(run: RunData, spec: FanOut, number: int) -> list[float]:
+    """When the last of the fan-outs inside an element was complete, if it has any.
+
+    A node that several join has ended for each of them when it has for the fan-out that it forms: also for joins that
+    the plan is the first to hold.
+    """
+    elements = [(spec.id, number), *([(shared_id(spec.joins[number]), 0)] if spec.joins else ())]
+    return [run.facts.reached_s[element] for element in elements if element in run.facts.reached_s]
 
 
 def _has_finished_here(run: RunData, statuses: Mapping[StepId, StepStatus], step: StepId) -> bool:

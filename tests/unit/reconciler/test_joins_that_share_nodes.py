@@ -1,6 +1,8 @@
 """Each of several steps that join the same nodes goes on by its own policy."""
 
+import acting_runs
 import pytest
+from acting_runs import FAILS, FAILS_TOO, work
 from declared import Declared, a_task, step
 from joining_runs import completion, experts, lasting, numbers, played, statuses
 
@@ -118,6 +120,20 @@ def test_joins_share_nodes_inside_the_elements_of_a_for_each_and_of_other_joins(
     world = played([each, step("end", "say", inputs={"all": "$steps.each"})], numbers(2, 8))
 
     assert world.outputs == {"end": [[[1, 7], [7, 1], None], [[None, 7], [7, None], None]]}, world.run.end
+
+
+@pytest.mark.parametrize("mode", ["wait", "forerun"])
+def test_a_node_without_steps_ends_for_all_joins_at_once(mode):
+    """The first join was complete before, and the next plan went on without the node: a join began again."""
+    instead = {"steps": [work("instead", FAILS_TOO, on_failure="default", default=None)], "output": "instead"}
+    tried = {"id": "tried", "try": [work("fails", FAILS)], "output": "fails", "fallback": instead, "default": "none"}
+    both = {"join": {"steps": ["tried"], "tolerated_failures": 1}}
+    file = step("one", "file", inputs={"all": "$steps.tried"}, **both)
+
+    world = acting_runs.played([tried, file, step("two", inputs={"n": 1}, **both)], mode=mode)
+
+    assert world.outputs == {"one": None, "two": 1}
+    assert acting_runs.promoted(world) == ["one"]
 
 
 @pytest.mark.parametrize("after", range(3, 14))
