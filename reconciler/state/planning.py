@@ -37,7 +37,7 @@ from reconciler.state.speculation import Speculation, supersede
 from reconciler.state.step_state import StepState, StepStatus
 from reconciler.state.step_table import StepTable
 from reconciler.state.tried_work import TriedWork
-from reconciler.state.undecided_ends import Ends, count_ends, ended_by_plan
+from reconciler.state.undecided_ends import Ends, count_ends, ended_by_plan, going_on_in_elements
 from reconciler.state.undecided_steps import StepChange, UndecidedSteps
 from reconciler.state.undo_plan import give_up_without_inputs, prepare
 
@@ -300,7 +300,8 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
     run.held.look_again()
     statuses = run.steps.statuses if plan.fan_outs else {}
     # What ran ahead of steps that it follows does not count before these: if one of them fails, it may be skipped.
-    statuses.update({step: StepStatus.RUNNING for step in run.steps.awaited.early if step in statuses})
+    going_on = (*run.steps.awaited.early, *proposing, *going_on_in_elements(run, before))
+    statuses.update({step: StepStatus.RUNNING for step in going_on if step in statuses})
     finished = [step for step, status in statuses.items() if status is StepStatus.FINISHED]
     ended = [step for step in finished if step in undecided or _is_new(before.get(step), adopted.get(step))]
     resolved = ended_by_plan(run, plan, statuses)

@@ -18,12 +18,15 @@ from reconciler.state.completion import settle_fan_outs
 from reconciler.state.failures import apply_policy
 from reconciler.state.fan_out_ends import ElementStatus
 from reconciler.state.fan_outs import Element
+from reconciler.state.giving_up import UNBEGUN
 from reconciler.state.handoff import Failure
 from reconciler.state.promotion import look_at
 from reconciler.state.run_data import RunData
 from reconciler.state.step_state import StepStatus
+from reconciler.state.step_table import StepTable
 
 _DONE = frozenset({StepStatus.FINISHED, StepStatus.SKIPPED})
+_WAITING = frozenset({StepStatus.RETRYING, StepStatus.BLOCKED})
 
 
 class Ends(NamedTuple):
@@ -89,6 +92,21 @@ def _reached_s(run: RunData, spec: FanOut, number: int) -> list[float]:
     """
     elements = [(spec.id, number), *([(shared_id(spec.joins[number]), 0)] if spec.joins else ())]
     return [run.facts.reached_s[element] for element in elements if element in run.facts.reached_s]
+
+
+def going_on_in_elements(run: RunData, before: StepTable) -> Iterator[StepId]:
+    """The steps that wait for a retry or for a plan in elements that have a place in their fan-outs.
+
+    An element keeps its place when another plan comes meanwhile.
+
+    Args:
+        run: the run, with the steps of the new plan, and the fan-outs of the one before.
+        before: the steps of the plan before.
+    """
+    for step, state in before.items() if run.fan_outs.open else ():
+        waits = state.status in _WAITING and step in run.steps and run.steps[step].status in UNBEGUN
+        if waits and all(fan_out.elements[number].admitted for fan_out, number in run.fan_outs.having(step)):
+            yield step
 
 
 def _has_finished_here(run: RunData, statuses: Mapping[StepId, StepStatus], step: StepId) -> bool:

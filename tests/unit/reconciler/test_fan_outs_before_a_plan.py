@@ -2,10 +2,11 @@
 
 import pytest
 from acting_runs import FAILS, FAILS_TOO, LASTING, MODES, PLAN_S, SECONDS, SLOW, begun, played, promoted, work
-from declared import step
+from declared import Declared, a_task, step
 
 from reconciler.simulation import Restart
 from reconciler.state.commands import RunStatus
+from reconciler.state.handoff import Failure, FailureKind, Handoff
 
 
 @MODES
@@ -157,6 +158,32 @@ def test_a_guess_does_not_take_the_place_of_an_element_before_it(more, mode):
     world = played([both], mode=mode)
 
     assert [attempt.step.id for attempt in world.run.attempts.values()] == ["act", "early", "late"]
+
+
+@MODES
+@pytest.mark.parametrize("capability", ["propose", "do"])
+def test_an_element_that_has_begun_keeps_its_place_when_a_plan_comes(capability, mode):
+    """It waits for a plan that holds what it has proposed, or for a retry; another one comes first in the plan."""
+
+    tries = iter([Failure(kind=FailureKind.ERROR, message="not yet")])
+
+    def output(capability, inputs, _number):
+        if inputs.get("n") == FAILS:
+            return Failure(kind=FailureKind.BAD_INPUT, message="it is bad")
+        if capability == "propose":
+            return Handoff(output="thoughts", next={"steps": [work("last", 3)], "inputs": {}})
+        return next(tries, 2) if inputs.get("n") == 2 else inputs.get("n")
+
+    def seconds(_capability, inputs, _number):
+        return {1: PLAN_S + 0.12, FAILS: 0.1, 2: PLAN_S + 0.08}.get(inputs.get("n"), 0.5)
+
+    first = step("first", "act", inputs={"all": "$steps.early"})
+    both = {"id": "both", "parallel": [first, work("second", 2, capability)], "max_concurrency": 1}
+    steps = [work("early", 1), work("fails", FAILS, on_failure="skip"), both]
+    world = Declared(a_task(steps, mode=mode), output=output, seconds=seconds, plan_s=PLAN_S).play()
+
+    begun_in_both = [one for one in world.done if one.startswith(("first", "second"))]
+    assert begun_in_both == ["second", "second" if capability == "do" else "second/last", "first"]
 
 
 @MODES
