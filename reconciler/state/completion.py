@@ -175,6 +175,9 @@ def _fail(run: RunData, fan_out: OpenFanOut, reason: CompletionReason) -> None:
         run.change(StepChange(_members(fan_out), skips=False))  # only joins read it
     elif spec.on_failure is not OnFailure.FAIL:
         run.change(StepChange(_members(fan_out), around=True))
+    if reason is CompletionReason.FAILURE_TOLERANCE_EXCEEDED and not fan_out.counts[ElementStatus.FAILED]:
+        # Results were missing before, so what reads it, or a block around it, may follow none of its steps.
+        run.change(StepChange(frozenset()))
     if spec.on_failure is OnFailure.ROUTE:
         run.facts.failed_tries[spec.id] = None
     around = spec.within if spec.within is not None and spec.within[0] in run.fan_outs.open else None

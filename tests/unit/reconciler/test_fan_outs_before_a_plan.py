@@ -134,6 +134,25 @@ def test_what_reads_a_fan_out_without_elements_that_needs_one_is_not_done(capabi
     assert not world.done_for_good()
 
 
+@MODES
+@LASTING
+def test_what_follows_a_list_without_elements_is_not_done_if_what_that_joins_gives_nothing(capability, mode):
+    """The join fails as soon as a plan tells what there is to join, and in that plan nothing follows the list."""
+    odd = step("odd", inputs={"n": FAILS, "all": "$steps.good"}, on_failure="skip")
+    fallback = {"steps": [work("other", 3)], "output": "other"}
+    instead = {"steps": [work("instead", 3)], "output": "instead"}
+    tried = {"id": "tried", "try": [work("good", 2), odd], "output": "odd", "fallback": instead}
+    join = {"steps": ["tried"], "min_successful": 1}
+    each = {"id": "each", "for_each": [], "steps": [work("never", "$item")], "output": "never", "join": join}
+    block = {"id": "block", "try": [tried, {**each, "on_failure": "skip"}], "output": "each", "fallback": fallback}
+
+    world = played([block, work("then", 5, capability, after=["block"])], mode=mode)
+
+    assert world.run.status is RunStatus.SUCCEEDED
+    assert promoted(world) == []
+    assert capability == "file" or begun(world, "then") == []
+
+
 def test_an_act_beside_a_condition_that_holds_without_elements_does_not_wait_for_a_plan():
     each = {"id": "each", "for_each": [], "complete_when": "$results.size() >= 0", "steps": [work("inner", "$item")]}
 
