@@ -103,8 +103,8 @@ def going_on_in_elements(run: RunData, before: StepTable) -> Iterator[StepId]:
         run: the run, with the steps of the new plan, and the fan-outs of the one before.
         before: the steps of the plan before.
     """
-    for step, state in before.items() if run.fan_outs.open else ():
-        waits = state.status in _WAITING and step in run.steps and run.steps[step].status in UNBEGUN
+    for step, status in before.statuses.items() if run.fan_outs.open else ():
+        waits = status in _WAITING and step in run.steps and run.steps[step].status in UNBEGUN
         if waits and all(fan_out.elements[number].admitted for fan_out, number in run.fan_outs.having(step)):
             yield step
 
