@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, Literal, get_args
 
 from pydantic import DirectoryPath, PositiveFloat, PositiveInt
@@ -229,8 +230,14 @@ class _Rounds:
 def _figures(runs: dict[Mode, Runs]) -> dict[str, Any]:
     seconds = {mode: [view.ended_s or 0.0 for view in runs[mode].views] for mode in runs}
     mean = {mode: sum(values) / len(values) for mode, values in seconds.items()}
+    planned = {mode: [view.optimal_plan_s or 0.0 for view in runs[mode].views] for mode in runs}
     figures: dict[str, Any] = {
-        mode.value: {"t_s_p50": quantile(values, 0.5), "t_s_p95": quantile(values, 0.95), "t_s_mean": mean[mode]}
+        mode.value: {
+            "t_s_p50": quantile(values, 0.5),
+            "t_s_p95": quantile(values, 0.95),
+            "t_s_mean": mean[mode],
+            "plan_s_mean": fmean(planned[mode]),
+        }
         for mode, values in seconds.items()
     }
     attainable_s = mean[Mode.WAIT] - mean[Mode.ORACLE]
@@ -239,7 +246,7 @@ def _figures(runs: dict[Mode, Runs]) -> dict[str, Any]:
         figures[mode.value]["share_interval"] = share_interval(seconds[Mode.WAIT], seconds[mode], seconds[Mode.ORACLE])
     views, verdicts = runs[Mode.FORERUN].views, runs[Mode.FORERUN].verdicts
     guesses, late = max(1, verdicts.total()), views[_FIRST_TASKS:]
-    plan_s = [view.optimal_plan_s or 0.0 for view in runs[Mode.WAIT].views]
+    plan_s = planned[Mode.WAIT]
     soonest_s = sum(map(max, plan_s, seconds[Mode.ORACLE])) / len(plan_s)
     return figures | {
         "requests": len(views),

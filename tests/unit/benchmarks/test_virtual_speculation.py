@@ -31,6 +31,17 @@ def test_wrong_guesses_are_flushed(figures):
     assert figures["adversarial"]["rates"]["flush"] == 1
 
 
+def test_where_every_guess_is_wrong_forerun_is_as_fast_as_the_plan_cache(figures):
+    adversarial = figures["adversarial"]
+    assert adversarial["guesses"] > 0
+    assert adversarial["slower_than_cache"] <= 0.01
+
+
+def test_the_llm_takes_as_long_in_every_mode_that_asks_it(figures):
+    plan_s = {figures["adversarial"][mode]["plan_s_mean"] for mode in ("wait", "streamed", "plan_cache", "forerun")}
+    assert max(plan_s) - min(plan_s) < 0.01
+
+
 def test_linear_algebra_has_one_thread_as_in_a_service():
     """Sums in another order give other models, and figures that depend on the number of cores."""
 
