@@ -19,8 +19,9 @@ _log = logging.getLogger(__name__)
 # The first speculative attempts are dispatched before the request to the optimal planner occupies the event loop.
 _HEAD_START_S = 0.002
 # The optimal planner of a goal waits no longer for a guess: decomposing takes seconds, and a guess is only a hint. The
-# thread in which guesses are made may be busy with those of other runs.
+# thread in which guesses are made may be busy with those of other runs. Where guesses fail, it does not wait at all.
 _LONGEST_WAIT_S = 0.02
+_NO_GUESS = Plan(kind=PlanKind.SPECULATIVE, complete=False)
 _SPECULATING = frozenset({Mode.FORERUN, Mode.PLAN_CACHE})
 
 
@@ -51,8 +52,9 @@ class GuessSession:
     async def first(self) -> Plan | None:
         """Begin to guess. Returns the first guess, as a hint for the optimal planner.
 
-        None if there is none, if the plan undoes what was done, or if the plan of a goal should not wait for it. A task
-        that may fall back on its guess gets one in every mode, and waits for it.
+        None if there is none, if the plan undoes what was done, or if the plan of a goal should not wait for it: the
+        guess takes long, or guesses at this kind of task fail. A task that may fall back on its guess gets one in every
+        mode, and waits for it.
         """
         if self._request.facts.undo:
             return None
@@ -64,6 +66,8 @@ class GuessSession:
         made: asyncio.Future[Plan | None] = loop.create_future()
         self._task = loop.create_task(self._guess(made, speculates=speculates))
         is_only_a_hint = self._request.task.goal is not None and not planning.fallback
+        if is_only_a_hint and not _may_be_right(self._judged(_NO_GUESS)):
+            return None
         await asyncio.wait({made}, timeout=_LONGEST_WAIT_S if is_only_a_hint else None)
         if not made.done():
             return None
@@ -104,14 +108,14 @@ class GuessSession:
 
     async def _begin(self, first: _Guess | None) -> None:
         """Act on the first guess, and ask for a draft where that is worth it."""
-        plan = first.plan if first is not None else Plan(kind=PlanKind.SPECULATIVE, complete=False)
+        plan = first.plan if first is not None else _NO_GUESS
         conditions = first.conditions if first is not None else None
         if first is None and self._draft.is_possible:
             conditions = await asyncio.get_running_loop().run_in_executor(self._thread, self._judged, plan)
         if conditions is None:
             return
         # Where guesses fail, further ones only take CPU from the agents; one a task shows whether that has changed.
-        self._is_worth_more = conditions.guidance.trust >= conditions.policy.probe_below
+        self._is_worth_more = _may_be_right(conditions)
         if self._is_worth_more:
             self._draft.ask(plan, conditions, self._posted)
         if first is not None:
@@ -152,3 +156,8 @@ class GuessSession:
         except Exception:  # noqa: BLE001 -- whatever is wrong with learned models, the task goes on without them
             _log.exception("no advice for a task of kind '%s', so nothing is speculated on", self._request.task.kind)
             return None
+
+
+def _may_be_right(conditions: Conditions | None) -> bool:
+    """Whether guesses at this kind of task are right often enough that something may wait for them."""
+    return conditions is not None and conditions.guidance.trust >= conditions.policy.probe_below

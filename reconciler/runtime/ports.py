@@ -252,7 +252,7 @@ class Advice(Protocol):
     """What the learner knows and the operator allows about speculating on a task."""
 
     def conditions(self, request: PlanRequest, guess: Plan) -> Conditions:
-        """The inputs of the gate, from memory. Called in the same thread as `Planning.guesses`."""
+        """The inputs of the gate, from memory. Called in any thread."""
         ...
 
     def times(self, request: PlanRequest, plan: Plan) -> LearnedTimes | None:
