@@ -215,7 +215,11 @@ class UnrolledLevels(UnrolledSteps, ABC):
             self.unsettled.add(made.members, tuple(last))
         read = (ref.step for name in before if scope.is_bound(name) for ref in step_refs(scope.bound(name)))
         scope.after = tuple(dict.fromkeys((*after, *read, *last)))
+        begins = len(self.steps)
         meaning = self.visit(joined.node, scope, place)
         scope.after = after
         scope.update(before)
+        given = last and not isinstance(meaning, NotRun | None)
+        if given and not self.follows(meaning, begins, made.members):  # its readers would not wait for the join
+            return self._noted(joined.node, self.wait(place.id(joined.node.id), last), scope)
         return meaning

@@ -86,3 +86,14 @@ def test_many_readers_of_one_of_many_elements_are_pending_and_only_one_awaits_th
 
     assert sum(len(one.awaited) for one in found.pending) == len(elements)
     assert not flat(many, readers, list=list(elements), known=known).pending
+
+
+def test_a_node_that_joins_and_gives_no_output_of_a_step_is_pending_until_what_it_joins_has_ended():
+    join = {"steps": ["first"], "min_successful": 1}
+    empty = {"id": "empty", "for_each": [], "steps": [step("never")], "output": "never", "join": join}
+    reads = step("read", inputs={"of": "$steps.empty"})
+
+    workflow = flat(step("first"), empty, reads)
+
+    assert [(one.id, one.awaited) for one in workflow.pending] == [("empty", ("first",)), ("read", ())]
+    assert [one.id for one in flat(step("first"), empty, reads, known={"first": 1}).steps] == ["first", "read"]

@@ -136,7 +136,8 @@ def test_what_reads_a_fan_out_without_elements_that_needs_one_is_not_done(capabi
 
 @MODES
 @LASTING
-def test_what_follows_a_list_without_elements_is_not_done_if_what_that_joins_gives_nothing(capability, mode):
+@pytest.mark.parametrize("kind", ["try", "use"])
+def test_what_follows_a_list_without_elements_is_not_done_if_what_that_joins_gives_nothing(kind, capability, mode):
     """The join fails as soon as a plan tells what there is to join, and in that plan nothing follows the list."""
     odd = step("odd", inputs={"n": FAILS, "all": "$steps.good"}, on_failure="skip")
     fallback = {"steps": [work("other", 3)], "output": "other"}
@@ -144,9 +145,12 @@ def test_what_follows_a_list_without_elements_is_not_done_if_what_that_joins_giv
     tried = {"id": "tried", "try": [work("good", 2), odd], "output": "odd", "fallback": instead}
     join = {"steps": ["tried"], "min_successful": 1}
     each = {"id": "each", "for_each": [], "steps": [work("never", "$item")], "output": "never", "join": join}
-    block = {"id": "block", "try": [tried, {**each, "on_failure": "skip"}], "output": "each", "fallback": fallback}
+    nodes = [tried, {**each, "on_failure": "skip"}]
+    blocks = {"try": {"try": nodes, "fallback": fallback}, "use": {"use": "other", "inputs": {}, "steps": nodes}}
 
-    world = played([block, work("then", 5, capability, after=["block"])], mode=mode)
+    world = played(
+        [{**blocks[kind], "id": "block", "output": "each"}, work("then", 5, capability, after=["block"])], mode=mode
+    )
 
     assert world.run.status is RunStatus.SUCCEEDED
     assert promoted(world) == []
