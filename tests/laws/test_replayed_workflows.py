@@ -101,17 +101,20 @@ def recorded(world):
     """The work in the order in which its ends counted, also that of steps that were dropped later.
 
     That is the first success of some work, or its last failure: those before it were retried, and one with another
-    attempt beside it is not the end. Evaluations of conditions are among them: while one is made, other things may end.
-    An attempt that serves another step by now, of a later turn of a loop, has ended as the step that it was begun for,
-    and so has one that was begun again where that one was lost.
+    attempt beside it is not the end. Nor is one after which a later plan has begun the work again, as it had been left
+    out in between, if that has not ended. Evaluations of conditions are among them: while one is made, other things may
+    end. An attempt that serves another step by now, of a later turn of a loop, has ended as the step that it was begun
+    for, and so has one that was begun again where that one was lost.
     """
     run = world.run
     counted = [one for one in run.attempts.values() if not one.began_speculative or one.confirmed_s is not None]
     finished = [one for one in counted if one.finished]
     done = {_work(world, one) for one in finished}
     failed = [one for one in counted if _has_failed(world, one) and not _hedged(run, one)]
-    last = {work: one.id for one in failed if (work := _work(world, one)) not in done}.values()
-    counts = {one.id for one in finished}.union(last)
+    last = {work: one for one in failed if (work := _work(world, one)) not in done}
+    begun_s = {_work(world, one): one.dispatched_s for one in counted if one not in failed}
+    ended = (one.id for work, one in last.items() if begun_s.get(work, 0.0) < one.ended_s)
+    counts = {one.id for one in finished}.union(ended)
     ends = [((one.counts_s, one.ended_s), _work(world, one)) for one in counted if one.id in counts]
     answers = [one for one in world.simulation.events if isinstance(one, e.QuorumEvaluated)]
     ends += [((one.at_s, one.at_s), asked(one.fan_out, one.results)) for one in answers]
