@@ -148,6 +148,7 @@ def count_ends(run: RunData, plan: Plan, ends: Ends) -> None:
             planned = plan.by_id[end.step]
             agent = run.catalog.by_name[planned.placement.agent]
             apply_policy(run, planned.step, agent, end.failure, end.at_s)
+        settle_fan_outs(run)  # what this end completes was complete then, not when the next one came
     run.counts_s = run.at_s
     settle_fan_outs(run)
 

@@ -325,3 +325,14 @@ def test_a_fan_out_that_goes_on_without_an_element_ends_the_element_around_it_at
 
     assert world.run.status is RunStatus.SUCCEEDED
     assert world.outputs == {"around": [[EARLY]]}
+
+
+@MODES
+def test_a_block_ends_when_its_last_step_has_and_not_when_the_next_one_of_another_element_has(mode):
+    """It gives a literal, so a plan tells that it has ended only once it is known that `early` has."""
+    gone, fallback = work("gone", GONE, on_failure="skip"), {"steps": [work("instead", LAST)]}
+    tried = {"id": "tried", "try": [work("early", EARLY), gone], "output": "gone", "fallback": fallback}
+
+    world = played([both({**tried, "default": "none"}, work("a", LATER), min_successful=1)], mode=mode)
+
+    assert world.outputs == {"both": ["none"]}
