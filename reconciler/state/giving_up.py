@@ -7,6 +7,7 @@ from planners.joins import shared_id
 from planners.model import StepId
 from planners.policies import OnFailure
 from planners.workflow import Step
+from reconciler.state.attempts import AttemptStatus
 from reconciler.state.commands import PlanReason
 from reconciler.state.conclusion import fail, flush
 from reconciler.state.fan_out_ends import CompletionReason, ElementStatus
@@ -110,6 +111,16 @@ def drop(run: RunData, element: Element, reason: str) -> None:
         if run.steps[step].status in UNBEGUN | LIVE | _DONE:
             run.steps.skip(step, run.at_s, reason)
     flush(run, {attempt: Verdict.FLUSH for attempt in live if attempt is not None})
+
+
+def skip_flushed(run: RunData) -> None:
+    """A plan has counted: steps of dropped elements whose attempts it has flushed do not run on.
+
+    Such a step had finished when its element was dropped, and lost its output since.
+    """
+    for step in sorted(run.facts.gone & run.steps.statuses.keys()):
+        if run.steps[step].status in LIVE and run.attempts[run.steps.attempt_of(step)].status is AttemptStatus.FLUSHED:
+            run.steps.skip(step, run.at_s, "its element was dropped")
 
 
 def _has_finished(run: RunData, step: StepId) -> bool:

@@ -24,7 +24,7 @@ from reconciler.state.deadlines import watch_deadlines
 from reconciler.state.failed_tries import prepare_reverts, see_tries
 from reconciler.state.fan_outs import FanOuts
 from reconciler.state.finished_turns import leave_out, resume_loops
-from reconciler.state.giving_up import UNBEGUN
+from reconciler.state.giving_up import UNBEGUN, skip_flushed
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.learned_times import LearnedTimes
 from reconciler.state.matching import Reconciliation, reconcile
@@ -291,6 +291,7 @@ def _set_steps(run: RunData, plan: Plan, found: Reconciliation, proposing: Colle
     adopted = {step: run.attempts[attempt] for step, attempt in found.adopted.items()}
     before, undecided, run.failing = run.steps, run.fan_outs.ended, {}
     run.steps = StepTable.of(plan, found.keys, adopted, run.at_s, before, gone=run.facts.gone, proposing=proposing)
+    skip_flushed(run)
     run.awaited = AwaitedOutputs(plan.pending, lambda step: _finished_s(run, step))
     fresh = (at_s for step, at_s in run.awaited.due.items() if step not in run.requests.known_from)
     run.unrolls_s = min(fresh, default=math.inf) if plan.complete else math.inf

@@ -1,5 +1,7 @@
 """Work that is done again because its output was lost, and the same work at several steps of one plan."""
 
+import pytest
+from declared import Declared, a_task, step
 from histories import CATALOG
 from virtual_runs import ToldRun
 from worlds import INPUTS, planned
@@ -130,3 +132,23 @@ def test_the_output_of_an_act_that_is_lost_while_a_plan_streams_in_is_asked_for(
     told.plan(3.5, again)
 
     assert told.run.steps["b"].status is StepStatus.IN_DOUBT
+
+
+@pytest.mark.parametrize("lost_s", [1.5, 1.9, 2.1, 2.3, 2.5])
+def test_a_step_that_loses_its_output_while_its_element_is_dropped_ends(lost_s, monkeypatch):
+    """It had finished, so that it was left alone, and it runs again when a plan does without it."""
+    monkeypatch.setattr(RunState, "validates", True)
+    inner = {"id": "inner", "for_each": [1, 2], "steps": [step("a", inputs={"n": 1}), step("b", inputs={"n": "$item"})]}
+    inner |= {"output": "b", "min_successful": 1, "on_failure": "skip"}
+    condition = {"steps": ["inner"], "complete_when": "$results.exists(r, r < '3')"}
+    joins = step("joins", inputs={"n": 1}, on_failure="skip", join=condition)
+    each = {"id": "each", "for_each": [1, 2], "steps": [inner, joins], "min_successful": 1, "on_failure": "skip"}
+    lost = e.OutputsLost(at_s=0, attempts=("t.1",), reason="gone")
+
+    world = Declared(
+        a_task([{**each, "output": "joins"}], mode="wait"), seconds=lambda *_: 0.9, plan_s=0.3, faults=((lost_s, lost),)
+    ).play()
+
+    assert world.run.status is c.RunStatus.SUCCEEDED
+    assert world.done.count("a[0][0]") == 2
+    assert world.run.steps["a[0][0]"].status in (StepStatus.FINISHED, StepStatus.SKIPPED)
