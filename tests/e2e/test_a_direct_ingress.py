@@ -1,6 +1,7 @@
 """Without Ray Serve the same API answers in the processes of the shards, and comes back after a crash."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import live_service
@@ -20,8 +21,12 @@ COUNTED = {"workflow": {"steps": [{"id": "only", "capability": "count", "inputs"
 
 
 def shards_of(service):
-    processes = map(psutil.Process, service.descendants())
-    return [process for process in processes if "ray::IngressShard" in " ".join(process.cmdline())]
+    found = []
+    for pid in service.descendants():
+        with suppress(psutil.NoSuchProcess):  # a worker that Ray has ended meanwhile
+            process = psutil.Process(pid)
+            found += [process] if "ray::IngressShard" in " ".join(process.cmdline()) else []
+    return found
 
 
 def known(client, task_id):
