@@ -87,7 +87,7 @@ def awaits(run: RunData, question: c.EvaluateQuorum) -> bool:
 
 
 def _is_awaited(run: RunData, fan_out: StepId, revision: int, results: int) -> bool:
-    """A plan may do without a fan-out that the next one holds again, where something before it is unrolled anew."""
+    """Whether it is, also while the plan does not hold the fan-out, as the next one may hold it again."""
     quorum, is_complete = run.facts.quorums.get(fan_out), fan_out in run.facts.completions
     return quorum is not None and not is_complete and (quorum.revision, quorum.asked) == (revision, results)
 
