@@ -17,6 +17,7 @@ from reconciler.simulation import Restart
 from reconciler.state import commands as c
 from reconciler.state import events as e
 from reconciler.state.commands import RunStatus
+from reconciler.state.outcomes import Verdict
 from reconciler.state.run import RunState
 from reconciler.state.step_state import StepStatus
 
@@ -101,14 +102,21 @@ def recorded(world):
     """The work in the order in which its ends counted, also that of steps that were dropped later.
 
     That is the first success of some work, or its last failure: those before it were retried, and one with another
-    attempt beside it is not the end. Nor is one after which a later plan has begun the work again, as it had been left
-    out in between, if that has not ended. Evaluations of conditions are among them: while one is made, other things may
-    end. An attempt that serves another step by now, of a later turn of a loop, has ended as the step that it was begun
-    for, and so has one that was begun again where that one was lost.
+    attempt beside it is not the end. Nor is a failure after which a later plan has begun the work again, as it had been
+    left out in between, if that has not ended, nor a success that was flushed with its step and begun again.
+    Evaluations of conditions are among them: while one is made, other things may end. An attempt that serves another
+    step by now, of a later turn of a loop, has ended as the step that it was begun for, and so has one that was begun
+    again where that one was lost.
     """
     run = world.run
     counted = [one for one in run.attempts.values() if not one.began_speculative or one.confirmed_s is not None]
-    finished = [one for one in counted if one.finished]
+    last_begun_s = {_work(world, one): one.dispatched_s for one in counted}
+    done_again = {
+        one.id
+        for one in counted
+        if one.finished and one.verdict is Verdict.FLUSH and one.ended_s <= last_begun_s[_work(world, one)]
+    }
+    finished = [one for one in counted if one.finished and one.id not in done_again]
     done = {_work(world, one) for one in finished}
     failed = [one for one in counted if _has_failed(world, one) and not _hedged(run, one)]
     last = {work: one for one in failed if (work := _work(world, one)) not in done}
