@@ -6,7 +6,7 @@ from declared import CATALOG, Declared, a_task, step
 from planners.policies import StepRetry
 from planners.workflow import Step
 from reconciler.state.commands import RunStatus
-from reconciler.state.failure_policy import FailRun, RetryLater, after_failure
+from reconciler.state.failure_policy import FailRun, RetryLater, Tries, after_failure
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.run import RunState
 from reconciler.state.step_state import StepStatus
@@ -26,6 +26,18 @@ def failure(kind=FailureKind.ERROR):
 def after(retry, tries, kind=FailureKind.ERROR):
     declared = Step(id="a", capability="do", retry=retry)
     return after_failure(AGENT, failure(kind), tries, 10.0, others=False, step=declared)
+
+
+def test_forgotten_tries_neither_count_nor_refuse_for_a_like_step():
+    tries = Tries()
+    tries.record("work", failure(FailureKind.BAD_OUTPUT), 1.0)
+    tries.record("other", failure(), 2.0)
+
+    tries.forget("work")
+    tries.forget("work that never failed")
+
+    assert (tries.used("work"), tries.refusal("work"), tries.last("work")) == (0, "", None)
+    assert tries.used("other") == 1
 
 
 def test_the_retry_of_a_step_takes_the_place_of_its_agents():
