@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from statistics import fmean
 from typing import Any, Literal, get_args
 
@@ -154,7 +155,8 @@ async def _measure(
         await rounds.play(chosen.warm_up, (Mode.FORERUN,), "warming up", AT_ONCE)
         for workload in workloads:
             at_once = BURST if workload == "mixed" else AT_ONCE
-            results[workload] = _figures(await rounds.play(getattr(chosen, workload), ORDER, workload, at_once))
+            runs = await rounds.play(getattr(chosen, workload), ORDER, workload, at_once)
+            results[workload] = _figures(runs, at_once)
     if learns:
         results["early_flushes"] = await _early_flushes(client)
     return results
@@ -227,7 +229,7 @@ class _Rounds:
         return view
 
 
-def _figures(runs: dict[Mode, Runs]) -> dict[str, Any]:
+def _figures(runs: dict[Mode, Runs], burst: int) -> dict[str, Any]:
     seconds = {mode: [view.ended_s or 0.0 for view in runs[mode].views] for mode in runs}
     mean = {mode: sum(values) / len(values) for mode, values in seconds.items()}
     planned = {mode: [view.optimal_plan_s or 0.0 for view in runs[mode].views] for mode in runs}
@@ -243,13 +245,15 @@ def _figures(runs: dict[Mode, Runs]) -> dict[str, Any]:
     attainable_s = mean[Mode.WAIT] - mean[Mode.ORACLE]
     for mode in (Mode.STREAMED, Mode.PLAN_CACHE, Mode.LIST_SCHEDULE, Mode.FORERUN):
         figures[mode.value]["share_of_attainable"] = (mean[Mode.WAIT] - mean[mode]) / attainable_s
-        figures[mode.value]["share_interval"] = share_interval(seconds[Mode.WAIT], seconds[mode], seconds[Mode.ORACLE])
+        interval = share_interval(seconds[Mode.WAIT], seconds[mode], seconds[Mode.ORACLE], burst)
+        figures[mode.value]["share_interval"] = interval
     views, verdicts = runs[Mode.FORERUN].views, runs[Mode.FORERUN].verdicts
     guesses, late = max(1, verdicts.total()), views[_FIRST_TASKS:]
     plan_s = planned[Mode.WAIT]
     soonest_s = sum(map(max, plan_s, seconds[Mode.ORACLE])) / len(plan_s)
     return figures | {
         "requests": len(views),
+        "bursts": ceil(len(views) / burst),
         "share_of_attainable": figures["forerun"]["share_of_attainable"],
         "reachable_share": (mean[Mode.WAIT] - soonest_s) / attainable_s,
         "waste": sum(view.wasted_s for view in views) / max(1e-9, sum(view.agent_s for view in views)),
@@ -258,7 +262,7 @@ def _figures(runs: dict[Mode, Runs]) -> dict[str, Any]:
         "planning_share": sum(plan_s) / sum(seconds[Mode.WAIT]),
         "slower_than_wait": mean[Mode.FORERUN] / mean[Mode.WAIT] - 1,
         "slower_than_cache": mean[Mode.FORERUN] / mean[Mode.PLAN_CACHE] - 1,
-        "slower_than_cache_interval": slowdown_interval(seconds[Mode.FORERUN], seconds[Mode.PLAN_CACHE]),
+        "slower_than_cache_interval": slowdown_interval(seconds[Mode.FORERUN], seconds[Mode.PLAN_CACHE], burst),
         "faster_than_streamed": mean[Mode.STREAMED] / mean[Mode.FORERUN],
         "where_planning_is_half": _where_planning_is_half(seconds, plan_s),
         "lost": {cause.value: runs[Mode.FORERUN].lost_s[cause] / len(views) / attainable_s for cause in Cause},

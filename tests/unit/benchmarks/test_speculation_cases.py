@@ -2,6 +2,7 @@
 
 from itertools import chain
 
+import numpy as np
 import pytest
 
 from benchmarks.scripted_llm import answer_s
@@ -85,3 +86,40 @@ def test_the_slowdown_interval_holds_the_slowdown_and_narrows_with_more_requests
 
     assert few[0] < many[0] < sum(mode) / sum(other) - 1 < many[1] < few[1]
     assert slowdown_interval(other, other) == (0.0, 0.0)
+
+
+def test_intervals_of_requests_that_are_delayed_together_are_wider_than_those_of_as_many_independent_ones():
+    """Each request thrice, as in bursts of three that are delayed together, says no more than each once."""
+    wait, oracle, mode = [4.0, 6.0, 8.0, 5.0] * 4, [2.0, 3.0, 4.0, 2.0] * 4, [3.0, 4.0, 8.0, 3.0] * 4
+    waits, oracles, modes = ([value for value in values for _ in range(3)] for values in (wait, oracle, mode))
+
+    low, high = share_interval(waits, modes, oracles, burst=3)
+    slow, fast = slowdown_interval(modes, waits, burst=3)
+
+    assert (low, high) == pytest.approx(share_interval(wait, mode, oracle))
+    assert (slow, fast) == pytest.approx(slowdown_interval(mode, wait))
+    as_if_independent = share_interval(waits, modes, oracles), slowdown_interval(modes, waits)
+    assert low < as_if_independent[0][0] < as_if_independent[0][1] < high
+    assert slow < as_if_independent[1][0] < as_if_independent[1][1] < fast
+
+
+def test_requests_that_are_played_one_by_one_are_drawn_one_by_one():
+    wait, oracle, mode = np.array([4.0, 6.0, 8.0, 5.0]), np.array([2.0, 3.0, 4.0, 2.0]), np.array([3.0, 4.0, 8.0, 3.0])
+    drawn = np.random.default_rng(0).integers(0, 4, (2_000, 4))
+
+    shares = (wait - mode)[drawn].sum(axis=1) / (wait - oracle)[drawn].sum(axis=1)
+    slower = mode[drawn].sum(axis=1) / wait[drawn].sum(axis=1) - 1
+
+    assert share_interval(wait, mode, oracle, burst=1) == pytest.approx(np.quantile(shares, (0.025, 0.975)))
+    assert slowdown_interval(mode, wait, burst=1) == pytest.approx(np.quantile(slower, (0.025, 0.975)))
+
+
+def test_a_last_burst_with_fewer_requests_counts_with_the_requests_it_has():
+    wait, oracle, mode = [4.0, 4.0, 4.0, 8.0], [2.0, 2.0, 2.0, 4.0], [3.0, 3.0, 3.0, 8.0]
+
+    assert share_interval(wait, mode, oracle, burst=3) == (0.0, 0.5)  # the last, drawn twice; the first three, twice
+
+
+def test_a_single_burst_has_no_interval():
+    assert share_interval([4.0, 6.0], [3.0, 4.0], [2.0, 3.0], burst=3) is None
+    assert slowdown_interval([3.0, 4.0], [4.0, 6.0], burst=3) is None

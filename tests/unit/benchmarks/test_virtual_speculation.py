@@ -42,6 +42,15 @@ def test_the_llm_takes_as_long_in_every_mode_that_asks_it(figures):
     assert max(plan_s) - min(plan_s) < 0.01
 
 
+def test_intervals_are_those_of_bursts_of_three_requests(figures):
+    few = run(None, size=3, workloads=["unwilling"], without=["learning"], virtual=True)["unwilling"]
+
+    assert (figures["warm"]["requests"], figures["warm"]["bursts"]) == (6, 2)
+    assert figures["adversarial"]["streamed"]["share_interval"] is not None
+    assert (few["requests"], few["bursts"], few["streamed"]["share_interval"]) == (3, 1, None)
+    assert few["slower_than_cache_interval"] is None
+
+
 def test_linear_algebra_has_one_thread_as_in_a_service():
     """Sums in another order give other models, and figures that depend on the number of cores."""
 
