@@ -20,6 +20,7 @@ def prepare(run: RunData) -> None:
     facts.undo = tuple(step for _, step, _ in due)
     facts.finished = {step: alone(attempt) for step, attempt in read.items()}
     facts.loops, facts.repeats = {}, {}
+    facts.gone.difference_update(read)  # it is read again, whether or not its element was dropped meanwhile
     run.requests.forget(list(run.requests.known_from))
     if run.plan is not None:
         run.history.close(run.plan)
