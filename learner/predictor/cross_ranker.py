@@ -86,7 +86,8 @@ def _joined(boosters: Sequence[lgb.Booster], fold: NDArray[np.int_]) -> CrossRan
     """Of a booster of all requests, then those of the folds. Their mean varies less than one alone."""
     if not boosters:
         return CrossRanker(None, (), fold)
-    return CrossRanker(ListRanker(boosters), [ListRanker([booster]) for booster in boosters[1:]], fold)
+    ranker = ListRanker(boosters)
+    return CrossRanker(ranker, [ranker.only(number) for number in range(1, len(boosters))], fold)
 
 
 def unranked(candidates: CandidateFeatures) -> Floats:

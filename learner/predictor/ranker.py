@@ -4,7 +4,8 @@ Candidates of a list compete: the loss is that of choosing among them (ListNet, 
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
 
 import lightgbm as lgb
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from learner.predictor.arrays import Floats
 from learner.predictor.features import CandidateFeatures
+from learner.predictor.quick_scorer import QuickScorer
 
 Objective = Callable[[NDArray[np.float64], lgb.Dataset], tuple[NDArray[np.float64], NDArray[np.float64]]]
 
@@ -45,8 +47,19 @@ class ListRanker:
     That the true plan is none of them is one more candidate, of score 0.
     """
 
-    def __init__(self, boosters: Sequence[lgb.Booster]) -> None:
+    def __init__(self, boosters: Sequence[lgb.Booster], scorer: QuickScorer | None = None) -> None:
+        """``scorer``: of the boosters; None if it is yet to be made, which takes 20 ms."""
         self.boosters = tuple(boosters)
+        if scorer is not None:
+            self._scorer = scorer
+
+    @cached_property
+    def _scorer(self) -> QuickScorer | None:
+        return QuickScorer.of(self.boosters)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With the tables of the trees: the first guess where it arrives does not wait until they are read again."""
+        return self.__dict__ | {"_scorer": self._scorer}
 
     @classmethod
     def fit(cls, lists: Sequence["JudgedCandidates"], requests: int, seed: int) -> "ListRanker":
@@ -59,9 +72,16 @@ class ListRanker:
         trained = lgb.train(parameters, lgb.Dataset(features), int(np.clip(requests // 4, 60, 120)))
         return cls([lgb.Booster(model_str=trained.model_to_string())])  # without the objective, which does not pickle
 
+    def only(self, number: int) -> "ListRanker":
+        """The ranker of one of the boosters."""
+        return ListRanker([self.boosters[number]], None if self._scorer is None else self._scorer.only(number))
+
     def probabilities(self, candidates: CandidateFeatures) -> Floats:
         """Probability of each candidate to be the true plan, (candidates,)."""
-        scores = np.stack([booster.predict(candidates.features, num_threads=1) for booster in self.boosters])
+        if self._scorer is not None:
+            scores = self._scorer.scores(candidates.features)
+        else:
+            scores = np.stack([booster.predict(candidates.features, num_threads=1) for booster in self.boosters])
         odds = np.exp(scores.clip(-_MOST_CERTAIN, _MOST_CERTAIN))
         return np.asarray((odds / (1 + odds.sum(axis=1, keepdims=True))).mean(axis=0), dtype=np.float32)
 

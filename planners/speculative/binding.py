@@ -1,6 +1,7 @@
 """Binds the inputs of predicted steps: as in past plans where there are any, else by what the schemas allow."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -8,7 +9,7 @@ from pydantic import JsonValue
 from planners.bindings import Binding, Gather, InputRef, StepRef, Value, follow, step_refs
 from planners.canonical import canonical_id, canonical_inputs
 from planners.interfaces import Interface, Schema, compatible, json_type, types
-from planners.model import StepId
+from planners.model import StepId, canonical_json
 from planners.speculative.binding_sources import BindingSource
 from planners.speculative.cached_plan import literal_strings
 from planners.speculative.plan_cache import PlanCache
@@ -36,14 +37,18 @@ class _BoundInput(NamedTuple):
     p: float
 
 
-def bind(
+def bind(  # noqa: PLR0913 -- what the bindings depend on, and what to leave out
     guess: GuessedPlan,
     task: Task,
     offered: Mapping[str, Interface],
     cache: PlanCache,
     known: Sequence[Step] = (),
+    *,
+    unwanted: Container[str] = (),
 ) -> BoundSteps:
     """The predicted steps with their inputs bound; the first ones are those that are ``known``.
+
+    ``unwanted``: first steps as `first_work` tells them; a guess with one of them is not needed, so nothing is bound.
 
     A step with a required input that nothing fits is left out, with all its descendants: work that cannot be right must
     not be started. P(step) is the predictor's P(its work survives), times the P of each binding of the step and of its
@@ -54,8 +59,15 @@ def bind(
     for step in known:
         binder.add_known(step)
     for index in range(len(known), len(guess.steps)):
-        binder.bind_step(index)
+        bound = binder.bind_step(index)
+        if unwanted and bound is not None and not bound.parents and first_work(bound) in unwanted:
+            return BoundSteps((), {})
     return BoundSteps(tuple(binder.steps.values()), binder.probabilities())
+
+
+def first_work(step: Step) -> str:
+    """What a step without parents does, as text: equal steps do the same work."""
+    return canonical_json([step.capability, {name: bound.model_dump() for name, bound in step.inputs.items()}])
 
 
 class _Binder:
@@ -64,8 +76,8 @@ class _Binder:
         self._task = task
         self._offered = offered
         self._cache = cache
-        self._goal = collapsed((task.goal or "")[:_LONGEST_GOAL])
-        self._unused: list[Literal] = literals(self._goal)
+        self._goal, found = _goal_and_literals((task.goal or "")[:_LONGEST_GOAL])
+        self._unused: list[Literal] = list(found)
         self._ids: dict[int, StepId] = {}
         self._own: dict[StepId, tuple[float, float]] = {}
         self._known: set[StepId] = set()
@@ -80,20 +92,19 @@ class _Binder:
         used = set(literal_strings([step]))
         self._unused = [literal for literal in self._unused if literal.text not in used]
 
-    def bind_step(self, index: int) -> None:
-        """Bind one step, after its parents."""
+    def bind_step(self, index: int) -> Step | None:
+        """Bind one step, after its parents; None if it cannot be."""
         interface = self._offered.get(self._guess.steps[index])
         parents = [self._ids.get(parent) for parent in self._guess.parents_of(index)]
         known = [parent for parent in parents if parent is not None]
         if interface is None or len(known) < len(parents):
-            return
+            return None
         bound: dict[str, _BoundInput] = {}
         for name, schema in interface.inputs.items():
             read = {ref.step for found in bound.values() for ref in step_refs(found.binding)}
             if (found := self._input(interface, name, schema, known, read)) is not None:
                 bound[name] = found
-        if not interface.required - bound.keys():
-            self._add(index, interface, bound, known)
+        return None if interface.required - bound.keys() else self._add(index, interface, bound, known)
 
     def probabilities(self) -> dict[StepId, float]:
         """P of each step, as `bind` defines it."""
@@ -110,19 +121,21 @@ class _Binder:
             result[step.id] = 1.0 if step.id in self._known else min(1.0, work * bindings)
         return result
 
-    def _add(self, index: int, interface: Interface, bound: Mapping[str, _BoundInput], parents: list[StepId]) -> None:
+    def _add(self, index: int, interface: Interface, bound: Mapping[str, _BoundInput], parents: list[StepId]) -> Step:
         step_id = canonical_id(interface.capability, self.steps)
         inputs = {name: found.binding for name, found in bound.items()}
         step = Step(id=step_id, capability=interface.capability, inputs=inputs)
-        step = step.model_copy(update={"inputs": canonical_inputs(step, interface)})
         # An edge that carries no data is an order, which the optimal planner would have to write down as such.
         after = tuple(parent for parent in parents if parent not in step.data_parents)
-        self.steps[step_id] = step.model_copy(update={"after": after})
+        self.steps[step_id] = step = step.model_copy(
+            update={"inputs": canonical_inputs(step, interface), "after": after}
+        )
         self._ids[index] = step_id
         certainty = 1.0
         for found in bound.values():
             certainty *= found.p
         self._own[step_id] = (self._guess.step_p(index), certainty)
+        return step
 
     def _input(
         self, interface: Interface, name: str, schema: Schema, parents: list[StepId], read: set[StepId]
@@ -222,6 +235,12 @@ class _Binder:
         fits = [key for key, made in schemas.items() if _agree(made, schema)]
         if fits:
             yield _BoundInput(InputRef(input=fits[0]), _ONLY_FIT if len(fits) == 1 else _ONE_OF_SEVERAL)
+
+
+@lru_cache(maxsize=8)  # one request is bound for each of its guesses
+def _goal_and_literals(text: str) -> tuple[str, tuple[Literal, ...]]:
+    goal = collapsed(text)
+    return goal, tuple(literals(goal))
 
 
 def _agree(made: Schema, wanted: Schema) -> bool:

@@ -1,7 +1,7 @@
 """Where inputs of a capability came from in past plans, in terms that hold for other plans too."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from planners.bindings import SPOKEN, Binding, Gather, InputRef, Path, StepRef, Value, leaves
 from planners.model import StepId, canonical_json
-from planners.speculative.choice_statistics import ChoiceStatistics
+from planners.speculative.choice_statistics import ChoiceCounts, ChoiceStatistics
 from planners.workflow import Step
 
 
@@ -53,11 +53,16 @@ class BindingSource:
         return cls(kind, of, tuple(path))
 
 
+_Ranked = Sequence[tuple[BindingSource, float]]
+
+
 class BindingSources:
     """Counts of sources, per capability and input. At most ``size`` inputs are kept."""
 
     def __init__(self, size: int) -> None:
+        self._size = size
         self._statistics = ChoiceStatistics(size)
+        self._read: dict[tuple[str, str], tuple[ChoiceCounts, _Ranked]] = {}
 
     def observe(self, steps: Iterable[Step]) -> None:
         """Count the sources of all inputs of a plan's steps, whose literals are masked."""
@@ -67,7 +72,16 @@ class BindingSources:
                 if (source := BindingSource.from_binding(binding, by_id)) is not None:
                     self._statistics.observe(canonical_json([step.capability, name]), {source.key: 1.0})
 
-    def of(self, capability: str, name: str) -> list[tuple[BindingSource, float]]:
+    def of(self, capability: str, name: str) -> _Ranked:
         """The sources of an input in past plans, with their shares, the likeliest first."""
         counts = self._statistics.of(canonical_json([capability, name]))
-        return [(BindingSource.from_key(key), share) for key, share in counts.ranked()] if counts is not None else []
+        if counts is None:
+            return ()
+        # A goal asks for the same inputs in each of its guesses, and to read the texts takes most of the time.
+        known = self._read.get((capability, name))
+        if known is None or known[0] is not counts:
+            if len(self._read) >= self._size:
+                self._read = {}
+            known = counts, [(BindingSource.from_key(key), share) for key, share in counts.ranked()]
+            self._read[capability, name] = known
+        return known[1]

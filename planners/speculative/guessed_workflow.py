@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from planners.bindings import Binding, StepRef, step_refs
 from planners.expansion import flatten
-from planners.model import StepId, canonical_json
+from planners.model import StepId
 from planners.requests import PlanRequest
-from planners.speculative.binding import BoundSteps
+from planners.speculative.binding import BoundSteps, first_work
 from planners.speculative.cached_plan import CacheHit, still_possible
 from planners.speculative.settings import SpeculativeSettings
 from planners.workflow import FlatWorkflow, Node, Step, Workflow
@@ -60,13 +60,7 @@ class GuessedWorkflow:
     @property
     def first_steps(self) -> dict[str, float]:
         """The work of each step without parents, with its probability."""
-        return {
-            canonical_json([step.capability, {name: bound.model_dump() for name, bound in step.inputs.items()}]): (
-                self.probability.get(step.id, 1.0)
-            )
-            for step in self.flat.steps
-            if not step.parents
-        }
+        return {first_work(step): self.probability.get(step.id, 1.0) for step in self.flat.steps if not step.parents}
 
 
 def alternatives_to(

@@ -77,9 +77,10 @@ class PlanCache:
             exact=True,
         )
 
-    def nearest(self, task: Task) -> CacheHit | None:
+    def nearest(self, task: Task, least: float = 0.0) -> CacheHit | None:
         """The plan of the goal with the most similar words, with the values of this goal where they can be told.
 
+        None if the similarity of that goal is below ``least``, 0..1.
         A step's probability is its trust times the square of the similarity: a quarter at half the words in common.
         """
         text = _goal_text(task)
@@ -87,7 +88,7 @@ class PlanCache:
             return None
         with self._lock:
             found = self._plans.nearest(text)
-        if found is None:
+        if found is None or found[1] < least:
             return None
         cached, similarity = found
         return CacheHit(
@@ -116,7 +117,7 @@ class PlanCache:
         with self._lock:
             return self._branches.shares(task, route, options)
 
-    def sources(self, capability: str, name: str) -> list[tuple[BindingSource, float]]:
+    def sources(self, capability: str, name: str) -> Sequence[tuple[BindingSource, float]]:
         """Where an input of a capability came from in past plans, with shares."""
         return self._sources.of(capability, name)
 

@@ -7,7 +7,7 @@ nodes and times come from list scheduling. Where the first steps are uncertain, 
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import islice
 
 from planners.agents import Catalog
@@ -173,12 +173,13 @@ class SpeculativePlannerPipeline:
 
         ``exact``: what the plan cache holds for the goal, if its plans differed.
         """
-        predicted = self._predicted(request, budget)
+        started = set[str]()
+        predicted = self._predicted(request, budget, started)
         first = list(_in_time(islice(predicted, self._settings.guesses), budget))
         cached = list[GuessedWorkflow]()
         if exact is not None:
             cached.append(GuessedWorkflow.from_cache(exact, request, _EXACT))
-        elif (hit := self.cache.nearest(request.task)) is not None and hit.similarity >= self._settings.min_similarity:
+        elif (hit := self.cache.nearest(request.task, self._settings.min_similarity)) is not None:
             cached.append(GuessedWorkflow.from_cache(hit, request, f"retrieval:{hit.similarity:.2f}"))
         guesses = [guess for guess in (*first, *cached) if guess.flat.steps]
         if not guesses:
@@ -186,19 +187,22 @@ class SpeculativePlannerPipeline:
         best = max(guesses, key=lambda guess: guess.expected_correct)
         yield best
         if self._settings.alternatives:
+            started.update(best.first_steps)
             rest = _in_time(predicted, self._new_budget())
             others = [guess for guess in (*first, *rest) if guess.flat.steps]
             yield from alternatives_to(best, others, self._settings)
 
-    def _predicted(self, request: PlanRequest, budget: TimeBudget) -> Iterator[GuessedWorkflow]:
-        """The predictor's guesses, each bound when it is asked for."""
+    def _predicted(
+        self, request: PlanRequest, budget: TimeBudget, started: Container[str]
+    ) -> Iterator[GuessedWorkflow]:
+        """The predictor's guesses, each bound when it is asked for; without steps if a first one has ``started``."""
         task, settings = request.task, self._settings
         if self._predictor is None or task.goal is None or budget.half_spent:
             return
         offered = self._interfaces(request.catalog)
         wanted = max(settings.guesses, settings.considered if settings.alternatives else 0)
         for guessed in self._predictor.predict(task.goal, wanted, task.kind):
-            bound = bind(guessed, task, offered, self.cache)
+            bound = bind(guessed, task, offered, self.cache, unwanted=started)
             yield GuessedWorkflow.from_prediction(bound, len(guessed.steps))
 
     def _interfaces(self, catalog: Catalog) -> Mapping[str, Interface]:

@@ -96,27 +96,26 @@ class TfidfMatrix:
 
         Grams outside the corpus count in the norm of the new document only with ``count_unseen``.
         """
-        known: list[tuple[int, float]] = []
-        unseen = [0.0] * len(document)
-        for view, grams in enumerate(document):
-            for gram, weight in grams.items():
-                if (column := self._column.get(gram)) is not None:
-                    known.append((column, weight))
-                else:
-                    unseen[view] += weight * weight
-        if not known:
+        found = [self._column.get(gram, -1) for grams in document for gram in grams]
+        all_columns = np.array(found, dtype=np.int32)
+        is_known = all_columns >= 0
+        columns = all_columns[is_known]
+        if not len(columns):
             return np.zeros(self.size, dtype=np.float32)
-        columns = np.array([column for column, _ in known], dtype=np.int32)
-        weights = np.array([weight for _, weight in known], dtype=np.float32) * self._idf[columns]
+        given = np.array([weight for grams in document for weight in grams.values()], dtype=np.float32)
+        weights = given[is_known] * self._idf[columns]
         view_of = self._view[columns]
         squares = np.bincount(view_of, weights * weights, len(document))
         if count_unseen:
-            squares += np.array(unseen) * (np.log(1 + self.size) + 1) ** 2
+            squares += np.array([self._unseen(grams) for grams in document]) * (np.log(1 + self.size) + 1) ** 2
         weights /= np.sqrt(len(document) * np.maximum(squares, 1e-9)).astype(np.float32)[view_of]
         dense = self._dense_row[columns]
         is_rare = dense < 0
         common = weights[~is_rare] @ self._dense[dense[~is_rare]]
         return np.asarray(common + self._rare(columns[is_rare], weights[is_rare]), dtype=np.float32)
+
+    def _unseen(self, grams: Mapping[str, float]) -> float:
+        return sum(weight * weight for gram, weight in grams.items() if gram not in self._column)
 
     def coverage(self, queries: Sequence[Mapping[str, float]]) -> _Floats:
         """Sum of value times squared weight over a query's grams, per query and document, (queries, n).

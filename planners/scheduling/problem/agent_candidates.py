@@ -13,12 +13,11 @@ class Candidates:
         self._catalog = request.catalog
         self._refused = request.refused
         self._rule = Eligibility.of_task(request.task)
-        # The names of a step's inputs only matter where an agent declares an input schema.
-        self._with_schema = {agent.capability for agent in request.catalog.agents if agent.input_schema is not None}
+        self._declares_inputs: dict[str, bool] = {}
 
     def key(self, step: Step) -> tuple[object, ...]:
         """Everything the candidates of a step depend on."""
-        names = tuple(sorted(step.inputs)) if step.capability in self._with_schema else ()
+        names = tuple(sorted(step.inputs)) if self._names_matter(step.capability) else ()
         floor = self._rule.floor(step) if step.min_quality else self._rule.min_quality
         refused = self._refused.get(step.id, ()) if self._refused else ()
         return step.capability, floor, step.agent, names, step.mailbox is None, refused
@@ -26,3 +25,10 @@ class Candidates:
     def of(self, step: Step) -> list[AgentSpec]:
         """The agents that may execute the step, in catalog order."""
         return self._rule.agents(step, self._catalog)
+
+    def _names_matter(self, capability: str) -> bool:
+        """Whether an agent declares an input schema: the names of a step's inputs matter only there."""
+        if (known := self._declares_inputs.get(capability)) is None:
+            agents = self._catalog.by_capability.get(capability, ())
+            known = self._declares_inputs[capability] = any(agent.input_schema is not None for agent in agents)
+        return known

@@ -43,11 +43,8 @@ class ModeTable:
         rows = np.where(self.exists.any(axis=1), _PADDING, 0.0)[:, None].repeat(self.exists.shape[1], axis=1)
         for one, values in zip(self.classes, of_classes, strict=True):
             if values.shape[1]:
-                rows[one.steps] = np.where(
-                    self.exists[one.steps],
-                    np.take_along_axis(values[one.row], self.positions[one.steps], axis=1),
-                    rows[one.steps],
-                )
+                of_modes = values[one.row[:, None], self.positions[one.steps]]
+                rows[one.steps] = np.where(self.exists[one.steps], of_modes, rows[one.steps])
         return rows
 
     @cached_property

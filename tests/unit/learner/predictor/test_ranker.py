@@ -10,6 +10,7 @@ from learner.predictor.cross_ranker import CrossRanker, fit_ranker
 from learner.predictor.errors import CorruptPredictor
 from learner.predictor.features import CandidateFeatures
 from learner.predictor.incidence import Incidence
+from learner.predictor.quick_scorer import QuickScorer
 from learner.predictor.ranker import JudgedCandidates, ListRanker, PointwiseRanker, softmax_objective
 
 NOTHING = Incidence([[]])
@@ -114,3 +115,51 @@ def test_a_ranker_of_an_earlier_format_judges_each_candidate_by_itself():
 def test_what_is_no_model_is_refused(damaged):
     with pytest.raises(CorruptPredictor):
         CrossRanker.from_stored(damaged)
+
+
+def boosted(number: int, rounds: int, features: int = 4, **more: object) -> lgb.Booster:
+    drawn = np.random.default_rng(number)
+    x, y = drawn.random((600, features)).astype(np.float32), drawn.random(600)
+    parameters = {"num_leaves": 15, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1, "seed": number, **more}
+    return lgb.Booster(model_str=lgb.train(parameters, lgb.Dataset(x, y), rounds).model_to_string())
+
+
+@pytest.mark.parametrize("candidates", [0, 1, 2, 3, 40])
+def test_scores_are_those_of_lightgbm_to_the_last_bit(candidates):
+    boosters = [boosted(0, 30), boosted(1, 7), boosted(2, 12, num_leaves=3), boosted(3, 2, min_data_in_leaf=600)]
+    features = np.random.default_rng(9).random((candidates, 4)).astype(np.float32)
+    features[::3] = 1e5
+
+    scorer = QuickScorer.of(boosters)
+
+    expected = [booster.predict(features, num_threads=1) if candidates else [] for booster in boosters]
+    assert np.array_equal(scorer.scores(features), expected)
+    assert all(np.array_equal(scorer.only(at).scores(features), expected[at : at + 1]) for at in range(4))
+
+
+def test_a_value_that_is_a_threshold_goes_to_the_left_as_in_lightgbm():
+    booster = boosted(0, 30, features=1)
+    splits = [float(part) for line in booster.model_to_string().splitlines() if line.startswith("threshold=")
+              for part in line.partition("=")[2].split()]  # fmt: skip
+    near = np.array(splits, dtype=np.float32)
+    features = np.concatenate([near, np.nextafter(near, np.float32(2)), np.nextafter(near, np.float32(-2))])[:, None]
+
+    assert np.array_equal(QuickScorer.of([booster]).scores(features), [booster.predict(features, num_threads=1)])
+
+
+def test_trees_that_it_cannot_read_are_left_to_lightgbm():
+    x = np.where(np.random.default_rng(0).random((600, 1)) > 0.5, np.nan, np.arange(600)[:, None]).astype(np.float32)
+    missing = lgb.train({"verbose": -1, "num_threads": 1}, lgb.Dataset(x, np.nan_to_num(x[:, 0])), 3)
+
+    assert QuickScorer.of([boosted(0, 3, num_leaves=31)]) is None
+    assert QuickScorer.of([missing]) is None
+    assert ListRanker([missing]).probabilities(listed(0.2, 0.4)).shape == (2,)
+
+
+def test_a_ranker_travels_with_the_tables_of_its_trees(ranker, monkeypatch):
+    """The first guess of a shard would wait for them."""
+    known, sent = ranker.probabilities(listed(0.1, 0.95)), pickle.dumps(ListRanker(ranker.boosters))
+    monkeypatch.setattr(QuickScorer, "of", None)
+
+    arrived = pickle.loads(sent)  # noqa: S301 - its own
+    assert np.array_equal(arrived.probabilities(listed(0.1, 0.95)), known)

@@ -6,6 +6,7 @@ from planner_pipelines import guesser
 
 from planners.plans import PlanKind
 from planners.speculative import GuessedPlan, SpeculativeSettings
+from planners.speculative.binding import bind
 
 ASKED = request(goal_task("Do it", {"url": "u", "text": "words", "to": "French", "body": "b"}))
 TWO = SpeculativeSettings(alternatives=2)
@@ -44,6 +45,21 @@ def test_of_guesses_with_the_same_first_step_one_is_enough():
     alike = GuessedPlan(steps=("fetch",), work_probability=(0.6,))
 
     assert names(guessed(FETCH, alike, MAIL, MAIL)) == ["fetch", "mail"]
+
+
+def test_a_guess_whose_first_step_the_best_one_has_is_not_bound_to_its_end(monkeypatch):
+    """Most further guesses begin like the best one, and binding all steps takes most of the time of looking at them."""
+    bound = []
+
+    def recorded(*given, **more):
+        bound.append(bind(*given, **more))
+        return bound[-1]
+
+    monkeypatch.setattr("planners.speculative.planner.bind", recorded)
+    longer = GuessedPlan(steps=("fetch", "caption"), edges=((0, 1),), work_probability=(0.6, 0.4))
+
+    assert names(guessed(FETCH, TRANSLATE, TRANSLATE, longer, MAIL)) == ["fetch", "mail", "translate"]
+    assert [len(one.steps) for one in bound] == [2, 1, 1, 0, 1]
 
 
 def test_alternatives_are_bounded_in_number_and_probability():

@@ -96,10 +96,14 @@ async def test_mode_plan_cache_guesses_only_goals_that_match_a_template():
 
 
 async def test_a_similar_goal_gives_lower_probabilities_than_a_matching_one():
-    planner = guesser(await taught(goal_task()))
+    cache = await taught(goal_task())
     alike = goal_task("Please caption the picture at https://c.example/z.png and then say it in 'Welsh'")
+    similarity = cache.nearest(alike).similarity
 
-    guess = planner.guess(request(alike))
+    guess = guesser(cache).guess(request(alike))
+
+    assert cache.nearest(alike, least=similarity) is not None
+    assert cache.nearest(alike, least=similarity + 0.01) is None
 
     assert guess.origin.startswith("retrieval")
     assert guess.by_id["fetch"].step.inputs["url"].value == "https://c.example/z.png"
