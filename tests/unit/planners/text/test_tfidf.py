@@ -81,6 +81,7 @@ def test_the_nearest_text_comes_first_and_unrelated_ones_not_at_all():
 
     assert [key for key, _ in found][:2] == [1, 0]
     assert all(0 < cosine <= 1.0001 for _, cosine in found)
+    assert index(*TEXTS).nearest("a train, and a hotel by the sea") == found[:1]
     assert index(*TEXTS).nearest("zeppelin") == []
     assert index().nearest("zeppelin") == []
 
@@ -96,7 +97,7 @@ def test_a_prepared_index_is_not_fitted_by_the_question(monkeypatch):
 
 
 def test_of_equal_texts_the_older_one_is_nearest():
-    assert index("same words", "same words").nearest("same words")[0][0] == 0
+    assert [index("same words", "same words").nearest("same words", k)[0][0] for k in (1, 2)] == [0, 0]
 
 
 def test_dropped_and_replaced_texts_are_forgotten():
