@@ -12,23 +12,11 @@ from pydantic import ValidationError
 from actors.agent_tools import with_tools
 from actors.errors import InvalidCatalog, UnsupportedKind
 from actors.kinds.callables import declaration_of, declared_by_callable, derived_spec
+from actors.kinds.declared import first_flaw
 from actors.kinds.kind import kind_of
-from actors.suggestions import nearest_field
-from planners.agents import AgentKind, AgentSpec, Catalog, Price, Provider, Retry
-from planners.definitions import NamedWorkflow
-from planners.model import Model
-from planners.resources import Resources
-
-# The model that a key belongs to, by the name of its parent.
-_MODELS: dict[str, type[Model]] = {
-    "": Catalog,
-    "agents": AgentSpec,
-    "providers": Provider,
-    "resources": Resources,
-    "price": Price,
-    "retry": Retry,
-    "workflows": NamedWorkflow,
-}
+from planners.agents import AgentKind, Catalog, Provider
+from planners.errors import ForerunError
+from planners.validation.explanations import explain
 
 
 def catalog_of(*functions: Callable[..., Any], providers: Iterable[Provider] = ()) -> Catalog:
@@ -134,14 +122,18 @@ def _validated(raw: Mapping[str, Any]) -> Catalog:
     try:
         return Catalog.model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        *parents, key = first["loc"] or ("catalog",)
-        location = ".".join(map(str, first["loc"])) or "catalog"
-        fix = ""
-        if first["type"] == "extra_forbidden":
-            owner = next((name for name in reversed(parents) if isinstance(name, str)), "")
-            raise InvalidCatalog("unknown key", location, nearest_field(str(key), _MODELS.get(owner, Model))) from None
-        if first["type"] == "missing":
-            fix = f"add '{key}'"
-        message = first["msg"].removeprefix("Value error, ")
-        raise InvalidCatalog(message, location, fix) from None
+        raise _refusal(error, raw) from None
+
+
+def _refusal(error: ValidationError, raw: Mapping[str, Any]) -> InvalidCatalog:
+    """What is wrong, in words. The nodes of workflows are named as in tasks."""
+    first = error.errors(include_url=False)[0]
+    if first["loc"][:1] == ("workflows",):
+        flaw: ForerunError = explain(error, Catalog, raw)[0]
+        return InvalidCatalog(flaw.message, flaw.field, flaw.fix)
+    flaw = first_flaw(error, Catalog)
+    if first["loc"]:
+        return InvalidCatalog(flaw.message, flaw.field, flaw.fix)
+    # What is wrong with a catalog as a whole is told as 'field: message; fix'.
+    field, colon, message = flaw.message.partition(": ")
+    return InvalidCatalog(message if colon else field, field if colon else "catalog", flaw.fix)

@@ -52,7 +52,7 @@ def load_object(target: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
-        fix = "install it where the workers run, or ship it in Ray's runtime_env"
+        fix = _fix_of_import(module_name, error)
         raise UnknownTarget(f"'{target}' cannot be imported: {error}{_where(error)}", "target", fix) from error
     except Exception as error:  # a user's module may raise anything while it is imported
         why = f"{type(error).__name__}: {error}{_where(error)}"
@@ -64,6 +64,13 @@ def load_object(target: str) -> Any:
     except AttributeError:
         raise UnknownTarget(f"module '{module_name}' has no '{attribute}'", "target", _fix(module, attribute)) from None
     return found
+
+
+def _fix_of_import(module_name: str, error: ImportError) -> str:
+    elsewhere = "install it where the workers run, or ship it in Ray's runtime_env"
+    if error.name is None or error.name.partition(".")[0] != module_name.partition(".")[0]:
+        return elsewhere
+    return f"correct the name, put the module beside the catalog or into the current folder, {elsewhere}"
 
 
 def _fix(module: ModuleType, wrong: str) -> str:

@@ -14,7 +14,11 @@ from planners.errors import InvalidTask
 from planners.expressions.references import parsed
 from planners.model import StepId
 from planners.tasks import Task
+from planners.validation import MAX_FLAWS
+from planners.validation.bindings import read
+from planners.validation.offers import Requirements, unservable
 from planners.validation.parsing import MAX_NODES
+from planners.validation.shapes import of_schemas
 from planners.validation.structure import MAX_DEPTH, ROOT, broken_structure
 from planners.validation.suggestions import nearest, shown
 from planners.workflow import CompletionPolicy, FanOutNode, ForEach, Node, Use, Workflow
@@ -179,16 +183,30 @@ def _children_of_blocks(nodes: Sequence[Node]) -> Mapping[StepId, frozenset[Step
     return found
 
 
-def definition_flaws(catalog: Catalog) -> Iterator[InvalidTask]:
-    """What is wrong with the workflows of a catalog by themselves: ids, references, cycles, workflows that they use."""
+def definition_flaws(catalog: Catalog, known: Catalog | None = None) -> Iterator[InvalidTask]:
+    """What is wrong with the workflows of a catalog by themselves.
+
+    Ids, references, cycles and workflows that they use; then whether ``known`` agents (by default those of the catalog)
+    can do their steps; then their bindings, with values of the declared types as inputs. Each is told only where the
+    ones before are right, and agents are left out where there are none.
+    """
+    known = known or catalog
+    requirements = Requirements(known, 0.0, None)
     for index, definition in enumerate(catalog.workflows):
         task = Task(workflow=Workflow(steps=definition.steps))
-        where = f"workflows.{index}"
-        try:
-            workflow = linked(task, catalog).workflow
-        except InvalidTask as error:
-            yield InvalidTask(error.message, error.field.replace(ROOT, f"{where}.steps", 1), error.fix)
-            continue
-        assert workflow is not None
-        for flaw in broken_structure(workflow):
-            yield InvalidTask(flaw.message, flaw.field.replace(ROOT, f"{where}.steps", 1), flaw.fix)
+        for flaw in _first_flaws(task, definition, requirements):
+            yield InvalidTask(flaw.message, flaw.field.replace(ROOT, f"workflows.{index}.steps", 1), flaw.fix)
+
+
+def _first_flaws(task: Task, definition: NamedWorkflow, requirements: Requirements) -> list[InvalidTask]:
+    try:
+        task = linked(task, requirements.catalog)
+    except InvalidTask as error:
+        return [error]
+    assert task.workflow is not None
+    if found := list(broken_structure(task.workflow)):
+        return found
+    if requirements.catalog.agents and (found := list(unservable(task, requirements))):
+        return found
+    given = {name: of_schemas([schema]) for name, schema in definition.inputs.items()}
+    return read(task.workflow, {}, requirements, MAX_FLAWS, given).flaws

@@ -12,6 +12,7 @@ from actors.context import Context
 from actors.errors import BadInput, InvalidAgent, InvalidCatalog, UnknownTarget
 from actors.import_path import import_path, load, loaded
 from actors.invocation import Invocation
+from actors.kinds.declared import first_flaw
 from actors.kinds.kind import Answer, Unanswered
 from actors.signature import Signature
 from actors.suggestions import nearest_field
@@ -123,9 +124,8 @@ def derived_spec(function: Callable[..., Any], **fields: Any) -> AgentSpec:
     try:
         return AgentSpec.model_validate({**_RESOURCES[kind], **known, **derived, **fields})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise InvalidAgent(f"'{signature.name}': {first['msg']}", field, "see AgentSpec") from None
+        flaw = first_flaw(error, AgentSpec)
+        raise InvalidAgent(f"'{signature.name}': {flaw.message}", flaw.field, flaw.fix) from None
 
 
 def declaration_of(function: Any) -> Declaration | None:

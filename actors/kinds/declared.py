@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from actors.errors import InvalidCatalog
-from actors.suggestions import nearest_field
+from actors.suggestions import nearest_key
 from planners.agents import AgentSpec, Effect
 from planners.model import Model
+from planners.validation.locations import names_at
 from planners.validation.wording import told
 
 _M = TypeVar("_M", bound=Model)
@@ -23,17 +24,26 @@ def declared(model: type[_M], raw: Any, location: str) -> _M:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, (location, *first["loc"])))
-        if first["type"] == "extra_forbidden":
-            raise InvalidCatalog("unknown key", field, nearest_field(str(first["loc"][-1]), model)) from None
-        if first["type"] == "value_error":
-            message, _, fix = str(first["ctx"]["error"]).partition("; ")
-            raise InvalidCatalog(
-                message, field, fix or f"known keys: {', '.join(sorted(model.model_fields))}"
-            ) from None
-        words = told(first)
-        raise InvalidCatalog(words.message, field, words.fix) from None
+        flaw = first_flaw(error, model)
+        raise InvalidCatalog(flaw.message, ".".join(filter(None, (location, flaw.field))), flaw.fix) from None
+
+
+def first_flaw(error: ValidationError, model: type[Model]) -> InvalidCatalog:
+    """An error of a validation of ``model`` in words, its field relative to what was validated.
+
+    The first one, but an unknown key before a missing one, which is mostly the same key misspelt.
+    """
+    details = error.errors(include_url=False)
+    first = next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
+    kind, place = first["type"], first["loc"]
+    field, known = ".".join(map(str, place)), names_at(place[:-1], model)
+    if kind == "extra_forbidden":
+        return InvalidCatalog("unknown key", field, nearest_key(str(place[-1]), known))
+    if kind == "value_error":
+        message, _, fix = str(first["ctx"]["error"]).partition("; ")
+        return InvalidCatalog(message, field, fix or f"known keys: {', '.join(sorted(known))}")
+    words = told(first, names_at(place, model))
+    return InvalidCatalog(words.message, field, f"add '{place[-1]}'" if kind == "missing" else words.fix)
 
 
 def settings_of(model: type[_M], entry: Mapping[str, Any], location: str) -> _M:

@@ -4,6 +4,7 @@
 the model stops.
 """
 
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from actors.kinds.llm_conversation import Conversation
 
 TIMEOUT_S = 180.0
+_VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
 
 
 class LLMKind:
@@ -48,7 +50,9 @@ class LLMKind:
             raise InvalidCatalog("the target of an LLM agent is a model", f"{location}.target", fix)
         env = entry.get("env") or ()
         if settings.api_key is not None and settings.api_key not in env:
-            fix = f"add {settings.api_key} to the agent's env"
+            # Whoever has written the key itself here must not find it in logs.
+            named = _VARIABLE.fullmatch(settings.api_key) is not None
+            fix = f"add {settings.api_key} to the agent's env" if named else "write the name of one of the agent's env"
             raise InvalidCatalog("the key is the name of a variable", f"{location}.settings.api_key", fix)
         _check_effect(entry, settings, location)
         read = check_template(settings.prompt, env, f"{location}.settings.prompt")

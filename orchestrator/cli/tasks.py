@@ -3,10 +3,12 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 
 from orchestrator.cli.credentials import credentials
@@ -36,7 +38,7 @@ from orchestrator.client.client import Client
 from orchestrator.config import parse_document
 from orchestrator.gateway.protocol import Preview
 from orchestrator.task_documents import task_of
-from planners.errors import InvalidTask
+from planners.errors import ForerunError, InvalidTask
 from planners.tasks import Mode, Task
 from reconciler.state.commands import RunStatus
 from reconciler.views.models import TaskView
@@ -100,9 +102,10 @@ def follow(
 
     async def ask(client: Client) -> TaskView:
         view = await begin(client)
-        if watch_it:
-            return await watch(client, view.id)
-        return await client.wait(view.id) if wait else view
+        with _told_if_left(view, as_json=as_json):
+            if watch_it:
+                return await watch(client, view.id)
+            return await client.wait(view.id) if wait else view
 
     view = with_client(url, ask)
     if as_json:
@@ -114,6 +117,26 @@ def follow(
         if view.outputs:
             print_json(view.outputs)
     exit_by_status(view)
+
+
+@contextmanager
+def _told_if_left(view: TaskView, *, as_json: bool) -> Iterator[None]:
+    """Tell the id of a task that goes on although the command ends: by Ctrl-C, or because the service is away.
+
+    Without the id it would be submitted again, and its acts would happen twice.
+    """
+    try:
+        yield
+    except (asyncio.CancelledError, KeyboardInterrupt, ForerunError):
+        if as_json:
+            print_json(view)
+        else:
+            Console(stderr=True, highlight=False).print(
+                f"Task {view.id} is submitted, and goes on. To see it: forerun show {view.id} --watch. "
+                f"To stop it: forerun cancel {view.id}.",
+                soft_wrap=True,
+            )
+        raise
 
 
 def exit_by_status(view: TaskView) -> None:

@@ -16,6 +16,8 @@ from planners.errors import ForerunError, InvalidTask
 from planners.linking import definition_flaws, linked
 from planners.validation import explain, flaws, parse
 
+_OF_CATALOGS = frozenset({"agents", "providers", "workflows", "mcp_servers", "a2a_agents"})
+
 
 class CheckedFile(BaseModel):
     """A file, what it is taken for, and what is wrong with it. For a task, ``catalog`` names the catalogs it needs."""
@@ -27,14 +29,15 @@ class CheckedFile(BaseModel):
 
 
 def checked_files(files: Sequence[Path], catalogs: Sequence[Path] = ()) -> list[CheckedFile]:
-    """Check each file. Whatever has the key ``agents`` or ``providers`` is a catalog, anything else a task.
+    """Check each file. Whatever has a key of catalogs, such as ``agents``, is a catalog, anything else a task.
 
-    Tasks are checked against ``catalogs`` and the catalogs among the files; if there are none, against the catalog
-    that `forerun run` would use. What depends on the nodes of a cluster is not checked.
+    Tasks, and the workflows of catalogs, are checked against ``catalogs`` and the catalogs among the files; if there
+    are none, tasks against the catalog that `forerun run` would use. What depends on the nodes of a cluster is not
+    checked.
     """
     kinds = {file: _kind(file) for file in files}
     known = [*catalogs, *(file for file, kind in kinds.items() if kind == "catalog")]
-    return [_catalog(file) if kind == "catalog" else _task(file, known) for file, kind in kinds.items()]
+    return [_catalog(file, known) if kind == "catalog" else _task(file, known) for file, kind in kinds.items()]
 
 
 def _kind(file: Path) -> Literal["catalog", "task"]:
@@ -42,15 +45,24 @@ def _kind(file: Path) -> Literal["catalog", "task"]:
         document = read_document(file, InvalidTask)
     except InvalidTask:
         return "task"  # its check reports the error
-    return "catalog" if isinstance(document, dict) and document.keys() & {"agents", "providers"} else "task"
+    return "catalog" if isinstance(document, dict) and document.keys() & _OF_CATALOGS else "task"
 
 
-def _catalog(file: Path) -> CheckedFile:
+def _catalog(file: Path, catalogs: Sequence[Path]) -> CheckedFile:
     try:
-        errors: tuple[ForerunError, ...] = tuple(definition_flaws(load_agents(file)))
+        catalog = load_agents(file)
+        errors: tuple[ForerunError, ...] = tuple(definition_flaws(catalog, _together(catalog, catalogs)))
     except ForerunError as error:
         errors = (error,)
     return CheckedFile(file=str(file), kind="catalog", errors=tuple(map(_flaw, errors)))
+
+
+def _together(catalog: Catalog, catalogs: Sequence[Path]) -> Catalog:
+    """The catalog with all others, if these are valid."""
+    try:
+        return catalog_for(None, catalogs) if catalog.workflows and len(catalogs) > 1 else catalog
+    except InvalidCatalog:
+        return catalog
 
 
 def _task(file: Path, catalogs: Sequence[Path]) -> CheckedFile:

@@ -91,6 +91,7 @@ class _Reader:
         self._mismatches: dict[tuple[int, str, ValueShape, bool], Mismatch | None] = {}
         self._inside_routes = 0
         self._states: list[frozenset[str]] = []
+        self._given = given
         self._of_used: dict[str, ValueShape] = dict(given)
         self.reading = Reading()
 
@@ -314,8 +315,9 @@ class _Reader:
         if ref.input in self._of_used:
             return self._walk(self._of_used[ref.input], ref.path, where, f"the input '{ref.input.rpartition('/')[2]}'")
         if ref.input not in self._inputs:
-            fix = f"add it to inputs ({nearest(ref.input, self._inputs)})"
-            self._flaw(f"the task has no input '{shown(ref.input)}'", where, fix)
+            whose, known = ("the workflow", self._given) if self._given else ("the task", self._inputs)
+            fix = f"add it to inputs ({nearest(ref.input, known)})"
+            self._flaw(f"{whose} has no input '{shown(ref.input)}'", where, fix)
             return ANYTHING
         key = (ref.input, ref.path)
         try:

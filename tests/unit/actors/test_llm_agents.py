@@ -255,3 +255,19 @@ def test_a_mistake_in_the_catalog_is_named_with_its_fix(entry: dict[str, Any], f
 
     assert caught.value.field == f"agents.0.{field}"
     assert caught.value.fix
+
+
+def test_a_key_in_the_place_of_its_name_is_refused_and_not_repeated(server: HttpCounterpart):
+    with pytest.raises(InvalidCatalog) as caught:
+        declared(server, settings={"api_key": "sk-0a1b2c"})
+
+    assert caught.value.field == "agents.0.settings.api_key"
+    assert "sk-" not in str(caught.value)
+
+
+def test_a_misspelt_setting_is_named_rather_than_the_one_that_it_leaves_out():
+    entry = {"name": "a", "capability": "c", "kind": "llm", "target": "x:y", "settings": {"promt": "Hello"}}
+
+    with pytest.raises(InvalidCatalog) as caught:
+        parse_catalog({"agents": [entry]})
+    assert (caught.value.field, caught.value.fix) == ("agents.0.settings.promt", "did you mean 'prompt'?")

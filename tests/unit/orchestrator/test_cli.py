@@ -3,6 +3,7 @@
 import json
 import socket
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 import orchestrator.cli.tasks
 from orchestrator.cli.app import app as cli
 from orchestrator.client.client import Client
+from orchestrator.client.errors import Unreachable
 from orchestrator.gateway.memory import MemoryGateway
 from orchestrator.gateway.preview import preview as compare
 from planners.plans import Placement, Plan, PlannedStep
@@ -187,6 +189,18 @@ def test_an_interrupted_wait_is_exit_code_130(forerun, task_file, monkeypatch):
     monkeypatch.setattr(orchestrator.cli.tasks, "with_client", interrupted)
 
     assert forerun("submit", task_file, "--wait").exit_code == 130
+
+
+@pytest.mark.parametrize("left", [KeyboardInterrupt(), Unreachable("it is away")], ids=repr)
+@pytest.mark.parametrize("shown", [("--wait",), ("--watch",), ("--wait", "--json")])
+def test_whoever_stops_waiting_learns_which_task_goes_on(forerun, task_file, monkeypatch, left, shown):
+    monkeypatch.setattr(Client, "wait", AsyncMock(side_effect=left))
+
+    result = forerun("submit", task_file, *shown)
+
+    (task,) = json.loads(forerun("list", "--json").stdout)["tasks"]
+    assert result.exit_code in {3, 130}
+    assert task["id"] in (result.stdout if "--json" in shown else result.stderr)
 
 
 def test_what_makes_no_sense_together_is_refused(forerun, task_file):

@@ -2,10 +2,14 @@
 
 import os
 import signal
+import sys
 import threading
+from types import ModuleType
 
 import pytest
 
+from orchestrator.cli import main
+from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.shutdown import shutdown_signals, stopped_within
 
 
@@ -44,3 +48,15 @@ def test_errors_of_stop_are_raised():
 
     with pytest.raises(OSError, match="disk full"):
         stopped_within(failing, 5)
+
+
+def test_an_interrupt_while_commands_are_imported_is_exit_code_130(monkeypatch):
+    class Interrupted(ModuleType):
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "orchestrator.cli.app", Interrupted("app"))
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == ExitCode.INTERRUPTED

@@ -83,6 +83,30 @@ def test_a_wrong_catalog_is_reported_once(folder):
     assert "right.yaml: error: its catalog is not valid" in result.output
 
 
+@pytest.mark.parametrize("key", ["workflows", "mcp_servers", "a2a_agents"])
+def test_a_catalog_may_declare_no_agents_itself(folder, key):
+    (folder / "other.yaml").write_text(f"{key}: []")
+
+    assert check("other.yaml").output == "other.yaml: ok (catalog)\n"
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("capability: cuont", "workflows.0.steps.a.capability: no agent offers 'cuont'"),
+        ("capability: count, inputs: {text: $inputs.txt}", "steps.a.inputs.text: the workflow has no input 'txt'"),
+        ("capability: add, inputs: {number: $inputs.text}", "steps.a.inputs.number: agent 'adder' takes an integer"),
+        ("capability: count, inputs: {text: $inputs.text}", "workflows.yaml: ok (catalog)"),
+    ],
+)
+def test_workflows_of_a_catalog_are_checked_like_tasks(folder, step, said):
+    """With the agents of the other catalogs, and values of the declared types as inputs."""
+    workflows = f"workflows: [{{name: w, inputs: {{text: string}}, steps: [{{id: a, {step}}}]}}]"
+    (folder / "workflows.yaml").write_text(workflows)
+
+    assert said in check("workflows.yaml", "catalog.yaml").output
+
+
 def test_broken_and_missing_files_are_named(folder):
     (folder / "broken.yaml").write_text("workflow: [")
 
