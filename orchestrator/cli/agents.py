@@ -11,8 +11,9 @@ from rich.markup import escape
 from orchestrator.cli.credentials import with_credentials
 from orchestrator.cli.exit_codes import ExitCode, reported
 from orchestrator.cli.inventory import agents as list_agents
+from orchestrator.cli.listing import Listing
 from orchestrator.cli.options import DEFAULT_URL, AsJson, Url
-from orchestrator.cli.output import console, print_json, table
+from orchestrator.cli.output import console, print_json
 from planners.agents import AgentSpec, Catalog
 from planners.errors import ForerunError
 
@@ -52,7 +53,7 @@ def check(
             [escape(agent.name), agent.kind.value, "[red]no[/]" if fix else "[green]yes[/]", escape(found), escape(fix)]
             for agent, found, fix in tried
         ]
-        console.print(table(["agent", "kind", "can run", "found", "fix"], rows))
+        console.print(Listing(["agent", "kind", "can run", "found", "fix"], rows, texts=("found", "fix")))
     if any(fix for _, _, fix in tried):
         raise typer.Exit(ExitCode.BAD_INPUT)
 

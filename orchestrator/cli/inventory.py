@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from actors.catalog_schema import catalog_schema
 from orchestrator.cli.exit_codes import reported
+from orchestrator.cli.listing import Listing
 from orchestrator.cli.options import DEFAULT_URL, AsJson, Url
 from orchestrator.cli.output import console, print_json, table
 from orchestrator.cli.tasks import with_client
@@ -60,7 +61,7 @@ def agents(url: str, as_json: bool) -> None:  # noqa: FBT001 (see above)
         for agent in catalog.agents
     ]
     columns = ["agent", "capability", "kind", "effect", "quality", "expected s", "call $", "tries", "limit s", "needs"]
-    console.print(table([*columns, "learned s", "accepted", "by people"], rows))
+    console.print(Listing([*columns, "learned s", "accepted", "by people"], rows))
     if by_kind := [row for name, known in learned.items() for row in _by_kind(name, known)]:
         console.print(table(["agent", "kind of input", "accepted", "by people"], by_kind))
     for outage in catalog.outages:
@@ -82,7 +83,7 @@ def nodes(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         [node.id[:12], escape(node.node_class), f"{node.speed:g}", _amounts(node.total), _amounts(held[node.id])]
         for node in cluster.nodes
     ]
-    console.print(table(["node", "class", "speed", "has", "reserved now"], rows))
+    console.print(Listing(["node", "class", "speed", "has", "reserved now"], rows, texts=("has", "reserved now")))
 
 
 @reported

@@ -30,7 +30,16 @@ from reconciler.views.models import Doubt, TaskView, Timeline, TimelineBar, Undo
 
 # Tables in a pipe are not cut: other programs read them.
 _PIPE_WIDTH = 400
-console = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH)
+
+
+class _PipedConsole(Console):
+    """A reader that has closed the pipe is told as by `print`; rich would end the command with exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+console = _PipedConsole(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH)
 _MOST_MISSING = 5
 # What people copy is never cut.
 _COPIED = frozenset({"id", "task", "agent", "step"})

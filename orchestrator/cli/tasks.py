@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from orchestrator.cli.credentials import credentials
 from orchestrator.cli.exit_codes import ExitCode, refuse, reported
+from orchestrator.cli.listing import Listing
 from orchestrator.cli.options import DEFAULT_URL, AsJson, TaskFile, TaskIdArgument, Url
 from orchestrator.cli.output import (
     PlanFormat,
@@ -280,7 +281,7 @@ def list_tasks(
     columns = ["task", "name", "status", "steps", "ended s", "saved s"]
     if any(row[-1] for row in rows):
         columns.append("why")
-    console.print(table(columns, [row[: len(columns)] for row in rows]))
+    console.print(Listing(columns, [row[: len(columns)] for row in rows], texts=("name", "why")))
     if page.next_before:
         console.print(f"more: forerun list --before {page.next_before}", soft_wrap=True)
 

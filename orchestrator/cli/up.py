@@ -23,6 +23,7 @@ from orchestrator.config import load_settings
 from orchestrator.errors import CannotStart, InvalidOption, InvalidReload, RayLost
 from orchestrator.service.addresses import refuse_taken
 from orchestrator.service.cluster_token import use_token
+from orchestrator.service.data_folder import own_folder
 from orchestrator.service_log import ServiceLog
 from orchestrator.settings import ADDRESS_FORMS, IngressMode, Settings
 from planners.agents import Catalog
@@ -86,7 +87,8 @@ def up(
         # The port is opened on the head, which may be another host. The token must be set before Ray is imported.
         use_token()
     agents = Catalog() if settings.catalog is None else load_agents(settings.catalog)
-    why = _run(settings, agents, as_json=as_json)
+    with own_folder(settings.data_dir):
+        why = _run(settings, agents, as_json=as_json)
     if why is not None:
         _exit_without_ray(why, as_json=as_json)
     if not as_json:

@@ -17,6 +17,7 @@ from orchestrator.gateway.actor_calls import NAMESPACE
 from orchestrator.gateway.ray_gateway import LEARNER, LIMITS, PLANNER, shard_name
 from orchestrator.reload import Reloaded
 from orchestrator.service.addresses import refuse_taken, with_addresses
+from orchestrator.service.data_folder import make_folder
 from orchestrator.service.open_ingress import OpenIngress, open_ingress, shard_class
 from orchestrator.service.placement import refuse_client_with_files, service_placement
 from orchestrator.service.planning import create_planner
@@ -87,11 +88,7 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
     Raises:
         CannotStart: says what failed.
     """
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"the folder {settings.data_dir} cannot be created: {error.strerror}"
-        raise CannotStart(message, "data_dir", "give a --data-dir that is writable") from None
+    make_folder(settings.data_dir)
     refuse_client_with_files(settings)
     settings = with_addresses(settings)
     owns_ray = connect(settings.cluster)
