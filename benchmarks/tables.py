@@ -192,16 +192,24 @@ def _drift(figures: Results) -> str:
     return (
         f"{table(['phase', 'similarity', 'share of attainable', 'waste', 'dispatched', 'throttle'], rows)}\n\n"
         f"Back within 0.05 of the steady similarity ({number(figures['steady_similarity'])}) after "
-        f"{_count(recovered)}, for good after {_count(stayed)}; {figures['alarms']} alarms.{_over_seeds(figures)}"
+        f"{_count(recovered)}, for good after {_count(stayed)}; alarms: {figures['alarms']}.{_over_seeds(figures)}"
     )
 
 
 def _over_seeds(figures: Results) -> str:
     if "over_seeds" not in figures:
         return ""
-    told = figures["over_seeds"]["outcomes_to_recover"]
-    each = ", ".join("never" if count is None else str(count) for count in told["each"])
-    return f" Over {len(told['each'])} seeds: {each}; median {told['median']}."
+    back, for_good = (figures["over_seeds"][name] for name in ("outcomes_to_recover", "outcomes_to_stay"))
+    each = ", ".join(map(_or_never, back["each"]))
+    told = f"median {_or_never(back['median'])}, worst {_or_never(back['worst'])}"
+    return (
+        f" Over {len(back['each'])} seeds: {each}; {told}; for good: median {_or_never(for_good['median'])}, "
+        f"worst {_or_never(for_good['worst'])}."
+    )
+
+
+def _or_never(count: int | None) -> str:
+    return "never" if count is None else str(count)
 
 
 def _count(outcomes: int | None) -> str:

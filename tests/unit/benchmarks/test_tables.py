@@ -245,6 +245,18 @@ def test_the_figures_are_those_of_the_json(name, figure):
     assert figure in section(filled(PAGE, RESULTS, "two cores"), name)
 
 
+def test_rounds_of_several_seeds_are_told_with_those_that_never_recovered():
+    back = {"each": [110, 90, 130], "median": 110, "worst": 130}
+    drift = {
+        **RESULTS["drift"],
+        "over_seeds": {"outcomes_to_recover": back, "outcomes_to_stay": back | {"worst": None}},
+    }
+
+    told = section(filled(PAGE, {"drift": drift}, "two cores"), "drift")
+
+    assert "Over 3 seeds: 110, 90, 130; median 110, worst 130; for good: median 110, worst never." in told
+
+
 def test_the_headline_names_workload_baseline_command_and_machine():
     told = section(filled(PAGE, RESULTS, "two cores"), "results")
 
