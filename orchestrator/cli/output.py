@@ -296,6 +296,24 @@ def figures_summary(figures: PlanFigures, most: int = 12) -> str:
     )
 
 
+def pending_lines(plan: Plan, most: int = 12) -> list[str]:
+    """What the plan leaves open, and until when: without this, a short plan would look like all of it."""
+    open_until: dict[tuple[StepId, ...], list[StepId]] = {}
+    for pending in plan.pending:
+        open_until.setdefault(pending.awaited, []).append(pending.id)
+    return [
+        f"planned {_when_ended(steps)}: {', '.join(nodes[:most])}"
+        + (f" and {len(nodes) - most} more" if len(nodes) > most else "")
+        for steps, nodes in open_until.items()
+    ]
+
+
+def _when_ended(steps: Sequence[StepId]) -> str:
+    if not steps:
+        return "after that"
+    return f"when {' and '.join(steps)} {'has' if len(steps) == 1 else 'have'} ended"
+
+
 def plan_table(plan: Plan, title: str, slack_s: Mapping[StepId, float] | None = None) -> Table:
     """The steps of a plan with their placements, and with their slack if it is given."""
     slack = [] if slack_s is None else ["slack s"]

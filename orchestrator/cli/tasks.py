@@ -22,6 +22,7 @@ from orchestrator.cli.output import (
     failed_table,
     figures_summary,
     messages_table,
+    pending_lines,
     plan_table,
     print_graph,
     print_json,
@@ -180,6 +181,8 @@ def plan(
             preview.figures.slack_s,
         )
     )
+    for line in pending_lines(preview.optimal):
+        console.print(escape(line), soft_wrap=True)
     console.print(figures_summary(preview.figures))
     for route in preview.routes:
         console.print(f"route {escape(route.route)}: {escape(str(route))}", soft_wrap=True)

@@ -1,8 +1,9 @@
 """The verdicts of speculative attempts, compared with the optimal plan."""
 
+from orchestrator.cli.output import pending_lines
 from orchestrator.gateway.preview import preview
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
-from planners.workflow import Step
+from planners.workflow import Pending, Step
 from reconciler.runtime.planned_preview import PlannedPreview
 from reconciler.state.outcomes import Verdict
 
@@ -63,3 +64,15 @@ def test_without_a_speculative_plan_all_steps_are_dispatched():
 
     assert (shown.verdicts, shown.dispatched, shown.similarity) == ({}, ("a",), None)
     assert shown.speculative_plan_ms is None
+
+
+def test_what_a_plan_leaves_open_is_told_with_what_decides_it():
+    open_nodes = (Pending(id="each", waits_for="n"), Pending(id="b", waits_for="n", and_for=("m",)), Pending(id="sum"))
+
+    lines = pending_lines(Plan(kind=PlanKind.OPTIMAL, steps=(planned("n", "1"),), pending=open_nodes))
+
+    assert lines == [
+        "planned when n has ended: each",
+        "planned when n and m have ended: b",
+        "planned after that: sum",
+    ]
