@@ -61,6 +61,9 @@ def with_credentials(command: Callable[_P, _R]) -> Callable[..., _R]:
 
 def _arguments(token: str | None, header: Sequence[str]) -> dict[str, Any]:
     headers = {**_environment_headers(), **dict(_header(line) for line in header)}
+    for option, values in (("--token", [token or ""]), ("--header", [*headers, *headers.values()])):
+        if not all(map(str.isascii, values)):
+            raise InvalidOption("it has characters that no header may have", option, "give ASCII characters only")
     given = {"token": token or None, "headers": headers or None}
     return {name: value for name, value in given.items() if value is not None}
 

@@ -1,6 +1,7 @@
 """Exit codes of the commands, and error messages without a traceback."""
 
 import asyncio
+import errno
 import functools
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from planners.errors import ForerunError
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_OF_DISKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
 class ExitCode(IntEnum):
@@ -45,6 +47,12 @@ def reported(command: Callable[_P, _R]) -> Callable[_P, _R]:
             # The reader of our output has closed the pipe (`forerun list | head`).
             sys.stderr.close()
             raise typer.Exit(ExitCode.OK) from None
+        except OSError as error:
+            if error.filename is None and error.errno not in _OF_DISKS:
+                raise  # not about a file that somebody has named
+            told = ForerunError(f"{error.filename or 'a file'}: {error.strerror}", "", "check the path and the disk")
+            report(told, as_json=bool(named.get("as_json")))
+            raise typer.Exit(ExitCode.BAD_INPUT) from None
         except ForerunError as error:
             report(error, as_json=bool(named.get("as_json")))
             raise typer.Exit(code_of(error)) from None

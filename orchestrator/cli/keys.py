@@ -12,11 +12,13 @@ import typer
 from rich.markup import escape
 
 from orchestrator.cli.exit_codes import reported
+from orchestrator.cli.gc import require_journal
 from orchestrator.cli.options import AsJson, DataDir, SettingsFile
 from orchestrator.cli.output import console, print_json, table
 from orchestrator.config import load_settings
 from orchestrator.errors import CannotStart, InvalidOption
 from orchestrator.keys import Scope, new_key
+from orchestrator.settings import Settings
 
 if TYPE_CHECKING:
     from reconciler.journal.keys import KeyTable
@@ -46,19 +48,23 @@ def create(
         raise InvalidOption(f"the name has to have 1 to {_MOST} characters", "NAME", "give a short name")
     token, key = new_key(name.strip(), scope, time.time())
     with _stored(data_dir, settings_file) as stored:
+        is_first = not stored.all()
         stored.add(key)
     if as_json:
         print_json({"id": key.id, "name": key.name, "scope": key.scope, "token": token})
     else:
         console.print(token, soft_wrap=True)
         console.print(f"key {key.id}, scope {key.scope}. Use it as FORERUN_TOKEN; it is not shown again.", style="dim")
+        if is_first:
+            folder = _settings(data_dir, settings_file).data_dir
+            console.print(f"It is the first key of {escape(str(folder.absolute()))}.", style="dim", soft_wrap=True)
 
 
 @keys.command("list")
 @reported
 def list_keys(data_dir: DataDir = None, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
     """List all keys, without their secrets."""
-    with _stored(data_dir, settings_file) as stored:
+    with _stored(data_dir, settings_file, must_exist=True) as stored:
         found = stored.all()
     if as_json:
         print_json({"keys": [_shown(key) for key in found]})
@@ -76,7 +82,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Revoke a key. A running service refuses it after a second."""
-    with _stored(data_dir, settings_file) as stored:
+    with _stored(data_dir, settings_file, must_exist=True) as stored:
         if not stored.revoke(key_id, time.time()):
             raise InvalidOption(f"there is no valid key '{key_id}'", "KEY", "`forerun keys list` lists the keys")
     if as_json:
@@ -85,9 +91,15 @@ def revoke(
         console.print(f"key {escape(key_id)} is revoked")
 
 
+def _settings(data_dir: Path | None, settings_file: Path | None) -> Settings:
+    return load_settings(settings_file, {} if data_dir is None else {"data_dir": data_dir})
+
+
 @contextmanager
-def _stored(data_dir: Path | None, settings_file: Path | None) -> Iterator["KeyTable"]:
-    settings = load_settings(settings_file, {} if data_dir is None else {"data_dir": data_dir})
+def _stored(data_dir: Path | None, settings_file: Path | None, *, must_exist: bool = False) -> Iterator["KeyTable"]:
+    settings = _settings(data_dir, settings_file)
+    if must_exist:
+        require_journal(settings)
     # Imported here: only these commands need a database.
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 (see above)
 

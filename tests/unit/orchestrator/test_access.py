@@ -197,7 +197,8 @@ def test_every_command_takes_a_token_by_option_or_variable(forerun, stored, task
 
 
 @pytest.mark.parametrize(
-    ("arguments", "variables"), [(("--header", "nonsense"), {}), ((), {"FORERUN_HEADERS": "nonsense"})]
+    ("arguments", "variables"),
+    [(("--header", "nonsense"), {}), ((), {"FORERUN_HEADERS": "nonsense"}), (("--token", "schlüssel"), {})],
 )
 def test_a_malformed_header_is_refused(forerun, arguments, variables):
     result = forerun("list", *arguments, env=variables)

@@ -129,6 +129,7 @@ def test_keys_are_created_listed_and_revoked(forerun):
     created = forerun("keys", "create", "laptop", "--scope", "read")
     token = created.stdout.splitlines()[0]
     assert re.fullmatch(r"forerun_[0-9a-f]{8}_[\w-]{43}", token)
+    assert "the first key of" in created.stdout
 
     listed = json.loads(forerun("keys", "list", "--json").stdout)["keys"]
     assert [(key["name"], key["scope"], key["revoked_at_s"]) for key in listed] == [("laptop", "read", None)]
@@ -138,7 +139,19 @@ def test_keys_are_created_listed_and_revoked(forerun):
     assert "revoked" in forerun("keys", "list").stdout
 
 
+@pytest.mark.parametrize("command", [("list",), ("revoke", "0badc0de")])
+def test_keys_of_a_folder_without_a_journal_are_not_looked_for(forerun, tmp_path, command):
+    """A misspelt folder would look like a service without keys."""
+    result = forerun("keys", *command)
+
+    assert result.exit_code == 2
+    assert "there is no journal" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_key_that_does_not_exist_cannot_be_revoked(forerun):
+    forerun("keys", "create", "laptop")
+
     result = forerun("keys", "revoke", "0badc0de")
 
     assert result.exit_code == 2

@@ -46,6 +46,16 @@ def test_init_overwrites_nothing(tmp_path: Path):
     assert [file.name for file in tmp_path.iterdir()] == ["task.yaml"]
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
+    (tmp_path / "file").touch()
+
+    refused = invoke("init", tmp_path / "file")
+
+    assert refused.exit_code == 2
+    assert f"{tmp_path / 'file'}: File exists" in refused.output
+    assert "fix:" in refused.output
+
+
 def checked(tmp_path: Path, *agents: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
     entries = [{"name": f"a{index}", "capability": "c", **agent} for index, agent in enumerate(agents)]
     (tmp_path / "catalog.json").write_text(json.dumps({"agents": entries}))
