@@ -76,8 +76,8 @@ def refuse(message: str, fix: str = "") -> NoReturn:
     raise typer.Exit(ExitCode.BAD_INPUT)
 
 
-def report(error: ForerunError, *, as_json: bool) -> None:
-    """Print an error to standard error, as text or as a problem document."""
+def report(error: ForerunError, *, as_json: bool, word: str = "error") -> None:
+    """Print an error, or what ``word`` calls it, to standard error, as text or as a problem document."""
     problem: ProblemDetails = error.problem if isinstance(error, Refused) else describe(error)
     if as_json:
         print(problem.model_dump_json(), file=sys.stderr)  # noqa: T201 machine-readable, so past rich
@@ -86,6 +86,6 @@ def report(error: ForerunError, *, as_json: bool) -> None:
     flaws: list[Any] = list(problem.errors) or [error]
     for flaw in flaws:
         where = f"{escape(flaw.field)}: " if flaw.field else ""
-        console.print(f"[bold red]error:[/] {where}{escape(flaw.message)}", soft_wrap=True)
+        console.print(f"[bold red]{word}:[/] {where}{escape(flaw.message)}", soft_wrap=True)
         if flaw.fix:
             console.print(f"  [bold]fix:[/] {escape(flaw.fix)}", soft_wrap=True)

@@ -8,12 +8,20 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.exit_codes import reported
+from orchestrator.cli.exit_codes import report, reported
 from orchestrator.cli.options import AsJson, SettingsFile, TaskFile
 from orchestrator.cli.output import console, print_json, task_summary
 from orchestrator.cli.tasks import exit_by_status, read_task
 from orchestrator.config import load_settings
+from planners.errors import ForerunError
 from planners.tasks import Mode
+from reconciler.state.waiting import WaitKind
+from reconciler.views.models import TaskView
+
+_NO_ANSWERS = (
+    "`forerun run` takes no answers: the run goes on after the step's timeout_s, or never if it has none (Ctrl-C ends "
+    "it). To answer, submit the task to a service (`forerun up`)"
+)
 
 
 @reported
@@ -39,7 +47,7 @@ def run(
     agents = [catalog_for(None if file == "-" else Path(file), catalog)]
     # Standard output then holds the JSON alone, whatever agents print.
     with redirect_stdout(sys.stderr) if as_json else nullcontext():
-        view = run_here(task, agents, settings=load_settings(settings_file))
+        view = run_here(task, agents, settings=load_settings(settings_file), on_view=UnanswerableQuestions().tell)
     if as_json:
         print_json(view)
     else:
@@ -47,3 +55,21 @@ def run(
         if view.outputs:
             print_json(view.outputs)
     exit_by_status(view)
+
+
+class UnanswerableQuestions:
+    """Tells once what nobody can answer here: without that, the run would seem to hang."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def tell(self, view: TaskView) -> None:
+        """Print the questions of a task that are new, to standard error."""
+        asked = [
+            f"step '{reason.step}' is {reason.message}" for reason in view.waiting if reason.kind is WaitKind.ANSWER
+        ]
+        asked += [] if view.limits is None else [question.message for question in view.limits.asked]
+        for question in asked:
+            if question not in self._told:
+                self._told.add(question)
+                report(ForerunError(question, "", _NO_ANSWERS), as_json=False, word="asks")

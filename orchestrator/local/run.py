@@ -27,6 +27,7 @@ def run(
     *,
     settings: Settings | None = None,
     virtual_time: bool = False,
+    on_view: Callable[[TaskView], None] | None = None,
 ) -> TaskView:
     """Run a task in this process, without a service and without Ray, and return how it ended.
 
@@ -41,6 +42,7 @@ def run(
         settings: of which planning, gate and llm are used.
         virtual_time: let timers pass at once, so that agents that sleep take no time. Only for agents that wait for
             nothing but timers, each other and threads.
+        on_view: gets the task about once a second while it runs.
 
     Raises:
         InvalidTask, InvalidRequest: the task cannot be run; names the field and the fix.
@@ -51,7 +53,7 @@ def run(
     def whole_run() -> TaskView:
         loop_factory = VirtualLoop if virtual_time else None
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            return runner.run(_run(prepared, catalog, settings))
+            return runner.run(_run(prepared, catalog, settings, on_view))
 
     try:
         asyncio.get_running_loop()
@@ -68,9 +70,11 @@ async def run_async(
     return await _run(task_of(task), catalog_for(task, agents), settings)
 
 
-async def _run(task: Any, catalog: Catalog, settings: Settings | None) -> TaskView:
+async def _run(
+    task: Any, catalog: Catalog, settings: Settings | None, on_view: Callable[[TaskView], None] | None = None
+) -> TaskView:
     async with LocalService(catalog, settings) as service:
-        return await service.run(task)
+        return await service.run(task, on_view)
 
 
 def catalog_for(task: Submittable | None, agents: Iterable[Agents] | None) -> Catalog:

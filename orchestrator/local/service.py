@@ -1,6 +1,7 @@
 """A service in this process: submit tasks, follow them, and close it."""
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -102,17 +103,22 @@ class LocalService:
         now_s, complete = self._clock.now_s(), with_defaults(task, self._settings)
         return await self.shard.submit(AdmittedTask(id=new_task_id(now_s), task=complete, submitted_at_s=now_s))
 
-    async def ended(self, task_id: TaskId) -> TaskView:
-        """The task once it has ended, or once only a person can say how it goes on (`TaskView.needs_resolution`)."""
+    async def ended(self, task_id: TaskId, on_view: Callable[[TaskView], None] | None = None) -> TaskView:
+        """The task once it has ended, or once only a person can say how it goes on (`TaskView.needs_resolution`).
+
+        ``on_view`` gets the task about once a second until then.
+        """
         while True:
             view = await self.shard.wait(task_id, _POLL_S)
             if view.status.ended or view.needs_resolution:
                 return view
+            if on_view is not None:
+                on_view(view)
 
-    async def run(self, task: Task) -> TaskView:
-        """Submit a task and wait for its end.
+    async def run(self, task: Task, on_view: Callable[[TaskView], None] | None = None) -> TaskView:
+        """Submit a task and wait for its end; see `ended`.
 
         Raises:
             InvalidRequest: the task cannot be run; names all errors.
         """
-        return await self.ended((await self.submit(task)).id)
+        return await self.ended((await self.submit(task)).id, on_view)

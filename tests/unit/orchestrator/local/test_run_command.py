@@ -10,6 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
+from orchestrator.cli.run import UnanswerableQuestions
+from orchestrator.local.run import run
+from planners.agents import Catalog
 
 ROOT = Path(__file__).parents[4]
 HELLO = ROOT / "examples" / "hello" / "task.yaml"
@@ -90,3 +93,21 @@ def test_the_first_example_needs_no_ray():
 
     assert ended.returncode == 0, ended.stderr
     assert "HELLO, KATHERINE!" in json.loads(ended.stdout)["outputs"]["card"]
+
+
+def test_a_question_that_nobody_can_answer_here_is_told_once(capsys):
+    """Without that a run that waits for a person prints nothing, for ever if the step has no time limit."""
+    node = {"id": "sign", "approval": "Send it?", "timeout_s": 60, "on_expiry": "approve"}
+    questions, seen = UnanswerableQuestions(), []
+
+    run(
+        {"workflow": {"steps": [node]}},
+        [Catalog.model_validate({"agents": [{"name": "a", "capability": "c", "kind": "command", "target": ["true"]}]})],
+        virtual_time=True,
+        on_view=lambda view: (seen.append(view), questions.tell(view)),
+    )
+
+    told = capsys.readouterr().err
+    assert len(seen) > 1
+    assert told.count("asks: step 'sign' is waiting for an answer: Send it?") == 1
+    assert "forerun up" in told
