@@ -98,7 +98,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 def test_a_task_is_served_on_a_cluster_that_is_joined_with_its_token_and_refused_without(
     head: Head, homeless: dict[str, str], tmp_path: Path
 ) -> None:
-    tried = [_try(head, {**homeless, **token}) for token in ({}, {"RAY_AUTH_TOKEN": "another-token"})]
+    wrong: list[dict[str, str]] = [{}, {"RAY_AUTH_TOKEN": "another-token"}]
+    tried = [_try(head, {**homeless, **token}, tmp_path / f"tried-{n}") for n, token in enumerate(wrong)]
     for attempt in tried:
         _, told = attempt.communicate(timeout=_START_S)
         assert attempt.returncode == 4, told
@@ -116,8 +117,9 @@ def test_a_task_is_served_on_a_cluster_that_is_joined_with_its_token_and_refused
     assert head.process.poll() is None  # what others run is not ours to end
 
 
-def _try(head: Head, environment: dict[str, str]) -> "subprocess.Popen[str]":
+def _try(head: Head, environment: dict[str, str], data_dir: Path) -> "subprocess.Popen[str]":
     """Join as a user who has no token or another one; Ray insists for a moment only."""
     command = [sys.executable, "-m", "orchestrator.cli", "up", "--port", "0", "--address", head.address]
+    command += ["--data-dir", str(data_dir)]
     impatient = {**environment, "RAY_NUM_REDIS_GET_RETRIES": "1"}
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=impatient)  # noqa: S603
